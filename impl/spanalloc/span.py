@@ -1,0 +1,264 @@
+"""One span: a run of pages cut into slots that are handed out, marked and swept.
+
+A span belongs to one owner at a time. Its sweepgen, compared with the sweep generation `sg` of
+the heap, says which: sg - 2 needs sweeping, sg - 1 is being swept, sg is swept and at rest,
+sg + 3 is cached for allocation, sg + 1 was cached when the generation advanced and is stale
+(SWP-1). All of this is modulo 2^32, and every `sg` argument lies in 0..2^32 - 1.
+"""
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from spanalloc.errors import SpanError
+from spanalloc.kernels import (
+    count_ones,
+    next_free_fast,
+    next_free_index,
+    shift_out,
+    window,
+)
+from spanalloc.layout import SpanLayout
+from spanalloc.snapshot import SpanSnapshot, joined, unsigned
+
+UINT32: Final = 0xFFFF_FFFF
+
+
+@final
+class Span(SpanLayout):
+    """The state of one in-use span of the garbage-collected heap (SPAN-1).
+
+    `base`, `spanclass` and `npages` are those of SpanLayout; `sweepgen` is the sweep generation
+    that the span starts in, 0..2^32 - 1. A new span has all slots free and its memory known to be
+    zero (SPAN-6, HEAP-22, HEAP-23).
+
+    Raises:
+        SpanError: an argument is outside its range.
+
+    """
+
+    def __init__(self, base: int, spanclass: int, npages: int, sweepgen: int) -> None:
+        super().__init__(base, spanclass, npages)
+        if not 0 <= sweepgen <= UINT32:
+            raise SpanError(f"span {base:#x}: sweepgen {sweepgen} is not in 0..2^32 - 1")
+        self.sweepgen: i64 = sweepgen
+        self.freeindex: i64 = 0
+        self.alloc_cache: i64 = -1
+        self.alloc_count: i64 = 0
+        self.needzero: i64 = 0
+        self.was_empty: bool = False
+        self.alloc_bits: list[i64] = [0] * ((self.nelems + 63) >> 6)
+        self.gcmark_bits: list[i64] = [0] * ((self.nelems + 63) >> 6)
+
+    def malloc_fast(self) -> i64:
+        """Hand out a slot from the cached window and return it, or change nothing and return -1.
+
+        The span must be cached. -1 does not mean that the span is full (SPAN-12, SPAN-13).
+        """
+        slot = next_free_fast(self.freeindex, self.nelems, self.alloc_cache)
+        if slot < 0:
+            return -1
+        self.alloc_cache = shift_out(self.alloc_cache, slot - self.freeindex)
+        self.freeindex = slot + 1
+        self.alloc_count += 1
+        return slot
+
+    def malloc_slow(self) -> i64:
+        """Hand out the lowest free slot and return it, or return -1 if the span is full.
+
+        The span must be cached. A full span is left with freeindex at its end (SPAN-15, MAL-19).
+
+        Raises:
+            SpanError: freeindex lies beyond the last slot, or the number of allocated slots
+                contradicts the bitmap.
+
+        """
+        if self.freeindex > self.nelems:
+            raise self.error(f"freeindex {self.freeindex} exceeds nelems {self.nelems}")
+        slot, freeindex, cache = next_free_index(
+            self.alloc_bits, self.freeindex, self.nelems, self.alloc_cache
+        )
+        if slot == self.nelems:
+            if self.alloc_count != self.nelems:
+                raise self.error(
+                    f"no free slot found, but {self.alloc_count} of {self.nelems} are allocated"
+                )
+            self.freeindex = freeindex
+            self.alloc_cache = cache
+            return -1
+        if self.alloc_count >= self.nelems:
+            raise self.error(
+                f"slot {slot} is free, but {self.alloc_count} of {self.nelems} are allocated"
+            )
+        self.freeindex = freeindex
+        self.alloc_cache = cache
+        self.alloc_count += 1
+        return slot
+
+    def malloc(self) -> i64:
+        """Hand out the lowest free slot and return it, or return -1 if the span is full.
+
+        The span must be cached (MAL-10, SPAN-12, SPAN-15).
+
+        Raises:
+            SpanError: as in malloc_slow.
+
+        """
+        slot = self.malloc_fast()
+        return slot if slot >= 0 else self.malloc_slow()
+
+    def malloc_large(self) -> i64:
+        """Hand out the only slot of a new large span and return it: 0 (MAL-12).
+
+        Raises:
+            SpanError: the span is not large, or its slot is allocated already.
+
+        """
+        if self.spanclass > 1:
+            raise self.error(f"span class {self.spanclass} is not large, expected 0 or 1")
+        if self.alloc_count != 0 or self.freeindex != 0:
+            raise self.error("slot 0 of the large span is allocated already")
+        self.freeindex = 1
+        self.alloc_count = 1
+        return 0
+
+    def is_free(self, slot: int) -> bool:
+        """Return whether `slot`, 0..nelems - 1, is free (SPAN-8, SPAN-17).
+
+        Raises:
+            SpanError: there is no such slot.
+
+        """
+        index = self.checked(slot)
+        if index < self.freeindex:
+            return False
+        return (self.alloc_bits[index >> 6] >> (index & 63)) & 1 == 0
+
+    def mark(self, slot: int) -> None:
+        """Mark `slot`, 0..nelems - 1, as reachable; marking twice is allowed (SPAN-21).
+
+        Raises:
+            SpanError: there is no such slot, or it is free, so nothing can refer to it.
+
+        """
+        if self.is_free(slot):
+            raise self.error(f"cannot mark slot {slot}, which is free")
+        index: i64 = slot
+        offset = index & 63
+        below = shift_out(-1, 63 - offset)
+        # Bit 63 is the sign: the word with that bit alone is -2^63, and 2^63 is out of range.
+        bit = below + 1 if offset < 63 else ~below
+        self.gcmark_bits[index >> 6] |= bit
+
+    def cache(self, sg: i64) -> None:
+        """Take a swept span into a cache: reload the window and set sweepgen to sg + 3.
+
+        This is the end of cacheSpan and the installation by refill (CEN-8, CEN-9, MC-4 step 3).
+
+        Raises:
+            SpanError: sweepgen is not sg, or the span has no free slot.
+
+        """
+        self.expect_sweepgen(sg, "to be cached")
+        if self.alloc_count == self.nelems or self.freeindex == self.nelems:
+            raise self.error(
+                f"no free slot: {self.alloc_count} of {self.nelems} are allocated, "
+                f"freeindex is {self.freeindex}"
+            )
+        self.alloc_cache = window(self.alloc_bits, self.freeindex)
+        self.sweepgen = (sg + 3) & UINT32
+
+    def retire(self, sg: i64) -> None:
+        """Release a full cached span, setting sweepgen to sg (MC-4 step 1).
+
+        Raises:
+            SpanError: the span has a free slot, or sweepgen is not sg + 3.
+
+        """
+        if self.alloc_count != self.nelems:
+            raise self.error(
+                f"cannot be retired with {self.alloc_count} of {self.nelems} slots allocated"
+            )
+        self.expect_sweepgen((sg + 3) & UINT32, "to be retired")
+        self.sweepgen = sg & UINT32
+
+    def uncache(self, sg: i64) -> bool:
+        """Release a cached span and return whether it is stale (CEN-12 step 1).
+
+        A stale span gets sweepgen sg - 1: the caller owns it and must sweep it. Any other gets sg.
+
+        Raises:
+            SpanError: no slot is allocated, or the span is not cached: sweepgen is neither sg + 1
+                nor sg + 3.
+
+        """
+        if self.alloc_count == 0:
+            raise self.error("cannot be uncached with no slot allocated")
+        stale = self.sweepgen == (sg + 1) & UINT32
+        if stale:
+            self.sweepgen = (sg - 1) & UINT32
+        else:
+            self.expect_sweepgen((sg + 3) & UINT32, "to be uncached")
+            self.sweepgen = sg & UINT32
+        return stale
+
+    def claim(self, sg: i64) -> bool:
+        """Take the right to sweep the span: sweepgen from sg - 2 to sg - 1 (SWP-3).
+
+        Return False, changing nothing, if sweepgen is not sg - 2: somebody else has taken it, or
+        it needs no sweeping.
+        """
+        if self.sweepgen != (sg - 2) & UINT32:
+            return False
+        self.sweepgen = (sg - 1) & UINT32
+        return True
+
+    def sweep(self, sg: i64) -> i64:
+        """Free the slots that are not marked, set sweepgen to sg and return how many were freed.
+
+        Afterwards `was_empty` tells whether the span had no free slot before. The caller must own
+        the span, by `claim` or by `uncache` of a stale span (SWP-24 steps 4 to 10, SWP-27, SWP-28).
+
+        Raises:
+            SpanError: sweepgen is not sg - 1, or more slots are marked than are allocated.
+
+        """
+        self.expect_sweepgen((sg - 1) & UINT32, "to be swept")
+        live = count_ones(self.gcmark_bits, self.nelems)
+        freed = self.alloc_count - live
+        if freed < 0:
+            raise self.error(f"{live} slots are marked, but only {self.alloc_count} are allocated")
+        slot, _, _ = next_free_index(self.alloc_bits, self.freeindex, self.nelems, self.alloc_cache)
+        self.was_empty = slot == self.nelems
+        self.alloc_count = live
+        self.freeindex = 0
+        # The old allocBits serve as the cleared mark bits of the next cycle.
+        unused = self.alloc_bits
+        for index in range(len(unused)):
+            unused[index] = 0
+        self.alloc_bits = self.gcmark_bits
+        self.gcmark_bits = unused
+        self.alloc_cache = window(self.alloc_bits, 0)
+        if freed > 0 or (self.spanclass <= 1 and live == 0):
+            self.needzero = 1
+        self.sweepgen = sg & UINT32
+        return freed
+
+    def snapshot(self) -> SpanSnapshot:
+        """Return the present state as plain numbers."""
+        nelems: int = self.nelems
+        return SpanSnapshot(
+            nelems=nelems,
+            freeindex=self.freeindex,
+            alloc_cache=unsigned(self.alloc_cache),
+            alloc_bits=joined(self.alloc_bits, nelems),
+            mark_bits=joined(self.gcmark_bits, nelems),
+            alloc_count=self.alloc_count,
+            sweepgen=self.sweepgen,
+            needzero=self.needzero,
+        )
+
+    def expect_sweepgen(self, expected: i64, purpose: str) -> None:
+        """Raise SpanError unless sweepgen is `expected`."""
+        if self.sweepgen != expected:
+            raise self.error(f"sweepgen is {self.sweepgen}, expected {expected} {purpose}")

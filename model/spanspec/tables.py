@@ -1,0 +1,36 @@
+"""Maps from identities to records: one small interface for systems of arbitrarily many spans.
+
+The interpreter passes any persistent mapping with these three operations (`immutables.Map` is
+one); the prover passes functions from identity to value. A system rule therefore has one text.
+"""
+
+from collections.abc import Iterator
+from typing import NewType, Protocol, Self, TypeVar
+
+KeyT = TypeVar("KeyT")
+Value = TypeVar("Value")
+
+SpanId = NewType("SpanId", int)
+"""Identity of a span descriptor."""
+
+SlotId = NewType("SlotId", int)
+"""Identity of one slot of one mcache: a pair of a P and a span class."""
+
+SweeperId = NewType("SweeperId", int)
+"""Identity of a thread that may sweep."""
+
+
+class Table(Protocol[KeyT, Value]):
+    """A total or partial map from identities to immutable records."""
+
+    def __getitem__(self, key: KeyT) -> Value:
+        """Return the record of `key`."""
+        ...
+
+    def __iter__(self) -> Iterator[KeyT]:
+        """Iterate over the identities that exist."""
+        ...
+
+    def set(self, key: KeyT, value: Value) -> Self:
+        """Return the table in which `key` has the record `value` and all else is as before."""
+        ...

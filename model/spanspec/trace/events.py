@@ -1,0 +1,300 @@
+"""Events of objects, caches, central lists and sweeping: what happens to spans in use.
+
+One class for each kind. Field names are the runtime's terms; the short keys of the file stand in
+`field(name=...)`.
+"""
+
+from typing import Literal
+
+from msgspec import field
+
+from spanspec.trace.fields import (
+    Count,
+    EventBase,
+    Flag,
+    Generation,
+    HexBytes,
+    Id,
+    SpanClass,
+    ThreadEvent,
+)
+
+NOSCAN = 1
+ZEROED = 2
+NEEDZERO = 4
+TINY_BLOCK = 8
+TINY_CURRENT = 16
+"""Bits of the `flags` of `Malloc` and `TinyHit`."""
+
+FAST = 1
+SLOW = 2
+AFTER_REFILL = 3
+LARGE = 4
+"""Values of the `path` of `Malloc`."""
+
+
+class SpanEvent(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True):
+    """An event about one span: its descriptor, and its first page at that moment."""
+
+    span: Id = field(name="s")
+    base_page: Id = field(name="b")
+
+
+class ClassedSpanEvent(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True):
+    """An event about one span that also tells its span class."""
+
+    spanclass: SpanClass = field(name="c")
+
+
+class Malloc(EventBase, frozen=True, gc=False, forbid_unknown_fields=True, tag="m"):
+    """An allocation took a slot: bytes asked for, path, span class, and the slot."""
+
+    size: Count = field(name="z")
+    path: Literal[1, 2, 3, 4] = field(name="w")
+    spanclass: SpanClass = field(name="c")
+    base_page: Count = field(name="b")
+    slot: Count = field(name="i")
+    flags: Count = field(name="f")
+
+
+class TinyHit(EventBase, frozen=True, gc=False, forbid_unknown_fields=True, tag="t"):
+    """A tiny object went into the current tiny block, at an offset."""
+
+    size: Count = field(name="z")
+    base_page: Count = field(name="b")
+    slot: Count = field(name="i")
+    offset: Count = field(name="o")
+    flags: Count = field(name="f")
+
+
+class RefillBegins(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ro"):
+    """Refill lets go of the full cached span."""
+
+    sweepgen: Generation = field(name="g")
+    freeindex: Count = field(name="fi")
+    alloc_count: Count = field(name="ac")
+    nelems: Count = field(name="ne")
+
+
+class RefillEnds(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="rn"):
+    """Refill puts a span with a free slot into the cache."""
+
+    sweepgen: Generation = field(name="g")
+    freeindex: Count = field(name="fi")
+    alloc_count: Count = field(name="ac")
+    nelems: Count = field(name="ne")
+
+
+class McacheChanges(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="mc"):
+    """An mcache was created, or freed."""
+
+    new: Flag
+    mcache: Count = field(name="ca")
+
+
+class ProcGetsMcache(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="pi"):
+    """A P was given its mcache."""
+
+    id: Count
+    mcache: Count = field(name="ca")
+
+
+class ProcDestroyed(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="pd"):
+    """A P was destroyed, with its mcache."""
+
+    id: Count
+    mcache: Count = field(name="ca")
+
+
+class ProcResize(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="np"):
+    """The number of Ps was set, perhaps to what it was."""
+
+    procs: Count = field(name="n")
+    old: Count
+
+
+class ReleaseAll(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ra"):
+    """The release of all spans of an mcache begins (1) or has ended (0)."""
+
+    begins: Flag = field(name="beg")
+    mcache: Count = field(name="ca")
+
+
+class Uncache(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="un"):
+    """A span leaves an mcache; `stale` if it was cached before this cycle began."""
+
+    stale: Flag = field(name="st")
+    sweepgen_before: Generation = field(name="g0")
+    heap_sweepgen: Generation = field(name="sg")
+    freeindex: Count = field(name="fi")
+    alloc_count: Count = field(name="ac")
+    nelems: Count = field(name="ne")
+
+
+class UncacheToNonempty(
+    ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="um"
+):
+    """The uncached span has a free slot and moves to the front of the nonempty list."""
+
+
+class PrepareForSweep(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="pf"):
+    """The flush of an mcache for a new cycle begins (1) or has ended (0)."""
+
+    begins: Flag = field(name="beg")
+    mcache: Count = field(name="ca")
+    flush_gen: Generation = field(name="fg")
+    sweepgen: Generation = field(name="g")
+
+
+class CentralSkips(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ck"):
+    """The walk of a central list passes over a span that is being swept."""
+
+    list: Literal["N", "E"] = field(name="l")
+    sweepgen: Generation = field(name="g")
+
+
+class CentralTakes(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ct"):
+    """A span is taken from a central list: swept (0), unswept nonempty (1), unswept empty (2)."""
+
+    source: Literal[0, 1, 2] = field(name="src")
+    not_before: Count = field(name="lo")
+    sweepgen: Generation = field(name="g")
+
+
+class CentralChecksRoom(
+    ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="cr"
+):
+    """A span taken from the empty list was swept: whether it has room now, and where."""
+
+    room: Flag
+    slot: Count = field(name="i")
+
+
+class CentralMisses(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="cm"):
+    """No listed span will do; the span, if any, is where the walk of the empty list stopped."""
+
+    sweepgen: Generation = field(name="g")
+
+
+class CentralGrows(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="cg"):
+    """A new span is appended to the empty list."""
+
+    nelems: Count = field(name="ne")
+    sweepgen: Generation = field(name="g")
+
+
+class CentralFreesSpan(
+    ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="fs"
+):
+    """After a sweep that freed something: the span is published, and perhaps leaves the list."""
+
+    was_empty: Flag = field(name="we")
+    freed: Flag = field(name="fr")
+    sweepgen: Generation = field(name="g")
+
+
+class SweepClaim(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="sc"):
+    """A sweeper has won a span."""
+
+    by: Literal[
+        "bg",
+        "prop",
+        "finish",
+        "sync",
+        "GC",
+        "gcstart",
+        "cs-nonempty",
+        "cs-empty",
+        "uncache",
+        "reclaim",
+        "ensure",
+    ]
+    npages: Count = field(name="np")
+    sweepgen: Generation = field(name="g")
+    not_before: Count = field(name="lo")
+
+
+class SweepResult(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="se"):
+    """A sweep's outcome, before it is published; `alloc_bits` are the mark bits."""
+
+    preserve: Flag = field(name="pr")
+    was_empty: Flag = field(name="we")
+    large_dead: Flag = field(name="fh")
+    to_central: Flag = field(name="tc")
+    nelems: Count = field(name="ne")
+    nfreed: Count = field(name="nf")
+    alloc_count: Count = field(name="ac")
+    sweepgen: Generation = field(name="g")
+    alloc_bits: HexBytes = field(name="ab")
+
+
+class BufferPush(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="pu"):
+    """A span is pushed on a sweep buffer, at a slot of it."""
+
+    buffer: Flag = field(name="q")
+    place: Id = field(name="x")
+    not_before: Count = field(name="lo")
+
+
+class BufferPop(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="po"):
+    """A span, or nothing (-1), is popped from a sweep buffer."""
+
+    buffer: Flag = field(name="q")
+    by: Literal["bg", "prop", "finish", "sync", "GC", "gcstart"]
+    place: Id = field(name="x")
+    not_before: Count = field(name="lo")
+
+
+class SweepDrops(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="dr"):
+    """A popped span is dropped: it is not in use, or its sweepgen is not sg-2."""
+
+    why: Literal["state", "gen"]
+    sweepgen: Generation = field(name="g")
+    state: Literal[0, 1, 2, 3] = field(name="stt")
+    not_before: Count = field(name="lo")
+
+
+class SweepDone(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="sd"):
+    """The unswept buffer has been drained."""
+
+    sweepgen: Generation = field(name="g")
+
+
+class SweepDebt(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="dd"):
+    """Proportional sweeping is in debt and tries to sweep a span."""
+
+    target: int = field(name="tg")
+    swept: int = field(name="sw")
+    span_bytes: Count = field(name="by")
+    caller_pages: Count = field(name="cp")
+
+
+class CycleStarts(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="gc"):
+    """The world is stopped to start a cycle."""
+
+    trigger: Literal["heap", "time", "cycle"] = field(name="tr")
+    cycle: Count = field(name="cy")
+    mode: Count
+    heap_live: Count = field(name="hl")
+
+
+class PhaseChanges(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ph"):
+    """The phase becomes off (0), mark (1) or mark termination (2)."""
+
+    phase: Literal[0, 1, 2] = field(name="x")
+
+
+class SweepPhaseStarts(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="sg"):
+    """The heap's sweepgen goes up by two, with the world stopped."""
+
+    sweepgen: Generation = field(name="g")
+    mode: Count
+    arenas: Count = field(name="na")
+
+
+class Mark(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="mk"):
+    """A note of the traced program: 1 begins phase `b`; 10 says that it got address `b`."""
+
+    note: int = field(name="a")
+    first: int = field(name="b")
+    second: int = field(name="c")

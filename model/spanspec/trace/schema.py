@@ -1,0 +1,103 @@
+"""Format version 1 of recorded traces: the header, and the union of all kinds of events."""
+
+from typing import Annotated, Literal, get_args
+
+import msgspec
+from msgspec import Meta, field
+
+from spanspec.trace import events, heap_events
+from spanspec.trace.fields import Count, EventBase
+
+FORMAT_VERSION = 1
+
+Sizes = Annotated[list[Count], Meta(min_length=1, max_length=256)]
+
+
+class Header(msgspec.Struct, frozen=True, tag_field="k", tag="header"):
+    """Line 0 of a trace: what was recorded, where, and how many events follow.
+
+    Keys that this version does not know are ignored: headers grow.
+    """
+
+    format: int
+    go: str
+    arch: str
+    page_size: Literal[8192] = field(name="page")
+    phys_page_size: Count = field(name="phys")
+    huge_page_size: Count = field(name="hugephys")
+    arena_bytes: Count = field(name="arena")
+    num_size_classes: Count = field(name="ncls")
+    num_cpu: Count = field(name="ncpu")
+    pointer_size: Literal[8] = field(name="ptr")
+    first_address: Annotated[str, Meta(pattern="^0x[0-9a-f]+$")] = field(name="a0")
+    program: str
+    gomaxprocs: Count
+    class_size: Sizes
+    class_pages: Sizes
+    events: Count
+    ends: str
+
+
+Event = (
+    events.Malloc
+    | events.TinyHit
+    | events.RefillBegins
+    | events.RefillEnds
+    | events.McacheChanges
+    | events.ProcGetsMcache
+    | events.ProcDestroyed
+    | events.ProcResize
+    | events.ReleaseAll
+    | events.Uncache
+    | events.UncacheToNonempty
+    | events.PrepareForSweep
+    | events.CentralSkips
+    | events.CentralTakes
+    | events.CentralChecksRoom
+    | events.CentralMisses
+    | events.CentralGrows
+    | events.CentralFreesSpan
+    | events.SweepClaim
+    | events.SweepResult
+    | events.BufferPush
+    | events.BufferPop
+    | events.SweepDrops
+    | events.SweepDone
+    | events.SweepDebt
+    | events.CycleStarts
+    | events.PhaseChanges
+    | events.SweepPhaseStarts
+    | events.Mark
+    | heap_events.HeapAllocates
+    | heap_events.SpanInUse
+    | heap_events.SpanInitialized
+    | heap_events.SpanManual
+    | heap_events.HeapFrees
+    | heap_events.Coalesces
+    | heap_events.HeapGrows
+    | heap_events.ArenaMapped
+    | heap_events.HeapGrown
+    | heap_events.GrowAddsSpan
+    | heap_events.ScavengeIfNeeded
+    | heap_events.ScavengeBegins
+    | heap_events.ScavengesSpan
+    | heap_events.ScavengeEnds
+    | heap_events.ReclaimBegins
+    | heap_events.ReclaimEnds
+    | heap_events.ReclaimTakesCredit
+    | heap_events.ReclaimChunk
+)
+"""Any event of format version 1."""
+
+
+def _kind(event: type[EventBase]) -> str:
+    tag = event.__struct_config__.tag
+    assert isinstance(tag, str)
+    return tag
+
+
+KINDS: dict[str, type[EventBase]] = {_kind(event): event for event in get_args(Event)}
+"""Event classes by their kind, the key `k`."""
+
+KIND_OF: dict[type[EventBase], str] = {event: kind for kind, event in KINDS.items()}
+"""The kind of each event class."""

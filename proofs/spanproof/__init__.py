@@ -1,0 +1,1 @@
+"""The evidence: proofs, differential fuzzing, trace conformance, reports, command line."""

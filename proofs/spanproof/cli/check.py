@@ -1,0 +1,120 @@
+"""`spanspec check`: replay recorded traces against the model."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
+from spanspec.trace.replay import Report, check_trace
+from spanspec.trace.source import TraceSource
+from spanspec.trace.verdict import Divergence, Verdict
+
+
+def check(
+    traces: Annotated[
+        list[str], typer.Argument(metavar="TRACE...", help="Traces: .jsonl, .jsonl.gz, or - .")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Check traces of the real runtime; stop each at its first divergence."""
+    reports: list[tuple[Report, float]] = []
+    interrupted = False
+    try:
+        for path in traces:
+            report, seconds = check_one(path)
+            reports.append((report, seconds))
+            if not json:
+                print_report(report, seconds)
+    except KeyboardInterrupt:
+        interrupted = True
+        err.print(f"interrupted: {len(reports)} of {len(traces)} traces were checked", markup=False)
+    if json:
+        print_json([as_json(report, seconds) for report, seconds in reports])
+    elif len(reports) > 1:
+        out.print(kinds_table([report for report, _ in reports]))
+        out.print(total_line(reports), markup=False)
+    if interrupted:
+        return INTERRUPTED
+    return FAILS if any(report.divergence for report, _ in reports) else HOLDS
+
+
+def check_one(path: str) -> tuple[Report, float]:
+    """Check one trace with a progress display; return the report and the seconds it took.
+
+    Raises: TraceError if the trace cannot be read.
+    """
+    started = time.perf_counter()
+    with TraceSource(path) as source, progress("events") as display:
+        task = display.add_task(f"checking {path}", total=source.header.events)
+        report = check_trace(source, lambda done: display.update(task, completed=done))
+    return report, time.perf_counter() - started
+
+
+def print_report(report: Report, seconds: float) -> None:
+    """Print the outcome of one trace: a line, and a divergence if there is one."""
+    tally, divergence = report.tally, report.divergence
+    verdict = "[red]diverges[/]" if divergence else "[green]holds[/]"
+    counts = ", ".join(f"{tally.total(v)} {v.value}" for v in Verdict if tally.total(v))
+    place = f"{verdict} [bold]{report.path}[/]"
+    out.print(f"{place}: {tally.events} events: {counts} ({seconds:.1f} s)")
+    if divergence is not None:
+        out.print(render(report.path, divergence), markup=False)
+
+
+def render(path: str, divergence: Divergence) -> str:
+    """Return a divergence as text: event, rule, expected and seen, history, surroundings."""
+    lines = [
+        f"divergence at {path}:{divergence.line}",
+        f"  event     {divergence.event}",
+        f"  rule      {divergence.rule} (spanspec explain {divergence.rule})",
+        f"  what      {divergence.what}",
+        f"  expected  {divergence.expected}",
+        f"  seen      {divergence.seen}",
+    ]
+    if divergence.history:
+        lines.append("  the last events of this span")
+        lines += [f"    {line}" for line in divergence.history]
+    lines += [f"  state     {line}" for line in divergence.state]
+    return "\n".join(lines)
+
+
+def kinds_table(reports: list[Report]) -> Table:
+    """Return the table of verdicts by kind of event, over some traces."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("kind")
+    for verdict in Verdict:
+        table.add_column(verdict.value, justify="right")
+    kinds = sorted({kind for report in reports for kind in report.tally.by_kind})
+    for kind in kinds:
+        counts = [
+            sum(report.tally.by_kind[kind][v] for report in reports if kind in report.tally.by_kind)
+            for v in Verdict
+        ]
+        table.add_row(kind, *(str(count) if count else "" for count in counts))
+    return table
+
+
+def total_line(reports: list[tuple[Report, float]]) -> str:
+    """Return the sum over all traces in one line."""
+    events = sum(report.tally.events for report, _ in reports)
+    diverged = sum(report.divergence is not None for report, _ in reports)
+    seconds = sum(spent for _, spent in reports)
+    return f"{len(reports)} traces, {events} events, {diverged} divergences ({seconds:.1f} s)"
+
+
+def as_json(report: Report, seconds: float) -> dict[str, object]:
+    """Return a report as a JSON document."""
+    return {
+        "path": report.path,
+        "program": report.header.program,
+        "events": report.tally.events,
+        "seconds": seconds,
+        "holds": report.divergence is None,
+        "kinds": {
+            kind: {verdict.value: counts[verdict] for verdict in Verdict}
+            for kind, counts in sorted(report.tally.by_kind.items())
+        },
+        "divergence": report.divergence._asdict() if report.divergence else None,
+    }

@@ -1,0 +1,59 @@
+"""What all commands share: consoles, exit statuses, JSON, and progress on long work."""
+
+import sys
+from typing import Final
+
+import msgspec
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+HOLDS: Final = 0
+FAILS: Final = 1
+UNUSABLE: Final = 2
+INTERRUPTED: Final = 130
+
+out: Final = Console(highlight=False, soft_wrap=True)
+"""Results go here."""
+
+err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+"""Progress and complaints go here."""
+
+
+class Unusable(Exception):
+    """The call or its input cannot be used; the message is the one line to show."""
+
+
+def complain(message: str) -> None:
+    """Print one line about an unusable call or input."""
+    err.print(f"spanspec: {' '.join(message.split())}", markup=False, style="red")
+
+
+def print_json(value: object) -> None:
+    """Print a value as one JSON document."""
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def progress(unit: str) -> Progress:
+    """Return a progress display on standard error, silent unless that is a terminal."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )

@@ -1,0 +1,22 @@
+"""All proof obligations: one module per area, each naming model functions and claims.
+
+Importing this package registers them all.
+"""
+
+from spanproof.obligations import counts, kernel_arithmetic, kernels, sizeclass, span, sweepgen
+from spanproof.proof import REGISTRY, Obligation
+
+__all__ = [
+    "all_obligations",
+    "counts",
+    "kernel_arithmetic",
+    "kernels",
+    "sizeclass",
+    "span",
+    "sweepgen",
+]
+
+
+def all_obligations() -> dict[str, Obligation]:
+    """Return every obligation by id, in the order of the modules."""
+    return dict(REGISTRY)

@@ -1,0 +1,285 @@
+"""Counting slots: allocCount is right, sweeps free what they should, nothing is handed out twice.
+
+Bits are an arbitrary predicate here, spans have any number of slots up to 1024, and every claim
+about a count is by induction over the slots.
+"""
+
+import z3
+
+from spanproof.obligations.induction import by_induction, count_starts, steps
+from spanproof.obligations.span import took_free_slot
+from spanproof.proof import Proof, obligation
+from spanproof.symbolic.arithmetic import Integers
+from spanproof.symbolic.translate import LoopInvariant
+from spanspec.bitmap import Bitmap
+from spanspec.freeslots import (
+    SlotSet,
+    Taken,
+    allocate,
+    ends_search,
+    is_passed_over,
+    lowest_free,
+)
+from spanspec.mspan import (
+    Mspan,
+    allocated_below,
+    bounds_hold,
+    count_alloc,
+    count_is_exact,
+    is_allocated,
+    is_free,
+)
+from spanspec.words import U16
+
+INTEGERS = Integers()
+
+
+def passes_allocated(slots: SlotSet, slot: U16, below: U16) -> bool:
+    """Invariant of the abstract search: every slot before this one is allocated."""
+    return slot <= slots.nelems and (not below < slot or slots.allocated.bit(below))
+
+
+def slots_left(slots: SlotSet, slot: U16) -> int:
+    """Variant of the abstract search."""
+    return slots.nelems - slot
+
+
+ABSTRACT_SEARCH = {"spanspec.freeslots.lowest_free": LoopInvariant(passes_allocated, slots_left)}
+
+
+def any_counted_span(p: Proof) -> Mspan:
+    """A span within bounds whose allocCount is the number of its allocated slots."""
+    span = p.fresh(Mspan, "span")
+    assert isinstance(span, Mspan)
+    p.assume(p.holds(bounds_hold, span), p.holds(count_is_exact, span))
+    p.assume(p.holds(count_starts, span.alloc_bits), p.holds(count_starts, span.gcmark_bits))
+    return span
+
+
+def take_lowest(p: Proof, span: Mspan) -> tuple[z3.ExprRef, Mspan]:
+    """The effect of either search, as proved in span.fast.takes-lowest and span.slow.*."""
+    slot = p.number(U16, "slot")
+    after = p.fresh(Mspan, "after")
+    assert isinstance(after, Mspan)
+    after = after._replace(alloc_bits=span.alloc_bits)
+    p.assume(p.holds(ends_search, span, slot), p.holds(took_free_slot, span, slot, after))
+    return slot, after
+
+
+@obligation("span.free-or-allocated", "SPAN-8 SPAN-17", INTEGERS)
+def every_slot_is_free_or_allocated(p: Proof) -> None:
+    """A slot is free exactly if it is not allocated."""
+    span = any_counted_span(p)
+    slot = p.number(U16, "slot")
+    p.assume(slot < span.nelems)
+    p.show("complement", p.holds(is_free, span, slot) == z3.Not(p.holds(is_allocated, span, slot)))
+    p.possible("below freeindex, bit clear", z3.And(slot < span.freeindex, slot > 0))
+
+
+@obligation("count.allocate", "SPAN-9 SPAN-12 MAL-19 I-2", INTEGERS)
+def allocation_keeps_the_count(p: Proof) -> None:
+    """Taking the lowest free slot keeps allocCount equal to the number of allocated slots.
+
+    That the count was below nelems is obligation count.full.
+    """
+    span = any_counted_span(p)
+    slot, after = take_lowest(p, span)
+    bits = span.alloc_bits
+
+    def run(end: z3.ExprRef) -> z3.BoolRef:
+        return bits.count(end) - bits.count(span.freeindex) == end - span.freeindex
+
+    by_induction(
+        p,
+        "the slots passed over are all allocated",
+        run,
+        span.freeindex,
+        slot,
+        lambda j: [*steps(p, j, bits), p.holds(is_passed_over, span, slot, j)],
+    )
+    p.assume(*steps(p, slot, bits))
+    p.assume(z3.Implies(p.holds(is_free, span, slot), span.alloc_count < span.nelems))
+    p.show("count", p.holds(count_is_exact, after))
+    p.show("bounds", p.holds(bounds_hold, after))
+    p.possible("slots are passed over", slot > span.freeindex + 2)
+
+
+@obligation("count.full", "SPAN-9 SPAN-16 MAL-19 CEN-8 MC-4", INTEGERS)
+def count_is_nelems_iff_no_slot_is_free(p: Proof) -> None:
+    """AllocCount equals nelems exactly if no slot is free: so T-15, T-46 and T-50 cannot fire."""
+    span = any_counted_span(p)
+    free = p.number(U16, "free")
+    p.assume(free < span.nelems)
+
+    def below(end: z3.ExprRef) -> z3.ExprRef:
+        return p.integer(allocated_below, span, end)
+
+    by_induction(
+        p,
+        "a free slot is not counted",
+        lambda j: z3.Implies(p.holds(is_free, span, free), below(j) + z3.If(free < j, 1, 0) <= j),
+        z3.IntVal(0),
+        span.nelems,
+        lambda j: steps(p, j, span.alloc_bits),
+    )
+    p.show("a free slot", z3.Implies(p.holds(is_free, span, free), span.alloc_count < span.nelems))
+    p.possible("a free slot", p.holds(is_free, span, free))
+    none = p.fresh(bool, "none_free")
+    assert isinstance(none, z3.BoolRef)
+    by_induction(
+        p,
+        "if none is free all are counted",
+        lambda j: z3.Implies(none, below(j) == j),
+        z3.IntVal(0),
+        span.nelems,
+        lambda j: [
+            *steps(p, j, span.alloc_bits),
+            z3.Implies(none, z3.Not(p.holds(is_free, span, j))),
+        ],
+    )
+    p.show("no free slot", z3.Implies(none, span.alloc_count == span.nelems))
+    p.possible("no free slot", none)
+
+
+def marks_allocated(span: Mspan, slot: U16) -> bool:
+    """Only allocated slots are marked."""
+    return not span.gcmark_bits.bit(slot) or is_allocated(span, slot)
+
+
+@obligation("count.marks", "SWP-24 SPAN-20 I-4", INTEGERS)
+def marks_never_exceed_the_count(p: Proof) -> None:
+    """If only allocated slots are marked, a sweep never raises allocCount: T-59 cannot fire."""
+    span = any_counted_span(p)
+    by_induction(
+        p,
+        "marked slots are among the allocated",
+        lambda j: span.gcmark_bits.count(j) <= p.integer(allocated_below, span, j),
+        z3.IntVal(0),
+        span.nelems,
+        lambda j: [
+            *steps(p, j, span.alloc_bits, span.gcmark_bits),
+            p.holds(marks_allocated, span, j),
+        ],
+    )
+    p.show("T-59", p.integer(count_alloc, span) <= span.alloc_count)
+    p.possible("some are marked", p.integer(count_alloc, span) > 1)
+
+
+@obligation("count.freed", "SWP-24 SWP-26 I-27", INTEGERS)
+def freed_is_zero_iff_every_object_lives(p: Proof) -> None:
+    """A sweep frees nothing exactly if every allocated slot was marked."""
+    span = any_counted_span(p)
+    dead = p.number(U16, "dead")
+    marks = span.gcmark_bits
+    dies = z3.And(dead < span.nelems, p.holds(is_allocated, span, dead), z3.Not(marks.bit(dead)))
+    by_induction(
+        p,
+        "a dead object is counted but not marked",
+        lambda j: z3.Implies(
+            dies,
+            marks.count(j) + z3.If(dead < j, 1, 0) <= p.integer(allocated_below, span, j),
+        ),
+        z3.IntVal(0),
+        span.nelems,
+        lambda j: [*steps(p, j, span.alloc_bits, marks), p.holds(marks_allocated, span, j)],
+    )
+    p.show(
+        "a dead object is freed", z3.Implies(dies, span.alloc_count - marks.count(span.nelems) > 0)
+    )
+    p.possible("one dies", dies)
+    live = p.fresh(bool, "all_live")
+    assert isinstance(live, z3.BoolRef)
+    by_induction(
+        p,
+        "if all live, the counts agree",
+        lambda j: z3.Implies(live, marks.count(j) == p.integer(allocated_below, span, j)),
+        z3.IntVal(0),
+        span.nelems,
+        lambda j: [
+            *steps(p, j, span.alloc_bits, marks),
+            z3.Implies(live, p.holds(is_allocated, span, j) == marks.bit(j)),
+        ],
+    )
+    p.show("else nothing is", z3.Implies(live, span.alloc_count == marks.count(span.nelems)))
+    p.possible("all live", z3.And(live, span.alloc_count > 1))
+
+
+@obligation("count.sweep", "SPAN-9 SWP-24 SWP-28 I-2", INTEGERS)
+def sweep_leaves_the_count_exact(p: Proof) -> None:
+    """After a sweep allocCount is the number of allocated slots, and within bounds."""
+    span = any_counted_span(p)
+    marks = span.gcmark_bits
+    after = span._replace(freeindex=0, alloc_bits=marks, alloc_count=marks.count(span.nelems))
+    p.assume(after.alloc_count <= span.alloc_count)
+    p.show("count", p.holds(count_is_exact, after))
+    p.show("bounds", p.holds(bounds_hold, after))
+    p.possible("something survives", after.alloc_count > 1)
+
+
+def handed_is_allocated(span: Mspan, handed: Bitmap, slot: U16) -> bool:
+    """A slot that was handed out since it was last found dead is allocated."""
+    return not handed.bit(slot) or is_allocated(span, slot)
+
+
+@obligation("span.once", "SPAN-8 SPAN-15 SWP-28 I-38", INTEGERS)
+def no_slot_is_handed_out_twice(p: Proof) -> None:
+    """Between two sweeps no slot is handed out twice; after a sweep only dead slots can be."""
+    span = any_counted_span(p)
+    handed = p.fresh(Bitmap, "handed")
+    slot, after = take_lowest(p, span)
+    other = p.number(U16, "other")
+    p.assume(other < span.nelems, p.holds(is_passed_over, span, slot, other))
+    p.assume(*(p.holds(handed_is_allocated, span, handed, i) for i in (slot, other)))
+    given = p.call(hand_out, handed, slot)
+    p.show("the slot was not handed out before", z3.Not(p.holds(was_handed, handed, slot)))
+    p.show("the ledger stays right", p.holds(handed_is_allocated, after, given, other))
+    survivors = p.fresh(Bitmap, "survivors")
+    live = p.holds(was_handed, survivors, other)
+    p.assume(live == z3.And(p.holds(was_handed, handed, other), span.gcmark_bits.bit(other)))
+    swept = span._replace(freeindex=0, alloc_bits=span.gcmark_bits)
+    p.show("a sweep keeps it right", p.holds(handed_is_allocated, swept, survivors, other))
+    p.possible("another slot was handed out", z3.And(live, other != slot))
+
+
+def hand_out(handed: Bitmap, slot: U16) -> Bitmap:
+    """Enter a slot in the ledger of handed-out slots."""
+    return handed.with_bit(slot)
+
+
+def was_handed(handed: Bitmap, slot: U16) -> bool:
+    """Read the ledger."""
+    return handed.bit(slot)
+
+
+@obligation("span.refines-abstract", "SPAN-8 SPAN-15", INTEGERS, loops=ABSTRACT_SEARCH)
+def windowed_span_refines_the_abstract_one(p: Proof) -> None:
+    """The windowed span hands out the slot that the abstract one does, and stays its image.
+
+    The image of a span is the set of its allocated slots.
+    """
+    span = any_counted_span(p)
+    image = p.fresh(SlotSet, "image")
+    assert isinstance(image, SlotSet)
+    slot, after = take_lowest(p, span)
+    p.name("below", slot)
+    taken = p.call(allocate, image)
+    assert isinstance(taken, Taken)
+    lowest = p.results_of(lowest_free)[0]
+    assert isinstance(lowest, z3.ExprRef)
+    other = p.number(U16, "other")
+    p.assume(image.nelems == span.nelems, other < span.nelems)
+    for instance in (slot, lowest, other):
+        p.assume(p.holds(is_passed_over, span, slot, instance))
+        same = p.holds(is_in, image, instance) == p.holds(is_allocated, span, instance)
+        p.assume(z3.Implies(instance < span.nelems, same))
+    p.show("handed out", taken.slot == slot)
+    p.show(
+        "the same image",
+        p.holds(is_in, taken.slots, other) == p.holds(is_allocated, after, other),
+    )
+    p.possible("a slot in the middle", z3.And(slot > 1, other > slot))
+
+
+def is_in(slots: SlotSet, slot: U16) -> bool:
+    """Tell whether a slot is allocated in the abstract span."""
+    return slots.allocated.bit(slot)

@@ -1,0 +1,221 @@
+"""The kernels of spanalloc meet the same specification, proved from their own source.
+
+They compute on signed 64-bit integers, as mypyc compiles them, so each operation must stay in
+range: that is part of what is proved here. Their words and caches are unrelated to the model's.
+"""
+
+from typing import Final
+
+import z3
+from mypy_extensions import i64
+
+from spanalloc.kernels import (
+    next_free_fast,
+    next_free_index,
+    shift_out,
+    trailing_zeros,
+    window,
+)
+from spanproof.proof import Proof, obligation
+from spanproof.symbolic.arithmetic import Signed
+from spanproof.symbolic.expressions import scalar_of
+from spanproof.symbolic.translate import LoopInvariant
+from spanproof.symbolic.values import Value
+from spanspec.words import U8, U16
+
+MAX_I64: Final = (1 << 63) - 1
+NATIVE = Signed(64)
+TRUE = z3.BoolVal(True)
+
+
+# --- the specification, over words as the kernels hold them --------------------------------------
+
+
+def is_taken(words: list[i64], slot: i64) -> bool:
+    """Bit `slot` of a bitmap is set."""
+    return (words[slot >> 6] >> (slot & 63)) & 1 == 1
+
+
+def counts_trailing_zeros(x: i64, count: i64) -> bool:
+    """Bit `count` is the lowest set bit of `x`; 64 if there is none."""
+    if x == 0:
+        return count == 64
+    return 0 <= count < 64 and (x >> count) & 1 == 1 and x & (MAX_I64 >> (63 - count)) == 0
+
+
+def in_bounds(freeindex: i64, nelems: i64) -> bool:
+    """A span of 1 to 1024 slots, and a place to start searching."""
+    return 1 <= nelems <= 1024 and 0 <= freeindex <= nelems
+
+
+def cache_bit_is_exact(
+    words: list[i64], freeindex: i64, nelems: i64, cache: i64, ahead: i64
+) -> bool:
+    """Bit `ahead` of the cache is 1 iff slot freeindex + ahead is free and in the same word."""
+    return freeindex >= nelems or (
+        ((cache >> ahead) & 1 == 1)
+        == ((freeindex & 63) + ahead < 64 and not is_taken(words, freeindex + ahead))
+    )
+
+
+def ends_search(words: list[i64], freeindex: i64, nelems: i64, slot: i64) -> bool:
+    """A search may end at a free slot, or at the end of the span."""
+    return freeindex <= slot <= nelems and (slot == nelems or not is_taken(words, slot))
+
+
+def is_passed_over(words: list[i64], freeindex: i64, slot: i64, below: i64) -> bool:
+    """A search that ends at `slot` passes over taken slots only."""
+    return not freeindex <= below < slot or is_taken(words, below)
+
+
+def cache_is_exact(words: list[i64], freeindex: i64, nelems: i64, cache: i64) -> bool:
+    """The cache is the window at freeindex; unspecified at the end of the span."""
+    return freeindex >= nelems or cache == window(words, freeindex)
+
+
+def search_loop(
+    words: list[i64], entry_freeindex: i64, nelems: i64, position: U16, cache: i64, below: i64
+) -> bool:
+    """Invariant of the slow search: taken up to `position`, whose window the cache is."""
+    return (
+        entry_freeindex <= position <= nelems + 63
+        and is_passed_over(words, entry_freeindex, position, below)
+        and cache_is_exact(words, position, nelems, cache)
+    )
+
+
+def slots_ahead(nelems: i64, position: i64) -> i64:
+    """Variant of the slow search."""
+    return nelems + 64 - position
+
+
+ZEROS = {"spanalloc.kernels.trailing_zeros": counts_trailing_zeros}
+
+
+@obligation("kernels.trailing-zeros", "SPAN-12", NATIVE)
+def kernel_finds_the_lowest_set_bit(p: Proof) -> None:
+    """trailing_zeros finds the lowest set bit of every word, and 64 for zero."""
+    x = p.number(i64, "x")
+    p.show("contract", p.holds(counts_trailing_zeros, x, p.integer(trailing_zeros, x)))
+    p.possible("only the sign bit", x == -(1 << 63))
+    p.possible("zero", x == 0)
+
+
+@obligation("kernels.shift-out", "SPAN-12 SPAN-13", NATIVE)
+def kernel_shifts_logically(p: Proof) -> None:
+    """shift_out moves bit k + n + 1 to bit k and fills with zeros, for shifts of 1 to 64."""
+    x, n, k = p.number(i64, "x"), p.number(i64, "n"), p.number(i64, "k")
+    p.assume(n >= 0, n < 64, k >= 0, k < 64)
+    shifted = p.integer(shift_out, x, n)
+    bit = z3.LShR(shifted, k) & 1
+    p.show("moved", bit == z3.LShR(x, k + n + 1) & 1)
+    p.possible("everything is shifted out", z3.And(n == 63, x != 0))
+
+
+@obligation("kernels.window", "SPAN-10 SPAN-11 CEN-9", NATIVE)
+def kernel_cuts_the_window(p: Proof) -> None:
+    """Window yields the exact cache of any freeindex."""
+    words, freeindex, nelems = any_words(p)
+    ahead = p.number(i64, "ahead")
+    p.assume(freeindex < nelems, ahead >= 0, ahead < 64)
+    cache = p.integer(window, words, freeindex)
+    p.show("exact", p.holds(cache_bit_is_exact, words, freeindex, nelems, cache, ahead))
+    other = p.number(i64, "other")
+    differs = z3.Extract(0, 0, z3.LShR(cache ^ other, ahead)) == 1
+    same = p.holds(cache_bit_is_exact, words, freeindex, nelems, other, ahead)
+    p.show("nothing else is exact", z3.Implies(differs, z3.Not(same)))
+    p.possible("within a word", freeindex & 63 == 9)
+
+
+def any_words(p: Proof) -> tuple[Value, z3.ExprRef, z3.ExprRef]:
+    """A bitmap, a freeindex and a number of slots."""
+    words = p.fresh(list[i64], "words")
+    freeindex, nelems = p.number(U16, "freeindex"), p.number(U16, "nelems")
+    p.assume(p.holds(in_bounds, freeindex, nelems))
+    return words, freeindex, nelems
+
+
+def bitwise(
+    p: Proof,
+    words: Value,
+    freeindex: z3.ExprRef,
+    nelems: z3.ExprRef,
+    cache: z3.ExprRef,
+    *ahead: z3.ExprRef,
+    given: z3.BoolRef = TRUE,
+) -> None:
+    """Use the exactness of the cache at some of its bits (obligation kernels.window)."""
+    for instance in ahead:
+        inside = z3.And(given, instance >= 0, instance < 64)
+        p.assume(p.implied(inside, cache_bit_is_exact, words, freeindex, nelems, cache, instance))
+
+
+@obligation("kernels.fast", "SPAN-8 SPAN-12 SPAN-13", NATIVE, contracts=ZEROS)
+def kernel_fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
+    """next_free_fast finds the lowest free slot, and shift_out then keeps the cache exact.
+
+    It fails only past the window, or at the last slot of a word that is not the span's last.
+    """
+    words, freeindex, nelems = any_words(p)
+    cache = p.number(i64, "cache")
+    below, ahead = p.number(U16, "below"), p.number(U8, "ahead")
+    cases = p.cases(next_free_fast, freeindex, nelems, cache)
+    zeros = p.results_of(trailing_zeros)[0]
+    assert isinstance(zeros, z3.ExprRef)
+    p.assume(ahead < 64)
+    bitwise(p, words, freeindex, nelems, cache, zeros, ahead + zeros + 1, below - freeindex)
+    for case in cases:
+        slot = p.arithmetic.lift(scalar_of(case.value)).term
+        found = z3.And(case.path, slot >= 0)
+        p.show("free", p.implied(found, ends_search, words, freeindex, nelems, slot))
+        p.show("in the span", slot < nelems, case.path)
+        p.show("below are taken", p.implied(found, is_passed_over, words, freeindex, slot, below))
+        rest = p.integer_given(found, shift_out, cache, slot - freeindex)
+        exact = p.implied(found, cache_bit_is_exact, words, slot + 1, nelems, rest, ahead)
+        p.show("cache stays exact", exact)
+        after = freeindex + zeros + 1
+        missed = z3.And(case.path, slot < 0, zeros < 64, after <= nelems)
+        p.show("fails at a word's end", z3.And(after & 63 == 0, after != nelems), missed)
+        p.possible("each way through the search", case.path)
+
+
+@obligation(
+    "kernels.slow",
+    "SPAN-15 SPAN-16",
+    NATIVE,
+    contracts=ZEROS,
+    loops={"spanalloc.kernels.next_free_index": LoopInvariant(search_loop, slots_ahead)},
+)
+def kernel_slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
+    """next_free_index finds the lowest free slot, or that there is none, with an exact cache."""
+    words, freeindex, nelems = any_words(p)
+    cache, ahead = p.number(i64, "cache"), p.number(U8, "ahead")
+    below = p.arbitrary("below", U16)
+    p.assume(p.holds(cache_is_exact, words, freeindex, nelems, cache))
+    p.assume(ahead < 64, below < nelems)
+    cases = p.cases(next_free_index, words, freeindex, nelems, cache)
+    zeros = p.results_of(trailing_zeros)[0]
+    assert isinstance(zeros, z3.ExprRef)
+    position, at_loop = p.at_loop(next_free_index, "position"), p.at_loop(next_free_index, "cache")
+    exact = p.implied(position < nelems + 64, cache_is_exact, words, position, nelems, at_loop)
+    used = (zeros, ahead + zeros + 1, below - position)
+    bitwise(p, words, position, nelems, at_loop, *used, given=z3.And(in_range(position), exact))
+    for case in cases:
+        assert isinstance(case.value, tuple)
+        slot, after, rest = (p.arithmetic.lift(scalar_of(part)).term for part in case.value)
+        p.show("free or the end", p.holds(ends_search, words, freeindex, nelems, slot), case.path)
+        p.show(
+            "below are taken",
+            p.implied(case.path, is_passed_over, words, freeindex, slot, below),
+        )
+        p.show("steps past it", after == z3.If(slot == nelems, slot, slot + 1), case.path)
+        p.show(
+            "cache stays exact",
+            p.implied(case.path, cache_bit_is_exact, words, after, nelems, rest, ahead),
+        )
+        p.possible("each way through the search", case.path)
+
+
+def in_range(position: z3.ExprRef) -> z3.BoolRef:
+    """A position that a search can reach."""
+    return z3.And(position >= 0, position <= 1024 + 63)

@@ -1,0 +1,343 @@
+"""The windowed layer of a span does what the abstract layer says, for every bitmap.
+
+Bitmaps are 64-bit words of unknown content, spans have 1 to 1024 slots, and the loop of the
+slow search is cut at an invariant, so nothing here is bounded.
+"""
+
+import z3
+
+from spanproof.proof import Proof, obligation
+from spanproof.symbolic.arithmetic import Words
+from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.translate import LoopInvariant
+from spanspec.alloccache import (
+    Found,
+    cache_is_exact,
+    next_free_fast,
+    next_free_index,
+    reload_cache,
+    window_at,
+)
+from spanspec.constants import NUM_SPAN_CLASSES
+from spanspec.freeslots import ends_search, is_passed_over
+from spanspec.mspan import (
+    IN_USE,
+    Mspan,
+    bounds_hold,
+    count_alloc,
+    init_span,
+    is_allocated,
+    is_free,
+)
+from spanspec.sweep import Swept, publish, returns_to_heap, sweep
+from spanspec.sweepgen import is_sweeping, is_swept
+from spanspec.words import U8, U16, U32, U64, is_trailing_zeros, trailing_zeros
+
+WORDS = Words(64)
+TRUE = z3.BoolVal(True)
+
+
+# --- predicates that more than one obligation uses, in the language of rules -------------------
+
+
+def cache_bit_is_exact(span: Mspan, ahead: U16) -> bool:
+    """Bit `ahead` of the cache is 1 iff slot freeindex + ahead is free and in the same word."""
+    return span.freeindex >= span.nelems or (
+        ((span.alloc_cache >> ahead) & 1 == 1)
+        == ((span.freeindex & 63) + ahead < 64 and not span.alloc_bits.bit(span.freeindex + ahead))
+    )
+
+
+def took_free_slot(before: Mspan, slot: U16, after: Mspan) -> bool:
+    """Slot was free, and the span afterwards starts its search past it and counts it."""
+    return (
+        before.freeindex <= slot < before.nelems
+        and is_free(before, slot)
+        and after.nelems == before.nelems
+        and after.freeindex == slot + 1
+        and after.alloc_count == before.alloc_count + 1
+    )
+
+
+def freeindex_in_bounds(span: Mspan) -> bool:
+    """The search starts at a slot of the span or at its end."""
+    return span.freeindex <= span.nelems
+
+
+def window_of(span: Mspan) -> U64:
+    """The window at freeindex."""
+    return window_at(span.alloc_bits, span.freeindex)
+
+
+def may_sweep(sg: U32, span: Mspan) -> bool:
+    """The span is owned by a sweeper, and no free slot is marked (obligation count.marks)."""
+    return (
+        span.state == IN_USE
+        and is_sweeping(sg, span.sweepgen)
+        and count_alloc(span) <= span.alloc_count
+        and span.needzero <= 1
+    )
+
+
+def unchanged(before: Mspan, after: Mspan) -> bool:
+    """No slot state differs."""
+    return (
+        after.freeindex == before.freeindex
+        and after.alloc_count == before.alloc_count
+        and after.alloc_cache == before.alloc_cache
+        and after.nelems == before.nelems
+    )
+
+
+def search_loop(span: Mspan, index: U16, cache: U64, below: U16) -> bool:
+    """Invariant of the slow search: slots before `index` are taken, the cache is its window."""
+    return (
+        span.freeindex <= index < span.nelems
+        and cache == window_at(span.alloc_bits, index)
+        and is_passed_over(span, index, below)
+    )
+
+
+def slots_ahead(span: Mspan, index: U16) -> int:
+    """Variant of the slow search."""
+    return span.nelems - index
+
+
+def finds_lowest_free(span: Mspan, found: Found, below: U16) -> bool:
+    """Contract of the slow search (obligation span.slow.takes-lowest)."""
+    return ends_search(span, found.slot) and is_passed_over(span, found.slot, below)
+
+
+SLOW = {"spanspec.alloccache.next_free_index": finds_lowest_free}
+SEARCH = {"spanspec.alloccache.next_free_index": LoopInvariant(search_loop, slots_ahead)}
+ZEROS = {"spanspec.words.trailing_zeros": is_trailing_zeros}
+
+
+def any_span(p: Proof) -> Mspan:
+    """A span within bounds whose cache is exact."""
+    span = p.fresh(Mspan, "span")
+    assert isinstance(span, Mspan)
+    p.assume(p.holds(bounds_hold, span), p.holds(cache_is_exact, span))
+    return span
+
+
+def bitwise(p: Proof, span: Mspan, *ahead: z3.ExprRef, given: z3.BoolRef = TRUE) -> None:
+    """Use the exactness of the cache at some bits (by obligation span.cache.bitwise)."""
+    for instance in ahead:
+        in_window = z3.And(given, z3.ULT(instance, 64))
+        p.assume(p.implied(in_window, cache_bit_is_exact, span, instance))
+
+
+def parts(found: object) -> tuple[z3.ExprRef, Mspan]:
+    """Return the slot and the span of a `Found`."""
+    assert isinstance(found, tuple)
+    slot, span = found
+    return slot, span
+
+
+# --- searches ---------------------------------------------------------------------------------
+
+
+@obligation("words.trailing-zeros", "SPAN-12", WORDS)
+def trailing_zeros_meets_its_contract(p: Proof) -> None:
+    """Counting trailing zeros finds the lowest set bit of every 64-bit word, and 64 for zero."""
+    word = p.number(U64, "word")
+    count = p.integer(trailing_zeros, word)
+    p.show("contract", p.holds(is_trailing_zeros, word, count))
+    p.possible("a word with only bit 63 set", z3.And(word == 1 << 63, count == 63))
+    p.possible("zero", word == 0)
+
+
+@obligation("span.cache.bitwise", "SPAN-10 SPAN-11", WORDS)
+def exact_cache_is_exact_bit_by_bit(p: Proof) -> None:
+    """The cache is the window at freeindex iff each of its 64 bits tells whether its slot is free.
+
+    The second half says: if all bits agree then the words are equal, for words differ in a bit.
+    """
+    span = p.fresh(Mspan, "span")
+    assert isinstance(span, Mspan)
+    some = p.number(U16, "ahead")
+    p.assume(p.holds(bounds_hold, span), z3.ULT(some, 64))
+    exact, window = p.holds(cache_is_exact, span), p.integer(window_of, span)
+    differs = z3.Extract(0, 0, z3.LShR(span.alloc_cache ^ window, some)) == 1
+    bit_exact = p.holds(cache_bit_is_exact, span, some)
+    p.show("each bit", z3.Implies(exact, bit_exact))
+    searching = z3.ULT(span.freeindex, span.nelems)
+    p.show("a bit that differs is not exact", z3.Implies(z3.And(searching, differs), ~bit_exact))
+    p.possible("a full span", span.freeindex == span.nelems)
+    p.possible("the last bit of a word", z3.And(exact, some == 63, searching))
+
+
+@obligation("span.fast.takes-lowest", "SPAN-8 SPAN-12 SPAN-13", WORDS, contracts=ZEROS)
+def fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
+    """The fast path hands out the lowest free slot and keeps the cache exact, or changes nothing.
+
+    The cache hypothesis is used bit by bit, at the slots that the claim speaks of.
+    """
+    span = p.fresh(Mspan, "span")
+    assert isinstance(span, Mspan)
+    p.assume(p.holds(bounds_hold, span))
+    ahead, below = p.number(U16, "ahead"), p.number(U16, "below")
+    success, failure = p.cases(next_free_fast, span)
+    zeros = p.results_of(trailing_zeros)[0]
+    assert isinstance(zeros, z3.ExprRef)
+    p.assume(z3.ULT(ahead, 64))
+    bitwise(p, span, zeros, ahead + zeros + 1, below - span.freeindex)
+    slot, after = parts(success.value)
+    p.show("slot is free", p.holds(took_free_slot, span, slot, after), success.path)
+    p.show("slots below are taken", p.holds(is_passed_over, span, slot, below), success.path)
+    p.show("cache stays exact", p.implied(success.path, cache_bit_is_exact, after, ahead))
+    p.show("stays in bounds", p.holds(freeindex_in_bounds, after), success.path)
+    none, same = parts(failure.value)
+    p.show("failure changes nothing", p.holds(unchanged, span, same), failure.path)
+    p.show("failure is told by nelems", none == span.nelems, failure.path)
+    p.possible("success", success.path)
+    p.possible("failure at a word's last slot", z3.And(failure.path, span.alloc_cache != 0))
+
+
+@obligation("span.slow.takes-lowest", "SPAN-15 SPAN-16", WORDS, loops=SEARCH, contracts=ZEROS)
+def slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
+    """The slow search finds the lowest free slot, or that there is none; the cache stays exact."""
+    span = any_span(p)
+    ahead, below = p.number(U16, "ahead"), p.arbitrary("below", U16)
+    p.assume(z3.ULT(ahead, 64))
+    cases = p.cases(next_free_index, span)
+    at_loop = span._replace(
+        freeindex=p.at_loop(next_free_index, "index"),
+        alloc_cache=p.at_loop(next_free_index, "cache"),
+    )
+    zeros = p.results_of(trailing_zeros)[0]
+    assert isinstance(zeros, z3.ExprRef)
+    exact = p.holds(cache_is_exact, at_loop)
+    bitwise(p, at_loop, ahead + zeros + 1, given=exact)
+    for case in cases:
+        slot, after = parts(case.value)
+        found = slot != span.nelems
+        p.show("free or the end", p.holds(ends_search, span, slot), case.path)
+        p.show("slots below are taken", p.holds(is_passed_over, span, slot, below), case.path)
+        p.show("steps past it", after.freeindex == z3.If(found, slot + 1, slot), case.path)
+        p.show("cache stays exact", p.implied(case.path, cache_bit_is_exact, after, ahead))
+        p.show("counts nothing", after.alloc_count == span.alloc_count, case.path)
+        p.possible("each way through the search", case.path)
+
+
+@obligation("span.fast.fails-only-if", "SPAN-12 SPAN-13 SPAN-16", WORDS, contracts=ZEROS)
+def fast_path_fails_only_where_it_must(p: Proof) -> None:
+    """The fast path fails only if the span is full, if its window is used up, or at the last
+    slot of a word that is not the last of the span.
+    """
+    span = p.fresh(Mspan, "span")
+    assert isinstance(span, Mspan)
+    p.assume(p.holds(bounds_hold, span), z3.ULT(span.freeindex, span.nelems))
+    _, failure = p.cases(next_free_fast, span)
+    zeros = p.results_of(trailing_zeros)[0]
+    assert isinstance(zeros, z3.ExprRef)
+    slot = p.number(U16, "slot")
+    p.assume(p.holds(ends_search, span, slot), slot != span.nelems)
+    p.assume(p.holds(is_passed_over, span, slot, span.freeindex + zeros))
+    bitwise(p, span, zeros, slot - span.freeindex)
+    same_word = z3.LShR(slot, 6) == z3.LShR(span.freeindex, 6)
+    p.show("at a word's end", z3.Implies(same_word, (slot + 1) & 63 == 0), failure.path)
+    p.possible("at a word's end", z3.And(failure.path, same_word))
+    p.possible("window used up", z3.And(failure.path, ~same_word))
+
+
+# --- where the cache is established -------------------------------------------------------------
+
+
+@obligation("span.cache.established", "SPAN-6 SPAN-10 CEN-9 SWP-28", WORDS)
+def cache_is_exact_wherever_it_is_made(p: Proof) -> None:
+    """The cache is exact after initialization, after a reload for an mcache, and after a sweep."""
+    base, npages, limit = p.number(U64, "base"), p.number(U32, "npages"), p.number(U64, "limit")
+    spanclass, sg = p.number(U8, "spanclass"), p.number(U32, "sg")
+    p.assume(z3.ULT(spanclass, NUM_SPAN_CLASSES))
+    fresh = p.call(init_span, base, npages, spanclass, sg, limit)
+    assert isinstance(fresh, Mspan)
+    p.show("initialization", p.holds(cache_is_exact, fresh))
+    span = p.fresh(Mspan, "span")
+    assert isinstance(span, Mspan)
+    p.assume(p.holds(bounds_hold, span), z3.ULT(span.freeindex, span.nelems))
+    p.assume(z3.ULT(span.alloc_count, span.nelems))
+    reloaded = p.call(reload_cache, span)
+    assert isinstance(reloaded, Mspan)
+    p.show("reload", p.holds(cache_is_exact, reloaded))
+    p.possible("a freeindex inside a word", span.freeindex & 63 == 5)
+
+
+@obligation("span.sweep.keeps-marked", "SWP-24 SWP-28 SWP-30 I-27", WORDS, contracts=SLOW)
+def sweep_keeps_marked_and_frees_unmarked_slots(p: Proof) -> None:
+    """After a sweep a slot is allocated iff it was marked, whatever its state before.
+
+    Also: freeindex is 0, the cache exact, the mark bits clear, and `wasempty` says truly whether
+    a slot was free before.
+    """
+    below = p.arbitrary("below", U16)
+    span, swept = any_sweep(p)
+    after = swept.span
+    slot = p.number(U16, "slot")
+    p.assume(z3.ULT(slot, span.nelems))
+    marked = span.gcmark_bits.bit(slot)
+    p.show("marked stay, others go", p.holds(is_allocated, after, slot) == marked)
+    p.show("search restarts", after.freeindex == 0)
+    p.show("cache is exact", p.holds(cache_is_exact, after))
+    p.show("marks are clear", z3.Not(after.gcmark_bits.bit(slot)))
+    p.show("count is the marks", after.alloc_count == span.gcmark_bits.count(span.nelems))
+    p.show("freed is the difference", swept.nfreed == span.alloc_count - after.alloc_count)
+    p.show(
+        "wasempty: none was free", p.holds(is_passed_over, span, span.nelems, below), empty(swept)
+    )
+    found, _ = parts(p.results_of(next_free_index)[0])
+    p.show("not wasempty: one was", p.holds(is_free, span, found), ~empty(swept))
+    p.show("sweepgen is not yet published", after.sweepgen == span.sweepgen)
+    p.possible("a marked slot", marked)
+    p.possible("a dead one", z3.And(~marked, p.holds(is_allocated, span, slot)))
+
+
+@obligation("span.sweep.needzero", "SWP-24 SWP-25 SWP-26 SWP-27", WORDS, contracts=SLOW)
+def sweep_decides_zeroing_and_return_to_the_heap(p: Proof) -> None:
+    """A small span needs zeroing after a sweep iff it did or something was freed; a large one,
+    iff it did or died. A small span goes back to the heap iff something was freed, nothing in
+    it lives and its sweeper does not want to keep it; a large one iff it died.
+    """
+    p.arbitrary("below", U16)
+    span, swept = any_sweep(p)
+    preserve = p.fresh(bool, "preserve")
+    assert isinstance(preserve, z3.BoolRef)
+    small, freed = z3.UGE(span.spanclass, 2), swept.nfreed != 0
+    dead = swept.span.alloc_count == 0
+    zeroing = swept.span.needzero == 1
+    p.show("small", z3.Implies(small, zeroing == z3.Or(freed, span.needzero == 1)))
+    p.show("large", z3.Implies(~small, zeroing == z3.Or(dead, span.needzero == 1)))
+    gone = p.holds(returns_to_heap, swept, preserve)
+    p.show("small returns", z3.Implies(small, gone == z3.And(freed, dead, ~preserve)))
+    p.show("large returns", z3.Implies(~small, gone == dead))
+    p.possible("a small span returns", z3.And(small, gone))
+    p.possible("a preserved one stays", z3.And(small, freed, dead, ~gone))
+
+
+def any_sweep(p: Proof) -> tuple[Mspan, Swept]:
+    """Any legal sweep of any span, at any sweepgen: the span before, and the outcome."""
+    sg = p.number(U32, "sg")
+    span = any_span(p)
+    p.assume(p.holds(may_sweep, sg, span))
+    swept = p.call(sweep, sg, span)
+    assert isinstance(swept, Swept)
+    return span, swept
+
+
+def empty(swept: Swept) -> z3.BoolRef:
+    """The outcome `wasempty` as a term."""
+    return as_bool(swept.was_empty)
+
+
+@obligation("span.sweep.publish", "SWP-3 SWP-24 SWP-28", WORDS)
+def publishing_changes_the_generation_only(p: Proof) -> None:
+    """Publishing a sweep makes the span swept and touches no slot."""
+    sg = p.number(U32, "sg")
+    span = any_span(p)
+    p.assume(span.state == IN_USE, p.holds(is_sweeping, sg, span.sweepgen))
+    after = p.call(publish, sg, span)
+    assert isinstance(after, Mspan)
+    p.show("swept", p.holds(is_swept, sg, after.sweepgen))
+    p.show("slots as before", p.holds(unchanged, span, after))
+    p.possible("across the wrap-around", sg == 0)

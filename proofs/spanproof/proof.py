@@ -1,0 +1,208 @@
+"""What an obligation is, and the small vocabulary in which one is written.
+
+An obligation is a function that receives a `Proof`: it makes symbols, assumes hypotheses, calls
+the model's own functions on them, and shows goals. Its docstring is the claim.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import z3
+
+from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.expressions import scalar_of
+from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.translate import LoopInvariant, Translator
+from spanproof.symbolic.values import Value
+
+
+class Query(NamedTuple):
+    """One question to a solver: whether the first `given` assumptions imply the goal."""
+
+    label: str
+    given: int
+    goal: z3.BoolRef
+
+
+class Witness(NamedTuple):
+    """A situation that must be possible under all assumptions, or the proof is vacuous."""
+
+    label: str
+    condition: z3.BoolRef
+
+
+class Case(NamedTuple):
+    """One way through a rule: the condition under which it is taken, and the value returned."""
+
+    path: z3.BoolRef
+    value: Value
+
+
+class Proof:
+    """A proof under construction."""
+
+    def __init__(
+        self,
+        arithmetic: Arithmetic,
+        sources: SourceTree | None = None,
+        loops: Mapping[str, LoopInvariant] | None = None,
+        contracts: Mapping[str, Callable[..., bool]] | None = None,
+    ) -> None:
+        self._translator = Translator(arithmetic, sources, loops, contracts)
+        self._goals: list[Query] = []
+        self.witnesses: list[Witness] = []
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """The representation of integers."""
+        return self._translator.arithmetic
+
+    @property
+    def assumptions(self) -> list[z3.BoolRef]:
+        """Everything assumed so far, in order."""
+        return self._translator.assumptions
+
+    @property
+    def queries(self) -> list[Query]:
+        """All goals and side conditions, in the order of what they may assume."""
+        sides = [Query(*side) for side in self._translator.sides]
+        return sorted([*sides, *self._goals], key=lambda query: query.given)
+
+    @property
+    def reached(self) -> frozenset[str]:
+        """Qualified names of the functions whose source was read."""
+        return frozenset(self._translator.sources.reached)
+
+    def fresh(self, kind: object, name: str) -> Value:
+        """Return an unknown value of an annotated type; its ranges are assumed."""
+        return self._translator.symbols.value(kind, name)
+
+    def number(self, kind: object, name: str) -> z3.ExprRef:
+        """Return an unknown integer of an annotated type."""
+        value = self.fresh(kind, name)
+        assert isinstance(value, z3.ExprRef)
+        return value
+
+    def call(self, rule: Callable[..., object], *arguments: Value) -> Value:
+        """Return the value of a rule at symbolic arguments."""
+        return self._translator.call(rule, *arguments)
+
+    def holds(self, rule: Callable[..., bool], *arguments: Value) -> z3.BoolRef:
+        """Return the truth value of a rule at symbolic arguments."""
+        return as_bool(self.call(rule, *arguments))
+
+    def implied(
+        self, given: z3.BoolRef, rule: Callable[..., bool], *arguments: Value
+    ) -> z3.BoolRef:
+        """Return `given implies rule(...)`; the rule is read only on paths where `given` holds."""
+        value = self._translator.call(rule, *arguments, path=given)
+        return z3.Implies(given, as_bool(value))
+
+    def cases(self, rule: Callable[..., object], *arguments: Value) -> list["Case"]:
+        """Return each way through a rule: its path condition, and what it then yields."""
+        return [Case(*case) for case in self._translator.cases(rule, *arguments)]
+
+    def integer(self, rule: Callable[..., int], *arguments: Value) -> z3.ExprRef:
+        """Return the integer that a rule yields at symbolic arguments, as a term."""
+        return self.arithmetic.lift(scalar_of(self.call(rule, *arguments))).term
+
+    def constant(self, module: str, name: str) -> object:
+        """Return a constant of the model, as the sources under proof define it."""
+        return self._translator.sources.lookup(module, name)
+
+    def results_of(self, rule: Callable[..., object]) -> list[Value]:
+        """Return what each call of a rule yielded, calls inside other rules included."""
+        source = self._translator.sources.function(rule)
+        return self._translator.results.get(source.qualified, [])
+
+    def at_loop(self, rule: Callable[..., object], variable: str) -> z3.ExprRef:
+        """Return the value of a rule's variable at an arbitrary arrival at its loop."""
+        source = self._translator.sources.function(rule)
+        value = self._translator.loop_states[source.qualified][variable]
+        return self.arithmetic.lift(scalar_of(value)).term
+
+    def assume(self, *facts: z3.BoolRef) -> None:
+        """Add hypotheses."""
+        self._translator.assumptions.extend(facts)
+
+    def integer_given(
+        self, given: z3.BoolRef, rule: Callable[..., int], *arguments: Value
+    ) -> z3.ExprRef:
+        """Return the integer that a rule yields where `given` holds; arbitrary elsewhere."""
+        value = self._translator.call(rule, *arguments, path=given)
+        return self.arithmetic.lift(scalar_of(value)).term
+
+    def arbitrary(self, name: str, kind: object) -> z3.ExprRef:
+        """Return an unknown integer that loop invariants and contracts may mention by name.
+
+        What is proved of it is proved of every value, so it stands for "for all".
+        """
+        value = self.number(kind, name)
+        self.name(name, value)
+        return value
+
+    def name(self, name: str, value: Value) -> None:
+        """Let loop invariants and contracts mention a value by name."""
+        self._translator.ghosts[name] = value
+
+    def show(self, label: str, goal: z3.BoolRef, given: z3.BoolRef | None = None) -> None:
+        """Add a goal that everything assumed so far must imply, wherever `given` holds."""
+        claim = goal if given is None else z3.Implies(given, goal)
+        self._goals.append(Query(label, len(self.assumptions), claim))
+
+    def possible(self, label: str, condition: z3.BoolRef | None = None) -> None:
+        """Require that the hypotheses can be met together with a condition."""
+        self.witnesses.append(Witness(label, z3.BoolVal(True) if condition is None else condition))
+
+
+class Obligation(NamedTuple):
+    """A named claim, the rules it rests on, and how it is proved."""
+
+    id: str
+    rules: tuple[str, ...]
+    claim: str
+    arithmetic: Arithmetic
+    build: Callable[[Proof], None]
+    loops: Mapping[str, LoopInvariant]
+    contracts: Mapping[str, Callable[..., bool]]
+
+    def proof(self, sources: SourceTree | None = None) -> Proof:
+        """Build the proof from the present sources, or from changed ones.
+
+        Raises: UnsupportedConstruct if a rule leaves the translatable subset.
+        """
+        proof = Proof(self.arithmetic, sources, self.loops, self.contracts)
+        self.build(proof)
+        return proof
+
+
+REGISTRY: dict[str, Obligation] = {}
+"""All obligations by id, filled as the modules of `spanproof.obligations` are imported."""
+
+
+def obligation(
+    id: str,
+    rules: str,
+    arithmetic: Arithmetic,
+    *,
+    loops: Mapping[str, LoopInvariant] | None = None,
+    contracts: Mapping[str, Callable[..., bool]] | None = None,
+) -> Callable[[Callable[[Proof], None]], Callable[[Proof], None]]:
+    """Register a function as an obligation; its docstring's first paragraph is the claim.
+
+    `rules` are rule ids separated by spaces.
+
+    Raises: ValueError if the id is taken or the claim missing.
+    """
+
+    def register(build: Callable[[Proof], None]) -> Callable[[Proof], None]:
+        claim = " ".join((build.__doc__ or "").split("\n\n")[0].split())
+        if id in REGISTRY or not claim:
+            raise ValueError(f"obligation {id!r} is registered twice, or has no claim")
+        REGISTRY[id] = Obligation(
+            id, tuple(rules.split()), claim, arithmetic, build, loops or {}, contracts or {}
+        )
+        return build
+
+    return register

@@ -1,0 +1,102 @@
+"""Deciding obligations: goals must be implied, witnesses possible; unknown is a failure."""
+
+import time
+from typing import Literal, NamedTuple
+
+import z3
+
+from spanproof.proof import Obligation, Proof
+from spanproof.symbolic.errors import UnsupportedConstruct
+from spanproof.symbolic.sources import SourceTree
+
+Answer = Literal["proved", "refuted", "vacuous", "unknown", "untranslatable"]
+
+DEFAULT_TIMEOUT = 20.0
+"""Seconds a solver may take for one query."""
+
+
+class Verdict(NamedTuple):
+    """What became of an obligation.
+
+    `failed` names the query or witness at fault, `detail` shows the counterexample; both are
+    empty for a proved one. Times are seconds: in the solver, and building the terms.
+    """
+
+    obligation: str
+    answer: Answer
+    queries: int
+    solver_seconds: float
+    build_seconds: float
+    failed: str = ""
+    detail: str = ""
+
+    @property
+    def proved(self) -> bool:
+        """Whether every goal is implied and every witness possible."""
+        return self.answer == "proved"
+
+
+def decide(
+    claim: Obligation, sources: SourceTree | None = None, timeout: float = DEFAULT_TIMEOUT
+) -> Verdict:
+    """Decide an obligation with Z3, on the present sources or on changed ones."""
+    started = time.perf_counter()
+    try:
+        proof = claim.proof(sources)
+    except UnsupportedConstruct as problem:
+        spent = time.perf_counter() - started
+        return Verdict(claim.id, "untranslatable", 0, 0.0, spent, "translation", str(problem))
+    build_seconds = time.perf_counter() - started
+    answer, failed, detail, seconds = _ask(proof, timeout)
+    queries = len(proof.queries) + len(proof.witnesses)
+    return Verdict(claim.id, answer, queries, seconds, build_seconds, failed, detail)
+
+
+def _solver(timeout: float) -> z3.Solver:
+    solver = z3.Solver()
+    solver.set("timeout", int(timeout * 1000))
+    return solver
+
+
+def _ask(proof: Proof, timeout: float) -> tuple[Answer, str, str, float]:
+    """Ask every query and witness until one fails; return it with the solver's seconds."""
+    seconds = 0.0
+    for query in proof.queries:
+        solver = _solver(timeout)
+        solver.add(*proof.assumptions[: query.given], z3.Not(query.goal))
+        started = time.perf_counter()
+        result = solver.check()
+        seconds += time.perf_counter() - started
+        if result == z3.sat:
+            return "refuted", query.label, counterexample(solver.model()), seconds
+        if result != z3.unsat:
+            return "unknown", query.label, solver.reason_unknown(), seconds
+    if not proof.witnesses:
+        return "vacuous", "no witness", "the obligation states no situation to be met", seconds
+    for witness in proof.witnesses:
+        solver = _solver(timeout)
+        solver.add(*proof.assumptions, witness.condition)
+        started = time.perf_counter()
+        result = solver.check()
+        seconds += time.perf_counter() - started
+        if result == z3.unsat:
+            return "vacuous", witness.label, "the hypotheses exclude this situation", seconds
+        if result != z3.sat:
+            return "unknown", witness.label, solver.reason_unknown(), seconds
+    return "proved", "", "", seconds
+
+
+def counterexample(model: z3.ModelRef) -> str:
+    """Return a model's constants as `name = value`, in name order, solver-made names left out."""
+    shown = []
+    for declaration in sorted(model.decls(), key=str):
+        if declaration.arity() == 0 and "!" not in declaration.name():
+            shown.append(f"{declaration.name()} = {_plain(model[declaration])}")
+    return ", ".join(shown)
+
+
+def _plain(value: z3.ExprRef) -> str:
+    if z3.is_bv_value(value):
+        number = value.as_long()
+        return str(number) if number < 1 << 16 else hex(number)
+    return str(value)

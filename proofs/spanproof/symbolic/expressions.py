@@ -1,0 +1,396 @@
+"""Evaluation of a rule's expressions over symbolic values."""
+
+import ast
+import operator
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, cast
+
+import z3
+
+from spanproof.symbolic.arithmetic import Arithmetic, Scalar
+from spanproof.symbolic.errors import MixedSorts, NotTranslatable
+from spanproof.symbolic.fresh import record_fields
+from spanproof.symbolic.merge import as_bitmap, as_bool, merge
+from spanproof.symbolic.sources import FunctionSource
+from spanproof.symbolic.values import SymbolicTable, SymbolicWords, Value
+
+if TYPE_CHECKING:
+    from spanproof.symbolic.translate import Environment, Frame, Translator
+
+BINARY: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+}
+COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+}
+
+UNROLL_LIMIT = 70
+"""A quantifier over a known range of at most this many values is written out."""
+
+
+def scalar_of(value: Value) -> Scalar:
+    """Return an integer value as an exact scalar.
+
+    Raises: MixedSorts if the value is no integer.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | z3.ExprRef):
+        raise MixedSorts(f"expected an integer, found {value!r}")
+    if isinstance(value, z3.BoolRef):
+        raise MixedSorts("expected an integer, found a truth value")
+    return Scalar(value)
+
+
+class Place:
+    """Where an expression stands: its frame, its variables, and its path condition."""
+
+    def __init__(self, frame: "Frame", env: "Environment", path: z3.BoolRef) -> None:
+        self.frame = frame
+        self.env = env
+        self.path = path
+
+    def under(self, condition: z3.BoolRef) -> "Place":
+        """Return the same place on a narrower path."""
+        return Place(self.frame, self.env, z3.And(self.path, condition))
+
+    def with_name(self, name: str, value: Value) -> "Place":
+        """Return the same place with one more variable."""
+        return Place(self.frame, {**self.env, name: value}, self.path)
+
+
+class Expressions:
+    """Evaluates expressions for a `Translator`."""
+
+    def __init__(self, translator: "Translator") -> None:
+        self._translator = translator
+
+    @property
+    def _arithmetic(self) -> Arithmetic:
+        return self._translator.arithmetic
+
+    def evaluate(
+        self, frame: "Frame", node: ast.expr, env: "Environment", path: z3.BoolRef
+    ) -> Value:
+        """Return the value of an expression; its exactness becomes side conditions.
+
+        Raises: UnsupportedConstruct, naming file and line.
+        """
+        return self._value(node, Place(frame, env, path))
+
+    def static(self, source: FunctionSource, node: ast.expr) -> object:
+        """Return the object that an annotation denotes in its module."""
+        namespace = self._translator.sources.module(source.module).namespace
+        return eval(compile(ast.Expression(node), source.path, "eval"), namespace)
+
+    def _refuse(self, node: ast.AST, place: Place, what: str) -> Value:
+        return self._translator.unsupported(place.frame.source, node, what)
+
+    def _value(self, node: ast.expr, place: Place) -> Value:
+        """Evaluate and discharge: the result is exact or its conditions are recorded."""
+        try:
+            if isinstance(node, ast.BinOp | ast.UnaryOp) and not (
+                isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+            ):
+                return self._exact(self._scalar(node, place), node, place)
+            return self._plain(node, place)
+        except (MixedSorts, NotTranslatable) as problem:
+            return self._refuse(node, place, str(problem))
+
+    def _exact(self, scalar: Scalar, node: ast.expr, place: Place) -> Value:
+        for condition in scalar.conditions:
+            says = f"{place.frame.source.name} computes {ast.unparse(node)} exactly"
+            self._translator.side(says, place.path, condition)
+        return scalar.term
+
+    def _scalar(self, node: ast.expr, place: Place) -> Scalar:
+        """Evaluate an integer expression, keeping its exactness conditions open."""
+        match node:
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in BINARY:
+                return self._arithmetic.binary(
+                    BINARY[type(op)], self._scalar(left, place), self._scalar(right, place)
+                )
+            case ast.UnaryOp(op=ast.Invert(), operand=operand):
+                return self._arithmetic.invert(self._scalar(operand, place))
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self._arithmetic.binary("-", Scalar(0), self._scalar(operand, place))
+            case ast.BinOp(op=op):
+                self._refuse(node, place, f"operator {type(op).__name__} has no counterpart")
+        return scalar_of(self._value(node, place))
+
+    def _plain(self, node: ast.expr, place: Place) -> Value:
+        match node:
+            case ast.Constant(value=bool() | int() as known):
+                return known
+            case ast.Name(id=name):
+                return self._name(name, node, place)
+            case ast.Attribute(value=base, attr=attribute):
+                return self._attribute(self._value(base, place), attribute, node, place)
+            case ast.Tuple(elts=elements):
+                return tuple(self._value(element, place) for element in elements)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                value = self._value(operand, place)
+                return not value if isinstance(value, bool) else z3.Not(as_bool(value))
+            case ast.BoolOp(op=op, values=values):
+                return self._connective(isinstance(op, ast.And), values, place)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return self._choice(test, body, orelse, place)
+            case ast.Compare():
+                return self._comparison(node, place)
+            case ast.Subscript(value=base, slice=index):
+                return self._subscript(base, index, node, place)
+            case ast.Call():
+                return self._call(node, place)
+        return self._refuse(node, place, f"a rule cannot contain {type(node).__name__}")
+
+    # --- names and parts ----------------------------------------------------------------------
+
+    def _name(self, name: str, node: ast.AST, place: Place) -> Value:
+        if name in place.env:
+            return place.env[name]
+        try:
+            return self._translator.sources.lookup(place.frame.source.module, name)
+        except KeyError:
+            pass
+        return self._refuse(node, place, f"{name} may have no value here")
+
+    def _attribute(self, base: Value, name: str, node: ast.AST, place: Place) -> Value:
+        if record_fields(type(base)) is not None and name in type(base).__annotations__:
+            return getattr(base, name)
+        return self._refuse(node, place, f"no field {name}")
+
+    def _subscript(self, base: ast.expr, index: ast.expr, node: ast.AST, place: Place) -> Value:
+        container, key = self._value(base, place), self._value(index, place)
+        if isinstance(container, SymbolicTable):
+            identity = key if isinstance(key, z3.ExprRef) else z3.IntVal(cast(int, key))
+            return container.get(identity)
+        if isinstance(container, SymbolicWords):
+            return container.get(self._arithmetic.lift(scalar_of(key)).term)
+        if not isinstance(container, tuple | list):
+            return self._refuse(node, place, "only tuples, tables and word lists have items")
+        if isinstance(key, int):
+            return cast(Value, container[key])
+        return self._lookup(container, scalar_of(key), node, place)
+
+    def _lookup(self, table: Sequence[Value], key: Scalar, node: ast.AST, place: Place) -> Value:
+        """Look up a constant table at an unknown index: one case for each run of equal values."""
+        compare = self._arithmetic.compare
+        inside = z3.And(
+            as_bool(compare(">=", key, Scalar(0))), as_bool(compare("<", key, Scalar(len(table))))
+        )
+        says = f"{place.frame.source.name}: index into a table of {len(table)} is in range"
+        self._translator.side(says, place.path, inside)
+        value = table[-1]
+        for last in range(len(table) - 2, -1, -1):
+            if table[last] != table[last + 1]:
+                at_most = as_bool(compare("<=", key, Scalar(last)))
+                value = merge(self._arithmetic, at_most, table[last], value)
+        return value
+
+    # --- truth --------------------------------------------------------------------------------
+
+    def _connective(self, conjunction: bool, values: Sequence[ast.expr], place: Place) -> Value:
+        """Evaluate and/or from left to right; a later operand is on a narrower path."""
+        terms: list[z3.BoolRef] = []
+        for node in values:
+            value = self._value(node, place)
+            if isinstance(value, bool):
+                if value != conjunction:
+                    terms.append(z3.BoolVal(value))
+                    break
+                continue
+            term = as_bool(value)
+            terms.append(term)
+            place = place.under(term if conjunction else z3.Not(term))
+        if not terms:
+            return conjunction
+        if all(z3.is_true(term) or z3.is_false(term) for term in terms):
+            known = (z3.is_true(term) for term in terms)
+            return all(known) if conjunction else any(known)
+        return z3.And(*terms) if conjunction else z3.Or(*terms)
+
+    def _choice(self, test: ast.expr, body: ast.expr, orelse: ast.expr, place: Place) -> Value:
+        condition = self._value(test, place)
+        if isinstance(condition, bool):
+            return self._value(body if condition else orelse, place)
+        term = as_bool(condition)
+        yes = self._value(body, place.under(term))
+        no = self._value(orelse, place.under(z3.Not(term)))
+        return merge(self._arithmetic, term, yes, no)
+
+    def _comparison(self, node: ast.Compare, place: Place) -> Value:
+        terms: list[z3.BoolRef | bool] = []
+        left = self._value(node.left, place)
+        for op, right_node in zip(node.ops, node.comparators, strict=True):
+            right = self._value(right_node, place)
+            if type(op) not in COMPARISONS:
+                self._refuse(node, place, f"comparison {type(op).__name__} has no counterpart")
+            terms.append(self._compare(COMPARISONS[type(op)], left, right))
+            left = right
+        if all(isinstance(term, bool) for term in terms):
+            return all(terms)
+        return z3.And(*[as_bool(t) for t in terms]) if len(terms) > 1 else terms[0]
+
+    def _compare(self, symbol: str, left: Value, right: Value) -> z3.BoolRef | bool:
+        if isinstance(left, bool | z3.BoolRef) and isinstance(right, bool | z3.BoolRef):
+            if symbol not in ("==", "!="):
+                raise NotTranslatable("truth values can only be compared for equality")
+            if isinstance(left, bool) and isinstance(right, bool):
+                return bool(operator.eq(left, right)) == (symbol == "==")
+            same: z3.BoolRef = as_bool(left) == as_bool(right)
+            return same if symbol == "==" else z3.Not(same)
+        return self._arithmetic.compare(symbol, scalar_of(left), scalar_of(right))
+
+    # --- calls --------------------------------------------------------------------------------
+
+    def _call(self, node: ast.Call, place: Place) -> Value:
+        match node.func:
+            case ast.Name(id="all" | "any" as name) if name not in place.env:
+                return self._quantifier(name == "all", node, place)
+            case ast.Attribute(value=base, attr=method):
+                return self._method(self._value(base, place), method, node, place)
+            case ast.Name(id=name):
+                target = self._name(name, node, place)
+                return self._function(target, node, place)
+        return self._refuse(node, place, "only functions and methods can be called")
+
+    def _arguments(self, node: ast.Call, names: Sequence[str], place: Place) -> list[Value]:
+        """Evaluate arguments, positional and by keyword, in the order of the parameters."""
+        given = {
+            name: self._value(argument, place)
+            for name, argument in zip(names, node.args, strict=False)
+        }
+        for keyword in node.keywords:
+            if keyword.arg is None or keyword.arg not in names or keyword.arg in given:
+                self._refuse(node, place, f"unexpected argument {keyword.arg}")
+            given[cast(str, keyword.arg)] = self._value(keyword.value, place)
+        if len(given) != len(names) or len(node.args) > len(names):
+            self._refuse(node, place, f"expected the arguments {', '.join(names)}")
+        return [given[name] for name in names]
+
+    def _function(self, target: Value, node: ast.Call, place: Place) -> Value:
+        if isinstance(target, type):
+            fields = record_fields(target)
+            if fields is None:
+                self._refuse(node, place, f"{target.__name__} is not a record")
+            made: Value = target(*self._arguments(node, list(fields or {}), place))
+            return made
+        if not callable(target):
+            return self._refuse(node, place, "the callee is no function")
+        if getattr(target, "__supertype__", None) is not None:
+            return self._arguments(node, ["identity"], place)[0]
+        source = self._translator.sources.function(cast(Callable[..., object], target))
+        names = [argument.arg for argument in source.tree.args.args]
+        return self._translator.apply(source, self._arguments(node, names, place), place.path)
+
+    def _method(self, base: Value, name: str, node: ast.Call, place: Place) -> Value:
+        if name == "_replace" and record_fields(type(base)) is not None:
+            changes = {str(k.arg): self._value(k.value, place) for k in node.keywords}
+            replaced: Value = base._replace(**changes)  # type: ignore[attr-defined]
+            return replaced
+        bitmap = as_bitmap(base)
+        if bitmap is not None and name in ("bit", "word", "count", "with_bit"):
+            index = self._arithmetic.lift(scalar_of(self._arguments(node, ["index"], place)[0]))
+            try:
+                observed: Value = getattr(bitmap, name)(index.term)
+            except TypeError as problem:
+                return self._refuse(node, place, str(problem))
+            return observed
+        if isinstance(base, SymbolicTable) and name == "set":
+            key, value = self._arguments(node, ["key", "value"], place)
+            return self._put(base, key, value)
+        if name == "bit_length" and not isinstance(base, tuple):
+            return self._exact(self._arithmetic.bit_length(self._open(node, place)), node, place)
+        return self._refuse(node, place, f"no method {name}")
+
+    def _open(self, node: ast.Call, place: Place) -> Scalar:
+        assert isinstance(node.func, ast.Attribute)
+        return self._scalar(node.func.value, place)
+
+    def _put(self, table: SymbolicTable, key: Value, value: Value) -> SymbolicTable:
+        identity = key if isinstance(key, z3.ExprRef) else z3.IntVal(cast(int, key))
+
+        def get(other: z3.ExprRef) -> Value:
+            if other.eq(identity):
+                return value
+            return merge(self._arithmetic, other == identity, value, table.get(other))
+
+        return SymbolicTable(table.key_sort, get)
+
+    def _quantifier(self, universal: bool, node: ast.Call, place: Place) -> Value:
+        match node.args:
+            case [
+                ast.GeneratorExp(
+                    elt=body,
+                    generators=[
+                        ast.comprehension(target=ast.Name(id=name), iter=over, ifs=[], is_async=0)
+                    ],
+                )
+            ]:
+                pass
+            case _:
+                return self._refuse(node, place, "expected all(... for name in range(a, b))")
+        match over:
+            case ast.Call(func=ast.Name(id="range"), args=[*limits], keywords=[]):
+                if not 1 <= len(limits) <= 2:
+                    self._refuse(over, place, "range takes one or two bounds here")
+                low, high = [0, *(self._value(limit, place) for limit in limits)][-2:]
+                return self._over_range(universal, name, body, (low, high), place)
+        table = self._value(over, place)
+        if not isinstance(table, SymbolicTable):
+            return self._refuse(node, place, "a quantifier ranges over range(a, b) or a table")
+        bound = z3.Const(self._translator.fresh_name(name), table.key_sort)
+        claim = self._bound_body(body, place.with_name(name, bound), z3.BoolVal(True))
+        return z3.ForAll([bound], claim) if universal else z3.Exists([bound], claim)
+
+    def _over_range(
+        self,
+        universal: bool,
+        name: str,
+        body: ast.expr,
+        bounds: tuple[Value, Value],
+        place: Place,
+    ) -> Value:
+        low, high = bounds
+        if isinstance(low, int) and isinstance(high, int) and high - low <= UNROLL_LIMIT:
+            terms = [
+                as_bool(self._value(body, place.with_name(name, value)))
+                for value in range(low, high)
+            ]
+            return z3.And(*terms) if universal else z3.Or(*terms)
+        bound = z3.Const(self._translator.fresh_name(name), self._arithmetic.sort)
+        compare = self._arithmetic.compare
+        inside = z3.And(
+            as_bool(compare("<=", scalar_of(low), Scalar(bound))),
+            as_bool(compare("<", Scalar(bound), scalar_of(high))),
+        )
+        claim = self._bound_body(body, place.with_name(name, bound), inside)
+        if universal:
+            return z3.ForAll([bound], z3.Implies(inside, claim))
+        return z3.Exists([bound], z3.And(inside, claim))
+
+    def _bound_body(self, body: ast.expr, place: Place, inside: z3.BoolRef) -> z3.BoolRef:
+        """Evaluate a quantifier's body; its side conditions hold for the bound name, arbitrary.
+
+        A side condition mentions the bound name as a free symbol, so proving it proves it for
+        every value; an assumption about it would not be universal, so there must be none.
+        """
+        before = len(self._translator.assumptions)
+        claim = as_bool(self._value(body, place.under(inside)))
+        made = self._translator.assumptions[before:]
+        if made:
+            del self._translator.assumptions[before:]
+            self._refuse(body, place, "a quantifier's body cannot call a rule with a contract")
+        return claim

@@ -1,0 +1,104 @@
+"""Joining two symbolic values under a condition: how branches of a rule meet again."""
+
+from collections.abc import Callable
+
+import z3
+
+from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.errors import MixedSorts
+from spanproof.symbolic.fresh import record_fields
+from spanproof.symbolic.values import SymbolicBitmap, SymbolicTable, SymbolicWords, Value
+from spanspec.bitmap import Bits
+
+
+def as_bool(value: Value) -> z3.BoolRef:
+    """Return a truth value as a Z3 term.
+
+    Raises: MixedSorts if the value is no truth value.
+    """
+    if isinstance(value, bool):
+        return z3.BoolVal(value)
+    if isinstance(value, z3.BoolRef):
+        return value
+    raise MixedSorts(f"expected a truth value, found {value!r}")
+
+
+def as_bitmap(value: Value) -> SymbolicBitmap | None:
+    """Return a bitmap value as a symbolic one; None for anything else."""
+    if isinstance(value, SymbolicBitmap):
+        return value
+    if isinstance(value, Bits) and value.value == 0:
+        return SymbolicBitmap(lambda i: z3.BoolVal(False), _zero, _zero)
+    return None
+
+
+def _zero(index: z3.ExprRef) -> z3.ExprRef:
+    return index - index
+
+
+def merge(arithmetic: Arithmetic, condition: z3.BoolRef, one: Value, other: Value) -> Value:
+    """Return `one` where the condition holds and `other` elsewhere.
+
+    Raises: MixedSorts if the two have different shapes.
+    """
+    if one is other:
+        return one
+    bitmap, second = as_bitmap(one), as_bitmap(other)
+    if bitmap is not None and second is not None:
+        return bitmap.merged(condition, second)
+    if isinstance(one, SymbolicTable) and isinstance(other, SymbolicTable):
+        first, alternative = one, other
+        return SymbolicTable(
+            one.key_sort,
+            lambda key: merge(arithmetic, condition, first.get(key), alternative.get(key)),
+        )
+    if isinstance(one, SymbolicWords) or isinstance(other, SymbolicWords):
+        raise MixedSorts("two different word lists meet")
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return _merge_tuples(arithmetic, condition, one, other)
+    if isinstance(one, bool | z3.BoolRef) and isinstance(other, bool | z3.BoolRef):
+        if isinstance(one, bool) and one is other:
+            return one
+        return z3.If(condition, as_bool(one), as_bool(other))
+    if isinstance(one, int) and isinstance(other, int) and one == other:
+        return one
+    left, right = _as_terms(arithmetic, one, other)
+    return left if left.eq(right) else z3.If(condition, left, right)
+
+
+def _merge_tuples(
+    arithmetic: Arithmetic,
+    condition: z3.BoolRef,
+    one: tuple[Value, ...],
+    other: tuple[Value, ...],
+) -> Value:
+    if len(one) != len(other):
+        raise MixedSorts("tuples of different lengths meet")
+    parts = [merge(arithmetic, condition, a, b) for a, b in zip(one, other, strict=True)]
+    if record_fields(type(one)) is None:
+        return tuple(parts)
+    rebuild: Callable[..., Value] = type(one)
+    return rebuild(*parts)
+
+
+def _as_terms(arithmetic: Arithmetic, one: Value, other: Value) -> tuple[z3.ExprRef, z3.ExprRef]:
+    sorts = [value.sort() for value in (one, other) if isinstance(value, z3.ExprRef)]
+    integers = bool(sorts) and sorts[0] == z3.IntSort()
+
+    def term(value: Value) -> z3.ExprRef:
+        if isinstance(value, z3.ExprRef):
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return z3.IntVal(value) if integers else _representable(arithmetic, value)
+        raise MixedSorts(f"{value!r} cannot meet another value")
+
+    left, right = term(one), term(other)
+    if left.sort() != right.sort():
+        raise MixedSorts(f"{left.sort()} meets {right.sort()}")
+    return left, right
+
+
+def _representable(arithmetic: Arithmetic, value: int) -> z3.ExprRef:
+    if not arithmetic.holds(value):
+        raise MixedSorts(f"{value} cannot be represented in {arithmetic.name}")
+    return arithmetic.const(value)

@@ -1,0 +1,380 @@
+"""Evaluation of a rule's statements over symbolic values.
+
+Both branches of an `if` are evaluated and their variables merged; `return` is recorded with its
+path condition; an `assert` becomes a side condition to prove; a `while` is cut at its stated
+invariant. Expressions are in `expressions`.
+"""
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, NoReturn
+
+import z3
+
+from spanproof.symbolic.arithmetic import Arithmetic, Scalar
+from spanproof.symbolic.errors import MixedSorts, UnsupportedConstruct
+from spanproof.symbolic.expressions import Expressions, scalar_of
+from spanproof.symbolic.fresh import FreshSymbols, word_bits
+from spanproof.symbolic.merge import as_bool, merge
+from spanproof.symbolic.sources import FunctionSource, SourceTree
+from spanproof.symbolic.values import Value
+
+Environment = dict[str, Value]
+
+
+class LoopInvariant(NamedTuple):
+    """What holds whenever a `while` is reached, and the number that shrinks at each round.
+
+    Both are rules over the function's variables, taken by parameter name; a parameter named
+    `entry_x` is the value of the function's parameter `x` at entry. `definition` may state, at an
+    arbitrary arrival, what a ghost function is; it must not restrict the code's own variables.
+    """
+
+    invariant: Callable[..., bool]
+    variant: Callable[..., int]
+    definition: Callable[..., bool] | None = None
+
+
+class SideCondition(NamedTuple):
+    """Something that the translated code relies on and that has to be proved.
+
+    `given` is the number of assumptions in force at that point: later ones may not be used.
+    """
+
+    label: str
+    given: int
+    goal: z3.BoolRef
+
+
+class Frame(NamedTuple):
+    """One function being evaluated: its source, its arguments, and its returns so far."""
+
+    source: FunctionSource
+    entry: Mapping[str, Value]
+    returns: list[tuple[z3.BoolRef, Value]]
+    loops: list[ast.While]
+
+
+class Translator:
+    """Turns calls of rules into terms.
+
+    `assumptions` are facts about the symbols made so far (ranges, contracts, loop invariants);
+    `sides` are the conditions that the code itself has to meet; `ghosts` are symbols that loop
+    invariants and contracts may take by parameter name although the code does not have them.
+    """
+
+    def __init__(
+        self,
+        arithmetic: Arithmetic,
+        sources: SourceTree | None = None,
+        loops: Mapping[str, LoopInvariant] | None = None,
+        contracts: Mapping[str, Callable[..., bool]] | None = None,
+    ) -> None:
+        self.arithmetic = arithmetic
+        self.sources = sources or SourceTree()
+        self.loops = dict(loops or {})
+        self.contracts = dict(contracts or {})
+        self.assumptions: list[z3.BoolRef] = []
+        self.sides: list[SideCondition] = []
+        self.results: dict[str, list[Value]] = {}
+        self.ghosts: dict[str, Value] = {}
+        self.loop_states: dict[str, Environment] = {}
+        self.symbols = FreshSymbols(arithmetic, self.assumptions.append)
+        self._expressions = Expressions(self)
+        self._stack: list[str] = []
+        self._count = 0
+
+    def fresh_name(self, stem: str) -> str:
+        """Return a symbol name that was not used before."""
+        self._count += 1
+        return f"{stem}!{self._count}"
+
+    def call(
+        self,
+        function: Callable[..., object],
+        *arguments: Value,
+        path: z3.BoolRef | None = None,
+    ) -> Value:
+        """Return what a rule yields at symbolic arguments, on the paths where `path` holds.
+
+        Raises: UnsupportedConstruct if its source leaves the subset.
+        """
+        source = self.sources.function(function)
+        return self.apply(source, arguments, z3.BoolVal(True) if path is None else path)
+
+    def cases(
+        self, function: Callable[..., object], *arguments: Value
+    ) -> list[tuple[z3.BoolRef, Value]]:
+        """Return each `return` of a rule with its path condition, unmerged.
+
+        Exactly one path condition holds for any arguments. A goal about one path is far easier
+        to decide than one about a value that was merged from all of them.
+
+        Raises: UnsupportedConstruct if its source leaves the subset.
+        """
+        source = self.sources.function(function)
+        return self._returns(source, arguments, z3.BoolVal(True))
+
+    def side(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
+        """Record a condition to prove under a path condition."""
+        claim = z3.simplify(z3.Implies(path, goal))
+        if not z3.is_true(claim):
+            self.sides.append(SideCondition(label, len(self.assumptions), claim))
+
+    # --- functions ----------------------------------------------------------------------------
+
+    def apply(self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef) -> Value:
+        """Evaluate a function body, or use its contract if one is stated.
+
+        Raises: UnsupportedConstruct on recursion and on anything outside the subset.
+        """
+        if source.qualified in self.contracts:
+            return self._by_contract(source, arguments, path)
+        returns = self._returns(source, arguments, path)
+        value = returns[-1][1]
+        for condition, earlier in reversed(returns[:-1]):
+            value = self._merge(source, source.tree, condition, earlier, value)
+        self.results.setdefault(source.qualified, []).append(value)
+        return value
+
+    def _returns(
+        self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef
+    ) -> list[tuple[z3.BoolRef, Value]]:
+        names = [argument.arg for argument in source.tree.args.args]
+        if len(names) != len(arguments):
+            self.unsupported(source, source.tree, f"{source.name} takes {len(names)} arguments")
+        if source.qualified in self._stack:
+            self.unsupported(source, source.tree, f"{source.name} calls itself")
+        self._stack.append(source.qualified)
+        entry = dict(zip(names, arguments, strict=True))
+        frame = Frame(source, dict(entry), [], [])
+        frame.loops.extend(n for n in ast.walk(source.tree) if isinstance(n, ast.While))
+        after, falls_through = self._block(frame, source.tree.body, dict(entry), path)
+        self._stack.pop()
+        if after is not None and not z3.is_false(z3.simplify(falls_through)):
+            self.side(f"{source.name} returns on every path", falls_through, z3.BoolVal(False))
+        if not frame.returns:
+            self.unsupported(source, source.tree, f"{source.name} never returns")
+        return frame.returns
+
+    def _by_contract(
+        self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef
+    ) -> Value:
+        contract = self.sources.function(self.contracts[source.qualified])
+        returned = source.tree.returns
+        kind = self._expressions.static(source, returned) if returned is not None else int
+        terms = [self._term(argument) for argument in arguments]
+        if arguments and all(term is not None for term in terms):
+            value = self.symbols.result(kind, source.name, terms)
+        else:
+            value = self.symbols.value(kind, self.fresh_name(source.name))
+        ghosts = [argument.arg for argument in contract.tree.args.args][len(arguments) + 1 :]
+        extra = [self.ghosts[name] for name in ghosts]
+        fact = self.apply(contract, [*arguments, value, *extra], path)
+        self.assumptions.append(z3.Implies(path, as_bool(fact)))
+        self.results.setdefault(source.qualified, []).append(value)
+        return value
+
+    def _term(self, value: Value) -> z3.ExprRef | None:
+        """Return a scalar as a term, or None for a value of another shape."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            return self.arithmetic.lift(Scalar(value)).term
+        return value if isinstance(value, z3.ExprRef) else None
+
+    # --- statements ---------------------------------------------------------------------------
+
+    def _block(
+        self, frame: Frame, body: Sequence[ast.stmt], env: Environment, path: z3.BoolRef
+    ) -> tuple[Environment | None, z3.BoolRef]:
+        """Evaluate statements; the environment is None if none of the paths falls through."""
+        for statement in body:
+            if isinstance(statement, ast.Return):
+                if statement.value is None:
+                    self.unsupported(frame.source, statement, "a rule returns a value")
+                value = self._expressions.evaluate(frame, statement.value, env, path)
+                frame.returns.append((path, value))
+                return None, z3.BoolVal(False)
+            if isinstance(statement, ast.If):
+                outcome, path = self._if(frame, statement, env, path)
+            elif isinstance(statement, ast.While):
+                outcome, path = self._while(frame, statement, env, path)
+            else:
+                self._simple(frame, statement, env, path)
+                continue
+            if outcome is None:
+                return None, path
+            env = outcome
+        return env, path
+
+    def _simple(
+        self, frame: Frame, statement: ast.stmt, env: Environment, path: z3.BoolRef
+    ) -> None:
+        evaluate = self._expressions.evaluate
+        match statement:
+            case ast.Assign(targets=[target], value=expression):
+                self._assign(frame, target, evaluate(frame, expression, env, path), env)
+            case ast.AnnAssign(target=target, value=ast.expr() as expression):
+                self._assign(frame, target, evaluate(frame, expression, env, path), env)
+            case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=expression):
+                operand = ast.copy_location(ast.Name(name, ast.Load()), target)
+                sum_ = ast.copy_location(ast.BinOp(operand, op, expression), statement)
+                env[name] = evaluate(frame, sum_, env, path)
+            case ast.Assert(test=test, msg=message):
+                claim = as_bool(evaluate(frame, test, env, path))
+                says = message.value if isinstance(message, ast.Constant) else ast.unparse(test)
+                self.side(f"{frame.source.name} asserts {says!r}", path, claim)
+                self.assumptions.append(z3.Implies(path, claim))
+            case ast.Expr(value=ast.Constant(value=str())) | ast.Pass():
+                pass
+            case _:
+                kind = type(statement).__name__
+                self.unsupported(frame.source, statement, f"a rule cannot contain {kind}")
+
+    def _assign(self, frame: Frame, target: ast.expr, value: Value, env: Environment) -> None:
+        if isinstance(target, ast.Name):
+            env[target.id] = value
+        elif isinstance(target, ast.Tuple) and isinstance(value, tuple):
+            if len(target.elts) != len(value):
+                self.unsupported(frame.source, target, "the tuple has another length")
+            for part, item in zip(target.elts, value, strict=True):
+                self._assign(frame, part, item, env)
+        else:
+            self.unsupported(frame.source, target, "only names and tuples can be assigned to")
+
+    def _if(
+        self, frame: Frame, statement: ast.If, env: Environment, path: z3.BoolRef
+    ) -> tuple[Environment | None, z3.BoolRef]:
+        test = self._expressions.evaluate(frame, statement.test, env, path)
+        if isinstance(test, bool):
+            return self._block(frame, statement.body if test else statement.orelse, env, path)
+        condition = as_bool(test)
+        returned = len(frame.returns)
+        yes, yes_path = self._block(frame, statement.body, dict(env), z3.And(path, condition))
+        no, no_path = self._block(
+            frame, statement.orelse, dict(env), z3.And(path, z3.Not(condition))
+        )
+        if yes is None or no is None:
+            return (no, no_path) if yes is None else (yes, yes_path)
+        merged = {
+            name: self._merge(frame.source, statement, condition, yes[name], no[name])
+            for name in yes
+            if name in no
+        }
+        rejoined = len(frame.returns) == returned
+        return merged, path if rejoined else z3.Or(yes_path, no_path)
+
+    def _while(
+        self, frame: Frame, loop: ast.While, env: Environment, path: z3.BoolRef
+    ) -> tuple[Environment | None, z3.BoolRef]:
+        """Cut a loop: enter with the invariant, forget what changes, go round once, leave."""
+        contract = self.loops.get(frame.source.qualified)
+        if contract is None or len(frame.loops) != 1 or loop.orelse:
+            needs = "a loop needs a stated invariant, one loop in a function, and no else"
+            self.unsupported(frame.source, loop, needs)
+        where = f"loop of {frame.source.name}"
+        self.side(
+            f"{where}: holds at entry", path, self._about(frame, contract.invariant, env, path)
+        )
+        around = dict(env)
+        kinds = self._kinds(contract.invariant)
+        for name in _assigned(loop.body):
+            if name in env:
+                kind = kinds.get(name, int)
+                self._fits(f"{where}: {name} fits its type", kind, env[name], path)
+                around[name] = self._forget(frame, loop, name, env[name], kind)
+        self.loop_states[frame.source.qualified] = around
+        invariant = self._about(frame, contract.invariant, around, path)
+        self.assumptions.append(z3.Implies(path, invariant))
+        if contract.definition is not None:
+            definition = self._about(frame, contract.definition, around, path)
+            self.assumptions.append(z3.Implies(path, definition))
+        test = self._expressions.evaluate(frame, loop.test, around, path)
+        condition = as_bool(test)
+        before = self._measure(frame, contract.variant, around, path)
+        end, end_path = self._block(frame, loop.body, dict(around), z3.And(path, condition))
+        if end is not None:
+            again = self._about(frame, contract.invariant, end, end_path)
+            self.side(f"{where}: is kept by a round", end_path, again)
+            smaller = self._measure(frame, contract.variant, end, end_path)
+            for name in around.keys() & _assigned(loop.body):
+                kind = kinds.get(name, int)
+                self._fits(f"{where}: {name} still fits its type", kind, end[name], end_path)
+            less = self.arithmetic.compare("<", smaller, before)
+            self.side(f"{where}: ends", end_path, as_bool(less))
+            self.assumptions.append(z3.Not(end_path))
+        return around, z3.And(path, z3.Not(condition))
+
+    def _kinds(self, rule: Callable[..., object]) -> dict[str, object]:
+        """Return the annotated types of a rule's parameters."""
+        source = self.sources.function(rule)
+        return {
+            argument.arg: self._expressions.static(source, argument.annotation)
+            for argument in source.tree.args.args
+            if argument.annotation is not None
+        }
+
+    def _fits(self, label: str, kind: object, value: Value, path: z3.BoolRef) -> None:
+        """Require that a loop variable has the range of its annotation: its symbol will."""
+        bits = word_bits(kind)
+        if bits is not None:
+            number, compare = scalar_of(value), self.arithmetic.compare
+            low = as_bool(compare(">=", number, Scalar(0)))
+            high = as_bool(compare("<=", number, Scalar((1 << bits) - 1)))
+            self.side(label, path, z3.And(low, high))
+
+    def _forget(self, frame: Frame, at: ast.stmt, name: str, value: Value, kind: object) -> Value:
+        stem = self.fresh_name(f"{frame.source.name}.{name}")
+        if isinstance(value, bool | z3.BoolRef):
+            return z3.Bool(stem)
+        if isinstance(value, int) or (
+            isinstance(value, z3.ExprRef) and value.sort() == self.arithmetic.sort
+        ):
+            return self.symbols.value(kind, stem)
+        return self.unsupported(frame.source, at, f"a loop cannot change {name}")
+
+    def _arguments(
+        self, frame: Frame, rule: Callable[..., object], env: Environment
+    ) -> list[Value]:
+        source = self.sources.function(rule)
+        entry = {f"entry_{name}": value for name, value in frame.entry.items()}
+        known = {**self.ghosts, **entry, **env}
+        names = [argument.arg for argument in source.tree.args.args]
+        for name in names:
+            if name not in known:
+                self.unsupported(source, source.tree, f"no variable {name} at the loop")
+        return [known[name] for name in names]
+
+    def _about(
+        self, frame: Frame, rule: Callable[..., bool], env: Environment, path: z3.BoolRef
+    ) -> z3.BoolRef:
+        return as_bool(self.call(rule, *self._arguments(frame, rule, env), path=path))
+
+    def _measure(
+        self, frame: Frame, rule: Callable[..., int], env: Environment, path: z3.BoolRef
+    ) -> Scalar:
+        return scalar_of(self.call(rule, *self._arguments(frame, rule, env), path=path))
+
+    def _merge(
+        self, source: FunctionSource, at: ast.AST, condition: z3.BoolRef, one: Value, other: Value
+    ) -> Value:
+        try:
+            return merge(self.arithmetic, condition, one, other)
+        except MixedSorts as problem:
+            return self.unsupported(source, at, f"branches do not agree: {problem}")
+
+    def unsupported(self, source: FunctionSource, at: ast.AST, what: str) -> NoReturn:
+        """Refuse a construct, naming file and line.
+
+        Raises: UnsupportedConstruct, always.
+        """
+        raise UnsupportedConstruct(source.path, getattr(at, "lineno", 0), what)
+
+
+def _assigned(body: Sequence[ast.stmt]) -> set[str]:
+    """Return the names that a loop body assigns to."""
+    return {
+        node.id
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }

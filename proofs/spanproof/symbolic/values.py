@@ -1,0 +1,96 @@
+"""Symbolic values: what a name is bound to while a rule is translated.
+
+* an integer: a Python int while known, else a Z3 term;
+* a truth value: a Python bool while known, else a Z3 BoolRef;
+* a record: an instance of the model's own NamedTuple whose fields are symbolic values;
+* a plain tuple of values;
+* a bitmap, a table or a list of words: objects below, with the model's interfaces.
+"""
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import z3
+
+Value: TypeAlias = object
+"""Any of the above. Shapes are checked where a value is used."""
+
+
+class SymbolicBitmap:
+    """A bitmap of unknown content: the model's `Bitmap` over Z3 terms.
+
+    Over words, single bits are read from 64-bit words; over integers, they are a predicate.
+    `count` is a function of its own, tied to the bits by the recurrences that a proof states.
+    """
+
+    def __init__(
+        self,
+        bit: Callable[[z3.ExprRef], z3.BoolRef],
+        word: Callable[[z3.ExprRef], z3.ExprRef] | None,
+        count: Callable[[z3.ExprRef], z3.ExprRef] | None,
+    ) -> None:
+        self._bit = bit
+        self._word = word
+        self._count = count
+
+    def bit(self, index: z3.ExprRef) -> z3.BoolRef:
+        """Return whether bit `index` is set."""
+        return self._bit(index)
+
+    def word(self, index: z3.ExprRef) -> z3.ExprRef:
+        """Return one 64-bit word.
+
+        Raises: TypeError where the bitmap has no words (over integers, or after an update).
+        """
+        if self._word is None:
+            raise TypeError("this bitmap is a predicate; it has no words")
+        return self._word(index)
+
+    def count(self, end: z3.ExprRef) -> z3.ExprRef:
+        """Return the number of set bits below `end`.
+
+        Raises: TypeError where no count is known (after an update).
+        """
+        if self._count is None:
+            raise TypeError("the bits of this bitmap have no count")
+        return self._count(end)
+
+    def with_bit(self, index: z3.ExprRef) -> "SymbolicBitmap":
+        """Return the bitmap with one more bit set, as a predicate."""
+        return SymbolicBitmap(lambda other: z3.Or(other == index, self._bit(other)), None, None)
+
+    def merged(self, condition: z3.BoolRef, other: "SymbolicBitmap") -> "SymbolicBitmap":
+        """Return this bitmap where the condition holds, the other one elsewhere."""
+
+        def choose(
+            one: Callable[[z3.ExprRef], z3.ExprRef] | None,
+            two: Callable[[z3.ExprRef], z3.ExprRef] | None,
+        ) -> Callable[[z3.ExprRef], z3.ExprRef] | None:
+            if one is None or two is None:
+                return None
+            return lambda index: z3.If(condition, one(index), two(index))
+
+        bit = choose(self._bit, other._bit)
+        assert bit is not None
+        return SymbolicBitmap(
+            bit, choose(self._word, other._word), choose(self._count, other._count)
+        )
+
+
+class SymbolicTable:
+    """Records of arbitrarily many identities: each field is a function from identity to value."""
+
+    def __init__(self, key_sort: z3.SortRef, get: Callable[[z3.ExprRef], Value]) -> None:
+        self.key_sort = key_sort
+        self.get = get
+
+
+class SymbolicWords:
+    """A list of machine words of unknown length and content."""
+
+    def __init__(self, get: Callable[[z3.ExprRef], z3.ExprRef]) -> None:
+        self.get = get
+
+
+IDENTITY_SORT: Final = z3.IntSort()
+"""Identities are compared and never computed with, so any infinite sort serves."""

@@ -1,0 +1,86 @@
+"""Fixtures that run each test on the package as installed and on its source, interpreted.
+
+Where the package is compiled, the two are different programs made from the same text, and every
+promise has to hold for both. Where it is not, the second would repeat the first and is left out.
+"""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import spanalloc
+from spanalloc import Span, SpanError
+
+NAME = "spanalloc"
+SOURCE = Path(spanalloc.__file__).parent
+
+
+class SourceFinder(MetaPathFinder):
+    """Finds the modules of the package by their source files only, past any compiled ones."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        package, _, module = fullname.partition(".")
+        if package != NAME:
+            return None
+        if not module:
+            return importlib.util.spec_from_file_location(
+                NAME, SOURCE / "__init__.py", submodule_search_locations=[str(SOURCE)]
+            )
+        return importlib.util.spec_from_file_location(fullname, SOURCE / f"{module}.py")
+
+
+def take_modules() -> dict[str, ModuleType]:
+    names = [name for name in sys.modules if name.partition(".")[0] == NAME]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def load_interpreted() -> ModuleType:
+    installed = take_modules()
+    finder = SourceFinder()
+    sys.meta_path.insert(0, finder)
+    try:
+        return importlib.import_module(NAME)
+    finally:
+        sys.meta_path.remove(finder)
+        take_modules()
+        sys.modules.update(installed)
+
+
+@pytest.fixture(scope="session")
+def interpreted() -> ModuleType:
+    return load_interpreted()
+
+
+@pytest.fixture(
+    scope="session",
+    params=["compiled", "interpreted"] if spanalloc.COMPILED else ["interpreted"],
+)
+def package(request: pytest.FixtureRequest, interpreted: ModuleType) -> ModuleType:
+    return spanalloc if request.param == "compiled" else interpreted
+
+
+@pytest.fixture(scope="session")
+def kernels(package: ModuleType) -> ModuleType:
+    module: ModuleType = package.kernels
+    return module
+
+
+@pytest.fixture(scope="session")
+def span_type(package: ModuleType) -> type[Span]:
+    class_: type[Span] = package.Span
+    return class_
+
+
+@pytest.fixture(scope="session")
+def span_error(package: ModuleType) -> type[SpanError]:
+    class_: type[SpanError] = package.SpanError
+    return class_
