@@ -5,7 +5,7 @@ from spanspec.mspan import Mspan
 from spanspec.sweepgen import enter_cache, is_stale, leave_cache, retire_full
 from spanspec.tiny import NO_TINY_BLOCK
 from spanspec.trace import events as ev
-from spanspec.trace.state import Mcache, ReplayState, Sweeping, page_address
+from spanspec.trace.state import Mcache, ReplayState, page_address
 from spanspec.trace.verdict import Diverged, Verdict, expect
 
 
@@ -114,7 +114,7 @@ def uncache(state: ReplayState, event: ev.Uncache) -> Verdict:
     del mcache.alloc[event.spanclass]
     mcache.refilled.discard(event.spanclass)
     if stale:
-        state.sweeping[event.span] = Sweeping(event.thread, "uncache")
+        state.stale[event.span] = event.thread
     if span.alloc_count < span.nelems:
         state.moving[event.thread] = event.span
     return Verdict.PREDICTED

@@ -125,11 +125,12 @@ def sweep_claim(state: ReplayState, event: ev.SweepClaim) -> Verdict:
     expect_geometry(span, event)
     expect("SPAN-1", "npages", span.npages, event.npages)
     claim = Sweeping(event.thread, event.by)
+    expect("SWP-3", "sweeper before", None, state.sweeping.get(event.span))
     if event.by == "uncache":
-        expect("CEN-12", "sweeper of the stale span", state.sweeping.get(event.span), claim)
+        flusher = state.stale.pop(event.span, None)
+        expect("CEN-12", "thread that flushed the stale span", flusher, event.thread)
         generation = span.sweepgen
     else:
-        expect("SWP-3", "sweeper before", None, state.sweeping.get(event.span))
         generation = claim_for_sweep(state.sweepgen, span.sweepgen)
     expect("SWP-3", "sweepgen", generation, event.sweepgen)
     state.spans[event.span] = span._replace(sweepgen=generation)

@@ -10,7 +10,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final, Self, cast
 
 import msgspec
 
@@ -46,20 +46,25 @@ class TraceSource:
         self.line = 0
         self.raw = b""
         self._decoder = msgspec.json.Decoder(Event)
-        self._file = self._open(path)
+        self._opened: list[BinaryIO] = []
         try:
+            self._file = self._open(path)
             self._lines = self._split()
             self.header = self._read_header()
         except BaseException:
-            self._file.close()
+            self.close()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not sys.stdin.buffer:
-            self._file.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, unless it is standard input."""
+        for opened in self._opened:
+            opened.close()
 
     def __iter__(self) -> Iterator[Event]:
         """Yield the events.
@@ -89,21 +94,23 @@ class TraceSource:
 
     def _open(self, path: str) -> BinaryIO:
         try:
-            raw: BinaryIO = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115
+            raw = sys.stdin.buffer if path == "-" else self._owned(Path(path).open("rb"))  # noqa: SIM115
+            buffered = raw if isinstance(raw, io.BufferedReader) else io.BytesIO(raw.read())
+            start = buffered.read(2) if isinstance(buffered, io.BytesIO) else buffered.peek(2)
         except IsADirectoryError:
-            raise TraceError(
-                path, None, "is a directory; name a .jsonl or .jsonl.gz file"
-            ) from None
+            raise TraceError(path, None, "is a directory; name a .jsonl file") from None
         except OSError as problem:
             raise TraceError(path, None, f"cannot be read: {problem.strerror}") from None
-        buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]
-        try:
-            start = buffered.peek(2)[:2]
-        except OSError as problem:
-            raise TraceError(self.path, None, f"cannot be read: {problem.strerror}") from None
-        if start == _GZIP_MAGIC:
-            return gzip.GzipFile(fileobj=buffered)  # type: ignore[return-value]
+        if isinstance(buffered, io.BytesIO):
+            buffered.seek(0)
+        if start[:2] == _GZIP_MAGIC:
+            return self._owned(cast(BinaryIO, gzip.GzipFile(fileobj=buffered)))
         return buffered
+
+    def _owned(self, opened: BinaryIO) -> BinaryIO:
+        """Note a file that is to be closed with the source."""
+        self._opened.insert(0, opened)
+        return opened
 
     def _split(self) -> Iterator[bytes]:
         """Yield lines without their ends; the last one may lack its newline."""

@@ -55,6 +55,7 @@ class ReplayState:
         self.mcaches: dict[int, Mcache] = {}
         self.mcache_of: dict[int, int] = {-1: 0}
         self.sweeping: dict[int, Sweeping] = {}
+        self.stale: dict[int, int] = {}
         self.unpublished: dict[int, Swept] = {}
         self.returning: set[int] = set()
         self.taken: dict[int, int] = {}

@@ -1,0 +1,160 @@
+"""The checker accepts what the real runtime did and notices a single wrong figure."""
+
+import gzip
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from spanproof.corruption import FIELDS, corruptions, read_events
+from spanproof.traces import bundled_traces
+from spanspec.trace import events as ev
+from spanspec.trace.fields import EventBase
+from spanspec.trace.replay import Replay, check_header, check_trace
+from spanspec.trace.source import TraceError, TraceSource
+from spanspec.trace.verdict import Divergence, Verdict
+
+TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
+SMALL = [path for name, path in TRACES.items() if name.startswith("small")]
+JUDGED = {"m", "t", "rn", "ro", "ib", "cr", "un", "sc", "se", "fs"}
+
+
+@pytest.mark.parametrize("name", sorted(TRACES))
+def test_a_recorded_trace_holds(name: str) -> None:
+    with TraceSource(str(TRACES[name])) as source:
+        report = check_trace(source)
+    assert report.divergence is None
+    assert report.tally.events == report.header.events
+    for kind in JUDGED & set(report.tally.by_kind):
+        counts = report.tally.by_kind[kind]
+        assert counts[Verdict.PREDICTED] == sum(counts.values()), kind
+
+
+def test_the_bundled_traces_exercise_every_judged_kind() -> None:
+    seen: set[str] = set()
+    for path in TRACES.values():
+        with TraceSource(str(path)) as source:
+            seen |= set(check_trace(source).tally.by_kind)
+    assert seen >= JUDGED
+    assert set(FIELDS) == JUDGED
+
+
+def test_every_single_corruption_is_noticed_at_its_event() -> None:
+    missed = [c for c in corruptions(SMALL, 240, seed=20) if not c.noticed]
+    assert missed == []
+
+
+def replay(events: list[EventBase]) -> Divergence | None:
+    model = Replay()
+    for line, event in enumerate(events, start=1):
+        divergence = model.step(line, event)
+        if divergence is not None:
+            return divergence
+    return None
+
+
+@pytest.fixture(scope="module")
+def procs() -> list[EventBase]:
+    return read_events(TRACES["small-procs"])
+
+
+@pytest.mark.parametrize(
+    "kind", [ev.Malloc, ev.RefillBegins, ev.RefillEnds, ev.Uncache, ev.SweepClaim, ev.SweepResult]
+)
+def test_a_lost_event_is_noticed(procs: list[EventBase], kind: type[EventBase]) -> None:
+    places = [index for index, event in enumerate(procs) if type(event) is kind]
+    chosen = places[len(places) // 3]
+    assert replay(procs[:chosen] + procs[chosen + 1 :]) is not None
+
+
+@pytest.mark.parametrize(
+    "kind", [ev.RefillBegins, ev.RefillEnds, ev.Uncache, ev.SweepClaim, ev.SweepResult]
+)
+def test_a_repeated_event_is_noticed_at_once(procs: list[EventBase], kind: type[EventBase]) -> None:
+    chosen = next(index for index, event in enumerate(procs) if type(event) is kind)
+    divergence = replay([*procs[: chosen + 1], procs[chosen], *procs[chosen + 1 :]])
+    assert divergence is not None
+    assert divergence.line == chosen + 2
+
+
+@pytest.mark.parametrize("flag", [ev.NOSCAN, ev.NEEDZERO, ev.TINY_BLOCK, ev.TINY_CURRENT])
+def test_wrong_flags_of_an_allocation_are_noticed(procs: list[EventBase], flag: int) -> None:
+    chosen = next(
+        i for i, e in enumerate(procs) if isinstance(e, ev.Malloc) and e.flags & ev.TINY_BLOCK
+    )
+    event = procs[chosen]
+    assert isinstance(event, ev.Malloc)
+    changed = msgspec.structs.replace(event, flags=event.flags ^ flag)
+    divergence = replay([*procs[:chosen], changed])
+    assert divergence is not None
+    assert divergence.line == chosen + 1
+
+
+def test_an_object_allocated_during_marking_must_be_marked() -> None:
+    """MAL-14: dropping the mark of an object that was born black is noticed as that."""
+    events = read_events(TRACES["real-compile-gotypes-p1-trimmed"])
+    model = Replay()
+    born: dict[int, int] = {}
+    for line, event in enumerate(events, start=1):
+        if isinstance(event, ev.Malloc) and model.state.phase == 1 and event.path != ev.LARGE:
+            born.setdefault(event.base_page, event.slot)
+        if isinstance(event, ev.SweepResult) and event.base_page in born:
+            slot = born[event.base_page]
+            bits = bytearray.fromhex(event.alloc_bits)
+            assert bits[slot // 8] >> slot % 8 & 1
+            bits[slot // 8] ^= 1 << slot % 8
+            changed = msgspec.structs.replace(
+                event, alloc_bits=bits.hex(), alloc_count=event.alloc_count - 1
+            )
+            divergence = model.step(line, changed)
+            assert divergence is not None
+            assert divergence.rule == "MAL-14"
+            return
+        assert model.step(line, event) is None
+    pytest.fail("no object born during marking was ever swept")
+
+
+def test_a_divergence_tells_event_rule_expected_seen_history_and_state(
+    procs: list[EventBase],
+) -> None:
+    chosen = [i for i, e in enumerate(procs) if isinstance(e, ev.RefillBegins)][3]
+    event = procs[chosen]
+    assert isinstance(event, ev.RefillBegins)
+    changed = msgspec.structs.replace(event, alloc_count=event.alloc_count - 1)
+    divergence = replay([*procs[:chosen], changed])
+    assert divergence is not None
+    assert (divergence.line, divergence.rule) == (chosen + 1, "SPAN-9")
+    assert (divergence.expected, divergence.seen) == (
+        str(event.alloc_count),
+        str(event.alloc_count - 1),
+    )
+    assert '"k":"ro"' in divergence.event
+    assert len(divergence.history) >= 3
+    assert any(line.startswith(f"span {event.span}:") for line in divergence.state)
+
+
+def test_a_trace_may_end_in_the_middle_of_an_operation(procs: list[EventBase]) -> None:
+    for end in (1, 17, 100, 1000, 1001, 1002, 1003):
+        assert replay(procs[:end]) is None
+
+
+def test_another_allocator_s_size_classes_are_a_divergence() -> None:
+    with TraceSource(str(TRACES["small-fill"])) as source:
+        header = source.header
+    assert check_header(header) is None
+    sizes = [*header.class_size[:3], 24, *header.class_size[4:]]
+    divergence = check_header(msgspec.structs.replace(header, class_size=sizes))
+    assert divergence is not None
+    assert (divergence.rule, divergence.line) == ("SC-4", 0)
+
+
+def test_a_truncated_copy_is_reported_after_its_events(tmp_path: Path) -> None:
+    text = gzip.decompress(TRACES["small-fill"].read_bytes()).splitlines(keepends=True)
+    cut = tmp_path / "cut.jsonl"
+    cut.write_bytes(b"".join(text[:500]))
+    with TraceSource(str(cut)) as source:
+        events = iter(source)
+        for _ in range(499):
+            next(events)
+        with pytest.raises(TraceError, match="cut short"):
+            next(events)

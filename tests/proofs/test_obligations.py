@@ -1,0 +1,179 @@
+"""Every obligation is proved, every mutant is killed, and the prover does not cheat."""
+
+import ast
+from typing import NamedTuple
+
+import pytest
+import z3
+
+from spanproof.mutants import MUTANTS
+from spanproof.mutants.catalogue import _by_name
+from spanproof.obligations import all_obligations
+from spanproof.proof import Obligation, Proof, obligation
+from spanproof.prover import decide
+from spanproof.suite import plan, run_job, summarize
+from spanproof.symbolic.arithmetic import Words
+from spanproof.symbolic.sources import SourceTree
+from spanspec.rulebook import RULE_ID
+from spanspec.words import U8, U32, U64, trailing_zeros
+
+OBLIGATIONS = all_obligations()
+
+
+@pytest.mark.parametrize("name", sorted(OBLIGATIONS))
+def test_obligation_is_proved(name: str) -> None:
+    verdict = decide(OBLIGATIONS[name])
+    assert verdict.answer == "proved", (verdict.failed, verdict.detail)
+    assert verdict.queries > 0
+
+
+@pytest.mark.parametrize("name", sorted(MUTANTS))
+def test_mutant_is_killed_by_a_counterexample(name: str) -> None:
+    mutant = MUTANTS[name]
+    verdict = decide(OBLIGATIONS[mutant.killed_by], mutant.sources())
+    assert verdict.answer == "refuted", (verdict.answer, verdict.failed, verdict.detail)
+
+
+def test_every_obligation_has_a_mutant_that_it_kills() -> None:
+    assert set(OBLIGATIONS) == {mutant.killed_by for mutant in MUTANTS.values()}
+
+
+@pytest.mark.parametrize("name", sorted(MUTANTS))
+def test_a_mutant_changes_code_and_not_only_text(name: str) -> None:
+    mutant = MUTANTS[name]
+    original = SourceTree().module(mutant.module).text
+    assert ast.dump(ast.parse(original)) != ast.dump(ast.parse(mutant.text()))
+
+
+def test_a_mutant_out_of_date_is_an_error() -> None:
+    mutant = next(iter(MUTANTS.values()))._replace(old="no such text")
+    with pytest.raises(ValueError, match="no such text"):
+        mutant.text()
+    with pytest.raises(ValueError, match="one name"):
+        _by_name(mutant, mutant)
+
+
+@pytest.mark.parametrize("name", sorted(OBLIGATIONS))
+def test_an_obligation_names_rules_and_reads_the_model_or_a_kernel(name: str) -> None:
+    claim = OBLIGATIONS[name]
+    assert claim.rules
+    assert all(RULE_ID.fullmatch(rule) for rule in claim.rules)
+    reached = claim.proof().reached
+    assert any(function.startswith(("spanspec.", "spanalloc.")) for function in reached)
+
+
+# --- the prover itself --------------------------------------------------------------------------
+
+
+def made(build: object, *, contracts: bool = False) -> Obligation:
+    assert callable(build)
+    return Obligation("test", ("I-1",), "a claim", Words(64), build, {}, {})
+
+
+def contradictory(p: Proof) -> None:
+    word = p.number(U64, "word")
+    p.assume(word == 1, word == 2)
+    p.show("anything", z3.BoolVal(False))
+    p.possible("anything")
+
+
+def no_situation(p: Proof) -> None:
+    p.show("truth", z3.BoolVal(True))
+
+
+def too_hard(p: Proof) -> None:
+    a, b = p.number(U32, "a"), p.number(U32, "b")
+    p.show("is prime", a * b != 4294967291 * 4294967279)
+    p.possible("anything")
+
+
+def false_claim(p: Proof) -> None:
+    word = p.number(U64, "word")
+    p.show("always odd", word & 1 == 1)
+    p.possible("anything")
+
+
+def impossible_situation(p: Proof) -> None:
+    small = p.number(U8, "small")
+    p.show("fits", z3.ULT(small, 256))
+    p.possible("a small word above 255", z3.UGT(small, 255))
+
+
+@pytest.mark.parametrize(
+    ("build", "answer", "failed"),
+    [
+        (contradictory, "vacuous", "anything"),
+        (no_situation, "vacuous", "no witness"),
+        (false_claim, "refuted", "always odd"),
+        (impossible_situation, "vacuous", "a small word above 255"),
+    ],
+)
+def test_what_is_not_a_proof_is_not_called_one(build: object, answer: str, failed: str) -> None:
+    verdict = decide(made(build))
+    assert (verdict.answer, verdict.failed) == (answer, failed)
+    assert not verdict.proved
+
+
+def test_a_time_out_is_unknown_and_a_failure() -> None:
+    verdict = decide(made(too_hard), timeout=0.05)
+    assert verdict.answer == "unknown"
+    assert not verdict.proved
+
+
+def test_a_counterexample_shows_the_symbols() -> None:
+    assert decide(made(false_claim)).detail.startswith("word = ")
+
+
+def uses_float(word: U64) -> float:
+    return word * 0.5
+
+
+def leaves_the_subset(p: Proof) -> None:
+    p.call(uses_float, p.number(U64, "word"))
+
+
+def test_a_rule_outside_the_subset_is_a_failure_that_names_file_and_line() -> None:
+    verdict = decide(made(leaves_the_subset))
+    assert verdict.answer == "untranslatable"
+    assert "test_obligations.py:" in verdict.detail
+
+
+def test_a_contract_yields_equal_results_for_equal_arguments() -> None:
+    def build(p: Proof) -> None:
+        word = p.number(U64, "word")
+        first, second = p.integer(trailing_zeros, word), p.integer(trailing_zeros, word + 0)
+        p.show("one function", first == second)
+        p.possible("anything")
+
+    contracts = OBLIGATIONS["span.fast.takes-lowest"].contracts
+    claim = Obligation("test", ("I-1",), "a claim", Words(64), build, {}, contracts)
+    assert decide(claim).proved
+
+
+def test_ids_are_unique_and_claims_are_stated() -> None:
+    def nameless(p: Proof) -> None:
+        p.possible("anything")
+
+    with pytest.raises(ValueError, match="no claim"):
+        obligation("span.once", "I-38", Words(64))(nameless)
+
+
+def test_a_plan_selects_obligations_with_their_mutants() -> None:
+    jobs = plan("tiny.inside")
+    assert {job.obligation for job in jobs} == {"tiny.inside"}
+    assert sum(job.mutant is None for job in jobs) == 1
+    summary = summarize([run_job(job) for job in jobs])
+    assert summary.good
+    assert (summary.obligations, summary.mutants) == (1, len(jobs) - 1)
+    assert plan("no such obligation") == []
+
+
+class Unused(NamedTuple):
+    """A record that is not annotated with sorts a proof knows."""
+
+    text: str
+
+
+def test_a_type_without_symbols_is_refused() -> None:
+    with pytest.raises(TypeError, match="no symbolic counterpart"):
+        Proof(Words(64)).fresh(Unused, "x")
