@@ -5,7 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from spanproof.cli import check, explain, prove
+from spanproof.cli import check, explain, fuzz, prove, verify
 from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain
 from spanspec.trace.source import TraceError
 
@@ -16,8 +16,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.command("verify")(verify.verify)
 app.command("prove")(prove.prove)
 app.command("check")(check.check)
+app.command("fuzz")(fuzz.fuzz)
+app.command("replay")(fuzz.replay)
 app.command("explain")(explain.explain)
 
 

@@ -298,6 +298,16 @@ SPAN_MUTANTS = (
         ),
     ),
     *variants_of(
+        "spanspec.freeslots.is_lowest_free",
+        Variant(
+            "lowest-or-anything",
+            "ends_search(span, slot) and all(",
+            "ends_search(span, slot) or all(",
+            "span.lowest-is-unique",
+            "any free slot counts as the lowest",
+        ),
+    ),
+    *variants_of(
         "spanspec.freeslots.lowest_free",
         Variant(
             "abstract-skips",

@@ -17,6 +17,7 @@ from spanspec.freeslots import (
     Taken,
     allocate,
     ends_search,
+    is_lowest_free,
     is_passed_over,
     lowest_free,
 )
@@ -74,6 +75,20 @@ def every_slot_is_free_or_allocated(p: Proof) -> None:
     p.assume(slot < span.nelems)
     p.show("complement", p.holds(is_free, span, slot) == z3.Not(p.holds(is_allocated, span, slot)))
     p.possible("below freeindex, bit clear", z3.And(slot < span.freeindex, slot > 0))
+
+
+@obligation("span.lowest-is-unique", "SPAN-8 SPAN-15", INTEGERS)
+def the_lowest_free_slot_is_unique(p: Proof) -> None:
+    """At most one slot is the lowest free one, and it is free unless the span is full.
+
+    So two searches that both find it agree.
+    """
+    span = any_counted_span(p)
+    one, other = p.number(U16, "one"), p.number(U16, "other")
+    p.assume(p.holds(is_lowest_free, span, one), p.holds(is_lowest_free, span, other))
+    p.show("unique", one == other)
+    p.show("free", z3.Or(one == span.nelems, p.holds(is_free, span, one)))
+    p.possible("slots are passed over", one > span.freeindex + 2)
 
 
 @obligation("count.allocate", "SPAN-9 SPAN-12 MAL-19 I-2", INTEGERS)

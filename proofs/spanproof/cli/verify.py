@@ -1,0 +1,178 @@
+"""`spanspec verify`: the main job. Prove everything, check the bundled traces, fuzz for a while."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+from rich.table import Table
+
+import spanalloc
+from spanproof.cli import check, prove
+from spanproof.cli.fuzz import as_json as campaign_json
+from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
+from spanproof.corruption import Corruption, corruptions
+from spanproof.fuzz.campaign import CampaignResult, run
+from spanproof.fuzz.spanalloc_subject import installed
+from spanproof.suite import Outcome, Summary, plan, summarize
+from spanproof.traces import bundled_traces
+from spanspec.trace.replay import Report
+from spanspec.trace.verdict import Verdict
+
+CORRUPTIONS = 100
+"""Corrupted copies of the small traces that the checker has to notice."""
+
+
+class Checked(NamedTuple):
+    """What the traces said: a report each, corruptions tried, and the seconds it took."""
+
+    reports: Sequence[tuple[Report, float]]
+    corruptions: Sequence[Corruption]
+    seconds: float
+
+    @property
+    def noticed(self) -> int:
+        """How many corruptions were noticed."""
+        return sum(corruption.noticed for corruption in self.corruptions)
+
+    @property
+    def good(self) -> bool:
+        """Whether every trace holds and every corruption was noticed."""
+        holds = all(report.divergence is None for report, _ in self.reports)
+        return holds and self.noticed == len(self.corruptions)
+
+
+def verify(
+    seconds: Annotated[float, typer.Option(min=1, help="Seconds of fuzzing.")] = 20.0,
+    jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Determines every program.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Prove, check the bundled real traces, fuzz; one table, and the figures."""
+    started = time.perf_counter()
+    if not json:
+        how = "compiled by mypyc" if spanalloc.COMPILED else "interpreted: no C compiler was found"
+        out.print(f"spanalloc runs {how}", markup=False)
+    work = plan()
+    outcomes, interrupted = prove.decide_all(work, jobs)
+    proving = time.perf_counter() - started
+    summary = summarize(outcomes)
+    if interrupted:
+        err.print(f"interrupted: {len(outcomes)} of {len(work)} queries were decided")
+        return INTERRUPTED
+    checked = check_bundled()
+    campaign = fuzz_for(seconds, seed)
+    wall = time.perf_counter() - started
+    if json:
+        print_json(
+            {
+                "proofs": prove.as_json(outcomes, summary, proving, interrupted=False),
+                "traces": [check.as_json(report, spent) for report, spent in checked.reports],
+                "corruptions": {
+                    "tried": len(checked.corruptions),
+                    "noticed": checked.noticed,
+                },
+                "fuzzing": campaign_json(campaign, None),
+                "wall_seconds": wall,
+            }
+        )
+    else:
+        out.print(check.kinds_table([report for report, _ in checked.reports]))
+        out.print()
+        out.print(overview(summary, proving, checked, campaign))
+        for line in complaints(outcomes, checked, campaign):
+            out.print(line, markup=False)
+        good = summary.good and checked.good and campaign.good
+        verdict = "[green]everything holds[/]" if good else "[red]something does not hold[/]"
+        out.print(f"\n{verdict} ({wall:.0f} s)")
+    if campaign.interrupted:
+        return INTERRUPTED
+    return HOLDS if summary.good and checked.good and campaign.good else FAILS
+
+
+def check_bundled() -> Checked:
+    """Replay the bundled traces, then corrupted copies of the small ones."""
+    started = time.perf_counter()
+    paths = bundled_traces()
+    reports = [check.check_one(str(path)) for path in paths]
+    reports = [(report._replace(path=Path(report.path).name), spent) for report, spent in reports]
+    small = [path for path in paths if path.name.startswith("small")]
+    tried: list[Corruption] = []
+    with progress("corruptions") as display:
+        task = display.add_task("corrupting traces", total=CORRUPTIONS)
+        for corruption in corruptions(small, CORRUPTIONS, seed=1):
+            tried.append(corruption)
+            display.advance(task)
+    return Checked(reports, tried, time.perf_counter() - started)
+
+
+def fuzz_for(seconds: float, seed: int) -> CampaignResult:
+    """Run a campaign against the installed implementation, with a progress display."""
+    with progress("seconds") as display:
+        task = display.add_task("fuzzing", total=round(seconds))
+        return run(
+            installed,
+            start=seed,
+            seconds=seconds,
+            on_progress=lambda done, spent: display.update(
+                task, completed=min(round(spent), round(seconds))
+            ),
+        )
+
+
+def overview(summary: Summary, proving: float, checked: Checked, campaign: CampaignResult) -> Table:
+    """Return the table of what was proved, checked and fuzzed."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("what", "result", "figures", "seconds"):
+        table.add_column(heading, justify="right" if heading == "seconds" else "left")
+
+    def row(what: str, good: bool, figures: str, spent: float) -> None:
+        result = "[green]holds[/]" if good else "[red]fails[/]"
+        table.add_row(what, result, figures, f"{spent:.1f}")
+
+    row(
+        "proved",
+        summary.good,
+        f"{summary.proved} of {summary.obligations} obligations ({summary.queries} queries), "
+        f"{summary.killed} of {summary.mutants} mutants killed, "
+        f"solver {summary.solver_seconds:.1f} s",
+        proving,
+    )
+    tallies = [report.tally for report, _ in checked.reports]
+    counts = ", ".join(
+        f"{sum(tally.total(verdict) for tally in tallies)} {verdict.value}" for verdict in Verdict
+    )
+    row(
+        "checked",
+        checked.good,
+        f"{len(tallies)} traces of Go 1.13.15, {sum(t.events for t in tallies)} events: {counts}; "
+        f"{checked.noticed} of {len(checked.corruptions)} corruptions noticed",
+        checked.seconds,
+    )
+    row(
+        "fuzzed",
+        campaign.good,
+        f"{campaign.programs} programs, {campaign.exercised['steps']} steps, "
+        f"{campaign.exercised['sweeps']} sweeps, {int(campaign.divergence is not None)} divergences",
+        campaign.seconds,
+    )
+    return table
+
+
+def complaints(
+    outcomes: Sequence[Outcome], checked: Checked, campaign: CampaignResult
+) -> list[str]:
+    """Return what does not hold, in full."""
+    lines = [prove.complaint(outcome) for outcome in outcomes if not outcome.good]
+    for report, _ in checked.reports:
+        if report.divergence is not None:
+            lines.append(check.render(report.path, report.divergence))
+    lines += [
+        f"not noticed: {c.before} became {c.after}" for c in checked.corruptions if not c.noticed
+    ]
+    if campaign.divergence is not None:
+        lines.append(campaign.divergence.render())
+    if campaign.missing:
+        lines.append(f"fuzzing exercised too little: no {', no '.join(campaign.missing)}")
+    return lines
