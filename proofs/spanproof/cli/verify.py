@@ -154,7 +154,8 @@ def overview(summary: Summary, proving: float, checked: Checked, campaign: Campa
         "fuzzed",
         campaign.good,
         f"{campaign.programs} programs, {campaign.exercised['steps']} steps, "
-        f"{campaign.exercised['sweeps']} sweeps, {int(campaign.divergence is not None)} divergences",
+        f"{campaign.exercised['sweeps']} sweeps, "
+        f"{int(campaign.divergence is not None)} divergences",
         campaign.seconds,
     )
     return table

@@ -1,0 +1,259 @@
+"""The commands: their exit statuses, their JSON, and one clear line for what cannot be used."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from spanproof.cli.app import run
+from spanproof.fuzz.program import Allocate, Program, Refill, save
+from spanproof.traces import bundled_traces
+from spanspec.rulebook import BY_ID
+
+FILL = next(path for path in bundled_traces() if "fill" in path.name)
+
+
+def corrupted(folder: Path) -> Path:
+    lines = gzip.decompress(FILL.read_bytes()).decode().splitlines()
+    place = next(i for i, line in enumerate(lines) if '"k":"m"' in line and '"i":3,' in line)
+    lines[place] = lines[place].replace('"i":3,', '"i":4,')
+    path = folder / "corrupted.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def one_line(captured: pytest.CaptureFixture[str]) -> str:
+    out, err = captured.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1, err
+    assert "Traceback" not in err
+    return err
+
+
+def test_check_accepts_a_real_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(FILL)]) == 0
+    assert "holds" in capsys.readouterr().out
+
+
+def test_check_names_event_rule_expected_and_seen(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(["check", str(corrupted(tmp_path))]) == 1
+    text = capsys.readouterr().out
+    for word in ("divergence at", '"k":"m"', "SPAN-12", "expected  3", "seen      4", "state"):
+        assert word in text
+
+
+def test_check_prints_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(["check", "--json", str(FILL), str(corrupted(tmp_path))]) == 1
+    good, bad = json.loads(capsys.readouterr().out)
+    assert good["holds"]
+    assert good["divergence"] is None
+    assert good["kinds"]["m"]["predicted"] == 541
+    assert not bad["holds"]
+    assert (bad["divergence"]["expected"], bad["divergence"]["seen"]) == ("3", "4")
+
+
+def test_check_reads_standard_input() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "spanproof", "check", "-"],
+        input=FILL.read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"standard input" in done.stdout
+
+
+BAD_TRACES = {
+    "a directory": None,
+    "is empty": b"",
+    "not JSON": b"hello\n",
+    "not a header": b'{"k":"m"}\n',
+    "format version 2": b'{"k":"header","format":2}\n',
+    "cut short; copy": FILL.read_bytes()[:3000],
+    "promises 1423 events": b"\n".join(gzip.decompress(FILL.read_bytes()).split(b"\n")[:9]),
+    "longer than": b"x" * 3_000_000,
+    "first line is not JSON": bytes(range(256)) * 40,
+}
+
+
+@pytest.mark.parametrize("says", sorted(BAD_TRACES))
+def test_a_bad_trace_is_one_line_and_status_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, says: str
+) -> None:
+    content = BAD_TRACES[says]
+    path = tmp_path / "bad.jsonl"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    assert run(["check", str(path)]) == 2
+    line = one_line(capsys)
+    assert says in line
+    assert str(path) in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nonsense"], "No such command"),
+        (["check"], "Missing argument"),
+        (["check", "missing.jsonl"], "missing.jsonl: cannot be read"),
+        (["prove", "no-such-obligation"], "no obligation matches"),
+        (["prove", "--timeout", "soon"], "Invalid value for '--timeout'"),
+        (["explain", "SPAN-99"], "modelled are SPAN-1,"),
+        (["explain", "nothing"], "the ids look like"),
+        (["fuzz", "--impl", "other"], "no implementation 'other'"),
+        (["fuzz", "--python", "nomodule"], "MODULE:FACTORY"),
+        (["fuzz", "--python", "no.such:thing"], "No module named"),
+        (["fuzz", "--python", "json:nothing"], "no attribute"),
+        (["replay", "missing.json"], "missing.json: cannot be read"),
+        (["fuzz", "--examples", "1"], "too little was exercised"),
+    ],
+)
+def test_a_call_that_cannot_be_used_is_one_line_and_status_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    assert run(arguments) == 2
+    _, err = capsys.readouterr()
+    assert says in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def test_no_arguments_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 0
+    text = capsys.readouterr().out
+    for command in ("verify", "prove", "check", "fuzz", "replay", "explain"):
+        assert command in text
+
+
+def test_prove_one_obligation_with_its_mutants(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prove", "tiny.inside", "--jobs", "1", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [o["obligation"] for o in document["obligations"]] == ["tiny.inside"]
+    assert document["obligations"][0]["answer"] == "proved"
+    assert all(mutant["killed"] for mutant in document["mutants"])
+    assert document["summary"]["killed"] == document["summary"]["mutants"] > 0
+
+
+def test_prove_in_worker_processes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prove", "sweepgen.*", "--jobs", "2"]) == 0
+    assert "3 of 3 obligations proved" in capsys.readouterr().out
+
+
+def test_a_time_out_makes_prove_fail(capsys: pytest.CaptureFixture[str]) -> None:
+    hard = ["prove", "kernels.slow", "--no-mutants", "--timeout", "0.001", "--jobs", "1"]
+    assert run(hard) == 1
+    assert "unknown" in capsys.readouterr().out
+
+
+def test_prove_lists_claims(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prove", "--list", "span.once"]) == 0
+    assert "no slot is handed out twice" in capsys.readouterr().out
+    assert run(["prove", "--list", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) > 40
+
+
+@pytest.mark.parametrize("rule", sorted(BY_ID))
+def test_explain_works_for_every_rule(capsys: pytest.CaptureFixture[str], rule: str) -> None:
+    assert run(["explain", rule.lower()]) == 0
+    assert rule in capsys.readouterr().out
+    assert run(["explain", rule, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == rule
+
+
+def test_explain_shows_source_proofs_and_place(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "SPAN-12"]) == 0
+    text = capsys.readouterr().out
+    for word in ("malloc.go: nextFreeFast", "def next_free_fast", "span.fast.takes-lowest"):
+        assert word in text
+
+
+def broken(program: Program) -> object:
+    """A factory of spans that do not work."""
+    raise RuntimeError("out of order")
+
+
+def test_a_divergence_is_saved_and_replayed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    factory = f"{__name__}:broken"
+    fuzzing = ["fuzz", "--python", factory, "--examples", "50", "--save", str(tmp_path), "--json"]
+    assert run(fuzzing) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["divergence"]["seen"] == "raises RuntimeError: out of order"
+    assert run(["replay", document["saved"], "--python", factory]) == 1
+    assert "out of order" in capsys.readouterr().out
+    assert run(["replay", document["saved"]]) == 0
+    assert "agree" in capsys.readouterr().out
+
+
+def test_replay_prints_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    save(Program(9, (Refill(), Allocate(3))), tmp_path / "p.json")
+    assert run(["replay", str(tmp_path / "p.json"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"agrees": True, "divergence": None}
+
+
+def test_fuzz_prints_its_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fuzz", "--examples", "300", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["programs"] == 300
+    assert document["divergence"] is None
+    assert document["exercised"]["sweeps"] > 0
+
+
+def test_verify_ends_with_one_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify", "--seconds", "2"]) == 0
+    text = capsys.readouterr().out
+    for word in ("proved", "checked", "fuzzed", "100 of 100 corruptions", "everything holds"):
+        assert word in text
+
+
+def test_an_interrupt_keeps_what_was_done_and_ends_with_130() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "spanproof", "fuzz", "--seconds", "60", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert b"Traceback" not in err
+    document = json.loads(out)
+    assert document["interrupted"]
+    assert document["programs"] > 0
+
+
+def test_assertions_must_be_on() -> None:
+    done = subprocess.run(
+        [sys.executable, "-O", "-m", "spanproof", "explain", "SPAN-12"],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"without -O" in done.stderr
+
+
+def test_a_full_disk_is_one_line_and_status_2() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full, which Linux has")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "spanproof", "explain", "SPAN-12", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            check=False,
+        )
+    assert done.returncode == 2, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"No space left" in done.stderr
