@@ -12,9 +12,9 @@ from typing import NamedTuple
 import msgspec
 
 from spanspec.trace.fields import EventBase
+from spanspec.trace.reader import TraceReader
 from spanspec.trace.replay import Replay, as_text
 from spanspec.trace.schema import KIND_OF
-from spanspec.trace.source import TraceSource
 from spanspec.trace.verdict import Divergence
 
 FIELDS = {
@@ -54,7 +54,7 @@ def read_events(path: Path) -> list[EventBase]:
 
     Raises: TraceError if it cannot be read.
     """
-    with TraceSource(str(path)) as source:
+    with TraceReader(str(path)) as source:
         return list(source)
 
 

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import z3
 
 from spanproof.proof import Obligation, Proof
+from spanproof.smallscope import has_quantifier, in_small_scope
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.sources import SourceTree
 
@@ -62,28 +63,43 @@ def _ask(proof: Proof, timeout: float) -> tuple[Answer, str, str, float]:
     """Ask every query and witness until one fails; return it with the solver's seconds."""
     seconds = 0.0
     for query in proof.queries:
-        solver = _solver(timeout)
-        solver.add(*proof.assumptions[: query.given], z3.Not(query.goal))
-        started = time.perf_counter()
-        result = solver.check()
-        seconds += time.perf_counter() - started
+        formulas = [*proof.assumptions[: query.given], z3.Not(query.goal)]
+        result, shown, spent = _check(formulas, timeout)
+        seconds += spent
         if result == z3.sat:
-            return "refuted", query.label, counterexample(solver.model()), seconds
+            return "refuted", query.label, shown, seconds
         if result != z3.unsat:
-            return "unknown", query.label, solver.reason_unknown(), seconds
+            return "unknown", query.label, shown, seconds
     if not proof.witnesses:
         return "vacuous", "no witness", "the obligation states no situation to be met", seconds
     for witness in proof.witnesses:
-        solver = _solver(timeout)
-        solver.add(*proof.assumptions, witness.condition)
-        started = time.perf_counter()
-        result = solver.check()
-        seconds += time.perf_counter() - started
+        result, shown, spent = _check([*proof.assumptions, witness.condition], timeout)
+        seconds += spent
         if result == z3.unsat:
             return "vacuous", witness.label, "the hypotheses exclude this situation", seconds
         if result != z3.sat:
-            return "unknown", witness.label, solver.reason_unknown(), seconds
+            return "unknown", witness.label, shown, seconds
     return "proved", "", "", seconds
+
+
+def _check(formulas: list[z3.BoolRef], timeout: float) -> tuple[z3.CheckSatResult, str, float]:
+    """Decide formulas; return the answer, a model or the reason in words, and the seconds.
+
+    Where quantifiers make the solver give up, a model of few identities is looked for.
+    """
+    started = time.perf_counter()
+    solver = _solver(timeout)
+    solver.add(*formulas)
+    result = solver.check()
+    if result == z3.unknown and has_quantifier(formulas):
+        small = _solver(timeout)
+        small.add(*in_small_scope(formulas))
+        if small.check() == z3.sat:
+            solver, result = small, z3.sat
+    spent = time.perf_counter() - started
+    if result == z3.sat:
+        return result, counterexample(solver.model()), spent
+    return result, solver.reason_unknown() if result == z3.unknown else "", spent
 
 
 def counterexample(model: z3.ModelRef) -> str:

@@ -99,6 +99,10 @@ def test_span_with_freeindex_at_its_end_cannot_be_cached(
         span.cache(0)
 
 
+def test_a_span_may_start_in_the_last_generation(span_type: type[Span]) -> None:
+    assert small_span(span_type, 9, 0xFFFF_FFFF).snapshot().sweepgen == 0xFFFF_FFFF
+
+
 def test_only_the_right_sweepgen_is_accepted(
     span_type: type[Span], span_error: type[Exception]
 ) -> None:

@@ -10,8 +10,8 @@ from spanproof.corruption import FIELDS, corruptions, read_events
 from spanproof.traces import bundled_traces
 from spanspec.trace import events as ev
 from spanspec.trace.fields import EventBase
+from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay, check_header, check_trace
-from spanspec.trace.source import TraceError, TraceSource
 from spanspec.trace.verdict import Divergence, Verdict
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
@@ -21,7 +21,7 @@ JUDGED = {"m", "t", "rn", "ro", "ib", "cr", "un", "sc", "se", "fs"}
 
 @pytest.mark.parametrize("name", sorted(TRACES))
 def test_a_recorded_trace_holds(name: str) -> None:
-    with TraceSource(str(TRACES[name])) as source:
+    with TraceReader(str(TRACES[name])) as source:
         report = check_trace(source)
     assert report.divergence is None
     assert report.tally.events == report.header.events
@@ -33,7 +33,7 @@ def test_a_recorded_trace_holds(name: str) -> None:
 def test_the_bundled_traces_exercise_every_judged_kind() -> None:
     seen: set[str] = set()
     for path in TRACES.values():
-        with TraceSource(str(path)) as source:
+        with TraceReader(str(path)) as source:
             seen |= set(check_trace(source).tally.by_kind)
     assert seen >= JUDGED
     assert set(FIELDS) == JUDGED
@@ -139,7 +139,7 @@ def test_a_trace_may_end_in_the_middle_of_an_operation(procs: list[EventBase]) -
 
 
 def test_another_allocator_s_size_classes_are_a_divergence() -> None:
-    with TraceSource(str(TRACES["small-fill"])) as source:
+    with TraceReader(str(TRACES["small-fill"])) as source:
         header = source.header
     assert check_header(header) is None
     sizes = [*header.class_size[:3], 24, *header.class_size[4:]]
@@ -152,7 +152,7 @@ def test_a_truncated_copy_is_reported_after_its_events(tmp_path: Path) -> None:
     text = gzip.decompress(TRACES["small-fill"].read_bytes()).splitlines(keepends=True)
     cut = tmp_path / "cut.jsonl"
     cut.write_bytes(b"".join(text[:500]))
-    with TraceSource(str(cut)) as source:
+    with TraceReader(str(cut)) as source:
         events = iter(source)
         for _ in range(499):
             next(events)

@@ -74,13 +74,13 @@ def test_check_reads_standard_input() -> None:
 BAD_TRACES = {
     "a directory": None,
     "is empty": b"",
-    "not JSON": b"hello\n",
-    "not a header": b'{"k":"m"}\n',
+    "header expected, found: not JSON": b"hello\n",
+    "no header": b'{"k":"m"}\n',
     "format version 2": b'{"k":"header","format":2}\n',
     "cut short; copy": FILL.read_bytes()[:3000],
     "promises 1423 events": b"\n".join(gzip.decompress(FILL.read_bytes()).split(b"\n")[:9]),
     "longer than": b"x" * 3_000_000,
-    "first line is not JSON": bytes(range(256)) * 40,
+    "binary data": bytes(range(256)) * 40,
 }
 
 
@@ -105,7 +105,7 @@ def test_a_bad_trace_is_one_line_and_status_2(
     [
         (["nonsense"], "No such command"),
         (["check"], "Missing argument"),
-        (["check", "missing.jsonl"], "missing.jsonl: cannot be read"),
+        (["check", "missing.jsonl"], "missing.jsonl: cannot be opened"),
         (["prove", "no-such-obligation"], "no obligation matches"),
         (["prove", "--timeout", "soon"], "Invalid value for '--timeout'"),
         (["explain", "SPAN-99"], "modelled are SPAN-1,"),

@@ -146,11 +146,19 @@ class PrepareForSweep(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=
     sweepgen: Generation = field(name="g")
 
 
-class CentralSkips(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ck"):
+class CentralSkips(
+    ClassedSpanEvent,
+    frozen=True,
+    gc=False,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag="ck",
+):
     """The walk of a central list passes over a span that is being swept."""
 
     list: Literal["N", "E"] = field(name="l")
-    sweepgen: Generation = field(name="g")
+    sweepgen: Generation | None = field(name="g", default=None)
+    not_before: Count | None = field(name="lo", default=None)
 
 
 class CentralTakes(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ct"):

@@ -20,7 +20,7 @@ Generation = Annotated[int, Meta(ge=0, le=0xFFFF_FFFF)]
 SpanClass = Annotated[int, Meta(ge=0, le=133)]
 """Twice the size class, plus one for pointer-free objects."""
 
-HexBytes = Annotated[str, Meta(pattern="^([0-9a-f][0-9a-f])*$")]
+HexBytes = Annotated[str, Meta(pattern="^([0-9a-f][0-9a-f])*\\Z")]
 """Bytes in lower-case hexadecimal."""
 
 

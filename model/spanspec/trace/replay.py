@@ -12,8 +12,8 @@ from spanspec.trace import replay_caches as caches
 from spanspec.trace import replay_mallocs as mallocs
 from spanspec.trace import replay_sweeps as sweeps
 from spanspec.trace.fields import EventBase
+from spanspec.trace.reader import TraceReader
 from spanspec.trace.schema import KIND_OF, Header
-from spanspec.trace.source import TraceSource
 from spanspec.trace.state import ReplayState
 from spanspec.trace.verdict import Diverged, Divergence, Tally, Verdict
 
@@ -148,7 +148,7 @@ def check_header(header: Header) -> Divergence | None:
 
 
 def check_trace(
-    source: TraceSource, on_progress: Callable[[int], None] | None = None, every: int = 20_000
+    source: TraceReader, on_progress: Callable[[int], None] | None = None, every: int = 20_000
 ) -> Report:
     """Replay a whole trace, up to its first divergence.
 

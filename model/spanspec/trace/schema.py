@@ -29,7 +29,7 @@ class Header(msgspec.Struct, frozen=True, tag_field="k", tag="header"):
     num_size_classes: Count = field(name="ncls")
     num_cpu: Count = field(name="ncpu")
     pointer_size: Literal[8] = field(name="ptr")
-    first_address: Annotated[str, Meta(pattern="^0x[0-9a-f]+$")] = field(name="a0")
+    first_address: Annotated[str, Meta(pattern="^0x[0-9a-f]+\\Z")] = field(name="a0")
     program: str
     gomaxprocs: Count
     class_size: Sizes

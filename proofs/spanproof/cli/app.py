@@ -7,7 +7,7 @@ from typer.exceptions import TyperException
 
 from spanproof.cli import check, explain, fuzz, prove, verify
 from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain
-from spanspec.trace.source import TraceError
+from spanspec.trace.reader import TraceError
 
 app = typer.Typer(
     name="spanspec",

@@ -7,8 +7,8 @@ import typer
 from rich.table import Table
 
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
+from spanspec.trace.reader import TraceReader
 from spanspec.trace.replay import Report, check_trace
-from spanspec.trace.source import TraceSource
 from spanspec.trace.verdict import Divergence, Verdict
 
 
@@ -46,7 +46,7 @@ def check_one(path: str) -> tuple[Report, float]:
     Raises: TraceError if the trace cannot be read.
     """
     started = time.perf_counter()
-    with TraceSource(path) as source, progress("events") as display:
+    with TraceReader(path) as source, progress("events") as display:
         task = display.add_task(f"checking {path}", total=source.header.events)
         report = check_trace(source, lambda done: display.update(task, completed=done))
     return report, time.perf_counter() - started

@@ -4,6 +4,7 @@ They compute on signed 64-bit integers, as mypyc compiles them, so each operatio
 range: that is part of what is proved here. Their words and caches are unrelated to the model's.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import z3
@@ -81,6 +82,10 @@ def search_loop(
         entry_freeindex <= position <= nelems + 63
         and is_passed_over(words, entry_freeindex, position, below)
         and cache_is_exact(words, position, nelems, cache)
+        and (
+            not position <= below < position + 64
+            or cache_bit_is_exact(words, position, nelems, cache, below - position)
+        )
     )
 
 
@@ -89,7 +94,18 @@ def slots_ahead(nelems: i64, position: i64) -> i64:
     return nelems + 64 - position
 
 
-ZEROS = {"spanalloc.kernels.trailing_zeros": counts_trailing_zeros}
+def moves_bit(cache: i64, n: i64, shifted: i64, ahead: i64) -> bool:
+    """Contract of shift_out, for one bit: bit `ahead` is what stood n + 1 bits above it."""
+    return ((shifted >> ahead) & 1 == 1) == (
+        ahead + n + 1 < 64 and (cache >> (ahead + n + 1)) & 1 == 1
+    )
+
+
+CONTRACTS: Final[dict[str, Callable[..., bool]]] = {
+    "spanalloc.kernels.trailing_zeros": counts_trailing_zeros,
+    "spanalloc.kernels.shift_out": moves_bit,
+}
+"""What the searches rely on: obligations kernels.trailing-zeros and kernels.shift-out."""
 
 
 @obligation("kernels.trailing-zeros", "SPAN-12", NATIVE)
@@ -103,12 +119,11 @@ def kernel_finds_the_lowest_set_bit(p: Proof) -> None:
 
 @obligation("kernels.shift-out", "SPAN-12 SPAN-13", NATIVE)
 def kernel_shifts_logically(p: Proof) -> None:
-    """shift_out moves bit k + n + 1 to bit k and fills with zeros, for shifts of 1 to 64."""
-    x, n, k = p.number(i64, "x"), p.number(i64, "n"), p.number(i64, "k")
-    p.assume(n >= 0, n < 64, k >= 0, k < 64)
+    """shift_out moves each bit n + 1 places down and fills with zeros, for shifts of 1 to 64."""
+    x, n, ahead = p.number(i64, "x"), p.number(i64, "n"), p.number(i64, "ahead")
+    p.assume(n >= 0, n < 64, ahead >= 0, ahead < 64)
     shifted = p.integer(shift_out, x, n)
-    bit = z3.LShR(shifted, k) & 1
-    p.show("moved", bit == z3.LShR(x, k + n + 1) & 1)
+    p.show("each bit", p.holds(moves_bit, x, n, shifted, ahead))
     p.possible("everything is shifted out", z3.And(n == 63, x != 0))
 
 
@@ -150,7 +165,7 @@ def bitwise(
         p.assume(p.implied(inside, cache_bit_is_exact, words, freeindex, nelems, cache, instance))
 
 
-@obligation("kernels.fast", "SPAN-8 SPAN-12 SPAN-13", NATIVE, contracts=ZEROS)
+@obligation("kernels.fast", "SPAN-8 SPAN-12 SPAN-13", NATIVE, contracts=CONTRACTS)
 def kernel_fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
     """next_free_fast finds the lowest free slot, and shift_out then keeps the cache exact.
 
@@ -158,11 +173,11 @@ def kernel_fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
     """
     words, freeindex, nelems = any_words(p)
     cache = p.number(i64, "cache")
-    below, ahead = p.number(U16, "below"), p.number(U8, "ahead")
+    below, ahead = p.number(U16, "below"), p.arbitrary("ahead", U8)
+    p.assume(ahead < 64)
     cases = p.cases(next_free_fast, freeindex, nelems, cache)
     zeros = p.results_of(trailing_zeros)[0]
     assert isinstance(zeros, z3.ExprRef)
-    p.assume(ahead < 64)
     bitwise(p, words, freeindex, nelems, cache, zeros, ahead + zeros + 1, below - freeindex)
     for case in cases:
         slot = p.arithmetic.lift(scalar_of(case.value)).term
@@ -183,22 +198,23 @@ def kernel_fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
     "kernels.slow",
     "SPAN-15 SPAN-16",
     NATIVE,
-    contracts=ZEROS,
+    contracts=CONTRACTS,
     loops={"spanalloc.kernels.next_free_index": LoopInvariant(search_loop, slots_ahead)},
 )
 def kernel_slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
     """next_free_index finds the lowest free slot, or that there is none, with an exact cache."""
     words, freeindex, nelems = any_words(p)
-    cache, ahead = p.number(i64, "cache"), p.number(U8, "ahead")
-    below = p.arbitrary("below", U16)
-    p.assume(p.holds(cache_is_exact, words, freeindex, nelems, cache))
+    cache = p.number(i64, "cache")
+    below, ahead = p.arbitrary("below", U16), p.arbitrary("ahead", U8)
     p.assume(ahead < 64, below < nelems)
+    p.assume(p.holds(cache_is_exact, words, freeindex, nelems, cache))
+    bitwise(p, words, freeindex, nelems, cache, below - freeindex)
     cases = p.cases(next_free_index, words, freeindex, nelems, cache)
     zeros = p.results_of(trailing_zeros)[0]
     assert isinstance(zeros, z3.ExprRef)
     position, at_loop = p.at_loop(next_free_index, "position"), p.at_loop(next_free_index, "cache")
     exact = p.implied(position < nelems + 64, cache_is_exact, words, position, nelems, at_loop)
-    used = (zeros, ahead + zeros + 1, below - position)
+    used = (zeros, ahead + zeros + 1)
     bitwise(p, words, position, nelems, at_loop, *used, given=z3.And(in_range(position), exact))
     for case in cases:
         assert isinstance(case.value, tuple)
