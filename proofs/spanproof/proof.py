@@ -18,11 +18,15 @@ from spanproof.symbolic.values import Value
 
 
 class Query(NamedTuple):
-    """One question to a solver: whether the first `given` assumptions imply the goal."""
+    """One question to a solver: whether the first `given` assumptions imply the goal.
+
+    `side` marks what the translated code relies on, as opposed to what the obligation claims.
+    """
 
     label: str
     given: int
     goal: z3.BoolRef
+    side: bool = False
 
 
 class Witness(NamedTuple):
@@ -66,8 +70,8 @@ class Proof:
     @property
     def queries(self) -> list[Query]:
         """All goals and side conditions, in the order of what they may assume."""
-        sides = [Query(*side) for side in self._translator.sides]
-        return sorted([*sides, *self._goals], key=lambda query: query.given)
+        sides = [Query(*side, side=True) for side in self._translator.sides]
+        return sorted([*sides, *self._goals], key=lambda query: (query.given, not query.side))
 
     @property
     def reached(self) -> frozenset[str]:
