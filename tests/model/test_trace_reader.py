@@ -181,8 +181,10 @@ def test_plain_and_gzipped_files_and_standard_input_read_alike(
 ) -> None:
     plain = trace(SAMPLES)
     half = len(plain) // 2
-    packed = gzip.compress(plain)
-    members = gzip.compress(plain[:half]) + gzip.compress(plain[half:]) + b"\0" * 512
+    packed = gzip.compress(plain, mtime=0)
+    members = (
+        gzip.compress(plain[:half], mtime=0) + gzip.compress(plain[half:], mtime=0) + b"\0" * 512
+    )
     (tmp_path / "plain.jsonl").write_bytes(plain)
     expected = read(tmp_path / "plain.jsonl")
     assert len(expected) == len(SAMPLES)
@@ -205,7 +207,7 @@ def test_plain_and_gzipped_files_and_standard_input_read_alike(
 def test_a_pipe_can_be_read(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    content = gzip.compress(trace(SAMPLES))
+    content = gzip.compress(trace(SAMPLES), mtime=0)
     writer = threading.Thread(target=pipe.write_bytes, args=(content,), daemon=True)
     writer.start()
     assert len(read(pipe)) == len(SAMPLES)
@@ -380,7 +382,7 @@ def test_headers_may_have_keys_of_later_versions(tmp_path: Path) -> None:
     ("content", "line", "words"),
     [
         (b"", None, "is empty"),
-        (gzip.compress(b""), None, "is empty"),
+        (gzip.compress(b"", mtime=0), None, "is empty"),
         (b"\n", 0, "blank line"),
         (MALLOC.encode(), 0, "no header"),
         (b"[]", 0, "no header"),
@@ -404,7 +406,7 @@ def test_what_is_no_trace_at_all_is_refused(
 
 def test_damaged_gzip_data_are_refused_after_what_could_be_read(refusal: Refuse) -> None:
     plain = trace(SAMPLES)
-    packed = gzip.compress(plain)
+    packed = gzip.compress(plain, mtime=0)
     for cut in (*range(2, len(packed), 97), len(packed) - 1):
         assert "gzip data is cut short" in refusal(packed[:cut]).problem
     for cut in (len(packed) - 8, len(packed) - 1):  # all of the text is there
@@ -443,7 +445,7 @@ def test_endless_lines_are_refused_early(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(TraceError, match=":0: line longer than"):
         read(sparse)
     bomb = tmp_path / "bomb.gz"
-    bomb.write_bytes(gzip.compress(bytes(64 << 20)))
+    bomb.write_bytes(gzip.compress(bytes(64 << 20), mtime=0))
     before = max(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     with pytest.raises(TraceError, match=":0: line longer than"):
         read(bomb)
@@ -536,7 +538,7 @@ def outcome(content: bytes) -> int:
 
 
 PLAIN = trace(SAMPLES)
-PACKED = gzip.compress(PLAIN, mtime=0)
+PACKED = gzip.compress(PLAIN, mtime=0, mtime=0)
 
 
 @settings(max_examples=400, deadline=None)
