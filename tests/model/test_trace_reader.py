@@ -538,7 +538,7 @@ def outcome(content: bytes) -> int:
 
 
 PLAIN = trace(SAMPLES)
-PACKED = gzip.compress(PLAIN, mtime=0, mtime=0)
+PACKED = gzip.compress(PLAIN, mtime=0)
 
 
 @settings(max_examples=400, deadline=None)
