@@ -5,4 +5,4 @@ from spanalloc import COMPILED
 if COMPILED:
     print("spanalloc runs compiled (mypyc)")
 else:
-    print("spanalloc runs interpreted: no C compiler was found when it was installed")
+    print("spanalloc runs interpreted: it was installed without a working C compiler")

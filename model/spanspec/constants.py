@@ -29,6 +29,14 @@ TINY_SPAN_CLASS: Final = 5
 MAX_OBJECTS_PER_SPAN: Final = 1024
 """Most slots a span can have: one page of 8-byte objects (CONST-1)."""
 
+HEAP_ADDR_BITS: Final = 48
+HEAP_ARENA_BYTES: Final = 1 << 26
+PAGES_PER_ARENA: Final = HEAP_ARENA_BYTES // PAGE_SIZE
+"""The address space on linux/amd64: arenas of 64 MiB, 8192 pages each (CONST-2)."""
+
+MIN_PHYS_PAGE_SIZE: Final = 4096
+"""Smallest page of an operating system that the runtime accepts, in bytes (CONST-3)."""
+
 ARENA_BASE: Final = 0xC0_0000_0000
 """Address of the first arena hint, which is page number 0 of a trace (AR-1)."""
 

@@ -171,3 +171,27 @@ def obj_index(span: Mspan, address: U64) -> U16:
     """
     assert address >= span.base, "SPAN-18: the address lies below the span"
     return divide_by_size(CLASS_TO_MAGIC[size_class_of(span.spanclass)], address - span.base)
+
+
+class FoundObject(NamedTuple):
+    """The object that an address points into: its base, 0 if there is none, and its slot."""
+
+    base: U64
+    slot: U16
+
+
+NO_OBJECT: Final = FoundObject(0, 0)
+
+
+def find_object(span: Mspan, address: U64) -> FoundObject:
+    """Return the object of a span that an interior pointer points into.
+
+    An address outside base..limit, or into a span that is not in use, points to no object. The
+    tail behind the last slot lies beyond the limit.
+
+    Rules: SPAN-19.
+    """
+    if span.state != IN_USE or address < span.base or address >= span.limit:
+        return NO_OBJECT
+    slot = obj_index(span, address)
+    return FoundObject(slot_address(span, slot), slot)

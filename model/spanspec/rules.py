@@ -18,6 +18,9 @@ RULES: Final = (
     # --- constants and size classes ---
     Rule("CONST-1", "Pages are 8192 bytes, small objects end at 32768, a span has at most 1024 "
          "slots, tiny blocks are 16 bytes of span class 5.", "malloc.go, sizeclasses.go"),
+    Rule("CONST-2", "Addresses have 48 bits; an arena is 64 MiB, 8192 pages.", "malloc.go"),
+    Rule("CONST-3", "The sizes of physical and huge pages are read when the process starts.",
+         "os_linux.go: osinit, sysauxv"),
     Rule("CONST-5", "A span class is twice the size class, plus one for pointer-free objects; "
          "size class 0 means a large object.", "mheap.go: makeSpanClass"),
     Rule("SC-1", "Candidate sizes start at 8; the step grows to 16, size/8 and 256 at powers of "
@@ -78,10 +81,23 @@ RULES: Final = (
          "mbitmap.go: isFree"),
     Rule("SPAN-18", "objIndex divides the offset by the magic; a large span has index 0 only.",
          "mbitmap.go: objIndex"),
+    Rule("SPAN-19", "An interior pointer belongs to the slot its offset falls into, unless it "
+         "lies outside base..limit or the span is not in use.", "mbitmap.go: findObject"),
     Rule("SPAN-20", "A sweep counts the mark bits of all slots.", "mbitmap.go: countAlloc"),
     Rule("SPAN-21", "Bit i is bit i % 8 of byte i // 8, in allocBits and in mark bits.",
          "mbitmap.go: markBitsForIndex"),
     Rule("SPAN-22", "Fresh mark and allocation bits are zero.", "mheap.go: newMarkBits"),
+    Rule("SPAN-23", "Bits are taken from an arena by moving its end; one that is full fails.",
+         "mheap.go: gcBitsArena.tryAlloc"),
+    Rule("SPAN-24", "Bits come from the arena being filled, else from a fresh one that becomes "
+         "it.", "mheap.go: newMarkBits"),
+    Rule("SPAN-25", "A fresh arena is a zeroed one from the free list, or new memory.",
+         "mheap.go: newArenaMayUnlock"),
+    Rule("SPAN-26", "Once in a cycle, the arenas age: next, current, previous, free.",
+         "mheap.go: nextMarkBitArenaEpoch"),
+    Rule("SPAN-27", "No live span's bits are ever in a free arena.", "mheap.go"),
+    Rule("SPAN-28", "Span lists take at both ends, remove anywhere, and check membership.",
+         "mheap.go: mSpanList"),
     # --- allocation ---
     Rule("MAL-5", "A tiny offset is aligned to 8, 4 or 2 as the size is a multiple of it.",
          "malloc.go: mallocgc"),

@@ -45,9 +45,12 @@ def decide(
     started = time.perf_counter()
     try:
         proof = claim.proof(sources)
-    except UnsupportedConstruct as problem:
+    except Exception as problem:
+        # A rule outside the subset names file and line; a changed rule may fail in any way.
+        kind = "" if isinstance(problem, UnsupportedConstruct) else f"{type(problem).__name__}: "
         spent = time.perf_counter() - started
-        return Verdict(claim.id, "untranslatable", 0, 0.0, spent, "translation", str(problem))
+        detail = f"{kind}{problem}"
+        return Verdict(claim.id, "untranslatable", 0, 0.0, spent, "translation", detail)
     build_seconds = time.perf_counter() - started
     answer, failed, detail, seconds = _ask(proof, timeout)
     queries = len(proof.queries) + len(proof.witnesses)

@@ -138,6 +138,16 @@ def test_a_rule_outside_the_subset_is_a_failure_that_names_file_and_line() -> No
     assert "test_obligations.py:" in verdict.detail
 
 
+def breaks_down(p: Proof) -> None:
+    raise ZeroDivisionError("in a changed rule")
+
+
+def test_an_obligation_that_breaks_down_is_a_failure_and_no_crash() -> None:
+    verdict = decide(made(breaks_down))
+    assert verdict.answer == "untranslatable"
+    assert verdict.detail == "ZeroDivisionError: in a changed rule"
+
+
 def test_a_contract_yields_equal_results_for_equal_arguments() -> None:
     def build(p: Proof) -> None:
         word = p.number(U64, "word")

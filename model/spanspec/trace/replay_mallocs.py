@@ -77,6 +77,10 @@ def _take_tiny_block(mcache: Mcache, event: ev.Malloc, address: int) -> None:
 
 
 def _malloc_large(state: ReplayState, event: ev.Malloc) -> Verdict:
+    """Replay a large object: the only slot of a span of its own.
+
+    Rules: MAL-4 MAL-11 MAL-12 HEAP-23.
+    """
     identity = state.at_page.get(event.base_page, -1)
     span = state.span(identity, event)
     noscan = event.flags & ev.NOSCAN != 0

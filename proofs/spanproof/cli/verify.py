@@ -52,7 +52,11 @@ def verify(
     """Prove, check the bundled real traces, fuzz; one table, and the figures."""
     started = time.perf_counter()
     if not json:
-        how = "compiled by mypyc" if spanalloc.COMPILED else "interpreted: no C compiler was found"
+        how = (
+            "compiled by mypyc"
+            if spanalloc.COMPILED
+            else "interpreted (installed without a C compiler)"
+        )
         out.print(f"spanalloc runs {how}", markup=False)
     work = plan()
     outcomes, interrupted = prove.decide_all(work, jobs)

@@ -98,6 +98,23 @@ SIZECLASS_MUTANTS = (
         ),
     ),
     *variants_of(
+        "spanspec.mspan.find_object",
+        Variant(
+            "object-in-the-tail",
+            "address >= span.limit",
+            "address > span.limit",
+            "sizeclass.find-object",
+            "the first byte behind the last slot belongs to an object",
+        ),
+        Variant(
+            "object-of-interior-pointer",
+            "FoundObject(slot_address(span, slot), slot)",
+            "FoundObject(address, slot)",
+            "sizeclass.find-object",
+            "an interior pointer is taken for the object's base",
+        ),
+    ),
+    *variants_of(
         "spanspec.tiny.align_tiny",
         Variant(
             "tiny-alignment-ignored",

@@ -18,7 +18,14 @@ from spanspec.constants import (
     PAGE_SIZE,
     make_span_class,
 )
-from spanspec.mspan import Mspan, init_span, obj_index, slot_address
+from spanspec.mspan import (
+    FoundObject,
+    Mspan,
+    find_object,
+    init_span,
+    obj_index,
+    slot_address,
+)
 from spanspec.sizeclass import (
     CLASS_TO_SIZE,
     NO_MAGIC,
@@ -114,6 +121,29 @@ def index_is_the_slot_of_every_interior_address(p: Proof) -> None:
         index = p.integer(obj_index, span, p.integer(slot_address, span, slot) + inner)
         p.show(f"class {number}", index == slot, inside)
     p.possible("an inner byte of a later slot", z3.And(slot == 2, inner == 7))
+
+
+@obligation("sizeclass.find-object", "SPAN-19 I-37", INTEGERS)
+def interior_pointers_find_their_object(p: Proof) -> None:
+    """Every address within a slot finds that slot's base; the tail and what lies outside, none."""
+    base, slot, inner = p.number(U64, "base"), p.number(U16, "slot"), p.number(U32, "inner")
+    other, sg = p.number(U64, "other"), p.number(U32, "sg")
+    p.assume(base >= PAGE_SIZE)
+    for number, entry in small_classes(p):
+        limit = base + entry.objects * entry.size
+        span = p.call(init_span, base, entry.npages, make_span_class(number, False), sg, limit)
+        assert isinstance(span, Mspan)
+        inside = z3.And(slot < span.nelems, inner < span.elemsize)
+        start = p.integer(slot_address, span, slot)
+        found = p.call(find_object, span, start + inner)
+        assert isinstance(found, FoundObject)
+        p.show(f"class {number}", z3.And(found.base == start, found.slot == slot), inside)
+        nothing = p.call(find_object, span, other)
+        assert isinstance(nothing, FoundObject)
+        outside = z3.Or(other < base, other >= limit)
+        p.show(f"class {number}: outside", nothing.base == 0, outside)
+    p.possible("an inner byte of a later slot", z3.And(slot == 2, inner == 7))
+    p.possible("the first byte behind the objects", other == base + 1024 * 8)
 
 
 @obligation("sizeclass.layout", "SC-2 SC-12 SPAN-5 SPAN-6 I-6", INTEGERS)

@@ -77,8 +77,8 @@ def module_path(module: ModuleType) -> Path:
 def execute(name: str, path: str, text: str) -> dict[str, object]:
     """Run a module's text as plain Python and return its namespace.
 
-    Classes are taken from the module as it is installed, so that records made by changed
-    functions are of the types that everybody knows.
+    Classes, and the classes of constant records, are those of the module as it is installed, so
+    that records made by changed functions are of the types that everybody knows.
     """
     module = ModuleType(f"{name}@variant")
     module.__file__ = path
@@ -89,8 +89,10 @@ def execute(name: str, path: str, text: str) -> dict[str, object]:
         del sys.modules[module.__name__]
     installed = importlib.import_module(name).__dict__
     for key, value in list(module.__dict__.items()):
-        if isinstance(value, type) and value.__module__ == module.__name__ and key in installed:
-            module.__dict__[key] = installed[key]
+        kind = value if isinstance(value, type) else type(value)
+        if kind.__module__ == module.__name__ and kind.__name__ in installed:
+            known = installed[kind.__name__]
+            module.__dict__[key] = known if isinstance(value, type) else known(*value)
     return module.__dict__
 
 
