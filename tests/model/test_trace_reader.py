@@ -277,7 +277,6 @@ def test_events_before_a_bad_line_are_delivered(tmp_path: Path) -> None:
         (CLAIM.replace('"np":1', f'"np":{"9" * 5000}'), "number out of range"),
         (CLAIM.replace('"p":0', '"p":-2'), "key 'p' must be >= -1, not -2"),
         (CLAIM.replace('"s":1', '"s":-2'), "key 's' must be >= -1, not -2"),
-        (CLAIM.replace('"g":1', f'"g":{1 << 32}'), f"key 'g' must be <= {(1 << 32) - 1}"),
         (CLAIM.replace('"c":5', '"c":134'), "key 'c' must be <= 133, not 134"),
         (CLAIM.replace('"bg"', '"us"'), 'key \'by\' must be "GC" or "bg" or '),
         (MALLOC.replace('"w":1', '"w":5'), "key 'w' must be 1 or 2 or 3 or 4, not 5"),

@@ -90,6 +90,17 @@ def test_wrong_flags_of_an_allocation_are_noticed(procs: list[EventBase], flag: 
     assert divergence.line == chosen + 1
 
 
+@pytest.mark.parametrize(("old", "new"), [('"i":0,', '"i":-1,'), ('"g":3,', '"g":4294967299,')])
+def test_a_figure_out_of_any_range_is_a_divergence_and_no_refusal(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    text = gzip.decompress(TRACES["small-fill"].read_bytes()).decode()
+    wrong = tmp_path / "wrong.jsonl"
+    wrong.write_text(text.replace(old, new, 1))
+    with TraceReader(str(wrong)) as source:
+        assert check_trace(source).divergence is not None
+
+
 def test_an_object_allocated_during_marking_must_be_marked() -> None:
     """MAL-14: dropping the mark of an object that was born black is noticed as that."""
     events = read_events(TRACES["real-compile-gotypes-p1-trimmed"])

@@ -11,6 +11,7 @@ from msgspec import field
 from spanspec.trace.fields import (
     Count,
     EventBase,
+    Figure,
     Flag,
     Generation,
     HexBytes,
@@ -53,7 +54,7 @@ class Malloc(EventBase, frozen=True, gc=False, forbid_unknown_fields=True, tag="
     path: Literal[1, 2, 3, 4] = field(name="w")
     spanclass: SpanClass = field(name="c")
     base_page: Count = field(name="b")
-    slot: Count = field(name="i")
+    slot: Figure = field(name="i")
     flags: Count = field(name="f")
 
 
@@ -62,8 +63,8 @@ class TinyHit(EventBase, frozen=True, gc=False, forbid_unknown_fields=True, tag=
 
     size: Count = field(name="z")
     base_page: Count = field(name="b")
-    slot: Count = field(name="i")
-    offset: Count = field(name="o")
+    slot: Figure = field(name="i")
+    offset: Figure = field(name="o")
     flags: Count = field(name="f")
 
 
@@ -71,18 +72,18 @@ class RefillBegins(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_field
     """Refill lets go of the full cached span."""
 
     sweepgen: Generation = field(name="g")
-    freeindex: Count = field(name="fi")
-    alloc_count: Count = field(name="ac")
-    nelems: Count = field(name="ne")
+    freeindex: Figure = field(name="fi")
+    alloc_count: Figure = field(name="ac")
+    nelems: Figure = field(name="ne")
 
 
 class RefillEnds(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="rn"):
     """Refill puts a span with a free slot into the cache."""
 
     sweepgen: Generation = field(name="g")
-    freeindex: Count = field(name="fi")
-    alloc_count: Count = field(name="ac")
-    nelems: Count = field(name="ne")
+    freeindex: Figure = field(name="fi")
+    alloc_count: Figure = field(name="ac")
+    nelems: Figure = field(name="ne")
 
 
 class McacheChanges(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="mc"):
@@ -126,9 +127,9 @@ class Uncache(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=Tru
     stale: Flag = field(name="st")
     sweepgen_before: Generation = field(name="g0")
     heap_sweepgen: Generation = field(name="sg")
-    freeindex: Count = field(name="fi")
-    alloc_count: Count = field(name="ac")
-    nelems: Count = field(name="ne")
+    freeindex: Figure = field(name="fi")
+    alloc_count: Figure = field(name="ac")
+    nelems: Figure = field(name="ne")
 
 
 class UncacheToNonempty(
@@ -175,7 +176,7 @@ class CentralChecksRoom(
     """A span taken from the empty list was swept: whether it has room now, and where."""
 
     room: Flag
-    slot: Count = field(name="i")
+    slot: Figure = field(name="i")
 
 
 class CentralMisses(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="cm"):
@@ -187,7 +188,7 @@ class CentralMisses(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fiel
 class CentralGrows(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="cg"):
     """A new span is appended to the empty list."""
 
-    nelems: Count = field(name="ne")
+    nelems: Figure = field(name="ne")
     sweepgen: Generation = field(name="g")
 
 
@@ -229,9 +230,9 @@ class SweepResult(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields
     was_empty: Flag = field(name="we")
     large_dead: Flag = field(name="fh")
     to_central: Flag = field(name="tc")
-    nelems: Count = field(name="ne")
-    nfreed: Count = field(name="nf")
-    alloc_count: Count = field(name="ac")
+    nelems: Figure = field(name="ne")
+    nfreed: Figure = field(name="nf")
+    alloc_count: Figure = field(name="ac")
     sweepgen: Generation = field(name="g")
     alloc_bits: HexBytes = field(name="ab")
 

@@ -14,8 +14,11 @@ Count = Annotated[int, Meta(ge=0)]
 Id = Annotated[int, Meta(ge=-1)]
 """An identity; -1 stands for nil or none."""
 
-Generation = Annotated[int, Meta(ge=0, le=0xFFFF_FFFF)]
-"""A sweepgen, as the raw 32-bit value."""
+Figure = int
+"""A figure of a span's own state: any integer is read, so that a wrong one is a divergence."""
+
+Generation = int
+"""A sweepgen, as the raw 32-bit value; read like a `Figure`."""
 
 SpanClass = Annotated[int, Meta(ge=0, le=133)]
 """Twice the size class, plus one for pointer-free objects."""

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import field
 
 from spanspec.trace.events import ClassedSpanEvent, SpanEvent
-from spanspec.trace.fields import Count, Flag, Generation, Id, ThreadEvent
+from spanspec.trace.fields import Count, Figure, Flag, Generation, Id, ThreadEvent
 
 
 class HeapAllocates(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ha"):
@@ -36,7 +36,7 @@ class SpanInitialized(
 ):
     """The bits of an in-use span are set up: all slots free."""
 
-    nelems: Count = field(name="ne")
+    nelems: Figure = field(name="ne")
     elemsize: Count = field(name="es")
 
 

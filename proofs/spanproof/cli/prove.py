@@ -51,7 +51,7 @@ def prove(
 def decide_all(work: list[Job], jobs: int) -> tuple[list[Outcome], bool]:
     """Decide jobs with a progress display; return the outcomes and whether it was interrupted."""
     outcomes: list[Outcome] = []
-    with progress("queries") as display:
+    with progress("obligations and mutants") as display:
         task = display.add_task("proving", total=len(work))
         try:
             for outcome in run(work, jobs or None):
