@@ -11,9 +11,10 @@ import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.expressions import scalar_of
+from spanproof.symbolic.frames import LoopInvariant
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.sources import SourceTree
-from spanproof.symbolic.translate import LoopInvariant, Translator
+from spanproof.symbolic.translate import Translator
 from spanproof.symbolic.values import Value
 
 

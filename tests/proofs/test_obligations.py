@@ -12,7 +12,7 @@ from spanproof.obligations import all_obligations
 from spanproof.proof import Obligation, Proof, obligation
 from spanproof.prover import decide
 from spanproof.suite import plan, run_job, summarize
-from spanproof.symbolic.arithmetic import Words
+from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.sources import SourceTree
 from spanspec.rulebook import RULE_ID
 from spanspec.words import U8, U32, U64, trailing_zeros

@@ -8,9 +8,12 @@ import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanproof.symbolic.arithmetic import Arithmetic, Integers, Signed, Words
+from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.bitvectors import Signed, Words
 from spanproof.symbolic.errors import UnsupportedConstruct
-from spanproof.symbolic.translate import LoopInvariant, Translator
+from spanproof.symbolic.frames import LoopInvariant
+from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.translate import Translator
 from spanproof.symbolic.values import SymbolicBitmap, Value
 from spanspec import sizeclass, sweepgen, tiny, words
 from spanspec.alloccache import next_free_fast, next_free_index, window_at

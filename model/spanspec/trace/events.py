@@ -34,20 +34,20 @@ LARGE = 4
 """Values of the `path` of `Malloc`."""
 
 
-class SpanEvent(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True):
+class SpanEvent(ThreadEvent, frozen=True):
     """An event about one span: its descriptor, and its first page at that moment."""
 
     span: Id = field(name="s")
     base_page: Id = field(name="b")
 
 
-class ClassedSpanEvent(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True):
+class ClassedSpanEvent(SpanEvent, frozen=True):
     """An event about one span that also tells its span class."""
 
     spanclass: SpanClass = field(name="c")
 
 
-class Malloc(EventBase, frozen=True, gc=False, forbid_unknown_fields=True, tag="m"):
+class Malloc(EventBase, frozen=True, tag="m"):
     """An allocation took a slot: bytes asked for, path, span class, and the slot."""
 
     size: Count = field(name="z")
@@ -58,7 +58,7 @@ class Malloc(EventBase, frozen=True, gc=False, forbid_unknown_fields=True, tag="
     flags: Count = field(name="f")
 
 
-class TinyHit(EventBase, frozen=True, gc=False, forbid_unknown_fields=True, tag="t"):
+class TinyHit(EventBase, frozen=True, tag="t"):
     """A tiny object went into the current tiny block, at an offset."""
 
     size: Count = field(name="z")
@@ -68,7 +68,7 @@ class TinyHit(EventBase, frozen=True, gc=False, forbid_unknown_fields=True, tag=
     flags: Count = field(name="f")
 
 
-class RefillBegins(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ro"):
+class RefillBegins(ClassedSpanEvent, frozen=True, tag="ro"):
     """Refill lets go of the full cached span."""
 
     sweepgen: Generation = field(name="g")
@@ -77,7 +77,7 @@ class RefillBegins(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_field
     nelems: Figure = field(name="ne")
 
 
-class RefillEnds(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="rn"):
+class RefillEnds(ClassedSpanEvent, frozen=True, tag="rn"):
     """Refill puts a span with a free slot into the cache."""
 
     sweepgen: Generation = field(name="g")
@@ -86,42 +86,42 @@ class RefillEnds(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=
     nelems: Figure = field(name="ne")
 
 
-class McacheChanges(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="mc"):
+class McacheChanges(ThreadEvent, frozen=True, tag="mc"):
     """An mcache was created, or freed."""
 
     new: Flag
     mcache: Count = field(name="ca")
 
 
-class ProcGetsMcache(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="pi"):
+class ProcGetsMcache(ThreadEvent, frozen=True, tag="pi"):
     """A P was given its mcache."""
 
     id: Count
     mcache: Count = field(name="ca")
 
 
-class ProcDestroyed(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="pd"):
+class ProcDestroyed(ThreadEvent, frozen=True, tag="pd"):
     """A P was destroyed, with its mcache."""
 
     id: Count
     mcache: Count = field(name="ca")
 
 
-class ProcResize(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="np"):
+class ProcResize(ThreadEvent, frozen=True, tag="np"):
     """The number of Ps was set, perhaps to what it was."""
 
     procs: Count = field(name="n")
     old: Count
 
 
-class ReleaseAll(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ra"):
+class ReleaseAll(ThreadEvent, frozen=True, tag="ra"):
     """The release of all spans of an mcache begins (1) or has ended (0)."""
 
     begins: Flag = field(name="beg")
     mcache: Count = field(name="ca")
 
 
-class Uncache(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="un"):
+class Uncache(ClassedSpanEvent, frozen=True, tag="un"):
     """A span leaves an mcache; `stale` if it was cached before this cycle began."""
 
     stale: Flag = field(name="st")
@@ -132,13 +132,11 @@ class Uncache(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=Tru
     nelems: Figure = field(name="ne")
 
 
-class UncacheToNonempty(
-    ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="um"
-):
+class UncacheToNonempty(ClassedSpanEvent, frozen=True, tag="um"):
     """The uncached span has a free slot and moves to the front of the nonempty list."""
 
 
-class PrepareForSweep(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="pf"):
+class PrepareForSweep(ThreadEvent, frozen=True, tag="pf"):
     """The flush of an mcache for a new cycle begins (1) or has ended (0)."""
 
     begins: Flag = field(name="beg")
@@ -150,8 +148,6 @@ class PrepareForSweep(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=
 class CentralSkips(
     ClassedSpanEvent,
     frozen=True,
-    gc=False,
-    forbid_unknown_fields=True,
     omit_defaults=True,
     tag="ck",
 ):
@@ -162,7 +158,7 @@ class CentralSkips(
     not_before: Count | None = field(name="lo", default=None)
 
 
-class CentralTakes(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ct"):
+class CentralTakes(ClassedSpanEvent, frozen=True, tag="ct"):
     """A span is taken from a central list: swept (0), unswept nonempty (1), unswept empty (2)."""
 
     source: Literal[0, 1, 2] = field(name="src")
@@ -170,31 +166,27 @@ class CentralTakes(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_field
     sweepgen: Generation = field(name="g")
 
 
-class CentralChecksRoom(
-    ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="cr"
-):
+class CentralChecksRoom(ClassedSpanEvent, frozen=True, tag="cr"):
     """A span taken from the empty list was swept: whether it has room now, and where."""
 
     room: Flag
     slot: Figure = field(name="i")
 
 
-class CentralMisses(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="cm"):
+class CentralMisses(ClassedSpanEvent, frozen=True, tag="cm"):
     """No listed span will do; the span, if any, is where the walk of the empty list stopped."""
 
     sweepgen: Generation = field(name="g")
 
 
-class CentralGrows(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="cg"):
+class CentralGrows(ClassedSpanEvent, frozen=True, tag="cg"):
     """A new span is appended to the empty list."""
 
     nelems: Figure = field(name="ne")
     sweepgen: Generation = field(name="g")
 
 
-class CentralFreesSpan(
-    ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="fs"
-):
+class CentralFreesSpan(ClassedSpanEvent, frozen=True, tag="fs"):
     """After a sweep that freed something: the span is published, and perhaps leaves the list."""
 
     was_empty: Flag = field(name="we")
@@ -202,7 +194,7 @@ class CentralFreesSpan(
     sweepgen: Generation = field(name="g")
 
 
-class SweepClaim(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="sc"):
+class SweepClaim(ClassedSpanEvent, frozen=True, tag="sc"):
     """A sweeper has won a span."""
 
     by: Literal[
@@ -223,7 +215,7 @@ class SweepClaim(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=
     not_before: Count = field(name="lo")
 
 
-class SweepResult(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="se"):
+class SweepResult(ClassedSpanEvent, frozen=True, tag="se"):
     """A sweep's outcome, before it is published; `alloc_bits` are the mark bits."""
 
     preserve: Flag = field(name="pr")
@@ -237,7 +229,7 @@ class SweepResult(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields
     alloc_bits: HexBytes = field(name="ab")
 
 
-class BufferPush(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="pu"):
+class BufferPush(SpanEvent, frozen=True, tag="pu"):
     """A span is pushed on a sweep buffer, at a slot of it."""
 
     buffer: Flag = field(name="q")
@@ -245,7 +237,7 @@ class BufferPush(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, t
     not_before: Count = field(name="lo")
 
 
-class BufferPop(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="po"):
+class BufferPop(SpanEvent, frozen=True, tag="po"):
     """A span, or nothing (-1), is popped from a sweep buffer."""
 
     buffer: Flag = field(name="q")
@@ -254,7 +246,7 @@ class BufferPop(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, ta
     not_before: Count = field(name="lo")
 
 
-class SweepDrops(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="dr"):
+class SweepDrops(SpanEvent, frozen=True, tag="dr"):
     """A popped span is dropped: it is not in use, or its sweepgen is not sg-2."""
 
     why: Literal["state", "gen"]
@@ -263,13 +255,13 @@ class SweepDrops(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, t
     not_before: Count = field(name="lo")
 
 
-class SweepDone(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="sd"):
+class SweepDone(ThreadEvent, frozen=True, tag="sd"):
     """The unswept buffer has been drained."""
 
     sweepgen: Generation = field(name="g")
 
 
-class SweepDebt(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="dd"):
+class SweepDebt(ThreadEvent, frozen=True, tag="dd"):
     """Proportional sweeping is in debt and tries to sweep a span."""
 
     target: int = field(name="tg")
@@ -278,7 +270,7 @@ class SweepDebt(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, 
     caller_pages: Count = field(name="cp")
 
 
-class CycleStarts(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="gc"):
+class CycleStarts(ThreadEvent, frozen=True, tag="gc"):
     """The world is stopped to start a cycle."""
 
     trigger: Literal["heap", "time", "cycle"] = field(name="tr")
@@ -287,13 +279,13 @@ class CycleStarts(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True
     heap_live: Count = field(name="hl")
 
 
-class PhaseChanges(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ph"):
+class PhaseChanges(ThreadEvent, frozen=True, tag="ph"):
     """The phase becomes off (0), mark (1) or mark termination (2)."""
 
     phase: Literal[0, 1, 2] = field(name="x")
 
 
-class SweepPhaseStarts(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="sg"):
+class SweepPhaseStarts(ThreadEvent, frozen=True, tag="sg"):
     """The heap's sweepgen goes up by two, with the world stopped."""
 
     sweepgen: Generation = field(name="g")
@@ -301,7 +293,7 @@ class SweepPhaseStarts(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields
     arenas: Count = field(name="na")
 
 
-class Mark(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="mk"):
+class Mark(ThreadEvent, frozen=True, tag="mk"):
     """A note of the traced program: 1 begins phase `b`; 10 says that it got address `b`."""
 
     note: int = field(name="a")

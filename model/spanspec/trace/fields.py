@@ -28,12 +28,15 @@ HexBytes = Annotated[str, Meta(pattern="^([0-9a-f][0-9a-f])*\\Z")]
 
 
 class EventBase(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, tag_field="k"):
-    """What every event has: the P that ran it, -1 before there is one."""
+    """What every event has: the P that ran it, -1 before there is one.
+
+    Events of every kind inherit that unknown keys are refused.
+    """
 
     p: Id
 
 
-class ThreadEvent(EventBase, frozen=True, gc=False, forbid_unknown_fields=True):
+class ThreadEvent(EventBase, frozen=True):
     """An event that also tells its thread (M)."""
 
     thread: Count = msgspec.field(name="t")

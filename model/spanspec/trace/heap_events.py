@@ -8,7 +8,7 @@ from spanspec.trace.events import ClassedSpanEvent, SpanEvent
 from spanspec.trace.fields import Count, Figure, Flag, Generation, Id, ThreadEvent
 
 
-class HeapAllocates(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ha"):
+class HeapAllocates(SpanEvent, frozen=True, tag="ha"):
     """A free span was chosen, and perhaps split; the result is the span of the event."""
 
     npages: Count = field(name="n")
@@ -21,7 +21,7 @@ class HeapAllocates(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True
     needzero: Flag = field(name="nz")
 
 
-class SpanInUse(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="si"):
+class SpanInUse(ClassedSpanEvent, frozen=True, tag="si"):
     """The span becomes an in-use span of the collected heap."""
 
     large: Flag = field(name="lg")
@@ -31,16 +31,14 @@ class SpanInUse(ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=T
     sweepgen: Generation = field(name="g")
 
 
-class SpanInitialized(
-    ClassedSpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ib"
-):
+class SpanInitialized(ClassedSpanEvent, frozen=True, tag="ib"):
     """The bits of an in-use span are set up: all slots free."""
 
     nelems: Figure = field(name="ne")
     elemsize: Count = field(name="es")
 
 
-class SpanManual(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ma"):
+class SpanManual(SpanEvent, frozen=True, tag="ma"):
     """The span becomes a manual span, for stacks or work buffers."""
 
     purpose: Literal["stack", "gc", "other"] = field(name="for")
@@ -48,7 +46,7 @@ class SpanManual(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, t
     npages: Count = field(name="np")
 
 
-class HeapFrees(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="hf"):
+class HeapFrees(SpanEvent, frozen=True, tag="hf"):
     """An in-use (1) or manual (2) span goes back to the page heap."""
 
     state: Literal[1, 2] = field(name="stt")
@@ -57,7 +55,7 @@ class HeapFrees(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, ta
     sweepgen: Generation = field(name="g")
 
 
-class Coalesces(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="co"):
+class Coalesces(SpanEvent, frozen=True, tag="co"):
     """A free span has merged with its neighbours below and above, and is in the treap."""
 
     npages: Count = field(name="np")
@@ -69,7 +67,7 @@ class Coalesces(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, ta
     needzero: Flag = field(name="nz")
 
 
-class HeapGrows(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="gr"):
+class HeapGrows(ThreadEvent, frozen=True, tag="gr"):
     """The heap has to grow; the current arena before, null at first."""
 
     npages: Count = field(name="n")
@@ -77,7 +75,7 @@ class HeapGrows(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, 
     arena_end: Count | None = field(name="ce")
 
 
-class ArenaMapped(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ga"):
+class ArenaMapped(ThreadEvent, frozen=True, tag="ga"):
     """New arenas were mapped."""
 
     base_page: Count = field(name="b")
@@ -86,7 +84,7 @@ class ArenaMapped(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True
     contiguous: Flag = field(name="contig")
 
 
-class HeapGrown(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="gd"):
+class HeapGrown(ThreadEvent, frozen=True, tag="gd"):
     """The heap has taken a piece of the current arena."""
 
     npages: Count = field(name="n")
@@ -95,13 +93,13 @@ class HeapGrown(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, 
     piece: Count = field(name="v")
 
 
-class GrowAddsSpan(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="gs"):
+class GrowAddsSpan(SpanEvent, frozen=True, tag="gs"):
     """The grown piece is a new free, scavenged span."""
 
     npages: Count = field(name="np")
 
 
-class ScavengeIfNeeded(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="vc"):
+class ScavengeIfNeeded(ThreadEvent, frozen=True, tag="vc"):
     """Growth asks whether to scavenge: bytes retained, bytes grown, the goal."""
 
     retained: Count = field(name="ret")
@@ -109,7 +107,7 @@ class ScavengeIfNeeded(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields
     goal: Count
 
 
-class ScavengeBegins(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="vb"):
+class ScavengeBegins(ThreadEvent, frozen=True, tag="vb"):
     """The scavenger begins to release bytes."""
 
     by: Literal["bg", "grow", "FreeOSMemory"]
@@ -119,7 +117,7 @@ class ScavengeBegins(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=T
     huge_pages: int = field(name="hp")
 
 
-class ScavengesSpan(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="vs"):
+class ScavengesSpan(SpanEvent, frozen=True, tag="vs"):
     """One span, or its upper part, was released."""
 
     split: Flag
@@ -130,14 +128,14 @@ class ScavengesSpan(SpanEvent, frozen=True, gc=False, forbid_unknown_fields=True
     released: Count = field(name="rel")
 
 
-class ScavengeEnds(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="ve"):
+class ScavengeEnds(ThreadEvent, frozen=True, tag="ve"):
     """The scavenger has released so many bytes."""
 
     by: Literal["bg", "grow", "FreeOSMemory"]
     released: Count = field(name="rel")
 
 
-class ReclaimBegins(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="rb"):
+class ReclaimBegins(ThreadEvent, frozen=True, tag="rb"):
     """The page reclaimer begins: pages wanted, credit, and where it stands."""
 
     npages: Count = field(name="n")
@@ -145,13 +143,13 @@ class ReclaimBegins(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=Tr
     index: Count = field(name="ix")
 
 
-class ReclaimEnds(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="re"):
+class ReclaimEnds(ThreadEvent, frozen=True, tag="re"):
     """The page reclaimer ends: pages still wanted."""
 
     npages: Count = field(name="n")
 
 
-class ReclaimTakesCredit(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="rk"):
+class ReclaimTakesCredit(ThreadEvent, frozen=True, tag="rk"):
     """The page reclaimer takes pages from the credit."""
 
     credit: Count = field(name="cr")
@@ -159,7 +157,7 @@ class ReclaimTakesCredit(ThreadEvent, frozen=True, gc=False, forbid_unknown_fiel
     npages: Count = field(name="n")
 
 
-class ReclaimChunk(ThreadEvent, frozen=True, gc=False, forbid_unknown_fields=True, tag="rc"):
+class ReclaimChunk(ThreadEvent, frozen=True, tag="rc"):
     """The page reclaimer sweeps a chunk of an arena, or finds that there is none left."""
 
     stage: Literal["beg", "end", "done"] = field(name="st")

@@ -9,8 +9,8 @@ import z3
 from spanproof.obligations.induction import by_induction, count_starts, steps
 from spanproof.obligations.span import took_free_slot
 from spanproof.proof import Proof, obligation
-from spanproof.symbolic.arithmetic import Integers
-from spanproof.symbolic.translate import LoopInvariant
+from spanproof.symbolic.frames import LoopInvariant
+from spanproof.symbolic.integers import Integers
 from spanspec.bitmap import Bitmap
 from spanspec.freeslots import (
     SlotSet,

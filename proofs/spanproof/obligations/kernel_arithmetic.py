@@ -16,8 +16,9 @@ from spanalloc.kernels import (
 )
 from spanalloc.sizeclass import CLASS_SIZES
 from spanproof.proof import Proof, obligation
-from spanproof.symbolic.arithmetic import Integers, Signed
-from spanproof.symbolic.translate import LoopInvariant
+from spanproof.symbolic.bitvectors import Signed
+from spanproof.symbolic.frames import LoopInvariant
+from spanproof.symbolic.integers import Integers
 from spanspec.words import U16, U32
 
 NATIVE = Signed(64)

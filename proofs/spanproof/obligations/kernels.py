@@ -18,9 +18,9 @@ from spanalloc.kernels import (
     window,
 )
 from spanproof.proof import Proof, obligation
-from spanproof.symbolic.arithmetic import Signed
+from spanproof.symbolic.bitvectors import Signed
 from spanproof.symbolic.expressions import scalar_of
-from spanproof.symbolic.translate import LoopInvariant
+from spanproof.symbolic.frames import LoopInvariant
 from spanproof.symbolic.values import Value
 from spanspec.words import U8, U16
 

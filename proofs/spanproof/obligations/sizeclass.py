@@ -9,7 +9,8 @@ from typing import cast
 import z3
 
 from spanproof.proof import Proof, obligation
-from spanproof.symbolic.arithmetic import Integers, Words
+from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.merge import as_bool
 from spanspec.constants import (
     MAX_OBJECTS_PER_SPAN,

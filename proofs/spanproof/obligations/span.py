@@ -7,9 +7,9 @@ slow search is cut at an invariant, so nothing here is bounded.
 import z3
 
 from spanproof.proof import Proof, obligation
-from spanproof.symbolic.arithmetic import Words
+from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.frames import LoopInvariant
 from spanproof.symbolic.merge import as_bool
-from spanproof.symbolic.translate import LoopInvariant
 from spanspec.alloccache import (
     Found,
     cache_is_exact,

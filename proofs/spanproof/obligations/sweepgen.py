@@ -10,7 +10,7 @@ from collections.abc import Callable
 import z3
 
 from spanproof.proof import Proof, obligation
-from spanproof.symbolic.arithmetic import Words
+from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.values import Value
 from spanspec import ownership
 from spanspec.ownership import (

@@ -3,19 +3,17 @@
 import ast
 import operator
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable
+from spanproof.symbolic.frames import Environment, Frame, Host, Place
 from spanproof.symbolic.fresh import record_fields
 from spanproof.symbolic.merge import as_bitmap, as_bool, merge
 from spanproof.symbolic.sources import FunctionSource
 from spanproof.symbolic.values import SymbolicTable, SymbolicWords, Value
-
-if TYPE_CHECKING:
-    from spanproof.symbolic.translate import Environment, Frame, Translator
 
 BINARY: dict[type[ast.operator], str] = {
     ast.Add: "+",
@@ -54,36 +52,17 @@ def scalar_of(value: Value) -> Scalar:
     return Scalar(value)
 
 
-class Place:
-    """Where an expression stands: its frame, its variables, and its path condition."""
-
-    def __init__(self, frame: "Frame", env: "Environment", path: z3.BoolRef) -> None:
-        self.frame = frame
-        self.env = env
-        self.path = path
-
-    def under(self, condition: z3.BoolRef) -> "Place":
-        """Return the same place on a narrower path."""
-        return Place(self.frame, self.env, z3.And(self.path, condition))
-
-    def with_name(self, name: str, value: Value) -> "Place":
-        """Return the same place with one more variable."""
-        return Place(self.frame, {**self.env, name: value}, self.path)
-
-
 class Expressions:
     """Evaluates expressions for a `Translator`."""
 
-    def __init__(self, translator: "Translator") -> None:
+    def __init__(self, translator: Host) -> None:
         self._translator = translator
 
     @property
     def _arithmetic(self) -> Arithmetic:
         return self._translator.arithmetic
 
-    def evaluate(
-        self, frame: "Frame", node: ast.expr, env: "Environment", path: z3.BoolRef
-    ) -> Value:
+    def evaluate(self, frame: Frame, node: ast.expr, env: Environment, path: z3.BoolRef) -> Value:
         """Return the value of an expression; its exactness becomes side conditions.
 
         Raises: UnsupportedConstruct, naming file and line.

@@ -7,7 +7,8 @@ from typing import Annotated, NewType, get_args, get_origin
 import z3
 from mypy_extensions import i64
 
-from spanproof.symbolic.arithmetic import Arithmetic, Words
+from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.values import (
     IDENTITY_SORT,
     SymbolicBitmap,

@@ -7,52 +7,18 @@ invariant. Expressions are in `expressions`.
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
 from spanproof.symbolic.errors import MixedSorts, UnsupportedConstruct
 from spanproof.symbolic.expressions import Expressions, scalar_of
+from spanproof.symbolic.frames import Environment, Frame, LoopInvariant, SideCondition
 from spanproof.symbolic.fresh import FreshSymbols, word_bits
 from spanproof.symbolic.merge import as_bool, merge
 from spanproof.symbolic.sources import FunctionSource, SourceTree
 from spanproof.symbolic.values import Value
-
-Environment = dict[str, Value]
-
-
-class LoopInvariant(NamedTuple):
-    """What holds whenever a `while` is reached, and the number that shrinks at each round.
-
-    Both are rules over the function's variables, taken by parameter name; a parameter named
-    `entry_x` is the value of the function's parameter `x` at entry. `definition` may state, at an
-    arbitrary arrival, what a ghost function is; it must not restrict the code's own variables.
-    """
-
-    invariant: Callable[..., bool]
-    variant: Callable[..., int]
-    definition: Callable[..., bool] | None = None
-
-
-class SideCondition(NamedTuple):
-    """Something that the translated code relies on and that has to be proved.
-
-    `given` is the number of assumptions in force at that point: later ones may not be used.
-    """
-
-    label: str
-    given: int
-    goal: z3.BoolRef
-
-
-class Frame(NamedTuple):
-    """One function being evaluated: its source, its arguments, and its returns so far."""
-
-    source: FunctionSource
-    entry: Mapping[str, Value]
-    returns: list[tuple[z3.BoolRef, Value]]
-    loops: list[ast.While]
 
 
 class Translator:

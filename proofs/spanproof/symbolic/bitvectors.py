@@ -1,0 +1,178 @@
+"""Machine words as bit-vectors.
+
+* `Words(w)`: natural numbers below 2**w. Comparisons are unsigned.
+* `Signed(w)`: numbers in -2**(w-1) .. 2**(w-1)-1, as mypyc's native integers are. Comparisons are
+  signed, right shifts arithmetic.
+"""
+
+from abc import abstractmethod
+
+import z3
+
+from spanproof.symbolic.arithmetic import PYTHON, PYTHON_COMPARE, Arithmetic, Scalar
+from spanproof.symbolic.errors import NotTranslatable
+
+
+class _BitVectors(Arithmetic):
+    """What the unsigned and the signed words share."""
+
+    signed: bool
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    @property
+    def sort(self) -> z3.SortRef:
+        """A bit-vector sort."""
+        return z3.BitVecSort(self.width)
+
+    def word_sort(self, bits: int) -> z3.SortRef:
+        """Return the sort of narrower words: a symbol has no bits that are always zero.
+
+        Raises: NotTranslatable if the word is too wide.
+        """
+        if bits > self.width or (self.signed and bits == self.width):
+            raise NotTranslatable(f"a {bits}-bit word does not fit {self.name}")
+        return z3.BitVecSort(bits)
+
+    def from_word(self, term: z3.ExprRef, bits: int) -> tuple[z3.ExprRef, z3.BoolRef | None]:
+        """Return the word, extended by zeros."""
+        return (term if bits == self.width else z3.ZeroExt(self.width - bits, term)), None
+
+    def const(self, value: int) -> z3.ExprRef:
+        """Return the numeral of a known integer modulo 2**width."""
+        return z3.BitVecVal(value, self.width)
+
+    def invert(self, operand: Scalar) -> Scalar:
+        """Return the bitwise complement; for unsigned words it is exact only under a mask."""
+        if isinstance(operand.term, int):
+            return Scalar(~operand.term)
+        exact_if = operand.exact_if + self._negative_is_exact()
+        return Scalar(~operand.term, exact_if, operand.needs)
+
+    @abstractmethod
+    def _negative_is_exact(self) -> tuple[z3.BoolRef, ...]:
+        """Return the conditions under which a negative value is exact."""
+
+    def binary(self, operator: str, left: Scalar, right: Scalar) -> Scalar:
+        """Apply an operator; `&` with an exact natural number makes the other side exact."""
+        if operator == "&" and not (left.known and right.known):
+            return self._masked(left, right)
+        return super().binary(operator, left, right)
+
+    def _masked(self, left: Scalar, right: Scalar) -> Scalar:
+        """Conjoin bits: exact as soon as *one* side is exact, for naturals cut off high bits."""
+        one, other = self.lift(left), self.lift(right)
+        if self.signed:
+            exact_if = one.exact_if + other.exact_if
+        elif one.exact_if and other.exact_if:
+            exact_if = (z3.Or(z3.And(*one.exact_if), z3.And(*other.exact_if)),)
+        else:
+            exact_if = ()
+        return Scalar(one.term & other.term, exact_if, one.needs + other.needs)
+
+    def bit_length(self, operand: Scalar) -> Scalar:
+        """Return the position of the highest set bit plus one, for a natural number."""
+        if isinstance(operand.term, int):
+            return Scalar(operand.term.bit_length())
+        length = self.const(0)
+        for bit in range(self.width):
+            is_set = z3.Extract(bit, bit, operand.term) == 1
+            length = z3.If(is_set, self.const(bit + 1), length)
+        return Scalar(length, (), operand.conditions + self._natural(operand.term))
+
+    @abstractmethod
+    def _natural(self, term: z3.ExprRef) -> tuple[z3.BoolRef, ...]:
+        """Return the conditions under which a term stands for a number that is not negative."""
+
+    def _wide(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:
+        """Return the condition that + - * of two terms stays within the width."""
+        signed = self.signed
+        if operator == "+":
+            up = z3.BVAddNoOverflow(left, right, signed)
+            return z3.And(up, z3.BVAddNoUnderflow(left, right)) if signed else up
+        if operator == "-":
+            down = z3.BVSubNoUnderflow(left, right, signed)
+            return z3.And(down, z3.BVSubNoOverflow(left, right)) if signed else down
+        up = z3.BVMulNoOverflow(left, right, signed)
+        return z3.And(up, z3.BVMulNoUnderflow(left, right)) if signed else up
+
+
+class Words(_BitVectors):
+    """Natural numbers below 2**width; a shift by the width or more yields 0."""
+
+    signed = False
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name in reports."""
+        return f"{self.width}-bit words"
+
+    def holds(self, value: int) -> bool:
+        """Tell whether the value is a word."""
+        return 0 <= value < 1 << self.width
+
+    def _negative_is_exact(self) -> tuple[z3.BoolRef, ...]:
+        return (z3.BoolVal(False),)
+
+    def _natural(self, term: z3.ExprRef) -> tuple[z3.BoolRef, ...]:
+        return ()
+
+    def _binary(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> Scalar:
+        if operator in ("+", "-", "*"):
+            exact = self._wide(operator, left, right)
+            return Scalar(PYTHON[operator](left, right), (exact,))
+        if operator == "<<":
+            shifted = left << right
+            return Scalar(shifted, (z3.LShR(shifted, right) == left, z3.ULT(right, self.width)))
+        if operator == ">>":
+            return Scalar(z3.LShR(left, right))
+        if operator == "//":
+            return Scalar(z3.UDiv(left, right), (), (right != 0,))
+        if operator == "%":
+            return Scalar(z3.URem(left, right), (), (right != 0,))
+        return Scalar(PYTHON[operator](left, right))
+
+    def _compare(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:
+        relation = {"<": z3.ULT, "<=": z3.ULE, ">": z3.UGT, ">=": z3.UGE}[operator]
+        return relation(left, right)
+
+
+class Signed(_BitVectors):
+    """Two's complement integers; shift counts must lie in 0..width-1, as the machine demands."""
+
+    signed = True
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name in reports."""
+        return f"{self.width}-bit signed integers"
+
+    def holds(self, value: int) -> bool:
+        """Tell whether the value lies in -2**(width-1) .. 2**(width-1)-1."""
+        return -(1 << self.width - 1) <= value < 1 << self.width - 1
+
+    def _negative_is_exact(self) -> tuple[z3.BoolRef, ...]:
+        return ()
+
+    def _natural(self, term: z3.ExprRef) -> tuple[z3.BoolRef, ...]:
+        return (term >= 0,)
+
+    def _binary(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> Scalar:
+        if operator in ("+", "-", "*"):
+            return Scalar(PYTHON[operator](left, right), (self._wide(operator, left, right),))
+        in_range = z3.And(right >= 0, right < self.width)
+        if operator == "<<":
+            shifted = left << right
+            return Scalar(shifted, (in_range, (shifted >> right) == left))
+        if operator == ">>":
+            return Scalar(left >> right, (), (in_range,))
+        if operator in ("//", "%"):
+            natural = z3.And(left >= 0, right > 0)
+            divide = z3.UDiv if operator == "//" else z3.URem
+            return Scalar(divide(left, right), (), (natural,))
+        return Scalar(PYTHON[operator](left, right))
+
+    def _compare(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:
+        outcome: z3.BoolRef = PYTHON_COMPARE[operator](left, right)
+        return outcome

@@ -1,0 +1,87 @@
+"""What the evaluation of a rule goes through: its frames, its loops, and what it has to prove."""
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, NoReturn, Protocol
+
+import z3
+
+from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.sources import FunctionSource, SourceTree
+from spanproof.symbolic.values import Value
+
+Environment = dict[str, Value]
+
+
+class LoopInvariant(NamedTuple):
+    """What holds whenever a `while` is reached, and the number that shrinks at each round.
+
+    Both are rules over the function's variables, taken by parameter name; a parameter named
+    `entry_x` is the value of the function's parameter `x` at entry. `definition` may state, at an
+    arbitrary arrival, what a ghost function is; it must not restrict the code's own variables.
+    """
+
+    invariant: Callable[..., bool]
+    variant: Callable[..., int]
+    definition: Callable[..., bool] | None = None
+
+
+class SideCondition(NamedTuple):
+    """Something that the translated code relies on and that has to be proved.
+
+    `given` is the number of assumptions in force at that point: later ones may not be used.
+    """
+
+    label: str
+    given: int
+    goal: z3.BoolRef
+
+
+class Frame(NamedTuple):
+    """One function being evaluated: its source, its arguments, and its returns so far."""
+
+    source: FunctionSource
+    entry: Mapping[str, Value]
+    returns: list[tuple[z3.BoolRef, Value]]
+    loops: list[ast.While]
+
+
+class Place:
+    """Where an expression stands: its frame, its variables, and its path condition."""
+
+    def __init__(self, frame: Frame, env: Environment, path: z3.BoolRef) -> None:
+        self.frame = frame
+        self.env = env
+        self.path = path
+
+    def under(self, condition: z3.BoolRef) -> "Place":
+        """Return the same place on a narrower path."""
+        return Place(self.frame, self.env, z3.And(self.path, condition))
+
+    def with_name(self, name: str, value: Value) -> "Place":
+        """Return the same place with one more variable."""
+        return Place(self.frame, {**self.env, name: value}, self.path)
+
+
+class Host(Protocol):
+    """What the evaluation of expressions asks of the translator that it is part of."""
+
+    arithmetic: Arithmetic
+    sources: SourceTree
+    assumptions: list[z3.BoolRef]
+
+    def side(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
+        """Record a condition to prove under a path condition."""
+        ...
+
+    def fresh_name(self, stem: str) -> str:
+        """Return a symbol name that was not used before."""
+        ...
+
+    def apply(self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef) -> Value:
+        """Evaluate a call of a rule."""
+        ...
+
+    def unsupported(self, source: FunctionSource, at: ast.AST, what: str) -> NoReturn:
+        """Refuse a construct, naming file and line."""
+        ...
