@@ -29,8 +29,7 @@ def corrupted(folder: Path) -> Path:
 
 
 def one_line(captured: pytest.CaptureFixture[str]) -> str:
-    out, err = captured.readouterr()
-    assert out == ""
+    _, err = captured.readouterr()
     assert err.count("\n") == 1, err
     assert "Traceback" not in err
     return err
@@ -98,6 +97,25 @@ def test_a_bad_trace_is_one_line_and_status_2(
     line = one_line(capsys)
     assert says in line
     assert str(path) in line
+
+
+def test_what_was_read_of_a_trace_that_breaks_off_is_reported(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lines = gzip.decompress(FILL.read_bytes()).split(b"\n")
+    (tmp_path / "cut.jsonl").write_bytes(b"\n".join(lines[:501]) + b"\n")
+    arguments = ["check", str(tmp_path / "cut.jsonl"), str(tmp_path / "none"), str(FILL)]
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert "breaks off" in out
+    assert "500 events" in out
+    assert "holds" in out
+    assert err.count("\n") == 2
+    assert run([*arguments, "--json"]) == 2
+    cut, whole = json.loads(capsys.readouterr().out)
+    assert (cut["events"], cut["holds"], whole["holds"]) == (500, False, True)
+    assert "cut short" in cut["problem"]
+    assert run([*arguments, str(corrupted(tmp_path))]) == 1
 
 
 @pytest.mark.parametrize(

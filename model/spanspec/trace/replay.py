@@ -12,7 +12,7 @@ from spanspec.trace import replay_caches as caches
 from spanspec.trace import replay_mallocs as mallocs
 from spanspec.trace import replay_sweeps as sweeps
 from spanspec.trace.fields import EventBase
-from spanspec.trace.reader import TraceReader
+from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.schema import KIND_OF, Header
 from spanspec.trace.state import ReplayState
 from spanspec.trace.verdict import Diverged, Divergence, Tally, Verdict
@@ -65,12 +65,18 @@ def _handlers() -> dict[type[EventBase], Handler]:
 
 
 class Report(NamedTuple):
-    """The outcome of checking one trace."""
+    """The outcome of checking one trace; `problem` is what ended the reading too early."""
 
     path: str
     header: Header
     tally: Tally
     divergence: Divergence | None
+    problem: TraceError | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the whole trace was read and nothing diverged."""
+        return self.divergence is None and self.problem is None
 
 
 class Replay:
@@ -152,17 +158,19 @@ def check_trace(
 ) -> Report:
     """Replay a whole trace, up to its first divergence.
 
-    `on_progress` is told the number of events done, once for each `every` of them.
-
-    Raises: TraceError if the trace cannot be read.
+    `on_progress` is told the number of events done, once for each `every` of them. A trace that
+    breaks off is checked as far as it goes; the report says why it ended.
     """
     replay = Replay()
     divergence = check_header(source.header)
-    if divergence is None:
-        for event in source:
+    problem = None
+    try:
+        for event in source if divergence is None else ():
             divergence = replay.step(source.line, event)
             if divergence is not None:
                 break
             if on_progress is not None and source.line % every == 0:
                 on_progress(source.line)
-    return Report(source.path, source.header, replay.tally, divergence)
+    except TraceError as error:
+        problem = error
+    return Report(source.path, source.header, replay.tally, divergence, problem)

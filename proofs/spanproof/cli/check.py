@@ -6,8 +6,18 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
-from spanspec.trace.reader import TraceReader
+from spanproof.cli.output import (
+    FAILS,
+    HOLDS,
+    INTERRUPTED,
+    UNUSABLE,
+    complain,
+    err,
+    out,
+    print_json,
+    progress,
+)
+from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Report, check_trace
 from spanspec.trace.verdict import Divergence, Verdict
 
@@ -20,13 +30,22 @@ def check(
 ) -> int:
     """Check traces of the real runtime; stop each at its first divergence."""
     reports: list[tuple[Report, float]] = []
+    unusable: list[TraceError] = []
     interrupted = False
     try:
         for path in traces:
-            report, seconds = check_one(path)
+            try:
+                report, seconds = check_one(path)
+            except TraceError as problem:
+                unusable.append(problem)
+                complain(str(problem))
+                continue
             reports.append((report, seconds))
             if not json:
                 print_report(report, seconds)
+            if report.problem is not None:
+                unusable.append(report.problem)
+                complain(str(report.problem))
     except KeyboardInterrupt:
         interrupted = True
         err.print(f"interrupted: {len(reports)} of {len(traces)} traces were checked", markup=False)
@@ -37,7 +56,9 @@ def check(
         out.print(total_line(reports), markup=False)
     if interrupted:
         return INTERRUPTED
-    return FAILS if any(report.divergence for report, _ in reports) else HOLDS
+    if any(report.divergence for report, _ in reports):
+        return FAILS
+    return UNUSABLE if unusable else HOLDS
 
 
 def check_one(path: str) -> tuple[Report, float]:
@@ -55,7 +76,11 @@ def check_one(path: str) -> tuple[Report, float]:
 def print_report(report: Report, seconds: float) -> None:
     """Print the outcome of one trace: a line, and a divergence if there is one."""
     tally, divergence = report.tally, report.divergence
-    verdict = "[red]diverges[/]" if divergence else "[green]holds[/]"
+    verdict = "[green]holds[/]"
+    if divergence is not None:
+        verdict = "[red]diverges[/]"
+    elif report.problem is not None:
+        verdict = "[yellow]breaks off[/]"
     counts = ", ".join(f"{tally.total(v)} {v.value}" for v in Verdict if tally.total(v))
     place = f"{verdict} [bold]{report.path}[/]"
     out.print(f"{place}: {tally.events} events: {counts} ({seconds:.1f} s)")
@@ -111,7 +136,8 @@ def as_json(report: Report, seconds: float) -> dict[str, object]:
         "program": report.header.program,
         "events": report.tally.events,
         "seconds": seconds,
-        "holds": report.divergence is None,
+        "holds": report.holds,
+        "problem": str(report.problem) if report.problem else None,
         "kinds": {
             kind: {verdict.value: counts[verdict] for verdict in Verdict}
             for kind, counts in sorted(report.tally.by_kind.items())

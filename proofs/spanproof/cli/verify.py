@@ -39,7 +39,7 @@ class Checked(NamedTuple):
     @property
     def good(self) -> bool:
         """Whether every trace holds and every corruption was noticed."""
-        holds = all(report.divergence is None for report, _ in self.reports)
+        holds = all(report.holds for report, _ in self.reports)
         return holds and self.noticed == len(self.corruptions)
 
 
@@ -173,6 +173,8 @@ def complaints(
     for report, _ in checked.reports:
         if report.divergence is not None:
             lines.append(check.render(report.path, report.divergence))
+        if report.problem is not None:
+            lines.append(str(report.problem))
     lines += [
         f"not noticed: {c.before} became {c.after}" for c in checked.corruptions if not c.noticed
     ]
