@@ -1,7 +1,9 @@
 """Running obligations and mutants side by side in worker processes."""
 
 import fnmatch
+import multiprocessing
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -71,16 +73,24 @@ def run(jobs: Sequence[Job], workers: int | None = None) -> Iterator[Outcome]:
         return
     context = get_context("forkserver")
     context.set_forkserver_preload(["spanproof.suite"])
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(jobs)), mp_context=context, initializer=_ignore_interrupts
+    ) as pool:
         futures: list[Future[Outcome]] = [pool.submit(run_job, job) for job in jobs]
         try:
             for future in as_completed(futures):
                 yield future.result()
         except BaseException:
+            running = multiprocessing.active_children()
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in list((getattr(pool, "_processes", None) or {}).values()):
+            for process in running:
                 process.terminate()
             raise
+
+
+def _ignore_interrupts() -> None:
+    """Leave an interrupt from the terminal to the parent, which ends the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Summary(NamedTuple):
