@@ -3,15 +3,15 @@
 import gzip
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from spanproof.cli.app import run
+from spanproof.fuzz import campaign
 from spanproof.fuzz.program import Allocate, Program, Refill, save
 from spanproof.traces import bundled_traces
 from spanspec.rulebook import BY_ID
@@ -235,20 +235,38 @@ def test_verify_ends_with_one_table(capsys: pytest.CaptureFixture[str]) -> None:
         assert word in text
 
 
-def test_an_interrupt_keeps_what_was_done_and_ends_with_130() -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "spanproof", "fuzz", "--seconds", "60", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    time.sleep(4)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 130, err
-    assert b"Traceback" not in err
-    document = json.loads(out)
+def interrupting(function: Callable[..., object], after: int) -> Callable[..., object]:
+    """The function, interrupted as by Ctrl-C at a later call."""
+    calls = 0
+
+    def call(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls > after:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    return call
+
+
+def test_an_interrupted_campaign_keeps_what_was_done_and_ends_with_130(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaign, "_batch", interrupting(campaign._batch, after=2))
+    assert run(["fuzz", "--seconds", "60", "--json"]) == 130
+    document = json.loads(capsys.readouterr().out)
     assert document["interrupted"]
-    assert document["programs"] > 0
+    assert document["programs"] == 400
+
+
+def test_an_interrupted_proof_keeps_what_was_decided_and_ends_with_130(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite, "run_job", interrupting(suite.run_job, after=3))
+    assert run(["prove", "sweepgen.*", "--jobs", "1", "--json"]) == 130
+    document = json.loads(capsys.readouterr().out)
+    assert document["summary"]["interrupted"]
+    assert document["summary"]["proved"] == 3
 
 
 def test_assertions_must_be_on() -> None:

@@ -78,20 +78,20 @@ def run(
             left = BATCH if examples is None else min(BATCH, examples - done)
             if left <= 0 or (seconds is not None and spent >= seconds):
                 break
-            count, divergence = _batch(factory, start + done, left, exercised)
-            done += count
+            divergence = _batch(factory, start + done, left, exercised)
+            done = exercised["programs"]
             if on_progress is not None:
                 on_progress(done, time.perf_counter() - began)
     except KeyboardInterrupt:
         interrupted = True
-    return CampaignResult(done, time.perf_counter() - began, exercised, divergence, interrupted)
+    seconds_spent = time.perf_counter() - began
+    return CampaignResult(exercised["programs"], seconds_spent, exercised, divergence, interrupted)
 
 
 def _batch(
     factory: SubjectFactory, start: int, number: int, exercised: Counter[str]
-) -> tuple[int, Divergence | None]:
-    """Run one batch of programs; return how many ran and the shrunk divergence."""
-    ran = 0
+) -> Divergence | None:
+    """Run one batch of programs, counting them; return the shrunk divergence, if there is one."""
 
     @seed(start)
     @settings(
@@ -104,8 +104,7 @@ def _batch(
     )
     @given(programs())
     def attempt(program: Program) -> None:
-        nonlocal ran
-        ran += 1
+        exercised["programs"] += 1
         outcome = run_program(program, factory)
         if outcome.divergence is not None:
             raise _Found(outcome.divergence)
@@ -114,8 +113,8 @@ def _batch(
     try:
         attempt()
     except _Found as found:
-        return ran, without_idle_steps(found.divergence, factory)
-    return ran, None
+        return without_idle_steps(found.divergence, factory)
+    return None
 
 
 def without_idle_steps(divergence: Divergence, factory: SubjectFactory) -> Divergence:
