@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from spanproof import suite
 from spanproof.cli.app import run
 from spanproof.fuzz import campaign
 from spanproof.fuzz.program import Allocate, Program, Refill, save
