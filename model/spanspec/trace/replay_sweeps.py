@@ -177,18 +177,16 @@ def _with_marks(span: Mspan, alloc_bits: str) -> Mspan:
     if marks.value >> span.nelems:
         padding = marks.value.bit_length() - 1
         raise Diverged("I-4", f"mark of slot {padding} of {span.nelems}", "no such slot", "marked")
-    known = span.gcmark_bits.word
-    slot = _first_missing(span, marks, known(0))
+    slot = _first_missing(span, marks)
     if slot is not None:
         raise Diverged("MAL-14", f"mark of slot {slot}, new in the mark phase", "set", "clear")
     return span._replace(gcmark_bits=marks)
 
 
-def _first_missing(span: Mspan, marks: Bits, first_word: int) -> int | None:
+def _first_missing(span: Mspan, marks: Bits) -> int | None:
     """Return a slot that must be marked and is not, if there is one."""
     for index in range((span.nelems + 63) // 64):
-        known = first_word if index == 0 else span.gcmark_bits.word(index)
-        missing = known & ~marks.word(index)
+        missing = span.gcmark_bits.word(index) & ~marks.word(index)
         if missing:
             return index * 64 + (missing & -missing).bit_length() - 1
     return None

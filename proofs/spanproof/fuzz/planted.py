@@ -3,7 +3,6 @@
 The changed sources run interpreted under a name of their own; the installed package is untouched.
 """
 
-import importlib
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -126,7 +125,6 @@ def package_with(bug: PlantedBug | None) -> SimpleNamespace:
                 sys.modules.pop(f"spanalloc.{name}", None)
             else:
                 sys.modules[f"spanalloc.{name}"] = module_before
-    importlib.invalidate_caches()
     return SimpleNamespace(Span=made["span"].Span, SpanError=made["errors"].SpanError)
 
 
