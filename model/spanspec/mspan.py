@@ -1,16 +1,18 @@
 """The span record, and what its fields mean (rules SPAN-1 to SPAN-10 and SPAN-17 to SPAN-21)."""
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from spanspec.bitmap import NO_BITS, Bitmap
 from spanspec.constants import PAGE_SIZE, size_class_of
 from spanspec.sizeclass import CLASS_TO_MAGIC, CLASS_TO_SIZE, divide_by_size
 from spanspec.words import M64, U8, U16, U32, U64
 
-DEAD: Final = 0
-IN_USE: Final = 1
-MANUAL: Final = 2
-FREE: Final = 3
+SpanState = Literal[0, 1, 2, 3]
+
+DEAD: Final[SpanState] = 0
+IN_USE: Final[SpanState] = 1
+MANUAL: Final[SpanState] = 2
+FREE: Final[SpanState] = 3
 """Span states (SPAN-2)."""
 
 

@@ -1,49 +1,66 @@
 """Lists of spans with two ends, as mcentral keeps them (rules SPAN-28 and SPAN-29).
 
-A list is an immutable sequence of span identities, front first; a span is in at most one list.
+A span is in at most one list: the lists of one heap share a note of who is where.
 """
 
-from typing import NamedTuple
+from collections import OrderedDict
+from collections.abc import Iterator
 
-from spanspec.tables import SpanId
+Whereabouts = dict[int, "SpanList"]
+"""The list that each listed span is in."""
 
 
-class SpanList(NamedTuple):
+class SpanList:
     """The spans of one list, from the front to the back."""
 
-    spans: tuple[SpanId, ...] = ()
+    def __init__(self, whereabouts: Whereabouts) -> None:
+        self._spans: OrderedDict[int, None] = OrderedDict()
+        self._whereabouts = whereabouts
 
+    def insert(self, span: int) -> None:
+        """Put a span at the front.
 
-def insert(spans: SpanList, span: SpanId) -> SpanList:
-    """Return the list with a span at the front.
+        Rules: SPAN-28.
+        """
+        assert span not in self._whereabouts, "T-38: mSpanList.insert"
+        self._enter(span)
+        self._spans.move_to_end(span, last=False)
 
-    Rules: SPAN-28.
-    """
-    assert span not in spans.spans, "T-38: mSpanList.insert"
-    return SpanList((span, *spans.spans))
+    def insert_back(self, span: int) -> None:
+        """Put a span at the back.
 
+        Rules: SPAN-28.
+        """
+        assert span not in self._whereabouts, "T-39: mSpanList.insertBack"
+        self._enter(span)
 
-def insert_back(spans: SpanList, span: SpanId) -> SpanList:
-    """Return the list with a span at the back.
+    def _enter(self, span: int) -> None:
+        self._spans[span] = None
+        self._whereabouts[span] = self
 
-    Rules: SPAN-28.
-    """
-    assert span not in spans.spans, "T-39: mSpanList.insertBack"
-    return SpanList((*spans.spans, span))
+    def remove(self, span: int) -> None:
+        """Take out a span that is in this list.
 
+        Rules: SPAN-28.
+        """
+        assert self._whereabouts.get(span) is self, "T-37: mSpanList.remove"
+        del self._spans[span]
+        del self._whereabouts[span]
 
-def remove(spans: SpanList, span: SpanId) -> SpanList:
-    """Return the list without a span that is in it.
+    def take_all(self, other: "SpanList") -> None:
+        """Move all spans of another list in front of this one's, in their order.
 
-    Rules: SPAN-28.
-    """
-    assert span in spans.spans, "T-37: mSpanList.remove"
-    return SpanList(tuple(other for other in spans.spans if other != span))
+        Rules: SPAN-28.
+        """
+        for span in reversed(list(other)):
+            other.remove(span)
+            self.insert(span)
 
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._spans)
 
-def take_all(spans: SpanList, other: SpanList) -> SpanList:
-    """Return the list with all spans of another one in front; the other is then empty.
+    def __len__(self) -> int:
+        return len(self._spans)
 
-    Rules: SPAN-28.
-    """
-    return SpanList(other.spans + spans.spans)
+    def __contains__(self, span: object) -> bool:
+        return span in self._spans

@@ -1,90 +1,115 @@
-"""Corrupted traces: whether the checker notices a single wrong figure.
+"""Corrupted traces: whether the checker notices a single wrong event.
 
-One field of one event is changed to another legal value, and the trace replayed. A change that
-goes unnoticed is a hole in the checker.
+One event is changed in one figure, left out, repeated, or swapped with the next, and the trace
+replayed. What goes unnoticed is an input, an order that is really free, or a hole in the checker.
 """
 
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 import msgspec
 
 from spanspec.trace.fields import EventBase
+from spanspec.trace.history import as_text
 from spanspec.trace.reader import TraceReader
-from spanspec.trace.replay import Replay, as_text
-from spanspec.trace.schema import KIND_OF
+from spanspec.trace.replay import Replay
+from spanspec.trace.schema import KIND_OF, Header
 from spanspec.trace.verdict import Divergence
 
-FIELDS = {
-    "m": ("slot",),
-    "t": ("slot",),
-    "cr": ("slot",),
-    "ro": ("freeindex", "alloc_count", "sweepgen"),
-    "rn": ("freeindex", "alloc_count", "sweepgen"),
-    "un": ("freeindex", "alloc_count", "sweepgen_before", "heap_sweepgen"),
-    "sc": ("sweepgen",),
-    "se": ("alloc_bits", "alloc_count", "sweepgen"),
-    "fs": ("sweepgen",),
-    "ib": ("nelems",),
-}
-"""The figures of a span's own state, by kind of event."""
+How = Literal["change", "delete", "duplicate", "swap"]
+
+HOWS: Final[tuple[How, ...]] = get_args(How)
+
+
+class Trace(NamedTuple):
+    """A whole trace in memory."""
+
+    name: str
+    header: Header
+    events: Sequence[EventBase]
 
 
 class Corruption(NamedTuple):
-    """One changed figure, and what the checker said: None if it noticed nothing."""
+    """One corrupted place, and what the checker said: None if it noticed nothing.
+
+    `what` names the changed field, or says how the order of events was changed.
+    """
 
     trace: str
     line: int
     kind: str
-    field: str
+    what: str
     before: str
     after: str
     divergence: Divergence | None
 
     @property
     def noticed(self) -> bool:
-        """Whether the checker named this very event."""
-        return self.divergence is not None and self.divergence.line == self.line
+        """Whether the checker found the trace at fault."""
+        return self.divergence is not None
 
 
-def read_events(path: Path) -> list[EventBase]:
-    """Read a whole trace into memory.
+def read_trace(path: Path, most: int | None = None) -> Trace:
+    """Read a trace into memory, or the first `most` events of it.
 
     Raises: TraceError if it cannot be read.
     """
+    events: list[EventBase] = []
     with TraceReader(str(path)) as source:
-        return list(source)
+        for event in source:
+            events.append(event)
+            if len(events) == most:
+                break
+        return Trace(path.name, source.header, events)
 
 
-def corruptions(paths: Sequence[Path], number: int, seed: int) -> Iterator[Corruption]:
+def corruptions(
+    traces: Sequence[Trace], number: int, seed: int, hows: Sequence[How] = HOWS
+) -> Iterator[Corruption]:
     """Yield so many random corruptions, spread evenly over the kinds that the traces have."""
     rng = random.Random(seed)
-    traces = {path: read_events(path) for path in paths}
-    places: dict[tuple[str, str], list[tuple[Path, int]]] = {}
-    for path, events in traces.items():
-        for index, event in enumerate(events):
-            kind = KIND_OF[type(event)]
-            for field in FIELDS.get(kind, ()):
-                places.setdefault((kind, field), []).append((path, index))
-    targets = sorted(places)
+    places: dict[str, list[tuple[Trace, int]]] = {}
+    for trace in traces:
+        for index, event in enumerate(trace.events):
+            places.setdefault(KIND_OF[type(event)], []).append((trace, index))
+    kinds = sorted(places)
     for turn in range(number):
-        kind, field = targets[turn % len(targets)]
-        path, index = rng.choice(places[kind, field])
-        original = traces[path][index]
-        changed = msgspec.structs.replace(
-            original, **{field: other_value(getattr(original, field), rng)}
-        )
-        yield Corruption(
-            trace=path.name,
-            line=index + 1,
-            kind=kind,
-            field=field,
-            before=as_text(original),
-            after=as_text(changed),
-            divergence=replay_with(traces[path], index, changed),
-        )
+        trace, index = rng.choice(places[kinds[turn % len(kinds)]])
+        yield corrupt(trace, index, rng.choice(hows), rng)
+
+
+def corrupt(trace: Trace, index: int, how: How, rng: random.Random) -> Corruption:
+    """Corrupt a trace at one event, and replay it."""
+    event = trace.events[index]
+    following = trace.events[index + 1 : index + 2]
+    what, pieces = f"{how} the event", list[EventBase]()
+    if how == "change":
+        what = rng.choice([name for name in event.__struct_fields__ if can_change(event, name)])
+        value = other_value(getattr(event, what), rng)
+        pieces = [msgspec.structs.replace(event, **{what: value}), *following]
+    elif how == "delete":
+        pieces = [*following]
+    elif how == "duplicate":
+        pieces = [event, event, *following]
+    elif how == "swap":
+        pieces = [*following, event]
+    return Corruption(
+        trace=trace.name,
+        line=index + 1,
+        kind=KIND_OF[type(event)],
+        what=what,
+        before=as_text(event),
+        after=" ".join(as_text(piece) for piece in pieces[: 2 if how != "change" else 1]),
+        divergence=replay_with(trace, index, pieces),
+    )
+
+
+def can_change(event: EventBase, name: str) -> bool:
+    """Tell whether a field holds a number, or bytes that are not empty."""
+    value = getattr(event, name)
+    return isinstance(value, int) or (name == "alloc_bits" and value != "")
 
 
 def other_value(value: int | str, rng: random.Random) -> int | str:
@@ -99,11 +124,23 @@ def other_value(value: int | str, rng: random.Random) -> int | str:
     return rng.choice([candidate for candidate in candidates if candidate != value])
 
 
-def replay_with(events: Sequence[EventBase], index: int, changed: EventBase) -> Divergence | None:
-    """Replay events with one of them changed, up to the first divergence."""
-    replay = Replay()
-    for line, event in enumerate(events, start=1):
-        divergence = replay.step(line, changed if line == index + 1 else event)
-        if divergence is not None:
-            return divergence
-    return None
+def replay_with(trace: Trace, index: int, pieces: Sequence[EventBase]) -> Divergence | None:
+    """Replay a trace whose event at `index`, and the next, gave way to others.
+
+    A value that the format does not allow is refused when a trace is read; that counts too.
+    """
+    for piece in pieces:
+        try:
+            msgspec.convert(msgspec.to_builtins(piece), type(piece))
+        except msgspec.ValidationError as problem:
+            nothing = ("", "", "", "", "")
+            return Divergence(index + 1, *nothing, (str(problem),), ())
+    replay = Replay(trace.header)
+    line = 0
+    for part in (trace.events[:index], pieces, trace.events[index + 2 :]):
+        for event in part:
+            line += 1
+            divergence = replay.step(line, event)
+            if divergence is not None:
+                return divergence
+    return replay.finish()

@@ -14,8 +14,7 @@ from spanspec.markbits import (
     take_bits,
 )
 from spanspec.mspan import FREE, NO_OBJECT, find_object, init_span
-from spanspec.spanlist import SpanList, insert, insert_back, remove, take_all
-from spanspec.tables import SpanId
+from spanspec.spanlist import SpanList, Whereabouts
 
 BASE = 0xC000000000
 
@@ -63,27 +62,52 @@ def test_span_27_bits_stay_out_of_the_free_list_while_a_span_may_hold_them() -> 
         assert len(arenas.free) == min(1, max(0, epoch - 1))
 
 
-spans = st.lists(st.integers(1, 50).map(SpanId), unique=True, max_size=12)
+spans = st.lists(st.integers(1, 50), unique=True, max_size=12)
+
+
+def list_of(members: list[int], whereabouts: Whereabouts | None = None) -> SpanList:
+    made = SpanList({} if whereabouts is None else whereabouts)
+    for span in members:
+        made.insert_back(span)
+    return made
 
 
 @settings(max_examples=200, deadline=None)
-@given(spans, st.integers(51, 60).map(SpanId))
-def test_lists_take_at_both_ends_and_give_back(members: list[SpanId], span: SpanId) -> None:
-    some = SpanList(tuple(members))
-    assert insert(some, span).spans[0] == span
-    assert insert_back(some, span).spans[-1] == span
-    assert remove(insert(some, span), span) == some
-    assert remove(insert_back(some, span), span) == some
+@given(spans, st.integers(51, 60))
+def test_lists_take_at_both_ends_and_give_back(members: list[int], span: int) -> None:
+    some = list_of(members)
     with pytest.raises(AssertionError, match="T-37"):
-        remove(some, span)
-    for twice, rule in ((insert, "T-38"), (insert_back, "T-39")):
+        some.remove(span)
+    some.insert(span)
+    assert list(some) == [span, *members]
+    for twice, rule in ((some.insert, "T-38"), (some.insert_back, "T-39")):
         with pytest.raises(AssertionError, match=rule):
-            twice(insert(some, span), span)
+            twice(span)
+    some.remove(span)
+    some.insert_back(span)
+    assert list(some) == [*members, span]
+    some.remove(span)
+    assert list(some) == members
+    assert len(some) == len(members)
+
+
+def test_a_span_is_in_one_list_of_a_heap_at_most() -> None:
+    whereabouts: Whereabouts = {}
+    one, other = list_of([1, 2], whereabouts), list_of([3], whereabouts)
+    with pytest.raises(AssertionError, match="T-38"):
+        other.insert(1)
+    with pytest.raises(AssertionError, match="T-37"):
+        other.remove(1)
+    assert 1 in one
+    assert 1 not in other
 
 
 def test_taking_all_puts_the_other_list_in_front() -> None:
-    one, other = SpanList((SpanId(1), SpanId(2))), SpanList((SpanId(3), SpanId(4)))
-    assert take_all(one, other).spans == (3, 4, 1, 2)
+    whereabouts: Whereabouts = {}
+    one, other = list_of([1, 2], whereabouts), list_of([3, 4], whereabouts)
+    one.take_all(other)
+    assert list(one) == [3, 4, 1, 2]
+    assert list(other) == []
 
 
 def test_interior_pointers_find_their_object_and_nothing_beyond() -> None:

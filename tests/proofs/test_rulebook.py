@@ -3,7 +3,7 @@
 import pytest
 
 from spanproof.obligations import all_obligations
-from spanspec.rulebook import BY_ID, RULE_ID, cited, functions_of_rules, rule
+from spanspec.rulebook import BY_ID, RULE_ID, cited, definitions_of_rules, rule
 
 
 def test_every_rule_is_stated_once_and_in_a_sentence() -> None:
@@ -14,7 +14,7 @@ def test_every_rule_is_stated_once_and_in_a_sentence() -> None:
 
 def test_every_rule_has_a_function_or_an_obligation() -> None:
     shown = {name for o in all_obligations().values() for name in o.rules}
-    without = set(BY_ID) - set(functions_of_rules()) - shown
+    without = set(BY_ID) - set(definitions_of_rules()) - shown
     assert without <= {"CONST-2", "CONST-3", "SPAN-2"}, "rules that only constants stand for"
 
 

@@ -34,6 +34,40 @@ LARGE = 4
 """Values of the `path` of `Malloc`."""
 
 
+Phase = Literal[0, 1, 2]
+"""Phase of a cycle: off, mark, mark termination."""
+
+SpanState = Literal[0, 1, 2, 3]
+"""State of a descriptor: dead, in use, manual, free."""
+
+Trigger = Literal["heap", "time", "cycle"]
+"""Why a cycle starts: the heap has grown, time has passed, or the program asked for it."""
+
+Source = Literal[0, 1, 2]
+"""From where a span is taken: swept nonempty (0), unswept nonempty (1), unswept empty (2)."""
+
+ListName = Literal["N", "E"]
+"""The nonempty or the empty list of a span class."""
+
+Popper = Literal["bg", "prop", "finish", "sync", "GC", "gcstart"]
+"""On whose behalf a thread sweeps what it pops from the unswept buffer."""
+
+Claimer = Literal[
+    "bg",
+    "prop",
+    "finish",
+    "sync",
+    "GC",
+    "gcstart",
+    "cs-nonempty",
+    "cs-empty",
+    "uncache",
+    "reclaim",
+    "ensure",
+]
+"""On whose behalf a thread claims a span for sweeping."""
+
+
 class SpanEvent(ThreadEvent, frozen=True):
     """An event about one span: its descriptor, and its first page at that moment."""
 
@@ -153,7 +187,7 @@ class CentralSkips(
 ):
     """The walk of a central list passes over a span that is being swept."""
 
-    list: Literal["N", "E"] = field(name="l")
+    list: ListName = field(name="l")
     sweepgen: Generation | None = field(name="g", default=None)
     not_before: Count | None = field(name="lo", default=None)
 
@@ -161,7 +195,7 @@ class CentralSkips(
 class CentralTakes(ClassedSpanEvent, frozen=True, tag="ct"):
     """A span is taken from a central list: swept (0), unswept nonempty (1), unswept empty (2)."""
 
-    source: Literal[0, 1, 2] = field(name="src")
+    source: Source = field(name="src")
     not_before: Count = field(name="lo")
     sweepgen: Generation = field(name="g")
 
@@ -197,19 +231,7 @@ class CentralFreesSpan(ClassedSpanEvent, frozen=True, tag="fs"):
 class SweepClaim(ClassedSpanEvent, frozen=True, tag="sc"):
     """A sweeper has won a span."""
 
-    by: Literal[
-        "bg",
-        "prop",
-        "finish",
-        "sync",
-        "GC",
-        "gcstart",
-        "cs-nonempty",
-        "cs-empty",
-        "uncache",
-        "reclaim",
-        "ensure",
-    ]
+    by: Claimer
     npages: Count = field(name="np")
     sweepgen: Generation = field(name="g")
     not_before: Count = field(name="lo")
@@ -241,7 +263,7 @@ class BufferPop(SpanEvent, frozen=True, tag="po"):
     """A span, or nothing (-1), is popped from a sweep buffer."""
 
     buffer: Flag = field(name="q")
-    by: Literal["bg", "prop", "finish", "sync", "GC", "gcstart"]
+    by: Popper
     place: Id = field(name="x")
     not_before: Count = field(name="lo")
 
@@ -251,7 +273,7 @@ class SweepDrops(SpanEvent, frozen=True, tag="dr"):
 
     why: Literal["state", "gen"]
     sweepgen: Generation = field(name="g")
-    state: Literal[0, 1, 2, 3] = field(name="stt")
+    state: SpanState = field(name="stt")
     not_before: Count = field(name="lo")
 
 
@@ -273,7 +295,7 @@ class SweepDebt(ThreadEvent, frozen=True, tag="dd"):
 class CycleStarts(ThreadEvent, frozen=True, tag="gc"):
     """The world is stopped to start a cycle."""
 
-    trigger: Literal["heap", "time", "cycle"] = field(name="tr")
+    trigger: Trigger = field(name="tr")
     cycle: Count = field(name="cy")
     mode: Count
     heap_live: Count = field(name="hl")
@@ -282,7 +304,7 @@ class CycleStarts(ThreadEvent, frozen=True, tag="gc"):
 class PhaseChanges(ThreadEvent, frozen=True, tag="ph"):
     """The phase becomes off (0), mark (1) or mark termination (2)."""
 
-    phase: Literal[0, 1, 2] = field(name="x")
+    phase: Phase = field(name="x")
 
 
 class SweepPhaseStarts(ThreadEvent, frozen=True, tag="sg"):

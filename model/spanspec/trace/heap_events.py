@@ -7,6 +7,9 @@ from msgspec import field
 from spanspec.trace.events import ClassedSpanEvent, SpanEvent
 from spanspec.trace.fields import Count, Figure, Flag, Generation, Id, ThreadEvent
 
+ChunkStage = Literal["beg", "end", "done"]
+"""A chunk of the reclaimer begins, has ended, or there is none left."""
+
 
 class HeapAllocates(SpanEvent, frozen=True, tag="ha"):
     """A free span was chosen, and perhaps split; the result is the span of the event."""
@@ -160,7 +163,7 @@ class ReclaimTakesCredit(ThreadEvent, frozen=True, tag="rk"):
 class ReclaimChunk(ThreadEvent, frozen=True, tag="rc"):
     """The page reclaimer sweeps a chunk of an arena, or finds that there is none left."""
 
-    stage: Literal["beg", "end", "done"] = field(name="st")
+    stage: ChunkStage = field(name="st")
     index: Count = field(name="ix")
     npages: Count = field(name="n")
     reclaimed: Count = field(name="nf")

@@ -1,176 +1,256 @@
-"""Replay: holds every event of a trace against the model, and stops at the first divergence."""
+"""Replay: lets the model follow a trace, event by event, and compares what both observe."""
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar, cast
+from collections import deque
+from collections.abc import Callable
+from typing import Final, cast
 
-import msgspec
-
-from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
+from spanspec.heapstate import Course, HeapState, NeedPages
+from spanspec.pagealloc import make_manual
+from spanspec.pageheap import Actor, PageHeap
+from spanspec.pages import PhysicalPages
 from spanspec.trace import events as ev
 from spanspec.trace import heap_events as hev
-from spanspec.trace import replay_caches as caches
-from spanspec.trace import replay_mallocs as mallocs
-from spanspec.trace import replay_sweeps as sweeps
-from spanspec.trace.fields import EventBase
-from spanspec.trace.reader import TraceError, TraceReader
+from spanspec.trace.fieldrules import OF_KIND, rule_of
+from spanspec.trace.fields import EventBase, ThreadEvent
+from spanspec.trace.history import as_text, past_of, surroundings
+from spanspec.trace.inputs import is_input
+from spanspec.trace.replay_objects import Objects
 from spanspec.trace.schema import KIND_OF, Header
-from spanspec.trace.state import ReplayState
-from spanspec.trace.verdict import Diverged, Divergence, Tally, Verdict
+from spanspec.trace.threads import (
+    BEGINS_SECTION,
+    NO_SPAN,
+    Thread,
+    begin_course,
+    begin_section,
+)
+from spanspec.trace.verdict import Diverged, Divergence, Tally, Verdict, expect
+from spanspec.trace.witness import Witness
+from spanspec.trace.world import World, check_invariants
 
-Handler = Callable[[ReplayState, EventBase], Verdict]
-EventT = TypeVar("EventT", bound=EventBase)
+REMEMBERED: Final = 100_000
+"""Events kept, so that a divergence can show those that touched the same span before."""
 
-
-def _input(state: ReplayState, event: EventBase) -> Verdict:
-    return Verdict.INPUT
-
-
-def _not_modelled(state: ReplayState, event: EventBase) -> Verdict:
-    return Verdict.NOT_MODELLED
-
-
-def _handlers() -> dict[type[EventBase], Handler]:
-    """Return the handler of each class of events; those without a rule yet are counted as such."""
-    table: dict[type[EventBase], Handler] = dict.fromkeys(KIND_OF, _not_modelled)
-
-    def handle(kind: type[EventT], handler: Callable[[ReplayState, EventT], Verdict]) -> None:
-        table[kind] = cast(Handler, handler)
-
-    handle(ev.Malloc, mallocs.malloc)
-    handle(ev.TinyHit, mallocs.tiny_hit)
-    handle(ev.Mark, mallocs.note)
-    handle(ev.RefillBegins, caches.refill_begins)
-    handle(ev.RefillEnds, caches.refill_ends)
-    handle(ev.ReleaseAll, caches.release_all)
-    handle(ev.Uncache, caches.uncache)
-    handle(ev.UncacheToNonempty, caches.uncache_to_nonempty)
-    handle(ev.PrepareForSweep, caches.prepare_for_sweep)
-    handle(ev.McacheChanges, caches.mcache_changes)
-    handle(ev.ProcGetsMcache, caches.proc_gets_mcache)
-    handle(ev.ProcDestroyed, caches.proc_destroyed)
-    handle(ev.ProcResize, _input)
-    handle(ev.CycleStarts, _input)
-    handle(ev.PhaseChanges, sweeps.phase_changes)
-    handle(ev.SweepPhaseStarts, sweeps.sweep_phase_starts)
-    handle(ev.CentralTakes, sweeps.central_takes)
-    handle(ev.CentralChecksRoom, sweeps.central_checks_room)
-    handle(ev.CentralGrows, sweeps.central_grows)
-    handle(ev.CentralFreesSpan, sweeps.central_frees_span)
-    handle(ev.SweepClaim, sweeps.sweep_claim)
-    handle(ev.SweepResult, sweeps.sweep_result)
-    handle(hev.SpanInUse, sweeps.span_in_use)
-    handle(hev.SpanInitialized, sweeps.span_initialized)
-    handle(hev.HeapFrees, sweeps.heap_frees)
-    return table
+BEGINS_ALLOCATION: Final = (
+    ev.RefillBegins,
+    ev.SweepDebt,
+    ev.CentralTakes,
+    ev.CentralMisses,
+    ev.CentralSkips,
+    hev.ReclaimBegins,
+)
+"""Events by which a refill or a large allocation may begin, besides the push of a new span."""
 
 
-class Report(NamedTuple):
-    """The outcome of checking one trace; `problem` is what ended the reading too early."""
-
-    path: str
-    header: Header
-    tally: Tally
-    divergence: Divergence | None
-    problem: TraceError | None = None
-
-    @property
-    def holds(self) -> bool:
-        """Whether the whole trace was read and nothing diverged."""
-        return self.divergence is None and self.problem is None
+Handler = Callable[[EventBase], Verdict]
 
 
 class Replay:
-    """The model, following a trace event by event."""
+    """The model, following a trace event by event.
 
-    def __init__(self) -> None:
-        self.state = ReplayState()
+    `line` is the place of the event at hand, counted from 1; `past` has the last events before.
+    """
+
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self.line = 0
+        self.past: deque[EventBase] = deque(maxlen=REMEMBERED)
         self.tally = Tally()
-        self._handlers = _handlers()
+        self.witness = Witness(header.phys_page_size)
+        phys = PhysicalPages(header.phys_page_size, header.huge_page_size)
+        self.state = HeapState(self.witness, PageHeap(self.witness, self.witness, phys))
+        self.witness.state = self.state
+        self.world = World(self.state)
+        self.objects = Objects(self.state, self.world)
+        self.threads: dict[int, Thread] = {}
+        self._handlers: dict[type[EventBase], Handler] = dict.fromkeys(KIND_OF, self._of_thread)
+        self._handlers[ev.Malloc] = cast(Handler, self.objects.malloc)
+        self._handlers[ev.TinyHit] = cast(Handler, self.objects.tiny_hit)
+        self._handlers[ev.Mark] = self._note
+        for kind in (ev.CycleStarts, ev.PhaseChanges, ev.SweepPhaseStarts):
+            self._handlers[kind] = self._of_cycle
 
     def step(self, line: int, event: EventBase) -> Divergence | None:
         """Replay one event; return a divergence if the model excludes it."""
-        state = self.state
-        state.line = line
-        state.touched = -1
+        self.line = line
+        kind = type(event)
         try:
-            verdict = self._handlers[type(event)](state, event)
+            verdict = self._handlers[kind](event)
         except Diverged as problem:
             return self._divergence(event, problem)
         except AssertionError as problem:
             rule, _, what = str(problem).partition(": ")
-            excluded = Diverged(rule, "fatal check of the runtime", "not reached", what)
-            return self._divergence(event, excluded)
-        self.tally.add(KIND_OF[type(event)], verdict)
+            fatal = Diverged(rule, "fatal check of the runtime", "not reached", what)
+            return self._divergence(event, fatal)
+        except (LookupError, RuntimeError) as problem:
+            what = f"{type(problem).__name__} {problem}"
+            unknown = Diverged(OF_KIND[kind], "what it refers to", "something known", what)
+            return self._divergence(event, unknown)
+        self.past.append(event)
+        self.tally.add(kind, verdict)
         return None
 
+    def finish(self) -> Divergence | None:
+        """Check the whole state at the end, as far as nobody is in the middle of something."""
+        try:
+            check_invariants(self.state, at_rest=False)
+        except Diverged as problem:
+            return self._divergence(self.witness.event, problem)
+        return None
+
+    # --- events of a thread ----------------------------------------------------------------------
+
+    def _thread(self, number: int) -> Thread:
+        thread = self.threads.get(number)
+        if thread is None:
+            thread = self.threads[number] = Thread(number)
+        return thread
+
+    def _of_thread(self, event: EventBase) -> Verdict:
+        assert isinstance(event, ThreadEvent)
+        witness = self.witness
+        witness.at(self.line, event)
+        thread = self._thread(event.thread)
+        self.world.admit(event)
+        self._check_not_before(thread, event)
+        observed = self._advance(thread, event)
+        if observed != event:
+            raise self._mismatch(thread, observed, event)
+        self.world.note(event)
+        if isinstance(event, ev.SweepClaim):
+            witness.claimed(event)
+        elif isinstance(event, hev.SpanInitialized) and event.spanclass < 2:
+            self.objects.expect_large(event.p, event.span)
+        thread.last_line = self.line
+        if witness.racing:
+            return Verdict.ALLOWED
+        return Verdict.INPUT if witness.informed or is_input(event) else Verdict.PREDICTED
+
+    def _advance(self, thread: Thread, event: ThreadEvent) -> EventBase:
+        """Let the model take the thread's next step; return what it observes."""
+        idle = thread.section is None and thread.hand == NO_SPAN
+        if idle and isinstance(event, BEGINS_SECTION):
+            thread.section = begin_section(self.state, event)
+        if thread.section is not None:
+            try:
+                return next(thread.section)
+            except StopIteration as end:
+                thread.section = None
+                if end.value is not None:
+                    thread.hand = end.value
+            return self._advance(thread, event)
+        if isinstance(event, hev.SpanManual):
+            if thread.hand < 0:
+                raise Diverged("HEAP-24", "span for stacks or work buffers", "one in hand", "none")
+            span, thread.hand = thread.hand, NO_SPAN
+            actor = Actor(event.p, event.thread)
+            self._check_purpose(event)
+            return make_manual(self.state.pages, actor, span, event.purpose)
+        return self._advance_course(thread, event)
+
+    def _advance_course(self, thread: Thread, event: ThreadEvent) -> EventBase:
+        begun = False
+        while True:
+            if thread.courses and (begun or not self._is_nested(thread, event)):
+                try:
+                    return self._resume(thread, thread.courses[-1], event)
+                except StopIteration:
+                    thread.courses.pop()
+                    if not begun:
+                        continue
+            course = None if begun else begin_course(self.state, thread, event)
+            if course is None:
+                raise Diverged(
+                    OF_KIND[type(event)], "operation that this event can begin", "one", "none"
+                )
+            thread.courses.append(course)
+            self._expect_ready(event)
+            begun = True
+
+    def _resume(self, thread: Thread, course: Course[object], event: ThreadEvent) -> EventBase:
+        """Let a course go on to its next observation; give it the span in hand if it asks."""
+        step = next(course)
+        if isinstance(step, NeedPages):
+            if thread.hand == NO_SPAN:
+                wanted = f"{step.npages} pages from the page heap"
+                raise Diverged("HEAP-22", "what comes next", wanted, as_text(event))
+            span, thread.hand = thread.hand, NO_SPAN
+            step = course.send(span)
+        assert not isinstance(step, NeedPages), "HEAP-22: pages are asked for twice"
+        return step
+
+    def _is_nested(self, thread: Thread, event: ThreadEvent) -> bool:
+        """Tell whether an allocation begins in the middle of a change of the number of Ps."""
+        if thread.courses[-1] is not thread.resizing:
+            return False
+        if isinstance(event, ev.BufferPush):
+            return thread.hand != NO_SPAN
+        return isinstance(event, BEGINS_ALLOCATION)
+
+    def _expect_ready(self, event: ThreadEvent) -> None:
+        waiting = self.objects.large_ready.get(event.p)
+        if waiting is not None and not isinstance(event, ev.BufferPop):
+            raise Diverged("MAL-12", "large object of the P", f"in span {waiting}", "none yet")
+
+    def _check_purpose(self, event: hev.SpanManual) -> None:
+        """Require a size that spans of that purpose have.
+
+        Rules: HEAP-25.
+        """
+        if event.purpose == "gc":
+            expect("HEAP-25", "pages of a work buffer span", 4, event.npages)
+        elif event.purpose == "stack":
+            power = event.npages >= 4 and event.npages & (event.npages - 1) == 0
+            expect("HEAP-25", "pages of a stack are a power of two from 4 on", True, power)
+
+    def _check_not_before(self, thread: Thread, event: ThreadEvent) -> None:
+        """Require that a lower bound lies after the thread's last step, and not after its line."""
+        told = getattr(event, "not_before", None)
+        if told is None:
+            return
+        line = self.line
+        low = thread.last_line if self.witness.concurrent else line - 1
+        if not low <= told <= line:
+            raise Diverged("CONC-4", "lo", f"{low}..{line}", told)
+
+    def _mismatch(self, thread: Thread, observed: EventBase, event: EventBase) -> Diverged:
+        """Say in which figure an event differs from what the model observes."""
+        if type(observed) is not type(event):
+            what = f"next event of thread {thread.number}"
+            return Diverged(OF_KIND[type(observed)], what, as_text(observed), as_text(event))
+        for name in event.__struct_fields__:
+            expected, seen = getattr(observed, name), getattr(event, name)
+            if expected != seen:
+                return Diverged(rule_of(type(event), name), name, expected, seen)
+        raise AssertionError("HEAP-1: events differ in no figure")
+
+    # --- notes of the program, and the cycle -----------------------------------------------------
+
+    def _note(self, event: EventBase) -> Verdict:
+        """Replay a note of the traced program, which runs when the allocator does not."""
+        assert isinstance(event, ev.Mark)
+        self._thread(event.thread).come_to_rest()
+        return self.objects.note(event)
+
+    def _of_cycle(self, event: EventBase) -> Verdict:
+        assert isinstance(event, ThreadEvent)
+        self.witness.at(self.line, event)
+        observed = self.world.cycle_event(event, self.threads.values())
+        if isinstance(event, ev.SweepPhaseStarts):
+            self.witness.sweep_phase_starts()
+        if observed != event:
+            raise self._mismatch(self._thread(event.thread), observed, event)
+        return Verdict.PREDICTED
+
+    # --- divergences -----------------------------------------------------------------------------
+
     def _divergence(self, event: EventBase, problem: Diverged) -> Divergence:
-        state = self.state
-        touched = state.touched
-        past = [known for known in state.history.get(touched, ()) if known[0] != state.line]
         return Divergence(
-            line=state.line,
+            line=self.line,
             event=as_text(event),
             rule=problem.rule,
             what=problem.what,
             expected=problem.expected,
             seen=problem.seen,
-            history=tuple(f"{line}: {as_text(earlier)}" for line, earlier in past),
-            state=tuple(_surroundings(state, touched, event)),
+            history=past_of(event, self.line, self.past),
+            state=tuple(surroundings(self.state, event)),
         )
-
-
-def _surroundings(state: ReplayState, touched: int, event: EventBase) -> Iterable[str]:
-    yield f"heap sweepgen {state.sweepgen}, phase {state.phase}, {len(state.spans)} spans in use"
-    span = state.spans.get(touched)
-    if span is not None:
-        relative = (span.sweepgen - state.sweepgen + (1 << 31)) % (1 << 32) - (1 << 31)
-        yield (
-            f"span {touched}: class {span.spanclass}, nelems {span.nelems}, freeindex "
-            f"{span.freeindex}, allocCount {span.alloc_count}, allocCache {span.alloc_cache:#x}, "
-            f"sweepgen sg{relative:+d}, needzero {span.needzero}"
-        )
-    mcache = state.mcaches.get(state.mcache_of.get(event.p, -1))
-    if mcache is not None:
-        cached = ", ".join(f"{c}: span {s}" for c, s in sorted(mcache.alloc.items())[:12])
-        tiny = f"{mcache.tiny.address:#x}+{mcache.tiny.offset}"
-        yield f"P {event.p}: tiny block {tiny}, caches {cached or 'nothing'}"
-
-
-def as_text(event: EventBase) -> str:
-    """Return an event as it stands in a trace."""
-    return msgspec.json.encode(event).decode()
-
-
-def check_header(header: Header) -> Divergence | None:
-    """Hold the size classes of a trace's header against the generated ones."""
-    for number, (size, pages) in enumerate(zip(CLASS_TO_SIZE, CLASS_TO_PAGES, strict=True)):
-        seen = None
-        if number < header.num_size_classes:
-            seen = header.class_size[number], header.class_pages[number]
-        if seen != (size, pages):
-            what = f"size and pages of class {number}"
-            return Divergence(0, "header", "SC-4", what, str((size, pages)), str(seen), (), ())
-    return None
-
-
-def check_trace(
-    source: TraceReader, on_progress: Callable[[int], None] | None = None, every: int = 20_000
-) -> Report:
-    """Replay a whole trace, up to its first divergence.
-
-    `on_progress` is told the number of events done, once for each `every` of them. A trace that
-    breaks off is checked as far as it goes; the report says why it ended.
-    """
-    replay = Replay()
-    divergence = check_header(source.header)
-    problem = None
-    try:
-        for event in source if divergence is None else ():
-            divergence = replay.step(source.line, event)
-            if divergence is not None:
-                break
-            if on_progress is not None and source.line % every == 0:
-                on_progress(source.line)
-    except TraceError as error:
-        problem = error
-    return Report(source.path, source.header, replay.tally, divergence, problem)

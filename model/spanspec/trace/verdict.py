@@ -4,34 +4,52 @@ from collections import Counter
 from enum import StrEnum
 from typing import NamedTuple
 
+from spanspec.trace.fields import EventBase
+from spanspec.trace.schema import KIND_OF
+
 
 class Verdict(StrEnum):
     """How an event stands to the model.
 
-    `predicted`: the model says exactly this. `allowed`: a race or an unrecorded input leaves more
-    than one outcome, and this is one of them. `input`: the trace tells the model something. `not
-    modelled`: no rule of this model speaks of it yet.
+    `predicted`: the model says exactly this. `allowed`: a race or an unrecorded pacing parameter
+    leaves more than one outcome, and this is one of them. `input`: the trace tells the model what
+    the program, the scheduler or the clock decided.
     """
 
     PREDICTED = "predicted"
     ALLOWED = "allowed"
     INPUT = "input"
-    NOT_MODELLED = "not modelled"
 
 
 class Tally:
-    """Counts of verdicts by kind of event, and of the rules that predictions rested on."""
+    """Counts of verdicts by kind of event."""
 
     def __init__(self) -> None:
-        self.by_kind: dict[str, Counter[Verdict]] = {}
-        self.events = 0
+        self._predicted: dict[type[EventBase], int] = dict.fromkeys(KIND_OF, 0)
+        self._others: Counter[tuple[type[EventBase], Verdict]] = Counter()
 
-    def add(self, kind: str, verdict: Verdict) -> None:
+    def add(self, kind: type[EventBase], verdict: Verdict) -> None:
         """Count one event."""
-        self.events += 1
-        if kind not in self.by_kind:
-            self.by_kind[kind] = Counter()
-        self.by_kind[kind][verdict] += 1
+        if verdict is Verdict.PREDICTED:
+            self._predicted[kind] += 1
+        else:
+            self._others[kind, verdict] += 1
+
+    @property
+    def by_kind(self) -> dict[str, Counter[Verdict]]:
+        """Counts by kind, of the kinds that occurred."""
+        found: dict[str, Counter[Verdict]] = {}
+        for event, count in self._predicted.items():
+            if count:
+                found[KIND_OF[event]] = Counter({Verdict.PREDICTED: count})
+        for (event, verdict), count in self._others.items():
+            found.setdefault(KIND_OF[event], Counter())[verdict] += count
+        return found
+
+    @property
+    def events(self) -> int:
+        """How many events were counted."""
+        return sum(self._predicted.values()) + sum(self._others.values())
 
     def total(self, verdict: Verdict) -> int:
         """Return how many events got a verdict."""

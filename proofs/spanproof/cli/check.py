@@ -17,8 +17,8 @@ from spanproof.cli.output import (
     print_json,
     progress,
 )
+from spanspec.trace.check import Report, check_trace
 from spanspec.trace.reader import TraceError, TraceReader
-from spanspec.trace.replay import Report, check_trace
 from spanspec.trace.verdict import Divergence, Verdict
 
 

@@ -1,7 +1,5 @@
 """`spanspec explain`: a rule, the functions that are it, what rests on it, where Go does it."""
 
-import ast
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -10,8 +8,7 @@ from rich.syntax import Syntax
 from spanproof.cli.output import HOLDS, Unusable, out, print_json
 from spanproof.mutants import MUTANTS
 from spanproof.obligations import all_obligations
-from spanproof.symbolic.sources import SourceTree
-from spanspec.rulebook import BY_ID, functions_of_rules
+from spanspec.rulebook import BY_ID, definitions_of_rules
 from spanspec.rules import Rule
 
 
@@ -25,7 +22,7 @@ def explain(
         raise Unusable(
             f"no modelled rule {rule_id!r}; the ids look like SPAN-12 or SWP-3{near(rule_id)}"
         )
-    functions = functions_of_rules().get(rule.id, ())
+    functions = definitions_of_rules().get(rule.id, ())
     obligations = [o for o in all_obligations().values() if rule.id in o.rules]
     ids = {o.id for o in obligations}
     mutants = [m for m in MUTANTS.values() if m.killed_by in ids]
@@ -33,7 +30,7 @@ def explain(
         print_json(
             {
                 **rule._asdict(),
-                "functions": [qualified(function) for function in functions],
+                "functions": [function.qualified for function in functions],
                 "obligations": [{"id": o.id, "claim": o.claim} for o in obligations],
                 "mutants": [{"name": m.name, "story": m.story} for m in mutants],
             }
@@ -41,8 +38,8 @@ def explain(
         return HOLDS
     heading(rule)
     for function in functions:
-        out.print(f"\n[bold]{qualified(function)}[/]")
-        out.print(Syntax(source_of(function), "python", background_color="default"))
+        out.print(f"\n[bold]{function.qualified}[/]")
+        out.print(Syntax(function.text, "python", background_color="default"))
     if not functions:
         out.print("\nNo function of its own: it is a property, shown by what follows.")
     out.print(
@@ -62,18 +59,6 @@ def heading(rule: Rule) -> None:
     out.print(f"[bold]{rule.id}[/]  {rule.says}")
     if rule.where:
         out.print(f"Go 1.13.15: {rule.where}", markup=False)
-
-
-def qualified(function: Callable[..., object]) -> str:
-    """Return `module.name` of a function."""
-    return f"{function.__module__}.{function.__name__}"
-
-
-def source_of(function: Callable[..., object]) -> str:
-    """Return the text of a model function."""
-    sources = SourceTree()
-    tree = sources.function(function).tree
-    return ast.get_source_segment(sources.module(function.__module__).text, tree) or ""
 
 
 def near(rule_id: str) -> str:

@@ -1,0 +1,132 @@
+"""Arenas: where the heap's address space comes from (rules AR-1 to AR-8, OS-1 to OS-4).
+
+The operating system is an interface: what it answers to a reservation is an input, and it may
+refuse, or answer with another place than the one hinted at.
+"""
+
+from typing import Final, NamedTuple, Protocol
+
+from spanspec.constants import HEAP_ARENA_BYTES
+from spanspec.pagemap import MAX_ARENAS, arena_index
+from spanspec.pages import round_up
+from spanspec.words import M64, U64
+
+NUM_HINTS: Final = 0x80
+HINT_BASE: Final = 0xC0 << 32
+"""The hints are 0x00c000000000, 0x01c000000000, ... 0x7fc000000000 (AR-1)."""
+
+
+class Hint(NamedTuple):
+    """An address to ask for next; a `down` hint is the end of the region to ask for."""
+
+    address: U64
+    down: bool
+
+
+def initial_hints() -> tuple[Hint, ...]:
+    """Return the hints of a new heap on linux/amd64, in the order they are tried.
+
+    Rules: AR-1.
+    """
+    return tuple(Hint(number << 40 | HINT_BASE, False) for number in range(NUM_HINTS))
+
+
+class Os(Protocol):
+    """What the heap asks of the operating system."""
+
+    def reserve(self, address: U64, size: U64) -> U64:
+        """Reserve `size` bytes, at the address if possible; return where, or 0 (OS-3)."""
+        ...
+
+    def reserve_aligned(self, size: U64, align: U64) -> U64:
+        """Reserve `size` bytes anywhere, aligned; return where, or 0 (AR-6)."""
+        ...
+
+    def map(self, address: U64, size: U64) -> bool:
+        """Make reserved memory usable; tell whether that worked (OS-4)."""
+        ...
+
+    def release(self, address: U64, size: U64) -> None:
+        """Give a reservation back (OS-7)."""
+        ...
+
+
+class Willing:
+    """An operating system that grants every reservation just where it was asked for."""
+
+    def __init__(self) -> None:
+        self.next_anywhere = 0x7F00_0000_0000
+
+    def reserve(self, address: U64, size: U64) -> U64:
+        """Grant the address asked for."""
+        return address
+
+    def reserve_aligned(self, size: U64, align: U64) -> U64:
+        """Grant some place far from the hints."""
+        self.next_anywhere -= round_up(size, align)
+        return self.next_anywhere
+
+    def map(self, address: U64, size: U64) -> bool:
+        """Grant it."""
+        return True
+
+    def release(self, address: U64, size: U64) -> None:
+        """Nothing is kept, so nothing is given back."""
+
+
+class Region(NamedTuple):
+    """Reserved address space of whole arenas, and the hints that are left."""
+
+    base: U64
+    size: U64
+    hints: tuple[Hint, ...]
+
+
+def arena_bytes(size: U64) -> U64:
+    """Round a number of bytes up to whole arenas of 64 MiB.
+
+    Rules: AR-4.
+    """
+    return round_up(size, HEAP_ARENA_BYTES)
+
+
+def reservable(base: U64, size: U64) -> bool:
+    """Tell whether a region lies in the address space that the arena map covers.
+
+    Rules: AR-4 T-8.
+    """
+    end = base + size
+    return end <= M64 and arena_index(base) < MAX_ARENAS and arena_index(end - 1) < MAX_ARENAS
+
+
+def reserve_arenas(os: Os, hints: tuple[Hint, ...], ask: U64) -> Region | None:
+    """Reserve whole arenas for `ask` bytes, by the hints or, if none works, anywhere.
+
+    A hint whose address is not granted is discarded. A region found without a hint leaves two
+    hints: growing up from its end is tried first, then growing down from its start.
+
+    Rules: AR-4 AR-6 AR-8 T-8 T-9.
+    """
+    size = arena_bytes(ask)
+    while hints:
+        hint = hints[0]
+        wanted = hint.address - size if hint.down else hint.address
+        found = os.reserve(wanted, size) if wanted > 0 and reservable(wanted, size) else 0
+        if found == wanted and found != 0:
+            moved = Hint(wanted if hint.down else wanted + size, hint.down)
+            return _checked(Region(wanted, size, (moved, *hints[1:])))
+        if found != 0:
+            os.release(found, size)
+        hints = hints[1:]
+    found = os.reserve_aligned(size, HEAP_ARENA_BYTES)
+    if found == 0:
+        return None
+    return _checked(Region(found, size, (Hint(found + size, False), Hint(found, True))))
+
+
+def _checked(region: Region) -> Region:
+    assert reservable(region.base, region.size), (
+        "T-8: memory reservation exceeds address space limit"
+    )
+    assert region.base % HEAP_ARENA_BYTES == 0, "T-9: misrounded allocation in sysAlloc"
+    return region

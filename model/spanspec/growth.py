@@ -1,0 +1,124 @@
+"""Growth: the page heap takes address space from the current arena (rules HEAP-17 to HEAP-21)."""
+
+from collections.abc import Generator
+
+from spanspec.arena import arena_bytes, reserve_arenas
+from spanspec.constants import PAGE_SIZE, PAGES_PER_ARENA
+from spanspec.mspan import FREE
+from spanspec.pageheap import Actor, Arena, PageHeap, Steps, page_number
+from spanspec.pagemap import arena_index
+from spanspec.pages import round_up
+from spanspec.scavenge import scavenge_for_growth
+from spanspec.statistics import grown, mapped
+from spanspec.trace import heap_events as hev
+from spanspec.trace.fields import EventBase
+from spanspec.words import M64, U64
+
+
+def end_of_request(heap: PageHeap, npages: U64) -> U64:
+    """Return where the current arena would begin after a piece of `npages` was taken from it.
+
+    Rules: HEAP-17 HEAP-20.
+    """
+    wanted = heap.current.base + npages * PAGE_SIZE
+    assert wanted <= M64, "HEAP-17: the end of the request does not fit an address"
+    return round_up(wanted, heap.phys.size)
+
+
+def grow(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, None, bool]:
+    """Add a free span of `npages` pages from the current arena; map new arenas if it is too small.
+
+    Return False if the operating system gives none; nothing has changed then but the hints.
+
+    Rules: HEAP-17 HEAP-18 HEAP-20 HEAP-21 SCAV-16.
+    """
+    started = heap.current.base != 0
+    yield hev.HeapGrows(
+        p=actor.p,
+        thread=actor.thread,
+        npages=npages,
+        arena_base=page_number(heap.current.base) if started else None,
+        arena_end=page_number(heap.current.end) if started else None,
+    )
+    if end_of_request(heap, npages) > heap.current.end:
+        size = yield from map_arenas(heap, actor, npages * PAGE_SIZE)
+        if size == 0:
+            return False
+        # The remainder of the old arena, if any, was added before this is counted (HEAP-18).
+        heap.stats = grown(heap.stats, size)
+    piece = heap.current.base
+    heap.current = heap.current._replace(base=end_of_request(heap, npages))
+    yield hev.HeapGrown(
+        p=actor.p,
+        thread=actor.thread,
+        npages=npages,
+        arena_base=page_number(heap.current.base),
+        arena_end=page_number(heap.current.end),
+        piece=page_number(piece),
+    )
+    yield from add_grown_span(heap, actor, piece, heap.current.base - piece)
+    return True
+
+
+def map_arenas(heap: PageHeap, actor: Actor, ask: U64) -> Generator[EventBase, None, U64]:
+    """Reserve and map arenas for `ask` bytes, and let the current arena go on there.
+
+    Return the bytes mapped, 0 for none.
+
+    Rules: AR-4 AR-5 AR-7 AR-8 HEAP-17 T-79.
+    """
+    region = reserve_arenas(heap.os, heap.hints, ask)
+    if region is None:
+        heap.hints = ()
+        return 0
+    heap.hints = region.hints
+    assert heap.os.map(region.base, region.size), "T-79: runtime: out of memory"
+    assert region.size == arena_bytes(ask), "T-9: misrounded allocation in sysAlloc"
+    heap.stats = mapped(heap.stats, region.size)
+    first = arena_index(region.base)
+    for index in range(first, arena_index(region.base + region.size - 1) + 1):
+        heap.map.add_arena(index)
+        heap.all_arenas.append(index)
+    contiguous = heap.current.end != 0 and region.base == heap.current.end
+    yield hev.ArenaMapped(
+        p=actor.p,
+        thread=actor.thread,
+        base_page=page_number(region.base),
+        npages=region.size // PAGE_SIZE,
+        asked=ask,
+        contiguous=int(contiguous),
+    )
+    if contiguous:
+        heap.current = heap.current._replace(end=region.base + region.size)
+        return region.size
+    rest = heap.current
+    if rest.end > rest.base:
+        yield from add_grown_span(heap, actor, rest.base, rest.end - rest.base)
+    heap.current = Arena(region.base, region.base + region.size)
+    return region.size
+
+
+def add_grown_span(heap: PageHeap, actor: Actor, base: U64, size: U64) -> Steps:
+    """Make a piece of the current arena a free span: scavenged, and zero.
+
+    Rules: HEAP-19.
+    """
+    yield from scavenge_for_growth(heap, actor, size)
+    span = heap.new_descriptor(base, size // PAGE_SIZE)
+    heap.runs[span] = heap.runs[span]._replace(state=FREE, scavenged=True)
+    heap.map.set_spans(base, size // PAGE_SIZE, span)
+    yield hev.GrowAddsSpan(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(base),
+        npages=size // PAGE_SIZE,
+    )
+    merged = heap.coalesce(actor, span)
+    heap.insert_free(span)
+    yield merged
+
+
+def pages_mapped(heap: PageHeap) -> U64:
+    """Return the number of pages of all arenas."""
+    return len(heap.all_arenas) * PAGES_PER_ARENA

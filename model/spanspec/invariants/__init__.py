@@ -1,0 +1,38 @@
+"""The invariants I-1 to I-40, each a named predicate on a whole state.
+
+A predicate yields a line for each place where it is violated, and nothing if it holds.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from spanspec.heapstate import HeapState
+from spanspec.invariants import accounting, objects, pages, spans, sweeping
+from spanspec.invariants.registry import INVARIANTS, Invariant, When
+
+__all__ = ["INVARIANTS", "Invariant", "Violation", "When", "violations"]
+
+_AREAS = (spans, pages, sweeping, accounting, objects)
+"""Importing an area enters its invariants."""
+
+
+class Violation(NamedTuple):
+    """An invariant that does not hold, and where."""
+
+    invariant: str
+    what: str
+
+
+def violations(
+    state: HeapState, ids: Sequence[str] | None = None, at_rest: bool = True
+) -> Iterator[Violation]:
+    """Yield what violates some invariants, or all of them.
+
+    Unless the heap is at rest, with nobody in the middle of an operation, only those invariants
+    are checked that hold all the time.
+    """
+    for identifier, invariant in INVARIANTS.items():
+        wanted = identifier in ids if ids is not None else True
+        if wanted and (at_rest or invariant.when is When.ALWAYS):
+            for what in invariant.check(state):
+                yield Violation(identifier, what)

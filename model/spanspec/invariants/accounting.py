@@ -1,0 +1,90 @@
+"""Invariants of the statistics and of the descriptors (I-29 to I-34)."""
+
+from collections.abc import Iterator
+
+from spanspec.constants import HEAP_ARENA_BYTES, NUM_SIZE_CLASSES, PAGE_SIZE, size_class_of
+from spanspec.heapstate import HeapState
+from spanspec.invariants.registry import When, invariant
+from spanspec.invariants.sweeping import cached_spans
+from spanspec.mspan import DEAD, FREE, IN_USE, MANUAL
+from spanspec.pages import released
+
+
+@invariant("I-29", When.ALWAYS)
+def heap_statistics(state: HeapState) -> Iterator[str]:
+    """The statistics are the sums over the spans (I-29, HEAP-36)."""
+    heap, stats = state.pages, state.pages.stats
+    size = {FREE: 0, IN_USE: 0, MANUAL: 0, DEAD: 0}
+    for run in heap.runs.values():
+        size[run.state] += run.npages * PAGE_SIZE
+    rest = heap.current.end - heap.current.base
+    given_back = sum(released(heap.phys, run) for run in heap.runs.values() if run.state == FREE)
+    expected = {
+        "heap_inuse": (size[IN_USE], stats.heap_inuse),
+        "heap_idle": (size[FREE] + rest, stats.heap_idle),
+        "heap_sys": (size[IN_USE] + size[FREE] + rest, stats.heap_sys),
+        "heap_released": (given_back + rest, stats.heap_released),
+        "mapped": (size[MANUAL] + stats.heap_sys, len(heap.all_arenas) * HEAP_ARENA_BYTES),
+        "pages in use": (size[IN_USE], stats.pages_in_use * PAGE_SIZE),
+        "manual": (size[MANUAL], stats.stacks_inuse + stats.gc_manual),
+    }
+    for name, (summed, counted) in expected.items():
+        if summed != counted:
+            yield f"{name}: the spans sum up to {summed}, counted are {counted}"
+    if not stats.heap_released <= stats.heap_idle <= stats.heap_sys:
+        yield f"released {stats.heap_released}, idle {stats.heap_idle}, sys {stats.heap_sys}"
+
+
+@invariant("I-30")
+def object_counts(state: HeapState) -> Iterator[str]:
+    """Of each class, what was handed out less what was freed is allocated or cached (I-30)."""
+    handed_out = [0] * NUM_SIZE_CLASSES
+    for spanclass, central in enumerate(state.central):
+        handed_out[size_class_of(spanclass)] += central.nmalloc
+    held = [0] * NUM_SIZE_CLASSES
+    cached = cached_spans(state)
+    for span, record in state.spans.items():
+        count = record.nelems if span in cached else record.alloc_count
+        held[size_class_of(record.spanclass)] += count
+    for number in range(1, NUM_SIZE_CLASSES):
+        if handed_out[number] - state.nsmallfree[number] != held[number]:
+            out = handed_out[number] - state.nsmallfree[number]
+            yield f"class {number}: {out} objects are counted, {held[number]} are held"
+
+
+@invariant("I-31")
+def heap_live(state: HeapState) -> Iterator[str]:
+    """Where it is tracked, heap_live is at least the bytes of the slots allocated since (I-31)."""
+    if state.tracks_heap_live and state.heap_live < state.allocated_since_marking():
+        yield f"heap_live is {state.heap_live}"
+
+
+@invariant("I-32")
+def large_counts(state: HeapState) -> Iterator[str]:
+    """Large objects allocated less those freed are the large spans (I-32)."""
+    sizes = [r.elemsize for r in state.spans.values() if size_class_of(r.spanclass) == 0]
+    count = state.nlargealloc - state.nlargefree
+    if count != len(sizes):
+        yield f"{count} large objects are counted, there are {len(sizes)}"
+    if state.largealloc - state.largefree != sum(sizes):
+        yield f"{state.largealloc - state.largefree} bytes of large objects counted"
+
+
+@invariant("I-33", When.ALWAYS)
+def descriptors(state: HeapState) -> Iterator[str]:
+    """Descriptors in use are those handed out; the dead ones are free (I-33)."""
+    heap = state.pages
+    dead = {span for span, run in heap.runs.items() if run.state == DEAD}
+    free = set(heap.descriptors.free)
+    if len(free) != len(heap.descriptors.free):
+        yield "a descriptor is free twice"
+    if dead != free:
+        yield f"descriptors {sorted(dead ^ free)} are dead or free, and not both"
+
+
+@invariant("I-34")
+def mark_bits(state: HeapState) -> Iterator[str]:
+    """No span's bits are older than two epochs: none lie in a free arena (I-34)."""
+    for span, epochs in state.bits_epoch.items():
+        if min(epochs) < state.epoch - 2:
+            yield f"span {span}: bits of epochs {epochs}, now is {state.epoch}"

@@ -1,0 +1,83 @@
+"""Invariants of objects (I-36 to I-40)."""
+
+from collections.abc import Iterator
+
+from spanspec.constants import TINY_SIZE, TINY_SPAN_CLASS
+from spanspec.freespans import SortedFreeSpans
+from spanspec.heapstate import HeapState
+from spanspec.invariants.pages import runs_in_order
+from spanspec.invariants.registry import When, invariant
+from spanspec.mspan import IN_USE, is_allocated, obj_index, slot_address
+from spanspec.pages import end_of
+
+
+@invariant("I-36")
+def tiny_blocks(state: HeapState) -> Iterator[str]:
+    """A tiny block is an allocated object of the tiny class, used from 1 to 16 bytes (I-36)."""
+    for identity, mcache in state.mcaches.items():
+        block = mcache.tiny
+        if block.address == 0:
+            if block.offset != 0:
+                yield f"mcache {identity}: no tiny block, offset {block.offset}"
+            continue
+        span = state.pages.map.span_of(block.address)
+        record = state.spans.get(span)
+        if (
+            record is None
+            or record.spanclass != TINY_SPAN_CLASS
+            or block.address % TINY_SIZE != 0
+            or not 1 <= block.offset <= TINY_SIZE
+            or not is_allocated(record, obj_index(record, block.address))
+        ):
+            yield f"mcache {identity}: tiny block {block.address:#x}+{block.offset} in span {span}"
+
+
+@invariant("I-37", When.ALWAYS)
+def no_overlap(state: HeapState) -> Iterator[str]:
+    """Slots lie within their span, and in-use spans do not overlap (I-37)."""
+    end = 0
+    for run, span in runs_in_order(state.pages):
+        if run.base < end:
+            yield f"span {span}: overlaps the one below"
+        end = end_of(run)
+        record = state.spans.get(span)
+        if run.state == IN_USE and record is not None:
+            beyond = slot_address(record, record.nelems)
+            if beyond > end or record.limit > end:
+                yield f"span {span}: its objects reach beyond its pages"
+
+
+@invariant("I-38", When.ALWAYS)
+def below_freeindex(state: HeapState) -> Iterator[str]:
+    """No allocated slot is offered again: the cached window shows free slots only (I-38)."""
+    for mcache in state.mcaches.values():
+        for span in mcache.alloc.values():
+            record = state.spans.get(span)
+            if record is None or record.freeindex >= record.nelems:
+                continue
+            kept = record.alloc_bits.word(record.freeindex >> 6) >> (record.freeindex & 63)
+            if kept & record.alloc_cache:
+                yield f"span {span}: a slot that was kept is offered as free"
+
+
+@invariant("I-39")
+def alignment(state: HeapState) -> Iterator[str]:
+    """Slots of 16 bytes or more are aligned to 16, all others to 8 (I-39)."""
+    for span, record in state.spans.items():
+        if record.base % 8192 or record.elemsize % 8:
+            yield f"span {span}: base {record.base:#x}, slots of {record.elemsize} bytes"
+        elif record.elemsize >= TINY_SIZE and record.elemsize % TINY_SIZE:
+            yield f"span {span}: slots of {record.elemsize} bytes are not aligned to 16"
+
+
+@invariant("I-40", When.ALWAYS)
+def first_fit(state: HeapState) -> Iterator[str]:
+    """The free set answers with the lowest run that fits, whatever its shape (I-40)."""
+    plain = SortedFreeSpans()
+    for entry in state.pages.free.in_order():
+        plain.insert(entry)
+    sizes = {entry.npages for entry in state.pages.free.in_order()}
+    for npages in sorted(sizes)[:32]:
+        found, lowest = state.pages.free.find(npages), plain.find(npages)
+        if found != lowest:
+            yield f"{npages} pages: found {found}, the lowest is {lowest}"

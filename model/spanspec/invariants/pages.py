@@ -1,0 +1,119 @@
+"""Invariants of the address space and of the free set (I-12 to I-18)."""
+
+from collections.abc import Iterator
+
+from spanspec.constants import HEAP_ARENA_BYTES, PAGE_SIZE
+from spanspec.heapstate import HeapState
+from spanspec.invariants.registry import When, invariant
+from spanspec.mspan import DEAD, FREE
+from spanspec.pageheap import PageHeap
+from spanspec.pagemap import arena_base
+from spanspec.pages import PageRun, end_of, released
+from spanspec.treap import Treap, check_treap
+
+
+def runs_in_order(heap: PageHeap) -> list[tuple[PageRun, int]]:
+    """Return the runs that represent memory, with their descriptors, by address."""
+    return sorted((run, span) for span, run in heap.runs.items() if run.state != DEAD)
+
+
+@invariant("I-12", When.ALWAYS)
+def tiling(state: HeapState) -> Iterator[str]:
+    """Spans and the rest of the current arena tile all mapped arenas (I-12)."""
+    heap = state.pages
+    pieces = [(run.base, end_of(run), f"span {span}") for run, span in runs_in_order(heap)]
+    if heap.current.end > heap.current.base:
+        pieces.append((heap.current.base, heap.current.end, "the current arena"))
+        pieces.sort()
+    bases = sorted(arena_base(index) for index in heap.all_arenas)
+    at = bases[0] if bases else 0
+    for base, end, name in pieces:
+        if base != at and (at % HEAP_ARENA_BYTES != 0 or base not in bases):
+            yield f"{name} begins at {base:#x}, the piece before ends at {at:#x}"
+        at = end
+    total = sum(end - base for base, end, _ in pieces)
+    if total != len(bases) * HEAP_ARENA_BYTES:
+        yield f"pieces of {total} bytes in {len(bases)} arenas"
+
+
+@invariant("I-13", When.ALWAYS)
+def span_map(state: HeapState) -> Iterator[str]:
+    """Pages lead to their spans: all of a used one, both ends of a free one (I-13)."""
+    heap = state.pages
+    for span, run in heap.runs.items():
+        if run.state == DEAD:
+            continue
+        step = max(run.npages - 1, 1) if run.state == FREE else 1
+        for page in range(0, run.npages, step):
+            seen = heap.map.span_of(run.base + page * PAGE_SIZE)
+            if seen != span:
+                yield f"span {span}: its page {page} leads to span {seen}"
+                break
+
+
+@invariant("I-14", When.ALWAYS)
+def coalesced(state: HeapState) -> Iterator[str]:
+    """No two free neighbours have the same scavenged flag (I-14)."""
+    heap = state.pages
+    if heap.phys.size > PAGE_SIZE:
+        return
+    before: PageRun | None = None
+    for run, span in runs_in_order(heap):
+        if (
+            before is not None
+            and before.state == run.state == FREE
+            and end_of(before) == run.base
+            and before.scavenged == run.scavenged
+        ):
+            yield f"span {span} and its neighbour below are both free"
+        before = run
+
+
+@invariant("I-15", When.ALWAYS)
+def scavenged_holds_a_page(state: HeapState) -> Iterator[str]:
+    """A scavenged run holds at least one whole physical page (I-15)."""
+    heap = state.pages
+    for span, run in heap.runs.items():
+        if run.state == FREE and run.scavenged and released(heap.phys, run) <= 0:
+            yield f"span {span}: scavenged, without a whole physical page"
+
+
+@invariant("I-16", When.ALWAYS)
+def current_arena(state: HeapState) -> Iterator[str]:
+    """The current arena is cut at pages and ends at an arena's end (I-16)."""
+    base, end = state.pages.current
+    unit = max(PAGE_SIZE, state.pages.phys.size)
+    if base % unit or end % HEAP_ARENA_BYTES or base > end:
+        yield f"the current arena is {base:#x}..{end:#x}"
+
+
+@invariant("I-17")
+def in_use_pages(state: HeapState) -> Iterator[str]:
+    """A span has slots just when its pages are in use (I-17)."""
+    for span, run in state.pages.runs.items():
+        record = state.spans.get(span)
+        if (run.state == 1) != (record is not None):
+            yield f"span {span}: state {run.state}, {'with' if record else 'without'} slots"
+        elif record is not None and (record.base, record.npages) != (run.base, run.npages):
+            yield f"span {span}: its pages and its slots lie apart"
+
+
+@invariant("I-18", When.ALWAYS)
+def free_set(state: HeapState) -> Iterator[str]:
+    """The free set holds exactly the free runs, in good order, and counts huge pages (I-18)."""
+    heap = state.pages
+    listed = {entry.span: entry for entry in heap.free.in_order()}
+    free = {span: run for span, run in heap.runs.items() if run.state == FREE}
+    for span in listed.keys() ^ free.keys():
+        yield f"span {span}: {'free' if span in free else 'listed'} only"
+    for span in listed.keys() & free.keys():
+        if listed[span] != heap.entry(span, free[span]):
+            yield f"span {span}: the free set has it as {listed[span]}"
+    huge = sum(heap.huge_contribution(run) for run in free.values())
+    if huge != heap.unscavenged_huge:
+        yield f"{heap.unscavenged_huge} unscavenged huge pages are counted, there are {huge}"
+    if isinstance(heap.free, Treap):
+        try:
+            check_treap(heap.free.root)
+        except AssertionError as broken:
+            yield str(broken)

@@ -1,0 +1,134 @@
+"""Invariants of single spans (I-1 to I-11)."""
+
+from collections.abc import Iterator
+
+from spanspec.alloccache import cache_is_exact
+from spanspec.constants import MAX_SMALL_SIZE, size_class_of
+from spanspec.heapstate import OFF, HeapState
+from spanspec.invariants.registry import When, invariant
+from spanspec.mspan import (
+    FREE,
+    IN_USE,
+    MANUAL,
+    Mspan,
+    bounds_hold,
+    count_is_exact,
+    elemsize_of,
+    is_allocated,
+    layout,
+)
+from spanspec.sizeclass import CLASS_TO_PAGES
+from spanspec.sweepgen import is_cached, is_legal_between_cycles
+
+
+@invariant("I-1", When.ALWAYS)
+def bounds(state: HeapState) -> Iterator[str]:
+    """Freeindex and allocCount lie within 0..nelems (I-1)."""
+    for span, record in state.spans.items():
+        if not bounds_hold(record):
+            yield f"span {span}: freeindex {record.freeindex}, allocCount {record.alloc_count}"
+
+
+@invariant("I-2", When.ALWAYS)
+def counts(state: HeapState) -> Iterator[str]:
+    """AllocCount is the number of allocated slots (I-2)."""
+    for span, record in state.spans.items():
+        if not count_is_exact(record):
+            yield f"span {span}: allocCount {record.alloc_count} is not exact"
+
+
+@invariant("I-3", When.ALWAYS)
+def caches(state: HeapState) -> Iterator[str]:
+    """A cached span's allocCache is the window at freeindex (I-3)."""
+    for span, record in state.spans.items():
+        if is_cached(state.sweepgen, record.sweepgen) and not cache_is_exact(record):
+            yield f"span {span}: allocCache {record.alloc_cache:#x} is not the window"
+
+
+@invariant("I-4", When.ALWAYS)
+def marked_is_allocated(state: HeapState) -> Iterator[str]:
+    """Only allocated slots are marked (I-4)."""
+    for span, record in state.spans.items():
+        for slot in marked_slots(record):
+            if not is_allocated(record, slot):
+                yield f"span {span}: slot {slot} is marked and free"
+
+
+def marked_slots(record: Mspan) -> Iterator[int]:
+    """Yield the slots of a span that are marked."""
+    for index in range((record.nelems + 63) // 64):
+        word = record.gcmark_bits.word(index)
+        while word:
+            yield index * 64 + (word & -word).bit_length() - 1
+            word &= word - 1
+
+
+@invariant("I-5")
+def no_marks_when_swept(state: HeapState) -> Iterator[str]:
+    """Between a sweep and the next marking no slot is marked (I-5)."""
+    if state.phase != OFF or state.marked:
+        return
+    for span, record in state.spans.items():
+        swept = is_legal_between_cycles(state.sweepgen, record.sweepgen)
+        if swept and any(True for _ in marked_slots(record)):
+            yield f"span {span}: swept, and has marks"
+
+
+@invariant("I-6")
+def geometry(state: HeapState) -> Iterator[str]:
+    """Nelems slots fit the span, and limit is the end of the last object (I-6)."""
+    for span, record in state.spans.items():
+        if record.nelems != layout(record.npages, record.elemsize).objects:
+            yield f"span {span}: nelems {record.nelems}"
+        size = record.limit - record.base
+        if size_class_of(record.spanclass) != 0:
+            if size != record.nelems * record.elemsize:
+                yield f"span {span}: limit {size} bytes above the base"
+        elif record.nelems != 1 or not MAX_SMALL_SIZE < size <= record.elemsize:
+            yield f"span {span}: large, nelems {record.nelems}, limit {size} bytes above the base"
+
+
+@invariant("I-7")
+def nothing_idle(state: HeapState) -> Iterator[str]:
+    """An in-use span holds at least one object (I-7)."""
+    for span, record in state.spans.items():
+        if record.alloc_count == 0:
+            yield f"span {span}: in use, and nothing in it is allocated"
+
+
+@invariant("I-8")
+def free_is_bare(state: HeapState) -> Iterator[str]:
+    """A free or manual span is in no list and holds no objects (I-8)."""
+    for span, run in state.pages.runs.items():
+        if run.state in (FREE, MANUAL) and (span in state.whereabouts or span in state.spans):
+            yield f"span {span}: not in use, and in a list or with objects"
+
+
+@invariant("I-9", When.ALWAYS)
+def scavenged_is_free(state: HeapState) -> Iterator[str]:
+    """Only free spans are scavenged (I-9)."""
+    for span, run in state.pages.runs.items():
+        if run.state in (IN_USE, MANUAL) and run.scavenged:
+            yield f"span {span}: in state {run.state}, and scavenged"
+
+
+@invariant("I-10")
+def zeroed(state: HeapState) -> Iterator[str]:
+    """Where needzero is 0, free memory is zero: nothing of it was ever used (I-10)."""
+    for span, record in state.spans.items():
+        if record.needzero == 0 and span in state.freed_in:
+            yield f"span {span}: something in it was freed, and needzero is 0"
+    for span, run in state.pages.runs.items():
+        if run.state == FREE and run.needzero == 0 and not state.pages.never_used(run):
+            yield f"span {span}: free, used before, and needzero is 0"
+
+
+@invariant("I-11")
+def classes(state: HeapState) -> Iterator[str]:
+    """Size and pages agree with the class tables (I-11)."""
+    for span, record in state.spans.items():
+        size_class = size_class_of(record.spanclass)
+        if record.elemsize != elemsize_of(record.spanclass, record.npages):
+            yield f"span {span}: elemsize {record.elemsize} in class {record.spanclass}"
+        if size_class != 0 and record.npages != CLASS_TO_PAGES[size_class]:
+            yield f"span {span}: {record.npages} pages in class {record.spanclass}"

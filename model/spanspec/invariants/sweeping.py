@@ -1,0 +1,167 @@
+"""Invariants of lists, caches and sweeping (I-19 to I-28)."""
+
+from collections.abc import Iterator
+
+from spanspec.constants import size_class_of
+from spanspec.heapstate import OFF, HeapState
+from spanspec.invariants.registry import When, invariant
+from spanspec.mspan import IN_USE
+from spanspec.sweepgen import (
+    is_cached,
+    is_legal,
+    is_legal_between_cycles,
+    is_stale,
+    is_sweeping,
+    needs_sweep,
+)
+from spanspec.words import M32
+
+
+def cached_spans(state: HeapState) -> dict[int, list[tuple[int, int]]]:
+    """Return, for each cached span, the mcache and span class of each place it is in."""
+    places: dict[int, list[tuple[int, int]]] = {}
+    for identity, mcache in state.mcaches.items():
+        for spanclass, span in mcache.alloc.items():
+            places.setdefault(span, []).append((identity, spanclass))
+    return places
+
+
+@invariant("I-19")
+def lists(state: HeapState) -> Iterator[str]:
+    """Nonempty spans have room, empty ones are full or cached, large ones are in no list (I-19)."""
+    cached = cached_spans(state)
+    for span, record in state.spans.items():
+        where = state.whereabouts.get(span)
+        full = record.alloc_count == record.nelems
+        if size_class_of(record.spanclass) == 0:
+            if where is not None:
+                yield f"span {span}: large, and in a list"
+            continue
+        central = state.central[record.spanclass]
+        if where is central.nonempty:
+            if full or span in cached:
+                yield f"span {span}: nonempty, and {'full' if full else 'cached'}"
+        elif where is central.empty:
+            if not full and span not in cached:
+                yield f"span {span}: empty, and neither full nor cached"
+        else:
+            yield f"span {span}: in neither list of its class"
+    for identity, mcache in state.mcaches.items():
+        flushed = mcache.flush_gen == state.sweepgen
+        for spanclass, span in mcache.alloc.items():
+            cached_record = state.spans.get(span)
+            if cached_record is None or cached_record.spanclass != spanclass:
+                yield f"mcache {identity}: span {span} is not one of class {spanclass}"
+                continue
+            good = is_cached if flushed else is_stale
+            if not good(state.sweepgen, cached_record.sweepgen):
+                yield f"mcache {identity}: span {span} has sweepgen {cached_record.sweepgen}"
+
+
+@invariant("I-20", When.ALWAYS)
+def own_class(state: HeapState) -> Iterator[str]:
+    """A listed span is in use, and in a list of its own class (I-20)."""
+    for spanclass, central in enumerate(state.central):
+        for which in (central.nonempty, central.empty):
+            for span in which:
+                record = state.spans.get(span)
+                if record is None or record.spanclass != spanclass:
+                    yield f"span {span}: in a list of class {spanclass}"
+
+
+@invariant("I-21", When.ALWAYS)
+def one_cache(state: HeapState) -> Iterator[str]:
+    """A span is in at most one cache slot (I-21)."""
+    for span, places in cached_spans(state).items():
+        if len(places) > 1:
+            yield f"span {span}: in {len(places)} cache slots"
+
+
+@invariant("I-22", When.ALWAYS)
+def legal_generations(state: HeapState) -> Iterator[str]:
+    """Every in-use span is in one of the five states of sweepgen (I-22)."""
+    for span, record in state.spans.items():
+        if not is_legal(state.sweepgen, record.sweepgen):
+            yield f"span {span}: sweepgen {record.sweepgen} with the heap at {state.sweepgen}"
+
+
+@invariant("I-23")
+def buffers(state: HeapState) -> Iterator[str]:
+    """Swept spans are in the swept buffer once, unswept ones in the other once (I-23)."""
+    swept = list(state.swept.entries.values())
+    unswept = list(state.unswept.entries.values())
+    counts = {span: swept.count(span) for span in swept} if len(swept) != len(set(swept)) else {}
+    once, waiting = set(swept), set(unswept)
+    for span, record in state.spans.items():
+        if is_legal_between_cycles(state.sweepgen, record.sweepgen):
+            if span not in once or counts.get(span, 1) != 1:
+                yield f"span {span}: swept, and not once in the swept buffer"
+        elif needs_sweep(state.sweepgen, record.sweepgen) and span not in waiting:
+            yield f"span {span}: unswept, and not in the unswept buffer"
+    for span in once:
+        if state.pages.runs[span].state != IN_USE:
+            yield f"span {span}: in the swept buffer, and not in use"
+    for buffer in state.buffers:
+        if buffer.reserved:
+            yield "a sweep buffer has a place that nobody has filled"
+
+
+@invariant("I-24")
+def sweep_done(state: HeapState) -> Iterator[str]:
+    """Once sweeping is done, nothing is left to sweep (I-24)."""
+    if not state.sweepdone:
+        return
+    for span, record in state.spans.items():
+        if needs_sweep(state.sweepgen, record.sweepgen):
+            yield f"span {span}: unswept, and sweeping is done"
+
+
+@invariant("I-25")
+def no_sweep_while_marking(state: HeapState) -> Iterator[str]:
+    """While marking, every in-use span is swept (I-25)."""
+    if state.phase == OFF:
+        return
+    for span, record in state.spans.items():
+        if not is_legal_between_cycles(state.sweepgen, record.sweepgen):
+            yield f"span {span}: sweepgen {record.sweepgen} while marking"
+
+
+@invariant("I-26")
+def nobody_sweeps(state: HeapState) -> Iterator[str]:
+    """With the world stopped nobody is in the middle of a sweep (I-26)."""
+    for span, record in state.spans.items():
+        if is_sweeping(state.sweepgen, record.sweepgen):
+            yield f"span {span}: still being swept"
+    if state.publishing:
+        yield f"sweeps of spans {sorted(state.publishing)} are not published"
+
+
+@invariant("I-27")
+def alive_is_allocated(state: HeapState) -> Iterator[str]:
+    """After a sweep exactly the marked slots were kept: freeindex starts over (I-27)."""
+    for span, record in state.spans.items():
+        kept = record.alloc_bits.count(record.nelems)
+        if kept > record.alloc_count:
+            yield f"span {span}: {kept} slots were kept, {record.alloc_count} are allocated"
+
+
+@invariant("I-28")
+def pages_swept(state: HeapState) -> Iterator[str]:
+    """No page is swept twice in a cycle, and in the end every page was swept (I-28)."""
+    total = state.pages_to_sweep
+    if state.pages_swept > total:
+        yield f"{state.pages_swept} pages were swept, {total} were in use"
+    flushed = all(mcache.flush_gen == state.sweepgen for mcache in state.mcaches.values())
+    if state.sweepdone and flushed and state.sweepgen > 0 and state.pages_swept != total:
+        yield f"{state.pages_swept} of {total} pages were swept"
+
+
+@invariant("I-35")
+def flush_generations(state: HeapState) -> Iterator[str]:
+    """A cache was flushed in this cycle or the one before; all of them, to start one (I-35)."""
+    legal = (state.sweepgen, (state.sweepgen - 2) & M32)
+    for identity, mcache in state.mcaches.items():
+        if mcache.flush_gen not in legal:
+            yield f"mcache {identity}: flushGen {mcache.flush_gen}"
+        elif state.phase != OFF and mcache.flush_gen != state.sweepgen:
+            yield f"mcache {identity}: not flushed, and a cycle has started"

@@ -1,0 +1,136 @@
+"""mallocgc: which path a request takes, and which slot it gets (rules MAL-1 to MAL-24)."""
+
+from typing import Final, NamedTuple
+
+from spanspec.alloccache import next_free_fast, next_free_slow
+from spanspec.constants import (
+    MAX_SMALL_SIZE,
+    PAGE_SIZE,
+    TINY_SIZE,
+    TINY_SPAN_CLASS,
+    make_span_class,
+)
+from spanspec.heapstate import OFF, HeapState, Mcache
+from spanspec.mspan import Mspan, set_marked, slot_address
+from spanspec.sizeclass import size_class_for
+from spanspec.tiny import align_tiny, replace_tiny_block, take_tiny, tiny_fits
+from spanspec.trace import events as ev
+from spanspec.words import M64, U16, U64
+
+LARGE: Final = -1
+"""The answer of `span_class_for` for a request above 32768 bytes."""
+
+
+def is_tiny(size: U64, noscan: bool) -> bool:
+    """Tell whether the tiny allocator serves a request of so many bytes.
+
+    Rules: MAL-4.
+    """
+    return noscan and size < TINY_SIZE
+
+
+def span_class_for(size: U64, noscan: bool) -> int:
+    """Return the span class that serves a request of 1 byte or more, or LARGE.
+
+    Rules: MAL-4 MAL-10 MAL-21 SC-10.
+    """
+    if size > MAX_SMALL_SIZE:
+        return LARGE
+    if is_tiny(size, noscan):
+        return TINY_SPAN_CLASS
+    return make_span_class(size_class_for(size), noscan)
+
+
+def pages_for_large(size: U64) -> U64:
+    """Return the pages of a large object of so many bytes.
+
+    Rules: MAL-11.
+    """
+    assert size + PAGE_SIZE <= M64, "T-21: out of memory"
+    return (size + PAGE_SIZE - 1) // PAGE_SIZE
+
+
+class Taken(NamedTuple):
+    """A slot that was taken: the span's record before, the slot, and the path (1, 2 or 3)."""
+
+    record: Mspan
+    slot: U16
+    path: int
+
+
+def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
+    """Take a slot of the cached span, fast or by the slow search; None if a refill is needed.
+
+    While marking, the new object is marked at once.
+
+    Rules: MAL-10 MAL-14 MAL-19 SPAN-12 SPAN-15 T-16.
+    """
+    span = mcache.alloc.get(spanclass)
+    if span is None:
+        return None
+    record = state.spans[span]
+    if mcache.refilled == spanclass:
+        found = next_free_slow(record)
+        assert found.slot < record.nelems, "T-16: freeIndex is not valid"
+        mcache.refilled = -1
+        path = ev.AFTER_REFILL
+    else:
+        found = next_free_fast(record)
+        path = ev.FAST
+        if found.slot == record.nelems:
+            found = next_free_slow(record)
+            path = ev.SLOW
+            if found.slot == record.nelems:
+                return None
+    slot, after = found
+    state.spans[span] = after if state.phase == OFF else set_marked(after, slot)
+    return Taken(record, slot, path)
+
+
+def take_tiny_block(mcache: Mcache, taken: Taken, size: U64) -> bool:
+    """Use a fresh slot as a tiny block; tell whether it is the current one now.
+
+    Rules: MAL-7 MAL-8 MAL-9.
+    """
+    address = slot_address(taken.record, taken.slot)
+    mcache.tiny = replace_tiny_block(mcache.tiny, address, size)
+    return mcache.tiny.address == address
+
+
+def hit_tiny_block(mcache: Mcache, size: U64) -> int | None:
+    """Place a tiny object in the current block; return its offset, None if it does not fit.
+
+    Rules: MAL-5 MAL-6 HEAP-40.
+    """
+    if not tiny_fits(mcache.tiny, size):
+        return None
+    offset = align_tiny(mcache.tiny.offset, size)
+    mcache.tiny = take_tiny(mcache.tiny, size)
+    mcache.tiny_allocs += 1
+    return offset
+
+
+def take_large_object(state: HeapState, span: int, size: U64) -> Mspan:
+    """Take the only slot of a large span for an object of so many bytes; return the record.
+
+    Rules: MAL-11 MAL-12 MAL-13.
+    """
+    record = state.spans[span]
+    assert record.alloc_count == 0, "MAL-12: the large span holds an object already"
+    record = record._replace(freeindex=1, alloc_count=1, limit=record.base + size)
+    record = record if state.phase == OFF else set_marked(record, 0)
+    state.spans[span] = record
+    return record
+
+
+def flags_of(
+    noscan: bool, zero: bool, needzero: bool, tiny_block: bool = False, current: bool = False
+) -> int:
+    """Return the flags by which a trace tells of an allocation."""
+    return (
+        noscan * ev.NOSCAN
+        + zero * ev.ZEROED
+        + needzero * ev.NEEDZERO
+        + tiny_block * ev.TINY_BLOCK
+        + current * ev.TINY_CURRENT
+    )

@@ -1,0 +1,105 @@
+"""The statistics that must balance (rules HEAP-36 and HEAP-37); all but the counts are in bytes."""
+
+from typing import NamedTuple
+
+from spanspec.words import U64
+
+
+class HeapStatistics(NamedTuple):
+    """What the page heap counts; manual spans are in `stacks_inuse` and `gc_manual` only."""
+
+    heap_sys: U64 = 0
+    heap_idle: U64 = 0
+    heap_inuse: U64 = 0
+    heap_released: U64 = 0
+    stacks_inuse: U64 = 0
+    gc_manual: U64 = 0
+    pages_in_use: U64 = 0
+
+
+def retained(stats: HeapStatistics) -> U64:
+    """Return the bytes that the heap has not given back to the operating system.
+
+    Rules: SCAV-2.
+    """
+    return stats.heap_sys - stats.heap_released
+
+
+def mapped(stats: HeapStatistics, size: U64) -> HeapStatistics:
+    """Count new arenas; they are not idle yet.
+
+    Rules: HEAP-37.
+    """
+    return stats._replace(heap_sys=stats.heap_sys + size)
+
+
+def grown(stats: HeapStatistics, size: U64) -> HeapStatistics:
+    """Count new arenas as idle and released.
+
+    Rules: HEAP-17 HEAP-37.
+    """
+    return stats._replace(
+        heap_idle=stats.heap_idle + size, heap_released=stats.heap_released + size
+    )
+
+
+def taken_out(stats: HeapStatistics, size: U64, unreleased: U64) -> HeapStatistics:
+    """Count pages that leave the free set, of which `unreleased` bytes had been released.
+
+    Rules: HEAP-13 HEAP-37.
+    """
+    return stats._replace(
+        heap_idle=stats.heap_idle - size, heap_released=stats.heap_released - unreleased
+    )
+
+
+def into_use(stats: HeapStatistics, size: U64, npages: U64) -> HeapStatistics:
+    """Count pages of a new in-use span.
+
+    Rules: HEAP-22 HEAP-37.
+    """
+    return stats._replace(
+        heap_inuse=stats.heap_inuse + size, pages_in_use=stats.pages_in_use + npages
+    )
+
+
+def into_manual(stats: HeapStatistics, size: U64, stack: bool) -> HeapStatistics:
+    """Count pages of a new manual span, which stop counting as heap.
+
+    Rules: HEAP-24 HEAP-37.
+    """
+    stats = stats._replace(heap_sys=stats.heap_sys - size)
+    if stack:
+        return stats._replace(stacks_inuse=stats.stacks_inuse + size)
+    return stats._replace(gc_manual=stats.gc_manual + size)
+
+
+def out_of_use(stats: HeapStatistics, size: U64, npages: U64) -> HeapStatistics:
+    """Count the pages of an in-use span that is freed.
+
+    Rules: HEAP-28 HEAP-37.
+    """
+    return stats._replace(
+        heap_inuse=stats.heap_inuse - size,
+        heap_idle=stats.heap_idle + size,
+        pages_in_use=stats.pages_in_use - npages,
+    )
+
+
+def out_of_manual(stats: HeapStatistics, size: U64, stack: bool) -> HeapStatistics:
+    """Count the pages of a manual span that is freed; they are heap again.
+
+    Rules: HEAP-27 HEAP-37.
+    """
+    stats = stats._replace(heap_sys=stats.heap_sys + size, heap_idle=stats.heap_idle + size)
+    if stack:
+        return stats._replace(stacks_inuse=stats.stacks_inuse - size)
+    return stats._replace(gc_manual=stats.gc_manual - size)
+
+
+def scavenged(stats: HeapStatistics, size: U64) -> HeapStatistics:
+    """Count bytes that were given back.
+
+    Rules: SCAV-6 SCAV-11 HEAP-37.
+    """
+    return stats._replace(heap_released=stats.heap_released + size)

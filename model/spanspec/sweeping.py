@@ -1,0 +1,310 @@
+"""Sweeping: the course of one sweep, and who drives it (SWP-15 to SWP-33, CEN-14)."""
+
+from typing import Final
+
+from spanspec.bitmap import Bits
+from spanspec.constants import size_class_of
+from spanspec.heapstate import Course, HeapState
+from spanspec.mspan import IN_USE, Mspan
+from spanspec.pagealloc import free_in_use
+from spanspec.pageheap import Actor, page_number
+from spanspec.pagemap import NOBODY
+from spanspec.sweep import Swept, publish, returns_to_heap, sweep
+from spanspec.sweepbuf import swept_buffer
+from spanspec.sweepgen import claim_for_sweep, is_cached, is_stale, is_swept, needs_sweep
+from spanspec.trace import events as ev
+from spanspec.words import U64
+
+NOTHING_LEFT: Final = -1
+"""What `sweepone` answers when the unswept stack is drained (SWP-15)."""
+
+
+def claim(state: HeapState, actor: Actor, span: int, by: ev.Claimer) -> ev.SweepClaim:
+    """Win the compare-and-swap from sg-2 to sg-1 on a span.
+
+    Rules: SWP-3 SWP-15 SWP-18.
+    """
+    record = state.spans[span]
+    generation = claim_for_sweep(state.sweepgen, record.sweepgen)
+    state.spans[span] = record = record._replace(sweepgen=generation)
+    return claimed(state, actor, span, record, by)
+
+
+def claimed(
+    state: HeapState, actor: Actor, span: int, record: Mspan, by: ev.Claimer
+) -> ev.SweepClaim:
+    """Tell that a thread owns the sweep of a span."""
+    return ev.SweepClaim(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(record.base),
+        spanclass=record.spanclass,
+        by=by,
+        npages=record.npages,
+        sweepgen=record.sweepgen,
+        not_before=state.inputs.not_before(),
+    )
+
+
+def sweep_span(
+    state: HeapState, actor: Actor, span: int, preserve: bool, credited: bool = False
+) -> Course[bool]:
+    """Sweep a span that the thread owns; return whether it went back to the page heap.
+
+    `credited`: the pages of a span that goes back count as credit for those who allocate.
+
+    Without anything freed, or with `preserve`, the sweepgen is published by a store of its own,
+    some time before the next step; otherwise under the lock of the central list.
+
+    Rules: SWP-24 SWP-25 SWP-26 SWP-29 SWP-31.
+    """
+    record = with_marks(state.spans[span], state.inputs.marks(span))
+    state.pages_swept += record.npages
+    swept = sweep(state.sweepgen, record)
+    state.spans[span] = swept.span
+    age_bits(state, span, swept)
+    size_class = size_class_of(record.spanclass)
+    to_central = size_class != 0 and swept.nfreed > 0
+    if to_central:
+        state.nsmallfree[size_class] += swept.nfreed
+    if preserve or not to_central:
+        state.publishing.add(span)
+    yield result_of(state, actor, span, swept, preserve, to_central)
+    state.publish(span)
+    if to_central and not preserve:
+        yield free_to_central(state, actor, span, swept)
+    if returns_to_heap(swept, preserve):
+        state.reclaim_credit += record.npages if credited else 0
+        yield from return_span(state, actor, span, swept)
+        return True
+    yield push(state, actor, span)
+    return False
+
+
+def result_of(
+    state: HeapState, actor: Actor, span: int, swept: Swept, preserve: bool, to_central: bool
+) -> ev.SweepResult:
+    """Tell what a sweep found, before its sweepgen is published."""
+    record = swept.span
+    return ev.SweepResult(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(record.base),
+        spanclass=record.spanclass,
+        preserve=int(preserve),
+        was_empty=int(swept.was_empty),
+        large_dead=int(swept.large_dead),
+        to_central=int(to_central),
+        nelems=record.nelems,
+        nfreed=swept.nfreed,
+        alloc_count=record.alloc_count,
+        sweepgen=state.sweepgen,
+        alloc_bits=hex_of(record),
+    )
+
+
+def hex_of(record: Mspan) -> str:
+    """Return the allocBits of a span as bytes in hexadecimal, slot 0 in the lowest bit."""
+    size = (record.nelems + 7) // 8
+    value = sum(record.alloc_bits.word(i) << (64 * i) for i in range((size + 7) // 8))
+    return value.to_bytes(size, "little").hex()
+
+
+def with_marks(record: Mspan, marks: Bits) -> Mspan:
+    """Return a span with the marks that its sweep finds: the marker's and allocation's own.
+
+    Only allocated slots may be marked, and all that were allocated while marking are.
+
+    Rules: SPAN-20 I-4 MAL-14.
+    """
+    assert marks.value >> record.nelems == 0, "I-4: a slot beyond the span was marked"
+    for index in range((record.nelems + 63) // 64):
+        missing = record.gcmark_bits.word(index) & ~marks.word(index)
+        assert missing == 0, "MAL-14: a slot allocated while marking is not marked"
+    return record._replace(gcmark_bits=marks)
+
+
+def age_bits(state: HeapState, span: int, swept: Swept) -> None:
+    """Note in which epoch the bits were obtained: mark bits become allocBits, new ones are taken.
+
+    Rules: SPAN-27 I-10 I-34.
+    """
+    _, marks = state.bits_epoch[span]
+    state.bits_epoch[span] = (marks, state.epoch)
+    if swept.nfreed > 0:
+        state.freed_in.add(span)
+
+
+def free_to_central(state: HeapState, actor: Actor, span: int, swept: Swept) -> ev.CentralFreesSpan:
+    """Publish a sweep that freed something; a span that was full moves to the nonempty list.
+
+    A span with nothing left leaves its list, to go back to the page heap.
+
+    Rules: CEN-14 CEN-15 SWP-3 T-48.
+    """
+    record = state.spans[span]
+    assert not is_stale(state.sweepgen, record.sweepgen), "T-48: freeSpan given cached span"
+    assert not is_cached(state.sweepgen, record.sweepgen), "T-48: freeSpan given cached span"
+    central = state.central[record.spanclass]
+    if swept.was_empty:
+        central.empty.remove(span)
+        central.nonempty.insert(span)
+    state.spans[span] = record = publish(state.sweepgen, record)
+    if record.alloc_count == 0:
+        central.nonempty.remove(span)
+    return ev.CentralFreesSpan(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(record.base),
+        spanclass=record.spanclass,
+        was_empty=int(swept.was_empty),
+        freed=int(record.alloc_count == 0),
+        sweepgen=record.sweepgen,
+    )
+
+
+def return_span(state: HeapState, actor: Actor, span: int, swept: Swept) -> Course[None]:
+    """Give a swept span back to the page heap.
+
+    Rules: SWP-24 SWP-26 HEAP-26.
+    """
+    record = state.spans.pop(span)
+    del state.bits_epoch[span]
+    state.freed_in.discard(span)
+    if swept.large_dead:
+        state.nlargefree += 1
+        state.largefree += record.elemsize
+    yield from free_in_use(
+        state.pages,
+        actor,
+        span,
+        state.sweepgen,
+        record.sweepgen,
+        record.alloc_count,
+        record.needzero,
+    )
+
+
+def push(state: HeapState, actor: Actor, span: int) -> ev.BufferPush:
+    """Push a span on the swept stack.
+
+    Rules: SWP-9 SWP-10.
+    """
+    number = swept_buffer(state.sweepgen)
+    place = state.inputs.place_to_push(number)
+    state.buffers[number].push(span, place)
+    return ev.BufferPush(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(state.pages.runs[span].base),
+        buffer=number,
+        place=place,
+        not_before=state.inputs.not_before(),
+    )
+
+
+def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
+    """Sweep one span of the unswept stack; return the pages freed, or NOTHING_LEFT.
+
+    Rules: SWP-14 SWP-15 SWP-16 T-55.
+    """
+    if state.inputs.sweep_is_done():
+        return NOTHING_LEFT
+    state.sweepers += 1
+    number = 1 - swept_buffer(state.sweepgen)
+    freed = NOTHING_LEFT
+    while freed == NOTHING_LEFT:
+        place = state.inputs.place_to_pop(number)
+        span = state.buffers[number].pop(place)
+        base = NOBODY if span == NOBODY else page_number(state.pages.runs[span].base)
+        yield ev.BufferPop(
+            p=actor.p,
+            thread=actor.thread,
+            span=span,
+            base_page=base,
+            buffer=number,
+            by=by,
+            place=place,
+            not_before=state.inputs.not_before(),
+        )
+        if span == NOBODY:
+            state.sweepdone = True
+            yield ev.SweepDone(p=actor.p, thread=actor.thread, sweepgen=state.sweepgen)
+            break
+        if is_dropped(state, span):
+            yield drop(state, actor, span)
+            continue
+        npages = state.pages.runs[span].npages
+        yield claim(state, actor, span, by)
+        back = yield from sweep_span(state, actor, span, preserve=False, credited=True)
+        freed = npages if back else 0
+    state.sweepers -= 1
+    return freed
+
+
+def is_dropped(state: HeapState, span: int) -> bool:
+    """Tell whether a popped span is left alone: not in use any more, swept, or another's.
+
+    Rules: SWP-14 SWP-15 T-55.
+    """
+    if state.pages.runs[span].state != IN_USE:
+        generation = state.pages.runs[span].sweepgen
+        assert is_swept(state.sweepgen, generation) or is_cached(state.sweepgen, generation), (
+            "T-55: non in-use span in unswept list"
+        )
+        return True
+    return not needs_sweep(state.sweepgen, state.inputs.seen_generation(span))
+
+
+def drop(state: HeapState, actor: Actor, span: int) -> ev.SweepDrops:
+    """Tell why a popped span is left alone."""
+    run = state.pages.runs[span]
+    in_use = run.state == IN_USE
+    return ev.SweepDrops(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(run.base),
+        why="gen" if in_use else "state",
+        sweepgen=state.inputs.seen_generation(span) if in_use else run.sweepgen,
+        state=run.state,
+        not_before=state.inputs.not_before(),
+    )
+
+
+def deduct_sweep_credit(
+    state: HeapState, actor: Actor, span_bytes: U64, caller_pages: U64
+) -> Course[None]:
+    """Before a span is taken, sweep until the allocation has paid for it.
+
+    Rules: SWP-19 CEN-2 MAL-11.
+    """
+    while True:
+        owed = state.inputs.debt(span_bytes, caller_pages)
+        if owed is None:
+            return
+        yield ev.SweepDebt(
+            p=actor.p,
+            thread=actor.thread,
+            target=owed.target,
+            swept=owed.swept,
+            span_bytes=span_bytes,
+            caller_pages=caller_pages,
+        )
+        if (yield from sweepone(state, actor, "prop")) == NOTHING_LEFT:
+            state.pace = state.pace._replace(pages_per_byte=0.0)
+            return
+
+
+def ensure_swept(state: HeapState, actor: Actor, span: int) -> Course[None]:
+    """Sweep a span whose specials are to be changed, if nobody has yet.
+
+    Rules: SWP-18.
+    """
+    if needs_sweep(state.sweepgen, state.inputs.seen_generation(span)):
+        yield claim(state, actor, span, "ensure")
+        yield from sweep_span(state, actor, span, preserve=False)

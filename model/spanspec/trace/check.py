@@ -1,0 +1,75 @@
+"""Checking a whole trace: the header, then every event, up to the first divergence."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from spanspec.constants import HEAP_ARENA_BYTES
+from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
+from spanspec.trace.reader import TraceError, TraceReader
+from spanspec.trace.replay import Replay
+from spanspec.trace.schema import Header
+from spanspec.trace.verdict import Divergence, Tally
+
+
+class Report(NamedTuple):
+    """The outcome of checking one trace; `problem` is what ended the reading too early."""
+
+    path: str
+    header: Header
+    tally: Tally
+    divergence: Divergence | None
+    problem: TraceError | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the whole trace was read and nothing diverged."""
+        return self.divergence is None and self.problem is None
+
+
+def check_header(header: Header) -> Divergence | None:
+    """Hold the size classes and the arena size of a trace's header against the model's."""
+    if header.arena_bytes != HEAP_ARENA_BYTES:
+        seen = str(header.arena_bytes)
+        return Divergence(
+            0, "header", "CONST-2", "bytes of an arena", str(HEAP_ARENA_BYTES), seen, (), ()
+        )
+    for number, (size, pages) in enumerate(zip(CLASS_TO_SIZE, CLASS_TO_PAGES, strict=True)):
+        seen_class = None
+        if number < header.num_size_classes:
+            seen_class = header.class_size[number], header.class_pages[number]
+        if seen_class != (size, pages):
+            what = f"size and pages of class {number}"
+            return Divergence(
+                0, "header", "SC-4", what, str((size, pages)), str(seen_class), (), ()
+            )
+    return None
+
+
+def check_trace(
+    source: TraceReader, on_progress: Callable[[int], None] | None = None, every: int = 20_000
+) -> Report:
+    """Replay a whole trace, up to its first divergence.
+
+    `on_progress` is told the number of events done, once for each `every` of them. A trace that
+    breaks off is checked as far as it goes; the report says why it ended.
+    """
+    replay = Replay(source.header)
+    divergence = check_header(source.header)
+    problem = None
+    step = replay.step
+    due = every
+    try:
+        for event in source if divergence is None else ():
+            line = source.line
+            divergence = step(line, event)
+            if divergence is not None:
+                break
+            if line >= due:
+                due += every
+                if on_progress is not None:
+                    on_progress(line)
+        else:
+            divergence = divergence or replay.finish()
+    except TraceError as error:
+        problem = error
+    return Report(source.path, source.header, replay.tally, divergence, problem)

@@ -1,0 +1,107 @@
+"""What a divergence shows: the events that touched the same span before, and the state around."""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from spanspec.heapstate import HeapState
+from spanspec.mspan import DEAD, FREE, IN_USE, MANUAL
+from spanspec.pageheap import page_address, page_number
+from spanspec.pagemap import NOBODY
+from spanspec.trace.fields import EventBase
+
+SHOWN = 8
+"""Events shown with a divergence."""
+
+STATES = {DEAD: "dead", IN_USE: "in use", MANUAL: "manual", FREE: "free"}
+
+
+def as_text(event: EventBase) -> str:
+    """Return an event as it stands in a trace."""
+    return msgspec.json.encode(event).decode()
+
+
+def spans_of(event: EventBase) -> set[int]:
+    """Return the descriptors that an event names."""
+    named = {getattr(event, name, NOBODY) for name in ("span", "chosen", "below", "above")}
+    return named - {NOBODY}
+
+
+def touches(event: EventBase, spans: set[int], page: int, spanclass: int) -> bool:
+    """Tell whether an event is about one of some spans, a page, or the lists of a span class."""
+    if spans & spans_of(event):
+        return True
+    if page != NOBODY and getattr(event, "base_page", NOBODY) == page:
+        return True
+    return not spans and page == NOBODY and getattr(event, "spanclass", NOBODY) == spanclass >= 0
+
+
+def past_of(event: EventBase, line: int, past: Iterable[EventBase]) -> tuple[str, ...]:
+    """Return the last events before a line that touched the same spans, pages or lists."""
+    spans = spans_of(event)
+    page = getattr(event, "base_page", NOBODY)
+    spanclass = getattr(event, "spanclass", NOBODY)
+    found: list[str] = []
+    for back, earlier in enumerate(reversed(list(past)), start=1):
+        if touches(earlier, spans, page, spanclass):
+            found.append(f"{line - back}: {as_text(earlier)}")
+            if len(found) == SHOWN:
+                break
+    return tuple(reversed(found))
+
+
+def surroundings(state: HeapState, event: EventBase) -> Iterator[str]:
+    """Yield lines that describe the state around an event."""
+    stats = state.pages.stats
+    yield (
+        f"heap sweepgen {state.sweepgen}, phase {state.phase}, {len(state.spans)} spans in use, "
+        f"{stats.pages_in_use} pages in use, {len(state.pages.free.in_order())} free runs, "
+        f"{stats.heap_released} bytes released"
+    )
+    spans = spans_of(event)
+    page = getattr(event, "base_page", NOBODY)
+    if page != NOBODY:
+        spans.add(state.pages.map.span_of(page_address(page)))
+    for span in sorted(spans - {NOBODY}):
+        yield from describe(state, span)
+    spanclass = getattr(event, "spanclass", NOBODY)
+    if 2 <= spanclass < len(state.central):
+        central = state.central[spanclass]
+        yield (
+            f"span class {spanclass}: nonempty {some(central.nonempty)}, "
+            f"empty {some(central.empty)}"
+        )
+    mcache = state.mcaches.get(state.mcache_of.get(event.p, NOBODY))
+    if mcache is not None:
+        cached = ", ".join(f"{c}: span {s}" for c, s in sorted(mcache.alloc.items())[:12])
+        tiny = f"{mcache.tiny.address:#x}+{mcache.tiny.offset}"
+        yield f"P {event.p}: tiny block {tiny}, caches {cached or 'nothing'}"
+
+
+def describe(state: HeapState, span: int) -> Iterator[str]:
+    """Yield lines that describe a span: its run, its neighbours, and its slots if it is in use."""
+    run = state.pages.runs.get(span)
+    if run is None:
+        yield f"span {span}: never seen"
+        return
+    first = page_number(run.base)
+    flags = ", scavenged" if run.scavenged else ""
+    yield (
+        f"span {span}: {STATES[run.state]}, pages {first}..{first + run.npages - 1}{flags}, "
+        f"needzero {run.needzero}"
+    )
+    record = state.spans.get(span)
+    if record is not None:
+        relative = (record.sweepgen - state.sweepgen + (1 << 31)) % (1 << 32) - (1 << 31)
+        yield (
+            f"  class {record.spanclass}, nelems {record.nelems}, freeindex {record.freeindex}, "
+            f"allocCount {record.alloc_count}, allocCache {record.alloc_cache:#x}, "
+            f"sweepgen sg{relative:+d}, needzero {record.needzero}"
+        )
+
+
+def some(spans: Iterable[int]) -> str:
+    """Return the first few spans of a list, from the front."""
+    shown = list(spans)
+    more = f" and {len(shown) - 6} more" if len(shown) > 6 else ""
+    return (" ".join(str(span) for span in shown[:6]) or "-") + more

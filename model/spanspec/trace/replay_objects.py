@@ -1,0 +1,162 @@
+"""Replay of allocations: which slot, by which path, and where a tiny object goes."""
+
+from spanspec.constants import TINY_SIZE
+from spanspec.heapstate import HeapState, Mcache
+from spanspec.malloc import (
+    LARGE,
+    Taken,
+    hit_tiny_block,
+    is_tiny,
+    pages_for_large,
+    span_class_for,
+    take_large_object,
+    take_slot,
+    take_tiny_block,
+)
+from spanspec.mspan import slot_address
+from spanspec.pageheap import page_address
+from spanspec.pagemap import NOBODY
+from spanspec.procs import mcache_of
+from spanspec.trace import events as ev
+from spanspec.trace.verdict import Diverged, Verdict, expect
+from spanspec.trace.world import World
+
+ADDRESS_NOTE = 10
+"""The `note` by which a program tells an address that it was given."""
+
+
+class Objects:
+    """Replays allocations, and remembers the last address that each P handed out."""
+
+    def __init__(self, state: HeapState, world: World) -> None:
+        self._state = state
+        self._world = world
+        self._last: dict[int, tuple[Taken, int] | int] = {}
+        self.large_ready: dict[int, int] = {}
+        """Spans that wait for the large object they were taken for, by P."""
+
+    def expect_large(self, p: int, span: int) -> None:
+        """Note that a P's next allocation is the large object that a span was taken for.
+
+        Rules: MAL-11 MAL-12.
+        """
+        waiting = self.large_ready.get(p)
+        expect("MAL-11", "large span without its object", None, waiting)
+        self.large_ready[p] = span
+
+    def malloc(self, event: ev.Malloc) -> Verdict:
+        """Replay an allocation that took a slot.
+
+        Rules: MAL-4 MAL-7 MAL-8 MAL-10 MAL-14 MAL-19 SPAN-12 SPAN-15.
+        """
+        flags = event.flags
+        size = event.size
+        noscan = flags & ev.NOSCAN != 0
+        spanclass = span_class_for(size, noscan)
+        if event.path == ev.LARGE or spanclass == LARGE:
+            return self._malloc_large(event, noscan)
+        if spanclass != event.spanclass:
+            raise Diverged("SC-10", f"span class of {size} bytes", spanclass, event.spanclass)
+        p = event.p
+        mcache = mcache_of(self._state, p)
+        taken = take_slot(self._state, mcache, spanclass)
+        if taken is None:
+            raise Diverged("MAL-19", "what comes before this allocation", "a refill", "none")
+        record = taken.record
+        if (
+            taken.slot != event.slot
+            or taken.path != event.path
+            or record.base != page_address(event.base_page)
+            or mcache.refilled != NOBODY
+            or (record.needzero != 0) != (flags & ev.NEEDZERO != 0)
+            or flags > _ALL_FLAGS
+            or p == self._world.locked_by
+        ):
+            self._explain(event, taken, mcache)
+        if is_tiny(size, noscan):
+            self._take_tiny_block(mcache, event, taken)
+        elif flags & (ev.TINY_BLOCK | ev.TINY_CURRENT):
+            expect("MAL-4", "taken by the tiny allocator", False, True)
+        self._last[p] = (taken, 0)
+        return Verdict.PREDICTED
+
+    def _explain(self, event: ev.Malloc, taken: Taken, mcache: Mcache) -> None:
+        self._world.expect_running(event.p)
+        record = taken.record
+        pending = mcache.refilled
+        expect("MAL-19", "class whose refill has to be used first", NOBODY, pending)
+        expect("SPAN-15", "page of the cached span", record.base, page_address(event.base_page))
+        expect("SPAN-15" if taken.path > ev.FAST else "SPAN-12", "slot", taken.slot, event.slot)
+        expect("SPAN-12", "path (1 fast, 2 slow, 3 after a refill)", taken.path, event.path)
+        needzero = event.flags & ev.NEEDZERO != 0
+        expect("SWP-27", "span.needzero", record.needzero != 0, needzero)
+        expect("MAL-4", "flags, at most", _ALL_FLAGS, event.flags)
+
+    def _take_tiny_block(self, mcache: Mcache, event: ev.Malloc, taken: Taken) -> None:
+        if hit_tiny_block(mcache, event.size) is not None:
+            raise Diverged("MAL-6", f"tiny object of {event.size} bytes", "a hit", "a new block")
+        expect("MAL-4", "taken by the tiny allocator", True, event.flags & ev.TINY_BLOCK != 0)
+        current = take_tiny_block(mcache, taken, event.size)
+        told = event.flags & ev.TINY_CURRENT != 0
+        expect("MAL-8", "new block is the current one", current, told)
+
+    def _malloc_large(self, event: ev.Malloc, noscan: bool) -> Verdict:
+        """Replay a large object: the only slot of a span of its own.
+
+        Rules: MAL-4 MAL-11 MAL-12 HEAP-23.
+        """
+        large = span_class_for(event.size, noscan) == LARGE
+        expect("MAL-4", "path (4 above 32768 bytes)", large, event.path == ev.LARGE)
+        span = self.large_ready.pop(event.p, NOBODY)
+        if span == NOBODY:
+            raise Diverged("MAL-11", "span for this object", "one from the page heap", "none")
+        record = self._state.spans[span]
+        expect("MAL-11", "page of the object", record.base, page_address(event.base_page))
+        expect("MAL-11", "pages", pages_for_large(event.size), record.npages)
+        expect("MAL-11", "span class", record.spanclass, event.spanclass)
+        expect("MAL-11", "noscan", record.spanclass == 1, noscan)
+        expect("MAL-12", "slot", 0, event.slot)
+        expect("HEAP-23", "flags that a large object can have", event.flags & 3, event.flags)
+        take_large_object(self._state, span, event.size)
+        self._last[event.p] = record.base
+        return Verdict.PREDICTED
+
+    def tiny_hit(self, event: ev.TinyHit) -> Verdict:
+        """Replay a tiny object that went into the current block.
+
+        Rules: MAL-5 MAL-6.
+        """
+        mcache = mcache_of(self._state, event.p)
+        block = mcache.tiny.address
+        if not is_tiny(event.size, event.flags & ev.NOSCAN != 0):
+            expect("MAL-4", "request is tiny", True, False)
+        if mcache.refilled != NOBODY:
+            expect("MAL-19", "class whose refill has to be used first", NOBODY, mcache.refilled)
+        offset = hit_tiny_block(mcache, event.size)
+        if offset is None:
+            raise Diverged("MAL-6", f"tiny object of {event.size} bytes", "a new block", "a hit")
+        if event.flags > 3:
+            expect("MAL-6", "flags that a hit has", event.flags & 3, event.flags)
+        if offset != event.offset:
+            expect("MAL-5", "offset in the block", offset, event.offset)
+        address = page_address(event.base_page) + event.slot * TINY_SIZE
+        if address != block:
+            expect("MAL-6", "address of the block", hex(block), hex(address))
+        self._last[event.p] = address + offset
+        return Verdict.PREDICTED
+
+    def note(self, event: ev.Mark) -> Verdict:
+        """Replay a note of the traced program: an address it got is the P's last allocation.
+
+        Rules: SPAN-12.
+        """
+        if event.note != ADDRESS_NOTE:
+            return Verdict.INPUT
+        last = self._last.get(event.p)
+        if isinstance(last, tuple):
+            last = slot_address(last[0].record, last[0].slot)
+        expect("SPAN-12", "address that the program got", last, event.first)
+        return Verdict.PREDICTED
+
+
+_ALL_FLAGS = ev.NOSCAN | ev.ZEROED | ev.NEEDZERO | ev.TINY_BLOCK | ev.TINY_CURRENT

@@ -1,0 +1,191 @@
+"""Threads at work: which operation each is in, and who holds the lock of the page heap.
+
+An operation begins with the event that only it can begin with. A stack that grows takes and frees
+manual spans in the middle of another operation of the same thread.
+"""
+
+from collections.abc import Generator
+from typing import cast
+
+from spanspec.heapstate import Course, HeapState, NeedPages
+from spanspec.mcache import install, prepare_for_sweep, refill, release_all
+from spanspec.mcentral import span_bytes
+from spanspec.newspan import take_large
+from spanspec.pagealloc import allocate, free_manual
+from spanspec.pageheap import Actor, page_number
+from spanspec.procs import NO_P, boot, mcache_of, procresize
+from spanspec.scavenge import scavenge
+from spanspec.sweeping import deduct_sweep_credit, ensure_swept, sweepone
+from spanspec.trace import events as ev
+from spanspec.trace import heap_events as hev
+from spanspec.trace.fields import EventBase, ThreadEvent
+from spanspec.trace.verdict import Diverged, expect
+
+Section = Generator[EventBase, None, int | None]
+"""A course of steps under the lock of the page heap."""
+
+NO_SPAN = -2
+"""No span in hand; a failed allocation leaves -1."""
+
+BEGINS_SECTION = (hev.HeapGrows, hev.HeapAllocates, hev.HeapFrees, hev.ScavengeBegins)
+"""Events by which a thread takes the lock of the page heap."""
+
+
+class Thread:
+    """What one thread is doing.
+
+    `courses` are its operations, the innermost last: creating a P allocates. `hand` is the span
+    that it has from the page heap. `owed` is what it paid for by sweeping before it allocates:
+    bytes and pages.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.courses: list[Course[object]] = []
+        self.resizing: Course[object] | None = None
+        self.section: Section | None = None
+        self.hand = NO_SPAN
+        self.owed: tuple[int, int] | None = None
+        self.last_line = 0
+
+    def come_to_rest(self) -> None:
+        """Let operations that have nothing more to show come to their end.
+
+        A change of the number of Ps stays: it goes on once the world has started.
+
+        Raises: Diverged if the thread is in the middle of something.
+        """
+        for course in self.courses:
+            if course is not self.resizing and next(course, None) is not None:
+                raise Diverged("CONC-9", f"thread {self.number}", "at rest", "busy")
+        self.courses = [one for one in self.courses if one is self.resizing]
+
+
+def begin_section(state: HeapState, event: EventBase) -> Section | None:
+    """Return the course under the heap's lock that an event begins, if it does not belong to one.
+
+    How many pages a thread wants, which manual span it frees, and what the background scavenger
+    asks for, are inputs.
+
+    Rules: HEAP-24 HEAP-27 HEAP-32 SCAV-13 SCAV-17 I-25.
+    """
+    heap = state.pages
+    if isinstance(event, hev.HeapGrows | hev.HeapAllocates):
+        expect("HEAP-13", "pages asked for, at least 1", True, event.npages > 0)
+        return allocate(heap, Actor(event.p, event.thread), event.npages)
+    if isinstance(event, hev.HeapFrees) and event.state == 2:
+        if event.span not in heap.purposes:
+            raise Diverged("HEAP-28", f"state of span {event.span}", "manual", "not manual")
+        expect("I-25", "phase in which a manual span is freed", 0, state.phase)
+        return cast(Section, free_manual(heap, Actor(event.p, event.thread), event.span))
+    if isinstance(event, hev.ScavengeBegins) and event.by != "grow":
+        if event.by == "FreeOSMemory":
+            expect("SCAV-13", "bytes that FreeOSMemory asks for", 2**64 - 1, event.wanted)
+        else:
+            within = 0 < event.wanted <= event.retained and event.goal < event.retained
+            expect("SCAV-17", "bytes asked for lie above the line", True, within)
+        actor = Actor(event.p, event.thread)
+        return cast(Section, scavenge(heap, actor, event.by, event.wanted))
+    return None
+
+
+def begin_course(state: HeapState, thread: Thread, event: EventBase) -> Course[object] | None:
+    """Return the operation that an event begins, if there is one.
+
+    Rules: MC-4 MC-6 MC-7 MC-8 CEN-2 SWP-15 SWP-18 SWP-19 SWP-21 MAL-11.
+    """
+    assert isinstance(event, ThreadEvent)
+    actor = Actor(event.p, event.thread)
+    if isinstance(event, ev.BufferPop):
+        return cast(Course[object], sweepone(state, actor, event.by))
+    if isinstance(event, ev.ReleaseAll):
+        _expect_mcache(state, event.mcache)
+        return cast(Course[object], release_all(state, actor, event.mcache))
+    if isinstance(event, ev.PrepareForSweep):
+        _expect_mcache(state, event.mcache)
+        return cast(Course[object], prepare_for_sweep(state, actor, event.mcache))
+    if isinstance(event, ev.ProcResize):
+        if event.procs < 1:
+            raise Diverged("MC-14", "number of Ps", "at least 1", event.procs)
+        thread.resizing = cast(Course[object], procresize(state, actor, event.procs))
+        return thread.resizing
+    if isinstance(event, ev.McacheChanges) and not state.mcaches and event.p == NO_P:
+        return cast(Course[object], boot(state, actor))
+    if isinstance(event, ev.SweepClaim) and event.by == "ensure":
+        if event.span not in state.spans:
+            raise Diverged("SWP-18", f"state of span {event.span}", "in use", "not in use")
+        return cast(Course[object], ensure_swept(state, actor, event.span))
+    return _begin_allocation(state, thread, event, actor)
+
+
+def _begin_allocation(
+    state: HeapState, thread: Thread, event: ThreadEvent, actor: Actor
+) -> Course[object] | None:
+    """Return the course of a refill or of a large object that an event begins, if it does."""
+    if isinstance(event, ev.SweepDebt):
+        expect("SWP-19", "debts of one allocation", None, thread.owed)
+        thread.owed = (event.span_bytes, event.caller_pages)
+        course = deduct_sweep_credit(state, actor, event.span_bytes, event.caller_pages)
+        return cast(Course[object], course)
+    owed, thread.owed = thread.owed, None
+    if isinstance(event, hev.ReclaimBegins | ev.BufferPush):
+        npages = event.npages if isinstance(event, hev.ReclaimBegins) else _in_hand(state, thread)
+        if npages is None:
+            return None
+        if owed is not None:
+            expect("SWP-19", "bytes and pages that were paid for", owed, (npages * 8192, npages))
+        _expect_nothing_pending(state, event)
+        return cast(Course[object], take_large(state, actor, npages, noscan=False))
+    if isinstance(event, ev.RefillBegins):
+        expect("SWP-19", "what was paid for before a refill", None, owed)
+        mcache = mcache_of(state, event.p)
+        _expect_nothing_pending(state, event)
+        expect("MC-4", "span of the cache", mcache.alloc.get(event.spanclass), event.span)
+        return cast(Course[object], refill(state, actor, mcache, event.spanclass))
+    from_central = isinstance(event, ev.CentralSkips | ev.CentralTakes | ev.CentralMisses)
+    if from_central or (isinstance(event, ev.SweepClaim) and event.by in CENTRAL):
+        assert isinstance(event, ev.ClassedSpanEvent)
+        mcache = mcache_of(state, event.p)
+        _expect_nothing_pending(state, event)
+        expect("MC-4", "span of the cache", None, mcache.alloc.get(event.spanclass))
+        if owed is not None:
+            expect("SWP-19", "bytes that were paid for", owed, (span_bytes(event.spanclass), 0))
+        return cast(Course[object], install(state, actor, mcache, event.spanclass))
+    return None
+
+
+CENTRAL = ("cs-nonempty", "cs-empty")
+"""Claims by which the walk of a central list begins."""
+
+
+def _in_hand(state: HeapState, thread: Thread) -> int | None:
+    return state.pages.runs[thread.hand].npages if thread.hand >= 0 else None
+
+
+def _expect_nothing_pending(state: HeapState, event: EventBase) -> None:
+    """Require that the P's last refill has served the allocation that asked for it."""
+    mcache = mcache_of(state, event.p)
+    if mcache.refilled != -1:
+        raise Diverged("MAL-19", "allocation after the refill", f"class {mcache.refilled}", "none")
+
+
+def _expect_mcache(state: HeapState, identity: int) -> None:
+    if identity not in state.mcaches:
+        raise Diverged("MC-2", f"mcache {identity}", "one", "none")
+
+
+def page_in_hand(state: HeapState, thread: Thread) -> int:
+    """Return the page of the span that a thread has from the page heap."""
+    return page_number(state.pages.runs[thread.hand].base)
+
+
+__all__ = [
+    "BEGINS_SECTION",
+    "NO_SPAN",
+    "NeedPages",
+    "Section",
+    "Thread",
+    "begin_course",
+    "begin_section",
+    "page_in_hand",
+]

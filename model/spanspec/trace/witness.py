@@ -1,0 +1,283 @@
+"""The trace as a witness: it answers what the rules leave open, as far as they leave it open.
+
+Where the order of two threads' steps is not fixed by the trace, a thread may have seen the state
+before or after a step of another. The witness then takes what the event says, provided that it is
+one of those, and notes that the event was `allowed`, not predicted.
+"""
+
+from typing import Final
+
+from spanspec.bitmap import Bits
+from spanspec.heapstate import NO_MORE_RECLAIM, HeapState
+from spanspec.pacing import Debt
+from spanspec.pageheap import page_address
+from spanspec.pagemap import NOBODY
+from spanspec.pages import round_down
+from spanspec.sweepgen import is_sweeping, needs_sweep
+from spanspec.trace import events as ev
+from spanspec.trace import heap_events as hev
+from spanspec.trace.fields import EventBase
+from spanspec.trace.verdict import Diverged, expect
+from spanspec.words import M32, M64, U32, U64
+
+CENTRAL_CLAIMS: Final = ("cs-nonempty", "cs-empty")
+
+
+class Witness:
+    """Answers from the event at hand; `lines` has the last line of each thread."""
+
+    state: HeapState
+
+    def __init__(self, phys_page: U64) -> None:
+        self.event: EventBase = ev.ProcResize(p=-1, thread=0, procs=0, old=0)
+        self.line = 0
+        self.racing = False
+        self.informed = False
+        self._phys_page = phys_page
+        self._goal: U64 = 0
+        self._swept_basis = 0
+        self._owed: dict[int, ev.SweepDebt] = {}
+        self._claimed_unseen: dict[int, int] = {}
+        self.uncaching: dict[int, U32] = {}
+
+    def at(self, line: int, event: EventBase) -> None:
+        """Go on to an event."""
+        self.line, self.event = line, event
+        self.racing = self.informed = False
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether several threads may act at once."""
+        return self.state.procs > 1
+
+    @property
+    def thread(self) -> int:
+        """The thread of the event at hand."""
+        return getattr(self.event, "thread", -1)
+
+    def _race(self, possible: bool) -> bool:
+        """Note that the event rests on a race, if there can be one."""
+        if self.concurrent and possible:
+            self.racing = True
+            return True
+        return False
+
+    # --- pacing and marks: inputs ---------------------------------------------------------------
+
+    def retained_goal(self) -> U64:
+        """Return the scavenger's goal: what the trace says, a multiple of the physical page."""
+        event = self.event
+        if isinstance(event, hev.ScavengeIfNeeded) or (
+            isinstance(event, hev.ScavengeBegins) and event.by != "grow"
+        ):
+            if event.goal != self._goal:
+                expect("SCAV-3", "remainder of the goal", 0, event.goal % self._phys_page)
+                if self.state.sweepgen == 0:
+                    raise Diverged("SCAV-15", "goal before the first cycle", self._goal, event.goal)
+                self.informed = True
+            self._goal = event.goal
+        return self._goal
+
+    def marks(self, span: int) -> Bits:
+        """Return the mark bits that the trace tells of, one for each slot."""
+        event = self.event
+        record = self.state.spans[span]
+        if not isinstance(event, ev.SweepResult):
+            return Bits(0)
+        size = len(event.alloc_bits) // 2
+        expect("SPAN-22", "bytes of mark bits", (record.nelems + 7) // 8, size)
+        return Bits.from_hex(event.alloc_bits)
+
+    def large_span_class(self, spanclass: int) -> int:
+        """Return the span class of a large object, which is first told when its span is in use."""
+        event = self.event
+        if isinstance(event, hev.SpanInUse) and event.spanclass in (0, 1):
+            return event.spanclass
+        return spanclass
+
+    def debt(self, span_bytes: U64, caller_pages: U64) -> Debt | None:
+        """Return the debt that the trace tells of; without one, there must be none left."""
+        event, state = self.event, self.state
+        before = self._owed.pop(self.thread, None)
+        swept = state.pages_swept - self._swept_basis
+        if not isinstance(event, ev.SweepDebt):
+            done = state.sweepdone or before is None or swept >= before.target
+            if before is not None and not done and not self._race(True):
+                raise Diverged("SWP-19", "pages still to be swept", before.target - swept, "none")
+            return None
+        if event.swept != swept:
+            most = state.pages_swept + (self._pages_being_swept() if self.concurrent else 0)
+            if not 0 <= event.swept <= most:
+                raise Diverged("SWP-19", "pages swept", f"0..{most}", event.swept)
+            if not self.concurrent:
+                self._swept_basis = state.pages_swept - event.swept
+            self.racing = True
+        if event.target <= event.swept:
+            raise Diverged("SWP-19", "pages to be swept", f"above {event.swept}", event.target)
+        if before is not None and before.target != event.target and not self._race(True):
+            expect("SWP-19", "pages to be swept, as before", before.target, event.target)
+        self._owed[self.thread] = event
+        return Debt(event.target, event.swept)
+
+    def _pages_being_swept(self) -> int:
+        """Return the pages of the spans that are claimed, which may or may not be counted yet."""
+        sg = self.state.sweepgen
+        spans = self.state.spans.values()
+        return sum(span.npages for span in spans if is_sweeping(sg, span.sweepgen))
+
+    def sweep_phase_starts(self) -> None:
+        """Forget what pacing said of the last sweep phase."""
+        self._swept_basis = 0
+        self._owed.clear()
+
+    # --- what is read without a lock --------------------------------------------------------------
+
+    def sweep_is_done(self) -> bool:
+        """Return sweepdone as the acting thread reads it."""
+        event, done = self.event, self.state.sweepdone
+        if isinstance(event, ev.BufferPop | hev.ReclaimBegins):
+            return done and not self._race(True)
+        idle = self.state.unswept.index == 0 and self.state.reclaim_index < NO_MORE_RECLAIM
+        if not done and idle and self._race(True):
+            return True
+        return done
+
+    def reclaim_is_over(self) -> bool:
+        """Return whether the reclaim index is past all arenas, as the acting thread reads it."""
+        over = self.state.reclaim_index >= NO_MORE_RECLAIM
+        if isinstance(self.event, hev.ReclaimBegins):
+            return over and not self._race(True)
+        past = self.state.reclaim_index // 8192 >= len(self.state.sweep_arenas)
+        return over or (past and self._race(True))
+
+    def reclaim_credit(self) -> U64:
+        """Return the reclaim credit as the acting thread reads it."""
+        event, credit = self.event, self.state.reclaim_credit
+        told = 0
+        if isinstance(event, hev.ReclaimBegins | hev.ReclaimTakesCredit):
+            told = event.credit
+        return told if told != credit and self._race(True) else credit
+
+    def reclaim_index(self) -> U64:
+        """Return the reclaimer's place as the acting thread takes it."""
+        event, index = self.event, self.state.reclaim_index
+        if isinstance(event, hev.ReclaimBegins | hev.ReclaimChunk) and event.index != index:
+            chunk = event.index % 512 == 0 or event.index >= NO_MORE_RECLAIM
+            if self._race(chunk):
+                return event.index
+        return index
+
+    def reclaim_candidate(self, first: U64, end: U64) -> int | None:
+        """Return the span that the trace says was claimed, if it is an unswept one of the chunk."""
+        event = self.event
+        if not isinstance(event, ev.SweepClaim) or event.by != "reclaim":
+            return None
+        record = self.state.spans.get(event.span)
+        if record is None or not first <= record.base < end:
+            return None
+        return event.span if needs_sweep(self.state.sweepgen, record.sweepgen) else None
+
+    def seen_generation(self, span: int) -> U32:
+        """Return a span's sweepgen as the acting thread reads it."""
+        actual = self.state.spans[span].sweepgen
+        if not self.concurrent:
+            return actual
+        told = self._told_generation(span, actual)
+        if told is None or told == actual or told not in self._generations(span, actual):
+            return actual
+        self.racing = True
+        if told == self.state.sweepgen and span in self.state.publishing:
+            self.state.publish(span)
+        if needs_sweep(self.state.sweepgen, actual):
+            self._claimed_unseen.setdefault(span, self.line)
+        return told
+
+    def _told_generation(self, span: int, actual: U32) -> U32 | None:
+        """Return what the event at hand says of a span's sweepgen, if it says something."""
+        event, sg = self.event, self.state.sweepgen
+        if getattr(event, "span", NOBODY) != span:
+            return None
+        if isinstance(event, ev.CentralSkips):
+            return (sg - 1) & M32
+        if isinstance(event, ev.SweepClaim):
+            return (sg - 2) & M32
+        if isinstance(event, ev.SweepDrops):
+            return event.sweepgen
+        if isinstance(event, ev.CentralTakes):
+            return sg if event.source == 0 else (sg - 2) & M32
+        if isinstance(event, ev.CentralMisses) and (
+            needs_sweep(sg, actual) or is_sweeping(sg, actual)
+        ):
+            others = [one for one in self._generations(span, actual) if one != actual]
+            return others[0] if others else None
+        return None
+
+    def _generations(self, span: int, actual: U32) -> list[U32]:
+        """Return the generations that a span may have had in the window of the event."""
+        sg = self.state.sweepgen
+        possible = [actual]
+        if span in self.state.publishing:
+            possible.append(sg)
+        if needs_sweep(sg, actual):
+            possible.append((sg - 1) & M32)
+        if span in self.uncaching:
+            possible.append(self.uncaching[span])
+        return possible
+
+    def claimed(self, event: ev.SweepClaim) -> None:
+        """Hold a claim against what was seen of it before its line."""
+        seen = self._claimed_unseen.pop(event.span, None)
+        if seen is not None and event.not_before > seen:
+            raise Diverged(
+                "SWP-3", "the claim, not before line", f"at most {seen}", event.not_before
+            )
+
+    def place_to_push(self, buffer: int) -> int:
+        """Return the place of a push: the index, or one that other threads have left."""
+        stack, event = self.state.buffers[buffer], self.event
+        if isinstance(event, ev.BufferPush) and event.place != stack.index:
+            free = event.place not in stack.entries
+            ahead = event.place - stack.index < 1 + len(self._others())
+            if self._race(free and ahead):
+                return event.place
+        return stack.index
+
+    def place_to_pop(self, buffer: int) -> int:
+        """Return the place of a pop: below the index, or one that other threads have left."""
+        stack, event = self.state.buffers[buffer], self.event
+        if isinstance(event, ev.BufferPop) and event.place != stack.index - 1:
+            there = event.place in stack.entries
+            behind = stack.index - event.place <= 1 + len(self._others())
+            if self._race((there or event.place < 0) and behind):
+                return event.place
+        return stack.index - 1
+
+    def _others(self) -> range:
+        """Return as many as can act at once with the thread at hand."""
+        return range(self.state.procs + 1)
+
+    def not_before(self) -> int:
+        """Return the lower bound that the event tells; the driver holds it against the order."""
+        told: int = getattr(self.event, "not_before", 0)
+        return told
+
+    # --- the operating system ---------------------------------------------------------------------
+
+    def reserve(self, address: U64, size: U64) -> U64:
+        """Grant a reservation if that is where the trace says that an arena was mapped."""
+        return address if address == self._mapped_at() else 0
+
+    def reserve_aligned(self, size: U64, align: U64) -> U64:
+        """Grant the place that the trace tells."""
+        return round_down(self._mapped_at(), align)
+
+    def _mapped_at(self) -> U64:
+        event = self.event
+        return page_address(event.base_page) & M64 if isinstance(event, hev.ArenaMapped) else 0
+
+    def map(self, address: U64, size: U64) -> bool:
+        """Grant it: the trace goes on."""
+        return True
+
+    def release(self, address: U64, size: U64) -> None:
+        """Nothing is kept, so nothing is given back."""

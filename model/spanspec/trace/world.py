@@ -1,0 +1,156 @@
+"""The world of a trace: who has stopped it, who holds the page heap's lock, and the cycle."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from spanspec import cycle
+from spanspec.heapstate import MARK, HeapState
+from spanspec.invariants import violations
+from spanspec.pageheap import Actor
+from spanspec.procs import NO_P
+from spanspec.trace import events as ev
+from spanspec.trace import heap_events as hev
+from spanspec.trace.fields import EventBase, ThreadEvent
+from spanspec.trace.threads import Thread
+from spanspec.trace.verdict import Diverged, expect
+
+UNDER_LOCK: Final = frozenset(
+    (
+        hev.HeapAllocates,
+        hev.SpanInUse,
+        hev.SpanManual,
+        hev.HeapFrees,
+        hev.Coalesces,
+        hev.HeapGrows,
+        hev.ArenaMapped,
+        hev.HeapGrown,
+        hev.GrowAddsSpan,
+        hev.ScavengeIfNeeded,
+        hev.ScavengeBegins,
+        hev.ScavengesSpan,
+        hev.ScavengeEnds,
+        ev.SweepPhaseStarts,
+    )
+)
+"""Kinds of events that happen while the lock of the page heap is held."""
+
+MAY_HOLD_LOCK: Final = UNDER_LOCK | {ev.BufferPush}
+"""Kinds of events that a thread can observe while it holds that lock."""
+
+FREE_LOCK: Final = -1
+
+NOBODY_HOLDS: Final = -2
+"""No P is in the way of its goroutine; -1 stands for a thread without a P."""
+
+
+class World:
+    """What all threads share besides the heap: the lock of the page heap, and the stopped world."""
+
+    def __init__(self, state: HeapState) -> None:
+        self._state = state
+        self._mode = 0
+        self._stopper: Actor | None = None
+        self._cycle_event: type[EventBase] | None = None
+        self._lock = FREE_LOCK
+        self._lock_ends: tuple[type[EventBase], ...] = ()
+        self.locked_by = NOBODY_HOLDS
+
+    def admit(self, event: ThreadEvent) -> None:
+        """Require that the event's P exists, may run now, and does not need a lock that is held.
+
+        Rules: MC-14 CONC-1 CONC-9.
+
+        Raises: Diverged if it may not.
+        """
+        if event.p not in self._state.mcache_of and type(event) is not ev.McacheChanges:
+            raise Diverged("MC-14", f"P {event.p}", "one that exists", "none")
+        if self._stopper is not None and event.p not in (self._stopper.p, NO_P):
+            raise Diverged("CONC-9", "P while the world is stopped", self._stopper.p, event.p)
+        if self._lock not in (FREE_LOCK, event.thread) and type(event) in UNDER_LOCK:
+            holder = f"thread {self._lock}"
+            raise Diverged("CONC-1", "holder of mheap.lock", holder, f"thread {event.thread}")
+        if self._lock == event.thread and type(event) not in MAY_HOLD_LOCK:
+            raise Diverged("CONC-1", f"mheap.lock of thread {event.thread}", "given back", "held")
+
+    def expect_running(self, p: int) -> None:
+        """Require that the code of a P's goroutine can run: nothing on that P holds the lock.
+
+        Rules: CONC-1 CONC-9.
+        """
+        if p == self.locked_by:
+            raise Diverged("CONC-1", f"mheap.lock of P {p}", "given back", "held")
+
+    def note(self, event: ThreadEvent) -> None:
+        """Note what an event changes: who holds the page heap's lock, and whether the world runs.
+
+        Rules: CONC-1.
+        """
+        if self._lock == FREE_LOCK:
+            if isinstance(event, hev.HeapFrees):
+                self._lock_ends = (hev.Coalesces,)
+            elif isinstance(event, hev.ScavengeBegins):
+                self._lock_ends = (hev.ScavengeEnds,)
+            elif isinstance(event, hev.HeapGrows | hev.HeapAllocates):
+                self._lock_ends = (hev.SpanManual, hev.SpanInUse)
+            else:
+                if type(event) is ev.ProcResize:
+                    self._starts()
+                return
+            self._lock, self.locked_by = event.thread, event.p
+        elif event.thread == self._lock and isinstance(event, self._lock_ends):
+            self._lock, self.locked_by = FREE_LOCK, NOBODY_HOLDS
+
+    def cycle_event(self, event: EventBase, threads: Iterable[Thread]) -> EventBase:
+        """Let the cycle take the step that an event tells of; return what the model observes.
+
+        Rules: SWP-13 SWP-32 SWP-33 SWP-34 SWP-35 CONC-9.
+        """
+        assert isinstance(event, ThreadEvent)
+        actor, state = Actor(event.p, event.thread), self._state
+        if self._stopper is not None:
+            expect("CONC-9", "P and thread that stopped the world", self._stopper, actor)
+        elif not isinstance(event, ev.CycleStarts) and state.phase != MARK:
+            raise Diverged("SWP-32", "world at this event", "stopped", "running")
+        if event.p not in state.mcache_of:
+            raise Diverged("MC-14", f"P {event.p}", "one that exists", "none")
+        expect("CONC-9", "holder of mheap.lock", FREE_LOCK, self._lock)
+        self._stopper, self._cycle_event = actor, type(event)
+        if isinstance(event, ev.CycleStarts):
+            expect("SWP-32", "phase before a cycle", 0, state.phase)
+            self._mode = event.mode
+            return cycle.cycle_starts(state, actor, event.trigger, event.mode, event.heap_live)
+        if isinstance(event, ev.PhaseChanges):
+            if event.phase == MARK:
+                self._check_all_swept(threads)
+            return cycle.phase_changes(state, actor)
+        self._check_all_swept(threads)
+        check_invariants(state, at_rest=True)
+        return cycle.sweep_phase_starts(state, actor, self._mode)
+
+    def _starts(self) -> None:
+        """Note that the world goes on; it does so after marking has begun, or after the relabel.
+
+        A change of the number of Ps stops the world for itself.
+
+        Rules: SWP-32 SWP-34 SWP-35.
+        """
+        begun = self._cycle_event in (None, ev.SweepPhaseStarts) or self._state.phase == MARK
+        expect("SWP-32", "world may start again", True, begun)
+        self._stopper = None
+
+    def _check_all_swept(self, threads: Iterable[Thread]) -> None:
+        """Require that nothing is left to sweep, whether or not all caches are in use."""
+        for thread in threads:
+            thread.come_to_rest()
+        expect("SWP-13", "entries of the unswept buffer", 0, len(self._state.unswept.entries))
+        for problem in violations(self._state, ("I-24", "I-35")):
+            raise Diverged(problem.invariant, problem.what, "holds", "violated")
+
+
+def check_invariants(state: HeapState, at_rest: bool) -> None:
+    """Require all invariants of a state.
+
+    Raises: Diverged at the first that is violated.
+    """
+    for problem in violations(state, at_rest=at_rest):
+        raise Diverged(problem.invariant, problem.what, "holds", "violated")
