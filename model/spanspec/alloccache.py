@@ -3,14 +3,15 @@
 Rules SPAN-10 to SPAN-16, and MAL-19 which joins the two searches.
 """
 
-from typing import NamedTuple
+from msgspec.structs import replace
 
 from spanspec.bitmap import Bitmap
 from spanspec.mspan import Mspan
+from spanspec.records import Record
 from spanspec.words import M64, U16, U64, WORD_BITS, trailing_zeros
 
 
-class Found(NamedTuple):
+class Found(Record, frozen=True):
     """What a search found: a slot, or nelems if none; and the span afterwards."""
 
     slot: U16
@@ -59,7 +60,8 @@ def next_free_fast(span: Mspan) -> Found:
             if freeindex % WORD_BITS != 0 or freeindex == span.nelems:
                 return Found(
                     slot,
-                    span._replace(
+                    replace(
+                        span,
                         alloc_cache=span.alloc_cache >> (ahead + 1),
                         freeindex=freeindex,
                         alloc_count=span.alloc_count + 1,
@@ -83,17 +85,17 @@ def next_free_index(span: Mspan) -> Found:
     while cache == 0:
         index = (index + WORD_BITS) & ~63
         if index >= span.nelems:
-            return Found(span.nelems, span._replace(freeindex=span.nelems, alloc_cache=cache))
+            return Found(span.nelems, replace(span, freeindex=span.nelems, alloc_cache=cache))
         cache = refill_alloc_cache(span.alloc_bits, index)
     ahead = trailing_zeros(cache)
     slot = index + ahead
     if slot >= span.nelems:
-        return Found(span.nelems, span._replace(freeindex=span.nelems, alloc_cache=cache))
+        return Found(span.nelems, replace(span, freeindex=span.nelems, alloc_cache=cache))
     cache = cache >> (ahead + 1)
     index = slot + 1
     if index % WORD_BITS == 0 and index != span.nelems:
         cache = refill_alloc_cache(span.alloc_bits, index)
-    return Found(slot, span._replace(freeindex=index, alloc_cache=cache))
+    return Found(slot, replace(span, freeindex=index, alloc_cache=cache))
 
 
 def next_free_slow(span: Mspan) -> Found:
@@ -106,7 +108,7 @@ def next_free_slow(span: Mspan) -> Found:
         assert span.alloc_count == span.nelems, "T-15: allocCount disagrees with a full span"
         return found
     assert span.alloc_count < span.nelems, "T-17: allocCount above nelems"
-    return Found(found.slot, found.span._replace(alloc_count=found.span.alloc_count + 1))
+    return Found(found.slot, replace(found.span, alloc_count=found.span.alloc_count + 1))
 
 
 def reload_cache(span: Mspan) -> Mspan:
@@ -116,4 +118,4 @@ def reload_cache(span: Mspan) -> Mspan:
     """
     assert span.alloc_count < span.nelems, "T-46: span has no free objects"
     assert span.freeindex < span.nelems, "T-46: span has no free objects"
-    return span._replace(alloc_cache=window_at(span.alloc_bits, span.freeindex))
+    return replace(span, alloc_cache=window_at(span.alloc_bits, span.freeindex))

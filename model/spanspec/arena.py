@@ -4,11 +4,12 @@ The operating system is an interface: what it answers to a reservation is an inp
 refuse, or answer with another place than the one hinted at.
 """
 
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from spanspec.constants import HEAP_ARENA_BYTES
 from spanspec.pagemap import MAX_ARENAS, arena_index
 from spanspec.pages import round_up
+from spanspec.records import Record
 from spanspec.words import M64, U64
 
 NUM_HINTS: Final = 0x80
@@ -16,7 +17,7 @@ HINT_BASE: Final = 0xC0 << 32
 """The hints are 0x00c000000000, 0x01c000000000, ... 0x7fc000000000 (AR-1)."""
 
 
-class Hint(NamedTuple):
+class Hint(Record, frozen=True):
     """An address to ask for next; a `down` hint is the end of the region to ask for."""
 
     address: U64
@@ -74,7 +75,7 @@ class Willing:
         """Nothing is kept, so nothing is given back."""
 
 
-class Region(NamedTuple):
+class Region(Record, frozen=True):
     """Reserved address space of whole arenas, and the hints that are left."""
 
     base: U64

@@ -5,8 +5,9 @@ observations. Bit i belongs to slot i; bits are stored little-endian, so bit i i
 byte i // 8 and bit i % 64 of word i // 64 (SPAN-21).
 """
 
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, Protocol, Self
 
+from spanspec.records import Record
 from spanspec.words import M64, U16, U64
 
 
@@ -30,7 +31,7 @@ class Bitmap(Protocol):
         ...
 
 
-class Bits(NamedTuple):
+class Bits(Record, frozen=True):
     """A bitmap held in one Python integer: `value` is the sum of 2**i over the set bits i."""
 
     value: int

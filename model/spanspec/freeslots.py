@@ -4,21 +4,20 @@ This is what an allocator must do, said without freeindex or cache: *the next fr
 lowest free one*. The windowed layer (`allocache`) is proved to do exactly this.
 """
 
-from typing import NamedTuple
-
 from spanspec.bitmap import Bitmap
 from spanspec.mspan import Mspan, is_allocated, is_free
+from spanspec.records import Record
 from spanspec.words import U16
 
 
-class SlotSet(NamedTuple):
+class SlotSet(Record, frozen=True):
     """The slots 0..nelems-1 of a span, and which of them are allocated."""
 
     nelems: U16
     allocated: Bitmap
 
 
-class Taken(NamedTuple):
+class Taken(Record, frozen=True):
     """A slot handed out (nelems if there was none) and the slots afterwards."""
 
     slot: U16

@@ -5,12 +5,13 @@ from a sorted list; `treap.Treap` is the structure that the runtime has, and ref
 """
 
 from bisect import bisect_left, insort
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
+from spanspec.records import Record
 from spanspec.words import U8, U64
 
 
-class FreeSpan(NamedTuple):
+class FreeSpan(Record, frozen=True):
     """A free run as the set sees it; `huge` tells that it holds a whole huge page."""
 
     base: U64

@@ -2,6 +2,8 @@
 
 from collections.abc import Generator
 
+from msgspec.structs import replace
+
 from spanspec.arena import arena_bytes, reserve_arenas
 from spanspec.constants import PAGE_SIZE, PAGES_PER_ARENA
 from spanspec.mspan import FREE
@@ -47,7 +49,7 @@ def grow(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, None
         # The remainder of the old arena, if any, was added before this is counted (HEAP-18).
         heap.stats = grown(heap.stats, size)
     piece = heap.current.base
-    heap.current = heap.current._replace(base=end_of_request(heap, npages))
+    heap.current = replace(heap.current, base=end_of_request(heap, npages))
     yield hev.HeapGrown(
         p=actor.p,
         thread=actor.thread,
@@ -89,7 +91,7 @@ def map_arenas(heap: PageHeap, actor: Actor, ask: U64) -> Generator[EventBase, N
         contiguous=int(contiguous),
     )
     if contiguous:
-        heap.current = heap.current._replace(end=region.base + region.size)
+        heap.current = replace(heap.current, end=region.base + region.size)
         return region.size
     rest = heap.current
     if rest.end > rest.base:
@@ -105,7 +107,7 @@ def add_grown_span(heap: PageHeap, actor: Actor, base: U64, size: U64) -> Steps:
     """
     yield from scavenge_for_growth(heap, actor, size)
     span = heap.new_descriptor(base, size // PAGE_SIZE)
-    heap.runs[span] = heap.runs[span]._replace(state=FREE, scavenged=True)
+    heap.runs[span] = replace(heap.runs[span], state=FREE, scavenged=True)
     heap.map.set_spans(base, size // PAGE_SIZE, span)
     yield hev.GrowAddsSpan(
         p=actor.p,

@@ -1,7 +1,7 @@
 """The whole state of a heap, and what it takes from outside (rules HEAP-1, MC-1, CEN-1)."""
 
 from collections.abc import Generator
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from spanspec.bitmap import Bits
 from spanspec.constants import NUM_SIZE_CLASSES, NUM_SPAN_CLASSES
@@ -9,6 +9,7 @@ from spanspec.fixalloc import FixAlloc
 from spanspec.mspan import Mspan
 from spanspec.pacing import Debt, SweepPace
 from spanspec.pageheap import PageHeap
+from spanspec.records import Record
 from spanspec.spanlist import SpanList, Whereabouts
 from spanspec.sweep import publish
 from spanspec.sweepbuf import SweepBuffer, swept_buffer
@@ -28,7 +29,7 @@ NO_MORE_RECLAIM: Final = 1 << 63
 """The reclaim index once the reclaimer has passed all arenas (SWP-21)."""
 
 
-class NeedPages(NamedTuple):
+class NeedPages(Record, frozen=True):
     """A course asks its driver for a span of so many pages; it goes on with the span's identity."""
 
     npages: U64

@@ -1,6 +1,8 @@
 """mallocgc: which path a request takes, and which slot it gets (rules MAL-1 to MAL-24)."""
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec.structs import replace
 
 from spanspec.alloccache import next_free_fast, next_free_slow
 from spanspec.constants import (
@@ -12,6 +14,7 @@ from spanspec.constants import (
 )
 from spanspec.heapstate import OFF, HeapState, Mcache
 from spanspec.mspan import Mspan, set_marked, slot_address
+from spanspec.records import Record
 from spanspec.sizeclass import size_class_for
 from spanspec.tiny import align_tiny, replace_tiny_block, take_tiny, tiny_fits
 from spanspec.trace import events as ev
@@ -50,7 +53,7 @@ def pages_for_large(size: U64) -> U64:
     return (size + PAGE_SIZE - 1) // PAGE_SIZE
 
 
-class Taken(NamedTuple):
+class Taken(Record, frozen=True):
     """A slot that was taken: the span's record before, the slot, and the path (1, 2 or 3)."""
 
     record: Mspan
@@ -82,9 +85,9 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
             path = ev.SLOW
             if found.slot == record.nelems:
                 return None
-    slot, after = found
-    state.spans[span] = after if state.phase == OFF else set_marked(after, slot)
-    return Taken(record, slot, path)
+    after = found.span
+    state.spans[span] = after if state.phase == OFF else set_marked(after, found.slot)
+    return Taken(record, found.slot, path)
 
 
 def take_tiny_block(mcache: Mcache, taken: Taken, size: U64) -> bool:
@@ -117,7 +120,7 @@ def take_large_object(state: HeapState, span: int, size: U64) -> Mspan:
     """
     record = state.spans[span]
     assert record.alloc_count == 0, "MAL-12: the large span holds an object already"
-    record = record._replace(freeindex=1, alloc_count=1, limit=record.base + size)
+    record = replace(record, freeindex=1, alloc_count=1, limit=record.base + size)
     record = record if state.phase == OFF else set_marked(record, 0)
     state.spans[span] = record
     return record

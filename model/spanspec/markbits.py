@@ -4,21 +4,24 @@ Bits obtained in one cycle serve as mark bits in the next and as allocation bits
 so an arena can be reused two cycles later (rules SPAN-22 to SPAN-27).
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from msgspec.structs import replace
+
+from spanspec.records import Record
 from spanspec.words import U16, U32
 
 ARENA_BYTES: Final = 65520
 """Bytes of bits in one arena: 64 KiB less a header of 16 bytes (CONST-1)."""
 
 
-class BitsArena(NamedTuple):
+class BitsArena(Record, frozen=True):
     """One arena: how many of its bytes are taken."""
 
     free: U32
 
 
-class BitsArenas(NamedTuple):
+class BitsArenas(Record, frozen=True):
     """The arenas by age, newest first within each; `next` is the one being filled."""
 
     next: tuple[BitsArena, ...]
@@ -53,10 +56,10 @@ def take_bits(arenas: BitsArenas, nelems: U16) -> BitsArenas:
     """
     if arenas.next and fits_arena(arenas.next[0], nelems):
         filled = BitsArena(arenas.next[0].free + bitmap_bytes(nelems))
-        return arenas._replace(next=(filled, *arenas.next[1:]))
+        return replace(arenas, next=(filled, *arenas.next[1:]))
     fresh = BitsArena(bitmap_bytes(nelems))
     assert fresh.free <= ARENA_BYTES, "T-44: markBits overflow"
-    return arenas._replace(next=(fresh, *arenas.next), free=arenas.free[1:])
+    return replace(arenas, next=(fresh, *arenas.next), free=arenas.free[1:])
 
 
 def next_epoch(arenas: BitsArenas) -> BitsArenas:

@@ -1,5 +1,7 @@
 """The caches of the Ps: refill, release and flush, creation and loss (rules MC-2 to MC-14)."""
 
+from msgspec.structs import replace
+
 from spanspec.alloccache import next_free_fast, next_free_slow, reload_cache
 from spanspec.heapstate import Course, HeapState, Mcache
 from spanspec.mcentral import cache_span, uncache_span
@@ -51,7 +53,7 @@ def let_go(state: HeapState, mcache: Mcache, spanclass: int) -> int:
     assert searched.slot == record.nelems, "T-50: refill of span with free space remaining"
     record = searched.span
     generation = retire_full(state.sweepgen, record.sweepgen)
-    state.spans[span] = record._replace(sweepgen=generation)
+    state.spans[span] = replace(record, sweepgen=generation)
     return span
 
 
@@ -76,7 +78,7 @@ def install(state: HeapState, actor: Actor, mcache: Mcache, spanclass: int) -> C
         return False
     record = reload_cache(state.spans[span])
     assert record.alloc_count < record.nelems, "T-53: span has no free space"
-    record = record._replace(sweepgen=enter_cache(state.sweepgen, record.sweepgen))
+    record = replace(record, sweepgen=enter_cache(state.sweepgen, record.sweepgen))
     state.spans[span] = record
     mcache.alloc[spanclass] = span
     mcache.refilled = spanclass

@@ -6,6 +6,8 @@ by `on_nonempty` and `on_empty`.
 
 from enum import Enum
 
+from msgspec.structs import replace
+
 from spanspec.alloccache import next_free_index
 from spanspec.constants import PAGE_SIZE, size_class_of
 from spanspec.heapstate import Course, HeapState, Mcentral
@@ -133,7 +135,7 @@ def check_room(state: HeapState, actor: Actor, span: int) -> Course[int]:
     """
     found = next_free_index(state.spans[span])
     room = found.slot != found.span.nelems
-    state.spans[span] = found.span._replace(freeindex=found.slot) if room else found.span
+    state.spans[span] = replace(found.span, freeindex=found.slot) if room else found.span
     record = found.span
     yield ev.CentralChecksRoom(
         p=actor.p,
@@ -230,7 +232,7 @@ def uncache_span(state: HeapState, actor: Actor, span: int) -> Course[None]:
     assert record.alloc_count > 0, "T-47: uncaching span but s.allocCount == 0"
     before = record.sweepgen
     stale = is_stale(state.sweepgen, before)
-    record = record._replace(sweepgen=leave_cache(state.sweepgen, before))
+    record = replace(record, sweepgen=leave_cache(state.sweepgen, before))
     state.spans[span] = record
     free = record.nelems - record.alloc_count
     yield uncached(state, actor, span, record, before, stale)

@@ -1,9 +1,12 @@
 """The span record, and what its fields mean (rules SPAN-1 to SPAN-10 and SPAN-17 to SPAN-21)."""
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from msgspec.structs import replace
 
 from spanspec.bitmap import NO_BITS, Bitmap
 from spanspec.constants import PAGE_SIZE, size_class_of
+from spanspec.records import Record
 from spanspec.sizeclass import CLASS_TO_MAGIC, CLASS_TO_SIZE, divide_by_size
 from spanspec.words import M64, U8, U16, U32, U64
 
@@ -16,7 +19,7 @@ FREE: Final[SpanState] = 3
 """Span states (SPAN-2)."""
 
 
-class Mspan(NamedTuple):
+class Mspan(Record, frozen=True):
     """A run of pages and the state of its slots; the fields are the runtime's (SPAN-1).
 
     `alloc_cache` is the complement of the `alloc_bits` word that holds `freeindex`, shifted so
@@ -39,7 +42,7 @@ class Mspan(NamedTuple):
     needzero: U8
 
 
-class Layout(NamedTuple):
+class Layout(Record, frozen=True):
     """Slot size in bytes, number of slots, and bytes of the whole span (SPAN-5)."""
 
     size: U64
@@ -155,7 +158,7 @@ def set_marked(span: Mspan, slot: U16) -> Mspan:
     """
     assert slot < span.nelems, "I-4: a slot beyond the span was marked"
     assert is_allocated(span, slot), "I-4: a free slot was marked"
-    return span._replace(gcmark_bits=span.gcmark_bits.with_bit(slot))
+    return replace(span, gcmark_bits=span.gcmark_bits.with_bit(slot))
 
 
 def slot_address(span: Mspan, slot: U16) -> U64:
@@ -175,7 +178,7 @@ def obj_index(span: Mspan, address: U64) -> U16:
     return divide_by_size(CLASS_TO_MAGIC[size_class_of(span.spanclass)], address - span.base)
 
 
-class FoundObject(NamedTuple):
+class FoundObject(Record, frozen=True):
     """The object that an address points into: its base, 0 if there is none, and its slot."""
 
     base: U64

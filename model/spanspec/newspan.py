@@ -1,5 +1,7 @@
 """Spans from the page heap into use, for a central list or a large object (HEAP-22, MAL-11)."""
 
+from msgspec.structs import replace
+
 from spanspec.constants import PAGE_SIZE, size_class_of
 from spanspec.heapstate import Course, HeapState, NeedPages
 from spanspec.mspan import Mspan, init_span
@@ -37,7 +39,7 @@ def take_span(state: HeapState, actor: Actor, npages: U64, spanclass: int) -> Co
     if large:
         spanclass = state.inputs.large_span_class(spanclass)
     record = init_span(run.base, npages, spanclass, generation, run.base)
-    record = record._replace(limit=run.base + record.nelems * record.elemsize)
+    record = replace(record, limit=run.base + record.nelems * record.elemsize)
     state.spans[span] = record
     state.bits_epoch[span] = (state.epoch, state.epoch)
     if large:

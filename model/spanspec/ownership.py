@@ -8,8 +8,11 @@ of each "there is an owner", and the cycle in which the span was last swept or a
 Rules SWP-1 to SWP-5 and SWP-36, MC-4, MC-12, MC-13, CEN-12, CONC-5.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from msgspec.structs import replace
+
+from spanspec.records import Record
 from spanspec.sweepgen import (
     claim_for_sweep,
     enter_cache,
@@ -33,7 +36,7 @@ NO_SPAN: Final = SpanId(0)
 """The span of an empty cache slot or an idle sweeper; never the identity of a real span."""
 
 
-class OwnedSpan(NamedTuple):
+class OwnedSpan(Record, frozen=True):
     """The part of a span that ownership is about."""
 
     in_use: bool
@@ -43,20 +46,20 @@ class OwnedSpan(NamedTuple):
     swept_at: U32
 
 
-class CacheSlot(NamedTuple):
+class CacheSlot(Record, frozen=True):
     """One slot of an mcache, and the cycle at which its P last flushed (flushGen)."""
 
     span: SpanId
     flush_gen: U32
 
 
-class Sweeper(NamedTuple):
+class Sweeper(Record, frozen=True):
     """A thread, and the span that it is sweeping."""
 
     span: SpanId
 
 
-class Ownership(NamedTuple):
+class Ownership(Record, frozen=True):
     """The heap's sweepgen, and all spans, cache slots and sweepers."""
 
     sweepgen: U32
@@ -157,12 +160,13 @@ def may_allocate(state: Ownership, span: SpanId) -> bool:
 
 def allocate_span(state: Ownership, span: SpanId) -> Ownership:
     """Take a span from the page heap (SWP-3, HEAP-22)."""
-    fresh = state.spans[span]._replace(
+    fresh = replace(
+        state.spans[span],
         in_use=True,
         sweepgen=generation_of_new_span(state.sweepgen),
         swept_at=state.sweepgen,
     )
-    return state._replace(spans=state.spans.set(span, fresh))
+    return replace(state, spans=state.spans.set(span, fresh))
 
 
 def may_cache(state: Ownership, slot: SlotId, span: SpanId) -> bool:
@@ -179,10 +183,11 @@ def may_cache(state: Ownership, slot: SlotId, span: SpanId) -> bool:
 def cache_span(state: Ownership, slot: SlotId, span: SpanId) -> Ownership:
     """Install a swept span in an empty cache slot: the end of refill (MC-4)."""
     it = state.spans[span]
-    cached = it._replace(sweepgen=enter_cache(state.sweepgen, it.sweepgen), cacher=slot)
-    return state._replace(
+    cached = replace(it, sweepgen=enter_cache(state.sweepgen, it.sweepgen), cacher=slot)
+    return replace(
+        state,
         spans=state.spans.set(span, cached),
-        slots=state.slots.set(slot, state.slots[slot]._replace(span=span)),
+        slots=state.slots.set(slot, replace(state.slots[slot], span=span)),
     )
 
 
@@ -196,10 +201,11 @@ def retire_span(state: Ownership, slot: SlotId) -> Ownership:
     """Let go of a full cached span: the beginning of refill (MC-4)."""
     span = state.slots[slot].span
     it = state.spans[span]
-    full = it._replace(sweepgen=retire_full(state.sweepgen, it.sweepgen))
-    return state._replace(
+    full = replace(it, sweepgen=retire_full(state.sweepgen, it.sweepgen))
+    return replace(
+        state,
         spans=state.spans.set(span, full),
-        slots=state.slots.set(slot, state.slots[slot]._replace(span=NO_SPAN)),
+        slots=state.slots.set(slot, replace(state.slots[slot], span=NO_SPAN)),
     )
 
 
@@ -213,11 +219,12 @@ def uncache_span(state: Ownership, slot: SlotId, sweeper: SweeperId) -> Ownershi
     span = state.slots[slot].span
     it = state.spans[span]
     stale = is_stale(state.sweepgen, it.sweepgen)
-    left = it._replace(sweepgen=leave_cache(state.sweepgen, it.sweepgen), sweeper=sweeper)
+    left = replace(it, sweepgen=leave_cache(state.sweepgen, it.sweepgen), sweeper=sweeper)
     busy = Sweeper(span) if stale else state.sweepers[sweeper]
-    return state._replace(
+    return replace(
+        state,
         spans=state.spans.set(span, left),
-        slots=state.slots.set(slot, state.slots[slot]._replace(span=NO_SPAN)),
+        slots=state.slots.set(slot, replace(state.slots[slot], span=NO_SPAN)),
         sweepers=state.sweepers.set(sweeper, busy),
     )
 
@@ -229,8 +236,8 @@ def may_flush(state: Ownership, slot: SlotId) -> bool:
 
 def flush_slot(state: Ownership, slot: SlotId) -> Ownership:
     """Note that an emptied cache slot has been flushed for this cycle (MC-7)."""
-    flushed = state.slots[slot]._replace(flush_gen=state.sweepgen)
-    return state._replace(slots=state.slots.set(slot, flushed))
+    flushed = replace(state.slots[slot], flush_gen=state.sweepgen)
+    return replace(state, slots=state.slots.set(slot, flushed))
 
 
 def may_claim(state: Ownership, span: SpanId, sweeper: SweeperId) -> bool:
@@ -245,8 +252,9 @@ def may_claim(state: Ownership, span: SpanId, sweeper: SweeperId) -> bool:
 def claim_span(state: Ownership, span: SpanId, sweeper: SweeperId) -> Ownership:
     """Win the compare-and-swap from sg-2 to sg-1 (SWP-3, SWP-15)."""
     it = state.spans[span]
-    claimed = it._replace(sweepgen=claim_for_sweep(state.sweepgen, it.sweepgen), sweeper=sweeper)
-    return state._replace(
+    claimed = replace(it, sweepgen=claim_for_sweep(state.sweepgen, it.sweepgen), sweeper=sweeper)
+    return replace(
+        state,
         spans=state.spans.set(span, claimed),
         sweepers=state.sweepers.set(sweeper, Sweeper(span)),
     )
@@ -264,12 +272,14 @@ def publish_span(state: Ownership, sweeper: SweeperId, dead: bool) -> Ownership:
     """
     span = state.sweepers[sweeper].span
     it = state.spans[span]
-    swept = it._replace(
+    swept = replace(
+        it,
         in_use=not dead,
         sweepgen=publish_swept(state.sweepgen, it.sweepgen),
         swept_at=state.sweepgen,
     )
-    return state._replace(
+    return replace(
+        state,
         spans=state.spans.set(span, swept),
         sweepers=state.sweepers.set(sweeper, Sweeper(NO_SPAN)),
     )
@@ -280,4 +290,4 @@ def start_sweep_phase(state: Ownership) -> Ownership:
 
     No span is touched: what was swept now needs sweeping, what was cached is now stale.
     """
-    return state._replace(sweepgen=next_cycle(state.sweepgen))
+    return replace(state, sweepgen=next_cycle(state.sweepgen))

@@ -1,15 +1,16 @@
 """Pacing of proportional sweeping: how much an allocation has to sweep first (SWP-19, SWP-20)."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from spanspec.constants import PAGE_SIZE
+from spanspec.records import Record
 from spanspec.words import U64
 
 SWEEP_MIN_HEAP_DISTANCE: Final = 1 << 20
 """Bytes of heap growth that are kept for concurrent sweeping at least (CONST-1)."""
 
 
-class SweepPace(NamedTuple):
+class SweepPace(Record, frozen=True):
     """Pages to be swept for each byte of growth since `live_basis`, beyond `swept_basis` pages."""
 
     pages_per_byte: float = 0.0
@@ -17,7 +18,7 @@ class SweepPace(NamedTuple):
     swept_basis: U64 = 0
 
 
-class Debt(NamedTuple):
+class Debt(Record, frozen=True):
     """Pages to have been swept since the pacing basis, and pages swept since then."""
 
     target: int

@@ -3,6 +3,8 @@
 from collections.abc import Generator
 from typing import Final, Literal
 
+from msgspec.structs import replace
+
 from spanspec.constants import PAGE_SIZE
 from spanspec.growth import grow
 from spanspec.mspan import FREE, IN_USE, MANUAL
@@ -47,12 +49,13 @@ def allocate(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, 
         taken = run
     else:
         span = heap.descriptors.take()
-        taken, rest = split_run(heap.phys, run, npages, heap.last_sweepgen(span))
+        split = split_run(heap.phys, run, npages, heap.last_sweepgen(span))
+        taken, rest = split.taken, split.rest
         heap.mutate_free(chosen.span, rest)
         heap.map.set_span(rest.base, chosen.span)
         unreleased -= released(heap.phys, rest)
         rest_scavenged = rest.scavenged
-    heap.runs[span] = taken._replace(scavenged=False)
+    heap.runs[span] = replace(taken, scavenged=False)
     heap.map.set_spans(taken.base, npages, span)
     heap.use_pages(taken.base, npages)
     heap.stats = taken_out(heap.stats, npages * PAGE_SIZE, unreleased)
@@ -79,7 +82,7 @@ def make_manual(heap: PageHeap, actor: Actor, span: int, purpose: Purpose) -> he
     Rules: HEAP-24 HEAP-25.
     """
     run = heap.runs[span]
-    heap.runs[span] = run._replace(state=MANUAL)
+    heap.runs[span] = replace(run, state=MANUAL)
     heap.purposes[span] = purpose
     heap.stats = into_manual(heap.stats, run.npages * PAGE_SIZE, purpose == "stack")
     return hev.SpanManual(
@@ -99,7 +102,7 @@ def make_in_use(heap: PageHeap, span: int, sweepgen: U32) -> None:
     Rules: HEAP-22.
     """
     run = heap.runs[span]
-    heap.runs[span] = run._replace(state=IN_USE, sweepgen=sweepgen)
+    heap.runs[span] = replace(run, state=IN_USE, sweepgen=sweepgen)
     heap.stats = into_use(heap.stats, run.npages * PAGE_SIZE, run.npages)
 
 
@@ -110,7 +113,7 @@ def free_in_use(
 
     Rules: HEAP-26 HEAP-28 T-34.
     """
-    run = heap.runs[span]._replace(sweepgen=sweepgen, needzero=needzero)
+    run = replace(heap.runs[span], sweepgen=sweepgen, needzero=needzero)
     check_can_be_freed(sg, run, alloc_count)
     heap.stats = out_of_use(heap.stats, run.npages * PAGE_SIZE, run.npages)
     heap.runs[span] = run
@@ -122,7 +125,7 @@ def free_manual(heap: PageHeap, actor: Actor, span: int) -> Steps:
 
     Rules: HEAP-27 HEAP-28 HEAP-32.
     """
-    run = heap.runs[span]._replace(needzero=1)
+    run = replace(heap.runs[span], needzero=1)
     check_can_be_freed(0, run, 0)
     size = run.npages * PAGE_SIZE
     heap.stats = out_of_manual(heap.stats, size, heap.purposes.pop(span) == "stack")
@@ -142,7 +145,7 @@ def _free(heap: PageHeap, actor: Actor, span: int) -> Steps:
         npages=run.npages,
         sweepgen=run.sweepgen,
     )
-    heap.runs[span] = run._replace(state=FREE)
+    heap.runs[span] = replace(run, state=FREE)
     merged = heap.coalesce(actor, span)
     heap.insert_free(span)
     yield merged

@@ -8,7 +8,9 @@ A generator of this package yields each observation just after the step that it 
 """
 
 from collections.abc import Generator
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from spanspec.arena import Hint, Os, Willing, initial_hints
 from spanspec.constants import ARENA_BASE, PAGE_SHIFT, PAGE_SIZE
@@ -28,6 +30,7 @@ from spanspec.pages import (
     page_run,
     realigned_boundary,
 )
+from spanspec.records import Record
 from spanspec.statistics import HeapStatistics
 from spanspec.trace import heap_events as hev
 from spanspec.trace.fields import EventBase
@@ -43,14 +46,14 @@ FOLLOWED_PAGES: Final = 1 << 26
 AMD64: Final = PhysicalPages(4096, 2097152)
 
 
-class Actor(NamedTuple):
+class Actor(Record, frozen=True):
     """Who acts: a P (-1: none) and a thread (M)."""
 
     p: int
     thread: int
 
 
-class Arena(NamedTuple):
+class Arena(Record, frozen=True):
     """The part of the newest region that no span has had yet: addresses base..end (HEAP-17)."""
 
     base: U64
@@ -215,7 +218,7 @@ class PageHeap:
     def _absorb(self, span: int, neighbour: int, merged: PageRun) -> None:
         """Let a run take the place of itself and a neighbour, whose descriptor dies."""
         self.remove_free(neighbour)
-        self.runs[neighbour] = self.runs[neighbour]._replace(state=DEAD)
+        self.runs[neighbour] = replace(self.runs[neighbour], state=DEAD)
         self.descriptors.give_back(neighbour)
         self.runs[span] = merged
 
@@ -225,9 +228,8 @@ class PageHeap:
         if boundary == self.runs[above].base:
             return
         self.remove_free(in_set)
-        self.runs[below], self.runs[above] = move_boundary(
-            self.runs[below], self.runs[above], boundary
-        )
+        moved = move_boundary(self.runs[below], self.runs[above], boundary)
+        self.runs[below], self.runs[above] = moved.taken, moved.rest
         self.map.set_span(boundary - PAGE_SIZE, below)
         self.map.set_span(boundary, above)
         self.insert_free(in_set)

@@ -4,14 +4,15 @@ A descriptor always has a run, whatever its state; the slots of an in-use span s
 `Mspan`. Addresses and sizes are in bytes, `npages` in pages of 8192 bytes.
 """
 
-from typing import NamedTuple
+from msgspec.structs import replace
 
 from spanspec.constants import PAGE_SIZE
 from spanspec.mspan import DEAD, FREE, MANUAL, SpanState
+from spanspec.records import Record
 from spanspec.words import U8, U32, U64
 
 
-class PhysicalPages(NamedTuple):
+class PhysicalPages(Record, frozen=True):
     """What the operating system's pages are: `size` of one, and of a huge one (0: there are none).
 
     Both are powers of two, in bytes (CONST-3).
@@ -21,7 +22,7 @@ class PhysicalPages(NamedTuple):
     huge: U64
 
 
-class PageRun(NamedTuple):
+class PageRun(Record, frozen=True):
     """A run of pages and its state; `sweepgen` is what the descriptor held when it left use."""
 
     base: U64
@@ -32,7 +33,7 @@ class PageRun(NamedTuple):
     sweepgen: U32
 
 
-class Bounds(NamedTuple):
+class Bounds(Record, frozen=True):
     """Addresses from `start` up to, not including, `end`; empty if `end` is not above `start`."""
 
     start: U64
@@ -98,7 +99,7 @@ def huge_pages(phys: PhysicalPages, run: PageRun) -> U64:
     return (end - start) // phys.huge if end > start else 0
 
 
-class Split(NamedTuple):
+class Split(Record, frozen=True):
     """The two parts of a run that was cut: `taken` below, `rest` above."""
 
     taken: PageRun
@@ -114,11 +115,11 @@ def split_run(phys: PhysicalPages, run: PageRun, npages: U64, sweepgen: U32) -> 
     Rules: HEAP-13 HEAP-15.
     """
     taken = page_run(run.base, npages, sweepgen)
-    taken = taken._replace(scavenged=run.scavenged, needzero=run.needzero)
-    rest = run._replace(base=run.base + npages * PAGE_SIZE, npages=run.npages - npages)
+    taken = replace(taken, scavenged=run.scavenged, needzero=run.needzero)
+    rest = replace(run, base=run.base + npages * PAGE_SIZE, npages=run.npages - npages)
     bounds = phys_page_bounds(phys, rest)
     if rest.scavenged and bounds.end <= bounds.start:
-        rest = rest._replace(scavenged=False)
+        rest = replace(rest, scavenged=False)
     return Split(taken, rest)
 
 
@@ -138,8 +139,11 @@ def merge_below(phys: PhysicalPages, below: PageRun, run: PageRun) -> PageRun:
     assert boundary_is_physical(phys, below, run), (
         "T-27: neighboring scavenged spans boundary is not a physical page boundary"
     )
-    return run._replace(
-        base=below.base, npages=below.npages + run.npages, needzero=run.needzero | below.needzero
+    return replace(
+        run,
+        base=below.base,
+        npages=below.npages + run.npages,
+        needzero=run.needzero | below.needzero,
     )
 
 
@@ -151,7 +155,7 @@ def merge_above(phys: PhysicalPages, run: PageRun, above: PageRun) -> PageRun:
     assert boundary_is_physical(phys, run, above), (
         "T-27: neighboring scavenged spans boundary is not a physical page boundary"
     )
-    return run._replace(npages=run.npages + above.npages, needzero=run.needzero | above.needzero)
+    return replace(run, npages=run.npages + above.npages, needzero=run.needzero | above.needzero)
 
 
 def boundary_is_physical(phys: PhysicalPages, below: PageRun, above: PageRun) -> bool:
@@ -186,8 +190,8 @@ def move_boundary(below: PageRun, above: PageRun, boundary: U64) -> Split:
     """
     end = end_of(above)
     return Split(
-        below._replace(npages=(boundary - below.base) // PAGE_SIZE),
-        above._replace(base=boundary, npages=(end - boundary) // PAGE_SIZE),
+        replace(below, npages=(boundary - below.base) // PAGE_SIZE),
+        replace(above, base=boundary, npages=(end - boundary) // PAGE_SIZE),
     )
 
 

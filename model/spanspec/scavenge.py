@@ -1,12 +1,15 @@
 """The scavenger: what it releases, and how it is paced (rules SCAV-1 to SCAV-18)."""
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from msgspec.structs import replace
 
 from spanspec.constants import PAGE_SIZE
 from spanspec.freespans import UNSCAVENGED_HUGE, UNSCAVENGED_SMALL
 from spanspec.mspan import FREE
 from spanspec.pageheap import Actor, PageHeap, Steps, page_number
 from spanspec.pages import PageRun, PhysicalPages, end_of, phys_page_bounds, round_down, round_up
+from spanspec.records import Record
 from spanspec.statistics import retained, scavenged
 from spanspec.trace import heap_events as hev
 from spanspec.words import M64, U64
@@ -26,7 +29,7 @@ Why = Literal["bg", "grow", "FreeOSMemory"]
 # --- pacing -------------------------------------------------------------------------------------
 
 
-class Line(NamedTuple):
+class Line(Record, frozen=True):
     """The line along which the background scavenger lets the retained heap fall to its goal.
 
     Bytes, and nanoseconds; `rate` is in bytes for each nanosecond, 0 for nothing to do.
@@ -72,7 +75,7 @@ def pace(
     Rules: SCAV-3 SCAV-4 SCAV-5.
     """
     if now <= goal:
-        return line._replace(goal=goal, rate=0.0)
+        return replace(line, goal=goal, rate=0.0)
     total = now - goal
     duration = total_time_ns(phys, total, unscavenged_huge)
     return Line(
@@ -117,7 +120,8 @@ def split_address(phys: PhysicalPages, run: PageRun, size: U64) -> U64:
 
     Rules: SCAV-9 SCAV-10.
     """
-    start, end = phys_page_bounds(phys, run)
+    bounds = phys_page_bounds(phys, run)
+    start, end = bounds.start, bounds.end
     if end <= start or end - start <= size:
         return 0
     at = round_down(end - size, max(phys.size, PAGE_SIZE))
@@ -197,14 +201,14 @@ def scavenge_one(heap: PageHeap, span: int, size: U64) -> tuple[int, U64]:
         heap.remove_free(span)
     else:
         part = heap.new_descriptor(at, (end_of(run) - at) // PAGE_SIZE)
-        heap.runs[part] = heap.runs[part]._replace(needzero=run.needzero, state=FREE)
-        heap.mutate_free(span, run._replace(npages=(at - run.base) // PAGE_SIZE))
+        heap.runs[part] = replace(heap.runs[part], needzero=run.needzero, state=FREE)
+        heap.mutate_free(span, replace(run, npages=(at - run.base) // PAGE_SIZE))
         heap.map.set_span(at - PAGE_SIZE, span)
         heap.map.set_span(at, part)
         heap.map.set_span(end_of(run) - PAGE_SIZE, part)
     upper = heap.runs[part]
     got = releasable(heap.phys, upper)
-    heap.runs[part] = upper._replace(scavenged=True)
+    heap.runs[part] = replace(upper, scavenged=True)
     heap.stats = scavenged(heap.stats, got)
     return part, got
 

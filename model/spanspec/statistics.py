@@ -1,11 +1,12 @@
 """The statistics that must balance (rules HEAP-36 and HEAP-37); all but the counts are in bytes."""
 
-from typing import NamedTuple
+from msgspec.structs import replace
 
+from spanspec.records import Record
 from spanspec.words import U64
 
 
-class HeapStatistics(NamedTuple):
+class HeapStatistics(Record, frozen=True):
     """What the page heap counts; manual spans are in `stacks_inuse` and `gc_manual` only."""
 
     heap_sys: U64 = 0
@@ -30,7 +31,7 @@ def mapped(stats: HeapStatistics, size: U64) -> HeapStatistics:
 
     Rules: HEAP-37.
     """
-    return stats._replace(heap_sys=stats.heap_sys + size)
+    return replace(stats, heap_sys=stats.heap_sys + size)
 
 
 def grown(stats: HeapStatistics, size: U64) -> HeapStatistics:
@@ -38,8 +39,8 @@ def grown(stats: HeapStatistics, size: U64) -> HeapStatistics:
 
     Rules: HEAP-17 HEAP-37.
     """
-    return stats._replace(
-        heap_idle=stats.heap_idle + size, heap_released=stats.heap_released + size
+    return replace(
+        stats, heap_idle=stats.heap_idle + size, heap_released=stats.heap_released + size
     )
 
 
@@ -48,8 +49,8 @@ def taken_out(stats: HeapStatistics, size: U64, unreleased: U64) -> HeapStatisti
 
     Rules: HEAP-13 HEAP-37.
     """
-    return stats._replace(
-        heap_idle=stats.heap_idle - size, heap_released=stats.heap_released - unreleased
+    return replace(
+        stats, heap_idle=stats.heap_idle - size, heap_released=stats.heap_released - unreleased
     )
 
 
@@ -58,8 +59,8 @@ def into_use(stats: HeapStatistics, size: U64, npages: U64) -> HeapStatistics:
 
     Rules: HEAP-22 HEAP-37.
     """
-    return stats._replace(
-        heap_inuse=stats.heap_inuse + size, pages_in_use=stats.pages_in_use + npages
+    return replace(
+        stats, heap_inuse=stats.heap_inuse + size, pages_in_use=stats.pages_in_use + npages
     )
 
 
@@ -68,10 +69,10 @@ def into_manual(stats: HeapStatistics, size: U64, stack: bool) -> HeapStatistics
 
     Rules: HEAP-24 HEAP-37.
     """
-    stats = stats._replace(heap_sys=stats.heap_sys - size)
+    stats = replace(stats, heap_sys=stats.heap_sys - size)
     if stack:
-        return stats._replace(stacks_inuse=stats.stacks_inuse + size)
-    return stats._replace(gc_manual=stats.gc_manual + size)
+        return replace(stats, stacks_inuse=stats.stacks_inuse + size)
+    return replace(stats, gc_manual=stats.gc_manual + size)
 
 
 def out_of_use(stats: HeapStatistics, size: U64, npages: U64) -> HeapStatistics:
@@ -79,7 +80,8 @@ def out_of_use(stats: HeapStatistics, size: U64, npages: U64) -> HeapStatistics:
 
     Rules: HEAP-28 HEAP-37.
     """
-    return stats._replace(
+    return replace(
+        stats,
         heap_inuse=stats.heap_inuse - size,
         heap_idle=stats.heap_idle + size,
         pages_in_use=stats.pages_in_use - npages,
@@ -91,10 +93,10 @@ def out_of_manual(stats: HeapStatistics, size: U64, stack: bool) -> HeapStatisti
 
     Rules: HEAP-27 HEAP-37.
     """
-    stats = stats._replace(heap_sys=stats.heap_sys + size, heap_idle=stats.heap_idle + size)
+    stats = replace(stats, heap_sys=stats.heap_sys + size, heap_idle=stats.heap_idle + size)
     if stack:
-        return stats._replace(stacks_inuse=stats.stacks_inuse - size)
-    return stats._replace(gc_manual=stats.gc_manual - size)
+        return replace(stats, stacks_inuse=stats.stacks_inuse - size)
+    return replace(stats, gc_manual=stats.gc_manual - size)
 
 
 def scavenged(stats: HeapStatistics, size: U64) -> HeapStatistics:
@@ -102,4 +104,4 @@ def scavenged(stats: HeapStatistics, size: U64) -> HeapStatistics:
 
     Rules: SCAV-6 SCAV-11 HEAP-37.
     """
-    return stats._replace(heap_released=stats.heap_released + size)
+    return replace(stats, heap_released=stats.heap_released + size)

@@ -1,16 +1,17 @@
 """What a sweep does to the span it owns (rules SWP-24 to SWP-28)."""
 
-from typing import NamedTuple
+from msgspec.structs import replace
 
 from spanspec.alloccache import next_free_index, refill_alloc_cache
 from spanspec.bitmap import NO_BITS
 from spanspec.constants import size_class_of
 from spanspec.mspan import IN_USE, Mspan, count_alloc
+from spanspec.records import Record
 from spanspec.sweepgen import is_sweeping, publish_swept
 from spanspec.words import U16, U32
 
 
-class Swept(NamedTuple):
+class Swept(Record, frozen=True):
     """The outcome of a sweep, before its sweepgen is published.
 
     `was_empty` tells that no slot was free before the sweep (the name is the runtime's: the
@@ -37,7 +38,8 @@ def sweep(sg: U32, span: Mspan) -> Swept:
     large_dead = not small and nalloc == 0
     was_empty = next_free_index(span).slot == span.nelems
     freed_some = large_dead or (small and nfreed > 0)
-    swept = span._replace(
+    swept = replace(
+        span,
         freeindex=0,
         alloc_count=nalloc,
         alloc_bits=span.gcmark_bits,
@@ -54,7 +56,7 @@ def publish(sg: U32, span: Mspan) -> Mspan:
     Rules: SWP-3 SWP-24 CEN-14.
     """
     assert span.state == IN_USE, "T-60: mspan.sweep: bad span state after sweep"
-    return span._replace(sweepgen=publish_swept(sg, span.sweepgen))
+    return replace(span, sweepgen=publish_swept(sg, span.sweepgen))
 
 
 def returns_to_heap(swept: Swept, preserve: bool) -> bool:

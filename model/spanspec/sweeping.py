@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from spanspec.bitmap import Bits
 from spanspec.constants import size_class_of
 from spanspec.heapstate import Course, HeapState
@@ -26,7 +28,7 @@ def claim(state: HeapState, actor: Actor, span: int, by: ev.Claimer) -> ev.Sweep
     """
     record = state.spans[span]
     generation = claim_for_sweep(state.sweepgen, record.sweepgen)
-    state.spans[span] = record = record._replace(sweepgen=generation)
+    state.spans[span] = record = replace(record, sweepgen=generation)
     return claimed(state, actor, span, record, by)
 
 
@@ -123,7 +125,7 @@ def with_marks(record: Mspan, marks: Bits) -> Mspan:
     for index in range((record.nelems + 63) // 64):
         missing = record.gcmark_bits.word(index) & ~marks.word(index)
         assert missing == 0, "MAL-14: a slot allocated while marking is not marked"
-    return record._replace(gcmark_bits=marks)
+    return replace(record, gcmark_bits=marks)
 
 
 def age_bits(state: HeapState, span: int, swept: Swept) -> None:
@@ -296,7 +298,7 @@ def deduct_sweep_credit(
             caller_pages=caller_pages,
         )
         if (yield from sweepone(state, actor, "prop")) == NOTHING_LEFT:
-            state.pace = state.pace._replace(pages_per_byte=0.0)
+            state.pace = replace(state.pace, pages_per_byte=0.0)
             return
 
 

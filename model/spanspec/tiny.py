@@ -1,12 +1,15 @@
 """The tiny allocator: several pointer-free objects below 16 bytes in one block (MAL-5 to MAL-9)."""
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec.structs import replace
 
 from spanspec.constants import TINY_SIZE
+from spanspec.records import Record
 from spanspec.words import U8, U64
 
 
-class TinyBlock(NamedTuple):
+class TinyBlock(Record, frozen=True):
     """The current tiny block of an mcache: its address (0: none) and the bytes used of it."""
 
     address: U64
@@ -44,7 +47,7 @@ def take_tiny(block: TinyBlock, size: U8) -> TinyBlock:
     Rules: MAL-6.
     """
     assert tiny_fits(block, size), "MAL-6: the tiny object does not fit the current block"
-    return block._replace(offset=align_tiny(block.offset, size) + size)
+    return replace(block, offset=align_tiny(block.offset, size) + size)
 
 
 def replace_tiny_block(block: TinyBlock, fresh: U64, size: U8) -> TinyBlock:

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from spanspec.markbits import (
     ARENA_BYTES,
@@ -13,7 +14,7 @@ from spanspec.markbits import (
     next_epoch,
     take_bits,
 )
-from spanspec.mspan import FREE, NO_OBJECT, find_object, init_span
+from spanspec.mspan import FREE, NO_OBJECT, FoundObject, find_object, init_span
 from spanspec.spanlist import SpanList, Whereabouts
 
 BASE = 0xC000000000
@@ -114,13 +115,14 @@ def test_interior_pointers_find_their_object_and_nothing_beyond() -> None:
     span = init_span(BASE, 1, 14, 0, BASE + 85 * 96)
     for slot in (0, 1, 84):
         start = BASE + slot * 96
-        assert {find_object(span, start + inner) for inner in (0, 1, 95)} == {(start, slot)}
+        found = {find_object(span, start + inner) for inner in (0, 1, 95)}
+        assert found == {FoundObject(start, slot)}
     for outside in (BASE - 1, BASE + 85 * 96, BASE + 8191, BASE + 8192, 0):
         assert find_object(span, outside) == NO_OBJECT
-    assert find_object(span._replace(state=FREE), BASE) == NO_OBJECT
+    assert find_object(replace(span, state=FREE), BASE) == NO_OBJECT
 
 
 def test_a_large_object_ends_where_the_request_did() -> None:
     span = init_span(BASE, 5, 0, 0, BASE + 33000)
-    assert find_object(span, BASE + 32999) == (BASE, 0)
+    assert find_object(span, BASE + 32999) == FoundObject(BASE, 0)
     assert find_object(span, BASE + 33000) == NO_OBJECT

@@ -3,9 +3,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from spanspec import freeslots
 from spanspec.alloccache import (
+    Found,
     cache_is_exact,
     next_free_fast,
     next_free_index,
@@ -35,7 +37,7 @@ M64 = (1 << 64) - 1
 
 def span_of(nelems: int, sweepgen: int = 0) -> Mspan:
     """A fresh span of one page with any number of slots."""
-    return init_span(BASE, 1, 3, sweepgen, BASE + 8192)._replace(nelems=nelems)
+    return replace(init_span(BASE, 1, 3, sweepgen, BASE + 8192), nelems=nelems)
 
 
 def allocate(span: Mspan) -> tuple[int, str, Mspan]:
@@ -81,9 +83,9 @@ def test_ex_6_a_span_of_128_slots() -> None:
 
 
 def test_the_empty_span_fails_and_is_full() -> None:
-    empty = span_of(0)._replace(alloc_cache=0)
+    empty = replace(span_of(0), alloc_cache=0)
     assert next_free_fast(empty).slot == 0
-    assert next_free_index(empty) == (0, empty)
+    assert next_free_index(empty) == Found(0, empty)
 
 
 spans = st.builds(
@@ -101,7 +103,8 @@ def _consistent(nelems: int, bits: int, marks: int, freeindex: int) -> Mspan:
     freeindex = min(freeindex, nelems)
     mask = (1 << nelems) - 1
     allocated = (bits | ((1 << freeindex) - 1)) & mask
-    span = span_of(nelems, sweepgen=M32 - 1)._replace(
+    span = replace(
+        span_of(nelems, sweepgen=M32 - 1),
         freeindex=freeindex,
         alloc_bits=Bits(bits & mask),
         gcmark_bits=Bits(marks & allocated),
@@ -117,7 +120,7 @@ M32 = (1 << 32) - 1
 @settings(max_examples=400, deadline=None)
 @given(spans)
 def test_both_searches_find_the_lowest_free_slot(span: Mspan) -> None:
-    span = span if cache_is_exact(span) else span._replace(freeindex=span.nelems)
+    span = span if cache_is_exact(span) else replace(span, freeindex=span.nelems)
     slow = next_free_index(span)
     assert is_lowest_free(span, slow.slot)
     assert cache_is_exact(slow.span)
@@ -154,7 +157,7 @@ def test_the_windowed_span_follows_the_abstract_one(span: Mspan, times: int) -> 
 def test_a_sweep_keeps_the_marked_slots_and_only_those(span: Mspan) -> None:
     if not cache_is_exact(span):
         return
-    owned = span._replace(sweepgen=M32)
+    owned = replace(span, sweepgen=M32)
     swept = sweep(0, owned)
     assert swept.span.alloc_bits == owned.gcmark_bits
     assert swept.nfreed == owned.alloc_count - owned.gcmark_bits.count(owned.nelems)
@@ -171,8 +174,8 @@ def test_a_sweep_keeps_the_marked_slots_and_only_those(span: Mspan) -> None:
 
 
 def test_a_large_span_dies_with_its_object() -> None:
-    span = init_span(BASE, 5, 0, 2, BASE + 40000)._replace(freeindex=1, alloc_count=1)
-    owned = span._replace(sweepgen=1)
+    span = replace(init_span(BASE, 5, 0, 2, BASE + 40000), freeindex=1, alloc_count=1)
+    owned = replace(span, sweepgen=1)
     assert (span.nelems, span.elemsize) == (1, 40960)
     dead = sweep(2, owned)
     assert (dead.large_dead, dead.span.needzero) == (True, 1)
@@ -193,7 +196,7 @@ def test_a_large_span_dies_with_its_object() -> None:
 def test_a_sweep_that_must_not_be_is_refused(change: dict[str, object], says: str) -> None:
     _, _, span = allocate(span_of(64, sweepgen=1))
     with pytest.raises(AssertionError, match=says):
-        sweep(2, span._replace(**change))  # type: ignore[arg-type]
+        sweep(2, replace(span, **change))
 
 
 def test_marking_a_free_slot_is_refused_and_names_the_rule() -> None:
@@ -207,13 +210,13 @@ def test_marking_a_free_slot_is_refused_and_names_the_rule() -> None:
 
 def test_fatal_checks_of_the_searches() -> None:
     with pytest.raises(AssertionError, match="T-81"):
-        next_free_index(span_of(8)._replace(freeindex=9))
+        next_free_index(replace(span_of(8), freeindex=9))
     with pytest.raises(AssertionError, match="T-15"):
-        next_free_slow(span_of(8)._replace(freeindex=8))
+        next_free_slow(replace(span_of(8), freeindex=8))
     with pytest.raises(AssertionError, match="T-17"):
-        next_free_slow(span_of(8)._replace(alloc_count=8))
+        next_free_slow(replace(span_of(8), alloc_count=8))
     with pytest.raises(AssertionError, match="T-46"):
-        reload_cache(span_of(8)._replace(freeindex=8))
+        reload_cache(replace(span_of(8), freeindex=8))
 
 
 @pytest.mark.parametrize("spanclass", [2, 8, 9, 55, 133])

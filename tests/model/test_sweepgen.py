@@ -4,6 +4,7 @@ import random
 
 import immutables
 import pytest
+from msgspec.structs import replace
 
 from spanspec import ownership
 from spanspec.ownership import (
@@ -25,7 +26,14 @@ from spanspec.sweepgen import (
     retire_full,
 )
 from spanspec.tables import SlotId, SpanId, SweeperId
-from spanspec.tiny import NO_TINY_BLOCK, align_tiny, replace_tiny_block, take_tiny, tiny_fits
+from spanspec.tiny import (
+    NO_TINY_BLOCK,
+    TinyBlock,
+    align_tiny,
+    replace_tiny_block,
+    take_tiny,
+    tiny_fits,
+)
 
 WRAP = (1 << 32) - 4
 
@@ -143,13 +151,13 @@ def test_a_running_system_keeps_the_invariant_across_the_wrap_around(seed: int) 
 def test_the_invariant_can_fail() -> None:
     state = system(8)
     spans = state.spans.set(SpanId(1), OwnedSpan(True, 7, SlotId(0), SweeperId(0), 6))
-    assert not ownership_holds(state._replace(spans=spans))
+    assert not ownership_holds(replace(state, spans=spans))
     swept = Sweeper(SpanId(1))
     both = state.sweepers.set(SweeperId(0), swept)
-    assert ownership_holds(state._replace(spans=spans, sweepers=both))
+    assert ownership_holds(replace(state, spans=spans, sweepers=both))
     twice = both.set(SweeperId(1), swept)
-    assert not ownership_holds(state._replace(spans=spans, sweepers=twice))
-    assert not ownership_holds(state._replace(sweepgen=9))
+    assert not ownership_holds(replace(state, spans=spans, sweepers=twice))
+    assert not ownership_holds(replace(state, sweepgen=9))
 
 
 def test_ex_7_a_sequence_of_tiny_objects() -> None:
@@ -166,7 +174,7 @@ def test_ex_7_a_sequence_of_tiny_objects() -> None:
             blocks += 1
     a, b, c, d = 0x1000, 0x1010, 0x1020, 0x1030
     assert placed == [(a, 0), (a, 8), (b, 0), (b, 3), (b, 12), (c, 0), (d, 0)]
-    assert (hits, blocks, block) == (3, 4, (c, 12))
+    assert (hits, blocks, block) == (3, 4, TinyBlock(c, 12))
 
 
 def test_a_tiny_object_that_does_not_fit_is_refused() -> None:

@@ -1,22 +1,23 @@
 """Rules become terms that say what Python says, and anything outside the subset is refused."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed, Words
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.frames import LoopInvariant
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.records import parts_of, remade
 from spanproof.symbolic.translate import Translator
 from spanproof.symbolic.values import SymbolicBitmap, Value
 from spanspec import sizeclass, sweepgen, tiny, words
-from spanspec.alloccache import next_free_fast, next_free_index, window_at
+from spanspec.alloccache import Found, next_free_fast, next_free_index, window_at
 from spanspec.bitmap import Bits
 from spanspec.mspan import Mspan, init_span
 from spanspec.sweepgen import is_legal
@@ -48,10 +49,7 @@ def lifted(value: object, arithmetic: Arithmetic) -> Value:
         return z3.BoolVal(value)
     if isinstance(value, int):
         return arithmetic.const(value)
-    assert isinstance(value, tuple)
-    parts = [lifted(part, arithmetic) for part in value]
-    make: Callable[..., Value] = type(value)
-    return make(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return remade(value, [lifted(part, arithmetic) for part in parts_of(value) or ()])
 
 
 def lowered(value: Value) -> object:
@@ -63,8 +61,9 @@ def lowered(value: Value) -> object:
     if isinstance(value, z3.ExprRef):
         simple = z3.simplify(value)
         return simple.as_signed_long() if isinstance(simple, z3.BitVecNumRef) else simple.as_long()
-    if isinstance(value, tuple):
-        return tuple(lowered(part) for part in value)
+    parts = parts_of(value)
+    if parts is not None:
+        return tuple(lowered(part) for part in parts)
     return value
 
 
@@ -72,8 +71,9 @@ def plain(value: object) -> object:
     """A Python result in the form of `lowered`, in two's complement."""
     if isinstance(value, Bits):
         return None
-    if isinstance(value, tuple):
-        return tuple(plain(part) for part in value)
+    parts = parts_of(value)
+    if parts is not None:
+        return tuple(plain(part) for part in parts)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1 << 63:
         return value - (1 << 64)
     return value
@@ -94,7 +94,8 @@ def agree(arithmetic: Arithmetic, rule: object, *arguments: object) -> None:
 
 
 spans = st.builds(
-    lambda nelems, freeindex, bits, cache: init_span(0xC000000000, 1, 4, 8, 0)._replace(
+    lambda nelems, freeindex, bits, cache: replace(
+        init_span(0xC000000000, 1, 4, 8, 0),
         nelems=nelems,
         freeindex=min(freeindex, nelems),
         alloc_bits=Bits(bits),
@@ -160,12 +161,13 @@ def test_a_cut_loop_admits_what_python_computes(span: Mspan) -> None:
     """The loop's result is unknown to the translator, but Python's must be among the possible."""
     from spanproof.obligations.span import SEARCH
 
-    span = span._replace(alloc_cache=window_at(span.alloc_bits, span.freeindex))
+    span = replace(span, alloc_cache=window_at(span.alloc_bits, span.freeindex))
     translator = Translator(Words(64), loops=SEARCH)
     translator.ghosts["below"] = z3.BitVecVal(0, 64)
     bits = span.alloc_bits
     word = z3.Function("word", z3.BitVecSort(64), z3.BitVecSort(64))
-    symbolic = span._replace(
+    symbolic = replace(
+        span,
         alloc_bits=SymbolicBitmap(
             lambda i: z3.LShR(word(z3.LShR(i, 6)), i & 63) & 1 == 1, word, None
         ),
@@ -175,11 +177,11 @@ def test_a_cut_loop_admits_what_python_computes(span: Mspan) -> None:
         },
     )
     found = translator.call(next_free_index, symbolic)
-    assert isinstance(found, tuple)
+    assert isinstance(found, Found)
     solver = z3.Solver()
     solver.add(*(word(z3.BitVecVal(w, 64)) == bits.word(w) for w in range(17)))
     solver.add(*translator.assumptions)
-    solver.add(found[0] == next_free_index(span).slot)
+    solver.add(found.slot == next_free_index(span).slot)
     assert solver.check() == z3.sat
 
 

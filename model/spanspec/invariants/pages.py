@@ -14,7 +14,8 @@ from spanspec.treap import Treap, check_treap
 
 def runs_in_order(heap: PageHeap) -> list[tuple[PageRun, int]]:
     """Return the runs that represent memory, with their descriptors, by address."""
-    return sorted((run, span) for span, run in heap.runs.items() if run.state != DEAD)
+    pairs = ((run, span) for span, run in heap.runs.items() if run.state != DEAD)
+    return sorted(pairs, key=lambda pair: pair[0].base)
 
 
 @invariant("I-12", When.ALWAYS)
@@ -81,7 +82,7 @@ def scavenged_holds_a_page(state: HeapState) -> Iterator[str]:
 @invariant("I-16", When.ALWAYS)
 def current_arena(state: HeapState) -> Iterator[str]:
     """The current arena is cut at pages and ends at an arena's end (I-16)."""
-    base, end = state.pages.current
+    base, end = state.pages.current.base, state.pages.current.end
     unit = max(PAGE_SIZE, state.pages.phys.size)
     if base % unit or end % HEAP_ARENA_BYTES or base > end:
         yield f"the current arena is {base:#x}..{end:#x}"

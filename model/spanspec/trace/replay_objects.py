@@ -31,7 +31,7 @@ class Objects:
     def __init__(self, state: HeapState, world: World) -> None:
         self._state = state
         self._world = world
-        self._last: dict[int, tuple[Taken, int] | int] = {}
+        self._last: dict[int, Taken | int] = {}
         self.large_ready: dict[int, int] = {}
         """Spans that wait for the large object they were taken for, by P."""
 
@@ -77,7 +77,7 @@ class Objects:
             self._take_tiny_block(mcache, event, taken)
         elif flags & (ev.TINY_BLOCK | ev.TINY_CURRENT):
             expect("MAL-4", "taken by the tiny allocator", False, True)
-        self._last[p] = (taken, 0)
+        self._last[p] = taken
         return Verdict.PREDICTED
 
     def _explain(self, event: ev.Malloc, taken: Taken, mcache: Mcache) -> None:
@@ -153,8 +153,8 @@ class Objects:
         if event.note != ADDRESS_NOTE:
             return Verdict.INPUT
         last = self._last.get(event.p)
-        if isinstance(last, tuple):
-            last = slot_address(last[0].record, last[0].slot)
+        if isinstance(last, Taken):
+            last = slot_address(last.record, last.slot)
         expect("SPAN-12", "address that the program got", last, event.first)
         return Verdict.PREDICTED
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from spanproof.fuzz.program import Program
 from spanspec.alloccache import cache_is_exact, next_free_fast, next_free_slow, reload_cache
 from spanspec.bitmap import Bits
@@ -119,12 +121,12 @@ class ModelSpan:
     def claim_and_sweep(self, sg: int) -> SweepOutcome:
         """Win the span and sweep it."""
         gen = claim_for_sweep(sg, self.span.sweepgen)
-        return self._sweep(sg, self.span._replace(sweepgen=gen))
+        return self._sweep(sg, replace(self.span, sweepgen=gen))
 
     def flush(self, sg: int) -> SweepOutcome | None:
         """Leave the cache; a stale span is swept."""
         stale = is_stale(sg, self.span.sweepgen)
-        left = self.span._replace(sweepgen=leave_cache(sg, self.span.sweepgen))
+        left = replace(self.span, sweepgen=leave_cache(sg, self.span.sweepgen))
         if stale:
             return self._sweep(sg, left)
         self.span = left
@@ -137,12 +139,12 @@ class ModelSpan:
 
     def retire(self, sg: int) -> None:
         """Leave the cache as a full span."""
-        self.span = self.span._replace(sweepgen=retire_full(sg, self.span.sweepgen))
+        self.span = replace(self.span, sweepgen=retire_full(sg, self.span.sweepgen))
 
     def refill(self, sg: int) -> None:
         """Enter a cache."""
         loaded = reload_cache(self.span)
-        self.span = loaded._replace(sweepgen=enter_cache(sg, loaded.sweepgen))
+        self.span = replace(loaded, sweepgen=enter_cache(sg, loaded.sweepgen))
 
     def state(self) -> State:
         """Return the whole state."""

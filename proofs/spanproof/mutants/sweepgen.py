@@ -84,8 +84,8 @@ SWEEPGEN_MUTANTS = (
         "spanspec.ownership.cache_span",
         Variant(
             "slot-not-filled",
-            "._replace(span=span)",
-            "._replace(span=NO_SPAN)",
+            ", span=span)",
+            ", span=NO_SPAN)",
             "ownership.cache",
             "the span is cached, but in no slot",
         ),
@@ -94,8 +94,8 @@ SWEEPGEN_MUTANTS = (
         "spanspec.ownership.retire_span",
         Variant(
             "retired-but-kept",
-            "._replace(span=NO_SPAN)",
-            "",
+            ", span=NO_SPAN)",
+            ")",
             "ownership.retire",
             "the slot keeps the span that it let go of",
         ),

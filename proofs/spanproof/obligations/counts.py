@@ -5,6 +5,7 @@ about a count is by induction over the slots.
 """
 
 import z3
+from msgspec.structs import replace
 
 from spanproof.obligations.induction import by_induction, count_starts, steps
 from spanproof.obligations.span import took_free_slot
@@ -62,7 +63,7 @@ def take_lowest(p: Proof, span: Mspan) -> tuple[z3.ExprRef, Mspan]:
     slot = p.number(U16, "slot")
     after = p.fresh(Mspan, "after")
     assert isinstance(after, Mspan)
-    after = after._replace(alloc_bits=span.alloc_bits)
+    after = replace(after, alloc_bits=span.alloc_bits)
     p.assume(p.holds(ends_search, span, slot), p.holds(took_free_slot, span, slot, after))
     return slot, after
 
@@ -224,7 +225,7 @@ def sweep_leaves_the_count_exact(p: Proof) -> None:
     """After a sweep allocCount is the number of allocated slots, and within bounds."""
     span = any_counted_span(p)
     marks = span.gcmark_bits
-    after = span._replace(freeindex=0, alloc_bits=marks, alloc_count=marks.count(span.nelems))
+    after = replace(span, freeindex=0, alloc_bits=marks, alloc_count=marks.count(span.nelems))
     p.assume(after.alloc_count <= span.alloc_count)
     p.show("count", p.holds(count_is_exact, after))
     p.show("bounds", p.holds(bounds_hold, after))
@@ -251,7 +252,7 @@ def no_slot_is_handed_out_twice(p: Proof) -> None:
     survivors = p.fresh(Bitmap, "survivors")
     live = p.holds(was_handed, survivors, other)
     p.assume(live == z3.And(p.holds(was_handed, handed, other), span.gcmark_bits.bit(other)))
-    swept = span._replace(freeindex=0, alloc_bits=span.gcmark_bits)
+    swept = replace(span, freeindex=0, alloc_bits=span.gcmark_bits)
     p.show("a sweep keeps it right", p.holds(handed_is_allocated, swept, survivors, other))
     p.possible("another slot was handed out", z3.And(live, other != slot))
 

@@ -4,7 +4,10 @@ Bitmaps are 64-bit words of unknown content, spans have 1 to 1024 slots, and the
 slow search is cut at an invariant, so nothing here is bounded.
 """
 
+from typing import cast
+
 import z3
+from msgspec.structs import replace
 
 from spanproof.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
@@ -130,9 +133,8 @@ def bitwise(p: Proof, span: Mspan, *ahead: z3.ExprRef, given: z3.BoolRef = TRUE)
 
 def parts(found: object) -> tuple[z3.ExprRef, Mspan]:
     """Return the slot and the span of a `Found`."""
-    assert isinstance(found, tuple)
-    slot, span = found
-    return slot, span
+    assert isinstance(found, Found)
+    return cast(z3.ExprRef, found.slot), found.span
 
 
 # --- searches ---------------------------------------------------------------------------------
@@ -202,7 +204,8 @@ def slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
     ahead, below = p.number(U16, "ahead"), p.arbitrary("below", U16)
     p.assume(z3.ULT(ahead, 64))
     cases = p.cases(next_free_index, span)
-    at_loop = span._replace(
+    at_loop = replace(
+        span,
         freeindex=p.at_loop(next_free_index, "index"),
         alloc_cache=p.at_loop(next_free_index, "cache"),
     )

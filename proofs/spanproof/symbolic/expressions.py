@@ -5,13 +5,14 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import cast
 
+import msgspec
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable
 from spanproof.symbolic.frames import Environment, Frame, Host, Place
-from spanproof.symbolic.fresh import record_fields
 from spanproof.symbolic.merge import as_bitmap, as_bool, merge
+from spanproof.symbolic.records import record_fields, with_changes
 from spanproof.symbolic.sources import FunctionSource
 from spanproof.symbolic.values import SymbolicTable, SymbolicWords, Value
 
@@ -268,17 +269,26 @@ class Expressions:
             return made
         if not callable(target):
             return self._refuse(node, place, "the callee is no function")
+        if target is msgspec.structs.replace:
+            return self._replaced(node, place)
         if getattr(target, "__supertype__", None) is not None:
             return self._arguments(node, ["identity"], place)[0]
         source = self._translator.sources.function(cast(Callable[..., object], target))
         names = [argument.arg for argument in source.tree.args.args]
         return self._translator.apply(source, self._arguments(node, names, place), place.path)
 
+    def _replaced(self, node: ast.Call, place: Place) -> Value:
+        """Return a record with the changes that a call of `replace` names."""
+        changes = {str(k.arg): self._value(k.value, place) for k in node.keywords}
+        record = self._value(node.args[0], place) if len(node.args) == 1 else None
+        if record_fields(type(record)) is None:
+            return self._refuse(node, place, "expected a record and its changes")
+        try:
+            return with_changes(record, changes)
+        except TypeError as problem:
+            return self._refuse(node, place, str(problem))
+
     def _method(self, base: Value, name: str, node: ast.Call, place: Place) -> Value:
-        if name == "_replace" and record_fields(type(base)) is not None:
-            changes = {str(k.arg): self._value(k.value, place) for k in node.keywords}
-            replaced: Value = base._replace(**changes)  # type: ignore[attr-defined]
-            return replaced
         bitmap = as_bitmap(base)
         if bitmap is not None and name in ("bit", "word", "count", "with_bit"):
             index = self._arithmetic.lift(scalar_of(self._arguments(node, ["index"], place)[0]))
@@ -290,7 +300,7 @@ class Expressions:
         if isinstance(base, SymbolicTable) and name == "set":
             key, value = self._arguments(node, ["key", "value"], place)
             return self._put(base, key, value)
-        if name == "bit_length" and not isinstance(base, tuple):
+        if name == "bit_length" and record_fields(type(base)) is None:
             return self._exact(self._arithmetic.bit_length(self._open(node, place)), node, place)
         return self._refuse(node, place, f"no method {name}")
 

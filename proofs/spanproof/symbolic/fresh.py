@@ -1,6 +1,5 @@
 """Symbols for the types that rules are written with: the annotation decides sort and range."""
 
-import typing
 from collections.abc import Callable, Sequence
 from typing import Annotated, NewType, get_args, get_origin
 
@@ -9,6 +8,7 @@ from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.records import record_fields
 from spanproof.symbolic.values import (
     IDENTITY_SORT,
     SymbolicBitmap,
@@ -126,17 +126,6 @@ class FreshSymbols:
             assume_everywhere,
         )
         return SymbolicTable(IDENTITY_SORT, get)
-
-
-def record_fields(annotation: object) -> dict[str, object] | None:
-    """Return the annotated fields of a NamedTuple class, or None for any other type."""
-    if not (isinstance(annotation, type) and issubclass(annotation, tuple)):
-        return None
-    names = getattr(annotation, "_fields", None)
-    if names is None:
-        return None
-    hints = typing.get_type_hints(annotation, include_extras=True)
-    return {name: hints[name] for name in names}
 
 
 def word_bits(annotation: object) -> int | None:

@@ -1,12 +1,10 @@
 """Joining two symbolic values under a condition: how branches of a rule meet again."""
 
-from collections.abc import Callable
-
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.errors import MixedSorts
-from spanproof.symbolic.fresh import record_fields
+from spanproof.symbolic.records import parts_of, remade
 from spanproof.symbolic.values import SymbolicBitmap, SymbolicTable, SymbolicWords, Value
 from spanspec.bitmap import Bits
 
@@ -54,8 +52,12 @@ def merge(arithmetic: Arithmetic, condition: z3.BoolRef, one: Value, other: Valu
         )
     if isinstance(one, SymbolicWords) or isinstance(other, SymbolicWords):
         raise MixedSorts("two different word lists meet")
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return _merge_tuples(arithmetic, condition, one, other)
+    mine, others = parts_of(one), parts_of(other)
+    if mine is not None and others is not None:
+        if len(mine) != len(others):
+            raise MixedSorts("tuples of different lengths meet")
+        pairs = zip(mine, others, strict=True)
+        return remade(one, [merge(arithmetic, condition, a, b) for a, b in pairs])
     if isinstance(one, bool | z3.BoolRef) and isinstance(other, bool | z3.BoolRef):
         if isinstance(one, bool) and one is other:
             return one
@@ -64,21 +66,6 @@ def merge(arithmetic: Arithmetic, condition: z3.BoolRef, one: Value, other: Valu
         return one
     left, right = _as_terms(arithmetic, one, other)
     return left if left.eq(right) else z3.If(condition, left, right)
-
-
-def _merge_tuples(
-    arithmetic: Arithmetic,
-    condition: z3.BoolRef,
-    one: tuple[Value, ...],
-    other: tuple[Value, ...],
-) -> Value:
-    if len(one) != len(other):
-        raise MixedSorts("tuples of different lengths meet")
-    parts = [merge(arithmetic, condition, a, b) for a, b in zip(one, other, strict=True)]
-    if record_fields(type(one)) is None:
-        return tuple(parts)
-    rebuild: Callable[..., Value] = type(one)
-    return rebuild(*parts)
 
 
 def _as_terms(arithmetic: Arithmetic, one: Value, other: Value) -> tuple[z3.ExprRef, z3.ExprRef]:

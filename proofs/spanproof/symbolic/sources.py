@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from spanproof.symbolic.errors import UnsupportedConstruct
+from spanproof.symbolic.records import parts_of
 
 OURS = ("spanspec", "spanalloc", "spanproof")
 """Packages whose functions are translated."""
@@ -92,7 +93,8 @@ def execute(name: str, path: str, text: str) -> dict[str, object]:
         kind = value if isinstance(value, type) else type(value)
         if kind.__module__ == module.__name__ and kind.__name__ in installed:
             known = installed[kind.__name__]
-            module.__dict__[key] = known if isinstance(value, type) else known(*value)
+            parts = parts_of(value) or ()
+            module.__dict__[key] = known if isinstance(value, type) else known(*parts)
     return module.__dict__
 
 

@@ -2,7 +2,7 @@
 
 * an integer: a Python int while known, else a Z3 term;
 * a truth value: a Python bool while known, else a Z3 BoolRef;
-* a record: an instance of the model's own NamedTuple whose fields are symbolic values;
+* a record: an instance of the model's own class whose fields are symbolic values;
 * a plain tuple of values;
 * a bitmap, a table or a list of words: objects below, with the model's interfaces.
 """
