@@ -4,7 +4,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-SOURCES := pyproject.toml setup.py $(wildcard impl/spanalloc/*.py)
+SOURCES := pyproject.toml setup.py $(wildcard impl/spanalloc/*.py model/spanspec/*.py) \
+           $(wildcard model/spanspec/trace/*.py)
+COMPILED := impl/spanalloc/*.so model/spanspec/*.so model/spanspec/trace/*.so *__mypyc*.so
 
 .PHONY: verify test lint types format bench docs clean
 
@@ -36,11 +38,11 @@ $(STAMP): $(SOURCES)
 	  || { echo "spanspec needs Python 3.11 or newer; say make PYTHON=python3.12" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 	  || { echo "python3 -m venv failed: install the venv module (Debian: python3-venv)" >&2; exit 2; }
-	@rm -f impl/spanalloc/*.so spanalloc__mypyc*.so
+	@rm -f $(COMPILED)
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[test]'
 	@$(BIN)/python -m spanalloc
 	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -f impl/spanalloc/*.so spanalloc__mypyc*.so
+	rm -f $(COMPILED)

@@ -20,7 +20,7 @@ from spanspec.tiny import align_tiny, replace_tiny_block, take_tiny, tiny_fits
 from spanspec.trace import events as ev
 from spanspec.words import M64, U16, U64
 
-LARGE: Final = -1
+NO_SMALL_CLASS: Final = -1
 """The answer of `span_class_for` for a request above 32768 bytes."""
 
 
@@ -33,12 +33,12 @@ def is_tiny(size: U64, noscan: bool) -> bool:
 
 
 def span_class_for(size: U64, noscan: bool) -> int:
-    """Return the span class that serves a request of 1 byte or more, or LARGE.
+    """Return the span class that serves a request of 1 byte or more, or NO_SMALL_CLASS.
 
     Rules: MAL-4 MAL-10 MAL-21 SC-10.
     """
     if size > MAX_SMALL_SIZE:
-        return LARGE
+        return NO_SMALL_CLASS
     if is_tiny(size, noscan):
         return TINY_SPAN_CLASS
     return make_span_class(size_class_for(size), noscan)

@@ -136,11 +136,8 @@ def replay_with(trace: Trace, index: int, pieces: Sequence[EventBase]) -> Diverg
             nothing = ("", "", "", "", "")
             return Divergence(index + 1, *nothing, (str(problem),), ())
     replay = Replay(trace.header)
-    line = 0
     for part in (trace.events[:index], pieces, trace.events[index + 2 :]):
-        for event in part:
-            line += 1
-            divergence = replay.step(line, event)
-            if divergence is not None:
-                return divergence
+        divergence = replay.run(part)
+        if divergence is not None:
+            return divergence
     return replay.finish()

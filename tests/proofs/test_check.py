@@ -57,12 +57,7 @@ HEADER = SMALL[0].header
 
 
 def replay(events: list[EventBase]) -> Divergence | None:
-    model = Replay(HEADER)
-    for line, event in enumerate(events, start=1):
-        divergence = model.step(line, event)
-        if divergence is not None:
-            return divergence
-    return None
+    return Replay(HEADER).run(events)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +113,7 @@ def test_an_object_allocated_during_marking_must_be_marked() -> None:
     events = read_trace(TRACES["real-compile-gotypes-p1-trimmed"]).events
     model = Replay(HEADER)
     born: dict[int, int] = {}
-    for line, event in enumerate(events, start=1):
+    for event in events:
         if isinstance(event, ev.Malloc) and model.state.phase == 1 and event.path != ev.LARGE:
             born.setdefault(event.base_page, event.slot)
         if isinstance(event, ev.SweepResult) and event.base_page in born:
@@ -129,11 +124,11 @@ def test_an_object_allocated_during_marking_must_be_marked() -> None:
             changed = msgspec.structs.replace(
                 event, alloc_bits=bits.hex(), alloc_count=event.alloc_count - 1
             )
-            divergence = model.step(line, changed)
+            divergence = model.run([changed])
             assert divergence is not None
             assert divergence.rule == "MAL-14"
             return
-        assert model.step(line, event) is None
+        assert model.run([event]) is None
     pytest.fail("no object born during marking was ever swept")
 
 

@@ -50,24 +50,22 @@ def check_trace(
 ) -> Report:
     """Replay a whole trace, up to its first divergence.
 
-    `on_progress` is told the number of events done, once for each `every` of them. A trace that
-    breaks off is checked as far as it goes; the report says why it ended.
+    `on_progress` is told the number of events done, about once for each `every` of them. A trace
+    that breaks off is checked as far as it goes; the report says why it ended.
     """
     replay = Replay(source.header)
     divergence = check_header(source.header)
     problem = None
-    step = replay.step
     due = every
     try:
-        for event in source if divergence is None else ():
-            line = source.line
-            divergence = step(line, event)
+        for batch in source.batches() if divergence is None else ():
+            divergence = replay.run(batch)
             if divergence is not None:
                 break
-            if line >= due:
+            if replay.line >= due:
                 due += every
                 if on_progress is not None:
-                    on_progress(line)
+                    on_progress(replay.line)
         else:
             divergence = divergence or replay.finish()
     except TraceError as error:

@@ -1,6 +1,6 @@
 """What a divergence shows: the events that touched the same span before, and the state around."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -36,15 +36,26 @@ def touches(event: EventBase, spans: set[int], page: int, spanclass: int) -> boo
     return not spans and page == NOBODY and getattr(event, "spanclass", NOBODY) == spanclass >= 0
 
 
-def past_of(event: EventBase, line: int, past: Iterable[EventBase]) -> tuple[str, ...]:
+Batch = tuple[int, Sequence[EventBase]]
+"""Consecutive events, and the line of the first."""
+
+
+def backwards(batches: Sequence[Batch], line: int) -> Iterator[tuple[int, EventBase]]:
+    """Yield the events before a line, the last one first, with their lines."""
+    for first, events in reversed(batches):
+        for offset in reversed(range(min(len(events), line - first))):
+            yield first + offset, events[offset]
+
+
+def past_of(event: EventBase, line: int, past: Sequence[Batch]) -> tuple[str, ...]:
     """Return the last events before a line that touched the same spans, pages or lists."""
     spans = spans_of(event)
     page = getattr(event, "base_page", NOBODY)
     spanclass = getattr(event, "spanclass", NOBODY)
     found: list[str] = []
-    for back, earlier in enumerate(reversed(list(past)), start=1):
+    for place, earlier in backwards(past, line):
         if touches(earlier, spans, page, spanclass):
-            found.append(f"{line - back}: {as_text(earlier)}")
+            found.append(f"{place}: {as_text(earlier)}")
             if len(found) == SHOWN:
                 break
     return tuple(reversed(found))

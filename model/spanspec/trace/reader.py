@@ -6,7 +6,7 @@ Memory stays bounded however long the trace, or a line of it, may be.
 
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, Self
@@ -75,6 +75,7 @@ class TraceReader:
         except BaseException:
             self.close()
             raise
+        self._batches = self._read_batches()
         self._events = self._read_events()
 
     def __enter__(self) -> Self:
@@ -108,17 +109,30 @@ class TraceReader:
         """
         return self._events
 
+    def batches(self) -> Iterator[Sequence[Event]]:
+        """Yield the events in their order, many at once; `line` is that of the last of them.
+
+        Raises: TraceError as iteration does, after the events in front of the damage.
+        """
+        return self._batches
+
     def _read_events(self) -> Iterator[Event]:
+        for batch in self._batches:
+            for line, event in enumerate(batch, self.line - len(batch) + 1):
+                self.line = line
+                yield event
+
+    def _read_batches(self) -> Iterator[Sequence[Event]]:
         promised = self.header.events
         for block in self._blocks:
             self._enter(block, self.line + 1)
             events = self._decode_at_once(block)
             if events is None or self.line + len(events) > promised:
-                yield from self._decode_singly(block)
+                for event in self._decode_singly(block):
+                    yield (event,)
                 continue
-            for line, event in enumerate(events, self.line + 1):
-                self.line = line
-                yield event
+            self.line += len(events)
+            yield events
         if self.line < promised:
             found = f"header promises {promised} events, found {self.line}"
             raise self._next_error(f"trace is cut short: {found}; {AGAIN}")

@@ -1,7 +1,7 @@
 """Replay: lets the model follow a trace, event by event, and compares what both observe."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 from spanspec.heapstate import Course, HeapState, NeedPages
@@ -27,8 +27,8 @@ from spanspec.trace.verdict import Diverged, Divergence, Tally, Verdict, expect
 from spanspec.trace.witness import Witness
 from spanspec.trace.world import World, check_invariants
 
-REMEMBERED: Final = 100_000
-"""Events kept, so that a divergence can show those that touched the same span before."""
+REMEMBERED: Final = 100
+"""Batches of events kept, so that a divergence can show what touched the same span before."""
 
 BEGINS_ALLOCATION: Final = (
     ev.RefillBegins,
@@ -47,13 +47,14 @@ Handler = Callable[[EventBase], Verdict]
 class Replay:
     """The model, following a trace event by event.
 
-    `line` is the place of the event at hand, counted from 1; `past` has the last events before.
+    `line` is the place of the event at hand, counted from 1; `past` has the last
+    batches of events, each with the line of its first.
     """
 
     def __init__(self, header: Header) -> None:
         self.header = header
         self.line = 0
-        self.past: deque[EventBase] = deque(maxlen=REMEMBERED)
+        self.past: deque[tuple[int, Sequence[EventBase]]] = deque(maxlen=REMEMBERED)
         self.tally = Tally()
         self.witness = Witness(header.phys_page_size)
         phys = PhysicalPages(header.phys_page_size, header.huge_page_size)
@@ -69,24 +70,29 @@ class Replay:
         for kind in (ev.CycleStarts, ev.PhaseChanges, ev.SweepPhaseStarts):
             self._handlers[kind] = self._of_cycle
 
-    def step(self, line: int, event: EventBase) -> Divergence | None:
-        """Replay one event; return a divergence if the model excludes it."""
-        self.line = line
-        kind = type(event)
-        try:
-            verdict = self._handlers[kind](event)
-        except Diverged as problem:
-            return self._divergence(event, problem)
-        except AssertionError as problem:
-            rule, _, what = str(problem).partition(": ")
-            fatal = Diverged(rule, "fatal check of the runtime", "not reached", what)
-            return self._divergence(event, fatal)
-        except (LookupError, RuntimeError) as problem:
-            what = f"{type(problem).__name__} {problem}"
-            unknown = Diverged(OF_KIND[kind], "what it refers to", "something known", what)
-            return self._divergence(event, unknown)
-        self.past.append(event)
-        self.tally.add(kind, verdict)
+    def run(self, events: Sequence[EventBase]) -> Divergence | None:
+        """Replay the next events, up to the first that the model excludes."""
+        self.past.append((self.line + 1, events))
+        handlers, predicted = self._handlers, self.tally.predicted
+        for event in events:
+            self.line += 1
+            kind = type(event)
+            try:
+                verdict = handlers[kind](event)
+            except Diverged as divergence:
+                return self._divergence(event, divergence)
+            except AssertionError as fatal:
+                rule, _, what = str(fatal).partition(": ")
+                check = Diverged(rule, "fatal check of the runtime", "not reached", what)
+                return self._divergence(event, check)
+            except (LookupError, RuntimeError) as unknown:
+                what = f"{type(unknown).__name__} {unknown}"
+                lost = Diverged(OF_KIND[kind], "what it refers to", "something known", what)
+                return self._divergence(event, lost)
+            if verdict is Verdict.PREDICTED:
+                predicted[kind] += 1
+            else:
+                self.tally.add(kind, verdict)
         return None
 
     def finish(self) -> Divergence | None:

@@ -3,7 +3,7 @@
 from spanspec.constants import TINY_SIZE
 from spanspec.heapstate import HeapState, Mcache
 from spanspec.malloc import (
-    LARGE,
+    NO_SMALL_CLASS,
     Taken,
     hit_tiny_block,
     is_tiny,
@@ -18,6 +18,7 @@ from spanspec.pageheap import page_address
 from spanspec.pagemap import NOBODY
 from spanspec.procs import mcache_of
 from spanspec.trace import events as ev
+from spanspec.trace.events import FAST, LARGE, NEEDZERO, NOSCAN, TINY_BLOCK, TINY_CURRENT, ZEROED
 from spanspec.trace.verdict import Diverged, Verdict, expect
 from spanspec.trace.world import World
 
@@ -51,9 +52,9 @@ class Objects:
         """
         flags = event.flags
         size = event.size
-        noscan = flags & ev.NOSCAN != 0
+        noscan = flags & NOSCAN != 0
         spanclass = span_class_for(size, noscan)
-        if event.path == ev.LARGE or spanclass == LARGE:
+        if event.path == LARGE or spanclass == NO_SMALL_CLASS:
             return self._malloc_large(event, noscan)
         if spanclass != event.spanclass:
             raise Diverged("SC-10", f"span class of {size} bytes", spanclass, event.spanclass)
@@ -68,14 +69,14 @@ class Objects:
             or taken.path != event.path
             or record.base != page_address(event.base_page)
             or mcache.refilled != NOBODY
-            or (record.needzero != 0) != (flags & ev.NEEDZERO != 0)
+            or (record.needzero != 0) != (flags & NEEDZERO != 0)
             or flags > _ALL_FLAGS
             or p == self._world.locked_by
         ):
             self._explain(event, taken, mcache)
         if is_tiny(size, noscan):
             self._take_tiny_block(mcache, event, taken)
-        elif flags & (ev.TINY_BLOCK | ev.TINY_CURRENT):
+        elif flags & (TINY_BLOCK | TINY_CURRENT):
             expect("MAL-4", "taken by the tiny allocator", False, True)
         self._last[p] = taken
         return Verdict.PREDICTED
@@ -86,18 +87,18 @@ class Objects:
         pending = mcache.refilled
         expect("MAL-19", "class whose refill has to be used first", NOBODY, pending)
         expect("SPAN-15", "page of the cached span", record.base, page_address(event.base_page))
-        expect("SPAN-15" if taken.path > ev.FAST else "SPAN-12", "slot", taken.slot, event.slot)
+        expect("SPAN-15" if taken.path > FAST else "SPAN-12", "slot", taken.slot, event.slot)
         expect("SPAN-12", "path (1 fast, 2 slow, 3 after a refill)", taken.path, event.path)
-        needzero = event.flags & ev.NEEDZERO != 0
+        needzero = event.flags & NEEDZERO != 0
         expect("SWP-27", "span.needzero", record.needzero != 0, needzero)
         expect("MAL-4", "flags, at most", _ALL_FLAGS, event.flags)
 
     def _take_tiny_block(self, mcache: Mcache, event: ev.Malloc, taken: Taken) -> None:
         if hit_tiny_block(mcache, event.size) is not None:
             raise Diverged("MAL-6", f"tiny object of {event.size} bytes", "a hit", "a new block")
-        expect("MAL-4", "taken by the tiny allocator", True, event.flags & ev.TINY_BLOCK != 0)
+        expect("MAL-4", "taken by the tiny allocator", True, event.flags & TINY_BLOCK != 0)
         current = take_tiny_block(mcache, taken, event.size)
-        told = event.flags & ev.TINY_CURRENT != 0
+        told = event.flags & TINY_CURRENT != 0
         expect("MAL-8", "new block is the current one", current, told)
 
     def _malloc_large(self, event: ev.Malloc, noscan: bool) -> Verdict:
@@ -105,8 +106,8 @@ class Objects:
 
         Rules: MAL-4 MAL-11 MAL-12 HEAP-23.
         """
-        large = span_class_for(event.size, noscan) == LARGE
-        expect("MAL-4", "path (4 above 32768 bytes)", large, event.path == ev.LARGE)
+        large = span_class_for(event.size, noscan) == NO_SMALL_CLASS
+        expect("MAL-4", "path (4 above 32768 bytes)", large, event.path == LARGE)
         span = self.large_ready.pop(event.p, NOBODY)
         if span == NOBODY:
             raise Diverged("MAL-11", "span for this object", "one from the page heap", "none")
@@ -128,7 +129,7 @@ class Objects:
         """
         mcache = mcache_of(self._state, event.p)
         block = mcache.tiny.address
-        if not is_tiny(event.size, event.flags & ev.NOSCAN != 0):
+        if not is_tiny(event.size, event.flags & NOSCAN != 0):
             expect("MAL-4", "request is tiny", True, False)
         if mcache.refilled != NOBODY:
             expect("MAL-19", "class whose refill has to be used first", NOBODY, mcache.refilled)
@@ -159,4 +160,4 @@ class Objects:
         return Verdict.PREDICTED
 
 
-_ALL_FLAGS = ev.NOSCAN | ev.ZEROED | ev.NEEDZERO | ev.TINY_BLOCK | ev.TINY_CURRENT
+_ALL_FLAGS = NOSCAN | ZEROED | NEEDZERO | TINY_BLOCK | TINY_CURRENT

@@ -22,24 +22,21 @@ class Verdict(StrEnum):
 
 
 class Tally:
-    """Counts of verdicts by kind of event."""
+    """Counts of verdicts by kind of event; `predicted` has those of the commonest verdict."""
 
     def __init__(self) -> None:
-        self._predicted: dict[type[EventBase], int] = dict.fromkeys(KIND_OF, 0)
+        self.predicted: dict[type[EventBase], int] = dict.fromkeys(KIND_OF, 0)
         self._others: Counter[tuple[type[EventBase], Verdict]] = Counter()
 
     def add(self, kind: type[EventBase], verdict: Verdict) -> None:
-        """Count one event."""
-        if verdict is Verdict.PREDICTED:
-            self._predicted[kind] += 1
-        else:
-            self._others[kind, verdict] += 1
+        """Count one event that is not merely predicted."""
+        self._others[kind, verdict] += 1
 
     @property
     def by_kind(self) -> dict[str, Counter[Verdict]]:
         """Counts by kind, of the kinds that occurred."""
         found: dict[str, Counter[Verdict]] = {}
-        for event, count in self._predicted.items():
+        for event, count in self.predicted.items():
             if count:
                 found[KIND_OF[event]] = Counter({Verdict.PREDICTED: count})
         for (event, verdict), count in self._others.items():
@@ -49,7 +46,7 @@ class Tally:
     @property
     def events(self) -> int:
         """How many events were counted."""
-        return sum(self._predicted.values()) + sum(self._others.values())
+        return sum(self.predicted.values()) + sum(self._others.values())
 
     def total(self, verdict: Verdict) -> int:
         """Return how many events got a verdict."""

@@ -1,10 +1,15 @@
 """Records of the model and of the kernels: frozen structs and NamedTuples, with symbolic parts."""
 
+import ast
+import sys
 import typing
 from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
 
 import msgspec
 
+from spanproof.symbolic.modules import module_path
 from spanproof.symbolic.values import Value
 
 
@@ -18,8 +23,26 @@ def record_fields(kind: object) -> dict[str, object] | None:
         names = kind._fields
     else:
         return None
-    hints = typing.get_type_hints(kind, include_extras=True)
+    hints = annotations_of(kind)
     return {name: hints[name] for name in names}
+
+
+@cache
+def annotations_of(kind: type) -> dict[str, object]:
+    """Return the annotations of a class.
+
+    A compiled class knows only the bare types of its fields, so they are read from its source.
+    """
+    module = sys.modules.get(kind.__module__)
+    if module is None or not str(module.__file__).endswith(tuple(EXTENSION_SUFFIXES)):
+        return typing.get_type_hints(kind, include_extras=True)
+    body = ast.parse(module_path(module).read_text(encoding="utf-8")).body
+    fields = next(n.body for n in body if isinstance(n, ast.ClassDef) and n.name == kind.__name__)
+    return {
+        field.target.id: eval(ast.unparse(field.annotation), vars(module))
+        for field in fields
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    }
 
 
 def parts_of(value: Value) -> tuple[Value, ...] | None:

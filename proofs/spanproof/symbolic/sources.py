@@ -9,11 +9,11 @@ import ast
 import importlib
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
 from spanproof.symbolic.errors import UnsupportedConstruct
+from spanproof.symbolic.modules import module_path
 from spanproof.symbolic.records import parts_of
 
 OURS = ("spanspec", "spanalloc", "spanproof")
@@ -55,24 +55,6 @@ class ModuleSource:
             if isinstance(node, ast.ImportFrom) and node.module and is_ours(node.module)
             for alias in node.names
         }
-
-
-def module_path(module: ModuleType) -> Path:
-    """Return the path of a module's source text, also if the module is compiled.
-
-    A compiled module may misreport its own file, so its package says where the source is.
-
-    Raises: FileNotFoundError if only the compiled form is installed.
-    """
-    package, _, name = module.__name__.rpartition(".")
-    folders = importlib.import_module(package).__path__ if package else []
-    for source in [
-        *(Path(folder) / f"{name}.py" for folder in folders),
-        Path(str(module.__file__)),
-    ]:
-        if source.suffix == ".py" and source.exists():
-            return source
-    raise FileNotFoundError(f"the source of {module.__name__} is not installed")
 
 
 def execute(name: str, path: str, text: str) -> dict[str, object]:
