@@ -68,3 +68,10 @@ class Bits(Record, frozen=True):
 
 NO_BITS: Final = Bits(0)
 """Freshly obtained, zeroed bits (SPAN-22)."""
+
+
+def hexadecimal(bits: Bitmap, nelems: int) -> str:
+    """Return a bitmap of so many slots as bytes in hexadecimal, slot 0 in the lowest bit."""
+    size = (nelems + 7) // 8
+    value = sum(bits.word(i) << (64 * i) for i in range((size + 7) // 8))
+    return value.to_bytes(size, "little").hex()

@@ -58,7 +58,7 @@ class Taken(Record, frozen=True):
 
     record: Mspan
     slot: U16
-    path: int
+    path: ev.Path
 
 
 def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
@@ -76,7 +76,7 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
         found = next_free_slow(record)
         assert found.slot < record.nelems, "T-16: freeIndex is not valid"
         mcache.refilled = -1
-        path = ev.AFTER_REFILL
+        path: ev.Path = ev.AFTER_REFILL
     else:
         found = next_free_fast(record)
         path = ev.FAST

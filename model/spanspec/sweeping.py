@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from spanspec.bitmap import Bits
+from spanspec.bitmap import Bits, hexadecimal
 from spanspec.constants import size_class_of
 from spanspec.heapstate import Course, HeapState
 from spanspec.mspan import IN_USE, Mspan
@@ -103,15 +103,8 @@ def result_of(
         nfreed=swept.nfreed,
         alloc_count=record.alloc_count,
         sweepgen=state.sweepgen,
-        alloc_bits=hex_of(record),
+        alloc_bits=hexadecimal(record.alloc_bits, record.nelems),
     )
-
-
-def hex_of(record: Mspan) -> str:
-    """Return the allocBits of a span as bytes in hexadecimal, slot 0 in the lowest bit."""
-    size = (record.nelems + 7) // 8
-    value = sum(record.alloc_bits.word(i) << (64 * i) for i in range((size + 7) // 8))
-    return value.to_bytes(size, "little").hex()
 
 
 def with_marks(record: Mspan, marks: Bits) -> Mspan:

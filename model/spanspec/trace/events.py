@@ -4,7 +4,7 @@ One class for each kind. Field names are the runtime's terms; the short keys of 
 `field(name=...)`.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import field
 
@@ -27,12 +27,13 @@ TINY_BLOCK = 8
 TINY_CURRENT = 16
 """Bits of the `flags` of `Malloc` and `TinyHit`."""
 
-FAST = 1
-SLOW = 2
-AFTER_REFILL = 3
-LARGE = 4
-"""Values of the `path` of `Malloc`."""
+Path = Literal[1, 2, 3, 4]
 
+FAST: Final[Path] = 1
+SLOW: Final[Path] = 2
+AFTER_REFILL: Final[Path] = 3
+LARGE: Final[Path] = 4
+"""By which path a slot was taken: the fast one, the slow search, a refill, or as a large span."""
 
 Phase = Literal[0, 1, 2]
 """Phase of a cycle: off, mark, mark termination."""
@@ -85,7 +86,7 @@ class Malloc(EventBase, frozen=True, tag="m"):
     """An allocation took a slot: bytes asked for, path, span class, and the slot."""
 
     size: Count = field(name="z")
-    path: Literal[1, 2, 3, 4] = field(name="w")
+    path: Path = field(name="w")
     spanclass: SpanClass = field(name="c")
     base_page: Count = field(name="b")
     slot: Figure = field(name="i")

@@ -1,0 +1,146 @@
+"""What a heap that runs on its own decides by its own state, where a trace would have to tell.
+
+Whoever acts sees everything that was done before, since one operation is finished before the next
+begins. Pacing follows the runtime's formulas, with the trigger a fixed share of the goal.
+"""
+
+from typing import Final
+
+from spanspec.bitmap import Bits
+from spanspec.constants import PAGE_SIZE
+from spanspec.heapstate import NO_MORE_RECLAIM, HeapState
+from spanspec.mspan import IN_USE
+from spanspec.pacing import Debt, debt, sweep_pace, trigger_for
+from spanspec.pagemap import NOBODY
+from spanspec.pages import end_of
+from spanspec.scavenge import Line, goal_for, pace
+from spanspec.statistics import retained
+from spanspec.sweepgen import needs_sweep
+from spanspec.words import U32, U64
+
+MIN_NEXT_GC: Final = 4 << 20
+"""Bytes of heap below which no cycle starts by itself (heapminimum)."""
+
+GROWTH: Final = 2
+"""How many times the marked heap the next cycle starts at, with GOGC at its 100."""
+
+
+class Decisions:
+    """The inputs of a heap on its own: pacing, page marks, and no races."""
+
+    state: HeapState
+
+    def __init__(self) -> None:
+        self.line = Line()
+        self.time_ns = 0
+        self.steps_told = 0
+        self.page_marks: set[int] = set()
+        self._next_gc = MIN_NEXT_GC
+
+    # --- the cycle -------------------------------------------------------------------------------
+
+    def marking_starts(self) -> None:
+        """Forget the page marks of the last cycle; the tiny blocks are marked already.
+
+        Rules: MAL-15 MAL-24.
+        """
+        blocks = (mcache.tiny.address for mcache in self.state.mcaches.values())
+        found = {self.state.pages.map.span_of(address) for address in blocks if address != 0}
+        self.page_marks = found
+
+    def marking_ends(self) -> None:
+        """Set heap_live to what is marked, with all that was allocated since marking began."""
+        state = self.state
+        marked = (
+            span.gcmark_bits.count(span.nelems) * span.elemsize for span in state.spans.values()
+        )
+        state.heap_live = state.live_at_mark = sum(marked)
+        state.tracks_heap_live = True
+
+    def sweeping_starts(self) -> None:
+        """Set the pace of sweeping, and the line of the background scavenger.
+
+        Rules: SWP-20 SCAV-3 SCAV-4.
+        """
+        state, heap = self.state, self.state.pages
+        last, self._next_gc = self._next_gc, max(state.heap_live * GROWTH, MIN_NEXT_GC)
+        trigger = trigger_for(self._next_gc, state.heap_live)
+        state.pace = sweep_pace(
+            trigger, state.heap_live, heap.stats.pages_in_use, state.pages_swept
+        )
+        goal = goal_for(heap.stats.heap_inuse, self._next_gc, last, heap.phys.size)
+        now = retained(heap.stats)
+        self.line = pace(self.line, heap.phys, goal, now, heap.unscavenged_huge, self.time_ns)
+
+    # --- what the courses ask --------------------------------------------------------------------
+
+    def retained_goal(self) -> U64:
+        """Return the scavenger's goal; before the first cycle there is none, and it is 0."""
+        return self.line.goal
+
+    def large_span_class(self, spanclass: int) -> int:
+        """Return the span class that was asked for."""
+        return spanclass
+
+    def marks(self, span: int) -> Bits:
+        """Return the marks that the span has."""
+        marks = self.state.spans[span].gcmark_bits
+        assert isinstance(marks, Bits)
+        return marks
+
+    def debt(self, span_bytes: U64, caller_pages: U64) -> Debt | None:
+        """Return the debt by the pace of sweeping; none once all is swept."""
+        state = self.state
+        if state.sweepdone:
+            return None
+        return debt(state.pace, state.heap_live, state.pages_swept, span_bytes, caller_pages)
+
+    def seen_generation(self, span: int) -> U32:
+        """Return the span's sweepgen."""
+        return self.state.spans[span].sweepgen
+
+    def sweep_is_done(self) -> bool:
+        """Return sweepdone."""
+        return self.state.sweepdone
+
+    def reclaim_is_over(self) -> bool:
+        """Return whether the reclaimer has passed all arenas."""
+        return self.state.reclaim_index >= NO_MORE_RECLAIM
+
+    def reclaim_credit(self) -> U64:
+        """Return the reclaim credit."""
+        return self.state.reclaim_credit
+
+    def reclaim_index(self) -> U64:
+        """Return the reclaimer's place."""
+        return self.state.reclaim_index
+
+    def reclaim_candidate(self, first: U64, end: U64) -> int | None:
+        """Return the lowest span of a chunk that is unswept, and whose page has no mark.
+
+        Rules: SWP-22 MAL-15.
+        """
+        state, at = self.state, first
+        while at < end:
+            span = state.pages.map.span_of(at)
+            run = state.pages.runs[span] if span != NOBODY else None
+            if run is None or run.state != IN_USE or not run.base <= at < end_of(run):
+                at += PAGE_SIZE
+                continue
+            unswept = needs_sweep(state.sweepgen, state.spans[span].sweepgen)
+            if run.base == at and unswept and span not in self.page_marks:
+                return span
+            at = end_of(run)
+        return None
+
+    def place_to_push(self, buffer: int) -> int:
+        """Return the end of the buffer."""
+        return self.state.buffers[buffer].index
+
+    def place_to_pop(self, buffer: int) -> int:
+        """Return the last place of the buffer, -1 if it is empty."""
+        return self.state.buffers[buffer].index - 1
+
+    def not_before(self) -> int:
+        """Return the line of the last step told: the next cannot have happened earlier."""
+        return self.steps_told
