@@ -63,6 +63,24 @@ class PageMap:
             return arena
         return arena[(address >> PAGE_SHIFT) % PAGES_PER_ARENA]
 
+    def all_lead_to(self, span: int, base: U64, npages: int) -> bool:
+        """Tell whether every page of a run points to a span.
+
+        Rules: HEAP-7.
+        """
+        page, end = base >> PAGE_SHIFT, (base >> PAGE_SHIFT) + npages
+        while page < end:
+            first = page % PAGES_PER_ARENA
+            count = min(end - page, PAGES_PER_ARENA - first)
+            arena = self.arenas.get(arena_index(page << PAGE_SHIFT), NOBODY)
+            if isinstance(arena, int):
+                if arena != span:
+                    return False
+            elif arena[first : first + count].count(span) != count:
+                return False
+            page += count
+        return True
+
     def set_span(self, address: U64, span: int) -> None:
         """Let one page point to a span.
 

@@ -44,12 +44,13 @@ def span_map(state: HeapState) -> Iterator[str]:
     for span, run in heap.runs.items():
         if run.state == DEAD:
             continue
-        step = max(run.npages - 1, 1) if run.state == FREE else 1
-        for page in range(0, run.npages, step):
-            seen = heap.map.span_of(run.base + page * PAGE_SIZE)
-            if seen != span:
-                yield f"span {span}: its page {page} leads to span {seen}"
-                break
+        if run.state == FREE:
+            last = end_of(run) - PAGE_SIZE
+            right = heap.map.span_of(run.base) == span == heap.map.span_of(last)
+        else:
+            right = heap.map.all_lead_to(span, run.base, run.npages)
+        if not right:
+            yield f"span {span}: a page of it leads elsewhere"
 
 
 @invariant("I-14", When.ALWAYS)

@@ -1,0 +1,76 @@
+"""The collector's cycle and sweeping, as steps (rules SWP-32 to SWP-37)."""
+
+from spanspec import cycle
+from spanspec.heapstate import MARK, OFF
+from spanspec.mcache import prepare_for_sweep
+from spanspec.mspan import NO_OBJECT, find_object, is_allocated, set_marked
+from spanspec.pageheap import Actor
+from spanspec.pagemap import NOBODY
+from spanspec.procs import procresize
+from spanspec.program import EnsureSwept, Input, MarkObject
+from spanspec.steps.machine import Machine, actor_of, require
+from spanspec.sweeping import NOTHING_LEFT, ensure_swept, sweepone
+
+
+def start_cycle(machine: Machine, request: Input) -> None:
+    """Sweep what is left, stop the world, and begin to mark.
+
+    Rules: SWP-32 SWP-33 MC-12 MAL-24.
+    """
+    require(machine.state.phase == OFF, "a cycle is under way")
+    state, actor = machine.state, actor_of(request)
+    while machine.drive(actor, sweepone(state, actor, "gcstart")) != NOTHING_LEFT:
+        pass
+    machine.tell(cycle.cycle_starts(state, actor, "cycle", 0, state.heap_live))
+    machine.tell(cycle.phase_changes(state, actor))
+    machine.decisions.marking_starts()
+    machine.drive(actor, procresize(state, actor, state.procs))
+
+
+def mark(machine: Machine, request: Input) -> None:
+    """Mark an object, and its span's first page.
+
+    Rules: SPAN-18 SPAN-19 SPAN-21 MAL-15.
+    """
+    assert isinstance(request, MarkObject)
+    require(machine.state.phase == MARK, "no cycle is marking")
+    state, address = machine.state, request.address
+    span = cycle.span_at(state, address)
+    found = find_object(state.spans[span], address) if span != NOBODY else NO_OBJECT
+    held = found.base != 0 and is_allocated(state.spans[span], found.slot)
+    require(held, f"{address:#x} is in no allocated object")
+    state.spans[span] = set_marked(state.spans[span], found.slot)
+    machine.decisions.page_marks.add(span)
+
+
+def finish_cycle(machine: Machine, request: Input) -> None:
+    """Stop the world, raise the sweepgen, and flush the mcache of every P.
+
+    Rules: SWP-34 SWP-35 SWP-37 SWP-20 MC-7.
+    """
+    require(machine.state.phase == MARK, "no cycle is marking")
+    state, actor = machine.state, actor_of(request)
+    machine.tell(cycle.phase_changes(state, actor))
+    machine.decisions.marking_ends()
+    machine.tell(cycle.phase_changes(state, actor))
+    machine.tell(cycle.sweep_phase_starts(state, actor, 0))
+    machine.decisions.sweeping_starts()
+    machine.drive(actor, procresize(state, actor, state.procs))
+    for number in range(state.procs):
+        owner = Actor(number, number)
+        machine.drive(owner, prepare_for_sweep(state, owner, state.mcache_of[number]))
+
+
+def sweep_one(machine: Machine, request: Input) -> int | None:
+    """Sweep one span; return the pages that it gave back, None if nothing is left to sweep."""
+    actor = actor_of(request)
+    pages = machine.drive(actor, sweepone(machine.state, actor, "bg"))
+    return None if pages == NOTHING_LEFT else pages
+
+
+def have_swept(machine: Machine, request: Input) -> None:
+    """Have the span that holds an address swept, if nobody has yet."""
+    assert isinstance(request, EnsureSwept)
+    span, actor = cycle.span_at(machine.state, request.address), actor_of(request)
+    require(span != NOBODY, f"{request.address:#x} lies in no span in use")
+    machine.drive(actor, ensure_swept(machine.state, actor, span))

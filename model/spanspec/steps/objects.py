@@ -1,0 +1,113 @@
+"""Allocation, by the runtime's decision tree (rules MAL-1 to MAL-14)."""
+
+from typing import Final
+
+from spanspec.constants import MAX_SMALL_SIZE, TINY_SPAN_CLASS
+from spanspec.malloc import (
+    flags_of,
+    hit_tiny_block,
+    is_tiny,
+    pages_for_large,
+    span_class_for,
+    take_large_object,
+    take_slot,
+    take_tiny_block,
+)
+from spanspec.mcache import install, refill
+from spanspec.mspan import slot_address
+from spanspec.newspan import take_large
+from spanspec.pageheap import page_number
+from spanspec.pagemap import NOBODY
+from spanspec.procs import mcache_of
+from spanspec.program import Allocate, Input
+from spanspec.steps.machine import Machine, OutOfMemory, actor_of, require
+from spanspec.trace import events as ev
+from spanspec.words import M64, U64
+
+ZERO_BASE: Final = 0x1000
+"""The address of every object of 0 bytes: a static variable, outside all arenas (MAL-3)."""
+
+
+def allocate(machine: Machine, request: Input) -> int:
+    """Allocate an object by the runtime's decision tree.
+
+    Rules: MAL-1 MAL-3 MAL-4 MAL-10 MAL-11 MAL-14 T-21.
+    """
+    assert isinstance(request, Allocate)
+    require(0 <= request.size <= M64, f"a size of {request.size} bytes")
+    if request.size == 0:
+        return ZERO_BASE
+    if request.size > MAX_SMALL_SIZE:
+        return _allocate_large(machine, request)
+    mcache = mcache_of(machine.state, request.p)
+    actor, spanclass = actor_of(request), span_class_for(request.size, request.noscan)
+    if is_tiny(request.size, request.noscan):
+        block = mcache.tiny.address
+        offset = hit_tiny_block(mcache, request.size)
+        if offset is not None:
+            machine.tell(_tiny_hit(machine, request, block, offset))
+            return block + offset
+    taken = take_slot(machine.state, mcache, spanclass)
+    if taken is None:
+        cached = spanclass in mcache.alloc
+        course = refill if cached else install
+        if not machine.drive(actor, course(machine.state, actor, mcache, spanclass)):
+            raise OutOfMemory(f"no memory for {request.size} bytes")
+        taken = take_slot(machine.state, mcache, spanclass)
+        assert taken is not None, "MAL-19: a refilled span has a free slot"
+    tiny_block = is_tiny(request.size, request.noscan)
+    current = tiny_block and take_tiny_block(mcache, taken, request.size)
+    record = taken.record
+    machine.tell(
+        ev.Malloc(
+            p=request.p,
+            size=request.size,
+            path=taken.path,
+            spanclass=spanclass,
+            base_page=page_number(record.base),
+            slot=taken.slot,
+            flags=flags_of(request.noscan, request.zero, record.needzero != 0, tiny_block, current),
+        )
+    )
+    return slot_address(record, taken.slot)
+
+
+def _tiny_hit(machine: Machine, request: Allocate, block: U64, offset: int) -> ev.TinyHit:
+    record = machine.state.spans[machine.state.pages.map.span_of(block)]
+    assert record.spanclass == TINY_SPAN_CLASS, "MAL-6: the tiny block is of another class"
+    return ev.TinyHit(
+        p=request.p,
+        size=request.size,
+        base_page=page_number(record.base),
+        slot=(block - record.base) // record.elemsize,
+        offset=offset,
+        flags=flags_of(request.noscan, request.zero, needzero=False),
+    )
+
+
+def _allocate_large(machine: Machine, request: Allocate) -> int:
+    """Allocate an object of more than 32768 bytes.
+
+    Rules: MAL-11 MAL-12 HEAP-23.
+    """
+    try:
+        npages = pages_for_large(request.size)
+    except AssertionError as problem:
+        raise OutOfMemory(str(problem)) from None
+    actor = actor_of(request)
+    span = machine.drive(actor, take_large(machine.state, actor, npages, request.noscan))
+    if span == NOBODY:
+        raise OutOfMemory(f"no memory for {request.size} bytes")
+    record = take_large_object(machine.state, span, request.size)
+    machine.tell(
+        ev.Malloc(
+            p=request.p,
+            size=request.size,
+            path=ev.LARGE,
+            spanclass=record.spanclass,
+            base_page=page_number(record.base),
+            slot=0,
+            flags=flags_of(request.noscan, request.zero, needzero=False),
+        )
+    )
+    return record.base

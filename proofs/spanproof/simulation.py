@@ -1,0 +1,301 @@
+"""The model on its own, under random programs: every invariant after every step.
+
+A program is drawn step by step from a seed, in moods that stress one part of the allocator each.
+Apart from the invariants, three judges watch: objects in use never overlap and stay allocated, the
+replay accepts what a recorder would have observed, and no fatal check of the runtime fails.
+"""
+
+import random
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from spanspec.arena import Os, Willing
+from spanspec.constants import HEAP_ARENA_BYTES
+from spanspec.heap import ZERO_BASE, Heap, OutOfMemory, Refused
+from spanspec.invariants import violations
+from spanspec.pagealloc import Purpose
+from spanspec.pages import PhysicalPages
+from spanspec.program import (
+    Allocate,
+    AnyInput,
+    EnsureSwept,
+    FinishCycle,
+    FreeManual,
+    MarkObject,
+    ScavengeAll,
+    ScavengeLater,
+    SetProcs,
+    StartCycle,
+    SweepOne,
+    TakeManual,
+)
+from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
+from spanspec.trace.fields import EventBase
+from spanspec.trace.replay import Replay
+from spanspec.trace.schema import KIND_OF, Header
+
+MOST_OBJECTS: Final = 300
+"""Objects that a program keeps at most; beyond it, it drops half of them."""
+
+MOST_BYTES: Final = 24 << 20
+
+PHYS_PAGES: Final = (4096, 4096, 4096, 16384, 65536)
+"""Physical page sizes to choose from: where they exceed 8 KiB, neighbours share one (HEAP-32)."""
+
+MOODS: Final[dict[str, tuple[int, int]]] = {
+    "tiny": (1, 15),
+    "small": (1, 1100),
+    "one class": (0, 0),
+    "seams": (0, 0),
+    "medium": (1000, 32768),
+    "large": (32769, 300_000),
+    "huge": (1 << 20, 20 << 20),
+}
+"""What a program allocates for a while: bytes from..to; 0 where it is chosen otherwise."""
+
+SEAMS: Final = (1, 8, 15, 16, 17, 1016, 1017, 1023, 1024, 1025, 32767, 32768, 32769)
+
+
+class Scattered(Willing):
+    """An operating system that refuses many hints, and gives up after so many arenas."""
+
+    def __init__(self, rng: random.Random, arenas: int) -> None:
+        super().__init__()
+        self._rng = rng
+        self._left = arenas
+
+    def reserve(self, address: int, size: int) -> int:
+        """Grant the address, another one, or nothing."""
+        if not self._take(size):
+            return 0
+        return address if self._rng.random() < 0.6 else 0
+
+    def reserve_aligned(self, size: int, align: int) -> int:
+        """Grant a place far from the hints, with a gap to the last one."""
+        if not self._take(size):
+            return 0
+        self.next_anywhere -= self._rng.randrange(3) * HEAP_ARENA_BYTES
+        return super().reserve_aligned(size, align)
+
+    def _take(self, size: int) -> bool:
+        arenas = size // HEAP_ARENA_BYTES
+        if arenas > self._left:
+            return False
+        self._left -= arenas
+        return True
+
+
+class Objects:
+    """The objects that a program was given and the collector has not found dead."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[int, int] = {}
+        self._starts: list[int] = []
+
+    def add(self, address: int, size: int) -> str | None:
+        """Add an object; return what is wrong if it overlaps another."""
+        at = bisect_left(self._starts, address)
+        if at < len(self._starts) and address + size > self._starts[at]:
+            return f"{address:#x}..{address + size:#x} overlaps {self._starts[at]:#x}"
+        if at > 0 and self._starts[at - 1] + self.sizes[self._starts[at - 1]] > address:
+            return f"{address:#x} lies in the object at {self._starts[at - 1]:#x}"
+        insort(self._starts, address)
+        self.sizes[address] = size
+        return None
+
+    def keep(self, addresses: set[int]) -> None:
+        """Forget all objects but some."""
+        self.sizes = {start: size for start, size in self.sizes.items() if start in addresses}
+        self._starts = sorted(self.sizes)
+
+
+class Failure(NamedTuple):
+    """What went wrong, at which step, and the program up to it."""
+
+    step: int
+    what: str
+    program: Sequence[AnyInput]
+
+
+class Simulated(NamedTuple):
+    """The outcome of a simulation: steps and observed events, by kind, and the failure if any."""
+
+    seed: int
+    steps: Counter[str]
+    events: Counter[str]
+    failure: Failure | None
+
+
+def header_for(phys: PhysicalPages, procs: int, events: int, program: str) -> Header:
+    """Return the header of a trace that the model itself has made."""
+    return Header(
+        format=1,
+        go="1.13.15",
+        arch="amd64",
+        page_size=8192,
+        phys_page_size=phys.size,
+        huge_page_size=phys.huge,
+        arena_bytes=HEAP_ARENA_BYTES,
+        num_size_classes=len(CLASS_TO_SIZE),
+        num_cpu=procs,
+        pointer_size=8,
+        first_address="0xc000000000",
+        program=program,
+        gomaxprocs=procs,
+        class_size=list(CLASS_TO_SIZE),
+        class_pages=list(CLASS_TO_PAGES),
+        events=events,
+        ends="complete",
+    )
+
+
+class Simulation:
+    """One random program and the heap that it runs on.
+
+    `on_event` is told every event that a recorder would have observed.
+    """
+
+    def __init__(self, seed: int, on_event: Callable[[EventBase], None] | None = None) -> None:
+        self.rng = random.Random(seed)
+        self.seed = seed
+        self.phys = PhysicalPages(self.rng.choice(PHYS_PAGES), 2 << 20)
+        self.procs = self.rng.choice((1, 1, 2, 4))
+        plain = self.rng.random() < 0.5
+        system: Os = Willing() if plain else Scattered(self.rng, self.rng.randrange(1, 9))
+        self.objects = Objects()
+        self.events: Counter[str] = Counter()
+        self.steps: Counter[str] = Counter()
+        self.program: list[AnyInput] = []
+        self._on_event = on_event
+        self._born: set[int] = set()
+        self._marked: set[int] = set()
+        self._to_mark: list[int] = []
+        self._marking = False
+        self._mood = "small"
+        self._size = 48
+        self._manual: list[int] = []
+        self._fresh: list[EventBase] = []
+        self._judge = Replay(header_for(self.phys, self.procs, 0, "simulation"))
+        self.heap = Heap(self.procs, system, self.phys, self._observe)
+
+    def _observe(self, event: EventBase) -> None:
+        self._fresh.append(event)
+        self.events[KIND_OF[type(event)]] += 1
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def run(self, steps: int, on_step: Callable[[int], None] | None = None) -> Simulated:
+        """Take so many steps, up to the first failure."""
+        failure = None
+        for number in range(1, steps + 1):
+            what = self.step()
+            if what is not None:
+                failure = Failure(number, what, tuple(self.program))
+                break
+            if on_step is not None:
+                on_step(number)
+        return Simulated(self.seed, self.steps, self.events, failure)
+
+    def step(self) -> str | None:
+        """Take one step; return what went wrong, if anything did."""
+        request = self._choose()
+        self.program.append(request)
+        self.steps[str(type(request).__struct_config__.tag)] += 1
+        try:
+            result = self.heap.step(request).result
+        except OutOfMemory:
+            result = None
+            self.steps["out of memory"] += 1
+        except (AssertionError, Refused) as problem:
+            return f"{type(problem).__name__} {problem}"
+        return self._note(request, result) or self._judge_all()
+
+    # --- what is done next -----------------------------------------------------------------------
+
+    def _choose(self) -> AnyInput:
+        rng, p = self.rng, self.rng.randrange(self.heap.state.procs)
+        if rng.random() < 0.004:
+            self._mood = rng.choice(list(MOODS))
+            self._size = rng.choice(CLASS_TO_SIZE[1:])
+        if self._marking:
+            if self._to_mark and rng.random() < 0.9:
+                address = self._to_mark.pop()
+                return MarkObject(p, address + rng.randrange(min(self.objects.sizes[address], 2)))
+            if not self._to_mark and rng.random() < 0.2:
+                return FinishCycle(p)
+            return self._allocation(p)
+        draw = rng.random()
+        full = len(self.objects.sizes) > MOST_OBJECTS or self._bytes() > MOST_BYTES
+        if draw < 0.004 or (full and draw < 0.3):
+            return StartCycle(p)
+        if draw < 0.35 and not self.heap.state.sweepdone:
+            return SweepOne(p)
+        if draw < 0.36 and self.objects.sizes:
+            return EnsureSwept(p, rng.choice(list(self.objects.sizes)))
+        if draw < 0.38:
+            purpose: Purpose = rng.choice(("stack", "gc", "other"))
+            npages = 4 if purpose == "gc" else 4 << rng.randrange(4)
+            return TakeManual(p, npages, purpose)
+        if draw < 0.40 and self._manual:
+            return FreeManual(p, self._manual.pop(rng.randrange(len(self._manual))))
+        if draw < 0.403:
+            return SetProcs(p, rng.randrange(1, 6))
+        if draw < 0.405:
+            return ScavengeAll(p)
+        if draw < 0.412:
+            return ScavengeLater(p, rng.randrange(1, 2_000_000_000))
+        return self._allocation(p)
+
+    def _allocation(self, p: int) -> Allocate:
+        rng, noscan = self.rng, self.rng.random() < 0.5
+        low, high = MOODS[self._mood]
+        if self._mood == "one class":
+            size = self._size
+        elif self._mood == "seams":
+            size = rng.choice(SEAMS)
+        elif self._mood == "huge" and rng.random() < 0.9:
+            size = rng.randrange(1, 100_000)
+        else:
+            size = rng.randint(low, high)
+        if self._mood == "tiny":
+            noscan = rng.random() < 0.95
+        return Allocate(p, 0 if rng.random() < 0.002 else size, noscan, rng.random() < 0.7)
+
+    def _bytes(self) -> int:
+        return sum(self.objects.sizes.values())
+
+    # --- what it did -----------------------------------------------------------------------------
+
+    def _note(self, request: AnyInput, result: int | None) -> str | None:
+        """Keep the program's own books; return what is wrong by them."""
+        if isinstance(request, Allocate) and result is not None and result != ZERO_BASE:
+            if self._marking:
+                self._born.add(result)
+            return self.objects.add(result, request.size)
+        if isinstance(request, TakeManual) and result is not None:
+            self._manual.append(result)
+        elif isinstance(request, StartCycle):
+            self._marking = True
+            share = self.rng.choice((0.0, 0.1, 0.5, 0.5, 0.9, 1.0))
+            self._to_mark = [one for one in self.objects.sizes if self.rng.random() < share]
+            self._born, self._marked = set(), set(self._to_mark)
+        elif isinstance(request, FinishCycle):
+            self._marking = False
+            self.objects.keep(self._marked | self._born)
+        return None
+
+    def _judge_all(self) -> str | None:
+        for problem in violations(self.heap.state):
+            return f"{problem.invariant}: {problem.what}"
+        fresh, self._fresh = self._fresh, []
+        divergence = self._judge.run(fresh)
+        if divergence is not None:
+            told = f"{divergence.rule}: {divergence.what}"
+            return f"{told}: expected {divergence.expected}, seen {divergence.seen}"
+        sizes = self.objects.sizes
+        for address in self.rng.sample(list(sizes), min(8, len(sizes))):
+            if not self.heap.is_allocated(address):
+                return f"I-38: the object at {address:#x} was freed while in use"
+        return None
