@@ -87,16 +87,22 @@ def pace(
     )
 
 
+def truncated(value: float) -> U64:
+    """Convert a float that is not negative as amd64 does: 2^64 or more, and no number, give 0."""
+    return int(value) if value < float(1 << 64) else 0
+
+
 def background_work(line: Line, now: U64, time_ns: U64) -> U64 | None:
     """Return the bytes that the background scavenger asks for; None: it parks; 0: it sleeps.
 
-    What it wants retained is not held above the goal, and wraps below zero.
+    What it wants retained is not held above the goal, and wraps below zero. An infinite rate, which
+    physical pages above 8 KiB make possible, asks for nothing.
 
-    Rules: SCAV-17 SCAV-18.
+    Rules: SCAV-4 SCAV-17 SCAV-18.
     """
     if line.rate == 0 or now <= line.goal:
         return None
-    want = (line.basis - int(line.rate * float(time_ns - line.time_basis))) & M64
+    want = (line.basis - truncated(line.rate * float(time_ns - line.time_basis))) & M64
     return now - want if now > want else 0
 
 

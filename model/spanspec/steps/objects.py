@@ -24,6 +24,9 @@ from spanspec.steps.machine import Machine, OutOfMemory, actor_of, require
 from spanspec.trace import events as ev
 from spanspec.words import M64, U64
 
+MAX_ALLOC: Final = 1 << 48
+"""Bytes above which the callers of mallocgc panic: the address space has no more."""
+
 ZERO_BASE: Final = 0x1000
 """The address of every object of 0 bytes: a static variable, outside all arenas (MAL-3)."""
 
@@ -90,10 +93,9 @@ def _allocate_large(machine: Machine, request: Allocate) -> int:
 
     Rules: MAL-11 MAL-12 HEAP-23.
     """
-    try:
-        npages = pages_for_large(request.size)
-    except AssertionError as problem:
-        raise OutOfMemory(str(problem)) from None
+    if request.size > MAX_ALLOC:
+        raise OutOfMemory(f"{request.size} bytes are more than there are addresses")
+    npages = pages_for_large(request.size)
     actor = actor_of(request)
     span = machine.drive(actor, take_large(machine.state, actor, npages, request.noscan))
     if span == NOBODY:

@@ -1,0 +1,259 @@
+"""The catalogue: changes of the model's text, each a bug of the Go runtime or a plain slip."""
+
+from typing import Final, NamedTuple
+
+
+class KnownBug(NamedTuple):
+    """In `module`, the text `old` becomes `new`.
+
+    `origin` is an issue or a commit of Go, or "plain" for a slip that anybody could make.
+    """
+
+    name: str
+    origin: str
+    module: str
+    old: str
+    new: str
+    story: str
+
+
+BUGS: Final = (
+    KnownBug(
+        "stale-uncache-preserves",
+        "7d2f46dacd",
+        "mcentral",
+        "yield from sweep_span(state, actor, span, preserve=False)",
+        "yield from sweep_span(state, actor, span, preserve=True)",
+        "uncaching a stale span keeps it in its mcentral even if nothing in it lives",
+    ),
+    KnownBug(
+        "tiny-blocks-not-marked",
+        "#17503",
+        "cycle",
+        "            mark_tiny_block(state, mcache.tiny.address)\n",
+        "            pass\n",
+        "the current tiny block is not marked when a cycle starts",
+    ),
+    KnownBug(
+        "page-mark-trusted",
+        "#39432",
+        "reclaim",
+        '        yield claim(state, actor, span, "reclaim")\n',
+        '        yield claim(state, actor, span, "reclaim")\n'
+        "        state.spans[span] = replace(state.spans[span], gcmark_bits=NO_BITS)\n",
+        "the reclaimer believes the page's mark, which objects born marked do not set",
+    ),
+    KnownBug(
+        "freed-while-swept",
+        "cc8f544198",
+        "sweeping",
+        "    state.publish(span)\n    if to_central and not preserve:",
+        "    if to_central and not preserve:",
+        "a large span goes back before its sweep is published",
+    ),
+    KnownBug(
+        "freed-counts-all-free",
+        "d97625ae9e",
+        "sweep",
+        "nfreed = span.alloc_count - nalloc",
+        "nfreed = span.nelems - nalloc",
+        "every free slot counts as newly freed",
+    ),
+    KnownBug(
+        "large-never-counted",
+        "d97625ae9e",
+        "malloc",
+        "replace(record, freeindex=1, alloc_count=1, limit",
+        "replace(record, freeindex=1, alloc_count=0, limit",
+        "the only slot of a large span is not counted as allocated",
+    ),
+    KnownBug(
+        "any-fit",
+        "#31616",
+        "treap",
+        "            if node.left is not None and node.left.max_pages >= npages:\n"
+        "                node = node.left\n            elif fits(node.run, npages):\n"
+        "                return node.run\n",
+        "            if fits(node.run, npages):\n                return node.run\n"
+        "            if node.left is not None and node.left.max_pages >= npages:\n"
+        "                node = node.left\n",
+        "the search returns a run that fits, but not the lowest",
+    ),
+    KnownBug(
+        "treap-by-identity",
+        "#28805",
+        "treap",
+        "        if fresh.run.base < at.run.base:",
+        "        if fresh.run.span < at.run.span:",
+        "the treap is ordered by descriptor instead of address",
+    ),
+    KnownBug(
+        "released-again",
+        "#28595",
+        "scavenge",
+        "((1, UNSCAVENGED_HUGE), (0, UNSCAVENGED_SMALL))",
+        "((1, UNSCAVENGED_HUGE | UNSCAVENGED_HUGE << 1), (0, 15))",
+        "what is scavenged already is released and counted again",
+    ),
+    KnownBug(
+        "realign-inverted",
+        "2ab6d0172e",
+        "pages",
+        "    if below.scavenged:\n        return round_down(above.base, phys.size)\n",
+        "    if not below.scavenged:\n        return round_down(above.base, phys.size)\n",
+        "a shared physical page goes to the scavenged neighbour",
+    ),
+    KnownBug(
+        "credit-by-object",
+        "#13535",
+        "mcentral",
+        "deduct_sweep_credit(state, actor, span_bytes(spanclass), 0)",
+        "deduct_sweep_credit(state, actor, span_bytes(spanclass) // 8, 0)",
+        "sweeping is paid for by the object's bytes instead of the span's",
+    ),
+    KnownBug(
+        "charged-in-full",
+        "#12040",
+        "mcentral",
+        "span_bytes(record.spanclass) - record.alloc_count * record.elemsize",
+        "span_bytes(record.spanclass)",
+        "a cached span is charged for the part that was in use already",
+    ),
+    KnownBug(
+        "pages-subtracted-twice",
+        "#15022",
+        "statistics",
+        "        pages_in_use=stats.pages_in_use - npages,\n",
+        "        pages_in_use=stats.pages_in_use - 2 * npages,\n",
+        "pages in use go down twice when a span is freed",
+    ),
+    KnownBug(
+        "heap-live-lags",
+        "87d939dee8",
+        "mcentral",
+        "    state.heap_live += span_bytes",
+        "    state.heap_live += 0 * span_bytes",
+        "heap_live does not know what the caches have taken",
+    ),
+    KnownBug(
+        "cycle-before-swept",
+        "24a7252e25",
+        "steps.cycles",
+        '    while machine.drive(actor, sweepone(state, actor, "gcstart")) != NOTHING_LEFT:\n'
+        "        pass\n",
+        "",
+        "a cycle starts before the last one's sweeping is done",
+    ),
+    KnownBug(
+        "rounded-outwards",
+        "#35445",
+        "pages",
+        "        start = round_up(start, phys.size)\n        end = round_down(end, phys.size)\n",
+        "        start = round_down(start, phys.size)\n        end = round_up(end, phys.size)\n",
+        "whole physical pages are counted outwards instead of inwards",
+    ),
+    KnownBug(
+        "walk-starts-late",
+        "#35858",
+        "scavenge",
+        "        entry = heap.free.last(wanted)\n",
+        "        entry = heap.free.last(wanted)\n"
+        "        entry = heap.free.before(entry.base, wanted) if entry is not None else None\n",
+        "FreeOSMemory starts below the highest run",
+    ),
+    KnownBug(
+        "any-reservation-taken",
+        "e5a5c03f5b",
+        "growth",
+        "heap.current.end != 0 and region.base == heap.current.end",
+        "heap.current.end != 0",
+        "a reservation somewhere else is taken as the arena's continuation",
+    ),
+    KnownBug(
+        "born-unmarked",
+        "plain",
+        "malloc",
+        "after if state.phase == OFF else set_marked(after, found.slot)",
+        "after",
+        "objects allocated while marking are not marked",
+    ),
+    KnownBug(
+        "uncached-to-the-back",
+        "plain",
+        "mcentral",
+        "        central.nonempty.insert(span)\n        if not stale",
+        "        central.nonempty.insert_back(span)\n        if not stale",
+        "an uncached span goes to the wrong end of the nonempty list",
+    ),
+    KnownBug(
+        "merges-unlike",
+        "plain",
+        "pages",
+        "neighbour.state == FREE and neighbour.scavenged == run.scavenged",
+        "neighbour.state == FREE",
+        "a scavenged and an unscavenged neighbour merge",
+    ),
+    KnownBug(
+        "rest-loses-flag",
+        "plain",
+        "pages",
+        "    bounds = phys_page_bounds(phys, rest)\n    if rest.scavenged and",
+        "    rest = replace(rest, scavenged=False)\n"
+        "    bounds = phys_page_bounds(phys, rest)\n    if rest.scavenged and",
+        "what is left of a split run forgets that it is scavenged",
+    ),
+    KnownBug(
+        "map-one-end",
+        "plain",
+        "pageheap",
+        "                self.map.set_span(end_of(merged) - PAGE_SIZE, span)\n",
+        "",
+        "the span map is not updated at the upper end of a merged run",
+    ),
+    KnownBug(
+        "scavenges-upwards",
+        "plain",
+        "scavenge",
+        "    at = round_down(end - size, max(phys.size, PAGE_SIZE))\n",
+        "    at = round_down(start + size, max(phys.size, PAGE_SIZE))\n",
+        "a run is cut from its low end",
+    ),
+    KnownBug(
+        "one-generation-a-cycle",
+        "plain",
+        "sweepgen",
+        "    return (sg + 2) & M32\n",
+        "    return (sg + 1) & M32\n",
+        "the heap's sweepgen goes up by one",
+    ),
+    KnownBug(
+        "tiny-block-survives-flush",
+        "plain",
+        "mcache",
+        "    mcache.tiny = NO_TINY_BLOCK\n",
+        "",
+        "the tiny block outlives the flush of its cache",
+    ),
+    KnownBug(
+        "zero-not-needed",
+        "plain",
+        "sweep",
+        "needzero=1 if freed_some else span.needzero",
+        "needzero=span.needzero",
+        "a span in which something was freed counts as zero",
+    ),
+)
+"""Every bug that can be switched in; modules are named below `spanspec`."""
+
+NOT_IN_THE_MODEL: Final = {
+    "#27997": "a pop between two reads: the model reads a span's state and generation in one step",
+    "14ae846f54": "a request near 2^64: it is refused before growth, which asserts that it fits",
+    "9741f0275c": "a size class from a former life: the record of a manual span has none",
+    "#54596": "publishing freeindex before initialization: an allocation is one step of the model",
+    "a5a6f61043": "nil entries inside a buffer's block: a push reserves and stores in one step",
+    "39380e8e01": "blocks of the span set, which Go 1.13 does not have",
+    "a9b37ae026": "publication before initialization: only steps under a lock lie in between",
+    "08a72c851c": "a duration of zero: the model divides by it only where it is positive",
+    "#21729": "a marked free slot is an input: the judge reports it as such",
+}
+"""Bugs of the list that the model cannot have, and why."""

@@ -1,0 +1,74 @@
+"""Switching a bug in: a changed copy of the model, judged in a process of its own.
+
+The copy is plain Python, whether or not the installed model is compiled, and stands in front of it
+on the path. The judges are the bundled traces of small programs, and random programs.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import spanspec
+from spanproof.knownbugs.catalogue import KnownBug
+
+PROGRAMS: Final = 12
+"""Random programs run for each bug at most."""
+
+STEPS: Final = 1500
+"""Steps of each of them."""
+
+JUDGE: Final = "spanproof.knownbugs.judge"
+"""The module that runs in the other process."""
+
+
+class Found(NamedTuple):
+    """What found a bug, a trace or a random program, and what it said; empty if nothing did."""
+
+    by: str
+    says: str
+
+
+def changed_copy(bug: KnownBug, folder: Path) -> None:
+    """Write a copy of the model with a bug into a folder.
+
+    Raises: ValueError if the bug's text is not in its module, exactly once: it is out of date.
+    """
+    source = Path(next(iter(spanspec.__path__)))
+    shutil.copytree(
+        source, folder / "spanspec", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
+    )
+    path = folder / "spanspec" / f"{bug.module.replace('.', '/')}.py"
+    text = path.read_text(encoding="utf-8")
+    if text.count(bug.old) != 1:
+        raise ValueError(f"bug {bug.name}: its text is not once in {bug.module}")
+    head = "from msgspec.structs import replace\nfrom spanspec.bitmap import NO_BITS\n"
+    changed = text.replace(bug.old, bug.new)
+    if bug.module == "reclaim":
+        changed = changed.replace("from typing import Final\n", f"from typing import Final\n{head}")
+    path.write_text(changed, encoding="utf-8")
+
+
+def find(bug: KnownBug) -> Found:
+    """Switch a bug in, and return what found it.
+
+    Raises: ValueError if it is out of date; RuntimeError if the judges themselves failed.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        changed_copy(bug, Path(name))
+        paths = [name, *filter(None, [os.environ.get("PYTHONPATH")])]
+        done = subprocess.run(
+            [sys.executable, "-m", JUDGE, str(PROGRAMS), str(STEPS)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise RuntimeError(f"bug {bug.name}: {done.stderr.strip().splitlines()[-1:]}")
+    answer = json.loads(done.stdout)
+    return Found(answer["by"], answer["says"])
