@@ -6,7 +6,7 @@ refuse, or answer with another place than the one hinted at.
 
 from typing import Final, Protocol
 
-from spanspec.constants import HEAP_ARENA_BYTES
+from spanspec.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.pagemap import MAX_ARENAS, arena_index
 from spanspec.pages import round_up
 from spanspec.records import Record
@@ -43,20 +43,37 @@ class Os(Protocol):
         """Reserve `size` bytes anywhere, aligned; return where, or 0 (AR-6)."""
         ...
 
-    def map(self, address: U64, size: U64) -> bool:
-        """Make reserved memory usable; tell whether that worked (OS-4)."""
+    def map(self, address: U64, size: U64) -> U64:
+        """Make reserved memory usable; return where it is then, or 0 (OS-4)."""
+        ...
+
+    def alloc(self, size: U64) -> U64:
+        """Return where there is zeroed memory for the runtime itself, or 0 (OS-2)."""
         ...
 
     def release(self, address: U64, size: U64) -> None:
-        """Give a reservation back (OS-7)."""
+        """Give memory back, whatever it was (OS-7)."""
+        ...
+
+    def used(self, address: U64, size: U64) -> None:
+        """Note that memory is about to be used (OS-5)."""
+        ...
+
+    def unused(self, address: U64, size: U64) -> None:
+        """Note that the contents of memory are not needed any more (OS-6)."""
+        ...
+
+    def huge(self, address: U64, size: U64) -> None:
+        """Note that memory had better be in huge pages (OS-5)."""
         ...
 
 
 class Willing:
-    """An operating system that grants every reservation just where it was asked for."""
+    """An operating system that grants everything, and a reservation just where it was asked for."""
 
     def __init__(self) -> None:
         self.next_anywhere = 0x7F00_0000_0000
+        self.next_metadata = 0x7FF0_0000_0000
 
     def reserve(self, address: U64, size: U64) -> U64:
         """Grant the address asked for."""
@@ -67,12 +84,27 @@ class Willing:
         self.next_anywhere -= round_up(size, align)
         return self.next_anywhere
 
-    def map(self, address: U64, size: U64) -> bool:
+    def map(self, address: U64, size: U64) -> U64:
         """Grant it."""
-        return True
+        return address
+
+    def alloc(self, size: U64) -> U64:
+        """Grant it, one piece above the other."""
+        address = self.next_metadata
+        self.next_metadata += round_up(size, PAGE_SIZE)
+        return address
 
     def release(self, address: U64, size: U64) -> None:
         """Nothing is kept, so nothing is given back."""
+
+    def used(self, address: U64, size: U64) -> None:
+        """Take note of nothing."""
+
+    def unused(self, address: U64, size: U64) -> None:
+        """Take note of nothing."""
+
+    def huge(self, address: U64, size: U64) -> None:
+        """Take note of nothing."""
 
 
 class Region(Record, frozen=True):

@@ -2,10 +2,11 @@
 
 from spanspec.constants import PAGE_SHIFT
 from spanspec.heapstate import MARK, MARK_TERMINATION, OFF, HeapState
-from spanspec.mspan import obj_index, set_marked
+from spanspec.markbits import next_epoch
+from spanspec.mspan import IN_USE, MANUAL, obj_index, set_marked
 from spanspec.pageheap import Actor
 from spanspec.pagemap import NOBODY
-from spanspec.sweepgen import next_cycle
+from spanspec.sweepgen import is_legal_between_cycles, next_cycle
 from spanspec.trace import events as ev
 from spanspec.words import U64
 
@@ -54,15 +55,28 @@ def phase_changes(state: HeapState, actor: Actor) -> ev.PhaseChanges:
 
     Marking begins with everything swept; mark bits age, and each P's current tiny block is marked.
 
-    Rules: SWP-26 SWP-32 SWP-33 SWP-34 SPAN-26 MAL-24.
+    Rules: SWP-32 SWP-33 SWP-34 SPAN-26 MAL-24.
     """
     state.phase = next_phase(state.phase)
     if state.phase == MARK:
         state.epoch += 1
+        state.bits_arenas = next_epoch(state.bits_arenas)
+        check_roots(state)
         state.marked = True
         for mcache in state.mcaches.values():
             mark_tiny_block(state, mcache.tiny.address)
     return ev.PhaseChanges(p=actor.p, thread=actor.thread, phase=state.phase)
+
+
+def check_roots(state: HeapState) -> None:
+    """Require that every span that marking will scan has been swept.
+
+    Rules: SWP-40 T-91.
+    """
+    for span in state.swept.entries.values():
+        record = state.spans.get(span)
+        swept = record is None or is_legal_between_cycles(state.sweepgen, record.sweepgen)
+        assert swept, "T-91: gc: unswept span"
 
 
 def mark_tiny_block(state: HeapState, address: U64) -> None:
@@ -97,6 +111,22 @@ def sweep_phase_starts(state: HeapState, actor: Actor, mode: int) -> ev.SweepPha
         mode=mode,
         arenas=len(state.sweep_arenas),
     )
+
+
+def pointer_is_bad(state: HeapState, address: U64) -> bool:
+    """Tell whether no sound program holds a pointer: into free memory, or beyond a span's objects.
+
+    Pointers outside the heap, and into stacks, are none of the collector's business.
+
+    Rules: SPAN-19 HEAP-6 T-85.
+    """
+    span = state.pages.map.span_of(address)
+    if span == NOBODY:
+        return False
+    run, record = state.pages.runs[span], state.spans.get(span)
+    if run.state == IN_USE and record is not None:
+        return not record.base <= address < record.limit
+    return run.state != MANUAL
 
 
 def may_free(state: HeapState) -> bool:

@@ -6,9 +6,10 @@ begins. Pacing follows the runtime's formulas, with the trigger a fixed share of
 
 from typing import Final
 
+from spanspec.bgscavenge import Scavenger, wake
 from spanspec.bitmap import Bits
 from spanspec.constants import PAGE_SIZE
-from spanspec.heapstate import NO_MORE_RECLAIM, HeapState
+from spanspec.heapstate import NO_MORE_RECLAIM, OFF, HeapState
 from spanspec.mspan import IN_USE
 from spanspec.pacing import Debt, debt, sweep_pace, trigger_for
 from spanspec.pagemap import NOBODY
@@ -32,10 +33,11 @@ class Decisions:
 
     def __init__(self) -> None:
         self.line = Line()
+        self.scavenger = Scavenger()
         self.time_ns = 0
         self.steps_told = 0
         self.page_marks: set[int] = set()
-        self._next_gc = MIN_NEXT_GC
+        self._next_gc = self.trigger = MIN_NEXT_GC
 
     # --- the cycle -------------------------------------------------------------------------------
 
@@ -58,19 +60,27 @@ class Decisions:
         state.tracks_heap_live = True
 
     def sweeping_starts(self) -> None:
-        """Set the pace of sweeping, and the line of the background scavenger.
+        """Set the trigger, the pace of sweeping, and the line of the scavenger, which wakes up.
 
-        Rules: SWP-20 SCAV-3 SCAV-4.
+        Rules: SWP-20 SCAV-3 SCAV-4 SCAV-5.
         """
         state, heap = self.state, self.state.pages
         last, self._next_gc = self._next_gc, max(state.heap_live * GROWTH, MIN_NEXT_GC)
-        trigger = trigger_for(self._next_gc, state.heap_live)
+        self.trigger = trigger_for(self._next_gc, state.heap_live)
         state.pace = sweep_pace(
-            trigger, state.heap_live, heap.stats.pages_in_use, state.pages_swept
+            self.trigger, state.heap_live, heap.stats.pages_in_use, state.pages_swept
         )
         goal = goal_for(heap.stats.heap_inuse, self._next_gc, last, heap.phys.size)
         now = retained(heap.stats)
         self.line = pace(self.line, heap.phys, goal, now, heap.unscavenged_huge, self.time_ns)
+        self.scavenger = wake(self.scavenger, self.time_ns)
+
+    def cycle_is_due(self) -> bool:
+        """Tell whether the heap has grown to its trigger: the next slow path starts a cycle.
+
+        Rules: MAL-18.
+        """
+        return self.state.phase == OFF and self.state.heap_live >= self.trigger
 
     # --- what the courses ask --------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ What the page heap asks of the set does not depend on the treap's shape. `Sorted
 from a sorted list; `treap.Treap` is the structure that the runtime has, and refines it.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from typing import Final, Protocol
 
 from spanspec.records import Record
@@ -78,6 +78,14 @@ class FreeSpans(Protocol):
         """Return the highest run below an address that passes a filter (TREAP-8)."""
         ...
 
+    def first(self, wanted: U8) -> FreeSpan | None:
+        """Return the lowest run that passes a filter (TREAP-8)."""
+        ...
+
+    def after(self, base: U64, wanted: U8) -> FreeSpan | None:
+        """Return the lowest run above an address that passes a filter (TREAP-8)."""
+        ...
+
     def insert(self, run: FreeSpan) -> None:
         """Add a run (TREAP-4)."""
         ...
@@ -123,6 +131,21 @@ class SortedFreeSpans:
         """
         below = self.in_order()[: bisect_left(self._bases, base)]
         return next((run for run in reversed(below) if passes(run, wanted)), None)
+
+    def first(self, wanted: U8) -> FreeSpan | None:
+        """Return the lowest run that passes a filter.
+
+        Rules: TREAP-8.
+        """
+        return next((run for run in self.in_order() if passes(run, wanted)), None)
+
+    def after(self, base: U64, wanted: U8) -> FreeSpan | None:
+        """Return the lowest run above an address that passes a filter.
+
+        Rules: TREAP-8.
+        """
+        above = self.in_order()[bisect_right(self._bases, base) :]
+        return next((run for run in above if passes(run, wanted)), None)
 
     def insert(self, run: FreeSpan) -> None:
         """Add a run.

@@ -62,25 +62,34 @@ def grow(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, None
     return True
 
 
+def check_mapped(address: U64, mapped_at: U64) -> None:
+    """Require that a region was mapped, and where it was asked for.
+
+    Rules: OS-4 T-79 T-80.
+    """
+    assert mapped_at != 0, "T-79: runtime: out of memory"
+    assert mapped_at == address, "T-80: runtime: cannot map pages in arena address space"
+
+
 def map_arenas(heap: PageHeap, actor: Actor, ask: U64) -> Generator[EventBase, None, U64]:
     """Reserve and map arenas for `ask` bytes, and let the current arena go on there.
 
     Return the bytes mapped, 0 for none.
 
-    Rules: AR-4 AR-5 AR-7 AR-8 HEAP-17 T-79.
+    Rules: AR-4 AR-5 AR-7 AR-8 HEAP-17.
     """
     region = reserve_arenas(heap.os, heap.hints, ask)
     if region is None:
-        heap.hints = ()
+        heap.set_hints(())
         return 0
-    heap.hints = region.hints
-    assert heap.os.map(region.base, region.size), "T-79: runtime: out of memory"
+    heap.set_hints(region.hints)
+    check_mapped(region.base, heap.os.map(region.base, region.size))
     assert region.size == arena_bytes(ask), "T-9: misrounded allocation in sysAlloc"
     heap.stats = mapped(heap.stats, region.size)
     first = arena_index(region.base)
     for index in range(first, arena_index(region.base + region.size - 1) + 1):
         heap.map.add_arena(index)
-        heap.all_arenas.append(index)
+        heap.arena_table.add(index, heap.phys.size)
     contiguous = heap.current.end != 0 and region.base == heap.current.end
     yield hev.ArenaMapped(
         p=actor.p,

@@ -13,13 +13,25 @@ from collections.abc import Callable, Iterable
 
 from spanspec import cycle
 from spanspec.arena import Os
+from spanspec.malloc import array_size
+from spanspec.mallocinit import mallocinit
+from spanspec.memstats import MemStats, read_memstats
 from spanspec.mspan import find_object, is_allocated
 from spanspec.pageheap import AMD64, Actor
 from spanspec.pagemap import NOBODY
 from spanspec.pages import PhysicalPages
 from spanspec.picture import overview, picture
 from spanspec.procs import NO_P, boot, procresize
-from spanspec.program import Allocate, FinishCycle, Input, MarkObject, StartCycle, SweepOne
+from spanspec.program import (
+    Allocate,
+    FinishCycle,
+    FlushMcaches,
+    Input,
+    MarkObject,
+    ScavengeAll,
+    StartCycle,
+    SweepOne,
+)
 from spanspec.records import Record
 from spanspec.snapshot import Snapshot, snapshot_of
 from spanspec.steps import STEPS
@@ -54,6 +66,7 @@ class Heap:
         on_event: Callable[[EventBase], None] | None = None,
     ) -> None:
         require(procs >= 1, f"{procs} Ps; a heap has at least 1")
+        mallocinit(phys)
         self._machine = Machine(os, phys, on_event)
         self.state = self._machine.state
         nobody = Actor(NO_P, 0)
@@ -83,6 +96,26 @@ class Heap:
         assert address is not None, "MAL-1: an allocation gives an address"
         return address
 
+    def newarray(self, elemsize: U64, count: int, noscan: bool = False, p: int = 0) -> U64:
+        """Allocate an array of so many elements; return its address.
+
+        Raises: Refused where the runtime panics: the count is negative, or the array too large.
+
+        Rules: MAL-20.
+        """
+        size = array_size(elemsize, count)
+        if size is None:
+            raise Refused(f"an array of {count} elements of {elemsize} bytes")
+        return self.malloc(size, noscan, p)
+
+    @property
+    def cycle_is_due(self) -> bool:
+        """Whether the heap has grown to its trigger: the next slow allocation starts a cycle.
+
+        The model leaves that to its driver (MAL-18).
+        """
+        return self._machine.decisions.cycle_is_due()
+
     def collect(self, live: Iterable[U64] = (), p: int = 0) -> None:
         """Run a cycle in which the objects at some addresses are found alive, and no others.
 
@@ -99,6 +132,33 @@ class Heap:
         while (pages := self.step(SweepOne(p)).result) is not None:
             freed += pages
         return freed
+
+    def gc(self, live: Iterable[U64] = (), p: int = 0) -> U64:
+        """Run a whole cycle, as runtime.GC does: all is swept at the end; return the pages freed.
+
+        Rules: SWP-38.
+        """
+        self.collect(live, p)
+        freed = 0
+        while (pages := self.step(SweepOne(p, "GC")).result) is not None:
+            freed += pages
+        return freed
+
+    def free_os_memory(self, live: Iterable[U64] = (), p: int = 0) -> None:
+        """Run a whole cycle, and give all free memory back to the operating system.
+
+        Rules: SWP-38 SCAV-13.
+        """
+        self.gc(live, p)
+        self.step(ScavengeAll(p))
+
+    def read_memstats(self, p: int = 0) -> MemStats:
+        """Flush all mcaches, and return the statistics.
+
+        Raises: Refused during a cycle.
+        """
+        self.step(FlushMcaches(p))
+        return read_memstats(self.state)
 
     # --- looking ---------------------------------------------------------------------------------
 

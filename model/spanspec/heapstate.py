@@ -6,17 +6,20 @@ from typing import Final, Protocol, TypeVar
 from spanspec.bitmap import Bits
 from spanspec.constants import NUM_SIZE_CLASSES, NUM_SPAN_CLASSES
 from spanspec.fixalloc import FixAlloc
+from spanspec.markbits import NO_ARENAS, needs_chunk, take_bits
 from spanspec.mspan import Mspan
 from spanspec.pacing import Debt, SweepPace
 from spanspec.pageheap import PageHeap
+from spanspec.persistent import GC_BITS_CHUNK, MCACHE_BYTES
 from spanspec.records import Record
 from spanspec.spanlist import SpanList, Whereabouts
+from spanspec.specials import Specials
 from spanspec.sweep import publish
 from spanspec.sweepbuf import SweepBuffer, swept_buffer
 from spanspec.tiny import NO_TINY_BLOCK, TinyBlock
 from spanspec.trace.events import Phase
 from spanspec.trace.fields import EventBase
-from spanspec.words import U32, U64
+from spanspec.words import U16, U32, U64
 
 Result = TypeVar("Result")
 
@@ -125,6 +128,7 @@ class HeapState:
     `spans` has the in-use spans. `publishing` has those whose sweep is complete but whose sweepgen
     another thread may not have seen yet; `bits_epoch` tells in which mark-bit epochs a span's
     allocBits and mark bits were obtained; `freed_in` has the spans in which some slot was freed.
+    `finalizers` has the addresses of the objects whose finalizers are due.
     """
 
     def __init__(self, inputs: Inputs, pages: PageHeap) -> None:
@@ -142,12 +146,15 @@ class HeapState:
         self.whereabouts: Whereabouts = {}
         self.central = [Mcentral(self.whereabouts) for _ in range(NUM_SPAN_CLASSES)]
         self.mcaches: dict[int, Mcache] = {}
-        self.mcache_ids = FixAlloc()
+        self.mcache_ids = FixAlloc(pages.metadata, MCACHE_BYTES, "mcache_sys")
         self.mcache_of: dict[int, int] = {}
         self.buffers = (SweepBuffer(), SweepBuffer())
         self.publishing: set[int] = set()
         self.bits_epoch: dict[int, tuple[int, int]] = {}
         self.freed_in: set[int] = set()
+        self.specials: dict[int, Specials] = {}
+        self.finalizers: list[U64] = []
+        self.bits_arenas = NO_ARENAS
         self.pages_swept = 0
         self.pages_to_sweep = 0
         self.reclaim_index = 0
@@ -157,6 +164,7 @@ class HeapState:
         self.tracks_heap_live = False
         self.live_at_mark = 0
         self.pace = SweepPace()
+        self.tiny_allocs = 0
         self.nsmallfree = [0] * NUM_SIZE_CLASSES
         self.nlargealloc = self.largealloc = 0
         self.nlargefree = self.largefree = 0
@@ -174,6 +182,17 @@ class HeapState:
     def allocated_since_marking(self) -> U64:
         """Return the bytes that heap_live has to cover: what was marked when it was last set."""
         return self.live_at_mark
+
+    def take_bits(self, span: int, nelems: U16) -> None:
+        """Take fresh mark bits for a span; what were its mark bits become its allocBits.
+
+        Rules: SPAN-22 SPAN-24 SPAN-25 SPAN-27 T-45.
+        """
+        if needs_chunk(self.bits_arenas, nelems):
+            refused = "T-45: runtime: cannot allocate memory"
+            self.pages.metadata.sys_alloc(GC_BITS_CHUNK, "gc_sys", refused)
+        self.bits_arenas = take_bits(self.bits_arenas, nelems)
+        self.bits_epoch[span] = (self.bits_epoch.get(span, (0, self.epoch))[1], self.epoch)
 
     def publish(self, span: int) -> None:
         """Store the heap's sweepgen in a span whose sweep is complete, unless that was done.

@@ -12,13 +12,16 @@ from spanspec.constants import (
     TINY_SPAN_CLASS,
     make_span_class,
 )
-from spanspec.heapstate import OFF, HeapState, Mcache
+from spanspec.heapstate import MARK_TERMINATION, OFF, HeapState, Mcache
 from spanspec.mspan import Mspan, set_marked, slot_address
 from spanspec.records import Record
 from spanspec.sizeclass import size_class_for
 from spanspec.tiny import align_tiny, replace_tiny_block, take_tiny, tiny_fits
 from spanspec.trace import events as ev
 from spanspec.words import M64, U16, U64
+
+MAX_ALLOC: Final = 1 << 48
+"""Bytes above which the callers of mallocgc panic: the address space has no more (CONST-2)."""
 
 NO_SMALL_CLASS: Final = -1
 """The answer of `span_class_for` for a request above 32768 bytes."""
@@ -51,6 +54,31 @@ def pages_for_large(size: U64) -> U64:
     """
     assert size + PAGE_SIZE <= M64, "T-21: out of memory"
     return (size + PAGE_SIZE - 1) // PAGE_SIZE
+
+
+def check_may_allocate(phase: ev.Phase) -> None:
+    """Require that marking is not just being completed, with the world stopped.
+
+    Rules: MAL-1 T-18.
+    """
+    assert phase != MARK_TERMINATION, "T-18: mallocgc called with gcphase == _GCmarktermination"
+
+
+def helps_gc(path: ev.Path) -> bool:
+    """Tell whether an allocation may start a cycle: only one that took a new span does.
+
+    Rules: MAL-18.
+    """
+    return path in (ev.AFTER_REFILL, ev.LARGE)
+
+
+def array_size(elemsize: U64, count: int) -> U64 | None:
+    """Return the bytes of an array of so many elements; None where its maker panics.
+
+    Rules: MAL-20.
+    """
+    size = elemsize * count
+    return size if count >= 0 and size <= MAX_ALLOC else None
 
 
 class Taken(Record, frozen=True):

@@ -49,6 +49,14 @@ def fits_arena(arena: BitsArena, nelems: U16) -> bool:
     return arena.free + bitmap_bytes(nelems) <= ARENA_BYTES
 
 
+def needs_chunk(arenas: BitsArenas, nelems: U16) -> bool:
+    """Tell whether memory from the operating system is needed for the bits of a span.
+
+    Rules: SPAN-24 SPAN-25.
+    """
+    return not arenas.free and not (arenas.next and fits_arena(arenas.next[0], nelems))
+
+
 def take_bits(arenas: BitsArenas, nelems: U16) -> BitsArenas:
     """Take zeroed bits for a span: from the newest arena, else from a reused or a new one.
 

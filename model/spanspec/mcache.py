@@ -28,12 +28,12 @@ def new_mcache(state: HeapState, actor: Actor) -> ev.McacheChanges:
 
 
 def free_mcache(state: HeapState, actor: Actor, identity: int) -> ev.McacheChanges:
-    """Drop an mcache, which must have been released.
+    """Drop an mcache, which must have been released; its counts go to the heap's.
 
-    Rules: MC-10.
+    Rules: MC-10 MC-11.
     """
     assert not state.mcaches[identity].alloc, "MC-10: the freed mcache still holds spans"
-    del state.mcaches[identity]
+    state.tiny_allocs += state.mcaches.pop(identity).tiny_allocs
     state.mcache_ids.give_back(identity)
     return ev.McacheChanges(p=actor.p, thread=actor.thread, new=0, mcache=identity)
 

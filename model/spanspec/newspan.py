@@ -41,7 +41,9 @@ def take_span(state: HeapState, actor: Actor, npages: U64, spanclass: int) -> Co
     record = init_span(run.base, npages, spanclass, generation, run.base)
     record = replace(record, limit=run.base + record.nelems * record.elemsize)
     state.spans[span] = record
-    state.bits_epoch[span] = (state.epoch, state.epoch)
+    check_bitmap(run.base, npages)
+    state.take_bits(span, record.nelems)
+    state.take_bits(span, record.nelems)
     if large:
         state.nlargealloc += 1
         state.largealloc += record.elemsize
@@ -60,6 +62,15 @@ def take_span(state: HeapState, actor: Actor, npages: U64, spanclass: int) -> Co
     )
     yield initialized(actor, span, record)
     return span
+
+
+def check_bitmap(base: U64, npages: U64) -> None:
+    """Require that the pointer bitmap of a span consists of whole bytes: of four words each.
+
+    Rules: SPAN-6 T-82 T-83.
+    """
+    assert npages * PAGE_SIZE // 8 % 4 == 0, "T-82: initSpan: unaligned length"
+    assert base % 32 == 0, "T-83: initSpan: unaligned base"
 
 
 def initialized(actor: Actor, span: int, record: Mspan) -> hev.SpanInitialized:

@@ -32,7 +32,7 @@ def allocate(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, 
 
     Return the span, which is neither free nor in use yet, or NO_MEMORY.
 
-    Rules: HEAP-13 HEAP-14 I-40 TREAP-2 T-29.
+    Rules: HEAP-13 HEAP-14 OS-5 I-40 TREAP-2 T-29.
     """
     chosen = heap.free.find(npages)
     if chosen is None:
@@ -55,6 +55,8 @@ def allocate(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, 
         heap.map.set_span(rest.base, chosen.span)
         unreleased -= released(heap.phys, rest)
         rest_scavenged = rest.scavenged
+    if taken.scavenged:
+        heap.os.used(taken.base, npages * PAGE_SIZE)
     heap.runs[span] = replace(taken, scavenged=False)
     heap.map.set_spans(taken.base, npages, span)
     heap.use_pages(taken.base, npages)

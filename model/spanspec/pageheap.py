@@ -30,6 +30,14 @@ from spanspec.pages import (
     page_run,
     realigned_boundary,
 )
+from spanspec.persistent import (
+    ARENA_HINT_BYTES,
+    MSPAN_BYTES,
+    TREAP_NODE_BYTES,
+    AllArenas,
+    AllSpans,
+    Metadata,
+)
 from spanspec.records import Record
 from spanspec.statistics import HeapStatistics
 from spanspec.trace import heap_events as hev
@@ -84,8 +92,14 @@ class PageHeap:
         self.phys = phys
         self.os: Os = Willing() if os is None else os
         self.goals = goals
-        self.hints: tuple[Hint, ...] = initial_hints()
-        self.descriptors = FixAlloc()
+        self.metadata = Metadata(self.os)
+        self.hints: tuple[Hint, ...] = ()
+        self._hint_records = FixAlloc(self.metadata, ARENA_HINT_BYTES, "other_sys")
+        self._hints_held: list[int] = []
+        self.set_hints(initial_hints())
+        self.all_spans = AllSpans(self.metadata)
+        self.descriptors = FixAlloc(self.metadata, MSPAN_BYTES, "mspan_sys", self.all_spans.record)
+        self.treap_nodes = FixAlloc(self.metadata, TREAP_NODE_BYTES, "other_sys")
         self.runs: dict[int, PageRun] = {}
         self.purposes: dict[int, str] = {}
         self.map = PageMap()
@@ -93,8 +107,22 @@ class PageHeap:
         self.stats = HeapStatistics()
         self.unscavenged_huge = 0
         self.current = Arena(0, 0)
-        self.all_arenas: list[int] = []
+        self.arena_table = AllArenas(self.metadata)
         self._used = bytearray()
+        self._nodes: dict[int, int] = {}
+
+    def set_hints(self, hints: tuple[Hint, ...]) -> None:
+        """Go on with other hints; each has a record of its own (HEAP-2, AR-4)."""
+        while len(self._hints_held) > len(hints):
+            self._hint_records.give_back(self._hints_held.pop())
+        while len(self._hints_held) < len(hints):
+            self._hints_held.append(self._hint_records.take())
+        self.hints = hints
+
+    @property
+    def all_arenas(self) -> list[int]:
+        """The numbers of all arenas, in the order in which they were mapped (AR-7)."""
+        return self.arena_table.indices
 
     def use_pages(self, base: U64, npages: U64) -> None:
         """Note that pages have been handed out: their memory may hold anything from now on.
@@ -139,6 +167,7 @@ class PageHeap:
         """
         run = self.runs[span]
         self.unscavenged_huge += self.huge_contribution(run)
+        self._nodes[span] = self.treap_nodes.take()
         self.free.insert(self.entry(span, run))
 
     def remove_free(self, span: int) -> None:
@@ -149,6 +178,7 @@ class PageHeap:
         run = self.runs[span]
         self.unscavenged_huge -= self.huge_contribution(run)
         self.free.remove(run.base)
+        self.treap_nodes.give_back(self._nodes.pop(span))
 
     def mutate_free(self, span: int, run: PageRun) -> None:
         """Change a free run in place: its base, its size or its scavenged flag.
@@ -176,16 +206,19 @@ class PageHeap:
         """Merge a free run that is not in the free set with its neighbours; return what happened.
 
         A neighbour of the other scavenged state stays, but where physical pages are larger than
-        8 KiB the boundary may move. The caller puts the run into the free set.
+        8 KiB the boundary may move. The caller puts the run into the free set. Huge pages that
+        become whole by merging are advised about.
 
         Rules: HEAP-29 HEAP-30 HEAP-31 HEAP-33.
         """
+        huge = self.huge_contribution(self.runs[span])
         below = self.free_at(self.runs[span].base - 1)
         below_pages = above_pages = 0
         merged_below = merged_above = NOBODY
         if below != NOBODY:
             if may_merge(self.runs[span], self.runs[below]):
                 merged_below, below_pages = below, self.runs[below].npages
+                huge += self.huge_contribution(self.runs[below])
                 merged = merge_below(self.phys, self.runs[below], self.runs[span])
                 self._absorb(span, below, merged)
                 self.map.set_span(merged.base, span)
@@ -195,12 +228,15 @@ class PageHeap:
         if above != NOBODY:
             if may_merge(self.runs[span], self.runs[above]):
                 merged_above, above_pages = above, self.runs[above].npages
+                huge += self.huge_contribution(self.runs[above])
                 merged = merge_above(self.phys, self.runs[span], self.runs[above])
                 self._absorb(span, above, merged)
                 self.map.set_span(end_of(merged) - PAGE_SIZE, span)
             else:
                 self._realign(span, above, in_set=above)
         run = self.runs[span]
+        if self.huge_contribution(run) > huge:
+            self.os.huge(run.base, run.npages * PAGE_SIZE)
         return hev.Coalesces(
             p=actor.p,
             thread=actor.thread,

@@ -4,8 +4,11 @@ The program, the marker and the scheduler are not part of the allocator. Each of
 one decision of theirs; `p` is the P on which it is taken.
 """
 
+from typing import Literal
+
 from spanspec.pagealloc import Purpose
 from spanspec.records import Record
+from spanspec.specials import SpecialKind
 from spanspec.words import U64
 
 
@@ -38,7 +41,9 @@ class FinishCycle(Input, frozen=True, tag="finish-cycle"):
 
 
 class SweepOne(Input, frozen=True, tag="sweep-one"):
-    """Sweep one span in the background."""
+    """Sweep one span: in the background, or on behalf of runtime.GC, which waits for it."""
+
+    by: Literal["bg", "GC"] = "bg"
 
 
 class EnsureSwept(Input, frozen=True, tag="ensure-swept"):
@@ -76,6 +81,23 @@ class ScavengeLater(Input, frozen=True, tag="scavenge-later"):
     nanoseconds: U64 = 1_000_000_000
 
 
+class AddSpecial(Input, frozen=True, tag="add-special"):
+    """Give the object that holds an address a finalizer, or a profile record."""
+
+    address: U64 = 0
+    kind: SpecialKind = "finalizer"
+
+
+class RemoveFinalizer(Input, frozen=True, tag="remove-finalizer"):
+    """Take the finalizer of the object that holds an address away, if it has one."""
+
+    address: U64 = 0
+
+
+class FlushMcaches(Input, frozen=True, tag="flush-mcaches"):
+    """Stop the world and flush the mcache of every P, as ReadMemStats does before it counts."""
+
+
 AnyInput = (
     Allocate
     | StartCycle
@@ -88,5 +110,8 @@ AnyInput = (
     | SetProcs
     | ScavengeAll
     | ScavengeLater
+    | AddSpecial
+    | RemoveFinalizer
+    | FlushMcaches
 )
 """Any input, as it is decoded."""

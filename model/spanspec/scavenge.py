@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from spanspec.constants import PAGE_SIZE
 from spanspec.freespans import UNSCAVENGED_HUGE, UNSCAVENGED_SMALL
 from spanspec.mspan import FREE
+from spanspec.osmemory import check_release
 from spanspec.pageheap import Actor, PageHeap, Steps, page_number
 from spanspec.pages import PageRun, PhysicalPages, end_of, phys_page_bounds, round_down, round_up
 from spanspec.records import Record
@@ -198,7 +199,7 @@ def scavenge_one(heap: PageHeap, span: int, size: U64) -> tuple[int, U64]:
 
     The span that was released is not in the free set.
 
-    Rules: SCAV-6 SCAV-7 SCAV-9.
+    Rules: SCAV-6 SCAV-7 SCAV-9 OS-6.
     """
     run = heap.runs[span]
     at = split_address(heap.phys, run, size)
@@ -214,6 +215,9 @@ def scavenge_one(heap: PageHeap, span: int, size: U64) -> tuple[int, U64]:
         heap.map.set_span(end_of(run) - PAGE_SIZE, part)
     upper = heap.runs[part]
     got = releasable(heap.phys, upper)
+    start = phys_page_bounds(heap.phys, upper).start
+    check_release(heap.phys, start, got)
+    heap.os.unused(start, got)
     heap.runs[part] = replace(upper, scavenged=True)
     heap.stats = scavenged(heap.stats, got)
     return part, got

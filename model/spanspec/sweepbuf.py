@@ -52,6 +52,15 @@ class SweepBuffer:
         """
         return -(-self.index // 512)
 
+    def block(self, number: int) -> tuple[int, ...]:
+        """Return the spans of a block of 512 places, without those that are not filled yet.
+
+        Rules: SWP-12 T-61.
+        """
+        assert 0 <= number < self.blocks(), "T-61: block index out of range"
+        places = range(512 * number, min(512 * (number + 1), self.index))
+        return tuple(self.entries[place] for place in places if place in self.entries)
+
     def copy(self) -> "SweepBuffer":
         """Return a stack that can change on its own."""
         twin = SweepBuffer()

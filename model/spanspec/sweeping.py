@@ -11,6 +11,7 @@ from spanspec.mspan import IN_USE, Mspan
 from spanspec.pagealloc import free_in_use
 from spanspec.pageheap import Actor, page_number
 from spanspec.pagemap import NOBODY
+from spanspec.specials import sweep_specials
 from spanspec.sweep import Swept, publish, returns_to_heap, sweep
 from spanspec.sweepbuf import swept_buffer
 from spanspec.sweepgen import claim_for_sweep, is_cached, is_stale, is_swept, needs_sweep
@@ -59,15 +60,19 @@ def sweep_span(
     Without anything freed, or with `preserve`, the sweepgen is published by a store of its own,
     some time before the next step; otherwise under the lock of the central list.
 
-    Rules: SWP-24 SWP-25 SWP-26 SWP-29 SWP-31.
+    Rules: SWP-24 SWP-25 SWP-26 SWP-29 SWP-31 T-49.
     """
     record = with_marks(state.spans[span], state.inputs.marks(span))
+    if span in state.specials:
+        record = after_specials(state, span, record)
     state.pages_swept += record.npages
     swept = sweep(state.sweepgen, record)
     state.spans[span] = swept.span
     age_bits(state, span, swept)
     size_class = size_class_of(record.spanclass)
     to_central = size_class != 0 and swept.nfreed > 0
+    if preserve and to_central:
+        assert span in state.whereabouts, "T-49: can't preserve unlinked span"
     if to_central:
         state.nsmallfree[size_class] += swept.nfreed
     if preserve or not to_central:
@@ -112,13 +117,30 @@ def with_marks(record: Mspan, marks: Bits) -> Mspan:
 
     Only allocated slots may be marked, and all that were allocated while marking are.
 
-    Rules: SPAN-20 I-4 MAL-14.
+    Rules: SPAN-20 I-4 MAL-14 T-59.
     """
     assert marks.value >> record.nelems == 0, "I-4: a slot beyond the span was marked"
     for index in range((record.nelems + 63) // 64):
-        missing = record.gcmark_bits.word(index) & ~marks.word(index)
+        found = marks.word(index)
+        missing = record.gcmark_bits.word(index) & ~found
         assert missing == 0, "MAL-14: a slot allocated while marking is not marked"
+        bad = found & ~record.alloc_bits.word(index)
+        if bad and (bad := bad >> max(record.freeindex - 64 * index, 0)):
+            slot = max(64 * index, record.freeindex) + (bad & -bad).bit_length() - 1
+            raise AssertionError(f"T-59: slot {slot} is free, and marked")
     return replace(record, gcmark_bits=marks)
+
+
+def after_specials(state: HeapState, span: int, record: Mspan) -> Mspan:
+    """Let a sweep decide on a span's special records; return the span with the objects it saves.
+
+    Rules: SWP-24.
+    """
+    decided = sweep_specials(record, state.specials.pop(span))
+    if decided.kept:
+        state.specials[span] = decided.kept
+    state.finalizers.extend(record.base + offset for offset in decided.queued)
+    return decided.span
 
 
 def age_bits(state: HeapState, span: int, swept: Swept) -> None:
@@ -126,8 +148,7 @@ def age_bits(state: HeapState, span: int, swept: Swept) -> None:
 
     Rules: SPAN-27 I-10 I-34.
     """
-    _, marks = state.bits_epoch[span]
-    state.bits_epoch[span] = (marks, state.epoch)
+    state.take_bits(span, swept.span.nelems)
     if swept.nfreed > 0:
         state.freed_in.add(span)
 
@@ -167,6 +188,7 @@ def return_span(state: HeapState, actor: Actor, span: int, swept: Swept) -> Cour
     Rules: SWP-24 SWP-26 HEAP-26.
     """
     record = state.spans.pop(span)
+    assert span not in state.specials, "SWP-24: a span without objects keeps special records"
     del state.bits_epoch[span]
     state.freed_in.discard(span)
     if swept.large_dead:

@@ -135,6 +135,33 @@ class Treap:
                 return found
         return None
 
+    def first(self, wanted: U8) -> FreeSpan | None:
+        """Return the lowest run that passes a filter.
+
+        Rules: TREAP-8.
+        """
+        return find_minimal(self.root, wanted)
+
+    def after(self, base: U64, wanted: U8) -> FreeSpan | None:
+        """Return the lowest run above an address that passes a filter.
+
+        Rules: TREAP-8.
+        """
+        node, passed = self.root, list[Node]()
+        while node is not None:
+            if base >= node.run.base:
+                node = node.right
+            else:
+                passed.append(node)
+                node = node.left
+        for candidate in reversed(passed):
+            if passes(candidate.run, wanted):
+                return candidate.run
+            found = find_minimal(candidate.right, wanted)
+            if found is not None:
+                return found
+        return None
+
     def insert(self, run: FreeSpan) -> None:
         """Add a run as a leaf, then rotate it up while its parent's priority is greater.
 
@@ -193,6 +220,23 @@ class Treap:
     def in_order(self) -> list[FreeSpan]:
         """Return all runs by address."""
         return [node.run for node in nodes(self.root)]
+
+
+def find_minimal(node: Node | None, wanted: U8) -> FreeSpan | None:
+    """Return the lowest run of a subtree that passes a filter.
+
+    Rules: TREAP-8 T-62.
+    """
+    while node is not None and node.types & wanted:
+        if node.left is not None and node.left.types & wanted:
+            node = node.left
+        elif passes(node.run, wanted):
+            return node.run
+        else:
+            node = node.right
+            assert node is not None, "T-62: failed to find minimal node matching filter"
+            assert node.types & wanted, "T-62: failed to find minimal node matching filter"
+    return None
 
 
 def find_maximal(node: Node | None, wanted: U8) -> FreeSpan | None:

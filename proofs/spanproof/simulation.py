@@ -15,15 +15,21 @@ from spanspec.arena import Os, Willing
 from spanspec.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.heap import ZERO_BASE, Heap, OutOfMemory, Refused
 from spanspec.invariants import violations
+from spanspec.memstats import live_by_spans, read_memstats
+from spanspec.osmemory import FollowedOs
 from spanspec.pagealloc import Purpose
+from spanspec.pageheap import page_address
 from spanspec.pages import PhysicalPages
 from spanspec.program import (
+    AddSpecial,
     Allocate,
     AnyInput,
     EnsureSwept,
     FinishCycle,
+    FlushMcaches,
     FreeManual,
     MarkObject,
+    RemoveFinalizer,
     ScavengeAll,
     ScavengeLater,
     SetProcs,
@@ -33,9 +39,10 @@ from spanspec.program import (
 )
 from spanspec.scavenge import nothing_left
 from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
+from spanspec.specials import SpecialKind
 from spanspec.trace import events as ev
 from spanspec.trace.fields import EventBase
-from spanspec.trace.heap_events import SpanInUse
+from spanspec.trace.heap_events import SpanInUse, SpanManual
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KIND_OF, Header
 
@@ -193,13 +200,15 @@ class Simulation:
         self._marked: set[int] = set()
         self._to_mark: list[int] = []
         self._marking = False
+        self._specials: set[tuple[int, SpecialKind]] = set()
         self._mood = "small"
         self._size = 48
         self._manual: list[int] = []
         self._fresh: list[EventBase] = []
         self._live_bytes = 0
         self._judge: Replay | None = Replay(header_for(self.phys, self.procs, 0, "simulation"))
-        self.heap = Heap(self.procs, system, self.phys, self._observe)
+        self.os = FollowedOs(system)
+        self.heap = Heap(self.procs, self.os, self.phys, self._observe)
 
     def _observe(self, event: EventBase) -> None:
         self._fresh.append(event)
@@ -269,7 +278,16 @@ class Simulation:
         if draw < 0.405:
             return ScavengeAll(p)
         if draw < 0.412:
-            return ScavengeLater(p, rng.randrange(1, 2_000_000_000))
+            return ScavengeLater(p, rng.randrange(1, 100_000_000))
+        if draw < 0.414:
+            return FlushMcaches(p)
+        if draw < 0.422 and self.objects.sizes:
+            address = rng.choice(list(self.objects.sizes))
+            if rng.random() < 0.3:
+                return RemoveFinalizer(p, address)
+            kind: SpecialKind = rng.choice(("finalizer", "profile"))
+            if (address, kind) not in self._specials:
+                return AddSpecial(p, address, kind)
         return self._allocation(p)
 
     def _allocation(self, p: int) -> Allocate:
@@ -311,11 +329,38 @@ class Simulation:
             self._marking = False
             self._live_bytes = self.heap.state.heap_live
             self.objects.keep(self._marked | self._born)
+            self._specials = {one for one in self._specials if one[0] in self.objects.sizes}
+        elif isinstance(request, AddSpecial):
+            self._specials.add((request.address, request.kind))
+        elif isinstance(request, RemoveFinalizer):
+            self._specials.discard((request.address, "finalizer"))
+        elif isinstance(request, FlushMcaches):
+            return self._check_memstats()
+        return None
+
+    def _check_memstats(self) -> str | None:
+        """Hold the statistics against what the spans say, as Go's own tests do (HEAP-39)."""
+        stats = read_memstats(self.heap.state)
+        counted, there = (stats.heap_objects, stats.alloc), live_by_spans(self.heap.state)
+        if counted != there:
+            return f"HEAP-39: objects and bytes counted {counted}, in spans {there}"
+        return None
+
+    def _usable(self) -> str | None:
+        """Require that the pages of what came into use can be used (OS-1)."""
+        for event in self._fresh:
+            if isinstance(event, SpanInUse | SpanManual):
+                address, size = page_address(event.base_page), event.npages * PAGE_SIZE
+                if not self.os.is_usable(self.phys, address, size):
+                    return f"OS-1: {address:#x} + {size} is in use and not ready"
         return None
 
     def _judge_all(self) -> str | None:
         for problem in violations(self.heap.state):
             return f"{problem.invariant}: {problem.what}"
+        unusable = self._usable()
+        if unusable is not None:
+            return unusable
         live = self.heap.state.heap_live
         if live != self._live_bytes:
             return f"CEN-10: heap_live is {live}, the observations sum up to {self._live_bytes}"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from spanspec import program
-from spanspec.steps import cycles, objects, pages
+from spanspec.steps import cycles, objects, pages, specials
 from spanspec.steps.machine import Machine
 
 Step = Callable[[Machine, program.Input], int | None]
@@ -22,5 +22,8 @@ STEPS: Final[dict[type[program.Input], Step]] = {
     program.SetProcs: pages.set_procs,
     program.ScavengeAll: pages.scavenge_everything,
     program.ScavengeLater: pages.scavenge_later,
+    program.AddSpecial: specials.add,
+    program.RemoveFinalizer: specials.remove_finalizer,
+    program.FlushMcaches: specials.flush_mcaches,
 }
 """The step for each kind of input."""

@@ -7,7 +7,7 @@ from spanspec.mspan import NO_OBJECT, find_object, is_allocated, set_marked
 from spanspec.pageheap import Actor
 from spanspec.pagemap import NOBODY
 from spanspec.procs import procresize
-from spanspec.program import EnsureSwept, Input, MarkObject
+from spanspec.program import EnsureSwept, Input, MarkObject, SweepOne
 from spanspec.steps.machine import Machine, actor_of, require
 from spanspec.sweeping import NOTHING_LEFT, ensure_swept, sweepone
 
@@ -30,11 +30,13 @@ def start_cycle(machine: Machine, request: Input) -> None:
 def mark(machine: Machine, request: Input) -> None:
     """Mark an object, and its span's first page.
 
-    Rules: SPAN-18 SPAN-19 SPAN-21 MAL-15.
+    Rules: SPAN-18 SPAN-19 SPAN-21 MAL-15 T-85.
     """
     assert isinstance(request, MarkObject)
     require(machine.state.phase == MARK, "no cycle is marking")
     state, address = machine.state, request.address
+    bad = cycle.pointer_is_bad(state, address)
+    require(not bad, f"T-85: found bad pointer in Go heap: {address:#x}")
     span = cycle.span_at(state, address)
     found = find_object(state.spans[span], address) if span != NOBODY else NO_OBJECT
     held = found.base != 0 and is_allocated(state.spans[span], found.slot)
@@ -62,9 +64,13 @@ def finish_cycle(machine: Machine, request: Input) -> None:
 
 
 def sweep_one(machine: Machine, request: Input) -> int | None:
-    """Sweep one span; return the pages that it gave back, None if nothing is left to sweep."""
+    """Sweep one span; return the pages that it gave back, None if nothing is left to sweep.
+
+    Rules: SWP-17 SWP-38.
+    """
+    assert isinstance(request, SweepOne)
     actor = actor_of(request)
-    pages = machine.drive(actor, sweepone(machine.state, actor, "bg"))
+    pages = machine.drive(actor, sweepone(machine.state, actor, request.by))
     return None if pages == NOTHING_LEFT else pages
 
 

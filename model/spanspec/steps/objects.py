@@ -4,6 +4,8 @@ from typing import Final
 
 from spanspec.constants import MAX_SMALL_SIZE, TINY_SPAN_CLASS
 from spanspec.malloc import (
+    MAX_ALLOC,
+    check_may_allocate,
     flags_of,
     hit_tiny_block,
     is_tiny,
@@ -24,9 +26,6 @@ from spanspec.steps.machine import Machine, OutOfMemory, actor_of, require
 from spanspec.trace import events as ev
 from spanspec.words import M64, U64
 
-MAX_ALLOC: Final = 1 << 48
-"""Bytes above which the callers of mallocgc panic: the address space has no more."""
-
 ZERO_BASE: Final = 0x1000
 """The address of every object of 0 bytes: a static variable, outside all arenas (MAL-3)."""
 
@@ -34,10 +33,11 @@ ZERO_BASE: Final = 0x1000
 def allocate(machine: Machine, request: Input) -> int:
     """Allocate an object by the runtime's decision tree.
 
-    Rules: MAL-1 MAL-3 MAL-4 MAL-10 MAL-11 MAL-14 T-21.
+    Rules: MAL-1 MAL-3 MAL-4 MAL-10 MAL-11 MAL-14 MAL-18 T-18 T-52.
     """
     assert isinstance(request, Allocate)
     require(0 <= request.size <= M64, f"a size of {request.size} bytes")
+    check_may_allocate(machine.state.phase)
     if request.size == 0:
         return ZERO_BASE
     if request.size > MAX_SMALL_SIZE:
@@ -55,7 +55,7 @@ def allocate(machine: Machine, request: Input) -> int:
         cached = spanclass in mcache.alloc
         course = refill if cached else install
         if not machine.drive(actor, course(machine.state, actor, mcache, spanclass)):
-            raise OutOfMemory(f"no memory for {request.size} bytes")
+            raise OutOfMemory(f"T-52: out of memory: no span for {request.size} bytes")
         taken = take_slot(machine.state, mcache, spanclass)
         assert taken is not None, "MAL-19: a refilled span has a free slot"
     tiny_block = is_tiny(request.size, request.noscan)
@@ -91,15 +91,15 @@ def _tiny_hit(machine: Machine, request: Allocate, block: U64, offset: int) -> e
 def _allocate_large(machine: Machine, request: Allocate) -> int:
     """Allocate an object of more than 32768 bytes.
 
-    Rules: MAL-11 MAL-12 HEAP-23.
+    Rules: MAL-11 MAL-12 HEAP-23 T-21 T-22.
     """
     if request.size > MAX_ALLOC:
-        raise OutOfMemory(f"{request.size} bytes are more than there are addresses")
+        raise OutOfMemory(f"T-21: out of memory: {request.size} bytes are too many")
     npages = pages_for_large(request.size)
     actor = actor_of(request)
     span = machine.drive(actor, take_large(machine.state, actor, npages, request.noscan))
     if span == NOBODY:
-        raise OutOfMemory(f"no memory for {request.size} bytes")
+        raise OutOfMemory(f"T-22: out of memory: no span for {request.size} bytes")
     record = take_large_object(machine.state, span, request.size)
     machine.tell(
         ev.Malloc(

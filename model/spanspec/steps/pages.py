@@ -1,6 +1,7 @@
 """Manual spans, the number of Ps, and the scavenger, as steps."""
 
 from spanspec import cycle
+from spanspec.bgscavenge import after_turn
 from spanspec.heapstate import OFF
 from spanspec.pagealloc import NO_MEMORY, allocate, free_manual, make_manual
 from spanspec.procs import procresize
@@ -63,14 +64,19 @@ def scavenge_everything(machine: Machine, request: Input) -> None:
 
 
 def scavenge_later(machine: Machine, request: Input) -> None:
-    """Let the background scavenger wake up after some time.
+    """Let time pass, and the background scavenger take its turns.
 
-    Rules: SCAV-17 SCAV-18.
+    Rules: SCAV-17 SCAV-18 SCAV-19.
     """
     assert isinstance(request, ScavengeLater)
-    machine.decisions.time_ns += request.nanoseconds
-    heap = machine.state.pages
-    now = retained(heap.stats)
-    work = background_work(machine.decisions.line, now, machine.decisions.time_ns)
-    if work:
-        machine.follow(scavenge_in_background(heap, actor_of(request), work))
+    heap, decisions = machine.state.pages, machine.decisions
+    deadline = decisions.time_ns + request.nanoseconds
+    while not decisions.scavenger.parked and decisions.scavenger.wake_at <= deadline:
+        decisions.time_ns = now = max(decisions.time_ns, decisions.scavenger.wake_at)
+        before = heap.stats
+        wanted = background_work(decisions.line, retained(before), now)
+        if wanted:
+            machine.follow(scavenge_in_background(heap, actor_of(request), wanted))
+        released = heap.stats.heap_released - before.heap_released
+        decisions.scavenger = after_turn(decisions.scavenger, decisions.line, now, wanted, released)
+    decisions.time_ns = deadline

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from spanspec.constants import HEAP_ARENA_BYTES
+from spanspec.mallocinit import mallocinit
+from spanspec.pages import PhysicalPages
 from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay
@@ -33,6 +35,13 @@ def check_header(header: Header) -> Divergence | None:
         return Divergence(
             0, "header", "CONST-2", "bytes of an arena", str(HEAP_ARENA_BYTES), seen, (), ()
         )
+    try:
+        mallocinit(PhysicalPages(header.phys_page_size, header.huge_page_size))
+    except AssertionError as fatal:
+        rule, _, what = str(fatal).partition(": ")
+        sizes = f"{header.phys_page_size} and {header.huge_page_size}"
+        pages_of = "bytes of physical and huge pages"
+        return Divergence(0, "header", rule, pages_of, f"no {what}", sizes, (), ())
     for number, (size, pages) in enumerate(zip(CLASS_TO_SIZE, CLASS_TO_PAGES, strict=True)):
         seen_class = None
         if number < header.num_size_classes:

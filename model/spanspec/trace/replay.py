@@ -14,6 +14,7 @@ from spanspec.trace.fieldrules import OF_KIND, rule_of
 from spanspec.trace.fields import EventBase, ThreadEvent
 from spanspec.trace.history import as_text, past_of, surroundings
 from spanspec.trace.inputs import is_input
+from spanspec.trace.recordedos import RecordedOs
 from spanspec.trace.replay_objects import Objects
 from spanspec.trace.schema import KIND_OF, Header
 from spanspec.trace.threads import (
@@ -58,7 +59,8 @@ class Replay:
         self.tally = Tally()
         self.witness = Witness(header.phys_page_size)
         phys = PhysicalPages(header.phys_page_size, header.huge_page_size)
-        self.state = HeapState(self.witness, PageHeap(self.witness, self.witness, phys))
+        system = RecordedOs(self.witness)
+        self.state = HeapState(self.witness, PageHeap(self.witness, system, phys))
         self.witness.state = self.state
         self.world = World(self.state)
         self.objects = Objects(self.state, self.world)

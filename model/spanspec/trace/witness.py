@@ -10,15 +10,13 @@ from typing import Final
 from spanspec.bitmap import Bits
 from spanspec.heapstate import NO_MORE_RECLAIM, HeapState
 from spanspec.pacing import Debt
-from spanspec.pageheap import page_address
 from spanspec.pagemap import NOBODY
-from spanspec.pages import round_down
 from spanspec.sweepgen import is_sweeping, needs_sweep
 from spanspec.trace import events as ev
 from spanspec.trace import heap_events as hev
 from spanspec.trace.fields import EventBase
 from spanspec.trace.verdict import Diverged, expect
-from spanspec.words import M32, M64, U32, U64
+from spanspec.words import M32, U32, U64
 
 CENTRAL_CLAIMS: Final = ("cs-nonempty", "cs-empty")
 
@@ -260,24 +258,3 @@ class Witness:
         """Return the lower bound that the event tells; the driver holds it against the order."""
         told: int = getattr(self.event, "not_before", 0)
         return told
-
-    # --- the operating system ---------------------------------------------------------------------
-
-    def reserve(self, address: U64, size: U64) -> U64:
-        """Grant a reservation if that is where the trace says that an arena was mapped."""
-        return address if address == self._mapped_at() else 0
-
-    def reserve_aligned(self, size: U64, align: U64) -> U64:
-        """Grant the place that the trace tells."""
-        return round_down(self._mapped_at(), align)
-
-    def _mapped_at(self) -> U64:
-        event = self.event
-        return page_address(event.base_page) & M64 if isinstance(event, hev.ArenaMapped) else 0
-
-    def map(self, address: U64, size: U64) -> bool:
-        """Grant it: the trace goes on."""
-        return True
-
-    def release(self, address: U64, size: U64) -> None:
-        """Nothing is kept, so nothing is given back."""

@@ -1,0 +1,158 @@
+"""Memory as the operating system sees it: states of a region, and advice (rules OS-1 to OS-7).
+
+Addresses and sizes are in bytes. What is advised about huge pages is never seen by a program; it
+is here because the runtime asks for it, and because a release must be aligned.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+from spanspec.arena import Os
+from spanspec.constants import HEAP_ARENA_BYTES, MIN_PHYS_PAGE_SIZE, PAGE_SIZE
+from spanspec.pages import Bounds, PhysicalPages, round_down, round_up
+from spanspec.words import U64
+
+
+def huge_advice(phys: PhysicalPages, start: U64, size: U64) -> Bounds:
+    """Return the whole huge pages of a range, which are to be huge again; empty if there are none.
+
+    Rules: OS-5.
+    """
+    if phys.huge == 0:
+        return Bounds(start, start)
+    return Bounds(round_up(start, phys.huge), round_down(start + size, phys.huge))
+
+
+def no_huge_advice(phys: PhysicalPages, start: U64, size: U64) -> tuple[Bounds, ...]:
+    """Return the huge pages that a release cuts, which must not be huge any more: none to two.
+
+    A huge page at either end is cut unless the range begins or ends with it. Two neighbours are
+    advised about in one call.
+
+    Rules: OS-6.
+    """
+    if phys.huge == 0:
+        return ()
+    end = start + size
+    head = round_down(start, phys.huge) if start % phys.huge != 0 else 0
+    tail = round_down(end - 1, phys.huge) if end % phys.huge != 0 else 0
+    if head != 0 and head + phys.huge == tail:
+        return (Bounds(head, tail + phys.huge),)
+    cut = [page for page in (head, tail) if page != 0]
+    return tuple(Bounds(page, page + phys.huge) for page in dict.fromkeys(cut))
+
+
+def check_release(phys: PhysicalPages, start: U64, size: U64) -> None:
+    """Require that a release begins and ends at physical pages.
+
+    Rules: OS-6 T-78.
+    """
+    assert start % phys.size == 0, "T-78: unaligned sysUnused"
+    assert size % phys.size == 0, "T-78: unaligned sysUnused"
+
+
+class RegionState(IntEnum):
+    """What a page of address space is to the program.
+
+    Rules: OS-1.
+    """
+
+    NONE = 0
+    RESERVED = 1
+    PREPARED = 2
+    READY = 3
+
+
+FRAME: Final = MIN_PHYS_PAGE_SIZE
+"""Bytes of address space that are followed as one; every physical page is a multiple."""
+
+
+class FollowedOs:
+    """An operating system, and the state of each region that the heap has asked it for.
+
+    Every call must be a legal transition. A page is usable when it is ready.
+    """
+
+    def __init__(self, inner: Os) -> None:
+        self._inner = inner
+        self._arenas: dict[int, bytearray] = {}
+
+    def reserve(self, address: U64, size: U64) -> U64:
+        """Pass on a reservation, and follow what was granted."""
+        found = self._inner.reserve(address, size)
+        self._become(found, size if found != 0 else 0, RegionState.RESERVED, RegionState.NONE)
+        return found
+
+    def reserve_aligned(self, size: U64, align: U64) -> U64:
+        """Pass on a reservation, and follow what was granted."""
+        found = self._inner.reserve_aligned(size, align)
+        self._become(found, size if found != 0 else 0, RegionState.RESERVED, RegionState.NONE)
+        return found
+
+    def map(self, address: U64, size: U64) -> U64:
+        """Pass on a mapping, and follow it."""
+        found = self._inner.map(address, size)
+        if found == address:
+            self._become(address, size, RegionState.PREPARED, RegionState.RESERVED)
+        return found
+
+    def alloc(self, size: U64) -> U64:
+        """Pass on a request for memory outside the arenas."""
+        return self._inner.alloc(size)
+
+    def release(self, address: U64, size: U64) -> None:
+        """Pass on that a region is given back."""
+        self._become(address, size, RegionState.NONE, *RegionState)
+        self._inner.release(address, size)
+
+    def used(self, address: U64, size: U64) -> None:
+        """Pass on that a region is about to be used."""
+        self._become(address, size, RegionState.READY, RegionState.PREPARED, RegionState.READY)
+        self._inner.used(address, size)
+
+    def unused(self, address: U64, size: U64) -> None:
+        """Pass on that a region's contents are not needed."""
+        self._become(address, size, RegionState.PREPARED, RegionState.PREPARED, RegionState.READY)
+        self._inner.unused(address, size)
+
+    def huge(self, address: U64, size: U64) -> None:
+        """Pass on advice, which changes no state."""
+        self._inner.huge(address, size)
+
+    def is_usable(self, phys: PhysicalPages, address: U64, size: U64) -> bool:
+        """Tell whether a program may use a whole region: every page of it is ready.
+
+        Where a physical page is larger than the allocator's, a part of one may still be prepared:
+        what is left of a cut run and smaller than a physical page counts as unscavenged, and is
+        not told of when it is used (HEAP-15).
+
+        Rules: OS-1.
+        """
+        states = [RegionState.READY]
+        if phys.size > PAGE_SIZE:
+            states.append(RegionState.PREPARED)
+        return all(
+            sum(arena.count(state, first, end) for state in states) == end - first
+            for arena, first, end in self._parts(address, size)
+        )
+
+    def _become(self, address: U64, size: U64, state: RegionState, *before: RegionState) -> None:
+        """Change the state of a region.
+
+        Rules: OS-1.
+        """
+        for arena, first, end in self._parts(address, size):
+            legal = sum(arena.count(one, first, end) for one in before)
+            assert legal == end - first, f"OS-1: {address:#x} + {size} cannot become {state.name}"
+            arena[first:end] = bytes([state]) * (end - first)
+
+    def _parts(self, address: U64, size: U64) -> list[tuple[bytearray, int, int]]:
+        parts = []
+        at, end = address, address + size
+        while at < end:
+            index, offset = divmod(at, HEAP_ARENA_BYTES)
+            length = min(end - at, HEAP_ARENA_BYTES - offset)
+            arena = self._arenas.setdefault(index, bytearray(HEAP_ARENA_BYTES // FRAME))
+            parts.append((arena, offset // FRAME, (offset + length) // FRAME))
+            at += length
+        return parts

@@ -1,0 +1,287 @@
+"""The heap on its own: what a program sees of it, and what it refuses."""
+
+import itertools
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spanspec.arena import Willing
+from spanspec.constants import PAGE_SIZE
+from spanspec.heap import ZERO_BASE, Heap, OutOfMemory, Refused
+from spanspec.invariants import INVARIANTS, violations
+from spanspec.memstats import live_by_spans
+from spanspec.program import (
+    AddSpecial,
+    Allocate,
+    EnsureSwept,
+    FinishCycle,
+    FlushMcaches,
+    FreeManual,
+    Input,
+    MarkObject,
+    RemoveFinalizer,
+    ScavengeAll,
+    ScavengeLater,
+    SetProcs,
+    StartCycle,
+    TakeManual,
+)
+from spanspec.scavenge import nothing_left
+from spanspec.snapshot import from_json
+from spanspec.statistics import retained
+from spanspec.trace import events as ev
+
+
+def clean(heap: Heap) -> bool:
+    return not list(violations(heap.state))
+
+
+def test_all_forty_invariants_are_there_by_name() -> None:
+    assert {f"I-{number}" for number in range(1, 41)} == set(INVARIANTS)
+
+
+def test_objects_of_every_kind_have_a_place() -> None:
+    heap = Heap()
+    sizes = (1, 8, 15, 16, 17, 1016, 1024, 1025, 32768, 32769, 5 << 20)
+    addresses = [heap.malloc(size, noscan=True) for size in sizes]
+    assert len(set(addresses)) == len(sizes)
+    assert all(heap.is_allocated(address) for address in addresses)
+    assert heap.malloc(0) == ZERO_BASE
+    assert clean(heap)
+
+
+def test_what_is_not_marked_dies_and_its_place_is_used_again() -> None:
+    heap = Heap()
+    kept, dropped = heap.malloc(48), heap.malloc(48)
+    heap.gc(live=[kept])
+    assert heap.is_allocated(kept)
+    assert not heap.is_allocated(dropped)
+    assert dropped in {heap.malloc(48) for _ in range(4)}
+    assert clean(heap)
+
+
+def test_a_mark_inside_an_object_keeps_it() -> None:
+    heap = Heap()
+    address = heap.malloc(100_000)
+    heap.gc(live=[address + 99_999])
+    assert heap.is_allocated(address)
+
+
+def test_objects_born_while_marking_survive() -> None:
+    heap = Heap()
+    heap.step(StartCycle())
+    address = heap.malloc(64)
+    heap.step(FinishCycle())
+    heap.sweep()
+    assert heap.is_allocated(address)
+
+
+def test_a_finalizer_keeps_its_object_for_one_cycle() -> None:
+    heap = Heap()
+    address = heap.malloc(48)
+    heap.step(AddSpecial(0, address, "finalizer"))
+    heap.step(AddSpecial(0, address, "profile"))
+    heap.gc()
+    assert heap.is_allocated(address)
+    assert heap.state.finalizers == [address]
+    heap.gc()
+    assert not heap.is_allocated(address)
+    assert heap.state.specials == {}
+    assert clean(heap)
+
+
+def test_a_finalizer_can_be_taken_away() -> None:
+    heap = Heap()
+    address = heap.malloc(48)
+    heap.step(AddSpecial(0, address, "finalizer"))
+    heap.step(RemoveFinalizer(0, address))
+    heap.gc()
+    assert not heap.is_allocated(address)
+    assert heap.state.finalizers == []
+
+
+def test_statistics_count_objects_and_bytes() -> None:
+    heap = Heap()
+    kept = [heap.malloc(48) for _ in range(10)]
+    for _ in range(5):
+        heap.malloc(3, noscan=True)
+    heap.malloc(40_000)
+    before = heap.read_memstats()
+    # Five tiny objects of 3 bytes share a block of 16; the other four are hits.
+    assert (before.mallocs, before.frees) == (10 + 5 + 1, 4)
+    assert before.alloc == 10 * 48 + 16 + 5 * PAGE_SIZE
+    heap.gc(live=kept)
+    after = heap.read_memstats()
+    assert (after.heap_objects, after.alloc) == (10, 480) == live_by_spans(heap.state)
+    assert after.sys >= after.heap_sys + after.mspan_sys + after.gc_sys
+    assert after.total_alloc == before.total_alloc
+
+
+def test_free_memory_goes_back_to_the_system() -> None:
+    heap = Heap()
+    for _ in range(20):
+        heap.malloc(1 << 20)
+    assert retained(heap.state.pages.stats) >= 20 << 20
+    heap.free_os_memory()
+    assert retained(heap.state.pages.stats) == heap.state.pages.stats.heap_inuse == 0
+    assert nothing_left(heap.state.pages)
+
+
+def test_the_background_scavenger_follows_its_line_and_parks() -> None:
+    heap = Heap()
+    for _ in range(40):
+        heap.malloc(1 << 20)
+    heap.gc()
+    heap.gc()
+    before = retained(heap.state.pages.stats)
+    seconds = 0
+    for _ in range(60):
+        heap.step(ScavengeLater(0, 1_000_000_000))
+        seconds += 1
+        if heap._machine.decisions.scavenger.parked:
+            break
+    assert heap._machine.decisions.scavenger.parked
+    assert retained(heap.state.pages.stats) < before
+    assert clean(heap)
+
+
+def test_a_cycle_is_due_once_the_heap_has_grown() -> None:
+    heap = Heap()
+    assert not heap.cycle_is_due
+    heap.malloc(8 << 20)
+    assert heap.cycle_is_due
+    heap.gc()
+    assert not heap.cycle_is_due
+
+
+def test_ps_have_caches_of_their_own() -> None:
+    heap = Heap(procs=2)
+    first, second = heap.malloc(48, p=0), heap.malloc(48, p=1)
+    assert heap.span_of(first) != heap.span_of(second)
+    heap.step(SetProcs(0, 1))
+    assert clean(heap)
+    with pytest.raises(Refused, match="no P 1"):
+        heap.malloc(48, p=1)
+
+
+def test_manual_spans_come_and_go() -> None:
+    heap = Heap()
+    span = heap.step(TakeManual(0, 8, "stack")).result
+    assert span is not None
+    assert heap.state.pages.stats.stacks_inuse == 8 * PAGE_SIZE
+    heap.step(FreeManual(0, span))
+    assert heap.state.pages.stats.stacks_inuse == 0
+    assert clean(heap)
+
+
+def test_arrays_are_sized_as_the_runtime_sizes_them() -> None:
+    heap = Heap()
+    assert heap.is_allocated(heap.newarray(24, 10))
+    for elemsize, count in ((8, -1), (1 << 40, 1 << 40), (1 << 24, (1 << 24) + 1)):
+        with pytest.raises(Refused, match="array"):
+            heap.newarray(elemsize, count)
+
+
+def test_a_snapshot_is_saved_and_read_back() -> None:
+    heap = Heap(procs=2)
+    live = [heap.malloc(size) for size in (8, 48, 40_000)]
+    heap.collect(live)
+    shot = heap.snapshot()
+    assert from_json(shot.to_json()) == shot
+    heap.malloc(8)
+    assert heap.snapshot() != shot
+
+
+def test_pictures_show_slots_and_marks() -> None:
+    heap = Heap()
+    address = heap.malloc(1024)
+    heap.malloc(1024)
+    heap.step(StartCycle())
+    heap.step(MarkObject(0, address))
+    lines = heap.picture(heap.span_of(address)).splitlines()
+    assert lines[1].split() == ["0", "*#......"]
+    assert lines[2].strip() == "^ freeindex 2"
+    assert "1 spans in use" in str(heap)
+
+
+def test_out_of_memory_leaves_a_sound_heap() -> None:
+    class Small(Willing):
+        left = 1
+
+        def reserve(self, address: int, size: int) -> int:
+            self.left -= size >> 26
+            return address if self.left >= 0 else 0
+
+        def reserve_aligned(self, size: int, align: int) -> int:
+            return 0
+
+    heap = Heap(os=Small())
+    kept = heap.malloc(48)
+    with pytest.raises(OutOfMemory):
+        for _ in itertools.count():
+            heap.malloc(1 << 20)
+    assert clean(heap)
+    assert heap.is_allocated(kept)
+    heap.gc(live=[kept])
+    assert heap.is_allocated(heap.malloc(1 << 20))
+
+
+REFUSED: tuple[tuple[str, Callable[[Heap], Input]], ...] = (
+    ("no P 7", lambda heap: Allocate(7, 8)),
+    ("size of -1", lambda heap: Allocate(0, -1)),
+    ("no cycle is marking", lambda heap: MarkObject(0, heap.malloc(8))),
+    ("no cycle is marking", lambda heap: FinishCycle()),
+    ("no span in use", lambda heap: EnsureSwept(0, 1 << 30)),
+    ("manual span of 0 pages", lambda heap: TakeManual(0, 0)),
+    ("spans of 4 pages", lambda heap: TakeManual(0, 8, "gc")),
+    ("stacks have 4", lambda heap: TakeManual(0, 5, "stack")),
+    ("is not manual", lambda heap: FreeManual(0, heap.span_of(heap.malloc(8)))),
+    ("0 Ps", lambda heap: SetProcs(0, 0)),
+)
+
+
+@pytest.mark.parametrize(("what", "request_for"), REFUSED)
+def test_an_input_that_does_not_fit_is_refused_and_changes_nothing(
+    what: str, request_for: Callable[[Heap], Input]
+) -> None:
+    heap = Heap()
+    request = request_for(heap)
+    before = heap.snapshot()
+    with pytest.raises(Refused, match=re.escape(what)):
+        heap.step(request)
+    assert heap.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "request_now", [StartCycle(), SetProcs(0, 2), FlushMcaches(), FreeManual(0, 0)]
+)
+def test_a_running_cycle_excludes_some_inputs(request_now: Input) -> None:
+    heap = Heap()
+    assert heap.step(TakeManual(0, 4)).result == 0
+    heap.step(StartCycle())
+    before = heap.snapshot()
+    with pytest.raises(Refused, match="cycle|marking"):
+        heap.step(request_now)
+    assert heap.snapshot() == before
+
+
+def test_observations_are_those_of_a_recorder() -> None:
+    told: list[object] = []
+    heap = Heap(on_event=told.append)
+    outcome = heap.step(Allocate(0, 48))
+    kinds = [type(event) for event in outcome.observed]
+    assert kinds[-2:] == [ev.RefillEnds, ev.Malloc]
+    assert told[-len(kinds) :] == list(outcome.observed)
+    assert heap.step(ScavengeAll()).result is None
+
+
+def test_the_session_in_the_documentation_shows_what_it_says() -> None:
+    """Every line of docs/heap.md that follows a prompt gives what stands below it."""
+    import doctest
+
+    page = Path(__file__).parents[2] / "docs" / "heap.md"
+    found = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert found.attempted >= 10
+    assert found.failed == 0

@@ -1,0 +1,215 @@
+"""Memory below the heap: what the system is told, the runtime's own memory, special records."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from spanspec.arena import Willing
+from spanspec.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
+from spanspec.bitmap import Bits
+from spanspec.fixalloc import FixAlloc
+from spanspec.freespans import ALL, UNSCAVENGED, UNSCAVENGED_SMALL, FreeSpan, SortedFreeSpans
+from spanspec.mallocinit import LinearAlloc, linear_alloc
+from spanspec.mspan import init_span, set_marked
+from spanspec.osmemory import FollowedOs, RegionState, huge_advice, no_huge_advice
+from spanspec.pageheap import AMD64
+from spanspec.pages import Bounds, PhysicalPages
+from spanspec.persistent import FIXALLOC_CHUNK, PERSISTENT_CHUNK, AllSpans, Metadata
+from spanspec.scavenge import Line
+from spanspec.specials import FINALIZER, PROFILE, Special, add_special, sweep_specials
+from spanspec.sweepbuf import SweepBuffer
+from spanspec.treap import Treap
+
+HUGE = AMD64.huge
+MIB = 1 << 20
+
+
+# --- advice about huge pages ----------------------------------------------------------------------
+
+
+@given(st.integers(0, 1 << 12), st.integers(1, 1 << 12))
+def test_advice_covers_whole_huge_pages_inside_and_cut_ones_at_the_ends(
+    page: int, pages: int
+) -> None:
+    start, size = page * 4096, pages * 4096
+    inside = huge_advice(AMD64, start, size)
+    if inside.end > inside.start:
+        assert inside.start % HUGE == inside.end % HUGE == 0
+        assert start <= inside.start
+        assert inside.end <= start + size
+    cut = [at for part in no_huge_advice(AMD64, start, size) for at in range(*part_of(part))]
+    ends = {start // HUGE, (start + size - 1) // HUGE}
+    whole = {one for one in ends if start <= one * HUGE and (one + 1) * HUGE <= start + size}
+    assert {at // HUGE for at in cut} == {one for one in ends - whole if one != 0}
+
+
+def part_of(part: Bounds) -> tuple[int, int, int]:
+    return part.start, part.end, HUGE
+
+
+def test_two_cut_neighbours_are_advised_about_at_once() -> None:
+    middle = 5 * HUGE
+    assert no_huge_advice(AMD64, middle - 4096, 8192) == (Bounds(middle - HUGE, middle + HUGE),)
+
+
+def test_without_huge_pages_there_is_no_advice() -> None:
+    phys = PhysicalPages(4096, 0)
+    assert no_huge_advice(phys, 4096, 4096) == ()
+    assert huge_advice(phys, 0, 8 * MIB) == Bounds(0, 0)
+
+
+# --- states of a region ---------------------------------------------------------------------------
+
+
+def test_a_region_is_reserved_mapped_used_and_released_in_that_order() -> None:
+    system, base = FollowedOs(Willing()), 0xC000000000
+    with pytest.raises(AssertionError, match="OS-1"):
+        system.map(base, 64 * MIB)
+    assert system.reserve(base, 64 * MIB) == base
+    with pytest.raises(AssertionError, match="OS-1"):
+        system.used(base, 8192)
+    assert system.map(base, 64 * MIB) == base
+    assert not system.is_usable(AMD64, base, 8192)
+    system.used(base, 8192)
+    assert system.is_usable(AMD64, base, 8192)
+    assert not system.is_usable(AMD64, base, 12288)
+    assert system.is_usable(PhysicalPages(65536, 0), base, 12288)
+    system.unused(base, 4096)
+    assert not system.is_usable(AMD64, base, 8192)
+    system.release(base, 64 * MIB)
+    with pytest.raises(AssertionError, match=RegionState.PREPARED.name):
+        system.unused(base, 4096)
+
+
+# --- the runtime's own memory ---------------------------------------------------------------------
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 80_000), st.sampled_from((0, 1, 8, 64, 4096)), st.integers(-1, 2)),
+        max_size=60,
+    )
+)
+def test_persistent_memory_is_aligned_apart_and_counted(
+    requests: list[tuple[int, int, int]],
+) -> None:
+    metadata = Metadata(Willing())
+    pieces = []
+    for size, align, p in requests:
+        address = metadata.persistent(size, align, "gc_sys", p)
+        assert address % (align or 8) == 0
+        pieces.append((address, address + size))
+    pieces.sort()
+    assert all(end <= start for (_, end), (start, _) in zip(pieces, pieces[1:], strict=False))
+    assert metadata.counted["gc_sys"] == sum(size for size, _, _ in requests)
+    assert metadata.counted["other_sys"] >= 0
+    total = sum(metadata.counted.values())
+    direct = sum(size for size, _, _ in requests if size >= 64 << 10)
+    assert (total - direct) % PERSISTENT_CHUNK == 0
+
+
+def test_descriptors_are_recycled_last_in_first_out() -> None:
+    metadata = Metadata(Willing())
+    made: list[int] = []
+    fixed = FixAlloc(metadata, 136, "mspan_sys", lambda: made.append(1))
+    taken = [fixed.take() for _ in range(200)]
+    assert taken == list(range(200)) == list(range(len(made)))
+    assert metadata.counted["mspan_sys"] == 2 * FIXALLOC_CHUNK  # 120 fit a chunk
+    fixed.give_back(7)
+    fixed.give_back(3)
+    assert fixed.in_use == 198 * 136
+    assert (fixed.take(), fixed.take(), fixed.take()) == (3, 7, 200)
+
+
+def test_the_table_of_all_spans_grows_by_half() -> None:
+    metadata = Metadata(Willing())
+    spans = AllSpans(metadata)
+    sizes = set()
+    for _ in range(20_000):
+        spans.record()
+        sizes.add(spans.capacity)
+    assert sizes == {8192, 12288, 18432, 27648}
+    assert metadata.counted["other_sys"] == 27648 * 8
+
+
+def test_a_linear_allocator_maps_what_it_hands_out() -> None:
+    assert linear_alloc(LinearAlloc(), 1, 1, 4096).address == 0
+    first = linear_alloc(LinearAlloc(MIB, MIB, 2 * MIB), 5000, 4096, 4096)
+    assert first.address == MIB
+    assert first.after == LinearAlloc(MIB + 5000, MIB + 8192, 2 * MIB)
+    second = linear_alloc(first.after, 100, 64, 4096)
+    assert (second.address, second.after.mapped) == (MIB + 5056, MIB + 8192)
+    assert linear_alloc(second.after, MIB, 8, 4096).address == 0
+
+
+# --- special records ------------------------------------------------------------------------------
+
+
+def test_a_sweep_decides_on_special_records_object_by_object() -> None:
+    span = init_span(0, 1, 8, 0, 8192)  # slots of 48 bytes
+    span = set_marked(replace(span, freeindex=4, alloc_count=4), 0)
+    specials: tuple[Special, ...] = ()
+    for offset, kind in ((0, PROFILE), (48, FINALIZER), (48, PROFILE), (96, PROFILE)):
+        specials = add_special(specials, offset, kind)
+    decided = sweep_specials(span, specials)
+    assert decided.queued == (48,)
+    assert decided.kept == (Special(0, PROFILE), Special(48, PROFILE))
+    assert decided.span.gcmark_bits == Bits(0b11)
+
+
+# --- the scavenger's goroutine --------------------------------------------------------------------
+
+
+def test_the_scavenger_backs_off_and_a_release_resets_it() -> None:
+    line = Line(goal=1000, basis=5000, time_basis=0, rate=0.001, generation=3)
+    scavenger = wake(Scavenger(), 0)
+    delays = []
+    for _ in range(3):
+        delays.append(scavenger.retry_delay)
+        scavenger = after_turn(scavenger, line, 10, wanted=0, released=0)
+    assert delays == [FIRST_RETRY_NS, 2 * FIRST_RETRY_NS, 4 * FIRST_RETRY_NS]
+    assert wake(scavenger, 20).retry_delay == 8 * FIRST_RETRY_NS
+    ahead = after_turn(scavenger, line, 10, wanted=100, released=4096)
+    assert ahead == Scavenger(False, 10 + 3996 * 1000, FIRST_RETRY_NS, 3)
+    assert after_turn(ahead, line, 50, wanted=100, released=100).wake_at == 50
+    assert after_turn(ahead, line, 50, wanted=None, released=0).parked
+
+
+def test_a_new_line_keeps_the_scavenger_awake() -> None:
+    seen = Scavenger(False, 0, FIRST_RETRY_NS, 3)
+    assert may_sleep(seen, Line(generation=3))
+    assert not may_sleep(seen, Line(generation=4))
+
+
+# --- structures ------------------------------------------------------------------------------------
+
+
+@given(
+    st.dictionaries(st.integers(0, 60), st.tuples(st.integers(1, 9), st.booleans()), max_size=30),
+    st.integers(-1, 61),
+    st.sampled_from((UNSCAVENGED_SMALL, UNSCAVENGED, ALL)),
+)
+def test_treap_and_sorted_list_answer_alike(
+    runs: dict[int, tuple[int, bool]], at: int, wanted: int
+) -> None:
+    treap, plain = Treap(), SortedFreeSpans()
+    for page, (npages, scavenged) in runs.items():
+        entry = FreeSpan(page * 8192, npages, page, scavenged, False)
+        treap.insert(entry)
+        plain.insert(entry)
+    assert treap.first(wanted) == plain.first(wanted)
+    assert treap.last(wanted) == plain.last(wanted)
+    assert treap.after(at * 8192, wanted) == plain.after(at * 8192, wanted)
+    assert treap.before(at * 8192, wanted) == plain.before(at * 8192, wanted)
+    assert all(treap.find(npages) == plain.find(npages) for npages in range(1, 11))
+
+
+def test_blocks_of_a_sweep_buffer_leave_out_what_is_not_filled() -> None:
+    buffer = SweepBuffer()
+    for place in range(600):
+        if place != 513:
+            buffer.push(1000 + place, place)
+    assert buffer.blocks() == 2
+    assert buffer.block(0) == tuple(range(1000, 1512))
+    assert buffer.block(1)[:2] == (1512, 1514)
