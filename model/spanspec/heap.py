@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 
 from spanspec import cycle
 from spanspec.arena import Os
+from spanspec.bgscavenge import Scavenger
 from spanspec.malloc import array_size
 from spanspec.mallocinit import mallocinit
 from spanspec.memstats import MemStats, read_memstats
@@ -159,6 +160,11 @@ class Heap:
         """
         self.step(FlushMcaches(p))
         return read_memstats(self.state)
+
+    @property
+    def scavenger(self) -> Scavenger:
+        """Where the background scavenger stands."""
+        return self._machine.decisions.scavenger
 
     # --- looking ---------------------------------------------------------------------------------
 

@@ -181,7 +181,8 @@ def growth_of(event: EventBase) -> int:
 class Simulation:
     """One random program and the heap that it runs on.
 
-    `on_event` is told every event that a recorder would have observed.
+    `on_event` is told every event that a recorder would have observed: up to the first failure of
+    an allocation, which ends a real process.
     """
 
     def __init__(self, seed: int, on_event: Callable[[EventBase], None] | None = None) -> None:
@@ -189,8 +190,8 @@ class Simulation:
         self.seed = seed
         self.phys = PhysicalPages(self.rng.choice(PHYS_PAGES), 2 << 20)
         self.procs = self.rng.choice((1, 1, 2, 4))
-        plain = self.rng.random() < 0.5
-        system: Os = Willing() if plain else Scattered(self.rng, self.rng.randrange(1, 9))
+        plain = seed % 2 == 0
+        system: Os = Willing() if plain else Scattered(self.rng, self.rng.randrange(2, 12))
         self.objects = Objects()
         self.events: Counter[str] = Counter()
         self.steps: Counter[str] = Counter()
@@ -201,7 +202,7 @@ class Simulation:
         self._to_mark: list[int] = []
         self._marking = False
         self._specials: set[tuple[int, SpecialKind]] = set()
-        self._mood = "small"
+        self._mood = "small" if plain else "huge"
         self._size = 48
         self._manual: list[int] = []
         self._fresh: list[EventBase] = []
@@ -214,7 +215,7 @@ class Simulation:
         self._fresh.append(event)
         self.events[KIND_OF[type(event)]] += 1
         self._live_bytes += growth_of(event)
-        if self._on_event is not None:
+        if self._on_event is not None and self._judge is not None:
             self._on_event(event)
 
     def run(self, steps: int, on_step: Callable[[int], None] | None = None) -> Simulated:
@@ -241,9 +242,12 @@ class Simulation:
             self.steps["out of memory"] += 1
             if self._fresh:
                 self._judge = None  # the runtime ends here, and so would its trace
-        except (AssertionError, Refused) as problem:
+        except (AssertionError, Refused, LookupError) as problem:
             return f"{type(problem).__name__} {problem}"
-        return self._note(request, result) or self._judge_all()
+        try:
+            return self._note(request, result) or self._judge_all()
+        except LookupError as problem:  # a broken state refers to what is not there
+            return f"{type(problem).__name__} {problem}"
 
     # --- what is done next -----------------------------------------------------------------------
 

@@ -105,13 +105,11 @@ def test_ex_3_only_neighbours_of_the_same_state_merge() -> None:
 def slots_of(nelems: int) -> list[tuple[str, int]]:
     """Fill a span with no slot taken, fast where possible; return paths and slots."""
     span = replace(init_span(BASE, 1, 5, 0, BASE), nelems=nelems)
-    taken = []
+    taken: list[tuple[str, int]] = []
     while True:
         fast = next_free_fast(span)
         found = fast if fast.slot != nelems else next_free_slow(span)
-        assert fast.slot != nelems or fast.span == span, (
-            "a failure of the fast path leaves no trace"
-        )
+        assert fast.slot != nelems or fast.span == span, "failing leaves no trace"
         if found.slot == nelems:
             return taken
         taken.append(("fast" if found is fast else "slow", found.slot))

@@ -1,5 +1,7 @@
 """Memory below the heap: what the system is told, the runtime's own memory, special records."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,7 +103,7 @@ def test_persistent_memory_is_aligned_apart_and_counted(
         assert address % (align or 8) == 0
         pieces.append((address, address + size))
     pieces.sort()
-    assert all(end <= start for (_, end), (start, _) in zip(pieces, pieces[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(pieces))
     assert metadata.counted["gc_sys"] == sum(size for size, _, _ in requests)
     assert metadata.counted["other_sys"] >= 0
     total = sum(metadata.counted.values())
@@ -182,7 +184,7 @@ def test_a_new_line_keeps_the_scavenger_awake() -> None:
     assert not may_sleep(seen, Line(generation=4))
 
 
-# --- structures ------------------------------------------------------------------------------------
+# --- structures -----------------------------------------------------------------------------------
 
 
 @given(

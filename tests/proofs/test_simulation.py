@@ -1,0 +1,83 @@
+"""The model on its own: random programs hold, and a changed model is noticed."""
+
+from pathlib import Path
+
+import pytest
+
+from spanproof.cli.app import run
+from spanproof.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
+from spanproof.simulation import Objects, Simulation
+from spanspec.trace.check import check_trace
+from spanspec.trace.reader import TraceReader
+
+PROGRAMS = 10
+STEPS = 800
+"""Enough for every kind of step; `spanspec simulate` runs as many as one likes."""
+
+
+@pytest.mark.parametrize("first", [0, PROGRAMS])
+def test_random_programs_violate_no_invariant_and_exercise_every_input(first: int) -> None:
+    simulations = [Simulation(seed).run(STEPS) for seed in range(first, first + PROGRAMS)]
+    assert [one.failure for one in simulations] == [None] * PROGRAMS
+    steps = {kind for one in simulations for kind in one.steps}
+    assert steps >= {
+        "allocate",
+        "start-cycle",
+        "mark",
+        "finish-cycle",
+        "sweep-one",
+        "ensure-swept",
+        "take-manual",
+        "free-manual",
+        "set-procs",
+        "scavenge-all",
+        "scavenge-later",
+        "add-special",
+        "remove-finalizer",
+        "flush-mcaches",
+        "out of memory",
+    }
+    events = {kind for one in simulations for kind in one.events}
+    assert len(events) >= 40
+
+
+def test_objects_that_overlap_are_noticed() -> None:
+    objects = Objects()
+    assert objects.add(100, 50) is None
+    assert objects.add(150, 10) is None
+    assert "overlaps" in str(objects.add(60, 41))
+    assert "lies in" in str(objects.add(149, 1))
+
+
+def test_a_recording_of_the_model_is_a_trace_that_holds(tmp_path: Path) -> None:
+    path = tmp_path / "made.jsonl.gz"
+    arguments = ["simulate", "--steps", "400", "--seed", "3", "--trace", str(path)]
+    assert run(arguments) == 0
+    with TraceReader(str(path)) as source:
+        report = check_trace(source)
+    assert report.holds
+    assert report.tally.events > 400
+
+
+def test_a_failure_shows_the_end_of_its_program(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Simulation, "_judge_all", lambda self: "I-0: nothing holds")
+    assert run(["simulate", "--steps", "5"]) == 1
+    shown = capsys.readouterr().out
+    assert "fails at step 1: I-0: nothing holds" in shown
+    assert run(["simulate", "--steps", "5", "--json"]) == 1
+    assert '"step": 1' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_every_known_bug_that_is_switched_in_is_found(bug: KnownBug) -> None:
+    found = find(bug)
+    assert found.by, f"nothing objects to {bug.name}: {bug.story}"
+
+
+def test_bugs_that_the_model_cannot_have_say_why() -> None:
+    origins = {bug.origin for bug in BUGS}
+    for origin, why in NOT_IN_THE_MODEL.items():
+        assert origin not in origins
+        assert why
