@@ -23,6 +23,10 @@ How = Literal["change", "delete", "duplicate", "swap"]
 HOWS: Final[tuple[How, ...]] = get_args(How)
 
 
+LEAST_NOTICED: Final = 0.95
+"""The share of corruptions that a judge worth its name notices."""
+
+
 class Trace(NamedTuple):
     """A whole trace in memory."""
 

@@ -12,7 +12,7 @@ import spanalloc
 from spanproof.cli import check, prove
 from spanproof.cli.fuzz import as_json as campaign_json
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
-from spanproof.corruption import Corruption, corruptions, read_trace
+from spanproof.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
 from spanproof.fuzz.campaign import CampaignResult, run
 from spanproof.fuzz.spanalloc_subject import installed
 from spanproof.suite import Outcome, Summary, plan, summarize
@@ -21,8 +21,7 @@ from spanspec.trace.check import Report
 from spanspec.trace.verdict import Verdict
 
 CORRUPTIONS = 100
-LEAST_NOTICED = 0.95
-"""Corrupted copies of the small traces, and the share of them that has to be noticed."""
+"""Corrupted copies of the small traces that are tried."""
 
 
 class Checked(NamedTuple):
