@@ -10,7 +10,7 @@ from spanspec.bgscavenge import Scavenger, wake
 from spanspec.bitmap import Bits
 from spanspec.constants import PAGE_SIZE
 from spanspec.heapstate import NO_MORE_RECLAIM, OFF, HeapState
-from spanspec.mspan import IN_USE
+from spanspec.mspan import IN_USE, SpanState
 from spanspec.pacing import Debt, debt, sweep_pace, trigger_for
 from spanspec.pagemap import NOBODY
 from spanspec.pages import end_of
@@ -105,9 +105,18 @@ class Decisions:
             return None
         return debt(state.pace, state.heap_live, state.pages_swept, span_bytes, caller_pages)
 
+    def seen_state(self, span: int) -> SpanState:
+        """Return the state as it is."""
+        return self.state.pages.runs[span].state
+
+    def seen_base(self, span: int) -> U64:
+        """Return the base as it is."""
+        return self.state.pages.runs[span].base
+
     def seen_generation(self, span: int) -> U32:
         """Return the span's sweepgen."""
-        return self.state.spans[span].sweepgen
+        record = self.state.spans.get(span)
+        return self.state.pages.runs[span].sweepgen if record is None else record.sweepgen
 
     def sweep_is_done(self) -> bool:
         """Return sweepdone."""

@@ -7,7 +7,7 @@ from spanspec.bitmap import Bits
 from spanspec.constants import NUM_SIZE_CLASSES, NUM_SPAN_CLASSES
 from spanspec.fixalloc import FixAlloc
 from spanspec.markbits import NO_ARENAS, needs_chunk, take_bits
-from spanspec.mspan import Mspan
+from spanspec.mspan import Mspan, SpanState
 from spanspec.pacing import Debt, SweepPace
 from spanspec.pageheap import PageHeap
 from spanspec.persistent import GC_BITS_CHUNK, MCACHE_BYTES
@@ -83,6 +83,14 @@ class Inputs(Protocol):
 
     def debt(self, span_bytes: U64, caller_pages: U64) -> Debt | None:
         """Return what is to be swept before a span of so many bytes is taken (SWP-19)."""
+        ...
+
+    def seen_state(self, span: int) -> SpanState:
+        """Return a descriptor's state as the acting thread reads it without a lock."""
+        ...
+
+    def seen_base(self, span: int) -> U64:
+        """Return a descriptor's base as the acting thread reads it without a lock."""
         ...
 
     def seen_generation(self, span: int) -> U32:

@@ -19,7 +19,7 @@ from spanspec.sizeclass import CLASS_TO_PAGES
 from spanspec.sweepgen import is_stale, is_sweeping, leave_cache, needs_sweep
 from spanspec.sweeping import claim, claimed, deduct_sweep_credit, sweep_span
 from spanspec.trace import events as ev
-from spanspec.words import U32, U64
+from spanspec.words import M32, U32, U64
 
 
 class Step(Enum):
@@ -218,6 +218,8 @@ def skip(state: HeapState, actor: Actor, span: int, which: ev.ListName) -> ev.Ce
         base_page=page_number(record.base),
         spanclass=record.spanclass,
         list=which,
+        sweepgen=(state.sweepgen - 1) & M32,
+        not_before=state.inputs.not_before(),
     )
 
 

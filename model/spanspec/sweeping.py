@@ -237,7 +237,7 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
     while freed == NOTHING_LEFT:
         place = state.inputs.place_to_pop(number)
         span = state.buffers[number].pop(place)
-        base = NOBODY if span == NOBODY else page_number(state.pages.runs[span].base)
+        base = NOBODY if span == NOBODY else page_number(state.inputs.seen_base(span))
         yield ev.BufferPop(
             p=actor.p,
             thread=actor.thread,
@@ -268,8 +268,8 @@ def is_dropped(state: HeapState, span: int) -> bool:
 
     Rules: SWP-14 SWP-15 T-55.
     """
-    if state.pages.runs[span].state != IN_USE:
-        generation = state.pages.runs[span].sweepgen
+    if state.inputs.seen_state(span) != IN_USE:
+        generation = state.inputs.seen_generation(span)
         assert is_swept(state.sweepgen, generation) or is_cached(state.sweepgen, generation), (
             "T-55: non in-use span in unswept list"
         )
@@ -279,16 +279,15 @@ def is_dropped(state: HeapState, span: int) -> bool:
 
 def drop(state: HeapState, actor: Actor, span: int) -> ev.SweepDrops:
     """Tell why a popped span is left alone."""
-    run = state.pages.runs[span]
-    in_use = run.state == IN_USE
+    seen = state.inputs.seen_state(span)
     return ev.SweepDrops(
         p=actor.p,
         thread=actor.thread,
         span=span,
-        base_page=page_number(run.base),
-        why="gen" if in_use else "state",
-        sweepgen=state.inputs.seen_generation(span) if in_use else run.sweepgen,
-        state=run.state,
+        base_page=page_number(state.inputs.seen_base(span)),
+        why="gen" if seen == IN_USE else "state",
+        sweepgen=state.inputs.seen_generation(span),
+        state=seen,
         not_before=state.inputs.not_before(),
     )
 

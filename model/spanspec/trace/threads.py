@@ -36,7 +36,7 @@ class Thread:
 
     `courses` are its operations, the innermost last: creating a P allocates. `hand` is the span
     that it has from the page heap. `owed` is what it paid for by sweeping before it allocates:
-    bytes and pages.
+    bytes and pages. `claimed_after` is the lower bound of its last claim.
     """
 
     def __init__(self, number: int) -> None:
@@ -47,6 +47,7 @@ class Thread:
         self.hand = NO_SPAN
         self.owed: tuple[int, int] | None = None
         self.last_line = 0
+        self.claimed_after = 0
 
     def come_to_rest(self) -> None:
         """Let operations that have nothing more to show come to their end.

@@ -9,12 +9,15 @@ from typing import Final
 
 from spanspec.bitmap import Bits
 from spanspec.heapstate import NO_MORE_RECLAIM, HeapState
+from spanspec.mspan import IN_USE, SpanState
 from spanspec.pacing import Debt
+from spanspec.pageheap import page_address
 from spanspec.pagemap import NOBODY
 from spanspec.sweepgen import is_sweeping, needs_sweep
 from spanspec.trace import events as ev
 from spanspec.trace import heap_events as hev
 from spanspec.trace.fields import EventBase
+from spanspec.trace.sightings import Sightings, generation_of
 from spanspec.trace.verdict import Diverged, expect
 from spanspec.words import M32, U32, U64
 
@@ -36,7 +39,9 @@ class Witness:
         self._swept_basis = 0
         self._owed: dict[int, ev.SweepDebt] = {}
         self._claimed_unseen: dict[int, int] = {}
-        self.uncaching: dict[int, U32] = {}
+        self.sightings = Sightings()
+        self.low = 0
+        self.heap_locked = False
 
     def at(self, line: int, event: EventBase) -> None:
         """Go on to an event."""
@@ -175,13 +180,37 @@ class Witness:
             return None
         return event.span if needs_sweep(self.state.sweepgen, record.sweepgen) else None
 
+    def seen_state(self, span: int) -> SpanState:
+        """Return a descriptor's state as the acting thread reads it."""
+        event, actual = self.event, self.state.pages.runs[span].state
+        if not self.concurrent or not isinstance(event, ev.SweepDrops) or event.span != span:
+            return actual
+        told = event.state
+        if told == actual or told not in self.sightings.states(
+            self.state, span, self.low, self.heap_locked
+        ):
+            return actual
+        self.racing = True
+        return told
+
+    def seen_base(self, span: int) -> U64:
+        """Return a descriptor's base as the acting thread reads it: what is not in use moves."""
+        event, actual = self.event, self.state.pages.runs[span].base
+        if not isinstance(event, ev.BufferPop | ev.SweepDrops) or event.span != span:
+            return actual
+        told = page_address(event.base_page)
+        states = self.sightings.states(self.state, span, self.low, self.heap_locked)
+        if told != actual and self._race(states != {IN_USE}):
+            return told
+        return actual
+
     def seen_generation(self, span: int) -> U32:
         """Return a span's sweepgen as the acting thread reads it."""
-        actual = self.state.spans[span].sweepgen
+        actual = generation_of(self.state, span)
         if not self.concurrent:
             return actual
         told = self._told_generation(span, actual)
-        if told is None or told == actual or told not in self._generations(span, actual):
+        if told is None or told == actual or told not in self._generations(span):
             return actual
         self.racing = True
         if told == self.state.sweepgen and span in self.state.publishing:
@@ -197,30 +226,17 @@ class Witness:
             return None
         if isinstance(event, ev.CentralSkips):
             return (sg - 1) & M32
-        if isinstance(event, ev.SweepClaim):
-            return (sg - 2) & M32
         if isinstance(event, ev.SweepDrops):
             return event.sweepgen
-        if isinstance(event, ev.CentralTakes):
-            return sg if event.source == 0 else (sg - 2) & M32
-        if isinstance(event, ev.CentralMisses) and (
-            needs_sweep(sg, actual) or is_sweeping(sg, actual)
-        ):
-            others = [one for one in self._generations(span, actual) if one != actual]
-            return others[0] if others else None
+        if isinstance(event, ev.CentralTakes) and event.source == 0:
+            return sg
+        if isinstance(event, ev.CentralMisses) and not stops(sg, actual):
+            return next((one for one in self._generations(span) if stops(sg, one)), None)
         return None
 
-    def _generations(self, span: int, actual: U32) -> list[U32]:
+    def _generations(self, span: int) -> set[U32]:
         """Return the generations that a span may have had in the window of the event."""
-        sg = self.state.sweepgen
-        possible = [actual]
-        if span in self.state.publishing:
-            possible.append(sg)
-        if needs_sweep(sg, actual):
-            possible.append((sg - 1) & M32)
-        if span in self.uncaching:
-            possible.append(self.uncaching[span])
-        return possible
+        return self.sightings.generations(self.state, span, self.low)
 
     def claimed(self, event: ev.SweepClaim) -> None:
         """Hold a claim against what was seen of it before its line."""
@@ -258,3 +274,8 @@ class Witness:
         """Return the lower bound that the event tells; the driver holds it against the order."""
         told: int = getattr(self.event, "not_before", 0)
         return told
+
+
+def stops(sg: U32, gen: U32) -> bool:
+    """Tell whether the walk of an empty list stops at a span of that generation."""
+    return not needs_sweep(sg, gen) and not is_sweeping(sg, gen)

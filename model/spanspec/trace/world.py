@@ -55,6 +55,11 @@ class World:
         self._lock_ends: tuple[type[EventBase], ...] = ()
         self.locked_by = NOBODY_HOLDS
 
+    @property
+    def locked(self) -> bool:
+        """Whether a thread holds the lock of the page heap."""
+        return self._lock != FREE_LOCK
+
     def admit(self, event: ThreadEvent) -> None:
         """Require that the event's P exists, may run now, and does not need a lock that is held.
 
