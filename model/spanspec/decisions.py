@@ -17,6 +17,8 @@ from spanspec.pages import end_of
 from spanspec.scavenge import Line, goal_for, pace
 from spanspec.statistics import retained
 from spanspec.sweepgen import needs_sweep
+from spanspec.trace.events import SHARES_BOUND
+from spanspec.trace.fields import EventBase
 from spanspec.words import U32, U64
 
 MIN_NEXT_GC: Final = 4 << 20
@@ -36,6 +38,7 @@ class Decisions:
         self.scavenger = Scavenger()
         self.time_ns = 0
         self.steps_told = 0
+        self._bound = 1
         self.page_marks: set[int] = set()
         self._next_gc = self.trigger = MIN_NEXT_GC
 
@@ -161,5 +164,14 @@ class Decisions:
         return self.state.buffers[buffer].index - 1
 
     def not_before(self) -> int:
-        """Return the line of the last step told: the next cannot have happened earlier."""
-        return self.steps_told
+        """Return the first line at which the coming step can have happened.
+
+        A step that was announced by the one before has happened just after that one.
+        """
+        return self._bound
+
+    def told(self, event: EventBase) -> None:
+        """Note that a step was told, on a line of its own."""
+        self.steps_told += 1
+        if not isinstance(event, SHARES_BOUND):
+            self._bound = self.steps_told + 1

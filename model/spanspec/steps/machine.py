@@ -52,7 +52,7 @@ class Machine:
     def tell(self, event: EventBase) -> None:
         """Add an observation."""
         self.observed.append(event)
-        self.decisions.steps_told += 1
+        self.decisions.told(event)
         if self._on_event is not None:
             self._on_event(event)
 

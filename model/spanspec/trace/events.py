@@ -322,3 +322,7 @@ class Mark(ThreadEvent, frozen=True, tag="mk"):
     note: int = field(name="a")
     first: int = field(name="b")
     second: int = field(name="c")
+
+
+SHARES_BOUND: Final = (UncacheToNonempty, SweepClaim, CentralSkips)
+"""Events after which the next one may have the lower bound of the step that they tell of."""

@@ -43,10 +43,6 @@ BEGINS_ALLOCATION: Final = (
 )
 """Events by which a refill or a large allocation may begin, besides the push of a new span."""
 
-SHARES_BOUND: Final = (ev.UncacheToNonempty, ev.SweepClaim, ev.CentralSkips)
-"""Events after which the next one may have the lower bound of the step that they tell of."""
-
-
 Handler = Callable[[EventBase], Verdict]
 
 
@@ -143,7 +139,7 @@ class Replay:
             thread.claimed_after = event.not_before
         elif isinstance(event, hev.SpanInitialized) and event.spanclass < 2:
             self.objects.expect_large(event.p, event.span)
-        if not isinstance(event, SHARES_BOUND):
+        if not isinstance(event, ev.SHARES_BOUND):
             thread.last_line = self.line
         if witness.racing:
             return Verdict.ALLOWED
