@@ -128,7 +128,10 @@ class Heap:
         self.step(FinishCycle(p))
 
     def sweep(self, p: int = 0) -> U64:
-        """Sweep all that is unswept; return the pages that went back to the page heap."""
+        """Sweep all that is unswept; return the pages that went back to the page heap.
+
+        `runtime.GC` does this after a cycle (SWP-38).
+        """
         freed = 0
         while (pages := self.step(SweepOne(p)).result) is not None:
             freed += pages

@@ -205,7 +205,7 @@ class HeapState:
     def publish(self, span: int) -> None:
         """Store the heap's sweepgen in a span whose sweep is complete, unless that was done.
 
-        Rules: SWP-24 SWP-29.
+        Rules: SWP-24 SWP-29 CONC-8.
         """
         if span in self.publishing:
             self.publishing.discard(span)

@@ -80,6 +80,8 @@ class PageHeap:
     """Everything that the lock of the page heap protects.
 
     `runs` has every descriptor, dead ones too. `purposes` tells what a manual span is for.
+
+    Rules: HEAP-1 HEAP-2.
     """
 
     def __init__(

@@ -156,7 +156,7 @@ def scavenge(heap: PageHeap, actor: Actor, why: Why, nbytes: U64) -> Steps:
 
     Runs with a huge page come first. Each is looked up anew, below the one before.
 
-    Rules: SCAV-7 SCAV-8 SCAV-11 SCAV-12.
+    Rules: SCAV-7 SCAV-8 SCAV-11 SCAV-12 SCAV-21.
     """
     yield hev.ScavengeBegins(
         p=actor.p,

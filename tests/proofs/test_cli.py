@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from spanproof import suite
+from spanproof.cli import coverage
 from spanproof.cli.app import run
+from spanproof.coverage import matrix
 from spanproof.fuzz import campaign
 from spanproof.fuzz.program import Allocate, Program, Refill, save
 from spanproof.traces import bundled_traces
@@ -127,8 +129,12 @@ def test_what_was_read_of_a_trace_that_breaks_off_is_reported(
         (["check", "missing.jsonl"], "missing.jsonl: cannot be opened"),
         (["prove", "no-such-obligation"], "no obligation matches"),
         (["prove", "--timeout", "soon"], "Invalid value for '--timeout'"),
-        (["explain", "SPAN-99"], "modelled are SPAN-1,"),
+        (["explain", "SPAN-99"], "there are SPAN-1 to SPAN-29; near are SPAN-9,"),
+        (["explain", "span12"], "near are SPAN-12,"),
         (["explain", "nothing"], "the ids look like"),
+        (["explain"], "name a rule"),
+        (["explain", "SPAN-12", "--trace", "t.jsonl"], "--trace goes with --coverage"),
+        (["explain", "--coverage", "--trace", "missing.jsonl"], "missing.jsonl: cannot be opened"),
         (["fuzz", "--impl", "other"], "no implementation 'other'"),
         (["fuzz", "--python", "nomodule"], "MODULE:FACTORY"),
         (["fuzz", "--python", "no.such:thing"], "No module named"),
@@ -194,6 +200,55 @@ def test_explain_shows_source_proofs_and_place(capsys: pytest.CaptureFixture[str
     text = capsys.readouterr().out
     for word in ("malloc.go: nextFreeFast", "def next_free_fast", "span.fast.takes-lowest"):
         assert word in text
+    assert "model/test_span.py::" in text
+
+
+def test_explain_says_why_a_rule_is_not_modelled(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "T-14"]) == 0
+    assert "Not modelled: Windows only." in capsys.readouterr().out
+
+
+def test_the_matrix_has_every_rule_and_the_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "--coverage", "--trace", str(FILL)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (row,) = (line for line in lines if line.startswith("SPAN-12 "))
+    assert "alloccache.next_free_fast" in row
+    assert any("T-14" in line and line.endswith(": Windows only") for line in lines)
+    assert lines[-1].startswith("409 rules:")
+    assert "1423 recorded events" in lines[-1]
+
+
+def test_the_matrix_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "--coverage", "--trace", str(FILL), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    rows = {row["id"]: row for row in document["rules"]}
+    assert list(rows) == list(BY_ID)
+    assert rows["SPAN-12"]["events"] > 500
+    assert rows["T-14"]["not_modelled"] == "Windows only"
+    assert (document["events"], document["diverged"]) == (1423, [])
+
+
+def test_the_matrix_of_one_rule_says_up_to_where_a_trace_was_counted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = corrupted(tmp_path)
+    assert run(["explain", "span-12", "--coverage", "--trace", str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert "SPAN-12 " in out
+    assert "SPAN-13" not in out
+    assert f"{path}:" in err
+    assert "diverges here" in err
+
+
+def test_an_installed_package_says_that_its_tests_are_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (matrix, coverage):
+        monkeypatch.setattr(module, "folder_of_tests", lambda: None)
+    assert run(["explain", "SPAN-12", "--coverage", "--trace", str(FILL)]) == 0
+    assert "run this in a checkout" in one_line(capsys)
+    assert run(["explain", "EX-10"]) == 0
+    assert "run this in a checkout" in capsys.readouterr().out
 
 
 def broken(program: Program) -> object:

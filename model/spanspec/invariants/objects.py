@@ -62,7 +62,7 @@ def below_freeindex(state: HeapState) -> Iterator[str]:
 
 @invariant("I-39")
 def alignment(state: HeapState) -> Iterator[str]:
-    """Slots of 16 bytes or more are aligned to 16, all others to 8 (I-39)."""
+    """Slots of 16 bytes or more are aligned to 16, all others to 8 (I-39, MAL-22)."""
     for span, record in state.spans.items():
         if record.base % 8192 or record.elemsize % 8:
             yield f"span {span}: base {record.base:#x}, slots of {record.elemsize} bytes"

@@ -55,7 +55,10 @@ def span_map(state: HeapState) -> Iterator[str]:
 
 @invariant("I-14", When.ALWAYS)
 def coalesced(state: HeapState) -> Iterator[str]:
-    """No two free neighbours have the same scavenged flag (I-14)."""
+    """No two free neighbours have the same scavenged flag, unless a physical page spans them.
+
+    Rules: I-14 HEAP-16 HEAP-33.
+    """
     heap = state.pages
     if heap.phys.size > PAGE_SIZE:
         return
@@ -73,7 +76,7 @@ def coalesced(state: HeapState) -> Iterator[str]:
 
 @invariant("I-15", When.ALWAYS)
 def scavenged_holds_a_page(state: HeapState) -> Iterator[str]:
-    """A scavenged run holds at least one whole physical page (I-15)."""
+    """A scavenged run holds at least one whole physical page (I-15, HEAP-34)."""
     heap = state.pages
     for span, run in heap.runs.items():
         if run.state == FREE and run.scavenged and released(heap.phys, run) <= 0:
@@ -91,7 +94,7 @@ def current_arena(state: HeapState) -> Iterator[str]:
 
 @invariant("I-17")
 def in_use_pages(state: HeapState) -> Iterator[str]:
-    """A span has slots just when its pages are in use (I-17)."""
+    """A span has slots just when its pages are in use (I-17, HEAP-9)."""
     for span, run in state.pages.runs.items():
         record = state.spans.get(span)
         if (run.state == 1) != (record is not None):

@@ -114,7 +114,10 @@ def scavenged_is_free(state: HeapState) -> Iterator[str]:
 
 @invariant("I-10")
 def zeroed(state: HeapState) -> Iterator[str]:
-    """Where needzero is 0, free memory is zero: nothing of it was ever used (I-10)."""
+    """Where needzero is 0, free memory is zero: nothing of it was ever used.
+
+    Rules: I-10 HEAP-35 MAL-23.
+    """
     for span, record in state.spans.items():
         if record.needzero == 0 and span in state.freed_in:
             yield f"span {span}: something in it was freed, and needzero is 0"

@@ -28,7 +28,10 @@ def cached_spans(state: HeapState) -> dict[int, list[tuple[int, int]]]:
 
 @invariant("I-19")
 def lists(state: HeapState) -> Iterator[str]:
-    """Nonempty spans have room, empty ones are full or cached, large ones are in no list (I-19)."""
+    """Nonempty spans have room, empty ones are full or cached, large ones are in no list.
+
+    Rules: I-19 SPAN-29 MC-13 CEN-16.
+    """
     cached = cached_spans(state)
     for span, record in state.spans.items():
         where = state.whereabouts.get(span)
@@ -118,7 +121,7 @@ def sweep_done(state: HeapState) -> Iterator[str]:
 
 @invariant("I-25")
 def no_sweep_while_marking(state: HeapState) -> Iterator[str]:
-    """While marking, every in-use span is swept (I-25)."""
+    """While marking, every in-use span is swept (I-25, SWP-40, T-91)."""
     if state.phase == OFF:
         return
     for span, record in state.spans.items():

@@ -48,7 +48,7 @@ def mark(machine: Machine, request: Input) -> None:
 def finish_cycle(machine: Machine, request: Input) -> None:
     """Stop the world, raise the sweepgen, and flush the mcache of every P.
 
-    Rules: SWP-34 SWP-35 SWP-37 SWP-20 MC-7.
+    Rules: SWP-34 SWP-35 SWP-36 SWP-37 SWP-20 MC-7.
     """
     require(machine.state.phase == MARK, "no cycle is marking")
     state, actor = machine.state, actor_of(request)

@@ -29,7 +29,10 @@ class Report(NamedTuple):
 
 
 def check_header(header: Header) -> Divergence | None:
-    """Hold the size classes and the arena size of a trace's header against the model's."""
+    """Hold the size classes and the arena size of a trace's header against the model's.
+
+    Rules: CONST-2 SC-4 SC-14.
+    """
     if header.arena_bytes != HEAP_ARENA_BYTES:
         seen = str(header.arena_bytes)
         return Divergence(

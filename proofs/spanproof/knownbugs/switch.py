@@ -5,16 +5,14 @@ on the path. The judges are the bundled traces of small programs, and random pro
 """
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import spanspec
 from spanproof.knownbugs.catalogue import KnownBug
+from spanproof.plaincopy import copy_model, environment
 
 PROGRAMS: Final = 12
 """Random programs run for each bug at most."""
@@ -38,11 +36,7 @@ def changed_copy(bug: KnownBug, folder: Path) -> None:
 
     Raises: ValueError if the bug's text is not in its module, exactly once: it is out of date.
     """
-    source = Path(next(iter(spanspec.__path__)))
-    shutil.copytree(
-        source, folder / "spanspec", ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
-    )
-    path = folder / "spanspec" / f"{bug.module.replace('.', '/')}.py"
+    path = copy_model(folder) / f"{bug.module.replace('.', '/')}.py"
     text = path.read_text(encoding="utf-8")
     if text.count(bug.old) != 1:
         raise ValueError(f"bug {bug.name}: its text is not once in {bug.module}")
@@ -60,10 +54,9 @@ def find(bug: KnownBug) -> Found:
     """
     with tempfile.TemporaryDirectory() as name:
         changed_copy(bug, Path(name))
-        paths = [name, *filter(None, [os.environ.get("PYTHONPATH")])]
         done = subprocess.run(
             [sys.executable, "-m", JUDGE, str(PROGRAMS), str(STEPS)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env=environment(Path(name)),
             capture_output=True,
             text=True,
             check=False,

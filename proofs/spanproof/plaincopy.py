@@ -1,0 +1,23 @@
+"""A copy of the model as plain Python, whether or not the installed one is compiled.
+
+The copy stands in front of the installed model on the path of another process.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import spanspec
+
+
+def copy_model(folder: Path) -> Path:
+    """Write the model's source into a folder, and return the package's own folder in it."""
+    source = Path(next(iter(spanspec.__path__)))
+    ignored = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
+    return Path(shutil.copytree(source, folder / "spanspec", ignore=ignored))
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return an environment in which Python imports the packages of a folder before all others."""
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
