@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import z3
 
+from spanproof.assumptions import Assumption
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.expressions import scalar_of
 from spanproof.symbolic.frames import LoopInvariant
@@ -162,7 +163,10 @@ class Proof:
 
 
 class Obligation(NamedTuple):
-    """A named claim, the rules it rests on, and how it is proved."""
+    """A named claim, the rules it rests on, and how it is proved.
+
+    `assumes` has what it takes for granted besides `assumptions.EVERYWHERE`.
+    """
 
     id: str
     rules: tuple[str, ...]
@@ -171,6 +175,7 @@ class Obligation(NamedTuple):
     build: Callable[[Proof], None]
     loops: Mapping[str, LoopInvariant]
     contracts: Mapping[str, Callable[..., bool]]
+    assumes: tuple[Assumption, ...] = ()
 
     def proof(self, sources: SourceTree | None = None) -> Proof:
         """Build the proof from the present sources, or from changed ones.
@@ -193,10 +198,12 @@ def obligation(
     *,
     loops: Mapping[str, LoopInvariant] | None = None,
     contracts: Mapping[str, Callable[..., bool]] | None = None,
+    assumes: tuple[Assumption, ...] = (),
 ) -> Callable[[Callable[[Proof], None]], Callable[[Proof], None]]:
     """Register a function as an obligation; its docstring's first paragraph is the claim.
 
-    `rules` are rule ids separated by spaces.
+    `rules` are rule ids separated by spaces; `assumes` has what is taken for granted besides what
+    every obligation rests on.
 
     Raises: ValueError if the id is taken or the claim missing.
     """
@@ -205,8 +212,9 @@ def obligation(
         claim = " ".join((build.__doc__ or "").split("\n\n")[0].split())
         if id in REGISTRY or not claim:
             raise ValueError(f"obligation {id!r} is registered twice, or has no claim")
+        cited = tuple(rules.split())
         REGISTRY[id] = Obligation(
-            id, tuple(rules.split()), claim, arithmetic, build, loops or {}, contracts or {}
+            id, cited, claim, arithmetic, build, loops or {}, contracts or {}, assumes
         )
         return build
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pytest
 import z3
 
+from spanproof import assumptions
 from spanproof.mutants import MUTANTS
 from spanproof.mutants.catalogue import _by_name
 from spanproof.obligations import all_obligations
@@ -60,6 +61,15 @@ def test_an_obligation_names_rules_and_reads_the_model_or_a_kernel(name: str) ->
     assert all(RULE_ID.fullmatch(rule) for rule in claim.rules)
     reached = claim.proof().reached
     assert any(function.startswith(("spanspec.", "spanalloc.")) for function in reached)
+
+
+def test_assumptions_are_named_once_and_explained() -> None:
+    listed = assumptions.ALL
+    assert len({assumption.id for assumption in listed}) == len(listed)
+    assert all(assumption.says and assumption.because for assumption in listed)
+    used = {assumption for claim in OBLIGATIONS.values() for assumption in claim.assumes}
+    assert used <= set(listed)
+    assert not used & set(assumptions.EVERYWHERE)
 
 
 # --- the prover itself --------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import z3
 
+from spanproof.assumptions import ATOMICS, LOCK_SECTIONS, NON_PREEMPTION, STOP_THE_WORLD
 from spanproof.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.values import Value
@@ -41,6 +42,8 @@ from spanspec.tables import SlotId, SpanId, SweeperId
 from spanspec.words import U32
 
 WORDS = Words(32)
+STEPS = (ATOMICS, LOCK_SECTIONS)
+STOPPED = (*STEPS, STOP_THE_WORLD, NON_PREEMPTION)
 LAST = 0xFFFF_FFFE
 """The last even sweepgen: the next cycle begins at 0 again."""
 
@@ -126,7 +129,7 @@ def preserved(
     return after
 
 
-@obligation("ownership.allocate", "SWP-3 SWP-7 HEAP-22 I-22", WORDS)
+@obligation("ownership.allocate", "SWP-3 SWP-7 HEAP-22 I-22", WORDS, assumes=STEPS)
 def allocating_a_span_keeps_ownership(p: Proof) -> None:
     """A span taken from the page heap is swept and owned by nobody."""
     state, span = any_system(p), p.fresh(SpanId, "span")
@@ -134,7 +137,7 @@ def allocating_a_span_keeps_ownership(p: Proof) -> None:
     preserved(p, state, guard, ownership.allocate_span, span)
 
 
-@obligation("ownership.cache", "SWP-3 MC-4 MC-13 I-21", WORDS)
+@obligation("ownership.cache", "SWP-3 MC-4 MC-13 I-21", WORDS, assumes=STEPS)
 def caching_a_span_keeps_ownership(p: Proof) -> None:
     """A swept span can enter one empty cache slot, and is then in no other."""
     state, slot, span = any_system(p), p.fresh(SlotId, "slot"), p.fresh(SpanId, "span")
@@ -142,7 +145,7 @@ def caching_a_span_keeps_ownership(p: Proof) -> None:
     preserved(p, state, guard, ownership.cache_span, slot, span)
 
 
-@obligation("ownership.retire", "SWP-3 MC-4", WORDS)
+@obligation("ownership.retire", "SWP-3 MC-4", WORDS, assumes=STEPS)
 def retiring_a_span_keeps_ownership(p: Proof) -> None:
     """Refill always finds its cached span at sg+3 (T-51 cannot fire) and leaves it swept."""
     state, slot = any_system(p), p.fresh(SlotId, "slot")
@@ -150,7 +153,7 @@ def retiring_a_span_keeps_ownership(p: Proof) -> None:
     preserved(p, state, guard, ownership.retire_span, slot)
 
 
-@obligation("ownership.uncache", "SWP-3 CEN-12 SWP-37", WORDS)
+@obligation("ownership.uncache", "SWP-3 CEN-12 SWP-37", WORDS, assumes=STEPS)
 def uncaching_a_span_keeps_ownership(p: Proof) -> None:
     """A flushed span is swept, or, if stale, from then on swept by the thread that flushed it."""
     state, slot = any_system(p), p.fresh(SlotId, "slot")
@@ -167,7 +170,7 @@ def is_idle(state: Ownership, sweeper: SweeperId) -> bool:
     return state.sweepers[sweeper].span == NO_SPAN
 
 
-@obligation("ownership.flush", "MC-7 MC-13 I-35", WORDS)
+@obligation("ownership.flush", "MC-7 MC-13 I-35", WORDS, assumes=STEPS)
 def flushing_a_slot_keeps_ownership(p: Proof) -> None:
     """An emptied cache slot may be marked as flushed."""
     state, slot = any_system(p), p.fresh(SlotId, "slot")
@@ -175,7 +178,7 @@ def flushing_a_slot_keeps_ownership(p: Proof) -> None:
     preserved(p, state, guard, ownership.flush_slot, slot)
 
 
-@obligation("ownership.claim", "SWP-3 SWP-15 CONC-5", WORDS)
+@obligation("ownership.claim", "SWP-3 SWP-15 CONC-5", WORDS, assumes=STEPS)
 def claiming_a_span_keeps_ownership(p: Proof) -> None:
     """A span is swept by one sweeper: whoever wins its compare-and-swap is the only owner."""
     state, span = any_system(p), p.fresh(SpanId, "span")
@@ -184,7 +187,7 @@ def claiming_a_span_keeps_ownership(p: Proof) -> None:
     preserved(p, state, guard, ownership.claim_span, span, sweeper)
 
 
-@obligation("ownership.publish", "SWP-3 SWP-24 SWP-26", WORDS)
+@obligation("ownership.publish", "SWP-3 SWP-24 SWP-26", WORDS, assumes=STEPS)
 def publishing_a_sweep_keeps_ownership(p: Proof) -> None:
     """The end of a sweep always finds the span at sg-1 (T-60 cannot fire), and frees its owner."""
     state, sweeper = any_system(p), p.fresh(SweeperId, "sweeper")
@@ -193,7 +196,7 @@ def publishing_a_sweep_keeps_ownership(p: Proof) -> None:
     preserved(p, state, guard, ownership.publish_span, sweeper, dead)
 
 
-@obligation("ownership.cycle", "SWP-2 SWP-4 MC-12 SWP-37 I-24", WORDS)
+@obligation("ownership.cycle", "SWP-2 SWP-4 MC-12 SWP-37 I-24", WORDS, assumes=STOPPED)
 def starting_a_cycle_keeps_ownership(p: Proof) -> None:
     """When all is swept the next cycle may begin: all in-use spans then are unswept or stale."""
     state = any_system(p)
@@ -207,7 +210,7 @@ def some_span_in_use(state: Ownership, span: SpanId) -> bool:
     return state.spans[span].in_use
 
 
-@obligation("ownership.exclusive", "SWP-1 SWP-6 CONC-5 I-21", WORDS)
+@obligation("ownership.exclusive", "SWP-1 SWP-6 CONC-5 I-21", WORDS, assumes=STEPS)
 def no_span_has_two_owners(p: Proof) -> None:
     """No span is in two cache slots, nor swept by two sweepers, nor cached while it is swept."""
     state = any_system(p)

@@ -1,0 +1,95 @@
+"""What the theorems take for granted, as data: each obligation names the assumptions it uses.
+
+An assumption is something true of the runtime, of the machine or of the argument that no solver
+was asked about. The list is printed with every result.
+"""
+
+from typing import Final, NamedTuple
+
+
+class Assumption(NamedTuple):
+    """Something taken for granted: its id, what it says, and why it may be believed."""
+
+    id: str
+    says: str
+    because: str
+
+
+SOLVER: Final = Assumption(
+    "solver",
+    "A solver that answers `unsat` is right.",
+    "Several solvers decide each obligation, and each obligation refutes at least one mutant.",
+)
+TRANSLATION: Final = Assumption(
+    "translation",
+    "The term that is read from a function's source means what Python computes.",
+    "The tests compare both on every operator, at its edges, and on whole rules at random records.",
+)
+INDUCTION: Final = Assumption(
+    "induction",
+    "What holds at the start and is kept by every step holds always; what is shown of an "
+    "arbitrary value holds of all.",
+    "Mathematics: base, step and use share one text of the claim.",
+)
+STOP_THE_WORLD: Final = Assumption(
+    "stop-the-world",
+    "While a sweep phase begins, no other thread takes a step (SWP-4, SWP-35).",
+    "The runtime raises sweepgen in gcSweep, between stopTheWorldWithSema and startTheWorld.",
+)
+NON_PREEMPTION: Final = Assumption(
+    "non-preemption",
+    "The world stops only while no thread is between the first and the last step of an operation "
+    "of the allocator (CONC-9).",
+    "Such a thread holds m.locks or runs on the system stack, where it cannot be preempted.",
+)
+LOCK_SECTIONS: Final = Assumption(
+    "lock-sections",
+    "What a thread does to the fields that a lock protects while it holds the lock is one step "
+    "for everybody who looks at them under the same lock (CONC-1).",
+    "mheap.lock, mcentral.lock and the sweep buffers' own protocol give mutual exclusion.",
+)
+ATOMICS: Final = Assumption(
+    "atomics",
+    "Loads, stores and compare-and-swaps of sweepgen happen in one order that all threads see "
+    "(CONC-3).",
+    "Go's atomics are sequentially consistent on amd64.",
+)
+MARKER: Final = Assumption(
+    "marker",
+    "When marking ends, every reachable object is marked, and only allocated slots are.",
+    "The marker is an input of the allocator; a hostile one is reported by T-59 and I-4.",
+)
+ZERO_PAGES: Final = Assumption(
+    "zero-pages",
+    "Memory that the operating system maps, or maps again after it was released, reads as zero "
+    "until it is written.",
+    "Anonymous mmap, and madvise(MADV_DONTNEED) on anonymous memory, promise it.",
+)
+DISJOINT_REGIONS: Final = Assumption(
+    "disjoint-regions",
+    "The operating system never hands out a region that overlaps one in use, nor one that "
+    "begins at address 0.",
+    "mmap without MAP_FIXED places a region where nothing is mapped.",
+)
+REALS: Final = Assumption(
+    "reals",
+    "The pacing line is computed with real numbers, where the runtime has 64-bit floats.",
+    "Solvers give up on floats here; the tests compare the rule on floats at random and edge "
+    "values.",
+)
+
+EVERYWHERE: Final = (SOLVER, TRANSLATION, INDUCTION)
+"""What every obligation rests on; the others are named where they are used."""
+
+ALL: Final = (
+    *EVERYWHERE,
+    STOP_THE_WORLD,
+    NON_PREEMPTION,
+    LOCK_SECTIONS,
+    ATOMICS,
+    MARKER,
+    ZERO_PAGES,
+    DISJOINT_REGIONS,
+    REALS,
+)
+"""All assumptions, in the order in which they are shown."""
