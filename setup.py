@@ -13,8 +13,11 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
+# Exceptions that are a MemoryError or an OSError, too, cannot be native classes.
+INTERPRETED = ("__init__.py", "__main__.py", "errors.py")
+
 ALLOCATOR = sorted(
-    str(path) for path in Path("impl/spanalloc").glob("*.py") if not path.name.startswith("__")
+    str(path) for path in Path("impl/spanalloc").glob("*.py") if path.name not in INTERPRETED
 )
 
 SPAN = ("words", "mspan", "alloccache", "tiny", "malloc", "procs")

@@ -1,8 +1,8 @@
-"""An optimized implementation of one span of the Go 1.13 allocator.
+"""An optimized implementation of the Go 1.13 allocator, on real memory.
 
-A span is a run of pages cut into equal slots, with a bitmap of the slots in use. This package
-hands slots out, marks them and sweeps them as fast as the bit tricks of the runtime allow. It is
-written apart from the specification, so that agreement between the two is evidence for both.
+`Heap` is the whole of it: spans, caches of any number of Ps, the page heap, sweeping and the
+scavenger. It is written apart from the specification, so that agreement between the two is
+evidence for both.
 
 Its modules are compiled to native code where that is possible; `COMPILED` tells whether this
 copy is.
@@ -12,11 +12,53 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Final
 
 from spanalloc import kernels
-from spanalloc.errors import SpanError
+from spanalloc.errors import (
+    BadRequest,
+    BadType,
+    HeapClosed,
+    HeapError,
+    MadviseFailed,
+    MmapFailed,
+    OutOfMemory,
+    PhaseError,
+    ProcBusy,
+    SpanError,
+)
+from spanalloc.heap import ZERO_BASE, Heap
+from spanalloc.osmem import OsMemory, RealMemory, SimulatedMemory
+from spanalloc.pagesizes import PageSizes
+from spanalloc.recorder import Recorder
 from spanalloc.snapshot import SpanSnapshot
 from spanalloc.span import Span
+from spanalloc.statistics import HeapStatistics
+from spanalloc.stream import Stream, replay_stream
 
 COMPILED: Final[bool] = kernels.__file__.endswith(tuple(EXTENSION_SUFFIXES))
 """Whether `spanalloc.kernels`, and with it the package, runs as a native extension module."""
 
-__all__ = ["COMPILED", "Span", "SpanError", "SpanSnapshot", "kernels"]
+__all__ = [
+    "COMPILED",
+    "ZERO_BASE",
+    "BadRequest",
+    "BadType",
+    "Heap",
+    "HeapClosed",
+    "HeapError",
+    "HeapStatistics",
+    "MadviseFailed",
+    "MmapFailed",
+    "OsMemory",
+    "OutOfMemory",
+    "PageSizes",
+    "PhaseError",
+    "ProcBusy",
+    "RealMemory",
+    "Recorder",
+    "SimulatedMemory",
+    "Span",
+    "SpanError",
+    "SpanSnapshot",
+    "Stream",
+    "kernels",
+    "replay_stream",
+]

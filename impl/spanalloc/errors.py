@@ -1,11 +1,56 @@
-"""The error that a span raises when it is asked for something its state forbids."""
+"""What the allocator raises: one type for each way in which a request can fail.
+
+The Go runtime throws, and so ends the process, in most of these cases. Here the heap is left as it
+was before the request, or in the state that the error's text says, and stays usable.
+"""
 
 
-class SpanError(Exception):
+class HeapError(Exception):
+    """Any error of this package."""
+
+
+class SpanError(HeapError):
     """A request that the state of the span forbids, or an argument outside its range.
 
-    The Go runtime throws, and so ends the process, in most of these cases. Here the span is left
-    exactly as it was before the request, so the caller may report the error and look at the span.
-    The message names the span by its base address, then the slot or the value that is wrong, and
-    what was expected instead.
+    The span is left exactly as it was before the request, so the caller may report the error and
+    look at the span. The message names the span by its base address, then the slot or the value
+    that is wrong, and what was expected instead.
+    """
+
+
+class HeapClosed(HeapError):
+    """The heap has been closed: it has no memory any more."""
+
+
+class PhaseError(HeapError):
+    """The request belongs to another phase of the cycle: a mark outside of marking, say."""
+
+
+class ProcBusy(HeapError):
+    """The P is in use: another thread is in an operation on it, or this one is already."""
+
+
+class BadRequest(HeapError, ValueError):
+    """An argument outside its range: a negative size, a P or an address that does not exist."""
+
+
+class BadType(HeapError, TypeError):
+    """An argument of the wrong type: a size that is not an integer, say."""
+
+
+class OutOfMemory(HeapError, MemoryError):
+    """The operating system has no address space for the request (T-22, T-52)."""
+
+
+class MmapFailed(HeapError, OSError):
+    """Reserved memory could not be made usable; `errno` says why (T-79, T-80).
+
+    The reservation has been given back; the heap is as it was before.
+    """
+
+
+class MadviseFailed(HeapError, OSError):
+    """Free memory could not be returned to the operating system; `errno` says why.
+
+    The span at hand stays in the free set, not scavenged.
     """

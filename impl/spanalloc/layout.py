@@ -51,6 +51,19 @@ class SpanLayout:
         self.nelems: i64 = 1 if sizeclass == 0 else CLASS_OBJECTS[sizeclass]
         self.magic: i64 = CLASS_RECIPROCALS[sizeclass]
 
+    def shape(self, spanclass: i64) -> None:
+        """Take the shape of a span class, 0..133, for the pages that there are."""
+        sizeclass = spanclass >> 1
+        self.spanclass = spanclass
+        if sizeclass == 0:
+            self.elemsize = self.npages * PAGE_SIZE
+            self.nelems = 1
+            self.magic = 0
+        else:
+            self.elemsize = CLASS_SIZES[sizeclass]
+            self.nelems = CLASS_OBJECTS[sizeclass]
+            self.magic = CLASS_RECIPROCALS[sizeclass]
+
     def address(self, slot: int) -> i64:
         """Return the address of the first byte of `slot`, 0..nelems - 1 (SPAN-12 step 4).
 

@@ -23,6 +23,17 @@ from spanalloc.snapshot import SpanSnapshot, joined, unsigned
 
 UINT32: Final = 0xFFFF_FFFF
 
+DEAD: Final = 0
+IN_USE: Final = 1
+MANUAL: Final = 2
+FREE: Final = 3
+"""What a descriptor's pages are used for (SPAN-2)."""
+
+IN_NO_LIST: Final = 0
+IN_NONEMPTY: Final = 1
+IN_EMPTY: Final = 2
+"""Which list of its mcentral a span is in (CEN-1)."""
+
 
 @final
 class Span(SpanLayout):
@@ -49,6 +60,60 @@ class Span(SpanLayout):
         self.was_empty: bool = False
         self.alloc_bits: list[i64] = [0] * ((self.nelems + 63) >> 6)
         self.gcmark_bits: list[i64] = [0] * ((self.nelems + 63) >> 6)
+        self.ident: i64 = 0
+        self.state: i64 = IN_USE
+        self.scavenged: bool = False
+        self.dirty: bool = False
+        self.limit: i64 = self.base + self.nelems * self.elemsize
+        self.listed: i64 = IN_NO_LIST
+        self.next: Span | None = None
+        self.prev: Span | None = None
+
+    def reset(self, base: i64, npages: i64) -> None:
+        """Make this the descriptor of another run of pages, for the moment in no use (SPAN-3).
+
+        sweepgen stays: a sweeper that holds on to the descriptor must not take it for unswept
+        (SWP-7). So do the figures of its slots, until `init_slots` or `make_manual`.
+        """
+        self.base = base
+        self.npages = npages
+        self.alloc_count = 0
+        self.spanclass = 0
+        self.elemsize = 0
+        self.state = DEAD
+        self.scavenged = False
+        self.needzero = 0
+        self.freeindex = 0
+        self.listed = IN_NO_LIST
+        self.next = None
+        self.prev = None
+
+    def init_slots(self, spanclass: i64, limit: i64) -> None:
+        """Cut the span into free slots of a span class (SPAN-6, HEAP-22).
+
+        `limit` is where the data of a large object end; 0 for a span of small ones.
+        """
+        self.shape(spanclass)
+        self.limit = limit if limit != 0 else self.base + self.nelems * self.elemsize
+        self.freeindex = 0
+        self.alloc_cache = -1
+        self.alloc_count = 0
+        words = (self.nelems + 63) >> 6
+        self.alloc_bits = [0] * words
+        self.gcmark_bits = [0] * words
+
+    def make_manual(self) -> None:
+        """Make the span one that is managed by hand, with no slots (HEAP-24)."""
+        self.state = MANUAL
+        self.alloc_count = 0
+        self.spanclass = 0
+        self.nelems = 0
+        self.elemsize = 0
+        self.limit = self.end()
+
+    def end(self) -> i64:
+        """Return the address behind the last page."""
+        return self.base + (self.npages << 13)
 
     def malloc_fast(self) -> i64:
         """Hand out a slot from the cached window and return it, or change nothing and return -1.
@@ -62,6 +127,10 @@ class Span(SpanLayout):
         self.freeindex = slot + 1
         self.alloc_count += 1
         return slot
+
+    def has_fast_slot(self) -> bool:
+        """Tell whether `malloc_fast` would hand out a slot."""
+        return next_free_fast(self.freeindex, self.nelems, self.alloc_cache) >= 0
 
     def malloc_slow(self) -> i64:
         """Hand out the lowest free slot and return it, or return -1 if the span is full.
@@ -93,6 +162,11 @@ class Span(SpanLayout):
         self.freeindex = freeindex
         self.alloc_cache = cache
         self.alloc_count += 1
+        return slot
+
+    def first_free(self) -> i64:
+        """Return the lowest free slot at or above freeindex, nelems if there is none."""
+        slot, _, _ = next_free_index(self.alloc_bits, self.freeindex, self.nelems, self.alloc_cache)
         return slot
 
     def malloc(self) -> i64:
@@ -216,8 +290,24 @@ class Span(SpanLayout):
     def sweep(self, sg: i64) -> i64:
         """Free the slots that are not marked, set sweepgen to sg and return how many were freed.
 
+        Raises:
+            SpanError: as in sweep_slots.
+
+        """
+        freed = self.sweep_slots(sg)
+        self.publish(sg)
+        return freed
+
+    def publish(self, sg: i64) -> None:
+        """End a sweep: set sweepgen to sg, so that others may use the span (SWP-24 step 11)."""
+        self.sweepgen = sg & UINT32
+
+    def sweep_slots(self, sg: i64) -> i64:
+        """Free the slots that are not marked and return how many were freed.
+
         Afterwards `was_empty` tells whether the span had no free slot before. The caller must own
-        the span, by `claim` or by `uncache` of a stale span (SWP-24 steps 4 to 10, SWP-27, SWP-28).
+        the span, by `claim` or by `uncache` of a stale span, and goes on owning it until it calls
+        `publish` (SWP-24 steps 4 to 10, SWP-27, SWP-28).
 
         Raises:
             SpanError: sweepgen is not sg - 1, or more slots are marked than are allocated.
@@ -228,8 +318,7 @@ class Span(SpanLayout):
         freed = self.alloc_count - live
         if freed < 0:
             raise self.error(f"{live} slots are marked, but only {self.alloc_count} are allocated")
-        slot, _, _ = next_free_index(self.alloc_bits, self.freeindex, self.nelems, self.alloc_cache)
-        self.was_empty = slot == self.nelems
+        self.was_empty = self.first_free() == self.nelems
         self.alloc_count = live
         self.freeindex = 0
         # The old allocBits serve as the cleared mark bits of the next cycle.
@@ -241,7 +330,7 @@ class Span(SpanLayout):
         self.alloc_cache = window(self.alloc_bits, 0)
         if freed > 0 or (self.spanclass <= 1 and live == 0):
             self.needzero = 1
-        self.sweepgen = sg & UINT32
+            self.dirty = True
         return freed
 
     def snapshot(self) -> SpanSnapshot:

@@ -77,8 +77,8 @@ PLANTED = (
     PlantedBug(
         "an allocation is not counted",
         "span",
-        "        self.alloc_count += 1\n        return slot\n\n    def malloc_slow",
-        "        return slot\n\n    def malloc_slow",
+        "        self.alloc_count += 1\n        return slot\n\n    def has_fast_slot",
+        "        return slot\n\n    def has_fast_slot",
     ),
     PlantedBug(
         "a stale span is not recognized",

@@ -1,0 +1,115 @@
+"""The collector's cycle as the allocator sees it: what is marked is up to the caller."""
+
+from mypy_extensions import i64
+
+from spanalloc.errors import BadRequest, HeapError
+from spanalloc.kernels import count_ones
+from spanalloc.mcache import Mcache
+from spanalloc.pagemap import page_of
+from spanalloc.pagesizes import ARENA_SHIFT
+from spanalloc.procs import prepare_for_sweep, resize
+from spanalloc.span import IN_USE, UINT32, Span
+from spanalloc.state import PHASE_MARK, PHASE_MARK_TERMINATION, PHASE_OFF, HeapState
+from spanalloc.sweep import NOTHING_LEFT, sweep_one
+
+
+def begin_cycle(state: HeapState, who: Mcache) -> None:
+    """Begin to mark, with the world stopped and everything swept (SWP-32, MAL-24).
+
+    Raises: HeapError if a cache was not flushed since the last cycle (T-86).
+    """
+    for cache in state.mcaches:
+        if cache.flush_gen != state.sg:
+            raise HeapError(f"T-86: P {cache.p} not flushed in generation {state.sg}")
+    while sweep_one(state, who, "gcstart") != NOTHING_LEFT:
+        pass
+    for arena in state.pages.free.pages.all:
+        arena.marked = bytearray(len(arena.marked))
+    if state.trace is not None:
+        state.trace.event(
+            "gc",
+            who.p,
+            who.thread,
+            {"tr": "cycle", "cy": state.cycles, "mode": 0, "hl": state.pacing.heap_live},
+        )
+    state.cycles += 1
+    change_phase(state, who, PHASE_MARK)
+    for cache in state.mcaches:
+        if cache.tiny != 0:
+            mark_object(state, cache.tiny)
+    resize(state, who, len(state.mcaches))
+
+
+def mark_object(state: HeapState, address: i64) -> None:
+    """Mark the object that holds an address, and the first page of its span (SPAN-19, SPAN-21).
+
+    Raises: BadRequest if the address is in no span; SpanError if it is in a free slot.
+    """
+    span = span_holding(state, address)
+    state.mark(span, slot_holding(span, address))
+    arena = state.pages.free.pages.by_index[span.base >> ARENA_SHIFT]
+    arena.marked[page_of(span.base)] = 1
+
+
+def span_holding(state: HeapState, address: i64) -> Span:
+    """Return the span in use that has an address among its objects (SPAN-19).
+
+    Raises: BadRequest if there is none.
+    """
+    span = state.pages.free.pages.span_at(address)
+    if span is None or span.state != IN_USE or not span.base <= address < span.limit:
+        raise BadRequest(f"{int(address):#x} is in no object of this heap")
+    return span
+
+
+def slot_holding(span: Span, address: i64) -> i64:
+    """Return the slot of an address in a span."""
+    return ((address - span.base) * span.magic) >> 32
+
+
+def end_cycle(state: HeapState, who: Mcache, now: int) -> None:
+    """End marking, with the world stopped: from now on spans are swept (SWP-34 to SWP-37)."""
+    change_phase(state, who, PHASE_MARK_TERMINATION)
+    pacing = state.pacing
+    live: i64 = 0
+    for span in state.swept().spans:
+        live += count_ones(span.gcmark_bits, span.nelems) * span.elemsize
+    pacing.heap_live = live
+    change_phase(state, who, PHASE_OFF)
+    state.sg = (state.sg + 2) & UINT32
+    state.sweepdone = False
+    if state.swept().spans:
+        raise HeapError("T-88: non-empty swept list")
+    pacing.pages_swept = 0
+    pacing.reclaim_index = 0
+    pacing.reclaim_credit = 0
+    state.sweep_arenas = state.pages.free.pages.all[:]
+    if state.trace is not None:
+        state.trace.event(
+            "sg",
+            who.p,
+            who.thread,
+            {"g": state.sg, "mode": 0, "na": len(state.sweep_arenas)},
+        )
+    free = state.pages.free
+    pacing.set_pace(state.pages.pages_in_use)
+    state.line.pace(
+        free.sizes,
+        free.heap_inuse,
+        pacing.next_gc,
+        pacing.last_next_gc,
+        free.retained(),
+        free.runs.huge_pages,
+        now,
+    )
+    free.retained_goal = state.line.goal
+    resize(state, who, len(state.mcaches))
+    for cache in state.mcaches:
+        prepare_for_sweep(state, cache)
+
+
+def change_phase(state: HeapState, who: Mcache, phase: i64) -> None:
+    """Set the phase of the collector."""
+    if state.trace is not None:
+        state.trace.event("ph", who.p, who.thread, {"x": phase})
+    state.phase = phase

@@ -1,0 +1,111 @@
+"""The free spans in address order: the lowest that is long enough, and the highest of a kind.
+
+The runtime keeps a treap (TREAP-1 to TREAP-9). What can be observed of it is a list of free spans
+sorted by address (TREAP-3); here each arena has a table of its pages with a tree of largest
+lengths over it, and one more such tree lies over the arenas.
+"""
+
+from typing import final
+
+from mypy_extensions import i64
+
+from spanalloc.maxtree import MaxTree
+from spanalloc.pagemap import Arena, PageMap, page_of
+from spanalloc.pagesizes import ARENA_PAGES, PageSizes
+from spanalloc.span import Span
+
+
+@final
+class FreeRuns:
+    """The set of free spans, and the number of huge pages that are free but not scavenged."""
+
+    def __init__(self, pages: PageMap, sizes: PageSizes) -> None:
+        self.pages = pages
+        self.sizes = sizes
+        self.tops = MaxTree(16)
+        self.capacity: i64 = 16
+        self.huge_pages: i64 = 0
+        self.count: i64 = 0
+
+    def arena_added(self, highest: bool) -> None:
+        """Make room for a new arena; unless it is the highest, the others have moved up."""
+        number = len(self.pages.by_address)
+        if number <= self.capacity and highest:
+            return
+        while self.capacity < number:
+            self.capacity *= 16
+        self.tops = MaxTree(self.capacity)
+        for arena in self.pages.by_address:
+            self.tops.store(arena.rank, arena.runs.largest())
+
+    def insert(self, span: Span) -> None:
+        """Add a free span (TREAP-4)."""
+        arena = self.pages.by_index[span.base >> 26]
+        page = page_of(span.base)
+        arena.runs.store(page, span.npages)
+        self.tops.store(arena.rank, arena.runs.largest())
+        self.count += 1
+        if not span.scavenged:
+            self.enter_kind(arena, page, span)
+
+    def remove(self, span: Span) -> None:
+        """Remove a free span, whose base, length and flag are those it was added with (TREAP-5)."""
+        arena = self.pages.by_index[span.base >> 26]
+        page = page_of(span.base)
+        arena.runs.store(page, 0)
+        self.tops.store(arena.rank, arena.runs.largest())
+        self.count -= 1
+        if not span.scavenged:
+            if arena.huge.has(page):
+                arena.huge.discard(page)
+                self.huge_pages -= self.sizes.huge_pages(span.base, span.npages)
+            else:
+                arena.plain.discard(page)
+
+    def enter_kind(self, arena: Arena, page: i64, span: Span) -> None:
+        """Enter an unscavenged span by whether it has a whole huge page (TREAP-7)."""
+        huge = self.sizes.huge_pages(span.base, span.npages)
+        if huge > 0:
+            arena.huge.add(page)
+            self.huge_pages += huge
+        else:
+            arena.plain.add(page)
+
+    def first_fit(self, npages: i64) -> Span | None:
+        """Return the lowest free span with at least so many pages (TREAP-2, I-40)."""
+        rank = self.tops.lowest(npages)
+        if rank < 0:
+            return None
+        arena = self.pages.by_address[rank]
+        return arena.spans[arena.runs.lowest(npages)]
+
+    def highest(self, below: i64, huge: bool) -> Span | None:
+        """Return the highest unscavenged free span that begins below an address (TREAP-8).
+
+        With `huge` only those that have a whole huge page count, else only the others.
+        """
+        rank = len(self.pages.by_address) - 1
+        while rank >= 0:
+            arena = self.pages.by_address[rank]
+            rank -= 1
+            if arena.base >= below:
+                continue
+            members = arena.huge if huge else arena.plain
+            last: i64 = ARENA_PAGES - 1
+            if below <= arena.base + (last << 13):
+                last = page_of(below - 1)
+            page = members.highest(last)
+            if page >= 0:
+                return arena.spans[page]
+        return None
+
+    def in_order(self) -> list[Span]:
+        """Return all free spans in address order."""
+        found: list[Span] = []
+        for arena in self.pages.by_address:
+            for page in range(ARENA_PAGES):
+                if arena.runs.weight(page) > 0:
+                    span = arena.spans[page]
+                    assert span is not None
+                    found.append(span)
+        return found

@@ -1,0 +1,524 @@
+"""The allocator: objects are allocated, cycles are driven, memory comes and goes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from spanalloc import kernels
+from spanalloc.cycle import begin_cycle, end_cycle, mark_object, slot_holding, span_holding
+from spanalloc.errors import BadRequest, BadType, HeapClosed, OutOfMemory, PhaseError
+from spanalloc.kernels import next_free_fast, shift_out
+from spanalloc.malloc import MAX_ALLOC, allocate
+from spanalloc.mcache import EMPTY_SPAN, Mcache
+from spanalloc.osmem import OsMemory, RealMemory
+from spanalloc.pagesizes import PAGE_SHIFT
+from spanalloc.procs import boot, resize
+from spanalloc.recorder import Recorder
+from spanalloc.scavenge import EVERYTHING, scavenge
+from spanalloc.sizeclass import CLASS_OF_UNIT, CLASS_SIZES, MAX_SMALL_SIZE
+from spanalloc.span import IN_USE, MANUAL, Span
+from spanalloc.state import PHASE_MARK, PHASE_OFF, HeapState
+from spanalloc.statistics import HeapStatistics
+from spanalloc.sweep import sweep_one
+from spanalloc.tiny import TINY_SIZE, TINY_SPAN_CLASS, place_in_block
+from spanalloc.world import CLOSED, INTERPRETED, MARKING, OPEN, RECORDING, World
+
+ZERO_BASE: Final = 4096
+"""The address of every object of no bytes: the lowest that a pointer can have (MAL-1)."""
+
+PURPOSES: Final = ("stack", "gc", "other")
+
+Marks = Iterable[int] | Mapping[int, int] | Callable[[], Iterable[int]]
+"""What is alive: addresses; or, by the base of a span, the bits of its slots; or a function that
+tells the addresses when it is called."""
+
+
+@final
+class Heap:
+    """A heap with `procs` Ps, on memory of the operating system.
+
+    `os` answers for the operating system: RealMemory by default, or SimulatedMemory. `recorder`
+    is told every event. `sweepgen` is the generation to begin with: even, below 2^32.
+
+    Each P belongs to one thread at a time. An operation on one P never waits for another, but for
+    a stopped world, and for the short sections under the locks of the shared lists.
+
+    Raises: BadRequest for a number of Ps below 1, or another sweepgen.
+    """
+
+    def __init__(
+        self,
+        procs: int = 1,
+        os: OsMemory | None = None,
+        recorder: Recorder | None = None,
+        sweepgen: int = 0,
+    ) -> None:
+        if not 1 <= procs <= 1 << 20:
+            raise BadRequest(f"{procs} Ps; a heap has at least 1")
+        if not 0 <= sweepgen < 1 << 32 or sweepgen & 1 != 0:
+            raise BadRequest(f"sweepgen {sweepgen} is not an even number below 2^32")
+        memory = os if os is not None else RealMemory()
+        if recorder is not None:
+            recorder.sizes = memory.sizes
+            recorder.procs = procs
+        self.state = HeapState(memory, recorder, sweepgen)
+        self.world = World(self.state.mcaches)
+        self.world.set(RECORDING, recorder is not None)
+        self.world.set(INTERPRETED, kernels.__file__.endswith(".py"))
+        self.manual: dict[int, str] = {}
+        self.clock: int = 0
+        boot(self.state, procs)
+
+    # --- objects ---------------------------------------------------------------------------------
+
+    def malloc(self, size: int, noscan: bool = False, zero: bool = True, p: int = 0) -> int:
+        """Allocate an object of `size` bytes on a P and return its address (MAL-1 to MAL-14).
+
+        `noscan`: it will hold no pointers. `zero`: it must read as zero; without it the contents
+        are anything. An object of no bytes has the address ZERO_BASE.
+
+        Raises: BadRequest for a negative size, or a P that there is not; OutOfMemory, MmapFailed,
+            MadviseFailed if the operating system refuses; HeapClosed; ProcBusy.
+        """
+        open_to_all = self.world.gate == OPEN
+        if open_to_all and 0 < size <= MAX_SMALL_SIZE and 0 <= p < len(self.state.mcaches):
+            address = allocate_fast(self.state.mcaches[p], size, noscan)
+            if address != 0:
+                return address
+        return self.malloc_slowly(size, noscan, zero, p)
+
+    def malloc_slowly(self, size: int, noscan: bool, zero: bool, p: int) -> int:
+        """Do what `malloc` does, whatever it takes."""
+        checked(size, "a size")
+        checked(p, "the number of a P")
+        if size < 0:
+            raise BadRequest(f"a size of {size} bytes")
+        who = self.world.enter(p)
+        try:
+            if size == 0:
+                return ZERO_BASE
+            if size > MAX_ALLOC:
+                raise OutOfMemory(f"{size} bytes are more than there are addresses")
+            return allocate(self.state, who, size, noscan, zero)
+        finally:
+            self.world.leave(who)
+
+    def memory(self, address: int, size: int) -> memoryview:
+        """Return `size` bytes of an object from an address on, to be read and written.
+
+        Raises: BadRequest if they are not all in one object of this heap, or if the operating
+            system is a simulated one, which has no memory; HeapClosed.
+        """
+        base, length = self.extent(address)
+        if size < 0 or address + size > base + length:
+            raise BadRequest(f"{size} bytes at {address:#x} are not all in the object there")
+        view = self.state.os.view(address, size)
+        if view is None:
+            raise BadRequest("a simulated operating system has no memory to look at")
+        return view
+
+    def extent(self, address: int) -> tuple[int, int]:
+        """Return the address and the bytes of the slot of the object that holds an address.
+
+        Raises: BadRequest if there is no such object, or if it is free; HeapClosed.
+        """
+        self.check_open()
+        checked(address, "an address")
+        if not 0 <= address < 1 << 48:
+            raise BadRequest(f"{address:#x} is in no object of this heap")
+        span = span_holding(self.state, address)
+        slot = slot_holding(span, address)
+        if span.is_free(slot):
+            raise BadRequest(f"{address:#x} is in no object of this heap: its slot is free")
+        return span.base + slot * span.elemsize, span.elemsize
+
+    # --- the cycle -------------------------------------------------------------------------------
+
+    def start_cycle(self, p: int = 0) -> None:
+        """Begin to mark: what is unswept is swept, and all Ps are stopped for that (SWP-32).
+
+        Objects allocated from now on, until `finish`, are born marked.
+
+        Raises: PhaseError if a cycle is under way; HeapClosed; ProcBusy; BadRequest.
+        """
+        who = self.world.stop(p)
+        try:
+            if self.state.phase != PHASE_OFF:
+                raise PhaseError("a cycle is under way")
+            begin_cycle(self.state, who)
+            self.world.set(MARKING, True)
+        finally:
+            self.world.start()
+
+    def mark(self, address: int) -> None:
+        """Mark the object that holds an address, which need not be its first (SPAN-19, SPAN-21).
+
+        Raises: PhaseError outside of a cycle; BadRequest if the address is in no object;
+            SpanError, which names the slot, if it is in a free one; HeapClosed.
+        """
+        self.check_marking()
+        checked(address, "an address")
+        if not 0 <= address < 1 << 48:
+            raise BadRequest(f"{address:#x} is in no object of this heap")
+        if address != ZERO_BASE:
+            mark_object(self.state, address)
+
+    def mark_all(self, marks: Marks) -> None:
+        """Mark what is alive.
+
+        Raises: as `mark`; nothing is marked then.
+        """
+        self.check_marking()
+        addresses = self.addresses_of(marks)
+        for address in addresses:
+            self.extent(address)
+        for address in addresses:
+            mark_object(self.state, address)
+
+    def finish(self, marks: Marks = (), p: int = 0) -> None:
+        """Mark what is alive, and end marking: all else is dead (SWP-34 to SWP-37).
+
+        Spans are swept from now on: those in caches at once, the others when somebody needs them,
+        or by `sweep_one`.
+
+        Raises: PhaseError outside of a cycle; BadRequest if a mark is in no object; HeapClosed;
+            ProcBusy. Nothing is marked, and marking goes on, then.
+        """
+        self.mark_all(marks)
+        who = self.world.stop(p)
+        try:
+            if self.state.phase != PHASE_MARK:
+                raise PhaseError("no cycle is marking")
+            end_cycle(self.state, who, self.clock)
+            self.world.set(MARKING, False)
+        finally:
+            self.world.start()
+
+    def collect(self, live: Marks = (), p: int = 0) -> None:
+        """Run a whole cycle in which these objects are alive, and those allocated meanwhile.
+
+        Raises: as `start_cycle` and `finish`; after a bad mark, marking goes on.
+        """
+        self.start_cycle(p)
+        self.finish(live, p)
+
+    def sweep_one(self, p: int = 0) -> int:
+        """Sweep an unswept span; return the pages that it gave back, -1 if all are swept.
+
+        Raises: HeapClosed; ProcBusy; BadRequest.
+        """
+        who = self.world.enter(p)
+        try:
+            return sweep_one(self.state, who, "bg")
+        finally:
+            self.world.leave(who)
+
+    def sweep_all(self, p: int = 0) -> int:
+        """Sweep all that is unswept; return the pages that went back to the page heap."""
+        freed = 0
+        while (pages := self.sweep_one(p)) >= 0:
+            freed += pages
+        return freed
+
+    @property
+    def wants_cycle(self) -> bool:
+        """Whether the heap has grown so much that it is time for a cycle (MAL-18)."""
+        pacing = self.state.pacing
+        return self.state.phase == PHASE_OFF and pacing.heap_live >= pacing.trigger
+
+    # --- the operating system --------------------------------------------------------------------
+
+    def scavenge_all(self, p: int = 0) -> int:
+        """Return all free memory to the operating system; return how many bytes (SCAV-13).
+
+        Raises: MadviseFailed; HeapClosed; ProcBusy; BadRequest.
+        """
+        who = self.world.enter(p)
+        try:
+            with self.state.pages.lock:
+                return scavenge(self.state.pages.free, who, EVERYTHING, "FreeOSMemory")
+        finally:
+            self.world.leave(who)
+
+    def free_os_memory(self, p: int = 0) -> int:
+        """Sweep what is unswept, then return all free memory; return how many bytes.
+
+        The runtime's FreeOSMemory runs a cycle first; here that is the caller's to do, who alone
+        knows what is alive.
+
+        Raises: MadviseFailed; HeapClosed; ProcBusy; BadRequest.
+        """
+        self.sweep_all(p)
+        return self.scavenge_all(p)
+
+    def scavenge_by(self, now: int, p: int = 0) -> int:
+        """Return what the background scavenger would have by `now`; return how many bytes.
+
+        `now` is in nanoseconds and does not go back (SCAV-17).
+
+        Raises: MadviseFailed; HeapClosed; ProcBusy; BadRequest.
+        """
+        who = self.world.enter(p)
+        try:
+            self.clock = max(self.clock, now)
+            with self.state.pages.lock:
+                free = self.state.pages.free
+                due = self.state.line.due(free.retained(), self.clock)
+                return scavenge(free, who, due, "bg") if due > 0 else 0
+        finally:
+            self.world.leave(who)
+
+    def take_manual(self, npages: int, purpose: str = "stack", p: int = 0) -> int:
+        """Take a run of pages to be managed by hand; return its address (HEAP-24).
+
+        `purpose` is "stack", "gc" (work buffers) or "other". The memory is not cleared.
+
+        Raises: BadRequest; OutOfMemory, MmapFailed, MadviseFailed; HeapClosed; ProcBusy.
+        """
+        checked(npages, "a number of pages")
+        if npages < 1:
+            raise BadRequest(f"a manual span of {npages} pages")
+        if purpose not in PURPOSES:
+            raise BadRequest(f"a purpose {purpose!r}; there are {', '.join(PURPOSES)}")
+        if npages > MAX_ALLOC >> PAGE_SHIFT:
+            raise OutOfMemory(f"{npages} pages are more than there are addresses")
+        who = self.world.enter(p)
+        try:
+            span = self.state.pages.take_manual(who, npages, purpose)
+            if span is None:
+                raise OutOfMemory(f"no memory for {npages} pages")
+            self.manual[span.base] = purpose
+            return span.base
+        finally:
+            self.world.leave(who)
+
+    def free_manual(self, address: int, p: int = 0) -> None:
+        """Give back a run of pages by its address (HEAP-27).
+
+        Raises: BadRequest if no manual span begins there; PhaseError while marking (I-25);
+            HeapClosed; ProcBusy.
+        """
+        checked(address, "an address")
+        who = self.world.enter(p)
+        try:
+            if self.state.phase != PHASE_OFF:
+                raise PhaseError("manual spans are not freed while a cycle marks")
+            purpose = self.manual.pop(address, None)
+            if purpose is None:
+                raise BadRequest(f"no manual span begins at {address:#x}")
+            span = self.state.pages.free.pages.span_at(address)
+            assert span is not None
+            assert span.state == MANUAL
+            self.state.pages.free_manual(who, span, purpose)
+        finally:
+            self.world.leave(who)
+
+    # --- Ps, figures, the end --------------------------------------------------------------------
+
+    def set_procs(self, procs: int, p: int = 0) -> None:
+        """Set the number of Ps, with the world stopped (MC-14).
+
+        Raises: BadRequest for a number below 1; PhaseError during a cycle; HeapClosed; ProcBusy.
+        """
+        checked(procs, "a number of Ps")
+        if not 1 <= procs <= 1 << 20:
+            raise BadRequest(f"{procs} Ps; a heap has at least 1")
+        who = self.world.stop(p)
+        gone = self.state.mcaches[procs:]
+        try:
+            if self.state.phase != PHASE_OFF:
+                raise PhaseError("the number of Ps is not changed during a cycle")
+            resize(self.state, who, procs)
+            for cache in self.state.mcaches:
+                if not cache.lock.locked():
+                    cache.lock.acquire()
+        finally:
+            self.world.start()
+            for cache in gone:
+                if cache.lock.locked():
+                    cache.lock.release()
+
+    @property
+    def procs(self) -> int:
+        """The number of Ps."""
+        return len(self.state.mcaches)
+
+    def statistics(self) -> HeapStatistics:
+        """Return the figures of this moment, which balance while nobody is in an operation.
+
+        Raises: HeapClosed.
+        """
+        self.check_open()
+        state = self.state
+        free = state.pages.free
+        mallocs: int = state.pages.nlargealloc
+        total_alloc: int = state.pages.largealloc
+        frees: int = 0
+        total_free: int = 0
+        tinyallocs: int = 0
+        for central in state.central:
+            mallocs += central.nmalloc
+            total_alloc += central.nmalloc * CLASS_SIZES[central.spanclass >> 1]
+        for cache in self.world.everybody():
+            tinyallocs += cache.tinyallocs
+            frees += cache.nlargefree
+            total_free += cache.largefree
+            for sizeclass, count in enumerate(cache.nsmallfree):
+                frees += count
+                total_free += count * CLASS_SIZES[sizeclass]
+            for span in cache.alloc:
+                if span is not EMPTY_SPAN:
+                    unused = span.nelems - span.alloc_count
+                    mallocs -= unused
+                    total_alloc -= unused * span.elemsize
+        return HeapStatistics(
+            heap_sys=free.heap_sys,
+            heap_idle=free.heap_idle,
+            heap_inuse=free.heap_inuse,
+            heap_released=free.heap_released,
+            stacks_inuse=free.stacks_inuse,
+            gc_manual=free.gc_manual,
+            pages_in_use=state.pages.pages_in_use,
+            mallocs=mallocs + tinyallocs,
+            frees=frees + tinyallocs,
+            tinyallocs=tinyallocs,
+            total_alloc=total_alloc,
+            total_free=total_free,
+            heap_live=state.pacing.heap_live,
+            next_gc=state.pacing.next_gc,
+            cycles=state.cycles,
+            free_spans=free.runs.count,
+            unscavenged_huge_pages=free.runs.huge_pages,
+        )
+
+    def spans(self) -> list[Span]:
+        """Return the spans in use for objects, in no particular order; not to be changed."""
+        return [span for span in self.state.pages.free.allspans if span.state == IN_USE]
+
+    @property
+    def closed(self) -> bool:
+        """Whether the heap is closed."""
+        return self.world.gate & CLOSED != 0
+
+    def close(self) -> None:
+        """Give all memory back to the operating system. What pointed into it points nowhere.
+
+        Raises: HeapClosed if that was done already.
+        """
+        self.world.stop(0)
+        try:
+            self.world.set(CLOSED, True)
+            pages = self.state.pages
+            for arena in pages.free.pages.all:
+                arena.view = None
+            for address, size in pages.reservations:
+                self.state.os.release(address, size)
+            pages.reservations = []
+        finally:
+            self.world.start()
+
+    def __enter__(self) -> "Heap":
+        """Return the heap, which is closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the heap, unless that was done already."""
+        if not self.closed:
+            self.close()
+
+    # --- checks ----------------------------------------------------------------------------------
+
+    def check_open(self) -> None:
+        """Raise HeapClosed if the heap is closed."""
+        if self.closed:
+            raise HeapClosed("the heap is closed")
+
+    def check_marking(self) -> None:
+        """Raise HeapClosed, or PhaseError unless a cycle is marking."""
+        self.check_open()
+        if self.state.phase != PHASE_MARK:
+            raise PhaseError("no cycle is marking")
+
+    def addresses_of(self, marks: Marks) -> list[int]:
+        """Return the addresses that marks stand for, those of empty objects left out.
+
+        Raises: BadRequest if a bitmap belongs to no span, or is longer than its span.
+        """
+        if isinstance(marks, Mapping):
+            return self.addresses_of_bits(marks)
+        found = marks() if callable(marks) else marks
+        return [address for address in found if address != ZERO_BASE]
+
+    def addresses_of_bits(self, marks: Mapping[int, int]) -> list[int]:
+        """Return the addresses of slots, given as bits by the base of their span."""
+        addresses: list[int] = []
+        for base, bits in marks.items():
+            span = span_holding(self.state, base) if 0 <= base < 1 << 48 else None
+            if span is None or span.base != base or bits < 0 or bits >> int(span.nelems) != 0:
+                raise BadRequest(f"no span with these bits begins at {base:#x}")
+            slot = 0
+            while bits != 0:
+                if bits & 1 != 0:
+                    addresses.append(span.base + slot * span.elemsize)
+                bits >>= 1
+                slot += 1
+        return addresses
+
+
+def allocate_fast(who: Mcache, size: i64, noscan: bool) -> i64:
+    """Return a new object of 1..32768 bytes from what the cache has at hand, 0 if it has nothing.
+
+    No lock, no event, no mark: for times when nothing but the P decides.
+    """
+    if who.busy:
+        return 0
+    if noscan and size < TINY_SIZE:
+        if who.tiny == 0:
+            return 0
+        offset = place_in_block(who.tinyoffset, size)
+        if offset < 0:
+            return allocate_block(who, size)
+        who.tinyoffset = offset + size
+        who.tinyallocs += 1
+        return who.tiny + offset
+    if size <= 8:
+        spanclass: i64 = 2
+    elif size <= 1024:
+        spanclass = CLASS_OF_UNIT[(size + 15) >> 4] * 2
+    else:
+        spanclass = CLASS_OF_UNIT[56 + ((size + 127) >> 7)] * 2
+    if noscan:
+        spanclass += 1
+    span = who.alloc[spanclass]
+    slot = next_free_fast(span.freeindex, span.nelems, span.alloc_cache)
+    if slot < 0:
+        return 0
+    span.alloc_cache = shift_out(span.alloc_cache, slot - span.freeindex)
+    span.freeindex = slot + 1
+    span.alloc_count += 1
+    return span.base + slot * span.elemsize
+
+
+def allocate_block(who: Mcache, size: i64) -> i64:
+    """Return a new tiny block with an object of `size` bytes in it, 0 if none is at hand."""
+    slot = who.alloc[TINY_SPAN_CLASS].malloc_fast()
+    if slot < 0:
+        return 0
+    block = who.alloc[TINY_SPAN_CLASS].base + slot * TINY_SIZE
+    if size < who.tinyoffset:
+        who.tiny = block
+        who.tinyoffset = size
+    return block
+
+
+def checked(value: object, what: str) -> None:
+    """Raise BadType unless a value is an integer: interpreted code does not know."""
+    if not isinstance(value, int):
+        raise BadType(f"{what} is an integer, not {value!r}")

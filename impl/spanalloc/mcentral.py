@@ -1,0 +1,230 @@
+"""How a cache gets a span with a free slot, and how it lets go of one."""
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from spanalloc.central import Central
+from spanalloc.errors import HeapError
+from spanalloc.mcache import Mcache
+from spanalloc.newspan import new_span
+from spanalloc.pagesizes import PAGE_SHIFT
+from spanalloc.recorder import EXACT, page_number
+from spanalloc.sizeclass import CLASS_PAGES
+from spanalloc.span import UINT32, Span
+from spanalloc.state import HeapState
+from spanalloc.sweep import pay_sweep_debt, sweep_span
+
+SWEPT: Final = 0
+CLAIMED_NONEMPTY: Final = 1
+CLAIMED_EMPTY: Final = 2
+
+
+def cache_span(state: HeapState, who: Mcache, spanclass: i64) -> Span | None:
+    """Return a span of a class with a free slot, for `who` alone; None without memory (CEN-2).
+
+    Raises: MmapFailed, MadviseFailed.
+    """
+    central = state.central[spanclass]
+    npages = CLASS_PAGES[spanclass >> 1]
+    pay_sweep_debt(state, who, npages << PAGE_SHIFT, 0)
+    span = search(state, who, central)
+    if span is None:
+        span = grow(state, who, central)
+        if span is None:
+            return None
+    free = span.nelems - span.alloc_count
+    if free == 0 or span.freeindex == span.nelems:
+        raise HeapError(f"T-46: span {int(span.base):#x} has no free objects")
+    with central.lock:
+        central.nmalloc += free
+    state.pacing.grow_live((npages << PAGE_SHIFT) - span.alloc_count * span.elemsize)
+    return span
+
+
+def search(state: HeapState, who: Mcache, central: Central) -> Span | None:
+    """Search both lists for a span that has, or after a sweep gets, a free slot (CEN-3, CEN-4).
+
+    None if a new span is needed; the end of the empty list is not always reached (CEN-5).
+    """
+    while True:
+        source: i64 = SWEPT
+        with central.lock:
+            span = first_usable(state, who, central)
+            if span is not None:
+                source = SWEPT if state.is_swept(span) else CLAIMED_NONEMPTY
+                central.nonempty.remove(span)
+            else:
+                span = first_unswept(state, who, central)
+                if span is None:
+                    return None
+                source = CLAIMED_EMPTY
+                central.empty.remove(span)
+            central.empty.insert_back(span)
+            tell_taken(state, who, span, source)
+        if source == SWEPT:
+            return span
+        sweep_span(state, who, span, True)
+        if source == CLAIMED_NONEMPTY or has_room(state, who, span):
+            return span
+
+
+def first_usable(state: HeapState, who: Mcache, central: Central) -> Span | None:
+    """Return the first span of the nonempty list that is swept, or that could be claimed."""
+    being_swept = (state.sg - 1) & UINT32
+    span = central.nonempty.first
+    while span is not None:
+        if state.claim(who, span, "cs-nonempty") or span.sweepgen != being_swept:
+            return span
+        tell_skipped(state, who, span, "N")
+        span = span.next
+    return None
+
+
+def first_unswept(state: HeapState, who: Mcache, central: Central) -> Span | None:
+    """Return the first span of the empty list that could be claimed, up to the first swept one."""
+    being_swept = (state.sg - 1) & UINT32
+    span = central.empty.first
+    while span is not None:
+        if state.claim(who, span, "cs-empty"):
+            return span
+        if span.sweepgen != being_swept:
+            break
+        tell_skipped(state, who, span, "E")
+        span = span.next
+    if state.trace is not None:
+        state.trace.event(
+            "cm",
+            who.p,
+            who.thread,
+            {
+                "c": central.spanclass,
+                "s": span.ident if span is not None else -1,
+                "b": page_number(span.base) if span is not None else -1,
+                "g": state.sg,
+            },
+        )
+    return None
+
+
+def has_room(state: HeapState, who: Mcache, span: Span) -> bool:
+    """Tell whether a swept span has a free slot, and begin to allocate there (CEN-4 a)."""
+    slot = span.first_free()
+    room = slot != span.nelems
+    span.freeindex = slot
+    if state.trace is not None:
+        state.trace.event(
+            "cr",
+            who.p,
+            who.thread,
+            {
+                "c": span.spanclass,
+                "s": span.ident,
+                "b": page_number(span.base),
+                "room": int(room),
+                "i": slot,
+            },
+        )
+    return room
+
+
+def grow(state: HeapState, who: Mcache, central: Central) -> Span | None:
+    """Get a new span from the page heap (CEN-7, CEN-11).
+
+    Raises: MmapFailed, MadviseFailed.
+    """
+    npages = CLASS_PAGES[central.spanclass >> 1]
+    span = new_span(state, who, npages, central.spanclass, 0, True)
+    if span is None:
+        return None
+    with central.lock:
+        central.empty.insert_back(span)
+        if state.trace is not None:
+            state.trace.event(
+                "cg",
+                who.p,
+                who.thread,
+                {
+                    "c": central.spanclass,
+                    "s": span.ident,
+                    "b": page_number(span.base),
+                    "ne": span.nelems,
+                    "g": state.sg,
+                },
+            )
+    return span
+
+
+def uncache_span(state: HeapState, who: Mcache, span: Span) -> None:
+    """Let go of a cached span; a stale one is swept (CEN-12).
+
+    Raises: SpanError if nothing in it is allocated (T-47).
+    """
+    before = span.sweepgen
+    if state.trace is not None:
+        state.trace.event(
+            "un",
+            who.p,
+            who.thread,
+            {
+                "c": span.spanclass,
+                "s": span.ident,
+                "b": page_number(span.base),
+                "st": int(before == (state.sg + 1) & UINT32),
+                "g0": before,
+                "sg": state.sg,
+                "fi": span.freeindex,
+                "ac": span.alloc_count,
+                "ne": span.nelems,
+            },
+        )
+    after = state.trace.now() if state.trace is not None else 0
+    stale = span.uncache(state.sg)
+    free = span.nelems - span.alloc_count
+    if free > 0:
+        central = state.central[span.spanclass]
+        with central.lock:
+            central.nmalloc -= free
+            central.empty.remove(span)
+            central.nonempty.insert(span)
+            if state.trace is not None:
+                state.trace.event(
+                    "um",
+                    who.p,
+                    who.thread,
+                    {"c": span.spanclass, "s": span.ident, "b": page_number(span.base)},
+                )
+        if not stale:
+            state.pacing.grow_live(-free * span.elemsize)
+    if stale:
+        state.tell_claim(who, span, "uncache", after)
+        sweep_span(state, who, span, False)
+
+
+def tell_taken(state: HeapState, who: Mcache, span: Span, source: i64) -> None:
+    """Record that a span was taken from a list."""
+    if state.trace is not None:
+        state.trace.event(
+            "ct",
+            who.p,
+            who.thread,
+            {
+                "c": span.spanclass,
+                "s": span.ident,
+                "b": page_number(span.base),
+                "src": source,
+                "g": span.sweepgen,
+                "lo": EXACT,
+            },
+        )
+
+
+def tell_skipped(state: HeapState, who: Mcache, span: Span, which: str) -> None:
+    """Record that a span was passed over, since somebody is sweeping it."""
+    if state.trace is not None:
+        state.trace.event(
+            "ck",
+            who.p,
+            who.thread,
+            {"c": span.spanclass, "s": span.ident, "b": page_number(span.base), "l": which},
+        )

@@ -1,0 +1,95 @@
+"""From an address to the span that holds it: arenas of 64 MiB, each with a table of its pages."""
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from spanalloc.maxtree import MaxTree
+from spanalloc.pageset import PageSet
+from spanalloc.pagesizes import ARENA_PAGES, ARENA_SHIFT, PAGE_SHIFT
+from spanalloc.span import Span
+
+PAGE_IN_ARENA: Final = ARENA_PAGES - 1
+
+
+@final
+class Arena:
+    """64 MiB of address space, and what is known of its 8192 pages.
+
+    `spans` has the span of each page (HEAP-8). A free span is entered at its first page: its
+    length in `runs`, and, unless it is scavenged, its membership in `huge` or `plain` by whether
+    it contains a whole huge page. `in_use` and `marked` have one byte a page, of which only the
+    first page of a span counts (HEAP-9).
+    """
+
+    def __init__(self, base: i64, view: memoryview | None) -> None:
+        self.base: i64 = base
+        self.rank: i64 = 0
+        self.spans: list[Span | None] = [None] * ARENA_PAGES
+        self.runs = MaxTree(ARENA_PAGES)
+        self.huge = PageSet()
+        self.plain = PageSet()
+        self.in_use = bytearray(ARENA_PAGES)
+        self.marked = bytearray(ARENA_PAGES)
+        self.view = view
+
+
+@final
+class PageMap:
+    """All arenas: by address, and in the order in which they were mapped (AR-7)."""
+
+    def __init__(self) -> None:
+        self.by_index: dict[int, Arena] = {}
+        self.all: list[Arena] = []
+        self.by_address: list[Arena] = []
+
+    def add(self, arena: Arena) -> bool:
+        """Add an arena; return whether it is the highest of all so far."""
+        self.by_index[arena.base >> ARENA_SHIFT] = arena
+        self.all.append(arena)
+        place = len(self.by_address)
+        while place > 0 and self.by_address[place - 1].base > arena.base:
+            place -= 1
+        self.by_address.insert(place, arena)
+        for rank in range(place, len(self.by_address)):
+            self.by_address[rank].rank = rank
+        return place == len(self.by_address) - 1
+
+    def arena_of(self, address: i64) -> Arena | None:
+        """Return the arena that holds an address, if it is mapped."""
+        return self.by_index.get(address >> ARENA_SHIFT)
+
+    def span_at(self, address: i64) -> Span | None:
+        """Return what the table has for an address; it may be out of date (HEAP-6)."""
+        arena = self.by_index.get(address >> ARENA_SHIFT)
+        if arena is None:
+            return None
+        return arena.spans[(address >> PAGE_SHIFT) & PAGE_IN_ARENA]
+
+    def enter(self, address: i64, span: Span) -> None:
+        """Enter a span for the page at an address."""
+        arena = self.by_index[address >> ARENA_SHIFT]
+        arena.spans[(address >> PAGE_SHIFT) & PAGE_IN_ARENA] = span
+
+    def enter_ends(self, span: Span) -> None:
+        """Enter a span for its first and its last page."""
+        self.enter(span.base, span)
+        self.enter(span.base + ((span.npages - 1) << PAGE_SHIFT), span)
+
+    def enter_all(self, span: Span) -> None:
+        """Enter a span for all of its pages, which may lie in several arenas."""
+        address = span.base
+        left = span.npages
+        while left > 0:
+            spans = self.by_index[address >> ARENA_SHIFT].spans
+            page = (address >> PAGE_SHIFT) & PAGE_IN_ARENA
+            here = min(left, ARENA_PAGES - page)
+            for at in range(page, page + here):
+                spans[at] = span
+            left -= here
+            address += here << PAGE_SHIFT
+
+
+def page_of(address: i64) -> i64:
+    """Return the number of the page at an address within its arena."""
+    return (address >> PAGE_SHIFT) & PAGE_IN_ARENA

@@ -1,0 +1,87 @@
+"""The trace recorder: writes down what the allocator does, in the trace format, version 1.
+
+Every event is appended under one lock, so their order is the order of one counter, and events of
+a locked section are in the order of that lock.
+"""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Final
+
+from librt.threading import Lock
+from mypy_extensions import i64
+
+from spanalloc.pagesizes import ARENA_BYTES, PAGE, PAGE_SHIFT, PageSizes
+from spanalloc.sizeclass import CLASS_PAGES, CLASS_SIZES, NUM_SIZE_CLASSES
+
+FIRST_PAGE: Final = 0xC000000000
+"""Address of page 0: the first arena hint (AR-1)."""
+
+EXACT: Final = -1
+"""A lower bound `lo` that says: the step happened where its line stands."""
+
+
+class Recorder:
+    """The events of one heap, in memory until they are saved.
+
+    Each is a dict as it will be written; its line number is its place, counted from 1.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, object]] = []
+        self.sizes = PageSizes()
+        self.procs = 1
+        self._lock = Lock()
+
+    def event(self, kind: str, p: i64, t: i64, fields: dict[str, object]) -> None:
+        """Append an event of a P and a thread; `fields` are its further keys."""
+        record: dict[str, object] = {"k": kind, "p": p}
+        if kind not in ("m", "t"):
+            record["t"] = t
+        record.update(fields)
+        self._lock.acquire()
+        try:
+            if record.get("lo") == EXACT:
+                record["lo"] = len(self.events) + 1
+            self.events.append(record)
+        finally:
+            self._lock.release()
+
+    def now(self) -> int:
+        """Return the number that the next line will have, if nobody else comes first."""
+        return len(self.events) + 1
+
+    def header(self, program: str) -> dict[str, object]:
+        """Return the header of a trace of all events so far."""
+        return {
+            "k": "header",
+            "format": 1,
+            "go": "spanalloc",
+            "arch": "linux/amd64",
+            "page": PAGE,
+            "ptr": 8,
+            "phys": int(self.sizes.physical),
+            "hugephys": int(self.sizes.huge),
+            "arena": ARENA_BYTES,
+            "ncls": NUM_SIZE_CLASSES,
+            "class_size": list(CLASS_SIZES),
+            "class_pages": list(CLASS_PAGES),
+            "ncpu": self.procs,
+            "gomaxprocs": self.procs,
+            "a0": hex(FIRST_PAGE),
+            "program": program,
+            "events": len(self.events),
+            "ends": "process end",
+        }
+
+    def save(self, path: Path, program: str = "spanalloc") -> None:
+        """Write the trace; compressed if the name ends in .gz."""
+        lines = [json.dumps(record) for record in (self.header(program), *self.events)]
+        text = ("\n".join(lines) + "\n").encode()
+        path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+
+
+def page_number(address: i64) -> int:
+    """Return the number of the page at an address, as traces count them."""
+    return (address - FIRST_PAGE) >> PAGE_SHIFT

@@ -1,0 +1,138 @@
+"""The scavenger: free memory goes back to the operating system, the highest addresses first."""
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from spanalloc.errors import MadviseFailed
+from spanalloc.freespans import FreeSpans
+from spanalloc.mcache import Mcache
+from spanalloc.pagesizes import PAGE, PAGE_SHIFT, round_down
+from spanalloc.recorder import page_number
+from spanalloc.span import Span
+
+EVERYTHING: Final = (1 << 64) - 1
+"""More bytes than there can be (SCAV-13)."""
+
+TOP: Final = 1 << 60
+"""More bytes, and a higher address, than there can be."""
+
+
+def scavenge(free: FreeSpans, who: Mcache, wanted: int, by: str) -> int:
+    """Return at least `wanted` bytes to the operating system, or all there is (SCAV-7).
+
+    Spans with whole huge pages go first. Returns the bytes returned; the page heap is locked.
+
+    Raises: MadviseFailed; what was returned before stays so.
+    """
+    if free.trace is not None:
+        free.trace.event(
+            "vb",
+            who.p,
+            who.thread,
+            {
+                "by": by,
+                "n": wanted,
+                "ret": free.retained(),
+                "goal": free.retained_goal,
+                "hp": free.runs.huge_pages,
+            },
+        )
+    goal: i64 = min(wanted, TOP)
+    released: i64 = 0
+    for huge in (True, False):
+        span = free.runs.highest(TOP, huge)
+        while span is not None and released < goal:
+            following = free.runs.highest(span.base, huge)
+            if free.sizes.whole_end(span.end()) > free.sizes.whole_start(span.base):
+                released += scavenge_span(free, who, span, goal - released, huge)
+            span = following
+    if free.trace is not None:
+        free.trace.event("ve", who.p, who.thread, {"by": by, "rel": released})
+    return released
+
+
+def scavenge_span(free: FreeSpans, who: Mcache, span: Span, wanted: i64, huge: bool) -> i64:
+    """Return a span that has a whole physical page, or its upper part if that is enough.
+
+    Raises: MadviseFailed; the span is then as before.
+    """
+    chosen_base, chosen_pages = span.base, span.npages
+    boundary = split_at(free, span, wanted)
+    part = span
+    if boundary == 0:
+        free.runs.remove(span)
+    else:
+        part = split(free, span, boundary)
+    start = free.sizes.whole_start(part.base)
+    size = free.sizes.whole_end(part.end()) - start
+    try:
+        free.os.unused(start, size)
+    except MadviseFailed:
+        free.add(part, who)
+        raise
+    free.heap_released += size
+    part.scavenged = True
+    if free.trace is not None:
+        free.trace.event(
+            "vs",
+            who.p,
+            who.thread,
+            {
+                "fs": span.ident,
+                "fb": page_number(chosen_base),
+                "fn": chosen_pages,
+                "s": part.ident,
+                "b": page_number(part.base),
+                "split": int(boundary != 0),
+                "huge": int(huge),
+                "rel": size,
+            },
+        )
+    free.add(part, who)
+    return size
+
+
+def split_at(free: FreeSpans, span: Span, wanted: i64) -> i64:
+    """Return the address from which on a span is scavenged, 0 for all of it (SCAV-9).
+
+    A huge page is not broken up, even if more is returned than is wanted (SCAV-10).
+    """
+    sizes = free.sizes
+    start, end = sizes.whole_start(span.base), sizes.whole_end(span.end())
+    if end - start <= wanted:
+        return 0
+    boundary = round_down(end - wanted, max(sizes.physical, PAGE))
+    if boundary <= start:
+        return 0
+    if sizes.huge > PAGE and round_down(boundary, sizes.huge) >= start:
+        boundary = round_down(boundary, sizes.huge)
+    return 0 if boundary == start else boundary
+
+
+def split(free: FreeSpans, span: Span, boundary: i64) -> Span:
+    """Cut a free span in two; the lower part stays in the set, the upper one is returned."""
+    part = free.new_descriptor(boundary, (span.end() - boundary) >> PAGE_SHIFT)
+    free.runs.remove(span)
+    span.npages -= part.npages
+    part.needzero = span.needzero
+    part.state = span.state
+    free.pages.enter_ends(span)
+    free.pages.enter_ends(part)
+    free.runs.insert(span)
+    return part
+
+
+def scavenge_for_growth(free: FreeSpans, who: Mcache, size: i64) -> None:
+    """Make room for `size` bytes of growth, if the goal would be exceeded (SCAV-14).
+
+    Raises: MadviseFailed.
+    """
+    retained: int = free.retained()
+    if free.trace is not None:
+        free.trace.event(
+            "vc", who.p, who.thread, {"ret": retained, "n": size, "goal": free.retained_goal}
+        )
+    excess = retained + size - free.retained_goal
+    if excess > 0:
+        scavenge(free, who, min(size, excess), "grow")

@@ -1,0 +1,93 @@
+"""The whole state of a heap, and the small questions that every part of it asks."""
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from spanalloc.central import Central
+from spanalloc.mcache import Mcache
+from spanalloc.osmem import OsMemory
+from spanalloc.pacing import Pacing
+from spanalloc.pageheap import PageHeap
+from spanalloc.pagemap import Arena
+from spanalloc.recorder import Recorder, page_number
+from spanalloc.scavengeline import ScavengeLine
+from spanalloc.sizeclass import NUM_SPAN_CLASSES
+from spanalloc.span import UINT32, Span
+from spanalloc.sweepbuf import SweepBuffer
+
+PHASE_OFF: Final = 0
+PHASE_MARK: Final = 1
+PHASE_MARK_TERMINATION: Final = 2
+
+
+@final
+class HeapState:
+    """What the operations on a heap share.
+
+    `sg` is its sweep generation; `phase` the collector's phase; `mcaches` the caches of the Ps.
+    """
+
+    def __init__(self, os: OsMemory, trace: Recorder | None, sg: i64) -> None:
+        self.os = os
+        self.trace = trace
+        self.pages = PageHeap(os, trace)
+        self.pacing = Pacing()
+        self.line = ScavengeLine()
+        self.central: list[Central] = [Central(spanclass) for spanclass in range(NUM_SPAN_CLASSES)]
+        self.buffers: list[SweepBuffer] = [SweepBuffer(0, trace), SweepBuffer(1, trace)]
+        self.mcaches: list[Mcache] = []
+        self.free_mcaches: list[i64] = []
+        self.next_mcache: i64 = 1
+        self.sweep_arenas: list[Arena] = []
+        self.sg: i64 = sg
+        self.phase: i64 = PHASE_OFF
+        self.cycles: i64 = 0
+        self.sweepdone: bool = True
+
+    def swept(self) -> SweepBuffer:
+        """Return the buffer of the swept spans (SWP-8)."""
+        return self.buffers[(self.sg >> 1) & 1]
+
+    def unswept(self) -> SweepBuffer:
+        """Return the buffer of the spans that are to be swept."""
+        return self.buffers[1 - ((self.sg >> 1) & 1)]
+
+    def claim(self, who: Mcache, span: Span, by: str) -> bool:
+        """Take the right to sweep an unswept span; return False if it is not to be had (SWP-3)."""
+        after = self.trace.now() if self.trace is not None else 0
+        with self.pacing.lock:
+            if not span.claim(self.sg):
+                return False
+        self.tell_claim(who, span, by, after)
+        return True
+
+    def tell_claim(self, who: Mcache, span: Span, by: str, after: int) -> None:
+        """Record that a span is claimed for sweeping, which happened at line `after` or later."""
+        if self.trace is not None:
+            self.trace.event(
+                "sc",
+                who.p,
+                who.thread,
+                {
+                    "by": by,
+                    "c": span.spanclass,
+                    "s": span.ident,
+                    "b": page_number(span.base),
+                    "np": span.npages,
+                    "g": span.sweepgen,
+                    "lo": after,
+                },
+            )
+
+    def is_swept(self, span: Span) -> bool:
+        """Tell whether a span is swept in this generation, cached or not."""
+        return span.sweepgen == self.sg or span.sweepgen == (self.sg + 3) & UINT32
+
+    def mark(self, span: Span, slot: i64) -> None:
+        """Mark a slot, as one step (SPAN-21).
+
+        Raises: SpanError if it is free.
+        """
+        with self.pacing.lock:
+            span.mark(slot)

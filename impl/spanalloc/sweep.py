@@ -1,0 +1,255 @@
+"""Sweeping: one span, the next unswept one, and what must be swept before an allocation."""
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from spanalloc.central import Central
+from spanalloc.mcache import Mcache
+from spanalloc.pacing import RECLAIM_OVER
+from spanalloc.pagemap import Arena
+from spanalloc.pagesizes import ARENA_PAGES
+from spanalloc.recorder import EXACT, page_number
+from spanalloc.snapshot import joined
+from spanalloc.span import IN_USE, Span
+from spanalloc.state import HeapState
+
+CHUNK: Final = 512
+"""Pages that the reclaimer searches at a time (SWP-21)."""
+
+NOTHING_LEFT: Final = -1
+
+
+def sweep_span(state: HeapState, who: Mcache, span: Span, preserve: bool) -> bool:
+    """Sweep a span that `who` has claimed; return whether it went back to the page heap (SWP-24).
+
+    With `preserve` it stays in its list, even if nothing in it is alive (SWP-25).
+
+    Raises: SpanError if more is marked than is allocated (T-59), or the claim is not there (T-58).
+    """
+    sg = state.sg
+    state.pacing.sweep_begins(span.npages)
+    freed = span.sweep_slots(sg)
+    sizeclass = span.spanclass >> 1
+    dead = sizeclass == 0 and span.alloc_count == 0
+    to_central = freed > 0 and sizeclass != 0
+    if state.trace is not None:
+        state.trace.event(
+            "se",
+            who.p,
+            who.thread,
+            {
+                "c": span.spanclass,
+                "s": span.ident,
+                "b": page_number(span.base),
+                "pr": int(preserve),
+                "we": int(span.was_empty),
+                "fh": int(dead),
+                "tc": int(to_central),
+                "ne": span.nelems,
+                "nf": freed,
+                "ac": span.alloc_count,
+                "g": sg,
+                "ab": hexadecimal(span),
+            },
+        )
+    gone = False
+    if to_central:
+        who.nsmallfree[sizeclass] += freed
+        gone = free_in_central(state, who, span, preserve)
+    else:
+        span.publish(sg)
+        if dead:
+            who.nlargefree += 1
+            who.largefree += span.elemsize
+            state.pages.free_span(who, span, sg)
+            gone = True
+    if not gone:
+        state.swept().push(who, span)
+    return gone
+
+
+def free_in_central(state: HeapState, who: Mcache, span: Span, preserve: bool) -> bool:
+    """Publish a sweep that freed slots; return whether the span went to the heap (CEN-14)."""
+    if preserve:
+        span.publish(state.sg)
+        return False
+    central: Central = state.central[span.spanclass]
+    with central.lock:
+        if span.was_empty:
+            central.empty.remove(span)
+            central.nonempty.insert(span)
+        gone = span.alloc_count == 0
+        if gone:
+            central.nonempty.remove(span)
+        span.publish(state.sg)
+        if state.trace is not None:
+            state.trace.event(
+                "fs",
+                who.p,
+                who.thread,
+                {
+                    "c": span.spanclass,
+                    "s": span.ident,
+                    "b": page_number(span.base),
+                    "we": int(span.was_empty),
+                    "fr": int(gone),
+                    "g": state.sg,
+                },
+            )
+    if gone:
+        state.pages.free_span(who, span, state.sg)
+    return gone
+
+
+def sweep_one(state: HeapState, who: Mcache, by: str) -> i64:
+    """Sweep the next unswept span (SWP-15).
+
+    Returns the pages that went back to the heap, or NOTHING_LEFT.
+    """
+    if state.sweepdone:
+        return NOTHING_LEFT
+    pacing = state.pacing
+    pacing.sweepers_change(1)
+    try:
+        span = next_unswept(state, who, by)
+        if span is None:
+            return NOTHING_LEFT
+        npages = span.npages
+        if not sweep_span(state, who, span, False):
+            return 0
+        pacing.add_credit(npages)
+        return npages
+    finally:
+        pacing.sweepers_change(-1)
+
+
+def next_unswept(state: HeapState, who: Mcache, by: str) -> Span | None:
+    """Pop spans until one can be claimed; None once there is none left (SWP-13, SWP-14)."""
+    while True:
+        span = state.unswept().pop(who, by)
+        if span is None:
+            state.sweepdone = True
+            if state.trace is not None:
+                state.trace.event("sd", who.p, who.thread, {"g": state.sg})
+            return None
+        in_use = span.state == IN_USE
+        if in_use and state.claim(who, span, by):
+            return span
+        if state.trace is not None:
+            state.trace.event(
+                "dr",
+                who.p,
+                who.thread,
+                {
+                    "s": span.ident,
+                    "b": page_number(span.base),
+                    "why": "gen" if in_use else "state",
+                    "g": span.sweepgen,
+                    "stt": span.state,
+                    "lo": EXACT,
+                },
+            )
+
+
+def pay_sweep_debt(state: HeapState, who: Mcache, span_bytes: i64, caller_pages: i64) -> None:
+    """Sweep as much as the growth by `span_bytes` asks for (SWP-19)."""
+    pacing = state.pacing
+    if pacing.pages_per_byte == 0.0 or state.sweepdone:
+        return
+    target = pacing.pages_to_sweep(span_bytes, caller_pages)
+    while not state.sweepdone:
+        swept = pacing.pages_swept - pacing.pages_swept_basis
+        if target <= swept:
+            return
+        if state.trace is not None:
+            state.trace.event(
+                "dd",
+                who.p,
+                who.thread,
+                {"tg": target, "sw": swept, "by": span_bytes, "cp": caller_pages},
+            )
+        if sweep_one(state, who, "prop") == NOTHING_LEFT:
+            pacing.pages_per_byte = 0.0
+
+
+def reclaim(state: HeapState, who: Mcache, wanted: i64) -> None:
+    """Sweep spans in which nothing is marked until so many pages are free (SWP-21)."""
+    pacing = state.pacing
+    trace = state.trace
+    if state.sweepdone or pacing.reclaim_index >= RECLAIM_OVER:
+        return
+    if trace is not None:
+        trace.event(
+            "rb",
+            who.p,
+            who.thread,
+            {"n": wanted, "cr": pacing.reclaim_credit, "ix": pacing.reclaim_index},
+        )
+    while wanted > 0:
+        if pacing.reclaim_credit > 0:
+            credit, taken = pacing.take_credit(wanted)
+            wanted -= taken
+            if trace is not None and taken > 0:
+                trace.event("rk", who.p, who.thread, {"cr": credit, "tk": taken, "n": wanted})
+            continue
+        index = pacing.next_chunk(CHUNK)
+        done = index // ARENA_PAGES >= len(state.sweep_arenas)
+        if trace is not None:
+            trace.event(
+                "rc",
+                who.p,
+                who.thread,
+                {"st": "done" if done else "beg", "ix": index, "n": wanted, "nf": 0},
+            )
+        if done:
+            pacing.reclaim_index = RECLAIM_OVER
+            break
+        found = reclaim_chunk(state, who, index)
+        if trace is not None:
+            trace.event(
+                "rc", who.p, who.thread, {"st": "end", "ix": index, "n": wanted, "nf": found}
+            )
+        if found > wanted:
+            pacing.add_credit(found - wanted)
+            wanted = 0
+        else:
+            wanted -= found
+    if trace is not None:
+        trace.event("re", who.p, who.thread, {"n": wanted})
+
+
+def reclaim_chunk(state: HeapState, who: Mcache, index: i64) -> i64:
+    """Sweep the unswept spans that begin in a chunk and whose first page has no mark (SWP-22).
+
+    A page without a mark is no more than a hint (MAL-15). Returns the pages freed.
+    """
+    arena = state.sweep_arenas[index // ARENA_PAGES]
+    first = index % ARENA_PAGES
+    freed: i64 = 0
+    for page in range(first, first + CHUNK):
+        if arena.in_use[page] == 0 or arena.marked[page] != 0:
+            continue
+        span = claim_at(state, who, arena, page)
+        if span is None:
+            continue
+        npages = span.npages
+        if sweep_span(state, who, span, False):
+            freed += npages
+    return freed
+
+
+def claim_at(state: HeapState, who: Mcache, arena: Arena, page: i64) -> Span | None:
+    """Claim the span that begins at a page, if one does still, and if it is unswept."""
+    # Under the lock of the page heap it cannot be freed meanwhile.
+    with state.pages.lock:
+        span = arena.spans[page]
+        if span is not None and arena.in_use[page] != 0 and state.claim(who, span, "reclaim"):
+            return span
+    return None
+
+
+def hexadecimal(span: Span) -> str:
+    """Return the allocation bits of a span as a trace has them: slot 0 in the first byte."""
+    nelems: int = span.nelems
+    return joined(span.alloc_bits, nelems).to_bytes((nelems + 7) // 8, "little").hex()

@@ -1,0 +1,96 @@
+"""Who may do what now: the gate that every operation passes, and stopping the world.
+
+A P belongs to one thread at a time; its cache's lock is held by whoever is in an operation on it.
+To stop the world is to take the locks of all Ps, and of the background workers.
+"""
+
+from typing import Final, final
+
+from librt.threading import Lock
+from mypy_extensions import i64
+
+from spanalloc.errors import BadRequest, HeapClosed, ProcBusy
+from spanalloc.mcache import Mcache
+
+OPEN: Final = 0
+CLOSED: Final = 1
+STOPPING: Final = 2
+MARKING: Final = 4
+RECORDING: Final = 8
+INTERPRETED: Final = 16
+
+
+@final
+class World:
+    """The Ps and workers of a heap, and the reasons to look twice before an operation.
+
+    `gate` is OPEN if nothing but the P decides: then the fast path may allocate at once. Compiled
+    code runs to the end of the fast path before another thread has its turn, so it takes no lock.
+    """
+
+    def __init__(self, mcaches: list[Mcache]) -> None:
+        self.mcaches = mcaches
+        self.workers: list[Mcache] = []
+        self.gate: i64 = OPEN
+        self.cycle_lock = Lock()
+
+    def set(self, reason: i64, holds: bool) -> None:
+        """Set or clear a reason."""
+        self.gate = self.gate | reason if holds else self.gate & ~reason
+
+    def enter(self, p: int) -> Mcache:
+        """Begin an operation on a P; `leave` must follow. Waits while the world is stopped.
+
+        Raises: HeapClosed; BadRequest if there is no such P; ProcBusy if an operation on it is
+            under way.
+        """
+        while True:
+            if self.gate & CLOSED != 0:
+                raise HeapClosed("the heap is closed")
+            if not 0 <= p < len(self.mcaches):
+                raise BadRequest(f"there is no P {p}, only 0..{len(self.mcaches) - 1}")
+            who = self.mcaches[p]
+            if who.lock.acquire(False):
+                if self.gate & (STOPPING | CLOSED) == 0:
+                    who.busy = True
+                    return who
+                who.lock.release()
+            elif self.gate & STOPPING == 0:
+                raise ProcBusy(f"P {p} is in an operation; it belongs to one thread at a time")
+            # The world is stopped, or was a moment ago: wait until it goes on.
+            self.cycle_lock.acquire()
+            self.cycle_lock.release()
+
+    def leave(self, who: Mcache) -> Mcache:
+        """End an operation on a P; return its cache."""
+        who.busy = False
+        who.lock.release()
+        return who
+
+    def stop(self, p: int) -> Mcache:
+        """Stop the world on behalf of a P, and return its cache; `start` must follow.
+
+        Raises: HeapClosed; BadRequest if there is no such P; ProcBusy if an operation on it is
+            under way.
+        """
+        self.leave(self.enter(p))
+        self.cycle_lock.acquire()
+        self.set(STOPPING, True)
+        for cache in self.everybody():
+            cache.lock.acquire()
+        if self.gate & CLOSED != 0 or p >= len(self.mcaches):
+            self.start()
+            raise HeapClosed("the heap was closed, or lost the P, while its world was stopping")
+        return self.mcaches[p]
+
+    def start(self) -> None:
+        """Let the world go on."""
+        for cache in self.everybody():
+            if cache.lock.locked():
+                cache.lock.release()
+        self.set(STOPPING, False)
+        self.cycle_lock.release()
+
+    def everybody(self) -> list[Mcache]:
+        """Return the caches of all Ps and workers."""
+        return [*self.mcaches, *self.workers]
