@@ -10,9 +10,8 @@ from spanspec.bgscavenge import Scavenger, wake
 from spanspec.bitmap import Bits
 from spanspec.constants import PAGE_SIZE
 from spanspec.heapstate import NO_MORE_RECLAIM, OFF, HeapState
-from spanspec.mspan import IN_USE, SpanState
+from spanspec.mspan import SpanState
 from spanspec.pacing import Debt, debt, sweep_pace, trigger_for
-from spanspec.pagemap import NOBODY
 from spanspec.pages import end_of
 from spanspec.scavenge import Line, goal_for, pace
 from spanspec.statistics import retained
@@ -145,11 +144,11 @@ class Decisions:
         state, at = self.state, first
         while at < end:
             span = state.pages.map.span_of(at)
-            run = state.pages.runs[span] if span != NOBODY else None
-            if run is None or run.state != IN_USE or not run.base <= at < end_of(run):
+            run, record = state.pages.runs.get(span), state.spans.get(span)
+            if run is None or record is None or not run.base <= at < end_of(run):
                 at += PAGE_SIZE
                 continue
-            unswept = needs_sweep(state.sweepgen, state.spans[span].sweepgen)
+            unswept = needs_sweep(state.sweepgen, record.sweepgen)
             if run.base == at and unswept and span not in self.page_marks:
                 return span
             at = end_of(run)

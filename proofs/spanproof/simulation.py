@@ -211,6 +211,10 @@ class Simulation:
         self.os = FollowedOs(system)
         self.heap = Heap(self.procs, self.os, self.phys, self._observe)
 
+    def header(self, events: int) -> Header:
+        """Return the header of a recording of so many events."""
+        return header_for(self.phys, self.procs, events, f"simulation {self.seed}")
+
     def _observe(self, event: EventBase) -> None:
         self._fresh.append(event)
         self.events[KIND_OF[type(event)]] += 1

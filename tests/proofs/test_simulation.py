@@ -5,10 +5,15 @@ from pathlib import Path
 import pytest
 
 from spanproof.cli.app import run
+from spanproof.corruption import Trace, corruptions
 from spanproof.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
+from spanproof.racing import Racing
 from spanproof.simulation import Objects, Simulation
 from spanspec.trace.check import check_trace
+from spanspec.trace.fields import EventBase
 from spanspec.trace.reader import TraceReader
+from spanspec.trace.replay import Replay
+from spanspec.trace.verdict import Verdict
 
 PROGRAMS = 10
 STEPS = 800
@@ -57,6 +62,39 @@ def test_a_recording_of_the_model_is_a_trace_that_holds(tmp_path: Path) -> None:
         report = check_trace(source)
     assert report.holds
     assert report.tally.events > 400
+
+
+@pytest.mark.parametrize(("seed", "threads"), [(0, 4), (1, 4), (2, 2), (3, 8)])
+def test_every_schedule_of_several_threads_is_accepted(seed: int, threads: int) -> None:
+    result = Racing(seed, threads).run(5000)
+    assert result.failure is None
+    assert result.events["sc"] + result.events["gr"] > 50
+
+
+def test_threads_that_meet_are_seen_to() -> None:
+    allowed, stops, skips = 0, 0, 0
+    for seed in (11, 12, 13):
+        told: list[EventBase] = []
+        racing = Racing(seed, 4, told.append)
+        result = racing.run(4000)
+        replay = Replay(racing.header(len(told)))
+        assert replay.run(told) is None
+        allowed += replay.tally.total(Verdict.ALLOWED)
+        stops += result.steps["stop the world"]
+        skips += result.events["ck"]
+    assert allowed > 0
+    assert stops > 0
+    assert skips > 0
+
+
+def test_a_wrong_event_among_several_threads_is_noticed() -> None:
+    told: list[EventBase] = []
+    racing = Racing(5, 4, told.append)
+    racing.run(2500)
+    trace = Trace("racing", racing.header(len(told)), told)
+    tried = list(corruptions([trace], 120, seed=3, hows=["change", "delete", "duplicate"]))
+    missed = [one for one in tried if not one.noticed]
+    assert len(missed) <= 10, missed
 
 
 def test_a_failure_shows_the_end_of_its_program(

@@ -16,6 +16,9 @@ _AREAS = (spans, pages, sweeping, accounting, objects)
 """Importing an area enters its invariants."""
 
 
+_ORDER = tuple(When)
+
+
 class Violation(NamedTuple):
     """An invariant that does not hold, and where."""
 
@@ -24,15 +27,14 @@ class Violation(NamedTuple):
 
 
 def violations(
-    state: HeapState, ids: Sequence[str] | None = None, at_rest: bool = True
+    state: HeapState, ids: Sequence[str] | None = None, now: When = When.AT_REST
 ) -> Iterator[Violation]:
     """Yield what violates some invariants, or all of them.
 
-    Unless the heap is at rest, with nobody in the middle of an operation, only those invariants
-    are checked that hold all the time.
+    `now` says how quiet the heap is: only those invariants are checked that hold at such a time.
     """
     for identifier, invariant in INVARIANTS.items():
         wanted = identifier in ids if ids is not None else True
-        if wanted and (at_rest or invariant.when is When.ALWAYS):
+        if wanted and _ORDER.index(invariant.when) <= _ORDER.index(now):
             for what in invariant.check(state):
                 yield Violation(identifier, what)

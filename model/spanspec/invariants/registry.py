@@ -12,7 +12,8 @@ Check = Callable[[HeapState], Iterator[str]]
 class When(Enum):
     """When an invariant has to hold."""
 
-    ALWAYS = "between any two steps, while nobody holds the lock of the page heap"
+    ALWAYS = "between any two steps"
+    UNLOCKED = "between any two steps, while nobody holds the lock of the page heap"
     AT_REST = "with nobody in the middle of an operation"
 
 

@@ -104,7 +104,7 @@ def free_is_bare(state: HeapState) -> Iterator[str]:
             yield f"span {span}: not in use, and in a list or with objects"
 
 
-@invariant("I-9", When.ALWAYS)
+@invariant("I-9", When.UNLOCKED)
 def scavenged_is_free(state: HeapState) -> Iterator[str]:
     """Only free spans are scavenged (I-9)."""
     for span, run in state.pages.runs.items():

@@ -41,9 +41,13 @@ class Machine:
     """The state of a heap, what it decides by itself, and the observations of the step at hand."""
 
     def __init__(
-        self, os: Os | None, phys: PhysicalPages, on_event: Callable[[EventBase], None] | None
+        self,
+        os: Os | None,
+        phys: PhysicalPages,
+        on_event: Callable[[EventBase], None] | None,
+        decisions: Decisions | None = None,
     ) -> None:
-        self.decisions = Decisions()
+        self.decisions = Decisions() if decisions is None else decisions
         self.state = HeapState(self.decisions, PageHeap(self.decisions, os, phys))
         self.decisions.state = self.state
         self.observed: list[EventBase] = []

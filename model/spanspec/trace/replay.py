@@ -7,6 +7,7 @@ from typing import Final, cast
 from msgspec import structs
 
 from spanspec.heapstate import Course, HeapState, NeedPages
+from spanspec.invariants import When
 from spanspec.pagealloc import make_manual
 from spanspec.pageheap import Actor, PageHeap
 from spanspec.pages import PhysicalPages
@@ -101,7 +102,7 @@ class Replay:
     def finish(self) -> Divergence | None:
         """Check the whole state at the end, as far as nobody is in the middle of something."""
         try:
-            check_invariants(self.state, at_rest=False)
+            check_invariants(self.state, When.ALWAYS if self.world.locked else When.UNLOCKED)
         except Diverged as problem:
             return self._divergence(self.witness.event, problem)
         return None

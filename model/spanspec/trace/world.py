@@ -5,7 +5,7 @@ from typing import Final
 
 from spanspec import cycle
 from spanspec.heapstate import MARK, HeapState
-from spanspec.invariants import violations
+from spanspec.invariants import When, violations
 from spanspec.pageheap import Actor
 from spanspec.procs import NO_P
 from spanspec.trace import events as ev
@@ -129,7 +129,7 @@ class World:
                 self._check_all_swept(threads)
             return cycle.phase_changes(state, actor)
         self._check_all_swept(threads)
-        check_invariants(state, at_rest=True)
+        check_invariants(state, When.AT_REST)
         return cycle.sweep_phase_starts(state, actor, self._mode)
 
     def _starts(self) -> None:
@@ -152,10 +152,10 @@ class World:
             raise Diverged(problem.invariant, problem.what, "holds", "violated")
 
 
-def check_invariants(state: HeapState, at_rest: bool) -> None:
-    """Require all invariants of a state.
+def check_invariants(state: HeapState, now: When) -> None:
+    """Require all invariants of a state that hold at such a time.
 
     Raises: Diverged at the first that is violated.
     """
-    for problem in violations(state, at_rest=at_rest):
+    for problem in violations(state, now=now):
         raise Diverged(problem.invariant, problem.what, "holds", "violated")

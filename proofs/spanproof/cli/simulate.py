@@ -11,8 +11,10 @@ import msgspec
 import typer
 
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
-from spanproof.simulation import Simulated, Simulation, header_for
+from spanproof.racing import Racing
+from spanproof.simulation import Simulated, Simulation
 from spanspec.trace.fields import EventBase
+from spanspec.trace.schema import Header
 
 SHOWN = 20
 """Inputs shown of a program that failed: the last ones."""
@@ -22,6 +24,9 @@ def simulate(
     steps: Annotated[int, typer.Option(min=1, help="Steps of each program.")] = 5000,
     programs: Annotated[int, typer.Option(min=1, help="Programs to run.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The first program; the next has seed + 1.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, max=64, help="Threads at once, in a random order; 0: in turn.")
+    ] = 0,
     trace: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Save the recording of the last program.")
     ] = None,
@@ -37,7 +42,12 @@ def simulate(
         try:
             for number in range(programs):
                 recorded.clear()
-                simulation = Simulation(seed + number, recorded.append if trace else None)
+                keep = recorded.append if trace else None
+                simulation = (
+                    Racing(seed + number, threads, keep)
+                    if threads
+                    else Simulation(seed + number, keep)
+                )
                 done.append(simulation.run(steps, lambda _: display.advance(task)))
                 if done[-1].failure is not None:
                     break
@@ -45,7 +55,7 @@ def simulate(
             interrupted = True
             err.print(f"interrupted: {len(done)} of {programs} programs were run", markup=False)
     if trace is not None and done:
-        save_trace(trace, done[-1].seed, recorded)
+        save_trace(trace, simulation.header(len(recorded)), recorded)
     spent = time.perf_counter() - started
     if json:
         print_json(as_json(done, spent))
@@ -56,13 +66,11 @@ def simulate(
     return INTERRUPTED if interrupted else HOLDS
 
 
-def save_trace(path: Path, seed: int, events: Sequence[EventBase]) -> None:
+def save_trace(path: Path, header: Header, events: Sequence[EventBase]) -> None:
     """Save a recording in the trace format, compressed if its name ends in .gz.
 
     Raises: OSError if it cannot be written.
     """
-    simulation = Simulation(seed)
-    header = header_for(simulation.phys, simulation.procs, len(events), f"simulation {seed}")
     lines = b"".join(msgspec.json.encode(one) + b"\n" for one in (header, *events))
     path.write_bytes(gzip.compress(lines, mtime=0) if path.suffix == ".gz" else lines)
 

@@ -1,0 +1,476 @@
+"""Several threads at once: the model's own operations, step by step, in a random order.
+
+Each P has a thread. The scheduler picks one that can go on, and lets it take one step: what holds a
+lock keeps others from what the lock protects, and all else may come in any order. A recorder may
+note a lock-free step late, and a store may be seen early or late, as the trace format says of real
+recordings. The replay has to accept every log that comes of this, and nothing in it is told which
+order was real.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Generator
+from typing import Final
+
+from spanproof.simulation import Failure, Simulated, header_for
+from spanspec import cycle
+from spanspec.constants import PAGE_SIZE
+from spanspec.decisions import Decisions
+from spanspec.heapstate import MARK, OFF, Course, NeedPages
+from spanspec.invariants import When, violations
+from spanspec.malloc import (
+    flags_of,
+    hit_tiny_block,
+    is_tiny,
+    pages_for_large,
+    span_class_for,
+    take_large_object,
+    take_slot,
+    take_tiny_block,
+)
+from spanspec.mcache import install, needs_flush, prepare_for_sweep, refill
+from spanspec.mspan import is_allocated, set_marked
+from spanspec.newspan import take_large
+from spanspec.pagealloc import allocate, free_manual, make_manual
+from spanspec.pageheap import AMD64, Actor, page_number
+from spanspec.procs import NO_P, boot, procresize
+from spanspec.scavenge import scavenge_all
+from spanspec.steps.machine import Machine
+from spanspec.sweeping import NOTHING_LEFT, sweepone
+from spanspec.trace import events as ev
+from spanspec.trace import heap_events as hev
+from spanspec.trace.fields import EventBase
+from spanspec.trace.replay import Replay
+from spanspec.trace.schema import KIND_OF, Header
+from spanspec.words import U32
+
+SIZES: Final = (8, 48, 48, 48, 1024, 1024, 8192)
+"""Sizes of small objects: few classes, so that threads meet in the lists."""
+
+LARGE_SIZES: Final = (40_000, 100_000, 700_000)
+
+LOCK_FREE: Final = (ev.BufferPop, ev.SweepDrops, ev.BufferPush, ev.SweepClaim)
+"""Steps that a recorder notes without a lock, and so perhaps late."""
+
+Section = Generator[EventBase, None, int | None]
+Ending = Callable[[int | bool | None], None]
+
+
+class Worker:
+    """A P and its thread: the operation it is in, and what its recorder has still to note.
+
+    `refills` is the span class that it refills, and `sweeps` that of the span it sweeps, -1 for
+    none: its next step may be about the lists of these.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.actor = Actor(number, number)
+        self.course: Course[object] | None = None
+        self.section: Section | None = None
+        self.ending: Ending | None = None
+        self.wants: int | None = None
+        self.answer: int | None = None
+        self.refills = self.sweeps = -1
+        self.last: EventBase | None = None
+        self.late: EventBase | None = None
+        self.claimed_after = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is in no operation, and all it did was noted."""
+        return self.course is None and self.section is None and self.late is None
+
+
+class RacingDecisions(Decisions):
+    """Decides like a heap on its own, but a store that was only announced may not be seen yet."""
+
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__()
+        self._rng = rng
+        self.lines = 0
+        self.bound = 0
+        self.announced: dict[int, U32] = {}
+
+    def seen_generation(self, span: int) -> U32:
+        """Return the span's sweepgen, or the one before if its store was only announced."""
+        before = self.announced.get(span)
+        if before is not None and self._rng.random() < 0.5:
+            return before
+        return super().seen_generation(span)
+
+    def not_before(self) -> int:
+        """Return the line at which the acting thread's step can have happened at the earliest."""
+        return self.bound or self.lines + 1
+
+
+class Racing:
+    """One random schedule of so many Ps."""
+
+    def __init__(
+        self, seed: int, procs: int, on_event: Callable[[EventBase], None] | None = None
+    ) -> None:
+        self.rng = random.Random(seed)
+        self.seed = seed
+        self.events: Counter[str] = Counter()
+        self.steps: Counter[str] = Counter()
+        self._on_event = on_event
+        self._fresh: list[EventBase] = []
+        self._decisions = RacingDecisions(self.rng)
+        self._machine = Machine(None, AMD64, self._log, self._decisions)
+        self.state = self._machine.state
+        self.procs = procs
+        self._judge = Replay(self.header(0))
+        self._workers = [Worker(number) for number in range(procs)]
+        self._heap_holder: Worker | None = None
+        self._manual: list[int] = []
+        self._stopping = False
+        nobody = Actor(NO_P, 0)
+        self._machine.drive(nobody, boot(self.state, nobody))
+        self._machine.drive(nobody, procresize(self.state, nobody, procs))
+
+    def header(self, events: int) -> Header:
+        """Return the header of a recording of so many events."""
+        return header_for(AMD64, self.procs, events, f"schedule {self.seed}")
+
+    def run(self, steps: int, on_step: Callable[[int], None] | None = None) -> Simulated:
+        """Let threads take so many steps in all, up to the first failure."""
+        failure = None
+        for number in range(1, steps + 1):
+            what = self.step(number)
+            if what is not None:
+                failure = Failure(number, what, ())
+                break
+            if on_step is not None:
+                on_step(number)
+        return Simulated(self.seed, self.steps, self.events, failure)
+
+    def step(self, number: int) -> str | None:
+        """Let one thread take a step; return what went wrong, if anything did."""
+        try:
+            if self._stopping and all(worker.idle for worker in self._workers):
+                self._stop_the_world()
+            else:
+                self._advance(self.rng.choice([one for one in self._workers if self._can_go(one)]))
+            if number % 16 == 0:
+                for problem in violations(self.state, now=self._how_quiet()):
+                    return f"{problem.invariant}: {problem.what}"
+        except (AssertionError, LookupError, RuntimeError) as problem:
+            return f"{type(problem).__name__} {problem}"
+        fresh, self._fresh = self._fresh, []
+        divergence = self._judge.run(fresh)
+        if divergence is None and number % 32 == 0:
+            divergence = self._judge.finish()  # a recording may end at any place
+        if divergence is None:
+            return None
+        told = f"{divergence.rule}: {divergence.what}, line {divergence.line} {divergence.event}"
+        return f"{told}: expected {divergence.expected}, seen {divergence.seen}"
+
+    def _how_quiet(self) -> When:
+        if self._heap_holder is not None:
+            return When.ALWAYS
+        return When.AT_REST if all(one.idle for one in self._workers) else When.UNLOCKED
+
+    # --- the log ----------------------------------------------------------------------------------
+
+    def _log(self, event: EventBase) -> None:
+        self._decisions.lines += 1
+        self.events[KIND_OF[type(event)]] += 1
+        self._fresh.append(event)
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def _observe(self, worker: Worker, event: EventBase) -> None:
+        """Note a step, at once or, where no lock orders it, perhaps later."""
+        worker.last = event
+        self._decisions.announced = {
+            one.last.span: one.last.sweepgen_before
+            for one in self._workers
+            if isinstance(one.last, ev.Uncache)
+        }
+        self._follow_locks(worker, event)
+        in_list = isinstance(event, ev.SweepClaim) and event.by.startswith("cs-")
+        locked = self._heap_holder is worker or in_list
+        if isinstance(event, LOCK_FREE) and not locked and self.rng.random() < 0.3:
+            worker.late = event
+        else:
+            self._log(event)
+
+    def _follow_locks(self, worker: Worker, event: EventBase) -> None:
+        """Note which locks and lists the worker's next step is about."""
+        if isinstance(event, hev.Coalesces) and worker.section is None and worker.wants is None:
+            self._heap_holder = None  # freeing a span in use ends here
+        elif isinstance(event, hev.SpanInUse):
+            self._heap_holder = None
+        if isinstance(event, ev.SweepClaim):
+            worker.claimed_after = event.not_before
+        if isinstance(event, ev.SweepResult):
+            worker.sweeps = event.spanclass if event.to_central else -1
+        elif isinstance(event, ev.Uncache):
+            worker.sweeps = event.spanclass
+
+    # --- who can go on ----------------------------------------------------------------------------
+
+    def _can_go(self, worker: Worker) -> bool:
+        if worker.late is not None:
+            return True
+        if worker.idle:
+            return not self._stopping or self._unflushed(worker)
+        needs_heap = worker.wants is not None or frees_pages(worker.last)
+        if needs_heap and self._heap_holder not in (None, worker):
+            return False
+        for other in self._workers:
+            walked = walks(other.last)
+            if other is not worker and walked != -1 and walked in (worker.refills, worker.sweeps):
+                return False
+        return True
+
+    def _unflushed(self, worker: Worker) -> bool:
+        return needs_flush(self.state, self.state.mcache_of[worker.actor.p])
+
+    # --- one step ---------------------------------------------------------------------------------
+
+    def _advance(self, worker: Worker) -> None:
+        late = worker.late
+        if late is not None:
+            worker.late = None
+            self._log(late)
+            return
+        self._publish_early(worker)
+        self._decisions.bound = self._bound_of(worker)
+        if worker.section is not None:
+            self._in_section(worker, worker.section)
+        elif worker.wants is not None:
+            self._heap_holder = worker
+            worker.section = allocate(self.state.pages, worker.actor, worker.wants)
+            self._in_section(worker, worker.section)
+        elif worker.course is not None:
+            if frees_pages(worker.last):
+                self._heap_holder = worker
+            self._in_course(worker, worker.course)
+        else:
+            self._begin(worker)
+
+    def _bound_of(self, worker: Worker) -> int:
+        """Return the lower bound of the next step where it was announced by the one before."""
+        last = worker.last
+        if isinstance(last, ev.SweepClaim) and last.by.startswith("cs-"):
+            return worker.claimed_after
+        return 0
+
+    def _publish_early(self, worker: Worker) -> None:
+        """Let others see the end of a sweep some time before the step that shows it."""
+        for one in self._workers:
+            span = one.last.span if isinstance(one.last, ev.SweepResult) else -1
+            if one is not worker and span in self.state.publishing and self.rng.random() < 0.1:
+                self.state.publish(span)
+
+    def _in_section(self, worker: Worker, section: Section) -> None:
+        try:
+            self._observe(worker, next(section))
+        except StopIteration as end:
+            worker.section = None
+            if worker.wants is None:
+                self._heap_holder = None
+            worker.wants = None
+            if worker.course is None:
+                self._end(worker, end.value)
+            else:
+                worker.answer = end.value
+
+    def _in_course(self, worker: Worker, course: Course[object]) -> None:
+        answer, worker.answer = worker.answer, None
+        try:
+            step = course.send(answer)
+        except StopIteration as end:
+            worker.course, worker.last = None, None
+            worker.refills = worker.sweeps = -1
+            self._end(worker, end.value)
+            return
+        if isinstance(step, NeedPages):
+            worker.wants = step.npages
+        else:
+            self._observe(worker, step)
+
+    def _end(self, worker: Worker, value: int | bool | None) -> None:
+        ending, worker.ending = worker.ending, None
+        if ending is not None:
+            ending(value)
+
+    # --- what a P does next -----------------------------------------------------------------------
+
+    def _begin(self, worker: Worker) -> None:
+        actor, draw = worker.actor, self.rng.random()
+        if self._unflushed(worker):
+            self._start(
+                worker, "flush", prepare_for_sweep(self.state, actor, self.state.mcache_of[actor.p])
+            )
+        elif draw < 0.01 and self.state.phase in (OFF, MARK):
+            self._stopping = True
+        elif draw < 0.3 and not self.state.sweepdone:
+            self._start(worker, "sweep", sweepone(self.state, actor, "bg"))
+        elif draw < 0.315:
+            self._large(worker)
+        elif draw < 0.325:
+            self._manual_span(worker)
+        elif draw < 0.328 and self._heap_holder is None:
+            self.steps["scavenge"] += 1
+            self._heap_holder, worker.section = worker, scavenge_all(self.state.pages, actor)
+        else:
+            for _ in range(self.rng.choice((1, 1, 5, 40))):
+                if not self._small(worker):
+                    break
+
+    def _start(
+        self, worker: Worker, what: str, course: Course[object], ending: Ending | None = None
+    ) -> None:
+        self.steps[what] += 1
+        worker.course, worker.ending = course, ending
+
+    def _small(self, worker: Worker) -> bool:
+        """Allocate a small object; return whether that took one step only."""
+        size, noscan = self.rng.choice(SIZES), self.rng.random() < 0.3
+        spanclass = span_class_for(size, noscan)
+        mcache = self.state.mcaches[self.state.mcache_of[worker.actor.p]]
+        self.steps["allocate"] += 1
+        if is_tiny(size, noscan):
+            block = mcache.tiny.address
+            offset = hit_tiny_block(mcache, size)
+            if offset is not None:
+                base = block - block % PAGE_SIZE
+                self._log(
+                    ev.TinyHit(
+                        p=worker.actor.p,
+                        size=size,
+                        base_page=page_number(base),
+                        slot=(block - base) // 16,
+                        offset=offset,
+                        flags=flags_of(noscan, True, needzero=False),
+                    )
+                )
+                return True
+        if self._take(worker, size, noscan):
+            return True
+        course = refill if spanclass in mcache.alloc else install
+        self._start(
+            worker,
+            "refill",
+            course(self.state, worker.actor, mcache, spanclass),
+            lambda _: self._take_after_refill(worker, size, noscan),
+        )
+        worker.refills = spanclass
+        return False
+
+    def _take_after_refill(self, worker: Worker, size: int, noscan: bool) -> None:
+        assert self._take(worker, size, noscan), "MAL-19: a refilled span has a free slot"
+
+    def _take(self, worker: Worker, size: int, noscan: bool) -> bool:
+        spanclass = span_class_for(size, noscan)
+        mcache = self.state.mcaches[self.state.mcache_of[worker.actor.p]]
+        taken = take_slot(self.state, mcache, spanclass)
+        if taken is None:
+            return False
+        tiny = is_tiny(size, noscan)
+        current = tiny and take_tiny_block(mcache, taken, size)
+        record = taken.record
+        self._log(
+            ev.Malloc(
+                p=worker.actor.p,
+                size=size,
+                path=taken.path,
+                spanclass=spanclass,
+                base_page=page_number(record.base),
+                slot=taken.slot,
+                flags=flags_of(noscan, True, record.needzero != 0, tiny, current),
+            )
+        )
+        return True
+
+    def _large(self, worker: Worker) -> None:
+        size = self.rng.choice(LARGE_SIZES)
+
+        def take(span: int | bool | None) -> None:
+            assert span is not None, "MAL-11: an allocation of pages gives a span"
+            record = take_large_object(self.state, int(span), size)
+            self._log(
+                ev.Malloc(
+                    p=worker.actor.p,
+                    size=size,
+                    path=ev.LARGE,
+                    spanclass=record.spanclass,
+                    base_page=page_number(record.base),
+                    slot=0,
+                    flags=flags_of(False, True, needzero=False),
+                )
+            )
+
+        course = take_large(self.state, worker.actor, pages_for_large(size), noscan=False)
+        self._start(worker, "large", course, take)
+
+    def _manual_span(self, worker: Worker) -> None:
+        """Take a manual span, or give one back unless somebody marks."""
+        if self._heap_holder is not None:
+            return
+        heap = self.state.pages
+        self.steps["manual"] += 1
+        self._heap_holder = worker
+        if self._manual and self.state.phase == OFF and self.rng.random() < 0.5:
+            worker.section = free_manual(heap, worker.actor, self._manual.pop())
+            return
+
+        def become_manual(span: int | bool | None) -> None:
+            assert span is not None, "HEAP-24: an allocation of pages gives a span"
+            self._manual.append(int(span))
+            self._log(make_manual(heap, worker.actor, int(span), "stack"))
+            self._heap_holder = None
+
+        worker.ending = become_manual
+        worker.wants = 4
+
+    # --- the world stops --------------------------------------------------------------------------
+
+    def _stop_the_world(self) -> None:
+        """Go on to the next phase of the cycle, with every thread at rest."""
+        self._stopping = False
+        self.steps["stop the world"] += 1
+        state, machine = self.state, self._machine
+        actor = self.rng.choice(self._workers).actor
+        self._decisions.bound = 0
+        if state.phase == OFF:
+            while machine.drive(actor, sweepone(state, actor, "gcstart")) != NOTHING_LEFT:
+                pass
+            machine.tell(cycle.cycle_starts(state, actor, "cycle", 0, state.heap_live))
+            machine.tell(cycle.phase_changes(state, actor))
+            self._decisions.marking_starts()
+        else:
+            self._mark()
+            machine.tell(cycle.phase_changes(state, actor))
+            self._decisions.marking_ends()
+            machine.tell(cycle.phase_changes(state, actor))
+            machine.tell(cycle.sweep_phase_starts(state, actor, 0))
+            self._decisions.sweeping_starts()
+        machine.drive(actor, procresize(state, actor, state.procs))
+
+    def _mark(self) -> None:
+        """Mark some of the allocated objects of each span: none, half, or all."""
+        for span, found in self.state.spans.items():
+            record, share = found, self.rng.choice((0.0, 0.5, 1.0))
+            for slot in range(record.nelems):
+                if is_allocated(record, slot) and self.rng.random() < share:
+                    record = set_marked(record, slot)
+            self.state.spans[span] = record
+
+
+def frees_pages(last: EventBase | None) -> bool:
+    """Tell whether the step after this one gives a span back to the page heap."""
+    if isinstance(last, ev.CentralFreesSpan):
+        return last.freed == 1
+    return isinstance(last, ev.SweepResult) and last.large_dead == 1
+
+
+def walks(last: EventBase | None) -> int:
+    """Return the span class whose lists a thread is walking, and has locked; -1 for none."""
+    if isinstance(last, ev.CentralSkips):
+        return last.spanclass
+    if isinstance(last, ev.SweepClaim) and last.by.startswith("cs-"):
+        return last.spanclass
+    return -1
