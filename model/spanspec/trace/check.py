@@ -1,6 +1,6 @@
 """Checking a whole trace: the header, then every event, up to the first divergence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from spanspec.constants import HEAP_ARENA_BYTES
@@ -11,16 +11,21 @@ from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import Header
 from spanspec.trace.verdict import Divergence, Tally
+from spanspec.trace.watch import Life, Subject, Watching
 
 
 class Report(NamedTuple):
-    """The outcome of checking one trace; `problem` is what ended the reading too early."""
+    """The outcome of checking one trace; `problem` is what ended the reading too early.
+
+    `lives` has the life of each span and page that was watched.
+    """
 
     path: str
     header: Header
     tally: Tally
     divergence: Divergence | None
     problem: TraceError | None = None
+    lives: Sequence[Life] = ()
 
     @property
     def holds(self) -> bool:
@@ -58,20 +63,26 @@ def check_header(header: Header) -> Divergence | None:
 
 
 def check_trace(
-    source: TraceReader, on_progress: Callable[[int], None] | None = None, every: int = 20_000
+    source: TraceReader,
+    on_progress: Callable[[int], None] | None = None,
+    every: int = 20_000,
+    watched: Sequence[Subject] = (),
 ) -> Report:
     """Replay a whole trace, up to its first divergence.
 
     `on_progress` is told the number of events done, about once for each `every` of them. A trace
-    that breaks off is checked as far as it goes; the report says why it ended.
+    that breaks off is checked as far as it goes; the report says why it ended. The spans and pages
+    that are `watched` are followed from event to event.
     """
     replay = Replay(source.header)
+    watching = Watching(replay, watched)
+    run = watching.run if watched else replay.run
     divergence = check_header(source.header)
     problem = None
     due = every
     try:
         for batch in source.batches() if divergence is None else ():
-            divergence = replay.run(batch)
+            divergence = run(batch)
             if divergence is not None:
                 break
             if replay.line >= due:
@@ -82,4 +93,5 @@ def check_trace(
             divergence = divergence or replay.finish()
     except TraceError as error:
         problem = error
-    return Report(source.path, source.header, replay.tally, divergence, problem)
+    lives = watching.lives()
+    return Report(source.path, source.header, replay.tally, divergence, problem, lives)

@@ -1,6 +1,7 @@
 """`spanspec check`: replay recorded traces against the model."""
 
 import time
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from spanproof.cli.output import (
     HOLDS,
     INTERRUPTED,
     UNUSABLE,
+    Unusable,
     complain,
     err,
     out,
@@ -20,22 +22,28 @@ from spanproof.cli.output import (
 from spanspec.trace.check import Report, check_trace
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.verdict import Divergence, Verdict
+from spanspec.trace.watch import Entry, Life, Subject, View, subject
 
 
 def check(
     traces: Annotated[
         list[str], typer.Argument(metavar="TRACE...", help="Traces: .jsonl, .jsonl.gz, or - .")
     ],
+    watch: Annotated[
+        list[str] | None,
+        typer.Option(metavar="s=SPAN|b=PAGE", help="Print the life of a span or page; repeatable."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Check traces of the real runtime; stop each at its first divergence."""
+    watched = subjects(watch or ())
     reports: list[tuple[Report, float]] = []
     unusable: list[TraceError] = []
     interrupted = False
     try:
         for path in traces:
             try:
-                report, seconds = check_one(path)
+                report, seconds = check_one(path, watched)
             except TraceError as problem:
                 unusable.append(problem)
                 complain(str(problem))
@@ -61,7 +69,18 @@ def check(
     return UNUSABLE if unusable else HOLDS
 
 
-def check_one(path: str) -> tuple[Report, float]:
+def subjects(watch: Sequence[str]) -> list[Subject]:
+    """Return what the arguments ask to watch.
+
+    Raises: Unusable if one of them is no span and no page.
+    """
+    try:
+        return [subject(text) for text in watch]
+    except ValueError as problem:
+        raise Unusable(str(problem)) from None
+
+
+def check_one(path: str, watched: Sequence[Subject] = ()) -> tuple[Report, float]:
     """Check one trace with a progress display; return the report and the seconds it took.
 
     Raises: TraceError if the trace cannot be read.
@@ -69,7 +88,9 @@ def check_one(path: str) -> tuple[Report, float]:
     started = time.perf_counter()
     with TraceReader(path) as source, progress("events") as display:
         task = display.add_task(f"checking {path}", total=source.header.events)
-        report = check_trace(source, lambda done: display.update(task, completed=done))
+        report = check_trace(
+            source, lambda done: display.update(task, completed=done), watched=watched
+        )
     return report, time.perf_counter() - started
 
 
@@ -84,6 +105,9 @@ def print_report(report: Report, seconds: float) -> None:
     counts = ", ".join(f"{tally.total(v)} {v.value}" for v in Verdict if tally.total(v))
     place = f"{verdict} [bold]{report.path}[/]"
     out.print(f"{place}: {tally.events} events: {counts} ({seconds:.1f} s)")
+    for life in report.lives:
+        for line in life_lines(life):
+            out.print(line, markup=False)
     if divergence is not None:
         out.print(render(report.path, divergence), markup=False)
 
@@ -129,6 +153,72 @@ def total_line(reports: list[tuple[Report, float]]) -> str:
     return f"{len(reports)} traces, {events} events, {diverged} divergences ({seconds:.1f} s)"
 
 
+def life_lines(life: Life) -> Iterator[str]:
+    """Yield the life of a span or page as text: what happened, and what became of it."""
+    if not life.entries:
+        yield f"{life.subject}: nothing touched it"
+        return
+    yield f"{life.subject}: {sum(entry.events for entry in life.entries)} events touched it"
+    yield f"          at first: {in_words(life.entries[0].before)}"
+    for entry in life.entries:
+        lines = str(entry.line) if entry.last == entry.line else f"{entry.line}-{entry.last}"
+        yield f"{lines:>15}  {entry.kind:<2}  {entry.what}"
+        for line in changes(entry):
+            yield f"{'':21}{line}"
+
+
+def in_words(view: View) -> str:
+    """Return a view with all that applies, such as `in use, pages 4..4, sweepgen sg+3, ...`."""
+    told = {name: value for name, value in view._asdict().items() if value is not None}
+    state = told.pop("state")
+    return ", ".join((state, *(f"{named(name)} {value}" for name, value in told.items())))
+
+
+def changes(entry: Entry) -> Iterator[str]:
+    """Yield what an event changed, and the whole view if the span is another one or its state."""
+    before, after = entry.before._asdict(), entry.after._asdict()
+    if (before["state"], before["span"]) != (after["state"], after["span"]):
+        yield in_words(entry.after)
+        return
+    told = [
+        f"{named(name)} {shown(before[name])} -> {shown(after[name])}"
+        for name in before
+        if before[name] != after[name]
+    ]
+    if told:
+        yield ", ".join(told)
+
+
+def named(field: str) -> str:
+    """Return the runtime's name of a field of a view."""
+    return {"alloc_count": "allocCount", "cached_by": "cached by P"}.get(field, field)
+
+
+def shown(value: object) -> str:
+    """Return a value of a view; none of it as a word."""
+    return "none" if value is None else str(value)
+
+
+def life_json(life: Life) -> dict[str, object]:
+    """Return the life of a span or page as a JSON document."""
+    return {
+        life.subject.thing: life.subject.number,
+        "life": [
+            {
+                **entry._asdict(),
+                "before": seen_json(entry.before),
+                "after": seen_json(entry.after),
+            }
+            for entry in life.entries
+        ],
+    }
+
+
+def seen_json(view: View) -> dict[str, object]:
+    """Return a view as a JSON document, without what does not apply."""
+    return {name: value for name, value in view._asdict().items() if value is not None}
+
+
 def as_json(report: Report, seconds: float) -> dict[str, object]:
     """Return a report as a JSON document."""
     return {
@@ -143,4 +233,5 @@ def as_json(report: Report, seconds: float) -> dict[str, object]:
             for kind, counts in sorted(report.tally.by_kind.items())
         },
         "divergence": report.divergence._asdict() if report.divergence else None,
+        "watched": [life_json(life) for life in report.lives],
     }

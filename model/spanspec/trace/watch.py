@@ -1,0 +1,304 @@
+"""Watching one span or page through a trace: every event that touched it, and what it became.
+
+An event touches a span if it names it, or changes what can be seen of it; a page, if it does so to
+the span that the page belongs to. Slots taken one after the other are told together.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
+
+from spanspec.freespans import ALL
+from spanspec.heapstate import HeapState
+from spanspec.mspan import DEAD, IN_USE, MANUAL, Mspan
+from spanspec.pageheap import page_address, page_number
+from spanspec.pagemap import NOBODY
+from spanspec.pages import PageRun, end_of
+from spanspec.picture import relative
+from spanspec.trace import events as ev
+from spanspec.trace.fields import EventBase
+from spanspec.trace.history import STATES, as_text, spans_of
+from spanspec.trace.phrases import phrase, slots
+from spanspec.trace.replay import Replay
+from spanspec.trace.schema import KIND_OF
+from spanspec.trace.verdict import Divergence
+from spanspec.words import U32, U64
+
+Thing = Literal["span", "page"]
+
+LETTERS: Final[dict[str, Thing]] = {"s": "span", "b": "page"}
+"""What is watched, by the key that stands for it in a trace."""
+
+NEVER_SEEN: Final = "never seen"
+"""The state of a page that no span has had, and of a descriptor that was never used."""
+
+
+class Subject(NamedTuple):
+    """What is watched: a span by its descriptor, or a page by its number."""
+
+    thing: Thing
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.thing} {self.number}"
+
+
+def subject(text: str) -> Subject:
+    """Return what a text such as `s=17` or `b=403` asks to watch.
+
+    Raises: ValueError if it is neither.
+    """
+    found = re.fullmatch(r"([sb])=(\d{1,9})", text, re.ASCII)
+    if found is None:
+        raise ValueError(f"watch s=NUMBER for a span or b=NUMBER for a page, not {text!r}")
+    return Subject(LETTERS[found[1]], int(found[2]))
+
+
+class View(NamedTuple):
+    """What can be seen of a span at a moment; for a page, of the span that it belongs to.
+
+    `pages` are its first and last page; `sweepgen` is relative to the heap's; `list` is the central
+    list that it is in; `cached_by` is the P whose cache has it. What does not apply is None.
+    """
+
+    state: str
+    span: int | None = None
+    pages: str | None = None
+    scavenged: bool | None = None
+    needzero: int | None = None
+    purpose: str | None = None
+    spanclass: int | None = None
+    sweepgen: str | None = None
+    freeindex: int | None = None
+    alloc_count: int | None = None
+    nelems: int | None = None
+    list: str | None = None
+    cached_by: int | None = None
+
+
+class Entry(NamedTuple):
+    """A line of a life: an event, or the allocations from `line` to `last`, in words.
+
+    `events` counts them; `kind` is that of the event, or `m` for allocations.
+    """
+
+    line: int
+    last: int
+    events: int
+    kind: str
+    what: str
+    before: View
+    after: View
+
+
+class Life(NamedTuple):
+    """All that happened to what was watched, in order."""
+
+    subject: Subject
+    entries: Sequence[Entry]
+
+
+class _Sight(NamedTuple):
+    """What a view is made of: as long as this stays equal, so does the view."""
+
+    span: int = NOBODY
+    run: PageRun | None = None
+    record: Mspan | None = None
+    heap_sweepgen: U32 = 0
+    list: str | None = None
+    cached_by: int | None = None
+    purpose: str | None = None
+
+    def holds(self, event: ev.Malloc | ev.TinyHit) -> bool:
+        """Tell whether an object was allocated from this span."""
+        return self.record is not None and page_number(self.record.base) == event.base_page
+
+    def view(self) -> View:
+        """Return it in the terms of the field."""
+        run, record = self.run, self.record
+        if run is None:
+            return View(NEVER_SEEN)
+        first = page_number(run.base)
+        seen = View(
+            state=STATES[run.state],
+            span=self.span,
+            pages=f"{first}..{first + run.npages - 1}",
+            scavenged=run.scavenged,
+            needzero=run.needzero,
+            purpose=self.purpose,
+        )
+        if record is None:
+            return seen
+        return seen._replace(
+            needzero=record.needzero,
+            spanclass=record.spanclass,
+            sweepgen=relative(self.heap_sweepgen, record.sweepgen),
+            freeindex=record.freeindex,
+            alloc_count=record.alloc_count,
+            nelems=record.nelems,
+            list=self.list,
+            cached_by=self.cached_by,
+        )
+
+
+class _Slots:
+    """Allocations from one span, one after the other, that are still being collected."""
+
+    def __init__(self, line: int, before: _Sight) -> None:
+        self.line = self.last = line
+        self.before = before
+        self.taken: dict[ev.Path, list[int]] = {}
+        self.tiny: list[int] = []
+        self.events = 0
+
+    def add(self, line: int, event: ev.Malloc | ev.TinyHit) -> None:
+        """Collect one more."""
+        self.last = line
+        self.events += 1
+        if isinstance(event, ev.Malloc):
+            self.taken.setdefault(event.path, []).append(event.slot)
+        else:
+            self.tiny.append(event.slot)
+
+    def entry(self, after: _Sight) -> Entry:
+        """Return all of them as one line of a life."""
+        words = slots(self.taken, self.tiny)
+        views = self.before.view(), after.view()
+        return Entry(self.line, self.last, self.events, "m", words, *views)
+
+
+class Watch:
+    """Follows one subject from event to event."""
+
+    def __init__(self, subject: Subject, state: HeapState) -> None:
+        self.subject = subject
+        self._state = state
+        self._entries: list[Entry] = []
+        self._slots: _Slots | None = None
+        self._sight = _Sight()
+        self._sight = self._look(set())
+
+    def life(self) -> Life:
+        """Return what was seen so far."""
+        self._end_slots()
+        return Life(self.subject, tuple(self._entries))
+
+    def seen(self) -> View:
+        """Return what can be seen of it now."""
+        return self._sight.view()
+
+    def note(self, line: int, event: EventBase) -> None:
+        """Note an event that has just been replayed, if it touched the subject."""
+        named = spans_of(event)
+        before, now = self._sight, self._look(named)
+        if isinstance(event, ev.Malloc | ev.TinyHit) and now.holds(event):
+            if self._slots is None:
+                self._slots = _Slots(line, before)
+            self._slots.add(line, event)
+            self._sight = now
+            return
+        touched = before.span in named or now.span in named
+        if not touched and (now == before or now.view() == before.view()):
+            self._sight = now
+            return
+        self._end_slots()
+        self._sight = now
+        views = before.view(), now.view()
+        self._entries.append(Entry(line, line, 1, KIND_OF[type(event)], phrase(event), *views))
+
+    def note_divergence(self, line: int, event: EventBase) -> None:
+        """Note the event that the model excludes, if it names the subject."""
+        page = getattr(event, "base_page", NOBODY)
+        run = self._sight.run
+        if self._sight.span in spans_of(event) or (run and page == page_number(run.base)):
+            self._end_slots()
+            view = self._sight.view()
+            what = f"the trace diverges: {as_text(event)}"
+            self._entries.append(Entry(line, line, 1, KIND_OF[type(event)], what, view, view))
+
+    def _end_slots(self) -> None:
+        if self._slots is not None:
+            self._entries.append(self._slots.entry(self._sight))
+            self._slots = None
+
+    def _look(self, named: set[int]) -> _Sight:
+        state = self._state
+        span = self._owner(named)
+        run = state.pages.runs.get(span)
+        if run is None:
+            return _Sight()
+        record = state.spans.get(span)
+        if record is None:
+            purpose = state.pages.purposes.get(span) if run.state == MANUAL else None
+            return _Sight(span, run, purpose=purpose)
+        central, where = state.central[record.spanclass], state.whereabouts.get(span)
+        which = {id(central.nonempty): "nonempty", id(central.empty): "empty"}.get(id(where))
+        cache = self._cached_by(span, record.spanclass)
+        return _Sight(span, run, record, state.sweepgen, which, cache)
+
+    def _cached_by(self, span: int, spanclass: int) -> int | None:
+        state = self._state
+        owners = (
+            p
+            for p, mcache in state.mcache_of.items()
+            if state.mcaches[mcache].alloc.get(spanclass) == span
+        )
+        return max(owners, default=None)
+
+    def _owner(self, named: set[int]) -> int:
+        """Return the span to look at; for a page, the one that has it now, or NOBODY.
+
+        The span map may lead from an inner page of a free run to any span, and a run that is on
+        its way from or to the free set is not in it: then it is one that the event names.
+        """
+        if self.subject.thing == "span":
+            return self.subject.number
+        heap, last = self._state.pages, self._sight
+        if last.run is not None and last.run.state != DEAD and heap.runs.get(last.span) is last.run:
+            return last.span
+        address = page_address(self.subject.number)
+        mapped = heap.map.span_of(address)
+        run = heap.runs.get(mapped)
+        if run is not None and run.state in (IN_USE, MANUAL) and has(run, address):
+            return mapped
+        below = heap.free.before(address + 1, ALL)
+        candidates = [] if below is None else [below.span]
+        for span in (*candidates, *sorted(named), last.span):
+            run = heap.runs.get(span)
+            if run is not None and has(run, address):
+                return span
+        return NOBODY
+
+
+def has(run: PageRun, address: U64) -> bool:
+    """Tell whether an address lies in a run."""
+    return run.base <= address < end_of(run)
+
+
+class Watching:
+    """A replay with some subjects watched: `run` is what the replay's own does, and notes."""
+
+    def __init__(self, replay: Replay, subjects: Sequence[Subject]) -> None:
+        self._replay = replay
+        self._watches = [Watch(one, replay.state) for one in subjects]
+
+    def lives(self) -> tuple[Life, ...]:
+        """Return the life of each subject, as far as it was seen."""
+        return tuple(watch.life() for watch in self._watches)
+
+    def run(self, events: Sequence[EventBase]) -> Divergence | None:
+        """Replay the next events one by one, up to the first that the model excludes."""
+        replay = self._replay
+        past = replay.past
+        past.append((replay.line + 1, events))
+        for event in events:
+            divergence = replay.run((event,))
+            past.pop()  # the whole batch is there already
+            for watch in self._watches:
+                if divergence is None:
+                    watch.note(replay.line, event)
+                else:
+                    watch.note_divergence(replay.line, event)
+            if divergence is not None:
+                return divergence
+        return None
