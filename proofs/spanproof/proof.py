@@ -128,9 +128,9 @@ class Proof:
         value = self._translator.loop_states[source.qualified][variable]
         return self.arithmetic.lift(scalar_of(value)).term
 
-    def assume(self, *facts: z3.BoolRef) -> None:
+    def assume(self, *facts: z3.BoolRef | bool) -> None:
         """Add hypotheses."""
-        self._translator.assumptions.extend(facts)
+        self._translator.assumptions.extend(as_bool(fact) for fact in facts)
 
     def integer_given(
         self, given: z3.BoolRef, rule: Callable[..., int], *arguments: Value
@@ -152,14 +152,14 @@ class Proof:
         """Let loop invariants and contracts mention a value by name."""
         self._translator.ghosts[name] = value
 
-    def show(self, label: str, goal: z3.BoolRef, given: z3.BoolRef | None = None) -> None:
+    def show(self, label: str, goal: z3.BoolRef | bool, given: z3.BoolRef | None = None) -> None:
         """Add a goal that everything assumed so far must imply, wherever `given` holds."""
-        claim = goal if given is None else z3.Implies(given, goal)
+        claim = as_bool(goal) if given is None else z3.Implies(given, as_bool(goal))
         self._goals.append(Query(label, len(self.assumptions), claim))
 
-    def possible(self, label: str, condition: z3.BoolRef | None = None) -> None:
+    def possible(self, label: str, condition: z3.BoolRef | bool = True) -> None:
         """Require that the hypotheses can be met together with a condition."""
-        self.witnesses.append(Witness(label, z3.BoolVal(True) if condition is None else condition))
+        self.witnesses.append(Witness(label, as_bool(condition)))
 
 
 class Obligation(NamedTuple):

@@ -1,130 +1,115 @@
 """Deciding obligations: goals must be implied, witnesses possible; unknown is a failure."""
 
 import time
-from itertools import groupby
-from typing import Literal, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import z3
 
-from spanproof.proof import Obligation, Proof, Query
-from spanproof.smallscope import has_quantifier, in_small_scope
+from spanproof.proof import Obligation, Proof
+from spanproof.questions import Question, joint_queries, question_of, witnesses
+from spanproof.solvers.finding import Decider, Finding
+from spanproof.solvers.inprocess import Z3
+from spanproof.solvers.smtlib import NotPortable
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.sources import SourceTree
-
-Answer = Literal["proved", "refuted", "vacuous", "unknown", "untranslatable"]
-
-DEFAULT_TIMEOUT = 20.0
-"""Seconds a solver may take for one query."""
-
-
-class Verdict(NamedTuple):
-    """What became of an obligation.
-
-    `failed` names the query or witness at fault, `detail` shows the counterexample; both are
-    empty for a proved one. Times are seconds: in the solver, and building the terms.
-    """
-
-    obligation: str
-    answer: Answer
-    queries: int
-    solver_seconds: float
-    build_seconds: float
-    failed: str = ""
-    detail: str = ""
-
-    @property
-    def proved(self) -> bool:
-        """Whether every goal is implied and every witness possible."""
-        return self.answer == "proved"
-
-
-def decide(
-    claim: Obligation, sources: SourceTree | None = None, timeout: float = DEFAULT_TIMEOUT
-) -> Verdict:
-    """Decide an obligation with Z3, on the present sources or on changed ones."""
-    started = time.perf_counter()
-    try:
-        proof = claim.proof(sources)
-    except Exception as problem:
-        # A rule outside the subset names file and line; a changed rule may fail in any way.
-        kind = "" if isinstance(problem, UnsupportedConstruct) else f"{type(problem).__name__}: "
-        spent = time.perf_counter() - started
-        detail = f"{kind}{problem}"
-        return Verdict(claim.id, "untranslatable", 0, 0.0, spent, "translation", detail)
-    build_seconds = time.perf_counter() - started
-    answer, failed, detail, seconds = _ask(proof, timeout)
-    queries = len(proof.queries) + len(proof.witnesses)
-    return Verdict(claim.id, answer, queries, seconds, build_seconds, failed, detail)
-
-
-def _solver(timeout: float) -> z3.Solver:
-    solver = z3.Solver()
-    solver.set("timeout", int(timeout * 1000))
-    return solver
+from spanproof.verdict import DEFAULT_TIMEOUT, Answer, Verdict
 
 
 class _Failure(NamedTuple):
-    """A query that is not implied: the solver's answer, and a model or the reason in words."""
+    """A question that did not get the answer that the proof needs."""
 
-    query: Query
-    result: z3.CheckSatResult
-    shown: str
+    question: Question
+    finding: Finding
+
+    @property
+    def answer(self) -> Answer:
+        """What the failure makes of the obligation."""
+        if self.finding.outside:
+            return "outside"
+        if self.finding.result == "unknown":
+            return "unknown"
+        return "refuted" if self.question.expected == "unsat" else "vacuous"
+
+    @property
+    def detail(self) -> str:
+        """The counterexample, or the reason why there is no answer."""
+        if self.finding.model is not None:
+            return counterexample(self.finding.model)
+        if self.finding.result == "unsat":
+            return "the hypotheses exclude this situation"
+        return self.finding.reason
 
 
-def _ask(proof: Proof, timeout: float) -> tuple[Answer, str, str, float]:
-    """Ask every query and witness until one fails; return it with the solver's seconds."""
+class _Examination:
+    """The questions of one proof, asked one after the other until one fails."""
+
+    def __init__(self, proof: Proof, decider: Decider, timeout: float) -> None:
+        self._proof = proof
+        self._decider = decider
+        self._timeout = timeout
+        self.seconds = 0.0
+
+    def failure(self) -> _Failure | None:
+        """Return the first query that is not implied, else the first impossible witness."""
+        return next(self._failures(), None)
+
+    def _failures(self) -> Iterator[_Failure]:
+        for question, queries in joint_queries(self._proof):
+            failure = self._asked(question)
+            if failure is not None and len(queries) > 1 and not failure.finding.outside:
+                alone = (self._asked(question_of(self._proof, query)) for query in queries)
+                failure = next((one for one in alone if one is not None), None)
+            if failure is not None:
+                yield failure
+        for question in witnesses(self._proof):
+            failure = self._asked(question)
+            if failure is not None:
+                yield failure
+
+    def _asked(self, question: Question) -> _Failure | None:
+        finding = self._decider.ask(question, self._timeout)
+        self.seconds += finding.seconds
+        return None if finding.result == question.expected else _Failure(question, finding)
+
+
+def decide(
+    claim: Obligation,
+    sources: SourceTree | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    decider: Decider | None = None,
+) -> Verdict:
+    """Decide an obligation, with Z3 unless told otherwise, on the present or on changed sources."""
     started = time.perf_counter()
-    failure = _first_failure(proof, timeout)
+    try:
+        proof = claim.proof(sources)
+        examination = _Examination(proof, decider or Z3(), timeout)
+        failure = examination.failure()
+    except NotPortable as problem:
+        return _untranslatable(claim, started, f"{decider.name if decider else 'z3'}: {problem}")
+    except Exception as problem:
+        # A rule outside the subset names file and line; a changed rule may fail in any way.
+        kind = "" if isinstance(problem, UnsupportedConstruct) else f"{type(problem).__name__}: "
+        return _untranslatable(claim, started, f"{kind}{problem}")
+    queries = len(proof.queries) + len(proof.witnesses)
+    around = time.perf_counter() - started - examination.seconds
+    verdict = Verdict(claim.id, "proved", queries, examination.seconds, around)
     if failure is not None:
-        answer: Answer = "refuted" if failure.result == z3.sat else "unknown"
-        return answer, failure.query.label, failure.shown, time.perf_counter() - started
+        return verdict._replace(
+            answer=failure.answer,
+            failed=failure.question.label,
+            detail=failure.detail,
+            script=failure.finding.script,
+        )
     if not proof.witnesses:
-        return "vacuous", "no witness", "the obligation states no situation to be met", 0.0
-    for witness in proof.witnesses:
-        result, shown = _check([*proof.assumptions, witness.condition], timeout)
-        spent = time.perf_counter() - started
-        if result == z3.unsat:
-            return "vacuous", witness.label, "the hypotheses exclude this situation", spent
-        if result != z3.sat:
-            return "unknown", witness.label, shown, spent
-    return "proved", "", "", time.perf_counter() - started
+        detail = "the obligation states no situation to be met"
+        return verdict._replace(answer="vacuous", failed="no witness", detail=detail)
+    return verdict
 
 
-def _first_failure(proof: Proof, timeout: float) -> _Failure | None:
-    """Return the first query that the assumptions before it do not imply.
-
-    Side conditions under the same assumptions are asked together first: most are easy, and
-    starting a solver costs more than deciding one.
-    """
-    for (given, side), group in groupby(proof.queries, key=lambda query: (query.given, query.side)):
-        members, known = list(group), proof.assumptions[:given]
-        if side and len(members) > 1:
-            together = z3.And(*(query.goal for query in members))
-            if _check([*known, z3.Not(together)], timeout)[0] == z3.unsat:
-                continue
-        for query in members:
-            result, shown = _check([*known, z3.Not(query.goal)], timeout)
-            if result != z3.unsat:
-                return _Failure(query, result, shown)
-    return None
-
-
-def _check(formulas: list[z3.BoolRef], timeout: float) -> tuple[z3.CheckSatResult, str]:
-    """Decide formulas; return the answer, and a model or the reason in words.
-
-    Where quantifiers make the solver give up, a model of few identities is looked for.
-    """
-    solver = _solver(timeout)
-    solver.add(*formulas)
-    result = solver.check()
-    if result == z3.unknown and has_quantifier(formulas):
-        small = _solver(timeout)
-        small.add(*in_small_scope(formulas))
-        if small.check() == z3.sat:
-            solver, result = small, z3.sat
-    if result == z3.sat:
-        return result, counterexample(solver.model())
-    return result, solver.reason_unknown() if result == z3.unknown else ""
+def _untranslatable(claim: Obligation, started: float, detail: str) -> Verdict:
+    spent = time.perf_counter() - started
+    return Verdict(claim.id, "untranslatable", 0, 0.0, spent, "translation", detail)
 
 
 def counterexample(model: z3.ModelRef) -> str:

@@ -7,10 +7,12 @@ and an answer `sat` is a genuine counterexample.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Final
 
 import z3
 
+from spanproof.symbolic.terms import subterms, with_parts
 from spanproof.symbolic.values import IDENTITY_SORT
 
 SCOPE: Final = 4
@@ -19,47 +21,56 @@ SCOPE: Final = 4
 _IDENTITIES: Final = [z3.IntVal(number) for number in range(SCOPE)]
 
 
+def is_over_identities(term: z3.ExprRef) -> bool:
+    """Tell whether a term is a quantifier, and all its variables are identities."""
+    return z3.is_quantifier(term) and all(
+        term.var_sort(place) == IDENTITY_SORT for place in range(term.num_vars())
+    )
+
+
 def has_quantifier(formulas: Sequence[z3.BoolRef]) -> bool:
     """Tell whether any formula quantifies over identities."""
-    return any(
-        z3.is_quantifier(part) and part.var_sort(0) == IDENTITY_SORT
-        for formula in formulas
-        for part in subterms(formula)
-    )
+    return any(is_over_identities(part) for part in subterms(*formulas))
 
 
 def in_small_scope(formulas: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:
     """Return the formulas over the identities 0..3 only, without quantifiers over identities."""
     expanded = [expand(formula) for formula in formulas]
     inside = [
-        z3.And(term >= 0, term < SCOPE)
+        z3.Or(*(term == identity for identity in _IDENTITIES))
         for declaration in identity_symbols(expanded)
         for term in applications(declaration)
     ]
     return expanded + inside
 
 
-def expand(term: z3.ExprRef) -> z3.ExprRef:
-    """Write out each quantifier over identities."""
-    if z3.is_quantifier(term):
-        if term.num_vars() != 1 or term.var_sort(0) != IDENTITY_SORT:
-            return term
-        instances = [expand(z3.substitute_vars(term.body(), one)) for one in _IDENTITIES]
-        return z3.And(*instances) if term.is_forall() else z3.Or(*instances)
-    if not z3.is_app(term) or term.num_args() == 0:
-        return term
-    changed = [expand(argument) for argument in term.children()]
-    if all(new.eq(old) for new, old in zip(changed, term.children(), strict=True)):
-        return term
-    return term.decl()(*changed)
+def expand(term: z3.ExprRef, identities: Sequence[z3.ExprRef] = _IDENTITIES) -> z3.ExprRef:
+    """Write out each quantifier over identities, at the given ones."""
+    known: dict[int, tuple[z3.ExprRef, z3.ExprRef]] = {}  # keeps terms alive: ids are reused
+
+    def visit(part: z3.ExprRef) -> z3.ExprRef:
+        if part.get_id() not in known:
+            known[part.get_id()] = part, written_out(part)
+        return known[part.get_id()][1]
+
+    def written_out(part: z3.ExprRef) -> z3.ExprRef:
+        if is_over_identities(part):
+            chosen = product(identities, repeat=part.num_vars())
+            bodies = [z3.substitute_vars(part.body(), *reversed(one)) for one in chosen]
+            instances = [visit(body) for body in bodies]
+            return z3.And(*instances) if part.is_forall() else z3.Or(*instances)
+        if z3.is_quantifier(part):
+            return part
+        return with_parts(part, [visit(child) for child in part.children()])
+
+    return visit(term)
 
 
 def identity_symbols(formulas: Sequence[z3.ExprRef]) -> list[z3.FuncDeclRef]:
     """Return the symbols that stand for an identity, or for a function to identities."""
     found = {
         part.decl().name(): part.decl()
-        for formula in formulas
-        for part in subterms(formula)
+        for part in subterms(*formulas)
         if z3.is_app(part)
         and part.decl().kind() == z3.Z3_OP_UNINTERPRETED
         and part.sort() == IDENTITY_SORT
@@ -69,21 +80,7 @@ def identity_symbols(formulas: Sequence[z3.ExprRef]) -> list[z3.FuncDeclRef]:
 
 def applications(declaration: z3.FuncDeclRef) -> Iterator[z3.ExprRef]:
     """Yield a symbol itself, or its values at all identities in scope."""
-    if declaration.arity() == 0:
-        yield declaration()
-    elif declaration.arity() == 1 and declaration.domain(0) == IDENTITY_SORT:
-        for identity in _IDENTITIES:
-            yield declaration(identity)
-
-
-def subterms(formula: z3.ExprRef) -> Iterator[z3.ExprRef]:
-    """Yield every distinct subterm once, bodies of quantifiers included."""
-    seen: set[int] = set()
-    waiting = [formula]
-    while waiting:
-        term = waiting.pop()
-        if term.get_id() in seen:
-            continue
-        seen.add(term.get_id())
-        yield term
-        waiting.extend([term.body()] if z3.is_quantifier(term) else term.children())
+    domain = [declaration.domain(place) for place in range(declaration.arity())]
+    if all(sort == IDENTITY_SORT for sort in domain):
+        for identities in product(_IDENTITIES, repeat=len(domain)):
+            yield declaration(*identities)

@@ -1,15 +1,23 @@
-"""`spanspec prove`: decide the obligations, and that each can fail."""
+"""`spanspec prove`: decide the obligations, with one solver or with several."""
 
+import tempfile
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.jobs import Job, Outcome, Summary, summarize
 from spanproof.obligations import all_obligations
-from spanproof.prover import DEFAULT_TIMEOUT
-from spanproof.suite import Job, Outcome, Summary, plan, run, summarize
+from spanproof.solvers.export import export
+from spanproof.solvers.reply import NAMES, SolverMissing
+from spanproof.solvers.secondopinion import decider
+from spanproof.solvers.smtlib import NotPortable
+from spanproof.suite import plan, run
+from spanproof.symbolic.errors import UnsupportedConstruct
+from spanproof.verdict import DEFAULT_TIMEOUT
 
 
 def prove(
@@ -19,33 +27,93 @@ def prove(
     listing: Annotated[
         bool, typer.Option("--list", help="List obligations, decide nothing.")
     ] = False,
-    mutants: Annotated[bool, typer.Option(help="Also decide the mutants.")] = True,
+    solver: Annotated[
+        str, typer.Option(metavar="NAME", help="z3, cvc5, bitwuzla, or all of them.")
+    ] = "z3",
+    smt2: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also write every question as SMT-LIB 2.")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds a query.")] = DEFAULT_TIMEOUT,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Prove the obligations with Z3; unknown, vacuous and timed-out ones count as failures."""
-    work = plan(pattern, mutants=mutants, timeout=timeout)
+    """Prove the obligations; unknown, vacuous and timed-out ones count as failures."""
+    work = plan(pattern, timeout=timeout, solvers=solvers_named(solver))
     if not work:
         raise Unusable(f"no obligation matches {pattern!r}; spanspec prove --list shows all")
     if listing:
         return list_obligations(work, json)
+    written = write_questions(work, smt2) if smt2 is not None else 0
     started = time.perf_counter()
     outcomes, interrupted = decide_all(work, jobs)
     wall = time.perf_counter() - started
     summary = summarize(outcomes)
+    scripts = save_scripts(outcomes, smt2)
     if json:
         print_json(as_json(outcomes, summary, wall, interrupted))
     else:
         out.print(table(outcomes))
         for outcome in outcomes:
             if not outcome.good:
-                out.print(complaint(outcome), markup=False)
+                out.print(complaint(outcome, scripts.get(outcome.job)), markup=False)
+        if smt2 is not None:
+            out.print(f"{written} questions written into {smt2}", markup=False)
         out.print(summary_line(summary, wall), markup=False)
     if interrupted:
         err.print(f"interrupted: {len(outcomes)} of {len(work)} were decided", markup=False)
         return INTERRUPTED
     return HOLDS if summary.good else FAILS
+
+
+def solvers_named(name: str) -> tuple[str, ...]:
+    """Return the solvers that an option names, all of them installed.
+
+    Raises: Unusable if there is no such solver, or it is not installed.
+    """
+    if name != "all" and name not in NAMES:
+        raise Unusable(f"no solver {name!r}; there are {', '.join(NAMES)}, and all")
+    chosen = NAMES if name == "all" else (name,)
+    try:
+        for one in chosen:
+            decider(one)
+    except SolverMissing as problem:
+        raise Unusable(str(problem)) from None
+    return chosen
+
+
+def write_questions(work: list[Job], folder: Path) -> int:
+    """Write the questions of the jobs' obligations as files; return how many.
+
+    Raises: Unusable if one cannot be written in SMT-LIB.
+    """
+    ids = dict.fromkeys(job.obligation for job in work)
+    written = 0
+    with progress("obligations") as display:
+        task = display.add_task("writing", total=len(ids))
+        for name in ids:
+            try:
+                written += len(export(all_obligations()[name], folder))
+            except (NotPortable, UnsupportedConstruct) as problem:
+                raise Unusable(f"{name} cannot be written: {problem}") from None
+            display.advance(task)
+    return written
+
+
+def save_scripts(outcomes: list[Outcome], folder: Path | None) -> dict[Job, Path]:
+    """Save what another solver than Z3 did not answer as needed; return the file of each job.
+
+    The files go into the folder, or, without one, into a new temporary one.
+    """
+    failed = [outcome for outcome in outcomes if outcome.verdict.script and not outcome.good]
+    if not failed:
+        return {}
+    place = folder if folder is not None else Path(tempfile.mkdtemp(prefix="spanspec-"))
+    files = {}
+    for job, verdict, _ in failed:
+        path = place / f"{job.obligation}.{job.solver}-failed.smt2"
+        path.write_text(verdict.script, encoding="utf-8")
+        files[job] = path
+    return files
 
 
 def decide_all(work: list[Job], jobs: int) -> tuple[list[Outcome], bool]:
@@ -65,7 +133,8 @@ def decide_all(work: list[Job], jobs: int) -> tuple[list[Outcome], bool]:
 
 def list_obligations(work: list[Job], json: bool) -> int:
     """Print the obligations among the jobs, with their claims."""
-    chosen = [all_obligations()[job.obligation] for job in work if job.mutant is None]
+    ids = dict.fromkeys(job.obligation for job in work)
+    chosen = [all_obligations()[name] for name in ids]
     if json:
         print_json([{"id": o.id, "rules": o.rules, "claim": o.claim} for o in chosen])
         return HOLDS
@@ -76,45 +145,62 @@ def list_obligations(work: list[Job], json: bool) -> int:
 
 
 def table(outcomes: list[Outcome]) -> Table:
-    """Return the table of obligations, with the mutants that each killed."""
-    killed: dict[str, list[bool]] = {}
+    """Return the table of obligations: for each solver its answer and its seconds."""
+    solvers = list(dict.fromkeys(outcome.job.solver for outcome in outcomes))
+    rows: dict[str, dict[str, Outcome]] = {}
     for outcome in outcomes:
-        if outcome.job.mutant is not None:
-            killed.setdefault(outcome.job.obligation, []).append(outcome.good)
+        rows.setdefault(outcome.job.obligation, {})[outcome.job.solver] = outcome
     shown = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("obligation", "answer", "queries", "mutants killed", "solver s"):
-        right = heading not in ("obligation", "answer")
-        shown.add_column(heading, justify="right" if right else "left")
-    for outcome in outcomes:
-        if outcome.job.mutant is None:
-            verdict, kills = outcome.verdict, killed.get(outcome.job.obligation, [])
-            colour = "green" if outcome.good else "red"
-            shown.add_row(
-                verdict.obligation,
-                f"[{colour}]{verdict.answer}[/]",
-                str(verdict.queries),
-                f"{sum(kills)} of {len(kills)}",
-                f"{verdict.solver_seconds:.2f}",
-            )
+    shown.add_column("obligation")
+    shown.add_column("queries", justify="right")
+    for solver in solvers:
+        shown.add_column(solver)
+        shown.add_column("s", justify="right")
+    for name, given in rows.items():
+        cells = [name, str(max(outcome.verdict.queries for outcome in given.values()))]
+        for solver in solvers:
+            cells += answer_cells(given.get(solver))
+        shown.add_row(*cells)
     return shown
 
 
-def complaint(outcome: Outcome) -> str:
+def answer_cells(outcome: Outcome | None) -> tuple[str, str]:
+    """Return a solver's answer and its seconds, for the table."""
+    if outcome is None:
+        return "", ""
+    verdict = outcome.verdict
+    if verdict.answer == "outside":
+        return "[dim]no such theory[/]", ""
+    colour = "green" if outcome.good else "red"
+    seconds = "cached" if outcome.cached else f"{verdict.solver_seconds:.2f}"
+    return f"[{colour}]{verdict.answer}[/]", seconds
+
+
+def complaint(outcome: Outcome, script: Path | None = None) -> str:
     """Return a few lines about an outcome that is not good."""
-    verdict, mutant = outcome.verdict, outcome.job.mutant
-    if mutant is not None:
-        return f"mutant {mutant} survives {verdict.obligation}: {verdict.answer} {verdict.failed}"
-    return f"{verdict.obligation} is {verdict.answer}: {verdict.failed}\n    {verdict.detail}"
+    verdict, job = outcome.verdict, outcome.job
+    if job.mutant is not None:
+        return f"mutant {job.mutant} survives {job.obligation}: {verdict.answer} {verdict.failed}"
+    by = "" if job.solver == "z3" else f" by {job.solver}"
+    lines = [f"{job.obligation} is {verdict.answer}{by}: {verdict.failed}", verdict.detail]
+    if script is not None:
+        lines.append(f"what was asked: {script}")
+    return "\n    ".join(filter(None, lines))
 
 
 def summary_line(summary: Summary, wall: float) -> str:
     """Return the figures of a run in one line."""
+    parts = [f"{summary.proved} of {summary.obligations} obligations proved"]
+    parts[0] += f" ({summary.queries} queries)"
+    if summary.mutants:
+        parts.append(f"{summary.killed} of {summary.mutants} mutants killed")
+    if summary.outside:
+        parts.append(f"{summary.outside} outside a solver's theories")
+    if summary.cached:
+        parts.append(f"{summary.cached} answers cached")
     return (
-        f"{summary.proved} of {summary.obligations} obligations proved "
-        f"({summary.queries} queries), "
-        f"{summary.killed} of {summary.mutants} mutants killed; "
-        f"solver {summary.solver_seconds:.1f} s, terms {summary.build_seconds:.1f} s, "
-        f"wall {wall:.1f} s"
+        f"{', '.join(parts)}; solver {summary.solver_seconds:.1f} s, "
+        f"terms {summary.build_seconds:.1f} s, wall {wall:.1f} s"
     )
 
 
@@ -126,7 +212,13 @@ def as_json(
     return {
         "summary": {**summary._asdict(), "wall_seconds": wall, "interrupted": interrupted},
         "obligations": [
-            {**o.verdict._asdict(), "rules": claims[o.job.obligation].rules, "proved": o.good}
+            {
+                **o.verdict._asdict(),
+                "solver": o.job.solver,
+                "rules": claims[o.job.obligation].rules,
+                "proved": o.verdict.proved,
+                "cached": o.cached,
+            }
             for o in outcomes
             if o.job.mutant is None
         ],

@@ -15,7 +15,8 @@ from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json
 from spanproof.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
 from spanproof.fuzz.campaign import CampaignResult, run
 from spanproof.fuzz.spanalloc_subject import installed
-from spanproof.suite import Outcome, Summary, plan, summarize
+from spanproof.jobs import Outcome, Summary, summarize
+from spanproof.suite import plan
 from spanproof.traces import bundled_traces
 from spanspec.trace.check import Report
 from spanspec.trace.verdict import Verdict
@@ -58,7 +59,7 @@ def verify(
             else "interpreted (installed without a C compiler)"
         )
         out.print(f"spanalloc runs {how}", markup=False)
-    work = plan()
+    work = plan(mutants=True)
     outcomes, interrupted = prove.decide_all(work, jobs)
     proving = time.perf_counter() - started
     summary = summarize(outcomes)

@@ -6,6 +6,7 @@ one step, and `start_sweep_phase` happens only when `all_swept` holds.
 """
 
 from collections.abc import Callable
+from itertools import combinations
 
 import z3
 
@@ -55,7 +56,8 @@ def states_exclude_each_other(p: Proof) -> None:
     states = [
         p.holds(rule, sg, gen) for rule in (needs_sweep, is_sweeping, is_swept, is_stale, is_cached)
     ]
-    p.show("at most one", z3.AtMost(*states, 1))
+    pairs = [z3.Not(z3.And(one, other)) for one, other in combinations(states, 2)]
+    p.show("at most one", z3.And(*pairs))
     p.show("one iff legal", p.holds(is_legal, sg, gen) == z3.Or(*states))
     for number, state in enumerate(states):
         p.possible(f"state {number} at the wrap-around", z3.And(state, sg == 0))

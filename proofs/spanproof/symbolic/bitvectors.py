@@ -6,6 +6,8 @@
 """
 
 from abc import abstractmethod
+from fractions import Fraction
+from math import ceil, floor
 
 import z3
 
@@ -94,8 +96,42 @@ class _BitVectors(Arithmetic):
         if operator == "-":
             down = z3.BVSubNoUnderflow(left, right, signed)
             return z3.And(down, z3.BVSubNoOverflow(left, right)) if signed else down
-        up = z3.BVMulNoOverflow(left, right, signed)
-        return z3.And(up, z3.BVMulNoUnderflow(left, right)) if signed else up
+        return self._product_fits(left, right)
+
+    def _product_fits(self, left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:
+        """Return the condition that a product stays within the width.
+
+        Of a known factor it bounds the other one; else the product is computed in twice the width.
+        """
+        for known, other in ((left, right), (right, left)):
+            if z3.is_bv_value(known):
+                return self._multiple_fits(self._number(known), other)
+        extend = z3.SignExt if self.signed else z3.ZeroExt
+        exact = extend(self.width, left) * extend(self.width, right)
+        fits: z3.BoolRef = exact == extend(self.width, left * right)
+        return fits
+
+    def _multiple_fits(self, factor: int, other: z3.ExprRef) -> z3.BoolRef:
+        if factor in (0, 1):
+            return z3.BoolVal(True)
+        low, high = self._limits
+        bounds = sorted((low / Fraction(factor), high / Fraction(factor)))
+        least, most = max(low, ceil(bounds[0])), min(high, floor(bounds[1]))
+        return z3.And(
+            self._compare(">=", other, self.const(least)),
+            self._compare("<=", other, self.const(most)),
+        )
+
+    @property
+    def _limits(self) -> tuple[int, int]:
+        """The least and the greatest number that is represented."""
+        if self.signed:
+            return -(1 << self.width - 1), (1 << self.width - 1) - 1
+        return 0, (1 << self.width) - 1
+
+    def _number(self, numeral: z3.BitVecNumRef) -> int:
+        """Return the number that a numeral stands for."""
+        return int(numeral.as_signed_long() if self.signed else numeral.as_long())
 
 
 class Words(_BitVectors):

@@ -1,0 +1,32 @@
+"""bitwuzla, in this process, through its parser of SMT-LIB."""
+
+import bitwuzla
+
+from spanproof.solvers.reply import Reply
+from spanproof.solvers.smtlib import Features
+
+
+class Bitwuzla:
+    """bitwuzla: machine words and unknown functions, no integers."""
+
+    name = "bitwuzla"
+
+    def reads(self, features: Features) -> bool:
+        """Tell whether a question is one about words without quantifiers."""
+        return not (features.integers or features.reals or features.quantifiers)
+
+    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> Reply:
+        """Decide a script; see `TextSolver`. There is nothing to saturate."""
+        options = bitwuzla.Options()
+        options.set(bitwuzla.Option.TIME_LIMIT_PER, max(1, round(timeout * 1000)))
+        parser = bitwuzla.Parser(bitwuzla.TermManager(), options)
+        try:
+            parser.parse(script, True, False)
+            result = parser.bitwuzla().check_sat()
+        except bitwuzla.BitwuzlaException as problem:
+            return Reply("unknown", " ".join(str(problem).split()))
+        if result == bitwuzla.Result.SAT:
+            return Reply("sat")
+        if result == bitwuzla.Result.UNSAT:
+            return Reply("unsat")
+        return Reply("unknown", f"gave up after {timeout:g} s")

@@ -1,0 +1,33 @@
+"""What a solver finds about a question, and what decides questions."""
+
+from typing import NamedTuple, Protocol
+
+import z3
+
+from spanproof.questions import Question
+from spanproof.solvers.reply import Result
+
+
+class Finding(NamedTuple):
+    """The answer to a question, with the seconds that the solver took.
+
+    `reason` says why there is no answer, `script` is the text that was asked if the answer is not
+    the wanted one, `model` what Z3 found. `outside` means that the solver lacks the theories.
+    """
+
+    result: Result
+    seconds: float
+    reason: str = ""
+    script: str = ""
+    model: z3.ModelRef | None = None
+    outside: bool = False
+
+
+class Decider(Protocol):
+    """Something that decides questions."""
+
+    name: str
+
+    def ask(self, question: Question, timeout: float) -> Finding:
+        """Decide one question; each use of a solver takes at most so many seconds."""
+        ...

@@ -1,0 +1,107 @@
+"""A second solver decides a question from its text, in a form that it can decide."""
+
+import importlib
+import time
+from collections.abc import Iterator
+from typing import Final, NamedTuple, cast
+
+from spanproof.questions import Question
+from spanproof.smallscope import in_small_scope
+from spanproof.solvers.finding import Decider, Finding
+from spanproof.solvers.forms import instances, with_words_for_identities
+from spanproof.solvers.inprocess import Z3
+from spanproof.solvers.reply import SolverMissing, TextSolver
+from spanproof.solvers.smtlib import Writer
+
+_CLASSES: Final = {"cvc5": "Cvc5", "bitwuzla": "Bitwuzla"}
+
+
+def text_solver(name: str) -> TextSolver:
+    """Return an installed solver that reads SMT-LIB.
+
+    Raises: SolverMissing if it is not installed.
+    """
+    try:
+        module = importlib.import_module(f"spanproof.solvers.{name}")
+    except ImportError as problem:
+        raise SolverMissing(
+            f"{name} cannot be loaded ({problem}): pip install 'spanspec[solvers]'"
+        ) from None
+    return cast(TextSolver, getattr(module, _CLASSES[name])())
+
+
+def decider(name: str) -> Decider:
+    """Return what decides questions under a solver's name.
+
+    Raises: SolverMissing if it is not installed.
+    """
+    return Z3() if name == "z3" else SecondOpinion(text_solver(name))
+
+
+class Form(NamedTuple):
+    """A question in one of its forms.
+
+    `exact` says that either answer is one about the question itself; otherwise only the answer
+    that the proof needs is.
+    """
+
+    question: Question
+    saturate: bool = False
+    exact: bool = True
+
+
+def forms(question: Question, quantified: bool) -> Iterator[Form]:
+    """Yield the forms of a question, the most faithful first."""
+    if not quantified:
+        yield Form(question)
+    elif question.expected == "unsat":
+        yield Form(question, saturate=True)
+        ground = question._replace(formulas=instances(question.formulas))
+        yield Form(ground, exact=False)
+    else:
+        few = question._replace(formulas=in_small_scope(question.formulas))
+        yield Form(few, exact=False)
+
+
+class SecondOpinion:
+    """A solver that is asked through SMT-LIB text."""
+
+    def __init__(self, solver: TextSolver) -> None:
+        self._solver = solver
+        self._writer = Writer()
+        self.name = solver.name
+
+    def ask(self, question: Question, timeout: float) -> Finding:
+        """Decide a question in the first form that the solver can decide."""
+        finding = Finding("unknown", 0.0, f"{self.name} has no such theory", outside=True)
+        spent = 0.0
+        quantified = self._writer.features(question.formulas).quantifiers
+        for form in forms(question, quantified):
+            text = self._text(form.question)
+            if text is None:
+                continue
+            started = time.perf_counter()
+            reply = self._solver.ask(text, timeout, saturate=form.saturate)
+            spent += time.perf_counter() - started
+            if reply.result == question.expected:
+                return Finding(reply.result, spent)
+            if form.exact and reply.result != "unknown":
+                return Finding(reply.result, spent, script=text)
+            reason = reply.reason or f"{reply.result}, but only of the form without quantifiers"
+            finding = Finding("unknown", spent, reason, text)
+        return finding
+
+    def _text(self, question: Question) -> str | None:
+        """Return the script of a question, or None if the solver lacks its theories.
+
+        Raises: NotPortable if it uses a symbol of Z3's own.
+        """
+        used = self._writer.features(question.formulas)
+        if not self._solver.reads(used) and used.integers and not used.quantifiers:
+            try:
+                words = with_words_for_identities(question.formulas)
+            except TypeError:
+                return None
+            question = question._replace(formulas=words)
+            used = self._writer.features(words)
+        return self._writer.script(question) if self._solver.reads(used) else None

@@ -1,0 +1,32 @@
+"""What became of an obligation. This module needs no solver, so that reports load quickly."""
+
+from typing import Literal, NamedTuple
+
+Answer = Literal["proved", "refuted", "vacuous", "unknown", "untranslatable", "outside"]
+"""`outside`: the solver has no counterpart of the integers or quantifiers in the question."""
+
+DEFAULT_TIMEOUT = 20.0
+"""Seconds a solver may take for one question."""
+
+
+class Verdict(NamedTuple):
+    """What became of an obligation.
+
+    `failed` names the query or witness at fault, `detail` shows the counterexample or the reason,
+    `script` what another solver than Z3 was asked; all are empty for a proved one. Times are
+    seconds: inside the solver, and around it, building terms.
+    """
+
+    obligation: str
+    answer: Answer
+    queries: int
+    solver_seconds: float
+    build_seconds: float
+    failed: str = ""
+    detail: str = ""
+    script: str = ""
+
+    @property
+    def proved(self) -> bool:
+        """Whether every goal is implied and every witness possible."""
+        return self.answer == "proved"

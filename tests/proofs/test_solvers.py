@@ -1,0 +1,197 @@
+"""Questions as text: portable, and decided alike by solvers that know nothing of each other."""
+
+from pathlib import Path
+
+import pytest
+import z3
+
+from spanproof.mutants import MUTANTS
+from spanproof.obligations import all_obligations
+from spanproof.prover import decide
+from spanproof.questions import Question, each_query
+from spanproof.smallscope import has_quantifier
+from spanproof.solvers.export import export
+from spanproof.solvers.forms import instances, with_words_for_identities
+from spanproof.solvers.reply import Reply, SolverMissing, installed_version
+from spanproof.solvers.secondopinion import SecondOpinion, decider, text_solver
+from spanproof.solvers.smtlib import Features, NotPortable, Writer, features, portable
+
+cvc5 = pytest.importorskip("cvc5", reason="pip install cvc5")
+bitwuzla = pytest.importorskip("bitwuzla", reason="pip install bitwuzla")
+
+OBLIGATIONS = all_obligations()
+SAMPLE = [
+    "words.trailing-zeros",
+    "span.fast.takes-lowest",
+    "count.full",
+    "sizeclass.layout",
+    "sweepgen.states",
+    "ownership.cycle",
+]
+f = z3.Function("f", z3.IntSort(), z3.IntSort())
+i, j = z3.Ints("i j")
+x, y = z3.BitVecs("x y", 8)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_cvc5_agrees(name: str) -> None:
+    verdict = decide(OBLIGATIONS[name], decider=decider("cvc5"))
+    assert verdict.answer == "proved", (verdict.failed, verdict.detail)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_bitwuzla_agrees_wherever_it_has_the_theories(name: str) -> None:
+    verdict = decide(OBLIGATIONS[name], decider=decider("bitwuzla"))
+    integers = name.startswith(("count.", "sizeclass."))
+    assert verdict.answer == ("outside" if integers else "proved"), verdict
+
+
+@pytest.mark.parametrize(
+    ("mutant", "solver"),
+    [
+        ("kernel-fast-padding", "cvc5"),
+        ("kernel-fast-padding", "bitwuzla"),
+        ("round-down", "cvc5"),
+    ],
+)
+def test_a_second_solver_refutes_a_mutant_and_leaves_the_script(mutant: str, solver: str) -> None:
+    changed = MUTANTS[mutant]
+    claim = OBLIGATIONS[changed.killed_by]
+    verdict = decide(claim, changed.sources(), decider=decider(solver))
+    assert verdict.answer == "refuted"
+    assert "(check-sat)" in verdict.script
+
+
+@pytest.mark.parametrize("name", ["sweepgen.states", "ownership.claim", "tiny.inside"])
+def test_written_questions_get_the_stated_answer_from_a_stock_parser(
+    name: str, tmp_path: Path
+) -> None:
+    files = export(OBLIGATIONS[name], tmp_path)
+    assert len(files) == len(list(each_query(OBLIGATIONS[name].proof())))
+    assert len({path.name for path in files}) == len(files)
+    for path in files:
+        text = path.read_text()
+        assert text.index("(set-logic") < text.index("(assert") < text.index("(check-sat)")
+        solver = z3.Solver()
+        solver.from_string(text)
+        wanted = "unsat" if "(set-info :status unsat)" in text else "sat"
+        assert str(solver.check()) == wanted, path
+
+
+def question(*formulas: z3.BoolRef, expected: str = "sat") -> Question:
+    return Question("test", list(formulas), "sat" if expected == "sat" else "unsat")
+
+
+def test_symbols_of_one_solver_are_refused_by_name() -> None:
+    with pytest.raises(NotPortable, match="bvumul_noovfl"):
+        Writer().script(question(z3.BVMulNoOverflow(x, y, False)))
+
+
+def test_what_only_z3_writes_is_written_as_everybody_does() -> None:
+    odd = z3.And(z3.Or(z3.Sum([i]) == 1), z3.And())
+    assert portable(odd).sexpr() == "(and (= i 1) true)"
+    guarded = z3.simplify(z3.Implies(y != 0, z3.UDiv(x, y) == 3))
+    assert "bvudiv_i" in guarded.sexpr()
+    assert "bvudiv_i" not in portable(guarded).sexpr()
+    solver = z3.Solver()
+    solver.add(y != 0, portable(guarded) != guarded)
+    assert solver.check() == z3.unsat
+    nested = z3.ForAll([x], z3.Or(z3.UDiv(x, y) == x))
+    assert portable(nested).sexpr().count("(or") == 0
+
+
+@pytest.mark.parametrize(
+    ("formula", "logic"),
+    [
+        (x == y, "QF_BV"),
+        (i < j, "QF_LIA"),
+        (i * j < 3, "QF_NIA"),
+        (2 * i < 3, "QF_LIA"),
+        (i % j == 0, "QF_NIA"),
+        (f(i) == j, "QF_UFLIA"),
+        (z3.Bool("b"), "QF_UF"),
+        (z3.And(i == 1, x == 1), "ALL"),
+        (z3.Real("r") < 2, "QF_LRA"),
+        (z3.ForAll([i], f(i) == i), "UFLIA"),
+    ],
+)
+def test_the_logic_is_the_narrowest(formula: z3.BoolRef, logic: str) -> None:
+    assert features(formula).logic == logic
+
+
+def test_instances_follow_from_the_question() -> None:
+    named = [z3.ForAll([i], f(i) == i), z3.Exists([j], f(j) != j)]
+    ground = instances(named)
+    assert not has_quantifier(ground)
+    solver = z3.Solver()
+    solver.add(*ground)
+    assert solver.check() == z3.unsat
+
+
+def test_words_serve_as_identities_and_never_as_numbers() -> None:
+    (formula,) = with_words_for_identities([z3.If(i == 0, j, i) == f(j)])
+    assert features(formula).logic == "QF_UFBV"
+    with pytest.raises(TypeError, match="computes"):
+        with_words_for_identities([i + 1 == j])
+    with pytest.raises(TypeError, match="computes"):
+        with_words_for_identities([i < j])
+    with pytest.raises(TypeError, match="quantifiers"):
+        with_words_for_identities([z3.ForAll([i], f(i) == i)])
+
+
+class Stubborn:
+    """A solver that gives one answer to everything."""
+
+    name = "stubborn"
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+
+    def reads(self, features: Features) -> bool:
+        return True
+
+    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> Reply:
+        return self.reply
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        (Reply("sat"), "refuted"),
+        (Reply("unknown", "tired"), "unknown"),
+        (Reply("unsat"), "vacuous"),
+    ],
+)
+def test_disagreement_and_unknown_are_failures_with_the_script(reply: Reply, answer: str) -> None:
+    verdict = decide(OBLIGATIONS["sweepgen.relabel"], decider=SecondOpinion(Stubborn(reply)))
+    assert verdict.answer == answer
+    assert "(check-sat)" in verdict.script
+
+
+def test_a_model_of_a_weaker_form_refutes_nothing() -> None:
+    verdict = decide(OBLIGATIONS["ownership.claim"], decider=SecondOpinion(Stubborn(Reply("sat"))))
+    assert verdict.answer in ("unknown", "refuted")
+    opinion = SecondOpinion(text_solver("bitwuzla"))
+    finding = opinion.ask(question(z3.ForAll([i], f(i) != i), expected="unsat"), 5)
+    assert finding.result == "unknown"
+    assert "without quantifiers" in finding.reason
+
+
+@pytest.mark.parametrize("name", ["cvc5", "bitwuzla"])
+def test_time_outs_and_garbage_are_unknown(name: str) -> None:
+    solver = text_solver(name)
+    a, b = z3.BitVecs("a b", 64)
+    factors = z3.And(z3.UGT(a, 1), z3.UGT(b, 1), a * b == 0xC96F_2A6B_9D5B_A5E5)
+    hard = Writer().script(question(factors, z3.ULT(a, 1 << 32), z3.ULT(b, 1 << 32)))
+    assert solver.ask(hard, 0.05).result == "unknown"
+    assert solver.ask("(set-logic ALL)(check-sat", 1).result == "unknown"
+    assert installed_version(name)[0].isdigit()
+
+
+def test_a_solver_that_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ImportError("no such module")
+
+    monkeypatch.setattr("importlib.import_module", missing)
+    with pytest.raises(SolverMissing, match="pip install"):
+        decider("cvc5")
