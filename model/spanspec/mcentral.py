@@ -4,53 +4,21 @@ The walk along a list reads each span's sweepgen without owning the span. What i
 by `on_nonempty` and `on_empty`.
 """
 
-from enum import Enum
-
 from msgspec.structs import replace
 
 from spanspec.alloccache import next_free_index
 from spanspec.constants import PAGE_SIZE, size_class_of
 from spanspec.heapstate import Course, HeapState, Mcentral
+from spanspec.listing import CLAIM, SKIP, STOP, leaves_cache_for_nonempty, on_empty, on_nonempty
 from spanspec.mspan import Mspan
 from spanspec.newspan import take_span
 from spanspec.pageheap import Actor, page_number
 from spanspec.pagemap import NOBODY
 from spanspec.sizeclass import CLASS_TO_PAGES
-from spanspec.sweepgen import is_stale, is_sweeping, leave_cache, needs_sweep
+from spanspec.sweepgen import is_stale, leave_cache
 from spanspec.sweeping import claim, claimed, deduct_sweep_credit, sweep_span
 from spanspec.trace import events as ev
 from spanspec.words import M32, U32, U64
-
-
-class Step(Enum):
-    """What the walk does with a span that it comes to."""
-
-    CLAIM = "claim it for sweeping"
-    SKIP = "skip it: another thread is sweeping it"
-    TAKE = "take it"
-    STOP = "end the walk: what follows is taken to be swept"
-
-
-def on_nonempty(sg: U32, generation: U32) -> Step:
-    """Decide on a span of the nonempty list by its sweepgen.
-
-    Rules: CEN-3 CEN-6.
-    """
-    if needs_sweep(sg, generation):
-        return Step.CLAIM
-    return Step.SKIP if is_sweeping(sg, generation) else Step.TAKE
-
-
-def on_empty(sg: U32, generation: U32) -> Step:
-    """Decide on a span of the empty list by its sweepgen.
-
-    An unswept span may stand behind one that is swept; the walk does not get there.
-
-    Rules: CEN-4 CEN-5.
-    """
-    if needs_sweep(sg, generation):
-        return Step.CLAIM
-    return Step.SKIP if is_sweeping(sg, generation) else Step.STOP
 
 
 def span_bytes(spanclass: int) -> U64:
@@ -89,17 +57,17 @@ def walk_nonempty(state: HeapState, actor: Actor, central: Mcentral) -> Course[i
     Rules: CEN-3 CEN-6.
     """
     for span in central.nonempty:
-        step = on_nonempty(state.sweepgen, state.inputs.seen_generation(span))
-        if step is Step.SKIP:
+        look = on_nonempty(state.sweepgen, state.inputs.seen_generation(span))
+        if look == SKIP:
             yield skip(state, actor, span, "N")
             continue
-        if step is Step.CLAIM:
+        if look == CLAIM:
             yield claim(state, actor, span, "cs-nonempty")
         state.publish(span)
         central.nonempty.remove(span)
         central.empty.insert_back(span)
-        yield take(state, actor, span, 1 if step is Step.CLAIM else 0)
-        if step is Step.CLAIM:
+        yield take(state, actor, span, 1 if look == CLAIM else 0)
+        if look == CLAIM:
             yield from sweep_span(state, actor, span, preserve=True)
         return span
     return NOBODY
@@ -113,10 +81,10 @@ def walk_empty(state: HeapState, actor: Actor, central: Mcentral) -> Course[tupl
     Rules: CEN-4 CEN-5.
     """
     for span in central.empty:
-        step = on_empty(state.sweepgen, state.inputs.seen_generation(span))
-        if step is Step.STOP:
+        look = on_empty(state.sweepgen, state.inputs.seen_generation(span))
+        if look == STOP:
             return NOBODY, span
-        if step is Step.SKIP:
+        if look == SKIP:
             yield skip(state, actor, span, "E")
             continue
         yield claim(state, actor, span, "cs-empty")
@@ -239,7 +207,7 @@ def uncache_span(state: HeapState, actor: Actor, span: int) -> Course[None]:
     free = record.nelems - record.alloc_count
     yield uncached(state, actor, span, record, before, stale)
     central = state.central[record.spanclass]
-    if free > 0:
+    if leaves_cache_for_nonempty(free > 0):
         central.nmalloc -= free
         central.empty.remove(span)
         central.nonempty.insert(span)

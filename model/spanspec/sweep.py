@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from spanspec.alloccache import next_free_index, refill_alloc_cache
 from spanspec.bitmap import NO_BITS
 from spanspec.constants import size_class_of
+from spanspec.listing import sweep_moves_to_nonempty, sweep_returns_span
 from spanspec.mspan import IN_USE, Mspan, count_alloc
 from spanspec.records import Record
 from spanspec.sweepgen import is_sweeping, publish_swept
@@ -64,5 +65,14 @@ def returns_to_heap(swept: Swept, preserve: bool) -> bool:
 
     Rules: SWP-25 SWP-26 CEN-14.
     """
-    small_dead = swept.nfreed > 0 and swept.span.alloc_count == 0 and not preserve
-    return swept.large_dead or (size_class_of(swept.span.spanclass) != 0 and small_dead)
+    large = size_class_of(swept.span.spanclass) == 0
+    return sweep_returns_span(large, preserve, swept.nfreed > 0, swept.span.alloc_count == 0)
+
+
+def moves_to_nonempty(swept: Swept, preserve: bool) -> bool:
+    """Tell whether a swept span, which was full, moves to the nonempty list of its class.
+
+    Rules: CEN-14 CEN-15.
+    """
+    large = size_class_of(swept.span.spanclass) == 0
+    return sweep_moves_to_nonempty(large, preserve, swept.nfreed > 0, swept.was_empty)

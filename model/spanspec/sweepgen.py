@@ -119,3 +119,44 @@ def publish_swept(sg: U32, gen: U32) -> U32:
     """
     assert is_sweeping(sg, gen), "T-60: bad span state after sweep"
     return sg
+
+
+def check_unused(sg: U32, generation: U32) -> bool:
+    """Require that a popped span that was not in use has been swept in this cycle.
+
+    Since its state was read, another thread may have taken it into use and cached it.
+
+    Rules: SWP-14 T-55.
+    """
+    assert is_swept(sg, generation) or is_cached(sg, generation), (
+        "T-55: non in-use span in unswept list"
+    )
+    return True
+
+
+# --- what any step may do to a span in use, within one cycle --------------------------------------
+
+
+def is_legal_transition(sg: U32, before: U32, after: U32) -> bool:
+    """Tell whether the generation of a span that stays in use may change so, in one step.
+
+    Rules: SWP-3.
+    """
+    return (
+        after == before
+        or (needs_sweep(sg, before) and is_sweeping(sg, after))
+        or (is_sweeping(sg, before) and is_swept(sg, after))
+        or (is_swept(sg, before) and is_cached(sg, after))
+        or (is_cached(sg, before) and is_swept(sg, after))
+        or (is_stale(sg, before) and is_sweeping(sg, after))
+    )
+
+
+def rank(sg: U32, gen: U32) -> int:
+    """Return how far a span is in this cycle: 0 unswept, 1 being swept, 2 swept.
+
+    Rules: SWP-41.
+    """
+    if needs_sweep(sg, gen) or is_stale(sg, gen):
+        return 0
+    return 1 if is_sweeping(sg, gen) else 2

@@ -12,9 +12,9 @@ from spanspec.pagealloc import free_in_use
 from spanspec.pageheap import Actor, page_number
 from spanspec.pagemap import NOBODY
 from spanspec.specials import sweep_specials
-from spanspec.sweep import Swept, publish, returns_to_heap, sweep
+from spanspec.sweep import Swept, moves_to_nonempty, publish, returns_to_heap, sweep
 from spanspec.sweepbuf import swept_buffer
-from spanspec.sweepgen import claim_for_sweep, is_cached, is_stale, is_swept, needs_sweep
+from spanspec.sweepgen import check_unused, claim_for_sweep, is_cached, is_stale, needs_sweep
 from spanspec.trace import events as ev
 from spanspec.words import U64
 
@@ -164,7 +164,7 @@ def free_to_central(state: HeapState, actor: Actor, span: int, swept: Swept) -> 
     assert not is_stale(state.sweepgen, record.sweepgen), "T-48: freeSpan given cached span"
     assert not is_cached(state.sweepgen, record.sweepgen), "T-48: freeSpan given cached span"
     central = state.central[record.spanclass]
-    if swept.was_empty:
+    if moves_to_nonempty(swept, preserve=False):
         central.empty.remove(span)
         central.nonempty.insert(span)
     state.spans[span] = record = publish(state.sweepgen, record)
@@ -269,11 +269,7 @@ def is_dropped(state: HeapState, span: int) -> bool:
     Rules: SWP-14 SWP-15 T-55.
     """
     if state.inputs.seen_state(span) != IN_USE:
-        generation = state.inputs.seen_generation(span)
-        assert is_swept(state.sweepgen, generation) or is_cached(state.sweepgen, generation), (
-            "T-55: non in-use span in unswept list"
-        )
-        return True
+        return check_unused(state.sweepgen, state.inputs.seen_generation(span))
     return not needs_sweep(state.sweepgen, state.inputs.seen_generation(span))
 
 

@@ -19,6 +19,15 @@ SlotId = NewType("SlotId", int)
 SweeperId = NewType("SweeperId", int)
 """Identity of a thread that may sweep."""
 
+ThreadId = NewType("ThreadId", int)
+"""Identity of a thread."""
+
+ProcId = NewType("ProcId", int)
+"""Identity of a P, and of its mcache."""
+
+ClassId = NewType("ClassId", int)
+"""Identity of a span class."""
+
 
 class Table(Protocol[KeyT, Value]):
     """A total or partial map from identities to immutable records."""

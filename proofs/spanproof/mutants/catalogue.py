@@ -4,6 +4,7 @@ from typing import Final
 
 from spanproof.mutants.kernels import KERNEL_MUTANTS
 from spanproof.mutants.mutant import Mutant
+from spanproof.mutants.protocol import PROTOCOL_MUTANTS
 from spanproof.mutants.sizeclass import SIZECLASS_MUTANTS
 from spanproof.mutants.span import SPAN_MUTANTS
 from spanproof.mutants.sweepgen import SWEEPGEN_MUTANTS
@@ -20,4 +21,10 @@ def _by_name(*mutants: Mutant) -> dict[str, Mutant]:
     return named
 
 
-MUTANTS: Final = _by_name(*SPAN_MUTANTS, *SWEEPGEN_MUTANTS, *SIZECLASS_MUTANTS, *KERNEL_MUTANTS)
+MUTANTS: Final = _by_name(
+    *SPAN_MUTANTS,
+    *SWEEPGEN_MUTANTS,
+    *PROTOCOL_MUTANTS,
+    *SIZECLASS_MUTANTS,
+    *KERNEL_MUTANTS,
+)

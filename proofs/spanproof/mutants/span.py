@@ -206,7 +206,7 @@ SPAN_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.sweep.returns_to_heap",
+        "spanspec.listing.sweep_returns_span",
         Variant(
             "preserve-ignored",
             " and not preserve",

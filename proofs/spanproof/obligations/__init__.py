@@ -3,7 +3,15 @@
 Importing this package registers them all.
 """
 
-from spanproof.obligations import counts, kernel_arithmetic, kernels, sizeclass, span, sweepgen
+from spanproof.obligations import (
+    counts,
+    kernel_arithmetic,
+    kernels,
+    protocol,
+    sizeclass,
+    span,
+    sweepgen,
+)
 from spanproof.proof import REGISTRY, Obligation
 
 __all__ = [
@@ -11,6 +19,7 @@ __all__ = [
     "counts",
     "kernel_arithmetic",
     "kernels",
+    "protocol",
     "sizeclass",
     "span",
     "sweepgen",

@@ -99,7 +99,9 @@ class Translator:
         returns = self._returns(source, arguments, path)
         value = returns[-1][1]
         for condition, earlier in reversed(returns[:-1]):
-            value = self._merge(source, source.tree, condition, earlier, value)
+            # The value counts on the caller's path only, so it need not repeat that condition.
+            local = z3.substitute(condition, (path, z3.BoolVal(True)))
+            value = self._merge(source, source.tree, local, earlier, value)
         self.results.setdefault(source.qualified, []).append(value)
         return value
 

@@ -1,0 +1,99 @@
+"""Systems of finitely many identities, to be run and searched."""
+
+from collections.abc import Iterator
+from typing import Generic, NamedTuple, TypeVar
+
+from spanspec.listing import NOWHERE
+from spanspec.protocol.records import IDLE, NO_SPAN, CacheSlot, Proc, SharedSpan, Sharing, Thread
+from spanspec.tables import ClassId, ProcId, SlotId, SpanId, ThreadId
+from spanspec.words import U32
+
+KeyT = TypeVar("KeyT", bound=int)
+RecordT = TypeVar("RecordT")
+
+
+class Finite(Generic[KeyT, RecordT]):
+    """A table of the identities 0..n-1; it can be compared and hashed."""
+
+    __slots__ = ("_keys", "_records")
+
+    def __init__(self, keys: tuple[KeyT, ...], records: tuple[RecordT, ...]) -> None:
+        self._keys = keys
+        self._records = records
+
+    def __getitem__(self, key: KeyT) -> RecordT:
+        """Return the record of an identity."""
+        return self._records[key]
+
+    def __iter__(self) -> Iterator[KeyT]:
+        """Iterate over the identities."""
+        return iter(self._keys)
+
+    def set(self, key: KeyT, value: RecordT) -> "Finite[KeyT, RecordT]":
+        """Return the table with another record for one identity."""
+        records = self._records
+        return Finite(self._keys, (*records[:key], value, *records[key + 1 :]))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Finite) and self._records == other._records
+
+    def __hash__(self) -> int:
+        return hash(self._records)
+
+
+class Size(NamedTuple):
+    """How many identities of each kind a system has; each P has one slot for each class."""
+
+    spans: int = 1
+    procs: int = 1
+    threads: int = 2
+    classes: int = 1
+
+
+def initial(sg: U32, size: Size) -> Sharing:
+    """Return a system before its first step; the threads run on the Ps in turn.
+
+    Span 0 is the identity of no span.
+    """
+    unused = SharedSpan(
+        in_use=False,
+        large=False,
+        spanclass=ClassId(0),
+        sweepgen=0,
+        has_free=False,
+        place=NOWHERE,
+        central=ClassId(0),
+        in_buffer_0=False,
+        in_buffer_1=False,
+        swept_at=0,
+        owner=ThreadId(0),
+        popper=ThreadId(0),
+        pusher=ThreadId(0),
+        cacher=SlotId(0),
+    )
+    threads = tuple(
+        Thread(
+            proc=ProcId(number % size.procs),
+            task=IDLE,
+            span=NO_SPAN,
+            spanclass=ClassId(0),
+            preserve=False,
+            roomy=False,
+            was_empty=False,
+            freed=False,
+            dead=False,
+        )
+        for number in range(size.threads)
+    )
+    slots = tuple(
+        CacheSlot(ProcId(proc), ClassId(spanclass), NO_SPAN)
+        for proc in range(size.procs)
+        for spanclass in range(size.classes)
+    )
+    return Sharing(
+        sg,
+        Finite(tuple(map(SpanId, range(size.spans + 1))), (unused,) * (size.spans + 1)),
+        Finite(tuple(map(SlotId, range(len(slots)))), slots),
+        Finite(tuple(map(ProcId, range(size.procs))), (Proc(sg),) * size.procs),
+        Finite(tuple(map(ThreadId, range(size.threads))), threads),
+    )
