@@ -44,14 +44,13 @@ def witnesses(proof: Proof) -> Iterator[Question]:
 def joint_queries(proof: Proof) -> Iterator[tuple[Question, list[Query]]]:
     """Yield the queries as few questions, each with the queries that it stands for.
 
-    Side conditions under the same assumptions are asked together: most are easy, and starting a
-    solver costs more than deciding one.
+    Those under the same assumptions are asked together: most are easy, and reading the assumptions
+    costs more than deciding one.
     """
-    for (given, side), group in groupby(proof.queries, key=lambda query: (query.given, query.side)):
+    for (given, _), group in groupby(proof.queries, key=lambda query: (query.given, query.side)):
         members = list(group)
-        if not side or len(members) == 1:
-            for query in members:
-                yield question_of(proof, query), [query]
+        if len(members) == 1:
+            yield question_of(proof, members[0]), members
             continue
         together = z3.Not(z3.And(*(query.goal for query in members)))
         label = f"{members[0].label}, and {len(members) - 1} more"
