@@ -103,6 +103,7 @@ def end_cycle(state: HeapState, who: Mcache, now: int) -> None:
         now,
     )
     free.retained_goal = state.line.goal
+    state.line.wake(now)
     resize(state, who, len(state.mcaches))
     for cache in state.mcaches:
         prepare_for_sweep(state, cache)

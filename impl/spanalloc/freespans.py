@@ -78,7 +78,7 @@ class FreeSpans:
             else:
                 self.realign(span, above, above)
         if not span.scavenged and sizes.huge_pages(span.base, span.npages) > huge:
-            self.os.used(span.base, span.npages << PAGE_SHIFT)
+            self.os.welcome_huge(span.base, span.npages << PAGE_SHIFT)
         self.runs.insert(span)
         if self.trace is not None:
             self.trace.event(

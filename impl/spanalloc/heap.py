@@ -9,19 +9,21 @@ from mypy_extensions import i64
 from spanalloc import kernels
 from spanalloc.cycle import begin_cycle, end_cycle, mark_object, slot_holding, span_holding
 from spanalloc.errors import BadRequest, BadType, HeapClosed, OutOfMemory, PhaseError
+from spanalloc.heapsnapshot import HeapShot, shot_of
 from spanalloc.kernels import next_free_fast, shift_out
 from spanalloc.malloc import MAX_ALLOC, allocate
 from spanalloc.mcache import EMPTY_SPAN, Mcache
 from spanalloc.osmem import OsMemory, RealMemory
 from spanalloc.pagesizes import PAGE_SHIFT
-from spanalloc.procs import boot, resize
+from spanalloc.procs import boot, release_all, resize
 from spanalloc.recorder import Recorder
 from spanalloc.scavenge import EVERYTHING, scavenge
+from spanalloc.scavengeturn import scavenge_turn
 from spanalloc.sizeclass import CLASS_OF_UNIT, CLASS_SIZES, MAX_SMALL_SIZE
 from spanalloc.span import IN_USE, MANUAL, Span
 from spanalloc.state import PHASE_MARK, PHASE_OFF, HeapState
 from spanalloc.statistics import HeapStatistics
-from spanalloc.sweep import sweep_one
+from spanalloc.sweep import sweep_one, sweep_span
 from spanalloc.tiny import TINY_SIZE, TINY_SPAN_CLASS, place_in_block
 from spanalloc.world import CLOSED, INTERPRETED, MARKING, OPEN, RECORDING, World
 
@@ -254,21 +256,64 @@ class Heap:
         return self.scavenge_all(p)
 
     def scavenge_by(self, now: int, p: int = 0) -> int:
-        """Return what the background scavenger would have by `now`; return how many bytes.
+        """Let the background scavenger take its turns up to `now`; return the bytes returned.
 
-        `now` is in nanoseconds and does not go back (SCAV-17).
+        `now` is in nanoseconds; an earlier time than the last one changes nothing (SCAV-17).
 
         Raises: MadviseFailed; HeapClosed; ProcBusy; BadRequest.
         """
         who = self.world.enter(p)
         try:
+            returned = 0
+            line = self.state.line
+            while not line.parked and line.wake_at <= now:
+                self.clock = max(self.clock, line.wake_at)
+                returned += scavenge_turn(self.state, who, self.clock)
             self.clock = max(self.clock, now)
-            with self.state.pages.lock:
-                free = self.state.pages.free
-                due = self.state.line.due(free.retained(), self.clock)
-                return scavenge(free, who, due, "bg") if due > 0 else 0
+            return returned
         finally:
             self.world.leave(who)
+
+    def ensure_swept(self, address: int, p: int = 0) -> None:
+        """Have the span that holds an address swept, unless it is (SWP-18).
+
+        Raises: BadRequest if no span in use holds it; HeapClosed; ProcBusy.
+        """
+        who = self.world.enter(p)
+        try:
+            span = span_holding(self.state, address) if 0 <= address < 1 << 48 else None
+            if span is None:
+                raise BadRequest(f"{address:#x} is in no object of this heap")
+            if self.state.claim(who, span, "ensure"):
+                sweep_span(self.state, who, span, False)
+        finally:
+            self.world.leave(who)
+
+    def flush_caches(self, p: int = 0) -> None:
+        """Flush the caches of all Ps, with the world stopped, as ReadMemStats does (MC-9).
+
+        Raises: PhaseError during a cycle; HeapClosed; ProcBusy; BadRequest.
+        """
+        who = self.world.stop(p)
+        try:
+            if self.state.phase != PHASE_OFF:
+                raise PhaseError("caches are not flushed while a cycle marks")
+            for cache in self.state.mcaches:
+                release_all(self.state, who, cache)
+            resize(self.state, who, len(self.state.mcaches))
+        finally:
+            self.world.start()
+
+    def snapshot(self) -> HeapShot:
+        """Return the whole state as records, with the world stopped.
+
+        Raises: HeapClosed; ProcBusy.
+        """
+        self.world.stop(0)
+        try:
+            return shot_of(self.state)
+        finally:
+            self.world.start()
 
     def take_manual(self, npages: int, purpose: str = "stack", p: int = 0) -> int:
         """Take a run of pages to be managed by hand; return its address (HEAP-24).

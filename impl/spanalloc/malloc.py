@@ -92,8 +92,6 @@ def allocate_tiny(state: HeapState, who: Mcache, size: i64, zero: bool) -> i64:
 
 def allocate_large(state: HeapState, who: Mcache, size: i64, noscan: bool, zero: bool) -> i64:
     """Give an object of more than 32768 bytes a span of its own (MAL-11, MAL-12)."""
-    if size > MAX_ALLOC:
-        raise OutOfMemory(f"{size} bytes are more than there are addresses")
     npages = (size + PAGE_MASK) >> PAGE_SHIFT
     pay_sweep_debt(state, who, npages << PAGE_SHIFT, npages)
     span = new_span(state, who, npages, 1 if noscan else 0, size, zero)

@@ -102,7 +102,11 @@ class OsMemory:
             )
 
     def used(self, base: i64, size: i64) -> None:
-        """Say that a range is going to be used: huge pages are welcome in it (OS-5)."""
+        """Say that a range is going to be used (OS-5)."""
+        self.welcome_huge(base, size)
+
+    def welcome_huge(self, base: i64, size: i64) -> None:
+        """Say that huge pages are welcome in a range (OS-5)."""
         huge = self.sizes.huge
         if huge == 0:
             return

@@ -121,6 +121,11 @@ def resize(state: HeapState, who: Mcache, procs: i64) -> None:
             tell_mcache(state, who, 1, ident)
         state.mcaches.append(Mcache(ident, number, number, state.sg))
         tell_proc(state, who, "pi", number, ident)
+    if who.p >= procs:
+        # Whoever acts loses the P that it acted on, and goes on with the first.
+        who = state.mcaches[0]
+    if who.p != NO_P:
+        prepare_for_sweep(state, who)
     for number in range(procs, old):
         gone = state.mcaches[number]
         tell_proc(state, who, "pd", number, gone.ident)
@@ -129,8 +134,6 @@ def resize(state: HeapState, who: Mcache, procs: i64) -> None:
         state.free_mcaches.append(gone.ident)
         state.mcaches[0].inherit(gone)
     del state.mcaches[int(procs) :]
-    if 0 <= who.p < procs:
-        prepare_for_sweep(state, who)
 
 
 def tell_mcache(state: HeapState, who: Mcache, new: i64, ident: i64) -> None:

@@ -1,4 +1,4 @@
-"""The line along which the background scavenger returns memory: so much by such a time."""
+"""The background scavenger's line: so much is to be returned by such a time, and when to look."""
 
 from typing import Final, final
 
@@ -10,19 +10,28 @@ PAGE_PERIOD: Final = 1_000_000
 RETAIN_EXTRA: Final = 10
 """One part in so many is retained beyond the goal (SCAV-1: 10 percent)."""
 
+FIRST_DELAY: Final = 100_000
+"""Nanoseconds of sleep after a turn without success; doubled each time (SCAV-17)."""
+
 UINT64: Final = (1 << 64) - 1
 
 
 @final
 class ScavengeLine:
-    """How much is to be retained at which time (SCAV-3); `rate` is in bytes a nanosecond."""
+    """How much is to be retained at which time, and the scavenger's sleep (SCAV-3, SCAV-17).
+
+    `rate` is in bytes a nanosecond. The scavenger sleeps until `wake_at`, or until a cycle has
+    ended if it is `parked`.
+    """
 
     def __init__(self) -> None:
         self.goal: int = 0
         self.basis: int = 0
         self.time_basis: int = 0
         self.rate: float = 0.0
-        self.generation: int = 0
+        self.parked: bool = True
+        self.wake_at: int = 0
+        self.delay: int = FIRST_DELAY
 
     def pace(
         self,
@@ -57,21 +66,28 @@ class ScavengeLine:
         self.basis = retained
         self.time_basis = now
         self.rate = float(total) / float(duration) if duration > 0 else float("inf")
-        self.generation += 1
+
+    def wake(self, now: int) -> None:
+        """Wake the scavenger, as the end of a cycle does (SCAV-20)."""
+        self.parked = False
+        self.wake_at = now
 
     def due(self, retained: int, now: int) -> int:
-        """Return the bytes that are to be returned by now (SCAV-17, SCAV-18).
-
-        0 also stands for "far too late": then the line has wrapped around (SCAV-18 b).
-        """
+        """Return the bytes that are to be returned by now; 0 also where that wraps (SCAV-18)."""
         if self.rate == 0.0 or retained <= self.goal:
             return 0
         passed = self.rate * float(now - self.time_basis)
         want = (self.basis - int(passed)) & UINT64 if passed < float("inf") else 0
         return retained - want if retained > want else 0
 
-    def ahead(self, released: int, wanted: int) -> int:
-        """Return the nanoseconds by which releasing more than was wanted is ahead of the line."""
-        if released <= wanted or self.rate == 0.0:
-            return 0
-        return int(float(released - wanted) / self.rate)
+    def turn_ends(self, retained: int, wanted: int, released: int, now: int) -> None:
+        """Say when the next turn is, after one that began with `retained` bytes (SCAV-17)."""
+        if self.rate == 0.0 or retained <= self.goal:
+            self.parked = True
+        elif released == 0:
+            self.wake_at = now + self.delay
+            self.delay *= 2
+        else:
+            self.delay = FIRST_DELAY
+            ahead = int(float(released - wanted) / self.rate) if released > wanted else 0
+            self.wake_at = now + (ahead if ahead > FIRST_DELAY else 0)

@@ -5,6 +5,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from spanalloc.central import Central
+from spanalloc.errors import HeapError
 from spanalloc.mcache import Mcache
 from spanalloc.pacing import RECLAIM_OVER
 from spanalloc.pagemap import Arena
@@ -134,6 +135,11 @@ def next_unswept(state: HeapState, who: Mcache, by: str) -> Span | None:
                 state.trace.event("sd", who.p, who.thread, {"g": state.sg})
             return None
         in_use = span.state == IN_USE
+        if not in_use and not state.is_swept(span):
+            raise HeapError(
+                f"T-55: span {int(span.base):#x}, not in use, with sweepgen {span.sweepgen} "
+                f"among the unswept of generation {state.sg}"
+            )
         if in_use and state.claim(who, span, by):
             return span
         if state.trace is not None:

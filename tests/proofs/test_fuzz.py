@@ -55,6 +55,7 @@ def test_every_program_is_valid_and_agrees(program: Program) -> None:
 def test_a_planted_bug_is_found_and_shrunk_to_ten_steps(bug: PlantedBug) -> None:
     divergence = find(bug).divergence
     assert divergence is not None
+    assert isinstance(divergence.program, Program)
     assert len(divergence.program.steps) <= 10
     again = run_program(divergence.program, of_package(package_with(bug))).divergence
     assert again == divergence

@@ -1,6 +1,8 @@
 """`spanspec fuzz` and `spanspec replay`: model and implementation in lockstep."""
 
 import importlib
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -17,20 +19,35 @@ from spanproof.cli.output import (
     print_json,
     progress,
 )
-from spanproof.fuzz.campaign import CampaignResult, run
-from spanproof.fuzz.lockstep import Divergence, run_program
-from spanproof.fuzz.program import ProgramError, describe, load, save
-from spanproof.fuzz.spanalloc_subject import installed
+from spanproof.fuzz import heapprogram, heapsides, spanalloc_subject
+from spanproof.fuzz.campaign import CampaignResult, of_heap, of_span, run_target
+from spanproof.fuzz.divergence import Divergence, describe
+from spanproof.fuzz.heaplockstep import run_heap_program
+from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.heapsides import SideFactory
+from spanproof.fuzz.lockstep import run_program
+from spanproof.fuzz.program import ProgramError, load, save
 from spanproof.fuzz.subjects import SubjectFactory
 
 Factory = Annotated[
-    str, typer.Option("--python", metavar="MODULE:FACTORY", help="A factory of spans under test.")
+    str,
+    typer.Option(
+        "--python", metavar="MODULE:FACTORY", help="A factory of heaps, or spans, under test."
+    ),
 ]
+
+
+class Scope(StrEnum):
+    """What is fuzzed: a whole heap, or one span."""
+
+    HEAP = "heap"
+    SPAN = "span"
 
 
 def fuzz(
     impl: Annotated[str, typer.Option(help="The implementation: spanalloc.")] = "spanalloc",
     python: Factory = "",
+    of: Annotated[Scope, typer.Option(help="A whole heap, or one span.")] = Scope.HEAP,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long to run.")] = 20.0,
     examples: Annotated[int, typer.Option(min=0, help="Programs to run, instead of a time.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Determines every program.")] = 0,
@@ -40,11 +57,15 @@ def fuzz(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Run random programs on the model and an implementation; shrink what diverges."""
-    factory = factory_of(impl, python)
+    check_implementation(impl)
+    campaign = (
+        partial(run_target, of_heap(heap_factory(python)))
+        if of is Scope.HEAP
+        else partial(run_target, of_span(span_factory(python)))
+    )
     with progress("programs" if examples else "seconds") as display:
         task = display.add_task("fuzzing", total=examples or round(seconds))
-        result = run(
-            factory,
+        result = campaign(
             start=seed,
             examples=examples or None,
             seconds=None if examples else seconds,
@@ -78,12 +99,15 @@ def replay(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Run a saved program again and show where the two sides part."""
-    factory = factory_of(impl, python)
+    check_implementation(impl)
     try:
-        program = load(file)
+        program = heapprogram.load(file) if heapprogram.is_one(file) else load(file)
     except ProgramError as problem:
         raise Unusable(str(problem)) from None
-    divergence = run_program(program, factory).divergence
+    if isinstance(program, HeapProgram):
+        divergence = run_heap_program(program, heap_factory(python)).divergence
+    else:
+        divergence = run_program(program, span_factory(python)).divergence
     if json:
         print_json({"agrees": divergence is None, "divergence": divergence_json(divergence)})
     elif divergence is None:
@@ -94,25 +118,43 @@ def replay(
     return HOLDS if divergence is None else FAILS
 
 
-def factory_of(impl: str, python: str) -> SubjectFactory:
+def check_implementation(impl: str) -> None:
+    """Raise Unusable unless there is such an implementation."""
+    if impl != "spanalloc":
+        raise Unusable(f"no implementation {impl!r}; there is spanalloc, or use --python")
+
+
+def span_factory(python: str) -> SubjectFactory:
     """Return the factory of spans under test.
 
-    Raises: Unusable if there is no such implementation.
+    Raises: Unusable if it cannot be imported.
     """
-    if not python:
-        if impl != "spanalloc":
-            raise Unusable(f"no implementation {impl!r}; there is spanalloc, or use --python")
-        return installed
+    return cast(SubjectFactory, imported(python)) if python else spanalloc_subject.installed
+
+
+def heap_factory(python: str) -> SideFactory:
+    """Return the factory of heaps under test.
+
+    Raises: Unusable if it cannot be imported.
+    """
+    return cast(SideFactory, imported(python)) if python else heapsides.installed
+
+
+def imported(python: str) -> object:
+    """Return what MODULE:FACTORY names.
+
+    Raises: Unusable if it is not there, or no function.
+    """
     module_name, colon, name = python.partition(":")
     if not colon:
         raise Unusable(f"--python takes MODULE:FACTORY, not {python!r}")
     try:
-        found = getattr(importlib.import_module(module_name), name)
+        found: object = getattr(importlib.import_module(module_name), name)
     except (ImportError, AttributeError) as problem:
         raise Unusable(f"--python {python}: {problem}") from None
     if not callable(found):
         raise Unusable(f"--python {python}: not callable")
-    return cast(SubjectFactory, found)
+    return found
 
 
 def save_divergence(divergence: Divergence | None, folder: Path | None) -> Path | None:
@@ -124,7 +166,10 @@ def save_divergence(divergence: Divergence | None, folder: Path | None) -> Path 
     while (folder / f"divergence-{number}.json").exists():
         number += 1
     path = folder / f"divergence-{number}.json"
-    save(divergence.program, path)
+    if isinstance(divergence.program, HeapProgram):
+        heapprogram.save(divergence.program, path)
+    else:
+        save(divergence.program, path)
     return path
 
 
@@ -132,12 +177,20 @@ def summary_line(result: CampaignResult) -> str:
     """Return what a campaign did in one line."""
     counts = result.exercised
     verdict = "diverged" if result.divergence else "no divergence"
+    if "m" in result.must_exercise:
+        figures = (
+            f"{counts['m']} slots and {counts['t']} tiny objects allocated, {counts['se']} sweeps, "
+            f"{counts['vs']} spans scavenged, {counts['refusals']} refusals"
+        )
+    else:
+        figures = (
+            f"{counts['fast allocations']} fast and {counts['slow allocations']} slow allocations, "
+            f"{counts['sweeps']} sweeps, {counts['wrap-arounds']} wrap-arounds, "
+            f"{counts['refusals']} refusals"
+        )
     return (
         f"{result.programs} programs, {counts['steps']} steps in {result.seconds:.1f} s: "
-        f"{verdict}; "
-        f"{counts['fast allocations']} fast and {counts['slow allocations']} slow allocations, "
-        f"{counts['sweeps']} sweeps, {counts['wrap-arounds']} wrap-arounds, "
-        f"{counts['refusals']} refusals"
+        f"{verdict}; {figures}"
     )
 
 

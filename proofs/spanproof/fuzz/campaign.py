@@ -3,15 +3,24 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
 
-from spanproof.fuzz.lockstep import Divergence, run_program
+from spanproof.fuzz.divergence import Divergence, Run
+from spanproof.fuzz.heaplockstep import run_heap_program
+from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.heapsides import SideFactory
+from spanproof.fuzz.heapstrategies import heap_programs
+from spanproof.fuzz.lockstep import run_program
 from spanproof.fuzz.program import Program
 from spanproof.fuzz.strategies import programs
 from spanproof.fuzz.subjects import SubjectFactory
+
+ProgramT = TypeVar("ProgramT", Program, HeapProgram)
 
 MUST_EXERCISE = (
     "fast allocations",
@@ -21,6 +30,44 @@ MUST_EXERCISE = (
     "freed slots",
 )
 """What a campaign must have met at least once; otherwise it says nothing."""
+
+HEAP_MUST_EXERCISE = (
+    "m",
+    "t",
+    "rn",
+    "ct",
+    "um",
+    "se",
+    "fs",
+    "hf",
+    "ma",
+    "dr",
+    "vs",
+    "rb",
+    "ga",
+    "refusals",
+    "out of memory",
+)
+"""The same for whole heaps: kinds of events, by their names in a trace, and refusals."""
+
+
+class Target(NamedTuple, Generic[ProgramT]):
+    """What a campaign is about: its programs, how one is run, and what must be exercised."""
+
+    programs: SearchStrategy[ProgramT]
+    attempt: Callable[[ProgramT], Run]
+    must_exercise: tuple[str, ...]
+
+
+def of_span(factory: SubjectFactory) -> Target[Program]:
+    """Return the target that one span is."""
+    return Target(programs(), partial(run_program, factory=factory), MUST_EXERCISE)
+
+
+def of_heap(factory: SideFactory) -> Target[HeapProgram]:
+    """Return the target that a whole heap is."""
+    return Target(heap_programs(), partial(run_heap_program, factory=factory), HEAP_MUST_EXERCISE)
+
 
 BATCH = 200
 """Programs that Hypothesis generates before the clock is looked at."""
@@ -34,11 +81,12 @@ class CampaignResult(NamedTuple):
     exercised: Counter[str]
     divergence: Divergence | None
     interrupted: bool
+    must_exercise: tuple[str, ...] = MUST_EXERCISE
 
     @property
     def missing(self) -> tuple[str, ...]:
         """What was never exercised although it must be."""
-        return tuple(name for name in MUST_EXERCISE if not self.exercised[name])
+        return tuple(name for name in self.must_exercise if not self.exercised[name])
 
     @property
     def good(self) -> bool:
@@ -62,6 +110,24 @@ def run(
     seconds: float | None = None,
     on_progress: Callable[[int, float], None] | None = None,
 ) -> CampaignResult:
+    """Run a campaign on one span, as `run_target` does."""
+    return run_target(
+        of_span(factory),
+        start=start,
+        examples=examples,
+        seconds=seconds,
+        on_progress=on_progress,
+    )
+
+
+def run_target(
+    target: Target[ProgramT],
+    *,
+    start: int = 0,
+    examples: int | None = None,
+    seconds: float | None = None,
+    on_progress: Callable[[int, float], None] | None = None,
+) -> CampaignResult:
     """Run programs, all determined by the seed `start`, up to a number or a time.
 
     A diverging program is shrunk before it is returned. An interrupt returns what was done so far.
@@ -78,18 +144,25 @@ def run(
             left = BATCH if examples is None else min(BATCH, examples - done)
             if left <= 0 or (seconds is not None and spent >= seconds):
                 break
-            divergence = _batch(factory, start + done, left, exercised)
+            divergence = _batch(target, start + done, left, exercised)
             done = exercised["programs"]
             if on_progress is not None:
                 on_progress(done, time.perf_counter() - began)
     except KeyboardInterrupt:
         interrupted = True
     seconds_spent = time.perf_counter() - began
-    return CampaignResult(exercised["programs"], seconds_spent, exercised, divergence, interrupted)
+    return CampaignResult(
+        exercised["programs"],
+        seconds_spent,
+        exercised,
+        divergence,
+        interrupted,
+        target.must_exercise,
+    )
 
 
 def _batch(
-    factory: SubjectFactory, start: int, number: int, exercised: Counter[str]
+    target: Target[ProgramT], start: int, number: int, exercised: Counter[str]
 ) -> Divergence | None:
     """Run one batch of programs, counting them; return the shrunk divergence, if there is one."""
 
@@ -102,10 +175,10 @@ def _batch(
         phases=[Phase.generate, Phase.shrink],
         print_blob=False,
     )
-    @given(programs())
-    def attempt(program: Program) -> None:
+    @given(target.programs)
+    def attempt(program: ProgramT) -> None:
         exercised["programs"] += 1
-        outcome = run_program(program, factory)
+        outcome = target.attempt(program)
         if outcome.divergence is not None:
             raise _Found(outcome.divergence)
         exercised.update(outcome.exercised)
@@ -113,11 +186,11 @@ def _batch(
     try:
         attempt()
     except _Found as found:
-        return without_idle_steps(found.divergence, factory)
+        return without_idle_steps(found.divergence, target)
     return None
 
 
-def without_idle_steps(divergence: Divergence, factory: SubjectFactory) -> Divergence:
+def without_idle_steps(divergence: Divergence, target: Target[ProgramT]) -> Divergence:
     """Drop each step without which the program still diverges.
 
     Hypothesis shrinks the parts that a program was drawn from, and some parts are runs of steps.
@@ -125,10 +198,10 @@ def without_idle_steps(divergence: Divergence, factory: SubjectFactory) -> Diver
     smaller = True
     while smaller:
         smaller = False
-        program = divergence.program
+        program = cast(ProgramT, divergence.program)
         for place in reversed(range(len(program.steps))):
             steps = program.steps[:place] + program.steps[place + 1 :]
-            shorter = run_program(msgspec.structs.replace(program, steps=steps), factory)
+            shorter = target.attempt(msgspec.structs.replace(program, steps=steps))
             if shorter.divergence is not None:
                 divergence, smaller = shorter.divergence, True
                 break

@@ -1,8 +1,8 @@
 """Running a program on the model and on a subject, and comparing everything after every step."""
 
 from collections import Counter
-from typing import NamedTuple
 
+from spanproof.fuzz.divergence import Divergence, Run
 from spanproof.fuzz.program import (
     Allocate,
     Flush,
@@ -14,7 +14,6 @@ from spanproof.fuzz.program import (
     StartCycle,
     Step,
     Sweep,
-    describe,
     describe_step,
 )
 from spanproof.fuzz.subjects import (
@@ -26,35 +25,6 @@ from spanproof.fuzz.subjects import (
     SweepOutcome,
 )
 from spanspec.sweepgen import is_cached, is_legal_between_cycles, is_stale, needs_sweep, next_cycle
-
-
-class Divergence(NamedTuple):
-    """Where the two sides part: the step's number from 1, what differs, and both values."""
-
-    program: Program
-    step: int
-    what: str
-    expected: str
-    seen: str
-
-    def render(self) -> str:
-        """Return the program up to the step, and the difference, as text."""
-        shown = describe(self.program).splitlines()[: self.step + 1]
-        return "\n".join(
-            [
-                *shown,
-                f"then {self.what}",
-                f"  model says     {self.expected}",
-                f"  implementation {self.seen}",
-            ]
-        )
-
-
-class Run(NamedTuple):
-    """The outcome of one program: the divergence, if any, and what it exercised."""
-
-    divergence: Divergence | None
-    exercised: Counter[str]
 
 
 class _Parted(Exception):

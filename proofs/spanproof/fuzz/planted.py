@@ -4,6 +4,11 @@ The changed sources run interpreted under a name of their own; the installed pac
 """
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
@@ -12,8 +17,7 @@ import spanalloc
 from spanproof.fuzz.campaign import CampaignResult, run
 from spanproof.fuzz.spanalloc_subject import of_package
 
-MODULES = ("errors", "sizeclass", "kernels", "snapshot", "layout", "span")
-"""The implementation's modules, each after those that it imports."""
+NAME = "spanalloc"
 
 
 class PlantedBug(NamedTuple):
@@ -101,33 +105,79 @@ PLANTED = (
 )
 
 
+class ChangedSource(InspectLoader):
+    """Loads a module of the package from its source, with a bug if it is the one that has it."""
+
+    def __init__(self, path: Path, bug: PlantedBug | None) -> None:
+        self._path = path
+        self._bug = bug
+
+    def is_package(self, fullname: str) -> bool:
+        """Tell whether a module is the package itself."""
+        return fullname == NAME
+
+    def get_source(self, fullname: str) -> str:
+        """Return the text of the module.
+
+        Raises: ValueError if the text to be changed is not there: the bug is out of date.
+        """
+        text = self._path.read_text(encoding="utf-8")
+        bug = self._bug
+        if bug is None or fullname != f"{NAME}.{bug.module}":
+            return text
+        if bug.old not in text:
+            raise ValueError(f"planted bug {bug.name!r}: its text is not in {bug.module}.py")
+        return text.replace(bug.old, bug.new, 1)
+
+
+class SourceFinder(MetaPathFinder):
+    """Finds the modules of the package by their sources only, past any compiled ones."""
+
+    def __init__(self, bug: PlantedBug | None) -> None:
+        self._bug = bug
+        self._folder = Path(spanalloc.__path__[0])
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return where a module of the package is."""
+        package, _, module = fullname.partition(".")
+        if package != NAME:
+            return None
+        file = self._folder / f"{module or '__init__'}.py"
+        folders = None if module else [str(self._folder)]
+        return spec_from_file_location(
+            fullname,
+            file,
+            loader=ChangedSource(file, self._bug),
+            submodule_search_locations=folders,
+        )
+
+
 def package_with(bug: PlantedBug | None) -> SimpleNamespace:
-    """Run the implementation's sources, with a bug or without, and return its `Span`.
+    """Run the implementation's sources, with a bug or without, and return what the package has.
 
     Raises: ValueError if the text to be changed is not there: the bug is out of date.
     """
-    folder = Path(spanalloc.__path__[0])
-    installed = {name: sys.modules.get(f"spanalloc.{name}") for name in MODULES}
-    made: dict[str, ModuleType] = {}
+    if bug is not None and not (Path(spanalloc.__path__[0]) / f"{bug.module}.py").exists():
+        raise ValueError(f"planted bug {bug.name!r}: there is no {bug.module}.py")
+    installed = take_modules()
+    finder = SourceFinder(bug)
+    sys.meta_path.insert(0, finder)
     try:
-        for name in MODULES:
-            text = (folder / f"{name}.py").read_text(encoding="utf-8")
-            if bug is not None and bug.module == name:
-                if bug.old not in text:
-                    raise ValueError(f"planted bug {bug.name!r}: its text is not in {name}.py")
-                text = text.replace(bug.old, bug.new, 1)
-            module = ModuleType(f"spanalloc.{name}")
-            sys.modules[module.__name__] = made[name] = module
-            exec(compile(text, str(folder / f"{name}.py"), "exec"), module.__dict__)
+        return SimpleNamespace(**vars(import_module(NAME)))
     finally:
-        for name, module_before in installed.items():
-            if module_before is None:
-                sys.modules.pop(f"spanalloc.{name}", None)
-            else:
-                sys.modules[f"spanalloc.{name}"] = module_before
-    return SimpleNamespace(Span=made["span"].Span, SpanError=made["errors"].SpanError)
+        sys.meta_path.remove(finder)
+        take_modules()
+        sys.modules.update(installed)
+
+
+def take_modules() -> dict[str, ModuleType]:
+    """Remove all modules of the package from those that are imported, and return them."""
+    names = [name for name in sys.modules if name.partition(".")[0] == NAME]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def find(bug: PlantedBug, *, start: int = 0, examples: int = 4000) -> CampaignResult:
-    """Run a campaign against the implementation with a planted bug."""
+    """Run a campaign on spans against the implementation with a planted bug."""
     return run(of_package(package_with(bug)), start=start, examples=examples)

@@ -1,0 +1,21 @@
+"""One turn of the background scavenger."""
+
+from spanalloc.mcache import Mcache
+from spanalloc.scavenge import scavenge
+from spanalloc.state import HeapState
+
+
+def scavenge_turn(state: HeapState, who: Mcache, now: int) -> int:
+    """Return what is due at a time, and settle when the next turn is (SCAV-17).
+
+    Returns the bytes returned.
+
+    Raises: MadviseFailed.
+    """
+    with state.pages.lock:
+        free = state.pages.free
+        retained: int = free.retained()
+        wanted = state.line.due(retained, now)
+        released = scavenge(free, who, wanted, "bg") if wanted > 0 else 0
+        state.line.turn_ends(retained, wanted, released, now)
+        return released

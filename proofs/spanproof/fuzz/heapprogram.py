@@ -1,0 +1,223 @@
+"""Programs for a whole heap: what they can do, how they read, and how they are saved.
+
+Any list of steps is a program: what the state of the heap forbids, both sides must refuse.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from spanproof.fuzz.program import ProgramError
+from spanspec.pagealloc import Purpose
+
+P = Annotated[int, Meta(ge=0, le=7)]
+Pick = Annotated[int, Meta(ge=0, le=1 << 16)]
+Answer = Literal["grant", "refuse", "elsewhere", "below"]
+"""What the operating system says to a request for addresses."""
+
+
+class Malloc(msgspec.Struct, frozen=True, tag="malloc"):
+    """Allocate `count` objects of `size` bytes on a P."""
+
+    size: Annotated[int, Meta(ge=0, lt=1 << 64)]
+    count: Annotated[int, Meta(ge=1, le=1024)] = 1
+    p: P = 0
+    noscan: bool = False
+    zero: bool = True
+
+
+class StartCycle(msgspec.Struct, frozen=True, tag="start cycle"):
+    """Begin to mark."""
+
+    p: P = 0
+
+
+class MarkEvery(msgspec.Struct, frozen=True, tag="mark every"):
+    """Mark every n-th living object, from the k-th on; n = 1 marks all."""
+
+    n: Annotated[int, Meta(ge=1, le=1024)] = 1
+    k: Pick = 0
+    inside: Annotated[int, Meta(ge=0, le=7)] = 0
+
+
+class MarkFree(msgspec.Struct, frozen=True, tag="mark free"):
+    """Try to mark a free slot of the k-th span in use, or its tail if it has none."""
+
+    k: Pick = 0
+
+
+class FinishCycle(msgspec.Struct, frozen=True, tag="finish cycle"):
+    """End marking: what has no mark is dead."""
+
+    p: P = 0
+
+
+class Sweep(msgspec.Struct, frozen=True, tag="sweep"):
+    """Sweep `count` spans."""
+
+    count: Annotated[int, Meta(ge=1, le=1024)] = 1
+    p: P = 0
+
+
+class EnsureSwept(msgspec.Struct, frozen=True, tag="ensure swept"):
+    """Have the span of the k-th living object swept."""
+
+    k: Pick = 0
+    p: P = 0
+
+
+class TakeManual(msgspec.Struct, frozen=True, tag="take manual"):
+    """Take a span that is managed by hand."""
+
+    npages: Annotated[int, Meta(ge=1, le=1 << 16)] = 4
+    purpose: Purpose = "other"
+    p: P = 0
+
+
+class FreeManual(msgspec.Struct, frozen=True, tag="free manual"):
+    """Give back the k-th manual span."""
+
+    k: Pick = 0
+    p: P = 0
+
+
+class SetProcs(msgspec.Struct, frozen=True, tag="set procs"):
+    """Set the number of Ps."""
+
+    procs: Annotated[int, Meta(ge=1, le=8)] = 1
+    p: P = 0
+
+
+class FlushCaches(msgspec.Struct, frozen=True, tag="flush caches"):
+    """Flush the caches of all Ps, as ReadMemStats does."""
+
+    p: P = 0
+
+
+class ScavengeAll(msgspec.Struct, frozen=True, tag="scavenge all"):
+    """Return all free memory to the operating system."""
+
+    p: P = 0
+
+
+class PassTime(msgspec.Struct, frozen=True, tag="pass time"):
+    """Let time pass, and the background scavenger work."""
+
+    milliseconds: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+    p: P = 0
+
+
+Step = (
+    Malloc
+    | StartCycle
+    | MarkEvery
+    | MarkFree
+    | FinishCycle
+    | Sweep
+    | EnsureSwept
+    | TakeManual
+    | FreeManual
+    | SetProcs
+    | FlushCaches
+    | ScavengeAll
+    | PassTime
+)
+
+
+class HeapProgram(msgspec.Struct, frozen=True, tag="heap", tag_field="kind"):
+    """A heap to start from, and what happens to it.
+
+    `sweepgen` is even. `answers` are what the operating system says to the first requests for
+    addresses; it grants all later ones.
+    """
+
+    steps: tuple[Step, ...]
+    procs: Annotated[int, Meta(ge=1, le=8)] = 1
+    sweepgen: Annotated[int, Meta(ge=0, le=0xFFFF_FFFE, multiple_of=2)] = 0
+    physical: Literal[4096, 16384, 65536] = 4096
+    answers: tuple[Answer, ...] = ()
+    format: Literal[1] = 1
+
+
+class Kind(msgspec.Struct):
+    """The only key of a saved program that tells of which kind it is."""
+
+    kind: str = "span"
+
+
+def save(program: HeapProgram, path: Path) -> None:
+    """Write a program as JSON."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(program), indent=2) + b"\n")
+
+
+def is_one(path: Path) -> bool:
+    """Tell whether a file looks like a saved program of a heap, rather than of a span."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Kind).kind == "heap"
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return False
+
+
+def load(path: Path) -> HeapProgram:
+    """Read a saved program.
+
+    Raises: ProgramError if the file is missing or holds no program of a heap.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=HeapProgram)
+    except OSError as problem:
+        raise ProgramError(f"{path}: cannot be read: {problem.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise ProgramError(f"{path}: not a saved program: {problem}") from None
+
+
+def describe_step(step: Step) -> str:
+    """Return a step in words."""
+    p = 0 if isinstance(step, MarkEvery | MarkFree) else step.p
+    on = f" on P {p}" if p else ""
+    match step:
+        case Malloc(size=size, count=count, noscan=noscan):
+            many = f"{count} objects" if count > 1 else "an object"
+            return f"allocate {many} of {size} bytes{', without pointers' if noscan else ''}{on}"
+        case StartCycle():
+            return f"start a cycle{on}"
+        case MarkEvery(n=1, inside=0):
+            return "mark every living object"
+        case MarkEvery(n=n, k=k):
+            return f"mark every {n}th living object, starting with number {k % n}"
+        case MarkFree(k=k):
+            return f"try to mark a free slot of span number {k}"
+        case FinishCycle():
+            return f"end marking{on}"
+        case Sweep(count=count):
+            return f"sweep {count} span{'s' if count > 1 else ''}{on}"
+        case EnsureSwept(k=k):
+            return f"have the span of living object number {k} swept{on}"
+        case TakeManual(npages=npages, purpose=purpose):
+            return f"take {npages} pages for {purpose}{on}"
+        case FreeManual(k=k):
+            return f"give back manual span number {k}{on}"
+        case SetProcs(procs=procs):
+            return f"set the number of Ps to {procs}{on}"
+        case FlushCaches():
+            return f"flush all caches{on}"
+        case ScavengeAll():
+            return f"return all free memory{on}"
+        case PassTime(milliseconds=milliseconds):
+            return f"let {milliseconds} ms pass{on}"
+
+
+def describe(program: HeapProgram) -> str:
+    """Return a program as a short text, one line for each step."""
+    first = f"a heap with {program.procs} P{'s' if program.procs > 1 else ''}"
+    if program.sweepgen:
+        first += f", sweepgen {program.sweepgen}"
+    if program.physical != 4096:
+        first += f", physical pages of {program.physical} bytes"
+    if program.answers:
+        first += f", an operating system that answers {', '.join(program.answers)}"
+    lines = [first]
+    lines += [f"{n:3}. {describe_step(step)}" for n, step in enumerate(program.steps, start=1)]
+    return "\n".join(lines)

@@ -1,0 +1,275 @@
+"""Bugs planted into the whole heap: those that the Go runtime had, and plain slips.
+
+Each names the issue or commit of its origin; the changes are of the implementation's source.
+"""
+
+from typing import Final
+
+from spanproof.fuzz.campaign import CampaignResult, of_heap, run_target
+from spanproof.fuzz.heapsides import of_package
+from spanproof.fuzz.planted import PlantedBug, package_with
+
+LAST_FIT = """            at = first + FANOUT - 1
+            while at >= first and weights[at] < weight:
+                at -= 1
+            if at < first:
+                return -1
+"""
+
+FIRST_FIT = """            at = first
+            while at < first + FANOUT and weights[at] < weight:
+                at += 1
+            if at == first + FANOUT:
+                return -1
+"""
+
+BUGS: Final = (
+    PlantedBug(
+        "#27997: a popped span with sweepgen sg is taken for unswept",
+        "sweep",
+        "if not in_use and not state.is_swept(span):",
+        "if not in_use and span.sweepgen == state.sg:",
+    ),
+    PlantedBug(
+        "70d7e96c78: a stale span is preserved when it is uncached",
+        "mcentral",
+        "sweep_span(state, who, span, False)",
+        "sweep_span(state, who, span, True)",
+    ),
+    PlantedBug(
+        "#17503: the tiny blocks are not marked when a cycle starts",
+        "cycle",
+        "        if cache.tiny != 0:",
+        "        if cache.tiny < 0:",
+    ),
+    PlantedBug(
+        "#39432: the reclaimer trusts the mark of a page",
+        "sweep",
+        "            return span\n    return None\n\n\ndef hexadecimal",
+        "            span.gcmark_bits = [0] * len(span.gcmark_bits)\n"
+        "            return span\n    return None\n\n\ndef hexadecimal",
+    ),
+    PlantedBug(
+        "cc8f544198: a large span is freed before its sweep is published",
+        "sweep",
+        "        span.publish(sg)\n        if dead:",
+        "        if not dead:\n            span.publish(sg)\n        if dead:",
+    ),
+    PlantedBug(
+        "d97625ae9e: all free slots count as freed",
+        "span",
+        "freed = self.alloc_count - live",
+        "freed = self.nelems - live",
+    ),
+    PlantedBug(
+        "d97625ae9e: the slot of a large span is not counted",
+        "span",
+        "        self.freeindex = 1\n        self.alloc_count = 1",
+        "        self.freeindex = 1\n        self.alloc_count = 0",
+    ),
+    PlantedBug("#31616: a fit, but not the lowest", "maxtree", FIRST_FIT, LAST_FIT),
+    PlantedBug(
+        "#28805: free spans in the order of their descriptors",
+        "freeruns",
+        "        return arena.spans[arena.runs.lowest(npages)]\n",
+        "        fits = [one for one in self.in_order() if one.npages >= npages]\n"
+        "        return min(fits, key=lambda one: one.ident)\n",
+    ),
+    PlantedBug(
+        "#28595: what is scavenged is scavenged again",
+        "freeruns",
+        "        if not span.scavenged:\n            self.enter_kind(arena, page, span)",
+        "        self.enter_kind(arena, page, span)",
+    ),
+    PlantedBug(
+        "2ab6d0172e: a shared physical page goes to the scavenged neighbour",
+        "freespans",
+        "        if below.scavenged:\n            boundary = round_down",
+        "        if not below.scavenged:\n            boundary = round_down",
+    ),
+    PlantedBug(
+        "#13535: sweeping is paid by the object instead of the span",
+        "mcentral",
+        "pay_sweep_debt(state, who, npages << PAGE_SHIFT, 0)",
+        "pay_sweep_debt(state, who, state.central[spanclass].spanclass * 8, 0)",
+    ),
+    PlantedBug(
+        "#12040: a cached span is charged with what was in use",
+        "mcentral",
+        "(npages << PAGE_SHIFT) - span.alloc_count * span.elemsize",
+        "(npages << PAGE_SHIFT)",
+    ),
+    PlantedBug(
+        "#15022: pages are subtracted twice",
+        "pageheap",
+        "self.pages_in_use -= span.npages",
+        "self.pages_in_use -= 2 * span.npages",
+    ),
+    PlantedBug(
+        "87d939dee8: heap_live lags behind",
+        "mcentral",
+        "    state.pacing.grow_live((npages",
+        "    state.pacing.grow_live(0 * (npages",
+    ),
+    PlantedBug(
+        "24a7252e25: a cycle starts before all is swept",
+        "cycle",
+        '    while sweep_one(state, who, "gcstart") != NOTHING_LEFT:\n        pass\n',
+        "",
+    ),
+    PlantedBug(
+        "9741f0275c: a reused descriptor keeps what it was",
+        "span",
+        "        self.scavenged = False\n        self.needzero = 0\n        self.freeindex = 0\n",
+        "        self.freeindex = 0\n",
+    ),
+    PlantedBug(
+        "#35445: physical pages are rounded out",
+        "pagesizes",
+        "return round_up(base, self.physical) if",
+        "return round_down(base, self.physical) if",
+    ),
+    PlantedBug(
+        "#35858: FreeOSMemory goes on where the scavenger stopped",
+        "scavenge",
+        "        span = free.runs.highest(TOP, huge)\n",
+        "        span = free.runs.highest(getattr(free, 'stopped', TOP), huge)\n"
+        "        if span is not None:\n            free.stopped = span.base\n",
+    ),
+    PlantedBug(
+        "14ae846f54: the end of a request overflows",
+        "heap",
+        "            if size > MAX_ALLOC:\n",
+        "            size = size if size <= MAX_ALLOC else (size + 8192) % (1 << 64) + 1\n"
+        "            if size > MAX_ALLOC:\n",
+    ),
+    PlantedBug(
+        "e5a5c03f5b: a reservation below the arena becomes its end",
+        "pageheap",
+        "contiguous = base == self.arena_end",
+        "contiguous = base <= self.arena_end",
+    ),
+    PlantedBug(
+        "#21729: a free slot can be marked",
+        "span",
+        "if self.is_free(slot):",
+        "if slot >= self.nelems:",
+    ),
+    PlantedBug("freeindex is not advanced", "span", "        self.freeindex = slot + 1\n", ""),
+    PlantedBug(
+        "a sweep keeps freeindex",
+        "span",
+        "        self.freeindex = 0\n        # The old",
+        "        # The old",
+    ),
+    PlantedBug(
+        "a sweep keeps the old bits",
+        "span",
+        "        self.alloc_bits = self.gcmark_bits\n        self.gcmark_bits = unused\n",
+        "        self.gcmark_bits = [0] * len(unused)\n",
+    ),
+    PlantedBug(
+        "the cache is not complemented",
+        "kernels",
+        "cache = ~words[freeindex >> 6]",
+        "cache = words[freeindex >> 6]",
+    ),
+    PlantedBug(
+        "the cache is not shifted",
+        "span",
+        "shift_out(self.alloc_cache, slot - self.freeindex)",
+        "self.alloc_cache",
+    ),
+    PlantedBug(
+        "the fast path takes the last slot of a word",
+        "kernels",
+        "    if following & 63 == 0 and following != nelems:\n        return -1\n",
+        "",
+    ),
+    PlantedBug("the search skips a word", "kernels", "(position | 63) + 1", "(position | 127) + 1"),
+    PlantedBug(
+        "size classes are off by one below 1024", "kernels", "if size <= 1024:", "if size < 1024:"
+    ),
+    PlantedBug(
+        "size classes are off by one above 1024",
+        "kernels",
+        "(size + 127) >> 7",
+        "(size + 128) >> 7",
+    ),
+    PlantedBug(
+        "the largest small object is a large one",
+        "malloc",
+        "if size > MAX_SMALL_SIZE:",
+        "if size >= MAX_SMALL_SIZE:",
+    ),
+    PlantedBug(
+        "tiny objects are not aligned", "tiny", "    if size & 7 == 0:", "    if size > 15:"
+    ),
+    PlantedBug("an equally good tiny block takes over", "tiny", "size < offset", "size <= offset"),
+    PlantedBug(
+        "an uncached span goes to the back",
+        "mcentral",
+        "central.nonempty.insert(span)",
+        "central.nonempty.insert_back(span)",
+    ),
+    PlantedBug(
+        "a cached span goes to the front",
+        "mcentral",
+        "            central.empty.insert_back(span)\n            tell_taken",
+        "            central.empty.insert(span)\n            tell_taken",
+    ),
+    PlantedBug(
+        "neighbours merge whatever was scavenged",
+        "freespans",
+        "if above.scavenged == span.scavenged:",
+        "if above.base > 0:",
+    ),
+    PlantedBug(
+        "the rest of a split is not scavenged any more",
+        "pageheap",
+        "                if rest > 0:",
+        "                if rest > 1 << 40:",
+    ),
+    PlantedBug(
+        "the last page of a merged span is not entered",
+        "freespans",
+        "        self.pages.enter_ends(span)\n        other.state",
+        "        self.pages.enter(span.base, span)\n        other.state",
+    ),
+    PlantedBug(
+        "the first page of a merged span is not entered",
+        "freespans",
+        "        self.pages.enter_ends(span)\n        other.state",
+        "        self.pages.enter(span.end() - PAGE, span)\n        other.state",
+    ),
+    PlantedBug(
+        "scavenging begins at the low end",
+        "scavenge",
+        "        span = free.runs.highest(TOP, huge)\n",
+        "        span = next(\n"
+        "            (\n"
+        "                one\n"
+        "                for one in free.runs.in_order()\n"
+        "                if not one.scavenged\n"
+        "                and huge == (free.sizes.huge_pages(one.base, one.npages) > 0)\n"
+        "            ),\n"
+        "            None,\n"
+        "        )\n",
+    ),
+    PlantedBug(
+        "two may sweep a span",
+        "span",
+        "        if self.sweepgen != (sg - 2) & UINT32:\n            return False\n",
+        "",
+    ),
+    PlantedBug("a cycle is one generation", "cycle", "state.sg + 2", "state.sg + 1"),
+    PlantedBug(
+        "generations do not wrap around", "cycle", "(state.sg + 2) & UINT32", "state.sg + 2"
+    ),
+    PlantedBug("needzero is forgotten", "span", "if freed > 0 or (", "if freed > 1 or ("),
+)
+
+
+def find_in_heap(bug: PlantedBug, *, start: int = 0, examples: int = 4000) -> CampaignResult:
+    """Run a campaign on whole heaps against the implementation with a planted bug."""
+    return run_target(of_heap(of_package(package_with(bug))), start=start, examples=examples)
