@@ -5,7 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from spanproof.cli import check, corrupt, explain, fuzz, prove, simulate, verify
+from spanproof.cli import bench, check, corrupt, explain, fuzz, prove, simulate, verify
 from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain
 from spanspec.trace.reader import TraceError
 
@@ -24,6 +24,7 @@ app.command("replay")(fuzz.replay)
 app.command("explain")(explain.explain)
 app.command("corrupt")(corrupt.corrupt)
 app.command("simulate")(simulate.simulate)
+app.command("bench")(bench.bench)
 
 
 def run(arguments: list[str]) -> int:

@@ -1,0 +1,141 @@
+"""Checking a real trace, against reading it: what the model itself costs."""
+
+import gzip
+import time
+import zlib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from spanproof.bench.child import Figures, in_child
+from spanproof.bench.figure import Goal, Measured, Pair, Settings, figure
+from spanproof.bench.pairing import in_turns
+from spanproof.bench.tools import Missing
+from spanproof.traces import bundled_traces
+from spanspec.trace.check import check_trace
+from spanspec.trace.reader import TraceReader
+from spanspec.trace.schema import Event
+
+TRACE: Final = "real-compile-gotypes-p1"
+"""The compiler at work on a package, on one P: a million events."""
+
+MEMORY: Final = 600e6
+"""Bytes that a check may have resident."""
+
+BLOCK: Final = 1 << 16
+
+ROUNDS: Final = 5
+
+
+def trace_for(settings: Settings) -> Path:
+    """Return the trace to check: the whole one, or the trimmed one that is bundled.
+
+    The whole one is looked for in the folder given, or else in `../shared/traces` as seen from
+    the working directory or from the sources.
+
+    Raises: Missing if a folder is given and has no such trace.
+    """
+    name = f"{TRACE}.jsonl.gz"
+    if settings.traces is not None:
+        if not (settings.traces / name).is_file():
+            raise Missing(f"give a folder that has {name}: --traces DIR")
+        return settings.traces / name
+    if not settings.quick:
+        checkout = Path(__file__).resolve().parents[3]
+        for root in (Path.cwd(), checkout):
+            found = root.parent / "shared" / "traces" / name
+            if found.is_file():
+                return found
+    return next(path for path in bundled_traces() if path.name.startswith(TRACE))
+
+
+def check(path: str) -> Figures:
+    """Check a trace; return the seconds, and the number of events."""
+    started = time.process_time()
+    with TraceReader(path) as source:
+        report = check_trace(source)
+    spent = time.process_time() - started
+    if not report.holds:
+        raise RuntimeError(f"{path} does not check")
+    return {"seconds": spent, "events": report.tally.events}
+
+
+def decode_lines(path: str) -> Figures:
+    """Gunzip a trace and decode each line; return the seconds, and the number of events."""
+    decoder, events = msgspec.json.Decoder(Event), 0
+    started = time.process_time()
+    with gzip.open(path) as file:
+        next(file)
+        for line in file:
+            decoder.decode(line)
+            events += 1
+    return {"seconds": time.process_time() - started, "events": events}
+
+
+def decode_blocks(path: str) -> Figures:
+    """Gunzip a trace and decode blocks of lines, which is the fastest way; return the same."""
+    decoder, inflate = msgspec.json.Decoder(Event), zlib.decompressobj(16 + zlib.MAX_WBITS)
+    started = time.process_time()
+    with Path(path).open("rb") as file:
+        rest = inflate.decompress(file.read(BLOCK)).partition(b"\n")[2]
+        events = 0
+        while block := file.read(BLOCK):
+            lines, _, tail = (rest + inflate.decompress(block)).rpartition(b"\n")
+            events += len(decoder.decode_lines(lines))
+            rest = tail
+        events += len(decoder.decode_lines(rest))
+    return {"seconds": time.process_time() - started, "events": events}
+
+
+def against(reading: str, settings: Settings) -> Measured:
+    """Measure checks against readings of the same trace, each in a process of its own."""
+    path = str(trace_for(settings))
+    events = 0.0
+
+    def checking() -> float:
+        nonlocal events
+        done = in_child(f"{__name__}:check", path)
+        events = done["events"]
+        return done["seconds"]
+
+    pairs = in_turns(
+        checking,
+        lambda: in_child(f"{__name__}:{reading}", path)["seconds"],
+        1 if settings.quick else ROUNDS,
+        warm_up=False,
+    )
+    return Measured(pairs, note=f"{events:.0f} events of {Path(path).name}")
+
+
+@figure(
+    "check.time",
+    "spanspec check of a real trace",
+    "gunzip and msgspec decoding alone, line by line",
+    goal=Goal("at most", 5),
+)
+def time_by_lines(settings: Settings) -> Measured:
+    """Measure a check against decoding each line by itself, into the schema's records."""
+    return against("decode_lines", settings)
+
+
+@figure(
+    "check.time-blocks",
+    "spanspec check of a real trace",
+    "gunzip and msgspec decoding alone, in blocks of lines, as the reader does it",
+)
+def time_by_blocks(settings: Settings) -> Measured:
+    """Measure a check against the fastest reading there is, which it contains."""
+    return against("decode_blocks", settings)
+
+
+@figure(
+    "check.memory",
+    "most memory that spanspec check of a real trace has resident",
+    "600 MB",
+    goal=Goal("at most", 1),
+)
+def memory(settings: Settings) -> Measured:
+    """Measure the peak of a check in a process of its own."""
+    done = in_child(f"{__name__}:check", str(trace_for(settings)))
+    return Measured((Pair(done["peak"] / 1e6, MEMORY / 1e6),), unit="MB")

@@ -1,0 +1,144 @@
+"""What a figure is: what is measured, against what, the goal, and what came out."""
+
+import fnmatch
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final, Literal, NamedTuple
+
+from spanproof.bench.tools import Missing
+
+
+class Settings(NamedTuple):
+    """How to measure: in little time, with which folder of recorded traces."""
+
+    quick: bool = False
+    traces: Path | None = None
+
+
+class Pair(NamedTuple):
+    """Two samples taken one after the other, in one unit: ours, and what it is held against."""
+
+    ours: float
+    theirs: float
+
+
+class Table(NamedTuple):
+    """Details beside the ratio."""
+
+    heading: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Measured(NamedTuple):
+    """The samples of a figure, in their order; `details` and `note` are for the reader."""
+
+    pairs: tuple[Pair, ...]
+    unit: str = "s"
+    details: Table | None = None
+    note: str = ""
+
+
+Sense = Literal["at most", "at least"]
+
+Reads = Literal["cost", "speed"]
+"""A cost is ours over theirs; a speed is theirs over ours: so many times as fast."""
+
+
+class Goal(NamedTuple):
+    """A ratio that is to be met."""
+
+    sense: Sense
+    ratio: float
+
+    def __str__(self) -> str:
+        return f"{self.sense} {self.ratio:g} x"
+
+    def met_by(self, ratio: float) -> bool:
+        """Tell whether a ratio meets the goal."""
+        return ratio <= self.ratio if self.sense == "at most" else ratio >= self.ratio
+
+
+class Figure(NamedTuple):
+    """One figure: `ours` is measured against `theirs`; without a goal, it is for information."""
+
+    id: str
+    ours: str
+    theirs: str
+    reads: Reads
+    goal: Goal | None
+    measure: Callable[[Settings], Measured]
+
+    def ratio(self, pair: Pair) -> float:
+        """Return the ratio of a pair as this figure reads it."""
+        return pair.ours / pair.theirs if self.reads == "cost" else pair.theirs / pair.ours
+
+
+class Outcome(NamedTuple):
+    """A figure and its samples, or why there are none."""
+
+    figure: Figure
+    measured: Measured | None
+    skipped: str = ""
+
+    @property
+    def ratios(self) -> list[float]:
+        """The ratios of all pairs, ascending."""
+        pairs = self.measured.pairs if self.measured is not None else ()
+        return sorted(self.figure.ratio(pair) for pair in pairs)
+
+    @property
+    def ratio(self) -> float:
+        """The median of the ratios. Raises: StatisticsError if the figure was skipped."""
+        return median(self.ratios)
+
+    @property
+    def missed(self) -> bool:
+        """Whether there is a goal, and it was measured and not met."""
+        goal = self.figure.goal
+        return goal is not None and self.measured is not None and not goal.met_by(self.ratio)
+
+    @property
+    def verdict(self) -> Literal["met", "missed", "measured", "skipped"]:
+        """What became of the goal."""
+        if self.measured is None:
+            return "skipped"
+        if self.figure.goal is None:
+            return "measured"
+        return "missed" if self.missed else "met"
+
+
+REGISTRY: Final[dict[str, Figure]] = {}
+"""All figures by id, filled as the modules of their areas are imported."""
+
+Measure = Callable[[Settings], Measured]
+
+
+def figure(
+    id: str, ours: str, theirs: str, *, reads: Reads = "cost", goal: Goal | None = None
+) -> Callable[[Measure], Measure]:
+    """Register a measuring function as a figure.
+
+    Raises: ValueError if the id is taken.
+    """
+
+    def register(measure: Measure) -> Measure:
+        if id in REGISTRY:
+            raise ValueError(f"figure {id!r} is registered twice")
+        REGISTRY[id] = Figure(id, ours, theirs, reads, goal, measure)
+        return measure
+
+    return register
+
+
+def chosen(figures: Sequence[Figure], pattern: str) -> list[Figure]:
+    """Return the figures whose id matches a shell pattern, or contains it."""
+    return [one for one in figures if fnmatch.fnmatchcase(one.id, pattern) or pattern in one.id]
+
+
+def measure(figure: Figure, settings: Settings) -> Outcome:
+    """Measure one figure; what it needs and does not find is the reason why it is skipped."""
+    try:
+        return Outcome(figure, figure.measure(settings))
+    except Missing as reason:
+        return Outcome(figure, None, str(reason))

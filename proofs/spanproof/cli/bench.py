@@ -1,0 +1,163 @@
+"""`spanspec bench`: every performance figure, as a ratio measured side by side."""
+
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Final
+
+import typer
+from rich.table import Table
+
+from spanproof.bench.figure import Figure, Measured, Outcome, Settings, chosen, measure
+from spanproof.bench.figures import all_figures
+from spanproof.bench.machine import described
+from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json
+
+COLOURS: Final = {"met": "green", "missed": "red", "measured": "cyan"}
+
+
+def bench(
+    pattern: Annotated[str, typer.Argument(help="Part of a figure's id, or a * pattern.")] = "*",
+    listing: Annotated[bool, typer.Option("--list", help="List figures, measure nothing.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few samples of little work: a first impression.")
+    ] = False,
+    traces: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Recorded traces; by default ../shared/traces."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Measure performance as ratios, side by side in one run; 1 if a goal is missed."""
+    work = chosen(all_figures(), pattern)
+    if not work:
+        raise Unusable(f"no figure matches {pattern!r}; spanspec bench --list shows all")
+    if traces is not None and not traces.is_dir():
+        raise Unusable(f"--traces {traces}: no such folder")
+    if listing:
+        return list_figures(work, json)
+    machine = described()
+    outcomes: list[Outcome] = []
+    interrupted = False
+    try:
+        for one in work:
+            with err.status(f"measuring {one.id}"):
+                outcome = measure(one, Settings(quick, traces))
+            outcomes.append(outcome)
+            if not json:
+                print_outcome(outcome)
+    except KeyboardInterrupt:
+        interrupted = True
+        err.print(f"interrupted: {len(outcomes)} of {len(work)} were measured", markup=False)
+    if json:
+        print_json({"machine": machine, "figures": [as_json(one) for one in outcomes]})
+    else:
+        out.print(summary(outcomes), markup=False)
+        out.print(", ".join(f"{key} {value}" for key, value in machine.items()), markup=False)
+    if interrupted:
+        return INTERRUPTED
+    return FAILS if any(outcome.missed for outcome in outcomes) else HOLDS
+
+
+def list_figures(work: list[Figure], json: bool) -> int:
+    """Print the figures, what each is measured against, and its goal."""
+    if json:
+        print_json([claim(one) for one in work])
+        return HOLDS
+    for one in work:
+        goal = f"goal {one.goal}" if one.goal is not None else "no goal"
+        out.print(f"[bold]{one.id}[/]  {goal}")
+        out.print(f"    {one.ours}\n    {preposition(one)} {one.theirs}", markup=False)
+    return HOLDS
+
+
+def preposition(one: Figure) -> str:
+    """Return the words between what is measured and what it is held against."""
+    return "against" if one.reads == "cost" else "as many times as fast as"
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """Print a figure: its verdict and ratio, what they are about, and details."""
+    one, measured = outcome.figure, outcome.measured
+    if measured is None:
+        out.print(f"[yellow]skipped:[/] [bold]{one.id}[/]  {outcome.skipped}")
+        return
+    out.print(f"[{COLOURS[outcome.verdict]}]{outcome.verdict:8}[/] [bold]{one.id}[/]  ", end="")
+    goal = f"; goal {one.goal}" if one.goal is not None else ""
+    out.print(f"[bold]{outcome.ratio:.3g} x[/]{spread(outcome)}{goal}")
+    out.print(f"         {one.ours}\n         {preposition(one)} {one.theirs}", markup=False)
+    out.print(f"         {medians(measured)}", markup=False)
+    if measured.note:
+        out.print(f"         {measured.note}", markup=False)
+    if measured.details is not None:
+        shown = Table(box=None, header_style="bold", padding=(0, 1, 0, 2))
+        for heading in measured.details.heading:
+            shown.add_column(heading, justify="right")
+        for row in measured.details.rows:
+            shown.add_row(*row)
+        out.print(shown)
+
+
+def spread(outcome: Outcome) -> str:
+    """Return the least and the greatest ratio, if there are more than one."""
+    ratios = outcome.ratios
+    if len(ratios) == 1:
+        return ""
+    return f" ({ratios[0]:.3g} to {ratios[-1]:.3g} in {len(ratios)} pairs)"
+
+
+def medians(measured: Measured) -> str:
+    """Return what both sides took, in a unit that fits."""
+    ours, theirs = (median([pair[side] for pair in measured.pairs]) for side in (0, 1))
+    return f"{quantity(ours, measured.unit)} against {quantity(theirs, measured.unit)}"
+
+
+def quantity(value: float, unit: str) -> str:
+    """Return a value with its unit; seconds in the unit that fits."""
+    if unit != "s":
+        return f"{value:.4g} {unit}"
+    for factor, name in ((1.0, "s"), (1e3, "ms"), (1e6, "us")):
+        if value * factor >= 1:
+            return f"{value * factor:.3g} {name}"
+    return f"{value * 1e9:.3g} ns"
+
+
+def summary(outcomes: list[Outcome]) -> str:
+    """Return how many goals were met and missed, in one line."""
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    return (
+        f"{counts['met']} goals met, {counts['missed']} missed, "
+        f"{counts['measured']} measured without a goal, {counts['skipped']} skipped"
+    )
+
+
+def claim(one: Figure) -> dict[str, object]:
+    """Return what a figure is, as JSON."""
+    return {
+        "id": one.id,
+        "ours": one.ours,
+        "theirs": one.theirs,
+        "reads": one.reads,
+        "goal": one.goal._asdict() if one.goal is not None else None,
+    }
+
+
+def as_json(outcome: Outcome) -> dict[str, object]:
+    """Return a figure and what came out as JSON."""
+    measured = outcome.measured
+    shown = {**claim(outcome.figure), "verdict": outcome.verdict}
+    if measured is None:
+        return {**shown, "skipped": outcome.skipped}
+    details = measured.details
+    return {
+        **shown,
+        "ratio": outcome.ratio,
+        "least": outcome.ratios[0],
+        "greatest": outcome.ratios[-1],
+        "pairs": [pair._asdict() for pair in measured.pairs],
+        "unit": measured.unit,
+        "note": measured.note,
+        "details": [dict(zip(details.heading, row, strict=True)) for row in details.rows]
+        if details is not None
+        else [],
+    }

@@ -1,0 +1,331 @@
+"""The harness of the figures: pairs, medians, goals, what is skipped, and exit statuses.
+
+No test here depends on how long anything takes.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spanproof.bench import checking, figure, promela, protocol, tools
+from spanproof.bench.child import in_child, sources_only
+from spanproof.bench.figure import Figure, Goal, Measured, Outcome, Pair, Settings, Table
+from spanproof.bench.figures import all_figures
+from spanproof.bench.machine import described
+from spanproof.bench.pairing import in_turns
+from spanproof.bench.tools import Missing, Tool, command_of
+from spanproof.boundedsearch import search
+from spanproof.cli import bench
+from spanproof.cli.app import run
+from spanproof.ownershipscope import Scope, actions_of, at_rest, essentials, ownership_breach
+from spanproof.traces import bundled_traces
+from spanspec.trace.reader import TraceReader
+
+SMALL = bundled_traces()[0]
+
+
+def fixed(*pairs: tuple[float, float], name: str = "area.figure", **changes: object) -> Figure:
+    """A figure with known samples."""
+    details = Table(("n", "took"), (("1", "2 s"),))
+    measured = Measured(tuple(Pair(*pair) for pair in pairs), details=details, note="a note")
+    made = Figure(name, "this", "that", "cost", Goal("at most", 2), lambda _: measured)
+    return made._replace(**changes)  # type: ignore[arg-type]  # the names are those of the fields
+
+
+def missing(_: Settings) -> Measured:
+    raise Missing("install abacus: apt-get install abacus")
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that the command knows: to begin with one that is met, one that is skipped."""
+    known = [fixed((3, 2), name="fast.one"), fixed(name="fast.two", measure=missing)]
+    monkeypatch.setattr(bench, "all_figures", lambda: known)
+    monkeypatch.setattr(bench, "described", lambda: {"processor": "an abacus"})
+    return known
+
+
+# --- samples ----------------------------------------------------------------------------------
+
+
+def test_both_sides_run_in_turns_and_swap_places() -> None:
+    log: list[str] = []
+
+    def side(name: str) -> float:
+        log.append(name)
+        return float(len(log))
+
+    pairs = in_turns(lambda: side("a"), lambda: side("b"), 3)
+    assert "".join(log) == "ba" + "ab" + "ba" + "ab"
+    assert pairs == (Pair(3, 4), Pair(6, 5), Pair(7, 8))
+    assert len(in_turns(lambda: side("a"), lambda: side("b"), 2, warm_up=False)) == 2
+
+
+# --- ratios and goals -----------------------------------------------------------------------------
+
+
+def outcome_of(one: Figure) -> Outcome:
+    return figure.measure(one, Settings())
+
+
+def test_what_counts_is_the_median_of_the_ratios_not_the_ratio_of_the_medians() -> None:
+    outcome = outcome_of(fixed((1, 1), (30, 10), (8, 2)))
+    assert outcome.ratios == [1, 3, 4]
+    assert outcome.ratio == 3
+
+
+def test_a_speed_says_how_many_times_as_fast() -> None:
+    assert outcome_of(fixed((2, 80), reads="speed")).ratio == 40
+    assert outcome_of(fixed((2, 80), reads="cost")).ratio == 1 / 40
+
+
+@pytest.mark.parametrize(
+    ("goal", "ratio", "verdict"),
+    [
+        (Goal("at most", 2), 2.0, "met"),
+        (Goal("at most", 2), 2.1, "missed"),
+        (Goal("at least", 2), 2.0, "met"),
+        (Goal("at least", 2), 1.9, "missed"),
+        (None, 99.0, "measured"),
+    ],
+)
+def test_a_goal_is_met_up_to_its_very_ratio(goal: Goal | None, ratio: float, verdict: str) -> None:
+    outcome = outcome_of(fixed((ratio, 1), goal=goal))
+    assert outcome.verdict == verdict
+    assert outcome.missed == (verdict == "missed")
+
+
+def test_what_is_missing_skips_a_figure_and_misses_no_goal() -> None:
+    outcome = outcome_of(fixed(measure=missing))
+    assert (outcome.verdict, outcome.missed) == ("skipped", False)
+    assert outcome.skipped == "install abacus: apt-get install abacus"
+
+
+def test_a_tool_that_is_not_there_says_how_to_install_it() -> None:
+    with pytest.raises(Missing, match=r"^install no-such-tool: apt-get install abacus$"):
+        command_of(Tool("no-such-tool", "apt-get install abacus"))
+
+
+def test_an_id_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        figure.figure("check.time", "this", "that")(missing)
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+def test_it_prints_verdict_ratio_goal_and_what_is_skipped(
+    figures: list[Figure], capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures.append(fixed((1, 2), (3, 4), (1, 1), name="fast.three", goal=None))
+    assert run(["bench"]) == 0
+    text = capsys.readouterr().out
+    for part in (
+        "met      fast.one  1.5 x; goal at most 2 x",
+        "3 s against 2 s",
+        "a note",
+        "skipped: fast.two  install abacus: apt-get install abacus",
+        "measured fast.three  0.75 x (0.5 to 1 in 3 pairs)",
+        "1 goals met, 0 missed, 1 measured without a goal, 1 skipped",
+        "an abacus",
+    ):
+        assert part in text
+
+
+def test_a_missed_goal_is_exit_status_1(
+    figures: list[Figure], capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures.append(fixed((5, 2), name="slow.one"))
+    assert run(["bench"]) == 1
+    assert "missed   slow.one  2.5 x" in capsys.readouterr().out
+    assert run(["bench", "fast"]) == 0
+
+
+def test_the_json_has_samples_verdicts_and_the_machine(
+    figures: list[Figure], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["bench", "--json", "fast.*"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["machine"] == {"processor": "an abacus"}
+    first, second = told["figures"]
+    assert (first["id"], first["verdict"], first["ratio"]) == ("fast.one", "met", 1.5)
+    assert first["pairs"] == [{"ours": 3, "theirs": 2}]
+    assert first["goal"] == {"sense": "at most", "ratio": 2}
+    assert first["details"] == [{"n": "1", "took": "2 s"}]
+    assert (second["verdict"], second["skipped"][:7]) == ("skipped", "install")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["no-such-figure"], "no figure matches 'no-such-figure'"),
+        (["--traces", "/no/such/folder"], "no such folder"),
+        (["--quack"], "No such option"),
+    ],
+)
+def test_an_unusable_call_is_exit_status_2_and_one_line(
+    arguments: list[str], complaint: str, figures: list[Figure], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["bench", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert complaint in told
+    assert told.count("\n") == 1
+
+
+def test_an_interrupt_keeps_what_was_measured(
+    figures: list[Figure], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: Settings) -> Measured:
+        raise KeyboardInterrupt
+
+    figures.append(fixed(name="late.one", measure=interrupted))
+    assert run(["bench", "--json"]) == 130
+    captured = capsys.readouterr()
+    assert [one["id"] for one in json.loads(captured.out)["figures"]] == ["fast.one", "fast.two"]
+    assert "2 of 3" in captured.err
+
+
+def test_every_figure_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "--list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [one["id"] for one in listed] == [one.id for one in all_figures()]
+    assert run(["bench", "--list", "check.time"]) == 0
+    assert "goal at most 5 x" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(2.5, "2.5 s"), (0.0035, "3.5 ms"), (4.2e-6, "4.2 us"), (3e-8, "30 ns")]
+)
+def test_seconds_are_shown_in_the_unit_that_fits(value: float, shown: str) -> None:
+    assert bench.quantity(value, "s") == shown
+    assert bench.quantity(120.0, "MB") == "120 MB"
+
+
+def test_the_machine_is_described_even_without_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert described()["processor"]
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert described()["spin"] == "not installed"
+
+
+# --- children ---------------------------------------------------------------------------------
+
+
+def test_a_child_returns_its_figures_and_its_peak_memory() -> None:
+    done = in_child("spanproof.bench.checking:check", str(SMALL))
+    with TraceReader(SMALL) as source:
+        assert done["events"] == source.header.events
+    assert done["seconds"] > 0
+    assert done["peak"] > 1 << 20
+
+
+def test_a_child_that_fails_says_why() -> None:
+    with pytest.raises(RuntimeError, match=r"cannot be opened|No such file"):
+        in_child("spanproof.bench.checking:check", "no-such-trace.jsonl")
+
+
+def test_sources_only_run_interpreted() -> None:
+    with sources_only() as folder:
+        done = subprocess.run(
+            [sys.executable, "-c", "import spanalloc; print(spanalloc.COMPILED)"],
+            env={"PYTHONPATH": str(folder)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert done.stdout == "False\n"
+
+
+# --- checking a trace -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reading", [checking.decode_lines, checking.decode_blocks])
+def test_what_a_check_is_held_against_decodes_every_event(reading: object, tmp_path: Path) -> None:
+    assert callable(reading)
+    for path in bundled_traces()[:3]:
+        with TraceReader(path) as source:
+            assert reading(str(path))["events"] == source.header.events
+
+
+def test_the_whole_trace_is_looked_for_where_it_was_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(Missing, match=r"real-compile-gotypes-p1\.jsonl\.gz: --traces"):
+        checking.trace_for(Settings(traces=tmp_path))
+    whole = tmp_path / "real-compile-gotypes-p1.jsonl.gz"
+    whole.write_bytes(SMALL.read_bytes())
+    assert checking.trace_for(Settings(traces=tmp_path)) == whole
+    assert "trimmed" in checking.trace_for(Settings(quick=True)).name
+
+
+# --- SPIN -------------------------------------------------------------------------------------
+
+PRINTED = """
+State-vector 92 byte, depth reached 325, errors: 0
+   154896 states, stored
+  1745049 states, matched
+1.8999130e+06 transitions (= stored+matched)
+"""
+
+
+def test_the_verifier_is_understood() -> None:
+    read = promela.parse(PRINTED, 1.5)
+    assert read == promela.Verified(154896, 1899913, 0, True, 1.5)
+    assert not promela.parse(f"Warning: Search not completed\n{PRINTED}", 1.5).complete
+    with pytest.raises(RuntimeError, match="states"):
+        promela.parse("a fault", 0.0)
+
+
+def test_the_promela_model_names_every_identity_in_scope() -> None:
+    text = promela.promela(Scope(3, 2, 1))
+    assert "$" not in text
+    for step in ("allocate(3)", "cache(ME_SLOT, 3)", "claim(3, ME_SWEEPER)"):
+        assert step in text
+    assert "allocate(4)" not in text
+    assert re.search(r"#define SLOTS +2\n", text)
+
+
+def spin_or_skip() -> None:
+    for tool in (tools.SPIN, tools.C_COMPILER):
+        try:
+            command_of(tool)
+        except Missing as reason:
+            pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("scope", [Scope(1, 1, 1), Scope(2, 2, 2), Scope(3, 1, 2)])
+def test_spin_and_the_model_reach_equally_many_states(scope: Scope) -> None:
+    spin_or_skip()
+    verified = promela.verify(scope, 60)
+    searched = search(at_rest(scope), actions_of(scope), ownership_breach, view=essentials)
+    assert (verified.errors, verified.complete) == (0, True)
+    assert verified.states == searched.states
+
+
+def test_spin_notices_a_sweeper_that_takes_a_second_span(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spin_or_skip()
+    right = "gen[s] == NEEDS && sweeper[w] == 0 ->"
+    text = promela.TEMPLATE.read_text(encoding="utf-8")
+    assert right in text
+    wrong = tmp_path / "ownership.pml"
+    wrong.write_text(text.replace(right, "gen[s] == NEEDS ->"), encoding="utf-8")
+    monkeypatch.setattr(promela, "TEMPLATE", wrong)
+    assert promela.verify(Scope(2, 1, 1), 60).errors == 1
+
+
+def test_without_spin_the_searches_of_the_model_still_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(protocol, "LARGEST", 2)
+    monkeypatch.setattr(protocol, "PROOFS", 1)
+    protocol.scopes.cache_clear()
+    rows = protocol.scopes(60.0, with_spin=False)
+    assert [row.ours.states for row in rows if row.ours is not None] == [10, 180]
+    assert all(row.spin is None for row in rows)
+    with pytest.raises(Missing, match="install spin"):
+        protocol.scopes(60.0, with_spin=True)
