@@ -22,6 +22,7 @@ from spanspec.trace.replay_objects import Objects
 from spanspec.trace.schema import KIND_OF, Header
 from spanspec.trace.threads import (
     BEGINS_SECTION,
+    CENTRAL,
     NO_SPAN,
     Thread,
     begin_course,
@@ -205,6 +206,8 @@ class Replay:
             return False
         if isinstance(event, ev.BufferPush):
             return thread.hand != NO_SPAN
+        if isinstance(event, ev.SweepClaim):
+            return event.by in CENTRAL
         return isinstance(event, BEGINS_ALLOCATION)
 
     def _expect_ready(self, event: ThreadEvent) -> None:

@@ -26,7 +26,7 @@ class Sightings:
         self._generations: dict[int, dict[U32, int]] = {}
         self._states: dict[int, dict[SpanState, int]] = {}
         self._before: list[tuple[int, SpanState, U32]] = []
-        self._uncaching: dict[int, tuple[int, U32]] = {}
+        self._storing: dict[int, tuple[int, U32]] = {}
         self._swept: set[int] = set()
         self._taken: set[int] = set()
         self._allocating: set[int] = set()
@@ -47,14 +47,17 @@ class Sightings:
                 self._states.setdefault(span, {})[old_state] = line
             if generation_of(state, span) != old:
                 self._generations.setdefault(span, {})[old] = line
-        stored = self._uncaching.pop(event.thread, None)
+        stored = self._storing.pop(event.thread, None)
         if stored is not None:
             self._generations.setdefault(stored[0], {})[stored[1]] = line
         if isinstance(event, ev.Uncache):
-            self._uncaching[event.thread] = (event.span, event.sweepgen_before)
+            self._storing[event.thread] = (event.span, event.sweepgen_before)
+        elif isinstance(event, ev.CentralFreesSpan):
+            self._storing[event.thread] = (event.span, (event.sweepgen - 1) & M32)
+            self._swept.discard(event.span)
         elif isinstance(event, ev.SweepResult):
             self._swept.add(event.span)
-        elif isinstance(event, ev.CentralFreesSpan | ev.BufferPush):
+        elif isinstance(event, ev.BufferPush):
             self._swept.discard(event.span)
         elif isinstance(event, ev.CentralTakes | ev.CentralGrows):
             self._taken.add(event.span)
@@ -87,7 +90,7 @@ class Sightings:
         sg, actual = state.sweepgen, generation_of(state, span)
         seen = {actual}
         seen |= {old for old, line in self._generations.get(span, {}).items() if line >= low}
-        seen |= {old for one, old in self._uncaching.values() if one == span}
+        seen |= {old for one, old in self._storing.values() if one == span}
         if needs_sweep(sg, actual):
             seen.add((sg - 1) & M32)
         if span in self._swept or span in self._allocating:

@@ -272,8 +272,8 @@ class Witness:
 
     def not_before(self) -> int:
         """Return the lower bound that the event tells; the driver holds it against the order."""
-        told: int = getattr(self.event, "not_before", 0)
-        return told
+        told: int | None = getattr(self.event, "not_before", None)
+        return 0 if told is None else told
 
 
 def stops(sg: U32, gen: U32) -> bool:
