@@ -50,14 +50,12 @@ class Sightings:
         stored = self._storing.pop(event.thread, None)
         if stored is not None:
             self._generations.setdefault(stored[0], {})[stored[1]] = line
-        if isinstance(event, ev.Uncache):
-            self._storing[event.thread] = (event.span, event.sweepgen_before)
-        elif isinstance(event, ev.CentralFreesSpan):
-            self._storing[event.thread] = (event.span, (event.sweepgen - 1) & M32)
-            self._swept.discard(event.span)
-        elif isinstance(event, ev.SweepResult):
+        replaced = replaced_generation(event)
+        if replaced is not None:
+            self._storing[event.thread] = replaced
+        if isinstance(event, ev.SweepResult):
             self._swept.add(event.span)
-        elif isinstance(event, ev.BufferPush):
+        elif isinstance(event, ev.CentralFreesSpan | ev.BufferPush):
             self._swept.discard(event.span)
         elif isinstance(event, ev.CentralTakes | ev.CentralGrows):
             self._taken.add(event.span)
@@ -100,6 +98,24 @@ class Sightings:
         if is_cached(sg, actual) and is_full(state, span):
             seen.add(sg)
         return seen
+
+
+def replaced_generation(event: EventBase) -> tuple[int, U32] | None:
+    """Return the span and the sweepgen that an event's thread replaces some time before its next.
+
+    An `un` announces its store. That of a refill or of `mcentral.freeSpan` may come just before
+    its event or just after it.
+    """
+    match event:
+        case ev.Uncache():
+            return event.span, event.sweepgen_before
+        case ev.CentralFreesSpan():
+            return event.span, (event.sweepgen - 1) & M32
+        case ev.RefillBegins():
+            return event.span, (event.sweepgen + 3) & M32
+        case ev.RefillEnds():
+            return event.span, (event.sweepgen - 3) & M32
+    return None
 
 
 def generation_of(state: HeapState, span: int) -> U32:
