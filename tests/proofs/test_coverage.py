@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from spanproof.coverage import exercised as recording
 from spanproof.coverage.exercised import Unexercised, exercised
 from spanproof.coverage.tests import folder_of_tests, shown_by, shown_by_tests
 from spanproof.traces import bundled_traces
@@ -136,3 +137,9 @@ def test_a_trace_that_breaks_off_cannot_be_counted(tmp_path: Path) -> None:
     cut.write_bytes(TRACES["small-fill"].read_bytes()[:3000])
     with pytest.raises(Unexercised, match=r"cut\.jsonl\.gz.*cut short"):
         exercised([cut], lambda _: None)
+
+
+def test_a_recorder_that_fails_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "RECORDER", "spanproof.coverage.no_such_module")
+    with pytest.raises(Unexercised, match=r"failed: .*No module named"):
+        recording.exercised([TRACES["small-fill"]], lambda _: None)

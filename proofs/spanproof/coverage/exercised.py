@@ -16,7 +16,7 @@ RECORDER: Final = "spanproof.coverage.recorder"
 
 
 class Unexercised(Exception):
-    """A trace cannot be used; the message is the one line to show."""
+    """A trace, or the recorder, cannot be used; the message is the one line to show."""
 
 
 def exercised(traces: Sequence[Path | str], on_progress: Callable[[int], None]) -> Exercised:
@@ -24,7 +24,7 @@ def exercised(traces: Sequence[Path | str], on_progress: Callable[[int], None]) 
 
     `on_progress` is told the number of events done, over all traces.
 
-    Raises: Unexercised if a trace cannot be read; RuntimeError if the recorder itself fails.
+    Raises: Unexercised if a trace cannot be read, or the recorder cannot run.
     """
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryFile("w+") as complaints:
         copy_model(Path(name))
@@ -47,4 +47,5 @@ def exercised(traces: Sequence[Path | str], on_progress: Callable[[int], None]) 
             finally:
                 recorder.kill()
         complaints.seek(0)
-        raise RuntimeError(f"the recorder failed: {complaints.read().strip().splitlines()[-1:]}")
+        last = complaints.read().strip().rpartition("\n")[2]
+        raise Unexercised(f"the recorder of exercised rules failed: {last or 'it was killed'}")
