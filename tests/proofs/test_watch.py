@@ -16,11 +16,12 @@ from spanspec.trace import events as ev
 from spanspec.trace import heap_events as hev
 from spanspec.trace.check import Report, check_trace
 from spanspec.trace.fields import EventBase
+from spanspec.trace.lives import Life, Subject, subject
 from spanspec.trace.phrases import phrase, ranges, slots
 from spanspec.trace.reader import TraceReader
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KIND_OF, KINDS
-from spanspec.trace.watch import Life, Subject, Watch, subject
+from spanspec.trace.watch import Watch
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 

@@ -7,11 +7,12 @@ from spanspec.constants import HEAP_ARENA_BYTES
 from spanspec.mallocinit import mallocinit
 from spanspec.pages import PhysicalPages
 from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
+from spanspec.trace.lives import Life, Subject
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import Header
 from spanspec.trace.verdict import Divergence, Tally
-from spanspec.trace.watch import Life, Subject, Watching
+from spanspec.trace.watch import Watching
 
 
 class Report(NamedTuple):
