@@ -13,8 +13,9 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-# Exceptions that are a MemoryError or an OSError, too, cannot be native classes.
-INTERPRETED = ("__init__.py", "__main__.py", "errors.py")
+# Exceptions that are a MemoryError or an OSError, too, cannot be native classes; the others are
+# programs that use the allocator, and want the interpreter to switch between their threads.
+INTERPRETED = ("__init__.py", "__main__.py", "errors.py", "handles.py", "seed.py", "stress.py")
 
 ALLOCATOR = sorted(
     str(path) for path in Path("impl/spanalloc").glob("*.py") if path.name not in INTERPRETED

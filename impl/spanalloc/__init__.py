@@ -12,6 +12,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Final
 
 from spanalloc import kernels
+from spanalloc.audit import audit
 from spanalloc.errors import (
     BadRequest,
     BadType,
@@ -24,6 +25,7 @@ from spanalloc.errors import (
     ProcBusy,
     SpanError,
 )
+from spanalloc.handles import Arena, Handle
 from spanalloc.heap import ZERO_BASE, Heap
 from spanalloc.osmem import OsMemory, RealMemory, SimulatedMemory
 from spanalloc.pagesizes import PageSizes
@@ -39,8 +41,10 @@ COMPILED: Final[bool] = kernels.__file__.endswith(tuple(EXTENSION_SUFFIXES))
 __all__ = [
     "COMPILED",
     "ZERO_BASE",
+    "Arena",
     "BadRequest",
     "BadType",
+    "Handle",
     "Heap",
     "HeapClosed",
     "HeapError",
@@ -59,6 +63,7 @@ __all__ = [
     "SpanError",
     "SpanSnapshot",
     "Stream",
+    "audit",
     "kernels",
     "replay_stream",
 ]

@@ -1,5 +1,6 @@
 """The allocator: objects are allocated, cycles are driven, memory comes and goes."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Final, final
@@ -7,6 +8,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from spanalloc import kernels
+from spanalloc.background import Background
 from spanalloc.cycle import begin_cycle, end_cycle, mark_object, slot_holding, span_holding
 from spanalloc.errors import BadRequest, BadType, HeapClosed, OutOfMemory, PhaseError
 from spanalloc.heapsnapshot import HeapShot, shot_of
@@ -14,7 +16,7 @@ from spanalloc.kernels import next_free_fast, shift_out
 from spanalloc.malloc import MAX_ALLOC, allocate
 from spanalloc.mcache import EMPTY_SPAN, Mcache
 from spanalloc.osmem import OsMemory, RealMemory
-from spanalloc.pagesizes import PAGE_SHIFT
+from spanalloc.pagesizes import ARENA_BYTES, ARENA_SHIFT, PAGE_SHIFT
 from spanalloc.procs import boot, release_all, resize
 from spanalloc.recorder import Recorder
 from spanalloc.scavenge import EVERYTHING, scavenge
@@ -71,6 +73,7 @@ class Heap:
         self.world.set(INTERPRETED, kernels.__file__.endswith(".py"))
         self.manual: dict[int, str] = {}
         self.clock: int = 0
+        self.background = Background(self.state, self.world)
         boot(self.state, procs)
 
     # --- objects ---------------------------------------------------------------------------------
@@ -116,9 +119,14 @@ class Heap:
         base, length = self.extent(address)
         if size < 0 or address + size > base + length:
             raise BadRequest(f"{size} bytes at {address:#x} are not all in the object there")
-        view = self.state.os.view(address, size)
-        if view is None:
+        arena = self.state.pages.free.pages.by_index[address >> ARENA_SHIFT]
+        if arena.view is None:
             raise BadRequest("a simulated operating system has no memory to look at")
+        offset = address - arena.base
+        if offset + size <= ARENA_BYTES:
+            return arena.view[offset : offset + size]
+        view = self.state.os.view(address, size)
+        assert view is not None
         return view
 
     def extent(self, address: int) -> tuple[int, int]:
@@ -193,10 +201,13 @@ class Heap:
         try:
             if self.state.phase != PHASE_MARK:
                 raise PhaseError("no cycle is marking")
+            if self.background.threads:
+                self.clock = max(self.clock, time.monotonic_ns())
             end_cycle(self.state, who, self.clock)
             self.world.set(MARKING, False)
         finally:
             self.world.start()
+        self.background.wake()
 
     def collect(self, live: Marks = (), p: int = 0) -> None:
         """Run a whole cycle in which these objects are alive, and those allocated meanwhile.
@@ -360,6 +371,23 @@ class Heap:
         finally:
             self.world.leave(who)
 
+    def start_background(self, sweeper: bool = True, scavenger: bool = True) -> None:
+        """Start threads that sweep and that return memory at the runtime's pace (SWP-17, SCAV-17).
+
+        With them, the heap's clock is that of the machine. They end with `stop_background`, or
+        with the heap. `background.problem` tells what went wrong in them.
+
+        Raises: PhaseError if they run already; HeapClosed.
+        """
+        self.check_open()
+        if self.background.threads:
+            raise PhaseError("the background threads run already")
+        self.background.start(sweeper, scavenger)
+
+    def stop_background(self) -> None:
+        """End the background threads, if there are any, and wait for that."""
+        self.background.stop()
+
     # --- Ps, figures, the end --------------------------------------------------------------------
 
     def set_procs(self, procs: int, p: int = 0) -> None:
@@ -452,6 +480,8 @@ class Heap:
 
         Raises: HeapClosed if that was done already.
         """
+        self.check_open()
+        self.background.stop()
         self.world.stop(0)
         try:
             self.world.set(CLOSED, True)

@@ -36,34 +36,33 @@ def allocate(state: HeapState, who: Mcache, size: i64, noscan: bool, zero: bool)
     if noscan and size < TINY_SIZE:
         return allocate_tiny(state, who, size, zero)
     spanclass = size_class(size) * 2 + (1 if noscan else 0)
-    path = make_room(state, who, spanclass)
+    slot, path = take(state, who, spanclass)
     span = who.alloc[spanclass]
-    slot = take(state, span, path)
     if state.trace is not None:
         tell_slot(state, who, span, slot, size, path, flags_of(noscan, zero, span.needzero))
     return span.base + slot * span.elemsize
 
 
-def make_room(state: HeapState, who: Mcache, spanclass: i64) -> i64:
-    """See to it that the cached span of a class has a free slot; return the path to it (MAL-19).
+def take(state: HeapState, who: Mcache, spanclass: i64) -> tuple[i64, i64]:
+    """Take a slot of a class; return it, and the path to it (MAL-19).
+
+    It is in the span that is cached afterwards. While marking, it is born marked (MAL-14).
 
     Raises: OutOfMemory, MmapFailed, MadviseFailed.
     """
     span = who.alloc[spanclass]
-    if span.has_fast_slot():
-        return FAST
-    if span is not EMPTY_SPAN and span.first_free() != span.nelems:
-        return SLOW
-    refill(state, who, spanclass)
-    return REFILLED
-
-
-def take(state: HeapState, span: Span, path: i64) -> i64:
-    """Take the next slot of a span that has one; while marking, it is born marked (MAL-14)."""
-    slot = span.malloc_fast() if path == FAST else span.malloc_slow()
+    path: i64 = FAST
+    slot = span.malloc_fast()
+    if slot < 0 and span is not EMPTY_SPAN:
+        path = SLOW
+        slot = span.malloc_slow()
+    if slot < 0:
+        path = REFILLED
+        span = refill(state, who, spanclass)
+        slot = span.malloc_slow()
     if state.phase != PHASE_OFF:
         state.mark(span, slot)
-    return slot
+    return slot, path
 
 
 def allocate_tiny(state: HeapState, who: Mcache, size: i64, zero: bool) -> i64:
@@ -76,9 +75,8 @@ def allocate_tiny(state: HeapState, who: Mcache, size: i64, zero: bool) -> i64:
             if state.trace is not None:
                 tell_tiny(state, who, size, offset, flags_of(True, zero, 0))
             return who.tiny + offset
-    path = make_room(state, who, TINY_SPAN_CLASS)
+    slot, path = take(state, who, TINY_SPAN_CLASS)
     span = who.alloc[TINY_SPAN_CLASS]
-    slot = take(state, span, path)
     block = span.base + slot * span.elemsize
     current = takes_over(who.tiny, who.tinyoffset, size)
     if current:

@@ -27,8 +27,9 @@ EMPTY_SPAN: Final = empty_span()
 class Mcache:
     """What one P, or one background worker, has to itself (MC-1).
 
-    `lock` is held by whoever is in an operation on the P. The counters are added up when somebody
-    asks for statistics (MC-11).
+    `lock` is held by whoever is in an operation on the P; `owner` is its thread. `looked_at` is
+    the line of a trace at which it looked at the sweepgen of a span last. The counters are added
+    up when somebody asks for statistics (MC-11).
     """
 
     def __init__(self, ident: i64, p: i64, thread: i64, flush_gen: i64) -> None:
@@ -44,6 +45,8 @@ class Mcache:
         self.largefree: i64 = 0
         self.nsmallfree: list[i64] = [0] * NUM_SIZE_CLASSES
         self.busy: bool = False
+        self.owner: int = 0
+        self.looked_at: int = 0
         self.lock = Lock()
 
     def has(self, spanclass: i64) -> bool:

@@ -9,7 +9,7 @@ from spanalloc.errors import HeapError
 from spanalloc.mcache import Mcache
 from spanalloc.newspan import new_span
 from spanalloc.pagesizes import PAGE_SHIFT
-from spanalloc.recorder import EXACT, page_number
+from spanalloc.recorder import page_number
 from spanalloc.sizeclass import CLASS_PAGES
 from spanalloc.span import UINT32, Span
 from spanalloc.state import HeapState
@@ -178,7 +178,7 @@ def uncache_span(state: HeapState, who: Mcache, span: Span) -> None:
                 "ne": span.nelems,
             },
         )
-    after = state.trace.now() if state.trace is not None else 0
+    after = state.now()
     stale = span.uncache(state.sg)
     free = span.nelems - span.alloc_count
     if free > 0:
@@ -214,7 +214,7 @@ def tell_taken(state: HeapState, who: Mcache, span: Span, source: i64) -> None:
                 "b": page_number(span.base),
                 "src": source,
                 "g": span.sweepgen,
-                "lo": EXACT,
+                "lo": who.looked_at,
             },
         )
 
@@ -226,5 +226,12 @@ def tell_skipped(state: HeapState, who: Mcache, span: Span, which: str) -> None:
             "ck",
             who.p,
             who.thread,
-            {"c": span.spanclass, "s": span.ident, "b": page_number(span.base), "l": which},
+            {
+                "c": span.spanclass,
+                "s": span.ident,
+                "b": page_number(span.base),
+                "l": which,
+                "g": (state.sg - 1) & UINT32,
+                "lo": who.looked_at,
+            },
         )

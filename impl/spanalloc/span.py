@@ -128,10 +128,6 @@ class Span(SpanLayout):
         self.alloc_count += 1
         return slot
 
-    def has_fast_slot(self) -> bool:
-        """Tell whether `malloc_fast` would hand out a slot."""
-        return next_free_fast(self.freeindex, self.nelems, self.alloc_cache) >= 0
-
     def malloc_slow(self) -> i64:
         """Hand out the lowest free slot and return it, or return -1 if the span is full.
 
@@ -320,13 +316,12 @@ class Span(SpanLayout):
             raise self.error(f"{live} slots are marked, but only {self.alloc_count} are allocated")
         self.was_empty = self.first_free() == self.nelems
         self.alloc_count = live
-        self.freeindex = 0
-        # The old allocBits serve as the cleared mark bits of the next cycle.
-        unused = self.alloc_bits
-        for index in range(len(unused)):
-            unused[index] = 0
+        # Others may look up an object here meanwhile: no order of these but this one lets a living
+        # object seem free for a moment. That is also why the old bits are not used again.
+        before = self.alloc_bits
         self.alloc_bits = self.gcmark_bits
-        self.gcmark_bits = unused
+        self.freeindex = 0
+        self.gcmark_bits = [0] * len(before)
         self.alloc_cache = window(self.alloc_bits, 0)
         if freed > 0 or (self.spanclass <= 1 and live == 0):
             self.needzero = 1

@@ -53,9 +53,13 @@ class HeapState:
         """Return the buffer of the spans that are to be swept."""
         return self.buffers[1 - ((self.sg >> 1) & 1)]
 
+    def now(self) -> int:
+        """Return the line of the trace before which nothing that is done now can have happened."""
+        return self.trace.now() if self.trace is not None else 0
+
     def claim(self, who: Mcache, span: Span, by: str) -> bool:
         """Take the right to sweep an unswept span; return False if it is not to be had (SWP-3)."""
-        after = self.trace.now() if self.trace is not None else 0
+        after = who.looked_at = self.now()
         with self.pacing.lock:
             if not span.claim(self.sg):
                 return False

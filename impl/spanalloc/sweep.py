@@ -10,7 +10,7 @@ from spanalloc.mcache import Mcache
 from spanalloc.pacing import RECLAIM_OVER
 from spanalloc.pagemap import Arena
 from spanalloc.pagesizes import ARENA_PAGES
-from spanalloc.recorder import EXACT, page_number
+from spanalloc.recorder import page_number
 from spanalloc.snapshot import joined
 from spanalloc.span import IN_USE, Span
 from spanalloc.state import HeapState
@@ -134,6 +134,7 @@ def next_unswept(state: HeapState, who: Mcache, by: str) -> Span | None:
             if state.trace is not None:
                 state.trace.event("sd", who.p, who.thread, {"g": state.sg})
             return None
+        after = state.now()
         in_use = span.state == IN_USE
         if not in_use and not state.is_swept(span):
             raise HeapError(
@@ -153,7 +154,7 @@ def next_unswept(state: HeapState, who: Mcache, by: str) -> Span | None:
                     "why": "gen" if in_use else "state",
                     "g": span.sweepgen,
                     "stt": span.state,
-                    "lo": EXACT,
+                    "lo": after,
                 },
             )
 

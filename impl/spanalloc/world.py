@@ -4,12 +4,13 @@ A P belongs to one thread at a time; its cache's lock is held by whoever is in a
 To stop the world is to take the locks of all Ps, and of the background workers.
 """
 
+from threading import get_ident
 from typing import Final, final
 
 from librt.threading import Lock
 from mypy_extensions import i64
 
-from spanalloc.errors import BadRequest, HeapClosed, ProcBusy
+from spanalloc.errors import BadRequest, HeapClosed, HeapError, ProcBusy
 from spanalloc.mcache import Mcache
 
 OPEN: Final = 0
@@ -45,14 +46,11 @@ class World:
             under way.
         """
         while True:
-            if self.gate & CLOSED != 0:
-                raise HeapClosed("the heap is closed")
-            if not 0 <= p < len(self.mcaches):
-                raise BadRequest(f"there is no P {p}, only 0..{len(self.mcaches) - 1}")
-            who = self.mcaches[p]
+            who = self.check(p)
             if who.lock.acquire(False):
                 if self.gate & (STOPPING | CLOSED) == 0:
                     who.busy = True
+                    who.owner = get_ident()
                     return who
                 who.lock.release()
             elif self.gate & STOPPING == 0:
@@ -67,20 +65,53 @@ class World:
         who.lock.release()
         return who
 
+    def add_worker(self, who: Mcache) -> None:
+        """Add a background worker."""
+        with self.cycle_lock:
+            self.workers.append(who)
+
+    def enter_worker(self, who: Mcache) -> None:
+        """Begin an operation of a background worker, once the world goes on."""
+        while True:
+            who.lock.acquire()
+            if self.gate & STOPPING == 0:
+                return
+            who.lock.release()
+            self.cycle_lock.acquire()
+            self.cycle_lock.release()
+
     def stop(self, p: int) -> Mcache:
         """Stop the world on behalf of a P, and return its cache; `start` must follow.
 
-        Raises: HeapClosed; BadRequest if there is no such P; ProcBusy if an operation on it is
-            under way.
+        Waits until nobody is in an operation.
+
+        Raises: HeapClosed; BadRequest if there is no such P; ProcBusy if this thread itself is in
+            an operation.
         """
-        self.leave(self.enter(p))
+        self.check(p)
+        me = get_ident()
+        for cache in self.mcaches:
+            if cache.busy and cache.owner == me:
+                raise ProcBusy(f"P {cache.p} is in an operation of this very thread")
         self.cycle_lock.acquire()
         self.set(STOPPING, True)
         for cache in self.everybody():
             cache.lock.acquire()
-        if self.gate & CLOSED != 0 or p >= len(self.mcaches):
+        try:
+            return self.check(p)
+        except HeapError:
             self.start()
-            raise HeapClosed("the heap was closed, or lost the P, while its world was stopping")
+            raise
+
+    def check(self, p: int) -> Mcache:
+        """Return the cache of a P.
+
+        Raises: HeapClosed; BadRequest if there is no such P.
+        """
+        if self.gate & CLOSED != 0:
+            raise HeapClosed("the heap is closed")
+        if not 0 <= p < len(self.mcaches):
+            raise BadRequest(f"there is no P {p}, only 0..{len(self.mcaches) - 1}")
         return self.mcaches[p]
 
     def start(self) -> None:

@@ -94,10 +94,28 @@ def cycles() -> SearchStrategy[tuple[Step, ...]]:
     )
 
 
+def churns() -> SearchStrategy[tuple[Step, ...]]:
+    """A span or more is filled, loses some objects in a cycle, and is filled again."""
+    return st.builds(
+        lambda size, before, n, k, after: (
+            Malloc(size, before),
+            StartCycle(),
+            MarkEvery(n, k),
+            FinishCycle(),
+            Malloc(size, after),
+        ),
+        st.sampled_from((2048, 1024, 5000, 64, 700, 8192, 100)),
+        st.sampled_from(COUNTS),
+        st.sampled_from((1, 2, 3, 64)),
+        st.integers(0, 3),
+        st.sampled_from(COUNTS),
+    )
+
+
 def heap_programs(max_parts: int = 16) -> SearchStrategy[HeapProgram]:
     """Any program of up to so many parts: allocations, single steps, and whole cycles."""
     single = st.one_of(mallocs(), mallocs(), others()).map(lambda step: (step,))
-    part = st.one_of(single, single, cycles())
+    part = st.one_of(single, single, cycles(), churns())
     answers: SearchStrategy[Answer] = st.sampled_from(
         ("grant", "grant", "refuse", "elsewhere", "below")
     )

@@ -63,14 +63,14 @@ PLANTED = (
     PlantedBug(
         "a sweep keeps freeindex",
         "span",
-        "        self.freeindex = 0\n        # The old",
-        "        # The old",
+        "        self.freeindex = 0\n        self.gcmark_bits = [0]",
+        "        self.gcmark_bits = [0]",
     ),
     PlantedBug(
         "old bits survive as marks",
         "span",
-        "            unused[index] = 0\n",
-        "            unused[index] = unused[index]\n",
+        "self.gcmark_bits = [0] * len(before)",
+        "self.gcmark_bits = before",
     ),
     PlantedBug(
         "needzero is forgotten",
@@ -81,8 +81,8 @@ PLANTED = (
     PlantedBug(
         "an allocation is not counted",
         "span",
-        "        self.alloc_count += 1\n        return slot\n\n    def has_fast_slot",
-        "        return slot\n\n    def has_fast_slot",
+        "        self.alloc_count += 1\n        return slot\n\n    def malloc_slow",
+        "        return slot\n\n    def malloc_slow",
     ),
     PlantedBug(
         "a stale span is not recognized",

@@ -159,14 +159,14 @@ BUGS: Final = (
     PlantedBug(
         "a sweep keeps freeindex",
         "span",
-        "        self.freeindex = 0\n        # The old",
-        "        # The old",
+        "        self.freeindex = 0\n        self.gcmark_bits = [0]",
+        "        self.gcmark_bits = [0]",
     ),
     PlantedBug(
         "a sweep keeps the old bits",
         "span",
-        "        self.alloc_bits = self.gcmark_bits\n        self.gcmark_bits = unused\n",
-        "        self.gcmark_bits = [0] * len(unused)\n",
+        "        self.alloc_bits = self.gcmark_bits\n",
+        "",
     ),
     PlantedBug(
         "the cache is not complemented",
@@ -265,6 +265,14 @@ BUGS: Final = (
     PlantedBug("a cycle is one generation", "cycle", "state.sg + 2", "state.sg + 1"),
     PlantedBug(
         "generations do not wrap around", "cycle", "(state.sg + 2) & UINT32", "state.sg + 2"
+    ),
+    PlantedBug(
+        "a span found full keeps its freeindex",
+        "span",
+        "            self.freeindex = freeindex\n"
+        "            self.alloc_cache = cache\n"
+        "            return -1\n",
+        "            return -1\n",
     ),
     PlantedBug("needzero is forgotten", "span", "if freed > 0 or (", "if freed > 1 or ("),
 )

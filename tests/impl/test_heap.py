@@ -1,0 +1,180 @@
+"""A heap hands out objects, finds the dead ones, and balances its books."""
+
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from spanalloc import Heap, SimulatedMemory
+
+BASE = 0xC000000000
+PAGE = 8192
+
+
+@pytest.fixture
+def memory(package: ModuleType) -> SimulatedMemory:
+    made: SimulatedMemory = package.SimulatedMemory()
+    return made
+
+
+@pytest.fixture
+def heap(package: ModuleType, memory: SimulatedMemory) -> Iterator[Heap]:
+    with package.Heap(2, memory) as made:
+        yield made
+        assert package.audit(made.snapshot()) == []
+
+
+def test_the_first_span_lies_at_the_first_hint(heap: Heap) -> None:
+    assert heap.malloc(384) == BASE
+    assert heap.malloc(384) == BASE + 384
+    stats = heap.statistics()
+    assert (stats.heap_sys, stats.heap_inuse) == (64 << 20, PAGE)
+    assert stats.heap_released == stats.heap_idle == (64 << 20) - PAGE
+
+
+def test_tiny_objects_share_blocks_as_in_the_worked_example(heap: Heap) -> None:
+    # EX-7
+    offsets = [heap.malloc(size, noscan=True) - BASE for size in (5, 8, 3, 9, 2, 12, 13)]
+    assert offsets == [0, 8, 16, 19, 28, 32, 48]
+    assert heap.statistics().tinyallocs == 3
+
+
+def test_an_object_of_no_bytes_has_the_address_of_all_such(heap: Heap, package: ModuleType) -> None:
+    assert heap.malloc(0) == heap.malloc(0, noscan=True, p=1) == package.ZERO_BASE
+    assert heap.statistics().mallocs == 0
+
+
+def test_each_p_allocates_from_spans_of_its_own(heap: Heap) -> None:
+    assert heap.malloc(64, p=0) == BASE
+    assert heap.malloc(64, p=1) == BASE + PAGE
+    assert heap.malloc(64, p=0) == BASE + 64
+
+
+@pytest.mark.parametrize("size", [1, 8, 9, 1016, 1024, 1025, 32768, 32769, 100_000, 5 << 20])
+def test_an_object_survives_exactly_the_cycles_that_mark_it(heap: Heap, size: int) -> None:
+    first, second = heap.malloc(size), heap.malloc(size)
+    heap.collect([second])
+    heap.sweep_all()
+    assert heap.statistics().live_objects == 1
+    assert heap.extent(second)[0] == second
+    with pytest.raises(ValueError, match="is in no object"):
+        heap.extent(first)
+    heap.collect()
+    heap.sweep_all()
+    stats = heap.statistics()
+    assert (stats.live_objects, stats.live_bytes, stats.heap_inuse) == (0, 0, 0)
+
+
+def test_marks_are_addresses_bitmaps_or_functions(heap: Heap) -> None:
+    addresses = [heap.malloc(1024) for _ in range(6)]
+    heap.collect(addresses[:4])
+    heap.collect({BASE: 0b1010})
+    heap.collect(lambda: [addresses[1], addresses[3] + 1000])
+    heap.sweep_all()
+    assert heap.statistics().live_objects == 2
+    assert heap.malloc(1024) == addresses[0]
+
+
+def test_what_is_allocated_while_marking_is_alive(heap: Heap) -> None:
+    heap.malloc(1024)
+    heap.start_cycle()
+    born = heap.malloc(1024)
+    large = heap.malloc(1 << 20)
+    heap.finish()
+    heap.sweep_all()
+    assert heap.statistics().live_objects == 2
+    assert heap.extent(born)[0] == born
+    assert heap.extent(large)[0] == large
+
+
+def test_the_current_tiny_block_survives_the_start_of_a_cycle(heap: Heap) -> None:
+    first = heap.malloc(4, noscan=True)
+    heap.start_cycle()
+    second = heap.malloc(4, noscan=True)
+    heap.finish()
+    heap.sweep_all()
+    assert second == first + 4
+    assert heap.extent(second)[0] == first
+
+
+def test_free_memory_goes_back_to_the_operating_system(heap: Heap, memory: SimulatedMemory) -> None:
+    heap.malloc(3 << 20)
+    heap.collect()
+    assert heap.free_os_memory() == 3 << 20
+    stats = heap.statistics()
+    assert stats.heap_released == stats.heap_idle == stats.heap_sys == 64 << 20
+    assert memory.advised_bytes[4] == 3 << 20
+    assert heap.free_os_memory() == 0
+
+
+def test_the_background_scavenger_follows_its_line(heap: Heap) -> None:
+    for _ in range(20):
+        heap.malloc(1 << 20)
+    # The goal of a cycle is drawn from what was in use when it ended: the second one sees none.
+    for _ in range(2):
+        heap.collect()
+        heap.sweep_all()
+    before = heap.statistics().heap_retained
+    returned = heap.scavenge_by(5_000_000)
+    assert returned > 0
+    assert heap.statistics().heap_retained == before - returned
+    assert heap.scavenge_by(1) == 0
+
+
+def test_manual_spans_count_apart(heap: Heap) -> None:
+    stack, buffer = heap.take_manual(4, "stack"), heap.take_manual(4, "gc")
+    stats = heap.statistics()
+    assert (stats.stacks_inuse, stats.gc_manual) == (4 * PAGE, 4 * PAGE)
+    assert stats.heap_sys == (64 << 20) - 8 * PAGE
+    heap.free_manual(stack)
+    heap.free_manual(buffer)
+    assert heap.statistics().heap_sys == 64 << 20
+    assert heap.take_manual(8) == stack
+
+
+def test_the_number_of_ps_changes_and_their_spans_return(heap: Heap) -> None:
+    heap.malloc(64, p=1)
+    heap.set_procs(1, p=1)
+    assert heap.procs == 1
+    assert heap.malloc(64) == BASE + 64
+    heap.set_procs(4)
+    assert heap.malloc(64, p=3) == BASE + PAGE
+
+
+def test_a_heap_may_begin_next_to_the_last_generation(package: ModuleType) -> None:
+    with package.Heap(1, package.SimulatedMemory(), sweepgen=(1 << 32) - 2) as heap:
+        kept = heap.malloc(64)
+        for _ in range(3):
+            heap.malloc(64)
+            heap.collect([kept])
+            heap.sweep_all()
+        assert heap.snapshot().sweepgen == 4
+        assert heap.statistics().live_objects == 1
+
+
+def test_a_heap_gives_all_address_space_back(package: ModuleType, memory: SimulatedMemory) -> None:
+    with package.Heap(1, memory) as heap:
+        heap.malloc(200 << 20)
+        assert memory.reserved_bytes == 256 << 20
+    assert memory.reserved_bytes == 0
+
+
+def test_a_stream_is_served_as_single_calls_are(package: ModuleType) -> None:
+    stream = package.Stream()
+    for number in range(3000):
+        stream.allocate(number % 70, 1 + number * 7 % 3000, number % 3 == 0)
+        if number % 5 == 0:
+            stream.drop(number % 70)
+        if number % 900 == 899:
+            stream.cycle()
+    single = package.Heap(1, package.SimulatedMemory())
+    held = [0] * 70
+    for number in range(3000):
+        held[number % 70] = single.malloc(1 + number * 7 % 3000, number % 3 == 0)
+        if number % 5 == 0:
+            held[number % 70] = 0
+        if number % 900 == 899:
+            single.collect([address for address in held if address])
+    with package.Heap(1, package.SimulatedMemory()) as heap:
+        assert package.replay_stream(heap, stream) == len(stream) == 3603
+        assert heap.snapshot() == single.snapshot()
