@@ -31,32 +31,25 @@ MUST_EXERCISE = (
 )
 """What a campaign must have met at least once; otherwise it says nothing."""
 
-HEAP_MUST_EXERCISE = (
-    "m",
-    "t",
-    "rn",
-    "ct",
-    "um",
-    "se",
-    "fs",
-    "hf",
-    "ma",
-    "dr",
-    "vs",
-    "rb",
-    "ga",
-    "refusals",
-    "out of memory",
-)
+HEAP_MUST_EXERCISE = ("m", "t", "rn", "ha", "se", "sg", "refusals")
 """The same for whole heaps: kinds of events, by their names in a trace, and refusals."""
 
 
+BATCH = 200
+HEAP_BATCH = 25
+"""Programs that Hypothesis generates before the clock is looked at; those of heaps take longer."""
+
+
 class Target(NamedTuple, Generic[ProgramT]):
-    """What a campaign is about: its programs, how one is run, and what must be exercised."""
+    """What a campaign is about: its programs, how one is run, and what must be exercised.
+
+    `batch` programs are generated at a time.
+    """
 
     programs: SearchStrategy[ProgramT]
     attempt: Callable[[ProgramT], Run]
     must_exercise: tuple[str, ...]
+    batch: int = BATCH
 
 
 def of_span(factory: SubjectFactory) -> Target[Program]:
@@ -66,11 +59,8 @@ def of_span(factory: SubjectFactory) -> Target[Program]:
 
 def of_heap(factory: SideFactory) -> Target[HeapProgram]:
     """Return the target that a whole heap is."""
-    return Target(heap_programs(), partial(run_heap_program, factory=factory), HEAP_MUST_EXERCISE)
-
-
-BATCH = 200
-"""Programs that Hypothesis generates before the clock is looked at."""
+    attempt = partial(run_heap_program, factory=factory)
+    return Target(heap_programs(), attempt, HEAP_MUST_EXERCISE, HEAP_BATCH)
 
 
 class CampaignResult(NamedTuple):
@@ -141,7 +131,7 @@ def run_target(
     try:
         while divergence is None:
             spent = time.perf_counter() - began
-            left = BATCH if examples is None else min(BATCH, examples - done)
+            left = target.batch if examples is None else min(target.batch, examples - done)
             if left <= 0 or (seconds is not None and spent >= seconds):
                 break
             divergence = _batch(target, start + done, left, exercised)

@@ -21,11 +21,16 @@ Answer = Literal["grant", "refuse", "elsewhere", "below"]
 class Malloc(msgspec.Struct, frozen=True, tag="malloc"):
     """Allocate `count` objects of `size` bytes on a P."""
 
-    size: Annotated[int, Meta(ge=0, lt=1 << 64)]
+    size: Annotated[int, Meta(ge=0)]
     count: Annotated[int, Meta(ge=1, le=1024)] = 1
     p: P = 0
     noscan: bool = False
     zero: bool = True
+
+    def __post_init__(self) -> None:
+        """Check what the decoder cannot: a size has 64 bits."""
+        if self.size >= 1 << 64:
+            raise ValueError(f"a size of {self.size} bytes")
 
 
 class StartCycle(msgspec.Struct, frozen=True, tag="start cycle"):
