@@ -150,6 +150,7 @@ def test_essentials_forget_nothing_that_a_guard_needs() -> None:
 
 NOT_OF_BEHAVIOUR = {
     "owner-not-checked": "weakens the invariant, while the protocol stays as it is",
+    "27997-cached-forgotten": "is about the unswept buffer, which this protocol does not have",
     "no-wrap-below-zero": "stops sweeping at the wrap-around: nothing bad happens, nor anything",
 }
 """Mutants that no reachable state can show, and why."""
