@@ -10,6 +10,10 @@ from spanalloc.pagesizes import ARENA_PAGES
 WORD: Final = 32
 """Pages in a word: half of what it could hold, so that no bit is the sign."""
 
+# Compiled code shifts a 1 as a number of 32 bits, even one that a variable holds.
+POWERS: Final = vec[i64]([2**exponent for exponent in range(WORD + 1)])
+"""The powers of two up to 2^32."""
+
 
 @final
 class PageSet:
@@ -26,15 +30,13 @@ class PageSet:
     def add(self, page: i64) -> None:
         """Add a page."""
         if not self.has(page):
-            one: i64 = 1
-            self.words[page >> 5] |= one << (page & 31)
+            self.words[page >> 5] |= POWERS[page & 31]
             self.count += 1
 
     def discard(self, page: i64) -> None:
         """Remove a page, if it is a member."""
         if self.has(page):
-            one: i64 = 1
-            self.words[page >> 5] ^= one << (page & 31)
+            self.words[page >> 5] ^= POWERS[page & 31]
             self.count -= 1
 
     def highest(self, last: i64) -> i64:
@@ -42,8 +44,7 @@ class PageSet:
         if self.count == 0:
             return -1
         at = last >> 5
-        one: i64 = 1
-        word = self.words[at] & ((one << ((last & 31) + 1)) - 1)
+        word = self.words[at] & (POWERS[(last & 31) + 1] - 1)
         while word == 0:
             at -= 1
             if at < 0:

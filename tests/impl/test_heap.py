@@ -1,5 +1,6 @@
 """A heap hands out objects, finds the dead ones, and balances its books."""
 
+import random
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -157,6 +158,36 @@ def test_a_heap_gives_all_address_space_back(package: ModuleType, memory: Simula
         heap.malloc(200 << 20)
         assert memory.reserved_bytes == 256 << 20
     assert memory.reserved_bytes == 0
+
+
+def test_the_highest_page_of_a_set_is_found_at_every_place(package: ModuleType) -> None:
+    made = package.pageset.PageSet()
+    assert made.highest(8191) == -1
+    for page in (0, 31, 32, 63, 64, 4095, 8191):
+        made.add(page)
+        made.add(page)
+    pages = [page for page in range(8192) if made.has(page)]
+    assert (pages, made.count) == ([0, 31, 32, 63, 64, 4095, 8191], 7)
+    for last in range(8192):
+        assert made.highest(last) == max(page for page in pages if page <= last)
+    for page in (8191, 31, 0, 31):
+        made.discard(page)
+    assert (made.highest(8191), made.highest(31), made.count) == (4095, -1, 4)
+
+
+def test_the_lowest_heavy_place_of_a_tree_is_found(package: ModuleType) -> None:
+    for capacity in (16, 256, 8192):
+        tree, weights = package.maxtree.MaxTree(capacity), [0] * capacity
+        rng = random.Random(capacity)
+        for _ in range(1500):
+            place, weight = rng.randrange(capacity), rng.choice((0, 0, 1, 2, 9, rng.randrange(99)))
+            tree.store(place, weight)
+            weights[place] = weight
+            wanted = rng.choice((1, 2, 9, 50, 100))
+            fits = (at for at, one in enumerate(weights) if one >= wanted)
+            assert tree.lowest(wanted) == next(fits, -1)
+            assert tree.largest() == max(weights)
+            assert tree.weight(place) == weight
 
 
 def test_a_stream_is_served_as_single_calls_are(package: ModuleType) -> None:

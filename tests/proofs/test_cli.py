@@ -15,6 +15,7 @@ from spanproof.cli import coverage
 from spanproof.cli.app import run
 from spanproof.coverage import matrix
 from spanproof.fuzz import campaign
+from spanproof.fuzz.divergence import AnyProgram
 from spanproof.fuzz.program import Allocate, Program, Refill, save
 from spanproof.traces import bundled_traces
 from spanspec.rulebook import BY_ID
@@ -267,17 +268,18 @@ def test_an_installed_package_says_that_its_tests_are_elsewhere(
     assert "run this in a checkout" in capsys.readouterr().out
 
 
-def broken(program: Program) -> object:
-    """A factory of spans that do not work."""
+def broken(program: AnyProgram) -> object:
+    """A factory of spans, or heaps, that do not work."""
     raise RuntimeError("out of order")
 
 
+@pytest.mark.parametrize("of", ["heap", "span"])
 def test_a_divergence_is_saved_and_replayed(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, of: str
 ) -> None:
     factory = f"{__name__}:broken"
-    fuzzing = ["fuzz", "--python", factory, "--examples", "50", "--save", str(tmp_path), "--json"]
-    assert run(fuzzing) == 1
+    fuzzing = ["fuzz", "--of", of, "--python", factory, "--examples", "50", "--json"]
+    assert run([*fuzzing, "--save", str(tmp_path)]) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["divergence"]["seen"] == "raises RuntimeError: out of order"
     assert run(["replay", document["saved"], "--python", factory]) == 1
@@ -292,12 +294,15 @@ def test_replay_prints_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     assert json.loads(capsys.readouterr().out) == {"agrees": True, "divergence": None}
 
 
-def test_fuzz_prints_its_figures(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["fuzz", "--examples", "300", "--json"]) == 0
+@pytest.mark.parametrize(("of", "examples", "met"), [("heap", 60, "se"), ("span", 300, "sweeps")])
+def test_fuzz_prints_its_figures(
+    capsys: pytest.CaptureFixture[str], of: str, examples: int, met: str
+) -> None:
+    assert run(["fuzz", "--of", of, "--examples", str(examples), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["programs"] == 300
+    assert document["programs"] == examples
     assert document["divergence"] is None
-    assert document["exercised"]["sweeps"] > 0
+    assert document["exercised"][met] > 0
 
 
 def test_verify_ends_with_one_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -325,7 +330,7 @@ def test_an_interrupted_campaign_keeps_what_was_done_and_ends_with_130(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(campaign, "_batch", interrupting(campaign._batch, after=2))
-    assert run(["fuzz", "--seconds", "60", "--json"]) == 130
+    assert run(["fuzz", "--of", "span", "--seconds", "60", "--json"]) == 130
     document = json.loads(capsys.readouterr().out)
     assert document["interrupted"]
     assert document["programs"] == 400

@@ -5,7 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from spanproof.cli import bench, check, corrupt, explain, fuzz, prove, simulate, verify
+from spanproof.cli import bench, check, corrupt, explain, fuzz, planted, prove, simulate, verify
 from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain
 from spanspec.trace.reader import TraceError
 
@@ -21,6 +21,7 @@ app.command("prove")(prove.prove)
 app.command("check")(check.check)
 app.command("fuzz")(fuzz.fuzz)
 app.command("replay")(fuzz.replay)
+app.command("planted")(planted.planted)
 app.command("explain")(explain.explain)
 app.command("corrupt")(corrupt.corrupt)
 app.command("simulate")(simulate.simulate)

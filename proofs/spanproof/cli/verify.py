@@ -1,7 +1,7 @@
 """`spanspec verify`: the main job. Prove everything, check the bundled traces, fuzz for a while."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -13,13 +13,16 @@ from spanproof.cli import check, prove
 from spanproof.cli.fuzz import as_json as campaign_json
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
 from spanproof.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
-from spanproof.fuzz.campaign import CampaignResult, run
-from spanproof.fuzz.spanalloc_subject import installed
+from spanproof.fuzz import heapsides, spanalloc_subject
+from spanproof.fuzz.campaign import CampaignResult, of_heap, run, run_target
 from spanproof.jobs import Outcome, Summary, summarize
 from spanproof.suite import plan
 from spanproof.traces import bundled_traces
 from spanspec.trace.check import Report
 from spanspec.trace.verdict import Verdict
+
+HEAP_SHARE = 0.75
+"""The part of the time for fuzzing that whole heaps get; single spans need less."""
 
 CORRUPTIONS = 100
 """Corrupted copies of the small traces that are tried."""
@@ -67,8 +70,10 @@ def verify(
         err.print(f"interrupted: {len(outcomes)} of {len(work)} queries were decided")
         return INTERRUPTED
     checked = check_bundled()
-    campaign = fuzz_for(seconds, seed)
+    campaigns = fuzz_for(seconds, seed)
     wall = time.perf_counter() - started
+    fuzzed = all(campaign.good for campaign in campaigns.values())
+    good = summary.good and checked.good and fuzzed
     if json:
         print_json(
             {
@@ -78,22 +83,21 @@ def verify(
                     "tried": len(checked.corruptions),
                     "noticed": checked.noticed,
                 },
-                "fuzzing": campaign_json(campaign, None),
+                "fuzzing": {name: campaign_json(one, None) for name, one in campaigns.items()},
                 "wall_seconds": wall,
             }
         )
     else:
         out.print(check.kinds_table([report for report, _ in checked.reports]))
         out.print()
-        out.print(overview(summary, proving, checked, campaign))
-        for line in complaints(outcomes, checked, campaign):
+        out.print(overview(summary, proving, checked, campaigns))
+        for line in complaints(outcomes, checked, campaigns):
             out.print(line, markup=False)
-        good = summary.good and checked.good and campaign.good
         verdict = "[green]everything holds[/]" if good else "[red]something does not hold[/]"
         out.print(f"\n{verdict} ({wall:.0f} s)")
-    if campaign.interrupted:
+    if any(campaign.interrupted for campaign in campaigns.values()):
         return INTERRUPTED
-    return HOLDS if summary.good and checked.good and campaign.good else FAILS
+    return HOLDS if good else FAILS
 
 
 def check_bundled() -> Checked:
@@ -112,21 +116,35 @@ def check_bundled() -> Checked:
     return Checked(reports, tried, time.perf_counter() - started)
 
 
-def fuzz_for(seconds: float, seed: int) -> CampaignResult:
-    """Run a campaign against the installed implementation, with a progress display."""
+def fuzz_for(seconds: float, seed: int) -> Mapping[str, CampaignResult]:
+    """Fuzz the installed implementation: whole heaps for most of the time, single spans at last."""
+    results: dict[str, CampaignResult] = {}
     with progress("seconds") as display:
         task = display.add_task("fuzzing", total=round(seconds))
-        return run(
-            installed,
-            start=seed,
-            seconds=seconds,
-            on_progress=lambda done, spent: display.update(
-                task, completed=min(round(spent), round(seconds))
-            ),
+
+        def advance(done: int, spent: float) -> None:
+            before = sum(result.seconds for result in results.values())
+            display.update(task, completed=min(round(before + spent), round(seconds)))
+
+        heaps = of_heap(heapsides.installed)
+        results["heaps"] = run_target(
+            heaps, start=seed, seconds=seconds * HEAP_SHARE, on_progress=advance
         )
+        results["spans"] = run(
+            spanalloc_subject.installed,
+            start=seed,
+            seconds=seconds * (1 - HEAP_SHARE),
+            on_progress=advance,
+        )
+    return results
 
 
-def overview(summary: Summary, proving: float, checked: Checked, campaign: CampaignResult) -> Table:
+def overview(
+    summary: Summary,
+    proving: float,
+    checked: Checked,
+    campaigns: Mapping[str, CampaignResult],
+) -> Table:
     """Return the table of what was proved, checked and fuzzed."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("what", "result", "figures", "seconds"):
@@ -155,19 +173,21 @@ def overview(summary: Summary, proving: float, checked: Checked, campaign: Campa
         f"{checked.noticed} of {len(checked.corruptions)} corruptions noticed",
         checked.seconds,
     )
-    row(
-        "fuzzed",
-        campaign.good,
-        f"{campaign.programs} programs, {campaign.exercised['steps']} steps, "
-        f"{campaign.exercised['sweeps']} sweeps, "
-        f"{int(campaign.divergence is not None)} divergences",
-        campaign.seconds,
-    )
+    for name, campaign in campaigns.items():
+        met = campaign.exercised
+        row(
+            f"fuzzed {name}",
+            campaign.good,
+            f"{campaign.programs} programs, {met['steps']} steps, "
+            f"{met['sweeps'] + met['se']} sweeps, "
+            f"{int(campaign.divergence is not None)} divergences",
+            campaign.seconds,
+        )
     return table
 
 
 def complaints(
-    outcomes: Sequence[Outcome], checked: Checked, campaign: CampaignResult
+    outcomes: Sequence[Outcome], checked: Checked, campaigns: Mapping[str, CampaignResult]
 ) -> list[str]:
     """Return what does not hold, in full."""
     lines = [prove.complaint(outcome) for outcome in outcomes if not outcome.good]
@@ -179,8 +199,10 @@ def complaints(
     if not checked.good:
         unnoticed = (one for one in checked.corruptions if not one.noticed)
         lines += [f"not noticed: {one.before} became {one.after}" for one in unnoticed]
-    if campaign.divergence is not None:
-        lines.append(campaign.divergence.render())
-    if campaign.missing:
-        lines.append(f"fuzzing exercised too little: no {', no '.join(campaign.missing)}")
+    for name, campaign in campaigns.items():
+        if campaign.divergence is not None:
+            lines.append(campaign.divergence.render())
+        if campaign.missing:
+            missing = ", no ".join(campaign.missing)
+            lines.append(f"fuzzing {name} exercised too little: no {missing}")
     return lines

@@ -48,7 +48,7 @@ class MarkEvery(msgspec.Struct, frozen=True, tag="mark every"):
 
 
 class MarkFree(msgspec.Struct, frozen=True, tag="mark free"):
-    """Try to mark a free slot of the k-th span in use, or its tail if it has none."""
+    """Try to mark a free slot of the k-th span in use, or of the next that has one."""
 
     k: Pick = 0
 

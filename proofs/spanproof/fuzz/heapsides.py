@@ -262,15 +262,13 @@ class ModelHeap:
         return told
 
     def free_place(self, k: int) -> int | None:
-        """Return an address in a free slot of the k-th span in use, or in its tail, if any."""
-        spans = sorted(self.heap.state.spans.items())
-        if not spans:
-            return None
-        record = spans[k % len(spans)][1]
-        for slot in range(record.nelems):
-            if not is_allocated(record, slot):
-                return record.base + slot * record.elemsize
-        return record.limit
+        """Return an address in a free slot, of the k-th span in use or of the next that has one."""
+        spans = [record for _, record in sorted(self.heap.state.spans.items())]
+        for record in spans[k % max(1, len(spans)) :] + spans:
+            for slot in range(record.nelems):
+                if not is_allocated(record, slot):
+                    return record.base + slot * record.elemsize
+        return None
 
     def state(self) -> State:
         """Return the whole state."""
