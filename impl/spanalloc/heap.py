@@ -7,7 +7,6 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from spanalloc import kernels
 from spanalloc.background import Background
 from spanalloc.cycle import begin_cycle, end_cycle, mark_object, slot_holding, span_holding
 from spanalloc.errors import BadRequest, BadType, HeapClosed, OutOfMemory, PhaseError
@@ -70,7 +69,7 @@ class Heap:
         self.state = HeapState(memory, recorder, sweepgen)
         self.world = World(self.state.mcaches)
         self.world.set(RECORDING, recorder is not None)
-        self.world.set(INTERPRETED, kernels.__file__.endswith(".py"))
+        self.world.set(INTERPRETED, self.state.interpreted)
         self.manual: dict[int, str] = {}
         self.clock: int = 0
         self.background = Background(self.state, self.world)

@@ -5,6 +5,7 @@ from mypy_extensions import i64
 from spanalloc.mcache import Mcache
 from spanalloc.pagesizes import PAGE_SHIFT
 from spanalloc.recorder import page_number
+from spanalloc.slotzero import clear
 from spanalloc.span import Span
 from spanalloc.state import HeapState
 from spanalloc.sweep import reclaim
@@ -49,7 +50,7 @@ def new_span(
         if large > 0:
             state.pacing.grow_live(npages << PAGE_SHIFT)
     if zero and span.needzero != 0:
-        state.os.clear(span.base, npages << PAGE_SHIFT)
+        clear(state, span.base, npages << PAGE_SHIFT)
     span.needzero = 0
     span.dirty = False
     span.init_slots(spanclass, span.base + large if large > 0 else 0)

@@ -42,6 +42,7 @@ class PageMap:
         self.by_index: dict[int, Arena] = {}
         self.all: list[Arena] = []
         self.by_address: list[Arena] = []
+        self.recent: Arena | None = None
 
     def add(self, arena: Arena) -> bool:
         """Add an arena; return whether it is the highest of all so far."""
@@ -61,9 +62,14 @@ class PageMap:
 
     def span_at(self, address: i64) -> Span | None:
         """Return what the table has for an address; it may be out of date (HEAP-6)."""
-        arena = self.by_index.get(address >> ARENA_SHIFT)
-        if arena is None:
-            return None
+        # Who looks up one address mostly looks up others near it. The field is read once, since
+        # another thread may set it.
+        arena = self.recent
+        if arena is None or arena.base >> ARENA_SHIFT != address >> ARENA_SHIFT:
+            arena = self.by_index.get(address >> ARENA_SHIFT)
+            if arena is None:
+                return None
+            self.recent = arena
         return arena.spans[(address >> PAGE_SHIFT) & PAGE_IN_ARENA]
 
     def enter(self, address: i64, span: Span) -> None:

@@ -7,6 +7,8 @@ nothing left to do. Nobody writes to a free slot in between, so nobody can tell 
 
 from typing import Final
 
+from mypy_extensions import i64
+
 from spanalloc.pagesizes import ARENA_BYTES, ARENA_SHIFT
 from spanalloc.span import Span
 from spanalloc.state import HeapState
@@ -15,27 +17,29 @@ ZEROS: Final = memoryview(bytes(10 * 8192))
 """As many zeros as the longest span of small objects has bytes."""
 
 
+def clear(state: HeapState, base: i64, size: i64) -> None:
+    """Write zeros over a range: a short one within an arena at once, else by the system's help."""
+    arena = state.pages.free.pages.by_index[base >> ARENA_SHIFT]
+    view = arena.view
+    offset = base - arena.base
+    if view is not None and size <= len(ZEROS) and offset + size <= ARENA_BYTES:
+        view[offset : offset + size] = ZEROS[:size]
+    else:
+        state.os.clear(base, size)
+
+
 def clear_free_slots(state: HeapState, span: Span) -> None:
     """Write zeros over all free slots of a span from freeindex on."""
     span.dirty = False
     arena = state.pages.free.pages.by_index[span.base >> ARENA_SHIFT]
-    view = arena.view
-    if view is None:
+    if arena.view is None:
         return
-    if span.end() > arena.base + ARENA_BYTES:
-        view = None
     words = span.alloc_bits
     slot = span.freeindex
-    offset = span.base - arena.base
     while slot < span.nelems:
         first = slot
         while slot < span.nelems and (words[slot >> 6] >> (slot & 63)) & 1 == 0:
             slot += 1
         if slot > first:
-            start = first * span.elemsize
-            size = slot * span.elemsize - start
-            if view is not None:
-                view[offset + start : offset + start + size] = ZEROS[:size]
-            else:
-                state.os.clear(span.base + start, size)
+            clear(state, span.base + first * span.elemsize, (slot - first) * span.elemsize)
         slot += 1

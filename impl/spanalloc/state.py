@@ -4,6 +4,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from spanalloc import kernels
 from spanalloc.central import Central
 from spanalloc.mcache import Mcache
 from spanalloc.osmem import OsMemory
@@ -44,6 +45,7 @@ class HeapState:
         self.phase: i64 = PHASE_OFF
         self.cycles: i64 = 0
         self.sweepdone: bool = True
+        self.interpreted: bool = kernels.__file__.endswith(".py")
 
     def swept(self) -> SweepBuffer:
         """Return the buffer of the swept spans (SWP-8)."""
@@ -93,5 +95,9 @@ class HeapState:
 
         Raises: SpanError if it is free.
         """
-        with self.pacing.lock:
+        if self.interpreted:
+            with self.pacing.lock:
+                span.mark(slot)
+        else:
+            # Compiled code is not interrupted by other threads between its steps.
             span.mark(slot)

@@ -5,6 +5,7 @@ from typing import Final, final
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
+from spanalloc.cycle import mark_object
 from spanalloc.errors import BadRequest
 from spanalloc.heap import Heap, allocate_fast
 from spanalloc.sizeclass import MAX_SMALL_SIZE
@@ -102,6 +103,6 @@ def serve(heap: Heap, stream: Stream, p: i64) -> i64:
             heap.start_cycle(p)
             for one in range(len(held)):
                 if held[one] != 0:
-                    heap.mark(held[one])
+                    mark_object(heap.state, held[one])
             heap.finish((), p)
     return count
