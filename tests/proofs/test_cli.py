@@ -307,7 +307,7 @@ def test_fuzz_prints_its_figures(
 
 def test_verify_ends_with_one_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", "--seconds", "2"]) == 0
-    text = capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.split())
     for word in ("proved", "checked", "fuzzed", "of 100 corruptions", "everything holds"):
         assert word in text
 
