@@ -140,7 +140,7 @@ class Witness:
         event, done = self.event, self.state.sweepdone
         if isinstance(event, ev.BufferPop | hev.ReclaimBegins):
             return done and not self._race(True)
-        idle = self.state.unswept.index == 0 and self.state.reclaim_index < NO_MORE_RECLAIM
+        idle = self.state.unswept.index == 0
         if not done and idle and self._race(True):
             return True
         return done
