@@ -18,9 +18,9 @@ from spanspec.malloc import array_size
 from spanspec.mallocinit import mallocinit
 from spanspec.memstats import MemStats, read_memstats
 from spanspec.mspan import find_object, is_allocated
-from spanspec.pageheap import AMD64, Actor
+from spanspec.pageheap import Actor
 from spanspec.pagemap import NOBODY
-from spanspec.pages import PhysicalPages
+from spanspec.pages import AMD64, PhysicalPages
 from spanspec.picture import overview, picture
 from spanspec.procs import NO_P, boot, procresize
 from spanspec.program import (

@@ -19,10 +19,13 @@ from spanspec.freespans import FreeSpan, FreeSpans
 from spanspec.mspan import DEAD, FREE
 from spanspec.pagemap import NOBODY, PageMap
 from spanspec.pages import (
+    AMD64,
     PageRun,
     PhysicalPages,
     end_of,
     huge_pages,
+    just_below,
+    last_page,
     may_merge,
     merge_above,
     merge_below,
@@ -50,8 +53,6 @@ Steps = Generator[EventBase, None, None]
 
 FOLLOWED_PAGES: Final = 1 << 26
 """Pages from the first hint on whose use is followed: 512 GiB."""
-
-AMD64: Final = PhysicalPages(4096, 2097152)
 
 
 class Actor(Record, frozen=True):
@@ -214,7 +215,7 @@ class PageHeap:
         Rules: HEAP-29 HEAP-30 HEAP-31 HEAP-33.
         """
         huge = self.huge_contribution(self.runs[span])
-        below = self.free_at(self.runs[span].base - 1)
+        below = self.free_at(just_below(self.runs[span]))
         below_pages = above_pages = 0
         merged_below = merged_above = NOBODY
         if below != NOBODY:
@@ -233,7 +234,7 @@ class PageHeap:
                 huge += self.huge_contribution(self.runs[above])
                 merged = merge_above(self.phys, self.runs[span], self.runs[above])
                 self._absorb(span, above, merged)
-                self.map.set_span(end_of(merged) - PAGE_SIZE, span)
+                self.map.set_span(last_page(merged), span)
             else:
                 self._realign(span, above, in_set=above)
         run = self.runs[span]

@@ -4,6 +4,8 @@ A descriptor always has a run, whatever its state; the slots of an in-use span s
 `Mspan`. Addresses and sizes are in bytes, `npages` in pages of 8192 bytes.
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from spanspec.constants import PAGE_SIZE
@@ -20,6 +22,9 @@ class PhysicalPages(Record, frozen=True):
 
     size: U64
     huge: U64
+
+
+AMD64: Final = PhysicalPages(4096, 2097152)
 
 
 class PageRun(Record, frozen=True):
@@ -53,6 +58,22 @@ def round_down(value: U64, align: U64) -> U64:
 def end_of(run: PageRun) -> U64:
     """Return the address just beyond a run."""
     return run.base + run.npages * PAGE_SIZE
+
+
+def just_below(run: PageRun) -> U64:
+    """Return the last address before a run: the span map leads from there to the run below.
+
+    Rules: HEAP-29.
+    """
+    return run.base - 1
+
+
+def last_page(run: PageRun) -> U64:
+    """Return the address of a run's last page.
+
+    Rules: HEAP-8.
+    """
+    return end_of(run) - PAGE_SIZE
 
 
 def page_run(base: U64, npages: U64, sweepgen: U32) -> PageRun:
@@ -123,12 +144,34 @@ def split_run(phys: PhysicalPages, run: PageRun, npages: U64, sweepgen: U32) -> 
     return Split(taken, rest)
 
 
+def cut_run(run: PageRun, at: U64, sweepgen: U32) -> Split:
+    """Cut a free run at an address: `taken` below keeps the descriptor, `rest` above is released.
+
+    `sweepgen` is what the fresh descriptor of the upper part held before.
+
+    Rules: SCAV-9.
+    """
+    upper = page_run(at, (end_of(run) - at) // PAGE_SIZE, sweepgen)
+    return Split(
+        replace(run, npages=(at - run.base) // PAGE_SIZE),
+        replace(upper, needzero=run.needzero, state=FREE),
+    )
+
+
 def may_merge(run: PageRun, neighbour: PageRun) -> bool:
     """Tell whether a free run absorbs a neighbour: a free one with the same scavenged flag.
 
     Rules: HEAP-29 HEAP-33.
     """
     return neighbour.state == FREE and neighbour.scavenged == run.scavenged
+
+
+def needzero_of_both(below: PageRun, above: PageRun) -> U8:
+    """Return whether two runs in one need zeroing: 0 only if all of it is zero.
+
+    Rules: HEAP-30 HEAP-35.
+    """
+    return above.needzero if below.needzero == 0 else below.needzero
 
 
 def merge_below(phys: PhysicalPages, below: PageRun, run: PageRun) -> PageRun:
@@ -143,7 +186,7 @@ def merge_below(phys: PhysicalPages, below: PageRun, run: PageRun) -> PageRun:
         run,
         base=below.base,
         npages=below.npages + run.npages,
-        needzero=run.needzero | below.needzero,
+        needzero=needzero_of_both(below, run),
     )
 
 
@@ -155,7 +198,7 @@ def merge_above(phys: PhysicalPages, run: PageRun, above: PageRun) -> PageRun:
     assert boundary_is_physical(phys, run, above), (
         "T-27: neighboring scavenged spans boundary is not a physical page boundary"
     )
-    return replace(run, npages=run.npages + above.npages, needzero=run.needzero | above.needzero)
+    return replace(run, npages=run.npages + above.npages, needzero=needzero_of_both(run, above))
 
 
 def boundary_is_physical(phys: PhysicalPages, below: PageRun, above: PageRun) -> bool:

@@ -6,10 +6,17 @@ from msgspec.structs import replace
 
 from spanspec.constants import PAGE_SIZE
 from spanspec.freespans import UNSCAVENGED_HUGE, UNSCAVENGED_SMALL
-from spanspec.mspan import FREE
 from spanspec.osmemory import check_release
 from spanspec.pageheap import Actor, PageHeap, Steps, page_number
-from spanspec.pages import PageRun, PhysicalPages, end_of, phys_page_bounds, round_down, round_up
+from spanspec.pages import (
+    PageRun,
+    PhysicalPages,
+    cut_run,
+    last_page,
+    phys_page_bounds,
+    round_down,
+    round_up,
+)
 from spanspec.records import Record
 from spanspec.statistics import retained, scavenged
 from spanspec.trace import heap_events as hev
@@ -207,12 +214,13 @@ def scavenge_one(heap: PageHeap, span: int, size: U64) -> tuple[int, U64]:
     if at == 0:
         heap.remove_free(span)
     else:
-        part = heap.new_descriptor(at, (end_of(run) - at) // PAGE_SIZE)
-        heap.runs[part] = replace(heap.runs[part], needzero=run.needzero, state=FREE)
-        heap.mutate_free(span, replace(run, npages=(at - run.base) // PAGE_SIZE))
-        heap.map.set_span(at - PAGE_SIZE, span)
+        part = heap.descriptors.take()
+        cut = cut_run(run, at, heap.last_sweepgen(part))
+        heap.runs[part] = cut.rest
+        heap.mutate_free(span, cut.taken)
+        heap.map.set_span(last_page(cut.taken), span)
         heap.map.set_span(at, part)
-        heap.map.set_span(end_of(run) - PAGE_SIZE, part)
+        heap.map.set_span(last_page(cut.rest), part)
     upper = heap.runs[part]
     got = releasable(heap.phys, upper)
     start = phys_page_bounds(heap.phys, upper).start

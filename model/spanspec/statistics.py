@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from spanspec.constants import PAGE_SIZE
 from spanspec.records import Record
 from spanspec.words import U64
 
@@ -105,3 +106,35 @@ def scavenged(stats: HeapStatistics, size: U64) -> HeapStatistics:
     Rules: SCAV-6 SCAV-11 HEAP-37.
     """
     return replace(stats, heap_released=stats.heap_released + size)
+
+
+class ByteSums(Record, frozen=True):
+    """What the statistics must agree with: bytes of all runs by state, and of the current arena.
+
+    `released` has the bytes of scavenged free runs, `arena` those that no span has had yet.
+    """
+
+    in_use: U64
+    free: U64
+    stacks: U64
+    gc_manual: U64
+    released: U64
+    arena: U64
+    mapped: U64
+
+
+def balances(stats: HeapStatistics, sums: ByteSums) -> bool:
+    """Tell whether the statistics agree with what the runs add up to.
+
+    Rules: HEAP-36 I-29.
+    """
+    return (
+        stats.heap_inuse == sums.in_use
+        and stats.heap_idle == sums.free + sums.arena
+        and stats.heap_sys == stats.heap_inuse + stats.heap_idle
+        and stats.heap_released == sums.released + sums.arena
+        and stats.heap_sys + stats.stacks_inuse + stats.gc_manual == sums.mapped
+        and stats.stacks_inuse == sums.stacks
+        and stats.gc_manual == sums.gc_manual
+        and stats.pages_in_use * PAGE_SIZE == sums.in_use
+    )

@@ -28,6 +28,9 @@ ProcId = NewType("ProcId", int)
 ClassId = NewType("ClassId", int)
 """Identity of a span class."""
 
+Address = NewType("Address", int)
+"""An address in the heap, in bytes."""
+
 
 class Table(Protocol[KeyT, Value]):
     """A total or partial map from identities to immutable records."""
@@ -42,4 +45,20 @@ class Table(Protocol[KeyT, Value]):
 
     def set(self, key: KeyT, value: Value) -> Self:
         """Return the table in which `key` has the record `value` and all else is as before."""
+        ...
+
+
+class AddressMap(Protocol[Value]):
+    """A total map from addresses to values, the same over whole runs of them."""
+
+    def __getitem__(self, key: Address) -> Value:
+        """Return the value at an address."""
+        ...
+
+    def __iter__(self) -> Iterator[Address]:
+        """Iterate over addresses, among them one of each page that was ever in a run."""
+        ...
+
+    def set_range(self, start: Address, end: Address, value: Value) -> Self:
+        """Return the map with a value at every address from `start` up to, not including, `end`."""
         ...

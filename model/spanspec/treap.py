@@ -6,8 +6,9 @@ of any run in it, and the types of the runs in it.
 
 from collections.abc import Iterator
 from random import Random
+from typing import Final, Literal
 
-from spanspec.freespans import FreeSpan, fits, passes, type_of
+from spanspec.freespans import FreeSpan, passes, type_of
 from spanspec.words import U8, U32, U64
 
 
@@ -30,17 +31,61 @@ class Node:
         self.max_pages, self.types = sums(self)
 
 
+Turn = Literal[0, 1, 2, 3]
+
+LEFT: Final[Turn] = 0
+HERE: Final[Turn] = 1
+RIGHT: Final[Turn] = 2
+NO_FIT: Final[Turn] = 3
+"""Where a descent for the lowest run that fits goes on."""
+
+
+def descend(left_most: U64, run_pages: U64, right_most: U64, npages: U64) -> Turn:
+    """Decide at a node where the lowest run with enough pages is.
+
+    `left_most` and `right_most` are the most pages of a run in either subtree, 0 if it is empty.
+
+    Rules: TREAP-2 I-40.
+    """
+    if left_most >= npages:
+        return LEFT
+    if run_pages >= npages:
+        return HERE
+    return RIGHT if right_most >= npages else NO_FIT
+
+
+def belongs_left(run: FreeSpan, other: FreeSpan) -> bool:
+    """Tell whether a run comes before another one in the tree: by address.
+
+    Rules: TREAP-1 TREAP-4.
+    """
+    return run.base < other.base
+
+
+def most(node: Node | None) -> U64:
+    """Return the most pages of a run in a subtree, 0 if it is empty."""
+    return 0 if node is None else node.max_pages
+
+
+def most_of(left_most: U64, run_pages: U64, right_most: U64) -> U64:
+    """Return the most pages of a run in a subtree, from its root and both children.
+
+    Rules: TREAP-1 TREAP-9.
+    """
+    larger = left_most if left_most >= right_most else right_most
+    return run_pages if run_pages >= larger else larger
+
+
 def sums(node: Node) -> tuple[U64, U8]:
     """Return the most pages and the types in a node's subtree, given right sums below it.
 
     Rules: TREAP-1 TREAP-9.
     """
-    most, types = node.run.npages, 1 << type_of(node.run)
+    types = 1 << type_of(node.run)
     for child in (node.left, node.right):
         if child is not None:
-            most = max(most, child.max_pages)
             types |= child.types
-    return most, types
+    return most_of(most(node.left), node.run.npages, most(node.right)), types
 
 
 def merge(left: Node | None, right: Node | None) -> Node | None:
@@ -98,14 +143,10 @@ class Treap:
         """
         node = self.root
         while node is not None:
-            if node.left is not None and node.left.max_pages >= npages:
-                node = node.left
-            elif fits(node.run, npages):
+            turn = descend(most(node.left), node.run.npages, most(node.right), npages)
+            if turn == HERE:
                 return node.run
-            elif node.right is not None and node.right.max_pages >= npages:
-                node = node.right
-            else:
-                return None
+            node = node.left if turn == LEFT else node.right if turn == RIGHT else None
         return None
 
     def last(self, wanted: U8) -> FreeSpan | None:
@@ -173,7 +214,7 @@ class Treap:
         if at is None:
             return fresh
         assert at.run.base != fresh.run.base, "T-70: inserting span already in treap"
-        if fresh.run.base < at.run.base:
+        if belongs_left(fresh.run, at.run):
             at.left = self._insert(at.left, fresh)
             at.update()
             return rotate_right(at) if at.priority > at.left.priority else at
@@ -281,8 +322,8 @@ def check_treap(root: Node | None) -> None:
         if node.right is not None:
             assert node.right.run.base > node.run.base, "T-67: right child has lesser base address"
             assert node.right.priority >= node.priority, "TREAP-1: a child's priority is lower"
-        most, types = sums(node)
-        assert node.max_pages == most, "T-68: maxPages invariant violated in treap"
+        largest, types = sums(node)
+        assert node.max_pages == largest, "T-68: maxPages invariant violated in treap"
         assert node.types == types, "T-69: types invariant violated in treap"
     in_order = [node.run.base for node in nodes(root)]
     assert in_order == sorted(set(in_order)), "TREAP-1: runs are out of order"

@@ -32,7 +32,8 @@ from spanspec.mcache import install, needs_flush, prepare_for_sweep, refill
 from spanspec.mspan import is_allocated, set_marked
 from spanspec.newspan import take_large
 from spanspec.pagealloc import allocate, free_manual, make_manual
-from spanspec.pageheap import AMD64, Actor, page_number
+from spanspec.pageheap import Actor, page_number
+from spanspec.pages import AMD64
 from spanspec.procs import NO_P, boot, procresize
 from spanspec.scavenge import scavenge_all
 from spanspec.steps.machine import Machine

@@ -8,8 +8,8 @@ from spanspec.constants import PAGE_SIZE
 from spanspec.heap import Heap
 from spanspec.mspan import FREE, init_span
 from spanspec.pagealloc import allocate, free_in_use, make_in_use
-from spanspec.pageheap import AMD64, Actor, PageHeap
-from spanspec.pages import PageRun, end_of
+from spanspec.pageheap import Actor, PageHeap
+from spanspec.pages import AMD64, PageRun, end_of
 from spanspec.scavenge import Line, background_work, goal_for, pace, split_address, total_time_ns
 from spanspec.statistics import retained
 from spanspec.sweep import publish, sweep

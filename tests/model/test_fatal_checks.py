@@ -19,8 +19,9 @@ from spanspec.mcentral import account_cached, uncache_span
 from spanspec.mspan import DEAD, FREE, IN_USE, MANUAL, Mspan, init_span
 from spanspec.osmemory import check_release
 from spanspec.pagealloc import allocate
-from spanspec.pageheap import AMD64, Actor, PageHeap
+from spanspec.pageheap import Actor, PageHeap
 from spanspec.pages import (
+    AMD64,
     PageRun,
     PhysicalPages,
     check_can_be_allocated,

@@ -15,8 +15,7 @@ from spanspec.freespans import ALL, UNSCAVENGED, UNSCAVENGED_SMALL, FreeSpan, So
 from spanspec.mallocinit import LinearAlloc, linear_alloc
 from spanspec.mspan import init_span, set_marked
 from spanspec.osmemory import FollowedOs, RegionState, huge_advice, no_huge_advice
-from spanspec.pageheap import AMD64
-from spanspec.pages import Bounds, PhysicalPages
+from spanspec.pages import AMD64, Bounds, PhysicalPages
 from spanspec.persistent import FIXALLOC_CHUNK, PERSISTENT_CHUNK, AllSpans, Metadata
 from spanspec.scavenge import Line
 from spanspec.specials import FINALIZER, PROFILE, Special, add_special, sweep_specials

@@ -1,6 +1,6 @@
 """Rules become terms that say what Python says, and anything outside the subset is refused."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pytest
 import z3
@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from spanproof.proof import Proof
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed, Words
 from spanproof.symbolic.errors import UnsupportedConstruct
@@ -20,7 +21,9 @@ from spanspec import sizeclass, sweepgen, tiny, words
 from spanspec.alloccache import Found, next_free_fast, next_free_index, window_at
 from spanspec.bitmap import Bits
 from spanspec.mspan import Mspan, init_span
+from spanspec.records import Record
 from spanspec.sweepgen import is_legal
+from spanspec.tables import Address, AddressMap, SpanId
 from spanspec.tiny import TinyBlock
 
 M64 = (1 << 64) - 1
@@ -375,3 +378,70 @@ def test_quantifiers_over_unknown_ranges_stay_quantifiers() -> None:
     term = Translator(Words(64)).call(quantified, z3.BitVec("n", 64))
     assert isinstance(term, z3.QuantifierRef)
     assert term.is_forall()
+
+
+# --- maps of addresses, literals, and conditions of nested calls ----------------------------------
+
+
+class Mapped(Record, frozen=True):
+    """A record with a state of few values, and a map from addresses to identities."""
+
+    state: Literal[1, 3]
+    map: AddressMap[SpanId]
+
+
+def put(it: Mapped, start: Address, end: Address, span: SpanId) -> Mapped:
+    return replace(it, map=it.map.set_range(start, end, span))
+
+
+def led_to(it: Mapped, at: Address) -> SpanId:
+    return it.map[at]
+
+
+def test_a_range_of_an_address_map_is_set_and_nothing_else() -> None:
+    proof = Proof(Integers())
+    it = proof.fresh(Mapped, "it")
+    start, end, at = (proof.fresh(Address, name) for name in ("start", "end", "at"))
+    span = proof.fresh(SpanId, "span")
+    after = proof.call(put, it, start, end, span)
+    old, new = proof.call(led_to, it, at), proof.call(led_to, after, at)
+    assert isinstance(start, z3.ArithRef)
+    assert isinstance(end, z3.ArithRef)
+    assert isinstance(at, z3.ArithRef)
+    inside = z3.And(start <= at, at < end)
+    solver = z3.Solver()
+    solver.add(z3.Not(new == z3.If(inside, span, old)))
+    assert solver.check() == z3.unsat
+
+
+@pytest.mark.parametrize("arithmetic", [Integers(), Words(32)])
+def test_a_literal_is_one_of_its_values(arithmetic: Arithmetic) -> None:
+    proof = Proof(arithmetic)
+    it = proof.fresh(Mapped, "it")
+    assert isinstance(it, Mapped)
+    solver = z3.Solver()
+    solver.add(*proof.assumptions)
+    state: object = it.state
+    assert isinstance(state, z3.ExprRef)
+    assert solver.check(state == 3) == z3.sat
+    assert solver.check(state == 2) == z3.unsat
+
+
+def early(flag: bool) -> int:
+    if flag:
+        return 1
+    return 0
+
+
+def guarded(first: bool, second: bool) -> bool:
+    return first and early(second) == 1
+
+
+def test_a_value_does_not_repeat_the_condition_under_which_it_counts() -> None:
+    first, second = z3.Bools("first second")
+    value = Translator(Integers()).call(guarded, first, second)
+    assert isinstance(value, z3.BoolRef)
+    solver = z3.Solver()
+    solver.add(value != z3.And(first, second))
+    assert solver.check() == z3.unsat
+    assert str(value).count("first") == 1

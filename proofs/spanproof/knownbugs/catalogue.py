@@ -71,20 +71,18 @@ BUGS: Final = (
         "any-fit",
         "#31616",
         "treap",
-        "            if node.left is not None and node.left.max_pages >= npages:\n"
-        "                node = node.left\n            elif fits(node.run, npages):\n"
-        "                return node.run\n",
-        "            if fits(node.run, npages):\n                return node.run\n"
-        "            if node.left is not None and node.left.max_pages >= npages:\n"
-        "                node = node.left\n",
+        "    if left_most >= npages:\n        return LEFT\n"
+        "    if run_pages >= npages:\n        return HERE\n",
+        "    if run_pages >= npages:\n        return HERE\n"
+        "    if left_most >= npages:\n        return LEFT\n",
         "the search returns a run that fits, but not the lowest",
     ),
     KnownBug(
         "treap-by-identity",
         "#28805",
         "treap",
-        "        if fresh.run.base < at.run.base:",
-        "        if fresh.run.span < at.run.span:",
+        "    return run.base < other.base\n",
+        "    return run.span < other.span\n",
         "the treap is ordered by descriptor instead of address",
     ),
     KnownBug(
@@ -206,7 +204,7 @@ BUGS: Final = (
         "map-one-end",
         "plain",
         "pageheap",
-        "                self.map.set_span(end_of(merged) - PAGE_SIZE, span)\n",
+        "                self.map.set_span(last_page(merged), span)\n",
         "",
         "the span map is not updated at the upper end of a merged run",
     ),

@@ -8,6 +8,7 @@ from spanproof.mutants.protocol import PROTOCOL_MUTANTS
 from spanproof.mutants.sizeclass import SIZECLASS_MUTANTS
 from spanproof.mutants.span import SPAN_MUTANTS
 from spanproof.mutants.sweepgen import SWEEPGEN_MUTANTS
+from spanproof.mutants.tiling import TILING_MUTANTS
 
 
 def _by_name(*mutants: Mutant) -> dict[str, Mutant]:
@@ -25,6 +26,7 @@ MUTANTS: Final = _by_name(
     *SPAN_MUTANTS,
     *SWEEPGEN_MUTANTS,
     *PROTOCOL_MUTANTS,
+    *TILING_MUTANTS,
     *SIZECLASS_MUTANTS,
     *KERNEL_MUTANTS,
 )

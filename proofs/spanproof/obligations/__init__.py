@@ -5,24 +5,28 @@ Importing this package registers them all.
 
 from spanproof.obligations import (
     counts,
+    freespans,
     kernel_arithmetic,
     kernels,
     protocol,
     sizeclass,
     span,
     sweepgen,
+    tiling,
 )
 from spanproof.proof import REGISTRY, Obligation
 
 __all__ = [
     "all_obligations",
     "counts",
+    "freespans",
     "kernel_arithmetic",
     "kernels",
     "protocol",
     "sizeclass",
     "span",
     "sweepgen",
+    "tiling",
 ]
 
 

@@ -300,6 +300,9 @@ class Expressions:
         if isinstance(base, SymbolicTable) and name == "set":
             key, value = self._arguments(node, ["key", "value"], place)
             return self._put(base, key, value)
+        if isinstance(base, SymbolicTable) and name == "set_range":
+            start, end, value = self._arguments(node, ["start", "end", "value"], place)
+            return self._put_range(base, start, end, value)
         if name == "bit_length" and record_fields(type(base)) is None:
             return self._exact(self._arithmetic.bit_length(self._open(node, place)), node, place)
         return self._refuse(node, place, f"no method {name}")
@@ -315,6 +318,20 @@ class Expressions:
             if other.eq(identity):
                 return value
             return merge(self._arithmetic, other == identity, value, table.get(other))
+
+        return SymbolicTable(table.key_sort, get)
+
+    def _put_range(
+        self, table: SymbolicTable, start: Value, end: Value, value: Value
+    ) -> SymbolicTable:
+        compare = self._arithmetic.compare
+
+        def get(other: z3.ExprRef) -> Value:
+            inside = z3.And(
+                as_bool(compare("<=", scalar_of(start), Scalar(other))),
+                as_bool(compare("<", Scalar(other), scalar_of(end))),
+            )
+            return merge(self._arithmetic, inside, value, table.get(other))
 
         return SymbolicTable(table.key_sort, get)
 

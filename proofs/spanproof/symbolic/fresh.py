@@ -1,7 +1,7 @@
 """Symbols for the types that rules are written with: the annotation decides sort and range."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, NewType, get_args, get_origin
+from typing import Annotated, Literal, NewType, get_args, get_origin
 
 import z3
 from mypy_extensions import i64
@@ -17,7 +17,7 @@ from spanproof.symbolic.values import (
     Value,
 )
 from spanspec.bitmap import Bitmap
-from spanspec.tables import Table
+from spanspec.tables import Address, AddressMap, Table
 from spanspec.words import Unsigned
 
 Leaf = Callable[[str, z3.SortRef], z3.ExprRef]
@@ -63,6 +63,10 @@ class FreshSymbols:
             return self.words(name)
         if get_origin(annotation) is Table:
             return self._table(get_args(annotation)[0], get_args(annotation)[1], name)
+        if get_origin(annotation) is AddressMap:
+            return self._table(Address, get_args(annotation)[0], name)
+        if get_origin(annotation) is Literal:
+            return self._one_of(get_args(annotation), name, leaf, assume)
         if get_origin(annotation) is tuple:
             parts = enumerate(get_args(annotation))
             return tuple(self._build(part, f"{name}.{i}", leaf, assume) for i, part in parts)
@@ -88,6 +92,17 @@ class FreshSymbols:
         if in_range is not None:
             assume(in_range)
         return term
+
+    def _one_of(
+        self,
+        known: Sequence[int],
+        name: str,
+        leaf: Leaf,
+        assume: Callable[[z3.BoolRef], None],
+    ) -> z3.ExprRef:
+        symbol = leaf(name, self.arithmetic.sort)
+        assume(z3.Or(*(symbol == self.arithmetic.const(value) for value in known)))
+        return symbol
 
     def bitmap(self, name: str) -> SymbolicBitmap:
         """Return a bitmap of unknown bits."""
