@@ -110,7 +110,22 @@ def background_work(line: Line, now: U64, time_ns: U64) -> U64 | None:
     """
     if line.rate == 0 or now <= line.goal:
         return None
-    want = (line.basis - truncated(line.rate * float(time_ns - line.time_basis))) & M64
+    return work_to(now, wanted(line.basis, truncated(line.rate * float(time_ns - line.time_basis))))
+
+
+def wanted(basis: U64, distance: U64) -> U64:
+    """Return the bytes to be retained once the line has fallen by `distance`; it wraps below zero.
+
+    Rules: SCAV-17 SCAV-18.
+    """
+    return (basis - distance) & M64
+
+
+def work_to(now: U64, want: U64) -> U64:
+    """Return the bytes to release from `now` retained ones to those wanted; 0 for none.
+
+    Rules: SCAV-17 SCAV-18.
+    """
     return now - want if now > want else 0
 
 
@@ -121,10 +136,19 @@ def growth_work(size: U64, retained_now: U64, goal: U64) -> U64:
     """
     if retained_now + size <= goal:
         return 0
-    return min(size, retained_now + size - goal)
+    above = retained_now + size - goal
+    return above if above < size else size
 
 
 # --- releasing ------------------------------------------------------------------------------------
+
+
+def coarser_page(phys: PhysicalPages) -> U64:
+    """Return the larger of a physical page and a page of the heap, in bytes.
+
+    Rules: SCAV-9.
+    """
+    return phys.size if phys.size > PAGE_SIZE else PAGE_SIZE
 
 
 def split_address(phys: PhysicalPages, run: PageRun, size: U64) -> U64:
@@ -138,7 +162,7 @@ def split_address(phys: PhysicalPages, run: PageRun, size: U64) -> U64:
     start, end = bounds.start, bounds.end
     if end <= start or end - start <= size:
         return 0
-    at = round_down(end - size, max(phys.size, PAGE_SIZE))
+    at = round_down(end - size, coarser_page(phys))
     if at <= start:
         return 0
     if phys.huge > PAGE_SIZE and round_down(at, phys.huge) >= start:

@@ -94,6 +94,12 @@ class Proof:
         """Return the value of a rule at symbolic arguments."""
         return self._translator.call(rule, *arguments)
 
+    def call_given(
+        self, given: z3.BoolRef, rule: Callable[..., object], *arguments: Value
+    ) -> Value:
+        """Return the value of a rule where `given` holds; arbitrary elsewhere."""
+        return self._translator.call(rule, *arguments, path=given)
+
     def holds(self, rule: Callable[..., bool], *arguments: Value) -> z3.BoolRef:
         """Return the truth value of a rule at symbolic arguments."""
         return as_bool(self.call(rule, *arguments))

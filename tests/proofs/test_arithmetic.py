@@ -144,3 +144,14 @@ def test_bit_length_and_invert(word: int, number: int) -> None:
     assert holds(inverted)
     assert value_of(inverted.term, native) == ~number
     assert not holds(unsigned.invert(Scalar(unsigned.const(word))))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(-(1 << 70), 1 << 70), st.integers(0, 40))
+def test_integers_are_rounded_by_masks_of_either_kind(number: int, shift: int) -> None:
+    integers = Integers()
+    for mask in ((1 << shift) - 1, -(1 << shift)):
+        masked = integers.binary("&", Scalar(integers.const(number)), Scalar(mask))
+        assert value_of(masked.term, integers) == number & mask
+    with pytest.raises(NotTranslatable, match="mask"):
+        integers.binary("&", Scalar(integers.const(number)), Scalar(5))

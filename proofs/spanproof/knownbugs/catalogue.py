@@ -212,8 +212,8 @@ BUGS: Final = (
         "scavenges-upwards",
         "plain",
         "scavenge",
-        "    at = round_down(end - size, max(phys.size, PAGE_SIZE))\n",
-        "    at = round_down(start + size, max(phys.size, PAGE_SIZE))\n",
+        "    at = round_down(end - size, coarser_page(phys))\n",
+        "    at = round_down(start + size, coarser_page(phys))\n",
         "a run is cut from its low end",
     ),
     KnownBug(

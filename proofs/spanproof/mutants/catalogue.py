@@ -5,6 +5,7 @@ from typing import Final
 from spanproof.mutants.kernels import KERNEL_MUTANTS
 from spanproof.mutants.mutant import Mutant
 from spanproof.mutants.protocol import PROTOCOL_MUTANTS
+from spanproof.mutants.scavenge import SCAVENGE_MUTANTS
 from spanproof.mutants.sizeclass import SIZECLASS_MUTANTS
 from spanproof.mutants.span import SPAN_MUTANTS
 from spanproof.mutants.sweepgen import SWEEPGEN_MUTANTS
@@ -27,6 +28,7 @@ MUTANTS: Final = _by_name(
     *SWEEPGEN_MUTANTS,
     *PROTOCOL_MUTANTS,
     *TILING_MUTANTS,
+    *SCAVENGE_MUTANTS,
     *SIZECLASS_MUTANTS,
     *KERNEL_MUTANTS,
 )

@@ -39,6 +39,8 @@ class Integers(Arithmetic):
         return super().binary(operator, left, right)
 
     def _by_constant(self, operator: str, left: z3.ExprRef, right: z3.ExprRef | int) -> Scalar:
+        if operator == "&" and isinstance(right, int) and right < 0 and right & -right == -right:
+            return Scalar(left - left % -right)
         if not isinstance(right, int) or right < 0:
             raise NotTranslatable(f"over integers, {operator} needs a constant operand")
         if operator == "<<":
@@ -47,7 +49,7 @@ class Integers(Arithmetic):
             return Scalar(left / (1 << right))
         if operator == "&":
             if right & (right + 1) != 0:
-                raise NotTranslatable("over integers, & needs a mask of the form 2**k - 1")
+                raise NotTranslatable("over integers, & needs a mask of the form 2**k - 1 or -2**k")
             return Scalar(left % (right + 1))
         if right == 0:
             raise NotTranslatable("division by zero")
