@@ -3,7 +3,7 @@
 from spanspec.constants import PAGE_SHIFT
 from spanspec.heapstate import MARK, MARK_TERMINATION, OFF, HeapState
 from spanspec.markbits import next_epoch
-from spanspec.mspan import IN_USE, MANUAL, obj_index, set_marked
+from spanspec.mspan import IN_USE, MANUAL, Mspan, obj_index, set_marked
 from spanspec.pageheap import Actor
 from spanspec.pagemap import NOBODY
 from spanspec.sweepgen import is_legal_between_cycles, next_cycle
@@ -86,8 +86,15 @@ def mark_tiny_block(state: HeapState, address: U64) -> None:
     """
     if address != 0:
         span = state.pages.map.span_of(address)
-        record = state.spans[span]
-        state.spans[span] = set_marked(record, obj_index(record, address))
+        state.spans[span] = with_object_marked(state.spans[span], address)
+
+
+def with_object_marked(span: Mspan, address: U64) -> Mspan:
+    """Return a span in which the object at an address is marked.
+
+    Rules: MAL-24.
+    """
+    return set_marked(span, obj_index(span, address))
 
 
 def sweep_phase_starts(state: HeapState, actor: Actor, mode: int) -> ev.SweepPhaseStarts:

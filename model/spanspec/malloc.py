@@ -89,6 +89,23 @@ class Taken(Record, frozen=True):
     path: ev.Path
 
 
+def born(span: Mspan, slot: U16, phase: int) -> Mspan:
+    """Return a span in which a slot has just been allocated: while marking, it is marked at once.
+
+    Rules: MAL-14.
+    """
+    return span if phase == OFF else set_marked(span, slot)
+
+
+def with_large_object(span: Mspan, size: U64) -> Mspan:
+    """Return a large span whose only slot holds an object of so many bytes.
+
+    Rules: MAL-11 MAL-12.
+    """
+    assert span.alloc_count == 0, "MAL-12: the large span holds an object already"
+    return replace(span, freeindex=1, alloc_count=1, limit=span.base + size)
+
+
 def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
     """Take a slot of the cached span, fast or by the slow search; None if a refill is needed.
 
@@ -113,8 +130,7 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
             path = ev.SLOW
             if found.slot == record.nelems:
                 return None
-    after = found.span
-    state.spans[span] = after if state.phase == OFF else set_marked(after, found.slot)
+    state.spans[span] = born(found.span, found.slot, state.phase)
     return Taken(record, found.slot, path)
 
 
@@ -147,9 +163,7 @@ def take_large_object(state: HeapState, span: int, size: U64) -> Mspan:
     Rules: MAL-11 MAL-12 MAL-13.
     """
     record = state.spans[span]
-    assert record.alloc_count == 0, "MAL-12: the large span holds an object already"
-    record = replace(record, freeindex=1, alloc_count=1, limit=record.base + size)
-    record = record if state.phase == OFF else set_marked(record, 0)
+    record = born(with_large_object(record, size), 0, state.phase)
     state.spans[span] = record
     return record
 

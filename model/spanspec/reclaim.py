@@ -14,6 +14,30 @@ CHUNK_PAGES: Final = 512
 """Pages that the reclaimer takes at a time; chunks divide an arena evenly (SWP-22)."""
 
 
+def credit_taken(found: U64, wanted: U64) -> U64:
+    """Return how many of the pages that are free already serve those that are wanted.
+
+    Rules: SWP-21.
+    """
+    return found if found < wanted else wanted
+
+
+def next_chunk(index: U64) -> U64:
+    """Return the place of the reclaimer after the chunk at a place was taken.
+
+    Rules: SWP-21 SWP-22.
+    """
+    return index + CHUNK_PAGES
+
+
+def is_beyond(index: U64, arenas: int) -> bool:
+    """Tell whether a place of the reclaimer is behind the last arena.
+
+    Rules: SWP-21.
+    """
+    return index // PAGES_PER_ARENA >= arenas
+
+
 def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
     """Sweep spans that hold nothing marked until `npages` pages are free, or all were visited.
 
@@ -34,7 +58,7 @@ def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
     while wanted > 0:
         credit = state.inputs.reclaim_credit()
         if credit > 0:
-            taken = min(credit, wanted)
+            taken = credit_taken(credit, wanted)
             state.reclaim_credit = max(state.reclaim_credit - taken, 0)
             wanted -= taken
             yield hev.ReclaimTakesCredit(
@@ -42,16 +66,16 @@ def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
             )
             continue
         index = state.inputs.reclaim_index()
-        if index // PAGES_PER_ARENA >= len(state.sweep_arenas):
+        if is_beyond(index, len(state.sweep_arenas)):
             state.reclaim_index = NO_MORE_RECLAIM
             yield chunk_event(actor, "done", index, wanted, 0)
             break
-        state.reclaim_index = max(state.reclaim_index, index + CHUNK_PAGES)
+        state.reclaim_index = max(state.reclaim_index, next_chunk(index))
         yield chunk_event(actor, "beg", index, wanted, 0)
         found = yield from reclaim_chunk(state, actor, index)
         yield chunk_event(actor, "end", index, wanted, found)
         state.reclaim_credit += max(found - wanted, 0)
-        wanted -= min(found, wanted)
+        wanted -= credit_taken(found, wanted)
     yield hev.ReclaimEnds(p=actor.p, thread=actor.thread, npages=wanted)
 
 

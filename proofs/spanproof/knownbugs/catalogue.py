@@ -63,8 +63,8 @@ BUGS: Final = (
         "large-never-counted",
         "d97625ae9e",
         "malloc",
-        "replace(record, freeindex=1, alloc_count=1, limit",
-        "replace(record, freeindex=1, alloc_count=0, limit",
+        "replace(span, freeindex=1, alloc_count=1, limit",
+        "replace(span, freeindex=1, alloc_count=0, limit",
         "the only slot of a large span is not counted as allocated",
     ),
     KnownBug(
@@ -171,8 +171,8 @@ BUGS: Final = (
         "born-unmarked",
         "plain",
         "malloc",
-        "after if state.phase == OFF else set_marked(after, found.slot)",
-        "after",
+        "span if phase == OFF else set_marked(span, slot)",
+        "span",
         "objects allocated while marking are not marked",
     ),
     KnownBug(

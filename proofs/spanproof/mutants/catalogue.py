@@ -4,6 +4,7 @@ from typing import Final
 
 from spanproof.mutants.kernels import KERNEL_MUTANTS
 from spanproof.mutants.mutant import Mutant
+from spanproof.mutants.objects import LIVENESS_MUTANTS, OBJECT_MUTANTS
 from spanproof.mutants.protocol import PROTOCOL_MUTANTS
 from spanproof.mutants.scavenge import SCAVENGE_MUTANTS
 from spanproof.mutants.sizeclass import SIZECLASS_MUTANTS
@@ -29,6 +30,8 @@ MUTANTS: Final = _by_name(
     *PROTOCOL_MUTANTS,
     *TILING_MUTANTS,
     *SCAVENGE_MUTANTS,
+    *OBJECT_MUTANTS,
+    *LIVENESS_MUTANTS,
     *SIZECLASS_MUTANTS,
     *KERNEL_MUTANTS,
 )

@@ -17,7 +17,14 @@ from spanspec.listing import EMPTY, STOP, on_empty
 from spanspec.protocol import invariant, places
 from spanspec.protocol.cycle import everything_is_swept, may_start_cycle, start_cycle
 from spanspec.protocol.invariant import is_initial, sharing_holds
-from spanspec.protocol.records import CREATING, NO_SPAN, PUSHING, TAKING, Sharing
+from spanspec.protocol.records import (
+    CREATING,
+    NO_SPAN,
+    PUSHING,
+    TAKING,
+    Sharing,
+    is_in_unswept,
+)
 from spanspec.protocol.steps import STEPS, Step
 from spanspec.sweepgen import is_legal_transition, is_stale, is_swept, needs_sweep, rank
 from spanspec.tables import ClassId, ProcId, SlotId, SpanId, ThreadId
@@ -101,6 +108,31 @@ def takes_own_stale_span(
     )
 
 
+def unswept_only_shrinks(before: Sharing, after: Sharing, span: SpanId) -> bool:
+    """No step within a cycle enters a span into the unswept stack."""
+    sg = before.sweepgen
+    return is_in_unswept(sg, before.spans[span]) or not is_in_unswept(sg, after.spans[span])
+
+
+def leaves_unswept(before: Sharing, after: Sharing, span: SpanId) -> bool:
+    """A span was in the unswept stack, and is no more."""
+    sg = before.sweepgen
+    return is_in_unswept(sg, before.spans[span]) and not is_in_unswept(sg, after.spans[span])
+
+
+def rises_in_rank(before: Sharing, after: Sharing, span: SpanId) -> bool:
+    """A span is further in its cycle than before."""
+    sg = before.sweepgen
+    return rank(sg, before.spans[span].sweepgen) < rank(sg, after.spans[span].sweepgen)
+
+
+SMALLER: Final = {"pop": leaves_unswept, "claim-listed": rises_in_rank}
+"""Steps of loops: the entries of the unswept stack, or the spans of rank 0, become one fewer.
+
+No step makes either number larger, so sweepone's loop and cacheSpan's retries end.
+"""
+
+
 # --- the steps ------------------------------------------------------------------------------------
 
 
@@ -112,7 +144,11 @@ class Claim(NamedTuple):
 
 
 CLAIMS: Final = {
-    "pop": Claim("SWP-11 SWP-13", "A popped span has no other entry in the unswept stack."),
+    "pop": Claim(
+        "SWP-11 SWP-13 SWP-15",
+        "A popped span has no other entry in the unswept stack, which no step enlarges: so "
+        "sweepone drains it.",
+    ),
     "look": Claim("SWP-14 SWP-15", "Reading a popped span's state changes nothing."),
     "drop": Claim(
         "SWP-14 T-55",
@@ -135,7 +171,11 @@ CLAIMS: Final = {
         "SWP-26 CEN-14 I-26 T-37 T-60", "A dead span leaves its list; nobody can find it then."
     ),
     "free": Claim("HEAP-28 T-34 T-35", "Only a swept span that is in no list goes back."),
-    "claim-listed": Claim("CEN-3 CEN-4 SWP-3", "A span claimed from a list has one sweeper."),
+    "claim-listed": Claim(
+        "CEN-3 CEN-4 SWP-3 SWP-41",
+        "A span claimed from a list has one sweeper, and is never unswept again in this cycle: so "
+        "the retries of cacheSpan end.",
+    ),
     "move-claimed": Claim("CEN-3 CEN-4 T-37", "A claimed span is still in the list of its claim."),
     "take-listed": Claim(
         "CEN-3 SWP-6", "A span that is taken from the nonempty list unclaimed is swept."
@@ -201,6 +241,9 @@ def show_changes(
         p.possible("a span in use", used)
         return
     p.show("legal transitions only", p.holds(changes_legally, before, after, span))
+    p.show("the unswept stack never grows", p.holds(unswept_only_shrinks, before, after, span))
+    if step.name in SMALLER:
+        p.show("a measure shrinks", p.holds(SMALLER[step.name], before, after, chosen["span"]))
     if "slot" in chosen and "thread" in chosen:
         own = p.holds(takes_own_stale_span, before, after, chosen["slot"], chosen["thread"], span)
         p.show("a stale span is taken by its P only", own)
