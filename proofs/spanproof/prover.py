@@ -15,6 +15,9 @@ from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.sources import SourceTree
 from spanproof.verdict import DEFAULT_TIMEOUT, Answer, Verdict
 
+JOINT_TIMEOUT = 4.0
+"""Seconds for several queries at once; what takes longer is asked one by one."""
+
 
 class _Failure(NamedTuple):
     """A question that did not get the answer that the proof needs."""
@@ -56,7 +59,8 @@ class _Examination:
 
     def _failures(self) -> Iterator[_Failure]:
         for question, queries in joint_queries(self._proof):
-            failure = self._asked(question)
+            budget = self._timeout if len(queries) == 1 else min(self._timeout, JOINT_TIMEOUT)
+            failure = self._asked(question, budget)
             if failure is not None and len(queries) > 1 and not failure.finding.outside:
                 alone = (self._asked(question_of(self._proof, query)) for query in queries)
                 failure = next((one for one in alone if one is not None), None)
@@ -67,8 +71,8 @@ class _Examination:
             if failure is not None:
                 yield failure
 
-    def _asked(self, question: Question) -> _Failure | None:
-        finding = self._decider.ask(question, self._timeout)
+    def _asked(self, question: Question, timeout: float | None = None) -> _Failure | None:
+        finding = self._decider.ask(question, timeout or self._timeout)
         self.seconds += finding.seconds
         return None if finding.result == question.expected else _Failure(question, finding)
 

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import z3
 
 from spanproof.proof import Proof, Query
+from spanproof.smallscope import has_quantifier
 
 Expected = Literal["unsat", "sat"]
 
@@ -44,13 +45,15 @@ def witnesses(proof: Proof) -> Iterator[Question]:
 def joint_queries(proof: Proof) -> Iterator[tuple[Question, list[Query]]]:
     """Yield the queries as few questions, each with the queries that it stands for.
 
-    Those under the same assumptions are asked together: most are easy, and reading the assumptions
-    costs more than deciding one.
+    Side conditions under the same assumptions are asked together, for most are easy; goals too if
+    there are quantifiers, for then reading the assumptions costs more than deciding a goal.
     """
-    for (given, _), group in groupby(proof.queries, key=lambda query: (query.given, query.side)):
+    quantified = has_quantifier(proof.assumptions)
+    for (given, side), group in groupby(proof.queries, key=lambda query: (query.given, query.side)):
         members = list(group)
-        if len(members) == 1:
-            yield question_of(proof, members[0]), members
+        if len(members) == 1 or not (side or quantified):
+            for query in members:
+                yield question_of(proof, query), [query]
             continue
         together = z3.Not(z3.And(*(query.goal for query in members)))
         label = f"{members[0].label}, and {len(members) - 1} more"

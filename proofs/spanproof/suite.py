@@ -1,6 +1,5 @@
 """Running obligations and mutants side by side in worker processes."""
 
-import fnmatch
 import multiprocessing
 import os
 import signal
@@ -13,7 +12,6 @@ from spanproof.mutants import MUTANTS
 from spanproof.obligations import all_obligations
 from spanproof.prover import decide
 from spanproof.solvers.secondopinion import decider
-from spanproof.verdict import DEFAULT_TIMEOUT
 
 
 def run_job(job: Job) -> Outcome:
@@ -21,27 +19,6 @@ def run_job(job: Job) -> Outcome:
     sources = MUTANTS[job.mutant].sources() if job.mutant is not None else None
     claim = all_obligations()[job.obligation]
     return Outcome(job, decide(claim, sources, job.timeout, decider(job.solver)))
-
-
-def plan(
-    pattern: str = "*",
-    *,
-    mutants: bool = False,
-    timeout: float = DEFAULT_TIMEOUT,
-    solvers: Sequence[str] = ("z3",),
-) -> list[Job]:
-    """Return the jobs for all obligations whose id matches a shell pattern or contains it."""
-    chosen = [
-        name for name in all_obligations() if fnmatch.fnmatchcase(name, pattern) or pattern in name
-    ]
-    jobs = [Job(name, None, timeout, solver) for solver in solvers for name in chosen]
-    if mutants:
-        jobs += [
-            Job(mutant.killed_by, mutant.name, timeout)
-            for mutant in MUTANTS.values()
-            if mutant.killed_by in chosen
-        ]
-    return jobs
 
 
 def run(jobs: Sequence[Job], workers: int | None = None) -> Iterator[Outcome]:

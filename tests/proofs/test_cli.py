@@ -163,7 +163,7 @@ def test_no_arguments_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_prove_one_obligation(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["prove", "tiny.inside", "--jobs", "1", "--json"]) == 0
+    assert run(["prove", "tiny.inside", "--no-cache", "--jobs", "1", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert [o["obligation"] for o in document["obligations"]] == ["tiny.inside"]
     assert document["obligations"][0]["answer"] == "proved"
@@ -187,12 +187,12 @@ def test_prove_writes_every_question(capsys: pytest.CaptureFixture[str], tmp_pat
 
 
 def test_prove_in_worker_processes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["prove", "sweepgen.*", "--jobs", "2"]) == 0
+    assert run(["prove", "sweepgen.*", "--no-cache", "--jobs", "2"]) == 0
     assert "3 of 3 obligations proved" in capsys.readouterr().out
 
 
 def test_a_time_out_makes_prove_fail(capsys: pytest.CaptureFixture[str]) -> None:
-    hard = ["prove", "kernels.slow", "--timeout", "0.001", "--jobs", "1"]
+    hard = ["prove", "kernels.slow", "--no-cache", "--timeout", "0.001", "--jobs", "1"]
     assert run(hard) == 1
     assert "unknown" in capsys.readouterr().out
 
@@ -340,7 +340,7 @@ def test_an_interrupted_proof_keeps_what_was_decided_and_ends_with_130(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(suite, "run_job", interrupting(suite.run_job, after=2))
-    assert run(["prove", "sweepgen.*", "--jobs", "1", "--json"]) == 130
+    assert run(["prove", "sweepgen.*", "--no-cache", "--jobs", "1", "--json"]) == 130
     document = json.loads(capsys.readouterr().out)
     assert document["summary"]["interrupted"]
     assert document["summary"]["proved"] == 2

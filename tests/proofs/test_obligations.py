@@ -7,13 +7,11 @@ import pytest
 import z3
 
 from spanproof import assumptions
-from spanproof.jobs import summarize
 from spanproof.mutants import MUTANTS
 from spanproof.mutants.catalogue import _by_name
 from spanproof.obligations import all_obligations
 from spanproof.proof import Obligation, Proof, obligation
 from spanproof.prover import decide
-from spanproof.suite import plan, run_job
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.sources import SourceTree
 from spanspec.rulebook import RULE_ID
@@ -177,16 +175,6 @@ def test_ids_are_unique_and_claims_are_stated() -> None:
 
     with pytest.raises(ValueError, match="no claim"):
         obligation("span.once", "I-38", Words(64))(nameless)
-
-
-def test_a_plan_selects_obligations_with_their_mutants() -> None:
-    jobs = plan("tiny.inside", mutants=True)
-    assert {job.obligation for job in jobs} == {"tiny.inside"}
-    assert sum(job.mutant is None for job in jobs) == 1
-    summary = summarize([run_job(job) for job in jobs])
-    assert summary.good
-    assert (summary.obligations, summary.mutants) == (1, len(jobs) - 1)
-    assert plan("no such obligation") == []
 
 
 class Unused(NamedTuple):

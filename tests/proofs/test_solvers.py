@@ -12,7 +12,8 @@ from spanproof.questions import Question, each_query
 from spanproof.smallscope import has_quantifier
 from spanproof.solvers.export import export
 from spanproof.solvers.forms import instances, with_words_for_identities
-from spanproof.solvers.reply import Reply, SolverMissing, installed_version
+from spanproof.solvers.names import SolverMissing, installed_version
+from spanproof.solvers.reply import Reply
 from spanproof.solvers.secondopinion import SecondOpinion, decider, text_solver
 from spanproof.solvers.smtlib import Features, NotPortable, Writer, features, portable
 
@@ -95,6 +96,11 @@ def test_what_only_z3_writes_is_written_as_everybody_does() -> None:
     assert "bvudiv_i" not in portable(guarded).sexpr()
     solver = z3.Solver()
     solver.add(y != 0, portable(guarded) != guarded)
+    assert solver.check() == z3.unsat
+    few = z3.AtMost(i == 1, j == 1, i == j, 2)
+    assert "at-most" not in portable(few).sexpr()
+    solver = z3.Solver()
+    solver.add(portable(few) != few)
     assert solver.check() == z3.unsat
     nested = z3.ForAll([x], z3.Or(z3.UDiv(x, y) == x))
     assert portable(nested).sexpr().count("(or") == 0

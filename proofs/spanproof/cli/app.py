@@ -1,31 +1,46 @@
 """The application: commands, and what becomes of an exception."""
 
+import importlib
 import sys
+from typing import Final
 
 import typer
 from typer.exceptions import TyperException
 
-from spanproof.cli import bench, check, corrupt, explain, fuzz, planted, prove, simulate, verify
 from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain
 from spanspec.trace.reader import TraceError
 
-app = typer.Typer(
-    name="spanspec",
-    help="A formally checked reference model of the Go 1.13 memory allocator.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command("verify")(verify.verify)
-app.command("prove")(prove.prove)
-app.command("check")(check.check)
-app.command("fuzz")(fuzz.fuzz)
-app.command("replay")(fuzz.replay)
-app.command("planted")(planted.planted)
-app.command("explain")(explain.explain)
-app.command("corrupt")(corrupt.corrupt)
-app.command("simulate")(simulate.simulate)
-app.command("bench")(bench.bench)
+COMMANDS: Final = {
+    "verify": "verify",
+    "prove": "prove",
+    "mutants": "mutants",
+    "check": "check",
+    "corrupt": "corrupt",
+    "fuzz": "fuzz",
+    "replay": "fuzz",
+    "planted": "planted",
+    "simulate": "simulate",
+    "explain": "explain",
+    "bench": "bench",
+}
+"""Each command, a function of its name, with the module of this package that it is in."""
+
+
+def application(arguments: list[str]) -> typer.Typer:
+    """Return the application; of the commands, only the one called is loaded, or all for help."""
+    app = typer.Typer(
+        name="spanspec",
+        help="A formally checked reference model of the Go 1.13 memory allocator.",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        callback=lambda: None,
+    )
+    called = arguments[0] if arguments else ""
+    for name in (called,) if called in COMMANDS else COMMANDS:
+        module = importlib.import_module(f"spanproof.cli.{COMMANDS[name]}")
+        app.command(name)(getattr(module, name))
+    return app
 
 
 def run(arguments: list[str]) -> int:
@@ -34,6 +49,7 @@ def run(arguments: list[str]) -> int:
         complain("the fatal checks of the model are assertions: run Python without -O")
         return UNUSABLE
     try:
+        app = application(arguments)
         outcome = app(arguments or ["--help"], prog_name="spanspec", standalone_mode=False)
     except TyperException as problem:
         complain(f"{problem.format_message().rstrip('.')}; see spanspec --help")

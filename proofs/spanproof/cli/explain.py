@@ -7,12 +7,10 @@ from typing import Annotated
 import typer
 from rich.syntax import Syntax
 
+from spanproof.catalogue import Variation, current
 from spanproof.cli.coverage import NOT_HERE, coverage_json, print_coverage, replayed
 from spanproof.cli.output import HOLDS, Unusable, out, print_json
 from spanproof.coverage.matrix import Row, matrix
-from spanproof.mutants import MUTANTS
-from spanproof.mutants.mutant import Mutant
-from spanproof.obligations import all_obligations
 from spanspec.rulebook import BY_ID
 from spanspec.rules import Rule
 
@@ -69,14 +67,14 @@ def known(rule_id: str) -> Rule:
     raise Unusable(f"no rule {rule_id!r}{hint}")
 
 
-def mutants_of(row: Row) -> list[Mutant]:
+def mutants_of(row: Row) -> list[Variation]:
     """Return the mutants that the obligations resting on a rule must refute."""
-    return [mutant for mutant in MUTANTS.values() if mutant.killed_by in row.obligations]
+    return [mutant for mutant in current().mutants.values() if mutant.killed_by in row.obligations]
 
 
 def as_json(row: Row) -> dict[str, object]:
     """Return all about a rule as a JSON document."""
-    obligations = all_obligations()
+    obligations = current().claims
     return {
         **row.rule._asdict(),
         "functions": [definition.qualified for definition in row.definitions],
@@ -112,7 +110,7 @@ def print_rule(row: Row) -> None:
 
 def claim(obligation: str) -> str:
     """Return an obligation's id and what it claims."""
-    return f"{obligation}: {all_obligations()[obligation].claim}"
+    return f"{obligation}: {current().claims[obligation].claim}"
 
 
 def section(title: str, lines: list[str] | tuple[str, ...]) -> None:

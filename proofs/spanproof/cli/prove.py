@@ -8,15 +8,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from spanproof.assumptions import ALL, EVERYWHERE, Assumption
+from spanproof.cache import Cache, NoCache
+from spanproof.catalogue import Catalogue, catalogue
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
 from spanproof.jobs import Job, Outcome, Summary, summarize
-from spanproof.obligations import all_obligations
-from spanproof.solvers.export import export
-from spanproof.solvers.reply import NAMES, SolverMissing
-from spanproof.solvers.secondopinion import decider
-from spanproof.solvers.smtlib import NotPortable
-from spanproof.suite import plan, run
-from spanproof.symbolic.errors import UnsupportedConstruct
+from spanproof.schedule import obligation_jobs, run
+from spanproof.solvers.names import NAMES, SolverMissing, installed_version
 from spanproof.verdict import DEFAULT_TIMEOUT
 
 
@@ -35,22 +33,27 @@ def prove(
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds a query.")] = DEFAULT_TIMEOUT,
+    cache: Annotated[
+        bool, typer.Option(help="Take over answers of earlier runs to the same questions.")
+    ] = True,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Prove the obligations; unknown, vacuous and timed-out ones count as failures."""
-    work = plan(pattern, timeout=timeout, solvers=solvers_named(solver))
+    store = Cache() if cache else NoCache()
+    book = catalogue(store)
+    work = obligation_jobs(book, pattern, timeout, solvers_named(solver))
     if not work:
         raise Unusable(f"no obligation matches {pattern!r}; spanspec prove --list shows all")
     if listing:
-        return list_obligations(work, json)
+        return list_obligations(work, book, json)
     written = write_questions(work, smt2) if smt2 is not None else 0
     started = time.perf_counter()
-    outcomes, interrupted = decide_all(work, jobs)
+    outcomes, interrupted = decide_all(work, book, store, jobs)
     wall = time.perf_counter() - started
     summary = summarize(outcomes)
     scripts = save_scripts(outcomes, smt2)
     if json:
-        print_json(as_json(outcomes, summary, wall, interrupted))
+        print_json(as_json(outcomes, book, summary, wall, interrupted))
     else:
         out.print(table(outcomes))
         for outcome in outcomes:
@@ -58,6 +61,7 @@ def prove(
                 out.print(complaint(outcome, scripts.get(outcome.job)), markup=False)
         if smt2 is not None:
             out.print(f"{written} questions written into {smt2}", markup=False)
+        print_assumptions(work, book)
         out.print(summary_line(summary, wall), markup=False)
     if interrupted:
         err.print(f"interrupted: {len(outcomes)} of {len(work)} were decided", markup=False)
@@ -75,7 +79,7 @@ def solvers_named(name: str) -> tuple[str, ...]:
     chosen = NAMES if name == "all" else (name,)
     try:
         for one in chosen:
-            decider(one)
+            installed_version(one)
     except SolverMissing as problem:
         raise Unusable(str(problem)) from None
     return chosen
@@ -86,6 +90,11 @@ def write_questions(work: list[Job], folder: Path) -> int:
 
     Raises: Unusable if one cannot be written in SMT-LIB.
     """
+    from spanproof.obligations import all_obligations  # these load a solver
+    from spanproof.solvers.export import export
+    from spanproof.solvers.smtlib import NotPortable
+    from spanproof.symbolic.errors import UnsupportedConstruct
+
     ids = dict.fromkeys(job.obligation for job in work)
     written = 0
     with progress("obligations") as display:
@@ -116,13 +125,15 @@ def save_scripts(outcomes: list[Outcome], folder: Path | None) -> dict[Job, Path
     return files
 
 
-def decide_all(work: list[Job], jobs: int) -> tuple[list[Outcome], bool]:
+def decide_all(
+    work: list[Job], book: Catalogue, store: Cache, jobs: int, what: str = "obligations"
+) -> tuple[list[Outcome], bool]:
     """Decide jobs with a progress display; return the outcomes and whether it was interrupted."""
     outcomes: list[Outcome] = []
-    with progress("obligations and mutants") as display:
+    with progress(what) as display:
         task = display.add_task("proving", total=len(work))
         try:
-            for outcome in run(work, jobs or None):
+            for outcome in run(work, book, store, jobs or None):
                 outcomes.append(outcome)
                 display.advance(task)
         except KeyboardInterrupt:
@@ -131,16 +142,20 @@ def decide_all(work: list[Job], jobs: int) -> tuple[list[Outcome], bool]:
     return sorted(outcomes, key=lambda outcome: order[outcome.job]), False
 
 
-def list_obligations(work: list[Job], json: bool) -> int:
+def list_obligations(work: list[Job], book: Catalogue, json: bool) -> int:
     """Print the obligations among the jobs, with their claims."""
     ids = dict.fromkeys(job.obligation for job in work)
-    chosen = [all_obligations()[name] for name in ids]
+    chosen = [book.claims[name] for name in ids]
     if json:
-        print_json([{"id": o.id, "rules": o.rules, "claim": o.claim} for o in chosen])
+        print_json(
+            [{"id": o.id, "rules": o.rules, "claim": o.claim, "assumes": o.assumes} for o in chosen]
+        )
         return HOLDS
-    for obligation in chosen:
-        out.print(f"[bold]{obligation.id}[/]  {' '.join(obligation.rules)}")
-        out.print(f"    {obligation.claim}", markup=False)
+    for claim in chosen:
+        out.print(f"[bold]{claim.id}[/]  {' '.join(claim.rules)}")
+        out.print(f"    {claim.claim}", markup=False)
+        if claim.assumes:
+            out.print(f"    assumes {', '.join(claim.assumes)}", markup=False)
     return HOLDS
 
 
@@ -162,6 +177,38 @@ def table(outcomes: list[Outcome]) -> Table:
             cells += answer_cells(given.get(solver))
         shown.add_row(*cells)
     return shown
+
+
+def assumptions_used(work: list[Job], book: Catalogue) -> list[tuple[Assumption, list[str]]]:
+    """Return what the obligations take for granted, each with those that use it in particular."""
+    ids = list(dict.fromkeys(job.obligation for job in work))
+    users = book.used(ids)
+    return [
+        (assumption, users.get(assumption.id, []))
+        for assumption in ALL
+        if assumption in EVERYWHERE or assumption.id in users
+    ]
+
+
+def print_assumptions(work: list[Job], book: Catalogue) -> None:
+    """Print what the answers rest on that no solver was asked about."""
+    out.print("\n[bold]assumed[/]")
+    for assumption, users in assumptions_used(work, book):
+        where = families(users) if users else "everywhere"
+        out.print(f"  {assumption.id}: {assumption.says} ({where})", markup=False)
+    out.print()
+
+
+def families(ids: list[str]) -> str:
+    """Return ids in short: those of one family together."""
+    grouped: dict[str, list[str]] = {}
+    for name in ids:
+        family, _, rest = name.partition(".")
+        grouped.setdefault(family, []).append(rest)
+    return ", ".join(
+        f"{family}.{rest[0]}" if len(rest) == 1 else f"{family}.{{{','.join(rest)}}}"
+        for family, rest in grouped.items()
+    )
 
 
 def answer_cells(outcome: Outcome | None) -> tuple[str, str]:
@@ -205,32 +252,25 @@ def summary_line(summary: Summary, wall: float) -> str:
 
 
 def as_json(
-    outcomes: list[Outcome], summary: Summary, wall: float, interrupted: bool
+    outcomes: list[Outcome], book: Catalogue, summary: Summary, wall: float, interrupted: bool
 ) -> dict[str, object]:
     """Return a run as a JSON document."""
-    claims = all_obligations()
     return {
         "summary": {**summary._asdict(), "wall_seconds": wall, "interrupted": interrupted},
+        "assumptions": [
+            {**assumption._asdict(), "used_by": users or ["*"]}
+            for assumption, users in assumptions_used([o.job for o in outcomes], book)
+        ],
         "obligations": [
             {
                 **o.verdict._asdict(),
                 "solver": o.job.solver,
-                "rules": claims[o.job.obligation].rules,
+                "rules": book.claims[o.job.obligation].rules,
+                "assumes": book.claims[o.job.obligation].assumes,
                 "proved": o.verdict.proved,
                 "cached": o.cached,
             }
             for o in outcomes
             if o.job.mutant is None
-        ],
-        "mutants": [
-            {
-                "name": o.job.mutant,
-                "killed": o.good,
-                "killed_by": o.job.obligation,
-                "failed": o.verdict.failed,
-                "counterexample": o.verdict.detail,
-            }
-            for o in outcomes
-            if o.job.mutant is not None
         ],
     }

@@ -9,6 +9,8 @@ import typer
 from rich.table import Table
 
 import spanalloc
+from spanproof.cache import Cache, NoCache
+from spanproof.catalogue import catalogue
 from spanproof.cli import check, prove
 from spanproof.cli.fuzz import as_json as campaign_json
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
@@ -16,7 +18,7 @@ from spanproof.corruption import LEAST_NOTICED, Corruption, corruptions, read_tr
 from spanproof.fuzz import heapsides, spanalloc_subject
 from spanproof.fuzz.campaign import CampaignResult, of_heap, run, run_target
 from spanproof.jobs import Outcome, Summary, summarize
-from spanproof.suite import plan
+from spanproof.schedule import mutant_jobs, obligation_jobs
 from spanproof.traces import bundled_traces
 from spanspec.trace.check import Report
 from spanspec.trace.verdict import Verdict
@@ -51,6 +53,7 @@ def verify(
     seconds: Annotated[float, typer.Option(min=1, help="Seconds of fuzzing.")] = 20.0,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Determines every program.")] = 0,
+    cache: Annotated[bool, typer.Option(help="Take over what earlier runs proved.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Prove, check the bundled real traces, fuzz; one table, and the figures."""
@@ -62,8 +65,10 @@ def verify(
             else "interpreted (installed without a C compiler)"
         )
         out.print(f"spanalloc runs {how}", markup=False)
-    work = plan(mutants=True)
-    outcomes, interrupted = prove.decide_all(work, jobs)
+    store = Cache() if cache else NoCache()
+    book = catalogue(store)
+    work = obligation_jobs(book) + mutant_jobs(book)
+    outcomes, interrupted = prove.decide_all(work, book, store, jobs, "obligations and mutants")
     proving = time.perf_counter() - started
     summary = summarize(outcomes)
     if interrupted:
@@ -77,7 +82,7 @@ def verify(
     if json:
         print_json(
             {
-                "proofs": prove.as_json(outcomes, summary, proving, interrupted=False),
+                "proofs": prove.as_json(outcomes, book, summary, proving, interrupted=False),
                 "traces": [check.as_json(report, spent) for report, spent in checked.reports],
                 "corruptions": {
                     "tried": len(checked.corruptions),
@@ -159,6 +164,7 @@ def overview(
         summary.good,
         f"{summary.proved} of {summary.obligations} obligations ({summary.queries} queries), "
         f"{summary.killed} of {summary.mutants} mutants killed, "
+        f"{f'{summary.cached} answers cached, ' if summary.cached else ''}"
         f"solver {summary.solver_seconds:.1f} s",
         proving,
     )

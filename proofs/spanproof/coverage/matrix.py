@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from spanproof.catalogue import current
 from spanproof.coverage.tests import folder_of_tests, shown_by_tests
-from spanproof.obligations import all_obligations
 from spanspec.rulebook import Definition, definitions_of_rules
 from spanspec.rules import RULES, Rule
 from spanspec.rules.uncovered import UNCOVERED
@@ -36,7 +36,7 @@ def matrix(events: Mapping[str, int] | None = None) -> tuple[Row, ...]:
     folder = folder_of_tests()
     tests = shown_by_tests(folder) if folder is not None else {}
     obligations: dict[str, list[str]] = {}
-    for obligation in all_obligations().values():
+    for obligation in current().claims.values():
         for identifier in obligation.rules:
             obligations.setdefault(identifier, []).append(obligation.id)
     return tuple(

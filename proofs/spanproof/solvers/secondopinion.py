@@ -10,7 +10,8 @@ from spanproof.smallscope import in_small_scope
 from spanproof.solvers.finding import Decider, Finding
 from spanproof.solvers.forms import instances, with_words_for_identities
 from spanproof.solvers.inprocess import Z3
-from spanproof.solvers.reply import SolverMissing, TextSolver
+from spanproof.solvers.names import SolverMissing
+from spanproof.solvers.reply import TextSolver
 from spanproof.solvers.smtlib import Writer
 
 _CLASSES: Final = {"cvc5": "Cvc5", "bitwuzla": "Bitwuzla"}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import Final, NamedTuple
 
 import z3
@@ -100,8 +101,14 @@ def _is_product(term: z3.ExprRef) -> bool:
     return (z3.is_div(term) or z3.is_idiv(term) or z3.is_mod(term)) and unknown[-1]
 
 
+def at_most(number: int, conditions: Sequence[z3.BoolRef]) -> z3.BoolRef:
+    """Return the condition that at most so many of some conditions hold: any more do not."""
+    more = combinations(conditions, number + 1)
+    return z3.And(*(z3.Not(z3.And(*some)) for some in more))
+
+
 def portable(formula: z3.BoolRef) -> z3.BoolRef:
-    """Return an equal formula without Z3's unary `and`, `or`, `+`, and its guarded divisions."""
+    """Return an equal formula without what only Z3 writes: `at-most`, unary `and`, divisions."""
 
     def make(term: z3.ExprRef, parts: Sequence[z3.ExprRef]) -> z3.ExprRef:
         name = term.decl().name() if z3.is_app(term) else ""
@@ -109,6 +116,8 @@ def portable(formula: z3.BoolRef) -> z3.BoolRef:
             return z3.BoolVal(name == "and")
         if name in ("and", "or", "+", "*") and len(parts) == 1:
             return parts[0]
+        if name == "at-most":
+            return at_most(term.decl().params()[0], parts)
         if name in _DIVISIONS:
             return _DIVISIONS[name](*parts)
         return with_parts(term, parts)

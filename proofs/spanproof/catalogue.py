@@ -1,0 +1,162 @@
+"""All obligations and mutants, with a key for what each rests on.
+
+As long as no source changed but for its comments, the catalogue is the one of the last run, and
+nothing is imported: neither the obligations nor a solver.
+"""
+
+import functools
+import hashlib
+import platform
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from spanproof.cache import Cache
+from spanproof.dependencies import (
+    PACKAGES,
+    ModuleUnits,
+    Sources,
+    Unit,
+    digest_of,
+    module_file,
+    modules_of,
+)
+from spanproof.jobs import Job
+from spanproof.solvers.names import installed_version
+
+PROVER: Final = tuple(
+    f"spanproof.{name}"
+    for name in ("proof", "prover", "questions", "smallscope", "solvers", "symbolic", "verdict")
+)
+"""The modules that decide: a change in one of them concerns every obligation."""
+
+
+class Claim(NamedTuple):
+    """An obligation as it is listed; `rests_on` is the fingerprint of all that it rests on."""
+
+    id: str
+    rules: tuple[str, ...]
+    claim: str
+    assumes: tuple[str, ...]
+    rests_on: str
+
+
+class Variation(NamedTuple):
+    """A mutant as it is listed; `change` is the fingerprint of what it changes."""
+
+    name: str
+    function: str
+    killed_by: str
+    story: str
+    change: str
+
+
+class Catalogue(NamedTuple):
+    """Every obligation and every mutant; `world` is the fingerprint of all sources."""
+
+    world: str
+    claims: dict[str, Claim]
+    mutants: dict[str, Variation]
+
+    def used(self, obligations: Iterable[str]) -> dict[str, list[str]]:
+        """Return the assumptions that some obligations use, each with those that use it."""
+        users: dict[str, list[str]] = {}
+        for name in obligations:
+            for assumption in self.claims[name].assumes:
+                users.setdefault(assumption, []).append(name)
+        return users
+
+    def key(self, job: Job) -> str:
+        """Return the name of what a job depends on."""
+        change = self.mutants[job.mutant].change if job.mutant is not None else ""
+        version = installed_version(job.solver)
+        return digest_of(
+            self.claims[job.obligation].rests_on, change, job.solver, version, job.obligation
+        )
+
+
+def catalogue(cache: Cache) -> Catalogue:
+    """Return the catalogue; it is made anew if a source changed."""
+    world = fingerprint_of_everything(cache)
+    stored = cache.get(digest_of("catalogue", world), Catalogue)
+    if stored is not None and stored.world == world:
+        return stored
+    made = _made(world)
+    cache.put(digest_of("catalogue", world), made)
+    cache.prune()
+    return made
+
+
+@functools.cache
+def current() -> Catalogue:
+    """Return the catalogue of the sources as this process found them."""
+    return catalogue(Cache())
+
+
+def fingerprint_of_everything(cache: Cache) -> str:
+    """Return the fingerprint of all sources of ours, comments and docstrings left out.
+
+    A file is only parsed if the cache does not know its very bytes.
+    """
+    names = [name for package in PACKAGES for name in modules_of(package)]
+    bare = {name: _bare_fingerprint(cache, name, module_file(name)) for name in names}
+    return digest_of(platform.python_version(), *(f"{n}={d}" for n, d in sorted(bare.items())))
+
+
+def _bare_fingerprint(cache: Cache, name: str, path: Path | None) -> str:
+    content = path.read_bytes() if path is not None else b""
+    key = digest_of("module", name, hashlib.sha256(content).hexdigest())
+    known = cache.get(key, str)
+    if known is None:
+        module = ModuleUnits(name, content.decode())
+        known = digest_of(*(f"{unit}={module.digest(unit)}" for unit in module.statements))
+        cache.put(key, known)
+    return known
+
+
+def _made(world: str) -> Catalogue:
+    from spanproof.mutants import MUTANTS  # these load a solver
+    from spanproof.obligations import all_obligations
+
+    sources = Sources(outside=PROVER)
+    tools = _fingerprint_of_the_prover()
+    claims = {
+        claim.id: Claim(
+            claim.id,
+            claim.rules,
+            claim.claim,
+            tuple(assumption.id for assumption in claim.assumes),
+            digest_of(tools, sources.fingerprint(what_it_rests_on(sources, claim.build))),
+        )
+        for claim in all_obligations().values()
+    }
+    mutants = {
+        mutant.name: Variation(
+            mutant.name,
+            mutant.function,
+            mutant.killed_by,
+            mutant.story,
+            digest_of(mutant.function, mutant.old, mutant.new),
+        )
+        for mutant in MUTANTS.values()
+    }
+    return Catalogue(world, claims, mutants)
+
+
+def what_it_rests_on(sources: Sources, build: Callable[..., object]) -> frozenset[Unit]:
+    """Return everything of ours that an obligation's function rests on.
+
+    Of a function inside another one the whole module counts.
+    """
+    module, name = build.__module__, build.__qualname__
+    unit = sources.named(module, name)
+    return sources.closure(unit or sources.whole(module))
+
+
+def _fingerprint_of_the_prover() -> str:
+    """Return the fingerprint of the modules that decide, and of what they read of the model."""
+    sources = Sources()
+    roots = [
+        unit for place in PROVER for module in modules_of(place) for unit in sources.whole(module)
+    ]
+    return digest_of(platform.python_version(), sources.fingerprint(sources.closure(roots)))

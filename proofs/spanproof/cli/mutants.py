@@ -1,0 +1,157 @@
+"""`spanspec mutants`: every named wrong variant, what must object to it, and what did."""
+
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from spanproof.cache import Cache, NoCache
+from spanproof.catalogue import Catalogue, catalogue
+from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.cli.prove import decide_all
+from spanproof.jobs import Outcome, summarize
+from spanproof.knownbugs import BUGS, Found, KnownBug
+from spanproof.knownbugs.hunt import hunt
+from spanproof.schedule import matching, mutant_jobs
+from spanproof.verdict import DEFAULT_TIMEOUT
+
+
+def mutants(
+    pattern: Annotated[
+        str, typer.Argument(help="Part of a mutant's name or an obligation's id, or a * pattern.")
+    ] = "*",
+    known: Annotated[
+        bool, typer.Option(help="Also the known bugs, found by traces and random programs.")
+    ] = True,
+    jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds a query.")] = DEFAULT_TIMEOUT,
+    cache: Annotated[bool, typer.Option(help="Take over answers of earlier runs.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Show for each mutant which obligation kills it, and by which counterexample."""
+    store = Cache() if cache else NoCache()
+    book = catalogue(store)
+    work = mutant_jobs(book, pattern, timeout)
+    bugs = [bug for bug in BUGS if bug.name in matching((bug.name for bug in BUGS), pattern)]
+    bugs = bugs if known else []
+    if not work and not bugs:
+        raise Unusable(f"no mutant matches {pattern!r}; spanspec mutants shows all")
+    started = time.perf_counter()
+    outcomes, interrupted = decide_all(work, book, store, jobs, "mutants")
+    found: list[tuple[KnownBug, Found]] = []
+    if not interrupted:
+        interrupted = hunt_all(bugs, book, store, jobs, found)
+    wall = time.perf_counter() - started
+    if json:
+        print_json(as_json(outcomes, found, book, wall, interrupted))
+    else:
+        show_mutants(outcomes, book)
+        show_bugs(found)
+        out.print(summary_line(outcomes, found, wall), markup=False)
+    if interrupted:
+        done, all_ = len(outcomes) + len(found), len(work) + len(bugs)
+        err.print(f"interrupted: {done} of {all_} were decided", markup=False)
+        return INTERRUPTED
+    good = all(outcome.good for outcome in outcomes) and all(what.by for _, what in found)
+    return HOLDS if good else FAILS
+
+
+def hunt_all(
+    bugs: Sequence[KnownBug],
+    book: Catalogue,
+    store: Cache,
+    jobs: int,
+    found: list[tuple[KnownBug, Found]],
+) -> bool:
+    """Look for each known bug, collecting what found it; return whether it was interrupted."""
+    with progress("known bugs") as display:
+        task = display.add_task("hunting", total=len(bugs))
+        try:
+            for one in hunt(bugs, book, store, jobs or None):
+                found.append(one)
+                display.advance(task)
+        except KeyboardInterrupt:
+            return True
+    order = [bug.name for bug in bugs]
+    found.sort(key=lambda one: order.index(one[0].name))
+    return False
+
+
+def show_mutants(outcomes: Sequence[Outcome], book: Catalogue) -> None:
+    """Print each mutant with the obligation that killed it and the counterexample."""
+    for outcome in outcomes:
+        name, verdict = outcome.job.mutant or "", outcome.verdict
+        mutant = book.mutants[name]
+        colour = "green" if outcome.good else "red"
+        says = "killed by" if outcome.good else f"SURVIVES ({verdict.answer})"
+        out.print(f"[bold]{name}[/]  [{colour}]{says}[/] {verdict.obligation}: {verdict.failed}")
+        out.print(f"    {mutant.function}: {mutant.story}", markup=False)
+        for line in verdict.detail.splitlines():
+            out.print(f"    {line}", markup=False)
+
+
+def show_bugs(found: Sequence[tuple[KnownBug, Found]]) -> None:
+    """Print each known bug with what found it."""
+    for bug, what in found:
+        says = f"[green]found by[/] {what.by}" if what.by else "[red]NOT FOUND[/]"
+        out.print(f"[bold]{bug.name}[/]  {says}")
+        out.print(f"    {bug.origin}, spanspec.{bug.module}: {bug.story}", markup=False)
+        if what.says:
+            out.print(f"    {what.says}", markup=False)
+
+
+def summary_line(
+    outcomes: Sequence[Outcome], found: Sequence[tuple[KnownBug, Found]], wall: float
+) -> str:
+    """Return the figures of a run in one line."""
+    summary = summarize(outcomes)
+    parts = []
+    if outcomes:
+        parts.append(f"{summary.killed} of {summary.mutants} mutants killed by proofs")
+    if found:
+        known = sum(bool(what.by) for _, what in found)
+        parts.append(f"{known} of {len(found)} known bugs found by running")
+    if summary.cached:
+        parts.append(f"{summary.cached} answers cached")
+    return (
+        f"{', '.join(parts)}; solver {summary.solver_seconds:.1f} s, "
+        f"terms {summary.build_seconds:.1f} s, wall {wall:.1f} s"
+    )
+
+
+def as_json(
+    outcomes: Sequence[Outcome],
+    found: Sequence[tuple[KnownBug, Found]],
+    book: Catalogue,
+    wall: float,
+    interrupted: bool,
+) -> dict[str, object]:
+    """Return a run as a JSON document."""
+    return {
+        "mutants": [
+            {
+                **book.mutants[outcome.job.mutant or ""]._asdict(),
+                "killed": outcome.good,
+                "failed": outcome.verdict.failed,
+                "counterexample": outcome.verdict.detail,
+                "cached": outcome.cached,
+            }
+            for outcome in outcomes
+        ],
+        "known_bugs": [
+            {
+                "name": bug.name,
+                "origin": bug.origin,
+                "story": bug.story,
+                "found_by": what.by,
+                "says": what.says,
+            }
+            for bug, what in found
+        ],
+        "summary": {
+            **summarize(outcomes)._asdict(),
+            "wall_seconds": wall,
+            "interrupted": interrupted,
+        },
+    }

@@ -1,0 +1,276 @@
+"""Answers are kept under the name of all that they rest on, and nowhere else."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spanspec
+from spanproof import suite
+from spanproof.cache import KEPT, Cache, NoCache
+from spanproof.catalogue import Catalogue, catalogue, what_it_rests_on
+from spanproof.cli.app import run
+from spanproof.dependencies import (
+    REST,
+    ModuleUnits,
+    Sources,
+    Unit,
+    is_within,
+    module_file,
+    modules_of,
+)
+from spanproof.jobs import Job, Outcome, summarize
+from spanproof.obligations import all_obligations
+from spanproof.schedule import mutant_jobs, obligation_jobs
+from spanproof.schedule import run as decide
+from spanproof.verdict import Verdict
+
+PROVED = Verdict("o", "proved", 1, 0.1, 0.1)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def book() -> Catalogue:
+    return catalogue(NoCache())
+
+
+# --- what an obligation rests on ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(all_obligations()))
+def test_what_names_say_covers_whatever_a_proof_reads(name: str) -> None:
+    claim = all_obligations()[name]
+    units = what_it_rests_on(Sources(), claim.build)
+    assert claim.proof().reached <= {f"{unit.module}.{unit.name}" for unit in units}
+
+
+TEXT = '''"""A module."""
+import spanspec.words
+from spanspec import sweepgen
+from spanspec.words import M32, U32 as Word
+
+LIMIT = 3
+LIMIT, OTHER = 4, 5
+
+
+def rule(word: Word) -> int:
+    """Says something."""
+    return helper(word & M32) + sweepgen.next_cycle(word)  # a comment
+
+
+def helper(word: int) -> int:
+    return word + LIMIT
+
+
+def named() -> str:
+    return "spanspec.words.trailing_zeros"
+
+
+for _ in range(OTHER):
+    pass
+'''
+
+
+def test_a_module_is_cut_into_units_that_know_what_they_mention() -> None:
+    module = ModuleUnits("test", TEXT)
+    assert set(module.statements) == {REST, "LIMIT", "OTHER", "rule", "helper", "named"}
+    assert len(module.statements["LIMIT"]) == 2
+    mentioned = {(one.name, one.attribute) for one in module.mentions("rule")}
+    assert {("helper", None), ("sweepgen", "next_cycle"), ("Word", None)} <= mentioned
+    assert ("sweepgen", None) not in mentioned
+    assert module.imported["Word"] == ("spanspec.words", "U32")
+
+
+def test_comments_docstrings_and_layout_are_not_part_of_a_fingerprint() -> None:
+    module = ModuleUnits("test", TEXT)
+    other = TEXT.replace("  # a comment", "").replace("Says something.", "Says nothing.")
+    other = other.replace("return word + LIMIT", "return (word +\n        LIMIT)")
+    assert {unit: module.digest(unit) for unit in module.statements} == {
+        unit: ModuleUnits("test", other).digest(unit) for unit in module.statements
+    }
+    changed = ModuleUnits("test", TEXT.replace("word + LIMIT", "word - LIMIT"))
+    assert changed.digest("helper") != module.digest("helper")
+    assert changed.digest("rule") == module.digest("rule")
+
+
+def test_a_closure_follows_names_attributes_and_strings() -> None:
+    sources = Sources()
+    assert Unit("spanspec.words", REST) in sources.closure([Unit("spanspec.words", "M32")])
+    span = sources.closure(sources.named("spanproof.obligations.span", "SLOW"))
+    assert Unit("spanspec.alloccache", "next_free_index") in span
+    assert sources.named("spanspec.words", "no_such_name") == []
+    assert sources.whole("spanspec.no_such_module") == []
+    assert Sources(outside=["spanspec.words"]).module("spanspec.words") is None
+    assert not is_within("spanspec.wordsmith", ["spanspec.words"])
+    assert module_file("json") is None
+    assert "spanspec.trace" in modules_of("spanspec")
+    assert modules_of("spanspec.words") == ["spanspec.words"]
+
+
+# --- keys -----------------------------------------------------------------------------------------
+
+
+def test_every_job_has_a_key_of_its_own(book: Catalogue) -> None:
+    jobs = obligation_jobs(book, solvers=("z3", "cvc5")) + mutant_jobs(book)
+    assert len({book.key(job) for job in jobs}) == len(jobs)
+    assert book.key(Job("tiny.inside", timeout=1)) == book.key(Job("tiny.inside", timeout=2))
+
+
+def run_in(folder: Path, *arguments: str) -> dict[str, object]:
+    """Run the command line on a copy of the sources, with a cache of its own."""
+    roots = os.pathsep.join(str(folder / root) for root in ("model", "impl", "proofs"))
+    done = subprocess.run(
+        [sys.executable, "-m", "spanproof", *arguments, "--json"],
+        env={**os.environ, "PYTHONPATH": roots, "XDG_CACHE_HOME": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    document: dict[str, object] = json.loads(done.stdout)
+    return document
+
+
+def cached(document: dict[str, object]) -> dict[str, bool]:
+    obligations = document["obligations"]
+    assert isinstance(obligations, list)
+    return {one["obligation"]: one["cached"] for one in obligations}
+
+
+def test_only_what_rests_on_a_changed_rule_is_decided_again(tmp_path: Path) -> None:
+    leave_out = shutil.ignore_patterns("*.so", "__pycache__", "*.gz", "*.egg-info")
+    for root in ("model", "impl", "proofs"):
+        shutil.copytree(ROOT / root, tmp_path / root, ignore=leave_out)
+    command = ("prove", "sweepgen.*", "--jobs", "1")
+    assert not any(cached(run_in(tmp_path, *command)).values())
+    assert all(cached(run_in(tmp_path, *command)).values())
+    path = tmp_path / "model" / "spanspec" / "sweepgen.py"
+    text = path.read_text()
+    path.write_text("# a remark\n" + text.replace('"""', '"""So: ', 1))
+    assert all(cached(run_in(tmp_path, *command)).values())
+    assert "return (sg + 2) & M32" in text
+    path.write_text(text.replace("return (sg + 2) & M32", "return (2 + sg) & M32"))
+    assert cached(run_in(tmp_path, *command)) == {
+        "sweepgen.states": True,
+        "sweepgen.transitions": True,
+        "sweepgen.relabel": False,
+    }
+
+
+def test_a_run_that_decides_nothing_loads_no_solver(tmp_path: Path) -> None:
+    script = (
+        "import sys; from spanproof.cli.app import run; run(['prove', 'tiny.inside']);"
+        "print('z3' in sys.modules)"
+    )
+    env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        for _ in range(2)
+    ]
+    assert said[0][-1] == "True"
+    assert said[1][-1] == "False"
+    assert "1 answers cached" in said[1][-2]
+
+
+# --- entries --------------------------------------------------------------------------------------
+
+
+def test_an_entry_is_kept_whole(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    assert cache.get("ab12", Verdict) is None
+    cache.put("ab12", PROVED)
+    assert cache.get("ab12", Verdict) == PROVED
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["ab12.json"]
+
+
+@pytest.mark.parametrize("garbage", [b"", b"{", b'["x"]', b"\xff\xfe", b'{"obligation": 1}'])
+def test_a_corrupted_entry_is_no_entry(tmp_path: Path, garbage: bytes) -> None:
+    cache = Cache(tmp_path)
+    cache.put("ab12", PROVED)
+    (tmp_path / "ab" / "ab12.json").write_bytes(garbage)
+    assert cache.get("ab12", Verdict) is None
+    cache.put("ab12", PROVED)
+    assert cache.get("ab12", Verdict) == PROVED
+
+
+def test_a_cache_that_cannot_be_written_is_harmless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, book: Catalogue
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    blocked = Cache(tmp_path / "file")
+    jobs = obligation_jobs(book, "sweepgen.relabel")
+    assert summarize(list(decide(jobs, book, blocked, workers=1))).good
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    cache = Cache(tmp_path / "full")
+    cache.put("ab12", PROVED)
+    assert list(tmp_path.glob("full/*/*")) == []
+
+
+def test_old_entries_are_thrown_away(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.put("ab12", PROVED)
+    cache.put("cd34", PROVED)
+    path = tmp_path / "ab" / "ab12.json"
+    os.utime(path, (path.stat().st_mtime - KEPT - 60,) * 2)
+    cache.prune()
+    assert [path.stem for path in tmp_path.rglob("*.json")] == ["cd34"]
+
+
+def test_only_what_holds_is_kept(tmp_path: Path, book: Catalogue) -> None:
+    cache = Cache(tmp_path)
+    hard = [Job("kernels.slow", timeout=0.001)]
+    assert not summarize(list(decide(hard, book, cache, workers=1))).good
+    assert cache.get(book.key(hard[0]), Verdict) is None
+
+
+def test_an_interrupt_keeps_what_was_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, book: Catalogue
+) -> None:
+    cache = Cache(tmp_path)
+    done: list[Outcome] = []
+    jobs = obligation_jobs(book, "sweepgen.*")
+    decided = suite.run_job
+
+    def interrupted(job: Job) -> Outcome:
+        if job == jobs[2]:
+            raise KeyboardInterrupt
+        return decided(job)
+
+    monkeypatch.setattr(suite, "run_job", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        done.extend(decide(jobs, book, cache, workers=1))
+    known = [cache.get(book.key(job), Verdict) for job in jobs]
+    assert [verdict is not None for verdict in known] == [True, True, False]
+
+
+def test_the_catalogue_is_that_of_the_registry(book: Catalogue) -> None:
+    assert list(book.claims) == list(all_obligations())
+    assert all(claim.claim for claim in book.claims.values())
+    assert Path(next(iter(spanspec.__path__))).is_dir()
+
+
+def test_no_cache_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        assert run(["prove", "sweepgen.relabel", "--no-cache", "--json"]) == 0
+        assert not any(cached(json.loads(capsys.readouterr().out)).values())
+
+
+def test_sources_parse_as_the_interpreter_parses_them() -> None:
+    for name in modules_of("spanspec"):
+        path = module_file(name)
+        assert path is not None
+        tree = ast.parse(path.read_text())
+        defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        assert defined <= set(ModuleUnits(name, path.read_text()).statements)
