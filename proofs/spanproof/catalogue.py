@@ -26,9 +26,20 @@ from spanproof.solvers.names import installed_version
 
 PROVER: Final = tuple(
     f"spanproof.{name}"
-    for name in ("proof", "prover", "questions", "smallscope", "solvers", "symbolic", "verdict")
+    for name in (
+        "proof",
+        "prover",
+        "questions",
+        "smallscope",
+        "solvers",
+        "symbolic",
+        "verdict",
+    )
 )
 """The modules that decide: a change in one of them concerns every obligation."""
+
+TELLER: Final = "spanproof.counterexamples"
+"""The package that tells counterexamples."""
 
 
 class Claim(NamedTuple):
@@ -118,7 +129,7 @@ def _made(world: str) -> Catalogue:
     from spanproof.mutants import MUTANTS  # these load a solver
     from spanproof.obligations import all_obligations
 
-    sources = Sources(outside=PROVER)
+    sources = Sources(outside=(*PROVER, TELLER))
     tools = _fingerprint_of_the_prover()
     claims = {
         claim.id: Claim(
@@ -154,9 +165,18 @@ def what_it_rests_on(sources: Sources, build: Callable[..., object]) -> frozense
 
 
 def _fingerprint_of_the_prover() -> str:
-    """Return the fingerprint of the modules that decide, and of what they read of the model."""
+    """Return the fingerprint of the modules that decide, and of what they read of the model.
+
+    What tells counterexamples counts as it is written, not with the protocols that it runs.
+    """
     sources = Sources()
+    telling = [unit for module in modules_of(TELLER) for unit in sources.whole(module)]
+    deciding = Sources(outside=(TELLER,))
     roots = [
-        unit for place in PROVER for module in modules_of(place) for unit in sources.whole(module)
+        unit for place in PROVER for module in modules_of(place) for unit in deciding.whole(module)
     ]
-    return digest_of(platform.python_version(), sources.fingerprint(sources.closure(roots)))
+    return digest_of(
+        platform.python_version(),
+        deciding.fingerprint(deciding.closure(roots)),
+        sources.fingerprint(telling),
+    )

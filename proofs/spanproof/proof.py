@@ -55,9 +55,12 @@ class Proof:
         loops: Mapping[str, LoopInvariant] | None = None,
         contracts: Mapping[str, Callable[..., bool]] | None = None,
     ) -> None:
+        self._loops, self._contracts = loops, contracts
         self._translator = Translator(arithmetic, sources, loops, contracts)
         self._goals: list[Query] = []
         self.witnesses: list[Witness] = []
+        self.symbols: dict[str, Value] = {}
+        self.looked_up: dict[str, Value] = {}
 
     @property
     def arithmetic(self) -> Arithmetic:
@@ -82,7 +85,8 @@ class Proof:
 
     def fresh(self, kind: object, name: str) -> Value:
         """Return an unknown value of an annotated type; its ranges are assumed."""
-        return self._translator.symbols.value(kind, name)
+        self.symbols[name] = self._translator.symbols.value(kind, name)
+        return self.symbols[name]
 
     def number(self, kind: object, name: str) -> z3.ExprRef:
         """Return an unknown integer of an annotated type."""
@@ -126,12 +130,16 @@ class Proof:
     def results_of(self, rule: Callable[..., object]) -> list[Value]:
         """Return what each call of a rule yielded, calls inside other rules included."""
         source = self._translator.sources.function(rule)
-        return self._translator.results.get(source.qualified, [])
+        results = self._translator.results.get(source.qualified, [])
+        for number, result in enumerate(results):
+            self.looked_up[f"{source.qualified}#{number}"] = result
+        return results
 
     def at_loop(self, rule: Callable[..., object], variable: str) -> z3.ExprRef:
         """Return the value of a rule's variable at an arbitrary arrival at its loop."""
         source = self._translator.sources.function(rule)
         value = self._translator.loop_states[source.qualified][variable]
+        self.looked_up[f"{source.qualified}.{variable}"] = value
         return self.arithmetic.lift(scalar_of(value)).term
 
     def assume(self, *facts: z3.BoolRef | bool) -> None:

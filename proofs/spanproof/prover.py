@@ -4,8 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import z3
-
+from spanproof.counterexamples.found import explained
 from spanproof.proof import Obligation, Proof
 from spanproof.questions import Question, joint_queries, question_of, witnesses
 from spanproof.solvers.finding import Decider, Finding
@@ -36,9 +35,7 @@ class _Failure(NamedTuple):
 
     @property
     def detail(self) -> str:
-        """The counterexample, or the reason why there is no answer."""
-        if self.finding.model is not None:
-            return counterexample(self.finding.model)
+        """The reason why there is no answer, or not the needed one."""
         if self.finding.result == "unsat":
             return "the hypotheses exclude this situation"
         return self.finding.reason
@@ -99,11 +96,17 @@ def decide(
     around = time.perf_counter() - started - examination.seconds
     verdict = Verdict(claim.id, "proved", queries, examination.seconds, around)
     if failure is not None:
+        detail, counterexample = failure.detail, None
+        if failure.finding.model is not None and failure.answer == "refuted":
+            detail, counterexample = explained(
+                claim, proof, failure.question, failure.finding.model, sources
+            )
         return verdict._replace(
             answer=failure.answer,
             failed=failure.question.label,
-            detail=failure.detail,
+            detail=detail,
             script=failure.finding.script,
+            counterexample=counterexample,
         )
     if not proof.witnesses:
         detail = "the obligation states no situation to be met"
@@ -114,19 +117,3 @@ def decide(
 def _untranslatable(claim: Obligation, started: float, detail: str) -> Verdict:
     spent = time.perf_counter() - started
     return Verdict(claim.id, "untranslatable", 0, 0.0, spent, "translation", detail)
-
-
-def counterexample(model: z3.ModelRef) -> str:
-    """Return a model's constants as `name = value`, in name order, solver-made names left out."""
-    shown = []
-    for declaration in sorted(model.decls(), key=str):
-        if declaration.arity() == 0 and "!" not in declaration.name():
-            shown.append(f"{declaration.name()} = {_plain(model[declaration])}")
-    return ", ".join(shown)
-
-
-def _plain(value: z3.ExprRef) -> str:
-    if z3.is_bv_value(value):
-        number = value.as_long()
-        return str(number) if number < 1 << 16 else hex(number)
-    return str(value)

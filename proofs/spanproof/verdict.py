@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple
 
+from spanproof.counterexamples.saved import Counterexample
+
 Answer = Literal["proved", "refuted", "vacuous", "unknown", "untranslatable", "outside"]
 """`outside`: the solver has no counterpart of the integers or quantifiers in the question."""
 
@@ -13,8 +15,8 @@ class Verdict(NamedTuple):
     """What became of an obligation.
 
     `failed` names the query or witness at fault, `detail` shows the counterexample or the reason,
-    `script` what another solver than Z3 was asked; all are empty for a proved one. Times are
-    seconds: inside the solver, and around it, building terms.
+    `counterexample` has its values, `script` what another solver than Z3 was asked; all are empty
+    for a proved one. Times are seconds: inside the solver, and around it, building terms.
     """
 
     obligation: str
@@ -25,6 +27,7 @@ class Verdict(NamedTuple):
     failed: str = ""
     detail: str = ""
     script: str = ""
+    counterexample: Counterexample | None = None
 
     @property
     def proved(self) -> bool:

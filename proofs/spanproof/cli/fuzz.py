@@ -8,6 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
+from spanproof.cli.counterexample import replay_counterexample
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -19,6 +20,7 @@ from spanproof.cli.output import (
     print_json,
     progress,
 )
+from spanproof.counterexamples.saved import is_counterexample
 from spanproof.fuzz import heapprogram, heapsides, spanalloc_subject
 from spanproof.fuzz.campaign import CampaignResult, of_heap, of_span, run_target
 from spanproof.fuzz.divergence import Divergence, describe
@@ -93,12 +95,14 @@ def fuzz(
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="A program saved by spanspec fuzz.")],
+    file: Annotated[Path, typer.Argument(help="What spanspec fuzz or prove has saved.")],
     impl: Annotated[str, typer.Option(help="The implementation: spanalloc.")] = "spanalloc",
     python: Factory = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Run a saved program again and show where the two sides part."""
+    """Run a saved program or counterexample again; show where two sides part, or a claim fails."""
+    if is_counterexample(file):
+        return replay_counterexample(file, json)
     check_implementation(impl)
     try:
         program = heapprogram.load(file) if heapprogram.is_one(file) else load(file)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from spanproof.cache import Cache, NoCache
 from spanproof.catalogue import Catalogue, catalogue
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
-from spanproof.cli.prove import decide_all
+from spanproof.cli.prove import decide_all, save_failures
 from spanproof.jobs import Outcome, summarize
 from spanproof.knownbugs import BUGS, Found, KnownBug
 from spanproof.knownbugs.hunt import hunt
@@ -24,6 +25,9 @@ def mutants(
     known: Annotated[
         bool, typer.Option(help="Also the known bugs, found by traces and random programs.")
     ] = True,
+    save_to: Annotated[
+        Path | None, typer.Option("--save", metavar="DIR", help="Save each counterexample there.")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds a query.")] = DEFAULT_TIMEOUT,
     cache: Annotated[bool, typer.Option(help="Take over answers of earlier runs.")] = True,
@@ -43,6 +47,8 @@ def mutants(
     if not interrupted:
         interrupted = hunt_all(bugs, book, store, jobs, found)
     wall = time.perf_counter() - started
+    if save_to is not None:
+        save_failures(outcomes, save_to)
     if json:
         print_json(as_json(outcomes, found, book, wall, interrupted))
     else:

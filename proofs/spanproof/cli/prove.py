@@ -2,9 +2,11 @@
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.table import Table
 
@@ -12,6 +14,7 @@ from spanproof.assumptions import ALL, EVERYWHERE, Assumption
 from spanproof.cache import Cache, NoCache
 from spanproof.catalogue import Catalogue, catalogue
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.counterexamples.saved import save
 from spanproof.jobs import Job, Outcome, Summary, summarize
 from spanproof.schedule import obligation_jobs, run
 from spanproof.solvers.names import NAMES, SolverMissing, installed_version
@@ -30,6 +33,9 @@ def prove(
     ] = "z3",
     smt2: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also write every question as SMT-LIB 2.")
+    ] = None,
+    save_to: Annotated[
+        Path | None, typer.Option("--save", metavar="DIR", help="Where to save what fails.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds a query.")] = DEFAULT_TIMEOUT,
@@ -51,14 +57,14 @@ def prove(
     outcomes, interrupted = decide_all(work, book, store, jobs)
     wall = time.perf_counter() - started
     summary = summarize(outcomes)
-    scripts = save_scripts(outcomes, smt2)
+    files = save_failures(outcomes, save_to)
     if json:
         print_json(as_json(outcomes, book, summary, wall, interrupted))
     else:
         out.print(table(outcomes))
         for outcome in outcomes:
             if not outcome.good:
-                out.print(complaint(outcome, scripts.get(outcome.job)), markup=False)
+                out.print(complaint(outcome, files.get(outcome.job)), markup=False)
         if smt2 is not None:
             out.print(f"{written} questions written into {smt2}", markup=False)
         print_assumptions(work, book)
@@ -108,20 +114,30 @@ def write_questions(work: list[Job], folder: Path) -> int:
     return written
 
 
-def save_scripts(outcomes: list[Outcome], folder: Path | None) -> dict[Job, Path]:
-    """Save what another solver than Z3 did not answer as needed; return the file of each job.
+def save_failures(outcomes: Sequence[Outcome], folder: Path | None) -> dict[Job, Path]:
+    """Save the counterexamples, and what other solvers than Z3 failed to answer as needed.
 
     The files go into the folder, or, without one, into a new temporary one.
     """
-    failed = [outcome for outcome in outcomes if outcome.verdict.script and not outcome.good]
-    if not failed:
+    shown = [
+        outcome
+        for outcome in outcomes
+        if outcome.verdict.counterexample is not None or outcome.verdict.script
+        if outcome.job.mutant is not None or not outcome.good
+    ]
+    if not shown:
         return {}
     place = folder if folder is not None else Path(tempfile.mkdtemp(prefix="spanspec-"))
+    place.mkdir(parents=True, exist_ok=True)
     files = {}
-    for job, verdict, _ in failed:
-        path = place / f"{job.obligation}.{job.solver}-failed.smt2"
-        path.write_text(verdict.script, encoding="utf-8")
-        files[job] = path
+    for job, verdict, _ in shown:
+        stem = job.mutant or job.obligation
+        if verdict.counterexample is not None:
+            files[job] = place / f"{stem}.json"
+            save(msgspec.structs.replace(verdict.counterexample, mutant=job.mutant), files[job])
+        else:
+            files[job] = place / f"{stem}.{job.solver}.smt2"
+            files[job].write_text(verdict.script, encoding="utf-8")
     return files
 
 
@@ -223,15 +239,18 @@ def answer_cells(outcome: Outcome | None) -> tuple[str, str]:
     return f"[{colour}]{verdict.answer}[/]", seconds
 
 
-def complaint(outcome: Outcome, script: Path | None = None) -> str:
+def complaint(outcome: Outcome, file: Path | None = None) -> str:
     """Return a few lines about an outcome that is not good."""
     verdict, job = outcome.verdict, outcome.job
     if job.mutant is not None:
         return f"mutant {job.mutant} survives {job.obligation}: {verdict.answer} {verdict.failed}"
     by = "" if job.solver == "z3" else f" by {job.solver}"
-    lines = [f"{job.obligation} is {verdict.answer}{by}: {verdict.failed}", verdict.detail]
-    if script is not None:
-        lines.append(f"what was asked: {script}")
+    lines = [f"{job.obligation} is {verdict.answer}{by}: {verdict.failed}"]
+    lines += verdict.detail.splitlines()
+    if file is not None and verdict.counterexample is not None:
+        lines.append(f"saved as {file}; run it again with spanspec replay {file}")
+    elif file is not None:
+        lines.append(f"what was asked: {file}")
     return "\n    ".join(filter(None, lines))
 
 

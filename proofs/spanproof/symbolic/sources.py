@@ -88,6 +88,11 @@ class SourceTree:
         self._modules: dict[str, ModuleSource] = {}
         self.reached: set[str] = set()
 
+    @property
+    def changed(self) -> frozenset[str]:
+        """Names of the modules whose text is not the installed one."""
+        return frozenset(self._changed)
+
     def module(self, name: str) -> ModuleSource:
         """Return a module's source, loading it at first use."""
         if name not in self._modules:

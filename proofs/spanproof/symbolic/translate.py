@@ -129,8 +129,7 @@ class Translator:
         self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef
     ) -> Value:
         contract = self.sources.function(self.contracts[source.qualified])
-        returned = source.tree.returns
-        kind = self._expressions.static(source, returned) if returned is not None else int
+        kind = self._result_kind(source)
         terms = [self._term(argument) for argument in arguments]
         if arguments and all(term is not None for term in terms):
             value = self.symbols.result(kind, source.name, terms)
@@ -142,6 +141,14 @@ class Translator:
         self.assumptions.append(z3.Implies(path, as_bool(fact)))
         self.results.setdefault(source.qualified, []).append(value)
         return value
+
+    def kind_of_result(self, function: Callable[..., object]) -> object:
+        """Return the annotated type of what a rule yields; an integer if there is none."""
+        return self._result_kind(self.sources.function(function))
+
+    def _result_kind(self, source: FunctionSource) -> object:
+        returned = source.tree.returns
+        return self._expressions.static(source, returned) if returned is not None else int
 
     def _term(self, value: Value) -> z3.ExprRef | None:
         """Return a scalar as a term, or None for a value of another shape."""

@@ -1,0 +1,52 @@
+"""Counterexamples as files: `spanspec replay` reads them and runs them again."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+
+class Counterexample(msgspec.Struct, frozen=True, tag="counterexample", tag_field="kind"):
+    """Values for the symbols of an obligation that make one of its claims false.
+
+    `mutant` names the variant that it is a counterexample of; without one, it is of the sources as
+    they are. `looked_up` has what the proof looks up inside a function that it cuts.
+    """
+
+    obligation: str
+    failed: str
+    symbols: dict[str, object]
+    looked_up: dict[str, object]
+    mutant: str | None = None
+    format: Literal[1] = 1
+
+
+class NoCounterexample(Exception):
+    """A file holds no counterexample; the message is one line with its name."""
+
+
+def save(counterexample: Counterexample, path: Path) -> None:
+    """Write a counterexample as JSON."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(counterexample), indent=2) + b"\n")
+
+
+def load(path: Path) -> Counterexample:
+    """Read a counterexample.
+
+    Raises: NoCounterexample if the file is missing or holds none.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Counterexample)
+    except OSError as problem:
+        raise NoCounterexample(f"{path}: cannot be read: {problem.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise NoCounterexample(f"{path}: no counterexample: {problem}") from None
+
+
+def is_counterexample(path: Path) -> bool:
+    """Tell whether a file says of itself that it is a counterexample."""
+    try:
+        head = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return head.get("kind") == "counterexample"

@@ -1,0 +1,220 @@
+"""Counterexamples are run in Python, told in the field's terms, saved, and run again."""
+
+import json
+from pathlib import Path
+
+import pytest
+import z3
+from msgspec.structs import replace
+
+from spanproof.boundedsearch import Dense
+from spanproof.cli.app import run
+from spanproof.counterexamples.concrete import (
+    NotConcrete,
+    from_json,
+    known,
+    natural,
+    plain,
+    to_json,
+)
+from spanproof.counterexamples.found import run_again
+from spanproof.counterexamples.reach import bounded_search
+from spanproof.counterexamples.running import Running
+from spanproof.counterexamples.saved import NoCounterexample, load, save
+from spanproof.counterexamples.words import relative, shown, slots
+from spanproof.mutants import MUTANTS
+from spanproof.obligations import all_obligations
+from spanproof.ownershipscope import Scope, at_rest
+from spanproof.prover import decide
+from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.sources import SourceTree
+from spanproof.verdict import Verdict
+from spanspec.bitmap import Bits
+from spanspec.mspan import Mspan, init_span
+from spanspec.ownership import CacheSlot, OwnedSpan, Ownership, Sweeper
+from spanspec.sweepgen import next_cycle
+from spanspec.tables import SlotId, SpanId, SweeperId
+
+WORDS = Words(64)
+SAMPLE = [
+    "claim-without-cas",
+    "cycle-too-early",
+    "round-down",
+    "seam-1024",
+    "sweep-keeps-old-bits",
+]
+
+
+def refuted(name: str) -> Verdict:
+    mutant = MUTANTS[name]
+    verdict = decide(all_obligations()[mutant.killed_by], mutant.sources())
+    assert verdict.answer == "refuted"
+    return verdict
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_mutant_is_refuted_by_values_that_python_agrees_about(name: str) -> None:
+    verdict = refuted(name)
+    assert "run in Python, false of these values" in verdict.detail, verdict.detail
+    assert verdict.counterexample is not None
+    # The same values are no counterexample of the unchanged sources.
+    claim = all_obligations()[verdict.obligation]
+    assert not run_again(claim, verdict.counterexample, None).reproduced
+
+
+def test_a_counterexample_is_told_in_the_terms_of_the_field() -> None:
+    detail = refuted("stale-not-swept").detail
+    assert "in_use yes, sweepgen sg+1" in detail
+    assert "uncache_span: spans[" in detail
+    assert "sweepgen sg+1 -> sg" in detail
+    assert relative(5, 8) == "sg-3"
+    assert relative(1, 0xFFFF_FFFE) == "sg+3"
+    assert slots(Bits.of(0, 1, 2, 7)) == "slots 0-2, 7"
+    assert slots(Bits(0)) == "no slot"
+    bits = Bits(sum(1 << i for i in range(0, 80, 2)))
+    assert "more runs" in slots(bits)
+    assert list(shown("n", 70000, None)) == ["n = 0x11170"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("free-ignores-bits", "a hypothesis about"),
+        ("slow-skips-a-word", "a state at the loop"),
+        ("kernel-index-overflow", "Python's integers do not overflow"),
+    ],
+)
+def test_what_python_does_not_show_says_why(name: str, why: str) -> None:
+    assert f"not reproduced in Python: {why}" in refuted(name).detail.replace("Python sees ", "")
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+def test_values_go_through_terms_and_files_unchanged() -> None:
+    span = init_span(8192, 1, 10, 4, 16384)
+    span = replace(span, alloc_bits=Bits.of(3, 900), freeindex=2)
+    assert plain(known(span, WORDS), WORDS) == span
+    assert from_json(Mspan, json.loads(json.dumps(to_json(span)))) == span
+    table = Dense[SpanId, OwnedSpan]([OwnedSpan(False, 0, SlotId(0), SweeperId(0), 0)])
+    state = Ownership(4, table, Dense[SlotId, CacheSlot]([]), Dense[SweeperId, Sweeper]([]))
+    narrow = Words(32)
+    assert plain(known(state, narrow), narrow) == state
+    assert from_json(Ownership, to_json(state)) == state
+    assert plain(known([1, 2], WORDS), WORDS) == [1, 2]
+    assert plain(known((True, 3), WORDS), WORDS) == (True, 3)
+
+
+def test_what_is_not_known_is_refused() -> None:
+    with pytest.raises(NotConcrete, match="not known"):
+        natural(z3.BitVec("x", 64))
+    with pytest.raises(NotConcrete, match="not known"):
+        plain(z3.BitVec("x", 64), WORDS)
+    for kind, value in ((Mspan, {}), (int, "3"), (Mspan, 3.5)):
+        with pytest.raises(NotConcrete):
+            from_json(kind, value)
+
+
+def test_changed_functions_are_seen_however_deep() -> None:
+    text = SourceTree().module("spanspec.sweepgen").text
+    changed = SourceTree({"spanspec.sweepgen": text.replace("(sg + 2) & M32", "(sg + 4) & M32")})
+    running = Running(changed)
+    assert running.function(next_cycle)(0) == 4
+    assert next_cycle(0) == 2
+    from spanspec.ownership import start_sweep_phase
+
+    state = at_rest(Scope(0, 0, 0), 0)
+    assert running.function(start_sweep_phase)(state).sweepgen == 4  # type: ignore[attr-defined]
+    assert Running(SourceTree()).function(next_cycle) is next_cycle
+
+
+# --- reachability ---------------------------------------------------------------------------------
+
+
+def test_a_breach_that_is_reachable_comes_with_its_run() -> None:
+    says = bounded_search("ownership.cycle", MUTANTS["cycle-too-early"].sources())
+    assert says is not None
+    assert "reachable from the start, by allocate(1), start_sweep_phase()" in says
+
+
+def test_a_sound_protocol_is_said_to_be_unbroken_within_the_bound() -> None:
+    says = bounded_search("ownership.claim", None)
+    assert says is not None
+    assert "no run from the start breaks the invariant" in says
+    assert "states" in says
+    assert bounded_search("tiny.inside", None) is None
+
+
+def test_the_protocol_of_single_stores_is_searched_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spanproof.counterexamples.reach.SECONDS", 1.0)
+    says = bounded_search("protocol.retire", None)
+    assert says is not None
+    assert "no run from the start breaks the invariant" in says
+
+
+# --- files and the command line -------------------------------------------------------------------
+
+
+def test_a_saved_counterexample_is_replayed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(["mutants", "cycle-too-early", "--no-known", "--save", str(tmp_path)]) == 0
+    path = tmp_path / "cycle-too-early.json"
+    capsys.readouterr()
+    assert run(["replay", str(path)]) == 1
+    text = capsys.readouterr().out
+    assert "mutant cycle-too-early" in text
+    assert "reachable from the start" in text
+    assert run(["replay", str(path), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["reproduced"]
+    saved = load(path)
+    save(replace(saved, mutant=None), path)
+    assert run(["replay", str(path)]) == 0
+    assert "not reproduced" in capsys.readouterr().out
+
+
+def test_an_obligation_that_fails_is_saved(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = refuted("cycle-too-early")
+    monkeypatch.setattr("spanproof.suite.decide", lambda *arguments: verdict)
+    calling = ["prove", "ownership.cycle", "--no-cache", "--jobs", "1", "--save", str(tmp_path)]
+    assert run(calling) == 1
+    text = capsys.readouterr().out
+    assert "spanspec replay" in text
+    assert load(tmp_path / "ownership.cycle.json").mutant is None
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"obligation": "no.such"}, "no obligation"),
+        ({"mutant": "no-such"}, "no mutant"),
+        ({"symbols": 3}, "no counterexample"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, change: dict[str, object], says: str
+) -> None:
+    counterexample = refuted("cycle-too-early").counterexample
+    assert counterexample is not None
+    path = tmp_path / "c.json"
+    save(counterexample, path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    assert run(["replay", str(path)]) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_values_that_do_not_fit_are_said_to(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    counterexample = refuted("cycle-too-early").counterexample
+    assert counterexample is not None
+    path = tmp_path / "c.json"
+    save(replace(counterexample, symbols={}), path)
+    assert run(["replay", str(path)]) == 2
+    assert "has no" in capsys.readouterr().out
+    with pytest.raises(NoCounterexample, match="cannot be read"):
+        load(tmp_path / "none.json")
