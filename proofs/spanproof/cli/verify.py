@@ -182,9 +182,9 @@ def overview(
     for name, campaign in campaigns.items():
         met = campaign.exercised
         row(
-            f"fuzzed {name}",
+            "fuzzed",
             campaign.good,
-            f"{campaign.programs} programs, {met['steps']} steps, "
+            f"{name}: {campaign.programs} programs, {met['steps']} steps, "
             f"{met['sweeps'] + met['se']} sweeps, "
             f"{int(campaign.divergence is not None)} divergences",
             campaign.seconds,
