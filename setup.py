@@ -24,6 +24,9 @@ ALLOCATOR = sorted(
 SPAN = ("words", "mspan", "alloccache", "tiny", "malloc", "procs")
 REPLAY = ("replay", "replay_objects", "verdict", "threads", "world", "witness")
 
+FIGURES = ["proofs/spanproof/bench/baseline.py"]
+"""What a compiled method without a body costs is a figure."""
+
 MODEL = [
     *(f"model/spanspec/{name}.py" for name in (*SPAN, "heapstate")),
     *(f"model/spanspec/trace/{name}.py" for name in REPLAY),
@@ -46,6 +49,7 @@ def extensions() -> list[Extension]:
     modules = [
         *mypycify(ALLOCATOR, opt_level="3", group_name="spanalloc"),
         *mypycify(MODEL, opt_level="3", group_name="spanspec"),
+        *mypycify(FIGURES, opt_level="3", group_name="spanproof"),
     ]
     for module in modules:
         # The functions of mypyc's modules are exported symbols. Unless the compiler may assume

@@ -74,12 +74,19 @@ class Figure(NamedTuple):
         return pair.ours / pair.theirs if self.reads == "cost" else pair.theirs / pair.ours
 
 
+Verdict = Literal["met", "missed", "measured", "skipped", "failed"]
+
+
 class Outcome(NamedTuple):
-    """A figure and its samples, or why there are none."""
+    """A figure and its samples, or why there are none.
+
+    It is skipped if this machine lacks something, and has failed if what ran was wrong.
+    """
 
     figure: Figure
     measured: Measured | None
     skipped: str = ""
+    failed: str = ""
 
     @property
     def ratios(self) -> list[float]:
@@ -93,19 +100,18 @@ class Outcome(NamedTuple):
         return median(self.ratios)
 
     @property
-    def missed(self) -> bool:
-        """Whether there is a goal, and it was measured and not met."""
-        goal = self.figure.goal
-        return goal is not None and self.measured is not None and not goal.met_by(self.ratio)
-
-    @property
-    def verdict(self) -> Literal["met", "missed", "measured", "skipped"]:
-        """What became of the goal."""
+    def verdict(self) -> Verdict:
+        """What became of the figure and its goal."""
         if self.measured is None:
-            return "skipped"
+            return "failed" if self.failed else "skipped"
         if self.figure.goal is None:
             return "measured"
-        return "missed" if self.missed else "met"
+        return "met" if self.figure.goal.met_by(self.ratio) else "missed"
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was wrong, and no goal was missed."""
+        return self.verdict not in ("missed", "failed")
 
 
 REGISTRY: Final[dict[str, Figure]] = {}
@@ -137,8 +143,10 @@ def chosen(figures: Sequence[Figure], pattern: str) -> list[Figure]:
 
 
 def measure(figure: Figure, settings: Settings) -> Outcome:
-    """Measure one figure; what it needs and does not find is the reason why it is skipped."""
+    """Measure one figure, unless it lacks something or goes wrong; the outcome says why."""
     try:
         return Outcome(figure, figure.measure(settings))
     except Missing as reason:
-        return Outcome(figure, None, str(reason))
+        return Outcome(figure, None, skipped=str(reason))
+    except RuntimeError as problem:
+        return Outcome(figure, None, failed=" ".join(str(problem).split()))

@@ -56,7 +56,7 @@ def bench(
         out.print(", ".join(f"{key} {value}" for key, value in machine.items()), markup=False)
     if interrupted:
         return INTERRUPTED
-    return FAILS if any(outcome.missed for outcome in outcomes) else HOLDS
+    return HOLDS if all(outcome.good for outcome in outcomes) else FAILS
 
 
 def list_figures(work: list[Figure], json: bool) -> int:
@@ -80,7 +80,9 @@ def print_outcome(outcome: Outcome) -> None:
     """Print a figure: its verdict and ratio, what they are about, and details."""
     one, measured = outcome.figure, outcome.measured
     if measured is None:
-        out.print(f"[yellow]skipped:[/] [bold]{one.id}[/]  {outcome.skipped}")
+        colour = "red" if outcome.failed else "yellow"
+        out.print(f"[{colour}]{outcome.verdict}:[/] [bold]{one.id}[/]  ", end="")
+        out.print(outcome.skipped or outcome.failed, markup=False)
         return
     out.print(f"[{COLOURS[outcome.verdict]}]{outcome.verdict:8}[/] [bold]{one.id}[/]  ", end="")
     goal = f"; goal {one.goal}" if one.goal is not None else ""
@@ -128,6 +130,7 @@ def summary(outcomes: list[Outcome]) -> str:
     return (
         f"{counts['met']} goals met, {counts['missed']} missed, "
         f"{counts['measured']} measured without a goal, {counts['skipped']} skipped"
+        + (f", {counts['failed']} failed" if counts["failed"] else "")
     )
 
 
@@ -147,7 +150,7 @@ def as_json(outcome: Outcome) -> dict[str, object]:
     measured = outcome.measured
     shown = {**claim(outcome.figure), "verdict": outcome.verdict}
     if measured is None:
-        return {**shown, "skipped": outcome.skipped}
+        return {**shown, "why": outcome.skipped or outcome.failed}
     details = measured.details
     return {
         **shown,

@@ -1,0 +1,3 @@
+module goreplay
+
+go 1.13
