@@ -5,8 +5,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SOURCES := pyproject.toml setup.py $(wildcard impl/spanalloc/*.py model/spanspec/*.py) \
-           $(wildcard model/spanspec/trace/*.py)
-COMPILED := impl/spanalloc/*.so model/spanspec/*.so model/spanspec/trace/*.so *__mypyc*.so
+           $(wildcard model/spanspec/trace/*.py) proofs/spanproof/bench/baseline.py
+COMPILED := impl/spanalloc/*.so model/spanspec/*.so model/spanspec/trace/*.so \
+            proofs/spanproof/bench/*.so *__mypyc*.so
 
 .PHONY: verify test lint types format bench docs clean
 

@@ -10,3 +10,7 @@ class Nothing:
     def malloc(self, size: int, noscan: bool = False, zero: bool = True, p: int = 0) -> int:
         """Return the size."""
         return size
+
+    def address(self, size: int, noscan: bool = False, zero: bool = True, p: int = 0) -> int:
+        """Return a number as large as an address, which Python has to make an object of."""
+        return 0xC0_0000_0000 + size
