@@ -27,6 +27,7 @@ from spanproof.bench import (
     protocol,
     rates,
     serving,
+    sharing,
     tools,
 )
 from spanproof.bench.child import in_child, sources_only
@@ -354,11 +355,25 @@ def test_spin_notices_a_sweeper_that_takes_a_second_span(
 
 
 def test_what_is_not_proved_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "PROOF", ("ownership.flush",))
-    assert protocol.prove()["seconds"] > 0
+    assert protocol.prove("ownership.flush")["seconds"] > 0
     monkeypatch.setattr(protocol, "decide", lambda _: Unproved(False))
     with pytest.raises(RuntimeError, match=r"^ownership\.flush is not proved$"):
-        protocol.prove()
+        protocol.prove("ownership.flush")
+
+
+def test_the_search_of_the_sharing_protocol_stands_beside_its_proof(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sharing, "proof_seconds", lambda _: 1.0)
+    monkeypatch.setattr(sharing, "SIZES", sharing.SIZES[:2])
+    monkeypatch.setattr(sharing, "ONE_MORE", sharing.ONE_MORE[:1])
+    sharing.rows.cache_clear()
+    measured = sharing.sharing(Settings())
+    assert measured.details is not None
+    assert [row[0] for row in measured.details.rows] == ["1, 1, 1", "1, 1, 2"]
+    assert [row[3] for row in measured.details.rows] == ["515", "3823"]
+    assert len(measured.pairs) == 1
+    sharing.rows.cache_clear()
 
 
 def test_without_spin_the_searches_of_the_model_still_stand(

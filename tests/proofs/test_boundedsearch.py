@@ -16,8 +16,10 @@ from spanproof.ownershipscope import (
     ownership_breach,
     up_to_names,
 )
+from spanproof.sharingscope import sharing_breach, start_of, steps_of
 from spanproof.symbolic.sources import SourceTree
 from spanspec.ownership import Ownership, ownership_holds
+from spanspec.protocol.finite import Size
 from spanspec.sweepgen import is_stale, is_sweeping
 from spanspec.tables import SpanId
 
@@ -158,7 +160,7 @@ NOT_OF_BEHAVIOUR = {
 MUTATED = sorted(
     name
     for name, mutant in MUTANTS.items()
-    if mutant.module in ("spanspec.sweepgen", "spanspec.ownership") and name not in NOT_OF_BEHAVIOUR
+    if mutant.killed_by.startswith(("sweepgen.", "ownership.")) and name not in NOT_OF_BEHAVIOUR
 )
 
 
@@ -225,3 +227,25 @@ def test_the_breach_names_what_is_wrong() -> None:
     odd = ownership_breach(replace(state, sweepgen=BEFORE_THE_WRAP + 1))
     assert odd is not None
     assert "odd" in odd
+
+
+# --- the sharing protocol -------------------------------------------------------------------------
+
+
+def test_the_finer_protocol_keeps_its_invariant_in_scope() -> None:
+    size = Size(spans=1, procs=1, threads=1)
+    outcome = search(start_of(size), steps_of(size, cycles=2), sharing_breach)
+    assert outcome.found is None
+    assert outcome.complete
+    assert outcome.states > search(start_of(size), steps_of(size, 1), sharing_breach).states
+
+
+def test_a_cycle_that_starts_too_early_is_found_in_the_finer_protocol() -> None:
+    size = Size(spans=1, procs=1, threads=1)
+    actions = [
+        action._replace(guard=lambda state: True) if action.name == "start-cycle" else action
+        for action in steps_of(size, cycles=2)
+    ]
+    found = search(start_of(size), actions, sharing_breach).found
+    assert found is not None
+    assert found.run[-1].action == "start-cycle"

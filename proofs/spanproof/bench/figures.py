@@ -8,6 +8,7 @@ from spanproof.bench import (
     protocol,
     rates,
     serving,
+    sharing,
 )
 from spanproof.bench.figure import REGISTRY, Figure
 
@@ -20,6 +21,7 @@ __all__ = [
     "protocol",
     "rates",
     "serving",
+    "sharing",
 ]
 
 

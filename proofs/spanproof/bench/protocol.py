@@ -52,12 +52,14 @@ class Row(NamedTuple):
     spin: Verified | None
 
 
-def prove() -> Figures:
-    """Decide every obligation of the protocol; return the seconds it takes.
+def prove(*prefixes: str) -> Figures:
+    """Decide every obligation whose id begins with one of these; return the seconds it takes.
 
-    Raises: RuntimeError if one is not proved.
+    Raises: RuntimeError if one is not proved, or if there are none.
     """
-    obligations = [one for name, one in all_obligations().items() if name.startswith(PROOF)]
+    obligations = [one for name, one in all_obligations().items() if name.startswith(prefixes)]
+    if not obligations:
+        raise RuntimeError(f"no obligation begins with {' or '.join(prefixes)}")
     started = time.process_time()
     for one in obligations:
         if not decide(one).proved:
@@ -65,9 +67,9 @@ def prove() -> Figures:
     return {"seconds": time.process_time() - started}
 
 
-def proof_seconds() -> float:
+def proof_seconds(prefixes: tuple[str, ...] = PROOF) -> float:
     """Return the median of a few proofs, each in a process that has proved nothing before."""
-    return median(in_child(f"{__name__}:prove")["seconds"] for _ in range(PROOFS))
+    return median(in_child(f"{__name__}:prove", *prefixes)["seconds"] for _ in range(PROOFS))
 
 
 @cache
@@ -102,7 +104,8 @@ def _search(scope: Scope, limit: float, *, renamed: bool) -> Searched[Ownership]
     return done
 
 
-def _limit(settings: Settings) -> float:
+def limit_of(settings: Settings) -> float:
+    """Return the seconds that one search may take."""
     return QUICK_LIMIT if settings.quick else LIMIT
 
 
@@ -136,26 +139,26 @@ def table(rows: tuple[Row, ...]) -> Table:
 
 @figure(
     "protocol.proof",
-    "the unbounded proof of the protocol, again beside each larger scope",
+    "the unbounded proof of the ownership protocol, again beside each larger scope",
     "the same proof beside the smallest scope",
     goal=Goal("at most", 1.5),
 )
 def proof(settings: Settings) -> Measured:
     """Show that the proof does not depend on a scope: it speaks of any number of spans."""
-    rows = scopes(_limit(settings), _spin_is_there())
+    rows = scopes(limit_of(settings), _spin_is_there())
     first, *others = (row.proof for row in rows)
     return Measured(tuple(Pair(one, first) for one in others), details=table(rows))
 
 
 @figure(
     "protocol.search",
-    "own search of the protocol's states with one more span, P and sweeper",
+    "own search of the ownership protocol with one more span, P and sweeper",
     "the same search of the smaller scope",
     goal=Goal("at least", 2),
 )
 def own_search(settings: Settings) -> Measured:
     """Show how the search grows."""
-    rows = scopes(_limit(settings), _spin_is_there())
+    rows = scopes(limit_of(settings), _spin_is_there())
     done = [row.ours.seconds for row in rows if row.ours is not None and row.ours.complete]
     return Measured(tuple(Pair(larger, smaller) for smaller, larger in pairwise(done)))
 
@@ -163,11 +166,11 @@ def own_search(settings: Settings) -> Measured:
 @figure(
     "protocol.spin",
     "SPIN's search of the largest scope that it finishes",
-    "the unbounded proof of the protocol, beside it",
+    "the unbounded proof of the ownership protocol, beside it",
 )
 def spin(settings: Settings) -> Measured:
     """Show what SPIN needs for a scope of a few, against the proof for any number."""
-    rows = scopes(_limit(settings), with_spin=True)
+    rows = scopes(limit_of(settings), with_spin=True)
     done = [(row, row.spin) for row in rows if row.spin is not None and row.spin.complete]
     row, verified = done[-1]
     note = f"{row.size} spans, {row.size} Ps, {row.size} sweepers: {verified.states} states"
