@@ -6,44 +6,13 @@ state reachable at all, and by which steps? A run that it finds is a shortest on
 """
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Final, Generic, NamedTuple, Self, TypeVar
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Final, Generic, NamedTuple, TypeVar
 
-Key = TypeVar("Key", bound=int)
-Value = TypeVar("Value")
 State = TypeVar("State")
 
 BETWEEN_LOOKS: Final = 256
 """States expanded between two looks at the clock."""
-
-
-class Dense(Generic[Key, Value]):
-    """A `spanspec.tables.Table` of the identities 0, 1, 2...: a change copies a short tuple."""
-
-    __slots__ = ("records",)
-
-    def __init__(self, records: Iterable[Value]) -> None:
-        self.records = tuple(records)
-
-    def __getitem__(self, key: Key) -> Value:
-        return self.records[key]
-
-    def __iter__(self) -> Iterator[Key]:
-        return iter(range(len(self.records)))  # type: ignore[arg-type]  # identities are integers
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dense) and self.records == other.records
-
-    def __hash__(self) -> int:
-        return hash(self.records)
-
-    def __repr__(self) -> str:
-        return f"Dense({list(self.records)})"
-
-    def set(self, key: Key, value: Value) -> Self:
-        """Return the table in which `key` has the record `value` and all else is as before."""
-        records = self.records
-        return type(self)((*records[:key], value, *records[key + 1 :]))
 
 
 class Action(NamedTuple, Generic[State]):

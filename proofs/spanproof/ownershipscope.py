@@ -10,9 +10,9 @@ not be used on a variant that lets such a thing matter.
 import importlib
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from itertools import permutations, product
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias, TypeVar, cast
 
-from spanproof.boundedsearch import Action, Dense
+from spanproof.boundedsearch import Action
 from spanproof.symbolic.sources import SourceTree, execute
 from spanspec.ownership import (
     NO_SPAN,
@@ -24,8 +24,12 @@ from spanspec.ownership import (
     span_is_owned,
     sweeper_is_owner,
 )
+from spanspec.protocol.finite import Finite
 from spanspec.tables import SlotId, SpanId, SweeperId
 from spanspec.words import M32, U32
+
+Key = TypeVar("Key", bound=int)
+Value = TypeVar("Value")
 
 BEFORE_THE_WRAP: Final = 0xFFFF_FFFC
 """The second last sweepgen before the wrap-around at 2**32."""
@@ -53,10 +57,15 @@ def at_rest(scope: Scope, sweepgen: U32 = BEFORE_THE_WRAP) -> Ownership:
     nothing = OwnedSpan(False, 0, SlotId(0), SweeperId(0), 0)
     return Ownership(
         sweepgen,
-        Dense[SpanId, OwnedSpan]([nothing] * (scope.spans + 1)),
-        Dense[SlotId, CacheSlot]([CacheSlot(NO_SPAN, sweepgen)] * scope.slots),
-        Dense[SweeperId, Sweeper]([Sweeper(NO_SPAN)] * scope.sweepers),
+        _table(SpanId, nothing, scope.spans + 1),
+        _table(SlotId, CacheSlot(NO_SPAN, sweepgen), scope.slots),
+        _table(SweeperId, Sweeper(NO_SPAN), scope.sweepers),
     )
+
+
+def _table(kind: Callable[[int], Key], record: Value, number: int) -> Finite[Key, Value]:
+    """Return a table in which so many identities have the same record."""
+    return Finite(tuple(map(kind, range(number))), (record,) * number)
 
 
 def actions_of(

@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 from msgspec.structs import replace
 
-from spanproof.boundedsearch import Action, Dense, Move, Searched, search, states_of
+from spanproof.boundedsearch import Action, Move, Searched, search, states_of
 from spanproof.mutants import MUTANTS
 from spanproof.ownershipscope import (
     BEFORE_THE_WRAP,
@@ -96,14 +96,6 @@ def test_an_impossible_move_is_refused() -> None:
         list(states_of((0, 0), POURING, [Move("pour", (0,))]))
     with pytest.raises(ValueError, match="spill"):
         list(states_of((0, 0), POURING, [Move("spill", ())]))
-
-
-def test_a_dense_table_changes_into_a_new_one() -> None:
-    table: Dense[int, str] = Dense("abc")
-    changed = table.set(1, "x")
-    assert [changed[key] for key in changed] == ["a", "x", "c"]
-    assert table == Dense("abc") != changed
-    assert len({table, changed, Dense("axc")}) == 2
 
 
 # --- the ownership protocol -----------------------------------------------------------------------
