@@ -7,7 +7,6 @@ import pytest
 import z3
 from msgspec.structs import replace
 
-from spanproof.boundedsearch import Dense
 from spanproof.cli.app import run
 from spanproof.counterexamples.concrete import (
     NotConcrete,
@@ -32,6 +31,7 @@ from spanproof.verdict import Verdict
 from spanspec.bitmap import Bits
 from spanspec.mspan import Mspan, init_span
 from spanspec.ownership import CacheSlot, OwnedSpan, Ownership, Sweeper
+from spanspec.protocol.finite import Finite
 from spanspec.sweepgen import next_cycle
 from spanspec.tables import SlotId, SpanId, SweeperId
 
@@ -96,8 +96,10 @@ def test_values_go_through_terms_and_files_unchanged() -> None:
     span = replace(span, alloc_bits=Bits.of(3, 900), freeindex=2)
     assert plain(known(span, WORDS), WORDS) == span
     assert from_json(Mspan, json.loads(json.dumps(to_json(span)))) == span
-    table = Dense[SpanId, OwnedSpan]([OwnedSpan(False, 0, SlotId(0), SweeperId(0), 0)])
-    state = Ownership(4, table, Dense[SlotId, CacheSlot]([]), Dense[SweeperId, Sweeper]([]))
+    span_zero = OwnedSpan(False, 0, SlotId(0), SweeperId(0), 0)
+    no_slots: Finite[SlotId, CacheSlot] = Finite((), ())
+    no_sweepers: Finite[SweeperId, Sweeper] = Finite((), ())
+    state = Ownership(4, Finite((SpanId(0),), (span_zero,)), no_slots, no_sweepers)
     narrow = Words(32)
     assert plain(known(state, narrow), narrow) == state
     assert from_json(Ownership, to_json(state)) == state

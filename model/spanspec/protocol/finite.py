@@ -15,15 +15,15 @@ RecordT = TypeVar("RecordT")
 class Finite(Generic[KeyT, RecordT]):
     """A table of the identities 0..n-1; it can be compared and hashed."""
 
-    __slots__ = ("_keys", "_records")
+    __slots__ = ("_keys", "records")
 
     def __init__(self, keys: tuple[KeyT, ...], records: tuple[RecordT, ...]) -> None:
         self._keys = keys
-        self._records = records
+        self.records = records
 
     def __getitem__(self, key: KeyT) -> RecordT:
         """Return the record of an identity."""
-        return self._records[key]
+        return self.records[key]
 
     def __iter__(self) -> Iterator[KeyT]:
         """Iterate over the identities."""
@@ -31,14 +31,14 @@ class Finite(Generic[KeyT, RecordT]):
 
     def set(self, key: KeyT, value: RecordT) -> "Finite[KeyT, RecordT]":
         """Return the table with another record for one identity."""
-        records = self._records
+        records = self.records
         return Finite(self._keys, (*records[:key], value, *records[key + 1 :]))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Finite) and self._records == other._records
+        return isinstance(other, Finite) and self.records == other.records
 
     def __hash__(self) -> int:
-        return hash(self._records)
+        return hash(self.records)
 
 
 class Size(NamedTuple):

@@ -1,16 +1,15 @@
 """Plain values of symbolic ones, and symbolic values whose content is known.
 
 A plain value is a Python integer, truth value, record, tuple, bitmap (`Bits`), list of words, or a
-table of few identities (`Dense`). Known values stand in for symbolic ones in an obligation: their
+table of few identities (`Finite`). Known values stand in for symbolic ones in an obligation: their
 numbers are numerals.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NewType, cast, get_args, get_origin
 
 import z3
 
-from spanproof.boundedsearch import Dense
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed
 from spanproof.symbolic.records import parts_of, record_fields, remade
@@ -22,6 +21,7 @@ from spanproof.symbolic.values import (
     Value,
 )
 from spanspec.bitmap import Bitmap, Bits
+from spanspec.protocol.finite import Finite
 from spanspec.tables import Table
 
 MOST_IDENTITIES: Final = 8
@@ -31,6 +31,12 @@ MOST_WORDS: Final = 17
 
 class NotConcrete(Exception):
     """A value is not known: it depends on something that has no plain counterpart."""
+
+
+def table_of(records: Iterable[Value]) -> Finite[int, Value]:
+    """Return the table in which the identities 0, 1, 2... have these records."""
+    found = tuple(records)
+    return Finite(tuple(range(len(found))), found)
 
 
 class KnownBitmap(SymbolicBitmap):
@@ -87,7 +93,7 @@ def known(value: Value, arithmetic: Arithmetic) -> Value:
             return KnownBitmap(value, arithmetic)
         case list():
             return KnownWords(value, arithmetic)
-        case Dense():
+        case Finite():
             return KnownTable(value, arithmetic)
     fields = record_fields(type(value))
     if fields is not None:
@@ -158,7 +164,7 @@ def in_model(value: Value, model: z3.ModelRef, arithmetic: Arithmetic) -> Value:
             return [int(evaluated(value.get(arithmetic.const(i)))) for i in range(MOST_WORDS)]
         case SymbolicTable():
             identities = range(identities_in(model))
-            return Dense(
+            return table_of(
                 in_model(value.get(z3.IntVal(one)), model, arithmetic) for one in identities
             )
         case z3.ExprRef():
@@ -197,8 +203,8 @@ def to_json(value: Value) -> object:
             return hex(bits)
         case list():
             return value
-        case Dense(records=records):
-            return [to_json(record) for record in records]
+        case Finite():
+            return [to_json(record) for record in value.records]
     fields = record_fields(type(value))
     parts = parts_of(value) or ()
     if fields is None:
@@ -216,7 +222,7 @@ def from_json(kind: object, value: object) -> Value:
         if kind is Bitmap and isinstance(value, str):
             return Bits(int(value, 16))
         if origin is Table and isinstance(value, list):
-            return Dense(from_json(get_args(kind)[1], one) for one in value)
+            return table_of(from_json(get_args(kind)[1], one) for one in value)
         if origin is list and isinstance(value, list):
             return [int(one) for one in value]
         if origin is tuple and isinstance(value, list):

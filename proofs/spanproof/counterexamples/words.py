@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from spanproof.boundedsearch import Dense
 from spanproof.counterexamples.rerun import Called, Reran
 from spanproof.symbolic.records import parts_of, record_fields
 from spanproof.symbolic.values import Value
 from spanspec.bitmap import Bits
+from spanspec.protocol.finite import Finite
 
 GENERATIONS: Final = frozenset({"sweepgen", "gen", "flush_gen", "swept_at"})
 """Names of numbers that are generations, shown relative to the heap's `sg`."""
@@ -45,12 +45,12 @@ def shown(name: str, value: Value, sg: int | None) -> Iterator[str]:
     tables = [
         (field, table)
         for field in fields or {}
-        if isinstance(table := getattr(value, field), Dense)
+        if isinstance(table := getattr(value, field), Finite)
     ]
     if not tables:
         yield f"{name} = {text(name, value, sg)}"
         return
-    plain = [field for field in fields or {} if not isinstance(getattr(value, field), Dense)]
+    plain = [field for field in fields or {} if not isinstance(getattr(value, field), Finite)]
     for field in plain:
         number = getattr(value, field)
         own = "" if field == "sweepgen" else field  # the heap's own is sg itself
@@ -131,7 +131,7 @@ def differences(before: Value, after: Value, sg: int | None) -> Iterator[str]:
         old, new = getattr(before, field), getattr(after, field)
         if old == new:
             continue
-        if isinstance(old, Dense):
+        if isinstance(old, Finite):
             for identity, (one, other) in enumerate(zip(old.records, new.records, strict=True)):
                 if one != other:
                     inner = "; ".join(differences(one, other, sg))
