@@ -24,6 +24,22 @@ def round_up(value: i64, unit: i64) -> i64:
     return (value + unit - 1) & ~(unit - 1)
 
 
+def cut_address(start: i64, end: i64, wanted: i64, page: i64, huge: i64) -> i64:
+    """Return where whole pages from `start` to `end` are cut so that the upper part has `wanted`.
+
+    0 stands for all of it. The cut is at a multiple of `page`, and lower still, at a huge page, if
+    that lies in the run: a huge page is not broken up (SCAV-9, SCAV-10).
+    """
+    if end - start <= wanted:
+        return 0
+    at = round_down(end - wanted, page)
+    if at <= start:
+        return 0
+    if huge > PAGE and round_down(at, huge) >= start:
+        at = round_down(at, huge)
+    return 0 if at == start else at
+
+
 @final
 class PageSizes:
     """Bytes of a physical page, and of a transparent huge page or 0 without them (CONST-3).

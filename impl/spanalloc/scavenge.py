@@ -7,7 +7,7 @@ from mypy_extensions import i64
 from spanalloc.errors import MadviseFailed
 from spanalloc.freespans import FreeSpans
 from spanalloc.mcache import Mcache
-from spanalloc.pagesizes import PAGE, PAGE_SHIFT, round_down
+from spanalloc.pagesizes import PAGE, PAGE_SHIFT, cut_address
 from spanalloc.recorder import page_number
 from spanalloc.span import Span
 
@@ -100,14 +100,7 @@ def split_at(free: FreeSpans, span: Span, wanted: i64) -> i64:
     """
     sizes = free.sizes
     start, end = sizes.whole_start(span.base), sizes.whole_end(span.end())
-    if end - start <= wanted:
-        return 0
-    boundary = round_down(end - wanted, max(sizes.physical, PAGE))
-    if boundary <= start:
-        return 0
-    if sizes.huge > PAGE and round_down(boundary, sizes.huge) >= start:
-        boundary = round_down(boundary, sizes.huge)
-    return 0 if boundary == start else boundary
+    return cut_address(start, end, wanted, max(sizes.physical, PAGE), sizes.huge)
 
 
 def split(free: FreeSpans, span: Span, boundary: i64) -> Span:

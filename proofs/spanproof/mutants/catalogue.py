@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from spanproof.mutants.kernel_pages import KERNEL_PAGE_MUTANTS
 from spanproof.mutants.kernels import KERNEL_MUTANTS
 from spanproof.mutants.mutant import Mutant
 from spanproof.mutants.objects import LIVENESS_MUTANTS, OBJECT_MUTANTS
@@ -31,6 +32,7 @@ MUTANTS: Final = _by_name(
     *TILING_MUTANTS,
     *SCAVENGE_MUTANTS,
     *OBJECT_MUTANTS,
+    *KERNEL_PAGE_MUTANTS,
     *LIVENESS_MUTANTS,
     *SIZECLASS_MUTANTS,
     *KERNEL_MUTANTS,

@@ -151,9 +151,13 @@ def a_cut_releases_what_is_asked_and_little_more(p: Proof) -> None:
         whole = p.integer(releasable, phys, run)
         more = z3.And(z3.Not(cut), whole > size)
         p.show("uncut, little more", whole - size < excess, more)
-        p.possible(f"a cut, {phys.size}", cut)
+        example = z3.And(run.base == 0x1_0001_0000, run.npages == 64, size == 65536)
+        p.possible(f"a cut, {phys.size}", z3.And(cut, example))
         if phys.size == PAGE_SIZE // 2:
-            p.possible(f"more than asked for without a cut, {phys.huge}", more)
+            example = z3.And(run.base == 0x1_0001_0000, run.npages == 2, size == PAGE_SIZE + 1)
+            p.possible(
+                f"false: without a cut, no more than asked for, {phys.huge}", z3.And(more, example)
+            )
 
 
 @obligation("scavenge.parts", "SCAV-6 SCAV-7 SCAV-9 SCAV-11", INTEGERS)
@@ -239,6 +243,7 @@ def realigning_moves_partial_pages_only(p: Proof) -> None:
             seam = scavenged.end if below_is else scavenged.start
             given = scavenged.start < scavenged.end
             p.show("where whole pages are", boundary == seam)
+            p.assume(boundary == seam)
             moved = p.call_given(given, move_boundary, lower, upper, boundary)
             assert isinstance(moved, Split)
             p.show("no page lost", p.integer(end_of, moved.taken) == moved.rest.base, given)
@@ -337,4 +342,5 @@ def a_clamped_line_would_never_be_below_the_goal(p: Proof) -> None:
     )
     p.show("falls", later <= sooner)
     p.show("never below", later >= goal)
-    p.possible("after its time", late > duration)
+    example = z3.And(goal == 5, basis == 105, duration == 10, early == 0, first == 0, second == 200)
+    p.possible("after its time", z3.And(late > duration, late == 20, example))
