@@ -17,14 +17,25 @@ from spanspec.trace.fields import EventBase
 from spanspec.words import M64, U64
 
 
-def end_of_request(heap: PageHeap, npages: U64) -> U64:
+def fits_address_space(base: U64, npages: U64, unit: U64) -> bool:
+    """Tell whether the end of a piece, rounded up to a power of two, is an address.
+
+    Rules: HEAP-17.
+    """
+    return npages <= (M64 - base - unit) // PAGE_SIZE
+
+
+def end_of_request(base: U64, npages: U64, unit: U64) -> U64:
     """Return where the current arena would begin after a piece of `npages` was taken from it.
+
+    `unit` is the size of a physical page in bytes.
 
     Rules: HEAP-17 HEAP-20.
     """
-    wanted = heap.current.base + npages * PAGE_SIZE
-    assert wanted <= M64, "HEAP-17: the end of the request does not fit an address"
-    return round_up(wanted, heap.phys.size)
+    assert fits_address_space(base, npages, unit), (
+        "HEAP-17: the end of the request does not fit an address"
+    )
+    return round_up(base + npages * PAGE_SIZE, unit)
 
 
 def grow(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, None, bool]:
@@ -42,14 +53,16 @@ def grow(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, None
         arena_base=page_number(heap.current.base) if started else None,
         arena_end=page_number(heap.current.end) if started else None,
     )
-    if end_of_request(heap, npages) > heap.current.end:
+    end = end_of_request(heap.current.base, npages, heap.phys.size)
+    if end > heap.current.end:
         size = yield from map_arenas(heap, actor, npages * PAGE_SIZE)
         if size == 0:
             return False
         # The remainder of the old arena, if any, was added before this is counted (HEAP-18).
         heap.stats = grown(heap.stats, size)
     piece = heap.current.base
-    heap.current = replace(heap.current, base=end_of_request(heap, npages))
+    end = end_of_request(piece, npages, heap.phys.size)
+    heap.current = replace(heap.current, base=end)
     yield hev.HeapGrown(
         p=actor.p,
         thread=actor.thread,

@@ -113,8 +113,8 @@ BUGS: Final = (
         "charged-in-full",
         "#12040",
         "mcentral",
-        "span_bytes(record.spanclass) - record.alloc_count * record.elemsize",
-        "span_bytes(record.spanclass)",
+        "span.npages * PAGE_SIZE - span.alloc_count * span.elemsize",
+        "span.npages * PAGE_SIZE",
         "a cached span is charged for the part that was in use already",
     ),
     KnownBug(
@@ -129,8 +129,8 @@ BUGS: Final = (
         "heap-live-lags",
         "87d939dee8",
         "mcentral",
-        "    state.heap_live += span_bytes",
-        "    state.heap_live += 0 * span_bytes",
+        "    state.heap_live += charge(record)",
+        "    state.heap_live += 0 * charge(record)",
         "heap_live does not know what the caches have taken",
     ),
     KnownBug(

@@ -277,4 +277,40 @@ STATISTICS_MUTANTS = (
     ),
 )
 
-TILING_MUTANTS = (*RUN_MUTANTS, *STEP_MUTANTS, *SEARCH_MUTANTS, *STATISTICS_MUTANTS)
+ACCOUNT_MUTANTS = (
+    *variants_of(
+        "spanspec.growth.fits_address_space",
+        Variant(
+            "14ae846f54-request-wraps",
+            "npages <= (M64 - base - unit) // PAGE_SIZE",
+            "npages <= M64 // PAGE_SIZE",
+            "pages.request",
+            "the end of a request for 2^64 - 8192 bytes overflows",
+        ),
+    ),
+    *variants_of(
+        "spanspec.mcentral.charge",
+        Variant(
+            "12040-charged-in-full",
+            " - span.alloc_count * span.elemsize",
+            "",
+            "central.charge",
+            "a cached span is charged for the part that was in use already",
+        ),
+        Variant(
+            "87d939dee8-not-charged",
+            "span.npages * PAGE_SIZE - span.alloc_count * span.elemsize",
+            "0 * span.npages",
+            "central.charge",
+            "heap_live does not know what the caches have taken",
+        ),
+    ),
+)
+
+TILING_MUTANTS = (
+    *ACCOUNT_MUTANTS,
+    *RUN_MUTANTS,
+    *STEP_MUTANTS,
+    *SEARCH_MUTANTS,
+    *STATISTICS_MUTANTS,
+)

@@ -1,14 +1,18 @@
-"""First fit, and the statistics of the page heap."""
+"""First fit, the statistics of the page heap, growth, and what a cached span costs."""
 
 from typing import Final, cast
 
 import z3
 from msgspec.structs import replace
 
+from spanproof.obligations.sizeclass import small_classes
 from spanproof.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
-from spanspec.constants import PAGE_SIZE
+from spanspec.constants import PAGE_SIZE, make_span_class
 from spanspec.freespans import FreeSpan
+from spanspec.growth import end_of_request, fits_address_space
+from spanspec.mcentral import charge
+from spanspec.mspan import Mspan, init_span
 from spanspec.statistics import (
     ByteSums,
     HeapStatistics,
@@ -23,7 +27,7 @@ from spanspec.statistics import (
     taken_out,
 )
 from spanspec.treap import HERE, LEFT, NO_FIT, RIGHT, belongs_left, descend, most_of
-from spanspec.words import U64
+from spanspec.words import U16, U32, U64
 
 INTEGERS: Final = Integers()
 
@@ -160,3 +164,44 @@ def the_statistics_balance(p: Proof) -> None:
     piece = {"free": sums.free + size, "released": sums.released + size}
     keeps("a span from the arena", stats, arena=sums.arena - size, **piece)
     p.possible("with stacks", z3.And(cast(z3.ExprRef, stats.stacks_inuse) > 0, size > 0))
+
+
+# --- growth, and what a cached span costs ---------------------------------------------------------
+
+
+@obligation("pages.request", "HEAP-17 HEAP-20", INTEGERS)
+def the_end_of_a_request_never_wraps(p: Proof) -> None:
+    """The end of a piece of the arena lies behind all of its pages, at a physical page, and below
+    2^64: a request that would wrap around is refused.
+    """
+    base, npages = p.number(U64, "base"), p.number(U64, "npages")
+    size = npages * PAGE_SIZE
+    p.assume(base <= 1 << 48)
+    for unit in (4096, 16384, 65536):
+        fits = p.holds(fits_address_space, base, npages, unit)
+        end = p.integer_given(fits, end_of_request, base, npages, unit)
+        p.show(f"{unit}: the pages fit", end - base >= size, fits)
+        p.show(f"{unit}: no wrap", z3.And(end >= base, end < 1 << 64), fits)
+        p.show(f"{unit}: a physical page", end % unit == 0, fits)
+        p.show(f"{unit}: less than one too many", end - base - size < unit, fits)
+        p.possible(f"{unit}: refused", z3.And(z3.Not(fits), npages == (1 << 51) - 1))
+        p.possible(f"{unit}: an arena", z3.And(fits, npages == 8192))
+
+
+@obligation("central.charge", "CEN-8 CEN-10 CEN-18 I-31", INTEGERS)
+def a_cached_span_is_charged_for_what_it_can_give(p: Proof) -> None:
+    """What heap_live grows by when an mcache takes a span covers every object that can be allocated
+    from it, and nothing that was in use before.
+    """
+    base, sg = p.number(U64, "base"), p.number(U32, "sg")
+    used = p.number(U16, "used")
+    for number, entry in small_classes(p):
+        fresh = p.call(init_span, base, entry.npages, make_span_class(number, True), sg, base)
+        assert isinstance(fresh, Mspan)
+        span = replace(fresh, alloc_count=used)
+        bound = z3.And(used >= 0, used <= span.nelems)
+        charged = p.integer(charge, span)
+        p.show(f"{entry.size}: all free slots", charged >= (span.nelems - used) * entry.size, bound)
+        spent = charged + used * entry.size
+        p.show(f"{entry.size}: no more", spent <= entry.span_bytes, bound)
+    p.possible("a partly used span", used == 3)
