@@ -49,7 +49,10 @@ class Found(NamedTuple, Generic[State]):
 
 
 class Searched(NamedTuple, Generic[State]):
-    """The outcome: `complete` says that every reachable state was visited."""
+    """The outcome: `complete` says that every reachable state was visited.
+
+    The seconds are of processor time, as is the limit of a search.
+    """
 
     states: int
     transitions: int
@@ -99,7 +102,7 @@ class _Search(Generic[State]):
 
     def run(self, start: State, seconds: float | None, most_states: int | None) -> Searched[State]:
         """Search layer by layer, until all is visited, something is found, or a limit is met."""
-        began = time.perf_counter()
+        began = time.process_time()
         layer, depth, expanded = [start], 0, 0
         self.origins = {self.view(start): None}
         what = self.wrong(start)
@@ -113,14 +116,14 @@ class _Search(Generic[State]):
                 late = expanded % BETWEEN_LOOKS == 0 and seconds is not None
                 if (
                     found is not None
-                    or (late and time.perf_counter() - began > (seconds or 0))
+                    or (late and time.process_time() - began > (seconds or 0))
                     or (most_states is not None and len(self.origins) >= most_states)
                 ):
                     complete = False
                     break
             layer = following
             depth += bool(following)
-        spent = time.perf_counter() - began
+        spent = time.process_time() - began
         return Searched(len(self.origins), self.transitions, depth, complete, spent, found)
 
     def expand(self, state: State, following: list[State]) -> Found[State] | None:

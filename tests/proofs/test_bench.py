@@ -341,6 +341,13 @@ def test_spin_and_the_model_reach_equally_many_states(scope: Scope) -> None:
     assert verified.states == searched.states
 
 
+def test_spin_is_stopped_at_its_limit_and_tells_how_far_it_came() -> None:
+    spin_or_skip()
+    verified = promela.verify(Scope(6, 6, 6), 0.2)
+    assert not verified.complete
+    assert verified.states > 0
+
+
 def test_spin_notices_a_sweeper_that_takes_a_second_span(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -383,11 +390,11 @@ def test_without_spin_the_searches_of_the_model_still_stand(
     monkeypatch.setattr(protocol, "LARGEST", 2)
     monkeypatch.setattr(protocol, "proof_seconds", lambda: 1.0)
     protocol.scopes.cache_clear()
-    rows = protocol.scopes(60.0, with_spin=False)
+    rows = protocol.scopes(60.0, False)
     assert [row.ours.states for row in rows if row.ours is not None] == [10, 180]
     assert all(row.spin is None for row in rows)
     with pytest.raises(Missing, match="install spin"):
-        protocol.scopes(60.0, with_spin=True)
+        protocol.scopes(60.0, True)
 
 
 # --- the requests of a recorded program ---------------------------------------------------------

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from spanproof.bench.figure import Goal, Measured, Pair, Settings, Table, figure
-from spanproof.bench.pairing import seconds
 from spanproof.bench.protocol import limit_of, proof_seconds
 from spanproof.boundedsearch import Searched, search
 from spanproof.sharingscope import sharing_breach, start_of, steps_of
@@ -43,13 +42,8 @@ def rows(limit: float) -> tuple[Row, ...]:
 
 
 def searched(size: Size, limit: float) -> Searched[Sharing]:
-    """Visit all states of a system of some size; the seconds are of processor time."""
-    outcomes: list[Searched[Sharing]] = []
-    actions = steps_of(size, CYCLES)
-    spent = seconds(
-        lambda: outcomes.append(search(start_of(size), actions, sharing_breach, seconds=limit))
-    )
-    done = outcomes[0]._replace(seconds=spent)
+    """Visit all states of a system of some size."""
+    done = search(start_of(size), steps_of(size, CYCLES), sharing_breach, seconds=limit)
     if done.found is not None:
         raise RuntimeError(f"the protocol fails: {done.found.what}")
     return done
