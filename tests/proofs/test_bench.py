@@ -371,7 +371,7 @@ def test_what_is_not_proved_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_search_of_the_sharing_protocol_stands_beside_its_proof(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sharing, "proof_seconds", lambda _: 1.0)
+    monkeypatch.setattr(sharing, "proof_seconds", lambda *_: 1.0)
     monkeypatch.setattr(sharing, "SIZES", sharing.SIZES[:2])
     monkeypatch.setattr(sharing, "ONE_MORE", sharing.ONE_MORE[:1])
     sharing.rows.cache_clear()

@@ -38,7 +38,7 @@ def rows(limit: float) -> tuple[Row, ...]:
 
     Raises: RuntimeError if the protocol fails.
     """
-    return tuple(Row(size, proof_seconds(PROOF), searched(size, limit)) for size in SIZES)
+    return tuple(Row(size, proof_seconds(PROOF, 1), searched(size, limit)) for size in SIZES)
 
 
 def searched(size: Size, limit: float) -> Searched[Sharing]:
