@@ -7,8 +7,9 @@ nothing is imported: neither the obligations nor a solver.
 import functools
 import hashlib
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import BuiltinFunctionType, FunctionType
 from typing import Final, NamedTuple
 
 from spanproof.cache import Cache
@@ -129,7 +130,7 @@ def _made(world: str) -> Catalogue:
     from spanproof.mutants import MUTANTS  # these load a solver
     from spanproof.obligations import all_obligations
 
-    sources = Sources(outside=(*PROVER, TELLER))
+    sources = sources_of_claims()
     tools = _fingerprint_of_the_prover()
     claims = {
         claim.id: Claim(
@@ -137,7 +138,11 @@ def _made(world: str) -> Catalogue:
             claim.rules,
             claim.claim,
             tuple(assumption.id for assumption in claim.assumes),
-            digest_of(tools, sources.fingerprint(what_it_rests_on(sources, claim.build))),
+            digest_of(
+                tools,
+                sources.fingerprint(what_it_rests_on(sources, claim.build)),
+                *sorted(repr(v) for v in made_with(claim.build) if isinstance(v, str | int)),
+            ),
         )
         for claim in all_obligations().values()
     }
@@ -154,14 +159,32 @@ def _made(world: str) -> Catalogue:
     return Catalogue(world, claims, mutants)
 
 
+def sources_of_claims() -> Sources:
+    """Return the sources that obligations rest on; what decides them is left out."""
+    return Sources(outside=(*PROVER, TELLER), registering=("spanproof.obligations",))
+
+
 def what_it_rests_on(sources: Sources, build: Callable[..., object]) -> frozenset[Unit]:
     """Return everything of ours that an obligation's function rests on.
 
-    Of a function inside another one the whole module counts.
+    A function inside another one also rests on the functions that it was made with.
     """
-    module, name = build.__module__, build.__qualname__
-    unit = sources.named(module, name)
-    return sources.closure(unit or sources.whole(module))
+    module, outer = build.__module__, build.__qualname__.partition(".")[0]
+    roots = sources.named(module, outer) or sources.whole(module)
+    for value in made_with(build):
+        if isinstance(value, FunctionType | BuiltinFunctionType | type):
+            roots += sources.named(value.__module__, value.__name__)
+    return sources.closure(roots)
+
+
+def made_with(build: Callable[..., object]) -> Iterator[object]:
+    """Yield the values that a function inside another one was made with, parts of tuples too."""
+    waiting: list[object] = [cell.cell_contents for cell in getattr(build, "__closure__", ()) or ()]
+    while waiting:
+        value = waiting.pop()
+        yield value
+        if isinstance(value, tuple | list):
+            waiting.extend(value)
 
 
 def _fingerprint_of_the_prover() -> str:

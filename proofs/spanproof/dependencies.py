@@ -133,9 +133,14 @@ def modules_of(package: str) -> list[str]:
 class Sources:
     """The sources of our packages, cut into units."""
 
-    def __init__(self, outside: Iterable[str] = ()) -> None:
-        """Follow no name into the modules `outside`, nor into modules inside these."""
+    def __init__(self, outside: Iterable[str] = (), registering: Iterable[str] = ()) -> None:
+        """Follow no name into the modules `outside`, nor into modules inside these.
+
+        In the modules `registering`, statements that bind no name do nothing but register what
+        functions define, so that a function does not rest on what they mention.
+        """
         self._outside = tuple(outside)
+        self._registering = tuple(registering)
         self._modules: dict[str, ModuleUnits | None] = {}
         self._digests: dict[Unit, str] = {}
         self._directly: dict[Unit, frozenset[Unit]] = {}
@@ -197,7 +202,8 @@ class Sources:
             module = self.module(unit.module)
             assert module is not None
             found = {Unit(unit.module, REST)}
-            for mention in module.mentions(unit.name):
+            quiet = unit.name == REST and is_within(unit.module, self._registering)
+            for mention in () if quiet else module.mentions(unit.name):
                 found.update(self._meant(module, mention))
             self._directly[unit] = frozenset(found)
         return self._directly[unit]

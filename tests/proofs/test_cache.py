@@ -13,7 +13,7 @@ import pytest
 import spanspec
 from spanproof import suite
 from spanproof.cache import KEPT, Cache, NoCache
-from spanproof.catalogue import Catalogue, catalogue, what_it_rests_on
+from spanproof.catalogue import Catalogue, catalogue, sources_of_claims, what_it_rests_on
 from spanproof.cli.app import run
 from spanproof.dependencies import (
     REST,
@@ -45,7 +45,7 @@ def book() -> Catalogue:
 @pytest.mark.parametrize("name", sorted(all_obligations()))
 def test_what_names_say_covers_whatever_a_proof_reads(name: str) -> None:
     claim = all_obligations()[name]
-    units = what_it_rests_on(Sources(), claim.build)
+    units = what_it_rests_on(sources_of_claims(), claim.build)
     assert claim.proof().reached <= {f"{unit.module}.{unit.name}" for unit in units}
 
 
