@@ -9,6 +9,7 @@ import typer
 
 from spanproof.cache import Cache, NoCache
 from spanproof.catalogue import Catalogue, catalogue
+from spanproof.cli.generated import campaign
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
 from spanproof.cli.prove import decide_all, save_failures
 from spanproof.jobs import Outcome, summarize
@@ -25,6 +26,11 @@ def mutants(
     known: Annotated[
         bool, typer.Option(help="Also the known bugs, found by traces and random programs.")
     ] = True,
+    generated: Annotated[
+        bool, typer.Option("--generated", help="Judge mutants that nobody chose; takes hours.")
+    ] = False,
+    sample: Annotated[int, typer.Option(min=0, help="Of these, how many; 0 for all.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Determines which, and their order.")] = 0,
     save_to: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="Save each counterexample there.")
     ] = None,
@@ -36,6 +42,8 @@ def mutants(
     """Show for each mutant which obligation kills it, and by which counterexample."""
     store = Cache() if cache else NoCache()
     book = catalogue(store)
+    if generated:
+        return campaign(pattern, sample, seed, jobs, store, book.world, json)
     work = mutant_jobs(book, pattern, timeout)
     bugs = [bug for bug in BUGS if bug.name in matching((bug.name for bug in BUGS), pattern)]
     bugs = bugs if known else []

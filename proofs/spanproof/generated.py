@@ -1,0 +1,176 @@
+"""Mutants that nobody chose: the operators of cosmic-ray on every function that a proof reads.
+
+`prove` alone is the judge. A mutant is killed if an obligation that rests on its function is
+refuted or vacuous, or if the function leaves the translatable subset or no longer runs; an answer
+`unknown` is counted apart, for it is a failure of `prove` and yet no counterexample.
+"""
+
+import ast
+import random
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator
+
+from spanproof.catalogue import sources_of_claims, what_it_rests_on
+from spanproof.dependencies import digest_of, module_file
+from spanproof.obligations import all_obligations
+from spanproof.prover import decide
+from spanproof.symbolic.sources import SourceTree
+
+OPERATORS: Final = (
+    *(
+        f"ReplaceComparisonOperator_{old}_{new}"
+        for old, new in (
+            ("Eq", "NotEq"),
+            ("NotEq", "Eq"),
+            ("Lt", "LtE"),
+            ("Lt", "GtE"),
+            ("LtE", "Lt"),
+            ("LtE", "Gt"),
+            ("Gt", "GtE"),
+            ("Gt", "LtE"),
+            ("GtE", "Gt"),
+            ("GtE", "Lt"),
+        )
+    ),
+    *(
+        f"ReplaceBinaryOperator_{old}_{new}"
+        for old, new in (
+            ("Add", "Sub"),
+            ("Sub", "Add"),
+            ("Mul", "FloorDiv"),
+            ("FloorDiv", "Mul"),
+            ("Mod", "FloorDiv"),
+            ("LShift", "RShift"),
+            ("RShift", "LShift"),
+            ("BitAnd", "BitOr"),
+            ("BitOr", "BitAnd"),
+            ("BitXor", "BitOr"),
+        )
+    ),
+    "ReplaceUnaryOperator_Delete_Not",
+    "ReplaceUnaryOperator_Delete_Invert",
+    "ReplaceTrueWithFalse",
+    "ReplaceFalseWithTrue",
+    "ReplaceAndWithOr",
+    "ReplaceOrWithAnd",
+    "NumberReplacer",
+)
+"""The operators of cosmic-ray whose mutants stay inside the language of rules."""
+
+PACKAGE: Final = "spanspec"
+TIMEOUT: Final = 5.0
+"""Seconds a question: a mutant that takes longer is counted as unknown."""
+
+
+class Generated(NamedTuple):
+    """A mutant: the function, the operator and its occurrence in the module, and the new line."""
+
+    function: str
+    operator: str
+    occurrence: int
+    line: int
+    before: str
+    after: str
+    text: str
+
+    @property
+    def key(self) -> str:
+        """The name under which its fate is kept."""
+        return digest_of("generated", self.function, self.text)
+
+
+class Fate(NamedTuple):
+    """What became of a mutant: `by` names the obligation, `answer` what it said."""
+
+    function: str
+    line: int
+    before: str
+    after: str
+    operator: str
+    answer: str
+    by: str
+
+    @property
+    def killed(self) -> bool:
+        """Whether an obligation objects to it for a reason."""
+        return self.answer in ("refuted", "vacuous", "untranslatable")
+
+
+def users_of_functions() -> dict[str, list[str]]:
+    """Return each function of the model that a proof reads, with the obligations that read it."""
+    sources, users = sources_of_claims(), dict[str, list[str]]()
+    for claim in all_obligations().values():
+        reached = claim.proof().reached
+        for unit in what_it_rests_on(sources, claim.build):
+            name = f"{unit.module}.{unit.name}"
+            if unit.module.startswith(f"{PACKAGE}.") and name in reached:
+                users.setdefault(name, []).append(claim.id)
+    return users
+
+
+def mutants_of(module: str, functions: Sequence[str]) -> Iterator[Generated]:
+    """Yield every mutant of some functions of a module, by name."""
+    path = module_file(module)
+    assert path is not None
+    text = path.read_text(encoding="utf-8")
+    spans = {
+        node.name: (
+            node.body[1].lineno if len(node.body) > 1 else node.lineno,
+            node.end_lineno or 0,
+        )
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef) and node.name in functions
+    }
+    tree = get_ast(text)
+    for name in OPERATORS:
+        operator = get_operator(f"core/{name}")()
+        positions = [
+            place for node in ast_nodes(tree) for place in operator.mutation_positions(node)
+        ]
+        for occurrence, ((line, _), _) in enumerate(positions):
+            owner = next((f for f, (low, high) in spans.items() if low <= line <= high), None)
+            if owner is None:
+                continue
+            changed = mutate_code(text, operator, occurrence)
+            if changed is None or ast.dump(ast.parse(changed)) == ast.dump(ast.parse(text)):
+                continue
+            before, after = _first_difference(text, changed)
+            yield Generated(f"{module}.{owner}", name, occurrence, line, before, after, changed)
+
+
+def _first_difference(text: str, changed: str) -> tuple[str, str]:
+    pairs = zip(text.splitlines(), changed.splitlines(), strict=False)
+    return next(((a.strip(), b.strip()) for a, b in pairs if a != b), ("", ""))
+
+
+def all_mutants(users: dict[str, list[str]], sample: int, seed: int) -> list[Generated]:
+    """Return all mutants in a random order, or as many of them as are wanted (0 for all)."""
+    by_module: dict[str, list[str]] = {}
+    for name in users:
+        module, _, function = name.rpartition(".")
+        by_module.setdefault(module, []).append(function)
+    made = [one for module in sorted(by_module) for one in mutants_of(module, by_module[module])]
+    random.Random(seed).shuffle(made)
+    return made[:sample] if sample else made
+
+
+def judge(mutant: Generated, obligations: Sequence[str]) -> Fate:
+    """Decide the obligations that read a mutant's function, until one objects."""
+    module = mutant.function.rpartition(".")[0]
+    fate = ("proved", "")
+    for name in obligations:
+        try:
+            sources = SourceTree({module: mutant.text})
+            answer: str = decide(all_obligations()[name], sources, TIMEOUT).answer
+        except Exception:
+            answer = "untranslatable"
+        if answer in ("refuted", "vacuous", "untranslatable"):
+            fate = (answer, name)
+            break
+        if answer == "unknown":
+            fate = (answer, name)
+    return Fate(mutant.function, mutant.line, mutant.before, mutant.after, mutant.operator, *fate)

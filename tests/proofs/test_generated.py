@@ -1,0 +1,73 @@
+"""Mutants that nobody chose: made by cosmic-ray, judged by the proofs, resumable."""
+
+import ast
+import json
+
+import pytest
+
+pytest.importorskip("cosmic_ray", reason="pip install 'spanspec[mutation]'")
+
+from spanproof import generated
+from spanproof.cli import generated as command
+from spanproof.cli.app import run
+from spanproof.generated import Fate, Generated, all_mutants, judge, users_of_functions
+
+USERS = {"spanspec.sweepgen.next_cycle": ["sweepgen.relabel"]}
+
+
+def one(after: str) -> Generated:
+    return next(mutant for mutant in all_mutants(USERS, 0, 0) if mutant.after == after)
+
+
+def test_every_function_that_a_proof_reads_is_known_with_its_obligations() -> None:
+    users = users_of_functions()
+    assert "sweepgen.relabel" in users["spanspec.sweepgen.next_cycle"]
+    assert all(name.startswith("spanspec.") for name in users)
+
+
+def test_mutants_change_code_of_the_function_and_nothing_else() -> None:
+    mutants = all_mutants(USERS, 0, 0)
+    lines = {mutant.after for mutant in mutants}
+    assert lines >= {"return (sg - 2) & M32", "return (sg + 2) | M32"}
+    assert len({mutant.key for mutant in mutants}) == len(mutants)
+    for mutant in mutants:
+        ast.parse(mutant.text)
+        assert mutant.function == "spanspec.sweepgen.next_cycle"
+    assert len(all_mutants(USERS, 2, 0)) == 2
+    assert all_mutants(USERS, 0, 1) != mutants
+
+
+def test_the_proofs_judge() -> None:
+    assert judge(one("return (sg - 2) & M32"), ["sweepgen.relabel"]).answer == "refuted"
+    fate = judge(one("return (sg - 2) & M32"), ["tiny.inside"])
+    assert fate.answer == "proved"
+    assert not fate.killed
+
+
+def test_a_campaign_prints_its_survivors_and_goes_on_where_it_stopped(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generated, "users_of_functions", lambda: USERS)
+    asked: list[str] = []
+
+    def judged(mutants: list[Generated], users: object, workers: int) -> object:
+        for mutant in mutants:
+            asked.append(mutant.key)
+            answer = "proved" if "|" in mutant.after else "refuted"
+            yield mutant, Fate(mutant.function, 1, "a", mutant.after, "op", answer, "")
+            if len(asked) == 2:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "judged", judged)
+    assert run(["mutants", "next_cycle", "--generated", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out)["judged"] == 2
+    assert run(["mutants", "next_cycle", "--generated"]) == 1
+    text = capsys.readouterr().out
+    assert "+ return (sg + 2) | M32" in text
+    assert "0 left to judge" in text
+    assert len(asked) == len(set(asked)) == len(all_mutants(USERS, 0, 0))
+
+
+def test_a_pattern_that_matches_nothing_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["mutants", "no-such-function", "--generated"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
