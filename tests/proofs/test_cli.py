@@ -305,6 +305,11 @@ def test_fuzz_prints_its_figures(
     assert document["exercised"][met] > 0
 
 
+def test_what_was_typed_is_shown_as_it_was_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fuzz", "--python", "nomod:x:y"]) == 2
+    assert "nomod:x:y" in capsys.readouterr().err
+
+
 def test_verify_ends_with_one_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", "--seconds", "2"]) == 0
     text = " ".join(capsys.readouterr().out.split())

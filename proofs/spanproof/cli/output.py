@@ -20,10 +20,10 @@ FAILS: Final = 1
 UNUSABLE: Final = 2
 INTERRUPTED: Final = 130
 
-out: Final = Console(highlight=False, soft_wrap=True)
+out: Final = Console(highlight=False, soft_wrap=True, emoji=False)
 """Results go here."""
 
-err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+err: Final = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 """Progress and complaints go here."""
 
 

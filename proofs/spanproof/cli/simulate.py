@@ -33,6 +33,8 @@ def simulate(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Run random programs on the model; after each step check every invariant."""
+    if trace is not None:
+        trace.touch()  # better now than after a long run
     started = time.perf_counter()
     done: list[Simulated] = []
     recorded: list[EventBase] = []
