@@ -9,13 +9,13 @@ order was real.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Final
 
+from spanproof.racers import Ending, RacingDecisions, Section, Worker, frees_pages, walks
 from spanproof.simulation import Failure, Simulated, header_for
 from spanspec import cycle
 from spanspec.constants import PAGE_SIZE
-from spanspec.decisions import Decisions
 from spanspec.heapstate import MARK, OFF, Course, NeedPages
 from spanspec.invariants import When, violations
 from spanspec.malloc import (
@@ -43,7 +43,6 @@ from spanspec.trace import heap_events as hev
 from spanspec.trace.fields import EventBase
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KIND_OF, Header
-from spanspec.words import U32
 
 SIZES: Final = (8, 48, 48, 48, 1024, 1024, 8192)
 """Sizes of small objects: few classes, so that threads meet in the lists."""
@@ -52,56 +51,6 @@ LARGE_SIZES: Final = (40_000, 100_000, 700_000)
 
 LOCK_FREE: Final = (ev.BufferPop, ev.SweepDrops, ev.BufferPush, ev.SweepClaim)
 """Steps that a recorder notes without a lock, and so perhaps late."""
-
-Section = Generator[EventBase, None, int | None]
-Ending = Callable[[int | bool | None], None]
-
-
-class Worker:
-    """A P and its thread: the operation it is in, and what its recorder has still to note.
-
-    `refills` is the span class that it refills, and `sweeps` that of the span it sweeps, -1 for
-    none: its next step may be about the lists of these.
-    """
-
-    def __init__(self, number: int) -> None:
-        self.actor = Actor(number, number)
-        self.course: Course[object] | None = None
-        self.section: Section | None = None
-        self.ending: Ending | None = None
-        self.wants: int | None = None
-        self.answer: int | None = None
-        self.refills = self.sweeps = -1
-        self.last: EventBase | None = None
-        self.late: EventBase | None = None
-        self.claimed_after = 0
-
-    @property
-    def idle(self) -> bool:
-        """Whether it is in no operation, and all it did was noted."""
-        return self.course is None and self.section is None and self.late is None
-
-
-class RacingDecisions(Decisions):
-    """Decides like a heap on its own, but a store that was only announced may not be seen yet."""
-
-    def __init__(self, rng: random.Random) -> None:
-        super().__init__()
-        self._rng = rng
-        self.lines = 0
-        self.bound = 0
-        self.announced: dict[int, U32] = {}
-
-    def seen_generation(self, span: int) -> U32:
-        """Return the span's sweepgen, or the one before if its store was only announced."""
-        before = self.announced.get(span)
-        if before is not None and self._rng.random() < 0.5:
-            return before
-        return super().seen_generation(span)
-
-    def not_before(self) -> int:
-        """Return the line at which the acting thread's step can have happened at the earliest."""
-        return self.bound or self.lines + 1
 
 
 class Racing:
@@ -459,19 +408,3 @@ class Racing:
                 if is_allocated(record, slot) and self.rng.random() < share:
                     record = set_marked(record, slot)
             self.state.spans[span] = record
-
-
-def frees_pages(last: EventBase | None) -> bool:
-    """Tell whether the step after this one gives a span back to the page heap."""
-    if isinstance(last, ev.CentralFreesSpan):
-        return last.freed == 1
-    return isinstance(last, ev.SweepResult) and last.large_dead == 1
-
-
-def walks(last: EventBase | None) -> int:
-    """Return the span class whose lists a thread is walking, and has locked; -1 for none."""
-    if isinstance(last, ev.CentralSkips):
-        return last.spanclass
-    if isinstance(last, ev.SweepClaim) and last.by.startswith("cs-"):
-        return last.spanclass
-    return -1
