@@ -5,7 +5,7 @@ from collections.abc import Generator
 from msgspec.structs import replace
 
 from spanspec.arena import arena_bytes, reserve_arenas
-from spanspec.constants import PAGE_SIZE, PAGES_PER_ARENA
+from spanspec.constants import PAGE_SIZE
 from spanspec.mspan import FREE
 from spanspec.pageheap import Actor, Arena, PageHeap, Steps, page_number
 from spanspec.pagemap import arena_index
@@ -141,8 +141,3 @@ def add_grown_span(heap: PageHeap, actor: Actor, base: U64, size: U64) -> Steps:
     merged = heap.coalesce(actor, span)
     heap.insert_free(span)
     yield merged
-
-
-def pages_mapped(heap: PageHeap) -> U64:
-    """Return the number of pages of all arenas."""
-    return len(heap.all_arenas) * PAGES_PER_ARENA

@@ -12,7 +12,6 @@ from spanspec.pageheap import Actor, PageHeap, Steps, page_number
 from spanspec.pages import (
     check_can_be_allocated,
     check_can_be_freed,
-    end_of,
     released,
     split_run,
 )
@@ -151,13 +150,3 @@ def _free(heap: PageHeap, actor: Actor, span: int) -> Steps:
     merged = heap.coalesce(actor, span)
     heap.insert_free(span)
     yield merged
-
-
-def span_is_exact(heap: PageHeap, span: int) -> bool:
-    """Tell whether the map leads from both ends of a run to its descriptor.
-
-    Rules: HEAP-8.
-    """
-    run = heap.runs[span]
-    last = end_of(run) - PAGE_SIZE
-    return heap.map.span_of(run.base) == span and heap.map.span_of(last) == span

@@ -15,11 +15,9 @@ from typing import Final
 from spanproof.racers import Ending, RacingDecisions, Section, Worker, frees_pages, walks
 from spanproof.simulation import Failure, Simulated, header_for
 from spanspec import cycle
-from spanspec.constants import PAGE_SIZE
 from spanspec.heapstate import MARK, OFF, Course, NeedPages
 from spanspec.invariants import When, violations
 from spanspec.malloc import (
-    flags_of,
     hit_tiny_block,
     is_tiny,
     pages_for_large,
@@ -32,11 +30,13 @@ from spanspec.mcache import install, needs_flush, prepare_for_sweep, refill
 from spanspec.mspan import is_allocated, set_marked
 from spanspec.newspan import take_large
 from spanspec.pagealloc import allocate, free_manual, make_manual
-from spanspec.pageheap import Actor, page_number
+from spanspec.pageheap import Actor
 from spanspec.pages import AMD64
-from spanspec.procs import NO_P, boot, procresize
+from spanspec.procs import NO_P, boot, mcache_of, procresize
+from spanspec.program import Allocate
 from spanspec.scavenge import scavenge_all
 from spanspec.steps.machine import Machine
+from spanspec.steps.objects import large_taken, slot_taken, tiny_hit
 from spanspec.sweeping import NOTHING_LEFT, sweepone
 from spanspec.trace import events as ev
 from spanspec.trace import heap_events as hev
@@ -279,81 +279,50 @@ class Racing:
     def _small(self, worker: Worker) -> bool:
         """Allocate a small object; return whether that took one step only."""
         size, noscan = self.rng.choice(SIZES), self.rng.random() < 0.3
+        request = Allocate(worker.actor.p, size, noscan)
         spanclass = span_class_for(size, noscan)
-        mcache = self.state.mcaches[self.state.mcache_of[worker.actor.p]]
+        mcache = mcache_of(self.state, request.p)
         self.steps["allocate"] += 1
         if is_tiny(size, noscan):
             block = mcache.tiny.address
             offset = hit_tiny_block(mcache, size)
             if offset is not None:
-                base = block - block % PAGE_SIZE
-                self._log(
-                    ev.TinyHit(
-                        p=worker.actor.p,
-                        size=size,
-                        base_page=page_number(base),
-                        slot=(block - base) // 16,
-                        offset=offset,
-                        flags=flags_of(noscan, True, needzero=False),
-                    )
-                )
+                self._log(tiny_hit(self.state, request, block, offset))
                 return True
-        if self._take(worker, size, noscan):
+        if self._take(request):
             return True
         course = refill if spanclass in mcache.alloc else install
         self._start(
             worker,
             "refill",
             course(self.state, worker.actor, mcache, spanclass),
-            lambda _: self._take_after_refill(worker, size, noscan),
+            lambda _: self._take_after_refill(request),
         )
         worker.refills = spanclass
         return False
 
-    def _take_after_refill(self, worker: Worker, size: int, noscan: bool) -> None:
-        assert self._take(worker, size, noscan), "MAL-19: a refilled span has a free slot"
+    def _take_after_refill(self, request: Allocate) -> None:
+        assert self._take(request), "MAL-19: a refilled span has a free slot"
 
-    def _take(self, worker: Worker, size: int, noscan: bool) -> bool:
-        spanclass = span_class_for(size, noscan)
-        mcache = self.state.mcaches[self.state.mcache_of[worker.actor.p]]
-        taken = take_slot(self.state, mcache, spanclass)
+    def _take(self, request: Allocate) -> bool:
+        size, noscan = request.size, request.noscan
+        mcache = mcache_of(self.state, request.p)
+        taken = take_slot(self.state, mcache, span_class_for(size, noscan))
         if taken is None:
             return False
-        tiny = is_tiny(size, noscan)
-        current = tiny and take_tiny_block(mcache, taken, size)
-        record = taken.record
-        self._log(
-            ev.Malloc(
-                p=worker.actor.p,
-                size=size,
-                path=taken.path,
-                spanclass=spanclass,
-                base_page=page_number(record.base),
-                slot=taken.slot,
-                flags=flags_of(noscan, True, record.needzero != 0, tiny, current),
-            )
-        )
+        current = is_tiny(size, noscan) and take_tiny_block(mcache, taken, size)
+        self._log(slot_taken(request, taken, current))
         return True
 
     def _large(self, worker: Worker) -> None:
-        size = self.rng.choice(LARGE_SIZES)
+        request = Allocate(worker.actor.p, self.rng.choice(LARGE_SIZES))
 
         def take(span: int | bool | None) -> None:
             assert span is not None, "MAL-11: an allocation of pages gives a span"
-            record = take_large_object(self.state, int(span), size)
-            self._log(
-                ev.Malloc(
-                    p=worker.actor.p,
-                    size=size,
-                    path=ev.LARGE,
-                    spanclass=record.spanclass,
-                    base_page=page_number(record.base),
-                    slot=0,
-                    flags=flags_of(False, True, needzero=False),
-                )
-            )
+            record = take_large_object(self.state, int(span), request.size)
+            self._log(large_taken(request, record))
 
-        course = take_large(self.state, worker.actor, pages_for_large(size), noscan=False)
+        course = take_large(self.state, worker.actor, pages_for_large(request.size), request.noscan)
         self._start(worker, "large", course, take)
 
     def _manual_span(self, worker: Worker) -> None:

@@ -3,8 +3,10 @@
 from typing import Final
 
 from spanspec.constants import MAX_SMALL_SIZE, TINY_SPAN_CLASS
+from spanspec.heapstate import HeapState
 from spanspec.malloc import (
     MAX_ALLOC,
+    Taken,
     check_may_allocate,
     flags_of,
     hit_tiny_block,
@@ -16,7 +18,7 @@ from spanspec.malloc import (
     take_tiny_block,
 )
 from spanspec.mcache import install, refill
-from spanspec.mspan import slot_address
+from spanspec.mspan import Mspan, slot_address
 from spanspec.newspan import take_large
 from spanspec.pageheap import page_number
 from spanspec.pagemap import NOBODY
@@ -48,7 +50,7 @@ def allocate(machine: Machine, request: Input) -> int:
         block = mcache.tiny.address
         offset = hit_tiny_block(mcache, request.size)
         if offset is not None:
-            machine.tell(_tiny_hit(machine, request, block, offset))
+            machine.tell(tiny_hit(machine.state, request, block, offset))
             return block + offset
     taken = take_slot(machine.state, mcache, spanclass)
     if taken is None:
@@ -60,23 +62,42 @@ def allocate(machine: Machine, request: Input) -> int:
         assert taken is not None, "MAL-19: a refilled span has a free slot"
     tiny_block = is_tiny(request.size, request.noscan)
     current = tiny_block and take_tiny_block(mcache, taken, request.size)
+    machine.tell(slot_taken(request, taken, current))
+    return slot_address(taken.record, taken.slot)
+
+
+def slot_taken(request: Allocate, taken: Taken, current: bool) -> ev.Malloc:
+    """Tell that an object took a slot; `current`: as the tiny block that is now in use."""
     record = taken.record
-    machine.tell(
-        ev.Malloc(
-            p=request.p,
-            size=request.size,
-            path=taken.path,
-            spanclass=spanclass,
-            base_page=page_number(record.base),
-            slot=taken.slot,
-            flags=flags_of(request.noscan, request.zero, record.needzero != 0, tiny_block, current),
-        )
+    tiny_block = is_tiny(request.size, request.noscan)
+    needzero = record.needzero != 0
+    return ev.Malloc(
+        p=request.p,
+        size=request.size,
+        path=taken.path,
+        spanclass=record.spanclass,
+        base_page=page_number(record.base),
+        slot=taken.slot,
+        flags=flags_of(request.noscan, request.zero, needzero, tiny_block, current),
     )
-    return slot_address(record, taken.slot)
 
 
-def _tiny_hit(machine: Machine, request: Allocate, block: U64, offset: int) -> ev.TinyHit:
-    record = machine.state.spans[machine.state.pages.map.span_of(block)]
+def large_taken(request: Allocate, record: Mspan) -> ev.Malloc:
+    """Tell that an object took a span of its own."""
+    return ev.Malloc(
+        p=request.p,
+        size=request.size,
+        path=ev.LARGE,
+        spanclass=record.spanclass,
+        base_page=page_number(record.base),
+        slot=0,
+        flags=flags_of(request.noscan, request.zero, needzero=False),
+    )
+
+
+def tiny_hit(state: HeapState, request: Allocate, block: U64, offset: int) -> ev.TinyHit:
+    """Tell that a tiny object went into the current block."""
+    record = state.spans[state.pages.map.span_of(block)]
     assert record.spanclass == TINY_SPAN_CLASS, "MAL-6: the tiny block is of another class"
     return ev.TinyHit(
         p=request.p,
@@ -101,15 +122,5 @@ def _allocate_large(machine: Machine, request: Allocate) -> int:
     if span == NOBODY:
         raise OutOfMemory(f"T-22: out of memory: no span for {request.size} bytes")
     record = take_large_object(machine.state, span, request.size)
-    machine.tell(
-        ev.Malloc(
-            p=request.p,
-            size=request.size,
-            path=ev.LARGE,
-            spanclass=record.spanclass,
-            base_page=page_number(record.base),
-            slot=0,
-            flags=flags_of(request.noscan, request.zero, needzero=False),
-        )
-    )
+    machine.tell(large_taken(request, record))
     return record.base
