@@ -4,7 +4,8 @@ Each P has a thread. The scheduler picks one that can go on, and lets it take on
 lock keeps others from what the lock protects, and all else may come in any order. A recorder may
 note a lock-free step late, and a store may be seen early or late, as the trace format says of real
 recordings. The replay has to accept every log that comes of this, and nothing in it is told which
-order was real.
+order was real. It has to be a run of the proved protocol, too, which agrees with the heap whenever
+the world is stopped.
 """
 
 import random
@@ -12,8 +13,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+from spanproof.judging import Failure, Judge, Simulated, header_for
 from spanproof.racers import Ending, RacingDecisions, Section, Worker, frees_pages, walks
-from spanproof.simulation import Failure, Simulated, header_for
 from spanspec import cycle
 from spanspec.heapstate import MARK, OFF, Course, NeedPages
 from spanspec.invariants import When, violations
@@ -41,7 +42,6 @@ from spanspec.sweeping import NOTHING_LEFT, sweepone
 from spanspec.trace import events as ev
 from spanspec.trace import heap_events as hev
 from spanspec.trace.fields import EventBase
-from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KIND_OF, Header
 
 SIZES: Final = (8, 48, 48, 48, 1024, 1024, 8192)
@@ -69,7 +69,7 @@ class Racing:
         self._machine = Machine(None, AMD64, self._log, self._decisions)
         self.state = self._machine.state
         self.procs = procs
-        self._judge = Replay(self.header(0))
+        self._judge = Judge(self.header(0))
         self._workers = [Worker(number) for number in range(procs)]
         self._heap_holder: Worker | None = None
         self._manual: list[int] = []
@@ -107,13 +107,12 @@ class Racing:
         except (AssertionError, LookupError, RuntimeError) as problem:
             return f"{type(problem).__name__} {problem}"
         fresh, self._fresh = self._fresh, []
-        divergence = self._judge.run(fresh)
-        if divergence is None and number % 32 == 0:
-            divergence = self._judge.finish()  # a recording may end at any place
-        if divergence is None:
-            return None
-        told = f"{divergence.rule}: {divergence.what}, line {divergence.line} {divergence.event}"
-        return f"{told}: expected {divergence.expected}, seen {divergence.seen}"
+        wrong = self._judge.run(fresh)
+        if wrong is None and self._stopping and all(worker.idle for worker in self._workers):
+            wrong = self._judge.at_rest(self.state)
+        if wrong is None and number % 32 == 0:
+            wrong = self._judge.finish()
+        return wrong
 
     def _how_quiet(self) -> When:
         if self._heap_holder is not None:

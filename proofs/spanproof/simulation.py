@@ -1,16 +1,17 @@
 """The model on its own, under random programs: every invariant after every step.
 
 A program is drawn step by step from a seed, in moods that stress one part of the allocator each.
-Apart from the invariants, three judges watch: objects in use never overlap and stay allocated, the
-replay accepts what a recorder would have observed, and no fatal check of the runtime fails.
+Apart from the invariants, four judges watch: objects in use never overlap and stay allocated, the
+replay accepts what a recorder would have observed, which is a run of the proved protocol, and no
+fatal check of the runtime fails.
 """
 
 import random
-from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
+from spanproof.judging import Failure, Judge, Objects, Simulated, growth_of, header_for
 from spanspec.arena import Os, Willing
 from spanspec.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.heap import ZERO_BASE, Heap, OutOfMemory, Refused
@@ -38,12 +39,10 @@ from spanspec.program import (
     TakeManual,
 )
 from spanspec.scavenge import nothing_left
-from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
+from spanspec.sizeclass import CLASS_TO_SIZE
 from spanspec.specials import SpecialKind
-from spanspec.trace import events as ev
 from spanspec.trace.fields import EventBase
 from spanspec.trace.heap_events import SpanInUse, SpanManual
-from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KIND_OF, Header
 
 MOST_OBJECTS: Final = 300
@@ -99,85 +98,6 @@ class Scattered(Willing):
         return True
 
 
-class Objects:
-    """The objects that a program was given and the collector has not found dead."""
-
-    def __init__(self) -> None:
-        self.sizes: dict[int, int] = {}
-        self._starts: list[int] = []
-
-    def add(self, address: int, size: int) -> str | None:
-        """Add an object; return what is wrong if it overlaps another."""
-        at = bisect_left(self._starts, address)
-        if at < len(self._starts) and address + size > self._starts[at]:
-            return f"{address:#x}..{address + size:#x} overlaps {self._starts[at]:#x}"
-        if at > 0 and self._starts[at - 1] + self.sizes[self._starts[at - 1]] > address:
-            return f"{address:#x} lies in the object at {self._starts[at - 1]:#x}"
-        insort(self._starts, address)
-        self.sizes[address] = size
-        return None
-
-    def keep(self, addresses: set[int]) -> None:
-        """Forget all objects but some."""
-        self.sizes = {start: size for start, size in self.sizes.items() if start in addresses}
-        self._starts = sorted(self.sizes)
-
-
-class Failure(NamedTuple):
-    """What went wrong, at which step, and the program up to it."""
-
-    step: int
-    what: str
-    program: Sequence[AnyInput]
-
-
-class Simulated(NamedTuple):
-    """The outcome of a simulation: steps and observed events, by kind, and the failure if any."""
-
-    seed: int
-    steps: Counter[str]
-    events: Counter[str]
-    failure: Failure | None
-
-
-def header_for(phys: PhysicalPages, procs: int, events: int, program: str) -> Header:
-    """Return the header of a trace that the model itself has made."""
-    return Header(
-        format=1,
-        go="1.13.15",
-        arch="amd64",
-        page_size=8192,
-        phys_page_size=phys.size,
-        huge_page_size=phys.huge,
-        arena_bytes=HEAP_ARENA_BYTES,
-        num_size_classes=len(CLASS_TO_SIZE),
-        num_cpu=procs,
-        pointer_size=8,
-        first_address="0xc000000000",
-        program=program,
-        gomaxprocs=procs,
-        class_size=list(CLASS_TO_SIZE),
-        class_pages=list(CLASS_TO_PAGES),
-        events=events,
-        ends="complete",
-    )
-
-
-def growth_of(event: EventBase) -> int:
-    """Return by how many bytes an observed event changes heap_live.
-
-    This is bookkeeping apart from the model's: what the caches take, less what they give back.
-    """
-    if isinstance(event, ev.RefillEnds):
-        number = event.spanclass // 2
-        return CLASS_TO_PAGES[number] * PAGE_SIZE - event.alloc_count * CLASS_TO_SIZE[number]
-    if isinstance(event, ev.Uncache) and not event.stale:
-        return -(event.nelems - event.alloc_count) * CLASS_TO_SIZE[event.spanclass // 2]
-    if isinstance(event, SpanInUse) and event.large:
-        return event.npages * PAGE_SIZE
-    return 0
-
-
 class Simulation:
     """One random program and the heap that it runs on.
 
@@ -207,7 +127,7 @@ class Simulation:
         self._manual: list[int] = []
         self._fresh: list[EventBase] = []
         self._live_bytes = 0
-        self._judge: Replay | None = Replay(header_for(self.phys, self.procs, 0, "simulation"))
+        self._judge: Judge | None = Judge(header_for(self.phys, self.procs, 0, "simulation"))
         self.os = FollowedOs(system)
         self.heap = Heap(self.procs, self.os, self.phys, self._observe)
 
@@ -373,10 +293,10 @@ class Simulation:
         if live != self._live_bytes:
             return f"CEN-10: heap_live is {live}, the observations sum up to {self._live_bytes}"
         fresh, self._fresh = self._fresh, []
-        divergence = self._judge.run(fresh) if self._judge is not None else None
-        if divergence is not None:
-            told = f"{divergence.rule}: {divergence.what}"
-            return f"{told}: expected {divergence.expected}, seen {divergence.seen}"
+        if self._judge is not None:
+            wrong = self._judge.run(fresh) or self._judge.at_rest(self.heap.state)
+            if wrong is not None:
+                return wrong
         sizes = self.objects.sizes
         for address in self.rng.sample(list(sizes), min(8, len(sizes))):
             if not self.heap.is_allocated(address):

@@ -6,9 +6,10 @@ import pytest
 
 from spanproof.cli.app import run
 from spanproof.corruption import Trace, corruptions
+from spanproof.judging import Objects
 from spanproof.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
 from spanproof.racing import Racing
-from spanproof.simulation import Objects, Simulation
+from spanproof.simulation import Simulation
 from spanspec.trace.check import check_trace
 from spanspec.trace.fields import EventBase
 from spanspec.trace.reader import TraceReader

@@ -4,9 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from spanspec.constants import HEAP_ARENA_BYTES
+from spanspec.following.follower import Follower
+from spanspec.following.run import NotAStep
 from spanspec.mallocinit import mallocinit
 from spanspec.pages import PhysicalPages
 from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
+from spanspec.trace.fieldrules import OF_KIND
+from spanspec.trace.fields import EventBase
+from spanspec.trace.history import as_text
 from spanspec.trace.lives import Life, Subject
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay
@@ -18,7 +23,8 @@ from spanspec.trace.watch import Watching
 class Report(NamedTuple):
     """The outcome of checking one trace; `problem` is what ended the reading too early.
 
-    `lives` has the life of each span and page that was watched.
+    `lives` has the life of each span and page that was watched, `steps` the number of steps of the
+    protocol that the trace is, if it was followed as such.
     """
 
     path: str
@@ -27,6 +33,7 @@ class Report(NamedTuple):
     divergence: Divergence | None
     problem: TraceError | None = None
     lives: Sequence[Life] = ()
+    steps: int | None = None
 
     @property
     def holds(self) -> bool:
@@ -68,22 +75,28 @@ def check_trace(
     on_progress: Callable[[int], None] | None = None,
     every: int = 20_000,
     watched: Sequence[Subject] = (),
+    protocol: bool = False,
 ) -> Report:
     """Replay a whole trace, up to its first divergence.
 
     `on_progress` is told the number of events done, about once for each `every` of them. A trace
     that breaks off is checked as far as it goes; the report says why it ended. The spans and pages
-    that are `watched` are followed from event to event.
+    that are `watched` are followed from event to event. With `protocol`, the trace has to be a run
+    of the proved protocol, too.
     """
     replay = Replay(source.header)
     watching = Watching(replay, watched)
     run = watching.run if watched else replay.run
+    follower = Follower() if protocol else None
     divergence = check_header(source.header)
     problem = None
     due = every
     try:
         for batch in source.batches() if divergence is None else ():
+            line = replay.line
             divergence = run(batch)
+            if divergence is None and follower is not None:
+                divergence = follow(follower, line, batch)
             if divergence is not None:
                 break
             if replay.line >= due:
@@ -95,4 +108,18 @@ def check_trace(
     except TraceError as error:
         problem = error
     lives = watching.lives()
-    return Report(source.path, source.header, replay.tally, divergence, problem, lives)
+    steps = follower.run.taken.total() if follower is not None else None
+    return Report(source.path, source.header, replay.tally, divergence, problem, lives, steps)
+
+
+def follow(follower: Follower, line: int, events: Sequence[EventBase]) -> Divergence | None:
+    """Let the protocol follow the events after a line, up to the first that is no step of it."""
+    for event in events:
+        line += 1
+        try:
+            follower.follow(event)
+        except NotAStep as problem:
+            what, steps = "step of the sharing protocol", "one that is possible"
+            rule = OF_KIND[type(event)]
+            return Divergence(line, as_text(event), rule, what, steps, str(problem), (), ())
+    return None

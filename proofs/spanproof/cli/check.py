@@ -33,6 +33,9 @@ def check(
         list[str] | None,
         typer.Option(metavar="s=SPAN|b=PAGE", help="Print the life of a span or page; repeatable."),
     ] = None,
+    protocol: Annotated[
+        bool, typer.Option(help="Require that the trace is a run of the proved protocol, too.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Check traces of the real runtime; stop each at its first divergence."""
@@ -43,7 +46,7 @@ def check(
     try:
         for path in traces:
             try:
-                report, seconds = check_one(path, watched)
+                report, seconds = check_one(path, watched, protocol)
             except TraceError as problem:
                 unusable.append(problem)
                 complain(str(problem))
@@ -69,7 +72,9 @@ def check(
     return UNUSABLE if unusable else HOLDS
 
 
-def check_one(path: str, watched: Sequence[Subject] = ()) -> tuple[Report, float]:
+def check_one(
+    path: str, watched: Sequence[Subject] = (), protocol: bool = False
+) -> tuple[Report, float]:
     """Check one trace with a progress display; return the report and the seconds it took.
 
     Raises: TraceError if the trace cannot be read.
@@ -78,7 +83,10 @@ def check_one(path: str, watched: Sequence[Subject] = ()) -> tuple[Report, float
     with TraceReader(path) as source, progress("events") as display:
         task = display.add_task(f"checking {path}", total=source.header.events)
         report = check_trace(
-            source, lambda done: display.update(task, completed=done), watched=watched
+            source,
+            lambda done: display.update(task, completed=done),
+            watched=watched,
+            protocol=protocol,
         )
     return report, time.perf_counter() - started
 
@@ -93,6 +101,8 @@ def print_report(report: Report, seconds: float) -> None:
         verdict = "[yellow]breaks off[/]"
     counts = ", ".join(f"{tally.total(v)} {v.value}" for v in Verdict if tally.total(v))
     place = f"{verdict} [bold]{report.path}[/]"
+    if report.steps is not None:
+        counts += f"; {report.steps} steps of the protocol"
     out.print(f"{place}: {tally.events} events: {counts} ({seconds:.1f} s)")
     for life in report.lives:
         for line in life_lines(life):
@@ -139,7 +149,9 @@ def total_line(reports: list[tuple[Report, float]]) -> str:
     events = sum(report.tally.events for report, _ in reports)
     diverged = sum(report.divergence is not None for report, _ in reports)
     seconds = sum(spent for _, spent in reports)
-    return f"{len(reports)} traces, {events} events, {diverged} divergences ({seconds:.1f} s)"
+    steps = sum(report.steps or 0 for report, _ in reports)
+    told = f", {steps} steps of the protocol" if steps else ""
+    return f"{len(reports)} traces, {events} events{told}, {diverged} divergences ({seconds:.1f} s)"
 
 
 def as_json(report: Report, seconds: float) -> dict[str, object]:
@@ -151,6 +163,7 @@ def as_json(report: Report, seconds: float) -> dict[str, object]:
         "seconds": seconds,
         "holds": report.holds,
         "problem": str(report.problem) if report.problem else None,
+        "protocol_steps": report.steps,
         "kinds": {
             kind: {verdict.value: counts[verdict] for verdict in Verdict}
             for kind, counts in sorted(report.tally.by_kind.items())

@@ -11,8 +11,9 @@ import msgspec
 import typer
 
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
+from spanproof.judging import Simulated
 from spanproof.racing import Racing
-from spanproof.simulation import Simulated, Simulation
+from spanproof.simulation import Simulation
 from spanspec.trace.fields import EventBase
 from spanspec.trace.schema import Header
 

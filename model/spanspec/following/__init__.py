@@ -1,0 +1,1 @@
+"""A history of the heap, told as a run of the proved protocol."""
