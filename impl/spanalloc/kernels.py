@@ -10,6 +10,7 @@ Words of a bitmap are little-endian in slots: slot i is bit i % 64 of word i // 
 
 from typing import Final
 
+from librt.vecs import vec
 from mypy_extensions import i64
 
 from spanalloc.sizeclass import CLASS_OF_UNIT, CLASS_SIZES
@@ -84,7 +85,7 @@ def next_free_fast(freeindex: i64, nelems: i64, cache: i64) -> i64:
     return slot
 
 
-def window(words: list[i64], freeindex: i64) -> i64:
+def window(words: vec[i64], freeindex: i64) -> i64:
     """Return the allocCache of `freeindex`: bit 0 is set iff slot `freeindex` has a zero bit.
 
     `words` is the allocBits bitmap, 0 <= `freeindex` < nelems (SPAN-10, CEN-9).
@@ -97,7 +98,7 @@ def window(words: list[i64], freeindex: i64) -> i64:
 
 
 def next_free_index(
-    words: list[i64], freeindex: i64, nelems: i64, cache: i64
+    words: vec[i64], freeindex: i64, nelems: i64, cache: i64
 ) -> tuple[i64, i64, i64]:
     """Return the lowest free slot at or above `freeindex`, the new freeindex and allocCache.
 
@@ -147,7 +148,7 @@ def popcount(x: i64) -> i64:
     return total & 0x7F
 
 
-def count_ones(words: list[i64], nelems: i64) -> i64:
+def count_ones(words: vec[i64], nelems: i64) -> i64:
     """Return the number of ones among the first `nelems` bits of `words` (SPAN-20).
 
     `words` has at least `nelems` bits, `nelems` >= 0. Bits beyond them are not counted.

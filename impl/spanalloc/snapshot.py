@@ -2,6 +2,7 @@
 
 from typing import Final, NamedTuple
 
+from librt.vecs import vec
 from mypy_extensions import i64
 
 UNSIGNED_64: Final = 0xFFFF_FFFF_FFFF_FFFF
@@ -29,7 +30,7 @@ def unsigned(word: int) -> int:
     return word & UNSIGNED_64
 
 
-def joined(words: list[i64], nelems: int) -> int:
+def joined(words: vec[i64], nelems: int) -> int:
     """Return the first `nelems` bits of a bitmap as one number, bit i for slot i."""
     bits = 0
     shift = 0

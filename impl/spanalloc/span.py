@@ -8,6 +8,7 @@ sg + 3 is cached for allocation, sg + 1 was cached when the generation advanced 
 
 from typing import Final, final
 
+from librt.vecs import vec
 from mypy_extensions import i64
 
 from spanalloc.errors import SpanError
@@ -58,8 +59,8 @@ class Span(SpanLayout):
         self.alloc_count: i64 = 0
         self.needzero: i64 = 0
         self.was_empty: bool = False
-        self.alloc_bits: list[i64] = [0] * ((self.nelems + 63) >> 6)
-        self.gcmark_bits: list[i64] = [0] * ((self.nelems + 63) >> 6)
+        self.alloc_bits = vec[i64]([0] * ((self.nelems + 63) >> 6))
+        self.gcmark_bits = vec[i64]([0] * ((self.nelems + 63) >> 6))
         self.ident: i64 = 0
         self.state: i64 = IN_USE
         self.scavenged: bool = False
@@ -99,8 +100,8 @@ class Span(SpanLayout):
         self.alloc_cache = -1
         self.alloc_count = 0
         words = (self.nelems + 63) >> 6
-        self.alloc_bits = [0] * words
-        self.gcmark_bits = [0] * words
+        self.alloc_bits = vec[i64]([0] * words)
+        self.gcmark_bits = vec[i64]([0] * words)
 
     def make_manual(self) -> None:
         """Make the span one that is managed by hand, with no slots (HEAP-24)."""
@@ -321,7 +322,7 @@ class Span(SpanLayout):
         before = self.alloc_bits
         self.alloc_bits = self.gcmark_bits
         self.freeindex = 0
-        self.gcmark_bits = [0] * len(before)
+        self.gcmark_bits = vec[i64]([0] * len(before))
         self.alloc_cache = window(self.alloc_bits, 0)
         if freed > 0 or (self.spanclass <= 1 and live == 0):
             self.needzero = 1

@@ -6,6 +6,8 @@ from types import ModuleType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from librt.vecs import vec
+from mypy_extensions import i64
 
 BITS_64 = (1 << 64) - 1
 MIN_I64 = -(1 << 63)
@@ -119,13 +121,13 @@ def test_window_is_the_complement_of_the_bits_from_freeindex_on(
 ) -> None:
     words, freeindex, nelems = bitmap
     if freeindex < nelems:
-        assert kernels.window(words, freeindex) == window_by_bits(words, freeindex)
+        assert kernels.window(vec[i64](words), freeindex) == window_by_bits(words, freeindex)
 
 
 def test_window_at_every_freeindex_of_edge_words(kernels: ModuleType) -> None:
     for word in EDGE_WORDS:
         for freeindex in range(64):
-            assert kernels.window([word], freeindex) == window_by_bits([word], freeindex)
+            assert kernels.window(vec[i64]([word]), freeindex) == window_by_bits([word], freeindex)
 
 
 @given(bitmap=bitmaps())
@@ -135,7 +137,7 @@ def test_slow_search_finds_the_lowest_free_slot_and_keeps_the_cache_identity(
     words, freeindex, nelems = bitmap
     before = window_by_bits(words, freeindex) if freeindex < nelems else 0
     free = [slot for slot in range(freeindex, nelems) if bit_at(words, slot) == 0]
-    slot, following, cache = kernels.next_free_index(words, freeindex, nelems, before)
+    slot, following, cache = kernels.next_free_index(vec[i64](words), freeindex, nelems, before)
     assert slot == (free[0] if free else nelems)
     assert following == min(slot + 1, nelems)
     if following < nelems:
@@ -148,7 +150,7 @@ def test_slow_search_follows_span_15_for_any_cache(
 ) -> None:
     words, freeindex, nelems = bitmap
     expected = slow_search_by_steps(words, freeindex, nelems, cache)
-    assert kernels.next_free_index(words, freeindex, nelems, cache) == expected
+    assert kernels.next_free_index(vec[i64](words), freeindex, nelems, cache) == expected
 
 
 @given(bitmap=bitmaps())
@@ -157,18 +159,18 @@ def test_count_ones_ignores_the_padding(
 ) -> None:
     words, _, nelems = bitmap
     expected = sum(bit_at(words, slot) for slot in range(nelems))
-    assert kernels.count_ones(words, nelems) == expected
+    assert kernels.count_ones(vec[i64](words), nelems) == expected
 
 
 def test_count_ones_of_full_words_is_the_slot_count(kernels: ModuleType) -> None:
     for nelems in range(1025):
-        assert kernels.count_ones([-1] * 16, nelems) == nelems
-        assert kernels.count_ones([0] * 16, nelems) == 0
+        assert kernels.count_ones(vec[i64]([-1] * 16), nelems) == nelems
+        assert kernels.count_ones(vec[i64]([0] * 16), nelems) == 0
 
 
 def drain(kernels: ModuleType, nelems: int) -> list[tuple[str, int]]:
     """Return the path and slot of each allocation from a span with all slots free."""
-    words = [0] * ((nelems + 63) // 64)
+    words = vec[i64]([0] * ((nelems + 63) // 64))
     freeindex, cache = 0, -1
     taken: list[tuple[str, int]] = []
     while True:
@@ -190,7 +192,7 @@ def test_example_4_sixty_five_slots_take_the_slow_path_at_63_and_at_the_end(
     fast = [("fast", slot) for slot in range(63)]
     assert drain(kernels, 65) == [*fast, ("slow", 63), ("fast", 64), ("slow", 65)]
     assert kernels.next_free_fast(63, 65, 1) == -1
-    assert kernels.next_free_index([0, 0], 63, 65, 1) == (63, 64, -1)
+    assert kernels.next_free_index(vec[i64]([0, 0]), 63, 65, 1) == (63, 64, -1)
     assert kernels.next_free_fast(65, 65, MAX_I64) == -1
 
 

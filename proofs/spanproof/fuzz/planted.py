@@ -63,13 +63,13 @@ PLANTED = (
     PlantedBug(
         "a sweep keeps freeindex",
         "span",
-        "        self.freeindex = 0\n        self.gcmark_bits = [0]",
-        "        self.gcmark_bits = [0]",
+        "        self.freeindex = 0\n        self.gcmark_bits = vec[i64]([0]",
+        "        self.gcmark_bits = vec[i64]([0]",
     ),
     PlantedBug(
         "old bits survive as marks",
         "span",
-        "self.gcmark_bits = [0] * len(before)",
+        "self.gcmark_bits = vec[i64]([0] * len(before))",
         "self.gcmark_bits = before",
     ),
     PlantedBug(

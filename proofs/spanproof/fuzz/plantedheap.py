@@ -46,7 +46,7 @@ BUGS: Final = (
         "#39432: the reclaimer trusts the mark of a page",
         "sweep",
         "            return span\n    return None\n\n\ndef hexadecimal",
-        "            span.gcmark_bits = [0] * len(span.gcmark_bits)\n"
+        "            span.gcmark_bits = type(span.gcmark_bits)([0] * len(span.gcmark_bits))\n"
         "            return span\n    return None\n\n\ndef hexadecimal",
     ),
     PlantedBug(
@@ -159,8 +159,8 @@ BUGS: Final = (
     PlantedBug(
         "a sweep keeps freeindex",
         "span",
-        "        self.freeindex = 0\n        self.gcmark_bits = [0]",
-        "        self.gcmark_bits = [0]",
+        "        self.freeindex = 0\n        self.gcmark_bits = vec[i64]([0]",
+        "        self.gcmark_bits = vec[i64]([0]",
     ),
     PlantedBug(
         "a sweep keeps the old bits",

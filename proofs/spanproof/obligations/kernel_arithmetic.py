@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import cast
 
 import z3
+from librt.vecs import vec
 from mypy_extensions import i64
 
 from spanalloc.kernels import (
@@ -36,12 +37,12 @@ def are_byte_counts(x: i64, counters: i64) -> bool:
     )
 
 
-def item(numbers: list[i64], index: i64) -> i64:
+def item(numbers: vec[i64], index: i64) -> i64:
     """One of a list of numbers."""
     return numbers[index]
 
 
-def adds_up(words: list[i64], prefix: list[i64], index: i64) -> bool:
+def adds_up(words: vec[i64], prefix: vec[i64], index: i64) -> bool:
     """`prefix` at an index is the number of ones in the words below it: at most 64 for each."""
     return not 0 <= index < 16 or (
         0 <= prefix[index] <= 64 * index
@@ -49,7 +50,7 @@ def adds_up(words: list[i64], prefix: list[i64], index: i64) -> bool:
     )
 
 
-def count_loop(prefix: list[i64], whole: i64, count: i64, index: i64) -> bool:
+def count_loop(prefix: vec[i64], whole: i64, count: i64, index: i64) -> bool:
     """Invariant of count_ones: exactly the words below `index` are counted."""
     return 0 <= index <= whole and 0 <= count <= 64 * index and count == prefix[index]
 
@@ -120,7 +121,7 @@ def kernel_counts_the_ones_of_a_span(p: Proof) -> None:
 
     `prefix` is the running total that defines "the ones of the first words".
     """
-    words, prefix = p.fresh(list[i64], "words"), p.fresh(list[i64], "prefix")
+    words, prefix = p.fresh(vec[i64], "words"), p.fresh(vec[i64], "prefix")
     p.name("prefix", prefix)
     nelems = p.number(U16, "nelems")
     p.assume(nelems >= 1, nelems <= 1024, p.integer(item, prefix, 0) == 0)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 import z3
+from librt.vecs import vec
 from mypy_extensions import i64
 
 from spanalloc.kernels import (
@@ -32,7 +33,7 @@ TRUE = z3.BoolVal(True)
 # --- the specification, over words as the kernels hold them --------------------------------------
 
 
-def is_taken(words: list[i64], slot: i64) -> bool:
+def is_taken(words: vec[i64], slot: i64) -> bool:
     """Bit `slot` of a bitmap is set."""
     return (words[slot >> 6] >> (slot & 63)) & 1 == 1
 
@@ -50,7 +51,7 @@ def in_bounds(freeindex: i64, nelems: i64) -> bool:
 
 
 def cache_bit_is_exact(
-    words: list[i64], freeindex: i64, nelems: i64, cache: i64, ahead: i64
+    words: vec[i64], freeindex: i64, nelems: i64, cache: i64, ahead: i64
 ) -> bool:
     """Bit `ahead` of the cache is 1 iff slot freeindex + ahead is free and in the same word."""
     return freeindex >= nelems or (
@@ -59,23 +60,23 @@ def cache_bit_is_exact(
     )
 
 
-def ends_search(words: list[i64], freeindex: i64, nelems: i64, slot: i64) -> bool:
+def ends_search(words: vec[i64], freeindex: i64, nelems: i64, slot: i64) -> bool:
     """A search may end at a free slot, or at the end of the span."""
     return freeindex <= slot <= nelems and (slot == nelems or not is_taken(words, slot))
 
 
-def is_passed_over(words: list[i64], freeindex: i64, slot: i64, below: i64) -> bool:
+def is_passed_over(words: vec[i64], freeindex: i64, slot: i64, below: i64) -> bool:
     """A search that ends at `slot` passes over taken slots only."""
     return not freeindex <= below < slot or is_taken(words, below)
 
 
-def cache_is_exact(words: list[i64], freeindex: i64, nelems: i64, cache: i64) -> bool:
+def cache_is_exact(words: vec[i64], freeindex: i64, nelems: i64, cache: i64) -> bool:
     """The cache is the window at freeindex; unspecified at the end of the span."""
     return freeindex >= nelems or cache == window(words, freeindex)
 
 
 def search_loop(
-    words: list[i64], entry_freeindex: i64, nelems: i64, position: U16, cache: i64, below: i64
+    words: vec[i64], entry_freeindex: i64, nelems: i64, position: U16, cache: i64, below: i64
 ) -> bool:
     """Invariant of the slow search: taken up to `position`, whose window the cache is."""
     return (
@@ -144,7 +145,7 @@ def kernel_cuts_the_window(p: Proof) -> None:
 
 def any_words(p: Proof) -> tuple[Value, z3.ExprRef, z3.ExprRef]:
     """A bitmap, a freeindex and a number of slots."""
-    words = p.fresh(list[i64], "words")
+    words = p.fresh(vec[i64], "words")
     freeindex, nelems = p.number(U16, "freeindex"), p.number(U16, "nelems")
     p.assume(p.holds(in_bounds, freeindex, nelems))
     return words, freeindex, nelems

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, NewType, get_args, get_origin
 
 import z3
+from librt.vecs import vec
 from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic
@@ -59,7 +60,7 @@ class FreshSymbols:
             return self.bitmap(name)
         if get_origin(annotation) is Annotated:
             return self._word(annotation, name, leaf, assume)
-        if get_origin(annotation) is list:
+        if annotation is vec[i64]:
             return self.words(name)
         if get_origin(annotation) is Table:
             return self._table(get_args(annotation)[0], get_args(annotation)[1], name)
@@ -116,7 +117,7 @@ class FreshSymbols:
         return SymbolicBitmap(z3.Function(f"{name}.bit", sort, z3.BoolSort()), None, count)
 
     def words(self, name: str) -> SymbolicWords:
-        """Return a list of machine words of unknown length and content."""
+        """Return a vector of machine words of unknown length and content."""
         sort = self.arithmetic.sort
         return SymbolicWords(z3.Function(f"{name}.word", sort, sort))
 
