@@ -1,12 +1,13 @@
 """The collector's cycle as the allocator sees it: what is marked is up to the caller."""
 
-from mypy_extensions import i64
+from librt.vecs import vec
+from mypy_extensions import i64, u8
 
 from spanalloc.errors import BadRequest, HeapError
 from spanalloc.kernels import count_ones
 from spanalloc.mcache import Mcache
 from spanalloc.pagemap import page_of
-from spanalloc.pagesizes import ARENA_SHIFT
+from spanalloc.pagesizes import ARENA_PAGES
 from spanalloc.procs import prepare_for_sweep, resize
 from spanalloc.span import IN_USE, UINT32, Span
 from spanalloc.state import PHASE_MARK, PHASE_MARK_TERMINATION, PHASE_OFF, HeapState
@@ -24,7 +25,7 @@ def begin_cycle(state: HeapState, who: Mcache) -> None:
     while sweep_one(state, who, "gcstart") != NOTHING_LEFT:
         pass
     for arena in state.pages.free.pages.all:
-        arena.marked = bytearray(len(arena.marked))
+        arena.marked = vec[u8]([0] * ARENA_PAGES)
     if state.trace is not None:
         state.trace.event(
             "gc",
@@ -47,7 +48,7 @@ def mark_object(state: HeapState, address: i64) -> None:
     """
     span = span_holding(state, address)
     state.mark(span, slot_holding(span, address))
-    arena = state.pages.free.pages.by_index[span.base >> ARENA_SHIFT]
+    arena = state.pages.free.pages.arena_at(span.base)
     arena.marked[page_of(span.base)] = 1
 
 

@@ -40,7 +40,7 @@ class FreeRuns:
 
     def insert(self, span: Span) -> None:
         """Add a free span (TREAP-4)."""
-        arena = self.pages.by_index[span.base >> 26]
+        arena = self.pages.arena_at(span.base)
         page = page_of(span.base)
         arena.runs.store(page, span.npages)
         self.tops.store(arena.rank, arena.runs.largest())
@@ -50,7 +50,7 @@ class FreeRuns:
 
     def remove(self, span: Span) -> None:
         """Remove a free span, whose base, length and flag are those it was added with (TREAP-5)."""
-        arena = self.pages.by_index[span.base >> 26]
+        arena = self.pages.arena_at(span.base)
         page = page_of(span.base)
         arena.runs.store(page, 0)
         self.tops.store(arena.rank, arena.runs.largest())

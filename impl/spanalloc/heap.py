@@ -15,7 +15,7 @@ from spanalloc.kernels import next_free_fast, shift_out
 from spanalloc.malloc import MAX_ALLOC, allocate
 from spanalloc.mcache import EMPTY_SPAN, Mcache
 from spanalloc.osmem import OsMemory, RealMemory
-from spanalloc.pagesizes import ARENA_BYTES, ARENA_SHIFT, PAGE_SHIFT
+from spanalloc.pagesizes import ARENA_BYTES, PAGE_SHIFT
 from spanalloc.procs import boot, release_all, resize
 from spanalloc.recorder import Recorder
 from spanalloc.scavenge import EVERYTHING, scavenge
@@ -118,7 +118,7 @@ class Heap:
         base, length = self.extent(address)
         if size < 0 or address + size > base + length:
             raise BadRequest(f"{size} bytes at {address:#x} are not all in the object there")
-        arena = self.state.pages.free.pages.by_index[address >> ARENA_SHIFT]
+        arena = self.state.pages.free.pages.arena_at(address)
         if arena.view is None:
             raise BadRequest("a simulated operating system has no memory to look at")
         offset = address - arena.base

@@ -66,6 +66,14 @@ def shift_out(cache: i64, n: i64) -> i64:
     return ((upper << 1) | ((cache >> 1) & 1)) >> n
 
 
+def bit_of(slot: i64) -> i64:
+    """Return the word of a bitmap in which only the bit of `slot`, 0 or more, is set."""
+    offset = slot & 63
+    below = shift_out(-1, 63 - offset)
+    # Bit 63 is the sign: the word with that bit alone is -2^63, and 2^63 is out of range.
+    return below + 1 if offset < 63 else ~below
+
+
 def next_free_fast(freeindex: i64, nelems: i64, cache: i64) -> i64:
     """Return the slot that the fast path hands out, or -1 if it must leave that to the slow path.
 

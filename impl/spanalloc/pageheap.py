@@ -10,7 +10,7 @@ from spanalloc.freespans import FreeSpans
 from spanalloc.mcache import Mcache
 from spanalloc.osmem import OsMemory
 from spanalloc.pagemap import Arena, page_of
-from spanalloc.pagesizes import ARENA_BYTES, ARENA_SHIFT, PAGE_SHIFT, round_up
+from spanalloc.pagesizes import ARENA_BYTES, PAGE_SHIFT, round_up
 from spanalloc.recorder import Recorder, page_number
 from spanalloc.scavenge import scavenge_for_growth
 from spanalloc.span import FREE, IN_USE, Span
@@ -125,7 +125,7 @@ class PageHeap:
         span.state = IN_USE
         span.alloc_count = 0
         span.shape(spanclass)
-        arena = free.pages.by_index[span.base >> ARENA_SHIFT]
+        arena = free.pages.arena_at(span.base)
         arena.in_use[page_of(span.base)] = 1
         self.pages_in_use += span.npages
         if size > 0:
@@ -177,7 +177,7 @@ class PageHeap:
                     f"{span.alloc_count} objects and sweepgen {span.sweepgen} of {sg}"
                 )
             self.pages_in_use -= span.npages
-            arena = self.free.pages.by_index[span.base >> ARENA_SHIFT]
+            arena = self.free.pages.arena_at(span.base)
             arena.in_use[page_of(span.base)] = 0
             self.free.heap_inuse -= span.npages << PAGE_SHIFT
             self.give_back(who, span)

@@ -2,14 +2,19 @@
 
 from typing import Final, final
 
-from mypy_extensions import i64
+from librt.vecs import vec
+from mypy_extensions import i64, u8
 
 from spanalloc.maxtree import MaxTree
 from spanalloc.pageset import PageSet
 from spanalloc.pagesizes import ARENA_PAGES, ARENA_SHIFT, PAGE_SHIFT
 from spanalloc.span import Span
 
-PAGE_IN_ARENA: Final = ARENA_PAGES - 1
+PAGE_IN_ARENA: Final = 8191
+ARENA_IN_GROUP: Final = 2047
+GROUP_SHIFT: Final = 37
+GROUPS: Final = 2048
+"""A group is 128 GiB of addresses: the map has two levels, of 2048 entries each."""
 
 
 @final
@@ -25,28 +30,33 @@ class Arena:
     def __init__(self, base: i64, view: memoryview | None) -> None:
         self.base: i64 = base
         self.rank: i64 = 0
-        self.spans: list[Span | None] = [None] * ARENA_PAGES
+        self.spans = vec[Span | None]([None] * ARENA_PAGES)
         self.runs = MaxTree(ARENA_PAGES)
         self.huge = PageSet()
         self.plain = PageSet()
-        self.in_use = bytearray(ARENA_PAGES)
-        self.marked = bytearray(ARENA_PAGES)
+        self.in_use = vec[u8]([0] * ARENA_PAGES)
+        self.marked = vec[u8]([0] * ARENA_PAGES)
         self.view = view
 
 
 @final
 class PageMap:
-    """All arenas: by address, and in the order in which they were mapped (AR-7)."""
+    """All arenas: by address, and in the order in which they were mapped (AR-7).
+
+    `groups` has those of each group by their number in it; nothing for a group without any.
+    """
 
     def __init__(self) -> None:
-        self.by_index: dict[int, Arena] = {}
+        self.groups = vec[vec[Arena | None]]([vec[Arena | None]()] * GROUPS)
         self.all: list[Arena] = []
         self.by_address: list[Arena] = []
-        self.recent: Arena | None = None
 
     def add(self, arena: Arena) -> bool:
         """Add an arena; return whether it is the highest of all so far."""
-        self.by_index[arena.base >> ARENA_SHIFT] = arena
+        group = arena.base >> GROUP_SHIFT
+        if len(self.groups[group]) == 0:
+            self.groups[group] = vec[Arena | None]([None] * (ARENA_IN_GROUP + 1))
+        self.groups[group][(arena.base >> ARENA_SHIFT) & ARENA_IN_GROUP] = arena
         self.all.append(arena)
         place = len(self.by_address)
         while place > 0 and self.by_address[place - 1].base > arena.base:
@@ -57,24 +67,24 @@ class PageMap:
         return place == len(self.by_address) - 1
 
     def arena_of(self, address: i64) -> Arena | None:
-        """Return the arena that holds an address, if it is mapped."""
-        return self.by_index.get(address >> ARENA_SHIFT)
+        """Return the arena that holds an address below 2^48, if it is mapped."""
+        group = self.groups[address >> GROUP_SHIFT]
+        return group[(address >> ARENA_SHIFT) & ARENA_IN_GROUP] if len(group) != 0 else None
+
+    def arena_at(self, address: i64) -> Arena:
+        """Return the arena that holds an address, which is mapped."""
+        arena = self.arena_of(address)
+        assert arena is not None
+        return arena
 
     def span_at(self, address: i64) -> Span | None:
         """Return what the table has for an address; it may be out of date (HEAP-6)."""
-        # Who looks up one address mostly looks up others near it. The field is read once, since
-        # another thread may set it.
-        arena = self.recent
-        if arena is None or arena.base >> ARENA_SHIFT != address >> ARENA_SHIFT:
-            arena = self.by_index.get(address >> ARENA_SHIFT)
-            if arena is None:
-                return None
-            self.recent = arena
-        return arena.spans[(address >> PAGE_SHIFT) & PAGE_IN_ARENA]
+        arena = self.arena_of(address)
+        return arena.spans[(address >> PAGE_SHIFT) & PAGE_IN_ARENA] if arena is not None else None
 
     def enter(self, address: i64, span: Span) -> None:
         """Enter a span for the page at an address."""
-        arena = self.by_index[address >> ARENA_SHIFT]
+        arena = self.arena_at(address)
         arena.spans[(address >> PAGE_SHIFT) & PAGE_IN_ARENA] = span
 
     def enter_ends(self, span: Span) -> None:
@@ -87,7 +97,7 @@ class PageMap:
         address = span.base
         left = span.npages
         while left > 0:
-            spans = self.by_index[address >> ARENA_SHIFT].spans
+            spans = self.arena_at(address).spans
             page = (address >> PAGE_SHIFT) & PAGE_IN_ARENA
             here = min(left, ARENA_PAGES - page)
             for at in range(page, page + here):

@@ -9,7 +9,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from spanalloc.pagesizes import ARENA_BYTES, ARENA_SHIFT
+from spanalloc.pagesizes import ARENA_BYTES
 from spanalloc.span import Span
 from spanalloc.state import HeapState
 
@@ -19,7 +19,7 @@ ZEROS: Final = memoryview(bytes(10 * 8192))
 
 def clear(state: HeapState, base: i64, size: i64) -> None:
     """Write zeros over a range: a short one within an arena at once, else by the system's help."""
-    arena = state.pages.free.pages.by_index[base >> ARENA_SHIFT]
+    arena = state.pages.free.pages.arena_at(base)
     view = arena.view
     offset = base - arena.base
     if view is not None and size <= len(ZEROS) and offset + size <= ARENA_BYTES:
@@ -31,7 +31,7 @@ def clear(state: HeapState, base: i64, size: i64) -> None:
 def clear_free_slots(state: HeapState, span: Span) -> None:
     """Write zeros over all free slots of a span from freeindex on."""
     span.dirty = False
-    arena = state.pages.free.pages.by_index[span.base >> ARENA_SHIFT]
+    arena = state.pages.free.pages.arena_at(span.base)
     if arena.view is None:
         return
     words = span.alloc_bits

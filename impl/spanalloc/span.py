@@ -13,6 +13,7 @@ from mypy_extensions import i64
 
 from spanalloc.errors import SpanError
 from spanalloc.kernels import (
+    bit_of,
     count_ones,
     next_free_fast,
     next_free_index,
@@ -200,10 +201,11 @@ class Span(SpanLayout):
             SpanError: there is no such slot.
 
         """
-        index = self.checked(slot)
-        if index < self.freeindex:
-            return False
-        return (self.alloc_bits[index >> 6] >> (index & 63)) & 1 == 0
+        return not self.is_taken(self.checked(slot))
+
+    def is_taken(self, slot: i64) -> bool:
+        """Return whether a slot that there is, 0..nelems - 1, is not free."""
+        return slot < self.freeindex or (self.alloc_bits[slot >> 6] >> (slot & 63)) & 1 != 0
 
     def mark(self, slot: int) -> None:
         """Mark `slot`, 0..nelems - 1, as reachable; marking twice is allowed (SPAN-21).
@@ -212,14 +214,18 @@ class Span(SpanLayout):
             SpanError: there is no such slot, or it is free, so nothing can refer to it.
 
         """
-        if self.is_free(slot):
-            raise self.error(f"cannot mark slot {slot}, which is free")
-        index: i64 = slot
-        offset = index & 63
-        below = shift_out(-1, 63 - offset)
-        # Bit 63 is the sign: the word with that bit alone is -2^63, and 2^63 is out of range.
-        bit = below + 1 if offset < 63 else ~below
-        self.gcmark_bits[index >> 6] |= bit
+        self.set_mark(self.checked(slot))
+
+    def set_mark(self, slot: i64) -> None:
+        """Mark a slot that there is, 0..nelems - 1, as reachable.
+
+        Raises:
+            SpanError: it is free.
+
+        """
+        if not self.is_taken(slot):
+            raise self.error(f"cannot mark slot {int(slot)}, which is free")
+        self.gcmark_bits[slot >> 6] |= bit_of(slot)
 
     def cache(self, sg: i64) -> None:
         """Take a swept span into a cache: reload the window and set sweepgen to sg + 3.

@@ -97,7 +97,7 @@ class HeapState:
         """
         if self.interpreted:
             with self.pacing.lock:
-                span.mark(slot)
+                span.set_mark(slot)
         else:
             # Compiled code is not interrupted by other threads between its steps.
-            span.mark(slot)
+            span.set_mark(slot)

@@ -99,7 +99,7 @@ PLANTED = (
     PlantedBug(
         "free slots can be marked",
         "span",
-        "if self.is_free(slot):",
+        "if not self.is_taken(slot):",
         "if slot >= self.nelems:",
     ),
 )

@@ -152,7 +152,7 @@ BUGS: Final = (
     PlantedBug(
         "#21729: a free slot can be marked",
         "span",
-        "if self.is_free(slot):",
+        "if not self.is_taken(slot):",
         "if slot >= self.nelems:",
     ),
     PlantedBug("freeindex is not advanced", "span", "        self.freeindex = slot + 1\n", ""),

@@ -38,6 +38,23 @@ KERNEL_MUTANTS = (
         ),
     ),
     *variants_of(
+        "spanalloc.kernels.bit_of",
+        Variant(
+            "kernel-bit-two",
+            "below + 1",
+            "below + 2",
+            "kernels.bit",
+            "the bits of lower slots are in the word",
+        ),
+        Variant(
+            "kernel-bit-sign",
+            "offset < 63",
+            "offset <= 63",
+            "kernels.bit",
+            "the bit of slot 63 overflows",
+        ),
+    ),
+    *variants_of(
         "spanalloc.kernels.window",
         Variant(
             "kernel-window-not-complemented",

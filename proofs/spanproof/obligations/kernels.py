@@ -12,6 +12,7 @@ from librt.vecs import vec
 from mypy_extensions import i64
 
 from spanalloc.kernels import (
+    bit_of,
     next_free_fast,
     next_free_index,
     shift_out,
@@ -126,6 +127,22 @@ def kernel_shifts_logically(p: Proof) -> None:
     shifted = p.integer(shift_out, x, n)
     p.show("each bit", p.holds(moves_bit, x, n, shifted, ahead))
     p.possible("everything is shifted out", z3.And(n == 63, x != 0))
+
+
+def is_bit_of(slot: i64, bit: i64, ahead: i64) -> bool:
+    """A word has bit `ahead` iff that is where `slot` lies in its word."""
+    return ((bit >> ahead) & 1 == 1) == (ahead == slot & 63)
+
+
+@obligation("kernels.bit", "SPAN-21", NATIVE)
+def kernel_finds_the_bit_of_a_slot(p: Proof) -> None:
+    """bit_of is the word with the bit of a slot and no other, the sign's included."""
+    slot, ahead = p.number(U16, "slot"), p.number(i64, "ahead")
+    p.assume(ahead >= 0, ahead < 64)
+    bit = p.integer(bit_of, slot)
+    p.show("that bit alone", p.holds(is_bit_of, slot, bit, ahead))
+    p.possible("the sign", bit == -(1 << 63))
+    p.possible("the lowest bit of a later word", z3.And(bit == 1, slot > 63))
 
 
 @obligation("kernels.window", "SPAN-10 SPAN-11 CEN-9", NATIVE)
