@@ -12,7 +12,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 State = TypeVar("State")
 
 BETWEEN_LOOKS: Final = 256
-"""States expanded between two looks at the clock."""
+"""Transitions between two looks at the clock."""
 
 
 class Action(NamedTuple, Generic[State]):
@@ -67,6 +67,79 @@ def everything(state: State) -> Hashable:
     return state
 
 
+class Transition(NamedTuple, Generic[State]):
+    """A move from one state to another, which is `new` if nothing led to it before.
+
+    `depth` is the length of a shortest run to the state after it. `fatal` is the fatal check that
+    fails in the step, if one does; the state after it is then the one before.
+    """
+
+    before: State
+    move: Move
+    after: State
+    new: bool
+    depth: int
+    fatal: str | None = None
+
+
+class Exploration(Generic[State]):
+    """All that can be reached from a state, breadth first; how each view was first reached."""
+
+    def __init__(
+        self,
+        start: State,
+        actions: Sequence[Action[State]],
+        view: Callable[[State], Hashable] = everything,
+    ) -> None:
+        self._start = start
+        self._actions = actions
+        self._view = view
+        self._origins: dict[Hashable, tuple[Hashable, Move] | None] = {view(start): None}
+
+    @property
+    def states(self) -> int:
+        """How many states were reached so far."""
+        return len(self._origins)
+
+    def transitions(self) -> Iterator[Transition[State]]:
+        """Yield each transition from each state, in the order of the shortest runs to it."""
+        layer, depth = [self._start], 0
+        while layer:
+            depth += 1
+            following: list[State] = []
+            for state in layer:
+                here = self._view(state)
+                for move, after, fatal in self._moves_from(state):
+                    there = self._view(after)
+                    new = there not in self._origins
+                    if new:
+                        self._origins[there] = (here, move)
+                        following.append(after)
+                    yield Transition(state, move, after, new, depth, fatal)
+            layer = following
+
+    def _moves_from(self, state: State) -> Iterator[tuple[Move, State, str | None]]:
+        for name, choices, guard, step in self._actions:
+            for chosen in choices:
+                if not guard(state, *chosen):
+                    continue
+                try:
+                    yield Move(name, chosen), step(state, *chosen), None
+                except AssertionError as problem:
+                    says = (str(problem) or "a fatal check fails").splitlines()[0]
+                    yield Move(name, chosen), state, f"{name}: {says}"
+
+    def run_to(self, state: State) -> tuple[Move, ...]:
+        """Return the moves by which a state, or one that looks like it, was first reached."""
+        moves: list[Move] = []
+        origin = self._origins[self._view(state)]
+        while origin is not None:
+            before, move = origin
+            moves.append(move)
+            origin = self._origins[before]
+        return tuple(reversed(moves))
+
+
 def search(
     start: State,
     actions: Sequence[Action[State]],
@@ -82,84 +155,26 @@ def search(
     fails inside a step is wrong too. Two states with the same `view` count as one: a view that
     forgets something is sound only if no guard, no step and not `wrong` depends on it.
     """
-    return _Search(actions, wrong, view).run(start, seconds, most_states)
-
-
-class _Search(Generic[State]):
-    """A search under way: how each view was first reached, and the states not yet expanded."""
-
-    def __init__(
-        self,
-        actions: Sequence[Action[State]],
-        wrong: Callable[[State], str | None],
-        view: Callable[[State], Hashable],
-    ) -> None:
-        self.actions = actions
-        self.wrong = wrong
-        self.view = view
-        self.origins: dict[Hashable, tuple[Hashable, Move] | None] = {}
-        self.transitions = 0
-
-    def run(self, start: State, seconds: float | None, most_states: int | None) -> Searched[State]:
-        """Search layer by layer, until all is visited, something is found, or a limit is met."""
-        began = time.process_time()
-        layer, depth, expanded = [start], 0, 0
-        self.origins = {self.view(start): None}
-        what = self.wrong(start)
-        found = None if what is None else Found(what, (), start)
-        complete = found is None
-        while layer and complete:
-            following: list[State] = []
-            for state in layer:
-                found = self.expand(state, following)
-                expanded += 1
-                late = expanded % BETWEEN_LOOKS == 0 and seconds is not None
-                if (
-                    found is not None
-                    or (late and time.process_time() - began > (seconds or 0))
-                    or (most_states is not None and len(self.origins) >= most_states)
-                ):
-                    complete = False
-                    break
-            layer = following
-            depth += bool(following)
-        spent = time.process_time() - began
-        return Searched(len(self.origins), self.transitions, depth, complete, spent, found)
-
-    def expand(self, state: State, following: list[State]) -> Found[State] | None:
-        """Take every step from a state; collect the states that are new."""
-        here = self.view(state)
-        for name, choices, guard, step in self.actions:
-            for chosen in choices:
-                if not guard(state, *chosen):
-                    continue
-                self.transitions += 1
-                move = Move(name, chosen)
-                try:
-                    after = step(state, *chosen)
-                except AssertionError as problem:
-                    says = (str(problem) or "a fatal check fails").splitlines()[0]
-                    what = f"{name}: {says}"
-                    return Found(what, (*self.moves_to(here), move), state)
-                there = self.view(after)
-                if there in self.origins:
-                    continue
-                self.origins[there] = (here, move)
-                wrong = self.wrong(after)
-                if wrong is not None:
-                    return Found(wrong, self.moves_to(there), after)
-                following.append(after)
-        return None
-
-    def moves_to(self, view: Hashable) -> tuple[Move, ...]:
-        """Return the moves by which a view was first reached."""
-        moves: list[Move] = []
-        origin = self.origins[view]
-        while origin is not None:
-            before, move = origin
-            moves.append(move)
-            origin = self.origins[before]
-        return tuple(reversed(moves))
+    began = time.process_time()
+    explored = Exploration(start, actions, view)
+    transitions, depth, complete = 0, 0, True
+    what = wrong(start)
+    found = None if what is None else Found(what, (), start)
+    for one in explored.transitions() if found is None else ():
+        transitions += 1
+        what = wrong(one.after) if one.new else one.fatal
+        if what is not None:
+            found = Found(what, (*explored.run_to(one.before), one.move), one.after)
+            break
+        depth = one.depth if one.new else depth
+        late = transitions % BETWEEN_LOOKS == 0 and seconds is not None
+        if (late and time.process_time() - began > (seconds or 0)) or (
+            most_states is not None and explored.states >= most_states
+        ):
+            complete = False
+            break
+    spent = time.process_time() - began
+    return Searched(explored.states, transitions, depth, complete and found is None, spent, found)
 
 
 def states_of(

@@ -5,11 +5,13 @@ span. A proof about all reachable systems would hold trivially if next to none w
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
+from spanproof.boundedsearch import Exploration, Move
+from spanproof.sharingscope import steps_of
 from spanspec.protocol.finite import Size, initial
 from spanspec.protocol.records import NO_SPAN, SAW_UNUSED, Sharing
-from spanspec.protocol.steps import STEPS, Choice, Taken, enabled
+from spanspec.protocol.steps import STEPS
 from spanspec.sweepgen import is_cached, is_stale, is_sweeping, is_swept, needs_sweep
 from spanspec.words import U32
 
@@ -56,19 +58,6 @@ GOALS: Final = frozenset(
 """Everything that has to be reachable."""
 
 
-class Made(NamedTuple):
-    """One step of a run: its name, and what was chosen."""
-
-    step: str
-    chosen: tuple[Choice, ...]
-
-
-Run = tuple[Made, ...]
-
-Origins = dict[Sharing, tuple[Sharing, Taken] | None]
-"""By which step, from which system, each system was reached first; None for the first one."""
-
-
 def seen_in(state: Sharing) -> Iterator[str]:
     """Yield the goals that a system meets."""
     sg = state.sweepgen
@@ -90,7 +79,7 @@ def shortest_runs(
     size: Size = SMALLEST,
     after: Callable[[Sharing], bool] = lambda state: True,
     longest: int = 20,
-) -> dict[str, Run]:
+) -> dict[str, tuple[Move, ...]]:
     """Return a shortest run to each goal from a system whose sweepgen is `sg` at first.
 
     Only systems in which `after` holds count. The search ends when every goal is met, or when all
@@ -99,49 +88,14 @@ def shortest_runs(
     Raises: AssertionError if a step runs into a fatal check of the runtime.
     """
     start = initial(sg, size)
-    came: Origins = {start: None}
-    found: dict[str, Run] = {}
-    newest = [start]
-    for _ in range(longest):
-        reached: list[Sharing] = []
-        for state in newest:
-            for taken in enabled(state):
-                new = taken.after not in came
-                if new:
-                    came[taken.after] = state, taken
-                    reached.append(taken.after)
-                if after(taken.after):
-                    goals = {f"step {taken.step.name}", *(seen_in(taken.after) if new else ())}
-                    for goal in goals - found.keys():
-                        found[goal] = (*_run_to(came, state), Made(taken.step.name, taken.chosen))
-        newest = reached
-        if found.keys() == GOALS:
+    explored = Exploration(start, steps_of(start))
+    found: dict[str, tuple[Move, ...]] = {}
+    for taken in explored.transitions():
+        assert taken.fatal is None, taken.fatal
+        if taken.depth > longest or found.keys() == GOALS:
             break
+        if after(taken.after):
+            seen = seen_in(taken.after) if taken.new else ()
+            for goal in {f"step {taken.move.action}", *seen} - found.keys():
+                found[goal] = (*explored.run_to(taken.before), taken.move)
     return found
-
-
-def _run_to(came: Origins, state: Sharing) -> Run:
-    """Return the steps by which a system was first reached."""
-    steps: list[Made] = []
-    before = came[state]
-    while before is not None:
-        steps.append(Made(before[1].step.name, before[1].chosen))
-        before = came[before[0]]
-    return tuple(reversed(steps))
-
-
-def systems_of(start: Sharing, run: Run) -> Iterator[Sharing]:
-    """Yield the systems that a run leads through, the first one included.
-
-    Raises: ValueError if a step is not possible where the run takes it; AssertionError if it
-        runs into a fatal check of the runtime.
-    """
-    by_name = {step.name: step for step in STEPS}
-    state = start
-    yield state
-    for made in run:
-        step = by_name[made.step]
-        if not step.may(state, *made.chosen):
-            raise ValueError(f"{made.step} is not possible here")
-        state = step.take(state, *made.chosen)
-        yield state

@@ -1,52 +1,59 @@
 """The sharing protocol, at the grain of single stores, with few identities, ready to be searched.
 
 The steps are those of `spanspec.protocol`. States are told apart by all that they hold, so the
-number of cycles has to be bounded.
+number of cycles has to be bounded if a search is to end.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import product
-from typing import Final
+from collections.abc import Callable
+from typing import Final, cast
 
 from spanproof.boundedsearch import Action
 from spanspec.protocol.finite import Size, initial
 from spanspec.protocol.invariant import sharing_holds
 from spanspec.protocol.records import Sharing
-from spanspec.protocol.steps import STEPS, Choice, Step
-from spanspec.tables import ClassId, ProcId, SlotId, SpanId, ThreadId
+from spanspec.protocol.steps import STEPS, Step, choices_for
 from spanspec.words import M32, U32
 
 FIRST: Final[U32] = 0xFFFF_FFFE
 """The last sweepgen before the wrap-around: the first cycle crosses it."""
 
-
-def start_of(size: Size) -> Sharing:
-    """Return the system before its first step."""
-    return initial(FIRST, size)
+Rule = Callable[..., object]
 
 
-def steps_of(size: Size, cycles: int) -> list[Action[Sharing]]:
-    """Return the steps for all identities, with at most so many starts of a cycle."""
-    last = (FIRST + 2 * cycles) & M32
-    pools: dict[object, Sequence[Choice]] = {
-        SpanId: range(1, size.spans + 1),
-        SlotId: range(size.procs * size.classes),
-        ProcId: range(size.procs),
-        ThreadId: range(size.threads),
-        ClassId: range(size.classes),
-        bool: (False, True),
-    }
+def as_installed(rule: Rule) -> Rule:
+    """Return a rule as it is."""
+    return rule
+
+
+def steps_of(
+    start: Sharing, cycles: int | None = None, variant: Callable[[Rule], Rule] = as_installed
+) -> list[Action[Sharing]]:
+    """Return the steps for all identities of a system, with at most so many starts of a cycle.
+
+    `variant` may put another function in the place of each guard and each step.
+    """
+    last = None if cycles is None else (start.sweepgen + 2 * cycles) & M32
 
     def guard(step: Step) -> Callable[..., bool]:
-        if step.name != "start-cycle":
-            return step.may
-        return lambda state: state.sweepgen != last and step.may(state)
+        may = cast(Callable[..., bool], variant(step.may))
+        if last is None or step.name != "start-cycle":
+            return may
+        return lambda state: state.sweepgen != last and may(state)
 
-    def choices(step: Step) -> list[tuple[Choice, ...]]:
-        kinds = list(step.take.__annotations__.values())[1:-1]
-        return list(product(*(pools[kind] for kind in kinds)))
+    return [
+        Action(
+            step.name,
+            list(choices_for(step, start)),
+            guard(step),
+            cast(Callable[..., Sharing], variant(step.take)),
+        )
+        for step in STEPS
+    ]
 
-    return [Action(step.name, choices(step), guard(step), step.take) for step in STEPS]
+
+def start_of(size: Size) -> Sharing:
+    """Return the system before its first step, at the last sweepgen before the wrap-around."""
+    return initial(FIRST, size)
 
 
 def sharing_breach(state: Sharing) -> str | None:

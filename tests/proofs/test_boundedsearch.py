@@ -225,19 +225,19 @@ def test_the_breach_names_what_is_wrong() -> None:
 
 
 def test_the_finer_protocol_keeps_its_invariant_in_scope() -> None:
-    size = Size(spans=1, procs=1, threads=1)
-    outcome = search(start_of(size), steps_of(size, cycles=2), sharing_breach)
+    start = start_of(Size(spans=1, procs=1, threads=1))
+    outcome = search(start, steps_of(start, cycles=2), sharing_breach)
     assert outcome.found is None
     assert outcome.complete
-    assert outcome.states > search(start_of(size), steps_of(size, 1), sharing_breach).states
+    assert outcome.states > search(start, steps_of(start, 1), sharing_breach).states
 
 
 def test_a_cycle_that_starts_too_early_is_found_in_the_finer_protocol() -> None:
-    size = Size(spans=1, procs=1, threads=1)
+    start = start_of(Size(spans=1, procs=1, threads=1))
     actions = [
         action._replace(guard=lambda state: True) if action.name == "start-cycle" else action
-        for action in steps_of(size, cycles=2)
+        for action in steps_of(start, cycles=2)
     ]
-    found = search(start_of(size), actions, sharing_breach).found
+    found = search(start, actions, sharing_breach).found
     assert found is not None
     assert found.run[-1].action == "start-cycle"

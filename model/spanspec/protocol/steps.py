@@ -62,11 +62,8 @@ class Taken(NamedTuple):
     after: Sharing
 
 
-def enabled(state: Sharing) -> Iterator[Taken]:
-    """Yield every step that is possible in a system of finitely many identities.
-
-    Raises: AssertionError if a step runs into a fatal check of the runtime.
-    """
+def choices_for(step: Step, state: Sharing) -> Iterator[tuple[Choice, ...]]:
+    """Yield what can be chosen for a step, possible or not, in a system of few identities."""
     pools: dict[object, Sequence[Choice]] = {
         SpanId: [span for span in state.spans if span != NO_SPAN],
         SlotId: list(state.slots),
@@ -75,8 +72,16 @@ def enabled(state: Sharing) -> Iterator[Taken]:
         ClassId: sorted({state.slots[slot].spanclass for slot in state.slots}),
         bool: [False, True],
     }
+    kinds = list(step.take.__annotations__.values())[1:-1]
+    yield from product(*(pools[kind] for kind in kinds))
+
+
+def enabled(state: Sharing) -> Iterator[Taken]:
+    """Yield every step that is possible in a system of finitely many identities.
+
+    Raises: AssertionError if a step runs into a fatal check of the runtime.
+    """
     for step in STEPS:
-        kinds = list(step.take.__annotations__.values())[1:-1]
-        for chosen in product(*(pools[kind] for kind in kinds)):
+        for chosen in choices_for(step, state):
             if step.may(state, *chosen):
                 yield Taken(step, chosen, step.take(state, *chosen))

@@ -43,7 +43,8 @@ def rows(limit: float) -> tuple[Row, ...]:
 
 def searched(size: Size, limit: float) -> Searched[Sharing]:
     """Visit all states of a system of some size."""
-    done = search(start_of(size), steps_of(size, CYCLES), sharing_breach, seconds=limit)
+    start = start_of(size)
+    done = search(start, steps_of(start, CYCLES), sharing_breach, seconds=limit)
     if done.found is not None:
         raise RuntimeError(f"the protocol fails: {done.found.what}")
     return done

@@ -6,19 +6,17 @@ functions are run from the start, in a system of one span, until some run breaks
 """
 
 from collections.abc import Callable
-from itertools import product
 from typing import Final, cast
 
-from spanproof.boundedsearch import Action, Searched, search
+from spanproof.boundedsearch import Searched, search
 from spanproof.counterexamples.running import Running
 from spanproof.ownershipscope import Scope, actions_of, at_rest, ownership_breach
+from spanproof.sharingscope import steps_of
 from spanproof.symbolic.sources import SourceTree
 from spanspec.ownership import Ownership
 from spanspec.protocol.finite import Size, initial
 from spanspec.protocol.invariant import sharing_holds
-from spanspec.protocol.records import NO_SPAN, Sharing
-from spanspec.protocol.steps import STEPS
-from spanspec.tables import ClassId, ProcId, SlotId, SpanId, ThreadId
+from spanspec.protocol.records import Sharing
 
 SECONDS: Final = 10.0
 """How long a search may take."""
@@ -39,7 +37,9 @@ def bounded_search(obligation: str, sources: SourceTree | None) -> str | None:
         outcome = search(start, actions, ownership_breach, seconds=SECONDS)
         return told(outcome, "2 spans, 2 cache slots, 2 sweepers")
     if family == "protocol":
-        found = search(initial(LAST, Size()), _steps(tree), _breach(tree), seconds=SECONDS)
+        system = initial(LAST, Size())
+        steps = steps_of(system, variant=Running(tree).function)
+        found = search(system, steps, _breach(tree), seconds=SECONDS)
         return told(found, "1 span, 1 P, 2 threads")
     return None
 
@@ -55,29 +55,6 @@ def told(outcome: Searched[Ownership] | Searched[Sharing], scope: str) -> str:
         f"no run from the start breaks the invariant ({size}, {extent}): the state above may be "
         "unreachable, and the invariant too weak"
     )
-
-
-def _steps(tree: SourceTree) -> list[Action[Sharing]]:
-    running, start = Running(tree), initial(LAST, Size())
-    pools: dict[object, list[int]] = {
-        SpanId: [span for span in start.spans if span != NO_SPAN],
-        SlotId: list(start.slots),
-        ProcId: list(start.procs),
-        ThreadId: list(start.threads),
-        ClassId: sorted({start.slots[slot].spanclass for slot in start.slots}),
-        bool: [False, True],
-    }
-    return [
-        Action(
-            step.name,
-            list(
-                product(*(pools[kind] for kind in list(step.take.__annotations__.values())[1:-1]))
-            ),
-            cast(Callable[..., bool], running.function(step.may)),
-            cast(Callable[..., Sharing], running.function(step.take)),
-        )
-        for step in STEPS
-    ]
 
 
 def _breach(tree: SourceTree) -> Callable[[Sharing], str | None]:
