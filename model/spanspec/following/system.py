@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 from typing import Final, Generic, Self, TypeVar
 
 from spanspec.constants import NUM_SPAN_CLASSES
-from spanspec.listing import NOWHERE
 from spanspec.protocol.records import (
-    IDLE,
     NO_SPAN,
+    UNUSED,
     CacheSlot,
     Proc,
     SharedSpan,
     Sharing,
     Thread,
+    new_thread,
 )
 from spanspec.tables import ClassId, ProcId, SlotId, SpanId, ThreadId
 
@@ -79,22 +79,7 @@ def empty_system() -> Sharing:
 
 
 def _unused(_: SpanId) -> SharedSpan:
-    return SharedSpan(
-        in_use=False,
-        large=False,
-        spanclass=ClassId(0),
-        sweepgen=0,
-        has_free=False,
-        place=NOWHERE,
-        central=ClassId(0),
-        in_buffer_0=False,
-        in_buffer_1=False,
-        swept_at=0,
-        owner=ThreadId(0),
-        popper=ThreadId(0),
-        pusher=ThreadId(0),
-        cacher=SlotId(0),
-    )
+    return UNUSED
 
 
 def _empty(slot: SlotId) -> CacheSlot:
@@ -107,14 +92,4 @@ def _fresh(_: ProcId) -> Proc:
 
 
 def _idle(thread: ThreadId) -> Thread:
-    return Thread(
-        proc=ProcId(thread % WIDTH),
-        task=IDLE,
-        span=NO_SPAN,
-        spanclass=ClassId(0),
-        preserve=False,
-        roomy=False,
-        was_empty=False,
-        freed=False,
-        dead=False,
-    )
+    return new_thread(ProcId(thread % WIDTH))

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-from spanspec.listing import NOWHERE
-from spanspec.protocol.records import IDLE, NO_SPAN, CacheSlot, Proc, SharedSpan, Sharing, Thread
+from spanspec.protocol.records import NO_SPAN, UNUSED, CacheSlot, Proc, Sharing, new_thread
 from spanspec.tables import ClassId, ProcId, SlotId, SpanId, ThreadId
 from spanspec.words import U32
 
@@ -55,36 +54,7 @@ def initial(sg: U32, size: Size) -> Sharing:
 
     Span 0 is the identity of no span.
     """
-    unused = SharedSpan(
-        in_use=False,
-        large=False,
-        spanclass=ClassId(0),
-        sweepgen=0,
-        has_free=False,
-        place=NOWHERE,
-        central=ClassId(0),
-        in_buffer_0=False,
-        in_buffer_1=False,
-        swept_at=0,
-        owner=ThreadId(0),
-        popper=ThreadId(0),
-        pusher=ThreadId(0),
-        cacher=SlotId(0),
-    )
-    threads = tuple(
-        Thread(
-            proc=ProcId(number % size.procs),
-            task=IDLE,
-            span=NO_SPAN,
-            spanclass=ClassId(0),
-            preserve=False,
-            roomy=False,
-            was_empty=False,
-            freed=False,
-            dead=False,
-        )
-        for number in range(size.threads)
-    )
+    threads = tuple(new_thread(ProcId(number % size.procs)) for number in range(size.threads))
     slots = tuple(
         CacheSlot(ProcId(proc), ClassId(spanclass), NO_SPAN)
         for proc in range(size.procs)
@@ -92,7 +62,7 @@ def initial(sg: U32, size: Size) -> Sharing:
     )
     return Sharing(
         sg,
-        Finite(tuple(map(SpanId, range(size.spans + 1))), (unused,) * (size.spans + 1)),
+        Finite(tuple(map(SpanId, range(size.spans + 1))), (UNUSED,) * (size.spans + 1)),
         Finite(tuple(map(SlotId, range(len(slots)))), slots),
         Finite(tuple(map(ProcId, range(size.procs))), (Proc(sg),) * size.procs),
         Finite(tuple(map(ThreadId, range(size.threads))), threads),

@@ -7,6 +7,7 @@ was last swept or allocated.
 
 from typing import Final
 
+from spanspec.listing import NOWHERE
 from spanspec.records import Record
 from spanspec.sweepbuf import swept_buffer
 from spanspec.tables import ClassId, ProcId, SlotId, SpanId, Table, ThreadId
@@ -71,6 +72,25 @@ class SharedSpan(Record, frozen=True):
     cacher: SlotId
 
 
+UNUSED: Final = SharedSpan(
+    in_use=False,
+    large=False,
+    spanclass=ClassId(0),
+    sweepgen=0,
+    has_free=False,
+    place=NOWHERE,
+    central=ClassId(0),
+    in_buffer_0=False,
+    in_buffer_1=False,
+    swept_at=0,
+    owner=ThreadId(0),
+    popper=ThreadId(0),
+    pusher=ThreadId(0),
+    cacher=SlotId(0),
+)
+"""A descriptor that was never used (SPAN-3)."""
+
+
 class CacheSlot(Record, frozen=True):
     """One slot of an mcache: its P, its span class, and the span that it holds."""
 
@@ -102,6 +122,21 @@ class Thread(Record, frozen=True):
     was_empty: bool
     freed: bool
     dead: bool
+
+
+def new_thread(proc: ProcId) -> Thread:
+    """Return a thread that has done nothing yet, and runs on a P."""
+    return Thread(
+        proc=proc,
+        task=IDLE,
+        span=NO_SPAN,
+        spanclass=ClassId(0),
+        preserve=False,
+        roomy=False,
+        was_empty=False,
+        freed=False,
+        dead=False,
+    )
 
 
 class Sharing(Record, frozen=True):
