@@ -1,7 +1,7 @@
 """Maps from identities to records: one small interface for systems of arbitrarily many spans.
 
-The interpreter passes any persistent mapping with these three operations (`immutables.Map` is
-one); the prover passes functions from identity to value. A system rule therefore has one text.
+The interpreter passes any mapping with these three operations (`protocol.finite.Finite` is one);
+the prover passes functions from identity to value. A system rule therefore has one text.
 """
 
 from collections.abc import Iterator
@@ -15,9 +15,6 @@ SpanId = NewType("SpanId", int)
 
 SlotId = NewType("SlotId", int)
 """Identity of one slot of one mcache: a pair of a P and a span class."""
-
-SweeperId = NewType("SweeperId", int)
-"""Identity of a thread that may sweep."""
 
 ThreadId = NewType("ThreadId", int)
 """Identity of a thread."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import z3
 
 from spanalloc import Heap
 from spanproof.bench import (
@@ -23,11 +24,9 @@ from spanproof.bench import (
     figure,
     goprogram,
     pagegrowth,
-    promela,
     protocol,
     rates,
     serving,
-    sharing,
     tools,
 )
 from spanproof.bench.child import in_child, sources_only
@@ -40,8 +39,12 @@ from spanproof.bench.tools import Missing, Tool, command_of
 from spanproof.boundedsearch import search
 from spanproof.cli import bench
 from spanproof.cli.app import run
-from spanproof.ownershipscope import Scope, actions_of, at_rest, essentials, ownership_breach
+from spanproof.mutants import MUTANTS
+from spanproof.sharingscope import sharing_breach, start_of, steps_of
+from spanproof.spin import verifier
+from spanproof.spin.cterms import CTerms
 from spanproof.traces import bundled_traces
+from spanspec.protocol.finite import Size
 from spanspec.trace.reader import TraceReader
 
 SMALL = bundled_traces()[0]
@@ -168,12 +171,12 @@ def test_a_measurement_that_goes_wrong_is_exit_status_1_and_the_others_go_on(
     figures: list[Figure], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(_: Settings) -> Measured:
-        raise RuntimeError("ownership.claim\nis not proved")
+        raise RuntimeError("protocol.flush\nis not proved")
 
     figures.insert(0, fixed(name="fast.zero", measure=broken))
     assert run(["bench"]) == 1
     text = capsys.readouterr().out
-    assert "failed: fast.zero  ownership.claim is not proved" in text
+    assert "failed: fast.zero  protocol.flush is not proved" in text
     assert "1 goals met, 0 missed, 0 measured without a goal, 1 skipped, 1 failed" in text
 
 
@@ -302,20 +305,11 @@ State-vector 92 byte, depth reached 325, errors: 0
 
 
 def test_the_verifier_is_understood() -> None:
-    read = promela.parse(PRINTED, 1.5)
-    assert read == promela.Verified(154896, 1899913, 0, True, 1.5)
-    assert not promela.parse(f"Warning: Search not completed\n{PRINTED}", 1.5).complete
+    read = verifier.parse(PRINTED, 1.5)
+    assert read == verifier.Verified(154896, 1899913, 0, True, 1.5)
+    assert not verifier.parse(f"Warning: Search not completed\n{PRINTED}", 1.5).complete
     with pytest.raises(RuntimeError, match="states"):
-        promela.parse("a fault", 0.0)
-
-
-def test_the_promela_model_names_every_identity_in_scope() -> None:
-    text = promela.promela(Scope(3, 2, 1))
-    assert "$" not in text
-    for step in ("allocate(3)", "cache(ME_SLOT, 3)", "claim(3, ME_SWEEPER)"):
-        assert step in text
-    assert "allocate(4)" not in text
-    assert re.search(r"#define SLOTS +2\n", text)
+        verifier.parse("a fault", 0.0)
 
 
 class Unproved(NamedTuple):
@@ -332,69 +326,86 @@ def spin_or_skip() -> None:
             pytest.skip(str(reason))
 
 
-@pytest.mark.parametrize("scope", [Scope(1, 1, 1), Scope(2, 2, 2), Scope(3, 1, 2)])
-def test_spin_and_the_model_reach_equally_many_states(scope: Scope) -> None:
+@pytest.mark.parametrize(("size", "cycles"), [(Size(1, 1, 1), 2), (Size(1, 2, 2), 1)])
+def test_spin_and_the_model_reach_equally_many_states(size: Size, cycles: int) -> None:
     spin_or_skip()
-    verified = promela.verify(scope, 60)
-    searched = search(at_rest(scope), actions_of(scope), ownership_breach, view=essentials)
+    start = start_of(size)
+    verified = verifier.verify(start, cycles, 60)
+    searched = search(start, steps_of(start, cycles), sharing_breach)
     assert (verified.errors, verified.complete) == (0, True)
-    assert verified.states == searched.states
+    assert (verified.states, verified.transitions - 1) == (searched.states, searched.transitions)
 
 
 def test_spin_is_stopped_at_its_limit_and_tells_how_far_it_came() -> None:
     spin_or_skip()
-    verified = promela.verify(Scope(6, 6, 6), 0.2)
+    verified = verifier.verify(start_of(Size(3, 1, 2)), 1, 0.2)
     assert not verified.complete
     assert verified.states > 0
 
 
-def test_spin_notices_a_sweeper_that_takes_a_second_span(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("name", ["24a7252e25-cycle-too-early", "swap-without-compare"])
+def test_spin_finds_what_a_mutant_breaks(name: str) -> None:
     spin_or_skip()
-    right = "gen[s] == NEEDS && sweeper[w] == 0 ->"
-    text = promela.TEMPLATE.read_text(encoding="utf-8")
-    assert right in text
-    wrong = tmp_path / "ownership.pml"
-    wrong.write_text(text.replace(right, "gen[s] == NEEDS ->"), encoding="utf-8")
-    monkeypatch.setattr(promela, "TEMPLATE", wrong)
-    assert promela.verify(Scope(2, 1, 1), 60).errors == 1
+    start = start_of(Size(1, 1, 2))
+    assert verifier.verify(start, 2, 60, MUTANTS[name].sources()).errors == 1
+
+
+def test_a_rule_that_has_no_c_text_is_refused() -> None:
+    word, identity = z3.BitVec("word", 32), z3.Int("identity")
+    terms = CTerms("system.", {"system.spans": 2})
+    with pytest.raises(NotImplementedError, match="no C text"):
+        terms.text(word << 1)
+    with pytest.raises(NotImplementedError, match="several identities"):
+        terms.text(z3.ForAll([identity, z3.Int("other")], identity == z3.Int("other")))
+    with pytest.raises(LookupError, match="says nothing"):
+        terms.text(z3.ForAll([identity], identity == identity))
+
+
+def test_a_term_keeps_its_meaning_as_c() -> None:
+    in_use = z3.Function("system.spans.in_use", z3.IntSort(), z3.BoolSort())
+    small, identity = z3.BitVec("system.small", 8), z3.Int("identity")
+    terms = CTerms("system.", {"system.spans": 2})
+    everywhere = z3.ForAll([identity], in_use(identity))
+    somewhere = z3.Exists([identity], in_use(identity))
+    assert terms.text(everywhere) == "(now.spans_in_use[0U] && now.spans_in_use[1U])"
+    assert terms.text(somewhere) == "(now.spans_in_use[0U] || now.spans_in_use[1U])"
+    assert terms.text(small + 1) == "(((unsigned)now.small + 1U) & 255U)"
+    assert terms.text(z3.simplify(z3.ZeroExt(24, small))) == "(unsigned)now.small"
+    assert terms.text(z3.Concat(small, small)) == "((unsigned)now.small << 8 | (unsigned)now.small)"
 
 
 def test_what_is_not_proved_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert protocol.prove("ownership.flush")["seconds"] > 0
+    assert protocol.prove("protocol.flush")["seconds"] > 0
     monkeypatch.setattr(protocol, "decide", lambda _: Unproved(False))
-    with pytest.raises(RuntimeError, match=r"^ownership\.flush is not proved$"):
-        protocol.prove("ownership.flush")
+    with pytest.raises(RuntimeError, match=r"^protocol\.flush is not proved$"):
+        protocol.prove("protocol.flush")
 
 
-def test_the_search_of_the_sharing_protocol_stands_beside_its_proof(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sharing, "proof_seconds", lambda *_: 1.0)
-    monkeypatch.setattr(sharing, "SIZES", sharing.SIZES[:2])
-    monkeypatch.setattr(sharing, "ONE_MORE", sharing.ONE_MORE[:1])
-    sharing.rows.cache_clear()
-    measured = sharing.sharing(Settings())
-    assert measured.details is not None
-    assert [row[0] for row in measured.details.rows] == ["1, 1, 1", "1, 1, 2"]
-    assert [row[3] for row in measured.details.rows] == ["515", "3823"]
-    assert len(measured.pairs) == 1
-    sharing.rows.cache_clear()
-
-
-def test_without_spin_the_searches_of_the_model_still_stand(
+def test_without_spin_the_search_of_the_model_still_stands_beside_the_proof(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    monkeypatch.setattr(protocol, "LARGEST", 2)
+    monkeypatch.setattr(protocol, "SIZES", protocol.SIZES[:3])
     monkeypatch.setattr(protocol, "proof_seconds", lambda: 1.0)
-    protocol.scopes.cache_clear()
-    rows = protocol.scopes(60.0, False)
-    assert [row.ours.states for row in rows if row.ours is not None] == [10, 180]
-    assert all(row.spin is None for row in rows)
+    for remembered in (protocol.rows, protocol._spin_is_there):
+        remembered.cache_clear()
+    grown = protocol.own_search(Settings())
+    assert len(grown.pairs) == 2
+    shown = protocol.proof(Settings()).details
+    assert shown is not None
+    assert [row[2] for row in shown.rows] == ["-"] * 3
+    assert [row[4] for row in shown.rows] == ["515", "3823", "23054"]
     with pytest.raises(Missing, match="install spin"):
-        protocol.scopes(60.0, True)
+        protocol.spin(Settings())
+    for remembered in (protocol.rows, protocol._spin_is_there):
+        remembered.cache_clear()
+
+
+def test_what_holds_an_unfinished_system_is_not_tried() -> None:
+    assert protocol.is_part(Size(1, 1, 2), Size(2, 1, 2))
+    assert not protocol.is_part(Size(1, 2, 2), Size(2, 1, 2))
+    assert protocol.is_one_more(Size(2, 1, 2), Size(1, 1, 2))
+    assert not protocol.is_one_more(Size(2, 2, 2), Size(1, 1, 2))
 
 
 # --- the requests of a recorded program ---------------------------------------------------------

@@ -1,27 +1,13 @@
-"""Explicit-state search: shortest runs, what is reachable, and the ownership protocol in scope."""
-
-from itertools import islice
+"""Explicit-state search: shortest runs, what is reachable, and the sharing protocol in scope."""
 
 import pytest
-from msgspec.structs import replace
 
-from spanproof.boundedsearch import Action, Move, Searched, search, states_of
+from spanproof.boundedsearch import Action, Move, search, states_of
+from spanproof.counterexamples.running import Running
 from spanproof.mutants import MUTANTS
-from spanproof.ownershipscope import (
-    BEFORE_THE_WRAP,
-    Scope,
-    actions_of,
-    at_rest,
-    essentials,
-    ownership_breach,
-    up_to_names,
-)
 from spanproof.sharingscope import sharing_breach, start_of, steps_of
-from spanproof.symbolic.sources import SourceTree
-from spanspec.ownership import Ownership, ownership_holds
 from spanspec.protocol.finite import Size
-from spanspec.sweepgen import is_stale, is_sweeping
-from spanspec.tables import SpanId
+from spanspec.protocol.invariant import sharing_holds
 
 JUGS = (3, 5)
 """The puzzle of the two jugs: measure four litres with one of three and one of five."""
@@ -98,129 +84,6 @@ def test_an_impossible_move_is_refused() -> None:
         list(states_of((0, 0), POURING, [Move("spill", ())]))
 
 
-# --- the ownership protocol -----------------------------------------------------------------------
-
-
-def explore(scope: Scope, sources: SourceTree | None = None) -> Searched[Ownership]:
-    """Visit everything that the protocol reaches in three cycles, across the wrap-around."""
-    actions = actions_of(scope, cycles=3, sources=sources)
-    return search(at_rest(scope), actions, ownership_breach)
-
-
-def test_the_protocol_keeps_its_invariant_in_scope() -> None:
-    outcome = explore(Scope(2, 2, 2))
-    assert outcome.found is None
-    assert outcome.complete
-    assert outcome.states > 5000
-
-
-def test_both_views_agree_about_what_can_be_reached() -> None:
-    scope = Scope(2, 2, 2)
-    actions = actions_of(scope)
-    plain = search(at_rest(scope), actions, ownership_breach, view=essentials)
-    renamed = search(at_rest(scope), actions, ownership_breach, view=up_to_names)
-    assert plain.complete and renamed.complete  # noqa: PT018  both or neither
-    assert plain.found is renamed.found is None
-    assert plain.depth == renamed.depth
-    assert renamed.states < plain.states <= renamed.states * 8
-
-
-def test_essentials_forget_nothing_that_a_guard_needs() -> None:
-    """Of the states of three cycles, those with equal essentials allow the same choices."""
-    scope = Scope(2, 1, 1)
-    actions = actions_of(scope)
-    allowed: dict[object, set[Move]] = {}
-    seen = 0
-
-    def note(state: Ownership) -> None:
-        nonlocal seen
-        seen += 1
-        here = {Move(a.name, c) for a in actions for c in a.choices if a.guard(state, *c)}
-        assert allowed.setdefault(essentials(state), here) == here
-
-    search(at_rest(scope), actions_of(scope, cycles=3), note)
-    assert seen > 2 * len(allowed)
-
-
-NOT_OF_BEHAVIOUR = {
-    "owner-not-checked": "weakens the invariant, while the protocol stays as it is",
-    "27997-cached-forgotten": "is about the unswept buffer, which this protocol does not have",
-    "no-wrap-below-zero": "stops sweeping at the wrap-around: nothing bad happens, nor anything",
-}
-"""Mutants that no reachable state can show, and why."""
-
-MUTATED = sorted(
-    name
-    for name, mutant in MUTANTS.items()
-    if mutant.killed_by.startswith(("sweepgen.", "ownership.")) and name not in NOT_OF_BEHAVIOUR
-)
-
-
-@pytest.mark.parametrize("name", MUTATED)
-def test_a_mutant_is_found_and_its_run_shows_it(name: str) -> None:
-    scope, sources = Scope(2, 2, 2), MUTANTS[name].sources()
-    found = explore(scope, sources).found
-    assert found is not None
-    run = states_of(at_rest(scope), actions_of(scope, cycles=3, sources=sources), found.run)
-    states = list(islice(run, len(found.run)))
-    assert all(ownership_holds(state) for state in states)
-    if found.state == states[-1]:
-        with pytest.raises(AssertionError, match="SWP-3"):
-            next(run)
-    else:
-        assert next(run) == found.state
-        assert not ownership_holds(found.state)
-
-
-@pytest.mark.parametrize("name", sorted(NOT_OF_BEHAVIOUR))
-def test_a_mutant_that_no_state_can_show_is_not_found(name: str) -> None:
-    outcome = explore(Scope(2, 2, 2), MUTANTS[name].sources())
-    assert outcome.complete
-    assert outcome.found is None
-
-
-def test_a_state_is_reachable_or_it_is_not() -> None:
-    """The question that an inductiveness counterexample poses."""
-    scope = Scope(2, 1, 1)
-    actions = actions_of(scope)
-
-    def stale_beside_swept(state: Ownership) -> str | None:
-        gens = [state.spans[SpanId(span)].sweepgen for span in (1, 2)]
-        sg = state.sweepgen
-        return "it is" if is_stale(sg, gens[0]) and is_sweeping(sg, gens[1]) else None
-
-    reached = search(at_rest(scope), actions, stale_beside_swept, view=essentials).found
-    assert reached is not None
-    assert [move.action for move in reached.run] == [
-        "allocate",
-        "allocate",
-        "cache",
-        "start_sweep_phase",
-        "claim",
-    ]
-
-    def two_sweeps_by_one(state: Ownership) -> str | None:
-        gens = [state.spans[SpanId(span)].sweepgen for span in (1, 2)]
-        return "it is" if all(is_sweeping(state.sweepgen, gen) for gen in gens) else None
-
-    never = search(at_rest(scope), actions, two_sweeps_by_one, view=essentials)
-    assert never.complete
-    assert never.found is None
-
-
-def test_the_breach_names_what_is_wrong() -> None:
-    state = at_rest(Scope(1, 1, 1))
-    assert ownership_breach(state) is None
-    span = SpanId(1)
-    lost = replace(state.spans[span], in_use=True, sweepgen=BEFORE_THE_WRAP - 1)
-    told = ownership_breach(replace(state, spans=state.spans.set(span, lost)))
-    assert told is not None
-    assert told.startswith("span 1 has no legal owner")
-    odd = ownership_breach(replace(state, sweepgen=BEFORE_THE_WRAP + 1))
-    assert odd is not None
-    assert "odd" in odd
-
-
 # --- the sharing protocol -------------------------------------------------------------------------
 
 
@@ -241,3 +104,23 @@ def test_a_cycle_that_starts_too_early_is_found_in_the_finer_protocol() -> None:
     found = search(start, actions, sharing_breach).found
     assert found is not None
     assert found.run[-1].action == "start-cycle"
+
+
+@pytest.mark.parametrize(
+    "name", ["24a7252e25-cycle-too-early", "swap-without-compare", "pushed-on-unswept"]
+)
+def test_a_mutant_is_found_and_its_run_shows_it(name: str) -> None:
+    start = start_of(Size(spans=1, procs=1, threads=2))
+    steps = steps_of(start, cycles=2, variant=Running(MUTANTS[name].sources()).function)
+    found = search(start, steps, sharing_breach).found
+    assert found is not None
+    *before, last = found.run
+    states = list(states_of(start, steps, before))
+    assert all(sharing_holds(state) for state in states)
+    if found.state == states[-1]:
+        with pytest.raises(AssertionError):
+            list(states_of(start, steps, found.run))
+    else:
+        assert list(states_of(start, steps, found.run))[-1] == found.state
+        assert not sharing_holds(found.state)
+    assert last.action in found.what or "invariant" in found.what

@@ -23,22 +23,22 @@ from spanproof.counterexamples.saved import NoCounterexample, load, save
 from spanproof.counterexamples.words import relative, shown, slots
 from spanproof.mutants import MUTANTS
 from spanproof.obligations import all_obligations
-from spanproof.ownershipscope import Scope, at_rest
 from spanproof.prover import decide
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.sources import SourceTree
 from spanproof.verdict import Verdict
 from spanspec.bitmap import Bits
 from spanspec.mspan import Mspan, init_span
-from spanspec.ownership import CacheSlot, OwnedSpan, Ownership, Sweeper
-from spanspec.protocol.finite import Finite
+from spanspec.protocol.cycle import start_cycle
+from spanspec.protocol.finite import Size, initial
+from spanspec.protocol.records import Sharing
 from spanspec.sweepgen import next_cycle
-from spanspec.tables import SlotId, SpanId, SweeperId
 
 WORDS = Words(64)
+TOO_EARLY = "24a7252e25-cycle-too-early"
 SAMPLE = [
-    "claim-without-cas",
-    "cycle-too-early",
+    "swap-without-compare",
+    TOO_EARLY,
     "round-down",
     "seam-1024",
     "sweep-keeps-old-bits",
@@ -63,10 +63,10 @@ def test_a_mutant_is_refuted_by_values_that_python_agrees_about(name: str) -> No
 
 
 def test_a_counterexample_is_told_in_the_terms_of_the_field() -> None:
-    detail = refuted("stale-not-swept").detail
-    assert "in_use yes, sweepgen sg+1" in detail
-    assert "uncache_span: spans[" in detail
-    assert "sweepgen sg+1 -> sg" in detail
+    detail = refuted("flushed-and-not-swept").detail
+    assert "spanclass 0, sweepgen sg+1" in detail
+    assert "uncache: spans[" in detail
+    assert "sweepgen sg+1 -> sg-1" in detail
     assert relative(5, 8) == "sg-3"
     assert relative(1, 0xFFFF_FFFE) == "sg+3"
     assert slots(Bits.of(0, 1, 2, 7)) == "slots 0-2, 7"
@@ -96,13 +96,10 @@ def test_values_go_through_terms_and_files_unchanged() -> None:
     span = replace(span, alloc_bits=Bits.of(3, 900), freeindex=2)
     assert plain(known(span, WORDS), WORDS) == span
     assert from_json(Mspan, json.loads(json.dumps(to_json(span)))) == span
-    span_zero = OwnedSpan(False, 0, SlotId(0), SweeperId(0), 0)
-    no_slots: Finite[SlotId, CacheSlot] = Finite((), ())
-    no_sweepers: Finite[SweeperId, Sweeper] = Finite((), ())
-    state = Ownership(4, Finite((SpanId(0),), (span_zero,)), no_slots, no_sweepers)
+    state = initial(4, Size(spans=1, procs=1, threads=1))
     narrow = Words(32)
     assert plain(known(state, narrow), narrow) == state
-    assert from_json(Ownership, to_json(state)) == state
+    assert from_json(Sharing, to_json(state)) == state
     assert plain(known([1, 2], WORDS), WORDS) == [1, 2]
     assert plain(known((True, 3), WORDS), WORDS) == (True, 3)
 
@@ -123,10 +120,8 @@ def test_changed_functions_are_seen_however_deep() -> None:
     running = Running(changed)
     assert running.function(next_cycle)(0) == 4
     assert next_cycle(0) == 2
-    from spanspec.ownership import start_sweep_phase
-
-    state = at_rest(Scope(0, 0, 0), 0)
-    assert running.function(start_sweep_phase)(state).sweepgen == 4  # type: ignore[attr-defined]
+    state = initial(0, Size(spans=0, procs=1, threads=1))
+    assert running.function(start_cycle)(state).sweepgen == 4  # type: ignore[attr-defined]
     assert Running(SourceTree()).function(next_cycle) is next_cycle
 
 
@@ -134,13 +129,13 @@ def test_changed_functions_are_seen_however_deep() -> None:
 
 
 def test_a_breach_that_is_reachable_comes_with_its_run() -> None:
-    says = bounded_search("ownership.cycle", MUTANTS["cycle-too-early"].sources())
+    says = bounded_search("protocol.start-cycle", MUTANTS[TOO_EARLY].sources())
     assert says is not None
-    assert "reachable from the start, by allocate(1), start_sweep_phase()" in says
+    assert "reachable from the start, by grow(" in says
 
 
 def test_a_sound_protocol_is_said_to_be_unbroken_within_the_bound() -> None:
-    says = bounded_search("ownership.claim", None)
+    says = bounded_search("protocol.flush", None)
     assert says is not None
     assert "no run from the start breaks the invariant" in says
     assert "states" in says
@@ -160,12 +155,12 @@ def test_the_protocol_of_single_stores_is_searched_too(monkeypatch: pytest.Monke
 def test_a_saved_counterexample_is_replayed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert run(["mutants", "cycle-too-early", "--no-known", "--save", str(tmp_path)]) == 0
-    path = tmp_path / "cycle-too-early.json"
+    assert run(["mutants", TOO_EARLY, "--no-known", "--save", str(tmp_path)]) == 0
+    path = tmp_path / f"{TOO_EARLY}.json"
     capsys.readouterr()
     assert run(["replay", str(path)]) == 1
     text = capsys.readouterr().out
-    assert "mutant cycle-too-early" in text
+    assert f"mutant {TOO_EARLY}" in text
     assert "reachable from the start" in text
     assert run(["replay", str(path), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["reproduced"]
@@ -178,13 +173,21 @@ def test_a_saved_counterexample_is_replayed(
 def test_an_obligation_that_fails_is_saved(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verdict = refuted("cycle-too-early")
+    verdict = refuted(TOO_EARLY)
     monkeypatch.setattr("spanproof.suite.decide", lambda *arguments: verdict)
-    calling = ["prove", "ownership.cycle", "--no-cache", "--jobs", "1", "--save", str(tmp_path)]
+    calling = [
+        "prove",
+        "protocol.start-cycle",
+        "--no-cache",
+        "--jobs",
+        "1",
+        "--save",
+        str(tmp_path),
+    ]
     assert run(calling) == 1
     text = capsys.readouterr().out
     assert "spanspec replay" in text
-    assert load(tmp_path / "ownership.cycle.json").mutant is None
+    assert load(tmp_path / "protocol.start-cycle.json").mutant is None
 
 
 @pytest.mark.parametrize(
@@ -198,7 +201,7 @@ def test_an_obligation_that_fails_is_saved(
 def test_a_file_that_cannot_be_used_is_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, change: dict[str, object], says: str
 ) -> None:
-    counterexample = refuted("cycle-too-early").counterexample
+    counterexample = refuted(TOO_EARLY).counterexample
     assert counterexample is not None
     path = tmp_path / "c.json"
     save(counterexample, path)
@@ -212,7 +215,7 @@ def test_a_file_that_cannot_be_used_is_one_line(
 def test_values_that_do_not_fit_are_said_to(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    counterexample = refuted("cycle-too-early").counterexample
+    counterexample = refuted(TOO_EARLY).counterexample
     assert counterexample is not None
     path = tmp_path / "c.json"
     save(replace(counterexample, symbols={}), path)

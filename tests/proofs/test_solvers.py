@@ -27,7 +27,7 @@ SAMPLE = [
     "count.full",
     "sizeclass.layout",
     "sweepgen.states",
-    "ownership.cycle",
+    "protocol.flush",
 ]
 f = z3.Function("f", z3.IntSort(), z3.IntSort())
 i, j = z3.Ints("i j")
@@ -63,7 +63,7 @@ def test_a_second_solver_refutes_a_mutant_and_leaves_the_script(mutant: str, sol
     assert "(check-sat)" in verdict.script
 
 
-@pytest.mark.parametrize("name", ["sweepgen.states", "ownership.claim", "tiny.inside"])
+@pytest.mark.parametrize("name", ["sweepgen.states", "protocol.flush", "tiny.inside"])
 def test_written_questions_get_the_stated_answer_from_a_stock_parser(
     name: str, tmp_path: Path
 ) -> None:
@@ -175,7 +175,7 @@ def test_disagreement_and_unknown_are_failures_with_the_script(reply: Reply, ans
 
 
 def test_a_model_of_a_weaker_form_refutes_nothing() -> None:
-    verdict = decide(OBLIGATIONS["ownership.claim"], decider=SecondOpinion(Stubborn(Reply("sat"))))
+    verdict = decide(OBLIGATIONS["protocol.flush"], decider=SecondOpinion(Stubborn(Reply("sat"))))
     assert verdict.answer in ("unknown", "refuted")
     opinion = SecondOpinion(text_solver("bitwuzla"))
     finding = opinion.ask(question(z3.ForAll([i], f(i) != i), expected="unsat"), 5)

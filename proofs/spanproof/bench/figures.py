@@ -8,7 +8,6 @@ from spanproof.bench import (
     protocol,
     rates,
     serving,
-    sharing,
 )
 from spanproof.bench.figure import REGISTRY, Figure
 
@@ -21,7 +20,6 @@ __all__ = [
     "protocol",
     "rates",
     "serving",
-    "sharing",
 ]
 
 

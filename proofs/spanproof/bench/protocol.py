@@ -1,54 +1,53 @@
 """The protocol proof beside explicit-state search: a flat line beside an exponential.
 
-Both searches visit every state of the same protocol, whatever the number of cycles: ours runs the
-model's own functions, SPIN a Promela model. They must agree about the number of states.
+The proof and both searches are about the same steps, at the grain of single stores. Our search runs
+the model's own functions; SPIN runs what the translator makes of them. Both visit every state of a
+system with one start of a cycle, and must agree about their number.
 """
 
 import time
 from functools import cache
-from itertools import pairwise
-from statistics import median
+from itertools import product
 from typing import Final, NamedTuple
 
 from spanproof.bench.child import Figures, in_child
 from spanproof.bench.figure import Goal, Measured, Pair, Settings, Table, figure
-from spanproof.bench.promela import Verified, verify
 from spanproof.bench.tools import Missing
 from spanproof.boundedsearch import Searched, search
 from spanproof.obligations import all_obligations
-from spanproof.ownershipscope import (
-    Scope,
-    actions_of,
-    at_rest,
-    essentials,
-    ownership_breach,
-    up_to_names,
-)
 from spanproof.prover import decide
-from spanspec.ownership import Ownership
+from spanproof.sharingscope import sharing_breach, start_of, steps_of
+from spanproof.spin.verifier import Verified, verify
+from spanspec.protocol.finite import Size
+from spanspec.protocol.records import Sharing
 
-PROOF: Final = ("sweepgen.", "ownership.")
-"""Of these the obligations for any number of spans, slots and sweepers have their ids."""
+PROOF: Final = ("protocol.", "lists.")
+"""Of these the obligations for any number of spans, Ps, slots and threads have their ids."""
 
-LARGEST: Final = 7
-"""Spans, and Ps, and sweepers, of the largest scope that is tried."""
+SIZES: Final = (
+    Size(spans=1, procs=1, threads=1),
+    Size(spans=1, procs=1, threads=2),
+    Size(spans=2, procs=1, threads=1),
+    Size(spans=2, procs=1, threads=2),
+    Size(spans=2, procs=2, threads=2),
+    Size(spans=3, procs=1, threads=1),
+    Size(spans=3, procs=1, threads=2),
+)
+
+CYCLES: Final = 1
 
 LIMIT: Final = 60.0
-"""Seconds for one search of one scope."""
+"""Seconds for one search of one system."""
 
 QUICK_LIMIT: Final = 3.0
 
-PROOFS: Final = 3
-"""Times that the proof is made beside each scope; the median counts."""
-
 
 class Row(NamedTuple):
-    """What one scope takes; a search is None if a smaller scope met its limit already."""
+    """What one system takes; a search is None if a part of the system met its limit already."""
 
-    size: int
+    size: Size
     proof: float
-    ours: Searched[Ownership] | None
-    renamed: Searched[Ownership] | None
+    ours: Searched[Sharing] | None
     spin: Verified | None
 
 
@@ -67,36 +66,46 @@ def prove(*prefixes: str) -> Figures:
     return {"seconds": time.process_time() - started}
 
 
-def proof_seconds(prefixes: tuple[str, ...] = PROOF, times: int = PROOFS) -> float:
-    """Return the median of a few proofs, each in a process that has proved nothing before."""
-    return median(in_child(f"{__name__}:prove", *prefixes)["seconds"] for _ in range(times))
+def proof_seconds() -> float:
+    """Return the seconds of the proof, in a process that has proved nothing before."""
+    return in_child(f"{__name__}:prove", *PROOF)["seconds"]
 
 
 @cache
-def scopes(limit: float, with_spin: bool, /) -> tuple[Row, ...]:
-    """Measure scope after scope, until every search has met its limit of seconds."""
-    rows: list[Row] = []
-    going = {"ours", "renamed"} | ({"spin"} if with_spin else set())
-    for size in range(1, LARGEST + 1):
-        scope = Scope(size, size, size)
-        proof = proof_seconds()
-        ours = _search(scope, limit, renamed=False) if "ours" in going else None
-        renamed = _search(scope, limit, renamed=True) if "renamed" in going else None
-        spin = verify(scope, limit) if "spin" in going else None
-        rows.append(Row(size, proof, ours, renamed, spin))
-        for name, done in (("ours", ours), ("renamed", renamed), ("spin", spin)):
-            if done is not None and not done.complete:
-                going.discard(name)
+def rows(limit: float, with_spin: bool, /) -> tuple[Row, ...]:
+    """Measure size after size; what holds a system that a search did not finish is not tried.
+
+    Raises: RuntimeError if the protocol fails, or the searches disagree.
+    """
+    found: list[Row] = []
+    for size in SIZES:
+        smaller = [row for row in found if is_part(row.size, size)]
+        ours = spin = None
+        if all(row.ours is not None and row.ours.complete for row in smaller):
+            ours = _searched(size, limit)
+        if with_spin and all(row.spin is not None and row.spin.complete for row in smaller):
+            spin = verify(start_of(size), CYCLES, limit)
+            if spin.errors:
+                raise RuntimeError(f"SPIN finds {spin.errors} errors in the protocol")
         if ours and spin and ours.complete and spin.complete and ours.states != spin.states:
             raise RuntimeError(f"{ours.states} states by the model, {spin.states} by SPIN")
-        if not going:
-            break
-    return tuple(rows)
+        found.append(Row(size, proof_seconds(), ours, spin))
+    return tuple(found)
 
 
-def _search(scope: Scope, limit: float, *, renamed: bool) -> Searched[Ownership]:
-    view = up_to_names if renamed else essentials
-    done = search(at_rest(scope), actions_of(scope), ownership_breach, view=view, seconds=limit)
+def is_part(size: Size, other: Size) -> bool:
+    """Tell whether a system is contained in another, larger one."""
+    return size != other and all(few <= many for few, many in zip(size, other, strict=True))
+
+
+def is_one_more(size: Size, other: Size) -> bool:
+    """Tell whether a system has one span, P or thread more than another."""
+    return is_part(other, size) and sum(size) == sum(other) + 1
+
+
+def _searched(size: Size, limit: float) -> Searched[Sharing]:
+    start = start_of(size)
+    done = search(start, steps_of(start, CYCLES), sharing_breach, seconds=limit)
     if done.found is not None:
         raise RuntimeError(f"the protocol fails: {done.found.what}")
     return done
@@ -107,78 +116,90 @@ def limit_of(settings: Settings) -> float:
     return QUICK_LIMIT if settings.quick else LIMIT
 
 
-def table(rows: tuple[Row, ...]) -> Table:
-    """Return what each scope took."""
+def table(measured: tuple[Row, ...]) -> Table:
+    """Return what each size took."""
 
-    def shown(done: Searched[Ownership] | Verified | None) -> str:
+    def shown(done: Searched[Sharing] | Verified | None) -> str:
         if done is None:
             return "-"
         return f"{done.seconds:.3f} s" if done.complete else f"over {done.seconds:.0f} s"
 
     def states(row: Row) -> str:
-        done = [one for one in (row.spin, row.ours) if one is not None and one.complete]
-        return f"{done[0].states}" if done else "-"
+        done = [one for one in (row.spin, row.ours) if one is not None]
+        if not done:
+            return "-"
+        most = max(one.states for one in done)
+        return f"{most}" if any(one.complete for one in done) else f"over {most}"
 
     return Table(
-        ("spans, Ps, sweepers", "proof", "SPIN", "own search", "up to renaming", "states"),
+        ("spans, Ps, threads", "proof", "SPIN", "own search", "states"),
         tuple(
             (
-                f"{row.size}",
-                f"{row.proof:.3f} s",
+                f"{row.size.spans}, {row.size.procs}, {row.size.threads}",
+                f"{row.proof:.2f} s",
                 shown(row.spin),
                 shown(row.ours),
-                shown(row.renamed),
                 states(row),
             )
-            for row in rows
+            for row in measured
         ),
     )
 
 
 @figure(
     "protocol.proof",
-    "the unbounded proof of the ownership protocol, again beside each larger scope",
-    "the same proof beside the smallest scope",
+    "the unbounded proof of the sharing protocol, again beside each larger system",
+    "the same proof beside the smallest system",
     goal=Goal("at most", 1.5),
 )
 def proof(settings: Settings) -> Measured:
-    """Show that the proof does not depend on a scope: it speaks of any number of spans."""
-    rows = scopes(limit_of(settings), _spin_is_there())
-    first, *others = (row.proof for row in rows)
-    return Measured(tuple(Pair(one, first) for one in others), details=table(rows))
+    """Show that the proof does not depend on a size: it speaks of any number of spans."""
+    measured = rows(limit_of(settings), _spin_is_there())
+    first, *others = (row.proof for row in measured)
+    return Measured(tuple(Pair(one, first) for one in others), details=table(measured))
 
 
 @figure(
     "protocol.search",
-    "own search of the ownership protocol with one more span, P and sweeper",
-    "the same search of the smaller scope",
+    "own search of the sharing protocol with one more span, P or thread",
+    "the same search of the smaller system",
     goal=Goal("at least", 2),
 )
 def own_search(settings: Settings) -> Measured:
     """Show how the search grows."""
-    rows = scopes(limit_of(settings), _spin_is_there())
-    done = [row.ours.seconds for row in rows if row.ours is not None and row.ours.complete]
-    return Measured(tuple(Pair(larger, smaller) for smaller, larger in pairwise(done)))
+    done = [
+        (row.size, row.ours.seconds)
+        for row in rows(limit_of(settings), _spin_is_there())
+        if row.ours is not None and row.ours.complete
+    ]
+    return Measured(
+        tuple(
+            Pair(seconds, fewer)
+            for (size, seconds), (smaller, fewer) in product(done, done)
+            if is_one_more(size, smaller)
+        )
+    )
 
 
 @figure(
     "protocol.spin",
-    "SPIN's search of the largest scope that it finishes",
-    "the unbounded proof of the ownership protocol, beside it",
+    "SPIN's search of the largest system that it finishes",
+    "the unbounded proof of the sharing protocol, beside it",
 )
 def spin(settings: Settings) -> Measured:
-    """Show what SPIN needs for a scope of a few, against the proof for any number."""
-    rows = scopes(limit_of(settings), True)
-    done = [(row, row.spin) for row in rows if row.spin is not None and row.spin.complete]
-    row, verified = done[-1]
-    note = f"{row.size} spans, {row.size} Ps, {row.size} sweepers: {verified.states} states"
+    """Show what SPIN needs for a system of a few, against the proof for any number."""
+    measured = rows(limit_of(settings), True)
+    done = [(row, row.spin) for row in measured if row.spin is not None and row.spin.complete]
+    row, verified = max(done, key=lambda pair: pair[1].states)
+    size = row.size
+    note = f"{size.spans} spans, {size.procs} Ps, {size.threads} threads: {verified.states} states"
     return Measured((Pair(verified.seconds, row.proof),), note=note)
 
 
 @cache
 def _spin_is_there() -> bool:
     try:
-        verify(Scope(1, 1, 1), LIMIT)
+        verify(start_of(SIZES[0]), CYCLES, LIMIT)
     except Missing:
         return False
     return True

@@ -1,0 +1,1 @@
+"""The sharing protocol for SPIN: written by the translator, and searched state by state."""
