@@ -1,12 +1,12 @@
 """Deciding obligations: goals must be implied, witnesses possible; unknown is a failure."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from spanproof.counterexamples.found import explained
-from spanproof.proof import Obligation, Proof
-from spanproof.questions import Question, joint_queries, question_of, witnesses
+from spanproof.proof import Obligation, Proof, Query
+from spanproof.questions import Question, joint_queries, jointly, witnesses
 from spanproof.solvers.finding import Decider, Finding
 from spanproof.solvers.inprocess import Z3
 from spanproof.solvers.smtlib import NotPortable
@@ -15,7 +15,7 @@ from spanproof.symbolic.sources import SourceTree
 from spanproof.verdict import DEFAULT_TIMEOUT, Answer, Verdict
 
 JOINT_TIMEOUT = 4.0
-"""Seconds for several queries at once; what takes longer is asked one by one."""
+"""Seconds for several queries at once; what takes longer is asked in halves."""
 
 
 class _Failure(NamedTuple):
@@ -56,17 +56,24 @@ class _Examination:
 
     def _failures(self) -> Iterator[_Failure]:
         for question, queries in joint_queries(self._proof):
-            budget = self._timeout if len(queries) == 1 else min(self._timeout, JOINT_TIMEOUT)
-            failure = self._asked(question, budget)
-            if failure is not None and len(queries) > 1 and not failure.finding.outside:
-                alone = (self._asked(question_of(self._proof, query)) for query in queries)
-                failure = next((one for one in alone if one is not None), None)
-            if failure is not None:
-                yield failure
+            yield from self._failures_among(question, queries)
         for question in witnesses(self._proof):
             failure = self._asked(question)
             if failure is not None:
                 yield failure
+
+    def _failures_among(self, question: Question, queries: Sequence[Query]) -> Iterator[_Failure]:
+        """Yield failures of single queries: a joint question that fails is asked in halves."""
+        budget = self._timeout if len(queries) == 1 else min(self._timeout, JOINT_TIMEOUT)
+        failure = self._asked(question, budget)
+        if failure is None:
+            return
+        if len(queries) == 1 or failure.finding.outside:
+            yield failure
+            return
+        middle = len(queries) // 2
+        for half in (queries[:middle], queries[middle:]):
+            yield from self._failures_among(jointly(self._proof, half), half)
 
     def _asked(self, question: Question, timeout: float | None = None) -> _Failure | None:
         finding = self._decider.ask(question, timeout or self._timeout)

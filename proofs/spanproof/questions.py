@@ -1,6 +1,6 @@
 """What a proof asks: formulas that must be unsatisfiable, and situations that must be possible."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
 
@@ -49,13 +49,19 @@ def joint_queries(proof: Proof) -> Iterator[tuple[Question, list[Query]]]:
     there are quantifiers, for then reading the assumptions costs more than deciding a goal.
     """
     quantified = has_quantifier(proof.assumptions)
-    for (given, side), group in groupby(proof.queries, key=lambda query: (query.given, query.side)):
+    for _, group in groupby(proof.queries, key=lambda query: (query.given, query.side)):
         members = list(group)
-        if len(members) == 1 or not (side or quantified):
-            for query in members:
-                yield question_of(proof, query), [query]
-            continue
-        together = z3.Not(z3.And(*(query.goal for query in members)))
-        label = f"{members[0].label}, and {len(members) - 1} more"
-        formulas = [*proof.assumptions[:given], together]
-        yield Question(label, formulas, "unsat", len(members)), members
+        if members[0].side or quantified:
+            yield jointly(proof, members), members
+        else:
+            yield from ((question_of(proof, query), [query]) for query in members)
+
+
+def jointly(proof: Proof, queries: Sequence[Query]) -> Question:
+    """Return queries under the same assumptions as one question."""
+    if len(queries) == 1:
+        return question_of(proof, queries[0])
+    together = z3.Not(z3.And(*(query.goal for query in queries)))
+    label = f"{queries[0].label}, and {len(queries) - 1} more"
+    formulas = [*proof.assumptions[: queries[0].given], together]
+    return Question(label, formulas, "unsat", len(queries))

@@ -6,7 +6,7 @@ four sweepers is a system too. With the identities 0..3 only, every quantifier i
 and an answer `sat` is a genuine counterexample.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Final
 
@@ -44,20 +44,28 @@ def in_small_scope(formulas: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:
     return expanded + inside
 
 
-def expand(term: z3.ExprRef, identities: Sequence[z3.ExprRef] = _IDENTITIES) -> z3.ExprRef:
-    """Write out each quantifier over identities, at the given ones."""
+def expand(term: z3.ExprRef) -> z3.ExprRef:
+    """Write out each quantifier over identities, at those in scope."""
+    return written_out(term, lambda one: product(_IDENTITIES, repeat=one.num_vars()))
+
+
+def written_out(
+    term: z3.ExprRef, choices: Callable[[z3.QuantifierRef], Iterable[Sequence[z3.ExprRef]]]
+) -> z3.ExprRef:
+    """Write out each quantifier over identities, at the choices for its variables."""
     known: dict[int, tuple[z3.ExprRef, z3.ExprRef]] = {}  # keeps terms alive: ids are reused
 
     def visit(part: z3.ExprRef) -> z3.ExprRef:
         if part.get_id() not in known:
-            known[part.get_id()] = part, written_out(part)
+            known[part.get_id()] = part, made(part)
         return known[part.get_id()][1]
 
-    def written_out(part: z3.ExprRef) -> z3.ExprRef:
+    def made(part: z3.ExprRef) -> z3.ExprRef:
         if is_over_identities(part):
-            chosen = product(identities, repeat=part.num_vars())
-            bodies = [z3.substitute_vars(part.body(), *reversed(one)) for one in chosen]
-            instances = [visit(body) for body in bodies]
+            bodies = [z3.substitute_vars(part.body(), *reversed(one)) for one in choices(part)]
+            instances = (
+                [visit(body) for body in bodies] if has_quantifier([part.body()]) else bodies
+            )
             return z3.And(*instances) if part.is_forall() else z3.Or(*instances)
         if z3.is_quantifier(part):
             return part

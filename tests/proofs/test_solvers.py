@@ -11,11 +11,13 @@ from spanproof.prover import decide
 from spanproof.questions import Question, each_query
 from spanproof.smallscope import has_quantifier
 from spanproof.solvers.export import export
-from spanproof.solvers.forms import instances, with_words_for_identities
+from spanproof.solvers.instances import instances
 from spanproof.solvers.names import SolverMissing, installed_version
 from spanproof.solvers.reply import Reply
 from spanproof.solvers.secondopinion import SecondOpinion, decider, text_solver
 from spanproof.solvers.smtlib import Features, NotPortable, Writer, features, portable
+from spanproof.solvers.witness import falsified
+from spanproof.solvers.words import with_words_for_identities
 
 cvc5 = pytest.importorskip("cvc5", reason="pip install cvc5")
 bitwuzla = pytest.importorskip("bitwuzla", reason="pip install bitwuzla")
@@ -134,6 +136,35 @@ def test_instances_follow_from_the_question() -> None:
     assert solver.check() == z3.unsat
 
 
+def test_instances_are_made_of_identities_of_the_right_kind() -> None:
+    span, thread = z3.Ints("span thread")
+    of_span = z3.Function("of_span", z3.IntSort(), z3.IntSort())
+    of_thread = z3.Function("of_thread", z3.IntSort(), z3.IntSort())
+    about = z3.ForAll([i], of_span(i) != 7)
+    ground = instances([about, of_span(span) == of_thread(z3.If(span == 1, thread, span))])
+    assert str(ground[0]) == "And(of_span(span) != 7)"
+    deep = [z3.ForAll([i], of_span(i) == i + 1), of_span(of_span(span)) != span + 2]
+    assert "of_span(of_span(of_span(span)))" not in str(instances(deep))
+    assert "of_span(of_span(span)) == of_span(span) + 1" in str(instances(deep))
+
+
+def test_a_model_is_checked_by_the_other_solver_not_believed() -> None:
+    word = z3.BitVec("word", 16)
+    g = z3.Function("g", z3.IntSort(), z3.BitVecSort(16))
+    open_ = [z3.ForAll([i], z3.UGE(g(i), 3)), g(i) != g(j), word == g(j)]
+    false = falsified(open_, 5)
+    assert false is not None
+    solver = text_solver("cvc5")
+    asked = question(false, expected="unsat")
+    assert solver.ask(Writer().script(asked), 5).result == "unsat"
+    assert falsified([i < j, j < i], 5) is None
+    opinion = SecondOpinion(Stubborn(Reply("sat")))
+    finding = opinion.ask(question(*open_, i > 10), 5)
+    assert finding.result == "sat", "the model among few identities is the solver's own"
+    doubting = SecondOpinion(Doubting())
+    assert doubting.ask(question(i * j == 35, i > 1, j > 1), 5).result == "unknown"
+
+
 def test_words_serve_as_identities_and_never_as_numbers() -> None:
     (formula,) = with_words_for_identities([z3.If(i == 0, j, i) == f(j)])
     assert features(formula).logic == "QF_UFBV"
@@ -160,6 +191,16 @@ class Stubborn:
         return self.reply
 
 
+class Doubting(Stubborn):
+    """A solver that finds no model, and says of any that it may be false."""
+
+    def __init__(self) -> None:
+        super().__init__(Reply("sat"))
+
+    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> Reply:
+        return Reply("sat" if ":status unsat" in script else "unknown")
+
+
 @pytest.mark.parametrize(
     ("reply", "answer"),
     [
@@ -180,7 +221,7 @@ def test_a_model_of_a_weaker_form_refutes_nothing() -> None:
     opinion = SecondOpinion(text_solver("bitwuzla"))
     finding = opinion.ask(question(z3.ForAll([i], f(i) != i), expected="unsat"), 5)
     assert finding.result == "unknown"
-    assert "without quantifiers" in finding.reason
+    assert "ground instances" in finding.reason
 
 
 @pytest.mark.parametrize("name", ["cvc5", "bitwuzla"])

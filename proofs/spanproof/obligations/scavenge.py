@@ -145,7 +145,8 @@ def a_cut_releases_what_is_asked_and_little_more(p: Proof) -> None:
         bounds, cut = bounds_of(p, phys, run), at != 0
         excess = phys.huge + (phys.size if phys.size > PAGE_SIZE else PAGE_SIZE)
         p.show("inside", z3.And(at > bounds.start, at < bounds.end), cut)
-        p.show("a page", z3.And(at % PAGE_SIZE == 0, p.holds(is_physical, phys, at)), cut)
+        p.show("a page of the heap", at % PAGE_SIZE == 0, cut)
+        p.show("a physical page", p.holds(is_physical, phys, at), cut)
         p.show("as much as asked", bounds.end - at >= size, cut)
         p.show("little more", bounds.end - at - size < excess, cut)
         whole = p.integer(releasable, phys, run)
@@ -242,14 +243,12 @@ def realigning_moves_partial_pages_only(p: Proof) -> None:
             boundary = p.integer(realigned_boundary, phys, lower, upper)
             seam = scavenged.end if below_is else scavenged.start
             given = scavenged.start < scavenged.end
-            p.show("where whole pages are", boundary == seam)
-            p.assume(boundary == seam)
+            p.lemma("where whole pages are", boundary == seam)
             moved = p.call_given(given, move_boundary, lower, upper, boundary)
             assert isinstance(moved, Split)
-            p.show("no page lost", p.integer(end_of, moved.taken) == moved.rest.base, given)
+            p.lemma("no page lost", p.integer(end_of, moved.taken) == moved.rest.base, given)
             same_end = p.integer(end_of, moved.rest) == p.integer(end_of, above)
-            p.show("same end", same_end, given)
-            p.assume(z3.Implies(given, same_end))
+            p.lemma("same end", same_end, given)
             kept = bounds_of(p, phys, moved.taken if below_is else moved.rest)
             p.show("the same whole pages", kept.start == scavenged.start, given)
             p.show("up to the same end", kept.end == scavenged.end, given)
@@ -297,6 +296,15 @@ def on_the_line(
     return z3.And(distance >= 0, distance * duration <= exact, exact < (distance + 1) * duration)
 
 
+def never_rises(p: Proof, duration: z3.ExprRef, first: z3.ExprRef, second: z3.ExprRef) -> None:
+    """Claim that a later point of the line is not above an earlier one, and build on it."""
+    p.lemma(
+        "a larger distance is more than one period longer",
+        z3.Implies(first > second, first * duration >= (second + 1) * duration),
+    )
+    p.lemma("the distance grows", first <= second)
+
+
 @obligation("scavenge.line", "SCAV-3 SCAV-17 SCAV-18", INTEGERS, assumes=(REALS,))
 def the_line_falls_to_the_goal(p: Proof) -> None:
     """Until its time is over the line falls steadily and never below the goal, which it meets
@@ -310,6 +318,7 @@ def the_line_falls_to_the_goal(p: Proof) -> None:
     total = basis - goal
     p.assume(goal < basis, duration > 0, early <= late)
     p.assume(on_the_line(total, duration, early, first), on_the_line(total, duration, late, second))
+    never_rises(p, duration, first, second)
     sooner, later = p.integer(wanted, basis, first), p.integer(wanted, basis, second)
     in_time = late <= duration
     p.show("falls", z3.Implies(in_time, later <= sooner))
@@ -336,6 +345,7 @@ def a_clamped_line_would_never_be_below_the_goal(p: Proof) -> None:
     total = basis - goal
     p.assume(goal < basis, duration > 0, early <= late)
     p.assume(on_the_line(total, duration, early, first), on_the_line(total, duration, late, second))
+    never_rises(p, duration, first, second)
     sooner, later = (
         p.integer(wanted, basis, z3.If(distance < total, distance, total))
         for distance in (first, second)

@@ -2,12 +2,19 @@
 
 import time
 from collections.abc import Sequence
+from typing import Final
 
 import z3
 
 from spanproof.questions import Question
 from spanproof.smallscope import has_quantifier, in_small_scope
 from spanproof.solvers.finding import Finding
+
+ATTEMPTS: Final = (0.5, 0.25, 0.25)
+"""Shares of the time limit, each with a random seed of its own.
+
+Whether Z3 decides a question about remainders can hang on the order in which it looks at terms.
+"""
 
 
 class Z3:
@@ -18,21 +25,35 @@ class Z3:
     def ask(self, question: Question, timeout: float) -> Finding:
         """Decide a question.
 
-        Where quantifiers make Z3 give up, a model of few identities is looked for.
+        Where quantifiers make Z3 give up, a model of few identities is looked for; else it tries
+        again in another order.
         """
+        if not has_quantifier(question.formulas):
+            return self._tried(question.formulas, timeout)
         finding = check(question.formulas, timeout)
-        if finding.result == "unknown" and has_quantifier(question.formulas):
+        if finding.result == "unknown":
             few = check(in_small_scope(question.formulas), timeout)
             spent = finding.seconds + few.seconds
             better = few if few.result == "sat" else finding
             return better._replace(seconds=spent)
         return finding
 
+    def _tried(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+        spent = 0.0
+        finding = Finding("unknown", 0.0)
+        for seed, share in enumerate(ATTEMPTS):
+            finding = check(formulas, timeout * share, seed)
+            spent += finding.seconds
+            if finding.result != "unknown":
+                break
+        return finding._replace(seconds=spent)
 
-def check(formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+
+def check(formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0) -> Finding:
     """Let Z3 decide formulas as they are."""
     solver = z3.Solver()
     solver.set("timeout", max(1, round(timeout * 1000)))
+    solver.set("random_seed", seed)
     solver.add(*formulas)
     started = time.perf_counter()
     result = solver.check()

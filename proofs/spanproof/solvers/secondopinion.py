@@ -8,11 +8,13 @@ from typing import Final, NamedTuple, cast
 from spanproof.questions import Question
 from spanproof.smallscope import in_small_scope
 from spanproof.solvers.finding import Decider, Finding
-from spanproof.solvers.forms import instances, with_words_for_identities
 from spanproof.solvers.inprocess import Z3
+from spanproof.solvers.instances import instances
 from spanproof.solvers.names import SolverMissing
 from spanproof.solvers.reply import TextSolver
 from spanproof.solvers.smtlib import Writer
+from spanproof.solvers.witness import falsified
+from spanproof.solvers.words import with_words_for_identities
 
 _CLASSES: Final = {"cvc5": "Cvc5", "bitwuzla": "Bitwuzla"}
 
@@ -39,29 +41,45 @@ def decider(name: str) -> Decider:
     return Z3() if name == "z3" else SecondOpinion(text_solver(name))
 
 
+SEARCH: Final = 2.0
+"""Seconds for finding a model by itself; then the solver is asked to check the one of Z3."""
+
+
+ROUNDS: Final = 3
+"""Rounds of instances that a single query is asked with, until they refute it."""
+
+
 class Form(NamedTuple):
     """A question in one of its forms.
 
     `exact` says that either answer is one about the question itself; otherwise only the answer
-    that the proof needs is.
+    that the proof needs is. `described` tells what is asked.
     """
 
     question: Question
+    timeout: float
     saturate: bool = False
     exact: bool = True
+    described: str = "the question itself"
 
 
-def forms(question: Question, quantified: bool) -> Iterator[Form]:
+def forms(question: Question, quantified: bool, timeout: float) -> Iterator[Form]:
     """Yield the forms of a question, the most faithful first."""
-    if not quantified:
-        yield Form(question)
-    elif question.expected == "unsat":
-        yield Form(question, saturate=True)
-        ground = question._replace(formulas=instances(question.formulas))
-        yield Form(ground, exact=False)
-    else:
+    if question.expected == "unsat":
+        yield Form(question, timeout, saturate=quantified)
+        for rounds in range(1, (1 if question.queries > 1 else ROUNDS) + 1) if quantified else ():
+            ground = question._replace(formulas=instances(question.formulas, rounds))
+            yield Form(ground, timeout, exact=False, described="its ground instances")
+        return
+    if quantified:
         few = question._replace(formulas=in_small_scope(question.formulas))
-        yield Form(few, exact=False)
+        yield Form(few, min(timeout, SEARCH), exact=False, described="few identities")
+    else:
+        yield Form(question, min(timeout, SEARCH))
+    false = falsified(question.formulas, timeout)
+    if false is not None:
+        checked = question._replace(formulas=[false], expected="unsat")
+        yield Form(checked, timeout, exact=False, described="the negation of Z3's model")
 
 
 class SecondOpinion:
@@ -77,18 +95,18 @@ class SecondOpinion:
         finding = Finding("unknown", 0.0, f"{self.name} has no such theory", outside=True)
         spent = 0.0
         quantified = self._writer.features(question.formulas).quantifiers
-        for form in forms(question, quantified):
+        for form in forms(question, quantified, timeout):
             text = self._text(form.question)
             if text is None:
                 continue
             started = time.perf_counter()
-            reply = self._solver.ask(text, timeout, saturate=form.saturate)
+            reply = self._solver.ask(text, form.timeout, saturate=form.saturate)
             spent += time.perf_counter() - started
-            if reply.result == question.expected:
-                return Finding(reply.result, spent)
+            if reply.result == form.question.expected:
+                return Finding(question.expected, spent)
             if form.exact and reply.result != "unknown":
                 return Finding(reply.result, spent, script=text)
-            reason = reply.reason or f"{reply.result}, but only of the form without quantifiers"
+            reason = reply.reason or f"{reply.result}, but only of {form.described}"
             finding = Finding("unknown", spent, reason, text)
         return finding
 
