@@ -7,15 +7,15 @@ refuted or vacuous, or if the function leaves the translatable subset or no long
 
 import ast
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 
-from spanproof.catalogue import sources_of_claims, what_it_rests_on
-from spanproof.dependencies import digest_of, module_file
+from spanproof.catalogue import Claim
+from spanproof.dependencies import ModuleUnits, digest_of, module_file, modules_of
 from spanproof.obligations import all_obligations
 from spanproof.prover import decide
 from spanproof.symbolic.sources import SourceTree
@@ -79,8 +79,9 @@ class Generated(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The name under which its fate is kept."""
-        return digest_of("generated", self.function, self.text)
+        """The name under which its fate is kept: what the function has become."""
+        changed = ModuleUnits(self.function, self.text)
+        return digest_of("generated", self.function, changed.digest(self.function.split(".")[-1]))
 
 
 class Fate(NamedTuple):
@@ -100,16 +101,46 @@ class Fate(NamedTuple):
         return self.answer in ("refuted", "vacuous", "untranslatable")
 
 
+class Kept(NamedTuple):
+    """A fate as it is kept, with the fingerprint of what it rests on."""
+
+    fate: Fate
+    basis: str
+
+
+def basis_of(fate: Fate, obligations: Sequence[str], claims: Mapping[str, Claim]) -> str:
+    """Return the fingerprint of what a fate rests on.
+
+    A mutant that was killed stays so while its killer is the same; one that survived was judged by
+    all obligations that read its function.
+    """
+    judges = [fate.by] if fate.killed else sorted(obligations)
+    return digest_of(*(claims[name].rests_on if name in claims else "" for name in judges))
+
+
 def users_of_functions() -> dict[str, list[str]]:
-    """Return each function of the model that a proof reads, with the obligations that read it."""
-    sources, users = sources_of_claims(), dict[str, list[str]]()
-    for claim in all_obligations().values():
-        reached = claim.proof().reached
-        for unit in what_it_rests_on(sources, claim.build):
-            name = f"{unit.module}.{unit.name}"
-            if unit.module.startswith(f"{PACKAGE}.") and name in reached:
-                users.setdefault(name, []).append(claim.id)
+    """Return each function of the model that a proof reads, with the obligations that read it.
+
+    Those that read the fewest functions come first: they are the quickest judges.
+    """
+    users: dict[str, list[str]] = {}
+    read = {claim.id: claim.proof().reached for claim in all_obligations().values()}
+    for claim in sorted(read, key=lambda one: len(read[one])):
+        for name in read[claim]:
+            if name.startswith(f"{PACKAGE}."):
+                users.setdefault(name, []).append(claim)
     return users
+
+
+def unread_functions(users: Mapping[str, object]) -> list[str]:
+    """Return the functions at the top level of the model that no proof reads."""
+    return [
+        f"{module}.{node.name}"
+        for module in modules_of(PACKAGE)
+        if (path := module_file(module)) is not None
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and f"{module}.{node.name}" not in users
+    ]
 
 
 def mutants_of(module: str, functions: Sequence[str]) -> Iterator[Generated]:
@@ -165,7 +196,8 @@ def judge(mutant: Generated, obligations: Sequence[str]) -> Fate:
     for name in obligations:
         try:
             sources = SourceTree({module: mutant.text})
-            answer: str = decide(all_obligations()[name], sources, TIMEOUT).answer
+            claim = all_obligations()[name]
+            answer: str = decide(claim, sources, TIMEOUT, explain=False).answer
         except Exception:
             answer = "untranslatable"
         if answer in ("refuted", "vacuous", "untranslatable"):

@@ -86,8 +86,13 @@ def decide(
     sources: SourceTree | None = None,
     timeout: float = DEFAULT_TIMEOUT,
     decider: Decider | None = None,
+    *,
+    explain: bool = True,
 ) -> Verdict:
-    """Decide an obligation, with Z3 unless told otherwise, on the present or on changed sources."""
+    """Decide an obligation, with Z3 unless told otherwise, on the present or on changed sources.
+
+    `explain` tells whether a counterexample is put into words and run in Python.
+    """
     started = time.perf_counter()
     try:
         proof = claim.proof(sources)
@@ -104,7 +109,7 @@ def decide(
     verdict = Verdict(claim.id, "proved", queries, examination.seconds, around)
     if failure is not None:
         detail, counterexample = failure.detail, None
-        if failure.finding.model is not None and failure.answer == "refuted":
+        if explain and failure.finding.model is not None and failure.answer == "refuted":
             detail, counterexample = explained(
                 claim, proof, failure.question, failure.finding.model, sources
             )

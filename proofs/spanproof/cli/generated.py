@@ -1,7 +1,7 @@
 """`spanspec mutants --generated`: a slow campaign over every function that a proof reads."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
@@ -10,8 +10,8 @@ from os import cpu_count
 from typing import TYPE_CHECKING
 
 from spanproof.cache import Cache
+from spanproof.catalogue import Catalogue
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
-from spanproof.dependencies import digest_of
 from spanproof.schedule import matching
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ LEAST_KILLED = 0.85
 
 
 def campaign(
-    pattern: str, sample: int, seed: int, jobs: int, cache: Cache, world: str, json: bool
+    pattern: str, sample: int, seed: int, jobs: int, cache: Cache, book: Catalogue, json: bool
 ) -> int:
     """Judge generated mutants, as many as `sample` (0 for all); what was judged is kept."""
     try:
@@ -30,6 +30,7 @@ def campaign(
     except ImportError as problem:
         raise Unusable(f"{problem.name} is missing: pip install 'spanspec[mutation]'") from None
     users = generated.users_of_functions()
+    unread = matching(generated.unread_functions(users), pattern)
     users = {name: users[name] for name in matching(users, pattern)}
     if not users:
         raise Unusable(f"no function of the model that a proof reads matches {pattern!r}")
@@ -41,20 +42,22 @@ def campaign(
         task = display.add_task("judging", total=len(mutants))
         waiting = []
         for mutant in mutants:
-            known = cache.get(digest_of(mutant.key, world), generated.Fate)
-            if known is None:
-                waiting.append(mutant)
-            else:
-                fates.append(known)
+            kept = cache.get(mutant.key, generated.Kept)
+            judges = users[mutant.function]
+            if kept and kept.basis == generated.basis_of(kept.fate, judges, book.claims):
+                fates.append(kept.fate)
                 display.advance(task)
+            else:
+                waiting.append(mutant)
         try:
             for mutant, fate in judged(waiting, users, jobs or cpu_count() or 1):
-                cache.put(digest_of(mutant.key, world), fate)
+                basis = generated.basis_of(fate, users[mutant.function], book.claims)
+                cache.put(mutant.key, generated.Kept(fate, basis))
                 fates.append(fate)
                 display.advance(task)
         except KeyboardInterrupt:
             interrupted = True
-    show(fates, len(mutants), time.perf_counter() - started, json)
+    show(fates, len(mutants), unread, time.perf_counter() - started, json)
     if interrupted:
         err.print(f"interrupted: {len(fates)} of {len(mutants)} were judged; say it again to go on")
         return INTERRUPTED
@@ -65,22 +68,30 @@ def campaign(
 def judged(
     mutants: Sequence["Generated"], users: dict[str, list[str]], workers: int
 ) -> "Iterator[tuple[Generated, Fate]]":
-    """Yield mutants with what became of them, a few under way at a time."""
+    """Yield mutants with what became of them, a few under way at a time.
+
+    Obligations that killed mutants of the same function before are asked first.
+    """
     from spanproof.generated import judge
 
     context = get_context("forkserver")
     context.set_forkserver_preload(["spanproof.generated"])
     upcoming = iter(mutants)
+    kills: defaultdict[str, Counter[str]] = defaultdict(Counter)
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         running: dict[Future[Fate], Generated] = {}
         try:
             while True:
                 for mutant in islice(upcoming, 2 * workers - len(running)):
-                    running[pool.submit(judge, mutant, users[mutant.function])] = mutant
+                    of_function = kills[mutant.function]
+                    judges = sorted(users[mutant.function], key=lambda one: -of_function[one])
+                    running[pool.submit(judge, mutant, judges)] = mutant
                 if not running:
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), future.result()
+                    fate = future.result()
+                    kills[fate.function][fate.by] += fate.killed
+                    yield running.pop(future), fate
         except BaseException:
             children = active_children()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -89,8 +100,10 @@ def judged(
             raise
 
 
-def show(fates: Sequence["Fate"], total: int, wall: float, json: bool) -> None:
-    """Print the survivors and the figures."""
+def show(
+    fates: Sequence["Fate"], total: int, unread: Sequence[str], wall: float, json: bool
+) -> None:
+    """Print the survivors, the figures, and which functions no proof reads."""
     tally = Counter(fate.answer for fate in fates)
     killed = sum(fate.killed for fate in fates)
     survivors = sorted(fate for fate in fates if not fate.killed)
@@ -101,6 +114,7 @@ def show(fates: Sequence["Fate"], total: int, wall: float, json: bool) -> None:
                 "judged": len(fates),
                 "killed": killed,
                 "answers": dict(tally),
+                "unread": unread,
                 "survivors": [fate._asdict() for fate in survivors],
                 "wall_seconds": wall,
             }
@@ -109,6 +123,8 @@ def show(fates: Sequence["Fate"], total: int, wall: float, json: bool) -> None:
     for fate in survivors:
         out.print(f"[bold]{fate.function}[/] line {fate.line}: {fate.answer}", highlight=False)
         out.print(f"    - {fate.before}\n    + {fate.after}", markup=False)
+    if unread:
+        out.print(f"{len(unread)} functions of the model are read by no proof: --json names them")
     share = 100 * killed / len(fates) if fates else 0.0
     answers = ", ".join(f"{count} {answer}" for answer, count in sorted(tally.items()))
     out.print(

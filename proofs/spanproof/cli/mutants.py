@@ -43,7 +43,7 @@ def mutants(
     store = Cache() if cache else NoCache()
     book = catalogue(store)
     if generated:
-        return campaign(pattern, sample, seed, jobs, store, book.world, json)
+        return campaign(pattern, sample, seed, jobs, store, book, json)
     work = mutant_jobs(book, pattern, timeout)
     bugs = [bug for bug in BUGS if bug.name in matching((bug.name for bug in BUGS), pattern)]
     bugs = bugs if known else []

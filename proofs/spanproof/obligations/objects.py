@@ -111,6 +111,21 @@ def is_marked(span: Mspan, slot: U16) -> bool:
 # --- large objects --------------------------------------------------------------------------------
 
 
+@obligation("large.layout", "SPAN-1 SPAN-5 HEAP-22 MAL-11", WORDS)
+def a_large_span_is_one_slot(p: Proof) -> None:
+    """A fresh span for a large object, whatever its pages, has one slot, which is all of it."""
+    base, npages, sg = p.number(U64, "base"), p.number(U32, "npages"), p.number(U32, "sg")
+    p.assume(z3.UGE(npages, 1))
+    for noscan in (False, True):
+        span = p.call(init_span, base, npages, make_span_class(0, noscan), sg, base)
+        assert isinstance(span, Mspan)
+        p.show("all pages", span.elemsize == npages * PAGE_SIZE)
+        p.show("one slot", span.nelems == 1)
+        p.show("free", p.holds(is_free, span, 0))
+        p.show("the slot is the span", p.integer(slot_address, span, 0) == base)
+    p.possible("an object of 1 GiB", npages == 1 << 17)
+
+
 @obligation("large.fits", "MAL-11 MAL-12 I-6 I-37 T-21", WORDS)
 def a_large_object_fits_its_span(p: Proof) -> None:
     """A large object gets the fewest pages that hold it, its one slot is taken, and it lies within

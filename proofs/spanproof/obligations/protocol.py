@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import z3
 
 from spanproof.assumptions import ATOMICS, LOCK_SECTIONS, NON_PREEMPTION, STOP_THE_WORLD
+from spanproof.obligations.situations import SITUATIONS, in_words
 from spanproof.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.values import Value
@@ -222,6 +223,8 @@ def prove_step(step: Step, claim: Claim) -> None:
         if step.take is not start_cycle:
             p.possible("at the wrap-around", state.sweepgen == 0)
         p.possible("before the wrap-around", state.sweepgen == LAST)
+        for situation in SITUATIONS.get(step.name, ()):
+            p.possible(in_words(situation), p.holds(situation, state, *chosen.values()))
 
     build.__doc__ = claim.says
     assumes = STOPPED if step.take is start_cycle else INTERLEAVED
