@@ -18,6 +18,7 @@ from spanproof.catalogue import Claim
 from spanproof.dependencies import ModuleUnits, digest_of, module_file, modules_of
 from spanproof.obligations import all_obligations
 from spanproof.prover import decide
+from spanproof.solvers.inprocess import FewFirst
 from spanproof.symbolic.sources import SourceTree
 
 OPERATORS: Final = (
@@ -197,7 +198,7 @@ def judge(mutant: Generated, obligations: Sequence[str]) -> Fate:
         try:
             sources = SourceTree({module: mutant.text})
             claim = all_obligations()[name]
-            answer: str = decide(claim, sources, TIMEOUT, explain=False).answer
+            answer: str = decide(claim, sources, TIMEOUT, FewFirst(), explain=False).answer
         except Exception:
             answer = "untranslatable"
         if answer in ("refuted", "vacuous", "untranslatable"):

@@ -44,10 +44,11 @@ class _Failure(NamedTuple):
 class _Examination:
     """The questions of one proof, asked one after the other until one fails."""
 
-    def __init__(self, proof: Proof, decider: Decider, timeout: float) -> None:
+    def __init__(self, proof: Proof, decider: Decider, timeout: float, locate: bool) -> None:
         self._proof = proof
         self._decider = decider
         self._timeout = timeout
+        self._locate = locate
         self.seconds = 0.0
 
     def failure(self) -> _Failure | None:
@@ -64,11 +65,12 @@ class _Examination:
 
     def _failures_among(self, question: Question, queries: Sequence[Query]) -> Iterator[_Failure]:
         """Yield failures of single queries: a joint question that fails is asked in halves."""
-        budget = self._timeout if len(queries) == 1 else min(self._timeout, JOINT_TIMEOUT)
+        final = len(queries) == 1 or not self._locate
+        budget = self._timeout if final else min(self._timeout, JOINT_TIMEOUT)
         failure = self._asked(question, budget)
         if failure is None:
             return
-        if len(queries) == 1 or failure.finding.outside:
+        if final or failure.finding.outside:
             yield failure
             return
         middle = len(queries) // 2
@@ -91,12 +93,13 @@ def decide(
 ) -> Verdict:
     """Decide an obligation, with Z3 unless told otherwise, on the present or on changed sources.
 
-    `explain` tells whether a counterexample is put into words and run in Python.
+    `explain` tells whether the claim at fault is looked for, and its counterexample put into words
+    and run in Python; if not, only the answer is of interest.
     """
     started = time.perf_counter()
     try:
         proof = claim.proof(sources)
-        examination = _Examination(proof, decider or Z3(), timeout)
+        examination = _Examination(proof, decider or Z3(), timeout, explain)
         failure = examination.failure()
     except NotPortable as problem:
         return _untranslatable(claim, started, f"{decider.name if decider else 'z3'}: {problem}")

@@ -35,13 +35,17 @@ def has_quantifier(formulas: Sequence[z3.BoolRef]) -> bool:
 
 def in_small_scope(formulas: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:
     """Return the formulas over the identities 0..3 only, without quantifiers over identities."""
-    expanded = [expand(formula) for formula in formulas]
+    return within_scope([expand(formula) for formula in formulas])
+
+
+def within_scope(expanded: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:
+    """Return formulas without quantifiers, and that every identity in them is in scope."""
     inside = [
         z3.Or(*(term == identity for identity in _IDENTITIES))
         for declaration in identity_symbols(expanded)
         for term in applications(declaration)
     ]
-    return expanded + inside
+    return [*expanded, *inside]
 
 
 def expand(term: z3.ExprRef) -> z3.ExprRef:

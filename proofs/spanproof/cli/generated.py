@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
 from multiprocessing import active_children, get_context
@@ -16,6 +16,9 @@ from spanproof.schedule import matching
 
 if TYPE_CHECKING:
     from spanproof.generated import Fate, Generated
+
+EVERYWHERE = "*"
+"""Stands for all functions together, where kills are counted."""
 
 LEAST_KILLED = 0.85
 """The share of generated mutants that has to be killed."""
@@ -70,7 +73,8 @@ def judged(
 ) -> "Iterator[tuple[Generated, Fate]]":
     """Yield mutants with what became of them, a few under way at a time.
 
-    Obligations that killed mutants of the same function before are asked first.
+    Obligations that killed mutants of the same function before are asked first, then those that
+    killed others.
     """
     from spanproof.generated import judge
 
@@ -83,14 +87,14 @@ def judged(
         try:
             while True:
                 for mutant in islice(upcoming, 2 * workers - len(running)):
-                    of_function = kills[mutant.function]
-                    judges = sorted(users[mutant.function], key=lambda one: -of_function[one])
+                    judges = likeliest_first(users[mutant.function], kills, mutant.function)
                     running[pool.submit(judge, mutant, judges)] = mutant
                 if not running:
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     fate = future.result()
-                    kills[fate.function][fate.by] += fate.killed
+                    for group in (fate.function, EVERYWHERE):
+                        kills[group][fate.by] += fate.killed
                     yield running.pop(future), fate
         except BaseException:
             children = active_children()
@@ -98,6 +102,14 @@ def judged(
             for child in children:
                 child.terminate()
             raise
+
+
+def likeliest_first(
+    judges: Sequence[str], kills: Mapping[str, Counter[str]], function: str
+) -> list[str]:
+    """Return obligations in the order of how many mutants they killed, of this function first."""
+    near, far = kills[function], kills[EVERYWHERE]
+    return sorted(judges, key=lambda one: (-near[one], -far[one]))
 
 
 def show(

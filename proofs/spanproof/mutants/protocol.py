@@ -263,6 +263,13 @@ CACHING_MUTANTS = (
             "a recycled descriptor keeps the generation of its former life",
         ),
         Variant(
+            "9741f0275c-grown-with-old-class",
+            "        spanclass=spanclass,\n        sweepgen",
+            "        sweepgen",
+            "protocol.grow",
+            "a recycled descriptor keeps the class of its former life",
+        ),
+        Variant(
             "new-span-not-pushed",
             "pushed(state.sweepgen, it),",
             "it,",

@@ -191,6 +191,13 @@ SPAN_MUTANTS = (
             "all free slots are counted as freed, not the newly freed ones",
         ),
         Variant(
+            "39432-page-mark-trusted",
+            "nalloc = count_alloc(span)",
+            "nalloc = 0",
+            "span.sweep.keeps-marked",
+            "the marks of a span are not counted: it is taken for dead, and its objects for freed",
+        ),
+        Variant(
             "sweep-wasempty-inverted",
             "next_free_index(span).slot == span.nelems",
             "next_free_index(span).slot != span.nelems",

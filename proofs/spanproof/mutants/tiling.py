@@ -305,6 +305,16 @@ ACCOUNT_MUTANTS = (
             "heap_live does not know what the caches have taken",
         ),
     ),
+    *variants_of(
+        "spanspec.mcentral.span_bytes",
+        Variant(
+            "13535-credit-by-object",
+            "CLASS_TO_PAGES[size_class_of(spanclass)] * PAGE_SIZE",
+            "CLASS_TO_PAGES[size_class_of(spanclass)] * PAGE_SIZE // 8",
+            "central.charge",
+            "sweeping is paid for by a part of the span, as by an object",
+        ),
+    ),
 )
 
 TILING_MUTANTS = (

@@ -11,7 +11,7 @@ from spanproof.symbolic.integers import Integers
 from spanspec.constants import PAGE_SIZE, make_span_class
 from spanspec.freespans import FreeSpan
 from spanspec.growth import end_of_request, fits_address_space
-from spanspec.mcentral import charge
+from spanspec.mcentral import charge, span_bytes
 from spanspec.mspan import Mspan, init_span
 from spanspec.statistics import (
     ByteSums,
@@ -188,10 +188,11 @@ def the_end_of_a_request_never_wraps(p: Proof) -> None:
         p.possible(f"{unit}: an arena", z3.And(fits, npages == 8192))
 
 
-@obligation("central.charge", "CEN-8 CEN-10 CEN-18 I-31", INTEGERS)
+@obligation("central.charge", "CEN-2 CEN-8 CEN-10 CEN-18 I-31", INTEGERS)
 def a_cached_span_is_charged_for_what_it_can_give(p: Proof) -> None:
     """What heap_live grows by when an mcache takes a span covers every object that can be allocated
-    from it, and nothing that was in use before.
+    from it, and nothing that was in use before. What is swept for it first is paid for by the bytes
+    of the whole span.
     """
     base, sg = p.number(U64, "base"), p.number(U32, "sg")
     used = p.number(U16, "used")
@@ -204,4 +205,6 @@ def a_cached_span_is_charged_for_what_it_can_give(p: Proof) -> None:
         p.show(f"{entry.size}: all free slots", charged >= (span.nelems - used) * entry.size, bound)
         spent = charged + used * entry.size
         p.show(f"{entry.size}: no more", spent <= entry.span_bytes, bound)
+        paid = p.integer(span_bytes, fresh.spanclass)
+        p.show(f"{entry.size}: the whole span is paid for", paid == entry.span_bytes)
     p.possible("a partly used span", used == 3)
