@@ -109,11 +109,9 @@ class Stress:
             self.fill(p, address, zero)
         if rng.random() < 0.02:
             self.heap.sweep_one(p)
-        if rng.randrange(self.every) == 0 and self.cycle.acquire(blocking=False):
-            try:
+        if rng.randrange(self.every) == 0:
+            with self.cycle:
                 self.collect(p)
-            finally:
-                self.cycle.release()
 
     def fill(self, p: int, address: int, zero: bool) -> None:
         """Check that a new object is zero, if it must be, and fill it with its pattern."""

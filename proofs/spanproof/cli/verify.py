@@ -109,7 +109,7 @@ def check_bundled() -> Checked:
     """Replay the bundled traces, then corrupted copies of the small ones."""
     started = time.perf_counter()
     paths = bundled_traces()
-    reports = [check.check_one(str(path)) for path in paths]
+    reports = [check.check_one(str(path), protocol=True) for path in paths]
     reports = [(report._replace(path=Path(report.path).name), spent) for report, spent in reports]
     small = [read_trace(path) for path in paths if path.name.startswith("small")]
     tried: list[Corruption] = []
@@ -176,6 +176,7 @@ def overview(
         "checked",
         checked.good,
         f"{len(tallies)} traces of Go 1.13.15, {sum(t.events for t in tallies)} events: {counts}; "
+        f"{sum(report.steps or 0 for report, _ in checked.reports)} steps of the proved protocol; "
         f"{checked.noticed} of {len(checked.corruptions)} corruptions noticed",
         checked.seconds,
     )

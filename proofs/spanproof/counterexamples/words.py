@@ -1,9 +1,10 @@
 """Counterexamples in the terms of the field: spans and slots, sweepgen relative to the heap's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from spanproof.counterexamples.rerun import Called, Reran
+from spanproof.reachability import TASKS
 from spanproof.symbolic.records import parts_of, record_fields
 from spanproof.symbolic.values import Value
 from spanspec.bitmap import Bits
@@ -11,6 +12,12 @@ from spanspec.protocol.finite import Finite
 
 GENERATIONS: Final = frozenset({"sweepgen", "gen", "flush_gen", "swept_at"})
 """Names of numbers that are generations, shown relative to the heap's `sg`."""
+
+NAMES: Final[Mapping[str, Sequence[str]]] = {
+    "place": ("nowhere", "nonempty", "empty"),
+    "task": TASKS,
+}
+"""What the numbers of a field stand for."""
 
 MOST_SHOWN: Final = 12
 
@@ -68,6 +75,8 @@ def text(name: str, value: Value, sg: int | None) -> str:
         case int():
             if name in GENERATIONS and sg is not None:
                 return relative(value, sg)
+            if name in NAMES and value < len(NAMES[name]):
+                return NAMES[name][value]
             return str(value) if -(1 << 16) < value < 1 << 16 else hex(value)
         case Bits():
             return slots(value)
