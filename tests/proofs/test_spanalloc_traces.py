@@ -37,7 +37,7 @@ def one_thread(path: Path, procs: int, seed: int) -> None:
 @pytest.mark.parametrize("procs", [1, 3])
 def test_a_trace_of_one_thread_holds(tmp_path: Path, procs: int) -> None:
     one_thread(tmp_path / "t.jsonl.gz", procs, seed=procs)
-    assert run(["check", str(tmp_path / "t.jsonl.gz")]) == 0
+    assert run(["check", "--protocol", str(tmp_path / "t.jsonl.gz")]) == 0
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -45,7 +45,7 @@ def test_a_trace_of_real_threads_holds(tmp_path: Path, seed: int) -> None:
     recorder = spanalloc.Recorder()
     assert Stress(4, 300, seed, recorder=recorder, every=200).run().problems == ()
     recorder.save(tmp_path / "t.jsonl")
-    assert run(["check", str(tmp_path / "t.jsonl")]) == 0
+    assert run(["check", "--protocol", str(tmp_path / "t.jsonl")]) == 0
 
 
 def test_a_wrong_event_is_a_divergence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
