@@ -11,7 +11,7 @@ from mypy_extensions import i64
 
 from spanalloc.maxtree import MaxTree
 from spanalloc.pagemap import Arena, PageMap, page_of
-from spanalloc.pagesizes import ARENA_PAGES, PageSizes
+from spanalloc.pagesizes import ARENA_BYTES, ARENA_PAGES, PAGE_SHIFT, PageSizes
 from spanalloc.span import Span
 
 
@@ -56,11 +56,24 @@ class FreeRuns:
         self.tops.store(arena.rank, arena.runs.largest())
         self.count -= 1
         if not span.scavenged:
-            if arena.huge.has(page):
-                arena.huge.discard(page)
-                self.huge_pages -= self.sizes.huge_pages(span.base, span.npages)
-            else:
-                arena.plain.discard(page)
+            self.leave_kind(arena, page, span)
+
+    def cut(self, span: Span, npages: i64) -> None:
+        """Take so many pages off the front of an unscavenged span, fewer than it has."""
+        base = span.base + (npages << PAGE_SHIFT)
+        arena = self.pages.arena_at(span.base)
+        if arena.base + ARENA_BYTES <= base:
+            self.remove(span)
+            span.base = base
+            span.npages -= npages
+            self.insert(span)
+        else:
+            self.leave_kind(arena, page_of(span.base), span)
+            arena.runs.move(page_of(span.base), page_of(base), span.npages - npages)
+            self.tops.store(arena.rank, arena.runs.largest())
+            span.base = base
+            span.npages -= npages
+            self.enter_kind(arena, page_of(base), span)
 
     def enter_kind(self, arena: Arena, page: i64, span: Span) -> None:
         """Enter an unscavenged span by whether it has a whole huge page (TREAP-7)."""
@@ -70,6 +83,14 @@ class FreeRuns:
             self.huge_pages += huge
         else:
             arena.plain.add(page)
+
+    def leave_kind(self, arena: Arena, page: i64, span: Span) -> None:
+        """Undo `enter_kind`."""
+        if arena.huge.has(page):
+            arena.huge.discard(page)
+            self.huge_pages -= self.sizes.huge_pages(span.base, span.npages)
+        else:
+            arena.plain.discard(page)
 
     def first_fit(self, npages: i64) -> Span | None:
         """Return the lowest free span with at least so many pages (TREAP-2, I-40)."""

@@ -63,6 +63,16 @@ class MaxTree:
             place >>= FANOUT_SHIFT
             row += 1
 
+    def move(self, place: i64, to: i64, weight: i64) -> None:
+        """Store 0 at a place, and a weight at another that had none."""
+        if place >> FANOUT_SHIFT == to >> FANOUT_SHIFT:
+            # Below one parent: with the old weight moved, everything above is as it was.
+            self.weights[to] = self.weights[place]
+            self.weights[place] = 0
+        else:
+            self.store(place, 0)
+        self.store(to, weight)
+
     def largest(self) -> i64:
         """Return the largest weight."""
         first = self.starts[self.rows - 1]

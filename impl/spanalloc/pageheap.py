@@ -72,22 +72,26 @@ class PageHeap:
                 raise HeapError("T-29: grew heap, but no adequate free span found")
         chosen_pages = found.npages
         free.heap_released -= free.released_bytes(found)
-        free.runs.remove(found)
         span = found
         was_scavenged = found.scavenged
-        if chosen_pages > npages:
+        if chosen_pages == npages:
+            free.runs.remove(found)
+        else:
             span = free.new_descriptor(found.base, npages)
             span.needzero = found.needzero
-            found.npages -= npages
-            found.base += npages << PAGE_SHIFT
-            free.pages.enter_ends(found)
             if was_scavenged:
+                free.runs.remove(found)
+                found.npages -= npages
+                found.base += npages << PAGE_SHIFT
                 rest = free.released_bytes(found)
                 if rest > 0:
                     free.heap_released += rest
                 else:
                     found.scavenged = False
-            free.runs.insert(found)
+                free.runs.insert(found)
+            else:
+                free.runs.cut(found, npages)
+            free.pages.enter_ends(found)
         if was_scavenged:
             self.os.used(span.base, npages << PAGE_SHIFT)
             span.scavenged = False

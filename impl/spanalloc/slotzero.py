@@ -16,6 +16,9 @@ from spanalloc.state import HeapState
 ZEROS: Final = memoryview(bytes(10 * 8192))
 """As many zeros as the longest span of small objects has bytes."""
 
+FIRST_ZEROS: Final[list[memoryview]] = [ZEROS[: 8 * words] for words in range(1025)]
+"""The first 0, 8, ... 8192 of them: to slice them anew takes as long as to copy 4 KiB."""
+
 
 def clear(state: HeapState, base: i64, size: i64) -> None:
     """Write zeros over a range: a short one within an arena at once, else by the system's help."""
@@ -23,7 +26,8 @@ def clear(state: HeapState, base: i64, size: i64) -> None:
     view = arena.view
     offset = base - arena.base
     if view is not None and size <= len(ZEROS) and offset + size <= ARENA_BYTES:
-        view[offset : offset + size] = ZEROS[:size]
+        zeros = FIRST_ZEROS[size >> 3] if size <= 8192 else ZEROS[:size]
+        view[offset : offset + size] = zeros
     else:
         state.os.clear(base, size)
 
