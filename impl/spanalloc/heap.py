@@ -11,7 +11,7 @@ from spanalloc.background import Background
 from spanalloc.cycle import begin_cycle, end_cycle, mark_object, slot_holding, span_holding
 from spanalloc.errors import BadRequest, BadType, HeapClosed, OutOfMemory, PhaseError
 from spanalloc.heapsnapshot import HeapShot, shot_of
-from spanalloc.kernels import next_free_fast, shift_out
+from spanalloc.kernels import size_class
 from spanalloc.malloc import MAX_ALLOC, allocate
 from spanalloc.mcache import EMPTY_SPAN, Mcache
 from spanalloc.osmem import OsMemory, RealMemory
@@ -20,7 +20,7 @@ from spanalloc.procs import boot, release_all, resize
 from spanalloc.recorder import Recorder
 from spanalloc.scavenge import EVERYTHING, scavenge
 from spanalloc.scavengeturn import scavenge_turn
-from spanalloc.sizeclass import CLASS_OF_UNIT, CLASS_SIZES, MAX_SMALL_SIZE
+from spanalloc.sizeclass import CLASS_SIZES, MAX_SMALL_SIZE
 from spanalloc.span import IN_USE, MANUAL, Span
 from spanalloc.state import PHASE_MARK, PHASE_OFF, HeapState
 from spanalloc.statistics import HeapStatistics
@@ -74,6 +74,7 @@ class Heap:
         self.clock: int = 0
         self.background = Background(self.state, self.world)
         boot(self.state, procs)
+        self.first = self.state.mcaches[0]
 
     # --- objects ---------------------------------------------------------------------------------
 
@@ -86,11 +87,23 @@ class Heap:
         Raises: BadRequest for a negative size, or a P that there is not; OutOfMemory, MmapFailed,
             MadviseFailed if the operating system refuses; HeapClosed; ProcBusy.
         """
-        open_to_all = self.world.gate == OPEN
-        if open_to_all and 0 < size <= MAX_SMALL_SIZE and 0 <= p < len(self.state.mcaches):
-            address = allocate_fast(self.state.mcaches[p], size, noscan)
-            if address != 0:
-                return address
+        # What the cache has at hand takes no lock, no event and no mark: nobody else is concerned.
+        if self.world.gate == OPEN and 0 < size <= MAX_SMALL_SIZE:
+            who = self.first if p == 0 else self.world.check(p)
+            if not who.busy:
+                small: i64 = size
+                if noscan and small < TINY_SIZE:
+                    address = place_tiny(who, small)
+                    if address != 0:
+                        return address
+                else:
+                    spanclass = size_class(small) * 2
+                    if noscan:
+                        spanclass += 1
+                    span = who.alloc[spanclass]
+                    slot = span.malloc()
+                    if slot >= 0:
+                        return span.base + slot * span.elemsize
         return self.malloc_slowly(size, noscan, zero, p)
 
     def malloc_slowly(self, size: int, noscan: bool, zero: bool, p: int) -> int:
@@ -546,46 +559,23 @@ class Heap:
         return addresses
 
 
-def allocate_fast(who: Mcache, size: i64, noscan: bool) -> i64:
-    """Return a new object of 1..32768 bytes from what the cache has at hand, 0 if it has nothing.
+def place_tiny(who: Mcache, size: i64) -> i64:
+    """Return a new object of 1..15 bytes without pointers, 0 if the cache has no room at hand.
 
-    No lock, no event, no mark: for times when nothing but the P decides.
+    It goes into the current tiny block, or else into a new one, from the cached span.
     """
-    if who.busy:
+    if who.tiny == 0:
         return 0
-    if noscan and size < TINY_SIZE:
-        if who.tiny == 0:
-            return 0
-        offset = place_in_block(who.tinyoffset, size)
-        if offset < 0:
-            return allocate_block(who, size)
+    offset = place_in_block(who.tinyoffset, size)
+    if offset >= 0:
         who.tinyoffset = offset + size
         who.tinyallocs += 1
         return who.tiny + offset
-    if size <= 8:
-        spanclass: i64 = 2
-    elif size <= 1024:
-        spanclass = CLASS_OF_UNIT[(size + 15) >> 4] * 2
-    else:
-        spanclass = CLASS_OF_UNIT[56 + ((size + 127) >> 7)] * 2
-    if noscan:
-        spanclass += 1
-    span = who.alloc[spanclass]
-    slot = next_free_fast(span.freeindex, span.nelems, span.alloc_cache)
+    span = who.alloc[TINY_SPAN_CLASS]
+    slot = span.malloc()
     if slot < 0:
         return 0
-    span.alloc_cache = shift_out(span.alloc_cache, slot - span.freeindex)
-    span.freeindex = slot + 1
-    span.alloc_count += 1
-    return span.base + slot * span.elemsize
-
-
-def allocate_block(who: Mcache, size: i64) -> i64:
-    """Return a new tiny block with an object of `size` bytes in it, 0 if none is at hand."""
-    slot = who.alloc[TINY_SPAN_CLASS].malloc_fast()
-    if slot < 0:
-        return 0
-    block = who.alloc[TINY_SPAN_CLASS].base + slot * TINY_SIZE
+    block = span.base + slot * TINY_SIZE
     if size < who.tinyoffset:
         who.tiny = block
         who.tinyoffset = size

@@ -175,11 +175,8 @@ def count_ones(words: vec[i64], nelems: i64) -> i64:
 
 def size_class(size: i64) -> i64:
     """Return the smallest size class, 1..66, whose slots hold `size` bytes, 1..32768 (SC-10)."""
-    if size <= 8:
-        return 1
-    if size <= 1024:
-        return CLASS_OF_UNIT[(size + 15) >> 4]
-    return CLASS_OF_UNIT[56 + ((size + 127) >> 7)]
+    unit = (size + 7) >> 3 if size <= 1024 else 120 + ((size + 127) >> 7)
+    return CLASS_OF_UNIT[unit]
 
 
 def round_up_size(size: i64) -> i64:

@@ -3,6 +3,7 @@
 from typing import Final, final
 
 from librt.threading import Lock
+from librt.vecs import vec
 from mypy_extensions import i64
 
 from spanalloc.sizeclass import NUM_SIZE_CLASSES, NUM_SPAN_CLASSES
@@ -37,7 +38,7 @@ class Mcache:
         self.p: i64 = p
         self.thread: i64 = thread
         self.flush_gen: i64 = flush_gen
-        self.alloc: list[Span] = [EMPTY_SPAN] * NUM_SPAN_CLASSES
+        self.alloc = vec[Span]([EMPTY_SPAN] * NUM_SPAN_CLASSES)
         self.tiny: i64 = 0
         self.tinyoffset: i64 = 0
         self.tinyallocs: i64 = 0

@@ -7,9 +7,7 @@ from mypy_extensions import i64
 
 from spanalloc.cycle import mark_object
 from spanalloc.errors import BadRequest
-from spanalloc.heap import Heap, allocate_fast
-from spanalloc.sizeclass import MAX_SMALL_SIZE
-from spanalloc.world import OPEN
+from spanalloc.heap import Heap
 
 DROP: Final = -1
 CYCLE: Final = -2
@@ -80,8 +78,6 @@ def serve(heap: Heap, stream: Stream, p: i64) -> i64:
     codes = stream.codes
     slots = stream.slots
     held = vec[i64]([0] * int(stream.highest + 1))
-    world = heap.world
-    who = world.leave(world.enter(p))
     count = len(codes)
     at: i64 = 0
     while at < count:
@@ -89,14 +85,7 @@ def serve(heap: Heap, stream: Stream, p: i64) -> i64:
         slot = slots[at]
         at += 1
         if code >= 0:
-            size = code >> 2
-            noscan = code & 2 != 0
-            address: i64 = 0
-            if size <= MAX_SMALL_SIZE and world.gate == OPEN:
-                address = allocate_fast(who, size, noscan)
-            if address == 0:
-                address = heap.malloc_slowly(size, noscan, code & 1 != 0, p)
-            held[slot] = address
+            held[slot] = heap.malloc(code >> 2, code & 2 != 0, code & 1 != 0, p)
         elif code == DROP:
             held[slot] = 0
         else:

@@ -188,7 +188,7 @@ BUGS: Final = (
     ),
     PlantedBug("the search skips a word", "kernels", "(position | 63) + 1", "(position | 127) + 1"),
     PlantedBug(
-        "size classes are off by one below 1024", "kernels", "if size <= 1024:", "if size < 1024:"
+        "size classes are off by one below 1024", "kernels", "(size + 7) >> 3", "(size + 8) >> 3"
     ),
     PlantedBug(
         "size classes are off by one above 1024",

@@ -160,8 +160,8 @@ KERNEL_MUTANTS = (
         "spanalloc.kernels.size_class",
         Variant(
             "kernel-class-rounds-down",
-            "(size + 15) >> 4",
-            "(size + 14) >> 4",
+            "(size + 7) >> 3",
+            "(size + 6) >> 3",
             "kernels.size-class",
             "a request one byte above a class gets that class",
         ),

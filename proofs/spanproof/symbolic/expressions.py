@@ -7,6 +7,8 @@ from typing import cast
 
 import msgspec
 import z3
+from librt.vecs import vec
+from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable
@@ -158,6 +160,8 @@ class Expressions:
             return container.get(identity)
         if isinstance(container, SymbolicWords):
             return container.get(self._arithmetic.lift(scalar_of(key)).term)
+        if type(container) is vec[i64]:
+            container = tuple(container)
         if not isinstance(container, tuple | list):
             return self._refuse(node, place, "only tuples, tables and word lists have items")
         if isinstance(key, int):
