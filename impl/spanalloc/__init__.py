@@ -26,7 +26,8 @@ from spanalloc.errors import (
     SpanError,
 )
 from spanalloc.handles import Arena, Handle
-from spanalloc.heap import ZERO_BASE, Heap
+from spanalloc.heap import Heap
+from spanalloc.malloc import ZERO_BASE
 from spanalloc.osmem import OsMemory, RealMemory, SimulatedMemory
 from spanalloc.pagesizes import PageSizes
 from spanalloc.recorder import Recorder

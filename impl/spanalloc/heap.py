@@ -1,7 +1,6 @@
 """The allocator: objects are allocated, cycles are driven, memory comes and goes."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Final, final
 
@@ -12,30 +11,23 @@ from spanalloc.cycle import begin_cycle, end_cycle, mark_object, slot_holding, s
 from spanalloc.errors import BadRequest, BadType, HeapClosed, OutOfMemory, PhaseError
 from spanalloc.heapsnapshot import HeapShot, shot_of
 from spanalloc.kernels import size_class
-from spanalloc.malloc import MAX_ALLOC, allocate
-from spanalloc.mcache import EMPTY_SPAN, Mcache
+from spanalloc.malloc import MAX_ALLOC, ZERO_BASE, allocate, place_tiny
+from spanalloc.marks import Marks, addresses_of
 from spanalloc.osmem import OsMemory, RealMemory
 from spanalloc.pagesizes import ARENA_BYTES, PAGE_SHIFT
 from spanalloc.procs import boot, release_all, resize
 from spanalloc.recorder import Recorder
 from spanalloc.scavenge import EVERYTHING, scavenge
 from spanalloc.scavengeturn import scavenge_turn
-from spanalloc.sizeclass import CLASS_SIZES, MAX_SMALL_SIZE
+from spanalloc.sizeclass import MAX_SMALL_SIZE
 from spanalloc.span import IN_USE, MANUAL, Span
 from spanalloc.state import PHASE_MARK, PHASE_OFF, HeapState
-from spanalloc.statistics import HeapStatistics
+from spanalloc.statistics import HeapStatistics, statistics_of
 from spanalloc.sweep import sweep_one, sweep_span
-from spanalloc.tiny import TINY_SIZE, TINY_SPAN_CLASS, place_in_block
+from spanalloc.tiny import TINY_SIZE
 from spanalloc.world import CLOSED, INTERPRETED, MARKING, OPEN, RECORDING, World
 
-ZERO_BASE: Final = 4096
-"""The address of every object of no bytes: the lowest that a pointer can have (MAL-1)."""
-
 PURPOSES: Final = ("stack", "gc", "other")
-
-Marks = Iterable[int] | Mapping[int, int] | Callable[[], Iterable[int]]
-"""What is alive: addresses; or, by the base of a span, the bits of its slots; or a function that
-tells the addresses when it is called."""
 
 
 @final
@@ -193,7 +185,7 @@ class Heap:
         Raises: as `mark`; nothing is marked then.
         """
         self.check_marking()
-        addresses = self.addresses_of(marks)
+        addresses = addresses_of(self.state, marks)
         for address in addresses:
             self.extent(address)
         for address in addresses:
@@ -436,47 +428,7 @@ class Heap:
         Raises: HeapClosed.
         """
         self.check_open()
-        state = self.state
-        free = state.pages.free
-        mallocs: int = state.pages.nlargealloc
-        total_alloc: int = state.pages.largealloc
-        frees: int = 0
-        total_free: int = 0
-        tinyallocs: int = 0
-        for central in state.central:
-            mallocs += central.nmalloc
-            total_alloc += central.nmalloc * CLASS_SIZES[central.spanclass >> 1]
-        for cache in self.world.everybody():
-            tinyallocs += cache.tinyallocs
-            frees += cache.nlargefree
-            total_free += cache.largefree
-            for sizeclass, count in enumerate(cache.nsmallfree):
-                frees += count
-                total_free += count * CLASS_SIZES[sizeclass]
-            for span in cache.alloc:
-                if span is not EMPTY_SPAN:
-                    unused = span.nelems - span.alloc_count
-                    mallocs -= unused
-                    total_alloc -= unused * span.elemsize
-        return HeapStatistics(
-            heap_sys=free.heap_sys,
-            heap_idle=free.heap_idle,
-            heap_inuse=free.heap_inuse,
-            heap_released=free.heap_released,
-            stacks_inuse=free.stacks_inuse,
-            gc_manual=free.gc_manual,
-            pages_in_use=state.pages.pages_in_use,
-            mallocs=mallocs + tinyallocs,
-            frees=frees + tinyallocs,
-            tinyallocs=tinyallocs,
-            total_alloc=total_alloc,
-            total_free=total_free,
-            heap_live=state.pacing.heap_live,
-            next_gc=state.pacing.next_gc,
-            cycles=state.cycles,
-            free_spans=free.runs.count,
-            unscavenged_huge_pages=free.runs.huge_pages,
-        )
+        return statistics_of(self.state, self.world.everybody())
 
     def spans(self) -> list[Span]:
         """Return the spans in use for objects, in no particular order; not to be changed."""
@@ -532,54 +484,6 @@ class Heap:
         self.check_open()
         if self.state.phase != PHASE_MARK:
             raise PhaseError("no cycle is marking")
-
-    def addresses_of(self, marks: Marks) -> list[int]:
-        """Return the addresses that marks stand for, those of empty objects left out.
-
-        Raises: BadRequest if a bitmap belongs to no span, or is longer than its span.
-        """
-        if isinstance(marks, Mapping):
-            return self.addresses_of_bits(marks)
-        found = marks() if callable(marks) else marks
-        return [address for address in found if address != ZERO_BASE]
-
-    def addresses_of_bits(self, marks: Mapping[int, int]) -> list[int]:
-        """Return the addresses of slots, given as bits by the base of their span."""
-        addresses: list[int] = []
-        for base, bits in marks.items():
-            span = span_holding(self.state, base) if 0 <= base < 1 << 48 else None
-            if span is None or span.base != base or bits < 0 or bits >> int(span.nelems) != 0:
-                raise BadRequest(f"no span with these bits begins at {base:#x}")
-            slot = 0
-            while bits != 0:
-                if bits & 1 != 0:
-                    addresses.append(span.base + slot * span.elemsize)
-                bits >>= 1
-                slot += 1
-        return addresses
-
-
-def place_tiny(who: Mcache, size: i64) -> i64:
-    """Return a new object of 1..15 bytes without pointers, 0 if the cache has no room at hand.
-
-    It goes into the current tiny block, or else into a new one, from the cached span.
-    """
-    if who.tiny == 0:
-        return 0
-    offset = place_in_block(who.tinyoffset, size)
-    if offset >= 0:
-        who.tinyoffset = offset + size
-        who.tinyallocs += 1
-        return who.tiny + offset
-    span = who.alloc[TINY_SPAN_CLASS]
-    slot = span.malloc()
-    if slot < 0:
-        return 0
-    block = span.base + slot * TINY_SIZE
-    if size < who.tinyoffset:
-        who.tiny = block
-        who.tinyoffset = size
-    return block
 
 
 def checked(value: object, what: str) -> None:

@@ -22,6 +22,9 @@ SLOW: Final = 2
 REFILLED: Final = 3
 LARGE: Final = 4
 
+ZERO_BASE: Final = 4096
+"""The address of every object of no bytes: the lowest that a pointer can have (MAL-1)."""
+
 MAX_ALLOC: Final = 1 << 48
 """Bytes that no request can have: the address space has no more (CONST-2)."""
 
@@ -85,6 +88,29 @@ def allocate_tiny(state: HeapState, who: Mcache, size: i64, zero: bool) -> i64:
     if state.trace is not None:
         flags = flags_of(True, zero, span.needzero) | 8 | (16 if current else 0)
         tell_slot(state, who, span, slot, size, path, flags)
+    return block
+
+
+def place_tiny(who: Mcache, size: i64) -> i64:
+    """Return a new object of 1..15 bytes without pointers, 0 if the cache has no room at hand.
+
+    It goes into the current tiny block, or else into a new one, from the cached span.
+    """
+    if who.tiny == 0:
+        return 0
+    offset = place_in_block(who.tinyoffset, size)
+    if offset >= 0:
+        who.tinyoffset = offset + size
+        who.tinyallocs += 1
+        return who.tiny + offset
+    span = who.alloc[TINY_SPAN_CLASS]
+    slot = span.malloc()
+    if slot < 0:
+        return 0
+    block = span.base + slot * TINY_SIZE
+    if takes_over(who.tiny, who.tinyoffset, size):
+        who.tiny = block
+        who.tinyoffset = size
     return block
 
 

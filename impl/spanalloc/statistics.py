@@ -2,6 +2,10 @@
 
 from typing import NamedTuple
 
+from spanalloc.mcache import EMPTY_SPAN, Mcache
+from spanalloc.sizeclass import CLASS_SIZES
+from spanalloc.state import HeapState
+
 
 class HeapStatistics(NamedTuple):
     """A heap at one moment.
@@ -44,3 +48,47 @@ class HeapStatistics(NamedTuple):
     def heap_retained(self) -> int:
         """Bytes that the operating system has not got back (SCAV-2)."""
         return self.heap_sys - self.heap_released
+
+
+def statistics_of(state: HeapState, everybody: list[Mcache]) -> HeapStatistics:
+    """Add up the figures of a heap with the caches of these Ps and workers (MC-11)."""
+    free = state.pages.free
+    mallocs: int = state.pages.nlargealloc
+    total_alloc: int = state.pages.largealloc
+    frees: int = 0
+    total_free: int = 0
+    tinyallocs: int = 0
+    for central in state.central:
+        mallocs += central.nmalloc
+        total_alloc += central.nmalloc * CLASS_SIZES[central.spanclass >> 1]
+    for cache in everybody:
+        tinyallocs += cache.tinyallocs
+        frees += cache.nlargefree
+        total_free += cache.largefree
+        for sizeclass, count in enumerate(cache.nsmallfree):
+            frees += count
+            total_free += count * CLASS_SIZES[sizeclass]
+        for span in cache.alloc:
+            if span is not EMPTY_SPAN:
+                unused = span.nelems - span.alloc_count
+                mallocs -= unused
+                total_alloc -= unused * span.elemsize
+    return HeapStatistics(
+        heap_sys=free.heap_sys,
+        heap_idle=free.heap_idle,
+        heap_inuse=free.heap_inuse,
+        heap_released=free.heap_released,
+        stacks_inuse=free.stacks_inuse,
+        gc_manual=free.gc_manual,
+        pages_in_use=state.pages.pages_in_use,
+        mallocs=mallocs + tinyallocs,
+        frees=frees + tinyallocs,
+        tinyallocs=tinyallocs,
+        total_alloc=total_alloc,
+        total_free=total_free,
+        heap_live=state.pacing.heap_live,
+        next_gc=state.pacing.next_gc,
+        cycles=state.cycles,
+        free_spans=free.runs.count,
+        unscavenged_huge_pages=free.runs.huge_pages,
+    )
