@@ -7,6 +7,16 @@ from spanproof.mutants.mutant import Variant, variants_of
 
 OBJECT_MUTANTS = (
     *variants_of(
+        "spanspec.mspan.elemsize_of",
+        Variant(
+            "large-one-page",
+            "npages * PAGE_SIZE",
+            "PAGE_SIZE",
+            "large.layout",
+            "a large span is cut into pages",
+        ),
+    ),
+    *variants_of(
         "spanspec.tiny.take_tiny",
         Variant(
             "offset-not-advanced",

@@ -306,6 +306,26 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
+        "spanspec.tiling.invariant.address_has_its_span",
+        Variant(
+            "unused-leads-somewhere",
+            "tiling.map[address] == NO_SPAN",
+            "tiling.map[address] != NO_SPAN",
+            "pages.start",
+            "the invariant wants an address without a span to lead to one",
+        ),
+    ),
+    *variants_of(
+        "spanspec.statistics.balances",
+        Variant(
+            "mapped-does-not-count",
+            "        and stats.heap_sys + stats.stacks_inuse + stats.gc_manual == sums.mapped\n",
+            "",
+            "pages.statistics",
+            "what is mapped need not be what the heap, the stacks and the work buffers have",
+        ),
+    ),
+    *variants_of(
         "spanspec.mcentral.span_bytes",
         Variant(
             "13535-credit-by-object",

@@ -136,13 +136,23 @@ def the_tree_is_ordered_by_address(p: Proof) -> None:
 
 @obligation("pages.statistics", "HEAP-36 HEAP-37 I-29", INTEGERS)
 def the_statistics_balance(p: Proof) -> None:
-    """Whatever the page heap does, its statistics agree with the bytes of its runs by state."""
+    """Whatever the page heap does, its statistics agree with the bytes of its runs by state, which
+    leave no choice for any of them; so they do before there is a heap.
+    """
     stats, sums = p.fresh(HeapStatistics, "stats"), p.fresh(ByteSums, "sums")
     assert isinstance(stats, HeapStatistics)
     assert isinstance(sums, ByteSums)
     npages, unreleased = p.number(U64, "npages"), p.number(U64, "unreleased")
     size = npages * PAGE_SIZE
+    other, others = p.fresh(HeapStatistics, "other"), p.fresh(ByteSums, "others")
+    assert isinstance(other, HeapStatistics)
+    assert isinstance(others, ByteSums)
     p.assume(p.holds(balances, stats, sums))
+    p.show("no choice", z3.Implies(p.holds(balances, other, sums), is_same(stats, other)))
+    apart = z3.And(p.holds(balances, stats, others), sums.arena == others.arena)
+    p.show("nor other bytes", z3.Implies(apart, is_same(sums, others)))
+    nothing = ByteSums(0, 0, 0, 0, 0, 0, 0)
+    p.show("at the start", p.holds(balances, HeapStatistics(), nothing))
 
     def keeps(label: str, after: object, **changes: z3.ExprRef) -> None:
         p.show(label, p.holds(balances, after, replace(sums, **changes)))
@@ -164,6 +174,11 @@ def the_statistics_balance(p: Proof) -> None:
     piece = {"free": sums.free + size, "released": sums.released + size}
     keeps("a span from the arena", stats, arena=sums.arena - size, **piece)
     p.possible("with stacks", z3.And(cast(z3.ExprRef, stats.stacks_inuse) > 0, size > 0))
+
+
+def is_same(one: HeapStatistics | ByteSums, other: HeapStatistics | ByteSums) -> z3.BoolRef:
+    """Two records have the same fields."""
+    return z3.And(*(getattr(one, name) == getattr(other, name) for name in one.__struct_fields__))
 
 
 # --- growth, and what a cached span costs ---------------------------------------------------------

@@ -21,7 +21,9 @@ from spanspec.protocol.invariant import is_initial, sharing_holds
 from spanspec.protocol.records import (
     CREATING,
     NO_SPAN,
+    POPPED,
     PUSHING,
+    SAW_USED,
     TAKING,
     Sharing,
     is_in_unswept,
@@ -387,8 +389,19 @@ def the_walk_along_empty_loses_no_span(p: Proof) -> None:
         )
         p.show(f"{name}: with room", z3.Implies(p.holds(has_room, state, span), elsewhere))
     due = p.holds(is_unswept, state, missed)
-    p.show("missed: unswept", z3.Implies(due, p.holds(places.will_be_swept, state, missed)))
+    kept = p.holds(places.will_be_swept, state, missed)
+    p.show("missed: unswept", z3.Implies(due, kept))
+    p.show("by whom", z3.Implies(kept, p.holds(has_a_popper_or_entry, state, missed)))
     p.possible("an unswept span behind a swept one", z3.And(due, missed != stop))
+
+
+def has_a_popper_or_entry(state: Sharing, span: SpanId) -> bool:
+    """A span is in the unswept stack, or a thread has popped it and not looked at it yet."""
+    it = state.spans[span]
+    popper = state.threads[it.popper]
+    return is_in_unswept(state.sweepgen, it) or (
+        popper.span == span and POPPED <= popper.task <= SAW_USED
+    )
 
 
 def walk_stops(state: Sharing, span: SpanId, spanclass: ClassId) -> bool:

@@ -5,6 +5,7 @@ that Linux has. The line is taken with exact quotients, where the
 runtime has 64-bit floats; false claims about it are kept as situations that must be possible.
 """
 
+from itertools import product
 from typing import Final
 
 import z3
@@ -31,6 +32,7 @@ from spanspec.pages import (
     released,
 )
 from spanspec.scavenge import (
+    PAGE_PERIOD_NS,
     growth_work,
     releasable,
     split_address,
@@ -273,19 +275,28 @@ def growth_is_paid_for(p: Proof) -> None:
 
 @obligation("scavenge.duration", "SCAV-3 SCAV-4", INTEGERS)
 def the_line_takes_time(p: Proof) -> None:
-    """The time that the line takes is not zero if physical pages are at most 8 KiB, or if what is
+    """The line takes a period for each huge page that it can release and for each physical page of
+    the rest. That is not zero if physical pages are at most 8 KiB, or if what is
     to be released is a multiple of theirs. With larger ones it can be zero: then the rate is
     infinite (counterexample kept).
     """
     total, available = p.number(U64, "total"), p.number(U64, "unscavenged_huge")
     p.assume(total > 0, total % PAGE_SIZE == 0)
-    for size in (4096, 8192, 65536):
-        spent = p.integer(total_time_ns, PhysicalPages(size, HUGE), total, available)
+    for size, huge in product((4096, 8192, 65536), (0, HUGE)):
+        phys = PhysicalPages(size, huge)
+        spent = p.integer(total_time_ns, phys, total, available)
         multiple = total % size == 0
-        p.show(f"{size}: not zero", z3.Implies(multiple, spent > 0))
+        p.show(f"{size}, {huge}: not zero", z3.Implies(multiple, spent > 0))
+        pages = total / size
+        if huge != 0:
+            whole = total / huge
+            used = z3.If(available < whole, available, whole)
+            pages = used + (total - used * huge) / size
+        period = PAGE_PERIOD_NS
+        p.show(f"{size}, {huge}: a period for each page", spent == pages * period)
         if size > PAGE_SIZE:
-            p.possible(f"{size}: zero for less than a physical page", spent == 0)
-        p.possible(f"{size}: some time", spent > 0)
+            p.possible(f"{size}, {huge}: zero for less than a physical page", spent == 0)
+        p.possible(f"{size}, {huge}: some time", spent > 0)
 
 
 def on_the_line(

@@ -15,6 +15,7 @@ from spanproof.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.values import Value
 from spanspec.constants import PAGE_SIZE
+from spanspec.mspan import IN_USE, MANUAL
 from spanspec.pages import end_of
 from spanspec.tables import Address, SpanId
 from spanspec.tiling import invariant, steps
@@ -225,6 +226,8 @@ def prove_step(step: Callable[..., Tiling], claim: StepClaim) -> None:
         assert isinstance(after, Tiling)
         show_invariant(p, after, span, address, settled)
         p.possible("another span", span != spans[1])
+        for label, situation in situations(p, step, tiling, chosen):
+            p.possible(label, situation)
 
     build.__doc__ = claim.says
     assumes = (*LOCKED, DISJOINT_REGIONS) if step is steps.grow else LOCKED
@@ -248,8 +251,62 @@ def seams_of(
     return []
 
 
+def situations(
+    p: Proof, step: Callable[..., Tiling], tiling: Tiling, chosen: dict[str, Value]
+) -> Iterator[tuple[str, z3.BoolRef]]:
+    """Yield what a step must be able to meet: a guard that is too strong keeps every invariant."""
+    if "state" in chosen:
+        for state, label in ((IN_USE, "into use"), (MANUAL, "as a manual span")):
+            yield label, span_of(chosen, "state") == state
+    if step is steps.give_back:
+        for state, label in ((IN_USE, "out of use"), (MANUAL, "a manual span")):
+            yield label, term(p, state_at, tiling, chosen["span"]) == state
+    if step in (steps.take_part, steps.scavenge_part):
+        whole = term(p, npages_at, tiling, chosen["chosen" if step is steps.take_part else "span"])
+        yield "one page", span_of(chosen, "npages") == 1
+        yield "all pages but one", span_of(chosen, "npages") == whole - 1
+    if step is steps.take_whole:
+        yield "one page", span_of(chosen, "npages") == 1
+        yield "a scavenged run", p.holds(is_scavenged, tiling, chosen["span"])
+    if step is steps.grow:
+        base, last = seams_of(p, step, tiling, chosen)[1:3]
+        yield "one page", span_of(chosen, "npages") == 1
+        yield "just above a span", term(p, owner_at, tiling, base - 1) != NO_SPAN
+        yield "just below a span", term(p, owner_at, tiling, last + 1) != NO_SPAN
+
+
+def state_at(tiling: Tiling, span: SpanId) -> int:
+    """The state of a span."""
+    return tiling.runs[span].state
+
+
+def npages_at(tiling: Tiling, span: SpanId) -> U64:
+    """The pages of a span."""
+    return tiling.runs[span].npages
+
+
+def is_scavenged(tiling: Tiling, span: SpanId) -> bool:
+    """A run is scavenged."""
+    return tiling.runs[span].scavenged
+
+
 for _step, _claim in STEPS.items():
     prove_step(_step, _claim)
+
+
+@obligation("pages.start", "I-12 I-13 I-14", INTEGERS)
+def no_span_satisfies_the_invariant(p: Proof) -> None:
+    """Before the heap has grown, the invariant holds: no span lives, no address leads to one."""
+    tiling = any_tiling(p)
+    span = cast(z3.ExprRef, p.fresh(SpanId, "any_span"))
+    address = cast(z3.ExprRef, p.fresh(Address, "any_address"))
+    addresses = [address, term(p, end_at, tiling, span)]
+    for at in addresses:
+        p.assume(term(p, owner_at, tiling, at) == NO_SPAN)
+        p.assume(term(p, mapped_at, tiling, at) == NO_SPAN)
+    p.assume(z3.Not(p.holds(is_live, tiling, span)))
+    show_invariant(p, tiling, span, address, lambda t, s: p.holds(invariant.run_is_coalesced, t, s))
+    p.possible("a descriptor", span != NO_SPAN)
 
 
 @obligation("pages.merge-lower", "HEAP-29 HEAP-30 I-12 I-13 I-14", INTEGERS, assumes=LOCKED)
@@ -313,16 +370,33 @@ def is_alike(tiling: Tiling, span: SpanId, other: SpanId) -> bool:
 
 @obligation("pages.no-overlap", "I-12 I-14 HEAP-33", INTEGERS)
 def live_runs_do_not_overlap(p: Proof) -> None:
-    """Two live runs have no address in common, and an address in use leads to the one it is in."""
+    """Two live runs have no address in common, and an address in use leads to the one it is in, as
+    the ends of a free one do. What is not in a run leads nowhere, and free neighbours are unlike.
+    """
     tiling = any_tiling(p)
     one, other = p.fresh(SpanId, "one"), p.fresh(SpanId, "other")
     at = cast(z3.ExprRef, p.fresh(Address, "at"))
     spans = [cast(z3.ExprRef, one), cast(z3.ExprRef, other)]
-    sound_around(p, tiling, spans, [at], lambda t, s: p.holds(invariant.run_is_coalesced, t, s))
+    elsewhere = cast(z3.ExprRef, p.fresh(Address, "elsewhere"))
+    above = term(p, owner_at, tiling, term(p, end_at, tiling, one))
+    coalesced: Settled = lambda t, s: p.holds(invariant.run_is_coalesced, t, s)  # noqa: E731
+    sound_around(p, tiling, spans, [at, elsewhere], coalesced)
     p.assume(p.holds(is_inside, tiling, one, at))
     p.show("no overlap", z3.Implies(p.holds(is_inside, tiling, other, at), spans[0] == spans[1]))
     used = z3.Not(p.holds(is_free, tiling, one))
     p.show("found", z3.Implies(used, term(p, mapped_at, tiling, at) == spans[0]))
+    for rule, label in ((base_at, "its first address"), (last_at, "its last address")):
+        place = term(p, rule, tiling, one)
+        p.show(f"found from {label}", term(p, mapped_at, tiling, place) == spans[0])
+    p.show("has a page", term(p, base_at, tiling, one) < term(p, end_at, tiling, one))
+    p.show(
+        "only free runs are scavenged", z3.Implies(used, z3.Not(p.holds(is_scavenged, tiling, one)))
+    )
+    alike = p.holds(is_alike, tiling, above, one)
+    p.show("no two free neighbours are alike", z3.Not(alike))
+    nowhere = term(p, owner_at, tiling, elsewhere) == NO_SPAN
+    leads_nowhere = term(p, mapped_at, tiling, elsewhere) == NO_SPAN
+    p.show("an address in no run leads nowhere", z3.Implies(nowhere, leads_nowhere))
     p.possible("two live runs", p.holds(two_live, tiling, one, other))
 
 
