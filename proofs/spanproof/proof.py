@@ -173,8 +173,9 @@ class Proof:
 
     def lemma(self, label: str, goal: z3.BoolRef | bool, given: z3.BoolRef | None = None) -> None:
         """Add a goal, and let the goals after it build on it."""
-        self.show(label, goal, given)
-        self.assume(self._goals[-1].goal)
+        claim = as_bool(goal) if given is None else z3.Implies(given, as_bool(goal))
+        self.show(label, claim)
+        self.assume(claim)
 
     def possible(self, label: str, condition: z3.BoolRef | bool = True) -> None:
         """Require that the hypotheses can be met together with a condition."""

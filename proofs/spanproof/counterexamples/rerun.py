@@ -118,6 +118,10 @@ class Rerun(Proof):
         if z3.is_false(z3.simplify(claim)) and not self.unmet:
             self.false_claims.append(label)
 
+    def lemma(self, label: str, goal: z3.BoolRef | bool, given: z3.BoolRef | None = None) -> None:
+        """Note a claim that is false of the values; it is no hypothesis of theirs."""
+        self.show(label, goal, given)
+
     def possible(self, label: str, condition: z3.BoolRef | bool = True) -> None:
         """Ask nothing: the values are one situation."""
 

@@ -13,6 +13,7 @@ from spanproof.proof import Proof, obligation
 from spanproof.symbolic.frames import LoopInvariant
 from spanproof.symbolic.integers import Integers
 from spanspec.bitmap import Bitmap
+from spanspec.constants import MAX_OBJECTS_PER_SPAN
 from spanspec.freeslots import (
     SlotSet,
     Taken,
@@ -70,10 +71,11 @@ def take_lowest(p: Proof, span: Mspan) -> tuple[z3.ExprRef, Mspan]:
 
 @obligation("span.free-or-allocated", "SPAN-8 SPAN-17", INTEGERS)
 def every_slot_is_free_or_allocated(p: Proof) -> None:
-    """A slot is free exactly if it is not allocated."""
+    """A slot is free exactly if it is not allocated; a span has at most 1024 of them."""
     span = any_counted_span(p)
     slot = p.number(U16, "slot")
     p.assume(slot < span.nelems)
+    p.show("at most 1024 slots", span.nelems <= MAX_OBJECTS_PER_SPAN)
     p.show("complement", p.holds(is_free, span, slot) == z3.Not(p.holds(is_allocated, span, slot)))
     p.possible("below freeindex, bit clear", z3.And(slot < span.freeindex, slot > 0))
 

@@ -161,15 +161,19 @@ def every_span_is_cut_as_its_class_says(p: Proof) -> None:
         tail = entry.span_bytes - span.nelems * span.elemsize
         unit = 8 if entry.size == 8 else 16 if entry.size < 1024 else 128
         facts = (
-            1 <= span.nelems <= MAX_OBJECTS_PER_SPAN,
+            span.nelems >= 1,
+            span.nelems <= MAX_OBJECTS_PER_SPAN,
             span.nelems == entry.objects,
-            0 <= tail <= entry.span_bytes // 8,
+            tail >= 0,
+            tail <= entry.span_bytes // 8,
             tail == entry.tail_waste,
-            span.freeindex == 0 and span.alloc_count == 0,
-            entry.size % unit == 0 and entry.size > below,
+            span.freeindex == 0,
+            span.alloc_count == 0,
+            entry.size % unit == 0,
+            entry.size > below,
         )
         below = entry.size
-        p.show(f"class {number}", as_bool(all(facts)))
+        p.show(f"class {number}", z3.And(*(as_bool(fact) for fact in facts)))
     p.possible("any base", base == 0xC0_0000_0000)
 
 
@@ -204,17 +208,18 @@ def tiny_objects_are_aligned_and_inside_their_block(p: Proof) -> None:
     p.assume((block.address == NO_TINY_BLOCK.address) == (block.offset == 0))
     hit = p.holds(tiny_fits, block, size)
     offset = p.integer(align_tiny, block.offset, size)
-    p.assume(hit)
-    after = p.call(take_tiny, block, size)
-    assert isinstance(after, TinyBlock)
-    p.show("behind the earlier objects", z3.UGE(offset, block.offset))
-    p.show("inside the block", z3.ULE(offset + size, 16))
-    p.show("up to the new offset", after.offset == offset + size)
     unit = z3.If(
         size % 8 == 0, 8, z3.If(size % 4 == 0, 4, z3.If(size % 2 == 0, 2, z3.BitVecVal(1, 64)))
     )
-    p.show("aligned as its size asks", offset % unit == 0)
+    p.show("aligned as its size asks", z3.URem(offset, unit) == 0)
+    p.show("not below", z3.UGE(offset, block.offset))
     p.show("at the lowest such offset", z3.ULT(offset - block.offset, unit))
+    room = z3.And(block.address != 0, z3.ULE(offset + size, 16))
+    p.show("fits where there is room", hit == room)
+    p.assume(hit)
+    after = p.call(take_tiny, block, size)
+    assert isinstance(after, TinyBlock)
+    p.show("up to the new offset", after.offset == offset + size)
     current = p.call(replace_tiny_block, block, fresh, size)
     assert isinstance(current, TinyBlock)
     p.show("a block is current", current.address != 0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import combinations
+from typing import Final
 
 import z3
 
@@ -14,6 +15,7 @@ from spanspec.sweepgen import (
     is_cached,
     is_legal,
     is_legal_between_cycles,
+    is_legal_transition,
     is_stale,
     is_sweeping,
     is_swept,
@@ -21,6 +23,7 @@ from spanspec.sweepgen import (
     needs_sweep,
     next_cycle,
     publish_swept,
+    rank,
     retire_full,
 )
 from spanspec.words import U32
@@ -44,9 +47,18 @@ def states_exclude_each_other(p: Proof) -> None:
         p.possible(f"state {number} at the wrap-around", z3.And(state, sg == 0))
 
 
-@obligation("sweepgen.transitions", "SWP-3 SWP-5 I-22", WORDS)
+TRANSITIONS: Final = ((-2, -1), (-1, 0), (0, 3), (3, 0), (1, -1))
+"""The legal changes of a span's generation, relative to sg (SWP-3)."""
+
+RANKS: Final = ((-2, 0), (1, 0), (-1, 1), (0, 2), (3, 2))
+"""How far a span is in its cycle, by its generation relative to sg (SWP-41)."""
+
+
+@obligation("sweepgen.transitions", "SWP-3 SWP-5 SWP-41 I-22", WORDS)
 def every_transition_ends_in_the_state_it_names(p: Proof) -> None:
-    """Each legal transition of one span leads to the state that SWP-3 names, at every sg."""
+    """Each legal transition of one span leads to the state that SWP-3 names, at every sg; no other
+    is legal. A span's rank in its cycle is 0 at sg-2 and sg+1, 1 at sg-1, 2 at sg and sg+3.
+    """
     sg, gen = p.number(U32, "sg"), p.number(U32, "gen")
 
     def shows(
@@ -66,6 +78,14 @@ def every_transition_ends_in_the_state_it_names(p: Proof) -> None:
     shows(claim_for_sweep, needs_sweep, is_sweeping)
     shows(publish_swept, is_sweeping, is_swept)
     p.show("new spans are swept", p.holds(is_swept, sg, p.integer(generation_of_new_span, sg)))
+    before, after = p.number(U32, "before"), p.number(U32, "after")
+    listed = z3.Or(
+        after == before,
+        *(z3.And(before == sg + old, after == sg + new) for old, new in TRANSITIONS),
+    )
+    p.show("no other", p.holds(is_legal_transition, sg, before, after) == listed)
+    for offset, expected in RANKS:
+        p.show(f"rank of sg{offset:+}", p.integer(rank, sg, sg + offset) == expected)
 
 
 @obligation("sweepgen.relabel", "SWP-2 SWP-3 SWP-4 SWP-41", WORDS)
