@@ -20,6 +20,7 @@ NAMES: Final[Mapping[str, Sequence[str]]] = {
 """What the numbers of a field stand for."""
 
 MOST_SHOWN: Final = 12
+MOST_CLAIMS: Final = 4
 
 
 def described(reran: Reran) -> str:
@@ -29,7 +30,10 @@ def described(reran: Reran) -> str:
     for call in reran.calls:
         lines += changes(call, sg)
     if reran.reproduced:
-        lines.append(f"run in Python, false of these values: {'; '.join(reran.violated)}")
+        false = list(dict.fromkeys(reran.violated))
+        more = [f"and {len(false) - MOST_CLAIMS} more"] if len(false) > MOST_CLAIMS else []
+        said = "; ".join([*false[:MOST_CLAIMS], *more])
+        lines.append(f"run in Python, false of these values: {said}")
     else:
         lines.append(f"not reproduced in Python: {reran.why_not}")
     return "\n".join(lines)

@@ -244,14 +244,21 @@ BUGS: Final = (
 """Every bug that can be switched in; modules are named below `spanspec`."""
 
 NOT_IN_THE_MODEL: Final = {
-    "#27997": "a pop between two reads: the model reads a span's state and generation in one step",
-    "14ae846f54": "a request near 2^64: it is refused before growth, which asserts that it fits",
-    "9741f0275c": "a size class from a former life: the record of a manual span has none",
-    "#54596": "publishing freeindex before initialization: an allocation is one step of the model",
-    "a5a6f61043": "nil entries inside a buffer's block: a push reserves and stores in one step",
+    "#27997": "a pop between two reads: the model reads a span's state and generation in one step; "
+    "the protocol has both, and a proof finds it",
+    "14ae846f54": "a request near 2^64: it is refused before growth, which asserts that it fits; "
+    "a proof of the refusal finds it",
+    "9741f0275c": "a size class from a former life: the record of a manual span has none; the "
+    "protocol's descriptors keep theirs, and a proof finds it",
+    "#54596": "publishing freeindex before initialization: an allocation is one step here, as no "
+    "collector looks at memory in between",
+    "a5a6f61043": "nil entries inside a buffer's block: the collector that reads blocks is an "
+    "input; a test of SWP-12 reads one with places that are not filled",
     "39380e8e01": "blocks of the span set, which Go 1.13 does not have",
-    "a9b37ae026": "publication before initialization: only steps under a lock lie in between",
-    "08a72c851c": "a duration of zero: the model divides by it only where it is positive",
+    "a9b37ae026": "publication before initialization: only steps under a lock lie in between; the "
+    "protocol has them apart, and a proof finds it",
+    "08a72c851c": "a duration of zero: the model divides by it only where it is positive; a proof "
+    "about the duration finds it",
     "#21729": "a marked free slot is an input: the judge reports it as such",
 }
-"""Bugs of the list that the model cannot have, and why."""
+"""Bugs of the list that the heap's model cannot have, why, and what finds them instead."""
