@@ -2,15 +2,25 @@
 
 import ast
 import json
+from collections import Counter
 
 import pytest
 
 pytest.importorskip("cosmic_ray", reason="pip install 'spanspec[mutation]'")
 
 from spanproof import generated
+from spanproof.catalogue import current
 from spanproof.cli import generated as command
 from spanproof.cli.app import run
-from spanproof.generated import Fate, Generated, all_mutants, judge, users_of_functions
+from spanproof.generated import (
+    Fate,
+    Generated,
+    all_mutants,
+    basis_of,
+    judge,
+    unread_functions,
+    users_of_functions,
+)
 
 USERS = {"spanspec.sweepgen.next_cycle": ["sweepgen.relabel"]}
 
@@ -42,6 +52,32 @@ def test_the_proofs_judge() -> None:
     fate = judge(one("return (sg - 2) & M32"), ["tiny.inside"])
     assert fate.answer == "proved"
     assert not fate.killed
+
+
+def test_a_fate_is_kept_as_long_as_what_it_rests_on() -> None:
+    claims = current().claims
+    killed = Fate("f", 1, "a", "b", "op", "refuted", "tiny.inside")
+    survived = killed._replace(answer="proved", by="")
+    judges = ["tiny.inside", "tiny.disjoint"]
+    changed = {
+        **claims,
+        "tiny.disjoint": claims["tiny.disjoint"]._replace(rests_on="something else"),
+    }
+    assert basis_of(killed, judges, claims) == basis_of(killed, judges, changed)
+    assert basis_of(survived, judges, claims) != basis_of(survived, judges, changed)
+    assert basis_of(survived, judges, claims) == basis_of(survived, judges[::-1], claims)
+
+
+def test_functions_that_no_proof_reads_are_named() -> None:
+    users = users_of_functions()
+    unread = unread_functions(users)
+    assert "spanspec.reclaim.reclaim" in unread
+    assert not set(unread) & set(users)
+
+
+def test_likely_killers_are_asked_first() -> None:
+    kills = {"f": Counter(b=1), command.EVERYWHERE: Counter(a=1, b=1, c=5)}
+    assert command.likeliest_first(["a", "b", "c", "d"], kills, "f") == ["b", "c", "a", "d"]
 
 
 def test_a_campaign_prints_its_survivors_and_goes_on_where_it_stopped(

@@ -20,7 +20,7 @@ class KnownBug(NamedTuple):
 BUGS: Final = (
     KnownBug(
         "stale-uncache-preserves",
-        "7d2f46dacd",
+        "70d7e96c78",
         "mcentral",
         "yield from sweep_span(state, actor, span, preserve=False)",
         "yield from sweep_span(state, actor, span, preserve=True)",
