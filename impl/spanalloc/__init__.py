@@ -35,6 +35,7 @@ from spanalloc.snapshot import SpanSnapshot
 from spanalloc.span import Span
 from spanalloc.statistics import HeapStatistics
 from spanalloc.stream import Stream, replay_stream
+from spanalloc.turns import Turns
 
 COMPILED: Final[bool] = kernels.__file__.endswith(tuple(EXTENSION_SUFFIXES))
 """Whether `spanalloc.kernels`, and with it the package, runs as a native extension module."""
@@ -64,6 +65,7 @@ __all__ = [
     "SpanError",
     "SpanSnapshot",
     "Stream",
+    "Turns",
     "audit",
     "kernels",
     "replay_stream",

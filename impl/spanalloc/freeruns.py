@@ -124,9 +124,8 @@ class FreeRuns:
         """Return all free spans in address order."""
         found: list[Span] = []
         for arena in self.pages.by_address:
-            for page in range(ARENA_PAGES):
-                if arena.runs.weight(page) > 0:
-                    span = arena.spans[page]
-                    assert span is not None
-                    found.append(span)
+            for page in arena.runs.in_use():
+                span = arena.spans[page]
+                assert span is not None
+                found.append(span)
         return found

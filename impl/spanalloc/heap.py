@@ -23,8 +23,9 @@ from spanalloc.sizeclass import MAX_SMALL_SIZE
 from spanalloc.span import IN_USE, MANUAL, Span
 from spanalloc.state import PHASE_MARK, PHASE_OFF, HeapState
 from spanalloc.statistics import HeapStatistics, statistics_of
-from spanalloc.sweep import sweep_one, sweep_span
+from spanalloc.sweep import ensure_swept, sweep_one
 from spanalloc.tiny import TINY_SIZE
+from spanalloc.turns import Turns
 from spanalloc.world import CLOSED, INTERPRETED, MARKING, OPEN, RECORDING, World
 
 PURPOSES: Final = ("stack", "gc", "other")
@@ -35,7 +36,8 @@ class Heap:
     """A heap with `procs` Ps, on memory of the operating system.
 
     `os` answers for the operating system: RealMemory by default, or SimulatedMemory. `recorder`
-    is told every event. `sweepgen` is the generation to begin with: even, below 2^32.
+    is told every event. `sweepgen` is the generation to begin with: even, below 2^32. `turns` can
+    decide which thread goes on after each step.
 
     Each P belongs to one thread at a time. An operation on one P never waits for another, but for
     a stopped world, and for the short sections under the locks of the shared lists.
@@ -49,6 +51,7 @@ class Heap:
         os: OsMemory | None = None,
         recorder: Recorder | None = None,
         sweepgen: int = 0,
+        turns: Turns | None = None,
     ) -> None:
         if not 1 <= procs <= 1 << 20:
             raise BadRequest(f"{procs} Ps; a heap has at least 1")
@@ -58,7 +61,7 @@ class Heap:
         if recorder is not None:
             recorder.sizes = memory.sizes
             recorder.procs = procs
-        self.state = HeapState(memory, recorder, sweepgen)
+        self.state = HeapState(memory, recorder, sweepgen, turns)
         self.world = World(self.state.mcaches)
         self.world.set(RECORDING, recorder is not None)
         self.world.set(INTERPRETED, self.state.interpreted)
@@ -299,8 +302,7 @@ class Heap:
             span = span_holding(self.state, address) if 0 <= address < 1 << 48 else None
             if span is None:
                 raise BadRequest(f"{address:#x} is in no object of this heap")
-            if self.state.claim(who, span, "ensure"):
-                sweep_span(self.state, who, span, False)
+            ensure_swept(self.state, who, span)
         finally:
             self.world.leave(who)
 

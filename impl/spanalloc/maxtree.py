@@ -30,9 +30,19 @@ class MaxTree:
         self.rows: i64 = len(starts)
         self.weights = vec[i64]([0] * total)
 
-    def weight(self, place: i64) -> i64:
-        """Return the weight stored at a place."""
-        return self.weights[place]
+    def in_use(self) -> list[i64]:
+        """Return the places with a weight above 0, in order."""
+        found: list[i64] = []
+        first: i64 = 0
+        bottom = self.starts[1] if self.rows > 1 else FANOUT
+        while first < bottom:
+            # The parent tells of sixteen at once.
+            if self.rows == 1 or self.weights[bottom + (first >> FANOUT_SHIFT)] > 0:
+                for place in range(first, first + FANOUT):
+                    if self.weights[place] > 0:
+                        found.append(place)
+            first += FANOUT
+        return found
 
     def store(self, place: i64, weight: i64) -> None:
         """Store a weight, 0 or more, at a place."""

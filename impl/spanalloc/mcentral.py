@@ -36,6 +36,7 @@ def cache_span(state: HeapState, who: Mcache, spanclass: i64) -> Span | None:
     free = span.nelems - span.alloc_count
     if free == 0 or span.freeindex == span.nelems:
         raise HeapError(f"T-46: span {int(span.base):#x} has no free objects")
+    state.about_to_take(central.lock)
     with central.lock:
         central.nmalloc += free
     state.pacing.grow_live((npages << PAGE_SHIFT) - span.alloc_count * span.elemsize)
@@ -49,6 +50,7 @@ def search(state: HeapState, who: Mcache, central: Central) -> Span | None:
     """
     while True:
         source: i64 = SWEPT
+        state.about_to_take(central.lock)
         with central.lock:
             span = first_usable(state, who, central)
             if span is not None:
@@ -56,12 +58,15 @@ def search(state: HeapState, who: Mcache, central: Central) -> Span | None:
                 central.nonempty.remove(span)
             else:
                 span = first_unswept(state, who, central)
-                if span is None:
-                    return None
-                source = CLAIMED_EMPTY
-                central.empty.remove(span)
-            central.empty.insert_back(span)
-            tell_taken(state, who, span, source)
+                if span is not None:
+                    source = CLAIMED_EMPTY
+                    central.empty.remove(span)
+            if span is not None:
+                central.empty.insert_back(span)
+                tell_taken(state, who, span, source)
+        state.step_ends()
+        if span is None:
+            return None
         if source == SWEPT:
             return span
         sweep_span(state, who, span, True)
@@ -74,9 +79,13 @@ def first_usable(state: HeapState, who: Mcache, central: Central) -> Span | None
     being_swept = (state.sg - 1) & UINT32
     span = central.nonempty.first
     while span is not None:
-        if state.claim(who, span, "cs-nonempty") or span.sweepgen != being_swept:
+        if state.claim(who, span, "cs-nonempty"):
+            state.step_ends()
+            return span
+        if span.sweepgen != being_swept:
             return span
         tell_skipped(state, who, span, "N")
+        state.step_ends()
         span = span.next
     return None
 
@@ -87,10 +96,12 @@ def first_unswept(state: HeapState, who: Mcache, central: Central) -> Span | Non
     span = central.empty.first
     while span is not None:
         if state.claim(who, span, "cs-empty"):
+            state.step_ends()
             return span
         if span.sweepgen != being_swept:
             break
         tell_skipped(state, who, span, "E")
+        state.step_ends()
         span = span.next
     if state.trace is not None:
         state.trace.event(
@@ -125,6 +136,7 @@ def has_room(state: HeapState, who: Mcache, span: Span) -> bool:
                 "i": slot,
             },
         )
+    state.step_ends()
     return room
 
 
@@ -137,6 +149,7 @@ def grow(state: HeapState, who: Mcache, central: Central) -> Span | None:
     span = new_span(state, who, npages, central.spanclass, 0, True)
     if span is None:
         return None
+    state.about_to_take(central.lock)
     with central.lock:
         central.empty.insert_back(span)
         if state.trace is not None:
@@ -152,6 +165,7 @@ def grow(state: HeapState, who: Mcache, central: Central) -> Span | None:
                     "g": state.sg,
                 },
             )
+    state.step_ends()
     return span
 
 
@@ -180,9 +194,11 @@ def uncache_span(state: HeapState, who: Mcache, span: Span) -> None:
         )
     after = state.now()
     stale = span.uncache(state.sg)
+    state.step_ends()
     free = span.nelems - span.alloc_count
     if free > 0:
         central = state.central[span.spanclass]
+        state.about_to_take(central.lock)
         with central.lock:
             central.nmalloc -= free
             central.empty.remove(span)
@@ -196,9 +212,12 @@ def uncache_span(state: HeapState, who: Mcache, span: Span) -> None:
                 )
         if not stale:
             state.pacing.grow_live(-free * span.elemsize)
+        state.step_ends()
     if stale:
         state.tell_claim(who, span, "uncache", after)
-        sweep_span(state, who, span, False)
+        state.step_ends()
+        if sweep_span(state, who, span, False):
+            state.step_ends()
 
 
 def tell_taken(state: HeapState, who: Mcache, span: Span, source: i64) -> None:

@@ -49,6 +49,7 @@ def new_span(
             )
         if large > 0:
             state.pacing.grow_live(npages << PAGE_SHIFT)
+    state.step_ends()
     if zero and span.needzero != 0:
         clear(state, span.base, npages << PAGE_SHIFT)
     span.needzero = 0
@@ -67,4 +68,5 @@ def new_span(
                 "es": span.elemsize,
             },
         )
+    state.step_ends()
     return span

@@ -23,6 +23,7 @@ def refill(state: HeapState, who: Mcache, spanclass: i64) -> Span:
         who.alloc[spanclass] = EMPTY_SPAN
         if state.trace is not None:
             tell_refill(state, who, full, "ro")
+        state.step_ends()
     span = cache_span(state, who, spanclass)
     if span is None:
         raise OutOfMemory(f"no memory for a span of class {spanclass}")
@@ -32,6 +33,7 @@ def refill(state: HeapState, who: Mcache, spanclass: i64) -> Span:
     who.alloc[spanclass] = span
     if state.trace is not None:
         tell_refill(state, who, span, "rn")
+    state.step_ends()
     return span
 
 
@@ -58,6 +60,7 @@ def release_all(state: HeapState, who: Mcache, owner: Mcache) -> None:
     """Let go of all spans of a cache, and of its tiny block (MC-6)."""
     if state.trace is not None:
         state.trace.event("ra", who.p, who.thread, {"beg": 1, "ca": owner.ident})
+    state.step_ends()
     for spanclass in range(NUM_SPAN_CLASSES):
         span = owner.alloc[spanclass]
         if span is not EMPTY_SPAN:
@@ -67,6 +70,7 @@ def release_all(state: HeapState, who: Mcache, owner: Mcache) -> None:
     owner.tinyoffset = 0
     if state.trace is not None:
         state.trace.event("ra", who.p, who.thread, {"beg": 0, "ca": owner.ident})
+    state.step_ends()
 
 
 def prepare_for_sweep(state: HeapState, owner: Mcache) -> None:
@@ -79,6 +83,7 @@ def prepare_for_sweep(state: HeapState, owner: Mcache) -> None:
     if owner.flush_gen != (state.sg - 2) & UINT32:
         raise HeapError(f"T-54: flushGen {owner.flush_gen} in generation {state.sg}")
     tell_flush(state, owner, 1)
+    state.step_ends()
     release_all(state, owner, owner)
     owner.flush_gen = state.sg
     tell_flush(state, owner, 0)

@@ -2,6 +2,7 @@
 
 from typing import Final, final
 
+from librt.threading import Lock
 from mypy_extensions import i64
 
 from spanalloc import kernels
@@ -16,6 +17,7 @@ from spanalloc.scavengeline import ScavengeLine
 from spanalloc.sizeclass import NUM_SPAN_CLASSES
 from spanalloc.span import UINT32, Span
 from spanalloc.sweepbuf import SweepBuffer
+from spanalloc.turns import Turns
 
 PHASE_OFF: Final = 0
 PHASE_MARK: Final = 1
@@ -29,9 +31,12 @@ class HeapState:
     `sg` is its sweep generation; `phase` the collector's phase; `mcaches` the caches of the Ps.
     """
 
-    def __init__(self, os: OsMemory, trace: Recorder | None, sg: i64) -> None:
+    def __init__(
+        self, os: OsMemory, trace: Recorder | None, sg: i64, turns: Turns | None = None
+    ) -> None:
         self.os = os
         self.trace = trace
+        self.turns = turns
         self.pages = PageHeap(os, trace)
         self.pacing = Pacing()
         self.line = ScavengeLine()
@@ -58,6 +63,22 @@ class HeapState:
     def now(self) -> int:
         """Return the line of the trace before which nothing that is done now can have happened."""
         return self.trace.now() if self.trace is not None else 0
+
+    def step_ends(self) -> None:
+        """Let other threads go first, if somebody decides whose turn it is."""
+        if self.turns is not None:
+            self.turns.step_ends()
+
+    def about_to_take(self, lock: Lock) -> None:
+        """Let other threads go first while one of them holds a lock, if turns are decided."""
+        if self.turns is not None:
+            self.turns.waits_for(lock)
+
+    def publish(self, span: Span) -> None:
+        """Store the sweepgen of a span that was swept, outside of any lock (SWP-24 step 11)."""
+        span.publish(self.sg)
+        if self.turns is not None:
+            self.turns.published(span.ident)
 
     def claim(self, who: Mcache, span: Span, by: str) -> bool:
         """Take the right to sweep an unswept span; return False if it is not to be had (SWP-3)."""

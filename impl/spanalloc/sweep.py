@@ -1,5 +1,6 @@
 """Sweeping: one span, the next unswept one, and what must be swept before an allocation."""
 
+import time
 from typing import Final
 
 from mypy_extensions import i64
@@ -54,12 +55,13 @@ def sweep_span(state: HeapState, who: Mcache, span: Span, preserve: bool) -> boo
                 "ab": hexadecimal(span),
             },
         )
+    state.step_ends()
     gone = False
     if to_central:
         who.nsmallfree[sizeclass] += freed
         gone = free_in_central(state, who, span, preserve)
     else:
-        span.publish(sg)
+        state.publish(span)
         if dead:
             who.nlargefree += 1
             who.largefree += span.elemsize
@@ -67,15 +69,17 @@ def sweep_span(state: HeapState, who: Mcache, span: Span, preserve: bool) -> boo
             gone = True
     if not gone:
         state.swept().push(who, span)
+        state.step_ends()
     return gone
 
 
 def free_in_central(state: HeapState, who: Mcache, span: Span, preserve: bool) -> bool:
     """Publish a sweep that freed slots; return whether the span went to the heap (CEN-14)."""
     if preserve:
-        span.publish(state.sg)
+        state.publish(span)
         return False
     central: Central = state.central[span.spanclass]
+    state.about_to_take(central.lock)
     with central.lock:
         if span.was_empty:
             central.empty.remove(span)
@@ -98,6 +102,7 @@ def free_in_central(state: HeapState, who: Mcache, span: Span, preserve: bool) -
                     "g": state.sg,
                 },
             )
+    state.step_ends()
     if gone:
         state.pages.free_span(who, span, state.sg)
     return gone
@@ -120,19 +125,34 @@ def sweep_one(state: HeapState, who: Mcache, by: str) -> i64:
         if not sweep_span(state, who, span, False):
             return 0
         pacing.add_credit(npages)
+        state.step_ends()
         return npages
     finally:
         pacing.sweepers_change(-1)
+
+
+def ensure_swept(state: HeapState, who: Mcache, span: Span) -> None:
+    """Have a span swept: by this thread, or by the one that is at it, until it is done (SWP-18)."""
+    if state.claim(who, span, "ensure"):
+        state.step_ends()
+        sweep_span(state, who, span, False)
+    while not state.is_swept(span):
+        if state.turns is not None:
+            state.turns.cannot_go_on()
+        else:
+            time.sleep(0)
 
 
 def next_unswept(state: HeapState, who: Mcache, by: str) -> Span | None:
     """Pop spans until one can be claimed; None once there is none left (SWP-13, SWP-14)."""
     while True:
         span = state.unswept().pop(who, by)
+        state.step_ends()
         if span is None:
             state.sweepdone = True
             if state.trace is not None:
                 state.trace.event("sd", who.p, who.thread, {"g": state.sg})
+            state.step_ends()
             return None
         after = state.now()
         in_use = span.state == IN_USE
@@ -142,6 +162,7 @@ def next_unswept(state: HeapState, who: Mcache, by: str) -> Span | None:
                 f"among the unswept of generation {state.sg}"
             )
         if in_use and state.claim(who, span, by):
+            state.step_ends()
             return span
         if state.trace is not None:
             state.trace.event(
@@ -157,6 +178,7 @@ def next_unswept(state: HeapState, who: Mcache, by: str) -> Span | None:
                     "lo": after,
                 },
             )
+        state.step_ends()
 
 
 def pay_sweep_debt(state: HeapState, who: Mcache, span_bytes: i64, caller_pages: i64) -> None:
@@ -176,6 +198,7 @@ def pay_sweep_debt(state: HeapState, who: Mcache, span_bytes: i64, caller_pages:
                 who.thread,
                 {"tg": target, "sw": swept, "by": span_bytes, "cp": caller_pages},
             )
+        state.step_ends()
         if sweep_one(state, who, "prop") == NOTHING_LEFT:
             pacing.pages_per_byte = 0.0
 
@@ -193,12 +216,14 @@ def reclaim(state: HeapState, who: Mcache, wanted: i64) -> None:
             who.thread,
             {"n": wanted, "cr": pacing.reclaim_credit, "ix": pacing.reclaim_index},
         )
+    state.step_ends()
     while wanted > 0:
         if pacing.reclaim_credit > 0:
             credit, taken = pacing.take_credit(wanted)
             wanted -= taken
             if trace is not None and taken > 0:
                 trace.event("rk", who.p, who.thread, {"cr": credit, "tk": taken, "n": wanted})
+            state.step_ends()
             continue
         index = pacing.next_chunk(CHUNK)
         done = index // ARENA_PAGES >= len(state.sweep_arenas)
@@ -207,16 +232,19 @@ def reclaim(state: HeapState, who: Mcache, wanted: i64) -> None:
                 "rc",
                 who.p,
                 who.thread,
-                {"st": "done" if done else "beg", "ix": index, "n": wanted, "nf": 0},
+                {"st": "done" if done else "beg", "ix": told_index(index), "n": wanted, "nf": 0},
             )
         if done:
             pacing.reclaim_index = RECLAIM_OVER
+        state.step_ends()
+        if done:
             break
         found = reclaim_chunk(state, who, index)
         if trace is not None:
             trace.event(
                 "rc", who.p, who.thread, {"st": "end", "ix": index, "n": wanted, "nf": found}
             )
+        state.step_ends()
         if found > wanted:
             pacing.add_credit(found - wanted)
             wanted = 0
@@ -224,6 +252,13 @@ def reclaim(state: HeapState, who: Mcache, wanted: i64) -> None:
             wanted -= found
     if trace is not None:
         trace.event("re", who.p, who.thread, {"n": wanted})
+    state.step_ends()
+
+
+def told_index(index: i64) -> int:
+    """Return a place of the reclaimer as a trace has it: past the arenas it is 2^63 or more."""
+    past: int = index - RECLAIM_OVER
+    return index if past < 0 else past + (1 << 63)
 
 
 def reclaim_chunk(state: HeapState, who: Mcache, index: i64) -> i64:
@@ -240,14 +275,17 @@ def reclaim_chunk(state: HeapState, who: Mcache, index: i64) -> i64:
         span = claim_at(state, who, arena, page)
         if span is None:
             continue
+        state.step_ends()
         npages = span.npages
         if sweep_span(state, who, span, False):
             freed += npages
+            state.step_ends()
     return freed
 
 
 def claim_at(state: HeapState, who: Mcache, arena: Arena, page: i64) -> Span | None:
     """Claim the span that begins at a page, if one does still, and if it is unswept."""
+    state.step_ends()
     # Under the lock of the page heap it cannot be freed meanwhile.
     with state.pages.lock:
         span = arena.spans[page]

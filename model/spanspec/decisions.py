@@ -11,7 +11,7 @@ from spanspec.bitmap import Bits
 from spanspec.constants import PAGE_SIZE
 from spanspec.heapstate import NO_MORE_RECLAIM, OFF, HeapState
 from spanspec.mspan import SpanState
-from spanspec.pacing import Debt, debt, sweep_pace, trigger_for
+from spanspec.pacing import Debt, debt, left_of, sweep_pace, trigger_for
 from spanspec.pages import end_of
 from spanspec.scavenge import Line, goal_for, pace
 from spanspec.statistics import retained
@@ -100,11 +100,13 @@ class Decisions:
         assert isinstance(marks, Bits)
         return marks
 
-    def debt(self, span_bytes: U64, caller_pages: U64) -> Debt | None:
+    def debt(self, span_bytes: U64, caller_pages: U64, owed: Debt | None) -> Debt | None:
         """Return the debt by the pace of sweeping; none once all is swept."""
         state = self.state
         if state.sweepdone:
             return None
+        if owed is not None:
+            return left_of(owed, state.pace, state.pages_swept)
         return debt(state.pace, state.heap_live, state.pages_swept, span_bytes, caller_pages)
 
     def seen_state(self, span: int) -> SpanState:

@@ -81,8 +81,11 @@ class Inputs(Protocol):
         """Return the mark bits that the sweep of a span finds."""
         ...
 
-    def debt(self, span_bytes: U64, caller_pages: U64) -> Debt | None:
-        """Return what is to be swept before a span of so many bytes is taken (SWP-19)."""
+    def debt(self, span_bytes: U64, caller_pages: U64, owed: Debt | None) -> Debt | None:
+        """Return what is to be swept before a span of so many bytes is taken (SWP-19).
+
+        `owed` is what the acting thread was told before its last sweep, None at first.
+        """
         ...
 
     def seen_state(self, span: int) -> SpanState:

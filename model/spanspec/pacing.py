@@ -52,6 +52,15 @@ def debt(
     return Debt(target, swept) if target > swept else None
 
 
+def left_of(owed: Debt, pace: SweepPace, pages_swept: U64) -> Debt | None:
+    """Return what is left of a debt after a sweep; the target stays what it was at first.
+
+    Rules: SWP-19.
+    """
+    swept = pages_swept - pace.swept_basis
+    return Debt(owed.target, swept) if owed.target > swept else None
+
+
 def trigger_for(goal: U64, heap_live: U64) -> U64:
     """Return a heap size at which the next cycle starts: seven eighths of the way to the goal.
 

@@ -8,6 +8,7 @@ from spanspec.bitmap import Bits, hexadecimal
 from spanspec.constants import size_class_of
 from spanspec.heapstate import Course, HeapState
 from spanspec.mspan import IN_USE, Mspan
+from spanspec.pacing import Debt
 from spanspec.pagealloc import free_in_use
 from spanspec.pageheap import Actor, page_number
 from spanspec.pagemap import NOBODY
@@ -295,8 +296,9 @@ def deduct_sweep_credit(
 
     Rules: SWP-19 CEN-2 MAL-11.
     """
+    owed: Debt | None = None
     while True:
-        owed = state.inputs.debt(span_bytes, caller_pages)
+        owed = state.inputs.debt(span_bytes, caller_pages, owed)
         if owed is None:
             return
         yield ev.SweepDebt(

@@ -187,7 +187,7 @@ def test_the_lowest_heavy_place_of_a_tree_is_found(package: ModuleType) -> None:
             fits = (at for at, one in enumerate(weights) if one >= wanted)
             assert tree.lowest(wanted) == next(fits, -1)
             assert tree.largest() == max(weights)
-            assert tree.weight(place) == weight
+        assert tree.in_use() == [at for at, one in enumerate(weights) if one > 0]
 
 
 def test_a_stream_is_served_as_single_calls_are(package: ModuleType) -> None:

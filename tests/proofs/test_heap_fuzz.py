@@ -24,11 +24,12 @@ from spanproof.fuzz.heapprogram import (
     load,
     save,
 )
-from spanproof.fuzz.heapsides import SpanallocHeap, State, installed, of_package
+from spanproof.fuzz.heapsides import State
 from spanproof.fuzz.heapstrategies import heap_programs
 from spanproof.fuzz.planted import package_with
 from spanproof.fuzz.plantedheap import BUGS, find_in_heap
 from spanproof.fuzz.program import ProgramError
+from spanproof.fuzz.spanallocheap import SpanallocHeap, installed, of_package
 
 DEEP = HeapProgram(
     (

@@ -98,7 +98,7 @@ class Witness:
             return event.spanclass
         return spanclass
 
-    def debt(self, span_bytes: U64, caller_pages: U64) -> Debt | None:
+    def debt(self, span_bytes: U64, caller_pages: U64, owed: Debt | None) -> Debt | None:
         """Return the debt that the trace tells of; without one, there must be none left."""
         event, state = self.event, self.state
         before = self._owed.pop(self.thread, None)

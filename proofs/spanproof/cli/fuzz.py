@@ -1,6 +1,7 @@
 """`spanspec fuzz` and `spanspec replay`: model and implementation in lockstep."""
 
 import importlib
+from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -21,12 +22,12 @@ from spanproof.cli.output import (
     progress,
 )
 from spanproof.counterexamples.saved import is_counterexample
-from spanproof.fuzz import heapprogram, heapsides, spanalloc_subject
-from spanproof.fuzz.campaign import CampaignResult, of_heap, of_span, run_target
+from spanproof.fuzz import heapprogram, spanalloc_subject, spanallocheap
+from spanproof.fuzz.campaign import CampaignResult, of_heap, of_schedules, of_span, run_target
 from spanproof.fuzz.divergence import Divergence, describe
 from spanproof.fuzz.heaplockstep import run_heap_program
 from spanproof.fuzz.heapprogram import HeapProgram
-from spanproof.fuzz.heapsides import SideFactory
+from spanproof.fuzz.heapsides import Schedulable, SideFactory
 from spanproof.fuzz.lockstep import run_program
 from spanproof.fuzz.program import ProgramError, load, save
 from spanproof.fuzz.subjects import SubjectFactory
@@ -40,16 +41,19 @@ Factory = Annotated[
 
 
 class Scope(StrEnum):
-    """What is fuzzed: a whole heap, or one span."""
+    """What is fuzzed: a whole heap, several Ps of it at once, or one span."""
 
     HEAP = "heap"
+    SCHEDULE = "schedule"
     SPAN = "span"
 
 
 def fuzz(
     impl: Annotated[str, typer.Option(help="The implementation: spanalloc.")] = "spanalloc",
     python: Factory = "",
-    of: Annotated[Scope, typer.Option(help="A whole heap, or one span.")] = Scope.HEAP,
+    of: Annotated[
+        Scope, typer.Option(help="A heap, several Ps of it at once, or a span.")
+    ] = Scope.HEAP,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long to run.")] = 20.0,
     examples: Annotated[int, typer.Option(min=0, help="Programs to run, instead of a time.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Determines every program.")] = 0,
@@ -60,11 +64,7 @@ def fuzz(
 ) -> int:
     """Run random programs on the model and an implementation; shrink what diverges."""
     check_implementation(impl)
-    campaign = (
-        partial(run_target, of_heap(heap_factory(python)))
-        if of is Scope.HEAP
-        else partial(run_target, of_span(span_factory(python)))
-    )
+    campaign = campaign_of(of, python)
     with progress("programs" if examples else "seconds") as display:
         task = display.add_task("fuzzing", total=examples or round(seconds))
         result = campaign(
@@ -92,6 +92,21 @@ def fuzz(
         complain(f"too little was exercised: no {', no '.join(result.missing)}; run it longer")
         return UNUSABLE
     return HOLDS
+
+
+def campaign_of(of: Scope, python: str) -> Callable[..., CampaignResult]:
+    """Return the campaign on what is fuzzed.
+
+    Raises: Unusable if the factory cannot be imported, or its heaps cannot be stopped.
+    """
+    if of is Scope.SPAN:
+        return partial(run_target, of_span(span_factory(python)))
+    if of is Scope.HEAP:
+        return partial(run_target, of_heap(heap_factory(python)))
+    factory = heap_factory(python)
+    if not isinstance(factory(HeapProgram(())), Schedulable):
+        raise Unusable(f"--python {python}: its heaps have no `obey`, which `--of schedule` needs")
+    return partial(run_target, of_schedules(factory))
 
 
 def replay(
@@ -141,7 +156,7 @@ def heap_factory(python: str) -> SideFactory:
 
     Raises: Unusable if it cannot be imported.
     """
-    return cast(SideFactory, imported(python)) if python else heapsides.installed
+    return cast(SideFactory, imported(python)) if python else spanallocheap.installed
 
 
 def imported(python: str) -> object:
@@ -186,6 +201,8 @@ def summary_line(result: CampaignResult) -> str:
             f"{counts['m']} slots and {counts['t']} tiny objects allocated, {counts['se']} sweeps, "
             f"{counts['vs']} spans scavenged, {counts['refusals']} refusals"
         )
+        if counts["switches"]:
+            figures += f", {counts['switches']} switches between threads"
     else:
         figures = (
             f"{counts['fast allocations']} fast and {counts['slow allocations']} slow allocations, "

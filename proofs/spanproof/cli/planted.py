@@ -12,7 +12,9 @@ from rich.table import Table
 from spanproof.cli.output import FAILS, HOLDS, Unusable, out, print_json, progress
 from spanproof.fuzz import planted as spans
 from spanproof.fuzz import plantedheap as heaps
+from spanproof.fuzz import plantedschedule as schedules
 from spanproof.fuzz.campaign import CampaignResult
+from spanproof.fuzz.divergence import length_of
 from spanproof.fuzz.planted import PlantedBug
 
 LARGEST_MEDIAN = 12
@@ -68,6 +70,8 @@ def campaigns() -> dict[str, tuple[PlantedBug, Callable[..., CampaignResult]]]:
         found[f"one span: {bug.name}"] = (bug, spans.find)
     for bug in heaps.BUGS:
         found[bug.name] = (bug, heaps.find_in_heap)
+    for bug in schedules.RACES:
+        found[f"several Ps: {bug.name}"] = (bug, schedules.find_in_schedule)
     return found
 
 
@@ -78,7 +82,7 @@ def look_for(name: str, seed: int, examples: int) -> Found:
     if result.divergence is None:
         return Found(name, result.programs, None, "")
     return Found(
-        name, result.programs, len(result.divergence.program.steps), result.divergence.what
+        name, result.programs, length_of(result.divergence.program), result.divergence.what
     )
 
 

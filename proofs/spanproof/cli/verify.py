@@ -15,7 +15,7 @@ from spanproof.cli import check, prove
 from spanproof.cli.fuzz import as_json as campaign_json
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
 from spanproof.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
-from spanproof.fuzz import heapsides, spanalloc_subject
+from spanproof.fuzz import spanalloc_subject, spanallocheap
 from spanproof.fuzz.campaign import CampaignResult, of_heap, run, run_target
 from spanproof.jobs import Outcome, Summary, summarize
 from spanproof.schedule import mutant_jobs, obligation_jobs
@@ -131,7 +131,7 @@ def fuzz_for(seconds: float, seed: int) -> Mapping[str, CampaignResult]:
             before = sum(result.seconds for result in results.values())
             display.update(task, completed=min(round(before + spent), round(seconds)))
 
-        heaps = of_heap(heapsides.installed)
+        heaps = of_heap(spanallocheap.installed)
         results["heaps"] = run_target(
             heaps, start=seed, seconds=seconds * HEAP_SHARE, on_progress=advance
         )

@@ -4,23 +4,21 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Generic, NamedTuple, TypeVar, cast
+from typing import Generic, NamedTuple, cast
 
-import msgspec
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from spanproof.fuzz.divergence import Divergence, Run
+from spanproof.fuzz.divergence import Divergence, ProgramT, Run, shorter
 from spanproof.fuzz.heaplockstep import run_heap_program
 from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import SideFactory
 from spanproof.fuzz.heapstrategies import heap_programs
 from spanproof.fuzz.lockstep import run_program
 from spanproof.fuzz.program import Program
+from spanproof.fuzz.schedules import scheduled_programs
 from spanproof.fuzz.strategies import programs
 from spanproof.fuzz.subjects import SubjectFactory
-
-ProgramT = TypeVar("ProgramT", Program, HeapProgram)
 
 MUST_EXERCISE = (
     "fast allocations",
@@ -30,6 +28,9 @@ MUST_EXERCISE = (
     "freed slots",
 )
 """What a campaign must have met at least once; otherwise it says nothing."""
+
+SCHEDULE_MUST_EXERCISE = ("m", "ro", "po", "sc", "se", "ct", "cg", "hf", "switches", "waits")
+"""The same for several Ps at once; switches are made in the middle of an operation."""
 
 HEAP_MUST_EXERCISE = ("m", "t", "rn", "ha", "se", "sg", "refusals")
 """The same for whole heaps: kinds of events, by their names in a trace, and refusals."""
@@ -61,6 +62,12 @@ def of_heap(factory: SideFactory) -> Target[HeapProgram]:
     """Return the target that a whole heap is."""
     attempt = partial(run_heap_program, factory=factory)
     return Target(heap_programs(), attempt, HEAP_MUST_EXERCISE, HEAP_BATCH)
+
+
+def of_schedules(factory: SideFactory) -> Target[HeapProgram]:
+    """Return the target that a heap is on which several Ps act at once."""
+    attempt = partial(run_heap_program, factory=factory)
+    return Target(scheduled_programs(), attempt, SCHEDULE_MUST_EXERCISE, HEAP_BATCH)
 
 
 class CampaignResult(NamedTuple):
@@ -188,11 +195,9 @@ def without_idle_steps(divergence: Divergence, target: Target[ProgramT]) -> Dive
     smaller = True
     while smaller:
         smaller = False
-        program = cast(ProgramT, divergence.program)
-        for place in reversed(range(len(program.steps))):
-            steps = program.steps[:place] + program.steps[place + 1 :]
-            shorter = target.attempt(msgspec.structs.replace(program, steps=steps))
-            if shorter.divergence is not None:
-                divergence, smaller = shorter.divergence, True
+        for program in shorter(cast(ProgramT, divergence.program)):
+            found = target.attempt(program).divergence
+            if found is not None:
+                divergence, smaller = found, True
                 break
     return divergence

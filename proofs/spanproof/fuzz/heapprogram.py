@@ -3,11 +3,13 @@
 Any list of steps is a program: what the state of the heap forbids, both sides must refuse.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from spanproof.fuzz.program import ProgramError
 from spanspec.pagealloc import Purpose
@@ -114,6 +116,22 @@ class PassTime(msgspec.Struct, frozen=True, tag="pass time"):
     p: P = 0
 
 
+Task = Malloc | Sweep | EnsureSwept | TakeManual | FreeManual | ScavengeAll | PassTime
+"""What a P may do while other Ps do something else."""
+
+
+class Together(msgspec.Struct, frozen=True, tag="together"):
+    """Take several steps at once, each on its P; those of the same P one after the other.
+
+    Whenever a thread has taken a step, at the grain of lock sections and atomics, a number of
+    `order` says who goes on: 0 the same thread, 1 the next one that can, and so on. It is gone
+    through again and again; an empty one is all 0.
+    """
+
+    tasks: tuple[Task, ...]
+    order: tuple[Annotated[int, Meta(ge=0, le=7)], ...] = ()
+
+
 Step = (
     Malloc
     | StartCycle
@@ -128,6 +146,7 @@ Step = (
     | FlushCaches
     | ScavengeAll
     | PassTime
+    | Together
 )
 
 
@@ -180,7 +199,7 @@ def load(path: Path) -> HeapProgram:
 
 def describe_step(step: Step) -> str:
     """Return a step in words."""
-    p = 0 if isinstance(step, MarkEvery | MarkFree) else step.p
+    p = 0 if isinstance(step, MarkEvery | MarkFree | Together) else step.p
     on = f" on P {p}" if p else ""
     match step:
         case Malloc(size=size, count=count, noscan=noscan):
@@ -212,6 +231,31 @@ def describe_step(step: Step) -> str:
             return f"return all free memory{on}"
         case PassTime(milliseconds=milliseconds):
             return f"let {milliseconds} ms pass{on}"
+        case Together(tasks=tasks, order=order):
+            both = "; ".join(describe_step(task) for task in tasks)
+            return f"at once: {both}; order {' '.join(map(str, order)) or '0'}"
+
+
+def length(program: HeapProgram) -> int:
+    """Return the number of steps, those that are taken together counted one by one."""
+    return sum(len(one.tasks) if isinstance(one, Together) else 1 for one in program.steps)
+
+
+def with_less_at_once(program: HeapProgram) -> Iterator[HeapProgram]:
+    """Return each program in which one task less is done together with others, or in turn."""
+    for place, step in enumerate(program.steps):
+        if not isinstance(step, Together):
+            continue
+        fewer = [
+            replace(step, tasks=step.tasks[:at] + step.tasks[at + 1 :])
+            for at in range(len(step.tasks))
+            if len(step.tasks) > 1
+        ]
+        fewer += [replace(step, order=step.order[:-1])] if step.order else []
+        for less in fewer:
+            yield replace(
+                program, steps=(*program.steps[:place], less, *program.steps[place + 1 :])
+            )
 
 
 def describe(program: HeapProgram) -> str:

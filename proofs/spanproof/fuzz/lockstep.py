@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from spanproof.fuzz.divergence import Divergence, Run
+from spanproof.fuzz.divergence import Run, run_steps
+from spanproof.fuzz.parted import Parted, shown
 from spanproof.fuzz.program import (
     Allocate,
     Flush,
@@ -27,19 +28,9 @@ from spanproof.fuzz.subjects import (
 from spanspec.sweepgen import is_cached, is_legal_between_cycles, is_stale, needs_sweep, next_cycle
 
 
-class _Parted(Exception):
-    """The two sides differ."""
-
-    def __init__(self, what: str, expected: object, seen: object) -> None:
-        super().__init__(what)
-        self.what = what
-        self.expected = str(expected)
-        self.seen = str(seen)
-
-
 def _same(what: str, expected: object, seen: object) -> None:
     if expected != seen:
-        raise _Parted(what, expected, seen)
+        raise Parted(what, expected, seen)
 
 
 class Lockstep:
@@ -54,7 +45,7 @@ class Lockstep:
     def take(self, step: Step) -> None:
         """Take one step on both sides and compare.
 
-        Raises: _Parted if they differ.
+        Raises: Parted if they differ.
         """
         if not self._enabled(step):
             self.exercised["not enabled"] += 1
@@ -90,16 +81,16 @@ class Lockstep:
     def compare(self) -> None:
         """Compare the whole state, and check the model's own invariants.
 
-        Raises: _Parted at the first difference.
+        Raises: Parted at the first difference.
         """
         expected, seen = self.model.state(), self.subject.state()
         for field, one, other in zip(expected._fields, expected, seen, strict=True):
             if one != other:
                 in_hex = field.endswith(("bits", "cache"))
-                raise _Parted(field, _shown(one, in_hex), _shown(other, in_hex))
+                raise Parted(field, shown(one, in_hex), shown(other, in_hex))
         broken = self.model.broken_invariant(self.sg)
         if broken is not None:
-            raise _Parted(f"the model's own invariant {broken}", "holds", "is broken")
+            raise Parted(f"the model's own invariant {broken}", "holds", "is broken")
 
     def _enabled(self, step: Step) -> bool:
         """Tell, by the model, whether a step may be taken now."""
@@ -159,30 +150,9 @@ class Lockstep:
         self.exercised["freed slots"] += expected.nfreed
 
 
-def _shown(value: int | None, in_hex: bool) -> str:
-    return hex(value) if in_hex and value is not None else str(value)
-
-
 def run_program(program: Program, factory: SubjectFactory) -> Run:
     """Run a program in lockstep, up to the first divergence.
 
     Whatever the subject raises is a divergence: a crash is an observation.
     """
-    number = 0
-    step: Step | None = None
-    try:
-        lockstep = Lockstep(program, factory)
-        exercised = lockstep.exercised
-        lockstep.compare()
-        for step in program.steps:
-            number += 1
-            lockstep.take(step)
-            exercised["steps"] += 1
-    except _Parted as difference:
-        what, expected, seen = difference.what, difference.expected, difference.seen
-    except Exception as problem:
-        what = describe_step(step) if step is not None else "creating the span"
-        expected, seen = "goes through", f"raises {type(problem).__name__}: {problem}"
-    else:
-        return Run(None, exercised)
-    return Run(Divergence(program, number, what, expected, seen), Counter())
+    return run_steps(program, program.steps, lambda: Lockstep(program, factory), describe_step)

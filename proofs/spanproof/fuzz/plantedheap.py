@@ -6,8 +6,8 @@ Each names the issue or commit of its origin; the changes are of the implementat
 from typing import Final
 
 from spanproof.fuzz.campaign import CampaignResult, of_heap, run_target
-from spanproof.fuzz.heapsides import of_package
 from spanproof.fuzz.planted import PlantedBug, package_with
+from spanproof.fuzz.spanallocheap import of_package
 
 LAST_FIT = """            at = first + FANOUT - 1
             while at >= first and weights[at] < weight:
@@ -52,8 +52,8 @@ BUGS: Final = (
     PlantedBug(
         "cc8f544198: a large span is freed before its sweep is published",
         "sweep",
-        "        span.publish(sg)\n        if dead:",
-        "        if not dead:\n            span.publish(sg)\n        if dead:",
+        "        state.publish(span)\n        if dead:",
+        "        if not dead:\n            state.publish(span)\n        if dead:",
     ),
     PlantedBug(
         "d97625ae9e: all free slots count as freed",
@@ -215,8 +215,8 @@ BUGS: Final = (
     PlantedBug(
         "a cached span goes to the front",
         "mcentral",
-        "            central.empty.insert_back(span)\n            tell_taken",
-        "            central.empty.insert(span)\n            tell_taken",
+        "                central.empty.insert_back(span)\n                tell_taken",
+        "                central.empty.insert(span)\n                tell_taken",
     ),
     PlantedBug(
         "neighbours merge whatever was scavenged",

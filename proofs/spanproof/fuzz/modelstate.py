@@ -1,0 +1,110 @@
+"""The state of the model's heap as named parts, to be compared with another heap's."""
+
+from spanproof.fuzz.heapsides import State
+from spanspec.bitmap import Bits
+from spanspec.constants import HEAP_ARENA_BYTES
+from spanspec.heapstate import NO_MORE_RECLAIM, HeapState
+from spanspec.memstats import objects_by_class, tiny_hits
+from spanspec.mspan import DEAD, IN_USE, Mspan
+from spanspec.sizeclass import CLASS_TO_SIZE
+
+
+def state_of(state: HeapState) -> State:
+    """Return all parts that make sense between any two steps."""
+    heap, stats = state.pages, state.pages.stats
+    cached = {span for mcache in state.mcaches.values() for span in mcache.alloc.values()}
+    done = state.reclaim_index >= NO_MORE_RECLAIM
+    parts: dict[str, object] = {
+        "sweepgen": state.sweepgen,
+        "phase": state.phase,
+        "cycles": state.cycle,
+        "procs": state.procs,
+        "sweepdone": state.sweepdone,
+        "heap_live": state.heap_live,
+        "reclaim_index": -1 if done else state.reclaim_index,
+        "reclaim_credit": state.reclaim_credit,
+        "pages_swept": state.pages_swept,
+        "runs": {
+            span: (run.base, run.npages, run.state, run.scavenged)
+            + (() if run.state == IN_USE else (run.needzero,))
+            for span, run in heap.runs.items()
+            if run.state != DEAD
+        },
+        "caches": caches_of(state),
+        "central": {
+            spanclass: (tuple(central.nonempty), tuple(central.empty))
+            for spanclass, central in enumerate(state.central)
+            if len(central.nonempty) + len(central.empty) > 0
+        },
+        "buffers": tuple(
+            tuple(span for _, span in sorted(buffer.entries.items())) for buffer in state.buffers
+        ),
+        "free": tuple(run.span for run in heap.free.in_order()),
+        "free descriptors": tuple(heap.descriptors.free),
+        "arenas": tuple(index * HEAP_ARENA_BYTES - (1 << 47) for index in heap.all_arenas),
+        "current arena": (heap.current.base, heap.current.end),
+        "unscavenged huge pages": heap.unscavenged_huge,
+        "heap_sys": stats.heap_sys,
+        "heap_idle": stats.heap_idle,
+        "heap_inuse": stats.heap_inuse,
+        "heap_released": stats.heap_released,
+        "stacks_inuse": stats.stacks_inuse,
+        "gc_manual": stats.gc_manual,
+        "pages_in_use": stats.pages_in_use,
+    }
+    for span, record in state.spans.items():
+        parts[f"span {span}"] = slots_of(record, span in cached)
+    return parts
+
+
+def caches_of(state: HeapState) -> dict[int, tuple[object, ...]]:
+    """Return the cache of each P."""
+    found: dict[int, tuple[object, ...]] = {}
+    for p, identity in state.mcache_of.items():
+        mcache = state.mcaches.get(identity)
+        if mcache is not None and p >= 0:
+            held = tuple(sorted(mcache.alloc.items()))
+            found[p] = identity, mcache.flush_gen, held, mcache.tiny.address, mcache.tiny.offset
+    return found
+
+
+def slots_of(record: Mspan, cached: bool) -> dict[str, int | None]:
+    """Return a span in use; its allocCache has a meaning only where slots are taken by it."""
+    assert isinstance(record.alloc_bits, Bits)
+    assert isinstance(record.gcmark_bits, Bits)
+    known = cached and record.freeindex < record.nelems
+    return {
+        "base": record.base,
+        "npages": record.npages,
+        "spanclass": record.spanclass,
+        "limit": record.limit,
+        "freeindex": record.freeindex,
+        "allocCount": record.alloc_count,
+        "allocCache": record.alloc_cache if known else None,
+        "allocBits": record.alloc_bits.value & ((1 << record.nelems) - 1),
+        "gcmarkBits": record.gcmark_bits.value & ((1 << record.nelems) - 1),
+        "sweepgen": record.sweepgen,
+        "needzero": record.needzero,
+    }
+
+
+def counts_of(state: HeapState) -> dict[str, int]:
+    """Return how many objects and bytes were handed out and freed, while nothing is under way.
+
+    What caches hold and have not handed out is left out, as ReadMemStats does by flushing them.
+    """
+    records = [
+        state.spans[span] for mcache in state.mcaches.values() for span in mcache.alloc.values()
+    ]
+    unused = sum(record.nelems - record.alloc_count for record in records)
+    unused_bytes = sum((one.nelems - one.alloc_count) * one.elemsize for one in records)
+    made, tiny, sizes = objects_by_class(state), tiny_hits(state), CLASS_TO_SIZE
+    small = sum(n * size for n, size in zip(made, sizes, strict=True))
+    freed = sum(n * size for n, size in zip(state.nsmallfree, sizes, strict=True))
+    return {
+        "mallocs": sum(made) + state.nlargealloc + tiny - unused,
+        "frees": sum(state.nsmallfree) + state.nlargefree + tiny,
+        "tinyallocs": tiny,
+        "total_alloc": small + state.largealloc - unused_bytes,
+        "total_free": freed + state.largefree,
+    }

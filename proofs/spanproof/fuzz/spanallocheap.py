@@ -1,0 +1,248 @@
+"""The heap of spanalloc, as a side of the lockstep: the installed one, or a changed copy."""
+
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Protocol
+
+import spanalloc
+from spanalloc.heapsnapshot import HeapShot
+from spanproof.fuzz.baton import Baton
+from spanproof.fuzz.heapprogram import Answer, HeapProgram
+from spanproof.fuzz.heapsides import UNTOLD, Event, NoMemory, State, place_for
+from spanproof.fuzz.subjects import Refused
+from spanspec.mspan import IN_USE
+from spanspec.pagealloc import Purpose
+
+PARTS = (
+    "sweepgen",
+    "phase",
+    "cycles",
+    "procs",
+    "sweepdone",
+    "heap_live",
+    "reclaim_index",
+    "reclaim_credit",
+    "pages_swept",
+    "buffers",
+    "free",
+    "arenas",
+)
+FIGURES = (
+    "heap_sys",
+    "heap_idle",
+    "heap_inuse",
+    "heap_released",
+    "stacks_inuse",
+    "gc_manual",
+    "pages_in_use",
+)
+COUNTS = ("mallocs", "frees", "tinyallocs", "total_alloc", "total_free")
+"""What both sides call by the same name."""
+
+
+class SpanallocHeap:
+    """A heap of spanalloc, installed or changed; `package` has its classes."""
+
+    def __init__(self, program: HeapProgram, package: SimpleNamespace) -> None:
+        self._package = package
+        self._recorder = package.Recorder()
+        self._os = scripted_memory(package, program, self._recorder)
+        self._turns = passing(package)
+        self.heap = package.Heap(
+            program.procs, self._os, self._recorder, program.sweepgen, self._turns
+        )
+        self._told = 0
+        self._now = 0
+
+    def obey(self, baton: Baton | None) -> None:
+        """Pass what the heap says of its steps on to a baton."""
+        self._turns.baton = baton
+
+    def malloc(self, size: int, noscan: bool, zero: bool, p: int) -> int:
+        """Allocate an object."""
+        return int(self._try(lambda: self.heap.malloc(size, noscan, zero, p)))
+
+    def start_cycle(self, p: int) -> None:
+        """Begin to mark."""
+        self._try(lambda: self.heap.start_cycle(p))
+
+    def mark(self, address: int) -> None:
+        """Mark an object."""
+        self._try(lambda: self.heap.mark(address))
+
+    def finish_cycle(self, p: int) -> None:
+        """End marking."""
+        self._try(lambda: self.heap.finish((), p))
+
+    def sweep_one(self, p: int) -> int:
+        """Sweep a span."""
+        return int(self._try(lambda: self.heap.sweep_one(p)))
+
+    def ensure_swept(self, address: int, p: int) -> None:
+        """Have a span swept."""
+        self._try(lambda: self.heap.ensure_swept(address, p))
+
+    def take_manual(self, npages: int, purpose: Purpose, p: int) -> int:
+        """Take a manual span."""
+        return int(self._try(lambda: self.heap.take_manual(npages, purpose, p)))
+
+    def free_manual(self, address: int, p: int) -> None:
+        """Give a manual span back."""
+        self._try(lambda: self.heap.free_manual(address, p))
+
+    def set_procs(self, procs: int, p: int) -> None:
+        """Set the number of Ps."""
+        self._try(lambda: self.heap.set_procs(procs, p))
+
+    def flush_caches(self, p: int) -> None:
+        """Flush the caches."""
+        self._try(lambda: self.heap.flush_caches(p))
+
+    def scavenge_all(self, p: int) -> None:
+        """Return all free memory."""
+        self._try(lambda: self.heap.scavenge_all(p))
+
+    def pass_time(self, nanoseconds: int, p: int) -> None:
+        """Let time pass."""
+        self._try(lambda: self.heap.scavenge_by(self._now + nanoseconds, p))
+        self._now += nanoseconds
+
+    def _try(self, call: Callable[[], int | None]) -> int:
+        package = self._package
+        try:
+            result = call()
+        except package.OutOfMemory as problem:
+            raise NoMemory(str(problem)) from None
+        except (package.BadRequest, package.PhaseError, package.SpanError) as problem:
+            raise Refused(str(problem)) from None
+        return 0 if result is None else result
+
+    def events(self) -> Sequence[tuple[str, Event]]:
+        """Return the new events."""
+        fresh = self._recorder.events[self._told :]
+        self._told = len(self._recorder.events)
+        return [(str(one["k"]), {k: v for k, v in one.items() if k not in UNTOLD}) for one in fresh]
+
+    def state(self) -> State:
+        """Return the whole state, with the world stopped, and what was counted."""
+        statistics = self.heap.statistics()
+        counts = {name: getattr(statistics, name) for name in COUNTS}
+        return {**state_of(self.heap.snapshot()), "counts": counts}
+
+    def state_now(self) -> State:
+        """Return the whole state without stopping anybody."""
+        return state_of(self._package.heapsnapshot.shot_of(self.heap.state))
+
+
+def state_of(shot: HeapShot) -> State:
+    """Return the state that a snapshot shows."""
+    parts: dict[str, object] = {name: getattr(shot, name) for name in (*PARTS, *FIGURES)}
+    parts["runs"] = {
+        run.ident: (run.base, run.npages, run.state, run.scavenged)
+        + (() if run.state == IN_USE else (run.needzero,))
+        for run in shot.runs
+    }
+    parts["caches"] = {
+        cache.p: (cache.ident, cache.flush_gen, cache.alloc, cache.tiny, cache.tinyoffset)
+        for cache in shot.caches
+    }
+    parts["central"] = {one.spanclass: (one.nonempty, one.empty) for one in shot.central}
+    parts["free descriptors"] = shot.free_descriptors
+    parts["current arena"] = shot.current
+    parts["unscavenged huge pages"] = shot.unscavenged_huge_pages
+    for span in shot.spans:
+        parts[f"span {span.ident}"] = {
+            "base": span.base,
+            "npages": span.npages,
+            "spanclass": span.spanclass,
+            "limit": span.limit,
+            "freeindex": span.freeindex,
+            "allocCount": span.alloc_count,
+            "allocCache": span.alloc_cache,
+            "allocBits": span.alloc_bits,
+            "gcmarkBits": span.mark_bits,
+            "sweepgen": span.sweepgen,
+            "needzero": span.needzero,
+        }
+    return parts
+
+
+def scripted_memory(
+    package: SimpleNamespace, program: HeapProgram, recorder: spanalloc.Recorder
+) -> spanalloc.OsMemory:
+    """Return a simulated operating system of a package, with the answers of a program.
+
+    What it is told of the use of memory goes among the recorder's events.
+    """
+    answers = list(program.answers)
+    asked = 0
+
+    class Scripted(package.SimulatedMemory):  # type: ignore[misc, name-defined]
+        def reserve(self, address: int, size: int) -> int:
+            nonlocal asked
+            asked += 1
+            answer: Answer = answers.pop(0) if answers else ("grant" if address else "elsewhere")
+            if address == 0 and answer == "grant":
+                answer = "elsewhere"
+            # Somewhere else is aligned, so the room for aligning it is given back at once.
+            return place_for(answer, address, size, asked)
+
+        def reserve_aligned(self, size: int, align: int) -> tuple[int, int]:
+            found = self.reserve(0, size)
+            return (found, size) if found else (0, 0)
+
+        def used(self, base: int, size: int) -> None:
+            recorder.events.append({"k": "os used", "address": base, "size": size})
+
+        def unused(self, base: int, size: int) -> None:
+            recorder.events.append({"k": "os unused", "address": base, "size": size})
+
+        def welcome_huge(self, base: int, size: int) -> None:
+            recorder.events.append({"k": "os huge", "address": base, "size": size})
+
+    made: spanalloc.OsMemory = Scripted(package.PageSizes(program.physical, 2 << 20))
+    return made
+
+
+class Passing(Protocol):
+    """Turns that a baton decides, while there is one."""
+
+    baton: Baton | None
+
+
+def passing(package: SimpleNamespace) -> Passing:
+    """Return the turns of a package, to be decided by a baton."""
+
+    class Passed(package.Turns):  # type: ignore[misc, name-defined]
+        baton: Baton | None = None
+
+        def step_ends(self) -> None:
+            if self.baton is not None:
+                self.baton.step_ends()
+
+        def published(self, span: int) -> None:
+            if self.baton is not None:
+                self.baton.published(span)
+
+        def cannot_go_on(self) -> None:
+            if self.baton is not None:
+                self.baton.cannot_go_on()
+
+    made: Passing = Passed()
+    return made
+
+
+class of_package:  # noqa: N801 - used like the function `installed`
+    """Makes heaps from any package that has the classes of spanalloc, such as a changed copy."""
+
+    def __init__(self, package: SimpleNamespace) -> None:
+        self._package = package
+
+    def __call__(self, program: HeapProgram) -> SpanallocHeap:
+        """Return the heap that a program starts with."""
+        return SpanallocHeap(program, self._package)
+
+
+def installed(program: HeapProgram) -> SpanallocHeap:
+    """Return a heap of the installed spanalloc."""
+    return of_package(SimpleNamespace(**vars(spanalloc)))(program)

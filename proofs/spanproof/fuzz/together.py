@@ -1,0 +1,190 @@
+"""Several Ps at once, in an order that the program says, on both sides.
+
+A thread of the implementation runs until its step ends. The model's thread of the same P then
+takes as many steps as the implementation told events, and both have to have told the same; so the
+grain is the implementation's, and the model need not know it. Then the states are compared, but
+for what a step of the implementation leaves half done.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import cycle
+from typing import Final
+
+from spanproof.fuzz.baton import Baton, Stop, Worker
+from spanproof.fuzz.heapcalls import Call, Calls, Outcome, outcome_of
+from spanproof.fuzz.heapprogram import Task, Together
+from spanproof.fuzz.heapsides import Schedulable
+from spanproof.fuzz.modelheap import ModelHeap
+from spanproof.fuzz.parted import Parted, compare_events, compare_states, shown_address
+
+OWN: Final = {"m", "t"}
+"""Events of what a P does with what it has to itself."""
+
+
+class Lane:
+    """What one P does: its calls, and a thread for them on each side.
+
+    `unready` is a span that it has put into use, and whose slots are not set up yet; with `large`,
+    its object not allocated.
+    """
+
+    def __init__(self, p: int, calls: Calls, model: Worker, other: Worker) -> None:
+        self.p = p
+        self.model = model
+        self.other = other
+        self.waits = False
+        self.unready = -1
+        self.large = False
+        self._calls = calls
+        self._answer: int | None = None
+
+    def next_call(self) -> Call | None:
+        """Return the next call, None if there is none."""
+        try:
+            return self._calls.send(self._answer)
+        except StopIteration:
+            return None
+        finally:
+            self._answer = None
+
+    def answer(self, outcome: Outcome) -> None:
+        """Note what a call came to."""
+        self._answer = outcome if isinstance(outcome, int) else None
+
+
+class InTurns:
+    """Runs the tasks of a `Together`."""
+
+    def __init__(
+        self,
+        model: ModelHeap,
+        other: Schedulable,
+        exercised: Counter[str],
+        calls: Callable[[Task], Calls],
+    ) -> None:
+        self._model = model
+        self._other = other
+        self._exercised = exercised
+        self._calls = calls
+        self._model_baton, self._other_baton = Baton(), Baton()
+        self._lanes: list[Lane] = []
+
+    def run(self, together: Together) -> None:
+        """Run all tasks to their end.
+
+        Raises: Parted if the sides differ.
+        """
+        self._model.obey(self._model_baton)
+        self._other.obey(self._other_baton)
+        threads: list[Worker] = []
+        try:
+            for p in sorted({task.p for task in together.tasks}):
+                model = Worker(self._model_baton, f"model-{p}")
+                other = Worker(self._other_baton, f"implementation-{p}")
+                threads += [model, other]
+                tasks = [task for task in together.tasks if task.p == p]
+                self._lanes.append(Lane(p, chained(map(self._calls, tasks)), model, other))
+            self._take_turns(together.order)
+        finally:
+            for thread in threads:
+                thread.close()
+            self._model.obey(None)
+            self._other.obey(None)
+
+    def _take_turns(self, order: tuple[int, ...]) -> None:
+        choices = cycle(order or (0,))
+        last: Lane | None = None
+        while self._lanes:
+            able = [lane for lane in self._lanes if not lane.waits]
+            if not able:
+                raise Parted("the threads", "one can go on", "each waits for another")
+            if last in able:
+                place = able.index(last)
+                able = able[place:] + able[:place]
+            lane = able[next(choices) % len(able)] if len(able) > 1 else able[0]
+            if last is not None and lane is not last and last.other.in_call:
+                self._exercised["switches"] += 1
+            if not self._advance(lane):
+                self._lanes.remove(lane)
+            if not lane.waits:
+                for one in self._lanes:
+                    one.waits = False
+            last = lane
+
+    def _advance(self, lane: Lane) -> bool:
+        """Let a P take a step; return whether it has more to do.
+
+        Calls that end at once, as most allocations do, touch nothing but the P: they are part of
+        the step.
+        """
+        while True:
+            begins = not lane.other.in_call
+            if begins:
+                call = lane.next_call()
+                if call is None:
+                    return False
+                lane.other.begin(partial(outcome_of, self._other, call))
+                lane.model.begin(partial(outcome_of, self._model, call))
+            stop = lane.other.go_on()
+            told = self._follow(lane, stop)
+            if not (begins and stop is Stop.ENDED and OWN.issuperset(told)):
+                return True
+
+    def _follow(self, lane: Lane, stop: Stop) -> list[str]:
+        """Let the model take the steps that the implementation has taken, and compare.
+
+        Returns the kinds of the events that told of them.
+        """
+        seen = self._other.events()
+        told = [kind for kind, _ in seen if not kind.startswith("os ")]
+        for kind, figures in seen:
+            if kind == "si":
+                lane.unready, lane.large = int(str(figures["s"])), figures["lg"] == 1
+            elif kind == ("m" if lane.large else "ib"):
+                lane.unready = -1
+        lane.waits = stop is Stop.WAITS
+        self._exercised["waits"] += lane.waits
+        if stop is Stop.ENDED:
+            # One step more than was told would be one too many, and shows as such.
+            self._let_model_go_on(lane, len(told) + 1)
+        elif told:
+            self._let_model_go_on(lane, len(told))
+        if stop is Stop.PUBLISHED:
+            self._model.heap.state.publish(lane.other.span)
+        compare_events(self._model.events(), seen)
+        self._exercised.update(kind for kind, _ in seen)
+        if stop is Stop.ENDED:
+            if lane.model.in_call:
+                raise Parted("the call", "goes on", "has ended")
+            expected, outcome = lane.model.result, lane.other.result
+            if expected != outcome:
+                raise Parted("the result", shown_address(expected), shown_address(outcome))
+            assert isinstance(outcome, int | str)
+            lane.answer(outcome)
+            if isinstance(outcome, str):
+                self._exercised[outcome] += 1
+        if told or stop is not Stop.WAITS:
+            self._compare()
+        return told
+
+    def _let_model_go_on(self, lane: Lane, steps: int) -> None:
+        try:
+            lane.model.go_on(steps)
+        except (AssertionError, LookupError, RuntimeError) as problem:
+            raise Parted("the model in this order", "a fatal check fails", problem) from None
+
+    def _compare(self) -> None:
+        unready = {f"span {lane.unready}" for lane in self._lanes}
+        states = [
+            {name: part for name, part in side.state_now().items() if name not in unready}
+            for side in (self._model, self._other)
+        ]
+        compare_states("", *states)
+
+
+def chained(all_calls: Iterable[Calls]) -> Calls:
+    """Return the calls of several steps, one step after another."""
+    for calls in all_calls:
+        yield from calls

@@ -1,0 +1,198 @@
+"""Several Ps at once, in an order that Hypothesis chooses: both sides agree at every step."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from spanproof.cli.app import run
+from spanproof.fuzz.baton import Baton, Stop, Worker
+from spanproof.fuzz.divergence import describe, length_of, shorter
+from spanproof.fuzz.heaplockstep import run_heap_program
+from spanproof.fuzz.heapprogram import (
+    EnsureSwept,
+    FinishCycle,
+    HeapProgram,
+    Malloc,
+    MarkEvery,
+    StartCycle,
+    Sweep,
+    TakeManual,
+    Together,
+    load,
+    save,
+)
+from spanproof.fuzz.planted import PlantedBug, package_with
+from spanproof.fuzz.plantedheap import find_in_heap
+from spanproof.fuzz.plantedschedule import RACES, find_in_schedule
+from spanproof.fuzz.schedules import scheduled_programs
+from spanproof.fuzz.spanallocheap import installed, of_package
+
+BEFORE = (
+    Malloc(2048, 40),
+    Malloc(2048, 40, p=1),
+    StartCycle(),
+    MarkEvery(2),
+    FinishCycle(),
+)
+
+MEETING = HeapProgram(
+    (
+        *BEFORE,
+        Together(
+            (
+                Malloc(2048, 30),
+                Malloc(2048, 30, p=1),
+                Sweep(5, p=2),
+                EnsureSwept(7, p=3),
+                Malloc(100_000, 2, p=2),
+                TakeManual(4, p=3),
+            ),
+            (0, 0, 0, 1, 0, 1, 1, 3, 0, 3),
+        ),
+        Malloc(2048, 5),
+    ),
+    procs=4,
+)
+
+EASY = ("two threads pop", "published before it is in its list")
+"""Some planted bugs; `spanspec planted` looks for all of them."""
+
+
+def race(name: str) -> PlantedBug:
+    return next(bug for bug in RACES if name in bug.name)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(scheduled_programs())
+def test_every_order_agrees(program: HeapProgram) -> None:
+    assert run_heap_program(program, installed).divergence is None
+
+
+def test_threads_meet_in_lists_and_wait_for_locks() -> None:
+    outcome = run_heap_program(MEETING, installed)
+    assert outcome.divergence is None
+    for kind in ("switches", "waits", "ck", "sc", "ct", "po", "rb", "ha", "fs"):
+        assert outcome.exercised[kind] > 0, kind
+
+
+def test_the_interpreted_source_agrees_too() -> None:
+    outcome = run_heap_program(MEETING, of_package(package_with(None)))
+    assert outcome == run_heap_program(MEETING, installed)
+
+
+def test_an_order_of_zeros_is_one_task_after_the_other() -> None:
+    tasks = (Malloc(2048, 9), Sweep(2, p=1), Malloc(40_000, 1, p=2))
+    together = HeapProgram((*BEFORE, Together(tasks)), procs=3)
+    alone = HeapProgram((*BEFORE, *tasks), procs=3)
+    one, other = (run_heap_program(program, installed) for program in (together, alone))
+    assert one.divergence is None
+    assert other.divergence is None
+    assert one.exercised["switches"] == 0
+    assert {**one.exercised, "steps": 0, "switches": 0, "waits": 0} == {
+        **other.exercised,
+        "steps": 0,
+        "switches": 0,
+        "waits": 0,
+        **{kind: 0 for kind in one.exercised if kind not in other.exercised},
+    }
+
+
+@pytest.mark.parametrize("name", EASY)
+def test_a_race_planted_into_the_heap_is_found(name: str) -> None:
+    bug = race(name)
+    divergence = find_in_schedule(bug, examples=600).divergence
+    assert divergence is not None
+    assert length_of(divergence.program) <= 12
+    assert isinstance(divergence.program, HeapProgram)
+    assert run_heap_program(divergence.program, installed).divergence is None
+    again = run_heap_program(divergence.program, of_package(package_with(bug))).divergence
+    assert again == divergence
+
+
+def test_a_race_is_not_found_without_a_schedule() -> None:
+    assert find_in_heap(race("two threads pop"), examples=60).divergence is None
+
+
+@pytest.mark.parametrize("bug", RACES, ids=lambda bug: bug.name)
+def test_no_planted_race_is_out_of_date(bug: PlantedBug) -> None:
+    assert package_with(bug).Heap is not None
+
+
+def test_a_program_with_tasks_at_once_is_saved_loaded_and_reads_as_a_text(tmp_path: Path) -> None:
+    save(MEETING, tmp_path / "p.json")
+    assert load(tmp_path / "p.json") == MEETING
+    assert "  6. at once: allocate 30 objects of 2048 bytes; allocate 30" in describe(MEETING)
+    assert length_of(MEETING) == 12
+
+
+def test_a_shorter_program_has_one_step_or_task_or_turn_less() -> None:
+    program = HeapProgram((Sweep(), Together((Sweep(), Sweep(p=1)), (1, 0))))
+    assert set(shorter(program)) == {
+        HeapProgram((Sweep(),)),
+        HeapProgram((program.steps[1],)),
+        HeapProgram((Sweep(), Together((Sweep(p=1),), (1, 0)))),
+        HeapProgram((Sweep(), Together((Sweep(),), (1, 0)))),
+        HeapProgram((Sweep(), Together((Sweep(), Sweep(p=1)), (1,)))),
+    }
+
+
+def test_workers_run_one_at_a_time_and_stop_where_their_steps_end() -> None:
+    baton, told = Baton(), list[str]()
+
+    def work(name: str) -> int:
+        for number in range(2):
+            told.append(f"{name}{number}")
+            baton.step_ends()
+        return len(told)
+
+    one, other = Worker(baton, "one"), Worker(baton, "other")
+    one.begin(lambda: work("a"))
+    other.begin(lambda: work("b"))
+    assert [one.go_on(), other.go_on(), other.go_on(), one.go_on()] == [Stop.STEP] * 4
+    assert told == ["a0", "b0", "b1", "a1"]
+    assert one.go_on() is Stop.ENDED
+    assert (one.result, one.in_call, other.in_call) == (4, False, True)
+    for worker in (one, other):
+        worker.close()
+
+
+def test_a_call_that_raises_has_ended_and_one_that_is_abandoned_cleans_up() -> None:
+    baton, cleaned = Baton(), list[bool]()
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    def wait() -> None:
+        try:
+            baton.cannot_go_on()
+        finally:
+            cleaned.append(True)
+
+    worker = Worker(baton, "worker")
+    worker.begin(fail)
+    with pytest.raises(ZeroDivisionError):
+        worker.go_on()
+    assert not worker.in_call
+    worker.begin(wait)
+    assert worker.go_on() is Stop.WAITS
+    worker.close()
+    assert cleaned == [True]
+    with pytest.raises(RuntimeError, match="does not exist"):
+        baton.cannot_go_on()
+
+
+def test_a_heap_that_cannot_be_stopped_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = SimpleNamespace(heap=lambda program: object())
+    monkeypatch.setitem(__import__("sys").modules, "plain_heaps", plain)
+    arguments = ["fuzz", "--of", "schedule", "--python", "plain_heaps:heap", "--examples", "1"]
+    assert run(arguments) == 2
+    assert "have no `obey`" in capsys.readouterr().err
+
+
+def test_the_command_fuzzes_schedules(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fuzz", "--of", "schedule", "--examples", "75"]) == 0
+    assert "switches between threads" in capsys.readouterr().out
