@@ -199,6 +199,8 @@ def the_end_of_a_request_never_wraps(p: Proof) -> None:
         p.show(f"{unit}: no wrap", z3.And(end >= base, end < 1 << 64), fits)
         p.show(f"{unit}: a physical page", end % unit == 0, fits)
         p.show(f"{unit}: less than one too many", end - base - size < unit, fits)
+        wraps = base + size + unit >= 1 << 64
+        p.show(f"{unit}: nothing else is refused", z3.Implies(z3.Not(fits), wraps))
         p.possible(f"{unit}: refused", z3.And(z3.Not(fits), npages == (1 << 51) - 1))
         p.possible(f"{unit}: an arena", z3.And(fits, npages == 8192))
 

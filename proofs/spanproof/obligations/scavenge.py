@@ -30,6 +30,7 @@ from spanspec.pages import (
     phys_page_bounds,
     realigned_boundary,
     released,
+    round_down,
 )
 from spanspec.scavenge import (
     PAGE_PERIOD_NS,
@@ -137,8 +138,9 @@ def what_is_released_is_inside_and_physical(p: Proof) -> None:
 
 @obligation("scavenge.cut", "SCAV-9 SCAV-10 T-36 T-78", INTEGERS)
 def a_cut_releases_what_is_asked_and_little_more(p: Proof) -> None:
-    """A run is cut at a physical page inside it; its upper part releases at least what was asked
-    for, and less than a huge page and a page more. So the walk ends at a run that was cut.
+    """A run is cut at a physical page inside it, at a huge page if one begins in the run; its upper
+    part releases at least what was asked for, and less than a huge page and a page more. So the
+    walk ends at a run that was cut.
     """
     run, size = any_run(p, "run"), p.number(U64, "size")
     p.assume(size != 0)
@@ -150,6 +152,12 @@ def a_cut_releases_what_is_asked_and_little_more(p: Proof) -> None:
         p.show("a page of the heap", at % PAGE_SIZE == 0, cut)
         p.show("a physical page", p.holds(is_physical, phys, at), cut)
         p.show("as much as asked", bounds.end - at >= size, cut)
+        if phys.huge != 0:
+            wanted_at = p.integer(round_down, bounds.end - size, max(phys.size, PAGE_SIZE))
+            below = p.integer(round_down, wanted_at, phys.huge)
+            p.lemma("rounded to a huge page", below % phys.huge == 0)
+            either = z3.Or(at == below, z3.And(at == wanted_at, below < bounds.start))
+            p.lemma("at the huge page, or there is none", either, cut)
         p.show("little more", bounds.end - at - size < excess, cut)
         whole = p.integer(releasable, phys, run)
         more = z3.And(z3.Not(cut), whole > size)
@@ -242,6 +250,7 @@ def realigning_moves_partial_pages_only(p: Proof) -> None:
                 replace(above, scavenged=not below_is),
             )
             scavenged = bounds_of(p, phys, lower if below_is else upper)
+            p.show("one may merge", p.holds(boundary_is_physical, phys, lower, upper))
             boundary = p.integer(realigned_boundary, phys, lower, upper)
             seam = scavenged.end if below_is else scavenged.start
             given = scavenged.start < scavenged.end
@@ -309,10 +318,6 @@ def on_the_line(
 
 def never_rises(p: Proof, duration: z3.ExprRef, first: z3.ExprRef, second: z3.ExprRef) -> None:
     """Claim that a later point of the line is not above an earlier one, and build on it."""
-    p.lemma(
-        "a larger distance is more than one period longer",
-        z3.Implies(first > second, first * duration >= (second + 1) * duration),
-    )
     p.lemma("the distance grows", first <= second)
 
 

@@ -225,6 +225,7 @@ def prove_step(step: Callable[..., Tiling], claim: StepClaim) -> None:
         after = p.call(step, tiling, *chosen.values())
         assert isinstance(after, Tiling)
         show_invariant(p, after, span, address, settled)
+        show_outcome(p, step, after, chosen)
         p.possible("another span", span != spans[1])
         for label, situation in situations(p, step, tiling, chosen):
             p.possible(label, situation)
@@ -249,6 +250,18 @@ def seams_of(
         end = term(p, end_at, tiling, chosen["span"])
         return [end - span_of(chosen, "npages") * PAGE_SIZE]
     return []
+
+
+def show_outcome(
+    p: Proof, step: Callable[..., Tiling], after: Tiling, chosen: dict[str, Value]
+) -> None:
+    """Claim what has become of the span that a step is about."""
+    target = chosen["part" if step is steps.scavenge_part else "span"]
+    p.show("it is a run", p.holds(is_live, after, target))
+    if "state" in chosen:
+        p.show("in the state asked for", term(p, state_at, after, target) == chosen["state"])
+    if step in (steps.grow, steps.scavenge, steps.scavenge_part):
+        p.show("it is scavenged", p.holds(is_scavenged, after, target))
 
 
 def situations(
