@@ -98,9 +98,9 @@ SCAVENGE_MUTANTS = (
         Variant(
             "08a72c851c-no-time",
             "regular // phys.size",
-            "regular // phys.huge",
+            "regular // (2 * phys.size)",
             "scavenge.duration",
-            "less than a huge page takes no time at all",
+            "less than two physical pages take no time at all",
         ),
     ),
     *variants_of(
