@@ -27,7 +27,7 @@ class PhaseError(HeapError):
 
 
 class ProcBusy(HeapError):
-    """The P is in use: another thread is in an operation on it, or this one is already."""
+    """The P belongs to another thread, or this one is in an operation on it already."""
 
 
 class BadRequest(HeapError, ValueError):

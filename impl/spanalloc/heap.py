@@ -7,12 +7,13 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from spanalloc.background import Background
-from spanalloc.cycle import begin_cycle, end_cycle, mark_object, slot_holding, span_holding
+from spanalloc.cycle import begin_cycle, end_cycle, mark_object, span_holding
 from spanalloc.errors import BadRequest, BadType, HeapClosed, OutOfMemory, PhaseError
 from spanalloc.heapsnapshot import HeapShot, shot_of
 from spanalloc.kernels import size_class
 from spanalloc.malloc import MAX_ALLOC, ZERO_BASE, allocate, place_tiny
 from spanalloc.marks import Marks, addresses_of
+from spanalloc.objects import add_special, object_at, remove_special
 from spanalloc.osmem import OsMemory, RealMemory
 from spanalloc.pagesizes import ARENA_BYTES, PAGE_SHIFT
 from spanalloc.procs import boot, release_all, resize
@@ -21,6 +22,7 @@ from spanalloc.scavenge import EVERYTHING, scavenge
 from spanalloc.scavengeturn import scavenge_turn
 from spanalloc.sizeclass import MAX_SMALL_SIZE
 from spanalloc.span import IN_USE, MANUAL, Span
+from spanalloc.specials import FINALIZER, PROFILE, Finalizer
 from spanalloc.state import PHASE_MARK, PHASE_OFF, HeapState
 from spanalloc.statistics import HeapStatistics, statistics_of
 from spanalloc.sweep import ensure_swept, sweep_one
@@ -39,8 +41,9 @@ class Heap:
     is told every event. `sweepgen` is the generation to begin with: even, below 2^32. `turns` can
     decide which thread goes on after each step.
 
-    Each P belongs to one thread at a time. An operation on one P never waits for another, but for
-    a stopped world, and for the short sections under the locks of the shared lists.
+    Each P belongs to the thread that uses it first, until that thread releases it, or ends. An
+    operation on one P never waits for another, but for a stopped world, and for the short sections
+    under the locks of the shared lists.
 
     Raises: BadRequest for a number of Ps below 1, or another sweepgen.
     """
@@ -143,13 +146,62 @@ class Heap:
         """
         self.check_open()
         checked(address, "an address")
-        if not 0 <= address < 1 << 48:
-            raise BadRequest(f"{address:#x} is in no object of this heap")
-        span = span_holding(self.state, address)
-        slot = slot_holding(span, address)
-        if span.is_free(slot):
-            raise BadRequest(f"{address:#x} is in no object of this heap: its slot is free")
+        span, slot = object_at(self.state, address)
         return span.base + slot * span.elemsize, span.elemsize
+
+    def set_finalizer(self, address: int, call: Finalizer | None = None, p: int = 0) -> None:
+        """Let an object outlive the sweep that finds it dead; its finalizer is due then (SWP-24).
+
+        `run_finalizers` calls `call` with the object's address. An object has one finalizer.
+
+        Raises: BadRequest if there is no such object, or it has one; HeapClosed; ProcBusy.
+        """
+        self.add_special(address, FINALIZER, call, p)
+
+    def remove_finalizer(self, address: int, p: int = 0) -> bool:
+        """Take the finalizer of an object away; return whether it had one.
+
+        Raises: BadRequest if there is no such object; HeapClosed; ProcBusy.
+        """
+        checked(address, "an address")
+        who = self.world.enter(p)
+        try:
+            return remove_special(self.state, who, address, FINALIZER)
+        finally:
+            self.world.leave(who)
+
+    def set_profile(self, address: int, p: int = 0) -> None:
+        """Give an object a profile record, which goes with it.
+
+        Raises: BadRequest if there is no such object, or it has one; HeapClosed; ProcBusy.
+        """
+        self.add_special(address, PROFILE, None, p)
+
+    def add_special(self, address: int, kind: int, call: Finalizer | None, p: int) -> None:
+        """Give an object a special record of a kind."""
+        checked(address, "an address")
+        who = self.world.enter(p)
+        try:
+            add_special(self.state, who, address, kind, call)
+        finally:
+            self.world.leave(who)
+
+    @property
+    def finalizers_due(self) -> list[int]:
+        """The addresses of the objects whose finalizers are due, in order."""
+        return [address for address, _ in self.state.specials.due]
+
+    def run_finalizers(self) -> int:
+        """Call the finalizers that are due, in order; return how many there were.
+
+        The objects themselves have outlived the cycle; the next one decides on them anew.
+        """
+        self.check_open()
+        due = self.state.specials.take_due()
+        for address, call in due:
+            if call is not None:
+                call(address)
+        return len(due)
 
     # --- the cycle -------------------------------------------------------------------------------
 
@@ -418,6 +470,14 @@ class Heap:
             for cache in gone:
                 if cache.lock.locked():
                     cache.lock.release()
+
+    def release(self, p: int) -> None:
+        """Let go of a P that this thread has used: it belongs to the next thread that uses it.
+
+        Raises: ProcBusy if it belongs to another thread; BadRequest; HeapClosed.
+        """
+        checked(p, "the number of a P")
+        self.world.release(p)
 
     @property
     def procs(self) -> int:

@@ -6,6 +6,7 @@ from spanalloc.mcache import EMPTY_SPAN
 from spanalloc.pacing import RECLAIM_OVER
 from spanalloc.snapshot import joined, unsigned
 from spanalloc.span import DEAD, IN_USE, Span
+from spanalloc.specials import Special
 from spanalloc.state import HeapState
 
 
@@ -23,7 +24,8 @@ class RunShot(NamedTuple):
 class SlotsShot(NamedTuple):
     """A span in use for objects; bit i of a bitmap is slot i.
 
-    `alloc_cache` is None where it has no meaning: the span is full, or not cached.
+    `alloc_cache` is None where it has no meaning: the span is full, or not cached. `specials` are
+    pairs of a slot and the kind of a special record.
     """
 
     ident: int
@@ -41,6 +43,7 @@ class SlotsShot(NamedTuple):
     sweepgen: int
     needzero: int
     listed: int
+    specials: tuple[tuple[int, int], ...]
 
 
 class CacheShot(NamedTuple):
@@ -94,6 +97,7 @@ class HeapShot(NamedTuple):
     gc_manual: int
     pages_in_use: int
     pages_swept: int
+    finalizers_due: tuple[int, ...]
     unscavenged_huge_pages: int
 
 
@@ -132,7 +136,11 @@ def shot_of(state: HeapState) -> HeapShot:
             ]
         ),
         spans=tuple(
-            [slots_of(span, span.ident in cached) for span in used if span.state == IN_USE]
+            [
+                slots_of(span, span.ident in cached, state.specials.of_span.get(span.ident, []))
+                for span in used
+                if span.state == IN_USE
+            ]
         ),
         caches=tuple(
             [
@@ -167,11 +175,12 @@ def shot_of(state: HeapState) -> HeapShot:
         gc_manual=free.gc_manual,
         pages_in_use=state.pages.pages_in_use,
         pages_swept=pacing.pages_swept,
+        finalizers_due=tuple([address for address, _ in state.specials.due]),
         unscavenged_huge_pages=free.runs.huge_pages,
     )
 
 
-def slots_of(span: Span, cached: bool) -> SlotsShot:
+def slots_of(span: Span, cached: bool, specials: list[Special]) -> SlotsShot:
     """Return a span in use as a record."""
     known = cached and span.freeindex < span.nelems
     nelems: int = span.nelems
@@ -191,4 +200,5 @@ def slots_of(span: Span, cached: bool) -> SlotsShot:
         sweepgen=span.sweepgen,
         needzero=span.needzero,
         listed=span.listed,
+        specials=tuple([(int(one.slot), int(one.kind)) for one in specials]),
     )

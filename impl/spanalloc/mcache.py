@@ -28,7 +28,8 @@ EMPTY_SPAN: Final = empty_span()
 class Mcache:
     """What one P, or one background worker, has to itself (MC-1).
 
-    `lock` is held by whoever is in an operation on the P; `owner` is its thread. `looked_at` is
+    `lock` is held by whoever is in an operation on the P; `owner` is the thread that it belongs to,
+    0 for none. `looked_at` is
     the line of a trace at which it looked at the sweepgen of a span last. The counters are added
     up when somebody asks for statistics (MC-11).
     """

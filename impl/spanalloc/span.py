@@ -207,6 +207,10 @@ class Span(SpanLayout):
         """Return whether a slot that there is, 0..nelems - 1, is not free."""
         return slot < self.freeindex or (self.alloc_bits[slot >> 6] >> (slot & 63)) & 1 != 0
 
+    def is_marked(self, slot: i64) -> bool:
+        """Return whether `slot`, 0..nelems - 1, is marked (SPAN-20)."""
+        return (self.gcmark_bits[slot >> 6] >> (slot & 63)) & 1 != 0
+
     def mark(self, slot: int) -> None:
         """Mark `slot`, 0..nelems - 1, as reachable; marking twice is allowed (SPAN-21).
 

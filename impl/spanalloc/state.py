@@ -16,6 +16,7 @@ from spanalloc.recorder import Recorder, page_number
 from spanalloc.scavengeline import ScavengeLine
 from spanalloc.sizeclass import NUM_SPAN_CLASSES
 from spanalloc.span import UINT32, Span
+from spanalloc.specials import Specials
 from spanalloc.sweepbuf import SweepBuffer
 from spanalloc.turns import Turns
 
@@ -42,6 +43,7 @@ class HeapState:
         self.line = ScavengeLine()
         self.central: list[Central] = [Central(spanclass) for spanclass in range(NUM_SPAN_CLASSES)]
         self.buffers: list[SweepBuffer] = [SweepBuffer(0, trace), SweepBuffer(1, trace)]
+        self.specials = Specials()
         self.mcaches: list[Mcache] = []
         self.free_mcaches: list[i64] = []
         self.next_mcache: i64 = 1

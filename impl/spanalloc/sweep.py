@@ -30,6 +30,8 @@ def sweep_span(state: HeapState, who: Mcache, span: Span, preserve: bool) -> boo
     Raises: SpanError if more is marked than is allocated (T-59), or the claim is not there (T-58).
     """
     sg = state.sg
+    if state.specials.of_span:
+        state.specials.sweep(span)
     state.pacing.sweep_begins(span.npages)
     freed = span.sweep_slots(sg)
     sizeclass = span.spanclass >> 1

@@ -1,9 +1,11 @@
 """Who may do what now: the gate that every operation passes, and stopping the world.
 
-A P belongs to one thread at a time; its cache's lock is held by whoever is in an operation on it.
-To stop the world is to take the locks of all Ps, and of the background workers.
+A P belongs to the thread that uses it first, until that releases it or ends; its cache's lock is
+held by whoever is in an operation on it. To stop the world is to take the locks of all Ps, and of
+the background workers.
 """
 
+from sys import _current_frames
 from threading import get_ident
 from typing import Final, final
 
@@ -42,13 +44,18 @@ class World:
     def enter(self, p: int) -> Mcache:
         """Begin an operation on a P; `leave` must follow. Waits while the world is stopped.
 
-        Raises: HeapClosed; BadRequest if there is no such P; ProcBusy if an operation on it is
-            under way.
+        The P belongs to this thread from now on, until it is released or the thread has ended.
+
+        Raises: HeapClosed; BadRequest if there is no such P; ProcBusy if it belongs to another
+            thread, or an operation on it is under way.
         """
         while True:
             who = self.check(p)
             if who.lock.acquire(False):
                 if self.gate & (STOPPING | CLOSED) == 0:
+                    if who.owner != get_ident() and belongs_to_another(who):
+                        who.lock.release()
+                        raise ProcBusy(f"P {p} belongs to another thread, until it is released")
                     who.busy = True
                     who.owner = get_ident()
                     return who
@@ -64,6 +71,18 @@ class World:
         who.busy = False
         who.lock.release()
         return who
+
+    def release(self, p: int) -> None:
+        """Let go of a P: it belongs to whoever uses it next.
+
+        Raises: HeapClosed; BadRequest if there is no such P; ProcBusy if it is another thread's.
+        """
+        who = self.check(p)
+        if belongs_to_another(who):
+            raise ProcBusy(f"P {p} belongs to another thread, which has to release it")
+        if who.busy:
+            raise ProcBusy(f"P {p} is in an operation of this very thread")
+        who.owner = 0
 
     def add_worker(self, who: Mcache) -> None:
         """Add a background worker."""
@@ -125,3 +144,9 @@ class World:
     def everybody(self) -> list[Mcache]:
         """Return the caches of all Ps and workers."""
         return [*self.mcaches, *self.workers]
+
+
+def belongs_to_another(who: Mcache) -> bool:
+    """Tell whether a P belongs to another thread, one that has not ended."""
+    owner = who.owner
+    return owner != 0 and owner != get_ident() and owner in _current_frames()

@@ -262,3 +262,64 @@ def test_background_threads_start_once_and_end(package: ModuleType) -> None:
     heap.start_background(scavenger=False)
     heap.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("spanalloc-")]
+
+
+def elsewhere(call: Callable[[], object]) -> list[object]:
+    """Make a call on a thread of its own; return its result, or what it raised."""
+    results: list[object] = []
+
+    def work() -> None:
+        try:
+            results.append(call())
+        except Exception as problem:
+            results.append(problem)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return results
+
+
+def test_two_threads_that_take_turns_on_a_p_are_told_so(package: ModuleType) -> None:
+    heap = package.Heap(2, package.SimulatedMemory())
+    heap.malloc(8192)
+    for call in (lambda: heap.malloc(8192), heap.sweep_one, lambda: heap.release(0)):
+        (problem,) = elsewhere(call)
+        assert isinstance(problem, package.ProcBusy)
+        assert "P 0 belongs to another thread" in str(problem)
+    assert elsewhere(lambda: heap.malloc(8192, p=1)) == [OBJECT + 8192]
+    heap.close()
+
+
+def test_a_p_is_handed_over_by_release_or_by_the_end_of_its_thread(package: ModuleType) -> None:
+    heap = package.Heap(1, package.SimulatedMemory())
+    assert elsewhere(lambda: heap.malloc(8192)) == [OBJECT]
+    assert heap.malloc(8192) == OBJECT + 8192
+    heap.release(0)
+    assert elsewhere(lambda: heap.malloc(8192)) == [OBJECT + 2 * 8192]
+    with pytest.raises(package.BadRequest, match="no P 1"):
+        heap.release(1)
+    heap.close()
+    with pytest.raises(package.HeapClosed):
+        heap.release(0)
+
+
+def test_what_a_cache_has_at_hand_is_not_checked_and_the_refill_behind_it_is(
+    package: ModuleType,
+) -> None:
+    heap = package.Heap(1, package.SimulatedMemory())
+    heap.malloc(2048)
+    results = elsewhere(lambda: [heap.malloc(2048) for _ in range(4)])
+    assert isinstance(results[0], package.ProcBusy)
+    assert heap.snapshot().spans[0].alloc_count in (1, 4)
+    heap.close()
+
+
+def test_whoever_stops_the_world_acts_for_any_p(package: ModuleType) -> None:
+    heap = package.Heap(1, package.SimulatedMemory())
+    kept = heap.malloc(8192)
+    assert elsewhere(lambda: heap.collect([kept])) == [None]
+    assert elsewhere(heap.snapshot) == [heap.snapshot()]
+    assert elsewhere(lambda: heap.set_procs(2)) == [None]
+    heap.malloc(8192)
+    heap.close()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 
 from spanproof.fuzz.heapprogram import (
+    AddSpecial,
     EnsureSwept,
     FinishCycle,
     FlushCaches,
@@ -11,6 +12,7 @@ from spanproof.fuzz.heapprogram import (
     MarkEvery,
     MarkFree,
     PassTime,
+    RemoveFinalizer,
     ScavengeAll,
     SetProcs,
     StartCycle,
@@ -85,6 +87,14 @@ class Holdings:
                 if self.living:
                     address = self.living[k % len(self.living)]
                     yield lambda side: side.ensure_swept(address, p)
+            case AddSpecial(k=k, kind=kind, p=p):
+                if self.living:
+                    address = self.living[k % len(self.living)]
+                    yield lambda side: side.add_special(address, kind, p)
+            case RemoveFinalizer(k=k, p=p):
+                if self.living:
+                    address = self.living[k % len(self.living)]
+                    yield lambda side: side.remove_finalizer(address, p)
             case TakeManual(npages=npages, purpose=purpose, p=p):
                 taken = yield lambda side: side.take_manual(npages, purpose, p)
                 if taken is not None:

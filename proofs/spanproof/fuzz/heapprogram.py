@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from spanproof.fuzz.program import ProgramError
 from spanspec.pagealloc import Purpose
+from spanspec.specials import SpecialKind
 
 P = Annotated[int, Meta(ge=0, le=7)]
 Pick = Annotated[int, Meta(ge=0, le=1 << 16)]
@@ -75,6 +76,21 @@ class EnsureSwept(msgspec.Struct, frozen=True, tag="ensure swept"):
     p: P = 0
 
 
+class AddSpecial(msgspec.Struct, frozen=True, tag="add special"):
+    """Give the k-th living object a finalizer, or a profile record."""
+
+    k: Pick = 0
+    kind: SpecialKind = "finalizer"
+    p: P = 0
+
+
+class RemoveFinalizer(msgspec.Struct, frozen=True, tag="remove finalizer"):
+    """Take the finalizer of the k-th living object away."""
+
+    k: Pick = 0
+    p: P = 0
+
+
 class TakeManual(msgspec.Struct, frozen=True, tag="take manual"):
     """Take a span that is managed by hand."""
 
@@ -116,7 +132,17 @@ class PassTime(msgspec.Struct, frozen=True, tag="pass time"):
     p: P = 0
 
 
-Task = Malloc | Sweep | EnsureSwept | TakeManual | FreeManual | ScavengeAll | PassTime
+Task = (
+    Malloc
+    | Sweep
+    | EnsureSwept
+    | AddSpecial
+    | RemoveFinalizer
+    | TakeManual
+    | FreeManual
+    | ScavengeAll
+    | PassTime
+)
 """What a P may do while other Ps do something else."""
 
 
@@ -140,6 +166,8 @@ Step = (
     | FinishCycle
     | Sweep
     | EnsureSwept
+    | AddSpecial
+    | RemoveFinalizer
     | TakeManual
     | FreeManual
     | SetProcs
@@ -219,6 +247,11 @@ def describe_step(step: Step) -> str:
             return f"sweep {count} span{'s' if count > 1 else ''}{on}"
         case EnsureSwept(k=k):
             return f"have the span of living object number {k} swept{on}"
+        case AddSpecial(k=k, kind=kind):
+            what = "a finalizer" if kind == "finalizer" else "a profile record"
+            return f"give living object number {k} {what}{on}"
+        case RemoveFinalizer(k=k):
+            return f"take the finalizer of living object number {k} away{on}"
         case TakeManual(npages=npages, purpose=purpose):
             return f"take {npages} pages for {purpose}{on}"
         case FreeManual(k=k):

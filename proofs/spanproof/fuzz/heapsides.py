@@ -7,6 +7,7 @@ from spanproof.fuzz.baton import Baton
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
 from spanspec.constants import HEAP_ARENA_BYTES
 from spanspec.pagealloc import Purpose
+from spanspec.specials import SpecialKind
 
 Event = Mapping[str, object]
 State = Mapping[str, object]
@@ -43,6 +44,14 @@ class Side(Protocol):
 
     def ensure_swept(self, address: int, p: int) -> None:
         """Have the span at an address swept."""
+        ...
+
+    def add_special(self, address: int, kind: SpecialKind, p: int) -> None:
+        """Give the object at an address a finalizer, or a profile record."""
+        ...
+
+    def remove_finalizer(self, address: int, p: int) -> None:
+        """Take the finalizer of the object at an address away, if it has one."""
         ...
 
     def take_manual(self, npages: int, purpose: Purpose, p: int) -> int:

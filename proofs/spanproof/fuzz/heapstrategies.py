@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from spanproof.fuzz.heapprogram import (
+    AddSpecial,
     Answer,
     EnsureSwept,
     FinishCycle,
@@ -14,6 +15,7 @@ from spanproof.fuzz.heapprogram import (
     MarkEvery,
     MarkFree,
     PassTime,
+    RemoveFinalizer,
     ScavengeAll,
     SetProcs,
     StartCycle,
@@ -21,6 +23,7 @@ from spanproof.fuzz.heapprogram import (
     Sweep,
     TakeManual,
 )
+from spanspec.specials import SpecialKind
 
 SEAMS = (0, 1, 8, 15, 16, 17, 1016, 1017, 1023, 1024, 1025, 32760, 32767, 32768, 32769)
 TINY = (1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 15)
@@ -58,6 +61,14 @@ def mallocs() -> SearchStrategy[Step]:
     return st.one_of(few, many, filling, tiny)
 
 
+def specials() -> SearchStrategy[AddSpecial | RemoveFinalizer]:
+    """Finalizers and profile records, of the first objects mostly."""
+    which = st.integers(0, 3) | st.integers(0, 99)
+    kinds: SearchStrategy[SpecialKind] = st.sampled_from(("finalizer", "finalizer", "profile"))
+    add = st.builds(AddSpecial, which, kinds, ps())
+    return st.one_of(add, add, st.builds(RemoveFinalizer, which, ps()))
+
+
 def others() -> SearchStrategy[Step]:
     """All other steps."""
     purposes = st.sampled_from(("stack", "other"))
@@ -68,6 +79,7 @@ def others() -> SearchStrategy[Step]:
         st.builds(FinishCycle, ps()),
         st.builds(MarkFree, st.integers(0, 9)),
         st.builds(EnsureSwept, st.integers(0, 99), ps()),
+        specials(),
         st.builds(TakeManual, st.sampled_from((4, 8, 256, 512)), purposes, ps()),
         st.builds(FreeManual, st.integers(0, 9), ps()),
         st.builds(SetProcs, st.integers(1, 4), ps()),

@@ -16,6 +16,7 @@ from spanspec.mspan import is_allocated
 from spanspec.pagealloc import Purpose
 from spanspec.pages import PhysicalPages
 from spanspec.program import Input
+from spanspec.specials import SpecialKind
 from spanspec.sweepgen import is_sweeping
 from spanspec.trace.fields import EventBase
 from spanspec.trace.schema import KIND_OF
@@ -120,6 +121,14 @@ class ModelHeap:
         record = self.heap.state.spans.get(self.heap.state.pages.map.span_of(address))
         swept = record is None or not is_sweeping(self.heap.state.sweepgen, record.sweepgen)
         assert swept, "SWP-18: what has to be swept is being swept still"
+
+    def add_special(self, address: int, kind: SpecialKind, p: int) -> None:
+        """Give an object a special record."""
+        self._step(inputs.AddSpecial(p, address, kind))
+
+    def remove_finalizer(self, address: int, p: int) -> None:
+        """Take a finalizer away."""
+        self._step(inputs.RemoveFinalizer(p, address))
 
     def take_manual(self, npages: int, purpose: Purpose, p: int) -> int:
         """Take a manual span."""

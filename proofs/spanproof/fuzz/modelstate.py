@@ -24,6 +24,7 @@ def state_of(state: HeapState) -> State:
         "reclaim_index": -1 if done else state.reclaim_index,
         "reclaim_credit": state.reclaim_credit,
         "pages_swept": state.pages_swept,
+        "finalizers_due": tuple(state.finalizers),
         "runs": {
             span: (run.base, run.npages, run.state, run.scavenged)
             + (() if run.state == IN_USE else (run.needzero,))
@@ -53,7 +54,10 @@ def state_of(state: HeapState) -> State:
         "pages_in_use": stats.pages_in_use,
     }
     for span, record in state.spans.items():
-        parts[f"span {span}"] = slots_of(record, span in cached)
+        specials = tuple(
+            (one.offset // record.elemsize, one.kind) for one in state.specials.get(span, ())
+        )
+        parts[f"span {span}"] = {**slots_of(record, span in cached), "specials": specials}
     return parts
 
 

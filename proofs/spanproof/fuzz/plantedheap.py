@@ -274,6 +274,42 @@ BUGS: Final = (
         "            return -1\n",
         "            return -1\n",
     ),
+    PlantedBug(
+        "a dead object with a finalizer is freed at once",
+        "specials",
+        "                    span.mark(one.slot)\n",
+        "",
+    ),
+    PlantedBug(
+        "a finalizer that is due stays with its object",
+        "specials",
+        "                        continue\n                elif",
+        "                elif",
+    ),
+    PlantedBug(
+        "a profile record outlives its object",
+        "specials",
+        "                elif one.slot in dead:\n                    continue\n",
+        "",
+    ),
+    PlantedBug(
+        "the profile record of an object with a finalizer goes with the finalizer",
+        "specials",
+        "one.call))\n                        continue\n",
+        "one.call))\n                    continue\n",
+    ),
+    PlantedBug(
+        "an object can have several finalizers",
+        "specials",
+        "                return False\n",
+        "                pass\n",
+    ),
+    PlantedBug(
+        "a finalizer is added to an unswept span",
+        "objects",
+        "    ensure_swept(state, who, span)\n    # That",
+        "    # That",
+    ),
     PlantedBug("needzero is forgotten", "span", "if freed > 0 or (", "if freed > 1 or ("),
 )
 

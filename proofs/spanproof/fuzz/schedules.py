@@ -7,6 +7,7 @@ from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
 
 from spanproof.fuzz.heapprogram import (
+    AddSpecial,
     EnsureSwept,
     FinishCycle,
     FreeManual,
@@ -14,6 +15,7 @@ from spanproof.fuzz.heapprogram import (
     Malloc,
     MarkEvery,
     PassTime,
+    RemoveFinalizer,
     ScavengeAll,
     StartCycle,
     Step,
@@ -48,6 +50,8 @@ def tasks(size: int) -> SearchStrategy[Task]:
     sweeps = st.builds(Sweep, st.sampled_from((1, 2, 5)), ps())
     others = st.one_of(
         st.builds(EnsureSwept, st.integers(0, 99), ps()),
+        st.builds(AddSpecial, st.integers(0, 9), st.just("finalizer"), ps()),
+        st.builds(RemoveFinalizer, st.integers(0, 9), ps()),
         st.builds(TakeManual, st.sampled_from((4, 8)), st.just("stack"), ps()),
         st.builds(FreeManual, st.integers(0, 3), ps()),
         st.builds(ScavengeAll, ps()),

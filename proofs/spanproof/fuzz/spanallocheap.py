@@ -12,6 +12,7 @@ from spanproof.fuzz.heapsides import UNTOLD, Event, NoMemory, State, place_for
 from spanproof.fuzz.subjects import Refused
 from spanspec.mspan import IN_USE
 from spanspec.pagealloc import Purpose
+from spanspec.specials import SpecialKind
 
 PARTS = (
     "sweepgen",
@@ -23,6 +24,7 @@ PARTS = (
     "reclaim_index",
     "reclaim_credit",
     "pages_swept",
+    "finalizers_due",
     "buffers",
     "free",
     "arenas",
@@ -57,6 +59,10 @@ class SpanallocHeap:
     def obey(self, baton: Baton | None) -> None:
         """Pass what the heap says of its steps on to a baton."""
         self._turns.baton = baton
+        if baton is not None:
+            # Each P is handed over to a thread of its own, and back when that has ended.
+            for p in range(self.heap.procs):
+                self.heap.release(p)
 
     def malloc(self, size: int, noscan: bool, zero: bool, p: int) -> int:
         """Allocate an object."""
@@ -81,6 +87,17 @@ class SpanallocHeap:
     def ensure_swept(self, address: int, p: int) -> None:
         """Have a span swept."""
         self._try(lambda: self.heap.ensure_swept(address, p))
+
+    def add_special(self, address: int, kind: SpecialKind, p: int) -> None:
+        """Give an object a special record."""
+        if kind == "finalizer":
+            self._try(lambda: self.heap.set_finalizer(address, None, p))
+        else:
+            self._try(lambda: self.heap.set_profile(address, p))
+
+    def remove_finalizer(self, address: int, p: int) -> None:
+        """Take a finalizer away."""
+        self._try(lambda: self.heap.remove_finalizer(address, p) and None)
 
     def take_manual(self, npages: int, purpose: Purpose, p: int) -> int:
         """Take a manual span."""
@@ -163,6 +180,7 @@ def state_of(shot: HeapShot) -> State:
             "gcmarkBits": span.mark_bits,
             "sweepgen": span.sweepgen,
             "needzero": span.needzero,
+            "specials": span.specials,
         }
     return parts
 

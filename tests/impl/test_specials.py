@@ -1,0 +1,97 @@
+"""Finalizers and profile records: who outlives a sweep, and what is due then."""
+
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from spanalloc import Heap
+
+
+@pytest.fixture
+def heap(package: ModuleType) -> Iterator[Heap]:
+    with package.Heap(1, package.SimulatedMemory()) as made:
+        yield made
+
+
+def test_an_object_with_a_finalizer_outlives_one_sweep(heap: Heap) -> None:
+    told: list[int] = []
+    kept, dead = heap.malloc(64), heap.malloc(64)
+    heap.set_finalizer(dead + 5, told.append)
+    heap.collect([kept])
+    heap.sweep_all()
+    assert heap.finalizers_due == [dead]
+    assert heap.extent(dead) == (dead, 64)
+    assert heap.run_finalizers() == 1
+    assert told == [dead]
+    assert heap.run_finalizers() == 0
+    heap.collect([kept])
+    heap.sweep_all()
+    with pytest.raises(ValueError, match="its slot is free"):
+        heap.extent(dead)
+
+
+def test_an_object_that_is_alive_keeps_its_finalizer(heap: Heap) -> None:
+    alive = heap.malloc(100_000)
+    heap.set_finalizer(alive)
+    for _ in range(3):
+        heap.collect([alive])
+        heap.sweep_all()
+        assert heap.finalizers_due == []
+    heap.collect()
+    heap.sweep_all()
+    assert heap.finalizers_due == [alive]
+
+
+def test_a_finalizer_can_be_taken_away(heap: Heap) -> None:
+    dead, other = heap.malloc(64), heap.malloc(64)
+    heap.set_finalizer(dead)
+    assert heap.remove_finalizer(dead)
+    assert not heap.remove_finalizer(dead)
+    heap.collect([other])
+    heap.sweep_all()
+    assert heap.finalizers_due == []
+    with pytest.raises(ValueError, match="its slot is free"):
+        heap.set_finalizer(dead)
+
+
+def test_a_profile_record_goes_with_its_object_but_stays_with_one_that_is_saved(
+    heap: Heap,
+) -> None:
+    saved, dead = heap.malloc(64), heap.malloc(64)
+    for address in (saved, dead):
+        heap.set_profile(address)
+    heap.set_finalizer(saved)
+    heap.collect()
+    heap.sweep_all()
+    (span,) = heap.snapshot().spans
+    assert span.specials == ((0, 2),)
+    assert heap.finalizers_due == [saved]
+
+
+def test_finalizers_of_a_span_are_due_in_the_order_of_its_objects(heap: Heap) -> None:
+    objects = [heap.malloc(64) for _ in range(5)]
+    for address in reversed(objects):
+        heap.set_finalizer(address)
+    heap.collect()
+    heap.sweep_all()
+    assert heap.finalizers_due == objects
+
+
+def test_bad_calls_are_refused_and_change_nothing(heap: Heap) -> None:
+    address = heap.malloc(64)
+    heap.set_finalizer(address)
+    heap.set_profile(address)
+    before = heap.snapshot()
+    with pytest.raises(ValueError, match="has a finalizer already"):
+        heap.set_finalizer(address + 1)
+    with pytest.raises(ValueError, match="has a profile record already"):
+        heap.set_profile(address)
+    for bad in (-1, 0, 4096, address + 64, 1 << 60):
+        with pytest.raises(ValueError, match="in no object"):
+            heap.set_finalizer(bad)
+        with pytest.raises(ValueError, match="in no object"):
+            heap.remove_finalizer(bad)
+    with pytest.raises(TypeError):
+        heap.set_finalizer("x")  # type: ignore[arg-type]
+    assert heap.snapshot() == before
