@@ -279,12 +279,10 @@ def with_less_at_once(program: HeapProgram) -> Iterator[HeapProgram]:
     for place, step in enumerate(program.steps):
         if not isinstance(step, Together):
             continue
-        fewer = [
-            replace(step, tasks=step.tasks[:at] + step.tasks[at + 1 :])
-            for at in range(len(step.tasks))
-            if len(step.tasks) > 1
-        ]
-        fewer += [replace(step, order=step.order[:-1])] if step.order else []
+        several = range(len(step.tasks)) if len(step.tasks) > 1 else ()
+        fewer = [replace(step, tasks=step.tasks[:at] + step.tasks[at + 1 :]) for at in several]
+        lengths = {len(step.order) // 2, len(step.order) - 1} if step.order else ()
+        fewer += [replace(step, order=step.order[:length]) for length in sorted(lengths)]
         for less in fewer:
             yield replace(
                 program, steps=(*program.steps[:place], less, *program.steps[place + 1 :])

@@ -26,8 +26,11 @@ from spanproof.fuzz.heapprogram import (
 )
 from spanproof.fuzz.heapstrategies import LAST_GENERATIONS
 
-SIZES = (2048, 8192, 1024, 5000, 64)
+SIZES = (2048, 4096, 8192, 1024, 5000)
 """A program is about one of these, so that Ps meet in its lists; most spans hold few objects."""
+
+HEAVY = 2_500_000
+"""Bytes with which alive so little is left of 4 MiB that each span has sweeping to pay for."""
 
 LARGE = (40_000, 40_000, 100_000)
 COUNTS = (1, 2, 3, 5, 9, 20)
@@ -80,11 +83,13 @@ def moved(task: Task, p: int) -> Task:
 
 
 def cycles() -> SearchStrategy[tuple[Step, ...]]:
-    """A whole cycle, after which there is something to sweep."""
-    marks = st.builds(MarkEvery, st.sampled_from((1, 2, 3, 4)), st.integers(0, 3))
-    return st.one_of(st.just(()), marks.map(lambda mark: (mark,))).map(
-        lambda marked: (StartCycle(), *marked, FinishCycle())
-    )
+    """A whole cycle, after which there is something to sweep; or two of them.
+
+    After two, spans that were in caches are unswept, and in the nonempty lists.
+    """
+    mark = st.builds(MarkEvery, st.sampled_from((1, 2, 3, 4)), st.integers(0, 3))
+    once = st.lists(mark, max_size=2).map(lambda marks: (StartCycle(), *marks, FinishCycle()))
+    return st.one_of(once, once, st.builds(lambda one, other: (*one, *other), once, once))
 
 
 def rounds(size: int) -> SearchStrategy[tuple[Step, ...]]:
@@ -103,10 +108,12 @@ def scheduled_programs() -> SearchStrategy[HeapProgram]:
     parts = st.sampled_from(SIZES).flatmap(
         lambda size: st.lists(rounds(size), min_size=1, max_size=2)
     )
+    first = st.sampled_from(((), (Malloc(HEAVY),)))
     return st.builds(
-        lambda several, sweepgen: HeapProgram(
-            tuple(step for one in several for step in one), 4, sweepgen
+        lambda heavy, several, sweepgen: HeapProgram(
+            (*heavy, *(step for one in several for step in one)), 4, sweepgen
         ),
+        first,
         parts,
         st.sampled_from((0, 0, *LAST_GENERATIONS)),
     )
