@@ -111,6 +111,20 @@ def test_a_race_planted_into_the_heap_is_found(name: str) -> None:
     assert again == divergence
 
 
+def test_a_search_has_to_look_at_both_lists_again_after_a_sweep() -> None:
+    first, second, third = (MarkEvery(4, k) for k in range(3))
+    order = (0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 1, 1)
+    at_once = Together((Malloc(4096, 2), Sweep(3, p=1)), order)
+    program = HeapProgram(
+        (Malloc(4096, 8), StartCycle(), first, second, third, FinishCycle(), at_once), procs=2
+    )
+    changed = of_package(package_with(race("does not look at the nonempty list again")))
+    divergence = run_heap_program(program, changed).divergence
+    assert divergence is not None
+    assert divergence.what == "event 'ct'"
+    assert run_heap_program(program, installed).divergence is None
+
+
 def test_a_race_is_not_found_without_a_schedule() -> None:
     assert find_in_heap(race("two threads pop"), examples=60).divergence is None
 
