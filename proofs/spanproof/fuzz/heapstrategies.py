@@ -69,6 +69,27 @@ def specials() -> SearchStrategy[AddSpecial | RemoveFinalizer]:
     return st.one_of(add, add, st.builds(RemoveFinalizer, which, ps()))
 
 
+def endings() -> SearchStrategy[tuple[Step, ...]]:
+    """An object gets special records, and a cycle in which it may be found dead."""
+    kinds: SearchStrategy[SpecialKind] = st.sampled_from(("finalizer", "profile"))
+    marks = st.one_of(st.just(()), st.builds(lambda n: (MarkEvery(n),), st.integers(2, 3)))
+    return st.builds(
+        lambda size, k, several, mark, p: (
+            Malloc(size, 4, p),
+            *(AddSpecial(k, kind, p) for kind in several),
+            StartCycle(p),
+            *mark,
+            FinishCycle(p),
+            Sweep(1024, p),
+        ),
+        st.sampled_from((64, 2048, 40_000)),
+        st.integers(0, 4),
+        st.lists(kinds, min_size=1, max_size=2),
+        marks,
+        ps(),
+    )
+
+
 def others() -> SearchStrategy[Step]:
     """All other steps."""
     purposes = st.sampled_from(("stack", "other"))
@@ -127,7 +148,7 @@ def churns() -> SearchStrategy[tuple[Step, ...]]:
 def heap_programs(max_parts: int = 16) -> SearchStrategy[HeapProgram]:
     """Any program of up to so many parts: allocations, single steps, and whole cycles."""
     single = st.one_of(mallocs(), mallocs(), others()).map(lambda step: (step,))
-    part = st.one_of(single, single, cycles(), churns())
+    part = st.one_of(single, single, single, cycles(), cycles(), churns(), churns(), endings())
     answers: SearchStrategy[Answer] = st.sampled_from(
         ("grant", "grant", "refuse", "elsewhere", "below")
     )
