@@ -227,6 +227,8 @@ def merging_conserves_what_is_released(p: Proof) -> None:
         parts = p.integer(released, phys, below) + p.integer(released, phys, above)
         total = p.integer_given(given, released, phys, merged)
         p.show("conserved", total == parts, given)
+        untouched = p.integer(released, phys, replace(below, scavenged=False))
+        p.show("nothing, unless scavenged", untouched == 0)
         p.possible(f"two that merge, {phys.size}", given)
 
 
