@@ -281,6 +281,10 @@ def situations(
     if step is steps.take_whole:
         yield "one page", span_of(chosen, "npages") == 1
         yield "a scavenged run", p.holds(is_scavenged, tiling, chosen["span"])
+        whole = term(p, npages_at, tiling, chosen["span"])
+        yield "the pages asked for", span_of(chosen, "npages") == whole
+    if step is steps.scavenge:
+        yield "what is not scavenged yet", z3.Not(p.holds(is_scavenged, tiling, chosen["span"]))
     if step is steps.grow:
         base, last = seams_of(p, step, tiling, chosen)[1:3]
         yield "one page", span_of(chosen, "npages") == 1
