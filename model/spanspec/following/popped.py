@@ -17,6 +17,8 @@ from spanspec.tables import SpanId, ThreadId
 class Popped:
     """The threads of a run that have popped a span.
 
+    Records that are set here are set in the run's own tables, which change in place.
+
     `owed` has the spans that somebody saw claimed before the claim was told, each with the
     threads that are waiting to lose it.
     """
