@@ -5,6 +5,7 @@ them, and visits whatever can be reached. It answers two questions that a proof 
 state reachable at all, and by which steps? A run that it finds is a shortest one.
 """
 
+import math
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -155,7 +156,7 @@ def search(
     fails inside a step is wrong too. Two states with the same `view` count as one: a view that
     forgets something is sound only if no guard, no step and not `wrong` depends on it.
     """
-    began = time.process_time()
+    began, limit = time.process_time(), math.inf if seconds is None else seconds
     explored = Exploration(start, actions, view)
     transitions, depth, complete = 0, 0, True
     what = wrong(start)
@@ -167,10 +168,8 @@ def search(
             found = Found(what, (*explored.run_to(one.before), one.move), one.after)
             break
         depth = one.depth if one.new else depth
-        late = transitions % BETWEEN_LOOKS == 0 and seconds is not None
-        if (late and time.process_time() - began > (seconds or 0)) or (
-            most_states is not None and explored.states >= most_states
-        ):
+        late = transitions % BETWEEN_LOOKS == 0 and time.process_time() - began > limit
+        if late or (most_states is not None and explored.states >= most_states):
             complete = False
             break
     spent = time.process_time() - began

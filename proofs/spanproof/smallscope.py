@@ -2,7 +2,7 @@
 
 A solver proves a quantified claim in milliseconds, but may answer `unknown` where it is false: it
 would have to build a model of infinitely many identities. A system of four spans, four slots and
-four sweepers is a system too. With the identities 0..3 only, every quantifier is a conjunction,
+four threads is a system too. With the identities 0..3 only, every quantifier is a conjunction,
 and an answer `sat` is a genuine counterexample.
 """
 

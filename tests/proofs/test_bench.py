@@ -27,7 +27,6 @@ from spanproof.bench import (
     protocol,
     rates,
     serving,
-    tools,
 )
 from spanproof.bench.child import in_child, sources_only
 from spanproof.bench.figure import Figure, Goal, Measured, Outcome, Pair, Settings, Table
@@ -35,7 +34,6 @@ from spanproof.bench.figures import all_figures
 from spanproof.bench.machine import described
 from spanproof.bench.pairing import in_turns
 from spanproof.bench.requests import Allocation, Cycle, Drop, Request, packed, requests_of
-from spanproof.bench.tools import Missing, Tool, command_of
 from spanproof.boundedsearch import search
 from spanproof.cli import bench
 from spanproof.cli.app import run
@@ -43,6 +41,7 @@ from spanproof.mutants import MUTANTS
 from spanproof.sharingscope import sharing_breach, start_of, steps_of
 from spanproof.spin import verifier
 from spanproof.spin.cterms import CTerms
+from spanproof.tools import Missing, Tool, command_of
 from spanproof.traces import bundled_traces
 from spanspec.protocol.finite import Size
 from spanspec.trace.reader import TraceReader
@@ -319,11 +318,10 @@ class Unproved(NamedTuple):
 
 
 def spin_or_skip() -> None:
-    for tool in (tools.SPIN, tools.C_COMPILER):
-        try:
-            command_of(tool)
-        except Missing as reason:
-            pytest.skip(str(reason))
+    try:
+        verifier.needed()
+    except Missing as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.mark.parametrize(("size", "cycles"), [(Size(1, 1, 1), 2), (Size(1, 2, 2), 1)])
@@ -387,8 +385,7 @@ def test_without_spin_the_search_of_the_model_still_stands_beside_the_proof(
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setattr(protocol, "SIZES", protocol.SIZES[:3])
     monkeypatch.setattr(protocol, "proof_seconds", lambda: 1.0)
-    for remembered in (protocol.rows, protocol._spin_is_there):
-        remembered.cache_clear()
+    protocol.rows.cache_clear()
     grown = protocol.own_search(Settings())
     assert len(grown.pairs) == 2
     shown = protocol.proof(Settings()).details
@@ -397,8 +394,7 @@ def test_without_spin_the_search_of_the_model_still_stands_beside_the_proof(
     assert [row[4] for row in shown.rows] == ["515", "3823", "23054"]
     with pytest.raises(Missing, match="install spin"):
         protocol.spin(Settings())
-    for remembered in (protocol.rows, protocol._spin_is_there):
-        remembered.cache_clear()
+    protocol.rows.cache_clear()
 
 
 def test_what_holds_an_unfinished_system_is_not_tried() -> None:

@@ -48,9 +48,8 @@ class Run:
 
     def _about(self, name: str, chosen: tuple[Choice, ...]) -> str:
         """Tell what was chosen for a step, and its records."""
-        kinds = list(BY_NAME[name].take.__annotations__.items())[1:-1]
         told = [f"heap sweepgen {self.state.sweepgen}"]
-        for (parameter, kind), value in zip(kinds, chosen, strict=True):
+        for (parameter, kind), value in zip(BY_NAME[name].chosen.items(), chosen, strict=True):
             told.append(f"{parameter} {value}")
             if kind is ThreadId:
                 worker = self.state.threads[ThreadId(value)]

@@ -16,6 +16,12 @@ class Step(NamedTuple):
     may: Callable[..., bool]
     take: Callable[..., Sharing]
 
+    @property
+    def chosen(self) -> dict[str, object]:
+        """What is chosen for the step: its parameters after the state, and the type of each."""
+        names = list(self.take.__annotations__.items())[1:-1]
+        return dict(names)
+
 
 def _step(may: Callable[..., bool], take: Callable[..., Sharing]) -> Step:
     return Step(take.__name__.replace("_", "-"), may, take)
@@ -72,8 +78,7 @@ def choices_for(step: Step, state: Sharing) -> Iterator[tuple[Choice, ...]]:
         ClassId: sorted({state.slots[slot].spanclass for slot in state.slots}),
         bool: [False, True],
     }
-    kinds = list(step.take.__annotations__.values())[1:-1]
-    yield from product(*(pools[kind] for kind in kinds))
+    yield from product(*(pools[kind] for kind in step.chosen.values()))
 
 
 def enabled(state: Sharing) -> Iterator[Taken]:

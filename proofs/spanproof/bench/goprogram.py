@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from spanproof.bench.tools import GO, command_of
+from spanproof.tools import GO, command_of
 
 SOURCE: Final = Path(__file__).with_name("goreplay")
 

@@ -9,10 +9,10 @@ from spanproof.bench.child import Figures, in_child, sources_only
 from spanproof.bench.figure import Measured, Settings, figure
 from spanproof.bench.pairing import in_turns
 from spanproof.bench.serving import NOT_COMPILED
-from spanproof.bench.tools import Missing
 from spanproof.fuzz.campaign import run
 from spanproof.fuzz.spanalloc_subject import installed
 from spanproof.simulation import Simulation
+from spanproof.tools import Missing
 
 ROUNDS: Final = 5
 STEPS: Final = 1_500

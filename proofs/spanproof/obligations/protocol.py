@@ -212,11 +212,7 @@ def prove_step(step: Step, claim: Claim) -> None:
 
     def build(p: Proof) -> None:
         state = any_system(p)
-        chosen = {
-            name: p.fresh(kind, name)
-            for name, kind in step.take.__annotations__.items()
-            if name not in ("state", "return")
-        }
+        chosen = {name: p.fresh(kind, name) for name, kind in step.chosen.items()}
         p.assume(p.holds(step.may, state, *chosen.values()))
         after = p.call(step.take, state, *chosen.values())
         assert isinstance(after, Sharing)

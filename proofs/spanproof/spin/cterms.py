@@ -43,7 +43,8 @@ class CTerms:
     def text(self, term: z3.ExprRef) -> str:
         """Return a term as C; words come out as unsigned numbers of their own width.
 
-        Raises: NotImplementedError for what the protocol's rules do not use.
+        Raises: NotImplementedError for what the protocol's rules do not use; LookupError for a
+            quantifier that reads no table.
         """
         if z3.is_quantifier(term):
             return self._written_out(term)
@@ -83,23 +84,23 @@ class CTerms:
     def _written_out(self, term: z3.QuantifierRef) -> str:
         if term.num_vars() != 1:
             raise NotImplementedError("a quantifier over several identities has no C text yet")
-        size = self._sizes[_table_of(term.body())]
+        table = _table_of(term.body())
+        if table is None:
+            raise LookupError("a quantifier says nothing of the identity that it binds")
         bodies = (
             self.text(z3.simplify(z3.substitute_vars(term.body(), z3.IntVal(identity))))
-            for identity in range(size)
+            for identity in range(self._sizes[table])
         )
         return "(" + (" && " if term.is_forall() else " || ").join(bodies) + ")"
 
 
-def _table_of(body: z3.ExprRef) -> str:
-    """Return the name of the table that a quantifier's body reads at the bound identity."""
+def _table_of(body: z3.ExprRef) -> str | None:
+    """Return the name of a table that a quantifier's body reads at the bound identity, if any."""
     for part in body.children():
-        if z3.is_var(part):
-            if body.decl().kind() == z3.Z3_OP_UNINTERPRETED:
-                return str(body.decl().name()).rpartition(".")[0]
-        else:
-            try:
-                return _table_of(part)
-            except LookupError:
-                continue
-    raise LookupError("a quantifier says nothing of the identity that it binds")
+        if not z3.is_var(part):
+            table = _table_of(part)
+            if table is not None:
+                return table
+        elif body.decl().kind() == z3.Z3_OP_UNINTERPRETED:
+            return str(body.decl().name()).rpartition(".")[0]
+    return None

@@ -11,6 +11,7 @@ import z3
 
 from spanproof.spin.cterms import WORD, CTerms
 from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.fresh import word_bits
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.records import record_fields
 from spanproof.symbolic.sources import SourceTree
@@ -77,7 +78,7 @@ class _Promela:
             records: Finite[int, Record] = getattr(self._start, table)
             for field, annotation in (record_fields(kind) or {}).items():
                 values = [int(getattr(records[identity], field)) for identity in records]
-                sort = "int" if field in ("sweepgen", "swept_at", "flush_gen") else "byte"
+                sort = "int" if word_bits(annotation) == WORD else "byte"
                 sort = "bool" if annotation is bool else sort
                 first = f"{_signed(values[0])}"
                 if len(set(values)) > 1:
@@ -88,10 +89,9 @@ class _Promela:
     def _option(self, step: Step, chosen: tuple[Choice, ...]) -> str:
         """Return a step with its choice as one indivisible option of the process."""
         translator = self._translator
-        kinds = list(step.take.__annotations__.values())[1:-1]
         arguments: list[Value] = [
             choice if kind is bool else z3.IntVal(int(choice))
-            for kind, choice in zip(kinds, chosen, strict=True)
+            for kind, choice in zip(step.chosen.values(), chosen, strict=True)
         ]
         guard = as_bool(translator.call(step.may, self._state, *arguments))
         if step.name == "start-cycle":

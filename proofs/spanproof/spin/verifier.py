@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from spanproof.bench.tools import C_COMPILER, SPIN, command_of
 from spanproof.spin.promela import promela
 from spanproof.symbolic.sources import SourceTree
+from spanproof.tools import C_COMPILER, SPIN, command_of
 from spanspec.protocol.records import Sharing
 
 MEMORY: Final = 4000
@@ -34,6 +34,14 @@ class Verified(NamedTuple):
     seconds: float
 
 
+def needed() -> tuple[str, str]:
+    """Return the paths of SPIN and of a C compiler.
+
+    Raises: Missing if one is not installed.
+    """
+    return command_of(SPIN), command_of(C_COMPILER)
+
+
 def verify(
     start: Sharing, cycles: int, seconds: float, sources: SourceTree | None = None
 ) -> Verified:
@@ -44,7 +52,7 @@ def verify(
 
     Raises: Missing if SPIN or a C compiler is not installed.
     """
-    spin, compiler = command_of(SPIN), command_of(C_COMPILER)
+    spin, compiler = needed()
     with tempfile.TemporaryDirectory() as folder:
         text = promela(start, cycles, sources)
         Path(folder, "protocol.pml").write_text(text, encoding="utf-8")
