@@ -8,6 +8,7 @@ here may fail: an entry that cannot be read is no entry, and one that cannot be 
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -15,6 +16,7 @@ import msgspec
 from platformdirs import user_cache_path
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 KEPT: Final = 30 * 24 * 3600
 """Seconds after which an entry is thrown away."""
@@ -32,6 +34,19 @@ class Cache:
             return msgspec.json.decode(self._path(key).read_bytes(), type=kind)
         except (OSError, ValueError):
             return None
+
+    def split(
+        self, keys: Mapping[Item, str], kind: type[T]
+    ) -> tuple[list[tuple[Item, T]], list[Item]]:
+        """Return the items that have an entry, each with it, and those that have none."""
+        known, unknown = list[tuple[Item, T]](), list[Item]()
+        for item, key in keys.items():
+            entry = self.get(key, kind)
+            if entry is None:
+                unknown.append(item)
+            else:
+                known.append((item, entry))
+        return known, unknown
 
     def put(self, key: str, value: object) -> None:
         """Keep an entry; it appears whole or not at all."""

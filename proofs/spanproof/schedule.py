@@ -48,13 +48,9 @@ def run(
     is kept.
     """
     keys = {job: book.key(job) for job in jobs}
-    undecided = []
-    for job in jobs:
-        known = cache.get(keys[job], Verdict)
-        if known is None:
-            undecided.append(job)
-        else:
-            yield Outcome(job, known, cached=True)
+    decided, undecided = cache.split(keys, Verdict)
+    for job, verdict in decided:
+        yield Outcome(job, verdict, cached=True)
     if not undecided:
         return
     from spanproof import suite  # this loads a solver

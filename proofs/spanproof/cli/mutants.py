@@ -11,7 +11,7 @@ from spanproof.cache import Cache, NoCache
 from spanproof.catalogue import Catalogue, catalogue
 from spanproof.cli.generated import campaign
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
-from spanproof.cli.prove import decide_all, save_failures
+from spanproof.cli.prove import decide_all, save_failures, with_cost
 from spanproof.jobs import Outcome, summarize
 from spanproof.knownbugs import BUGS, Found, KnownBug
 from spanproof.knownbugs.hunt import hunt
@@ -126,12 +126,7 @@ def summary_line(
     if found:
         known = sum(bool(what.by) for _, what in found)
         parts.append(f"{known} of {len(found)} known bugs found by running")
-    if summary.cached:
-        parts.append(f"{summary.cached} answers cached")
-    return (
-        f"{', '.join(parts)}; solver {summary.solver_seconds:.1f} s, "
-        f"terms {summary.build_seconds:.1f} s, wall {wall:.1f} s"
-    )
+    return with_cost(parts, summary, wall)
 
 
 def as_json(

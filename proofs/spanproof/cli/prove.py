@@ -262,10 +262,14 @@ def summary_line(summary: Summary, wall: float) -> str:
         parts.append(f"{summary.killed} of {summary.mutants} mutants killed")
     if summary.outside:
         parts.append(f"{summary.outside} outside a solver's theories")
-    if summary.cached:
-        parts.append(f"{summary.cached} answers cached")
+    return with_cost(parts, summary, wall)
+
+
+def with_cost(parts: Sequence[str], summary: Summary, wall: float) -> str:
+    """Return what a run came to, and what it cost, in one line."""
+    cached = [f"{summary.cached} answers cached"] if summary.cached else []
     return (
-        f"{', '.join(parts)}; solver {summary.solver_seconds:.1f} s, "
+        f"{', '.join([*parts, *cached])}; solver {summary.solver_seconds:.1f} s, "
         f"terms {summary.build_seconds:.1f} s, wall {wall:.1f} s"
     )
 

@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from spanproof import savedfile
+
 
 class Counterexample(msgspec.Struct, frozen=True, tag="counterexample", tag_field="kind"):
     """Values for the symbols of an obligation that make one of its claims false.
@@ -27,7 +29,7 @@ class NoCounterexample(Exception):
 
 def save(counterexample: Counterexample, path: Path) -> None:
     """Write a counterexample as JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(counterexample), indent=2) + b"\n")
+    savedfile.write(counterexample, path)
 
 
 def load(path: Path) -> Counterexample:
@@ -35,18 +37,9 @@ def load(path: Path) -> Counterexample:
 
     Raises: NoCounterexample if the file is missing or holds none.
     """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Counterexample)
-    except OSError as problem:
-        raise NoCounterexample(f"{path}: cannot be read: {problem.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise NoCounterexample(f"{path}: no counterexample: {problem}") from None
+    return savedfile.read(path, Counterexample, "no counterexample", NoCounterexample)
 
 
 def is_counterexample(path: Path) -> bool:
     """Tell whether a file says of itself that it is a counterexample."""
-    try:
-        head = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return False
-    return head.get("kind") == "counterexample"
+    return savedfile.kind_of(path) == "counterexample"

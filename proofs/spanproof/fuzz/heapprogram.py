@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from spanproof import savedfile
 from spanproof.fuzz.program import ProgramError
 from spanspec.pagealloc import Purpose
 from spanspec.specials import SpecialKind
@@ -158,24 +159,7 @@ class Together(msgspec.Struct, frozen=True, tag="together"):
     order: tuple[Annotated[int, Meta(ge=0, le=7)], ...] = ()
 
 
-Step = (
-    Malloc
-    | StartCycle
-    | MarkEvery
-    | MarkFree
-    | FinishCycle
-    | Sweep
-    | EnsureSwept
-    | AddSpecial
-    | RemoveFinalizer
-    | TakeManual
-    | FreeManual
-    | SetProcs
-    | FlushCaches
-    | ScavengeAll
-    | PassTime
-    | Together
-)
+Step = Task | StartCycle | MarkEvery | MarkFree | FinishCycle | SetProcs | FlushCaches | Together
 
 
 class HeapProgram(msgspec.Struct, frozen=True, tag="heap", tag_field="kind"):
@@ -193,23 +177,14 @@ class HeapProgram(msgspec.Struct, frozen=True, tag="heap", tag_field="kind"):
     format: Literal[1] = 1
 
 
-class Kind(msgspec.Struct):
-    """The only key of a saved program that tells of which kind it is."""
-
-    kind: str = "span"
-
-
 def save(program: HeapProgram, path: Path) -> None:
     """Write a program as JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(program), indent=2) + b"\n")
+    savedfile.write(program, path)
 
 
 def is_one(path: Path) -> bool:
     """Tell whether a file looks like a saved program of a heap, rather than of a span."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Kind).kind == "heap"
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return False
+    return savedfile.kind_of(path) == "heap"
 
 
 def load(path: Path) -> HeapProgram:
@@ -217,12 +192,7 @@ def load(path: Path) -> HeapProgram:
 
     Raises: ProgramError if the file is missing or holds no program of a heap.
     """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=HeapProgram)
-    except OSError as problem:
-        raise ProgramError(f"{path}: cannot be read: {problem.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise ProgramError(f"{path}: not a saved program: {problem}") from None
+    return savedfile.read(path, HeapProgram, "not a saved program", ProgramError)
 
 
 def describe_step(step: Step) -> str:

@@ -62,13 +62,9 @@ def look_for_all(
     """
     sources = hash_of_sources()
     keys = {name: key_of(sources, name, seed, examples) for name in names}
-    left = []
-    for name in names:
-        known = cache.get(keys[name], Found)
-        if known is None:
-            left.append(name)
-        else:
-            yield known
+    known, left = cache.split(keys, Found)
+    for _, found in known:
+        yield found
     if not left:
         return
     # Workers start afresh: a bug is planted by importing the package once more.

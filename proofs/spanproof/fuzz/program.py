@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from spanproof import savedfile
 from spanspec.constants import NUM_SIZE_CLASSES
 from spanspec.sizeclass import CLASSES
 
@@ -84,7 +85,7 @@ class ProgramError(Exception):
 
 def save(program: Program, path: Path) -> None:
     """Write a program as JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(program), indent=2) + b"\n")
+    savedfile.write(program, path)
 
 
 def load(path: Path) -> Program:
@@ -92,12 +93,7 @@ def load(path: Path) -> Program:
 
     Raises: ProgramError if the file is missing or holds no program.
     """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Program)
-    except OSError as problem:
-        raise ProgramError(f"{path}: cannot be read: {problem.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise ProgramError(f"{path}: not a saved program: {problem}") from None
+    return savedfile.read(path, Program, "not a saved program", ProgramError)
 
 
 def describe_step(step: Step) -> str:
