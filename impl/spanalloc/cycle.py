@@ -5,6 +5,7 @@ from mypy_extensions import i64, u8
 
 from spanalloc.errors import BadRequest, HeapError
 from spanalloc.kernels import count_ones
+from spanalloc.layout import ADDRESS_SPACE
 from spanalloc.mcache import Mcache
 from spanalloc.pagemap import page_of
 from spanalloc.pagesizes import ARENA_PAGES
@@ -50,6 +51,16 @@ def mark_object(state: HeapState, address: i64) -> None:
     state.mark(span, slot_holding(span, address))
     arena = state.pages.free.pages.arena_at(span.base)
     arena.marked[page_of(span.base)] = 1
+
+
+def in_address_space(address: int) -> i64:
+    """Return an address as a machine word.
+
+    Raises: BadRequest if it is none that the heap could have.
+    """
+    if not 0 <= address < ADDRESS_SPACE:
+        raise BadRequest(f"{address:#x} is in no object of this heap")
+    return address
 
 
 def span_holding(state: HeapState, address: i64) -> Span:

@@ -7,7 +7,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from spanalloc.background import Background
-from spanalloc.cycle import begin_cycle, end_cycle, mark_object, span_holding
+from spanalloc.cycle import begin_cycle, end_cycle, in_address_space, mark_object, span_holding
 from spanalloc.errors import BadRequest, BadType, HeapClosed, OutOfMemory, PhaseError
 from spanalloc.heapsnapshot import HeapShot, shot_of
 from spanalloc.kernels import size_class
@@ -229,10 +229,9 @@ class Heap:
         """
         self.check_marking()
         checked(address, "an address")
-        if not 0 <= address < 1 << 48:
-            raise BadRequest(f"{address:#x} is in no object of this heap")
-        if address != ZERO_BASE:
-            mark_object(self.state, address)
+        place = in_address_space(address)
+        if place != ZERO_BASE:
+            mark_object(self.state, place)
 
     def mark_all(self, marks: Marks) -> None:
         """Mark what is alive.
@@ -351,10 +350,7 @@ class Heap:
         """
         who = self.world.enter(p)
         try:
-            span = span_holding(self.state, address) if 0 <= address < 1 << 48 else None
-            if span is None:
-                raise BadRequest(f"{address:#x} is in no object of this heap")
-            ensure_swept(self.state, who, span)
+            ensure_swept(self.state, who, span_holding(self.state, in_address_space(address)))
         finally:
             self.world.leave(who)
 
@@ -457,19 +453,12 @@ class Heap:
         if not 1 <= procs <= 1 << 20:
             raise BadRequest(f"{procs} Ps; a heap has at least 1")
         who = self.world.stop(p)
-        gone = self.state.mcaches[procs:]
         try:
             if self.state.phase != PHASE_OFF:
                 raise PhaseError("the number of Ps is not changed during a cycle")
             resize(self.state, who, procs)
-            for cache in self.state.mcaches:
-                if not cache.lock.locked():
-                    cache.lock.acquire()
         finally:
             self.world.start()
-            for cache in gone:
-                if cache.lock.locked():
-                    cache.lock.release()
 
     def release(self, p: int) -> None:
         """Let go of a P that this thread has used: it belongs to the next thread that uses it.

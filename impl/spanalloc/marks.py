@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from spanalloc.cycle import span_holding
 from spanalloc.errors import BadRequest
+from spanalloc.layout import ADDRESS_SPACE
 from spanalloc.malloc import ZERO_BASE
 from spanalloc.state import HeapState
 
@@ -27,7 +28,7 @@ def addresses_of_bits(state: HeapState, marks: Mapping[int, int]) -> list[int]:
     """Return the addresses of slots, given as bits by the base of their span."""
     addresses: list[int] = []
     for base, bits in marks.items():
-        span = span_holding(state, base) if 0 <= base < 1 << 48 else None
+        span = span_holding(state, base) if 0 <= base < ADDRESS_SPACE else None
         if span is None or span.base != base or bits < 0 or bits >> int(span.nelems) != 0:
             raise BadRequest(f"no span with these bits begins at {base:#x}")
         slot = 0

@@ -2,7 +2,7 @@
 
 from mypy_extensions import i64
 
-from spanalloc.cycle import slot_holding, span_holding
+from spanalloc.cycle import in_address_space, slot_holding, span_holding
 from spanalloc.errors import BadRequest
 from spanalloc.mcache import Mcache
 from spanalloc.span import Span
@@ -16,10 +16,9 @@ def object_at(state: HeapState, address: int) -> tuple[Span, i64]:
 
     Raises: BadRequest if there is none, or if its slot is free.
     """
-    if not 0 <= address < 1 << 48:
-        raise BadRequest(f"{address:#x} is in no object of this heap")
-    span = span_holding(state, address)
-    slot = slot_holding(span, address)
+    place = in_address_space(address)
+    span = span_holding(state, place)
+    slot = slot_holding(span, place)
     if span.is_free(slot):
         raise BadRequest(f"{address:#x} is in no object of this heap: its slot is free")
     return span, slot

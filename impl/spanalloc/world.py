@@ -36,6 +36,7 @@ class World:
         self.workers: list[Mcache] = []
         self.gate: i64 = OPEN
         self.cycle_lock = Lock()
+        self.stopped: list[Mcache] = []
 
     def set(self, reason: i64, holds: bool) -> None:
         """Set or clear a reason."""
@@ -53,11 +54,12 @@ class World:
             who = self.check(p)
             if who.lock.acquire(False):
                 if self.gate & (STOPPING | CLOSED) == 0:
-                    if who.owner != get_ident() and belongs_to_another(who):
+                    me = get_ident()
+                    if belongs_to_another(who, me):
                         who.lock.release()
                         raise ProcBusy(f"P {p} belongs to another thread, until it is released")
                     who.busy = True
-                    who.owner = get_ident()
+                    who.owner = me
                     return who
                 who.lock.release()
             elif self.gate & STOPPING == 0:
@@ -78,7 +80,7 @@ class World:
         Raises: HeapClosed; BadRequest if there is no such P; ProcBusy if it is another thread's.
         """
         who = self.check(p)
-        if belongs_to_another(who):
+        if belongs_to_another(who, get_ident()):
             raise ProcBusy(f"P {p} belongs to another thread, which has to release it")
         if who.busy:
             raise ProcBusy(f"P {p} is in an operation of this very thread")
@@ -114,7 +116,9 @@ class World:
                 raise ProcBusy(f"P {cache.p} is in an operation of this very thread")
         self.cycle_lock.acquire()
         self.set(STOPPING, True)
-        for cache in self.everybody():
+        # While the world is stopped caches may come and go: `start` lets go of these very ones.
+        self.stopped = self.everybody()
+        for cache in self.stopped:
             cache.lock.acquire()
         try:
             return self.check(p)
@@ -135,9 +139,9 @@ class World:
 
     def start(self) -> None:
         """Let the world go on."""
-        for cache in self.everybody():
-            if cache.lock.locked():
-                cache.lock.release()
+        for cache in self.stopped:
+            cache.lock.release()
+        self.stopped = []
         self.set(STOPPING, False)
         self.cycle_lock.release()
 
@@ -146,7 +150,7 @@ class World:
         return [*self.mcaches, *self.workers]
 
 
-def belongs_to_another(who: Mcache) -> bool:
-    """Tell whether a P belongs to another thread, one that has not ended."""
+def belongs_to_another(who: Mcache, me: int) -> bool:
+    """Tell whether a P belongs to a thread other than `me`, one that has not ended."""
     owner = who.owner
-    return owner != 0 and owner != get_ident() and owner in _current_frames()
+    return owner != 0 and owner != me and owner in _current_frames()
