@@ -1,21 +1,42 @@
 """Build hook: compiles `spanalloc`, and the busiest modules of the model, with mypyc.
 
 Without a C compiler, or with SPANALLOC_INTERPRETED=1 in the environment, the very same source is
-installed as plain Python; `spanalloc.COMPILED` tells which of the two is running. What the prover
-reads is the source in either case.
+installed as plain Python; `spanalloc.RUNNING` tells which of the two is running, and why. What the
+prover reads is the source in either case.
+
+Compiled is all or nothing: where one module fails, or what was built cannot be imported, sources
+are installed, with the reason. What was compiled is noted with digests of its sources, so that an
+edit of them is noticed (`spanspec/compiled.py`).
 """
 
+import ast
+import importlib.util
 import os
 import shlex
 import shutil
+import subprocess
+import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Final
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 # Exceptions that are a MemoryError or an OSError, too, cannot be native classes; the others are
 # programs that use the allocator, and want the interpreter to switch between their threads.
-INTERPRETED = ("__init__.py", "__main__.py", "errors.py", "handles.py", "seed.py", "stress.py")
+INTERPRETED = (
+    "__init__.py",
+    "__main__.py",
+    "compiled.py",
+    "errors.py",
+    "handles.py",
+    "seed.py",
+    "stress.py",
+)
 
 ALLOCATOR = sorted(
     str(path) for path in Path("impl/spanalloc").glob("*.py") if path.name not in INTERPRETED
@@ -33,32 +54,154 @@ MODEL = [
 ]
 """What runs for nearly each event of a trace: compiled, a check takes three quarters the time."""
 
+GROUPS: Final = {"spanalloc": ALLOCATOR, "spanspec": MODEL, "spanproof": FIGURES}
+"""The sources that are compiled into one library each, by the name of their package."""
 
-def c_compiler() -> str | None:
-    """Return the command of the C compiler that extension modules are built with, if it exists."""
+ROOTS: Final = {"spanalloc": Path("impl"), "spanspec": Path("model"), "spanproof": Path("proofs")}
+
+
+def load_compiled() -> ModuleType:
+    """Return the module that says what a manifest is, without its package."""
+    place = Path(__file__).parent / "model" / "spanspec" / "compiled.py"
+    spec = importlib.util.spec_from_file_location("compiled", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+compiled = load_compiled()
+
+
+def why_not() -> str:
+    """Return the reason for which nothing is compiled, or ""."""
+    if os.environ.get(compiled.INTERPRET) == "1":
+        return f"it was installed with {compiled.INTERPRET}=1"
     command = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
-    return shutil.which(shlex.split(command)[0])
+    if shutil.which(shlex.split(command)[0]) is None:
+        return f"it was installed without a C compiler: there is no {shlex.split(command)[0]}"
+    return ""
 
 
 def extensions() -> list[Extension]:
     """Return the extension modules to build: none when the source is to run interpreted."""
-    if os.environ.get("SPANALLOC_INTERPRETED") == "1" or c_compiler() is None:
+    if why_not():
         return []
     from mypyc.build import mypycify
 
     modules = [
-        *mypycify(ALLOCATOR, opt_level="3", group_name="spanalloc"),
-        *mypycify(MODEL, opt_level="3", group_name="spanspec"),
-        *mypycify(FIGURES, opt_level="3", group_name="spanproof"),
+        module
+        for name, sources in GROUPS.items()
+        for module in mypycify(sources, opt_level="3", group_name=name)
     ]
     for module in modules:
         # The functions of mypyc's modules are exported symbols. Unless the compiler may assume
         # that nobody replaces them, it calls each small kernel through the linkage table instead
         # of inlining it, which makes an allocation four times as slow.
         module.extra_compile_args.append("-fno-semantic-interposition")
-        # A compiler without Python's headers cannot build them: then the source runs instead.
-        module.optional = True
     return modules
 
 
-setup(ext_modules=extensions())
+def imported(source: Path, package: str) -> Iterator[Path]:
+    """Yield the sources of its own package that a source imports."""
+    for node in ast.walk(ast.parse(source.read_bytes())):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            if name.partition(".")[0] == package:
+                place = ROOTS[package].joinpath(*name.split("."))
+                yield from filter(Path.is_file, (place.with_suffix(".py"), place / "__init__.py"))
+
+
+def manifest(package: str) -> object:
+    """Return what identifies the sources of a package that are compiled, or read meanwhile."""
+    folder = ROOTS[package] / package
+    sources = [Path(source) for source in GROUPS[package]]
+    seen, waiting = set(sources), list(sources)
+    while waiting:
+        for found in imported(waiting.pop(), package):
+            if found not in seen:
+                seen.add(found)
+                waiting.append(found)
+
+    def digests(some: set[Path], bodies: bool) -> dict[str, object]:
+        return {
+            source.relative_to(folder).as_posix(): compiled.digest(source, bodies=bodies)
+            for source in sorted(some)
+        }
+
+    return compiled.Manifest(
+        digests(set(sources), bodies=True), digests(seen - set(sources), bodies=False), ""
+    )
+
+
+class BuildPy(build_py):
+    """Copies the sources, and notes that nothing is compiled so far."""
+
+    def run(self) -> None:
+        """Run the command."""
+        super().run()
+        note_interpreted(self, why_not() or "the build did not end")
+
+
+class BuildExt(build_ext):
+    """Compiles every module, or none."""
+
+    def run(self) -> None:
+        """Run the command; a failure leaves the sources and the reason."""
+        self.parallel = self.parallel or os.cpu_count()
+        noted = {package: manifest(package) for package in GROUPS}
+        try:
+            super().run()
+            for package, known in noted.items():
+                compiled.write_manifest(folder_of(self, package), known)
+            check(self)
+        except Exception as problem:
+            line = " ".join(str(problem).split())[:300]
+            self.warn(f"nothing is compiled: {line}")
+            note_interpreted(self, f"compiling failed when it was installed: {line}")
+
+
+def folder_of(command: build_py | build_ext, package: str) -> Path:
+    """Return the folder of a package that a command writes into."""
+    in_place = getattr(command, "inplace", False) or command.editable_mode
+    return (ROOTS[package] if in_place else Path(command.build_lib)) / package
+
+
+def note_interpreted(command: build_py | build_ext, reason: str) -> None:
+    """Remove what is compiled from each package, and note the reason."""
+    for package in GROUPS:
+        folder = folder_of(command, package)
+        for name in compiled.extension_modules(folder):
+            (folder / name).with_suffix(compiled.EXTENSION_SUFFIXES[0]).unlink()
+        compiled.write_manifest(folder, compiled.Manifest({}, {}, reason))
+
+
+def check(command: build_ext) -> None:
+    """Import all that was built, in a process of its own.
+
+    Raises: RuntimeError if that fails, or the sources are imported instead.
+    """
+    places = [folder_of(command, package).parent for package in GROUPS]
+    names = [
+        Path(source).relative_to(ROOTS[package]).with_suffix("").as_posix().replace("/", ".")
+        for package, sources in GROUPS.items()
+        for source in sources
+    ]
+    script = (
+        f"import importlib\nfor name in {names!r}:\n"
+        "    assert not importlib.import_module(name).__file__.endswith('.py'), name"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"what was built cannot be imported: {done.stderr.strip()[-200:]}")
+
+
+setup(ext_modules=extensions(), cmdclass={"build_py": BuildPy, "build_ext": BuildExt})

@@ -5,11 +5,15 @@ scavenger. It is written apart from the specification, so that agreement between
 evidence for both.
 
 Its modules are compiled to native code where that is possible; `COMPILED` tells whether this
-copy is.
+copy is, and `RUNNING` why it is not.
 """
 
-from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Final
+
+# First of all: it lets the sources run if compiled modules are not of them.
+from spanalloc.compiled import RUNNING
+
+# isort: split
 
 from spanalloc import kernels
 from spanalloc.audit import audit
@@ -37,11 +41,12 @@ from spanalloc.statistics import HeapStatistics
 from spanalloc.stream import Stream, replay_stream
 from spanalloc.turns import Turns
 
-COMPILED: Final[bool] = kernels.__file__.endswith(tuple(EXTENSION_SUFFIXES))
-"""Whether `spanalloc.kernels`, and with it the package, runs as a native extension module."""
+COMPILED: Final[bool] = RUNNING.compiled
+"""Whether this package runs as native extension modules."""
 
 __all__ = [
     "COMPILED",
+    "RUNNING",
     "ZERO_BASE",
     "Arena",
     "BadRequest",

@@ -1,8 +1,8 @@
 """`python -m spanalloc`: say in one line how this copy runs."""
 
-from spanalloc import COMPILED
+from spanalloc import RUNNING
 
-if COMPILED:
+if RUNNING.compiled:
     print("spanalloc runs compiled (mypyc)")
 else:
-    print("spanalloc runs interpreted: it was installed without a working C compiler")
+    print(f"spanalloc runs interpreted: {RUNNING.reason}")

@@ -2,12 +2,15 @@
 
 import importlib
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 import typer
 from typer.exceptions import TyperException
 
 from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain
+from spanspec.compiled import how
 from spanspec.trace.reader import TraceError
 
 COMMANDS: Final = {
@@ -67,6 +70,17 @@ def run(arguments: list[str]) -> int:
     return outcome if isinstance(outcome, int) else HOLDS
 
 
+def tell_stale() -> None:
+    """Say which package runs from its source because it changed since it was compiled."""
+    for package in ("spanspec", "spanalloc", "spanproof"):
+        spec = find_spec(package)
+        for place in spec.submodule_search_locations or () if spec is not None else ():
+            running = how(Path(place))
+            if running.stale:
+                complain(f"{package} runs from its source, which {running.reason}")
+
+
 def main() -> None:
     """Run the command line of this process."""
+    tell_stale()
     sys.exit(run(sys.argv[1:]))

@@ -7,7 +7,7 @@ counterexample.
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, NewType
+from typing import Final, NamedTuple, NewType
 
 import z3
 
@@ -18,6 +18,9 @@ from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.sources import SourceTree
 from spanproof.symbolic.values import Value
+
+DECIDING: Final = 2_000_000
+"""What Z3 may spend (its `rlimit`) on which way a rule takes; all its arguments are constants."""
 
 
 class Called(NamedTuple):
@@ -88,7 +91,8 @@ class Rerun(Proof):
         for name, value in self._named.items():
             ways.name(name, value)
         try:
-            return [Case(z3.simplify(way.path), result) for way in ways.cases(rule, *arguments)]
+            found = ways.cases(rule, *arguments)
+            return [Case(_decided(way.path, ways.assumptions), result) for way in found]
         except (NotConcrete, UnsupportedConstruct):  # a loop goes on from a state that is unknown
             return [Case(z3.BoolVal(True), result)]
 
@@ -133,6 +137,19 @@ class Rerun(Proof):
             raise RuleFails(rule.__name__, problem) from problem
         self.calls.append(Called(rule.__name__, given, result))
         return result
+
+
+def _decided(path: z3.BoolRef, assumptions: list[z3.BoolRef]) -> z3.BoolRef:
+    """Return whether a way is taken, as a constant where the contracts on it determine that."""
+    plainly = z3.simplify(path)
+    if z3.is_true(plainly) or z3.is_false(plainly):
+        return plainly
+    for answer, excluded in ((False, path), (True, z3.Not(path))):
+        solver = z3.Solver()
+        solver.set("rlimit", DECIDING)
+        if solver.check(*assumptions, excluded) == z3.unsat:
+            return z3.BoolVal(answer)
+    return plainly
 
 
 class RuleFails(Exception):

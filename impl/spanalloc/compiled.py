@@ -1,0 +1,1 @@
+../../model/spanspec/compiled.py
