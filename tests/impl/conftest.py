@@ -5,37 +5,16 @@ promise has to hold for both. Where it is not, the second would repeat the first
 """
 
 import importlib
-import importlib.util
 import sys
-from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import spanalloc
 from spanalloc import Span, SpanError
+from spanalloc.compiled import INTERPRET
 
 NAME = "spanalloc"
-SOURCE = Path(spanalloc.__file__).parent
-
-
-class SourceFinder(MetaPathFinder):
-    """Finds the modules of the package by their source files only, past any compiled ones."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        package, _, module = fullname.partition(".")
-        if package != NAME:
-            return None
-        if not module:
-            return importlib.util.spec_from_file_location(
-                NAME, SOURCE / "__init__.py", submodule_search_locations=[str(SOURCE)]
-            )
-        return importlib.util.spec_from_file_location(fullname, SOURCE / f"{module}.py")
 
 
 def take_modules() -> dict[str, ModuleType]:
@@ -44,13 +23,13 @@ def take_modules() -> dict[str, ModuleType]:
 
 
 def load_interpreted() -> ModuleType:
-    installed = take_modules()
-    finder = SourceFinder()
-    sys.meta_path.insert(0, finder)
+    installed, finders = take_modules(), list(sys.meta_path)
     try:
-        return importlib.import_module(NAME)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(INTERPRET, "1")
+            return importlib.import_module(NAME)
     finally:
-        sys.meta_path.remove(finder)
+        sys.meta_path[:] = finders
         take_modules()
         sys.modules.update(installed)
 
