@@ -1,5 +1,12 @@
-"""Records as JSON files that a person can read and edit."""
+"""Records as JSON files that a person can read and edit, and files that are written whole.
 
+A file is written beside its place and then renamed, so that a full disk, or an end in the middle,
+leaves what was there before.
+"""
+
+import os
+import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -16,11 +23,71 @@ class Kind(msgspec.Struct):
 
 
 def write(record: msgspec.Struct, path: Path) -> None:
-    """Write a record as JSON.
+    """Write a record as JSON, whole or not at all.
 
     Raises: OSError if that is not possible.
     """
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
+    write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n", path)
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write a file, whole or not at all; what was there stays until all is written.
+
+    What is no ordinary file, such as a terminal or a pipe, is written to as it is.
+
+    Raises: OSError if that is not possible; nothing is left of the attempt.
+    """
+    place = Path(os.path.realpath(path))
+    mode = mode_at(place)
+    if not stat.S_ISREG(mode):
+        place.write_bytes(content)
+        return
+    handle, name = tempfile.mkstemp(prefix=f".{place.name[:100]}.", dir=place.parent)
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, stat.S_IMODE(mode))
+        os.replace(name, place)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def mode_at(place: Path) -> int:
+    """Return the mode of what is at a place; if nothing is, that of the file that would be made."""
+    try:
+        return place.stat().st_mode
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return stat.S_IFREG | (0o666 & ~mask)
+
+
+def write_new(record: msgspec.Struct, folder: Path, stem: str) -> Path:
+    """Write a record to a folder, under the first name `STEM-N.json` that no file has.
+
+    The folder is made if it is not there. The name is taken before it is written to, so two
+    processes do not choose the same.
+
+    Raises: OSError if that is not possible.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        path = folder / f"{stem}-{number}.json"
+        try:
+            path.touch(exist_ok=False)
+            break
+        except FileExistsError:
+            number += 1
+    try:
+        write(record, path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
 
 
 def read(
