@@ -18,6 +18,8 @@ from spanalloc.sweep import NOTHING_LEFT, sweep_one
 def begin_cycle(state: HeapState, who: Mcache) -> None:
     """Begin to mark, with the world stopped and everything swept (SWP-32, MAL-24).
 
+    Roots are the tiny blocks that are being filled, and objects whose finalizers have not run.
+
     Raises: HeapError if a cache was not flushed since the last cycle (T-86).
     """
     for cache in state.mcaches:
@@ -39,6 +41,8 @@ def begin_cycle(state: HeapState, who: Mcache) -> None:
     for cache in state.mcaches:
         if cache.tiny != 0:
             mark_object(state, cache.tiny)
+    for address in state.specials.roots():
+        mark_object(state, address)
     resize(state, who, len(state.mcaches))
 
 

@@ -194,14 +194,34 @@ class Heap:
     def run_finalizers(self) -> int:
         """Call the finalizers that are due, in order; return how many there were.
 
-        The objects themselves have outlived the cycle; the next one decides on them anew.
+        Each object outlives all cycles until its finalizer has returned; the next one decides on
+        it anew. A finalizer may use the heap. What one of them raises does not stop the others:
+        it is raised once all have run, several exceptions as an ExceptionGroup. An interrupt does
+        stop them, and the rest stays due.
+
+        Raises: HeapClosed, also if a finalizer closes the heap while others are due.
         """
         self.check_open()
-        due = self.state.specials.take_due()
-        for address, call in due:
-            if call is not None:
-                call(address)
-        return len(due)
+        specials = self.state.specials
+        count = 0
+        problems: list[Exception] = []
+        while (first := specials.begin()) is not None:
+            address, call = first
+            count += 1
+            try:
+                if call is not None:
+                    call(address)
+            except Exception as problem:
+                problems.append(problem)
+            finally:
+                specials.end(address)
+            if specials.due:
+                self.check_open()
+        if len(problems) == 1:
+            raise problems[0]
+        if problems:
+            raise ExceptionGroup(f"{len(problems)} of {count} finalizers failed", problems)
+        return count
 
     # --- the cycle -------------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ class Specials:
         self.lock = Lock()
         self.of_span: dict[int, list[Special]] = {}
         self.due: list[tuple[int, Finalizer | None]] = []
+        self.running: list[int] = []
 
     def add(self, span: Span, special: Special) -> bool:
         """Add a record to a swept span, in order; return False if the object has one such."""
@@ -97,8 +98,25 @@ class Specials:
                 kept.append(one)
             self.keep(span, kept)
 
-    def take_due(self) -> list[tuple[int, Finalizer | None]]:
-        """Return the finalizers that are due, which are not any more."""
+    def begin(self) -> tuple[int, Finalizer | None] | None:
+        """Take the first finalizer that is due; None if there is none.
+
+        Its object is a root until `end`, so that it outlives a cycle that runs meanwhile.
+        """
         with self.lock:
-            due, self.due = self.due, []
-            return due
+            if not self.due:
+                return None
+            first = self.due[0]
+            self.running.append(first[0])
+            del self.due[0]
+            return first
+
+    def end(self, address: int) -> None:
+        """Let go of an object whose finalizer has run."""
+        with self.lock:
+            self.running.remove(address)
+
+    def roots(self) -> list[int]:
+        """Return the objects whose finalizers are due, or run: the next cycle keeps them."""
+        with self.lock:
+            return [address for address, _ in self.due] + self.running

@@ -53,7 +53,8 @@ def next_phase(phase: ev.Phase) -> ev.Phase:
 def phase_changes(state: HeapState, actor: Actor) -> ev.PhaseChanges:
     """Go on to the next phase.
 
-    Marking begins with everything swept; mark bits age, and each P's current tiny block is marked.
+    Marking begins with everything swept; mark bits age, and each P's current tiny block is marked,
+    and each object whose finalizer is due.
 
     Rules: SWP-32 SWP-33 SWP-34 SPAN-26 MAL-24.
     """
@@ -65,6 +66,7 @@ def phase_changes(state: HeapState, actor: Actor) -> ev.PhaseChanges:
         state.marked = True
         for mcache in state.mcaches.values():
             mark_tiny_block(state, mcache.tiny.address)
+        mark_finalizers_due(state)
     return ev.PhaseChanges(p=actor.p, thread=actor.thread, phase=state.phase)
 
 
@@ -85,6 +87,19 @@ def mark_tiny_block(state: HeapState, address: U64) -> None:
     Rules: MAL-24.
     """
     if address != 0:
+        span = state.pages.map.span_of(address)
+        state.spans[span] = with_object_marked(state.spans[span], address)
+
+
+def mark_finalizers_due(state: HeapState) -> None:
+    """Mark the objects whose finalizers are due: the queue is a root, as it is in markroot.
+
+    Else the next sweep would free an object before its finalizer has run, which then were given an
+    address that is in use again.
+
+    Rules: SWP-24 SWP-32.
+    """
+    for address in state.finalizers:
         span = state.pages.map.span_of(address)
         state.spans[span] = with_object_marked(state.spans[span], address)
 

@@ -44,13 +44,15 @@ class Decisions:
     # --- the cycle -------------------------------------------------------------------------------
 
     def marking_starts(self) -> None:
-        """Forget the page marks of the last cycle; the tiny blocks are marked already.
+        """Forget the page marks of the last cycle; the roots are marked already.
+
+        These are the tiny blocks, and the objects whose finalizers are due.
 
         Rules: MAL-15 MAL-24.
         """
-        blocks = (mcache.tiny.address for mcache in self.state.mcaches.values())
-        found = {self.state.pages.map.span_of(address) for address in blocks if address != 0}
-        self.page_marks = found
+        blocks = [mcache.tiny.address for mcache in self.state.mcaches.values()]
+        roots = [address for address in blocks if address != 0] + self.state.finalizers
+        self.page_marks = {self.state.pages.map.span_of(address) for address in roots}
 
     def marking_ends(self) -> None:
         """Set heap_live to what is marked, with all that was allocated since marking began."""

@@ -95,3 +95,75 @@ def test_bad_calls_are_refused_and_change_nothing(heap: Heap) -> None:
     with pytest.raises(TypeError):
         heap.set_finalizer("x")  # type: ignore[arg-type]
     assert heap.snapshot() == before
+
+
+def test_a_finalizer_that_raises_stops_no_other(heap: Heap) -> None:
+    told: list[int] = []
+    objects = [heap.malloc(64) for _ in range(3)]
+
+    def raises(address: int) -> None:
+        raise LookupError(f"{address:#x}")
+
+    heap.set_finalizer(objects[0], raises)
+    for address in objects[1:]:
+        heap.set_finalizer(address, told.append)
+    heap.collect()
+    heap.sweep_all()
+    with pytest.raises(LookupError, match=hex(objects[0])):
+        heap.run_finalizers()
+    assert told == objects[1:]
+    assert heap.run_finalizers() == 0
+
+
+def test_several_finalizers_that_raise_are_all_told_of(heap: Heap) -> None:
+    def raises(address: int) -> None:
+        raise LookupError(f"{address:#x}")
+
+    for _ in range(3):
+        heap.set_finalizer(heap.malloc(64), raises)
+    heap.collect()
+    heap.sweep_all()
+    with pytest.raises(ExceptionGroup, match="3 of 3 finalizers failed") as caught:
+        heap.run_finalizers()
+    assert len(caught.value.exceptions) == 3
+
+
+def test_an_interrupt_leaves_the_other_finalizers_due(heap: Heap) -> None:
+    def interrupts(address: int) -> None:
+        raise KeyboardInterrupt
+
+    first, second = heap.malloc(64), heap.malloc(64)
+    heap.set_finalizer(first, interrupts)
+    heap.set_finalizer(second)
+    heap.collect()
+    heap.sweep_all()
+    with pytest.raises(KeyboardInterrupt):
+        heap.run_finalizers()
+    assert heap.finalizers_due == [second]
+    assert heap.run_finalizers() == 1
+
+
+def test_an_object_whose_finalizer_is_due_outlives_every_cycle_until_it_has_run(
+    heap: Heap,
+) -> None:
+    told: list[int] = []
+    objects = [heap.malloc(64) for _ in range(2)]
+
+    def collects(address: int) -> None:
+        for _ in range(2):
+            heap.collect()
+            heap.sweep_all()
+        told.append(heap.extent(address)[0])
+
+    for address in objects:
+        heap.set_finalizer(address, collects)
+    for _ in range(3):
+        heap.collect()
+        heap.sweep_all()
+        assert heap.finalizers_due == objects
+        assert heap.malloc(64) not in objects
+    assert heap.run_finalizers() == 2
+    assert told == objects
+    heap.collect()
+    heap.sweep_all()
+    assert heap.malloc(64) == objects[0]

@@ -287,6 +287,12 @@ BUGS: Final = (
         "                elif",
     ),
     PlantedBug(
+        "an object whose finalizer is due is no root of the next cycle",
+        "cycle",
+        "    for address in state.specials.roots():\n        mark_object(state, address)\n",
+        "",
+    ),
+    PlantedBug(
         "a profile record outlives its object",
         "specials",
         "                elif one.slot in dead:\n                    continue\n",
