@@ -94,6 +94,10 @@ class RemoveFinalizer(Input, frozen=True, tag="remove-finalizer"):
     address: U64 = 0
 
 
+class RunFinalizers(Input, frozen=True, tag="run-finalizers"):
+    """Let all finalizers run that are due, as the runtime's goroutine for them does."""
+
+
 class FlushMcaches(Input, frozen=True, tag="flush-mcaches"):
     """Stop the world and flush the mcache of every P, as ReadMemStats does before it counts."""
 
@@ -112,6 +116,7 @@ AnyInput = (
     | ScavengeLater
     | AddSpecial
     | RemoveFinalizer
+    | RunFinalizers
     | FlushMcaches
 )
 """Any input, as it is decoded."""

@@ -31,6 +31,7 @@ from spanspec.program import (
     FreeManual,
     MarkObject,
     RemoveFinalizer,
+    RunFinalizers,
     ScavengeAll,
     ScavengeLater,
     SetProcs,
@@ -213,6 +214,8 @@ class Simulation:
             address = rng.choice(list(self.objects.sizes))
             if rng.random() < 0.3:
                 return RemoveFinalizer(p, address)
+            if rng.random() < 0.2:
+                return RunFinalizers(p)
             kind: SpecialKind = rng.choice(("finalizer", "profile"))
             if (address, kind) not in self._specials:
                 return AddSpecial(p, address, kind)

@@ -21,6 +21,7 @@ from spanspec.program import (
     Input,
     MarkObject,
     RemoveFinalizer,
+    RunFinalizers,
     ScavengeAll,
     ScavengeLater,
     SetProcs,
@@ -77,7 +78,7 @@ def test_objects_born_while_marking_survive() -> None:
     assert heap.is_allocated(address)
 
 
-def test_a_finalizer_keeps_its_object_for_one_cycle() -> None:
+def test_a_finalizer_keeps_its_object_until_it_has_run() -> None:
     heap = Heap()
     address = heap.malloc(48)
     heap.step(AddSpecial(0, address, "finalizer"))
@@ -85,6 +86,11 @@ def test_a_finalizer_keeps_its_object_for_one_cycle() -> None:
     heap.gc()
     assert heap.is_allocated(address)
     assert heap.state.finalizers == [address]
+    for _ in range(2):
+        heap.gc()
+        assert heap.is_allocated(address)
+    heap.step(RunFinalizers())
+    assert heap.state.finalizers == []
     heap.gc()
     assert not heap.is_allocated(address)
     assert heap.state.specials == {}

@@ -24,6 +24,7 @@ STEPS: Final[dict[type[program.Input], Step]] = {
     program.ScavengeLater: pages.scavenge_later,
     program.AddSpecial: specials.add,
     program.RemoveFinalizer: specials.remove_finalizer,
+    program.RunFinalizers: specials.run_finalizers,
     program.FlushMcaches: specials.flush_mcaches,
 }
 """The step for each kind of input."""

@@ -67,6 +67,14 @@ def remove_finalizer(machine: Machine, request: Input) -> None:
         state.specials[span] = left
 
 
+def run_finalizers(machine: Machine, request: Input) -> None:
+    """Run the finalizers that are due: their objects are roots no longer.
+
+    Rules: SWP-24.
+    """
+    machine.state.finalizers.clear()
+
+
 def flush_mcaches(machine: Machine, request: Input) -> None:
     """Stop the world and flush every mcache; what it had counts as allocated no longer.
 

@@ -13,6 +13,7 @@ from spanproof.fuzz.heapprogram import (
     MarkFree,
     PassTime,
     RemoveFinalizer,
+    RunFinalizers,
     ScavengeAll,
     SetProcs,
     StartCycle,
@@ -95,6 +96,8 @@ class Holdings:
                 if self.living:
                     address = self.living[k % len(self.living)]
                     yield lambda side: side.remove_finalizer(address, p)
+            case RunFinalizers():
+                yield lambda side: side.run_finalizers()
             case TakeManual(npages=npages, purpose=purpose, p=p):
                 taken = yield lambda side: side.take_manual(npages, purpose, p)
                 if taken is not None:

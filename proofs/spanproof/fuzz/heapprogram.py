@@ -92,6 +92,10 @@ class RemoveFinalizer(msgspec.Struct, frozen=True, tag="remove finalizer"):
     p: P = 0
 
 
+class RunFinalizers(msgspec.Struct, frozen=True, tag="run finalizers"):
+    """Run the finalizers that are due."""
+
+
 class TakeManual(msgspec.Struct, frozen=True, tag="take manual"):
     """Take a span that is managed by hand."""
 
@@ -159,7 +163,17 @@ class Together(msgspec.Struct, frozen=True, tag="together"):
     order: tuple[Annotated[int, Meta(ge=0, le=7)], ...] = ()
 
 
-Step = Task | StartCycle | MarkEvery | MarkFree | FinishCycle | SetProcs | FlushCaches | Together
+Step = (
+    Task
+    | StartCycle
+    | MarkEvery
+    | MarkFree
+    | FinishCycle
+    | RunFinalizers
+    | SetProcs
+    | FlushCaches
+    | Together
+)
 
 
 class HeapProgram(msgspec.Struct, frozen=True, tag="heap", tag_field="kind"):
@@ -197,7 +211,7 @@ def load(path: Path) -> HeapProgram:
 
 def describe_step(step: Step) -> str:
     """Return a step in words."""
-    p = 0 if isinstance(step, MarkEvery | MarkFree | Together) else step.p
+    p = 0 if isinstance(step, MarkEvery | MarkFree | RunFinalizers | Together) else step.p
     on = f" on P {p}" if p else ""
     match step:
         case Malloc(size=size, count=count, noscan=noscan):
@@ -222,6 +236,8 @@ def describe_step(step: Step) -> str:
             return f"give living object number {k} {what}{on}"
         case RemoveFinalizer(k=k):
             return f"take the finalizer of living object number {k} away{on}"
+        case RunFinalizers():
+            return "run the finalizers that are due"
         case TakeManual(npages=npages, purpose=purpose):
             return f"take {npages} pages for {purpose}{on}"
         case FreeManual(k=k):

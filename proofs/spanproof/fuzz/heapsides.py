@@ -54,6 +54,10 @@ class Side(Protocol):
         """Take the finalizer of the object at an address away, if it has one."""
         ...
 
+    def run_finalizers(self) -> None:
+        """Run the finalizers that are due."""
+        ...
+
     def take_manual(self, npages: int, purpose: Purpose, p: int) -> int:
         """Take a manual span; return its address."""
         ...

@@ -16,6 +16,7 @@ from spanproof.fuzz.heapprogram import (
     MarkFree,
     PassTime,
     RemoveFinalizer,
+    RunFinalizers,
     ScavengeAll,
     SetProcs,
     StartCycle,
@@ -61,33 +62,43 @@ def mallocs() -> SearchStrategy[Step]:
     return st.one_of(few, many, filling, tiny)
 
 
-def specials() -> SearchStrategy[AddSpecial | RemoveFinalizer]:
+def specials() -> SearchStrategy[AddSpecial | RemoveFinalizer | RunFinalizers]:
     """Finalizers and profile records, of the first objects mostly."""
     which = st.integers(0, 3) | st.integers(0, 99)
     kinds: SearchStrategy[SpecialKind] = st.sampled_from(("finalizer", "finalizer", "profile"))
     add = st.builds(AddSpecial, which, kinds, ps())
-    return st.one_of(add, add, st.builds(RemoveFinalizer, which, ps()))
+    return st.one_of(add, add, st.builds(RemoveFinalizer, which, ps()), st.just(RunFinalizers()))
 
 
 def endings() -> SearchStrategy[tuple[Step, ...]]:
-    """An object gets special records, and a cycle in which it may be found dead."""
+    """An object gets special records, and a cycle in which it may be found dead; or two cycles."""
     kinds: SearchStrategy[SpecialKind] = st.sampled_from(("finalizer", "profile"))
     marks = st.one_of(st.just(()), st.builds(lambda n: (MarkEvery(n),), st.integers(2, 3)))
+    again = st.one_of(
+        st.just(()), st.builds(lambda run: (*run, StartCycle(), FinishCycle(), Sweep(1024)), runs())
+    )
     return st.builds(
-        lambda size, k, several, mark, p: (
+        lambda size, k, several, mark, p, then: (
             Malloc(size, 4, p),
             *(AddSpecial(k, kind, p) for kind in several),
             StartCycle(p),
             *mark,
             FinishCycle(p),
             Sweep(1024, p),
+            *then,
         ),
         st.sampled_from((64, 2048, 40_000)),
         st.integers(0, 4),
         st.lists(kinds, min_size=1, max_size=2),
         marks,
         ps(),
+        again,
     )
+
+
+def runs() -> SearchStrategy[tuple[Step, ...]]:
+    """The finalizers that are due run, or stay due."""
+    return st.sampled_from(((), (RunFinalizers(),)))
 
 
 def others() -> SearchStrategy[Step]:

@@ -130,6 +130,10 @@ class ModelHeap:
         """Take a finalizer away."""
         self._step(inputs.RemoveFinalizer(p, address))
 
+    def run_finalizers(self) -> None:
+        """Run the finalizers that are due."""
+        self._step(inputs.RunFinalizers())
+
     def take_manual(self, npages: int, purpose: Purpose, p: int) -> int:
         """Take a manual span."""
         span = self._step(inputs.TakeManual(p, npages, purpose))

@@ -99,6 +99,10 @@ class SpanallocHeap:
         """Take a finalizer away."""
         self._try(lambda: self.heap.remove_finalizer(address, p) and None)
 
+    def run_finalizers(self) -> None:
+        """Run the finalizers that are due."""
+        self._try(lambda: self.heap.run_finalizers() and None)
+
     def take_manual(self, npages: int, purpose: Purpose, p: int) -> int:
         """Take a manual span."""
         return int(self._try(lambda: self.heap.take_manual(npages, purpose, p)))
