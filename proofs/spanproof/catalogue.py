@@ -6,15 +6,18 @@ nothing is imported: neither the obligations nor a solver.
 
 import functools
 import hashlib
+import os
 import platform
 from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from spanproof.cache import Cache
+from spanproof.cache import Cache, NoCache
 from spanproof.dependencies import (
     PACKAGES,
+    Code,
     ModuleUnits,
     Sources,
     Unit,
@@ -24,6 +27,9 @@ from spanproof.dependencies import (
 )
 from spanproof.jobs import Job
 from spanproof.solvers.names import installed_version
+
+if TYPE_CHECKING:
+    from spanproof.proof import Obligation
 
 PROVER: Final = tuple(
     f"spanproof.{name}"
@@ -42,15 +48,36 @@ PROVER: Final = tuple(
 TELLER: Final = "spanproof.counterexamples"
 """The package that tells counterexamples."""
 
+BEGINNINGS: Final = ("spanspec.compiled", "spanalloc.compiled", "spanspec.invariants.registry")
+"""Modules that are known to do more than bind names: they choose between compiled modules and their
+sources, and enter what they decorate into a table. They count for everything, as they are written.
+"""
+
+COMMANDS: Final = tuple(f"spanproof.cli.{name}" for name in ("app", "prove", "mutants", "verify"))
+"""The modules that are imported in the process that decides."""
+
+DECIDING: Final = "spanproof.suite"
+"""The module whose functions run while something is decided."""
+
+DISTRIBUTIONS: Final = ("z3-solver", "msgspec", "mypy_extensions", "librt")
+"""What others wrote and an obligation's outcome may hang on; the version counts."""
+
+VARIABLES: Final = ("Z3_LIBRARY_PATH", "Z3_LIBRARY_DIRS", "LD_LIBRARY_PATH", "LD_PRELOAD")
+"""Variables of the environment that say which solver is loaded."""
+
 
 class Claim(NamedTuple):
-    """An obligation as it is listed; `rests_on` is the fingerprint of all that it rests on."""
+    """An obligation as it is listed; `rests_on` is the fingerprint of all that it rests on.
+
+    `unknown` says what it uses that no fingerprint can speak of; then its answer is not kept.
+    """
 
     id: str
     rules: tuple[str, ...]
     claim: str
     assumes: tuple[str, ...]
     rests_on: str
+    unknown: tuple[str, ...] = ()
 
 
 class Variation(NamedTuple):
@@ -78,6 +105,10 @@ class Catalogue(NamedTuple):
                 users.setdefault(assumption, []).append(name)
         return users
 
+    def keeps(self, job: Job) -> bool:
+        """Tell whether a job's answer follows from what its key names."""
+        return not self.claims[job.obligation].unknown
+
     def key(self, job: Job) -> str:
         """Return the name of what a job depends on."""
         change = self.mutants[job.mutant].change if job.mutant is not None else ""
@@ -91,7 +122,7 @@ def catalogue(cache: Cache) -> Catalogue:
     """Return the catalogue; it is made anew if a source changed."""
     world = fingerprint_of_everything(cache)
     stored = cache.get(digest_of("catalogue", world), Catalogue)
-    if stored is not None and stored.world == world:
+    if stored is not None and stored.world == world and stored.claims and stored.mutants:
         return stored
     made = _made(world)
     cache.put(digest_of("catalogue", world), made)
@@ -106,22 +137,36 @@ def current() -> Catalogue:
 
 
 def fingerprint_of_everything(cache: Cache) -> str:
-    """Return the fingerprint of all sources of ours, comments and docstrings left out.
+    """Return the fingerprint of all sources of ours, comments and layout left out.
 
     A file is only parsed if the cache does not know its very bytes.
     """
     names = [name for package in PACKAGES for name in modules_of(package)]
     bare = {name: _bare_fingerprint(cache, name, module_file(name)) for name in names}
-    return digest_of(platform.python_version(), *(f"{n}={d}" for n, d in sorted(bare.items())))
+    return digest_of(surroundings(), *(f"{n}={d}" for n, d in sorted(bare.items())))
+
+
+def surroundings() -> str:
+    """Return the fingerprint of what no source says: versions, and which solver is loaded."""
+    versions = []
+    for name in DISTRIBUTIONS:
+        try:
+            versions.append(f"{name}={version(name)}")
+        except PackageNotFoundError:
+            versions.append(f"{name}=")
+    variables = (f"{name}={os.environ.get(name, '')}" for name in VARIABLES)
+    python = platform.python_implementation(), platform.python_version(), platform.machine()
+    return digest_of(*python, *versions, *variables)
 
 
 def _bare_fingerprint(cache: Cache, name: str, path: Path | None) -> str:
     content = path.read_bytes() if path is not None else b""
-    key = digest_of("module", name, hashlib.sha256(content).hexdigest())
+    if isinstance(cache, NoCache):
+        return hashlib.sha256(content).hexdigest()
+    key = digest_of("module", name, platform.python_version(), hashlib.sha256(content).hexdigest())
     known = cache.get(key, str)
     if known is None:
-        module = ModuleUnits(name, content.decode())
-        known = digest_of(*(f"{unit}={module.digest(unit)}" for unit in module.statements))
+        known = ModuleUnits(name, content.decode()).digest_of_all()
         cache.put(key, known)
     return known
 
@@ -130,22 +175,25 @@ def _made(world: str) -> Catalogue:
     from spanproof.mutants import MUTANTS  # these load a solver
     from spanproof.obligations import all_obligations
 
-    sources = sources_of_claims()
-    tools = _fingerprint_of_the_prover()
-    claims = {
-        claim.id: Claim(
+    code = code_of_ours()
+    sources = sources_of_claims(code)
+    effects = sources.closure(code.effects((*COMMANDS, DECIDING), (DECIDING,)))
+    tools = digest_of(_fingerprint_of_the_prover(code), sources.fingerprint(effects))
+    everywhere = tuple(sources.unknowns(effects))
+
+    def claimed(claim: "Obligation") -> Claim:
+        units = what_it_rests_on(sources, claim)
+        values, unknown = values_of(claim.build)
+        return Claim(
             claim.id,
             claim.rules,
             claim.claim,
             tuple(assumption.id for assumption in claim.assumes),
-            digest_of(
-                tools,
-                sources.fingerprint(what_it_rests_on(sources, claim.build)),
-                *sorted(repr(v) for v in made_with(claim.build) if isinstance(v, str | int)),
-            ),
+            digest_of(tools, sources.fingerprint(units), *values),
+            (*everywhere, *sources.unknowns(units), *unknown),
         )
-        for claim in all_obligations().values()
-    }
+
+    claims = {claim.id: claimed(claim) for claim in all_obligations().values()}
     mutants = {
         mutant.name: Variation(
             mutant.name,
@@ -159,19 +207,28 @@ def _made(world: str) -> Catalogue:
     return Catalogue(world, claims, mutants)
 
 
-def sources_of_claims() -> Sources:
+def code_of_ours() -> Code:
+    """Return our modules; what decides counts for everything anyway."""
+    return Code(counted=(*PROVER, TELLER, *BEGINNINGS))
+
+
+def sources_of_claims(code: Code | None = None) -> Sources:
     """Return the sources that obligations rest on; what decides them is left out."""
-    return Sources(outside=(*PROVER, TELLER), registering=("spanproof.obligations",))
+    return Sources(outside=(*PROVER, TELLER, *BEGINNINGS), code=code or code_of_ours())
 
 
-def what_it_rests_on(sources: Sources, build: Callable[..., object]) -> frozenset[Unit]:
-    """Return everything of ours that an obligation's function rests on.
+def what_it_rests_on(sources: Sources, claim: "Obligation") -> frozenset[Unit]:
+    """Return everything of ours that an obligation rests on.
 
     A function inside another one also rests on the functions that it was made with.
     """
+    build = claim.build
     module, outer = build.__module__, build.__qualname__.partition(".")[0]
     roots = sources.named(module, outer) or sources.whole(module)
-    for value in made_with(build):
+    stated: list[object] = [*claim.contracts.values()]
+    for loop in claim.loops.values():
+        stated += loop
+    for value in (*made_with(build), *stated):
         if isinstance(value, FunctionType | BuiltinFunctionType | type):
             roots += sources.named(value.__module__, value.__name__)
     return sources.closure(roots)
@@ -187,19 +244,36 @@ def made_with(build: Callable[..., object]) -> Iterator[object]:
             waiting.extend(value)
 
 
-def _fingerprint_of_the_prover() -> str:
+def values_of(build: Callable[..., object]) -> tuple[list[str], list[str]]:
+    """Return the plain values that a function was made with, and of which kinds others are."""
+    values, others = [], []
+    for value in made_with(build):
+        if value is None or isinstance(value, str | int):
+            values.append(repr(value))
+        elif not isinstance(value, tuple | list | FunctionType | BuiltinFunctionType | type):
+            others.append(f"{build.__module__} makes a claim with a {type(value).__name__}")
+    return sorted(values), others
+
+
+def _fingerprint_of_the_prover(code: Code) -> str:
     """Return the fingerprint of the modules that decide, and of what they read of the model.
 
-    What tells counterexamples counts as it is written, not with the protocols that it runs.
+    What tells counterexamples counts as it is written, not with the protocols that it runs; so do
+    the beginnings.
     """
-    sources = Sources()
-    telling = [unit for module in modules_of(TELLER) for unit in sources.whole(module)]
-    deciding = Sources(outside=(TELLER,))
+    sources = Sources(code=code)
+    written = [
+        unit
+        for place in (TELLER, *BEGINNINGS)
+        for module in modules_of(place)
+        for unit in sources.whole(module)
+    ]
+    deciding = Sources(outside=(TELLER,), code=code)
     roots = [
         unit for place in PROVER for module in modules_of(place) for unit in deciding.whole(module)
     ]
     return digest_of(
-        platform.python_version(),
+        surroundings(),
         deciding.fingerprint(deciding.closure(roots)),
-        sources.fingerprint(telling),
+        sources.fingerprint(written),
     )
