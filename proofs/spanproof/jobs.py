@@ -32,6 +32,20 @@ class Outcome(NamedTuple):
             return self.verdict.answer == "refuted"
         return self.verdict.proved or self.verdict.answer == "outside"
 
+    @property
+    def credible(self) -> bool:
+        """Whether an answer taken over can be one to this job: it names it, and asked something."""
+        verdict = self.verdict
+        finite = 0 <= verdict.solver_seconds < float("inf") and 0 <= verdict.build_seconds < float(
+            "inf"
+        )
+        return (
+            self.good
+            and verdict.obligation == self.job.obligation
+            and finite
+            and verdict.queries > 0
+        )
+
 
 class Summary(NamedTuple):
     """Figures of a run of the prover."""
@@ -47,9 +61,14 @@ class Summary(NamedTuple):
     build_seconds: float
 
     @property
+    def undone(self) -> int:
+        """How many obligations are not proved and mutants not killed."""
+        return self.obligations - self.proved + self.mutants - self.killed
+
+    @property
     def good(self) -> bool:
-        """Whether every obligation is proved and every mutant killed."""
-        return self.proved == self.obligations and self.killed == self.mutants
+        """Whether every obligation is proved and every mutant killed, and there was one at all."""
+        return self.undone == 0 and self.obligations + self.mutants > 0
 
 
 def summarize(outcomes: Sequence[Outcome]) -> Summary:

@@ -48,14 +48,18 @@ def run(
     is kept.
     """
     keys = {job: book.key(job) for job in jobs}
-    decided, undecided = cache.split(keys, Verdict)
-    for job, verdict in decided:
-        yield Outcome(job, verdict, cached=True)
+    kept = {job: key for job, key in keys.items() if book.keeps(job)}
+    entries, _ = cache.split(kept, Verdict)
+    decided = [Outcome(job, verdict, cached=True) for job, verdict in entries]
+    decided = [outcome for outcome in decided if outcome.credible]
+    known = {outcome.job for outcome in decided}
+    undecided = [job for job in jobs if job not in known]
+    yield from decided
     if not undecided:
         return
     from spanproof import suite  # this loads a solver
 
     for outcome in suite.run(undecided, workers):
-        if outcome.good:
+        if outcome.good and outcome.job in kept:
             cache.put(keys[outcome.job], outcome.verdict)
         yield outcome

@@ -6,20 +6,29 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import spanspec
 from spanproof import suite
-from spanproof.cache import KEPT, Cache, NoCache
-from spanproof.catalogue import Catalogue, catalogue, sources_of_claims, what_it_rests_on
+from spanproof.cache import KEPT, SECRET, Cache, NoCache
+from spanproof.catalogue import (
+    Catalogue,
+    catalogue,
+    fingerprint_of_everything,
+    sources_of_claims,
+    what_it_rests_on,
+)
 from spanproof.cli.app import run
 from spanproof.dependencies import (
     REST,
     ModuleUnits,
     Sources,
     Unit,
+    digest_of,
     is_within,
     module_file,
     modules_of,
@@ -31,6 +40,7 @@ from spanproof.schedule import run as decide
 from spanproof.verdict import Verdict
 
 PROVED = Verdict("o", "proved", 1, 0.1, 0.1)
+SOURCES = sources_of_claims()
 ROOT = Path(__file__).parents[2]
 
 
@@ -45,7 +55,7 @@ def book() -> Catalogue:
 @pytest.mark.parametrize("name", sorted(all_obligations()))
 def test_what_names_say_covers_whatever_a_proof_reads(name: str) -> None:
     claim = all_obligations()[name]
-    units = what_it_rests_on(sources_of_claims(), claim.build)
+    units = what_it_rests_on(SOURCES, claim)
     assert claim.proof().reached <= {f"{unit.module}.{unit.name}" for unit in units}
 
 
@@ -78,7 +88,9 @@ for _ in range(OTHER):
 
 def test_a_module_is_cut_into_units_that_know_what_they_mention() -> None:
     module = ModuleUnits("test", TEXT)
-    assert set(module.statements) == {REST, "LIMIT", "OTHER", "rule", "helper", "named"}
+    imported = {"spanspec", "sweepgen", "M32", "Word"}
+    defined = {"LIMIT", "OTHER", "rule", "helper", "named"}
+    assert set(module.statements) == {REST, *imported, *defined}
     assert len(module.statements["LIMIT"]) == 2
     mentioned = {(one.name, one.attribute) for one in module.mentions("rule")}
     assert {("helper", None), ("sweepgen", "next_cycle"), ("Word", None)} <= mentioned
@@ -274,3 +286,118 @@ def test_sources_parse_as_the_interpreter_parses_them() -> None:
         tree = ast.parse(path.read_text())
         defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         assert defined <= set(ModuleUnits(name, path.read_text()).statements)
+
+
+def test_an_answer_that_may_be_another_one_next_time_is_not_kept(
+    tmp_path: Path, book: Catalogue
+) -> None:
+    claim = book.claims["sweepgen.relabel"]._replace(unknown=("os.environ",))
+    unsure = book._replace(claims={**book.claims, "sweepgen.relabel": claim})
+    cache = Cache(tmp_path)
+    jobs = obligation_jobs(unsure, "sweepgen.relabel")
+    cache.put(unsure.key(jobs[0]), PROVED)
+    assert [one.cached for one in decide(jobs, unsure, cache, workers=1)] == [False]
+    assert [one.cached for one in decide(jobs, book, Cache(tmp_path / "x"), workers=1)] == [False]
+    assert [one.cached for one in decide(jobs, book, Cache(tmp_path / "x"), workers=1)] == [True]
+
+
+# --- what is not believed -------------------------------------------------------------------------
+
+
+def test_an_entry_by_hand_is_none(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.put("ab12", PROVED)
+    path = tmp_path / "ab" / "ab12.json"
+    sealed = path.read_bytes()
+    seal, _, value = sealed.partition(b"\n")
+    assert json.loads(value)
+    other = msgspec.json.encode(PROVED._replace(queries=7))
+    for forged in (value, b"\n" + value, b"0" * 64 + b"\n" + value, seal + b"\n" + other):
+        path.write_bytes(forged)
+        assert cache.get("ab12", Verdict) is None
+    path.write_bytes(sealed)
+    assert cache.get("ab12", Verdict) == PROVED
+    shutil.copyfile(path, tmp_path / "ab" / "ab34.json")
+    assert cache.get("ab34", Verdict) is None
+    assert Cache(tmp_path).get("ab12", Verdict) == PROVED
+
+
+def test_an_entry_of_another_secret_is_none(tmp_path: Path) -> None:
+    Cache(tmp_path / "one").put("ab12", PROVED)
+    Cache(tmp_path / "two").put("cd12", PROVED)
+    shutil.copytree(tmp_path / "one" / "ab", tmp_path / "two" / "ab")
+    assert Cache(tmp_path / "two").get("ab12", Verdict) is None
+    secret = tmp_path / "one" / SECRET
+    assert secret.stat().st_mode & 0o777 == 0o600
+    secret.chmod(0o644)  # others may have read it: what it sealed is not believed
+    assert Cache(tmp_path / "one").get("ab12", Verdict) is None
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_ordinary_file_of_some_size_is_no_entry(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.put("ab12", PROVED)
+    path = tmp_path / "ab" / "ab12.json"
+    whole = path.read_bytes()
+
+    def replaced(make: Callable[[Path], object]) -> Verdict | None:
+        path.unlink()
+        make(path)
+        return cache.get("ab12", Verdict)
+
+    (tmp_path / "elsewhere").write_bytes(whole)
+    assert replaced(os.mkfifo) is None
+    assert replaced(lambda place: place.symlink_to("/dev/zero")) is None
+    assert replaced(lambda place: place.symlink_to(tmp_path / "elsewhere")) is None
+
+    def sparse(place: Path) -> None:
+        place.touch()
+        os.truncate(place, 8 << 30)
+
+    assert replaced(sparse) is None
+    assert replaced(lambda place: place.write_bytes(b"[" * 10**6)) is None
+    deep = b"[" * 10**5 + b"]" * 10**5
+    assert (
+        replaced(lambda place: place.write_bytes(cache._seal("ab12", deep) + b"\n" + deep)) is None
+    )
+    assert replaced(lambda place: place.write_bytes(whole)) == PROVED
+    path.unlink()
+    path.mkdir()
+    assert cache.get("ab12", Verdict) is None
+    cache.put("ab12", PROVED)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"obligation": "tiny.inside"},
+        {"queries": 0},
+        {"queries": -(10**9)},
+        {"answer": "refuted"},
+        {"answer": "unknown"},
+        {"solver_seconds": -1.0},
+    ],
+    ids=str,
+)
+def test_an_answer_to_something_else_is_not_taken_over(
+    tmp_path: Path, book: Catalogue, changes: dict[str, object]
+) -> None:
+    cache, [job] = Cache(tmp_path), obligation_jobs(book, "sweepgen.relabel")
+    honest = Verdict("sweepgen.relabel", "proved", 2, 0.1, 0.1)
+    assert Outcome(job, honest).credible
+    assert not Outcome(job, honest._replace(**changes)).credible  # type: ignore[arg-type]
+    cache.put(book.key(job), honest._replace(**changes))  # type: ignore[arg-type]
+    [outcome] = decide([job], book, cache, workers=1)
+    assert outcome.good
+    assert not outcome.cached
+
+
+def test_a_catalogue_of_nothing_is_made_anew(tmp_path: Path, book: Catalogue) -> None:
+    cache = Cache(tmp_path)
+    world = fingerprint_of_everything(cache)
+    cache.put(digest_of("catalogue", world), Catalogue(world, {}, {}))
+    assert list(catalogue(cache).claims) == list(book.claims)
+
+
+def test_nothing_decided_is_nothing_good() -> None:
+    assert not summarize([]).good

@@ -9,11 +9,11 @@ import typer
 from rich.table import Table
 
 import spanalloc
-from spanproof.cache import Cache, NoCache
+from spanproof.cache import Cache, NoCache, in_ci
 from spanproof.catalogue import catalogue
 from spanproof.cli import check, prove
 from spanproof.cli.fuzz import as_json as campaign_json
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
+from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
 from spanproof.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
 from spanproof.fuzz import spanalloc_subject, spanallocheap
 from spanproof.fuzz.campaign import CampaignResult, of_heap, run, run_target
@@ -53,7 +53,9 @@ def verify(
     seconds: Annotated[float, typer.Option(min=1, help="Seconds of fuzzing.")] = 20.0,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Determines every program.")] = 0,
-    cache: Annotated[bool, typer.Option(help="Take over what earlier runs proved.")] = True,
+    cache: Annotated[
+        bool, typer.Option(help="Take over what earlier runs proved; never where CI is set.")
+    ] = True,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Prove, check the bundled real traces, fuzz; one table, and the figures."""
@@ -65,7 +67,7 @@ def verify(
             else "interpreted (installed without a C compiler)"
         )
         out.print(f"spanalloc runs {how}", markup=False)
-    store = Cache() if cache else NoCache()
+    store = Cache() if cache and not in_ci() else NoCache()
     book = catalogue(store)
     work = obligation_jobs(book) + mutant_jobs(book)
     outcomes, interrupted = prove.decide_all(work, book, store, jobs, "obligations and mutants")
@@ -78,7 +80,9 @@ def verify(
     campaigns = fuzz_for(seconds, seed)
     wall = time.perf_counter() - started
     fuzzed = all(campaign.good for campaign in campaigns.values())
-    good = summary.good and checked.good and fuzzed
+    idle = idle_parts(summary, checked, campaigns)
+    fails = summary.undone > 0 or not checked.good or not fuzzed
+    good = not fails and not idle
     if json:
         print_json(
             {
@@ -102,7 +106,23 @@ def verify(
         out.print(f"\n{verdict} ({wall:.0f} s)")
     if any(campaign.interrupted for campaign in campaigns.values()):
         return INTERRUPTED
+    if idle and not fails:
+        raise Unusable(f"nothing was judged of: {', '.join(idle)}")
     return HOLDS if good else FAILS
+
+
+def idle_parts(
+    summary: Summary, checked: Checked, campaigns: Mapping[str, CampaignResult]
+) -> list[str]:
+    """Return the parts that had nothing to judge, and so say nothing."""
+    counts = {
+        "obligations": summary.obligations,
+        "mutants": summary.mutants,
+        "traces": sum(report.tally.events for report, _ in checked.reports),
+        "corruptions": len(checked.corruptions),
+        **{f"programs of {name}": one.programs for name, one in campaigns.items()},
+    }
+    return [name for name, count in counts.items() if count == 0]
 
 
 def check_bundled() -> Checked:
