@@ -53,11 +53,11 @@ class Recorder:
         return len(self.events) + 1
 
     def header(self, program: str) -> dict[str, object]:
-        """Return the header of a trace of all events so far."""
+        """Return the header of a trace of all events so far: its runtime is the one followed."""
         return {
             "k": "header",
             "format": 1,
-            "go": "spanalloc",
+            "go": "go1.13.15",
             "arch": "linux/amd64",
             "page": PAGE,
             "ptr": 8,

@@ -18,7 +18,7 @@ from spanspec.sizeclass import CLASS_TO_PAGES
 from spanspec.sweepgen import is_stale, leave_cache
 from spanspec.sweeping import claim, claimed, deduct_sweep_credit, sweep_span
 from spanspec.trace import events as ev
-from spanspec.words import M32, U32, U64
+from spanspec.words import U32, U64
 
 
 def span_bytes(spanclass: int) -> U64:
@@ -185,7 +185,7 @@ def take(state: HeapState, actor: Actor, span: int, source: ev.Source) -> ev.Cen
 
 
 def skip(state: HeapState, actor: Actor, span: int, which: ev.ListName) -> ev.CentralSkips:
-    """Tell that the walk passed over a span."""
+    """Tell that the walk passed over a span, and with which sweepgen it compared: the heap's."""
     record = state.spans[span]
     return ev.CentralSkips(
         p=actor.p,
@@ -194,7 +194,7 @@ def skip(state: HeapState, actor: Actor, span: int, which: ev.ListName) -> ev.Ce
         base_page=page_number(record.base),
         spanclass=record.spanclass,
         list=which,
-        sweepgen=(state.sweepgen - 1) & M32,
+        sweepgen=state.sweepgen,
         not_before=state.inputs.not_before(),
     )
 

@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple, get_args
 
 import msgspec
 
+from spanspec.trace.check import expect_events, expect_own_runtime
 from spanspec.trace.fields import EventBase
 from spanspec.trace.history import as_text
 from spanspec.trace.reader import TraceReader
@@ -58,15 +59,23 @@ class Corruption(NamedTuple):
 def read_trace(path: Path, most: int | None = None) -> Trace:
     """Read a trace into memory, or the first `most` events of it.
 
-    Raises: TraceError if it cannot be read.
+    Raises: TraceError if it cannot be read, has no events, or is of another runtime.
     """
     events: list[EventBase] = []
     with TraceReader(str(path)) as source:
+        expect_own_runtime(source)
+        expect_events(source.path, source.header)
         for event in source:
             events.append(event)
             if len(events) == most:
                 break
         return Trace(path.name, source.header, events)
+
+
+def first_divergence(trace: Trace) -> Divergence | None:
+    """Replay a trace as it is: one that the checker refuses says nothing about corrupted copies."""
+    replay = Replay(trace.header)
+    return replay.run(trace.events) or replay.finish()
 
 
 def corruptions(
@@ -137,8 +146,8 @@ def replay_with(trace: Trace, index: int, pieces: Sequence[EventBase]) -> Diverg
         try:
             msgspec.convert(msgspec.to_builtins(piece), type(piece))
         except msgspec.ValidationError as problem:
-            nothing = ("", "", "", "", "")
-            return Divergence(index + 1, *nothing, (str(problem),), ())
+            kind = KIND_OF[type(piece)]
+            return Divergence(index + 1, kind, as_text(piece), "", "value", "one", str(problem))
     replay = Replay(trace.header)
     for part in (trace.events[:index], pieces, trace.events[index + 2 :]):
         divergence = replay.run(part)

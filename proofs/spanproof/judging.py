@@ -17,6 +17,7 @@ from spanspec.pages import PhysicalPages
 from spanspec.program import AnyInput
 from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.trace import events as ev
+from spanspec.trace.check import PLATFORM, RUNTIME
 from spanspec.trace.fields import EventBase
 from spanspec.trace.heap_events import SpanInUse
 from spanspec.trace.replay import Replay
@@ -45,8 +46,8 @@ def header_for(phys: PhysicalPages, procs: int, events: int, program: str) -> He
     """Return the header of a trace that the model itself has made."""
     return Header(
         format=1,
-        go="1.13.15",
-        arch="amd64",
+        go=RUNTIME,
+        arch=PLATFORM,
         page_size=8192,
         phys_page_size=phys.size,
         huge_page_size=phys.huge,

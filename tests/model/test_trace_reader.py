@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 from spanspec.trace import events as ev
 from spanspec.trace.fields import EventBase
+from spanspec.trace.ranges import HEADER as HEADER_LINE
+from spanspec.trace.ranges import Range, ranges, table
 from spanspec.trace.reader import MAX_LINE, TraceError, TraceReader
 from spanspec.trace.schema import KINDS
 
@@ -57,7 +59,7 @@ SAMPLES = [
     '{"k":"un","p":0,"t":0,"c":5,"st":1,"s":1,"b":1,"g0":3,"sg":2,"fi":4,"ac":8,"ne":512}',
     '{"k":"um","p":0,"t":0,"c":5,"s":1,"b":1}',
     '{"k":"pf","p":0,"t":0,"beg":0,"ca":0,"fg":0,"g":2}',
-    '{"k":"ck","p":0,"t":0,"c":5,"l":"N","s":1,"b":1,"g":1}',
+    '{"k":"ck","p":0,"t":0,"c":5,"l":"N","s":1,"b":1,"g":2,"lo":12}',
     '{"k":"ct","p":0,"t":0,"c":5,"src":2,"s":1,"b":1,"lo":12,"g":1}',
     '{"k":"cr","p":0,"t":0,"c":5,"room":0,"s":1,"b":1,"i":512}',
     '{"k":"cm","p":0,"t":0,"c":133,"s":-1,"b":-1,"g":4294967295}',
@@ -274,7 +276,14 @@ def test_events_before_a_bad_line_are_delivered(tmp_path: Path) -> None:
         (CLAIM.replace('"np":1', '"np":"1"'), "key 'np' must be an integer, not a string"),
         (CLAIM.replace('"np":1', '"np":null'), "key 'np' must be an integer, not null"),
         (CLAIM.replace('"np":1', '"np":-1'), "key 'np' must be >= 0, not -1"),
-        (CLAIM.replace('"np":1', f'"np":{"9" * 5000}'), "number out of range"),
+        (
+            CLAIM.replace('"np":1', f'"np":{"9" * 5000}'),
+            "key 'np' is out of every range, not \"999",
+        ),
+        (CLAIM.replace('"np":1', '"np":1e999'), "key 'np' is out of every range, not \"1e999"),
+        (CLAIM.replace('"np":1', '"np":NaN'), "not JSON"),
+        (CLAIM.replace('"np":1', '"np":-Infinity'), "not JSON"),
+        (CLAIM.replace('"np":1', '"np":1.5'), "key 'np' must be an integer, not a fraction"),
         (CLAIM.replace('"p":0', '"p":-2'), "key 'p' must be >= -1, not -2"),
         (CLAIM.replace('"s":1', '"s":-2'), "key 's' must be >= -1, not -2"),
         (CLAIM.replace('"c":5', '"c":134'), "key 'c' must be <= 133, not 134"),
@@ -293,6 +302,54 @@ def test_a_bad_line_is_refused_in_words(line: str, words: str, refusal: Refuse) 
     assert words in error.problem
     assert ";" in error.problem
     assert len(error.problem) < 300
+
+
+RANGES = {(kind, key): found for kind, key, found in ranges()}
+OF_KIND = {json.loads(line)["k"]: json.loads(line) for line in SAMPLES}
+
+
+def test_every_integer_of_every_kind_has_a_range() -> None:
+    for kind, sample in OF_KIND.items():
+        for key, value in sample.items():
+            if type(value) is int and key not in ("w", "x" if kind == "ph" else ""):
+                bounds = RANGES.get((kind, key))
+                enumerated = (kind, key) in {("ct", "src"), ("dr", "stt"), ("hf", "stt")}
+                assert (bounds is None) == enumerated, (kind, key)
+
+
+@pytest.mark.parametrize("kind", OF_KIND)
+def test_every_key_of_a_kind_is_held_to_its_range(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    for (where, key), (lowest, highest) in RANGES.items():
+        if where != kind:
+            continue
+        for value in (lowest, highest):
+            path.write_bytes(trace([MALLOC, json.dumps({**OF_KIND[kind], key: value})]))
+            assert len(read(path)) == 2
+        for value in (lowest - 1, highest + 1, 1 << 70, -(1 << 70)):
+            path.write_bytes(trace([MALLOC, json.dumps({**OF_KIND[kind], key: value})]))
+            with pytest.raises(TraceError, match=f"key '{key}' must be .*, not {value}") as caught:
+                read(path)
+            assert caught.value.line == 2
+
+
+def test_every_key_of_the_header_is_held_to_its_range(tmp_path: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    for (where, key), bounds in RANGES.items():
+        if where != HEADER_LINE:
+            continue
+        for value in (bounds.lowest - 1, bounds.highest + 1, 1 << 70):
+            there = [0, 8, value] if key.startswith("class") else value
+            path.write_bytes(trace([], **{key: there}))
+            with pytest.raises(TraceError, match=f"header key '{key}'.* must be ") as caught:
+                read(path)
+            assert caught.value.line == 0
+
+
+def test_the_documented_ranges_are_those_of_the_reader() -> None:
+    page = Path(__file__).parents[2] / "docs" / "trace-format.md"
+    assert table() in page.read_text(), f"the table is now\n{table()}"
+    assert RANGES["vb", "n"] == Range(0, (1 << 64) - 1)
 
 
 def test_invalid_utf_8_is_refused(refusal: Refuse) -> None:

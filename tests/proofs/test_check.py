@@ -1,13 +1,18 @@
 """The checker accepts what the real runtime did and notices a single wrong figure."""
 
 import gzip
+import json
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from spanproof.cli.app import run
+from spanproof.cli.output import FAILS, HOLDS, UNUSABLE
 from spanproof.corruption import How, corruptions, read_trace
 from spanproof.traces import bundled_traces
+from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.trace import events as ev
 from spanspec.trace.check import check_header, check_trace
 from spanspec.trace.fields import EventBase
@@ -97,15 +102,121 @@ def test_wrong_flags_of_an_allocation_are_noticed(procs: list[EventBase], flag: 
     assert divergence.line == chosen + 1
 
 
-@pytest.mark.parametrize(("old", "new"), [('"i":0,', '"i":-1,'), ('"g":3,', '"g":4294967299,')])
-def test_a_figure_out_of_any_range_is_a_divergence_and_no_refusal(
-    tmp_path: Path, old: str, new: str
+FILL = gzip.decompress(TRACES["small-fill"].read_bytes()).decode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "diverges"),
+    [
+        ('"i":0,', '"i":65535,', True),
+        ('"g":3,', '"g":4294967295,', True),
+        ('"i":0,', '"i":-1,', False),
+        ('"g":3,', '"g":4294967299,', False),
+    ],
+)
+def test_a_wrong_figure_diverges_and_one_out_of_its_range_is_refused(
+    tmp_path: Path, old: str, new: str, diverges: bool
 ) -> None:
-    text = gzip.decompress(TRACES["small-fill"].read_bytes()).decode()
     wrong = tmp_path / "wrong.jsonl"
-    wrong.write_text(text.replace(old, new, 1))
-    with TraceReader(str(wrong)) as source:
-        assert check_trace(source).divergence is not None
+    wrong.write_text(FILL.replace(old, new, 1))
+    assert run(["check", str(wrong)]) == (FAILS if diverges else UNUSABLE)
+
+
+def with_header(**changes: object) -> str:
+    first, _, events = FILL.partition("\n")
+    return json.dumps({**json.loads(first), **changes}) + "\n" + events
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"go": "go1.14.2"}, "the runtime is go1.14.2, and go1.13.15 in the model"),
+        ({"arch": "linux/arm64"}, "the platform is linux/arm64"),
+        ({"a0": "0x0"}, "the address of page 0 is 0x0"),
+        ({"arena": 1 << 22}, "the bytes of an arena is 4194304"),
+        ({"class_size": [0, 8, 24, *CLASS_TO_SIZE[3:]]}, "the bytes of class 2 are 24"),
+        ({"class_pages": [0, 2, *CLASS_TO_PAGES[2:]]}, "the pages of class 1 are 2"),
+        ({"ncls": 1, "class_size": [0], "class_pages": [0]}, "the number of size classes is 1"),
+    ],
+)
+def test_a_trace_of_another_runtime_is_not_judged_unless_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], words: str
+) -> None:
+    path = tmp_path / "other.jsonl"
+    path.write_text(with_header(**changes))
+    for command in (["check"], ["corrupt", "--number", "1"]):
+        assert run([*command, str(path)]) == UNUSABLE
+        seen = capsys.readouterr()
+        assert seen.out == ""
+        assert words in seen.err
+        assert "--foreign" in seen.err
+    judged = run(["check", "--foreign", str(path)])
+    assert judged == (HOLDS if {"go", "arch", "a0"} & set(changes) else FAILS)
+
+
+def test_who_had_nothing_to_judge_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = tmp_path / "header.jsonl"
+    header.write_text(with_header(events=0).partition("\n")[0] + "\n")
+    packed = tmp_path / "empty.gz"
+    packed.write_bytes(gzip.compress(b""))
+    good = str(TRACES["small-fill"])
+    for arguments, words in (
+        (["check", str(header)], "holds no events"),
+        (["check", str(packed)], "is empty"),
+        (["check", good, str(header)], "holds no events"),
+        (["check", "--watch", "s=9999", good], "no event touched what was watched (span 9999)"),
+        (["corrupt", "--number", "1", str(header)], "holds no events"),
+        (["corrupt", "--number", "1", good, str(header)], "holds no events"),
+    ):
+        assert run(arguments) == UNUSABLE
+        assert words in capsys.readouterr().err
+
+
+def test_a_trace_that_diverges_as_it_is_cannot_be_corrupted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = tmp_path / "wrong.jsonl"
+    wrong.write_text(FILL.replace('"i":0,', '"i":1,', 1))
+    assert run(["corrupt", "--number", "5", str(wrong)]) == UNUSABLE
+    assert "diverges as it is" in capsys.readouterr().err
+
+
+def test_divergences_of_one_cause_are_one_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = FILL.splitlines()
+    places = [n for n, line in enumerate(lines) if '"k":"rn"' in line]
+    paths = [tmp_path / f"a[{n}]b" for n in range(3)]
+    for path, place in zip(paths, places, strict=False):
+        changed = lines[place].replace('"ac":0', '"ac":1')
+        path.write_text("\n".join([*lines[:place], changed, *lines[place + 1 :]]))
+    other = tmp_path / "[/b]"
+    other.mkdir(parents=True)
+    paths.append(other / "c.gz")
+    paths[3].write_text(FILL.replace('"i":0,', '"i":1,', 1))
+    assert run(["check", *map(str, paths)]) == FAILS
+    text = capsys.readouterr().out
+    assert text.count("divergence at ") == 2
+    assert "the same cause in 2 more traces" in text
+    assert all(f"diverges {path}: " in text for path in paths)
+    assert f"    {paths[2]}:{places[2]}" in text
+
+
+def test_a_divergence_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = gzip.decompress(TRACES["small-holes"].read_bytes()).decode()
+    swept = next(line for line in text.splitlines() if '"k":"se"' in line and '"ne":9,' in line)
+    live = json.loads(swept)["ab"]
+    wrong = tmp_path / "wrong.jsonl"
+    wrong.write_text(text.replace(swept, swept.replace(f'"ab":"{live}"', '"ab":"ff01"')))
+    assert run(["check", str(wrong)]) == FAILS
+    shown = capsys.readouterr().out
+    assert "live slots 0-8" in shown
+    assert re.search(r"rule      [A-Z]+-\d+: \S.* \(spanspec explain ", shown)
+    assert "allocated slots " in shown
+    assert re.search("state around it, (in the middle of|after) the model's( own)? step", shown)
+    assert "0x" not in shown.partition("state around it")[2].partition("tiny block")[0]
 
 
 def test_an_object_allocated_during_marking_must_be_marked() -> None:

@@ -116,7 +116,14 @@ def test_a_claim_that_was_seen_has_to_be_told_before_the_cycle_ends() -> None:
     popped = history[place]
     assert isinstance(popped, ev.BufferPop)
     skip = ev.CentralSkips(
-        p=0, thread=0, span=popped.span, base_page=0, spanclass=0, list="E", not_before=place
+        p=0,
+        thread=0,
+        span=popped.span,
+        base_page=0,
+        spanclass=0,
+        list="E",
+        sweepgen=2,
+        not_before=place,
     )
     with pytest.raises(NotAStep, match="Ps that run"):
         follow([*history[:place], skip])

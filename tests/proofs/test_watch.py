@@ -168,7 +168,9 @@ def test_every_kind_of_event_has_words_of_its_own() -> None:
                 seen.setdefault(KIND_OF[type(event)], phrase(event))
     assert set(seen) == set(KINDS) - {"ck"}
     assert all(seen.values())
-    skipped = ev.CentralSkips(p=0, thread=0, span=1, base_page=1, spanclass=5, list="N")
+    skipped = ev.CentralSkips(
+        p=0, thread=0, span=1, base_page=1, spanclass=5, list="N", sweepgen=2, not_before=7
+    )
     assert "passes over it" in phrase(skipped)
 
 

@@ -1,9 +1,9 @@
 """Checking a whole trace: the header, then every event, up to the first divergence."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from spanspec.constants import HEAP_ARENA_BYTES
+from spanspec.constants import ARENA_BASE, HEAP_ARENA_BYTES, NUM_SIZE_CLASSES
 from spanspec.following.follower import Follower
 from spanspec.following.run import NotAStep
 from spanspec.mallocinit import mallocinit
@@ -15,7 +15,7 @@ from spanspec.trace.history import as_text
 from spanspec.trace.lives import Life, Subject
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay
-from spanspec.trace.schema import Header
+from spanspec.trace.schema import KIND_OF, Header
 from spanspec.trace.verdict import Divergence, Tally
 from spanspec.trace.watch import Watching
 
@@ -41,33 +41,82 @@ class Report(NamedTuple):
         return self.divergence is None and self.problem is None
 
 
+RUNTIME: Final = "go1.13.15"
+PLATFORM: Final = "linux/amd64"
+"""The runtime that the model is of, as headers name it."""
+
+
+def foreign(header: Header) -> str | None:
+    """Say by what a header is that of another runtime than the model's; None if it is not.
+
+    Rules: CONST-2 AR-1 SC-4.
+    """
+    for what, own, seen in (
+        ("the runtime", RUNTIME, header.go),
+        ("the platform", PLATFORM, header.arch),
+        ("the address of page 0", hex(ARENA_BASE), header.first_address),
+        ("the bytes of an arena", HEAP_ARENA_BYTES, header.arena_bytes),
+        ("the number of size classes", NUM_SIZE_CLASSES, header.num_size_classes),
+        ("the bytes of class", CLASS_TO_SIZE, header.class_size),
+        ("the pages of class", CLASS_TO_PAGES, header.class_pages),
+    ):
+        if isinstance(own, tuple) and isinstance(seen, list):
+            for number, (ours, theirs) in enumerate(zip(own, seen, strict=True)):
+                if ours != theirs:
+                    return f"{what} {number} are {theirs}, and {ours} in the model"
+        elif own != seen:
+            return f"{what} is {seen}, and {own} in the model"
+    return None
+
+
+def expect_own_runtime(source: TraceReader) -> None:
+    """Require that a trace is of the runtime that the model is of.
+
+    Raises: TraceError if its header names another.
+    """
+    other = foreign(source.header)
+    if other is not None:
+        raise TraceError(source.path, 0, f"recorded by another runtime: {other}; {OTHERWISE}")
+
+
+OTHERWISE: Final = "--foreign judges it all the same"
+
+
+def expect_events(path: str, header: Header) -> None:
+    """Require that a trace promises something to judge.
+
+    Raises: TraceError if it is a header alone.
+    """
+    if header.events == 0:
+        raise TraceError(path, None, "holds no events, so there is nothing to judge; record some")
+
+
 def check_header(header: Header) -> Divergence | None:
-    """Hold the size classes and the arena size of a trace's header against the model's.
+    """Hold the pages and the size classes of a trace's header against the model's.
 
     Rules: CONST-2 SC-4 SC-14.
     """
     if header.arena_bytes != HEAP_ARENA_BYTES:
-        seen = str(header.arena_bytes)
-        return Divergence(
-            0, "header", "CONST-2", "bytes of an arena", str(HEAP_ARENA_BYTES), seen, (), ()
-        )
+        what, seen = "bytes of an arena", str(header.arena_bytes)
+        return _of_header("CONST-2", what, str(HEAP_ARENA_BYTES), seen)
     try:
         mallocinit(PhysicalPages(header.phys_page_size, header.huge_page_size))
     except AssertionError as fatal:
         rule, _, what = str(fatal).partition(": ")
         sizes = f"{header.phys_page_size} and {header.huge_page_size}"
-        pages_of = "bytes of physical and huge pages"
-        return Divergence(0, "header", rule, pages_of, f"no {what}", sizes, (), ())
+        return _of_header(rule, "bytes of physical and huge pages", f"no {what}", sizes)
     for number, (size, pages) in enumerate(zip(CLASS_TO_SIZE, CLASS_TO_PAGES, strict=True)):
         seen_class = None
         if number < header.num_size_classes:
             seen_class = header.class_size[number], header.class_pages[number]
         if seen_class != (size, pages):
             what = f"size and pages of class {number}"
-            return Divergence(
-                0, "header", "SC-4", what, str((size, pages)), str(seen_class), (), ()
-            )
+            return _of_header("SC-4", what, str((size, pages)), str(seen_class))
     return None
+
+
+def _of_header(rule: str, what: str, expected: str, seen: str) -> Divergence:
+    return Divergence(0, "header", "", rule, what, expected, seen, "the header of the trace")
 
 
 def check_trace(
@@ -76,14 +125,21 @@ def check_trace(
     every: int = 20_000,
     watched: Sequence[Subject] = (),
     protocol: bool = False,
+    any_runtime: bool = False,
 ) -> Report:
     """Replay a whole trace, up to its first divergence.
 
     `on_progress` is told the number of events done, about once for each `every` of them. A trace
     that breaks off is checked as far as it goes; the report says why it ended. The spans and pages
     that are `watched` are followed from event to event. With `protocol`, the trace has to be a run
-    of the proved protocol, too.
+    of the proved protocol, too. With `any_runtime`, a trace of another runtime is judged as if it
+    were of the model's.
+
+    Raises: TraceError if there is nothing to judge, or the trace is of another runtime.
     """
+    if not any_runtime:
+        expect_own_runtime(source)
+    expect_events(source.path, source.header)
     replay = Replay(source.header)
     watching = Watching(replay, watched)
     run = watching.run if watched else replay.run
@@ -120,6 +176,7 @@ def follow(follower: Follower, line: int, events: Sequence[EventBase]) -> Diverg
             follower.follow(event)
         except NotAStep as problem:
             what, steps = "step of the sharing protocol", "one that is possible"
-            rule = OF_KIND[type(event)]
-            return Divergence(line, as_text(event), rule, what, steps, str(problem), (), ())
+            kind, rule = KIND_OF[type(event)], OF_KIND[type(event)]
+            text = as_text(event)
+            return Divergence(line, kind, text, rule, what, steps, str(problem))
     return None

@@ -9,14 +9,25 @@ from typing import Final, Literal
 from msgspec import field
 
 from spanspec.trace.fields import (
-    Count,
+    Arenas,
+    Bytes,
+    Cycles,
+    Descriptor,
     EventBase,
-    Figure,
     Flag,
-    Generation,
+    FlagBits,
     HexBytes,
-    Id,
+    Integer,
+    Line,
+    Mode,
+    Number,
+    Page,
+    PageOrNone,
+    Pages,
+    Place,
+    Slots,
     SpanClass,
+    Sweepgen,
     ThreadEvent,
 )
 
@@ -72,8 +83,8 @@ Claimer = Literal[
 class SpanEvent(ThreadEvent, frozen=True):
     """An event about one span: its descriptor, and its first page at that moment."""
 
-    span: Id = field(name="s")
-    base_page: Id = field(name="b")
+    span: Descriptor = field(name="s")
+    base_page: PageOrNone = field(name="b")
 
 
 class ClassedSpanEvent(SpanEvent, frozen=True):
@@ -85,86 +96,86 @@ class ClassedSpanEvent(SpanEvent, frozen=True):
 class Malloc(EventBase, frozen=True, tag="m"):
     """An allocation took a slot: bytes asked for, path, span class, and the slot."""
 
-    size: Count = field(name="z")
+    size: Bytes = field(name="z")
     path: Path = field(name="w")
     spanclass: SpanClass = field(name="c")
-    base_page: Count = field(name="b")
-    slot: Figure = field(name="i")
-    flags: Count = field(name="f")
+    base_page: Page = field(name="b")
+    slot: Slots = field(name="i")
+    flags: FlagBits = field(name="f")
 
 
 class TinyHit(EventBase, frozen=True, tag="t"):
     """A tiny object went into the current tiny block, at an offset."""
 
-    size: Count = field(name="z")
-    base_page: Count = field(name="b")
-    slot: Figure = field(name="i")
-    offset: Figure = field(name="o")
-    flags: Count = field(name="f")
+    size: Bytes = field(name="z")
+    base_page: Page = field(name="b")
+    slot: Slots = field(name="i")
+    offset: Slots = field(name="o")
+    flags: FlagBits = field(name="f")
 
 
 class RefillBegins(ClassedSpanEvent, frozen=True, tag="ro"):
     """Refill lets go of the full cached span."""
 
-    sweepgen: Generation = field(name="g")
-    freeindex: Figure = field(name="fi")
-    alloc_count: Figure = field(name="ac")
-    nelems: Figure = field(name="ne")
+    sweepgen: Sweepgen = field(name="g")
+    freeindex: Slots = field(name="fi")
+    alloc_count: Slots = field(name="ac")
+    nelems: Slots = field(name="ne")
 
 
 class RefillEnds(ClassedSpanEvent, frozen=True, tag="rn"):
     """Refill puts a span with a free slot into the cache."""
 
-    sweepgen: Generation = field(name="g")
-    freeindex: Figure = field(name="fi")
-    alloc_count: Figure = field(name="ac")
-    nelems: Figure = field(name="ne")
+    sweepgen: Sweepgen = field(name="g")
+    freeindex: Slots = field(name="fi")
+    alloc_count: Slots = field(name="ac")
+    nelems: Slots = field(name="ne")
 
 
 class McacheChanges(ThreadEvent, frozen=True, tag="mc"):
     """An mcache was created, or freed."""
 
     new: Flag
-    mcache: Count = field(name="ca")
+    mcache: Number = field(name="ca")
 
 
 class ProcGetsMcache(ThreadEvent, frozen=True, tag="pi"):
     """A P was given its mcache."""
 
-    id: Count
-    mcache: Count = field(name="ca")
+    id: Number
+    mcache: Number = field(name="ca")
 
 
 class ProcDestroyed(ThreadEvent, frozen=True, tag="pd"):
     """A P was destroyed, with its mcache."""
 
-    id: Count
-    mcache: Count = field(name="ca")
+    id: Number
+    mcache: Number = field(name="ca")
 
 
 class ProcResize(ThreadEvent, frozen=True, tag="np"):
     """The number of Ps was set, perhaps to what it was."""
 
-    procs: Count = field(name="n")
-    old: Count
+    procs: Number = field(name="n")
+    old: Number
 
 
 class ReleaseAll(ThreadEvent, frozen=True, tag="ra"):
     """The release of all spans of an mcache begins (1) or has ended (0)."""
 
     begins: Flag = field(name="beg")
-    mcache: Count = field(name="ca")
+    mcache: Number = field(name="ca")
 
 
 class Uncache(ClassedSpanEvent, frozen=True, tag="un"):
     """A span leaves an mcache; `stale` if it was cached before this cycle began."""
 
     stale: Flag = field(name="st")
-    sweepgen_before: Generation = field(name="g0")
-    heap_sweepgen: Generation = field(name="sg")
-    freeindex: Figure = field(name="fi")
-    alloc_count: Figure = field(name="ac")
-    nelems: Figure = field(name="ne")
+    sweepgen_before: Sweepgen = field(name="g0")
+    heap_sweepgen: Sweepgen = field(name="sg")
+    freeindex: Slots = field(name="fi")
+    alloc_count: Slots = field(name="ac")
+    nelems: Slots = field(name="ne")
 
 
 class UncacheToNonempty(ClassedSpanEvent, frozen=True, tag="um"):
@@ -175,50 +186,48 @@ class PrepareForSweep(ThreadEvent, frozen=True, tag="pf"):
     """The flush of an mcache for a new cycle begins (1) or has ended (0)."""
 
     begins: Flag = field(name="beg")
-    mcache: Count = field(name="ca")
-    flush_gen: Generation = field(name="fg")
-    sweepgen: Generation = field(name="g")
+    mcache: Number = field(name="ca")
+    flush_gen: Sweepgen = field(name="fg")
+    sweepgen: Sweepgen = field(name="g")
 
 
-class CentralSkips(
-    ClassedSpanEvent,
-    frozen=True,
-    omit_defaults=True,
-    tag="ck",
-):
-    """The walk of a central list passes over a span that is being swept."""
+class CentralSkips(ClassedSpanEvent, frozen=True, tag="ck"):
+    """The walk of a central list passes over a span that is being swept.
+
+    `sweepgen` is the heap's, which the walk compares with; the span's is one less.
+    """
 
     list: ListName = field(name="l")
-    sweepgen: Generation | None = field(name="g", default=None)
-    not_before: Count | None = field(name="lo", default=None)
+    sweepgen: Sweepgen = field(name="g")
+    not_before: Line = field(name="lo")
 
 
 class CentralTakes(ClassedSpanEvent, frozen=True, tag="ct"):
     """A span is taken from a central list: swept (0), unswept nonempty (1), unswept empty (2)."""
 
     source: Source = field(name="src")
-    not_before: Count = field(name="lo")
-    sweepgen: Generation = field(name="g")
+    not_before: Line = field(name="lo")
+    sweepgen: Sweepgen = field(name="g")
 
 
 class CentralChecksRoom(ClassedSpanEvent, frozen=True, tag="cr"):
     """A span taken from the empty list was swept: whether it has room now, and where."""
 
     room: Flag
-    slot: Figure = field(name="i")
+    slot: Slots = field(name="i")
 
 
 class CentralMisses(ClassedSpanEvent, frozen=True, tag="cm"):
     """No listed span will do; the span, if any, is where the walk of the empty list stopped."""
 
-    sweepgen: Generation = field(name="g")
+    sweepgen: Sweepgen = field(name="g")
 
 
 class CentralGrows(ClassedSpanEvent, frozen=True, tag="cg"):
     """A new span is appended to the empty list."""
 
-    nelems: Figure = field(name="ne")
-    sweepgen: Generation = field(name="g")
+    nelems: Slots = field(name="ne")
+    sweepgen: Sweepgen = field(name="g")
 
 
 class CentralFreesSpan(ClassedSpanEvent, frozen=True, tag="fs"):
@@ -226,16 +235,16 @@ class CentralFreesSpan(ClassedSpanEvent, frozen=True, tag="fs"):
 
     was_empty: Flag = field(name="we")
     freed: Flag = field(name="fr")
-    sweepgen: Generation = field(name="g")
+    sweepgen: Sweepgen = field(name="g")
 
 
 class SweepClaim(ClassedSpanEvent, frozen=True, tag="sc"):
     """A sweeper has won a span."""
 
     by: Claimer
-    npages: Count = field(name="np")
-    sweepgen: Generation = field(name="g")
-    not_before: Count = field(name="lo")
+    npages: Pages = field(name="np")
+    sweepgen: Sweepgen = field(name="g")
+    not_before: Line = field(name="lo")
 
 
 class SweepResult(ClassedSpanEvent, frozen=True, tag="se"):
@@ -245,10 +254,10 @@ class SweepResult(ClassedSpanEvent, frozen=True, tag="se"):
     was_empty: Flag = field(name="we")
     large_dead: Flag = field(name="fh")
     to_central: Flag = field(name="tc")
-    nelems: Figure = field(name="ne")
-    nfreed: Figure = field(name="nf")
-    alloc_count: Figure = field(name="ac")
-    sweepgen: Generation = field(name="g")
+    nelems: Slots = field(name="ne")
+    nfreed: Slots = field(name="nf")
+    alloc_count: Slots = field(name="ac")
+    sweepgen: Sweepgen = field(name="g")
     alloc_bits: HexBytes = field(name="ab")
 
 
@@ -256,8 +265,8 @@ class BufferPush(SpanEvent, frozen=True, tag="pu"):
     """A span is pushed on a sweep buffer, at a slot of it."""
 
     buffer: Flag = field(name="q")
-    place: Id = field(name="x")
-    not_before: Count = field(name="lo")
+    place: Place = field(name="x")
+    not_before: Line = field(name="lo")
 
 
 class BufferPop(SpanEvent, frozen=True, tag="po"):
@@ -265,41 +274,41 @@ class BufferPop(SpanEvent, frozen=True, tag="po"):
 
     buffer: Flag = field(name="q")
     by: Popper
-    place: Id = field(name="x")
-    not_before: Count = field(name="lo")
+    place: Place = field(name="x")
+    not_before: Line = field(name="lo")
 
 
 class SweepDrops(SpanEvent, frozen=True, tag="dr"):
     """A popped span is dropped: it is not in use, or its sweepgen is not sg-2."""
 
     why: Literal["state", "gen"]
-    sweepgen: Generation = field(name="g")
+    sweepgen: Sweepgen = field(name="g")
     state: SpanState = field(name="stt")
-    not_before: Count = field(name="lo")
+    not_before: Line = field(name="lo")
 
 
 class SweepDone(ThreadEvent, frozen=True, tag="sd"):
     """The unswept buffer has been drained."""
 
-    sweepgen: Generation = field(name="g")
+    sweepgen: Sweepgen = field(name="g")
 
 
 class SweepDebt(ThreadEvent, frozen=True, tag="dd"):
     """Proportional sweeping is in debt and tries to sweep a span."""
 
-    target: int = field(name="tg")
-    swept: int = field(name="sw")
-    span_bytes: Count = field(name="by")
-    caller_pages: Count = field(name="cp")
+    target: Integer = field(name="tg")
+    swept: Integer = field(name="sw")
+    span_bytes: Bytes = field(name="by")
+    caller_pages: Pages = field(name="cp")
 
 
 class CycleStarts(ThreadEvent, frozen=True, tag="gc"):
     """The world is stopped to start a cycle."""
 
     trigger: Trigger = field(name="tr")
-    cycle: Count = field(name="cy")
-    mode: Count
-    heap_live: Count = field(name="hl")
+    cycle: Cycles = field(name="cy")
+    mode: Mode
+    heap_live: Bytes = field(name="hl")
 
 
 class PhaseChanges(ThreadEvent, frozen=True, tag="ph"):
@@ -311,17 +320,17 @@ class PhaseChanges(ThreadEvent, frozen=True, tag="ph"):
 class SweepPhaseStarts(ThreadEvent, frozen=True, tag="sg"):
     """The heap's sweepgen goes up by two, with the world stopped."""
 
-    sweepgen: Generation = field(name="g")
-    mode: Count
-    arenas: Count = field(name="na")
+    sweepgen: Sweepgen = field(name="g")
+    mode: Mode
+    arenas: Arenas = field(name="na")
 
 
 class Mark(ThreadEvent, frozen=True, tag="mk"):
     """A note of the traced program: 1 begins phase `b`; 10 says that it got address `b`."""
 
-    note: int = field(name="a")
-    first: int = field(name="b")
-    second: int = field(name="c")
+    note: Integer = field(name="a")
+    first: Integer = field(name="b")
+    second: Integer = field(name="c")
 
 
 SHARES_BOUND: Final = (UncacheToNonempty, SweepClaim, CentralSkips)

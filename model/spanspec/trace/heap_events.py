@@ -5,7 +5,19 @@ from typing import Literal
 from msgspec import field
 
 from spanspec.trace.events import ClassedSpanEvent, SpanEvent
-from spanspec.trace.fields import Count, Figure, Flag, Generation, Id, ThreadEvent
+from spanspec.trace.fields import (
+    Bytes,
+    Descriptor,
+    Flag,
+    Integer,
+    Page,
+    Pages,
+    Slots,
+    Sweepgen,
+    ThreadEvent,
+    Word,
+    check_words,
+)
 
 ChunkStage = Literal["beg", "end", "done"]
 """A chunk of the reclaimer begins, has ended, or there is none left."""
@@ -14,10 +26,10 @@ ChunkStage = Literal["beg", "end", "done"]
 class HeapAllocates(SpanEvent, frozen=True, tag="ha"):
     """A free span was chosen, and perhaps split; the result is the span of the event."""
 
-    npages: Count = field(name="n")
-    chosen: Id = field(name="fs")
-    chosen_base: Count = field(name="fb")
-    chosen_npages: Count = field(name="fn")
+    npages: Pages = field(name="n")
+    chosen: Descriptor = field(name="fs")
+    chosen_base: Page = field(name="fb")
+    chosen_npages: Pages = field(name="fn")
     split: Flag
     scavenged: Flag = field(name="sc")
     rest_scavenged: Flag = field(name="rsc")
@@ -29,16 +41,16 @@ class SpanInUse(ClassedSpanEvent, frozen=True, tag="si"):
 
     large: Flag = field(name="lg")
     needzero: Flag = field(name="nz")
-    npages: Count = field(name="np")
-    elemsize: Count = field(name="es")
-    sweepgen: Generation = field(name="g")
+    npages: Pages = field(name="np")
+    elemsize: Bytes = field(name="es")
+    sweepgen: Sweepgen = field(name="g")
 
 
 class SpanInitialized(ClassedSpanEvent, frozen=True, tag="ib"):
     """The bits of an in-use span are set up: all slots free."""
 
-    nelems: Figure = field(name="ne")
-    elemsize: Count = field(name="es")
+    nelems: Slots = field(name="ne")
+    elemsize: Bytes = field(name="es")
 
 
 class SpanManual(SpanEvent, frozen=True, tag="ma"):
@@ -46,7 +58,7 @@ class SpanManual(SpanEvent, frozen=True, tag="ma"):
 
     purpose: Literal["stack", "gc", "other"] = field(name="for")
     needzero: Flag = field(name="nz")
-    npages: Count = field(name="np")
+    npages: Pages = field(name="np")
 
 
 class HeapFrees(SpanEvent, frozen=True, tag="hf"):
@@ -54,18 +66,18 @@ class HeapFrees(SpanEvent, frozen=True, tag="hf"):
 
     state: Literal[1, 2] = field(name="stt")
     needzero: Flag = field(name="nz")
-    npages: Count = field(name="np")
-    sweepgen: Generation = field(name="g")
+    npages: Pages = field(name="np")
+    sweepgen: Sweepgen = field(name="g")
 
 
 class Coalesces(SpanEvent, frozen=True, tag="co"):
     """A free span has merged with its neighbours below and above, and is in the treap."""
 
-    npages: Count = field(name="np")
-    below_npages: Count = field(name="bn")
-    below: Id = field(name="bs")
-    above_npages: Count = field(name="an")
-    above: Id = field(name="as")
+    npages: Pages = field(name="np")
+    below_npages: Pages = field(name="bn")
+    below: Descriptor = field(name="bs")
+    above_npages: Pages = field(name="an")
+    above: Descriptor = field(name="as")
     scavenged: Flag = field(name="sc")
     needzero: Flag = field(name="nz")
 
@@ -73,51 +85,57 @@ class Coalesces(SpanEvent, frozen=True, tag="co"):
 class HeapGrows(ThreadEvent, frozen=True, tag="gr"):
     """The heap has to grow; the current arena before, null at first."""
 
-    npages: Count = field(name="n")
-    arena_base: Count | None = field(name="cb")
-    arena_end: Count | None = field(name="ce")
+    npages: Pages = field(name="n")
+    arena_base: Page | None = field(name="cb")
+    arena_end: Page | None = field(name="ce")
 
 
 class ArenaMapped(ThreadEvent, frozen=True, tag="ga"):
     """New arenas were mapped."""
 
-    base_page: Count = field(name="b")
-    npages: Count = field(name="np")
-    asked: Count = field(name="ask")
+    base_page: Page = field(name="b")
+    npages: Pages = field(name="np")
+    asked: Bytes = field(name="ask")
     contiguous: Flag = field(name="contig")
 
 
 class HeapGrown(ThreadEvent, frozen=True, tag="gd"):
     """The heap has taken a piece of the current arena."""
 
-    npages: Count = field(name="n")
-    arena_base: Count = field(name="cb")
-    arena_end: Count = field(name="ce")
-    piece: Count = field(name="v")
+    npages: Pages = field(name="n")
+    arena_base: Page = field(name="cb")
+    arena_end: Page = field(name="ce")
+    piece: Page = field(name="v")
 
 
 class GrowAddsSpan(SpanEvent, frozen=True, tag="gs"):
     """The grown piece is a new free, scavenged span."""
 
-    npages: Count = field(name="np")
+    npages: Pages = field(name="np")
 
 
 class ScavengeIfNeeded(ThreadEvent, frozen=True, tag="vc"):
     """Growth asks whether to scavenge: bytes retained, bytes grown, the goal."""
 
-    retained: Count = field(name="ret")
-    size: Count = field(name="n")
-    goal: Count
+    retained: Bytes = field(name="ret")
+    size: Bytes = field(name="n")
+    goal: Word
+
+    def __post_init__(self) -> None:
+        check_words(goal=self.goal)
 
 
 class ScavengeBegins(ThreadEvent, frozen=True, tag="vb"):
     """The scavenger begins to release bytes."""
 
     by: Literal["bg", "grow", "FreeOSMemory"]
-    wanted: Count = field(name="n")
-    retained: Count = field(name="ret")
-    goal: Count
-    huge_pages: int = field(name="hp")
+    wanted: Word = field(name="n")
+    retained: Bytes = field(name="ret")
+    goal: Word
+    huge_pages: Integer = field(name="hp")
+
+    def __post_init__(self) -> None:
+        check_words(n=self.wanted, goal=self.goal)
 
 
 class ScavengesSpan(SpanEvent, frozen=True, tag="vs"):
@@ -125,45 +143,51 @@ class ScavengesSpan(SpanEvent, frozen=True, tag="vs"):
 
     split: Flag
     huge: Flag
-    chosen: Id = field(name="fs")
-    chosen_base: Count = field(name="fb")
-    chosen_npages: Count = field(name="fn")
-    released: Count = field(name="rel")
+    chosen: Descriptor = field(name="fs")
+    chosen_base: Page = field(name="fb")
+    chosen_npages: Pages = field(name="fn")
+    released: Bytes = field(name="rel")
 
 
 class ScavengeEnds(ThreadEvent, frozen=True, tag="ve"):
     """The scavenger has released so many bytes."""
 
     by: Literal["bg", "grow", "FreeOSMemory"]
-    released: Count = field(name="rel")
+    released: Bytes = field(name="rel")
 
 
 class ReclaimBegins(ThreadEvent, frozen=True, tag="rb"):
     """The page reclaimer begins: pages wanted, credit, and where it stands."""
 
-    npages: Count = field(name="n")
-    credit: Count = field(name="cr")
-    index: Count = field(name="ix")
+    npages: Pages = field(name="n")
+    credit: Pages = field(name="cr")
+    index: Word = field(name="ix")
+
+    def __post_init__(self) -> None:
+        check_words(ix=self.index)
 
 
 class ReclaimEnds(ThreadEvent, frozen=True, tag="re"):
     """The page reclaimer ends: pages still wanted."""
 
-    npages: Count = field(name="n")
+    npages: Pages = field(name="n")
 
 
 class ReclaimTakesCredit(ThreadEvent, frozen=True, tag="rk"):
     """The page reclaimer takes pages from the credit."""
 
-    credit: Count = field(name="cr")
-    taken: Count = field(name="tk")
-    npages: Count = field(name="n")
+    credit: Pages = field(name="cr")
+    taken: Pages = field(name="tk")
+    npages: Pages = field(name="n")
 
 
 class ReclaimChunk(ThreadEvent, frozen=True, tag="rc"):
     """The page reclaimer sweeps a chunk of an arena, or finds that there is none left."""
 
     stage: ChunkStage = field(name="st")
-    index: Count = field(name="ix")
-    npages: Count = field(name="n")
-    reclaimed: Count = field(name="nf")
+    index: Word = field(name="ix")
+    npages: Pages = field(name="n")
+    reclaimed: Pages = field(name="nf")
+
+    def __post_init__(self) -> None:
+        check_words(ix=self.index)

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from spanspec.heapstate import HeapState
-from spanspec.mspan import DEAD, FREE, IN_USE, MANUAL
+from spanspec.mspan import Mspan, is_allocated
 from spanspec.pageheap import page_address, page_number
 from spanspec.pagemap import NOBODY
+from spanspec.picture import relative
 from spanspec.trace.fields import EventBase
+from spanspec.trace.phrases import PHASES, STATES, in_full, slots_of
 
 SHOWN = 8
 """Events shown with a divergence."""
-
-STATES = {DEAD: "dead", IN_USE: "in use", MANUAL: "manual", FREE: "free"}
 
 
 def as_text(event: EventBase) -> str:
@@ -55,7 +55,7 @@ def past_of(event: EventBase, line: int, past: Sequence[Batch]) -> tuple[str, ..
     found: list[str] = []
     for place, earlier in backwards(past, line):
         if touches(earlier, spans, page, spanclass):
-            found.append(f"{place}: {as_text(earlier)}")
+            found.append(f"{place}: {in_full(earlier)}")
             if len(found) == SHOWN:
                 break
     return tuple(reversed(found))
@@ -65,8 +65,9 @@ def surroundings(state: HeapState, event: EventBase) -> Iterator[str]:
     """Yield lines that describe the state around an event."""
     stats = state.pages.stats
     yield (
-        f"heap sweepgen {state.sweepgen}, phase {state.phase}, {len(state.spans)} spans in use, "
-        f"{stats.pages_in_use} pages in use, {len(state.pages.free.in_order())} free runs, "
+        f"heap sweepgen {state.sweepgen}, phase {PHASES[state.phase]}, "
+        f"{len(state.spans)} spans in use, {stats.pages_in_use} pages in use, "
+        f"{len(state.pages.free.in_order())} free runs, "
         f"{stats.heap_released} bytes released"
     )
     spans = spans_of(event)
@@ -103,12 +104,21 @@ def describe(state: HeapState, span: int) -> Iterator[str]:
     )
     record = state.spans.get(span)
     if record is not None:
-        relative = (record.sweepgen - state.sweepgen + (1 << 31)) % (1 << 32) - (1 << 31)
         yield (
-            f"  class {record.spanclass}, nelems {record.nelems}, freeindex {record.freeindex}, "
-            f"allocCount {record.alloc_count}, allocCache {record.alloc_cache:#x}, "
-            f"sweepgen sg{relative:+d}, needzero {record.needzero}"
+            f"  span class {record.spanclass}, nelems {record.nelems}, "
+            f"freeindex {record.freeindex}, allocCount {record.alloc_count}, "
+            f"sweepgen {relative(state.sweepgen, record.sweepgen)}, needzero {record.needzero}"
         )
+        yield "  " + ", ".join(f"{what} slots {slots_of(bits)}" for what, bits in bitmaps(record))
+
+
+def bitmaps(record: Mspan) -> Iterator[tuple[str, int]]:
+    """Yield the sets of slots that a span's bits are: allocated, free by the cache, and marked."""
+    slots = range(record.nelems)
+    yield "allocated", sum(1 << slot for slot in slots if is_allocated(record, slot))
+    window = record.alloc_cache << record.freeindex
+    yield "free by allocCache", window & ((1 << record.nelems) - 1)
+    yield "marked", sum(1 << slot for slot in slots if record.gcmark_bits.bit(slot))
 
 
 def some(spans: Iterable[int]) -> str:

@@ -1,5 +1,6 @@
 """What the reader says of a line that it refuses: the validator's words in those of the format."""
 
+import json
 import re
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ def explain(raw: bytes, problem: Exception) -> str:
     try:
         loose = msgspec.json.decode(raw)
     except msgspec.ValidationError:  # valid JSON, but no program could hold such a number
-        return f"number out of range; {SEE}"
+        loose = json.loads(raw, parse_int=str, parse_float=str)
     except UNDECODABLE:
         return f"{not_json(raw)}; every line is one JSON object; {AGAIN}"
     if not isinstance(loose, dict):
@@ -78,6 +79,8 @@ def in_words(problem: str, loose: dict[str, Any], kind: type[msgspec.Struct]) ->
         return f"{name} must be {limits[1]} {limits[2]}{seen}"
     if what.startswith("Invalid enum value"):
         return f"{name} must be {_choices(kind, key)}{seen}"
+    if what.endswith("out of range"):
+        return f"{name} is out of every range{seen}"
     if pattern := re.fullmatch(r"Expected `str` matching regex '(.*)'", what):
         return f"{name} must match {pattern[1]}{seen}"
     return f"{name} is refused: {what}"

@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from typing import Final
 
+from spanspec.bitmap import Bits
+from spanspec.mspan import DEAD, FREE, IN_USE, MANUAL
 from spanspec.trace import events as ev
 from spanspec.trace import heap_events as hev
 from spanspec.trace.fields import EventBase
+from spanspec.trace.schema import KIND_OF
 
 PATHS: Final[dict[ev.Path, str]] = {
     ev.FAST: "by the fast path",
@@ -30,6 +33,67 @@ SWEEPERS: Final[dict[str, str]] = {
 }
 """On whose behalf a span is popped or claimed."""
 
+TERMS: Final = {
+    "p": "P",
+    "base_page": "first page",
+    "spanclass": "span class",
+    "alloc_count": "allocCount",
+    "alloc_bits": "live slots",
+    "flags": "flags",
+    "size": "bytes",
+    "not_before": "not before line",
+    "sweepgen_before": "sweepgen before",
+    "heap_sweepgen": "heap's sweepgen",
+    "flush_gen": "flushGen",
+    "npages": "pages",
+    "nfreed": "slots freed",
+    "was_empty": "was full before",
+    "large_dead": "large object is dead",
+    "to_central": "goes on to freeSpan",
+    "place": "place in the buffer",
+    "span_bytes": "bytes of the span",
+    "caller_pages": "pages of the caller",
+    "heap_live": "heap_live",
+    "arenas": "arenas",
+    "chosen": "free span chosen",
+    "chosen_base": "its first page",
+    "chosen_npages": "its pages",
+    "rest_scavenged": "rest is scavenged",
+    "below": "span merged from below",
+    "below_npages": "its pages",
+    "above": "span merged from above",
+    "above_npages": "its pages",
+    "arena_base": "first unused page of the arena",
+    "arena_end": "end of the arena",
+    "piece": "first page of the piece",
+    "asked": "bytes asked for",
+    "retained": "bytes retained",
+    "wanted": "bytes wanted",
+    "released": "bytes released",
+    "huge_pages": "free huge pages",
+    "huge": "pass over huge pages",
+    "by": "on behalf of",
+    "old": "Ps before",
+    "procs": "Ps",
+    "list": "list",
+}
+"""The words for fields whose own names are not those of the runtime, or say too little."""
+
+FLAG_BITS: Final = {
+    ev.NOSCAN: "pointer-free",
+    ev.ZEROED: "zeroed",
+    ev.NEEDZERO: "needzero",
+    ev.TINY_BLOCK: "a tiny block",
+    ev.TINY_CURRENT: "the current one",
+}
+"""The bits of the flags of an allocation."""
+
+PHASES: Final = ("off", "mark", "mark termination")
+STATES: Final = {DEAD: "dead", IN_USE: "in use", MANUAL: "manual", FREE: "free"}
+"""The states of a descriptor."""
+
+LISTS: Final = {"N": "nonempty", "E": "empty"}
+
 RANGES_SHOWN: Final = 12
 """Ranges of slots shown at most."""
 
@@ -46,8 +110,64 @@ def _as_described(kind: type[EventBase]) -> str:
     return says[:1].lower() + says[1:]
 
 
+def in_full(event: EventBase) -> str:
+    """Return an event with all its figures in words, its kind in front."""
+    told = [
+        f"{term(name)} {value(name, getattr(event, name))}"
+        for name in event.__struct_fields__
+        if name not in ("p", "thread")
+    ]
+    who = f"P {event.p}" if event.p >= 0 else "no P"
+    thread = getattr(event, "thread", None)
+    actor = who if thread is None else f"{who}, thread {thread}"
+    return f"{KIND_OF[type(event)]}  {phrase(event)} ({', '.join((actor, *told))})"
+
+
+def term(name: str) -> str:
+    """Return the runtime's word for a field of an event."""
+    return TERMS.get(name) or name.replace("_", " ")
+
+
+def value(name: str, seen: object) -> str:
+    """Return a value of a field in words: bitmaps as slots, letters and numbers as what they mean.
+
+    The text stays as it is where the value is a plain number.
+    """
+    match name, seen:
+        case "alloc_bits", str():
+            return slots_of(Bits.from_hex(seen).value)
+        case "flags", int():
+            named = [word for bit, word in FLAG_BITS.items() if seen & bit]
+            return f"{seen} ({', '.join(named) or 'none'})"
+        case "path", int() if seen in PATHS:
+            return f"{seen} ({PATHS[seen]})"
+        case "phase", int() if 0 <= seen < len(PHASES):
+            return f"{seen} ({PHASES[seen]})"
+        case "list", "N" | "E":
+            return LISTS[seen]
+        case "state", int() if seen in STATES:
+            return f"{seen} ({STATES[seen]})"
+        case "by", str():
+            return SWEEPERS.get(seen, seen)
+    return "none" if seen is None else str(seen)
+
+
+def slots_of(bits: int) -> str:
+    """Return the slots whose bits are set, slot 0 the lowest, as ranges; `none` if there are none.
+
+    A bitmap may be of any size; it is told in full.
+    """
+    return ranges((slot for slot in range(bits.bit_length()) if bits >> slot & 1), None) or "none"
+
+
 def _of_caches_and_lists(event: EventBase) -> str:
     match event:
+        case ev.Malloc(path=ev.LARGE):
+            return f"a large object of {event.size} bytes takes its span"
+        case ev.Malloc():
+            return f"an object of {event.size} bytes takes slot {event.slot} {PATHS[event.path]}"
+        case ev.TinyHit():
+            return f"an object of {event.size} bytes goes into the current tiny block"
         case ev.ProcGetsMcache():
             return f"P {event.id} gets mcache {event.mcache}"
         case ev.RefillBegins():
@@ -148,16 +268,19 @@ def pages(number: int) -> str:
     return "1 page" if number == 1 else f"{number} pages"
 
 
-def ranges(numbers: Iterable[int]) -> str:
-    """Return numbers, in ascending order, as ranges such as `0-5 7 9-12`, the first few of them."""
+def ranges(numbers: Iterable[int], most: int | None = RANGES_SHOWN) -> str:
+    """Return numbers, in ascending order, as ranges such as `0-5 7 9-12`.
+
+    At most `most` ranges are shown, and how many more there are; with None, all.
+    """
     found: list[list[int]] = []
     for number in numbers:
         if found and number == found[-1][1] + 1:
             found[-1][1] = number
         else:
             found.append([number, number])
-    shown = [f"{low}-{high}" if high > low else str(low) for low, high in found[:RANGES_SHOWN]]
-    more = len(found) - RANGES_SHOWN
+    shown = [f"{low}-{high}" if high > low else str(low) for low, high in found[:most]]
+    more = len(found) - len(shown)
     return " ".join(shown) + (f" and {more} more ranges" if more > 0 else "")
 
 

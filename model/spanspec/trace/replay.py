@@ -4,8 +4,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
-from msgspec import structs
-
 from spanspec.heapstate import Course, HeapState, NeedPages
 from spanspec.invariants import When
 from spanspec.pagealloc import make_manual
@@ -17,6 +15,7 @@ from spanspec.trace.fieldrules import OF_KIND, rule_of
 from spanspec.trace.fields import EventBase, ThreadEvent
 from spanspec.trace.history import as_text, past_of, surroundings
 from spanspec.trace.inputs import is_input
+from spanspec.trace.phrases import in_full, term, value
 from spanspec.trace.recordedos import RecordedOs
 from spanspec.trace.replay_objects import Objects
 from spanspec.trace.schema import KIND_OF, Header
@@ -28,7 +27,16 @@ from spanspec.trace.threads import (
     begin_course,
     begin_section,
 )
-from spanspec.trace.verdict import Diverged, Divergence, Tally, Verdict, expect
+from spanspec.trace.verdict import (
+    AFTER,
+    BEFORE,
+    DURING,
+    Diverged,
+    Divergence,
+    Tally,
+    Verdict,
+    expect,
+)
 from spanspec.trace.witness import Witness
 from spanspec.trace.world import World, check_invariants
 
@@ -68,6 +76,7 @@ class Replay:
         self.world = World(self.state)
         self.objects = Objects(self.state, self.world)
         self.threads: dict[int, Thread] = {}
+        self._moment = BEFORE
         self._handlers: dict[type[EventBase], Handler] = dict.fromkeys(KIND_OF, self._of_thread)
         self._handlers[ev.Malloc] = cast(Handler, self.objects.malloc)
         self._handlers[ev.TinyHit] = cast(Handler, self.objects.tiny_hit)
@@ -88,11 +97,12 @@ class Replay:
                 return self._divergence(event, divergence)
             except AssertionError as fatal:
                 rule, _, what = str(fatal).partition(": ")
-                check = Diverged(rule, "fatal check of the runtime", "not reached", what)
+                check = Diverged(rule, "fatal check of the runtime", "not reached", what, DURING)
                 return self._divergence(event, check)
             except (LookupError, RuntimeError) as unknown:
                 what = f"{type(unknown).__name__} {unknown}"
-                lost = Diverged(OF_KIND[kind], "what it refers to", "something known", what)
+                known = "something known"
+                lost = Diverged(OF_KIND[kind], "what it refers to", known, what, DURING)
                 return self._divergence(event, lost)
             if verdict is Verdict.PREDICTED:
                 predicted[kind] += 1
@@ -120,6 +130,7 @@ class Replay:
         assert isinstance(event, ThreadEvent)
         witness = self.witness
         witness.at(self.line, event)
+        self._moment = BEFORE
         thread = self._thread(event.thread)
         self.world.admit(event)
         self._check_not_before(thread, event)
@@ -128,9 +139,9 @@ class Replay:
             witness.low = getattr(event, "not_before", None) or thread.last_line
             witness.heap_locked = self.world.locked
             witness.sightings.before(self.state, event)
+        self._moment = DURING
         observed = self._advance(thread, event)
-        if isinstance(observed, ev.CentralSkips) and isinstance(event, ev.CentralSkips):
-            observed = _as_far_as_told(observed, event)
+        self._moment = AFTER
         if observed != event:
             raise self._mismatch(thread, observed, event)
         self.world.note(event)
@@ -249,11 +260,13 @@ class Replay:
         """Say in which figure an event differs from what the model observes."""
         if type(observed) is not type(event):
             what = f"next event of thread {thread.number}"
-            return Diverged(OF_KIND[type(observed)], what, as_text(observed), as_text(event))
+            expected, seen = in_full(observed), in_full(event)
+            return Diverged(OF_KIND[type(observed)], what, expected, seen, AFTER)
         for name in event.__struct_fields__:
             expected, seen = getattr(observed, name), getattr(event, name)
             if expected != seen:
-                return Diverged(rule_of(type(event), name), name, expected, seen)
+                rule, what = rule_of(type(event), name), term(name)
+                return Diverged(rule, what, value(name, expected), value(name, seen), AFTER)
         raise AssertionError("HEAP-1: events differ in no figure")
 
     # --- notes of the program, and the cycle -----------------------------------------------------
@@ -267,6 +280,7 @@ class Replay:
     def _of_cycle(self, event: EventBase) -> Verdict:
         assert isinstance(event, ThreadEvent)
         self.witness.at(self.line, event)
+        self._moment = BEFORE
         observed = self.world.cycle_event(event, self.threads.values())
         if isinstance(event, ev.SweepPhaseStarts):
             self.witness.sweep_phase_starts()
@@ -277,22 +291,18 @@ class Replay:
     # --- divergences -----------------------------------------------------------------------------
 
     def _divergence(self, event: EventBase, problem: Diverged) -> Divergence:
+        kind = type(event)
+        own = BEFORE if kind in (ev.Malloc, ev.TinyHit, ev.Mark) else self._moment
         return Divergence(
             line=self.line,
+            kind=KIND_OF[kind],
             event=as_text(event),
             rule=problem.rule,
             what=problem.what,
             expected=problem.expected,
             seen=problem.seen,
+            told=in_full(event),
             history=past_of(event, self.line, self.past),
             state=tuple(surroundings(self.state, event)),
+            moment=problem.moment or own,
         )
-
-
-def _as_far_as_told(observed: ev.CentralSkips, event: ev.CentralSkips) -> ev.CentralSkips:
-    """Leave out of what the model observes what the event leaves out."""
-    return structs.replace(
-        observed,
-        sweepgen=None if event.sweepgen is None else observed.sweepgen,
-        not_before=None if event.not_before is None else observed.not_before,
-    )

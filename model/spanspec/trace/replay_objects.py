@@ -19,7 +19,7 @@ from spanspec.pagemap import NOBODY
 from spanspec.procs import mcache_of
 from spanspec.trace import events as ev
 from spanspec.trace.events import FAST, LARGE, NEEDZERO, NOSCAN, TINY_BLOCK, TINY_CURRENT, ZEROED
-from spanspec.trace.verdict import Diverged, Verdict, expect
+from spanspec.trace.verdict import AFTER, Diverged, Verdict, expect
 from spanspec.trace.world import World
 
 ADDRESS_NOTE = 10
@@ -85,21 +85,25 @@ class Objects:
         self._world.expect_running(event.p)
         record = taken.record
         pending = mcache.refilled
-        expect("MAL-19", "class whose refill has to be used first", NOBODY, pending)
-        expect("SPAN-15", "page of the cached span", record.base, page_address(event.base_page))
-        expect("SPAN-15" if taken.path > FAST else "SPAN-12", "slot", taken.slot, event.slot)
-        expect("SPAN-12", "path (1 fast, 2 slow, 3 after a refill)", taken.path, event.path)
+        expect("MAL-19", "class whose refill has to be used first", NOBODY, pending, AFTER)
+        expect(
+            "SPAN-15", "page of the cached span", record.base, page_address(event.base_page), AFTER
+        )
+        expect("SPAN-15" if taken.path > FAST else "SPAN-12", "slot", taken.slot, event.slot, AFTER)
+        expect("SPAN-12", "path (1 fast, 2 slow, 3 after a refill)", taken.path, event.path, AFTER)
         needzero = event.flags & NEEDZERO != 0
-        expect("SWP-27", "span.needzero", record.needzero != 0, needzero)
-        expect("MAL-4", "flags, at most", _ALL_FLAGS, event.flags)
+        expect("SWP-27", "span.needzero", record.needzero != 0, needzero, AFTER)
+        expect("MAL-4", "flags, at most", _ALL_FLAGS, event.flags, AFTER)
 
     def _take_tiny_block(self, mcache: Mcache, event: ev.Malloc, taken: Taken) -> None:
         if hit_tiny_block(mcache, event.size) is not None:
-            raise Diverged("MAL-6", f"tiny object of {event.size} bytes", "a hit", "a new block")
-        expect("MAL-4", "taken by the tiny allocator", True, event.flags & TINY_BLOCK != 0)
+            raise Diverged(
+                "MAL-6", f"tiny object of {event.size} bytes", "a hit", "a new block", AFTER
+            )
+        expect("MAL-4", "taken by the tiny allocator", True, event.flags & TINY_BLOCK != 0, AFTER)
         current = take_tiny_block(mcache, taken, event.size)
         told = event.flags & TINY_CURRENT != 0
-        expect("MAL-8", "new block is the current one", current, told)
+        expect("MAL-8", "new block is the current one", current, told, AFTER)
 
     def _malloc_large(self, event: ev.Malloc, noscan: bool) -> Verdict:
         """Replay a large object: the only slot of a span of its own.

@@ -1,16 +1,19 @@
 """Format version 1 of recorded traces: the header, and the union of all kinds of events."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta, field
 
 from spanspec.trace import events, heap_events
-from spanspec.trace.fields import Count, EventBase
+from spanspec.trace.fields import Bytes, EventBase, Line, Number, Pages, SizeClasses
 
 FORMAT_VERSION = 1
 
-Sizes = Annotated[list[Count], Meta(min_length=1, max_length=256)]
+MOST_CLASSES: Final = 256
+
+Sizes = Annotated[list[Bytes], Meta(min_length=1, max_length=MOST_CLASSES)]
+Runs = Annotated[list[Pages], Meta(min_length=1, max_length=MOST_CLASSES)]
 
 
 class Header(msgspec.Struct, frozen=True, tag_field="k", tag="header"):
@@ -19,22 +22,22 @@ class Header(msgspec.Struct, frozen=True, tag_field="k", tag="header"):
     Keys that this version does not know are ignored: headers grow.
     """
 
-    format: int
+    format: Literal[1]
     go: str
     arch: str
     page_size: Literal[8192] = field(name="page")
-    phys_page_size: Count = field(name="phys")
-    huge_page_size: Count = field(name="hugephys")
-    arena_bytes: Count = field(name="arena")
-    num_size_classes: Count = field(name="ncls")
-    num_cpu: Count = field(name="ncpu")
+    phys_page_size: Bytes = field(name="phys")
+    huge_page_size: Bytes = field(name="hugephys")
+    arena_bytes: Bytes = field(name="arena")
+    num_size_classes: SizeClasses = field(name="ncls")
+    num_cpu: Number = field(name="ncpu")
     pointer_size: Literal[8] = field(name="ptr")
     first_address: Annotated[str, Meta(pattern="^0x[0-9a-f]+\\Z")] = field(name="a0")
     program: str
-    gomaxprocs: Count
+    gomaxprocs: Number
     class_size: Sizes
-    class_pages: Sizes
-    events: Count
+    class_pages: Runs
+    events: Line
     ends: str
 
 

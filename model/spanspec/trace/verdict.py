@@ -1,8 +1,9 @@
 """What the replay says of an event, and the record of a divergence."""
 
+import re
 from collections import Counter
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from spanspec.trace.fields import EventBase
 from spanspec.trace.schema import KIND_OF
@@ -56,36 +57,56 @@ class Tally:
 class Divergence(NamedTuple):
     """An event that the model excludes.
 
-    `line` is the event's place in the trace, `event` its text; `rule` the rule that says
-    otherwise; `history` the last events that touched the span, with their lines; `state` the
-    span and its surroundings in words.
+    `line` is the event's place in the trace, `kind` its kind, `event` its text, and `told` the same
+    in words; `rule` is the rule that says otherwise; `history` the last events that touched the
+    span, with their lines; `state` the span and its surroundings in words, and `moment` when they
+    were so.
     """
 
     line: int
+    kind: str
     event: str
     rule: str
     what: str
     expected: str
     seen: str
-    history: tuple[str, ...]
-    state: tuple[str, ...]
+    told: str = ""
+    history: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+    moment: str = ""
+
+    @property
+    def cause(self) -> str:
+        """What divergences of one cause have in common: the rule, the kind, and what is wrong."""
+        return f"{self.rule} {self.kind}: {re.sub(r'[0-9]+', 'N', self.what)}"
+
+
+BEFORE: Final = "before the event"
+AFTER: Final = "after the model's own step"
+DURING: Final = "in the middle of the model's step"
+"""When a state was as it is shown."""
 
 
 class Diverged(Exception):
     """Raised inside the replay when a rule excludes an event; the replay adds where and what."""
 
-    def __init__(self, rule: str, what: str, expected: object, seen: object) -> None:
+    def __init__(
+        self, rule: str, what: str, expected: object, seen: object, moment: str = ""
+    ) -> None:
         super().__init__(f"{rule}: {what}: expected {expected}, seen {seen}")
         self.rule = rule
         self.what = what
         self.expected = str(expected)
         self.seen = str(seen)
+        self.moment = moment
 
 
-def expect(rule: str, what: str, expected: object, seen: object) -> None:
+def expect(rule: str, what: str, expected: object, seen: object, moment: str = "") -> None:
     """Require that something seen is what a rule says.
+
+    `moment` tells when the state is as it is then; without one, the replay knows.
 
     Raises: Diverged if it is not.
     """
     if expected != seen:
-        raise Diverged(rule, what, expected, seen)
+        raise Diverged(rule, what, expected, seen, moment)

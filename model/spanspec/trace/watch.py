@@ -16,9 +16,9 @@ from spanspec.pages import PageRun, end_of
 from spanspec.picture import relative
 from spanspec.trace import events as ev
 from spanspec.trace.fields import EventBase
-from spanspec.trace.history import STATES, as_text, spans_of
+from spanspec.trace.history import as_text, spans_of
 from spanspec.trace.lives import NEVER_SEEN, Entry, Life, Subject, View
-from spanspec.trace.phrases import phrase, slots
+from spanspec.trace.phrases import STATES, phrase, slots
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KIND_OF
 from spanspec.trace.verdict import Divergence

@@ -1,7 +1,7 @@
 """`spanspec check`: replay recorded traces against the model."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -19,6 +19,7 @@ from spanproof.cli.output import (
     print_json,
     progress,
 )
+from spanspec.rulebook import BY_ID
 from spanspec.trace.check import Report, check_trace
 from spanspec.trace.lives import Subject
 from spanspec.trace.reader import TraceError, TraceReader
@@ -36,6 +37,9 @@ def check(
     protocol: Annotated[
         bool, typer.Option(help="Require that the trace is a run of the proved protocol, too.")
     ] = False,
+    foreign: Annotated[
+        bool, typer.Option(help="Judge traces of another runtime than the model's, too.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Check traces of the real runtime; stop each at its first divergence."""
@@ -46,7 +50,7 @@ def check(
     try:
         for path in traces:
             try:
-                report, seconds = check_one(path, watched, protocol)
+                report, seconds = check_one(path, watched, protocol, foreign)
             except TraceError as problem:
                 unusable.append(problem)
                 complain(str(problem))
@@ -62,22 +66,38 @@ def check(
         err.print(f"interrupted: {len(reports)} of {len(traces)} traces were checked", markup=False)
     if json:
         print_json([as_json(report, seconds) for report, seconds in reports])
-    elif len(reports) > 1:
-        out.print(kinds_table([report for report, _ in reports]))
-        out.print(total_line(reports), markup=False)
+    else:
+        for divergence in by_cause([report for report, _ in reports]):
+            out.print(divergence, markup=False)
+        if len(reports) > 1:
+            out.print(kinds_table([report for report, _ in reports]))
+            out.print(total_line(reports), markup=False)
+    unseen = bool(watched) and not any(was_touched(one, reports) for one in watched)
+    if unseen and reports and not interrupted:
+        named = ", ".join(map(str, watched))
+        complain(f"no event touched what was watched ({named}); watch what a trace names")
     if interrupted:
         return INTERRUPTED
     if any(report.divergence for report, _ in reports):
         return FAILS
-    return UNUSABLE if unusable else HOLDS
+    return UNUSABLE if unusable or unseen else HOLDS
+
+
+def was_touched(subject: Subject, reports: Sequence[tuple[Report, float]]) -> bool:
+    """Tell whether some trace had an event of what was watched."""
+    lives = (life for report, _ in reports for life in report.lives)
+    return any(life.subject == subject and life.entries for life in lives)
 
 
 def check_one(
-    path: str, watched: Sequence[Subject] = (), protocol: bool = False
+    path: str,
+    watched: Sequence[Subject] = (),
+    protocol: bool = False,
+    any_runtime: bool = False,
 ) -> tuple[Report, float]:
     """Check one trace with a progress display; return the report and the seconds it took.
 
-    Raises: TraceError if the trace cannot be read.
+    Raises: TraceError if the trace cannot be read, or there is nothing in it to judge.
     """
     started = time.perf_counter()
     with TraceReader(path) as source, progress("events") as display:
@@ -87,12 +107,13 @@ def check_one(
             lambda done: display.update(task, completed=done),
             watched=watched,
             protocol=protocol,
+            any_runtime=any_runtime,
         )
     return report, time.perf_counter() - started
 
 
 def print_report(report: Report, seconds: float) -> None:
-    """Print the outcome of one trace: a line, and a divergence if there is one."""
+    """Print the outcome of one trace in a line, and what was watched."""
     tally, divergence = report.tally, report.divergence
     verdict = "[green]holds[/]"
     if divergence is not None:
@@ -100,23 +121,37 @@ def print_report(report: Report, seconds: float) -> None:
     elif report.problem is not None:
         verdict = "[yellow]breaks off[/]"
     counts = ", ".join(f"{tally.total(v)} {v.value}" for v in Verdict if tally.total(v))
-    place = f"{verdict} [bold]{report.path}[/]"
     if report.steps is not None:
         counts += f"; {report.steps} steps of the protocol"
-    out.print(f"{place}: {tally.events} events: {counts} ({seconds:.1f} s)")
+    out.print(verdict, end=" ")
+    out.print(f"{report.path}: {tally.events} events: {counts} ({seconds:.1f} s)", markup=False)
     for life in report.lives:
         for line in life_lines(life):
             out.print(line, markup=False)
-    if divergence is not None:
-        out.print(render(report.path, divergence), markup=False)
+
+
+def by_cause(reports: Sequence[Report]) -> Iterator[str]:
+    """Yield a text for each cause of divergences: the first of them, and where the others are."""
+    causes: dict[str, list[tuple[str, Divergence]]] = {}
+    for report in reports:
+        if report.divergence is not None:
+            causes.setdefault(report.divergence.cause, []).append((report.path, report.divergence))
+    for (path, first), *others in causes.values():
+        text = render(path, first)
+        if others:
+            traces = "1 more trace" if len(others) == 1 else f"{len(others)} more traces"
+            places = (f"    {where}:{one.line}" for where, one in others)
+            text = "\n".join((text, f"  the same cause in {traces}", *places))
+        yield text
 
 
 def render(path: str, divergence: Divergence) -> str:
     """Return a divergence as text: event, rule, expected and seen, history, surroundings."""
     lines = [
         f"divergence at {path}:{divergence.line}",
-        f"  event     {divergence.event}",
-        f"  rule      {divergence.rule} (spanspec explain {divergence.rule})",
+        f"  event     {divergence.told}",
+        *([f"            {divergence.event}"] if divergence.event else []),
+        f"  rule      {cited(divergence.rule)}",
         f"  what      {divergence.what}",
         f"  expected  {divergence.expected}",
         f"  seen      {divergence.seen}",
@@ -124,8 +159,17 @@ def render(path: str, divergence: Divergence) -> str:
     if divergence.history:
         lines.append("  the last events of this span")
         lines += [f"    {line}" for line in divergence.history]
-    lines += [f"  state     {line}" for line in divergence.state]
+    if divergence.state:
+        lines.append(f"  the state around it, {divergence.moment}")
+        lines += [f"    {line}" for line in divergence.state]
     return "\n".join(lines)
+
+
+def cited(identifier: str) -> str:
+    """Return a rule with what it says, and how to read more about it."""
+    known = BY_ID.get(identifier)
+    says = f": {known.says}" if known is not None else ""
+    return f"{identifier}{says} (spanspec explain {identifier})"
 
 
 def kinds_table(reports: list[Report]) -> Table:
@@ -168,6 +212,11 @@ def as_json(report: Report, seconds: float) -> dict[str, object]:
             kind: {verdict.value: counts[verdict] for verdict in Verdict}
             for kind, counts in sorted(report.tally.by_kind.items())
         },
-        "divergence": report.divergence._asdict() if report.divergence else None,
+        "divergence": divergence_json(report.divergence),
         "watched": [life_json(life) for life in report.lives],
     }
+
+
+def divergence_json(divergence: Divergence | None) -> dict[str, object] | None:
+    """Return a divergence as a JSON document; those of one cause have it in common."""
+    return None if divergence is None else {**divergence._asdict(), "cause": divergence.cause}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from spanproof.cli.output import (
@@ -19,7 +20,13 @@ from spanproof.cli.output import (
     print_json,
     progress,
 )
-from spanproof.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
+from spanproof.corruption import (
+    LEAST_NOTICED,
+    Corruption,
+    corruptions,
+    first_divergence,
+    read_trace,
+)
 from spanproof.traces import bundled_traces
 
 
@@ -35,8 +42,11 @@ def corrupt(
     """Change, leave out, repeat or swap one event of a trace; count what the checker notices."""
     started = time.perf_counter()
     read = [read_trace(path, most) for path in traces or bundled_traces()]
-    if not any(trace.events for trace in read):
-        raise Unusable("the traces hold no events, so none can be corrupted")
+    for trace in read:
+        divergence = first_divergence(trace)
+        if divergence is not None:
+            place = f"{trace.name}:{divergence.line}"
+            raise Unusable(f"{place} diverges as it is; corrupt traces that spanspec check holds")
     tried: list[Corruption] = []
     interrupted = False
     with progress("corruptions") as display:
@@ -47,7 +57,8 @@ def corrupt(
                 display.advance(task)
         except KeyboardInterrupt:
             interrupted = True
-            err.print(f"interrupted: {len(tried)} of {number} corruptions were tried")
+            done = f"interrupted: {len(tried)} of {number} corruptions were tried"
+            err.print(done, markup=False)
     spent = time.perf_counter() - started
     noticed = sum(one.noticed for one in tried)
     if json:
@@ -82,7 +93,7 @@ def unnoticed_table(tried: Sequence[Corruption]) -> Table:
         table.add_column(heading, justify="right" if heading in ("not noticed", "of") else "left")
     for (kind, what), those in classes(tried).items():
         first = those[0]
-        example = f"{first.trace}:{first.line} {first.before}"
+        example = escape(f"{first.trace}:{first.line} {first.before}")
         table.add_row(str(len(those)), str(of_kind[kind, what]), kind, what, example)
     return table
 

@@ -46,7 +46,7 @@ def progress(unit: str) -> Progress:
     """Return a progress display on standard error, silent unless that is a terminal."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(unit),
