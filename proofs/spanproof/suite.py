@@ -1,15 +1,13 @@
 """Running obligations and mutants side by side in worker processes."""
 
-import multiprocessing
 import os
-import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import as_completed
 
 from spanproof.jobs import Job, Outcome
 from spanproof.mutants import MUTANTS
 from spanproof.obligations import all_obligations
+from spanproof.processes import pool
 from spanproof.prover import decide
 from spanproof.solvers.secondopinion import decider
 
@@ -30,23 +28,7 @@ def run(jobs: Sequence[Job], workers: int | None = None) -> Iterator[Outcome]:
     if workers == 1 or len(jobs) == 1:
         yield from map(run_job, jobs)
         return
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["spanproof.suite"])
-    with ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=context, initializer=_ignore_interrupts
-    ) as pool:
-        futures: list[Future[Outcome]] = [pool.submit(run_job, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            running = multiprocessing.active_children()
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in running:
-                process.terminate()
-            raise
-
-
-def _ignore_interrupts() -> None:
-    """Leave an interrupt from the terminal to the parent, which ends the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with pool(min(workers, len(jobs)), preload=["spanproof.suite"]) as processes:
+        futures = [processes.submit(run_job, job) for job in jobs]
+        for future in as_completed(futures):
+            yield future.result()

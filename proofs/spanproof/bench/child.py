@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
 
+from spanproof.processes import with_parent
+
 COPIED: Final = ("spanspec", "spanalloc")
 """The packages of which a part is compiled."""
 
@@ -35,6 +37,7 @@ def in_child(task: str, *arguments: str, path: Path | None = None) -> Figures:
         capture_output=True,
         text=True,
         check=False,
+        preexec_fn=with_parent(),
     )
     if done.returncode != 0:
         raise RuntimeError(f"{task}: {done.stderr.strip().splitlines()[-1:]}")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
+from spanproof.processes import with_parent
 from spanproof.tools import GO, command_of
 
 SOURCE: Final = Path(__file__).with_name("goreplay")
@@ -46,7 +47,13 @@ def built() -> Iterator[Path]:
         environment.setdefault("GOCACHE", str(Path(folder, "cache")))
         command = [go, "build", "-o", str(program), "."]
         done = subprocess.run(
-            command, cwd=sources, env=environment, capture_output=True, text=True, check=False
+            command,
+            cwd=sources,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=with_parent(),
         )
         if done.returncode != 0:
             raise RuntimeError(f"go build fails: {done.stderr.strip()}")
@@ -64,7 +71,12 @@ def serve(program: Path, stream: Path, passes: int, procs: int | None) -> list[P
     if procs is not None:
         environment["GOMAXPROCS"] = str(procs)
     done = subprocess.run(
-        [program, stream, str(passes)], env=environment, capture_output=True, text=True, check=False
+        [program, stream, str(passes)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=with_parent(),
     )
     if done.returncode != 0:
         raise RuntimeError(f"goreplay: {done.stderr.strip()[-300:]}")

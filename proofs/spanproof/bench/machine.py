@@ -9,6 +9,7 @@ from typing import Final
 import z3
 
 import spanalloc
+from spanproof.processes import with_parent
 from spanproof.tools import C_COMPILER, GO, SPIN, Missing, Tool, command_of
 
 VERSION: Final[dict[Tool, str]] = {SPIN: "-V", GO: "version", C_COMPILER: "--version"}
@@ -44,5 +45,7 @@ def version_of(tool: Tool) -> str:
         command = [command_of(tool), VERSION[tool]]
     except Missing:
         return "not installed"
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, preexec_fn=with_parent()
+    )
     return (done.stdout or done.stderr).partition("\n")[0].strip()

@@ -1,9 +1,9 @@
 """The command line `spanspec`: one module for each command.
 
-Exit status: 0 holds; 1 a divergence, counterexample or surviving mutant; 2 the call or its input
-is unusable; 130 on interrupt.
+Exit status: 0 holds; 1 a divergence, counterexample or surviving mutant; 2 the call or its input is
+unusable, or a bug of ours; 130 on interrupt, and for SIGTERM and SIGHUP 143 and 129.
 """
 
-from spanproof.cli.app import main
+from spanproof.cli.entry import main
 
 __all__ = ["main"]

@@ -1,7 +1,9 @@
 """The application: commands, and what becomes of an exception."""
 
 import importlib
-import sys
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -10,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain
+from spanproof.cli.unexpected import unexpected
 from spanspec.compiled import how
 from spanspec.trace.reader import TraceError
 
@@ -42,8 +45,25 @@ def application(arguments: list[str]) -> typer.Typer:
     called = arguments[0] if arguments else ""
     for name in (called,) if called in COMMANDS else COMMANDS:
         module = importlib.import_module(f"spanproof.cli.{COMMANDS[name]}")
-        app.command(name)(getattr(module, name))
+        app.command(name)(stopping(getattr(module, name)))
     return app
+
+
+class Stopped(Exception):
+    """A command was interrupted, and has not said so itself."""
+
+
+def stopping(command: Callable[..., int]) -> Callable[..., int]:
+    """Return a command whose interrupt is `Stopped`: typer would make a silent status of it."""
+
+    @wraps(command)
+    def call(*arguments: object, **options: object) -> int:
+        try:
+            return command(*arguments, **options)
+        except KeyboardInterrupt:
+            raise Stopped from None
+
+    return call
 
 
 def run(arguments: list[str]) -> int:
@@ -60,13 +80,18 @@ def run(arguments: list[str]) -> int:
     except (Unusable, TraceError) as problem:
         complain(str(problem))
         return UNUSABLE
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, Stopped, typer.Abort):
         complain("interrupted")
         return INTERRUPTED
     except OSError as problem:
         place = f"{problem.filename}: " if problem.filename else ""
         complain(f"{place}{problem.strerror or problem}")
         return UNUSABLE
+    except BrokenProcessPool:
+        complain("a worker process was killed, perhaps for want of memory; nothing is judged")
+        return UNUSABLE
+    except (Exception, SystemExit) as problem:
+        return unexpected(problem)
     return outcome if isinstance(outcome, int) else HOLDS
 
 
@@ -78,9 +103,3 @@ def tell_stale() -> None:
             running = how(Path(place))
             if running.stale:
                 complain(f"{package} runs from its source, which {running.reason}")
-
-
-def main() -> None:
-    """Run the command line of this process."""
-    tell_stale()
-    sys.exit(run(sys.argv[1:]))

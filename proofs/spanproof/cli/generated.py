@@ -3,15 +3,15 @@
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import islice
-from multiprocessing import active_children, get_context
 from os import cpu_count
 from typing import TYPE_CHECKING
 
 from spanproof.cache import Cache
 from spanproof.catalogue import Catalogue
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.processes import pool
 from spanproof.schedule import matching
 
 if TYPE_CHECKING:
@@ -78,30 +78,21 @@ def judged(
     """
     from spanproof.generated import judge
 
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["spanproof.generated"])
     upcoming = iter(mutants)
     kills: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with pool(workers, preload=["spanproof.generated"]) as processes:
         running: dict[Future[Fate], Generated] = {}
-        try:
-            while True:
-                for mutant in islice(upcoming, 2 * workers - len(running)):
-                    judges = likeliest_first(users[mutant.function], kills, mutant.function)
-                    running[pool.submit(judge, mutant, judges)] = mutant
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    fate = future.result()
-                    for group in (fate.function, EVERYWHERE):
-                        kills[group][fate.by] += fate.killed
-                    yield running.pop(future), fate
-        except BaseException:
-            children = active_children()
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in children:
-                child.terminate()
-            raise
+        while True:
+            for mutant in islice(upcoming, 2 * workers - len(running)):
+                judges = likeliest_first(users[mutant.function], kills, mutant.function)
+                running[processes.submit(judge, mutant, judges)] = mutant
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                fate = future.result()
+                for group in (fate.function, EVERYWHERE):
+                    kills[group][fate.by] += fate.killed
+                yield running.pop(future), fate
 
 
 def likeliest_first(

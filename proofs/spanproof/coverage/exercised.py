@@ -10,6 +10,7 @@ from typing import Final
 
 from spanproof.coverage.recorder import Exercised
 from spanproof.plaincopy import copy_model, environment
+from spanproof.processes import with_parent
 
 RECORDER: Final = "spanproof.coverage.recorder"
 """The module that runs in the other process."""
@@ -34,6 +35,7 @@ def exercised(traces: Sequence[Path | str], on_progress: Callable[[int], None]) 
             stdout=subprocess.PIPE,
             stderr=complaints,
             text=True,
+            preexec_fn=with_parent(),
         ) as recorder:
             assert recorder.stdout is not None
             try:

@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import as_completed
 from pathlib import Path
 
 import msgspec
@@ -18,6 +17,7 @@ from spanproof.fuzz import plantedschedule as schedules
 from spanproof.fuzz.campaign import CampaignResult
 from spanproof.fuzz.divergence import length_of
 from spanproof.fuzz.planted import PlantedBug
+from spanproof.processes import pool
 
 Campaign = Callable[..., CampaignResult]
 
@@ -68,16 +68,13 @@ def look_for_all(
     if not left:
         return
     # Workers start afresh: a bug is planted by importing the package once more.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        try:
-            for done in as_completed(pool.submit(look_for, name, seed, examples) for name in left):
-                found = done.result()
-                if found.steps is not None:
-                    cache.put(keys[found.name], found)
-                yield found
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with pool(jobs) as processes:
+        futures = [processes.submit(look_for, name, seed, examples) for name in left]
+        for done in as_completed(futures):
+            found = done.result()
+            if found.steps is not None:
+                cache.put(keys[found.name], found)
+            yield found
 
 
 def hash_of_sources() -> str:

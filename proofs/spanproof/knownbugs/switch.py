@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from spanproof.knownbugs.catalogue import KnownBug
 from spanproof.plaincopy import copy_model, environment
+from spanproof.processes import with_parent
 
 PROGRAMS: Final = 12
 """Random programs run for each bug at most."""
@@ -60,6 +61,7 @@ def find(bug: KnownBug) -> Found:
             capture_output=True,
             text=True,
             check=False,
+            preexec_fn=with_parent(),
         )
     if done.returncode != 0:
         raise RuntimeError(f"bug {bug.name}: {done.stderr.strip().splitlines()[-1:]}")

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from spanproof.processes import with_parent
 from spanproof.spin.promela import promela
 from spanproof.symbolic.sources import SourceTree
 from spanproof.tools import C_COMPILER, SPIN, command_of
@@ -66,6 +67,7 @@ def verify(
             cwd=folder,
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=with_parent(),
         )
         try:
             while True:
@@ -93,7 +95,14 @@ def _seconds_of(pid: int) -> float:
 
 
 def _run(command: list[str], folder: str) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=with_parent(),
+    )
     if done.returncode != 0 or "Error" in done.stdout:
         raise RuntimeError(f"{command[0]} fails: {done.stdout.strip()} {done.stderr.strip()}")
 

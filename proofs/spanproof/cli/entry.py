@@ -1,0 +1,48 @@
+"""The entry of the command: what is in force before anything else is loaded, and after all is done.
+
+Loading the commands takes a while, and a signal in that time is a signal, too; so this module
+imports next to nothing.
+"""
+
+import sys
+from typing import NoReturn
+
+from spanproof import interrupts, streams
+from spanproof.cli.unexpected import unexpected
+
+FAILS = 1
+UNUSABLE = 2
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    results = streams.stand_in()
+    interrupts.catch()
+    status = UNUSABLE
+    try:
+        from spanproof.cli.app import run, tell_stale
+
+        tell_stale()
+        status = run(sys.argv[1:])
+        sys.stdout.flush()
+        if not interrupts.noted():
+            interrupts.over()
+    except KeyboardInterrupt:
+        sys.stderr.write("spanspec: interrupted\n")
+    except BaseException as problem:
+        status = unexpected(problem)
+    if interrupts.noted():
+        _end_children()
+        status = FAILS if status == FAILS else interrupts.status()
+    sys.stdout.flush()
+    if results.failure:
+        sys.stderr.write(f"spanspec: standard output: {results.failure}\n")
+        status = status or UNUSABLE
+    interrupts.over()
+    sys.exit(status)
+
+
+def _end_children() -> None:
+    processes = sys.modules.get("spanproof.processes")
+    if processes is not None:
+        processes.end_children()

@@ -1,0 +1,178 @@
+"""However a command ends, its exit status tells why, and nothing that it has started is left."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+FRAME = """
+import hashlib, os, signal, subprocess, sys, threading, time
+from spanproof import interrupts, processes
+
+{program}
+
+if __name__ == "__main__":
+    interrupts.catch()
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("kept", flush=True)
+    processes.end_children()
+    sys.exit(interrupts.status())
+"""
+
+WITH_WORKERS = """
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)"
+
+def work(_):
+    grandchild = subprocess.Popen(
+        [sys.executable, "-c", DEAF + "; time.sleep(600)"],
+        stdout=subprocess.PIPE, preexec_fn=processes.with_parent(),
+    )
+    grandchild.stdout.readline()
+    os.write(1, f"{os.getpid()} {grandchild.pid}\\n".encode())
+    time.sleep(600)
+
+def main():
+    print(os.getpid(), flush=True)
+    with processes.pool(2) as workers:
+        list(workers.map(work, range(2)))
+"""
+
+DEAF_CHILD = """
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)"
+
+def main():
+    child = subprocess.Popen([sys.executable, "-c", DEAF + "; time.sleep(600)"],
+                             stdout=subprocess.PIPE)
+    child.stdout.readline()
+    print(os.getpid(), child.pid, flush=True)
+    child.wait()
+"""
+
+DEAF_ITSELF = """
+def main():
+    while True:
+        try:
+            print(os.getpid(), flush=True)
+            time.sleep(600)
+        except KeyboardInterrupt:
+            print("heard", flush=True)
+"""
+
+IN_C = """
+def main():
+    threading.Timer(0.2, lambda: print(os.getpid(), flush=True)).start()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+"""
+
+IN_A_FINALIZER = """
+class Slow:
+    def __del__(self):
+        print(os.getpid(), flush=True)
+        time.sleep(600)
+
+def main():
+    Slow()
+    time.sleep(600)
+"""
+
+IGNORED = """
+import os, signal
+from spanproof import interrupts
+interrupts.catch()
+os.kill(os.getpid(), signal.SIGHUP)
+print("still here")
+"""
+
+
+@contextmanager
+def running(
+    program: str, folder: Path, lines: int = 1
+) -> Iterator[tuple[subprocess.Popen[str], set[int]]]:
+    """Give a program that runs, and the processes that it told of in its first lines."""
+    path = folder / "program.py"
+    path.write_text(FRAME.format(program=program), encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            told = {int(pid) for _ in range(lines) for pid in process.stdout.readline().split()}
+            assert process.pid in told
+            yield process, told
+        finally:
+            process.kill()
+
+
+def all_gone(pids: set[int]) -> bool:
+    alive = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    return not psutil.wait_procs(alive, timeout=20)[1]
+
+
+@pytest.mark.parametrize("number", [*ENDINGS, signal.SIGKILL])
+def test_workers_and_what_they_started_end_with_the_command(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with running(WITH_WORKERS, tmp_path, lines=3) as (process, pids):
+        assert len(pids) == 5
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        assert all_gone(pids)
+    if number is signal.SIGKILL:
+        assert (process.returncode, out) == (-number, "")
+    else:
+        assert (process.returncode, out, err) == (128 + number, "kept\n", "")
+
+
+def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    with running(DEAF_CHILD, tmp_path) as (process, pids):
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+        assert all_gone(pids)
+    assert (process.returncode, out, err) == (143, "kept\n", "")
+
+
+def test_a_second_signal_ends_a_command_that_goes_on(tmp_path: Path) -> None:
+    with running(DEAF_ITSELF, tmp_path) as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "heard\n"
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=0.2)
+            except subprocess.TimeoutExpired:
+                continue
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize(
+    ("program", "out", "err"),
+    [(IN_C, "", "spanspec: interrupted\n"), (IN_A_FINALIZER, "kept\n", "")],
+    ids=["in C", "in a finalizer"],
+)
+def test_an_interrupt_that_cannot_be_raised_ends_the_command(
+    tmp_path: Path, program: str, out: str, err: str
+) -> None:
+    with running(program, tmp_path) as (process, _):
+        process.send_signal(signal.SIGHUP)
+        assert process.communicate(timeout=60) == (out, err)
+    assert process.returncode == 129
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    shell = f"trap '' HUP; {sys.executable} -c '{IGNORED}'"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "still here\n"), done.stderr
