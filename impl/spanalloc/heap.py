@@ -152,9 +152,11 @@ class Heap:
     def set_finalizer(self, address: int, call: Finalizer | None = None, p: int = 0) -> None:
         """Let an object outlive the sweep that finds it dead; its finalizer is due then (SWP-24).
 
-        `run_finalizers` calls `call` with the object's address. An object has one finalizer.
+        `run_finalizers` calls `call` with the object's address. An object has one finalizer; of
+        small objects without pointers, which may share a slot, each has one of its own. One for
+        an object of no bytes, which never dies, is forgotten.
 
-        Raises: BadRequest if there is no such object, or it has one; HeapClosed; ProcBusy.
+        Raises: BadRequest if no object begins there, or it has one; HeapClosed; ProcBusy.
         """
         self.add_special(address, FINALIZER, call, p)
 

@@ -25,7 +25,7 @@ class SlotsShot(NamedTuple):
     """A span in use for objects; bit i of a bitmap is slot i.
 
     `alloc_cache` is None where it has no meaning: the span is full, or not cached. `specials` are
-    pairs of a slot and the kind of a special record.
+    pairs of how far above its base a special record's address is, and its kind.
     """
 
     ident: int
@@ -200,5 +200,5 @@ def slots_of(span: Span, cached: bool, specials: list[Special]) -> SlotsShot:
         sweepgen=span.sweepgen,
         needzero=span.needzero,
         listed=span.listed,
-        specials=tuple([(int(one.slot), int(one.kind)) for one in specials]),
+        specials=tuple([(int(one.offset), int(one.kind)) for one in specials]),
     )

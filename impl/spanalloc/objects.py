@@ -4,11 +4,13 @@ from mypy_extensions import i64
 
 from spanalloc.cycle import in_address_space, slot_holding, span_holding
 from spanalloc.errors import BadRequest
+from spanalloc.malloc import ZERO_BASE
 from spanalloc.mcache import Mcache
 from spanalloc.span import Span
 from spanalloc.specials import FINALIZER, Finalizer, Special
 from spanalloc.state import HeapState
 from spanalloc.sweep import ensure_swept
+from spanalloc.tiny import TINY_SPAN_CLASS
 
 
 def object_at(state: HeapState, address: int) -> tuple[Span, i64]:
@@ -24,18 +26,38 @@ def object_at(state: HeapState, address: int) -> tuple[Span, i64]:
     return span, slot
 
 
+def place_at(state: HeapState, address: int) -> tuple[Span, i64]:
+    """Return the span of an object that may have records, and how far above its base the object is.
+
+    In a tiny block any address may be that of an object, elsewhere the first of a slot (SWP-24).
+
+    Raises: BadRequest if there is no such object.
+    """
+    place = in_address_space(address)
+    span = span_holding(state, place)
+    offset = place - span.base
+    if span.spanclass != TINY_SPAN_CLASS and offset % span.elemsize != 0:
+        raise BadRequest(f"{address:#x} is not the first byte of the object that it is in")
+    object_at(state, address)
+    return span, offset
+
+
 def add_special(
     state: HeapState, who: Mcache, address: int, kind: i64, call: Finalizer | None
 ) -> None:
     """Give an object a special record, once its span is swept (SWP-18, T-40, T-42).
 
+    An object of no bytes never dies: its finalizer is forgotten.
+
     Raises: BadRequest if there is no such object, or it has one of that kind.
     """
-    span, _ = object_at(state, address)
+    if address == ZERO_BASE and kind == FINALIZER:
+        return
+    span, _ = place_at(state, address)
     ensure_swept(state, who, span)
     # That sweep may have found it dead.
-    span, slot = object_at(state, address)
-    if not state.specials.add(span, Special(slot, kind, call)):
+    span, offset = place_at(state, address)
+    if not state.specials.add(span, Special(offset, kind, call)):
         what = "a finalizer" if kind == FINALIZER else "a profile record"
         raise BadRequest(f"the object at {address:#x} has {what} already")
 
@@ -45,7 +67,9 @@ def remove_special(state: HeapState, who: Mcache, address: int, kind: i64) -> bo
 
     Raises: BadRequest if there is no such object.
     """
-    span, _ = object_at(state, address)
+    if address == ZERO_BASE and kind == FINALIZER:
+        return False
+    span, _ = place_at(state, address)
     ensure_swept(state, who, span)
-    span, slot = object_at(state, address)
-    return state.specials.remove(span, slot, kind)
+    span, offset = place_at(state, address)
+    return state.specials.remove(span, offset, kind)

@@ -1,7 +1,8 @@
 """Special records of objects: finalizers, and profile records (SWP-24 step 2).
 
-An object has at most one of each kind. One with a finalizer outlives the sweep that finds it dead:
-its finalizer is due then, and gone; the next cycle decides anew.
+An address has at most one of each kind; a slot may have several, as objects in one tiny block share
+it. A slot with a finalizer outlives the sweep that finds it dead: all its finalizers are due then,
+and gone; the next cycle decides anew.
 """
 
 from collections.abc import Callable
@@ -22,16 +23,23 @@ Finalizer = Callable[[int], object]
 
 @final
 class Special:
-    """A special record of the object in a slot; `call` is what a finalizer does, if anything."""
+    """A special record for the address `offset` bytes above its span's base.
 
-    def __init__(self, slot: i64, kind: i64, call: Finalizer | None) -> None:
-        self.slot: i64 = slot
+    `call` is what a finalizer does, if anything.
+    """
+
+    def __init__(self, offset: i64, kind: i64, call: Finalizer | None) -> None:
+        self.offset: i64 = offset
         self.kind: i64 = kind
         self.call = call
 
     def place(self) -> i64:
-        """Return a number by which the records of a span are in order (slot, then kind)."""
-        return self.slot * 4 + self.kind
+        """Return a number by which the records of a span are in order (address, then kind)."""
+        return self.offset * 4 + self.kind
+
+    def slot(self, span: Span) -> i64:
+        """Return the slot of its span that it is in."""
+        return self.offset // span.elemsize
 
 
 @final
@@ -48,7 +56,7 @@ class Specials:
         self.running: list[int] = []
 
     def add(self, span: Span, special: Special) -> bool:
-        """Add a record to a swept span, in order; return False if the object has one such."""
+        """Add a record to a swept span, in order; return False if there is one at its place."""
         with self.lock:
             records = self.of_span.setdefault(span.ident, [])
             at: i64 = len(records)
@@ -59,11 +67,11 @@ class Specials:
             records.insert(at, special)
             return True
 
-    def remove(self, span: Span, slot: i64, kind: i64) -> bool:
-        """Remove a record; return whether the object had one."""
+    def remove(self, span: Span, offset: i64, kind: i64) -> bool:
+        """Remove the record of a kind at an address; return whether there was one."""
         with self.lock:
             records = self.of_span.get(span.ident, [])
-            left = [one for one in records if one.slot != slot or one.kind != kind]
+            left = [one for one in records if one.offset != offset or one.kind != kind]
             self.keep(span, left)
             return len(left) < len(records)
 
@@ -77,25 +85,33 @@ class Specials:
     def sweep(self, span: Span) -> None:
         """Decide on the records of a span that is being swept, before its marks are counted.
 
-        A dead object that has a finalizer is marked, and the finalizer is due. Records of all
-        other dead objects go.
+        A dead slot with a finalizer, wherever in it, is marked: all its finalizers are due, each
+        with its own address, and its other records stay. Records of all other dead slots go.
         """
         records = self.of_span.get(span.ident)
         if records is None:
             return
-        dead = {one.slot for one in records if not span.is_marked(one.slot)}
-        saved = {one.slot for one in records if one.kind == FINALIZER and one.slot in dead}
         kept: list[Special] = []
         with self.lock:
-            for one in records:
-                if one.slot in saved:
-                    span.mark(one.slot)
-                    if one.kind == FINALIZER:
-                        self.due.append((span.base + one.slot * span.elemsize, one.call))
-                        continue
-                elif one.slot in dead:
-                    continue
-                kept.append(one)
+            at = 0
+            while at < len(records):
+                slot = records[at].slot(span)
+                last = at
+                finalized = False
+                while last < len(records) and records[last].slot(span) == slot:
+                    finalized = finalized or records[last].kind == FINALIZER
+                    last += 1
+                of_slot = records[at:last]
+                at = last
+                if span.is_marked(slot):
+                    kept.extend(of_slot)
+                elif finalized:
+                    span.mark(slot)
+                    for one in of_slot:
+                        if one.kind == FINALIZER:
+                            self.due.append((span.base + one.offset, one.call))
+                        else:
+                            kept.append(one)
             self.keep(span, kept)
 
     def begin(self) -> tuple[int, Finalizer | None] | None:

@@ -82,14 +82,17 @@ class ScavengeLater(Input, frozen=True, tag="scavenge-later"):
 
 
 class AddSpecial(Input, frozen=True, tag="add-special"):
-    """Give the object that holds an address a finalizer, or a profile record."""
+    """Give the object at an address a finalizer, or a profile record.
+
+    It is the first byte of a slot, or any in a tiny block.
+    """
 
     address: U64 = 0
     kind: SpecialKind = "finalizer"
 
 
 class RemoveFinalizer(Input, frozen=True, tag="remove-finalizer"):
-    """Take the finalizer of the object that holds an address away, if it has one."""
+    """Take the finalizer that was set for an address away, if there is one."""
 
     address: U64 = 0
 

@@ -1,7 +1,8 @@
-"""Special records: finalizers and profile records, sorted by object (SWP-24 step 2, T-40 to T-43).
+"""Special records: finalizers and profile records, by address (SWP-24 step 2, T-42, T-43).
 
-An object with a finalizer outlives the sweep that finds it dead: it is marked, its finalizers are
-queued, and the next cycle decides anew.
+A record belongs to an address, not to a slot: a tiny block holds several objects, and each may have
+a finalizer of its own. What dies is the slot. One with a finalizer outlives the sweep that finds it
+dead: it is marked, its finalizers are queued, and the next cycle decides anew.
 """
 
 from typing import Final, Literal
@@ -20,7 +21,7 @@ KINDS: Final[dict[SpecialKind, int]] = {"finalizer": FINALIZER, "profile": PROFI
 
 
 class Special(Record, frozen=True):
-    """A special record: how far above the span's base its object is, in bytes, and its kind."""
+    """A special record: its kind, and how far above the span's base its address is, in bytes."""
 
     offset: U64
     kind: int
@@ -31,12 +32,15 @@ Specials = tuple[Special, ...]
 
 
 def has_special(specials: Specials, offset: U64, kind: int) -> bool:
-    """Tell whether an object has a record of a kind."""
+    """Tell whether an address has a record of a kind.
+
+    Rules: SWP-24.
+    """
     return Special(offset, kind) in specials
 
 
 def add_special(specials: Specials, offset: U64, kind: int) -> Specials:
-    """Return the records with one more; an object has at most one of a kind.
+    """Return the records with one more, in order; an address has at most one of a kind.
 
     A second finalizer changes nothing (the caller is told), a second profile record is fatal.
 
@@ -51,12 +55,18 @@ def add_special(specials: Specials, offset: U64, kind: int) -> Specials:
 
 
 def remove_special(specials: Specials, offset: U64, kind: int) -> Specials:
-    """Return the records without one of an object, if it has it."""
+    """Return the records without one: that of this very address and kind, if there is one.
+
+    Rules: SWP-24.
+    """
     return tuple(special for special in specials if special != Special(offset, kind))
 
 
 class SweptSpecials(Record, frozen=True):
-    """What a sweep does with special records: marks, records kept, offsets of finalizers queued."""
+    """What a sweep does with special records: marks, records kept, offsets of finalizers queued.
+
+    Both records and offsets are in order of address.
+    """
 
     span: Mspan
     kept: Specials
@@ -66,23 +76,31 @@ class SweptSpecials(Record, frozen=True):
 def sweep_specials(span: Mspan, specials: Specials) -> SweptSpecials:
     """Decide on the special records of a span that is being swept, before the marks are counted.
 
-    Those of marked objects stay. A dead object with a finalizer is marked: its finalizers are
-    queued, its profile record stays. Those of any other dead object are freed.
+    Those of marked slots stay. A dead slot with a finalizer, at whatever address in it, is marked:
+    all its finalizers are queued, each with its own address, and its profile records stay. The
+    records of any other dead slot are freed.
 
     Rules: SWP-24 I-27.
     """
-    saved = {special.offset for special in specials if special.kind == FINALIZER}
+    dead = {
+        special.offset // span.elemsize
+        for special in specials
+        if not span.gcmark_bits.bit(special.offset // span.elemsize)
+    }
+    saved = {
+        special.offset // span.elemsize
+        for special in specials
+        if special.kind == FINALIZER and special.offset // span.elemsize in dead
+    }
     kept: list[Special] = []
     queued: list[U64] = []
-    after = span
     for special in specials:
         slot = special.offset // span.elemsize
-        if span.gcmark_bits.bit(slot):
+        if slot in saved and special.kind == FINALIZER:
+            queued.append(special.offset)
+        elif slot in saved or slot not in dead:
             kept.append(special)
-        elif special.offset in saved:
-            after = set_marked(after, slot)
-            if special.kind == FINALIZER:
-                queued.append(special.offset)
-            else:
-                kept.append(special)
+    after = span
+    for slot in sorted(saved):
+        after = set_marked(after, slot)
     return SweptSpecials(after, tuple(kept), tuple(queued))

@@ -41,7 +41,7 @@ from spanspec.program import (
 )
 from spanspec.scavenge import nothing_left
 from spanspec.sizeclass import CLASS_TO_SIZE
-from spanspec.specials import SpecialKind
+from spanspec.specials import FINALIZER, SpecialKind
 from spanspec.trace.fields import EventBase
 from spanspec.trace.heap_events import SpanInUse, SpanManual
 from spanspec.trace.schema import KIND_OF, Header
@@ -123,6 +123,7 @@ class Simulation:
         self._to_mark: list[int] = []
         self._marking = False
         self._specials: set[tuple[int, SpecialKind]] = set()
+        self._due = 0
         self._mood = "small" if plain else "huge"
         self._size = 48
         self._manual: list[int] = []
@@ -160,6 +161,8 @@ class Simulation:
         request = self._choose()
         self.program.append(request)
         self.steps[str(type(request).__struct_config__.tag)] += 1
+        if isinstance(request, RunFinalizers) and (wrong := self._check_finalizers()) is not None:
+            return wrong
         try:
             result = self.heap.step(request).result
         except OutOfMemory:
@@ -192,8 +195,10 @@ class Simulation:
         full = len(self.objects.sizes) > MOST_OBJECTS or self._bytes() > MOST_BYTES
         if draw < 0.004 or (full and draw < 0.3):
             return StartCycle(p)
-        if draw < 0.35 and not self.heap.state.sweepdone:
-            return SweepOne(p)
+        if draw < 0.03 and self.objects.sizes:
+            return self._special(p) or self._allocation(p)
+        if draw < 0.35:
+            return self._allocation(p) if self.heap.state.sweepdone else SweepOne(p)
         if draw < 0.36 and self.objects.sizes:
             return EnsureSwept(p, rng.choice(list(self.objects.sizes)))
         if draw < 0.38:
@@ -210,16 +215,19 @@ class Simulation:
             return ScavengeLater(p, rng.randrange(1, 100_000_000))
         if draw < 0.414:
             return FlushMcaches(p)
-        if draw < 0.422 and self.objects.sizes:
-            address = rng.choice(list(self.objects.sizes))
-            if rng.random() < 0.3:
-                return RemoveFinalizer(p, address)
-            if rng.random() < 0.2:
-                return RunFinalizers(p)
-            kind: SpecialKind = rng.choice(("finalizer", "profile"))
-            if (address, kind) not in self._specials:
-                return AddSpecial(p, address, kind)
         return self._allocation(p)
+
+    def _special(self, p: int) -> AnyInput | None:
+        """Give an object a special record, or take one away."""
+        rng, objects = self.rng, list(self.objects.sizes)
+        # The last few are often in one tiny block.
+        address = rng.choice(objects[-4:] if rng.random() < 0.5 else objects)
+        if rng.random() < 0.3:
+            return RemoveFinalizer(p, address)
+        if rng.random() < 0.2:
+            return RunFinalizers(p)
+        kind: SpecialKind = rng.choice(("finalizer", "profile"))
+        return None if (address, kind) in self._specials else AddSpecial(p, address, kind)
 
     def _allocation(self, p: int) -> Allocate:
         rng, noscan = self.rng, self.rng.random() < 0.5
@@ -260,11 +268,15 @@ class Simulation:
             self._marking = False
             self._live_bytes = self.heap.state.heap_live
             self.objects.keep(self._marked | self._born)
-            self._specials = {one for one in self._specials if one[0] in self.objects.sizes}
+            self._specials = {one for one in self._specials if self._may_have(*one)}
         elif isinstance(request, AddSpecial):
             self._specials.add((request.address, request.kind))
+            return self._check_finalizers()
         elif isinstance(request, RemoveFinalizer):
             self._specials.discard((request.address, "finalizer"))
+            return self._check_finalizers()
+        elif isinstance(request, RunFinalizers):
+            self._due = 0
         elif isinstance(request, FlushMcaches):
             return self._check_memstats()
         return None
@@ -275,6 +287,29 @@ class Simulation:
         counted, there = (stats.heap_objects, stats.alloc), live_by_spans(self.heap.state)
         if counted != there:
             return f"HEAP-39: objects and bytes counted {counted}, in spans {there}"
+        return None
+
+    def _may_have(self, address: int, kind: SpecialKind) -> bool:
+        """Tell whether an object that was given a record may have it still, after a cycle."""
+        return kind == "finalizer" or address in self.objects.sizes
+
+    def _check_finalizers(self) -> str | None:
+        """Require that there are just the finalizers that were set, less those that are due."""
+        state = self.heap.state
+        for address in state.finalizers[self._due :]:
+            if (address, "finalizer") not in self._specials:
+                return f"SWP-24: a finalizer for {address:#x} is due, and none was set"
+            self._specials.remove((address, "finalizer"))
+        self._due = len(state.finalizers)
+        there = {
+            state.spans[span].base + special.offset
+            for span, specials in state.specials.items()
+            for special in specials
+            if special.kind == FINALIZER
+        }
+        asked_for = {address for address, kind in self._specials if kind == "finalizer"}
+        if there != asked_for:
+            return f"SWP-24: a finalizer for {min(there ^ asked_for):#x} is lost, or too many"
         return None
 
     def _usable(self) -> str | None:

@@ -17,7 +17,7 @@ def heap(package: ModuleType) -> Iterator[Heap]:
 def test_an_object_with_a_finalizer_outlives_one_sweep(heap: Heap) -> None:
     told: list[int] = []
     kept, dead = heap.malloc(64), heap.malloc(64)
-    heap.set_finalizer(dead + 5, told.append)
+    heap.set_finalizer(dead, told.append)
     heap.collect([kept])
     heap.sweep_all()
     assert heap.finalizers_due == [dead]
@@ -78,16 +78,78 @@ def test_finalizers_of_a_span_are_due_in_the_order_of_its_objects(heap: Heap) ->
     assert heap.finalizers_due == objects
 
 
+def test_each_object_of_a_tiny_block_has_a_finalizer_of_its_own(heap: Heap) -> None:
+    told: list[int] = []
+    a, b = heap.malloc(8, noscan=True), heap.malloc(8, noscan=True)
+    assert b == a + 8
+    heap.set_profile(a)
+    heap.set_finalizer(b, told.append)
+    heap.set_finalizer(a, told.append)
+    (span,) = heap.snapshot().spans
+    assert span.specials == ((0, 1), (0, 2), (8, 1))
+    with pytest.raises(ValueError, match="has a finalizer already"):
+        heap.set_finalizer(b)
+    heap.collect([b])
+    heap.sweep_all()
+    assert heap.finalizers_due == []
+    heap.collect()
+    heap.sweep_all()
+    assert heap.finalizers_due == [a, b]
+    (span,) = heap.snapshot().spans
+    assert span.specials == ((0, 2),)
+    heap.run_finalizers()
+    assert told == [a, b]
+
+
+def test_a_finalizer_of_one_object_saves_the_profile_of_another_in_its_block(heap: Heap) -> None:
+    a, b = heap.malloc(8, noscan=True), heap.malloc(8, noscan=True)
+    heap.collect([a])  # from now on it is not the current block, which never dies
+    heap.set_profile(a)
+    heap.set_finalizer(b)
+    heap.collect()
+    heap.sweep_all()
+    assert heap.finalizers_due == [b]
+    (span,) = heap.snapshot().spans
+    assert span.specials == ((0, 2),)
+
+
+def test_removing_a_finalizer_leaves_that_of_its_neighbour_in_the_block(heap: Heap) -> None:
+    a, b = heap.malloc(8, noscan=True), heap.malloc(8, noscan=True)
+    heap.set_finalizer(a)
+    assert not heap.remove_finalizer(b)
+    heap.set_finalizer(b)
+    assert heap.remove_finalizer(b)
+    heap.collect([a])
+    heap.collect()
+    heap.sweep_all()
+    assert heap.finalizers_due == [a]
+
+
+def test_a_finalizer_of_an_object_of_no_bytes_is_forgotten(heap: Heap) -> None:
+    nothing = heap.malloc(0)
+    heap.set_finalizer(nothing)
+    heap.set_finalizer(nothing)
+    assert not heap.remove_finalizer(nothing)
+    with pytest.raises(ValueError, match="in no object"):
+        heap.set_profile(nothing)
+    heap.collect([nothing])
+    heap.sweep_all()
+    assert heap.finalizers_due == []
+
+
 def test_bad_calls_are_refused_and_change_nothing(heap: Heap) -> None:
     address = heap.malloc(64)
     heap.set_finalizer(address)
     heap.set_profile(address)
     before = heap.snapshot()
     with pytest.raises(ValueError, match="has a finalizer already"):
-        heap.set_finalizer(address + 1)
+        heap.set_finalizer(address)
+    for inner in (heap.set_finalizer, heap.remove_finalizer, heap.set_profile):
+        with pytest.raises(ValueError, match="not the first byte"):
+            inner(address + 8)
     with pytest.raises(ValueError, match="has a profile record already"):
         heap.set_profile(address)
-    for bad in (-1, 0, 4096, address + 64, 1 << 60):
+    for bad in (-1, 0, 8192, address + 64, 1 << 60):
         with pytest.raises(ValueError, match="in no object"):
             heap.set_finalizer(bad)
         with pytest.raises(ValueError, match="in no object"):

@@ -39,9 +39,10 @@ from spanspec.persistent import (
     check_request,
 )
 from spanspec.procs import procresize
-from spanspec.program import AddSpecial, MarkObject, RemoveFinalizer, StartCycle
+from spanspec.program import AddSpecial, MarkObject, RemoveFinalizer, StartCycle, TakeManual
 from spanspec.rulebook import RULE_ID, definitions_of_rules
 from spanspec.specials import add_special
+from spanspec.steps.specials import heap_span
 from spanspec.sweep import Swept, publish, sweep
 from spanspec.sweepbuf import SweepBuffer
 from spanspec.sweepgen import retire_full
@@ -640,12 +641,42 @@ def test_special_records_of_no_object_are_named() -> None:
     heap = Heap()
     with pytest.raises(Refused, match="T-40"):
         heap.step(AddSpecial(0, 0xC000000000, "profile"))
-    with pytest.raises(Refused, match="T-41"):
-        heap.step(RemoveFinalizer(0, 0xC000000000))
+    for request in (AddSpecial(0, 0xC000000000), RemoveFinalizer(0, 0xC000000000)):
+        with pytest.raises(Refused, match="SetFinalizer: pointer not in allocated block"):
+            heap.step(request)
     address = heap.malloc(48)
     heap.step(AddSpecial(0, address, "profile"))
     with pytest.raises(Refused, match="T-42"):
         heap.step(AddSpecial(0, address, "profile"))
+
+
+def test_a_finalizer_is_refused_in_the_words_of_the_runtime() -> None:
+    heap = Heap()
+    address, large, tiny = heap.malloc(48), heap.malloc(40_000), heap.malloc(5, noscan=True)
+    stack = heap.step(TakeManual(0, 4)).result
+    assert stack is not None
+    unused = heap.state.pages.runs[stack].base
+    dead = heap.malloc(100_000)
+    heap.gc([address, large, tiny])
+    for request in (AddSpecial, RemoveFinalizer):
+        for place, otherwise in (
+            (address + 8, "pointer not at beginning of allocated block"),
+            (large + 16, "pointer not at beginning of allocated block"),
+            (unused, "pointer not in allocated block"),
+            (dead, "T-85: found bad pointer"),
+            (large + 40_000, "T-85: found bad pointer"),
+            (address + 48, "its slot is free"),
+        ):
+            with pytest.raises(Refused, match=otherwise):
+                heap.step(request(0, place))
+    heap.step(AddSpecial(0, tiny + 3))
+    with pytest.raises(Refused, match="finalizer already set"):
+        heap.step(AddSpecial(0, tiny + 3))
+
+
+def test_removespecial_looks_for_a_span_itself() -> None:
+    with pytest.raises(Refused, match="T-41"):
+        heap_span(Heap().state, 0xC000000000, "T-41: removespecial on invalid pointer")
 
 
 UNREACHABLE = {

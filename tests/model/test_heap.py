@@ -97,6 +97,39 @@ def test_a_finalizer_keeps_its_object_until_it_has_run() -> None:
     assert clean(heap)
 
 
+def test_each_object_of_a_tiny_block_has_a_finalizer_of_its_own() -> None:
+    heap = Heap()
+    a, b = heap.malloc(8, noscan=True), heap.malloc(8, noscan=True)
+    assert b == a + 8
+    for address in (b, a):
+        heap.step(AddSpecial(0, address, "finalizer"))
+    heap.gc(live=[b])
+    assert heap.state.finalizers == []
+    heap.gc()
+    assert heap.state.finalizers == [a, b]
+    assert clean(heap)
+
+
+def test_removing_a_finalizer_leaves_that_of_its_neighbour_in_the_block() -> None:
+    heap = Heap()
+    a, b = heap.malloc(8, noscan=True), heap.malloc(8, noscan=True)
+    heap.step(AddSpecial(0, a, "finalizer"))
+    heap.step(RemoveFinalizer(0, b))
+    heap.gc(live=[a])
+    heap.gc()
+    assert heap.state.finalizers == [a]
+
+
+def test_an_object_of_no_bytes_has_no_finalizer_and_no_mark() -> None:
+    heap = Heap()
+    nothing = heap.malloc(0)
+    heap.step(AddSpecial(0, nothing, "finalizer"))
+    heap.step(RemoveFinalizer(0, nothing))
+    heap.gc(live=[nothing])
+    assert heap.state.specials == {}
+    assert heap.state.finalizers == []
+
+
 def test_a_finalizer_can_be_taken_away() -> None:
     heap = Heap()
     address = heap.malloc(48)

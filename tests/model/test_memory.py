@@ -18,7 +18,15 @@ from spanspec.osmemory import FollowedOs, RegionState, huge_advice, no_huge_advi
 from spanspec.pages import AMD64, Bounds, PhysicalPages
 from spanspec.persistent import FIXALLOC_CHUNK, PERSISTENT_CHUNK, AllSpans, Metadata
 from spanspec.scavenge import Line
-from spanspec.specials import FINALIZER, PROFILE, Special, add_special, sweep_specials
+from spanspec.specials import (
+    FINALIZER,
+    PROFILE,
+    Special,
+    add_special,
+    has_special,
+    remove_special,
+    sweep_specials,
+)
 from spanspec.sweepbuf import SweepBuffer
 from spanspec.treap import Treap
 
@@ -157,6 +165,21 @@ def test_a_sweep_decides_on_special_records_object_by_object() -> None:
     assert decided.queued == (48,)
     assert decided.kept == (Special(0, PROFILE), Special(48, PROFILE))
     assert decided.span.gcmark_bits == Bits(0b11)
+
+
+def test_records_of_one_slot_are_told_apart_by_address() -> None:
+    span = replace(init_span(0, 1, 5, 0, 8192), freeindex=3, alloc_count=3)  # slots of 16 bytes
+    specials: tuple[Special, ...] = ()
+    for offset, kind in ((24, FINALIZER), (16, PROFILE), (16, FINALIZER), (40, PROFILE)):
+        specials = add_special(specials, offset, kind)
+    assert has_special(specials, 24, FINALIZER)
+    assert not has_special(specials, 16 + 4, FINALIZER)
+    assert remove_special(specials, 17, FINALIZER) == specials
+    decided = sweep_specials(span, remove_special(specials, 16, FINALIZER))
+    assert decided.queued == (24,)
+    assert decided.kept == (Special(16, PROFILE),)
+    assert decided.span.gcmark_bits == Bits(0b10)
+    assert sweep_specials(span, specials).queued == (16, 24)
 
 
 # --- the scavenger's goroutine --------------------------------------------------------------------

@@ -51,8 +51,9 @@ SWP: Final = (
          "and swept, without the heap's lock.", "mheap.go: reclaimChunk"),
     Rule("SWP-23", "Pages freed beyond what was asked for become credit, which each cycle resets.",
          "mheap.go: reclaim; mgcsweep.go: sweepone"),
-    Rule("SWP-24", "A sweep makes the mark bits the allocation bits and starts the search over; "
-         "an object with a finalizer survives once more.", "mgcsweep.go: mspan.sweep"),
+    Rule("SWP-24", "A sweep makes the mark bits the allocation bits and starts the search over; a "
+         "dead slot with finalizers survives once more, and each of them is queued with its own "
+         "address.", "mgcsweep.go: mspan.sweep; mheap.go: addspecial; mfinal.go: SetFinalizer"),
     Rule("SWP-25", "A sweeper that wants to use the span keeps it even if nothing in it lives.",
          "mgcsweep.go: mspan.sweep"),
     Rule("SWP-26", "A small span with nothing alive and something freed, and a dead large span, "

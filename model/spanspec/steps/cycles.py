@@ -9,6 +9,7 @@ from spanspec.pagemap import NOBODY
 from spanspec.procs import procresize
 from spanspec.program import EnsureSwept, Input, MarkObject, SweepOne
 from spanspec.steps.machine import Machine, actor_of, require
+from spanspec.steps.objects import ZERO_BASE
 from spanspec.sweeping import NOTHING_LEFT, ensure_swept, sweepone
 
 
@@ -30,11 +31,15 @@ def start_cycle(machine: Machine, request: Input) -> None:
 def mark(machine: Machine, request: Input) -> None:
     """Mark an object, and its span's first page.
 
+    An object of no bytes lies outside the heap, and has no mark.
+
     Rules: SPAN-18 SPAN-19 SPAN-21 MAL-15 T-85.
     """
     assert isinstance(request, MarkObject)
     require(machine.state.phase == MARK, "no cycle is marking")
     state, address = machine.state, request.address
+    if address == ZERO_BASE:
+        return
     bad = cycle.pointer_is_bad(state, address)
     require(not bad, f"T-85: found bad pointer in Go heap: {address:#x}")
     span = cycle.span_at(state, address)

@@ -1,6 +1,13 @@
-"""Special records of objects as steps, and the flush that ReadMemStats needs."""
+"""Special records of objects as steps, and the flush that ReadMemStats needs.
+
+A finalizer is set for the address that the program has. That is the first byte of a slot, or any in
+a tiny block, in which several objects lie. What the runtime throws for another address is a refusal
+here, in its words; the runtime itself does not look whether the slot is free, since no program has
+a pointer to one.
+"""
 
 from spanspec import cycle
+from spanspec.constants import TINY_SPAN_CLASS
 from spanspec.heapstate import OFF, HeapState
 from spanspec.mcache import release_all
 from spanspec.mspan import find_object, is_allocated
@@ -9,59 +16,110 @@ from spanspec.procs import procresize
 from spanspec.program import AddSpecial, Input, RemoveFinalizer
 from spanspec.specials import FINALIZER, KINDS, add_special, has_special, remove_special
 from spanspec.steps.machine import Machine, actor_of, require
+from spanspec.steps.objects import ZERO_BASE
 from spanspec.sweeping import ensure_swept
 from spanspec.words import U64
 
 
-def object_at(state: HeapState, address: U64, otherwise: str) -> tuple[int, U64]:
-    """Return the span of an allocated object, and how far above its base the object is.
+def heap_span(state: HeapState, address: U64, otherwise: str) -> int:
+    """Return the span in use that has an address among its objects.
 
-    Raises: Refused if the address lies in no such object.
+    Raises: Refused if there is none.
+
+    Rules: HEAP-7 T-40 T-41.
     """
     span = cycle.span_at(state, address)
-    require(span != NOBODY, f"{otherwise}: {address:#x}")
-    record = state.spans[span]
+    there = span != NOBODY and address < state.spans[span].limit
+    require(there, f"{otherwise}: {address:#x}")
+    return span
+
+
+def find_for_finalizer(state: HeapState, address: U64) -> None:
+    """Require that an address is one that a program can set a finalizer for.
+
+    Raises: Refused.
+
+    Rules: SPAN-19 SWP-24 T-85.
+    """
+    bad = cycle.pointer_is_bad(state, address)
+    require(not bad, f"T-85: found bad pointer in Go heap: {address:#x}")
+    inside = cycle.span_at(state, address) != NOBODY
+    require(inside, f"SetFinalizer: pointer not in allocated block: {address:#x}")
+    check_place(state, address, "SetFinalizer: pointer not at beginning of allocated block")
+
+
+def check_place(state: HeapState, address: U64, otherwise: str) -> None:
+    """Require that a record may be for an address: of an allocated slot, the first unless tiny.
+
+    Raises: Refused.
+
+    Rules: SWP-24 SPAN-19.
+    """
+    record = state.spans[cycle.span_at(state, address)]
     found = find_object(record, address)
-    held = found.base != 0 and is_allocated(record, found.slot)
-    require(held, f"{otherwise}: {address:#x}")
-    return span, found.base - record.base
+    first = found.base == address or record.spanclass == TINY_SPAN_CLASS
+    require(first, f"{otherwise}: {address:#x}")
+    held = is_allocated(record, found.slot)
+    require(held, f"no object is at {address:#x}: its slot is free")
+
+
+def span_to_change(state: HeapState, address: U64, kind: int, otherwise: str) -> int:
+    """Return the span of which a record, of a kind and for an address, is to come or to go.
+
+    Raises: Refused if no object may have such a record there.
+
+    Rules: SWP-24 T-40 T-41 T-85.
+    """
+    if kind == FINALIZER:
+        find_for_finalizer(state, address)
+    span = heap_span(state, address, otherwise)
+    check_place(state, address, "setprofilebucket: pointer not at beginning of a slot")
+    return span
 
 
 def add(machine: Machine, request: Input) -> None:
-    """Give an object a special record; its span is swept first, if that is still to be done.
+    """Give the object at an address a special record; its span is swept first, if need be.
 
-    Raises: Refused if it has one of that kind (T-42 for a profile record), or is no object (T-40).
+    A finalizer for an object of no bytes is forgotten at once.
+
+    Raises: Refused if there is no such object, or it has a record of that kind (T-42 for a profile
+        record).
 
     Rules: SWP-18 SWP-24 T-40 T-42.
     """
     assert isinstance(request, AddSpecial)
-    state, actor, kind = machine.state, actor_of(request), KINDS[request.kind]
-    refused = "T-40: addspecial on invalid pointer"
-    span, offset = object_at(state, request.address, refused)
-    machine.drive(actor, ensure_swept(state, actor, span))
-    # What was found dead by that sweep has no object any more.
-    span, offset = object_at(state, request.address, refused)
-    there = has_special(state.specials.get(span, ()), offset, kind)
-    already = "SetFinalizer: finalizer already set"
+    state, actor, address = machine.state, actor_of(request), request.address
+    kind, already = KINDS[request.kind], "SetFinalizer: finalizer already set"
+    if kind == FINALIZER and address == ZERO_BASE:
+        return
     if kind != FINALIZER:
         already = "T-42: setprofilebucket: profile already set"
-    require(not there, f"{already} for {request.address:#x}")
-    state.specials[span] = add_special(state.specials.get(span, ()), offset, kind)
+    refused = "T-40: addspecial on invalid pointer"
+    span = span_to_change(state, address, kind, refused)
+    machine.drive(actor, ensure_swept(state, actor, span))
+    # What was found dead by that sweep has no object any more.
+    span = span_to_change(state, address, kind, refused)
+    offset, records = address - state.spans[span].base, state.specials.get(span, ())
+    require(not has_special(records, offset, kind), f"{already} for {address:#x}")
+    state.specials[span] = add_special(records, offset, kind)
 
 
 def remove_finalizer(machine: Machine, request: Input) -> None:
-    """Take away the finalizer of an object, if it has one.
+    """Take away the finalizer that was set for an address, if there is one.
 
-    Raises: Refused if there is no such object (T-41).
+    Raises: Refused if there is no object there.
 
-    Rules: SWP-18 T-41.
+    Rules: SWP-18 SWP-24 T-41.
     """
     assert isinstance(request, RemoveFinalizer)
-    state, actor = machine.state, actor_of(request)
+    state, actor, address = machine.state, actor_of(request), request.address
+    if address == ZERO_BASE:
+        return
     refused = "T-41: removespecial on invalid pointer"
-    span, _ = object_at(state, request.address, refused)
+    span = span_to_change(state, address, FINALIZER, refused)
     machine.drive(actor, ensure_swept(state, actor, span))
-    span, offset = object_at(state, request.address, refused)
+    span = span_to_change(state, address, FINALIZER, refused)
+    offset = address - state.spans[span].base
     left = remove_special(state.specials.pop(span, ()), offset, FINALIZER)
     if left:
         state.specials[span] = left

@@ -101,6 +101,34 @@ def runs() -> SearchStrategy[tuple[Step, ...]]:
     return st.sampled_from(((), (RunFinalizers(),)))
 
 
+def tiny_endings() -> SearchStrategy[tuple[Step, ...]]:
+    """Objects in one tiny block get special records, each of its own, before some or all die."""
+    kinds: SearchStrategy[SpecialKind] = st.sampled_from(("finalizer", "finalizer", "profile"))
+    which = st.integers(0, 5)
+    records = st.one_of(
+        st.builds(AddSpecial, which, kinds),
+        st.builds(AddSpecial, which, kinds),
+        st.builds(RemoveFinalizer, which),
+    )
+    marks = st.one_of(st.just(()), st.builds(lambda k: (MarkEvery(6, k),), which))
+    # What was there before is dead, so that the numbers are those of the new objects.
+    return st.builds(
+        lambda size, several, mark: (
+            StartCycle(),
+            FinishCycle(),
+            Malloc(size, 6, noscan=True),
+            *several,
+            StartCycle(),
+            *mark,
+            FinishCycle(),
+            Sweep(1024),
+        ),
+        st.sampled_from((2, 4, 5, 8)),
+        st.lists(records, min_size=1, max_size=4),
+        marks,
+    )
+
+
 def others() -> SearchStrategy[Step]:
     """All other steps."""
     purposes = st.sampled_from(("stack", "other"))
@@ -159,7 +187,9 @@ def churns() -> SearchStrategy[tuple[Step, ...]]:
 def heap_programs(max_parts: int = 16) -> SearchStrategy[HeapProgram]:
     """Any program of up to so many parts: allocations, single steps, and whole cycles."""
     single = st.one_of(mallocs(), mallocs(), others()).map(lambda step: (step,))
-    part = st.one_of(single, single, single, cycles(), cycles(), churns(), churns(), endings())
+    part = st.one_of(
+        single, single, single, cycles(), cycles(), churns(), churns(), endings(), tiny_endings()
+    )
     answers: SearchStrategy[Answer] = st.sampled_from(
         ("grant", "grant", "refuse", "elsewhere", "below")
     )

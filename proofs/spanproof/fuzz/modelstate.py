@@ -54,9 +54,7 @@ def state_of(state: HeapState) -> State:
         "pages_in_use": stats.pages_in_use,
     }
     for span, record in state.spans.items():
-        specials = tuple(
-            (one.offset // record.elemsize, one.kind) for one in state.specials.get(span, ())
-        )
+        specials = tuple((one.offset, one.kind) for one in state.specials.get(span, ()))
         parts[f"span {span}"] = {**slots_of(record, span in cached), "specials": specials}
     return parts
 

@@ -277,14 +277,14 @@ BUGS: Final = (
     PlantedBug(
         "a dead object with a finalizer is freed at once",
         "specials",
-        "                    span.mark(one.slot)\n",
+        "                    span.mark(slot)\n",
         "",
     ),
     PlantedBug(
         "a finalizer that is due stays with its object",
         "specials",
-        "                        continue\n                elif",
-        "                elif",
+        "                        else:\n                            kept.append(one)\n",
+        "                        kept.append(one)\n",
     ),
     PlantedBug(
         "an object whose finalizer is due is no root of the next cycle",
@@ -295,14 +295,43 @@ BUGS: Final = (
     PlantedBug(
         "a profile record outlives its object",
         "specials",
-        "                elif one.slot in dead:\n                    continue\n",
-        "",
+        "                elif finalized:\n",
+        "                elif not finalized:\n                    kept.extend(of_slot)\n"
+        "                else:\n",
     ),
     PlantedBug(
         "the profile record of an object with a finalizer goes with the finalizer",
         "specials",
-        "one.call))\n                        continue\n",
-        "one.call))\n                    continue\n",
+        "                        else:\n                            kept.append(one)\n",
+        "",
+    ),
+    PlantedBug(
+        "the profile record of an object goes with the finalizer of another in its tiny block",
+        "specials",
+        "                        else:\n                            kept.append(one)\n",
+        "                        elif any(\n"
+        "                            fin.offset == one.offset and fin.kind == FINALIZER\n"
+        "                            for fin in of_slot\n"
+        "                        ):\n"
+        "                            kept.append(one)\n",
+    ),
+    PlantedBug(
+        "#46827: special records are those of a slot",
+        "objects",
+        "    if not state.specials.add(",
+        "    offset -= offset % span.elemsize\n    if not state.specials.add(",
+    ),
+    PlantedBug(
+        "#46827: a finalizer is taken from the first object of its tiny block",
+        "objects",
+        "    return state.specials.remove(",
+        "    offset -= offset % span.elemsize\n    return state.specials.remove(",
+    ),
+    PlantedBug(
+        "#46827: of the finalizers in a tiny block the first is due",
+        "specials",
+        "                        if one.kind == FINALIZER:\n",
+        "                        if one is of_slot[0] and one.kind == FINALIZER:\n",
     ),
     PlantedBug(
         "an object can have several finalizers",

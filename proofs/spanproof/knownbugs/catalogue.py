@@ -168,6 +168,15 @@ BUGS: Final = (
         "a reservation somewhere else is taken as the arena's continuation",
     ),
     KnownBug(
+        "specials-by-slot",
+        "#46827",
+        "steps.specials",
+        "    offset, records = address - state.spans[span].base, state.specials.get(span, ())\n",
+        "    offset, records = address - state.spans[span].base, state.specials.get(span, ())\n"
+        "    offset -= offset % state.spans[span].elemsize\n",
+        "finalizers of several objects in one tiny block are one finalizer",
+    ),
+    KnownBug(
         "born-unmarked",
         "plain",
         "malloc",
