@@ -1,46 +1,60 @@
-# Two commands do everything: `make verify` and `make test`. Both set up .venv first.
+# Two commands do everything: `make verify` and `make test`. Both set up .venv first, and compile
+# again what an edit concerns.
 
+SHELL  := bash
+.SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-SOURCES := pyproject.toml setup.py $(wildcard impl/spanalloc/*.py model/spanspec/*.py) \
-           $(wildcard model/spanspec/trace/*.py) proofs/spanproof/bench/baseline.py
-COMPILED := impl/spanalloc/*.so model/spanspec/*.so model/spanspec/trace/*.so \
-            proofs/spanproof/bench/*.so *__mypyc*.so
+LOG    := $(VENV)/install.log
+PIP    := $(BIN)/pip --disable-pip-version-check
+COMPILED := *__mypyc*.so impl/spanalloc/*.so model/spanspec/*.so model/spanspec/trace/*.so \
+            proofs/spanproof/bench/*.so */*/compiled.json
 
-.PHONY: verify test lint types format bench docs clean
+.PHONY: verify test lint types format docs ready compile clean
 
-verify: $(STAMP)
+verify: ready
 	@$(BIN)/spanspec verify
 
-test: $(STAMP) lint types
+test: ready lint types
 	@$(BIN)/pytest -n 2
 
-lint: $(STAMP)
+lint: ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-types: $(STAMP)
+types: ready
 	@$(BIN)/mypy
 
-format: $(STAMP)
+format: ready
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-docs: $(STAMP)
+docs: ready
 	@$(BIN)/pip install -q -e '.[docs]'
 	@$(BIN)/mkdocs build --strict
 
-# The compiled half is rebuilt whenever its sources change: a stale extension would hide an edit.
-$(STAMP): $(SOURCES)
-	@echo "setting up $(VENV) (a minute or two on the first run)"
+# What is compiled notes the digests of its sources, so only an edit that it concerns takes a minute.
+ready: $(STAMP)
+	@$(BIN)/python -m spanproof.stale || $(MAKE) --no-print-directory compile
+
+compile:
+	@$(BIN)/python setup.py -q build_ext --inplace
+	@$(BIN)/python -m spanalloc
+
+$(STAMP): pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "spanspec needs Python 3.11 or newer; say make PYTHON=python3.12" >&2; exit 2; }
+	@echo "1 of 3: $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 	  || { echo "python3 -m venv failed: install the venv module (Debian: python3-venv)" >&2; exit 2; }
-	@rm -f $(COMPILED)
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[test]'
+	@echo "2 of 3: what building takes"
+	@$(PIP) install -q 'setuptools>=77,<90' 'mypy[mypyc]>=2.4,<3' 'msgspec>=0.19,<1'
+	@echo "3 of 3: what pyproject.toml asks for; then spanalloc and the model are compiled (a minute)"
+	@$(PIP) install -v --no-build-isolation -e '.[test]' 2>&1 | tee $(LOG) \
+	  | sed -un 's/^ *Collecting \([^ ]*\).*/  \1/p; s/^ *mypyc: /  mypyc: /p' \
+	  || { tail -20 $(LOG) >&2; echo "installing failed; all of it is in $(LOG)" >&2; exit 2; }
 	@$(BIN)/python -m spanalloc
 	@touch $@
 

@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -54,10 +55,13 @@ MODEL = [
 ]
 """What runs for nearly each event of a trace: compiled, a check takes three quarters the time."""
 
-GROUPS: Final = {"spanalloc": ALLOCATOR, "spanspec": MODEL, "spanproof": FIGURES}
+ALL_GROUPS: Final = {"spanalloc": ALLOCATOR, "spanspec": MODEL, "spanproof": FIGURES}
 """The sources that are compiled into one library each, by the name of their package."""
 
 ROOTS: Final = {"spanalloc": Path("impl"), "spanspec": Path("model"), "spanproof": Path("proofs")}
+
+IN_PLACE: Final = "--inplace" in sys.argv
+"""Whether compiled modules go beside their sources; then those that are up to date are left."""
 
 
 def load_compiled() -> ModuleType:
@@ -73,6 +77,21 @@ def load_compiled() -> ModuleType:
 
 compiled = load_compiled()
 
+GROUPS: Final = {
+    package: sources
+    for package, sources in ALL_GROUPS.items()
+    if not (IN_PLACE and compiled.how(ROOTS[package] / package).compiled)
+}
+"""Those that are to be compiled now."""
+
+BUILDS: Final = {"build", "build_ext", "bdist_wheel", "editable_wheel", "install", "develop"}
+"""The commands that compile; the others, such as those that only ask for metadata, need not."""
+
+
+def tell(line: str) -> None:
+    """Say what is being done: compiling takes a minute."""
+    print(f"  mypyc: {line}\n", end="", flush=True)  # one piece, where threads print
+
 
 def why_not() -> str:
     """Return the reason for which nothing is compiled, or ""."""
@@ -84,23 +103,31 @@ def why_not() -> str:
     return ""
 
 
-def extensions() -> list[Extension]:
-    """Return the extension modules to build: none when the source is to run interpreted."""
-    if why_not():
-        return []
+def extensions() -> tuple[list[Extension], str]:
+    """Return the extension modules to build; or none, and why the source is to run interpreted."""
+    reason = why_not()
+    if reason:
+        return [], reason
     from mypyc.build import mypycify
 
-    modules = [
-        module
-        for name, sources in GROUPS.items()
-        for module in mypycify(sources, opt_level="3", group_name=name)
-    ]
+    tell("reading " + ", ".join(f"{name} ({len(them)} files)" for name, them in GROUPS.items()))
+    try:
+        modules = [
+            module
+            for name, sources in GROUPS.items()
+            for module in mypycify(sources, opt_level="3", group_name=name)
+        ]
+    except SystemExit:  # mypyc has said what it cannot compile
+        return [], "mypyc could not compile it when it was installed"
     for module in modules:
         # The functions of mypyc's modules are exported symbols. Unless the compiler may assume
         # that nobody replaces them, it calls each small kernel through the linkage table instead
         # of inlining it, which makes an allocation four times as slow.
         module.extra_compile_args.append("-fno-semantic-interposition")
-    return modules
+    return modules, ""
+
+
+MODULES, REASON = extensions() if BUILDS.intersection(sys.argv) else ([], why_not())
 
 
 def imported(source: Path, package: str) -> Iterator[Path]:
@@ -114,7 +141,9 @@ def imported(source: Path, package: str) -> Iterator[Path]:
         for name in names:
             if name.partition(".")[0] == package:
                 place = ROOTS[package].joinpath(*name.split("."))
-                yield from filter(Path.is_file, (place.with_suffix(".py"), place / "__init__.py"))
+                for found in (place.with_suffix(".py"), place / "__init__.py"):
+                    if found.is_file() and found.name != "compiled.py":
+                        yield found
 
 
 def manifest(package: str) -> object:
@@ -145,21 +174,32 @@ class BuildPy(build_py):
     def run(self) -> None:
         """Run the command."""
         super().run()
-        note_interpreted(self, why_not() or "the build did not end")
+        note_interpreted(self, REASON or "the build did not end")
 
 
 class BuildExt(build_ext):
     """Compiles every module, or none."""
 
+    def build_extension(self, ext: Extension) -> None:
+        """Compile one library, or one of the small modules that lead to it."""
+        if ext.name.endswith("__mypyc"):
+            tell(f"compiling {ext.name.removesuffix('__mypyc')}")
+        super().build_extension(ext)
+
     def run(self) -> None:
         """Run the command; a failure leaves the sources and the reason."""
+        if REASON:
+            note_interpreted(self, REASON)
+            return
         self.parallel = self.parallel or os.cpu_count()
+        started = time.perf_counter()
         noted = {package: manifest(package) for package in GROUPS}
         try:
             super().run()
             for package, known in noted.items():
                 compiled.write_manifest(folder_of(self, package), known)
             check(self)
+            tell(f"compiled in {time.perf_counter() - started:.0f} s")
         except Exception as problem:
             line = " ".join(str(problem).split())[:300]
             self.warn(f"nothing is compiled: {line}")
@@ -168,7 +208,8 @@ class BuildExt(build_ext):
 
 def folder_of(command: build_py | build_ext, package: str) -> Path:
     """Return the folder of a package that a command writes into."""
-    in_place = getattr(command, "inplace", False) or command.editable_mode
+    # `inplace` itself is cleared while the libraries are built.
+    in_place = IN_PLACE or command.editable_mode
     return (ROOTS[package] if in_place else Path(command.build_lib)) / package
 
 
@@ -204,4 +245,4 @@ def check(command: build_ext) -> None:
         raise RuntimeError(f"what was built cannot be imported: {done.stderr.strip()[-200:]}")
 
 
-setup(ext_modules=extensions(), cmdclass={"build_py": BuildPy, "build_ext": BuildExt})
+setup(ext_modules=MODULES, cmdclass={"build_py": BuildPy, "build_ext": BuildExt})

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
-from importlib.util import spec_from_file_location
+from importlib.util import find_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Final, NamedTuple
@@ -143,6 +143,9 @@ def how(folder: Path) -> Running:
         names = tuple(sorted(set(stale)))
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
         return Running(False, f"changed since it was compiled: {shown}; {AGAIN}", names)
+    library = f"{folder.name}__mypyc"
+    if find_spec(library) is None:
+        return Running(False, f"the library {library} is not installed; {AGAIN}")
     return Running(True)
 
 

@@ -38,18 +38,31 @@ class C:
         return 1
 """
 
+LIBRARY = f"package__mypyc{EXTENSION_SUFFIXES[0]}"
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package of which one module is compiled and one was read."""
     monkeypatch.delenv(INTERPRET, raising=False)
-    (tmp_path / "adds.py").write_text(ADDS)
-    (tmp_path / "constants.py").write_text(CONSTANTS)
-    (tmp_path / f"adds{EXTENSION_SUFFIXES[0]}").write_bytes(b"not really one")
-    compiled = {"adds.py": digest(tmp_path / "adds.py", bodies=True)}
-    read = {"constants.py": digest(tmp_path / "constants.py", bodies=False)}
-    write_manifest(tmp_path, Manifest(compiled, read, ""))
-    return tmp_path
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / LIBRARY).write_bytes(b"not really one")
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "adds.py").write_text(ADDS)
+    (package / "constants.py").write_text(CONSTANTS)
+    (package / f"adds{EXTENSION_SUFFIXES[0]}").write_bytes(b"not really one")
+    compiled = {"adds.py": digest(package / "adds.py", bodies=True)}
+    read = {"constants.py": digest(package / "constants.py", bodies=False)}
+    write_manifest(package, Manifest(compiled, read, ""))
+    return package
+
+
+def test_what_cannot_be_imported_for_want_of_its_library_is_not_used(folder: Path) -> None:
+    (folder.parent / LIBRARY).unlink()
+    running = how(folder)
+    assert not running.compiled
+    assert "library" in running.reason
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -144,7 +157,7 @@ def test_the_environment_can_ask_for_the_source(
     assert how(folder) == (False, f"{INTERPRET}=1 is set", ())
 
 
-def test_the_finder_knows_the_sources_of_its_folder_only(folder: Path, tmp_path: Path) -> None:
+def test_the_finder_knows_the_sources_of_its_folder_only(folder: Path) -> None:
     finder = SourceFinder(folder)
     found = finder.find_spec("p.adds", [str(folder)])
     assert found is not None

@@ -4,8 +4,6 @@ import importlib
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from functools import wraps
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 
 import typer
@@ -13,7 +11,7 @@ from typer.exceptions import TyperException
 
 from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain
 from spanproof.cli.unexpected import unexpected
-from spanspec.compiled import how
+from spanproof.stale import stale
 from spanspec.trace.reader import TraceError
 
 COMMANDS: Final = {
@@ -97,9 +95,5 @@ def run(arguments: list[str]) -> int:
 
 def tell_stale() -> None:
     """Say which package runs from its source because it changed since it was compiled."""
-    for package in ("spanspec", "spanalloc", "spanproof"):
-        spec = find_spec(package)
-        for place in spec.submodule_search_locations or () if spec is not None else ():
-            running = how(Path(place))
-            if running.stale:
-                complain(f"{package} runs from its source, which {running.reason}")
+    for line in stale():
+        complain(line)

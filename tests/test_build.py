@@ -1,0 +1,79 @@
+"""The build: compiled is all or nothing, and an archive of the sources has all that they need."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+import spanalloc
+import spanproof
+import spanspec
+from spanspec.compiled import extension_modules, how
+
+ROOT = Path(__file__).resolve().parent.parent
+
+pytestmark = pytest.mark.skipif(
+    not all(package.RUNNING.compiled for package in (spanspec, spanalloc, spanproof)),
+    reason="this copy is not compiled, or no longer: install a C compiler, then say make compile",
+)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the sources in which all but the smallest group is compiled."""
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "mkdocs.yml"):
+        shutil.copy(ROOT / name, tmp_path)
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.gz")
+    for name in ("model", "impl", "proofs", "docs", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=ignored)
+    for library in ROOT.glob("*__mypyc*.so"):
+        shutil.copy(library, tmp_path)
+    (tmp_path / "proofs" / "spanproof" / "compiled.json").unlink()
+    return tmp_path
+
+
+def run(tree: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=tree,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_compiler_that_fails_on_one_file_leaves_the_sources(tree: Path) -> None:
+    compiler = tree / "cc"
+    compiler.write_text('#!/bin/sh\ncase "$*" in *baseline*) exit 1;; esac\nexec cc "$@"\n')
+    compiler.chmod(compiler.stat().st_mode | stat.S_IEXEC)
+    built = run(tree, "setup.py", "build_ext", "--inplace", CC=str(compiler))
+    assert built.returncode == 0, built.stderr
+    package = tree / "proofs" / "spanproof"
+    assert extension_modules(package) == set()
+    assert how(package).reason.startswith("compiling failed when it was installed")
+    assert how(tree / "impl" / "spanalloc").compiled
+
+
+def test_what_is_compiled_is_of_the_sources_and_can_be_imported(tree: Path) -> None:
+    built = run(tree, "setup.py", "build_ext", "--inplace")
+    assert built.returncode == 0, built.stderr
+    assert "reading spanproof (1 files)" in built.stdout
+    assert how(tree / "proofs" / "spanproof") == (True, "", ())
+
+
+def test_the_archive_of_the_sources_has_docs_and_the_makefile(tree: Path) -> None:
+    built = run(tree, "setup.py", "-q", "sdist", SPANALLOC_INTERPRETED="1")
+    assert built.returncode == 0, built.stderr
+    (archive,) = (tree / "dist").glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    expected = {"Makefile", "docs/index.md", "tests/test_architecture.py", "setup.py"}
+    assert expected <= names
+    assert not [name for name in names if name.endswith((".so", "compiled.json"))]
