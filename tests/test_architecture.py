@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = {"spanspec": "model", "spanalloc": "impl", "spanproof": "proofs"}
@@ -61,3 +62,8 @@ def test_a_forbidden_import_would_be_noticed(tmp_path: Path) -> None:
     offender = tmp_path / "offender.py"
     offender.write_text("def f():\n    from spanproof.prover import decide\n    return decide\n")
     assert imported_packages(offender) == {"spanproof"}
+
+
+def test_no_property_depends_on_the_clock() -> None:
+    assert settings().deadline is None
+    assert settings().database is None

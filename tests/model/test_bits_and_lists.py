@@ -73,7 +73,7 @@ def list_of(members: list[int], whereabouts: Whereabouts | None = None) -> SpanL
     return made
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(spans, st.integers(51, 60))
 def test_lists_take_at_both_ends_and_give_back(members: list[int], span: int) -> None:
     some = list_of(members)

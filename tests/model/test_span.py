@@ -117,7 +117,7 @@ def _consistent(nelems: int, bits: int, marks: int, freeindex: int) -> Mspan:
 M32 = (1 << 32) - 1
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(spans)
 def test_both_searches_find_the_lowest_free_slot(span: Mspan) -> None:
     span = span if cache_is_exact(span) else replace(span, freeindex=span.nelems)
@@ -132,7 +132,7 @@ def test_both_searches_find_the_lowest_free_slot(span: Mspan) -> None:
         assert fast.span is span
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(spans, st.integers(1, 40))
 def test_the_windowed_span_follows_the_abstract_one(span: Mspan, times: int) -> None:
     if not cache_is_exact(span):
@@ -152,7 +152,7 @@ def test_the_windowed_span_follows_the_abstract_one(span: Mspan, times: int) -> 
         )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(spans)
 def test_a_sweep_keeps_the_marked_slots_and_only_those(span: Mspan) -> None:
     if not cache_is_exact(span):
@@ -231,7 +231,7 @@ def test_addresses_and_indices_are_inverse(spanclass: int) -> None:
         obj_index(span, BASE - 1)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, M64) | st.integers(0, 63).map(lambda k: 1 << k))
 def test_trailing_zeros_meets_its_contract(word: int) -> None:
     count = trailing_zeros(word)
@@ -239,7 +239,7 @@ def test_trailing_zeros_meets_its_contract(word: int) -> None:
     assert not any(is_trailing_zeros(word, other) for other in range(70) if other != count)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, (1 << 1024) - 1), st.integers(0, 1023))
 def test_the_observations_of_a_bitmap_agree(value: int, index: int) -> None:
     """What the proofs assume of `Bitmap`: words and counts are those of the single bits."""

@@ -597,7 +597,7 @@ PLAIN = trace(SAMPLES)
 PACKED = gzip.compress(PLAIN, mtime=0)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from([PLAIN, PACKED]), st.integers(0, 1 << 30), st.integers(0, 255))
 def test_any_corruption_of_a_byte_gives_events_or_a_refusal(
     content: bytes, place: int, byte: int
@@ -606,7 +606,7 @@ def test_any_corruption_of_a_byte_gives_events_or_a_refusal(
     assert outcome(content[:place] + bytes([byte]) + content[place + 1 :]) <= len(SAMPLES)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=200), st.integers(0, 1 << 30))
 def test_any_bytes_thrown_in_give_events_or_a_refusal(noise: bytes, place: int) -> None:
     place %= len(PLAIN)

@@ -63,13 +63,13 @@ def representable(arithmetic: Arithmetic, operator: str, left: int, right: int, 
     return arithmetic.holds(value)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(operators, words, words)
 def test_words_are_exact_or_say_so(operator: str, left: int, right: int) -> None:
     check(Words(64), operator, left, right)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(operators, signed, signed)
 def test_signed_integers_are_exact_or_say_so(operator: str, left: int, right: int) -> None:
     check(Signed(64), operator, left, right)
@@ -82,7 +82,7 @@ def test_every_operator_at_its_edges(operator: str, right: int) -> None:
         check(Words(64), operator, left, right)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(comparisons, words, words, signed, signed)
 def test_comparisons_follow_the_signedness(
     operator: str, left: int, right: int, negative: int, other: int
@@ -94,7 +94,7 @@ def test_comparisons_follow_the_signedness(
         assert z3.is_true(z3.simplify(term)) == PYTHON_COMPARE[operator](one, two)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(operators, st.integers(-1000, 1000), st.sampled_from([0, 1, 2, 3, 5, 7, 8, 13, 63, 255]))
 def test_integers_are_exact_or_refuse(operator: str, left: int, right: int) -> None:
     arithmetic = Integers()
@@ -108,7 +108,7 @@ def test_integers_are_exact_or_refuse(operator: str, left: int, right: int) -> N
     assert value_of(outcome.term, arithmetic) == PYTHON[operator](left, right)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(words, words, words)
 def test_a_mask_makes_wrapped_arithmetic_exact(a: int, b: int, mask: int) -> None:
     arithmetic = Words(64)
@@ -123,7 +123,7 @@ def test_a_mask_makes_wrapped_arithmetic_exact(a: int, b: int, mask: int) -> Non
     assert value_of(complement.term, arithmetic) == ~a & b
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(words, words, st.integers(1, 63))
 def test_a_mask_does_not_excuse_what_needs_high_bits(a: int, b: int, shift: int) -> None:
     """(a + b) >> k loses its top bit in 64-bit arithmetic: a later mask must not hide that."""
@@ -133,7 +133,7 @@ def test_a_mask_does_not_excuse_what_needs_high_bits(a: int, b: int, shift: int)
     assert holds(masked) == (a + b < 1 << 64)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(words, signed)
 def test_bit_length_and_invert(word: int, number: int) -> None:
     unsigned, native = Words(64), Signed(64)
@@ -146,7 +146,7 @@ def test_bit_length_and_invert(word: int, number: int) -> None:
     assert not holds(unsigned.invert(Scalar(unsigned.const(word))))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(-(1 << 70), 1 << 70), st.integers(0, 40))
 def test_integers_are_rounded_by_masks_of_either_kind(number: int, shift: int) -> None:
     integers = Integers()

@@ -44,7 +44,7 @@ def test_a_campaign_finds_no_divergence_and_exercises_enough(side: str) -> None:
         assert result.exercised[what] > 0, what
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(programs())
 def test_every_program_is_valid_and_agrees(program: Program) -> None:
     assert run_program(program, installed).divergence is None

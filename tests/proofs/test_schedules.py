@@ -64,7 +64,7 @@ def race(name: str) -> PlantedBug:
     return next(bug for bug in RACES if name in bug.name)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(scheduled_programs())
 def test_every_order_agrees(program: HeapProgram) -> None:
     assert run_heap_program(program, installed).divergence is None

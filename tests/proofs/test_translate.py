@@ -111,20 +111,20 @@ spans = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(spans)
 def test_the_fast_path_as_a_term_is_the_fast_path(span: Mspan) -> None:
     agree(Words(64), next_free_fast, span)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, M64) | st.integers(0, 63).map(lambda k: 1 << k), st.integers(0, 70))
 def test_word_rules_agree(word: int, count: int) -> None:
     agree(Words(64), words.trailing_zeros, word)
     agree(Words(64), words.is_trailing_zeros, word, count)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, (1 << 31) - 1).map(lambda n: 2 * n), st.integers(-4, 4), st.booleans())
 def test_sweepgen_rules_agree(sg: int, offset: int, wrap: bool) -> None:
     sg = 0 if wrap else sg
@@ -141,7 +141,7 @@ def test_sweepgen_rules_agree(sg: int, offset: int, wrap: bool) -> None:
         agree(arithmetic, rule, sg, gen)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 32768) | st.sampled_from([1016, 1017, 1023, 1024, 1025, 32768]))
 def test_size_rules_agree(size: int) -> None:
     agree(Integers(), sizeclass.size_class_for, size)
@@ -149,7 +149,7 @@ def test_size_rules_agree(size: int) -> None:
     agree(Integers(), sizeclass.round_up_size, size)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(0, 16), st.integers(1, 15), st.integers(0, 1 << 40))
 def test_tiny_rules_agree(offset: int, size: int, address: int) -> None:
     block = TinyBlock(address, offset)
@@ -158,7 +158,7 @@ def test_tiny_rules_agree(offset: int, size: int, address: int) -> None:
     agree(Words(64), tiny.take_tiny, block, size)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(spans)
 def test_a_cut_loop_admits_what_python_computes(span: Mspan) -> None:
     """The loop's result is unknown to the translator, but Python's must be among the possible."""
