@@ -8,8 +8,10 @@ from msgspec.structs import replace
 
 from spanproof.fuzz import heapprogram, program
 from spanproof.fuzz.heapprogram import HeapProgram, length, with_less_at_once
-from spanproof.fuzz.parted import Parted
+from spanproof.fuzz.parted import Parted, Raised, SideName
+from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.program import Program
+from spanspec.rulebook import BY_ID
 
 AnyProgram = Program | HeapProgram
 ProgramT = TypeVar("ProgramT", Program, HeapProgram)
@@ -17,21 +19,34 @@ StepT = TypeVar("StepT", contravariant=True)
 
 
 class Divergence(NamedTuple):
-    """Where the two sides part: the step's number from 1, what differs, and both values."""
+    """Where the two sides part: the step's number from 1, what differs, and both values.
+
+    `side` is the one that failed on its own, if one did: it raised, or broke its own invariant.
+    `rules` are the ids of the rules that fix what differs. `after` says that the states after the
+    step differ; otherwise what was said or told in the step does.
+    """
 
     program: AnyProgram
     step: int
     what: str
     expected: str
     seen: str
+    side: SideName | None = None
+    rules: tuple[str, ...] = ()
+    after: bool = False
 
     def render(self) -> str:
         """Return the program up to the step, and the difference, as text."""
         shown = describe(self.program).splitlines()[: self.step + 1]
+        place = f"step {self.step}" if self.step else "the heap was made"
+        failed = {None: "differs", "model": "the model fails"}.get(
+            self.side, "the implementation fails"
+        )
         return "\n".join(
             [
                 *shown,
-                f"then {self.what}",
+                f"{'after' if self.after else 'in'} {place}: {self.what}: {failed}",
+                *(f"  {one}: {BY_ID[one].says}" for one in self.rules if one in BY_ID),
                 f"  model says     {self.expected}",
                 f"  implementation {self.seen}",
             ]
@@ -86,7 +101,7 @@ def run_steps(
 ) -> Run:
     """Run the steps of a program in lockstep, up to the first divergence.
 
-    Whatever the implementation raises is a divergence: a crash is an observation.
+    Whatever a side raises is a divergence, and names the side: a crash is an observation.
     """
     number, doing = 0, "making both sides"
     try:
@@ -98,13 +113,26 @@ def run_steps(
             pair.take(step)
             pair.exercised["steps"] += 1
     except Parted as difference:
-        what, expected, seen = difference.what, difference.expected, difference.seen
-    except Exception as problem:
-        what = doing
-        expected, seen = "goes through", f"raises {type(problem).__name__}: {problem}"
+        told = difference
+    except Raised as problem:
+        expected, seen = problem.says, "was not asked"
+        if problem.side == "implementation":
+            expected, seen = "goes through", problem.says
+        rules = of_message(problem.says)
+        told = Parted(doing, expected, seen, side=problem.side, rules=rules)
     else:
         return Run(None, pair.exercised)
-    return Run(Divergence(program, number, what, expected, seen), Counter())
+    divergence = Divergence(
+        program,
+        number,
+        told.what,
+        told.expected,
+        told.seen,
+        told.side,
+        told.rules,
+        told.after,
+    )
+    return Run(divergence, Counter())
 
 
 def length_of(one: AnyProgram) -> int:

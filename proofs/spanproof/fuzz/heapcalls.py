@@ -24,6 +24,7 @@ from spanproof.fuzz.heapprogram import (
 )
 from spanproof.fuzz.heapsides import NoMemory, Side
 from spanproof.fuzz.modelheap import ModelHeap
+from spanproof.fuzz.parted import Code
 from spanproof.fuzz.subjects import Refused
 from spanspec.heap import ZERO_BASE
 from spanspec.heapstate import MARK
@@ -38,10 +39,14 @@ Outcome = int | str
 """What a call comes to: its result, 0 if it has none; or in words that it was refused, and why."""
 
 
-def outcome_of(side: Side, call: Call) -> Outcome:
-    """Make a call on one side."""
+def outcome_of(side: Side, code: Code, call: Call) -> Outcome:
+    """Make a call on one side.
+
+    Raises: Raised, with the side's name, if it raises anything but a refusal.
+    """
     try:
-        result = call(side)
+        with code:
+            result = call(side)
     except Refused:
         return "refusals"
     except NoMemory:

@@ -7,7 +7,14 @@ from spanproof.fuzz.heapcalls import Calls, Holdings, outcome_of
 from spanproof.fuzz.heapprogram import HeapProgram, Step, Together, describe_step
 from spanproof.fuzz.heapsides import Schedulable, Side, SideFactory
 from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.parted import Parted, compare_events, compare_states, shown_address
+from spanproof.fuzz.parted import (
+    IMPLEMENTATION,
+    MODEL,
+    Parted,
+    compare_events,
+    compare_states,
+)
+from spanproof.fuzz.telling import shown_result
 from spanproof.fuzz.together import InTurns
 from spanspec.invariants import violations
 
@@ -16,12 +23,15 @@ class Lockstep:
     """The model's heap and another, that take every step together."""
 
     def __init__(self, program: HeapProgram, factory: SideFactory) -> None:
-        self.model = ModelHeap(program)
-        self.other: Side = factory(program)
+        with MODEL:
+            self.model = ModelHeap(program)
+        with IMPLEMENTATION:
+            self.other: Side = factory(program)
         self.holdings = Holdings(self.model)
         self.exercised: Counter[str] = Counter()
         self.model.events()
-        self.other.events()
+        with IMPLEMENTATION:
+            self.other.events()
 
     def take(self, step: Step) -> None:
         """Take one step on both sides and compare.
@@ -47,11 +57,13 @@ class Lockstep:
                 call = calls.send(answer)
             except StopIteration:
                 return
-            expected, seen = outcome_of(self.model, call), outcome_of(self.other, call)
+            expected = outcome_of(self.model, MODEL, call)
+            seen = outcome_of(self.other, IMPLEMENTATION, call)
             if expected != seen:
-                raise Parted("the result", shown_address(expected), shown_address(seen))
+                raise Parted("the result", shown_result(expected), shown_result(seen))
             told = self.model.events()
-            compare_events(told, self.other.events())
+            with IMPLEMENTATION:
+                compare_events(told, self.other.events())
             self.exercised.update(kind for kind, _ in told)
             answer = expected if isinstance(expected, int) else None
             if isinstance(expected, str):
@@ -62,14 +74,26 @@ class Lockstep:
 
         Raises: Parted at the first difference.
         """
-        compare_states("", self.model.state(), self.other.state())
-        for problem in violations(self.model.heap.state):
-            raise Parted(f"the model's own invariant {problem.invariant}", "holds", problem.what)
+        with MODEL:
+            expected = self.model.state()
+        with IMPLEMENTATION:
+            compare_states(expected, self.other.state())
+        with MODEL:
+            broken = list(violations(self.model.heap.state))
+        for problem in broken:
+            raise Parted(
+                f"invariant {problem.invariant} of the model's own state",
+                f"breaks it: {problem.what}",
+                "is in the same state",
+                side="model",
+                rules=(problem.invariant,),
+                after=True,
+            )
 
 
 def run_heap_program(program: HeapProgram, factory: SideFactory) -> Run:
     """Run a program in lockstep, up to the first divergence.
 
-    Whatever the other side raises is a divergence: a crash is an observation.
+    Whatever a side raises is a divergence, and names the side: a crash is an observation.
     """
     return run_steps(program, program.steps, lambda: Lockstep(program, factory), describe_step)

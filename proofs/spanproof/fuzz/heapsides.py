@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from spanproof.fuzz.baton import Baton
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
+from spanproof.fuzz.parted import NoMemory as NoMemory
 from spanspec.constants import HEAP_ARENA_BYTES
 from spanspec.pagealloc import Purpose
 from spanspec.specials import SpecialKind
@@ -13,10 +14,6 @@ Event = Mapping[str, object]
 State = Mapping[str, object]
 UNTOLD = ("k", "lo", "t")
 """Keys that are not compared: the kind has a place of its own, the others depend on who counts."""
-
-
-class NoMemory(Exception):
-    """The operating system refused, and so the side did."""
 
 
 class Side(Protocol):

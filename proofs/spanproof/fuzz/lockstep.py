@@ -1,9 +1,11 @@
 """Running a program on the model and on a subject, and comparing everything after every step."""
 
 from collections import Counter
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from spanproof.fuzz.divergence import Run, run_steps
-from spanproof.fuzz.parted import Parted, shown
+from spanproof.fuzz.parted import IMPLEMENTATION, MODEL, Parted, Raised
 from spanproof.fuzz.program import (
     Allocate,
     Flush,
@@ -25,20 +27,37 @@ from spanproof.fuzz.subjects import (
     SubjectFactory,
     SweepOutcome,
 )
+from spanproof.fuzz.telling import both_shown
 from spanspec.sweepgen import is_cached, is_legal_between_cycles, is_stale, needs_sweep, next_cycle
 
+Result = TypeVar("Result")
 
-def _same(what: str, expected: object, seen: object) -> None:
+RULES: Final[dict[str, tuple[str, ...]]] = {
+    "nelems": ("SPAN-5",),
+    "freeindex": ("SPAN-15",),
+    "alloc_count": ("SPAN-9",),
+    "alloc_bits": ("SPAN-8",),
+    "mark_bits": ("SPAN-21",),
+    "alloc_cache": ("SPAN-10",),
+    "sweepgen": ("SWP-3",),
+    "needzero": ("HEAP-35",),
+}
+"""The rules of each part of a span's state."""
+
+
+def _same(what: str, rules: tuple[str, ...], expected: object, seen: object) -> None:
     if expected != seen:
-        raise Parted(what, expected, seen)
+        raise Parted(what, expected, seen, rules=rules)
 
 
 class Lockstep:
     """A model span and a subject that take every step together."""
 
     def __init__(self, program: Program, factory: SubjectFactory) -> None:
-        self.model = ModelSpan(program)
-        self.subject: Subject = factory(program)
+        with MODEL:
+            self.model = ModelSpan(program)
+        with IMPLEMENTATION:
+            self.subject: Subject = factory(program)
         self.sg = program.sweepgen
         self.exercised: Counter[str] = Counter()
 
@@ -47,7 +66,9 @@ class Lockstep:
 
         Raises: Parted if they differ.
         """
-        if not self._enabled(step):
+        with MODEL:
+            enabled = self._enabled(step)
+        if not enabled:
             self.exercised["not enabled"] += 1
             return
         match step:
@@ -55,42 +76,68 @@ class Lockstep:
                 self._allocate(count)
             case MarkEvery(n=n, k=k):
                 for slot in list(self.model.allocated())[k % n :: n]:
-                    self.model.mark(slot)
-                    self.subject.mark(slot)
-                    self.exercised["marks"] += 1
+                    self._mark(slot)
             case MarkFree(k=k):
                 self._mark_free(k)
             case StartCycle():
                 self.exercised["wrap-arounds"] += next_cycle(self.sg) < self.sg
                 self.sg = next_cycle(self.sg)
             case Sweep():
-                expected = self.model.claim_and_sweep(self.sg)
-                self._swept(expected, self.subject.claim_and_sweep(self.sg))
+                self._swept(*self._both(lambda side: side.claim_and_sweep(self.sg)))
             case Flush():
-                self._swept(self.model.flush(self.sg), self.subject.flush(self.sg))
+                self._swept(*self._both(lambda side: side.flush(self.sg)))
             case Retire():
-                self.model.retire(self.sg)
-                self.subject.retire(self.sg)
+                self._both(lambda side: side.retire(self.sg))
                 self.exercised["retirements"] += 1
             case Refill():
-                self.model.refill(self.sg)
-                self.subject.refill(self.sg)
+                self._both(lambda side: side.refill(self.sg))
                 self.exercised["refills"] += 1
         self.compare()
+
+    def _mark(self, slot: int) -> None:
+        self._both(lambda side: side.mark(slot))
+        self.exercised["marks"] += 1
+
+    def _both(self, call: Callable[[Subject], Result]) -> tuple[Result, Result]:
+        """Make a call that the state allows on both sides, and return what they say.
+
+        Raises: Raised, with the side's name, if one refuses, or raises something else.
+        """
+        try:
+            with MODEL:
+                expected = call(self.model)
+        except Refused as problem:
+            raise Raised("model", problem) from problem
+        try:
+            with IMPLEMENTATION:
+                return expected, call(self.subject)
+        except Refused as problem:
+            raise Raised("implementation", problem) from problem
 
     def compare(self) -> None:
         """Compare the whole state, and check the model's own invariants.
 
         Raises: Parted at the first difference.
         """
-        expected, seen = self.model.state(), self.subject.state()
-        for field, one, other in zip(expected._fields, expected, seen, strict=True):
-            if one != other:
-                in_hex = field.endswith(("bits", "cache"))
-                raise Parted(field, shown(one, in_hex), shown(other, in_hex))
-        broken = self.model.broken_invariant(self.sg)
+        with MODEL:
+            expected = self.model.state()
+        with IMPLEMENTATION:
+            seen = self.subject.state()
+            for field, one, other in zip(expected._fields, expected, seen, strict=True):
+                if one != other:
+                    texts = both_shown(field, one, other)
+                    raise Parted(field, *texts, rules=RULES[field], after=True)
+        with MODEL:
+            broken = self.model.broken_invariant(self.sg)
         if broken is not None:
-            raise Parted(f"the model's own invariant {broken}", "holds", "is broken")
+            raise Parted(
+                f"invariant {broken} of the model's own state",
+                "breaks it",
+                "is in the same state",
+                side="model",
+                rules=(broken,),
+                after=True,
+            )
 
     def _enabled(self, step: Step) -> bool:
         """Tell, by the model, whether a step may be taken now."""
@@ -116,8 +163,8 @@ class Lockstep:
     def _allocate(self, count: int) -> None:
         for _ in range(count):
             before = self.model.state().freeindex
-            expected, seen = self.model.allocate(), self.subject.allocate()
-            _same("slot and path of an allocation", expected, seen)
+            expected, seen = self._both(lambda side: side.allocate())
+            _same("slot and path of an allocation", ("SPAN-12", "SPAN-15"), expected, seen)
             self._note_path(expected[1], before)
             if expected[1] == "full":
                 break
@@ -132,17 +179,18 @@ class Lockstep:
         free = [slot for slot in range(self.model.span.nelems + 1) if slot not in taken]
         slot = free[k % len(free)]
         refusals = []
-        for side in (self.model, self.subject):
+        for code, side in ((MODEL, self.model), (IMPLEMENTATION, self.subject)):
             try:
-                side.mark(slot)
+                with code:
+                    side.mark(slot)
                 refusals.append(f"marks free slot {slot}")
             except Refused:
                 refusals.append(f"refuses to mark slot {slot}")
-        _same("marking a free slot", *refusals)
+        _same("marking a free slot", ("I-4",), *refusals)
         self.exercised["refusals"] += 1
 
     def _swept(self, expected: SweepOutcome | None, seen: SweepOutcome | None) -> None:
-        _same("outcome of the sweep", expected, seen)
+        _same("outcome of the sweep", ("SWP-24",), expected, seen)
         if expected is None:
             self.exercised["flushes"] += 1
             return
@@ -153,6 +201,6 @@ class Lockstep:
 def run_program(program: Program, factory: SubjectFactory) -> Run:
     """Run a program in lockstep, up to the first divergence.
 
-    Whatever the subject raises is a divergence: a crash is an observation.
+    Whatever a side raises is a divergence, and names the side: a crash is an observation.
     """
     return run_steps(program, program.steps, lambda: Lockstep(program, factory), describe_step)

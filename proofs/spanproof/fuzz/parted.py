@@ -1,19 +1,103 @@
 """Where two sides part, and how a difference is found and shown."""
 
 from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Final, Literal
+
+from spanproof.fuzz.partrules import of_event, of_part
+from spanproof.fuzz.telling import both_shown, event_shown, first_difference
 
 Told = tuple[str, Mapping[str, object]]
 """An event: its kind, and its figures."""
 
 
-class Parted(Exception):
-    """The two sides differ."""
+SideName = Literal["model", "implementation"]
 
-    def __init__(self, what: str, expected: object, seen: object) -> None:
+FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    "runs": ("base", "npages", "state", "scavenged", "needzero"),
+    "caches": ("mcache", "flush generation", "spans", "tiny block", "tiny offset"),
+    "central": ("nonempty", "empty"),
+    "current arena": ("base", "end"),
+}
+"""The fields of what a state has as tuples, by the name of the part."""
+
+SINGLE: Final = ("current arena",)
+"""Parts that are one such tuple; the others have one for each key."""
+
+
+class Parted(Exception):
+    """The two sides differ.
+
+    `side` is the one that failed on its own: it raised, or broke an invariant of its own. None
+    where both have answered, and only their answers differ. `rules` fix what differs; `after` says
+    that it is a state, after a step, rather than what was said or told in it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        expected: object,
+        seen: object,
+        *,
+        side: SideName | None = None,
+        rules: tuple[str, ...] = (),
+        after: bool = False,
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.expected = str(expected)
         self.seen = str(seen)
+        self.side = side
+        self.rules = rules
+        self.after = after
+
+
+class Raised(Exception):
+    """A side raised what it may not; the cause is what it raised."""
+
+    def __init__(self, side: SideName, problem: Exception) -> None:
+        super().__init__(side)
+        self.side: SideName = side
+        self.says = f"raises {type(problem).__name__}: {problem}"
+
+
+class Refused(Exception):
+    """A side refused a step, as the runtime's fatal checks do; the state must be unchanged."""
+
+
+class NoMemory(Exception):
+    """The operating system refused, and so the side did."""
+
+
+ANSWERS: Final = (Refused, NoMemory, Parted, Raised)
+"""What a side may raise, and what was told of a side already."""
+
+
+class Code:
+    """Says whose code runs in a `with` block, so that what it raises names the right side.
+
+    Raises: Raised for any exception of the block but an answer.
+    """
+
+    def __init__(self, side: SideName) -> None:
+        self._side: SideName = side
+
+    def __enter__(self) -> None:
+        """Begin to run code of the side."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End it."""
+        if isinstance(problem, Exception) and not isinstance(problem, ANSWERS):
+            raise Raised(self._side, problem) from problem
+
+
+MODEL: Final = Code("model")
+IMPLEMENTATION: Final = Code("implementation")
 
 
 def compare_events(expected: Sequence[Told], seen: Sequence[Told]) -> None:
@@ -21,36 +105,61 @@ def compare_events(expected: Sequence[Told], seen: Sequence[Told]) -> None:
 
     Raises: Parted at the first event that one side told otherwise, or not at all.
     """
-    for one, other in zip(expected, seen, strict=False):
-        if one != other:
-            raise Parted(f"event {one[0]!r}", one, other)
+    for (kind, one), (seen_kind, other) in zip(expected, seen, strict=False):
+        if kind == seen_kind and one == other:
+            continue
+        field = first_difference(kind, one, other) if kind == seen_kind else ""
+        raise Parted(
+            f"event {kind!r}{f', {field}' if field else ''}",
+            event_shown(kind, one),
+            event_shown(seen_kind, other),
+            rules=of_event(kind, field),
+        )
     if len(expected) != len(seen):
         longer = expected if len(expected) > len(seen) else seen
-        extra = longer[min(len(expected), len(seen))]
-        shown = ("there is " + str(extra), "there is none")
-        raise Parted(f"event {extra[0]!r}", *(shown if longer is expected else reversed(shown)))
+        kind, figures = longer[min(len(expected), len(seen))]
+        texts = (f"there is {event_shown(kind, figures)}", "there is none")
+        one_side, other_side = texts if longer is expected else reversed(texts)
+        raise Parted(f"event {kind!r}", one_side, other_side, rules=of_event(kind, ""))
 
 
-def compare_states(where: str, expected: Mapping[str, object], seen: Mapping[str, object]) -> None:
-    """Compare two states part by part.
+def compare_states(expected: Mapping[str, object], seen: Mapping[str, object]) -> None:
+    """Compare two states part by part, and show the innermost part that differs.
 
     Raises: Parted at the first difference.
     """
-    for name in [*expected, *(name for name in seen if name not in expected)]:
-        one, other = expected.get(name, "absent"), seen.get(name, "absent")
-        if one == other:
-            continue
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            compare_states(f"{where}{name}: ", one, other)
-        in_hex = isinstance(name, str) and name.endswith(("Bits", "Cache", "base", "limit"))
-        raise Parted(f"{where}{name}", shown(one, in_hex), shown(other, in_hex))
+    if expected == seen:
+        return
+    path, one, other = difference(expected, seen)
+    texts = both_shown(path[-1], one, other)
+    raise Parted(", ".join(path), *texts, rules=of_part(path), after=True)
 
 
-def shown(value: object, in_hex: bool) -> str:
-    """Return a figure as it is shown."""
-    return hex(value) if in_hex and isinstance(value, int) else str(value)
+def difference(
+    expected: Mapping[str, object], seen: Mapping[str, object]
+) -> tuple[tuple[str, ...], object, object]:
+    """Return where two different states first differ, and what each has there."""
+    path: tuple[str, ...] = ()
+    one: object = expected
+    other: object = seen
+    while True:
+        inner, names = parts_of(path, one), parts_of(path, other)
+        if not inner or not names:
+            return path, one, other
+        for name in (*inner, *(name for name in names if name not in inner)):
+            if inner.get(name, "absent") != names.get(name, "absent"):
+                one, other = inner.get(name, "absent"), names.get(name, "absent")
+                path = (*path, name)
+                break
+        else:
+            return path, one, other
 
 
-def shown_address(value: object) -> str:
-    """Return a result as it is shown: what is too large for a number of pages, as an address."""
-    return shown(value, isinstance(value, int) and value > 4096)
+def parts_of(path: tuple[str, ...], value: object) -> Mapping[str, object]:
+    """Return the parts of a value by name; none if it is shown as a whole."""
+    if isinstance(value, Mapping):
+        return {str(name): part for name, part in value.items()}
+    names = FIELDS.get(path[0] if path else "", ())
+    if isinstance(value, tuple) and names and len(path) == (1 if path[0] in SINGLE else 2):
+        return dict(zip(names, value, strict=False))
+    return {}

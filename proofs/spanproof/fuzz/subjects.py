@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
+from spanproof.fuzz.parted import Refused as Refused
 from spanproof.fuzz.program import Program
 from spanspec.alloccache import cache_is_exact, next_free_fast, next_free_slow, reload_cache
 from spanspec.bitmap import Bits
@@ -49,10 +50,6 @@ class SweepOutcome(NamedTuple):
 
     nfreed: int
     was_empty: bool
-
-
-class Refused(Exception):
-    """A side refused a step, as the runtime's fatal checks do; the state must be unchanged."""
 
 
 class Subject(Protocol):
@@ -116,6 +113,8 @@ class ModelSpan:
         try:
             self.span = set_marked(self.span, slot)
         except AssertionError as problem:
+            if not str(problem).startswith("I-4"):
+                raise
             raise Refused(str(problem)) from None
 
     def claim_and_sweep(self, sg: int) -> SweepOutcome:

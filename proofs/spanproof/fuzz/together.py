@@ -17,7 +17,16 @@ from spanproof.fuzz.heapcalls import Call, Calls, Outcome, outcome_of
 from spanproof.fuzz.heapprogram import Task, Together
 from spanproof.fuzz.heapsides import Schedulable
 from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.parted import Parted, compare_events, compare_states, shown_address
+from spanproof.fuzz.parted import (
+    IMPLEMENTATION,
+    MODEL,
+    Parted,
+    Raised,
+    compare_events,
+    compare_states,
+)
+from spanproof.fuzz.partrules import of_message
+from spanproof.fuzz.telling import shown_result
 
 OWN: Final = {"m", "t"}
 """Events of what a P does with what it has to itself."""
@@ -35,7 +44,7 @@ class Lane:
         self.model = model
         self.other = other
         self.waits = False
-        self.unready = -1
+        self.unready: object = -1
         self.large = False
         self._calls = calls
         self._answer: int | None = None
@@ -125,9 +134,10 @@ class InTurns:
                 call = lane.next_call()
                 if call is None:
                     return False
-                lane.other.begin(partial(outcome_of, self._other, call))
-                lane.model.begin(partial(outcome_of, self._model, call))
-            stop = lane.other.go_on()
+                lane.other.begin(partial(outcome_of, self._other, IMPLEMENTATION, call))
+                lane.model.begin(partial(outcome_of, self._model, MODEL, call))
+            with IMPLEMENTATION:
+                stop = lane.other.go_on()
             told = self._follow(lane, stop)
             if not (begins and stop is Stop.ENDED and OWN.issuperset(told)):
                 return True
@@ -137,11 +147,12 @@ class InTurns:
 
         Returns the kinds of the events that told of them.
         """
-        seen = self._other.events()
+        with IMPLEMENTATION:
+            seen = self._other.events()
         told = [kind for kind, _ in seen if not kind.startswith("os ")]
         for kind, figures in seen:
             if kind == "si":
-                lane.unready, lane.large = int(str(figures["s"])), figures["lg"] == 1
+                lane.unready, lane.large = figures.get("s", -1), figures.get("lg") == 1
             elif kind == ("m" if lane.large else "ib"):
                 lane.unready = -1
         lane.waits = stop is Stop.WAITS
@@ -152,15 +163,17 @@ class InTurns:
         elif told:
             self._let_model_go_on(lane, len(told))
         if stop is Stop.PUBLISHED:
-            self._model.heap.state.publish(lane.other.span)
-        compare_events(self._model.events(), seen)
+            with MODEL:
+                self._model.heap.state.publish(lane.other.span)
+        with IMPLEMENTATION:
+            compare_events(self._model.events(), seen)
         self._exercised.update(kind for kind, _ in seen)
         if stop is Stop.ENDED:
             if lane.model.in_call:
                 raise Parted("the call", "goes on", "has ended")
             expected, outcome = lane.model.result, lane.other.result
             if expected != outcome:
-                raise Parted("the result", shown_address(expected), shown_address(outcome))
+                raise Parted("the result", shown_result(expected), shown_result(outcome))
             assert isinstance(outcome, int | str)
             lane.answer(outcome)
             if isinstance(outcome, str):
@@ -171,17 +184,27 @@ class InTurns:
 
     def _let_model_go_on(self, lane: Lane, steps: int) -> None:
         try:
-            lane.model.go_on(steps)
-        except (AssertionError, LookupError, RuntimeError) as problem:
-            raise Parted("the model in this order", "a fatal check fails", problem) from None
+            with MODEL:
+                lane.model.go_on(steps)
+        except Raised as problem:
+            # It follows the order of the implementation, which may be one that no model can follow.
+            raise Parted(
+                "the model, in the order of the implementation's steps",
+                problem.says,
+                "takes these steps",
+                side="model",
+                rules=of_message(problem.says),
+            ) from None
 
     def _compare(self) -> None:
         unready = {f"span {lane.unready}" for lane in self._lanes}
-        states = [
-            {name: part for name, part in side.state_now().items() if name not in unready}
-            for side in (self._model, self._other)
-        ]
-        compare_states("", *states)
+        with MODEL:
+            expected = self._model.state_now()
+        with IMPLEMENTATION:
+            compare_states(
+                {name: part for name, part in expected.items() if name not in unready},
+                {n: part for n, part in self._other.state_now().items() if n not in unready},
+            )
 
 
 def chained(all_calls: Iterable[Calls]) -> Calls:
