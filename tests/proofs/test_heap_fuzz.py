@@ -1,5 +1,6 @@
 """The heap of spanalloc and the model's agree, and the fuzzer finds what is planted."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,16 @@ def test_a_file_that_is_no_program_is_refused_by_name(tmp_path: Path, text: str)
         load(tmp_path / "p.json")
     with pytest.raises(ProgramError, match="cannot be read"):
         load(tmp_path / "missing.json")
+
+
+def test_a_bug_is_planted_although_the_installed_package_runs_from_its_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SPANALLOC_INTERPRETED", "1")
+    before = list(sys.meta_path)
+    with_bug = package_with(next(one for one in BUGS if one.name.startswith("a cycle is one")))
+    heap = with_bug.Heap(os=with_bug.SimulatedMemory())
+    heap.start_cycle()
+    heap.finish()
+    assert heap.state.sg == 1
+    assert sys.meta_path == before

@@ -18,6 +18,7 @@ from spanproof.fuzz.campaign import CampaignResult, run
 from spanproof.fuzz.spanalloc_subject import of_package
 
 NAME = "spanalloc"
+SETTLED = "spanalloc.compiled"
 
 
 class PlantedBug(NamedTuple):
@@ -162,6 +163,8 @@ def package_with(bug: PlantedBug | None) -> SimpleNamespace:
     if bug is not None and not (Path(spanalloc.__path__[0]) / f"{bug.module}.py").exists():
         raise ValueError(f"planted bug {bug.name!r}: there is no {bug.module}.py")
     installed = take_modules()
+    # How the installed package runs is settled; anew, its own finder would come before this one.
+    sys.modules[SETTLED] = installed[SETTLED]
     finder = SourceFinder(bug)
     sys.meta_path.insert(0, finder)
     try:
