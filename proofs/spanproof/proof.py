@@ -121,7 +121,7 @@ class Proof:
 
     def integer(self, rule: Callable[..., int], *arguments: Value) -> z3.ExprRef:
         """Return the integer that a rule yields at symbolic arguments, as a term."""
-        return self.arithmetic.lift(scalar_of(self.call(rule, *arguments))).term
+        return self.arithmetic.exact(scalar_of(self.call(rule, *arguments)))
 
     def constant(self, module: str, name: str) -> object:
         """Return a constant of the model, as the sources under proof define it."""
@@ -140,7 +140,7 @@ class Proof:
         source = self._translator.sources.function(rule)
         value = self._translator.loop_states[source.qualified][variable]
         self.looked_up[f"{source.qualified}.{variable}"] = value
-        return self.arithmetic.lift(scalar_of(value)).term
+        return self.arithmetic.exact(scalar_of(value))
 
     def assume(self, *facts: z3.BoolRef | bool) -> None:
         """Add hypotheses."""
@@ -151,7 +151,7 @@ class Proof:
     ) -> z3.ExprRef:
         """Return the integer that a rule yields where `given` holds; arbitrary elsewhere."""
         value = self._translator.call(rule, *arguments, path=given)
-        return self.arithmetic.lift(scalar_of(value)).term
+        return self.arithmetic.exact(scalar_of(value))
 
     def arbitrary(self, name: str, kind: object) -> z3.ExprRef:
         """Return an unknown integer that loop invariants and contracts may mention by name.

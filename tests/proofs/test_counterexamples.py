@@ -64,7 +64,7 @@ def test_a_mutant_is_refuted_by_values_that_python_agrees_about(name: str) -> No
 
 def test_a_counterexample_is_told_in_the_terms_of_the_field() -> None:
     detail = refuted("flushed-and-not-swept").detail
-    assert "spanclass 0, sweepgen sg+1" in detail
+    assert "sweepgen sg+1, has_free" in detail
     assert "place empty" in detail
     assert "task idle" in detail
     assert "uncache: spans[" in detail

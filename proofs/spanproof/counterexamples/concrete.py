@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Final, NewType, cast, get_args, get_origin
 
 import z3
+from librt.vecs import vec
+from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed
@@ -68,7 +70,14 @@ class KnownWords(SymbolicWords):
 
     def __init__(self, words: list[int], arithmetic: Arithmetic) -> None:
         self.words = words
-        super().__init__(lambda index: arithmetic.const(words[natural(index)]))
+
+        def word(index: z3.ExprRef) -> z3.ExprRef:
+            place = natural(index)
+            if place >= len(words):
+                raise NotConcrete(f"word {place} of {len(words)}")
+            return arithmetic.const(words[place])
+
+        super().__init__(word, arithmetic.const(len(words)))
 
 
 def natural(term: z3.ExprRef) -> int:
@@ -161,7 +170,8 @@ def in_model(value: Value, model: z3.ModelRef, arithmetic: Arithmetic) -> Value:
             slots = range(MOST_SLOTS)
             return Bits.of(*(i for i in slots if evaluated(value.bit(arithmetic.const(i)))))
         case SymbolicWords():
-            return [int(evaluated(value.get(arithmetic.const(i)))) for i in range(MOST_WORDS)]
+            held = min(int(evaluated(value.length)), MOST_WORDS)
+            return [int(evaluated(value.get(arithmetic.const(i)))) for i in range(held)]
         case SymbolicTable():
             identities = range(identities_in(model))
             return table_of(
@@ -223,7 +233,7 @@ def from_json(kind: object, value: object) -> Value:
             return Bits(int(value, 16))
         if origin is Table and isinstance(value, list):
             return table_of(from_json(get_args(kind)[1], one) for one in value)
-        if origin is list and isinstance(value, list):
+        if (origin is list or kind is vec[i64]) and isinstance(value, list):
             return [int(one) for one in value]
         if origin is tuple and isinstance(value, list):
             return tuple(from_json(k, v) for k, v in zip(get_args(kind), value, strict=True))

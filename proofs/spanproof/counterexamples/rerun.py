@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, NewType
 
 import z3
+from librt.vecs import vec
+from mypy_extensions import i64
 
 from spanproof.counterexamples.concrete import NotConcrete, from_json, known, plain
 from spanproof.counterexamples.running import Running
@@ -131,8 +133,9 @@ class Rerun(Proof):
 
     def _run(self, rule: Callable[..., object], arguments: tuple[Value, ...]) -> Value:
         given = tuple(plain(argument, self.arithmetic) for argument in arguments)
+        passed = (vec[i64](one) if isinstance(one, list) else one for one in given)
         try:
-            result = self._running.function(rule)(*given)
+            result = self._running.function(rule)(*passed)
         except Exception as problem:
             raise RuleFails(rule.__name__, problem) from problem
         self.calls.append(Called(rule.__name__, given, result))

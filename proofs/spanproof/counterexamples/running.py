@@ -4,7 +4,8 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import cast
 
-from spanproof.symbolic.sources import SourceTree, execute, is_ours
+from spanproof.symbolic.modules import is_ours
+from spanproof.symbolic.sources import SourceTree, execute
 
 
 class Running:

@@ -16,6 +16,7 @@ from spanalloc.kernels import (
     size_class,
 )
 from spanalloc.sizeclass import CLASS_SIZES
+from spanproof.obligations.kernels import has_slots
 from spanproof.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Signed
 from spanproof.symbolic.frames import LoopInvariant
@@ -42,9 +43,14 @@ def item(numbers: vec[i64], index: i64) -> i64:
     return numbers[index]
 
 
+def are_totals(prefix: vec[i64]) -> bool:
+    """There is a running total for each word of the longest bitmap, and the total of all."""
+    return len(prefix) == 17 and prefix[0] == 0
+
+
 def adds_up(words: vec[i64], prefix: vec[i64], index: i64) -> bool:
     """`prefix` at an index is the number of ones in the words below it: at most 64 for each."""
-    return not 0 <= index < 16 or (
+    return not 0 <= index < len(words) or (
         0 <= prefix[index] <= 64 * index
         and prefix[index + 1] == prefix[index] + popcount(words[index])
     )
@@ -124,10 +130,12 @@ def kernel_counts_the_ones_of_a_span(p: Proof) -> None:
     words, prefix = p.fresh(vec[i64], "words"), p.fresh(vec[i64], "prefix")
     p.name("prefix", prefix)
     nelems = p.number(U16, "nelems")
-    p.assume(nelems >= 1, nelems <= 1024, p.integer(item, prefix, 0) == 0)
+    p.assume(nelems >= 1, nelems <= 1024)
+    p.assume(p.holds(has_slots, words, nelems), p.holds(are_totals, prefix))
     count = p.integer(count_ones, words, nelems)
     whole, partial = z3.LShR(nelems, 6), nelems & 63
-    last = p.integer(item, words, whole) & ((z3.BitVecVal(1, 64) << partial) - 1)
+    held = p.integer_given(partial != 0, item, words, whole)
+    last = held & ((z3.BitVecVal(1, 64) << partial) - 1)
     rest = z3.If(partial == 0, 0, p.integer(popcount, last))
     p.show("count", count == p.integer(item, prefix, whole) + rest)
     p.possible("a partial word after whole ones", z3.And(whole == 3, partial == 5))

@@ -3,7 +3,7 @@
 Its integers are signed and have 64 bits; the claims include that nothing overflows.
 """
 
-from typing import Final, cast
+from typing import Annotated, Final, cast
 
 import z3
 from mypy_extensions import i64
@@ -14,11 +14,15 @@ from spanalloc.pagesizes import ARENA_PAGES, PAGE, cut_address, round_down, roun
 from spanalloc.tiny import TINY_SIZE, place_in_block, takes_over
 from spanproof.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.expressions import scalar_of
+from spanspec.words import Unsigned
 
 NATIVE: Final = Signed(64)
 HIGHEST: Final = 1 << 60
 """Addresses and sizes lie far below this."""
+
+U48 = Annotated[int, Unsigned(48)]
+"""An address on linux/amd64, or a number of bytes between two."""
 
 
 def between(p: Proof, name: str, low: int, high: int) -> z3.ExprRef:
@@ -88,20 +92,23 @@ def an_address_has_the_page_it_lies_in(p: Proof) -> None:
     p.possible("an arena's last page", page == ARENA_PAGES - 1)
 
 
-@obligation("kernels.cut", "SCAV-9 SCAV-10", Integers())
+@obligation("kernels.cut", "SCAV-9 SCAV-10", NATIVE)
 def the_scavenger_kernel_cuts_where_it_should(p: Proof) -> None:
     """The scavenger's kernel cuts a run at a physical page inside it, so that its upper part has
     what is wanted, and less than a huge page and a page more; 0 tells that it takes the whole.
     """
-    start, end, wanted = (p.number(i64, name) for name in ("start", "end", "wanted"))
+    start, end, wanted = (p.number(U48, name) for name in ("start", "end", "wanted"))
     p.assume(start >= PAGE, wanted > 0)
     for page, huge in ((PAGE, 0), (PAGE, 1 << 21), (16384, 1 << 25), (65536, 1 << 21)):
+        excess = page + huge
+        ways = p.cases(cut_address, start, end, wanted, page, huge)
+        for at, way in ((p.arithmetic.exact(scalar_of(one.value)), one.path) for one in ways):
+            cut, whole = z3.And(way, at != 0), z3.And(way, at == 0)
+            p.show("inside", z3.And(at > start, at < end), cut)
+            p.show("a page", at & (page - 1) == 0, cut)
+            p.show("as much as wanted", end - at >= wanted, cut)
+            p.show("little more", end - at - wanted < excess, cut)
+            p.show("a whole run, little more", end - start - wanted < excess, whole)
         at = p.integer(cut_address, start, end, wanted, page, huge)
-        cut, excess = at != 0, page + huge
-        p.show("inside", z3.And(at > start, at < end), cut)
-        p.show("a page", at % page == 0, cut)
-        p.show("as much as wanted", end - at >= wanted, cut)
-        p.show("little more", end - at - wanted < excess, cut)
-        p.show("a whole run, little more", end - start - wanted < excess, z3.Not(cut))
         example = z3.And(start == 0x1_0001_0000, end == 0x1_0009_0000, wanted == 65536)
-        p.possible(f"a cut, {page}, {huge}", z3.And(cut, example))
+        p.possible(f"a cut, {page}, {huge}", z3.And(at != 0, example))

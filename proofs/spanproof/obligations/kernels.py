@@ -61,6 +61,11 @@ def cache_bit_is_exact(
     )
 
 
+def has_slots(words: vec[i64], nelems: i64) -> bool:
+    """A bitmap has a bit for each of so many slots, and no more words than the longest span."""
+    return (nelems + 63) >> 6 <= len(words) <= 16
+
+
 def ends_search(words: vec[i64], freeindex: i64, nelems: i64, slot: i64) -> bool:
     """A search may end at a free slot, or at the end of the span."""
     return freeindex <= slot <= nelems and (slot == nelems or not is_taken(words, slot))
@@ -164,7 +169,7 @@ def any_words(p: Proof) -> tuple[Value, z3.ExprRef, z3.ExprRef]:
     """A bitmap, a freeindex and a number of slots."""
     words = p.fresh(vec[i64], "words")
     freeindex, nelems = p.number(U16, "freeindex"), p.number(U16, "nelems")
-    p.assume(p.holds(in_bounds, freeindex, nelems))
+    p.assume(p.holds(in_bounds, freeindex, nelems), p.holds(has_slots, words, nelems))
     return words, freeindex, nelems
 
 

@@ -57,6 +57,11 @@ class Arithmetic(ABC):
     def holds(self, value: int) -> bool:
         """Tell whether a known integer is represented exactly."""
 
+    @property
+    def limits(self) -> tuple[int, int] | None:
+        """The least and the greatest number that is represented; None if all are."""
+        return None
+
     def word_sort(self, bits: int) -> z3.SortRef:
         """Return the sort of a symbol that stands for a word of `bits` bits.
 
@@ -95,13 +100,26 @@ class Arithmetic(ABC):
         _require_sort(known, self.sort)
         return scalar
 
+    def exact(self, scalar: Scalar) -> z3.ExprRef:
+        """Return the term of a scalar of whose exactness nothing is left to show.
+
+        Raises: NotTranslatable if it is a known number that is not represented; MixedSorts if it
+        has a term of another sort.
+        """
+        if isinstance(scalar.term, int) and not self.holds(scalar.term):
+            raise NotTranslatable(f"{scalar.term} does not fit {self.name}")
+        lifted = self.lift(scalar)
+        if lifted.conditions:
+            raise NotTranslatable("the number is exact under conditions only")
+        return lifted.term
+
     def binary(self, operator: str, left: Scalar, right: Scalar) -> Scalar:
         """Apply one of + - * // % & | ^ << >> as Python does.
 
         Raises: NotTranslatable if this arithmetic has no exact counterpart of the operation.
         """
         if isinstance(left.term, int) and isinstance(right.term, int):
-            return Scalar(PYTHON[operator](left.term, right.term))
+            return self._of_known(operator, left.term, right.term)
         left, right = self.lift(left), self.lift(right)
         outcome = self._binary(operator, left.term, right.term)
         exact_if, needs = outcome.exact_if, left.needs + right.needs + outcome.needs
@@ -113,16 +131,46 @@ class Arithmetic(ABC):
             needs = left.exact_if + right.exact_if + needs
         return Scalar(outcome.term, exact_if, needs)
 
+    def _of_known(self, operator: str, left: int, right: int) -> Scalar:
+        """Apply an operator to two known integers.
+
+        Raises: NotTranslatable if Python raises an exception, or the result would be huge.
+        """
+        if operator == "<<" and right > LONGEST_SHIFT:
+            raise NotTranslatable(f"a shift by {right} bits")
+        try:
+            return Scalar(PYTHON[operator](left, right))
+        except (ArithmeticError, ValueError) as problem:
+            raise NotTranslatable(f"{left} {operator} {right}: {problem}") from None
+
     def compare(self, operator: str, left: Scalar, right: Scalar) -> z3.BoolRef | bool:
         """Compare two exact scalars; equality also works on identities of any sort."""
         if isinstance(left.term, int) and isinstance(right.term, int):
             return bool(PYTHON_COMPARE[operator](left.term, right.term))
+        beyond = self._beyond(operator, left, right)
+        if beyond is not None:
+            return beyond
         one, other = _same_sort(self, left.term, right.term)
         if operator in ("==", "!="):
             return one == other if operator == "==" else one != other
         if one.sort() != self.sort:
             raise NotTranslatable("identities can only be compared for equality")
         return self._compare(operator, one, other)
+
+    def _beyond(self, operator: str, left: Scalar, right: Scalar) -> bool | None:
+        """Decide a comparison with a known number that is not represented; None if it is.
+
+        Its numeral would be another number; but it lies beyond every number that a term is.
+        """
+        for one, other in ((left.term, right.term), (right.term, left.term)):
+            if isinstance(one, int) and isinstance(other, z3.ExprRef) and other.sort() == self.sort:
+                if self.limits is None or self.holds(one):
+                    continue
+                low, high = self.limits
+                within = low if one < low else high
+                terms = (one, within) if one is left.term else (within, one)
+                return bool(PYTHON_COMPARE[operator](*terms))
+        return None
 
 
 def _require_sort(term: z3.ExprRef, sort: z3.SortRef) -> None:
@@ -145,6 +193,9 @@ def _same_sort(
     _require_sort(other, one.sort())
     return one, other
 
+
+LONGEST_SHIFT = 1 << 12
+"""A known number is shifted to the left by at most so many bits."""
 
 MODULAR = frozenset(["+", "-", "*", "&", "|", "^"])
 """Operators whose low result bits depend on low operand bits only."""

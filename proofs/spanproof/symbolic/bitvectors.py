@@ -49,6 +49,7 @@ class _BitVectors(Arithmetic):
         """Return the bitwise complement; for unsigned words it is exact only under a mask."""
         if isinstance(operand.term, int):
             return Scalar(~operand.term)
+        operand = self.lift(operand)
         exact_if = operand.exact_if + self._negative_is_exact()
         return Scalar(~operand.term, exact_if, operand.needs)
 
@@ -77,6 +78,7 @@ class _BitVectors(Arithmetic):
         """Return the position of the highest set bit plus one, for a natural number."""
         if isinstance(operand.term, int):
             return Scalar(operand.term.bit_length())
+        operand = self.lift(operand)
         length = self.const(0)
         for bit in range(self.width):
             is_set = z3.Extract(bit, bit, operand.term) == 1
@@ -114,7 +116,7 @@ class _BitVectors(Arithmetic):
     def _multiple_fits(self, factor: int, other: z3.ExprRef) -> z3.BoolRef:
         if factor in (0, 1):
             return z3.BoolVal(True)
-        low, high = self._limits
+        low, high = self.limits
         bounds = sorted((low / Fraction(factor), high / Fraction(factor)))
         least, most = max(low, ceil(bounds[0])), min(high, floor(bounds[1]))
         return z3.And(
@@ -123,7 +125,7 @@ class _BitVectors(Arithmetic):
         )
 
     @property
-    def _limits(self) -> tuple[int, int]:
+    def limits(self) -> tuple[int, int]:
         """The least and the greatest number that is represented."""
         if self.signed:
             return -(1 << self.width - 1), (1 << self.width - 1) - 1
@@ -193,6 +195,20 @@ class Signed(_BitVectors):
 
     def _natural(self, term: z3.ExprRef) -> tuple[z3.BoolRef, ...]:
         return (term >= 0,)
+
+    def _of_known(self, operator: str, left: int, right: int) -> Scalar:
+        """Apply an operator to known integers, which compiled code computes in the machine."""
+        outcome = super()._of_known(operator, left, right)
+        if isinstance(outcome.term, int) and not self.holds(outcome.term):
+            raise NotTranslatable(f"{left} {operator} {right} does not fit {self.name}")
+        return outcome
+
+    def _beyond(self, operator: str, left: Scalar, right: Scalar) -> bool | None:
+        """Refuse a number that is not represented: compiled code raises OverflowError."""
+        for one in (left.term, right.term):
+            if isinstance(one, int) and not self.holds(one):
+                raise NotTranslatable(f"{one} does not fit {self.name}")
+        return None
 
     def _binary(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> Scalar:
         if operator in ("+", "-", "*"):

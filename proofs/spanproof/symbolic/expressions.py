@@ -1,9 +1,11 @@
 """Evaluation of a rule's expressions over symbolic values."""
 
 import ast
+import builtins
 import operator
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final, NewType, NoReturn, cast
 
 import msgspec
 import z3
@@ -11,33 +13,24 @@ from librt.vecs import vec
 from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
-from spanproof.symbolic.errors import MixedSorts, NotTranslatable
+from spanproof.symbolic.definitions import Mismatch
+from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
 from spanproof.symbolic.frames import Environment, Frame, Host, Place
 from spanproof.symbolic.merge import as_bitmap, as_bool, merge
-from spanproof.symbolic.records import record_fields, with_changes
+from spanproof.symbolic.records import (
+    is_constant,
+    is_named_tuple,
+    parts_of,
+    record_fields,
+    takes_its_fields,
+    with_changes,
+)
 from spanproof.symbolic.sources import FunctionSource
-from spanproof.symbolic.values import SymbolicTable, SymbolicWords, Value
+from spanproof.symbolic.syntax import COMPARISONS, OPERATORS
+from spanproof.symbolic.values import SymbolicBitmap, SymbolicTable, SymbolicWords, Value
 
-BINARY: dict[type[ast.operator], str] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.FloorDiv: "//",
-    ast.Mod: "%",
-    ast.BitAnd: "&",
-    ast.BitOr: "|",
-    ast.BitXor: "^",
-    ast.LShift: "<<",
-    ast.RShift: ">>",
-}
-COMPARISONS: dict[type[ast.cmpop], str] = {
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-}
+BUILTINS: Final = {name: vars(builtins)[name] for name in ("all", "any", "len", "range")}
+"""What the names of these functions mean wherever nothing else bears them."""
 
 UNROLL_LIMIT = 70
 """A quantifier over a known range of at most this many values is written out."""
@@ -48,10 +41,12 @@ def scalar_of(value: Value) -> Scalar:
 
     Raises: MixedSorts if the value is no integer.
     """
-    if isinstance(value, bool) or not isinstance(value, int | z3.ExprRef):
-        raise MixedSorts(f"expected an integer, found {value!r}")
-    if isinstance(value, z3.BoolRef):
+    if type(value) is int:
+        return Scalar(value)
+    if isinstance(value, bool | z3.BoolRef):
         raise MixedSorts("expected an integer, found a truth value")
+    if not isinstance(value, z3.ExprRef):
+        raise MixedSorts(f"expected an integer, found {value!r}")
     return Scalar(value)
 
 
@@ -75,10 +70,11 @@ class Expressions:
     def static(self, source: FunctionSource, node: ast.expr) -> object:
         """Return the object that an annotation denotes in its module."""
         namespace = self._translator.sources.module(source.module).namespace
-        return eval(compile(ast.Expression(node), source.path, "eval"), namespace)
+        code = compile(ast.Expression(node), source.path, "eval", dont_inherit=True)
+        return eval(code, namespace)
 
-    def _refuse(self, node: ast.AST, place: Place, what: str) -> Value:
-        return self._translator.unsupported(place.frame.source, node, what)
+    def _refuse(self, node: ast.AST, place: Place, what: str) -> NoReturn:
+        self._translator.unsupported(place.frame.source, node, what)
 
     def _value(self, node: ast.expr, place: Place) -> Value:
         """Evaluate and discharge: the result is exact or its conditions are recorded."""
@@ -90,6 +86,8 @@ class Expressions:
             return self._plain(node, place)
         except (MixedSorts, NotTranslatable) as problem:
             return self._refuse(node, place, str(problem))
+        except z3.Z3Exception as problem:
+            return self._refuse(node, place, f"values of different kinds meet: {problem}")
 
     def _exact(self, scalar: Scalar, node: ast.expr, place: Place) -> Value:
         for condition in scalar.conditions:
@@ -100,15 +98,15 @@ class Expressions:
     def _scalar(self, node: ast.expr, place: Place) -> Scalar:
         """Evaluate an integer expression, keeping its exactness conditions open."""
         match node:
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in BINARY:
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
                 return self._arithmetic.binary(
-                    BINARY[type(op)], self._scalar(left, place), self._scalar(right, place)
+                    OPERATORS[type(op)], self._scalar(left, place), self._scalar(right, place)
                 )
             case ast.UnaryOp(op=ast.Invert(), operand=operand):
                 return self._arithmetic.invert(self._scalar(operand, place))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self._arithmetic.binary("-", Scalar(0), self._scalar(operand, place))
-            case ast.BinOp(op=op):
+            case ast.BinOp(op=op) | ast.UnaryOp(op=ast.UAdd() as op):
                 self._refuse(node, place, f"operator {type(op).__name__} has no counterpart")
         return scalar_of(self._value(node, place))
 
@@ -142,34 +140,82 @@ class Expressions:
     def _name(self, name: str, node: ast.AST, place: Place) -> Value:
         if name in place.env:
             return place.env[name]
+        if name in place.frame.source.local:
+            self._refuse(node, place, f"{name} may have no value here: not every path gives it one")
         try:
-            return self._translator.sources.lookup(place.frame.source.module, name)
+            value = self._translator.sources.lookup(place.frame.source.module, name)
         except KeyError:
-            pass
-        return self._refuse(node, place, f"{name} may have no value here")
+            return self._refuse(node, place, f"{name} may have no value here")
+        except Mismatch as problem:
+            return self._refuse(node, place, problem.what)
+        if not is_constant(value):
+            self._refuse(node, place, f"{name} is no constant: {type(value).__name__}")
+        return value
+
+    def _is_builtin(self, name: str, place: Place) -> bool:
+        """Tell whether a name means what Python's builtin functions mean by it."""
+        if name not in BUILTINS or name in place.env or name in place.frame.source.local:
+            return False
+        known: object = vars(builtins).get(name)  # it may have been replaced
+        with suppress(KeyError, Mismatch):
+            known = self._translator.sources.lookup(place.frame.source.module, name)
+        return known is BUILTINS[name]
 
     def _attribute(self, base: Value, name: str, node: ast.AST, place: Place) -> Value:
-        if record_fields(type(base)) is not None and name in type(base).__annotations__:
+        if name in (record_fields(type(base)) or {}):
             return getattr(base, name)
         return self._refuse(node, place, f"no field {name}")
 
     def _subscript(self, base: ast.expr, index: ast.expr, node: ast.AST, place: Place) -> Value:
         container, key = self._value(base, place), self._value(index, place)
         if isinstance(container, SymbolicTable):
-            identity = key if isinstance(key, z3.ExprRef) else z3.IntVal(cast(int, key))
-            return container.get(identity)
+            return container.get(self._identity(key, container, node, place))
         if isinstance(container, SymbolicWords):
-            return container.get(self._arithmetic.lift(scalar_of(key)).term)
+            return self._word(container, scalar_of(key), node, place)
+        items: Sequence[Value] | None = parts_of(container)
         if type(container) is vec[i64]:
-            container = tuple(container)
-        if not isinstance(container, tuple | list):
+            items = tuple(container)
+            if type(key) is int and key < 0:
+                self._refuse(node, place, f"index {key} into a vector")
+        elif isinstance(container, msgspec.Struct):
+            items = None
+        if items is None:
             return self._refuse(node, place, "only tuples, tables and word lists have items")
-        if isinstance(key, int):
-            return cast(Value, container[key])
-        return self._lookup(container, scalar_of(key), node, place)
+        if type(key) is int:
+            if not -len(items) <= key < len(items):
+                self._refuse(node, place, f"index {key} into a tuple of {len(items)}")
+            return items[key]
+        return self._lookup(items, scalar_of(key), node, place)
+
+    def _identity(
+        self, key: Value, table: SymbolicTable, node: ast.AST, place: Place
+    ) -> z3.ExprRef:
+        """Return a key as an identity of a table."""
+        if type(key) is int:
+            return z3.IntVal(key)
+        if not isinstance(key, z3.ExprRef) or key.sort() != table.key_sort:
+            self._refuse(node, place, "a table is looked up by an identity")
+        return key
+
+    def _word(self, words: SymbolicWords, key: Scalar, node: ast.AST, place: Place) -> Value:
+        """Read a vector: that the index is in it is a claim, as Python's IndexError is."""
+        index = self._arithmetic.exact(key)
+        if type(key.term) is int and key.term < 0:
+            self._refuse(node, place, f"index {key.term} into a vector")
+        compare = self._arithmetic.compare
+        inside = z3.And(
+            as_bool(compare(">=", key, Scalar(0))),
+            as_bool(compare("<", key, Scalar(words.length))),
+        )
+        says = f"{place.frame.source.name}: {ast.unparse(node)} is in the vector"
+        self._translator.side(says, place.path, inside)
+        return words.get(index)
 
     def _lookup(self, table: Sequence[Value], key: Scalar, node: ast.AST, place: Place) -> Value:
-        """Look up a constant table at an unknown index: one case for each run of equal values."""
+        """Look up a tuple at an unknown index: one case for each run of equal values."""
+        if not table:
+            self._refuse(node, place, "an index into an empty tuple")
+        self._arithmetic.exact(key)
         compare = self._arithmetic.compare
         inside = z3.And(
             as_bool(compare(">=", key, Scalar(0))), as_bool(compare("<", key, Scalar(len(table))))
@@ -178,7 +224,7 @@ class Expressions:
         self._translator.side(says, place.path, inside)
         value = table[-1]
         for last in range(len(table) - 2, -1, -1):
-            if table[last] != table[last + 1]:
+            if not _same(table[last], table[last + 1]):
                 at_most = as_bool(compare("<=", key, Scalar(last)))
                 value = merge(self._arithmetic, at_most, table[last], value)
         return value
@@ -215,17 +261,21 @@ class Expressions:
         return merge(self._arithmetic, term, yes, no)
 
     def _comparison(self, node: ast.Compare, place: Place) -> Value:
-        terms: list[z3.BoolRef | bool] = []
+        """Evaluate a chain from left to right; a later operand is on a narrower path."""
+        terms: list[z3.BoolRef] = []
         left = self._value(node.left, place)
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             right = self._value(right_node, place)
-            if type(op) not in COMPARISONS:
-                self._refuse(node, place, f"comparison {type(op).__name__} has no counterpart")
-            terms.append(self._compare(COMPARISONS[type(op)], left, right))
+            outcome = self._compare(COMPARISONS[type(op)], left, right)
+            if outcome is False:
+                return z3.And(*terms, z3.BoolVal(False)) if terms else False
+            if outcome is not True:
+                terms.append(as_bool(outcome))
+                place = place.under(terms[-1])
             left = right
-        if all(isinstance(term, bool) for term in terms):
-            return all(terms)
-        return z3.And(*[as_bool(t) for t in terms]) if len(terms) > 1 else terms[0]
+        if not terms:
+            return True
+        return z3.And(*terms) if len(terms) > 1 else terms[0]
 
     def _compare(self, symbol: str, left: Value, right: Value) -> z3.BoolRef | bool:
         if isinstance(left, bool | z3.BoolRef) and isinstance(right, bool | z3.BoolRef):
@@ -241,8 +291,10 @@ class Expressions:
 
     def _call(self, node: ast.Call, place: Place) -> Value:
         match node.func:
-            case ast.Name(id="all" | "any" as name) if name not in place.env:
+            case ast.Name(id="all" | "any" as name) if self._is_builtin(name, place):
                 return self._quantifier(name == "all", node, place)
+            case ast.Name(id="len") if self._is_builtin("len", place):
+                return self._length(self._arguments(node, ["object"], place)[0], node, place)
             case ast.Attribute(value=base, attr=method):
                 return self._method(self._value(base, place), method, node, place)
             case ast.Name(id=name):
@@ -259,32 +311,61 @@ class Expressions:
         for keyword in node.keywords:
             if keyword.arg is None or keyword.arg not in names or keyword.arg in given:
                 self._refuse(node, place, f"unexpected argument {keyword.arg}")
-            given[cast(str, keyword.arg)] = self._value(keyword.value, place)
+            given[keyword.arg] = self._value(keyword.value, place)
         if len(given) != len(names) or len(node.args) > len(names):
             self._refuse(node, place, f"expected the arguments {', '.join(names)}")
         return [given[name] for name in names]
 
+    def _length(self, container: Value, node: ast.Call, place: Place) -> Value:
+        if node.keywords:
+            self._refuse(node, place, "len takes no argument by name")
+        if isinstance(container, SymbolicWords):
+            return container.length
+        if isinstance(container, msgspec.Struct) or parts_of(container) is None:
+            if type(container) is not vec[i64]:
+                self._refuse(node, place, "only tuples and vectors have a length")
+            return len(container)
+        return len(parts_of(container) or ())
+
     def _function(self, target: Value, node: ast.Call, place: Place) -> Value:
         if isinstance(target, type):
             fields = record_fields(target)
-            if fields is None:
-                self._refuse(node, place, f"{target.__name__} is not a record")
-            made: Value = target(*self._arguments(node, list(fields or {}), place))
+            if fields is None or not takes_its_fields(target):
+                self._refuse(node, place, f"{target.__name__} is not a plain record")
+            made: Value = target(*self._arguments(node, list(fields), place))
             return made
         if not callable(target):
             return self._refuse(node, place, "the callee is no function")
         if target is msgspec.structs.replace:
             return self._replaced(node, place)
-        if getattr(target, "__supertype__", None) is not None:
-            return self._arguments(node, ["identity"], place)[0]
-        source = self._translator.sources.function(cast(Callable[..., object], target))
+        if isinstance(target, NewType):
+            if target.__supertype__ is not int or node.keywords:
+                self._refuse(node, place, f"{target.__name__} is no identity")
+            return self._number(self._arguments(node, ["identity"], place)[0])
+        try:
+            source = self._translator.sources.function(cast(Callable[..., object], target))
+        except UnsupportedConstruct as problem:
+            if problem.line > 0:
+                raise
+            return self._refuse(node, place, problem.what)
         names = [argument.arg for argument in source.tree.args.args]
         return self._translator.apply(source, self._arguments(node, names, place), place.path)
 
+    def _number(self, value: Value) -> Value:
+        """Return an integer or an identity as it is."""
+        scalar_of(value)
+        return value
+
     def _replaced(self, node: ast.Call, place: Place) -> Value:
-        """Return a record with the changes that a call of `replace` names."""
-        changes = {str(k.arg): self._value(k.value, place) for k in node.keywords}
+        """Return a struct with the changes that a call of `msgspec.structs.replace` names."""
         record = self._value(node.args[0], place) if len(node.args) == 1 else None
+        if not isinstance(record, msgspec.Struct):
+            return self._refuse(node, place, "expected a struct and its changes")
+        return self._changed(record, node, place)
+
+    def _changed(self, record: Value, node: ast.Call, place: Place) -> Value:
+        """Return a record with the changes that the keywords of a call name."""
+        changes = {str(k.arg): self._value(k.value, place) for k in node.keywords}
         if record_fields(type(record)) is None:
             return self._refuse(node, place, "expected a record and its changes")
         try:
@@ -295,29 +376,48 @@ class Expressions:
     def _method(self, base: Value, name: str, node: ast.Call, place: Place) -> Value:
         bitmap = as_bitmap(base)
         if bitmap is not None and name in ("bit", "word", "count", "with_bit"):
-            index = self._arithmetic.lift(scalar_of(self._arguments(node, ["index"], place)[0]))
-            try:
-                observed: Value = getattr(bitmap, name)(index.term)
-            except TypeError as problem:
-                return self._refuse(node, place, str(problem))
-            return observed
+            parameter = "end" if name == "count" else "index"
+            return self._observed(bitmap, name, parameter, node, place)
         if isinstance(base, SymbolicTable) and name == "set":
             key, value = self._arguments(node, ["key", "value"], place)
-            return self._put(base, key, value)
+            return self._put(base, self._identity(key, base, node, place), value)
         if isinstance(base, SymbolicTable) and name == "set_range":
             start, end, value = self._arguments(node, ["start", "end", "value"], place)
-            return self._put_range(base, start, end, value)
-        if name == "bit_length" and record_fields(type(base)) is None:
+            return self._put_range(
+                base,
+                self._identity(start, base, node, place),
+                self._identity(end, base, node, place),
+                value,
+            )
+        if name == "_replace" and is_named_tuple(base):
+            if node.args:
+                self._refuse(node, place, "_replace takes its changes by name")
+            return self._changed(base, node, place)
+        if name == "bit_length" and not (node.args or node.keywords):
+            scalar_of(base)
             return self._exact(self._arithmetic.bit_length(self._open(node, place)), node, place)
         return self._refuse(node, place, f"no method {name}")
+
+    def _observed(
+        self, bitmap: SymbolicBitmap, name: str, parameter: str, node: ast.Call, place: Place
+    ) -> Value:
+        """Ask a bitmap; no bit has a negative number, and a shift by one raises ValueError."""
+        index = scalar_of(self._arguments(node, [parameter], place)[0])
+        term = self._arithmetic.exact(index)
+        natural = as_bool(self._arithmetic.compare(">=", index, Scalar(0)))
+        says = f"{place.frame.source.name}: {ast.unparse(node)} is about a bit that exists"
+        self._translator.side(says, place.path, natural)
+        try:
+            observed: Value = getattr(bitmap, name)(term)
+        except TypeError as problem:
+            return self._refuse(node, place, str(problem))
+        return observed
 
     def _open(self, node: ast.Call, place: Place) -> Scalar:
         assert isinstance(node.func, ast.Attribute)
         return self._scalar(node.func.value, place)
 
-    def _put(self, table: SymbolicTable, key: Value, value: Value) -> SymbolicTable:
-        identity = key if isinstance(key, z3.ExprRef) else z3.IntVal(cast(int, key))
-
+    def _put(self, table: SymbolicTable, identity: z3.ExprRef, value: Value) -> SymbolicTable:
         def get(other: z3.ExprRef) -> Value:
             if other.eq(identity):
                 return value
@@ -326,20 +426,20 @@ class Expressions:
         return SymbolicTable(table.key_sort, get)
 
     def _put_range(
-        self, table: SymbolicTable, start: Value, end: Value, value: Value
+        self, table: SymbolicTable, start: z3.ExprRef, end: z3.ExprRef, value: Value
     ) -> SymbolicTable:
-        compare = self._arithmetic.compare
+        if table.key_sort != self._arithmetic.sort:
+            raise NotTranslatable("a range of addresses needs an arithmetic of integers")
 
         def get(other: z3.ExprRef) -> Value:
-            inside = z3.And(
-                as_bool(compare("<=", scalar_of(start), Scalar(other))),
-                as_bool(compare("<", Scalar(other), scalar_of(end))),
-            )
+            inside = z3.And(start <= other, other < end)
             return merge(self._arithmetic, inside, value, table.get(other))
 
         return SymbolicTable(table.key_sort, get)
 
     def _quantifier(self, universal: bool, node: ast.Call, place: Place) -> Value:
+        if node.keywords:
+            self._refuse(node, place, "a quantifier has no argument by name")
         match node.args:
             case [
                 ast.GeneratorExp(
@@ -353,7 +453,9 @@ class Expressions:
             case _:
                 return self._refuse(node, place, "expected all(... for name in range(a, b))")
         match over:
-            case ast.Call(func=ast.Name(id="range"), args=[*limits], keywords=[]):
+            case ast.Call(func=ast.Name(id="range"), args=[*limits], keywords=[]) if (
+                self._is_builtin("range", place)
+            ):
                 if not 1 <= len(limits) <= 2:
                     self._refuse(over, place, "range takes one or two bounds here")
                 low, high = [0, *(self._value(limit, place) for limit in limits)][-2:]
@@ -373,23 +475,52 @@ class Expressions:
         bounds: tuple[Value, Value],
         place: Place,
     ) -> Value:
-        low, high = bounds
-        if isinstance(low, int) and isinstance(high, int) and high - low <= UNROLL_LIMIT:
-            terms = [
-                as_bool(self._value(body, place.with_name(name, value)))
-                for value in range(low, high)
-            ]
-            return z3.And(*terms) if universal else z3.Or(*terms)
+        low, high = (scalar_of(bound) for bound in bounds)
+        if isinstance(low.term, int) and isinstance(high.term, int):
+            if high.term <= low.term:
+                return universal
+            if high.term - low.term <= UNROLL_LIMIT:
+                known = range(low.term, high.term)
+                return self._unrolled(universal, name, body, known, place)
+        self._range_is_represented(low, high)
         bound = z3.Const(self._translator.fresh_name(name), self._arithmetic.sort)
         compare = self._arithmetic.compare
         inside = z3.And(
-            as_bool(compare("<=", scalar_of(low), Scalar(bound))),
-            as_bool(compare("<", Scalar(bound), scalar_of(high))),
+            as_bool(compare("<=", low, Scalar(bound))), as_bool(compare("<", Scalar(bound), high))
         )
         claim = self._bound_body(body, place.with_name(name, bound), inside)
         if universal:
             return z3.ForAll([bound], z3.Implies(inside, claim))
         return z3.Exists([bound], z3.And(inside, claim))
+
+    def _unrolled(
+        self, universal: bool, name: str, body: ast.expr, known: Iterable[int], place: Place
+    ) -> Value:
+        """Write a quantifier out, from left to right as Python goes."""
+        terms: list[z3.BoolRef] = []
+        for value in known:
+            term = self._value(body, place.with_name(name, value))
+            if isinstance(term, bool):
+                if term != universal:
+                    terms.append(z3.BoolVal(term))
+                    break
+                continue
+            terms.append(as_bool(term))
+        if not terms:
+            return universal
+        return z3.And(*terms) if universal else z3.Or(*terms)
+
+    def _range_is_represented(self, low: Scalar, high: Scalar) -> None:
+        """Refuse a range of which a quantifier over represented numbers would miss some.
+
+        Raises: NotTranslatable for such a range.
+        """
+        self._arithmetic.exact(low)
+        limits = self._arithmetic.limits
+        if isinstance(high.term, int) and limits is not None:
+            least, greatest = limits
+            if not least <= high.term <= greatest:
+                raise NotTranslatable(f"the bound {high.term} does not fit {self._arithmetic.name}")
 
     def _bound_body(self, body: ast.expr, place: Place, inside: z3.BoolRef) -> z3.BoolRef:
         """Evaluate a quantifier's body; its side conditions hold for the bound name, arbitrary.
@@ -404,3 +535,17 @@ class Expressions:
             del self._translator.assumptions[before:]
             self._refuse(body, place, "a quantifier's body cannot call a rule with a contract")
         return claim
+
+
+def _same(one: Value, other: Value) -> bool:
+    """Tell whether two items of a tuple are surely the same value, of the same type."""
+    if isinstance(one, z3.ExprRef) and isinstance(other, z3.ExprRef):
+        return bool(one.eq(other))
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, int) and isinstance(other, int):
+        return one == other
+    mine, others = parts_of(one), parts_of(other)
+    if mine is None or others is None or len(mine) != len(others):
+        return one is other
+    return all(map(_same, mine, others))

@@ -1,14 +1,14 @@
 """Symbols for the types that rules are written with: the annotation decides sort and range."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Literal, NewType, get_args, get_origin
+from typing import Annotated, Literal, NewType, cast, get_args, get_origin
 
 import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic
-from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.bitvectors import Signed, Words
 from spanproof.symbolic.records import record_fields
 from spanproof.symbolic.values import (
     IDENTITY_SORT,
@@ -21,8 +21,29 @@ from spanspec.bitmap import Bitmap
 from spanspec.tables import Address, AddressMap, Table
 from spanspec.words import Unsigned
 
-Leaf = Callable[[str, z3.SortRef], z3.ExprRef]
-"""Makes one symbol of a sort under a name: a constant, or a function applied to an identity."""
+
+class Leaf:
+    """Makes the symbols that a value consists of: constants, or functions of what it depends on.
+
+    `of` are the arguments that the value is a function of: an identity, those of a contract, or
+    none. Everything that the value consists of depends on them, its bitmaps and vectors too.
+    """
+
+    def __init__(self, *of: z3.ExprRef) -> None:
+        self.of = of
+
+    def __call__(self, name: str, sort: z3.SortRef) -> z3.ExprRef:
+        """Return one symbol of a sort."""
+        if not self.of:
+            return z3.Const(name, sort)
+        return z3.Function(name, *(one.sort() for one in self.of), sort)(*self.of)
+
+    def function(
+        self, name: str, argument: z3.SortRef, result: z3.SortRef
+    ) -> Callable[[z3.ExprRef], z3.ExprRef]:
+        """Return an unknown function of one argument."""
+        known = z3.Function(name, *(one.sort() for one in self.of), argument, result)
+        return lambda one: known(*self.of, one)
 
 
 class FreshSymbols:
@@ -37,35 +58,35 @@ class FreshSymbols:
 
         Raises: TypeError for a type that has no symbolic counterpart.
         """
-        return self._build(annotation, name, z3.Const, self.assume)
+        return self._build(annotation, name, Leaf(), self.assume)
 
     def result(self, annotation: object, name: str, arguments: Sequence[z3.ExprRef]) -> Value:
         """Return what an unknown function of this name yields: equal for equal arguments."""
-
-        def leaf(field: str, sort: z3.SortRef) -> z3.ExprRef:
-            return z3.Function(field, *(a.sort() for a in arguments), sort)(*arguments)
-
-        return self._build(annotation, name, leaf, self.assume)
+        return self._build(annotation, name, Leaf(*arguments), self.assume)
 
     def _build(
         self, annotation: object, name: str, leaf: Leaf, assume: Callable[[z3.BoolRef], None]
     ) -> Value:
         if annotation is bool:
             return leaf(name, z3.BoolSort())
+        if annotation is i64:
+            self._require_native()
         if annotation is int or annotation is i64:
             return leaf(name, self.arithmetic.sort)
-        if isinstance(annotation, NewType):
+        if isinstance(annotation, NewType) and annotation.__supertype__ is int:
             return leaf(name, IDENTITY_SORT)
         if annotation is Bitmap:
-            return self.bitmap(name)
+            return self._bitmap(name, leaf)
         if get_origin(annotation) is Annotated:
             return self._word(annotation, name, leaf, assume)
         if annotation is vec[i64]:
-            return self.words(name)
-        if get_origin(annotation) is Table:
-            return self._table(get_args(annotation)[0], get_args(annotation)[1], name)
-        if get_origin(annotation) is AddressMap:
-            return self._table(Address, get_args(annotation)[0], name)
+            self._require_native()
+            return self._words(name, leaf, assume)
+        if get_origin(annotation) in (Table, AddressMap):
+            if leaf.of:
+                raise TypeError(f"no symbolic counterpart of a table in a table: {name}")
+            key, rows = (Address, *get_args(annotation))[-2:]
+            return self._table(key, rows, name)
         if get_origin(annotation) is Literal:
             return self._one_of(get_args(annotation), name, leaf, assume)
         if get_origin(annotation) is tuple:
@@ -86,7 +107,7 @@ class FreshSymbols:
         self, annotation: object, name: str, leaf: Leaf, assume: Callable[[z3.BoolRef], None]
     ) -> z3.ExprRef:
         bits = word_bits(annotation)
-        if bits is None:
+        if bits is None or get_args(annotation)[0] is not int:
             raise TypeError(f"no symbolic counterpart of type {annotation!r}")
         symbol = leaf(name, self.arithmetic.word_sort(bits))
         term, in_range = self.arithmetic.from_word(symbol, bits)
@@ -101,25 +122,39 @@ class FreshSymbols:
         leaf: Leaf,
         assume: Callable[[z3.BoolRef], None],
     ) -> z3.ExprRef:
+        for value in known:
+            if type(value) is not int or not self.arithmetic.holds(value):
+                raise TypeError(f"{value!r} is no number of {self.arithmetic.name}")
         symbol = leaf(name, self.arithmetic.sort)
         assume(z3.Or(*(symbol == self.arithmetic.const(value) for value in known)))
         return symbol
 
-    def bitmap(self, name: str) -> SymbolicBitmap:
+    def _require_native(self) -> None:
+        """Refuse native integers in an arithmetic that is not theirs: they overflow at 64 bits.
+
+        Raises: TypeError if the arithmetic has other numbers.
+        """
+        if not isinstance(self.arithmetic, Signed) or self.arithmetic.width != 64:
+            raise TypeError(f"native integers are signed and have 64 bits: {self.arithmetic.name}")
+
+    def _bitmap(self, name: str, leaf: Leaf) -> SymbolicBitmap:
         """Return a bitmap of unknown bits."""
         sort = self.arithmetic.sort
-        count = z3.Function(f"{name}.count", sort, sort)
+        count = leaf.function(f"{name}.count", sort, sort)
         if isinstance(self.arithmetic, Words) and self.arithmetic.width == 64:
-            word = z3.Function(f"{name}.word", sort, sort)
+            word = leaf.function(f"{name}.word", sort, sort)
             return SymbolicBitmap(
                 lambda i: z3.LShR(word(z3.LShR(i, 6)), i & 63) & 1 == 1, word, count
             )
-        return SymbolicBitmap(z3.Function(f"{name}.bit", sort, z3.BoolSort()), None, count)
+        bit = leaf.function(f"{name}.bit", sort, z3.BoolSort())
+        return SymbolicBitmap(lambda i: cast(z3.BoolRef, bit(i)), None, count)
 
-    def words(self, name: str) -> SymbolicWords:
+    def _words(self, name: str, leaf: Leaf, assume: Callable[[z3.BoolRef], None]) -> SymbolicWords:
         """Return a vector of machine words of unknown length and content."""
         sort = self.arithmetic.sort
-        return SymbolicWords(z3.Function(f"{name}.word", sort, sort))
+        length = leaf(f"{name}.len", sort)
+        assume(length >= 0)
+        return SymbolicWords(leaf.function(f"{name}.word", sort, sort), length)
 
     def _table(self, key: object, record: object, name: str) -> SymbolicTable:
         if not isinstance(key, NewType):
@@ -130,17 +165,9 @@ class FreshSymbols:
             self.assume(z3.ForAll([bound], in_range))
 
         def get(identity: z3.ExprRef) -> Value:
-            def leaf(field: str, sort: z3.SortRef) -> z3.ExprRef:
-                return z3.Function(field, IDENTITY_SORT, sort)(identity)
+            return self._build(record, name, Leaf(identity), lambda in_range: None)
 
-            return self._build(record, name, leaf, lambda in_range: None)
-
-        self._build(
-            record,
-            name,
-            lambda field, sort: z3.Function(field, IDENTITY_SORT, sort)(bound),
-            assume_everywhere,
-        )
+        self._build(record, name, Leaf(bound), assume_everywhere)
         return SymbolicTable(IDENTITY_SORT, get)
 
 

@@ -2,7 +2,13 @@
 
 import z3
 
-from spanproof.symbolic.arithmetic import PYTHON, PYTHON_COMPARE, Arithmetic, Scalar
+from spanproof.symbolic.arithmetic import (
+    LONGEST_SHIFT,
+    PYTHON,
+    PYTHON_COMPARE,
+    Arithmetic,
+    Scalar,
+)
 from spanproof.symbolic.errors import NotTranslatable
 
 
@@ -43,6 +49,8 @@ class Integers(Arithmetic):
             return Scalar(left - left % -right)
         if not isinstance(right, int) or right < 0:
             raise NotTranslatable(f"over integers, {operator} needs a constant operand")
+        if operator in ("<<", ">>") and right > LONGEST_SHIFT:
+            raise NotTranslatable(f"a shift by {right} bits")
         if operator == "<<":
             return Scalar(left * (1 << right))
         if operator == ">>":
@@ -68,7 +76,7 @@ class Integers(Arithmetic):
         """Return -1 - operand."""
         if isinstance(operand.term, int):
             return Scalar(~operand.term)
-        return Scalar(-1 - operand.term)
+        return Scalar(-1 - self.lift(operand).term)
 
     def bit_length(self, operand: Scalar) -> Scalar:
         """Only of a known integer.

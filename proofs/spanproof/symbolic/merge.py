@@ -45,6 +45,8 @@ def merge(arithmetic: Arithmetic, condition: z3.BoolRef, one: Value, other: Valu
     if bitmap is not None and second is not None:
         return bitmap.merged(condition, second)
     if isinstance(one, SymbolicTable) and isinstance(other, SymbolicTable):
+        if one.key_sort != other.key_sort:
+            raise MixedSorts("tables of different keys meet")
         first, alternative = one, other
         return SymbolicTable(
             one.key_sort,
@@ -54,15 +56,15 @@ def merge(arithmetic: Arithmetic, condition: z3.BoolRef, one: Value, other: Valu
         raise MixedSorts("two different word lists meet")
     mine, others = parts_of(one), parts_of(other)
     if mine is not None and others is not None:
+        if type(one) is not type(other):
+            raise MixedSorts(f"{type(one).__name__} meets {type(other).__name__}")
         if len(mine) != len(others):
             raise MixedSorts("tuples of different lengths meet")
         pairs = zip(mine, others, strict=True)
         return remade(one, [merge(arithmetic, condition, a, b) for a, b in pairs])
     if isinstance(one, bool | z3.BoolRef) and isinstance(other, bool | z3.BoolRef):
-        if isinstance(one, bool) and one is other:
-            return one
         return z3.If(condition, as_bool(one), as_bool(other))
-    if isinstance(one, int) and isinstance(other, int) and one == other:
+    if type(one) is int and type(other) is int and one == other:
         return one
     left, right = _as_terms(arithmetic, one, other)
     return left if left.eq(right) else z3.If(condition, left, right)
@@ -75,7 +77,7 @@ def _as_terms(arithmetic: Arithmetic, one: Value, other: Value) -> tuple[z3.Expr
     def term(value: Value) -> z3.ExprRef:
         if isinstance(value, z3.ExprRef):
             return value
-        if isinstance(value, int) and not isinstance(value, bool):
+        if type(value) is int:
             return z3.IntVal(value) if integers else _representable(arithmetic, value)
         raise MixedSorts(f"{value!r} cannot meet another value")
 

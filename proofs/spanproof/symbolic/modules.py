@@ -3,6 +3,15 @@
 import importlib
 from pathlib import Path
 from types import ModuleType
+from typing import Final
+
+OURS: Final = ("spanspec", "spanalloc", "spanproof")
+"""Packages whose functions are translated."""
+
+
+def is_ours(module: str) -> bool:
+    """Tell whether a module belongs to one of our packages."""
+    return module.split(".")[0] in OURS
 
 
 def module_path(module: ModuleType) -> Path:

@@ -6,25 +6,83 @@ import typing
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
+from inspect import getattr_static, signature
+from types import CodeType, MemberDescriptorType
+from typing import Final, NamedTuple, NewType
 
 import msgspec
+from librt.vecs import vec
+from mypy_extensions import i64
 
 from spanproof.symbolic.modules import module_path
 from spanproof.symbolic.values import Value
 
 
+class _Sample(NamedTuple):
+    field: int
+
+
+FIELDS: Final = (MemberDescriptorType, type(vars(_Sample)["field"]))
+"""What reads a field of a Struct, and of a NamedTuple."""
+
+
+REDEFINED: Final = frozenset(
+    f"__{name}__"
+    for name in (
+        *("bool", "call", "class_getitem", "delattr", "dict", "getattr", "getattribute"),
+        *("getitem", "init", "init_subclass", "iter", "len", "post_init", "replace", "setattr"),
+    )
+)
+"""What a class of records leaves to NamedTuple and Struct, or its fields are not what they seem."""
+
+
 def record_fields(kind: object) -> dict[str, object] | None:
-    """Return the annotated fields of a class of records, or None for any other type."""
-    if not isinstance(kind, type):
-        return None
+    """Return the annotated fields of a class of records, or None for any other type.
+
+    A class that changes how its records are made, or how their fields are read, is none.
+    """
+    return _fields(kind) if isinstance(kind, type) else None
+
+
+@cache
+def _fields(kind: type) -> dict[str, object] | None:
+    names: tuple[str, ...]
+    own: tuple[type, ...]
     if issubclass(kind, msgspec.Struct):
         names = kind.__struct_fields__
+        own = kind.__mro__[: kind.__mro__.index(msgspec.Struct)]
+        if "__new__" in {name for one in own for name in vars(one)}:
+            return None
     elif issubclass(kind, tuple) and hasattr(kind, "_fields"):
         names = kind._fields
+        own = (kind,)
+        if tuple not in kind.__bases__ or not _is_generated(kind.__new__):
+            return None
     else:
+        return None
+    if any(not REDEFINED.isdisjoint(vars(one)) for one in own):
+        return None
+    if not all(isinstance(getattr_static(kind, name), FIELDS) for name in names):
         return None
     hints = annotations_of(kind)
     return {name: hints[name] for name in names}
+
+
+def _is_generated(function: object) -> bool:
+    """Tell whether a function is the `__new__` that `NamedTuple` writes."""
+    code = getattr(function, "__code__", None)
+    return isinstance(code, CodeType) and (code.co_filename, code.co_name) == (
+        "<string>",
+        "<lambda>",
+    )
+
+
+@cache
+def takes_its_fields(kind: type) -> bool:
+    """Tell whether a class of records is called with its fields, in order or by name."""
+    parameters = signature(kind).parameters.values()
+    usual = all(one.kind is one.POSITIONAL_OR_KEYWORD for one in parameters)
+    return usual and [one.name for one in parameters] == list(record_fields(kind) or ())
 
 
 @cache
@@ -47,18 +105,19 @@ def annotations_of(kind: type) -> dict[str, object]:
 
 def parts_of(value: Value) -> tuple[Value, ...] | None:
     """Return the fields of a record or the items of a tuple, in order; None for another value."""
-    if isinstance(value, tuple):
-        return tuple(value)
+    if type(value) is tuple:
+        return value
     fields = record_fields(type(value))
     return None if fields is None else tuple(getattr(value, name) for name in fields)
 
 
 def remade(like: Value, parts: Sequence[Value]) -> Value:
     """Return a record, or a tuple, of the same type with other parts."""
-    if record_fields(type(like)) is None:
+    fields = record_fields(type(like))
+    if fields is None:
         return tuple(parts)
     make: Callable[..., Value] = type(like)
-    return make(*parts)
+    return make(**dict(zip(fields, parts, strict=True)))
 
 
 def with_changes(record: Value, changes: dict[str, Value]) -> Value:
@@ -70,3 +129,31 @@ def with_changes(record: Value, changes: dict[str, Value]) -> Value:
     if not changes.keys() <= fields.keys():
         raise TypeError(f"no field {', '.join(changes.keys() - fields.keys())}")
     return remade(record, [changes.get(name, getattr(record, name)) for name in fields])
+
+
+def is_named_tuple(value: Value) -> bool:
+    """Tell whether a value is a record whose class is a NamedTuple."""
+    return isinstance(value, tuple) and record_fields(type(value)) is not None
+
+
+def is_constant(value: object) -> bool:
+    """Tell whether a module's name may stand for this object in a rule.
+
+    An object that can change, or that computes by methods of its own, is no constant.
+    """
+    if type(value) in (int, bool, vec[i64], NewType) or isinstance(value, type):
+        return True
+    if callable(value):
+        return True
+    if type(value) is tuple and set(map(type, value)) <= {int}:
+        return True
+    if id(value) not in _CONSTANTS:
+        parts = parts_of(value)
+        if parts is None or not all(map(is_constant, parts)):
+            return False
+        _CONSTANTS[id(value)] = value
+    return True
+
+
+_CONSTANTS: dict[int, object] = {}
+"""Records and tuples that were looked through; they are kept, so that no id is used again."""

@@ -8,53 +8,40 @@ that is translated through it then sees the changed text.
 import ast
 import importlib
 import sys
+import tokenize
 from collections.abc import Callable, Mapping
-from types import ModuleType
-from typing import NamedTuple
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Final, NamedTuple
 
+from spanproof.symbolic.definitions import (
+    Definition,
+    Mismatch,
+    ModuleSource,
+    code_of,
+    is_compiled,
+)
 from spanproof.symbolic.errors import UnsupportedConstruct
-from spanproof.symbolic.modules import module_path
+from spanproof.symbolic.modules import is_ours, module_path
 from spanproof.symbolic.records import parts_of
 
-OURS = ("spanspec", "spanalloc", "spanproof")
-"""Packages whose functions are translated."""
-
-
-def is_ours(module: str) -> bool:
-    """Tell whether a module belongs to one of our packages."""
-    return module.split(".")[0] in OURS
+VARIANT: Final = "@variant"
+"""Ends the name of a module that is executed from a changed text."""
 
 
 class FunctionSource(NamedTuple):
-    """One function: its tree, and the module it is read in."""
+    """One function: its tree, the module it is read in, and the names that are local to it."""
 
     module: str
     name: str
     tree: ast.FunctionDef
     path: str
+    local: frozenset[str]
 
     @property
     def qualified(self) -> str:
         """`module.name`, the key of loop invariants and contracts."""
         return f"{self.module}.{self.name}"
-
-
-class ModuleSource:
-    """A module's text, its functions, and the objects its names are bound to."""
-
-    def __init__(self, name: str, path: str, text: str, namespace: dict[str, object]) -> None:
-        self.name = name
-        self.path = path
-        self.text = text
-        self.namespace = namespace
-        body = ast.parse(text, filename=path).body
-        self.functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
-        self.imported = {
-            alias.asname or alias.name: (node.module, alias.name)
-            for node in body
-            if isinstance(node, ast.ImportFrom) and node.module and is_ours(node.module)
-            for alias in node.names
-        }
 
 
 def execute(name: str, path: str, text: str) -> dict[str, object]:
@@ -63,11 +50,11 @@ def execute(name: str, path: str, text: str) -> dict[str, object]:
     Classes, and the classes of constant records, are those of the module as it is installed, so
     that records made by changed functions are of the types that everybody knows.
     """
-    module = ModuleType(f"{name}@variant")
+    module = ModuleType(f"{name}{VARIANT}")
     module.__file__ = path
     sys.modules[module.__name__] = module
     try:
-        exec(compile(text, path, "exec"), module.__dict__)
+        exec(compile(text, path, "exec", dont_inherit=True), module.__dict__)
     finally:
         del sys.modules[module.__name__]
     installed = importlib.import_module(name).__dict__
@@ -96,39 +83,103 @@ class SourceTree:
     def module(self, name: str) -> ModuleSource:
         """Return a module's source, loading it at first use."""
         if name not in self._modules:
-            imported = importlib.import_module(name)
-            path = module_path(imported)
             if name in self._changed:
-                text = self._changed[name]
-                namespace = execute(name, str(path), text)
+                path, text = str(module_path(importlib.import_module(name))), self._changed[name]
+                code = compile(text, path, "exec", dont_inherit=True)
+                self._modules[name] = ModuleSource(
+                    name, path, text, execute(name, path, text), code
+                )
             else:
-                text, namespace = path.read_text(encoding="utf-8"), imported.__dict__
-            self._modules[name] = ModuleSource(name, str(path), text, namespace)
+                self._modules[name] = installed(name)
         return self._modules[name]
 
     def lookup(self, module: str, name: str) -> object:
         """Return what a name is bound to in a module, changed texts included.
 
-        Raises: KeyError if the module has no such name.
+        Raises: KeyError if the module has no such name; Mismatch if it has no fixed meaning.
         """
         source = self.module(module)
+        value = source.what_runs(name)
         if name in source.imported:
             owner, original = source.imported[name]
-            if owner in self._changed:
+            if owner in self._changed and self._is_import(value, owner, original):
                 return self.lookup(owner, original)
-        return source.namespace[name]
+        return value
+
+    def _is_import(self, value: object, owner: str, original: str) -> bool:
+        """Tell whether a value is what the installed module has under a name."""
+        return vars(importlib.import_module(owner)).get(original) is value
 
     def function(self, function: Callable[..., object]) -> FunctionSource:
-        """Return the source of a function object of ours.
+        """Return the source of a function object of ours: the definition that Python runs.
 
-        Raises: UnsupportedConstruct if it is not a module-level function of our packages.
+        An installed function of a changed module stands for the one that bears its name there.
+
+        Raises: UnsupportedConstruct if it is not a module-level function of our packages, or if
+        what runs is not what its text says.
         """
-        name, owner = function.__name__, getattr(function, "__module__", None) or ""
-        owner = owner.removesuffix("@variant")
-        if not is_ours(owner) and not owner.startswith("test"):
-            raise UnsupportedConstruct(owner or "?", 0, f"{name} is not a function of ours")
-        module = self.module(owner)
-        if name not in module.functions:
-            raise UnsupportedConstruct(module.path, 0, f"{name} is not a module-level function")
+        owner = _owner(function)
+        if owner is None:
+            name = getattr(function, "__name__", repr(function))
+            code = getattr(function, "__code__", None)
+            line = code.co_firstlineno if isinstance(code, CodeType) else 0
+            place = code.co_filename if isinstance(code, CodeType) else "?"
+            raise UnsupportedConstruct(place, line, f"{name} is not a function of ours")
+        try:
+            found = self._definition(owner, function)
+        except FileNotFoundError as problem:
+            raise UnsupportedConstruct(owner, 0, str(problem)) from None
+        except Mismatch as problem:
+            path = self.module(owner).path
+            raise UnsupportedConstruct(path, problem.line, problem.what) from None
+        name = found.tree.name
         self.reached.add(f"{owner}.{name}")
-        return FunctionSource(owner, name, module.functions[name], module.path)
+        return FunctionSource(owner, name, found.tree, self.module(owner).path, found.local)
+
+    def _definition(self, owner: str, function: object) -> Definition:
+        source = self.module(owner)
+        if owner in self._changed and getattr(function, "__globals__", None) is not (
+            source.namespace
+        ):
+            name = installed(owner).definition(function).tree.name
+            function = source.namespace.get(name)
+        return source.definition(function)
+
+
+def _owner(function: object) -> str | None:
+    """Return the module of ours, or of a test, whose names a function reads; None if of none."""
+    if isinstance(function, FunctionType):
+        owner = function.__globals__.get("__name__")
+    else:
+        owner = getattr(function, "__module__", None)
+    if not isinstance(owner, str):
+        return None
+    owner = owner.removesuffix(VARIANT)
+    return owner if is_ours(owner) or owner.startswith("test") else None
+
+
+_INSTALLED: dict[str, tuple[ModuleType, tuple[int, int], ModuleSource]] = {}
+
+
+def installed(name: str) -> ModuleSource:
+    """Return the source of a module as it is installed; read once, unless either changes.
+
+    Raises: FileNotFoundError if its source is not there.
+    """
+    module = importlib.import_module(name)
+    path = module_path(module)
+    found = path.stat()
+    stamp = (found.st_mtime_ns, found.st_size)
+    known = _INSTALLED.get(name)
+    if known is None or known[0] is not module or known[1] != stamp:
+        text = text_of(path)
+        code = code_of(name, str(path), text)
+        source = ModuleSource(name, str(path), text, vars(module), code, is_compiled(module))
+        known = _INSTALLED[name] = module, stamp, source
+    return known[2]
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a source file, decoded as Python decodes it."""
+    with tokenize.open(path) as file:
+        return file.read()

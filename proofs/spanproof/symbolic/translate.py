@@ -6,18 +6,21 @@ invariant. Expressions are in `expressions`.
 """
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import z3
+from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
-from spanproof.symbolic.errors import MixedSorts, UnsupportedConstruct
+from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
 from spanproof.symbolic.expressions import Expressions, scalar_of
 from spanproof.symbolic.frames import Environment, Frame, LoopInvariant, SideCondition
 from spanproof.symbolic.fresh import FreshSymbols, word_bits
 from spanproof.symbolic.merge import as_bool, merge
 from spanproof.symbolic.sources import FunctionSource, SourceTree
+from spanproof.symbolic.syntax import parameters_refused, refusals
 from spanproof.symbolic.values import Value
 
 
@@ -48,6 +51,7 @@ class Translator:
         self.symbols = FreshSymbols(arithmetic, self.assumptions.append)
         self._expressions = Expressions(self)
         self._stack: list[str] = []
+        self._symbols_taken: dict[str, str] = {}
         self._count = 0
 
     def fresh_name(self, stem: str) -> str:
@@ -66,7 +70,8 @@ class Translator:
         Raises: UnsupportedConstruct if its source leaves the subset.
         """
         source = self.sources.function(function)
-        return self.apply(source, arguments, z3.BoolVal(True) if path is None else path)
+        with self._refusing(source, source.tree):
+            return self.apply(source, arguments, z3.BoolVal(True) if path is None else path)
 
     def cases(
         self, function: Callable[..., object], *arguments: Value
@@ -79,7 +84,8 @@ class Translator:
         Raises: UnsupportedConstruct if its source leaves the subset.
         """
         source = self.sources.function(function)
-        return self._returns(source, arguments, z3.BoolVal(True))
+        with self._refusing(source, source.tree):
+            return self._returns(source, arguments, z3.BoolVal(True))
 
     def side(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
         """Record a condition to prove under a path condition."""
@@ -108,39 +114,80 @@ class Translator:
     def _returns(
         self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef
     ) -> list[tuple[z3.BoolRef, Value]]:
-        names = [argument.arg for argument in source.tree.args.args]
-        if len(names) != len(arguments):
-            self.unsupported(source, source.tree, f"{source.name} takes {len(names)} arguments")
+        self._require_subset(source)
+        names = self._parameters(source, arguments)
         if source.qualified in self._stack:
             self.unsupported(source, source.tree, f"{source.name} calls itself")
-        self._stack.append(source.qualified)
         entry = dict(zip(names, arguments, strict=True))
         frame = Frame(source, dict(entry), [], [])
         frame.loops.extend(n for n in ast.walk(source.tree) if isinstance(n, ast.While))
-        after, falls_through = self._block(frame, source.tree.body, dict(entry), path)
-        self._stack.pop()
+        self._stack.append(source.qualified)
+        try:
+            after, falls_through = self._block(frame, source.tree.body, dict(entry), path)
+        finally:
+            self._stack.pop()
         if after is not None and not z3.is_false(z3.simplify(falls_through)):
             self.side(f"{source.name} returns on every path", falls_through, z3.BoolVal(False))
         if not frame.returns:
             self.unsupported(source, source.tree, f"{source.name} never returns")
         return frame.returns
 
+    def _require_subset(self, source: FunctionSource) -> None:
+        """Refuse a function that has a construct outside the subset, reached or not."""
+        for line, what in refusals(source.tree):
+            raise UnsupportedConstruct(source.path, line, what)
+
+    def _parameters(self, source: FunctionSource, arguments: Sequence[Value]) -> list[str]:
+        names = [argument.arg for argument in source.tree.args.args]
+        if len(names) != len(arguments):
+            self.unsupported(source, source.tree, f"{source.name} takes {len(names)} arguments")
+        return names
+
+    @contextmanager
+    def _refusing(self, source: FunctionSource, at: ast.AST) -> Iterator[None]:
+        """Turn what cannot be translated into a refusal that names file and line."""
+        try:
+            yield
+        except (MixedSorts, NotTranslatable) as problem:
+            self.unsupported(source, at, str(problem))
+        except z3.Z3Exception as problem:
+            self.unsupported(source, at, f"values of different kinds meet: {problem}")
+        except RecursionError:
+            self.unsupported(source, at, "it is nested too deeply")
+
     def _by_contract(
         self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef
     ) -> Value:
         contract = self.sources.function(self.contracts[source.qualified])
+        for line, what in parameters_refused(source.tree):
+            raise UnsupportedConstruct(source.path, line, what)
+        self._parameters(source, arguments)
         kind = self._result_kind(source)
         terms = [self._term(argument) for argument in arguments]
-        if arguments and all(term is not None for term in terms):
-            value = self.symbols.result(kind, source.name, terms)
-        else:
-            value = self.symbols.value(kind, self.fresh_name(source.name))
+        try:
+            if arguments and all(term is not None for term in terms):
+                value = self.symbols.result(kind, self._symbol_of(source), terms)
+            else:
+                value = self.symbols.value(kind, self.fresh_name(source.name))
+        except TypeError as problem:
+            self.unsupported(source, source.tree, str(problem))
         ghosts = [argument.arg for argument in contract.tree.args.args][len(arguments) + 1 :]
+        for name in ghosts:
+            if name not in self.ghosts:
+                self.unsupported(contract, contract.tree, f"the proof names no value {name}")
         extra = [self.ghosts[name] for name in ghosts]
         fact = self.apply(contract, [*arguments, value, *extra], path)
         self.assumptions.append(z3.Implies(path, as_bool(fact)))
         self.results.setdefault(source.qualified, []).append(value)
         return value
+
+    def _symbol_of(self, source: FunctionSource) -> str:
+        """Return the name of the function that stands for a rule with a contract.
+
+        It is the rule's own, unless a rule of another module has taken it.
+        """
+        owner = self._symbols_taken.setdefault(source.name, source.module)
+        return source.name if owner == source.module else source.qualified
 
     def kind_of_result(self, function: Callable[..., object]) -> object:
         """Return the annotated type of what a rule yields; an integer if there is none."""
@@ -148,12 +195,19 @@ class Translator:
 
     def _result_kind(self, source: FunctionSource) -> object:
         returned = source.tree.returns
-        return self._expressions.static(source, returned) if returned is not None else int
+        return self._static(source, returned) if returned is not None else int
+
+    def _static(self, source: FunctionSource, annotation: ast.expr) -> object:
+        """Return the object that an annotation denotes."""
+        try:
+            return self._expressions.static(source, annotation)
+        except (NameError, TypeError, AttributeError) as problem:
+            return self.unsupported(source, annotation, f"an annotation: {problem}")
 
     def _term(self, value: Value) -> z3.ExprRef | None:
         """Return a scalar as a term, or None for a value of another shape."""
-        if isinstance(value, int) and not isinstance(value, bool):
-            return self.arithmetic.lift(Scalar(value)).term
+        if type(value) is int:
+            return self.arithmetic.exact(Scalar(value))
         return value if isinstance(value, z3.ExprRef) else None
 
     # --- statements ---------------------------------------------------------------------------
@@ -163,22 +217,27 @@ class Translator:
     ) -> tuple[Environment | None, z3.BoolRef]:
         """Evaluate statements; the environment is None if none of the paths falls through."""
         for statement in body:
-            if isinstance(statement, ast.Return):
-                if statement.value is None:
-                    self.unsupported(frame.source, statement, "a rule returns a value")
-                value = self._expressions.evaluate(frame, statement.value, env, path)
-                frame.returns.append((path, value))
-                return None, z3.BoolVal(False)
-            if isinstance(statement, ast.If):
-                outcome, path = self._if(frame, statement, env, path)
-            elif isinstance(statement, ast.While):
-                outcome, path = self._while(frame, statement, env, path)
-            else:
-                self._simple(frame, statement, env, path)
-                continue
+            with self._refusing(frame.source, statement):
+                outcome, path = self._one(frame, statement, env, path)
             if outcome is None:
                 return None, path
             env = outcome
+        return env, path
+
+    def _one(
+        self, frame: Frame, statement: ast.stmt, env: Environment, path: z3.BoolRef
+    ) -> tuple[Environment | None, z3.BoolRef]:
+        """Evaluate one statement."""
+        match statement:
+            case ast.Return(value=ast.expr() as expression):
+                value = self._expressions.evaluate(frame, expression, env, path)
+                frame.returns.append((path, value))
+                return None, z3.BoolVal(False)
+            case ast.If():
+                return self._if(frame, statement, env, path)
+            case ast.While():
+                return self._while(frame, statement, env, path)
+        self._simple(frame, statement, env, path)
         return env, path
 
     def _simple(
@@ -252,7 +311,7 @@ class Translator:
         )
         around = dict(env)
         kinds = self._kinds(contract.invariant)
-        for name in _assigned(loop.body):
+        for name in sorted(_assigned(loop.body)):
             if name in env:
                 kind = kinds.get(name, int)
                 self._fits(f"{where}: {name} fits its type", kind, env[name], path)
@@ -271,7 +330,9 @@ class Translator:
             again = self._about(frame, contract.invariant, end, end_path)
             self.side(f"{where}: is kept by a round", end_path, again)
             smaller = self._measure(frame, contract.variant, end, end_path)
-            for name in around.keys() & _assigned(loop.body):
+            for name in sorted(around.keys() & _assigned(loop.body)):
+                if name not in end:
+                    self.unsupported(frame.source, loop, f"{name} has no value after a round")
                 kind = kinds.get(name, int)
                 self._fits(f"{where}: {name} still fits its type", kind, end[name], end_path)
             less = self.arithmetic.compare("<", smaller, before)
@@ -283,16 +344,21 @@ class Translator:
         """Return the annotated types of a rule's parameters."""
         source = self.sources.function(rule)
         return {
-            argument.arg: self._expressions.static(source, argument.annotation)
+            argument.arg: self._static(source, argument.annotation)
             for argument in source.tree.args.args
             if argument.annotation is not None
         }
 
     def _fits(self, label: str, kind: object, value: Value, path: z3.BoolRef) -> None:
-        """Require that a loop variable has the range of its annotation: its symbol will."""
+        """Require that a loop variable is what its symbol can be: a number of the arithmetic, in
+        the range of its annotation.
+        """
+        if isinstance(value, bool | z3.BoolRef):
+            return
+        number, compare = scalar_of(value), self.arithmetic.compare
+        self.arithmetic.exact(number)
         bits = word_bits(kind)
         if bits is not None:
-            number, compare = scalar_of(value), self.arithmetic.compare
             low = as_bool(compare(">=", number, Scalar(0)))
             high = as_bool(compare("<=", number, Scalar((1 << bits) - 1)))
             self.side(label, path, z3.And(low, high))
@@ -301,7 +367,9 @@ class Translator:
         stem = self.fresh_name(f"{frame.source.name}.{name}")
         if isinstance(value, bool | z3.BoolRef):
             return z3.Bool(stem)
-        if isinstance(value, int) or (
+        if word_bits(kind) is None and kind not in (int, i64):
+            return self.unsupported(frame.source, at, f"a loop cannot change a {kind}: {name}")
+        if type(value) is int or (
             isinstance(value, z3.ExprRef) and value.sort() == self.arithmetic.sort
         ):
             return self.symbols.value(kind, stem)

@@ -86,10 +86,11 @@ class SymbolicTable:
 
 
 class SymbolicWords:
-    """A list of machine words of unknown length and content."""
+    """A vector of machine words of unknown length and content; only what is in it may be read."""
 
-    def __init__(self, get: Callable[[z3.ExprRef], z3.ExprRef]) -> None:
+    def __init__(self, get: Callable[[z3.ExprRef], z3.ExprRef], length: z3.ExprRef) -> None:
         self.get = get
+        self.length = length
 
 
 IDENTITY_SORT: Final = z3.IntSort()

@@ -1,0 +1,163 @@
+"""Which constructs of Python's grammar a rule may contain, wherever they stand.
+
+A function is checked as a whole before any of it is evaluated. What can never be reached counts
+too: a `yield` behind a `return` makes a generator of the function, and an assignment in a dead
+branch makes a local variable of a name.
+"""
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+STATEMENTS: Final = (
+    ast.Return,
+    ast.Assign,
+    ast.AnnAssign,
+    ast.AugAssign,
+    ast.If,
+    ast.While,
+    ast.Assert,
+    ast.Pass,
+)
+"""Statements of the subset; a docstring is one more."""
+
+EXPRESSIONS: Final = (
+    ast.Name,
+    ast.Attribute,
+    ast.Tuple,
+    ast.UnaryOp,
+    ast.BinOp,
+    ast.BoolOp,
+    ast.IfExp,
+    ast.Compare,
+    ast.Subscript,
+    ast.Call,
+    ast.GeneratorExp,
+)
+"""Expressions of the subset; numbers and truth values are constants of it."""
+
+OPERATORS: Final[dict[type[ast.AST], str]] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+}
+COMPARISONS: Final[dict[type[ast.AST], str]] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+}
+UNARY: Final = (ast.Not, ast.Invert, ast.USub)
+
+
+def refusals(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
+    """Yield the line of each construct outside the subset, and what is wrong with it."""
+    yield from parameters_refused(function)
+    for statement in function.body:
+        yield from _statement(statement)
+
+
+def parameters_refused(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
+    """Yield the line of each parameter that a rule cannot have, and what is wrong with it."""
+    given = function.args
+    for place, one in (
+        *(("positional-only", one) for one in given.posonlyargs),
+        *(("keyword-only", one) for one in given.kwonlyargs),
+        *((kind, one) for kind, one in (("*", given.vararg), ("**", given.kwarg)) if one),
+    ):
+        yield one.lineno, f"a rule has no {place} parameter: {one.arg}"
+    if getattr(function, "type_params", None):
+        yield function.lineno, "a rule has no type parameters"
+
+
+def _statement(node: ast.stmt) -> Iterator[tuple[int, str]]:
+    match node:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return
+        case ast.Assert(test=test):
+            yield from _expression(test)  # the message is read by nobody unless the test fails
+        case (
+            ast.If(test=test, body=body, orelse=orelse)
+            | ast.While(test=test, body=body, orelse=orelse)
+        ):
+            yield from _expression(test)
+            for inner in (*body, *orelse):
+                yield from _statement(inner)
+        case ast.Assign(targets=[target], value=value):
+            yield from _target(target)
+            yield from _expression(value)
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            yield from _target(target)
+            yield from _expression(value)
+        case ast.AugAssign(target=ast.Name(), op=op, value=value):
+            if type(op) not in OPERATORS:
+                yield node.lineno, f"operator {type(op).__name__} has no counterpart"
+            yield from _expression(value)
+        case ast.Return(value=ast.expr() as value):
+            yield from _expression(value)
+        case ast.Return():
+            yield node.lineno, "a rule returns a value"
+        case ast.Pass():
+            return
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+            yield node.lineno, "a rule gives one value to one name, or to a tuple of names"
+        case _:
+            yield node.lineno, f"a rule cannot contain {type(node).__name__}"
+
+
+def _target(node: ast.expr) -> Iterator[tuple[int, str]]:
+    match node:
+        case ast.Name():
+            return
+        case ast.Tuple(elts=parts):
+            for part in parts:
+                yield from _target(part)
+        case _:
+            yield node.lineno, "only names and tuples can be assigned to"
+
+
+def _expression(node: ast.expr) -> Iterator[tuple[int, str]]:
+    wrong = _own_refusal(node)
+    if wrong is not None:
+        yield node.lineno, wrong
+        return
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.expr():
+                yield from _expression(child)
+            case ast.keyword(arg=None):
+                yield child.lineno, "a rule cannot contain ** in a call"
+            case ast.keyword(value=value):
+                yield from _expression(value)
+            case ast.comprehension(target=ast.Name(), iter=over, ifs=[], is_async=0):
+                yield from _expression(over)
+            case ast.comprehension(target=target):
+                yield target.lineno, "a quantifier has one name, and no `if`"
+
+
+def _own_refusal(node: ast.expr) -> str | None:
+    """Return what is wrong with an expression, its parts left out; None if nothing is."""
+    match node:
+        case ast.Constant(value=bool() | int()):
+            return None
+        case ast.BinOp(op=op) if type(op) not in OPERATORS:
+            return f"operator {type(op).__name__} has no counterpart"
+        case ast.UnaryOp(op=op) if not isinstance(op, UNARY):
+            return f"operator {type(op).__name__} has no counterpart"
+        case ast.Compare(ops=ops):
+            names = [type(one).__name__ for one in ops if type(one) not in COMPARISONS]
+            return f"comparison {names[0]} has no counterpart" if names else None
+        case ast.GeneratorExp(generators=generators) if len(generators) != 1:
+            return "a quantifier has one name"
+    if isinstance(node, EXPRESSIONS):
+        return None
+    return f"a rule cannot contain {type(node).__name__}"
