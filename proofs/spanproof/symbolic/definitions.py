@@ -103,6 +103,8 @@ class ModuleSource:
         line = found[0][1] if found else 1
         if not isinstance(function, BuiltinFunctionType) or not self.compiled:
             kind = type(function).__name__
+            if found:
+                self._decorators_are_harmless(self._functions[found[-1]])
             raise Mismatch(line, f"{name} is not a module-level function, but a {kind}")
         if self.namespace.get(name) is not function:
             raise Mismatch(line, f"{name} is not what the module has under that name")
