@@ -125,7 +125,7 @@ class ModuleUnits:
 
     def digest(self, unit: str) -> str:
         """Return the fingerprint of one unit."""
-        return digest_of(*(_bare_dump(statement) for statement in self.statements[unit]))
+        return digest_of(*(bare_dump(statement) for statement in self.statements[unit]))
 
     def digest_of_all(self) -> str:
         """Return the fingerprint of the whole module, docstrings included."""
@@ -146,7 +146,7 @@ class ModuleUnits:
                         yield Mention(text, None)
 
 
-def _bare_dump(statement: ast.stmt) -> str:
+def bare_dump(statement: ast.stmt) -> str:
     """Return the syntax of a statement without docstrings."""
     taken = []
     for node in ast.walk(statement):

@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """Figures of a run of the prover."""
+    """Figures of a run of the prover; `silent` counts obligations that no solver could read."""
 
     obligations: int
     proved: int
@@ -59,11 +59,17 @@ class Summary(NamedTuple):
     cached: int
     solver_seconds: float
     build_seconds: float
+    silent: int
+
+    @property
+    def decided(self) -> int:
+        """How many obligations and mutants some solver had something to say about."""
+        return self.obligations - self.silent + self.mutants
 
     @property
     def undone(self) -> int:
         """How many obligations are not proved and mutants not killed."""
-        return self.obligations - self.proved + self.mutants - self.killed
+        return self.obligations - self.silent - self.proved + self.mutants - self.killed
 
     @property
     def good(self) -> bool:
@@ -95,4 +101,7 @@ def summarize(outcomes: Sequence[Outcome]) -> Summary:
         cached=sum(outcome.cached for outcome in outcomes),
         solver_seconds=sum(verdict.solver_seconds for verdict in fresh),
         build_seconds=sum(verdict.build_seconds for verdict in fresh),
+        silent=sum(
+            all(one.verdict.answer == "outside" for one in given) for given in answers.values()
+        ),
     )

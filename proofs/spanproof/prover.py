@@ -14,6 +14,9 @@ from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.sources import SourceTree
 from spanproof.verdict import DEFAULT_TIMEOUT, Answer, Verdict
 
+READ = ("spanspec", "spanalloc")
+"""The packages that proofs are about."""
+
 JOINT_TIMEOUT = 4.0
 """Seconds for several queries at once; what takes longer is asked in halves."""
 
@@ -97,19 +100,21 @@ def decide(
     and run in Python; if not, only the answer is of interest.
     """
     started = time.perf_counter()
+    read = sources or SourceTree()
     try:
-        proof = claim.proof(sources)
+        proof = claim.proof(read)
         examination = _Examination(proof, decider or Z3(), timeout, explain)
         failure = examination.failure()
     except NotPortable as problem:
-        return _untranslatable(claim, started, f"{decider.name if decider else 'z3'}: {problem}")
+        detail = f"{decider.name if decider else 'z3'}: {problem}"
+        return _untranslatable(claim, read, started, detail)
     except Exception as problem:
         # A rule outside the subset names file and line; a changed rule may fail in any way.
         kind = "" if isinstance(problem, UnsupportedConstruct) else f"{type(problem).__name__}: "
-        return _untranslatable(claim, started, f"{kind}{problem}")
+        return _untranslatable(claim, read, started, f"{kind}{problem}")
     queries = len(proof.queries) + len(proof.witnesses)
     around = time.perf_counter() - started - examination.seconds
-    verdict = Verdict(claim.id, "proved", queries, examination.seconds, around)
+    verdict = Verdict(claim.id, "proved", queries, examination.seconds, around, reads=_read(read))
     if failure is not None:
         detail, counterexample = failure.detail, None
         if explain and failure.finding.model is not None and failure.answer == "refuted":
@@ -129,6 +134,12 @@ def decide(
     return verdict
 
 
-def _untranslatable(claim: Obligation, started: float, detail: str) -> Verdict:
+def _untranslatable(claim: Obligation, sources: SourceTree, started: float, detail: str) -> Verdict:
     spent = time.perf_counter() - started
-    return Verdict(claim.id, "untranslatable", 0, 0.0, spent, "translation", detail)
+    reads = _read(sources)
+    return Verdict(claim.id, "untranslatable", 0, 0.0, spent, "translation", detail, reads=reads)
+
+
+def _read(sources: SourceTree) -> tuple[str, ...]:
+    """Return the functions of the model and of the implementation that were read."""
+    return tuple(sorted(one for one in sources.reached if one.split(".")[0] in READ))

@@ -3,8 +3,9 @@
 This module loads no solver unless there is something left to decide.
 """
 
+import difflib
 import fnmatch
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from spanproof.cache import Cache
 from spanproof.catalogue import Catalogue
@@ -12,31 +13,53 @@ from spanproof.jobs import Job, Outcome
 from spanproof.verdict import DEFAULT_TIMEOUT, Verdict
 
 
-def matching(names: Iterable[str], pattern: str) -> list[str]:
-    """Return the names that match a shell pattern or contain it."""
-    return [name for name in names if fnmatch.fnmatchcase(name, pattern) or pattern in name]
+def matching(names: Iterable[str], *patterns: str) -> list[str]:
+    """Return the names that match one of some shell patterns, or contain it."""
+    return [
+        name
+        for name in names
+        if any(fnmatch.fnmatchcase(name, pattern) or pattern in name for pattern in patterns)
+    ]
+
+
+def unmatched(names: Collection[str], patterns: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the patterns that no name matches, each with the names that are most like it."""
+    for pattern in patterns:
+        if not matching(names, pattern):
+            yield pattern, difflib.get_close_matches(pattern, names, n=3, cutoff=0.5)
 
 
 def obligation_jobs(
     book: Catalogue,
-    pattern: str = "*",
+    *patterns: str,
     timeout: float = DEFAULT_TIMEOUT,
     solvers: Sequence[str] = ("z3",),
 ) -> list[Job]:
     """Return the jobs for all obligations whose id matches a pattern, by each solver."""
-    chosen = matching(book.claims, pattern)
+    chosen = matching(book.claims, *(patterns or ("*",)))
     return [Job(name, None, timeout, solver) for solver in solvers for name in chosen]
 
 
-def mutant_jobs(book: Catalogue, pattern: str = "*", timeout: float = DEFAULT_TIMEOUT) -> list[Job]:
+def mutant_jobs(book: Catalogue, *patterns: str, timeout: float = DEFAULT_TIMEOUT) -> list[Job]:
     """Return the jobs for all mutants whose name, or whose obligation's id, matches a pattern."""
-    names = matching(book.mutants, pattern)
-    killers = matching(book.claims, pattern)
+    patterns = patterns or ("*",)
+    names = set(matching(book.mutants, *patterns))
+    killers = set(matching(book.claims, *patterns))
     return [
         Job(mutant.killed_by, mutant.name, timeout)
         for mutant in book.mutants.values()
         if mutant.name in names or mutant.killed_by in killers
     ]
+
+
+def known_reads(
+    book: Catalogue, cache: Cache, outcomes: Iterable[Outcome]
+) -> dict[str, tuple[str, ...]]:
+    """Return which functions obligations read, as far as this run or earlier ones know it."""
+    reads = {o.job.obligation: o.verdict.reads for o in outcomes if o.job.mutant is None}
+    others = [job for job in obligation_jobs(book) if job.obligation not in reads]
+    entries, _ = cache.split({job: book.key(job) for job in others}, Verdict)
+    return reads | {job.obligation: verdict.reads for job, verdict in entries}
 
 
 def run(

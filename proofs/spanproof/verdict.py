@@ -4,8 +4,12 @@ from typing import Literal, NamedTuple
 
 from spanproof.counterexamples.saved import Counterexample
 
-Answer = Literal["proved", "refuted", "vacuous", "unknown", "untranslatable", "outside"]
-"""`outside`: the solver has no counterpart of the integers or quantifiers in the question."""
+Answer = Literal[
+    "proved", "refuted", "vacuous", "unknown", "untranslatable", "outside", "inapplicable"
+]
+"""`inapplicable`: the mutant's place is not there, so there was nothing to decide.
+`outside`: the solver has no counterpart of the integers or quantifiers in the question.
+"""
 
 DEFAULT_TIMEOUT = 20.0
 """Seconds a solver may take for one question."""
@@ -17,6 +21,7 @@ class Verdict(NamedTuple):
     `failed` names the query or witness at fault, `detail` shows the counterexample or the reason,
     `counterexample` has its values, `script` what another solver than Z3 was asked; all are empty
     for a proved one. Times are seconds: inside the solver, and around it, building terms.
+    `reads` has the functions of the model and the implementation whose source was read.
     """
 
     obligation: str
@@ -28,6 +33,7 @@ class Verdict(NamedTuple):
     detail: str = ""
     script: str = ""
     counterexample: Counterexample | None = None
+    reads: tuple[str, ...] = ()
 
     @property
     def proved(self) -> bool:

@@ -25,7 +25,13 @@ LEAST_KILLED = 0.85
 
 
 def campaign(
-    pattern: str, sample: int, seed: int, jobs: int, cache: Cache, book: Catalogue, json: bool
+    patterns: Sequence[str],
+    sample: int,
+    seed: int,
+    jobs: int,
+    cache: Cache,
+    book: Catalogue,
+    json: bool,
 ) -> int:
     """Judge generated mutants, as many as `sample` (0 for all); what was judged is kept."""
     try:
@@ -33,10 +39,12 @@ def campaign(
     except ImportError as problem:
         raise Unusable(f"{problem.name} is missing: pip install 'spanspec[mutation]'") from None
     users = generated.users_of_functions()
-    unread = matching(generated.unread_functions(users), pattern)
-    users = {name: users[name] for name in matching(users, pattern)}
+    unread = matching(generated.unread_functions(users), *patterns)
+    users = {name: users[name] for name in matching(users, *patterns)}
     if not users:
-        raise Unusable(f"no function of the model that a proof reads matches {pattern!r}")
+        raise Unusable(
+            f"no function of the model that a proof reads matches {' or '.join(patterns)}"
+        )
     mutants = generated.all_mutants(users, sample, seed)
     started = time.perf_counter()
     fates: list[Fate] = []
@@ -65,6 +73,8 @@ def campaign(
         err.print(f"interrupted: {len(fates)} of {len(mutants)} were judged; say it again to go on")
         return INTERRUPTED
     killed = sum(fate.killed for fate in fates)
+    if not fates:
+        raise Unusable("no function that was chosen has a mutant: nothing was judged")
     return HOLDS if killed >= LEAST_KILLED * len(fates) else FAILS
 
 

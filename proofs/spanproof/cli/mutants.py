@@ -11,7 +11,8 @@ from spanproof.cache import Cache, NoCache
 from spanproof.catalogue import Catalogue, catalogue
 from spanproof.cli.generated import campaign
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
-from spanproof.cli.prove import decide_all, save_failures, with_cost
+from spanproof.cli.proofreport import print_saved, with_cost
+from spanproof.cli.prove import decide_all, refuse_unmatched, save_failures
 from spanproof.jobs import Outcome, summarize
 from spanproof.knownbugs import BUGS, Found, KnownBug
 from spanproof.knownbugs.hunt import hunt
@@ -20,9 +21,13 @@ from spanproof.verdict import DEFAULT_TIMEOUT
 
 
 def mutants(
-    pattern: Annotated[
-        str, typer.Argument(help="Part of a mutant's name or an obligation's id, or a * pattern.")
-    ] = "*",
+    patterns: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATTERN]...",
+            help="Parts of mutants' names or obligations' ids, or * patterns.",
+        ),
+    ] = None,
     known: Annotated[
         bool, typer.Option(help="Also the known bugs, found by traces and random programs.")
     ] = True,
@@ -42,27 +47,32 @@ def mutants(
     """Show for each mutant which obligation kills it, and by which counterexample."""
     store = Cache() if cache else NoCache()
     book = catalogue(store)
+    chosen = tuple(patterns or ("*",))
     if generated:
-        return campaign(pattern, sample, seed, jobs, store, book, json)
-    work = mutant_jobs(book, pattern, timeout)
-    bugs = [bug for bug in BUGS if bug.name in matching((bug.name for bug in BUGS), pattern)]
-    bugs = bugs if known else []
+        return campaign(chosen, sample, seed, jobs, store, book, json)
+    listed = {bug.name: bug for bug in BUGS} if known else {}
+    names = [*book.mutants, *listed, *book.claims]
+    refuse_unmatched(chosen, names, "mutant", "spanspec mutants shows all")
+    work = mutant_jobs(book, *chosen, timeout=timeout)
+    bugs = [listed[name] for name in matching(listed, *chosen)]
     if not work and not bugs:
-        raise Unusable(f"no mutant matches {pattern!r}; spanspec mutants shows all")
+        raise Unusable(f"no mutant matches {' or '.join(chosen)}; spanspec mutants shows all")
     started = time.perf_counter()
     outcomes, interrupted = decide_all(work, book, store, jobs, "mutants")
     found: list[tuple[KnownBug, Found]] = []
     if not interrupted:
         interrupted = hunt_all(bugs, book, store, jobs, found)
     wall = time.perf_counter() - started
-    if save_to is not None:
-        save_failures(outcomes, save_to)
     if json:
         print_json(as_json(outcomes, found, book, wall, interrupted))
     else:
         show_mutants(outcomes, book)
         show_bugs(found)
         out.print(summary_line(outcomes, found, wall), markup=False)
+    if save_to is not None:
+        files = save_failures(outcomes, save_to)
+        if not json:
+            print_saved(outcomes, files)
     if interrupted:
         done, all_ = len(outcomes) + len(found), len(work) + len(bugs)
         err.print(f"interrupted: {done} of {all_} were decided", markup=False)

@@ -2,31 +2,57 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.table import Table
 
-from spanproof.assumptions import ALL, EVERYWHERE, Assumption
 from spanproof.cache import Cache, NoCache
 from spanproof.catalogue import Catalogue, catalogue
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.changes import changes, functions_of_ours, keep, readers_of
+from spanproof.cli.output import (
+    FAILS,
+    HOLDS,
+    INTERRUPTED,
+    Unusable,
+    complain,
+    err,
+    out,
+    print_json,
+    progress,
+)
+from spanproof.cli.proofreport import (
+    as_json,
+    print_assumptions,
+    print_failures,
+    print_saved,
+    summary_line,
+    table,
+)
+from spanproof.cli.readers import changes_as_json, print_changes, print_readers
 from spanproof.counterexamples.saved import save
-from spanproof.jobs import Job, Outcome, Summary, summarize
-from spanproof.schedule import obligation_jobs, run
+from spanproof.jobs import Job, Outcome, summarize
+from spanproof.savedfile import write_bytes
+from spanproof.schedule import known_reads, matching, obligation_jobs, run, unmatched
 from spanproof.solvers.names import NAMES, SolverMissing, installed_version
 from spanproof.verdict import DEFAULT_TIMEOUT
 
 
 def prove(
-    pattern: Annotated[
-        str, typer.Argument(help="Part of an obligation's id, or a * pattern.")
-    ] = "*",
+    patterns: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATTERN]...", help="Parts of obligations' ids, or * patterns."),
+    ] = None,
     listing: Annotated[
         bool, typer.Option("--list", help="List obligations, decide nothing.")
+    ] = False,
+    reads: Annotated[
+        bool, typer.Option("--reads", help="Print who reads which function; patterns are modules.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also print what holds, line by line.")
     ] = False,
     solver: Annotated[
         str, typer.Option(metavar="NAME", help="z3, cvc5, bitwuzla, or all of them.")
@@ -47,9 +73,11 @@ def prove(
     """Prove the obligations; unknown, vacuous and timed-out ones count as failures."""
     store = Cache() if cache else NoCache()
     book = catalogue(store)
-    work = obligation_jobs(book, pattern, timeout, solvers_named(solver))
-    if not work:
-        raise Unusable(f"no obligation matches {pattern!r}; spanspec prove --list shows all")
+    if reads:
+        return who_reads(tuple(patterns or ()), book, store, jobs, json)
+    chosen = tuple(patterns or ("*",))
+    refuse_unmatched(chosen, book.claims, "obligation", "spanspec prove --list shows all")
+    work = obligation_jobs(book, *chosen, timeout=timeout, solvers=solvers_named(solver))
     if listing:
         return list_obligations(work, book, json)
     written = write_questions(work, smt2) if smt2 is not None else 0
@@ -57,22 +85,45 @@ def prove(
     outcomes, interrupted = decide_all(work, book, store, jobs)
     wall = time.perf_counter() - started
     summary = summarize(outcomes)
-    files = save_failures(outcomes, save_to)
+    differing = changes(store, known_reads(book, store, outcomes), book.claims)
     if json:
-        print_json(as_json(outcomes, book, summary, wall, interrupted))
+        print_json(
+            as_json(outcomes, book, summary, wall, interrupted)
+            | {"changes": changes_as_json(differing, outcomes)}
+        )
+        save_failures(outcomes, save_to)
     else:
-        out.print(table(outcomes))
-        for outcome in outcomes:
-            if not outcome.good:
-                out.print(complaint(outcome, files.get(outcome.job)), markup=False)
+        if verbose:
+            out.print(table(outcomes))
         if smt2 is not None:
             out.print(f"{written} questions written into {smt2}", markup=False)
-        print_assumptions(work, book)
+        print_assumptions(work, book, verbose=verbose)
+        print_changes(differing, outcomes)
         out.print(summary_line(summary, wall), markup=False)
+        print_failures(outcomes)
+        print_saved(outcomes, save_failures(outcomes, save_to))
     if interrupted:
         err.print(f"interrupted: {len(outcomes)} of {len(work)} were decided", markup=False)
         return INTERRUPTED
-    return HOLDS if summary.good else FAILS
+    if not summary.good:
+        return FAILS
+    if summary.decided == 0:
+        raise Unusable(f"{solver} has no theory for any of it: nothing was decided")
+    if len(chosen) == 1 and chosen[0] == "*":
+        keep(store)
+    return HOLDS
+
+
+def refuse_unmatched(
+    patterns: Sequence[str], names: Collection[str], what: str, otherwise: str
+) -> None:
+    """Refuse patterns that match nothing.
+
+    Raises: Unusable, naming each and what it may have been meant for.
+    """
+    for pattern, close in unmatched(names, patterns):
+        meant = f"did you mean {' or '.join(close)}? " if close else ""
+        raise Unusable(f"no {what} matches {pattern!r}; {meant}{otherwise}")
 
 
 def solvers_named(name: str) -> tuple[str, ...]:
@@ -117,7 +168,8 @@ def write_questions(work: list[Job], folder: Path) -> int:
 def save_failures(outcomes: Sequence[Outcome], folder: Path | None) -> dict[Job, Path]:
     """Save the counterexamples, and what other solvers than Z3 failed to answer as needed.
 
-    The files go into the folder, or, without one, into a new temporary one.
+    The files go into the folder, or, without one, into a new temporary one. What cannot be written
+    is a line more: what was found has been printed.
     """
     shown = [
         outcome
@@ -127,17 +179,22 @@ def save_failures(outcomes: Sequence[Outcome], folder: Path | None) -> dict[Job,
     ]
     if not shown:
         return {}
-    place = folder if folder is not None else Path(tempfile.mkdtemp(prefix="spanspec-"))
-    place.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for job, verdict, _ in shown:
-        stem = job.mutant or job.obligation
-        if verdict.counterexample is not None:
-            files[job] = place / f"{stem}.json"
-            save(msgspec.structs.replace(verdict.counterexample, mutant=job.mutant), files[job])
-        else:
-            files[job] = place / f"{stem}.{job.solver}.smt2"
-            files[job].write_text(verdict.script, encoding="utf-8")
+    files: dict[Job, Path] = {}
+    try:
+        place = folder if folder is not None else Path(tempfile.mkdtemp(prefix="spanspec-"))
+        place.mkdir(parents=True, exist_ok=True)
+        for job, verdict, _ in shown:
+            stem = job.mutant or job.obligation
+            if verdict.counterexample is not None:
+                path = place / f"{stem}.json"
+                save(msgspec.structs.replace(verdict.counterexample, mutant=job.mutant), path)
+            else:
+                path = place / f"{stem}.{job.solver}.smt2"
+                write_bytes(verdict.script.encode(), path)
+            files[job] = path
+    except OSError as problem:
+        where = problem.filename or folder
+        complain(f"not saved: {where}: {problem.strerror or problem}")
     return files
 
 
@@ -175,125 +232,19 @@ def list_obligations(work: list[Job], book: Catalogue, json: bool) -> int:
     return HOLDS
 
 
-def table(outcomes: list[Outcome]) -> Table:
-    """Return the table of obligations: for each solver its answer and its seconds."""
-    solvers = list(dict.fromkeys(outcome.job.solver for outcome in outcomes))
-    rows: dict[str, dict[str, Outcome]] = {}
-    for outcome in outcomes:
-        rows.setdefault(outcome.job.obligation, {})[outcome.job.solver] = outcome
-    shown = Table(box=None, header_style="bold", pad_edge=False)
-    shown.add_column("obligation")
-    shown.add_column("queries", justify="right")
-    for solver in solvers:
-        shown.add_column(solver)
-        shown.add_column("s", justify="right")
-    for name, given in rows.items():
-        cells = [name, str(max(outcome.verdict.queries for outcome in given.values()))]
-        for solver in solvers:
-            cells += answer_cells(given.get(solver))
-        shown.add_row(*cells)
-    return shown
+def who_reads(
+    patterns: tuple[str, ...], book: Catalogue, store: Cache, jobs: int, json: bool
+) -> int:
+    """Print module by module which obligations read which functions, and which none does.
 
-
-def assumptions_used(work: list[Job], book: Catalogue) -> list[tuple[Assumption, list[str]]]:
-    """Return what the obligations take for granted, each with those that use it in particular."""
-    ids = list(dict.fromkeys(job.obligation for job in work))
-    users = book.used(ids)
-    return [
-        (assumption, users.get(assumption.id, []))
-        for assumption in ALL
-        if assumption in EVERYWHERE or assumption.id in users
-    ]
-
-
-def print_assumptions(work: list[Job], book: Catalogue) -> None:
-    """Print what the answers rest on that no solver was asked about."""
-    out.print("\n[bold]assumed[/]")
-    for assumption, users in assumptions_used(work, book):
-        where = families(users) if users else "everywhere"
-        out.print(f"  {assumption.id}: {assumption.says} ({where})", markup=False)
-    out.print()
-
-
-def families(ids: list[str]) -> str:
-    """Return ids in short: those of one family together."""
-    grouped: dict[str, list[str]] = {}
-    for name in ids:
-        family, _, rest = name.partition(".")
-        grouped.setdefault(family, []).append(rest)
-    return ", ".join(
-        f"{family}.{rest[0]}" if len(rest) == 1 else f"{family}.{{{','.join(rest)}}}"
-        for family, rest in grouped.items()
-    )
-
-
-def answer_cells(outcome: Outcome | None) -> tuple[str, str]:
-    """Return a solver's answer and its seconds, for the table."""
-    if outcome is None:
-        return "", ""
-    verdict = outcome.verdict
-    if verdict.answer == "outside":
-        return "[dim]no such theory[/]", ""
-    colour = "green" if outcome.good else "red"
-    seconds = "cached" if outcome.cached else f"{verdict.solver_seconds:.2f}"
-    return f"[{colour}]{verdict.answer}[/]", seconds
-
-
-def complaint(outcome: Outcome, file: Path | None = None) -> str:
-    """Return a few lines about an outcome that is not good."""
-    verdict, job = outcome.verdict, outcome.job
-    if job.mutant is not None:
-        return f"mutant {job.mutant} survives {job.obligation}: {verdict.answer} {verdict.failed}"
-    by = "" if job.solver == "z3" else f" by {job.solver}"
-    lines = [f"{job.obligation} is {verdict.answer}{by}: {verdict.failed}"]
-    lines += verdict.detail.splitlines()
-    if file is not None and verdict.counterexample is not None:
-        lines.append(f"saved as {file}; run it again with spanspec replay {file}")
-    elif file is not None:
-        lines.append(f"what was asked: {file}")
-    return "\n    ".join(filter(None, lines))
-
-
-def summary_line(summary: Summary, wall: float) -> str:
-    """Return the figures of a run in one line."""
-    parts = [f"{summary.proved} of {summary.obligations} obligations proved"]
-    parts[0] += f" ({summary.queries} queries)"
-    if summary.mutants:
-        parts.append(f"{summary.killed} of {summary.mutants} mutants killed")
-    if summary.outside:
-        parts.append(f"{summary.outside} outside a solver's theories")
-    return with_cost(parts, summary, wall)
-
-
-def with_cost(parts: Sequence[str], summary: Summary, wall: float) -> str:
-    """Return what a run came to, and what it cost, in one line."""
-    cached = [f"{summary.cached} answers cached"] if summary.cached else []
-    return (
-        f"{', '.join([*parts, *cached])}; solver {summary.solver_seconds:.1f} s, "
-        f"terms {summary.build_seconds:.1f} s, wall {wall:.1f} s"
-    )
-
-
-def as_json(
-    outcomes: list[Outcome], book: Catalogue, summary: Summary, wall: float, interrupted: bool
-) -> dict[str, object]:
-    """Return a run as a JSON document."""
-    return {
-        "summary": {**summary._asdict(), "wall_seconds": wall, "interrupted": interrupted},
-        "assumptions": [
-            {**assumption._asdict(), "used_by": users or ["*"]}
-            for assumption, users in assumptions_used([o.job for o in outcomes], book)
-        ],
-        "obligations": [
-            {
-                **o.verdict._asdict(),
-                "solver": o.job.solver,
-                "rules": book.claims[o.job.obligation].rules,
-                "assumes": book.claims[o.job.obligation].assumes,
-                "proved": o.verdict.proved,
-                "cached": o.cached,
-            }
-            for o in outcomes
-            if o.job.mutant is None
-        ],
-    }
+    Obligations of which no earlier run knows it are decided.
+    """
+    outcomes, interrupted = decide_all(obligation_jobs(book), book, store, jobs)
+    if interrupted:
+        return INTERRUPTED
+    modules = functions_of_ours()
+    if patterns:
+        refuse_unmatched(patterns, modules, "module", "spanspec prove --reads prints all")
+        modules = {name: modules[name] for name in matching(modules, *patterns)}
+    print_readers(modules, readers_of(known_reads(book, store, outcomes)), json)
+    return HOLDS

@@ -14,6 +14,8 @@ from spanproof.catalogue import catalogue
 from spanproof.cli import check, prove
 from spanproof.cli.fuzz import as_json as campaign_json
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.cli.proofreport import as_json as proofs_json
+from spanproof.cli.proofreport import complaint
 from spanproof.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
 from spanproof.fuzz import spanalloc_subject, spanallocheap
 from spanproof.fuzz.campaign import CampaignResult, of_heap, run, run_target
@@ -86,7 +88,7 @@ def verify(
     if json:
         print_json(
             {
-                "proofs": prove.as_json(outcomes, book, summary, proving, interrupted=False),
+                "proofs": proofs_json(outcomes, book, summary, proving, interrupted=False),
                 "traces": [check.as_json(report, spent) for report, spent in checked.reports],
                 "corruptions": {
                     "tried": len(checked.corruptions),
@@ -217,7 +219,7 @@ def complaints(
     outcomes: Sequence[Outcome], checked: Checked, campaigns: Mapping[str, CampaignResult]
 ) -> list[str]:
     """Return what does not hold, in full."""
-    lines = [prove.complaint(outcome) for outcome in outcomes if not outcome.good]
+    lines = [complaint(outcome) for outcome in outcomes if not outcome.good]
     for report, _ in checked.reports:
         if report.divergence is not None:
             lines.append(check.render(report.path, report.divergence))
