@@ -48,9 +48,17 @@ PROVER: Final = tuple(
 TELLER: Final = "spanproof.counterexamples"
 """The package that tells counterexamples."""
 
-BEGINNINGS: Final = ("spanspec.compiled", "spanalloc.compiled", "spanspec.invariants.registry")
+BEGINNINGS: Final = (
+    "spanspec.compiled",
+    "spanalloc.compiled",
+    "spanspec.invariants.registry",
+    "spanproof.interrupts",
+    "spanproof.processes",
+    "spanproof.streams",
+)
 """Modules that are known to do more than bind names: they choose between compiled modules and their
-sources, and enter what they decorate into a table. They count for everything, as they are written.
+sources, enter what they decorate into a table, or catch signals. They count for everything, as they
+are written.
 """
 
 COMMANDS: Final = tuple(f"spanproof.cli.{name}" for name in ("app", "prove", "mutants", "verify"))

@@ -49,12 +49,13 @@ class Change(NamedTuple):
 class Changes(NamedTuple):
     """What differs, and from what: functions, and the names of other definitions.
 
-    `unasked` counts the obligations of which is not known what they read.
+    `asked` counts the obligations of which is known what they read, `unasked` the others.
     """
 
     since: str
     functions: tuple[Change, ...]
     others: tuple[str, ...]
+    asked: int
     unasked: int
 
     @property
@@ -174,6 +175,7 @@ def changes(
             if piece.function
         ),
         tuple(sorted(name for name, piece in pieces_found.items() if not piece.function)),
+        len(reads),
         len(set(obligations) - reads.keys()),
     )
 

@@ -16,7 +16,10 @@ def print_changes(found: Changes | None, outcomes: Sequence[Outcome]) -> None:
     if found is None:
         return
     total = len(found.functions)
-    out.print(f"{counted(total, 'function')} differ from {found.since}:", markup=False)
+    of_which = f", among {found.asked} obligations" if found.unasked else ""
+    verb = "differs" if total == 1 else "differ"
+    what = f"{counted(total, 'function')} {verb} from {found.since}"
+    out.print(f"{what}{of_which}:", markup=False)
     for change in found.read:
         readers = families(list(change.read_by))
         cached = cached_readers(change.read_by, outcomes)
@@ -25,13 +28,14 @@ def print_changes(found: Changes | None, outcomes: Sequence[Outcome]) -> None:
     for change in found.unread:
         by_judge.setdefault(change.judged_by, []).append(change.function)
     for commands, names in by_judge.items():
-        out.print(f"  read by no obligation: {shortened(names)}", markup=False)
+        none = "none of those" if found.unasked else "no obligation"
+        out.print(f"  read by {none}: {shortened(names)}", markup=False)
         out.print(f"    judged by {', '.join(commands)}", markup=False)
     if found.others:
         out.print(f"  besides, no functions: {shortened(found.others)}", markup=False)
     if found.unasked:
         known = f"{counted(found.unasked, 'obligation')} not counted"
-        out.print(f"  {known}: no run has told what they read", markup=False)
+        out.print(f"  {known}: what they read is not known before they are decided", markup=False)
 
 
 def cached_readers(read_by: Sequence[str], outcomes: Sequence[Outcome]) -> str:

@@ -1,5 +1,7 @@
 """`spanspec verify`: the main job. Prove everything, check the bundled traces, fuzz for a while."""
 
+import random
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,22 +13,27 @@ from rich.table import Table
 import spanalloc
 from spanproof.cache import Cache, NoCache, in_ci
 from spanproof.catalogue import catalogue
+from spanproof.changes import changes
 from spanproof.cli import check, prove
 from spanproof.cli.fuzz import as_json as campaign_json
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
 from spanproof.cli.proofreport import as_json as proofs_json
 from spanproof.cli.proofreport import complaint
+from spanproof.cli.readers import changes_as_json, print_changes
 from spanproof.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
 from spanproof.fuzz import spanalloc_subject, spanallocheap
 from spanproof.fuzz.campaign import CampaignResult, of_heap, run, run_target
-from spanproof.jobs import Outcome, Summary, summarize
-from spanproof.schedule import mutant_jobs, obligation_jobs
+from spanproof.jobs import Job, Outcome, Summary, summarize
+from spanproof.schedule import known_reads, mutant_jobs, obligation_jobs
 from spanproof.traces import bundled_traces
 from spanspec.trace.check import Report
 from spanspec.trace.verdict import Verdict
 
 HEAP_SHARE = 0.75
 """The part of the time for fuzzing that whole heaps get; single spans need less."""
+
+SAMPLE = 40
+"""Mutants that are decided in a run, unless all are; the obligations are all decided."""
 
 CORRUPTIONS = 100
 """Corrupted copies of the small traces that are tried."""
@@ -51,10 +58,35 @@ class Checked(NamedTuple):
         return holds and self.noticed >= LEAST_NOTICED * len(self.corruptions)
 
 
+class Mutants(NamedTuple):
+    """The mutants that were decided: `seed` determined which, unless all were."""
+
+    killed: int
+    decided: int
+    known: int
+    seed: int | None
+
+    def told(self) -> str:
+        """Say how many were killed, of how many, and which."""
+        if self.seed is None or self.decided == self.known:
+            return f"{self.killed} of {self.known} mutants"
+        which = f"{self.decided} of {self.known}, seed {self.seed}"
+        return f"{self.killed} of {self.decided} mutants ({which})"
+
+
+def sampled(jobs: Sequence[Job], seed: int) -> list[Job]:
+    """Return as many jobs as fit into the time, another choice for each seed."""
+    return random.Random(seed).sample(jobs, min(SAMPLE, len(jobs)))
+
+
 def verify(
     seconds: Annotated[float, typer.Option(min=1, help="Seconds of fuzzing.")] = 20.0,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Determines every program.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Determines every program and which mutants; else 0, and any."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Decide all mutants, not a sample.")] = False,
     cache: Annotated[
         bool, typer.Option(help="Take over what earlier runs proved; never where CI is set.")
     ] = True,
@@ -71,15 +103,19 @@ def verify(
         out.print(f"spanalloc runs {how}", markup=False)
     store = Cache() if cache and not in_ci() else NoCache()
     book = catalogue(store)
-    work = obligation_jobs(book) + mutant_jobs(book)
+    drawn = secrets.randbelow(2**32) if seed is None else seed
+    chosen = mutant_jobs(book) if full else sampled(mutant_jobs(book), drawn)
+    work = obligation_jobs(book) + chosen
     outcomes, interrupted = prove.decide_all(work, book, store, jobs, "obligations and mutants")
     proving = time.perf_counter() - started
     summary = summarize(outcomes)
+    mutants = Mutants(summary.killed, len(chosen), len(book.mutants), None if full else drawn)
+    differing = changes(store, known_reads(book, store, outcomes), book.claims)
     if interrupted:
         err.print(f"interrupted: {len(outcomes)} of {len(work)} queries were decided")
         return INTERRUPTED
     checked = check_bundled()
-    campaigns = fuzz_for(seconds, seed)
+    campaigns = fuzz_for(seconds, seed or 0)
     wall = time.perf_counter() - started
     fuzzed = all(campaign.good for campaign in campaigns.values())
     idle = idle_parts(summary, checked, campaigns)
@@ -89,6 +125,8 @@ def verify(
         print_json(
             {
                 "proofs": proofs_json(outcomes, book, summary, proving, interrupted=False),
+                "mutants": mutants._asdict(),
+                "changes": changes_as_json(differing, outcomes),
                 "traces": [check.as_json(report, spent) for report, spent in checked.reports],
                 "corruptions": {
                     "tried": len(checked.corruptions),
@@ -101,7 +139,8 @@ def verify(
     else:
         out.print(check.kinds_table([report for report, _ in checked.reports]))
         out.print()
-        out.print(overview(summary, proving, checked, campaigns))
+        out.print(overview(summary, mutants, proving, checked, campaigns))
+        print_changes(differing, outcomes)
         for line in complaints(outcomes, checked, campaigns):
             out.print(line, markup=False)
         verdict = "[green]everything holds[/]" if good else "[red]something does not hold[/]"
@@ -168,6 +207,7 @@ def fuzz_for(seconds: float, seed: int) -> Mapping[str, CampaignResult]:
 
 def overview(
     summary: Summary,
+    mutants: Mutants,
     proving: float,
     checked: Checked,
     campaigns: Mapping[str, CampaignResult],
@@ -185,7 +225,7 @@ def overview(
         "proved",
         summary.good,
         f"{summary.proved} of {summary.obligations} obligations ({summary.queries} queries), "
-        f"{summary.killed} of {summary.mutants} mutants killed, "
+        f"{mutants.told()} killed, "
         f"{f'{summary.cached} answers cached, ' if summary.cached else ''}"
         f"solver {summary.solver_seconds:.1f} s",
         proving,
