@@ -1,4 +1,4 @@
-"""What was decided before, kept in the user's cache directory.
+"""What was decided before, kept in the folder that `places` tells.
 
 An entry is a small JSON file named by the hash of all that it depends on, so it never goes out of
 date: what changed has another name. Only what holds is kept; a failure is decided anew. Nothing
@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
-from platformdirs import user_cache_path
+
+from spanproof.places import cache_folder
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -39,7 +40,7 @@ class Cache:
     """A folder of entries."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or user_cache_path("spanspec") / "proofs"
+        self.folder = folder or cache_folder() / "proofs"
         self._known_secret: bytes | None = None
 
     def get(self, key: str, kind: type[T]) -> T | None:

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from spanproof import interrupts, streams
 from spanproof.cli.unexpected import unexpected
+from spanproof.places import keep_working_directory_clean
 
 FAILS = 1
 UNUSABLE = 2
@@ -20,6 +21,7 @@ def main() -> NoReturn:
     interrupts.catch()
     status = UNUSABLE
     try:
+        keep_working_directory_clean()
         from spanproof.cli.app import run, tell_stale
 
         tell_stale()

@@ -20,6 +20,8 @@ def unexpected(problem: BaseException) -> int:
     what = " ".join(described(problem).split())
     if isinstance(problem, MemoryError):
         line = f"out of memory{f': {what}' if what else ''}"
+    elif isinstance(problem, SyntaxError):
+        line = f"{problem.filename}:{problem.lineno}: {problem.msg}"
     else:
         line = f"this is a bug of spanspec, and no finding: {what}; {where_to_look(problem)}"
     sys.stderr.write(f"spanspec: {line}\n")

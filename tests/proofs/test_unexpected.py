@@ -1,0 +1,124 @@
+"""What nobody planned is one line and status 2: no traceback, and no status of a finding."""
+
+import subprocess
+import sys
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+
+from spanproof.cli import app, unexpected
+from spanproof.cli.app import run
+
+START = "import sys; sys.path.insert(0, sys.argv.pop()); from spanproof.cli import main; main()"
+
+
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+PROBLEMS = {
+    "KeyError: 'key'": KeyError("key"),
+    "RuntimeError: two lines": RuntimeError("two\nlines"),
+    "AssertionError": AssertionError(),
+    "RecursionError: too deep": RecursionError("too deep"),
+    "SystemExit: 1": SystemExit(1),
+    "its message cannot be had": Speechless(),
+    "[/b]": ValueError("[/b]"),
+}
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> None:
+    def application(arguments: list[str]) -> object:
+        raise problem
+
+    monkeypatch.setattr(app, "application", application)
+
+
+@pytest.mark.parametrize("says", sorted(PROBLEMS))
+def test_a_bug_of_ours_is_a_line_that_says_so_and_where_the_traceback_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, says: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    failing(monkeypatch, PROBLEMS[says])
+    assert run(["explain"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert says in err
+    assert "a bug of spanspec, and no finding" in err
+    (report,) = tmp_path.iterdir()
+    assert str(report) in err
+    text = report.read_text()
+    assert "Traceback" in text
+    assert type(PROBLEMS[says]).__name__ in text
+
+
+def test_a_traceback_is_printed_on_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv(unexpected.TRACEBACK, "1")
+    failing(monkeypatch, KeyError("key"))
+    assert run(["explain"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_report_that_cannot_be_kept_is_no_second_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    failing(monkeypatch, KeyError("key"))
+    assert run(["explain"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert f"{unexpected.TRACEBACK}=1" in err
+
+
+@pytest.mark.parametrize(
+    ("problem", "says"),
+    [
+        (MemoryError(), "spanspec: out of memory\n"),
+        (BrokenProcessPool(), "a worker process was killed"),
+        (OSError(28, "No space left on device", "a[/b].json"), "a[/b].json: No space left"),
+    ],
+)
+def test_what_is_not_our_bug_is_not_called_one(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    problem: Exception,
+    says: str,
+) -> None:
+    failing(monkeypatch, problem)
+    assert run(["explain"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert says in err
+    assert "bug" not in err
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (
+            "import nothing.at_all",
+            "bug of spanspec, and no finding: ModuleNotFoundError: No module",
+        ),
+        ("def f(:", "rich/__init__.py:1: invalid syntax"),
+        ("raise ValueError(1)", "bug of spanspec, and no finding: ValueError: 1; please"),
+    ],
+)
+def test_a_command_that_cannot_be_loaded_is_a_line(broken: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "rich").mkdir()
+    (tmp_path / "rich" / "__init__.py").write_text(broken)
+    done = subprocess.run(
+        [sys.executable, "-c", START, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert says in done.stderr
