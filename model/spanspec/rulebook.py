@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import spanspec
-from spanspec.rules import RULES, Rule
+from spanspec.rules import FAMILIES, RULES, Rule
 
 BY_ID: Final = {rule.id: rule for rule in RULES}
 """Every rule by id."""
 
-RULE_ID: Final = re.compile(
-    r"\b(?:CONST|SC|SPAN|MAL|MC|CEN|SWP|HEAP|TREAP|AR|OS|SCAV|T|I|CONC|EX|VER)-\d+\b"
-)
+RULE_ID: Final = re.compile(rf"\b(?:{'|'.join(FAMILIES)})-\d+\b")
 """What a rule id looks like."""
 
 

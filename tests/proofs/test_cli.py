@@ -1,17 +1,19 @@
 """The commands: their exit statuses, their JSON, and one clear line for what cannot be used."""
 
 import gzip
+import importlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from spanproof import suite
-from spanproof.cli import coverage
+from spanproof.cli import app, coverage
 from spanproof.cli.app import run
 from spanproof.coverage import matrix
 from spanproof.fuzz import campaign
@@ -133,7 +135,7 @@ def test_what_was_read_of_a_trace_that_breaks_off_is_reported(
         (["prove", "--timeout", "soon"], "Invalid value for '--timeout'"),
         (["explain", "SPAN-99"], "there are SPAN-1 to SPAN-29; near are SPAN-9,"),
         (["explain", "span12"], "near are SPAN-12,"),
-        (["explain", "nothing"], "the ids look like"),
+        (["explain", "xyzzy"], "the ids look like"),
         (["explain"], "name a rule"),
         (["explain", "SPAN-12", "--trace", "t.jsonl"], "--trace goes with --coverage"),
         (["explain", "--coverage", "--trace", "missing.jsonl"], "missing.jsonl: cannot be opened"),
@@ -202,6 +204,55 @@ def test_prove_lists_claims(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no slot is handed out twice" in capsys.readouterr().out
     assert run(["prove", "--list", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) > 40
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        (["mc"], "MC-1"),
+        (["treap", "MC"], "MC-1"),
+        (["stale", "refill"], "SWP-3"),
+        (["SWEEPER", "keeps"], "SWP-25"),
+        (["T-14", "t-7"], "T-7"),
+        (["--list"], "CONST-1"),
+    ],
+)
+def test_explain_takes_words_and_families(
+    capsys: pytest.CaptureFixture[str], words: list[str], first: str
+) -> None:
+    assert run(["explain", *words, "--json"]) == 0
+    rules = json.loads(capsys.readouterr().out)
+    assert rules[0]["id"] == first
+    assert run(["explain", *words]) == 0
+    text = capsys.readouterr().out
+    assert all(f"{rule['id']} " in text and rule["says"] in text for rule in rules)
+
+
+def test_explain_lists_a_family_and_all_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "MC", "--list", "--json"]) == 0
+    family = [name for name in BY_ID if name.startswith("MC-")]
+    assert [rule["id"] for rule in json.loads(capsys.readouterr().out)] == family
+    assert run(["explain", "--list", "--json"]) == 0
+    assert [rule["id"] for rule in json.loads(capsys.readouterr().out)] == list(BY_ID)
+
+
+def test_versions_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    told = capsys.readouterr().out
+    for word in (f"spanspec {version('spanspec')}\n", "go1.13.15", "z3 ", "spanalloc runs "):
+        assert word in told
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_tells_what_each_command_does_in_full(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert run(arguments) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "..." not in text.replace("[ARGS]...", "")
+    for name, module in app.COMMANDS.items():
+        command = getattr(importlib.import_module(f"spanproof.cli.{module}"), name)
+        assert f"{name} {app.summary(command)}" in text
 
 
 @pytest.mark.parametrize("rule", sorted(BY_ID))

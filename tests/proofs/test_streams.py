@@ -23,12 +23,12 @@ entry.main()
 """
 
 
-def command(status: int, lines: int, **streams: int) -> subprocess.Popen[bytes]:
+def command(status: int, lines: int, stdout: int) -> subprocess.Popen[bytes]:
     """Start a command that prints lines and comes to a status."""
     return subprocess.Popen(
         [sys.executable, "-c", SAYS_MUCH, str(status), str(lines)],
+        stdout=stdout,
         stderr=subprocess.PIPE,
-        **streams,
     )
 
 

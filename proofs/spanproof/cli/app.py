@@ -4,12 +4,12 @@ import importlib
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from functools import wraps
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 from typer.exceptions import TyperException
 
-from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain
+from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain, out
 from spanproof.cli.unexpected import unexpected
 from spanproof.stale import stale
 from spanspec.trace.reader import TraceError
@@ -38,13 +38,42 @@ def application(arguments: list[str]) -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        callback=lambda: None,
+        callback=options,
     )
     called = arguments[0] if arguments else ""
-    for name in (called,) if called in COMMANDS else COMMANDS:
+    wanted = [called] if called in COMMANDS else list(COMMANDS)
+    for name in wanted if called != "--version" else ():
         module = importlib.import_module(f"spanproof.cli.{COMMANDS[name]}")
-        app.command(name)(stopping(getattr(module, name)))
+        command = stopping(getattr(module, name))
+        # Without a short help typer makes one, and cuts it to the width of a line.
+        app.command(name, short_help=summary(command))(command)
     return app
+
+
+def print_version(wanted: bool) -> None:
+    """Print versions and end, if that is what is wanted."""
+    if wanted:
+        from spanproof.cli.version import version_lines
+
+        for line in version_lines():
+            out.print(line, markup=False)
+        raise typer.Exit(HOLDS)
+
+
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=print_version, is_eager=True, help="Print versions and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that come before a command."""
+
+
+def summary(command: Callable[..., int]) -> str:
+    """Return the first paragraph of a command's help in one line."""
+    return " ".join((command.__doc__ or "").partition("\n\n")[0].split())
 
 
 class Stopped(Exception):

@@ -1,8 +1,10 @@
 """`spanspec explain`: a rule, what stands for it, rests on it and shows it; the whole matrix."""
 
+import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.syntax import Syntax
@@ -11,16 +13,30 @@ from spanproof.catalogue import Variation, current
 from spanproof.cli.coverage import NOT_HERE, coverage_json, print_coverage, replayed
 from spanproof.cli.output import HOLDS, Unusable, out, print_json
 from spanproof.coverage.matrix import Row, matrix
-from spanspec.rulebook import BY_ID
-from spanspec.rules import Rule
+from spanspec.rulebook import BY_ID, Definition, definitions_of_rules
+from spanspec.rules import FAMILIES, RULES, Rule
+
+ID_LIKE: Final = re.compile(r"[A-Z]+-?\d+")
+"""What is meant as an id, be there such a rule or not."""
+
+
+SHOWN: Final = 12
+"""Rules that are listed, if there are so many, beside those that speak of all the words."""
 
 
 def explain(
-    rule_id: Annotated[
-        str | None, typer.Argument(metavar="RULE", help="A rule id, such as SPAN-12.")
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RULE|FAMILY|WORDS",
+            help="A rule id, such as SPAN-12; a family, such as MC; or words that rules speak of.",
+        ),
     ] = None,
+    listing: Annotated[bool, typer.Option("--list", help="List rules, with what each says.")] = (
+        False
+    ),
     coverage: Annotated[
-        bool, typer.Option("--coverage", help="Print the matrix of all rules, or of RULE.")
+        bool, typer.Option("--coverage", help="Print the matrix of all rules, or of those chosen.")
     ] = False,
     trace: Annotated[
         list[Path] | None,
@@ -28,43 +44,114 @@ def explain(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Show a rule, its functions' source, its proofs, mutants and tests, and where Go does it."""
-    rule = None if rule_id is None else known(rule_id)
+    """Show a rule, its functions' source, its proofs, mutants and tests, and where Go does it.
+
+    Of several rules, as a family has, or as words find them, the statements are shown.
+    """
+    if trace and not coverage:
+        raise Unusable("--trace goes with --coverage")
+    if not (words or listing or coverage):
+        raise Unusable(
+            "name a rule, such as SPAN-12, a family, such as MC, or words to look for; "
+            "--list has all rules, --coverage what stands for them"
+        )
+    named = words or []
+    rules = chosen(named)
     if coverage:
         counts = replayed(trace)
-        rows = [row for row in matrix(counts.rules) if rule is None or row.rule == rule]
+        rows = [row for row in matrix(counts.rules) if row.rule in rules]
         if json:
             print_json(coverage_json(rows, counts))
         else:
             print_coverage(rows, counts)
-        return HOLDS
-    if trace:
-        raise Unusable("--trace goes with --coverage")
-    if rule is None:
-        raise Unusable("name a rule, such as SPAN-12, or say --coverage for all of them")
-    row = next(row for row in matrix() if row.rule == rule)
-    if json:
-        print_json(as_json(row))
+    elif listing or any(word.upper() not in BY_ID for word in named):
+        if json:
+            print_json([rule._asdict() for rule in rules])
+        else:
+            print_statements(rules)
     else:
-        print_rule(row)
+        rows = [row for row in matrix() if row.rule in rules]
+        if json:
+            print_json(as_json(rows[0]) if len(rows) == 1 else [as_json(row) for row in rows])
+        else:
+            for row in rows:
+                print_rule(row)
     return HOLDS
 
 
-def known(rule_id: str) -> Rule:
-    """Return a rule by its id, in any letter case.
+def chosen(words: Sequence[str]) -> Sequence[Rule]:
+    """Return the rules that words name by id or family, or else those that have all the words.
+
+    Without words, all.
 
     Raises: Unusable if there is none; the message has the ids that are nearest.
     """
-    rule = BY_ID.get(rule_id.upper())
-    if rule is not None:
-        return rule
-    family, dash, _ = rule_id.upper().partition("-")
-    members = [name for name in BY_ID if name.startswith(f"{family}-")] if dash else []
-    near = get_close_matches(rule_id.upper(), BY_ID, n=5, cutoff=0.7)
-    hint = f"; near are {', '.join(near)}" if near else "; the ids look like SPAN-12 or SWP-3"
-    if members:
-        hint = f"; there are {members[0]} to {members[-1]}{hint if near else ''}"
-    raise Unusable(f"no rule {rule_id!r}{hint}")
+    named = [word.upper() for word in words]
+    if named and all(name in BY_ID or name in FAMILIES for name in named):
+        return [rule for rule in RULES if rule.id in named or family_of(rule) in named]
+    if not any(ID_LIKE.fullmatch(name) for name in named):
+        found = rules_with(words)
+        if found:
+            return found
+    missing = next(word for word in words if word.upper() not in BY_ID)
+    raise Unusable(f"no rule {missing!r}{hint(missing)}")
+
+
+def rules_with(words: Sequence[str]) -> list[Rule]:
+    """Return the rules that speak of words: first those that speak of all, then of some of them.
+
+    What stands for a rule in the model speaks of it, too, by its name and docstring. A word in the
+    rule's own statement counts twice.
+    """
+    if not words:
+        return list(RULES)
+    wanted = [word.casefold() for word in words]
+    standing = definitions_of_rules()
+    hits: dict[Rule, tuple[bool, int]] = {}
+    for rule in RULES:
+        said = f"{rule.id} {rule.says} {rule.where} {FAMILIES[family_of(rule)].about}".casefold()
+        told = " ".join(spoken(one) for one in standing.get(rule.id, ())).casefold()
+        points = [2 * (word in said) or int(word in told) for word in wanted]
+        if any(points):
+            hits[rule] = (all(points), sum(points))
+    best = sorted(hits, key=lambda rule: hits[rule], reverse=True)
+    return best[: max(SHOWN, sum(whole for whole, _ in hits.values()))]
+
+
+def spoken(definition: Definition) -> str:
+    """Return what a definition of the model says in words: its name and its docstring."""
+    strings = re.findall(r'"""(.*?)"""', definition.text, re.DOTALL)
+    return f"{definition.name} {' '.join(strings[:1])}"
+
+
+def hint(missing: str) -> str:
+    """Return how to go on from an id that is none: the ids that are nearest."""
+    family, dash, _ = missing.upper().partition("-")
+    near = get_close_matches(missing.upper(), BY_ID, n=5, cutoff=0.7)
+    told = f"; near are {', '.join(near)}" if near else ""
+    if dash and family in FAMILIES:
+        members = FAMILIES[family].rules
+        return f"; there are {members[0].id} to {members[-1].id}{told}"
+    return told or (
+        "; the ids look like SPAN-12 or SWP-3, and no rule has the word in it; "
+        "spanspec explain --list has all"
+    )
+
+
+def family_of(rule: Rule) -> str:
+    """Return the name of a rule's family."""
+    return rule.id.partition("-")[0]
+
+
+def print_statements(rules: Sequence[Rule]) -> None:
+    """Print rules, with what each says, under the titles of their families."""
+    title = ""
+    for rule in rules:
+        name = family_of(rule)
+        if name != title:
+            out.print(f"{name}: {FAMILIES[name].about}", style="bold", markup=False)
+            title = name
+        out.print(f"  {rule.id:<9} {rule.says}", markup=False)
 
 
 def mutants_of(row: Row) -> list[Variation]:

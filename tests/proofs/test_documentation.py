@@ -1,0 +1,87 @@
+"""What the documentation shows is so: commands can be called like that, and examples run."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from spanproof.cli.app import COMMANDS, application
+from spanproof.coverage.statements import statements
+from spanproof.proof import REGISTRY
+from spanspec.rules import RULES
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+COMING = frozenset({"selftest"})
+"""Commands that the docs speak of already."""
+
+
+def commands() -> Iterator[tuple[str, str, bool]]:
+    """Yield each command line of ours in the docs: its page, itself, and whether it is whole.
+
+    One inside a sentence may leave out what it is about.
+    """
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for line in re.findall(r"^(?:    |\t)\$? ?(spanspec .*)$", text, re.MULTILINE):
+            for part in re.split(r" && | \| | > | #", line):
+                if part.startswith("spanspec "):
+                    yield page.name, part.strip().replace("COMMAND", "explain"), True
+        for span in re.findall(r"`(spanspec [^`]*)`", text):
+            yield page.name, " ".join(re.split(r" \| | > ", span)[0].split()), False
+
+
+SHOWN = sorted(set(commands()))
+
+
+def test_the_docs_show_commands() -> None:
+    assert {line.split()[1] for _, line, _ in SHOWN} >= set(COMMANDS)
+
+
+@pytest.mark.parametrize(("page", "line", "whole"), SHOWN)
+def test_a_command_in_the_docs_can_be_called_like_that(page: str, line: str, whole: bool) -> None:
+    """Each is parsed by the very application, up to where the command would run."""
+    words = shlex.split(line)[1:]
+    name, *arguments = words
+    if name.startswith("-"):
+        assert name in ("--help", "--version")
+        return
+    if name in COMING and name not in COMMANDS:
+        pytest.skip(f"spanspec {name} is documented, and still to come")
+    group = typer.main.get_command(application(words))
+    assert isinstance(group, typer.core.TyperGroup)
+    missing = ""
+    try:
+        group.commands[name].make_context(name, arguments)
+    except typer.Exit:
+        assert "--help" in words
+    except typer.exceptions.TyperException as problem:
+        missing = problem.format_message()
+    assert missing.startswith("Missing ") if missing and not whole else not missing, page
+
+
+def test_the_examples_of_a_proof_run() -> None:
+    before = dict(REGISTRY)
+    text = (ROOT / "docs" / "proof-api.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 4
+    try:
+        exec(compile("\n".join(blocks), "proof-api.md", "exec"), {"__name__": "proof_api"})
+    finally:
+        made = set(REGISTRY) - set(before)
+        REGISTRY.clear()
+        REGISTRY.update(before)
+    assert len(made) == len(re.findall(r"^@obligation", text, re.MULTILINE))
+
+
+def test_the_page_of_rules_has_what_each_says() -> None:
+    text = statements()
+    unmarked = re.sub(r"\\(.)", r"\1", text).replace("&lt;", "<").replace("&gt;", ">")
+    for rule in RULES:
+        assert f"| {rule.id} | {rule.says}" in unmarked
+        assert rule.where in unmarked
+    assert all(line.count(" | ") == 2 for line in text.splitlines() if line.startswith("| "))
