@@ -25,7 +25,7 @@ from spanalloc.span import IN_USE, MANUAL, Span
 from spanalloc.specials import FINALIZER, PROFILE, Finalizer
 from spanalloc.state import PHASE_MARK, PHASE_OFF, HeapState
 from spanalloc.statistics import HeapStatistics, statistics_of
-from spanalloc.sweep import ensure_swept, sweep_one
+from spanalloc.sweep import ensure_swept, sweep_one, wait_for_sweepers
 from spanalloc.tiny import TINY_SIZE
 from spanalloc.turns import Turns
 from spanalloc.world import CLOSED, INTERPRETED, MARKING, OPEN, RECORDING, World
@@ -309,10 +309,24 @@ class Heap:
             self.world.leave(who)
 
     def sweep_all(self, p: int = 0) -> int:
-        """Sweep all that is unswept; return the pages that went back to the page heap."""
-        freed = 0
-        while (pages := self.sweep_one(p)) >= 0:
+        """Sweep all that is unswept; return the pages that this thread gave back to the page heap.
+
+        What other threads are sweeping is waited for, unless another cycle begins (SWP-38).
+
+        Raises: HeapClosed; ProcBusy; BadRequest.
+        """
+        cycle, freed = self.state.cycles, 0
+        while self.state.cycles == cycle:
+            who = self.world.enter(p)
+            try:
+                pages = sweep_one(self.state, who, "GC")
+            finally:
+                self.world.leave(who)
+            if pages < 0:
+                break
             freed += pages
+        self.world.check_outside()
+        wait_for_sweepers(self.state, cycle)
         return freed
 
     @property
@@ -337,6 +351,8 @@ class Heap:
 
     def free_os_memory(self, p: int = 0) -> int:
         """Sweep what is unswept, then return all free memory; return how many bytes.
+
+        Spans that other threads are sweeping are waited for: their memory is returned, too.
 
         The runtime's FreeOSMemory runs a cycle first; here that is the caller's to do, who alone
         knows what is alive.

@@ -131,6 +131,8 @@ def sweep_one(state: HeapState, who: Mcache, by: str) -> i64:
         return npages
     finally:
         pacing.sweepers_change(-1)
+        if state.turns is not None:
+            state.turns.sweeper_leaves(who.thread)
 
 
 def ensure_swept(state: HeapState, who: Mcache, span: Span) -> None:
@@ -139,10 +141,20 @@ def ensure_swept(state: HeapState, who: Mcache, span: Span) -> None:
         state.step_ends()
         sweep_span(state, who, span, False)
     while not state.is_swept(span):
-        if state.turns is not None:
-            state.turns.cannot_go_on()
-        else:
-            time.sleep(0)
+        let_others_go_on(state)
+
+
+def wait_for_sweepers(state: HeapState, cycle: i64) -> None:
+    """Wait until nobody sweeps what it has popped, or the cycle of that number is over (SWP-38)."""
+    while state.pacing.sweepers > 0 and state.cycles == cycle:
+        let_others_go_on(state)
+
+
+def let_others_go_on(state: HeapState) -> None:
+    """Let other threads go on, since this one has to wait for what they do."""
+    if state.turns is not None:
+        state.turns.cannot_go_on()
+    time.sleep(0)
 
 
 def next_unswept(state: HeapState, who: Mcache, by: str) -> Span | None:

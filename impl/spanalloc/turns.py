@@ -21,6 +21,9 @@ class Turns:
     def published(self, span: int) -> None:
         """The thread has stored the sweepgen of a span that it has swept; no event tells so."""
 
+    def sweeper_leaves(self, thread: int) -> None:
+        """The thread has swept what it popped, and is waited for no longer; no event tells so."""
+
     def cannot_go_on(self) -> None:
         """The thread waits for something that another thread must do first."""
 

@@ -110,10 +110,7 @@ class World:
             an operation.
         """
         self.check(p)
-        me = get_ident()
-        for cache in self.mcaches:
-            if cache.busy and cache.owner == me:
-                raise ProcBusy(f"P {cache.p} is in an operation of this very thread")
+        self.check_outside()
         self.cycle_lock.acquire()
         self.set(STOPPING, True)
         # While the world is stopped caches may come and go: `start` lets go of these very ones.
@@ -125,6 +122,16 @@ class World:
         except HeapError:
             self.start()
             raise
+
+    def check_outside(self) -> None:
+        """Require that this thread is in no operation, which then would wait for itself.
+
+        Raises: ProcBusy.
+        """
+        me = get_ident()
+        for cache in self.mcaches:
+            if cache.busy and cache.owner == me:
+                raise ProcBusy(f"P {cache.p} is in an operation of this very thread")
 
     def check(self, p: int) -> Mcache:
         """Return the cache of a P.

@@ -26,6 +26,7 @@ from spanspec.procs import NO_P, boot, procresize
 from spanspec.program import (
     Allocate,
     FinishCycle,
+    FinishSweeping,
     FlushMcaches,
     Input,
     MarkObject,
@@ -130,7 +131,7 @@ class Heap:
     def sweep(self, p: int = 0) -> U64:
         """Sweep all that is unswept; return the pages that went back to the page heap.
 
-        `runtime.GC` does this after a cycle (SWP-38).
+        This is the work of the background sweeper; `gc` does it as runtime.GC does.
         """
         freed = 0
         while (pages := self.step(SweepOne(p)).result) is not None:
@@ -143,10 +144,7 @@ class Heap:
         Rules: SWP-38.
         """
         self.collect(live, p)
-        freed = 0
-        while (pages := self.step(SweepOne(p, "GC")).result) is not None:
-            freed += pages
-        return freed
+        return self.step(FinishSweeping(p)).result or 0
 
     def free_os_memory(self, live: Iterable[U64] = (), p: int = 0) -> None:
         """Run a whole cycle, and give all free memory back to the operating system.
@@ -168,6 +166,15 @@ class Heap:
     def scavenger(self) -> Scavenger:
         """Where the background scavenger stands."""
         return self._machine.decisions.scavenger
+
+    @property
+    def on_wait(self) -> Callable[[], None] | None:
+        """What lets other threads go on while an operation waits for them; None: there are none."""
+        return self._machine.on_wait
+
+    @on_wait.setter
+    def on_wait(self, call: Callable[[], None] | None) -> None:
+        self._machine.on_wait = call
 
     # --- looking ---------------------------------------------------------------------------------
 

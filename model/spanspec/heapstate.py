@@ -1,6 +1,6 @@
 """The whole state of a heap, and what it takes from outside (rules HEAP-1, MC-1, CEN-1)."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Final, Protocol, TypeVar
 
 from spanspec.bitmap import Bits
@@ -38,8 +38,18 @@ class NeedPages(Record, frozen=True):
     npages: U64
 
 
-Course = Generator[EventBase | NeedPages, int | None, Result]
-"""An operation of one thread, step by step: observations, and requests for pages."""
+class Waits:
+    """A course cannot go on before another thread has done something, so that `until` holds.
+
+    Its driver asks before it goes on; a course that was driven on too early waits anew.
+    """
+
+    def __init__(self, until: Callable[[], bool]) -> None:
+        self.until = until
+
+
+Course = Generator[EventBase | NeedPages | Waits, int | None, Result]
+"""An operation of one thread, step by step: observations, requests for pages, and waits."""
 
 
 class Mcache:
@@ -139,7 +149,8 @@ class HeapState:
     `spans` has the in-use spans. `publishing` has those whose sweep is complete but whose sweepgen
     another thread may not have seen yet; `bits_epoch` tells in which mark-bit epochs a span's
     allocBits and mark bits were obtained; `freed_in` has the spans in which some slot was freed.
-    `finalizers` has the addresses of the objects whose finalizers are due.
+    `finalizers` has the addresses of the objects whose finalizers are due; `sweepers` the threads
+    that pop spans to sweep them, or sweep one that they have popped.
     """
 
     def __init__(self, inputs: Inputs, pages: PageHeap) -> None:
@@ -149,7 +160,7 @@ class HeapState:
         self.phase: Phase = OFF
         self.sweepdone = False
         self.marked = False
-        self.sweepers = 0
+        self.sweepers: set[int] = set()
         self.cycle = 0
         self.procs = 0
         self.epoch = 0

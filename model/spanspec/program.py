@@ -4,8 +4,6 @@ The program, the marker and the scheduler are not part of the allocator. Each of
 one decision of theirs; `p` is the P on which it is taken.
 """
 
-from typing import Literal
-
 from spanspec.pagealloc import Purpose
 from spanspec.records import Record
 from spanspec.specials import SpecialKind
@@ -41,9 +39,11 @@ class FinishCycle(Input, frozen=True, tag="finish-cycle"):
 
 
 class SweepOne(Input, frozen=True, tag="sweep-one"):
-    """Sweep one span: in the background, or on behalf of runtime.GC, which waits for it."""
+    """Sweep one span in the background."""
 
-    by: Literal["bg", "GC"] = "bg"
+
+class FinishSweeping(Input, frozen=True, tag="finish-sweeping"):
+    """Sweep all that is left, and wait for those who sweep, as runtime.GC does at its end."""
 
 
 class EnsureSwept(Input, frozen=True, tag="ensure-swept"):
@@ -111,6 +111,7 @@ AnyInput = (
     | MarkObject
     | FinishCycle
     | SweepOne
+    | FinishSweeping
     | EnsureSwept
     | TakeManual
     | FreeManual

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from spanspec.bitmap import Bits, hexadecimal
 from spanspec.constants import size_class_of
-from spanspec.heapstate import Course, HeapState
+from spanspec.heapstate import Course, HeapState, Waits
 from spanspec.mspan import IN_USE, Mspan
 from spanspec.pacing import Debt
 from spanspec.pagealloc import free_in_use
@@ -15,7 +15,14 @@ from spanspec.pagemap import NOBODY
 from spanspec.specials import sweep_specials
 from spanspec.sweep import Swept, moves_to_nonempty, publish, returns_to_heap, sweep
 from spanspec.sweepbuf import swept_buffer
-from spanspec.sweepgen import check_unused, claim_for_sweep, is_cached, is_stale, needs_sweep
+from spanspec.sweepgen import (
+    check_unused,
+    claim_for_sweep,
+    is_cached,
+    is_legal_between_cycles,
+    is_stale,
+    needs_sweep,
+)
 from spanspec.trace import events as ev
 from spanspec.words import U64
 
@@ -232,7 +239,7 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
     """
     if state.inputs.sweep_is_done():
         return NOTHING_LEFT
-    state.sweepers += 1
+    state.sweepers.add(actor.thread)
     number = 1 - swept_buffer(state.sweepgen)
     freed = NOTHING_LEFT
     while freed == NOTHING_LEFT:
@@ -260,7 +267,26 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
         yield claim(state, actor, span, by)
         back = yield from sweep_span(state, actor, span, preserve=False, credited=True)
         freed = npages if back else 0
-    state.sweepers -= 1
+    state.sweepers.discard(actor.thread)
+    return freed
+
+
+def finish_sweeping(state: HeapState, actor: Actor) -> Course[U64]:
+    """Sweep what the cycle has left, as runtime.GC does at its end; return the pages freed.
+
+    A span that another thread has popped is not swept yet when the stack is empty, so wait until
+    nobody sweeps any more. Once another cycle has begun, all of that is over.
+
+    Rules: SWP-38 SWP-16.
+    """
+    cycle, freed = state.cycle, 0
+    while state.cycle == cycle:
+        pages = yield from sweepone(state, actor, "GC")
+        if pages == NOTHING_LEFT:
+            break
+        freed += pages
+    while state.sweepers and state.cycle == cycle:
+        yield Waits(lambda: not state.sweepers or state.cycle != cycle)
     return freed
 
 
@@ -317,8 +343,20 @@ def deduct_sweep_credit(
 def ensure_swept(state: HeapState, actor: Actor, span: int) -> Course[None]:
     """Sweep a span whose specials are to be changed, if nobody has yet.
 
+    If another thread is at it, or has it in its cache since before the cycle, wait for that.
+
     Rules: SWP-18.
     """
     if needs_sweep(state.sweepgen, state.inputs.seen_generation(span)):
         yield claim(state, actor, span, "ensure")
         yield from sweep_span(state, actor, span, preserve=False)
+    while not seen_swept(state, span):
+        yield Waits(lambda: seen_swept(state, span))
+
+
+def seen_swept(state: HeapState, span: int) -> bool:
+    """Tell whether the acting thread sees that a span is swept in this cycle, cached or not.
+
+    Rules: SWP-18.
+    """
+    return is_legal_between_cycles(state.sweepgen, state.inputs.seen_generation(span))

@@ -4,8 +4,9 @@ import random
 from collections.abc import Callable, Generator
 
 from spanspec.decisions import Decisions
-from spanspec.heapstate import Course
+from spanspec.heapstate import Course, Waits
 from spanspec.pageheap import Actor
+from spanspec.pagemap import NOBODY
 from spanspec.trace import events as ev
 from spanspec.trace.fields import EventBase
 from spanspec.words import U32
@@ -18,7 +19,8 @@ class Worker:
     """A P and its thread: the operation it is in, and what its recorder has still to note.
 
     `refills` is the span class that it refills, and `sweeps` that of the span it sweeps, -1 for
-    none: its next step may be about the lists of these.
+    none: its next step may be about the lists of these. `popped` is the span that it has popped
+    and sweeps, NOBODY for none; `waits` what it waits for, if it does.
     """
 
     def __init__(self, number: int) -> None:
@@ -32,6 +34,8 @@ class Worker:
         self.last: EventBase | None = None
         self.late: EventBase | None = None
         self.claimed_after = 0
+        self.waits: Waits | None = None
+        self.popped = NOBODY
 
     @property
     def idle(self) -> bool:

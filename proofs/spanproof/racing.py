@@ -16,7 +16,7 @@ from typing import Final
 from spanproof.judging import Failure, Judge, Simulated, header_for
 from spanproof.racers import Ending, RacingDecisions, Section, Worker, frees_pages, walks
 from spanspec import cycle
-from spanspec.heapstate import MARK, OFF, Course, NeedPages
+from spanspec.heapstate import MARK, OFF, Course, NeedPages, Waits
 from spanspec.invariants import When, violations
 from spanspec.malloc import (
     hit_tiny_block,
@@ -32,13 +32,14 @@ from spanspec.mspan import is_allocated, set_marked
 from spanspec.newspan import take_large
 from spanspec.pagealloc import allocate, free_manual, make_manual
 from spanspec.pageheap import Actor
+from spanspec.pagemap import NOBODY
 from spanspec.pages import AMD64
 from spanspec.procs import NO_P, boot, mcache_of, procresize
 from spanspec.program import Allocate
 from spanspec.scavenge import scavenge_all
 from spanspec.steps.machine import Machine
 from spanspec.steps.objects import large_taken, slot_taken, tiny_hit
-from spanspec.sweeping import NOTHING_LEFT, sweepone
+from spanspec.sweeping import NOTHING_LEFT, finish_sweeping, sweepone
 from spanspec.trace import events as ev
 from spanspec.trace import heap_events as hev
 from spanspec.trace.fields import EventBase
@@ -48,6 +49,9 @@ SIZES: Final = (8, 48, 48, 48, 1024, 1024, 8192)
 """Sizes of small objects: few classes, so that threads meet in the lists."""
 
 LARGE_SIZES: Final = (40_000, 100_000, 700_000)
+
+POPPERS: Final = ("bg", "GC", "prop", "gcstart")
+"""Those who sweep what they pop; others claim spans that they meet elsewhere."""
 
 LOCK_FREE: Final = (ev.BufferPop, ev.SweepDrops, ev.BufferPush, ev.SweepClaim)
 """Steps that a recorder notes without a lock, and so perhaps late."""
@@ -97,10 +101,10 @@ class Racing:
     def step(self, number: int) -> str | None:
         """Let one thread take a step; return what went wrong, if anything did."""
         try:
-            if self._stopping and all(worker.idle for worker in self._workers):
+            if self._stopping and all(self._may_stop(worker) for worker in self._workers):
                 self._stop_the_world()
             else:
-                self._advance(self.rng.choice([one for one in self._workers if self._can_go(one)]))
+                self._advance(self._next_worker())
             if number % 16 == 0:
                 for problem in violations(self.state, now=self._how_quiet()):
                     return f"{problem.invariant}: {problem.what}"
@@ -131,6 +135,10 @@ class Racing:
     def _observe(self, worker: Worker, event: EventBase) -> None:
         """Note a step, at once or, where no lock orders it, perhaps later."""
         worker.last = event
+        if isinstance(event, ev.SweepClaim) and event.by in POPPERS:
+            worker.popped = event.span
+        elif isinstance(event, ev.BufferPush | hev.Coalesces) and event.span == worker.popped:
+            worker.popped = NOBODY
         self._decisions.announced = {
             one.last.span: one.last.sweepgen_before
             for one in self._workers
@@ -159,9 +167,21 @@ class Racing:
 
     # --- who can go on ----------------------------------------------------------------------------
 
+    def _next_worker(self) -> Worker:
+        """Choose who goes on; in every other schedule, those that sweep what they popped are slow.
+
+        So all may be popped long before all is swept.
+        """
+        able = [one for one in self._workers if self._can_go(one)]
+        others = [one for one in able if one.popped == NOBODY]
+        slow = self.seed % 2 == 1 and others and self.rng.random() < 0.98
+        return self.rng.choice(others if slow else able)
+
     def _can_go(self, worker: Worker) -> bool:
         if worker.late is not None:
             return True
+        if worker.waits is not None and not worker.waits.until():
+            return False
         if worker.idle:
             return not self._stopping or self._unflushed(worker)
         needs_heap = worker.wants is not None or frees_pages(worker.last)
@@ -172,6 +192,10 @@ class Racing:
             if other is not worker and walked != -1 and walked in (worker.refills, worker.sweeps):
                 return False
         return True
+
+    def _may_stop(self, worker: Worker) -> bool:
+        """Tell whether the world may stop as far as a worker goes: once its mcache is flushed."""
+        return worker.idle and not self._unflushed(worker)
 
     def _unflushed(self, worker: Worker) -> bool:
         return needs_flush(self.state, self.state.mcache_of[worker.actor.p])
@@ -235,9 +259,10 @@ class Racing:
             worker.refills = worker.sweeps = -1
             self._end(worker, end.value)
             return
+        worker.waits = step if isinstance(step, Waits) else None
         if isinstance(step, NeedPages):
             worker.wants = step.npages
-        else:
+        elif not isinstance(step, Waits):
             self._observe(worker, step)
 
     def _end(self, worker: Worker, value: int | bool | None) -> None:
@@ -253,8 +278,10 @@ class Racing:
             self._start(
                 worker, "flush", prepare_for_sweep(self.state, actor, self.state.mcache_of[actor.p])
             )
-        elif draw < 0.01 and self.state.phase in (OFF, MARK):
+        elif draw < 0.03 and self.state.phase in (OFF, MARK):
             self._stopping = True
+        elif draw < 0.2 and self.state.sweepers:
+            self._finish_sweeping(worker)
         elif draw < 0.3 and not self.state.sweepdone:
             self._start(worker, "sweep", sweepone(self.state, actor, "bg"))
         elif draw < 0.315:
@@ -268,6 +295,16 @@ class Racing:
             for _ in range(self.rng.choice((1, 1, 5, 40))):
                 if not self._small(worker):
                     break
+
+    def _finish_sweeping(self, worker: Worker) -> None:
+        """Do what runtime.GC does at its end, after which nobody sweeps what was popped."""
+
+        def check(_: int | bool | None) -> None:
+            for one in self._workers:
+                assert one.popped == NOBODY, f"SWP-38: span {one.popped} is being swept still"
+
+        course = finish_sweeping(self.state, worker.actor)
+        self._start(worker, "finish sweeping", course, check)
 
     def _start(
         self, worker: Worker, what: str, course: Course[object], ending: Ending | None = None

@@ -27,6 +27,7 @@ from spanspec.program import (
     AnyInput,
     EnsureSwept,
     FinishCycle,
+    FinishSweeping,
     FlushMcaches,
     FreeManual,
     MarkObject,
@@ -210,7 +211,7 @@ class Simulation:
         if draw < 0.403:
             return SetProcs(p, rng.randrange(1, 6))
         if draw < 0.405:
-            return ScavengeAll(p)
+            return FinishSweeping(p) if draw < 0.404 else ScavengeAll(p)
         if draw < 0.412:
             return ScavengeLater(p, rng.randrange(1, 100_000_000))
         if draw < 0.414:

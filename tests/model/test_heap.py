@@ -1,7 +1,9 @@
 """The heap on its own: what a program sees of it, and what it refuses."""
 
 import re
+from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,10 @@ import pytest
 from spanspec.arena import Willing
 from spanspec.constants import PAGE_SIZE
 from spanspec.heap import ZERO_BASE, Heap, OutOfMemory, Refused
+from spanspec.heapstate import Waits
 from spanspec.invariants import INVARIANTS, violations
 from spanspec.memstats import live_by_spans
+from spanspec.pageheap import Actor
 from spanspec.program import (
     AddSpecial,
     Allocate,
@@ -31,6 +35,7 @@ from spanspec.program import (
 from spanspec.scavenge import nothing_left
 from spanspec.snapshot import from_json
 from spanspec.statistics import retained
+from spanspec.sweeping import ensure_swept, finish_sweeping, sweepone
 from spanspec.trace import events as ev
 
 
@@ -95,6 +100,56 @@ def test_a_finalizer_keeps_its_object_until_it_has_run() -> None:
     assert not heap.is_allocated(address)
     assert heap.state.specials == {}
     assert clean(heap)
+
+
+def test_the_end_of_a_cycle_waits_for_a_span_that_another_thread_sweeps() -> None:
+    heap = Heap(procs=2)
+    heap.malloc(40_000)
+    heap.collect()
+    state = heap.state
+    sweeper = sweepone(state, Actor(1, 1), "bg")
+    while not isinstance(next(sweeper), ev.SweepClaim):
+        pass
+    finishing = finish_sweeping(state, Actor(0, 0))
+    told = [next(finishing) for _ in range(3)]
+    assert [type(step) for step in told] == [ev.BufferPop, ev.SweepDone, Waits]
+    waits = told[-1]
+    assert isinstance(waits, Waits)
+    assert not waits.until()
+    assert isinstance(next(finishing), Waits)
+    deque(sweeper, maxlen=0)
+    assert waits.until()
+    assert list(finishing) == []
+    assert state.spans == {}
+
+
+def test_nobody_waits_once_another_cycle_has_begun() -> None:
+    heap = Heap(procs=2)
+    heap.malloc(40_000)
+    heap.collect()
+    state = heap.state
+    finishing = finish_sweeping(state, Actor(0, 0))
+    next(finishing)
+    state.sweepers.add(1)
+    state.cycle += 1
+    assert not any(isinstance(step, Waits) for step in finishing)
+
+
+def test_whoever_wants_a_span_swept_waits_for_the_thread_that_sweeps_it() -> None:
+    heap = Heap(procs=2)
+    address = heap.malloc(40_000)
+    heap.collect([address])
+    state, span = heap.state, heap.span_of(address)
+    sweeper = sweepone(state, Actor(1, 1), "bg")
+    while not isinstance(next(sweeper), ev.SweepClaim):
+        pass
+    with pytest.raises(RuntimeError, match="waits for a thread that does not exist"):
+        heap.step(EnsureSwept(0, address))
+    (waits,) = islice(ensure_swept(state, Actor(0, 0), span), 1)
+    assert isinstance(waits, Waits)
+    deque(sweeper, maxlen=0)
+    assert waits.until()
+    heap.step(EnsureSwept(0, address))
 
 
 def test_each_object_of_a_tiny_block_has_a_finalizer_of_its_own() -> None:

@@ -13,6 +13,7 @@ from spanproof.fuzz.heaplockstep import run_heap_program
 from spanproof.fuzz.heapprogram import (
     EnsureSwept,
     FinishCycle,
+    FreeOsMemory,
     HeapProgram,
     Malloc,
     MarkEvery,
@@ -123,6 +124,18 @@ def test_a_search_has_to_look_at_both_lists_again_after_a_sweep() -> None:
     assert divergence is not None
     assert divergence.what == "event 'ct'"
     assert run_heap_program(program, installed).divergence is None
+
+
+def test_freeing_all_memory_waits_for_a_span_that_another_thread_sweeps() -> None:
+    at_once = Together((FreeOsMemory(), Sweep(p=1)), (1, 0, 1, 0, 0, 0, 0, 0))
+    program = HeapProgram((Malloc(40_000), StartCycle(), FinishCycle(), at_once), procs=2)
+    outcome = run_heap_program(program, installed)
+    assert outcome.divergence is None
+    assert outcome.exercised["waits"] > 0
+    changed = of_package(package_with(race("#45315")))
+    divergence = run_heap_program(program, changed).divergence
+    assert divergence is not None
+    assert (divergence.expected, divergence.seen) == ("waits for another thread", "goes on")
 
 
 def test_a_race_is_not_found_without_a_schedule() -> None:

@@ -32,6 +32,7 @@ def test_random_programs_violate_no_invariant_and_exercise_every_input(first: in
         "mark",
         "finish-cycle",
         "sweep-one",
+        "finish-sweeping",
         "ensure-swept",
         "take-manual",
         "free-manual",

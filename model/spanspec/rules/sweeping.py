@@ -81,8 +81,9 @@ SWP: Final = (
          "mgc.go: gcMarkTermination"),
     Rule("SWP-37", "A cached span goes through a cycle in its cache: sg+3, then sg+1, then swept "
          "when its owner flushes.", "mcache.go: prepareForSweep; mcentral.go: uncacheSpan"),
-    Rule("SWP-38", "runtime.GC forces a whole cycle and sweeps to its end; FreeOSMemory scavenges "
-         "all after it.", "mgc.go: GC; mheap.go: runtime_debug_freeOSMemory"),
+    Rule("SWP-38", "runtime.GC forces a whole cycle, sweeps to its end, and waits until no thread "
+         "sweeps what it popped; FreeOSMemory scavenges after it.",
+         "mgc.go: GC; mheap.go: runtime_debug_freeOSMemory"),
     Rule("SWP-39", "A process boots with nothing to sweep.", "mgc.go: gcinit, gcenable"),
     Rule("SWP-40", "Marking requires every in-use span of the swept stack to be at sg or sg+3.",
          "mgcmark.go: markrootSpans"),

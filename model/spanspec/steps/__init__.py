@@ -16,6 +16,7 @@ STEPS: Final[dict[type[program.Input], Step]] = {
     program.MarkObject: cycles.mark,
     program.FinishCycle: cycles.finish_cycle,
     program.SweepOne: cycles.sweep_one,
+    program.FinishSweeping: cycles.finish,
     program.EnsureSwept: cycles.have_swept,
     program.TakeManual: pages.take_manual,
     program.FreeManual: pages.give_back_manual,

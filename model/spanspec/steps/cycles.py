@@ -7,10 +7,10 @@ from spanspec.mspan import NO_OBJECT, find_object, is_allocated, set_marked
 from spanspec.pageheap import Actor
 from spanspec.pagemap import NOBODY
 from spanspec.procs import procresize
-from spanspec.program import EnsureSwept, Input, MarkObject, SweepOne
+from spanspec.program import EnsureSwept, Input, MarkObject
 from spanspec.steps.machine import Machine, actor_of, require
 from spanspec.steps.objects import ZERO_BASE
-from spanspec.sweeping import NOTHING_LEFT, ensure_swept, sweepone
+from spanspec.sweeping import NOTHING_LEFT, ensure_swept, finish_sweeping, sweepone
 
 
 def start_cycle(machine: Machine, request: Input) -> None:
@@ -71,12 +71,20 @@ def finish_cycle(machine: Machine, request: Input) -> None:
 def sweep_one(machine: Machine, request: Input) -> int | None:
     """Sweep one span; return the pages that it gave back, None if nothing is left to sweep.
 
-    Rules: SWP-17 SWP-38.
+    Rules: SWP-17.
     """
-    assert isinstance(request, SweepOne)
     actor = actor_of(request)
-    pages = machine.drive(actor, sweepone(machine.state, actor, request.by))
+    pages = machine.drive(actor, sweepone(machine.state, actor, "bg"))
     return None if pages == NOTHING_LEFT else pages
+
+
+def finish(machine: Machine, request: Input) -> int:
+    """Sweep all that is left, and wait for those who sweep; return the pages given back.
+
+    Rules: SWP-38.
+    """
+    actor = actor_of(request)
+    return machine.drive(actor, finish_sweeping(machine.state, actor))
 
 
 def have_swept(machine: Machine, request: Input) -> None:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from spanspec.arena import Os
 from spanspec.decisions import Decisions
-from spanspec.heapstate import Course, HeapState, NeedPages
+from spanspec.heapstate import Course, HeapState, NeedPages, Waits
 from spanspec.pagealloc import allocate
 from spanspec.pageheap import Actor, PageHeap
 from spanspec.pages import PhysicalPages
@@ -52,6 +52,7 @@ class Machine:
         self.decisions.state = self.state
         self.observed: list[EventBase] = []
         self._on_event = on_event
+        self.on_wait: Callable[[], None] | None = None
 
     def tell(self, event: EventBase) -> None:
         """Add an observation."""
@@ -69,11 +70,20 @@ class Machine:
                 answer = None
                 if isinstance(step, NeedPages):
                     answer = self.follow(allocate(self.state.pages, actor, step.npages))
+                elif isinstance(step, Waits):
+                    self._wait(step)
                 else:
                     self.tell(step)
         except StopIteration as end:
             result: Result = end.value
             return result
+
+    def _wait(self, step: Waits) -> None:
+        """Let other threads go on, if there are any: `on_wait` comes back when one has."""
+        while not step.until():
+            if self.on_wait is None:
+                raise RuntimeError("an operation waits for a thread that does not exist")
+            self.on_wait()
 
     def follow(self, section: Generator[EventBase, None, Result]) -> Result:
         """Run a section under the lock of the page heap to its end."""

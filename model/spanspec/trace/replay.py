@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
-from spanspec.heapstate import Course, HeapState, NeedPages
+from spanspec.heapstate import Course, HeapState, NeedPages, Waits
 from spanspec.invariants import When
 from spanspec.pagealloc import make_manual
 from spanspec.pageheap import Actor, PageHeap
@@ -209,6 +209,7 @@ class Replay:
             span, thread.hand = thread.hand, NO_SPAN
             step = course.send(span)
         assert not isinstance(step, NeedPages), "HEAP-22: pages are asked for twice"
+        assert not isinstance(step, Waits), "SWP-18: what a thread did, it did not wait for"
         return step
 
     def _is_nested(self, thread: Thread, event: ThreadEvent) -> bool:

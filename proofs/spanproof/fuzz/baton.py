@@ -33,7 +33,7 @@ class Worker:
     """A thread that makes calls, one after another, and stops where the baton is passed.
 
     `result` and `problem` are those of the last call that has ended; `span` is the span that was
-    published last.
+    published last; `left` tells that the thread is no longer one of those that sweep.
     """
 
     def __init__(self, baton: "Baton", name: str) -> None:
@@ -48,6 +48,7 @@ class Worker:
         self.problem: BaseException | None = None
         self.span = -1
         self.steps_left = 0
+        self.left = False
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
 
@@ -131,6 +132,11 @@ class Baton:
         if self.running is not None:
             self.running.span = span
             self.running.stop(Stop.PUBLISHED)
+
+    def sweeper_leaves(self) -> None:
+        """Note that the worker has swept what it popped."""
+        if self.running is not None:
+            self.running.left = True
 
     def cannot_go_on(self) -> None:
         """Stop until another thread has taken a step.

@@ -8,6 +8,7 @@ from spanproof.fuzz.heapprogram import (
     FinishCycle,
     FlushCaches,
     FreeManual,
+    FreeOsMemory,
     Malloc,
     MarkEvery,
     MarkFree,
@@ -119,6 +120,8 @@ class Holdings:
                 yield lambda side: side.flush_caches(p)
             case ScavengeAll(p=p):
                 yield lambda side: side.scavenge_all(p)
+            case FreeOsMemory(p=p):
+                yield lambda side: side.free_os_memory(p)
             case PassTime(milliseconds=milliseconds, p=p):
                 yield lambda side: side.pass_time(milliseconds * 1_000_000, p)
             case Together():

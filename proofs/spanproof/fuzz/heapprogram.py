@@ -137,6 +137,12 @@ class PassTime(msgspec.Struct, frozen=True, tag="pass time"):
     p: P = 0
 
 
+class FreeOsMemory(msgspec.Struct, frozen=True, tag="free os memory"):
+    """Sweep all that is unswept, wait for those who sweep, and return all free memory."""
+
+    p: P = 0
+
+
 Task = (
     Malloc
     | Sweep
@@ -146,6 +152,7 @@ Task = (
     | TakeManual
     | FreeManual
     | ScavengeAll
+    | FreeOsMemory
     | PassTime
 )
 """What a P may do while other Ps do something else."""
@@ -248,6 +255,8 @@ def describe_step(step: Step) -> str:
             return f"flush all caches{on}"
         case ScavengeAll():
             return f"return all free memory{on}"
+        case FreeOsMemory():
+            return f"sweep what is unswept, and return all free memory{on}"
         case PassTime(milliseconds=milliseconds):
             return f"let {milliseconds} ms pass{on}"
         case Together(tasks=tasks, order=order):

@@ -75,6 +75,10 @@ class Side(Protocol):
         """Return all free memory."""
         ...
 
+    def free_os_memory(self, p: int) -> None:
+        """Sweep all that is unswept, wait for those who sweep, and return all free memory."""
+        ...
+
     def pass_time(self, nanoseconds: int, p: int) -> None:
         """Let the background scavenger work."""
         ...

@@ -17,7 +17,6 @@ from spanspec.pagealloc import Purpose
 from spanspec.pages import PhysicalPages
 from spanspec.program import Input
 from spanspec.specials import SpecialKind
-from spanspec.sweepgen import is_sweeping
 from spanspec.trace.fields import EventBase
 from spanspec.trace.schema import KIND_OF
 
@@ -81,8 +80,9 @@ class ModelHeap:
             self._baton.step_ends()
 
     def obey(self, baton: Baton | None) -> None:
-        """Let a baton know of each step: it ends with its event."""
+        """Let a baton know of each step, which ends with its event, and of each wait."""
         self._baton = baton
+        self.heap.on_wait = None if baton is None else baton.cannot_go_on
 
     def _step(self, request: Input) -> int | None:
         try:
@@ -118,9 +118,6 @@ class ModelHeap:
     def ensure_swept(self, address: int, p: int) -> None:
         """Have a span swept."""
         self._step(inputs.EnsureSwept(p, address))
-        record = self.heap.state.spans.get(self.heap.state.pages.map.span_of(address))
-        swept = record is None or not is_sweeping(self.heap.state.sweepgen, record.sweepgen)
-        assert swept, "SWP-18: what has to be swept is being swept still"
 
     def add_special(self, address: int, kind: SpecialKind, p: int) -> None:
         """Give an object a special record."""
@@ -154,6 +151,11 @@ class ModelHeap:
 
     def scavenge_all(self, p: int) -> None:
         """Return all free memory."""
+        self._step(inputs.ScavengeAll(p))
+
+    def free_os_memory(self, p: int) -> None:
+        """Sweep all that is unswept, and return all free memory, as FreeOSMemory ends."""
+        self._step(inputs.FinishSweeping(p))
         self._step(inputs.ScavengeAll(p))
 
     def pass_time(self, nanoseconds: int, p: int) -> None:

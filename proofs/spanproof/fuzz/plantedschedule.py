@@ -96,6 +96,12 @@ RACES: Final = (
         "    while span.nelems < 0:\n",
     ),
     PlantedBug(
+        "#45315: FreeOSMemory does not wait for what other threads sweep",
+        "sweep",
+        "    while state.pacing.sweepers > 0 and",
+        "    while state.pacing.sweepers < 0 and",
+    ),
+    PlantedBug(
         "credit of the reclaimer is used twice",
         "sweep",
         "            credit, taken = pacing.take_credit(wanted)\n",

@@ -11,6 +11,7 @@ from spanproof.fuzz.heapprogram import (
     EnsureSwept,
     FinishCycle,
     FreeManual,
+    FreeOsMemory,
     HeapProgram,
     Malloc,
     MarkEvery,
@@ -58,6 +59,7 @@ def tasks(size: int) -> SearchStrategy[Task]:
         st.builds(TakeManual, st.sampled_from((4, 8)), st.just("stack"), ps()),
         st.builds(FreeManual, st.integers(0, 3), ps()),
         st.builds(ScavengeAll, ps()),
+        st.builds(FreeOsMemory, ps()),
         st.builds(PassTime, st.sampled_from((1, 1000)), ps()),
     )
     return st.one_of(allocations(size), allocations(size), sweeps, sweeps, others)

@@ -123,6 +123,10 @@ class SpanallocHeap:
         """Return all free memory."""
         self._try(lambda: self.heap.scavenge_all(p))
 
+    def free_os_memory(self, p: int) -> None:
+        """Sweep all that is unswept, and return all free memory."""
+        self._try(lambda: self.heap.free_os_memory(p) and None)
+
     def pass_time(self, nanoseconds: int, p: int) -> None:
         """Let time pass."""
         self._try(lambda: self.heap.scavenge_by(self._now + nanoseconds, p))
@@ -245,6 +249,10 @@ def passing(package: SimpleNamespace) -> Passing:
         def published(self, span: int) -> None:
             if self.baton is not None:
                 self.baton.published(span)
+
+        def sweeper_leaves(self, thread: int) -> None:
+            if self.baton is not None:
+                self.baton.sweeper_leaves()
 
         def cannot_go_on(self) -> None:
             if self.baton is not None:

@@ -155,6 +155,10 @@ class InTurns:
                 lane.unready, lane.large = figures.get("s", -1), figures.get("lg") == 1
             elif kind == ("m" if lane.large else "ib"):
                 lane.unready = -1
+        if lane.other.left:
+            # Nobody waits for it any more, although it may have told of nothing since.
+            self._model.heap.state.sweepers.discard(lane.p)
+            lane.other.left = False
         lane.waits = stop is Stop.WAITS
         self._exercised["waits"] += lane.waits
         if stop is Stop.ENDED:
@@ -185,7 +189,7 @@ class InTurns:
     def _let_model_go_on(self, lane: Lane, steps: int) -> None:
         try:
             with MODEL:
-                lane.model.go_on(steps)
+                stopped = lane.model.go_on(steps)
         except Raised as problem:
             # It follows the order of the implementation, which may be one that no model can follow.
             raise Parted(
@@ -195,6 +199,10 @@ class InTurns:
                 side="model",
                 rules=of_message(problem.says),
             ) from None
+        if stopped is Stop.WAITS:
+            raise Parted(
+                "the call", "waits for another thread", "goes on", rules=("SWP-18", "SWP-38")
+            )
 
     def _compare(self) -> None:
         unready = {f"span {lane.unready}" for lane in self._lanes}

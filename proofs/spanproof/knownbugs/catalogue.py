@@ -177,6 +177,14 @@ BUGS: Final = (
         "finalizers of several objects in one tiny block are one finalizer",
     ),
     KnownBug(
+        "sweepers-not-awaited",
+        "#45315",
+        "sweeping",
+        "    while state.sweepers and state.cycle == cycle:\n",
+        "    while False:\n",
+        "runtime.GC returns while another thread sweeps the last spans",
+    ),
+    KnownBug(
         "born-unmarked",
         "plain",
         "malloc",

@@ -3,6 +3,7 @@
 import json
 import sys
 
+from spanproof.racing import Racing
 from spanproof.simulation import Simulation
 from spanproof.traces import bundled_traces
 from spanspec.trace.check import check_trace
@@ -10,6 +11,9 @@ from spanspec.trace.reader import TraceReader
 
 MOST_EVENTS = 10_000
 """Longer traces are left out: each bug is judged anew."""
+
+PROCS = 4
+"""Threads of a random schedule."""
 
 
 def judge(programs: int, steps: int) -> tuple[str, str]:
@@ -26,6 +30,10 @@ def judge(programs: int, steps: int) -> tuple[str, str]:
         failure = Simulation(seed).run(steps).failure
         if failure is not None:
             return f"random program {seed}, step {failure.step}", failure.what
+    for seed in range(programs):
+        failure = Racing(seed, PROCS).run(steps).failure
+        if failure is not None:
+            return f"random schedule {seed}, step {failure.step}", failure.what
     return "", ""
 
 

@@ -1,0 +1,83 @@
+"""Operations that wait for another thread, which is stopped in the middle of a sweep here."""
+
+from collections.abc import Callable
+from threading import Event, Thread
+from types import ModuleType
+
+import pytest
+
+PATIENCE = 60.0
+"""Seconds after which a thread is taken to hang."""
+
+
+class Middle:
+    """A heap of two Ps, of which P 1 is stopped just after it has claimed a span to sweep it.
+
+    `waiting` is set once another thread finds that it cannot go on.
+    """
+
+    def __init__(self, package: ModuleType) -> None:
+        self.claimed, self.goes_on, self.waiting = Event(), Event(), Event()
+        self.sweeper = Thread(target=self.sweep)
+        middle = self
+
+        class Stopping(package.Turns):  # type: ignore[misc, name-defined]
+            def step_ends(self) -> None:
+                kinds = [event["k"] for event in middle.recorder.events[-1:]]
+                if kinds == ["sc"] and not middle.claimed.is_set():
+                    middle.claimed.set()
+                    assert middle.goes_on.wait(PATIENCE)
+
+            def cannot_go_on(self) -> None:
+                middle.waiting.set()
+
+        self.recorder = package.Recorder()
+        self.heap = package.Heap(2, package.SimulatedMemory(), self.recorder, turns=Stopping())
+        self.dead = self.heap.malloc(40_000)
+        self.heap.collect()
+        self.heap.release(0)
+
+    def sweep(self) -> None:
+        """Sweep a span on P 1."""
+        self.heap.sweep_one(1)
+
+    def done_meanwhile(self, operation: Callable[[], object]) -> list[object]:
+        """Begin an operation on P 0, and let P 1 go on once that waits; return what it gave."""
+        self.sweeper.start()
+        assert self.claimed.wait(PATIENCE)
+        given: list[object] = []
+        other = Thread(target=lambda: given.append(operation()))
+        other.start()
+        assert self.waiting.wait(PATIENCE)
+        assert not given
+        self.goes_on.set()
+        for thread in (other, self.sweeper):
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+        return given
+
+
+@pytest.fixture
+def middle(package: ModuleType) -> Middle:
+    return Middle(package)
+
+
+def test_freeing_all_memory_waits_for_what_is_being_swept(middle: Middle) -> None:
+    assert middle.done_meanwhile(middle.heap.free_os_memory) == [40960]
+    assert middle.heap.free_os_memory() == 0
+
+
+def test_the_end_of_a_cycle_waits_for_what_is_being_swept(middle: Middle) -> None:
+    assert middle.done_meanwhile(middle.heap.sweep_all) == [0]
+    assert middle.heap.spans() == []
+
+
+def test_a_thread_does_not_wait_for_itself(package: ModuleType) -> None:
+    with package.Heap(2, package.SimulatedMemory()) as heap:
+        heap.malloc(40_000)
+        heap.collect()
+        who = heap.world.enter(1)
+        with pytest.raises(package.ProcBusy, match="of this very thread"):
+            heap.free_os_memory()
+        heap.world.leave(who)
+        assert heap.free_os_memory() == 40960
