@@ -24,8 +24,11 @@ def cache_folder() -> Path:
         return NOWHERE if named.strip().lower() in OFF else Path(named).absolute()
     from platformdirs import user_cache_path
 
-    folder = user_cache_path("spanspec")
-    # Without a home, its sign stays in the path, and a folder of that name would be made here.
+    try:
+        folder = user_cache_path("spanspec")
+    except RuntimeError:
+        return NOWHERE
+    # Where older versions find no home its sign stays, and a folder of that name would be made.
     return folder if folder.is_absolute() else NOWHERE
 
 

@@ -93,6 +93,12 @@ print("still here")
 """
 
 
+def listen() -> None:
+    """Undo what `nohup` or a shell's background does: what is ignored stays so in what is run."""
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextmanager
 def running(
     program: str, folder: Path, lines: int = 1
@@ -106,6 +112,7 @@ def running(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=listen,
     ) as process:
         assert process.stdout is not None
         try:
