@@ -83,7 +83,7 @@ def end_with_parent() -> None:
     if parent is None:
         return
     # The parent of a forked worker is the server, which itself ends when the command is gone.
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    ask_kernel(PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def watch() -> None:
         wait([parent.sentinel])
@@ -100,7 +100,7 @@ def with_parent() -> Callable[[], None]:
     parent = os.getpid()
 
     def child() -> None:
-        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ask_kernel(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
 
@@ -110,7 +110,7 @@ def with_parent() -> Callable[[], None]:
 def _adopt_orphans() -> None:
     """Let a command become the parent of what a child leaves behind, for `end_children`."""
     if interrupts.caught():
-        _prctl(PR_SET_CHILD_SUBREAPER, 1)
+        ask_kernel(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_children() -> None:
@@ -152,7 +152,7 @@ def _send(child: psutil.Process, number: signal.Signals) -> None:
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
-def _prctl(request: int, value: int) -> None:
+def ask_kernel(request: int, value: int) -> None:
     """Ask the kernel of Linux for something about this process; others have no such call."""
     if sys.platform == "linux":
         _LIBC.prctl(request, value, 0, 0, 0)

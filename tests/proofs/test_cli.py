@@ -16,9 +16,9 @@ from spanproof import suite
 from spanproof.cli import app, coverage
 from spanproof.cli.app import run
 from spanproof.coverage import matrix
-from spanproof.fuzz import campaign
 from spanproof.fuzz.divergence import AnyProgram
 from spanproof.fuzz.program import Allocate, Program, Refill, save
+from spanproof.fuzz.supervised import Supervised
 from spanproof.traces import bundled_traces
 from spanspec.rulebook import BY_ID
 
@@ -333,9 +333,10 @@ def test_a_divergence_is_saved_and_replayed(
     assert run([*fuzzing, "--save", str(tmp_path)]) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["divergence"]["seen"] == "raises RuntimeError: out of order"
-    assert run(["replay", document["saved"], "--python", factory]) == 1
-    assert "out of order" in capsys.readouterr().out
-    assert run(["replay", document["saved"]]) == 0
+    for arguments in ([], ["--python", factory]):
+        assert run(["replay", document["saved"], *arguments]) == 1
+        assert "out of order" in capsys.readouterr().out
+    assert run(["replay", document["saved"], "--impl", "spanalloc"]) == 0
     assert "agree" in capsys.readouterr().out
 
 
@@ -385,11 +386,11 @@ def interrupting(function: Callable[..., object], after: int) -> Callable[..., o
 def test_an_interrupted_campaign_keeps_what_was_done_and_ends_with_130(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(campaign, "_batch", interrupting(campaign._batch, after=2))
+    monkeypatch.setattr(Supervised, "_hear", interrupting(Supervised._hear, after=2))
     assert run(["fuzz", "--of", "span", "--seconds", "60", "--json"]) == 130
     document = json.loads(capsys.readouterr().out)
     assert document["interrupted"]
-    assert document["programs"] == 400
+    assert document["programs"] > 0
 
 
 def test_an_interrupted_proof_keeps_what_was_decided_and_ends_with_130(

@@ -1,14 +1,15 @@
 """`spanspec fuzz` and `spanspec replay`: model and implementation in lockstep."""
 
-import importlib
+import os
 from collections.abc import Callable
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
+from spanproof import savedfile
 from spanproof.cli.counterexample import replay_counterexample
 from spanproof.cli.output import (
     FAILS,
@@ -22,30 +23,29 @@ from spanproof.cli.output import (
     progress,
 )
 from spanproof.counterexamples.saved import is_counterexample
-from spanproof.fuzz import heapprogram, spanalloc_subject, spanallocheap
-from spanproof.fuzz.campaign import CampaignResult, of_heap, of_schedules, of_span, run_target
-from spanproof.fuzz.divergence import Divergence, describe
-from spanproof.fuzz.heaplockstep import run_heap_program
-from spanproof.fuzz.heapprogram import HeapProgram
-from spanproof.fuzz.heapsides import Schedulable, SideFactory
-from spanproof.fuzz.lockstep import run_program
-from spanproof.fuzz.program import ProgramError, load, save
-from spanproof.fuzz.subjects import SubjectFactory
+from spanproof.fuzz import finding, spanalloc_subject, spanallocheap
+from spanproof.fuzz.campaign import SHRINK, CampaignResult, run_once, run_target
+from spanproof.fuzz.divergence import AnyProgram, Divergence, describe
+from spanproof.fuzz.ending import MOST_SECONDS, Limits
+from spanproof.fuzz.factories import ByName, Scope, WrongFactory
+from spanproof.fuzz.finding import FoundWith, finding_of, versions_here
+from spanproof.fuzz.heapprogram import HeapProgram, Together
+from spanproof.fuzz.heapsides import Side
+from spanproof.fuzz.program import Program, ProgramError
+from spanproof.fuzz.subjects import Subject
+from spanproof.fuzz.target import Target, of_heap, of_schedules, of_span
 
 Factory = Annotated[
     str,
     typer.Option(
-        "--python", metavar="MODULE:FACTORY", help="A factory of heaps, or spans, under test."
+        "--python",
+        metavar="MODULE:FACTORY",
+        help="A factory of heaps, or spans, under test; also of modules in this directory.",
     ),
 ]
-
-
-class Scope(StrEnum):
-    """What is fuzzed: a whole heap, several Ps of it at once, or one span."""
-
-    HEAP = "heap"
-    SCHEDULE = "schedule"
-    SPAN = "span"
+Limit = Annotated[
+    float, typer.Option(min=0.01, help="Seconds that a program may take, and an import.")
+]
 
 
 def fuzz(
@@ -57,6 +57,10 @@ def fuzz(
     seconds: Annotated[float, typer.Option(min=0.1, help="How long to run.")] = 20.0,
     examples: Annotated[int, typer.Option(min=0, help="Programs to run, instead of a time.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Determines every program.")] = 0,
+    limit: Limit = MOST_SECONDS,
+    shrink: Annotated[
+        float, typer.Option(min=0, help="Seconds to make a failure smaller, and run it again.")
+    ] = SHRINK,
     save_to: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="Where to save a failure.")
     ] = None,
@@ -64,69 +68,146 @@ def fuzz(
 ) -> int:
     """Run random programs on the model and an implementation; shrink what diverges."""
     check_implementation(impl)
-    campaign = campaign_of(of, python)
-    with progress("programs" if examples else "seconds") as display:
+    folder = os.getcwd()
+    campaign = campaign_of(of, python, folder)
+    found_with = FoundWith(of, seed, python, folder if python else "", limit, versions_here())
+    saver = Saver(save_to, found_with)
+    with progress("programs" if examples else "seconds", live=False) as display:
         task = display.add_task("fuzzing", total=examples or round(seconds))
-        result = campaign(
-            start=seed,
-            examples=examples or None,
-            seconds=None if examples else seconds,
-            on_progress=lambda done, spent: display.update(
-                task, completed=done if examples else min(round(spent), round(seconds))
-            ),
-        )
-    saved = save_divergence(result.divergence, save_to)
-    if json:
-        print_json(as_json(result, saved))
-    else:
+
+        def advance(done: int, spent: float) -> None:
+            whole = round(seconds)
+            display.update(task, completed=done if examples else min(int(spent), whole))
+            display.refresh()
+
+        def is_found(divergence: Divergence) -> None:
+            saver.save(divergence)
+            display.update(task, description="shrinking", total=None)
+            display.refresh()
+
+        try:
+            result = campaign(
+                start=seed,
+                examples=examples or None,
+                seconds=None if examples else seconds,
+                limits=Limits(limit),
+                shrink=shrink,
+                on_progress=advance,
+                on_found=is_found,
+            )
+        except WrongFactory as problem:
+            raise Unusable(f"--python {python}: {problem}") from None
+    if not json:
         out.print(summary_line(result), markup=False)
         if result.divergence is not None:
             out.print(result.divergence.render(), markup=False)
-        if saved is not None:
-            out.print(f"saved as {saved}; run it again with spanspec replay {saved}", markup=False)
-    if result.interrupted:
-        return INTERRUPTED
+        if result.again is not None:
+            out.print(str(result.again), markup=False)
+    if result.divergence is not None:
+        saver.save(result.divergence, str(result.again or ""))
+    if json:
+        print_json(as_json(result, saver.path))
+    else:
+        saver.tell()
+    if saver.problem:
+        complain(saver.problem)
     if result.divergence is not None:
         return FAILS
+    if result.interrupted:
+        return INTERRUPTED
     if result.missing:
         complain(f"too little was exercised: no {', no '.join(result.missing)}; run it longer")
         return UNUSABLE
     return HOLDS
 
 
-def campaign_of(of: Scope, python: str) -> Callable[..., CampaignResult]:
-    """Return the campaign on what is fuzzed.
+class Saver:
+    """Saves a finding, and then what has become of it, in the same file."""
 
-    Raises: Unusable if the factory cannot be imported, or its heaps cannot be stopped.
-    """
+    def __init__(self, folder: Path | None, found_with: FoundWith) -> None:
+        self._folder = folder
+        self._found_with = found_with
+        self.path: Path | None = None
+        self.problem = ""
+
+    def save(self, divergence: Divergence, again: str = "") -> None:
+        """Save a divergence, as far as that is possible."""
+        if self._folder is None:
+            return
+        record = finding_of(divergence, again, self._found_with)
+        try:
+            if self.path is None:
+                self.path = savedfile.write_new(record, self._folder, "divergence")
+            else:
+                savedfile.write(record, self.path)
+            self.problem = ""
+        except OSError as problem:
+            place = problem.filename or self._folder
+            self.problem = f"the divergence could not be saved: {place}: {problem.strerror}"
+
+    def tell(self) -> None:
+        """Say where it is, and how it is run again."""
+        if self.path is not None:
+            out.print(
+                f"saved as {self.path}; run it again with spanspec replay {self.path}",
+                markup=False,
+            )
+
+
+def campaign_of(of: Scope, python: str, folder: str) -> Callable[..., CampaignResult]:
+    """Return the campaign on what is fuzzed; modules are looked for in a folder, too."""
     if of is Scope.SPAN:
-        return partial(run_target, of_span(span_factory(python)))
-    if of is Scope.HEAP:
-        return partial(run_target, of_heap(heap_factory(python)))
-    factory = heap_factory(python)
-    if not isinstance(factory(HeapProgram(())), Schedulable):
-        raise Unusable(f"--python {python}: its heaps have no `obey`, which `--of schedule` needs")
-    return partial(run_target, of_schedules(factory))
+        return partial(run_target, span_target(python, folder))
+    return partial(run_target, heap_target(of, python, folder))
+
+
+def span_target(python: str, folder: str) -> Target[Program]:
+    """Return the target that spans of a factory are."""
+    if not python:
+        return of_span(spanalloc_subject.installed)
+    factory: ByName[Program, Subject] = ByName(python, folder, Scope.SPAN)
+    return of_span(factory)._replace(prepare=factory.prepare)
+
+
+def heap_target(of: Scope, python: str, folder: str) -> Target[HeapProgram]:
+    """Return the target that heaps of a factory are."""
+    target = of_schedules if of is Scope.SCHEDULE else of_heap
+    if not python:
+        return target(spanallocheap.installed)
+    factory: ByName[HeapProgram, Side] = ByName(python, folder, of)
+    return target(factory)._replace(prepare=factory.prepare)
 
 
 def replay(
     file: Annotated[Path, typer.Argument(help="What spanspec fuzz or prove has saved.")],
-    impl: Annotated[str, typer.Option(help="The implementation: spanalloc.")] = "spanalloc",
+    impl: Annotated[
+        str, typer.Option(help="The implementation: spanalloc. By default what was found is used.")
+    ] = "",
     python: Factory = "",
+    limit: Annotated[
+        float, typer.Option(min=0, help="Seconds that it may take; 0 for as many as it had.")
+    ] = 0.0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Run a saved program or counterexample again; show where two sides part, or a claim fails."""
     if is_counterexample(file):
         return replay_counterexample(file, json)
-    check_implementation(impl)
+    if impl:
+        check_implementation(impl)
     try:
-        program = heapprogram.load(file) if heapprogram.is_one(file) else load(file)
+        program, found_with = finding.load(file)
     except ProgramError as problem:
         raise Unusable(str(problem)) from None
-    if isinstance(program, HeapProgram):
-        divergence = run_heap_program(program, heap_factory(python)).divergence
-    else:
-        divergence = run_program(program, span_factory(python)).divergence
+    found_with = found_with or FoundWith(scope_of(program))
+    if impl or python:
+        found_with = replace(found_with, python=python, folder=os.getcwd())
+    if found_with.python and not json:
+        out.print(f"with --python {found_with.python} of {found_with.folder}", markup=False)
+    limits = Limits(limit or found_with.limit)
+    try:
+        divergence = divergence_of(program, found_with, limits)
+    except WrongFactory as problem:
+        raise Unusable(f"{file}: --python {found_with.python}: {problem}") from None
     if json:
         print_json({"agrees": divergence is None, "divergence": divergence_json(divergence)})
     elif divergence is None:
@@ -137,65 +218,39 @@ def replay(
     return HOLDS if divergence is None else FAILS
 
 
+def scope_of(program: AnyProgram) -> Scope:
+    """Return what a program is for."""
+    if isinstance(program, Program):
+        return Scope.SPAN
+    at_once = any(isinstance(step, Together) for step in program.steps)
+    return Scope.SCHEDULE if at_once else Scope.HEAP
+
+
+def divergence_of(program: AnyProgram, found_with: FoundWith, limits: Limits) -> Divergence | None:
+    """Run a program with what it was found with.
+
+    Raises: WrongFactory if the implementation cannot be used.
+    """
+    python, folder = found_with.python, found_with.folder
+    if isinstance(program, Program):
+        return run_once(span_target(python, folder), program, limits)
+    return run_once(heap_target(scope_of(program), python, folder), program, limits)
+
+
 def check_implementation(impl: str) -> None:
     """Raise Unusable unless there is such an implementation."""
     if impl != "spanalloc":
         raise Unusable(f"no implementation {impl!r}; there is spanalloc, or use --python")
 
 
-def span_factory(python: str) -> SubjectFactory:
-    """Return the factory of spans under test.
-
-    Raises: Unusable if it cannot be imported.
-    """
-    return cast(SubjectFactory, imported(python)) if python else spanalloc_subject.installed
-
-
-def heap_factory(python: str) -> SideFactory:
-    """Return the factory of heaps under test.
-
-    Raises: Unusable if it cannot be imported.
-    """
-    return cast(SideFactory, imported(python)) if python else spanallocheap.installed
-
-
-def imported(python: str) -> object:
-    """Return what MODULE:FACTORY names.
-
-    Raises: Unusable if it is not there, or no function.
-    """
-    module_name, colon, name = python.partition(":")
-    if not colon:
-        raise Unusable(f"--python takes MODULE:FACTORY, not {python!r}")
-    try:
-        found: object = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError) as problem:
-        raise Unusable(f"--python {python}: {problem}") from None
-    if not callable(found):
-        raise Unusable(f"--python {python}: not callable")
-    return found
-
-
-def save_divergence(divergence: Divergence | None, folder: Path | None) -> Path | None:
-    """Save the program of a divergence under a name that no other file has."""
-    if divergence is None or folder is None:
-        return None
-    folder.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while (folder / f"divergence-{number}.json").exists():
-        number += 1
-    path = folder / f"divergence-{number}.json"
-    if isinstance(divergence.program, HeapProgram):
-        heapprogram.save(divergence.program, path)
-    else:
-        save(divergence.program, path)
-    return path
-
-
 def summary_line(result: CampaignResult) -> str:
     """Return what a campaign did in one line."""
     counts = result.exercised
-    verdict = "diverged" if result.divergence else "no divergence"
+    verdict = "no divergence"
+    if result.divergence is not None:
+        verdict = "diverged"
+    elif result.interrupted:
+        verdict = "interrupted, no divergence so far"
     if "m" in result.must_exercise:
         figures = (
             f"{counts['m']} slots and {counts['t']} tiny objects allocated, {counts['se']} sweeps, "
@@ -209,10 +264,8 @@ def summary_line(result: CampaignResult) -> str:
             f"{counts['sweeps']} sweeps, {counts['wrap-arounds']} wrap-arounds, "
             f"{counts['refusals']} refusals"
         )
-    return (
-        f"{result.programs} programs, {counts['steps']} steps in {result.seconds:.1f} s: "
-        f"{verdict}; {figures}"
-    )
+    programs = f"{result.programs} program{'' if result.programs == 1 else 's'}"
+    return f"{programs}, {counts['steps']} steps in {result.seconds:.1f} s: {verdict}; {figures}"
 
 
 def divergence_json(divergence: Divergence | None) -> dict[str, object] | None:
@@ -229,5 +282,6 @@ def as_json(result: CampaignResult, saved: Path | None) -> dict[str, object]:
         "missing": result.missing,
         "interrupted": result.interrupted,
         "divergence": divergence_json(result.divergence),
+        "again": result.again._asdict() if result.again is not None else None,
         "saved": str(saved) if saved else None,
     }

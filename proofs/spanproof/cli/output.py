@@ -42,8 +42,11 @@ def print_json(value: object) -> None:
     sys.stdout.buffer.flush()
 
 
-def progress(unit: str) -> Progress:
-    """Return a progress display on standard error, silent unless that is a terminal."""
+def progress(unit: str, live: bool = True) -> Progress:
+    """Return a progress display on standard error, silent unless that is a terminal.
+
+    One that is not `live` has no thread: it is shown anew by its `refresh` only.
+    """
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -55,5 +58,6 @@ def progress(unit: str) -> Progress:
         TimeRemainingColumn(),
         console=err,
         transient=True,
+        auto_refresh=live,
         disable=not err.is_terminal,
     )

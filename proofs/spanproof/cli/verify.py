@@ -22,7 +22,8 @@ from spanproof.cli.proofreport import complaint
 from spanproof.cli.readers import changes_as_json, print_changes
 from spanproof.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
 from spanproof.fuzz import spanalloc_subject, spanallocheap
-from spanproof.fuzz.campaign import CampaignResult, of_heap, run, run_target
+from spanproof.fuzz.campaign import CampaignResult, run, run_target
+from spanproof.fuzz.target import of_heap
 from spanproof.jobs import Job, Outcome, Summary, summarize
 from spanproof.schedule import known_reads, mutant_jobs, obligation_jobs
 from spanproof.traces import bundled_traces

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -14,6 +14,8 @@ from spanproof.fuzz.program import Program
 from spanspec.rulebook import BY_ID
 
 AnyProgram = Program | HeapProgram
+StepHeard = Callable[[int], None]
+"""Hears of each step, by its number from 1, before it is taken."""
 ProgramT = TypeVar("ProgramT", Program, HeapProgram)
 StepT = TypeVar("StepT", contravariant=True)
 
@@ -53,6 +55,9 @@ class Divergence(NamedTuple):
         )
 
 
+MAKING: Final = "making both sides"
+
+
 class Run(NamedTuple):
     """The outcome of one program: the divergence, if any, and what it exercised."""
 
@@ -63,6 +68,15 @@ class Run(NamedTuple):
 def describe(one: AnyProgram) -> str:
     """Return a program, of either kind, as a short text."""
     return heapprogram.describe(one) if isinstance(one, HeapProgram) else program.describe(one)
+
+
+def doing_in(one: AnyProgram, step: int) -> str:
+    """Return in words what a program does in a step; step 0 is before the first."""
+    if step == 0:
+        return MAKING
+    if isinstance(one, HeapProgram):
+        return heapprogram.describe_step(one.steps[step - 1])
+    return program.describe_step(one.steps[step - 1])
 
 
 def shorter(one: ProgramT) -> Iterator[ProgramT]:
@@ -98,18 +112,21 @@ def run_steps(
     steps: Sequence[StepT],
     make: Callable[[], Pair[StepT]],
     describe_step: Callable[[StepT], str],
+    on_step: StepHeard | None = None,
 ) -> Run:
     """Run the steps of a program in lockstep, up to the first divergence.
 
     Whatever a side raises is a divergence, and names the side: a crash is an observation.
     """
-    number, doing = 0, "making both sides"
+    number, doing = 0, MAKING
     try:
         pair = make()
         pair.compare()
         for step in steps:
             number += 1
             doing = describe_step(step)
+            if on_step is not None:
+                on_step(number)
             pair.take(step)
             pair.exercised["steps"] += 1
     except Parted as difference:

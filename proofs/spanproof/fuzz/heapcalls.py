@@ -1,6 +1,7 @@
 """What each step of a program asks of a heap: calls, one after another, that both sides get."""
 
 from collections.abc import Callable, Generator
+from operator import index
 
 from spanproof.fuzz.heapprogram import (
     AddSpecial,
@@ -52,7 +53,13 @@ def outcome_of(side: Side, code: Code, call: Call) -> Outcome:
         return "refusals"
     except NoMemory:
         return "out of memory"
-    return 0 if result is None else result
+    if result is None:
+        return 0
+    if type(result) is not int:
+        with code:
+            # A result is a number, and compares as one, whatever kind of number it is.
+            result = index(result)
+    return result
 
 
 class Holdings:

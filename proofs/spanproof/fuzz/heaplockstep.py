@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from spanproof.fuzz.divergence import Run, run_steps
+from spanproof.fuzz.divergence import Run, StepHeard, run_steps
 from spanproof.fuzz.heapcalls import Calls, Holdings, outcome_of
 from spanproof.fuzz.heapprogram import HeapProgram, Step, Together, describe_step
 from spanproof.fuzz.heapsides import Schedulable, Side, SideFactory
@@ -91,9 +91,13 @@ class Lockstep:
             )
 
 
-def run_heap_program(program: HeapProgram, factory: SideFactory) -> Run:
+def run_heap_program(
+    program: HeapProgram, factory: SideFactory, on_step: StepHeard | None = None
+) -> Run:
     """Run a program in lockstep, up to the first divergence.
 
     Whatever a side raises is a divergence, and names the side: a crash is an observation.
     """
-    return run_steps(program, program.steps, lambda: Lockstep(program, factory), describe_step)
+    return run_steps(
+        program, program.steps, lambda: Lockstep(program, factory), describe_step, on_step
+    )

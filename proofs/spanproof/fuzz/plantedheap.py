@@ -5,9 +5,10 @@ Each names the issue or commit of its origin; the changes are of the implementat
 
 from typing import Final
 
-from spanproof.fuzz.campaign import CampaignResult, of_heap, run_target
+from spanproof.fuzz.campaign import CampaignResult, run_target
 from spanproof.fuzz.planted import PlantedBug, package_with
 from spanproof.fuzz.spanallocheap import of_package
+from spanproof.fuzz.target import of_heap
 
 LAST_FIT = """            at = first + FANOUT - 1
             while at >= first and weights[at] < weight:

@@ -5,9 +5,10 @@ In some of them an atomic access became a load and a store, so there is a step b
 
 from typing import Final
 
-from spanproof.fuzz.campaign import CampaignResult, of_schedules, run_target
+from spanproof.fuzz.campaign import CampaignResult, run_target
 from spanproof.fuzz.planted import PlantedBug, package_with
 from spanproof.fuzz.spanallocheap import of_package
+from spanproof.fuzz.target import of_schedules
 
 RACES: Final = (
     PlantedBug(

@@ -60,7 +60,7 @@ class Refill(msgspec.Struct, frozen=True, tag="refill"):
 Step = Allocate | MarkEvery | MarkFree | StartCycle | Sweep | Flush | Retire | Refill
 
 
-class Program(msgspec.Struct, frozen=True):
+class Program(msgspec.Struct, frozen=True, tag="span", tag_field="kind"):
     """A span to start from, and what happens to it.
 
     `size_class` is 1..66, or 0 for a large span of `npages` pages; `sweepgen` is even.

@@ -33,7 +33,10 @@ Path = Literal["fast", "slow", "full"]
 
 
 class State(NamedTuple):
-    """The whole observable state of a span; `alloc_cache` is None where it has no meaning."""
+    """The whole observable state of a span.
+
+    `alloc_cache` is None where it has no meaning, and everywhere in an implementation without one.
+    """
 
     nelems: int
     freeindex: int
@@ -55,8 +58,11 @@ class SweepOutcome(NamedTuple):
 class Subject(Protocol):
     """A span under test. Each method is one operation; the heap's sweepgen is an argument."""
 
-    def allocate(self) -> tuple[int, Path]:
-        """Hand out a slot by the fast or the slow path; (nelems, "full") if there is none."""
+    def allocate(self) -> tuple[int, Path | None]:
+        """Hand out a slot by the fast or the slow path; (nelems, "full") if there is none.
+
+        An implementation without these two paths says None instead of a path.
+        """
         ...
 
     def mark(self, slot: int) -> None:

@@ -1,0 +1,82 @@
+"""A finding as it is saved: the program, what it showed, and what it was found with."""
+
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from spanproof import savedfile
+from spanproof.fuzz import heapprogram, program
+from spanproof.fuzz.divergence import AnyProgram, Divergence
+from spanproof.fuzz.ending import MOST_SECONDS
+from spanproof.fuzz.factories import Scope
+from spanproof.fuzz.program import ProgramError
+
+KIND: Final = "finding"
+DISTRIBUTIONS: Final = ("spanspec", "hypothesis")
+
+
+def versions_here() -> dict[str, str]:
+    """Return the versions of what a finding depends on, beside the implementation."""
+    found = {"python": platform.python_version()}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # run from its sources
+    return found
+
+
+class FoundWith(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What something was found with: the options of `fuzz`, and where it was called.
+
+    `python` is the factory of the implementation, and `folder` where its modules are looked for;
+    without one it was the installed spanalloc.
+    """
+
+    of: Scope
+    seed: int = 0
+    python: str = ""
+    folder: str = ""
+    limit: float = MOST_SECONDS
+    versions: dict[str, str] = {}
+
+
+class Finding(msgspec.Struct, frozen=True, tag=KIND, tag_field="kind"):
+    """A program on which two sides part, and what was seen of that."""
+
+    program: AnyProgram
+    step: int
+    what: str
+    expected: str
+    seen: str
+    again: str = ""
+    found_with: FoundWith | None = None
+    format: Literal[1] = 1
+
+
+def finding_of(divergence: Divergence, again: str, found_with: FoundWith) -> Finding:
+    """Return a divergence as it is saved."""
+    return Finding(
+        divergence.program,
+        divergence.step,
+        divergence.what,
+        divergence.expected,
+        divergence.seen,
+        again,
+        found_with,
+    )
+
+
+def load(path: Path) -> tuple[AnyProgram, FoundWith | None]:
+    """Read a finding, or the program alone; return what it was found with, if that is known.
+
+    Raises: ProgramError if the file is missing or holds neither.
+    """
+    kind = savedfile.kind_of(path)
+    if kind == KIND:
+        found = savedfile.read(path, Finding, "not a saved finding", ProgramError)
+        return found.program, found.found_with
+    return (heapprogram.load(path) if kind == "heap" else program.load(path)), None

@@ -1,0 +1,428 @@
+"""Whatever an implementation does to the process that it runs in, the program that did it is told.
+
+Each kind runs in processes that it may end, hang or fill, under limits that keep the tests short.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import strategies as st
+
+from spanproof.fuzz import spanallocheap
+from spanproof.fuzz.campaign import CampaignResult, run_once, run_target
+from spanproof.fuzz.divergence import Divergence
+from spanproof.fuzz.ending import Limits
+from spanproof.fuzz.heapprogram import HeapProgram, Malloc, StartCycle, Sweep, Together
+from spanproof.fuzz.heapsides import Side
+from spanproof.fuzz.program import Allocate, MarkFree, Program, Refill, Retire
+from spanproof.fuzz.spanalloc_subject import SpanallocSpan, installed
+from spanproof.fuzz.subjects import Path as SearchPath
+from spanproof.fuzz.subjects import SubjectFactory
+from spanproof.fuzz.target import Target, of_heap, of_schedules, of_span
+
+NTH = 3
+"""The allocation of a span in which something happens."""
+
+WHOLE = Program(1, (Refill(), MarkFree(), Allocate(4), Retire()))
+LEAST = Program(1, (Refill(), Allocate(NTH)))
+SHORT = Limits(seconds=0.4)
+
+LIBC = ctypes.CDLL(None)
+
+
+def acting(action: Callable[[], object], nth: int = NTH) -> SubjectFactory:
+    """Spans of spanalloc that do something in an allocation."""
+
+    class Acting(SpanallocSpan):
+        made = 0
+
+        def allocate(self) -> tuple[int, SearchPath]:
+            self.made += 1
+            if self.made == nth:
+                result = action()
+                if result is not None:
+                    return result  # type: ignore[return-value]
+            return super().allocate()
+
+    def factory(program: Program) -> SpanallocSpan:
+        honest = installed(program)
+        return Acting(honest._span, honest._error)
+
+    return factory
+
+
+def target_of(factory: SubjectFactory, program: Program = WHOLE) -> Target[Program]:
+    """A campaign whose programs are all the same."""
+    return of_span(factory)._replace(programs=st.just(program), must_exercise=(), shrinks=False)
+
+
+def campaign(
+    action: Callable[[], object], limits: Limits = SHORT, shrink: float = 5
+) -> CampaignResult:
+    return run_target(target_of(acting(action)), examples=1, limits=limits, shrink=shrink)
+
+
+def shrunk(result: CampaignResult) -> Divergence:
+    """The divergence of a result, whose program has to be a short one."""
+    assert result.divergence is not None
+    assert result.divergence.side == "implementation"
+    if result.divergence.seen.startswith("raises"):
+        # Hypothesis makes numbers smaller, where it has drawn them.
+        assert result.divergence.program == Program(1, (Refill(), Allocate(4)))
+    else:
+        assert result.divergence.program == LEAST
+    assert result.again is not None
+    assert result.again.always
+    return result.divergence
+
+
+class Mean(Exception):
+    """An exception that has no text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
+class Unplanned(BaseException):
+    """What `except Exception` does not catch."""
+
+
+def fail(problem: BaseException) -> Callable[[], None]:
+    def call() -> None:
+        raise problem
+
+    return call
+
+
+def hang() -> None:
+    while True:
+        pass
+
+
+def hang_in_c() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    LIBC.sleep(600)
+
+
+def hang_without_the_interpreter() -> None:
+    ctypes.PyDLL(None).sleep(600)
+
+
+def ignore_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGABRT):
+        signal.signal(number, signal.SIG_IGN)
+    time.sleep(600)
+
+
+def stop_itself() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def flood() -> None:
+    while True:
+        print("x" * 5000)
+
+
+def eat_memory() -> None:
+    eaten = []
+    while True:
+        eaten.append(bytearray(b"x") * 10_000_000)
+
+
+ENDS = {
+    "exit in C": (lambda: LIBC.exit(0), "ends its process, with exit status 0"),
+    "os._exit": (lambda: os._exit(0), "ends its process, with exit status 0"),
+    "another status": (lambda: os._exit(113), "ends its process, with exit status 113"),
+    "a segmentation fault": (lambda: ctypes.string_at(0), "ends its process by SIGSEGV"),
+    "an abort": (lambda: LIBC.abort(), "ends its process by SIGABRT"),
+    "a signal": (lambda: os.killpg(0, signal.SIGTERM), "ends its process by SIGTERM"),
+    "the files": (lambda: os.closerange(0, 256), "closes the pipe by which its process is watched"),
+    "the keeper": (
+        lambda: os.kill(os.getppid(), signal.SIGKILL),
+        "ends the process that watches its own",
+    ),
+    "sys.exit": (lambda: sys.exit(0), "raises SystemExit: 0"),
+    "an interrupt": (fail(KeyboardInterrupt()), "raises KeyboardInterrupt"),
+    "no exception": (fail(Unplanned("x")), "raises Unplanned: x"),
+    "no memory": (fail(MemoryError()), "raises MemoryError"),
+    "no text": (fail(Mean()), "raises Mean: an object of type Mean, whose text raises"),
+    "no character": (fail(ValueError("\ud800\x1b")), r"raises ValueError: \ud800\x1b"),
+    "a long text": (fail(ValueError("x\n" * 10_000)), "raises ValueError: x"),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(ENDS))
+def test_whatever_ends_a_program_is_told_with_a_short_program(kind: str) -> None:
+    action, says = ENDS[kind]
+    assert shrunk(campaign(action)).seen.startswith(says)
+
+
+HANGS: dict[str, Callable[[], None]] = {
+    "in Python": hang,
+    "in C": hang_in_c,
+    "in C with the interpreter locked": hang_without_the_interpreter,
+    "and ignores signals": ignore_signals,
+    "and is stopped": stop_itself,
+    "and prints": flood,
+}
+
+
+@pytest.mark.parametrize("kind", sorted(HANGS))
+def test_a_program_that_does_not_end_is_ended_and_told(kind: str) -> None:
+    result = campaign(HANGS[kind], shrink=0)
+    assert result.divergence is not None
+    assert (result.divergence.step, result.divergence.what) == (3, "allocate 4 slots")
+    assert result.divergence.seen.startswith("does not end within 0.4 s")
+    assert str(result.again).startswith("reproduced in 1 of 1 runs")
+
+
+def test_a_program_that_does_not_end_is_shrunk_and_the_place_is_shown() -> None:
+    divergence = shrunk(campaign(hang, shrink=30))
+    assert "test_hostile.py" in divergence.seen
+    assert "in hang" in divergence.seen
+
+
+def test_a_program_that_takes_too_much_memory_is_ended_and_told() -> None:
+    most = psutil.Process().memory_info().rss + (300 << 20)
+    result = campaign(eat_memory, Limits(30, most), shrink=0)
+    assert result.divergence is not None
+    assert result.divergence.seen.startswith(f"takes more than {most >> 20} MiB of memory")
+
+
+def test_the_place_of_a_crash_and_what_was_printed_are_shown() -> None:
+    def crash() -> None:
+        os.write(2, b"free(): invalid pointer \xff[/b]\n")
+        ctypes.string_at(0)
+
+    seen = shrunk(campaign(crash)).seen.splitlines()
+    assert any("test_hostile.py" in line and "in crash" in line for line in seen)
+    assert seen[-1].endswith("it printed: free(): invalid pointer \ufffd[/b]")
+
+
+def identity(value: object) -> object:
+    return value
+
+
+def test_results_of_wrong_types_are_told() -> None:
+    for wrong, shown in (
+        (1 << 80_000_000, "an object of type int, whose text raises ValueError"),
+        ("z" * 10_000_000, "zzz"),
+        (Mean(), "an object of type Mean, whose text raises RuntimeError"),
+    ):
+        divergence = run_once(target_of(acting(partial(identity, wrong))), LEAST)
+        assert divergence is not None
+        assert divergence.seen.startswith(shown)
+        assert len(divergence.seen) < 1100
+
+
+class Agreeing(int):
+    """A number that equals any other."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = int.__hash__
+
+
+def test_a_number_that_equals_any_other_is_no_result() -> None:
+    class Lying(spanallocheap.SpanallocHeap):
+        def malloc(self, size: int, noscan: bool, zero: bool, p: int) -> int:
+            return Agreeing(super().malloc(size, noscan, zero, p) + 8)
+
+    def factory(program: HeapProgram) -> Side:
+        return Lying(program, spanallocheap.installed(program)._package)
+
+    divergence = run_once(of_heap(factory), HeapProgram((Malloc(8),)))
+    assert divergence is not None
+    assert (divergence.what, divergence.seen) == ("the result", "0xc000000008")
+
+
+def test_what_is_found_is_told_before_it_is_shrunk() -> None:
+    told: list[Divergence] = []
+    result = run_target(
+        target_of(acting(lambda: os._exit(0))),
+        examples=1,
+        limits=SHORT,
+        on_found=told.append,
+    )
+    assert [one.program for one in told] == [WHOLE]
+    shrunk(result)
+
+
+def children_of_this() -> list[psutil.Process]:
+    return list(psutil.Process().children(recursive=True))
+
+
+def fork_and_stay(read: int, leave: bool) -> Callable[[], None]:
+    def action() -> None:
+        if os.fork() == 0:
+            if leave:
+                os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            os.write(read, f"{os.getpid()}\n".encode())
+            time.sleep(600)
+        time.sleep(0.05)
+
+    return action
+
+
+@pytest.mark.parametrize("leave", [False, True])
+def test_forked_children_end_with_the_campaign(leave: bool) -> None:
+    before = {one.pid for one in children_of_this()}
+    reader, writer = os.pipe()
+    result = run_target(target_of(acting(fork_and_stay(writer, leave))), examples=1)
+    os.close(writer)
+    with open(reader) as file:
+        pids = [int(line) for line in file]
+    assert result.divergence is None
+    assert pids
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert {one.pid for one in children_of_this()} <= before
+
+
+def test_a_forked_child_that_returns_does_not_go_on_with_the_campaign() -> None:
+    result = run_target(target_of(acting(lambda: os.fork() and None)), examples=3)
+    assert result.divergence is None
+    assert result.programs == result.exercised["refills"] == 3
+
+
+def test_threads_that_never_end_keep_nobody() -> None:
+    def action() -> None:
+        threading.Thread(target=time.sleep, args=(600,)).start()
+
+    assert campaign(action).divergence is None
+
+
+def test_what_a_handler_of_signals_raises_is_told() -> None:
+    def action() -> None:
+        def handle(number: int, frame: object) -> None:
+            raise TimeoutError("late")
+
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.0001)
+        time.sleep(0.0002)
+
+    result = campaign(action, shrink=0)
+    assert result.divergence is not None
+    assert result.divergence.seen == "raises TimeoutError: late"
+
+
+def test_what_is_raised_between_two_calls_is_of_the_implementation_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def action() -> None:
+        def handle(number: int, frame: object) -> None:
+            raise TimeoutError("late")
+
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+
+    def slow(program: Program) -> Program:
+        time.sleep(0.3 if program.noscan else 0)
+        return program
+
+    both = st.sampled_from([WHOLE, Program(1, WHOLE.steps, noscan=True)]).map(slow)
+    target = target_of(acting(action))._replace(programs=both)
+    result = run_target(target, examples=50, shrink=0)
+    assert result.divergence is not None
+    assert result.divergence.seen == "raises TimeoutError: late"
+
+
+def test_an_implementation_that_fails_now_and_then_is_a_finding(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+
+    def action() -> None:
+        with calls.open("ab") as file:
+            file.write(b".")
+        if calls.stat().st_size == 1:
+            raise RuntimeError("only once")
+
+    result = run_target(target_of(acting(action)), examples=1, shrink=1)
+    assert result.divergence is not None
+    assert result.divergence.seen == "raises RuntimeError: only once"
+    assert result.again is not None
+    assert (result.again.times, result.again.runs) == (0, 3)
+    assert "not reproduced in 3 of 3 runs" in str(result.again)
+
+
+def test_one_that_depends_on_earlier_programs_is_a_finding() -> None:
+    calls = [0]
+
+    def action() -> None:
+        calls[0] += 1
+        if calls[0] % 20 == 0:
+            raise RuntimeError("every 20th")
+
+    result = run_target(of_span(acting(action, 1)), examples=100, shrink=0.2)
+    assert result.divergence is not None
+    assert result.again is not None
+    assert result.again.times == 0
+
+
+def test_the_time_to_shrink_is_a_bound() -> None:
+    def fail_late() -> None:
+        time.sleep(0.05)
+        raise RuntimeError
+
+    whole = Program(1, (Refill(), *(MarkFree(k) for k in range(40)), Allocate(NTH)))
+    result = run_target(target_of(acting(fail_late), whole), examples=1, shrink=0.1)
+    assert result.divergence is not None
+    assert isinstance(result.divergence.program, Program)
+    assert 30 < len(result.divergence.program.steps) <= len(whole.steps)
+    assert result.again == (1, 1)
+
+
+def heap_acting(action: Callable[[], None], nth: int) -> Callable[[HeapProgram], Side]:
+    class Acting(spanallocheap.SpanallocHeap):
+        made = 0
+
+        def malloc(self, size: int, noscan: bool, zero: bool, p: int) -> int:
+            self.made += 1
+            if self.made == nth:
+                action()
+            return super().malloc(size, noscan, zero, p)
+
+    def factory(program: HeapProgram) -> Side:
+        return Acting(program, spanallocheap.installed(program)._package)
+
+    return factory
+
+
+def test_heaps_and_their_schedules_are_kept_apart_in_the_same_way() -> None:
+    steps = (StartCycle(), Malloc(64, 2), Sweep(), Malloc(100, 5, p=1))
+    heap = of_heap(heap_acting(lambda: os._exit(3), 4))
+    result = run_target(
+        heap._replace(programs=st.just(HeapProgram(steps, procs=2)), must_exercise=()), examples=1
+    )
+    assert result.divergence is not None
+    assert result.divergence.program == HeapProgram((Malloc(0, 4),))
+    assert result.divergence.seen == "ends its process, with exit status 3"
+
+    at_once = HeapProgram((Together((Malloc(64, 2), Malloc(100, 5, p=1)), (1,)),), procs=2)
+    for action, says in ((lambda: sys.exit(3), "raises SystemExit: 3"), (hang, "does not end")):
+        schedules = of_schedules(heap_acting(action, 4))
+        divergence = run_once(schedules, at_once, SHORT)
+        assert divergence is not None
+        assert divergence.seen.startswith(says)
+
+
+def test_an_implementation_that_prints_much_is_no_finding() -> None:
+    def action() -> None:
+        print("x" * 1_000_000)
+        os.write(2, b"y" * 1_000_000)
+
+    assert campaign(action, Limits(10)).divergence is None
