@@ -173,7 +173,7 @@ def test_a_measurement_that_goes_wrong_is_exit_status_1_and_the_others_go_on(
         raise RuntimeError("protocol.flush\nis not proved")
 
     figures.insert(0, fixed(name="fast.zero", measure=broken))
-    assert run(["bench"]) == 1
+    assert run(["bench"]) == 2
     text = capsys.readouterr().out
     assert "failed: fast.zero  protocol.flush is not proved" in text
     assert "1 goals met, 0 missed, 0 measured without a goal, 1 skipped, 1 failed" in text
@@ -197,7 +197,7 @@ def test_the_json_has_samples_verdicts_and_the_machine(
     ("arguments", "complaint"),
     [
         (["no-such-figure"], "no figure matches 'no-such-figure'"),
-        (["--traces", "/no/such/folder"], "no such folder"),
+        (["*", "/no/such/trace"], "/no/such/trace: cannot be opened"),
         (["--quack"], "No such option"),
     ],
 )
@@ -284,13 +284,14 @@ def test_what_a_check_is_held_against_decodes_every_event(reading: object, tmp_p
             assert reading(str(path))["events"] == source.header.events
 
 
-def test_the_whole_trace_is_looked_for_where_it_was_said_to_be(tmp_path: Path) -> None:
-    with pytest.raises(Missing, match=r"real-compile-gotypes-p1\.jsonl\.gz: --traces"):
-        checking.trace_for(Settings(traces=tmp_path))
-    whole = tmp_path / "real-compile-gotypes-p1.jsonl.gz"
-    whole.write_bytes(SMALL.read_bytes())
-    assert checking.trace_for(Settings(traces=tmp_path)) == whole
-    assert "trimmed" in checking.trace_for(Settings(quick=True)).name
+def test_a_figure_says_which_trace_it_is_about(tmp_path: Path) -> None:
+    given = Settings(quick=True, trace=SMALL)
+    assert checking.trace_for(given) == SMALL
+    assert checking.described(given).startswith(f"{SMALL.name}, ")
+    bundled = checking.described(Settings())
+    assert "trimmed" in bundled
+    assert ", 1 P; name a recording" in bundled
+    assert f"events of {SMALL.name}" in checking.memory(given).note
 
 
 # --- the protocol --------------------------------------------------------------------------------

@@ -11,14 +11,13 @@ import msgspec
 from spanproof.bench.child import Figures, in_child
 from spanproof.bench.figure import Goal, Measured, Pair, Settings, figure
 from spanproof.bench.pairing import in_turns
-from spanproof.tools import Missing
 from spanproof.traces import bundled_traces
 from spanspec.trace.check import check_trace
 from spanspec.trace.reader import TraceReader
 from spanspec.trace.schema import Event
 
 TRACE: Final = "real-compile-gotypes-p1"
-"""The compiler at work on a package, on one P: a million events."""
+"""The compiler at work on a package, on one P: 150,000 of its million events are bundled."""
 
 MEMORY: Final = 600e6
 """Bytes that a check may have resident."""
@@ -29,24 +28,9 @@ ROUNDS: Final = 5
 
 
 def trace_for(settings: Settings) -> Path:
-    """Return the trace to check: the whole one, or the trimmed one that is bundled.
-
-    The whole one is looked for in the folder given, or else in `../shared/traces` as seen from
-    the working directory or from the sources.
-
-    Raises: Missing if a folder is given and has no such trace.
-    """
-    name = f"{TRACE}.jsonl.gz"
-    if settings.traces is not None:
-        if not (settings.traces / name).is_file():
-            raise Missing(f"give a folder that has {name}: --traces DIR")
-        return settings.traces / name
-    if not settings.quick:
-        checkout = Path(__file__).resolve().parents[3]
-        for root in (Path.cwd(), checkout):
-            found = root.parent / "shared" / "traces" / name
-            if found.is_file():
-                return found
+    """Return the trace to check: the one given, or the largest that is bundled."""
+    if settings.trace is not None:
+        return settings.trace
     return next(path for path in bundled_traces() if path.name.startswith(TRACE))
 
 
@@ -105,7 +89,16 @@ def against(reading: str, settings: Settings) -> Measured:
         1 if settings.quick else ROUNDS,
         warm_up=False,
     )
-    return Measured(pairs, note=f"{events:.0f} events of {Path(path).name}")
+    return Measured(pairs, note=f"{events:.0f} events of {described(settings)}")
+
+
+def described(settings: Settings) -> str:
+    """Return which trace is measured: several Ps, and short traces, take longer for each event."""
+    path = trace_for(settings)
+    with TraceReader(path) as source:
+        procs = source.header.gomaxprocs
+    bundled = "" if settings.trace is not None else "; name a recording of yours to measure that"
+    return f"{path.name}, {procs} {'P' if procs == 1 else 'Ps'}{bundled}"
 
 
 @figure(
@@ -138,4 +131,7 @@ def time_by_blocks(settings: Settings) -> Measured:
 def memory(settings: Settings) -> Measured:
     """Measure the peak of a check in a process of its own."""
     done = in_child(f"{__name__}:check", str(trace_for(settings)))
-    return Measured((Pair(done["peak"] / 1e6, MEMORY / 1e6),), unit="MB")
+    pair = Pair(done["peak"] / 1e6, MEMORY / 1e6)
+    return Measured(
+        (pair,), unit="MB", note=f"{done['events']:.0f} events of {described(settings)}"
+    )

@@ -10,10 +10,10 @@ from spanproof.tools import Missing
 
 
 class Settings(NamedTuple):
-    """How to measure: in little time, with which folder of recorded traces."""
+    """How to measure: in little time, and on which recorded trace, if not on a bundled one."""
 
     quick: bool = False
-    traces: Path | None = None
+    trace: Path | None = None
 
 
 class Pair(NamedTuple):

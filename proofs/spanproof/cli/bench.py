@@ -11,29 +11,30 @@ from rich.table import Table
 from spanproof.bench.figure import Figure, Measured, Outcome, Settings, chosen, measure
 from spanproof.bench.figures import all_figures
 from spanproof.bench.machine import described
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json
+from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, UNUSABLE, Unusable, err, out, print_json
+from spanspec.trace.reader import TraceReader
 
 COLOURS: Final = {"met": "green", "missed": "red", "measured": "cyan"}
 
 
 def bench(
     pattern: Annotated[str, typer.Argument(help="Part of a figure's id, or a * pattern.")] = "*",
+    trace: Annotated[
+        Path | None,
+        typer.Argument(help="A recording for check and stream, instead of the bundled one."),
+    ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List figures, measure nothing.")] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="Few samples of little work: a first impression.")
     ] = False,
-    traces: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Recorded traces; by default ../shared/traces."),
-    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Measure performance as ratios, side by side in one run; 1 if a goal is missed."""
     work = chosen(all_figures(), pattern)
     if not work:
         raise Unusable(f"no figure matches {pattern!r}; spanspec bench --list shows all")
-    if traces is not None and not traces.is_dir():
-        raise Unusable(f"--traces {traces}: no such folder")
+    if trace is not None:
+        TraceReader(trace).close()  # better now than in each child
     if listing:
         return list_figures(work, json)
     machine = described()
@@ -42,7 +43,7 @@ def bench(
     try:
         for one in work:
             with err.status(f"measuring {one.id}"):
-                outcome = measure(one, Settings(quick, traces))
+                outcome = measure(one, Settings(quick, trace))
             outcomes.append(outcome)
             if not json:
                 print_outcome(outcome)
@@ -56,7 +57,9 @@ def bench(
         out.print(", ".join(f"{key} {value}" for key, value in machine.items()), markup=False)
     if interrupted:
         return INTERRUPTED
-    return HOLDS if all(outcome.good for outcome in outcomes) else FAILS
+    if any(outcome.verdict == "missed" for outcome in outcomes):
+        return FAILS
+    return HOLDS if all(outcome.good for outcome in outcomes) else UNUSABLE
 
 
 def list_figures(work: list[Figure], json: bool) -> int:
