@@ -3,14 +3,16 @@
 import gzip
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from spanproof.cli.app import run
 from spanproof.cli.output import FAILS, HOLDS, UNUSABLE
-from spanproof.corruption import How, corruptions, read_trace
+from spanproof.corruption import How, Trace, corruptions, read_trace
 from spanproof.traces import bundled_traces
 from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.trace import events as ev
@@ -19,7 +21,7 @@ from spanspec.trace.fields import EventBase
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KINDS
-from spanspec.trace.verdict import Divergence, Verdict
+from spanspec.trace.verdict import Diverged, Divergence, Verdict
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 SMALL = [read_trace(path) for name, path in TRACES.items() if name.startswith("small")]
@@ -33,7 +35,8 @@ def test_a_recorded_trace_holds(name: str) -> None:
         report = check_trace(source)
     assert report.divergence is None
     assert report.tally.events == report.header.events
-    assert report.tally.total(Verdict.ALLOWED) == 0
+    allowed = report.tally.total(Verdict.ALLOWED)
+    assert allowed < 20 if "-p4" in name else allowed == 0
 
 
 def test_the_bundled_traces_exercise_every_kind_but_the_one_never_recorded() -> None:
@@ -59,6 +62,76 @@ def test_swapped_neighbours_are_noticed_unless_their_order_is_free() -> None:
 
 
 HEADER = SMALL[0].header
+RACE = read_trace(TRACES["medium-race-p4-trimmed"], 6000)
+
+
+@pytest.mark.parametrize(
+    "trace", [RACE._replace(events=RACE.events[:2500]), SMALL[0]], ids=lambda trace: trace.name
+)
+def test_two_events_whose_order_is_fixed_cannot_be_exchanged(trace: Trace) -> None:
+    tried = list(corruptions([trace], 24, seed=3, hows=["exchange"]))
+    tried = [one for one in tried if one.what.startswith("exchange with")]
+    assert len(tried) > 16
+    missed = [one for one in tried if not one.noticed]
+    assert missed == []
+
+
+def test_nobody_else_is_at_the_lists_of_a_class_while_they_are_walked() -> None:
+    """One thread passes over a span and takes another, and somebody publishes in between."""
+    world = Replay(HEADER).world
+    skip = ev.CentralSkips(
+        p=0, thread=0, span=1, base_page=1, spanclass=5, list="N", sweepgen=2, not_before=7
+    )
+    freed = ev.CentralFreesSpan(
+        p=1, thread=2, span=3, base_page=3, spanclass=5, was_empty=1, freed=0, sweepgen=2
+    )
+    world.admit_to_lists(freed)
+    world.admit_to_lists(skip)
+    world.admit_to_lists(replace(freed, spanclass=6))
+    with pytest.raises(Diverged, match=r"CONC-1: holder of mcentral\.lock of span class 5"):
+        world.admit_to_lists(freed)
+    world.admit_to_lists(
+        ev.CentralMisses(p=0, thread=0, span=-1, base_page=-1, spanclass=5, sweepgen=2)
+    )
+    world.admit_to_lists(freed)
+
+
+def first(trace: Trace, kind: type[EventBase], start: int = 0) -> int:
+    """Return the place of the first event of a kind, from a place on."""
+    return next(n for n, e in enumerate(trace.events) if n >= start and type(e) is kind)
+
+
+def judged(events: Sequence[EventBase]) -> str:
+    """Replay a trace of four Ps; return the rule that excludes an event, and what is wrong."""
+    divergence = Replay(RACE.header).run(events)
+    return "" if divergence is None else f"{divergence.rule} {divergence.what}"
+
+
+def malloc_of(p: int, events: Sequence[EventBase]) -> EventBase:
+    return next(e for e in events if isinstance(e, ev.Malloc) and e.p == p and e.path == ev.FAST)
+
+
+def test_a_p_allocates_nothing_in_the_middle_of_its_refill() -> None:
+    events = RACE.events
+    end = first(RACE, ev.CentralMisses, 2000) + 1
+    p = events[end - 1].p
+    early = [*events[:end], malloc_of(p, events[end - 600 : end])]
+    assert judged(early) == f"CONC-9 operation of P {p}"
+    tiny = ev.TinyHit(p=p, size=1, base_page=0, slot=0, offset=0, flags=1)
+    assert judged([*events[:end], tiny]) == f"CONC-9 operation of P {p}"
+
+
+def test_a_p_that_is_stopped_does_not_allocate() -> None:
+    stop = first(RACE, ev.CycleStarts)
+    p = next(p for p in range(4) if p != RACE.events[stop].p)
+    early = [*RACE.events[: stop + 1], malloc_of(p, RACE.events)]
+    assert judged(early) == "CONC-9 P while the world is stopped"
+
+
+def test_the_world_is_not_stopped_in_the_middle_of_an_operation() -> None:
+    end = first(RACE, ev.CentralMisses, 2000) + 1
+    stop = RACE.events[first(RACE, ev.CycleStarts)]
+    assert judged([*RACE.events[:end], stop]).startswith("CONC-9 thread ")
 
 
 def replay(events: list[EventBase]) -> Divergence | None:

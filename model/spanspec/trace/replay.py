@@ -26,6 +26,7 @@ from spanspec.trace.threads import (
     Thread,
     begin_course,
     begin_section,
+    is_claim_in_walk,
 )
 from spanspec.trace.verdict import (
     AFTER,
@@ -38,7 +39,7 @@ from spanspec.trace.verdict import (
     expect,
 )
 from spanspec.trace.witness import Witness
-from spanspec.trace.world import World, check_invariants
+from spanspec.trace.world import UNDER_LIST_LOCK, World, check_invariants
 
 REMEMBERED: Final = 100
 """Batches of events kept, so that a divergence can show what touched the same span before."""
@@ -132,7 +133,9 @@ class Replay:
         witness.at(self.line, event)
         self._moment = BEFORE
         thread = self._thread(event.thread)
-        self.world.admit(event)
+        self.world.admit(event, thread)
+        if type(event) in UNDER_LIST_LOCK or is_claim_in_walk(event):
+            self.world.admit_to_lists(cast(ev.ClassedSpanEvent, event))
         self._check_not_before(thread, event)
         concurrent = witness.concurrent
         if concurrent:
@@ -144,7 +147,7 @@ class Replay:
         self._moment = AFTER
         if observed != event:
             raise self._mismatch(thread, observed, event)
-        self.world.note(event)
+        self.world.note(event, thread)
         if concurrent:
             witness.sightings.after(self.state, self.line, event)
         if isinstance(event, ev.SweepClaim):

@@ -55,10 +55,14 @@ class Objects:
         noscan = flags & NOSCAN != 0
         spanclass = span_class_for(size, noscan)
         if event.path == LARGE or spanclass == NO_SMALL_CLASS:
+            if self._world.guarded:
+                self._world.expect_running(event.p)
             return self._malloc_large(event, noscan)
         if spanclass != event.spanclass:
             raise Diverged("SC-10", f"span class of {size} bytes", spanclass, event.spanclass)
         p = event.p
+        if self._world.guarded:
+            self._world.expect_running(p)
         mcache = mcache_of(self._state, p)
         taken = take_slot(self._state, mcache, spanclass)
         if taken is None:
@@ -71,7 +75,6 @@ class Objects:
             or mcache.refilled != NOBODY
             or (record.needzero != 0) != (flags & NEEDZERO != 0)
             or flags > _ALL_FLAGS
-            or p == self._world.locked_by
         ):
             self._explain(event, taken, mcache)
         if is_tiny(size, noscan):
@@ -82,7 +85,6 @@ class Objects:
         return Verdict.PREDICTED
 
     def _explain(self, event: ev.Malloc, taken: Taken, mcache: Mcache) -> None:
-        self._world.expect_running(event.p)
         record = taken.record
         pending = mcache.refilled
         expect("MAL-19", "class whose refill has to be used first", NOBODY, pending, AFTER)
@@ -135,6 +137,8 @@ class Objects:
         block = mcache.tiny.address
         if not is_tiny(event.size, event.flags & NOSCAN != 0):
             expect("MAL-4", "request is tiny", True, False)
+        if self._world.guarded:
+            self._world.expect_running(event.p)
         if mcache.refilled != NOBODY:
             expect("MAL-19", "class whose refill has to be used first", NOBODY, mcache.refilled)
         offset = hit_tiny_block(mcache, event.size)

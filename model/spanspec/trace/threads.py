@@ -27,6 +27,37 @@ Section = Generator[EventBase, None, int | None]
 NO_SPAN = -2
 """No span in hand; a failed allocation leaves -1."""
 
+OPENS_ALLOCATION = frozenset(
+    (
+        ev.RefillBegins,
+        ev.SweepDebt,
+        ev.CentralSkips,
+        ev.CentralTakes,
+        ev.CentralMisses,
+        hev.ReclaimBegins,
+    )
+)
+"""Kinds of events that are only seen in a refill, or on the way to a large object."""
+
+MAY_BE_LAST = frozenset(
+    (
+        ev.RefillEnds,
+        hev.SpanInitialized,
+        ev.BufferPush,
+        ev.SweepDone,
+        ev.ReleaseAll,
+        ev.PrepareForSweep,
+        ev.McacheChanges,
+        ev.ProcGetsMcache,
+        ev.ProcDestroyed,
+        ev.ProcResize,
+        hev.Coalesces,
+        hev.SpanManual,
+        hev.ScavengeEnds,
+    )
+)
+"""Kinds of events after which the thread may be in no operation any more."""
+
 BEGINS_SECTION = (hev.HeapGrows, hev.HeapAllocates, hev.HeapFrees, hev.ScavengeBegins)
 """Events by which a thread takes the lock of the page heap."""
 
@@ -37,6 +68,11 @@ class Thread:
     `courses` are its operations, the innermost last: creating a P allocates. `hand` is the span
     that it has from the page heap. `owed` is what it paid for by sweeping before it allocates:
     bytes and pages. `claimed_after` is the lower bound of its last claim.
+
+    `allocating` tells that it is in a refill, or takes a span for a large object; `releasing` how
+    many flushes and releases of an mcache it is in; `midway` that its last event cannot be the last
+    of an operation, and `was_midway` the same of the event before a section under the heap's lock.
+    `p` is the P that it runs on as long as one of these is so.
     """
 
     def __init__(self, number: int) -> None:
@@ -48,6 +84,39 @@ class Thread:
         self.owed: tuple[int, int] | None = None
         self.last_line = 0
         self.claimed_after = 0
+        self.allocating = False
+        self.releasing = 0
+        self.midway = False
+        self.was_midway = False
+        self.p = NO_P
+
+    @property
+    def busy(self) -> bool:
+        """Whether the thread is in the middle of an operation, which keeps it on its P."""
+        return self.midway or self.allocating or self.releasing > 0
+
+    def goes_on(self, event: ThreadEvent, section_ends: bool) -> None:
+        """Note whether the thread is still in an operation after an event of it.
+
+        What happens under the heap's lock for stacks, or to scavenge, may be in the middle of
+        another operation, which then goes on.
+
+        Rules: CONC-9.
+        """
+        kind = type(event)
+        if kind in OPENS_ALLOCATION or is_claim_in_walk(event):
+            self.allocating = True
+        elif isinstance(event, ev.RefillEnds) or (
+            isinstance(event, hev.SpanInitialized) and event.spanclass < 2
+        ):
+            self.allocating = False
+        elif isinstance(event, ev.ReleaseAll | ev.PrepareForSweep):
+            self.releasing += 1 if event.begins else -1
+        if section_ends:
+            self.midway = self.was_midway
+        else:
+            self.midway = kind not in MAY_BE_LAST
+        self.p = event.p
 
     def come_to_rest(self) -> None:
         """Let operations that have nothing more to show come to their end.
@@ -60,6 +129,11 @@ class Thread:
             if course is not self.resizing and next(course, None) is not None:
                 raise Diverged("CONC-9", f"thread {self.number}", "at rest", "busy")
         self.courses = [one for one in self.courses if one is self.resizing]
+
+
+def is_claim_in_walk(event: EventBase) -> bool:
+    """Tell whether an event claims a span in the walk of a central list, under the list's lock."""
+    return isinstance(event, ev.SweepClaim) and event.by in CENTRAL
 
 
 def begin_section(state: HeapState, event: EventBase) -> Section | None:

@@ -37,14 +37,28 @@ UNDER_LOCK: Final = frozenset(
 MAY_HOLD_LOCK: Final = UNDER_LOCK | {ev.BufferPush}
 """Kinds of events that a thread can observe while it holds that lock."""
 
-FREE_LOCK: Final = -1
+UNDER_LIST_LOCK: Final = frozenset(
+    (
+        ev.CentralTakes,
+        ev.CentralSkips,
+        ev.CentralMisses,
+        ev.CentralGrows,
+        ev.UncacheToNonempty,
+        ev.CentralFreesSpan,
+    )
+)
+"""Kinds of events that happen while the lock of the lists of their span class is held."""
 
-NOBODY_HOLDS: Final = -2
-"""No P is in the way of its goroutine; -1 stands for a thread without a P."""
+FREE_LOCK: Final = -1
 
 
 class World:
-    """What all threads share besides the heap: the lock of the page heap, and the stopped world."""
+    """What all threads share besides the heap: locks, Ps, and whether the world is stopped.
+
+    `_walking` has the thread that holds the lock of the lists of a span class, for its walk;
+    `_busy` the thread that is in the middle of an operation on a P. `guarded` tells that some P
+    cannot run its program just now.
+    """
 
     def __init__(self, state: HeapState) -> None:
         self._state = state
@@ -53,14 +67,17 @@ class World:
         self._cycle_event: type[EventBase] | None = None
         self._lock = FREE_LOCK
         self._lock_ends: tuple[type[EventBase], ...] = ()
-        self.locked_by = NOBODY_HOLDS
+        self._nested = False
+        self._walking: dict[int, int] = {}
+        self._busy: dict[int, int] = {}
+        self.guarded = False
 
     @property
     def locked(self) -> bool:
         """Whether a thread holds the lock of the page heap."""
         return self._lock != FREE_LOCK
 
-    def admit(self, event: ThreadEvent) -> None:
+    def admit(self, event: ThreadEvent, thread: Thread) -> None:
         """Require that the event's P exists, may run now, and does not need a lock that is held.
 
         Rules: MC-14 CONC-1 CONC-9.
@@ -76,34 +93,87 @@ class World:
             raise Diverged("CONC-1", "holder of mheap.lock", holder, f"thread {event.thread}")
         if self._lock == event.thread and type(event) not in MAY_HOLD_LOCK:
             raise Diverged("CONC-1", f"mheap.lock of thread {event.thread}", "given back", "held")
+        if thread.busy and thread.p != event.p:
+            what = f"P of thread {event.thread} in the middle of an operation"
+            raise Diverged("CONC-9", what, thread.p, event.p)
+        if self._busy.get(event.p, event.thread) != event.thread:
+            what = f"thread in the middle of an operation on P {event.p}"
+            raise Diverged("CONC-9", what, self._busy[event.p], event.thread)
+        if type(event) is ev.ProcResize:
+            self._expect_nobody_busy()
+
+    def admit_to_lists(self, event: ev.ClassedSpanEvent) -> None:
+        """Require that nobody else holds the lock of the lists that an event is about.
+
+        A walk holds it from the first span that it passes over, or claims, to the one it takes.
+
+        Rules: CONC-1 CEN-2.
+
+        Raises: Diverged if somebody does.
+        """
+        holder = self._walking.get(event.spanclass, event.thread)
+        if holder != event.thread:
+            what = f"holder of mcentral.lock of span class {event.spanclass}"
+            raise Diverged("CONC-1", what, f"thread {holder}", f"thread {event.thread}")
+        if isinstance(event, ev.CentralSkips | ev.SweepClaim):
+            self._walking[event.spanclass] = event.thread
+        else:
+            self._walking.pop(event.spanclass, None)
 
     def expect_running(self, p: int) -> None:
-        """Require that the code of a P's goroutine can run: nothing on that P holds the lock.
+        """Require that the code of a P's goroutine can run.
+
+        Rules: CONC-9.
+        """
+        if p in self._busy:
+            under_way = f"under way in thread {self._busy[p]}"
+            raise Diverged("CONC-9", f"operation of P {p}", "at its end", under_way)
+        if self._stopper is not None:
+            expect("CONC-9", "P while the world is stopped", self._stopper.p, p)
+
+    def note(self, event: ThreadEvent, thread: Thread) -> None:
+        """Note what an event changes: who holds the page heap's lock, and what each P is doing.
 
         Rules: CONC-1 CONC-9.
         """
-        if p == self.locked_by:
-            raise Diverged("CONC-1", f"mheap.lock of P {p}", "given back", "held")
-
-    def note(self, event: ThreadEvent) -> None:
-        """Note what an event changes: who holds the page heap's lock, and whether the world runs.
-
-        Rules: CONC-1.
-        """
+        section_ends = False
         if self._lock == FREE_LOCK:
             if isinstance(event, hev.HeapFrees):
-                self._lock_ends = (hev.Coalesces,)
+                self._take_lock(thread, event.state == 2, (hev.Coalesces,))
             elif isinstance(event, hev.ScavengeBegins):
-                self._lock_ends = (hev.ScavengeEnds,)
+                self._take_lock(thread, True, (hev.ScavengeEnds,))
             elif isinstance(event, hev.HeapGrows | hev.HeapAllocates):
-                self._lock_ends = (hev.SpanManual, hev.SpanInUse)
-            else:
-                if type(event) is ev.ProcResize:
-                    self._starts()
-                return
-            self._lock, self.locked_by = event.thread, event.p
+                self._take_lock(thread, True, (hev.SpanManual, hev.SpanInUse))
+            elif type(event) is ev.ProcResize:
+                self._starts()
         elif event.thread == self._lock and isinstance(event, self._lock_ends):
-            self._lock, self.locked_by = FREE_LOCK, NOBODY_HOLDS
+            section_ends = self._nested and not isinstance(event, hev.SpanInUse)
+            self._lock = FREE_LOCK
+        thread.goes_on(event, section_ends)
+        if self._lock == event.thread:
+            thread.midway = True
+        if thread.busy:
+            self._busy[event.p] = event.thread
+        else:
+            self._busy.pop(event.p, None)
+        self.guarded = bool(self._busy) or self._stopper is not None
+
+    def _take_lock(self, thread: Thread, nested: bool, ends: tuple[type[EventBase], ...]) -> None:
+        """Give the page heap's lock to a thread, up to one of some kinds of events.
+
+        `nested`: what the thread was doing before goes on afterwards.
+        """
+        self._lock, self._nested, self._lock_ends = thread.number, nested, ends
+        thread.was_midway = thread.midway
+
+    def _expect_nobody_busy(self) -> None:
+        """Require that no P is in the middle of an operation, as the world is stopped.
+
+        Rules: CONC-9.
+        """
+        for p, number in self._busy.items():
+            what = f"thread {number} on P {p} while the world is stopped"
+            raise Diverged("CONC-9", what, "at rest", "in an operation")
 
     def cycle_event(self, event: EventBase, threads: Iterable[Thread]) -> EventBase:
         """Let the cycle take the step that an event tells of; return what the model observes.
@@ -119,7 +189,9 @@ class World:
         if event.p not in state.mcache_of:
             raise Diverged("MC-14", f"P {event.p}", "one that exists", "none")
         expect("CONC-9", "holder of mheap.lock", FREE_LOCK, self._lock)
+        self._expect_nobody_busy()
         self._stopper, self._cycle_event = actor, type(event)
+        self.guarded = True
         if isinstance(event, ev.CycleStarts):
             expect("SWP-32", "phase before a cycle", 0, state.phase)
             self._mode = event.mode

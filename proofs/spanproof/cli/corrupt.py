@@ -39,7 +39,7 @@ def corrupt(
     most: Annotated[int, typer.Option(min=1, help="Events read of each trace.")] = 25_000,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Change, leave out, repeat or swap one event of a trace; count what the checker notices."""
+    """Change, leave out, repeat or exchange one event of a trace; count what is noticed."""
     started = time.perf_counter()
     read = [read_trace(path, most) for path in traces or bundled_traces()]
     for trace in read:
