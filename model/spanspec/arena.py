@@ -80,8 +80,11 @@ class Willing:
         return address
 
     def reserve_aligned(self, size: U64, align: U64) -> U64:
-        """Grant some place far from the hints."""
-        self.next_anywhere -= round_up(size, align)
+        """Grant some place far from the hints, as long as there is address space."""
+        length = round_up(size, align)
+        if length >= self.next_anywhere:
+            return 0
+        self.next_anywhere -= length
         return self.next_anywhere
 
     def map(self, address: U64, size: U64) -> U64:

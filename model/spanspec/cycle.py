@@ -123,7 +123,7 @@ def sweep_phase_starts(state: HeapState, actor: Actor, mode: int) -> ev.SweepPha
     assert state.swept.index == 0, "T-88: non-empty swept list"
     state.pages_swept = 0
     state.pages_to_sweep = state.pages.stats.pages_in_use
-    state.sweep_arenas = tuple(state.pages.all_arenas)
+    state.sweep_arenas = state.pages.all_arenas.copy()
     state.reclaim_index = 0
     state.reclaim_credit = 0
     return ev.SweepPhaseStarts(

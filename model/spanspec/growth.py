@@ -100,9 +100,9 @@ def map_arenas(heap: PageHeap, actor: Actor, ask: U64) -> Generator[EventBase, N
     assert region.size == arena_bytes(ask), "T-9: misrounded allocation in sysAlloc"
     heap.stats = mapped(heap.stats, region.size)
     first = arena_index(region.base)
-    for index in range(first, arena_index(region.base + region.size - 1) + 1):
-        heap.map.add_arena(index)
-        heap.arena_table.add(index, heap.phys.size)
+    arenas = range(first, arena_index(region.base + region.size - 1) + 1)
+    heap.map.add_arenas(region.base, region.size // PAGE_SIZE)
+    heap.arena_table.add(arenas, heap.phys.size)
     contiguous = heap.current.end != 0 and region.base == heap.current.end
     yield hev.ArenaMapped(
         p=actor.p,

@@ -6,6 +6,7 @@ from typing import Final, Protocol, TypeVar
 from spanspec.bitmap import Bits
 from spanspec.constants import NUM_SIZE_CLASSES, NUM_SPAN_CLASSES
 from spanspec.fixalloc import FixAlloc
+from spanspec.intervals import Regions
 from spanspec.markbits import NO_ARENAS, needs_chunk, take_bits
 from spanspec.mspan import Mspan, SpanState
 from spanspec.pacing import Debt, SweepPace
@@ -181,7 +182,7 @@ class HeapState:
         self.pages_to_sweep = 0
         self.reclaim_index = 0
         self.reclaim_credit = 0
-        self.sweep_arenas: tuple[int, ...] = ()
+        self.sweep_arenas = Regions()
         self.heap_live = 0
         self.tracks_heap_live = False
         self.live_at_mark = 0

@@ -5,10 +5,10 @@ is here because the runtime asks for it, and because a release must be aligned.
 """
 
 from enum import IntEnum
-from typing import Final
 
 from spanspec.arena import Os
-from spanspec.constants import HEAP_ARENA_BYTES, MIN_PHYS_PAGE_SIZE, PAGE_SIZE
+from spanspec.constants import PAGE_SIZE
+from spanspec.intervals import Intervals
 from spanspec.pages import Bounds, PhysicalPages, round_down, round_up
 from spanspec.words import U64
 
@@ -63,10 +63,6 @@ class RegionState(IntEnum):
     READY = 3
 
 
-FRAME: Final = MIN_PHYS_PAGE_SIZE
-"""Bytes of address space that are followed as one; every physical page is a multiple."""
-
-
 class FollowedOs:
     """An operating system, and the state of each region that the heap has asked it for.
 
@@ -75,7 +71,7 @@ class FollowedOs:
 
     def __init__(self, inner: Os) -> None:
         self._inner = inner
-        self._arenas: dict[int, bytearray] = {}
+        self._states: Intervals[RegionState] = Intervals(RegionState.NONE)
 
     def reserve(self, address: U64, size: U64) -> U64:
         """Pass on a reservation, and follow what was granted."""
@@ -131,28 +127,13 @@ class FollowedOs:
         states = [RegionState.READY]
         if phys.size > PAGE_SIZE:
             states.append(RegionState.PREPARED)
-        return all(
-            sum(arena.count(state, first, end) for state in states) == end - first
-            for arena, first, end in self._parts(address, size)
-        )
+        return all(one in states for one in self._states.values(address, address + size))
 
     def _become(self, address: U64, size: U64, state: RegionState, *before: RegionState) -> None:
         """Change the state of a region.
 
         Rules: OS-1.
         """
-        for arena, first, end in self._parts(address, size):
-            legal = sum(arena.count(one, first, end) for one in before)
-            assert legal == end - first, f"OS-1: {address:#x} + {size} cannot become {state.name}"
-            arena[first:end] = bytes([state]) * (end - first)
-
-    def _parts(self, address: U64, size: U64) -> list[tuple[bytearray, int, int]]:
-        parts = []
-        at, end = address, address + size
-        while at < end:
-            index, offset = divmod(at, HEAP_ARENA_BYTES)
-            length = min(end - at, HEAP_ARENA_BYTES - offset)
-            arena = self._arenas.setdefault(index, bytearray(HEAP_ARENA_BYTES // FRAME))
-            parts.append((arena, offset // FRAME, (offset + length) // FRAME))
-            at += length
-        return parts
+        for one in self._states.values(address, address + size) if size else ():
+            assert one in before, f"OS-1: {address:#x} + {size} cannot become {state.name}"
+        self._states.set(address, address + size, state)

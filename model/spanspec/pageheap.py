@@ -8,7 +8,7 @@ A generator of this package yields each observation just after the step that it 
 """
 
 from collections.abc import Generator
-from typing import Final, Protocol
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -16,6 +16,7 @@ from spanspec.arena import Hint, Os, Willing, initial_hints
 from spanspec.constants import ARENA_BASE, PAGE_SHIFT, PAGE_SIZE
 from spanspec.fixalloc import FixAlloc
 from spanspec.freespans import FreeSpan, FreeSpans
+from spanspec.intervals import Intervals, Regions
 from spanspec.mspan import DEAD, FREE
 from spanspec.pagemap import NOBODY, PageMap
 from spanspec.pages import (
@@ -50,9 +51,6 @@ from spanspec.words import U32, U64
 
 Steps = Generator[EventBase, None, None]
 """A course of steps, each told by an observation."""
-
-FOLLOWED_PAGES: Final = 1 << 26
-"""Pages from the first hint on whose use is followed: 512 GiB."""
 
 
 class Actor(Record, frozen=True):
@@ -111,7 +109,7 @@ class PageHeap:
         self.unscavenged_huge = 0
         self.current = Arena(0, 0)
         self.arena_table = AllArenas(self.metadata)
-        self._used = bytearray()
+        self._used: Intervals[bool] = Intervals(False)
         self._nodes: dict[int, int] = {}
 
     def set_hints(self, hints: tuple[Hint, ...]) -> None:
@@ -123,27 +121,22 @@ class PageHeap:
         self.hints = hints
 
     @property
-    def all_arenas(self) -> list[int]:
+    def all_arenas(self) -> Regions:
         """The numbers of all arenas, in the order in which they were mapped (AR-7)."""
         return self.arena_table.indices
 
     def use_pages(self, base: U64, npages: U64) -> None:
         """Note that pages have been handed out: their memory may hold anything from now on.
 
-        This exists for the argument only, as the witness of I-10. Addresses below the first hint,
-        or far above it, are not followed.
+        This exists for the argument only, as the witness of I-10.
         """
         first = page_number(base)
-        if 0 <= first <= FOLLOWED_PAGES:
-            missing = first + npages - len(self._used)
-            if missing > 0:
-                self._used.extend(bytes(missing))
-            self._used[first : first + npages] = b"\1" * npages
+        self._used.set(first, first + npages, True)
 
     def never_used(self, run: PageRun) -> bool:
         """Tell whether no page of a run was ever handed out."""
         first = page_number(run.base)
-        return not 0 <= first <= FOLLOWED_PAGES or not any(self._used[first : first + run.npages])
+        return not any(self._used.values(first, first + run.npages))
 
     def new_descriptor(self, base: U64, npages: U64) -> int:
         """Take a descriptor and initialize it; a recycled one keeps its sweepgen.

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from spanspec.arena import Os
 from spanspec.constants import PAGE_SIZE
+from spanspec.intervals import Regions
 from spanspec.pages import round_up
 from spanspec.records import Record
 from spanspec.words import U64
@@ -165,15 +166,23 @@ class AllArenas:
     def __init__(self, metadata: Metadata) -> None:
         self._metadata = metadata
         self.capacity = 0
-        self.indices: list[int] = []
+        self.indices = Regions()
 
-    def add(self, index: int, phys_page: U64) -> None:
-        """Take the metadata of an arena; the table doubles when it is full, the old one is lost.
+    def add(self, arenas: range, phys_page: U64) -> None:
+        """Take the metadata of arenas, one after the other.
+
+        The table doubles when it is full, the old one is lost.
 
         Rules: AR-5 AR-7 T-10 T-12 T-13.
         """
+        for place in range(len(self.indices), len(self.indices) + len(arenas)):
+            self._take_metadata(place, phys_page)
+        self.indices.add(arenas)
+
+    def _take_metadata(self, place: int, phys_page: U64) -> None:
+        """Take the metadata of the arena that comes to a place of the table."""
         metadata = self._metadata
-        if not self.indices:
+        if place == 0:
             metadata.persistent(
                 ARENA_MAP_BYTES,
                 8,
@@ -186,7 +195,7 @@ class AllArenas:
             "gc_sys",
             otherwise="T-12: out of memory allocating heap arena metadata",
         )
-        if len(self.indices) == self.capacity:
+        if place == self.capacity:
             self.capacity = 2 * self.capacity if self.capacity else phys_page // 8
             metadata.persistent(
                 self.capacity * 8,
@@ -194,4 +203,3 @@ class AllArenas:
                 "gc_sys",
                 otherwise="T-13: out of memory allocating allArenas",
             )
-        self.indices.append(index)

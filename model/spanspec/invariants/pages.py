@@ -7,7 +7,7 @@ from spanspec.heapstate import HeapState
 from spanspec.invariants.registry import When, invariant
 from spanspec.mspan import DEAD, FREE
 from spanspec.pageheap import PageHeap
-from spanspec.pagemap import arena_base
+from spanspec.pagemap import arena_base, arena_index
 from spanspec.pages import PageRun, end_of, released
 from spanspec.treap import Treap, check_treap
 
@@ -26,15 +26,16 @@ def tiling(state: HeapState) -> Iterator[str]:
     if heap.current.end > heap.current.base:
         pieces.append((heap.current.base, heap.current.end, "the current arena"))
         pieces.sort()
-    bases = sorted(arena_base(index) for index in heap.all_arenas)
-    at = bases[0] if bases else 0
+    arenas = heap.all_arenas
+    at = arena_base(min(region.start for region in arenas.regions)) if arenas else 0
     for base, end, name in pieces:
-        if base != at and (at % HEAP_ARENA_BYTES != 0 or base not in bases):
+        begins = base % HEAP_ARENA_BYTES == 0 and arena_index(base) in arenas
+        if base != at and (at % HEAP_ARENA_BYTES != 0 or not begins):
             yield f"{name} begins at {base:#x}, the piece before ends at {at:#x}"
         at = end
     total = sum(end - base for base, end, _ in pieces)
-    if total != len(bases) * HEAP_ARENA_BYTES:
-        yield f"pieces of {total} bytes in {len(bases)} arenas"
+    if total != len(arenas) * HEAP_ARENA_BYTES:
+        yield f"pieces of {total} bytes in {len(arenas)} arenas"
 
 
 @invariant("I-13", When.UNLOCKED)

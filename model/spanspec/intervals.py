@@ -1,0 +1,98 @@
+"""What each place of a long line is, held as intervals: its cost follows changes, not lengths."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Final, Generic, TypeVar
+
+ValueT = TypeVar("ValueT")
+
+FAR_BELOW: Final = -(1 << 80)
+"""Where the first interval begins: below every place that is asked for."""
+
+
+class Intervals(Generic[ValueT]):
+    """A value for every integer; neighbours with the same value are one interval."""
+
+    def __init__(self, value: ValueT) -> None:
+        self._starts: list[int] = [FAR_BELOW]
+        self._values: list[ValueT] = [value]
+
+    def __len__(self) -> int:
+        """Return the number of intervals."""
+        return len(self._starts)
+
+    def at(self, place: int) -> ValueT:
+        """Return the value of a place."""
+        return self._values[bisect_right(self._starts, place) - 1]
+
+    def values(self, start: int, end: int) -> Sequence[ValueT]:
+        """Return the values from one place up to another, one for each interval."""
+        if start >= end:
+            return ()
+        first = bisect_right(self._starts, start) - 1
+        return self._values[first : bisect_left(self._starts, end, first + 1)]
+
+    def set(self, start: int, end: int, value: ValueT) -> None:
+        """Give every place from one up to another a value."""
+        if start >= end:
+            return
+        starts, values = self._starts, self._values
+        first = bisect_left(starts, start)
+        last = bisect_right(starts, end, first) - 1
+        after = values[last]
+        behind = last + 1 if starts[last] == end else max(last + 1, first)
+        new_starts: list[int] = []
+        new_values: list[ValueT] = []
+        if values[first - 1] != value:
+            new_starts.append(start)
+            new_values.append(value)
+        if after != value:
+            new_starts.append(end)
+            new_values.append(after)
+        starts[first:behind] = new_starts
+        values[first:behind] = new_values
+
+
+class Regions(Sequence[int]):
+    """Numbers in the order in which they were added, those that follow each other as one region.
+
+    It changes by `add` only; `copy` is one that can change on its own.
+    """
+
+    def __init__(self, regions: Sequence[range] = ()) -> None:
+        self.regions: list[range] = list(regions)
+        self._length = sum(map(len, self.regions))
+
+    def add(self, numbers: range) -> None:
+        """Add numbers that follow each other at the end."""
+        last = self.regions[-1] if self.regions else range(0)
+        if last and last.stop == numbers.start:
+            self.regions[-1] = range(last.start, numbers.stop)
+        else:
+            self.regions.append(numbers)
+        self._length += len(numbers)
+
+    def copy(self) -> "Regions":
+        """Return the numbers as they are now."""
+        return Regions(self.regions)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[int]:
+        for region in self.regions:
+            yield from region
+
+    def __contains__(self, number: object) -> bool:
+        return any(number in region for region in self.regions)
+
+    def __getitem__(self, place: int) -> int:  # type: ignore[override]
+        """Return the number at a place.
+
+        Raises: IndexError if there is none.
+        """
+        for region in self.regions:
+            if place < len(region):
+                return region[place]
+            place -= len(region)
+        raise IndexError("no number at this place")
