@@ -7,12 +7,13 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+FLOORS := .floors
 LOG    := $(VENV)/install.log
 PIP    := $(BIN)/pip --disable-pip-version-check
 COMPILED := *__mypyc*.so impl/spanalloc/*.so model/spanspec/*.so model/spanspec/trace/*.so \
             proofs/spanproof/bench/*.so */*/compiled.json
 
-.PHONY: verify test lint types format docs ready compile clean
+.PHONY: verify test lint types format docs ready compile floors clean
 
 verify: ready
 	@$(BIN)/spanspec verify
@@ -58,6 +59,15 @@ $(STAMP): pyproject.toml setup.py
 	@$(BIN)/python -m spanalloc
 	@touch $@
 
+# The lowest versions that pyproject.toml admits, beside the newest ones that .venv has.
+floors: ready
+	@test -x $(FLOORS)/bin/python || $(PYTHON) -m venv $(FLOORS)
+	@$(BIN)/python tests/floors.py pyproject.toml > $(FLOORS)/pins.txt
+	@$(FLOORS)/bin/pip install -q --disable-pip-version-check -r $(FLOORS)/pins.txt
+	@PYTHONPATH=model:impl:proofs:. $(FLOORS)/bin/python -m spanproof prove --no-cache
+	@PYTHONPATH=model:impl:proofs:. $(FLOORS)/bin/python -m pytest -n 2 tests/proofs/test_cli.py \
+	  tests/proofs/test_translate.py tests/proofs/test_check.py
+
 clean:
-	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(FLOORS) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -f $(COMPILED)

@@ -30,7 +30,7 @@ PASSES: Final = 5
 
 ROUNDS: Final = 7
 
-NOT_COMPILED: Final = "install a C compiler (apt-get install gcc), then spanspec again"
+NOT_COMPILED: Final = "install a C compiler (apt-get install gcc), then say make clean verify"
 
 
 def spanalloc_passes(path: str, passes: str) -> Figures:
