@@ -97,9 +97,9 @@ def verify(
     started = time.perf_counter()
     if not json:
         how = (
-            "compiled by mypyc"
+            "compiled (mypyc)"
             if spanalloc.COMPILED
-            else "interpreted (installed without a C compiler)"
+            else f"interpreted: {spanalloc.RUNNING.reason}"
         )
         out.print(f"spanalloc runs {how}", markup=False)
     store = Cache() if cache and not in_ci() else NoCache()
