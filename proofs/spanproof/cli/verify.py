@@ -97,9 +97,7 @@ def verify(
     started = time.perf_counter()
     if not json:
         how = (
-            "compiled (mypyc)"
-            if spanalloc.COMPILED
-            else f"interpreted: {spanalloc.RUNNING.reason}"
+            "compiled (mypyc)" if spanalloc.COMPILED else f"interpreted: {spanalloc.RUNNING.reason}"
         )
         out.print(f"spanalloc runs {how}", markup=False)
     store = Cache() if cache and not in_ci() else NoCache()
