@@ -7,14 +7,24 @@ from concurrent.futures import as_completed
 from spanproof.jobs import Job, Outcome
 from spanproof.mutants import MUTANTS
 from spanproof.obligations import all_obligations
+from spanproof.patches import DoesNotApply, place_of
 from spanproof.processes import pool
 from spanproof.prover import decide
 from spanproof.solvers.secondopinion import decider
+from spanproof.verdict import Verdict
+
+MUTANT_TABLES = "spanproof.mutants"
+"""The package in which mutants are written down."""
 
 
 def run_job(job: Job) -> Outcome:
-    """Decide one job in this process."""
-    sources = MUTANTS[job.mutant].sources() if job.mutant is not None else None
+    """Decide one job in this process; a mutant that does not apply is told as such."""
+    try:
+        sources = MUTANTS[job.mutant].sources() if job.mutant is not None else None
+    except DoesNotApply as problem:
+        where = place_of(job.mutant or "", MUTANT_TABLES)
+        detail = f"{where}: {problem}"
+        return Outcome(job, Verdict(job.obligation, "inapplicable", 0, 0.0, 0.0, "", detail))
     claim = all_obligations()[job.obligation]
     return Outcome(job, decide(claim, sources, job.timeout, decider(job.solver)))
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from spanproof.cli.output import FAILS, HOLDS, UNUSABLE, Unusable, out, print_json
 from spanproof.counterexamples.saved import NoCounterexample, load
+from spanproof.patches import DoesNotApply
 
 
 def replay_counterexample(file: Path, json: bool) -> int:
@@ -26,7 +27,10 @@ def replay_counterexample(file: Path, json: bool) -> int:
         raise Unusable(f"{file}: there is no obligation {saved.obligation!r}")
     if saved.mutant is not None and saved.mutant not in MUTANTS:
         raise Unusable(f"{file}: there is no mutant {saved.mutant!r}")
-    sources = MUTANTS[saved.mutant].sources() if saved.mutant is not None else None
+    try:
+        sources = MUTANTS[saved.mutant].sources() if saved.mutant is not None else None
+    except DoesNotApply as problem:
+        raise Unusable(f"mutant {saved.mutant} does not apply: {problem}") from None
     reran = run_again(claim, saved, sources)
     reach = bounded_search(saved.obligation, sources) if reran.reproduced else None
     unusable = not reran.reproduced and not reran.calls

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from spanproof.cache import Cache, NoCache
 from spanproof.catalogue import Catalogue, catalogue
@@ -109,6 +110,8 @@ def show_mutants(outcomes: Sequence[Outcome], book: Catalogue) -> None:
         mutant = book.mutants[name]
         colour = "green" if outcome.good else "red"
         says = "killed by" if outcome.good else f"SURVIVES ({verdict.answer})"
+        if verdict.answer == "inapplicable":
+            says = "DOES NOT APPLY to"
         out.print(f"[bold]{name}[/]  [{colour}]{says}[/] {verdict.obligation}: {verdict.failed}")
         out.print(f"    {mutant.function}: {mutant.story}", markup=False)
         for line in verdict.detail.splitlines():
@@ -119,6 +122,7 @@ def show_bugs(found: Sequence[tuple[KnownBug, Found]]) -> None:
     """Print each known bug with what found it."""
     for bug, what in found:
         says = f"[green]found by[/] {what.by}" if what.by else "[red]NOT FOUND[/]"
+        says += f" {escape(what.wrong)}" if what.wrong else ""
         out.print(f"[bold]{bug.name}[/]  {says}")
         out.print(f"    {bug.origin}, spanspec.{bug.module}: {bug.story}", markup=False)
         if what.says:
@@ -152,6 +156,7 @@ def as_json(
             {
                 **book.mutants[outcome.job.mutant or ""]._asdict(),
                 "killed": outcome.good,
+                "answer": outcome.verdict.answer,
                 "failed": outcome.verdict.failed,
                 "counterexample": outcome.verdict.detail,
                 "cached": outcome.cached,
@@ -165,6 +170,7 @@ def as_json(
                 "story": bug.story,
                 "found_by": what.by,
                 "says": what.says,
+                "wrong": what.wrong,
             }
             for bug, what in found
         ],

@@ -14,10 +14,7 @@ from spanproof.knownbugs.switch import Found, find
 def hunt(
     bugs: Sequence[KnownBug], book: Catalogue, cache: Cache, workers: int | None = None
 ) -> Iterator[tuple[KnownBug, Found]]:
-    """Yield each bug with what found it, as they are found.
-
-    Raises: ValueError if a bug is out of date; RuntimeError if the judges themselves failed.
-    """
+    """Yield each bug with what found it, as they are found, or why nobody could look."""
     waiting = []
     for bug in bugs:
         known = cache.get(_key(bug, book), Found)

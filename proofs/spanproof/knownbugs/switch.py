@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from spanproof.knownbugs.catalogue import KnownBug
+from spanproof.patches import DoesNotApply, patched, place_of
 from spanproof.plaincopy import copy_model, environment
 from spanproof.processes import with_parent
 
@@ -26,35 +27,38 @@ JUDGE: Final = "spanproof.knownbugs.judge"
 
 
 class Found(NamedTuple):
-    """What found a bug, a trace or a random program, and what it said; empty if nothing did."""
+    """What found a bug, a trace or a random program, and what it said; empty if nothing did.
+
+    `wrong` says why nobody could look: the bug does not apply, or the judges themselves failed.
+    """
 
     by: str
     says: str
+    wrong: str = ""
 
 
 def changed_copy(bug: KnownBug, folder: Path) -> None:
     """Write a copy of the model with a bug into a folder.
 
-    Raises: ValueError if the bug's text is not in its module, exactly once: it is out of date.
+    Raises: DoesNotApply if the bug's piece is not in its module, once: it is out of date.
     """
     path = copy_model(folder) / f"{bug.module.replace('.', '/')}.py"
     text = path.read_text(encoding="utf-8")
-    if text.count(bug.old) != 1:
-        raise ValueError(f"bug {bug.name}: its text is not once in {bug.module}")
+    changed = patched(text, bug.old, bug.new, where=f"spanspec.{bug.module}")
     head = "from msgspec.structs import replace\nfrom spanspec.bitmap import NO_BITS\n"
-    changed = text.replace(bug.old, bug.new)
     if bug.module == "reclaim":
         changed = changed.replace("from typing import Final\n", f"from typing import Final\n{head}")
     path.write_text(changed, encoding="utf-8")
 
 
 def find(bug: KnownBug) -> Found:
-    """Switch a bug in, and return what found it.
-
-    Raises: ValueError if it is out of date; RuntimeError if the judges themselves failed.
-    """
+    """Switch a bug in, and return what found it, or why nothing could."""
     with tempfile.TemporaryDirectory() as name:
-        changed_copy(bug, Path(name))
+        try:
+            changed_copy(bug, Path(name))
+        except DoesNotApply as problem:
+            where = place_of(bug.name, "spanproof.knownbugs")
+            return Found("", "", f"does not apply: {where}: {problem}")
         done = subprocess.run(
             [sys.executable, "-m", JUDGE, str(PROGRAMS), str(STEPS)],
             env=environment(Path(name)),
@@ -64,6 +68,7 @@ def find(bug: KnownBug) -> Found:
             preexec_fn=with_parent(),
         )
     if done.returncode != 0:
-        raise RuntimeError(f"bug {bug.name}: {done.stderr.strip().splitlines()[-1:]}")
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        return Found("", "", f"the judges failed, with status {done.returncode}: {last}")
     answer = json.loads(done.stdout)
     return Found(answer["by"], answer["says"])

@@ -1,8 +1,8 @@
 """What a mutant is: a change of one function's source text."""
 
-import ast
 from typing import NamedTuple
 
+from spanproof.patches import patched
 from spanproof.symbolic.sources import SourceTree
 
 _INSTALLED = SourceTree()
@@ -29,21 +29,18 @@ class Mutant(NamedTuple):
     def text(self) -> str:
         """Return the whole changed text of the module.
 
-        Raises: ValueError if the old text is not in the function's code: the mutant is out of
-            date. Docstrings are not code.
+        Raises: DoesNotApply if the old text is not in the function's code, and nothing that differs
+            in layout or in names of variables only: the mutant is out of date.
         """
         module = _INSTALLED.module(self.module)
-        tree = module.functions[self.function.rpartition(".")[2]]
-        source = ast.get_source_segment(module.text, tree) or ""
-        docstring = ast.get_source_segment(module.text, tree.body[0]) or ""
-        head, _, code = source.partition(docstring)
-        if ast.get_docstring(tree) is None or self.old not in code:
-            raise ValueError(f"mutant {self.name}: {self.old!r} is not in {self.function}")
-        changed = head + docstring + code.replace(self.old, self.new, 1)
-        return module.text.replace(source, changed, 1)
+        name = self.function.rpartition(".")[2]
+        return patched(module.text, self.old, self.new, function=name, where=self.module)
 
     def sources(self) -> SourceTree:
-        """Return the sources with this change."""
+        """Return the sources with this change.
+
+        Raises: DoesNotApply if it is out of date.
+        """
         return SourceTree({self.module: self.text()})
 
 

@@ -1,0 +1,180 @@
+"""A mutant and a bug are found by their syntax, and one that does not apply says so, no more."""
+
+import ast
+import json
+from collections.abc import Callable
+
+import pytest
+
+from spanproof import suite
+from spanproof.cli.app import run
+from spanproof.dependencies import module_file
+from spanproof.jobs import Job
+from spanproof.knownbugs import BUGS, find
+from spanproof.mutants import MUTANTS
+from spanproof.patches import DoesNotApply, patched, place_of, tokens
+
+TEXT = '''
+from spanspec.words import M32
+
+
+def rule(sg: int, step: int) -> int:
+    """Says sg + step."""
+    total = (sg + step) & M32  # a remark
+    if total >= 3 and sg > 1:
+        total = take(total, "x", size=3)
+        return total
+    return 0
+
+
+class Table:
+    def put(self, a: int) -> int:
+        if a > 1:
+            self.size = a
+        return a
+'''
+
+
+def code(text: str) -> str:
+    return ast.dump(ast.parse(text))
+
+
+SAME: dict[str, tuple[str, str]] = {
+    "layout": ("(sg + step) & M32", "(sg\n        + step) & M32"),
+    "parentheses": ("total = (sg + step) & M32  # a remark", "total = ((sg + step) & M32)"),
+    "a wrapped condition": (
+        "if total >= 3 and sg > 1:",
+        "if (\n        total >= 3\n        and sg > 1\n    ):",
+    ),
+    "a comment": ("sg > 1:", "sg > 1:  # here"),
+    "quotes and a last comma": ('total, "x", size=3)', "\n  total,\n  'x',\n  size=3,\n)"),
+}
+
+
+@pytest.mark.parametrize(("old", "other"), SAME.values(), ids=SAME)
+def test_layout_is_no_change(old: str, other: str) -> None:
+    reformatted = TEXT.replace(old, other)
+    assert code(reformatted) == code(TEXT)
+    changes = {
+        "(sg + step) & M32": "sg + step",
+        "total >= 3 and sg": "total >= 2 and sg",
+        'take(total, "x", size=3)': 'take(sg, "x", size=4)',
+        '        total = take(total, "x", size=3)\n        return total\n': "        return 1\n",
+    }
+    for before, after in changes.items():
+        expected = code(TEXT.replace(before, after))
+        assert code(patched(TEXT, before, after, function="rule")) == expected
+        assert code(patched(reformatted, before, after, function="rule")) == expected
+
+
+@pytest.mark.parametrize("rewritten", [lambda text: ast.unparse(ast.parse(text))], ids=["unparsed"])
+def test_every_mutant_and_bug_applies_to_another_layout(rewritten: Callable[[str], str]) -> None:
+    failed = []
+    for mutant in MUTANTS.values():
+        path = module_file(mutant.module)
+        assert path is not None
+        text = path.read_text(encoding="utf-8")
+        name = mutant.function.rpartition(".")[2]
+        try:
+            made = patched(rewritten(text), mutant.old, mutant.new, function=name)
+        except DoesNotApply:
+            failed.append(mutant.name)
+        else:
+            assert code(made) == code(mutant.text()), mutant.name
+    assert len(failed) <= 0.02 * len(MUTANTS), failed
+
+
+def renamed(text: str) -> str:
+    return text.replace("total", "amount").replace("sg", "generation")
+
+
+def test_a_renamed_variable_is_no_change() -> None:
+    other = renamed(TEXT)
+    for before, after in {
+        "(sg + step) & M32": "sg + step",
+        "if total >= 3 and sg > 1:": "if total >= 2 or sg > 1:",
+        "take(total, ": "take(sg, ",
+    }.items():
+        if "sg" in after and "sg" not in before:
+            continue
+        made = patched(other, before, after, function="rule")
+        assert code(made) == code(renamed(TEXT.replace(before, after)))
+    with pytest.raises(DoesNotApply, match=r"sg for .* is no name"):
+        patched(other, "take(total, ", "take(sg, ", function="rule")
+
+
+def test_another_variable_is_a_change() -> None:
+    """`sg` is still there, so it is not what is called `step` now."""
+    with pytest.raises(DoesNotApply, match="is not in"):
+        patched(TEXT, "step > 1", "step > 2", function="rule")
+    with pytest.raises(DoesNotApply, match=r"places|is not in"):
+        patched(TEXT, "gone > 1", "gone > 2")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("sg - step", "sg", "is not in"),
+        ("Says sg + step", "Says", "is not in"),
+        ("return 0", "return (", "is no Python"),
+        ("return 0", "return  0", "is the same code"),
+        ("", "sg", "is not in"),
+    ],
+)
+def test_what_does_not_apply_says_why(old: str, new: str, why: str) -> None:
+    with pytest.raises(DoesNotApply, match=why):
+        patched(TEXT, old, new, function="rule", where="m")
+    with pytest.raises(DoesNotApply, match="there is no function"):
+        patched(TEXT, old, new, function="other", where="m")
+
+
+def test_a_piece_without_a_function_is_in_the_module_once() -> None:
+    assert "a > 2" in patched(TEXT, "a > 1", "a > 2")
+    assert "self.size = 0" in patched(
+        TEXT.replace("= a", "= (a)"), "self.size = a", "self.size = 0"
+    )
+    with pytest.raises(DoesNotApply, match="2 times"):
+        patched(TEXT + "\n\ndef f():\n    return 0\n", "return 0", "return 1")
+
+
+def test_a_piece_begins_and_ends_with_a_token() -> None:
+    with pytest.raises(DoesNotApply):
+        patched("def f():\n    return ending\n", "return end", "return 0", function="f")
+    assert [token.text for token in tokens("a.b(c=1)#x")] == [
+        "a",
+        ".",
+        "b",
+        "(",
+        "c",
+        "=",
+        "1",
+        ")",
+    ]
+
+
+def test_a_mutant_that_does_not_apply_is_told_with_its_place(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = next(one.name for one in MUTANTS.values() if one.killed_by == "sweepgen.relabel")
+    monkeypatch.setitem(MUTANTS, name, MUTANTS[name]._replace(old="no such text"))
+    outcome = suite.run_job(Job("sweepgen.relabel", name))
+    assert outcome.verdict.answer == "inapplicable"
+    assert not outcome.good
+    assert "sweepgen.py:" in outcome.verdict.detail
+    assert run(["mutants", "sweepgen.relabel", "--no-cache", "--jobs", "1", "--no-known"]) == 1
+    out, err = capsys.readouterr()
+    assert f"{name}  DOES NOT APPLY" in out
+    assert "1 of 2 mutants killed" in out
+    assert "Traceback" not in out + err
+    assert run(["mutants", name, "--no-cache", "--jobs", "1", "--no-known", "--json"]) == 1
+    [mutant] = json.loads(capsys.readouterr().out)["mutants"]
+    assert mutant["answer"] == "inapplicable"
+
+
+def test_a_known_bug_that_does_not_apply_is_told_with_its_place() -> None:
+    bug = BUGS[0]
+    found = find(bug._replace(old="no such text"))
+    assert not found.by
+    assert found.wrong.startswith("does not apply: ")
+    assert "knownbugs/catalogue.py:" in found.wrong
+    assert place_of("no-such-bug", "spanproof.knownbugs") == "spanproof.knownbugs"
