@@ -20,8 +20,8 @@ UINT64: Final = (1 << 64) - 1
 class ScavengeLine:
     """How much is to be retained at which time, and the scavenger's sleep (SCAV-3, SCAV-17).
 
-    `rate` is in bytes a nanosecond. The scavenger sleeps until `wake_at`, or until a cycle has
-    ended if it is `parked`.
+    It `backs_off` while it sleeps because it found nothing to return. `rate` is in bytes a
+    nanosecond. The scavenger sleeps until `wake_at`, or until a cycle has ended if it is `parked`.
     """
 
     def __init__(self) -> None:
@@ -32,6 +32,7 @@ class ScavengeLine:
         self.parked: bool = True
         self.wake_at: int = 0
         self.delay: int = FIRST_DELAY
+        self.backs_off: bool = False
 
     def pace(
         self,
@@ -68,7 +69,13 @@ class ScavengeLine:
         self.rate = float(total) / float(duration) if duration > 0 else float("inf")
 
     def wake(self, now: int) -> None:
-        """Wake the scavenger, as the end of a cycle does (SCAV-20)."""
+        """Wake the scavenger, as the end of a cycle does, or its own timer (SCAV-19, SCAV-20).
+
+        It sleeps longer and longer without success, but only a sleep that was not cut short counts.
+        """
+        if self.backs_off and now >= self.wake_at:
+            self.delay *= 2
+        self.backs_off = False
         self.parked = False
         self.wake_at = now
 
@@ -86,7 +93,7 @@ class ScavengeLine:
             self.parked = True
         elif released == 0:
             self.wake_at = now + self.delay
-            self.delay *= 2
+            self.backs_off = True
         else:
             self.delay = FIRST_DELAY
             ahead = int(float(released - wanted) / self.rate) if released > wanted else 0

@@ -13,6 +13,7 @@ def scavenge_turn(state: HeapState, who: Mcache, now: int) -> int:
     Raises: MadviseFailed.
     """
     with state.pages.lock:
+        state.line.wake(now)
         free = state.pages.free
         retained: int = free.retained()
         wanted = state.line.due(retained, now)

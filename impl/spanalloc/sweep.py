@@ -198,10 +198,10 @@ def next_unswept(state: HeapState, who: Mcache, by: str) -> Span | None:
 def pay_sweep_debt(state: HeapState, who: Mcache, span_bytes: i64, caller_pages: i64) -> None:
     """Sweep as much as the growth by `span_bytes` asks for (SWP-19)."""
     pacing = state.pacing
-    if pacing.pages_per_byte == 0.0 or state.sweepdone:
+    if pacing.pages_per_byte == 0.0:
         return
     target = pacing.pages_to_sweep(span_bytes, caller_pages)
-    while not state.sweepdone:
+    while True:
         swept = pacing.pages_swept - pacing.pages_swept_basis
         if target <= swept:
             return
@@ -214,7 +214,9 @@ def pay_sweep_debt(state: HeapState, who: Mcache, span_bytes: i64, caller_pages:
             )
         state.step_ends()
         if sweep_one(state, who, "prop") == NOTHING_LEFT:
+            # So nobody asks again in this cycle.
             pacing.pages_per_byte = 0.0
+            return
 
 
 def reclaim(state: HeapState, who: Mcache, wanted: i64) -> None:

@@ -103,10 +103,13 @@ class Decisions:
         return marks
 
     def debt(self, span_bytes: U64, caller_pages: U64, owed: Debt | None) -> Debt | None:
-        """Return the debt by the pace of sweeping; none once all is swept."""
+        """Return the debt by the pace of sweeping.
+
+        There may be one although all is swept: whoever finds nothing to sweep sets the pace to 0.
+
+        Rules: SWP-19.
+        """
         state = self.state
-        if state.sweepdone:
-            return None
         if owed is not None:
             return left_of(owed, state.pace, state.pages_swept)
         return debt(state.pace, state.heap_live, state.pages_swept, span_bytes, caller_pages)

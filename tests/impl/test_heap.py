@@ -209,3 +209,36 @@ def test_a_stream_is_served_as_single_calls_are(package: ModuleType) -> None:
     with package.Heap(1, package.SimulatedMemory()) as heap:
         assert package.replay_stream(heap, stream) == len(stream) == 3603
         assert heap.snapshot() == single.snapshot()
+
+
+def test_a_sweep_debt_after_all_is_swept_ends_the_pace(package: ModuleType) -> None:
+    recorder = package.Recorder()
+    with package.Heap(1, package.SimulatedMemory(), recorder) as heap:
+        kept = [heap.malloc(8192) for _ in range(300)]
+        heap.collect(kept)
+        heap.sweep_all()
+        assert heap.state.pacing.pages_per_byte > 0
+        told = len(recorder.events)
+        for _ in range(200):
+            heap.malloc(8192)
+        debts = [event for event in recorder.events[told:] if event["k"] == "dd"]
+        assert len(debts) == 1
+        assert heap.state.pacing.pages_per_byte == 0
+
+
+def test_only_a_sleep_that_was_not_cut_short_makes_the_scavenger_sleep_longer(
+    package: ModuleType,
+) -> None:
+    with package.Heap(1, package.SimulatedMemory()) as heap:
+        line = heap.state.line
+    line.goal, line.rate = 1000, 1.0
+    line.wake(0)
+    line.turn_ends(5000, 0, 0, 0)
+    assert (line.wake_at, line.delay) == (100_000, 100_000)
+    line.wake(99_999)
+    assert line.delay == 100_000
+    line.turn_ends(5000, 0, 0, 99_999)
+    line.wake(199_999)
+    assert line.delay == 200_000
+    line.turn_ends(5000, 10, 10, 199_999)
+    assert line.delay == 100_000

@@ -624,8 +624,10 @@ def test_requests_that_cannot_be_served_are_named() -> None:
         heap.malloc(16)
     with pytest.raises(OutOfMemory, match="T-22"):
         heap.malloc(100_000)
-    with pytest.raises(OutOfMemory, match="T-21"):
+    with pytest.raises(OutOfMemory, match="T-22"):
         heap.malloc(2**63)
+    with pytest.raises(OutOfMemory, match="T-21"):
+        heap.malloc(2**64 - 8192)
 
 
 def test_a_marker_with_a_bad_pointer_is_named() -> None:

@@ -37,6 +37,7 @@ from spanspec.snapshot import from_json
 from spanspec.statistics import retained
 from spanspec.sweeping import ensure_swept, finish_sweeping, sweepone
 from spanspec.trace import events as ev
+from spanspec.trace.fields import EventBase
 
 
 def clean(heap: Heap) -> bool:
@@ -150,6 +151,18 @@ def test_whoever_wants_a_span_swept_waits_for_the_thread_that_sweeps_it() -> Non
     deque(sweeper, maxlen=0)
     assert waits.until()
     heap.step(EnsureSwept(0, address))
+
+
+def test_a_sweep_debt_after_all_is_swept_ends_the_pace() -> None:
+    told: list[EventBase] = []
+    heap = Heap(on_event=told.append)
+    heap.gc([heap.malloc(8192) for _ in range(300)])
+    assert heap.state.pace.pages_per_byte > 0
+    told.clear()
+    for _ in range(200):
+        heap.malloc(8192)
+    assert sum(isinstance(event, ev.SweepDebt) for event in told) == 1
+    assert heap.state.pace.pages_per_byte == 0
 
 
 def test_each_object_of_a_tiny_block_has_a_finalizer_of_its_own() -> None:

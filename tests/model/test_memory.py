@@ -192,7 +192,11 @@ def test_the_scavenger_backs_off_and_a_release_resets_it() -> None:
     for _ in range(3):
         delays.append(scavenger.retry_delay)
         scavenger = after_turn(scavenger, line, 10, wanted=0, released=0)
+        slept = scavenger
+        scavenger = wake(slept, slept.wake_at)
     assert delays == [FIRST_RETRY_NS, 2 * FIRST_RETRY_NS, 4 * FIRST_RETRY_NS]
+    assert scavenger.retry_delay == 8 * FIRST_RETRY_NS
+    assert wake(slept, slept.wake_at - 1).retry_delay == 4 * FIRST_RETRY_NS
     assert wake(scavenger, 20).retry_delay == 8 * FIRST_RETRY_NS
     ahead = after_turn(scavenger, line, 10, wanted=100, released=4096)
     assert ahead == Scavenger(False, 10 + 3996 * 1000, FIRST_RETRY_NS, 3)

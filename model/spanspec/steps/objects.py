@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from spanspec.constants import MAX_SMALL_SIZE, TINY_SPAN_CLASS
+from spanspec.constants import MAX_SMALL_SIZE, PAGE_SIZE, TINY_SPAN_CLASS
 from spanspec.heapstate import HeapState
 from spanspec.malloc import (
     MAX_ALLOC,
@@ -114,8 +114,11 @@ def _allocate_large(machine: Machine, request: Allocate) -> int:
 
     Rules: MAL-11 MAL-12 HEAP-23 T-21 T-22.
     """
-    if request.size > MAX_ALLOC:
+    if request.size + PAGE_SIZE > M64:
         raise OutOfMemory(f"T-21: out of memory: {request.size} bytes are too many")
+    if request.size > MAX_ALLOC:
+        # No system can grant it. The runtime finds that out only after it has swept for it.
+        raise OutOfMemory(f"T-22: out of memory: no span for {request.size} bytes")
     npages = pages_for_large(request.size)
     actor = actor_of(request)
     span = machine.drive(actor, take_large(machine.state, actor, npages, request.noscan))

@@ -1,7 +1,7 @@
 """Manual spans, the number of Ps, and the scavenger, as steps."""
 
 from spanspec import cycle
-from spanspec.bgscavenge import after_turn
+from spanspec.bgscavenge import after_turn, wake
 from spanspec.heapstate import OFF
 from spanspec.pagealloc import NO_MEMORY, allocate, free_manual, make_manual
 from spanspec.procs import procresize
@@ -73,6 +73,7 @@ def scavenge_later(machine: Machine, request: Input) -> None:
     deadline = decisions.time_ns + request.nanoseconds
     while not decisions.scavenger.parked and decisions.scavenger.wake_at <= deadline:
         decisions.time_ns = now = max(decisions.time_ns, decisions.scavenger.wake_at)
+        decisions.scavenger = wake(decisions.scavenger, now)
         before = heap.stats
         wanted = background_work(decisions.line, retained(before), now)
         if wanted:

@@ -346,6 +346,12 @@ BUGS: Final = (
         "    ensure_swept(state, who, span)\n    # That",
         "    # That",
     ),
+    PlantedBug(
+        "nobody owes sweeping once all is swept",
+        "sweep",
+        "    if pacing.pages_per_byte == 0.0:\n",
+        "    if pacing.pages_per_byte == 0.0 or state.sweepdone:\n",
+    ),
     PlantedBug("needzero is forgotten", "span", "if freed > 0 or (", "if freed > 1 or ("),
 )
 
