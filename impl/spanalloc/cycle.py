@@ -10,7 +10,7 @@ from spanalloc.mcache import Mcache
 from spanalloc.pagemap import page_of
 from spanalloc.pagesizes import ARENA_PAGES
 from spanalloc.procs import prepare_for_sweep, resize
-from spanalloc.span import IN_USE, UINT32, Span
+from spanalloc.span import IN_USE, MANUAL, UINT32, Span
 from spanalloc.state import PHASE_MARK, PHASE_MARK_TERMINATION, PHASE_OFF, HeapState
 from spanalloc.sweep import NOTHING_LEFT, sweep_one
 
@@ -74,7 +74,21 @@ def span_holding(state: HeapState, address: i64) -> Span:
     """
     span = state.pages.free.pages.span_at(address)
     if span is None or span.state != IN_USE or not span.base <= address < span.limit:
-        raise BadRequest(f"{int(address):#x} is in no object of this heap")
+        problem = f"{int(address):#x} is in no object of this heap"
+        if span is not None and span.state != MANUAL:
+            problem += ": a bad pointer, to free memory or behind a span's objects (T-85)"
+        raise BadRequest(problem)
+    return span
+
+
+def span_around(state: HeapState, address: i64) -> Span:
+    """Return the span in use that has an address in its pages, perhaps behind its objects.
+
+    Raises: BadRequest if there is none.
+    """
+    span = state.pages.free.pages.span_at(address)
+    if span is None or span.state != IN_USE or not span.base <= address < span.end():
+        raise BadRequest(f"{int(address):#x} is in no span in use of this heap")
     return span
 
 

@@ -7,7 +7,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from spanalloc.background import Background
-from spanalloc.cycle import begin_cycle, end_cycle, in_address_space, mark_object, span_holding
+from spanalloc.cycle import begin_cycle, end_cycle, in_address_space, mark_object, span_around
 from spanalloc.errors import BadRequest, BadType, HeapClosed, OutOfMemory, PhaseError
 from spanalloc.heapsnapshot import HeapShot, shot_of
 from spanalloc.kernels import size_class
@@ -276,6 +276,8 @@ class Heap:
         Raises: PhaseError outside of a cycle; BadRequest if a mark is in no object; HeapClosed;
             ProcBusy. Nothing is marked, and marking goes on, then.
         """
+        checked(p, "the number of a P")
+        self.world.check(p)
         self.mark_all(marks)
         who = self.world.stop(p)
         try:
@@ -388,7 +390,7 @@ class Heap:
         """
         who = self.world.enter(p)
         try:
-            ensure_swept(self.state, who, span_holding(self.state, in_address_space(address)))
+            ensure_swept(self.state, who, span_around(self.state, in_address_space(address)))
         finally:
             self.world.leave(who)
 
@@ -451,7 +453,7 @@ class Heap:
         checked(address, "an address")
         who = self.world.enter(p)
         try:
-            if self.state.phase != PHASE_OFF:
+            if address in self.manual and self.state.phase != PHASE_OFF:
                 raise PhaseError("manual spans are not freed while a cycle marks")
             purpose = self.manual.pop(address, None)
             if purpose is None:

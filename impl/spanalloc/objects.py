@@ -22,7 +22,8 @@ def object_at(state: HeapState, address: int) -> tuple[Span, i64]:
     span = span_holding(state, place)
     slot = slot_holding(span, place)
     if span.is_free(slot):
-        raise BadRequest(f"{address:#x} is in no object of this heap: its slot is free")
+        told = f"its slot is free, slot {int(slot)} of the span at {int(span.base):#x}"
+        raise BadRequest(f"{address:#x} is in no object of this heap: {told}")
     return span, slot
 
 

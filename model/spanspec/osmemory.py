@@ -66,22 +66,26 @@ class RegionState(IntEnum):
 class FollowedOs:
     """An operating system, and the state of each region that the heap has asked it for.
 
-    Every call must be a legal transition. A page is usable when it is ready.
+    Every call must be a legal transition. A page is usable when it is ready. `outstanding` has what
+    was reserved, and neither mapped nor given back: bytes by address.
     """
 
     def __init__(self, inner: Os) -> None:
         self._inner = inner
         self._states: Intervals[RegionState] = Intervals(RegionState.NONE)
+        self.outstanding: dict[int, U64] = {}
 
     def reserve(self, address: U64, size: U64) -> U64:
         """Pass on a reservation, and follow what was granted."""
         found = self._inner.reserve(address, size)
+        self._reserved(found, size)
         self._become(found, size if found != 0 else 0, RegionState.RESERVED, RegionState.NONE)
         return found
 
     def reserve_aligned(self, size: U64, align: U64) -> U64:
         """Pass on a reservation, and follow what was granted."""
         found = self._inner.reserve_aligned(size, align)
+        self._reserved(found, size)
         self._become(found, size if found != 0 else 0, RegionState.RESERVED, RegionState.NONE)
         return found
 
@@ -89,6 +93,7 @@ class FollowedOs:
         """Pass on a mapping, and follow it."""
         found = self._inner.map(address, size)
         if found == address:
+            self.outstanding.pop(address, None)
             self._become(address, size, RegionState.PREPARED, RegionState.RESERVED)
         return found
 
@@ -98,8 +103,13 @@ class FollowedOs:
 
     def release(self, address: U64, size: U64) -> None:
         """Pass on that a region is given back."""
+        self.outstanding.pop(address, None)
         self._become(address, size, RegionState.NONE, *RegionState)
         self._inner.release(address, size)
+
+    def _reserved(self, found: U64, size: U64) -> None:
+        if found != 0:
+            self.outstanding[found] = size
 
     def used(self, address: U64, size: U64) -> None:
         """Pass on that a region is about to be used."""

@@ -3,18 +3,18 @@
 They keep books of their own. What they say is one line about what is wrong, or None.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from spanproof.simulatedprogram import Saved
 from spanspec.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.following.agreement import disagreements
 from spanspec.following.follower import Follower
 from spanspec.following.run import NotAStep
 from spanspec.heapstate import HeapState
 from spanspec.pages import PhysicalPages
-from spanspec.program import AnyInput
 from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.trace import events as ev
 from spanspec.trace.check import PLATFORM, RUNTIME
@@ -26,11 +26,11 @@ from spanspec.trace.verdict import Divergence
 
 
 class Failure(NamedTuple):
-    """What went wrong, at which step, and the program up to it."""
+    """What went wrong, at which step, and the program up to it, which can be run again."""
 
     step: int
     what: str
-    program: Sequence[AnyInput]
+    program: Saved
 
 
 class Simulated(NamedTuple):
@@ -116,6 +116,13 @@ class Objects:
         insort(self._starts, address)
         self.sizes[address] = size
         return None
+
+    def holding(self, address: int) -> int | None:
+        """Return the object that holds an address, if one does."""
+        at = bisect_right(self._starts, address) - 1
+        if at < 0 or address >= self._starts[at] + max(1, self.sizes[self._starts[at]]):
+            return None
+        return self._starts[at]
 
     def keep(self, addresses: set[int]) -> None:
         """Forget all objects but some."""

@@ -15,6 +15,7 @@ from typing import Final
 
 from spanproof.judging import Failure, Judge, Simulated, header_for
 from spanproof.racers import Ending, RacingDecisions, Section, Worker, frees_pages, walks
+from spanproof.simulatedprogram import SimulatedSchedule
 from spanspec import cycle
 from spanspec.heapstate import MARK, OFF, Course, NeedPages, Waits
 from spanspec.invariants import When, violations
@@ -92,7 +93,7 @@ class Racing:
         for number in range(1, steps + 1):
             what = self.step(number)
             if what is not None:
-                failure = Failure(number, what, ())
+                failure = Failure(number, what, SimulatedSchedule(self.seed, self.procs, number))
                 break
             if on_step is not None:
                 on_step(number)
@@ -108,8 +109,8 @@ class Racing:
             if number % 16 == 0:
                 for problem in violations(self.state, now=self._how_quiet()):
                     return f"{problem.invariant}: {problem.what}"
-        except (AssertionError, LookupError, RuntimeError) as problem:
-            return f"{type(problem).__name__} {problem}"
+        except Exception as problem:
+            return f"the model raises {type(problem).__name__}: {problem}"
         fresh, self._fresh = self._fresh, []
         wrong = self._judge.run(fresh)
         if wrong is None and self._stopping and all(worker.idle for worker in self._workers):

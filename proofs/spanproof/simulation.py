@@ -8,10 +8,14 @@ fatal check of the runtime fails.
 
 import random
 from collections import Counter
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
 
+from spanproof.fuzz.heapprogram import Answer
+from spanproof.fuzz.heapsides import place_for
+from spanproof.fuzz.places import PLACES, Books, address_at
 from spanproof.judging import Failure, Judge, Objects, Simulated, growth_of, header_for
+from spanproof.simulatedprogram import SimulatedProgram
 from spanspec.arena import Os, Willing
 from spanspec.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.heap import ZERO_BASE, Heap, OutOfMemory, Refused
@@ -43,6 +47,7 @@ from spanspec.program import (
 from spanspec.scavenge import nothing_left
 from spanspec.sizeclass import CLASS_TO_SIZE
 from spanspec.specials import FINALIZER, SpecialKind
+from spanspec.sweepgen import is_legal_between_cycles
 from spanspec.trace.fields import EventBase
 from spanspec.trace.heap_events import SpanInUse, SpanManual
 from spanspec.trace.schema import KIND_OF, Header
@@ -55,6 +60,15 @@ MOST_BYTES: Final = 120 << 20
 
 PHYS_PAGES: Final = (4096, 4096, 4096, 16384, 65536)
 """Physical page sizes to choose from: where they exceed 8 KiB, neighbours share one (HEAP-32)."""
+
+PHYSICAL: Final[dict[int, Literal[4096, 16384, 65536]]] = {
+    4096: 4096,
+    16384: 16384,
+    65536: 65536,
+}
+
+MOST_LOST: Final = 200
+"""Addresses of dead objects that a program remembers."""
 
 MOODS: Final[dict[str, tuple[int, int]]] = {
     "tiny": (1, 15),
@@ -72,25 +86,34 @@ SEAMS: Final = (1, 8, 15, 16, 17, 1016, 1017, 1023, 1024, 1025, 32767, 32768, 32
 
 
 class Scattered(Willing):
-    """An operating system that refuses many hints, and gives up after so many arenas."""
+    """An operating system that refuses many hints, or goes elsewhere, and gives up after a while.
 
-    def __init__(self, rng: random.Random, arenas: int) -> None:
+    `answers` has what it has said so far. One that is given answers says those first, and then
+    grants all.
+    """
+
+    def __init__(self, rng: random.Random, arenas: int, script: Sequence[Answer] | None) -> None:
         super().__init__()
         self._rng = rng
         self._left = arenas
+        self._script = None if script is None else list(script)
+        self.answers: list[Answer] = []
 
     def reserve(self, address: int, size: int) -> int:
         """Grant the address, another one, or nothing."""
-        if not self._take(size):
-            return 0
-        return address if self._rng.random() < 0.6 else 0
+        return self._answer(address, size, ("grant", "grant", "grant", "elsewhere", "refuse"))
 
     def reserve_aligned(self, size: int, align: int) -> int:
         """Grant a place far from the hints, with a gap to the last one."""
-        if not self._take(size):
-            return 0
-        self.next_anywhere -= self._rng.randrange(3) * HEAP_ARENA_BYTES
-        return super().reserve_aligned(size, align)
+        return self._answer(0, size, ("elsewhere",))
+
+    def _answer(self, address: int, size: int, choices: Sequence[Answer]) -> int:
+        if self._script is not None:
+            answer = self._script.pop(0) if self._script else choices[0]
+        else:
+            answer = self._rng.choice(choices) if self._take(size) else "refuse"
+        self.answers.append(answer)
+        return place_for(answer, address, size, len(self.answers))
 
     def _take(self, size: int) -> bool:
         arenas = size // HEAP_ARENA_BYTES
@@ -104,16 +127,32 @@ class Simulation:
     """One random program and the heap that it runs on.
 
     `on_event` is told every event that a recorder would have observed: up to the first failure of
-    an allocation, which ends a real process.
+    an allocation, which ends a real process. With `saved` the program is that one instead, in which
+    a refused input is left out.
     """
 
-    def __init__(self, seed: int, on_event: Callable[[EventBase], None] | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        on_event: Callable[[EventBase], None] | None = None,
+        saved: SimulatedProgram | None = None,
+    ) -> None:
         self.rng = random.Random(seed)
         self.seed = seed
         self.phys = PhysicalPages(self.rng.choice(PHYS_PAGES), 2 << 20)
         self.procs = self.rng.choice((1, 1, 2, 4))
         plain = seed % 2 == 0
-        system: Os = Willing() if plain else Scattered(self.rng, self.rng.randrange(2, 12))
+        self._answers: list[Answer] = []
+        system: Os = Willing()
+        if saved is not None:
+            self.phys, self.procs = PhysicalPages(saved.physical, 2 << 20), saved.procs
+        script = None if saved is None else saved.answers
+        if not plain if saved is None else saved.answers:
+            scattered = Scattered(self.rng, self.rng.randrange(2, 12), script)
+            system, self._answers = scattered, scattered.answers
+        self._left = None if saved is None else list(reversed(saved.inputs))
+        self._stray = False
+        self._books = Books()
         self.objects = Objects()
         self.events: Counter[str] = Counter()
         self.steps: Counter[str] = Counter()
@@ -131,6 +170,7 @@ class Simulation:
         self._fresh: list[EventBase] = []
         self._live_bytes = 0
         self._judge: Judge | None = Judge(header_for(self.phys, self.procs, 0, "simulation"))
+        self._first_procs = self.procs
         self.os = FollowedOs(system)
         self.heap = Heap(self.procs, self.os, self.phys, self._observe)
 
@@ -146,20 +186,29 @@ class Simulation:
             self._on_event(event)
 
     def run(self, steps: int, on_step: Callable[[int], None] | None = None) -> Simulated:
-        """Take so many steps, up to the first failure."""
+        """Take so many steps, up to the first failure; of a saved program, those that there are."""
         failure = None
+        if self._left is not None:
+            steps = min(steps, len(self._left))
         for number in range(1, steps + 1):
             what = self.step()
             if what is not None:
-                failure = Failure(number, what, tuple(self.program))
+                failure = Failure(number, what, self.saved())
                 break
             if on_step is not None:
                 on_step(number)
         return Simulated(self.seed, self.steps, self.events, failure)
 
+    def saved(self) -> SimulatedProgram:
+        """Return the program so far, to be run again."""
+        physical, answers = PHYSICAL[self.phys.size], tuple(self._answers)
+        program = tuple(self.program)
+        return SimulatedProgram(self.seed, self._first_procs, physical, answers, program)
+
     def step(self) -> str | None:
         """Take one step; return what went wrong, if anything did."""
-        request = self._choose()
+        self._stray = False
+        request = self._choose() if self._left is None else self._left.pop()
         self.program.append(request)
         self.steps[str(type(request).__struct_config__.tag)] += 1
         if isinstance(request, RunFinalizers) and (wrong := self._check_finalizers()) is not None:
@@ -171,12 +220,18 @@ class Simulation:
             self.steps["out of memory"] += 1
             if self._fresh:
                 self._judge = None  # the runtime ends here, and so would its trace
-        except (AssertionError, Refused, LookupError) as problem:
-            return f"{type(problem).__name__} {problem}"
+        except Refused as problem:
+            # What a stray address leads to, or an input of a program from which others are left
+            # out, may be refused.
+            if self._stray or self._left is not None:
+                return self._judge_all()
+            return f"the model refuses what it has to do: {problem}"
+        except Exception as problem:
+            return f"the model raises {type(problem).__name__}: {problem}"
         try:
             return self._note(request, result) or self._judge_all()
-        except LookupError as problem:  # a broken state refers to what is not there
-            return f"{type(problem).__name__} {problem}"
+        except Exception as problem:  # a broken state refers to what is not there
+            return f"the model's state is broken, {type(problem).__name__}: {problem}"
 
     # --- what is done next -----------------------------------------------------------------------
 
@@ -185,6 +240,11 @@ class Simulation:
         if rng.random() < 0.004:
             self._mood = rng.choice(list(MOODS))
             self._size = rng.choice(CLASS_TO_SIZE[1:])
+        if rng.random() < 0.02:
+            stray = self._stray_input(p)
+            if stray is not None:
+                self._stray = True
+                return stray
         if self._marking:
             if self._to_mark and rng.random() < 0.9:
                 address = self._to_mark.pop()
@@ -230,6 +290,25 @@ class Simulation:
         kind: SpecialKind = rng.choice(("finalizer", "profile"))
         return None if (address, kind) in self._specials else AddSpecial(p, address, kind)
 
+    def _stray_input(self, p: int) -> AnyInput | None:
+        """Ask for something at an address of any kind: dead, free, of nothing; None if none is."""
+        rng = self.rng
+        self._books.living = list(self.objects.sizes)
+        runs = self.heap.state.pages.runs
+        self._books.manual = [runs[span].base for span in self._manual]
+        place = rng.choice(tuple(PLACES))
+        address = address_at(self.heap.state, self._books, place, rng.randrange(100))
+        if address is None:
+            return None
+        kind: SpecialKind = rng.choice(("finalizer", "profile"))
+        asked: tuple[AnyInput, ...] = (
+            AddSpecial(p, address, kind),
+            RemoveFinalizer(p, address),
+            EnsureSwept(p, address),
+            MarkObject(p, address),
+        )
+        return rng.choice(asked)
+
     def _allocation(self, p: int) -> Allocate:
         rng, noscan = self.rng, self.rng.random() < 0.5
         low, high = MOODS[self._mood]
@@ -262,13 +341,27 @@ class Simulation:
             self._marking = True
             share = self.rng.choice((0.0, 0.1, 0.5, 0.5, 0.9, 1.0))
             self._to_mark = [one for one in self.objects.sizes if self.rng.random() < share]
-            self._born, self._marked = set(), set(self._to_mark)
+            self._born, self._marked = set(), set()
+        elif isinstance(request, MarkObject):
+            owner = self.objects.holding(request.address)
+            if owner is not None:
+                self._marked.add(owner)
+            return self._must_hold(request.address, "was marked")
+        elif isinstance(request, EnsureSwept):
+            record = self.heap.state.spans.get(self.heap.state.pages.map.span_of(request.address))
+            if record is not None and not is_legal_between_cycles(
+                self.heap.state.sweepgen, record.sweepgen
+            ):
+                return f"SWP-18: the span at {request.address:#x} is not swept"
         elif isinstance(request, ScavengeAll) and not nothing_left(self.heap.state.pages):
             return "SCAV-13: FreeOSMemory left a whole free page"
         elif isinstance(request, FinishCycle):
             self._marking = False
             self._live_bytes = self.heap.state.heap_live
-            self.objects.keep(self._marked | self._born)
+            alive = self._marked | self._born
+            self._books.lost += [one for one in self.objects.sizes if one not in alive]
+            del self._books.lost[:-MOST_LOST]
+            self.objects.keep(alive)
             self._specials = {one for one in self._specials if self._may_have(*one)}
         elif isinstance(request, AddSpecial):
             self._specials.add((request.address, request.kind))
@@ -281,6 +374,12 @@ class Simulation:
         elif isinstance(request, FlushMcaches):
             return self._check_memstats()
         return None
+
+    def _must_hold(self, address: int, what: str) -> str | None:
+        """Require that what was done to an object was done to one that there is."""
+        if address == ZERO_BASE or self.heap.is_allocated(address):
+            return None
+        return f"SWP-24: {address:#x} {what}, and no object is there"
 
     def _check_memstats(self) -> str | None:
         """Hold the statistics against what the spans say, as Go's own tests do (HEAP-39)."""
@@ -325,6 +424,9 @@ class Simulation:
     def _judge_all(self) -> str | None:
         for problem in violations(self.heap.state):
             return f"{problem.invariant}: {problem.what}"
+        for address, size in self.os.outstanding.items():
+            kept = f"{size} bytes at {address:#x}"
+            return f"AR-4: {kept} are reserved, and neither used nor given back"
         unusable = self._usable()
         if unusable is not None:
             return unusable
@@ -337,7 +439,10 @@ class Simulation:
             if wrong is not None:
                 return wrong
         sizes = self.objects.sizes
-        for address in self.rng.sample(list(sizes), min(8, len(sizes))):
+        looked_at = list(sizes)
+        if self._left is None:
+            looked_at = self.rng.sample(looked_at, min(8, len(sizes)))
+        for address in looked_at:
             if not self.heap.is_allocated(address):
                 return f"I-38: the object at {address:#x} was freed while in use"
         return None

@@ -1,6 +1,7 @@
 """The model on its own: random programs hold, and a changed model is noticed."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -9,7 +10,11 @@ from spanproof.corruption import Trace, corruptions
 from spanproof.judging import Objects
 from spanproof.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
 from spanproof.racing import Racing
+from spanproof.simulatedprogram import SimulatedProgram, in_words, load
 from spanproof.simulation import Simulation
+from spanspec.osmemory import FollowedOs
+from spanspec.program import Allocate, AnyInput
+from spanspec.steps import STEPS as STEPS_OF_INPUTS
 from spanspec.trace.check import check_trace
 from spanspec.trace.fields import EventBase
 from spanspec.trace.reader import TraceReader
@@ -105,7 +110,9 @@ def test_a_failure_shows_the_end_of_its_program(
     monkeypatch.setattr(Simulation, "_judge_all", lambda self: "I-0: nothing holds")
     assert run(["simulate", "--steps", "5"]) == 1
     shown = capsys.readouterr().out
-    assert "fails at step 1: I-0: nothing holds" in shown
+    assert "1 program, 1 step, " in shown
+    assert "after step 1: I-0: nothing holds" in shown
+    assert "  1. " in shown
     assert run(["simulate", "--steps", "5", "--json"]) == 1
     assert '"step": 1' in capsys.readouterr().out
 
@@ -121,3 +128,75 @@ def test_bugs_that_the_model_cannot_have_say_why() -> None:
     for origin, why in NOT_IN_THE_MODEL.items():
         assert origin not in origins
         assert why
+
+
+def test_a_failure_is_shrunk_saved_and_run_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def large(simulation: Simulation) -> str | None:
+        made = [one.size for one in simulation.program if isinstance(one, Allocate)]
+        return "I-38: enough was allocated" if len(made) > 2 else None
+
+    monkeypatch.setattr(Simulation, "_judge_all", large)
+    saved = tmp_path / "failures"
+    assert run(["simulate", "--steps", "60", "--seed", "4", "--save", str(saved)]) == 1
+    shown = capsys.readouterr().out
+    file = saved / "simulation-1.json"
+    assert f"spanspec replay {file}" in shown
+    program = load(file)
+    assert isinstance(program, SimulatedProgram)
+    assert len(program.inputs) == 3
+    assert "  3. allocate an object of" in shown
+    assert "after step 3: I-38: enough was allocated" in shown
+    assert run(["replay", str(file)]) == 1
+    assert "after step 3: I-38" in capsys.readouterr().out
+    assert run(["replay", str(file), "--json"]) == 1
+    assert '"side": "model"' in capsys.readouterr().out
+    monkeypatch.undo()
+    assert run(["replay", str(file)]) == 0
+    assert "the model holds at every step" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_a_saved_program_does_the_same_again(seed: int) -> None:
+    first = Simulation(seed)
+    assert first.run(150).failure is None
+    program = first.saved()
+    second = Simulation(seed, saved=program)
+    assert second.run(150).failure is None
+    assert second.saved() == program
+    assert second.events == first.events
+
+
+def test_an_exception_of_the_model_is_a_failure_of_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object) -> int:
+        raise ZeroDivisionError("by design")
+
+    changed = dict(STEPS_OF_INPUTS)
+    changed[Allocate] = fails
+    monkeypatch.setattr("spanspec.heap.STEPS", changed)
+    failure = Simulation(0).run(50).failure
+    assert failure is not None
+    assert failure.what == "the model raises ZeroDivisionError: by design"
+
+
+def test_a_reservation_that_is_kept_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FollowedOs, "release", lambda self, address, size: None)
+    failures = [Simulation(seed).run(200).failure for seed in (1, 3, 5, 7)]
+    assert any(one is not None and one.what.startswith("AR-4: ") for one in failures)
+
+
+def test_every_kind_of_input_reads_as_words() -> None:
+    told = [in_words(kind()) for kind in get_args(AnyInput)]
+    assert len(set(told)) == len(STEPS_OF_INPUTS)
+
+
+def test_what_is_no_saved_simulation_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "s.json"
+    file.write_text('{"kind": "simulation", "seed": 1}')
+    assert run(["replay", str(file)]) == 2
+    assert "not a saved simulation" in capsys.readouterr().err

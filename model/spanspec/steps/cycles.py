@@ -3,7 +3,7 @@
 from spanspec import cycle
 from spanspec.heapstate import MARK, OFF
 from spanspec.mcache import prepare_for_sweep
-from spanspec.mspan import NO_OBJECT, find_object, is_allocated, set_marked
+from spanspec.mspan import find_object, is_allocated, set_marked
 from spanspec.pageheap import Actor
 from spanspec.pagemap import NOBODY
 from spanspec.procs import procresize
@@ -33,6 +33,8 @@ def mark(machine: Machine, request: Input) -> None:
 
     An object of no bytes lies outside the heap, and has no mark.
 
+    Raises: Refused for an address that no program has; a free slot is named.
+
     Rules: SPAN-18 SPAN-19 SPAN-21 MAL-15 T-85.
     """
     assert isinstance(request, MarkObject)
@@ -43,9 +45,11 @@ def mark(machine: Machine, request: Input) -> None:
     bad = cycle.pointer_is_bad(state, address)
     require(not bad, f"T-85: found bad pointer in Go heap: {address:#x}")
     span = cycle.span_at(state, address)
-    found = find_object(state.spans[span], address) if span != NOBODY else NO_OBJECT
-    held = found.base != 0 and is_allocated(state.spans[span], found.slot)
-    require(held, f"{address:#x} is in no allocated object")
+    require(span != NOBODY, f"{address:#x} is in no object")
+    record = state.spans[span]
+    found = find_object(record, address)
+    free = f"{address:#x} is in a free slot: slot {found.slot} of the span at {record.base:#x}"
+    require(is_allocated(record, found.slot), free)
     state.spans[span] = set_marked(state.spans[span], found.slot)
     machine.decisions.page_marks.add(span)
 

@@ -59,8 +59,9 @@ def check_place(state: HeapState, address: U64, otherwise: str) -> None:
     found = find_object(record, address)
     first = found.base == address or record.spanclass == TINY_SPAN_CLASS
     require(first, f"{otherwise}: {address:#x}")
+    place = f"slot {found.slot} of the span at {record.base:#x}"
     held = is_allocated(record, found.slot)
-    require(held, f"no object is at {address:#x}: its slot is free")
+    require(held, f"no object is at {address:#x}: its slot is free, {place}")
 
 
 def span_to_change(state: HeapState, address: U64, kind: int, otherwise: str) -> int:

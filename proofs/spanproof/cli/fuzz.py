@@ -22,6 +22,7 @@ from spanproof.cli.output import (
     print_json,
     progress,
 )
+from spanproof.cli.simulate import replay_simulation
 from spanproof.counterexamples.saved import is_counterexample
 from spanproof.fuzz import finding, spanalloc_subject, spanallocheap
 from spanproof.fuzz.campaign import SHRINK, CampaignResult, run_once, run_target
@@ -34,6 +35,7 @@ from spanproof.fuzz.heapsides import Side
 from spanproof.fuzz.program import Program, ProgramError
 from spanproof.fuzz.subjects import Subject
 from spanproof.fuzz.target import Target, of_heap, of_schedules, of_span
+from spanproof.simulatedprogram import is_one as is_simulation
 
 Factory = Annotated[
     str,
@@ -189,9 +191,11 @@ def replay(
     ] = 0.0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Run a saved program or counterexample again; show where two sides part, or a claim fails."""
+    """Run a saved program or counterexample again; show what parts, or fails."""
     if is_counterexample(file):
         return replay_counterexample(file, json)
+    if is_simulation(file):
+        return replay_simulation(file, json)
     if impl:
         check_implementation(impl)
     try:

@@ -10,14 +10,28 @@ from typing import Annotated
 import msgspec
 import typer
 
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
-from spanproof.judging import Simulated
+from spanproof import savedfile
+from spanproof.cli.output import (
+    FAILS,
+    HOLDS,
+    INTERRUPTED,
+    Unusable,
+    err,
+    out,
+    print_json,
+    progress,
+)
+from spanproof.judging import Failure, Simulated
 from spanproof.racing import Racing
+from spanproof.simulateagain import again, smaller
+from spanproof.simulatedprogram import NotSaved, SimulatedProgram, describe, load
 from spanproof.simulation import Simulation
+from spanspec.rulebook import BY_ID, cited
 from spanspec.trace.fields import EventBase
 from spanspec.trace.schema import Header
+from spanspec.wording import counted
 
-SHOWN = 20
+SHOWN = 40
 """Inputs shown of a program that failed: the last ones."""
 
 
@@ -30,6 +44,9 @@ def simulate(
     ] = 0,
     trace: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Save the recording of the last program.")
+    ] = None,
+    save_to: Annotated[
+        Path | None, typer.Option("--save", metavar="DIR", help="Where to save a failure.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
@@ -56,14 +73,26 @@ def simulate(
                     break
         except KeyboardInterrupt:
             interrupted = True
-            err.print(f"interrupted: {len(done)} of {programs} programs were run", markup=False)
+            err.print(
+                f"interrupted: {len(done)} of {counted(programs, 'program')} run", markup=False
+            )
     if trace is not None and done:
         save_trace(trace, simulation.header(len(recorded)), recorded)
     spent = time.perf_counter() - started
+    done = [
+        one._replace(failure=smaller(one.failure)) if one.failure is not None else one
+        for one in done
+    ]
+    saved = None
+    for one in done:
+        if one.failure is not None and save_to is not None:
+            saved = savedfile.write_new(one.failure.program, save_to, "simulation")
     if json:
-        print_json(as_json(done, spent))
+        print_json(as_json(done, spent, saved))
     else:
         report(done, spent)
+        if saved is not None:
+            out.print(f"saved as {saved}; run it again with spanspec replay {saved}", markup=False)
     if any(one.failure for one in done):
         return FAILS
     return INTERRUPTED if interrupted else HOLDS
@@ -89,23 +118,75 @@ def totals(done: Sequence[Simulated]) -> tuple[Counter[str], Counter[str]]:
 
 
 def report(done: Sequence[Simulated], spent: float) -> None:
-    """Print what was run, and a failure with the end of its program."""
+    """Print what was run, and a failure with its program, or with the end of a long one."""
     steps, events = totals(done)
     taken = steps.total() - steps["out of memory"]
+    failures = sum(one.failure is not None for one in done)
     out.print(
-        f"{len(done)} programs, {taken} steps, {events.total()} events, "
-        f"{sum(one.failure is not None for one in done)} failures ({spent:.1f} s)",
+        f"{counted(len(done), 'program')}, {counted(taken, 'step')}, "
+        f"{counted(events.total(), 'event')}, {counted(failures, 'failure')} ({spent:.1f} s)",
         markup=False,
     )
     out.print("  " + ", ".join(f"{kind} {count}" for kind, count in steps.most_common()))
     for one in done:
         if one.failure is not None:
-            out.print(f"program {one.seed} fails at step {one.failure.step}: {one.failure.what}")
-            for request in one.failure.program[-SHOWN:]:
-                out.print(f"  {request}", markup=False)
+            show(one.failure)
 
 
-def as_json(done: Sequence[Simulated], spent: float) -> dict[str, object]:
+def show(failure: Failure) -> None:
+    """Print a failure of the model: the rule that is broken, what is wrong, and the program."""
+    program = failure.program
+    if isinstance(program, SimulatedProgram):
+        first, *lines = describe(program).splitlines()
+        left_out = len(lines) - SHOWN
+        out.print(first, markup=False)
+        if left_out > 0:
+            out.print(f"     ({counted(left_out, 'step')} before these)", markup=False)
+        for line in lines[-SHOWN:]:
+            out.print(line, markup=False)
+    else:
+        out.print(f"schedule {program.seed} of {counted(program.threads, 'thread')}", markup=False)
+    out.print(f"after step {failure.step}: {failure.what}", markup=False)
+    for rule in cited(failure.what):
+        if rule in BY_ID:
+            out.print(f"  {rule}: {BY_ID[rule].says}", markup=False)
+
+
+def replay_simulation(file: Path, json: bool) -> int:
+    """Run what a simulation has saved again; 1 if it fails, 0 if it holds.
+
+    Raises: Unusable if the file cannot be used.
+    """
+    try:
+        saved = load(file)
+    except NotSaved as problem:
+        raise Unusable(str(problem)) from None
+    failure = again(saved).failure
+    if json:
+        print_json({"holds": failure is None, "failure": as_record(failure)})
+    elif failure is not None:
+        show(failure)
+    else:
+        if isinstance(saved, SimulatedProgram):
+            out.print(describe(saved), markup=False)
+        out.print("the model holds at every step")
+    return HOLDS if failure is None else FAILS
+
+
+def as_record(failure: Failure | None) -> dict[str, object] | None:
+    """Return a failure as a part of a JSON document; it is the model that fails."""
+    if failure is None:
+        return None
+    return {
+        "side": "model",
+        "step": failure.step,
+        "what": failure.what,
+        "rules": cited(failure.what),
+        "program": failure.program,
+    }
+
+
+def as_json(done: Sequence[Simulated], spent: float, saved: Path | None) -> dict[str, object]:
     """Return a run as a JSON document."""
     steps, events = totals(done)
     return {
@@ -114,13 +195,9 @@ def as_json(done: Sequence[Simulated], spent: float) -> dict[str, object]:
         "events": dict(events),
         "seconds": spent,
         "failures": [
-            {
-                "seed": one.seed,
-                "step": one.failure.step,
-                "what": one.failure.what,
-                "program": list(one.failure.program),
-            }
+            {"seed": one.seed, **(as_record(one.failure) or {})}
             for one in done
             if one.failure is not None
         ],
+        "saved": str(saved) if saved else None,
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from operator import index
+from typing import Literal, NamedTuple
 
 from spanproof.fuzz.heapprogram import (
     AddSpecial,
@@ -10,9 +11,10 @@ from spanproof.fuzz.heapprogram import (
     FlushCaches,
     FreeManual,
     FreeOsMemory,
+    LookUp,
     Malloc,
+    MarkAt,
     MarkEvery,
-    MarkFree,
     PassTime,
     RemoveFinalizer,
     RunFinalizers,
@@ -24,10 +26,13 @@ from spanproof.fuzz.heapprogram import (
     TakeManual,
     Together,
 )
-from spanproof.fuzz.heapsides import NoMemory, Side
+from spanproof.fuzz.heapsides import LooksUp, NoMemory, Side
 from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.parted import Code
+from spanproof.fuzz.parted import MODEL, Code, Parted
+from spanproof.fuzz.places import Books, Place, address_at
+from spanproof.fuzz.reasons import rules_of
 from spanproof.fuzz.subjects import Refused
+from spanproof.fuzz.telling import shown_result
 from spanspec.heap import ZERO_BASE
 from spanspec.heapstate import MARK
 
@@ -37,8 +42,39 @@ Calls = Generator[Call, int | None, None]
 """The calls of a step; each is answered with its result, 0 for none, None if it was refused."""
 
 
-Outcome = int | str
-"""What a call comes to: its result, 0 if it has none; or in words that it was refused, and why."""
+class Refusal(NamedTuple):
+    """That a call was refused: for which reason, "" if the side does not say, and in which words.
+
+    Of a reason, what is at issue is part: the slot, and the base of its span.
+    """
+
+    reason: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return it as it is shown."""
+        return f"refuses: {self.reason}: {self.text}" if self.reason else f"refuses: {self.text}"
+
+
+Outcome = int | Refusal | Literal["out of memory"]
+"""What a call comes to: its result, 0 if it has none; or that it was refused, or had no memory."""
+
+
+def same(expected: Outcome, seen: Outcome) -> bool:
+    """Tell whether both sides came to the same; in refusals words may differ, reasons may not.
+
+    A side that gives no reasons is believed to have the right ones.
+    """
+    if isinstance(expected, Refusal) and isinstance(seen, Refusal):
+        return "" in (expected.reason, seen.reason) or expected.reason == seen.reason
+    return expected == seen
+
+
+def met(outcome: Outcome) -> list[str]:
+    """Return what a campaign has met by an outcome, to be counted."""
+    if isinstance(outcome, Refusal):
+        return ["refusals", f"refused: {outcome.reason.partition(' of ')[0]}"]
+    return [] if isinstance(outcome, int) else [outcome]
 
 
 def outcome_of(side: Side, code: Code, call: Call) -> Outcome:
@@ -49,8 +85,8 @@ def outcome_of(side: Side, code: Code, call: Call) -> Outcome:
     try:
         with code:
             result = call(side)
-    except Refused:
-        return "refusals"
+    except Refused as problem:
+        return Refusal(problem.reason, str(problem))
     except NoMemory:
         return "out of memory"
     if result is None:
@@ -62,18 +98,31 @@ def outcome_of(side: Side, code: Code, call: Call) -> Outcome:
     return result
 
 
+def parted_results(expected: Outcome, seen: Outcome) -> Parted:
+    """Return how two results that are not the same part, with the rules of the refusal."""
+    reasons = [one.reason for one in (expected, seen) if isinstance(one, Refusal)]
+    rules = rules_of(reasons[0]) if reasons else ("MAL-10", "HEAP-13")
+    return Parted("the result", shown_result(expected), shown_result(seen), rules=rules)
+
+
+def find(side: Side, place: int) -> int:
+    """Look up which object holds an address."""
+    assert isinstance(side, LooksUp)
+    return side.find(place)
+
+
 class Holdings:
     """What a program holds: the objects that it was given, and the manual spans.
 
-    `living` are the addresses of the objects in order of allocation, `marked` those that are alive
-    in the cycle under way.
+    `marked` are the objects that are alive in the cycle under way. With `looks_up` the other side
+    can tell which object holds an address.
     """
 
-    def __init__(self, model: ModelHeap) -> None:
+    def __init__(self, model: ModelHeap, looks_up: bool) -> None:
         self._model = model
-        self.living: list[int] = []
+        self._looks_up = looks_up
+        self.books = Books()
         self.marked: set[int] = set()
-        self.manual: list[int] = []
 
     def calls(self, step: Step) -> Calls:
         """Return the calls of a step, which follow what the program holds when they are made."""
@@ -84,43 +133,40 @@ class Holdings:
                 if (yield lambda side: side.start_cycle(p)) is not None:
                     self.marked = set()
             case MarkEvery(n=n, k=k, inside=inside):
-                for address in self.living[k % n :: n]:
+                for address in self.books.living[k % n :: n]:
                     yield from self._mark(address, inside)
-            case MarkFree(k=k):
-                place = self._model.free_place(k)
-                if place is not None:
-                    yield lambda side: side.mark(place)
+            case MarkAt(k=k, at=at):
+                yield from self._mark_at(at, k)
+            case LookUp(k=k, at=at):
+                if self._looks_up:
+                    yield from self._on(at, k, find)
             case FinishCycle(p=p):
                 if (yield lambda side: side.finish_cycle(p)) is not None:
-                    self.living = [one for one in self.living if one in self.marked]
+                    self.books.end_cycle(self.marked)
             case Sweep(count=count, p=p):
                 for _ in range(count):
                     if (yield lambda side: side.sweep_one(p)) in (-1, None):
                         break
-            case EnsureSwept(k=k, p=p):
-                if self.living:
-                    address = self.living[k % len(self.living)]
-                    yield lambda side: side.ensure_swept(address, p)
-            case AddSpecial(k=k, kind=kind, p=p):
-                if self.living:
-                    address = self.living[k % len(self.living)]
-                    yield lambda side: side.add_special(address, kind, p)
-            case RemoveFinalizer(k=k, p=p):
-                if self.living:
-                    address = self.living[k % len(self.living)]
-                    yield lambda side: side.remove_finalizer(address, p)
+            case EnsureSwept(k=k, p=p, at=at):
+                yield from self._on(at, k, lambda side, place: side.ensure_swept(place, p))
+            case AddSpecial(k=k, kind=kind, p=p, at=at):
+                yield from self._on(at, k, lambda side, place: side.add_special(place, kind, p))
+            case RemoveFinalizer(k=k, p=p, at=at):
+                yield from self._on(at, k, lambda side, place: side.remove_finalizer(place, p))
             case RunFinalizers():
                 yield lambda side: side.run_finalizers()
             case TakeManual(npages=npages, purpose=purpose, p=p):
                 taken = yield lambda side: side.take_manual(npages, purpose, p)
                 if taken is not None:
-                    self.manual.append(taken)
-            case FreeManual(k=k, p=p):
-                if self.manual:
+                    self.books.manual.append(taken)
+            case FreeManual(k=k, p=p, at=at):
+                given = self._at(at, k)
+                if given is not None:
                     # Until it is refused it is nobody else's to free.
-                    given = self.manual.pop(k % len(self.manual))
+                    manual = self.books.manual
+                    held = [manual.pop(manual.index(given))] if given in manual else []
                     if (yield lambda side: side.free_manual(given, p)) is None:
-                        self.manual.append(given)
+                        manual.extend(held)
             case SetProcs(procs=procs, p=p):
                 yield lambda side: side.set_procs(procs, p)
             case FlushCaches(p=p):
@@ -134,13 +180,27 @@ class Holdings:
             case Together():
                 raise TypeError("the tasks that are done together make their calls in turns")
 
+    def _at(self, at: Place, k: int) -> int | None:
+        with MODEL:
+            return address_at(self._model.heap.state, self.books, at, k)
+
+    def _on(self, at: Place, k: int, operation: Callable[[Side, int], int | None]) -> Calls:
+        place = self._at(at, k)
+        if place is not None:
+            yield lambda side: operation(side, place)
+
+    def _mark_at(self, at: Place, k: int) -> Calls:
+        place = self._at(at, k)
+        if place is not None and (yield lambda side: side.mark(place)) is not None:
+            self.marked.update(self._model.beside(place, self.books.living))
+
     def _malloc(self, step: Malloc) -> Calls:
         for _ in range(step.count):
             address = yield lambda side: side.malloc(step.size, step.noscan, step.zero, step.p)
             if address is None:
                 break
             if address != ZERO_BASE:
-                self.living.append(address)
+                self.books.living.append(address)
                 if self._model.heap.state.phase == MARK:
                     self.marked.add(address)
 

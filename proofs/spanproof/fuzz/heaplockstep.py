@@ -3,9 +3,16 @@
 from collections import Counter
 
 from spanproof.fuzz.divergence import Run, StepHeard, run_steps
-from spanproof.fuzz.heapcalls import Calls, Holdings, outcome_of
+from spanproof.fuzz.heapcalls import (
+    Calls,
+    Holdings,
+    met,
+    outcome_of,
+    parted_results,
+    same,
+)
 from spanproof.fuzz.heapprogram import HeapProgram, Step, Together, describe_step
-from spanproof.fuzz.heapsides import Schedulable, Side, SideFactory
+from spanproof.fuzz.heapsides import LooksUp, Schedulable, Side, SideFactory
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.parted import (
     IMPLEMENTATION,
@@ -14,7 +21,6 @@ from spanproof.fuzz.parted import (
     compare_events,
     compare_states,
 )
-from spanproof.fuzz.telling import shown_result
 from spanproof.fuzz.together import InTurns
 from spanspec.invariants import violations
 
@@ -27,7 +33,7 @@ class Lockstep:
             self.model = ModelHeap(program)
         with IMPLEMENTATION:
             self.other: Side = factory(program)
-        self.holdings = Holdings(self.model)
+        self.holdings = Holdings(self.model, isinstance(self.other, LooksUp))
         self.exercised: Counter[str] = Counter()
         self.model.events()
         with IMPLEMENTATION:
@@ -59,15 +65,14 @@ class Lockstep:
                 return
             expected = outcome_of(self.model, MODEL, call)
             seen = outcome_of(self.other, IMPLEMENTATION, call)
-            if expected != seen:
-                raise Parted("the result", shown_result(expected), shown_result(seen))
+            if not same(expected, seen):
+                raise parted_results(expected, seen)
             told = self.model.events()
             with IMPLEMENTATION:
                 compare_events(told, self.other.events())
             self.exercised.update(kind for kind, _ in told)
             answer = expected if isinstance(expected, int) else None
-            if isinstance(expected, str):
-                self.exercised[expected] += 1
+            self.exercised.update(met(expected))
 
     def compare(self) -> None:
         """Compare the whole state, and check the model's own invariants.

@@ -12,9 +12,11 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from spanproof import savedfile
+from spanproof.fuzz.places import PLACES, Place
 from spanproof.fuzz.program import ProgramError
 from spanspec.pagealloc import Purpose
 from spanspec.specials import SpecialKind
+from spanspec.wording import counted, ordinal
 
 P = Annotated[int, Meta(ge=0, le=7)]
 Pick = Annotated[int, Meta(ge=0, le=1 << 16)]
@@ -51,10 +53,18 @@ class MarkEvery(msgspec.Struct, frozen=True, tag="mark every"):
     inside: Annotated[int, Meta(ge=0, le=7)] = 0
 
 
-class MarkFree(msgspec.Struct, frozen=True, tag="mark free"):
-    """Try to mark a free slot of the k-th span in use, or of the next that has one."""
+class MarkAt(msgspec.Struct, frozen=True, tag="mark at"):
+    """Mark what is at an address of any kind, a free slot for example."""
 
     k: Pick = 0
+    at: Place = "free slot"
+
+
+class LookUp(msgspec.Struct, frozen=True, tag="look up"):
+    """Ask which object holds an address, if any does."""
+
+    k: Pick = 0
+    at: Place = "object"
 
 
 class FinishCycle(msgspec.Struct, frozen=True, tag="finish cycle"):
@@ -71,25 +81,28 @@ class Sweep(msgspec.Struct, frozen=True, tag="sweep"):
 
 
 class EnsureSwept(msgspec.Struct, frozen=True, tag="ensure swept"):
-    """Have the span of the k-th living object swept."""
+    """Have the span of the k-th living object swept, or the one at another address."""
 
     k: Pick = 0
     p: P = 0
+    at: Place = "object"
 
 
 class AddSpecial(msgspec.Struct, frozen=True, tag="add special"):
-    """Give the k-th living object a finalizer, or a profile record."""
+    """Give the k-th living object a finalizer, or a profile record; or what is elsewhere."""
 
     k: Pick = 0
     kind: SpecialKind = "finalizer"
     p: P = 0
+    at: Place = "object"
 
 
 class RemoveFinalizer(msgspec.Struct, frozen=True, tag="remove finalizer"):
-    """Take the finalizer of the k-th living object away."""
+    """Take the finalizer of the k-th living object away, or of what is elsewhere."""
 
     k: Pick = 0
     p: P = 0
+    at: Place = "object"
 
 
 class RunFinalizers(msgspec.Struct, frozen=True, tag="run finalizers"):
@@ -105,10 +118,11 @@ class TakeManual(msgspec.Struct, frozen=True, tag="take manual"):
 
 
 class FreeManual(msgspec.Struct, frozen=True, tag="free manual"):
-    """Give back the k-th manual span."""
+    """Give back the k-th manual span, or try to give back what is at another address."""
 
     k: Pick = 0
     p: P = 0
+    at: Place = "manual"
 
 
 class SetProcs(msgspec.Struct, frozen=True, tag="set procs"):
@@ -174,7 +188,8 @@ Step = (
     Task
     | StartCycle
     | MarkEvery
-    | MarkFree
+    | MarkAt
+    | LookUp
     | FinishCycle
     | RunFinalizers
     | SetProcs
@@ -218,37 +233,41 @@ def load(path: Path) -> HeapProgram:
 
 def describe_step(step: Step) -> str:
     """Return a step in words."""
-    p = 0 if isinstance(step, MarkEvery | MarkFree | RunFinalizers | Together) else step.p
+    p = step.p if hasattr(step, "p") else 0
     on = f" on P {p}" if p else ""
     match step:
         case Malloc(size=size, count=count, noscan=noscan):
             many = f"{count} objects" if count > 1 else "an object"
-            return f"allocate {many} of {size} bytes{', without pointers' if noscan else ''}{on}"
+            size_told = counted(size, "byte")
+            return f"allocate {many} of {size_told}{', without pointers' if noscan else ''}{on}"
         case StartCycle():
             return f"start a cycle{on}"
         case MarkEvery(n=1, inside=0):
             return "mark every living object"
         case MarkEvery(n=n, k=k):
-            return f"mark every {n}th living object, starting with number {k % n}"
-        case MarkFree(k=k):
-            return f"try to mark a free slot of span number {k}"
+            return f"mark every {ordinal(n)} living object, starting with number {k % n}"
+        case MarkAt(k=k, at=at):
+            return f"try to mark {in_words(at, k)}"
+        case LookUp(k=k, at=at):
+            return f"look {in_words(at, k)} up"
         case FinishCycle():
             return f"end marking{on}"
         case Sweep(count=count):
-            return f"sweep {count} span{'s' if count > 1 else ''}{on}"
-        case EnsureSwept(k=k):
-            return f"have the span of living object number {k} swept{on}"
-        case AddSpecial(k=k, kind=kind):
+            return f"sweep {counted(count, 'span')}{on}"
+        case EnsureSwept(k=k, at=at):
+            return f"have the span of {in_words(at, k)} swept{on}"
+        case AddSpecial(k=k, kind=kind, at=at):
             what = "a finalizer" if kind == "finalizer" else "a profile record"
-            return f"give living object number {k} {what}{on}"
-        case RemoveFinalizer(k=k):
-            return f"take the finalizer of living object number {k} away{on}"
+            return f"give {in_words(at, k)} {what}{on}"
+        case RemoveFinalizer(k=k, at=at):
+            return f"take the finalizer of {in_words(at, k)} away{on}"
         case RunFinalizers():
             return "run the finalizers that are due"
         case TakeManual(npages=npages, purpose=purpose):
-            return f"take {npages} pages for {purpose}{on}"
-        case FreeManual(k=k):
-            return f"give back manual span number {k}{on}"
+            use = {"stack": "a stack", "gc": "work buffers", "other": "other uses"}[purpose]
+            return f"take {counted(npages, 'page')} for {use}{on}"
+        case FreeManual(k=k, at=at):
+            return f"give back {in_words(at, k)}{on}"
         case SetProcs(procs=procs):
             return f"set the number of Ps to {procs}{on}"
         case FlushCaches():
@@ -262,6 +281,11 @@ def describe_step(step: Step) -> str:
         case Together(tasks=tasks, order=order):
             both = "; ".join(describe_step(task) for task in tasks)
             return f"at once: {both}; order {' '.join(map(str, order)) or '0'}"
+
+
+def in_words(at: Place, k: int) -> str:
+    """Return which address a step is about."""
+    return PLACES[at].format(k=k)
 
 
 def length(program: HeapProgram) -> int:
@@ -286,7 +310,7 @@ def with_less_at_once(program: HeapProgram) -> Iterator[HeapProgram]:
 
 def describe(program: HeapProgram) -> str:
     """Return a program as a short text, one line for each step."""
-    first = f"a heap with {program.procs} P{'s' if program.procs > 1 else ''}"
+    first = f"a heap with {counted(program.procs, 'P')}"
     if program.sweepgen:
         first += f", sweepgen {program.sweepgen}"
     if program.physical != 4096:

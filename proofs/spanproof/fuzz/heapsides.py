@@ -12,6 +12,9 @@ from spanspec.specials import SpecialKind
 
 Event = Mapping[str, object]
 State = Mapping[str, object]
+MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 4, 14, 15
+"""What Linux calls the advice that the events `os madvise` are about."""
+
 UNTOLD = ("k", "lo", "t")
 """Keys that are not compared: the kind has a place of its own, the others depend on who counts."""
 
@@ -89,6 +92,18 @@ class Side(Protocol):
 
     def state(self) -> State:
         """Return the whole state, by the names of its parts."""
+        ...
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """A heap that tells which object holds an address; one that does not is not asked."""
+
+    def find(self, address: int) -> int:
+        """Return the address of the slot that holds an address.
+
+        Raises: Refused if there is no object, or the slot is free.
+        """
         ...
 
 

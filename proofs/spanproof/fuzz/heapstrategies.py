@@ -11,9 +11,10 @@ from spanproof.fuzz.heapprogram import (
     FlushCaches,
     FreeManual,
     HeapProgram,
+    LookUp,
     Malloc,
+    MarkAt,
     MarkEvery,
-    MarkFree,
     PassTime,
     RemoveFinalizer,
     RunFinalizers,
@@ -24,6 +25,7 @@ from spanproof.fuzz.heapprogram import (
     Sweep,
     TakeManual,
 )
+from spanproof.fuzz.places import PLACES, Place
 from spanspec.specials import SpecialKind
 
 SEAMS = (0, 1, 8, 15, 16, 17, 1016, 1017, 1023, 1024, 1025, 32760, 32767, 32768, 32769)
@@ -129,6 +131,39 @@ def tiny_endings() -> SearchStrategy[tuple[Step, ...]]:
     )
 
 
+def elsewhere() -> SearchStrategy[Step]:
+    """An operation on an address of any kind."""
+    place: SearchStrategy[Place] = st.sampled_from((*PLACES, "dead", "dead", "swept"))
+    k = st.integers(0, 3) | st.integers(0, 99)
+    kind: SearchStrategy[SpecialKind] = st.sampled_from(("finalizer", "profile"))
+    return st.one_of(
+        st.builds(lambda k, at: LookUp(k, at), k, place),
+        st.builds(lambda k, at: MarkAt(k, at), k, place),
+        st.builds(lambda k, at, p: EnsureSwept(k, p, at), k, place, ps()),
+        st.builds(lambda k, kind, at, p: AddSpecial(k, kind, p, at), k, kind, place, ps()),
+        st.builds(lambda k, at, p: RemoveFinalizer(k, p, at), k, place, ps()),
+        st.builds(lambda k, at, p: FreeManual(k, p, at), k, place, ps()),
+    )
+
+
+def strays() -> SearchStrategy[tuple[Step, ...]]:
+    """A cycle in which objects die, and operations on what is dead, free, or nothing at all."""
+    return st.builds(
+        lambda size, count, n, k, then: (
+            Malloc(size, count),
+            StartCycle(),
+            MarkEvery(n, k),
+            FinishCycle(),
+            *then,
+        ),
+        st.sampled_from((8, 48, 96, 2048, 2688, 40_000)),
+        st.sampled_from((1, 2, 5, 64)),
+        st.sampled_from((2, 3)),
+        st.integers(0, 2),
+        st.lists(elsewhere(), min_size=1, max_size=3),
+    )
+
+
 def others() -> SearchStrategy[Step]:
     """All other steps."""
     purposes = st.sampled_from(("stack", "other"))
@@ -137,8 +172,9 @@ def others() -> SearchStrategy[Step]:
         st.builds(StartCycle, ps()),
         st.builds(MarkEvery, st.integers(1, 4), st.integers(0, 4), st.integers(0, 1)),
         st.builds(FinishCycle, ps()),
-        st.builds(MarkFree, st.integers(0, 9)),
+        st.builds(MarkAt, st.integers(0, 9)),
         st.builds(EnsureSwept, st.integers(0, 99), ps()),
+        elsewhere(),
         specials(),
         st.builds(TakeManual, st.sampled_from((4, 8, 256, 512)), purposes, ps()),
         st.builds(FreeManual, st.integers(0, 9), ps()),
@@ -188,7 +224,16 @@ def heap_programs(max_parts: int = 16) -> SearchStrategy[HeapProgram]:
     """Any program of up to so many parts: allocations, single steps, and whole cycles."""
     single = st.one_of(mallocs(), mallocs(), others()).map(lambda step: (step,))
     part = st.one_of(
-        single, single, single, cycles(), cycles(), churns(), churns(), endings(), tiny_endings()
+        single,
+        single,
+        single,
+        cycles(),
+        cycles(),
+        churns(),
+        churns(),
+        endings(),
+        tiny_endings(),
+        strays(),
     )
     answers: SearchStrategy[Answer] = st.sampled_from(
         ("grant", "grant", "refuse", "elsewhere", "below")

@@ -1,69 +1,130 @@
 """The model's heap, as a side of the lockstep."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
+from spanproof.fuzz import reasons
 from spanproof.fuzz.baton import Baton
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
-from spanproof.fuzz.heapsides import UNTOLD, Event, NoMemory, State, place_for
+from spanproof.fuzz.heapsides import (
+    MADV_DONTNEED,
+    MADV_HUGEPAGE,
+    MADV_NOHUGEPAGE,
+    UNTOLD,
+    Event,
+    NoMemory,
+    State,
+    place_for,
+)
 from spanproof.fuzz.modelstate import counts_of, state_of
-from spanproof.fuzz.subjects import Refused
+from spanproof.fuzz.parted import Refused
+from spanproof.fuzz.reasons import reason_in, wordings
 from spanspec import heap as model
 from spanspec import program as inputs
 from spanspec.arena import Willing
-from spanspec.mspan import is_allocated
+from spanspec.cycle import pointer_is_bad, span_at
+from spanspec.mspan import NO_OBJECT, find_object, is_allocated
+from spanspec.osmemory import huge_advice, no_huge_advice
 from spanspec.pagealloc import Purpose
-from spanspec.pages import PhysicalPages
+from spanspec.pagemap import NOBODY
+from spanspec.pages import Bounds, PhysicalPages
 from spanspec.program import Input
 from spanspec.specials import SpecialKind
 from spanspec.trace.fields import EventBase
 from spanspec.trace.schema import KIND_OF
 
+SAYS: Final = wordings(
+    {
+        r"^no P ": reasons.NO_P,
+        r"cycle|marking": reasons.PHASE,
+        r"^T-85": reasons.BAD_POINTER,
+        r"slot is free|in a free slot": reasons.FREE,
+        r"not at beginning": reasons.NOT_FIRST,
+        r"already": reasons.HAS_ONE,
+        r"^T-4[01]|in no object|in no span in use|not in allocated block": reasons.NO_OBJECT,
+        r"is not manual": reasons.NOT_MANUAL,
+        r"\d+ Ps|a size of|pages": reasons.ARGUMENT,
+    }
+)
+"""What the model's refusals say, from the first pattern that is found on."""
+
 
 class ScriptedOs(Willing):
-    """The operating system on the model's side, with the answers of a program."""
+    """The operating system on the model's side, with the answers of a program.
 
-    def __init__(self, answers: tuple[Answer, ...]) -> None:
+    It tells each call, and what the kernel is told of the use of memory in consequence.
+    """
+
+    def __init__(self, answers: tuple[Answer, ...], phys: PhysicalPages) -> None:
         super().__init__()
         self.answers = list(answers)
         self.asked = 0
         self.told: list[tuple[str, Event]] = []
+        self._phys = phys
 
     def reserve(self, address: int, size: int) -> int:
         """Answer by the script."""
         self.asked += 1
         answer = self.answers.pop(0) if self.answers else "grant"
-        return place_for(answer, address, size, self.asked)
+        found = place_for(answer, address, size, self.asked)
+        self._tell("os reserve", address=address, size=size, found=found)
+        return found
 
     def reserve_aligned(self, size: int, align: int) -> int:
-        """Answer by the script."""
+        """Answer by the script; what is kept of the larger region that it takes is aligned."""
         self.asked += 1
         answer: Answer = self.answers.pop(0) if self.answers else "elsewhere"
         if answer == "grant":
             answer = "elsewhere"
-        return place_for(answer, 0, size, self.asked)
+        found = place_for(answer, 0, size, self.asked)
+        kept = ((found, size),) if found else ()
+        self._tell("os reserve aligned", size=size, align=align, kept=kept)
+        return found
+
+    def map(self, address: int, size: int) -> int:
+        """Tell it, and grant it."""
+        self._tell("os map", address=address, size=size)
+        return super().map(address, size)
+
+    def release(self, address: int, size: int) -> None:
+        """Tell it."""
+        self._tell("os release", address=address, size=size)
 
     def used(self, address: int, size: int) -> None:
-        """Tell it."""
-        self.told.append(("os used", {"address": address, "size": size}))
+        """Tell it, and which huge pages it may make whole again."""
+        self._tell("os used", address=address, size=size)
+        self._advise(huge_advice(self._phys, address, size), MADV_HUGEPAGE)
 
     def unused(self, address: int, size: int) -> None:
-        """Tell it."""
-        self.told.append(("os unused", {"address": address, "size": size}))
+        """Tell it, and which huge pages it cuts."""
+        self._tell("os unused", address=address, size=size)
+        for cut in no_huge_advice(self._phys, address, size):
+            self._advise(cut, MADV_NOHUGEPAGE)
+        self._advise(Bounds(address, address + size), MADV_DONTNEED)
 
     def huge(self, address: int, size: int) -> None:
-        """Tell it."""
-        self.told.append(("os huge", {"address": address, "size": size}))
+        """Tell it, and which huge pages are whole in it."""
+        self._tell("os huge", address=address, size=size)
+        self._advise(huge_advice(self._phys, address, size), MADV_HUGEPAGE)
+
+    def _advise(self, about: Bounds, advice: int) -> None:
+        if about.end > about.start:
+            size = about.end - about.start
+            self._tell("os madvise", address=about.start, size=size, advice=advice)
+
+    def _tell(self, kind: str, **figures: object) -> None:
+        self.told.append((kind, figures))
 
 
 class ModelHeap:
     """The model, behind the interface of a side."""
 
     def __init__(self, program: HeapProgram) -> None:
-        self._os = ScriptedOs(program.answers)
-        self._baton: Baton | None = None
         sizes = PhysicalPages(program.physical, 2 << 20)
+        self._os = ScriptedOs(program.answers, sizes)
+        self._baton: Baton | None = None
         self.heap = model.Heap(program.procs, self._os, sizes, self._tell)
         if program.sweepgen:
             # Nothing has happened in the generation yet, so the heap may as well begin in another.
@@ -88,7 +149,7 @@ class ModelHeap:
         try:
             return self.heap.step(request).result
         except model.Refused as problem:
-            raise Refused(str(problem)) from None
+            raise Refused(str(problem), reason_in(str(problem), SAYS)) from None
         except model.OutOfMemory as problem:
             raise NoMemory(str(problem)) from None
 
@@ -139,7 +200,34 @@ class ModelHeap:
 
     def free_manual(self, address: int, p: int) -> None:
         """Give a manual span back."""
-        self._step(inputs.FreeManual(p, self.heap.state.pages.map.span_of(address)))
+        span = self.heap.state.pages.map.span_of(address)
+        run = self.heap.state.pages.runs.get(span)
+        # The input names a span; which one begins at an address is nobody's rule.
+        begins = run is not None and run.base == address
+        self._step(inputs.FreeManual(p, span if begins else NOBODY))
+
+    def find(self, address: int) -> int:
+        """Return the slot that holds an address."""
+        state = self.heap.state
+        span = span_at(state, address)
+        found = NO_OBJECT if span == NOBODY else find_object(state.spans[span], address)
+        if found.base == 0:
+            bad = pointer_is_bad(state, address)
+            reason = reasons.BAD_POINTER if bad else reasons.NO_OBJECT
+            raise Refused(f"no object at {address:#x}", reason)
+        if not is_allocated(state.spans[span], found.slot):
+            free = reasons.free_slot(found.slot, state.spans[span].base)
+            raise Refused(f"no object at {address:#x}", free)
+        return found.base
+
+    def beside(self, address: int, living: Sequence[int]) -> list[int]:
+        """Return the living objects in the slot that holds an address."""
+        try:
+            base = self.find(address)
+        except Refused:
+            return []
+        record = self.heap.state.spans[span_at(self.heap.state, address)]
+        return [one for one in living if base <= one < base + record.elemsize]
 
     def set_procs(self, procs: int, p: int) -> None:
         """Set the number of Ps."""
@@ -166,15 +254,6 @@ class ModelHeap:
         """Return the new events."""
         told, self._os.told = self._os.told, []
         return told
-
-    def free_place(self, k: int) -> int | None:
-        """Return an address in a free slot, of the k-th span in use or of the next that has one."""
-        spans = [record for _, record in sorted(self.heap.state.spans.items())]
-        for record in spans[k % max(1, len(spans)) :] + spans:
-            for slot in range(record.nelems):
-                if not is_allocated(record, slot):
-                    return record.base + slot * record.elemsize
-        return None
 
     def state(self) -> State:
         """Return the whole state, and what was counted."""

@@ -68,7 +68,14 @@ class Raised(Exception):
 
 
 class Refused(Exception):
-    """A side refused a step, as the runtime's fatal checks do; the state must be unchanged."""
+    """A side refused a step, as the runtime's fatal checks do; the state must be unchanged.
+
+    `reason` is one of `spanproof.fuzz.reasons`, which the other side's must be, too; "" gives none.
+    """
+
+    def __init__(self, text: str = "", reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class NoMemory(Exception):

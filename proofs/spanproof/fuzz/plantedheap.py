@@ -352,6 +352,87 @@ BUGS: Final = (
         "    if pacing.pages_per_byte == 0.0:\n",
         "    if pacing.pages_per_byte == 0.0 or state.sweepdone:\n",
     ),
+    PlantedBug(
+        "#81435: an object is not looked up again once its span is swept",
+        "objects",
+        "    # That sweep may have found it dead.\n    span, offset = place_at(state, address)\n",
+        "    offset = address - span.base\n",
+    ),
+    PlantedBug(
+        "#24670, #54597: a reservation that came elsewhere than hinted is kept",
+        "pageheap",
+        "                if found != 0:\n                    self.os.release(found, size)\n",
+        "",
+    ),
+    PlantedBug(
+        "#24670, #54597: the room below an aligned reservation is kept",
+        "osmem",
+        "        self.release(found, start - found)\n",
+        "",
+    ),
+    PlantedBug(
+        "#37262: a tiny object of 12 bytes is aligned to 8",
+        "tiny",
+        "    if size & 7 == 0:",
+        "    if size & 7 == 0 or size == 12:",
+    ),
+    PlantedBug(
+        "#34048: the goal follows from the next goal instead of the heap in use",
+        "scavengeline",
+        "float(inuse) * (float(next_gc) / float(last_next_gc))",
+        "float(next_gc)",
+    ),
+    PlantedBug(
+        "#9048: the reclaimer counts spans instead of pages",
+        "sweep",
+        "            freed += npages\n",
+        "            freed += 1\n",
+    ),
+    PlantedBug(
+        "#18155: the search of the empty list gives up after 100 spans",
+        "mcentral",
+        "    while True:\n        source: i64 = SWEPT\n",
+        "    tries = 0\n"
+        "    while True:\n"
+        "        tries += 1\n"
+        "        if tries > 100:\n"
+        "            return None\n"
+        "        source: i64 = SWEPT\n",
+    ),
+    PlantedBug(
+        "#50592: a span that is uncached gives back its tail waste, too",
+        "mcentral",
+        "grow_live(-free * span.elemsize)",
+        "grow_live(span.alloc_count * span.elemsize - (span.npages << PAGE_SHIFT))",
+    ),
+    PlantedBug(
+        "#34575, #36374: waking the scavenger resets how long it waits",
+        "scavengeline",
+        "        self.parked = False\n        self.wake_at = now\n",
+        "        self.parked = False\n"
+        "        self.wake_at = now\n"
+        "        self.delay = FIRST_DELAY\n",
+    ),
+    PlantedBug(
+        "huge pages that a release cuts are left whole",
+        "osmem",
+        "            if cuts_head and cuts_tail and head + huge == tail:",
+        "            if cuts_head:\n"
+        "                pass\n"
+        "            elif cuts_head and cuts_tail and head + huge == tail:",
+    ),
+    PlantedBug(
+        "a free slot that is marked is reported as another one",
+        "span",
+        "cannot mark slot {int(slot)}",
+        "cannot mark slot {int(slot) + 1}",
+    ),
+    PlantedBug(
+        "a bad pointer is taken for one into no heap",
+        "cycle",
+        "        if span is not None and span.state != MANUAL:",
+        "        if span is not None and span.state == MANUAL:",
+    ),
     PlantedBug("needzero is forgotten", "span", "if freed > 0 or (", "if freed > 1 or ("),
 )
 

@@ -13,6 +13,7 @@ from msgspec import Meta
 from spanproof import savedfile
 from spanspec.constants import NUM_SIZE_CLASSES
 from spanspec.sizeclass import CLASSES
+from spanspec.wording import counted, ordinal
 
 Slots = Annotated[int, Meta(ge=1, le=1024)]
 Share = Annotated[int, Meta(ge=1, le=1024)]
@@ -100,11 +101,11 @@ def describe_step(step: Step) -> str:
     """Return a step in words."""
     match step:
         case Allocate(count=count):
-            return f"allocate {count} slot{'s' if count > 1 else ''}"
+            return f"allocate {counted(count, 'slot')}"
         case MarkEvery(n=1):
             return "mark every allocated slot"
         case MarkEvery(n=n, k=k):
-            return f"mark every {n}th allocated slot, starting with number {k % n}"
+            return f"mark every {ordinal(n)} allocated slot, starting with number {k % n}"
         case MarkFree(k=k):
             return f"try to mark free slot number {k}"
         case StartCycle():
@@ -123,9 +124,11 @@ def describe(program: Program) -> str:
     """Return a program as a short text, one line for each step."""
     if program.size_class:
         entry = CLASSES[program.size_class]
-        kind = f"class {program.size_class} ({entry.objects} slots of {entry.size} bytes)"
+        kind = (
+            f"class {program.size_class} ({counted(entry.objects, 'slot')} of {entry.size} bytes)"
+        )
     else:
-        kind = f"a large object of {program.npages} pages"
+        kind = f"a large object of {counted(program.npages, 'page')}"
     lines = [f"a span of {kind}, sweepgen {program.sweepgen}"]
     lines += [f"{n:3}. {describe_step(step)}" for n, step in enumerate(program.steps, start=1)]
     return "\n".join(lines)

@@ -26,6 +26,7 @@ from spanproof.fuzz.heapprogram import (
     Together,
 )
 from spanproof.fuzz.heapstrategies import LAST_GENERATIONS
+from spanproof.fuzz.places import PLACES, Place
 
 SIZES = (2048, 4096, 8192, 1024, 5000)
 """A program is about one of these, so that Ps meet in its lists; most spans hold few objects."""
@@ -49,13 +50,19 @@ def allocations(size: int) -> SearchStrategy[Task]:
     return st.one_of(small, small, small, small, small, large)
 
 
+def places() -> SearchStrategy[Place]:
+    """Where an operation looks for an object: mostly where there is one, or was one."""
+    usual: SearchStrategy[Place] = st.sampled_from(("object", "object", "dead", "dead", "swept"))
+    return st.one_of(usual, usual, st.sampled_from(tuple(PLACES)))
+
+
 def tasks(size: int) -> SearchStrategy[Task]:
     """What a P may do while others do something else."""
     sweeps = st.builds(Sweep, st.sampled_from((1, 2, 5)), ps())
     others = st.one_of(
-        st.builds(EnsureSwept, st.integers(0, 99), ps()),
-        st.builds(AddSpecial, st.integers(0, 9), st.just("finalizer"), ps()),
-        st.builds(RemoveFinalizer, st.integers(0, 9), ps()),
+        st.builds(EnsureSwept, st.integers(0, 99), ps(), places()),
+        st.builds(AddSpecial, st.integers(0, 9), st.just("finalizer"), ps(), places()),
+        st.builds(RemoveFinalizer, st.integers(0, 9), ps(), places()),
         st.builds(TakeManual, st.sampled_from((4, 8)), st.just("stack"), ps()),
         st.builds(FreeManual, st.integers(0, 3), ps()),
         st.builds(ScavengeAll, ps()),

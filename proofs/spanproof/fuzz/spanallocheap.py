@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Protocol
+from typing import Final, Protocol
 
 import spanalloc
 from spanalloc.heapsnapshot import HeapShot
+from spanproof.fuzz import reasons
 from spanproof.fuzz.baton import Baton
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
 from spanproof.fuzz.heapsides import UNTOLD, Event, NoMemory, State, place_for
-from spanproof.fuzz.subjects import Refused
+from spanproof.fuzz.parted import Refused
+from spanproof.fuzz.reasons import reason_in, wordings
 from spanspec.mspan import IN_USE
 from spanspec.pagealloc import Purpose
 from spanspec.specials import SpecialKind
+
+ARENA: Final = 64 << 20
+"""Bytes by which an aligned reservation is larger: what it is aligned to."""
 
 PARTS = (
     "sweepgen",
@@ -40,6 +45,22 @@ FIGURES = (
 )
 COUNTS = ("mallocs", "frees", "tinyallocs", "total_alloc", "total_free")
 """What both sides call by the same name."""
+
+
+SAYS: Final = wordings(
+    {
+        r"no P ": reasons.NO_P,
+        r"cycle": reasons.PHASE,
+        r"a bad pointer": reasons.BAD_POINTER,
+        r"slot is free|cannot mark slot": reasons.FREE,
+        r"not the first byte": reasons.NOT_FIRST,
+        r"already": reasons.HAS_ONE,
+        r"in no object|in no span in use": reasons.NO_OBJECT,
+        r"no manual span": reasons.NOT_MANUAL,
+        r"\d+ Ps|a size of|pages": reasons.ARGUMENT,
+    }
+)
+"""What the heap's refusals say, from the first pattern that is found on."""
 
 
 class SpanallocHeap:
@@ -88,12 +109,22 @@ class SpanallocHeap:
         """Have a span swept."""
         self._try(lambda: self.heap.ensure_swept(address, p))
 
+    def find(self, address: int) -> int:
+        """Return the slot that holds an address."""
+        return int(self._try(lambda: self.heap.extent(address)[0]))
+
     def add_special(self, address: int, kind: SpecialKind, p: int) -> None:
         """Give an object a special record."""
         if kind == "finalizer":
             self._try(lambda: self.heap.set_finalizer(address, None, p))
         else:
-            self._try(lambda: self.heap.set_profile(address, p))
+            try:
+                self._try(lambda: self.heap.set_profile(address, p))
+            except Refused as problem:
+                # Records that are no finalizers are not checked by SetFinalizer, but by T-40 alone.
+                if problem.reason != reasons.BAD_POINTER:
+                    raise
+                raise Refused(str(problem), reasons.NO_OBJECT) from None
 
     def remove_finalizer(self, address: int, p: int) -> None:
         """Take a finalizer away."""
@@ -139,7 +170,7 @@ class SpanallocHeap:
         except package.OutOfMemory as problem:
             raise NoMemory(str(problem)) from None
         except (package.BadRequest, package.PhaseError, package.SpanError) as problem:
-            raise Refused(str(problem)) from None
+            raise Refused(str(problem), reason_in(str(problem), SAYS)) from None
         return 0 if result is None else result
 
     def events(self) -> Sequence[tuple[str, Event]]:
@@ -198,33 +229,76 @@ def scripted_memory(
 ) -> spanalloc.OsMemory:
     """Return a simulated operating system of a package, with the answers of a program.
 
-    What it is told of the use of memory goes among the recorder's events.
+    Each call, and each range that the kernel is told about, goes among the recorder's events. Of an
+    aligned reservation, what is kept is told: a larger region is cut to it.
     """
     answers = list(program.answers)
     asked = 0
 
+    def tell(kind: str, **figures: object) -> None:
+        recorder.events.append({"k": kind, **figures})
+
     class Scripted(package.SimulatedMemory):  # type: ignore[misc, name-defined]
+        aligning: list[tuple[int, int]] | None = None
+
         def reserve(self, address: int, size: int) -> int:
             nonlocal asked
             asked += 1
             answer: Answer = answers.pop(0) if answers else ("grant" if address else "elsewhere")
             if address == 0 and answer == "grant":
                 answer = "elsewhere"
-            # Somewhere else is aligned, so the room for aligning it is given back at once.
-            return place_for(answer, address, size, asked)
+            if self.aligning is None:
+                found = place_for(answer, address, size, asked)
+                tell("os reserve", address=address, size=size, found=found)
+                return found
+            # What is to be aligned comes so that it is not, and room below and above is left over.
+            place = place_for(answer, address, size - ARENA, asked)
+            if place == 0:
+                return 0
+            found = place - ARENA + program.physical
+            self.aligning = [(found, size)]
+            return found
 
         def reserve_aligned(self, size: int, align: int) -> tuple[int, int]:
-            found = self.reserve(0, size)
-            return (found, size) if found else (0, 0)
+            self.aligning = []
+            found: tuple[int, int] = super().reserve_aligned(size, align)
+            tell("os reserve aligned", size=size, align=align, kept=tuple(self.aligning))
+            self.aligning = None
+            return found
+
+        def commit(self, address: int, size: int) -> int:
+            tell("os map", address=address, size=size)
+            return int(super().commit(address, size))
+
+        def release(self, address: int, size: int) -> None:
+            if self.aligning is None:
+                tell("os release", address=address, size=size)
+                return
+            self.aligning = [
+                part
+                for start, length in self.aligning
+                for part in (
+                    (start, address - start),
+                    (address + size, start + length - address - size),
+                )
+                if part[1] > 0
+            ]
 
         def used(self, base: int, size: int) -> None:
-            recorder.events.append({"k": "os used", "address": base, "size": size})
+            tell("os used", address=base, size=size)
+            super().welcome_huge(base, size)
 
         def unused(self, base: int, size: int) -> None:
-            recorder.events.append({"k": "os unused", "address": base, "size": size})
+            tell("os unused", address=base, size=size)
+            super().unused(base, size)
 
         def welcome_huge(self, base: int, size: int) -> None:
-            recorder.events.append({"k": "os huge", "address": base, "size": size})
+            tell("os huge", address=base, size=size)
+            super().welcome_huge(base, size)
+
+        def madvise(self, address: int, size: int, advice: int) -> int:
+            tell("os madvise", address=address, size=size, advice=advice)
+            return 0
 
     made: spanalloc.OsMemory = Scripted(package.PageSizes(program.physical, 2 << 20))
     return made

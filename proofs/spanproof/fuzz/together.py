@@ -10,10 +10,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import cycle
-from typing import Final
+from typing import Final, cast
 
 from spanproof.fuzz.baton import Baton, Stop, Worker
-from spanproof.fuzz.heapcalls import Call, Calls, Outcome, outcome_of
+from spanproof.fuzz.heapcalls import (
+    Call,
+    Calls,
+    Outcome,
+    met,
+    outcome_of,
+    parted_results,
+    same,
+)
 from spanproof.fuzz.heapprogram import Task, Together
 from spanproof.fuzz.heapsides import Schedulable
 from spanproof.fuzz.modelheap import ModelHeap
@@ -26,7 +34,6 @@ from spanproof.fuzz.parted import (
     compare_states,
 )
 from spanproof.fuzz.partrules import of_message
-from spanproof.fuzz.telling import shown_result
 
 OWN: Final = {"m", "t"}
 """Events of what a P does with what it has to itself."""
@@ -175,13 +182,12 @@ class InTurns:
         if stop is Stop.ENDED:
             if lane.model.in_call:
                 raise Parted("the call", "goes on", "has ended")
-            expected, outcome = lane.model.result, lane.other.result
-            if expected != outcome:
-                raise Parted("the result", shown_result(expected), shown_result(outcome))
-            assert isinstance(outcome, int | str)
+            expected = cast(Outcome, lane.model.result)
+            outcome = cast(Outcome, lane.other.result)
+            if not same(expected, outcome):
+                raise parted_results(expected, outcome)
             lane.answer(outcome)
-            if isinstance(outcome, str):
-                self._exercised[outcome] += 1
+            self._exercised.update(met(outcome))
         if told or stop is not Stop.WAITS:
             self._compare()
         return told
