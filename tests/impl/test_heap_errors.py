@@ -46,7 +46,7 @@ BAD_CALLS: dict[str, tuple[Call, type[Exception], str]] = {
     "address of a free slot": (lambda h: h.extent(OBJECT + 64), ValueError, "its slot is free"),
     "more bytes than it has": (lambda h: h.memory(OBJECT, 33), ValueError, "not all in the object"),
     "no memory behind it": (lambda h: h.memory(OBJECT, 8), ValueError, "simulated"),
-    "nothing to sweep there": (lambda h: h.ensure_swept(0), ValueError, "0x0 is in no object"),
+    "nothing to sweep there": (lambda h: h.ensure_swept(0), ValueError, "0x0 is in no span"),
 }
 
 
