@@ -148,7 +148,7 @@ class Simulation:
             self.phys, self.procs = PhysicalPages(saved.physical, 2 << 20), saved.procs
         script = None if saved is None else saved.answers
         if not plain if saved is None else saved.answers:
-            scattered = Scattered(self.rng, self.rng.randrange(2, 12), script)
+            scattered = Scattered(self.rng, self.rng.randrange(4, 16), script)
             system, self._answers = scattered, scattered.answers
         self._left = None if saved is None else list(reversed(saved.inputs))
         self._stray = False
