@@ -27,16 +27,21 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
-# Exceptions that are a MemoryError or an OSError, too, cannot be native classes; the others are
-# programs that use the allocator, and want the interpreter to switch between their threads.
+# Exceptions that are a MemoryError or an OSError, too, cannot be native classes, nor can what weak
+# references are kept of; the others are programs that use the allocator, and want the interpreter
+# to switch between their threads.
 INTERPRETED = (
     "__init__.py",
     "__main__.py",
     "compiled.py",
     "errors.py",
     "handles.py",
+    "hostile.py",
+    "maininterpreter.py",
+    "mappings.py",
     "seed.py",
     "stress.py",
+    "tenure.py",
 )
 
 ALLOCATOR = sorted(

@@ -10,7 +10,9 @@ copy is, and `RUNNING` why it is not.
 
 from typing import Final
 
-# First of all: it lets the sources run if compiled modules are not of them.
+# First of all: one refuses a subinterpreter, the other lets the sources run if compiled modules are
+# not of them.
+from spanalloc import maininterpreter as maininterpreter
 from spanalloc.compiled import RUNNING
 
 # isort: split
@@ -20,14 +22,18 @@ from spanalloc.audit import audit
 from spanalloc.errors import (
     BadRequest,
     BadType,
+    HeapBroken,
     HeapClosed,
     HeapError,
+    LockNotHeld,
     MadviseFailed,
     MmapFailed,
+    OsFailed,
     OutOfMemory,
     PhaseError,
     ProcBusy,
     SpanError,
+    ThreadFailed,
 )
 from spanalloc.handles import Arena, Handle
 from spanalloc.heap import Heap
@@ -53,11 +59,14 @@ __all__ = [
     "BadType",
     "Handle",
     "Heap",
+    "HeapBroken",
     "HeapClosed",
     "HeapError",
     "HeapStatistics",
+    "LockNotHeld",
     "MadviseFailed",
     "MmapFailed",
+    "OsFailed",
     "OsMemory",
     "OutOfMemory",
     "PageSizes",
@@ -70,6 +79,7 @@ __all__ = [
     "SpanError",
     "SpanSnapshot",
     "Stream",
+    "ThreadFailed",
     "Turns",
     "audit",
     "kernels",

@@ -20,6 +20,8 @@ TINY_SPAN_CLASS: Final = 5
 def audit(shot: HeapShot) -> list[str]:
     """Return each invariant that a heap violates, with what violates it; nothing if all hold."""
     problems: list[str] = []
+    if shot.broken:
+        problems.append(f"broken: an operation ended half way, by {shot.broken}")
     for span in shot.spans:
         problems += audit_slots(shot, span)
     return problems + audit_pages(shot) + audit_lists(shot) + audit_sweep(shot) + audit_sums(shot)

@@ -2,21 +2,31 @@
 
 from typing import final
 
-from librt.threading import Lock
 from mypy_extensions import i64
 
 from spanalloc.errors import HeapError
+from spanalloc.mutex import Mutex
 from spanalloc.span import IN_NO_LIST, Span
 
 
 @final
 class SpanList:
-    """A doubly linked list of spans; a span is in at most one (SPAN-28)."""
+    """A doubly linked list of spans; a span is in at most one (SPAN-28).
 
-    def __init__(self, name: i64) -> None:
+    Whoever calls a method holds the lock of its mcentral; but for `in_order`, which nobody calls
+    unless the world is stopped.
+    """
+
+    def __init__(self, name: i64, lock: Mutex) -> None:
         self.name: i64 = name
+        self.lock = lock
         self.first: Span | None = None
         self.last: Span | None = None
+
+    def front(self) -> Span | None:
+        """Return the first span."""
+        self.lock.expect()
+        return self.first
 
     def insert(self, span: Span) -> None:
         """Insert a span at the front.
@@ -53,6 +63,7 @@ class SpanList:
 
         Raises: HeapError if it is not in this list (T-37).
         """
+        self.lock.expect()
         if span.listed != self.name:
             raise HeapError(f"T-37: span {int(span.base):#x} is not in the list it is removed from")
         before, after = span.prev, span.next
@@ -70,6 +81,7 @@ class SpanList:
 
     def check_free(self, span: Span) -> None:
         """Raise HeapError if a span is in a list."""
+        self.lock.expect()
         if span.listed != IN_NO_LIST:
             raise HeapError(f"T-38: span {int(span.base):#x} is in a list already")
 
@@ -91,9 +103,14 @@ class Central:
     counts the slots handed out, those of cached spans in advance (CEN-17).
     """
 
-    def __init__(self, spanclass: i64) -> None:
+    def __init__(self, spanclass: i64, lock: Mutex) -> None:
         self.spanclass: i64 = spanclass
-        self.lock = Lock()
-        self.nonempty = SpanList(1)
-        self.empty = SpanList(2)
+        self.lock = lock
+        self.nonempty = SpanList(1, lock)
+        self.empty = SpanList(2, lock)
         self.nmalloc: i64 = 0
+
+    def count(self, slots: i64) -> None:
+        """Count so many slots more as handed out; the lists are locked."""
+        self.lock.expect()
+        self.nmalloc += slots

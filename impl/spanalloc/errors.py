@@ -22,12 +22,34 @@ class HeapClosed(HeapError):
     """The heap has been closed: it has no memory any more."""
 
 
+class HeapBroken(HeapError):
+    """An earlier operation ended half way, by what nobody could plan for; the message says by what.
+
+    The heap can still be closed, and a snapshot taken. Nothing else is done with it any more.
+    """
+
+
+class OsFailed(HeapError):
+    """The operating system's object raised an exception, or gave an answer that cannot be.
+
+    The exception is the cause of this one. The heap is as it was before the request, or grown.
+    """
+
+
+class ThreadFailed(HeapError, RuntimeError):
+    """A background thread could not be started; none runs."""
+
+
+class LockNotHeld(HeapError):
+    """Under test: something shared was used without the lock that protects it."""
+
+
 class PhaseError(HeapError):
     """The request belongs to another phase of the cycle: a mark outside of marking, say."""
 
 
 class ProcBusy(HeapError):
-    """The P belongs to another thread, or this one is in an operation on it already."""
+    """The P belongs to another thread, or this thread is in an operation on the heap already."""
 
 
 class BadRequest(HeapError, ValueError):

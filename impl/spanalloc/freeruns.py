@@ -27,16 +27,30 @@ class FreeRuns:
         self.huge_pages: i64 = 0
         self.count: i64 = 0
 
-    def arena_added(self, highest: bool) -> None:
-        """Make room for a new arena; unless it is the highest, the others have moved up."""
-        number = len(self.pages.by_address)
-        if number <= self.capacity and highest:
+    def make_room(self, arenas: i64) -> None:
+        """Have room for so many arenas in all.
+
+        Raises: MemoryError; nothing has changed then.
+        """
+        capacity = self.capacity
+        while capacity < arenas:
+            capacity *= 16
+        if capacity == self.capacity:
             return
-        while self.capacity < number:
-            self.capacity *= 16
-        self.tops = MaxTree(self.capacity)
+        self.tops = self.filled(MaxTree(capacity))
+        self.capacity = capacity
+
+    def arena_added(self, highest: bool) -> None:
+        """Take note of a new arena, for which there is room; unless highest, it moved others up."""
+        if not highest:
+            self.tops.clear()
+            self.filled(self.tops)
+
+    def filled(self, tops: MaxTree) -> MaxTree:
+        """Return an empty tree with the largest length of each arena."""
         for arena in self.pages.by_address:
-            self.tops.store(arena.rank, arena.runs.largest())
+            tops.store(arena.rank, arena.runs.largest())
+        return tops
 
     def insert(self, span: Span) -> None:
         """Add a free span (TREAP-4)."""

@@ -6,21 +6,23 @@ from mypy_extensions import i64
 
 from spanalloc.freeruns import FreeRuns
 from spanalloc.mcache import Mcache
-from spanalloc.osmem import OsMemory
+from spanalloc.mutex import Mutex
 from spanalloc.pagemap import PageMap
 from spanalloc.pagesizes import PAGE, PAGE_SHIFT, round_down, round_up
 from spanalloc.recorder import Recorder, page_number
 from spanalloc.span import DEAD, FREE, Span
+from spanalloc.system import System
 
 
 @final
 class FreeSpans:
     """The pages that are in no use; whoever calls a method holds the lock of the page heap."""
 
-    def __init__(self, os: OsMemory, trace: Recorder | None) -> None:
-        self.os = os
-        self.sizes = os.sizes
+    def __init__(self, system: System, trace: Recorder | None, lock: Mutex) -> None:
+        self.os = system
+        self.sizes = system.sizes
         self.trace = trace
+        self.lock = lock
         self.pages = PageMap()
         self.runs = FreeRuns(self.pages, self.sizes)
         self.descriptors: list[Span] = []
@@ -39,6 +41,7 @@ class FreeSpans:
 
     def new_descriptor(self, base: i64, npages: i64) -> Span:
         """Return a descriptor for a run of pages: the one let go of last, or a new one (HEAP-4)."""
+        self.lock.expect()
         if self.descriptors:
             span = self.descriptors.pop()
         else:
@@ -56,6 +59,7 @@ class FreeSpans:
 
     def add(self, span: Span, who: Mcache) -> None:
         """Merge a free span with its neighbours, and add it to the set (HEAP-29, HEAP-28)."""
+        self.lock.expect()
         sizes = self.sizes
         huge = sizes.huge_pages(span.base, span.npages)
         below, above = self.neighbour(span.base - 1), self.neighbour(span.end())

@@ -2,17 +2,19 @@
 
 import time
 from types import TracebackType
-from typing import Final, final
+from typing import Final, SupportsIndex, final
 
 from mypy_extensions import i64
 
+from spanalloc.arguments import MOST_PROCS, described, proc_count, whole
 from spanalloc.background import Background
 from spanalloc.cycle import begin_cycle, end_cycle, in_address_space, mark_object, span_around
-from spanalloc.errors import BadRequest, BadType, HeapClosed, OutOfMemory, PhaseError
+from spanalloc.errors import BadRequest, BadType, HeapBroken, OsFailed, OutOfMemory, PhaseError
 from spanalloc.heapsnapshot import HeapShot, shot_of
 from spanalloc.kernels import size_class
 from spanalloc.malloc import MAX_ALLOC, ZERO_BASE, allocate, place_tiny
 from spanalloc.marks import Marks, addresses_of
+from spanalloc.mutex import Interrupts
 from spanalloc.objects import add_special, object_at, remove_special
 from spanalloc.osmem import OsMemory, RealMemory
 from spanalloc.pagesizes import ARENA_BYTES, PAGE_SHIFT
@@ -26,6 +28,8 @@ from spanalloc.specials import FINALIZER, PROFILE, Finalizer
 from spanalloc.state import PHASE_MARK, PHASE_OFF, HeapState
 from spanalloc.statistics import HeapStatistics, statistics_of
 from spanalloc.sweep import ensure_swept, sweep_one, wait_for_sweepers
+from spanalloc.system import System
+from spanalloc.tenure import Tenure
 from spanalloc.tiny import TINY_SIZE
 from spanalloc.turns import Turns
 from spanalloc.world import CLOSED, INTERPRETED, MARKING, OPEN, RECORDING, World
@@ -43,59 +47,85 @@ class Heap:
 
     Each P belongs to the thread that uses it first, until that thread releases it, or ends. An
     operation on one P never waits for another, but for a stopped world, and for the short sections
-    under the locks of the shared lists.
+    under the locks of the shared lists. A thread is in one operation at a time.
 
-    Raises: BadRequest for a number of Ps below 1, or another sweepgen.
+    An operation takes effect, or raises an error that says what is left as it was. If anything else
+    ends it half way, such as a MemoryError of Python's own, the heap is broken: it can be closed
+    and looked at, and all else is refused.
+
+    Raises: BadRequest for a number of Ps outside 1..4096, or another sweepgen; BadType.
     """
 
     def __init__(
         self,
-        procs: int = 1,
+        procs: SupportsIndex = 1,
         os: OsMemory | None = None,
         recorder: Recorder | None = None,
-        sweepgen: int = 0,
+        sweepgen: SupportsIndex = 0,
         turns: Turns | None = None,
     ) -> None:
-        if not 1 <= procs <= 1 << 20:
-            raise BadRequest(f"{procs} Ps; a heap has at least 1")
-        if not 0 <= sweepgen < 1 << 32 or sweepgen & 1 != 0:
-            raise BadRequest(f"sweepgen {sweepgen} is not an even number below 2^32")
+        number = proc_count(procs)
+        generation = whole(sweepgen, "a sweepgen")
+        if not 0 <= generation < 1 << 32 or generation & 1 != 0:
+            raise BadRequest(f"sweepgen {generation} is not an even number below 2^32")
         memory = os if os is not None else RealMemory()
         if recorder is not None:
             recorder.sizes = memory.sizes
-            recorder.procs = procs
-        self.state = HeapState(memory, recorder, sweepgen, turns)
-        self.world = World(self.state.mcaches)
+            recorder.procs = number
+        interrupts = Interrupts()
+        self.state = HeapState(System(memory, interrupts), interrupts, recorder, generation, turns)
+        self.world = World(self.state, interrupts)
         self.world.set(RECORDING, recorder is not None)
         self.world.set(INTERPRETED, self.state.interpreted)
         self.manual: dict[int, str] = {}
         self.clock: int = 0
         self.background = Background(self.state, self.world)
-        boot(self.state, procs)
+        boot(self.state, number)
         self.first = self.state.mcaches[0]
+        self.tenure = Tenure(self.world, self.state.os, self.background)
 
     # --- objects ---------------------------------------------------------------------------------
 
-    def malloc(self, size: int, noscan: bool = False, zero: bool = True, p: int = 0) -> int:
+    def malloc(
+        self,
+        size: SupportsIndex,
+        noscan: object = False,
+        zero: object = True,
+        p: SupportsIndex = 0,
+    ) -> int:
         """Allocate an object of `size` bytes on a P and return its address (MAL-1 to MAL-14).
 
         `noscan`: it will hold no pointers. `zero`: it must read as zero; without it the contents
         are anything. An object of no bytes has the address ZERO_BASE.
 
-        Raises: BadRequest for a negative size, or a P that there is not; OutOfMemory, MmapFailed,
-            MadviseFailed if the operating system refuses; HeapClosed; ProcBusy.
+        Raises: BadRequest for a negative size, or a P that there is not; BadType; OutOfMemory,
+            MmapFailed, MadviseFailed, OsFailed if the operating system refuses; HeapClosed;
+            HeapBroken; ProcBusy.
         """
+        if isinstance(size, int) and isinstance(p, int):
+            wanted: int = size
+            number: int = p
+            without = noscan is True or (noscan is not False and bool(noscan))
+            zeroed = zero is True or (zero is not False and bool(zero))
+            if 0 < wanted <= MAX_SMALL_SIZE and 0 <= number <= MOST_PROCS:
+                return self.allocate(wanted, without, zeroed, number)
+            return self.malloc_slowly(wanted, without, zeroed, number)
+        return self.malloc_slowly(
+            whole(size, "a size"), bool(noscan), bool(zero), whole(p, "the number of a P")
+        )
+
+    def allocate(self, size: i64, noscan: bool, zero: bool, p: i64) -> i64:
+        """Do what `malloc` does for an object of 1 byte or more, in machine integers."""
         # What the cache has at hand takes no lock, no event and no mark: nobody else is concerned.
-        if self.world.gate == OPEN and 0 < size <= MAX_SMALL_SIZE:
+        if self.world.gate == OPEN and size <= MAX_SMALL_SIZE:
             who = self.first if p == 0 else self.world.check(p)
             if not who.busy:
-                small: i64 = size
-                if noscan and small < TINY_SIZE:
-                    address = place_tiny(who, small)
+                if noscan and size < TINY_SIZE:
+                    address = place_tiny(who, size)
                     if address != 0:
                         return address
                 else:
-                    spanclass = size_class(small) * 2
+                    spanclass = size_class(size) * 2
                     if noscan:
                         spanclass += 1
                     span = who.alloc[spanclass]
@@ -104,52 +134,51 @@ class Heap:
                         return span.base + slot * span.elemsize
         return self.malloc_slowly(size, noscan, zero, p)
 
-    def malloc_slowly(self, size: int, noscan: bool, zero: bool, p: int) -> int:
+    def malloc_slowly(self, size: int, noscan: bool, zero: bool, p: int) -> i64:
         """Do what `malloc` does, whatever it takes."""
-        checked(size, "a size")
-        checked(p, "the number of a P")
         if size < 0:
             raise BadRequest(f"a size of {size} bytes")
-        who = self.world.enter(p)
-        try:
+        with self.world.on(p) as who:
             if size == 0:
                 return ZERO_BASE
             if size > MAX_ALLOC:
                 raise OutOfMemory(f"{size} bytes are more than there are addresses")
             return allocate(self.state, who, size, noscan, zero)
-        finally:
-            self.world.leave(who)
 
-    def memory(self, address: int, size: int) -> memoryview:
+    def memory(self, address: SupportsIndex, size: SupportsIndex) -> memoryview:
         """Return `size` bytes of an object from an address on, to be read and written.
 
         Raises: BadRequest if they are not all in one object of this heap, or if the operating
-            system is a simulated one, which has no memory; HeapClosed.
+            system is a simulated one, which has no memory; BadType; OsFailed; HeapClosed.
         """
-        base, length = self.extent(address)
-        if size < 0 or address + size > base + length:
-            raise BadRequest(f"{size} bytes at {address:#x} are not all in the object there")
-        arena = self.state.pages.free.pages.arena_at(address)
-        if arena.view is None:
+        length, place = whole(size, "a size"), whole(address, "an address")
+        base, extent = self.extent(place)
+        if length < 0 or place + length > base + extent:
+            raise BadRequest(f"{length} bytes at {place:#x} are not all in the object there")
+        arena = self.state.pages.free.pages.arena_at(place)
+        whole_arena = arena.view
+        if whole_arena is None:
             raise BadRequest("a simulated operating system has no memory to look at")
-        offset = address - arena.base
-        if offset + size <= ARENA_BYTES:
-            return arena.view[offset : offset + size]
-        view = self.state.os.view(address, size)
-        assert view is not None
+        offset = place - arena.base
+        if offset + length <= ARENA_BYTES:
+            return whole_arena[offset : offset + length]
+        view = self.state.os.view(place, length)
+        if view is None:
+            raise OsFailed("view: there is no memory where there was some")
         return view
 
-    def extent(self, address: int) -> tuple[int, int]:
+    def extent(self, address: SupportsIndex) -> tuple[int, int]:
         """Return the address and the bytes of the slot of the object that holds an address.
 
         Raises: BadRequest if there is no such object, or if it is free; HeapClosed.
         """
-        self.check_open()
-        checked(address, "an address")
-        span, slot = object_at(self.state, address)
+        self.world.check_usable()
+        span, slot = object_at(self.state, whole(address, "an address"))
         return span.base + slot * span.elemsize, span.elemsize
 
-    def set_finalizer(self, address: int, call: Finalizer | None = None, p: int = 0) -> None:
+    def set_finalizer(
+        self, address: SupportsIndex, call: Finalizer | None = None, p: SupportsIndex = 0
+    ) -> None:
         """Let an object outlive the sweep that finds it dead; its finalizer is due then (SWP-24).
 
         `run_finalizers` calls `call` with the object's address. An object has one finalizer; of
@@ -158,35 +187,33 @@ class Heap:
 
         Raises: BadRequest if no object begins there, or it has one; HeapClosed; ProcBusy.
         """
+        if call is not None and not callable(call):
+            raise BadType(f"a finalizer is called, which {described(call)} cannot be")
         self.add_special(address, FINALIZER, call, p)
 
-    def remove_finalizer(self, address: int, p: int = 0) -> bool:
+    def remove_finalizer(self, address: SupportsIndex, p: SupportsIndex = 0) -> bool:
         """Take the finalizer of an object away; return whether it had one.
 
         Raises: BadRequest if there is no such object; HeapClosed; ProcBusy.
         """
-        checked(address, "an address")
-        who = self.world.enter(p)
-        try:
-            return remove_special(self.state, who, address, FINALIZER)
-        finally:
-            self.world.leave(who)
+        place = whole(address, "an address")
+        with self.world.on(p) as who:
+            return remove_special(self.state, who, place, FINALIZER)
 
-    def set_profile(self, address: int, p: int = 0) -> None:
+    def set_profile(self, address: SupportsIndex, p: SupportsIndex = 0) -> None:
         """Give an object a profile record, which goes with it.
 
         Raises: BadRequest if there is no such object, or it has one; HeapClosed; ProcBusy.
         """
         self.add_special(address, PROFILE, None, p)
 
-    def add_special(self, address: int, kind: int, call: Finalizer | None, p: int) -> None:
+    def add_special(
+        self, address: SupportsIndex, kind: int, call: Finalizer | None, p: SupportsIndex
+    ) -> None:
         """Give an object a special record of a kind."""
-        checked(address, "an address")
-        who = self.world.enter(p)
-        try:
-            add_special(self.state, who, address, kind, call)
-        finally:
-            self.world.leave(who)
+        place = whole(address, "an address")
+        with self.world.on(p) as who:
+            add_special(self.state, who, place, kind, call)
 
     @property
     def finalizers_due(self) -> list[int]:
@@ -203,7 +230,7 @@ class Heap:
 
         Raises: HeapClosed, also if a finalizer closes the heap while others are due.
         """
-        self.check_open()
+        self.world.check_usable()
         specials = self.state.specials
         count = 0
         problems: list[Exception] = []
@@ -218,7 +245,7 @@ class Heap:
             finally:
                 specials.end(address)
             if specials.due:
-                self.check_open()
+                self.world.check_usable()
         if len(problems) == 1:
             raise problems[0]
         if problems:
@@ -227,31 +254,27 @@ class Heap:
 
     # --- the cycle -------------------------------------------------------------------------------
 
-    def start_cycle(self, p: int = 0) -> None:
+    def start_cycle(self, p: SupportsIndex = 0) -> None:
         """Begin to mark: what is unswept is swept, and all Ps are stopped for that (SWP-32).
 
         Objects allocated from now on, until `finish`, are born marked.
 
         Raises: PhaseError if a cycle is under way; HeapClosed; ProcBusy; BadRequest.
         """
-        who = self.world.stop(p)
-        try:
+        with self.world.stopped_by(p) as who:
             if self.state.phase != PHASE_OFF:
                 raise PhaseError("a cycle is under way")
             begin_cycle(self.state, who)
             self.world.set(MARKING, True)
-        finally:
-            self.world.start()
 
-    def mark(self, address: int) -> None:
+    def mark(self, address: SupportsIndex) -> None:
         """Mark the object that holds an address, which need not be its first (SPAN-19, SPAN-21).
 
         Raises: PhaseError outside of a cycle; BadRequest if the address is in no object;
             SpanError, which names the slot, if it is in a free one; HeapClosed.
         """
         self.check_marking()
-        checked(address, "an address")
-        place = in_address_space(address)
+        place = in_address_space(whole(address, "an address"))
         if place != ZERO_BASE:
             mark_object(self.state, place)
 
@@ -264,10 +287,12 @@ class Heap:
         addresses = addresses_of(self.state, marks)
         for address in addresses:
             self.extent(address)
+        # The caller's function, or iterator, may have ended the cycle.
+        self.check_marking()
         for address in addresses:
             mark_object(self.state, address)
 
-    def finish(self, marks: Marks = (), p: int = 0) -> None:
+    def finish(self, marks: Marks = (), p: SupportsIndex = 0) -> None:
         """Mark what is alive, and end marking: all else is dead (SWP-34 to SWP-37).
 
         Spans are swept from now on: those in caches at once, the others when somebody needs them,
@@ -276,22 +301,18 @@ class Heap:
         Raises: PhaseError outside of a cycle; BadRequest if a mark is in no object; HeapClosed;
             ProcBusy. Nothing is marked, and marking goes on, then.
         """
-        checked(p, "the number of a P")
-        self.world.check(p)
+        self.world.check(whole(p, "the number of a P"))
         self.mark_all(marks)
-        who = self.world.stop(p)
-        try:
+        with self.world.stopped_by(p) as who:
             if self.state.phase != PHASE_MARK:
                 raise PhaseError("no cycle is marking")
             if self.background.threads:
                 self.clock = max(self.clock, time.monotonic_ns())
             end_cycle(self.state, who, self.clock)
             self.world.set(MARKING, False)
-        finally:
-            self.world.start()
         self.background.wake()
 
-    def collect(self, live: Marks = (), p: int = 0) -> None:
+    def collect(self, live: Marks = (), p: SupportsIndex = 0) -> None:
         """Run a whole cycle in which these objects are alive, and those allocated meanwhile.
 
         Raises: as `start_cycle` and `finish`; after a bad mark, marking goes on.
@@ -299,18 +320,15 @@ class Heap:
         self.start_cycle(p)
         self.finish(live, p)
 
-    def sweep_one(self, p: int = 0) -> int:
+    def sweep_one(self, p: SupportsIndex = 0) -> int:
         """Sweep an unswept span; return the pages that it gave back, -1 if all are swept.
 
         Raises: HeapClosed; ProcBusy; BadRequest.
         """
-        who = self.world.enter(p)
-        try:
+        with self.world.on(p) as who:
             return sweep_one(self.state, who, "bg")
-        finally:
-            self.world.leave(who)
 
-    def sweep_all(self, p: int = 0) -> int:
+    def sweep_all(self, p: SupportsIndex = 0) -> int:
         """Sweep all that is unswept; return the pages that this thread gave back to the page heap.
 
         What other threads are sweeping is waited for, unless another cycle begins (SWP-38).
@@ -319,11 +337,8 @@ class Heap:
         """
         cycle, freed = self.state.cycles, 0
         while self.state.cycles == cycle:
-            who = self.world.enter(p)
-            try:
+            with self.world.on(p) as who:
                 pages = sweep_one(self.state, who, "GC")
-            finally:
-                self.world.leave(who)
             if pages < 0:
                 break
             freed += pages
@@ -339,19 +354,15 @@ class Heap:
 
     # --- the operating system --------------------------------------------------------------------
 
-    def scavenge_all(self, p: int = 0) -> int:
+    def scavenge_all(self, p: SupportsIndex = 0) -> int:
         """Return all free memory to the operating system; return how many bytes (SCAV-13).
 
         Raises: MadviseFailed; HeapClosed; ProcBusy; BadRequest.
         """
-        who = self.world.enter(p)
-        try:
-            with self.state.pages.lock:
-                return scavenge(self.state.pages.free, who, EVERYTHING, "FreeOSMemory")
-        finally:
-            self.world.leave(who)
+        with self.world.on(p) as who, self.state.pages.lock:
+            return scavenge(self.state.pages.free, who, EVERYTHING, "FreeOSMemory")
 
-    def free_os_memory(self, p: int = 0) -> int:
+    def free_os_memory(self, p: SupportsIndex = 0) -> int:
         """Sweep what is unswept, then return all free memory; return how many bytes.
 
         Spans that other threads are sweeping are waited for: their memory is returned, too.
@@ -364,106 +375,104 @@ class Heap:
         self.sweep_all(p)
         return self.scavenge_all(p)
 
-    def scavenge_by(self, now: int, p: int = 0) -> int:
+    def scavenge_by(self, now: SupportsIndex, p: SupportsIndex = 0) -> int:
         """Let the background scavenger take its turns up to `now`; return the bytes returned.
 
-        `now` is in nanoseconds; an earlier time than the last one changes nothing (SCAV-17).
+        `now` is in nanoseconds, below 2^63; an earlier time than the last one changes nothing
+        (SCAV-17).
 
-        Raises: MadviseFailed; HeapClosed; ProcBusy; BadRequest.
+        Raises: MadviseFailed, OsFailed; HeapClosed; ProcBusy; BadRequest; BadType.
         """
-        who = self.world.enter(p)
-        try:
+        time_now = whole(now, "a time")
+        if not -(1 << 63) < time_now < 1 << 63:
+            raise BadRequest(f"a time of {time_now} nanoseconds")
+        with self.world.on(p) as who:
             returned = 0
             line = self.state.line
-            while not line.parked and line.wake_at <= now:
+            while not line.parked and line.wake_at <= time_now:
                 self.clock = max(self.clock, line.wake_at)
                 returned += scavenge_turn(self.state, who, self.clock)
-            self.clock = max(self.clock, now)
+            self.clock = max(self.clock, time_now)
             return returned
-        finally:
-            self.world.leave(who)
 
-    def ensure_swept(self, address: int, p: int = 0) -> None:
+    def ensure_swept(self, address: SupportsIndex, p: SupportsIndex = 0) -> None:
         """Have the span that holds an address swept, unless it is (SWP-18).
 
         Raises: BadRequest if no span in use holds it; HeapClosed; ProcBusy.
         """
-        who = self.world.enter(p)
-        try:
-            ensure_swept(self.state, who, span_around(self.state, in_address_space(address)))
-        finally:
-            self.world.leave(who)
+        place = in_address_space(whole(address, "an address"))
+        with self.world.on(p) as who:
+            ensure_swept(self.state, who, span_around(self.state, place))
 
-    def flush_caches(self, p: int = 0) -> None:
+    def flush_caches(self, p: SupportsIndex = 0) -> None:
         """Flush the caches of all Ps, with the world stopped, as ReadMemStats does (MC-9).
 
         Raises: PhaseError during a cycle; HeapClosed; ProcBusy; BadRequest.
         """
-        who = self.world.stop(p)
-        try:
+        with self.world.stopped_by(p) as who:
             if self.state.phase != PHASE_OFF:
                 raise PhaseError("caches are not flushed while a cycle marks")
             for cache in self.state.mcaches:
                 release_all(self.state, who, cache)
             resize(self.state, who, len(self.state.mcaches))
-        finally:
-            self.world.start()
 
     def snapshot(self) -> HeapShot:
         """Return the whole state as records, with the world stopped.
 
-        Raises: HeapClosed; ProcBusy.
-        """
-        self.world.stop(0)
-        try:
-            return shot_of(self.state)
-        finally:
-            self.world.start()
+        Of a broken heap, too, as far as that goes.
 
-    def take_manual(self, npages: int, purpose: str = "stack", p: int = 0) -> int:
+        Raises: HeapClosed; ProcBusy; HeapBroken if a broken heap is no state any more.
+        """
+        with self.world.stopped_by(0, True):
+            try:
+                return shot_of(self.state)
+            except MemoryError as problem:
+                raise OutOfMemory("no memory for a snapshot") from problem
+            except (AssertionError, LookupError, AttributeError, TypeError) as problem:
+                if self.state.broken:
+                    raise HeapBroken(f"the heap is broken, by {self.state.broken}") from problem
+                raise
+
+    def take_manual(
+        self, npages: SupportsIndex, purpose: str = "stack", p: SupportsIndex = 0
+    ) -> int:
         """Take a run of pages to be managed by hand; return its address (HEAP-24).
 
         `purpose` is "stack", "gc" (work buffers) or "other". The memory is not cleared.
 
         Raises: BadRequest; OutOfMemory, MmapFailed, MadviseFailed; HeapClosed; ProcBusy.
         """
-        checked(npages, "a number of pages")
-        if npages < 1:
-            raise BadRequest(f"a manual span of {npages} pages")
+        pages = whole(npages, "a number of pages")
+        if pages < 1:
+            raise BadRequest(f"a manual span of {pages} pages")
         if purpose not in PURPOSES:
             raise BadRequest(f"a purpose {purpose!r}; there are {', '.join(PURPOSES)}")
-        if npages > MAX_ALLOC >> PAGE_SHIFT:
-            raise OutOfMemory(f"{npages} pages are more than there are addresses")
-        who = self.world.enter(p)
-        try:
-            span = self.state.pages.take_manual(who, npages, purpose)
+        if pages > MAX_ALLOC >> PAGE_SHIFT:
+            raise OutOfMemory(f"{pages} pages are more than there are addresses")
+        with self.world.on(p) as who:
+            span = self.state.pages.take_manual(who, pages, purpose)
             if span is None:
-                raise OutOfMemory(f"no memory for {npages} pages")
+                raise OutOfMemory(f"no memory for {pages} pages")
             self.manual[span.base] = purpose
             return span.base
-        finally:
-            self.world.leave(who)
 
-    def free_manual(self, address: int, p: int = 0) -> None:
+    def free_manual(self, address: SupportsIndex, p: SupportsIndex = 0) -> None:
         """Give back a run of pages by its address (HEAP-27).
 
         Raises: BadRequest if no manual span begins there; PhaseError while marking (I-25);
             HeapClosed; ProcBusy.
         """
-        checked(address, "an address")
-        who = self.world.enter(p)
-        try:
-            if address in self.manual and self.state.phase != PHASE_OFF:
+        place = whole(address, "an address")
+        with self.world.on(p) as who:
+            if self.state.phase != PHASE_OFF:
                 raise PhaseError("manual spans are not freed while a cycle marks")
-            purpose = self.manual.pop(address, None)
+            purpose = self.manual.pop(place, None)
             if purpose is None:
-                raise BadRequest(f"no manual span begins at {address:#x}")
-            span = self.state.pages.free.pages.span_at(address)
+                raise BadRequest(f"no manual span begins at {place:#x}")
+            span = self.state.pages.free.pages.span_at(place)
             assert span is not None
             assert span.state == MANUAL
             self.state.pages.free_manual(who, span, purpose)
-        finally:
-            self.world.leave(who)
 
     def start_background(self, sweeper: bool = True, scavenger: bool = True) -> None:
         """Start threads that sweep and that return memory at the runtime's pace (SWP-17, SCAV-17).
@@ -471,42 +480,43 @@ class Heap:
         With them, the heap's clock is that of the machine. They end with `stop_background`, or
         with the heap. `background.problem` tells what went wrong in them.
 
-        Raises: PhaseError if they run already; HeapClosed.
+        Raises: PhaseError if they run already; ThreadFailed if one cannot be started, then none
+            runs; HeapClosed; ProcBusy.
         """
-        self.check_open()
+        self.world.check_usable()
+        self.world.check_outside()
         if self.background.threads:
             raise PhaseError("the background threads run already")
         self.background.start(sweeper, scavenger)
 
     def stop_background(self) -> None:
-        """End the background threads, if there are any, and wait for that."""
+        """End the background threads, if there are any, and wait for that.
+
+        Raises: ProcBusy if this thread is in an operation, for which they may wait.
+        """
+        self.world.check_outside()
         self.background.stop()
 
     # --- Ps, figures, the end --------------------------------------------------------------------
 
-    def set_procs(self, procs: int, p: int = 0) -> None:
+    def set_procs(self, procs: SupportsIndex, p: SupportsIndex = 0) -> None:
         """Set the number of Ps, with the world stopped (MC-14).
 
-        Raises: BadRequest for a number below 1; PhaseError during a cycle; HeapClosed; ProcBusy.
+        Raises: BadRequest for a number outside 1..4096; PhaseError during a cycle; HeapClosed;
+            ProcBusy; BadType.
         """
-        checked(procs, "a number of Ps")
-        if not 1 <= procs <= 1 << 20:
-            raise BadRequest(f"{procs} Ps; a heap has at least 1")
-        who = self.world.stop(p)
-        try:
+        number = proc_count(procs)
+        with self.world.stopped_by(p) as who:
             if self.state.phase != PHASE_OFF:
                 raise PhaseError("the number of Ps is not changed during a cycle")
-            resize(self.state, who, procs)
-        finally:
-            self.world.start()
+            resize(self.state, who, number)
 
-    def release(self, p: int) -> None:
+    def release(self, p: SupportsIndex) -> None:
         """Let go of a P that this thread has used: it belongs to the next thread that uses it.
 
         Raises: ProcBusy if it belongs to another thread; BadRequest; HeapClosed.
         """
-        checked(p, "the number of a P")
-        self.world.release(p)
+        self.world.release(whole(p, "the number of a P"))
 
     @property
     def procs(self) -> int:
@@ -518,7 +528,7 @@ class Heap:
 
         Raises: HeapClosed.
         """
-        self.check_open()
+        self.world.check_usable()
         return statistics_of(self.state, self.world.everybody())
 
     def spans(self) -> list[Span]:
@@ -528,26 +538,29 @@ class Heap:
     @property
     def closed(self) -> bool:
         """Whether the heap is closed."""
-        return self.world.gate & CLOSED != 0
+        return self.world.closed
+
+    @property
+    def broken(self) -> str:
+        """What has ended an operation half way, and so broken the heap; "" if nothing has."""
+        return self.state.broken
 
     def close(self) -> None:
-        """Give all memory back to the operating system. What pointed into it points nowhere.
+        """Give all memory back to the operating system.
 
-        Raises: HeapClosed if that was done already.
+        Memory that a view shows stays until the last view of it is gone. Addresses point nowhere.
+
+        Raises: HeapClosed if that was done already; ProcBusy if this thread is in an operation;
+            MmapFailed, OsFailed if the system does not take it all back: the heap is closed then.
         """
-        self.check_open()
+        self.world.check_usable(True)
+        self.world.check_outside()
         self.background.stop()
-        self.world.stop(0)
-        try:
+        with self.world.stopped_by(0, True):
             self.world.set(CLOSED, True)
-            pages = self.state.pages
-            for arena in pages.free.pages.all:
+            for arena in self.state.pages.free.pages.all:
                 arena.view = None
-            for address, size in pages.reservations:
-                self.state.os.release(address, size)
-            pages.reservations = []
-        finally:
-            self.world.start()
+            self.state.os.release_all()
 
     def __enter__(self) -> "Heap":
         """Return the heap, which is closed at the end of the block."""
@@ -565,19 +578,8 @@ class Heap:
 
     # --- checks ----------------------------------------------------------------------------------
 
-    def check_open(self) -> None:
-        """Raise HeapClosed if the heap is closed."""
-        if self.closed:
-            raise HeapClosed("the heap is closed")
-
     def check_marking(self) -> None:
-        """Raise HeapClosed, or PhaseError unless a cycle is marking."""
-        self.check_open()
+        """Raise HeapClosed, HeapBroken, or PhaseError unless a cycle is marking."""
+        self.world.check_usable()
         if self.state.phase != PHASE_MARK:
             raise PhaseError("no cycle is marking")
-
-
-def checked(value: object, what: str) -> None:
-    """Raise BadType unless a value is an integer: interpreted code does not know."""
-    if not isinstance(value, int):
-        raise BadType(f"{what} is an integer, not {value!r}")

@@ -99,6 +99,7 @@ class HeapShot(NamedTuple):
     pages_swept: int
     finalizers_due: tuple[int, ...]
     unscavenged_huge_pages: int
+    broken: str = ""
 
 
 def shot_of(state: HeapState) -> HeapShot:
@@ -177,6 +178,7 @@ def shot_of(state: HeapState) -> HeapShot:
         pages_swept=pacing.pages_swept,
         finalizers_due=tuple([address for address, _ in state.specials.due]),
         unscavenged_huge_pages=free.runs.huge_pages,
+        broken=state.broken,
     )
 
 

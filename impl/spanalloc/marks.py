@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from spanalloc.arguments import described, whole
 from spanalloc.cycle import span_holding
-from spanalloc.errors import BadRequest
+from spanalloc.errors import BadRequest, BadType
 from spanalloc.layout import ADDRESS_SPACE
 from spanalloc.malloc import ZERO_BASE
 from spanalloc.state import HeapState
@@ -16,18 +17,25 @@ tells the addresses when it is called."""
 def addresses_of(state: HeapState, marks: Marks) -> list[int]:
     """Return the addresses that marks stand for, those of empty objects left out.
 
-    Raises: BadRequest if a bitmap belongs to no span, or is longer than its span.
+    Raises: BadRequest if a bitmap belongs to no span, or is longer than its span; BadType if they
+        are nothing of the kind; whatever a function or an iterator of the caller raises.
     """
     if isinstance(marks, Mapping):
         return addresses_of_bits(state, marks)
-    found = marks() if callable(marks) else marks
-    return [address for address in found if address != ZERO_BASE]
+    found: object = marks() if callable(marks) else marks
+    if not isinstance(found, Iterable):
+        raise BadType(f"marks are addresses, not {described(found)}")
+    addresses = [whole(address, "an address") for address in found]
+    return [address for address in addresses if address != ZERO_BASE]
 
 
 def addresses_of_bits(state: HeapState, marks: Mapping[int, int]) -> list[int]:
     """Return the addresses of slots, given as bits by the base of their span."""
     addresses: list[int] = []
-    for base, bits in marks.items():
+    # What a caller passes may be anything.
+    pairs: Iterable[tuple[object, object]] = marks.items()
+    for key, value in pairs:
+        base, bits = whole(key, "the base of a span"), whole(value, "a bitmap")
         span = span_holding(state, base) if 0 <= base < ADDRESS_SPACE else None
         if span is None or span.base != base or bits < 0 or bits >> int(span.nelems) != 0:
             raise BadRequest(f"no span with these bits begins at {base:#x}")

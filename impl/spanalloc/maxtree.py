@@ -30,6 +30,11 @@ class MaxTree:
         self.rows: i64 = len(starts)
         self.weights = vec[i64]([0] * total)
 
+    def clear(self) -> None:
+        """Store 0 at all places."""
+        for at in range(len(self.weights)):
+            self.weights[at] = 0
+
     def in_use(self) -> list[i64]:
         """Return the places with a weight above 0, in order."""
         found: list[i64] = []

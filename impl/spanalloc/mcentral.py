@@ -38,7 +38,7 @@ def cache_span(state: HeapState, who: Mcache, spanclass: i64) -> Span | None:
         raise HeapError(f"T-46: span {int(span.base):#x} has no free objects")
     state.about_to_take(central.lock)
     with central.lock:
-        central.nmalloc += free
+        central.count(free)
     state.pacing.grow_live((npages << PAGE_SHIFT) - span.alloc_count * span.elemsize)
     return span
 
@@ -77,7 +77,7 @@ def search(state: HeapState, who: Mcache, central: Central) -> Span | None:
 def first_usable(state: HeapState, who: Mcache, central: Central) -> Span | None:
     """Return the first span of the nonempty list that is swept, or that could be claimed."""
     being_swept = (state.sg - 1) & UINT32
-    span = central.nonempty.first
+    span = central.nonempty.front()
     while span is not None:
         if state.claim(who, span, "cs-nonempty"):
             state.step_ends()
@@ -93,7 +93,7 @@ def first_usable(state: HeapState, who: Mcache, central: Central) -> Span | None
 def first_unswept(state: HeapState, who: Mcache, central: Central) -> Span | None:
     """Return the first span of the empty list that could be claimed, up to the first swept one."""
     being_swept = (state.sg - 1) & UINT32
-    span = central.empty.first
+    span = central.empty.front()
     while span is not None:
         if state.claim(who, span, "cs-empty"):
             state.step_ends()
@@ -200,7 +200,7 @@ def uncache_span(state: HeapState, who: Mcache, span: Span) -> None:
         central = state.central[span.spanclass]
         state.about_to_take(central.lock)
         with central.lock:
-            central.nmalloc -= free
+            central.count(-free)
             central.empty.remove(span)
             central.nonempty.insert(span)
             if state.trace is not None:

@@ -14,6 +14,7 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from spanalloc.errors import MadviseFailed, MmapFailed
+from spanalloc.mappings import Mappings
 from spanalloc.pagesizes import PageSizes, round_down, round_up
 
 MADV_DONTNEED: Final = 4
@@ -35,7 +36,9 @@ HUGE_PAGE_FILE: Final = "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"
 class OsMemory:
     """What a heap needs of an operating system; a subclass answers the calls.
 
-    Addresses and sizes are in bytes and multiples of the physical page.
+    Addresses and sizes are in bytes and multiples of the physical page. The heap checks each
+    answer, and lets an OsFailed say what it was, or what a call raised. The calls are made in the
+    middle of operations on the heap, which refuses others by the same thread meanwhile.
     """
 
     def __init__(self, sizes: PageSizes) -> None:
@@ -55,7 +58,7 @@ class OsMemory:
         raise NotImplementedError
 
     def release(self, address: int, size: int) -> None:
-        """Give address space back (OS-7)."""
+        """Give address space back; what views of it show has to stay until they are gone (OS-7)."""
         raise NotImplementedError
 
     def madvise(self, address: int, size: int, advice: int) -> int:
@@ -138,8 +141,12 @@ class OsMemory:
             raise MadviseFailed(problem, f"madvise of {where}: {os.strerror(problem)}")
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class RealMemory(OsMemory):
-    """Anonymous memory of this process, by mmap, munmap and madvise."""
+    """Anonymous memory of this process, by mmap, munmap and madvise.
+
+    What is released while somebody looks at it is unmapped with the last view of it.
+    """
 
     def __init__(self, sizes: PageSizes | None = None) -> None:
         super().__init__(sizes if sizes is not None else machine_sizes())
@@ -158,6 +165,10 @@ class RealMemory(OsMemory):
         self._munmap.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
         self._madvise = libc.madvise
         self._madvise.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
+        munmap = self._munmap
+        self._mappings = Mappings(
+            lambda address, size: 0 if munmap(address, size) == 0 else ctypes.get_errno()
+        )
 
     def reserve(self, address: int, size: int) -> int:
         """Reserve by an inaccessible mapping."""
@@ -169,15 +180,18 @@ class RealMemory(OsMemory):
         """Map usable memory over the reservation."""
         flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
         found: int = self._mmap(address, size, PROT_READ_WRITE, flags, -1, 0)
-        return ctypes.get_errno() if found == MAP_FAILED else 0
+        if found == MAP_FAILED:
+            return ctypes.get_errno()
+        self._mappings.add(address, size)
+        return 0
 
     def release(self, address: int, size: int) -> None:
-        """Unmap.
+        """Unmap, unless somebody looks at it still: then the last view does.
 
         Raises: MmapFailed.
         """
-        if self._munmap(address, size) != 0:
-            problem = ctypes.get_errno()
+        problem = self._mappings.release(address, size)
+        if problem != 0:
             raise MmapFailed(
                 problem, f"munmap of {size} bytes at {address:#x}: {os.strerror(problem)}"
             )
@@ -188,7 +202,7 @@ class RealMemory(OsMemory):
 
     def view(self, address: int, size: int) -> memoryview | None:
         """Return the memory itself."""
-        return memoryview((ctypes.c_char * size).from_address(address)).cast("B")
+        return self._mappings.view(address, size)
 
     def clear(self, address: int, size: int) -> None:
         """Write zeros by memset."""

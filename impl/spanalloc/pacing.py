@@ -2,8 +2,10 @@
 
 from typing import Final, final
 
-from librt.threading import Lock
 from mypy_extensions import i64
+
+from spanalloc.mutex import Mutex
+from spanalloc.span import Span
 
 MIN_NEXT_GC: Final = 4 << 20
 """Bytes of heap below which there is no point in a cycle (heapminimum)."""
@@ -17,10 +19,13 @@ RECLAIM_OVER: Final = 1 << 62
 
 @final
 class Pacing:
-    """Counters that change without any other lock; `lock` makes each change one step (CONC-3)."""
+    """What changes without any other lock; `lock` makes each change one step (CONC-3).
 
-    def __init__(self) -> None:
-        self.lock = Lock()
+    Besides counters these are the sweepgen that is claimed, and in interpreted code mark bits.
+    """
+
+    def __init__(self, lock: Mutex) -> None:
+        self.lock = lock
         self.heap_live: i64 = 0
         self.pages_swept: i64 = 0
         self.pages_swept_basis: i64 = 0
@@ -36,26 +41,31 @@ class Pacing:
     def grow_live(self, size: i64) -> None:
         """Add to heap_live."""
         with self.lock:
+            self.lock.expect()
             self.heap_live += size
 
     def sweep_begins(self, npages: i64) -> None:
         """Count the pages of a span as swept (SWP-31)."""
         with self.lock:
+            self.lock.expect()
             self.pages_swept += npages
 
     def sweepers_change(self, by: i64) -> None:
         """Count a sweeper more or less."""
         with self.lock:
+            self.lock.expect()
             self.sweepers += by
 
     def add_credit(self, npages: i64) -> None:
         """Add pages that were swept free to the reclaimer's credit (SWP-23)."""
         with self.lock:
+            self.lock.expect()
             self.reclaim_credit += npages
 
     def take_credit(self, npages: i64) -> tuple[i64, i64]:
         """Use up to so many pages of the credit; return what there was, and what was taken."""
         with self.lock:
+            self.lock.expect()
             credit = self.reclaim_credit
             taken = min(credit, npages) if credit > 0 else 0
             self.reclaim_credit = credit - taken
@@ -64,9 +74,23 @@ class Pacing:
     def next_chunk(self, npages: i64) -> i64:
         """Return the reclaimer's place, and move it on."""
         with self.lock:
+            self.lock.expect()
             index = self.reclaim_index
             self.reclaim_index = index + npages
             return index
+
+    def claims(self, span: Span, sg: i64) -> bool:
+        """Claim an unswept span, with the lock held; return whether it was to be had."""
+        self.lock.expect()
+        return span.claim(sg)
+
+    def marks(self, span: Span, slot: i64) -> None:
+        """Mark a slot, with the lock held.
+
+        Raises: SpanError if it is free.
+        """
+        self.lock.expect()
+        span.set_mark(slot)
 
     def pages_to_sweep(self, span_bytes: i64, caller_pages: i64) -> int:
         """Return the pages that must have been swept before the heap grows by `span_bytes`.

@@ -1,22 +1,19 @@
 """The page heap: runs of pages are allocated, freed, and asked of the operating system."""
 
-from typing import Final, final
+from typing import final
 
-from librt.threading import Lock
 from mypy_extensions import i64
 
-from spanalloc.errors import HeapError, MadviseFailed, MmapFailed
+from spanalloc.errors import HeapError, MadviseFailed, OsFailed, OutOfMemory
 from spanalloc.freespans import FreeSpans
 from spanalloc.mcache import Mcache
-from spanalloc.osmem import OsMemory
+from spanalloc.mutex import Mutex
 from spanalloc.pagemap import Arena, page_of
 from spanalloc.pagesizes import ARENA_BYTES, PAGE_SHIFT, round_up
 from spanalloc.recorder import Recorder, page_number
 from spanalloc.scavenge import scavenge_for_growth
 from spanalloc.span import FREE, IN_USE, Span
-
-ADDRESS_SPACE: Final = 1 << 47
-"""Bytes that the arena map spans from address 0 on (HEAP-5)."""
+from spanalloc.system import ADDRESS_SPACE, System
 
 
 @final
@@ -37,19 +34,19 @@ def first_hints() -> list[Hint]:
 class PageHeap:
     """All pages, under one lock (HEAP-1); `free` has those in no use.
 
-    `arena_base` and `arena_end` bound what is left of the last arenas (curArena).
+    `arena_base` and `arena_end` bound what is left of the last arenas (curArena). What can fail of
+    a growth, and what the operating system may refuse, comes before anything is changed.
     """
 
-    def __init__(self, os: OsMemory, trace: Recorder | None) -> None:
-        self.os = os
+    def __init__(self, system: System, trace: Recorder | None, lock: Mutex) -> None:
+        self.os = system
         self.trace = trace
-        self.lock = Lock()
-        self.free = FreeSpans(os, trace)
+        self.lock = lock
+        self.free = FreeSpans(system, trace, lock)
         self.hints = first_hints()
         self.arena_base: i64 = 0
         self.arena_end: i64 = 0
         self.pages_in_use: i64 = 0
-        self.reservations: list[tuple[int, int]] = []
         self.largealloc: i64 = 0
         self.nlargealloc: i64 = 0
 
@@ -60,8 +57,9 @@ class PageHeap:
 
         The heap is locked. The caller says what the span is used for (HEAP-13).
 
-        Raises: MmapFailed, MadviseFailed; nothing is taken then.
+        Raises: OutOfMemory, MmapFailed, MadviseFailed, OsFailed; nothing is taken then.
         """
+        self.lock.expect()
         free = self.free
         found = free.runs.first_fit(npages)
         if found is None:
@@ -70,6 +68,8 @@ class PageHeap:
             found = free.runs.first_fit(npages)
             if found is None:
                 raise HeapError("T-29: grew heap, but no adequate free span found")
+        if found.scavenged:
+            self.os.used(found.base, npages << PAGE_SHIFT)
         chosen_pages = found.npages
         free.heap_released -= free.released_bytes(found)
         span = found
@@ -92,9 +92,7 @@ class PageHeap:
             else:
                 free.runs.cut(found, npages)
             free.pages.enter_ends(found)
-        if was_scavenged:
-            self.os.used(span.base, npages << PAGE_SHIFT)
-            span.scavenged = False
+        span.scavenged = False
         free.pages.enter_all(span)
         free.heap_idle -= npages << PAGE_SHIFT
         if self.trace is not None:
@@ -123,6 +121,7 @@ class PageHeap:
 
         The heap is locked, and the span in the sweep buffer already.
         """
+        self.lock.expect()
         free = self.free
         free.heap_inuse += span.npages << PAGE_SHIFT
         span.sweepgen = sg
@@ -135,6 +134,11 @@ class PageHeap:
         if size > 0:
             self.nlargealloc += 1
             self.largealloc += span.elemsize
+
+    def looked_up(self, arena: Arena, page: i64) -> Span | None:
+        """Return what the table has for a page; while the heap is locked nobody can free it."""
+        self.lock.expect()
+        return arena.spans[page]
 
     def take_manual(self, who: Mcache, npages: i64, purpose: str) -> Span | None:
         """Take pages to be managed by hand (HEAP-24).
@@ -199,7 +203,8 @@ class PageHeap:
             self.give_back(who, span)
 
     def give_back(self, who: Mcache, span: Span) -> None:
-        """Put a span into the free set."""
+        """Put a span into the free set; the heap is locked."""
+        self.lock.expect()
         if self.trace is not None:
             self.trace.event(
                 "hf",
@@ -225,14 +230,15 @@ class PageHeap:
 
         Returns False if the operating system has none.
 
-        Raises: MmapFailed, with nothing changed; MadviseFailed, although the heap has grown.
+        Raises: OutOfMemory, MmapFailed, OsFailed, with nothing changed; MadviseFailed, or OsFailed
+            of a call that is to return memory, although the heap has grown.
         """
         ask = npages << PAGE_SHIFT
         physical = self.os.sizes.physical
         if self.trace is not None:
             self.trace.event("gr", who.p, who.thread, {"n": npages, **self.current_arena()})
         end = round_up(self.arena_base + ask, physical)
-        problem: MadviseFailed | None = None
+        problem: HeapError | None = None
         if end > self.arena_end:
             base, size = self.reserve_arenas(ask)
             if size == 0:
@@ -274,16 +280,16 @@ class PageHeap:
             raise problem
         return True
 
-    def add_grown(self, who: Mcache, base: i64, size: i64) -> MadviseFailed | None:
+    def add_grown(self, who: Mcache, base: i64, size: i64) -> HeapError | None:
         """Turn fresh memory into a free span; it counts as scavenged (HEAP-19).
 
         Returns what went wrong when memory was to be given back for it.
         """
         free = self.free
-        problem: MadviseFailed | None = None
+        problem: HeapError | None = None
         try:
             scavenge_for_growth(free, who, size)
-        except MadviseFailed as failed:
+        except (MadviseFailed, OsFailed) as failed:
             problem = failed
         span = free.new_descriptor(base, size >> PAGE_SHIFT)
         free.pages.enter_all(span)
@@ -308,7 +314,8 @@ class PageHeap:
     def reserve_arenas(self, ask: i64) -> tuple[i64, i64]:
         """Reserve and map whole arenas; return where, and how many bytes, 0 if refused (AR-4).
 
-        Raises: MmapFailed; the reservation is given back, and its hint is not used up.
+        Raises: OutOfMemory, MmapFailed, OsFailed; the reservation is given back, and its hint is
+            not used up.
         """
         size = round_up(ask, ARENA_BYTES)
         base: i64 = 0
@@ -330,30 +337,31 @@ class PageHeap:
             if length == 0:
                 return 0, 0
             base, size = anywhere, length & ~(ARENA_BYTES - 1)
-            if base & (ARENA_BYTES - 1) != 0 or base < 0 or base + size > ADDRESS_SPACE:
-                self.os.release(anywhere, length)
-                raise HeapError(f"T-8: the reservation at {anywhere:#x} cannot hold arenas")
+        self.os.map(base, size)
         try:
-            self.os.map(base, size)
-        except MmapFailed:
+            arenas = self.arenas_for(base, size)
+            self.free.runs.make_room(len(self.free.pages.all) + len(arenas))
+            hints = [Hint(base, True), Hint(base + size, False)] if used is None else []
+            self.os.hold(base, size)
+        except OsFailed:
             self.os.release(base, size)
             raise
-        if used is None:
-            self.hints.append(Hint(base, True))
-            self.hints.append(Hint(base + size, False))
-        elif used.down:
-            used.address = base
-        else:
-            used.address = base + size
-        self.reservations.append((base, size))
+        except MemoryError as problem:
+            self.os.release(base, size)
+            raise OutOfMemory(f"no memory for the tables of {int(size)} bytes") from problem
+        self.hints += hints
+        if used is not None:
+            used.address = base if used.down else base + size
         self.free.heap_sys += size
-        self.add_arenas(base, size)
+        for arena in arenas:
+            self.free.runs.arena_added(self.free.pages.add(arena))
         return base, size
 
-    def add_arenas(self, base: i64, size: i64) -> None:
-        """Enter new arenas into the map (AR-5)."""
+    def arenas_for(self, base: i64, size: i64) -> list[Arena]:
+        """Return new arenas, which are still to be entered into the map (AR-5)."""
+        arenas: list[Arena] = []
         at = base
         while at < base + size:
-            arena = Arena(at, self.os.view(at, ARENA_BYTES))
-            self.free.runs.arena_added(self.free.pages.add(arena))
+            arenas.append(Arena(at, self.os.view(at, ARENA_BYTES)))
             at += ARENA_BYTES
+        return arenas

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from librt.threading import Lock
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from spanalloc.pagesizes import ARENA_BYTES, PAGE, PAGE_SHIFT, PageSizes
 from spanalloc.sizeclass import CLASS_PAGES, CLASS_SIZES, NUM_SIZE_CLASSES
@@ -22,10 +22,13 @@ EXACT: Final = -1
 """A lower bound `lo` that says: the step happened where its line stands."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Recorder:
     """The events of one heap, in memory until they are saved.
 
-    Each is a dict as it will be written; its line number is its place, counted from 1.
+    Each is a dict as it will be written; its line number is its place, counted from 1. A subclass
+    may do something else with an event; it is called in the middle of operations, and what it
+    raises there breaks the heap.
     """
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from spanalloc.errors import MadviseFailed
+from spanalloc.errors import MadviseFailed, OsFailed
 from spanalloc.freespans import FreeSpans
 from spanalloc.mcache import Mcache
 from spanalloc.pagesizes import PAGE, PAGE_SHIFT, cut_address
@@ -23,8 +23,9 @@ def scavenge(free: FreeSpans, who: Mcache, wanted: int, by: str) -> int:
 
     Spans with whole huge pages go first. Returns the bytes returned; the page heap is locked.
 
-    Raises: MadviseFailed; what was returned before stays so.
+    Raises: MadviseFailed, OsFailed; what was returned before stays so.
     """
+    free.lock.expect()
     if free.trace is not None:
         free.trace.event(
             "vb",
@@ -55,7 +56,7 @@ def scavenge(free: FreeSpans, who: Mcache, wanted: int, by: str) -> int:
 def scavenge_span(free: FreeSpans, who: Mcache, span: Span, wanted: i64, huge: bool) -> i64:
     """Return a span that has a whole physical page, or its upper part if that is enough.
 
-    Raises: MadviseFailed; the span is then as before.
+    Raises: MadviseFailed, OsFailed; the span is then as before.
     """
     chosen_base, chosen_pages = span.base, span.npages
     boundary = split_at(free, span, wanted)
@@ -68,7 +69,7 @@ def scavenge_span(free: FreeSpans, who: Mcache, span: Span, wanted: i64, huge: b
     size = free.sizes.whole_end(part.end()) - start
     try:
         free.os.unused(start, size)
-    except MadviseFailed:
+    except (MadviseFailed, OsFailed):
         free.add(part, who)
         raise
     free.heap_released += size
@@ -119,7 +120,7 @@ def split(free: FreeSpans, span: Span, boundary: i64) -> Span:
 def scavenge_for_growth(free: FreeSpans, who: Mcache, size: i64) -> None:
     """Make room for `size` bytes of growth, if the goal would be exceeded (SCAV-14).
 
-    Raises: MadviseFailed.
+    Raises: MadviseFailed, OsFailed.
     """
     retained: int = free.retained()
     if free.trace is not None:

@@ -1,5 +1,6 @@
 """One turn of the background scavenger."""
 
+from spanalloc.errors import MadviseFailed, OsFailed
 from spanalloc.mcache import Mcache
 from spanalloc.scavenge import scavenge
 from spanalloc.state import HeapState
@@ -10,13 +11,17 @@ def scavenge_turn(state: HeapState, who: Mcache, now: int) -> int:
 
     Returns the bytes returned.
 
-    Raises: MadviseFailed.
+    Raises: MadviseFailed, OsFailed; the next turn is later then, as after one without success.
     """
     with state.pages.lock:
         state.line.wake(now)
         free = state.pages.free
         retained: int = free.retained()
         wanted = state.line.due(retained, now)
-        released = scavenge(free, who, wanted, "bg") if wanted > 0 else 0
+        try:
+            released = scavenge(free, who, wanted, "bg") if wanted > 0 else 0
+        except (MadviseFailed, OsFailed):
+            state.line.turn_ends(retained, wanted, 0, now)
+            raise
         state.line.turn_ends(retained, wanted, released, now)
         return released

@@ -8,9 +8,9 @@ and gone; the next cycle decides anew.
 from collections.abc import Callable
 from typing import Final, final
 
-from librt.threading import Lock
 from mypy_extensions import i64
 
+from spanalloc.mutex import Mutex
 from spanalloc.span import Span
 
 FINALIZER: Final = 1
@@ -49,8 +49,8 @@ class Specials:
     The records of a span that is unswept belong to its sweeper; `lock` keeps the tables whole.
     """
 
-    def __init__(self) -> None:
-        self.lock = Lock()
+    def __init__(self, lock: Mutex) -> None:
+        self.lock = lock
         self.of_span: dict[int, list[Special]] = {}
         self.due: list[tuple[int, Finalizer | None]] = []
         self.running: list[int] = []
@@ -58,6 +58,7 @@ class Specials:
     def add(self, span: Span, special: Special) -> bool:
         """Add a record to a swept span, in order; return False if there is one at its place."""
         with self.lock:
+            self.lock.expect()
             records = self.of_span.setdefault(span.ident, [])
             at: i64 = len(records)
             while at > 0 and records[at - 1].place() >= special.place():
@@ -76,7 +77,8 @@ class Specials:
             return len(left) < len(records)
 
     def keep(self, span: Span, records: list[Special]) -> None:
-        """Let a span have these records from now on."""
+        """Let a span have these records from now on; the tables are locked."""
+        self.lock.expect()
         if records:
             self.of_span[span.ident] = records
         else:
@@ -120,6 +122,7 @@ class Specials:
         Its object is a root until `end`, so that it outlives a cycle that runs meanwhile.
         """
         with self.lock:
+            self.lock.expect()
             if not self.due:
                 return None
             first = self.due[0]
@@ -130,9 +133,11 @@ class Specials:
     def end(self, address: int) -> None:
         """Let go of an object whose finalizer has run."""
         with self.lock:
+            self.lock.expect()
             self.running.remove(address)
 
     def roots(self) -> list[int]:
         """Return the objects whose finalizers are due, or run: the next cycle keeps them."""
         with self.lock:
+            self.lock.expect()
             return [address for address, _ in self.due] + self.running

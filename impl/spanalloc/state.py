@@ -2,13 +2,12 @@
 
 from typing import Final, final
 
-from librt.threading import Lock
 from mypy_extensions import i64
 
 from spanalloc import kernels
 from spanalloc.central import Central
 from spanalloc.mcache import Mcache
-from spanalloc.osmem import OsMemory
+from spanalloc.mutex import Interrupts, Mutex
 from spanalloc.pacing import Pacing
 from spanalloc.pageheap import PageHeap
 from spanalloc.pagemap import Arena
@@ -18,6 +17,7 @@ from spanalloc.sizeclass import NUM_SPAN_CLASSES
 from spanalloc.span import UINT32, Span
 from spanalloc.specials import Specials
 from spanalloc.sweepbuf import SweepBuffer
+from spanalloc.system import System
 from spanalloc.turns import Turns
 
 PHASE_OFF: Final = 0
@@ -30,20 +30,34 @@ class HeapState:
     """What the operations on a heap share.
 
     `sg` is its sweep generation; `phase` the collector's phase; `mcaches` the caches of the Ps.
+    Where turns are decided, by a test, each access to something shared checks that it is locked.
+    `broken` says what has ended an operation half way, if anything has.
     """
 
     def __init__(
-        self, os: OsMemory, trace: Recorder | None, sg: i64, turns: Turns | None = None
+        self,
+        system: System,
+        interrupts: Interrupts,
+        trace: Recorder | None,
+        sg: i64,
+        turns: Turns | None = None,
     ) -> None:
-        self.os = os
+        watched = turns is not None
+        self.os = system
         self.trace = trace
         self.turns = turns
-        self.pages = PageHeap(os, trace)
-        self.pacing = Pacing()
+        self.pages = PageHeap(system, trace, Mutex("the page heap", watched, interrupts))
+        self.pacing = Pacing(Mutex("a counter", watched, interrupts))
         self.line = ScavengeLine()
-        self.central: list[Central] = [Central(spanclass) for spanclass in range(NUM_SPAN_CLASSES)]
-        self.buffers: list[SweepBuffer] = [SweepBuffer(0, trace), SweepBuffer(1, trace)]
-        self.specials = Specials()
+        self.central: list[Central] = [
+            Central(spanclass, Mutex(f"mcentral {spanclass}", watched, interrupts))
+            for spanclass in range(NUM_SPAN_CLASSES)
+        ]
+        self.buffers: list[SweepBuffer] = [
+            SweepBuffer(number, trace, Mutex("a sweep buffer", watched, interrupts))
+            for number in range(2)
+        ]
+        self.specials = Specials(Mutex("special records", watched, interrupts))
         self.mcaches: list[Mcache] = []
         self.free_mcaches: list[i64] = []
         self.next_mcache: i64 = 1
@@ -52,6 +66,7 @@ class HeapState:
         self.phase: i64 = PHASE_OFF
         self.cycles: i64 = 0
         self.sweepdone: bool = True
+        self.broken: str = ""
         self.interpreted: bool = kernels.__file__.endswith(".py")
 
     def swept(self) -> SweepBuffer:
@@ -71,10 +86,10 @@ class HeapState:
         if self.turns is not None:
             self.turns.step_ends()
 
-    def about_to_take(self, lock: Lock) -> None:
+    def about_to_take(self, lock: Mutex) -> None:
         """Let other threads go first while one of them holds a lock, if turns are decided."""
         if self.turns is not None:
-            self.turns.waits_for(lock)
+            self.turns.waits_for(lock.lock)
 
     def publish(self, span: Span) -> None:
         """Store the sweepgen of a span that was swept, outside of any lock (SWP-24 step 11)."""
@@ -86,7 +101,7 @@ class HeapState:
         """Take the right to sweep an unswept span; return False if it is not to be had (SWP-3)."""
         after = who.looked_at = self.now()
         with self.pacing.lock:
-            if not span.claim(self.sg):
+            if not self.pacing.claims(span, self.sg):
                 return False
         self.tell_claim(who, span, by, after)
         return True
@@ -120,7 +135,7 @@ class HeapState:
         """
         if self.interpreted:
             with self.pacing.lock:
-                span.set_mark(slot)
+                self.pacing.marks(span, slot)
         else:
             # Compiled code is not interrupted by other threads between its steps.
             span.set_mark(slot)

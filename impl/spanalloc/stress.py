@@ -4,19 +4,25 @@
 
 Every object is filled with a pattern of its own, which is looked at again before it is dropped, at
 random, and at the end: an object that was handed out twice, or freed while in use, shows. At each
-cycle the world is stopped, and every invariant checked.
+cycle the world is stopped, and every invariant checked. Whatever else a heap can do is asked of it
+now and then, and each access to something shared checks that its lock is held.
 """
 
 import argparse
 import random
+import sys
 import threading
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from spanalloc.audit import audit
+from spanalloc.errors import BadRequest, HeapError, PhaseError
 from spanalloc.heap import Heap
 from spanalloc.osmem import OsMemory
 from spanalloc.recorder import Recorder
+from spanalloc.turns import Turns
 
 SIZES: Final = (1, 5, 8, 12, 16, 24, 48, 100, 256, 1000, 1024, 2048, 5000, 8192, 20000, 40000)
 MOST_HELD: Final = 150
@@ -24,12 +30,16 @@ MOST_HELD: Final = 150
 
 
 class Tally(NamedTuple):
-    """What a stress test did, and what went wrong: nothing, if the heap is sound."""
+    """What a stress test did, and what went wrong: nothing, if the heap is sound.
+
+    `asked` counts the other calls by name.
+    """
 
     operations: int
     cycles: int
     objects_checked: int
     problems: tuple[str, ...]
+    asked: Counter[str]
 
 
 class Stress:
@@ -46,7 +56,8 @@ class Stress:
         recorder: Recorder | None = None,
         every: int = 400,
     ) -> None:
-        self.heap = Heap(threads, os, recorder)
+        # Turns that nobody decides let accesses be checked, and each thread go on by itself.
+        self.heap = Heap(threads, os, recorder, turns=Turns())
         self.operations = operations
         self.seed = seed
         self.every = every
@@ -58,6 +69,8 @@ class Stress:
         self.held: list[dict[int, tuple[int, int]]] = [{} for _ in range(threads)]
         self.locks = [threading.Lock() for _ in range(threads)]
         self.cycle = threading.Lock()
+        self.asked: Counter[str] = Counter()
+        self.manual: list[list[int]] = [[] for _ in range(threads)]
 
     def run(self) -> Tally:
         """Run all threads to their end, and return what happened."""
@@ -79,7 +92,7 @@ class Stress:
             self.problems.append(str(self.heap.background.problem))
         self.heap.close()
         done = self.operations * len(self.held)
-        return Tally(done, self.cycles, self.checked, tuple(self.problems))
+        return Tally(done, self.cycles, self.checked, tuple(self.problems), self.asked)
 
     def work(self, p: int) -> None:
         """Allocate, look, and drop, on one P."""
@@ -108,10 +121,78 @@ class Stress:
             held[address] = (size, number & 0xFF)
             self.fill(p, address, zero)
         if rng.random() < 0.02:
-            self.heap.sweep_one(p)
+            self.ask(p, rng)
         if rng.randrange(self.every) == 0:
             with self.cycle:
                 self.collect(p)
+
+    def ask(self, p: int, rng: random.Random) -> None:
+        """Ask something else of the heap; between cycles only, if it is refused within one."""
+        name = rng.choice(list(REQUESTS))
+        self.asked[name] += 1
+        if name not in BETWEEN_CYCLES:
+            REQUESTS[name](self, p, rng)
+            return
+        with self.cycle:
+            REQUESTS[name](self, p, rng)
+
+    def one_of(self, p: int, rng: random.Random) -> int:
+        """Return the address of an object that a P holds."""
+        return rng.choice(list(self.held[p]))
+
+    def take(self, p: int, rng: random.Random) -> None:
+        """Take pages to be managed by hand."""
+        self.manual[p].append(self.heap.take_manual(rng.choice((1, 4, 9)), "stack", p))
+
+    def give(self, p: int, rng: random.Random) -> None:
+        """Give such pages back."""
+        if self.manual[p]:
+            self.heap.free_manual(self.manual[p].pop(), p)
+
+    def finalize(self, p: int, rng: random.Random) -> None:
+        """Give an object a finalizer, or take it away."""
+        address = self.one_of(p, rng)
+        if not self.heap.remove_finalizer(address, p):
+            self.heap.set_finalizer(address, None, p)
+
+    def profile(self, p: int, rng: random.Random) -> None:
+        """Give an object a profile record, if it has none."""
+        try:
+            self.heap.set_profile(self.one_of(p, rng), p)
+        except BadRequest as problem:
+            if "already" not in str(problem):
+                raise
+
+    def more_procs(self, p: int, rng: random.Random) -> None:
+        """Have some Ps more for a moment."""
+        self.heap.set_procs(len(self.held) + rng.randrange(1, 4), p)
+        self.heap.set_procs(len(self.held), p)
+
+    def restart(self, p: int, rng: random.Random) -> None:
+        """Start the background threads anew."""
+        if self.background:
+            self.heap.stop_background()
+            self.heap.start_background()
+
+    def mark_early(self, p: int, rng: random.Random) -> None:
+        """Mark outside of a cycle, which is refused."""
+        for mark in (self.heap.mark, lambda address: self.heap.mark_all([address])):
+            try:
+                mark(self.one_of(p, rng))
+            except PhaseError:
+                continue
+            self.problems.append("a mark outside of a cycle is accepted")
+
+    def figures(self, p: int, rng: random.Random) -> None:
+        """Look at all that can be looked at."""
+        heap = self.heap
+        figures = heap.statistics()
+        if figures.heap_sys < 0 or heap.closed or heap.broken or heap.procs < len(self.held):
+            self.problems.append(f"figures are wrong: {figures}")
+        if len(heap.spans()) < 1 or heap.extent(self.one_of(p, rng))[1] < 1:
+            self.problems.append("an object is in no span")
+        self.asked["cycles wanted"] += heap.wants_cycle
+        self.asked["finalizers due"] += len(heap.finalizers_due)
 
     def fill(self, p: int, address: int, zero: bool) -> None:
         """Check that a new object is zero, if it must be, and fill it with its pattern."""
@@ -144,18 +225,58 @@ class Stress:
         self.problems += audit(self.heap.snapshot())
 
 
+REQUESTS: Final[dict[str, Callable[[Stress, int, random.Random], object]]] = {
+    "sweep_one": lambda stress, p, rng: stress.heap.sweep_one(p),
+    "sweep_all": lambda stress, p, rng: stress.heap.sweep_all(p),
+    "ensure_swept": lambda stress, p, rng: stress.heap.ensure_swept(stress.one_of(p, rng), p),
+    "free_os_memory": lambda stress, p, rng: stress.heap.free_os_memory(p),
+    "scavenge_all": lambda stress, p, rng: stress.heap.scavenge_all(p),
+    "scavenge_by": lambda stress, p, rng: stress.heap.scavenge_by(rng.randrange(1 << 40), p),
+    "take_manual": Stress.take,
+    "free_manual": Stress.give,
+    "set_finalizer": Stress.finalize,
+    "set_profile": Stress.profile,
+    "run_finalizers": lambda stress, p, rng: stress.heap.run_finalizers(),
+    "flush_caches": lambda stress, p, rng: stress.heap.flush_caches(p),
+    "set_procs": Stress.more_procs,
+    "release": lambda stress, p, rng: stress.heap.release(p),
+    "start_background": Stress.restart,
+    "mark": Stress.mark_early,
+    "snapshot": lambda stress, p, rng: stress.heap.snapshot(),
+    "statistics": Stress.figures,
+}
+"""What is asked of a heap besides objects and cycles, by the name of the method it is about."""
+
+BETWEEN_CYCLES: Final = {"free_manual", "flush_caches", "set_procs", "mark", "start_background"}
+"""What is refused while a cycle marks, or done by one thread at a time."""
+
+
+def positive(text: str) -> int:
+    """Return the number that an argument is.
+
+    Raises: ArgumentTypeError unless it is 1 or more: a test with nothing to do shows nothing.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
 def main() -> int:
     """Run a stress test from the command line; return 1 if anything went wrong."""
     parser = argparse.ArgumentParser(prog="python -m spanalloc.stress", description=__doc__)
-    parser.add_argument("--threads", type=int, default=8)
-    parser.add_argument("--operations", type=int, default=100_000, help="for each thread")
+    parser.add_argument("--threads", type=positive, default=8)
+    parser.add_argument("--operations", type=positive, default=100_000, help="for each thread")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trace", type=Path, help="record all events into a trace file")
     given = parser.parse_args()
     recorder = Recorder() if given.trace else None
-    tally = Stress(given.threads, given.operations, given.seed, recorder=recorder).run()
-    if recorder is not None:
-        recorder.save(given.trace, "spanalloc.stress")
+    try:
+        tally = Stress(given.threads, given.operations, given.seed, recorder=recorder).run()
+        if recorder is not None:
+            recorder.save(given.trace, "spanalloc.stress")
+    except (HeapError, OSError) as failure:
+        print(f"spanalloc.stress: {failure}", file=sys.stderr)
+        return 2
     print(
         f"{tally.operations} operations on {given.threads} threads, {tally.cycles} cycles, "
         f"{tally.objects_checked} objects checked: {len(tally.problems)} problems"

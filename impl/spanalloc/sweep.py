@@ -6,7 +6,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from spanalloc.central import Central
-from spanalloc.errors import HeapError
+from spanalloc.errors import HeapBroken, HeapError
 from spanalloc.mcache import Mcache
 from spanalloc.pacing import RECLAIM_OVER
 from spanalloc.pagemap import Arena
@@ -151,7 +151,12 @@ def wait_for_sweepers(state: HeapState, cycle: i64) -> None:
 
 
 def let_others_go_on(state: HeapState) -> None:
-    """Let other threads go on, since this one has to wait for what they do."""
+    """Let other threads go on, since this one has to wait for what they do.
+
+    Raises: HeapBroken if one of them has ended half way, so that it will not be done.
+    """
+    if state.broken:
+        raise HeapBroken(f"the heap is broken, by {state.broken}")
     if state.turns is not None:
         state.turns.cannot_go_on()
     time.sleep(0)
@@ -304,7 +309,7 @@ def claim_at(state: HeapState, who: Mcache, arena: Arena, page: i64) -> Span | N
     state.step_ends()
     # Under the lock of the page heap it cannot be freed meanwhile.
     with state.pages.lock:
-        span = arena.spans[page]
+        span = state.pages.looked_up(arena, page)
         if span is not None and arena.in_use[page] != 0 and state.claim(who, span, "reclaim"):
             return span
     return None

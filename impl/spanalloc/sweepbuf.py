@@ -2,10 +2,10 @@
 
 from typing import final
 
-from librt.threading import Lock
 from mypy_extensions import i64
 
 from spanalloc.mcache import Mcache
+from spanalloc.mutex import Mutex
 from spanalloc.recorder import EXACT, Recorder, page_number
 from spanalloc.span import Span
 
@@ -14,15 +14,16 @@ from spanalloc.span import Span
 class SweepBuffer:
     """A stack of spans; `number` is 0 or 1 (SWP-10, SWP-11)."""
 
-    def __init__(self, number: i64, trace: Recorder | None) -> None:
+    def __init__(self, number: i64, trace: Recorder | None, lock: Mutex) -> None:
         self.number: i64 = number
         self.trace = trace
         self.spans: list[Span] = []
-        self.lock = Lock()
+        self.lock = lock
 
     def push(self, who: Mcache, span: Span) -> None:
         """Push a span."""
         with self.lock:
+            self.lock.expect()
             place = len(self.spans)
             self.spans.append(span)
             if self.trace is not None:
@@ -42,6 +43,7 @@ class SweepBuffer:
     def pop(self, who: Mcache, by: str) -> Span | None:
         """Pop the span that was pushed last; None if there is none."""
         with self.lock:
+            self.lock.expect()
             span = self.spans.pop() if self.spans else None
             if self.trace is not None:
                 self.trace.event(

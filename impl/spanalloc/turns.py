@@ -4,6 +4,8 @@ A step ends with each section under a lock, and with each atomic access that ano
 see (CONC-1, CONC-3). A heap in use has no `Turns`, and goes on at once.
 """
 
+import time
+
 from librt.threading import Lock
 from mypy_extensions import mypyc_attr
 
@@ -26,6 +28,7 @@ class Turns:
 
     def cannot_go_on(self) -> None:
         """The thread waits for something that another thread must do first."""
+        time.sleep(0)
 
     def waits_for(self, lock: Lock) -> None:
         """The thread is about to take a lock, and has done nothing since its last step."""

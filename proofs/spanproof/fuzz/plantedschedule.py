@@ -133,7 +133,7 @@ RACES: Final = (
         "mcentral",
         "    state.about_to_take(central.lock)\n"
         "    with central.lock:\n"
-        "        central.nmalloc += free\n",
+        "        central.count(free)\n",
         "    handed_out = central.nmalloc\n"
         "    state.step_ends()\n"
         "    central.nmalloc = handed_out + free\n",

@@ -11,6 +11,7 @@ import spanalloc
 import spanspec
 from spanproof import fuzz
 from spanproof.cache import Cache
+from spanproof.fuzz import droppedlocks
 from spanproof.fuzz import planted as spans
 from spanproof.fuzz import plantedheap as heaps
 from spanproof.fuzz import plantedschedule as schedules
@@ -40,6 +41,8 @@ def campaigns() -> dict[str, tuple[PlantedBug, Campaign]]:
         found[bug.name] = (bug, heaps.find_in_heap)
     for bug in schedules.RACES:
         found[f"several Ps: {bug.name}"] = (bug, schedules.find_in_schedule)
+    for bug in droppedlocks.dropped_locks():
+        found[bug.name] = (bug, heaps.find_in_heap)
     return found
 
 
