@@ -346,6 +346,11 @@ def test_every_key_of_the_header_is_held_to_its_range(tmp_path: Path) -> None:
             assert caught.value.line == 0
 
 
+def test_a_header_with_a_number_of_thousands_of_digits_is_refused(refusal: Refuse) -> None:
+    content = trace([]).replace(b'"ncpu": 2', b'"ncpu": ' + b"9" * 5000)
+    assert "header has a number out of every range" in refusal(content).problem
+
+
 def test_the_documented_ranges_are_those_of_the_reader() -> None:
     page = Path(__file__).parents[2] / "docs" / "trace-format.md"
     assert table() in page.read_text(), f"the table is now\n{table()}"

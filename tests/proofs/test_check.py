@@ -39,7 +39,7 @@ def test_a_recorded_trace_holds(name: str) -> None:
     assert allowed < 20 if "-p4" in name else allowed == 0
 
 
-def test_the_bundled_traces_exercise_every_kind_but_the_one_never_recorded() -> None:
+def test_the_bundled_traces_exercise_every_kind_but_that_of_a_span_passed_over() -> None:
     seen: set[str] = set()
     for path in TRACES.values():
         with TraceReader(str(path)) as source:
@@ -333,6 +333,15 @@ def test_a_divergence_tells_event_rule_expected_seen_history_and_state(
     assert '"k":"ro"' in divergence.event
     assert len(divergence.history) >= 3
     assert any(line.startswith(f"span {event.span}:") for line in divergence.state)
+
+
+def test_nobody_allocates_while_ps_are_destroyed(procs: list[EventBase]) -> None:
+    freed = next(n for n, e in enumerate(procs) if isinstance(e, ev.McacheChanges) and not e.new)
+    later = next(n for n in range(freed, len(procs)) if isinstance(procs[n], ev.SweepDebt))
+    assert replay(procs[: later + 1]) is None
+    divergence = replay([*procs[:freed], procs[later]])
+    assert divergence is not None
+    assert "next event of thread" in divergence.what
 
 
 def test_a_trace_may_end_in_the_middle_of_an_operation(procs: list[EventBase]) -> None:

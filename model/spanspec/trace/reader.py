@@ -255,6 +255,8 @@ class TraceReader:
         self._enter(raw, 0)
         try:
             loose = msgspec.json.decode(raw)
+        except msgspec.ValidationError:
+            raise self._error(f"header has a number out of every range; {SEE}") from None
         except UNDECODABLE:
             raise self._error(f"header expected, found: {not_json(raw)}; {SEE}") from None
         if not isinstance(loose, dict) or loose.get("k") != "header":

@@ -217,7 +217,7 @@ class Replay:
 
     def _is_nested(self, thread: Thread, event: ThreadEvent) -> bool:
         """Tell whether an allocation begins in the middle of a change of the number of Ps."""
-        if thread.courses[-1] is not thread.resizing:
+        if thread.courses[-1] is not thread.resizing or not thread.creating:
             return False
         if isinstance(event, ev.BufferPush):
             return thread.hand != NO_SPAN

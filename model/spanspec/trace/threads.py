@@ -72,7 +72,8 @@ class Thread:
     `allocating` tells that it is in a refill, or takes a span for a large object; `releasing` how
     many flushes and releases of an mcache it is in; `midway` that its last event cannot be the last
     of an operation, and `was_midway` the same of the event before a section under the heap's lock.
-    `p` is the P that it runs on as long as one of these is so.
+    `p` is the P that it runs on as long as one of these is so. While it is `creating` Ps it may
+    allocate.
     """
 
     def __init__(self, number: int) -> None:
@@ -84,6 +85,7 @@ class Thread:
         self.owed: tuple[int, int] | None = None
         self.last_line = 0
         self.claimed_after = 0
+        self.creating = False
         self.allocating = False
         self.releasing = 0
         self.midway = False
@@ -112,6 +114,9 @@ class Thread:
             self.allocating = False
         elif isinstance(event, ev.ReleaseAll | ev.PrepareForSweep):
             self.releasing += 1 if event.begins else -1
+            self.creating = False
+        elif isinstance(event, ev.ProcResize | ev.ProcDestroyed):
+            self.creating = isinstance(event, ev.ProcResize)
         if section_ends:
             self.midway = self.was_midway
         else:

@@ -259,9 +259,8 @@ def complaints(
 ) -> list[str]:
     """Return what does not hold, in full."""
     lines = [complaint(outcome) for outcome in outcomes if not outcome.good]
+    lines += check.by_cause([report for report, _ in checked.reports])
     for report, _ in checked.reports:
-        if report.divergence is not None:
-            lines.append(check.render(report.path, report.divergence))
         if report.problem is not None:
             lines.append(str(report.problem))
     if not checked.good:
