@@ -112,7 +112,8 @@ def show_mutants(outcomes: Sequence[Outcome], book: Catalogue) -> None:
         says = "killed by" if outcome.good else f"SURVIVES ({verdict.answer})"
         if verdict.answer == "inapplicable":
             says = "DOES NOT APPLY to"
-        out.print(f"[bold]{name}[/]  [{colour}]{says}[/] {verdict.obligation}: {verdict.failed}")
+        out.print(f"[bold]{name}[/]  [{colour}]{says}[/] ", end="")
+        out.print(f"{verdict.obligation}: {verdict.failed}", markup=False)
         out.print(f"    {mutant.function}: {mutant.story}", markup=False)
         for line in verdict.detail.splitlines():
             out.print(f"    {line}", markup=False)

@@ -1,5 +1,6 @@
 """What all commands share: consoles, exit statuses, JSON, and progress on long work."""
 
+import json
 import sys
 from typing import Final
 
@@ -38,7 +39,12 @@ def complain(message: str) -> None:
 
 def print_json(value: object) -> None:
     """Print a value as one JSON document."""
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    try:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    except UnicodeEncodeError:
+        # A file name that is not of the system's encoding.
+        text = json.dumps(msgspec.to_builtins(value), indent=2).encode()
+    sys.stdout.buffer.write(text + b"\n")
     sys.stdout.buffer.flush()
 
 

@@ -4,10 +4,19 @@ import statistics
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from spanproof.cache import Cache, NoCache
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, out, print_json, progress
+from spanproof.cli.output import (
+    FAILS,
+    HOLDS,
+    INTERRUPTED,
+    Unusable,
+    out,
+    print_json,
+    progress,
+)
 from spanproof.fuzz.plantings import Found, campaigns, look_for_all
 
 LARGEST_MEDIAN = 12
@@ -67,5 +76,5 @@ def table_of(results: list[Found]) -> Table:
     table.add_column("first difference")
     for one in results:
         steps = str(one.steps) if one.steps is not None else "[red]not found[/]"
-        table.add_row(one.name, str(one.programs), steps, one.what[:60])
+        table.add_row(escape(one.name), str(one.programs), steps, escape(one.what[:60]))
     return table
