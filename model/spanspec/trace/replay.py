@@ -134,7 +134,8 @@ class Replay:
         self._moment = BEFORE
         thread = self._thread(event.thread)
         self.world.admit(event, thread)
-        if type(event) in UNDER_LIST_LOCK or is_claim_in_walk(event):
+        kind = type(event)
+        if kind in UNDER_LIST_LOCK or (kind is ev.SweepClaim and is_claim_in_walk(event)):
             self.world.admit_to_lists(cast(ev.ClassedSpanEvent, event))
         self._check_not_before(thread, event)
         concurrent = witness.concurrent

@@ -39,6 +39,17 @@ OPENS_ALLOCATION = frozenset(
 )
 """Kinds of events that are only seen in a refill, or on the way to a large object."""
 
+CHANGES_OPERATION = OPENS_ALLOCATION | {
+    ev.SweepClaim,
+    ev.RefillEnds,
+    hev.SpanInitialized,
+    ev.ReleaseAll,
+    ev.PrepareForSweep,
+    ev.ProcResize,
+    ev.ProcDestroyed,
+}
+"""Kinds of events by which an operation may begin or end."""
+
 MAY_BE_LAST = frozenset(
     (
         ev.RefillEnds,
@@ -106,17 +117,18 @@ class Thread:
         Rules: CONC-9.
         """
         kind = type(event)
-        if kind in OPENS_ALLOCATION or is_claim_in_walk(event):
-            self.allocating = True
-        elif isinstance(event, ev.RefillEnds) or (
-            isinstance(event, hev.SpanInitialized) and event.spanclass < 2
-        ):
-            self.allocating = False
-        elif isinstance(event, ev.ReleaseAll | ev.PrepareForSweep):
-            self.releasing += 1 if event.begins else -1
-            self.creating = False
-        elif isinstance(event, ev.ProcResize | ev.ProcDestroyed):
-            self.creating = isinstance(event, ev.ProcResize)
+        if kind in CHANGES_OPERATION:
+            if kind in OPENS_ALLOCATION or is_claim_in_walk(event):
+                self.allocating = True
+            elif isinstance(event, ev.RefillEnds):
+                self.allocating = False
+            elif isinstance(event, hev.SpanInitialized):
+                self.allocating = self.allocating and event.spanclass >= 2
+            elif isinstance(event, ev.ReleaseAll | ev.PrepareForSweep):
+                self.releasing += 1 if event.begins else -1
+                self.creating = False
+            elif isinstance(event, ev.ProcResize | ev.ProcDestroyed):
+                self.creating = isinstance(event, ev.ProcResize)
         if section_ends:
             self.midway = self.was_midway
         else:
