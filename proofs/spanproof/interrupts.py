@@ -115,7 +115,9 @@ def _raise_again(shown: "Callable[[UnraisableHookArgs], object]") -> None:
 
     def hook(unraisable: "UnraisableHookArgs") -> None:
         if not issubclass(unraisable.exc_type, KeyboardInterrupt):
-            shown(unraisable)
+            # What an interrupt left half made cannot be unmade as it should.
+            if not _Noted.number:
+                shown(unraisable)
         elif _Noted.number and not _Noted.over:
             # Raised at once, it would end up in this very function.
             threading.Timer(SOON, _again).start()

@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+PROOFS = Path(__file__).resolve().parents[2] / "proofs"
+
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 FRAME = """
@@ -183,3 +185,27 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
     shell = f"trap '' HUP; {sys.executable} -c '{IGNORED}'"
     done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "still here\n"), done.stderr
+
+
+def test_the_entry_loads_next_to_nothing_before_it_hears_of_signals() -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import spanproof.cli.entry; print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program, str(PROOFS)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stdout.split())
+    ours = {name for name in loaded if name.startswith(("span",))}
+    assert ours == {
+        "spanproof",
+        "spanproof.cli",
+        "spanproof.cli.entry",
+        "spanproof.cli.unexpected",
+        "spanproof.interrupts",
+        "spanproof.streams",
+    }
+    assert not loaded & {"typer", "rich", "msgspec", "pathlib", "multiprocessing", "z3", "psutil"}

@@ -4,3 +4,7 @@ A figure says what is measured, against what, and which ratio is the goal. Both 
 in the same run, and what counts is the median of the ratios: a machine that is busy, or slow, is
 so for both.
 """
+
+from spanproof import RUNNING
+
+__all__ = ["RUNNING"]

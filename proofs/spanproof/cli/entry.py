@@ -9,7 +9,6 @@ from typing import NoReturn
 
 from spanproof import interrupts, streams
 from spanproof.cli.unexpected import unexpected
-from spanproof.places import keep_working_directory_clean
 
 FAILS = 1
 UNUSABLE = 2
@@ -21,6 +20,8 @@ def main() -> NoReturn:
     interrupts.catch()
     status = UNUSABLE
     try:
+        from spanproof.places import keep_working_directory_clean
+
         keep_working_directory_clean()
         from spanproof.cli.app import run, tell_stale
 
