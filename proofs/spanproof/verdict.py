@@ -12,7 +12,7 @@ Answer = Literal[
 """
 
 DEFAULT_TIMEOUT = 20.0
-"""Seconds a solver may take for one question."""
+"""Seconds of an idle machine that a solver may work on one question; see `solvers.limits`."""
 
 
 class Verdict(NamedTuple):

@@ -41,7 +41,9 @@ def mutants(
         Path | None, typer.Option("--save", metavar="DIR", help="Save each counterexample there.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
-    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds a query.")] = DEFAULT_TIMEOUT,
+    timeout: Annotated[
+        float, typer.Option(min=0.001, help="Seconds of an idle machine a query.")
+    ] = DEFAULT_TIMEOUT,
     cache: Annotated[bool, typer.Option(help="Take over answers of earlier runs.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:

@@ -33,7 +33,7 @@ from spanspec.trace.verdict import Verdict
 HEAP_SHARE = 0.75
 """The part of the time for fuzzing that whole heaps get; single spans need less."""
 
-SAMPLE = 24
+SAMPLE = 20
 """Mutants that are decided in a run, unless all are; the obligations are all decided."""
 
 CORRUPTIONS = 100

@@ -2,6 +2,7 @@
 
 import bitwuzla
 
+from spanproof.solvers.limits import CLOCK_ALONE, milliseconds
 from spanproof.solvers.reply import Reply
 from spanproof.solvers.smtlib import Features
 
@@ -18,7 +19,7 @@ class Bitwuzla:
     def ask(self, script: str, timeout: float, *, saturate: bool = False) -> Reply:
         """Decide a script; see `TextSolver`. There is nothing to saturate."""
         options = bitwuzla.Options()
-        options.set(bitwuzla.Option.TIME_LIMIT_PER, max(1, round(timeout * 1000)))
+        options.set(bitwuzla.Option.TIME_LIMIT_PER, milliseconds(timeout, CLOCK_ALONE))
         parser = bitwuzla.Parser(bitwuzla.TermManager(), options)
         try:
             parser.parse(script, True, False)
@@ -29,4 +30,7 @@ class Bitwuzla:
             return Reply("sat")
         if result == bitwuzla.Result.UNSAT:
             return Reply("unsat")
-        return Reply("unknown", f"gave up after {timeout:g} s")
+        spent = milliseconds(timeout, CLOCK_ALONE) / 1000
+        return Reply(
+            "unknown", f"gave up after {spent:g} s by the clock, for --timeout {timeout:g}"
+        )

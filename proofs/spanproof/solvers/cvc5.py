@@ -1,9 +1,11 @@
 """cvc5, in this process, through its parser of SMT-LIB."""
 
 import re
+import time
 
 import cvc5
 
+from spanproof.solvers.limits import CLOCK, CVC5_UNITS, exhausted, milliseconds, units
 from spanproof.solvers.reply import Reply
 from spanproof.solvers.smtlib import Features
 
@@ -21,7 +23,8 @@ class Cvc5:
         """Decide a script; see `TextSolver`."""
         manager = cvc5.TermManager()
         solver = cvc5.Solver(manager)
-        solver.setOption("tlimit-per", str(max(1, round(timeout * 1000))))
+        solver.setOption("rlimit-per", str(units(timeout, CVC5_UNITS)))
+        solver.setOption("tlimit-per", str(milliseconds(timeout, CLOCK)))
         if saturate:
             solver.setOption("enum-inst", "true")
         if re.search(r"\(set-logic QF_(UF)?BV\)", script):
@@ -32,6 +35,7 @@ class Cvc5:
         text = re.sub(r"\(set-info :status \w+\)", "", script)
         parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "question")
         said = ""
+        started = time.perf_counter()
         try:
             while not (command := parser.nextCommand()).isNull():
                 said += command.invoke(solver, symbols)
@@ -42,4 +46,8 @@ class Cvc5:
             return Reply("sat")
         if first == "unsat":
             return Reply("unsat")
-        return Reply("unknown", " ".join(said.split()) or "no answer")
+        reason = " ".join(said.split()) or "no answer"
+        if first == "unknown":
+            limit = exhausted(timeout, CVC5_UNITS, time.perf_counter() - started)
+            reason = f"cannot tell, or {limit}"
+        return Reply("unknown", reason)

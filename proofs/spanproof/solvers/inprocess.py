@@ -9,6 +9,7 @@ import z3
 from spanproof.questions import Question
 from spanproof.smallscope import expand, has_quantifier, in_small_scope, within_scope
 from spanproof.solvers.finding import Finding
+from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
 
 ATTEMPTS: Final = (0.5, 0.25, 0.25)
 """Shares of the time limit, each with a random seed of its own.
@@ -70,9 +71,10 @@ class FewFirst(Z3):
 
 
 def check(formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0) -> Finding:
-    """Let Z3 decide formulas as they are."""
+    """Let Z3 decide formulas as they are, with as much work as an idle machine does in a time."""
     solver = z3.Solver()
-    solver.set("timeout", max(1, round(timeout * 1000)))
+    solver.set("rlimit", units(timeout, Z3_UNITS))
+    solver.set("timeout", milliseconds(timeout, CLOCK))
     solver.set("random_seed", seed)
     solver.add(*formulas)
     started = time.perf_counter()
@@ -82,4 +84,7 @@ def check(formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0) -> Find
         return Finding("sat", spent, model=solver.model())
     if result == z3.unsat:
         return Finding("unsat", spent)
-    return Finding("unknown", spent, solver.reason_unknown())
+    reason = solver.reason_unknown()
+    if any(word in reason for word in ("resource limit", "canceled", "timeout")):
+        reason = exhausted(timeout, Z3_UNITS, 0 if "resource limit" in reason else spent)
+    return Finding("unknown", spent, reason)
