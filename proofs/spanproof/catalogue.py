@@ -4,6 +4,7 @@ As long as no source changed but for its comments, the catalogue is the one of t
 nothing is imported: neither the obligations nor a solver.
 """
 
+import ast
 import functools
 import hashlib
 import os
@@ -185,8 +186,8 @@ def _made(world: str) -> Catalogue:
 
     code = code_of_ours()
     sources = sources_of_claims(code)
-    effects = sources.closure(code.effects((*COMMANDS, DECIDING), (DECIDING,)))
-    tools = digest_of(_fingerprint_of_the_prover(code), sources.fingerprint(effects))
+    effects = sources.closure(code.effects((DECIDING,), (DECIDING,)))
+    tools = digest_of(_fingerprint_of_the_prover(code), sources.fingerprint(effects), *beyond(code))
     everywhere = tuple(sources.unknowns(effects))
 
     def claimed(claim: "Obligation") -> Claim:
@@ -213,6 +214,21 @@ def _made(world: str) -> Catalogue:
         for mutant in MUTANTS.values()
     }
     return Catalogue(world, claims, mutants)
+
+
+def beyond(code: Code) -> list[str]:
+    """Return the statements that are not understood in modules that only the commands import.
+
+    They are in the process that decides if there is a single one. Nothing that is proved names
+    them, so they count as they are written.
+    """
+    deciding = set(code.reached((DECIDING,)))
+    return [
+        f"{name}: {ast.dump(statement)}"
+        for name in code.reached(COMMANDS)
+        if name not in deciding
+        for statement in code.odd(name)
+    ]
 
 
 def code_of_ours() -> Code:
