@@ -23,6 +23,7 @@ from spanproof.dependencies import (
     Sources,
     Unit,
     digest_of,
+    is_within,
     module_file,
     modules_of,
 )
@@ -67,6 +68,9 @@ COMMANDS: Final = tuple(f"spanproof.cli.{name}" for name in ("app", "prove", "mu
 
 DECIDING: Final = "spanproof.suite"
 """The module whose functions run while something is decided."""
+
+NEAR: Final = ("spanspec", "spanproof.obligations")
+"""Where a statement that is not understood counts with all that it names, elsewhere as written."""
 
 DISTRIBUTIONS: Final = ("z3-solver", "msgspec", "mypy_extensions", "librt")
 """What others wrote and an obligation's outcome may hang on; the version counts."""
@@ -186,9 +190,15 @@ def _made(world: str) -> Catalogue:
 
     code = code_of_ours()
     sources = sources_of_claims(code)
-    effects = sources.closure(code.effects((DECIDING,), (DECIDING,)))
-    tools = digest_of(_fingerprint_of_the_prover(code), sources.fingerprint(effects), *beyond(code))
-    everywhere = tuple(sources.unknowns(effects))
+    effects = code.effects((DECIDING,), (DECIDING,))
+    near = sources.closure(unit for unit in effects if is_within(unit.module, NEAR))
+    tools = digest_of(
+        _fingerprint_of_the_prover(code),
+        sources.fingerprint(near),
+        sources.fingerprint(effects),
+        *beyond(code),
+    )
+    everywhere = tuple(sources.unknowns(near))
 
     def claimed(claim: "Obligation") -> Claim:
         units = what_it_rests_on(sources, claim)
