@@ -15,6 +15,8 @@ def scavenge_turn(state: HeapState, who: Mcache, now: int) -> int:
     """
     with state.pages.lock:
         state.line.wake(now)
+        # The line is changed under the lock of the page heap.
+        state.pages.lock.expect()
         free = state.pages.free
         retained: int = free.retained()
         wanted = state.line.due(retained, now)
