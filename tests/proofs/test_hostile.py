@@ -263,6 +263,24 @@ def test_what_is_found_is_told_before_it_is_shrunk() -> None:
     shrunk(result)
 
 
+def test_what_does_not_end_is_shown_when_it_is_interrupted() -> None:
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 2)
+    try:
+        result = run_target(target_of(acting(hang)), examples=1, limits=Limits(600))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert result.interrupted
+    assert result.divergence is None
+    assert result.stuck is not None
+    assert (result.stuck.program, result.stuck.step) == (WHOLE, 3)
+    assert result.stuck.seen.startswith("has not ended after ")
+
+
 def children_of_this() -> list[psutil.Process]:
     return list(psutil.Process().children(recursive=True))
 

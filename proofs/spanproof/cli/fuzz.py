@@ -105,8 +105,12 @@ def fuzz(
             out.print(result.divergence.render(), markup=False)
         if result.again is not None:
             out.print(str(result.again), markup=False)
+        if result.stuck is not None:
+            out.print(f"interrupted, and not judged:\n{result.stuck.render()}", markup=False)
     if result.divergence is not None:
         saver.save(result.divergence, str(result.again or ""))
+    elif result.stuck is not None:
+        saver.save(result.stuck, "interrupted, and not judged")
     if json:
         print_json(as_json(result, saver.path))
     else:
@@ -287,5 +291,6 @@ def as_json(result: CampaignResult, saved: Path | None) -> dict[str, object]:
         "interrupted": result.interrupted,
         "divergence": divergence_json(result.divergence),
         "again": result.again._asdict() if result.again is not None else None,
+        "stuck": divergence_json(result.stuck),
         "saved": str(saved) if saved else None,
     }

@@ -26,7 +26,8 @@ class CampaignResult(NamedTuple):
     """What a campaign did: programs and steps run, and the shrunk divergence, if there was one.
 
     `programs` are those until one diverged. `again` is how often what was found came up in runs of
-    its own; None if it was not run again.
+    its own; None if it was not run again. `stuck` is what was under way at an interrupt, if it had
+    been for long.
     """
 
     programs: int
@@ -36,6 +37,7 @@ class CampaignResult(NamedTuple):
     interrupted: bool
     must_exercise: tuple[str, ...]
     again: Again | None = None
+    stuck: Divergence | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -87,13 +89,13 @@ def run_target(
     """
     if (examples is None) == (seconds is None):
         raise ValueError("a campaign ends by examples or by seconds")
-    interrupted = False
+    interrupted, stuck = False, None
     with Keeper(partial(work, target)) as keeper:
         one: Supervised[ProgramT] = Supervised(keeper, limits, on_progress, on_found)
         try:
             one.campaign(Campaign(start, examples, seconds, shrink))
         except KeyboardInterrupt:
-            interrupted = True
+            interrupted, stuck = True, one.stuck()
     return CampaignResult(
         one.exercised["programs"],
         one.spent(),
@@ -102,6 +104,7 @@ def run_target(
         interrupted,
         target.must_exercise,
         one.again,
+        stuck,
     )
 
 

@@ -23,6 +23,9 @@ from spanproof.fuzz.worker import Campaign, Counted, Found, Message, Once, Unsui
 RUNS: Final = 3
 """How often a finding is run again, each time in a process of its own."""
 
+STUCK: Final = 1.0
+"""Seconds without a word after which a program that is interrupted is shown."""
+
 SLACK: Final = 1.0
 """Seconds that a worker has to stop by itself, when its time to shrink is over."""
 
@@ -94,6 +97,7 @@ class Supervised(Generic[ProgramT]):
         self._until = 0.0
         self._shrink = 0.0
         self._slowest = 0.0
+        self._heard = self._began
         self.exercised: Counter[str] = Counter()
         self.first: Divergence | None = None
         self.simplest: Divergence | None = None
@@ -149,7 +153,18 @@ class Supervised(Generic[ProgramT]):
             raise OurBug(ended.printed.decode(errors="replace"))
         return None if ended.cause in ("done", "stopped") else ended
 
+    def stuck(self) -> Divergence | None:
+        """Return what is under way, as a divergence, if nothing was heard for a second."""
+        noted = self._keeper.note.read()
+        spent = time.monotonic() - self._heard
+        if self.first is not None or not noted.under_way or noted.text is None or spent < STUCK:
+            return None
+        program: AnyProgram = PROGRAM.decode(noted.text)
+        doing, seen = doing_in(program, noted.step), f"has not ended after {spent:.1f} s"
+        return Divergence(program, noted.step, doing, "goes through", seen, "implementation")
+
     def _hear(self, message: Message) -> None:
+        self._heard = time.monotonic()
         if isinstance(message, Counted):
             self.exercised = Counter(message.exercised)
             self._slowest = message.slowest
