@@ -16,7 +16,7 @@ from spanproof.symbolic.arithmetic import Arithmetic, Scalar
 from spanproof.symbolic.definitions import Mismatch
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
 from spanproof.symbolic.frames import Environment, Frame, Host, Place
-from spanproof.symbolic.merge import as_bitmap, as_bool, merge
+from spanproof.symbolic.merge import as_bitmap, as_bool, described, merge
 from spanproof.symbolic.records import (
     is_constant,
     is_named_tuple,
@@ -46,7 +46,7 @@ def scalar_of(value: Value) -> Scalar:
     if isinstance(value, bool | z3.BoolRef):
         raise MixedSorts("expected an integer, found a truth value")
     if not isinstance(value, z3.ExprRef):
-        raise MixedSorts(f"expected an integer, found {value!r}")
+        raise MixedSorts(f"expected an integer, found {described(value)}")
     return Scalar(value)
 
 

@@ -18,7 +18,16 @@ def as_bool(value: Value) -> z3.BoolRef:
         return z3.BoolVal(value)
     if isinstance(value, z3.BoolRef):
         return value
-    raise MixedSorts(f"expected a truth value, found {value!r}")
+    raise MixedSorts(f"expected a truth value, found {described(value)}")
+
+
+def described(value: Value) -> str:
+    """Return what kind of value one is; its terms may be long."""
+    if isinstance(value, z3.ExprRef):
+        return f"a term of sort {value.sort()}"
+    if isinstance(value, bool | int):
+        return repr(value)
+    return f"a {type(value).__name__}"
 
 
 def as_bitmap(value: Value) -> SymbolicBitmap | None:
@@ -79,7 +88,7 @@ def _as_terms(arithmetic: Arithmetic, one: Value, other: Value) -> tuple[z3.Expr
             return value
         if type(value) is int:
             return z3.IntVal(value) if integers else _representable(arithmetic, value)
-        raise MixedSorts(f"{value!r} cannot meet another value")
+        raise MixedSorts(f"{described(one)} meets {described(other)}")
 
     left, right = term(one), term(other)
     if left.sort() != right.sort():
