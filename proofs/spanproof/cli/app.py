@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "simulate": "simulate",
     "explain": "explain",
     "bench": "bench",
+    "selftest": "selftest",
 }
 """Each command, a function of its name, with the module of this package that it is in."""
 

@@ -16,7 +16,7 @@ KINDS: Final = ("int", "int", "int", "bool", "Pair", "Box", "State", "Bitmap", "
 RESULTS: Final = ("int", "int", "int", "bool", "Pair", "Box", "tuple")
 COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=")
 CONSTANTS: Final = (0, 1, 2, 3, 7, 8, 64, 127, 128, 255, 256, (1 << 63) - 1, 1 << 63, 1 << 64)
-UNKNOWN: Final = 0.003
+UNKNOWN: Final = 0.006
 """How often a name is read that may have no value."""
 
 BEYOND: Final = 0.01
@@ -182,7 +182,9 @@ class Writer:
             "Pair": self._pair,
             "Box": self._box,
             "two": lambda scope, depth: f"{self._int(scope, depth)}, {self._int(scope, depth)}",
-            "tuple": lambda scope, depth: f"({self._int(scope, depth)}, {self._bool(scope, depth)})",
+            "tuple": lambda scope, depth: (
+                f"({self._int(scope, depth)}, {self._bool(scope, depth)})"
+            ),
         }
         return writers[kind](scope, depth)
 
@@ -279,9 +281,12 @@ class Writer:
     def _call(self, scope: Scope, depth: int) -> str:
         name = f"{self.name}_helper{self.random.randrange(2)}"
         if name not in self.helpers:
-            self.helpers[name] = Writer(self.random, name, self.arithmetic).function(leaf=True).text
+            helper = Writer(self.random, name, self.arithmetic)
+            self.helpers[name] = helper.function(leaf=True).text
         one, two = self._int(scope, depth), self._int(scope, depth)
-        return f"{name}({one}, {two})" if self.random.random() < 0.6 else f"{name}(b={one}, a={two})"
+        return (
+            f"{name}({one}, {two})" if self.random.random() < 0.6 else f"{name}(b={one}, a={two})"
+        )
 
     def _choice(self, write: Callable[[Scope, int], str], scope: Scope, depth: int) -> str:
         return f"({write(scope, depth)} if {self._bool(scope, depth)} else {write(scope, depth)})"
@@ -308,7 +313,8 @@ class Writer:
         if choice == 11:
             return f"FLAGS[{self._index(scope, inner, 3)}]"
         if choice == 12:
-            return f"({self._bool(scope, inner)} {self.random.choice(('==', '!='))} {self._bool(scope, inner)})"
+            same = self.random.choice(("==", "!="))
+            return f"({self._bool(scope, inner)} {same} {self._bool(scope, inner)})"
         if choice == 13:
             return self._quantifier(scope, inner)
         if scope.of("Bitmap"):

@@ -7,6 +7,7 @@ exception, one of them has to fail. A refusal names a line of the written text.
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import CodeType, ModuleType
@@ -69,56 +70,43 @@ def imported(name: str, folder: Path, text: str) -> ModuleType:
     return importlib.import_module(module.__name__)
 
 
-def judge(
-    written: Written, module: ModuleType, arithmetic: Arithmetic, random: Random
-) -> Outcome:
+def judge(written: Written, module: ModuleType, arithmetic: Arithmetic, random: Random) -> Outcome:
     """Compare a function's term with the function, on random and edge inputs."""
     function = cast(Callable[..., object], getattr(module, written.name))
     arguments = [
         kinds.symbolic(kind, name, arithmetic) for name, kind in written.parameters.items()
     ]
+
+    def told(inputs: str, python: str, says: str) -> Problem:
+        text = written.others + written.text
+        return Problem(written.name, text, arithmetic.name, inputs, python, says)
+
     translator = Translator(arithmetic)
     try:
         term = translator.call(function, *arguments)
     except UnsupportedConstruct as refusal:
-        wrong = _misplaced(refusal, module)
-        told = wrong and Problem(written.name, written.text, arithmetic.name, "", "", wrong)
-        return Outcome(refusal.what, 0, 0, told)
+        says = _misplaced(refusal, module)
+        return Outcome(refusal.what, 0, 0, told("", "", says) if says else None)
     except Exception as bug:
-        says = f"{type(bug).__name__}: {bug}"
-        return Outcome(
-            None, 0, 0, Problem(written.name, written.text, arithmetic.name, "", "", says)
-        )
+        return Outcome(None, 0, 0, told("", "", f"{type(bug).__name__}: {bug}"))
     sides = z3.And(*(side.goal for side in translator.sides), z3.BoolVal(True))
     strict = isinstance(arithmetic, Integers) and not any(
         one in written.text + written.others for one in STRICT
     )
     agreed = claimed = 0
     for _ in range(INPUTS):
-        drawn = [
-            kinds.drawn(kind, name, arithmetic, random)
-            for name, kind in written.parameters.items()
-        ]
+        values: list[object] = []
         known: dict[str, int | bool] = {}
-        for _value, symbols in drawn:
+        for name, kind in written.parameters.items():
+            value, symbols = kinds.drawn(kind, name, arithmetic, random)
+            values.append(value)
             known |= symbols
-        says = compared(
-            term, sides, known, lambda: function(*(value for value, _ in drawn)), arithmetic, strict
-        )
-        agreed += says is True
-        claimed += says is False
-        if isinstance(says, tuple):
-            python, translated = says
+        outcome = compared(term, sides, known, partial(function, *values), arithmetic, strict)
+        if isinstance(outcome, tuple):
             inputs = ", ".join(f"{name} = {value}" for name, value in known.items())
-            told = Problem(
-                written.name,
-                written.others + written.text,
-                arithmetic.name,
-                inputs,
-                python,
-                translated,
-            )
-            return Outcome(None, agreed, claimed, told)
+            return Outcome(None, agreed, claimed, told(inputs, *outcome))
+        agreed += outcome
+        claimed += not outcome
     return Outcome(None, agreed, claimed, None)
 
 
@@ -245,3 +233,22 @@ def _first_line(function: object) -> int:
     code = getattr(function, "__code__", None)
     assert isinstance(code, CodeType)
     return code.co_firstlineno
+
+
+def imported_function(module: ModuleType, name: str) -> Callable[..., object]:
+    """Return a function that a written module defines."""
+    return cast(Callable[..., object], getattr(module, name))
+
+
+def may_be(solver: z3.Solver, term: object, expected: object, arithmetic: Arithmetic) -> bool:
+    """Tell whether a term may have a value under what a solver was given."""
+    for one, value in zip(kinds.parts(term), kinds.parts(expected), strict=True):
+        if isinstance(one, z3.BoolRef):
+            solver.add(one == z3.BoolVal(value))
+        elif isinstance(one, z3.ExprRef):
+            if not arithmetic.holds(cast(int, value)):
+                return False
+            solver.add(one == arithmetic.const(cast(int, value)))
+        elif one != value:
+            return False
+    return bool(solver.check() != z3.unsat)

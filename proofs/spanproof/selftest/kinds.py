@@ -133,7 +133,9 @@ def _scalar(value: Value) -> Scalar:
 
 def edges(arithmetic: Arithmetic) -> list[int]:
     """Return the numbers of an arithmetic at which something may change."""
-    near = [k + d for k in (0, 8, 64, 128, 256, 1 << 31, 1 << 32, 1 << 63, 1 << 64) for d in (-1, 0)]
+    near = [
+        k + d for k in (0, 8, 64, 128, 256, 1 << 31, 1 << 32, 1 << 63, 1 << 64) for d in (-1, 0)
+    ]
     near += [1, 2, 3, 5, 7, -2, -8, -64, -128, -(1 << 63)]
     return [one for one in near if arithmetic.holds(one)]
 
@@ -143,10 +145,8 @@ def drawn(kind: str, name: str, arithmetic: Arithmetic, random: Random) -> tuple
     known: Known = {}
 
     def number(part: str) -> int:
-        if random.random() < 0.5:
-            value = random.randrange(10)
-        else:
-            value = random.choice(edges(arithmetic))
+        small = random.random() < 0.5
+        value = random.randrange(10) if small else random.choice(edges(arithmetic))
         known[name + part] = value
         return value
 
@@ -166,8 +166,7 @@ def drawn(kind: str, name: str, arithmetic: Arithmetic, random: Random) -> tuple
         case "Box":
             made = Box(number(".size"), truth(".flag"))
         case "SpanId":
-            made = random.randrange(SLOTS)
-            known[name] = cast(int, made)
+            known[name] = made = random.randrange(SLOTS)
         case "State":
             boxes = tuple(Box(number(f".{i}.size"), truth(f".{i}.flag")) for i in range(SLOTS))
             keys = tuple(SpanId(i) for i in range(SLOTS))

@@ -1,8 +1,8 @@
 """Functions outside the subset: every construct of Python's grammar that the subset lacks.
 
-`CONSTRUCTS` has examples for each class of `ast` node that no rule may contain; together with
-`INSIDE` and `NEVER_ALONE` they are all classes there are. One is put somewhere into a function of the
-subset, in a branch that is never taken too, and the refusal has to name its line.
+`STATEMENTS` and `EXPRESSIONS` have examples for each class of `ast` node that no rule may contain;
+together with `INSIDE` and `NEVER_ALONE` they are all classes there are. One is put somewhere into a
+function of the subset, in a branch that is never taken too, and the refusal has to name its line.
 """
 
 import ast
@@ -147,19 +147,24 @@ WRONG: Final = (
 """Expressions made of constructs of the subset that mean nothing in it."""
 
 INSIDE: Final = frozenset(
-    ["FunctionDef", "Return", "Assign", "AnnAssign", "AugAssign", "If", "While", "Assert", "Pass"]
-    + ["Name", "Attribute", "Tuple", "UnaryOp", "BinOp", "BoolOp", "IfExp", "Compare", "Subscript"]
-    + ["Call", "GeneratorExp", "Constant", "And", "Or", "Not", "Invert", "USub", "Add", "Sub"]
-    + ["Mult", "FloorDiv", "Mod", "BitAnd", "BitOr", "BitXor", "LShift", "RShift"]
-    + ["Eq", "NotEq", "Lt", "LtE", "Gt", "GtE", "arguments", "arg", "keyword", "comprehension"]
+    {
+        *("FunctionDef", "Return", "Assign", "AnnAssign", "AugAssign", "If", "While", "Assert"),
+        *("Pass", "Name", "Attribute", "Tuple", "UnaryOp", "BinOp", "BoolOp", "IfExp"),
+        *("Compare", "Subscript", "Call", "GeneratorExp", "Constant", "And", "Or", "Not"),
+        *("Invert", "USub", "Add", "Sub", "Mult", "FloorDiv", "Mod", "BitAnd", "BitOr"),
+        *("BitXor", "LShift", "RShift", "Eq", "NotEq", "Lt", "LtE", "Gt", "GtE", "arguments"),
+        *("arg", "keyword", "comprehension"),
+    }
 )
 """Classes of nodes that a rule may contain."""
 
 NEVER_ALONE: Final = frozenset(
-    ["Load", "Store", "Del", "Module", "Interactive", "Expression", "FunctionType", "TypeIgnore"]
-    + ["TypeVar", "ParamSpec", "TypeVarTuple"]
-    + ["AugLoad", "AugStore", "Param", "Suite", "Num", "Str", "Bytes", "NameConstant", "Ellipsis"]
-    + ["Index", "ExtSlice", "slice"]
+    {
+        *("Load", "Store", "Del", "Module", "Interactive", "Expression", "FunctionType"),
+        *("TypeIgnore", "TypeVar", "ParamSpec", "TypeVarTuple", "AugLoad", "AugStore", "Param"),
+        *("Suite", "Num", "Str", "Bytes", "NameConstant", "Ellipsis", "Index", "ExtSlice"),
+        *("slice",),
+    }
 )
 """Contexts, roots, parameters of types, and classes that no parser makes any more."""
 
@@ -197,9 +202,7 @@ def exists(text: str) -> bool:
 
 def constructs() -> list[tuple[str, str, bool]]:
     """Return each construct's class and text, and whether it is refused wherever it stands."""
-    found = [
-        (kind, f"z = {text}", True) for kind, texts in EXPRESSIONS.items() for text in texts
-    ]
+    found = [(kind, f"z = {text}", True) for kind, texts in EXPRESSIONS.items() for text in texts]
     found += [(kind, text, True) for kind, texts in STATEMENTS.items() for text in texts]
     found += [("wrong", f"z = {text}", False) for text in WRONG]
     return [one for one in found if exists(one[1])]
@@ -213,27 +216,33 @@ def outside(random: Random, name: str, arithmetic: Arithmetic) -> Outside:
     """Write a function with one construct that a rule cannot contain."""
     written = Writer(random, name, arithmetic).function()
     if random.random() < 0.05:
-        given = random.choice(PARAMETERS)
-        text = written.text.replace("(", f"({given}, " if "/" in given and "*" not in given else "(", 1)
-        if text == written.text:
-            head, _, body = written.text.partition("):\n")
-            text = f"{head}, {given}):\n{body}" if "/" not in given else f"def {name}({given}):\n{body}"
-        return Outside(written._replace(text=text), f"parameters {given}", range(1, 2))
+        return _with_parameter(written, random.choice(PARAMETERS))
     kind, construct, anywhere = random.choice(constructs())
     lines = written.text.rstrip("\n").split("\n")
-    places = [1] if not anywhere else [
-        place for place in range(1, len(lines) + 1) if place == len(lines) or not _continues(lines[place])
-    ]
-    place = random.choice(places)
-    indent = "    " if place == len(lines) or not anywhere else _indent_of(lines[place])
+    place = 1
+    if anywhere:
+        ends = len(lines)
+        free = [at for at in range(1, ends + 1) if at == ends or not _continues(lines[at])]
+        place = random.choice(free)
+    indent = _indent_of(lines[place]) if anywhere and place < len(lines) else "    "
     added = construct.split("\n")
     if anywhere and random.random() < 0.3:
         added = ["if False:", *(f"    {line}" for line in added)]
     lines[place:place] = [indent + line for line in added]
+    named = range(place + 1, place + 1 + len(added))
     text = "\n".join([*lines, ""])
-    return Outside(
-        written._replace(text=text), f"{kind}: {construct}", range(place + 1, place + 1 + len(added))
-    )
+    return Outside(written._replace(text=text), f"{kind}: {construct}", named)
+
+
+def _with_parameter(written: Written, given: str) -> Outside:
+    """Put a parameter that a rule cannot have behind the others, or first if it has to be."""
+    head, _, body = written.text.partition("):\n")
+    name, _, before = head.partition("(")
+    listed = f"{given}, {before}" if given == "z, /" else f"{before}, {given}"
+    if given == "z, /, *, y=1":
+        listed = f"z, /, {before}, *, y=1"
+    text = f"{name}({listed}):\n{body}"
+    return Outside(written._replace(text=text), f"parameters {given}", range(1, 2))
 
 
 def _continues(line: str) -> bool:
@@ -251,5 +260,3 @@ def compiles(text: str) -> bool:
     except SyntaxError:
         return False
     return True
-
-

@@ -29,6 +29,9 @@ from spanproof.symbolic.sources import FunctionSource
 from spanproof.symbolic.syntax import COMPARISONS, OPERATORS
 from spanproof.symbolic.values import SymbolicBitmap, SymbolicTable, SymbolicWords, Value
 
+MOST_BITS: Final = 1 << 16
+"""The index of a bit is a U16, and bits are counted up to this at most."""
+
 BUILTINS: Final = {name: vars(builtins)[name] for name in ("all", "any", "len", "range")}
 """What the names of these functions mean wherever nothing else bears them."""
 
@@ -401,12 +404,21 @@ class Expressions:
     def _observed(
         self, bitmap: SymbolicBitmap, name: str, parameter: str, node: ast.Call, place: Place
     ) -> Value:
-        """Ask a bitmap; no bit has a negative number, and a shift by one raises ValueError."""
+        """Ask a bitmap: that the index is one, as its interface says, is a claim.
+
+        Python raises ValueError for a negative one, and MemoryError for one that is far too large.
+        """
         index = scalar_of(self._arguments(node, [parameter], place)[0])
         term = self._arithmetic.exact(index)
-        natural = as_bool(self._arithmetic.compare(">=", index, Scalar(0)))
-        says = f"{place.frame.source.name}: {ast.unparse(node)} is about a bit that exists"
-        self._translator.side(says, place.path, natural)
+        compare = self._arithmetic.compare
+        low = as_bool(compare(">=", index, Scalar(0)))
+        high = (
+            True
+            if self._arithmetic.limits and self._arithmetic.limits[1] < MOST_BITS
+            else (compare("<=", index, Scalar(MOST_BITS)))
+        )
+        says = f"{place.frame.source.name}: the index of {ast.unparse(node)} is in range"
+        self._translator.side(says, place.path, z3.And(low, as_bool(high)))
         try:
             observed: Value = getattr(bitmap, name)(term)
         except TypeError as problem:

@@ -1,0 +1,135 @@
+"""`spanspec selftest`: whether the translator reads whole functions as Python runs them."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import as_completed
+from os import cpu_count
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
+from spanproof.processes import pool
+
+if TYPE_CHECKING:
+    from spanproof.selftest.campaign import Tally
+    from spanproof.selftest.judge import Problem
+    from spanproof.selftest.lines import Coverage
+
+TASK: Final = 500
+"""Functions that a worker judges at a time."""
+
+TRACED: Final = 400
+"""Functions, the first ones, during which the translator's lines are watched."""
+
+SHOWN: Final = 5
+"""Problems that are shown."""
+
+
+def selftest(
+    functions: Annotated[int, typer.Option(min=1, help="Functions to write.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Determines every function.")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
+    coverage: Annotated[
+        bool, typer.Option(help="Print which lines of the translator the first of them execute.")
+    ] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Write functions at random, and compare their terms with what Python does.
+
+    Functions of the subset are run on random and edge inputs in three arithmetics: where all side
+    conditions hold, term and Python have the same value. Functions outside it have to be refused,
+    with file and line.
+    """
+    from spanproof.selftest.campaign import Tally, judged
+
+    started = time.perf_counter()
+    total, lines, interrupted = Tally(), [], False
+    tasks = [(at, min(at + TASK, functions)) for at in range(0, functions, TASK)]
+    with progress("functions") as display:
+        task = display.add_task("comparing", total=functions)
+        try:
+            with pool(jobs or cpu_count() or 1, ["spanproof.selftest.campaign"]) as processes:
+                waiting = [processes.submit(judged, seed, *numbers) for numbers in tasks]
+                watched = (
+                    processes.submit(traced, seed, min(functions, TRACED)) if coverage else None
+                )
+                for future in as_completed(waiting):
+                    total = total.plus(future.result())
+                    display.update(task, completed=total.functions)
+                lines = watched.result() if watched is not None else []
+        except KeyboardInterrupt:
+            interrupted = True
+    seconds = time.perf_counter() - started
+    if json:
+        print_json(
+            {
+                **total._asdict(),
+                "functions": total.functions,
+                "seed": seed,
+                "coverage": [one._asdict() for one in lines],
+                "interrupted": interrupted,
+                "wall_seconds": seconds,
+            }
+        )
+    else:
+        show(total, lines, seconds)
+    if interrupted:
+        err.print(f"interrupted: {total.functions} of {functions} were compared")
+        return FAILS if total.problems else INTERRUPTED
+    return FAILS if total.problems else HOLDS
+
+
+def traced(seed: int, functions: int) -> "list[Coverage]":
+    """Judge some functions, and return which lines of the translator that executed."""
+    from spanproof.selftest.campaign import judged
+    from spanproof.selftest.lines import coverage_of
+
+    def run() -> None:
+        judged(seed, 0, functions)
+
+    return coverage_of(run)
+
+
+def show(total: "Tally", lines: "Sequence[Coverage]", seconds: float) -> None:
+    """Print what differs, the coverage, and the figures."""
+    for problem in total.problems[:SHOWN]:
+        show_problem(problem)
+    if lines:
+        out.print("lines of the translator    executed  not executed")
+        for one in lines:
+            share = 100 * (one.lines - len(one.missed)) / one.lines
+            out.print(
+                f"{one.module:<18} {one.lines:>7} {share:>8.0f} %  {ranges(one.missed)}",
+                markup=False,
+            )
+        every = sum(one.lines for one in lines)
+        run = every - sum(len(one.missed) for one in lines)
+        out.print(f"{'all':<18} {every:>7} {100 * run / every:>8.0f} %\n")
+    out.print(
+        f"{total.functions} functions: {total.inside} of the subset, {total.looping} with a loop "
+        f"or a contract ({total.refused} of both refused), {total.outside} outside it; "
+        f"{total.agreed} values agree, a condition fails for {total.claimed} inputs; "
+        f"{len(total.problems)} differ; wall {seconds:.0f} s",
+        markup=False,
+    )
+
+
+def show_problem(problem: "Problem") -> None:
+    """Print one function whose term is not what Python does."""
+    out.print(problem.text, markup=False)
+    out.print(f"in {problem.arithmetic}, {problem.inputs or 'whatever the inputs'}", markup=False)
+    out.print(
+        f"    Python:     {problem.python}\n    translator: {problem.translator}\n", markup=False
+    )
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Return numbers in order as ranges: 3-5, 9."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number <= runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

@@ -1,0 +1,120 @@
+"""Many written functions, judged in batches; each is determined by a seed and its number."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Final, NamedTuple
+
+from spanproof.selftest import preface
+from spanproof.selftest.inside import Writer, Written
+from spanproof.selftest.judge import (
+    ARITHMETICS,
+    Outcome,
+    Problem,
+    imported,
+    judge,
+    judge_outside,
+)
+from spanproof.selftest.looping import Looping, judge_looping, looping
+from spanproof.selftest.outside import Outside, compiles, outside
+
+TOGETHER: Final = 50
+"""Functions in one module."""
+
+Case = Written | Outside | Looping
+
+
+class Tally(NamedTuple):
+    """What became of written functions.
+
+    `inside`, `looping` and `outside` count functions by kind; of the first two, `refused` were
+    refused. `agreed` counts inputs where term and Python have the same value, `claimed` those where
+    a side condition fails.
+    """
+
+    inside: int = 0
+    looping: int = 0
+    outside: int = 0
+    refused: int = 0
+    agreed: int = 0
+    claimed: int = 0
+    problems: tuple[Problem, ...] = ()
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Return the sum of two tallies."""
+        return Tally(
+            self.inside + other.inside,
+            self.looping + other.looping,
+            self.outside + other.outside,
+            self.refused + other.refused,
+            self.agreed + other.agreed,
+            self.claimed + other.claimed,
+            self.problems + other.problems,
+        )
+
+    @property
+    def functions(self) -> int:
+        """How many functions were judged."""
+        return self.inside + self.looping + self.outside
+
+
+def case_of(seed: int, number: int) -> Case:
+    """Return one function; the same for the same seed and number."""
+    random = Random(f"{seed}:{number}")
+    arithmetic, name = ARITHMETICS[number % len(ARITHMETICS)], f"f{number}"
+    if number % 8 == 5:
+        while True:
+            case = outside(random, name, arithmetic)
+            if compiles(text_of(case)):
+                return case
+    if number % 40 == 7:
+        return looping(random, name, arithmetic)
+    return Writer(random, name, arithmetic).function()
+
+
+def text_of(case: Case) -> str:
+    """Return the text of a case, with the functions that it calls."""
+    written = case.written if isinstance(case, Outside) else case
+    others = written.others if isinstance(written, Written) else ""
+    return f"{others}\n{written.text}"
+
+
+def judged(seed: int, first: int, last: int) -> Tally:
+    """Write, import and judge the functions of some numbers, `last` left out."""
+    total = Tally()
+    with tempfile.TemporaryDirectory(prefix="spanspec-selftest-") as folder:
+        for start in range(first, last, TOGETHER):
+            numbers = range(start, min(start + TOGETHER, last))
+            for tally in _batch(seed, numbers, Path(folder)):
+                total = total.plus(tally)
+    return total
+
+
+def _batch(seed: int, numbers: range, folder: Path) -> Iterator[Tally]:
+    cases = [case_of(seed, number) for number in numbers]
+    text = preface.TEXT + "\n".join(map(text_of, cases))
+    module = imported(f"written_{seed}_{numbers.start}", folder, text)
+    for number, case in zip(numbers, cases, strict=True):
+        arithmetic = ARITHMETICS[number % len(ARITHMETICS)]
+        random = Random(f"{seed}:{number}:inputs")
+        match case:
+            case Outside():
+                problem = judge_outside(case, module, arithmetic)
+                yield Tally(outside=1, problems=(problem,) if problem else ())
+            case Looping():
+                yield _counted(judge_looping(case, module, arithmetic, random), looping=1)
+            case Written():
+                yield _counted(judge(case, module, arithmetic, random), inside=1)
+
+
+def _counted(outcome: Outcome, inside: int = 0, looping: int = 0) -> Tally:
+    return Tally(
+        inside,
+        looping,
+        0,
+        int(outcome.refused is not None),
+        outcome.agreed,
+        outcome.claimed,
+        (outcome.problem,) if outcome.problem else (),
+    )

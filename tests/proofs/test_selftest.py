@@ -1,0 +1,194 @@
+"""Whole functions at random: the term says what Python does, and what is outside is refused."""
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+import z3
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import json
+from typer.testing import CliRunner
+
+from spanproof.cli.app import application
+from spanproof.selftest import kinds, outside, preface
+from spanproof.selftest.campaign import Tally, case_of, judged, text_of
+from spanproof.selftest.inside import Writer
+from spanproof.selftest.judge import ARITHMETICS, imported, judge
+from spanproof.selftest.lines import coverage_of
+from spanproof.symbolic import expressions, merge, records, syntax
+from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.expressions import Expressions
+from spanproof.symbolic.frames import Place
+from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.translate import Translator
+
+FUNCTIONS = 2000
+TOGETHER = 100
+
+
+@pytest.mark.parametrize("first", range(0, FUNCTIONS, TOGETHER))
+def test_the_term_of_a_written_function_is_what_python_does(first: int) -> None:
+    tally = judged(1, first, first + TOGETHER)
+    assert tally.functions == TOGETHER
+    assert not tally.problems, tally.problems[0]
+    # It would be no test if most functions were refused, or if no condition ever held.
+    assert tally.refused < tally.inside / 2
+    assert tally.agreed > tally.inside / 2
+    assert tally.claimed > 0
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.randoms(use_true_random=False), st.sampled_from(ARITHMETICS))
+def test_a_function_that_hypothesis_writes_is_read_as_it_runs(
+    tmp_path: Path, random: Random, arithmetic: Arithmetic
+) -> None:
+    written = Writer(random, "f", arithmetic).function()
+    text = f"{preface.TEXT}\n{written.others}\n{written.text}"
+    outcome = judge(written, imported("shrunk", tmp_path, text), arithmetic, random)
+    assert outcome.problem is None, text
+
+
+def test_every_class_of_node_is_inside_the_subset_or_refused() -> None:
+    known = {*outside.INSIDE, *outside.NEVER_ALONE, *outside.STATEMENTS, *outside.EXPRESSIONS}
+    assert set(outside.node_classes()) <= known
+    listed = {node.__name__ for node in (*syntax.STATEMENTS, *syntax.EXPRESSIONS)}
+    listed |= {node.__name__ for node in (*syntax.OPERATORS, *syntax.COMPARISONS, *syntax.UNARY)}
+    assert listed <= outside.INSIDE
+
+
+def test_a_function_is_determined_by_its_number() -> None:
+    for number in (0, 5, 7, 47):
+        assert text_of(case_of(3, number)) == text_of(case_of(3, number))
+    assert text_of(case_of(3, 1)) != text_of(case_of(4, 1))
+
+
+# --- faults in the translator that it has to find -------------------------------------------------
+
+
+def numeral_for_what_is_beyond(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Arithmetic, "_beyond", lambda *_: None)
+    patch.setattr(expressions.Expressions, "_range_is_represented", lambda *_: None)
+
+
+def globals_for_locals(patch: pytest.MonkeyPatch) -> None:
+    original = Expressions._name
+
+    def name(self: Expressions, name: str, node: ast.AST, place: Place) -> object:
+        source = place.frame.source._replace(local=frozenset())
+        frame = place.frame._replace(source=source)
+        return original(self, name, node, Place(frame, place.env, place.path))
+
+    patch.setattr(Expressions, "_name", name)
+
+
+def no_index_is_checked(patch: pytest.MonkeyPatch) -> None:
+    original = Translator.side
+
+    def side(self: Translator, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
+        if "index" not in label:
+            original(self, label, path, goal)
+
+    patch.setattr(Translator, "side", side)
+
+
+def assertions_are_skipped(patch: pytest.MonkeyPatch) -> None:
+    original = Translator.side
+
+    def side(self: Translator, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
+        if "asserts" not in label:
+            original(self, label, path, goal)
+
+    patch.setattr(Translator, "side", side)
+
+
+def overflow_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Words, "_wide", lambda *_: z3.BoolVal(True))
+
+
+def branches_are_swapped(patch: pytest.MonkeyPatch) -> None:
+    original = merge.merge
+
+    def swapped(
+        arithmetic: Arithmetic, condition: z3.BoolRef, one: object, other: object
+    ) -> object:
+        if isinstance(one, kinds.Pair) and isinstance(other, kinds.Pair):
+            one, other = other, one
+        return original(arithmetic, condition, one, other)
+
+    patch.setattr(expressions, "merge", swapped)
+
+
+def replace_forgets(patch: pytest.MonkeyPatch) -> None:
+    def with_changes(record: object, changes: dict[str, object]) -> object:
+        return records.remade(record, records.parts_of(record) or ())
+
+    patch.setattr(expressions, "with_changes", with_changes)
+
+
+def dead_code_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Translator, "_require_subset", lambda *_: None)
+
+
+def floor_is_truncation(patch: pytest.MonkeyPatch) -> None:
+    original = Integers.invert
+    patch.setattr(Integers, "invert", lambda self, one: original(self, one)._replace(term=one.term))
+
+
+FAULTS = {
+    numeral_for_what_is_beyond: 271,
+    globals_for_locals: 190,
+    no_index_is_checked: 3,
+    assertions_are_skipped: 10,
+    overflow_is_ignored: 1,
+    branches_are_swapped: 55,
+    replace_forgets: 2,
+    dead_code_is_not_looked_at: 5,
+    floor_is_truncation: 25,
+}
+"""Each fault with the number of a function that shows it, which is looked at first."""
+
+
+def tallies(hint: int) -> Iterator[Tally]:
+    yield judged(2, hint, hint + 1)
+    for first in range(0, 3000, 50):
+        yield judged(2, first, first + 50)
+
+
+@pytest.mark.parametrize(("plant", "hint"), list(FAULTS.items()))
+def test_a_fault_in_the_translator_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], hint: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    assert any(tally.problems for tally in tallies(hint))
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_the_command_compares_and_prints_what_it_executed() -> None:
+    arguments = ["selftest", "--functions", "40", "--jobs", "1", "--seed", "9"]
+    runner = CliRunner()
+    outcome = runner.invoke(application(arguments), [*arguments, "--json"])
+    assert outcome.exit_code == 0
+    told = json.decode(outcome.stdout)
+    assert told["functions"] == 40
+    assert told["problems"] == []
+    modules = {one["module"] for one in told["coverage"]}
+    assert {"translate", "expressions", "bitvectors", "integers", "arithmetic"} <= modules
+
+
+def test_lines_that_are_executed_are_not_missed() -> None:
+    def run() -> None:
+        assert Words(8).holds(3)
+
+    before = {one.module: one for one in coverage_of(lambda: None)}
+    after = {one.module: one for one in coverage_of(run)}
+    gained = set(before["bitvectors"].missed) - set(after["bitvectors"].missed)
+    assert gained
+    assert after["integers"] == before["integers"]
