@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from spanspec.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.pagemap import MAX_ARENAS, arena_index
-from spanspec.pages import round_up
+from spanspec.pages import Bounds, round_up
 from spanspec.records import Record
 from spanspec.words import M64, U64
 
@@ -36,11 +36,10 @@ class Os(Protocol):
     """What the heap asks of the operating system."""
 
     def reserve(self, address: U64, size: U64) -> U64:
-        """Reserve `size` bytes, at the address if possible; return where, or 0 (OS-3)."""
-        ...
+        """Reserve `size` bytes, at the address if possible; return where, or 0 (OS-3).
 
-    def reserve_aligned(self, size: U64, align: U64) -> U64:
-        """Reserve `size` bytes anywhere, aligned; return where, or 0 (AR-6)."""
+        An address of 0 asks for any place; that need not be aligned to more than a page.
+        """
         ...
 
     def map(self, address: U64, size: U64) -> U64:
@@ -69,23 +68,24 @@ class Os(Protocol):
 
 
 class Willing:
-    """An operating system that grants everything, and a reservation just where it was asked for."""
+    """An operating system that grants everything, and a reservation just where it was asked for.
+
+    Where it was not asked for a place, it grants one that is not aligned, as is usual.
+    """
 
     def __init__(self) -> None:
         self.next_anywhere = 0x7F00_0000_0000
         self.next_metadata = 0x7FF0_0000_0000
 
     def reserve(self, address: U64, size: U64) -> U64:
-        """Grant the address asked for."""
-        return address
-
-    def reserve_aligned(self, size: U64, align: U64) -> U64:
-        """Grant some place far from the hints, as long as there is address space."""
-        length = round_up(size, align)
+        """Grant the address asked for; without one, some place far from the hints, if there is."""
+        if address != 0:
+            return address
+        length = round_up(size, HEAP_ARENA_BYTES)
         if length >= self.next_anywhere:
             return 0
         self.next_anywhere -= length
-        return self.next_anywhere
+        return self.next_anywhere + PAGE_SIZE
 
     def map(self, address: U64, size: U64) -> U64:
         """Grant it."""
@@ -154,10 +154,32 @@ def reserve_arenas(os: Os, hints: tuple[Hint, ...], ask: U64) -> Region | None:
         if found != 0:
             os.release(found, size)
         hints = hints[1:]
-    found = os.reserve_aligned(size, HEAP_ARENA_BYTES)
-    if found == 0:
+    place = reserve_aligned(os, size, HEAP_ARENA_BYTES)
+    if place.end == place.start:
         return None
-    return _checked(Region(found, size, (Hint(found + size, False), Hint(found, True))))
+    new_hints = (Hint(place.end, False), Hint(place.start, True))
+    return _checked(Region(place.start, place.end - place.start, new_hints))
+
+
+def reserve_aligned(os: Os, size: U64, align: U64) -> Bounds:
+    """Reserve `size` bytes anywhere, at a multiple of a power of two; empty if there are none.
+
+    So much more is asked for that an aligned part is in it, and the rest is given back. A place
+    that happens to be aligned is kept whole, with `align` bytes more than were wanted.
+
+    Rules: AR-6.
+    """
+    found = os.reserve(0, size + align)
+    if found == 0:
+        return Bounds(0, 0)
+    start = round_up(found, align)
+    if start == found:
+        return Bounds(found, found + size + align)
+    os.release(found, start - found)
+    rest = found + align - start
+    if rest > 0:
+        os.release(start + size, rest)
+    return Bounds(start, start + size)
 
 
 def _checked(region: Region) -> Region:

@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 from msgspec.structs import replace
 
-from spanspec.arena import arena_bytes, reserve_arenas
+from spanspec.arena import reserve_arenas
 from spanspec.constants import PAGE_SIZE
 from spanspec.mspan import FREE
 from spanspec.pageheap import Actor, Arena, PageHeap, Steps, page_number
@@ -97,7 +97,6 @@ def map_arenas(heap: PageHeap, actor: Actor, ask: U64) -> Generator[EventBase, N
         return 0
     heap.set_hints(region.hints)
     check_mapped(region.base, heap.os.map(region.base, region.size))
-    assert region.size == arena_bytes(ask), "T-9: misrounded allocation in sysAlloc"
     heap.stats = mapped(heap.stats, region.size)
     first = arena_index(region.base)
     arenas = range(first, arena_index(region.base + region.size - 1) + 1)

@@ -82,13 +82,6 @@ class FollowedOs:
         self._become(found, size if found != 0 else 0, RegionState.RESERVED, RegionState.NONE)
         return found
 
-    def reserve_aligned(self, size: U64, align: U64) -> U64:
-        """Pass on a reservation, and follow what was granted."""
-        found = self._inner.reserve_aligned(size, align)
-        self._reserved(found, size)
-        self._become(found, size if found != 0 else 0, RegionState.RESERVED, RegionState.NONE)
-        return found
-
     def map(self, address: U64, size: U64) -> U64:
         """Pass on a mapping, and follow it."""
         found = self._inner.map(address, size)

@@ -100,12 +100,10 @@ class Scattered(Willing):
         self.answers: list[Answer] = []
 
     def reserve(self, address: int, size: int) -> int:
-        """Grant the address, another one, or nothing."""
+        """Grant the address, another one, or nothing; without one, a place far from the hints."""
+        if address == 0:
+            return self._answer(0, size, ("elsewhere",))
         return self._answer(address, size, ("grant", "grant", "grant", "elsewhere", "refuse"))
-
-    def reserve_aligned(self, size: int, align: int) -> int:
-        """Grant a place far from the hints, with a gap to the last one."""
-        return self._answer(0, size, ("elsewhere",))
 
     def _answer(self, address: int, size: int, choices: Sequence[Answer]) -> int:
         if self._script is not None:

@@ -322,9 +322,6 @@ def test_out_of_memory_leaves_a_sound_heap() -> None:
             self.left -= size >> 26
             return address if self.left >= 0 else 0
 
-        def reserve_aligned(self, size: int, align: int) -> int:
-            return 0
-
     heap = Heap(os=Small())
     kept = heap.malloc(48)
     with pytest.raises(OutOfMemory):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from spanspec.arena import Willing
+from spanspec.arena import Willing, reserve_aligned
 from spanspec.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
 from spanspec.bitmap import Bits
 from spanspec.fixalloc import FixAlloc
@@ -150,6 +150,33 @@ def test_a_linear_allocator_maps_what_it_hands_out() -> None:
     second = linear_alloc(first.after, 100, 64, 4096)
     assert (second.address, second.after.mapped) == (MIB + 5056, MIB + 8192)
     assert linear_alloc(second.after, MIB, 8, 4096).address == 0
+
+
+class Places(Willing):
+    """Grants one place, and notes what is given back."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.place = place
+        self.asked: list[tuple[int, int]] = []
+        self.released: list[tuple[int, int]] = []
+
+    def reserve(self, address: int, size: int) -> int:
+        self.asked.append((address, size))
+        return self.place
+
+    def release(self, address: int, size: int) -> None:
+        self.released.append((address, size))
+
+
+def test_a_place_that_is_aligned_by_chance_is_kept_whole() -> None:
+    aligned, shifted, refused = Places(3 * MIB), Places(3 * MIB + 8192), Places(0)
+    assert reserve_aligned(aligned, 2 * MIB, MIB) == Bounds(3 * MIB, 6 * MIB)
+    assert aligned.asked == [(0, 3 * MIB)]
+    assert aligned.released == []
+    assert reserve_aligned(shifted, 2 * MIB, MIB) == Bounds(4 * MIB, 6 * MIB)
+    assert shifted.released == [(3 * MIB + 8192, MIB - 8192), (6 * MIB, 8192)]
+    assert reserve_aligned(refused, 2 * MIB, MIB) == Bounds(0, 0)
 
 
 # --- special records ------------------------------------------------------------------------------

@@ -38,8 +38,8 @@ def give_back_manual(machine: Machine, request: Input) -> None:
     """
     assert isinstance(request, FreeManual)
     heap = machine.state.pages
-    require(request.span in heap.purposes, f"span {request.span} is not manual")
     require(cycle.may_free(machine.state), "manual spans are not freed while marking")
+    require(request.span in heap.purposes, f"span {request.span} is not manual")
     machine.follow(free_manual(heap, actor_of(request), request.span))
 
 

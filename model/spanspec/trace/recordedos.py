@@ -1,6 +1,7 @@
 """The operating system of a recorded process: it gave arenas where the trace says."""
 
 from spanspec.arena import Willing
+from spanspec.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.pageheap import page_address
 from spanspec.pages import round_down
 from spanspec.trace.heap_events import ArenaMapped
@@ -16,13 +17,17 @@ class RecordedOs(Willing):
         self._witness = witness
 
     def reserve(self, address: U64, size: U64) -> U64:
-        """Grant a reservation if that is where the trace says that an arena was mapped."""
-        return address if address == self._mapped_at() else 0
+        """Grant a reservation if that is where the trace says that an arena was mapped.
 
-    def reserve_aligned(self, size: U64, align: U64) -> U64:
-        """Grant the place that the trace tells."""
-        return round_down(self._mapped_at(), align)
-
-    def _mapped_at(self) -> U64:
+        Without an address, grant the place that the trace tells: all of it was kept, or it lay so
+        that the arenas begin there.
+        """
         event = self._witness.event
-        return page_address(event.base_page) & M64 if isinstance(event, ArenaMapped) else 0
+        if not isinstance(event, ArenaMapped):
+            return 0
+        mapped = page_address(event.base_page) & M64
+        if address != 0:
+            return address if address == mapped else 0
+        if event.npages * PAGE_SIZE == size:
+            return mapped
+        return round_down(mapped, HEAP_ARENA_BYTES) - HEAP_ARENA_BYTES + PAGE_SIZE

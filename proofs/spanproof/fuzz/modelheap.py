@@ -72,17 +72,6 @@ class ScriptedOs(Willing):
         self._tell("os reserve", address=address, size=size, found=found)
         return found
 
-    def reserve_aligned(self, size: int, align: int) -> int:
-        """Answer by the script; what is kept of the larger region that it takes is aligned."""
-        self.asked += 1
-        answer: Answer = self.answers.pop(0) if self.answers else "elsewhere"
-        if answer == "grant":
-            answer = "elsewhere"
-        found = place_for(answer, 0, size, self.asked)
-        kept = ((found, size),) if found else ()
-        self._tell("os reserve aligned", size=size, align=align, kept=kept)
-        return found
-
     def map(self, address: int, size: int) -> int:
         """Tell it, and grant it."""
         self._tell("os map", address=address, size=size)

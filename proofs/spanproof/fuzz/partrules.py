@@ -56,7 +56,6 @@ OF_SPAN: Final[dict[str, tuple[str, ...]]] = {
 
 OF_SYSTEM: Final[dict[str, tuple[str, ...]]] = {
     "os reserve": ("AR-4", "OS-3"),
-    "os reserve aligned": ("AR-6", "OS-3"),
     "os map": ("AR-4", "OS-4"),
     "os release": ("AR-4", "OS-7"),
     "os used": ("OS-5",),

@@ -433,6 +433,12 @@ BUGS: Final = (
         "        if span is not None and span.state != MANUAL:",
         "        if span is not None and span.state == MANUAL:",
     ),
+    PlantedBug(
+        "a place that is aligned by chance is not kept whole",
+        "osmem",
+        "            return found, size + align\n",
+        "            self.release(found + size, align)\n            return found, size\n",
+    ),
     PlantedBug("needzero is forgotten", "span", "if freed > 0 or (", "if freed > 1 or ("),
 )
 

@@ -27,7 +27,7 @@ RACES: Final = (
         "    state.step_ends()\n"
         "    # Under the lock of the page heap it cannot be freed meanwhile.\n"
         "    with state.pages.lock:\n"
-        "        span = arena.spans[page]\n",
+        "        span = state.pages.looked_up(arena, page)\n",
         "    span = arena.spans[page]\n"
         "    unswept = span is not None and span.sweepgen == (state.sg - 2) & 0xFFFF_FFFF\n"
         "    state.step_ends()\n"

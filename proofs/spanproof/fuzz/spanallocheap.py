@@ -16,9 +16,6 @@ from spanspec.mspan import IN_USE
 from spanspec.pagealloc import Purpose
 from spanspec.specials import SpecialKind
 
-ARENA: Final = 64 << 20
-"""Bytes by which an aligned reservation is larger: what it is aligned to."""
-
 PARTS = (
     "sweepgen",
     "phase",
@@ -229,8 +226,7 @@ def scripted_memory(
 ) -> spanalloc.OsMemory:
     """Return a simulated operating system of a package, with the answers of a program.
 
-    Each call, and each range that the kernel is told about, goes among the recorder's events. Of an
-    aligned reservation, what is kept is told: a larger region is cut to it.
+    Each call, and each range that the kernel is told about, goes among the recorder's events.
     """
     answers = list(program.answers)
     asked = 0
@@ -239,31 +235,12 @@ def scripted_memory(
         recorder.events.append({"k": kind, **figures})
 
     class Scripted(package.SimulatedMemory):  # type: ignore[misc, name-defined]
-        aligning: list[tuple[int, int]] | None = None
-
         def reserve(self, address: int, size: int) -> int:
             nonlocal asked
             asked += 1
-            answer: Answer = answers.pop(0) if answers else ("grant" if address else "elsewhere")
-            if address == 0 and answer == "grant":
-                answer = "elsewhere"
-            if self.aligning is None:
-                found = place_for(answer, address, size, asked)
-                tell("os reserve", address=address, size=size, found=found)
-                return found
-            # What is to be aligned comes so that it is not, and room below and above is left over.
-            place = place_for(answer, address, size - ARENA, asked)
-            if place == 0:
-                return 0
-            found = place - ARENA + program.physical
-            self.aligning = [(found, size)]
-            return found
-
-        def reserve_aligned(self, size: int, align: int) -> tuple[int, int]:
-            self.aligning = []
-            found: tuple[int, int] = super().reserve_aligned(size, align)
-            tell("os reserve aligned", size=size, align=align, kept=tuple(self.aligning))
-            self.aligning = None
+            answer: Answer = answers.pop(0) if answers else "grant"
+            found = place_for(answer, address, size, asked)
+            tell("os reserve", address=address, size=size, found=found)
             return found
 
         def commit(self, address: int, size: int) -> int:
@@ -271,18 +248,7 @@ def scripted_memory(
             return int(super().commit(address, size))
 
         def release(self, address: int, size: int) -> None:
-            if self.aligning is None:
-                tell("os release", address=address, size=size)
-                return
-            self.aligning = [
-                part
-                for start, length in self.aligning
-                for part in (
-                    (start, address - start),
-                    (address + size, start + length - address - size),
-                )
-                if part[1] > 0
-            ]
+            tell("os release", address=address, size=size)
 
         def used(self, base: int, size: int) -> None:
             tell("os used", address=base, size=size)
