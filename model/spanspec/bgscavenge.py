@@ -38,7 +38,7 @@ def wake(scavenger: Scavenger, now: U64) -> Scavenger:
     delay = scavenger.retry_delay
     if scavenger.backs_off and now >= scavenger.wake_at:
         delay *= 2
-    return Scavenger(False, now, delay, scavenger.generation)
+    return Scavenger(False, now, delay, scavenger.generation, False)
 
 
 def after_turn(

@@ -185,6 +185,31 @@ BUGS: Final = (
         "runtime.GC returns while another thread sweeps the last spans",
     ),
     KnownBug(
+        "not-looked-up-again",
+        "#81435",
+        "steps.specials",
+        "    # What was found dead by that sweep has no object any more.\n"
+        "    span = span_to_change(state, address, kind, refused)\n",
+        "",
+        "an object is not looked up again once its span is swept",
+    ),
+    KnownBug(
+        "reservation-kept",
+        "#24670",
+        "arena",
+        "        if found != 0:\n            os.release(found, size)\n",
+        "",
+        "a reservation that came elsewhere than hinted is not given back",
+    ),
+    KnownBug(
+        "tail-waste-given-back",
+        "#50592",
+        "mcentral",
+        "            state.heap_live -= free * record.elemsize\n",
+        "            state.heap_live -= charge(record)\n",
+        "a span that is uncached gives back its tail waste, too",
+    ),
+    KnownBug(
         "born-unmarked",
         "plain",
         "malloc",
@@ -276,6 +301,18 @@ NOT_IN_THE_MODEL: Final = {
     "protocol has them apart, and a proof finds it",
     "08a72c851c": "a duration of zero: the model divides by it only where it is positive; a proof "
     "about the duration finds it",
+    "#37262": "the alignment of a tiny object: the model is at one with itself; a proof finds it, "
+    "and the fuzzer one planted in spanalloc",
+    "#34048": "the scavenger's goal: a decision of the heap on its own, which a trace tells; the "
+    "fuzzer finds one planted in spanalloc",
+    "#9048": "the pages that the reclaimer counts: the model is at one with itself; the fuzzer "
+    "finds one planted in spanalloc",
+    "#18155": "the length of a search: the model is at one with itself; the fuzzer finds one "
+    "planted in spanalloc",
+    "omicron 1146": "mark bit arenas reused early: bits are values here, so nothing is "
+    "overwritten; a test of SPAN-27 finds it",
+    "#34575": "the scavenger's sleep: a decision of the heap on its own; a proof finds it, and the "
+    "fuzzer one planted in spanalloc",
     "#21729": "a marked free slot is an input: the judge reports it as such",
 }
 """Bugs of the list that the heap's model cannot have, why, and what finds them instead."""

@@ -120,4 +120,21 @@ SCAVENGE_MUTANTS = (
             "the line falls twice as fast",
         ),
     ),
+    *variants_of(
+        "spanspec.bgscavenge.wake",
+        Variant(
+            "34575-waking-resets-the-delay",
+            "delay = scavenger.retry_delay",
+            "delay = FIRST_RETRY_NS",
+            "scavenge.wake",
+            "whoever wakes the scavenger resets how long it waits when it has found nothing",
+        ),
+        Variant(
+            "34575-any-waking-doubles-the-delay",
+            "scavenger.backs_off and now >= scavenger.wake_at",
+            "scavenger.backs_off",
+            "scavenge.wake",
+            "a sleep that is cut short counts as one without success",
+        ),
+    ),
 )

@@ -123,6 +123,13 @@ SIZECLASS_MUTANTS = (
             "tiny.inside",
             "8-byte tiny objects are not aligned",
         ),
+        Variant(
+            "37262-12-bytes-to-8",
+            "size & 7 == 0",
+            "size & 7 == 0 or size == 12",
+            "tiny.inside",
+            "a tiny object of 12 bytes is aligned to 8",
+        ),
     ),
     *variants_of(
         "spanspec.tiny.tiny_fits",

@@ -15,6 +15,7 @@ from spanproof.assumptions import REALS
 from spanproof.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
+from spanspec.bgscavenge import Scavenger, wake
 from spanspec.constants import PAGE_SIZE
 from spanspec.freespans import UNSCAVENGED_HUGE, UNSCAVENGED_SMALL, FreeSpan, passes
 from spanspec.pages import (
@@ -372,3 +373,25 @@ def a_clamped_line_would_never_be_below_the_goal(p: Proof) -> None:
     p.show("never below", later >= goal)
     example = z3.And(goal == 5, basis == 105, duration == 10, early == 0, first == 0, second == 200)
     p.possible("after its time", z3.And(late > duration, late == 20, example))
+
+
+@obligation("scavenge.wake", "SCAV-17 SCAV-18 SCAV-19 SCAV-20", WORDS)
+def waking_changes_when_it_goes_on_and_nothing_else(p: Proof) -> None:
+    """Whoever wakes the scavenger lets it go on at once. How long it waits after a turn in which it
+    released nothing is doubled after a sleep of that length, and stays after one cut short; which
+    line it has looked at stays.
+    """
+    before, now = p.fresh(Scavenger, "scavenger"), p.number(U64, "now")
+    assert isinstance(before, Scavenger)
+    # A delay of 2^62 ns are 146 years.
+    p.assume(z3.ULT(before.retry_delay, 1 << 62))
+    after = p.call(wake, before, now)
+    assert isinstance(after, Scavenger)
+    p.show("it goes on", z3.Not(after.parked))
+    p.show("at once", after.wake_at == now)
+    whole = z3.And(before.backs_off, z3.UGE(now, before.wake_at))
+    delay = z3.If(whole, 2 * before.retry_delay, before.retry_delay)
+    p.show("the delay doubles after a whole sleep only", after.retry_delay == delay)
+    p.show("the line it looked at stays", after.generation == before.generation)
+    p.possible("a sleep is cut short", z3.And(before.backs_off, z3.Not(whole)))
+    p.possible("a whole sleep", whole)
