@@ -250,4 +250,8 @@ class ModelHeap:
 
     def state_now(self) -> State:
         """Return the whole state, between any two steps."""
-        return state_of(self.heap.state)
+        scavenger = self.heap.scavenger
+        # Parked, it has no time at which it wakes.
+        wakes = None if scavenger.parked else scavenger.wake_at
+        sleep = (scavenger.parked, wakes, scavenger.retry_delay, scavenger.backs_off)
+        return {**state_of(self.heap.state), "scavenger": sleep}

@@ -21,10 +21,11 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "caches": ("mcache", "flush generation", "spans", "tiny block", "tiny offset"),
     "central": ("nonempty", "empty"),
     "current arena": ("base", "end"),
+    "scavenger": ("parked", "wakes at", "delay", "backs off"),
 }
 """The fields of what a state has as tuples, by the name of the part."""
 
-SINGLE: Final = ("current arena",)
+SINGLE: Final = ("current arena", "scavenger")
 """Parts that are one such tuple; the others have one for each key."""
 
 

@@ -33,6 +33,7 @@ OF_PART: Final[dict[str, tuple[str, ...]]] = {
     "stacks_inuse": ("HEAP-24",),
     "gc_manual": ("HEAP-24",),
     "pages_in_use": ("HEAP-36",),
+    "scavenger": ("SCAV-17", "SCAV-18"),
     "counts": ("HEAP-38",),
 }
 """The rules of each part of a heap's state."""

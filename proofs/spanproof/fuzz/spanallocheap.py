@@ -180,11 +180,17 @@ class SpanallocHeap:
         """Return the whole state, with the world stopped, and what was counted."""
         statistics = self.heap.statistics()
         counts = {name: getattr(statistics, name) for name in COUNTS}
-        return {**state_of(self.heap.snapshot()), "counts": counts}
+        return {**state_of(self.heap.snapshot()), **self._sleep(), "counts": counts}
 
     def state_now(self) -> State:
         """Return the whole state without stopping anybody."""
-        return state_of(self._package.heapsnapshot.shot_of(self.heap.state))
+        return {**state_of(self._package.heapsnapshot.shot_of(self.heap.state)), **self._sleep()}
+
+    def _sleep(self) -> dict[str, object]:
+        """Return how the background scavenger sleeps."""
+        line = self.heap.state.line
+        wakes = None if line.parked else line.wake_at
+        return {"scavenger": (line.parked, wakes, line.delay, line.backs_off)}
 
 
 def state_of(shot: HeapShot) -> State:
