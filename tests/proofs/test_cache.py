@@ -189,7 +189,7 @@ def test_a_run_that_decides_nothing_loads_no_solver(tmp_path: Path) -> None:
     ]
     assert said[0][-1] == "True"
     assert said[1][-1] == "False"
-    assert "1 answers cached" in said[1][-2]
+    assert "1 answer cached" in said[1][-2]
 
 
 # --- entries --------------------------------------------------------------------------------------

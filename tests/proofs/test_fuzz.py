@@ -181,7 +181,7 @@ def test_a_program_reads_as_a_short_text() -> None:
         "a span of class 7 (85 slots of 96 bytes), sweepgen 0\n"
         "  1. refill the cache with the span\n"
         "  2. allocate 1 slot\n"
-        "  3. mark every 3th allocated slot, starting with number 1\n"
+        "  3. mark every 3rd allocated slot, starting with number 1\n"
         "  4. start a cycle\n"
         "  5. claim the span and sweep it"
     )

@@ -20,7 +20,7 @@ PATHS: Final[dict[ev.Path, str]] = {
 
 SWEEPERS: Final[dict[str, str]] = {
     "bg": "the background sweeper",
-    "prop": "who pays a sweep debt",
+    "prop": "a thread that pays its sweep debt",
     "finish": "the end of sweeping",
     "sync": "a sweep with the world stopped",
     "GC": "runtime.GC",
@@ -29,7 +29,7 @@ SWEEPERS: Final[dict[str, str]] = {
     "cs-empty": "the walk of the empty list",
     "uncache": "the flush of its cache",
     "reclaim": "the reclaimer",
-    "ensure": "who needs it swept",
+    "ensure": "a thread that needs it swept",
 }
 """On whose behalf a span is popped or claimed."""
 

@@ -24,6 +24,7 @@ from spanspec.trace.check import Report, check_trace
 from spanspec.trace.lives import Subject
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.verdict import Divergence, Verdict
+from spanspec.wording import counted
 
 
 def check(
@@ -63,7 +64,9 @@ def check(
                 complain(str(report.problem))
     except KeyboardInterrupt:
         interrupted = True
-        err.print(f"interrupted: {len(reports)} of {len(traces)} traces were checked", markup=False)
+        err.print(
+            f"interrupted: {len(reports)} of {counted(len(traces), 'trace')} checked", markup=False
+        )
     if json:
         print_json([as_json(report, seconds) for report, seconds in reports])
     else:
@@ -122,9 +125,11 @@ def print_report(report: Report, seconds: float) -> None:
         verdict = "[yellow]breaks off[/]"
     counts = ", ".join(f"{tally.total(v)} {v.value}" for v in Verdict if tally.total(v))
     if report.steps is not None:
-        counts += f"; {report.steps} steps of the protocol"
+        counts += f"; {counted(report.steps, 'step')} of the protocol"
     out.print(verdict, end=" ")
-    out.print(f"{report.path}: {tally.events} events: {counts} ({seconds:.1f} s)", markup=False)
+    out.print(
+        f"{report.path}: {counted(tally.events, 'event')}: {counts} ({seconds:.1f} s)", markup=False
+    )
     for life in report.lives:
         for line in life_lines(life):
             out.print(line, markup=False)
@@ -194,8 +199,9 @@ def total_line(reports: list[tuple[Report, float]]) -> str:
     diverged = sum(report.divergence is not None for report, _ in reports)
     seconds = sum(spent for _, spent in reports)
     steps = sum(report.steps or 0 for report, _ in reports)
-    told = f", {steps} steps of the protocol" if steps else ""
-    return f"{len(reports)} traces, {events} events{told}, {diverged} divergences ({seconds:.1f} s)"
+    told = f", {counted(steps, 'step')} of the protocol" if steps else ""
+    traces, seen = counted(len(reports), "trace"), counted(events, "event")
+    return f"{traces}, {seen}{told}, {counted(diverged, 'divergence')} ({seconds:.1f} s)"
 
 
 def as_json(report: Report, seconds: float) -> dict[str, object]:

@@ -28,6 +28,7 @@ from spanproof.corruption import (
     read_trace,
 )
 from spanproof.traces import bundled_traces
+from spanspec.wording import counted
 
 
 def corrupt(
@@ -57,7 +58,7 @@ def corrupt(
                 display.advance(task)
         except KeyboardInterrupt:
             interrupted = True
-            done = f"interrupted: {len(tried)} of {number} corruptions were tried"
+            done = f"interrupted: {len(tried)} of {counted(number, 'corruption')} tried"
             err.print(done, markup=False)
     spent = time.perf_counter() - started
     noticed = sum(one.noticed for one in tried)
@@ -67,7 +68,8 @@ def corrupt(
         out.print(unnoticed_table(tried))
         share = f"{100 * noticed / max(len(tried), 1):.1f} %"
         out.print(
-            f"{noticed} of {len(tried)} corruptions noticed ({share}) in {len(read)} traces "
+            f"{noticed} of {counted(len(tried), 'corruption')} noticed ({share}) "
+            f"in {counted(len(read), 'trace')} "
             f"({spent:.1f} s); docs/checking.md says why the others are not",
             markup=False,
         )

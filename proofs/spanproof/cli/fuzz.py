@@ -36,6 +36,7 @@ from spanproof.fuzz.program import Program, ProgramError
 from spanproof.fuzz.subjects import Subject
 from spanproof.fuzz.target import Target, of_heap, of_schedules, of_span
 from spanproof.simulatedprogram import is_one as is_simulation
+from spanspec.wording import counted
 
 Factory = Annotated[
     str,
@@ -261,19 +262,22 @@ def summary_line(result: CampaignResult) -> str:
         verdict = "interrupted, no divergence so far"
     if "m" in result.must_exercise:
         figures = (
-            f"{counts['m']} slots and {counts['t']} tiny objects allocated, {counts['se']} sweeps, "
-            f"{counts['vs']} spans scavenged, {counts['refusals']} refusals"
+            f"{counted(counts['m'], 'slot')} and {counted(counts['t'], 'tiny object')} allocated, "
+            f"{counted(counts['se'], 'sweep')}, "
+            f"{counted(counts['vs'], 'span')} scavenged, {counted(counts['refusals'], 'refusal')}"
         )
         if counts["switches"]:
-            figures += f", {counts['switches']} switches between threads"
+            figures += f", {counted(counts['switches'], 'switch', 'switches')} between threads"
     else:
         figures = (
-            f"{counts['fast allocations']} fast and {counts['slow allocations']} slow allocations, "
-            f"{counts['sweeps']} sweeps, {counts['wrap-arounds']} wrap-arounds, "
-            f"{counts['refusals']} refusals"
+            f"{counts['fast allocations']} fast and "
+            f"{counted(counts['slow allocations'], 'slow allocation')}, "
+            f"{counted(counts['sweeps'], 'sweep')}, "
+            f"{counted(counts['wrap-arounds'], 'wrap-around')}, "
+            f"{counted(counts['refusals'], 'refusal')}"
         )
-    programs = f"{result.programs} program{'' if result.programs == 1 else 's'}"
-    return f"{programs}, {counts['steps']} steps in {result.seconds:.1f} s: {verdict}; {figures}"
+    run = f"{counted(result.programs, 'program')}, {counted(counts['steps'], 'step')}"
+    return f"{run} in {result.seconds:.1f} s: {verdict}; {figures}"
 
 
 def divergence_json(divergence: Divergence | None) -> dict[str, object] | None:

@@ -13,6 +13,7 @@ from spanproof.catalogue import Catalogue
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
 from spanproof.processes import pool
 from spanproof.schedule import matching
+from spanspec.wording import counted
 
 if TYPE_CHECKING:
     from spanproof.generated import Fate, Generated
@@ -137,7 +138,9 @@ def show(
         out.print(f"[bold]{fate.function}[/] line {fate.line}: {fate.answer}", highlight=False)
         out.print(f"    - {fate.before}\n    + {fate.after}", markup=False)
     if unread:
-        out.print(f"{len(unread)} functions of the model are read by no proof: --json names them")
+        out.print(
+            f"read by no proof: {counted(len(unread), 'function')} of the model: --json names them"
+        )
     share = 100 * killed / len(fates) if fates else 0.0
     answers = ", ".join(f"{count} {answer}" for answer, count in sorted(tally.items()))
     out.print(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from spanproof.cli.output import Unusable
 from spanspec.trace.lives import Entry, Life, Subject, View, subject
+from spanspec.wording import counted
 
 
 def subjects(watch: Sequence[str]) -> list[Subject]:
@@ -22,7 +23,8 @@ def life_lines(life: Life) -> Iterator[str]:
     if not life.entries:
         yield f"{life.subject}: nothing touched it"
         return
-    yield f"{life.subject}: {sum(entry.events for entry in life.entries)} events touched it"
+    events = sum(entry.events for entry in life.entries)
+    yield f"{life.subject}: {counted(events, 'event')} touched it"
     yield f"          at first: {in_words(life.entries[0].before)}"
     for entry in life.entries:
         lines = str(entry.line) if entry.last == entry.line else f"{entry.line}-{entry.last}"

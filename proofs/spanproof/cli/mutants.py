@@ -19,6 +19,7 @@ from spanproof.knownbugs import BUGS, Found, KnownBug
 from spanproof.knownbugs.hunt import hunt
 from spanproof.schedule import matching, mutant_jobs
 from spanproof.verdict import DEFAULT_TIMEOUT
+from spanspec.wording import counted
 
 
 def mutants(
@@ -139,7 +140,7 @@ def summary_line(
     summary = summarize(outcomes)
     parts = []
     if outcomes:
-        parts.append(f"{summary.killed} of {summary.mutants} mutants killed by proofs")
+        parts.append(f"{summary.killed} of {counted(summary.mutants, 'mutant')} killed by proofs")
     if found:
         known = sum(bool(what.by) for _, what in found)
         parts.append(f"{known} of {len(found)} known bugs found by running")

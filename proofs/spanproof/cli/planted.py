@@ -18,6 +18,7 @@ from spanproof.cli.output import (
     progress,
 )
 from spanproof.fuzz.plantings import Found, campaigns, look_for_all
+from spanspec.wording import counted
 
 LARGEST_MEDIAN = 12
 """Steps that the median of the shrunk programs may have."""
@@ -59,7 +60,7 @@ def planted(
         print_json({"bugs": results, "median_steps": median, "interrupted": interrupted})
     else:
         out.print(table_of(results))
-        out.print(f"\n{len(steps)} of {len(results)} found, median {median} steps")
+        out.print(f"\n{len(steps)} of {counted(len(results), 'bug')} found, median {median} steps")
         if interrupted:
             out.print(f"interrupted: {len(chosen) - len(results)} are left")
     if interrupted:

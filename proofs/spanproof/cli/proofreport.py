@@ -9,6 +9,7 @@ from spanproof.assumptions import ALL, EVERYWHERE, Assumption
 from spanproof.catalogue import Catalogue
 from spanproof.cli.output import out
 from spanproof.jobs import Job, Outcome, Summary
+from spanspec.wording import counted
 
 
 def table(outcomes: list[Outcome]) -> Table:
@@ -112,10 +113,10 @@ def print_saved(outcomes: Sequence[Outcome], files: Mapping[Job, Path]) -> None:
 
 def summary_line(summary: Summary, wall: float) -> str:
     """Return the figures of a run in one line."""
-    parts = [f"{summary.proved} of {summary.obligations} obligations proved"]
-    parts[0] += f" ({summary.queries} queries)"
+    parts = [f"{summary.proved} of {counted(summary.obligations, 'obligation')} proved"]
+    parts[0] += f" ({counted(summary.queries, 'query', 'queries')})"
     if summary.mutants:
-        parts.append(f"{summary.killed} of {summary.mutants} mutants killed")
+        parts.append(f"{summary.killed} of {counted(summary.mutants, 'mutant')} killed")
     if summary.outside:
         parts.append(f"{summary.outside} outside a solver's theories")
     return with_cost(parts, summary, wall)
@@ -123,7 +124,7 @@ def summary_line(summary: Summary, wall: float) -> str:
 
 def with_cost(parts: Sequence[str], summary: Summary, wall: float) -> str:
     """Return what a run came to, and what it cost, in one line."""
-    cached = [f"{summary.cached} answers cached"] if summary.cached else []
+    cached = [f"{counted(summary.cached, 'answer')} cached"] if summary.cached else []
     return (
         f"{', '.join([*parts, *cached])}; solver {summary.solver_seconds:.1f} s, "
         f"terms {summary.build_seconds:.1f} s, wall {wall:.1f} s"

@@ -29,6 +29,7 @@ from spanproof.schedule import known_reads, mutant_jobs, obligation_jobs
 from spanproof.traces import bundled_traces
 from spanspec.trace.check import Report
 from spanspec.trace.verdict import Verdict
+from spanspec.wording import counted
 
 HEAP_SHARE = 0.75
 """The part of the time for fuzzing that whole heaps get; single spans need less."""
@@ -220,12 +221,13 @@ def overview(
         result = "[green]holds[/]" if good else "[red]fails[/]"
         table.add_row(what, result, figures, f"{spent:.1f}")
 
+    queries = counted(summary.queries, "query", "queries")
     row(
         "proved",
         summary.good,
-        f"{summary.proved} of {summary.obligations} obligations ({summary.queries} queries), "
+        f"{summary.proved} of {counted(summary.obligations, 'obligation')} ({queries}), "
         f"{mutants.told()} killed, "
-        f"{f'{summary.cached} answers cached, ' if summary.cached else ''}"
+        f"{counted(summary.cached, 'answer') + ' cached, ' if summary.cached else ''}"
         f"solver {summary.solver_seconds:.1f} s",
         proving,
     )
@@ -233,12 +235,14 @@ def overview(
     counts = ", ".join(
         f"{sum(tally.total(verdict) for tally in tallies)} {verdict.value}" for verdict in Verdict
     )
+    events = counted(sum(tally.events for tally in tallies), "event")
+    steps = sum(report.steps or 0 for report, _ in checked.reports)
     row(
         "checked",
         checked.good,
-        f"{len(tallies)} traces of Go 1.13.15, {sum(t.events for t in tallies)} events: {counts}; "
-        f"{sum(report.steps or 0 for report, _ in checked.reports)} steps of the proved protocol; "
-        f"{checked.noticed} of {len(checked.corruptions)} corruptions noticed",
+        f"{counted(len(tallies), 'trace')} of Go 1.13.15, {events}: {counts}; "
+        f"{counted(steps, 'step')} of the proved protocol; "
+        f"{checked.noticed} of {counted(len(checked.corruptions), 'corruption')} noticed",
         checked.seconds,
     )
     for name, campaign in campaigns.items():
@@ -246,9 +250,9 @@ def overview(
         row(
             "fuzzed",
             campaign.good,
-            f"{name}: {campaign.programs} programs, {met['steps']} steps, "
-            f"{met['sweeps'] + met['se']} sweeps, "
-            f"{int(campaign.divergence is not None)} divergences",
+            f"{name}: {counted(campaign.programs, 'program')}, {counted(met['steps'], 'step')}, "
+            f"{counted(met['sweeps'] + met['se'], 'sweep')}, "
+            f"{counted(int(campaign.divergence is not None), 'divergence')}",
             campaign.seconds,
         )
     return table
