@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -52,6 +52,7 @@ class _Noted:
     since = 0.0
     over = False
     """The command has ended; only the interpreter still has to."""
+    told: ClassVar[list[Callable[[], object]]] = []
     again = 0
     """Signals that are no wish of anybody's, but an interrupt that is raised once more."""
 
@@ -94,6 +95,14 @@ def catch() -> None:
             signal.signal(number, signal.SIG_DFL)
 
     os.register_at_fork(after_in_child=in_child)
+
+
+def also(stop: Callable[[], object]) -> None:
+    """Have a function called when a signal comes, by another thread than the main one.
+
+    It stops what the main thread computes in C, so that this hears of the signal.
+    """
+    _Noted.told.append(stop)
 
 
 def over() -> None:
@@ -151,6 +160,8 @@ def _watch(reader: int, caught: frozenset[signal.Signals]) -> NoReturn:
         elif limit is None:
             _Noted.first = number
             first, limit = now, now + HEARD
+            for stop in _Noted.told:
+                stop()
         elif now - first >= AT_ONCE:
             heard, limit = True, min(limit, now + AT_ONCE)
 

@@ -70,6 +70,9 @@ def _serve() -> None:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         # Not SIG_IGN, which programs that a worker starts would inherit.
         signal.signal(number, _left_to_the_command)
+    if "z3" in sys.modules:
+        # It would take an interrupt from the terminal for a reason to answer `unknown`.
+        sys.modules["z3"].set_param("ctrl_c", False)
     end_with_parent()
 
 

@@ -6,10 +6,16 @@ from typing import Final
 
 import z3
 
+from spanproof import interrupts
 from spanproof.questions import Question
 from spanproof.smallscope import expand, has_quantifier, in_small_scope, within_scope
 from spanproof.solvers.finding import Finding
 from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
+
+if interrupts.caught():
+    # Z3 would take Ctrl-C for a reason to answer `unknown`, and nobody else would hear of it.
+    z3.set_param("ctrl_c", False)
+    interrupts.also(z3.main_ctx().interrupt)
 
 ATTEMPTS: Final = (0.5, 0.25, 0.25)
 """Shares of the time limit, each with a random seed of its own.
