@@ -17,12 +17,13 @@ import psutil
 import pytest
 from hypothesis import strategies as st
 
-from spanproof.fuzz import spanallocheap
+from spanproof.fuzz import spanallocheap, supervised
 from spanproof.fuzz.campaign import CampaignResult, run_once, run_target
 from spanproof.fuzz.divergence import Divergence
 from spanproof.fuzz.ending import Limits
 from spanproof.fuzz.heapprogram import HeapProgram, Malloc, StartCycle, Sweep, Together
 from spanproof.fuzz.heapsides import Side
+from spanproof.fuzz.keeper import Keeper
 from spanproof.fuzz.program import Allocate, MarkFree, Program, Refill, Retire
 from spanproof.fuzz.spanalloc_subject import SpanallocSpan, installed
 from spanproof.fuzz.subjects import Path as SearchPath
@@ -165,7 +166,7 @@ ENDS = {
 @pytest.mark.parametrize("kind", sorted(ENDS))
 def test_whatever_ends_a_program_is_told_with_a_short_program(kind: str) -> None:
     action, says = ENDS[kind]
-    assert shrunk(campaign(action)).seen.startswith(says)
+    assert shrunk(campaign(action, Limits())).seen.startswith(says)
 
 
 HANGS: dict[str, Callable[[], None]] = {
@@ -205,7 +206,7 @@ def test_the_place_of_a_crash_and_what_was_printed_are_shown() -> None:
         os.write(2, b"free(): invalid pointer \xff[/b]\n")
         ctypes.string_at(0)
 
-    seen = shrunk(campaign(crash)).seen.splitlines()
+    seen = shrunk(campaign(crash, Limits())).seen.splitlines()
     assert any("test_hostile.py" in line and "in crash" in line for line in seen)
     assert seen[-1].endswith("it printed: free(): invalid pointer \ufffd[/b]")
 
@@ -256,19 +257,30 @@ def test_what_is_found_is_told_before_it_is_shrunk() -> None:
     result = run_target(
         target_of(acting(lambda: os._exit(0))),
         examples=1,
-        limits=SHORT,
         on_found=told.append,
     )
     assert [one.program for one in told] == [WHOLE]
     shrunk(result)
 
 
-def test_what_does_not_end_is_shown_when_it_is_interrupted() -> None:
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+def test_what_does_not_end_is_shown_when_it_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keepers: list[Keeper] = []
+    original = Keeper.__enter__
 
+    def enter(keeper: Keeper) -> Keeper:
+        keepers.append(keeper)
+        return original(keeper)
+
+    def interrupt(number: int, frame: object) -> None:
+        if keepers and keepers[0].note.read().step == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Keeper, "__enter__", enter)
+    monkeypatch.setattr(supervised, "STUCK", 0)
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 2)
+    signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
     try:
         result = run_target(target_of(acting(hang)), examples=1, limits=Limits(600))
     finally:

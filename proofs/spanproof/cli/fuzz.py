@@ -85,7 +85,8 @@ def fuzz(
 
         def is_found(divergence: Divergence) -> None:
             saver.save(divergence)
-            display.update(task, description="shrinking", total=None)
+            display.remove_task(task)
+            display.add_task("shrinking", total=None)
             display.refresh()
 
         try:

@@ -14,7 +14,8 @@ from spanproof.fuzz.program import Program
 from spanproof.fuzz.target import Target
 
 NOWHERE: Final = os.path.join(os.devnull, "hypothesis")
-"""Where Hypothesis keeps what it would find out again: no command leaves files behind."""
+"""Where Hypothesis keeps what it would find out again, unless a place is named: not in the working
+directory."""
 
 
 OneT = TypeVar("OneT", Program, HeapProgram, contravariant=True)
@@ -59,7 +60,8 @@ class Search(Generic[ProgramT]):
 
         Then a diverging program is shrunk, for at most `shrink` seconds.
         """
-        set_hypothesis_home_dir(NOWHERE)
+        if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
+            set_hypothesis_home_dir(NOWHERE)
         if seconds is not None:
             self._until = time.monotonic() + seconds
         self._shrink = shrink
