@@ -1,6 +1,6 @@
 """The page heap: runs of pages are allocated, freed, and asked of the operating system."""
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -14,6 +14,9 @@ from spanalloc.recorder import Recorder, page_number
 from spanalloc.scavenge import scavenge_for_growth
 from spanalloc.span import FREE, IN_USE, Span
 from spanalloc.system import ADDRESS_SPACE, System
+
+TABLES: Final = 1 << 19
+"""Bytes, and some to spare, that the tables of an arena take."""
 
 
 @final
@@ -362,6 +365,8 @@ class PageHeap:
         arenas: list[Arena] = []
         at = base
         while at < base + size:
+            # Compiled code does not survive that a table cannot be had: ask for the room first.
+            bytearray(TABLES)
             arenas.append(Arena(at, self.os.view(at, ARENA_BYTES)))
             at += ARENA_BYTES
         return arenas

@@ -164,8 +164,9 @@ class Span(SpanLayout):
 
     def first_free(self) -> i64:
         """Return the lowest free slot at or above freeindex, nelems if there is none."""
-        slot, _, _ = next_free_index(self.alloc_bits, self.freeindex, self.nelems, self.alloc_cache)
-        return slot
+        found = next_free_index(self.alloc_bits, self.freeindex, self.nelems, self.alloc_cache)
+        # Names for what is not wanted would be Python objects, which have to be allocated.
+        return found[0]
 
     def malloc(self) -> i64:
         """Hand out the lowest free slot and return it, or return -1 if the span is full.

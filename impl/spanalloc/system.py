@@ -9,6 +9,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from spanalloc import kernels
 from spanalloc.errors import BadRequest, MadviseFailed, MmapFailed, OsFailed
 from spanalloc.mutex import Interrupts
 from spanalloc.osmem import OsMemory
@@ -39,6 +40,7 @@ class System:
         self.problem: Exception | None = None
         self.held: list[tuple[int, int]] = []
         self.real = False
+        self.interpreted: bool = kernels.__file__.endswith(".py")
 
     def reserve(self, address: i64, size: i64) -> i64:
         """Reserve address space, at `address` if that is free, else anywhere; 0 if refused (OS-3).
@@ -46,7 +48,9 @@ class System:
         Raises: OsFailed, also for what is no place, or held already (T-11).
         """
         try:
-            found = number(self.os.reserve(address, size))
+            found = self.os.reserve(address, size)
+            if self.interpreted:
+                number(found)
         except BaseException as problem:
             raise failed("reserve", problem) from problem
         return self.place(found, size) if found != 0 else 0
@@ -59,8 +63,10 @@ class System:
         Raises: OsFailed, as `reserve`.
         """
         try:
-            where, size_there = self.os.reserve_aligned(size, align)
-            found, length = number(where), number(size_there)
+            found, length = self.os.reserve_aligned(size, align)
+            if self.interpreted:
+                number(found)
+                number(length)
         except BaseException as problem:
             raise failed("reserve_aligned", problem) from problem
         if length == 0:
@@ -184,14 +190,10 @@ class System:
         return view
 
 
-def number(answer: object) -> int:
-    """Return an answer that is an integer.
-
-    Raises: TypeError if it is none: interpreted code does not know.
-    """
+def number(answer: object) -> None:
+    """Raise TypeError unless an answer is an integer, which only compiled code knows by itself."""
     if not isinstance(answer, int):
         raise TypeError(f"a {type(answer).__name__} for an integer")
-    return answer
 
 
 def buffer(answer: object) -> memoryview | None:
