@@ -1,0 +1,76 @@
+"""Each field of the state is read by some rule: what is only written stands for no rule."""
+
+import ast
+from pathlib import Path
+
+import spanspec
+
+FOLDER = Path(spanspec.__path__[0])
+
+STATES = {
+    "heapstate.py": ("HeapState", "Mcache", "Mcentral"),
+    "pageheap.py": ("PageHeap", "Arena"),
+    "decisions.py": ("Decisions",),
+    "statistics.py": ("HeapStatistics",),
+    "mspan.py": ("Mspan",),
+    "pages.py": ("PageRun",),
+    "pacing.py": ("SweepPace", "Debt"),
+    "scavenge.py": ("Line",),
+    "bgscavenge.py": ("Scavenger",),
+    "tiny.py": ("TinyBlock",),
+    "specials.py": ("Special",),
+    "markbits.py": ("BitsArena", "BitsArenas"),
+    "persistent.py": ("Chunk", "AllSpans", "AllArenas", "Metadata"),
+}
+"""The classes that hold what the rules speak of, by module."""
+
+
+def fields_of(tree: ast.ClassDef) -> set[str]:
+    """Return the names of the fields of a record, or of what a class's methods assign."""
+    found = {
+        statement.target.id
+        for statement in tree.body
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+    }
+    found |= {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    }
+    return found
+
+
+def fields_read(folder: Path) -> set[str]:
+    """Return the names of all attributes that the modules of a folder read."""
+    return {
+        node.attr
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+
+
+def unread_fields(source: str, classes: tuple[str, ...], read: set[str]) -> set[str]:
+    """Return the fields of some classes of a module that are not among those read."""
+    trees = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
+    assert set(classes) <= set(trees)
+    return {field for name in classes for field in fields_of(trees[name])} - read
+
+
+def test_each_field_of_the_state_is_read_somewhere_in_the_model() -> None:
+    read = fields_read(FOLDER)
+    unread = {
+        module: unread_fields((FOLDER / module).read_text(encoding="utf-8"), classes, read)
+        for module, classes in STATES.items()
+    }
+    assert {module: fields for module, fields in unread.items() if fields} == {}
+
+
+def test_a_counter_that_is_only_counted_would_be_noticed() -> None:
+    source = "class Counts:\n    def __init__(self):\n        self.seen = self.kept = 0\n"
+    source += "    def more(self):\n        self.seen += 1\n"
+    read = {node.attr for node in ast.walk(ast.parse("x.kept")) if isinstance(node, ast.Attribute)}
+    assert unread_fields(source, ("Counts",), read) == {"seen"}
