@@ -16,9 +16,6 @@ from spanspec.rules import RULES
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-COMING = frozenset({"selftest"})
-"""Commands that the docs speak of already."""
-
 
 def commands() -> Iterator[tuple[str, str, bool]]:
     """Yield each command line of ours in the docs: its page, itself, and whether it is whole.
@@ -50,8 +47,6 @@ def test_a_command_in_the_docs_can_be_called_like_that(page: str, line: str, who
     if name.startswith("-"):
         assert name in ("--help", "--version")
         return
-    if name in COMING and name not in COMMANDS:
-        pytest.skip(f"spanspec {name} is documented, and still to come")
     group = typer.main.get_command(application(words))
     assert isinstance(group, typer.core.TyperGroup)
     missing = ""
