@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from spanproof.cli.app import run
 from spanproof.fuzz.baton import Baton, Stop, Worker
 from spanproof.fuzz.divergence import describe, length_of, shorter
+from spanproof.fuzz.factories import METHODS, Scope
 from spanproof.fuzz.heaplockstep import run_heap_program
 from spanproof.fuzz.heapprogram import (
     EnsureSwept,
@@ -213,7 +214,8 @@ def test_a_call_that_raises_has_ended_and_one_that_is_abandoned_cleans_up() -> N
 def test_a_heap_that_cannot_be_stopped_is_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = SimpleNamespace(heap=lambda program: object())
+    methods = dict.fromkeys(METHODS[Scope.HEAP], print)
+    plain = SimpleNamespace(heap=lambda program: SimpleNamespace(**methods))
     monkeypatch.setitem(__import__("sys").modules, "plain_heaps", plain)
     arguments = ["fuzz", "--of", "schedule", "--python", "plain_heaps:heap", "--examples", "1"]
     assert run(arguments) == 2

@@ -85,7 +85,7 @@ def fuzz(
 
         def is_found(divergence: Divergence) -> None:
             saver.save(divergence)
-            display.remove_task(task)
+            display.update(task, visible=False)
             display.add_task("shrinking", total=None)
             display.refresh()
 
