@@ -31,11 +31,13 @@ from spanproof.jobs import Job
 from spanproof.solvers.names import installed_version
 
 if TYPE_CHECKING:
+    from spanproof.lemmas import Stated
     from spanproof.proof import Obligation
 
 PROVER: Final = tuple(
     f"spanproof.{name}"
     for name in (
+        "lemmas",
         "proof",
         "prover",
         "questions",
@@ -83,6 +85,7 @@ class Claim(NamedTuple):
     """An obligation as it is listed; `rests_on` is the fingerprint of all that it rests on.
 
     `unknown` says what it uses that no fingerprint can speak of; then its answer is not kept.
+    `uses` are the obligations whose claims it builds on.
     """
 
     id: str
@@ -91,6 +94,7 @@ class Claim(NamedTuple):
     assumes: tuple[str, ...]
     rests_on: str
     unknown: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
 
 
 class Variation(NamedTuple):
@@ -185,6 +189,7 @@ def _bare_fingerprint(cache: Cache, name: str, path: Path | None) -> str:
 
 
 def _made(world: str) -> Catalogue:
+    from spanproof.lemmas import rests_on
     from spanproof.mutants import MUTANTS  # these load a solver
     from spanproof.obligations import all_obligations
 
@@ -200,9 +205,15 @@ def _made(world: str) -> Catalogue:
     )
     everywhere = tuple(sources.unknowns(near))
 
+    obligations = all_obligations()
+    uses = {claim.id: claim.uses for claim in obligations.values()}
+
     def claimed(claim: "Obligation") -> Claim:
-        units = what_it_rests_on(sources, claim)
-        values, unknown = values_of(claim.build)
+        proves = [claim, *(obligations[name] for name in rests_on(claim.id, uses))]
+        units = frozenset().union(*(what_it_rests_on(sources, one) for one in proves))
+        made = [values_of(one.build) for one in proves]
+        values = [value for known, _ in made for value in known]
+        unknown = [one for _, others in made for one in others]
         return Claim(
             claim.id,
             claim.rules,
@@ -210,9 +221,10 @@ def _made(world: str) -> Catalogue:
             tuple(assumption.id for assumption in claim.assumes),
             digest_of(tools, sources.fingerprint(units), *values),
             (*everywhere, *sources.unknowns(units), *unknown),
+            claim.uses,
         )
 
-    claims = {claim.id: claimed(claim) for claim in all_obligations().values()}
+    claims = {claim.id: claimed(claim) for claim in obligations.values()}
     mutants = {
         mutant.name: Variation(
             mutant.name,
@@ -256,10 +268,15 @@ def what_it_rests_on(sources: Sources, claim: "Obligation") -> frozenset[Unit]:
 
     A function inside another one also rests on the functions that it was made with.
     """
+    from spanproof.lemmas import rules_of
+
     build = claim.build
     module, outer = build.__module__, build.__qualname__.partition(".")[0]
     roots = sources.named(module, outer) or sources.whole(module)
-    stated: list[object] = [*claim.contracts.values()]
+    stated: list[object] = []
+    used: list[Stated] = [*claim.contracts.values(), *claim.lemmas]
+    for one in used:
+        stated += rules_of(one)
     for loop in claim.loops.values():
         stated += loop
     for value in (*made_with(build), *stated):

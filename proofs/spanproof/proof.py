@@ -4,19 +4,21 @@ An obligation is a function that receives a `Proof`: it makes symbols, assumes h
 the model's own functions on them, and shows goals. Its docstring is the claim.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import z3
 
 from spanproof.assumptions import Assumption
+from spanproof.lemmas import Lemma, Stated, rests_on, taken
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.expressions import scalar_of
-from spanproof.symbolic.frames import LoopInvariant
+from spanproof.symbolic.frames import Contract, LoopInvariant
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.sources import SourceTree
 from spanproof.symbolic.translate import Translator
 from spanproof.symbolic.values import Value
+from spanspec.words import U16
 
 
 class Query(NamedTuple):
@@ -53,8 +55,13 @@ class Proof:
         arithmetic: Arithmetic,
         sources: SourceTree | None = None,
         loops: Mapping[str, LoopInvariant] | None = None,
-        contracts: Mapping[str, Callable[..., bool]] | None = None,
+        contracts: Mapping[str, Contract] | None = None,
+        lemmas: tuple[Lemma, ...] = (),
     ) -> None:
+        self._lemmas = lemmas
+        self._own_hypotheses = 0
+        self.established: list[Stated] = []
+        self.used: list[Lemma] = []
         self._loops, self._contracts = loops, contracts
         self._translator = Translator(arithmetic, sources, loops, contracts)
         self._goals: list[Query] = []
@@ -143,7 +150,12 @@ class Proof:
         return self.arithmetic.exact(scalar_of(value))
 
     def assume(self, *facts: z3.BoolRef | bool) -> None:
-        """Add hypotheses."""
+        """Add hypotheses of this obligation's own."""
+        self._own_hypotheses += len(facts)
+        self.conclude(*facts)
+
+    def conclude(self, *facts: z3.BoolRef | bool) -> None:
+        """Add what an argument outside the solver yields: an induction, a definition, a lemma."""
         self._translator.assumptions.extend(as_bool(fact) for fact in facts)
 
     def integer_given(
@@ -175,7 +187,64 @@ class Proof:
         """Add a goal, and let the goals after it build on it."""
         claim = as_bool(goal) if given is None else z3.Implies(given, as_bool(goal))
         self.show(label, claim)
-        self.assume(claim)
+        self.conclude(claim)
+
+    def suppose(self, stated: Stated, *values: Value) -> None:
+        """Assume what a lemma or a contract is given, in the obligation that proves it."""
+        if isinstance(stated, Lemma):
+            given = stated.given
+        else:
+            given = () if stated.requires is None else (stated.requires,)
+        for rule in given:
+            self.conclude(self.holds(rule, *taken(rule, values)))
+
+    def establish(self, stated: Stated, *values: Value, given: z3.BoolRef | None = None) -> None:
+        """Add the conclusion of a lemma, or what a contract ensures, as a goal.
+
+        Raises: ValueError if something was assumed besides its own hypotheses: who uses it is not
+        asked for that.
+        """
+        if self._own_hypotheses:
+            raise ValueError("a lemma is proved from what it is given, and from nothing else")
+        rule = stated.then if isinstance(stated, Lemma) else stated.ensures
+        label = f"the lemma {rule.__name__}"
+        if isinstance(stated, Contract):
+            label = f"the contract {rule.__name__}"
+        values = tuple(taken(rule, values))
+        if given is None:
+            self.show(label, self.holds(rule, *values))
+        else:
+            self.show(label, self.implied(given, rule, *values))
+        self.established.append(stated)
+
+    def use(
+        self,
+        lemma: Lemma,
+        *values: Value,
+        given: z3.BoolRef | None = None,
+        every: Callable[[z3.ExprRef], Iterable[z3.BoolRef]] = lambda slot: (),
+    ) -> None:
+        """Claim a lemma's hypotheses of some values, wherever `given` holds; then assume its
+        conclusion of them there.
+
+        `every` has what is known of an arbitrary slot; what the lemma is given of every slot has
+        to follow from it.
+
+        Raises: ValueError if the obligation does not say that it uses the lemma.
+        """
+        if lemma not in self._lemmas:
+            raise ValueError(f"{lemma.name} is used, and not among the lemmas of the obligation")
+        path = z3.BoolVal(True) if given is None else given
+        for rule in lemma.given:
+            needed = self.implied(path, rule, *taken(rule, values))
+            self.show(f"{lemma.proved_by} is given {rule.__name__}", needed)
+        for rule in lemma.every:
+            slot = self.number(U16, "any_slot")
+            known = z3.And(path, *every(slot))
+            needed = self.implied(known, rule, *taken(rule, (*values, slot))[:-1], slot)
+            self.show(f"{lemma.proved_by} is given {rule.__name__} of every slot", needed)
+        self.conclude(self.implied(path, lemma.then, *taken(lemma.then, values)))
+        self.used.append(lemma)
 
     def possible(self, label: str, condition: z3.BoolRef | bool = True) -> None:
         """Require that the hypotheses can be met together with a condition."""
@@ -194,15 +263,26 @@ class Obligation(NamedTuple):
     arithmetic: Arithmetic
     build: Callable[[Proof], None]
     loops: Mapping[str, LoopInvariant]
-    contracts: Mapping[str, Callable[..., bool]]
+    contracts: Mapping[str, Contract]
     assumes: tuple[Assumption, ...] = ()
+    lemmas: tuple[Lemma, ...] = ()
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The obligations whose claims this one builds on, as lemmas and as contracts."""
+        stated: list[Stated] = [*self.lemmas, *self.contracts.values()]
+        return tuple(dict.fromkeys(one.proved_by for one in stated if one.proved_by))
 
     def proof(self, sources: SourceTree | None = None) -> Proof:
         """Build the proof from the present sources, or from changed ones.
 
-        Raises: UnsupportedConstruct if a rule leaves the translatable subset.
+        Raises: UnsupportedConstruct if a rule leaves the translatable subset; Circular if it rests
+        on itself.
         """
-        proof = Proof(self.arithmetic, sources, self.loops, self.contracts)
+        if self.uses:
+            known = {name: claim.uses for name, claim in REGISTRY.items()}
+            rests_on(self.id, {**known, self.id: self.uses})
+        proof = Proof(self.arithmetic, sources, self.loops, self.contracts, self.lemmas)
         self.build(proof)
         return proof
 
@@ -217,13 +297,14 @@ def obligation(
     arithmetic: Arithmetic,
     *,
     loops: Mapping[str, LoopInvariant] | None = None,
-    contracts: Mapping[str, Callable[..., bool]] | None = None,
+    contracts: Mapping[str, Contract] | None = None,
     assumes: tuple[Assumption, ...] = (),
+    lemmas: tuple[Lemma, ...] = (),
 ) -> Callable[[Callable[[Proof], None]], Callable[[Proof], None]]:
     """Register a function as an obligation; its docstring's first paragraph is the claim.
 
     `rules` are rule ids separated by spaces; `assumes` has what is taken for granted besides what
-    every obligation rests on.
+    every obligation rests on; `lemmas` are those of other obligations that the proof uses.
 
     Raises: ValueError if the id is taken or the claim missing.
     """
@@ -232,9 +313,11 @@ def obligation(
         claim = " ".join((build.__doc__ or "").split("\n\n")[0].split())
         if id in REGISTRY or not claim:
             raise ValueError(f"obligation {id!r} is registered twice, or has no claim")
+        if not all(contract.proved_by for contract in (contracts or {}).values()):
+            raise ValueError(f"obligation {id!r} has a contract that no obligation proves")
         cited = tuple(rules.split())
         REGISTRY[id] = Obligation(
-            id, cited, claim, arithmetic, build, loops or {}, contracts or {}, assumes
+            id, cited, claim, arithmetic, build, loops or {}, contracts or {}, assumes, lemmas
         )
         return build
 

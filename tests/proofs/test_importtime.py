@@ -18,6 +18,7 @@ from spanproof.catalogue import (
     what_it_rests_on,
 )
 from spanproof.dependencies import REST, Code, ModuleUnits, Sources, Unit, is_within, module_file
+from spanproof.lemmas import Stated, rules_of
 from spanproof.obligations import all_obligations
 
 MODULE = "spanspec.sizeclass"
@@ -236,7 +237,10 @@ def test_what_answers_otherwise_from_run_to_run_is_not_kept(text: str, body: str
 def test_what_an_obligation_states_of_loops_and_calls_is_taken_in() -> None:
     sources = sources_of_claims()
     for name, claim in all_obligations().items():
-        stated: list[Callable[..., object]] = [*claim.contracts.values()]
+        stated: list[Callable[..., object]] = []
+        used: list[Stated] = [*claim.contracts.values(), *claim.lemmas]
+        for one in used:
+            stated += rules_of(one)
         stated += [one for loop in claim.loops.values() for one in loop if one is not None]
         units = what_it_rests_on(sources, claim)
         for function in stated:

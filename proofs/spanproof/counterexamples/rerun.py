@@ -43,7 +43,7 @@ class Rerun(Proof):
         symbols: Mapping[str, object],
         looked_up: Mapping[str, object],
     ) -> None:
-        super().__init__(claim.arithmetic, sources, claim.loops, claim.contracts)
+        super().__init__(claim.arithmetic, sources, claim.loops, claim.contracts, claim.lemmas)
         self._tree = sources
         self._running = Running(sources)
         self._values = symbols
@@ -110,8 +110,8 @@ class Rerun(Proof):
         value = self._seen[f"{rule.__module__}.{rule.__name__}.{variable}"]
         return self.arithmetic.const(int(str(value)))
 
-    def assume(self, *facts: z3.BoolRef | bool) -> None:
-        """Note the hypotheses that the values do not meet."""
+    def conclude(self, *facts: z3.BoolRef | bool) -> None:
+        """Note the hypotheses and conclusions that the values do not meet."""
         for fact in facts:
             if not z3.is_true(z3.simplify(as_bool(fact))):
                 last = self.calls[-1].rule if self.calls else "a range"

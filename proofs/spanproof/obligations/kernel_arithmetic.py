@@ -19,7 +19,7 @@ from spanalloc.sizeclass import CLASS_SIZES
 from spanproof.obligations.kernels import has_slots
 from spanproof.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.frames import LoopInvariant
+from spanproof.symbolic.frames import Contract, LoopInvariant
 from spanproof.symbolic.integers import Integers
 from spanspec.words import U16, U32
 
@@ -32,10 +32,13 @@ TABLES = "spanalloc.sizeclass"
 
 
 def are_byte_counts(x: i64, counters: i64) -> bool:
-    """Contract of byte_counts: four counters of at most 16 (which, says kernels.byte-counts)."""
+    """What byte_counts ensures: four counters of at most 16."""
     return 0 <= counters <= 0x10101010 and all(
         (counters >> (8 * byte)) & 0xFF <= 16 for byte in range(4)
     )
+
+
+BYTES = Contract(are_byte_counts, proved_by="kernels.byte-counts")
 
 
 def item(numbers: vec[i64], index: i64) -> i64:
@@ -84,7 +87,7 @@ def kernel_counts_the_ones_of_each_byte(p: Proof) -> None:
     """byte_counts holds, in byte b, the number of ones of bytes b and b + 4 of its word."""
     x = p.number(i64, "x")
     counters = p.integer(byte_counts, x)
-    p.show("contract", p.holds(are_byte_counts, x, counters))
+    p.establish(BYTES, x, counters)
     for byte in range(4):
         positions = [*range(8 * byte, 8 * byte + 8), *range(8 * byte + 32, 8 * byte + 40)]
         counter = z3.LShR(counters, 8 * byte) & 0xFF
@@ -92,11 +95,19 @@ def kernel_counts_the_ones_of_each_byte(p: Proof) -> None:
     p.possible("every bit", z3.And(x == -1, counters == 0x10101010))
 
 
+def is_count(x: i64, count: i64) -> bool:
+    """What popcount ensures."""
+    return 0 <= count <= 64
+
+
+ONES = Contract(is_count, proved_by="kernels.popcount")
+
+
 @obligation(
     "kernels.popcount",
     "SPAN-20",
     NATIVE,
-    contracts={"spanalloc.kernels.byte_counts": are_byte_counts},
+    contracts={"spanalloc.kernels.byte_counts": BYTES},
 )
 def kernel_counts_the_ones_of_a_word(p: Proof) -> None:
     """Popcount is the sum of the four counters, and so of the 64 bits of its word."""
@@ -106,20 +117,15 @@ def kernel_counts_the_ones_of_a_word(p: Proof) -> None:
     assert isinstance(counters, z3.ExprRef)
     total = sum_of(z3.LShR(counters, 8 * byte) & 0xFF for byte in range(4))
     p.show("sum", count == total)
-    p.show("bounds", z3.And(count >= 0, count <= 64))
+    p.establish(ONES, x, count)
     p.possible("every bit", count == 64)
-
-
-def is_count(x: i64, count: i64) -> bool:
-    """Contract of popcount (obligation kernels.popcount)."""
-    return 0 <= count <= 64
 
 
 @obligation(
     "kernels.count-ones",
     "SPAN-20 SWP-24",
     NATIVE,
-    contracts={"spanalloc.kernels.popcount": is_count},
+    contracts={"spanalloc.kernels.popcount": ONES},
     loops={"spanalloc.kernels.count_ones": LoopInvariant(count_loop, words_left, adds_up)},
 )
 def kernel_counts_the_ones_of_a_span(p: Proof) -> None:

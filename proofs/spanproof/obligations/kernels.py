@@ -4,7 +4,6 @@ They compute on signed 64-bit integers, as mypyc compiles them, so each operatio
 range: that is part of what is proved here. Their words and caches are unrelated to the model's.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 import z3
@@ -22,7 +21,7 @@ from spanalloc.kernels import (
 from spanproof.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Signed
 from spanproof.symbolic.expressions import scalar_of
-from spanproof.symbolic.frames import LoopInvariant
+from spanproof.symbolic.frames import Contract, LoopInvariant
 from spanproof.symbolic.values import Value
 from spanspec.words import U8, U16
 
@@ -102,24 +101,32 @@ def slots_ahead(nelems: i64, position: i64) -> i64:
 
 
 def moves_bit(cache: i64, n: i64, shifted: i64, ahead: i64) -> bool:
-    """Contract of shift_out, for one bit: bit `ahead` is what stood n + 1 bits above it."""
-    return ((shifted >> ahead) & 1 == 1) == (
-        ahead + n + 1 < 64 and (cache >> (ahead + n + 1)) & 1 == 1
+    """What shift_out ensures, for one bit: bit `ahead` is what stood n + 1 bits above it."""
+    return not 0 <= ahead < 64 or (
+        ((shifted >> ahead) & 1 == 1)
+        == (ahead + n + 1 < 64 and (cache >> (ahead + n + 1)) & 1 == 1)
     )
 
 
-CONTRACTS: Final[dict[str, Callable[..., bool]]] = {
-    "spanalloc.kernels.trailing_zeros": counts_trailing_zeros,
-    "spanalloc.kernels.shift_out": moves_bit,
+def is_shift(cache: i64, n: i64) -> bool:
+    """What shift_out needs: a bit of a word to shift out."""
+    return 0 <= n < 64
+
+
+ZEROS: Final = Contract(counts_trailing_zeros, proved_by="kernels.trailing-zeros")
+SHIFT: Final = Contract(moves_bit, is_shift, proved_by="kernels.shift-out")
+CONTRACTS: Final = {
+    "spanalloc.kernels.trailing_zeros": ZEROS,
+    "spanalloc.kernels.shift_out": SHIFT,
 }
-"""What the searches rely on: obligations kernels.trailing-zeros and kernels.shift-out."""
+"""What the searches rely on."""
 
 
 @obligation("kernels.trailing-zeros", "SPAN-12", NATIVE)
 def kernel_finds_the_lowest_set_bit(p: Proof) -> None:
     """trailing_zeros finds the lowest set bit of every word, and 64 for zero."""
     x = p.number(i64, "x")
-    p.show("contract", p.holds(counts_trailing_zeros, x, p.integer(trailing_zeros, x)))
+    p.establish(ZEROS, x, p.integer(trailing_zeros, x))
     p.possible("only the sign bit", x == -(1 << 63))
     p.possible("zero", x == 0)
 
@@ -128,9 +135,9 @@ def kernel_finds_the_lowest_set_bit(p: Proof) -> None:
 def kernel_shifts_logically(p: Proof) -> None:
     """shift_out moves each bit n + 1 places down and fills with zeros, for shifts of 1 to 64."""
     x, n, ahead = p.number(i64, "x"), p.number(i64, "n"), p.number(i64, "ahead")
-    p.assume(n >= 0, n < 64, ahead >= 0, ahead < 64)
+    p.suppose(SHIFT, x, n)
     shifted = p.integer(shift_out, x, n)
-    p.show("each bit", p.holds(moves_bit, x, n, shifted, ahead))
+    p.establish(SHIFT, x, n, shifted, ahead)
     p.possible("everything is shifted out", z3.And(n == 63, x != 0))
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from spanproof.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.frames import LoopInvariant
+from spanproof.symbolic.frames import Contract, LoopInvariant
 from spanproof.symbolic.merge import as_bool
 from spanspec.alloccache import (
     Found,
@@ -107,13 +107,20 @@ def slots_ahead(span: Mspan, index: U16) -> int:
 
 
 def finds_lowest_free(span: Mspan, found: Found, below: U16) -> bool:
-    """Contract of the slow search (obligation span.slow.takes-lowest)."""
+    """What the slow search ensures."""
     return ends_search(span, found.slot) and is_passed_over(span, found.slot, below)
 
 
-SLOW = {"spanspec.alloccache.next_free_index": finds_lowest_free}
+def may_search(span: Mspan) -> bool:
+    """What the slow search needs: a span within bounds, with an exact cache."""
+    return bounds_hold(span) and cache_is_exact(span)
+
+
+SLOW_SEARCH = Contract(finds_lowest_free, may_search, proved_by="span.slow.takes-lowest")
+SLOW = {"spanspec.alloccache.next_free_index": SLOW_SEARCH}
 SEARCH = {"spanspec.alloccache.next_free_index": LoopInvariant(search_loop, slots_ahead)}
-ZEROS = {"spanspec.words.trailing_zeros": is_trailing_zeros}
+COUNT_OF_ZEROS = Contract(is_trailing_zeros, proved_by="words.trailing-zeros")
+ZEROS = {"spanspec.words.trailing_zeros": COUNT_OF_ZEROS}
 
 
 def any_span(p: Proof) -> Mspan:
@@ -145,7 +152,7 @@ def trailing_zeros_meets_its_contract(p: Proof) -> None:
     """Counting trailing zeros finds the lowest set bit of every 64-bit word, and 64 for zero."""
     word = p.number(U64, "word")
     count = p.integer(trailing_zeros, word)
-    p.show("contract", p.holds(is_trailing_zeros, word, count))
+    p.establish(COUNT_OF_ZEROS, word, count)
     p.possible("a word with only bit 63 set", z3.And(word == 1 << 63, count == 63))
     p.possible("zero", word == 0)
 
@@ -200,9 +207,10 @@ def fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
 @obligation("span.slow.takes-lowest", "SPAN-15 SPAN-16", WORDS, loops=SEARCH, contracts=ZEROS)
 def slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
     """The slow search finds the lowest free slot, or that there is none; the cache stays exact."""
-    span = any_span(p)
+    span = p.fresh(Mspan, "span")
+    assert isinstance(span, Mspan)
+    p.suppose(SLOW_SEARCH, span)
     ahead, below = p.number(U16, "ahead"), p.arbitrary("below", U16)
-    p.assume(z3.ULT(ahead, 64))
     cases = p.cases(next_free_index, span)
     at_loop = replace(
         span,
@@ -211,13 +219,14 @@ def slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
     )
     zeros = p.results_of(trailing_zeros)[0]
     assert isinstance(zeros, z3.ExprRef)
+    for case in cases:
+        p.establish(SLOW_SEARCH, span, case.value, below, given=case.path)
+    p.assume(z3.ULT(ahead, 64))
     exact = p.holds(cache_is_exact, at_loop)
     bitwise(p, at_loop, ahead + zeros + 1, given=exact)
     for case in cases:
         slot, after = parts(case.value)
         found = slot != span.nelems
-        p.show("free or the end", p.holds(ends_search, span, slot), case.path)
-        p.show("slots below are taken", p.holds(is_passed_over, span, slot, below), case.path)
         p.show("steps past it", after.freeindex == z3.If(found, slot + 1, slot), case.path)
         p.show("cache stays exact", p.implied(case.path, cache_bit_is_exact, after, ahead))
         p.show("counts nothing", after.alloc_count == span.alloc_count, case.path)

@@ -17,7 +17,7 @@ from spanproof.selftest.inside import Writer
 from spanproof.selftest.judge import Outcome, Problem, imported_function, may_be
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.errors import UnsupportedConstruct
-from spanproof.symbolic.frames import LoopInvariant
+from spanproof.symbolic.frames import Contract, LoopInvariant
 from spanproof.symbolic.translate import Translator
 
 MILLISECONDS: Final = 400
@@ -136,7 +136,7 @@ def judge_looping(
 
 def _stated(
     case: Looping, module: ModuleType
-) -> tuple[dict[str, LoopInvariant], dict[str, Callable[..., bool]]]:
+) -> tuple[dict[str, LoopInvariant], dict[str, Contract]]:
     """Return the invariants and the contracts that a case states."""
 
     def rule(name: str) -> Callable[..., bool]:
@@ -150,7 +150,7 @@ def _stated(
     contracts = {}
     if case.contract is not None:
         told, contract = case.contract
-        contracts[f"{module.__name__}.{told}"] = rule(contract)
+        contracts[f"{module.__name__}.{told}"] = Contract(rule(contract))
     return loops, contracts
 
 

@@ -26,6 +26,19 @@ class LoopInvariant(NamedTuple):
     definition: Callable[..., bool] | None = None
 
 
+class Contract(NamedTuple):
+    """What stands in for a function that is proved elsewhere.
+
+    `ensures` holds of its arguments, its result and, by name, of values of the proof; `requires`
+    holds of its arguments, and is claimed at each use, as are the ranges of their annotations.
+    `proved_by` is the obligation that shows it of the function's body.
+    """
+
+    ensures: Callable[..., bool]
+    requires: Callable[..., bool] | None = None
+    proved_by: str = ""
+
+
 class SideCondition(NamedTuple):
     """Something that the translated code relies on and that has to be proved.
 

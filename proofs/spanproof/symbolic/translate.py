@@ -16,9 +16,16 @@ from mypy_extensions import i64
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
 from spanproof.symbolic.expressions import Expressions, scalar_of
-from spanproof.symbolic.frames import Environment, Frame, LoopInvariant, SideCondition
+from spanproof.symbolic.frames import (
+    Contract,
+    Environment,
+    Frame,
+    LoopInvariant,
+    SideCondition,
+)
 from spanproof.symbolic.fresh import FreshSymbols, word_bits
 from spanproof.symbolic.merge import as_bool, merge
+from spanproof.symbolic.ranges import in_ranges
 from spanproof.symbolic.sources import FunctionSource, SourceTree
 from spanproof.symbolic.syntax import parameters_refused, refusals
 from spanproof.symbolic.values import Value
@@ -37,7 +44,7 @@ class Translator:
         arithmetic: Arithmetic,
         sources: SourceTree | None = None,
         loops: Mapping[str, LoopInvariant] | None = None,
-        contracts: Mapping[str, Callable[..., bool]] | None = None,
+        contracts: Mapping[str, Contract] | None = None,
     ) -> None:
         self.arithmetic = arithmetic
         self.sources = sources or SourceTree()
@@ -158,10 +165,12 @@ class Translator:
     def _by_contract(
         self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef
     ) -> Value:
-        contract = self.sources.function(self.contracts[source.qualified])
+        stated = self.contracts[source.qualified]
+        contract = self.sources.function(stated.ensures)
         for line, what in parameters_refused(source.tree):
             raise UnsupportedConstruct(source.path, line, what)
         self._parameters(source, arguments)
+        self._require(source, stated, arguments, path)
         kind = self._result_kind(source)
         terms = [self._term(argument) for argument in arguments]
         try:
@@ -180,6 +189,24 @@ class Translator:
         self.assumptions.append(z3.Implies(path, as_bool(fact)))
         self.results.setdefault(source.qualified, []).append(value)
         return value
+
+    def _require(
+        self,
+        source: FunctionSource,
+        stated: Contract,
+        arguments: Sequence[Value],
+        path: z3.BoolRef,
+    ) -> None:
+        """Claim what a contract needs of the arguments, and that they fit their annotations."""
+        for parameter, value in zip(source.tree.args.args, arguments, strict=True):
+            if parameter.annotation is None:
+                continue
+            kind = self._static(source, parameter.annotation)
+            for claim in in_ranges(self.arithmetic, kind, value):
+                self.side(f"{source.name} needs {parameter.arg} in its range", path, claim)
+        if stated.requires is not None:
+            needed = self.apply(self.sources.function(stated.requires), arguments, path)
+            self.side(f"{source.name} needs {stated.requires.__name__}", path, as_bool(needed))
 
     def _symbol_of(self, source: FunctionSource) -> str:
         """Return the name of the function that stands for a rule with a contract.

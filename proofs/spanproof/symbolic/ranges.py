@@ -1,0 +1,36 @@
+"""The ranges that annotations state, as claims about values: what `fresh` assumes, shown."""
+
+from collections.abc import Iterator
+from typing import Literal, get_args, get_origin
+
+import z3
+
+from spanproof.symbolic.arithmetic import Arithmetic, Scalar
+from spanproof.symbolic.expressions import scalar_of
+from spanproof.symbolic.fresh import word_bits
+from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.records import record_fields
+from spanproof.symbolic.values import Value
+
+
+def in_ranges(arithmetic: Arithmetic, kind: object, value: Value) -> Iterator[z3.BoolRef]:
+    """Yield that each number in a value lies in the range of its annotation.
+
+    Fields of records and parts of tuples are looked into; the rows of a table are not.
+    """
+    bits = word_bits(kind)
+    if bits is not None:
+        number = scalar_of(value)
+        low = as_bool(arithmetic.compare(">=", number, Scalar(0)))
+        high = as_bool(arithmetic.compare("<=", number, Scalar((1 << bits) - 1)))
+        yield z3.simplify(z3.And(low, high))
+    elif get_origin(kind) is Literal:
+        number = scalar_of(value)
+        known = [arithmetic.compare("==", number, Scalar(one)) for one in get_args(kind)]
+        yield z3.simplify(z3.Or(*(as_bool(one) for one in known)))
+    elif get_origin(kind) is tuple and isinstance(value, tuple):
+        for part, one in zip(get_args(kind), value, strict=True):
+            yield from in_ranges(arithmetic, part, one)
+    else:
+        for name, field in (record_fields(kind) or {}).items():
+            yield from in_ranges(arithmetic, field, getattr(value, name))
