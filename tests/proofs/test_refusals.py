@@ -420,6 +420,18 @@ def test_a_class_that_computes_its_fields_is_no_record() -> None:
     refused(by_name, x)
 
 
+def test_a_field_that_a_property_has_replaced_is_no_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = z3.BitVec("x", 64)
+    pair = Pair(cast(int, x), cast(int, x))
+    Translator(WORDS).call(replaces, pair, x)
+    monkeypatch.setattr(Pair, "first", property(lambda it: 0 if it[0] == 0 else 1))
+    assert "no field" in refused(reads_pair, pair)
+
+
+def reads_pair(it: Pair) -> int:
+    return it.first
+
+
 def replaces(it: Pair, x: int) -> Pair:
     return it._replace(second=x)
 

@@ -21,6 +21,7 @@ from spanproof.symbolic.records import (
     is_constant,
     is_named_tuple,
     parts_of,
+    reads_field,
     record_fields,
     takes_its_fields,
     with_changes,
@@ -159,13 +160,16 @@ class Expressions:
         """Tell whether a name means what Python's builtin functions mean by it."""
         if name not in BUILTINS or name in place.env or name in place.frame.source.local:
             return False
+        namespace = self._translator.sources.module(place.frame.source.module).namespace
+        if namespace.get("__builtins__", builtins) not in (builtins, vars(builtins)):
+            return False
         known: object = vars(builtins).get(name)  # it may have been replaced
         with suppress(KeyError, Mismatch):
             known = self._translator.sources.lookup(place.frame.source.module, name)
         return known is BUILTINS[name]
 
     def _attribute(self, base: Value, name: str, node: ast.AST, place: Place) -> Value:
-        if name in (record_fields(type(base)) or {}):
+        if name in (record_fields(type(base)) or {}) and reads_field(type(base), name):
             return getattr(base, name)
         return self._refuse(node, place, f"no field {name}")
 

@@ -62,10 +62,15 @@ def _fields(kind: type) -> dict[str, object] | None:
         return None
     if any(not REDEFINED.isdisjoint(vars(one)) for one in own):
         return None
-    if not all(isinstance(getattr_static(kind, name), FIELDS) for name in names):
+    if not all(reads_field(kind, name) for name in names):
         return None
     hints = annotations_of(kind)
     return {name: hints[name] for name in names}
+
+
+def reads_field(kind: type, name: str) -> bool:
+    """Tell whether an attribute of a class's records is a field, and nothing that computes."""
+    return isinstance(getattr_static(kind, name), FIELDS)
 
 
 def _is_generated(function: object) -> bool:
