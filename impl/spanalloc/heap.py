@@ -6,7 +6,7 @@ from typing import Final, SupportsIndex, final
 
 from mypy_extensions import i64
 
-from spanalloc.arguments import MOST_PROCS, described, proc_count, whole
+from spanalloc.arguments import described, proc_count, whole
 from spanalloc.background import Background
 from spanalloc.cycle import begin_cycle, end_cycle, in_address_space, mark_object, span_around
 from spanalloc.errors import BadRequest, BadType, HeapBroken, OsFailed, OutOfMemory, PhaseError
@@ -86,46 +86,27 @@ class Heap:
 
     # --- objects ---------------------------------------------------------------------------------
 
-    def malloc(
-        self,
-        size: SupportsIndex,
-        noscan: object = False,
-        zero: object = True,
-        p: SupportsIndex = 0,
-    ) -> int:
+    def malloc(self, size: int, noscan: bool = False, zero: bool = True, p: int = 0) -> int:
         """Allocate an object of `size` bytes on a P and return its address (MAL-1 to MAL-14).
 
         `noscan`: it will hold no pointers. `zero`: it must read as zero; without it the contents
         are anything. An object of no bytes has the address ZERO_BASE.
 
-        Raises: BadRequest for a negative size, or a P that there is not; BadType; OutOfMemory,
-            MmapFailed, MadviseFailed, OsFailed if the operating system refuses; HeapClosed;
-            HeapBroken; ProcBusy.
+        Raises: BadRequest for a negative size, or a P that there is not; TypeError (compiled code)
+            or BadType for what is no integer; OutOfMemory, MmapFailed, MadviseFailed, OsFailed if
+            the operating system refuses; HeapClosed; HeapBroken; ProcBusy.
         """
-        if isinstance(size, int) and isinstance(p, int):
-            wanted: int = size
-            number: int = p
-            without = noscan is True or (noscan is not False and bool(noscan))
-            zeroed = zero is True or (zero is not False and bool(zero))
-            if 0 < wanted <= MAX_SMALL_SIZE and 0 <= number <= MOST_PROCS:
-                return self.allocate(wanted, without, zeroed, number)
-            return self.malloc_slowly(wanted, without, zeroed, number)
-        return self.malloc_slowly(
-            whole(size, "a size"), bool(noscan), bool(zero), whole(p, "the number of a P")
-        )
-
-    def allocate(self, size: i64, noscan: bool, zero: bool, p: i64) -> i64:
-        """Do what `malloc` does for an object of 1 byte or more, in machine integers."""
         # What the cache has at hand takes no lock, no event and no mark: nobody else is concerned.
-        if self.world.gate == OPEN and size <= MAX_SMALL_SIZE:
+        if self.world.gate == OPEN and 0 < size <= MAX_SMALL_SIZE:
             who = self.first if p == 0 else self.world.check(p)
             if not who.busy:
-                if noscan and size < TINY_SIZE:
-                    address = place_tiny(who, size)
+                small: i64 = size
+                if noscan and small < TINY_SIZE:
+                    address = place_tiny(who, small)
                     if address != 0:
                         return address
                 else:
-                    spanclass = size_class(size) * 2
+                    spanclass = size_class(small) * 2
                     if noscan:
                         spanclass += 1
                     span = who.alloc[spanclass]
@@ -134,8 +115,9 @@ class Heap:
                         return span.base + slot * span.elemsize
         return self.malloc_slowly(size, noscan, zero, p)
 
-    def malloc_slowly(self, size: int, noscan: bool, zero: bool, p: int) -> i64:
+    def malloc_slowly(self, size: int, noscan: bool, zero: bool, p: int) -> int:
         """Do what `malloc` does, whatever it takes."""
+        size = whole(size, "a size")
         if size < 0:
             raise BadRequest(f"a size of {size} bytes")
         with self.world.on(p) as who:

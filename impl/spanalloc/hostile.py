@@ -273,7 +273,7 @@ def lying_systems(stride: int) -> Iterator[tuple[str, int]]:
                     operation(heap, live)
                 if (left := verdict(heap)) != HOLDS:
                     return left
-            with suppress(HeapError):
+            with suppress(HeapError, KeyboardInterrupt, Whim):
                 heap.close()
             return HOLDS if heap.closed else VIOLATED
 

@@ -85,7 +85,7 @@ def serve(heap: Heap, stream: Stream, p: i64) -> i64:
         slot = slots[at]
         at += 1
         if code >= 0:
-            held[slot] = heap.allocate(code >> 2, code & 2 != 0, code & 1 != 0, p)
+            held[slot] = heap.malloc(code >> 2, code & 2 != 0, code & 1 != 0, p)
         elif code == DROP:
             held[slot] = 0
         else:
