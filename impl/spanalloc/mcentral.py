@@ -250,7 +250,7 @@ def tell_skipped(state: HeapState, who: Mcache, span: Span, which: str) -> None:
                 "s": span.ident,
                 "b": page_number(span.base),
                 "l": which,
-                "g": (state.sg - 1) & UINT32,
+                "g": state.sg,  # what the walk compares with; the span has one less
                 "lo": who.looked_at,
             },
         )

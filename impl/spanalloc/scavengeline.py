@@ -80,11 +80,17 @@ class ScavengeLine:
         self.wake_at = now
 
     def due(self, retained: int, now: int) -> int:
-        """Return the bytes that are to be returned by now; 0 also where that wraps (SCAV-18)."""
+        """Return the bytes that are to be returned by now; 0 also where that wraps (SCAV-18).
+
+        With large physical pages the rate can be infinite (SCAV-4). A number that no uint64 holds,
+        and one that is none (infinity times no time at all), becomes 0 where amd64 converts it: so
+        nothing is due then.
+        """
         if self.rate == 0.0 or retained <= self.goal:
             return 0
         passed = self.rate * float(now - self.time_basis)
-        want = (self.basis - int(passed)) & UINT64 if passed < float("inf") else 0
+        fallen = int(passed) if passed < float(1 << 64) else 0
+        want = (self.basis - fallen) & UINT64
         return retained - want if retained > want else 0
 
     def turn_ends(self, retained: int, wanted: int, released: int, now: int) -> None:
