@@ -42,7 +42,10 @@ def test_the_term_of_a_written_function_is_what_python_does(first: int) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.randoms(use_true_random=False), st.sampled_from(ARITHMETICS))
 def test_a_function_that_hypothesis_writes_is_read_as_it_runs(
