@@ -28,6 +28,7 @@ from spanproof.dependencies import (
     modules_of,
 )
 from spanproof.jobs import Job
+from spanproof.references import rests_on
 from spanproof.solvers.names import installed_version
 
 if TYPE_CHECKING:
@@ -122,6 +123,15 @@ class Catalogue(NamedTuple):
                 users.setdefault(assumption, []).append(name)
         return users
 
+    def rests_on(self, obligation: str) -> list[str]:
+        """Return the obligations on whose claims one builds, directly or not."""
+        return rests_on(obligation, self.uses)
+
+    @property
+    def uses(self) -> dict[str, tuple[str, ...]]:
+        """The obligations on whose claims each one builds directly."""
+        return {name: claim.uses for name, claim in self.claims.items()}
+
     def keeps(self, job: Job) -> bool:
         """Tell whether a job's answer follows from what its key names."""
         return not self.claims[job.obligation].unknown
@@ -189,7 +199,6 @@ def _bare_fingerprint(cache: Cache, name: str, path: Path | None) -> str:
 
 
 def _made(world: str) -> Catalogue:
-    from spanproof.lemmas import rests_on
     from spanproof.mutants import MUTANTS  # these load a solver
     from spanproof.obligations import all_obligations
 

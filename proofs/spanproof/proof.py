@@ -10,7 +10,8 @@ from typing import NamedTuple
 import z3
 
 from spanproof.assumptions import Assumption
-from spanproof.lemmas import Lemma, Stated, rests_on, taken
+from spanproof.lemmas import Lemma, Stated, taken
+from spanproof.references import rests_on
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.expressions import scalar_of
 from spanproof.symbolic.frames import Contract, LoopInvariant

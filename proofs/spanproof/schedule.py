@@ -40,6 +40,33 @@ def obligation_jobs(
     return [Job(name, None, timeout, solver) for solver in solvers for name in chosen]
 
 
+def with_lemmas(work: Sequence[Job], book: Catalogue) -> list[Job]:
+    """Return jobs, and after them those of the obligations whose claims they build on."""
+    needed = [
+        job._replace(obligation=name) for job in work for name in book.rests_on(job.obligation)
+    ]
+    return list(dict.fromkeys([*work, *needed]))
+
+
+def founded(outcomes: Sequence[Outcome], book: Catalogue) -> list[Outcome]:
+    """Return outcomes; who rests on an obligation that is not proved is not proved either."""
+    claims = [outcome for outcome in outcomes if outcome.job.mutant is None]
+    failed = {one.job.obligation: one.verdict.answer for one in claims if not one.good}
+
+    def judged(outcome: Outcome) -> Outcome:
+        if outcome.job.mutant is not None or not outcome.verdict.proved:
+            return outcome
+        for name in book.rests_on(outcome.job.obligation):
+            if name in failed:
+                detail = f"rests on {name}, which is {failed[name]}"
+                return outcome._replace(
+                    verdict=outcome.verdict._replace(answer="unfounded", detail=detail)
+                )
+        return outcome
+
+    return [judged(outcome) for outcome in outcomes] if failed else list(outcomes)
+
+
 def mutant_jobs(book: Catalogue, *patterns: str, timeout: float = DEFAULT_TIMEOUT) -> list[Job]:
     """Return the jobs for all mutants whose name, or whose obligation's id, matches a pattern."""
     patterns = patterns or ("*",)

@@ -5,9 +5,17 @@ from typing import Literal, NamedTuple
 from spanproof.counterexamples.saved import Counterexample
 
 Answer = Literal[
-    "proved", "refuted", "vacuous", "unknown", "untranslatable", "outside", "inapplicable"
+    "proved",
+    "refuted",
+    "vacuous",
+    "unknown",
+    "untranslatable",
+    "outside",
+    "inapplicable",
+    "unfounded",
 ]
-"""`inapplicable`: the mutant's place is not there, so there was nothing to decide.
+"""`unfounded`: proved as far as it goes, but an obligation that it rests on is not.
+`inapplicable`: the mutant's place is not there, so there was nothing to decide.
 `outside`: the solver has no counterpart of the integers or quantifiers in the question.
 """
 

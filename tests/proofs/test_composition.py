@@ -2,15 +2,33 @@
 
 import pytest
 import z3
+from hypothesis import given
+from hypothesis import strategies as st
 
-from spanproof.lemmas import Circular, rests_on
+from spanproof import suite
+from spanproof.cache import NoCache
+from spanproof.catalogue import catalogue
+from spanproof.cli.app import run
+from spanproof.jobs import Job, Outcome
 from spanproof.obligations import all_obligations
+from spanproof.obligations.counting import (
+    MARKS,
+    ROOM,
+    count_is_between,
+    counts_exactly,
+    marks_allocated,
+)
+from spanproof.obligations.induction import count_starts, count_steps
 from spanproof.obligations.span import SLOW, ZEROS, may_search
-from spanproof.proof import Obligation, Proof, obligation
+from spanproof.proof import REGISTRY, Obligation, Proof, obligation
 from spanproof.prover import decide
+from spanproof.references import Circular, rests_on
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.frames import Contract
+from spanproof.symbolic.integers import Integers
+from spanproof.verdict import Answer, Verdict
 from spanspec.alloccache import Found, next_free_index
+from spanspec.bitmap import NO_BITS
 from spanspec.freeslots import ends_search
 from spanspec.mspan import Mspan, bounds_hold
 from spanspec.words import U16, U64, is_trailing_zeros, trailing_zeros
@@ -117,3 +135,98 @@ def test_an_obligation_that_rests_on_itself_is_refused() -> None:
     claim = OBLIGATIONS[name]._replace(contracts=SLOW)
     with pytest.raises(Circular, match=f"{name} -> {name}"):
         claim.proof()
+
+
+# --- lemmas ---------------------------------------------------------------------------------------
+
+
+def test_every_lemma_is_established_where_it_says_and_used_by_those_that_say_so() -> None:
+    for name, claim in OBLIGATIONS.items():
+        if not claim.lemmas:
+            continue
+        assert set(claim.proof().used) == set(claim.lemmas), name
+        for lemma in claim.lemmas:
+            assert lemma in OBLIGATIONS[lemma.proved_by].proof().established, lemma
+
+
+def test_a_lemma_asks_for_its_hypotheses() -> None:
+    def build(p: Proof) -> None:
+        span, slot = p.fresh(Mspan, "span"), p.number(U16, "slot")
+        assert isinstance(span, Mspan)
+        p.assume(p.holds(bounds_hold, span))
+        p.use(ROOM, span, slot)
+        p.show("room", span.alloc_count < span.nelems)
+        p.possible("a span")
+
+    claim = Obligation("test", ("I-3",), "a claim", Integers(), build, {}, {}, (), (ROOM,))
+    verdict = decide(claim)
+    assert (verdict.answer, verdict.failed) == ("refuted", "count.room is given counts_exactly")
+    with pytest.raises(ValueError, match="not among the lemmas"):
+        claim._replace(lemmas=()).proof()
+
+
+def test_what_a_lemma_needs_of_every_slot_has_to_be_known_of_an_arbitrary_one() -> None:
+    def build(p: Proof) -> None:
+        span, slot = p.fresh(Mspan, "span"), p.number(U16, "slot")
+        assert isinstance(span, Mspan)
+        p.assume(p.holds(counts_exactly, span), p.holds(marks_allocated, span, slot))
+        p.use(MARKS, span)
+        p.possible("a span")
+
+    claim = Obligation("test", ("I-4",), "a claim", Integers(), build, {}, {}, (), (MARKS,))
+    verdict = decide(claim)
+    assert verdict.answer == "refuted"
+    assert verdict.failed == "count.marks is given marks_allocated of every slot"
+
+
+@pytest.mark.parametrize("name", ["count.allocate", "span.sweep.needzero"])
+def test_a_changed_lemma_changes_the_fingerprint_of_who_uses_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = catalogue(NoCache())
+    [used, *_] = book.claims[name].uses
+    claim = OBLIGATIONS[used]
+
+    def changed(p: Proof) -> None:
+        claim.build(p)
+        p.show("more", z3.BoolVal(True))
+
+    monkeypatch.setitem(REGISTRY, used, claim._replace(build=changed))
+    assert catalogue(NoCache()).claims[name].rests_on != book.claims[name].rests_on
+
+
+def test_who_rests_on_a_failed_lemma_fails_and_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decided(job: Job) -> Outcome:
+        answer: Answer = "refuted" if job.obligation == "count.room" else "proved"
+        return Outcome(job, Verdict(job.obligation, answer, 1, 0.0, 0.0))
+
+    monkeypatch.setattr(suite, "run_job", decided)
+    assert run(["prove", "count.allocate", "--no-cache", "--jobs", "1"]) == 1
+    told = capsys.readouterr().out
+    assert "count.allocate is unfounded" in told
+    assert "rests on count.room, which is refuted" in told
+    assert "count.room is refuted" in told
+
+
+def test_the_graph_of_lemmas_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prove", "zero.slots", "--lemmas"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "zero.slots"
+    assert "  count.freed" in lines
+    assert "    words.trailing-zeros" in lines
+    assert run(["prove", "sweepgen.states", "--lemmas"]) == 0
+    assert "no other" in capsys.readouterr().out
+    assert run(["prove", "count.allocate", "--lemmas", "--json"]) == 0
+    assert '"count.room"' in capsys.readouterr().out
+
+
+@given(st.sets(st.integers(0, 70)), st.integers(0, 70), st.integers(0, 70))
+def test_what_is_said_of_every_bitmap_is_so(slots: set[int], low: int, high: int) -> None:
+    bits = NO_BITS
+    for slot in slots:
+        bits = bits.with_bit(slot)
+    assert count_starts(bits)
+    assert count_steps(bits, low)
+    assert count_is_between(bits, low, high)

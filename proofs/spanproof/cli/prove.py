@@ -34,8 +34,17 @@ from spanproof.cli.proofreport import (
 from spanproof.cli.readers import changes_as_json, print_changes, print_readers
 from spanproof.counterexamples.saved import save
 from spanproof.jobs import Job, Outcome, summarize
+from spanproof.references import graph
 from spanproof.savedfile import write_bytes
-from spanproof.schedule import known_reads, matching, obligation_jobs, run, unmatched
+from spanproof.schedule import (
+    founded,
+    known_reads,
+    matching,
+    obligation_jobs,
+    run,
+    unmatched,
+    with_lemmas,
+)
 from spanproof.solvers.names import NAMES, SolverMissing, installed_version
 from spanproof.verdict import DEFAULT_TIMEOUT
 
@@ -50,6 +59,9 @@ def prove(
     ] = False,
     reads: Annotated[
         bool, typer.Option("--reads", help="Print who reads which function; patterns are modules.")
+    ] = False,
+    lemmas: Annotated[
+        bool, typer.Option("--lemmas", help="Print which obligations build on which others.")
     ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Also print what holds, line by line.")
@@ -82,6 +94,9 @@ def prove(
     work = obligation_jobs(book, *chosen, timeout=timeout, solvers=solvers_named(solver))
     if listing:
         return list_obligations(work, book, json)
+    if lemmas:
+        return print_lemmas(work, book, json)
+    work = with_lemmas(work, book)
     written = write_questions(work, smt2) if smt2 is not None else 0
     started = time.perf_counter()
     outcomes, interrupted = decide_all(work, book, store, jobs)
@@ -212,9 +227,10 @@ def decide_all(
                 outcomes.append(outcome)
                 display.advance(task)
         except KeyboardInterrupt:
-            return outcomes, True
+            return founded(outcomes, book), True
     order = {job: place for place, job in enumerate(work)}
-    return sorted(outcomes, key=lambda outcome: order[outcome.job]), False
+    outcomes.sort(key=lambda outcome: order[outcome.job])
+    return founded(outcomes, book), False
 
 
 def list_obligations(work: list[Job], book: Catalogue, json: bool) -> int:
@@ -232,6 +248,23 @@ def list_obligations(work: list[Job], book: Catalogue, json: bool) -> int:
         if claim.assumes:
             out.print(f"    assumes {', '.join(claim.assumes)}", markup=False)
     return HOLDS
+
+
+def print_lemmas(work: list[Job], book: Catalogue, json: bool) -> int:
+    """Print what the obligations among the jobs build on, and on what those do, as a graph."""
+    ids = list(dict.fromkeys(job.obligation for job in work))
+    if json:
+        print_json({name: book.uses[name] for name in with_all(ids, book) if book.uses[name]})
+        return HOLDS
+    lines = list(graph(book.uses, ids))
+    for line in lines or ["they build on no other obligation"]:
+        out.print(line, markup=False)
+    return HOLDS
+
+
+def with_all(ids: list[str], book: Catalogue) -> list[str]:
+    """Return obligations with those that they rest on."""
+    return list(dict.fromkeys([*ids, *(other for name in ids for other in book.rests_on(name))]))
 
 
 def who_reads(

@@ -269,8 +269,15 @@ SPAN_MUTANTS = (
             "free-ignores-bits",
             "return not span.alloc_bits.bit(slot)",
             "return True",
-            "count.full",
+            "count.room",
             "every slot from freeindex on counts as free",
+        ),
+        Variant(
+            "free-never",
+            "return not span.alloc_bits.bit(slot)",
+            "return False",
+            "count.full",
+            "no slot counts as free",
         ),
     ),
     *variants_of(
@@ -288,6 +295,21 @@ SPAN_MUTANTS = (
             "return 0",
             "count.freed",
             "slots below freeindex are not counted",
+        ),
+        Variant(
+            "count-all",
+            "return span.freeindex + span.alloc_bits.count(end) - "
+            "span.alloc_bits.count(span.freeindex)",
+            "return end",
+            "count.room",
+            "every slot is counted",
+        ),
+        Variant(
+            "count-one-less",
+            "return end",
+            "return end - 1 if end > 0 else 0",
+            "count.kept",
+            "the last slot below freeindex is not counted",
         ),
         Variant(
             "count-half",

@@ -4,6 +4,7 @@ Importing this package registers them all.
 """
 
 from spanproof.obligations import (
+    counting,
     counts,
     freespans,
     kernel_arithmetic,
@@ -22,6 +23,7 @@ from spanproof.proof import REGISTRY, Obligation
 
 __all__ = [
     "all_obligations",
+    "counting",
     "counts",
     "freespans",
     "kernel_arithmetic",

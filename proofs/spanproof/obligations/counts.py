@@ -7,6 +7,15 @@ about a count is by induction over the slots.
 import z3
 from msgspec.structs import replace
 
+from spanproof.obligations.counting import (
+    FREED,
+    FULL,
+    MARKS,
+    ROOM,
+    is_free_slot,
+    is_not_free,
+    marks_allocated,
+)
 from spanproof.obligations.induction import by_induction, count_starts, steps
 from spanproof.obligations.span import took_free_slot
 from spanproof.proof import Proof, obligation
@@ -94,12 +103,9 @@ def the_lowest_free_slot_is_unique(p: Proof) -> None:
     p.possible("slots are passed over", one > span.freeindex + 2)
 
 
-@obligation("count.allocate", "SPAN-9 SPAN-12 MAL-19 I-2", INTEGERS)
+@obligation("count.allocate", "SPAN-9 SPAN-12 MAL-19 I-2", INTEGERS, lemmas=(ROOM,))
 def allocation_keeps_the_count(p: Proof) -> None:
-    """Taking the lowest free slot keeps allocCount equal to the number of allocated slots.
-
-    That the count was below nelems is obligation count.full.
-    """
+    """Taking the lowest free slot keeps allocCount equal to the number of allocated slots."""
     span = any_counted_span(p)
     slot, after = take_lowest(p, span)
     bits = span.alloc_bits
@@ -116,58 +122,59 @@ def allocation_keeps_the_count(p: Proof) -> None:
         lambda j: [*steps(p, j, bits), p.holds(is_passed_over, span, slot, j)],
     )
     p.assume(*steps(p, slot, bits))
-    p.assume(z3.Implies(p.holds(is_free, span, slot), span.alloc_count < span.nelems))
+    p.use(ROOM, span, slot, given=p.holds(is_free_slot, span, slot))
     p.show("count", p.holds(count_is_exact, after))
     p.show("bounds", p.holds(bounds_hold, after))
     p.possible("slots are passed over", slot > span.freeindex + 2)
 
 
-@obligation("count.full", "SPAN-9 SPAN-16 MAL-19 CEN-8 MC-4", INTEGERS)
-def count_is_nelems_iff_no_slot_is_free(p: Proof) -> None:
-    """AllocCount equals nelems exactly if no slot is free: so T-15, T-46 and T-50 cannot fire."""
-    span = any_counted_span(p)
-    free = p.number(U16, "free")
-    p.assume(free < span.nelems)
+def any_bits(p: Proof) -> Mspan:
+    """A span of which nothing is known but what its bits' counts are."""
+    span = p.fresh(Mspan, "span")
+    assert isinstance(span, Mspan)
+    p.conclude(p.holds(count_starts, span.alloc_bits), p.holds(count_starts, span.gcmark_bits))
+    return span
 
-    def below(end: z3.ExprRef) -> z3.ExprRef:
-        return p.integer(allocated_below, span, end)
 
+@obligation("count.room", "SPAN-9 SPAN-16 MAL-19 CEN-8", INTEGERS)
+def a_free_slot_is_not_counted(p: Proof) -> None:
+    """If a slot is free, allocCount is less than nelems."""
+    span, free = any_bits(p), p.number(U16, "free")
+    p.suppose(ROOM, span, free)
     by_induction(
         p,
         "a free slot is not counted",
-        lambda j: z3.Implies(p.holds(is_free, span, free), below(j) + z3.If(free < j, 1, 0) <= j),
+        lambda j: p.integer(allocated_below, span, j) + z3.If(free < j, 1, 0) <= j,
         z3.IntVal(0),
         span.nelems,
         lambda j: steps(p, j, span.alloc_bits),
     )
-    p.show("a free slot", z3.Implies(p.holds(is_free, span, free), span.alloc_count < span.nelems))
-    p.possible("a free slot", p.holds(is_free, span, free))
-    none = p.fresh(bool, "none_free")
-    assert isinstance(none, z3.BoolRef)
+    p.establish(ROOM, span)
+    p.possible("a free slot", free > span.freeindex)
+
+
+@obligation("count.full", "SPAN-9 SPAN-16 MAL-19 MC-4", INTEGERS)
+def all_are_counted_if_none_is_free(p: Proof) -> None:
+    """If no slot is free, allocCount equals nelems."""
+    span = any_bits(p)
+    p.suppose(FULL, span)
     by_induction(
         p,
-        "if none is free all are counted",
-        lambda j: z3.Implies(none, below(j) == j),
+        "all are counted",
+        lambda j: p.integer(allocated_below, span, j) == j,
         z3.IntVal(0),
         span.nelems,
-        lambda j: [
-            *steps(p, j, span.alloc_bits),
-            z3.Implies(none, z3.Not(p.holds(is_free, span, j))),
-        ],
+        lambda j: [*steps(p, j, span.alloc_bits), p.holds(is_not_free, span, j)],
     )
-    p.show("no free slot", z3.Implies(none, span.alloc_count == span.nelems))
-    p.possible("no free slot", none)
-
-
-def marks_allocated(span: Mspan, slot: U16) -> bool:
-    """Only allocated slots are marked."""
-    return not span.gcmark_bits.bit(slot) or is_allocated(span, slot)
+    p.establish(FULL, span)
+    p.possible("none is free", span.freeindex < span.nelems)
 
 
 @obligation("count.marks", "SWP-24 SPAN-20 I-4", INTEGERS)
 def marks_never_exceed_the_count(p: Proof) -> None:
-    """If only allocated slots are marked, a sweep never raises allocCount: T-59 cannot fire."""
-    span = any_counted_span(p)
+    """If only allocated slots are marked, a sweep never raises allocCount."""
+    span = any_bits(p)
+    p.suppose(MARKS, span)
     by_induction(
         p,
         "marked slots are among the allocated",
@@ -179,47 +186,46 @@ def marks_never_exceed_the_count(p: Proof) -> None:
             p.holds(marks_allocated, span, j),
         ],
     )
-    p.show("T-59", p.integer(count_alloc, span) <= span.alloc_count)
+    p.establish(MARKS, span)
     p.possible("some are marked", p.integer(count_alloc, span) > 1)
 
 
 @obligation("count.freed", "SWP-24 SWP-26 I-27", INTEGERS)
-def freed_is_zero_iff_every_object_lives(p: Proof) -> None:
-    """A sweep frees nothing exactly if every allocated slot was marked."""
-    span = any_counted_span(p)
-    dead = p.number(U16, "dead")
+def a_dead_object_is_freed(p: Proof) -> None:
+    """If an allocated slot is not marked, a sweep frees some."""
+    span, dead = any_bits(p), p.number(U16, "dead")
     marks = span.gcmark_bits
-    dies = z3.And(dead < span.nelems, p.holds(is_allocated, span, dead), z3.Not(marks.bit(dead)))
+    p.suppose(FREED, span, dead)
     by_induction(
         p,
         "a dead object is counted but not marked",
-        lambda j: z3.Implies(
-            dies,
-            marks.count(j) + z3.If(dead < j, 1, 0) <= p.integer(allocated_below, span, j),
-        ),
+        lambda j: marks.count(j) + z3.If(dead < j, 1, 0) <= p.integer(allocated_below, span, j),
         z3.IntVal(0),
         span.nelems,
         lambda j: [*steps(p, j, span.alloc_bits, marks), p.holds(marks_allocated, span, j)],
     )
-    p.show(
-        "a dead object is freed", z3.Implies(dies, span.alloc_count - marks.count(span.nelems) > 0)
-    )
-    p.possible("one dies", dies)
-    live = p.fresh(bool, "all_live")
-    assert isinstance(live, z3.BoolRef)
+    p.establish(FREED, span)
+    p.possible("one dies, another lives", p.integer(count_alloc, span) > 1)
+
+
+@obligation("count.kept", "SWP-24 SWP-26 I-27", INTEGERS)
+def nothing_is_freed_if_every_object_lives(p: Proof) -> None:
+    """If every allocated slot is marked, and no other, a sweep frees nothing."""
+    span = any_counted_span(p)
+    marks = span.gcmark_bits
     by_induction(
         p,
         "if all live, the counts agree",
-        lambda j: z3.Implies(live, marks.count(j) == p.integer(allocated_below, span, j)),
+        lambda j: marks.count(j) == p.integer(allocated_below, span, j),
         z3.IntVal(0),
         span.nelems,
         lambda j: [
             *steps(p, j, span.alloc_bits, marks),
-            z3.Implies(live, p.holds(is_allocated, span, j) == marks.bit(j)),
+            p.holds(is_allocated, span, j) == marks.bit(j),
         ],
     )
-    p.show("else nothing is", z3.Implies(live, span.alloc_count == marks.count(span.nelems)))
-    p.possible("all live", z3.And(live, span.alloc_count > 1))
+    p.show("nothing is freed", p.integer(count_alloc, span) == span.alloc_count)
+    p.possible("all live", p.integer(count_alloc, span) > 1)
 
 
 @obligation("count.sweep", "SPAN-9 SWP-24 SWP-28 I-2", INTEGERS)

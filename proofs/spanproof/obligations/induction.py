@@ -43,7 +43,7 @@ def by_induction(
         z3.Implies(z3.And(start <= j, j < end, claim(j), *facts(j)), claim(j + 1)),
     )
     p.possible(f"{label}: a step", z3.And(start <= j, j < end, claim(j), *facts(j)))
-    p.assume(z3.Implies(start <= end, claim(end)))
+    p.conclude(z3.Implies(start <= end, claim(end)))
 
 
 def steps(p: Proof, j: z3.ExprRef, *bitmaps: Value) -> list[z3.BoolRef]:

@@ -8,6 +8,8 @@ import z3
 from msgspec.structs import replace
 
 from spanproof.assumptions import MARKER, ZERO_PAGES
+from spanproof.obligations.counting import FREED, MARKS, dies, marks_allocated
+from spanproof.obligations.induction import count_starts, count_steps
 from spanproof.obligations.sizeclass import small_classes
 from spanproof.obligations.span import SLOW, any_span, any_sweep
 from spanproof.proof import Proof, obligation
@@ -157,7 +159,14 @@ def is_written(span: Mspan, written: Bitmap, slot: U16) -> bool:
     return not written.bit(slot) or span.needzero == 1 or is_allocated(span, slot)
 
 
-@obligation("zero.slots", "MAL-23 SWP-27 HEAP-35 I-10 I-39", WORDS, contracts=SLOW)
+@obligation(
+    "zero.slots",
+    "MAL-23 SWP-27 HEAP-35 I-10 I-39",
+    WORDS,
+    contracts=SLOW,
+    lemmas=(MARKS, FREED),
+    assumes=(MARKER,),
+)
 def a_free_slot_is_zero_unless_its_span_says_so(p: Proof) -> None:
     """Where needzero is 0, every free slot is zero: slots are written only when allocated, and a
     sweep that frees one sets needzero. So an object is zero if its span says that it need not be
@@ -168,10 +177,11 @@ def a_free_slot_is_zero_unless_its_span_says_so(p: Proof) -> None:
     written, slot = p.fresh(Bitmap, "written"), p.number(U16, "slot")
     assert isinstance(written, SymbolicBitmap)
     p.assume(z3.ULT(slot, span.nelems), p.holds(is_written, span, written, slot))
-    freed = z3.And(p.holds(is_allocated, span, slot), z3.Not(span.gcmark_bits.bit(slot)))
-    # By obligation count.freed, and a large span has one slot.
-    p.assume(z3.Implies(freed, swept.nfreed != 0))
-    p.assume(z3.Implies(z3.And(freed, z3.ULT(span.spanclass, 2)), swept.span.alloc_count == 0))
+    freed = p.holds(dies, span, slot)
+    p.use(FREED, span, slot, given=freed, every=lambda slot: [p.holds(marks_allocated, span, slot)])
+    # A large span has one slot, by large.layout, and nothing changes that.
+    p.assume(z3.Implies(z3.ULT(span.spanclass, 2), span.nelems == 1))
+    p.conclude(p.holds(count_starts, span.gcmark_bits), p.holds(count_steps, span.gcmark_bits, 0))
     p.show("after a sweep", p.holds(is_written, swept.span, written, slot))
     taken, zeroed = p.number(U16, "taken"), span.needzero == 0
     p.assume(z3.ULT(taken, span.nelems), p.holds(is_written, span, written, taken))
@@ -181,7 +191,14 @@ def a_free_slot_is_zero_unless_its_span_says_so(p: Proof) -> None:
     p.possible("nothing needs zeroing", z3.And(free, zeroed))
 
 
-@obligation("zero.returned", "SWP-26 SWP-27 HEAP-35", WORDS, contracts=SLOW)
+@obligation(
+    "zero.returned",
+    "SWP-26 SWP-27 HEAP-35",
+    WORDS,
+    contracts=SLOW,
+    lemmas=(MARKS,),
+    assumes=(MARKER,),
+)
 def a_returned_span_needs_zeroing(p: Proof) -> None:
     """Every span that a sweep gives back to the page heap has needzero 1."""
     p.arbitrary("below", U16)

@@ -9,6 +9,9 @@ from typing import cast
 import z3
 from msgspec.structs import replace
 
+from spanproof.assumptions import MARKER
+from spanproof.lemmas import Lemma
+from spanproof.obligations.counting import MARKS, count_is_between, marks_allocated
 from spanproof.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.frames import Contract, LoopInvariant
@@ -27,7 +30,7 @@ from spanspec.mspan import (
     IN_USE,
     Mspan,
     bounds_hold,
-    count_alloc,
+    count_is_exact,
     init_span,
     is_allocated,
     is_free,
@@ -73,13 +76,8 @@ def window_of(span: Mspan) -> U64:
 
 
 def may_sweep(sg: U32, span: Mspan) -> bool:
-    """The span is owned by a sweeper, and no free slot is marked (obligation count.marks)."""
-    return (
-        span.state == IN_USE
-        and is_sweeping(sg, span.sweepgen)
-        and count_alloc(span) <= span.alloc_count
-        and span.needzero <= 1
-    )
+    """The span is in use and owned by a sweeper."""
+    return span.state == IN_USE and is_sweeping(sg, span.sweepgen) and span.needzero <= 1
 
 
 def unchanged(before: Mspan, after: Mspan) -> bool:
@@ -131,11 +129,23 @@ def any_span(p: Proof) -> Mspan:
     return span
 
 
+def is_window_bit(span: Mspan, ahead: U16) -> bool:
+    """A bit of the window of a span within bounds."""
+    return bounds_hold(span) and ahead < 64
+
+
+def is_exact(span: Mspan, ahead: U16) -> bool:
+    """The cache of the span is exact."""
+    return cache_is_exact(span)
+
+
+BITWISE = Lemma("span.cache.bitwise", cache_bit_is_exact, given=(is_window_bit, is_exact))
+
+
 def bitwise(p: Proof, span: Mspan, *ahead: z3.ExprRef, given: z3.BoolRef = TRUE) -> None:
-    """Use the exactness of the cache at some bits (by obligation span.cache.bitwise)."""
+    """Use the exactness of the cache at some bits."""
     for instance in ahead:
-        in_window = z3.And(given, z3.ULT(instance, 64))
-        p.assume(p.implied(in_window, cache_bit_is_exact, span, instance))
+        p.use(BITWISE, span, instance, given=z3.And(given, z3.ULT(instance, 64)))
 
 
 def parts(found: object) -> tuple[z3.ExprRef, Mspan]:
@@ -166,26 +176,29 @@ def exact_cache_is_exact_bit_by_bit(p: Proof) -> None:
     span = p.fresh(Mspan, "span")
     assert isinstance(span, Mspan)
     some = p.number(U16, "ahead")
-    p.assume(p.holds(bounds_hold, span), z3.ULT(some, 64))
-    exact, window = p.holds(cache_is_exact, span), p.integer(window_of, span)
+    inside = p.holds(is_window_bit, span, some)
+    bit_exact = as_bool(p.call_given(inside, cache_bit_is_exact, span, some))
+    window = p.integer(window_of, span)
     differs = z3.Extract(0, 0, z3.LShR(span.alloc_cache ^ window, some)) == 1
-    bit_exact = p.holds(cache_bit_is_exact, span, some)
-    p.show("each bit", z3.Implies(exact, bit_exact))
     searching = z3.ULT(span.freeindex, span.nelems)
-    p.show("a bit that differs is not exact", z3.Implies(z3.And(searching, differs), ~bit_exact))
+    claim = z3.Implies(z3.And(searching, differs), ~bit_exact)
+    p.show("a bit that differs is not exact", claim, inside)
+    p.suppose(BITWISE, span, some)
+    p.establish(BITWISE, span, some)
     p.possible("a full span", span.freeindex == span.nelems)
-    p.possible("the last bit of a word", z3.And(exact, some == 63, searching))
+    p.possible("the last bit of a word", z3.And(some == 63, searching))
 
 
-@obligation("span.fast.takes-lowest", "SPAN-8 SPAN-12 SPAN-13", WORDS, contracts=ZEROS)
+@obligation(
+    "span.fast.takes-lowest",
+    "SPAN-8 SPAN-12 SPAN-13",
+    WORDS,
+    contracts=ZEROS,
+    lemmas=(BITWISE,),
+)
 def fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
-    """The fast path hands out the lowest free slot and keeps the cache exact, or changes nothing.
-
-    The cache hypothesis is used bit by bit, at the slots that the claim speaks of.
-    """
-    span = p.fresh(Mspan, "span")
-    assert isinstance(span, Mspan)
-    p.assume(p.holds(bounds_hold, span))
+    """The fast path hands out the lowest free slot, its cache exact, or changes nothing."""
+    span = any_span(p)
     ahead, below = p.number(U16, "ahead"), p.number(U16, "below")
     success, failure = p.cases(next_free_fast, span)
     zeros = p.results_of(trailing_zeros)[0]
@@ -204,7 +217,14 @@ def fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
     p.possible("failure at a word's last slot", z3.And(failure.path, span.alloc_cache != 0))
 
 
-@obligation("span.slow.takes-lowest", "SPAN-15 SPAN-16", WORDS, loops=SEARCH, contracts=ZEROS)
+@obligation(
+    "span.slow.takes-lowest",
+    "SPAN-15 SPAN-16",
+    WORDS,
+    loops=SEARCH,
+    contracts=ZEROS,
+    lemmas=(BITWISE,),
+)
 def slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
     """The slow search finds the lowest free slot, or that there is none; the cache stays exact."""
     span = p.fresh(Mspan, "span")
@@ -222,7 +242,7 @@ def slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
     for case in cases:
         p.establish(SLOW_SEARCH, span, case.value, below, given=case.path)
     p.assume(z3.ULT(ahead, 64))
-    exact = p.holds(cache_is_exact, at_loop)
+    exact = p.holds(may_search, at_loop)
     bitwise(p, at_loop, ahead + zeros + 1, given=exact)
     for case in cases:
         slot, after = parts(case.value)
@@ -233,14 +253,19 @@ def slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
         p.possible("each way through the search", case.path)
 
 
-@obligation("span.fast.fails-only-if", "SPAN-12 SPAN-13 SPAN-16", WORDS, contracts=ZEROS)
+@obligation(
+    "span.fast.fails-only-if",
+    "SPAN-12 SPAN-13 SPAN-16",
+    WORDS,
+    contracts=ZEROS,
+    lemmas=(BITWISE,),
+)
 def fast_path_fails_only_where_it_must(p: Proof) -> None:
     """The fast path fails only if the span is full, if its window is used up, or at the last
     slot of a word that is not the last of the span.
     """
-    span = p.fresh(Mspan, "span")
-    assert isinstance(span, Mspan)
-    p.assume(p.holds(bounds_hold, span), z3.ULT(span.freeindex, span.nelems))
+    span = any_span(p)
+    p.assume(z3.ULT(span.freeindex, span.nelems))
     _, failure = p.cases(next_free_fast, span)
     zeros = p.results_of(trailing_zeros)[0]
     assert isinstance(zeros, z3.ExprRef)
@@ -276,7 +301,14 @@ def cache_is_exact_wherever_it_is_made(p: Proof) -> None:
     p.possible("a freeindex inside a word", span.freeindex & 63 == 5)
 
 
-@obligation("span.sweep.keeps-marked", "SWP-24 SWP-28 SWP-30 I-27", WORDS, contracts=SLOW)
+@obligation(
+    "span.sweep.keeps-marked",
+    "SWP-24 SWP-28 SWP-30 I-27",
+    WORDS,
+    contracts=SLOW,
+    lemmas=(MARKS,),
+    assumes=(MARKER,),
+)
 def sweep_keeps_marked_and_frees_unmarked_slots(p: Proof) -> None:
     """After a sweep a slot is allocated iff it was marked, whatever its state before.
 
@@ -305,7 +337,14 @@ def sweep_keeps_marked_and_frees_unmarked_slots(p: Proof) -> None:
     p.possible("a dead one", z3.And(~marked, p.holds(is_allocated, span, slot)))
 
 
-@obligation("span.sweep.needzero", "SWP-24 SWP-25 SWP-26 SWP-27", WORDS, contracts=SLOW)
+@obligation(
+    "span.sweep.needzero",
+    "SWP-24 SWP-25 SWP-26 SWP-27",
+    WORDS,
+    contracts=SLOW,
+    lemmas=(MARKS,),
+    assumes=(MARKER,),
+)
 def sweep_decides_zeroing_and_return_to_the_heap(p: Proof) -> None:
     """A small span needs zeroing after a sweep iff it did or something was freed; a large one,
     iff it did or died. A small span goes back to the heap iff something was freed, nothing in
@@ -328,10 +367,16 @@ def sweep_decides_zeroing_and_return_to_the_heap(p: Proof) -> None:
 
 
 def any_sweep(p: Proof) -> tuple[Mspan, Swept]:
-    """Any legal sweep of any span, at any sweepgen: the span before, and the outcome."""
+    """Any legal sweep of any span, at any sweepgen: the span before, and the outcome.
+
+    Only allocated slots are marked (by the assumption `marker`).
+    """
     sg = p.number(U32, "sg")
     span = any_span(p)
-    p.assume(p.holds(may_sweep, sg, span))
+    p.conclude(p.holds(count_is_between, span.alloc_bits, span.freeindex, span.nelems))
+    p.conclude(p.holds(count_is_between, span.gcmark_bits, 0, span.nelems))
+    p.assume(p.holds(may_sweep, sg, span), p.holds(count_is_exact, span))
+    p.use(MARKS, span, every=lambda slot: [p.holds(marks_allocated, span, slot)])
     swept = p.call(sweep, sg, span)
     assert isinstance(swept, Swept)
     return span, swept
