@@ -91,6 +91,11 @@ class Proof:
         """Qualified names of the functions whose source was read."""
         return frozenset(self._translator.sources.reached)
 
+    @property
+    def asserted(self) -> frozenset[str]:
+        """The assertions that are goals of this proof: `module.function: what it says`."""
+        return frozenset(self._translator.asserted)
+
     def fresh(self, kind: object, name: str) -> Value:
         """Return an unknown value of an annotated type; its ranges are assumed."""
         self.symbols[name] = self._translator.symbols.value(kind, name)

@@ -9,6 +9,7 @@ from spanproof import suite
 from spanproof.cache import NoCache
 from spanproof.catalogue import catalogue
 from spanproof.cli.app import run
+from spanproof.cli.explain import asserting
 from spanproof.jobs import Job, Outcome
 from spanproof.obligations import all_obligations
 from spanproof.obligations.counting import (
@@ -230,3 +231,33 @@ def test_what_is_said_of_every_bitmap_is_so(slots: set[int], low: int, high: int
     assert count_starts(bits)
     assert count_steps(bits, low)
     assert count_is_between(bits, low, high)
+
+
+# --- fatal checks ---------------------------------------------------------------------------------
+
+
+def test_a_fatal_check_is_a_goal_only_where_its_assertion_is_read() -> None:
+    few = [OBLIGATIONS[name] for name in ("zero.returned", "span.cache.established")]
+    assert asserting("T-59", few) == ["zero.returned: spanspec.sweep.sweep"]
+    assert set(asserting("T-46", few)) == {
+        "span.cache.established: spanspec.alloccache.reload_cache"
+    }
+    # The search that the sweep makes is there by its contract: its assertion is no goal here.
+    assert asserting("T-81", few) == asserting("T-15", few) == []
+    slow = [OBLIGATIONS["span.slow.takes-lowest"]]
+    assert asserting("T-81", slow) == [
+        "span.slow.takes-lowest: spanspec.alloccache.next_free_index"
+    ]
+
+
+def test_explain_says_of_a_fatal_check_whose_goal_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_known(*_: object) -> dict[str, tuple[str, ...]]:
+        return {name: () for name in OBLIGATIONS if name != "zero.returned"}
+
+    monkeypatch.setattr("spanproof.cli.explain.known_reads", none_known)
+    assert run(["explain", "T-59"]) == 0
+    assert "zero.returned: spanspec.sweep.sweep" in capsys.readouterr().out
+    assert run(["explain", "T-15"]) == 0
+    assert "no obligation: that it cannot fire is not proved" in capsys.readouterr().out

@@ -1,24 +1,33 @@
 """`spanspec explain`: a rule, what stands for it, rests on it and shows it; the whole matrix."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.syntax import Syntax
 
+from spanproof.cache import Cache
 from spanproof.catalogue import Variation, current
 from spanproof.cli.coverage import NOT_HERE, coverage_json, print_coverage, replayed
 from spanproof.cli.output import HOLDS, Unusable, out, print_json
 from spanproof.coverage.matrix import Row, matrix
+from spanproof.dependencies import module_file, modules_of
+from spanproof.schedule import known_reads
 from spanspec.rulebook import BY_ID, Definition, definitions_of_rules
 from spanspec.rules import FAMILIES, RULES, Rule
+
+if TYPE_CHECKING:
+    from spanproof.proof import Obligation
 
 ID_LIKE: Final = re.compile(r"[A-Z]+-?\d+")
 """What is meant as an id, be there such a rule or not."""
 
+
+NO_GOAL: Final = "no obligation: that it cannot fire is not proved"
+"""What is said of a fatal check that no obligation has as a goal."""
 
 SHOWN: Final = 12
 """Rules that are listed, if there are so many, beside those that speak of all the words."""
@@ -168,6 +177,7 @@ def as_json(row: Row) -> dict[str, object]:
         "obligations": [{"id": name, "claim": obligations[name].claim} for name in row.obligations],
         "mutants": [{"name": m.name, "story": m.story} for m in mutants_of(row)],
         "tests": list(row.tests),
+        "goal_of": goals_of(row.rule.id) if family_of(row.rule) == "T" else [],
         "not_modelled": row.reason or None,
     }
 
@@ -191,8 +201,46 @@ def print_rule(row: Row) -> None:
     elif not texts:
         out.print("\nNo function of its own: it is a property, shown by what follows.")
     section("obligations that rest on it", [claim(name) for name in row.obligations])
+    if family_of(row.rule) == "T":
+        section("as a fatal check, it is a goal of", goals_of(row.rule.id) or [NO_GOAL])
     section("mutants that these kill", [f"{m.name}: {m.story}" for m in mutants_of(row)])
     section("tests that show it", row.tests)
+
+
+def goals_of(rule: str) -> list[str]:
+    """Return the obligations that have a rule's assertions as goals, with the function of each.
+
+    Of those that are known to read no module with such an assertion, no proof is built.
+    """
+    from spanproof.obligations import all_obligations  # this loads a solver
+
+    reads = known_reads(current(), Cache(), ())
+    places = [
+        name
+        for name in modules_of("spanspec")
+        if (file := module_file(name)) is not None and f'"{rule}: ' in file.read_text()
+    ]
+    return asserting(
+        rule,
+        (
+            claim
+            for name, claim in (all_obligations().items() if places else ())
+            if name not in reads or any(one.rpartition(".")[0] in places for one in reads[name])
+        ),
+    )
+
+
+def asserting(rule: str, obligations: Iterable["Obligation"]) -> list[str]:
+    """Return which obligations have a rule's assertions as goals, with the function of each.
+
+    A function for which a contract stands in has none there, but where the contract is proved.
+    """
+    return [
+        f"{claim.id}: {said.partition(':')[0]}"
+        for claim in obligations
+        for said in sorted(claim.proof().asserted)
+        if said.partition(": ")[2].startswith(f"{rule}:")
+    ]
 
 
 def claim(obligation: str) -> str:

@@ -156,7 +156,7 @@ CLAIMS: Final = {
     "drop": Claim(
         "SWP-14 T-55",
         "A popped span that was not in use has sg or sg+3 when its sweepgen is read, whatever "
-        "others did in between: T-55 cannot fire.",
+        "others did in between, which is what T-55 checks.",
     ),
     "compare-and-swap": Claim(
         "SWP-3 SWP-15 CONC-5", "Whoever wins the compare-and-swap is the only sweeper."

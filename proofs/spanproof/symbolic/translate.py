@@ -53,6 +53,7 @@ class Translator:
         self.assumptions: list[z3.BoolRef] = []
         self.sides: list[SideCondition] = []
         self.results: dict[str, list[Value]] = {}
+        self.asserted: set[str] = set()
         self.ghosts: dict[str, Value] = {}
         self.loop_states: dict[str, Environment] = {}
         self.symbols = FreshSymbols(arithmetic, self.assumptions.append)
@@ -283,6 +284,7 @@ class Translator:
             case ast.Assert(test=test, msg=message):
                 claim = as_bool(evaluate(frame, test, env, path))
                 says = message.value if isinstance(message, ast.Constant) else ast.unparse(test)
+                self.asserted.add(f"{frame.source.qualified}: {says!s}")
                 self.side(f"{frame.source.name} asserts {says!r}", path, claim)
                 self.assumptions.append(z3.Implies(path, claim))
             case ast.Expr(value=ast.Constant(value=str())) | ast.Pass():
