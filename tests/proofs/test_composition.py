@@ -261,3 +261,7 @@ def test_explain_says_of_a_fatal_check_whose_goal_it_is(
     assert "zero.returned: spanspec.sweep.sweep" in capsys.readouterr().out
     assert run(["explain", "T-15"]) == 0
     assert "no obligation: that it cannot fire is not proved" in capsys.readouterr().out
+
+
+def test_the_claim_about_sweeps_is_one_about_the_sweep_that_runs() -> None:
+    assert "spanspec.sweep.sweep" in OBLIGATIONS["count.sweep"].proof().reached

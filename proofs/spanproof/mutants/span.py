@@ -163,6 +163,13 @@ SPAN_MUTANTS = (
     *variants_of(
         "spanspec.sweep.sweep",
         Variant(
+            "sweep-keeps-the-count",
+            "alloc_count=nalloc,",
+            "alloc_count=span.alloc_count,",
+            "count.sweep",
+            "a sweep leaves allocCount as it was",
+        ),
+        Variant(
             "sweep-keeps-old-bits",
             "alloc_bits=span.gcmark_bits",
             "alloc_bits=span.alloc_bits",

@@ -7,6 +7,7 @@ about a count is by induction over the slots.
 import z3
 from msgspec.structs import replace
 
+from spanproof.assumptions import MARKER
 from spanproof.obligations.counting import (
     FREED,
     FULL,
@@ -17,7 +18,7 @@ from spanproof.obligations.counting import (
     marks_allocated,
 )
 from spanproof.obligations.induction import by_induction, count_starts, steps
-from spanproof.obligations.span import took_free_slot
+from spanproof.obligations.span import SLOW, WORDS, any_sweep, took_free_slot
 from spanproof.proof import Proof, obligation
 from spanproof.symbolic.frames import LoopInvariant
 from spanproof.symbolic.integers import Integers
@@ -228,16 +229,22 @@ def nothing_is_freed_if_every_object_lives(p: Proof) -> None:
     p.possible("all live", p.integer(count_alloc, span) > 1)
 
 
-@obligation("count.sweep", "SPAN-9 SWP-24 SWP-28 I-2", INTEGERS)
+@obligation(
+    "count.sweep",
+    "SPAN-9 SWP-24 SWP-28 I-2",
+    WORDS,
+    contracts=SLOW,
+    lemmas=(MARKS,),
+    assumes=(MARKER,),
+)
 def sweep_leaves_the_count_exact(p: Proof) -> None:
     """After a sweep allocCount is the number of allocated slots, and within bounds."""
-    span = any_counted_span(p)
-    marks = span.gcmark_bits
-    after = replace(span, freeindex=0, alloc_bits=marks, alloc_count=marks.count(span.nelems))
-    p.assume(after.alloc_count <= span.alloc_count)
-    p.show("count", p.holds(count_is_exact, after))
-    p.show("bounds", p.holds(bounds_hold, after))
-    p.possible("something survives", after.alloc_count > 1)
+    p.arbitrary("below", U16)
+    span, swept = any_sweep(p)
+    p.conclude(p.holds(count_starts, span.gcmark_bits))
+    p.show("count", p.holds(count_is_exact, swept.span))
+    p.show("bounds", p.holds(bounds_hold, swept.span))
+    p.possible("something survives", z3.UGT(swept.span.alloc_count, 1))
 
 
 def handed_is_allocated(span: Mspan, handed: Bitmap, slot: U16) -> bool:
