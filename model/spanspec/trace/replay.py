@@ -265,13 +265,14 @@ class Replay:
         """Say in which figure an event differs from what the model observes."""
         if type(observed) is not type(event):
             what = f"next event of thread {thread.number}"
-            expected, seen = in_full(observed), in_full(event)
-            return Diverged(OF_KIND[type(observed)], what, expected, seen, AFTER)
+            rule = OF_KIND[type(observed)]
+            return Diverged(rule, what, in_full(observed), in_full(event), AFTER)
         for name in event.__struct_fields__:
-            expected, seen = getattr(observed, name), getattr(event, name)
-            if expected != seen:
+            ours: object = getattr(observed, name)
+            theirs: object = getattr(event, name)
+            if ours != theirs:
                 rule, what = rule_of(type(event), name), term(name)
-                return Diverged(rule, what, value(name, expected), value(name, seen), AFTER)
+                return Diverged(rule, what, value(name, ours), value(name, theirs), AFTER)
         raise AssertionError("HEAP-1: events differ in no figure")
 
     # --- notes of the program, and the cycle -----------------------------------------------------
