@@ -39,8 +39,9 @@ class Worker:
 
     @property
     def idle(self) -> bool:
-        """Whether it is in no operation, and all it did was noted."""
-        return self.course is None and self.section is None and self.late is None
+        """Whether it is in no operation, waits for no pages, and all it did was noted."""
+        between = self.course is None and self.section is None and self.wants is None
+        return between and self.late is None
 
 
 class RacingDecisions(Decisions):
