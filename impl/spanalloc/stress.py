@@ -142,7 +142,9 @@ class Stress:
 
     def take(self, p: int, rng: random.Random) -> None:
         """Take pages to be managed by hand."""
-        self.manual[p].append(self.heap.take_manual(rng.choice((1, 4, 9)), "stack", p))
+        # What sizes a stack and a work buffer have is fixed (HEAP-25); others have any.
+        pages, purpose = rng.choice(((1, "other"), (4, "stack"), (4, "gc"), (9, "other")))
+        self.manual[p].append(self.heap.take_manual(pages, purpose, p))
 
     def give(self, p: int, rng: random.Random) -> None:
         """Give such pages back."""
