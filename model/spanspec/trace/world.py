@@ -96,7 +96,8 @@ class World:
         if thread.busy and thread.p != event.p:
             what = f"P of thread {event.thread} in the middle of an operation"
             raise Diverged("CONC-9", what, thread.p, event.p)
-        if self._busy.get(event.p, event.thread) != event.thread:
+        # Threads without a P are any number, and each is in an operation of its own.
+        if event.p != NO_P and self._busy.get(event.p, event.thread) != event.thread:
             what = f"thread in the middle of an operation on P {event.p}"
             raise Diverged("CONC-9", what, self._busy[event.p], event.thread)
         if type(event) is ev.ProcResize:
