@@ -10,8 +10,8 @@ STAMP  := $(VENV)/.installed
 FLOORS := .floors
 LOG    := $(VENV)/install.log
 PIP    := $(BIN)/pip --disable-pip-version-check
-COMPILED := *__mypyc*.so impl/spanalloc/*.so model/spanspec/*.so model/spanspec/trace/*.so \
-            proofs/spanproof/bench/*.so */*/compiled.json
+COMPILED := *__mypyc*.so impl/spanalloc/*.so model/spanspec/*/*.so proofs/spanproof/bench/*.so \
+            */*/compiled.json
 
 .PHONY: verify test lint types format docs ready compile floors clean
 
@@ -38,7 +38,7 @@ docs: ready
 
 # What is compiled notes the digests of its sources, so only an edit that it concerns takes a minute.
 ready: $(STAMP)
-	@$(BIN)/python -m spanproof.stale || $(MAKE) --no-print-directory compile
+	@$(BIN)/python -m spanproof.support.stale || $(MAKE) --no-print-directory compile
 
 compile:
 	@$(BIN)/python setup.py -q build_ext --inplace

@@ -48,14 +48,22 @@ ALLOCATOR = sorted(
     str(path) for path in Path("impl/spanalloc").glob("*.py") if path.name not in INTERPRETED
 )
 
-SPAN = ("words", "mspan", "alloccache", "tiny", "malloc", "procs")
+HOT = (
+    "base/words",
+    "span/mspan",
+    "span/alloccache",
+    "span/tiny",
+    "heap/malloc",
+    "heap/procs",
+    "heap/state",
+)
 REPLAY = ("replay", "replay_objects", "verdict", "threads", "world", "witness")
 
 FIGURES = ["proofs/spanproof/bench/baseline.py"]
 """What a compiled method without a body costs is a figure."""
 
 MODEL = [
-    *(f"model/spanspec/{name}.py" for name in (*SPAN, "heapstate")),
+    *(f"model/spanspec/{name}.py" for name in HOT),
     *(f"model/spanspec/trace/{name}.py" for name in REPLAY),
 ]
 """What runs for nearly each event of a trace: compiled, a check takes three quarters the time."""

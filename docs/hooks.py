@@ -3,7 +3,7 @@
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from spanproof.coverage.statements import statements
+from spanproof.report.statements import statements
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -8,6 +8,43 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = {"spanspec": "model", "spanalloc": "impl", "spanproof": "proofs"}
+WINGS = {
+    "spanspec": [
+        "compiled",
+        "base",
+        "events",
+        "span",
+        "pages",
+        "sharing",
+        "heap",
+        "invariants",
+        "following",
+        "trace",
+        "rules",
+    ],
+    "spanproof": [
+        "support",
+        "symbolic",
+        "fingerprint",
+        "patch",
+        "prove",
+        "solvers",
+        "search",
+        "counterexamples",
+        "theorems",
+        "decide",
+        "report",
+        "selftest",
+        "fuzz",
+        "simulate",
+        "mutation",
+        "bench",
+        "cli",
+        "__main__",
+    ],
+}
+"""The wings of each package, each built on those before it alone."""
+
 MAY_IMPORT: dict[str, set[str]] = {
     "spanspec": set(),
     "spanalloc": set(),
@@ -48,6 +85,45 @@ def test_no_package_imports_upwards(package: str) -> None:
     assert offenders == {}
 
 
+def imported_modules(tree: ast.AST) -> set[str]:
+    """Return the dotted names that are imported, those from inside a package in full."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def upward_imports(package: str, wing: str, tree: ast.AST) -> list[str]:
+    """Return what a module of a wing imports from wings that are listed after its own."""
+    wings = WINGS[package]
+    later = set(wings[wings.index(wing) + 1 :])
+    parts = (name.split(".") for name in imported_modules(tree))
+    return sorted(".".join(one) for one in parts if one[0] == package and set(one[1:2]) & later)
+
+
+@pytest.mark.parametrize("package", sorted(WINGS))
+def test_a_wing_is_built_on_those_before_it(package: str) -> None:
+    root = ROOT / ROOMS[package] / package
+    offenders = {}
+    for path in sources(package):
+        if path == root / "__init__.py":
+            continue
+        wing = path.relative_to(root).with_suffix("").parts[0]
+        upwards = upward_imports(package, wing, ast.parse(path.read_text(encoding="utf-8")))
+        if upwards:
+            offenders[str(path.relative_to(ROOT))] = upwards
+    assert offenders == {}
+
+
+def test_an_import_of_a_later_wing_would_be_noticed() -> None:
+    tree = ast.parse("from spanspec.base.words import U64\nfrom spanspec.heap import state\n")
+    assert upward_imports("spanspec", "pages", tree) == ["spanspec.heap.state"]
+    assert upward_imports("spanspec", "invariants", tree) == []
+
+
 def test_the_tests_of_the_implementation_do_not_use_the_model() -> None:
     for path in (ROOT / "tests" / "impl").rglob("*.py"):
         assert not imported_packages(path) & {"spanspec", "spanproof"}, path
@@ -60,7 +136,9 @@ def test_the_model_knows_no_solver() -> None:
 
 def test_a_forbidden_import_would_be_noticed(tmp_path: Path) -> None:
     offender = tmp_path / "offender.py"
-    offender.write_text("def f():\n    from spanproof.prover import decide\n    return decide\n")
+    offender.write_text(
+        "def f():\n    from spanproof.decide.prover import decide\n    return decide\n"
+    )
     assert imported_packages(offender) == {"spanproof"}
 
 

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from spanspec.markbits import (
+from spanspec.sharing.spanlist import SpanList, Whereabouts
+from spanspec.span.markbits import (
     ARENA_BYTES,
     NO_ARENAS,
     BitsArena,
@@ -14,8 +15,7 @@ from spanspec.markbits import (
     next_epoch,
     take_bits,
 )
-from spanspec.mspan import FREE, NO_OBJECT, FoundObject, find_object, init_span
-from spanspec.spanlist import SpanList, Whereabouts
+from spanspec.span.mspan import FREE, NO_OBJECT, FoundObject, find_object, init_span
 
 BASE = 0xC000000000
 

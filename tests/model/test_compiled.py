@@ -179,9 +179,9 @@ def test_an_edited_rule_runs_although_it_was_compiled(tmp_path: Path) -> None:
     edit(copy / "alloccache.py", "if ahead < WORD_BITS:", "if True:")
     script = (
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
-        "import spanspec, spanspec.alloccache, spanspec.mspan\n"
-        "print(json.dumps([spanspec.RUNNING.stale, spanspec.alloccache.__file__,"
-        " spanspec.mspan.__file__]))"
+        "import spanspec, spanspec.span.alloccache, spanspec.span.mspan\n"
+        "print(json.dumps([spanspec.RUNNING.stale, spanspec.span.alloccache.__file__,"
+        " spanspec.span.mspan.__file__]))"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     shown = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

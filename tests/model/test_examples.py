@@ -2,18 +2,26 @@
 
 from msgspec.structs import replace
 
-from spanspec.alloccache import next_free_fast, next_free_slow
-from spanspec.bitmap import Bits
-from spanspec.constants import PAGE_SIZE
+from spanspec.base.bitmap import Bits
+from spanspec.base.constants import PAGE_SIZE
+from spanspec.events import heap_events as hev
 from spanspec.heap import Heap
-from spanspec.mspan import FREE, init_span
-from spanspec.pagealloc import allocate, free_in_use, make_in_use
-from spanspec.pageheap import Actor, PageHeap
-from spanspec.pages import AMD64, PageRun, end_of
-from spanspec.scavenge import Line, background_work, goal_for, pace, split_address, total_time_ns
-from spanspec.statistics import retained
-from spanspec.sweep import publish, sweep
-from spanspec.sweepgen import (
+from spanspec.pages.pagealloc import allocate, free_in_use, make_in_use
+from spanspec.pages.pageheap import Actor, PageHeap
+from spanspec.pages.runs import AMD64, PageRun, end_of
+from spanspec.pages.scavenge import (
+    Line,
+    background_work,
+    goal_for,
+    pace,
+    split_address,
+    total_time_ns,
+)
+from spanspec.pages.statistics import retained
+from spanspec.span.alloccache import next_free_fast, next_free_slow
+from spanspec.span.mspan import FREE, init_span
+from spanspec.span.sweep import publish, sweep
+from spanspec.span.sweepgen import (
     claim_for_sweep,
     enter_cache,
     generation_of_new_span,
@@ -23,7 +31,6 @@ from spanspec.sweepgen import (
     next_cycle,
     retire_full,
 )
-from spanspec.trace import heap_events as hev
 
 BASE = 0xC000000000
 ACTOR = Actor(0, 0)

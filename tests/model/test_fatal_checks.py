@@ -5,31 +5,23 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from spanspec import cycle, malloc, mallocinit, newspan, sweeping
-from spanspec.alloccache import next_free_index, next_free_slow, reload_cache
-from spanspec.arena import Hint, Willing
-from spanspec.bitmap import Bits
-from spanspec.constants import PAGE_SIZE
-from spanspec.freespans import FreeSpan
-from spanspec.heap import Heap, OutOfMemory, Refused
-from spanspec.heapstate import MARK, MARK_TERMINATION
-from spanspec.markbits import NO_ARENAS, take_bits
-from spanspec.mcache import let_go, must_flush
-from spanspec.mcentral import account_cached, uncache_span
-from spanspec.mspan import DEAD, FREE, IN_USE, MANUAL, Mspan, init_span
-from spanspec.osmemory import check_release
-from spanspec.pagealloc import allocate
-from spanspec.pageheap import Actor, PageHeap
-from spanspec.pages import (
-    AMD64,
-    PageRun,
-    PhysicalPages,
-    check_can_be_allocated,
-    check_can_be_freed,
-    merge_above,
-    merge_below,
-)
-from spanspec.persistent import (
+from spanspec.base.bitmap import Bits
+from spanspec.base.constants import PAGE_SIZE
+from spanspec.heap import cycle, malloc, newspan, sweeping
+from spanspec.heap.heap import Heap, OutOfMemory, Refused
+from spanspec.heap.machine.specials import heap_span
+from spanspec.heap.mcache import let_go, must_flush
+from spanspec.heap.mcentral import account_cached, uncache_span
+from spanspec.heap.procs import procresize
+from spanspec.heap.program import AddSpecial, MarkObject, RemoveFinalizer, StartCycle, TakeManual
+from spanspec.heap.state import MARK, MARK_TERMINATION
+from spanspec.pages import mallocinit
+from spanspec.pages.arena import Hint, Willing
+from spanspec.pages.freeruns import FreeSpan
+from spanspec.pages.osmemory import check_release
+from spanspec.pages.pagealloc import allocate
+from spanspec.pages.pageheap import Actor, PageHeap
+from spanspec.pages.persistent import (
     ARENA_MAP_BYTES,
     FIRST_ALLSPANS,
     GC_BITS_CHUNK,
@@ -38,15 +30,16 @@ from spanspec.persistent import (
     Metadata,
     check_request,
 )
-from spanspec.procs import procresize
-from spanspec.program import AddSpecial, MarkObject, RemoveFinalizer, StartCycle, TakeManual
-from spanspec.rulebook import RULE_ID, definitions_of_rules
-from spanspec.specials import add_special
-from spanspec.steps.specials import heap_span
-from spanspec.sweep import Swept, publish, sweep
-from spanspec.sweepbuf import SweepBuffer
-from spanspec.sweepgen import retire_full
-from spanspec.treap import (
+from spanspec.pages.runs import (
+    AMD64,
+    PageRun,
+    PhysicalPages,
+    check_can_be_allocated,
+    check_can_be_freed,
+    merge_above,
+    merge_below,
+)
+from spanspec.pages.treap import (
     Node,
     Treap,
     check_treap,
@@ -55,6 +48,14 @@ from spanspec.treap import (
     rotate_left,
     rotate_right,
 )
+from spanspec.rules.book import RULE_ID, definitions_of_rules
+from spanspec.sharing.sweepbuf import SweepBuffer
+from spanspec.span.alloccache import next_free_index, next_free_slow, reload_cache
+from spanspec.span.markbits import NO_ARENAS, take_bits
+from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, Mspan, init_span
+from spanspec.span.specials import add_special
+from spanspec.span.sweep import Swept, publish, sweep
+from spanspec.span.sweepgen import retire_full
 
 ACTOR = Actor(0, 0)
 SPAN = init_span(base=0xC000000000, npages=1, spanclass=5, sweepgen=4, limit=0xC000002000)

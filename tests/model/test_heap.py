@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from spanspec.arena import Willing
-from spanspec.constants import PAGE_SIZE
-from spanspec.heap import ZERO_BASE, Heap, OutOfMemory, Refused
-from spanspec.heapstate import Waits
-from spanspec.invariants import INVARIANTS, violations
-from spanspec.memstats import live_by_spans
-from spanspec.pageheap import Actor
-from spanspec.program import (
+from spanspec.base.constants import PAGE_SIZE
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase
+from spanspec.heap.heap import ZERO_BASE, Heap, OutOfMemory, Refused
+from spanspec.heap.memstats import live_by_spans
+from spanspec.heap.program import (
     AddSpecial,
     Allocate,
     EnsureSwept,
@@ -32,12 +30,14 @@ from spanspec.program import (
     StartCycle,
     TakeManual,
 )
-from spanspec.scavenge import nothing_left
-from spanspec.snapshot import from_json
-from spanspec.statistics import retained
-from spanspec.sweeping import ensure_swept, finish_sweeping, sweepone
-from spanspec.trace import events as ev
-from spanspec.trace.fields import EventBase
+from spanspec.heap.snapshot import from_json
+from spanspec.heap.state import Waits
+from spanspec.heap.sweeping import ensure_swept, finish_sweeping, sweepone
+from spanspec.invariants import INVARIANTS, violations
+from spanspec.pages.arena import Willing
+from spanspec.pages.pageheap import Actor
+from spanspec.pages.scavenge import nothing_left
+from spanspec.pages.statistics import retained
 
 
 def clean(heap: Heap) -> bool:

@@ -5,13 +5,13 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanspec.arena import Willing
-from spanspec.intervals import Intervals, Regions
-from spanspec.osmemory import FollowedOs
-from spanspec.pagealloc import allocate, free_manual, make_manual
-from spanspec.pageheap import Actor, PageHeap
-from spanspec.pages import AMD64
-from spanspec.trace.fields import EventBase
+from spanspec.base.intervals import Intervals, Regions
+from spanspec.events.fields import EventBase
+from spanspec.pages.arena import Willing
+from spanspec.pages.osmemory import FollowedOs
+from spanspec.pages.pagealloc import allocate, free_manual, make_manual
+from spanspec.pages.pageheap import Actor, PageHeap
+from spanspec.pages.runs import AMD64
 
 LENGTH = 40
 

@@ -7,18 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from spanspec.arena import Willing, reserve_aligned
-from spanspec.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
-from spanspec.bitmap import Bits
-from spanspec.fixalloc import FixAlloc
-from spanspec.freespans import ALL, UNSCAVENGED, UNSCAVENGED_SMALL, FreeSpan, SortedFreeSpans
-from spanspec.mallocinit import LinearAlloc, linear_alloc
-from spanspec.mspan import init_span, set_marked
-from spanspec.osmemory import FollowedOs, RegionState, huge_advice, no_huge_advice
-from spanspec.pages import AMD64, Bounds, PhysicalPages
-from spanspec.persistent import FIXALLOC_CHUNK, PERSISTENT_CHUNK, AllSpans, Metadata
-from spanspec.scavenge import Line
-from spanspec.specials import (
+from spanspec.base.bitmap import Bits
+from spanspec.pages.arena import Willing, reserve_aligned
+from spanspec.pages.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
+from spanspec.pages.fixalloc import FixAlloc
+from spanspec.pages.freeruns import ALL, UNSCAVENGED, UNSCAVENGED_SMALL, FreeSpan, SortedFreeSpans
+from spanspec.pages.mallocinit import LinearAlloc, linear_alloc
+from spanspec.pages.osmemory import FollowedOs, RegionState, huge_advice, no_huge_advice
+from spanspec.pages.persistent import FIXALLOC_CHUNK, PERSISTENT_CHUNK, AllSpans, Metadata
+from spanspec.pages.runs import AMD64, Bounds, PhysicalPages
+from spanspec.pages.scavenge import Line
+from spanspec.pages.treap import Treap
+from spanspec.sharing.sweepbuf import SweepBuffer
+from spanspec.span.mspan import init_span, set_marked
+from spanspec.span.specials import (
     FINALIZER,
     PROFILE,
     Special,
@@ -27,8 +29,6 @@ from spanspec.specials import (
     remove_special,
     sweep_specials,
 )
-from spanspec.sweepbuf import SweepBuffer
-from spanspec.treap import Treap
 
 HUGE = AMD64.huge
 MIB = 1 << 20

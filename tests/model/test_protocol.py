@@ -6,13 +6,13 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
-from spanspec.listing import EMPTY, NONEMPTY, NOWHERE, moved
-from spanspec.protocol import places
-from spanspec.protocol.finite import Finite, Size, initial
-from spanspec.protocol.invariant import is_initial, sharing_holds
-from spanspec.protocol.records import HELD, NO_SPAN, SWEEPING, Sharing
-from spanspec.protocol.steps import STEPS, Taken, enabled
-from spanspec.tables import ProcId, SlotId, SpanId, ThreadId
+from spanspec.base.ids import ProcId, SlotId, SpanId, ThreadId
+from spanspec.sharing import places
+from spanspec.sharing.finite import Finite, Size, initial
+from spanspec.sharing.invariant import is_initial, sharing_holds
+from spanspec.sharing.records import HELD, NO_SPAN, SWEEPING, Sharing
+from spanspec.sharing.steps import STEPS, Taken, enabled
+from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE, moved
 
 WRAP = (1 << 32) - 2
 PLACES = (

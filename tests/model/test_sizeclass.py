@@ -2,15 +2,15 @@
 
 import pytest
 
-from spanspec import sizeclass
-from spanspec.constants import (
+from spanspec.base import sizeclass
+from spanspec.base.constants import (
     MAX_SMALL_SIZE,
     PAGE_SIZE,
     is_noscan,
     make_span_class,
     size_class_of,
 )
-from spanspec.sizeclass import CLASS_TO_MAGIC, CLASSES, SIZE_TO_CLASS8, SIZE_TO_CLASS128
+from spanspec.base.sizeclass import CLASS_TO_MAGIC, CLASSES, SIZE_TO_CLASS8, SIZE_TO_CLASS128
 
 # class: size, pages, objects, tail, max waste in %, divShift, divShift2, divMul, baseMask
 KNOWN_ROWS = {

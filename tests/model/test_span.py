@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from spanspec import freeslots
-from spanspec.alloccache import (
+from spanspec.base.bitmap import NO_BITS, Bits
+from spanspec.base.words import is_trailing_zeros, trailing_zeros
+from spanspec.span import freeslots
+from spanspec.span.alloccache import (
     Found,
     cache_is_exact,
     next_free_fast,
@@ -14,9 +16,8 @@ from spanspec.alloccache import (
     next_free_slow,
     reload_cache,
 )
-from spanspec.bitmap import NO_BITS, Bits
-from spanspec.freeslots import SlotSet, is_lowest_free
-from spanspec.mspan import (
+from spanspec.span.freeslots import SlotSet, is_lowest_free
+from spanspec.span.mspan import (
     DEAD,
     Mspan,
     bounds_hold,
@@ -28,8 +29,7 @@ from spanspec.mspan import (
     set_marked,
     slot_address,
 )
-from spanspec.sweep import publish, returns_to_heap, sweep
-from spanspec.words import is_trailing_zeros, trailing_zeros
+from spanspec.span.sweep import publish, returns_to_heap, sweep
 
 BASE = 0xC000000000
 M64 = (1 << 64) - 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spanspec.sweepgen import (
+from spanspec.span.sweepgen import (
     claim_for_sweep,
     enter_cache,
     generation_of_new_span,
@@ -12,7 +12,7 @@ from spanspec.sweepgen import (
     publish_swept,
     retire_full,
 )
-from spanspec.tiny import (
+from spanspec.span.tiny import (
     NO_TINY_BLOCK,
     TinyBlock,
     align_tiny,

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from spanspec.constants import PAGE_SIZE
-from spanspec.mspan import DEAD, FREE, IN_USE, MANUAL
-from spanspec.pages import page_run
-from spanspec.protocol.finite import Finite
-from spanspec.statistics import ByteSums, HeapStatistics, balances
-from spanspec.tables import Address, SpanId
-from spanspec.tiling import steps
-from spanspec.tiling.invariant import settled_but_above, settled_but_at, tiling_holds
-from spanspec.tiling.records import NO_SPAN, Tiling
+from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.ids import Address, SpanId
+from spanspec.pages.runs import page_run
+from spanspec.pages.statistics import ByteSums, HeapStatistics, balances
+from spanspec.pages.tiling import steps
+from spanspec.pages.tiling.invariant import settled_but_above, settled_but_at, tiling_holds
+from spanspec.pages.tiling.records import NO_SPAN, Tiling
+from spanspec.sharing.finite import Finite
+from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL
 
 SPANS = 14
 PAGES = 40

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanspec.trace import events as ev
-from spanspec.trace.fields import EventBase
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase
 from spanspec.trace.ranges import HEADER as HEADER_LINE
 from spanspec.trace.ranges import Range, ranges, table
 from spanspec.trace.reader import MAX_LINE, TraceError, TraceReader

@@ -34,16 +34,16 @@ from spanproof.bench.figures import all_figures
 from spanproof.bench.machine import described
 from spanproof.bench.pairing import in_turns
 from spanproof.bench.requests import Allocation, Cycle, Drop, Request, packed, requests_of
-from spanproof.boundedsearch import search
 from spanproof.cli import bench
 from spanproof.cli.app import run
-from spanproof.mutants import MUTANTS
-from spanproof.sharingscope import sharing_breach, start_of, steps_of
-from spanproof.spin import verifier
-from spanproof.spin.cterms import CTerms
-from spanproof.tools import Missing, Tool, command_of
-from spanproof.traces import bundled_traces
-from spanspec.protocol.finite import Size
+from spanproof.search.boundedsearch import search
+from spanproof.search.sharingscope import sharing_breach, start_of, steps_of
+from spanproof.search.spin import verifier
+from spanproof.search.spin.cterms import CTerms
+from spanproof.support.tools import Missing, Tool, command_of
+from spanproof.support.traces import bundled_traces
+from spanproof.theorems.mutants import MUTANTS
+from spanspec.sharing.finite import Size
 from spanspec.trace.reader import TraceReader
 
 SMALL = bundled_traces()[0]

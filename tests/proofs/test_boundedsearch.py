@@ -2,12 +2,12 @@
 
 import pytest
 
-from spanproof.boundedsearch import Action, Move, search, states_of
 from spanproof.counterexamples.running import Running
-from spanproof.mutants import MUTANTS
-from spanproof.sharingscope import sharing_breach, start_of, steps_of
-from spanspec.protocol.finite import Size
-from spanspec.protocol.invariant import sharing_holds
+from spanproof.search.boundedsearch import Action, Move, search, states_of
+from spanproof.search.sharingscope import sharing_breach, start_of, steps_of
+from spanproof.theorems.mutants import MUTANTS
+from spanspec.sharing.finite import Size
+from spanspec.sharing.invariant import sharing_holds
 
 JUGS = (3, 5)
 """The puzzle of the two jugs: measure four litres with one of three and one of five."""

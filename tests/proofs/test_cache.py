@@ -13,17 +13,21 @@ import msgspec
 import pytest
 
 import spanspec
-from spanproof import suite
-from spanproof.cache import KEPT, SECRET, Cache, NoCache
-from spanproof.catalogue import (
+from spanproof.cli.app import run
+from spanproof.decide import suite
+from spanproof.decide.cache import KEPT, SECRET, Cache, NoCache
+from spanproof.decide.catalogue import (
     Catalogue,
     catalogue,
     fingerprint_of_everything,
     sources_of_claims,
     what_it_rests_on,
 )
-from spanproof.cli.app import run
-from spanproof.dependencies import (
+from spanproof.decide.jobs import Job, Outcome, summarize
+from spanproof.decide.schedule import mutant_jobs, obligation_jobs
+from spanproof.decide.schedule import run as decide
+from spanproof.decide.verdict import Verdict
+from spanproof.fingerprint.dependencies import (
     REST,
     ModuleUnits,
     Sources,
@@ -33,11 +37,7 @@ from spanproof.dependencies import (
     module_file,
     modules_of,
 )
-from spanproof.jobs import Job, Outcome, summarize
-from spanproof.obligations import all_obligations
-from spanproof.schedule import mutant_jobs, obligation_jobs
-from spanproof.schedule import run as decide
-from spanproof.verdict import Verdict
+from spanproof.theorems import all_obligations
 
 PROVED = Verdict("o", "proved", 1, 0.1, 0.1)
 SOURCES = sources_of_claims()
@@ -60,9 +60,9 @@ def test_what_names_say_covers_whatever_a_proof_reads(name: str) -> None:
 
 
 TEXT = '''"""A module."""
-import spanspec.words
-from spanspec import sweepgen
-from spanspec.words import M32, U32 as Word
+import spanspec.base.words
+from spanspec.span import sweepgen
+from spanspec.base.words import M32, U32 as Word
 
 LIMIT = 3
 LIMIT, OTHER = 4, 5
@@ -78,7 +78,7 @@ def helper(word: int) -> int:
 
 
 def named() -> str:
-    return "spanspec.words.trailing_zeros"
+    return "spanspec.base.words.trailing_zeros"
 
 
 for _ in range(OTHER):
@@ -95,7 +95,7 @@ def test_a_module_is_cut_into_units_that_know_what_they_mention() -> None:
     mentioned = {(one.name, one.attribute) for one in module.mentions("rule")}
     assert {("helper", None), ("sweepgen", "next_cycle"), ("Word", None)} <= mentioned
     assert ("sweepgen", None) not in mentioned
-    assert module.imported["Word"] == ("spanspec.words", "U32")
+    assert module.imported["Word"] == ("spanspec.base.words", "U32")
 
 
 def test_comments_docstrings_and_layout_are_not_part_of_a_fingerprint() -> None:
@@ -112,16 +112,18 @@ def test_comments_docstrings_and_layout_are_not_part_of_a_fingerprint() -> None:
 
 def test_a_closure_follows_names_attributes_and_strings() -> None:
     sources = Sources()
-    assert Unit("spanspec.words", REST) in sources.closure([Unit("spanspec.words", "M32")])
-    span = sources.closure(sources.named("spanproof.obligations.span", "SLOW"))
-    assert Unit("spanspec.alloccache", "next_free_index") in span
-    assert sources.named("spanspec.words", "no_such_name") == []
+    assert Unit("spanspec.base.words", REST) in sources.closure(
+        [Unit("spanspec.base.words", "M32")]
+    )
+    span = sources.closure(sources.named("spanproof.theorems.span.span", "SLOW"))
+    assert Unit("spanspec.span.alloccache", "next_free_index") in span
+    assert sources.named("spanspec.base.words", "no_such_name") == []
     assert sources.whole("spanspec.no_such_module") == []
-    assert Sources(outside=["spanspec.words"]).module("spanspec.words") is None
-    assert not is_within("spanspec.wordsmith", ["spanspec.words"])
+    assert Sources(outside=["spanspec.base.words"]).module("spanspec.base.words") is None
+    assert not is_within("spanspec.wordsmith", ["spanspec.base.words"])
     assert module_file("json") is None
     assert "spanspec.trace" in modules_of("spanspec")
-    assert modules_of("spanspec.words") == ["spanspec.words"]
+    assert modules_of("spanspec.base.words") == ["spanspec.base.words"]
 
 
 # --- keys -----------------------------------------------------------------------------------------

@@ -6,12 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from spanproof import changes as module
-from spanproof.cache import Cache, NoCache
-from spanproof.catalogue import current
-from spanproof.changes import COMMIT, PROVED, Change, changes, differing, judges_of, keep, pieces
 from spanproof.cli import prove as command
 from spanproof.cli.app import run
+from spanproof.decide import changes as module
+from spanproof.decide.cache import Cache, NoCache
+from spanproof.decide.catalogue import current
+from spanproof.decide.changes import (
+    COMMIT,
+    PROVED,
+    Change,
+    changes,
+    differing,
+    judges_of,
+    keep,
+    pieces,
+)
 
 TEXT = '''"""A module."""
 
@@ -122,17 +131,20 @@ def test_prove_tells_what_no_obligation_reads(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     piece = module.Piece("", function=True)
-    edited = {"spanspec.sweepgen.next_cycle": piece, "spanspec.mcentral.walk_empty": piece}
+    edited = {
+        "spanspec.span.sweepgen.next_cycle": piece,
+        "spanspec.heap.mcentral.walk_empty": piece,
+    }
     monkeypatch.setattr(module, "differing", lambda cache: (COMMIT, edited))
     assert run(["prove", "sweepgen.relabel", "--jobs", "1"]) == 0
     text = capsys.readouterr().out
-    assert "spanspec.sweepgen.next_cycle: read by sweepgen.relabel" in text
-    assert "spanspec.mcentral.walk_empty\n    judged by spanspec simulate" in text
+    assert "spanspec.span.sweepgen.next_cycle: read by sweepgen.relabel" in text
+    assert "spanspec.heap.mcentral.walk_empty\n    judged by spanspec simulate" in text
     assert run(["prove", "sweepgen.relabel", "--jobs", "1", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)["changes"]
     told = {one["function"]: one["read_by"] for one in document["functions"]}
-    assert told["spanspec.mcentral.walk_empty"] == []
-    assert "sweepgen.relabel" in told["spanspec.sweepgen.next_cycle"]
+    assert told["spanspec.heap.mcentral.walk_empty"] == []
+    assert "sweepgen.relabel" in told["spanspec.span.sweepgen.next_cycle"]
     assert run(["prove", "sweepgen.relabel", "--jobs", "1"]) == 0
     assert "(all decided before, with this text)" in capsys.readouterr().out
 
@@ -140,18 +152,20 @@ def test_prove_tells_what_no_obligation_reads(
 def test_prove_prints_who_reads_what(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reads = {"sweepgen.relabel": ("spanspec.sweepgen.next_cycle",)}
+    reads = {"sweepgen.relabel": ("spanspec.span.sweepgen.next_cycle",)}
     monkeypatch.setattr(command, "known_reads", lambda *rest: reads)
     monkeypatch.setattr(command, "decide_all", lambda *rest: ([], False))
-    assert run(["prove", "--reads", "spanspec.sweepgen", "spanspec.mcentral"]) == 0
+    assert run(["prove", "--reads", "spanspec.span.sweepgen", "spanspec.heap.mcentral"]) == 0
     text = capsys.readouterr().out
     assert "next_cycle: sweepgen.relabel" in text
     assert "walk_empty" in text.partition("by none:")[2]
-    assert run(["prove", "--reads", "spanspec.sweepgen", "--json"]) == 0
+    assert run(["prove", "--reads", "spanspec.span.sweepgen", "--json"]) == 0
     modules = json.loads(capsys.readouterr().out)["modules"]
-    assert modules["spanspec.sweepgen"]["spanspec.sweepgen.next_cycle"] == ["sweepgen.relabel"]
+    assert modules["spanspec.span.sweepgen"]["spanspec.span.sweepgen.next_cycle"] == [
+        "sweepgen.relabel"
+    ]
     assert run(["prove", "--reads", "spanspec.sweepgem"]) == 2
-    assert "did you mean spanspec.sweepgen" in capsys.readouterr().err
+    assert "did you mean spanspec.span.sweepgen" in capsys.readouterr().err
 
 
 def test_the_last_commit_is_found_where_there_is_one() -> None:

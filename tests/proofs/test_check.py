@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from spanproof.cli.app import run
 from spanproof.cli.output import FAILS, HOLDS, UNUSABLE
-from spanproof.corruption import How, Trace, corruptions, read_trace
-from spanproof.traces import bundled_traces
-from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
-from spanspec.trace import events as ev
+from spanproof.mutation.corruption import How, Trace, corruptions, read_trace
+from spanproof.support.traces import bundled_traces
+from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase
 from spanspec.trace.check import check_header, check_trace
-from spanspec.trace.fields import EventBase
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KINDS

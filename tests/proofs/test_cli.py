@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from spanproof import suite
 from spanproof.cli import app, coverage
 from spanproof.cli.app import run
-from spanproof.coverage import matrix
+from spanproof.decide import suite
 from spanproof.fuzz.divergence import AnyProgram
+from spanproof.fuzz.isolation.supervised import Supervised
 from spanproof.fuzz.program import Allocate, Program, Refill, save
-from spanproof.fuzz.supervised import Supervised
-from spanproof.traces import bundled_traces
-from spanspec.rulebook import BY_ID
+from spanproof.report import matrix
+from spanproof.support.traces import bundled_traces
+from spanspec.rules.book import BY_ID
 
 FILL = next(path for path in bundled_traces() if "fill" in path.name)
 

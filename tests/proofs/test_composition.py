@@ -5,34 +5,34 @@ import z3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanproof import suite
-from spanproof.cache import NoCache
-from spanproof.catalogue import catalogue
 from spanproof.cli.app import run
 from spanproof.cli.explain import asserting
-from spanproof.jobs import Job, Outcome
-from spanproof.obligations import all_obligations
-from spanproof.obligations.counting import (
+from spanproof.decide import suite
+from spanproof.decide.cache import NoCache
+from spanproof.decide.catalogue import catalogue
+from spanproof.decide.jobs import Job, Outcome
+from spanproof.decide.prover import decide
+from spanproof.decide.verdict import Answer, Verdict
+from spanproof.prove.proof import REGISTRY, Obligation, Proof, obligation
+from spanproof.prove.references import Circular, rests_on
+from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.frames import Contract
+from spanproof.symbolic.integers import Integers
+from spanproof.theorems import all_obligations
+from spanproof.theorems.induction import count_starts, count_steps
+from spanproof.theorems.span.counting import (
     MARKS,
     ROOM,
     count_is_between,
     counts_exactly,
     marks_allocated,
 )
-from spanproof.obligations.induction import count_starts, count_steps
-from spanproof.obligations.span import SLOW, ZEROS, may_search
-from spanproof.proof import REGISTRY, Obligation, Proof, obligation
-from spanproof.prover import decide
-from spanproof.references import Circular, rests_on
-from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.frames import Contract
-from spanproof.symbolic.integers import Integers
-from spanproof.verdict import Answer, Verdict
-from spanspec.alloccache import Found, next_free_index
-from spanspec.bitmap import NO_BITS
-from spanspec.freeslots import ends_search
-from spanspec.mspan import Mspan, bounds_hold
-from spanspec.words import U16, U64, is_trailing_zeros, trailing_zeros
+from spanproof.theorems.span.span import SLOW, ZEROS, may_search
+from spanspec.base.bitmap import NO_BITS
+from spanspec.base.words import U16, U64, is_trailing_zeros, trailing_zeros
+from spanspec.span.alloccache import Found, next_free_index
+from spanspec.span.freeslots import ends_search
+from spanspec.span.mspan import Mspan, bounds_hold
 
 OBLIGATIONS = all_obligations()
 WORDS = Words(64)
@@ -102,7 +102,7 @@ def test_every_contract_is_established_by_the_obligation_that_it_names() -> None
 
 
 def test_what_others_use_is_established_from_what_they_are_asked_for() -> None:
-    p, contract = Proof(WORDS), ZEROS["spanspec.words.trailing_zeros"]
+    p, contract = Proof(WORDS), ZEROS["spanspec.base.words.trailing_zeros"]
     word = p.number(U64, "word")
     p.establish(contract, word, p.integer(trailing_zeros, word))
     p.assume(word != 0)
@@ -238,15 +238,15 @@ def test_what_is_said_of_every_bitmap_is_so(slots: set[int], low: int, high: int
 
 def test_a_fatal_check_is_a_goal_only_where_its_assertion_is_read() -> None:
     few = [OBLIGATIONS[name] for name in ("zero.returned", "span.cache.established")]
-    assert asserting("T-59", few) == ["zero.returned: spanspec.sweep.sweep"]
+    assert asserting("T-59", few) == ["zero.returned: spanspec.span.sweep.sweep"]
     assert set(asserting("T-46", few)) == {
-        "span.cache.established: spanspec.alloccache.reload_cache"
+        "span.cache.established: spanspec.span.alloccache.reload_cache"
     }
     # The search that the sweep makes is there by its contract: its assertion is no goal here.
     assert asserting("T-81", few) == asserting("T-15", few) == []
     slow = [OBLIGATIONS["span.slow.takes-lowest"]]
     assert asserting("T-81", slow) == [
-        "span.slow.takes-lowest: spanspec.alloccache.next_free_index"
+        "span.slow.takes-lowest: spanspec.span.alloccache.next_free_index"
     ]
 
 
@@ -258,10 +258,10 @@ def test_explain_says_of_a_fatal_check_whose_goal_it_is(
 
     monkeypatch.setattr("spanproof.cli.explain.known_reads", none_known)
     assert run(["explain", "T-59"]) == 0
-    assert "zero.returned: spanspec.sweep.sweep" in capsys.readouterr().out
+    assert "zero.returned: spanspec.span.sweep.sweep" in capsys.readouterr().out
     assert run(["explain", "T-15"]) == 0
     assert "no obligation: that it cannot fire is not proved" in capsys.readouterr().out
 
 
 def test_the_claim_about_sweeps_is_one_about_the_sweep_that_runs() -> None:
-    assert "spanspec.sweep.sweep" in OBLIGATIONS["count.sweep"].proof().reached
+    assert "spanspec.span.sweep.sweep" in OBLIGATIONS["count.sweep"].proof().reached

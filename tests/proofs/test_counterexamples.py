@@ -21,18 +21,18 @@ from spanproof.counterexamples.reach import bounded_search
 from spanproof.counterexamples.running import Running
 from spanproof.counterexamples.saved import NoCounterexample, load, save
 from spanproof.counterexamples.words import relative, shown, slots
-from spanproof.mutants import MUTANTS
-from spanproof.obligations import all_obligations
-from spanproof.prover import decide
+from spanproof.decide.prover import decide
+from spanproof.decide.verdict import Verdict
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.sources import SourceTree
-from spanproof.verdict import Verdict
-from spanspec.bitmap import Bits
-from spanspec.mspan import Mspan, init_span
-from spanspec.protocol.cycle import start_cycle
-from spanspec.protocol.finite import Size, initial
-from spanspec.protocol.records import Sharing
-from spanspec.sweepgen import next_cycle
+from spanproof.theorems import all_obligations
+from spanproof.theorems.mutants import MUTANTS
+from spanspec.base.bitmap import Bits
+from spanspec.sharing.cycle import start_cycle
+from spanspec.sharing.finite import Size, initial
+from spanspec.sharing.records import Sharing
+from spanspec.span.mspan import Mspan, init_span
+from spanspec.span.sweepgen import next_cycle
 
 WORDS = Words(64)
 TOO_EARLY = "24a7252e25-cycle-too-early"
@@ -117,8 +117,10 @@ def test_what_is_not_known_is_refused() -> None:
 
 
 def test_changed_functions_are_seen_however_deep() -> None:
-    text = SourceTree().module("spanspec.sweepgen").text
-    changed = SourceTree({"spanspec.sweepgen": text.replace("(sg + 2) & M32", "(sg + 4) & M32")})
+    text = SourceTree().module("spanspec.span.sweepgen").text
+    changed = SourceTree(
+        {"spanspec.span.sweepgen": text.replace("(sg + 2) & M32", "(sg + 4) & M32")}
+    )
     running = Running(changed)
     assert running.function(next_cycle)(0) == 4
     assert next_cycle(0) == 2
@@ -176,7 +178,7 @@ def test_an_obligation_that_fails_is_saved(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = refuted(TOO_EARLY)
-    monkeypatch.setattr("spanproof.suite.decide", lambda *arguments: verdict)
+    monkeypatch.setattr("spanproof.decide.suite.decide", lambda *arguments: verdict)
     calling = [
         "prove",
         "protocol.start-cycle",

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.coverage import exercised as recording
-from spanproof.coverage.exercised import Unexercised, exercised
-from spanproof.coverage.tests import folder_of_tests, shown_by, shown_by_tests
-from spanproof.traces import bundled_traces
-from spanspec.rulebook import BY_ID
+from spanproof.report import exercised as recording
+from spanproof.report.exercised import Unexercised, exercised
+from spanproof.report.tests import folder_of_tests, shown_by, shown_by_tests
+from spanproof.support.traces import bundled_traces
+from spanspec.rules.book import BY_ID
 from spanspec.trace.reader import TraceReader
 from spanspec.trace.schema import KIND_OF
 
@@ -88,7 +88,7 @@ def test_a_test_shows_what_it_names_however_it_is_imported() -> None:
 
 def test_ids_are_mere_data_in_tests_about_the_rule_book() -> None:
     source = (
-        "from spanspec.rulebook import BY_ID\nfrom spanspec.here import direct\n"
+        "from spanspec.rules.book import BY_ID\nfrom spanspec.here import direct\n"
         "def test_lookup(): assert BY_ID['SWP-3'] and direct(1)\n"
     )
     assert dict(shown_by(source, WHERE)) == {"test_lookup": ("SPAN-1",)}
@@ -140,6 +140,6 @@ def test_a_trace_that_breaks_off_cannot_be_counted(tmp_path: Path) -> None:
 
 
 def test_a_recorder_that_fails_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "RECORDER", "spanproof.coverage.no_such_module")
+    monkeypatch.setattr(recording, "RECORDER", "spanproof.report.no_such_module")
     with pytest.raises(Unexercised, match=r"failed: .*No module named"):
         recording.exercised([TRACES["small-fill"]], lambda _: None)

@@ -21,8 +21,8 @@ from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.records import record_fields
 from spanproof.symbolic.sources import SourceTree
 from spanproof.symbolic.translate import Translator
-from spanspec import alloccache
-from spanspec.tables import Table
+from spanspec.base.tables import Table
+from spanspec.span import alloccache
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "subset.md"

@@ -9,8 +9,8 @@ import pytest
 import typer
 
 from spanproof.cli.app import COMMANDS, application
-from spanproof.coverage.statements import statements
-from spanproof.proof import REGISTRY
+from spanproof.prove.proof import REGISTRY
+from spanproof.report.statements import statements
 from spanspec.rules import RULES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from spanproof.fuzz.droppedlocks import dropped_locks
-from spanproof.fuzz.planted import PlantedBug, package_with
-from spanproof.fuzz.plantings import campaigns
+from spanproof.fuzz.planted.campaigns import campaigns
+from spanproof.fuzz.planted.droppedlocks import dropped_locks
+from spanproof.fuzz.planted.span import PlantedBug, package_with
 
 BUGS = {bug.name: bug for bug in dropped_locks()}
 

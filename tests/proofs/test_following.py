@@ -11,17 +11,17 @@ from msgspec.structs import replace
 
 from spanproof.cli.app import run
 from spanproof.cli.simulate import save_trace
-from spanproof.corruption import read_trace
-from spanproof.racing import Racing
-from spanproof.traces import bundled_traces
+from spanproof.mutation.corruption import read_trace
+from spanproof.simulate.racing import Racing
+from spanproof.support.traces import bundled_traces
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase
 from spanspec.following.agreement import disagreements
 from spanspec.following.follower import Follower
 from spanspec.following.run import BY_NAME, NotAStep
 from spanspec.heap import Heap
-from spanspec.program import Allocate, FinishCycle, FlushMcaches, StartCycle
-from spanspec.trace import events as ev
-from spanspec.trace import heap_events as hev
-from spanspec.trace.fields import EventBase
+from spanspec.heap.program import Allocate, FinishCycle, FlushMcaches, StartCycle
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 

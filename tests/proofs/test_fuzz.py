@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from spanproof.fuzz.campaign import run
 from spanproof.fuzz.lockstep import run_program
-from spanproof.fuzz.planted import PLANTED, PlantedBug, find, package_with
+from spanproof.fuzz.planted.span import PLANTED, PlantedBug, find, package_with
 from spanproof.fuzz.program import (
     Allocate,
     Flush,

@@ -8,11 +8,11 @@ import pytest
 
 pytest.importorskip("cosmic_ray", reason="pip install 'spanspec[mutation]'")
 
-from spanproof import generated
-from spanproof.catalogue import current
 from spanproof.cli import generated as command
 from spanproof.cli.app import run
-from spanproof.generated import (
+from spanproof.decide.catalogue import current
+from spanproof.mutation import generated
+from spanproof.mutation.generated import (
     Fate,
     Generated,
     all_mutants,
@@ -22,7 +22,7 @@ from spanproof.generated import (
     users_of_functions,
 )
 
-USERS = {"spanspec.sweepgen.next_cycle": ["sweepgen.relabel"]}
+USERS = {"spanspec.span.sweepgen.next_cycle": ["sweepgen.relabel"]}
 
 
 def one(after: str) -> Generated:
@@ -31,7 +31,7 @@ def one(after: str) -> Generated:
 
 def test_every_function_that_a_proof_reads_is_known_with_its_obligations() -> None:
     users = users_of_functions()
-    assert "sweepgen.relabel" in users["spanspec.sweepgen.next_cycle"]
+    assert "sweepgen.relabel" in users["spanspec.span.sweepgen.next_cycle"]
     assert all(name.startswith("spanspec.") for name in users)
 
 
@@ -42,7 +42,7 @@ def test_mutants_change_code_of_the_function_and_nothing_else() -> None:
     assert len({mutant.key for mutant in mutants}) == len(mutants)
     for mutant in mutants:
         ast.parse(mutant.text)
-        assert mutant.function == "spanspec.sweepgen.next_cycle"
+        assert mutant.function == "spanspec.span.sweepgen.next_cycle"
     assert len(all_mutants(USERS, 2, 0)) == 2
     assert all_mutants(USERS, 0, 1) != mutants
 
@@ -71,7 +71,7 @@ def test_a_fate_is_kept_as_long_as_what_it_rests_on() -> None:
 def test_functions_that_no_proof_reads_are_named() -> None:
     users = users_of_functions()
     unread = unread_functions(users)
-    assert "spanspec.reclaim.reclaim" in unread
+    assert "spanspec.heap.reclaim.reclaim" in unread
     assert not set(unread) & set(users)
 
 

@@ -27,8 +27,8 @@ from spanproof.fuzz.heapprogram import (
 )
 from spanproof.fuzz.heapsides import State
 from spanproof.fuzz.heapstrategies import heap_programs
-from spanproof.fuzz.planted import package_with
-from spanproof.fuzz.plantedheap import BUGS, find_in_heap
+from spanproof.fuzz.planted.heap import BUGS, find_in_heap
+from spanproof.fuzz.planted.span import package_with
 from spanproof.fuzz.program import ProgramError
 from spanproof.fuzz.spanallocheap import SpanallocHeap, installed, of_package
 

@@ -17,13 +17,14 @@ import psutil
 import pytest
 from hypothesis import strategies as st
 
-from spanproof.fuzz import spanallocheap, supervised
+from spanproof.fuzz import spanallocheap
 from spanproof.fuzz.campaign import CampaignResult, run_once, run_target
 from spanproof.fuzz.divergence import Divergence
-from spanproof.fuzz.ending import Limits
 from spanproof.fuzz.heapprogram import HeapProgram, Malloc, StartCycle, Sweep, Together
 from spanproof.fuzz.heapsides import Side
-from spanproof.fuzz.keeper import Keeper
+from spanproof.fuzz.isolation import supervised
+from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.isolation.keeper import Keeper
 from spanproof.fuzz.program import Allocate, MarkFree, Program, Refill, Retire
 from spanproof.fuzz.spanalloc_subject import SpanallocSpan, installed
 from spanproof.fuzz.subjects import Path as SearchPath

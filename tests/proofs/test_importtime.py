@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from spanproof.catalogue import (
+from spanproof.decide.catalogue import (
     BEGINNINGS,
     COMMANDS,
     DECIDING,
@@ -17,11 +17,19 @@ from spanproof.catalogue import (
     sources_of_claims,
     what_it_rests_on,
 )
-from spanproof.dependencies import REST, Code, ModuleUnits, Sources, Unit, is_within, module_file
-from spanproof.lemmas import Stated, rules_of
-from spanproof.obligations import all_obligations
+from spanproof.fingerprint.dependencies import (
+    REST,
+    Code,
+    ModuleUnits,
+    Sources,
+    Unit,
+    is_within,
+    module_file,
+)
+from spanproof.prove.lemmas import Stated, rules_of
+from spanproof.theorems import all_obligations
 
-MODULE = "spanspec.sizeclass"
+MODULE = "spanspec.base.sizeclass"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +51,7 @@ PLAIN = {
     "a function's own list": "def extra():\n    a = [0]\n    a[0] = 1\n    return a\nEX = extra()",
     "a record": "class Extra(NamedTuple):\n    a: int\nEXTRA = Extra(1)",
     "a loop of a comprehension": "EXTRA = tuple(a + 1 for a in range(3))",
-    "types only": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import spanspec.words",
+    "types only": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import spanspec.base",
     "a program": "if __name__ == '__main__':\n    raise SystemExit(0)",
 }
 
@@ -57,14 +65,14 @@ T = "SIZE_TO_CLASS8"
 ODD = {
     "an item": f"{T}[0] = 1",
     "an attribute": "MAGIC.mul = 1",
-    "an attribute of another module": "import spanspec.words\nspanspec.words.M64 = 1",
-    "an attribute of a module under another name": "from spanspec import words as w\nw.M64 = 1",
+    "an attribute of another module": "import spanspec.base.words\nspanspec.words.M64 = 1",
+    "an attribute of a module renamed": "from spanspec.base import words as w\nw.M64 = 1",
     "an attribute of this module": f"import sys\nsys.modules[__name__].{T} = (1,)",
     "a name bound twice": f"{T} = (1,)",
     "a name bound once more, annotated": f"{T}: Final = (1,)",
     "a function defined anew": "def size_class_for(size):\n    return 1",
     "a class defined anew": "class SizeClass:\n    pass",
-    "an import of a name that is there": f"from spanspec.words import M64 as {T}",
+    "an import of a name that is there": f"from spanspec.base.words import M64 as {T}",
     "a name bound twice in one statement": "EXTRA = EXTRA = 1",
     "augmented": "SMALL_SIZE_MAX += 1",
     "augmented item": f"{T}[0] += 1",
@@ -77,8 +85,8 @@ ODD = {
     "object.__setattr__": "_ = object.__setattr__(MAGIC, 'mul', 1)",
     "globals": f"globals()['{T}'] = (1,)",
     "globals updated": f"globals().update({T}=(1,))",
-    "vars": f"import spanspec.words as w\nvars(w)['{T}'] = 1",
-    "__dict__": "import spanspec.words as w\nw.__dict__['M64'] = 1",
+    "vars": f"import spanspec.base.words as w\nvars(w)['{T}'] = 1",
+    "__dict__": "import spanspec.base.words as w\nw.__dict__['M64'] = 1",
     "exec": f"exec('{T} = (1,)')",
     "a call": "def extra():\n    pass\nextra()",
     "a method that changes": f"{T}.append(1)",
@@ -88,7 +96,8 @@ ODD = {
     "a walrus": f"_ = (({T} := (1,)))",
     "a walrus in a comprehension": f"_ = [{T} := (a,) for a in range(3)]",
     "a function that changes": (
-        "import spanspec.words as w\ndef extra():\n    w.M64 = 1\n    return 0\nEXTRA = extra()"
+        "import spanspec.base.words as w\ndef extra():\n"
+        "    w.M64 = 1\n    return 0\nEXTRA = extra()"
     ),
     "a function with a global": f"def extra():\n    global {T}\n    {T} = 1\nEXTRA = extra()",
     "a function that changes what it is given": (
@@ -98,16 +107,17 @@ ODD = {
         f"def extra():\n    a = {T}\n    a[0] = 1\n    return a\nEXTRA = extra()"
     ),
     "a function that is handed on": (
-        "import spanspec.words as w\ndef extra(a):\n    w.M64 = 1\n    return 0\n"
+        "import spanspec.base.words as w\ndef extra(a):\n    w.M64 = 1\n    return 0\n"
         "EXTRA = sorted([1], key=extra)"
     ),
     "a lambda that is called": f"EXTRA = (lambda: {T}.append(1))()",
     "a lambda that is handed on": f"EXTRA = list(map(lambda a: {T}.append(a), [1]))",
     "a class that changes when made": (
-        "import spanspec.words as w\nclass Extra:\n    def __init__(self):\n        w.M64 = 1\n"
+        "import spanspec.base.words as w\nclass Extra:\n"
+        "    def __init__(self):\n        w.M64 = 1\n"
         "EXTRA = Extra()"
     ),
-    "a class body": "import spanspec.words as w\nclass Extra:\n    w.M64 = 1",
+    "a class body": "import spanspec.base.words as w\nclass Extra:\n    w.M64 = 1",
     "a call in a class body": "class Extra:\n    print()",
     "a loop in a class body": f"class Extra:\n    for {T}[0] in [1]:\n        pass",
     "a metaclass": "class Extra(metaclass=type):\n    pass",
@@ -142,7 +152,7 @@ ODD = {
         f"from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    {T} = (1,)"
     ),
     "else of a program": f"if __name__ == '__main__':\n    pass\nelse:\n    {T} = (1,)",
-    "all names of a module": "from spanspec.words import *",
+    "all names of a module": "from spanspec.base.words import *",
     "names on request": "def __getattr__(name):\n    return 1",
     "builtins": "__builtins__ = {}",
     "an assertion that changes": f"assert {T}.append(1) is None",
@@ -173,7 +183,7 @@ def test_everything_rests_on_a_module_that_is_not_plain(text: str) -> None:
 
 def test_everything_rests_on_a_function_that_changes_what_is_not_its_own(text: str) -> None:
     for body in ("w.M64 = 1", "global X\n    X = 1", "setattr(w, 'M64', 1)", "TABLE.append(1)"):
-        more = f"import spanspec.words as w\n\ndef extra():\n    {body}\n"
+        more = f"import spanspec.base.words as w\n\ndef extra():\n    {body}\n"
         code = changed(text, more)
         assert code.is_plain(MODULE)
         assert code.effects((), [MODULE]) == [Unit(MODULE, "extra")], body
@@ -192,7 +202,7 @@ def test_our_modules_are_plain_so_that_little_is_decided_again() -> None:
 def test_what_only_a_command_imports_counts_as_it_is_written() -> None:
     path = module_file("spanproof.cli.output")
     assert path is not None
-    more = "\nimport spanspec.words\nspanspec.words.M64 = 1\n"
+    more = "\nimport spanspec.base.words\nspanspec.words.M64 = 1\n"
     code = code_of_ours()
     other = Code(code.counted, {"spanproof.cli.output": path.read_text() + more})
     assert set(beyond(code)) < set(beyond(other))
@@ -200,9 +210,9 @@ def test_what_only_a_command_imports_counts_as_it_is_written() -> None:
 
 def test_a_unit_rests_on_what_its_imports_mean() -> None:
     sources = sources_of_claims()
-    [unit] = sources.named("spanspec.sweepgen", "M32")
-    assert unit == Unit("spanspec.sweepgen", "M32")
-    assert Unit("spanspec.words", "M32") in sources.closure([unit])
+    [unit] = sources.named("spanspec.span.sweepgen", "M32")
+    assert unit == Unit("spanspec.span.sweepgen", "M32")
+    assert Unit("spanspec.base.words", "M32") in sources.closure([unit])
     one = ModuleUnits("a.b", "from .c import d\nfrom operator import add as f")
     two = ModuleUnits("a.b", "from .c import d\nfrom operator import sub as f")
     assert one.imported == {"d": ("a.c", "d"), "f": ("operator", "add")}
@@ -211,9 +221,9 @@ def test_a_unit_rests_on_what_its_imports_mean() -> None:
 
 
 def test_an_import_inside_a_function_is_followed(text: str) -> None:
-    more = "def extra():\n    from spanspec import treap as t\n    return t.LEFT"
+    more = "def extra():\n    from spanspec.pages import treap as t\n    return t.LEFT"
     sources = Sources(code=changed(text, more))
-    assert Unit("spanspec.treap", "LEFT") in sources.closure([Unit(MODULE, "extra")])
+    assert Unit("spanspec.pages.treap", "LEFT") in sources.closure([Unit(MODULE, "extra")])
 
 
 @pytest.mark.parametrize(

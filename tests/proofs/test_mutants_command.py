@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from spanproof import suite
 from spanproof.cli import mutants as command
 from spanproof.cli.app import run
-from spanproof.knownbugs import BUGS, Found, hunt
-from spanproof.verdict import Verdict
+from spanproof.decide import suite
+from spanproof.decide.verdict import Verdict
+from spanproof.mutation.knownbugs import BUGS, Found, hunt
 
 
 def test_each_mutant_is_shown_with_its_killer_and_a_counterexample(

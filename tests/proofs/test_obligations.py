@@ -6,16 +6,15 @@ from typing import NamedTuple
 import pytest
 import z3
 
-from spanproof import assumptions
-from spanproof.mutants import MUTANTS
-from spanproof.mutants.catalogue import _by_name
-from spanproof.obligations import all_obligations
-from spanproof.proof import Obligation, Proof, obligation
-from spanproof.prover import decide
+from spanproof.decide.prover import decide
+from spanproof.prove import assumptions
+from spanproof.prove.proof import Obligation, Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.sources import SourceTree
-from spanspec.rulebook import RULE_ID
-from spanspec.words import U8, U32, U64, trailing_zeros
+from spanproof.theorems import all_obligations
+from spanproof.theorems.mutants import MUTANTS, _by_name
+from spanspec.base.words import U8, U32, U64, trailing_zeros
+from spanspec.rules.book import RULE_ID
 
 OBLIGATIONS = all_obligations()
 

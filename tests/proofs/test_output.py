@@ -10,8 +10,8 @@ from rich.table import Table
 from spanproof.cli import output
 from spanproof.cli.corrupt import unnoticed_table
 from spanproof.cli.planted import table_of
-from spanproof.corruption import Corruption
-from spanproof.fuzz.plantings import Found
+from spanproof.fuzz.planted.campaigns import Found
+from spanproof.mutation.corruption import Corruption
 
 NASTY = "a[/b][red]c[/].gz"
 

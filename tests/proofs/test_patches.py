@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from spanproof import suite
 from spanproof.cli.app import run
-from spanproof.dependencies import module_file
-from spanproof.jobs import Job
-from spanproof.knownbugs import BUGS, find
-from spanproof.mutants import MUTANTS
-from spanproof.patches import DoesNotApply, patched, place_of, tokens
+from spanproof.decide import suite
+from spanproof.decide.jobs import Job
+from spanproof.fingerprint.dependencies import module_file
+from spanproof.mutation.knownbugs import BUGS, find
+from spanproof.patch.patches import DoesNotApply, patched, place_of, tokens
+from spanproof.theorems.mutants import MUTANTS
 
 TEXT = '''
-from spanspec.words import M32
+from spanspec.base.words import M32
 
 
 def rule(sg: int, step: int) -> int:
@@ -177,4 +177,4 @@ def test_a_known_bug_that_does_not_apply_is_told_with_its_place() -> None:
     assert not found.by
     assert found.wrong.startswith("does not apply: ")
     assert "knownbugs/catalogue.py:" in found.wrong
-    assert place_of("no-such-bug", "spanproof.knownbugs") == "spanproof.knownbugs"
+    assert place_of("no-such-bug", "spanproof.mutation.knownbugs") == "spanproof.mutation.knownbugs"

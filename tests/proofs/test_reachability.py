@@ -2,18 +2,12 @@
 
 import pytest
 
-from spanproof.boundedsearch import states_of
-from spanproof.reachability import (
-    CACHED_WHILE_POPPED,
-    GOALS,
-    TASKS,
-    seen_in,
-    shortest_runs,
-)
-from spanproof.sharingscope import steps_of
-from spanspec.protocol import records
-from spanspec.protocol.finite import Size, initial
-from spanspec.protocol.invariant import sharing_holds
+from spanproof.search.boundedsearch import states_of
+from spanproof.search.reachability import CACHED_WHILE_POPPED, GOALS, TASKS, seen_in, shortest_runs
+from spanproof.search.sharingscope import steps_of
+from spanspec.sharing import records
+from spanspec.sharing.finite import Size, initial
+from spanspec.sharing.invariant import sharing_holds
 
 LAST = (1 << 32) - 2
 

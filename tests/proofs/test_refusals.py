@@ -14,7 +14,7 @@ import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from spanproof.proof import Proof
+from spanproof.prove.proof import Proof
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed, Words
 from spanproof.symbolic.errors import UnsupportedConstruct
@@ -22,12 +22,13 @@ from spanproof.symbolic.frames import LoopInvariant
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.sources import SourceTree
 from spanproof.symbolic.translate import Translator
-from spanspec import words
-from spanspec.alloccache import next_free_fast
-from spanspec.bitmap import Bitmap
-from spanspec.mspan import Mspan
-from spanspec.records import Record
-from spanspec.tables import SpanId, Table
+from spanspec.base import words
+from spanspec.base.bitmap import Bitmap
+from spanspec.base.ids import SpanId
+from spanspec.base.records import Record
+from spanspec.base.tables import Table
+from spanspec.span.alloccache import next_free_fast
+from spanspec.span.mspan import Mspan
 
 NOBODY: Final = -1
 TABLE: Final = (10, 20, 30, 40)
@@ -672,8 +673,8 @@ def test_a_function_with_other_globals_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_changed_module_is_read_as_it_runs(change: str) -> None:
-    text = SourceTree().module("spanspec.words").text + change
-    translator = Translator(WORDS, SourceTree({"spanspec.words": text}))
+    text = SourceTree().module("spanspec.base.words").text + change
+    translator = Translator(WORDS, SourceTree({"spanspec.base.words": text}))
     try:
         value = translator.call(words.trailing_zeros, z3.BitVec("x", 64))
     except UnsupportedConstruct:
@@ -684,9 +685,9 @@ def test_a_changed_module_is_read_as_it_runs(change: str) -> None:
 def test_a_replaced_function_of_a_compiled_module_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    source = SourceTree().module("spanspec.words")
+    source = SourceTree().module("spanspec.base.words")
     if not source.compiled:
-        pytest.skip("spanspec.words is not compiled: pip install . with a C compiler")
+        pytest.skip("spanspec.base.words is not compiled: pip install . with a C compiler")
     monkeypatch.setattr(words, "trailing_zeros", words.is_trailing_zeros)
     proof = Proof(WORDS)
     span = proof.fresh(Mspan, "span")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.coverage.matrix import Row, matrix, outdated, unexplained
-from spanproof.obligations import all_obligations
-from spanspec.rulebook import BY_ID, RULE_ID, cited, definitions, definitions_of_rules, rule
+from spanproof.report.matrix import Row, matrix, outdated, unexplained
+from spanproof.theorems import all_obligations
 from spanspec.rules import FAMILIES, RULES
+from spanspec.rules.book import BY_ID, RULE_ID, cited, definitions, definitions_of_rules, rule
 from spanspec.rules.uncovered import REASONS, UNCOVERED
 
 ROOT = Path(__file__).resolve().parents[2]

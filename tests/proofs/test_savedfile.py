@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from spanproof import savedfile
+from spanproof.support import savedfile
 
 
 class Note(msgspec.Struct):
@@ -21,7 +21,7 @@ class Note(msgspec.Struct):
 SMALL_FILES_ONLY = """
 import resource, signal, sys
 from pathlib import Path
-from spanproof import savedfile
+from spanproof.support import savedfile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

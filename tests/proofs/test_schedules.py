@@ -25,9 +25,9 @@ from spanproof.fuzz.heapprogram import (
     load,
     save,
 )
-from spanproof.fuzz.planted import PlantedBug, package_with
-from spanproof.fuzz.plantedheap import find_in_heap
-from spanproof.fuzz.plantedschedule import RACES, find_in_schedule
+from spanproof.fuzz.planted.heap import find_in_heap
+from spanproof.fuzz.planted.schedule import RACES, find_in_schedule
+from spanproof.fuzz.planted.span import PlantedBug, package_with
 from spanproof.fuzz.schedules import scheduled_programs
 from spanproof.fuzz.spanallocheap import installed, of_package
 

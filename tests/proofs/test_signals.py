@@ -16,7 +16,7 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 FRAME = """
 import hashlib, os, signal, subprocess, sys, threading, time
-from spanproof import interrupts, processes
+from spanproof.support import interrupts, processes
 
 {program}
 
@@ -98,7 +98,7 @@ def main():
 
 IGNORED = """
 import os, signal
-from spanproof import interrupts
+from spanproof.support import interrupts
 interrupts.catch()
 os.kill(os.getpid(), signal.SIGHUP)
 print("still here")
@@ -219,7 +219,7 @@ def test_the_entry_loads_next_to_nothing_before_it_hears_of_signals() -> None:
         "spanproof.cli",
         "spanproof.cli.entry",
         "spanproof.cli.unexpected",
-        "spanproof.interrupts",
-        "spanproof.streams",
+        "spanproof.support.interrupts",
+        "spanproof.support.streams",
     }
     assert not loaded & {"typer", "rich", "msgspec", "pathlib", "multiprocessing", "z3", "psutil"}

@@ -6,17 +6,17 @@ from typing import get_args
 import pytest
 
 from spanproof.cli.app import run
-from spanproof.corruption import Trace, corruptions
-from spanproof.judging import Objects
-from spanproof.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
-from spanproof.racing import Racing
-from spanproof.simulatedprogram import SimulatedProgram, in_words, load
-from spanproof.simulation import Simulation
-from spanspec.osmemory import FollowedOs
-from spanspec.program import Allocate, AnyInput
-from spanspec.steps import STEPS as STEPS_OF_INPUTS
+from spanproof.mutation.corruption import Trace, corruptions
+from spanproof.mutation.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
+from spanproof.simulate.judging import Objects
+from spanproof.simulate.program import SimulatedProgram, in_words, load
+from spanproof.simulate.racing import Racing
+from spanproof.simulate.simulation import Simulation
+from spanspec.events.fields import EventBase
+from spanspec.heap.machine import STEPS as STEPS_OF_INPUTS
+from spanspec.heap.program import Allocate, AnyInput
+from spanspec.pages.osmemory import FollowedOs
 from spanspec.trace.check import check_trace
-from spanspec.trace.fields import EventBase
 from spanspec.trace.reader import TraceReader
 from spanspec.trace.replay import Replay
 from spanspec.trace.verdict import Verdict
@@ -176,7 +176,7 @@ def test_an_exception_of_the_model_is_a_failure_of_the_model(
 
     changed = dict(STEPS_OF_INPUTS)
     changed[Allocate] = fails
-    monkeypatch.setattr("spanspec.heap.STEPS", changed)
+    monkeypatch.setattr("spanspec.heap.heap.STEPS", changed)
     failure = Simulation(0).run(50).failure
     assert failure is not None
     assert failure.what == "the model raises ZeroDivisionError: by design"

@@ -2,11 +2,11 @@
 
 import pytest
 
-from spanproof.obligations import all_obligations
-from spanproof.obligations.situations import SITUATIONS, in_words
-from spanproof.prover import decide
+from spanproof.decide.prover import decide
 from spanproof.symbolic.sources import SourceTree
-from spanspec.protocol.steps import STEPS
+from spanproof.theorems import all_obligations
+from spanproof.theorems.sharing.situations import SITUATIONS, in_words
+from spanspec.sharing.steps import STEPS
 
 
 def test_every_situation_is_one_of_a_step() -> None:
@@ -23,21 +23,21 @@ def test_every_situation_is_one_of_a_step() -> None:
     [
         (
             "protocol.flush",
-            "spanspec.protocol.caching",
+            "spanspec.sharing.caching",
             "state.slots[slot].proc != proc or ",
             "",
             "another proc holds a span",
         ),
         (
             "protocol.claim-listed",
-            "spanspec.protocol.caching",
+            "spanspec.sharing.caching",
             "(it.place == EMPTY and on_empty(sg, it.sweepgen) == CLAIM)",
             "False",
             "it is in empty",
         ),
         (
             "pages.take-part",
-            "spanspec.tiling.steps",
+            "spanspec.pages.tiling.steps",
             "and 1 <= npages < tiling.runs[chosen].npages",
             "and 2 <= npages < tiling.runs[chosen].npages",
             "one page",

@@ -3,10 +3,10 @@
 import pytest
 import z3
 
-from spanproof.mutants import MUTANTS
-from spanproof.obligations import all_obligations
-from spanproof.prover import decide
-from spanproof.smallscope import SCOPE, expand, has_quantifier, in_small_scope
+from spanproof.decide.prover import decide
+from spanproof.prove.smallscope import SCOPE, expand, has_quantifier, in_small_scope
+from spanproof.theorems import all_obligations
+from spanproof.theorems.mutants import MUTANTS
 
 f = z3.Function("f", z3.IntSort(), z3.IntSort())
 i = z3.Int("i")

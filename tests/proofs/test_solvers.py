@@ -5,11 +5,9 @@ from pathlib import Path
 import pytest
 import z3
 
-from spanproof.mutants import MUTANTS
-from spanproof.obligations import all_obligations
-from spanproof.prover import decide
-from spanproof.questions import Question, each_query
-from spanproof.smallscope import has_quantifier
+from spanproof.decide.prover import decide
+from spanproof.prove.questions import Question, each_query
+from spanproof.prove.smallscope import has_quantifier
 from spanproof.solvers.export import export
 from spanproof.solvers.instances import instances
 from spanproof.solvers.names import SolverMissing, installed_version
@@ -18,6 +16,8 @@ from spanproof.solvers.secondopinion import SecondOpinion, decider, text_solver
 from spanproof.solvers.smtlib import Features, NotPortable, Writer, features, portable
 from spanproof.solvers.witness import falsified
 from spanproof.solvers.words import with_words_for_identities
+from spanproof.theorems import all_obligations
+from spanproof.theorems.mutants import MUTANTS
 
 cvc5 = pytest.importorskip("cvc5", reason="pip install cvc5")
 bitwuzla = pytest.importorskip("bitwuzla", reason="pip install bitwuzla")

@@ -28,11 +28,11 @@ from spanproof.fuzz.heapprogram import (
 )
 from spanproof.fuzz.heapstrategies import heap_programs
 from spanproof.fuzz.places import PLACES, Place
-from spanproof.fuzz.planted import PlantedBug, package_with
-from spanproof.fuzz.plantedheap import BUGS
+from spanproof.fuzz.planted.heap import BUGS
+from spanproof.fuzz.planted.span import PlantedBug, package_with
 from spanproof.fuzz.reasons import reason_in, rules_of, wordings
 from spanproof.fuzz.spanallocheap import installed, of_package
-from spanspec.rulebook import BY_ID
+from spanspec.rules.book import BY_ID
 
 BEFORE: tuple[Step, ...] = (
     Malloc(96, 90),

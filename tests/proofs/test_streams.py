@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.streams import Output
+from spanproof.support.streams import Output
 
 SAYS_MUCH = """
 import sys

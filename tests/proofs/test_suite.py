@@ -6,23 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from spanproof import suite
 from spanproof.cli.app import run
-from spanproof.jobs import Job, Outcome
-from spanproof.proof import Obligation, Proof
+from spanproof.decide import suite
+from spanproof.decide.jobs import Job, Outcome
+from spanproof.decide.verdict import Verdict
+from spanproof.prove.proof import Obligation, Proof
 from spanproof.solvers.inprocess import check
 from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
 from spanproof.symbolic.bitvectors import Words
-from spanproof.verdict import Verdict
-from spanspec.words import U32
+from spanspec.base.words import U32
 
 DEADLY = """
 import os, signal
 from pathlib import Path
-from spanproof.jobs import Outcome
+from spanproof.decide.jobs import Outcome
 from spanproof.symbolic.bitvectors import Words
-from spanproof.verdict import Verdict
-from spanspec.words import U32
+from spanproof.decide.verdict import Verdict
+from spanspec.base.words import U32
 
 
 def deadly(job):

@@ -18,12 +18,12 @@ from spanproof.fuzz.program import StartCycle as SpanCycle
 from spanproof.fuzz.spanalloc_subject import installed as installed_span
 from spanproof.fuzz.spanallocheap import SpanallocHeap, installed
 from spanproof.fuzz.telling import event_shown, shown
-from spanspec import steps
 from spanspec.heap import Heap
+from spanspec.heap import machine as steps
+from spanspec.heap.program import Allocate as AllocateInput
+from spanspec.heap.program import StartCycle as StartCycleInput
 from spanspec.invariants import Violation
-from spanspec.program import Allocate as AllocateInput
-from spanspec.program import StartCycle as StartCycleInput
-from spanspec.rulebook import BY_ID
+from spanspec.rules.book import BY_ID
 
 CYCLE = HeapProgram((Malloc(24), StartCycle(), FinishCycle()))
 AT_ONCE = HeapProgram((Together((Malloc(2048), Malloc(2048, p=1))),), procs=2)

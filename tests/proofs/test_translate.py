@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from spanproof.proof import Proof
+from spanproof.prove.proof import Proof
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed, Words
 from spanproof.symbolic.errors import UnsupportedConstruct
@@ -17,14 +17,16 @@ from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.records import parts_of, remade
 from spanproof.symbolic.translate import Translator
 from spanproof.symbolic.values import SymbolicBitmap, Value
-from spanspec import sizeclass, sweepgen, tiny, words
-from spanspec.alloccache import Found, next_free_fast, next_free_index, window_at
-from spanspec.bitmap import Bits
-from spanspec.mspan import Mspan, init_span
-from spanspec.records import Record
-from spanspec.sweepgen import is_legal
-from spanspec.tables import Address, AddressMap, SpanId
-from spanspec.tiny import TinyBlock
+from spanspec.base import sizeclass, words
+from spanspec.base.bitmap import Bits
+from spanspec.base.ids import Address, SpanId
+from spanspec.base.records import Record
+from spanspec.base.tables import AddressMap
+from spanspec.span import sweepgen, tiny
+from spanspec.span.alloccache import Found, next_free_fast, next_free_index, window_at
+from spanspec.span.mspan import Mspan, init_span
+from spanspec.span.sweepgen import is_legal
+from spanspec.span.tiny import TinyBlock
 
 M64 = (1 << 64) - 1
 
@@ -162,7 +164,7 @@ def test_tiny_rules_agree(offset: int, size: int, address: int) -> None:
 @given(spans)
 def test_a_cut_loop_admits_what_python_computes(span: Mspan) -> None:
     """The loop's result is unknown to the translator, but Python's must be among the possible."""
-    from spanproof.obligations.span import SEARCH
+    from spanproof.theorems.span.span import SEARCH
 
     span = replace(span, alloc_cache=window_at(span.alloc_bits, span.freeindex))
     translator = Translator(Words(64), loops=SEARCH)

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from spanproof.cache import Cache, NoCache, in_ci
-from spanproof.catalogue import Catalogue, catalogue
 from spanproof.cli import prove, verify
 from spanproof.cli.app import run
+from spanproof.decide.cache import Cache, NoCache, in_ci
+from spanproof.decide.catalogue import Catalogue, catalogue
+from spanproof.decide.jobs import Job, Outcome
+from spanproof.decide.verdict import Verdict
 from spanproof.fuzz.campaign import CampaignResult
-from spanproof.jobs import Job, Outcome
-from spanproof.verdict import Verdict
 
 WORK = Verdict("o", "proved", 1, 0.1, 0.1)
 

@@ -8,14 +8,14 @@ import msgspec
 import pytest
 
 from spanproof.cli.app import run
-from spanproof.traces import bundled_traces
-from spanspec.mspan import DEAD
-from spanspec.pageheap import page_address
-from spanspec.pages import end_of
-from spanspec.trace import events as ev
-from spanspec.trace import heap_events as hev
+from spanproof.support.traces import bundled_traces
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase
+from spanspec.pages.pageheap import page_address
+from spanspec.pages.runs import end_of
+from spanspec.span.mspan import DEAD
 from spanspec.trace.check import Report, check_trace
-from spanspec.trace.fields import EventBase
 from spanspec.trace.lives import Life, Subject, subject
 from spanspec.trace.phrases import phrase, ranges, slots
 from spanspec.trace.reader import TraceReader

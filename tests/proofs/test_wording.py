@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spanproof.fuzz import heapprogram, program
-from spanspec.wording import counted, ordinal
+from spanspec.base.wording import counted, ordinal
 
 ROOT = Path(__file__).parents[2]
 NOUNS = "programs|steps|events|obligations|queries|traces|corruptions|divergences|refusals|failures"

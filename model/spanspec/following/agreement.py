@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from spanspec.constants import size_class_of
+from spanspec.base.constants import size_class_of
+from spanspec.base.ids import ClassId, ProcId
+from spanspec.base.words import U8
 from spanspec.following.system import slot_id, span_id
-from spanspec.heapstate import HeapState
-from spanspec.listing import EMPTY, NONEMPTY, NOWHERE
-from spanspec.protocol.records import NO_SPAN, SharedSpan, Sharing
-from spanspec.tables import ClassId, ProcId
-from spanspec.words import U8
+from spanspec.heap.state import HeapState
+from spanspec.sharing.records import NO_SPAN, SharedSpan, Sharing
+from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
 
 
 def disagreements(heap: HeapState, state: Sharing) -> Iterator[str]:

@@ -12,17 +12,17 @@ Ps run; see `popped`. A sweep is published at the first step that needs it to be
 from collections.abc import Callable
 from typing import Final, cast
 
-from spanspec.constants import NUM_SPAN_CLASSES, size_class_of
+from spanspec.base.constants import NUM_SPAN_CLASSES, size_class_of
+from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase, ThreadEvent
 from spanspec.following.popped import Popped
 from spanspec.following.run import Run
 from spanspec.following.system import slot_id, span_id, thread_id
-from spanspec.listing import SKIP, on_empty, on_nonempty
-from spanspec.protocol.records import CHECKING, EXAMINED, NO_SPAN
-from spanspec.protocol.sweeping import may_publish
-from spanspec.tables import ClassId, ProcId, SlotId, SpanId, ThreadId
-from spanspec.trace import events as ev
-from spanspec.trace import heap_events as hev
-from spanspec.trace.fields import EventBase, ThreadEvent
+from spanspec.sharing.records import CHECKING, EXAMINED, NO_SPAN
+from spanspec.sharing.sweeping import may_publish
+from spanspec.span.listing import SKIP, on_empty, on_nonempty
 
 BOOT: Final = 0
 """The mcache of who runs before there is a P, which P 0 inherits (MC-14)."""

@@ -7,11 +7,11 @@ last change of the span, if that is what was seen, or to after a claim that is n
 
 from msgspec.structs import replace
 
+from spanspec.base.ids import SpanId, ThreadId
 from spanspec.following.run import NotAStep, Run
 from spanspec.following.system import thread_id
-from spanspec.protocol.records import IDLE, NO_SPAN, POPPED, SharedSpan
-from spanspec.sweepgen import needs_sweep
-from spanspec.tables import SpanId, ThreadId
+from spanspec.sharing.records import IDLE, NO_SPAN, POPPED, SharedSpan
+from spanspec.span.sweepgen import needs_sweep
 
 
 class Popped:

@@ -3,10 +3,10 @@
 from collections import Counter
 from typing import Final
 
+from spanspec.base.ids import SpanId, ThreadId
 from spanspec.following.system import empty_system
-from spanspec.protocol.invariant import sharing_holds
-from spanspec.protocol.steps import STEPS, Choice
-from spanspec.tables import SpanId, ThreadId
+from spanspec.sharing.invariant import sharing_holds
+from spanspec.sharing.steps import STEPS, Choice
 
 BY_NAME: Final = {step.name: step for step in STEPS}
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, Self, TypeVar
 
-from spanspec.constants import NUM_SPAN_CLASSES
-from spanspec.protocol.records import (
+from spanspec.base.constants import NUM_SPAN_CLASSES
+from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
+from spanspec.sharing.records import (
     NO_SPAN,
     UNUSED,
     CacheSlot,
@@ -14,7 +15,6 @@ from spanspec.protocol.records import (
     Thread,
     new_thread,
 )
-from spanspec.tables import ClassId, ProcId, SlotId, SpanId, ThreadId
 
 KeyT = TypeVar("KeyT", bound=int)
 RecordT = TypeVar("RecordT")

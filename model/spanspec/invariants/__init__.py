@@ -6,7 +6,7 @@ A predicate yields a line for each place where it is violated, and nothing if it
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from spanspec.heapstate import HeapState
+from spanspec.heap.state import HeapState
 from spanspec.invariants import accounting, objects, pages, spans, sweeping
 from spanspec.invariants.registry import INVARIANTS, Invariant, When
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from spanspec.constants import HEAP_ARENA_BYTES, NUM_SIZE_CLASSES, PAGE_SIZE, size_class_of
-from spanspec.heapstate import HeapState
+from spanspec.base.constants import HEAP_ARENA_BYTES, NUM_SIZE_CLASSES, PAGE_SIZE, size_class_of
+from spanspec.heap.state import HeapState
 from spanspec.invariants.registry import When, invariant
 from spanspec.invariants.sweeping import cached_spans
-from spanspec.mspan import DEAD, FREE, IN_USE, MANUAL
-from spanspec.pages import released
+from spanspec.pages.runs import released
+from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL
 
 
 @invariant("I-29", When.UNLOCKED)

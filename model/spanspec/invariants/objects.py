@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from spanspec.constants import TINY_SIZE, TINY_SPAN_CLASS
-from spanspec.freespans import SortedFreeSpans
-from spanspec.heapstate import HeapState
+from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS
+from spanspec.heap.state import HeapState
 from spanspec.invariants.pages import runs_in_order
 from spanspec.invariants.registry import When, invariant
-from spanspec.mspan import IN_USE, is_allocated, obj_index, slot_address
-from spanspec.pages import end_of
+from spanspec.pages.freeruns import SortedFreeSpans
+from spanspec.pages.runs import end_of
+from spanspec.span.mspan import IN_USE, is_allocated, obj_index, slot_address
 
 
 @invariant("I-36")

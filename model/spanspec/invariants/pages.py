@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from spanspec.constants import HEAP_ARENA_BYTES, PAGE_SIZE
-from spanspec.heapstate import HeapState
+from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
+from spanspec.heap.state import HeapState
 from spanspec.invariants.registry import When, invariant
-from spanspec.mspan import DEAD, FREE
-from spanspec.pageheap import PageHeap
-from spanspec.pagemap import arena_base, arena_index
-from spanspec.pages import PageRun, end_of, released
-from spanspec.treap import Treap, check_treap
+from spanspec.pages.pageheap import PageHeap
+from spanspec.pages.pagemap import arena_base, arena_index
+from spanspec.pages.runs import PageRun, end_of, released
+from spanspec.pages.treap import Treap, check_treap
+from spanspec.span.mspan import DEAD, FREE
 
 
 def runs_in_order(heap: PageHeap) -> list[tuple[PageRun, int]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Final, NamedTuple
 
-from spanspec.heapstate import HeapState
+from spanspec.heap.state import HeapState
 
 Check = Callable[[HeapState], Iterator[str]]
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from spanspec.alloccache import cache_is_exact
-from spanspec.constants import MAX_SMALL_SIZE, size_class_of
-from spanspec.heapstate import OFF, HeapState
+from spanspec.base.constants import MAX_SMALL_SIZE, size_class_of
+from spanspec.base.sizeclass import CLASS_TO_PAGES
+from spanspec.heap.state import OFF, HeapState
 from spanspec.invariants.registry import When, invariant
-from spanspec.mspan import (
+from spanspec.span.alloccache import cache_is_exact
+from spanspec.span.mspan import (
     FREE,
     IN_USE,
     MANUAL,
@@ -17,8 +18,7 @@ from spanspec.mspan import (
     is_allocated,
     layout,
 )
-from spanspec.sizeclass import CLASS_TO_PAGES
-from spanspec.sweepgen import is_cached, is_legal_between_cycles
+from spanspec.span.sweepgen import is_cached, is_legal_between_cycles
 
 
 @invariant("I-1", When.ALWAYS)

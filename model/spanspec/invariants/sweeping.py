@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from spanspec.constants import size_class_of
-from spanspec.heapstate import OFF, HeapState
+from spanspec.base.constants import size_class_of
+from spanspec.base.words import M32
+from spanspec.heap.state import OFF, HeapState
 from spanspec.invariants.registry import When, invariant
-from spanspec.mspan import IN_USE
-from spanspec.sweepgen import (
+from spanspec.span.mspan import IN_USE
+from spanspec.span.sweepgen import (
     is_cached,
     is_legal,
     is_legal_between_cycles,
@@ -14,7 +15,6 @@ from spanspec.sweepgen import (
     is_sweeping,
     needs_sweep,
 )
-from spanspec.words import M32
 
 
 def cached_spans(state: HeapState) -> dict[int, list[tuple[int, int]]]:

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from spanspec.constants import ARENA_BASE, HEAP_ARENA_BYTES, NUM_SIZE_CLASSES
+from spanspec.base.constants import ARENA_BASE, HEAP_ARENA_BYTES, NUM_SIZE_CLASSES
+from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
+from spanspec.events.fields import EventBase
 from spanspec.following.follower import Follower
 from spanspec.following.run import NotAStep
-from spanspec.mallocinit import mallocinit
-from spanspec.pages import PhysicalPages
-from spanspec.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
+from spanspec.pages.mallocinit import mallocinit
+from spanspec.pages.runs import PhysicalPages
 from spanspec.trace.fieldrules import OF_KIND
-from spanspec.trace.fields import EventBase
 from spanspec.trace.history import as_text
 from spanspec.trace.lives import Life, Subject
 from spanspec.trace.reader import TraceError, TraceReader

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from spanspec.trace import events as ev
-from spanspec.trace import heap_events as hev
-from spanspec.trace.fields import EventBase
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase
 
 OF_KIND: Final[dict[type[EventBase], str]] = {
     ev.Malloc: "MAL-10",

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from spanspec.heapstate import HeapState
-from spanspec.mspan import Mspan, is_allocated
-from spanspec.pageheap import page_address, page_number
-from spanspec.pagemap import NOBODY
-from spanspec.picture import relative
-from spanspec.trace.fields import EventBase
+from spanspec.base.ids import NOBODY
+from spanspec.events.fields import EventBase
+from spanspec.heap.picture import relative
+from spanspec.heap.state import HeapState
+from spanspec.pages.pageheap import page_address, page_number
+from spanspec.span.mspan import Mspan, is_allocated
 from spanspec.trace.phrases import PHASES, STATES, in_full, slots_of
 
 SHOWN = 8

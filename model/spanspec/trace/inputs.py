@@ -1,8 +1,8 @@
 """Which events a trace gives as inputs: what the program, the scheduler or the clock decides."""
 
-from spanspec.trace import events as ev
-from spanspec.trace import heap_events as hev
-from spanspec.trace.fields import EventBase
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase
 
 
 def is_input(event: EventBase) -> bool:

@@ -1,12 +1,12 @@
 """The operating system of a recorded process: it gave arenas where the trace says."""
 
-from spanspec.arena import Willing
-from spanspec.constants import HEAP_ARENA_BYTES, PAGE_SIZE
-from spanspec.pageheap import page_address
-from spanspec.pages import round_down
-from spanspec.trace.heap_events import ArenaMapped
+from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
+from spanspec.base.words import M64, U64
+from spanspec.events.heap_events import ArenaMapped
+from spanspec.pages.arena import Willing
+from spanspec.pages.pageheap import page_address
+from spanspec.pages.runs import round_down
 from spanspec.trace.witness import Witness
-from spanspec.words import M64, U64
 
 
 class RecordedOs(Willing):

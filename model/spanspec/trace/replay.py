@@ -4,15 +4,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
-from spanspec.heapstate import Course, HeapState, NeedPages, Waits
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase, ThreadEvent
+from spanspec.heap.state import Course, HeapState, NeedPages, Waits
 from spanspec.invariants import When
-from spanspec.pagealloc import make_manual
-from spanspec.pageheap import Actor, PageHeap
-from spanspec.pages import PhysicalPages
-from spanspec.trace import events as ev
-from spanspec.trace import heap_events as hev
+from spanspec.pages.pagealloc import make_manual
+from spanspec.pages.pageheap import Actor, PageHeap
+from spanspec.pages.runs import PhysicalPages
 from spanspec.trace.fieldrules import OF_KIND, rule_of
-from spanspec.trace.fields import EventBase, ThreadEvent
 from spanspec.trace.history import as_text, past_of, surroundings
 from spanspec.trace.inputs import is_input
 from spanspec.trace.phrases import in_full, term, value

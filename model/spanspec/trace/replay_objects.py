@@ -1,8 +1,18 @@
 """Replay of allocations: which slot, by which path, and where a tiny object goes."""
 
-from spanspec.constants import TINY_SIZE
-from spanspec.heapstate import HeapState, Mcache
-from spanspec.malloc import (
+from spanspec.base.constants import TINY_SIZE
+from spanspec.base.ids import NOBODY
+from spanspec.events import span_events as ev
+from spanspec.events.span_events import (
+    FAST,
+    LARGE,
+    NEEDZERO,
+    NOSCAN,
+    TINY_BLOCK,
+    TINY_CURRENT,
+    ZEROED,
+)
+from spanspec.heap.malloc import (
     NO_SMALL_CLASS,
     Taken,
     hit_tiny_block,
@@ -13,12 +23,10 @@ from spanspec.malloc import (
     take_slot,
     take_tiny_block,
 )
-from spanspec.mspan import slot_address
-from spanspec.pageheap import page_address
-from spanspec.pagemap import NOBODY
-from spanspec.procs import mcache_of
-from spanspec.trace import events as ev
-from spanspec.trace.events import FAST, LARGE, NEEDZERO, NOSCAN, TINY_BLOCK, TINY_CURRENT, ZEROED
+from spanspec.heap.procs import mcache_of
+from spanspec.heap.state import HeapState, Mcache
+from spanspec.pages.pageheap import page_address
+from spanspec.span.mspan import slot_address
 from spanspec.trace.verdict import AFTER, Diverged, Verdict, expect
 from spanspec.trace.world import World
 

@@ -5,8 +5,9 @@ from typing import Annotated, Final, Literal, get_args
 import msgspec
 from msgspec import Meta, field
 
-from spanspec.trace import events, heap_events
-from spanspec.trace.fields import Bytes, EventBase, Line, Number, Pages, SizeClasses
+from spanspec.events import heap_events
+from spanspec.events import span_events as events
+from spanspec.events.fields import Bytes, EventBase, Line, Number, Pages, SizeClasses
 
 FORMAT_VERSION = 1
 

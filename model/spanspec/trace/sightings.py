@@ -7,14 +7,14 @@ seen, and which values a step that is under way is about to store.
 
 from typing import Final
 
-from spanspec.heapstate import HeapState
-from spanspec.mspan import DEAD, FREE, IN_USE, MANUAL, SpanState
-from spanspec.pagemap import NOBODY
-from spanspec.sweepgen import is_cached, is_swept, needs_sweep
-from spanspec.trace import events as ev
-from spanspec.trace import heap_events as hev
-from spanspec.trace.fields import EventBase, ThreadEvent
-from spanspec.words import M32, U32
+from spanspec.base.ids import NOBODY
+from spanspec.base.words import M32, U32
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase, ThreadEvent
+from spanspec.heap.state import HeapState
+from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, SpanState
+from spanspec.span.sweepgen import is_cached, is_swept, needs_sweep
 
 NEVER: Final = -1
 

@@ -7,18 +7,18 @@ manual spans in the middle of another operation of the same thread.
 from collections.abc import Generator
 from typing import cast
 
-from spanspec.heapstate import Course, HeapState, NeedPages
-from spanspec.mcache import install, prepare_for_sweep, refill, release_all
-from spanspec.mcentral import span_bytes
-from spanspec.newspan import take_large
-from spanspec.pagealloc import allocate, free_manual
-from spanspec.pageheap import Actor, page_number
-from spanspec.procs import NO_P, boot, mcache_of, procresize
-from spanspec.scavenge import scavenge
-from spanspec.sweeping import deduct_sweep_credit, ensure_swept, sweepone
-from spanspec.trace import events as ev
-from spanspec.trace import heap_events as hev
-from spanspec.trace.fields import EventBase, ThreadEvent
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase, ThreadEvent
+from spanspec.heap.mcache import install, prepare_for_sweep, refill, release_all
+from spanspec.heap.mcentral import span_bytes
+from spanspec.heap.newspan import take_large
+from spanspec.heap.procs import NO_P, boot, mcache_of, procresize
+from spanspec.heap.state import Course, HeapState, NeedPages
+from spanspec.heap.sweeping import deduct_sweep_credit, ensure_swept, sweepone
+from spanspec.pages.pagealloc import allocate, free_manual
+from spanspec.pages.pageheap import Actor, page_number
+from spanspec.pages.scavenge import scavenge
 from spanspec.trace.verdict import Diverged, expect
 
 Section = Generator[EventBase, None, int | None]

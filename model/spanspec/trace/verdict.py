@@ -5,7 +5,7 @@ from collections import Counter
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from spanspec.trace.fields import EventBase
+from spanspec.events.fields import EventBase
 from spanspec.trace.schema import KIND_OF
 
 

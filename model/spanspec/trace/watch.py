@@ -7,22 +7,22 @@ the span that the page belongs to. Slots taken one after the other are told toge
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from spanspec.freespans import ALL
-from spanspec.heapstate import HeapState
-from spanspec.mspan import DEAD, IN_USE, MANUAL, Mspan
-from spanspec.pageheap import page_address, page_number
-from spanspec.pagemap import NOBODY
-from spanspec.pages import PageRun, end_of
-from spanspec.picture import relative
-from spanspec.trace import events as ev
-from spanspec.trace.fields import EventBase
+from spanspec.base.ids import NOBODY
+from spanspec.base.words import U32, U64
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase
+from spanspec.heap.picture import relative
+from spanspec.heap.state import HeapState
+from spanspec.pages.freeruns import ALL
+from spanspec.pages.pageheap import page_address, page_number
+from spanspec.pages.runs import PageRun, end_of
+from spanspec.span.mspan import DEAD, IN_USE, MANUAL, Mspan
 from spanspec.trace.history import as_text, spans_of
 from spanspec.trace.lives import NEVER_SEEN, Entry, Life, Subject, View
 from spanspec.trace.phrases import STATES, phrase, slots
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KIND_OF
 from spanspec.trace.verdict import Divergence
-from spanspec.words import U32, U64
 
 
 class _Sight(NamedTuple):

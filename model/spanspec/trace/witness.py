@@ -7,19 +7,19 @@ one of those, and notes that the event was `allowed`, not predicted.
 
 from typing import Final
 
-from spanspec.bitmap import Bits
-from spanspec.heapstate import NO_MORE_RECLAIM, HeapState
-from spanspec.mspan import IN_USE, SpanState
-from spanspec.pacing import Debt
-from spanspec.pageheap import page_address
-from spanspec.pagemap import NOBODY
-from spanspec.sweepgen import is_sweeping, needs_sweep
-from spanspec.trace import events as ev
-from spanspec.trace import heap_events as hev
-from spanspec.trace.fields import EventBase
+from spanspec.base.bitmap import Bits
+from spanspec.base.ids import NOBODY
+from spanspec.base.words import M32, U32, U64
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase
+from spanspec.heap.pacing import Debt
+from spanspec.heap.state import NO_MORE_RECLAIM, HeapState
+from spanspec.pages.pageheap import page_address
+from spanspec.span.mspan import IN_USE, SpanState
+from spanspec.span.sweepgen import is_sweeping, needs_sweep
 from spanspec.trace.sightings import Sightings, generation_of
 from spanspec.trace.verdict import Diverged, expect
-from spanspec.words import M32, U32, U64
 
 CENTRAL_CLAIMS: Final = ("cs-nonempty", "cs-empty")
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from typing import Final
 
-from spanspec import cycle
-from spanspec.heapstate import MARK, HeapState
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase, ThreadEvent
+from spanspec.heap import cycle
+from spanspec.heap.procs import NO_P
+from spanspec.heap.state import MARK, HeapState
 from spanspec.invariants import When, violations
-from spanspec.pageheap import Actor
-from spanspec.procs import NO_P
-from spanspec.trace import events as ev
-from spanspec.trace import heap_events as hev
-from spanspec.trace.fields import EventBase, ThreadEvent
+from spanspec.pages.pageheap import Actor
 from spanspec.trace.threads import Thread
 from spanspec.trace.verdict import Diverged, expect
 

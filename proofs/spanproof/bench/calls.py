@@ -15,7 +15,7 @@ from spanproof.bench.child import in_child, sources_only
 from spanproof.bench.figure import Goal, Measured, Pair, Settings, Table, figure
 from spanproof.bench.pairing import in_turns
 from spanproof.bench.serving import NOT_COMPILED, nanoseconds
-from spanproof.tools import Missing
+from spanproof.support.tools import Missing
 
 SIZES: Final = (8, 32, 128, 1024)
 """Bytes of the objects asked for, one loop each: a refill serves 1024, 256, 64, or 8 of them."""

@@ -11,7 +11,7 @@ import msgspec
 from spanproof.bench.child import Figures, in_child
 from spanproof.bench.figure import Goal, Measured, Pair, Settings, figure
 from spanproof.bench.pairing import in_turns
-from spanproof.traces import bundled_traces
+from spanproof.support.traces import bundled_traces
 from spanspec.trace.check import check_trace
 from spanspec.trace.reader import TraceReader
 from spanspec.trace.schema import Event

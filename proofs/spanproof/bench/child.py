@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
 
-from spanproof.processes import with_parent
+from spanproof.support.processes import with_parent
 
 COPIED: Final = ("spanspec", "spanalloc")
 """The packages of which a part is compiled."""

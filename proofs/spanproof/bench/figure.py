@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final, Literal, NamedTuple
 
-from spanproof.tools import Missing
+from spanproof.support.tools import Missing
 
 
 class Settings(NamedTuple):

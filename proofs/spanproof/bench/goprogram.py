@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from spanproof.processes import with_parent
-from spanproof.tools import GO, command_of
+from spanproof.support.processes import with_parent
+from spanproof.support.tools import GO, command_of
 
 SOURCE: Final = Path(__file__).with_name("goreplay")
 

@@ -9,8 +9,8 @@ from typing import Final
 import z3
 
 import spanalloc
-from spanproof.processes import with_parent
-from spanproof.tools import C_COMPILER, GO, SPIN, Missing, Tool, command_of
+from spanproof.support.processes import with_parent
+from spanproof.support.tools import C_COMPILER, GO, SPIN, Missing, Tool, command_of
 
 VERSION: Final[dict[Tool, str]] = {SPIN: "-V", GO: "version", C_COMPILER: "--version"}
 """The argument at which each tool tells its version."""

@@ -12,14 +12,14 @@ from typing import Final, NamedTuple
 
 from spanproof.bench.child import Figures, in_child
 from spanproof.bench.figure import Goal, Measured, Pair, Settings, Table, figure
-from spanproof.boundedsearch import Searched, search
-from spanproof.obligations import all_obligations
-from spanproof.prover import decide
-from spanproof.sharingscope import sharing_breach, start_of, steps_of
-from spanproof.spin.verifier import Verified, needed, verify
-from spanproof.tools import Missing
-from spanspec.protocol.finite import Size
-from spanspec.protocol.records import Sharing
+from spanproof.decide.prover import decide
+from spanproof.search.boundedsearch import Searched, search
+from spanproof.search.sharingscope import sharing_breach, start_of, steps_of
+from spanproof.search.spin.verifier import Verified, needed, verify
+from spanproof.support.tools import Missing
+from spanproof.theorems import all_obligations
+from spanspec.sharing.finite import Size
+from spanspec.sharing.records import Sharing
 
 PROOF: Final = ("protocol.", "lists.")
 """Of these the obligations for any number of spans, Ps, slots and threads have their ids."""

@@ -12,8 +12,8 @@ from spanproof.bench.pairing import in_turns
 from spanproof.bench.serving import NOT_COMPILED
 from spanproof.fuzz.campaign import run
 from spanproof.fuzz.spanalloc_subject import installed
-from spanproof.simulation import Simulation
-from spanproof.tools import Missing
+from spanproof.simulate.simulation import Simulation
+from spanproof.support.tools import Missing
 
 ROUNDS: Final = 5
 STEPS: Final = 1_500

@@ -11,8 +11,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from spanspec.trace.events import NOSCAN, ZEROED, Malloc, SweepPhaseStarts, SweepResult, TinyHit
-from spanspec.trace.fields import EventBase
+from spanspec.events.fields import EventBase
+from spanspec.events.span_events import (
+    NOSCAN,
+    ZEROED,
+    Malloc,
+    SweepPhaseStarts,
+    SweepResult,
+    TinyHit,
+)
 from spanspec.trace.reader import TraceReader
 
 NEVER: Final = 1 << 62

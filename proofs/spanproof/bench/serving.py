@@ -23,7 +23,7 @@ from spanproof.bench.figure import Goal, Measured, Settings, Table, figure
 from spanproof.bench.goprogram import Kind, Pass, built, serve
 from spanproof.bench.pairing import in_turns
 from spanproof.bench.requests import Allocation, Cycle, Drop, Request, packed, requests_of
-from spanproof.tools import Missing
+from spanproof.support.tools import Missing
 
 PASSES: Final = 5
 """Times that a process serves the stream; the median of all but the first is one sample."""

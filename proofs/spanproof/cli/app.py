@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain, out
 from spanproof.cli.unexpected import unexpected
-from spanproof.stale import stale
+from spanproof.support.stale import stale
 from spanspec.trace.reader import TraceError
 
 COMMANDS: Final = {

@@ -19,12 +19,12 @@ from spanproof.cli.output import (
     print_json,
     progress,
 )
-from spanspec.rulebook import BY_ID
+from spanspec.base.wording import counted
+from spanspec.rules.book import BY_ID
 from spanspec.trace.check import Report, check_trace
 from spanspec.trace.lives import Subject
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.verdict import Divergence, Verdict
-from spanspec.wording import counted
 
 
 def check(

@@ -20,15 +20,15 @@ from spanproof.cli.output import (
     print_json,
     progress,
 )
-from spanproof.corruption import (
+from spanproof.mutation.corruption import (
     LEAST_NOTICED,
     Corruption,
     corruptions,
     first_divergence,
     read_trace,
 )
-from spanproof.traces import bundled_traces
-from spanspec.wording import counted
+from spanproof.support.traces import bundled_traces
+from spanspec.base.wording import counted
 
 
 def corrupt(

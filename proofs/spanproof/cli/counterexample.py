@@ -4,7 +4,7 @@ from pathlib import Path
 
 from spanproof.cli.output import FAILS, HOLDS, UNUSABLE, Unusable, out, print_json
 from spanproof.counterexamples.saved import NoCounterexample, load
-from spanproof.patches import DoesNotApply
+from spanproof.patch.patches import DoesNotApply
 
 
 def replay_counterexample(file: Path, json: bool) -> int:
@@ -15,8 +15,8 @@ def replay_counterexample(file: Path, json: bool) -> int:
     from spanproof.counterexamples.found import run_again  # these load a solver
     from spanproof.counterexamples.reach import bounded_search
     from spanproof.counterexamples.words import described
-    from spanproof.mutants import MUTANTS
-    from spanproof.obligations import all_obligations
+    from spanproof.theorems import all_obligations
+    from spanproof.theorems.mutants import MUTANTS
 
     try:
         saved = load(file)

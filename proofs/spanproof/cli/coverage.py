@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from spanproof.cli.output import Unusable, complain, err, out, progress
-from spanproof.coverage.exercised import Unexercised, exercised
-from spanproof.coverage.matrix import Row
-from spanproof.coverage.recorder import Exercised
-from spanproof.coverage.tests import folder_of_tests
-from spanproof.traces import bundled_traces
+from spanproof.report.exercised import Unexercised, exercised
+from spanproof.report.matrix import Row
+from spanproof.report.recorder import Exercised
+from spanproof.report.tests import folder_of_tests
+from spanproof.support.traces import bundled_traces
 from spanspec.trace.reader import TraceReader
 
 HEADINGS = (

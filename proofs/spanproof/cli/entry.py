@@ -7,8 +7,8 @@ imports next to nothing.
 import sys
 from typing import NoReturn
 
-from spanproof import interrupts, streams
 from spanproof.cli.unexpected import unexpected
+from spanproof.support import interrupts, streams
 
 FAILS = 1
 UNUSABLE = 2
@@ -20,7 +20,7 @@ def main() -> NoReturn:
     interrupts.catch()
     status = UNUSABLE
     try:
-        from spanproof.places import keep_working_directory_clean
+        from spanproof.support.places import keep_working_directory_clean
 
         keep_working_directory_clean()
         from spanproof.cli.app import run, tell_stale
@@ -46,6 +46,6 @@ def main() -> NoReturn:
 
 
 def _end_children() -> None:
-    processes = sys.modules.get("spanproof.processes")
+    processes = sys.modules.get("spanproof.support.processes")
     if processes is not None:
         processes.end_children()

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.syntax import Syntax
 
-from spanproof.cache import Cache
-from spanproof.catalogue import Variation, current
 from spanproof.cli.coverage import NOT_HERE, coverage_json, print_coverage, replayed
 from spanproof.cli.output import HOLDS, Unusable, out, print_json
-from spanproof.coverage.matrix import Row, matrix
-from spanproof.dependencies import module_file, modules_of
-from spanproof.schedule import known_reads
-from spanspec.rulebook import BY_ID, Definition, definitions_of_rules
+from spanproof.decide.cache import Cache
+from spanproof.decide.catalogue import Variation, current
+from spanproof.decide.schedule import known_reads
+from spanproof.fingerprint.dependencies import module_file, modules_of
+from spanproof.report.matrix import Row, matrix
 from spanspec.rules import FAMILIES, RULES, Rule
+from spanspec.rules.book import BY_ID, Definition, definitions_of_rules
 
 if TYPE_CHECKING:
-    from spanproof.proof import Obligation
+    from spanproof.prove.proof import Obligation
 
 ID_LIKE: Final = re.compile(r"[A-Z]+-?\d+")
 """What is meant as an id, be there such a rule or not."""
@@ -212,7 +212,7 @@ def goals_of(rule: str) -> list[str]:
 
     Of those that are known to read no module with such an assertion, no proof is built.
     """
-    from spanproof.obligations import all_obligations  # this loads a solver
+    from spanproof.theorems import all_obligations
 
     reads = known_reads(current(), Cache(), ())
     places = [

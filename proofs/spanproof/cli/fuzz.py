@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from spanproof import savedfile
 from spanproof.cli.counterexample import replay_counterexample
 from spanproof.cli.output import (
     FAILS,
@@ -27,16 +26,17 @@ from spanproof.counterexamples.saved import is_counterexample
 from spanproof.fuzz import finding, spanalloc_subject, spanallocheap
 from spanproof.fuzz.campaign import SHRINK, CampaignResult, run_once, run_target
 from spanproof.fuzz.divergence import AnyProgram, Divergence, describe
-from spanproof.fuzz.ending import MOST_SECONDS, Limits
 from spanproof.fuzz.factories import ByName, Scope, WrongFactory
 from spanproof.fuzz.finding import FoundWith, finding_of, versions_here
 from spanproof.fuzz.heapprogram import HeapProgram, Together
 from spanproof.fuzz.heapsides import Side
+from spanproof.fuzz.isolation.ending import MOST_SECONDS, Limits
 from spanproof.fuzz.program import Program, ProgramError
 from spanproof.fuzz.subjects import Subject
 from spanproof.fuzz.target import Target, of_heap, of_schedules, of_span
-from spanproof.simulatedprogram import is_one as is_simulation
-from spanspec.wording import counted
+from spanproof.simulate.program import is_one as is_simulation
+from spanproof.support import savedfile
+from spanspec.base.wording import counted
 
 Factory = Annotated[
     str,

@@ -8,15 +8,15 @@ from itertools import islice
 from os import cpu_count
 from typing import TYPE_CHECKING
 
-from spanproof.cache import Cache
-from spanproof.catalogue import Catalogue
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
-from spanproof.processes import pool
-from spanproof.schedule import matching
-from spanspec.wording import counted
+from spanproof.decide.cache import Cache
+from spanproof.decide.catalogue import Catalogue
+from spanproof.decide.schedule import matching
+from spanproof.support.processes import pool
+from spanspec.base.wording import counted
 
 if TYPE_CHECKING:
-    from spanproof.generated import Fate, Generated
+    from spanproof.mutation.generated import Fate, Generated
 
 EVERYWHERE = "*"
 """Stands for all functions together, where kills are counted."""
@@ -36,7 +36,7 @@ def campaign(
 ) -> int:
     """Judge generated mutants, as many as `sample` (0 for all); what was judged is kept."""
     try:
-        from spanproof import generated
+        from spanproof.mutation import generated
     except ImportError as problem:
         raise Unusable(f"{problem.name} is missing: pip install 'spanspec[mutation]'") from None
     users = generated.users_of_functions()
@@ -87,11 +87,11 @@ def judged(
     Obligations that killed mutants of the same function before are asked first, then those that
     killed others.
     """
-    from spanproof.generated import judge
+    from spanproof.mutation.generated import judge
 
     upcoming = iter(mutants)
     kills: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    with pool(workers, preload=["spanproof.generated"]) as processes:
+    with pool(workers, preload=["spanproof.mutation.generated"]) as processes:
         running: dict[Future[Fate], Generated] = {}
         while True:
             for mutant in islice(upcoming, 2 * workers - len(running)):

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from spanproof.cli.output import Unusable
+from spanspec.base.wording import counted
 from spanspec.trace.lives import Entry, Life, Subject, View, subject
-from spanspec.wording import counted
 
 
 def subjects(watch: Sequence[str]) -> list[Subject]:

@@ -8,18 +8,18 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from spanproof.cache import Cache, NoCache
-from spanproof.catalogue import Catalogue, catalogue
 from spanproof.cli.generated import campaign
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
 from spanproof.cli.proofreport import print_saved, with_cost
 from spanproof.cli.prove import decide_all, refuse_unmatched, save_failures
-from spanproof.jobs import Outcome, summarize
-from spanproof.knownbugs import BUGS, Found, KnownBug
-from spanproof.knownbugs.hunt import hunt
-from spanproof.schedule import matching, mutant_jobs
-from spanproof.verdict import DEFAULT_TIMEOUT
-from spanspec.wording import counted
+from spanproof.decide.cache import Cache, NoCache
+from spanproof.decide.catalogue import Catalogue, catalogue
+from spanproof.decide.jobs import Outcome, summarize
+from spanproof.decide.schedule import matching, mutant_jobs
+from spanproof.decide.verdict import DEFAULT_TIMEOUT
+from spanproof.mutation.knownbugs import BUGS, Found, KnownBug
+from spanproof.mutation.knownbugs.hunt import hunt
+from spanspec.base.wording import counted
 
 
 def mutants(

@@ -7,7 +7,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from spanproof.cache import Cache, NoCache
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -17,8 +16,9 @@ from spanproof.cli.output import (
     print_json,
     progress,
 )
-from spanproof.fuzz.plantings import Found, campaigns, look_for_all
-from spanspec.wording import counted
+from spanproof.decide.cache import Cache, NoCache
+from spanproof.fuzz.planted.campaigns import Found, campaigns, look_for_all
+from spanspec.base.wording import counted
 
 LARGEST_MEDIAN = 12
 """Steps that the median of the shrunk programs may have."""

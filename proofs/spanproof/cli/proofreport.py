@@ -5,11 +5,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from spanproof.assumptions import ALL, EVERYWHERE, Assumption
-from spanproof.catalogue import Catalogue
 from spanproof.cli.output import out
-from spanproof.jobs import Job, Outcome, Summary
-from spanspec.wording import counted
+from spanproof.decide.catalogue import Catalogue
+from spanproof.decide.jobs import Job, Outcome, Summary
+from spanproof.prove.assumptions import ALL, EVERYWHERE, Assumption
+from spanspec.base.wording import counted
 
 
 def table(outcomes: list[Outcome]) -> Table:

@@ -9,9 +9,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from spanproof.cache import Cache, NoCache
-from spanproof.catalogue import Catalogue, catalogue
-from spanproof.changes import changes, functions_of_ours, keep, readers_of
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -33,10 +30,11 @@ from spanproof.cli.proofreport import (
 )
 from spanproof.cli.readers import changes_as_json, print_changes, print_readers
 from spanproof.counterexamples.saved import save
-from spanproof.jobs import Job, Outcome, summarize
-from spanproof.references import graph
-from spanproof.savedfile import write_bytes
-from spanproof.schedule import (
+from spanproof.decide.cache import Cache, NoCache
+from spanproof.decide.catalogue import Catalogue, catalogue
+from spanproof.decide.changes import changes, functions_of_ours, keep, readers_of
+from spanproof.decide.jobs import Job, Outcome, summarize
+from spanproof.decide.schedule import (
     founded,
     known_reads,
     matching,
@@ -45,8 +43,10 @@ from spanproof.schedule import (
     unmatched,
     with_lemmas,
 )
+from spanproof.decide.verdict import DEFAULT_TIMEOUT
+from spanproof.prove.references import graph
 from spanproof.solvers.names import NAMES, SolverMissing, installed_version
-from spanproof.verdict import DEFAULT_TIMEOUT
+from spanproof.support.savedfile import write_bytes
 
 
 def prove(
@@ -164,10 +164,10 @@ def write_questions(work: list[Job], folder: Path) -> int:
 
     Raises: Unusable if one cannot be written in SMT-LIB.
     """
-    from spanproof.obligations import all_obligations  # these load a solver
     from spanproof.solvers.export import export
     from spanproof.solvers.smtlib import NotPortable
     from spanproof.symbolic.errors import UnsupportedConstruct
+    from spanproof.theorems import all_obligations
 
     ids = dict.fromkeys(job.obligation for job in work)
     written = 0

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from spanproof.changes import Changes, Piece
 from spanproof.cli.output import out, print_json
 from spanproof.cli.proofreport import families
-from spanproof.jobs import Outcome
+from spanproof.decide.changes import Changes, Piece
+from spanproof.decide.jobs import Outcome
 
 SHOWN = 12
 """Functions that are named in one line; of more, the number is told."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
-from spanproof.processes import pool
+from spanproof.support.processes import pool
 
 if TYPE_CHECKING:
     from spanproof.selftest.campaign import Tally

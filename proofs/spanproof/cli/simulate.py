@@ -10,7 +10,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from spanproof import savedfile
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -21,15 +20,16 @@ from spanproof.cli.output import (
     print_json,
     progress,
 )
-from spanproof.judging import Failure, Simulated
-from spanproof.racing import Racing
-from spanproof.simulateagain import again, smaller
-from spanproof.simulatedprogram import NotSaved, SimulatedProgram, describe, load
-from spanproof.simulation import Simulation
-from spanspec.rulebook import BY_ID, cited
-from spanspec.trace.fields import EventBase
+from spanproof.simulate.again import again, smaller
+from spanproof.simulate.judging import Failure, Simulated
+from spanproof.simulate.program import NotSaved, SimulatedProgram, describe, load
+from spanproof.simulate.racing import Racing
+from spanproof.simulate.simulation import Simulation
+from spanproof.support import savedfile
+from spanspec.base.wording import counted
+from spanspec.events.fields import EventBase
+from spanspec.rules.book import BY_ID, cited
 from spanspec.trace.schema import Header
-from spanspec.wording import counted
 
 SHOWN = 40
 """Inputs shown of a program that failed: the last ones."""

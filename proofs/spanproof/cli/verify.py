@@ -11,25 +11,25 @@ import typer
 from rich.table import Table
 
 import spanalloc
-from spanproof.cache import Cache, NoCache, in_ci
-from spanproof.catalogue import catalogue
-from spanproof.changes import changes
 from spanproof.cli import check, prove
 from spanproof.cli.fuzz import as_json as campaign_json
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
 from spanproof.cli.proofreport import as_json as proofs_json
 from spanproof.cli.proofreport import complaint
 from spanproof.cli.readers import changes_as_json, print_changes
-from spanproof.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
+from spanproof.decide.cache import Cache, NoCache, in_ci
+from spanproof.decide.catalogue import catalogue
+from spanproof.decide.changes import changes
+from spanproof.decide.jobs import Job, Outcome, Summary, summarize
+from spanproof.decide.schedule import known_reads, mutant_jobs, obligation_jobs
 from spanproof.fuzz import spanalloc_subject, spanallocheap
 from spanproof.fuzz.campaign import CampaignResult, run, run_target
 from spanproof.fuzz.target import of_heap
-from spanproof.jobs import Job, Outcome, Summary, summarize
-from spanproof.schedule import known_reads, mutant_jobs, obligation_jobs
-from spanproof.traces import bundled_traces
+from spanproof.mutation.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
+from spanproof.support.traces import bundled_traces
+from spanspec.base.wording import counted
 from spanspec.trace.check import Report
 from spanspec.trace.verdict import Verdict
-from spanspec.wording import counted
 
 HEAP_SHARE = 0.75
 """The part of the time for fuzzing that whole heaps get; single spans need less."""

@@ -22,9 +22,9 @@ from spanproof.symbolic.values import (
     SymbolicWords,
     Value,
 )
-from spanspec.bitmap import Bitmap, Bits
-from spanspec.protocol.finite import Finite
-from spanspec.tables import Table
+from spanspec.base.bitmap import Bitmap, Bits
+from spanspec.base.tables import Table
+from spanspec.sharing.finite import Finite
 
 MOST_IDENTITIES: Final = 8
 MOST_SLOTS: Final = 1024

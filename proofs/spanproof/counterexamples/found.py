@@ -7,9 +7,9 @@ from spanproof.counterexamples.reach import bounded_search
 from spanproof.counterexamples.rerun import Reran, rerun
 from spanproof.counterexamples.saved import Counterexample
 from spanproof.counterexamples.words import described
-from spanproof.proof import Obligation, Proof
-from spanproof.questions import Question
-from spanproof.smallscope import has_quantifier, in_small_scope
+from spanproof.prove.proof import Obligation, Proof
+from spanproof.prove.questions import Question
+from spanproof.prove.smallscope import has_quantifier, in_small_scope
 from spanproof.solvers.inprocess import check
 from spanproof.symbolic.sources import SourceTree
 

@@ -8,13 +8,13 @@ functions are run from the start, in a system of one span, until some run breaks
 from collections.abc import Callable
 from typing import Final, cast
 
-from spanproof.boundedsearch import Searched, search
 from spanproof.counterexamples.running import Running
-from spanproof.sharingscope import start_of, steps_of
+from spanproof.search.boundedsearch import Searched, search
+from spanproof.search.sharingscope import start_of, steps_of
 from spanproof.symbolic.sources import SourceTree
-from spanspec.protocol.finite import Size
-from spanspec.protocol.invariant import sharing_holds
-from spanspec.protocol.records import Sharing
+from spanspec.sharing.finite import Size
+from spanspec.sharing.invariant import sharing_holds
+from spanspec.sharing.records import Sharing
 
 SECONDS: Final = 10.0
 """How long a search may take."""

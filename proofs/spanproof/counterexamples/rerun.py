@@ -15,7 +15,7 @@ from mypy_extensions import i64
 
 from spanproof.counterexamples.concrete import NotConcrete, from_json, known, plain
 from spanproof.counterexamples.running import Running
-from spanproof.proof import Case, Obligation, Proof
+from spanproof.prove.proof import Case, Obligation, Proof
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.sources import SourceTree

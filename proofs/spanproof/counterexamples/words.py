@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from spanproof.counterexamples.rerun import Called, Reran
-from spanproof.reachability import TASKS
+from spanproof.search.reachability import TASKS
 from spanproof.symbolic.records import parts_of, record_fields
 from spanproof.symbolic.values import Value
-from spanspec.bitmap import Bits
-from spanspec.protocol.finite import Finite
+from spanspec.base.bitmap import Bits
+from spanspec.sharing.finite import Finite
 
 GENERATIONS: Final = frozenset({"sweepgen", "gen", "flush_gen", "swept_at"})
 """Names of numbers that are generations, shown relative to the heap's `sg`."""

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from spanproof.fuzz.divergence import Divergence, ProgramT
-from spanproof.fuzz.ending import Limits
-from spanproof.fuzz.keeper import Keeper
+from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.isolation.keeper import Keeper
+from spanproof.fuzz.isolation.supervised import Again, Supervised
+from spanproof.fuzz.isolation.worker import Campaign, work
 from spanproof.fuzz.subjects import SubjectFactory
-from spanproof.fuzz.supervised import Again, Supervised
 from spanproof.fuzz.target import Target, of_span
-from spanproof.fuzz.worker import Campaign, work
 
 LIMITS: Final = Limits()
 

@@ -11,7 +11,7 @@ from spanproof.fuzz.heapprogram import HeapProgram, length, with_less_at_once
 from spanproof.fuzz.parted import Parted, Raised, SideName
 from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.program import Program
-from spanspec.rulebook import BY_ID
+from spanspec.rules.book import BY_ID
 
 AnyProgram = Program | HeapProgram
 StepHeard = Callable[[int], None]

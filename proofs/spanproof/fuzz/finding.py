@@ -7,12 +7,12 @@ from typing import Final, Literal
 
 import msgspec
 
-from spanproof import savedfile
 from spanproof.fuzz import heapprogram, program
 from spanproof.fuzz.divergence import AnyProgram, Divergence
-from spanproof.fuzz.ending import MOST_SECONDS
 from spanproof.fuzz.factories import Scope
+from spanproof.fuzz.isolation.ending import MOST_SECONDS
 from spanproof.fuzz.program import ProgramError
+from spanproof.support import savedfile
 
 KIND: Final = "finding"
 DISTRIBUTIONS: Final = ("spanspec", "hypothesis")

@@ -33,8 +33,8 @@ from spanproof.fuzz.places import Books, Place, address_at
 from spanproof.fuzz.reasons import rules_of
 from spanproof.fuzz.subjects import Refused
 from spanproof.fuzz.telling import shown_result
-from spanspec.heap import ZERO_BASE
-from spanspec.heapstate import MARK
+from spanspec.heap.heap import ZERO_BASE
+from spanspec.heap.state import MARK
 
 Call = Callable[[Side], int | None]
 

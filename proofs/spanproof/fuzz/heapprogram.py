@@ -11,12 +11,12 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from spanproof import savedfile
 from spanproof.fuzz.places import PLACES, Place
 from spanproof.fuzz.program import ProgramError
-from spanspec.pagealloc import Purpose
-from spanspec.specials import SpecialKind
-from spanspec.wording import counted, ordinal
+from spanproof.support import savedfile
+from spanspec.base.wording import counted, ordinal
+from spanspec.pages.pagealloc import Purpose
+from spanspec.span.specials import SpecialKind
 
 P = Annotated[int, Meta(ge=0, le=7)]
 Pick = Annotated[int, Meta(ge=0, le=1 << 16)]

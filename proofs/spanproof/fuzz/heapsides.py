@@ -6,9 +6,9 @@ from typing import Protocol, runtime_checkable
 from spanproof.fuzz.baton import Baton
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
 from spanproof.fuzz.parted import NoMemory as NoMemory
-from spanspec.constants import HEAP_ARENA_BYTES
-from spanspec.pagealloc import Purpose
-from spanspec.specials import SpecialKind
+from spanspec.base.constants import HEAP_ARENA_BYTES
+from spanspec.pages.pagealloc import Purpose
+from spanspec.span.specials import SpecialKind
 
 Event = Mapping[str, object]
 State = Mapping[str, object]

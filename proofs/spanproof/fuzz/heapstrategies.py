@@ -26,7 +26,7 @@ from spanproof.fuzz.heapprogram import (
     TakeManual,
 )
 from spanproof.fuzz.places import PLACES, Place
-from spanspec.specials import SpecialKind
+from spanspec.span.specials import SpecialKind
 
 SEAMS = (0, 1, 8, 15, 16, 17, 1016, 1017, 1023, 1024, 1025, 32760, 32767, 32768, 32769)
 TINY = (1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 15)

@@ -28,7 +28,13 @@ from spanproof.fuzz.subjects import (
     SweepOutcome,
 )
 from spanproof.fuzz.telling import both_shown
-from spanspec.sweepgen import is_cached, is_legal_between_cycles, is_stale, needs_sweep, next_cycle
+from spanspec.span.sweepgen import (
+    is_cached,
+    is_legal_between_cycles,
+    is_stale,
+    needs_sweep,
+    next_cycle,
+)
 
 Result = TypeVar("Result")
 

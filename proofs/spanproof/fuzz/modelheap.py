@@ -21,18 +21,18 @@ from spanproof.fuzz.heapsides import (
 from spanproof.fuzz.modelstate import counts_of, state_of
 from spanproof.fuzz.parted import Refused
 from spanproof.fuzz.reasons import reason_in, wordings
-from spanspec import heap as model
-from spanspec import program as inputs
-from spanspec.arena import Willing
-from spanspec.cycle import pointer_is_bad, span_at
-from spanspec.mspan import NO_OBJECT, find_object, is_allocated
-from spanspec.osmemory import huge_advice, no_huge_advice
-from spanspec.pagealloc import Purpose
-from spanspec.pagemap import NOBODY
-from spanspec.pages import Bounds, PhysicalPages
-from spanspec.program import Input
-from spanspec.specials import SpecialKind
-from spanspec.trace.fields import EventBase
+from spanspec.base.ids import NOBODY
+from spanspec.events.fields import EventBase
+from spanspec.heap import heap as model
+from spanspec.heap import program as inputs
+from spanspec.heap.cycle import pointer_is_bad, span_at
+from spanspec.heap.program import Input
+from spanspec.pages.arena import Willing
+from spanspec.pages.osmemory import huge_advice, no_huge_advice
+from spanspec.pages.pagealloc import Purpose
+from spanspec.pages.runs import Bounds, PhysicalPages
+from spanspec.span.mspan import NO_OBJECT, find_object, is_allocated
+from spanspec.span.specials import SpecialKind
 from spanspec.trace.schema import KIND_OF
 
 SAYS: Final = wordings(

@@ -1,12 +1,12 @@
 """The state of the model's heap as named parts, to be compared with another heap's."""
 
 from spanproof.fuzz.heapsides import State
-from spanspec.bitmap import Bits
-from spanspec.constants import HEAP_ARENA_BYTES
-from spanspec.heapstate import NO_MORE_RECLAIM, HeapState
-from spanspec.memstats import objects_by_class, tiny_hits
-from spanspec.mspan import DEAD, IN_USE, Mspan
-from spanspec.sizeclass import CLASS_TO_SIZE
+from spanspec.base.bitmap import Bits
+from spanspec.base.constants import HEAP_ARENA_BYTES
+from spanspec.base.sizeclass import CLASS_TO_SIZE
+from spanspec.heap.memstats import objects_by_class, tiny_hits
+from spanspec.heap.state import NO_MORE_RECLAIM, HeapState
+from spanspec.span.mspan import DEAD, IN_USE, Mspan
 
 
 def state_of(state: HeapState) -> State:

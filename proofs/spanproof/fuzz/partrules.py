@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from spanspec.rulebook import cited
+from spanspec.rules.book import cited
 from spanspec.trace.fieldrules import rule_of
 from spanspec.trace.schema import KINDS
 

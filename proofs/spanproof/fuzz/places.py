@@ -8,13 +8,13 @@ state of the model's heap, on both sides alike.
 from collections.abc import Container, Iterator, Sequence
 from typing import Final, Literal
 
-from spanspec.constants import PAGE_SIZE
-from spanspec.heap import ZERO_BASE
-from spanspec.heapstate import HeapState
-from spanspec.mspan import Mspan, find_object, is_allocated, slot_address
-from spanspec.pagemap import NOBODY
-from spanspec.sweepgen import is_legal_between_cycles
-from spanspec.words import M64
+from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.ids import NOBODY
+from spanspec.base.words import M64
+from spanspec.heap.heap import ZERO_BASE
+from spanspec.heap.state import HeapState
+from spanspec.span.mspan import Mspan, find_object, is_allocated, slot_address
+from spanspec.span.sweepgen import is_legal_between_cycles
 
 Place = Literal[
     "object",

@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from spanproof import savedfile
-from spanspec.constants import NUM_SIZE_CLASSES
-from spanspec.sizeclass import CLASSES
-from spanspec.wording import counted, ordinal
+from spanproof.support import savedfile
+from spanspec.base.constants import NUM_SIZE_CLASSES
+from spanspec.base.sizeclass import CLASSES
+from spanspec.base.wording import counted, ordinal
 
 Slots = Annotated[int, Meta(ge=1, le=1024)]
 Share = Annotated[int, Meta(ge=1, le=1024)]

@@ -12,9 +12,9 @@ from spanproof.fuzz.heapprogram import Answer, HeapProgram
 from spanproof.fuzz.heapsides import UNTOLD, Event, NoMemory, State, place_for
 from spanproof.fuzz.parted import Refused
 from spanproof.fuzz.reasons import reason_in, wordings
-from spanspec.mspan import IN_USE
-from spanspec.pagealloc import Purpose
-from spanspec.specials import SpecialKind
+from spanspec.pages.pagealloc import Purpose
+from spanspec.span.mspan import IN_USE
+from spanspec.span.specials import SpecialKind
 
 PARTS = (
     "sweepgen",

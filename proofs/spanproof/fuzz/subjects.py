@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from spanproof.fuzz.parted import Refused as Refused
 from spanproof.fuzz.program import Program
-from spanspec.alloccache import cache_is_exact, next_free_fast, next_free_slow, reload_cache
-from spanspec.bitmap import Bits
-from spanspec.constants import make_span_class
-from spanspec.mspan import (
+from spanspec.base.bitmap import Bits
+from spanspec.base.constants import make_span_class
+from spanspec.span.alloccache import cache_is_exact, next_free_fast, next_free_slow, reload_cache
+from spanspec.span.mspan import (
     Mspan,
     bounds_hold,
     count_is_exact,
@@ -18,8 +18,8 @@ from spanspec.mspan import (
     is_allocated,
     set_marked,
 )
-from spanspec.sweep import publish, sweep
-from spanspec.sweepgen import (
+from spanspec.span.sweep import publish, sweep
+from spanspec.span.sweepgen import (
     claim_for_sweep,
     enter_cache,
     is_legal,

@@ -22,10 +22,11 @@ from spanproof.symbolic.values import (
     SymbolicWords,
     Value,
 )
-from spanspec.bitmap import Bits
-from spanspec.protocol.finite import Finite
-from spanspec.records import Record
-from spanspec.tables import SpanId, Table
+from spanspec.base.bitmap import Bits
+from spanspec.base.ids import SpanId
+from spanspec.base.records import Record
+from spanspec.base.tables import Table
+from spanspec.sharing.finite import Finite
 
 SLOTS: Final = 4
 """Bits that a written bitmap may have set, words in a vector, identities in a table."""

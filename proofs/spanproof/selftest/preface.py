@@ -18,7 +18,7 @@ TEXT: Final = "\n".join(
     [
         "from msgspec.structs import replace",
         "from spanproof.selftest.kinds import Box, Pair, State",
-        "from spanspec.tables import SpanId",
+        "from spanspec.base.ids import SpanId",
         *(f"{name} = {900 + place}" for place, name in enumerate(LOCALS)),
         *(f"{name} = {value}" for name, value in NUMBERS.items()),
         f"ROWS = {ROWS}",

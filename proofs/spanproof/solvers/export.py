@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from spanproof.proof import Obligation
-from spanproof.questions import Question, each_query
+from spanproof.prove.proof import Obligation
+from spanproof.prove.questions import Question, each_query
 from spanproof.solvers.smtlib import Writer
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple, Protocol
 
 import z3
 
-from spanproof.questions import Question
+from spanproof.prove.questions import Question
 from spanproof.solvers.reply import Result
 
 

@@ -6,11 +6,11 @@ from typing import Final
 
 import z3
 
-from spanproof import interrupts
-from spanproof.questions import Question
-from spanproof.smallscope import expand, has_quantifier, in_small_scope, within_scope
+from spanproof.prove.questions import Question
+from spanproof.prove.smallscope import expand, has_quantifier, in_small_scope, within_scope
 from spanproof.solvers.finding import Finding
 from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
+from spanproof.support import interrupts
 
 if interrupts.caught():
     # Z3 would take Ctrl-C for a reason to answer `unknown`, and nobody else would hear of it.

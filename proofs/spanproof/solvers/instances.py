@@ -16,7 +16,7 @@ from itertools import product
 
 import z3
 
-from spanproof.smallscope import has_quantifier, is_over_identities, written_out
+from spanproof.prove.smallscope import has_quantifier, is_over_identities, written_out
 from spanproof.symbolic.terms import subterms
 from spanproof.symbolic.values import IDENTITY_SORT
 

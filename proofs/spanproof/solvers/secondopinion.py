@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 from typing import Final, NamedTuple, cast
 
-from spanproof.questions import Question
-from spanproof.smallscope import in_small_scope
+from spanproof.prove.questions import Question
+from spanproof.prove.smallscope import in_small_scope
 from spanproof.solvers.finding import Decider, Finding
 from spanproof.solvers.inprocess import Z3
 from spanproof.solvers.instances import instances

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import z3
 
-from spanproof.questions import Question
+from spanproof.prove.questions import Question
 from spanproof.symbolic.terms import rebuilt, subterms, with_parts
 
 PORTABLE: Final = frozenset(

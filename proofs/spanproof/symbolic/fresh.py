@@ -17,9 +17,10 @@ from spanproof.symbolic.values import (
     SymbolicWords,
     Value,
 )
-from spanspec.bitmap import Bitmap
-from spanspec.tables import Address, AddressMap, Table
-from spanspec.words import Unsigned
+from spanspec.base.bitmap import Bitmap
+from spanspec.base.ids import Address
+from spanspec.base.tables import AddressMap, Table
+from spanspec.base.words import Unsigned
 
 
 class Leaf:

@@ -6,7 +6,7 @@ from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.errors import MixedSorts
 from spanproof.symbolic.records import parts_of, remade
 from spanproof.symbolic.values import SymbolicBitmap, SymbolicTable, SymbolicWords, Value
-from spanspec.bitmap import Bits
+from spanspec.base.bitmap import Bits
 
 
 def as_bool(value: Value) -> z3.BoolRef:

@@ -1,0 +1,1 @@
+"""What every wing builds on: words, bitmaps, tables, constants and size classes."""

@@ -1,0 +1,171 @@
+"""The collector's cycle as the allocator sees it (rules SWP-32 to SWP-37, MC-12, MAL-24)."""
+
+from spanspec.base.constants import PAGE_SHIFT
+from spanspec.base.ids import NOBODY
+from spanspec.base.words import U64
+from spanspec.events import span_events as ev
+from spanspec.heap.state import MARK, MARK_TERMINATION, OFF, HeapState
+from spanspec.pages.pageheap import Actor
+from spanspec.span.markbits import next_epoch
+from spanspec.span.mspan import IN_USE, MANUAL, Mspan, obj_index, set_marked
+from spanspec.span.sweepgen import is_legal_between_cycles, next_cycle
+
+
+def check_flushed(state: HeapState) -> None:
+    """Require that every mcache was flushed in this cycle, before the next may start.
+
+    Rules: MC-12 I-35 T-86.
+    """
+    for mcache in state.mcaches.values():
+        assert mcache.flush_gen == state.sweepgen, "T-86: p mcache not flushed"
+
+
+def cycle_starts(
+    state: HeapState, actor: Actor, trigger: ev.Trigger, mode: int, heap_live: U64
+) -> ev.CycleStarts:
+    """Stop the world for a new cycle; what is still unswept is then swept.
+
+    Rules: SWP-32 MC-12.
+    """
+    check_flushed(state)
+    event = ev.CycleStarts(
+        p=actor.p,
+        thread=actor.thread,
+        trigger=trigger,
+        cycle=state.cycle,
+        mode=mode,
+        heap_live=heap_live,
+    )
+    state.cycle += 1
+    return event
+
+
+def next_phase(phase: ev.Phase) -> ev.Phase:
+    """Return the phase that follows: off, mark, mark termination, off.
+
+    Rules: SWP-32 SWP-34 T-89.
+    """
+    if phase == OFF:
+        return MARK
+    return MARK_TERMINATION if phase == MARK else OFF
+
+
+def phase_changes(state: HeapState, actor: Actor) -> ev.PhaseChanges:
+    """Go on to the next phase.
+
+    Marking begins with everything swept; mark bits age, and each P's current tiny block is marked,
+    and each object whose finalizer is due.
+
+    Rules: SWP-32 SWP-33 SWP-34 SPAN-26 MAL-24.
+    """
+    state.phase = next_phase(state.phase)
+    if state.phase == MARK:
+        state.epoch += 1
+        state.bits_arenas = next_epoch(state.bits_arenas)
+        check_roots(state)
+        state.marked = True
+        for mcache in state.mcaches.values():
+            mark_tiny_block(state, mcache.tiny.address)
+        mark_finalizers_due(state)
+    return ev.PhaseChanges(p=actor.p, thread=actor.thread, phase=state.phase)
+
+
+def check_roots(state: HeapState) -> None:
+    """Require that every span that marking will scan has been swept.
+
+    Rules: SWP-40 T-91.
+    """
+    for span in state.swept.entries.values():
+        record = state.spans.get(span)
+        swept = record is None or is_legal_between_cycles(state.sweepgen, record.sweepgen)
+        assert swept, "T-91: gc: unswept span"
+
+
+def mark_tiny_block(state: HeapState, address: U64) -> None:
+    """Mark the current tiny block of an mcache, if it has one.
+
+    Rules: MAL-24.
+    """
+    if address != 0:
+        span = state.pages.map.span_of(address)
+        state.spans[span] = with_object_marked(state.spans[span], address)
+
+
+def mark_finalizers_due(state: HeapState) -> None:
+    """Mark the objects whose finalizers are due: the queue is a root, as it is in markroot.
+
+    Else the next sweep would free an object before its finalizer has run, which then were given an
+    address that is in use again.
+
+    Rules: SWP-24 SWP-32.
+    """
+    for address in state.finalizers:
+        span = state.pages.map.span_of(address)
+        state.spans[span] = with_object_marked(state.spans[span], address)
+
+
+def with_object_marked(span: Mspan, address: U64) -> Mspan:
+    """Return a span in which the object at an address is marked.
+
+    Rules: MAL-24.
+    """
+    return set_marked(span, obj_index(span, address))
+
+
+def sweep_phase_starts(state: HeapState, actor: Actor, mode: int) -> ev.SweepPhaseStarts:
+    """Raise the heap's sweepgen: what was swept is unswept now, what was cached is stale.
+
+    Rules: SWP-2 SWP-3 SWP-4 SWP-8 SWP-23 SWP-31 SWP-35 T-87 T-88.
+    """
+    assert state.phase == OFF, "T-87: gcSweep being done but phase is not GCoff"
+    state.sweepgen = next_cycle(state.sweepgen)
+    state.sweepdone = state.marked = False
+    assert state.swept.index == 0, "T-88: non-empty swept list"
+    state.pages_swept = 0
+    state.pages_to_sweep = state.pages.stats.pages_in_use
+    state.sweep_arenas = state.pages.all_arenas.copy()
+    state.reclaim_index = 0
+    state.reclaim_credit = 0
+    return ev.SweepPhaseStarts(
+        p=actor.p,
+        thread=actor.thread,
+        sweepgen=state.sweepgen,
+        mode=mode,
+        arenas=len(state.sweep_arenas),
+    )
+
+
+def pointer_is_bad(state: HeapState, address: U64) -> bool:
+    """Tell whether no sound program holds a pointer: into free memory, or beyond a span's objects.
+
+    Pointers outside the heap, and into stacks, are none of the collector's business.
+
+    Rules: SPAN-19 HEAP-6 T-85.
+    """
+    span = state.pages.map.span_of(address)
+    if span == NOBODY:
+        return False
+    run, record = state.pages.runs[span], state.spans.get(span)
+    if run.state == IN_USE and record is not None:
+        return not record.base <= address < record.limit
+    return run.state != MANUAL
+
+
+def may_free(state: HeapState) -> bool:
+    """Tell whether spans may leave use or manual use: not while marking.
+
+    Rules: SPAN-2 I-25.
+    """
+    return state.phase == OFF
+
+
+def span_at(state: HeapState, address: U64) -> int:
+    """Return the in-use span whose pages hold an address, or NOBODY.
+
+    Rules: HEAP-7.
+    """
+    span = state.pages.map.span_of(address)
+    record = state.spans.get(span)
+    if record is None or not record.base <= address < record.base + (record.npages << PAGE_SHIFT):
+        return NOBODY
+    return span

@@ -1,0 +1,183 @@
+"""What a heap that runs on its own decides by its own state, where a trace would have to tell.
+
+Whoever acts sees everything that was done before, since one operation is finished before the next
+begins. Pacing follows the runtime's formulas, with the trigger a fixed share of the goal.
+"""
+
+from typing import Final
+
+from spanspec.base.bitmap import Bits
+from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.words import U32, U64
+from spanspec.events.fields import EventBase
+from spanspec.events.span_events import SHARES_BOUND
+from spanspec.heap.pacing import Debt, debt, left_of, sweep_pace, trigger_for
+from spanspec.heap.state import NO_MORE_RECLAIM, OFF, HeapState
+from spanspec.pages.bgscavenge import Scavenger, wake
+from spanspec.pages.runs import end_of
+from spanspec.pages.scavenge import Line, goal_for, pace
+from spanspec.pages.statistics import retained
+from spanspec.span.mspan import SpanState
+from spanspec.span.sweepgen import needs_sweep
+
+MIN_NEXT_GC: Final = 4 << 20
+"""Bytes of heap below which no cycle starts by itself (heapminimum)."""
+
+GROWTH: Final = 2
+"""How many times the marked heap the next cycle starts at, with GOGC at its 100."""
+
+
+class Decisions:
+    """The inputs of a heap on its own: pacing, page marks, and no races."""
+
+    state: HeapState
+
+    def __init__(self) -> None:
+        self.line = Line()
+        self.scavenger = Scavenger()
+        self.time_ns = 0
+        self.steps_told = 0
+        self._bound = 1
+        self.page_marks: set[int] = set()
+        self._next_gc = self.trigger = MIN_NEXT_GC
+
+    # --- the cycle -------------------------------------------------------------------------------
+
+    def marking_starts(self) -> None:
+        """Forget the page marks of the last cycle; the roots are marked already.
+
+        These are the tiny blocks, and the objects whose finalizers are due.
+
+        Rules: MAL-15 MAL-24.
+        """
+        blocks = [mcache.tiny.address for mcache in self.state.mcaches.values()]
+        roots = [address for address in blocks if address != 0] + self.state.finalizers
+        self.page_marks = {self.state.pages.map.span_of(address) for address in roots}
+
+    def marking_ends(self) -> None:
+        """Set heap_live to what is marked, with all that was allocated since marking began."""
+        state = self.state
+        marked = (
+            span.gcmark_bits.count(span.nelems) * span.elemsize for span in state.spans.values()
+        )
+        state.heap_live = state.live_at_mark = sum(marked)
+        state.tracks_heap_live = True
+
+    def sweeping_starts(self) -> None:
+        """Set the trigger, the pace of sweeping, and the line of the scavenger, which wakes up.
+
+        Rules: SWP-20 SCAV-3 SCAV-4 SCAV-5.
+        """
+        state, heap = self.state, self.state.pages
+        last, self._next_gc = self._next_gc, max(state.heap_live * GROWTH, MIN_NEXT_GC)
+        self.trigger = trigger_for(self._next_gc, state.heap_live)
+        state.pace = sweep_pace(
+            self.trigger, state.heap_live, heap.stats.pages_in_use, state.pages_swept
+        )
+        goal = goal_for(heap.stats.heap_inuse, self._next_gc, last, heap.phys.size)
+        now = retained(heap.stats)
+        self.line = pace(self.line, heap.phys, goal, now, heap.unscavenged_huge, self.time_ns)
+        self.scavenger = wake(self.scavenger, self.time_ns)
+
+    def cycle_is_due(self) -> bool:
+        """Tell whether the heap has grown to its trigger: the next slow path starts a cycle.
+
+        Rules: MAL-18.
+        """
+        return self.state.phase == OFF and self.state.heap_live >= self.trigger
+
+    # --- what the courses ask --------------------------------------------------------------------
+
+    def retained_goal(self) -> U64:
+        """Return the scavenger's goal; before the first cycle there is none, and it is 0."""
+        return self.line.goal
+
+    def large_span_class(self, spanclass: int) -> int:
+        """Return the span class that was asked for."""
+        return spanclass
+
+    def marks(self, span: int) -> Bits:
+        """Return the marks that the span has."""
+        marks = self.state.spans[span].gcmark_bits
+        assert isinstance(marks, Bits)
+        return marks
+
+    def debt(self, span_bytes: U64, caller_pages: U64, owed: Debt | None) -> Debt | None:
+        """Return the debt by the pace of sweeping.
+
+        There may be one although all is swept: whoever finds nothing to sweep sets the pace to 0.
+
+        Rules: SWP-19.
+        """
+        state = self.state
+        if owed is not None:
+            return left_of(owed, state.pace, state.pages_swept)
+        return debt(state.pace, state.heap_live, state.pages_swept, span_bytes, caller_pages)
+
+    def seen_state(self, span: int) -> SpanState:
+        """Return the state as it is."""
+        return self.state.pages.runs[span].state
+
+    def seen_base(self, span: int) -> U64:
+        """Return the base as it is."""
+        return self.state.pages.runs[span].base
+
+    def seen_generation(self, span: int) -> U32:
+        """Return the span's sweepgen."""
+        record = self.state.spans.get(span)
+        return self.state.pages.runs[span].sweepgen if record is None else record.sweepgen
+
+    def sweep_is_done(self) -> bool:
+        """Return sweepdone."""
+        return self.state.sweepdone
+
+    def reclaim_is_over(self) -> bool:
+        """Return whether the reclaimer has passed all arenas."""
+        return self.state.reclaim_index >= NO_MORE_RECLAIM
+
+    def reclaim_credit(self) -> U64:
+        """Return the reclaim credit."""
+        return self.state.reclaim_credit
+
+    def reclaim_index(self) -> U64:
+        """Return the reclaimer's place."""
+        return self.state.reclaim_index
+
+    def reclaim_candidate(self, first: U64, end: U64) -> int | None:
+        """Return the lowest span of a chunk that is unswept, and whose page has no mark.
+
+        Rules: SWP-22 MAL-15.
+        """
+        state, at = self.state, first
+        while at < end:
+            span = state.pages.map.span_of(at)
+            run, record = state.pages.runs.get(span), state.spans.get(span)
+            if run is None or record is None or not run.base <= at < end_of(run):
+                at += PAGE_SIZE
+                continue
+            unswept = needs_sweep(state.sweepgen, record.sweepgen)
+            if run.base == at and unswept and span not in self.page_marks:
+                return span
+            at = end_of(run)
+        return None
+
+    def place_to_push(self, buffer: int) -> int:
+        """Return the end of the buffer."""
+        return self.state.buffers[buffer].index
+
+    def place_to_pop(self, buffer: int) -> int:
+        """Return the last place of the buffer, -1 if it is empty."""
+        return self.state.buffers[buffer].index - 1
+
+    def not_before(self) -> int:
+        """Return the first line at which the coming step can have happened.
+
+        A step that was announced by the one before has happened just after that one.
+        """
+        return self._bound
+
+    def told(self, event: EventBase) -> None:
+        """Note that a step was told, on a line of its own."""
+        self.steps_told += 1
+        if not isinstance(event, SHARES_BOUND):
+            self._bound = self.steps_told + 1

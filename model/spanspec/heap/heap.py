@@ -1,0 +1,211 @@
+"""A heap that runs on its own: the whole state, and one step at a time.
+
+    >>> heap = Heap()
+    >>> address = heap.malloc(24)
+    >>> heap.collect(live=[address])
+
+An input says what the program, the marker or the scheduler decides; the step gives the result and
+what a recorder would have observed. The rules, the records and the courses are those that recorded
+traces are held against.
+"""
+
+from collections.abc import Callable, Iterable
+
+from spanspec.base.ids import NOBODY
+from spanspec.base.records import Record
+from spanspec.base.words import U64
+from spanspec.events.fields import EventBase
+from spanspec.heap import cycle
+from spanspec.heap.machine import STEPS
+from spanspec.heap.machine.machine import Machine, OutOfMemory, Refused, require
+from spanspec.heap.machine.objects import ZERO_BASE
+from spanspec.heap.malloc import array_size
+from spanspec.heap.memstats import MemStats, read_memstats
+from spanspec.heap.picture import overview, picture
+from spanspec.heap.procs import NO_P, boot, procresize
+from spanspec.heap.program import (
+    Allocate,
+    FinishCycle,
+    FinishSweeping,
+    FlushMcaches,
+    Input,
+    MarkObject,
+    ScavengeAll,
+    StartCycle,
+    SweepOne,
+)
+from spanspec.heap.snapshot import Snapshot, snapshot_of
+from spanspec.pages.arena import Os
+from spanspec.pages.bgscavenge import Scavenger
+from spanspec.pages.mallocinit import mallocinit
+from spanspec.pages.pageheap import Actor
+from spanspec.pages.runs import AMD64, PhysicalPages
+from spanspec.span.mspan import find_object, is_allocated
+
+__all__ = ["ZERO_BASE", "Heap", "OutOfMemory", "Outcome", "Refused"]
+
+
+class Outcome(Record, frozen=True):
+    """What a step gives: an address, a span or a number of pages, if any; and what was observed."""
+
+    result: int | None
+    observed: tuple[EventBase, ...]
+
+
+class Heap:
+    """The model of the allocator, driven by inputs; one operation ends before the next begins.
+
+    `procs` is the number of Ps to begin with, `os` answers for the operating system (by default it
+    grants all), `phys` has the sizes of physical and huge pages in bytes. `on_event` is told every
+    observation, in order.
+    """
+
+    def __init__(
+        self,
+        procs: int = 1,
+        os: Os | None = None,
+        phys: PhysicalPages = AMD64,
+        on_event: Callable[[EventBase], None] | None = None,
+    ) -> None:
+        require(procs >= 1, f"{procs} Ps; a heap has at least 1")
+        mallocinit(phys)
+        self._machine = Machine(os, phys, on_event)
+        self.state = self._machine.state
+        nobody = Actor(NO_P, 0)
+        self._machine.drive(nobody, boot(self.state, nobody))
+        self._machine.drive(nobody, procresize(self.state, nobody, procs))
+
+    # --- steps -----------------------------------------------------------------------------------
+
+    def step(self, request: Input) -> Outcome:
+        """Take one step.
+
+        Raises: Refused if the input does not fit the state; OutOfMemory; AssertionError, with the
+            rule's id, if the model violates a fatal check of the runtime.
+        """
+        if request.p not in self.state.mcache_of or request.p == NO_P:
+            raise Refused(f"no P {request.p}; there are {self.state.procs}")
+        self._machine.observed = []
+        result = STEPS[type(request)](self._machine, request)
+        return Outcome(result, tuple(self._machine.observed))
+
+    def malloc(self, size: U64, noscan: bool = False, p: int = 0, zero: bool = True) -> U64:
+        """Allocate an object; return its address.
+
+        Raises: Refused for a size below 0 or a P that does not exist; OutOfMemory.
+        """
+        address = self.step(Allocate(p, size, noscan, zero)).result
+        assert address is not None, "MAL-1: an allocation gives an address"
+        return address
+
+    def newarray(self, elemsize: U64, count: int, noscan: bool = False, p: int = 0) -> U64:
+        """Allocate an array of so many elements; return its address.
+
+        Raises: Refused where the runtime panics: the count is negative, or the array too large.
+
+        Rules: MAL-20.
+        """
+        size = array_size(elemsize, count)
+        if size is None:
+            raise Refused(f"an array of {count} elements of {elemsize} bytes")
+        return self.malloc(size, noscan, p)
+
+    @property
+    def cycle_is_due(self) -> bool:
+        """Whether the heap has grown to its trigger: the next slow allocation starts a cycle.
+
+        The model leaves that to its driver (MAL-18).
+        """
+        return self._machine.decisions.cycle_is_due()
+
+    def collect(self, live: Iterable[U64] = (), p: int = 0) -> None:
+        """Run a cycle in which the objects at some addresses are found alive, and no others.
+
+        The dead are swept later, little by little; `sweep` does all of it.
+        """
+        self.step(StartCycle(p))
+        for address in live:
+            self.step(MarkObject(p, address))
+        self.step(FinishCycle(p))
+
+    def sweep(self, p: int = 0) -> U64:
+        """Sweep all that is unswept; return the pages that went back to the page heap.
+
+        This is the work of the background sweeper; `gc` does it as runtime.GC does.
+        """
+        freed = 0
+        while (pages := self.step(SweepOne(p)).result) is not None:
+            freed += pages
+        return freed
+
+    def gc(self, live: Iterable[U64] = (), p: int = 0) -> U64:
+        """Run a whole cycle, as runtime.GC does: all is swept at the end; return the pages freed.
+
+        Rules: SWP-38.
+        """
+        self.collect(live, p)
+        return self.step(FinishSweeping(p)).result or 0
+
+    def free_os_memory(self, live: Iterable[U64] = (), p: int = 0) -> None:
+        """Run a whole cycle, and give all free memory back to the operating system.
+
+        Rules: SWP-38 SCAV-13.
+        """
+        self.gc(live, p)
+        self.step(ScavengeAll(p))
+
+    def read_memstats(self, p: int = 0) -> MemStats:
+        """Flush all mcaches, and return the statistics.
+
+        Raises: Refused during a cycle.
+        """
+        self.step(FlushMcaches(p))
+        return read_memstats(self.state)
+
+    @property
+    def scavenger(self) -> Scavenger:
+        """Where the background scavenger stands."""
+        return self._machine.decisions.scavenger
+
+    @property
+    def on_wait(self) -> Callable[[], None] | None:
+        """What lets other threads go on while an operation waits for them; None: there are none."""
+        return self._machine.on_wait
+
+    @on_wait.setter
+    def on_wait(self, call: Callable[[], None] | None) -> None:
+        self._machine.on_wait = call
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def span_of(self, address: U64) -> int:
+        """Return the in-use span that holds an address.
+
+        Raises: Refused if there is none.
+        """
+        span = cycle.span_at(self.state, address)
+        require(span != NOBODY, f"{address:#x} lies in no span in use")
+        return span
+
+    def is_allocated(self, address: U64) -> bool:
+        """Tell whether an address lies in an object that is allocated, or not yet found dead."""
+        span = cycle.span_at(self.state, address)
+        if span == NOBODY:
+            return False
+        found = find_object(self.state.spans[span], address)
+        return found.base != 0 and is_allocated(self.state.spans[span], found.slot)
+
+    def picture(self, span: int) -> str:
+        """Return a span as a picture of its slots.
+
+        Raises: Refused if it is not in use.
+        """
+        require(span in self.state.spans, f"span {span} is not in use")
+        return picture(self.state, span)
+
+    def snapshot(self) -> Snapshot:
+        """Return the whole state as a record that can be compared, kept, and saved as JSON."""
+        return snapshot_of(self.state)
+
+    def __str__(self) -> str:
+        return overview(self.state)

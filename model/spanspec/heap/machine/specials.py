@@ -1,0 +1,146 @@
+"""Special records of objects as steps, and the flush that ReadMemStats needs.
+
+A finalizer is set for the address that the program has. That is the first byte of a slot, or any in
+a tiny block, in which several objects lie. What the runtime throws for another address is a refusal
+here, in its words; the runtime itself does not look whether the slot is free, since no program has
+a pointer to one.
+"""
+
+from spanspec.base.constants import TINY_SPAN_CLASS
+from spanspec.base.ids import NOBODY
+from spanspec.base.words import U64
+from spanspec.heap import cycle
+from spanspec.heap.machine.machine import Machine, actor_of, require
+from spanspec.heap.machine.objects import ZERO_BASE
+from spanspec.heap.mcache import release_all
+from spanspec.heap.procs import procresize
+from spanspec.heap.program import AddSpecial, Input, RemoveFinalizer
+from spanspec.heap.state import OFF, HeapState
+from spanspec.heap.sweeping import ensure_swept
+from spanspec.span.mspan import find_object, is_allocated
+from spanspec.span.specials import FINALIZER, KINDS, add_special, has_special, remove_special
+
+
+def heap_span(state: HeapState, address: U64, otherwise: str) -> int:
+    """Return the span in use that has an address among its objects.
+
+    Raises: Refused if there is none.
+
+    Rules: HEAP-7 T-40 T-41.
+    """
+    span = cycle.span_at(state, address)
+    there = span != NOBODY and address < state.spans[span].limit
+    require(there, f"{otherwise}: {address:#x}")
+    return span
+
+
+def find_for_finalizer(state: HeapState, address: U64) -> None:
+    """Require that an address is one that a program can set a finalizer for.
+
+    Raises: Refused.
+
+    Rules: SPAN-19 SWP-24 T-85.
+    """
+    bad = cycle.pointer_is_bad(state, address)
+    require(not bad, f"T-85: found bad pointer in Go heap: {address:#x}")
+    inside = cycle.span_at(state, address) != NOBODY
+    require(inside, f"SetFinalizer: pointer not in allocated block: {address:#x}")
+    check_place(state, address, "SetFinalizer: pointer not at beginning of allocated block")
+
+
+def check_place(state: HeapState, address: U64, otherwise: str) -> None:
+    """Require that a record may be for an address: of an allocated slot, the first unless tiny.
+
+    Raises: Refused.
+
+    Rules: SWP-24 SPAN-19.
+    """
+    record = state.spans[cycle.span_at(state, address)]
+    found = find_object(record, address)
+    first = found.base == address or record.spanclass == TINY_SPAN_CLASS
+    require(first, f"{otherwise}: {address:#x}")
+    place = f"slot {found.slot} of the span at {record.base:#x}"
+    held = is_allocated(record, found.slot)
+    require(held, f"no object is at {address:#x}: its slot is free, {place}")
+
+
+def span_to_change(state: HeapState, address: U64, kind: int, otherwise: str) -> int:
+    """Return the span of which a record, of a kind and for an address, is to come or to go.
+
+    Raises: Refused if no object may have such a record there.
+
+    Rules: SWP-24 T-40 T-41 T-85.
+    """
+    if kind == FINALIZER:
+        find_for_finalizer(state, address)
+    span = heap_span(state, address, otherwise)
+    check_place(state, address, "setprofilebucket: pointer not at beginning of a slot")
+    return span
+
+
+def add(machine: Machine, request: Input) -> None:
+    """Give the object at an address a special record; its span is swept first, if need be.
+
+    A finalizer for an object of no bytes is forgotten at once.
+
+    Raises: Refused if there is no such object, or it has a record of that kind (T-42 for a profile
+        record).
+
+    Rules: SWP-18 SWP-24 T-40 T-42.
+    """
+    assert isinstance(request, AddSpecial)
+    state, actor, address = machine.state, actor_of(request), request.address
+    kind, already = KINDS[request.kind], "SetFinalizer: finalizer already set"
+    if kind == FINALIZER and address == ZERO_BASE:
+        return
+    if kind != FINALIZER:
+        already = "T-42: setprofilebucket: profile already set"
+    refused = "T-40: addspecial on invalid pointer"
+    span = span_to_change(state, address, kind, refused)
+    machine.drive(actor, ensure_swept(state, actor, span))
+    # What was found dead by that sweep has no object any more.
+    span = span_to_change(state, address, kind, refused)
+    offset, records = address - state.spans[span].base, state.specials.get(span, ())
+    require(not has_special(records, offset, kind), f"{already} for {address:#x}")
+    state.specials[span] = add_special(records, offset, kind)
+
+
+def remove_finalizer(machine: Machine, request: Input) -> None:
+    """Take away the finalizer that was set for an address, if there is one.
+
+    Raises: Refused if there is no object there.
+
+    Rules: SWP-18 SWP-24 T-41.
+    """
+    assert isinstance(request, RemoveFinalizer)
+    state, actor, address = machine.state, actor_of(request), request.address
+    if address == ZERO_BASE:
+        return
+    refused = "T-41: removespecial on invalid pointer"
+    span = span_to_change(state, address, FINALIZER, refused)
+    machine.drive(actor, ensure_swept(state, actor, span))
+    span = span_to_change(state, address, FINALIZER, refused)
+    offset = address - state.spans[span].base
+    left = remove_special(state.specials.pop(span, ()), offset, FINALIZER)
+    if left:
+        state.specials[span] = left
+
+
+def run_finalizers(machine: Machine, request: Input) -> None:
+    """Run the finalizers that are due: their objects are roots no longer.
+
+    Rules: SWP-24.
+    """
+    machine.state.finalizers.clear()
+
+
+def flush_mcaches(machine: Machine, request: Input) -> None:
+    """Stop the world and flush every mcache; what it had counts as allocated no longer.
+
+    Rules: MC-9 HEAP-38.
+    """
+    require(machine.state.phase == OFF, "statistics are not read during a cycle")
+    state, actor = machine.state, actor_of(request)
+    for number in range(state.procs):
+        machine.drive(actor, release_all(state, actor, state.mcache_of[number]))
+    machine.drive(actor, procresize(state, actor, state.procs))

@@ -1,0 +1,181 @@
+"""mallocgc: which path a request takes, and which slot it gets (rules MAL-1 to MAL-24)."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from spanspec.base.constants import (
+    MAX_SMALL_SIZE,
+    PAGE_SIZE,
+    TINY_SIZE,
+    TINY_SPAN_CLASS,
+    make_span_class,
+)
+from spanspec.base.records import Record
+from spanspec.base.sizeclass import size_class_for
+from spanspec.base.words import M64, U16, U64
+from spanspec.events import span_events as ev
+from spanspec.heap.state import MARK_TERMINATION, OFF, HeapState, Mcache
+from spanspec.span.alloccache import next_free_fast, next_free_slow
+from spanspec.span.mspan import Mspan, set_marked, slot_address
+from spanspec.span.tiny import align_tiny, replace_tiny_block, take_tiny, tiny_fits
+
+MAX_ALLOC: Final = 1 << 48
+"""Bytes above which the callers of mallocgc panic: the address space has no more (CONST-2)."""
+
+NO_SMALL_CLASS: Final = -1
+"""The answer of `span_class_for` for a request above 32768 bytes."""
+
+
+def is_tiny(size: U64, noscan: bool) -> bool:
+    """Tell whether the tiny allocator serves a request of so many bytes.
+
+    Rules: MAL-4.
+    """
+    return noscan and size < TINY_SIZE
+
+
+def span_class_for(size: U64, noscan: bool) -> int:
+    """Return the span class that serves a request of 1 byte or more, or NO_SMALL_CLASS.
+
+    Rules: MAL-4 MAL-10 MAL-21 SC-10.
+    """
+    if size > MAX_SMALL_SIZE:
+        return NO_SMALL_CLASS
+    if is_tiny(size, noscan):
+        return TINY_SPAN_CLASS
+    return make_span_class(size_class_for(size), noscan)
+
+
+def pages_for_large(size: U64) -> U64:
+    """Return the pages of a large object of so many bytes.
+
+    Rules: MAL-11.
+    """
+    assert size + PAGE_SIZE <= M64, "T-21: out of memory"
+    return (size + PAGE_SIZE - 1) // PAGE_SIZE
+
+
+def check_may_allocate(phase: ev.Phase) -> None:
+    """Require that marking is not just being completed, with the world stopped.
+
+    Rules: MAL-1 T-18.
+    """
+    assert phase != MARK_TERMINATION, "T-18: mallocgc called with gcphase == _GCmarktermination"
+
+
+def helps_gc(path: ev.Path) -> bool:
+    """Tell whether an allocation may start a cycle: only one that took a new span does.
+
+    Rules: MAL-18.
+    """
+    return path in (ev.AFTER_REFILL, ev.LARGE)
+
+
+def array_size(elemsize: U64, count: int) -> U64 | None:
+    """Return the bytes of an array of so many elements; None where its maker panics.
+
+    Rules: MAL-20.
+    """
+    size = elemsize * count
+    return size if count >= 0 and size <= MAX_ALLOC else None
+
+
+class Taken(Record, frozen=True):
+    """A slot that was taken: the span's record before, the slot, and the path (1, 2 or 3)."""
+
+    record: Mspan
+    slot: U16
+    path: ev.Path
+
+
+def born(span: Mspan, slot: U16, phase: int) -> Mspan:
+    """Return a span in which a slot has just been allocated: while marking, it is marked at once.
+
+    Rules: MAL-14.
+    """
+    return span if phase == OFF else set_marked(span, slot)
+
+
+def with_large_object(span: Mspan, size: U64) -> Mspan:
+    """Return a large span whose only slot holds an object of so many bytes.
+
+    Rules: MAL-11 MAL-12.
+    """
+    assert span.alloc_count == 0, "MAL-12: the large span holds an object already"
+    return replace(span, freeindex=1, alloc_count=1, limit=span.base + size)
+
+
+def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
+    """Take a slot of the cached span, fast or by the slow search; None if a refill is needed.
+
+    While marking, the new object is marked at once.
+
+    Rules: MAL-10 MAL-14 MAL-19 SPAN-12 SPAN-15 T-16.
+    """
+    span = mcache.alloc.get(spanclass)
+    if span is None:
+        return None
+    record = state.spans[span]
+    if mcache.refilled == spanclass:
+        found = next_free_slow(record)
+        assert found.slot < record.nelems, "T-16: freeIndex is not valid"
+        mcache.refilled = -1
+        path: ev.Path = ev.AFTER_REFILL
+    else:
+        found = next_free_fast(record)
+        path = ev.FAST
+        if found.slot == record.nelems:
+            found = next_free_slow(record)
+            path = ev.SLOW
+            if found.slot == record.nelems:
+                return None
+    state.spans[span] = born(found.span, found.slot, state.phase)
+    return Taken(record, found.slot, path)
+
+
+def take_tiny_block(mcache: Mcache, taken: Taken, size: U64) -> bool:
+    """Use a fresh slot as a tiny block; tell whether it is the current one now.
+
+    Rules: MAL-7 MAL-8 MAL-9.
+    """
+    address = slot_address(taken.record, taken.slot)
+    mcache.tiny = replace_tiny_block(mcache.tiny, address, size)
+    return mcache.tiny.address == address
+
+
+def hit_tiny_block(mcache: Mcache, size: U64) -> int | None:
+    """Place a tiny object in the current block; return its offset, None if it does not fit.
+
+    Rules: MAL-5 MAL-6 HEAP-40.
+    """
+    if not tiny_fits(mcache.tiny, size):
+        return None
+    offset = align_tiny(mcache.tiny.offset, size)
+    mcache.tiny = take_tiny(mcache.tiny, size)
+    mcache.tiny_allocs += 1
+    return offset
+
+
+def take_large_object(state: HeapState, span: int, size: U64) -> Mspan:
+    """Take the only slot of a large span for an object of so many bytes; return the record.
+
+    Rules: MAL-11 MAL-12 MAL-13.
+    """
+    record = state.spans[span]
+    record = born(with_large_object(record, size), 0, state.phase)
+    state.spans[span] = record
+    return record
+
+
+def flags_of(
+    noscan: bool, zero: bool, needzero: bool, tiny_block: bool = False, current: bool = False
+) -> int:
+    """Return the flags by which a trace tells of an allocation."""
+    return (
+        noscan * ev.NOSCAN
+        + zero * ev.ZEROED
+        + needzero * ev.NEEDZERO
+        + tiny_block * ev.TINY_BLOCK
+        + current * ev.TINY_CURRENT
+    )

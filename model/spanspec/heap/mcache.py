@@ -1,0 +1,170 @@
+"""The caches of the Ps: refill, release and flush, creation and loss (rules MC-2 to MC-14)."""
+
+from msgspec.structs import replace
+
+from spanspec.base.ids import NOBODY
+from spanspec.base.words import M32, U32
+from spanspec.events import span_events as ev
+from spanspec.heap.mcentral import cache_span, uncache_span
+from spanspec.heap.state import Course, HeapState, Mcache
+from spanspec.pages.pageheap import Actor, page_number
+from spanspec.span.alloccache import next_free_fast, next_free_slow, reload_cache
+from spanspec.span.mspan import Mspan
+from spanspec.span.sweepgen import enter_cache, retire_full
+from spanspec.span.tiny import NO_TINY_BLOCK
+
+BOOT_MCACHE = 0
+"""The mcache that the first thread has before there is a P; P 0 inherits it (MC-14)."""
+
+
+def new_mcache(state: HeapState, actor: Actor) -> ev.McacheChanges:
+    """Make an mcache, empty and flushed.
+
+    Rules: MC-2 MC-3.
+    """
+    identity = state.mcache_ids.take()
+    state.mcaches[identity] = Mcache(state.sweepgen)
+    return ev.McacheChanges(p=actor.p, thread=actor.thread, new=1, mcache=identity)
+
+
+def free_mcache(state: HeapState, actor: Actor, identity: int) -> ev.McacheChanges:
+    """Drop an mcache, which must have been released; its counts go to the heap's.
+
+    Rules: MC-10 MC-11.
+    """
+    assert not state.mcaches[identity].alloc, "MC-10: the freed mcache still holds spans"
+    state.tiny_allocs += state.mcaches.pop(identity).tiny_allocs
+    state.mcache_ids.give_back(identity)
+    return ev.McacheChanges(p=actor.p, thread=actor.thread, new=0, mcache=identity)
+
+
+def let_go(state: HeapState, mcache: Mcache, spanclass: int) -> int:
+    """Let go of the cached span of a class, which must be full; return it, or NOBODY.
+
+    Rules: MC-4 MAL-19 T-15 T-50 T-51.
+    """
+    span = mcache.alloc.pop(spanclass, NOBODY)
+    if span == NOBODY:
+        return NOBODY
+    record = state.spans[span]
+    room = next_free_fast(record).slot != record.nelems
+    assert not room, "T-50: refill of span with free space remaining"
+    searched = next_free_slow(record)
+    assert searched.slot == record.nelems, "T-50: refill of span with free space remaining"
+    record = searched.span
+    generation = retire_full(state.sweepgen, record.sweepgen)
+    state.spans[span] = replace(record, sweepgen=generation)
+    return span
+
+
+def refill(state: HeapState, actor: Actor, mcache: Mcache, spanclass: int) -> Course[bool]:
+    """Replace the full cached span of a class by one with a free slot; False without memory.
+
+    Rules: MC-4 MC-5 CEN-8 CEN-9 SWP-3 T-52 T-53.
+    """
+    full = let_go(state, mcache, spanclass)
+    if full != NOBODY:
+        yield retired(state, actor, full)
+    return (yield from install(state, actor, mcache, spanclass))
+
+
+def install(state: HeapState, actor: Actor, mcache: Mcache, spanclass: int) -> Course[bool]:
+    """Put a span with a free slot into the empty place of a class; False without memory.
+
+    Rules: MC-4 CEN-8 CEN-9 SWP-3 T-53.
+    """
+    span = yield from cache_span(state, actor, spanclass)
+    if span == NOBODY:
+        return False
+    record = reload_cache(state.spans[span])
+    assert record.alloc_count < record.nelems, "T-53: span has no free space"
+    record = replace(record, sweepgen=enter_cache(state.sweepgen, record.sweepgen))
+    state.spans[span] = record
+    mcache.alloc[spanclass] = span
+    mcache.refilled = spanclass
+    yield ev.RefillEnds(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(record.base),
+        spanclass=spanclass,
+        sweepgen=record.sweepgen,
+        freeindex=record.freeindex,
+        alloc_count=record.alloc_count,
+        nelems=record.nelems,
+    )
+    return True
+
+
+def retired(state: HeapState, actor: Actor, span: int) -> ev.RefillBegins:
+    """Tell that refill has let go of a span."""
+    record: Mspan = state.spans[span]
+    return ev.RefillBegins(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(record.base),
+        spanclass=record.spanclass,
+        sweepgen=record.sweepgen,
+        freeindex=record.freeindex,
+        alloc_count=record.alloc_count,
+        nelems=record.nelems,
+    )
+
+
+def release_all(state: HeapState, actor: Actor, identity: int) -> Course[None]:
+    """Uncache every span of an mcache, in span class order, and drop the tiny block.
+
+    Rules: MC-6 MC-9.
+    """
+    yield ev.ReleaseAll(p=actor.p, thread=actor.thread, begins=1, mcache=identity)
+    mcache = state.mcaches[identity]
+    for spanclass in sorted(mcache.alloc):
+        span = mcache.alloc.pop(spanclass)
+        yield from uncache_span(state, actor, span)
+    mcache.tiny = NO_TINY_BLOCK
+    mcache.refilled = NOBODY
+    yield ev.ReleaseAll(p=actor.p, thread=actor.thread, begins=0, mcache=identity)
+
+
+def needs_flush(state: HeapState, identity: int) -> bool:
+    """Tell whether an mcache has still to be flushed in this cycle.
+
+    Rules: MC-7 I-35 T-54.
+    """
+    return must_flush(state.sweepgen, state.mcaches[identity].flush_gen)
+
+
+def must_flush(sg: U32, flush_gen: U32) -> bool:
+    """Tell whether a flush generation is that of the cycle before.
+
+    Rules: MC-7 I-35 T-54.
+    """
+    assert flush_gen in (sg, (sg - 2) & M32), "T-54: bad flushGen"
+    return flush_gen != sg
+
+
+def prepare_for_sweep(state: HeapState, actor: Actor, identity: int) -> Course[None]:
+    """Flush an mcache, once in a cycle: its spans are stale, and are swept by this.
+
+    Rules: MC-7 MC-8 SWP-37.
+    """
+    if not needs_flush(state, identity):
+        return
+    mcache = state.mcaches[identity]
+    yield flush_event(state, actor, identity, begins=1)
+    yield from release_all(state, actor, identity)
+    mcache.flush_gen = state.sweepgen
+    yield flush_event(state, actor, identity, begins=0)
+
+
+def flush_event(state: HeapState, actor: Actor, identity: int, begins: int) -> ev.PrepareForSweep:
+    """Tell that the flush of an mcache begins or has ended."""
+    return ev.PrepareForSweep(
+        p=actor.p,
+        thread=actor.thread,
+        begins=begins,
+        mcache=identity,
+        flush_gen=state.mcaches[identity].flush_gen,
+        sweepgen=state.sweepgen,
+    )

@@ -1,0 +1,95 @@
+"""Spans from the page heap into use, for a central list or a large object (HEAP-22, MAL-11)."""
+
+from msgspec.structs import replace
+
+from spanspec.base.constants import PAGE_SIZE, size_class_of
+from spanspec.base.ids import NOBODY
+from spanspec.base.words import U64
+from spanspec.events import heap_events as hev
+from spanspec.heap.reclaim import reclaim
+from spanspec.heap.state import Course, HeapState, NeedPages
+from spanspec.heap.sweeping import deduct_sweep_credit, push
+from spanspec.pages.pagealloc import NO_MEMORY, make_in_use
+from spanspec.pages.pageheap import Actor, page_number
+from spanspec.span.mspan import Mspan, init_span
+from spanspec.span.sweepgen import generation_of_new_span
+
+
+def take_span(state: HeapState, actor: Actor, npages: U64, spanclass: int) -> Course[int]:
+    """Take a span of `npages` into use, with every slot free; NOBODY without memory.
+
+    Until all is swept, as many pages are reclaimed first. Its needzero is 0 afterwards in any
+    case: the memory was cleared, or the caller does not mind.
+
+    Rules: HEAP-22 HEAP-23 CEN-11 SPAN-6 SPAN-7 SWP-9 SWP-21.
+    """
+    if not state.inputs.sweep_is_done():
+        yield from reclaim(state, actor, npages)
+    span = yield NeedPages(npages)
+    assert span is not None, "a driver answers a request for pages with a span"
+    if span == NO_MEMORY:
+        return NOBODY
+    run = state.pages.runs[span]
+    assert run.npages == npages, "HEAP-13: the span has another size than was asked for"
+    generation = generation_of_new_span(state.sweepgen)
+    assert span not in state.whereabouts, "T-32: still in list"
+    yield push(state, actor, span)
+    make_in_use(state.pages, span, generation)
+    large = size_class_of(spanclass) == 0
+    if large:
+        spanclass = state.inputs.large_span_class(spanclass)
+    record = init_span(run.base, npages, spanclass, generation, run.base)
+    record = replace(record, limit=run.base + record.nelems * record.elemsize)
+    state.spans[span] = record
+    check_bitmap(run.base, npages)
+    state.take_bits(span, record.nelems)
+    state.take_bits(span, record.nelems)
+    if large:
+        state.nlargealloc += 1
+        state.largealloc += record.elemsize
+        state.heap_live += npages * PAGE_SIZE
+    yield hev.SpanInUse(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(run.base),
+        spanclass=spanclass,
+        large=int(large),
+        needzero=run.needzero,
+        npages=npages,
+        elemsize=record.elemsize,
+        sweepgen=generation,
+    )
+    yield initialized(actor, span, record)
+    return span
+
+
+def check_bitmap(base: U64, npages: U64) -> None:
+    """Require that the pointer bitmap of a span consists of whole bytes: of four words each.
+
+    Rules: SPAN-6 T-82 T-83.
+    """
+    assert npages * PAGE_SIZE // 8 % 4 == 0, "T-82: initSpan: unaligned length"
+    assert base % 32 == 0, "T-83: initSpan: unaligned base"
+
+
+def initialized(actor: Actor, span: int, record: Mspan) -> hev.SpanInitialized:
+    """Tell that the bits of a span are set up."""
+    return hev.SpanInitialized(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(record.base),
+        spanclass=record.spanclass,
+        nelems=record.nelems,
+        elemsize=record.elemsize,
+    )
+
+
+def take_large(state: HeapState, actor: Actor, npages: U64, noscan: bool) -> Course[int]:
+    """Take a span for one large object, after its share of sweeping.
+
+    Rules: MAL-11 SWP-19.
+    """
+    yield from deduct_sweep_credit(state, actor, npages * PAGE_SIZE, npages)
+    return (yield from take_span(state, actor, npages, 1 if noscan else 0))

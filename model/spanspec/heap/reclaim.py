@@ -1,0 +1,115 @@
+"""The page reclaimer: as many pages are swept free as are allocated (SWP-21 to SWP-23)."""
+
+from typing import Final
+
+from spanspec.base.constants import PAGE_SIZE, PAGES_PER_ARENA
+from spanspec.base.words import U64
+from spanspec.events import heap_events as hev
+from spanspec.heap.state import NO_MORE_RECLAIM, Course, HeapState
+from spanspec.heap.sweeping import claim, sweep_span
+from spanspec.pages.pageheap import Actor
+from spanspec.pages.pagemap import arena_base
+
+CHUNK_PAGES: Final = 512
+"""Pages that the reclaimer takes at a time; chunks divide an arena evenly (SWP-22)."""
+
+
+def credit_taken(found: U64, wanted: U64) -> U64:
+    """Return how many of the pages that are free already serve those that are wanted.
+
+    Rules: SWP-21.
+    """
+    return found if found < wanted else wanted
+
+
+def next_chunk(index: U64) -> U64:
+    """Return the place of the reclaimer after the chunk at a place was taken.
+
+    Rules: SWP-21 SWP-22.
+    """
+    return index + CHUNK_PAGES
+
+
+def is_beyond(index: U64, arenas: int) -> bool:
+    """Tell whether a place of the reclaimer is behind the last arena.
+
+    Rules: SWP-21.
+    """
+    return index // PAGES_PER_ARENA >= arenas
+
+
+def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
+    """Sweep spans that hold nothing marked until `npages` pages are free, or all were visited.
+
+    Pages freed by others before, and not used up, are taken first as credit.
+
+    Rules: SWP-21 SWP-23.
+    """
+    if state.inputs.reclaim_is_over():
+        return
+    yield hev.ReclaimBegins(
+        p=actor.p,
+        thread=actor.thread,
+        npages=npages,
+        credit=state.inputs.reclaim_credit(),
+        index=state.inputs.reclaim_index(),
+    )
+    wanted = npages
+    while wanted > 0:
+        credit = state.inputs.reclaim_credit()
+        if credit > 0:
+            taken = credit_taken(credit, wanted)
+            state.reclaim_credit = max(state.reclaim_credit - taken, 0)
+            wanted -= taken
+            yield hev.ReclaimTakesCredit(
+                p=actor.p, thread=actor.thread, credit=credit, taken=taken, npages=wanted
+            )
+            continue
+        index = state.inputs.reclaim_index()
+        if is_beyond(index, len(state.sweep_arenas)):
+            state.reclaim_index = NO_MORE_RECLAIM
+            yield chunk_event(actor, "done", index, wanted, 0)
+            break
+        state.reclaim_index = max(state.reclaim_index, next_chunk(index))
+        yield chunk_event(actor, "beg", index, wanted, 0)
+        found = yield from reclaim_chunk(state, actor, index)
+        yield chunk_event(actor, "end", index, wanted, found)
+        state.reclaim_credit += max(found - wanted, 0)
+        wanted -= credit_taken(found, wanted)
+    yield hev.ReclaimEnds(p=actor.p, thread=actor.thread, npages=wanted)
+
+
+def reclaim_chunk(state: HeapState, actor: Actor, index: U64) -> Course[U64]:
+    """Sweep the unswept spans of a chunk whose page has no mark, upwards; return the pages freed.
+
+    A clear page mark is only a hint: what is alive in a span, its mark bits tell (MAL-15).
+
+    Rules: SWP-22 MAL-15.
+    """
+    arena = state.sweep_arenas[index // PAGES_PER_ARENA]
+    first = arena_base(arena) + index % PAGES_PER_ARENA * PAGE_SIZE
+    end = first + CHUNK_PAGES * PAGE_SIZE
+    freed = 0
+    while True:
+        span = state.inputs.reclaim_candidate(first, end)
+        if span is None:
+            return freed
+        run = state.pages.runs[span]
+        yield claim(state, actor, span, "reclaim")
+        if (yield from sweep_span(state, actor, span, preserve=False)):
+            freed += run.npages
+        first = run.base + PAGE_SIZE
+
+
+def chunk_event(
+    actor: Actor, stage: hev.ChunkStage, index: U64, npages: U64, reclaimed: U64
+) -> hev.ReclaimChunk:
+    """Tell of a chunk that begins or ends, or that there is none left."""
+    return hev.ReclaimChunk(
+        p=actor.p,
+        thread=actor.thread,
+        stage=stage,
+        index=index,
+        npages=npages,
+        reclaimed=reclaimed,
+    )

@@ -1,0 +1,227 @@
+"""The whole state of a heap, and what it takes from outside (rules HEAP-1, MC-1, CEN-1)."""
+
+from collections.abc import Callable, Generator
+from typing import Final, Protocol, TypeVar
+
+from spanspec.base.bitmap import Bits
+from spanspec.base.constants import NUM_SIZE_CLASSES, NUM_SPAN_CLASSES
+from spanspec.base.intervals import Regions
+from spanspec.base.records import Record
+from spanspec.base.words import U16, U32, U64
+from spanspec.events.fields import EventBase
+from spanspec.events.span_events import Phase
+from spanspec.heap.pacing import Debt, SweepPace
+from spanspec.pages.fixalloc import FixAlloc
+from spanspec.pages.pageheap import PageHeap
+from spanspec.pages.persistent import GC_BITS_CHUNK, MCACHE_BYTES
+from spanspec.sharing.spanlist import SpanList, Whereabouts
+from spanspec.sharing.sweepbuf import SweepBuffer, swept_buffer
+from spanspec.span.markbits import NO_ARENAS, needs_chunk, take_bits
+from spanspec.span.mspan import Mspan, SpanState
+from spanspec.span.specials import Specials
+from spanspec.span.sweep import publish
+from spanspec.span.tiny import NO_TINY_BLOCK, TinyBlock
+
+Result = TypeVar("Result")
+
+OFF: Final[Phase] = 0
+MARK: Final[Phase] = 1
+MARK_TERMINATION: Final[Phase] = 2
+"""Phases of a cycle (gcphase)."""
+
+NO_MORE_RECLAIM: Final = 1 << 63
+"""The reclaim index once the reclaimer has passed all arenas (SWP-21)."""
+
+
+class NeedPages(Record, frozen=True):
+    """A course asks its driver for a span of so many pages; it goes on with the span's identity."""
+
+    npages: U64
+
+
+class Waits:
+    """A course cannot go on before another thread has done something, so that `until` holds.
+
+    Its driver asks before it goes on; a course that was driven on too early waits anew.
+    """
+
+    def __init__(self, until: Callable[[], bool]) -> None:
+        self.until = until
+
+
+Course = Generator[EventBase | NeedPages | Waits, int | None, Result]
+"""An operation of one thread, step by step: observations, requests for pages, and waits."""
+
+
+class Mcache:
+    """One mcache: the span of each span class, the tiny block, and the flush generation (MC-1).
+
+    `refilled` is the class whose span is fresh from a refill, -1 for none: the next allocation is
+    the one that asked for it.
+    """
+
+    def __init__(self, flush_gen: U32) -> None:
+        self.flush_gen = flush_gen
+        self.alloc: dict[int, int] = {}
+        self.refilled = -1
+        self.tiny: TinyBlock = NO_TINY_BLOCK
+        self.tiny_allocs = 0
+
+
+class Mcentral:
+    """The spans of one class that no mcache has, and those cached or full (CEN-1)."""
+
+    def __init__(self, whereabouts: Whereabouts) -> None:
+        self.nonempty = SpanList(whereabouts)
+        self.empty = SpanList(whereabouts)
+        self.nmalloc = 0
+
+
+class Inputs(Protocol):
+    """What the rules leave open: the marker, pacing, and what a thread sees of another's steps."""
+
+    def retained_goal(self) -> U64:
+        """Return the scavenger's goal in bytes (SCAV-3)."""
+        ...
+
+    def large_span_class(self, spanclass: int) -> int:
+        """Return the span class, 0 or 1, of the large object that a span is for."""
+        ...
+
+    def marks(self, span: int) -> Bits:
+        """Return the mark bits that the sweep of a span finds."""
+        ...
+
+    def debt(self, span_bytes: U64, caller_pages: U64, owed: Debt | None) -> Debt | None:
+        """Return what is to be swept before a span of so many bytes is taken (SWP-19).
+
+        `owed` is what the acting thread was told before its last sweep, None at first.
+        """
+        ...
+
+    def seen_state(self, span: int) -> SpanState:
+        """Return a descriptor's state as the acting thread reads it without a lock."""
+        ...
+
+    def seen_base(self, span: int) -> U64:
+        """Return a descriptor's base as the acting thread reads it without a lock."""
+        ...
+
+    def seen_generation(self, span: int) -> U32:
+        """Return a span's sweepgen as the acting thread reads it without a lock."""
+        ...
+
+    def sweep_is_done(self) -> bool:
+        """Return sweepdone as the acting thread reads it without a lock."""
+        ...
+
+    def reclaim_is_over(self) -> bool:
+        """Return whether the acting thread reads a reclaim index past all arenas."""
+        ...
+
+    def reclaim_credit(self) -> U64:
+        """Return the reclaim credit as the acting thread reads it without a lock."""
+        ...
+
+    def reclaim_index(self) -> U64:
+        """Return the place of the reclaimer that the acting thread has taken."""
+        ...
+
+    def reclaim_candidate(self, first: U64, end: U64) -> int | None:
+        """Return the lowest unmarked, unswept span whose base lies in first..end, if any."""
+        ...
+
+    def place_to_push(self, buffer: int) -> int:
+        """Return the place in a sweep buffer that the acting thread has reserved."""
+        ...
+
+    def place_to_pop(self, buffer: int) -> int:
+        """Return the place in a sweep buffer that the acting thread has taken; -1 for none."""
+        ...
+
+    def not_before(self) -> int:
+        """Return the line before which the coming step cannot have happened."""
+        ...
+
+
+class HeapState:
+    """Everything that the rules speak of, except the page heap's own part in `pages`.
+
+    `spans` has the in-use spans. `publishing` has those whose sweep is complete but whose sweepgen
+    another thread may not have seen yet; `bits_epoch` tells in which mark-bit epochs a span's
+    allocBits and mark bits were obtained; `freed_in` has the spans in which some slot was freed.
+    `finalizers` has the addresses of the objects whose finalizers are due; `sweepers` the threads
+    that pop spans to sweep them, or sweep one that they have popped.
+    """
+
+    def __init__(self, inputs: Inputs, pages: PageHeap) -> None:
+        self.inputs = inputs
+        self.pages = pages
+        self.sweepgen: U32 = 0
+        self.phase: Phase = OFF
+        self.sweepdone = False
+        self.marked = False
+        self.sweepers: set[int] = set()
+        self.cycle = 0
+        self.procs = 0
+        self.epoch = 0
+        self.spans: dict[int, Mspan] = {}
+        self.whereabouts: Whereabouts = {}
+        self.central = [Mcentral(self.whereabouts) for _ in range(NUM_SPAN_CLASSES)]
+        self.mcaches: dict[int, Mcache] = {}
+        self.mcache_ids = FixAlloc(pages.metadata, MCACHE_BYTES, "mcache_sys")
+        self.mcache_of: dict[int, int] = {}
+        self.buffers = (SweepBuffer(), SweepBuffer())
+        self.publishing: set[int] = set()
+        self.bits_epoch: dict[int, tuple[int, int]] = {}
+        self.freed_in: set[int] = set()
+        self.specials: dict[int, Specials] = {}
+        self.finalizers: list[U64] = []
+        self.bits_arenas = NO_ARENAS
+        self.pages_swept = 0
+        self.pages_to_sweep = 0
+        self.reclaim_index = 0
+        self.reclaim_credit = 0
+        self.sweep_arenas = Regions()
+        self.heap_live = 0
+        self.tracks_heap_live = False
+        self.live_at_mark = 0
+        self.pace = SweepPace()
+        self.tiny_allocs = 0
+        self.nsmallfree = [0] * NUM_SIZE_CLASSES
+        self.nlargealloc = self.largealloc = 0
+        self.nlargefree = self.largefree = 0
+
+    @property
+    def swept(self) -> SweepBuffer:
+        """The stack of spans that are swept."""
+        return self.buffers[swept_buffer(self.sweepgen)]
+
+    @property
+    def unswept(self) -> SweepBuffer:
+        """The stack of spans that were in use when the cycle began."""
+        return self.buffers[1 - swept_buffer(self.sweepgen)]
+
+    def allocated_since_marking(self) -> U64:
+        """Return the bytes that heap_live has to cover: what was marked when it was last set."""
+        return self.live_at_mark
+
+    def take_bits(self, span: int, nelems: U16) -> None:
+        """Take fresh mark bits for a span; what were its mark bits become its allocBits.
+
+        Rules: SPAN-22 SPAN-24 SPAN-25 SPAN-27 T-45.
+        """
+        if needs_chunk(self.bits_arenas, nelems):
+            refused = "T-45: runtime: cannot allocate memory"
+            self.pages.metadata.sys_alloc(GC_BITS_CHUNK, "gc_sys", refused)
+        self.bits_arenas = take_bits(self.bits_arenas, nelems)
+        self.bits_epoch[span] = (self.bits_epoch.get(span, (0, self.epoch))[1], self.epoch)
+
+    def publish(self, span: int) -> None:
+        """Store the heap's sweepgen in a span whose sweep is complete, unless that was done.
+
+        Rules: SWP-24 SWP-29 CONC-8.
+        """
+        if span in self.publishing:
+            self.publishing.discard(span)
+            self.spans[span] = publish(self.sweepgen, self.spans[span])

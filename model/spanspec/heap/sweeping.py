@@ -1,0 +1,362 @@
+"""Sweeping: the course of one sweep, and who drives it (SWP-15 to SWP-33, CEN-14)."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from spanspec.base.bitmap import Bits, hexadecimal
+from spanspec.base.constants import size_class_of
+from spanspec.base.ids import NOBODY
+from spanspec.base.words import U64
+from spanspec.events import span_events as ev
+from spanspec.heap.pacing import Debt
+from spanspec.heap.state import Course, HeapState, Waits
+from spanspec.pages.pagealloc import free_in_use
+from spanspec.pages.pageheap import Actor, page_number
+from spanspec.sharing.sweepbuf import swept_buffer
+from spanspec.span.mspan import IN_USE, Mspan
+from spanspec.span.specials import sweep_specials
+from spanspec.span.sweep import Swept, moves_to_nonempty, publish, returns_to_heap, sweep
+from spanspec.span.sweepgen import (
+    check_unused,
+    claim_for_sweep,
+    is_cached,
+    is_legal_between_cycles,
+    is_stale,
+    needs_sweep,
+)
+
+NOTHING_LEFT: Final = -1
+"""What `sweepone` answers when the unswept stack is drained (SWP-15)."""
+
+
+def claim(state: HeapState, actor: Actor, span: int, by: ev.Claimer) -> ev.SweepClaim:
+    """Win the compare-and-swap from sg-2 to sg-1 on a span.
+
+    Rules: SWP-3 SWP-15 SWP-18.
+    """
+    record = state.spans[span]
+    generation = claim_for_sweep(state.sweepgen, record.sweepgen)
+    state.spans[span] = record = replace(record, sweepgen=generation)
+    return claimed(state, actor, span, record, by)
+
+
+def claimed(
+    state: HeapState, actor: Actor, span: int, record: Mspan, by: ev.Claimer
+) -> ev.SweepClaim:
+    """Tell that a thread owns the sweep of a span."""
+    return ev.SweepClaim(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(record.base),
+        spanclass=record.spanclass,
+        by=by,
+        npages=record.npages,
+        sweepgen=record.sweepgen,
+        not_before=state.inputs.not_before(),
+    )
+
+
+def sweep_span(
+    state: HeapState, actor: Actor, span: int, preserve: bool, credited: bool = False
+) -> Course[bool]:
+    """Sweep a span that the thread owns; return whether it went back to the page heap.
+
+    `credited`: the pages of a span that goes back count as credit for those who allocate.
+
+    Without anything freed, or with `preserve`, the sweepgen is published by a store of its own,
+    some time before the next step; otherwise under the lock of the central list.
+
+    Rules: SWP-24 SWP-25 SWP-26 SWP-29 SWP-31 T-49.
+    """
+    record = with_marks(state.spans[span], state.inputs.marks(span))
+    if span in state.specials:
+        record = after_specials(state, span, record)
+    state.pages_swept += record.npages
+    swept = sweep(state.sweepgen, record)
+    state.spans[span] = swept.span
+    age_bits(state, span, swept)
+    size_class = size_class_of(record.spanclass)
+    to_central = size_class != 0 and swept.nfreed > 0
+    if preserve and to_central:
+        assert span in state.whereabouts, "T-49: can't preserve unlinked span"
+    if to_central:
+        state.nsmallfree[size_class] += swept.nfreed
+    if preserve or not to_central:
+        state.publishing.add(span)
+    yield result_of(state, actor, span, swept, preserve, to_central)
+    state.publish(span)
+    if to_central and not preserve:
+        yield free_to_central(state, actor, span, swept)
+    if returns_to_heap(swept, preserve):
+        state.reclaim_credit += record.npages if credited else 0
+        yield from return_span(state, actor, span, swept)
+        return True
+    yield push(state, actor, span)
+    return False
+
+
+def result_of(
+    state: HeapState, actor: Actor, span: int, swept: Swept, preserve: bool, to_central: bool
+) -> ev.SweepResult:
+    """Tell what a sweep found, before its sweepgen is published."""
+    record = swept.span
+    return ev.SweepResult(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(record.base),
+        spanclass=record.spanclass,
+        preserve=int(preserve),
+        was_empty=int(swept.was_empty),
+        large_dead=int(swept.large_dead),
+        to_central=int(to_central),
+        nelems=record.nelems,
+        nfreed=swept.nfreed,
+        alloc_count=record.alloc_count,
+        sweepgen=state.sweepgen,
+        alloc_bits=hexadecimal(record.alloc_bits, record.nelems),
+    )
+
+
+def with_marks(record: Mspan, marks: Bits) -> Mspan:
+    """Return a span with the marks that its sweep finds: the marker's and allocation's own.
+
+    Only allocated slots may be marked, and all that were allocated while marking are.
+
+    Rules: SPAN-20 I-4 MAL-14 T-59.
+    """
+    assert marks.value >> record.nelems == 0, "I-4: a slot beyond the span was marked"
+    for index in range((record.nelems + 63) // 64):
+        found = marks.word(index)
+        missing = record.gcmark_bits.word(index) & ~found
+        assert missing == 0, "MAL-14: a slot allocated while marking is not marked"
+        bad = found & ~record.alloc_bits.word(index)
+        if bad and (bad := bad >> max(record.freeindex - 64 * index, 0)):
+            slot = max(64 * index, record.freeindex) + (bad & -bad).bit_length() - 1
+            raise AssertionError(f"T-59: slot {slot} is free, and marked")
+    return replace(record, gcmark_bits=marks)
+
+
+def after_specials(state: HeapState, span: int, record: Mspan) -> Mspan:
+    """Let a sweep decide on a span's special records; return the span with the objects it saves.
+
+    Rules: SWP-24.
+    """
+    decided = sweep_specials(record, state.specials.pop(span))
+    if decided.kept:
+        state.specials[span] = decided.kept
+    state.finalizers.extend(record.base + offset for offset in decided.queued)
+    return decided.span
+
+
+def age_bits(state: HeapState, span: int, swept: Swept) -> None:
+    """Note in which epoch the bits were obtained: mark bits become allocBits, new ones are taken.
+
+    Rules: SPAN-27 I-10 I-34.
+    """
+    state.take_bits(span, swept.span.nelems)
+    if swept.nfreed > 0:
+        state.freed_in.add(span)
+
+
+def free_to_central(state: HeapState, actor: Actor, span: int, swept: Swept) -> ev.CentralFreesSpan:
+    """Publish a sweep that freed something; a span that was full moves to the nonempty list.
+
+    A span with nothing left leaves its list, to go back to the page heap.
+
+    Rules: CEN-14 CEN-15 SWP-3 T-48.
+    """
+    record = state.spans[span]
+    assert not is_stale(state.sweepgen, record.sweepgen), "T-48: freeSpan given cached span"
+    assert not is_cached(state.sweepgen, record.sweepgen), "T-48: freeSpan given cached span"
+    central = state.central[record.spanclass]
+    if moves_to_nonempty(swept, preserve=False):
+        central.empty.remove(span)
+        central.nonempty.insert(span)
+    state.spans[span] = record = publish(state.sweepgen, record)
+    if record.alloc_count == 0:
+        central.nonempty.remove(span)
+    return ev.CentralFreesSpan(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(record.base),
+        spanclass=record.spanclass,
+        was_empty=int(swept.was_empty),
+        freed=int(record.alloc_count == 0),
+        sweepgen=record.sweepgen,
+    )
+
+
+def return_span(state: HeapState, actor: Actor, span: int, swept: Swept) -> Course[None]:
+    """Give a swept span back to the page heap.
+
+    Rules: SWP-24 SWP-26 HEAP-26.
+    """
+    record = state.spans.pop(span)
+    assert span not in state.specials, "SWP-24: a span without objects keeps special records"
+    del state.bits_epoch[span]
+    state.freed_in.discard(span)
+    if swept.large_dead:
+        state.nlargefree += 1
+        state.largefree += record.elemsize
+    yield from free_in_use(
+        state.pages,
+        actor,
+        span,
+        state.sweepgen,
+        record.sweepgen,
+        record.alloc_count,
+        record.needzero,
+    )
+
+
+def push(state: HeapState, actor: Actor, span: int) -> ev.BufferPush:
+    """Push a span on the swept stack.
+
+    Rules: SWP-9 SWP-10.
+    """
+    number = swept_buffer(state.sweepgen)
+    place = state.inputs.place_to_push(number)
+    state.buffers[number].push(span, place)
+    return ev.BufferPush(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(state.pages.runs[span].base),
+        buffer=number,
+        place=place,
+        not_before=state.inputs.not_before(),
+    )
+
+
+def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
+    """Sweep one span of the unswept stack; return the pages freed, or NOTHING_LEFT.
+
+    Rules: SWP-14 SWP-15 SWP-16 T-55.
+    """
+    if state.inputs.sweep_is_done():
+        return NOTHING_LEFT
+    state.sweepers.add(actor.thread)
+    number = 1 - swept_buffer(state.sweepgen)
+    freed = NOTHING_LEFT
+    while freed == NOTHING_LEFT:
+        place = state.inputs.place_to_pop(number)
+        span = state.buffers[number].pop(place)
+        base = NOBODY if span == NOBODY else page_number(state.inputs.seen_base(span))
+        yield ev.BufferPop(
+            p=actor.p,
+            thread=actor.thread,
+            span=span,
+            base_page=base,
+            buffer=number,
+            by=by,
+            place=place,
+            not_before=state.inputs.not_before(),
+        )
+        if span == NOBODY:
+            state.sweepdone = True
+            yield ev.SweepDone(p=actor.p, thread=actor.thread, sweepgen=state.sweepgen)
+            break
+        if is_dropped(state, span):
+            yield drop(state, actor, span)
+            continue
+        npages = state.pages.runs[span].npages
+        yield claim(state, actor, span, by)
+        back = yield from sweep_span(state, actor, span, preserve=False, credited=True)
+        freed = npages if back else 0
+    state.sweepers.discard(actor.thread)
+    return freed
+
+
+def finish_sweeping(state: HeapState, actor: Actor) -> Course[U64]:
+    """Sweep what the cycle has left, as runtime.GC does at its end; return the pages freed.
+
+    A span that another thread has popped is not swept yet when the stack is empty, so wait until
+    nobody sweeps any more. Once another cycle has begun, all of that is over.
+
+    Rules: SWP-38 SWP-16.
+    """
+    cycle, freed = state.cycle, 0
+    while state.cycle == cycle:
+        pages = yield from sweepone(state, actor, "GC")
+        if pages == NOTHING_LEFT:
+            break
+        freed += pages
+    while state.sweepers and state.cycle == cycle:
+        yield Waits(lambda: not state.sweepers or state.cycle != cycle)
+    return freed
+
+
+def is_dropped(state: HeapState, span: int) -> bool:
+    """Tell whether a popped span is left alone: not in use any more, swept, or another's.
+
+    Rules: SWP-14 SWP-15 T-55.
+    """
+    if state.inputs.seen_state(span) != IN_USE:
+        return check_unused(state.sweepgen, state.inputs.seen_generation(span))
+    return not needs_sweep(state.sweepgen, state.inputs.seen_generation(span))
+
+
+def drop(state: HeapState, actor: Actor, span: int) -> ev.SweepDrops:
+    """Tell why a popped span is left alone."""
+    seen = state.inputs.seen_state(span)
+    return ev.SweepDrops(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(state.inputs.seen_base(span)),
+        why="gen" if seen == IN_USE else "state",
+        sweepgen=state.inputs.seen_generation(span),
+        state=seen,
+        not_before=state.inputs.not_before(),
+    )
+
+
+def deduct_sweep_credit(
+    state: HeapState, actor: Actor, span_bytes: U64, caller_pages: U64
+) -> Course[None]:
+    """Before a span is taken, sweep until the allocation has paid for it.
+
+    Rules: SWP-19 CEN-2 MAL-11.
+    """
+    owed: Debt | None = None
+    while True:
+        owed = state.inputs.debt(span_bytes, caller_pages, owed)
+        if owed is None:
+            return
+        yield ev.SweepDebt(
+            p=actor.p,
+            thread=actor.thread,
+            target=owed.target,
+            swept=owed.swept,
+            span_bytes=span_bytes,
+            caller_pages=caller_pages,
+        )
+        if (yield from sweepone(state, actor, "prop")) == NOTHING_LEFT:
+            state.pace = replace(state.pace, pages_per_byte=0.0)
+            return
+
+
+def ensure_swept(state: HeapState, actor: Actor, span: int) -> Course[None]:
+    """Sweep a span whose specials are to be changed, if nobody has yet.
+
+    If another thread is at it, or has it in its cache since before the cycle, wait for that.
+
+    Rules: SWP-18.
+    """
+    if needs_sweep(state.sweepgen, state.inputs.seen_generation(span)):
+        yield claim(state, actor, span, "ensure")
+        yield from sweep_span(state, actor, span, preserve=False)
+    while not seen_swept(state, span):
+        yield Waits(lambda: seen_swept(state, span))
+
+
+def seen_swept(state: HeapState, span: int) -> bool:
+    """Tell whether the acting thread sees that a span is swept in this cycle, cached or not.
+
+    Rules: SWP-18.
+    """
+    return is_legal_between_cycles(state.sweepgen, state.inputs.seen_generation(span))

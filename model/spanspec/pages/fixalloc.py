@@ -1,0 +1,69 @@
+"""Allocators of descriptors: the identity freed last is handed out first (HEAP-3, HEAP-4).
+
+An identity is a small number, in order of first use. Descriptors are recycled without being
+cleared: a stale pointer to one may still be around (SWP-7).
+"""
+
+from collections.abc import Callable
+
+from spanspec.base.words import U64
+from spanspec.pages.persistent import FIXALLOC_CHUNK, Metadata, Statistic
+
+
+def nothing() -> None:
+    """Do nothing with a new descriptor."""
+
+
+class FixAlloc:
+    """The identities that were ever handed out, and those that are free again.
+
+    `size` is that of a descriptor in bytes; chunks of them are taken from `metadata`, counted as
+    `statistic`. `first_use` is called for each descriptor that is new.
+    """
+
+    def __init__(
+        self,
+        metadata: Metadata,
+        size: U64,
+        statistic: Statistic,
+        first_use: Callable[[], None] = nothing,
+    ) -> None:
+        self._metadata = metadata
+        self._size = size
+        self._statistic = statistic
+        self._first_use = first_use
+        self._room = 0
+        self.made = 0
+        self.free: list[int] = []
+
+    def take(self) -> int:
+        """Hand out the identity freed last, or a new one.
+
+        What is left of a chunk and too small is lost.
+
+        Rules: HEAP-3 HEAP-4.
+        """
+        if self.free:
+            return self.free.pop()
+        if self._room < self._size:
+            self._metadata.persistent(FIXALLOC_CHUNK, 0, self._statistic)
+            self._room = FIXALLOC_CHUNK
+        self._room -= self._size
+        self.made += 1
+        self._first_use()
+        return self.made - 1
+
+    def give_back(self, identity: int) -> None:
+        """Take back an identity.
+
+        Rules: HEAP-4.
+        """
+        self.free.append(identity)
+
+    @property
+    def in_use(self) -> U64:
+        """How many bytes are handed out.
+
+        Rules: HEAP-4 I-33.
+        """
+        return self._size * (self.made - len(self.free))

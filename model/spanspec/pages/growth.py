@@ -1,0 +1,142 @@
+"""Growth: the page heap takes address space from the current arena (rules HEAP-17 to HEAP-21)."""
+
+from collections.abc import Generator
+
+from msgspec.structs import replace
+
+from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.words import M64, U64
+from spanspec.events import heap_events as hev
+from spanspec.events.fields import EventBase
+from spanspec.pages.arena import reserve_arenas
+from spanspec.pages.pageheap import Actor, Arena, PageHeap, Steps, page_number
+from spanspec.pages.pagemap import arena_index
+from spanspec.pages.runs import round_up
+from spanspec.pages.scavenge import scavenge_for_growth
+from spanspec.pages.statistics import grown, mapped
+from spanspec.span.mspan import FREE
+
+
+def fits_address_space(base: U64, npages: U64, unit: U64) -> bool:
+    """Tell whether the end of a piece, rounded up to a power of two, is an address.
+
+    Rules: HEAP-17.
+    """
+    return npages <= (M64 - base - unit) // PAGE_SIZE
+
+
+def end_of_request(base: U64, npages: U64, unit: U64) -> U64:
+    """Return where the current arena would begin after a piece of `npages` was taken from it.
+
+    `unit` is the size of a physical page in bytes.
+
+    Rules: HEAP-17 HEAP-20.
+    """
+    assert fits_address_space(base, npages, unit), (
+        "HEAP-17: the end of the request does not fit an address"
+    )
+    return round_up(base + npages * PAGE_SIZE, unit)
+
+
+def grow(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, None, bool]:
+    """Add a free span of `npages` pages from the current arena; map new arenas if it is too small.
+
+    Return False if the operating system gives none; nothing has changed then but the hints.
+
+    Rules: HEAP-17 HEAP-18 HEAP-20 HEAP-21 SCAV-16.
+    """
+    started = heap.current.base != 0
+    yield hev.HeapGrows(
+        p=actor.p,
+        thread=actor.thread,
+        npages=npages,
+        arena_base=page_number(heap.current.base) if started else None,
+        arena_end=page_number(heap.current.end) if started else None,
+    )
+    end = end_of_request(heap.current.base, npages, heap.phys.size)
+    if end > heap.current.end:
+        size = yield from map_arenas(heap, actor, npages * PAGE_SIZE)
+        if size == 0:
+            return False
+        # The remainder of the old arena, if any, was added before this is counted (HEAP-18).
+        heap.stats = grown(heap.stats, size)
+    piece = heap.current.base
+    end = end_of_request(piece, npages, heap.phys.size)
+    heap.current = replace(heap.current, base=end)
+    yield hev.HeapGrown(
+        p=actor.p,
+        thread=actor.thread,
+        npages=npages,
+        arena_base=page_number(heap.current.base),
+        arena_end=page_number(heap.current.end),
+        piece=page_number(piece),
+    )
+    yield from add_grown_span(heap, actor, piece, heap.current.base - piece)
+    return True
+
+
+def check_mapped(address: U64, mapped_at: U64) -> None:
+    """Require that a region was mapped, and where it was asked for.
+
+    Rules: OS-4 T-79 T-80.
+    """
+    assert mapped_at != 0, "T-79: runtime: out of memory"
+    assert mapped_at == address, "T-80: runtime: cannot map pages in arena address space"
+
+
+def map_arenas(heap: PageHeap, actor: Actor, ask: U64) -> Generator[EventBase, None, U64]:
+    """Reserve and map arenas for `ask` bytes, and let the current arena go on there.
+
+    Return the bytes mapped, 0 for none.
+
+    Rules: AR-4 AR-5 AR-7 AR-8 HEAP-17.
+    """
+    region = reserve_arenas(heap.os, heap.hints, ask)
+    if region is None:
+        heap.set_hints(())
+        return 0
+    heap.set_hints(region.hints)
+    check_mapped(region.base, heap.os.map(region.base, region.size))
+    heap.stats = mapped(heap.stats, region.size)
+    first = arena_index(region.base)
+    arenas = range(first, arena_index(region.base + region.size - 1) + 1)
+    heap.map.add_arenas(region.base, region.size // PAGE_SIZE)
+    heap.arena_table.add(arenas, heap.phys.size)
+    contiguous = heap.current.end != 0 and region.base == heap.current.end
+    yield hev.ArenaMapped(
+        p=actor.p,
+        thread=actor.thread,
+        base_page=page_number(region.base),
+        npages=region.size // PAGE_SIZE,
+        asked=ask,
+        contiguous=int(contiguous),
+    )
+    if contiguous:
+        heap.current = replace(heap.current, end=region.base + region.size)
+        return region.size
+    rest = heap.current
+    if rest.end > rest.base:
+        yield from add_grown_span(heap, actor, rest.base, rest.end - rest.base)
+    heap.current = Arena(region.base, region.base + region.size)
+    return region.size
+
+
+def add_grown_span(heap: PageHeap, actor: Actor, base: U64, size: U64) -> Steps:
+    """Make a piece of the current arena a free span: scavenged, and zero.
+
+    Rules: HEAP-19.
+    """
+    yield from scavenge_for_growth(heap, actor, size)
+    span = heap.new_descriptor(base, size // PAGE_SIZE)
+    heap.runs[span] = replace(heap.runs[span], state=FREE, scavenged=True)
+    heap.map.set_spans(base, size // PAGE_SIZE, span)
+    yield hev.GrowAddsSpan(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=page_number(base),
+        npages=size // PAGE_SIZE,
+    )
+    merged = heap.coalesce(actor, span)
+    heap.insert_free(span)
+    yield merged

@@ -1,0 +1,329 @@
+"""The treap of free runs, as the runtime keeps it (rules TREAP-1 to TREAP-9).
+
+A search tree by address, a heap by random priority. Each node sums up its subtree: the most pages
+of any run in it, and the types of the runs in it.
+"""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final, Literal
+
+from spanspec.base.words import U8, U32, U64
+from spanspec.pages.freeruns import FreeSpan, passes, type_of
+
+
+class Node:
+    """One free run in the tree, its priority, and the sums over its subtree."""
+
+    def __init__(self, run: FreeSpan, priority: U32) -> None:
+        self.run = run
+        self.priority = priority
+        self.max_pages: U64 = run.npages
+        self.types: U8 = 1 << type_of(run)
+        self.left: Node | None = None
+        self.right: Node | None = None
+
+    def update(self) -> None:
+        """Recompute the sums from the run and the children.
+
+        Rules: TREAP-9.
+        """
+        self.max_pages, self.types = sums(self)
+
+
+Turn = Literal[0, 1, 2, 3]
+
+LEFT: Final[Turn] = 0
+HERE: Final[Turn] = 1
+RIGHT: Final[Turn] = 2
+NO_FIT: Final[Turn] = 3
+"""Where a descent for the lowest run that fits goes on."""
+
+
+def descend(left_most: U64, run_pages: U64, right_most: U64, npages: U64) -> Turn:
+    """Decide at a node where the lowest run with enough pages is.
+
+    `left_most` and `right_most` are the most pages of a run in either subtree, 0 if it is empty.
+
+    Rules: TREAP-2 I-40.
+    """
+    if left_most >= npages:
+        return LEFT
+    if run_pages >= npages:
+        return HERE
+    return RIGHT if right_most >= npages else NO_FIT
+
+
+def belongs_left(run: FreeSpan, other: FreeSpan) -> bool:
+    """Tell whether a run comes before another one in the tree: by address.
+
+    Rules: TREAP-1 TREAP-4.
+    """
+    return run.base < other.base
+
+
+def most(node: Node | None) -> U64:
+    """Return the most pages of a run in a subtree, 0 if it is empty."""
+    return 0 if node is None else node.max_pages
+
+
+def most_of(left_most: U64, run_pages: U64, right_most: U64) -> U64:
+    """Return the most pages of a run in a subtree, from its root and both children.
+
+    Rules: TREAP-1 TREAP-9.
+    """
+    larger = left_most if left_most >= right_most else right_most
+    return run_pages if run_pages >= larger else larger
+
+
+def sums(node: Node) -> tuple[U64, U8]:
+    """Return the most pages and the types in a node's subtree, given right sums below it.
+
+    Rules: TREAP-1 TREAP-9.
+    """
+    types = 1 << type_of(node.run)
+    for child in (node.left, node.right):
+        if child is not None:
+            types |= child.types
+    return most_of(most(node.left), node.run.npages, most(node.right)), types
+
+
+def merge(left: Node | None, right: Node | None) -> Node | None:
+    """Join two trees, all of the first below all of the second, and keep the heap order."""
+    if left is None:
+        return right
+    if right is None:
+        return left
+    if left.priority < right.priority:
+        left.right = merge(left.right, right)
+        left.update()
+        return left
+    right.left = merge(left, right.left)
+    right.update()
+    return right
+
+
+def rotate_right(node: Node) -> Node:
+    """Lift the left child above a node; return it.
+
+    Rules: TREAP-9.
+    """
+    child = node.left
+    assert child is not None, "T-76: large span treap rotateRight"
+    node.left, child.right = child.right, node
+    node.update()
+    child.update()
+    return child
+
+
+def rotate_left(node: Node) -> Node:
+    """Lift the right child above a node; return it.
+
+    Rules: TREAP-9.
+    """
+    child = node.right
+    assert child is not None, "T-75: large span treap rotateLeft"
+    node.right, child.left = child.left, node
+    node.update()
+    child.update()
+    return child
+
+
+class Treap:
+    """The set of free runs; `seed` fixes the priorities, which nothing observable depends on."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.root: Node | None = None
+        self._priorities = Random(seed)
+
+    def find(self, npages: U64) -> FreeSpan | None:
+        """Return the lowest run with at least so many pages, by one descent.
+
+        Rules: TREAP-2 TREAP-3.
+        """
+        node = self.root
+        while node is not None:
+            turn = descend(most(node.left), node.run.npages, most(node.right), npages)
+            if turn == HERE:
+                return node.run
+            node = node.left if turn == LEFT else node.right if turn == RIGHT else None
+        return None
+
+    def last(self, wanted: U8) -> FreeSpan | None:
+        """Return the highest run that passes a filter.
+
+        Rules: TREAP-8.
+        """
+        return find_maximal(self.root, wanted)
+
+    def before(self, base: U64, wanted: U8) -> FreeSpan | None:
+        """Return the highest run below an address that passes a filter.
+
+        Rules: TREAP-8.
+        """
+        node, passed = self.root, list[Node]()
+        while node is not None:
+            if base <= node.run.base:
+                node = node.left
+            else:
+                passed.append(node)
+                node = node.right
+        for candidate in reversed(passed):
+            if passes(candidate.run, wanted):
+                return candidate.run
+            found = find_maximal(candidate.left, wanted)
+            if found is not None:
+                return found
+        return None
+
+    def first(self, wanted: U8) -> FreeSpan | None:
+        """Return the lowest run that passes a filter.
+
+        Rules: TREAP-8.
+        """
+        return find_minimal(self.root, wanted)
+
+    def after(self, base: U64, wanted: U8) -> FreeSpan | None:
+        """Return the lowest run above an address that passes a filter.
+
+        Rules: TREAP-8.
+        """
+        node, passed = self.root, list[Node]()
+        while node is not None:
+            if base >= node.run.base:
+                node = node.right
+            else:
+                passed.append(node)
+                node = node.left
+        for candidate in reversed(passed):
+            if passes(candidate.run, wanted):
+                return candidate.run
+            found = find_minimal(candidate.right, wanted)
+            if found is not None:
+                return found
+        return None
+
+    def insert(self, run: FreeSpan) -> None:
+        """Add a run as a leaf, then rotate it up while its parent's priority is greater.
+
+        Rules: TREAP-4.
+        """
+        self.root = self._insert(self.root, Node(run, self._priorities.getrandbits(32)))
+
+    def _insert(self, at: Node | None, fresh: Node) -> Node:
+        if at is None:
+            return fresh
+        assert at.run.base != fresh.run.base, "T-70: inserting span already in treap"
+        if belongs_left(fresh.run, at.run):
+            at.left = self._insert(at.left, fresh)
+            at.update()
+            return rotate_right(at) if at.priority > at.left.priority else at
+        at.right = self._insert(at.right, fresh)
+        at.update()
+        return rotate_left(at) if at.priority > at.right.priority else at
+
+    def remove(self, base: U64) -> None:
+        """Take out the run at an address: its subtrees close up over it.
+
+        The runtime rotates the node down to a leaf; the tree that results is the same.
+
+        Rules: TREAP-5.
+        """
+        self.root = self._remove(self.root, base)
+
+    def _remove(self, at: Node | None, base: U64) -> Node | None:
+        assert at is not None, "T-73: span and treap node base addresses do not match"
+        if base == at.run.base:
+            return merge(at.left, at.right)
+        if base < at.run.base:
+            at.left = self._remove(at.left, base)
+        else:
+            at.right = self._remove(at.right, base)
+        at.update()
+        return at
+
+    def mutate(self, base: U64, run: FreeSpan) -> None:
+        """Change the run at an address in place; its order among the others must not change.
+
+        Rules: TREAP-6.
+        """
+        path = list[Node]()
+        node = self.root
+        while node is not None and node.run.base != base:
+            path.append(node)
+            node = node.left if base < node.run.base else node.right
+        assert node is not None, "T-73: span and treap node base addresses do not match"
+        node.run = run
+        node.update()
+        for above in reversed(path):
+            above.update()
+
+    def in_order(self) -> list[FreeSpan]:
+        """Return all runs by address."""
+        return [node.run for node in nodes(self.root)]
+
+
+def find_minimal(node: Node | None, wanted: U8) -> FreeSpan | None:
+    """Return the lowest run of a subtree that passes a filter.
+
+    Rules: TREAP-8 T-62.
+    """
+    while node is not None and node.types & wanted:
+        if node.left is not None and node.left.types & wanted:
+            node = node.left
+        elif passes(node.run, wanted):
+            return node.run
+        else:
+            node = node.right
+            assert node is not None, "T-62: failed to find minimal node matching filter"
+            assert node.types & wanted, "T-62: failed to find minimal node matching filter"
+    return None
+
+
+def find_maximal(node: Node | None, wanted: U8) -> FreeSpan | None:
+    """Return the highest run of a subtree that passes a filter.
+
+    Rules: TREAP-8.
+    """
+    while node is not None and node.types & wanted:
+        if node.right is not None and node.right.types & wanted:
+            node = node.right
+        elif passes(node.run, wanted):
+            return node.run
+        else:
+            node = node.left
+            assert node is not None, "T-63: failed to find minimal node matching filter"
+            assert node.types & wanted, "T-63: failed to find minimal node matching filter"
+    return None
+
+
+def nodes(root: Node | None) -> Iterator[Node]:
+    """Yield the nodes of a tree in the order of their addresses."""
+    above = list[Node]()
+    node = root
+    while above or node is not None:
+        while node is not None:
+            above.append(node)
+            node = node.left
+        node = above.pop()
+        yield node
+        node = node.right
+
+
+def check_treap(root: Node | None) -> None:
+    """Check every property that a treap must have.
+
+    Rules: TREAP-1 I-18 T-66 T-67 T-68 T-69.
+    """
+    for node in nodes(root):
+        if node.left is not None:
+            assert node.left.run.base < node.run.base, "T-66: left child has greater base address"
+            assert node.left.priority >= node.priority, "TREAP-1: a child's priority is lower"
+        if node.right is not None:
+            assert node.right.run.base > node.run.base, "T-67: right child has lesser base address"
+            assert node.right.priority >= node.priority, "TREAP-1: a child's priority is lower"
+        largest, types = sums(node)
+        assert node.max_pages == largest, "T-68: maxPages invariant violated in treap"
+        assert node.types == types, "T-69: types invariant violated in treap"
+    in_order = [node.run.base for node in nodes(root)]
+    assert in_order == sorted(set(in_order)), "TREAP-1: runs are out of order"

@@ -1,0 +1,202 @@
+"""The span record, and what its fields mean (rules SPAN-1 to SPAN-10 and SPAN-17 to SPAN-21)."""
+
+from typing import Final, Literal
+
+from msgspec.structs import replace
+
+from spanspec.base.bitmap import NO_BITS, Bitmap
+from spanspec.base.constants import PAGE_SIZE, size_class_of
+from spanspec.base.records import Record
+from spanspec.base.sizeclass import CLASS_TO_MAGIC, CLASS_TO_SIZE, divide_by_size
+from spanspec.base.words import M64, U8, U16, U32, U64
+
+SpanState = Literal[0, 1, 2, 3]
+
+DEAD: Final[SpanState] = 0
+IN_USE: Final[SpanState] = 1
+MANUAL: Final[SpanState] = 2
+FREE: Final[SpanState] = 3
+"""Span states (SPAN-2)."""
+
+
+class Mspan(Record, frozen=True):
+    """A run of pages and the state of its slots; the fields are the runtime's (SPAN-1).
+
+    `alloc_cache` is the complement of the `alloc_bits` word that holds `freeindex`, shifted so
+    that bit 0 belongs to slot `freeindex`. `sweepgen` is to be read relative to the heap's.
+    """
+
+    base: U64
+    npages: U32
+    spanclass: U8
+    state: U8
+    elemsize: U64
+    limit: U64
+    nelems: U16
+    freeindex: U16
+    alloc_count: U16
+    alloc_cache: U64
+    alloc_bits: Bitmap
+    gcmark_bits: Bitmap
+    sweepgen: U32
+    needzero: U8
+
+
+class Layout(Record, frozen=True):
+    """Slot size in bytes, number of slots, and bytes of the whole span (SPAN-5)."""
+
+    size: U64
+    objects: U16
+    total: U64
+
+
+def layout(npages: U32, elemsize: U64) -> Layout:
+    """Return how a span of `npages` pages is cut into slots of `elemsize` bytes.
+
+    Rules: SPAN-5.
+    """
+    total = npages * PAGE_SIZE
+    return Layout(elemsize, total // elemsize if elemsize > 0 else 0, total)
+
+
+def elemsize_of(spanclass: U8, npages: U32) -> U64:
+    """Return the slot size in bytes: the class size, or all pages for a large object.
+
+    Rules: SPAN-1 HEAP-22.
+    """
+    size_class = size_class_of(spanclass)
+    return CLASS_TO_SIZE[size_class] if size_class != 0 else npages * PAGE_SIZE
+
+
+def init_span(base: U64, npages: U32, spanclass: U8, sweepgen: U32, limit: U64) -> Mspan:
+    """Return a span fresh from the page heap, in use, with every slot free.
+
+    `limit` is the end of object data: for a small span the end of its last slot, for a large
+    one the base plus the bytes requested.
+
+    Rules: SPAN-3 SPAN-4 SPAN-6 SWP-3.
+    """
+    elemsize = elemsize_of(spanclass, npages)
+    return Mspan(
+        base=base,
+        npages=npages,
+        spanclass=spanclass,
+        state=IN_USE,
+        elemsize=elemsize,
+        limit=limit,
+        nelems=layout(npages, elemsize).objects,
+        freeindex=0,
+        alloc_count=0,
+        alloc_cache=M64,
+        alloc_bits=NO_BITS,
+        gcmark_bits=NO_BITS,
+        sweepgen=sweepgen,
+        needzero=0,
+    )
+
+
+def is_allocated(span: Mspan, slot: U16) -> bool:
+    """Tell whether slot 0..nelems-1 is allocated: below freeindex, or kept by the last sweep.
+
+    Rules: SPAN-8.
+    """
+    return slot < span.freeindex or span.alloc_bits.bit(slot)
+
+
+def is_free(span: Mspan, slot: U16) -> bool:
+    """Tell whether slot 0..nelems-1 is free.
+
+    Rules: SPAN-17.
+    """
+    if slot < span.freeindex:
+        return False
+    return not span.alloc_bits.bit(slot)
+
+
+def allocated_below(span: Mspan, end: U16) -> U16:
+    """Return how many of the slots 0..end-1 are allocated.
+
+    Rules: SPAN-8 SPAN-9.
+    """
+    if end <= span.freeindex:
+        return end
+    return span.freeindex + span.alloc_bits.count(end) - span.alloc_bits.count(span.freeindex)
+
+
+def count_is_exact(span: Mspan) -> bool:
+    """Tell whether allocCount is the number of allocated slots.
+
+    Rules: SPAN-9 I-2.
+    """
+    return span.alloc_count == allocated_below(span, span.nelems)
+
+
+def bounds_hold(span: Mspan) -> bool:
+    """Tell whether freeindex and allocCount lie within 0..nelems, and nelems within 1..1024.
+
+    Rules: I-1 CONST-1.
+    """
+    return (
+        1 <= span.nelems <= 1024
+        and span.freeindex <= span.nelems
+        and span.alloc_count <= span.nelems
+    )
+
+
+def count_alloc(span: Mspan) -> U16:
+    """Return the number of marked slots.
+
+    Rules: SPAN-20.
+    """
+    return span.gcmark_bits.count(span.nelems)
+
+
+def set_marked(span: Mspan, slot: U16) -> Mspan:
+    """Return the span with one more slot marked; only an allocated slot may be.
+
+    Rules: SPAN-21 I-4.
+    """
+    assert slot < span.nelems, "I-4: a slot beyond the span was marked"
+    assert is_allocated(span, slot), "I-4: a free slot was marked"
+    return replace(span, gcmark_bits=span.gcmark_bits.with_bit(slot))
+
+
+def slot_address(span: Mspan, slot: U16) -> U64:
+    """Return the address of a slot's first byte.
+
+    Rules: SPAN-12 MAL-22.
+    """
+    return span.base + slot * span.elemsize
+
+
+def obj_index(span: Mspan, address: U64) -> U16:
+    """Return the slot that holds an address inside the span; 0 for a large span.
+
+    Rules: SPAN-18.
+    """
+    assert address >= span.base, "SPAN-18: the address lies below the span"
+    return divide_by_size(CLASS_TO_MAGIC[size_class_of(span.spanclass)], address - span.base)
+
+
+class FoundObject(Record, frozen=True):
+    """The object that an address points into: its base, 0 if there is none, and its slot."""
+
+    base: U64
+    slot: U16
+
+
+NO_OBJECT: Final = FoundObject(0, 0)
+
+
+def find_object(span: Mspan, address: U64) -> FoundObject:
+    """Return the object of a span that an interior pointer points into.
+
+    An address outside base..limit, or into a span that is not in use, points to no object. The
+    tail behind the last slot lies beyond the limit.
+
+    Rules: SPAN-19.
+    """
+    if span.state != IN_USE or address < span.base or address >= span.limit:
+        return NO_OBJECT
+    slot = obj_index(span, address)
+    return FoundObject(slot_address(span, slot), slot)

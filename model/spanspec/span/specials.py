@@ -1,0 +1,106 @@
+"""Special records: finalizers and profile records, by address (SWP-24 step 2, T-42, T-43).
+
+A record belongs to an address, not to a slot: a tiny block holds several objects, and each may have
+a finalizer of its own. What dies is the slot. One with a finalizer outlives the sweep that finds it
+dead: it is marked, its finalizers are queued, and the next cycle decides anew.
+"""
+
+from typing import Final, Literal
+
+from spanspec.base.records import Record
+from spanspec.base.words import U64
+from spanspec.span.mspan import Mspan, set_marked
+
+FINALIZER: Final = 1
+PROFILE: Final = 2
+"""Kinds of special records, as the runtime numbers them."""
+
+SpecialKind = Literal["finalizer", "profile"]
+
+KINDS: Final[dict[SpecialKind, int]] = {"finalizer": FINALIZER, "profile": PROFILE}
+
+
+class Special(Record, frozen=True):
+    """A special record: its kind, and how far above the span's base its address is, in bytes."""
+
+    offset: U64
+    kind: int
+
+
+Specials = tuple[Special, ...]
+"""The special records of a span, by offset and kind."""
+
+
+def has_special(specials: Specials, offset: U64, kind: int) -> bool:
+    """Tell whether an address has a record of a kind.
+
+    Rules: SWP-24.
+    """
+    return Special(offset, kind) in specials
+
+
+def add_special(specials: Specials, offset: U64, kind: int) -> Specials:
+    """Return the records with one more, in order; an address has at most one of a kind.
+
+    A second finalizer changes nothing (the caller is told), a second profile record is fatal.
+
+    Rules: SWP-24 T-42 T-43.
+    """
+    assert kind in (FINALIZER, PROFILE), "T-43: bad special kind"
+    if has_special(specials, offset, kind):
+        assert kind != PROFILE, "T-42: setprofilebucket: profile already set"
+        return specials
+    added = (*specials, Special(offset, kind))
+    return tuple(sorted(added, key=lambda special: (special.offset, special.kind)))
+
+
+def remove_special(specials: Specials, offset: U64, kind: int) -> Specials:
+    """Return the records without one: that of this very address and kind, if there is one.
+
+    Rules: SWP-24.
+    """
+    return tuple(special for special in specials if special != Special(offset, kind))
+
+
+class SweptSpecials(Record, frozen=True):
+    """What a sweep does with special records: marks, records kept, offsets of finalizers queued.
+
+    Both records and offsets are in order of address.
+    """
+
+    span: Mspan
+    kept: Specials
+    queued: tuple[U64, ...]
+
+
+def sweep_specials(span: Mspan, specials: Specials) -> SweptSpecials:
+    """Decide on the special records of a span that is being swept, before the marks are counted.
+
+    Those of marked slots stay. A dead slot with a finalizer, at whatever address in it, is marked:
+    all its finalizers are queued, each with its own address, and its profile records stay. The
+    records of any other dead slot are freed.
+
+    Rules: SWP-24 I-27.
+    """
+    dead = {
+        special.offset // span.elemsize
+        for special in specials
+        if not span.gcmark_bits.bit(special.offset // span.elemsize)
+    }
+    saved = {
+        special.offset // span.elemsize
+        for special in specials
+        if special.kind == FINALIZER and special.offset // span.elemsize in dead
+    }
+    kept: list[Special] = []
+    queued: list[U64] = []
+    for special in specials:
+        slot = special.offset // span.elemsize
+        if slot in saved and special.kind == FINALIZER:
+            queued.append(special.offset)
+        elif slot in saved or slot not in dead:
+            kept.append(special)
+    after = span
+    for slot in sorted(saved):
+        after = set_marked(after, slot)
+    return SweptSpecials(after, tuple(kept), tuple(queued))

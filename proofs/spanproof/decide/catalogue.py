@@ -1,0 +1,339 @@
+"""All obligations and mutants, with a key for what each rests on.
+
+As long as no source changed but for its comments, the catalogue is the one of the last run, and
+nothing is imported: neither the obligations nor a solver.
+"""
+
+import ast
+import functools
+import hashlib
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import BuiltinFunctionType, FunctionType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from spanproof.decide.cache import Cache, NoCache
+from spanproof.decide.jobs import Job
+from spanproof.fingerprint.dependencies import (
+    PACKAGES,
+    Code,
+    ModuleUnits,
+    Sources,
+    Unit,
+    digest_of,
+    is_within,
+    module_file,
+    modules_of,
+)
+from spanproof.prove.references import rests_on
+from spanproof.solvers.names import installed_version
+
+if TYPE_CHECKING:
+    from spanproof.prove.lemmas import Stated
+    from spanproof.prove.proof import Obligation
+
+PROVER: Final = tuple(
+    f"spanproof.{name}"
+    for name in (
+        "decide.prover",
+        "decide.verdict",
+        "prove.lemmas",
+        "prove.proof",
+        "prove.questions",
+        "prove.smallscope",
+        "solvers",
+        "symbolic",
+    )
+)
+"""The modules that decide: a change in one of them concerns every obligation."""
+
+TELLER: Final = "spanproof.counterexamples"
+"""The package that tells counterexamples."""
+
+BEGINNINGS: Final = (
+    "spanspec.compiled",
+    "spanalloc.compiled",
+    "spanspec.invariants.registry",
+    "spanproof.support.interrupts",
+    "spanproof.support.processes",
+    "spanproof.support.streams",
+)
+"""Modules that are known to do more than bind names: they choose between compiled modules and their
+sources, enter what they decorate into a table, or catch signals. They count for everything, as they
+are written.
+"""
+
+COMMANDS: Final = tuple(f"spanproof.cli.{name}" for name in ("app", "prove", "mutants", "verify"))
+"""The modules that are imported in the process that decides."""
+
+DECIDING: Final = "spanproof.decide.suite"
+"""The module whose functions run while something is decided."""
+
+NEAR: Final = ("spanspec", "spanproof.theorems")
+"""Where a statement that is not understood counts with all that it names, elsewhere as written."""
+
+DISTRIBUTIONS: Final = ("z3-solver", "msgspec", "mypy_extensions", "librt")
+"""What others wrote and an obligation's outcome may hang on; the version counts."""
+
+VARIABLES: Final = ("Z3_LIBRARY_PATH", "Z3_LIBRARY_DIRS", "LD_LIBRARY_PATH", "LD_PRELOAD")
+"""Variables of the environment that say which solver is loaded."""
+
+
+class Claim(NamedTuple):
+    """An obligation as it is listed; `rests_on` is the fingerprint of all that it rests on.
+
+    `unknown` says what it uses that no fingerprint can speak of; then its answer is not kept.
+    `uses` are the obligations whose claims it builds on.
+    """
+
+    id: str
+    rules: tuple[str, ...]
+    claim: str
+    assumes: tuple[str, ...]
+    rests_on: str
+    unknown: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+
+
+class Variation(NamedTuple):
+    """A mutant as it is listed; `change` is the fingerprint of what it changes."""
+
+    name: str
+    function: str
+    killed_by: str
+    story: str
+    change: str
+
+
+class Catalogue(NamedTuple):
+    """Every obligation and every mutant; `world` is the fingerprint of all sources."""
+
+    world: str
+    claims: dict[str, Claim]
+    mutants: dict[str, Variation]
+
+    def used(self, obligations: Iterable[str]) -> dict[str, list[str]]:
+        """Return the assumptions that some obligations use, each with those that use it."""
+        users: dict[str, list[str]] = {}
+        for name in obligations:
+            for assumption in self.claims[name].assumes:
+                users.setdefault(assumption, []).append(name)
+        return users
+
+    def rests_on(self, obligation: str) -> list[str]:
+        """Return the obligations on whose claims one builds, directly or not."""
+        return rests_on(obligation, self.uses)
+
+    @property
+    def uses(self) -> dict[str, tuple[str, ...]]:
+        """The obligations on whose claims each one builds directly."""
+        return {name: claim.uses for name, claim in self.claims.items()}
+
+    def keeps(self, job: Job) -> bool:
+        """Tell whether a job's answer follows from what its key names."""
+        return not self.claims[job.obligation].unknown
+
+    def key(self, job: Job) -> str:
+        """Return the name of what a job depends on."""
+        change = self.mutants[job.mutant].change if job.mutant is not None else ""
+        version = installed_version(job.solver)
+        return digest_of(
+            self.claims[job.obligation].rests_on, change, job.solver, version, job.obligation
+        )
+
+
+def catalogue(cache: Cache) -> Catalogue:
+    """Return the catalogue; it is made anew if a source changed."""
+    world = fingerprint_of_everything(cache)
+    stored = cache.get(digest_of("catalogue", world), Catalogue)
+    if stored is not None and stored.world == world and stored.claims and stored.mutants:
+        return stored
+    made = _made(world)
+    cache.put(digest_of("catalogue", world), made)
+    cache.prune()
+    return made
+
+
+@functools.cache
+def current() -> Catalogue:
+    """Return the catalogue of the sources as this process found them."""
+    return catalogue(Cache())
+
+
+def fingerprint_of_everything(cache: Cache) -> str:
+    """Return the fingerprint of all sources of ours, comments and layout left out.
+
+    A file is only parsed if the cache does not know its very bytes.
+    """
+    names = [name for package in PACKAGES for name in modules_of(package)]
+    bare = {name: _bare_fingerprint(cache, name, module_file(name)) for name in names}
+    return digest_of(surroundings(), *(f"{n}={d}" for n, d in sorted(bare.items())))
+
+
+def surroundings() -> str:
+    """Return the fingerprint of what no source says: versions, and which solver is loaded."""
+    versions = []
+    for name in DISTRIBUTIONS:
+        try:
+            versions.append(f"{name}={version(name)}")
+        except PackageNotFoundError:
+            versions.append(f"{name}=")
+    variables = (f"{name}={os.environ.get(name, '')}" for name in VARIABLES)
+    python = platform.python_implementation(), platform.python_version(), platform.machine()
+    return digest_of(*python, *versions, *variables)
+
+
+def _bare_fingerprint(cache: Cache, name: str, path: Path | None) -> str:
+    content = path.read_bytes() if path is not None else b""
+    if isinstance(cache, NoCache):
+        return hashlib.sha256(content).hexdigest()
+    key = digest_of("module", name, platform.python_version(), hashlib.sha256(content).hexdigest())
+    known = cache.get(key, str)
+    if known is None:
+        known = ModuleUnits(name, content.decode()).digest_of_all()
+        cache.put(key, known)
+    return known
+
+
+def _made(world: str) -> Catalogue:
+    from spanproof.theorems import all_obligations
+    from spanproof.theorems.mutants import MUTANTS
+
+    code = code_of_ours()
+    sources = sources_of_claims(code)
+    effects = code.effects((DECIDING,), (DECIDING,))
+    near = sources.closure(unit for unit in effects if is_within(unit.module, NEAR))
+    tools = digest_of(
+        _fingerprint_of_the_prover(code),
+        sources.fingerprint(near),
+        sources.fingerprint(effects),
+        *beyond(code),
+    )
+    everywhere = tuple(sources.unknowns(near))
+
+    obligations = all_obligations()
+    uses = {claim.id: claim.uses for claim in obligations.values()}
+
+    def claimed(claim: "Obligation") -> Claim:
+        proves = [claim, *(obligations[name] for name in rests_on(claim.id, uses))]
+        units = frozenset().union(*(what_it_rests_on(sources, one) for one in proves))
+        made = [values_of(one.build) for one in proves]
+        values = [value for known, _ in made for value in known]
+        unknown = [one for _, others in made for one in others]
+        return Claim(
+            claim.id,
+            claim.rules,
+            claim.claim,
+            tuple(assumption.id for assumption in claim.assumes),
+            digest_of(tools, sources.fingerprint(units), *values),
+            (*everywhere, *sources.unknowns(units), *unknown),
+            claim.uses,
+        )
+
+    claims = {claim.id: claimed(claim) for claim in obligations.values()}
+    mutants = {
+        mutant.name: Variation(
+            mutant.name,
+            mutant.function,
+            mutant.killed_by,
+            mutant.story,
+            digest_of(mutant.function, mutant.old, mutant.new),
+        )
+        for mutant in MUTANTS.values()
+    }
+    return Catalogue(world, claims, mutants)
+
+
+def beyond(code: Code) -> list[str]:
+    """Return the statements that are not understood in modules that only the commands import.
+
+    They are in the process that decides if there is a single one. Nothing that is proved names
+    them, so they count as they are written.
+    """
+    deciding = set(code.reached((DECIDING,)))
+    return [
+        f"{name}: {ast.dump(statement)}"
+        for name in code.reached(COMMANDS)
+        if name not in deciding
+        for statement in code.odd(name)
+    ]
+
+
+def code_of_ours() -> Code:
+    """Return our modules; what decides counts for everything anyway."""
+    return Code(counted=(*PROVER, TELLER, *BEGINNINGS))
+
+
+def sources_of_claims(code: Code | None = None) -> Sources:
+    """Return the sources that obligations rest on; what decides them is left out."""
+    return Sources(outside=(*PROVER, TELLER, *BEGINNINGS), code=code or code_of_ours())
+
+
+def what_it_rests_on(sources: Sources, claim: "Obligation") -> frozenset[Unit]:
+    """Return everything of ours that an obligation rests on.
+
+    A function inside another one also rests on the functions that it was made with.
+    """
+    from spanproof.prove.lemmas import rules_of
+
+    build = claim.build
+    module, outer = build.__module__, build.__qualname__.partition(".")[0]
+    roots = sources.named(module, outer) or sources.whole(module)
+    stated: list[object] = []
+    used: list[Stated] = [*claim.contracts.values(), *claim.lemmas]
+    for one in used:
+        stated += rules_of(one)
+    for loop in claim.loops.values():
+        stated += loop
+    for value in (*made_with(build), *stated):
+        if isinstance(value, FunctionType | BuiltinFunctionType | type):
+            roots += sources.named(value.__module__, value.__name__)
+    return sources.closure(roots)
+
+
+def made_with(build: Callable[..., object]) -> Iterator[object]:
+    """Yield the values that a function inside another one was made with, parts of tuples too."""
+    waiting: list[object] = [cell.cell_contents for cell in getattr(build, "__closure__", ()) or ()]
+    while waiting:
+        value = waiting.pop()
+        yield value
+        if isinstance(value, tuple | list):
+            waiting.extend(value)
+
+
+def values_of(build: Callable[..., object]) -> tuple[list[str], list[str]]:
+    """Return the plain values that a function was made with, and of which kinds others are."""
+    values, others = [], []
+    for value in made_with(build):
+        if value is None or isinstance(value, str | int):
+            values.append(repr(value))
+        elif not isinstance(value, tuple | list | FunctionType | BuiltinFunctionType | type):
+            others.append(f"{build.__module__} makes a claim with a {type(value).__name__}")
+    return sorted(values), others
+
+
+def _fingerprint_of_the_prover(code: Code) -> str:
+    """Return the fingerprint of the modules that decide, and of what they read of the model.
+
+    What tells counterexamples counts as it is written, not with the protocols that it runs; so do
+    the beginnings.
+    """
+    sources = Sources(code=code)
+    written = [
+        unit
+        for place in (TELLER, *BEGINNINGS)
+        for module in modules_of(place)
+        for unit in sources.whole(module)
+    ]
+    deciding = Sources(outside=(TELLER,), code=code)
+    roots = [
+        unit for place in PROVER for module in modules_of(place) for unit in deciding.whole(module)
+    ]
+    return digest_of(
+        surroundings(),
+        deciding.fingerprint(deciding.closure(roots)),
+        sources.fingerprint(written),
+    )

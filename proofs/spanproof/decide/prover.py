@@ -1,0 +1,145 @@
+"""Deciding obligations: goals must be implied, witnesses possible; unknown is a failure."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from spanproof.counterexamples.found import explained
+from spanproof.decide.verdict import DEFAULT_TIMEOUT, Answer, Verdict
+from spanproof.prove.proof import Obligation, Proof, Query
+from spanproof.prove.questions import Question, joint_queries, jointly, witnesses
+from spanproof.solvers.finding import Decider, Finding
+from spanproof.solvers.inprocess import Z3
+from spanproof.solvers.smtlib import NotPortable
+from spanproof.symbolic.errors import UnsupportedConstruct
+from spanproof.symbolic.sources import SourceTree
+
+READ = ("spanspec", "spanalloc")
+"""The packages that proofs are about."""
+
+JOINT_TIMEOUT = 4.0
+"""Seconds for several queries at once; what takes longer is asked in halves."""
+
+
+class _Failure(NamedTuple):
+    """A question that did not get the answer that the proof needs."""
+
+    question: Question
+    finding: Finding
+
+    @property
+    def answer(self) -> Answer:
+        """What the failure makes of the obligation."""
+        if self.finding.outside:
+            return "outside"
+        if self.finding.result == "unknown":
+            return "unknown"
+        return "refuted" if self.question.expected == "unsat" else "vacuous"
+
+    @property
+    def detail(self) -> str:
+        """The reason why there is no answer, or not the needed one."""
+        if self.finding.result == "unsat":
+            return "the hypotheses exclude this situation"
+        return self.finding.reason
+
+
+class _Examination:
+    """The questions of one proof, asked one after the other until one fails."""
+
+    def __init__(self, proof: Proof, decider: Decider, timeout: float, locate: bool) -> None:
+        self._proof = proof
+        self._decider = decider
+        self._timeout = timeout
+        self._locate = locate
+        self.seconds = 0.0
+
+    def failure(self) -> _Failure | None:
+        """Return the first query that is not implied, else the first impossible witness."""
+        return next(self._failures(), None)
+
+    def _failures(self) -> Iterator[_Failure]:
+        for question, queries in joint_queries(self._proof):
+            yield from self._failures_among(question, queries)
+        for question in witnesses(self._proof):
+            failure = self._asked(question)
+            if failure is not None:
+                yield failure
+
+    def _failures_among(self, question: Question, queries: Sequence[Query]) -> Iterator[_Failure]:
+        """Yield failures of single queries: a joint question that fails is asked in halves."""
+        final = len(queries) == 1 or not self._locate
+        budget = self._timeout if final else min(self._timeout, JOINT_TIMEOUT)
+        failure = self._asked(question, budget)
+        if failure is None:
+            return
+        if final or failure.finding.outside:
+            yield failure
+            return
+        middle = len(queries) // 2
+        for half in (queries[:middle], queries[middle:]):
+            yield from self._failures_among(jointly(self._proof, half), half)
+
+    def _asked(self, question: Question, timeout: float | None = None) -> _Failure | None:
+        finding = self._decider.ask(question, timeout or self._timeout)
+        self.seconds += finding.seconds
+        return None if finding.result == question.expected else _Failure(question, finding)
+
+
+def decide(
+    claim: Obligation,
+    sources: SourceTree | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    decider: Decider | None = None,
+    *,
+    explain: bool = True,
+) -> Verdict:
+    """Decide an obligation, with Z3 unless told otherwise, on the present or on changed sources.
+
+    `explain` tells whether the claim at fault is looked for, and its counterexample put into words
+    and run in Python; if not, only the answer is of interest.
+    """
+    started = time.perf_counter()
+    read = sources or SourceTree()
+    try:
+        proof = claim.proof(read)
+        examination = _Examination(proof, decider or Z3(), timeout, explain)
+        failure = examination.failure()
+    except NotPortable as problem:
+        detail = f"{decider.name if decider else 'z3'}: {problem}"
+        return _untranslatable(claim, read, started, detail)
+    except Exception as problem:
+        # A rule outside the subset names file and line; a changed rule may fail in any way.
+        kind = "" if isinstance(problem, UnsupportedConstruct) else f"{type(problem).__name__}: "
+        return _untranslatable(claim, read, started, f"{kind}{problem}")
+    queries = len(proof.queries) + len(proof.witnesses)
+    around = time.perf_counter() - started - examination.seconds
+    verdict = Verdict(claim.id, "proved", queries, examination.seconds, around, reads=_read(read))
+    if failure is not None:
+        detail, counterexample = failure.detail, None
+        if explain and failure.finding.model is not None and failure.answer == "refuted":
+            detail, counterexample = explained(
+                claim, proof, failure.question, failure.finding.model, sources
+            )
+        return verdict._replace(
+            answer=failure.answer,
+            failed=failure.question.label,
+            detail=detail,
+            script=failure.finding.script,
+            counterexample=counterexample,
+        )
+    if not proof.witnesses:
+        detail = "the obligation states no situation to be met"
+        return verdict._replace(answer="vacuous", failed="no witness", detail=detail)
+    return verdict
+
+
+def _untranslatable(claim: Obligation, sources: SourceTree, started: float, detail: str) -> Verdict:
+    spent = time.perf_counter() - started
+    reads = _read(sources)
+    return Verdict(claim.id, "untranslatable", 0, 0.0, spent, "translation", detail, reads=reads)
+
+
+def _read(sources: SourceTree) -> tuple[str, ...]:
+    """Return the functions of the model and of the implementation that were read."""
+    return tuple(sorted(one for one in sources.reached if one.split(".")[0] in READ))

@@ -1,0 +1,115 @@
+"""What to decide, and deciding what no earlier run has decided.
+
+This module loads no solver unless there is something left to decide.
+"""
+
+import difflib
+import fnmatch
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from spanproof.decide.cache import Cache
+from spanproof.decide.catalogue import Catalogue
+from spanproof.decide.jobs import Job, Outcome
+from spanproof.decide.verdict import DEFAULT_TIMEOUT, Verdict
+
+
+def matching(names: Iterable[str], *patterns: str) -> list[str]:
+    """Return the names that match one of some shell patterns, or contain it."""
+    return [
+        name
+        for name in names
+        if any(fnmatch.fnmatchcase(name, pattern) or pattern in name for pattern in patterns)
+    ]
+
+
+def unmatched(names: Collection[str], patterns: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the patterns that no name matches, each with the names that are most like it."""
+    for pattern in patterns:
+        if not matching(names, pattern):
+            yield pattern, difflib.get_close_matches(pattern, names, n=3, cutoff=0.5)
+
+
+def obligation_jobs(
+    book: Catalogue,
+    *patterns: str,
+    timeout: float = DEFAULT_TIMEOUT,
+    solvers: Sequence[str] = ("z3",),
+) -> list[Job]:
+    """Return the jobs for all obligations whose id matches a pattern, by each solver."""
+    chosen = matching(book.claims, *(patterns or ("*",)))
+    return [Job(name, None, timeout, solver) for solver in solvers for name in chosen]
+
+
+def with_lemmas(work: Sequence[Job], book: Catalogue) -> list[Job]:
+    """Return jobs, and after them those of the obligations whose claims they build on."""
+    needed = [
+        job._replace(obligation=name) for job in work for name in book.rests_on(job.obligation)
+    ]
+    return list(dict.fromkeys([*work, *needed]))
+
+
+def founded(outcomes: Sequence[Outcome], book: Catalogue) -> list[Outcome]:
+    """Return outcomes; who rests on an obligation that is not proved is not proved either."""
+    claims = [outcome for outcome in outcomes if outcome.job.mutant is None]
+    failed = {one.job.obligation: one.verdict.answer for one in claims if not one.good}
+
+    def judged(outcome: Outcome) -> Outcome:
+        if outcome.job.mutant is not None or not outcome.verdict.proved:
+            return outcome
+        for name in book.rests_on(outcome.job.obligation):
+            if name in failed:
+                detail = f"rests on {name}, which is {failed[name]}"
+                return outcome._replace(
+                    verdict=outcome.verdict._replace(answer="unfounded", detail=detail)
+                )
+        return outcome
+
+    return [judged(outcome) for outcome in outcomes] if failed else list(outcomes)
+
+
+def mutant_jobs(book: Catalogue, *patterns: str, timeout: float = DEFAULT_TIMEOUT) -> list[Job]:
+    """Return the jobs for all mutants whose name, or whose obligation's id, matches a pattern."""
+    patterns = patterns or ("*",)
+    names = set(matching(book.mutants, *patterns))
+    killers = set(matching(book.claims, *patterns))
+    return [
+        Job(mutant.killed_by, mutant.name, timeout)
+        for mutant in book.mutants.values()
+        if mutant.name in names or mutant.killed_by in killers
+    ]
+
+
+def known_reads(
+    book: Catalogue, cache: Cache, outcomes: Iterable[Outcome]
+) -> dict[str, tuple[str, ...]]:
+    """Return which functions obligations read, as far as this run or earlier ones know it."""
+    reads = {o.job.obligation: o.verdict.reads for o in outcomes if o.job.mutant is None}
+    others = [job for job in obligation_jobs(book) if job.obligation not in reads]
+    entries, _ = cache.split({job: book.key(job) for job in others}, Verdict)
+    return reads | {job.obligation: verdict.reads for job, verdict in entries}
+
+
+def run(
+    jobs: Sequence[Job], book: Catalogue, cache: Cache, workers: int | None = None
+) -> Iterator[Outcome]:
+    """Yield outcomes: first those of earlier runs, then others as they are reached and kept.
+
+    On an interrupt the running jobs are abandoned and the interrupt is passed on; what was decided
+    is kept.
+    """
+    keys = {job: book.key(job) for job in jobs}
+    kept = {job: key for job, key in keys.items() if book.keeps(job)}
+    entries, _ = cache.split(kept, Verdict)
+    decided = [Outcome(job, verdict, cached=True) for job, verdict in entries]
+    decided = [outcome for outcome in decided if outcome.credible]
+    known = {outcome.job for outcome in decided}
+    undecided = [job for job in jobs if job not in known]
+    yield from decided
+    if not undecided:
+        return
+    from spanproof.decide import suite
+
+    for outcome in suite.run(undecided, workers):
+        if outcome.good and outcome.job in kept:
+            cache.put(keys[outcome.job], outcome.verdict)
+        yield outcome

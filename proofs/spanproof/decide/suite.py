@@ -1,0 +1,97 @@
+"""Running obligations and mutants side by side in worker processes."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Final
+
+from spanproof.decide.jobs import Job, Outcome
+from spanproof.decide.prover import decide
+from spanproof.decide.verdict import Answer, Verdict
+from spanproof.patch.patches import DoesNotApply, place_of
+from spanproof.solvers.secondopinion import decider
+from spanproof.support.processes import pool
+from spanproof.theorems import all_obligations
+from spanproof.theorems.mutants import MUTANTS
+
+MUTANT_TABLES: Final = "spanproof.theorems.mutants"
+"""The package in which mutants are written down."""
+
+PRELOAD: Final = ("spanproof.decide.suite",)
+
+Decide = Callable[[Job], Outcome]
+
+
+def run_job(job: Job) -> Outcome:
+    """Decide one job in this process; a mutant that does not apply is told as such."""
+    try:
+        sources = MUTANTS[job.mutant].sources() if job.mutant is not None else None
+    except DoesNotApply as problem:
+        where = place_of(job.mutant or "", MUTANT_TABLES)
+        return _undecided(job, "inapplicable", f"{where}: {problem}")
+    claim = all_obligations()[job.obligation]
+    return Outcome(job, decide(claim, sources, job.timeout, decider(job.solver)))
+
+
+def run(
+    jobs: Sequence[Job], workers: int | None = None, decide_one: Decide | None = None
+) -> Iterator[Outcome]:
+    """Yield outcomes as they are reached; one worker runs everything in this process.
+
+    If a worker is killed, what was being decided is tried once more, each alone; what has its
+    worker killed then is `unknown`, and the rest goes on. On an interrupt the running jobs are
+    abandoned and the interrupt is passed on.
+    """
+    workers = workers or os.cpu_count() or 1
+    decide_one = decide_one or run_job
+    if workers == 1 or len(jobs) == 1:
+        yield from map(decide_one, jobs)
+        return
+    waiting = deque(jobs)
+    while waiting:
+        lost: list[Job] = []
+        yield from _side_by_side(waiting, min(workers, len(jobs)), decide_one, lost)
+        for job in lost:
+            yield _alone(job, decide_one)
+
+
+def _side_by_side(
+    waiting: deque[Job], workers: int, decide_one: Decide, lost: list[Job]
+) -> Iterator[Outcome]:
+    """Decide what is waiting; if a worker is killed, stop, and tell what was being decided."""
+    with pool(workers, preload=PRELOAD) as processes:
+        running: dict[Future[Outcome], Job] = {}
+        while waiting or running:
+            try:
+                while waiting and len(running) < workers:
+                    running[processes.submit(decide_one, waiting[0])] = waiting[0]
+                    waiting.popleft()
+            except BrokenProcessPool:
+                lost += running.values()
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                job = running.pop(future)
+                try:
+                    outcome = future.result()
+                except BrokenProcessPool:
+                    lost.append(job)
+                else:
+                    yield outcome
+            if lost:
+                lost += running.values()
+                return
+
+
+def _alone(job: Job, decide_one: Decide) -> Outcome:
+    with pool(1, preload=PRELOAD) as processes:
+        try:
+            return processes.submit(decide_one, job).result()
+        except BrokenProcessPool:
+            says = "its process was killed, and once more when it was tried alone: out of memory?"
+            return _undecided(job, "unknown", says)
+
+
+def _undecided(job: Job, answer: Answer, detail: str) -> Outcome:
+    return Outcome(job, Verdict(job.obligation, answer, 0, 0.0, 0.0, "", detail))

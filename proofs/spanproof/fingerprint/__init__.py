@@ -1,0 +1,1 @@
+"""What an outcome rests on, read from the sources, and the digest of it."""

@@ -1,0 +1,86 @@
+"""How the process of an implementation ended, in words: the cause, the place, what it printed."""
+
+import signal
+from pathlib import Path
+from typing import Final
+
+from spanproof.fuzz.isolation.ending import Ended, Limits
+from spanproof.fuzz.plain import plain
+
+LINES: Final = 6
+"""Lines of its output that are shown, and calls of its stack."""
+
+WIDTH: Final = 160
+"""Characters of each such line."""
+
+FATAL: Final = "Fatal Python error:"
+STACK: Final = "(most recent call first):"
+OURS: Final = str(Path(__file__).parent)
+
+
+def last_words(ended: Ended, limits: Limits, cut_off: bool) -> str:
+    """Return what a process did that ended; `cut_off` says that nothing could be sent any more."""
+    printed = plain_lines(ended.printed)
+    return "\n".join(
+        [
+            cause_of(ended, limits, cut_off),
+            *(f"    {line}" for line in where(printed)[:LINES]),
+            *(f"    it printed: {line}" for line in said(printed)[-LINES:]),
+        ]
+    )
+
+
+def cause_of(ended: Ended, limits: Limits, cut_off: bool) -> str:
+    """Return why a process ended."""
+    if cut_off:
+        return "closes the pipe by which its process is watched"
+    match ended.cause:
+        case "exit":
+            return f"ends its process, with exit status {ended.number}"
+        case "signal":
+            return f"ends its process by {name_of(ended.number)}"
+        case "time":
+            return f"does not end within {limits.seconds:g} s"
+        case "memory":
+            return f"takes more than {limits.memory >> 20} MiB of memory"
+        case _:
+            return "ends the process that watches its own"
+
+
+def name_of(number: int) -> str:
+    """Return the name of a signal."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def plain_lines(printed: bytes) -> list[str]:
+    """Return what was printed, line by line."""
+    return [plain(line) for line in printed.decode(errors="replace").splitlines()]
+
+
+def where(printed: list[str]) -> list[str]:
+    """Return the calls that a thread was in which runs the implementation, the innermost first."""
+    for place, line in enumerate(printed):
+        if line.endswith(STACK):
+            calls = []
+            for call in printed[place + 1 :]:
+                if not call.startswith("  File ") or OURS in call:
+                    break
+                calls.append(call.strip())
+            if calls and "threading.py" not in calls[0]:
+                return calls
+    return []
+
+
+def said(printed: list[str]) -> list[str]:
+    """Return the lines that the implementation printed itself."""
+    lines = []
+    for line in printed:
+        before, fatal, _ = line.partition(FATAL)
+        if before.strip():
+            lines.append(before if len(before) <= WIDTH else f"{before[:WIDTH]} ...")
+        if fatal:
+            break
+    return lines

@@ -1,0 +1,263 @@
+"""The keeper: the process that starts workers, has the clock, and ends those that do not go on.
+
+It adopts what a worker leaves behind, so that all of it can be ended; and it ends itself, with all
+that it has started, when the command is gone.
+"""
+
+import gc
+import os
+import select
+import signal
+import sys
+import time
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import FrameType
+from typing import Final, NoReturn
+
+import msgspec
+import psutil
+
+from spanproof.fuzz.isolation.confined import FAILED, FINISHED, MESSAGE, Body, become_worker
+from spanproof.fuzz.isolation.ending import Cause, Ended, Limits
+from spanproof.fuzz.isolation.note import Note, Noted
+from spanproof.support.processes import PR_SET_CHILD_SUBREAPER, ask_kernel
+
+TICK: Final = 0.05
+"""Seconds between two looks at a worker."""
+
+MOMENT: Final = 0.5
+"""Seconds that a worker whose time is over has to say where it is."""
+
+STARVED: Final = 3
+"""A worker that waits for a processor on a busy machine has its limit so many times over."""
+
+BETWEEN: Final = 4
+"""The same between two programs, where the work is ours."""
+
+KEPT: Final = 32_768
+"""Bytes kept of what a worker has printed last."""
+
+ENDED: Final = b"e"
+"""How a message begins that tells how a worker ended; all others are the worker's."""
+
+
+class Start(msgspec.Struct, frozen=True):
+    """Tells the keeper to start a worker; an empty message tells it to stop the worker."""
+
+    assignment: bytes
+    limits: Limits
+
+
+def become_keeper(channel: Connection, body: Body, note: Note, command: int) -> NoReturn:
+    """Serve the command until it closes the channel, or is gone."""
+    try:
+        os.setsid()
+        ask_kernel(PR_SET_CHILD_SUBREAPER, 1)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, _end)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for standard in range(3):
+            os.dup2(nothing, standard)
+        gc.freeze()
+        _serve(channel, body, note, command)
+    except (EOFError, OSError, SystemExit):
+        pass
+    except BaseException as problem:
+        sys.excepthook(type(problem), problem, problem.__traceback__)
+    finally:
+        try:
+            _end_descendants()
+        finally:
+            os._exit(0)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise SystemExit
+
+
+def _serve(channel: Connection, body: Body, note: Note, command: int) -> None:
+    while True:
+        while not channel.poll(1.0):
+            if os.getppid() != command:
+                return
+        order = channel.recv_bytes()
+        if not order:
+            continue  # to stop a worker that has ended already
+        start = msgspec.msgpack.decode(order, type=Start)
+        watch = Watch(channel, body, note, start, command)
+        ended = watch.until_it_ends()
+        _end_descendants()
+        channel.send_bytes(ENDED + msgspec.msgpack.encode(ended))
+
+
+class Watch:
+    """One worker, from its start to its end."""
+
+    def __init__(
+        self, channel: Connection, body: Body, note: Note, start: Start, command: int
+    ) -> None:
+        self._channel = channel
+        self._note = note
+        self._limits = start.limits
+        self._command = command
+        self._printed = bytearray()
+        self._last = b""
+        self._messages, sender = Pipe(duplex=False)
+        self._output, output = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            channel.close()
+            self._messages.close()
+            os.close(self._output)
+            become_worker(sender, output, body, note, start.assignment)
+        sender.close()
+        os.close(output)
+        self._process = psutil.Process(self._pid)
+        self._seen = note.read()[:3]
+        self._since, self._waited = time.monotonic(), _waited_for_processor(self._pid)
+
+    def until_it_ends(self) -> Ended:
+        """Pass its messages on, and end it when it does not go on."""
+        poll = select.poll()
+        for source in (self._channel, self._messages, self._output):
+            poll.register(source, select.POLLIN)
+        cause: Cause | None = None
+        status: int | None = None
+        looked = 0.0
+        try:
+            while status is None and cause is None:
+                for number, _ in poll.poll(TICK * 1000):
+                    if number == self._output:
+                        self._drain(poll)
+                    elif number == self._messages.fileno():
+                        self._pass_on(poll)
+                    elif not self._channel.recv_bytes():
+                        cause = "stopped"
+                if time.monotonic() >= looked + TICK:
+                    looked = time.monotonic()
+                    cause = cause or self._over_limit()
+                    if os.getppid() != self._command:
+                        raise EOFError
+                status = self._status()
+            if cause == "time" and status is None:
+                self._let_it_say_where(poll)
+            _kill(self._pid)
+            if status is None:
+                status = self._status(wait=True)
+            _end_descendants()
+            poll.unregister(self._channel)
+            while any(self._read(poll, *ready) for ready in poll.poll(0)):
+                pass
+        finally:
+            self._messages.close()
+            os.close(self._output)
+        return self._ended(cause, status)
+
+    def _read(self, poll: "select.poll", number: int, event: int) -> bool:
+        return self._drain(poll) if number == self._output else self._pass_on(poll)
+
+    def _ended(self, cause: Cause | None, status: int | None) -> Ended:
+        printed = bytes(self._printed[-KEPT:])
+        if self._last == FINISHED:
+            return Ended("done", 0, printed)
+        if self._last[:1] == FAILED:
+            return Ended("bug", 0, self._last[1:])
+        if cause is not None or status is None:
+            return Ended(cause or "lost", 0, printed)
+        if os.WIFSIGNALED(status):
+            return Ended("signal", os.WTERMSIG(status), printed)
+        return Ended("exit", os.WEXITSTATUS(status), printed)
+
+    def _status(self, wait: bool = False) -> int | None:
+        pid, status = os.waitpid(self._pid, 0 if wait else os.WNOHANG)
+        return status if pid == self._pid else None
+
+    def _drain(self, poll: "select.poll") -> bool:
+        """Read what was printed, and keep the end of it; return whether there was anything."""
+        content = os.read(self._output, 1 << 16)
+        if not content:
+            poll.unregister(self._output)
+        self._printed += content
+        if len(self._printed) > 4 * KEPT:
+            del self._printed[:-KEPT]
+        return bool(content)
+
+    def _pass_on(self, poll: "select.poll") -> bool:
+        """Pass a message on; return whether there was one."""
+        try:
+            message = self._messages.recv_bytes()
+        except (EOFError, OSError):
+            poll.unregister(self._messages)
+            return False
+        if message[:1] == MESSAGE:
+            self._channel.send_bytes(message)
+        else:
+            self._last = message
+        # It goes on; and the command may have been long about taking it.
+        self._since = time.monotonic()
+        return True
+
+    def _over_limit(self) -> Cause | None:
+        """Return which limit it is beyond, if it is beyond one."""
+        try:
+            if self._process.memory_info().rss > self._limits.memory:
+                return "memory"
+        except psutil.Error:
+            return None
+        noted: Noted = self._note.read()
+        now = time.monotonic()
+        if (noted.begun, noted.under_way) != (self._seen[0], self._seen[2]):
+            self._seen = noted[:3]
+            self._since, self._waited = now, _waited_for_processor(self._pid)
+            return None
+        spent = now - self._since
+        limit = self._limits.seconds
+        if noted.begun and not noted.under_way:
+            limit *= BETWEEN
+        if spent <= limit:
+            return None
+        waited = _waited_for_processor(self._pid) - self._waited
+        return "time" if spent - waited > limit or spent > STARVED * limit else None
+
+    def _let_it_say_where(self, poll: "select.poll") -> None:
+        """Have the worker print where its threads are, if it still can."""
+        os.kill(self._pid, signal.SIGABRT)
+        limit = time.monotonic() + MOMENT
+        while time.monotonic() < limit and self._process.status() != psutil.STATUS_ZOMBIE:
+            for number, _ in poll.poll(10):
+                if number == self._output:
+                    self._drain(poll)
+
+
+def _waited_for_processor(pid: int) -> float:
+    """Return the seconds for which a process was ready to run and did not; 0 if nobody knows."""
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def _kill(pid: int) -> None:
+    """Kill a worker with its process group, of which it is the leader."""
+    for kill in (os.killpg, os.kill):
+        with suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+
+
+def _end_descendants() -> None:
+    """Kill all that descends from this process, and go on until nothing is left."""
+    limit = time.monotonic() + 2
+    while time.monotonic() < limit:
+        children = psutil.Process().children(recursive=True)
+        if not children:
+            return
+        for child in children:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(child.pid, signal.SIGKILL)
+        for child in children:
+            # One that is not ours yet is as soon as its parent is gone.
+            with suppress(ChildProcessError):
+                os.waitpid(child.pid, 0)

@@ -1,0 +1,1 @@
+"""Bugs planted into spanalloc, and the campaigns that have to find them."""

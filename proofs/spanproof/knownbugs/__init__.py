@@ -1,6 +1,0 @@
-"""Bugs that allocators really had, switched into the model: each must be found by its judges."""
-
-from spanproof.knownbugs.catalogue import BUGS, NOT_IN_THE_MODEL, KnownBug
-from spanproof.knownbugs.switch import Found, find
-
-__all__ = ["BUGS", "NOT_IN_THE_MODEL", "Found", "KnownBug", "find"]

@@ -1,0 +1,1 @@
+"""Wrong variants of what runs: generated mutants, known bugs, and damaged traces."""

@@ -1,0 +1,209 @@
+"""Mutants that nobody chose: the operators of cosmic-ray on every function that a proof reads.
+
+`prove` alone is the judge. A mutant is killed if an obligation that rests on its function is
+refuted or vacuous, or if the function leaves the translatable subset or no longer runs; an answer
+`unknown` is counted apart, for it is a failure of `prove` and yet no counterexample.
+"""
+
+import ast
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator
+
+from spanproof.decide.catalogue import Claim
+from spanproof.decide.prover import decide
+from spanproof.fingerprint.dependencies import ModuleUnits, digest_of, module_file, modules_of
+from spanproof.solvers.inprocess import FewFirst
+from spanproof.symbolic.sources import SourceTree
+from spanproof.theorems import all_obligations
+
+OPERATORS: Final = (
+    *(
+        f"ReplaceComparisonOperator_{old}_{new}"
+        for old, new in (
+            ("Eq", "NotEq"),
+            ("NotEq", "Eq"),
+            ("Lt", "LtE"),
+            ("Lt", "GtE"),
+            ("LtE", "Lt"),
+            ("LtE", "Gt"),
+            ("Gt", "GtE"),
+            ("Gt", "LtE"),
+            ("GtE", "Gt"),
+            ("GtE", "Lt"),
+        )
+    ),
+    *(
+        f"ReplaceBinaryOperator_{old}_{new}"
+        for old, new in (
+            ("Add", "Sub"),
+            ("Sub", "Add"),
+            ("Mul", "FloorDiv"),
+            ("FloorDiv", "Mul"),
+            ("Mod", "FloorDiv"),
+            ("LShift", "RShift"),
+            ("RShift", "LShift"),
+            ("BitAnd", "BitOr"),
+            ("BitOr", "BitAnd"),
+            ("BitXor", "BitOr"),
+        )
+    ),
+    "ReplaceUnaryOperator_Delete_Not",
+    "ReplaceUnaryOperator_Delete_Invert",
+    "ReplaceTrueWithFalse",
+    "ReplaceFalseWithTrue",
+    "ReplaceAndWithOr",
+    "ReplaceOrWithAnd",
+    "NumberReplacer",
+)
+"""The operators of cosmic-ray whose mutants stay inside the language of rules."""
+
+PACKAGE: Final = "spanspec"
+TIMEOUT: Final = 5.0
+"""Seconds a question: a mutant that takes longer is counted as unknown."""
+
+
+class Generated(NamedTuple):
+    """A mutant: the function, the operator and its occurrence in the module, and the new line."""
+
+    function: str
+    operator: str
+    occurrence: int
+    line: int
+    before: str
+    after: str
+    text: str
+
+    @property
+    def key(self) -> str:
+        """The name under which its fate is kept: what the function has become."""
+        changed = ModuleUnits(self.function, self.text)
+        return digest_of("generated", self.function, changed.digest(self.function.split(".")[-1]))
+
+
+class Fate(NamedTuple):
+    """What became of a mutant: `by` names the obligation, `answer` what it said."""
+
+    function: str
+    line: int
+    before: str
+    after: str
+    operator: str
+    answer: str
+    by: str
+
+    @property
+    def killed(self) -> bool:
+        """Whether an obligation objects to it for a reason."""
+        return self.answer in ("refuted", "vacuous", "untranslatable")
+
+
+class Kept(NamedTuple):
+    """A fate as it is kept, with the fingerprint of what it rests on."""
+
+    fate: Fate
+    basis: str
+
+
+def basis_of(fate: Fate, obligations: Sequence[str], claims: Mapping[str, Claim]) -> str:
+    """Return the fingerprint of what a fate rests on.
+
+    A mutant that was killed stays so while its killer is the same; one that survived was judged by
+    all obligations that read its function.
+    """
+    judges = [fate.by] if fate.killed else sorted(obligations)
+    return digest_of(*(claims[name].rests_on if name in claims else "" for name in judges))
+
+
+def users_of_functions() -> dict[str, list[str]]:
+    """Return each function of the model that a proof reads, with the obligations that read it.
+
+    Those that read the fewest functions come first: they are the quickest judges.
+    """
+    users: dict[str, list[str]] = {}
+    read = {claim.id: claim.proof().reached for claim in all_obligations().values()}
+    for claim in sorted(read, key=lambda one: len(read[one])):
+        for name in read[claim]:
+            if name.startswith(f"{PACKAGE}."):
+                users.setdefault(name, []).append(claim)
+    return users
+
+
+def unread_functions(users: Mapping[str, object]) -> list[str]:
+    """Return the functions at the top level of the model that no proof reads."""
+    return [
+        f"{module}.{node.name}"
+        for module in modules_of(PACKAGE)
+        if (path := module_file(module)) is not None
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and f"{module}.{node.name}" not in users
+    ]
+
+
+def mutants_of(module: str, functions: Sequence[str]) -> Iterator[Generated]:
+    """Yield every mutant of some functions of a module, by name."""
+    path = module_file(module)
+    assert path is not None
+    text = path.read_text(encoding="utf-8")
+    spans = {
+        node.name: (
+            node.body[1].lineno if len(node.body) > 1 else node.lineno,
+            node.end_lineno or 0,
+        )
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef) and node.name in functions
+    }
+    tree = get_ast(text)
+    for name in OPERATORS:
+        operator = get_operator(f"core/{name}")()
+        positions = [
+            place for node in ast_nodes(tree) for place in operator.mutation_positions(node)
+        ]
+        for occurrence, ((line, _), _) in enumerate(positions):
+            owner = next((f for f, (low, high) in spans.items() if low <= line <= high), None)
+            if owner is None:
+                continue
+            changed = mutate_code(text, operator, occurrence)
+            if changed is None or ast.dump(ast.parse(changed)) == ast.dump(ast.parse(text)):
+                continue
+            before, after = _first_difference(text, changed)
+            yield Generated(f"{module}.{owner}", name, occurrence, line, before, after, changed)
+
+
+def _first_difference(text: str, changed: str) -> tuple[str, str]:
+    pairs = zip(text.splitlines(), changed.splitlines(), strict=False)
+    return next(((a.strip(), b.strip()) for a, b in pairs if a != b), ("", ""))
+
+
+def all_mutants(users: dict[str, list[str]], sample: int, seed: int) -> list[Generated]:
+    """Return all mutants in a random order, or as many of them as are wanted (0 for all)."""
+    by_module: dict[str, list[str]] = {}
+    for name in users:
+        module, _, function = name.rpartition(".")
+        by_module.setdefault(module, []).append(function)
+    made = [one for module in sorted(by_module) for one in mutants_of(module, by_module[module])]
+    random.Random(seed).shuffle(made)
+    return made[:sample] if sample else made
+
+
+def judge(mutant: Generated, obligations: Sequence[str]) -> Fate:
+    """Decide the obligations that read a mutant's function, until one objects."""
+    module = mutant.function.rpartition(".")[0]
+    fate = ("proved", "")
+    for name in obligations:
+        try:
+            sources = SourceTree({module: mutant.text})
+            claim = all_obligations()[name]
+            answer: str = decide(claim, sources, TIMEOUT, FewFirst(), explain=False).answer
+        except Exception:
+            answer = "untranslatable"
+        if answer in ("refuted", "vacuous", "untranslatable"):
+            fate = (answer, name)
+            break
+        if answer == "unknown":
+            fate = (answer, name)
+    return Fate(mutant.function, mutant.line, mutant.before, mutant.after, mutant.operator, *fate)

@@ -1,0 +1,1 @@
+"""A changed piece of source: what mutants and bugs are made of."""

@@ -1,0 +1,1 @@
+"""The vocabulary of proofs: obligations, the questions that they ask, lemmas and assumptions."""

@@ -1,0 +1,330 @@
+"""What an obligation is, and the small vocabulary in which one is written.
+
+An obligation is a function that receives a `Proof`: it makes symbols, assumes hypotheses, calls
+the model's own functions on them, and shows goals. Its docstring is the claim.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import z3
+
+from spanproof.prove.assumptions import Assumption
+from spanproof.prove.lemmas import Lemma, Stated, taken
+from spanproof.prove.references import rests_on
+from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.expressions import scalar_of
+from spanproof.symbolic.frames import Contract, LoopInvariant
+from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.translate import Translator
+from spanproof.symbolic.values import Value
+from spanspec.base.words import U16
+
+
+class Query(NamedTuple):
+    """One question to a solver: whether the first `given` assumptions imply the goal.
+
+    `side` marks what the translated code relies on, as opposed to what the obligation claims.
+    """
+
+    label: str
+    given: int
+    goal: z3.BoolRef
+    side: bool = False
+
+
+class Witness(NamedTuple):
+    """A situation that must be possible under all assumptions, or the proof is vacuous."""
+
+    label: str
+    condition: z3.BoolRef
+
+
+class Case(NamedTuple):
+    """One way through a rule: the condition under which it is taken, and the value returned."""
+
+    path: z3.BoolRef
+    value: Value
+
+
+class Proof:
+    """A proof under construction."""
+
+    def __init__(
+        self,
+        arithmetic: Arithmetic,
+        sources: SourceTree | None = None,
+        loops: Mapping[str, LoopInvariant] | None = None,
+        contracts: Mapping[str, Contract] | None = None,
+        lemmas: tuple[Lemma, ...] = (),
+    ) -> None:
+        self._lemmas = lemmas
+        self._own_hypotheses = 0
+        self.established: list[Stated] = []
+        self.used: list[Lemma] = []
+        self._loops, self._contracts = loops, contracts
+        self._translator = Translator(arithmetic, sources, loops, contracts)
+        self._goals: list[Query] = []
+        self.witnesses: list[Witness] = []
+        self.symbols: dict[str, Value] = {}
+        self.looked_up: dict[str, Value] = {}
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """The representation of integers."""
+        return self._translator.arithmetic
+
+    @property
+    def assumptions(self) -> list[z3.BoolRef]:
+        """Everything assumed so far, in order."""
+        return self._translator.assumptions
+
+    @property
+    def queries(self) -> list[Query]:
+        """All goals and side conditions, in the order of what they may assume."""
+        sides = [Query(*side, side=True) for side in self._translator.sides]
+        return sorted([*sides, *self._goals], key=lambda query: (query.given, not query.side))
+
+    @property
+    def reached(self) -> frozenset[str]:
+        """Qualified names of the functions whose source was read."""
+        return frozenset(self._translator.sources.reached)
+
+    @property
+    def asserted(self) -> frozenset[str]:
+        """The assertions that are goals of this proof: `module.function: what it says`."""
+        return frozenset(self._translator.asserted)
+
+    def fresh(self, kind: object, name: str) -> Value:
+        """Return an unknown value of an annotated type; its ranges are assumed."""
+        self.symbols[name] = self._translator.symbols.value(kind, name)
+        return self.symbols[name]
+
+    def number(self, kind: object, name: str) -> z3.ExprRef:
+        """Return an unknown integer of an annotated type."""
+        value = self.fresh(kind, name)
+        assert isinstance(value, z3.ExprRef)
+        return value
+
+    def call(self, rule: Callable[..., object], *arguments: Value) -> Value:
+        """Return the value of a rule at symbolic arguments."""
+        return self._translator.call(rule, *arguments)
+
+    def call_given(
+        self, given: z3.BoolRef, rule: Callable[..., object], *arguments: Value
+    ) -> Value:
+        """Return the value of a rule where `given` holds; arbitrary elsewhere."""
+        return self._translator.call(rule, *arguments, path=given)
+
+    def holds(self, rule: Callable[..., bool], *arguments: Value) -> z3.BoolRef:
+        """Return the truth value of a rule at symbolic arguments."""
+        return as_bool(self.call(rule, *arguments))
+
+    def implied(
+        self, given: z3.BoolRef, rule: Callable[..., bool], *arguments: Value
+    ) -> z3.BoolRef:
+        """Return `given implies rule(...)`; the rule is read only on paths where `given` holds."""
+        value = self._translator.call(rule, *arguments, path=given)
+        return z3.Implies(given, as_bool(value))
+
+    def cases(self, rule: Callable[..., object], *arguments: Value) -> list["Case"]:
+        """Return each way through a rule: its path condition, and what it then yields."""
+        return [Case(*case) for case in self._translator.cases(rule, *arguments)]
+
+    def integer(self, rule: Callable[..., int], *arguments: Value) -> z3.ExprRef:
+        """Return the integer that a rule yields at symbolic arguments, as a term."""
+        return self.arithmetic.exact(scalar_of(self.call(rule, *arguments)))
+
+    def constant(self, module: str, name: str) -> object:
+        """Return a constant of the model, as the sources under proof define it."""
+        return self._translator.sources.lookup(module, name)
+
+    def results_of(self, rule: Callable[..., object]) -> list[Value]:
+        """Return what each call of a rule yielded, calls inside other rules included."""
+        source = self._translator.sources.function(rule)
+        results = self._translator.results.get(source.qualified, [])
+        for number, result in enumerate(results):
+            self.looked_up[f"{source.qualified}#{number}"] = result
+        return results
+
+    def at_loop(self, rule: Callable[..., object], variable: str) -> z3.ExprRef:
+        """Return the value of a rule's variable at an arbitrary arrival at its loop."""
+        source = self._translator.sources.function(rule)
+        value = self._translator.loop_states[source.qualified][variable]
+        self.looked_up[f"{source.qualified}.{variable}"] = value
+        return self.arithmetic.exact(scalar_of(value))
+
+    def assume(self, *facts: z3.BoolRef | bool) -> None:
+        """Add hypotheses of this obligation's own."""
+        self._own_hypotheses += len(facts)
+        self.conclude(*facts)
+
+    def conclude(self, *facts: z3.BoolRef | bool) -> None:
+        """Add what an argument outside the solver yields: an induction, a definition, a lemma."""
+        self._translator.assumptions.extend(as_bool(fact) for fact in facts)
+
+    def integer_given(
+        self, given: z3.BoolRef, rule: Callable[..., int], *arguments: Value
+    ) -> z3.ExprRef:
+        """Return the integer that a rule yields where `given` holds; arbitrary elsewhere."""
+        value = self._translator.call(rule, *arguments, path=given)
+        return self.arithmetic.exact(scalar_of(value))
+
+    def arbitrary(self, name: str, kind: object) -> z3.ExprRef:
+        """Return an unknown integer that loop invariants and contracts may mention by name.
+
+        What is proved of it is proved of every value, so it stands for "for all".
+        """
+        value = self.number(kind, name)
+        self.name(name, value)
+        return value
+
+    def name(self, name: str, value: Value) -> None:
+        """Let loop invariants and contracts mention a value by name."""
+        self._translator.ghosts[name] = value
+
+    def show(self, label: str, goal: z3.BoolRef | bool, given: z3.BoolRef | None = None) -> None:
+        """Add a goal that everything assumed so far must imply, wherever `given` holds."""
+        claim = as_bool(goal) if given is None else z3.Implies(given, as_bool(goal))
+        self._goals.append(Query(label, len(self.assumptions), claim))
+
+    def lemma(self, label: str, goal: z3.BoolRef | bool, given: z3.BoolRef | None = None) -> None:
+        """Add a goal, and let the goals after it build on it."""
+        claim = as_bool(goal) if given is None else z3.Implies(given, as_bool(goal))
+        self.show(label, claim)
+        self.conclude(claim)
+
+    def suppose(self, stated: Stated, *values: Value) -> None:
+        """Assume what a lemma or a contract is given, in the obligation that proves it."""
+        if isinstance(stated, Lemma):
+            given = stated.given
+        else:
+            given = () if stated.requires is None else (stated.requires,)
+        for rule in given:
+            self.conclude(self.holds(rule, *taken(rule, values)))
+
+    def establish(self, stated: Stated, *values: Value, given: z3.BoolRef | None = None) -> None:
+        """Add the conclusion of a lemma, or what a contract ensures, as a goal.
+
+        Raises: ValueError if something was assumed besides its own hypotheses: who uses it is not
+        asked for that.
+        """
+        if self._own_hypotheses:
+            raise ValueError("a lemma is proved from what it is given, and from nothing else")
+        rule = stated.then if isinstance(stated, Lemma) else stated.ensures
+        label = f"the lemma {rule.__name__}"
+        if isinstance(stated, Contract):
+            label = f"the contract {rule.__name__}"
+        values = tuple(taken(rule, values))
+        if given is None:
+            self.show(label, self.holds(rule, *values))
+        else:
+            self.show(label, self.implied(given, rule, *values))
+        self.established.append(stated)
+
+    def use(
+        self,
+        lemma: Lemma,
+        *values: Value,
+        given: z3.BoolRef | None = None,
+        every: Callable[[z3.ExprRef], Iterable[z3.BoolRef]] = lambda slot: (),
+    ) -> None:
+        """Claim a lemma's hypotheses of some values, wherever `given` holds; then assume its
+        conclusion of them there.
+
+        `every` has what is known of an arbitrary slot; what the lemma is given of every slot has
+        to follow from it.
+
+        Raises: ValueError if the obligation does not say that it uses the lemma.
+        """
+        if lemma not in self._lemmas:
+            raise ValueError(f"{lemma.name} is used, and not among the lemmas of the obligation")
+        path = z3.BoolVal(True) if given is None else given
+        for rule in lemma.given:
+            needed = self.implied(path, rule, *taken(rule, values))
+            self.show(f"{lemma.proved_by} is given {rule.__name__}", needed)
+        for rule in lemma.every:
+            slot = self.number(U16, "any_slot")
+            known = z3.And(path, *every(slot))
+            needed = self.implied(known, rule, *taken(rule, (*values, slot))[:-1], slot)
+            self.show(f"{lemma.proved_by} is given {rule.__name__} of every slot", needed)
+        self.conclude(self.implied(path, lemma.then, *taken(lemma.then, values)))
+        self.used.append(lemma)
+
+    def possible(self, label: str, condition: z3.BoolRef | bool = True) -> None:
+        """Require that the hypotheses can be met together with a condition."""
+        self.witnesses.append(Witness(label, as_bool(condition)))
+
+
+class Obligation(NamedTuple):
+    """A named claim, the rules it rests on, and how it is proved.
+
+    `assumes` has what it takes for granted besides `assumptions.EVERYWHERE`.
+    """
+
+    id: str
+    rules: tuple[str, ...]
+    claim: str
+    arithmetic: Arithmetic
+    build: Callable[[Proof], None]
+    loops: Mapping[str, LoopInvariant]
+    contracts: Mapping[str, Contract]
+    assumes: tuple[Assumption, ...] = ()
+    lemmas: tuple[Lemma, ...] = ()
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The obligations whose claims this one builds on, as lemmas and as contracts."""
+        stated: list[Stated] = [*self.lemmas, *self.contracts.values()]
+        return tuple(dict.fromkeys(one.proved_by for one in stated if one.proved_by))
+
+    def proof(self, sources: SourceTree | None = None) -> Proof:
+        """Build the proof from the present sources, or from changed ones.
+
+        Raises: UnsupportedConstruct if a rule leaves the translatable subset; Circular if it rests
+        on itself.
+        """
+        if self.uses:
+            known = {name: claim.uses for name, claim in REGISTRY.items()}
+            rests_on(self.id, {**known, self.id: self.uses})
+        proof = Proof(self.arithmetic, sources, self.loops, self.contracts, self.lemmas)
+        self.build(proof)
+        return proof
+
+
+REGISTRY: dict[str, Obligation] = {}
+"""All obligations by id, filled as the modules of `spanproof.theorems` are imported."""
+
+
+def obligation(
+    id: str,
+    rules: str,
+    arithmetic: Arithmetic,
+    *,
+    loops: Mapping[str, LoopInvariant] | None = None,
+    contracts: Mapping[str, Contract] | None = None,
+    assumes: tuple[Assumption, ...] = (),
+    lemmas: tuple[Lemma, ...] = (),
+) -> Callable[[Callable[[Proof], None]], Callable[[Proof], None]]:
+    """Register a function as an obligation; its docstring's first paragraph is the claim.
+
+    `rules` are rule ids separated by spaces; `assumes` has what is taken for granted besides what
+    every obligation rests on; `lemmas` are those of other obligations that the proof uses.
+
+    Raises: ValueError if the id is taken or the claim missing.
+    """
+
+    def register(build: Callable[[Proof], None]) -> Callable[[Proof], None]:
+        claim = " ".join((build.__doc__ or "").split("\n\n")[0].split())
+        if id in REGISTRY or not claim:
+            raise ValueError(f"obligation {id!r} is registered twice, or has no claim")
+        if not all(contract.proved_by for contract in (contracts or {}).values()):
+            raise ValueError(f"obligation {id!r} has a contract that no obligation proves")
+        cited = tuple(rules.split())
+        REGISTRY[id] = Obligation(
+            id, cited, claim, arithmetic, build, loops or {}, contracts or {}, assumes, lemmas
+        )
+        return build
+
+    return register

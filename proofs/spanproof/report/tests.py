@@ -1,0 +1,189 @@
+"""Which tests show a rule: a static scan of a checkout's tests.
+
+A test shows a rule if its source names the id, or refers to a definition of the model that stands
+for it. What it refers to is resolved through the imports of its module, and through the helpers,
+fixtures and registries that the module defines.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from spanspec.rules.book import BY_ID, Definition, assigned, cited, definitions_of_rules
+
+MODEL: Final = "spanspec"
+
+ABOUT_RULES: Final = (
+    "spanspec.rules.book.BY_ID",
+    "spanspec.rules.book.cited",
+    "spanspec.rules",
+    "spanproof.report",
+)
+"""Whoever imports these speaks of rule ids as of data: naming one there shows nothing."""
+
+DefinedAt = Mapping[tuple[str, str], tuple[str, ...]]
+"""Rules by module and qualified name of the definition that stands for them."""
+
+
+class References(NamedTuple):
+    """What some source refers to: dotted names, attributes of any value, and rule ids."""
+
+    dotted: frozenset[str]
+    attributes: frozenset[str]
+    ids: frozenset[str]
+
+
+def folder_of_tests() -> Path | None:
+    """Return the tests of the checkout that this package runs from; None if it is installed."""
+    root = Path(__file__).resolve().parents[3]
+    folder = root / "tests"
+    return folder if folder.is_dir() and (root / "pyproject.toml").is_file() else None
+
+
+@cache
+def shown_by_tests(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Return, for each rule that a test shows, the tests, as `file::function`.
+
+    Raises: SyntaxError if a test module cannot be parsed.
+    """
+    where = defined_at(definitions_of_rules())
+    found: dict[str, list[str]] = {}
+    for path in sorted(folder.rglob("test_*.py")):
+        for test, rules in shown_by(path.read_text(encoding="utf-8"), where):
+            for rule in rules:
+                found.setdefault(rule, []).append(f"{path.relative_to(folder)}::{test}")
+    return {rule: tuple(tests) for rule, tests in found.items()}
+
+
+def defined_at(definitions: dict[str, tuple[Definition, ...]]) -> DefinedAt:
+    """Return the rules of each definition, by module and name."""
+    return {(one.module, one.name): one.rules for those in definitions.values() for one in those}
+
+
+def shown_by(source: str, where: DefinedAt) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the test functions of a module, each with the rules that it shows."""
+    tree = ast.parse(source)
+    imported = dict(imports(tree))
+    names_count = not any(name.startswith(ABOUT_RULES) for name in imported.values())
+    local = dict(local_definitions(tree))
+    entries = registered(local)
+    for name, node in local.items():
+        if isinstance(node, ast.FunctionDef) and name.rpartition(".")[2].startswith("test_"):
+            used = references(reached(node, local, entries), imported)
+            ids = BY_ID.keys() & {*used.ids, *named_after(node.name)}
+            rules = dict.fromkeys(sorted(ids)) if names_count else {}
+            rules.update(dict.fromkeys(rules_referred_to(used, where)))
+            yield name.replace(".", "::"), tuple(rules)
+
+
+def named_after(test: str) -> tuple[str, ...]:
+    """Return the rule that a test's name begins with, as in `test_ex_4_...` for EX-4."""
+    family, _, rest = test.removeprefix("test_").upper().partition("_")
+    return cited(f"{family}-{rest.partition('_')[0]}")
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield what a module's imports bind, anywhere in it: local name, dotted name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                head = alias.name.partition(".")[0]
+                yield (alias.asname, alias.name) if alias.asname else (head, head)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            for alias in node.names:
+                yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+
+
+def local_definitions(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
+    """Yield the names that a module defines at its top, and methods of its classes as `C.m`."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name, node
+        if isinstance(node, ast.ClassDef):
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef):
+                    yield f"{node.name}.{inner.name}", inner
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            for name in assigned(node):
+                yield name, node
+
+
+def registered(local: Mapping[str, ast.stmt]) -> dict[str, list[ast.stmt]]:
+    """Return, for each registry of a module, the functions that a decorator enters into it."""
+    entries: dict[str, list[ast.stmt]] = {}
+    for node in local.values():
+        for decorator in getattr(node, "decorator_list", ()):
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            enters = local.get(dotted_name(called))
+            for name in names_in(enters) if enters is not None else ():
+                if isinstance(local.get(name), ast.Assign | ast.AnnAssign):
+                    entries.setdefault(name, []).append(node)
+    return entries
+
+
+def reached(
+    test: ast.FunctionDef, local: Mapping[str, ast.stmt], entries: Mapping[str, list[ast.stmt]]
+) -> Iterable[ast.stmt]:
+    """Return a test and the definitions of its module that it uses, however indirectly."""
+    todo: list[ast.stmt] = [test]
+    seen: dict[int, ast.stmt] = {}
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen[id(node)] = node
+        for name in names_in(node):
+            if name in local:
+                todo += [local[name], *entries.get(name, ())]
+    return seen.values()
+
+
+def names_in(node: ast.stmt) -> set[str]:
+    """Return the names that some source uses, and those of its parameters: fixtures are these."""
+    names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+    return names | {one.arg for one in ast.walk(node) if isinstance(one, ast.arg)}
+
+
+def references(nodes: Iterable[ast.stmt], imported: dict[str, str]) -> References:
+    """Return what some definitions refer to, with imported names written out."""
+    dotted: set[str] = set()
+    attributes: set[str] = set()
+    ids: set[str] = set()
+    for node in nodes:
+        for one in ast.walk(node):
+            if isinstance(one, ast.Name) and one.id in imported:
+                dotted.add(imported[one.id])
+            elif isinstance(one, ast.Attribute):
+                attributes.add(one.attr)
+                whole = dotted_name(one)
+                head, _, rest = whole.partition(".")
+                if head in imported:
+                    dotted.add(f"{imported[head]}.{rest}")
+            elif isinstance(one, ast.Constant) and isinstance(one.value, str):
+                ids.update(cited(one.value))
+    return References(frozenset(dotted), frozenset(attributes), frozenset(ids))
+
+
+def dotted_name(node: ast.expr) -> str:
+    """Return an attribute of an attribute ... of a name as it is written; empty for others."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        value = dotted_name(node.value)
+        return f"{value}.{node.attr}" if value else ""
+    return ""
+
+
+def rules_referred_to(used: References, where: DefinedAt) -> Iterator[str]:
+    """Yield the rules of the model's definitions that some source refers to.
+
+    A method counts if its class is referred to and an attribute of its name is used.
+    """
+    for (module, name), rules in where.items():
+        owner, _, method = name.rpartition(".")
+        if f"{module}.{name}" in used.dotted or (
+            owner and method in used.attributes and f"{module}.{owner}" in used.dotted
+        ):
+            yield from rules

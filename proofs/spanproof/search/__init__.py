@@ -1,0 +1,1 @@
+"""Every state of a small system, by our own search and by SPIN."""

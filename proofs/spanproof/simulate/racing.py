@@ -1,0 +1,416 @@
+"""Several threads at once: the model's own operations, step by step, in a random order.
+
+Each P has a thread. The scheduler picks one that can go on, and lets it take one step: what holds a
+lock keeps others from what the lock protects, and all else may come in any order. A recorder may
+note a lock-free step late, and a store may be seen early or late, as the trace format says of real
+recordings. The replay has to accept every log that comes of this, and nothing in it is told which
+order was real. It has to be a run of the proved protocol, too, which agrees with the heap whenever
+the world is stopped.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from spanproof.simulate.judging import Failure, Judge, Simulated, header_for
+from spanproof.simulate.program import SimulatedSchedule
+from spanproof.simulate.threads import Ending, RacingDecisions, Section, Worker, frees_pages, walks
+from spanspec.base.ids import NOBODY
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase
+from spanspec.heap import cycle
+from spanspec.heap.machine.machine import Machine
+from spanspec.heap.machine.objects import large_taken, slot_taken, tiny_hit
+from spanspec.heap.malloc import (
+    hit_tiny_block,
+    is_tiny,
+    pages_for_large,
+    span_class_for,
+    take_large_object,
+    take_slot,
+    take_tiny_block,
+)
+from spanspec.heap.mcache import install, needs_flush, prepare_for_sweep, refill
+from spanspec.heap.newspan import take_large
+from spanspec.heap.procs import NO_P, boot, mcache_of, procresize
+from spanspec.heap.program import Allocate
+from spanspec.heap.state import MARK, OFF, Course, NeedPages, Waits
+from spanspec.heap.sweeping import NOTHING_LEFT, finish_sweeping, sweepone
+from spanspec.invariants import When, violations
+from spanspec.pages.pagealloc import allocate, free_manual, make_manual
+from spanspec.pages.pageheap import Actor
+from spanspec.pages.runs import AMD64
+from spanspec.pages.scavenge import scavenge_all
+from spanspec.span.mspan import is_allocated, set_marked
+from spanspec.trace.schema import KIND_OF, Header
+
+SIZES: Final = (8, 48, 48, 48, 1024, 1024, 8192)
+"""Sizes of small objects: few classes, so that threads meet in the lists."""
+
+LARGE_SIZES: Final = (40_000, 100_000, 700_000)
+
+POPPERS: Final = ("bg", "GC", "prop", "gcstart")
+"""Those who sweep what they pop; others claim spans that they meet elsewhere."""
+
+LOCK_FREE: Final = (ev.BufferPop, ev.SweepDrops, ev.BufferPush, ev.SweepClaim)
+"""Steps that a recorder notes without a lock, and so perhaps late."""
+
+
+class Racing:
+    """One random schedule of so many Ps."""
+
+    def __init__(
+        self, seed: int, procs: int, on_event: Callable[[EventBase], None] | None = None
+    ) -> None:
+        self.rng = random.Random(seed)
+        self.seed = seed
+        self.events: Counter[str] = Counter()
+        self.steps: Counter[str] = Counter()
+        self._on_event = on_event
+        self._fresh: list[EventBase] = []
+        self._decisions = RacingDecisions(self.rng)
+        self._machine = Machine(None, AMD64, self._log, self._decisions)
+        self.state = self._machine.state
+        self.procs = procs
+        self._judge = Judge(self.header(0))
+        self._workers = [Worker(number) for number in range(procs)]
+        self._heap_holder: Worker | None = None
+        self._manual: list[int] = []
+        self._stopping = False
+        nobody = Actor(NO_P, 0)
+        self._machine.drive(nobody, boot(self.state, nobody))
+        self._machine.drive(nobody, procresize(self.state, nobody, procs))
+
+    def header(self, events: int) -> Header:
+        """Return the header of a recording of so many events."""
+        return header_for(AMD64, self.procs, events, f"schedule {self.seed}")
+
+    def run(self, steps: int, on_step: Callable[[int], None] | None = None) -> Simulated:
+        """Let threads take so many steps in all, up to the first failure."""
+        failure = None
+        for number in range(1, steps + 1):
+            what = self.step(number)
+            if what is not None:
+                failure = Failure(number, what, SimulatedSchedule(self.seed, self.procs, number))
+                break
+            if on_step is not None:
+                on_step(number)
+        return Simulated(self.seed, self.steps, self.events, failure)
+
+    def step(self, number: int) -> str | None:
+        """Let one thread take a step; return what went wrong, if anything did."""
+        try:
+            if self._stopping and all(self._may_stop(worker) for worker in self._workers):
+                self._stop_the_world()
+            else:
+                self._advance(self._next_worker())
+            if number % 16 == 0:
+                for problem in violations(self.state, now=self._how_quiet()):
+                    return f"{problem.invariant}: {problem.what}"
+        except Exception as problem:
+            return f"the model raises {type(problem).__name__}: {problem}"
+        fresh, self._fresh = self._fresh, []
+        wrong = self._judge.run(fresh)
+        if wrong is None and self._stopping and all(worker.idle for worker in self._workers):
+            wrong = self._judge.at_rest(self.state)
+        if wrong is None and number % 32 == 0:
+            wrong = self._judge.finish()
+        return wrong
+
+    def _how_quiet(self) -> When:
+        if self._heap_holder is not None:
+            return When.ALWAYS
+        return When.AT_REST if all(one.idle for one in self._workers) else When.UNLOCKED
+
+    # --- the log ----------------------------------------------------------------------------------
+
+    def _log(self, event: EventBase) -> None:
+        self._decisions.lines += 1
+        self.events[KIND_OF[type(event)]] += 1
+        self._fresh.append(event)
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def _observe(self, worker: Worker, event: EventBase) -> None:
+        """Note a step, at once or, where no lock orders it, perhaps later."""
+        worker.last = event
+        if isinstance(event, ev.SweepClaim) and event.by in POPPERS:
+            worker.popped = event.span
+        elif isinstance(event, ev.BufferPush | hev.Coalesces) and event.span == worker.popped:
+            worker.popped = NOBODY
+        self._decisions.announced = {
+            one.last.span: one.last.sweepgen_before
+            for one in self._workers
+            if isinstance(one.last, ev.Uncache)
+        }
+        self._follow_locks(worker, event)
+        in_list = isinstance(event, ev.SweepClaim) and event.by.startswith("cs-")
+        locked = self._heap_holder is worker or in_list
+        if isinstance(event, LOCK_FREE) and not locked and self.rng.random() < 0.3:
+            worker.late = event
+        else:
+            self._log(event)
+
+    def _follow_locks(self, worker: Worker, event: EventBase) -> None:
+        """Note which locks and lists the worker's next step is about."""
+        if isinstance(event, hev.Coalesces) and worker.section is None and worker.wants is None:
+            self._heap_holder = None  # freeing a span in use ends here
+        elif isinstance(event, hev.SpanInUse):
+            self._heap_holder = None
+        if isinstance(event, ev.SweepClaim):
+            worker.claimed_after = event.not_before
+        if isinstance(event, ev.SweepResult):
+            worker.sweeps = event.spanclass if event.to_central else -1
+        elif isinstance(event, ev.Uncache):
+            worker.sweeps = event.spanclass
+
+    # --- who can go on ----------------------------------------------------------------------------
+
+    def _next_worker(self) -> Worker:
+        """Choose who goes on; in every other schedule, those that sweep what they popped are slow.
+
+        So all may be popped long before all is swept.
+        """
+        able = [one for one in self._workers if self._can_go(one)]
+        others = [one for one in able if one.popped == NOBODY]
+        slow = self.seed % 2 == 1 and others and self.rng.random() < 0.98
+        return self.rng.choice(others if slow else able)
+
+    def _can_go(self, worker: Worker) -> bool:
+        if worker.late is not None:
+            return True
+        if worker.waits is not None and not worker.waits.until():
+            return False
+        if worker.idle:
+            return not self._stopping or self._unflushed(worker)
+        needs_heap = worker.wants is not None or frees_pages(worker.last)
+        if needs_heap and self._heap_holder not in (None, worker):
+            return False
+        for other in self._workers:
+            walked = walks(other.last)
+            if other is not worker and walked != -1 and walked in (worker.refills, worker.sweeps):
+                return False
+        return True
+
+    def _may_stop(self, worker: Worker) -> bool:
+        """Tell whether the world may stop as far as a worker goes: once its mcache is flushed."""
+        return worker.idle and not self._unflushed(worker)
+
+    def _unflushed(self, worker: Worker) -> bool:
+        return needs_flush(self.state, self.state.mcache_of[worker.actor.p])
+
+    # --- one step ---------------------------------------------------------------------------------
+
+    def _advance(self, worker: Worker) -> None:
+        late = worker.late
+        if late is not None:
+            worker.late = None
+            self._log(late)
+            return
+        self._publish_early(worker)
+        self._decisions.bound = self._bound_of(worker)
+        if worker.section is not None:
+            self._in_section(worker, worker.section)
+        elif worker.wants is not None:
+            self._heap_holder = worker
+            worker.section = allocate(self.state.pages, worker.actor, worker.wants)
+            self._in_section(worker, worker.section)
+        elif worker.course is not None:
+            if frees_pages(worker.last):
+                self._heap_holder = worker
+            self._in_course(worker, worker.course)
+        else:
+            self._begin(worker)
+
+    def _bound_of(self, worker: Worker) -> int:
+        """Return the lower bound of the next step where it was announced by the one before."""
+        last = worker.last
+        if isinstance(last, ev.SweepClaim) and last.by.startswith("cs-"):
+            return worker.claimed_after
+        return 0
+
+    def _publish_early(self, worker: Worker) -> None:
+        """Let others see the end of a sweep some time before the step that shows it."""
+        for one in self._workers:
+            span = one.last.span if isinstance(one.last, ev.SweepResult) else -1
+            if one is not worker and span in self.state.publishing and self.rng.random() < 0.1:
+                self.state.publish(span)
+
+    def _in_section(self, worker: Worker, section: Section) -> None:
+        try:
+            self._observe(worker, next(section))
+        except StopIteration as end:
+            worker.section = None
+            if worker.wants is None:
+                self._heap_holder = None
+            worker.wants = None
+            if worker.course is None:
+                self._end(worker, end.value)
+            else:
+                worker.answer = end.value
+
+    def _in_course(self, worker: Worker, course: Course[object]) -> None:
+        answer, worker.answer = worker.answer, None
+        try:
+            step = course.send(answer)
+        except StopIteration as end:
+            worker.course, worker.last = None, None
+            worker.refills = worker.sweeps = -1
+            self._end(worker, end.value)
+            return
+        worker.waits = step if isinstance(step, Waits) else None
+        if isinstance(step, NeedPages):
+            worker.wants = step.npages
+        elif not isinstance(step, Waits):
+            self._observe(worker, step)
+
+    def _end(self, worker: Worker, value: int | bool | None) -> None:
+        ending, worker.ending = worker.ending, None
+        if ending is not None:
+            ending(value)
+
+    # --- what a P does next -----------------------------------------------------------------------
+
+    def _begin(self, worker: Worker) -> None:
+        actor, draw = worker.actor, self.rng.random()
+        if self._unflushed(worker):
+            self._start(
+                worker, "flush", prepare_for_sweep(self.state, actor, self.state.mcache_of[actor.p])
+            )
+        elif draw < 0.03 and self.state.phase in (OFF, MARK):
+            self._stopping = True
+        elif draw < 0.2 and self.state.sweepers:
+            self._finish_sweeping(worker)
+        elif draw < 0.3 and not self.state.sweepdone:
+            self._start(worker, "sweep", sweepone(self.state, actor, "bg"))
+        elif draw < 0.315:
+            self._large(worker)
+        elif draw < 0.325:
+            self._manual_span(worker)
+        elif draw < 0.328 and self._heap_holder is None:
+            self.steps["scavenge"] += 1
+            self._heap_holder, worker.section = worker, scavenge_all(self.state.pages, actor)
+        else:
+            for _ in range(self.rng.choice((1, 1, 5, 40))):
+                if not self._small(worker):
+                    break
+
+    def _finish_sweeping(self, worker: Worker) -> None:
+        """Do what runtime.GC does at its end, after which nobody sweeps what was popped."""
+
+        def check(_: int | bool | None) -> None:
+            for one in self._workers:
+                assert one.popped == NOBODY, f"SWP-38: span {one.popped} is being swept still"
+
+        course = finish_sweeping(self.state, worker.actor)
+        self._start(worker, "finish sweeping", course, check)
+
+    def _start(
+        self, worker: Worker, what: str, course: Course[object], ending: Ending | None = None
+    ) -> None:
+        self.steps[what] += 1
+        worker.course, worker.ending = course, ending
+
+    def _small(self, worker: Worker) -> bool:
+        """Allocate a small object; return whether that took one step only."""
+        size, noscan = self.rng.choice(SIZES), self.rng.random() < 0.3
+        request = Allocate(worker.actor.p, size, noscan)
+        spanclass = span_class_for(size, noscan)
+        mcache = mcache_of(self.state, request.p)
+        self.steps["allocate"] += 1
+        if is_tiny(size, noscan):
+            block = mcache.tiny.address
+            offset = hit_tiny_block(mcache, size)
+            if offset is not None:
+                self._log(tiny_hit(self.state, request, block, offset))
+                return True
+        if self._take(request):
+            return True
+        course = refill if spanclass in mcache.alloc else install
+        self._start(
+            worker,
+            "refill",
+            course(self.state, worker.actor, mcache, spanclass),
+            lambda _: self._take_after_refill(request),
+        )
+        worker.refills = spanclass
+        return False
+
+    def _take_after_refill(self, request: Allocate) -> None:
+        assert self._take(request), "MAL-19: a refilled span has a free slot"
+
+    def _take(self, request: Allocate) -> bool:
+        size, noscan = request.size, request.noscan
+        mcache = mcache_of(self.state, request.p)
+        taken = take_slot(self.state, mcache, span_class_for(size, noscan))
+        if taken is None:
+            return False
+        current = is_tiny(size, noscan) and take_tiny_block(mcache, taken, size)
+        self._log(slot_taken(request, taken, current))
+        return True
+
+    def _large(self, worker: Worker) -> None:
+        request = Allocate(worker.actor.p, self.rng.choice(LARGE_SIZES))
+
+        def take(span: int | bool | None) -> None:
+            assert span is not None, "MAL-11: an allocation of pages gives a span"
+            record = take_large_object(self.state, int(span), request.size)
+            self._log(large_taken(request, record))
+
+        course = take_large(self.state, worker.actor, pages_for_large(request.size), request.noscan)
+        self._start(worker, "large", course, take)
+
+    def _manual_span(self, worker: Worker) -> None:
+        """Take a manual span, or give one back unless somebody marks."""
+        if self._heap_holder is not None:
+            return
+        heap = self.state.pages
+        self.steps["manual"] += 1
+        self._heap_holder = worker
+        if self._manual and self.state.phase == OFF and self.rng.random() < 0.5:
+            worker.section = free_manual(heap, worker.actor, self._manual.pop())
+            return
+
+        def become_manual(span: int | bool | None) -> None:
+            assert span is not None, "HEAP-24: an allocation of pages gives a span"
+            self._manual.append(int(span))
+            self._log(make_manual(heap, worker.actor, int(span), "stack"))
+            self._heap_holder = None
+
+        worker.ending = become_manual
+        worker.wants = 4
+
+    # --- the world stops --------------------------------------------------------------------------
+
+    def _stop_the_world(self) -> None:
+        """Go on to the next phase of the cycle, with every thread at rest."""
+        self._stopping = False
+        self.steps["stop the world"] += 1
+        state, machine = self.state, self._machine
+        actor = self.rng.choice(self._workers).actor
+        self._decisions.bound = 0
+        if state.phase == OFF:
+            while machine.drive(actor, sweepone(state, actor, "gcstart")) != NOTHING_LEFT:
+                pass
+            machine.tell(cycle.cycle_starts(state, actor, "cycle", 0, state.heap_live))
+            machine.tell(cycle.phase_changes(state, actor))
+            self._decisions.marking_starts()
+        else:
+            self._mark()
+            machine.tell(cycle.phase_changes(state, actor))
+            self._decisions.marking_ends()
+            machine.tell(cycle.phase_changes(state, actor))
+            machine.tell(cycle.sweep_phase_starts(state, actor, 0))
+            self._decisions.sweeping_starts()
+        machine.drive(actor, procresize(state, actor, state.procs))
+
+    def _mark(self) -> None:
+        """Mark some of the allocated objects of each span: none, half, or all."""
+        for span, found in self.state.spans.items():
+            record, share = found, self.rng.choice((0.0, 0.5, 1.0))
+            for slot in range(record.nelems):
+                if is_allocated(record, slot) and self.rng.random() < share:
+                    record = set_marked(record, slot)
+            self.state.spans[span] = record

@@ -1,0 +1,1 @@
+"""What every command needs: files, streams, signals, processes and tools."""

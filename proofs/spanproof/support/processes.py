@@ -1,0 +1,161 @@
+"""Processes that a command starts: none of them outlives it, however it ends.
+
+Work in Python goes to a pool::
+
+    with pool(workers, preload=["spanproof.decide.suite"]) as processes:
+        for future in as_completed([processes.submit(decide, job) for job in jobs]):
+            yield future.result()
+
+Leaving the block by an exception, an interrupt or a generator that is closed kills the workers and
+drops what is waiting. A worker leaves signals from the terminal to the command, and ends by itself
+when the command is gone, even if that was killed.
+
+A program (`subprocess.run`, `subprocess.Popen`) is started with `preexec_fn=with_parent()`: the
+kernel kills it when its parent ends. A process of Python that `multiprocessing` starts without a
+pool calls `end_with_parent()` first. Start either from the main thread: to the kernel the parent is
+the thread. What a program started on its own account is ended by `end_children()`, which the
+command line calls for an interrupted command.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
+from types import FrameType
+from typing import Final
+
+import psutil
+
+from spanproof.support import interrupts
+
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_CHILD_SUBREAPER: Final = 36
+"""Requests to prctl(2): a signal when the parent ends; to become the parent of orphans."""
+
+MOMENT: Final = 0.5
+"""Seconds in which a process can tidy up after SIGTERM, before it is killed."""
+
+
+@contextmanager
+def pool(workers: int, preload: Sequence[str] = ()) -> Iterator[ProcessPoolExecutor]:
+    """Give a pool of worker processes, each forked from a server that has loaded some modules.
+
+    The server is one for the whole command: modules to preload are those of its first pool.
+    """
+    _adopt_orphans()
+    context = get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    others = set(active_children())
+    processes = ProcessPoolExecutor(workers, mp_context=context, initializer=_serve)
+    try:
+        yield processes
+    except BaseException:
+        started = [child for child in active_children() if child not in others]
+        processes.shutdown(wait=False, cancel_futures=True)
+        for child in started:
+            child.kill()
+        wait([child.sentinel for child in started], timeout=2)
+        raise
+    processes.shutdown()
+
+
+def _serve() -> None:
+    """Prepare a worker: its signals are the command's affair, and so is its end."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        # Not SIG_IGN, which programs that a worker starts would inherit.
+        signal.signal(number, _left_to_the_command)
+    if "z3" in sys.modules:
+        # It would take an interrupt from the terminal for a reason to answer `unknown`.
+        sys.modules["z3"].set_param("ctrl_c", False)
+    end_with_parent()
+
+
+def _left_to_the_command(number: int, frame: FrameType | None) -> None:
+    """Do nothing about a signal."""
+
+
+def end_with_parent() -> None:
+    """Let this process, which `multiprocessing` has started, end when its parent is gone."""
+    parent = parent_process()
+    if parent is None:
+        return
+    # The parent of a forked worker is the server, which itself ends when the command is gone.
+    ask_kernel(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    # The kernel tells nothing of a parent that had gone before it was asked, or of a command that
+    # is gone while the server lives on.
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def with_parent() -> Callable[[], None]:
+    """Return what a program started by this process runs first, to be killed when it ends."""
+    _adopt_orphans()
+    parent = os.getpid()
+
+    def child() -> None:
+        ask_kernel(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return child
+
+
+def _adopt_orphans() -> None:
+    """Let a command become the parent of what a child leaves behind, for `end_children`."""
+    if interrupts.caught():
+        ask_kernel(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_children() -> None:
+    """End all processes that descend from this one: ask first, and kill what stays.
+
+    The tracker of multiprocessing's semaphores ends when this process does, and would be started
+    again if it ended earlier.
+    """
+    for _ in range(3):
+        children = _descendants()
+        if not children:
+            return
+        for child in children:
+            _send(child, signal.SIGTERM)
+        _, left = psutil.wait_procs(children, timeout=MOMENT)
+        for child in left:
+            _send(child, signal.SIGKILL)
+        psutil.wait_procs(left, timeout=1)
+
+
+def _descendants() -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if "multiprocessing.resource_tracker" not in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _send(child: psutil.Process, number: signal.Signals) -> None:
+    try:
+        child.send_signal(number)
+    except psutil.Error:
+        return
+
+
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def ask_kernel(request: int, value: int) -> None:
+    """Ask the kernel of Linux for something about this process; others have no such call."""
+    if sys.platform == "linux":
+        _LIBC.prctl(request, value, 0, 0, 0)

@@ -1,0 +1,37 @@
+"""All proof obligations: one module per area, each naming model functions and claims.
+
+Importing this package registers them all.
+"""
+
+from spanproof.prove.proof import REGISTRY, Obligation
+from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
+from spanproof.theorems.kernels import pages as kernel_pages
+from spanproof.theorems.kernels import spans as kernels
+from spanproof.theorems.objects import objects
+from spanproof.theorems.pages import freeruns as freespans
+from spanproof.theorems.pages import scavenge, tiling
+from spanproof.theorems.sharing import liveness, protocol
+from spanproof.theorems.span import counting, counts, sizeclass, span, sweepgen
+
+__all__ = [
+    "all_obligations",
+    "counting",
+    "counts",
+    "freespans",
+    "kernel_arithmetic",
+    "kernel_pages",
+    "kernels",
+    "liveness",
+    "objects",
+    "protocol",
+    "scavenge",
+    "sizeclass",
+    "span",
+    "sweepgen",
+    "tiling",
+]
+
+
+def all_obligations() -> dict[str, Obligation]:
+    """Return every obligation by id, in the order of the modules."""
+    return dict(REGISTRY)

@@ -1,0 +1,1 @@
+"""Theorems about the kernels of spanalloc, read from its own source."""

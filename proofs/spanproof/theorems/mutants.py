@@ -1,0 +1,39 @@
+"""All mutants, by name."""
+
+from typing import Final
+
+from spanproof.patch.mutant import Mutant
+from spanproof.theorems.kernels.pages_mutants import KERNEL_PAGE_MUTANTS
+from spanproof.theorems.kernels.spans_mutants import KERNEL_MUTANTS
+from spanproof.theorems.objects.objects_mutants import LIVENESS_MUTANTS, OBJECT_MUTANTS
+from spanproof.theorems.pages.scavenge_mutants import SCAVENGE_MUTANTS
+from spanproof.theorems.pages.tiling_mutants import TILING_MUTANTS
+from spanproof.theorems.sharing.protocol_mutants import PROTOCOL_MUTANTS
+from spanproof.theorems.span.sizeclass_mutants import SIZECLASS_MUTANTS
+from spanproof.theorems.span.span_mutants import SPAN_MUTANTS
+from spanproof.theorems.span.sweepgen_mutants import SWEEPGEN_MUTANTS
+
+
+def _by_name(*mutants: Mutant) -> dict[str, Mutant]:
+    """Index mutants by name.
+
+    Raises: ValueError if two have one name.
+    """
+    named = {mutant.name: mutant for mutant in mutants}
+    if len(named) != len(mutants):
+        raise ValueError("two mutants have one name")
+    return named
+
+
+MUTANTS: Final = _by_name(
+    *SPAN_MUTANTS,
+    *SWEEPGEN_MUTANTS,
+    *PROTOCOL_MUTANTS,
+    *TILING_MUTANTS,
+    *SCAVENGE_MUTANTS,
+    *OBJECT_MUTANTS,
+    *KERNEL_PAGE_MUTANTS,
+    *LIVENESS_MUTANTS,
+    *SIZECLASS_MUTANTS,
+    *KERNEL_MUTANTS,
+)

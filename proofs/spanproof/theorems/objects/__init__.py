@@ -1,0 +1,1 @@
+"""Theorems about objects: where they lie, what is zero, what dies."""

@@ -1,0 +1,159 @@
+"""Mutants of what programs rely on: objects, zeroing, and the ends of loops.
+
+Names that begin with an issue or a commit of Go reintroduce that bug.
+"""
+
+from spanproof.patch.mutant import Variant, variants_of
+
+OBJECT_MUTANTS = (
+    *variants_of(
+        "spanspec.span.mspan.elemsize_of",
+        Variant(
+            "large-one-page",
+            "npages * PAGE_SIZE",
+            "PAGE_SIZE",
+            "large.layout",
+            "a large span is cut into pages",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.tiny.take_tiny",
+        Variant(
+            "offset-not-advanced",
+            "offset=align_tiny(block.offset, size) + size",
+            "offset=align_tiny(block.offset, size)",
+            "tiny.disjoint",
+            "the next tiny object begins where this one does",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.tiny.replace_tiny_block",
+        Variant(
+            "new-block-is-empty",
+            "TinyBlock(fresh, size)",
+            "TinyBlock(fresh, 0)",
+            "tiny.disjoint",
+            "the first object of a new tiny block is forgotten",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.cycle.with_object_marked",
+        Variant(
+            "17503-tiny-block-not-marked",
+            "set_marked(span, obj_index(span, address))",
+            "span",
+            "tiny.survives",
+            "the current tiny block is not marked at cycle start: what it gets later dies with it",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.malloc.born",
+        Variant(
+            "born-without-mark",
+            "span if phase == OFF else set_marked(span, slot)",
+            "span",
+            "tiny.survives",
+            "objects allocated while marking are not marked",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.malloc.pages_for_large",
+        Variant(
+            "large-rounded-down",
+            "(size + PAGE_SIZE - 1) // PAGE_SIZE",
+            "size // PAGE_SIZE",
+            "large.fits",
+            "a large object reaches beyond its last page",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.malloc.with_large_object",
+        Variant(
+            "d97625ae9e-large-not-counted",
+            "alloc_count=1, ",
+            "alloc_count=0, ",
+            "large.fits",
+            "the only slot of a large span is not counted as allocated",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.sweep.sweep",
+        Variant(
+            "freed-slot-counts-as-zero",
+            "needzero=1 if freed_some else span.needzero",
+            "needzero=span.needzero",
+            "zero.slots",
+            "a span in which something was freed counts as zero",
+        ),
+        Variant(
+            "large-span-counts-as-zero",
+            "freed_some = large_dead or (small and nfreed > 0)",
+            "freed_some = small and nfreed > 0",
+            "zero.returned",
+            "a dead large span goes back as if its memory were zero",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.runs.needzero_of_both",
+        Variant(
+            "merged-counts-as-zero",
+            "above.needzero if below.needzero == 0 else below.needzero",
+            "above.needzero",
+            "zero.runs",
+            "a merged run forgets that its lower part was written",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.mspan.slot_address",
+        Variant(
+            "slots-shifted",
+            "span.base + slot * span.elemsize",
+            "span.base + (slot + 1) * span.elemsize",
+            "object.slots",
+            "the last slot of a span reaches beyond its pages",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.runs.split_run",
+        Variant(
+            "high-end-taken",
+            "page_run(run.base, npages, sweepgen)",
+            "page_run(end_of(run) - npages * PAGE_SIZE, npages, sweepgen)",
+            "object.lowest-pages",
+            "the pages are taken from the high end of the run",
+        ),
+    ),
+)
+
+LIVENESS_MUTANTS = (
+    *variants_of(
+        "spanspec.heap.reclaim.credit_taken",
+        Variant(
+            "all-credit-taken",
+            "found if found < wanted else wanted",
+            "found",
+            "liveness.reclaim",
+            "more pages are taken as credit than are wanted",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.reclaim.next_chunk",
+        Variant(
+            "chunk-taken-again",
+            "index + CHUNK_PAGES",
+            "index",
+            "liveness.reclaim",
+            "the reclaimer visits the same chunk for ever",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.treap.descend",
+        Variant(
+            "descends-into-nothing",
+            "RIGHT if right_most >= npages else NO_FIT",
+            "RIGHT",
+            "liveness.descent",
+            "the search goes right where there is no child",
+        ),
+    ),
+)

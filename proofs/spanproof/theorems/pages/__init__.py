@@ -1,0 +1,1 @@
+"""Theorems about runs of pages, the free set and the scavenger."""

@@ -1,0 +1,227 @@
+"""First fit, the statistics of the page heap, growth, and what a cached span costs."""
+
+from typing import Final, cast
+
+import z3
+from msgspec.structs import replace
+
+from spanproof.prove.proof import Proof, obligation
+from spanproof.symbolic.integers import Integers
+from spanproof.theorems.span.sizeclass import small_classes
+from spanspec.base.constants import PAGE_SIZE, make_span_class
+from spanspec.base.words import U16, U32, U64
+from spanspec.heap.mcentral import charge, span_bytes
+from spanspec.pages.freeruns import FreeSpan
+from spanspec.pages.growth import end_of_request, fits_address_space
+from spanspec.pages.statistics import (
+    ByteSums,
+    HeapStatistics,
+    balances,
+    grown,
+    into_manual,
+    into_use,
+    mapped,
+    out_of_manual,
+    out_of_use,
+    scavenged,
+    taken_out,
+)
+from spanspec.pages.treap import HERE, LEFT, NO_FIT, RIGHT, belongs_left, descend, most_of
+from spanspec.span.mspan import Mspan, init_span
+
+INTEGERS: Final = Integers()
+
+
+# --- the search -----------------------------------------------------------------------------------
+
+
+class Subtree:
+    """One side of a node: whether a run is inside, and the most pages of a run, at a witness."""
+
+    def __init__(self, p: Proof, name: str) -> None:
+        self.most = p.number(U64, f"{name}_most")
+        self.inside = z3.Function(f"inside_{name}", z3.IntSort(), z3.BoolSort())
+        self.largest = z3.Int(f"largest_{name}")
+
+
+class SearchNode:
+    """A node of the treap: its run is 0, others are known by number; a run has a base and pages."""
+
+    def __init__(self, p: Proof) -> None:
+        self.base = z3.Function("base", z3.IntSort(), z3.IntSort())
+        self.pages = z3.Function("pages", z3.IntSort(), z3.IntSort())
+        self.left, self.right = Subtree(p, "left"), Subtree(p, "right")
+
+    def below(self, run: z3.ExprRef) -> z3.BoolRef:
+        """Return whether a run is in the subtree of the node."""
+        return z3.Or(run == 0, self.left.inside(run), self.right.inside(run))
+
+    def sound(self, run: z3.ExprRef) -> list[z3.BoolRef]:
+        """Return what a search tree with right sums says of a run (TREAP-1)."""
+        base, pages, left, right = self.base, self.pages, self.left, self.right
+        return [
+            pages(run) >= 1,
+            z3.Implies(left.inside(run), z3.And(base(run) < base(0), pages(run) <= left.most)),
+            z3.Implies(right.inside(run), z3.And(base(run) > base(0), pages(run) <= right.most)),
+        ]
+
+    def largest(self) -> list[z3.BoolRef]:
+        """Return that the sum of a side that is not empty is reached by a run in it."""
+        return [
+            z3.Or(
+                side.most == 0,
+                z3.And(side.inside(side.largest), self.pages(side.largest) == side.most),
+            )
+            for side in (self.left, self.right)
+        ]
+
+
+@obligation("treap.first-fit", "TREAP-1 TREAP-2 TREAP-3 I-40", INTEGERS)
+def the_descent_finds_the_lowest_run_that_fits(p: Proof) -> None:
+    """At each node of the treap the search goes where the lowest run with enough pages is: so the
+    run that it ends at is the lowest of all, whatever the shape of the tree.
+    """
+    node = SearchNode(p)
+    npages = p.number(U64, "npages")
+    lowest = z3.Int("lowest")
+    runs = [lowest, z3.IntVal(0), node.left.largest, node.right.largest]
+    p.assume(npages >= 1, *node.largest())
+    for run in runs:
+        p.assume(*node.sound(run))
+        fits = z3.And(node.below(run), node.pages(run) >= npages)
+        p.assume(z3.Implies(fits, node.base(lowest) <= node.base(run)))
+    p.assume(node.below(lowest), node.pages(lowest) >= npages)
+    turn = p.integer(descend, node.left.most, node.pages(0), node.right.most, npages)
+    p.show("left", z3.Implies(turn == LEFT, node.left.inside(lowest)))
+    p.show("here", z3.Implies(turn == HERE, node.base(lowest) == node.base(0)))
+    p.show("right", z3.Implies(turn == RIGHT, node.right.inside(lowest)))
+    p.show("never lost", turn != NO_FIT)
+    for way in (LEFT, HERE, RIGHT):
+        p.possible(f"each turn: {way}", turn == way)
+
+
+@obligation("treap.none-fits", "TREAP-2 TREAP-9", INTEGERS)
+def the_sum_of_the_root_tells_that_none_fits(p: Proof) -> None:
+    """A node's sum is the most pages of a run below it; if it is too small, no run fits."""
+    node = SearchNode(p)
+    npages = p.number(U64, "npages")
+    some = z3.Int("some")
+    p.assume(npages >= 1, *node.largest())
+    for run in (some, z3.IntVal(0), node.left.largest, node.right.largest):
+        p.assume(*node.sound(run))
+    total = p.integer(most_of, node.left.most, node.pages(0), node.right.most)
+    p.show("no more than the sum", z3.Implies(node.below(some), node.pages(some) <= total))
+    reached = [
+        z3.And(node.below(run), node.pages(run) == total)
+        for run in (z3.IntVal(0), node.left.largest, node.right.largest)
+    ]
+    p.show("the sum is reached", z3.Or(*reached))
+    turn = p.integer(descend, node.left.most, node.pages(0), node.right.most, npages)
+    p.show("none fits", (turn == NO_FIT) == (total < npages))
+    p.possible("a run that does not fit", z3.And(node.below(some), turn == NO_FIT))
+
+
+@obligation("treap.order", "TREAP-1 TREAP-4", INTEGERS)
+def the_tree_is_ordered_by_address(p: Proof) -> None:
+    """Insertion goes left for lower addresses and right for higher ones: never by descriptor."""
+    run, other = p.fresh(FreeSpan, "run"), p.fresh(FreeSpan, "other")
+    assert isinstance(run, FreeSpan)
+    assert isinstance(other, FreeSpan)
+    p.show("by address", p.holds(belongs_left, run, other) == (run.base < other.base))
+    p.possible("descriptors the other way", z3.And(run.base < other.base, run.span > other.span))
+
+
+# --- statistics -----------------------------------------------------------------------------------
+
+
+@obligation("pages.statistics", "HEAP-36 HEAP-37 I-29", INTEGERS)
+def the_statistics_balance(p: Proof) -> None:
+    """Whatever the page heap does, its statistics agree with the bytes of its runs by state, which
+    leave no choice for any of them; so they do before there is a heap.
+    """
+    stats, sums = p.fresh(HeapStatistics, "stats"), p.fresh(ByteSums, "sums")
+    assert isinstance(stats, HeapStatistics)
+    assert isinstance(sums, ByteSums)
+    npages, unreleased = p.number(U64, "npages"), p.number(U64, "unreleased")
+    size = npages * PAGE_SIZE
+    other, others = p.fresh(HeapStatistics, "other"), p.fresh(ByteSums, "others")
+    assert isinstance(other, HeapStatistics)
+    assert isinstance(others, ByteSums)
+    p.assume(p.holds(balances, stats, sums))
+    p.show("no choice", z3.Implies(p.holds(balances, other, sums), is_same(stats, other)))
+    apart = z3.And(p.holds(balances, stats, others), sums.arena == others.arena)
+    p.show("nor other bytes", z3.Implies(apart, is_same(sums, others)))
+    nothing = ByteSums(0, 0, 0, 0, 0, 0, 0)
+    p.show("at the start", p.holds(balances, HeapStatistics(), nothing))
+
+    def keeps(label: str, after: object, **changes: z3.ExprRef) -> None:
+        p.show(label, p.holds(balances, after, replace(sums, **changes)))
+
+    taken = p.call(taken_out, stats, size, unreleased)
+    rest = {"free": sums.free - size, "released": sums.released - unreleased}
+    keeps("into use", p.call(into_use, taken, size, npages), in_use=sums.in_use + size, **rest)
+    for label, stack, field in (("stack", True, "stacks"), ("work buffer", False, "gc_manual")):
+        used: z3.ExprRef = getattr(sums, field)
+        manual = p.call(into_manual, taken, size, stack)
+        keeps(f"{label} taken", manual, **{field: used + size}, **rest)
+        given = p.call(out_of_manual, stats, size, stack)
+        keeps(f"{label} freed", given, **{field: used - size}, free=sums.free + size)
+    freed = p.call(out_of_use, stats, size, npages)
+    keeps("out of use", freed, in_use=sums.in_use - size, free=sums.free + size)
+    keeps("scavenged", p.call(scavenged, stats, size), released=sums.released + size)
+    bigger = p.call(grown, p.call(mapped, stats, size), size)
+    keeps("arenas mapped", bigger, arena=sums.arena + size, mapped=sums.mapped + size)
+    piece = {"free": sums.free + size, "released": sums.released + size}
+    keeps("a span from the arena", stats, arena=sums.arena - size, **piece)
+    p.possible("with stacks", z3.And(cast(z3.ExprRef, stats.stacks_inuse) > 0, size > 0))
+
+
+def is_same(one: HeapStatistics | ByteSums, other: HeapStatistics | ByteSums) -> z3.BoolRef:
+    """Two records have the same fields."""
+    return z3.And(*(getattr(one, name) == getattr(other, name) for name in one.__struct_fields__))
+
+
+# --- growth, and what a cached span costs ---------------------------------------------------------
+
+
+@obligation("pages.request", "HEAP-17 HEAP-20", INTEGERS)
+def the_end_of_a_request_never_wraps(p: Proof) -> None:
+    """The end of a piece of the arena lies behind all of its pages, at a physical page, and below
+    2^64: a request that would wrap around is refused.
+    """
+    base, npages = p.number(U64, "base"), p.number(U64, "npages")
+    size = npages * PAGE_SIZE
+    p.assume(base <= 1 << 48)
+    for unit in (4096, 16384, 65536):
+        fits = p.holds(fits_address_space, base, npages, unit)
+        end = p.integer_given(fits, end_of_request, base, npages, unit)
+        p.show(f"{unit}: the pages fit", end - base >= size, fits)
+        p.show(f"{unit}: no wrap", z3.And(end >= base, end < 1 << 64), fits)
+        p.show(f"{unit}: a physical page", end % unit == 0, fits)
+        p.show(f"{unit}: less than one too many", end - base - size < unit, fits)
+        wraps = base + size + unit >= 1 << 64
+        p.show(f"{unit}: nothing else is refused", z3.Implies(z3.Not(fits), wraps))
+        p.possible(f"{unit}: refused", z3.And(z3.Not(fits), npages == (1 << 51) - 1))
+        p.possible(f"{unit}: an arena", z3.And(fits, npages == 8192))
+
+
+@obligation("central.charge", "CEN-2 CEN-8 CEN-10 CEN-18 I-31", INTEGERS)
+def a_cached_span_is_charged_for_what_it_can_give(p: Proof) -> None:
+    """What heap_live grows by when an mcache takes a span covers every object that can be allocated
+    from it, and nothing that was in use before. What is swept for it first is paid for by the bytes
+    of the whole span.
+    """
+    base, sg = p.number(U64, "base"), p.number(U32, "sg")
+    used = p.number(U16, "used")
+    for number, entry in small_classes(p):
+        fresh = p.call(init_span, base, entry.npages, make_span_class(number, True), sg, base)
+        assert isinstance(fresh, Mspan)
+        span = replace(fresh, alloc_count=used)
+        bound = z3.And(used >= 0, used <= span.nelems)
+        charged = p.integer(charge, span)
+        p.show(f"{entry.size}: all free slots", charged >= (span.nelems - used) * entry.size, bound)
+        spent = charged + used * entry.size
+        p.show(f"{entry.size}: no more", spent <= entry.span_bytes, bound)
+        paid = p.integer(span_bytes, fresh.spanclass)
+        p.show(f"{entry.size}: the whole span is paid for", paid == entry.span_bytes)
+    p.possible("a partly used span", used == 3)

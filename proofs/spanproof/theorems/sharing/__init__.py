@@ -1,0 +1,1 @@
+"""Theorems about spans that threads share."""

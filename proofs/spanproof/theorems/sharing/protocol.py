@@ -1,0 +1,444 @@
+"""The sweepgen protocol and the lists, for any number of spans, threads, Ps and cache slots.
+
+Each step is the model's own function; the invariant is assumed for all identities and shown for
+arbitrary ones, at every 32-bit sweepgen with the wrap-around included.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import z3
+
+from spanproof.prove.assumptions import ATOMICS, LOCK_SECTIONS, NON_PREEMPTION, STOP_THE_WORLD
+from spanproof.prove.proof import Proof, obligation
+from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.values import Value
+from spanproof.theorems.sharing.situations import SITUATIONS, in_words
+from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
+from spanspec.sharing import invariant, places
+from spanspec.sharing.cycle import everything_is_swept, may_start_cycle, start_cycle
+from spanspec.sharing.invariant import is_initial, sharing_holds
+from spanspec.sharing.records import (
+    CREATING,
+    NO_SPAN,
+    POPPED,
+    PUSHING,
+    SAW_USED,
+    TAKING,
+    Sharing,
+    is_in_unswept,
+)
+from spanspec.sharing.steps import STEPS, Step
+from spanspec.span.listing import EMPTY, STOP, on_empty
+from spanspec.span.sweepgen import is_legal_transition, is_stale, is_swept, needs_sweep, rank
+
+WORDS: Final = Words(32)
+LAST: Final = 0xFFFF_FFFE
+"""The last even sweepgen: the next cycle begins at 0 again."""
+
+INTERLEAVED: Final = (ATOMICS, LOCK_SECTIONS)
+STOPPED: Final = (*INTERLEAVED, STOP_THE_WORLD, NON_PREEMPTION)
+
+INVARIANT: Final[tuple[tuple[object, Callable[..., bool]], ...]] = (
+    (SpanId, invariant.span_is_legal),
+    (SpanId, invariant.span_is_swept_once),
+    (SpanId, invariant.span_has_its_owner),
+    (SpanId, invariant.span_is_in_its_stack),
+    (SpanId, invariant.span_is_listed_right),
+    (SlotId, invariant.slot_is_owner),
+    (ProcId, invariant.proc_is_current),
+    (ThreadId, invariant.popper_is_right),
+    (ThreadId, invariant.sweeper_is_owner),
+    (ThreadId, invariant.holder_is_owner),
+    (ThreadId, invariant.creator_is_owner),
+    (ThreadId, invariant.pusher_is_right),
+)
+"""The invariant's predicates, each of one identity."""
+
+
+def any_system(p: Proof) -> Sharing:
+    """A system in which the invariant holds for all identities."""
+    state = p.fresh(Sharing, "state")
+    assert isinstance(state, Sharing)
+    p.assume(p.holds(sharing_holds, state))
+    return state
+
+
+def show_invariant(p: Proof, state: Sharing) -> None:
+    """Claim the invariant of arbitrary identities."""
+    p.show("sweepgen stays even", state.sweepgen & 1 == 0)
+    for kind, predicate in INVARIANT:
+        one = p.fresh(kind, f"any_{kind_name(kind)}")
+        p.show(predicate.__name__.replace("_", " "), p.holds(predicate, state, one))
+
+
+def kind_name(kind: object) -> str:
+    """Return the name of a kind of identity: span, slot, proc, thread or class."""
+    return str(getattr(kind, "__name__", kind)).removesuffix("Id").lower()
+
+
+# --- predicates of a step, in the language of rules -----------------------------------------------
+
+
+def changes_legally(before: Sharing, after: Sharing, span: SpanId) -> bool:
+    """A span that stays in use changes its generation as SWP-3 allows, and never goes back."""
+    sg = before.sweepgen
+    old, new = before.spans[span], after.spans[span]
+    return not (old.in_use and new.in_use) or (
+        is_legal_transition(sg, old.sweepgen, new.sweepgen)
+        and rank(sg, old.sweepgen) <= rank(sg, new.sweepgen)
+    )
+
+
+def stale_span_waits(before: Sharing, after: Sharing, span: SpanId) -> bool:
+    """A stale span stays in use, stale, and in its slot."""
+    old, new = before.spans[span], after.spans[span]
+    return not (old.in_use and is_stale(before.sweepgen, old.sweepgen)) or (
+        new.in_use
+        and new.sweepgen == old.sweepgen
+        and after.slots[new.cacher].span == before.slots[old.cacher].span
+    )
+
+
+def takes_own_stale_span(
+    before: Sharing, after: Sharing, slot: SlotId, thread: ThreadId, span: SpanId
+) -> bool:
+    """Only the span in this slot changes, and a thread of the slot's P has it then."""
+    return (
+        before.slots[slot].proc == before.threads[thread].proc
+        if before.slots[slot].span == span
+        else stale_span_waits(before, after, span)
+    )
+
+
+def unswept_only_shrinks(before: Sharing, after: Sharing, span: SpanId) -> bool:
+    """No step within a cycle enters a span into the unswept stack."""
+    sg = before.sweepgen
+    return is_in_unswept(sg, before.spans[span]) or not is_in_unswept(sg, after.spans[span])
+
+
+def leaves_unswept(before: Sharing, after: Sharing, span: SpanId) -> bool:
+    """A span was in the unswept stack, and is no more."""
+    sg = before.sweepgen
+    return is_in_unswept(sg, before.spans[span]) and not is_in_unswept(sg, after.spans[span])
+
+
+def rises_in_rank(before: Sharing, after: Sharing, span: SpanId) -> bool:
+    """A span is further in its cycle than before."""
+    sg = before.sweepgen
+    return rank(sg, before.spans[span].sweepgen) < rank(sg, after.spans[span].sweepgen)
+
+
+SMALLER: Final = {"pop": leaves_unswept, "claim-listed": rises_in_rank}
+"""Steps of loops: the entries of the unswept stack, or the spans of rank 0, become one fewer.
+
+No step makes either number larger, so sweepone's loop and cacheSpan's retries end.
+"""
+
+
+# --- the steps ------------------------------------------------------------------------------------
+
+
+class Claim(NamedTuple):
+    """What is claimed of a step besides that it keeps the invariant: the rules, and in words."""
+
+    rules: str
+    says: str
+
+
+CLAIMS: Final = {
+    "pop": Claim(
+        "SWP-11 SWP-13 SWP-15",
+        "A popped span has no other entry in the unswept stack, which no step enlarges: so "
+        "sweepone drains it.",
+    ),
+    "look": Claim("SWP-14 SWP-15", "Reading a popped span's state changes nothing."),
+    "drop": Claim(
+        "SWP-14 T-55",
+        "A popped span that was not in use has sg or sg+3 when its sweepgen is read, whatever "
+        "others did in between, which is what T-55 checks.",
+    ),
+    "compare-and-swap": Claim(
+        "SWP-3 SWP-15 CONC-5", "Whoever wins the compare-and-swap is the only sweeper."
+    ),
+    "claim-directly": Claim(
+        "SWP-3 SWP-18 SWP-22", "A span found by another way than the stack has one sweeper, too."
+    ),
+    "examine": Claim("SWP-24 T-58", "A sweep always finds its span in use, at sg-1."),
+    "relist": Claim("CEN-14 CEN-15 T-37", "A swept span that was full is in the empty list."),
+    "publish": Claim(
+        "SWP-3 SWP-24 I-26 T-60", "A span is published at most once in a cycle, by its owner."
+    ),
+    "push": Claim("SWP-9 SWP-29 I-23", "A span is pushed once, even if it is cached by then."),
+    "publish-dead": Claim(
+        "SWP-26 CEN-14 I-26 T-37 T-60", "A dead span leaves its list; nobody can find it then."
+    ),
+    "free": Claim("HEAP-28 T-34 T-35", "Only a swept span that is in no list goes back."),
+    "claim-listed": Claim(
+        "CEN-3 CEN-4 SWP-3 SWP-41",
+        "A span claimed from a list has one sweeper, and is never unswept again in this cycle: so "
+        "the retries of cacheSpan end.",
+    ),
+    "move-claimed": Claim("CEN-3 CEN-4 T-37", "A claimed span is still in the list of its claim."),
+    "take-listed": Claim(
+        "CEN-3 SWP-6", "A span that is taken from the nonempty list unclaimed is swept."
+    ),
+    "check-room": Claim(
+        "CEN-4 CEN-6 T-46", "A span claimed from the nonempty list has a free slot after its sweep."
+    ),
+    "grow": Claim("HEAP-22 SWP-7 T-32", "A descriptor from the page heap is in no list or stack."),
+    "use": Claim("HEAP-22 SWP-3", "A span looks swept to everybody from its first moment in use."),
+    "list-grown": Claim("CEN-7 T-39", "A fresh span is in no list before it enters one."),
+    "install": Claim("MC-4 MC-5 SWP-3 T-53", "A span enters one cache slot, with a free slot."),
+    "allocate": Claim("SWP-6 MAL-10", "No object is ever allocated from an unswept span."),
+    "retire": Claim("MC-4 SWP-3 T-51", "Refill always finds its cached span at sg+3."),
+    "uncache": Claim(
+        "CEN-12 CEN-13 SWP-3 SWP-37",
+        "A stale span is swept by a thread of its own P; nobody else ever touches one.",
+    ),
+    "move-uncached": Claim("CEN-12 T-37", "An uncached span is still in the empty list."),
+    "flush": Claim("MC-7 MC-13 I-35", "A P whose slots are all empty may count as flushed."),
+    "start-cycle": Claim(
+        "SWP-2 SWP-4 SWP-37 I-24 I-26",
+        "When a cycle starts, all is swept: every span in use is at sg or sg+3, and was swept or "
+        "taken into use exactly once since the last start.",
+    ),
+}
+"""The claim of each step, by name."""
+
+
+def prove_step(step: Step, claim: Claim) -> None:
+    """Register the obligation that a step keeps the invariant, and changes spans legally."""
+
+    def build(p: Proof) -> None:
+        state = any_system(p)
+        chosen = {name: p.fresh(kind, name) for name, kind in step.chosen.items()}
+        p.assume(p.holds(step.may, state, *chosen.values()))
+        after = p.call(step.take, state, *chosen.values())
+        assert isinstance(after, Sharing)
+        show_invariant(p, after)
+        show_changes(p, step, state, after, chosen)
+        if step.take is not start_cycle:
+            p.possible("at the wrap-around", state.sweepgen == 0)
+        p.possible("before the wrap-around", state.sweepgen == LAST)
+        for situation in SITUATIONS.get(step.name, ()):
+            p.possible(in_words(situation), p.holds(situation, state, *chosen.values()))
+
+    build.__doc__ = claim.says
+    assumes = STOPPED if step.take is start_cycle else INTERLEAVED
+    obligation(f"protocol.{step.name}", claim.rules, WORDS, assumes=assumes)(build)
+
+
+def show_changes(
+    p: Proof, step: Step, before: Sharing, after: Sharing, chosen: dict[str, Value]
+) -> None:
+    """Claim what a step may do to an arbitrary span."""
+    span = p.fresh(SpanId, "any_span")
+    if step.take is start_cycle:
+        used = p.holds(is_used, before, span)
+        p.show("all is swept", p.holds(everything_is_swept, before))
+        p.show("swept in this cycle", z3.Implies(used, p.holds(swept_in_this_cycle, before, span)))
+        p.show("due or stale", z3.Implies(used, p.holds(is_due_or_stale, after, span)))
+        p.possible("a span in use", used)
+        return
+    p.show("legal transitions only", p.holds(changes_legally, before, after, span))
+    p.show("the unswept stack never grows", p.holds(unswept_only_shrinks, before, after, span))
+    if step.name in SMALLER:
+        p.show("a measure shrinks", p.holds(SMALLER[step.name], before, after, chosen["span"]))
+    if "slot" in chosen and "thread" in chosen:
+        own = p.holds(takes_own_stale_span, before, after, chosen["slot"], chosen["thread"], span)
+        p.show("a stale span is taken by its P only", own)
+    else:
+        p.show("a stale span is left alone", p.holds(stale_span_waits, before, after, span))
+
+
+def is_used(state: Sharing, span: SpanId) -> bool:
+    """A span is in use."""
+    return state.spans[span].in_use
+
+
+def swept_in_this_cycle(state: Sharing, span: SpanId) -> bool:
+    """The epoch in which a span was last swept is this one."""
+    return state.spans[span].swept_at == state.sweepgen
+
+
+def is_due_or_stale(state: Sharing, span: SpanId) -> bool:
+    """A span has to be swept in this cycle."""
+    it = state.spans[span]
+    return needs_sweep(state.sweepgen, it.sweepgen) or is_stale(state.sweepgen, it.sweepgen)
+
+
+for _step in STEPS:
+    prove_step(_step, CLAIMS[_step.name])
+
+
+# --- consequences ---------------------------------------------------------------------------------
+
+
+@obligation("protocol.start", "SWP-2 SWP-39 MC-2", WORDS)
+def nothing_in_use_satisfies_the_invariant(p: Proof) -> None:
+    """The protocol's invariant holds before the first step, at any even sweepgen."""
+    state = p.fresh(Sharing, "state")
+    assert isinstance(state, Sharing)
+    p.assume(p.holds(is_initial, state))
+    show_invariant(p, state)
+    p.possible("at 0", state.sweepgen == 0)
+    p.possible("just before the wrap-around", state.sweepgen == LAST)
+
+
+@obligation("protocol.exclusive", "SWP-1 SWP-6 CONC-5 I-21", WORDS, assumes=INTERLEAVED)
+def no_span_has_two_owners(p: Proof) -> None:
+    """No span has two sweepers, two slots or two holders, nor any two of these at once."""
+    state = any_system(p)
+    slots = p.fresh(SlotId, "slot"), p.fresh(SlotId, "other_slot")
+    threads = p.fresh(ThreadId, "thread"), p.fresh(ThreadId, "other_thread")
+    p.show("two slots", z3.Not(p.holds(in_two_slots, state, *slots)))
+    p.show("two threads", z3.Not(p.holds(owned_twice, state, *threads)))
+    p.show("a thread and a slot", z3.Not(p.holds(cached_and_owned, state, slots[0], threads[0])))
+    p.possible("a busy slot", p.holds(is_busy, state, slots[0]))
+    p.possible("a busy thread", p.holds(at_owning_task, state, threads[0]))
+
+
+def in_two_slots(state: Sharing, one: SlotId, other: SlotId) -> bool:
+    """Two different slots hold one span."""
+    span = state.slots[one].span
+    return one != other and span != NO_SPAN and span == state.slots[other].span
+
+
+def is_busy(state: Sharing, slot: SlotId) -> bool:
+    """A slot holds a span."""
+    return state.slots[slot].span != NO_SPAN
+
+
+def owned_twice(state: Sharing, one: ThreadId, other: ThreadId) -> bool:
+    """Two different threads are at a task that owns one span."""
+    span = state.threads[one].span
+    return (
+        one != other
+        and span == state.threads[other].span
+        and at_owning_task(state, one)
+        and at_owning_task(state, other)
+    )
+
+
+def at_owning_task(state: Sharing, thread: ThreadId) -> bool:
+    """A thread is at a task that nobody else may be at with its span."""
+    worker = state.threads[thread]
+    return TAKING <= worker.task <= CREATING and (worker.task != PUSHING or worker.preserve)
+
+
+def cached_and_owned(state: Sharing, slot: SlotId, thread: ThreadId) -> bool:
+    """A thread owns a span that is in a slot."""
+    span = state.slots[slot].span
+    return span != NO_SPAN and span == state.threads[thread].span and at_owning_task(state, thread)
+
+
+@obligation("lists.one-place", "CEN-1 CEN-16 SPAN-29 I-19 I-20", WORDS, assumes=INTERLEAVED)
+def a_span_is_in_exactly_one_place(p: Proof) -> None:
+    """At every moment a span is in exactly one place: the page heap, large, the nonempty or the
+    empty list, a cache slot, or on its way; one that rests in the empty list has no free slot.
+    """
+    state = any_system(p)
+    span = p.fresh(SpanId, "span")
+    where = [
+        p.holds(place, state, span)
+        for place in (
+            places.is_in_heap,
+            places.is_large_object,
+            places.is_being_moved,
+            places.is_in_cache,
+            places.is_in_nonempty,
+            places.is_in_empty,
+        )
+    ]
+    p.show("at least one", z3.Or(*where))
+    p.show("at most one", z3.AtMost(*where, 1))
+    p.show("nonempty has room", z3.Implies(where[4], p.holds(has_room, state, span)))
+    p.show("empty is full", z3.Implies(where[5], z3.Not(p.holds(has_room, state, span))))
+    p.show("own class", z3.Implies(z3.Or(*where[3:]), p.holds(in_own_class, state, span)))
+    for number, place in enumerate(where):
+        p.possible(f"place {number}", place)
+
+
+def has_room(state: Sharing, span: SpanId) -> bool:
+    """A span has a free slot."""
+    return state.spans[span].has_free
+
+
+def in_own_class(state: Sharing, span: SpanId) -> bool:
+    """A span's list is one of its class."""
+    return state.spans[span].central == state.spans[span].spanclass
+
+
+@obligation("lists.early-stop", "CEN-4 CEN-5 SWP-13", WORDS, assumes=INTERLEAVED)
+def the_walk_along_empty_loses_no_span(p: Proof) -> None:
+    """Where the walk along the empty list stops early, no span that it did not reach is lost: one
+    with a free slot is cached or on its way, and one that needs sweeping will be swept.
+    """
+    state = any_system(p)
+    stop, missed = p.fresh(SpanId, "stop"), p.fresh(SpanId, "missed")
+    spanclass = p.fresh(ClassId, "spanclass")
+    p.assume(p.holds(walk_stops, state, stop, spanclass), p.holds(is_in_list, state, missed))
+    for name, span in (("missed", missed), ("stopped at", stop)):
+        elsewhere = z3.Or(
+            p.holds(places.is_in_cache, state, span), p.holds(places.is_being_moved, state, span)
+        )
+        p.show(f"{name}: with room", z3.Implies(p.holds(has_room, state, span), elsewhere))
+    due = p.holds(is_unswept, state, missed)
+    kept = p.holds(places.will_be_swept, state, missed)
+    p.show("missed: unswept", z3.Implies(due, kept))
+    p.show("by whom", z3.Implies(kept, p.holds(has_a_popper_or_entry, state, missed)))
+    p.possible("an unswept span behind a swept one", z3.And(due, missed != stop))
+
+
+def has_a_popper_or_entry(state: Sharing, span: SpanId) -> bool:
+    """A span is in the unswept stack, or a thread has popped it and not looked at it yet."""
+    it = state.spans[span]
+    popper = state.threads[it.popper]
+    return is_in_unswept(state.sweepgen, it) or (
+        popper.span == span and POPPED <= popper.task <= SAW_USED
+    )
+
+
+def walk_stops(state: Sharing, span: SpanId, spanclass: ClassId) -> bool:
+    """The walk along the empty list of a class ends at a span."""
+    it = state.spans[span]
+    return (
+        it.in_use
+        and it.place == EMPTY
+        and it.central == spanclass
+        and on_empty(state.sweepgen, it.sweepgen) == STOP
+    )
+
+
+def is_in_list(state: Sharing, span: SpanId) -> bool:
+    """A span is in an empty list."""
+    return state.spans[span].in_use and state.spans[span].place == EMPTY
+
+
+def is_unswept(state: Sharing, span: SpanId) -> bool:
+    """A span needs sweeping and is in no cache."""
+    return needs_sweep(state.sweepgen, state.spans[span].sweepgen)
+
+
+@obligation("protocol.cycle-waits", "SWP-4 SWP-33 MC-12 I-24", WORDS, assumes=STOPPED)
+def what_is_not_swept_prevents_a_cycle(p: Proof) -> None:
+    """A span that is unswept, or stale in some cache, prevents the start of a cycle."""
+    state = any_system(p)
+    span = p.fresh(SpanId, "span")
+    may = p.holds(may_start_cycle, state)
+    due = z3.And(p.holds(is_used, state, span), p.holds(is_unswept, state, span))
+    stale = z3.And(p.holds(is_used, state, span), p.holds(is_stale_span, state, span))
+    p.show("an unswept span prevents it", z3.Implies(due, z3.Not(may)))
+    p.show("a stale span prevents it", z3.Implies(stale, z3.Not(may)))
+    p.possible("with a swept span in use", z3.And(may, p.holds(is_used_and_swept, state, span)))
+
+
+def is_stale_span(state: Sharing, span: SpanId) -> bool:
+    """A span is stale."""
+    return is_stale(state.sweepgen, state.spans[span].sweepgen)
+
+
+def is_used_and_swept(state: Sharing, span: SpanId) -> bool:
+    """A span is in use and swept."""
+    return state.spans[span].in_use and is_swept(state.sweepgen, state.spans[span].sweepgen)

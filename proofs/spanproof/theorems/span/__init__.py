@@ -1,0 +1,1 @@
+"""Theorems about one span, its size class and its generation."""
