@@ -175,8 +175,8 @@ def test_an_edited_rule_runs_although_it_was_compiled(tmp_path: Path) -> None:
     package = Path(spanspec.__file__).parent
     copy = tmp_path / "spanspec"
     shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    assert "alloccache.py" in extension_modules(copy)
-    edit(copy / "alloccache.py", "if ahead < WORD_BITS:", "if True:")
+    assert "span/alloccache.py" in extension_modules(copy)
+    edit(copy / "span" / "alloccache.py", "if ahead < WORD_BITS:", "if True:")
     script = (
         "import sys, json; sys.path.insert(0, sys.argv[1])\n"
         "import spanspec, spanspec.span.alloccache, spanspec.span.mspan\n"
@@ -185,4 +185,8 @@ def test_an_edited_rule_runs_although_it_was_compiled(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     shown = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert shown == [["alloccache.py"], str(copy / "alloccache.py"), str(copy / "mspan.py")]
+    assert shown == [
+        ["span/alloccache.py"],
+        str(copy / "span" / "alloccache.py"),
+        str(copy / "span" / "mspan.py"),
+    ]

@@ -8,19 +8,19 @@ import spanspec
 FOLDER = Path(spanspec.__path__[0])
 
 STATES = {
-    "heapstate.py": ("HeapState", "Mcache", "Mcentral"),
-    "pageheap.py": ("PageHeap", "Arena"),
-    "decisions.py": ("Decisions",),
-    "statistics.py": ("HeapStatistics",),
-    "mspan.py": ("Mspan",),
-    "pages.py": ("PageRun",),
-    "pacing.py": ("SweepPace", "Debt"),
-    "scavenge.py": ("Line",),
-    "bgscavenge.py": ("Scavenger",),
-    "tiny.py": ("TinyBlock",),
-    "specials.py": ("Special",),
-    "markbits.py": ("BitsArena", "BitsArenas"),
-    "persistent.py": ("Chunk", "AllSpans", "AllArenas", "Metadata"),
+    "heap/state.py": ("HeapState", "Mcache", "Mcentral"),
+    "pages/pageheap.py": ("PageHeap", "Arena"),
+    "heap/decisions.py": ("Decisions",),
+    "pages/statistics.py": ("HeapStatistics",),
+    "span/mspan.py": ("Mspan",),
+    "pages/runs.py": ("PageRun",),
+    "heap/pacing.py": ("SweepPace", "Debt"),
+    "pages/scavenge.py": ("Line",),
+    "pages/bgscavenge.py": ("Scavenger",),
+    "span/tiny.py": ("TinyBlock",),
+    "span/specials.py": ("Special",),
+    "span/markbits.py": ("BitsArena", "BitsArenas"),
+    "pages/persistent.py": ("Chunk", "AllSpans", "AllArenas", "Metadata"),
 }
 """The classes that hold what the rules speak of, by module."""
 

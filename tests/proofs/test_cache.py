@@ -164,7 +164,7 @@ def test_only_what_rests_on_a_changed_rule_is_decided_again(tmp_path: Path) -> N
     command = ("prove", "sweepgen.*", "--jobs", "1")
     assert not any(cached(run_in(tmp_path, *command)).values())
     assert all(cached(run_in(tmp_path, *command)).values())
-    path = tmp_path / "model" / "spanspec" / "sweepgen.py"
+    path = tmp_path / "model" / "spanspec" / "span" / "sweepgen.py"
     text = path.read_text()
     path.write_text("# a remark\n" + text.replace('"""', '"""So: ', 1))
     assert all(cached(run_in(tmp_path, *command)).values())

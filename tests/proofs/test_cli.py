@@ -20,6 +20,7 @@ from spanproof.fuzz.isolation.supervised import Supervised
 from spanproof.fuzz.program import Allocate, Program, Refill, save
 from spanproof.report import matrix
 from spanproof.support.traces import bundled_traces
+from spanproof.theorems import all_obligations
 from spanspec.rules.book import BY_ID
 
 FILL = next(path for path in bundled_traces() if "fill" in path.name)
@@ -256,7 +257,12 @@ def test_help_tells_what_each_command_does_in_full(
 
 
 @pytest.mark.parametrize("rule", sorted(BY_ID))
-def test_explain_works_for_every_rule(capsys: pytest.CaptureFixture[str], rule: str) -> None:
+def test_explain_works_for_every_rule(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    # Which proofs have a fatal check as a goal is shown elsewhere; to build them takes seconds.
+    nothing: dict[str, tuple[str, ...]] = dict.fromkeys(all_obligations(), ())
+    monkeypatch.setattr("spanproof.cli.explain.known_reads", lambda *_: nothing)
     assert run(["explain", rule.lower()]) == 0
     assert rule in capsys.readouterr().out
     assert run(["explain", rule, "--json"]) == 0
@@ -280,7 +286,7 @@ def test_the_matrix_has_every_rule_and_the_reasons(capsys: pytest.CaptureFixture
     assert run(["explain", "--coverage", "--trace", str(FILL)]) == 0
     lines = capsys.readouterr().out.splitlines()
     (row,) = (line for line in lines if line.startswith("SPAN-12 "))
-    assert "alloccache.next_free_fast" in row
+    assert "base.words.trailing_zeros" in row
     assert any("T-14" in line and line.endswith(": Windows only") for line in lines)
     assert lines[-1].startswith(f"{len(BY_ID)} rules:")
     assert "1423 recorded events" in lines[-1]

@@ -160,7 +160,7 @@ def test_a_mutant_that_does_not_apply_is_told_with_its_place(
     outcome = suite.run_job(Job("sweepgen.relabel", name))
     assert outcome.verdict.answer == "inapplicable"
     assert not outcome.good
-    assert "sweepgen.py:" in outcome.verdict.detail
+    assert "sweepgen_mutants.py:" in outcome.verdict.detail
     assert run(["mutants", "sweepgen.relabel", "--no-cache", "--jobs", "1", "--no-known"]) == 1
     out, err = capsys.readouterr()
     assert f"{name}  DOES NOT APPLY" in out

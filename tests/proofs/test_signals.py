@@ -219,6 +219,7 @@ def test_the_entry_loads_next_to_nothing_before_it_hears_of_signals() -> None:
         "spanproof.cli",
         "spanproof.cli.entry",
         "spanproof.cli.unexpected",
+        "spanproof.support",
         "spanproof.support.interrupts",
         "spanproof.support.streams",
     }

@@ -12,9 +12,14 @@ from rich.syntax import Syntax
 from spanproof.cli.coverage import NOT_HERE, coverage_json, print_coverage, replayed
 from spanproof.cli.output import HOLDS, Unusable, out, print_json
 from spanproof.decide.cache import Cache
-from spanproof.decide.catalogue import Variation, current
+from spanproof.decide.catalogue import (
+    Variation,
+    current,
+    sources_of_claims,
+    what_it_rests_on,
+)
 from spanproof.decide.schedule import known_reads
-from spanproof.fingerprint.dependencies import module_file, modules_of
+from spanproof.fingerprint.dependencies import Unit
 from spanproof.report.matrix import Row, matrix
 from spanspec.rules import FAMILIES, RULES, Rule
 from spanspec.rules.book import BY_ID, Definition, definitions_of_rules
@@ -210,24 +215,26 @@ def print_rule(row: Row) -> None:
 def goals_of(rule: str) -> list[str]:
     """Return the obligations that have a rule's assertions as goals, with the function of each.
 
-    Of those that are known to read no module with such an assertion, no proof is built.
+    A proof is built only where it may read such a function, by what was proved before or, failing
+    that, by the names that its source leads to.
     """
     from spanproof.theorems import all_obligations
 
-    reads = known_reads(current(), Cache(), ())
-    places = [
-        name
-        for name in modules_of("spanspec")
-        if (file := module_file(name)) is not None and f'"{rule}: ' in file.read_text()
-    ]
-    return asserting(
-        rule,
-        (
-            claim
-            for name, claim in (all_obligations().items() if places else ())
-            if name not in reads or any(one.rpartition(".")[0] in places for one in reads[name])
-        ),
-    )
+    asserts = {
+        Unit(one.module, one.name)
+        for one in definitions_of_rules().get(rule, ())
+        if f'"{rule}: ' in one.text
+    }
+    if not asserts:
+        return []
+    reads, sources = known_reads(current(), Cache(), ()), sources_of_claims()
+
+    def may_read(claim: "Obligation") -> bool:
+        if claim.id in reads:
+            return any(f"{one.module}.{one.name}" in reads[claim.id] for one in asserts)
+        return not asserts.isdisjoint(what_it_rests_on(sources, claim))
+
+    return asserting(rule, filter(may_read, all_obligations().values()))
 
 
 def asserting(rule: str, obligations: Iterable["Obligation"]) -> list[str]:

@@ -16,7 +16,7 @@ from spanproof.support.processes import pool
 from spanproof.theorems import all_obligations
 from spanproof.theorems.mutants import MUTANTS
 
-MUTANT_TABLES: Final = "spanproof.theorems.mutants"
+MUTANT_TABLES: Final = "spanproof.theorems"
 """The package in which mutants are written down."""
 
 PRELOAD: Final = ("spanproof.decide.suite",)

@@ -15,7 +15,7 @@ WIDTH: Final = 160
 
 FATAL: Final = "Fatal Python error:"
 STACK: Final = "(most recent call first):"
-OURS: Final = str(Path(__file__).parent)
+OURS: Final = str(Path(__file__).parent.parent)
 
 
 def last_words(ended: Ended, limits: Limits, cut_off: bool) -> str:
