@@ -9,7 +9,7 @@ from spanspec.base.bitmap import NO_BITS, Bits
 from spanspec.base.words import is_trailing_zeros, trailing_zeros
 from spanspec.span import freeslots
 from spanspec.span.alloccache import (
-    Found,
+    NextFree,
     cache_is_exact,
     next_free_fast,
     next_free_index,
@@ -85,7 +85,7 @@ def test_ex_6_a_span_of_128_slots() -> None:
 def test_the_empty_span_fails_and_is_full() -> None:
     empty = replace(span_of(0), alloc_cache=0)
     assert next_free_fast(empty).slot == 0
-    assert next_free_index(empty) == Found(0, empty)
+    assert next_free_index(empty) == NextFree(0, empty)
 
 
 spans = st.builds(

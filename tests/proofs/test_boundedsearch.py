@@ -2,7 +2,7 @@
 
 import pytest
 
-from spanproof.counterexamples.running import Running
+from spanproof.counterexamples.changed_sources import Running
 from spanproof.search.boundedsearch import Action, Move, search, states_of
 from spanproof.search.sharingscope import sharing_breach, start_of, steps_of
 from spanproof.theorems.mutants import MUTANTS

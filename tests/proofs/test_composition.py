@@ -30,7 +30,7 @@ from spanproof.theorems.span.counting import (
 from spanproof.theorems.span.span import SLOW, ZEROS, may_search
 from spanspec.base.bitmap import NO_BITS
 from spanspec.base.words import U16, U64, is_trailing_zeros, trailing_zeros
-from spanspec.span.alloccache import Found, next_free_index
+from spanspec.span.alloccache import NextFree, next_free_index
 from spanspec.span.freeslots import ends_search
 from spanspec.span.mspan import Mspan, bounds_hold
 
@@ -49,7 +49,7 @@ def any_search(p: Proof) -> tuple[Mspan, z3.BoolRef]:
 def search_with_any_cache(p: Proof) -> None:
     span, _ = any_search(p)
     found = p.call(next_free_index, span)
-    assert isinstance(found, Found)
+    assert isinstance(found, NextFree)
     p.show("the search finds a free slot", p.holds(ends_search, span, found.slot))
     p.possible("a search")
 
@@ -57,7 +57,7 @@ def search_with_any_cache(p: Proof) -> None:
 def search_with_an_exact_cache(p: Proof) -> None:
     span, exact = any_search(p)
     found = p.call_given(exact, next_free_index, span)
-    assert isinstance(found, Found)
+    assert isinstance(found, NextFree)
     p.show("the search finds a free slot", p.holds(ends_search, span, found.slot), exact)
     p.possible("a search", exact)
 

@@ -8,6 +8,7 @@ import z3
 from msgspec.structs import replace
 
 from spanproof.cli.app import run
+from spanproof.counterexamples.changed_sources import Running
 from spanproof.counterexamples.concrete import (
     NotConcrete,
     from_json,
@@ -16,11 +17,10 @@ from spanproof.counterexamples.concrete import (
     plain,
     to_json,
 )
-from spanproof.counterexamples.found import run_again
+from spanproof.counterexamples.description import relative, shown, slots
+from spanproof.counterexamples.from_model import run_again
 from spanproof.counterexamples.reach import bounded_search
-from spanproof.counterexamples.running import Running
 from spanproof.counterexamples.saved import NoCounterexample, load, save
-from spanproof.counterexamples.words import relative, shown, slots
 from spanproof.decide.prover import decide
 from spanproof.decide.verdict import Verdict
 from spanproof.symbolic.bitvectors import Words

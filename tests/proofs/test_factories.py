@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from spanproof.cli.app import run
+from spanproof.fuzz.differences import Difference, compare_states
 from spanproof.fuzz.finding import load
 from spanproof.fuzz.heapprogram import HeapProgram, Malloc
-from spanproof.fuzz.parted import Parted, compare_states
 from spanproof.fuzz.program import Allocate, MarkEvery, Program, Refill, StartCycle, save
 from spanproof.fuzz.subjects import Subject
 
@@ -181,7 +181,7 @@ def test_a_heap_without_alloccaches_is_not_compared_by_them() -> None:
     none = {name: {"allocCache": None, "freeindex": 1} for name in spans}
     compare_states(spans, none)
     for wrong in ({**none, "span 1": spans["span 2"]}, {**none, "span 1": {"allocCache": None}}):
-        with pytest.raises(Parted):
+        with pytest.raises(Difference):
             compare_states(spans, wrong)
 
 

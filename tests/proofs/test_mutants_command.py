@@ -8,7 +8,7 @@ from spanproof.cli import mutants as command
 from spanproof.cli.app import run
 from spanproof.decide import suite
 from spanproof.decide.verdict import Verdict
-from spanproof.mutation.knownbugs import BUGS, Found, hunt
+from spanproof.mutation.knownbugs import BUGS, FoundBy, hunt
 
 
 def test_each_mutant_is_shown_with_its_killer_and_a_counterexample(
@@ -46,7 +46,7 @@ def test_a_survivor_is_a_failure(
 def test_a_bug_that_nothing_finds_is_a_failure(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hunt, "find", lambda bug: Found("", ""))
+    monkeypatch.setattr(hunt, "find", lambda bug: FoundBy("", ""))
     assert run(["mutants", BUGS[0].name, "--no-cache"]) == 1
     assert "NOT FOUND" in capsys.readouterr().out
 

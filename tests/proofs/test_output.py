@@ -10,7 +10,7 @@ from rich.table import Table
 from spanproof.cli import output
 from spanproof.cli.corrupt import unnoticed_table
 from spanproof.cli.planted import table_of
-from spanproof.fuzz.planted.campaigns import Found
+from spanproof.fuzz.planted.campaigns import Campaigned
 from spanproof.mutation.corruption import Corruption
 
 NASTY = "a[/b][red]c[/].gz"
@@ -26,7 +26,7 @@ def shown(table: Table) -> str:
 def test_tables_show_names_and_values_as_they_are() -> None:
     one = Corruption(NASTY, 3, "sc", "left out", NASTY, NASTY, None)
     assert shown(unnoticed_table([one])).count(NASTY) == 2
-    assert shown(table_of([Found(NASTY, 1, 2, NASTY)])).count(NASTY) == 2
+    assert shown(table_of([Campaigned(NASTY, 1, 2, NASTY)])).count(NASTY) == 2
 
 
 def test_complaints_and_progress_are_plain(capsys: pytest.CaptureFixture[str]) -> None:

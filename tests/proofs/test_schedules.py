@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from spanproof.cli.app import run
-from spanproof.fuzz.baton import Baton, Stop, Worker
 from spanproof.fuzz.divergence import describe, length_of, shorter
 from spanproof.fuzz.factories import METHODS, Scope
 from spanproof.fuzz.heaplockstep import run_heap_program
@@ -28,6 +27,7 @@ from spanproof.fuzz.heapprogram import (
 from spanproof.fuzz.planted.heap import find_in_heap
 from spanproof.fuzz.planted.schedule import RACES, find_in_schedule
 from spanproof.fuzz.planted.span import PlantedBug, package_with
+from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
 from spanproof.fuzz.schedules import scheduled_programs
 from spanproof.fuzz.spanallocheap import installed, of_package
 
@@ -167,15 +167,15 @@ def test_a_shorter_program_has_one_step_or_task_or_turn_less() -> None:
 
 
 def test_workers_run_one_at_a_time_and_stop_where_their_steps_end() -> None:
-    baton, told = Baton(), list[str]()
+    scheduler, told = Scheduler(), list[str]()
 
     def work(name: str) -> int:
         for number in range(2):
             told.append(f"{name}{number}")
-            baton.step_ends()
+            scheduler.step_ends()
         return len(told)
 
-    one, other = Worker(baton, "one"), Worker(baton, "other")
+    one, other = Worker(scheduler, "one"), Worker(scheduler, "other")
     one.begin(lambda: work("a"))
     other.begin(lambda: work("b"))
     assert [one.go_on(), other.go_on(), other.go_on(), one.go_on()] == [Stop.STEP] * 4
@@ -187,18 +187,18 @@ def test_workers_run_one_at_a_time_and_stop_where_their_steps_end() -> None:
 
 
 def test_a_call_that_raises_has_ended_and_one_that_is_abandoned_cleans_up() -> None:
-    baton, cleaned = Baton(), list[bool]()
+    scheduler, cleaned = Scheduler(), list[bool]()
 
     def fail() -> None:
         raise ZeroDivisionError
 
     def wait() -> None:
         try:
-            baton.cannot_go_on()
+            scheduler.cannot_go_on()
         finally:
             cleaned.append(True)
 
-    worker = Worker(baton, "worker")
+    worker = Worker(scheduler, "worker")
     worker.begin(fail)
     with pytest.raises(ZeroDivisionError):
         worker.go_on()
@@ -208,7 +208,7 @@ def test_a_call_that_raises_has_ended_and_one_that_is_abandoned_cleans_up() -> N
     worker.close()
     assert cleaned == [True]
     with pytest.raises(RuntimeError, match="does not exist"):
-        baton.cannot_go_on()
+        scheduler.cannot_go_on()
 
 
 def test_a_heap_that_cannot_be_stopped_is_refused(

@@ -11,11 +11,11 @@ from spanproof.prove.smallscope import has_quantifier
 from spanproof.solvers.export import export
 from spanproof.solvers.instances import instances
 from spanproof.solvers.names import SolverMissing, installed_version
+from spanproof.solvers.narrow_identities import with_words_for_identities
 from spanproof.solvers.reply import Reply
 from spanproof.solvers.secondopinion import SecondOpinion, decider, text_solver
 from spanproof.solvers.smtlib import Features, NotPortable, Writer, features, portable
 from spanproof.solvers.witness import falsified
-from spanproof.solvers.words import with_words_for_identities
 from spanproof.theorems import all_obligations
 from spanproof.theorems.mutants import MUTANTS
 

@@ -6,18 +6,18 @@ import pytest
 
 from spanproof.cli.app import run
 from spanproof.fuzz import partrules, subjects
+from spanproof.fuzz.differences import Difference, compare_events, compare_states
+from spanproof.fuzz.display import event_shown, shown
 from spanproof.fuzz.divergence import Divergence
 from spanproof.fuzz.heaplockstep import run_heap_program
 from spanproof.fuzz.heapprogram import FinishCycle, HeapProgram, Malloc, StartCycle, Together
 from spanproof.fuzz.heapsides import SideFactory, State
 from spanproof.fuzz.lockstep import RULES, run_program
 from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.parted import Parted, compare_events, compare_states
 from spanproof.fuzz.program import Allocate, Program, Refill, Sweep
 from spanproof.fuzz.program import StartCycle as SpanCycle
 from spanproof.fuzz.spanalloc_subject import installed as installed_span
 from spanproof.fuzz.spanallocheap import SpanallocHeap, installed
-from spanproof.fuzz.telling import event_shown, shown
 from spanspec.heap import Heap
 from spanspec.heap import machine as steps
 from spanspec.heap.program import Allocate as AllocateInput
@@ -163,7 +163,7 @@ def test_a_bitmap_is_shown_as_slots_after_the_step_with_its_rule() -> None:
 
 def test_what_differs_in_a_long_bitmap_is_shown_although_the_bitmap_is_cut() -> None:
     one = sum(1 << (2 * n) for n in range(60))
-    with pytest.raises(Parted) as caught:
+    with pytest.raises(Difference) as caught:
         compare_states({"span 3": {"allocBits": one}}, {"span 3": {"allocBits": one | 1 << 119}})
     assert caught.value.what == "span 3, allocBits"
     assert caught.value.seen.endswith("only here: 119")
@@ -172,7 +172,7 @@ def test_what_differs_in_a_long_bitmap_is_shown_although_the_bitmap_is_cut() -> 
 def test_the_innermost_part_of_a_tuple_is_named() -> None:
     expected = {"runs": {4: (0xC000000000, 2, 3, True, 1)}}
     seen = {"runs": {4: (0xC000000000, 2, 3, False, 1)}}
-    with pytest.raises(Parted) as caught:
+    with pytest.raises(Difference) as caught:
         compare_states(expected, seen)
     assert caught.value.what == "runs, 4, scavenged"
     assert (caught.value.expected, caught.value.seen) == ("True", "False")
@@ -182,7 +182,7 @@ def test_an_event_is_shown_by_the_names_of_its_fields() -> None:
     figures = {"p": 0, "s": 3, "fi": 1, "ab": "0102"}
     assert event_shown("un", figures).startswith("un(p 0, span 3, freeindex 1, ")
     assert "alloc_bits slots 0 9" in event_shown("se", {"ab": "0102"})
-    with pytest.raises(Parted) as caught:
+    with pytest.raises(Difference) as caught:
         compare_events([("un", figures)], [("un", {**figures, "fi": 0})])
     assert caught.value.what == "event 'un', freeindex"
     assert caught.value.rules == ("SPAN-15",)

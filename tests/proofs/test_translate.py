@@ -23,7 +23,7 @@ from spanspec.base.ids import Address, SpanId
 from spanspec.base.records import Record
 from spanspec.base.tables import AddressMap
 from spanspec.span import sweepgen, tiny
-from spanspec.span.alloccache import Found, next_free_fast, next_free_index, window_at
+from spanspec.span.alloccache import NextFree, next_free_fast, next_free_index, window_at
 from spanspec.span.mspan import Mspan, init_span
 from spanspec.span.sweepgen import is_legal
 from spanspec.span.tiny import TinyBlock
@@ -182,7 +182,7 @@ def test_a_cut_loop_admits_what_python_computes(span: Mspan) -> None:
         },
     )
     found = translator.call(next_free_index, symbolic)
-    assert isinstance(found, Found)
+    assert isinstance(found, NextFree)
     solver = z3.Solver()
     solver.add(*(word(z3.BitVecVal(w, 64)) == bits.word(w) for w in range(17)))
     solver.add(*translator.assumptions)

@@ -16,12 +16,12 @@ from spanspec.pages.pageheap import page_address
 from spanspec.pages.runs import end_of
 from spanspec.span.mspan import DEAD
 from spanspec.trace.check import Report, check_trace
-from spanspec.trace.lives import Life, Subject, subject
 from spanspec.trace.phrases import phrase, ranges, slots
 from spanspec.trace.reader import TraceReader
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KIND_OF, KINDS
 from spanspec.trace.watch import Watch
+from spanspec.trace.watched import Life, Subject, subject
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 

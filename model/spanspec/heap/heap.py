@@ -17,8 +17,8 @@ from spanspec.base.words import U64
 from spanspec.events.fields import EventBase
 from spanspec.heap import cycle
 from spanspec.heap.machine import STEPS
+from spanspec.heap.machine.allocation import ZERO_BASE
 from spanspec.heap.machine.machine import Machine, OutOfMemory, Refused, require
-from spanspec.heap.machine.objects import ZERO_BASE
 from spanspec.heap.malloc import array_size
 from spanspec.heap.memstats import MemStats, read_memstats
 from spanspec.heap.picture import overview, picture

@@ -11,7 +11,7 @@ from spanspec.base.words import M64, U16, U64, WORD_BITS, trailing_zeros
 from spanspec.span.mspan import Mspan
 
 
-class Found(Record, frozen=True):
+class NextFree(Record, frozen=True):
     """What a search found: a slot, or nelems if none; and the span afterwards."""
 
     slot: U16
@@ -44,7 +44,7 @@ def cache_is_exact(span: Mspan) -> bool:
     )
 
 
-def next_free_fast(span: Mspan) -> Found:
+def next_free_fast(span: Mspan) -> NextFree:
     """Take the lowest free slot of the cached window; fail with nelems and nothing changed.
 
     It also fails on the last slot of a 64-slot word, unless that is the span's last: the slow
@@ -58,7 +58,7 @@ def next_free_fast(span: Mspan) -> Found:
         if slot < span.nelems:
             freeindex = slot + 1
             if freeindex % WORD_BITS != 0 or freeindex == span.nelems:
-                return Found(
+                return NextFree(
                     slot,
                     replace(
                         span,
@@ -67,10 +67,10 @@ def next_free_fast(span: Mspan) -> Found:
                         alloc_count=span.alloc_count + 1,
                     ),
                 )
-    return Found(span.nelems, span)
+    return NextFree(span.nelems, span)
 
 
-def next_free_index(span: Mspan) -> Found:
+def next_free_index(span: Mspan) -> NextFree:
     """Find the lowest free slot at or above freeindex, word by word, and step past it.
 
     The slot is not yet counted as allocated. With none left, freeindex becomes nelems.
@@ -79,26 +79,26 @@ def next_free_index(span: Mspan) -> Found:
     """
     assert span.freeindex <= span.nelems, "T-81: s.freeindex > s.nelems"
     if span.freeindex == span.nelems:
-        return Found(span.nelems, span)
+        return NextFree(span.nelems, span)
     index = span.freeindex
     cache = span.alloc_cache
     while cache == 0:
         index = (index + WORD_BITS) & ~63
         if index >= span.nelems:
-            return Found(span.nelems, replace(span, freeindex=span.nelems, alloc_cache=cache))
+            return NextFree(span.nelems, replace(span, freeindex=span.nelems, alloc_cache=cache))
         cache = refill_alloc_cache(span.alloc_bits, index)
     ahead = trailing_zeros(cache)
     slot = index + ahead
     if slot >= span.nelems:
-        return Found(span.nelems, replace(span, freeindex=span.nelems, alloc_cache=cache))
+        return NextFree(span.nelems, replace(span, freeindex=span.nelems, alloc_cache=cache))
     cache = cache >> (ahead + 1)
     index = slot + 1
     if index % WORD_BITS == 0 and index != span.nelems:
         cache = refill_alloc_cache(span.alloc_bits, index)
-    return Found(slot, replace(span, freeindex=index, alloc_cache=cache))
+    return NextFree(slot, replace(span, freeindex=index, alloc_cache=cache))
 
 
-def next_free_slow(span: Mspan) -> Found:
+def next_free_slow(span: Mspan) -> NextFree:
     """Take the slot that the slow search finds, and count it; nelems if the span is full.
 
     Rules: MAL-19.
@@ -108,7 +108,7 @@ def next_free_slow(span: Mspan) -> Found:
         assert span.alloc_count == span.nelems, "T-15: allocCount disagrees with a full span"
         return found
     assert span.alloc_count < span.nelems, "T-17: allocCount above nelems"
-    return Found(found.slot, replace(found.span, alloc_count=found.span.alloc_count + 1))
+    return NextFree(found.slot, replace(found.span, alloc_count=found.span.alloc_count + 1))
 
 
 def reload_cache(span: Mspan) -> Mspan:

@@ -12,12 +12,12 @@ from spanspec.pages.mallocinit import mallocinit
 from spanspec.pages.runs import PhysicalPages
 from spanspec.trace.fieldrules import OF_KIND
 from spanspec.trace.history import as_text
-from spanspec.trace.lives import Life, Subject
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KIND_OF, Header
 from spanspec.trace.verdict import Divergence, Tally
 from spanspec.trace.watch import Watching
+from spanspec.trace.watched import Life, Subject
 
 
 class Report(NamedTuple):

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from spanproof.cli.lives import life_json, life_lines, subjects
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -19,12 +18,13 @@ from spanproof.cli.output import (
     print_json,
     progress,
 )
+from spanproof.cli.watched import life_json, life_lines, subjects
 from spanspec.base.wording import counted
 from spanspec.rules.book import BY_ID
 from spanspec.trace.check import Report, check_trace
-from spanspec.trace.lives import Subject
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.verdict import Divergence, Verdict
+from spanspec.trace.watched import Subject
 
 
 def check(

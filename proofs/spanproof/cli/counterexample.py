@@ -12,9 +12,9 @@ def replay_counterexample(file: Path, json: bool) -> int:
 
     Raises: Unusable if the file cannot be used.
     """
-    from spanproof.counterexamples.found import run_again  # these load a solver
+    from spanproof.counterexamples.description import described
+    from spanproof.counterexamples.from_model import run_again  # these load a solver
     from spanproof.counterexamples.reach import bounded_search
-    from spanproof.counterexamples.words import described
     from spanproof.theorems import all_obligations
     from spanproof.theorems.mutants import MUTANTS
 

@@ -20,7 +20,7 @@ def main() -> NoReturn:
     interrupts.catch()
     status = UNUSABLE
     try:
-        from spanproof.support.places import keep_working_directory_clean
+        from spanproof.support.folders import keep_working_directory_clean
 
         keep_working_directory_clean()
         from spanproof.cli.app import run, tell_stale

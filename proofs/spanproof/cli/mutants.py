@@ -17,7 +17,7 @@ from spanproof.decide.catalogue import Catalogue, catalogue
 from spanproof.decide.jobs import Outcome, summarize
 from spanproof.decide.schedule import matching, mutant_jobs
 from spanproof.decide.verdict import DEFAULT_TIMEOUT
-from spanproof.mutation.knownbugs import BUGS, Found, KnownBug
+from spanproof.mutation.knownbugs import BUGS, FoundBy, KnownBug
 from spanproof.mutation.knownbugs.hunt import hunt
 from spanspec.base.wording import counted
 
@@ -63,7 +63,7 @@ def mutants(
         raise Unusable(f"no mutant matches {' or '.join(chosen)}; spanspec mutants shows all")
     started = time.perf_counter()
     outcomes, interrupted = decide_all(work, book, store, jobs, "mutants")
-    found: list[tuple[KnownBug, Found]] = []
+    found: list[tuple[KnownBug, FoundBy]] = []
     if not interrupted:
         interrupted = hunt_all(bugs, book, store, jobs, found)
     wall = time.perf_counter() - started
@@ -90,7 +90,7 @@ def hunt_all(
     book: Catalogue,
     store: Cache,
     jobs: int,
-    found: list[tuple[KnownBug, Found]],
+    found: list[tuple[KnownBug, FoundBy]],
 ) -> bool:
     """Look for each known bug, collecting what found it; return whether it was interrupted."""
     with progress("known bugs") as display:
@@ -122,7 +122,7 @@ def show_mutants(outcomes: Sequence[Outcome], book: Catalogue) -> None:
             out.print(f"    {line}", markup=False)
 
 
-def show_bugs(found: Sequence[tuple[KnownBug, Found]]) -> None:
+def show_bugs(found: Sequence[tuple[KnownBug, FoundBy]]) -> None:
     """Print each known bug with what found it."""
     for bug, what in found:
         says = f"[green]found by[/] {what.by}" if what.by else "[red]NOT FOUND[/]"
@@ -134,7 +134,7 @@ def show_bugs(found: Sequence[tuple[KnownBug, Found]]) -> None:
 
 
 def summary_line(
-    outcomes: Sequence[Outcome], found: Sequence[tuple[KnownBug, Found]], wall: float
+    outcomes: Sequence[Outcome], found: Sequence[tuple[KnownBug, FoundBy]], wall: float
 ) -> str:
     """Return the figures of a run in one line."""
     summary = summarize(outcomes)
@@ -149,7 +149,7 @@ def summary_line(
 
 def as_json(
     outcomes: Sequence[Outcome],
-    found: Sequence[tuple[KnownBug, Found]],
+    found: Sequence[tuple[KnownBug, FoundBy]],
     book: Catalogue,
     wall: float,
     interrupted: bool,

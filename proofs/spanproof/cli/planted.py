@@ -17,7 +17,7 @@ from spanproof.cli.output import (
     progress,
 )
 from spanproof.decide.cache import Cache, NoCache
-from spanproof.fuzz.planted.campaigns import Found, campaigns, look_for_all
+from spanproof.fuzz.planted.campaigns import Campaigned, campaigns, look_for_all
 from spanspec.base.wording import counted
 
 LARGEST_MEDIAN = 12
@@ -41,7 +41,7 @@ def planted(
     chosen = [name for name in campaigns() if pattern.lower() in name.lower()]
     if not chosen:
         raise Unusable(f"no planted bug has {pattern!r} in its name")
-    results: list[Found] = []
+    results: list[Campaigned] = []
     interrupted = False
     with progress("bugs") as display:
         task = display.add_task("planting", total=len(chosen))
@@ -68,7 +68,7 @@ def planted(
     return HOLDS if good else FAILS
 
 
-def table_of(results: list[Found]) -> Table:
+def table_of(results: list[Campaigned]) -> Table:
     """Return a table with a row for each bug."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("planted bug")

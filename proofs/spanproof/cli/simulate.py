@@ -20,10 +20,10 @@ from spanproof.cli.output import (
     print_json,
     progress,
 )
-from spanproof.simulate.again import again, smaller
 from spanproof.simulate.judging import Failure, Simulated
 from spanproof.simulate.program import NotSaved, SimulatedProgram, describe, load
 from spanproof.simulate.racing import Racing
+from spanproof.simulate.saved_runs import again, smaller
 from spanproof.simulate.simulation import Simulation
 from spanproof.support import savedfile
 from spanspec.base.wording import counted

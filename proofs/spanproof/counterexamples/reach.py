@@ -8,7 +8,7 @@ functions are run from the start, in a system of one span, until some run breaks
 from collections.abc import Callable
 from typing import Final, cast
 
-from spanproof.counterexamples.running import Running
+from spanproof.counterexamples.changed_sources import Running
 from spanproof.search.boundedsearch import Searched, search
 from spanproof.search.sharingscope import start_of, steps_of
 from spanproof.symbolic.sources import SourceTree

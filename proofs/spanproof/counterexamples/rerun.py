@@ -13,8 +13,8 @@ import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
+from spanproof.counterexamples.changed_sources import Running
 from spanproof.counterexamples.concrete import NotConcrete, from_json, known, plain
-from spanproof.counterexamples.running import Running
 from spanproof.prove.proof import Case, Obligation, Proof
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.merge import as_bool

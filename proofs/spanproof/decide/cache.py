@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from spanproof.support.places import cache_folder
+from spanproof.support.folders import cache_folder
 
 T = TypeVar("T")
 Item = TypeVar("Item")

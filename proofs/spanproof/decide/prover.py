@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from spanproof.counterexamples.found import explained
+from spanproof.counterexamples.from_model import explained
 from spanproof.decide.verdict import DEFAULT_TIMEOUT, Answer, Verdict
 from spanproof.prove.proof import Obligation, Proof, Query
 from spanproof.prove.questions import Question, joint_queries, jointly, witnesses

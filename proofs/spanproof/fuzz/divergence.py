@@ -7,8 +7,8 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 from msgspec.structs import replace
 
 from spanproof.fuzz import heapprogram, program
+from spanproof.fuzz.differences import Difference, Raised, SideName
 from spanproof.fuzz.heapprogram import HeapProgram, length, with_less_at_once
-from spanproof.fuzz.parted import Parted, Raised, SideName
 from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.program import Program
 from spanspec.rules.book import BY_ID
@@ -95,14 +95,14 @@ class Pair(Protocol[StepT]):
     def take(self, step: StepT) -> None:
         """Take one step on both sides and compare.
 
-        Raises: Parted if they differ.
+        Raises: Difference if they differ.
         """
         ...
 
     def compare(self) -> None:
         """Compare the whole state.
 
-        Raises: Parted at the first difference.
+        Raises: Difference at the first difference.
         """
         ...
 
@@ -129,14 +129,14 @@ def run_steps(
                 on_step(number)
             pair.take(step)
             pair.exercised["steps"] += 1
-    except Parted as difference:
+    except Difference as difference:
         told = difference
     except Raised as problem:
         expected, seen = problem.says, "was not asked"
         if problem.side == "implementation":
             expected, seen = "goes through", problem.says
         rules = of_message(problem.says)
-        told = Parted(doing, expected, seen, side=problem.side, rules=rules)
+        told = Difference(doing, expected, seen, side=problem.side, rules=rules)
     else:
         return Run(None, pair.exercised)
     divergence = Divergence(

@@ -4,6 +4,8 @@ from collections.abc import Callable, Generator
 from operator import index
 from typing import Literal, NamedTuple
 
+from spanproof.fuzz.differences import MODEL, Code, Difference
+from spanproof.fuzz.display import shown_result
 from spanproof.fuzz.heapprogram import (
     AddSpecial,
     EnsureSwept,
@@ -28,11 +30,9 @@ from spanproof.fuzz.heapprogram import (
 )
 from spanproof.fuzz.heapsides import LooksUp, NoMemory, Side
 from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.parted import MODEL, Code, Parted
 from spanproof.fuzz.places import Books, Place, address_at
 from spanproof.fuzz.reasons import rules_of
 from spanproof.fuzz.subjects import Refused
-from spanproof.fuzz.telling import shown_result
 from spanspec.heap.heap import ZERO_BASE
 from spanspec.heap.state import MARK
 
@@ -98,11 +98,11 @@ def outcome_of(side: Side, code: Code, call: Call) -> Outcome:
     return result
 
 
-def parted_results(expected: Outcome, seen: Outcome) -> Parted:
+def parted_results(expected: Outcome, seen: Outcome) -> Difference:
     """Return how two results that are not the same part, with the rules of the refusal."""
     reasons = [one.reason for one in (expected, seen) if isinstance(one, Refusal)]
     rules = rules_of(reasons[0]) if reasons else ("MAL-10", "HEAP-13")
-    return Parted("the result", shown_result(expected), shown_result(seen), rules=rules)
+    return Difference("the result", shown_result(expected), shown_result(seen), rules=rules)
 
 
 def find(side: Side, place: int) -> int:

@@ -2,6 +2,13 @@
 
 from collections import Counter
 
+from spanproof.fuzz.differences import (
+    IMPLEMENTATION,
+    MODEL,
+    Difference,
+    compare_events,
+    compare_states,
+)
 from spanproof.fuzz.divergence import Run, StepHeard, run_steps
 from spanproof.fuzz.heapcalls import (
     Calls,
@@ -13,15 +20,8 @@ from spanproof.fuzz.heapcalls import (
 )
 from spanproof.fuzz.heapprogram import HeapProgram, Step, Together, describe_step
 from spanproof.fuzz.heapsides import LooksUp, Schedulable, Side, SideFactory
+from spanproof.fuzz.interleaved import InTurns
 from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.parted import (
-    IMPLEMENTATION,
-    MODEL,
-    Parted,
-    compare_events,
-    compare_states,
-)
-from spanproof.fuzz.together import InTurns
 from spanspec.invariants import violations
 
 
@@ -42,7 +42,7 @@ class Lockstep:
     def take(self, step: Step) -> None:
         """Take one step on both sides and compare.
 
-        Raises: Parted if they differ.
+        Raises: Difference if they differ.
         """
         if isinstance(step, Together):
             self._take_together(step)
@@ -77,7 +77,7 @@ class Lockstep:
     def compare(self) -> None:
         """Compare the whole state, and check the model's own invariants.
 
-        Raises: Parted at the first difference.
+        Raises: Difference at the first difference.
         """
         with MODEL:
             expected = self.model.state()
@@ -86,7 +86,7 @@ class Lockstep:
         with MODEL:
             broken = list(violations(self.model.heap.state))
         for problem in broken:
-            raise Parted(
+            raise Difference(
                 f"invariant {problem.invariant} of the model's own state",
                 f"breaks it: {problem.what}",
                 "is in the same state",

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from spanproof.fuzz.baton import Baton
+from spanproof.fuzz.differences import NoMemory as NoMemory
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
-from spanproof.fuzz.parted import NoMemory as NoMemory
+from spanproof.fuzz.scheduler import Scheduler
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
@@ -114,8 +114,8 @@ class Schedulable(Side, Protocol):
     Then each P is used by a thread of its own.
     """
 
-    def obey(self, baton: Baton | None) -> None:
-        """Let a baton know, from now on, when a step ends; None: no more."""
+    def obey(self, scheduler: Scheduler | None) -> None:
+        """Let a scheduler know, from now on, when a step ends; None: no more."""
         ...
 
     def state_now(self) -> State:

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from spanproof.fuzz.differences import IMPLEMENTATION, MODEL, Difference, Raised
+from spanproof.fuzz.display import both_shown
 from spanproof.fuzz.divergence import Run, StepHeard, run_steps
-from spanproof.fuzz.parted import IMPLEMENTATION, MODEL, Parted, Raised
 from spanproof.fuzz.program import (
     Allocate,
     Flush,
@@ -27,7 +28,6 @@ from spanproof.fuzz.subjects import (
     SubjectFactory,
     SweepOutcome,
 )
-from spanproof.fuzz.telling import both_shown
 from spanspec.span.sweepgen import (
     is_cached,
     is_legal_between_cycles,
@@ -53,7 +53,7 @@ RULES: Final[dict[str, tuple[str, ...]]] = {
 
 def _same(what: str, rules: tuple[str, ...], expected: object, seen: object) -> None:
     if expected != seen:
-        raise Parted(what, expected, seen, rules=rules)
+        raise Difference(what, expected, seen, rules=rules)
 
 
 class Lockstep:
@@ -71,7 +71,7 @@ class Lockstep:
     def take(self, step: Step) -> None:
         """Take one step on both sides and compare.
 
-        Raises: Parted if they differ.
+        Raises: Difference if they differ.
         """
         with MODEL:
             enabled = self._enabled(step)
@@ -124,7 +124,7 @@ class Lockstep:
     def compare(self) -> None:
         """Compare the whole state, and check the model's own invariants.
 
-        Raises: Parted at the first difference.
+        Raises: Difference at the first difference.
         """
         with MODEL:
             expected = self.model.state()
@@ -135,11 +135,11 @@ class Lockstep:
                     continue
                 if one != other:
                     texts = both_shown(field, one, other)
-                    raise Parted(field, *texts, rules=RULES[field], after=True)
+                    raise Difference(field, *texts, rules=RULES[field], after=True)
         with MODEL:
             broken = self.model.broken_invariant(self.sg)
         if broken is not None:
-            raise Parted(
+            raise Difference(
                 f"invariant {broken} of the model's own state",
                 "breaks it",
                 "is in the same state",

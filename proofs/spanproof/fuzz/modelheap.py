@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from spanproof.fuzz import reasons
-from spanproof.fuzz.baton import Baton
+from spanproof.fuzz.differences import Refused
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
 from spanproof.fuzz.heapsides import (
     MADV_DONTNEED,
@@ -19,8 +19,8 @@ from spanproof.fuzz.heapsides import (
     place_for,
 )
 from spanproof.fuzz.modelstate import counts_of, state_of
-from spanproof.fuzz.parted import Refused
 from spanproof.fuzz.reasons import reason_in, wordings
+from spanproof.fuzz.scheduler import Scheduler
 from spanspec.base.ids import NOBODY
 from spanspec.events.fields import EventBase
 from spanspec.heap import heap as model
@@ -113,7 +113,7 @@ class ModelHeap:
     def __init__(self, program: HeapProgram) -> None:
         sizes = PhysicalPages(program.physical, 2 << 20)
         self._os = ScriptedOs(program.answers, sizes)
-        self._baton: Baton | None = None
+        self._scheduler: Scheduler | None = None
         self.heap = model.Heap(program.procs, self._os, sizes, self._tell)
         if program.sweepgen:
             # Nothing has happened in the generation yet, so the heap may as well begin in another.
@@ -126,13 +126,13 @@ class ModelHeap:
         self._os.told.append(
             (KIND_OF[type(event)], {k: v for k, v in figures.items() if k not in UNTOLD})
         )
-        if self._baton is not None:
-            self._baton.step_ends()
+        if self._scheduler is not None:
+            self._scheduler.step_ends()
 
-    def obey(self, baton: Baton | None) -> None:
-        """Let a baton know of each step, which ends with its event, and of each wait."""
-        self._baton = baton
-        self.heap.on_wait = None if baton is None else baton.cannot_go_on
+    def obey(self, scheduler: Scheduler | None) -> None:
+        """Let a scheduler know of each step, which ends with its event, and of each wait."""
+        self._scheduler = scheduler
+        self.heap.on_wait = None if scheduler is None else scheduler.cannot_go_on
 
     def _step(self, request: Input) -> int | None:
         try:

@@ -7,11 +7,11 @@ from typing import Final, Protocol
 import spanalloc
 from spanalloc.heapsnapshot import HeapShot
 from spanproof.fuzz import reasons
-from spanproof.fuzz.baton import Baton
+from spanproof.fuzz.differences import Refused
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
 from spanproof.fuzz.heapsides import UNTOLD, Event, NoMemory, State, place_for
-from spanproof.fuzz.parted import Refused
 from spanproof.fuzz.reasons import reason_in, wordings
+from spanproof.fuzz.scheduler import Scheduler
 from spanspec.pages.pagealloc import Purpose
 from spanspec.span.mspan import IN_USE
 from spanspec.span.specials import SpecialKind
@@ -74,10 +74,10 @@ class SpanallocHeap:
         self._told = 0
         self._now = 0
 
-    def obey(self, baton: Baton | None) -> None:
-        """Pass what the heap says of its steps on to a baton."""
-        self._turns.baton = baton
-        if baton is not None:
+    def obey(self, scheduler: Scheduler | None) -> None:
+        """Pass what the heap says of its steps on to a scheduler."""
+        self._turns.scheduler = scheduler
+        if scheduler is not None:
             # Each P is handed over to a thread of its own, and back when that has ended.
             for p in range(self.heap.procs):
                 self.heap.release(p)
@@ -277,32 +277,32 @@ def scripted_memory(
 
 
 class Passing(Protocol):
-    """Turns that a baton decides, while there is one."""
+    """Turns that a scheduler decides, while there is one."""
 
-    baton: Baton | None
+    scheduler: Scheduler | None
 
 
 def passing(package: SimpleNamespace) -> Passing:
-    """Return the turns of a package, to be decided by a baton."""
+    """Return the turns of a package, to be decided by a scheduler."""
 
     class Passed(package.Turns):  # type: ignore[misc, name-defined]
-        baton: Baton | None = None
+        scheduler: Scheduler | None = None
 
         def step_ends(self) -> None:
-            if self.baton is not None:
-                self.baton.step_ends()
+            if self.scheduler is not None:
+                self.scheduler.step_ends()
 
         def published(self, span: int) -> None:
-            if self.baton is not None:
-                self.baton.published(span)
+            if self.scheduler is not None:
+                self.scheduler.published(span)
 
         def sweeper_leaves(self, thread: int) -> None:
-            if self.baton is not None:
-                self.baton.sweeper_leaves()
+            if self.scheduler is not None:
+                self.scheduler.sweeper_leaves()
 
         def cannot_go_on(self) -> None:
-            if self.baton is not None:
-                self.baton.cannot_go_on()
+            if self.scheduler is not None:
+                self.scheduler.cannot_go_on()
 
     made: Passing = Passed()
     return made

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from spanproof.fuzz.parted import Refused as Refused
+from spanproof.fuzz.differences import Refused as Refused
 from spanproof.fuzz.program import Program
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import make_span_class

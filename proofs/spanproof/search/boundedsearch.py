@@ -38,7 +38,7 @@ class Move(NamedTuple):
         return f"{self.action}({', '.join(map(str, self.chosen))})"
 
 
-class Found(NamedTuple, Generic[State]):
+class Reached(NamedTuple, Generic[State]):
     """What was looked for, a shortest run to it, and the last state that this run reaches.
 
     If a fatal check fails inside a step, the last move is that step, and `state` the one before.
@@ -60,7 +60,7 @@ class Searched(NamedTuple, Generic[State]):
     depth: int
     complete: bool
     seconds: float
-    found: Found[State] | None
+    found: Reached[State] | None
 
 
 def everything(state: State) -> Hashable:
@@ -160,12 +160,12 @@ def search(
     explored = Exploration(start, actions, view)
     transitions, depth, complete = 0, 0, True
     what = wrong(start)
-    found = None if what is None else Found(what, (), start)
+    found = None if what is None else Reached(what, (), start)
     for one in explored.transitions() if found is None else ():
         transitions += 1
         what = wrong(one.after) if one.new else one.fatal
         if what is not None:
-            found = Found(what, (*explored.run_to(one.before), one.move), one.after)
+            found = Reached(what, (*explored.run_to(one.before), one.move), one.after)
             break
         depth = one.depth if one.new else depth
         late = transitions % BETWEEN_LOOKS == 0 and time.process_time() - began > limit

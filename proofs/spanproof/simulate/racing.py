@@ -21,8 +21,8 @@ from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap import cycle
+from spanspec.heap.machine.allocation import large_taken, slot_taken, tiny_hit
 from spanspec.heap.machine.machine import Machine
-from spanspec.heap.machine.objects import large_taken, slot_taken, tiny_hit
 from spanspec.heap.malloc import (
     hit_tiny_block,
     is_tiny,

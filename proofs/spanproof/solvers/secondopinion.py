@@ -11,10 +11,10 @@ from spanproof.solvers.finding import Decider, Finding
 from spanproof.solvers.inprocess import Z3
 from spanproof.solvers.instances import instances
 from spanproof.solvers.names import SolverMissing
+from spanproof.solvers.narrow_identities import with_words_for_identities
 from spanproof.solvers.reply import TextSolver
 from spanproof.solvers.smtlib import Writer
 from spanproof.solvers.witness import falsified
-from spanproof.solvers.words import with_words_for_identities
 
 _CLASSES: Final = {"cvc5": "Cvc5", "bitwuzla": "Bitwuzla"}
 

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Final
 
 from spanspec.heap import program
-from spanspec.heap.machine import cycles, objects, pages, specials
+from spanspec.heap.machine import allocation, cycles, pages, specials
 from spanspec.heap.machine.machine import Machine
 
 Step = Callable[[Machine, program.Input], int | None]
 """Takes a step; returns an address, a span or a number of pages, if there is one to tell."""
 
 STEPS: Final[dict[type[program.Input], Step]] = {
-    program.Allocate: objects.allocate,
+    program.Allocate: allocation.allocate,
     program.StartCycle: cycles.start_cycle,
     program.MarkObject: cycles.mark,
     program.FinishCycle: cycles.finish_cycle,

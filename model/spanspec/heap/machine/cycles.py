@@ -2,8 +2,8 @@
 
 from spanspec.base.ids import NOBODY
 from spanspec.heap import cycle
+from spanspec.heap.machine.allocation import ZERO_BASE
 from spanspec.heap.machine.machine import Machine, actor_of, require
-from spanspec.heap.machine.objects import ZERO_BASE
 from spanspec.heap.mcache import prepare_for_sweep
 from spanspec.heap.procs import procresize
 from spanspec.heap.program import EnsureSwept, Input, MarkObject

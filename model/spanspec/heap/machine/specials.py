@@ -10,8 +10,8 @@ from spanspec.base.constants import TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.heap import cycle
+from spanspec.heap.machine.allocation import ZERO_BASE
 from spanspec.heap.machine.machine import Machine, actor_of, require
-from spanspec.heap.machine.objects import ZERO_BASE
 from spanspec.heap.mcache import release_all
 from spanspec.heap.procs import procresize
 from spanspec.heap.program import AddSpecial, Input, RemoveFinalizer

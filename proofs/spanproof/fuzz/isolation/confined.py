@@ -11,7 +11,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Final, NoReturn
 
-from spanproof.fuzz.isolation.note import Note
+from spanproof.fuzz.isolation.shared_note import Note
 from spanproof.support.processes import PR_SET_PDEATHSIG, ask_kernel
 
 MESSAGE: Final = b"m"

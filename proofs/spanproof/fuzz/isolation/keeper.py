@@ -17,8 +17,8 @@ import msgspec
 
 from spanproof.fuzz.isolation.confined import Body
 from spanproof.fuzz.isolation.ending import Ended, Limits
-from spanproof.fuzz.isolation.note import Note
-from spanproof.fuzz.isolation.watch import ENDED, Start, become_keeper
+from spanproof.fuzz.isolation.keeping import ENDED, Start, become_keeper
+from spanproof.fuzz.isolation.shared_note import Note
 
 PATIENCE: Final = 3.0
 """Seconds that a keeper has to end all that it has started."""

@@ -18,7 +18,7 @@ from spanproof.fuzz.isolation.ending import Ended, Limits
 from spanproof.fuzz.isolation.keeper import Keeper
 from spanproof.fuzz.isolation.lastwords import last_words
 from spanproof.fuzz.isolation.reduce import reduced
-from spanproof.fuzz.isolation.worker import Campaign, Counted, Found, Message, Once, Unsuitable
+from spanproof.fuzz.isolation.worker import Campaign, Counted, Diverged, Message, Once, Unsuitable
 
 RUNS: Final = 3
 """How often a finding is run again, each time in a process of its own."""
@@ -130,7 +130,7 @@ class Supervised(Generic[ProgramT]):
         found: list[Divergence] = []
 
         def hear(message: Message) -> None:
-            if isinstance(message, Found):
+            if isinstance(message, Diverged):
                 found.append(message.divergence)
 
         ended = self._have_done(Once(program), limits or self._limits, hear)
@@ -170,7 +170,7 @@ class Supervised(Generic[ProgramT]):
             self._slowest = message.slowest
             if self._on_progress is not None:
                 self._on_progress(self.exercised["programs"], self.spent())
-        elif isinstance(message, Found):
+        elif isinstance(message, Diverged):
             if self.first is None:
                 self._is_found(message.divergence)
                 self._keeper.until = self._until + SLACK

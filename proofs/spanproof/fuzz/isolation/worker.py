@@ -21,7 +21,7 @@ from spanproof.fuzz.divergence import (
 )
 from spanproof.fuzz.factories import WrongFactory
 from spanproof.fuzz.isolation.confined import Sender
-from spanproof.fuzz.isolation.note import Note
+from spanproof.fuzz.isolation.shared_note import Note
 from spanproof.fuzz.plain import said_by
 from spanproof.fuzz.searching import Search
 from spanproof.fuzz.target import Target
@@ -52,7 +52,7 @@ class Counted(msgspec.Struct, frozen=True, tag="counted"):
     slowest: float
 
 
-class Found(msgspec.Struct, frozen=True, tag="found"):
+class Diverged(msgspec.Struct, frozen=True, tag="found"):
     """A divergence; each is simpler than the one before."""
 
     divergence: Divergence
@@ -65,7 +65,7 @@ class Unsuitable(msgspec.Struct, frozen=True, tag="unsuitable"):
 
 
 Assignment = Campaign | Once
-Message = Counted | Found | Unsuitable
+Message = Counted | Diverged | Unsuitable
 
 ENCODER = msgspec.msgpack.Encoder()
 
@@ -173,4 +173,4 @@ class Teller(Generic[ProgramT]):
 
     def found(self, divergence: Divergence) -> None:
         """Tell of a divergence."""
-        self.tell(Found(divergence))
+        self.tell(Diverged(divergence))

@@ -23,7 +23,7 @@ from spanproof.support.processes import pool
 Campaign = Callable[..., CampaignResult]
 
 
-class Found(msgspec.Struct, frozen=True):
+class Campaigned(msgspec.Struct, frozen=True):
     """What a campaign against a planted bug came to; `steps` is None if it was not found."""
 
     name: str
@@ -46,26 +46,26 @@ def campaigns() -> dict[str, tuple[PlantedBug, Campaign]]:
     return found
 
 
-def look_for(name: str, seed: int, examples: int) -> Found:
+def look_for(name: str, seed: int, examples: int) -> Campaigned:
     """Run the campaign against one planted bug."""
     bug, find = campaigns()[name]
     result = find(bug, start=seed, examples=examples)
     if result.divergence is None:
-        return Found(name, result.programs, None, "")
+        return Campaigned(name, result.programs, None, "")
     steps = length_of(result.divergence.program)
-    return Found(name, result.programs, steps, result.divergence.what)
+    return Campaigned(name, result.programs, steps, result.divergence.what)
 
 
 def look_for_all(
     names: Sequence[str], seed: int, examples: int, jobs: int, cache: Cache
-) -> Iterator[Found]:
+) -> Iterator[Campaigned]:
     """Yield what each campaign comes to, first those that were run before on the same sources.
 
     An interrupt is passed on; what was found is kept.
     """
     sources = hash_of_sources()
     keys = {name: key_of(sources, name, seed, examples) for name in names}
-    known, left = cache.split(keys, Found)
+    known, left = cache.split(keys, Campaigned)
     for _, found in known:
         yield found
     if not left:

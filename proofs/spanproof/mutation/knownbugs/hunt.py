@@ -8,16 +8,16 @@ from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue
 from spanproof.fingerprint.dependencies import digest_of
 from spanproof.mutation.knownbugs.catalogue import KnownBug
-from spanproof.mutation.knownbugs.switch import Found, find
+from spanproof.mutation.knownbugs.switch import FoundBy, find
 
 
 def hunt(
     bugs: Sequence[KnownBug], book: Catalogue, cache: Cache, workers: int | None = None
-) -> Iterator[tuple[KnownBug, Found]]:
+) -> Iterator[tuple[KnownBug, FoundBy]]:
     """Yield each bug with what found it, as they are found, or why nobody could look."""
     waiting = []
     for bug in bugs:
-        known = cache.get(_key(bug, book), Found)
+        known = cache.get(_key(bug, book), FoundBy)
         if known is None:
             waiting.append(bug)
         else:

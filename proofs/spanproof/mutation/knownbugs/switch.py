@@ -26,7 +26,7 @@ JUDGE: Final = "spanproof.mutation.knownbugs.judge"
 """The module that runs in the other process."""
 
 
-class Found(NamedTuple):
+class FoundBy(NamedTuple):
     """What found a bug, a trace or a random program, and what it said; empty if nothing did.
 
     `wrong` says why nobody could look: the bug does not apply, or the judges themselves failed.
@@ -46,19 +46,19 @@ def changed_copy(bug: KnownBug, folder: Path) -> None:
     text = path.read_text(encoding="utf-8")
     changed = patched(text, bug.old, bug.new, where=f"spanspec.{bug.module}")
     head = "from msgspec.structs import replace\nfrom spanspec.base.bitmap import NO_BITS\n"
-    if bug.module == "reclaim":
+    if bug.module == "heap.reclaim":
         changed = changed.replace("from typing import Final\n", f"from typing import Final\n{head}")
     path.write_text(changed, encoding="utf-8")
 
 
-def find(bug: KnownBug) -> Found:
+def find(bug: KnownBug) -> FoundBy:
     """Switch a bug in, and return what found it, or why nothing could."""
     with tempfile.TemporaryDirectory() as name:
         try:
             changed_copy(bug, Path(name))
         except DoesNotApply as problem:
             where = place_of(bug.name, "spanproof.mutation.knownbugs")
-            return Found("", "", f"does not apply: {where}: {problem}")
+            return FoundBy("", "", f"does not apply: {where}: {problem}")
         done = subprocess.run(
             [sys.executable, "-m", JUDGE, str(PROGRAMS), str(STEPS)],
             env=environment(Path(name)),
@@ -69,6 +69,6 @@ def find(bug: KnownBug) -> Found:
         )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [""])[-1]
-        return Found("", "", f"the judges failed, with status {done.returncode}: {last}")
+        return FoundBy("", "", f"the judges failed, with status {done.returncode}: {last}")
     answer = json.loads(done.stdout)
-    return Found(answer["by"], answer["says"])
+    return FoundBy(answer["by"], answer["says"])

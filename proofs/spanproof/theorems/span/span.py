@@ -19,7 +19,7 @@ from spanproof.theorems.span.counting import MARKS, count_is_between, marks_allo
 from spanspec.base.constants import NUM_SPAN_CLASSES
 from spanspec.base.words import U8, U16, U32, U64, is_trailing_zeros, trailing_zeros
 from spanspec.span.alloccache import (
-    Found,
+    NextFree,
     cache_is_exact,
     next_free_fast,
     next_free_index,
@@ -104,7 +104,7 @@ def slots_ahead(span: Mspan, index: U16) -> int:
     return span.nelems - index
 
 
-def finds_lowest_free(span: Mspan, found: Found, below: U16) -> bool:
+def finds_lowest_free(span: Mspan, found: NextFree, below: U16) -> bool:
     """What the slow search ensures."""
     return ends_search(span, found.slot) and is_passed_over(span, found.slot, below)
 
@@ -149,8 +149,8 @@ def bitwise(p: Proof, span: Mspan, *ahead: z3.ExprRef, given: z3.BoolRef = TRUE)
 
 
 def parts(found: object) -> tuple[z3.ExprRef, Mspan]:
-    """Return the slot and the span of a `Found`."""
-    assert isinstance(found, Found)
+    """Return the slot and the span of a `NextFree`."""
+    assert isinstance(found, NextFree)
     return cast(z3.ExprRef, found.slot), found.span
 
 

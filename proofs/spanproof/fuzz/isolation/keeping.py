@@ -21,7 +21,7 @@ import psutil
 
 from spanproof.fuzz.isolation.confined import FAILED, FINISHED, MESSAGE, Body, become_worker
 from spanproof.fuzz.isolation.ending import Cause, Ended, Limits
-from spanproof.fuzz.isolation.note import Note, Noted
+from spanproof.fuzz.isolation.shared_note import Note, Noted
 from spanproof.support.processes import PR_SET_CHILD_SUBREAPER, ask_kernel
 
 TICK: Final = 0.05

@@ -12,7 +12,14 @@ from functools import partial
 from itertools import cycle
 from typing import Final, cast
 
-from spanproof.fuzz.baton import Baton, Stop, Worker
+from spanproof.fuzz.differences import (
+    IMPLEMENTATION,
+    MODEL,
+    Difference,
+    Raised,
+    compare_events,
+    compare_states,
+)
 from spanproof.fuzz.heapcalls import (
     Call,
     Calls,
@@ -25,15 +32,8 @@ from spanproof.fuzz.heapcalls import (
 from spanproof.fuzz.heapprogram import Task, Together
 from spanproof.fuzz.heapsides import Schedulable
 from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.parted import (
-    IMPLEMENTATION,
-    MODEL,
-    Parted,
-    Raised,
-    compare_events,
-    compare_states,
-)
 from spanproof.fuzz.partrules import of_message
+from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
 
 OWN: Final = {"m", "t"}
 """Events of what a P does with what it has to itself."""
@@ -84,21 +84,21 @@ class InTurns:
         self._other = other
         self._exercised = exercised
         self._calls = calls
-        self._model_baton, self._other_baton = Baton(), Baton()
+        self._model_scheduler, self._other_scheduler = Scheduler(), Scheduler()
         self._lanes: list[Lane] = []
 
     def run(self, together: Together) -> None:
         """Run all tasks to their end.
 
-        Raises: Parted if the sides differ.
+        Raises: Difference if the sides differ.
         """
-        self._model.obey(self._model_baton)
-        self._other.obey(self._other_baton)
+        self._model.obey(self._model_scheduler)
+        self._other.obey(self._other_scheduler)
         threads: list[Worker] = []
         try:
             for p in sorted({task.p for task in together.tasks}):
-                model = Worker(self._model_baton, f"model-{p}")
-                other = Worker(self._other_baton, f"implementation-{p}")
+                model = Worker(self._model_scheduler, f"model-{p}")
+                other = Worker(self._other_scheduler, f"implementation-{p}")
                 threads += [model, other]
                 tasks = [task for task in together.tasks if task.p == p]
                 self._lanes.append(Lane(p, chained(map(self._calls, tasks)), model, other))
@@ -115,7 +115,7 @@ class InTurns:
         while self._lanes:
             able = [lane for lane in self._lanes if not lane.waits]
             if not able:
-                raise Parted("the threads", "one can go on", "each waits for another")
+                raise Difference("the threads", "one can go on", "each waits for another")
             if last in able:
                 place = able.index(last)
                 able = able[place:] + able[:place]
@@ -181,7 +181,7 @@ class InTurns:
         self._exercised.update(kind for kind, _ in seen)
         if stop is Stop.ENDED:
             if lane.model.in_call:
-                raise Parted("the call", "goes on", "has ended")
+                raise Difference("the call", "goes on", "has ended")
             expected = cast(Outcome, lane.model.result)
             outcome = cast(Outcome, lane.other.result)
             if not same(expected, outcome):
@@ -198,7 +198,7 @@ class InTurns:
                 stopped = lane.model.go_on(steps)
         except Raised as problem:
             # It follows the order of the implementation, which may be one that no model can follow.
-            raise Parted(
+            raise Difference(
                 "the model, in the order of the implementation's steps",
                 problem.says,
                 "takes these steps",
@@ -206,7 +206,7 @@ class InTurns:
                 rules=of_message(problem.says),
             ) from None
         if stopped is Stop.WAITS:
-            raise Parted(
+            raise Difference(
                 "the call", "waits for another thread", "goes on", rules=("SWP-18", "SWP-38")
             )
 

@@ -3,10 +3,10 @@
 import z3
 
 from spanproof.counterexamples.concrete import NotConcrete, in_model, to_json
+from spanproof.counterexamples.description import described
 from spanproof.counterexamples.reach import bounded_search
 from spanproof.counterexamples.rerun import Reran, rerun
 from spanproof.counterexamples.saved import Counterexample
-from spanproof.counterexamples.words import described
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.questions import Question
 from spanproof.prove.smallscope import has_quantifier, in_small_scope

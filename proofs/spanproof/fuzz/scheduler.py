@@ -30,14 +30,14 @@ class Abandoned(BaseException):
 
 
 class Worker:
-    """A thread that makes calls, one after another, and stops where the baton is passed.
+    """A thread that makes calls, one after another, and stops where the scheduler stops it.
 
     `result` and `problem` are those of the last call that has ended; `span` is the span that was
     published last; `left` tells that the thread is no longer one of those that sweep.
     """
 
-    def __init__(self, baton: "Baton", name: str) -> None:
-        self._baton: Final = baton
+    def __init__(self, scheduler: "Scheduler", name: str) -> None:
+        self._scheduler: Final = scheduler
         self._call: Callable[[], object] | None = None
         self._go, self._stopped = threading.Lock(), threading.Lock()
         self._go.acquire()
@@ -67,12 +67,12 @@ class Worker:
         Raises: whatever the call raises, once it has; RuntimeError if it does not stop at all.
         """
         self.steps_left = steps
-        self._baton.running = self
+        self._scheduler.running = self
         self._go.release()
         if not self._stopped.acquire(timeout=LONGEST_STEP):
             self._lost = True
             raise RuntimeError(f"{self._thread.name} waits for a lock that a stopped thread holds")
-        self._baton.running = None
+        self._scheduler.running = None
         if self._stop is Stop.ENDED:
             self._call = None
             if self.problem is not None:
@@ -110,7 +110,7 @@ class Worker:
             self._stopped.release()
 
 
-class Baton:
+class Scheduler:
     """What the code under test calls where a step ends; without a running worker it does nothing.
 
     Calls that are made by the driver itself, with no worker running, go on at once.

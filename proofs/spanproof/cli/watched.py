@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from spanproof.cli.output import Unusable
 from spanspec.base.wording import counted
-from spanspec.trace.lives import Entry, Life, Subject, View, subject
+from spanspec.trace.watched import Entry, Life, Subject, View, subject
 
 
 def subjects(watch: Sequence[str]) -> list[Subject]:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Literal
 
-from spanproof.fuzz.baton import Abandoned
+from spanproof.fuzz.display import both_shown, event_shown, first_difference
 from spanproof.fuzz.partrules import of_event, of_part
 from spanproof.fuzz.plain import plain, said_by
-from spanproof.fuzz.telling import both_shown, event_shown, first_difference
+from spanproof.fuzz.scheduler import Abandoned
 
 Told = tuple[str, Mapping[str, object]]
 """An event: its kind, and its figures."""
@@ -32,7 +32,7 @@ SINGLE: Final = ("current arena", "scavenger")
 CACHE: Final = "allocCache"
 
 
-class Parted(Exception):
+class Difference(Exception):
     """The two sides differ.
 
     `side` is the one that failed on its own: it raised, or broke an invariant of its own. None
@@ -83,7 +83,7 @@ class NoMemory(Exception):
     """The operating system refused, and so the side did."""
 
 
-ANSWERS: Final = (Refused, NoMemory, Parted, Raised, Abandoned)
+ANSWERS: Final = (Refused, NoMemory, Difference, Raised, Abandoned)
 """What a side may raise, what was told of a side already, and the end of a call in the middle."""
 
 
@@ -126,7 +126,7 @@ IMPLEMENTATION: Final = Code("implementation")
 def compare_events(expected: Sequence[Told], seen: Sequence[Told]) -> None:
     """Compare what both sides have told.
 
-    Raises: Parted at the first event that one side told otherwise, or not at all.
+    Raises: Difference at the first event that one side told otherwise, or not at all.
     """
     if expected == seen:
         return
@@ -134,7 +134,7 @@ def compare_events(expected: Sequence[Told], seen: Sequence[Told]) -> None:
         if kind == seen_kind and one == other:
             continue
         field = first_difference(kind, one, other) if kind == seen_kind else ""
-        raise Parted(
+        raise Difference(
             f"event {kind!r}{f', {field}' if field else ''}",
             event_shown(kind, one),
             event_shown(seen_kind, other),
@@ -145,13 +145,13 @@ def compare_events(expected: Sequence[Told], seen: Sequence[Told]) -> None:
         kind, figures = longer[min(len(expected), len(seen))]
         texts = (f"there is {event_shown(kind, figures)}", "there is none")
         one_side, other_side = texts if longer is expected else reversed(texts)
-        raise Parted(f"event {kind!r}", one_side, other_side, rules=of_event(kind, ""))
+        raise Difference(f"event {kind!r}", one_side, other_side, rules=of_event(kind, ""))
 
 
 def compare_states(expected: Mapping[str, object], seen: Mapping[str, object]) -> None:
     """Compare two states part by part, and show the innermost part that differs.
 
-    Raises: Parted at the first difference.
+    Raises: Difference at the first difference.
     """
     if expected == seen:
         return
@@ -161,7 +161,7 @@ def compare_states(expected: Mapping[str, object], seen: Mapping[str, object]) -
             return
     path, one, other = difference(expected, seen)
     texts = both_shown(path[-1], one, other)
-    raise Parted(", ".join(path), *texts, rules=of_part(path), after=True)
+    raise Difference(", ".join(path), *texts, rules=of_part(path), after=True)
 
 
 def shows_no_cache(state: Mapping[str, object]) -> bool:
