@@ -167,6 +167,11 @@ def in_model(value: Value, model: z3.ModelRef, arithmetic: Arithmetic) -> Value:
         case KnownBitmap() | KnownTable() | KnownWords():
             return plain(value, arithmetic)
         case SymbolicBitmap():
+            if value.has_words:
+                words = (
+                    evaluated(value.word(arithmetic.const(i))) for i in range(MOST_SLOTS // 64)
+                )
+                return Bits(sum(word << (64 * i) for i, word in enumerate(words)))
             slots = range(MOST_SLOTS)
             return Bits.of(*(i for i in slots if evaluated(value.bit(arithmetic.const(i)))))
         case SymbolicWords():

@@ -1,9 +1,12 @@
 """From a solver's model to a counterexample that Python runs."""
 
+from collections.abc import Iterator
+
 import z3
 
 from spanproof.counterexamples.concrete import NotConcrete, in_model, to_json
 from spanproof.counterexamples.description import described
+from spanproof.counterexamples.exactcounts import SCOPES, counts_bits, with_exact_counts
 from spanproof.counterexamples.reach import bounded_search
 from spanproof.counterexamples.rerun import Reran, rerun
 from spanproof.counterexamples.saved import Counterexample
@@ -24,18 +27,45 @@ def explained(
     model: z3.ModelRef,
     sources: SourceTree | None,
 ) -> tuple[str, Counterexample | None]:
-    """Return a counterexample in words, and as a file's content if its values are known."""
+    """Return a counterexample in words, and as a file's content if its values are known.
+
+    It is the first that Python agrees about; if there is none, the last that was run.
+    """
+    ran: tuple[Counterexample, Reran] | None = None
+    unknown: tuple[z3.ModelRef, NotConcrete] | None = None
+    for candidate in models(proof, question, model):
+        try:
+            found = taken_from(claim, proof, question.label, candidate)
+        except NotConcrete as problem:
+            unknown = unknown or (candidate, problem)
+            continue
+        ran = found, run_again(claim, found, sources)
+        if ran[1].reproduced:
+            break
+    if ran is None:
+        assert unknown is not None
+        return f"{constants(unknown[0])}\nnot run in Python: {unknown[1]}", None
+    lines = described(ran[1])
+    if sources is None and (reach := bounded_search(claim.id, None)) is not None:
+        lines += f"\n{reach}"
+    return lines, ran[0]
+
+
+def models(proof: Proof, question: Question, model: z3.ModelRef) -> Iterator[z3.ModelRef]:
+    """Yield a solver's model, or one of few identities; then others that Python may agree about.
+
+    Each search has a limit of work, so what is found does not hang on the machine's load.
+    """
     if has_quantifier(question.formulas):
         few = check(in_small_scope(question.formulas), SEARCH_SECONDS)
         model = few.model if few.model is not None else model
-    try:
-        found = taken_from(claim, proof, question.label, model)
-    except NotConcrete as problem:
-        return f"{constants(model)}\nnot run in Python: {problem}", None
-    lines = described(run_again(claim, found, sources))
-    if sources is None and (reach := bounded_search(claim.id, None)) is not None:
-        lines += f"\n{reach}"
-    return lines, found
+    yield model
+    if counts_bits(proof, question.formulas):
+        for slots in SCOPES:
+            formulas = with_exact_counts(proof, question.formulas, slots)
+            exact = check(formulas, SEARCH_SECONDS).model
+            if exact is not None:
+                yield exact
 
 
 def run_again(claim: Obligation, found: Counterexample, sources: SourceTree | None) -> Reran:

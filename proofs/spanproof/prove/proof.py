@@ -18,7 +18,7 @@ from spanproof.symbolic.frames import Contract, LoopInvariant
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.sources import SourceTree
 from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values import SymbolicBitmap, Value
 from spanspec.base.words import U16
 
 
@@ -79,6 +79,11 @@ class Proof:
     def assumptions(self) -> list[z3.BoolRef]:
         """Everything assumed so far, in order."""
         return self._translator.assumptions
+
+    @property
+    def counted(self) -> Mapping[str, Callable[..., SymbolicBitmap]]:
+        """The unknown bitmaps, made of what they depend on, by the name of their count."""
+        return self._translator.symbols.counted
 
     @property
     def queries(self) -> list[Query]:

@@ -48,11 +48,16 @@ class Leaf:
 
 
 class FreshSymbols:
-    """Makes symbolic values of annotated types, and collects the ranges that the types state."""
+    """Makes symbolic values of annotated types, and collects the ranges that the types state.
+
+    `counted` has, by the name of the function that is a bitmap's count, the bitmap, made of what it
+    depends on.
+    """
 
     def __init__(self, arithmetic: Arithmetic, assume: Callable[[z3.BoolRef], None]) -> None:
         self.arithmetic = arithmetic
         self.assume = assume
+        self.counted: dict[str, Callable[..., SymbolicBitmap]] = {}
 
     def value(self, annotation: object, name: str) -> Value:
         """Return a symbol of a type.
@@ -142,6 +147,7 @@ class FreshSymbols:
         """Return a bitmap of unknown bits."""
         sort = self.arithmetic.sort
         count = leaf.function(f"{name}.count", sort, sort)
+        self.counted[f"{name}.count"] = lambda *of: self._bitmap(name, Leaf(*of))
         if isinstance(self.arithmetic, Words) and self.arithmetic.width == 64:
             word = leaf.function(f"{name}.word", sort, sort)
             return SymbolicBitmap(

@@ -33,6 +33,11 @@ class SymbolicBitmap:
         self._word = word
         self._count = count
 
+    @property
+    def has_words(self) -> bool:
+        """Whether the bitmap can be read in words."""
+        return self._word is not None
+
     def bit(self, index: z3.ExprRef) -> z3.BoolRef:
         """Return whether bit `index` is set."""
         return self._bit(index)
