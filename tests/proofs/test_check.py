@@ -49,15 +49,15 @@ def test_the_bundled_traces_exercise_every_kind_but_that_of_a_span_passed_over()
 
 @pytest.mark.parametrize("how", ["change", "delete", "duplicate"])
 def test_nearly_every_corruption_is_noticed(how: How) -> None:
-    tried = list(corruptions(SMALL, 150, seed=20, hows=[how]))
+    tried = list(corruptions(SMALL, 40, seed=20, hows=[how]))
     missed = [one for one in tried if not one.noticed]
-    assert len(missed) <= 4, missed
+    assert len(missed) <= 2, missed
 
 
 def test_swapped_neighbours_are_noticed_unless_their_order_is_free() -> None:
-    tried = list(corruptions(SMALL, 150, seed=21, hows=["swap"]))
+    tried = list(corruptions(SMALL, 40, seed=21, hows=["swap"]))
     missed = [one for one in tried if not one.noticed]
-    assert len(missed) <= 9, missed
+    assert len(missed) <= 4, missed
     assert {one.kind for one in missed} <= FREE_TO_SWAP
 
 

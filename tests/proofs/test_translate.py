@@ -113,7 +113,7 @@ spans = st.builds(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=20)
 @given(spans)
 def test_the_fast_path_as_a_term_is_the_fast_path(span: Mspan) -> None:
     agree(Words(64), next_free_fast, span)
@@ -143,7 +143,7 @@ def test_sweepgen_rules_agree(sg: int, offset: int, wrap: bool) -> None:
         agree(arithmetic, rule, sg, gen)
 
 
-@settings(max_examples=100)
+@settings(max_examples=30)
 @given(st.integers(1, 32768) | st.sampled_from([1016, 1017, 1023, 1024, 1025, 32768]))
 def test_size_rules_agree(size: int) -> None:
     agree(Integers(), sizeclass.size_class_for, size)
@@ -151,7 +151,7 @@ def test_size_rules_agree(size: int) -> None:
     agree(Integers(), sizeclass.round_up_size, size)
 
 
-@settings(max_examples=80)
+@settings(max_examples=30)
 @given(st.integers(0, 16), st.integers(1, 15), st.integers(0, 1 << 40))
 def test_tiny_rules_agree(offset: int, size: int, address: int) -> None:
     block = TinyBlock(address, offset)
@@ -160,7 +160,7 @@ def test_tiny_rules_agree(offset: int, size: int, address: int) -> None:
     agree(Words(64), tiny.take_tiny, block, size)
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(spans)
 def test_a_cut_loop_admits_what_python_computes(span: Mspan) -> None:
     """The loop's result is unknown to the translator, but Python's must be among the possible."""
