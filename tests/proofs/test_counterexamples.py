@@ -87,6 +87,12 @@ def test_a_model_whose_count_is_not_that_of_its_bits_is_not_the_last_word() -> N
     assert run_again(claim, found_again, sources).reproduced
 
 
+def test_what_is_found_does_not_hang_on_what_was_proved_before() -> None:
+    first = refuted("free-ignores-bits").detail
+    assert decide(all_obligations()["sweepgen.relabel"]).proved
+    assert refuted("free-ignores-bits").detail == first
+
+
 def test_a_counterexample_is_told_in_the_terms_of_the_field() -> None:
     detail = refuted("flushed-and-not-swept").detail
     assert "sweepgen sg+1, has_free" in detail

@@ -15,6 +15,7 @@ from mypy_extensions import i64
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed
 from spanproof.symbolic.records import parts_of, record_fields, remade
+from spanproof.symbolic.terms import within
 from spanproof.symbolic.values import (
     IDENTITY_SORT,
     SymbolicBitmap,
@@ -130,7 +131,7 @@ def plain(value: Value, arithmetic: Arithmetic) -> Value:
         case SymbolicBitmap() | SymbolicTable() | SymbolicWords():
             raise NotConcrete("a changed table or bitmap has no plain counterpart")
         case z3.ExprRef():
-            return number(z3.simplify(value), arithmetic)
+            return number(z3.simplify(value), arithmetic, value.sort())
         case bool() | int() | Bits():
             return value
     parts = parts_of(value)
@@ -139,15 +140,15 @@ def plain(value: Value, arithmetic: Arithmetic) -> Value:
     return remade(value, [plain(part, arithmetic) for part in parts])
 
 
-def number(term: z3.ExprRef, arithmetic: Arithmetic) -> int | bool:
-    """Return the number or truth value that a numeral stands for.
+def number(term: z3.ExprRef, arithmetic: Arithmetic, sort: z3.SortRef) -> int | bool:
+    """Return the number or truth value that a numeral stands for, which is of this sort here.
 
     Raises: NotConcrete if it is none.
     """
     if z3.is_true(term) or z3.is_false(term):
         return bool(z3.is_true(term))
     if z3.is_bv_value(term):
-        signed = isinstance(arithmetic, Signed) and term.sort() == arithmetic.sort
+        signed = isinstance(arithmetic, Signed) and sort == arithmetic.sort
         return int(term.as_signed_long() if signed else term.as_long())
     if z3.is_int_value(term):
         return int(term.as_long())
@@ -161,7 +162,8 @@ def in_model(value: Value, model: z3.ModelRef, arithmetic: Arithmetic) -> Value:
     """
 
     def evaluated(term: z3.ExprRef) -> int | bool:
-        return number(model.eval(term, model_completion=True), arithmetic)
+        found = model.eval(within(model.ctx, term), model_completion=True)
+        return number(found, arithmetic, term.sort())
 
     match value:
         case KnownBitmap() | KnownTable() | KnownWords():
@@ -199,7 +201,7 @@ def identities_in(model: z3.ModelRef) -> int:
     """
     highest = 3
     for declaration in model.decls():
-        if declaration.arity() == 0 and declaration.range() == IDENTITY_SORT:
+        if declaration.arity() == 0 and declaration.range().kind() == IDENTITY_SORT.kind():
             highest = max(highest, int(model[declaration].as_long()))
     if highest >= MOST_IDENTITIES:
         raise NotConcrete(f"the model speaks of identity {highest}")

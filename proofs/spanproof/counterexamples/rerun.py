@@ -16,13 +16,14 @@ from mypy_extensions import i64
 from spanproof.counterexamples.changed_sources import Running
 from spanproof.counterexamples.concrete import NotConcrete, from_json, known, plain
 from spanproof.prove.proof import Case, Obligation, Proof
+from spanproof.solvers.inprocess import check
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.sources import SourceTree
 from spanproof.symbolic.values import Value
 
-DECIDING: Final = 2_000_000
-"""What Z3 may spend (its `rlimit`) on which way a rule takes; all its arguments are constants."""
+DECIDING: Final = 0.4
+"""Seconds of an idle machine for which way a rule takes; all its arguments are constants."""
 
 
 class Called(NamedTuple):
@@ -148,9 +149,7 @@ def _decided(path: z3.BoolRef, assumptions: list[z3.BoolRef]) -> z3.BoolRef:
     if z3.is_true(plainly) or z3.is_false(plainly):
         return plainly
     for answer, excluded in ((False, path), (True, z3.Not(path))):
-        solver = z3.Solver()
-        solver.set("rlimit", DECIDING)
-        if solver.check(*assumptions, excluded) == z3.unsat:
+        if check([*assumptions, excluded], DECIDING).result == "unsat":
             return z3.BoolVal(answer)
     return plainly
 

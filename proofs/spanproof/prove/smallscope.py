@@ -18,6 +18,8 @@ from spanproof.symbolic.values import IDENTITY_SORT
 SCOPE: Final = 4
 """Number of identities of each kind; 0 is the identity of nothing."""
 
+_QUANTIFIES: Final = z3.Probe("has-quantifiers")
+
 _IDENTITIES: Final = [z3.IntVal(number) for number in range(SCOPE)]
 
 
@@ -30,7 +32,16 @@ def is_over_identities(term: z3.ExprRef) -> bool:
 
 def has_quantifier(formulas: Sequence[z3.BoolRef]) -> bool:
     """Tell whether any formula quantifies over identities."""
+    if not any(map(_quantifies, formulas)):
+        return False
     return any(is_over_identities(part) for part in subterms(*formulas))
+
+
+def _quantifies(formula: z3.ExprRef) -> bool:
+    """Tell whether there is any quantifier in a term. Most have none, and Z3 is quick to say so."""
+    goal = z3.Goal()
+    goal.add(formula)
+    return bool(_QUANTIFIES(goal))
 
 
 def in_small_scope(formulas: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:

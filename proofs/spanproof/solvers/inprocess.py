@@ -1,7 +1,8 @@
 """Z3 in this process: it decides the terms themselves, and its models can be read."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import z3
@@ -12,11 +13,6 @@ from spanproof.solvers.finding import Finding
 from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
 from spanproof.support import interrupts
 
-if interrupts.caught():
-    # Z3 would take Ctrl-C for a reason to answer `unknown`, and nobody else would hear of it.
-    z3.set_param("ctrl_c", False)
-    interrupts.also(z3.main_ctx().interrupt)
-
 ATTEMPTS: Final = (0.5, 0.25, 0.25)
 """Shares of the time limit, each with a random seed of its own.
 
@@ -24,10 +20,83 @@ Whether Z3 decides a question about remainders can hang on the order in which it
 """
 
 
+class OwnContext:
+    """A context of Z3's own for questions that belong together, those of one proof.
+
+    The order in which Z3 looks at terms, and so which model it finds and how soon, hangs on which
+    terms its context has seen before. In one of its own that is nothing but the questions asked so
+    far: an answer does not depend on what else this process has proved. Models stay there, for the
+    numbers of the symbols that Z3 makes up go over from one context to another with each term.
+    """
+
+    def __init__(self) -> None:
+        self._context = z3.Context()
+        self._known: dict[int, tuple[z3.BoolRef, z3.BoolRef]] = {}
+
+    def check(self, formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0) -> Finding:
+        """Let Z3 decide formulas as they are, with as much work as an idle machine does in a
+        time.
+        """
+        solver = z3.Solver(ctx=self._context)
+        solver.set("rlimit", units(timeout, Z3_UNITS))
+        solver.set("timeout", milliseconds(timeout, CLOCK))
+        solver.set("random_seed", seed)
+        solver.add(*map(self._translated, formulas))
+        started = time.perf_counter()
+        with _interruptible(self._context):
+            result = solver.check()
+        spent = time.perf_counter() - started
+        if result == z3.sat:
+            return Finding("sat", spent, model=solver.model())
+        if result == z3.unsat:
+            return Finding("unsat", spent)
+        reason = solver.reason_unknown()
+        if any(word in reason for word in ("resource limit", "canceled", "timeout")):
+            reason = exhausted(timeout, Z3_UNITS, 0 if "resource limit" in reason else spent)
+        return Finding("unknown", spent, reason)
+
+    def _translated(self, formula: z3.BoolRef) -> z3.BoolRef:
+        if formula.get_id() not in self._known:
+            self._known[formula.get_id()] = formula, formula.translate(self._context)
+        return self._known[formula.get_id()][1]
+
+
+def check(formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+    """Let Z3 decide formulas by themselves, in a context of their own."""
+    return OwnContext().check(formulas, timeout)
+
+
+_COMPUTING: Final[list[z3.Context]] = []
+"""The contexts in which Z3 computes now."""
+
+
+@contextmanager
+def _interruptible(context: z3.Context) -> Iterator[None]:
+    _COMPUTING.append(context)
+    try:
+        yield
+    finally:
+        _COMPUTING.remove(context)
+
+
+def _interrupt() -> None:
+    for context in (z3.main_ctx(), *_COMPUTING):
+        context.interrupt()
+
+
+if interrupts.caught():
+    # Z3 would take Ctrl-C for a reason to answer `unknown`, and nobody else would hear of it.
+    z3.set_param("ctrl_c", False)
+    interrupts.also(_interrupt)
+
+
 class Z3:
     """Z3, which decides first."""
 
     name = "z3"
+
+    def __init__(self) -> None:
+        self._own = OwnContext()
 
     def ask(self, question: Question, timeout: float) -> Finding:
         """Decide a question.
@@ -37,9 +106,9 @@ class Z3:
         """
         if not has_quantifier(question.formulas):
             return self._tried(question.formulas, timeout)
-        finding = check(question.formulas, timeout)
+        finding = self._own.check(question.formulas, timeout)
         if finding.result == "unknown":
-            few = check(in_small_scope(question.formulas), timeout)
+            few = self._own.check(in_small_scope(question.formulas), timeout)
             spent = finding.seconds + few.seconds
             better = few if few.result == "sat" else finding
             return better._replace(seconds=spent)
@@ -49,7 +118,7 @@ class Z3:
         spent = 0.0
         finding = Finding("unknown", 0.0)
         for seed, share in enumerate(ATTEMPTS):
-            finding = check(formulas, timeout * share, seed)
+            finding = self._own.check(formulas, timeout * share, seed)
             spent += finding.seconds
             if finding.result != "unknown":
                 break
@@ -60,12 +129,14 @@ class FewFirst(Z3):
     """Z3 where an objection is likely: it looks among few identities first."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._known: dict[int, tuple[z3.BoolRef, z3.BoolRef]] = {}
 
     def ask(self, question: Question, timeout: float) -> Finding:
         """Decide a question; a model of few identities is a model."""
         if has_quantifier(question.formulas):
-            few = check(within_scope([self._expanded(one) for one in question.formulas]), timeout)
+            expanded = [self._expanded(one) for one in question.formulas]
+            few = self._own.check(within_scope(expanded), timeout)
             if few.result == "sat":
                 return few
         return super().ask(question, timeout)
@@ -74,23 +145,3 @@ class FewFirst(Z3):
         if formula.get_id() not in self._known:
             self._known[formula.get_id()] = formula, expand(formula)
         return self._known[formula.get_id()][1]
-
-
-def check(formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0) -> Finding:
-    """Let Z3 decide formulas as they are, with as much work as an idle machine does in a time."""
-    solver = z3.Solver()
-    solver.set("rlimit", units(timeout, Z3_UNITS))
-    solver.set("timeout", milliseconds(timeout, CLOCK))
-    solver.set("random_seed", seed)
-    solver.add(*formulas)
-    started = time.perf_counter()
-    result = solver.check()
-    spent = time.perf_counter() - started
-    if result == z3.sat:
-        return Finding("sat", spent, model=solver.model())
-    if result == z3.unsat:
-        return Finding("unsat", spent)
-    reason = solver.reason_unknown()
-    if any(word in reason for word in ("resource limit", "canceled", "timeout")):
-        reason = exhausted(timeout, Z3_UNITS, 0 if "resource limit" in reason else spent)
-    return Finding("unknown", spent, reason)

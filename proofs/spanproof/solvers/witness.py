@@ -11,7 +11,7 @@ from typing import Final
 import z3
 
 from spanproof.solvers.inprocess import check
-from spanproof.symbolic.terms import subterms
+from spanproof.symbolic.terms import subterms, within
 
 ROUNDS: Final = 8
 """How often what stands for a symbol may itself name symbols that Z3 has made up."""
@@ -22,11 +22,11 @@ def falsified(formulas: Sequence[z3.BoolRef], timeout: float) -> z3.BoolRef | No
     model = check(formulas, timeout).model
     if model is None:
         return None
-    statement = z3.And(*formulas)
+    statement = within(model.ctx, z3.And(*formulas))
     for _ in range(ROUNDS):
         symbols = symbols_of(statement)
         if not symbols:
-            return z3.Not(statement)
+            return within(z3.main_ctx(), z3.Not(statement))
         statement = z3.substitute_funs(
             statement, *((symbol, meaning(model, symbol)) for symbol in symbols)
         )
@@ -60,4 +60,5 @@ def meaning(model: z3.ModelRef, symbol: z3.FuncDeclRef) -> z3.ExprRef:
         return value
     if found is not None:
         return found
-    return model.eval(z3.FreshConst(symbol.range()), model_completion=True)
+    unknown = z3.Const(f"any!{symbol.range()}", symbol.range())
+    return model.eval(unknown, model_completion=True)

@@ -21,6 +21,11 @@ def subterms(*formulas: z3.ExprRef, enter_quantifiers: bool = True) -> Iterator[
             waiting.append(term.body())
 
 
+def within(context: z3.Context, term: z3.ExprRef) -> z3.ExprRef:
+    """Return a term as one of a context of Z3's."""
+    return term if term.ctx == context else term.translate(context)
+
+
 def rebuilt(
     formula: z3.ExprRef, make: Callable[[z3.ExprRef, Sequence[z3.ExprRef]], z3.ExprRef]
 ) -> z3.ExprRef:

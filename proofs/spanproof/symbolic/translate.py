@@ -97,8 +97,10 @@ class Translator:
 
     def side(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
         """Record a condition to prove under a path condition."""
-        claim = z3.simplify(z3.Implies(path, goal))
-        if not z3.is_true(claim):
+        if not z3.is_true(z3.simplify(goal)):
+            # Not in its simplified form: in which order that has its parts hangs on which terms
+            # this process has seen before.
+            claim = z3.Implies(path, goal)
             self.sides.append(SideCondition(label, len(self.assumptions), claim))
 
     # --- functions ----------------------------------------------------------------------------
