@@ -10,6 +10,7 @@ import typer
 
 from spanproof.cli.app import COMMANDS, application
 from spanproof.prove.proof import REGISTRY
+from spanproof.report.gonames import go_names, places, with_table
 from spanproof.report.statements import statements
 from spanspec.rules import RULES
 
@@ -80,3 +81,28 @@ def test_the_page_of_rules_has_what_each_says() -> None:
         assert f"| {rule.id} | {rule.says}" in unmarked
         assert rule.where in unmarked
     assert all(line.count(" | ") == 2 for line in text.splitlines() if line.startswith("| "))
+
+
+# --- the table of Go's names ----------------------------------------------------------------------
+
+
+def test_the_table_of_go_names_is_of_these_sources() -> None:
+    page = (ROOT / "docs" / "design.md").read_text()
+    assert with_table(page) == page, "python -m spanproof.report.gonames docs/design.md"
+
+
+def test_a_name_of_go_leads_to_the_function_of_that_name() -> None:
+    rows = {(one.file, one.name): one for one in go_names()}
+    assert rows["mcentral.go", "cacheSpan"].ours[0] == "heap.mcentral.cache_span"
+    assert rows["mgcsweep.go", "sweepone"].ours[0] == "heap.sweeping.sweepone"
+    assert {"CEN-3", "CEN-4"} <= set(rows["mcentral.go", "cacheSpan"].rules)
+    assert list(places("mcentral.go: refill, grow; Go 1.14; mheap.go: init")) == [
+        ("mcentral.go", "refill"),
+        ("mcentral.go", "grow"),
+        ("mheap.go", "init"),
+    ]
+
+
+def test_a_page_without_a_place_for_the_table_is_refused() -> None:
+    with pytest.raises(ValueError, match="no place"):
+        with_table("# Design")
