@@ -53,9 +53,20 @@ HOT = (
     "span/mspan",
     "span/alloccache",
     "span/tiny",
+    "sharing/records",
+    "sharing/growing",
+    "sharing/sweeping",
+    "sharing/caching",
+    "sharing/cycle",
+    "sharing/steps",
     "heap/malloc",
+    "heap/mcache",
+    "heap/mcentral",
+    "heap/newspan",
     "heap/procs",
     "heap/state",
+    "heap/sweeping",
+    "heap/taking",
 )
 REPLAY = ("replay", "replay_objects", "verdict", "threads", "world", "witness")
 

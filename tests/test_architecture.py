@@ -18,7 +18,6 @@ WINGS = {
         "sharing",
         "heap",
         "invariants",
-        "following",
         "trace",
         "rules",
     ],

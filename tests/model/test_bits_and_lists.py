@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from spanspec.sharing.spanlist import SpanList, Whereabouts
+from spanspec.sharing.spanlist import SpanList
 from spanspec.span.markbits import (
     ARENA_BYTES,
     NO_ARENAS,
@@ -66,8 +66,8 @@ def test_span_27_bits_stay_out_of_the_free_list_while_a_span_may_hold_them() -> 
 spans = st.lists(st.integers(1, 50), unique=True, max_size=12)
 
 
-def list_of(members: list[int], whereabouts: Whereabouts | None = None) -> SpanList:
-    made = SpanList({} if whereabouts is None else whereabouts)
+def list_of(members: list[int]) -> SpanList:
+    made = SpanList()
     for span in members:
         made.insert_back(span)
     return made
@@ -92,27 +92,15 @@ def test_lists_take_at_both_ends_and_give_back(members: list[int], span: int) ->
     assert len(some) == len(members)
 
 
-def test_a_span_is_in_one_list_of_a_heap_at_most() -> None:
-    whereabouts: Whereabouts = {}
-    one, other = list_of([1, 2], whereabouts), list_of([3], whereabouts)
-    with pytest.raises(AssertionError, match="T-38"):
-        other.insert(1)
-    with pytest.raises(AssertionError, match="T-37"):
-        other.remove(1)
-    assert 1 in one
-    assert 1 not in other
-
-
 def test_taking_all_puts_the_other_list_in_front() -> None:
-    whereabouts: Whereabouts = {}
-    one, other = list_of([1, 2], whereabouts), list_of([3, 4], whereabouts)
+    one, other = list_of([1, 2]), list_of([3, 4])
     one.take_all(other)
     assert list(one) == [3, 4, 1, 2]
     assert list(other) == []
 
 
 def test_interior_pointers_find_their_object_and_nothing_beyond() -> None:
-    span = init_span(BASE, 1, 14, 0, BASE + 85 * 96)
+    span = init_span(BASE, 1, 14, BASE + 85 * 96)
     for slot in (0, 1, 84):
         start = BASE + slot * 96
         found = {find_object(span, start + inner) for inner in (0, 1, 95)}
@@ -123,6 +111,6 @@ def test_interior_pointers_find_their_object_and_nothing_beyond() -> None:
 
 
 def test_a_large_object_ends_where_the_request_did() -> None:
-    span = init_span(BASE, 5, 0, 0, BASE + 33000)
+    span = init_span(BASE, 5, 0, BASE + 33000)
     assert find_object(span, BASE + 32999) == FoundObject(BASE, 0)
     assert find_object(span, BASE + 33000) == NO_OBJECT

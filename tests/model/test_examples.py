@@ -2,7 +2,6 @@
 
 from msgspec.structs import replace
 
-from spanspec.base.bitmap import Bits
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.events import heap_events as hev
 from spanspec.heap import Heap
@@ -20,7 +19,6 @@ from spanspec.pages.scavenge import (
 from spanspec.pages.statistics import retained
 from spanspec.span.alloccache import next_free_fast, next_free_slow
 from spanspec.span.mspan import FREE, init_span
-from spanspec.span.sweep import publish, sweep
 from spanspec.span.sweepgen import (
     claim_for_sweep,
     enter_cache,
@@ -29,6 +27,7 @@ from spanspec.span.sweepgen import (
     leave_cache,
     needs_sweep,
     next_cycle,
+    publish_swept,
     retire_full,
 )
 
@@ -111,7 +110,7 @@ def test_ex_3_only_neighbours_of_the_same_state_merge() -> None:
 
 def slots_of(nelems: int) -> list[tuple[str, int]]:
     """Fill a span with no slot taken, fast where possible; return paths and slots."""
-    span = replace(init_span(BASE, 1, 5, 0, BASE), nelems=nelems)
+    span = replace(init_span(BASE, 1, 5, BASE), nelems=nelems)
     taken: list[tuple[str, int]] = []
     while True:
         fast = next_free_fast(span)
@@ -179,24 +178,25 @@ def test_ex_9_the_pacing_line() -> None:
 
 
 def test_ex_10_a_life_in_generations() -> None:
-    sg, span = 4, init_span(BASE, 1, 5, generation_of_new_span(4), BASE)
-    assert span.sweepgen == 4
-    span = replace(span, sweepgen=enter_cache(sg, span.sweepgen), freeindex=1, alloc_count=1)
-    assert span.sweepgen == 7
+    sg = 4
+    generation = generation_of_new_span(sg)
+    assert generation == 4
+    generation = enter_cache(sg, generation)
+    assert generation == 7
     sg = next_cycle(sg)
     assert sg == 6
-    assert is_stale(sg, span.sweepgen)
-    span = replace(span, sweepgen=leave_cache(sg, span.sweepgen), gcmark_bits=Bits(1))
-    assert span.sweepgen == 5
-    span = publish(sg, sweep(sg, span).span)
-    assert span.sweepgen == 6
-    span = replace(span, sweepgen=enter_cache(sg, span.sweepgen))
-    assert span.sweepgen == 9
-    span = replace(span, sweepgen=retire_full(sg, span.sweepgen))
-    assert span.sweepgen == 6
+    assert is_stale(sg, generation)
+    generation = leave_cache(sg, generation)
+    assert generation == 5
+    generation = publish_swept(sg, generation)
+    assert generation == 6
+    generation = enter_cache(sg, generation)
+    assert generation == 9
+    generation = retire_full(sg, generation)
+    assert generation == 6
     sg = next_cycle(sg)
     assert sg == 8
-    assert needs_sweep(sg, span.sweepgen)
-    span = replace(span, sweepgen=claim_for_sweep(sg, span.sweepgen))
-    assert span.sweepgen == 7
-    assert publish(sg, span).sweepgen == 8
+    assert needs_sweep(sg, generation)
+    generation = claim_for_sweep(sg, generation)
+    assert generation == 7
+    assert publish_swept(sg, generation) == 8

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.ids import ProcId, SlotId, ThreadId
 from spanspec.heap import cycle, malloc, newspan, sweeping
 from spanspec.heap.heap import Heap, OutOfMemory, Refused
 from spanspec.heap.machine.specials import heap_span
@@ -14,7 +15,8 @@ from spanspec.heap.mcache import let_go, must_flush
 from spanspec.heap.mcentral import account_cached, uncache_span
 from spanspec.heap.procs import procresize
 from spanspec.heap.program import AddSpecial, MarkObject, RemoveFinalizer, StartCycle, TakeManual
-from spanspec.heap.state import MARK, MARK_TERMINATION
+from spanspec.heap.state import MARK, MARK_TERMINATION, HeapState
+from spanspec.heap.taking import take
 from spanspec.pages import mallocinit
 from spanspec.pages.arena import Hint, Willing
 from spanspec.pages.freeruns import FreeSpan
@@ -49,16 +51,20 @@ from spanspec.pages.treap import (
     rotate_right,
 )
 from spanspec.rules.book import RULE_ID, definitions_of_rules
+from spanspec.sharing.growing import span_id
+from spanspec.sharing.records import EXAMINED, POPPED, SWEEPING, UNUSED, Proc, SharedSpan
+from spanspec.sharing.steps import EXAMINE, PUBLISH
 from spanspec.sharing.sweepbuf import SweepBuffer
 from spanspec.span.alloccache import next_free_index, next_free_slow, reload_cache
+from spanspec.span.listing import NONEMPTY, NOWHERE
 from spanspec.span.markbits import NO_ARENAS, take_bits
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, Mspan, init_span
 from spanspec.span.specials import add_special
-from spanspec.span.sweep import Swept, publish, sweep
+from spanspec.span.sweep import sweep
 from spanspec.span.sweepgen import retire_full
 
 ACTOR = Actor(0, 0)
-SPAN = init_span(base=0xC000000000, npages=1, spanclass=5, sweepgen=4, limit=0xC000002000)
+SPAN = init_span(base=0xC000000000, npages=1, spanclass=5, limit=0xC000002000)
 FULL = replace(SPAN, freeindex=512, alloc_count=512, alloc_cache=0)
 RUN = PageRun(0xC000000000, 1, FREE, False, 0, 0)
 
@@ -239,7 +245,7 @@ def a_refill_with_a_full_span() -> None:
     heap = Heap()
     span = heap.span_of(heap.malloc(16))
     mcache = heap.state.mcaches[0]
-    (spanclass,) = mcache.alloc
+    (spanclass,) = heap.state.cached_spans(0)
     mcache.refilled = spanclass
     nelems = heap.state.spans[span].nelems
     full = replace(heap.state.spans[span], freeindex=nelems, alloc_count=nelems)
@@ -283,7 +289,7 @@ def an_uncached_span_without_objects() -> None:
     heap = Heap()
     span = heap.span_of(heap.malloc(16))
     heap.state.spans[span] = replace(heap.state.spans[span], alloc_count=0)
-    list(uncache_span(heap.state, ACTOR, span))
+    list(uncache_span(heap.state, ACTOR, slot_of(heap, span)))
 
 
 @fails("T-50")
@@ -291,7 +297,7 @@ def a_refill_with_room_left() -> None:
     heap = Heap()
     heap.malloc(16)
     mcache = heap.state.mcaches[0]
-    (spanclass,) = mcache.alloc
+    (spanclass,) = heap.state.cached_spans(0)
     let_go(heap.state, mcache, spanclass)
 
 
@@ -360,9 +366,8 @@ def taking_a_run_that_is_too_small() -> None:
 @fails("T-32")
 def taking_a_span_that_is_listed() -> None:
     heap = Heap()
-    heap.malloc(16)
     fresh = heap.state.pages.descriptors.made
-    heap.state.central[9].nonempty.insert(fresh)
+    put(heap.state, fresh, replace(UNUSED, place=NONEMPTY))
     heap.malloc(64)
 
 
@@ -396,13 +401,13 @@ def removing_a_span_from_another_list() -> None:
 @fails("T-38")
 def inserting_a_listed_span() -> None:
     heap = Heap()
-    heap.state.central[4].nonempty.insert(heap.span_of(heap.malloc(16)))
+    heap.state.central[4].empty.insert(heap.span_of(heap.malloc(16)))
 
 
 @fails("T-39")
 def inserting_a_listed_span_at_the_back() -> None:
     heap = Heap()
-    heap.state.central[4].nonempty.insert_back(heap.span_of(heap.malloc(16)))
+    heap.state.central[4].empty.insert_back(heap.span_of(heap.malloc(16)))
 
 
 # --- the treap -----------------------------------------------------------------------------------
@@ -501,44 +506,70 @@ def bits_that_no_arena_holds() -> None:
 
 @fails("T-48")
 def freeing_a_cached_span() -> None:
-    heap = Heap()
-    span = heap.span_of(heap.malloc(16))
-    record = heap.state.spans[span]
-    sweeping.free_to_central(heap.state, ACTOR, span, Swept(record, 1, False, False))
+    heap, thread = being_swept(EXAMINED)
+    it = heap.state.shared(heap.state.sharing.threads[thread].span - 1)
+    put(heap.state, heap.state.sharing.threads[thread].span - 1, replace(it, sweepgen=3))
+    take(heap.state, PUBLISH, thread)
 
 
 @fails("T-49")
 def preserving_a_span_that_is_in_no_list() -> None:
-    heap = Heap()
-    span = heap.span_of(heap.malloc(16))
-    state = heap.state
-    state.central[state.spans[span].spanclass].empty.remove(span)
-    state.spans[span] = replace(state.spans[span], sweepgen=(state.sweepgen - 1) % 2**32)
-    list(sweeping.sweep_span(state, ACTOR, span, preserve=True))
+    heap, thread = being_swept(EXAMINED)
+    worker = replace(heap.state.sharing.threads[thread], preserve=True, freed=True)
+    heap.state.sharing.threads.set(thread, worker)
+    put(heap.state, worker.span - 1, replace(heap.state.shared(worker.span - 1), place=NOWHERE))
+    take(heap.state, PUBLISH, thread)
 
 
 @fails("T-55")
 def an_unswept_entry_of_a_dead_span_with_an_old_generation() -> None:
+    heap = Heap(sweepgen=8)
+    span = heap.span_of(heap.malloc(100_000))
+    thread = heap.state.thread_of(ACTOR)
+    worker = replace(heap.state.sharing.threads[thread], task=POPPED, span=span_id(span))
+    heap.state.sharing.threads.set(thread, worker)
+    put(heap.state, span, replace(heap.state.shared(span), in_use=False, sweepgen=2))
+    sweeping.claims_popped(heap.state, thread, span)
+
+
+def being_swept(task: int) -> tuple[Heap, ThreadId]:
+    """A heap with one small span in use, and a thread that is at a task of its sweep."""
     heap = Heap()
-    large = heap.span_of(heap.malloc(100_000))
-    heap.state.sweepgen = 8
-    heap.state.pages.runs[large] = replace(heap.state.pages.runs[large], state=FREE, sweepgen=2)
-    sweeping.is_dropped(heap.state, large)
+    span = heap.span_of(heap.malloc(16))
+    thread = heap.state.thread_of(ACTOR)
+    worker = replace(heap.state.sharing.threads[thread], task=task, span=span_id(span))
+    heap.state.sharing.threads.set(thread, worker)
+    generation = (heap.state.sweepgen - 1) % 2**32
+    put(heap.state, span, replace(heap.state.shared(span), sweepgen=generation, owner=thread))
+    return heap, thread
+
+
+def put(state: HeapState, span: int, it: SharedSpan) -> None:
+    """Give a span another record, which no step does."""
+    state.sharing.spans.set(span_id(span), it)
+
+
+def slot_of(heap: Heap, span: int) -> SlotId:
+    """The cache slot that holds a span."""
+    return heap.state.shared(span).cacher
 
 
 @fails("T-58")
 def sweeping_a_span_that_nobody_claimed() -> None:
-    sweep(4, SPAN)
+    heap, thread = being_swept(SWEEPING)
+    span = heap.state.sharing.threads[thread].span - 1
+    put(heap.state, span, replace(heap.state.shared(span), sweepgen=0))
+    take(heap.state, EXAMINE, thread, True, False)
 
 
 @fails("T-58")
 def sweeping_a_span_that_is_not_in_use() -> None:
-    sweep(6, replace(SPAN, state=FREE, sweepgen=5))
+    sweep(replace(SPAN, state=FREE))
 
 
 @fails("T-59")
 def more_marks_than_objects() -> None:
-    sweep(6, replace(SPAN, sweepgen=5, gcmark_bits=Bits(7), alloc_count=2, freeindex=2))
+    sweep(replace(SPAN, gcmark_bits=Bits(7), alloc_count=2, freeindex=2))
 
 
 @fails("T-59")
@@ -549,7 +580,10 @@ def a_mark_on_a_free_slot() -> None:
 
 @fails("T-60")
 def publishing_a_span_that_has_left_use() -> None:
-    publish(6, replace(SPAN, state=FREE, sweepgen=5))
+    heap, thread = being_swept(EXAMINED)
+    span = heap.state.sharing.threads[thread].span - 1
+    put(heap.state, span, replace(heap.state.shared(span), in_use=False))
+    take(heap.state, PUBLISH, thread)
 
 
 @fails("T-61")
@@ -562,7 +596,7 @@ def a_block_beyond_the_buffer() -> None:
 @fails("T-86")
 def a_cycle_with_a_cache_that_is_not_flushed() -> None:
     heap = Heap()
-    heap.state.mcaches[0].flush_gen = 2**32 - 2
+    heap.state.sharing.procs.set(ProcId(0), Proc(2**32 - 2))
     cycle.check_flushed(heap.state)
 
 
@@ -577,7 +611,7 @@ def a_sweep_phase_while_marking() -> None:
 def a_swept_buffer_that_is_not_empty() -> None:
     heap = Heap()
     heap.malloc(16)
-    heap.state.buffers[1].push(99, 0)
+    heap.state.unswept.push(99, 0)
     cycle.sweep_phase_starts(heap.state, ACTOR, 0)
 
 
@@ -585,8 +619,7 @@ def a_swept_buffer_that_is_not_empty() -> None:
 def marking_a_span_that_was_not_swept() -> None:
     heap = Heap()
     span = heap.span_of(heap.malloc(16))
-    heap.state.sweepgen, heap.state.mcaches[0].flush_gen = 4, 4
-    heap.state.buffers[0].push(span, 7)
+    put(heap.state, span, replace(heap.state.shared(span), sweepgen=2**32 - 2))
     cycle.check_roots(heap.state)
 
 

@@ -183,7 +183,7 @@ def test_a_place_that_is_aligned_by_chance_is_kept_whole() -> None:
 
 
 def test_a_sweep_decides_on_special_records_object_by_object() -> None:
-    span = init_span(0, 1, 8, 0, 8192)  # slots of 48 bytes
+    span = init_span(0, 1, 8, 8192)  # slots of 48 bytes
     span = set_marked(replace(span, freeindex=4, alloc_count=4), 0)
     specials: tuple[Special, ...] = ()
     for offset, kind in ((0, PROFILE), (48, FINALIZER), (48, PROFILE), (96, PROFILE)):
@@ -195,7 +195,7 @@ def test_a_sweep_decides_on_special_records_object_by_object() -> None:
 
 
 def test_records_of_one_slot_are_told_apart_by_address() -> None:
-    span = replace(init_span(0, 1, 5, 0, 8192), freeindex=3, alloc_count=3)  # slots of 16 bytes
+    span = replace(init_span(0, 1, 5, 8192), freeindex=3, alloc_count=3)  # slots of 16 bytes
     specials: tuple[Special, ...] = ()
     for offset, kind in ((24, FINALIZER), (16, PROFILE), (16, FINALIZER), (40, PROFILE)):
         specials = add_special(specials, offset, kind)

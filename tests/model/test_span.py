@@ -22,6 +22,7 @@ from spanspec.span.mspan import (
     Mspan,
     bounds_hold,
     count_is_exact,
+    has_room,
     init_span,
     is_allocated,
     is_free,
@@ -29,15 +30,15 @@ from spanspec.span.mspan import (
     set_marked,
     slot_address,
 )
-from spanspec.span.sweep import publish, returns_to_heap, sweep
+from spanspec.span.sweep import frees_some, leaves_nothing, sweep
 
 BASE = 0xC000000000
 M64 = (1 << 64) - 1
 
 
-def span_of(nelems: int, sweepgen: int = 0) -> Mspan:
+def span_of(nelems: int) -> Mspan:
     """A fresh span of one page with any number of slots."""
-    return replace(init_span(BASE, 1, 3, sweepgen, BASE + 8192), nelems=nelems)
+    return replace(init_span(BASE, 1, 3, BASE + 8192), nelems=nelems)
 
 
 def allocate(span: Mspan) -> tuple[int, str, Mspan]:
@@ -104,7 +105,7 @@ def _consistent(nelems: int, bits: int, marks: int, freeindex: int) -> Mspan:
     mask = (1 << nelems) - 1
     allocated = (bits | ((1 << freeindex) - 1)) & mask
     span = replace(
-        span_of(nelems, sweepgen=M32 - 1),
+        span_of(nelems),
         freeindex=freeindex,
         alloc_bits=Bits(bits & mask),
         gcmark_bits=Bits(marks & allocated),
@@ -157,30 +158,29 @@ def test_the_windowed_span_follows_the_abstract_one(span: Mspan, times: int) -> 
 def test_a_sweep_keeps_the_marked_slots_and_only_those(span: Mspan) -> None:
     if not cache_is_exact(span):
         return
-    owned = replace(span, sweepgen=M32)
-    swept = sweep(0, owned)
-    assert swept.span.alloc_bits == owned.gcmark_bits
-    assert swept.nfreed == owned.alloc_count - owned.gcmark_bits.count(owned.nelems)
-    assert swept.was_empty == (owned.alloc_count == owned.nelems)
-    after = publish(0, swept.span)
-    assert after.sweepgen == 0
+    swept = sweep(span)
+    assert swept.span.alloc_bits == span.gcmark_bits
+    assert swept.nfreed == span.alloc_count - span.gcmark_bits.count(span.nelems)
+    assert swept.was_empty == (span.alloc_count == span.nelems) == (not has_room(span))
+    after = swept.span
     assert bounds_hold(after)
     assert count_is_exact(after)
     assert cache_is_exact(after)
     assert after.gcmark_bits == NO_BITS
     assert after.needzero == (1 if swept.nfreed else 0)
-    assert returns_to_heap(swept, False) == (swept.nfreed > 0 and after.alloc_count == 0)
-    assert not returns_to_heap(swept, True)
+    assert frees_some(swept) == (swept.nfreed > 0)
+    assert leaves_nothing(swept) == (after.alloc_count == 0)
 
 
 def test_a_large_span_dies_with_its_object() -> None:
-    span = replace(init_span(BASE, 5, 0, 2, BASE + 40000), freeindex=1, alloc_count=1)
-    owned = replace(span, sweepgen=1)
+    span = replace(init_span(BASE, 5, 0, BASE + 40000), freeindex=1, alloc_count=1)
     assert (span.nelems, span.elemsize) == (1, 40960)
-    dead = sweep(2, owned)
+    dead = sweep(span)
     assert (dead.large_dead, dead.span.needzero) == (True, 1)
-    assert returns_to_heap(dead, True)
-    alive = sweep(2, set_marked(owned, 0))
+    assert frees_some(dead)
+    assert leaves_nothing(dead)
+    alive = sweep(set_marked(span, 0))
+    assert not frees_some(alive)
     assert (alive.large_dead, alive.nfreed, alive.span.alloc_count) == (False, 0, 1)
     assert (alive.span.freeindex, alive.span.alloc_bits) == (0, Bits(1))
 
@@ -189,14 +189,13 @@ def test_a_large_span_dies_with_its_object() -> None:
     ("change", "says"),
     [
         ({"state": DEAD}, "T-58"),
-        ({"sweepgen": 2}, "T-58"),
         ({"gcmark_bits": Bits(0b111)}, "T-59"),
     ],
 )
 def test_a_sweep_that_must_not_be_is_refused(change: dict[str, object], says: str) -> None:
-    _, _, span = allocate(span_of(64, sweepgen=1))
+    _, _, span = allocate(span_of(64))
     with pytest.raises(AssertionError, match=says):
-        sweep(2, replace(span, **change))
+        sweep(replace(span, **change))
 
 
 def test_marking_a_free_slot_is_refused_and_names_the_rule() -> None:
@@ -222,7 +221,7 @@ def test_fatal_checks_of_the_searches() -> None:
 @pytest.mark.parametrize("spanclass", [2, 8, 9, 55, 133])
 def test_addresses_and_indices_are_inverse(spanclass: int) -> None:
     pages = {2: 1, 8: 1, 9: 1, 55: 1, 133: 4}[spanclass]
-    span = init_span(BASE, pages, spanclass, 0, BASE)
+    span = init_span(BASE, pages, spanclass, BASE)
     for slot in range(span.nelems):
         address = slot_address(span, slot)
         assert obj_index(span, address) == slot

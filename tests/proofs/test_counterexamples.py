@@ -125,7 +125,7 @@ def test_what_python_does_not_show_says_why(name: str, why: str) -> None:
 
 
 def test_values_go_through_terms_and_files_unchanged() -> None:
-    span = init_span(8192, 1, 10, 4, 16384)
+    span = init_span(8192, 1, 10, 16384)
     span = replace(span, alloc_bits=Bits.of(3, 900), freeindex=2)
     assert plain(known(span, WORDS), WORDS) == span
     assert from_json(Mspan, json.loads(json.dumps(to_json(span)))) == span

@@ -100,7 +100,7 @@ def agree(arithmetic: Arithmetic, rule: object, *arguments: object) -> None:
 
 spans = st.builds(
     lambda nelems, freeindex, bits, cache: replace(
-        init_span(0xC000000000, 1, 4, 8, 0),
+        init_span(0xC000000000, 1, 4, 0),
         nelems=nelems,
         freeindex=min(freeindex, nelems),
         alloc_bits=Bits(bits),

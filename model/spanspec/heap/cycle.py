@@ -5,10 +5,13 @@ from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.heap.state import MARK, MARK_TERMINATION, OFF, HeapState
+from spanspec.heap.taking import take
 from spanspec.pages.pageheap import Actor
+from spanspec.sharing.cycle import all_flushed
+from spanspec.sharing.steps import FLUSH, START_CYCLE
 from spanspec.span.markbits import next_epoch
 from spanspec.span.mspan import IN_USE, MANUAL, Mspan, obj_index, set_marked
-from spanspec.span.sweepgen import is_legal_between_cycles, next_cycle
+from spanspec.span.sweepgen import is_legal_between_cycles
 
 
 def check_flushed(state: HeapState) -> None:
@@ -16,8 +19,7 @@ def check_flushed(state: HeapState) -> None:
 
     Rules: MC-12 I-35 T-86.
     """
-    for mcache in state.mcaches.values():
-        assert mcache.flush_gen == state.sweepgen, "T-86: p mcache not flushed"
+    assert all_flushed(state.sharing), "T-86: p mcache not flushed"
 
 
 def cycle_starts(
@@ -76,8 +78,8 @@ def check_roots(state: HeapState) -> None:
     Rules: SWP-40 T-91.
     """
     for span in state.swept.entries.values():
-        record = state.spans.get(span)
-        swept = record is None or is_legal_between_cycles(state.sweepgen, record.sweepgen)
+        it = state.shared(span)
+        swept = not it.in_use or is_legal_between_cycles(state.sweepgen, it.sweepgen)
         assert swept, "T-91: gc: unswept span"
 
 
@@ -115,12 +117,17 @@ def with_object_marked(span: Mspan, address: U64) -> Mspan:
 def sweep_phase_starts(state: HeapState, actor: Actor, mode: int) -> ev.SweepPhaseStarts:
     """Raise the heap's sweepgen: what was swept is unswept now, what was cached is stale.
 
+    Mcaches that are gone have nothing to flush, and count as flushed at once.
+
     Rules: SWP-2 SWP-3 SWP-4 SWP-8 SWP-23 SWP-31 SWP-35 T-87 T-88.
     """
     assert state.phase == OFF, "T-87: gcSweep being done but phase is not GCoff"
-    state.sweepgen = next_cycle(state.sweepgen)
+    assert state.unswept.index == 0, "T-88: non-empty swept list"
+    take(state, START_CYCLE)
+    for proc in state.sharing.procs:
+        if proc not in state.mcaches:
+            take(state, FLUSH, proc)
     state.sweepdone = state.marked = False
-    assert state.swept.index == 0, "T-88: non-empty swept list"
     state.pages_swept = 0
     state.pages_to_sweep = state.pages.stats.pages_in_use
     state.sweep_arenas = state.pages.all_arenas.copy()

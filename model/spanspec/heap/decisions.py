@@ -8,6 +8,7 @@ from typing import Final
 
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.ids import ThreadId
 from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import SHARES_BOUND
@@ -17,6 +18,7 @@ from spanspec.pages.bgscavenge import Scavenger, wake
 from spanspec.pages.runs import end_of
 from spanspec.pages.scavenge import Line, goal_for, pace
 from spanspec.pages.statistics import retained
+from spanspec.sharing.records import SharedSpan
 from spanspec.span.mspan import SpanState
 from spanspec.span.sweepgen import needs_sweep
 
@@ -124,8 +126,15 @@ class Decisions:
 
     def seen_generation(self, span: int) -> U32:
         """Return the span's sweepgen."""
-        record = self.state.spans.get(span)
-        return self.state.pages.runs[span].sweepgen if record is None else record.sweepgen
+        return self.state.generation(span)
+
+    def seen_popped(self, thread: ThreadId, span: int) -> SharedSpan | None:
+        """Return the span as it is."""
+        return self.state.shared(span)
+
+    def stand_in(self, thread: ThreadId) -> ThreadId:
+        """Return the thread itself."""
+        return thread
 
     def sweep_is_done(self) -> bool:
         """Return sweepdone."""
@@ -155,7 +164,7 @@ class Decisions:
             if run is None or record is None or not run.base <= at < end_of(run):
                 at += PAGE_SIZE
                 continue
-            unswept = needs_sweep(state.sweepgen, record.sweepgen)
+            unswept = needs_sweep(state.sweepgen, state.generation(span))
             if run.base == at and unswept and span not in self.page_marks:
                 return span
             at = end_of(run)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from spanspec.base.ids import NOBODY
 from spanspec.base.records import Record
-from spanspec.base.words import U64
+from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.heap import cycle
 from spanspec.heap.machine import STEPS
@@ -57,7 +57,7 @@ class Heap:
 
     `procs` is the number of Ps to begin with, `os` answers for the operating system (by default it
     grants all), `phys` has the sizes of physical and huge pages in bytes. `on_event` is told every
-    observation, in order.
+    observation, in order. `sweepgen` is the heap's first, an even number.
     """
 
     def __init__(
@@ -66,10 +66,11 @@ class Heap:
         os: Os | None = None,
         phys: PhysicalPages = AMD64,
         on_event: Callable[[EventBase], None] | None = None,
+        sweepgen: U32 = 0,
     ) -> None:
         require(procs >= 1, f"{procs} Ps; a heap has at least 1")
         mallocinit(phys)
-        self._machine = Machine(os, phys, on_event)
+        self._machine = Machine(os, phys, on_event, sweepgen=sweepgen)
         self.state = self._machine.state
         nobody = Actor(NO_P, 0)
         self._machine.drive(nobody, boot(self.state, nobody))

@@ -11,13 +11,17 @@ from spanspec.base.constants import (
     TINY_SPAN_CLASS,
     make_span_class,
 )
+from spanspec.base.ids import SlotId
 from spanspec.base.records import Record
 from spanspec.base.sizeclass import size_class_for
 from spanspec.base.words import M64, U16, U64
 from spanspec.events import span_events as ev
 from spanspec.heap.state import MARK_TERMINATION, OFF, HeapState, Mcache
+from spanspec.heap.taking import take
+from spanspec.sharing.records import NO_SPAN
+from spanspec.sharing.steps import ALLOCATE
 from spanspec.span.alloccache import next_free_fast, next_free_slow
-from spanspec.span.mspan import Mspan, set_marked, slot_address
+from spanspec.span.mspan import Mspan, has_room, set_marked, slot_address
 from spanspec.span.tiny import align_tiny, replace_tiny_block, take_tiny, tiny_fits
 
 MAX_ALLOC: Final = 1 << 48
@@ -109,13 +113,16 @@ def with_large_object(span: Mspan, size: U64) -> Mspan:
 def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
     """Take a slot of the cached span, fast or by the slow search; None if a refill is needed.
 
-    While marking, the new object is marked at once.
+    While marking, the new object is marked at once. To others, only the last slot makes a
+    difference: the step changes nothing before, and its guard, once it holds, does so to the end
+    of the cycle while there are slots.
 
     Rules: MAL-10 MAL-14 MAL-19 SPAN-12 SPAN-15 T-16.
     """
-    span = mcache.alloc.get(spanclass)
-    if span is None:
+    cached = state.slots.get(SlotId(mcache.first_slot + spanclass))
+    if cached is None or cached.span == NO_SPAN:
         return None
+    span = cached.span - 1
     record = state.spans[span]
     if mcache.refilled == spanclass:
         found = next_free_slow(record)
@@ -130,6 +137,10 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
             path = ev.SLOW
             if found.slot == record.nelems:
                 return None
+    full = not has_room(found.span)
+    if full or not mcache.may_allocate:
+        take(state, ALLOCATE, SlotId(mcache.first_slot + spanclass), full)
+        mcache.may_allocate = True
     state.spans[span] = born(found.span, found.slot, state.phase)
     return Taken(record, found.slot, path)
 

@@ -1,20 +1,16 @@
 """The caches of the Ps: refill, release and flush, creation and loss (rules MC-2 to MC-14)."""
 
-from msgspec.structs import replace
-
-from spanspec.base.ids import NOBODY
+from spanspec.base.ids import NOBODY, ProcId, SlotId
 from spanspec.base.words import M32, U32
 from spanspec.events import span_events as ev
 from spanspec.heap.mcentral import cache_span, uncache_span
 from spanspec.heap.state import Course, HeapState, Mcache
+from spanspec.heap.taking import take
 from spanspec.pages.pageheap import Actor, page_number
+from spanspec.sharing.steps import FLUSH, INSTALL, RETIRE
 from spanspec.span.alloccache import next_free_fast, next_free_slow, reload_cache
 from spanspec.span.mspan import Mspan
-from spanspec.span.sweepgen import enter_cache, retire_full
 from spanspec.span.tiny import NO_TINY_BLOCK
-
-BOOT_MCACHE = 0
-"""The mcache that the first thread has before there is a P; P 0 inherits it (MC-14)."""
 
 
 def new_mcache(state: HeapState, actor: Actor) -> ev.McacheChanges:
@@ -23,16 +19,19 @@ def new_mcache(state: HeapState, actor: Actor) -> ev.McacheChanges:
     Rules: MC-2 MC-3.
     """
     identity = state.mcache_ids.take()
-    state.mcaches[identity] = Mcache(state.sweepgen)
+    state.mcaches[identity] = Mcache(identity)
+    take(state, FLUSH, ProcId(identity))
     return ev.McacheChanges(p=actor.p, thread=actor.thread, new=1, mcache=identity)
 
 
 def free_mcache(state: HeapState, actor: Actor, identity: int) -> ev.McacheChanges:
     """Drop an mcache, which must have been released; its counts go to the heap's.
 
+    Empty, it counts as flushed.
+
     Rules: MC-10 MC-11.
     """
-    assert not state.mcaches[identity].alloc, "MC-10: the freed mcache still holds spans"
+    take(state, FLUSH, ProcId(identity))
     state.tiny_allocs += state.mcaches.pop(identity).tiny_allocs
     state.mcache_ids.give_back(identity)
     return ev.McacheChanges(p=actor.p, thread=actor.thread, new=0, mcache=identity)
@@ -43,7 +42,7 @@ def let_go(state: HeapState, mcache: Mcache, spanclass: int) -> int:
 
     Rules: MC-4 MAL-19 T-15 T-50 T-51.
     """
-    span = mcache.alloc.pop(spanclass, NOBODY)
+    span = state.cached(mcache.identity, spanclass)
     if span == NOBODY:
         return NOBODY
     record = state.spans[span]
@@ -51,16 +50,15 @@ def let_go(state: HeapState, mcache: Mcache, spanclass: int) -> int:
     assert not room, "T-50: refill of span with free space remaining"
     searched = next_free_slow(record)
     assert searched.slot == record.nelems, "T-50: refill of span with free space remaining"
-    record = searched.span
-    generation = retire_full(state.sweepgen, record.sweepgen)
-    state.spans[span] = replace(record, sweepgen=generation)
+    take(state, RETIRE, SlotId(mcache.first_slot + spanclass))
+    state.spans[span] = searched.span
     return span
 
 
 def refill(state: HeapState, actor: Actor, mcache: Mcache, spanclass: int) -> Course[bool]:
     """Replace the full cached span of a class by one with a free slot; False without memory.
 
-    Rules: MC-4 MC-5 CEN-8 CEN-9 SWP-3 T-52 T-53.
+    Rules: MC-4 MC-5 CEN-8 CEN-9 SWP-3 T-52.
     """
     full = let_go(state, mcache, spanclass)
     if full != NOBODY:
@@ -71,16 +69,14 @@ def refill(state: HeapState, actor: Actor, mcache: Mcache, spanclass: int) -> Co
 def install(state: HeapState, actor: Actor, mcache: Mcache, spanclass: int) -> Course[bool]:
     """Put a span with a free slot into the empty place of a class; False without memory.
 
-    Rules: MC-4 CEN-8 CEN-9 SWP-3 T-53.
+    Rules: MC-4 CEN-8 CEN-9 SWP-3.
     """
-    span = yield from cache_span(state, actor, spanclass)
+    thread, span = yield from cache_span(state, actor, spanclass)
     if span == NOBODY:
         return False
+    take(state, INSTALL, thread, SlotId(mcache.first_slot + spanclass))
     record = reload_cache(state.spans[span])
-    assert record.alloc_count < record.nelems, "T-53: span has no free space"
-    record = replace(record, sweepgen=enter_cache(state.sweepgen, record.sweepgen))
     state.spans[span] = record
-    mcache.alloc[spanclass] = span
     mcache.refilled = spanclass
     yield ev.RefillEnds(
         p=actor.p,
@@ -88,7 +84,7 @@ def install(state: HeapState, actor: Actor, mcache: Mcache, spanclass: int) -> C
         span=span,
         base_page=page_number(record.base),
         spanclass=spanclass,
-        sweepgen=record.sweepgen,
+        sweepgen=state.generation(span),
         freeindex=record.freeindex,
         alloc_count=record.alloc_count,
         nelems=record.nelems,
@@ -105,7 +101,7 @@ def retired(state: HeapState, actor: Actor, span: int) -> ev.RefillBegins:
         span=span,
         base_page=page_number(record.base),
         spanclass=record.spanclass,
-        sweepgen=record.sweepgen,
+        sweepgen=state.generation(span),
         freeindex=record.freeindex,
         alloc_count=record.alloc_count,
         nelems=record.nelems,
@@ -119,9 +115,8 @@ def release_all(state: HeapState, actor: Actor, identity: int) -> Course[None]:
     """
     yield ev.ReleaseAll(p=actor.p, thread=actor.thread, begins=1, mcache=identity)
     mcache = state.mcaches[identity]
-    for spanclass in sorted(mcache.alloc):
-        span = mcache.alloc.pop(spanclass)
-        yield from uncache_span(state, actor, span)
+    for spanclass in state.cached_spans(identity):
+        yield from uncache_span(state, actor, SlotId(mcache.first_slot + spanclass))
     mcache.tiny = NO_TINY_BLOCK
     mcache.refilled = NOBODY
     yield ev.ReleaseAll(p=actor.p, thread=actor.thread, begins=0, mcache=identity)
@@ -132,7 +127,7 @@ def needs_flush(state: HeapState, identity: int) -> bool:
 
     Rules: MC-7 I-35 T-54.
     """
-    return must_flush(state.sweepgen, state.mcaches[identity].flush_gen)
+    return must_flush(state.sweepgen, state.flush_gen(identity))
 
 
 def must_flush(sg: U32, flush_gen: U32) -> bool:
@@ -151,10 +146,9 @@ def prepare_for_sweep(state: HeapState, actor: Actor, identity: int) -> Course[N
     """
     if not needs_flush(state, identity):
         return
-    mcache = state.mcaches[identity]
     yield flush_event(state, actor, identity, begins=1)
     yield from release_all(state, actor, identity)
-    mcache.flush_gen = state.sweepgen
+    take(state, FLUSH, ProcId(identity))
     yield flush_event(state, actor, identity, begins=0)
 
 
@@ -165,6 +159,6 @@ def flush_event(state: HeapState, actor: Actor, identity: int, begins: int) -> e
         thread=actor.thread,
         begins=begins,
         mcache=identity,
-        flush_gen=state.mcaches[identity].flush_gen,
+        flush_gen=state.flush_gen(identity),
         sweepgen=state.sweepgen,
     )

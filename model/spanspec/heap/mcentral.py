@@ -7,25 +7,31 @@ by `on_nonempty` and `on_empty`.
 from msgspec.structs import replace
 
 from spanspec.base.constants import PAGE_SIZE, size_class_of
-from spanspec.base.ids import NOBODY
+from spanspec.base.ids import NOBODY, ClassId, SlotId, ThreadId
 from spanspec.base.sizeclass import CLASS_TO_PAGES
 from spanspec.base.words import U32, U64
 from spanspec.events import span_events as ev
 from spanspec.heap.newspan import take_span
-from spanspec.heap.state import Course, HeapState, Mcentral
-from spanspec.heap.sweeping import claim, claimed, deduct_sweep_credit, sweep_span
+from spanspec.heap.state import Course, HeapState
+from spanspec.heap.sweeping import claimed, deduct_sweep_credit, sweep_span
+from spanspec.heap.taking import see_published, take
 from spanspec.pages.pageheap import Actor, page_number
-from spanspec.span.alloccache import next_free_index
-from spanspec.span.listing import (
-    CLAIM,
-    SKIP,
-    STOP,
-    leaves_cache_for_nonempty,
-    on_empty,
-    on_nonempty,
+from spanspec.sharing.caching import may_move_uncached
+from spanspec.sharing.growing import span_id
+from spanspec.sharing.records import HELD
+from spanspec.sharing.steps import (
+    CHECK_ROOM,
+    CLAIM_LISTED,
+    LIST_GROWN,
+    MOVE_CLAIMED,
+    MOVE_UNCACHED,
+    TAKE_LISTED,
+    UNCACHE,
 )
+from spanspec.span.alloccache import next_free_index
+from spanspec.span.listing import CLAIM, SKIP, STOP, on_empty, on_nonempty
 from spanspec.span.mspan import Mspan
-from spanspec.span.sweepgen import is_stale, leave_cache
+from spanspec.span.sweepgen import is_stale
 
 
 def span_bytes(spanclass: int) -> U64:
@@ -33,83 +39,97 @@ def span_bytes(spanclass: int) -> U64:
     return CLASS_TO_PAGES[size_class_of(spanclass)] * PAGE_SIZE
 
 
-def cache_span(state: HeapState, actor: Actor, spanclass: int) -> Course[int]:
+def cache_span(state: HeapState, actor: Actor, spanclass: int) -> Course[tuple[ThreadId, int]]:
     """Find a span with a free slot for an mcache: from the lists, or a new one.
 
-    Return the span, which is then at the back of the empty list; NOBODY without memory.
+    Return who holds it, and the span, which is at the back of the empty list; NOBODY without
+    memory.
 
     Rules: CEN-2 CEN-3 CEN-4 CEN-7.
     """
     yield from deduct_sweep_credit(state, actor, span_bytes(spanclass), 0)
-    central = state.central[spanclass]
-    span = NOBODY
+    thread, span = state.thread_of(actor), NOBODY
     while span == NOBODY:
-        span = yield from walk_nonempty(state, actor, central)
+        span = yield from walk_nonempty(state, actor, thread, spanclass)
         if span != NOBODY:
             break
-        candidate, stopped_at = yield from walk_empty(state, actor, central)
+        candidate, stopped_at = yield from walk_empty(state, actor, thread, spanclass)
         if candidate == NOBODY:
-            span = yield from grow(state, actor, spanclass, stopped_at)
+            span = yield from grow(state, actor, thread, spanclass, stopped_at)
             if span == NOBODY:
-                return NOBODY
+                break
         else:
-            span = yield from check_room(state, actor, candidate)
-    account_cached(state, span)
-    return span
+            span = yield from check_room(state, actor, thread, candidate)
+    if span != NOBODY:
+        account_cached(state, span)
+    return thread, span
 
 
-def walk_nonempty(state: HeapState, actor: Actor, central: Mcentral) -> Course[int]:
+def walk_nonempty(state: HeapState, actor: Actor, thread: ThreadId, spanclass: int) -> Course[int]:
     """Take the first span of the nonempty list that nobody is sweeping; NOBODY if there is none.
 
     Rules: CEN-3 CEN-6.
     """
-    for span in central.nonempty:
+    for span in state.central[spanclass].nonempty:
         look = on_nonempty(state.sweepgen, state.inputs.seen_generation(span))
         if look == SKIP:
             yield skip(state, actor, span, "N")
             continue
         if look == CLAIM:
-            yield claim(state, actor, span, "cs-nonempty")
-        state.publish(span)
-        central.nonempty.remove(span)
-        central.empty.insert_back(span)
-        yield take(state, actor, span, 1 if look == CLAIM else 0)
-        if look == CLAIM:
-            yield from sweep_span(state, actor, span, preserve=True)
+            yield from claim_listed(state, actor, thread, span, "cs-nonempty")
+            take(state, CHECK_ROOM, thread)
+        else:
+            see_published(state, span)
+            take(state, TAKE_LISTED, thread, span_id(span), ClassId(spanclass))
+            yield taken(state, actor, span, 0)
         return span
     return NOBODY
 
 
-def walk_empty(state: HeapState, actor: Actor, central: Mcentral) -> Course[tuple[int, int]]:
+def claim_listed(
+    state: HeapState, actor: Actor, thread: ThreadId, span: int, by: ev.Claimer
+) -> Course[None]:
+    """Claim a listed span, move it to the back of the empty list, and sweep it to keep it.
+
+    Rules: CEN-3 CEN-4 SWP-25.
+    """
+    spanclass = state.spans[span].spanclass
+    take(state, CLAIM_LISTED, thread, span_id(span), ClassId(spanclass))
+    yield claimed(state, actor, span, by)
+    take(state, MOVE_CLAIMED, thread)
+    yield taken(state, actor, span, 1 if by == "cs-nonempty" else 2)
+    yield from sweep_span(state, actor, thread, span, preserve=True)
+
+
+def walk_empty(
+    state: HeapState, actor: Actor, thread: ThreadId, spanclass: int
+) -> Course[tuple[int, int]]:
     """Claim and sweep the first unswept span at the front of the empty list.
 
     Return it, or NOBODY and the span at which the walk stopped, if it did.
 
     Rules: CEN-4 CEN-5.
     """
-    for span in central.empty:
+    for span in state.central[spanclass].empty:
         look = on_empty(state.sweepgen, state.inputs.seen_generation(span))
         if look == STOP:
             return NOBODY, span
         if look == SKIP:
             yield skip(state, actor, span, "E")
             continue
-        yield claim(state, actor, span, "cs-empty")
-        central.empty.remove(span)
-        central.empty.insert_back(span)
-        yield take(state, actor, span, 2)
-        yield from sweep_span(state, actor, span, preserve=True)
+        yield from claim_listed(state, actor, thread, span, "cs-empty")
         return span, NOBODY
     return NOBODY, NOBODY
 
 
-def check_room(state: HeapState, actor: Actor, span: int) -> Course[int]:
+def check_room(state: HeapState, actor: Actor, thread: ThreadId, span: int) -> Course[int]:
     """Look for a free slot in a span that was full before its sweep; NOBODY if it still is.
 
     Rules: CEN-4 SPAN-15.
     """
+    take(state, CHECK_ROOM, thread)
+    room = state.sharing.threads[thread].task == HELD
     found = next_free_index(state.spans[span])
-    room = found.slot != found.span.nelems
     state.spans[span] = replace(found.span, freeindex=found.slot) if room else found.span
     record = found.span
     yield ev.CentralChecksRoom(
@@ -124,7 +144,9 @@ def check_room(state: HeapState, actor: Actor, span: int) -> Course[int]:
     return span if room else NOBODY
 
 
-def grow(state: HeapState, actor: Actor, spanclass: int, stopped_at: int) -> Course[int]:
+def grow(
+    state: HeapState, actor: Actor, thread: ThreadId, spanclass: int, stopped_at: int
+) -> Course[int]:
     """Append a new span to the empty list; NOBODY if there is no memory for it.
 
     Rules: CEN-7 CEN-11.
@@ -139,10 +161,10 @@ def grow(state: HeapState, actor: Actor, spanclass: int, stopped_at: int) -> Cou
         sweepgen=state.sweepgen,
     )
     npages = CLASS_TO_PAGES[size_class_of(spanclass)]
-    span = yield from take_span(state, actor, npages, spanclass)
+    span = yield from take_span(state, actor, thread, npages, spanclass)
     if span == NOBODY:
         return NOBODY
-    state.central[spanclass].empty.insert_back(span)
+    take(state, LIST_GROWN, thread)
     record = state.spans[span]
     yield ev.CentralGrows(
         p=actor.p,
@@ -151,7 +173,7 @@ def grow(state: HeapState, actor: Actor, spanclass: int, stopped_at: int) -> Cou
         base_page=page_number(record.base),
         spanclass=spanclass,
         nelems=record.nelems,
-        sweepgen=record.sweepgen,
+        sweepgen=state.generation(span),
     )
     return span
 
@@ -176,7 +198,7 @@ def account_cached(state: HeapState, span: int) -> None:
     state.heap_live += charge(record)
 
 
-def take(state: HeapState, actor: Actor, span: int, source: ev.Source) -> ev.CentralTakes:
+def taken(state: HeapState, actor: Actor, span: int, source: ev.Source) -> ev.CentralTakes:
     """Tell that a listed span was taken."""
     record = state.spans[span]
     return ev.CentralTakes(
@@ -187,7 +209,7 @@ def take(state: HeapState, actor: Actor, span: int, source: ev.Source) -> ev.Cen
         spanclass=record.spanclass,
         source=source,
         not_before=state.inputs.not_before(),
-        sweepgen=record.sweepgen,
+        sweepgen=state.generation(span),
     )
 
 
@@ -206,26 +228,26 @@ def skip(state: HeapState, actor: Actor, span: int, which: ev.ListName) -> ev.Ce
     )
 
 
-def uncache_span(state: HeapState, actor: Actor, span: int) -> Course[None]:
+def uncache_span(state: HeapState, actor: Actor, slot: SlotId) -> Course[None]:
     """Take a span back from an mcache; one with a free slot goes to the nonempty list's front.
 
     A stale one is swept at once. Its new sweepgen is seen some time before the next step.
 
     Rules: CEN-12 CEN-13 CEN-18 MC-6 SWP-37 T-47.
     """
+    held = state.sharing.slots[slot]
+    span = held.span - 1
     record = state.spans[span]
     assert record.alloc_count > 0, "T-47: uncaching span but s.allocCount == 0"
-    before = record.sweepgen
+    before = state.generation(span)
     stale = is_stale(state.sweepgen, before)
-    record = replace(record, sweepgen=leave_cache(state.sweepgen, before))
-    state.spans[span] = record
     free = record.nelems - record.alloc_count
+    thread = state.thread_of(actor, held.proc)
+    take(state, UNCACHE, thread, slot)
     yield uncached(state, actor, span, record, before, stale)
-    central = state.central[record.spanclass]
-    if leaves_cache_for_nonempty(free > 0):
-        central.nmalloc -= free
-        central.empty.remove(span)
-        central.nonempty.insert(span)
+    if may_move_uncached(state.sharing, thread):
+        state.central[record.spanclass].nmalloc -= free
+        take(state, MOVE_UNCACHED, thread)
         if not stale:
             state.heap_live -= free * record.elemsize
         yield ev.UncacheToNonempty(
@@ -236,8 +258,8 @@ def uncache_span(state: HeapState, actor: Actor, span: int) -> Course[None]:
             spanclass=record.spanclass,
         )
     if stale:
-        yield claimed(state, actor, span, record, "uncache")
-        yield from sweep_span(state, actor, span, preserve=False)
+        yield claimed(state, actor, span, "uncache")
+        yield from sweep_span(state, actor, thread, span, preserve=False)
 
 
 def uncached(

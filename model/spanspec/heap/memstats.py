@@ -53,7 +53,7 @@ def read_memstats(state: HeapState) -> MemStats:
 
     Rules: HEAP-38 HEAP-40 MC-9 MC-11.
     """
-    assert not any(mcache.alloc for mcache in state.mcaches.values()), "MC-9: mcaches hold spans"
+    assert not any(map(state.cached_spans, state.mcaches)), "MC-9: mcaches hold spans"
     heap, stats = state.pages, state.pages.stats
     made, tiny = objects_by_class(state), tiny_hits(state)
     mallocs = sum(made) + state.nlargealloc + tiny

@@ -3,19 +3,24 @@
 from msgspec.structs import replace
 
 from spanspec.base.constants import PAGE_SIZE, size_class_of
-from spanspec.base.ids import NOBODY
+from spanspec.base.ids import NOBODY, ClassId, ThreadId
 from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
 from spanspec.heap.reclaim import reclaim
 from spanspec.heap.state import Course, HeapState, NeedPages
-from spanspec.heap.sweeping import deduct_sweep_credit, push
+from spanspec.heap.sweeping import deduct_sweep_credit, pushed
+from spanspec.heap.taking import take
 from spanspec.pages.pagealloc import NO_MEMORY, make_in_use
 from spanspec.pages.pageheap import Actor, page_number
+from spanspec.sharing.growing import span_id
+from spanspec.sharing.steps import GROW, USE
+from spanspec.sharing.sweepbuf import swept_buffer
 from spanspec.span.mspan import Mspan, init_span
-from spanspec.span.sweepgen import generation_of_new_span
 
 
-def take_span(state: HeapState, actor: Actor, npages: U64, spanclass: int) -> Course[int]:
+def take_span(
+    state: HeapState, actor: Actor, thread: ThreadId, npages: U64, spanclass: int
+) -> Course[int]:
     """Take a span of `npages` into use, with every slot free; NOBODY without memory.
 
     Until all is swept, as many pages are reclaimed first. Its needzero is 0 afterwards in any
@@ -31,14 +36,17 @@ def take_span(state: HeapState, actor: Actor, npages: U64, spanclass: int) -> Co
         return NOBODY
     run = state.pages.runs[span]
     assert run.npages == npages, "HEAP-13: the span has another size than was asked for"
-    generation = generation_of_new_span(state.sweepgen)
-    assert span not in state.whereabouts, "T-32: still in list"
-    yield push(state, actor, span)
-    make_in_use(state.pages, span, generation)
     large = size_class_of(spanclass) == 0
+    # Whether a large object has pointers is nobody else's business, and told only later.
+    shared_class = ClassId(0 if large else spanclass)
+    place = state.inputs.place_to_push(swept_buffer(state.sweepgen))
+    take(state, GROW, thread, span_id(span), shared_class, large, place=place)
+    yield pushed(state, actor, span, place)
     if large:
         spanclass = state.inputs.large_span_class(spanclass)
-    record = init_span(run.base, npages, spanclass, generation, run.base)
+    take(state, USE, thread)
+    make_in_use(state.pages, span, state.generation(span))
+    record = init_span(run.base, npages, spanclass, run.base)
     record = replace(record, limit=run.base + record.nelems * record.elemsize)
     state.spans[span] = record
     check_bitmap(run.base, npages)
@@ -58,7 +66,7 @@ def take_span(state: HeapState, actor: Actor, npages: U64, spanclass: int) -> Co
         needzero=run.needzero,
         npages=npages,
         elemsize=record.elemsize,
-        sweepgen=generation,
+        sweepgen=state.generation(span),
     )
     yield initialized(actor, span, record)
     return span
@@ -92,4 +100,5 @@ def take_large(state: HeapState, actor: Actor, npages: U64, noscan: bool) -> Cou
     Rules: MAL-11 SWP-19.
     """
     yield from deduct_sweep_credit(state, actor, npages * PAGE_SIZE, npages)
-    return (yield from take_span(state, actor, npages, 1 if noscan else 0))
+    thread = state.thread_of(actor)
+    return (yield from take_span(state, actor, thread, npages, 1 if noscan else 0))

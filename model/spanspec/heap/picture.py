@@ -32,7 +32,7 @@ def heading(state: HeapState, span: int) -> str:
     return (
         f"span {span}: {kind}, {record.elemsize} bytes a slot, {scan}, pages {first}..{last}, "
         f"{record.alloc_count} of {record.nelems} slots allocated, "
-        f"{relative(state.sweepgen, record.sweepgen)}"
+        f"{relative(state.sweepgen, state.generation(span))}"
     )
 
 

@@ -6,9 +6,12 @@ from spanspec.base.constants import PAGE_SIZE, PAGES_PER_ARENA
 from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
 from spanspec.heap.state import NO_MORE_RECLAIM, Course, HeapState
-from spanspec.heap.sweeping import claim, sweep_span
+from spanspec.heap.sweeping import claimed, sweep_span
+from spanspec.heap.taking import take
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.pagemap import arena_base
+from spanspec.sharing.growing import span_id
+from spanspec.sharing.steps import CLAIM_DIRECTLY
 
 CHUNK_PAGES: Final = 512
 """Pages that the reclaimer takes at a time; chunks divide an arena evenly (SWP-22)."""
@@ -95,8 +98,10 @@ def reclaim_chunk(state: HeapState, actor: Actor, index: U64) -> Course[U64]:
         if span is None:
             return freed
         run = state.pages.runs[span]
-        yield claim(state, actor, span, "reclaim")
-        if (yield from sweep_span(state, actor, span, preserve=False)):
+        thread = state.thread_of(actor)
+        take(state, CLAIM_DIRECTLY, thread, span_id(span))
+        yield claimed(state, actor, span, "reclaim")
+        if (yield from sweep_span(state, actor, thread, span, preserve=False)):
             freed += run.npages
         first = run.base + PAGE_SIZE
 

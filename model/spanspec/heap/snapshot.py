@@ -102,13 +102,13 @@ def snapshot_of(state: HeapState) -> Snapshot:
         reclaim_index=state.reclaim_index,
         reclaim_credit=state.reclaim_credit,
         runs=tuple(sorted(heap.runs.items())),
-        spans=tuple(shot(span, record) for span, record in sorted(state.spans.items())),
+        spans=tuple(shot(state, span, record) for span, record in sorted(state.spans.items())),
         mcaches=tuple(
             McacheShot(
                 identity,
                 owners[identity],
-                mcache.flush_gen,
-                tuple(sorted(mcache.alloc.items())),
+                state.flush_gen(identity),
+                tuple(state.cached_spans(identity).items()),
                 mcache.tiny,
             )
             for identity, mcache in sorted(state.mcaches.items())
@@ -127,7 +127,7 @@ def snapshot_of(state: HeapState) -> Snapshot:
     )
 
 
-def shot(span: int, record: Mspan) -> SpanShot:
+def shot(state: HeapState, span: int, record: Mspan) -> SpanShot:
     """Return an in-use span as it is saved."""
     return SpanShot(
         span=span,
@@ -140,6 +140,6 @@ def shot(span: int, record: Mspan) -> SpanShot:
         alloc_cache=record.alloc_cache,
         alloc_bits=hexadecimal(record.alloc_bits, record.nelems),
         gcmark_bits=hexadecimal(record.gcmark_bits, record.nelems),
-        sweepgen=record.sweepgen,
+        sweepgen=state.generation(span),
         needzero=record.needzero,
     )

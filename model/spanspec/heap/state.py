@@ -5,6 +5,7 @@ from typing import Final, Protocol, TypeVar
 
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import NUM_SIZE_CLASSES, NUM_SPAN_CLASSES
+from spanspec.base.ids import NOBODY, ProcId, ThreadId
 from spanspec.base.intervals import Regions
 from spanspec.base.records import Record
 from spanspec.base.words import U16, U32, U64
@@ -12,14 +13,15 @@ from spanspec.events.fields import EventBase
 from spanspec.events.span_events import Phase
 from spanspec.heap.pacing import Debt, SweepPace
 from spanspec.pages.fixalloc import FixAlloc
-from spanspec.pages.pageheap import PageHeap
+from spanspec.pages.pageheap import Actor, PageHeap
 from spanspec.pages.persistent import GC_BITS_CHUNK, MCACHE_BYTES
-from spanspec.sharing.spanlist import SpanList, Whereabouts
+from spanspec.sharing.growing import Tables, slot_id, span_id, thread_id
+from spanspec.sharing.records import NO_SPAN, UNUSED, SharedSpan
+from spanspec.sharing.spanlist import SpanList
 from spanspec.sharing.sweepbuf import SweepBuffer, swept_buffer
 from spanspec.span.markbits import NO_ARENAS, needs_chunk, take_bits
 from spanspec.span.mspan import Mspan, SpanState
 from spanspec.span.specials import Specials
-from spanspec.span.sweep import publish
 from spanspec.span.tiny import NO_TINY_BLOCK, TinyBlock
 
 Result = TypeVar("Result")
@@ -28,6 +30,9 @@ OFF: Final[Phase] = 0
 MARK: Final[Phase] = 1
 MARK_TERMINATION: Final[Phase] = 2
 """Phases of a cycle (gcphase)."""
+
+BOOT_MCACHE: Final = 0
+"""The mcache that the first thread has before there is a P; P 0 inherits it (MC-14)."""
 
 NO_MORE_RECLAIM: Final = 1 << 63
 """The reclaim index once the reclaimer has passed all arenas (SWP-21)."""
@@ -54,15 +59,17 @@ Course = Generator[EventBase | NeedPages | Waits, int | None, Result]
 
 
 class Mcache:
-    """One mcache: the span of each span class, the tiny block, and the flush generation (MC-1).
+    """What an mcache has besides the slots and the flush generation that are shared (MC-1).
 
-    `refilled` is the class whose span is fresh from a refill, -1 for none: the next allocation is
-    the one that asked for it.
+    `first_slot` is its slot for span class 0. `refilled` is the class whose span is fresh from a
+    refill, -1 for none: the next allocation is the one that asked for it. `may_allocate` tells that
+    it was found flushed in this cycle, which holds to its end.
     """
 
-    def __init__(self, flush_gen: U32) -> None:
-        self.flush_gen = flush_gen
-        self.alloc: dict[int, int] = {}
+    def __init__(self, identity: int) -> None:
+        self.identity = identity
+        self.first_slot = slot_id(identity, 0)
+        self.may_allocate = False
         self.refilled = -1
         self.tiny: TinyBlock = NO_TINY_BLOCK
         self.tiny_allocs = 0
@@ -71,9 +78,9 @@ class Mcache:
 class Mcentral:
     """The spans of one class that no mcache has, and those cached or full (CEN-1)."""
 
-    def __init__(self, whereabouts: Whereabouts) -> None:
-        self.nonempty = SpanList(whereabouts)
-        self.empty = SpanList(whereabouts)
+    def __init__(self) -> None:
+        self.nonempty = SpanList()
+        self.empty = SpanList()
         self.nmalloc = 0
 
 
@@ -109,6 +116,17 @@ class Inputs(Protocol):
 
     def seen_generation(self, span: int) -> U32:
         """Return a span's sweepgen as the acting thread reads it without a lock."""
+        ...
+
+    def seen_popped(self, thread: ThreadId, span: int) -> SharedSpan | None:
+        """Return a span as a thread that has popped it reads it without a lock.
+
+        None: it reads that the span is claimed, and by whom, nobody knows yet.
+        """
+        ...
+
+    def stand_in(self, thread: ThreadId) -> ThreadId:
+        """Return who acts for a thread, of which another operation may not be over yet."""
         ...
 
     def sweep_is_done(self) -> bool:
@@ -147,17 +165,23 @@ class Inputs(Protocol):
 class HeapState:
     """Everything that the rules speak of, except the page heap's own part in `pages`.
 
-    `spans` has the in-use spans. `publishing` has those whose sweep is complete but whose sweepgen
-    another thread may not have seen yet; `bits_epoch` tells in which mark-bit epochs a span's
+    `sharing` is what threads share of spans: sweepgens, lists, sweep buffers and cache slots. Only
+    its steps change it, by `spanspec.heap.taking`, in the tables of `tables`; `central` and
+    `buffers` have the order of what its records say, and `taken` counts the steps.
+
+    `spans` has the slots of the in-use spans. `bits_epoch` tells in which mark-bit epochs a span's
     allocBits and mark bits were obtained; `freed_in` has the spans in which some slot was freed.
     `finalizers` has the addresses of the objects whose finalizers are due; `sweepers` the threads
-    that pop spans to sweep them, or sweep one that they have popped.
+    that pop spans to sweep them, or sweep one that they have popped, as the runtime counts them.
     """
 
-    def __init__(self, inputs: Inputs, pages: PageHeap) -> None:
+    def __init__(self, inputs: Inputs, pages: PageHeap, sweepgen: U32 = 0) -> None:
         self.inputs = inputs
         self.pages = pages
-        self.sweepgen: U32 = 0
+        self.tables = Tables()
+        self.sharing = self.tables.system(sweepgen)
+        self.slots = self.tables.slots.records
+        self.taken: dict[str, int] = {}
         self.phase: Phase = OFF
         self.sweepdone = False
         self.marked = False
@@ -166,13 +190,11 @@ class HeapState:
         self.procs = 0
         self.epoch = 0
         self.spans: dict[int, Mspan] = {}
-        self.whereabouts: Whereabouts = {}
-        self.central = [Mcentral(self.whereabouts) for _ in range(NUM_SPAN_CLASSES)]
+        self.central = [Mcentral() for _ in range(NUM_SPAN_CLASSES)]
         self.mcaches: dict[int, Mcache] = {}
         self.mcache_ids = FixAlloc(pages.metadata, MCACHE_BYTES, "mcache_sys")
         self.mcache_of: dict[int, int] = {}
         self.buffers = (SweepBuffer(), SweepBuffer())
-        self.publishing: set[int] = set()
         self.bits_epoch: dict[int, tuple[int, int]] = {}
         self.freed_in: set[int] = set()
         self.specials: dict[int, Specials] = {}
@@ -193,6 +215,11 @@ class HeapState:
         self.nlargefree = self.largefree = 0
 
     @property
+    def sweepgen(self) -> U32:
+        """The heap's sweepgen."""
+        return self.sharing.sweepgen
+
+    @property
     def swept(self) -> SweepBuffer:
         """The stack of spans that are swept."""
         return self.buffers[swept_buffer(self.sweepgen)]
@@ -201,6 +228,39 @@ class HeapState:
     def unswept(self) -> SweepBuffer:
         """The stack of spans that were in use when the cycle began."""
         return self.buffers[1 - swept_buffer(self.sweepgen)]
+
+    def shared(self, span: int) -> SharedSpan:
+        """Return what threads share of a descriptor."""
+        known = self.tables.spans.records.get(span_id(span))
+        return UNUSED if known is None else known
+
+    def generation(self, span: int) -> U32:
+        """Return the sweepgen of a descriptor, in use or not."""
+        return self.shared(span).sweepgen
+
+    def flush_gen(self, mcache: int) -> U32:
+        """Return the cycle in which an mcache was last flushed."""
+        return self.tables.procs[ProcId(mcache)].flush_gen
+
+    def cached(self, mcache: int, spanclass: int) -> int:
+        """Return the span that an mcache has for a class, or NOBODY."""
+        slot = self.slots.get(slot_id(mcache, spanclass))
+        return NOBODY if slot is None else slot.span - 1
+
+    def cached_spans(self, mcache: int) -> dict[int, int]:
+        """Return the spans that an mcache has, by span class, in the order of the classes."""
+        held = [
+            (slot.spanclass, slot.span - 1)
+            for slot in self.slots.values()
+            if slot.proc == mcache and slot.span != NO_SPAN
+        ]
+        return dict(sorted(held))
+
+    def thread_of(self, actor: Actor, mcache: int = NOBODY) -> ThreadId:
+        """Return the thread that acts, for the mcache of its P or another."""
+        if mcache == NOBODY:
+            mcache = self.mcache_of.get(actor.p, BOOT_MCACHE)
+        return self.inputs.stand_in(thread_id(actor.thread, mcache))
 
     def allocated_since_marking(self) -> U64:
         """Return the bytes that heap_live has to cover: what was marked when it was last set."""
@@ -216,12 +276,3 @@ class HeapState:
             self.pages.metadata.sys_alloc(GC_BITS_CHUNK, "gc_sys", refused)
         self.bits_arenas = take_bits(self.bits_arenas, nelems)
         self.bits_epoch[span] = (self.bits_epoch.get(span, (0, self.epoch))[1], self.epoch)
-
-    def publish(self, span: int) -> None:
-        """Store the heap's sweepgen in a span whose sweep is complete, unless that was done.
-
-        Rules: SWP-24 SWP-29 CONC-8.
-        """
-        if span in self.publishing:
-            self.publishing.discard(span)
-            self.spans[span] = publish(self.sweepgen, self.spans[span])

@@ -6,45 +6,39 @@ from msgspec.structs import replace
 
 from spanspec.base.bitmap import Bits, hexadecimal
 from spanspec.base.constants import size_class_of
-from spanspec.base.ids import NOBODY
+from spanspec.base.ids import NOBODY, ThreadId
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.heap.pacing import Debt
 from spanspec.heap.state import Course, HeapState, Waits
+from spanspec.heap.taking import look_at_popped, publish_alone, take
 from spanspec.pages.pagealloc import free_in_use
 from spanspec.pages.pageheap import Actor, page_number
+from spanspec.sharing.growing import span_id
+from spanspec.sharing.steps import (
+    CLAIM_DIRECTLY,
+    EXAMINE,
+    FREE,
+    POP,
+    PUBLISH,
+    PUBLISH_DEAD,
+    PUSH,
+    RELIST,
+)
 from spanspec.sharing.sweepbuf import swept_buffer
+from spanspec.sharing.sweeping import may_free, may_publish_dead, may_relist, publishes_alone
 from spanspec.span.mspan import IN_USE, Mspan
 from spanspec.span.specials import sweep_specials
-from spanspec.span.sweep import Swept, moves_to_nonempty, publish, returns_to_heap, sweep
-from spanspec.span.sweepgen import (
-    check_unused,
-    claim_for_sweep,
-    is_cached,
-    is_legal_between_cycles,
-    is_stale,
-    needs_sweep,
-)
+from spanspec.span.sweep import Swept, frees_some, leaves_nothing, sweep
+from spanspec.span.sweepgen import is_legal_between_cycles, needs_sweep
 
 NOTHING_LEFT: Final = -1
 """What `sweepone` answers when the unswept stack is drained (SWP-15)."""
 
 
-def claim(state: HeapState, actor: Actor, span: int, by: ev.Claimer) -> ev.SweepClaim:
-    """Win the compare-and-swap from sg-2 to sg-1 on a span.
-
-    Rules: SWP-3 SWP-15 SWP-18.
-    """
-    record = state.spans[span]
-    generation = claim_for_sweep(state.sweepgen, record.sweepgen)
-    state.spans[span] = record = replace(record, sweepgen=generation)
-    return claimed(state, actor, span, record, by)
-
-
-def claimed(
-    state: HeapState, actor: Actor, span: int, record: Mspan, by: ev.Claimer
-) -> ev.SweepClaim:
+def claimed(state: HeapState, actor: Actor, span: int, by: ev.Claimer) -> ev.SweepClaim:
     """Tell that a thread owns the sweep of a span."""
+    record = state.spans[span]
     return ev.SweepClaim(
         p=actor.p,
         thread=actor.thread,
@@ -53,13 +47,18 @@ def claimed(
         spanclass=record.spanclass,
         by=by,
         npages=record.npages,
-        sweepgen=record.sweepgen,
+        sweepgen=state.generation(span),
         not_before=state.inputs.not_before(),
     )
 
 
 def sweep_span(
-    state: HeapState, actor: Actor, span: int, preserve: bool, credited: bool = False
+    state: HeapState,
+    actor: Actor,
+    thread: ThreadId,
+    span: int,
+    preserve: bool,
+    credited: bool = False,
 ) -> Course[bool]:
     """Sweep a span that the thread owns; return whether it went back to the page heap.
 
@@ -68,32 +67,30 @@ def sweep_span(
     Without anything freed, or with `preserve`, the sweepgen is published by a store of its own,
     some time before the next step; otherwise under the lock of the central list.
 
-    Rules: SWP-24 SWP-25 SWP-26 SWP-29 SWP-31 T-49.
+    Rules: SWP-24 SWP-25 SWP-26 SWP-29 SWP-31.
     """
     record = with_marks(state.spans[span], state.inputs.marks(span))
     if span in state.specials:
         record = after_specials(state, span, record)
     state.pages_swept += record.npages
-    swept = sweep(state.sweepgen, record)
+    swept = sweep(record)
+    take(state, EXAMINE, thread, frees_some(swept), leaves_nothing(swept))
     state.spans[span] = swept.span
     age_bits(state, span, swept)
     size_class = size_class_of(record.spanclass)
-    to_central = size_class != 0 and swept.nfreed > 0
-    if preserve and to_central:
-        assert span in state.whereabouts, "T-49: can't preserve unlinked span"
+    to_central = size_class != 0 and frees_some(swept)
     if to_central:
         state.nsmallfree[size_class] += swept.nfreed
-    if preserve or not to_central:
-        state.publishing.add(span)
     yield result_of(state, actor, span, swept, preserve, to_central)
-    state.publish(span)
-    if to_central and not preserve:
-        yield free_to_central(state, actor, span, swept)
-    if returns_to_heap(swept, preserve):
+    if publishes_alone(size_class == 0, preserve, frees_some(swept)):
+        publish_alone(state, thread)
+    else:
+        yield free_to_central(state, actor, thread, span, swept)
+    if may_free(state.sharing, thread):
         state.reclaim_credit += record.npages if credited else 0
-        yield from return_span(state, actor, span, swept)
+        yield from return_span(state, actor, thread, span, swept)
         return True
-    yield push(state, actor, span)
+    yield push(state, actor, thread, span)
     return False
 
 
@@ -161,23 +158,19 @@ def age_bits(state: HeapState, span: int, swept: Swept) -> None:
         state.freed_in.add(span)
 
 
-def free_to_central(state: HeapState, actor: Actor, span: int, swept: Swept) -> ev.CentralFreesSpan:
+def free_to_central(
+    state: HeapState, actor: Actor, thread: ThreadId, span: int, swept: Swept
+) -> ev.CentralFreesSpan:
     """Publish a sweep that freed something; a span that was full moves to the nonempty list.
 
     A span with nothing left leaves its list, to go back to the page heap.
 
-    Rules: CEN-14 CEN-15 SWP-3 T-48.
+    Rules: CEN-14 CEN-15 SWP-3.
     """
+    if may_relist(state.sharing, thread):
+        take(state, RELIST, thread)
+    take(state, PUBLISH_DEAD if may_publish_dead(state.sharing, thread) else PUBLISH, thread)
     record = state.spans[span]
-    assert not is_stale(state.sweepgen, record.sweepgen), "T-48: freeSpan given cached span"
-    assert not is_cached(state.sweepgen, record.sweepgen), "T-48: freeSpan given cached span"
-    central = state.central[record.spanclass]
-    if moves_to_nonempty(swept, preserve=False):
-        central.empty.remove(span)
-        central.nonempty.insert(span)
-    state.spans[span] = record = publish(state.sweepgen, record)
-    if record.alloc_count == 0:
-        central.nonempty.remove(span)
     return ev.CentralFreesSpan(
         p=actor.p,
         thread=actor.thread,
@@ -185,16 +178,19 @@ def free_to_central(state: HeapState, actor: Actor, span: int, swept: Swept) -> 
         base_page=page_number(record.base),
         spanclass=record.spanclass,
         was_empty=int(swept.was_empty),
-        freed=int(record.alloc_count == 0),
-        sweepgen=record.sweepgen,
+        freed=int(leaves_nothing(swept)),
+        sweepgen=state.generation(span),
     )
 
 
-def return_span(state: HeapState, actor: Actor, span: int, swept: Swept) -> Course[None]:
+def return_span(
+    state: HeapState, actor: Actor, thread: ThreadId, span: int, swept: Swept
+) -> Course[None]:
     """Give a swept span back to the page heap.
 
     Rules: SWP-24 SWP-26 HEAP-26.
     """
+    take(state, FREE, thread)
     record = state.spans.pop(span)
     assert span not in state.specials, "SWP-24: a span without objects keeps special records"
     del state.bits_epoch[span]
@@ -207,26 +203,30 @@ def return_span(state: HeapState, actor: Actor, span: int, swept: Swept) -> Cour
         actor,
         span,
         state.sweepgen,
-        record.sweepgen,
+        state.generation(span),
         record.alloc_count,
         record.needzero,
     )
 
 
-def push(state: HeapState, actor: Actor, span: int) -> ev.BufferPush:
+def push(state: HeapState, actor: Actor, thread: ThreadId, span: int) -> ev.BufferPush:
     """Push a span on the swept stack.
 
     Rules: SWP-9 SWP-10.
     """
-    number = swept_buffer(state.sweepgen)
-    place = state.inputs.place_to_push(number)
-    state.buffers[number].push(span, place)
+    place = state.inputs.place_to_push(swept_buffer(state.sweepgen))
+    take(state, PUSH, thread, place=place)
+    return pushed(state, actor, span, place)
+
+
+def pushed(state: HeapState, actor: Actor, span: int, place: int) -> ev.BufferPush:
+    """Tell that a span is in the swept stack."""
     return ev.BufferPush(
         p=actor.p,
         thread=actor.thread,
         span=span,
         base_page=page_number(state.pages.runs[span].base),
-        buffer=number,
+        buffer=swept_buffer(state.sweepgen),
         place=place,
         not_before=state.inputs.not_before(),
     )
@@ -235,7 +235,7 @@ def push(state: HeapState, actor: Actor, span: int) -> ev.BufferPush:
 def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
     """Sweep one span of the unswept stack; return the pages freed, or NOTHING_LEFT.
 
-    Rules: SWP-14 SWP-15 SWP-16 T-55.
+    Rules: SWP-14 SWP-15 SWP-16.
     """
     if state.inputs.sweep_is_done():
         return NOTHING_LEFT
@@ -243,32 +243,42 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
     number = 1 - swept_buffer(state.sweepgen)
     freed = NOTHING_LEFT
     while freed == NOTHING_LEFT:
+        thread = state.thread_of(actor)
         place = state.inputs.place_to_pop(number)
-        span = state.buffers[number].pop(place)
-        base = NOBODY if span == NOBODY else page_number(state.inputs.seen_base(span))
-        yield ev.BufferPop(
-            p=actor.p,
-            thread=actor.thread,
-            span=span,
-            base_page=base,
-            buffer=number,
-            by=by,
-            place=place,
-            not_before=state.inputs.not_before(),
-        )
+        span = state.buffers[number].at(place)
+        if span == NOBODY:
+            state.buffers[number].pop(place)
+        else:
+            take(state, POP, thread, span_id(span), place=place)
+        yield popped(state, actor, span, place, by)
         if span == NOBODY:
             state.sweepdone = True
             yield ev.SweepDone(p=actor.p, thread=actor.thread, sweepgen=state.sweepgen)
             break
-        if is_dropped(state, span):
+        if not claims_popped(state, thread, span):
             yield drop(state, actor, span)
             continue
         npages = state.pages.runs[span].npages
-        yield claim(state, actor, span, by)
-        back = yield from sweep_span(state, actor, span, preserve=False, credited=True)
+        yield claimed(state, actor, span, by)
+        back = yield from sweep_span(state, actor, thread, span, preserve=False, credited=True)
         freed = npages if back else 0
     state.sweepers.discard(actor.thread)
     return freed
+
+
+def popped(state: HeapState, actor: Actor, span: int, place: int, by: ev.Popper) -> ev.BufferPop:
+    """Tell that a span was popped from the unswept stack, or that there is none."""
+    base = NOBODY if span == NOBODY else page_number(state.inputs.seen_base(span))
+    return ev.BufferPop(
+        p=actor.p,
+        thread=actor.thread,
+        span=span,
+        base_page=base,
+        buffer=1 - swept_buffer(state.sweepgen),
+        by=by,
+        place=place,
+        not_before=state.inputs.not_before(),
+    )
 
 
 def finish_sweeping(state: HeapState, actor: Actor) -> Course[U64]:
@@ -290,14 +300,15 @@ def finish_sweeping(state: HeapState, actor: Actor) -> Course[U64]:
     return freed
 
 
-def is_dropped(state: HeapState, span: int) -> bool:
-    """Tell whether a popped span is left alone: not in use any more, swept, or another's.
+def claims_popped(state: HeapState, thread: ThreadId, span: int) -> bool:
+    """Let a thread look at the span that it has popped; tell whether it claims it.
 
-    Rules: SWP-14 SWP-15 T-55.
+    It does not where the span is not in use any more, or is swept, or another thread's.
+
+    Rules: SWP-14 SWP-15.
     """
-    if state.inputs.seen_state(span) != IN_USE:
-        return check_unused(state.sweepgen, state.inputs.seen_generation(span))
-    return not needs_sweep(state.sweepgen, state.inputs.seen_generation(span))
+    seen = state.inputs.seen_popped(thread, span)
+    return seen is not None and look_at_popped(state, thread, seen)
 
 
 def drop(state: HeapState, actor: Actor, span: int) -> ev.SweepDrops:
@@ -348,8 +359,10 @@ def ensure_swept(state: HeapState, actor: Actor, span: int) -> Course[None]:
     Rules: SWP-18.
     """
     if needs_sweep(state.sweepgen, state.inputs.seen_generation(span)):
-        yield claim(state, actor, span, "ensure")
-        yield from sweep_span(state, actor, span, preserve=False)
+        thread = state.thread_of(actor)
+        take(state, CLAIM_DIRECTLY, thread, span_id(span))
+        yield claimed(state, actor, span, "ensure")
+        yield from sweep_span(state, actor, thread, span, preserve=False)
     while not seen_swept(state, span):
         yield Waits(lambda: seen_swept(state, span))
 

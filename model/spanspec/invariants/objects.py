@@ -50,8 +50,8 @@ def no_overlap(state: HeapState) -> Iterator[str]:
 @invariant("I-38", When.ALWAYS)
 def below_freeindex(state: HeapState) -> Iterator[str]:
     """No allocated slot is offered again: the cached window shows free slots only (I-38)."""
-    for mcache in state.mcaches.values():
-        for span in mcache.alloc.values():
+    for mcache in state.mcaches:
+        for span in state.cached_spans(mcache).values():
             record = state.spans.get(span)
             if record is None or record.freeindex >= record.nelems:
                 continue

@@ -7,6 +7,7 @@ from spanspec.base.sizeclass import CLASS_TO_PAGES
 from spanspec.heap.state import OFF, HeapState
 from spanspec.invariants.registry import When, invariant
 from spanspec.span.alloccache import cache_is_exact
+from spanspec.span.listing import NOWHERE
 from spanspec.span.mspan import (
     FREE,
     IN_USE,
@@ -41,7 +42,7 @@ def counts(state: HeapState) -> Iterator[str]:
 def caches(state: HeapState) -> Iterator[str]:
     """A cached span's allocCache is the window at freeindex (I-3)."""
     for span, record in state.spans.items():
-        if is_cached(state.sweepgen, record.sweepgen) and not cache_is_exact(record):
+        if is_cached(state.sweepgen, state.generation(span)) and not cache_is_exact(record):
             yield f"span {span}: allocCache {record.alloc_cache:#x} is not the window"
 
 
@@ -69,7 +70,7 @@ def no_marks_when_swept(state: HeapState) -> Iterator[str]:
     if state.phase != OFF or state.marked:
         return
     for span, record in state.spans.items():
-        swept = is_legal_between_cycles(state.sweepgen, record.sweepgen)
+        swept = is_legal_between_cycles(state.sweepgen, state.generation(span))
         if swept and any(True for _ in marked_slots(record)):
             yield f"span {span}: swept, and has marks"
 
@@ -100,7 +101,8 @@ def nothing_idle(state: HeapState) -> Iterator[str]:
 def free_is_bare(state: HeapState) -> Iterator[str]:
     """A free or manual span is in no list and holds no objects (I-8)."""
     for span, run in state.pages.runs.items():
-        if run.state in (FREE, MANUAL) and (span in state.whereabouts or span in state.spans):
+        listed = state.shared(span).place != NOWHERE
+        if run.state in (FREE, MANUAL) and (listed or span in state.spans):
             yield f"span {span}: not in use, and in a list or with objects"
 
 

@@ -6,6 +6,8 @@ from spanspec.base.constants import size_class_of
 from spanspec.base.words import M32
 from spanspec.heap.state import OFF, HeapState
 from spanspec.invariants.registry import When, invariant
+from spanspec.sharing.cycle import nothing_under_way
+from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
 from spanspec.span.mspan import IN_USE
 from spanspec.span.sweepgen import (
     is_cached,
@@ -20,8 +22,8 @@ from spanspec.span.sweepgen import (
 def cached_spans(state: HeapState) -> dict[int, list[tuple[int, int]]]:
     """Return, for each cached span, the mcache and span class of each place it is in."""
     places: dict[int, list[tuple[int, int]]] = {}
-    for identity, mcache in state.mcaches.items():
-        for spanclass, span in mcache.alloc.items():
+    for identity in state.mcaches:
+        for spanclass, span in state.cached_spans(identity).items():
             places.setdefault(span, []).append((identity, spanclass))
     return places
 
@@ -34,31 +36,31 @@ def lists(state: HeapState) -> Iterator[str]:
     """
     cached = cached_spans(state)
     for span, record in state.spans.items():
-        where = state.whereabouts.get(span)
+        where = state.shared(span).place
         full = record.alloc_count == record.nelems
         if size_class_of(record.spanclass) == 0:
-            if where is not None:
+            if where != NOWHERE:
                 yield f"span {span}: large, and in a list"
             continue
         central = state.central[record.spanclass]
-        if where is central.nonempty:
+        if where == NONEMPTY and span in central.nonempty:
             if full or span in cached:
                 yield f"span {span}: nonempty, and {'full' if full else 'cached'}"
-        elif where is central.empty:
+        elif where == EMPTY and span in central.empty:
             if not full and span not in cached:
                 yield f"span {span}: empty, and neither full nor cached"
         else:
             yield f"span {span}: in neither list of its class"
-    for identity, mcache in state.mcaches.items():
-        flushed = mcache.flush_gen == state.sweepgen
-        for spanclass, span in mcache.alloc.items():
+    for identity in state.mcaches:
+        flushed = state.flush_gen(identity) == state.sweepgen
+        for spanclass, span in state.cached_spans(identity).items():
             cached_record = state.spans.get(span)
             if cached_record is None or cached_record.spanclass != spanclass:
                 yield f"mcache {identity}: span {span} is not one of class {spanclass}"
                 continue
             good = is_cached if flushed else is_stale
-            if not good(state.sweepgen, cached_record.sweepgen):
-                yield f"mcache {identity}: span {span} has sweepgen {cached_record.sweepgen}"
+            if not good(state.sweepgen, state.generation(span)):
+                yield f"mcache {identity}: span {span} has sweepgen {state.generation(span)}"
 
 
 @invariant("I-20", When.ALWAYS)
@@ -67,8 +69,8 @@ def own_class(state: HeapState) -> Iterator[str]:
     for spanclass, central in enumerate(state.central):
         for which in (central.nonempty, central.empty):
             for span in which:
-                record = state.spans.get(span)
-                if record is None or record.spanclass != spanclass:
+                record, it = state.spans.get(span), state.shared(span)
+                if record is None or record.spanclass != spanclass or it.central != spanclass:
                     yield f"span {span}: in a list of class {spanclass}"
 
 
@@ -83,9 +85,10 @@ def one_cache(state: HeapState) -> Iterator[str]:
 @invariant("I-22", When.ALWAYS)
 def legal_generations(state: HeapState) -> Iterator[str]:
     """Every in-use span is in one of the five states of sweepgen (I-22)."""
-    for span, record in state.spans.items():
-        if not is_legal(state.sweepgen, record.sweepgen):
-            yield f"span {span}: sweepgen {record.sweepgen} with the heap at {state.sweepgen}"
+    for span in state.spans:
+        generation = state.generation(span)
+        if not is_legal(state.sweepgen, generation):
+            yield f"span {span}: sweepgen {generation} with the heap at {state.sweepgen}"
 
 
 @invariant("I-23")
@@ -95,11 +98,11 @@ def buffers(state: HeapState) -> Iterator[str]:
     unswept = list(state.unswept.entries.values())
     counts = {span: swept.count(span) for span in swept} if len(swept) != len(set(swept)) else {}
     once, waiting = set(swept), set(unswept)
-    for span, record in state.spans.items():
-        if is_legal_between_cycles(state.sweepgen, record.sweepgen):
+    for span in state.spans:
+        if is_legal_between_cycles(state.sweepgen, state.generation(span)):
             if span not in once or counts.get(span, 1) != 1:
                 yield f"span {span}: swept, and not once in the swept buffer"
-        elif needs_sweep(state.sweepgen, record.sweepgen) and span not in waiting:
+        elif needs_sweep(state.sweepgen, state.generation(span)) and span not in waiting:
             yield f"span {span}: unswept, and not in the unswept buffer"
     for span in once:
         if state.pages.runs[span].state != IN_USE:
@@ -114,8 +117,8 @@ def sweep_done(state: HeapState) -> Iterator[str]:
     """Once sweeping is done, nothing is left to sweep (I-24)."""
     if not state.sweepdone:
         return
-    for span, record in state.spans.items():
-        if needs_sweep(state.sweepgen, record.sweepgen):
+    for span in state.spans:
+        if needs_sweep(state.sweepgen, state.generation(span)):
             yield f"span {span}: unswept, and sweeping is done"
 
 
@@ -124,19 +127,19 @@ def no_sweep_while_marking(state: HeapState) -> Iterator[str]:
     """While marking, every in-use span is swept (I-25, SWP-40, T-91)."""
     if state.phase == OFF:
         return
-    for span, record in state.spans.items():
-        if not is_legal_between_cycles(state.sweepgen, record.sweepgen):
-            yield f"span {span}: sweepgen {record.sweepgen} while marking"
+    for span in state.spans:
+        if not is_legal_between_cycles(state.sweepgen, state.generation(span)):
+            yield f"span {span}: sweepgen {state.generation(span)} while marking"
 
 
 @invariant("I-26")
 def nobody_sweeps(state: HeapState) -> Iterator[str]:
     """With the world stopped nobody is in the middle of a sweep (I-26)."""
-    for span, record in state.spans.items():
-        if is_sweeping(state.sweepgen, record.sweepgen):
+    for span in state.spans:
+        if is_sweeping(state.sweepgen, state.generation(span)):
             yield f"span {span}: still being swept"
-    if state.publishing:
-        yield f"sweeps of spans {sorted(state.publishing)} are not published"
+    if not nothing_under_way(state.sharing):
+        yield "a thread is in the middle of something"
 
 
 @invariant("I-27")
@@ -154,7 +157,7 @@ def pages_swept(state: HeapState) -> Iterator[str]:
     total = state.pages_to_sweep
     if state.pages_swept > total:
         yield f"{state.pages_swept} pages were swept, {total} were in use"
-    flushed = all(mcache.flush_gen == state.sweepgen for mcache in state.mcaches.values())
+    flushed = all(state.flush_gen(mcache) == state.sweepgen for mcache in state.mcaches)
     if state.sweepdone and flushed and state.sweepgen > 0 and state.pages_swept != total:
         yield f"{state.pages_swept} of {total} pages were swept"
 
@@ -163,8 +166,9 @@ def pages_swept(state: HeapState) -> Iterator[str]:
 def flush_generations(state: HeapState) -> Iterator[str]:
     """A cache was flushed in this cycle or the one before; all of them, to start one (I-35)."""
     legal = (state.sweepgen, (state.sweepgen - 2) & M32)
-    for identity, mcache in state.mcaches.items():
-        if mcache.flush_gen not in legal:
-            yield f"mcache {identity}: flushGen {mcache.flush_gen}"
-        elif state.phase != OFF and mcache.flush_gen != state.sweepgen:
+    for identity in state.mcaches:
+        flush_gen = state.flush_gen(identity)
+        if flush_gen not in legal:
+            yield f"mcache {identity}: flushGen {flush_gen}"
+        elif state.phase != OFF and flush_gen != state.sweepgen:
             yield f"mcache {identity}: not flushed, and a cycle has started"

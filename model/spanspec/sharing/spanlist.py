@@ -1,29 +1,25 @@
 """Lists of spans with two ends, as mcentral keeps them (rules SPAN-28 and SPAN-29).
 
-A span is in at most one list: the lists of one heap share a note of who is where.
+Which list a span is in, its shared record says, and one at most; a list has the order.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterator
 
-Whereabouts = dict[int, "SpanList"]
-"""The list that each listed span is in."""
-
 
 class SpanList:
     """The spans of one list, from the front to the back."""
 
-    def __init__(self, whereabouts: Whereabouts) -> None:
+    def __init__(self) -> None:
         self._spans: OrderedDict[int, None] = OrderedDict()
-        self._whereabouts = whereabouts
 
     def insert(self, span: int) -> None:
         """Put a span at the front.
 
         Rules: SPAN-28.
         """
-        assert span not in self._whereabouts, "T-38: mSpanList.insert"
-        self._enter(span)
+        assert span not in self._spans, "T-38: mSpanList.insert"
+        self._spans[span] = None
         self._spans.move_to_end(span, last=False)
 
     def insert_back(self, span: int) -> None:
@@ -31,21 +27,16 @@ class SpanList:
 
         Rules: SPAN-28.
         """
-        assert span not in self._whereabouts, "T-39: mSpanList.insertBack"
-        self._enter(span)
-
-    def _enter(self, span: int) -> None:
+        assert span not in self._spans, "T-39: mSpanList.insertBack"
         self._spans[span] = None
-        self._whereabouts[span] = self
 
     def remove(self, span: int) -> None:
         """Take out a span that is in this list.
 
         Rules: SPAN-28.
         """
-        assert self._whereabouts.get(span) is self, "T-37: mSpanList.remove"
+        assert span in self._spans, "T-37: mSpanList.remove"
         del self._spans[span]
-        del self._whereabouts[span]
 
     def take_all(self, other: "SpanList") -> None:
         """Move all spans of another list in front of this one's, in their order.

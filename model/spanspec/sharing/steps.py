@@ -10,51 +10,88 @@ from spanspec.sharing.records import NO_SPAN, Sharing
 
 
 class Step(NamedTuple):
-    """A step: its guard and its effect, both functions of a system and the chosen identities."""
+    """A step: its guard and its effect, both functions of a system and the chosen identities.
+
+    `chosen` has their parameters after the system, and the type of each: a compiled function no
+    longer tells.
+    """
 
     name: str
     may: Callable[..., bool]
     take: Callable[..., Sharing]
-
-    @property
-    def chosen(self) -> dict[str, object]:
-        """What is chosen for the step: its parameters after the state, and the type of each."""
-        names = list(self.take.__annotations__.items())[1:-1]
-        return dict(names)
+    chosen: dict[str, object]
 
 
-def _step(may: Callable[..., bool], take: Callable[..., Sharing]) -> Step:
-    return Step(take.__name__.replace("_", "-"), may, take)
+def _step(may: Callable[..., bool], take: Callable[..., Sharing], **chosen: object) -> Step:
+    return Step(take.__name__.replace("_", "-"), may, take, chosen)
 
+
+POP: Final = _step(sweeping.may_pop, sweeping.pop, thread=ThreadId, span=SpanId)
+LOOK: Final = _step(sweeping.may_look, sweeping.look, thread=ThreadId)
+DROP: Final = _step(sweeping.may_drop, sweeping.drop, thread=ThreadId)
+COMPARE_AND_SWAP: Final = _step(
+    sweeping.may_compare_and_swap, sweeping.compare_and_swap, thread=ThreadId
+)
+CLAIM_DIRECTLY: Final = _step(
+    sweeping.may_claim_directly, sweeping.claim_directly, thread=ThreadId, span=SpanId
+)
+EXAMINE: Final = _step(
+    sweeping.may_examine, sweeping.examine, thread=ThreadId, freed=bool, dead=bool
+)
+RELIST: Final = _step(sweeping.may_relist, sweeping.relist, thread=ThreadId)
+PUBLISH: Final = _step(sweeping.may_publish, sweeping.publish, thread=ThreadId)
+PUSH: Final = _step(sweeping.may_push, sweeping.push, thread=ThreadId)
+PUBLISH_DEAD: Final = _step(sweeping.may_publish_dead, sweeping.publish_dead, thread=ThreadId)
+FREE: Final = _step(sweeping.may_free, sweeping.free, thread=ThreadId)
+CLAIM_LISTED: Final = _step(
+    caching.may_claim_listed, caching.claim_listed, thread=ThreadId, span=SpanId, spanclass=ClassId
+)
+MOVE_CLAIMED: Final = _step(caching.may_move_claimed, caching.move_claimed, thread=ThreadId)
+TAKE_LISTED: Final = _step(
+    caching.may_take_listed, caching.take_listed, thread=ThreadId, span=SpanId, spanclass=ClassId
+)
+CHECK_ROOM: Final = _step(caching.may_check_room, caching.check_room, thread=ThreadId)
+GROW: Final = _step(
+    caching.may_grow, caching.grow, thread=ThreadId, span=SpanId, spanclass=ClassId, large=bool
+)
+USE: Final = _step(caching.may_use, caching.use, thread=ThreadId)
+LIST_GROWN: Final = _step(caching.may_list_grown, caching.list_grown, thread=ThreadId)
+INSTALL: Final = _step(caching.may_install, caching.install, thread=ThreadId, slot=SlotId)
+ALLOCATE: Final = _step(caching.may_allocate, caching.allocate, slot=SlotId, last=bool)
+RETIRE: Final = _step(caching.may_retire, caching.retire, slot=SlotId)
+UNCACHE: Final = _step(caching.may_uncache, caching.uncache, thread=ThreadId, slot=SlotId)
+MOVE_UNCACHED: Final = _step(caching.may_move_uncached, caching.move_uncached, thread=ThreadId)
+FLUSH: Final = _step(caching.may_flush, caching.flush, proc=ProcId)
+START_CYCLE: Final = _step(cycle.may_start_cycle, cycle.start_cycle)
 
 STEPS: Final = (
-    _step(sweeping.may_pop, sweeping.pop),
-    _step(sweeping.may_look, sweeping.look),
-    _step(sweeping.may_drop, sweeping.drop),
-    _step(sweeping.may_compare_and_swap, sweeping.compare_and_swap),
-    _step(sweeping.may_claim_directly, sweeping.claim_directly),
-    _step(sweeping.may_examine, sweeping.examine),
-    _step(sweeping.may_relist, sweeping.relist),
-    _step(sweeping.may_publish, sweeping.publish),
-    _step(sweeping.may_push, sweeping.push),
-    _step(sweeping.may_publish_dead, sweeping.publish_dead),
-    _step(sweeping.may_free, sweeping.free),
-    _step(caching.may_claim_listed, caching.claim_listed),
-    _step(caching.may_move_claimed, caching.move_claimed),
-    _step(caching.may_take_listed, caching.take_listed),
-    _step(caching.may_check_room, caching.check_room),
-    _step(caching.may_grow, caching.grow),
-    _step(caching.may_use, caching.use),
-    _step(caching.may_list_grown, caching.list_grown),
-    _step(caching.may_install, caching.install),
-    _step(caching.may_allocate, caching.allocate),
-    _step(caching.may_retire, caching.retire),
-    _step(caching.may_uncache, caching.uncache),
-    _step(caching.may_move_uncached, caching.move_uncached),
-    _step(caching.may_flush, caching.flush),
-    _step(cycle.may_start_cycle, cycle.start_cycle),
+    POP,
+    LOOK,
+    DROP,
+    COMPARE_AND_SWAP,
+    CLAIM_DIRECTLY,
+    EXAMINE,
+    RELIST,
+    PUBLISH,
+    PUSH,
+    PUBLISH_DEAD,
+    FREE,
+    CLAIM_LISTED,
+    MOVE_CLAIMED,
+    TAKE_LISTED,
+    CHECK_ROOM,
+    GROW,
+    USE,
+    LIST_GROWN,
+    INSTALL,
+    ALLOCATE,
+    RETIRE,
+    UNCACHE,
+    MOVE_UNCACHED,
+    FLUSH,
+    START_CYCLE,
 )
-"""Every step; the parameters after the state are chosen by their annotations."""
+"""Every step; what is chosen, is so by its type."""
 
 Choice = int | bool
 """An identity, or the outcome of something that the protocol leaves open."""

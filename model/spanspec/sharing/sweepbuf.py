@@ -26,19 +26,25 @@ class SweepBuffer:
         self.entries[place] = span
         self.index = max(self.index, place + 1)
 
-    def pop(self, place: int) -> int:
-        """Take out the span at a place, usually the last; NOBODY if the stack is empty.
+    def at(self, place: int) -> int:
+        """Return the span at a place; NOBODY below the first, where the stack is drained.
+
+        Rules: SWP-11.
+        """
+        if place < 0:
+            return NOBODY
+        assert place in self.entries, "SWP-11: the place is empty"
+        return self.entries[place]
+
+    def pop(self, place: int) -> None:
+        """Take out the span at a place, usually the last; below the first there is none.
 
         A place below the last leaves those above to others, who have given them up already.
 
         Rules: SWP-11.
         """
-        if place < 0:
-            self.index = 0
-            return NOBODY
-        assert place in self.entries, "SWP-11: the place is empty"
-        self.index = min(self.index, place)
-        return self.entries.pop(place)
+        self.index = max(min(self.index, place), 0)
+        self.entries.pop(place, None)
 
     @property
     def reserved(self) -> bool:

@@ -39,6 +39,8 @@ from spanspec.span.listing import (
 from spanspec.span.sweepgen import (
     check_unused,
     claim_for_sweep,
+    is_cached,
+    is_stale,
     is_sweeping,
     is_swept,
     needs_sweep,
@@ -224,6 +226,24 @@ def relist(state: Sharing, thread: ThreadId) -> Sharing:
     return with_both(state, thread, replace(worker, task=RELISTED), worker.span, relisted)
 
 
+def is_in_mcache(sg: U32, generation: U32) -> bool:
+    """Tell whether an mcache has a span, by its sweepgen.
+
+    Rules: SWP-1.
+    """
+    return is_stale(sg, generation) or is_cached(sg, generation)
+
+
+def publishes_alone(large: bool, preserve: bool, freed: bool) -> bool:
+    """Tell whether a sweep ends with a store of its own, not under the lock of a list.
+
+    Others may see it any time between what the sweep tells and its next step.
+
+    Rules: SWP-24 SWP-29 CEN-14.
+    """
+    return large or preserve or not freed
+
+
 def may_publish(state: Sharing, thread: ThreadId) -> bool:
     """Guard: the sweep is complete, the span is in its list, and stays in use."""
     worker = state.threads[thread]
@@ -237,11 +257,14 @@ def may_publish(state: Sharing, thread: ThreadId) -> bool:
 def publish(state: Sharing, thread: ThreadId) -> Sharing:
     """Store sg in a span whose sweep is complete: from now on others may take it.
 
-    Rules: SWP-3 SWP-24 SWP-29 CEN-14 T-60.
+    Rules: SWP-3 SWP-24 SWP-29 CEN-14 T-48 T-49 T-60.
     """
     worker = state.threads[thread]
     it = state.spans[worker.span]
     assert it.in_use, "T-60: mspan.sweep: bad span state after sweep"
+    assert not is_in_mcache(state.sweepgen, it.sweepgen), "T-48: freeSpan given cached span"
+    unlinked = worker.preserve and worker.freed and it.place == NOWHERE
+    assert not unlinked, "T-49: can't preserve unlinked span"
     assert is_due(state.sweepgen, it.swept_at), "I-26: the span is swept twice in a cycle"
     swept = replace(
         it,
@@ -301,11 +324,12 @@ def unlisted(place: U8, was_empty: bool) -> U8:
 def publish_dead(state: Sharing, thread: ThreadId) -> Sharing:
     """Take a span with nothing left out of its list and store sg, under the lock of the list.
 
-    Rules: SWP-24 SWP-26 CEN-14 T-60.
+    Rules: SWP-24 SWP-26 CEN-14 T-48 T-60.
     """
     worker = state.threads[thread]
     it = state.spans[worker.span]
     assert it.in_use, "T-60: mspan.sweep: bad span state after sweep"
+    assert not is_in_mcache(state.sweepgen, it.sweepgen), "T-48: freeSpan given cached span"
     assert is_due(state.sweepgen, it.swept_at), "I-26: the span is swept twice in a cycle"
     swept = replace(
         it,

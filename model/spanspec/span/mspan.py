@@ -23,7 +23,8 @@ class Mspan(Record, frozen=True):
     """A run of pages and the state of its slots; the fields are the runtime's (SPAN-1).
 
     `alloc_cache` is the complement of the `alloc_bits` word that holds `freeindex`, shifted so
-    that bit 0 belongs to slot `freeindex`. `sweepgen` is to be read relative to the heap's.
+    that bit 0 belongs to slot `freeindex`. Its sweepgen is what threads share of it: see
+    `spanspec.sharing`.
     """
 
     base: U64
@@ -38,7 +39,6 @@ class Mspan(Record, frozen=True):
     alloc_cache: U64
     alloc_bits: Bitmap
     gcmark_bits: Bitmap
-    sweepgen: U32
     needzero: U8
 
 
@@ -68,13 +68,13 @@ def elemsize_of(spanclass: U8, npages: U32) -> U64:
     return CLASS_TO_SIZE[size_class] if size_class != 0 else npages * PAGE_SIZE
 
 
-def init_span(base: U64, npages: U32, spanclass: U8, sweepgen: U32, limit: U64) -> Mspan:
+def init_span(base: U64, npages: U32, spanclass: U8, limit: U64) -> Mspan:
     """Return a span fresh from the page heap, in use, with every slot free.
 
     `limit` is the end of object data: for a small span the end of its last slot, for a large
     one the base plus the bytes requested.
 
-    Rules: SPAN-3 SPAN-4 SPAN-6 SWP-3.
+    Rules: SPAN-3 SPAN-4 SPAN-6.
     """
     elemsize = elemsize_of(spanclass, npages)
     return Mspan(
@@ -90,9 +90,16 @@ def init_span(base: U64, npages: U32, spanclass: U8, sweepgen: U32, limit: U64) 
         alloc_cache=M64,
         alloc_bits=NO_BITS,
         gcmark_bits=NO_BITS,
-        sweepgen=sweepgen,
         needzero=0,
     )
+
+
+def has_room(span: Mspan) -> bool:
+    """Tell whether some slot is free.
+
+    Rules: SPAN-9 CEN-16.
+    """
+    return span.alloc_count < span.nelems
 
 
 def is_allocated(span: Mspan, slot: U16) -> bool:

@@ -5,11 +5,9 @@ from msgspec.structs import replace
 from spanspec.base.bitmap import NO_BITS
 from spanspec.base.constants import size_class_of
 from spanspec.base.records import Record
-from spanspec.base.words import U16, U32
+from spanspec.base.words import U16
 from spanspec.span.alloccache import next_free_index, refill_alloc_cache
-from spanspec.span.listing import sweep_moves_to_nonempty, sweep_returns_span
 from spanspec.span.mspan import IN_USE, Mspan, count_alloc
-from spanspec.span.sweepgen import is_sweeping, publish_swept
 
 
 class Swept(Record, frozen=True):
@@ -25,13 +23,12 @@ class Swept(Record, frozen=True):
     large_dead: bool
 
 
-def sweep(sg: U32, span: Mspan) -> Swept:
+def sweep(span: Mspan) -> Swept:
     """Make the mark bits the new allocation bits: keep every marked slot, free every other.
 
     Rules: SWP-24 SWP-27 SWP-28 SWP-30.
     """
     assert span.state == IN_USE, "T-58: mspan.sweep: bad span state"
-    assert is_sweeping(sg, span.sweepgen), "T-58: mspan.sweep: bad span state"
     nalloc = count_alloc(span)
     assert nalloc <= span.alloc_count, "T-59: sweep increased allocation count"
     nfreed = span.alloc_count - nalloc
@@ -51,28 +48,19 @@ def sweep(sg: U32, span: Mspan) -> Swept:
     return Swept(swept, nfreed, was_empty, large_dead)
 
 
-def publish(sg: U32, span: Mspan) -> Mspan:
-    """Store the heap's sweepgen in a span whose sweep is complete.
+def frees_some(swept: Swept) -> bool:
+    """Tell whether some object of a span was found dead.
 
-    Rules: SWP-3 SWP-24 CEN-14.
+    Rules: SWP-24 SWP-26.
     """
-    assert span.state == IN_USE, "T-60: mspan.sweep: bad span state after sweep"
-    return replace(span, sweepgen=publish_swept(sg, span.sweepgen))
+    if size_class_of(swept.span.spanclass) == 0:
+        return swept.large_dead
+    return swept.nfreed > 0
 
 
-def returns_to_heap(swept: Swept, preserve: bool) -> bool:
-    """Tell whether the whole span goes back to the page heap.
+def leaves_nothing(swept: Swept) -> bool:
+    """Tell whether no object of a span is alive.
 
-    Rules: SWP-25 SWP-26 CEN-14.
+    Rules: SWP-24 SWP-26.
     """
-    large = size_class_of(swept.span.spanclass) == 0
-    return sweep_returns_span(large, preserve, swept.nfreed > 0, swept.span.alloc_count == 0)
-
-
-def moves_to_nonempty(swept: Swept, preserve: bool) -> bool:
-    """Tell whether a swept span, which was full, moves to the nonempty list of its class.
-
-    Rules: CEN-14 CEN-15.
-    """
-    large = size_class_of(swept.span.spanclass) == 0
-    return sweep_moves_to_nonempty(large, preserve, swept.nfreed > 0, swept.was_empty)
+    return swept.span.alloc_count == 0

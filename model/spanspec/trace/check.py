@@ -5,16 +5,11 @@ from typing import Final, NamedTuple
 
 from spanspec.base.constants import ARENA_BASE, HEAP_ARENA_BYTES, NUM_SIZE_CLASSES
 from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
-from spanspec.events.fields import EventBase
-from spanspec.following.follower import Follower
-from spanspec.following.run import NotAStep
 from spanspec.pages.mallocinit import mallocinit
 from spanspec.pages.runs import PhysicalPages
-from spanspec.trace.fieldrules import OF_KIND
-from spanspec.trace.history import as_text
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay
-from spanspec.trace.schema import KIND_OF, Header
+from spanspec.trace.schema import Header
 from spanspec.trace.verdict import Divergence, Tally
 from spanspec.trace.watch import Watching
 from spanspec.trace.watched import Life, Subject
@@ -24,7 +19,7 @@ class Report(NamedTuple):
     """The outcome of checking one trace; `problem` is what ended the reading too early.
 
     `lives` has the life of each span and page that was watched, `steps` the number of steps of the
-    protocol that the trace is, if it was followed as such.
+    sharing protocol that were taken, if that was asked for.
     """
 
     path: str
@@ -131,28 +126,24 @@ def check_trace(
 
     `on_progress` is told the number of events done, about once for each `every` of them. A trace
     that breaks off is checked as far as it goes; the report says why it ended. The spans and pages
-    that are `watched` are followed from event to event. With `protocol`, the trace has to be a run
-    of the proved protocol, too. With `any_runtime`, a trace of another runtime is judged as if it
-    were of the model's.
+    that are `watched` are followed from event to event. With `protocol`, the invariant that is
+    proved of the steps is held against the state, too, and the steps are counted. With
+    `any_runtime`, a trace of another runtime is judged as if it were of the model's.
 
     Raises: TraceError if there is nothing to judge, or the trace is of another runtime.
     """
     if not any_runtime:
         expect_own_runtime(source)
     expect_events(source.path, source.header)
-    replay = Replay(source.header)
+    replay = Replay(source.header, protocol)
     watching = Watching(replay, watched)
     run = watching.run if watched else replay.run
-    follower = Follower() if protocol else None
     divergence = check_header(source.header)
     problem = None
     due = every
     try:
         for batch in source.batches() if divergence is None else ():
-            line = replay.line
             divergence = run(batch)
-            if divergence is None and follower is not None:
-                divergence = follow(follower, line, batch)
             if divergence is not None:
                 break
             if replay.line >= due:
@@ -164,19 +155,5 @@ def check_trace(
     except TraceError as error:
         problem = error
     lives = watching.lives()
-    steps = follower.run.taken.total() if follower is not None else None
+    steps = sum(replay.state.taken.values()) if protocol else None
     return Report(source.path, source.header, replay.tally, divergence, problem, lives, steps)
-
-
-def follow(follower: Follower, line: int, events: Sequence[EventBase]) -> Divergence | None:
-    """Let the protocol follow the events after a line, up to the first that is no step of it."""
-    for event in events:
-        line += 1
-        try:
-            follower.follow(event)
-        except NotAStep as problem:
-            what, steps = "step of the sharing protocol", "one that is possible"
-            kind, rule = KIND_OF[type(event)], OF_KIND[type(event)]
-            text = as_text(event)
-            return Divergence(line, kind, text, rule, what, steps, str(problem))
-    return None

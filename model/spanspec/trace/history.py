@@ -83,9 +83,11 @@ def surroundings(state: HeapState, event: EventBase) -> Iterator[str]:
             f"span class {spanclass}: nonempty {some(central.nonempty)}, "
             f"empty {some(central.empty)}"
         )
-    mcache = state.mcaches.get(state.mcache_of.get(event.p, NOBODY))
+    identity = state.mcache_of.get(event.p, NOBODY)
+    mcache = state.mcaches.get(identity)
     if mcache is not None:
-        cached = ", ".join(f"{c}: span {s}" for c, s in sorted(mcache.alloc.items())[:12])
+        held = list(state.cached_spans(identity).items())
+        cached = ", ".join(f"{c}: span {s}" for c, s in held[:12])
         tiny = f"{mcache.tiny.address:#x}+{mcache.tiny.offset}"
         yield f"P {event.p}: tiny block {tiny}, caches {cached or 'nothing'}"
 
@@ -107,7 +109,8 @@ def describe(state: HeapState, span: int) -> Iterator[str]:
         yield (
             f"  span class {record.spanclass}, nelems {record.nelems}, "
             f"freeindex {record.freeindex}, allocCount {record.alloc_count}, "
-            f"sweepgen {relative(state.sweepgen, record.sweepgen)}, needzero {record.needzero}"
+            f"sweepgen {relative(state.sweepgen, state.generation(span))}, "
+            f"needzero {record.needzero}"
         )
         yield "  " + ", ".join(f"{what} slots {slots_of(bits)}" for what, bits in bitmaps(record))
 

@@ -8,10 +8,12 @@ from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
 from spanspec.heap.state import Course, HeapState, NeedPages, Waits
+from spanspec.heap.taking import NotAStep
 from spanspec.invariants import When
 from spanspec.pages.pagealloc import make_manual
 from spanspec.pages.pageheap import Actor, PageHeap
 from spanspec.pages.runs import PhysicalPages
+from spanspec.sharing.invariant import sharing_holds
 from spanspec.trace.fieldrules import OF_KIND, rule_of
 from spanspec.trace.history import as_text, past_of, surroundings
 from spanspec.trace.inputs import is_input
@@ -61,11 +63,13 @@ class Replay:
     """The model, following a trace event by event.
 
     `line` is the place of the event at hand, counted from 1; `past` has the last
-    batches of events, each with the line of its first.
+    batches of events, each with the line of its first. With `proves`, the invariant that is proved
+    of what threads share is held against the state, once in a cycle and at the end.
     """
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, proves: bool = False) -> None:
         self.header = header
+        self.proves = proves
         self.line = 0
         self.past: deque[tuple[int, Sequence[EventBase]]] = deque(maxlen=REMEMBERED)
         self.tally = Tally()
@@ -96,6 +100,10 @@ class Replay:
                 verdict = handlers[kind](event)
             except Diverged as divergence:
                 return self._divergence(event, divergence)
+            except NotAStep as problem:
+                step, possible = "step of the sharing protocol", "one that is possible"
+                no = Diverged(OF_KIND[kind], step, possible, str(problem), DURING)
+                return self._divergence(event, no)
             except AssertionError as fatal:
                 rule, _, what = str(fatal).partition(": ")
                 check = Diverged(rule, "fatal check of the runtime", "not reached", what, DURING)
@@ -115,9 +123,18 @@ class Replay:
         """Check the whole state at the end, as far as nobody is in the middle of something."""
         try:
             check_invariants(self.state, When.ALWAYS if self.world.locked else When.UNLOCKED)
+            if self.proves:
+                self._check_sharing()
         except Diverged as problem:
             return self._divergence(self.witness.event, problem)
         return None
+
+    def _check_sharing(self) -> None:
+        """Require the invariant that is proved of the steps, of everything that is shared.
+
+        Raises: Diverged if it does not hold: then the steps are not those that were proved.
+        """
+        expect("SWP-5", "invariant of what is shared", True, sharing_holds(self.state.sharing))
 
     # --- events of a thread ----------------------------------------------------------------------
 
@@ -143,6 +160,7 @@ class Replay:
             witness.low = getattr(event, "not_before", None) or thread.last_line
             witness.heap_locked = self.world.locked
             witness.sightings.before(self.state, event)
+            witness.late_reads.before(self.state, event)
         self._moment = DURING
         observed = self._advance(thread, event)
         self._moment = AFTER
@@ -151,6 +169,7 @@ class Replay:
         self.world.note(event, thread)
         if concurrent:
             witness.sightings.after(self.state, self.line, event)
+            witness.late_reads.after(self.state, event)
         if isinstance(event, ev.SweepClaim):
             witness.claimed(event)
             thread.claimed_after = event.not_before
@@ -287,9 +306,11 @@ class Replay:
         assert isinstance(event, ThreadEvent)
         self.witness.at(self.line, event)
         self._moment = BEFORE
-        observed = self.world.cycle_event(event, self.threads.values())
         if isinstance(event, ev.SweepPhaseStarts):
             self.witness.sweep_phase_starts()
+            if self.proves:
+                self._check_sharing()
+        observed = self.world.cycle_event(event, self.threads.values())
         if observed != event:
             raise self._mismatch(self._thread(event.thread), observed, event)
         return Verdict.PREDICTED

@@ -35,7 +35,7 @@ class Sightings:
     def before(self, state: HeapState, event: ThreadEvent) -> None:
         """Note how the descriptors of an event look before it."""
         self._before = [
-            (span, state.pages.runs[span].state, generation_of(state, span))
+            (span, state.pages.runs[span].state, state.generation(span))
             for span in spans_of(event)
             if span in state.pages.runs
         ]
@@ -45,7 +45,7 @@ class Sightings:
         for span, old_state, old in self._before:
             if state.pages.runs[span].state != old_state:
                 self._states.setdefault(span, {})[old_state] = line
-            if generation_of(state, span) != old:
+            if state.generation(span) != old:
                 self._generations.setdefault(span, {})[old] = line
         stored = self._storing.pop(event.thread, None)
         if stored is not None:
@@ -85,7 +85,7 @@ class Sightings:
 
     def generations(self, state: HeapState, span: int, low: int) -> set[U32]:
         """Return the sweepgens that may have been seen in a descriptor since a line."""
-        sg, actual = state.sweepgen, generation_of(state, span)
+        sg, actual = state.sweepgen, state.generation(span)
         seen = {actual}
         seen |= {old for old, line in self._generations.get(span, {}).items() if line >= low}
         seen |= {old for one, old in self._storing.values() if one == span}
@@ -116,12 +116,6 @@ def replaced_generation(event: EventBase) -> tuple[int, U32] | None:
         case ev.RefillEnds():
             return event.span, (event.sweepgen - 3) & M32
     return None
-
-
-def generation_of(state: HeapState, span: int) -> U32:
-    """Return the sweepgen of a descriptor, in use or not."""
-    record = state.spans.get(span)
-    return state.pages.runs[span].sweepgen if record is None else record.sweepgen
 
 
 def is_full(state: HeapState, span: int) -> bool:

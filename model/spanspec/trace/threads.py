@@ -7,6 +7,7 @@ manual spans in the middle of another operation of the same thread.
 from collections.abc import Generator
 from typing import cast
 
+from spanspec.base.ids import NOBODY
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
@@ -232,14 +233,16 @@ def _begin_allocation(
         expect("SWP-19", "what was paid for before a refill", None, owed)
         mcache = mcache_of(state, event.p)
         _expect_nothing_pending(state, event)
-        expect("MC-4", "span of the cache", mcache.alloc.get(event.spanclass), event.span)
+        expect(
+            "MC-4", "span of the cache", state.cached(mcache.identity, event.spanclass), event.span
+        )
         return cast(Course[object], refill(state, actor, mcache, event.spanclass))
     from_central = isinstance(event, ev.CentralSkips | ev.CentralTakes | ev.CentralMisses)
     if from_central or (isinstance(event, ev.SweepClaim) and event.by in CENTRAL):
         assert isinstance(event, ev.ClassedSpanEvent)
         mcache = mcache_of(state, event.p)
         _expect_nothing_pending(state, event)
-        expect("MC-4", "span of the cache", None, mcache.alloc.get(event.spanclass))
+        expect("MC-4", "span of the cache", NOBODY, state.cached(mcache.identity, event.spanclass))
         if owed is not None:
             expect("SWP-19", "bytes that were paid for", owed, (span_bytes(event.spanclass), 0))
         return cast(Course[object], install(state, actor, mcache, event.spanclass))

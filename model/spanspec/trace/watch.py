@@ -5,10 +5,10 @@ the span that the page belongs to. Slots taken one after the other are told toge
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from spanspec.base.ids import NOBODY
-from spanspec.base.words import U32, U64
+from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap.picture import relative
@@ -16,6 +16,7 @@ from spanspec.heap.state import HeapState
 from spanspec.pages.freeruns import ALL
 from spanspec.pages.pageheap import page_address, page_number
 from spanspec.pages.runs import PageRun, end_of
+from spanspec.span.listing import EMPTY, NONEMPTY
 from spanspec.span.mspan import DEAD, IN_USE, MANUAL, Mspan
 from spanspec.trace.history import as_text, spans_of
 from spanspec.trace.phrases import STATES, phrase, slots
@@ -24,6 +25,9 @@ from spanspec.trace.schema import KIND_OF
 from spanspec.trace.verdict import Divergence
 from spanspec.trace.watched import NEVER_SEEN, Entry, Life, Subject, View
 
+LISTS: Final[dict[int, str]] = {NONEMPTY: "nonempty", EMPTY: "empty"}
+"""The names of the lists of a span class."""
+
 
 class _Sight(NamedTuple):
     """What a view is made of: as long as this stays equal, so does the view."""
@@ -31,7 +35,7 @@ class _Sight(NamedTuple):
     span: int = NOBODY
     run: PageRun | None = None
     record: Mspan | None = None
-    heap_sweepgen: U32 = 0
+    sweepgen: str = ""
     list: str | None = None
     cached_by: int | None = None
     purpose: str | None = None
@@ -59,7 +63,7 @@ class _Sight(NamedTuple):
         return seen._replace(
             needzero=record.needzero,
             spanclass=record.spanclass,
-            sweepgen=relative(self.heap_sweepgen, record.sweepgen),
+            sweepgen=self.sweepgen,
             freeindex=record.freeindex,
             alloc_count=record.alloc_count,
             nelems=record.nelems,
@@ -158,17 +162,15 @@ class Watch:
         if record is None:
             purpose = state.pages.purposes.get(span) if run.state == MANUAL else None
             return _Sight(span, run, purpose=purpose)
-        central, where = state.central[record.spanclass], state.whereabouts.get(span)
-        which = {id(central.nonempty): "nonempty", id(central.empty): "empty"}.get(id(where))
+        it = state.shared(span)
         cache = self._cached_by(span, record.spanclass)
-        return _Sight(span, run, record, state.sweepgen, which, cache)
+        distance = relative(state.sweepgen, it.sweepgen)
+        return _Sight(span, run, record, distance, LISTS.get(it.place), cache)
 
     def _cached_by(self, span: int, spanclass: int) -> int | None:
         state = self._state
         owners = (
-            p
-            for p, mcache in state.mcache_of.items()
-            if state.mcaches[mcache].alloc.get(spanclass) == span
+            p for p, mcache in state.mcache_of.items() if state.cached(mcache, spanclass) == span
         )
         return max(owners, default=None)
 

@@ -8,24 +8,30 @@ one of those, and notes that the event was `allowed`, not predicted.
 from typing import Final
 
 from spanspec.base.bitmap import Bits
-from spanspec.base.ids import NOBODY
+from spanspec.base.ids import NOBODY, ThreadId
 from spanspec.base.words import M32, U32, U64
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap.pacing import Debt
 from spanspec.heap.state import NO_MORE_RECLAIM, HeapState
+from spanspec.heap.taking import see_published
 from spanspec.pages.pageheap import page_address
+from spanspec.sharing.records import SharedSpan
 from spanspec.span.mspan import IN_USE, SpanState
 from spanspec.span.sweepgen import is_sweeping, needs_sweep
-from spanspec.trace.sightings import Sightings, generation_of
+from spanspec.trace.latereads import LateReads
+from spanspec.trace.sightings import Sightings
 from spanspec.trace.verdict import Diverged, expect
 
 CENTRAL_CLAIMS: Final = ("cs-nonempty", "cs-empty")
 
 
 class Witness:
-    """Answers from the event at hand; `lines` has the last line of each thread."""
+    """Answers from the event at hand.
+
+    `claims_unseen` has the spans of which a claim was seen before it was told, with the line.
+    """
 
     state: HeapState
 
@@ -38,8 +44,9 @@ class Witness:
         self._goal: U64 = 0
         self._swept_basis = 0
         self._owed: dict[int, ev.SweepDebt] = {}
-        self._claimed_unseen: dict[int, int] = {}
+        self.claims_unseen: dict[int, int] = {}
         self.sightings = Sightings()
+        self.late_reads = LateReads()
         self.low = 0
         self.heap_locked = False
 
@@ -125,11 +132,18 @@ class Witness:
     def _pages_being_swept(self) -> int:
         """Return the pages of the spans that are claimed, which may or may not be counted yet."""
         sg = self.state.sweepgen
-        spans = self.state.spans.values()
-        return sum(span.npages for span in spans if is_sweeping(sg, span.sweepgen))
+        return sum(
+            record.npages
+            for span, record in self.state.spans.items()
+            if is_sweeping(sg, self.state.generation(span))
+        )
 
     def sweep_phase_starts(self) -> None:
-        """Forget what pacing said of the last sweep phase."""
+        """Forget what pacing said of the last sweep phase, in which all claims were told.
+
+        Raises: Diverged if one that was seen was not.
+        """
+        expect("SWP-3", "spans of which a claim was seen, and never told", {}, self.claims_unseen)
         self._swept_basis = 0
         self._owed.clear()
 
@@ -178,7 +192,11 @@ class Witness:
         record = self.state.spans.get(event.span)
         if record is None or not first <= record.base < end:
             return None
-        return event.span if needs_sweep(self.state.sweepgen, record.sweepgen) else None
+        return (
+            event.span
+            if needs_sweep(self.state.sweepgen, self.state.generation(event.span))
+            else None
+        )
 
     def seen_state(self, span: int) -> SpanState:
         """Return a descriptor's state as the acting thread reads it."""
@@ -206,18 +224,43 @@ class Witness:
 
     def seen_generation(self, span: int) -> U32:
         """Return a span's sweepgen as the acting thread reads it."""
-        actual = generation_of(self.state, span)
+        actual = self.state.generation(span)
         if not self.concurrent:
             return actual
         told = self._told_generation(span, actual)
         if told is None or told == actual or told not in self._generations(span):
             return actual
         self.racing = True
-        if told == self.state.sweepgen and span in self.state.publishing:
-            self.state.publish(span)
+        if told == self.state.sweepgen:
+            see_published(self.state, span)
         if needs_sweep(self.state.sweepgen, actual):
-            self._claimed_unseen.setdefault(span, self.line)
+            self.claims_unseen.setdefault(span, self.line)
         return told
+
+    def seen_popped(self, thread: ThreadId, span: int) -> SharedSpan | None:
+        """Return a span as a thread that has popped it reads it.
+
+        Raises: Diverged if it never was as the event tells.
+        """
+        event, now = self.event, self.state.shared(span)
+        if not self.concurrent or not isinstance(event, ev.SweepDrops) or event.span != span:
+            return now
+        told = event.state == IN_USE
+        if told != now.in_use:
+            past = self.late_reads.past(thread, told)
+            if past is None:
+                was = "in use" if told else "not in use"
+                raise Diverged("SWP-14", f"span {span}", f"at some time {was}", "never")
+            return past
+        due = told and needs_sweep(self.state.sweepgen, now.sweepgen)
+        if due and self.seen_generation(span) != now.sweepgen:
+            self.late_reads.wait(thread, span)
+            return None
+        return now
+
+    def stand_in(self, thread: ThreadId) -> ThreadId:
+        """Return who acts for a thread, of which a read may be told late."""
+        return self.late_reads.stand_in(thread)
 
     def _told_generation(self, span: int, actual: U32) -> U32 | None:
         """Return what the event at hand says of a span's sweepgen, if it says something."""
@@ -240,7 +283,8 @@ class Witness:
 
     def claimed(self, event: ev.SweepClaim) -> None:
         """Hold a claim against what was seen of it before its line."""
-        seen = self._claimed_unseen.pop(event.span, None)
+        self.late_reads.claimed(self.state, event.span)
+        seen = self.claims_unseen.pop(event.span, None)
         if seen is not None and event.not_before > seen:
             raise Diverged(
                 "SWP-3", "the claim, not before line", f"at most {seen}", event.not_before

@@ -36,7 +36,7 @@ def check(
         typer.Option(metavar="s=SPAN|b=PAGE", help="Print the life of a span or page; repeatable."),
     ] = None,
     protocol: Annotated[
-        bool, typer.Option(help="Require that the trace is a run of the proved protocol, too.")
+        bool, typer.Option(help="Count the proved steps, and check their invariant in each cycle.")
     ] = False,
     foreign: Annotated[
         bool, typer.Option(help="Judge traces of another runtime than the model's, too.")

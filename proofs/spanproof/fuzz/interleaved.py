@@ -34,6 +34,7 @@ from spanproof.fuzz.heapsides import Schedulable
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
+from spanspec.heap.taking import see_published
 
 OWN: Final = {"m", "t"}
 """Events of what a P does with what it has to itself."""
@@ -175,7 +176,7 @@ class InTurns:
             self._let_model_go_on(lane, len(told))
         if stop is Stop.PUBLISHED:
             with MODEL:
-                self._model.heap.state.publish(lane.other.span)
+                see_published(self._model.heap.state, lane.other.span)
         with IMPLEMENTATION:
             compare_events(self._model.events(), seen)
         self._exercised.update(kind for kind, _ in seen)

@@ -156,7 +156,7 @@ class Lockstep:
     def _enabled(self, step: Step) -> bool:
         """Tell, by the model, whether a step may be taken now."""
         span, sg = self.model.span, self.sg
-        gen = span.sweepgen
+        gen = self.model.sweepgen
         cached = is_cached(sg, gen)
         match step:
             case Allocate():

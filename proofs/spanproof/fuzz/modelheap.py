@@ -114,12 +114,9 @@ class ModelHeap:
         sizes = PhysicalPages(program.physical, 2 << 20)
         self._os = ScriptedOs(program.answers, sizes)
         self._scheduler: Scheduler | None = None
-        self.heap = model.Heap(program.procs, self._os, sizes, self._tell)
-        if program.sweepgen:
-            # Nothing has happened in the generation yet, so the heap may as well begin in another.
-            self.heap.state.sweepgen = program.sweepgen
-            for mcache in self.heap.state.mcaches.values():
-                mcache.flush_gen = program.sweepgen
+        self.heap = model.Heap(
+            program.procs, self._os, sizes, self._tell, sweepgen=program.sweepgen
+        )
 
     def _tell(self, event: EventBase) -> None:
         figures: dict[str, object] = msgspec.to_builtins(event)

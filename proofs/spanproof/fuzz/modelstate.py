@@ -12,7 +12,7 @@ from spanspec.span.mspan import DEAD, IN_USE, Mspan
 def state_of(state: HeapState) -> State:
     """Return all parts that make sense between any two steps."""
     heap, stats = state.pages, state.pages.stats
-    cached = {span for mcache in state.mcaches.values() for span in mcache.alloc.values()}
+    cached = {span for one in state.mcaches for span in state.cached_spans(one).values()}
     done = state.reclaim_index >= NO_MORE_RECLAIM
     parts: dict[str, object] = {
         "sweepgen": state.sweepgen,
@@ -55,7 +55,12 @@ def state_of(state: HeapState) -> State:
     }
     for span, record in state.spans.items():
         specials = tuple((one.offset, one.kind) for one in state.specials.get(span, ()))
-        parts[f"span {span}"] = {**slots_of(record, span in cached), "specials": specials}
+        generation = {"sweepgen": state.generation(span)}
+        parts[f"span {span}"] = {
+            **slots_of(record, span in cached),
+            **generation,
+            "specials": specials,
+        }
     return parts
 
 
@@ -65,8 +70,14 @@ def caches_of(state: HeapState) -> dict[int, tuple[object, ...]]:
     for p, identity in state.mcache_of.items():
         mcache = state.mcaches.get(identity)
         if mcache is not None and p >= 0:
-            held = tuple(sorted(mcache.alloc.items()))
-            found[p] = identity, mcache.flush_gen, held, mcache.tiny.address, mcache.tiny.offset
+            held = tuple(state.cached_spans(identity).items())
+            found[p] = (
+                identity,
+                state.flush_gen(identity),
+                held,
+                mcache.tiny.address,
+                mcache.tiny.offset,
+            )
     return found
 
 
@@ -85,7 +96,6 @@ def slots_of(record: Mspan, cached: bool) -> dict[str, int | None]:
         "allocCache": record.alloc_cache if known else None,
         "allocBits": record.alloc_bits.value & ((1 << record.nelems) - 1),
         "gcmarkBits": record.gcmark_bits.value & ((1 << record.nelems) - 1),
-        "sweepgen": record.sweepgen,
         "needzero": record.needzero,
     }
 
@@ -96,7 +106,7 @@ def counts_of(state: HeapState) -> dict[str, int]:
     What caches hold and have not handed out is left out, as ReadMemStats does by flushing them.
     """
     records = [
-        state.spans[span] for mcache in state.mcaches.values() for span in mcache.alloc.values()
+        state.spans[span] for one in state.mcaches for span in state.cached_spans(one).values()
     ]
     unused = sum(record.nelems - record.alloc_count for record in records)
     unused_bytes = sum((one.nelems - one.alloc_count) * one.elemsize for one in records)

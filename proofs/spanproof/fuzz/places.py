@@ -13,7 +13,7 @@ from spanspec.base.ids import NOBODY
 from spanspec.base.words import M64
 from spanspec.heap.heap import ZERO_BASE
 from spanspec.heap.state import HeapState
-from spanspec.span.mspan import Mspan, find_object, is_allocated, slot_address
+from spanspec.span.mspan import find_object, is_allocated, slot_address
 from spanspec.span.sweepgen import is_legal_between_cycles
 
 Place = Literal[
@@ -111,21 +111,22 @@ def beside(state: HeapState, address: int, place: Place, k: int) -> int | None:
 
 def of_spans(state: HeapState, place: Place, k: int) -> int | None:
     """Return an address of a kind in the k-th span in use, or in the next that has one."""
-    spans = [record for _, record in sorted(state.spans.items())]
+    spans = sorted(state.spans)
     first = k % max(1, len(spans))
-    for record in spans[first:] + spans[:first]:
-        for address in within(state, record, place):
+    for span in spans[first:] + spans[:first]:
+        for address in within(state, span, place):
             return address
     return None
 
 
-def within(state: HeapState, record: Mspan, place: Place) -> Iterator[int]:
+def within(state: HeapState, span: int, place: Place) -> Iterator[int]:
     """Yield the addresses of a kind in a span in use."""
+    record = state.spans[span]
     if place == "tail":
         if record.limit < record.base + record.npages * PAGE_SIZE:
             yield record.limit
         return
-    if place == "dead" and is_legal_between_cycles(state.sweepgen, record.sweepgen):
+    if place == "dead" and is_legal_between_cycles(state.sweepgen, state.generation(span)):
         return
     for slot in range(record.nelems):
         taken = is_allocated(record, slot)

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from msgspec.structs import replace
-
 from spanproof.fuzz.differences import Refused as Refused
 from spanproof.fuzz.program import Program
 from spanspec.base.bitmap import Bits
@@ -18,13 +16,14 @@ from spanspec.span.mspan import (
     is_allocated,
     set_marked,
 )
-from spanspec.span.sweep import publish, sweep
+from spanspec.span.sweep import sweep
 from spanspec.span.sweepgen import (
     claim_for_sweep,
     enter_cache,
     is_legal,
     is_stale,
     leave_cache,
+    publish_swept,
     retire_full,
 )
 
@@ -102,7 +101,8 @@ class ModelSpan:
 
     def __init__(self, program: Program) -> None:
         spanclass = make_span_class(program.size_class, program.noscan)
-        self.span: Mspan = init_span(BASE, program.pages, spanclass, program.sweepgen, BASE)
+        self.span: Mspan = init_span(BASE, program.pages, spanclass, BASE)
+        self.sweepgen = program.sweepgen
 
     def allocate(self) -> tuple[int, Path]:
         """Hand out the next slot, as mallocgc does."""
@@ -125,31 +125,27 @@ class ModelSpan:
 
     def claim_and_sweep(self, sg: int) -> SweepOutcome:
         """Win the span and sweep it."""
-        gen = claim_for_sweep(sg, self.span.sweepgen)
-        return self._sweep(sg, replace(self.span, sweepgen=gen))
+        self.sweepgen = claim_for_sweep(sg, self.sweepgen)
+        return self._sweep(sg)
 
     def flush(self, sg: int) -> SweepOutcome | None:
         """Leave the cache; a stale span is swept."""
-        stale = is_stale(sg, self.span.sweepgen)
-        left = replace(self.span, sweepgen=leave_cache(sg, self.span.sweepgen))
-        if stale:
-            return self._sweep(sg, left)
-        self.span = left
-        return None
+        stale = is_stale(sg, self.sweepgen)
+        self.sweepgen = leave_cache(sg, self.sweepgen)
+        return self._sweep(sg) if stale else None
 
-    def _sweep(self, sg: int, owned: Mspan) -> SweepOutcome:
-        swept = sweep(sg, owned)
-        self.span = publish(sg, swept.span)
+    def _sweep(self, sg: int) -> SweepOutcome:
+        swept = sweep(self.span)
+        self.span, self.sweepgen = swept.span, publish_swept(sg, self.sweepgen)
         return SweepOutcome(swept.nfreed, swept.was_empty)
 
     def retire(self, sg: int) -> None:
         """Leave the cache as a full span."""
-        self.span = replace(self.span, sweepgen=retire_full(sg, self.span.sweepgen))
+        self.sweepgen = retire_full(sg, self.sweepgen)
 
     def refill(self, sg: int) -> None:
         """Enter a cache."""
-        loaded = reload_cache(self.span)
-        self.span = replace(loaded, sweepgen=enter_cache(sg, loaded.sweepgen))
+        self.span, self.sweepgen = reload_cache(self.span), enter_cache(sg, self.sweepgen)
 
     def state(self) -> State:
         """Return the whole state."""
@@ -163,7 +159,7 @@ class ModelSpan:
             span.alloc_bits.value,
             span.gcmark_bits.value,
             span.alloc_cache if span.freeindex < span.nelems else None,
-            span.sweepgen,
+            self.sweepgen,
             span.needzero,
         )
 
@@ -178,6 +174,6 @@ class ModelSpan:
             "I-1": bounds_hold(span),
             "I-2": count_is_exact(span),
             "I-3": cache_is_exact(span),
-            "SWP-5": is_legal(sg, span.sweepgen),
+            "SWP-5": is_legal(sg, self.sweepgen),
         }
         return next((rule for rule, holds in checks.items() if not holds), None)

@@ -8,15 +8,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from spanproof.simulate.agreement import disagreements
 from spanproof.simulate.program import Saved
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.events.heap_events import SpanInUse
-from spanspec.following.agreement import disagreements
-from spanspec.following.follower import Follower
-from spanspec.following.run import NotAStep
 from spanspec.heap.state import HeapState
 from spanspec.pages.runs import PhysicalPages
 from spanspec.trace.check import PLATFORM, RUNTIME
@@ -66,31 +64,23 @@ def header_for(phys: PhysicalPages, procs: int, events: int, program: str) -> He
 
 
 class Judge:
-    """Two who are told every event: the replay of traces, and the proved protocol."""
+    """The replay of traces, which is told every event, and takes the proved steps by them."""
 
     def __init__(self, header: Header) -> None:
-        self._replay = Replay(header)
-        self._follower = Follower()
+        self.replay = Replay(header, proves=True)
 
     def run(self, events: Sequence[EventBase]) -> str | None:
         """Judge the next events."""
-        divergence = self._replay.run(events)
-        if divergence is not None:
-            return _told(divergence)
-        try:
-            for event in events:
-                self._follower.follow(event)
-        except NotAStep as problem:
-            return f"protocol: {problem}"
-        return None
+        divergence = self.replay.run(events)
+        return None if divergence is None else _told(divergence)
 
     def at_rest(self, heap: HeapState) -> str | None:
-        """Hold a heap, no thread of which is in an operation, against the protocol's system."""
-        return next(disagreements(heap, self._follower.run.state), None)
+        """Hold a heap, no thread of which is in an operation, against the replay's."""
+        return next(disagreements(heap.sharing, self.replay.state.sharing), None)
 
     def finish(self) -> str | None:
         """Judge the events so far as a whole recording, which may end at any place."""
-        divergence = self._replay.finish()
+        divergence = self.replay.finish()
         return None if divergence is None else _told(divergence)
 
 

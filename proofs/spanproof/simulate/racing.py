@@ -32,12 +32,13 @@ from spanspec.heap.malloc import (
     take_slot,
     take_tiny_block,
 )
-from spanspec.heap.mcache import install, needs_flush, prepare_for_sweep, refill
+from spanspec.heap.mcache import needs_flush, prepare_for_sweep, refill
 from spanspec.heap.newspan import take_large
 from spanspec.heap.procs import NO_P, boot, mcache_of, procresize
 from spanspec.heap.program import Allocate
 from spanspec.heap.state import MARK, OFF, Course, NeedPages, Waits
 from spanspec.heap.sweeping import NOTHING_LEFT, finish_sweeping, sweepone
+from spanspec.heap.taking import is_publishing, see_published
 from spanspec.invariants import When, violations
 from spanspec.pages.pagealloc import allocate, free_manual, make_manual
 from spanspec.pages.pageheap import Actor
@@ -235,8 +236,10 @@ class Racing:
         """Let others see the end of a sweep some time before the step that shows it."""
         for one in self._workers:
             span = one.last.span if isinstance(one.last, ev.SweepResult) else -1
-            if one is not worker and span in self.state.publishing and self.rng.random() < 0.1:
-                self.state.publish(span)
+            if one is worker or span == -1 or not is_publishing(self.state, span):
+                continue
+            if self.rng.random() < 0.1:
+                see_published(self.state, span)
 
     def _in_section(self, worker: Worker, section: Section) -> None:
         try:
@@ -328,11 +331,10 @@ class Racing:
                 return True
         if self._take(request):
             return True
-        course = refill if spanclass in mcache.alloc else install
         self._start(
             worker,
             "refill",
-            course(self.state, worker.actor, mcache, spanclass),
+            refill(self.state, worker.actor, mcache, spanclass),
             lambda _: self._take_after_refill(request),
         )
         worker.refills = spanclass

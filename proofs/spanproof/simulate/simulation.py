@@ -346,10 +346,9 @@ class Simulation:
                 self._marked.add(owner)
             return self._must_hold(request.address, "was marked")
         elif isinstance(request, EnsureSwept):
-            record = self.heap.state.spans.get(self.heap.state.pages.map.span_of(request.address))
-            if record is not None and not is_legal_between_cycles(
-                self.heap.state.sweepgen, record.sweepgen
-            ):
+            state = self.heap.state
+            it = state.shared(state.pages.map.span_of(request.address))
+            if it.in_use and not is_legal_between_cycles(state.sweepgen, it.sweepgen):
                 return f"SWP-18: the span at {request.address:#x} is not swept"
         elif isinstance(request, ScavengeAll) and not nothing_left(self.heap.state.pages):
             return "SCAV-13: FreeOSMemory left a whole free page"

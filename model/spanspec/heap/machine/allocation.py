@@ -20,7 +20,7 @@ from spanspec.heap.malloc import (
     take_slot,
     take_tiny_block,
 )
-from spanspec.heap.mcache import install, refill
+from spanspec.heap.mcache import refill
 from spanspec.heap.newspan import take_large
 from spanspec.heap.procs import mcache_of
 from spanspec.heap.program import Allocate, Input
@@ -54,9 +54,7 @@ def allocate(machine: Machine, request: Input) -> int:
             return block + offset
     taken = take_slot(machine.state, mcache, spanclass)
     if taken is None:
-        cached = spanclass in mcache.alloc
-        course = refill if cached else install
-        if not machine.drive(actor, course(machine.state, actor, mcache, spanclass)):
+        if not machine.drive(actor, refill(machine.state, actor, mcache, spanclass)):
             raise OutOfMemory(f"T-52: out of memory: no span for {request.size} bytes")
         taken = take_slot(machine.state, mcache, spanclass)
         assert taken is not None, "MAL-19: a refilled span has a free slot"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
+from spanspec.base.words import U32
 from spanspec.events.fields import EventBase
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.program import Input
@@ -46,9 +47,10 @@ class Machine:
         phys: PhysicalPages,
         on_event: Callable[[EventBase], None] | None,
         decisions: Decisions | None = None,
+        sweepgen: U32 = 0,
     ) -> None:
         self.decisions = Decisions() if decisions is None else decisions
-        self.state = HeapState(self.decisions, PageHeap(self.decisions, os, phys))
+        self.state = HeapState(self.decisions, PageHeap(self.decisions, os, phys), sweepgen)
         self.decisions.state = self.state
         self.observed: list[EventBase] = []
         self._on_event = on_event

@@ -22,8 +22,8 @@ BUGS: Final = (
         "stale-uncache-preserves",
         "70d7e96c78",
         "heap.mcentral",
-        "yield from sweep_span(state, actor, span, preserve=False)",
-        "yield from sweep_span(state, actor, span, preserve=True)",
+        "yield from sweep_span(state, actor, thread, span, preserve=False)",
+        "yield from sweep_span(state, actor, thread, span, preserve=True)",
         "uncaching a stale span keeps it in its mcentral even if nothing in it lives",
     ),
     KnownBug(
@@ -38,8 +38,8 @@ BUGS: Final = (
         "page-mark-trusted",
         "#39432",
         "heap.reclaim",
-        '        yield claim(state, actor, span, "reclaim")\n',
-        '        yield claim(state, actor, span, "reclaim")\n'
+        '        yield claimed(state, actor, span, "reclaim")\n',
+        '        yield claimed(state, actor, span, "reclaim")\n'
         "        state.spans[span] = replace(state.spans[span], gcmark_bits=NO_BITS)\n",
         "the reclaimer believes the page's mark, which objects born marked do not set",
     ),
@@ -47,8 +47,8 @@ BUGS: Final = (
         "freed-while-swept",
         "cc8f544198",
         "heap.sweeping",
-        "    state.publish(span)\n    if to_central and not preserve:",
-        "    if to_central and not preserve:",
+        "        publish_alone(state, thread)\n    else:\n",
+        "        if size_class != 0:\n            publish_alone(state, thread)\n    else:\n",
         "a large span goes back before its sweep is published",
     ),
     KnownBug(
@@ -220,10 +220,10 @@ BUGS: Final = (
     KnownBug(
         "uncached-to-the-back",
         "plain",
-        "heap.mcentral",
-        "        central.nonempty.insert(span)\n        if not stale",
-        "        central.nonempty.insert_back(span)\n        if not stale",
-        "an uncached span goes to the wrong end of the nonempty list",
+        "heap.taking",
+        "        central.nonempty.insert(span - 1)\n",
+        "        central.nonempty.insert_back(span - 1)\n",
+        "a span goes to the wrong end of the nonempty list",
     ),
     KnownBug(
         "merges-unlike",

@@ -16,7 +16,7 @@ from spanproof.symbolic.values import SymbolicBitmap
 from spanproof.theorems.induction import count_starts, count_steps
 from spanproof.theorems.span.counting import FREED, MARKS, dies, marks_allocated
 from spanproof.theorems.span.sizeclass import small_classes
-from spanproof.theorems.span.span import SLOW, any_span, any_sweep
+from spanproof.theorems.span.span import SLOW, any_span, any_sweep, returns_to_heap
 from spanspec.base.bitmap import Bitmap
 from spanspec.base.constants import PAGE_SIZE, TINY_SIZE, TINY_SPAN_CLASS, make_span_class
 from spanspec.base.words import U8, U16, U32, U64
@@ -43,7 +43,6 @@ from spanspec.span.mspan import (
     is_free,
     slot_address,
 )
-from spanspec.span.sweep import returns_to_heap
 from spanspec.span.tiny import TinyBlock, align_tiny, replace_tiny_block, take_tiny, tiny_fits
 
 WORDS: Final = Words(64)
@@ -117,9 +116,9 @@ def is_marked(span: Mspan, slot: U16) -> bool:
 @obligation("large.layout", "SPAN-1 SPAN-5 HEAP-22 MAL-11", WORDS)
 def a_large_span_is_one_slot(p: Proof) -> None:
     """A fresh span for a large object, whatever its pages, has one slot, which is all of it."""
-    base, npages, sg = p.number(U64, "base"), p.number(U32, "npages"), p.number(U32, "sg")
+    base, npages = p.number(U64, "base"), p.number(U32, "npages")
     p.assume(z3.UGE(npages, 1))
-    span = p.call(init_span, base, npages, make_span_class(0, False), sg, base)
+    span = p.call(init_span, base, npages, make_span_class(0, False), base)
     assert isinstance(span, Mspan)
     p.lemma("all pages", span.elemsize == npages * PAGE_SIZE)
     p.show("one slot", span.nelems == 1)
@@ -254,12 +253,12 @@ def slots_do_not_overlap_and_are_aligned(p: Proof) -> None:
     a multiple of every power of two that divides their size. With pages.no-overlap, no two objects
     of the heap overlap.
     """
-    page, sg = p.number(U32, "page"), p.number(U32, "sg")
+    page = p.number(U32, "page")
     one, other = p.number(U16, "one"), p.number(U16, "other")
     base = page * PAGE_SIZE
     p.assume(one < other)
     for number, entry in small_classes(p):
-        span = p.call(init_span, base, entry.npages, make_span_class(number, True), sg, base)
+        span = p.call(init_span, base, entry.npages, make_span_class(number, True), base)
         assert isinstance(span, Mspan)
         start, next_start = (p.integer(slot_address, span, slot) for slot in (one, other))
         used = other < span.nelems

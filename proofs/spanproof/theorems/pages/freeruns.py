@@ -9,7 +9,7 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanproof.theorems.span.sizeclass import small_classes
 from spanspec.base.constants import PAGE_SIZE, make_span_class
-from spanspec.base.words import U16, U32, U64
+from spanspec.base.words import U16, U64
 from spanspec.heap.mcentral import charge, span_bytes
 from spanspec.pages.freeruns import FreeSpan
 from spanspec.pages.growth import end_of_request, fits_address_space
@@ -211,10 +211,10 @@ def a_cached_span_is_charged_for_what_it_can_give(p: Proof) -> None:
     from it, and nothing that was in use before. What is swept for it first is paid for by the bytes
     of the whole span.
     """
-    base, sg = p.number(U64, "base"), p.number(U32, "sg")
+    base = p.number(U64, "base")
     used = p.number(U16, "used")
     for number, entry in small_classes(p):
-        fresh = p.call(init_span, base, entry.npages, make_span_class(number, True), sg, base)
+        fresh = p.call(init_span, base, entry.npages, make_span_class(number, True), base)
         assert isinstance(fresh, Mspan)
         span = replace(fresh, alloc_count=used)
         bound = z3.And(used >= 0, used <= span.nelems)

@@ -106,10 +106,9 @@ def division_magic_is_exact(p: Proof) -> None:
 def index_is_the_slot_of_every_interior_address(p: Proof) -> None:
     """ObjIndex maps every address within a slot back to that slot, for every class and base."""
     base, slot, inner = p.number(U64, "base"), p.number(U16, "slot"), p.number(U32, "inner")
-    sg = p.number(U32, "sg")
     p.show("large: one slot", p.integer(divide_by_size, NO_MAGIC, inner) == 0)
     for number, entry in small_classes(p):
-        span = p.call(init_span, base, entry.npages, make_span_class(number, False), sg, base)
+        span = p.call(init_span, base, entry.npages, make_span_class(number, False), base)
         assert isinstance(span, Mspan)
         inside = z3.And(slot < span.nelems, inner < span.elemsize)
         index = p.integer(obj_index, span, p.integer(slot_address, span, slot) + inner)
@@ -121,11 +120,11 @@ def index_is_the_slot_of_every_interior_address(p: Proof) -> None:
 def interior_pointers_find_their_object(p: Proof) -> None:
     """Every address within a slot finds that slot's base; the tail and what lies outside, none."""
     base, slot, inner = p.number(U64, "base"), p.number(U16, "slot"), p.number(U32, "inner")
-    other, sg = p.number(U64, "other"), p.number(U32, "sg")
+    other = p.number(U64, "other")
     p.assume(base >= PAGE_SIZE)
     for number, entry in small_classes(p):
         limit = base + entry.objects * entry.size
-        span = p.call(init_span, base, entry.npages, make_span_class(number, False), sg, limit)
+        span = p.call(init_span, base, entry.npages, make_span_class(number, False), limit)
         assert isinstance(span, Mspan)
         inside = z3.And(slot < span.nelems, inner < span.elemsize)
         start = p.integer(slot_address, span, slot)
@@ -146,10 +145,10 @@ def every_span_is_cut_as_its_class_says(p: Proof) -> None:
 
     Sizes grow from class to class, in multiples of 8 (16 above 8, 128 from 1024 on).
     """
-    base, sg = p.number(U64, "base"), p.number(U32, "sg")
+    base = p.number(U64, "base")
     below = 0
     for number, entry in small_classes(p):
-        span = p.call(init_span, base, entry.npages, make_span_class(number, True), sg, base)
+        span = p.call(init_span, base, entry.npages, make_span_class(number, True), base)
         assert isinstance(span, Mspan)
         tail = entry.span_bytes - span.nelems * span.elemsize
         unit = 8 if entry.size == 8 else 16 if entry.size < 1024 else 128

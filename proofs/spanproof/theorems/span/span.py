@@ -16,7 +16,7 @@ from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.frames import Contract, LoopInvariant
 from spanproof.symbolic.merge import as_bool
 from spanproof.theorems.span.counting import MARKS, count_is_between, marks_allocated
-from spanspec.base.constants import NUM_SPAN_CLASSES
+from spanspec.base.constants import NUM_SPAN_CLASSES, size_class_of
 from spanspec.base.words import U8, U16, U32, U64, is_trailing_zeros, trailing_zeros
 from spanspec.span.alloccache import (
     NextFree,
@@ -27,6 +27,7 @@ from spanspec.span.alloccache import (
     window_at,
 )
 from spanspec.span.freeslots import ends_search, is_passed_over
+from spanspec.span.listing import sweep_returns_span
 from spanspec.span.mspan import (
     IN_USE,
     Mspan,
@@ -36,8 +37,7 @@ from spanspec.span.mspan import (
     is_allocated,
     is_free,
 )
-from spanspec.span.sweep import Swept, publish, returns_to_heap, sweep
-from spanspec.span.sweepgen import is_sweeping, is_swept
+from spanspec.span.sweep import Swept, frees_some, leaves_nothing, sweep
 
 WORDS = Words(64)
 TRUE = z3.BoolVal(True)
@@ -75,9 +75,15 @@ def window_of(span: Mspan) -> U64:
     return window_at(span.alloc_bits, span.freeindex)
 
 
-def may_sweep(sg: U32, span: Mspan) -> bool:
-    """The span is in use and owned by a sweeper."""
-    return span.state == IN_USE and is_sweeping(sg, span.sweepgen) and span.needzero <= 1
+def may_sweep(span: Mspan) -> bool:
+    """The span is in use."""
+    return span.state == IN_USE and span.needzero <= 1
+
+
+def returns_to_heap(swept: Swept, preserve: bool) -> bool:
+    """The whole span goes back to the page heap."""
+    large = size_class_of(swept.span.spanclass) == 0
+    return sweep_returns_span(large, preserve, frees_some(swept), leaves_nothing(swept))
 
 
 def unchanged(before: Mspan, after: Mspan) -> bool:
@@ -286,9 +292,9 @@ def fast_path_fails_only_where_it_must(p: Proof) -> None:
 def cache_is_exact_wherever_it_is_made(p: Proof) -> None:
     """The cache is exact after initialization, after a reload for an mcache, and after a sweep."""
     base, npages, limit = p.number(U64, "base"), p.number(U32, "npages"), p.number(U64, "limit")
-    spanclass, sg = p.number(U8, "spanclass"), p.number(U32, "sg")
+    spanclass = p.number(U8, "spanclass")
     p.assume(z3.ULT(spanclass, NUM_SPAN_CLASSES))
-    fresh = p.call(init_span, base, npages, spanclass, sg, limit)
+    fresh = p.call(init_span, base, npages, spanclass, limit)
     assert isinstance(fresh, Mspan)
     p.show("initialization", p.holds(cache_is_exact, fresh))
     span = p.fresh(Mspan, "span")
@@ -332,7 +338,6 @@ def sweep_keeps_marked_and_frees_unmarked_slots(p: Proof) -> None:
     )
     found, _ = parts(p.results_of(next_free_index)[0])
     p.show("not wasempty: one was", p.holds(is_free, span, found), ~empty(swept))
-    p.show("sweepgen is not yet published", after.sweepgen == span.sweepgen)
     p.possible("a marked slot", marked)
     p.possible("a dead one", z3.And(~marked, p.holds(is_allocated, span, slot)))
 
@@ -367,17 +372,16 @@ def sweep_decides_zeroing_and_return_to_the_heap(p: Proof) -> None:
 
 
 def any_sweep(p: Proof) -> tuple[Mspan, Swept]:
-    """Any legal sweep of any span, at any sweepgen: the span before, and the outcome.
+    """Any legal sweep of any span: the span before, and the outcome.
 
     Only allocated slots are marked (by the assumption `marker`).
     """
-    sg = p.number(U32, "sg")
     span = any_span(p)
     p.conclude(p.holds(count_is_between, span.alloc_bits, span.freeindex, span.nelems))
     p.conclude(p.holds(count_is_between, span.gcmark_bits, 0, span.nelems))
-    p.assume(p.holds(may_sweep, sg, span), p.holds(count_is_exact, span))
+    p.assume(p.holds(may_sweep, span), p.holds(count_is_exact, span))
     p.use(MARKS, span, every=lambda slot: [p.holds(marks_allocated, span, slot)])
-    swept = p.call(sweep, sg, span)
+    swept = p.call(sweep, span)
     assert isinstance(swept, Swept)
     return span, swept
 
@@ -385,16 +389,3 @@ def any_sweep(p: Proof) -> tuple[Mspan, Swept]:
 def empty(swept: Swept) -> z3.BoolRef:
     """The outcome `wasempty` as a term."""
     return as_bool(swept.was_empty)
-
-
-@obligation("span.sweep.publish", "SWP-3 SWP-24 SWP-28", WORDS)
-def publishing_changes_the_generation_only(p: Proof) -> None:
-    """Publishing a sweep makes the span swept and touches no slot."""
-    sg = p.number(U32, "sg")
-    span = any_span(p)
-    p.assume(span.state == IN_USE, p.holds(is_sweeping, sg, span.sweepgen))
-    after = p.call(publish, sg, span)
-    assert isinstance(after, Mspan)
-    p.show("swept", p.holds(is_swept, sg, after.sweepgen))
-    p.show("slots as before", p.holds(unchanged, span, after))
-    p.possible("across the wrap-around", sg == 0)

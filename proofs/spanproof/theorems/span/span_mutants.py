@@ -230,16 +230,6 @@ SPAN_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.span.sweep.publish",
-        Variant(
-            "publish-old-generation",
-            "publish_swept(sg, span.sweepgen)",
-            "span.sweepgen",
-            "span.sweep.publish",
-            "the sweep ends without saying so",
-        ),
-    ),
-    *variants_of(
         "spanspec.span.mspan.is_allocated",
         Variant(
             "allocated-one-more",

@@ -1,10 +1,15 @@
-"""The protocol's system for a run as long as a real one: identities, and tables that grow."""
+"""The system of a heap that runs: identities, and tables that grow and are updated in place.
+
+A step never reads a table that it has replaced, so the table itself may change: what the step
+leaves is the same.
+"""
 
 from collections.abc import Callable, Iterator
-from typing import Final, Generic, Self, TypeVar
+from typing import Final, Generic, TypeVar
 
 from spanspec.base.constants import NUM_SPAN_CLASSES
 from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
+from spanspec.base.words import U32
 from spanspec.sharing.records import (
     NO_SPAN,
     UNUSED,
@@ -27,29 +32,52 @@ class Growing(Generic[KeyT, RecordT]):
     """A table that makes the record of an identity when it is first asked for.
 
     `set` changes the table itself, so it serves a run that never goes back to a system it left.
+    `records` has those that were named so far; `replaced` is the identity that `set` last gave
+    another record, and `before` the one that it had.
     """
 
-    __slots__ = ("_first", "_records")
+    __slots__ = ("_first", "before", "records", "replaced")
 
     def __init__(self, first: Callable[[KeyT], RecordT]) -> None:
         self._first = first
-        self._records: dict[KeyT, RecordT] = {}
+        self.records: dict[KeyT, RecordT] = {}
+        self.replaced: KeyT | None = None
+        self.before: RecordT | None = None
 
     def __getitem__(self, key: KeyT) -> RecordT:
         """Return the record of an identity."""
-        record = self._records.get(key)
+        record = self.records.get(key)
         if record is None:
-            record = self._records[key] = self._first(key)
+            record = self.records[key] = self._first(key)
         return record
 
     def __iter__(self) -> Iterator[KeyT]:
         """Iterate over the identities that were named so far."""
-        return iter(tuple(self._records))
+        return iter(tuple(self.records))
 
-    def set(self, key: KeyT, value: RecordT) -> Self:
+    def forget(self) -> None:
+        """Forget what was replaced."""
+        self.replaced = self.before = None
+
+    def set(self, key: KeyT, value: RecordT) -> "Growing[KeyT, RecordT]":
         """Give an identity another record; return this table."""
-        self._records[key] = value
+        self.replaced, self.before = key, self.records.get(key)
+        self.records[key] = value
         return self
+
+
+class Tables:
+    """The tables of a heap that runs, each with the records that were named so far."""
+
+    def __init__(self) -> None:
+        self.spans: Growing[SpanId, SharedSpan] = Growing(_unused)
+        self.slots: Growing[SlotId, CacheSlot] = Growing(_empty)
+        self.procs: Growing[ProcId, Proc] = Growing(_fresh)
+        self.threads: Growing[ThreadId, Thread] = Growing(_idle)
+
+    def system(self, sg: U32) -> Sharing:
+        """Return the first system, in which nothing has happened, at a sweepgen."""
+        return Sharing(sg, self.spans, self.slots, self.procs, self.threads)
 
 
 def span_id(descriptor: int) -> SpanId:
@@ -68,14 +96,6 @@ def thread_id(number: int, mcache: int) -> ThreadId:
     Whoever stops the world works for several, one after the other.
     """
     return ThreadId(number * WIDTH + mcache)
-
-
-def empty_system() -> Sharing:
-    """Return the protocol's first system, at sweepgen 0, with tables that grow.
-
-    Rules: SWP-2 SPAN-3 MC-2.
-    """
-    return Sharing(0, Growing(_unused), Growing(_empty), Growing(_fresh), Growing(_idle))
 
 
 def _unused(_: SpanId) -> SharedSpan:

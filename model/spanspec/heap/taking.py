@@ -1,0 +1,158 @@
+"""Taking steps: the one place where what threads share of spans changes (CONC-1 to CONC-9).
+
+A course chooses who and what; the step decides what becomes of their records. What has an order,
+the lists of mcentral and the sweep buffers, follows from the records before and after.
+"""
+
+from spanspec.base.ids import NOBODY, SpanId, ThreadId
+from spanspec.heap.state import HeapState, Mcentral
+from spanspec.sharing.growing import span_id
+from spanspec.sharing.records import EXAMINED, IDLE, NO_SPAN, SAW_USED, SharedSpan
+from spanspec.sharing.steps import (
+    COMPARE_AND_SWAP,
+    DROP,
+    LOOK,
+    MOVE_CLAIMED,
+    PUBLISH,
+    PUBLISH_DEAD,
+    START_CYCLE,
+    Choice,
+    Step,
+)
+from spanspec.sharing.sweeping import may_publish, publishes_alone
+from spanspec.span.listing import EMPTY, NONEMPTY
+
+
+class NotAStep(Exception):
+    """What was to happen is no step of the protocol; the message says what, and why."""
+
+
+def take(state: HeapState, step: Step, *chosen: Choice, place: int = NOBODY) -> None:
+    """Take a step: its guard has to hold. `place` is that in a sweep buffer, if it is about one.
+
+    Raises: NotAStep if the guard does not hold; AssertionError if a fatal check of the runtime
+        fails, with the rule's id.
+    """
+    sharing, spans = state.sharing, state.tables.spans
+    if not step.may(sharing, *chosen):
+        raise NotAStep(f"{step.name} is not possible: {about(state, step, chosen)}")
+    spans.forget()
+    state.sharing = step.take(sharing, *chosen)
+    state.taken[step.name] = state.taken.get(step.name, 0) + 1
+    span, before = spans.replaced, spans.before
+    if span is not None and before is not None:
+        after = spans.records[span]
+        if before.place != after.place or step is MOVE_CLAIMED:
+            move(state, span, before, after)
+        if before.in_buffer_0 != after.in_buffer_0:
+            enter_or_leave(state, 0, span, place, after.in_buffer_0)
+        if before.in_buffer_1 != after.in_buffer_1:
+            enter_or_leave(state, 1, span, place, after.in_buffer_1)
+    elif step is START_CYCLE:
+        for mcache in state.mcaches.values():
+            mcache.may_allocate = False
+
+
+def move(state: HeapState, span: SpanId, before: SharedSpan, after: SharedSpan) -> None:
+    """Let the lists of mcentral follow the record of a span that was moved.
+
+    What may be taken goes to the front, what is full or cached to the back.
+
+    Rules: SPAN-28 CEN-3 CEN-4 CEN-7 CEN-12 CEN-14.
+    """
+    leave(state.central[before.central], span - 1, before.place)
+    central = state.central[after.central]
+    if after.place == NONEMPTY:
+        central.nonempty.insert(span - 1)
+    elif after.place == EMPTY:
+        central.empty.insert_back(span - 1)
+
+
+def leave(central: Mcentral, span: int, place: int) -> None:
+    """Take a span out of the list that it is in, if it is in one."""
+    if place == NONEMPTY:
+        central.nonempty.remove(span)
+    elif place == EMPTY:
+        central.empty.remove(span)
+
+
+def enter_or_leave(state: HeapState, buffer: int, span: SpanId, place: int, enters: bool) -> None:
+    """Let a sweep buffer follow the record of a span that was pushed or popped.
+
+    Rules: SWP-10 SWP-11.
+    """
+    if enters:
+        state.buffers[buffer].push(span - 1, place)
+    else:
+        state.buffers[buffer].pop(place)
+
+
+def look_at_popped(state: HeapState, thread: ThreadId, seen: SharedSpan) -> bool:
+    """Let a thread look at the span that it has popped; return whether it claims it.
+
+    It may have looked before the last change of the span, and then saw another record. Reading
+    changes nothing but the reader, so the steps are taken with the span as it was.
+
+    Rules: SWP-14 SWP-15 CONC-4 T-55.
+
+    Raises: NotAStep if it would have claimed the span as it was.
+    """
+    span = state.sharing.threads[thread].span
+    now = state.tables.spans[span]
+    state.tables.spans.records[span] = seen
+    try:
+        take(state, LOOK, thread)
+        saw_used = state.sharing.threads[thread].task == SAW_USED
+        take(state, COMPARE_AND_SWAP if saw_used else DROP, thread)
+    finally:
+        if seen is not now:
+            state.tables.spans.records[span] = now
+    claims = state.sharing.threads[thread].task != IDLE
+    if claims and seen is not now:
+        raise NotAStep(f"span {span - 1} is claimed as it was: {seen}, not {now}")
+    return claims
+
+
+def publish_alone(state: HeapState, thread: ThreadId) -> None:
+    """Store the heap's sweepgen in a span whose sweep is complete, unless others saw that before.
+
+    Rules: SWP-24 SWP-29 CONC-8.
+    """
+    if state.sharing.threads[thread].task == EXAMINED:
+        take(state, PUBLISH if may_publish(state.sharing, thread) else PUBLISH_DEAD, thread)
+
+
+def is_publishing(state: HeapState, span: int) -> bool:
+    """Tell whether the sweep of a span is complete, and others may see that any time.
+
+    Rules: SWP-24 SWP-29 CONC-8.
+    """
+    it = state.shared(span)
+    worker = state.sharing.threads[it.owner]
+    return (
+        worker.task == EXAMINED
+        and worker.span == span_id(span)
+        and publishes_alone(it.large, worker.preserve, worker.freed)
+    )
+
+
+def see_published(state: HeapState, span: int) -> None:
+    """Let others see that the sweep of a span is complete."""
+    if is_publishing(state, span):
+        publish_alone(state, state.shared(span).owner)
+
+
+def about(state: HeapState, step: Step, chosen: tuple[Choice, ...]) -> str:
+    """Tell what was chosen for a step, and the records of it."""
+    sharing = state.sharing
+    told = [f"heap sweepgen {sharing.sweepgen}"]
+    for (parameter, kind), value in zip(step.chosen.items(), chosen, strict=True):
+        told.append(f"{parameter} {value}")
+        if kind is ThreadId:
+            worker = sharing.threads[ThreadId(value)]
+            told.append(str(worker))
+            if worker.span != NO_SPAN:
+                told.append(str(sharing.spans[worker.span]))
+        elif kind is SpanId:
+            told.append(str(sharing.spans[SpanId(value)]))
+    return ", ".join(told)

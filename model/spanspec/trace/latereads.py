@@ -1,0 +1,79 @@
+"""What threads read of the spans that they have popped, where it is told late (SWP-14, SWP-15).
+
+A thread that has popped a span reads its state and its sweepgen at two moments that no line of a
+recording tells exactly. Reading changes nothing but the reader, so it may be moved: to before the
+last change of the span, if that is what was seen, or to after a claim that is noted late. In the
+latter case the thread stays where it is until then, and another identity goes on in its place: to
+the protocol it is all the same who is who, and there is any number of threads.
+"""
+
+from spanspec.base.ids import NOBODY, SpanId, ThreadId
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import ThreadEvent
+from spanspec.heap.state import HeapState
+from spanspec.heap.taking import NotAStep, look_at_popped
+from spanspec.sharing.growing import WIDTH, span_id, thread_id
+from spanspec.sharing.records import POPPED, SharedSpan
+
+
+class LateReads:
+    """For each thread that has popped a span, how that was before its last changes."""
+
+    def __init__(self) -> None:
+        self._past: dict[ThreadId, dict[bool, SharedSpan]] = {}
+        self._changing: tuple[SpanId, SharedSpan] | None = None
+        self._waiting: dict[int, list[ThreadId]] = {}
+        self._stand_ins: dict[ThreadId, ThreadId] = {}
+        self._set_aside = 0
+
+    def before(self, state: HeapState, event: ThreadEvent) -> None:
+        """Remember a span as it is, for who may be reading it, if an event changes its state."""
+        if isinstance(event, hev.HeapFrees | hev.SpanInUse | ev.BufferPush):
+            it = state.shared(event.span)
+            if isinstance(event, ev.BufferPush) and it.in_use:
+                return
+            reader = state.sharing.threads[it.popper]
+            if reader.span == span_id(event.span) and reader.task == POPPED:
+                self._past.setdefault(it.popper, {})[it.in_use] = it
+            self._changing = span_id(event.span), it
+
+    def after(self, state: HeapState, event: ThreadEvent) -> None:
+        """Note that a change was made by now, or that a span was popped, perhaps while it changed.
+
+        A change is made once the lock under which it is made is free.
+        """
+        if isinstance(event, hev.Coalesces | hev.SpanInUse):
+            self._changing = None
+        elif isinstance(event, ev.BufferPop) and event.span != NOBODY:
+            popper = state.shared(event.span).popper
+            self._past.pop(popper, None)
+            if self._changing is not None and self._changing[0] == span_id(event.span):
+                it = self._changing[1]
+                self._past[popper] = {it.in_use: it}
+
+    def past(self, thread: ThreadId, in_use: bool) -> SharedSpan | None:
+        """Return the span that a thread has popped as it was when it was in use, or was not."""
+        return self._past.get(thread, {}).get(in_use)
+
+    def wait(self, thread: ThreadId, span: int) -> None:
+        """Let a thread look at the span that it has popped only when its claim is told."""
+        self._waiting.setdefault(span, []).append(thread)
+        self._set_aside += 1
+        self._stand_ins[thread] = thread_id(-self._set_aside, thread % WIDTH)
+
+    def stand_in(self, thread: ThreadId) -> ThreadId:
+        """Return who acts for a thread."""
+        while thread in self._stand_ins:
+            thread = self._stand_ins[thread]
+        return thread
+
+    def claimed(self, state: HeapState, span: int) -> None:
+        """Let those who were waiting find that a span is claimed, as now is told.
+
+        Raises: NotAStep if it is theirs.
+        """
+        for thread in self._waiting.pop(span, ()):
+            if look_at_popped(state, thread, state.shared(span)):
+                raise NotAStep(f"span {span} is claimed twice")
+            del self._stand_ins[thread]
