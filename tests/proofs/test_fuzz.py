@@ -63,7 +63,7 @@ def test_a_planted_bug_is_found_and_shrunk_to_ten_steps(bug: PlantedBug) -> None
 
 
 def test_a_planted_bug_out_of_date_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"its text is not in span\.py"):
+    with pytest.raises(ValueError, match=r"is not in spanalloc\.span"):
         package_with(PLANTED[0]._replace(module="span"))
 
 

@@ -10,6 +10,7 @@ from spanproof.cli.app import run
 from spanproof.decide import suite
 from spanproof.decide.jobs import Job
 from spanproof.fingerprint.dependencies import module_file
+from spanproof.fuzz.planted import heap, schedule, span
 from spanproof.mutation.knownbugs import BUGS, find
 from spanproof.patch.patches import DoesNotApply, patched, place_of, tokens
 from spanproof.theorems.mutants import MUTANTS
@@ -82,6 +83,24 @@ def test_every_mutant_and_bug_applies_to_another_layout(rewritten: Callable[[str
         else:
             assert code(made) == code(mutant.text()), mutant.name
     assert len(failed) <= 0.02 * len(MUTANTS), failed
+
+
+PLANTED_BUGS = (*span.PLANTED, *heap.BUGS, *schedule.RACES)
+
+
+def test_every_planted_bug_applies_to_another_layout() -> None:
+    failed = []
+    for bug in PLANTED_BUGS:
+        path = module_file(f"spanalloc.{bug.module}")
+        assert path is not None
+        text = path.read_text(encoding="utf-8")
+        try:
+            made = bug.apply(ast.unparse(ast.parse(text)))
+        except DoesNotApply:
+            failed.append(bug.name)
+        else:
+            assert code(made) == code(bug.apply(text)), bug.name
+    assert not failed
 
 
 def renamed(text: str) -> str:

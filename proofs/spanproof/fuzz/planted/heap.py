@@ -46,9 +46,10 @@ BUGS: Final = (
     PlantedBug(
         "#39432: the reclaimer trusts the mark of a page",
         "sweep",
-        "            return span\n    return None\n\n\ndef hexadecimal",
+        "            return span\n",
         "            span.gcmark_bits = type(span.gcmark_bits)([0] * len(span.gcmark_bits))\n"
-        "            return span\n    return None\n\n\ndef hexadecimal",
+        "            return span\n",
+        "claim_at",
     ),
     PlantedBug(
         "cc8f544198: a large span is freed before its sweep is published",
@@ -343,8 +344,9 @@ BUGS: Final = (
     PlantedBug(
         "a finalizer is added to an unswept span",
         "objects",
-        "    ensure_swept(state, who, span)\n    # That",
-        "    # That",
+        "    ensure_swept(state, who, span)\n",
+        "",
+        "add_special",
     ),
     PlantedBug(
         "nobody owes sweeping once all is swept",
@@ -355,8 +357,9 @@ BUGS: Final = (
     PlantedBug(
         "#81435: an object is not looked up again once its span is swept",
         "objects",
-        "    # That sweep may have found it dead.\n    span, offset = place_at(state, address)\n",
+        "    span, offset = place_at(state, address)\n",
         "    offset = address - span.base\n",
+        "add_special",
     ),
     PlantedBug(
         "#24670, #54597: a reservation that came elsewhere than hinted is kept",

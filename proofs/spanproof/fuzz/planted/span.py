@@ -16,18 +16,34 @@ from typing import NamedTuple
 import spanalloc
 from spanproof.fuzz.campaign import CampaignResult, run
 from spanproof.fuzz.spanalloc_subject import of_package
+from spanproof.patch.patches import DoesNotApply, patched
 
 NAME = "spanalloc"
 SETTLED = "spanalloc.compiled"
 
 
 class PlantedBug(NamedTuple):
-    """One change of the implementation: in `module`, the text `old` becomes `new`."""
+    """One change of the implementation: in `module`, the piece `old` becomes `new`.
+
+    It stands there once, or is the first one in `function`.
+    """
 
     name: str
     module: str
     old: str
     new: str
+    function: str | None = None
+
+    def apply(self, text: str) -> str:
+        """Return the text of the module with the bug.
+
+        Raises: DoesNotApply, a ValueError, if the piece is not there: the bug is out of date.
+        """
+        where = f"{NAME}.{self.module}"
+        try:
+            return patched(text, self.old, self.new, function=self.function, where=where)
+        except DoesNotApply as problem:
+            raise DoesNotApply(f"planted bug {self.name!r}: {problem}") from None
 
 
 PLANTED = (
@@ -120,15 +136,14 @@ class ChangedSource(InspectLoader):
     def get_source(self, fullname: str) -> str:
         """Return the text of the module.
 
-        Raises: ValueError if the text to be changed is not there: the bug is out of date.
+        Raises: DoesNotApply, a ValueError, if the piece to be changed is not there, once: the bug
+            is out of date.
         """
         text = self._path.read_text(encoding="utf-8")
         bug = self._bug
         if bug is None or fullname != f"{NAME}.{bug.module}":
             return text
-        if bug.old not in text:
-            raise ValueError(f"planted bug {bug.name!r}: its text is not in {bug.module}.py")
-        return text.replace(bug.old, bug.new, 1)
+        return bug.apply(text)
 
 
 class SourceFinder(MetaPathFinder):
@@ -158,7 +173,7 @@ class SourceFinder(MetaPathFinder):
 def package_with(bug: PlantedBug | None) -> SimpleNamespace:
     """Run the implementation's sources, with a bug or without, and return what the package has.
 
-    Raises: ValueError if the text to be changed is not there: the bug is out of date.
+    Raises: ValueError if the piece to be changed is not there, once: the bug is out of date.
     """
     if bug is not None and not (Path(spanalloc.__path__[0]) / f"{bug.module}.py").exists():
         raise ValueError(f"planted bug {bug.name!r}: there is no {bug.module}.py")
