@@ -32,13 +32,15 @@ def is_over_identities(term: z3.ExprRef) -> bool:
 
 def has_quantifier(formulas: Sequence[z3.BoolRef]) -> bool:
     """Tell whether any formula quantifies over identities."""
-    if not any(map(_quantifies, formulas)):
-        return False
-    return any(is_over_identities(part) for part in subterms(*formulas))
+    return any(
+        any(is_over_identities(part) for part in subterms(formula))
+        for formula in formulas
+        if _quantifies(formula)
+    )
 
 
 def _quantifies(formula: z3.ExprRef) -> bool:
-    """Tell whether there is any quantifier in a term. Most have none, and Z3 is quick to say so."""
+    """Tell whether there is any quantifier in a formula. Most have none, as Z3 is quick to say."""
     goal = z3.Goal()
     goal.add(formula)
     return bool(_QUANTIFIES(goal))

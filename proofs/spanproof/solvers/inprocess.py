@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 import z3
 
@@ -20,6 +20,25 @@ Whether Z3 decides a question about remainders can hang on the order in which it
 """
 
 
+NEXT: Final = 0.1
+"""Share of the time limit for a question about integers, asked after those before it.
+
+For integers that is several times quicker than to ask each anew; for machine words it is slower.
+"""
+
+
+class _Known(NamedTuple):
+    """A formula as it was asked, in the context where it is decided, and what is in it.
+
+    The original is kept, for Z3 gives the number of a term that is gone to another one.
+    """
+
+    asked: z3.BoolRef
+    here: z3.BoolRef
+    quantified: bool
+    words: bool
+
+
 class OwnContext:
     """A context of Z3's own for questions that belong together, those of one proof.
 
@@ -31,17 +50,51 @@ class OwnContext:
 
     def __init__(self) -> None:
         self._context = z3.Context()
-        self._known: dict[int, tuple[z3.BoolRef, z3.BoolRef]] = {}
+        self._known: dict[int, _Known] = {}
+        self._standing = z3.Solver(ctx=self._context)
+        self._stands: list[int] = []
+
+    def quantified(self, formulas: Sequence[z3.BoolRef]) -> bool:
+        """Tell whether any formula quantifies over identities."""
+        return any(self._of(formula).quantified for formula in formulas)
+
+    def words(self, formulas: Sequence[z3.BoolRef]) -> bool:
+        """Tell whether any formula speaks of a machine word."""
+        return any(self._of(formula).words for formula in formulas)
 
     def check(self, formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0) -> Finding:
         """Let Z3 decide formulas as they are, with as much work as an idle machine does in a
         time.
         """
         solver = z3.Solver(ctx=self._context)
+        solver.set("random_seed", seed)
+        solver.add(*(self._of(formula).here for formula in formulas))
+        return self._decided(solver, timeout)
+
+    def check_next(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+        """Let Z3 decide formulas of which all but the last mostly are those of the time before.
+
+        They stay where they are, with what Z3 has learnt of them.
+        """
+        lasting, last = formulas[:-1], formulas[-1]
+        names = [formula.get_id() for formula in lasting]
+        if names[: len(self._stands)] != self._stands:
+            self._standing, self._stands = z3.Solver(ctx=self._context), []
+        self._standing.push()  # from now on Z3 expects more questions
+        self._standing.pop()
+        new = lasting[len(self._stands) :]
+        self._standing.add(*(self._of(formula).here for formula in new))
+        self._stands = names
+        self._standing.push()
+        try:
+            self._standing.add(self._of(last).here)
+            return self._decided(self._standing, timeout)
+        finally:
+            self._standing.pop()
+
+    def _decided(self, solver: z3.Solver, timeout: float) -> Finding:
         solver.set("rlimit", units(timeout, Z3_UNITS))
         solver.set("timeout", milliseconds(timeout, CLOCK))
-        solver.set("random_seed", seed)
-        solver.add(*map(self._translated, formulas))
         started = time.perf_counter()
         with _interruptible(self._context):
             result = solver.check()
@@ -55,10 +108,17 @@ class OwnContext:
             reason = exhausted(timeout, Z3_UNITS, 0 if "resource limit" in reason else spent)
         return Finding("unknown", spent, reason)
 
-    def _translated(self, formula: z3.BoolRef) -> z3.BoolRef:
+    def _of(self, formula: z3.BoolRef) -> _Known:
         if formula.get_id() not in self._known:
-            self._known[formula.get_id()] = formula, formula.translate(self._context)
-        return self._known[formula.get_id()][1]
+            goal = z3.Goal()
+            goal.add(formula)
+            here = formula.translate(self._context)
+            words = bool(_NUMBER_OF_WORDS(goal))
+            self._known[formula.get_id()] = _Known(formula, here, has_quantifier([formula]), words)
+        return self._known[formula.get_id()]
+
+
+_NUMBER_OF_WORDS: Final = z3.Probe("num-bv-consts")
 
 
 def check(formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
@@ -104,7 +164,7 @@ class Z3:
         Where quantifiers make Z3 give up, a model of few identities is looked for; else it tries
         again in another order.
         """
-        if not has_quantifier(question.formulas):
+        if not self._own.quantified(question.formulas):
             return self._tried(question.formulas, timeout)
         finding = self._own.check(question.formulas, timeout)
         if finding.result == "unknown":
@@ -116,6 +176,11 @@ class Z3:
 
     def _tried(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
         spent = 0.0
+        if not self._own.words(formulas):
+            finding = self._own.check_next(formulas, timeout * NEXT)
+            if finding.result != "unknown":
+                return finding
+            spent = finding.seconds
         finding = Finding("unknown", 0.0)
         for seed, share in enumerate(ATTEMPTS):
             finding = self._own.check(formulas, timeout * share, seed)
@@ -134,7 +199,7 @@ class FewFirst(Z3):
 
     def ask(self, question: Question, timeout: float) -> Finding:
         """Decide a question; a model of few identities is a model."""
-        if has_quantifier(question.formulas):
+        if self._own.quantified(question.formulas):
             expanded = [self._expanded(one) for one in question.formulas]
             few = self._own.check(within_scope(expanded), timeout)
             if few.result == "sat":

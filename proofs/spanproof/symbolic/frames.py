@@ -60,20 +60,30 @@ class Frame(NamedTuple):
 
 
 class Place:
-    """Where an expression stands: its frame, its variables, and its path condition."""
+    """Where an expression stands: its frame, its variables, and its path condition.
 
-    def __init__(self, frame: Frame, env: Environment, path: z3.BoolRef) -> None:
+    Most expressions ask for no path condition, so it is made when one does.
+    """
+
+    def __init__(self, frame: Frame, env: Environment, *path: z3.BoolRef) -> None:
         self.frame = frame
         self.env = env
-        self.path = path
+        self._path = path
+
+    @property
+    def path(self) -> z3.BoolRef:
+        """The condition under which the expression is evaluated."""
+        if len(self._path) > 1:
+            self._path = (z3.And(*self._path),)
+        return self._path[0]
 
     def under(self, condition: z3.BoolRef) -> "Place":
         """Return the same place on a narrower path."""
-        return Place(self.frame, self.env, z3.And(self.path, condition))
+        return Place(self.frame, self.env, *self._path, condition)
 
     def with_name(self, name: str, value: Value) -> "Place":
         """Return the same place with one more variable."""
-        return Place(self.frame, {**self.env, name: value}, self.path)
+        return Place(self.frame, {**self.env, name: value}, *self._path)
 
 
 class Host(Protocol):

@@ -171,8 +171,13 @@ class FreshSymbols:
         def assume_everywhere(in_range: z3.BoolRef) -> None:
             self.assume(z3.ForAll([bound], in_range))
 
+        known: dict[int, tuple[z3.ExprRef, Value]] = {}  # keeps terms alive: ids are reused
+
         def get(identity: z3.ExprRef) -> Value:
-            return self._build(record, name, Leaf(identity), lambda in_range: None)
+            if identity.get_id() not in known:
+                found = self._build(record, name, Leaf(identity), lambda in_range: None)
+                known[identity.get_id()] = identity, found
+            return known[identity.get_id()][1]
 
         self._build(record, name, Leaf(bound), assume_everywhere)
         return SymbolicTable(IDENTITY_SORT, get)

@@ -7,6 +7,7 @@ branch makes a local variable of a name.
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 STATEMENTS: Final = (
@@ -59,11 +60,11 @@ COMPARISONS: Final[dict[type[ast.AST], str]] = {
 UNARY: Final = (ast.Not, ast.Invert, ast.USub)
 
 
-def refusals(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
-    """Yield the line of each construct outside the subset, and what is wrong with it."""
-    yield from parameters_refused(function)
-    for statement in function.body:
-        yield from _statement(statement)
+@lru_cache(maxsize=1 << 12)
+def refusals(function: ast.FunctionDef) -> tuple[tuple[int, str], ...]:
+    """Return the line of each construct outside the subset, and what is wrong with it."""
+    body = (wrong for statement in function.body for wrong in _statement(statement))
+    return (*parameters_refused(function), *body)
 
 
 def parameters_refused(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
