@@ -13,6 +13,7 @@ from spanspec.pages.scavenge import (
     background_work,
     goal_for,
     pace,
+    scavenge_all,
     split_address,
     total_time_ns,
 )
@@ -78,10 +79,7 @@ def free(heap: PageHeap, span: int) -> hev.Coalesces:
 def test_ex_2_the_low_end_of_a_scavenged_run_is_taken() -> None:
     heap, (span,) = with_runs(10)
     free(heap, span)
-    heap.remove_free(span)
-    heap.runs[span] = replace(heap.runs[span], scavenged=True)
-    heap.insert_free(span)
-    heap.stats = replace(heap.stats, heap_released=heap.stats.heap_released + 10 * PAGE_SIZE)
+    list(scavenge_all(heap, ACTOR))
     before = heap.stats
     told = list(allocate(heap, ACTOR, 3))[-1]
     assert isinstance(told, hev.HeapAllocates)
@@ -95,9 +93,7 @@ def test_ex_2_the_low_end_of_a_scavenged_run_is_taken() -> None:
 def test_ex_3_only_neighbours_of_the_same_state_merge() -> None:
     heap, (x, y, z, _) = with_runs(1, 2, 4, 1)
     free(heap, z)
-    heap.remove_free(z)
-    heap.runs[z] = replace(heap.runs[z], scavenged=True)
-    heap.insert_free(z)
+    list(scavenge_all(heap, ACTOR))
     free(heap, y)
     released = heap.stats.heap_released
     told = free(heap, x)

@@ -9,7 +9,8 @@ FOLDER = Path(spanspec.__path__[0])
 
 STATES = {
     "heap/state.py": ("HeapState", "Mcache", "Mcentral"),
-    "pages/pageheap.py": ("PageHeap", "Arena"),
+    "pages/pageheap.py": ("PageHeap",),
+    "pages/records.py": ("Arena", "Tiling"),
     "heap/decisions.py": ("Decisions",),
     "pages/statistics.py": ("HeapStatistics",),
     "span/mspan.py": ("Mspan",),

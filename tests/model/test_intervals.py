@@ -5,13 +5,14 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spanspec.base.ids import Address
 from spanspec.base.intervals import Intervals, Regions
 from spanspec.events.fields import EventBase
 from spanspec.pages.arena import Willing
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pagealloc import allocate, free_manual, make_manual
 from spanspec.pages.pageheap import Actor, PageHeap
-from spanspec.pages.runs import AMD64
+from spanspec.pages.runs import AMD64, end_of
 
 LENGTH = 40
 
@@ -61,12 +62,12 @@ def test_space_follows_the_number_of_spans_and_not_their_sizes() -> None:
                 span = end.value
                 break
         told.append(make_manual(heap, actor, span, "other"))
-        assert heap.map.all_lead_to(span, heap.runs[span].base, npages)
+        assert heap.map.all_are(heap.runs[span].base, end_of(heap.runs[span]), span)
         told += free_manual(heap, actor, span)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(told) == 20
     assert peak < 1 << 20
-    assert heap.never_used(heap.runs[span]) is False
+    assert heap.tiling.written[Address(heap.runs[span].base)]
     assert isinstance(heap.os, FollowedOs)
     assert not heap.os.is_usable(AMD64, heap.runs[span].base, 1 << 48)

@@ -21,6 +21,10 @@ class Intervals(Generic[ValueT]):
         """Return the number of intervals."""
         return len(self._starts)
 
+    def starts(self) -> Sequence[int]:
+        """Return where each interval begins."""
+        return self._starts
+
     def at(self, place: int) -> ValueT:
         """Return the value of a place."""
         return self._values[bisect_right(self._starts, place) - 1]

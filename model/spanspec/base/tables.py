@@ -1,7 +1,10 @@
 """Maps from identities to records: one small interface for systems of arbitrarily many spans.
 
-The interpreter passes any mapping with these three operations (`protocol.finite.Finite` is one);
-the prover passes functions from identity to value. A system rule therefore has one text.
+The interpreter passes any mapping with these operations: one that is updated in place, or one that
+persists (`sharing.finite.Finite`). The prover passes functions from identity to value. A system
+rule therefore has one text. Where a table is updated in place, what was read from it before is
+what it was, and what it is read as afterwards is what it is: a rule that reads a table after it
+replaced it would mean two things, and is refused by the prover.
 """
 
 from collections.abc import Iterator
@@ -38,6 +41,10 @@ class AddressMap(Protocol[Value]):
 
     def __iter__(self) -> Iterator[Address]:
         """Iterate over addresses, among them one of each page that was ever in a run."""
+        ...
+
+    def all_are(self, start: Address, end: Address, value: Value) -> bool:
+        """Tell whether every address from `start` up to, not including, `end` has a value."""
         ...
 
     def set_range(self, start: Address, end: Address, value: Value) -> Self:

@@ -8,7 +8,7 @@ from spanspec.base.bitmap import hexadecimal
 from spanspec.base.records import Record
 from spanspec.heap.state import HeapState
 from spanspec.pages.freeruns import FreeSpan
-from spanspec.pages.pageheap import Arena
+from spanspec.pages.records import Arena
 from spanspec.pages.runs import PageRun
 from spanspec.pages.statistics import HeapStatistics
 from spanspec.span.mspan import Mspan

@@ -5,6 +5,13 @@ from collections.abc import Iterator
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.heap.state import HeapState
 from spanspec.invariants.registry import When, invariant
+from spanspec.pages.invariant import (
+    address_has_its_span,
+    arena_is_unused,
+    run_is_coalesced,
+    run_is_sound,
+    used_address_is_mapped,
+)
 from spanspec.pages.pageheap import PageHeap
 from spanspec.pages.pagemap import arena_base, arena_index
 from spanspec.pages.runs import PageRun, end_of, released
@@ -41,17 +48,14 @@ def tiling(state: HeapState) -> Iterator[str]:
 @invariant("I-13", When.UNLOCKED)
 def span_map(state: HeapState) -> Iterator[str]:
     """Pages lead to their spans: all of a used one, both ends of a free one (I-13)."""
-    heap = state.pages
-    for span, run in heap.runs.items():
-        if run.state == DEAD:
-            continue
-        if run.state == FREE:
-            last = end_of(run) - PAGE_SIZE
-            right = heap.map.span_of(run.base) == span == heap.map.span_of(last)
-        else:
-            right = heap.map.all_lead_to(span, run.base, run.npages)
+    tiling = state.pages.tiling
+    for span in tiling.runs:
+        if not run_is_sound(tiling, span):
+            yield f"span {span}: it is not found from both ends, or not in the state it should be"
+    for address in (*tiling.owner, *tiling.map):
+        right = address_has_its_span(tiling, address) and used_address_is_mapped(tiling, address)
         if not right:
-            yield f"span {span}: a page of it leads elsewhere"
+            yield f"address {address:#x}: it leads to {tiling.map[address]}"
 
 
 @invariant("I-14", When.UNLOCKED)
@@ -60,19 +64,12 @@ def coalesced(state: HeapState) -> Iterator[str]:
 
     Rules: I-14 HEAP-16 HEAP-33.
     """
-    heap = state.pages
-    if heap.phys.size > PAGE_SIZE:
+    tiling = state.pages.tiling
+    if tiling.phys.size > PAGE_SIZE:
         return
-    before: PageRun | None = None
-    for run, span in runs_in_order(heap):
-        if (
-            before is not None
-            and before.state == run.state == FREE
-            and end_of(before) == run.base
-            and before.scavenged == run.scavenged
-        ):
-            yield f"span {span} and its neighbour below are both free"
-        before = run
+    for span in tiling.runs:
+        if not run_is_coalesced(tiling, span):
+            yield f"span {span} and its neighbour above are both free"
 
 
 @invariant("I-15", When.UNLOCKED)
@@ -91,6 +88,9 @@ def current_arena(state: HeapState) -> Iterator[str]:
     unit = max(PAGE_SIZE, state.pages.phys.size)
     if base % unit or end % HEAP_ARENA_BYTES or base > end:
         yield f"the current arena is {base:#x}..{end:#x}"
+    for address in state.pages.map:
+        if not arena_is_unused(state.pages.tiling, address):
+            yield f"address {address:#x} of the current arena has had a span"
 
 
 @invariant("I-17")

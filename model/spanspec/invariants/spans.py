@@ -6,6 +6,7 @@ from spanspec.base.constants import MAX_SMALL_SIZE, size_class_of
 from spanspec.base.sizeclass import CLASS_TO_PAGES
 from spanspec.heap.state import OFF, HeapState
 from spanspec.invariants.registry import When, invariant
+from spanspec.pages.invariant import free_address_is_zero
 from spanspec.span.alloccache import cache_is_exact
 from spanspec.span.listing import NOWHERE
 from spanspec.span.mspan import (
@@ -123,9 +124,10 @@ def zeroed(state: HeapState) -> Iterator[str]:
     for span, record in state.spans.items():
         if record.needzero == 0 and span in state.freed_in:
             yield f"span {span}: something in it was freed, and needzero is 0"
-    for span, run in state.pages.runs.items():
-        if run.state == FREE and run.needzero == 0 and not state.pages.never_used(run):
-            yield f"span {span}: free, used before, and needzero is 0"
+    tiling = state.pages.tiling
+    for address in (*tiling.owner, *tiling.written):
+        if not free_address_is_zero(tiling, address):
+            yield f"address {address:#x}: free, used before, and needzero is 0"
 
 
 @invariant("I-11")

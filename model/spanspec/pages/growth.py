@@ -2,19 +2,25 @@
 
 from collections.abc import Generator
 
-from msgspec.structs import replace
-
 from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.ids import SpanId
 from spanspec.base.words import M64, U64
 from spanspec.events import heap_events as hev
 from spanspec.events.fields import EventBase
 from spanspec.pages.arena import reserve_arenas
-from spanspec.pages.pageheap import Actor, Arena, PageHeap, Steps, page_number
+from spanspec.pages.pageheap import Actor, PageHeap, Steps, page_number
 from spanspec.pages.pagemap import arena_index
 from spanspec.pages.runs import round_up
 from spanspec.pages.scavenge import scavenge_for_growth
-from spanspec.pages.statistics import grown, mapped
-from spanspec.span.mspan import FREE
+from spanspec.pages.steps import (
+    add_arenas,
+    continues,
+    enter_arenas,
+    may_add_arenas,
+    may_enter_arenas,
+    may_take_from_arena,
+    take_from_arena,
+)
 
 
 def fits_address_space(base: U64, npages: U64, unit: U64) -> bool:
@@ -58,20 +64,17 @@ def grow(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, None
         size = yield from map_arenas(heap, actor, npages * PAGE_SIZE)
         if size == 0:
             return False
-        # The remainder of the old arena, if any, was added before this is counted (HEAP-18).
-        heap.stats = grown(heap.stats, size)
     piece = heap.current.base
     end = end_of_request(piece, npages, heap.phys.size)
-    heap.current = replace(heap.current, base=end)
     yield hev.HeapGrown(
         p=actor.p,
         thread=actor.thread,
         npages=npages,
-        arena_base=page_number(heap.current.base),
+        arena_base=page_number(end),
         arena_end=page_number(heap.current.end),
         piece=page_number(piece),
     )
-    yield from add_grown_span(heap, actor, piece, heap.current.base - piece)
+    yield from add_grown_span(heap, actor, end - piece)
     return True
 
 
@@ -97,46 +100,42 @@ def map_arenas(heap: PageHeap, actor: Actor, ask: U64) -> Generator[EventBase, N
         return 0
     heap.set_hints(region.hints)
     check_mapped(region.base, heap.os.map(region.base, region.size))
-    heap.stats = mapped(heap.stats, region.size)
+    npages = region.size // PAGE_SIZE
+    heap.act(may_add_arenas, add_arenas, region.base, npages)
     first = arena_index(region.base)
     arenas = range(first, arena_index(region.base + region.size - 1) + 1)
-    heap.map.add_arenas(region.base, region.size // PAGE_SIZE)
     heap.arena_table.add(arenas, heap.phys.size)
-    contiguous = heap.current.end != 0 and region.base == heap.current.end
+    contiguous = continues(heap.current, region.base)
     yield hev.ArenaMapped(
         p=actor.p,
         thread=actor.thread,
         base_page=page_number(region.base),
-        npages=region.size // PAGE_SIZE,
+        npages=npages,
         asked=ask,
         contiguous=int(contiguous),
     )
-    if contiguous:
-        heap.current = replace(heap.current, end=region.base + region.size)
-        return region.size
     rest = heap.current
-    if rest.end > rest.base:
-        yield from add_grown_span(heap, actor, rest.base, rest.end - rest.base)
-    heap.current = Arena(region.base, region.base + region.size)
+    if not contiguous and rest.end > rest.base:
+        yield from add_grown_span(heap, actor, rest.end - rest.base)
+    # The remainder of the old arena, if any, was added before this counts as idle (HEAP-18).
+    heap.act(may_enter_arenas, enter_arenas, region.base, npages)
     return region.size
 
 
-def add_grown_span(heap: PageHeap, actor: Actor, base: U64, size: U64) -> Steps:
-    """Make a piece of the current arena a free span: scavenged, and zero.
+def add_grown_span(heap: PageHeap, actor: Actor, size: U64) -> Steps:
+    """Make the low end of the current arena a free span: scavenged, and zero.
 
     Rules: HEAP-19.
     """
     yield from scavenge_for_growth(heap, actor, size)
-    span = heap.new_descriptor(base, size // PAGE_SIZE)
-    heap.runs[span] = replace(heap.runs[span], state=FREE, scavenged=True)
-    heap.map.set_spans(base, size // PAGE_SIZE, span)
+    span = SpanId(heap.descriptors.take())
+    heap.act(may_take_from_arena, take_from_arena, span, size // PAGE_SIZE)
+    run = heap.runs[span]
     yield hev.GrowAddsSpan(
         p=actor.p,
         thread=actor.thread,
         span=span,
-        base_page=page_number(base),
-        npages=size // PAGE_SIZE,
+        base_page=page_number(run.base),
+        npages=run.npages,
     )
-    merged = heap.coalesce(actor, span)
-    heap.insert_free(span)
-    yield merged
+    yield heap.coalesce(actor, span)

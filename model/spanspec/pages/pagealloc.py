@@ -6,14 +6,26 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.ids import SpanId
 from spanspec.base.words import U8, U16, U32, U64
 from spanspec.events import heap_events as hev
 from spanspec.events.fields import EventBase
 from spanspec.pages.growth import grow
 from spanspec.pages.pageheap import Actor, PageHeap, Steps, page_number
-from spanspec.pages.runs import check_can_be_allocated, check_can_be_freed, released, split_run
-from spanspec.pages.statistics import into_manual, into_use, out_of_manual, out_of_use, taken_out
-from spanspec.span.mspan import FREE, IN_USE, MANUAL
+from spanspec.pages.runs import PageRun, check_can_be_freed
+from spanspec.pages.steps import (
+    give_back,
+    may_give_back,
+    may_take_part,
+    may_take_whole,
+    may_use,
+    may_use_manually,
+    take_part,
+    take_whole,
+    use,
+    use_manually,
+)
+from spanspec.span.mspan import IN_USE
 
 Purpose = Literal["stack", "gc", "other"]
 
@@ -35,26 +47,15 @@ def allocate(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, 
         chosen = heap.free.find(npages)
         assert chosen is not None, "T-29: grew heap, but no adequate free span found"
     run = heap.runs[chosen.span]
-    check_can_be_allocated(run, npages)
-    unreleased = released(heap.phys, run)
-    span, rest_scavenged = chosen.span, False
-    if run.npages == npages:
-        heap.remove_free(span)
-        taken = run
+    span, whole = SpanId(chosen.span), run.npages == npages
+    if whole:
+        heap.act(may_take_whole, take_whole, span, npages)
     else:
-        span = heap.descriptors.take()
-        split = split_run(heap.phys, run, npages, heap.last_sweepgen(span))
-        taken, rest = split.taken, split.rest
-        heap.mutate_free(chosen.span, rest)
-        heap.map.set_span(rest.base, chosen.span)
-        unreleased -= released(heap.phys, rest)
-        rest_scavenged = rest.scavenged
-    if taken.scavenged:
+        span = SpanId(heap.descriptors.take())
+        heap.act(may_take_part, take_part, SpanId(chosen.span), span, npages)
+    taken = heap.runs[span]
+    if run.scavenged:
         heap.os.used(taken.base, npages * PAGE_SIZE)
-    heap.runs[span] = replace(taken, scavenged=False)
-    heap.map.set_spans(taken.base, npages, span)
-    heap.use_pages(taken.base, npages)
-    heap.stats = taken_out(heap.stats, npages * PAGE_SIZE, unreleased)
     yield hev.HeapAllocates(
         p=actor.p,
         thread=actor.thread,
@@ -64,9 +65,9 @@ def allocate(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, 
         chosen=chosen.span,
         chosen_base=page_number(chosen.base),
         chosen_npages=chosen.npages,
-        split=int(span != chosen.span),
+        split=int(not whole),
         scavenged=int(run.scavenged),
-        rest_scavenged=int(rest_scavenged),
+        rest_scavenged=int(not whole and heap.runs[chosen.span].scavenged),
         needzero=taken.needzero,
     )
     return span
@@ -78,9 +79,8 @@ def make_manual(heap: PageHeap, actor: Actor, span: int, purpose: Purpose) -> he
     Rules: HEAP-24 HEAP-25.
     """
     run = heap.runs[span]
-    heap.runs[span] = replace(run, state=MANUAL)
     heap.purposes[span] = purpose
-    heap.stats = into_manual(heap.stats, run.npages * PAGE_SIZE, purpose == "stack")
+    heap.act(may_use_manually, use_manually, SpanId(span))
     return hev.SpanManual(
         p=actor.p,
         thread=actor.thread,
@@ -97,9 +97,7 @@ def make_in_use(heap: PageHeap, span: int, sweepgen: U32) -> None:
 
     Rules: HEAP-22.
     """
-    run = heap.runs[span]
-    heap.runs[span] = replace(run, state=IN_USE, sweepgen=sweepgen)
-    heap.stats = into_use(heap.stats, run.npages * PAGE_SIZE, run.npages)
+    heap.act(may_use, use, SpanId(span), sweepgen)
 
 
 def free_in_use(
@@ -111,9 +109,7 @@ def free_in_use(
     """
     run = replace(heap.runs[span], sweepgen=sweepgen, needzero=needzero)
     check_can_be_freed(sg, run, alloc_count)
-    heap.stats = out_of_use(heap.stats, run.npages * PAGE_SIZE, run.npages)
-    heap.runs[span] = run
-    yield from _free(heap, actor, span)
+    yield from _free(heap, actor, span, run)
 
 
 def free_manual(heap: PageHeap, actor: Actor, span: int) -> Steps:
@@ -123,14 +119,11 @@ def free_manual(heap: PageHeap, actor: Actor, span: int) -> Steps:
     """
     run = replace(heap.runs[span], needzero=1)
     check_can_be_freed(0, run, 0)
-    size = run.npages * PAGE_SIZE
-    heap.stats = out_of_manual(heap.stats, size, heap.purposes.pop(span) == "stack")
-    heap.runs[span] = run
-    yield from _free(heap, actor, span)
+    yield from _free(heap, actor, span, run)
 
 
-def _free(heap: PageHeap, actor: Actor, span: int) -> Steps:
-    run = heap.runs[span]
+def _free(heap: PageHeap, actor: Actor, span: int, run: PageRun) -> Steps:
+    """Give a span back whose last record this is."""
     yield hev.HeapFrees(
         p=actor.p,
         thread=actor.thread,
@@ -141,7 +134,6 @@ def _free(heap: PageHeap, actor: Actor, span: int) -> Steps:
         npages=run.npages,
         sweepgen=run.sweepgen,
     )
-    heap.runs[span] = replace(run, state=FREE)
-    merged = heap.coalesce(actor, span)
-    heap.insert_free(span)
-    yield merged
+    heap.act(may_give_back, give_back, SpanId(span), run.sweepgen, run.needzero)
+    heap.purposes.pop(span, None)
+    yield heap.coalesce(actor, span)

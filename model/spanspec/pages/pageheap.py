@@ -1,28 +1,26 @@
-"""The page heap: descriptors, their runs of pages, the free set and the span map.
+"""The page heap: its tables, and what follows from a step that changes them.
 
-This module holds the state that `mheap.lock` protects, and the steps that all of its users share:
-coalescing above all (HEAP-1, HEAP-29 to HEAP-33). Taking and freeing spans is in `pagealloc`,
-growth in `growth`, the scavenger in `scavenge`.
+This module holds the state that `mheap.lock` protects, and the course that all of its users share:
+coalescing (HEAP-1, HEAP-29 to HEAP-33). Taking and freeing spans is in `pagealloc`, growth in
+`growth`, the scavenger in `scavenge`; the steps that they apply are in `steps`.
 
 A generator of this package yields each observation just after the step that it tells of.
 """
 
-from collections.abc import Generator
-from typing import Protocol
-
-from msgspec.structs import replace
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Concatenate, Final, ParamSpec, Protocol, Self
 
 from spanspec.base.constants import ARENA_BASE, PAGE_SHIFT, PAGE_SIZE
-from spanspec.base.ids import NOBODY
-from spanspec.base.intervals import Intervals, Regions
+from spanspec.base.ids import NOBODY, SpanId
+from spanspec.base.intervals import Regions
 from spanspec.base.records import Record
-from spanspec.base.words import U32, U64
+from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
 from spanspec.events.fields import EventBase
 from spanspec.pages.arena import Hint, Os, Willing, initial_hints
 from spanspec.pages.fixalloc import FixAlloc
 from spanspec.pages.freeruns import FreeSpan, FreeSpans
-from spanspec.pages.pagemap import PageMap
+from spanspec.pages.pagemap import PageMap, PageTable
 from spanspec.pages.persistent import (
     ARENA_HINT_BYTES,
     MSPAN_BYTES,
@@ -31,24 +29,37 @@ from spanspec.pages.persistent import (
     AllSpans,
     Metadata,
 )
+from spanspec.pages.records import NO_SPAN, Arena, Tiling
 from spanspec.pages.runs import (
     AMD64,
+    LISTED,
+    SPARE,
     PageRun,
     PhysicalPages,
-    end_of,
     huge_pages,
-    just_below,
-    last_page,
-    may_merge,
-    merge_above,
-    merge_below,
-    move_boundary,
     page_run,
-    realigned_boundary,
 )
-from spanspec.pages.statistics import HeapStatistics
+from spanspec.pages.statistics import HeapStatistics, after_change, after_growth
+from spanspec.pages.steps import (
+    alike_above,
+    alike_below,
+    enter_free_set,
+    may_enter_free_set,
+    may_merge_lower,
+    may_merge_upper,
+    merge_lower,
+    merge_upper,
+)
 from spanspec.pages.treap import Treap
-from spanspec.span.mspan import DEAD, FREE
+
+Chosen = ParamSpec("Chosen")
+"""What a step is told besides the tables: identities and sizes."""
+
+REFUSED: Final = {"may_add_arenas": "T-11: arena already initialized"}
+"""The fatal checks of the runtime that are guards of steps."""
+
+UNUSED: Final = page_run(0, 0, 0)
+"""The record of a descriptor that stood for no run yet."""
 
 Steps = Generator[EventBase, None, None]
 """A course of steps, each told by an observation."""
@@ -61,11 +72,36 @@ class Actor(Record, frozen=True):
     thread: int
 
 
-class Arena(Record, frozen=True):
-    """The part of the newest region that no span has had yet: addresses base..end (HEAP-17)."""
+class Runs(dict[int, PageRun]):
+    """The records of all descriptors, updated in place; any other one is spare, and was never used.
 
-    base: U64
-    end: U64
+    It keeps what the records were that a step has changed.
+    """
+
+    def __init__(self) -> None:
+        self._changed: dict[int, PageRun] = {}
+
+    def __missing__(self, key: int) -> PageRun:
+        """Return the record of a descriptor that was never used."""
+        return UNUSED
+
+    def __iter__(self) -> Iterator[SpanId]:
+        """Iterate over the descriptors that were ever used."""
+        return map(SpanId, super().__iter__())
+
+    def set(self, key: int, value: PageRun) -> Self:
+        """Give a descriptor another record."""
+        self._changed.setdefault(key, self[key])
+        self[key] = value
+        return self
+
+    def take_changes(self) -> Iterable[tuple[int, PageRun]]:
+        """Return the descriptors whose records have changed since the last time, and the old ones.
+
+        The order is that of their first changes.
+        """
+        changed, self._changed = self._changed, {}
+        return changed.items()
 
 
 class GoalSource(Protocol):
@@ -79,7 +115,10 @@ class GoalSource(Protocol):
 class PageHeap:
     """Everything that the lock of the page heap protects.
 
-    `runs` has every descriptor, dead ones too. `purposes` tells what a manual span is for.
+    `tiling` has what the steps of `steps` change, and nothing else does; its tables are updated in
+    place. `runs` and `map` are two of them: every descriptor, spare ones too, and the span of each
+    page. Statistics and free set follow from the records. `purposes` tells what manual spans are
+    for.
 
     Rules: HEAP-1 HEAP-2.
     """
@@ -102,15 +141,15 @@ class PageHeap:
         self.all_spans = AllSpans(self.metadata)
         self.descriptors = FixAlloc(self.metadata, MSPAN_BYTES, "mspan_sys", self.all_spans.record)
         self.treap_nodes = FixAlloc(self.metadata, TREAP_NODE_BYTES, "other_sys")
-        self.runs: dict[int, PageRun] = {}
-        self.purposes: dict[int, str] = {}
+        self.runs = Runs()
         self.map = PageMap()
+        owner, written = PageTable(NO_SPAN), PageTable(False)
+        self.tiling = Tiling(phys, self.runs, self.map, Arena(0, 0), 0, owner, written)
+        self.purposes: dict[int, str] = {}
         self.free: FreeSpans = Treap() if free is None else free
         self.stats = HeapStatistics()
         self.unscavenged_huge = 0
-        self.current = Arena(0, 0)
         self.arena_table = AllArenas(self.metadata)
-        self._used: Intervals[bool] = Intervals(False)
         self._nodes: dict[int, int] = {}
 
     def set_hints(self, hints: tuple[Hint, ...]) -> None:
@@ -122,70 +161,63 @@ class PageHeap:
         self.hints = hints
 
     @property
+    def current(self) -> Arena:
+        """The part of the newest region that no span has had yet (HEAP-17)."""
+        return self.tiling.current
+
+    @property
     def all_arenas(self) -> Regions:
         """The numbers of all arenas, in the order in which they were mapped (AR-7)."""
         return self.arena_table.indices
 
-    def use_pages(self, base: U64, npages: U64) -> None:
-        """Note that pages have been handed out: their memory may hold anything from now on.
+    def act(
+        self,
+        may: Callable[Concatenate[Tiling, Chosen], bool],
+        step: Callable[Concatenate[Tiling, Chosen], Tiling],
+        *chosen: Chosen.args,
+        **named: Chosen.kwargs,
+    ) -> None:
+        """Take a step, which has to be possible, and let everything else follow from it.
 
-        This exists for the argument only, as the witness of I-10.
+        Rules: HEAP-1.
         """
-        first = page_number(base)
-        self._used.set(first, first + npages, True)
+        before = self.tiling
+        assert may(before, *chosen, **named), REFUSED.get(
+            may.__name__, f"HEAP-1: {may.__name__} does not hold"
+        )
+        self.tiling = after = step(before, *chosen, **named)
+        if after.current is not before.current or after.mapped != before.mapped:
+            mapped = after.mapped - before.mapped
+            self.stats = after_growth(self.stats, mapped, before.current, after.current)
+        for span, old in self.runs.take_changes():
+            self._follow(span, old, self.runs[span])
 
-    def never_used(self, run: PageRun) -> bool:
-        """Tell whether no page of a run was ever handed out."""
-        first = page_number(run.base)
-        return not any(self._used.values(first, first + run.npages))
+    def _follow(self, span: int, old: PageRun, new: PageRun) -> None:
+        """Bring in accord with a descriptor's record what depends on it: what it counts for, the
+        free set, and the allocator of descriptors.
 
-    def new_descriptor(self, base: U64, npages: U64) -> int:
-        """Take a descriptor and initialize it; a recycled one keeps its sweepgen.
-
-        Rules: HEAP-4 SPAN-3 SWP-7.
+        Rules: HEAP-4 HEAP-37 TREAP-4 TREAP-5 TREAP-6.
         """
-        span = self.descriptors.take()
-        self.runs[span] = page_run(base, npages, self.last_sweepgen(span))
-        return span
-
-    def last_sweepgen(self, span: int) -> U32:
-        """Return the sweepgen that a descriptor held when it was last in use, 0 before."""
-        known = self.runs.get(span)
-        return 0 if known is None else known.sweepgen
+        stack = self.purposes.get(span) == "stack"
+        self.stats = after_change(self.stats, self.phys, old, new, stack)
+        if old.role == LISTED:
+            self.unscavenged_huge -= self.huge_contribution(old)
+            if new.role == LISTED:
+                self.free.mutate(old.base, self.entry(span, new))
+            else:
+                self.free.remove(old.base)
+                self.treap_nodes.give_back(self._nodes.pop(span))
+        elif new.role == LISTED:
+            self._nodes[span] = self.treap_nodes.take()
+            self.free.insert(self.entry(span, new))
+        if new.role == LISTED:
+            self.unscavenged_huge += self.huge_contribution(new)
+        elif new.role == SPARE and old.role != SPARE:
+            self.descriptors.give_back(span)
 
     def entry(self, span: int, run: PageRun) -> FreeSpan:
         """Return a free run as the free set sees it."""
         return FreeSpan(run.base, run.npages, span, run.scavenged, huge_pages(self.phys, run) > 0)
-
-    def insert_free(self, span: int) -> None:
-        """Put a free run into the free set, and count its huge pages.
-
-        Rules: TREAP-4.
-        """
-        run = self.runs[span]
-        self.unscavenged_huge += self.huge_contribution(run)
-        self._nodes[span] = self.treap_nodes.take()
-        self.free.insert(self.entry(span, run))
-
-    def remove_free(self, span: int) -> None:
-        """Take a free run out of the free set.
-
-        Rules: TREAP-5.
-        """
-        run = self.runs[span]
-        self.unscavenged_huge -= self.huge_contribution(run)
-        self.free.remove(run.base)
-        self.treap_nodes.give_back(self._nodes.pop(span))
-
-    def mutate_free(self, span: int, run: PageRun) -> None:
-        """Change a free run in place: its base, its size or its scavenged flag.
-
-        Rules: TREAP-6.
-        """
-        old = self.runs[span]
-        self.unscavenged_huge += self.huge_contribution(run) - self.huge_contribution(old)
-        self.runs[span] = run
-        self.free.mutate(old.base, self.entry(span, run))
 
     def huge_contribution(self, run: PageRun) -> U64:
         """Return how many unscavenged huge pages a free run counts for.
@@ -194,78 +226,43 @@ class PageHeap:
         """
         return 0 if run.scavenged else huge_pages(self.phys, run)
 
-    def free_at(self, address: U64) -> int:
-        """Return the free span that an address belongs to by the span map, or NOBODY."""
-        span = self.map.span_of(address)
-        return span if span != NOBODY and self.runs[span].state == FREE else NOBODY
-
-    def coalesce(self, actor: Actor, span: int) -> hev.Coalesces:
-        """Merge a free run that is not in the free set with its neighbours; return what happened.
+    def coalesce(self, actor: Actor, number: int) -> hev.Coalesces:
+        """Merge a free run with its neighbours, put it into the free set; return what happened.
 
         A neighbour of the other scavenged state stays, but where physical pages are larger than
-        8 KiB the boundary may move. The caller puts the run into the free set. Huge pages that
-        become whole by merging are advised about.
+        8 KiB the boundary may move. Huge pages that become whole by merging are advised about.
 
         Rules: HEAP-29 HEAP-30 HEAP-31 HEAP-33.
         """
-        huge = self.huge_contribution(self.runs[span])
-        below = self.free_at(just_below(self.runs[span]))
-        below_pages = above_pages = 0
-        merged_below = merged_above = NOBODY
+        span, runs = SpanId(number), self.runs
+        huge = self.huge_contribution(runs[span])
+        below = alike_below(self.tiling, span)
+        lower = runs[below]
         if below != NOBODY:
-            if may_merge(self.runs[span], self.runs[below]):
-                merged_below, below_pages = below, self.runs[below].npages
-                huge += self.huge_contribution(self.runs[below])
-                merged = merge_below(self.phys, self.runs[below], self.runs[span])
-                self._absorb(span, below, merged)
-                self.map.set_span(merged.base, span)
-            else:
-                self._realign(below, span, in_set=below)
-        above = self.free_at(end_of(self.runs[span]))
+            huge += self.huge_contribution(lower)
+        self.act(may_merge_lower, merge_lower, span)
+        above = alike_above(self.tiling, span)
+        upper = runs[above]
         if above != NOBODY:
-            if may_merge(self.runs[span], self.runs[above]):
-                merged_above, above_pages = above, self.runs[above].npages
-                huge += self.huge_contribution(self.runs[above])
-                merged = merge_above(self.phys, self.runs[span], self.runs[above])
-                self._absorb(span, above, merged)
-                self.map.set_span(last_page(merged), span)
-            else:
-                self._realign(span, above, in_set=above)
-        run = self.runs[span]
+            huge += self.huge_contribution(upper)
+        self.act(may_merge_upper, merge_upper, span)
+        run = runs[span]
         if self.huge_contribution(run) > huge:
             self.os.huge(run.base, run.npages * PAGE_SIZE)
+        self.act(may_enter_free_set, enter_free_set, span)
         return hev.Coalesces(
             p=actor.p,
             thread=actor.thread,
             span=span,
             base_page=page_number(run.base),
             npages=run.npages,
-            below_npages=below_pages,
-            below=merged_below,
-            above_npages=above_pages,
-            above=merged_above,
+            below_npages=lower.npages,
+            below=below,
+            above_npages=upper.npages,
+            above=above,
             scavenged=int(run.scavenged),
             needzero=run.needzero,
         )
-
-    def _absorb(self, span: int, neighbour: int, merged: PageRun) -> None:
-        """Let a run take the place of itself and a neighbour, whose descriptor dies."""
-        self.remove_free(neighbour)
-        self.runs[neighbour] = replace(self.runs[neighbour], state=DEAD)
-        self.descriptors.give_back(neighbour)
-        self.runs[span] = merged
-
-    def _realign(self, below: int, above: int, in_set: int) -> None:
-        """Move the boundary of two neighbours that share a physical page."""
-        boundary = realigned_boundary(self.phys, self.runs[below], self.runs[above])
-        if boundary == self.runs[above].base:
-            return
-        self.remove_free(in_set)
-        moved = move_boundary(self.runs[below], self.runs[above], boundary)
-        self.runs[below], self.runs[above] = moved.taken, moved.rest
-        self.map.set_span(boundary - PAGE_SIZE, below)
-        self.map.set_span(boundary, above)
-        self.insert_free(in_set)
 
 
 def page_number(address: U64) -> int:

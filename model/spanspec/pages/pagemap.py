@@ -4,12 +4,16 @@ Every page of a span in use or manual maps to it; a free span is found from its 
 page, and what its inner pages say is stale. A page that was never allocated maps to nothing.
 """
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, Generic, Self, TypeVar
 
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SHIFT
-from spanspec.base.ids import NOBODY
+from spanspec.base.ids import NOBODY, Address, SpanId
 from spanspec.base.intervals import Intervals
 from spanspec.base.words import M64, U64
+from spanspec.pages.records import UNMAPPED
+
+ValueT = TypeVar("ValueT")
 
 ARENA_BASE_OFFSET: Final = 1 << 47
 """What is added to an address before it is divided into arenas, in bytes (CONST-2)."""
@@ -34,56 +38,54 @@ def arena_base(index: int) -> U64:
     return (index * HEAP_ARENA_BYTES - ARENA_BASE_OFFSET) & M64
 
 
-UNMAPPED: Final = -2
-"""What a page leads to that lies in no arena: to nobody, and it cannot lead to anybody."""
+class PageTable(Generic[ValueT]):
+    """A value for each page of the address space, pages alike as one interval.
+
+    It is an `AddressMap` of whole pages, which `set_range` updates in place.
+    """
+
+    def __init__(self, value: ValueT) -> None:
+        self._pages: Intervals[ValueT] = Intervals(value)
+
+    def __getitem__(self, address: int) -> ValueT:
+        """Return the value of the page that an address lies in.
+
+        Rules: HEAP-6.
+        """
+        return self._pages.at(address >> PAGE_SHIFT)
+
+    def __iter__(self) -> Iterator[Address]:
+        """Iterate over addresses: the first of each run of pages with the same value."""
+        return (Address(page << PAGE_SHIFT) for page in self._pages.starts() if page >= 0)
+
+    def set_range(self, start: int, end: int, value: ValueT) -> Self:
+        """Give all pages from one address up to another a value, across arenas if need be.
+
+        Rules: HEAP-8.
+        """
+        self._pages.set(start >> PAGE_SHIFT, end >> PAGE_SHIFT, value)
+        return self
+
+    def all_are(self, start: int, end: int, value: ValueT) -> bool:
+        """Tell whether all pages from one address up to another have a value.
+
+        Rules: HEAP-7.
+        """
+        return all(
+            one == value for one in self._pages.values(start >> PAGE_SHIFT, end >> PAGE_SHIFT)
+        )
 
 
-class PageMap:
-    """The span that each page of the mapped arenas points to, pages alike as one interval."""
+class PageMap(PageTable[SpanId]):
+    """The span that each page points to."""
 
     def __init__(self) -> None:
-        self._spans: Intervals[int] = Intervals(UNMAPPED)
-
-    def add_arenas(self, base: U64, npages: int) -> None:
-        """Enter new arenas, none of whose pages has a span.
-
-        Rules: AR-5.
-        """
-        first = base >> PAGE_SHIFT
-        end = first + npages
-        mapped = any(span != UNMAPPED for span in self._spans.values(first, end))
-        assert not mapped, "T-11: arena already initialized"
-        self._spans.set(first, end, NOBODY)
+        super().__init__(UNMAPPED)
 
     def span_of(self, address: U64) -> int:
         """Return the span that the page of an address points to, perhaps a stale one; or NOBODY.
 
         Rules: HEAP-6.
         """
-        span = self._spans.at(address >> PAGE_SHIFT)
+        span = self[address]
         return NOBODY if span == UNMAPPED else span
-
-    def all_lead_to(self, span: int, base: U64, npages: int) -> bool:
-        """Tell whether every page of a run points to a span.
-
-        Rules: HEAP-7.
-        """
-        page = base >> PAGE_SHIFT
-        return all(one == span for one in self._spans.values(page, page + npages))
-
-    def set_span(self, address: U64, span: int) -> None:
-        """Let one page point to a span.
-
-        Rules: HEAP-8.
-        """
-        self.set_spans(address, 1, span)
-
-    def set_spans(self, base: U64, npages: int, span: int) -> None:
-        """Let a run of pages point to a span, across arenas if need be.
-
-        Rules: HEAP-8.
-        """
-        page = base >> PAGE_SHIFT
-        mapped = UNMAPPED not in self._spans.values(page, page + npages)
-        assert mapped, "HEAP-8: the arena is not mapped"
-        self._spans.set(page, page + npages, span)

@@ -4,7 +4,7 @@ A descriptor always has a run, whatever its state; the slots of an in-use span s
 `Mspan`. Addresses and sizes are in bytes, `npages` in pages of 8192 bytes.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 from msgspec.structs import replace
 
@@ -27,6 +27,20 @@ class PhysicalPages(Record, frozen=True):
 AMD64: Final = PhysicalPages(4096, 2097152)
 
 
+Role = Literal[0, 1, 2, 3]
+
+SPARE: Final[Role] = 0
+TAKEN: Final[Role] = 1
+LOOSE: Final[Role] = 2
+LISTED: Final[Role] = 3
+"""Where a descriptor is: with its allocator, standing for no run; with a user of its run, or with a
+thread that takes it from the free set; free, and with a thread that coalesces it; in the free set.
+
+The runtime has this in its structures, not in the state of a span: one that is taken whole keeps
+state FREE, one that is cut off a run state DEAD, until it is put to use (HEAP-13, HEAP-22).
+"""
+
+
 class PageRun(Record, frozen=True):
     """A run of pages and its state; `sweepgen` is what the descriptor held when it left use."""
 
@@ -36,6 +50,7 @@ class PageRun(Record, frozen=True):
     scavenged: bool
     needzero: U8
     sweepgen: U32
+    role: Role = SPARE
 
 
 class Bounds(Record, frozen=True):
@@ -81,7 +96,7 @@ def page_run(base: U64, npages: U64, sweepgen: U32) -> PageRun:
 
     Rules: SPAN-3 SWP-7.
     """
-    return PageRun(base, npages, DEAD, False, 0, sweepgen)
+    return PageRun(base, npages, DEAD, False, 0, sweepgen, SPARE)
 
 
 def phys_page_bounds(phys: PhysicalPages, run: PageRun) -> Bounds:
@@ -106,6 +121,15 @@ def released(phys: PhysicalPages, run: PageRun) -> U64:
         return 0
     bounds = phys_page_bounds(phys, run)
     return bounds.end - bounds.start
+
+
+def releasable(phys: PhysicalPages, run: PageRun) -> U64:
+    """Return how many bytes of a run releasing it would give back.
+
+    Rules: SCAV-6 HEAP-10.
+    """
+    bounds = phys_page_bounds(phys, run)
+    return bounds.end - bounds.start if bounds.end > bounds.start else 0
 
 
 def huge_pages(phys: PhysicalPages, run: PageRun) -> U64:
@@ -159,11 +183,11 @@ def cut_run(run: PageRun, at: U64, sweepgen: U32) -> Split:
 
 
 def may_merge(run: PageRun, neighbour: PageRun) -> bool:
-    """Tell whether a free run absorbs a neighbour: a free one with the same scavenged flag.
+    """Tell whether a free run absorbs a free neighbour: one with the same scavenged flag.
 
     Rules: HEAP-29 HEAP-33.
     """
-    return neighbour.state == FREE and neighbour.scavenged == run.scavenged
+    return neighbour.scavenged == run.scavenged
 
 
 def needzero_of_both(below: PageRun, above: PageRun) -> U8:
@@ -219,8 +243,6 @@ def realigned_boundary(phys: PhysicalPages, below: PageRun, above: PageRun) -> U
 
     Rules: HEAP-31.
     """
-    if phys.size <= PAGE_SIZE:
-        return above.base
     if below.scavenged:
         return round_down(above.base, phys.size)
     return round_up(above.base, phys.size)
@@ -238,13 +260,14 @@ def move_boundary(below: PageRun, above: PageRun, boundary: U64) -> Split:
     )
 
 
-def check_can_be_allocated(run: PageRun, npages: U64) -> None:
-    """Require that a chosen run is free and large enough.
+def check_can_be_allocated(run: PageRun, npages: U64) -> PageRun:
+    """Return a chosen run, which has to be free and large enough.
 
     Rules: HEAP-13 T-30 T-31.
     """
     assert run.state == FREE, "T-30: candidate mspan for allocation is not free"
     assert run.npages >= npages, "T-31: candidate mspan for allocation is too small"
+    return run
 
 
 def check_can_be_freed(sg: U32, run: PageRun, alloc_count: int) -> None:

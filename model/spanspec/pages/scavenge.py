@@ -5,22 +5,25 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.ids import SpanId
 from spanspec.base.records import Record
 from spanspec.base.words import M64, U64
 from spanspec.events import heap_events as hev
+from spanspec.pages import steps
 from spanspec.pages.freeruns import UNSCAVENGED_HUGE, UNSCAVENGED_SMALL
 from spanspec.pages.osmemory import check_release
 from spanspec.pages.pageheap import Actor, PageHeap, Steps, page_number
 from spanspec.pages.runs import (
     PageRun,
     PhysicalPages,
-    cut_run,
-    last_page,
+    end_of,
     phys_page_bounds,
+    releasable,
     round_down,
     round_up,
 )
-from spanspec.pages.statistics import retained, scavenged
+from spanspec.pages.statistics import retained
+from spanspec.pages.steps import may_scavenge, may_scavenge_part, scavenge_part
 
 PAGE_PERIOD_NS: Final = 1_000_000
 """Nanoseconds that the pacing allows for one physical page, and for one huge page (SCAV-1)."""
@@ -173,15 +176,6 @@ def split_address(phys: PhysicalPages, run: PageRun, size: U64) -> U64:
     return at
 
 
-def releasable(phys: PhysicalPages, run: PageRun) -> U64:
-    """Return how many bytes of a run releasing it would give back.
-
-    Rules: SCAV-6 HEAP-10.
-    """
-    bounds = phys_page_bounds(phys, run)
-    return bounds.end - bounds.start if bounds.end > bounds.start else 0
-
-
 def scavenge(heap: PageHeap, actor: Actor, why: Why, nbytes: U64) -> Steps:
     """Release at least `nbytes` bytes if there are so many, from high addresses to low ones.
 
@@ -218,9 +212,7 @@ def scavenge(heap: PageHeap, actor: Actor, why: Why, nbytes: U64) -> Steps:
                     chosen_npages=entry.npages,
                     released=got,
                 )
-                merged = heap.coalesce(actor, part)
-                heap.insert_free(part)
-                yield merged
+                yield heap.coalesce(actor, part)
             entry = following
     yield hev.ScavengeEnds(p=actor.p, thread=actor.thread, by=why, released=total)
 
@@ -234,24 +226,18 @@ def scavenge_one(heap: PageHeap, span: int, size: U64) -> tuple[int, U64]:
     """
     run = heap.runs[span]
     at = split_address(heap.phys, run, size)
-    part = span
+    part = SpanId(span)
     if at == 0:
-        heap.remove_free(span)
+        heap.act(may_scavenge, steps.scavenge, part)
     else:
-        part = heap.descriptors.take()
-        cut = cut_run(run, at, heap.last_sweepgen(part))
-        heap.runs[part] = cut.rest
-        heap.mutate_free(span, cut.taken)
-        heap.map.set_span(last_page(cut.taken), span)
-        heap.map.set_span(at, part)
-        heap.map.set_span(last_page(cut.rest), part)
+        part = SpanId(heap.descriptors.take())
+        npages = (end_of(run) - at) // PAGE_SIZE
+        heap.act(may_scavenge_part, scavenge_part, SpanId(span), part, npages)
     upper = heap.runs[part]
     got = releasable(heap.phys, upper)
     start = phys_page_bounds(heap.phys, upper).start
     check_release(heap.phys, start, got)
     heap.os.unused(start, got)
-    heap.runs[part] = replace(upper, scavenged=True)
-    heap.stats = scavenged(heap.stats, got)
     return part, got
 
 

@@ -5,6 +5,9 @@ from msgspec.structs import replace
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.records import Record
 from spanspec.base.words import U64
+from spanspec.pages.records import Arena
+from spanspec.pages.runs import LISTED, LOOSE, PageRun, PhysicalPages, released
+from spanspec.span.mspan import IN_USE, MANUAL
 
 
 class HeapStatistics(Record, frozen=True):
@@ -27,91 +30,79 @@ def retained(stats: HeapStatistics) -> U64:
     return stats.heap_sys - stats.heap_released
 
 
-def mapped(stats: HeapStatistics, size: U64) -> HeapStatistics:
-    """Count new arenas; they are not idle yet.
+def idle_bytes(run: PageRun) -> U64:
+    """Return the bytes of a free run.
 
-    Rules: HEAP-37.
+    Rules: HEAP-36.
     """
-    return replace(stats, heap_sys=stats.heap_sys + size)
+    return run.npages * PAGE_SIZE if run.role == LISTED or run.role == LOOSE else 0
 
 
-def grown(stats: HeapStatistics, size: U64) -> HeapStatistics:
-    """Count new arenas as idle and released.
+def released_bytes(phys: PhysicalPages, run: PageRun) -> U64:
+    """Return the bytes of a free run that the operating system has back.
 
-    Rules: HEAP-17 HEAP-37.
+    Rules: HEAP-11 HEAP-36.
     """
-    return replace(
-        stats, heap_idle=stats.heap_idle + size, heap_released=stats.heap_released + size
+    return released(phys, run) if run.role == LISTED or run.role == LOOSE else 0
+
+
+def pages_used(run: PageRun) -> U64:
+    """Return the pages of a run that is a span of the collected heap.
+
+    Rules: HEAP-36.
+    """
+    return run.npages if run.state == IN_USE else 0
+
+
+def manual_bytes(run: PageRun) -> U64:
+    """Return the bytes of a run that is a manual span; they do not count as heap.
+
+    Rules: HEAP-36.
+    """
+    return run.npages * PAGE_SIZE if run.state == MANUAL else 0
+
+
+def after_change(
+    stats: HeapStatistics, phys: PhysicalPages, old: PageRun, new: PageRun, stack: bool
+) -> HeapStatistics:
+    """Count a descriptor for what it stands for now, and no longer for what it stood for before.
+
+    `stack` tells what it is for if it is, or was, manual.
+
+    Rules: HEAP-13 HEAP-22 HEAP-24 HEAP-27 HEAP-28 HEAP-37 SCAV-6 SCAV-11.
+    """
+    manual = manual_bytes(new) - manual_bytes(old)
+    pages = pages_used(new) - pages_used(old)
+    return HeapStatistics(
+        stats.heap_sys - manual,
+        stats.heap_idle + idle_bytes(new) - idle_bytes(old),
+        stats.heap_inuse + pages * PAGE_SIZE,
+        stats.heap_released + released_bytes(phys, new) - released_bytes(phys, old),
+        stats.stacks_inuse + (manual if stack else 0),
+        stats.gc_manual + (0 if stack else manual),
+        stats.pages_in_use + pages,
     )
 
 
-def taken_out(stats: HeapStatistics, size: U64, unreleased: U64) -> HeapStatistics:
-    """Count pages that leave the free set, of which `unreleased` bytes had been released.
+def after_growth(stats: HeapStatistics, mapped: U64, old: Arena, new: Arena) -> HeapStatistics:
+    """Count `mapped` bytes of new arenas, and what the current arena holds: idle, and released.
 
-    Rules: HEAP-13 HEAP-37.
+    Rules: HEAP-17 HEAP-18 HEAP-37.
     """
-    return replace(
-        stats, heap_idle=stats.heap_idle - size, heap_released=stats.heap_released - unreleased
-    )
-
-
-def into_use(stats: HeapStatistics, size: U64, npages: U64) -> HeapStatistics:
-    """Count pages of a new in-use span.
-
-    Rules: HEAP-22 HEAP-37.
-    """
-    return replace(
-        stats, heap_inuse=stats.heap_inuse + size, pages_in_use=stats.pages_in_use + npages
-    )
-
-
-def into_manual(stats: HeapStatistics, size: U64, stack: bool) -> HeapStatistics:
-    """Count pages of a new manual span, which stop counting as heap.
-
-    Rules: HEAP-24 HEAP-37.
-    """
-    stats = replace(stats, heap_sys=stats.heap_sys - size)
-    if stack:
-        return replace(stats, stacks_inuse=stats.stacks_inuse + size)
-    return replace(stats, gc_manual=stats.gc_manual + size)
-
-
-def out_of_use(stats: HeapStatistics, size: U64, npages: U64) -> HeapStatistics:
-    """Count the pages of an in-use span that is freed.
-
-    Rules: HEAP-28 HEAP-37.
-    """
+    more = (new.end - new.base) - (old.end - old.base)
     return replace(
         stats,
-        heap_inuse=stats.heap_inuse - size,
-        heap_idle=stats.heap_idle + size,
-        pages_in_use=stats.pages_in_use - npages,
+        heap_sys=stats.heap_sys + mapped,
+        heap_idle=stats.heap_idle + more,
+        heap_released=stats.heap_released + more,
     )
-
-
-def out_of_manual(stats: HeapStatistics, size: U64, stack: bool) -> HeapStatistics:
-    """Count the pages of a manual span that is freed; they are heap again.
-
-    Rules: HEAP-27 HEAP-37.
-    """
-    stats = replace(stats, heap_sys=stats.heap_sys + size, heap_idle=stats.heap_idle + size)
-    if stack:
-        return replace(stats, stacks_inuse=stats.stacks_inuse - size)
-    return replace(stats, gc_manual=stats.gc_manual - size)
-
-
-def scavenged(stats: HeapStatistics, size: U64) -> HeapStatistics:
-    """Count bytes that were given back.
-
-    Rules: SCAV-6 SCAV-11 HEAP-37.
-    """
-    return replace(stats, heap_released=stats.heap_released + size)
 
 
 class ByteSums(Record, frozen=True):
     """What the statistics must agree with: bytes of all runs by state, and of the current arena.
 
-    `released` has the bytes of scavenged free runs, `arena` those that no span has had yet.
+    `released` has the bytes of scavenged free runs, `arena` those that no span has had yet. `hand`
+    has the rest of what is mapped: taken and not in use yet, or not in the current arena yet.
     """
 
     in_use: U64
@@ -120,6 +111,7 @@ class ByteSums(Record, frozen=True):
     gc_manual: U64
     released: U64
     arena: U64
+    hand: U64
     mapped: U64
 
 
@@ -131,7 +123,7 @@ def balances(stats: HeapStatistics, sums: ByteSums) -> bool:
     return (
         stats.heap_inuse == sums.in_use
         and stats.heap_idle == sums.free + sums.arena
-        and stats.heap_sys == stats.heap_inuse + stats.heap_idle
+        and stats.heap_sys == stats.heap_inuse + stats.heap_idle + sums.hand
         and stats.heap_released == sums.released + sums.arena
         and stats.heap_sys + stats.stacks_inuse + stats.gc_manual == sums.mapped
         and stats.stacks_inuse == sums.stacks

@@ -396,6 +396,14 @@ class Expressions:
                 self._identity(end, base, node, place),
                 value,
             )
+        if isinstance(base, SymbolicTable) and name == "all_are":
+            start, end, value = self._arguments(node, ["start", "end", "value"], place)
+            return self._all_are(
+                base,
+                self._identity(start, base, node, place),
+                self._identity(end, base, node, place),
+                value,
+            )
         if name == "_replace" and is_named_tuple(base):
             if node.args:
                 self._refuse(node, place, "_replace takes its changes by name")
@@ -452,6 +460,15 @@ class Expressions:
             return merge(self._arithmetic, inside, value, table.get(other))
 
         return SymbolicTable(table.key_sort, get)
+
+    def _all_are(
+        self, table: SymbolicTable, start: z3.ExprRef, end: z3.ExprRef, value: Value
+    ) -> z3.BoolRef:
+        if table.key_sort != self._arithmetic.sort:
+            raise NotTranslatable("a range of addresses needs an arithmetic of integers")
+        bound = z3.Const(self._translator.fresh_name("address"), table.key_sort)
+        same = as_bool(self._compare("==", table.get(bound), value))
+        return z3.ForAll([bound], z3.Implies(z3.And(start <= bound, bound < end), same))
 
     def _quantifier(self, universal: bool, node: ast.Call, place: Place) -> Value:
         if node.keywords:

@@ -121,8 +121,8 @@ BUGS: Final = (
         "pages-subtracted-twice",
         "#15022",
         "pages.statistics",
-        "        pages_in_use=stats.pages_in_use - npages,\n",
-        "        pages_in_use=stats.pages_in_use - 2 * npages,\n",
+        "        stats.pages_in_use + pages,\n",
+        "        stats.pages_in_use + 2 * pages,\n",
         "pages in use go down twice when a span is freed",
     ),
     KnownBug(
@@ -162,9 +162,9 @@ BUGS: Final = (
     KnownBug(
         "any-reservation-taken",
         "e5a5c03f5b",
-        "pages.growth",
-        "heap.current.end != 0 and region.base == heap.current.end",
-        "heap.current.end != 0",
+        "pages.steps",
+        "current.end != 0 and base == current.end",
+        "current.end != 0",
         "a reservation somewhere else is taken as the arena's continuation",
     ),
     KnownBug(
@@ -229,8 +229,8 @@ BUGS: Final = (
         "merges-unlike",
         "plain",
         "pages.runs",
-        "neighbour.state == FREE and neighbour.scavenged == run.scavenged",
-        "neighbour.state == FREE",
+        "neighbour.scavenged == run.scavenged",
+        "neighbour.npages > 0",
         "a scavenged and an unscavenged neighbour merge",
     ),
     KnownBug(
@@ -245,9 +245,9 @@ BUGS: Final = (
     KnownBug(
         "map-one-end",
         "plain",
-        "pages.pageheap",
-        "                self.map.set_span(last_page(merged), span)\n",
-        "",
+        "pages.steps",
+        "    return with_page(joined, Address(last_page(merged)), span)\n",
+        "    return joined\n",
         "the span map is not updated at the upper end of a merged run",
     ),
     KnownBug(

@@ -13,21 +13,17 @@ from spanspec.base.words import U16, U64
 from spanspec.heap.mcentral import charge, span_bytes
 from spanspec.pages.freeruns import FreeSpan
 from spanspec.pages.growth import end_of_request, fits_address_space
+from spanspec.pages.records import Arena
+from spanspec.pages.runs import AMD64, LISTED, LOOSE, TAKEN, PageRun
 from spanspec.pages.statistics import (
     ByteSums,
     HeapStatistics,
+    after_change,
+    after_growth,
     balances,
-    grown,
-    into_manual,
-    into_use,
-    mapped,
-    out_of_manual,
-    out_of_use,
-    scavenged,
-    taken_out,
 )
 from spanspec.pages.treap import HERE, LEFT, NO_FIT, RIGHT, belongs_left, descend, most_of
-from spanspec.span.mspan import Mspan, init_span
+from spanspec.span.mspan import FREE, IN_USE, MANUAL, Mspan, init_span
 
 INTEGERS: Final = Integers()
 
@@ -136,44 +132,85 @@ def the_tree_is_ordered_by_address(p: Proof) -> None:
 
 @obligation("pages.statistics", "HEAP-36 HEAP-37 I-29", INTEGERS)
 def the_statistics_balance(p: Proof) -> None:
-    """Whatever the page heap does, its statistics agree with the bytes of its runs by state, which
-    leave no choice for any of them; so they do before there is a heap.
+    """Whatever becomes of a descriptor or of the arena, the statistics agree with the bytes of all
+    runs by state, which leave no choice for any of them; so they do before there is a heap.
     """
     stats, sums = p.fresh(HeapStatistics, "stats"), p.fresh(ByteSums, "sums")
-    assert isinstance(stats, HeapStatistics)
-    assert isinstance(sums, ByteSums)
-    npages, unreleased = p.number(U64, "npages"), p.number(U64, "unreleased")
-    size = npages * PAGE_SIZE
     other, others = p.fresh(HeapStatistics, "other"), p.fresh(ByteSums, "others")
+    assert isinstance(stats, HeapStatistics)
     assert isinstance(other, HeapStatistics)
+    assert isinstance(sums, ByteSums)
     assert isinstance(others, ByteSums)
     p.assume(p.holds(balances, stats, sums))
     p.show("no choice", z3.Implies(p.holds(balances, other, sums), is_same(stats, other)))
     apart = z3.And(p.holds(balances, stats, others), sums.arena == others.arena)
     p.show("nor other bytes", z3.Implies(apart, is_same(sums, others)))
-    nothing = ByteSums(0, 0, 0, 0, 0, 0, 0)
+    nothing = ByteSums(0, 0, 0, 0, 0, 0, 0, 0)
     p.show("at the start", p.holds(balances, HeapStatistics(), nothing))
+    old, new = p.fresh(PageRun, "old"), p.fresh(PageRun, "new")
+    stack = cast(z3.BoolRef, p.fresh(bool, "stack"))
+    assert isinstance(old, PageRun)
+    assert isinstance(new, PageRun)
+    for run in (old, new):
+        p.assume(p.holds(is_in_order, run))
+    counted = p.call(after_change, stats, AMD64, old, new, stack)
+    for label, is_stack in (("a stack", True), ("another one", False)):
+        moved = p.call(moved_sums, sums, old, new, is_stack)
+        p.show(label, z3.Implies(stack == is_stack, p.holds(balances, counted, moved)))
+    mapped = p.number(U64, "mapped")
+    before, after = p.fresh(Arena, "before"), p.fresh(Arena, "after")
+    grown = p.call(after_growth, stats, mapped, before, after)
+    p.show("the arena", p.holds(balances, grown, p.call(grown_sums, sums, mapped, before, after)))
+    p.possible("with stacks", cast(z3.ExprRef, stats.stacks_inuse) > 0)
+    for label, rule in (("into use", goes_into_use), ("out of use", goes_out_of_use)):
+        p.possible(label, p.holds(rule, old, new))
 
-    def keeps(label: str, after: object, **changes: z3.ExprRef) -> None:
-        p.show(label, p.holds(balances, after, replace(sums, **changes)))
 
-    taken = p.call(taken_out, stats, size, unreleased)
-    rest = {"free": sums.free - size, "released": sums.released - unreleased}
-    keeps("into use", p.call(into_use, taken, size, npages), in_use=sums.in_use + size, **rest)
-    for label, stack, field in (("stack", True, "stacks"), ("work buffer", False, "gc_manual")):
-        used: z3.ExprRef = getattr(sums, field)
-        manual = p.call(into_manual, taken, size, stack)
-        keeps(f"{label} taken", manual, **{field: used + size}, **rest)
-        given = p.call(out_of_manual, stats, size, stack)
-        keeps(f"{label} freed", given, **{field: used - size}, free=sums.free + size)
-    freed = p.call(out_of_use, stats, size, npages)
-    keeps("out of use", freed, in_use=sums.in_use - size, free=sums.free + size)
-    keeps("scavenged", p.call(scavenged, stats, size), released=sums.released + size)
-    bigger = p.call(grown, p.call(mapped, stats, size), size)
-    keeps("arenas mapped", bigger, arena=sums.arena + size, mapped=sums.mapped + size)
-    piece = {"free": sums.free + size, "released": sums.released + size}
-    keeps("a span from the arena", stats, arena=sums.arena - size, **piece)
-    p.possible("with stacks", z3.And(cast(z3.ExprRef, stats.stacks_inuse) > 0, size > 0))
+def is_in_order(run: PageRun) -> bool:
+    """A run is in use or manual only where it was taken: what `pages.*` claims of all runs."""
+    return run.role == TAKEN or not IN_USE <= run.state <= MANUAL
+
+
+def goes_into_use(old: PageRun, new: PageRun) -> bool:
+    """A run that was taken becomes a span in use."""
+    return old.role == TAKEN and old.state == FREE and new.state == IN_USE
+
+
+def goes_out_of_use(old: PageRun, new: PageRun) -> bool:
+    """A span in use is freed."""
+    return old.state == IN_USE and new.role == LOOSE
+
+
+def moved_sums(sums: ByteSums, old: PageRun, new: PageRun, stack: bool) -> ByteSums:
+    """The bytes by state once one descriptor's record has changed."""
+    return add_run(add_run(sums, old, stack, -1), new, stack, 1)
+
+
+def add_run(sums: ByteSums, run: PageRun, stack: bool, times: int) -> ByteSums:
+    """Add the bytes of one run to a sum, by its role and state, and leave so much less in hand."""
+    size = run.npages * PAGE_SIZE * times
+    if run.role == LOOSE or run.role == LISTED:
+        given_back = size if run.scavenged else 0
+        free, released = sums.free + size, sums.released + given_back
+        return replace(sums, free=free, released=released, hand=sums.hand - size)
+    if run.state == IN_USE:
+        return replace(sums, in_use=sums.in_use + size, hand=sums.hand - size)
+    if run.state != MANUAL:
+        return sums
+    if stack:
+        return replace(sums, stacks=sums.stacks + size, hand=sums.hand - size)
+    return replace(sums, gc_manual=sums.gc_manual + size, hand=sums.hand - size)
+
+
+def grown_sums(sums: ByteSums, mapped: U64, before: Arena, after: Arena) -> ByteSums:
+    """The bytes by state once arenas were mapped, and the current arena has changed."""
+    more = (after.end - after.base) - (before.end - before.base)
+    return replace(
+        sums,
+        arena=sums.arena + more,
+        hand=sums.hand + mapped - more,
+        mapped=sums.mapped + mapped,
+    )
 
 
 def is_same(one: HeapStatistics | ByteSums, other: HeapStatistics | ByteSums) -> z3.BoolRef:

@@ -31,13 +31,13 @@ from spanspec.pages.runs import (
     move_boundary,
     phys_page_bounds,
     realigned_boundary,
+    releasable,
     released,
     round_down,
 )
 from spanspec.pages.scavenge import (
     PAGE_PERIOD_NS,
     growth_work,
-    releasable,
     split_address,
     total_time_ns,
     wanted,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, cast
 
 import z3
+from msgspec.structs import replace
 
 from spanproof.prove.assumptions import DISJOINT_REGIONS, LOCK_SECTIONS
 from spanproof.prove.proof import Proof, obligation
@@ -17,16 +18,24 @@ from spanproof.symbolic.values import Value
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import Address, SpanId
 from spanspec.base.words import U64
-from spanspec.pages.runs import end_of
-from spanspec.pages.tiling import invariant, steps
-from spanspec.pages.tiling.records import NO_SPAN, Tiling, contains, is_free, is_live
-from spanspec.span.mspan import IN_USE, MANUAL
+from spanspec.pages import invariant, steps
+from spanspec.pages.records import (
+    NO_SPAN,
+    UNMAPPED,
+    Arena,
+    Tiling,
+    contains,
+    is_free,
+    is_listed,
+    is_live,
+    is_loose,
+)
+from spanspec.pages.runs import AMD64, SPARE, end_of
+from spanspec.pages.steps import is_used
+from spanspec.span.mspan import DEAD, FREE, MANUAL
 
 INTEGERS: Final = Integers()
 LOCKED: Final = (LOCK_SECTIONS,)
-
-Settled = Callable[[Tiling, z3.ExprRef], z3.BoolRef]
-"""Which runs are coalesced: a predicate of a run."""
 
 
 def base_at(tiling: Tiling, span: SpanId) -> U64:
@@ -68,24 +77,24 @@ def any_tiling(p: Proof) -> Tiling:
     """A page heap of which nothing is assumed yet."""
     tiling = p.fresh(Tiling, "heap")
     assert isinstance(tiling, Tiling)
-    return tiling
+    return replace(tiling, phys=AMD64)
 
 
 class Templates:
-    """Each predicate of the invariant, read once; an instance of it is a substitution.
+    """Each predicate of the invariant, read once; an instance of it is a substitution."""
 
-    `settled` tells which runs are known to be coalesced.
-    """
-
-    def __init__(self, p: Proof, tiling: Tiling, settled: Settled) -> None:
+    def __init__(self, p: Proof, tiling: Tiling) -> None:
         self._span = cast(z3.ExprRef, p.fresh(SpanId, "some_span"))
         self._at = cast(z3.ExprRef, p.fresh(Address, "some_address"))
         self._of_address = z3.And(
             p.holds(invariant.address_has_its_span, tiling, self._at),
             p.holds(invariant.used_address_is_mapped, tiling, self._at),
+            p.holds(invariant.free_address_is_zero, tiling, self._at),
+            p.holds(invariant.arena_is_unused, tiling, self._at),
         )
         self._of_span = z3.And(
-            p.holds(invariant.run_is_sound, tiling, self._span), settled(tiling, self._span)
+            p.holds(invariant.run_is_sound, tiling, self._span),
+            p.holds(invariant.run_is_coalesced, tiling, self._span),
         )
         self._of_both = p.holds(invariant.run_has_its_address, tiling, self._span, self._at)
         self._places = [term(p, r, tiling, self._span) for r in (base_at, last_at, end_at)]
@@ -117,31 +126,26 @@ def sound_around(
     tiling: Tiling,
     spans: Sequence[z3.ExprRef],
     addresses: Sequence[z3.ExprRef],
-    settled: Settled,
-) -> list[z3.ExprRef]:
-    """Assume the invariant of some spans and addresses and of what is found there.
-
-    Return all addresses looked at.
-    """
-    known = Templates(p, tiling, settled)
+) -> None:
+    """Assume the invariant of some spans and addresses and of what is found there."""
+    known = Templates(p, tiling)
     looked_at = [*addresses]
     for span in spans:
         looked_at += known.places(span)
     looked_at = distinct(looked_at)
     around = distinct([*spans, *(known.owner(at) for at in looked_at)])
     p.assume(*known.about(around, looked_at))
-    return looked_at
 
 
-def show_invariant(
-    p: Proof, tiling: Tiling, span: z3.ExprRef, address: z3.ExprRef, settled: Settled
-) -> None:
+def show_invariant(p: Proof, tiling: Tiling, span: z3.ExprRef, address: z3.ExprRef) -> None:
     """Claim the invariant of a span and an address."""
     p.show("an address has its span", p.holds(invariant.address_has_its_span, tiling, address))
     p.show("runs are disjoint", p.holds(invariant.run_has_its_address, tiling, span, address))
     p.show("used pages are mapped", p.holds(invariant.used_address_is_mapped, tiling, address))
+    p.show("free pages are zero", p.holds(invariant.free_address_is_zero, tiling, address))
+    p.show("the arena is unused", p.holds(invariant.arena_is_unused, tiling, address))
     p.show("ends are mapped", p.holds(invariant.run_is_sound, tiling, span))
-    p.show("coalesced", settled(tiling, span))
+    p.show("coalesced", p.holds(invariant.run_is_coalesced, tiling, span))
 
 
 def span_of(chosen: dict[str, Value], name: str) -> z3.ExprRef:
@@ -150,50 +154,86 @@ def span_of(chosen: dict[str, Value], name: str) -> z3.ExprRef:
 
 
 class StepClaim(NamedTuple):
-    """What is claimed of a step: the rules, in words, and the span that is then to be coalesced.
+    """A step of the page heap: its guard, the rules, and what is claimed of it, in words."""
 
-    `changed` is the parameter that names it; None: the step leaves nothing to coalesce.
-    """
-
+    may: Callable[..., bool]
     rules: str
     says: str
-    changed: str | None
 
 
 STEPS: Final[dict[Callable[..., Tiling], StepClaim]] = {
-    steps.grow: StepClaim(
-        "HEAP-19 HEAP-8 I-12 I-13",
+    steps.add_arenas: StepClaim(
+        steps.may_add_arenas,
+        "AR-5 I-12 I-13 T-11",
+        "No page of a new arena has a span, and none of another arena loses its own.",
+    ),
+    steps.enter_arenas: StepClaim(
+        steps.may_enter_arenas,
+        "HEAP-17 I-16",
+        "The current arena goes on with pages that no span has had, and loses none.",
+    ),
+    steps.take_from_arena: StepClaim(
+        steps.may_take_from_arena,
+        "HEAP-19 HEAP-8 I-10 I-12 I-13",
         "A piece of the arena becomes a span; no page has two.",
-        "span",
     ),
     steps.take_whole: StepClaim(
-        "HEAP-13 HEAP-8 I-13", "A run taken whole is found from each of its pages.", None
+        steps.may_take_whole,
+        "HEAP-13 HEAP-8 I-13 T-30 T-31",
+        "A run taken whole is found from each of its pages.",
     ),
     steps.take_part: StepClaim(
-        "HEAP-13 HEAP-8 I-12 I-13 I-14",
+        steps.may_take_part,
+        "HEAP-13 HEAP-8 I-12 I-13 I-14 T-30 T-31",
         "A run cut in two loses no page, both parts are found, and the rest keeps its flag.",
-        None,
+    ),
+    steps.use: StepClaim(steps.may_use, "HEAP-22", "A run that was taken becomes a span in use."),
+    steps.use_manually: StepClaim(
+        steps.may_use_manually, "HEAP-24", "A run that was taken becomes a manual span."
     ),
     steps.give_back: StepClaim(
-        "HEAP-28 I-13", "A freed span can be unlike coalesced at its ends only.", "span"
+        steps.may_give_back,
+        "HEAP-28 I-10 I-13",
+        "A freed span is free, needs zeroing, and is not in the free set yet.",
     ),
     steps.scavenge: StepClaim(
+        steps.may_scavenge,
         "SCAV-6 SCAV-7 I-9",
-        "A released run can be unlike coalesced at its ends only.",
-        "span",
+        "A released run is free, and not in the free set until it is coalesced.",
     ),
     steps.scavenge_part: StepClaim(
+        steps.may_scavenge_part,
         "SCAV-9 HEAP-8 I-12 I-13",
         "A run cut for the scavenger loses no page, and both parts are found from their ends.",
-        "part",
+    ),
+    steps.merge_lower: StepClaim(
+        steps.may_merge_lower,
+        "HEAP-29 HEAP-30 I-10 I-12 I-13 I-14",
+        "Coalescing finds the true lower neighbour by the span map, merges it if it is alike, and "
+        "loses no page; afterwards the lower neighbour is none that is alike.",
+    ),
+    steps.merge_upper: StepClaim(
+        steps.may_merge_upper,
+        "HEAP-29 HEAP-30 HEAP-33 I-10 I-12 I-13 I-14",
+        "Coalescing finds the true upper neighbour by the span map, merges it if it is alike, and "
+        "loses no page; afterwards neither neighbour is alike, so the run may enter the free set.",
+    ),
+    steps.enter_free_set: StepClaim(
+        steps.may_enter_free_set,
+        "HEAP-29 HEAP-33 I-14 TREAP-4",
+        "A run without a neighbour that is alike enters the free set: no two free neighbours have "
+        "the same flag.",
     ),
 }
 """The steps of the page heap."""
 
+MERGES: Final = (steps.merge_lower, steps.merge_upper)
+CHOSEN: Final = ("span", "chosen", "part")
+"""The names of the parameters that are descriptors."""
+
 
 def prove_step(step: Callable[..., Tiling], claim: StepClaim) -> None:
     """Register the obligation that a step keeps the invariant."""
-    name = step.__name__
 
     def build(p: Proof) -> None:
         tiling = any_tiling(p)
@@ -204,44 +244,42 @@ def prove_step(step: Callable[..., Tiling], claim: StepClaim) -> None:
         }
         span = cast(z3.ExprRef, p.fresh(SpanId, "any_span"))
         address = cast(z3.ExprRef, p.fresh(Address, "any_address"))
-        spans = [span, *(span_of(chosen, n) for n in chosen if n in ("span", "chosen", "part"))]
+        spans = [span, *(span_of(chosen, name) for name in chosen if name in CHOSEN)]
         seams = seams_of(p, step, tiling, chosen)
-
-        def coalesced(now: Tiling, one: z3.ExprRef) -> z3.BoolRef:
-            return p.holds(invariant.run_is_coalesced, now, one)
-
-        def settled(now: Tiling, one: z3.ExprRef) -> z3.BoolRef:
-            if claim.changed is None:
-                return coalesced(now, one)
-            return p.holds(invariant.settled_but_at, now, one, chosen[claim.changed])
-
-        looked_at = sound_around(p, tiling, spans, [address, *seams], coalesced)
-        if step is steps.grow:
-            size = chosen["base"], chosen["npages"]
-            p.assume(p.holds(steps.is_fresh, tiling, chosen["span"], chosen["npages"]))
-            p.assume(*(p.holds(steps.is_unused, tiling, *size, at) for at in looked_at))
-        else:
-            p.assume(p.holds(getattr(steps, f"may_{name}"), tiling, *chosen.values()))
+        spans += [term(p, owner_at, tiling, at) for at in seams if step in MERGES]
+        sound_around(p, tiling, spans, [address, *seams])
+        p.assume(p.holds(claim.may, tiling, *chosen.values()))
         after = p.call(step, tiling, *chosen.values())
         assert isinstance(after, Tiling)
-        show_invariant(p, after, span, address, settled)
-        show_outcome(p, step, after, chosen)
-        p.possible("another span", span != spans[1])
+        show_invariant(p, after, span, address)
+        show_outcome(p, step, tiling, after, chosen)
+        if step is steps.add_arenas:
+            base, end = span_of(chosen, "base"), end_of_region(chosen)
+            inside = z3.And(base <= address, address < end)
+            p.show("no span yet", term(p, mapped_at, after, address) == NO_SPAN, inside)
+        if len(spans) > 1:
+            p.possible("another span", span != spans[1])
         for label, situation in situations(p, step, tiling, chosen):
             p.possible(label, situation)
 
     build.__doc__ = claim.says
-    assumes = (*LOCKED, DISJOINT_REGIONS) if step is steps.grow else LOCKED
-    obligation(f"pages.{name.replace('_', '-')}", claim.rules, INTEGERS, assumes=assumes)(build)
+    assumes = (*LOCKED, DISJOINT_REGIONS) if step is steps.add_arenas else LOCKED
+    name = step.__name__.replace("_", "-")
+    obligation(f"pages.{name}", claim.rules, INTEGERS, assumes=assumes)(build)
+
+
+def end_of_region(chosen: dict[str, Value]) -> z3.ExprRef:
+    """The address just beyond a region of so many pages."""
+    return span_of(chosen, "base") + span_of(chosen, "npages") * PAGE_SIZE
 
 
 def seams_of(
     p: Proof, step: Callable[..., Tiling], tiling: Tiling, chosen: dict[str, Value]
 ) -> list[z3.ExprRef]:
-    """Return the addresses at which a step makes a new boundary."""
-    if step is steps.grow:
-        base, npages = span_of(chosen, "base"), span_of(chosen, "npages")
-        end = base + npages * PAGE_SIZE
+    """Return the addresses at which a step makes a new boundary, or takes one away."""
+    if step is steps.take_from_arena:
+        base = term(p, arena_base_at, tiling)
+        end = base + span_of(chosen, "npages") * PAGE_SIZE
         return [base - 1, base, end - 1, end]
     if step is steps.take_part:
         base = term(p, base_at, tiling, chosen["chosen"])
@@ -249,30 +287,72 @@ def seams_of(
     if step is steps.scavenge_part:
         end = term(p, end_at, tiling, chosen["span"])
         return [end - span_of(chosen, "npages") * PAGE_SIZE]
+    if step is steps.merge_lower:
+        return [term(p, base_at, tiling, chosen["span"]) - 1]
+    if step is steps.merge_upper:
+        return [term(p, end_at, tiling, chosen["span"])]
     return []
 
 
 def show_outcome(
-    p: Proof, step: Callable[..., Tiling], after: Tiling, chosen: dict[str, Value]
+    p: Proof,
+    step: Callable[..., Tiling],
+    before: Tiling,
+    after: Tiling,
+    chosen: dict[str, Value],
 ) -> None:
     """Claim what has become of the span that a step is about."""
+    if step is steps.add_arenas:
+        size = span_of(chosen, "npages") * PAGE_SIZE
+        p.show("counted", term(p, mapped_bytes, after) == term(p, mapped_bytes, before) + size)
+        return
+    if step is steps.enter_arenas:
+        base, end = span_of(chosen, "base"), term(p, arena_end_at, after)
+        p.show("up to its end", end == end_of_region(chosen))
+        old_end, new_base = term(p, arena_end_at, before), term(p, arena_base_at, after)
+        old_base = term(p, arena_base_at, before)
+        lost = z3.And(old_base < old_end, z3.Or(new_base != old_base, base != old_end))
+        p.show("nothing is lost", z3.Not(lost))
+        return
     target = chosen["part" if step is steps.scavenge_part else "span"]
     p.show("it is a run", p.holds(is_live, after, target))
-    if "state" in chosen:
-        p.show("in the state asked for", term(p, state_at, after, target) == chosen["state"])
-    if step in (steps.grow, steps.scavenge, steps.scavenge_part):
+    if step in (steps.use, steps.use_manually):
+        p.show("it is used", p.holds(is_in_use, after, target))
+        manual = p.holds(is_manual, after, target)
+        p.show("as was asked", manual if step is steps.use_manually else z3.Not(manual))
+        return
+    if step in (steps.take_whole, steps.take_part):
+        p.show("it is taken", p.holds(steps.is_taken, after, target))
+        p.show("the pages asked for", term(p, npages_at, after, target) == chosen["npages"])
+        return
+    if step is steps.enter_free_set:
+        p.show("it is in the free set", p.holds(is_listed, after, target))
+        return
+    p.show("it is on its way", p.holds(is_loose, after, target))
+    if step in (steps.take_from_arena, steps.scavenge, steps.scavenge_part):
         p.show("it is scavenged", p.holds(is_scavenged, after, target))
+    if step in MERGES:
+        neighbour = term(p, owner_at, before, seams_of(p, step, before, chosen)[0])
+        alike = p.holds(is_alike, before, neighbour, target)
+        merged = z3.And(neighbour != NO_SPAN, z3.Not(p.holds(is_live, after, neighbour)))
+        p.show("merged just if it is alike", merged == alike)
+    if step is steps.merge_lower:
+        p.show("settled below", term(p, steps.alike_below, after, target) == NO_SPAN)
+    if step is steps.merge_upper:
+        settled_below = term(p, steps.alike_below, before, target) == NO_SPAN
+        p.show("settled", p.holds(steps.may_enter_free_set, after, target), settled_below)
 
 
 def situations(
     p: Proof, step: Callable[..., Tiling], tiling: Tiling, chosen: dict[str, Value]
 ) -> Iterator[tuple[str, z3.BoolRef]]:
     """Yield what a step must be able to meet: a guard that is too strong keeps every invariant."""
-    if "state" in chosen:
-        for state, label in ((IN_USE, "into use"), (MANUAL, "as a manual span")):
-            yield label, span_of(chosen, "state") == state
     if step is steps.give_back:
-        for state, label in ((IN_USE, "out of use"), (MANUAL, "a manual span")):
+        manual = p.holds(is_manual, tiling, chosen["span"])
+        yield "out of use", z3.Not(manual)
+        yield "a manual span", manual
+    if step in (steps.use, steps.use_manually):
+        for state, label in ((FREE, "a run that was taken whole"), (DEAD, "a part of a run")):
             yield label, term(p, state_at, tiling, chosen["span"]) == state
     if step in (steps.take_part, steps.scavenge_part):
         whole = term(p, npages_at, tiling, chosen["chosen" if step is steps.take_part else "span"])
@@ -281,15 +361,27 @@ def situations(
     if step is steps.take_whole:
         yield "one page", span_of(chosen, "npages") == 1
         yield "a scavenged run", p.holds(is_scavenged, tiling, chosen["span"])
-        whole = term(p, npages_at, tiling, chosen["span"])
-        yield "the pages asked for", span_of(chosen, "npages") == whole
-    if step is steps.scavenge:
-        yield "what is not scavenged yet", z3.Not(p.holds(is_scavenged, tiling, chosen["span"]))
-    if step is steps.grow:
+    if step is steps.take_from_arena:
         base, last = seams_of(p, step, tiling, chosen)[1:3]
+        end = term(p, arena_end_at, tiling)
         yield "one page", span_of(chosen, "npages") == 1
+        yield "all that is left", last + 1 == end
         yield "just above a span", term(p, owner_at, tiling, base - 1) != NO_SPAN
-        yield "just below a span", term(p, owner_at, tiling, last + 1) != NO_SPAN
+    if step is steps.add_arenas:
+        base = span_of(chosen, "base")
+        yield "just above an arena", term(p, mapped_at, tiling, base - 1) != UNMAPPED
+    if step is steps.enter_arenas:
+        base, old_end = span_of(chosen, "base"), term(p, arena_end_at, tiling)
+        yield "it goes on", z3.And(base == old_end, term(p, arena_base_at, tiling) < old_end)
+        yield "somewhere else", base != old_end
+    if step in MERGES:
+        neighbour = term(p, owner_at, tiling, seams_of(p, step, tiling, chosen)[0])
+        alike = p.holds(is_alike, tiling, neighbour, chosen["span"])
+        yield "a neighbour that is merged", alike
+        yield "a neighbour that is not", z3.And(neighbour != NO_SPAN, z3.Not(alike))
+    if step is steps.enter_free_set:
+        above = term(p, owner_at, tiling, term(p, end_at, tiling, chosen["span"]))
+        yield "a free neighbour", p.holds(is_listed, tiling, above)
 
 
 def state_at(tiling: Tiling, span: SpanId) -> int:
@@ -302,87 +394,70 @@ def npages_at(tiling: Tiling, span: SpanId) -> U64:
     return tiling.runs[span].npages
 
 
+def mapped_bytes(tiling: Tiling) -> U64:
+    """The bytes of all arenas."""
+    return tiling.mapped
+
+
+def arena_base_at(tiling: Tiling) -> U64:
+    """The first address of the current arena that no span has had."""
+    return tiling.current.base
+
+
+def arena_end_at(tiling: Tiling) -> U64:
+    """The address just beyond the current arena."""
+    return tiling.current.end
+
+
 def is_scavenged(tiling: Tiling, span: SpanId) -> bool:
     """A run is scavenged."""
     return tiling.runs[span].scavenged
+
+
+def is_in_use(tiling: Tiling, span: SpanId) -> bool:
+    """A span is in use or manual."""
+    return is_used(tiling.runs[span])
+
+
+def is_manual(tiling: Tiling, span: SpanId) -> bool:
+    """A span is manual."""
+    return tiling.runs[span].state == MANUAL
+
+
+def is_alike(tiling: Tiling, span: SpanId, other: SpanId) -> bool:
+    """A run of the free set has the flag of another run."""
+    return is_listed(tiling, span) and tiling.runs[span].scavenged == tiling.runs[other].scavenged
 
 
 for _step, _claim in STEPS.items():
     prove_step(_step, _claim)
 
 
-@obligation("pages.start", "I-12 I-13 I-14", INTEGERS)
+@obligation("pages.start", "I-12 I-13 I-14 I-16", INTEGERS)
 def no_span_satisfies_the_invariant(p: Proof) -> None:
     """Before the heap has grown, the invariant holds: no span lives, no address leads to one."""
-    tiling = any_tiling(p)
+    tiling = replace(any_tiling(p), current=Arena(0, 0))
     span = cast(z3.ExprRef, p.fresh(SpanId, "any_span"))
     address = cast(z3.ExprRef, p.fresh(Address, "any_address"))
-    addresses = [address, term(p, end_at, tiling, span)]
-    for at in addresses:
-        p.assume(term(p, owner_at, tiling, at) == NO_SPAN)
-        p.assume(term(p, mapped_at, tiling, at) == NO_SPAN)
-    p.assume(z3.Not(p.holds(is_live, tiling, span)))
-    show_invariant(p, tiling, span, address, lambda t, s: p.holds(invariant.run_is_coalesced, t, s))
+    for at in [address, term(p, end_at, tiling, span)]:
+        p.assume(p.holds(nothing_at, tiling, at))
+    p.assume(p.holds(is_unused, tiling, span))
+    show_invariant(p, tiling, span, address)
     p.possible("a descriptor", span != NO_SPAN)
 
 
-@obligation("pages.merge-lower", "HEAP-29 HEAP-30 I-12 I-13 I-14", INTEGERS, assumes=LOCKED)
-def merging_with_the_lower_neighbour_settles_the_lower_end(p: Proof) -> None:
-    """Coalescing finds the true lower neighbour by the span map, merges it if it is alike, and
-    loses no page; afterwards a free run can differ from coalesced at its upper end only.
-    """
-    prove_merge(p, steps.merge_lower, invariant.settled_but_at, invariant.settled_but_above)
-
-
-@obligation("pages.merge-upper", "HEAP-29 HEAP-30 HEAP-33 I-12 I-13 I-14", INTEGERS, assumes=LOCKED)
-def merging_with_the_upper_neighbour_settles_everything(p: Proof) -> None:
-    """Coalescing finds the true upper neighbour by the span map, merges it if it is alike, and
-    loses no page; afterwards no two free neighbours have the same flag.
-    """
-    prove_merge(p, steps.merge_upper, invariant.settled_but_above, None)
-
-
-def prove_merge(
-    p: Proof,
-    step: Callable[..., Tiling],
-    before: Callable[..., bool],
-    after: Callable[..., bool] | None,
-) -> None:
-    """Claim that one half of coalescing keeps the invariant, and what is coalesced then."""
-    tiling = any_tiling(p)
-    changed = cast(z3.ExprRef, p.fresh(SpanId, "changed"))
-    span = cast(z3.ExprRef, p.fresh(SpanId, "any_span"))
-    address = cast(z3.ExprRef, p.fresh(Address, "any_address"))
-    beside = (
-        term(p, base_at, tiling, changed) - 1
-        if step is steps.merge_lower
-        else term(p, end_at, tiling, changed)
-    )
-    neighbour = term(p, owner_at, tiling, beside)
-    p.assume(p.holds(is_free, tiling, changed))
-    spans = [span, changed, neighbour]
-    sound_around(p, tiling, spans, [address], lambda t, s: p.holds(before, t, s, changed))
-    merged = p.call(step, tiling, changed)
-    assert isinstance(merged, Tiling)
-
-    def settled(now: Tiling, one: z3.ExprRef) -> z3.BoolRef:
-        if after is None:
-            return p.holds(invariant.run_is_coalesced, now, one)
-        return p.holds(after, now, one, changed)
-
-    show_invariant(p, merged, span, address, settled)
-    alike = p.holds(is_alike, tiling, neighbour, changed)
-    p.possible("a neighbour that is merged", alike)
-    p.possible("a neighbour that is not", z3.And(neighbour != NO_SPAN, z3.Not(alike)))
-
-
-def is_alike(tiling: Tiling, span: SpanId, other: SpanId) -> bool:
-    """Two runs are free and have the same flag."""
+def nothing_at(tiling: Tiling, address: Address) -> bool:
+    """An address is in no arena."""
     return (
-        is_free(tiling, span)
-        and is_free(tiling, other)
-        and tiling.runs[span].scavenged == tiling.runs[other].scavenged
+        tiling.owner[address] == NO_SPAN
+        and tiling.map[address] == UNMAPPED
+        and not tiling.written[address]
     )
+
+
+def is_unused(tiling: Tiling, span: SpanId) -> bool:
+    """A descriptor was never used."""
+    return tiling.runs[span].role == SPARE and tiling.runs[span].state == DEAD
 
 
 @obligation("pages.no-overlap", "I-12 I-14 HEAP-33", INTEGERS)
@@ -396,8 +471,7 @@ def live_runs_do_not_overlap(p: Proof) -> None:
     spans = [cast(z3.ExprRef, one), cast(z3.ExprRef, other)]
     elsewhere = cast(z3.ExprRef, p.fresh(Address, "elsewhere"))
     above = term(p, owner_at, tiling, term(p, end_at, tiling, one))
-    coalesced: Settled = lambda t, s: p.holds(invariant.run_is_coalesced, t, s)  # noqa: E731
-    sound_around(p, tiling, spans, [at, elsewhere], coalesced)
+    sound_around(p, tiling, spans, [at, elsewhere])
     p.assume(p.holds(is_inside, tiling, one, at))
     p.show("no overlap", z3.Implies(p.holds(is_inside, tiling, other, at), spans[0] == spans[1]))
     used = z3.Not(p.holds(is_free, tiling, one))
@@ -409,10 +483,10 @@ def live_runs_do_not_overlap(p: Proof) -> None:
     p.show(
         "only free runs are scavenged", z3.Implies(used, z3.Not(p.holds(is_scavenged, tiling, one)))
     )
-    alike = p.holds(is_alike, tiling, above, one)
+    alike = z3.And(p.holds(is_listed, tiling, one), p.holds(is_alike, tiling, above, one))
     p.show("no two free neighbours are alike", z3.Not(alike))
     nowhere = term(p, owner_at, tiling, elsewhere) == NO_SPAN
-    leads_nowhere = term(p, mapped_at, tiling, elsewhere) == NO_SPAN
+    leads_nowhere = term(p, mapped_at, tiling, elsewhere) < 0
     p.show("an address in no run leads nowhere", z3.Implies(nowhere, leads_nowhere))
     p.possible("two live runs", p.holds(two_live, tiling, one, other))
 

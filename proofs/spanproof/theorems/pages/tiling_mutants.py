@@ -36,16 +36,9 @@ RUN_MUTANTS = (
     *variants_of(
         "spanspec.pages.runs.may_merge",
         Variant(
-            "merges-in-use",
-            "neighbour.state == FREE and ",
-            "neighbour.state != FREE and ",
-            "pages.merge-lower",
-            "free neighbours stay apart",
-        ),
-        Variant(
             "merges-scavenged-with-not",
-            " and neighbour.scavenged == run.scavenged",
-            " and neighbour.scavenged",
+            "neighbour.scavenged == run.scavenged",
+            "neighbour.scavenged",
             "pages.merge-upper",
             "an unscavenged run merges with a scavenged neighbour",
         ),
@@ -94,27 +87,74 @@ RUN_MUTANTS = (
 
 STEP_MUTANTS = (
     *variants_of(
-        "spanspec.pages.tiling.steps.grow",
+        "spanspec.pages.steps.free_at",
         Variant(
-            "grown-and-not-mapped",
-            "map=tiling.map.set_range(start, end, span),",
-            "",
-            "pages.grow",
-            "a grown span is not in the span map",
+            "merges-in-use",
+            "if is_listed(tiling, span)",
+            "if not is_loose(tiling, span)",
+            "pages.merge-lower",
+            "a free run merges with a neighbour that is in use",
         ),
     ),
     *variants_of(
-        "spanspec.pages.tiling.steps.is_unused",
+        "spanspec.pages.steps.add_arenas",
+        Variant(
+            "arena-not-entered",
+            "map=tiling.map.set_range(Address(base), Address(end), NO_SPAN),",
+            "",
+            "pages.add-arenas",
+            "new arenas are not entered into the span map",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.steps.may_add_arenas",
+        Variant(
+            "arena-entered-twice",
+            "tiling.map.all_are(Address(base), Address(end), UNMAPPED)",
+            "base < end",
+            "pages.add-arenas",
+            "arenas are entered although spans lie there",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.steps.continues",
         Variant(
             "e5a5c03f5b-region-taken-unseen",
-            "or tiling.owner[address] == NO_SPAN",
-            "or tiling.map[address] == tiling.map[address]",
-            "pages.grow",
+            " and base == current.end",
+            "",
+            "pages.enter-arenas",
             "a region is taken without a look at whether it is the arena's continuation",
         ),
     ),
     *variants_of(
-        "spanspec.pages.tiling.steps.take_whole",
+        "spanspec.pages.steps.may_enter_arenas",
+        Variant(
+            "remainder-lost",
+            "tiling.current.base >= tiling.current.end",
+            "tiling.current.base >= 0",
+            "pages.enter-arenas",
+            "the current arena begins anew elsewhere before it is used up",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.steps.take_from_arena",
+        Variant(
+            "grown-and-not-mapped",
+            "map=tiling.map.set_range(start, end, span),",
+            "",
+            "pages.take-from-arena",
+            "a grown span is not in the span map",
+        ),
+        Variant(
+            "piece-stays-in-the-arena",
+            "Arena(end, tiling.current.end)",
+            "tiling.current",
+            "pages.take-from-arena",
+            "what became a span is still in the current arena",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.steps.take_whole",
         Variant(
             "inner-pages-stale",
             "map=tiling.map.set_range(start, end, span),",
@@ -131,7 +171,7 @@ STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.tiling.steps.take_part",
+        "spanspec.pages.steps.take_part",
         Variant(
             "rest-not-mapped",
             "with_page(rest, Address(cut.rest.base), chosen)",
@@ -139,29 +179,63 @@ STEP_MUTANTS = (
             "pages.take-part",
             "the rest of a split run is not found from its first page",
         ),
+        Variant(
+            "part-not-mapped",
+            "replace(mapped, map=mapped.map.set_range(start, end, span))",
+            "mapped",
+            "pages.take-part",
+            "the pages of an allocation that is cut off a run still lead to the run",
+        ),
     ),
     *variants_of(
-        "spanspec.pages.tiling.steps.may_give_back",
+        "spanspec.pages.steps.use",
+        Variant(
+            "not-in-use",
+            "state=IN_USE, ",
+            "",
+            "pages.use",
+            "a span that is put to use keeps the state it had",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.steps.may_use_manually",
+        Variant(
+            "free-run-used",
+            "is_taken(tiling, span) and ",
+            "",
+            "pages.use-manually",
+            "a run is put to use that is in the free set",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.steps.may_give_back",
         Variant(
             "dead-run-freed",
-            "is_live(tiling, span) and ",
+            "is_taken(tiling, span) and ",
             "",
             "pages.give-back",
             "a descriptor that stands for nothing is freed",
         ),
+        Variant(
+            "freed-as-zero",
+            " and needzero != 0",
+            "",
+            "pages.give-back",
+            "a span that was written to is freed as one that need not be zeroed",
+        ),
     ),
     *variants_of(
-        "spanspec.pages.tiling.steps.may_scavenge",
+        "spanspec.pages.steps.may_scavenge",
         Variant(
             "used-run-scavenged",
-            "is_free(tiling, span) and ",
-            "is_live(tiling, span) and ",
+            "is_listed(tiling, span) and ",
+            "",
             "pages.scavenge",
             "the memory of a span in use is given back",
         ),
     ),
     *variants_of(
-        "spanspec.pages.tiling.steps.scavenge_part",
+        "spanspec.pages.steps.scavenge_part",
         Variant(
             "lower-end-not-mapped",
             "with_page(apart, Address(last_page(cut.taken)), span)",
@@ -171,17 +245,24 @@ STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.tiling.steps.absorb_below",
+        "spanspec.pages.steps.absorb_below",
         Variant(
             "absorbed-stays-alive",
-            "replace(tiling.runs[below], state=DEAD)",
+            "replace(tiling.runs[below], state=DEAD, role=SPARE)",
             "tiling.runs[below]",
             "pages.merge-lower",
             "the descriptor of a merged run lives on",
         ),
+        Variant(
+            "merged-not-mapped-below",
+            "with_page(joined, Address(merged.base), span)",
+            "joined",
+            "pages.merge-lower",
+            "the span map is not updated at the lower end of a merged run",
+        ),
     ),
     *variants_of(
-        "spanspec.pages.tiling.steps.absorb_above",
+        "spanspec.pages.steps.absorb_above",
         Variant(
             "upper-end-not-mapped",
             "with_page(joined, Address(last_page(merged)), span)",
@@ -191,7 +272,17 @@ STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.tiling.invariant.run_has_its_address",
+        "spanspec.pages.steps.may_enter_free_set",
+        Variant(
+            "enters-uncoalesced",
+            " and alike_above(tiling, span) == NO_SPAN",
+            "",
+            "pages.enter-free-set",
+            "a run enters the free set beside a free run with the same flag",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.invariant.run_has_its_address",
         Variant(
             "overlap-allowed",
             "tiling.owner[address] == span",
@@ -246,30 +337,27 @@ SEARCH_MUTANTS = (
 
 STATISTICS_MUTANTS = (
     *variants_of(
-        "spanspec.pages.statistics.out_of_use",
+        "spanspec.pages.statistics.after_change",
         Variant(
             "15022-pages-subtracted-twice",
-            "stats.pages_in_use - npages",
-            "stats.pages_in_use - 2 * npages",
+            "stats.pages_in_use + pages",
+            "stats.pages_in_use + 2 * pages",
             "pages.statistics",
             "pages in use go down twice when a span is freed",
         ),
-    ),
-    *variants_of(
-        "spanspec.pages.statistics.out_of_manual",
         Variant(
             "manual-bytes-lost",
-            "heap_sys=stats.heap_sys + size, ",
-            "",
+            "stats.heap_sys - manual",
+            "stats.heap_sys",
             "pages.statistics",
-            "freed manual spans do not count as heap again",
+            "manual spans still count as heap",
         ),
     ),
     *variants_of(
-        "spanspec.pages.statistics.grown",
+        "spanspec.pages.statistics.after_growth",
         Variant(
             "new-arena-resident",
-            ", heap_released=stats.heap_released + size",
+            "heap_released=stats.heap_released + more,",
             "",
             "pages.statistics",
             "new arenas count as resident memory",
@@ -306,11 +394,11 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.tiling.invariant.address_has_its_span",
+        "spanspec.pages.invariant.address_has_its_span",
         Variant(
             "unused-leads-somewhere",
-            "tiling.map[address] == NO_SPAN",
-            "tiling.map[address] != NO_SPAN",
+            "tiling.map[address] < 0",
+            "tiling.map[address] >= 0",
             "pages.start",
             "the invariant wants an address without a span to lead to one",
         ),

@@ -1,0 +1,428 @@
+"""What the page heap does to runs: growth, taking, giving back, scavenging, coalescing.
+
+For each step, `may_...` is the guard. Each happens under the lock of the page heap; the courses of
+`growth`, `pagealloc` and `scavenge` apply them, and change nothing of this themselves. A step
+never reads a table that it has replaced: a table that runs is updated in place.
+"""
+
+from msgspec.structs import replace
+
+from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.ids import Address, SpanId
+from spanspec.base.words import U8, U32, U64
+from spanspec.pages.records import (
+    NO_SPAN,
+    UNMAPPED,
+    Arena,
+    Tiling,
+    is_listed,
+    is_loose,
+)
+from spanspec.pages.runs import (
+    LISTED,
+    LOOSE,
+    SPARE,
+    TAKEN,
+    PageRun,
+    check_can_be_allocated,
+    cut_run,
+    end_of,
+    just_below,
+    last_page,
+    may_merge,
+    merge_above,
+    merge_below,
+    move_boundary,
+    page_run,
+    realigned_boundary,
+    releasable,
+    split_run,
+)
+from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL
+
+
+def with_page(tiling: Tiling, page: Address, span: SpanId) -> Tiling:
+    """Let one page of the span map lead to a span.
+
+    Rules: HEAP-8.
+    """
+    return replace(tiling, map=tiling.map.set_range(page, Address(page + PAGE_SIZE), span))
+
+
+def is_spare(tiling: Tiling, span: SpanId) -> bool:
+    """Tell whether a descriptor stands for no run, so that it can be given one.
+
+    Rules: HEAP-4.
+    """
+    return span >= 0 and tiling.runs[span].role == SPARE
+
+
+# --- coalescing -----------------------------------------------------------------------------------
+
+
+def free_at(tiling: Tiling, address: Address) -> SpanId:
+    """Return the run of the free set that an address leads to by the span map, or NO_SPAN.
+
+    Rules: HEAP-6 HEAP-29.
+    """
+    span = tiling.map[address]
+    return span if is_listed(tiling, span) else NO_SPAN
+
+
+def alike_below(tiling: Tiling, span: SpanId) -> SpanId:
+    """Return the neighbour below that a free run has to absorb, or NO_SPAN.
+
+    Rules: HEAP-29 HEAP-33.
+    """
+    below = free_at(tiling, Address(just_below(tiling.runs[span])))
+    if below != NO_SPAN and may_merge(tiling.runs[span], tiling.runs[below]):
+        return below
+    return NO_SPAN
+
+
+def alike_above(tiling: Tiling, span: SpanId) -> SpanId:
+    """Return the neighbour above that a free run has to absorb, or NO_SPAN.
+
+    Rules: HEAP-29 HEAP-33.
+    """
+    above = free_at(tiling, Address(end_of(tiling.runs[span])))
+    if above != NO_SPAN and may_merge(tiling.runs[span], tiling.runs[above]):
+        return above
+    return NO_SPAN
+
+
+def absorb_below(tiling: Tiling, span: SpanId, below: SpanId) -> Tiling:
+    """Let a run take the place of itself and the one just below, whose descriptor is spare then.
+
+    Rules: HEAP-30.
+    """
+    merged = merge_below(tiling.phys, tiling.runs[below], tiling.runs[span])
+    dead = replace(tiling.runs[below], state=DEAD, role=SPARE)
+    joined = replace(
+        tiling,
+        runs=tiling.runs.set(below, dead).set(span, merged),
+        owner=tiling.owner.set_range(Address(merged.base), Address(end_of(merged)), span),
+    )
+    return with_page(joined, Address(merged.base), span)
+
+
+def absorb_above(tiling: Tiling, span: SpanId, above: SpanId) -> Tiling:
+    """Let a run take the place of itself and the one just above, whose descriptor is spare then.
+
+    Rules: HEAP-30.
+    """
+    merged = merge_above(tiling.phys, tiling.runs[span], tiling.runs[above])
+    dead = replace(tiling.runs[above], state=DEAD, role=SPARE)
+    joined = replace(
+        tiling,
+        runs=tiling.runs.set(above, dead).set(span, merged),
+        owner=tiling.owner.set_range(Address(merged.base), Address(end_of(merged)), span),
+    )
+    return with_page(joined, Address(last_page(merged)), span)
+
+
+def realign(tiling: Tiling, below: SpanId, above: SpanId) -> Tiling:
+    """Move the boundary of two free neighbours, unlike each other, out of a physical page.
+
+    Rules: HEAP-31.
+    """
+    if tiling.phys.size <= PAGE_SIZE:
+        return tiling
+    boundary = realigned_boundary(tiling.phys, tiling.runs[below], tiling.runs[above])
+    moved = move_boundary(tiling.runs[below], tiling.runs[above], boundary)
+    lower, upper = moved.taken, moved.rest
+    start, at, end = Address(lower.base), Address(boundary), Address(end_of(upper))
+    apart = replace(
+        tiling,
+        runs=tiling.runs.set(below, lower).set(above, upper),
+        owner=tiling.owner.set_range(start, at, below).set_range(at, end, above),
+    )
+    return with_page(with_page(apart, Address(last_page(lower)), below), at, above)
+
+
+def may_merge_lower(tiling: Tiling, span: SpanId) -> bool:
+    """Guard: the run is free, and not in the free set."""
+    return is_loose(tiling, span)
+
+
+def merge_lower(tiling: Tiling, span: SpanId) -> Tiling:
+    """Merge a free run with the free one below, or put their boundary right if they are unlike.
+
+    Rules: HEAP-29 HEAP-31 HEAP-33.
+    """
+    below = free_at(tiling, Address(just_below(tiling.runs[span])))
+    if below == NO_SPAN:
+        return tiling
+    if may_merge(tiling.runs[span], tiling.runs[below]):
+        return absorb_below(tiling, span, below)
+    return realign(tiling, below, span)
+
+
+def may_merge_upper(tiling: Tiling, span: SpanId) -> bool:
+    """Guard: the run is free, and not in the free set."""
+    return is_loose(tiling, span)
+
+
+def merge_upper(tiling: Tiling, span: SpanId) -> Tiling:
+    """Merge a free run with the free one above, or put their boundary right if they are unlike.
+
+    Rules: HEAP-29 HEAP-31 HEAP-33.
+    """
+    above = free_at(tiling, Address(end_of(tiling.runs[span])))
+    if above == NO_SPAN:
+        return tiling
+    if may_merge(tiling.runs[span], tiling.runs[above]):
+        return absorb_above(tiling, span, above)
+    return realign(tiling, span, above)
+
+
+def may_enter_free_set(tiling: Tiling, span: SpanId) -> bool:
+    """Guard: the run is free, and has no neighbour that it would have to absorb.
+
+    Where physical pages are larger, two alike may meet in the middle of one (HEAP-16).
+    """
+    return is_loose(tiling, span) and (
+        tiling.phys.size > PAGE_SIZE
+        or (alike_below(tiling, span) == NO_SPAN and alike_above(tiling, span) == NO_SPAN)
+    )
+
+
+def enter_free_set(tiling: Tiling, span: SpanId) -> Tiling:
+    """Put a free run that has been coalesced into the free set.
+
+    Rules: HEAP-29 TREAP-4.
+    """
+    return replace(tiling, runs=tiling.runs.set(span, replace(tiling.runs[span], role=LISTED)))
+
+
+# --- growth ---------------------------------------------------------------------------------------
+
+
+def may_add_arenas(tiling: Tiling, base: U64, npages: U64) -> bool:
+    """Guard: no address of the region lies in an arena."""
+    end = base + npages * PAGE_SIZE
+    return npages >= 1 and tiling.map.all_are(Address(base), Address(end), UNMAPPED)
+
+
+def add_arenas(tiling: Tiling, base: U64, npages: U64) -> Tiling:
+    """Enter new arenas into the span map: no page of theirs has a span.
+
+    Rules: AR-5.
+    """
+    end = base + npages * PAGE_SIZE
+    return replace(
+        tiling,
+        map=tiling.map.set_range(Address(base), Address(end), NO_SPAN),
+        mapped=tiling.mapped + npages * PAGE_SIZE,
+    )
+
+
+def continues(current: Arena, base: U64) -> bool:
+    """Tell whether a region goes on where the current arena ends.
+
+    Rules: HEAP-17.
+    """
+    return current.end != 0 and base == current.end
+
+
+def may_enter_arenas(tiling: Tiling, base: U64, npages: U64) -> bool:
+    """Guard: no span has had a page of the region; it goes on, or the current arena is used up."""
+    end = base + npages * PAGE_SIZE
+    return (
+        npages >= 1
+        and tiling.map.all_are(Address(base), Address(end), NO_SPAN)
+        and (continues(tiling.current, base) or tiling.current.base >= tiling.current.end)
+    )
+
+
+def enter_arenas(tiling: Tiling, base: U64, npages: U64) -> Tiling:
+    """Let the current arena go on with a region, or begin anew there.
+
+    Rules: HEAP-17.
+    """
+    end = base + npages * PAGE_SIZE
+    start = tiling.current.base if continues(tiling.current, base) else base
+    return replace(tiling, current=Arena(start, end))
+
+
+def may_take_from_arena(tiling: Tiling, span: SpanId, npages: U64) -> bool:
+    """Guard: the descriptor is spare, and the current arena has so many pages."""
+    return (
+        is_spare(tiling, span)
+        and npages >= 1
+        and tiling.current.base + npages * PAGE_SIZE <= tiling.current.end
+    )
+
+
+def take_from_arena(tiling: Tiling, span: SpanId, npages: U64) -> Tiling:
+    """Make the low end of the current arena a free run: scavenged, and zero.
+
+    Rules: HEAP-19.
+    """
+    fresh = page_run(tiling.current.base, npages, tiling.runs[span].sweepgen)
+    run = replace(fresh, state=FREE, scavenged=True, role=LOOSE)
+    start, end = Address(run.base), Address(end_of(run))
+    return replace(
+        tiling,
+        runs=tiling.runs.set(span, run),
+        map=tiling.map.set_range(start, end, span),
+        owner=tiling.owner.set_range(start, end, span),
+        current=Arena(end, tiling.current.end),
+    )
+
+
+# --- taking and giving back -----------------------------------------------------------------------
+
+
+def may_take_whole(tiling: Tiling, span: SpanId, npages: U64) -> bool:
+    """Guard: a run of the free set has exactly the pages that are asked for."""
+    return is_listed(tiling, span) and tiling.runs[span].npages == npages
+
+
+def take_whole(tiling: Tiling, span: SpanId, npages: U64) -> Tiling:
+    """Take a whole run out of the free set; its pages all lead to it then.
+
+    Rules: HEAP-13 HEAP-8.
+    """
+    run = check_can_be_allocated(tiling.runs[span], npages)
+    taken = replace(run, scavenged=False, role=TAKEN)
+    start, end = Address(taken.base), Address(end_of(taken))
+    return replace(
+        tiling,
+        runs=tiling.runs.set(span, taken),
+        map=tiling.map.set_range(start, end, span),
+        written=tiling.written.set_range(start, end, True),
+    )
+
+
+def may_take_part(tiling: Tiling, chosen: SpanId, span: SpanId, npages: U64) -> bool:
+    """Guard: a run of the free set has more pages than are asked for; the descriptor is spare."""
+    return (
+        is_listed(tiling, chosen)
+        and is_spare(tiling, span)
+        and 1 <= npages < tiling.runs[chosen].npages
+    )
+
+
+def take_part(tiling: Tiling, chosen: SpanId, span: SpanId, npages: U64) -> Tiling:
+    """Take the low end of a run of the free set; the rest stays there with the old descriptor.
+
+    Rules: HEAP-13 HEAP-8.
+    """
+    run = check_can_be_allocated(tiling.runs[chosen], npages)
+    cut = split_run(tiling.phys, run, npages, tiling.runs[span].sweepgen)
+    taken = replace(cut.taken, scavenged=False, role=TAKEN)
+    start, end = Address(taken.base), Address(end_of(taken))
+    rest = replace(
+        tiling,
+        runs=tiling.runs.set(chosen, cut.rest).set(span, taken),
+        owner=tiling.owner.set_range(start, end, span),
+        written=tiling.written.set_range(start, end, True),
+    )
+    mapped = with_page(rest, Address(cut.rest.base), chosen)
+    return replace(mapped, map=mapped.map.set_range(start, end, span))
+
+
+def is_used(run: PageRun) -> bool:
+    """Tell whether a run is in use or manual.
+
+    Rules: SPAN-2.
+    """
+    return IN_USE <= run.state <= MANUAL
+
+
+def is_taken(tiling: Tiling, span: SpanId) -> bool:
+    """Tell whether a run was taken out of the free set.
+
+    Rules: HEAP-13.
+    """
+    return span >= 0 and tiling.runs[span].role == TAKEN
+
+
+def may_use(tiling: Tiling, span: SpanId, sweepgen: U32) -> bool:
+    """Guard: the run was taken, and is not in use yet."""
+    return is_taken(tiling, span) and not is_used(tiling.runs[span])
+
+
+def use(tiling: Tiling, span: SpanId, sweepgen: U32) -> Tiling:
+    """Let a run that was taken become a span of the collected heap.
+
+    Rules: HEAP-22.
+    """
+    used = replace(tiling.runs[span], state=IN_USE, sweepgen=sweepgen)
+    return replace(tiling, runs=tiling.runs.set(span, used))
+
+
+def may_use_manually(tiling: Tiling, span: SpanId) -> bool:
+    """Guard: the run was taken, and is not in use yet."""
+    return is_taken(tiling, span) and not is_used(tiling.runs[span])
+
+
+def use_manually(tiling: Tiling, span: SpanId) -> Tiling:
+    """Let a run that was taken become a manual span, for stacks or work buffers.
+
+    Rules: HEAP-24.
+    """
+    used = replace(tiling.runs[span], state=MANUAL)
+    return replace(tiling, runs=tiling.runs.set(span, used))
+
+
+def may_give_back(tiling: Tiling, span: SpanId, sweepgen: U32, needzero: U8) -> bool:
+    """Guard: the span is in use or manual, and says that it was written to."""
+    return is_taken(tiling, span) and is_used(tiling.runs[span]) and needzero != 0
+
+
+def give_back(tiling: Tiling, span: SpanId, sweepgen: U32, needzero: U8) -> Tiling:
+    """Free a span that was in use or manual; its last generation stays in the descriptor.
+
+    Rules: HEAP-28 SWP-7.
+    """
+    freed = replace(tiling.runs[span], state=FREE, role=LOOSE, sweepgen=sweepgen, needzero=needzero)
+    return replace(tiling, runs=tiling.runs.set(span, freed))
+
+
+# --- scavenging -----------------------------------------------------------------------------------
+
+
+def may_scavenge(tiling: Tiling, span: SpanId) -> bool:
+    """Guard: the run is in the free set, not scavenged, and has a whole physical page."""
+    run = tiling.runs[span]
+    return is_listed(tiling, span) and not run.scavenged and releasable(tiling.phys, run) > 0
+
+
+def scavenge(tiling: Tiling, span: SpanId) -> Tiling:
+    """Release a whole run, which leaves the free set until it is coalesced.
+
+    Rules: SCAV-6 SCAV-7.
+    """
+    released = replace(tiling.runs[span], scavenged=True, role=LOOSE)
+    return replace(tiling, runs=tiling.runs.set(span, released))
+
+
+def may_scavenge_part(tiling: Tiling, span: SpanId, part: SpanId, npages: U64) -> bool:
+    """Guard: the run is in the free set, not scavenged, and longer; the descriptor is spare."""
+    return (
+        is_listed(tiling, span)
+        and not tiling.runs[span].scavenged
+        and is_spare(tiling, part)
+        and 1 <= npages < tiling.runs[span].npages
+    )
+
+
+def scavenge_part(tiling: Tiling, span: SpanId, part: SpanId, npages: U64) -> Tiling:
+    """Release the upper pages of a run of the free set, under a descriptor of their own.
+
+    Rules: SCAV-7 SCAV-9.
+    """
+    run = tiling.runs[span]
+    at = end_of(run) - npages * PAGE_SIZE
+    cut = cut_run(run, at, tiling.runs[part].sweepgen)
+    upper = replace(cut.rest, scavenged=True, role=LOOSE)
+    apart = replace(
+        tiling,
+        runs=tiling.runs.set(span, cut.taken).set(part, upper),
+        owner=tiling.owner.set_range(Address(at), Address(end_of(upper)), part),
+    )
+    below = with_page(apart, Address(last_page(cut.taken)), span)
+    first = with_page(below, Address(at), part)
+    return with_page(first, Address(last_page(upper)), part)
