@@ -49,7 +49,14 @@ ALLOCATOR = sorted(
 )
 
 HOT = (
+    "base/intervals",
     "base/words",
+    "pages/freeruns",
+    "pages/pagemap",
+    "pages/records",
+    "pages/statistics",
+    "pages/steps",
+    "pages/treap",
     "span/mspan",
     "span/alloccache",
     "span/tiny",

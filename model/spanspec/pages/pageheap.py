@@ -7,8 +7,8 @@ coalescing (HEAP-1, HEAP-29 to HEAP-33). Taking and freeing spans is in `pageall
 A generator of this package yields each observation just after the step that it tells of.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Concatenate, Final, ParamSpec, Protocol, Self
+from collections.abc import Callable, Generator, Iterator
+from typing import Final, Protocol, Self, TypeVarTuple
 
 from spanspec.base.constants import ARENA_BASE, PAGE_SHIFT, PAGE_SIZE
 from spanspec.base.ids import NOBODY, SpanId
@@ -52,7 +52,7 @@ from spanspec.pages.steps import (
 )
 from spanspec.pages.treap import Treap
 
-Chosen = ParamSpec("Chosen")
+Chosen = TypeVarTuple("Chosen")
 """What a step is told besides the tables: identities and sizes."""
 
 REFUSED: Final = {"may_add_arenas": "T-11: arena already initialized"}
@@ -75,11 +75,11 @@ class Actor(Record, frozen=True):
 class Runs(dict[int, PageRun]):
     """The records of all descriptors, updated in place; any other one is spare, and was never used.
 
-    It keeps what the records were that a step has changed.
+    `changed` has what the records were that a step has changed, in the order of the changes.
     """
 
     def __init__(self) -> None:
-        self._changed: dict[int, PageRun] = {}
+        self.changed: dict[int, PageRun] = {}
 
     def __missing__(self, key: int) -> PageRun:
         """Return the record of a descriptor that was never used."""
@@ -91,17 +91,9 @@ class Runs(dict[int, PageRun]):
 
     def set(self, key: int, value: PageRun) -> Self:
         """Give a descriptor another record."""
-        self._changed.setdefault(key, self[key])
+        self.changed.setdefault(key, self[key])
         self[key] = value
         return self
-
-    def take_changes(self) -> Iterable[tuple[int, PageRun]]:
-        """Return the descriptors whose records have changed since the last time, and the old ones.
-
-        The order is that of their first changes.
-        """
-        changed, self._changed = self._changed, {}
-        return changed.items()
 
 
 class GoalSource(Protocol):
@@ -172,25 +164,27 @@ class PageHeap:
 
     def act(
         self,
-        may: Callable[Concatenate[Tiling, Chosen], bool],
-        step: Callable[Concatenate[Tiling, Chosen], Tiling],
-        *chosen: Chosen.args,
-        **named: Chosen.kwargs,
+        may: Callable[[Tiling, *Chosen], bool],
+        step: Callable[[Tiling, *Chosen], Tiling],
+        *chosen: *Chosen,
     ) -> None:
         """Take a step, which has to be possible, and let everything else follow from it.
 
         Rules: HEAP-1.
         """
         before = self.tiling
-        assert may(before, *chosen, **named), REFUSED.get(
+        assert may(before, *chosen), REFUSED.get(
             may.__name__, f"HEAP-1: {may.__name__} does not hold"
         )
-        self.tiling = after = step(before, *chosen, **named)
+        self.tiling = after = step(before, *chosen)
         if after.current is not before.current or after.mapped != before.mapped:
             mapped = after.mapped - before.mapped
             self.stats = after_growth(self.stats, mapped, before.current, after.current)
-        for span, old in self.runs.take_changes():
-            self._follow(span, old, self.runs[span])
+        runs = self.runs
+        if runs.changed:
+            for span, old in runs.changed.items():
+                self._follow(span, old, runs[span])
+            runs.changed.clear()
 
     def _follow(self, span: int, old: PageRun, new: PageRun) -> None:
         """Bring in accord with a descriptor's record what depends on it: what it counts for, the
@@ -200,19 +194,21 @@ class PageHeap:
         """
         stack = self.purposes.get(span) == "stack"
         self.stats = after_change(self.stats, self.phys, old, new, stack)
+        if new.role == LISTED:
+            entry, huge = self.entry(span, new), self.huge_contribution(new)
+            if old.role == LISTED:
+                huge -= self.huge_contribution(old)
+                self.free.mutate(old.base, entry)
+            else:
+                self._nodes[span] = self.treap_nodes.take()
+                self.free.insert(entry)
+            self.unscavenged_huge += huge
+            return
         if old.role == LISTED:
             self.unscavenged_huge -= self.huge_contribution(old)
-            if new.role == LISTED:
-                self.free.mutate(old.base, self.entry(span, new))
-            else:
-                self.free.remove(old.base)
-                self.treap_nodes.give_back(self._nodes.pop(span))
-        elif new.role == LISTED:
-            self._nodes[span] = self.treap_nodes.take()
-            self.free.insert(self.entry(span, new))
-        if new.role == LISTED:
-            self.unscavenged_huge += self.huge_contribution(new)
-        elif new.role == SPARE and old.role != SPARE:
+            self.free.remove(old.base)
+            self.treap_nodes.give_back(self._nodes.pop(span))
+        if new.role == SPARE and old.role != SPARE:
             self.descriptors.give_back(span)
 
     def entry(self, span: int, run: PageRun) -> FreeSpan:

@@ -76,16 +76,28 @@ def most_of(left_most: U64, run_pages: U64, right_most: U64) -> U64:
     return run_pages if run_pages >= larger else larger
 
 
+def types_of(left_types: U8, kind: U8, right_types: U8) -> U8:
+    """Return the types of the runs in a subtree as bits, from its root and both children.
+
+    Rules: TREAP-1 TREAP-7 TREAP-9.
+    """
+    return left_types | (1 << kind) | right_types
+
+
 def sums(node: Node) -> tuple[U64, U8]:
     """Return the most pages and the types in a node's subtree, given right sums below it.
 
     Rules: TREAP-1 TREAP-9.
     """
-    types = 1 << type_of(node.run)
-    for child in (node.left, node.right):
-        if child is not None:
-            types |= child.types
-    return most_of(most(node.left), node.run.npages, most(node.right)), types
+    left, right = node.left, node.right
+    left_most = left_types = right_most = right_types = 0
+    if left is not None:
+        left_most, left_types = left.max_pages, left.types
+    if right is not None:
+        right_most, right_types = right.max_pages, right.types
+    run = node.run
+    types = types_of(left_types, type_of(run), right_types)
+    return most_of(left_most, run.npages, right_most), types
 
 
 def merge(left: Node | None, right: Node | None) -> Node | None:
