@@ -106,6 +106,11 @@ class Proof:
         self.symbols[name] = self._translator.symbols.value(kind, name)
         return self.symbols[name]
 
+    def parameters(self, rule: Callable[..., object]) -> dict[str, Value]:
+        """Return an unknown value for each parameter of a rule but the first, by its name."""
+        kinds = self._translator.kinds_of(rule)
+        return {name: self.fresh(kind, name) for name, kind in list(kinds.items())[1:]}
+
     def number(self, kind: object, name: str) -> z3.ExprRef:
         """Return an unknown integer of an annotated type."""
         value = self.fresh(kind, name)

@@ -341,7 +341,7 @@ class Translator:
             f"{where}: holds at entry", path, self._about(frame, contract.invariant, env, path)
         )
         around = dict(env)
-        kinds = self._kinds(contract.invariant)
+        kinds = self.kinds_of(contract.invariant)
         for name in sorted(_assigned(loop.body)):
             if name in env:
                 kind = kinds.get(name, int)
@@ -371,7 +371,7 @@ class Translator:
             self.assumptions.append(z3.Not(end_path))
         return around, z3.And(path, z3.Not(condition))
 
-    def _kinds(self, rule: Callable[..., object]) -> dict[str, object]:
+    def kinds_of(self, rule: Callable[..., object]) -> dict[str, object]:
         """Return the annotated types of a rule's parameters."""
         source = self.sources.function(rule)
         return {

@@ -237,11 +237,7 @@ def prove_step(step: Callable[..., Tiling], claim: StepClaim) -> None:
 
     def build(p: Proof) -> None:
         tiling = any_tiling(p)
-        chosen = {
-            parameter: p.fresh(kind, parameter)
-            for parameter, kind in step.__annotations__.items()
-            if parameter not in ("tiling", "return")
-        }
+        chosen = p.parameters(step)
         span = cast(z3.ExprRef, p.fresh(SpanId, "any_span"))
         address = cast(z3.ExprRef, p.fresh(Address, "any_address"))
         spans = [span, *(span_of(chosen, name) for name in chosen if name in CHOSEN)]
