@@ -18,6 +18,7 @@ from spanproof.decide import suite
 from spanproof.decide.cache import KEPT, SECRET, Cache, NoCache
 from spanproof.decide.catalogue import (
     Catalogue,
+    book_for,
     catalogue,
     fingerprint_of_everything,
     sources_of_claims,
@@ -399,6 +400,15 @@ def test_a_catalogue_of_nothing_is_made_anew(tmp_path: Path, book: Catalogue) ->
     world = fingerprint_of_everything(cache)
     cache.put(digest_of("catalogue", world), Catalogue(world, {}, {}))
     assert list(catalogue(cache).claims) == list(book.claims)
+
+
+def test_where_nothing_is_kept_no_fingerprint_is_made(book: Catalogue) -> None:
+    plain = book_for(NoCache())
+    bare = {name: claim._replace(rests_on="") for name, claim in book.claims.items()}
+    assert {name: claim._replace(unknown=()) for name, claim in plain.claims.items()} == bare
+    assert not any(claim.unknown for claim in book.claims.values())
+    assert plain.mutants == book.mutants
+    assert not any(plain.keeps(job) for job in obligation_jobs(plain))
 
 
 def test_nothing_decided_is_nothing_good() -> None:

@@ -2,13 +2,17 @@
 
 import importlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from spanproof.cli.app import run
-from spanproof.decide import suite
+from spanproof.decide import schedule, suite
+from spanproof.decide.cache import NoCache
+from spanproof.decide.catalogue import book_for
 from spanproof.decide.jobs import Job, Outcome
+from spanproof.decide.schedule import obligation_jobs
 from spanproof.decide.verdict import Verdict
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.solvers.inprocess import check
@@ -49,6 +53,23 @@ def test_a_killed_worker_costs_its_job_and_the_rest_goes_on(
     assert [one.job.obligation for one in bad] == ["always"]
     assert bad[0].verdict.answer == "unknown"
     assert "killed" in bad[0].verdict.detail
+
+
+def test_the_obligations_that_take_longest_are_begun_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[Job] = []
+
+    def note(jobs: list[Job], workers: int | None) -> Iterator[Outcome]:
+        begun.extend(jobs)
+        return iter(())
+
+    monkeypatch.setattr(suite, "run", note)
+    book = book_for(NoCache())
+    jobs = obligation_jobs(book)
+    assert list(schedule.run(jobs, book, NoCache())) == []
+    assert [job.obligation for job in begun[: len(schedule.LONGEST)]] == list(schedule.LONGEST)
+    assert sorted(begun) == sorted(jobs)
 
 
 def test_a_killed_worker_is_told_at_the_end(

@@ -48,7 +48,7 @@ def test_a_part_that_judged_nothing_is_named(
 def test_a_catalogue_without_claims_is_no_proof(
     stores: list[Cache], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "catalogue", lambda store: Catalogue("", {}, {}))
+    monkeypatch.setattr(verify, "book_for", lambda store: Catalogue("", {}, {}))
     assert run(["verify"]) == 2
     assert "nothing was judged of: obligations, mutants" in capsys.readouterr().err
 
@@ -71,6 +71,6 @@ def test_where_ci_is_set_nothing_is_taken_from_a_cache(
     monkeypatch.setenv("CI", value)
     assert in_ci() == bool(value)
     book = catalogue(Cache())
-    monkeypatch.setattr(verify, "catalogue", lambda store: book)
+    monkeypatch.setattr(verify, "book_for", lambda store: book)
     run(["verify"])
     assert [type(store) for store in stores] == [expected]

@@ -13,7 +13,7 @@ from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, 
 from spanproof.cli.proofreport import print_saved, with_cost
 from spanproof.cli.prove import decide_all, refuse_unmatched, save_failures
 from spanproof.decide.cache import Cache, NoCache
-from spanproof.decide.catalogue import Catalogue, catalogue
+from spanproof.decide.catalogue import Catalogue, book_for
 from spanproof.decide.jobs import Outcome, summarize
 from spanproof.decide.schedule import matching, mutant_jobs
 from spanproof.decide.verdict import DEFAULT_TIMEOUT
@@ -50,7 +50,7 @@ def mutants(
 ) -> int:
     """Show for each mutant which obligation kills it, and by which counterexample."""
     store = Cache() if cache else NoCache()
-    book = catalogue(store)
+    book = book_for(store)
     chosen = tuple(patterns or ("*",))
     if generated:
         return campaign(chosen, sample, seed, jobs, store, book, json)

@@ -31,7 +31,7 @@ from spanproof.cli.proofreport import (
 from spanproof.cli.readers import changes_as_json, print_changes, print_readers
 from spanproof.counterexamples.saved import save
 from spanproof.decide.cache import Cache, NoCache
-from spanproof.decide.catalogue import Catalogue, catalogue
+from spanproof.decide.catalogue import Catalogue, book_for
 from spanproof.decide.changes import changes, functions_of_ours, keep, readers_of
 from spanproof.decide.jobs import Job, Outcome, summarize
 from spanproof.decide.schedule import (
@@ -86,7 +86,7 @@ def prove(
 ) -> int:
     """Prove the obligations; unknown, vacuous and timed-out ones count as failures."""
     store = Cache() if cache else NoCache()
-    book = catalogue(store)
+    book = book_for(store)
     if reads:
         return who_reads(tuple(patterns or ()), book, store, jobs, json)
     chosen = tuple(patterns or ("*",))

@@ -18,7 +18,7 @@ from spanproof.cli.proofreport import as_json as proofs_json
 from spanproof.cli.proofreport import complaint
 from spanproof.cli.readers import changes_as_json, print_changes
 from spanproof.decide.cache import Cache, NoCache, in_ci
-from spanproof.decide.catalogue import catalogue
+from spanproof.decide.catalogue import book_for
 from spanproof.decide.changes import changes
 from spanproof.decide.jobs import Job, Outcome, Summary, summarize
 from spanproof.decide.schedule import known_reads, mutant_jobs, obligation_jobs
@@ -102,7 +102,7 @@ def verify(
         )
         out.print(f"spanalloc runs {how}", markup=False)
     store = Cache() if cache and not in_ci() else NoCache()
-    book = catalogue(store)
+    book = book_for(store)
     drawn = secrets.randbelow(2**32) if seed is None else seed
     chosen = mutant_jobs(book) if full else sampled(mutant_jobs(book), drawn)
     work = obligation_jobs(book) + chosen

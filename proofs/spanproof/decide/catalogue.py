@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, NewType
 
 from spanproof.decide.cache import Cache, NoCache
 from spanproof.decide.jobs import Job
@@ -80,6 +80,11 @@ DISTRIBUTIONS: Final = ("z3-solver", "msgspec", "mypy_extensions", "librt")
 
 VARIABLES: Final = ("Z3_LIBRARY_PATH", "Z3_LIBRARY_DIRS", "LD_LIBRARY_PATH", "LD_PRELOAD")
 """Variables of the environment that say which solver is loaded."""
+
+
+KNOWN: Final = (tuple, list, dict, FunctionType, BuiltinFunctionType, type, NewType)
+"""Kinds of values that an obligation may be made with: their parts count, or what their name says.
+"""
 
 
 class Claim(NamedTuple):
@@ -157,6 +162,22 @@ def catalogue(cache: Cache) -> Catalogue:
     return made
 
 
+def listed() -> Catalogue:
+    """Return the catalogue without fingerprints, which take a while: of it nothing can be kept."""
+    from spanproof.theorems import all_obligations
+
+    claims = {
+        name: _listed(claim, "", ("its fingerprint was not asked for",))
+        for name, claim in all_obligations().items()
+    }
+    return Catalogue("", claims, _variations())
+
+
+def book_for(cache: Cache) -> Catalogue:
+    """Return the catalogue, with fingerprints if anything is kept."""
+    return listed() if isinstance(cache, NoCache) else catalogue(cache)
+
+
 @functools.cache
 def current() -> Catalogue:
     """Return the catalogue of the sources as this process found them."""
@@ -200,7 +221,6 @@ def _bare_fingerprint(cache: Cache, name: str, path: Path | None) -> str:
 
 def _made(world: str) -> Catalogue:
     from spanproof.theorems import all_obligations
-    from spanproof.theorems.mutants import MUTANTS
 
     code = code_of_ours()
     sources = sources_of_claims(code)
@@ -223,18 +243,25 @@ def _made(world: str) -> Catalogue:
         made = [values_of(one.build) for one in proves]
         values = [value for known, _ in made for value in known]
         unknown = [one for _, others in made for one in others]
-        return Claim(
-            claim.id,
-            claim.rules,
-            claim.claim,
-            tuple(assumption.id for assumption in claim.assumes),
+        return _listed(
+            claim,
             digest_of(tools, sources.fingerprint(units), *values),
             (*everywhere, *sources.unknowns(units), *unknown),
-            claim.uses,
         )
 
     claims = {claim.id: claimed(claim) for claim in obligations.values()}
-    mutants = {
+    return Catalogue(world, claims, _variations())
+
+
+def _listed(claim: "Obligation", fingerprint: str, unknown: tuple[str, ...]) -> Claim:
+    assumes = tuple(assumption.id for assumption in claim.assumes)
+    return Claim(claim.id, claim.rules, claim.claim, assumes, fingerprint, unknown, claim.uses)
+
+
+def _variations() -> dict[str, Variation]:
+    from spanproof.theorems.mutants import MUTANTS
+
+    return {
         mutant.name: Variation(
             mutant.name,
             mutant.function,
@@ -244,7 +271,6 @@ def _made(world: str) -> Catalogue:
         )
         for mutant in MUTANTS.values()
     }
-    return Catalogue(world, claims, mutants)
 
 
 def beyond(code: Code) -> list[str]:
@@ -289,19 +315,21 @@ def what_it_rests_on(sources: Sources, claim: "Obligation") -> frozenset[Unit]:
     for loop in claim.loops.values():
         stated += loop
     for value in (*made_with(build), *stated):
-        if isinstance(value, FunctionType | BuiltinFunctionType | type):
+        if isinstance(value, FunctionType | BuiltinFunctionType | type | NewType):
             roots += sources.named(value.__module__, value.__name__)
     return sources.closure(roots)
 
 
 def made_with(build: Callable[..., object]) -> Iterator[object]:
-    """Yield the values that a function inside another one was made with, parts of tuples too."""
+    """Yield the values that a function inside another one was made with, their parts as well."""
     waiting: list[object] = [cell.cell_contents for cell in getattr(build, "__closure__", ()) or ()]
     while waiting:
         value = waiting.pop()
         yield value
         if isinstance(value, tuple | list):
             waiting.extend(value)
+        elif isinstance(value, dict):
+            waiting.extend(value.items())
 
 
 def values_of(build: Callable[..., object]) -> tuple[list[str], list[str]]:
@@ -310,7 +338,7 @@ def values_of(build: Callable[..., object]) -> tuple[list[str], list[str]]:
     for value in made_with(build):
         if value is None or isinstance(value, str | int):
             values.append(repr(value))
-        elif not isinstance(value, tuple | list | FunctionType | BuiltinFunctionType | type):
+        elif not isinstance(value, KNOWN):
             others.append(f"{build.__module__} makes a claim with a {type(value).__name__}")
     return sorted(values), others
 
