@@ -379,7 +379,7 @@ def test_verify_ends_with_one_table(
     claims = {name: claim for name, claim in book.claims.items() if name.startswith("sweepgen.")}
     mutants = {name: one for name, one in book.mutants.items() if one.killed_by in claims}
     few = book._replace(claims=claims, mutants=mutants)
-    monkeypatch.setattr("spanproof.cli.verify.catalogue", lambda store: few)
+    monkeypatch.setattr("spanproof.cli.verify.book_for", lambda store: few)
 
     def fuzzed(seconds: float, seed: int) -> dict[str, CampaignResult]:
         return {

@@ -8,6 +8,7 @@ import z3
 from msgspec.structs import replace
 
 from spanproof.cli.app import run
+from spanproof.cli.proofreport import complaint
 from spanproof.counterexamples.changed_sources import Running
 from spanproof.counterexamples.concrete import (
     NotConcrete,
@@ -17,12 +18,14 @@ from spanproof.counterexamples.concrete import (
     plain,
     to_json,
 )
-from spanproof.counterexamples.description import relative, shown, slots
+from spanproof.counterexamples.description import relative, shown, slots, text
 from spanproof.counterexamples.from_model import explained, run_again, taken_from
 from spanproof.counterexamples.reach import bounded_search
 from spanproof.counterexamples.saved import NoCounterexample, load, save
+from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.prover import decide
 from spanproof.decide.verdict import Verdict
+from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.questions import each_query
 from spanproof.solvers.inprocess import check
 from spanproof.symbolic.bitvectors import Words
@@ -34,6 +37,7 @@ from spanspec.base.bitmap import Bits
 from spanspec.sharing.cycle import start_cycle
 from spanspec.sharing.finite import Size, initial
 from spanspec.sharing.records import Sharing
+from spanspec.span.alloccache import reload_cache
 from spanspec.span.mspan import Mspan, init_span
 from spanspec.span.sweepgen import next_cycle
 
@@ -79,12 +83,56 @@ def test_a_model_whose_count_is_not_that_of_its_bits_is_not_the_last_word() -> N
     inexact += [span.alloc_bits.bit(WORDS.const(slot)) == (slot == 5) for slot in range(40)]
     model = check([*question.formulas, *map(as_bool, inexact)], 20.0).model
     assert model is not None
-    found = taken_from(claim, proof, failed, model)
+    found = taken_from(claim, proof, question, model)
     assert "count_is_exact" in run_again(claim, found, sources).why_not
     says, found_again = explained(claim, proof, question, model, sources)
     assert f"run in Python, false of these values: {failed}" in says
     assert found_again is not None
     assert run_again(claim, found_again, sources).reproduced
+
+
+def starts_inside_a_word(span: Mspan) -> bool:
+    searching = span.freeindex == 5 and span.nelems == 8 and span.alloc_count == 5
+    return searching and span.alloc_bits.word(0) == 0 and span.alloc_cache == 0
+
+
+def starts_at_a_word(span: Mspan) -> bool:
+    return span.nelems > 0 and span.freeindex % 64 == 0
+
+
+def claim_too_much(p: Proof) -> None:
+    """A span whose cache is loaded begins its search at a word. It need not."""
+    span = p.fresh(Mspan, "span")
+    assert isinstance(span, Mspan)
+    p.assume(p.holds(starts_inside_a_word, span))
+    after = p.call(reload_cache, span)
+    p.show("at a word", p.holds(starts_at_a_word, after))
+    p.possible("such a span")
+
+
+def test_a_failed_proof_says_where_which_values_matter_and_what_to_look_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    claim = Obligation("span.at-a-word", (), "", WORDS, claim_too_much, {}, {})
+    verdict = decide(claim)
+    here = Path(__file__).relative_to(root)
+    shows = claim_too_much.__code__.co_firstlineno + 6
+    says = starts_at_a_word.__code__.co_firstlineno
+    source = SourceTree().function(reload_cache)
+    assert (
+        complaint(Outcome(Job(claim.id), verdict))
+        == f"""\
+span.at-a-word is refuted: at a word
+    claimed at {here}:{shows}
+    span = freeindex 5
+    reload_cache: alloc_cache 0 -> 0x7ffffffffffffff
+    starts_at_a_word: no
+    run in Python, false of these values: at a word
+    look at reload_cache ({Path(source.path).relative_to(root)}:{source.tree.lineno}), and what it \
+makes of starts_at_a_word ({here}:{says})"""
+    )
 
 
 def test_what_is_found_does_not_hang_on_what_was_proved_before() -> None:
@@ -96,8 +144,8 @@ def test_what_is_found_does_not_hang_on_what_was_proved_before() -> None:
 def test_a_counterexample_is_told_in_the_terms_of_the_field() -> None:
     detail = refuted("flushed-and-not-swept").detail
     assert "sweepgen sg+1, has_free" in detail
-    assert "place empty" in detail
-    assert "task idle" in detail
+    assert text("place", 2, None) == "empty"
+    assert text("task", 0, None) == "idle"
     assert "uncache: spans[" in detail
     assert "sweepgen sg+1 -> sg-1" in detail
     assert relative(5, 8) == "sg-3"

@@ -49,7 +49,7 @@ def replay_counterexample(file: Path, json: bool) -> int:
     else:
         of = f" (mutant {saved.mutant})" if saved.mutant is not None else ""
         out.print(f"{saved.obligation}{of}: {saved.failed}", markup=False)
-        out.print(described(reran), markup=False)
+        out.print(described(reran, saved.matters, saved.at), markup=False)
         if reach is not None:
             out.print(reach, markup=False)
     if unusable:

@@ -1,8 +1,10 @@
 """Counterexamples in the terms of the field: spans and slots, sweepgen relative to the heap's."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from spanproof.counterexamples.relevance import Chosen, chosen
 from spanproof.counterexamples.rerun import Called, Reran
 from spanproof.search.reachability import TASKS
 from spanproof.symbolic.records import parts_of, record_fields
@@ -21,22 +23,43 @@ NAMES: Final[Mapping[str, Sequence[str]]] = {
 
 MOST_SHOWN: Final = 12
 MOST_CLAIMS: Final = 4
+ALL: Final = chosen(())
 
 
-def described(reran: Reran) -> str:
-    """Return a counterexample in lines: the values, what was run on them, and what is false."""
-    sg = heap_sweepgen(reran.symbols)
-    lines = [line for name, value in reran.symbols.items() for line in shown(name, value, sg)]
+def described(reran: Reran, matters: Sequence[str] = (), at: str = "") -> str:
+    """Return a counterexample in lines: where the claim stands, the values that matter, what was
+    run on them, what is false, and what to look at.
+    """
+    sg, shows = heap_sweepgen(reran.symbols), chosen(matters)
+    lines = [f"claimed at {near(at)}"] if at else []
+    for name, value in reran.symbols.items():
+        if shows(name):
+            lines += shown(name, value, sg, shows)
     for call in reran.calls:
         lines += changes(call, sg)
-    if reran.reproduced:
-        false = list(dict.fromkeys(reran.violated))
-        more = [f"and {len(false) - MOST_CLAIMS} more"] if len(false) > MOST_CLAIMS else []
-        said = "; ".join([*false[:MOST_CLAIMS], *more])
-        lines.append(f"run in Python, false of these values: {said}")
-    else:
+    if not reran.reproduced:
         lines.append(f"not reproduced in Python: {reran.why_not}")
-    return "\n".join(lines)
+        return "\n".join(lines)
+    false = list(dict.fromkeys(reran.violated))
+    more = [f"and {len(false) - MOST_CLAIMS} more"] if len(false) > MOST_CLAIMS else []
+    said = "; ".join([*false[:MOST_CLAIMS], *more])
+    lines.append(f"run in Python, false of these values: {said}")
+    return "\n".join([*lines, *look_at(reran.calls)])
+
+
+def look_at(calls: Sequence[Called]) -> Iterator[str]:
+    """Yield a sentence about what to look at: what was done last, and what the claim says of it."""
+    done = [call for call in calls if not isinstance(call.result, bool)][-1:]
+    said = [call for call in calls if call.for_claim and call not in done][-1:]
+    named = [f"{call.rule} ({near(call.at)})" for call in (*done, *said)]
+    if named:
+        yield f"look at {', and what it makes of '.join(named)}"
+
+
+def near(at: str) -> str:
+    """Return a file and line as seen from the working directory, if that is above the file."""
+    path = os.path.relpath(at)
+    return at if path.startswith(os.pardir) else path
 
 
 def heap_sweepgen(symbols: Mapping[str, Value]) -> int | None:
@@ -50,8 +73,10 @@ def heap_sweepgen(symbols: Mapping[str, Value]) -> int | None:
     return None
 
 
-def shown(name: str, value: Value, sg: int | None) -> Iterator[str]:
-    """Yield lines about a value: one, or one for each identity of a system."""
+def shown(name: str, value: Value, sg: int | None, shows: Chosen = ALL) -> Iterator[str]:
+    """Yield lines about a value: one, or one for each identity of a system; only of what is to be
+    shown.
+    """
     fields = record_fields(type(value))
     tables = [
         (field, table)
@@ -59,16 +84,33 @@ def shown(name: str, value: Value, sg: int | None) -> Iterator[str]:
         if isinstance(table := getattr(value, field), Finite)
     ]
     if not tables:
-        yield f"{name} = {text(name, value, sg)}"
+        if fields is not None and not isinstance(value, Finite):
+            yield f"{name} = {parts_shown(name, value, sg, shows)}"
+        else:
+            yield f"{name} = {text(name, value, sg)}"
         return
     plain = [field for field in fields or {} if not isinstance(getattr(value, field), Finite)]
     for field in plain:
         number = getattr(value, field)
         own = "" if field == "sweepgen" else field  # the heap's own is sg itself
-        yield f"{name}.{field} = {text(own, number, sg)}"
+        if shows(f"{name}.{field}") or field == "sweepgen":
+            yield f"{name}.{field} = {text(own, number, sg)}"
     for field, table in tables:
         for identity, record in enumerate(table.records):
-            yield f"{name}.{field}[{identity}] = {text('', record, sg)}"
+            one = f"{name}.{field}[{identity}]"
+            if shows(one):
+                yield f"{one} = {parts_shown(one, record, sg, shows)}"
+
+
+def parts_shown(name: str, record: Value, sg: int | None, shows: Chosen) -> str:
+    """Return the fields of a record that are to be shown, in short."""
+    fields, parts = record_fields(type(record)), parts_of(record) or ()
+    if fields is None:
+        return text("", record, sg)
+    pairs = zip(fields, parts, strict=True)
+    return ", ".join(
+        f"{field} {text(field, part, sg)}" for field, part in pairs if shows(f"{name}.{field}")
+    )
 
 
 def text(name: str, value: Value, sg: int | None) -> str:
@@ -121,8 +163,8 @@ def slots(bits: Bits) -> str:
 def changes(call: Called, sg: int | None) -> Iterator[str]:
     """Yield lines about what a rule changed of the records that it was given; or its result."""
     if isinstance(call.result, bool):
-        if call.result is False and not call.rule.startswith("may_"):
-            yield f"{call.rule}: no"
+        if call.for_claim:
+            yield f"{call.rule}: {text('', call.result, sg)}"
         return
     before = [one for one in call.arguments if type(one) is type(call.result)]
     result = call.result

@@ -8,6 +8,7 @@ from spanproof.counterexamples.concrete import NotConcrete, in_model, to_json
 from spanproof.counterexamples.description import described
 from spanproof.counterexamples.exactcounts import SCOPES, counts_bits, with_exact_counts
 from spanproof.counterexamples.reach import bounded_search
+from spanproof.counterexamples.relevance import what_matters
 from spanproof.counterexamples.rerun import Reran, rerun
 from spanproof.counterexamples.saved import Counterexample
 from spanproof.prove.proof import Obligation, Proof
@@ -35,7 +36,7 @@ def explained(
     unknown: tuple[z3.ModelRef, NotConcrete] | None = None
     for candidate in models(proof, question, model):
         try:
-            found = taken_from(claim, proof, question.label, candidate)
+            found = taken_from(claim, proof, question, candidate)
         except NotConcrete as problem:
             unknown = unknown or (candidate, problem)
             continue
@@ -45,7 +46,7 @@ def explained(
     if ran is None:
         assert unknown is not None
         return f"{constants(unknown[0])}\nnot run in Python: {unknown[1]}", None
-    lines = described(ran[1])
+    lines = described(ran[1], ran[0].matters, ran[0].at)
     if sources is None and (reach := bounded_search(claim.id, None)) is not None:
         lines += f"\n{reach}"
     return lines, ran[0]
@@ -73,7 +74,9 @@ def run_again(claim: Obligation, found: Counterexample, sources: SourceTree | No
     return rerun(claim, found.failed, found.symbols, found.looked_up, sources)
 
 
-def taken_from(claim: Obligation, proof: Proof, failed: str, model: z3.ModelRef) -> Counterexample:
+def taken_from(
+    claim: Obligation, proof: Proof, question: Question, model: z3.ModelRef
+) -> Counterexample:
     """Return the values that a model has for the symbols of a proof.
 
     Raises: NotConcrete if a symbol has no plain counterpart.
@@ -85,7 +88,14 @@ def taken_from(claim: Obligation, proof: Proof, failed: str, model: z3.ModelRef)
             for name, value in symbols.items()
         }
 
-    return Counterexample(claim.id, failed, values(proof.symbols), values(proof.looked_up))
+    return Counterexample(
+        claim.id,
+        question.label,
+        values(proof.symbols),
+        values(proof.looked_up),
+        matters=what_matters(proof, question.formulas, model),
+        at=question.at,
+    )
 
 
 def constants(model: z3.ModelRef) -> str:

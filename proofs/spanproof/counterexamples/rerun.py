@@ -27,11 +27,17 @@ DECIDING: Final = 0.4
 
 
 class Called(NamedTuple):
-    """A rule that was run: its name, its arguments and what it yielded, all plain."""
+    """A rule that was run: its name, its arguments and what it yielded, all plain.
+
+    `at` is the file and line of its definition; `for_claim` says that the claim at fault, and no
+    other, asks for it.
+    """
 
     rule: str
     arguments: tuple[Value, ...]
     result: Value
+    at: str = ""
+    for_claim: bool = False
 
 
 class Rerun(Proof):
@@ -43,6 +49,7 @@ class Rerun(Proof):
         sources: SourceTree,
         symbols: Mapping[str, object],
         looked_up: Mapping[str, object],
+        failed: str = "",
     ) -> None:
         super().__init__(claim.arithmetic, sources, claim.loops, claim.contracts, claim.lemmas)
         self._tree = sources
@@ -51,6 +58,9 @@ class Rerun(Proof):
         self._seen = looked_up
         self._named: dict[str, Value] = {}
         self.calls: list[Called] = []
+        self._failed = failed
+        self._shown = 0
+        self._over = False
         self.claims: list[str] = []
         self.false_claims: list[str] = []
         self.unmet: list[str] = []
@@ -124,6 +134,17 @@ class Rerun(Proof):
         self.claims.append(label)
         if z3.is_false(z3.simplify(claim)) and not self.unmet:
             self.false_claims.append(label)
+            if label == self._failed and not self._over:
+                self._note_the_last()
+        self._shown = len(self.calls)
+
+    def _note_the_last(self) -> None:
+        """Note which calls were made for the claim at fault; what comes later is of no use."""
+        for place in range(len(self.calls) - 1, self._shown - 1, -1):
+            if not isinstance(self.calls[place].result, bool):
+                break
+            self.calls[place] = self.calls[place]._replace(for_claim=True)
+        self._over = True
 
     def lemma(self, label: str, goal: z3.BoolRef | bool, given: z3.BoolRef | None = None) -> None:
         """Note a claim that is false of the values; it is no hypothesis of theirs."""
@@ -139,7 +160,10 @@ class Rerun(Proof):
             result = self._running.function(rule)(*passed)
         except Exception as problem:
             raise RuleFails(rule.__name__, problem) from problem
-        self.calls.append(Called(rule.__name__, given, result))
+        if not self._over:
+            source = self._tree.function(rule)
+            at = f"{source.path}:{source.tree.lineno}"
+            self.calls.append(Called(rule.__name__, given, result, at))
         return result
 
 
@@ -186,7 +210,7 @@ def rerun(
     sources: SourceTree | None = None,
 ) -> Reran:
     """Run an obligation on the values of a counterexample; `failed` is the claim at fault."""
-    run = Rerun(claim, sources or SourceTree(), symbols, looked_up)
+    run = Rerun(claim, sources or SourceTree(), symbols, looked_up, failed)
     problem = ""
     try:
         claim.build(run)

@@ -12,7 +12,8 @@ class Counterexample(msgspec.Struct, frozen=True, tag="counterexample", tag_fiel
     """Values for the symbols of an obligation that make one of its claims false.
 
     `mutant` names the variant that it is a counterexample of; without one, it is of the sources as
-    they are. `looked_up` has what the proof looks up inside a function that it cuts.
+    they are. `looked_up` has what the proof looks up inside a function that it cuts; `matters`
+    names the values that the claim hangs on, if that is known, and `at` is where it stands.
     """
 
     obligation: str
@@ -20,6 +21,8 @@ class Counterexample(msgspec.Struct, frozen=True, tag="counterexample", tag_fiel
     symbols: dict[str, object]
     looked_up: dict[str, object]
     mutant: str | None = None
+    matters: tuple[str, ...] = ()
+    at: str = ""
     format: Literal[1] = 1
 
 

@@ -4,8 +4,10 @@ An obligation is a function that receives a `Proof`: it makes symbols, assumes h
 the model's own functions on them, and shows goals. Its docstring is the claim.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from types import FrameType
+from typing import Final, NamedTuple
 
 import z3
 
@@ -25,12 +27,14 @@ from spanspec.base.words import U16
 class Query(NamedTuple):
     """One question to a solver: whether the first `given` assumptions imply the goal.
 
-    `side` marks what the translated code relies on, as opposed to what the obligation claims.
+    `side` marks what the translated code relies on, as opposed to what the obligation claims; `at`
+    is the file and line of either.
     """
 
     label: str
     given: int
     goal: z3.BoolRef
+    at: str = ""
     side: bool = False
 
 
@@ -197,7 +201,7 @@ class Proof:
     def show(self, label: str, goal: z3.BoolRef | bool, given: z3.BoolRef | None = None) -> None:
         """Add a goal that everything assumed so far must imply, wherever `given` holds."""
         claim = as_bool(goal) if given is None else z3.Implies(given, as_bool(goal))
-        self._goals.append(Query(label, len(self.assumptions), claim))
+        self._goals.append(Query(label, len(self.assumptions), claim, claimed_at()))
 
     def lemma(self, label: str, goal: z3.BoolRef | bool, given: z3.BoolRef | None = None) -> None:
         """Add a goal, and let the goals after it build on it."""
@@ -265,6 +269,18 @@ class Proof:
     def possible(self, label: str, condition: z3.BoolRef | bool = True) -> None:
         """Require that the hypotheses can be met together with a condition."""
         self.witnesses.append(Witness(label, as_bool(condition)))
+
+
+def claimed_at() -> str:
+    """Return the file and line at which an obligation states the claim that is being added."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__") in VOCABULARY:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
+
+
+VOCABULARY: Final = (__name__, "spanproof.theorems.induction")
+"""The modules through which obligations state their claims."""
 
 
 class Obligation(NamedTuple):

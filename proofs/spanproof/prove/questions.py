@@ -15,18 +15,21 @@ Expected = Literal["unsat", "sat"]
 class Question(NamedTuple):
     """Formulas for a solver, and the answer that a proof needs.
 
-    `label` is that of the query or witness; `queries` counts what is asked with it.
+    `label` is that of the query or witness, and `at` where it is claimed; `queries` counts what is
+    asked with it.
     """
 
     label: str
     formulas: list[z3.BoolRef]
     expected: Expected
     queries: int = 1
+    at: str = ""
 
 
 def question_of(proof: Proof, query: Query) -> Question:
     """Return a query as a question: what it may assume, and that its goal does not hold."""
-    return Question(query.label, [*proof.assumptions[: query.given], z3.Not(query.goal)], "unsat")
+    formulas = [*proof.assumptions[: query.given], z3.Not(query.goal)]
+    return Question(query.label, formulas, "unsat", at=query.at)
 
 
 def each_query(proof: Proof) -> Iterator[Question]:

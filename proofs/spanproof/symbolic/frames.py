@@ -42,12 +42,14 @@ class Contract(NamedTuple):
 class SideCondition(NamedTuple):
     """Something that the translated code relies on and that has to be proved.
 
-    `given` is the number of assumptions in force at that point: later ones may not be used.
+    `given` is the number of assumptions in force at that point: later ones may not be used. `at` is
+    the file and line of the statement that relies on it.
     """
 
     label: str
     given: int
     goal: z3.BoolRef
+    at: str = ""
 
 
 class Frame(NamedTuple):

@@ -61,6 +61,7 @@ class Translator:
         self._stack: list[str] = []
         self._symbols_taken: dict[str, str] = {}
         self._count = 0
+        self._at = ""
 
     def fresh_name(self, stem: str) -> str:
         """Return a symbol name that was not used before."""
@@ -101,7 +102,7 @@ class Translator:
             # Not in its simplified form: in which order that has its parts hangs on which terms
             # this process has seen before.
             claim = z3.Implies(path, goal)
-            self.sides.append(SideCondition(label, len(self.assumptions), claim))
+            self.sides.append(SideCondition(label, len(self.assumptions), claim, self._at))
 
     # --- functions ----------------------------------------------------------------------------
 
@@ -247,8 +248,10 @@ class Translator:
     ) -> tuple[Environment | None, z3.BoolRef]:
         """Evaluate statements; the environment is None if none of the paths falls through."""
         for statement in body:
+            caller, self._at = self._at, f"{frame.source.path}:{statement.lineno}"
             with self._refusing(frame.source, statement):
                 outcome, path = self._one(frame, statement, env, path)
+            self._at = caller
             if outcome is None:
                 return None, path
             env = outcome
