@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from spanproof.cli.explore import explore_scenes
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -48,9 +49,16 @@ def simulate(
     save_to: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="Where to save a failure.")
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--every", help="Every schedule of a few small scenes instead.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Run random programs on the model; after each step check every invariant."""
+    if every:
+        if trace is not None or save_to is not None or threads or programs != 1:
+            raise Unusable("--every goes with --json alone: it explores scenes of its own")
+        return explore_scenes(json)
     if trace is not None:
         trace.touch()  # better now than after a long run
     started = time.perf_counter()

@@ -103,10 +103,7 @@ class Racing:
     def step(self, number: int) -> str | None:
         """Let one thread take a step; return what went wrong, if anything did."""
         try:
-            if self._stopping and all(self._may_stop(worker) for worker in self._workers):
-                self._stop_the_world()
-            else:
-                self._advance(self._next_worker())
+            self.act()
             if number % 16 == 0:
                 for problem in violations(self.state, now=self._how_quiet()):
                     return f"{problem.invariant}: {problem.what}"
@@ -119,6 +116,13 @@ class Racing:
         if wrong is None and number % 32 == 0:
             wrong = self._judge.finish()
         return wrong
+
+    def act(self) -> None:
+        """Let one thread take a step, or the world stop once every thread is ready for that."""
+        if self._stopping and all(self._may_stop(worker) for worker in self._workers):
+            self._stop_the_world()
+        else:
+            self._advance(self._next_worker())
 
     def _how_quiet(self) -> When:
         if self._heap_holder is not None:
@@ -319,7 +323,11 @@ class Racing:
     def _small(self, worker: Worker) -> bool:
         """Allocate a small object; return whether that took one step only."""
         size, noscan = self.rng.choice(SIZES), self.rng.random() < 0.3
-        request = Allocate(worker.actor.p, size, noscan)
+        return self._allocate(worker, Allocate(worker.actor.p, size, noscan))
+
+    def _allocate(self, worker: Worker, request: Allocate) -> bool:
+        """Allocate a small object; return whether that took one step only."""
+        size, noscan = request.size, request.noscan
         spanclass = span_class_for(size, noscan)
         mcache = mcache_of(self.state, request.p)
         self.steps["allocate"] += 1
@@ -354,8 +362,9 @@ class Racing:
         return True
 
     def _large(self, worker: Worker) -> None:
-        request = Allocate(worker.actor.p, self.rng.choice(LARGE_SIZES))
+        self._allocate_large(worker, Allocate(worker.actor.p, self.rng.choice(LARGE_SIZES)))
 
+    def _allocate_large(self, worker: Worker, request: Allocate) -> None:
         def take(span: int | bool | None) -> None:
             assert span is not None, "MAL-11: an allocation of pages gives a span"
             record = take_large_object(self.state, int(span), request.size)

@@ -54,6 +54,10 @@ class RacingDecisions(Decisions):
         self.bound = 0
         self.announced: dict[int, U32] = {}
 
+    def settle(self, rng: random.Random) -> None:
+        """Draw from elsewhere what others see early or late."""
+        self._rng = rng
+
     def seen_generation(self, span: int) -> U32:
         """Return the span's sweepgen, or the one before if its store was only announced."""
         before = self.announced.get(span)

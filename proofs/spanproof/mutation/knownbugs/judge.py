@@ -3,7 +3,9 @@
 import json
 import sys
 
+from spanproof.simulate.exploring import explore
 from spanproof.simulate.racing import Racing
+from spanproof.simulate.scenes import QUICK
 from spanproof.simulate.simulation import Simulation
 from spanproof.support.traces import bundled_traces
 from spanspec.trace.check import check_trace
@@ -26,6 +28,10 @@ def judge(programs: int, steps: int) -> tuple[str, str]:
         if divergence is not None:
             expected = f"expected {divergence.expected}, seen {divergence.seen}"
             return f"{path.name}:{divergence.line}", f"{divergence.rule}: {expected}"
+    for scene in QUICK:
+        explored = explore(scene)
+        if explored.failure is not None:
+            return f"the scene '{scene.name}', {len(explored.schedule)} moves", explored.failure
     for seed in range(programs):
         failure = Simulation(seed).run(steps).failure
         if failure is not None:

@@ -1,0 +1,96 @@
+"""`spanspec simulate --every`: every schedule of a few threads, rather than random ones."""
+
+from collections import Counter
+
+from rich.table import Table
+
+from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.simulate.exploring import Explored, events_of, explore
+from spanproof.simulate.scenes import SCENES, Scene, in_words
+from spanspec.base.wording import counted
+from spanspec.rules.book import BY_ID, cited
+from spanspec.sharing.steps import STEPS
+from spanspec.trace.phrases import phrase
+
+SHOWN = 30
+"""Events that are shown of a schedule that fails: the last ones."""
+
+
+def explore_scenes(json: bool, scenes: tuple[Scene, ...] = SCENES) -> int:
+    """Go through every schedule of every scene; return the exit status."""
+    done: list[Explored] = []
+    interrupted = False
+    with progress("states") as display:
+        task = display.add_task("exploring", total=None)
+        try:
+            for scene in scenes:
+                before = sum(one.states for one in done)
+
+                def seen(states: int, before: int = before) -> None:
+                    display.update(task, completed=before + states)
+
+                done.append(explore(scene, on_state=seen))
+                if done[-1].failure is not None:
+                    break
+        except KeyboardInterrupt:
+            interrupted = True
+            err.print(f"interrupted: {len(done)} of {counted(len(scenes), 'scene')} explored")
+    failed = next((one for one in done if one.failure is not None), None)
+    if json:
+        print_json({"scenes": [as_record(one) for one in done], "untaken": untaken(done)})
+    else:
+        report(done)
+        if failed is not None:
+            show(next(one for one in scenes if one.name == failed.scene), failed)
+    if failed is not None:
+        return FAILS
+    if interrupted:
+        return INTERRUPTED
+    cut = [one.scene for one in done if not one.complete]
+    if cut:
+        raise Unusable(f"not explored to the end: {', '.join(cut)}")
+    return HOLDS
+
+
+def untaken(done: list[Explored]) -> list[str]:
+    """Return the steps that no schedule takes."""
+    taken: Counter[str] = Counter()
+    for one in done:
+        taken.update(one.steps)
+    return [step.name for step in STEPS if not taken[step.name]]
+
+
+def as_record(one: Explored) -> dict[str, object]:
+    """Return what came of a scene as a part of a JSON document."""
+    return {**one._asdict(), "schedule": [str(move) for move in one.schedule]}
+
+
+def report(done: list[Explored]) -> None:
+    """Print a table with a row for each scene."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("every schedule in which")
+    for heading in ("states", "moves", "seconds"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for one in done:
+        result = "holds" if one.complete else "fails" if one.failure else "cut short"
+        table.add_row(one.scene, f"{one.states}", f"{one.moves}", f"{one.seconds:.1f}", result)
+    out.print(table)
+    missing = untaken(done)
+    if missing:
+        out.print(f"steps that none of them takes: {', '.join(missing)}", markup=False)
+
+
+def show(scene: Scene, failed: Explored) -> None:
+    """Print the schedule that leads to a failure: what each thread does, and what was observed."""
+    for line in in_words(scene):
+        out.print(f"  {line}", markup=False)
+    told = events_of(scene, failed.schedule)
+    if len(told) > SHOWN:
+        out.print(f"  ({counted(len(told) - SHOWN, 'event')} before these)", markup=False)
+    for event in told[-SHOWN:]:
+        out.print(f"  {phrase(event)}", markup=False)
+    out.print(f"after {counted(len(failed.schedule), 'move')}: {failed.failure}", markup=False)
+    for rule in cited(failed.failure):
+        if rule in BY_ID:
+            out.print(f"  {rule}: {BY_ID[rule].says}", markup=False)

@@ -1,0 +1,246 @@
+"""Every schedule of a few threads: that each course takes its steps only where they may be taken.
+
+Random schedules find what is likely. Here a small system is explored to its end: each thread has a
+few operations, and at each moment everyone who can go on is tried. A state that was seen before,
+with the same threads at the same places, is not gone through again. What is told, with the schedule
+that leads there: a step whose guard does not hold, a fatal check, an invariant that is broken, and
+threads none of which can go on.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Final, NamedTuple, TypeVar
+
+from spanproof.simulate.racing import Racing
+from spanproof.simulate.scenes import Malloc, Scene
+from spanproof.simulate.threads import Worker
+from spanspec.base.constants import MAX_SMALL_SIZE
+from spanspec.base.ids import NOBODY
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase
+from spanspec.heap.mcache import prepare_for_sweep
+from spanspec.heap.program import Allocate
+from spanspec.heap.snapshot import snapshot_of
+from spanspec.heap.sweeping import finish_sweeping, sweepone
+from spanspec.heap.taking import is_publishing, see_published
+from spanspec.invariants import violations
+from spanspec.sharing.records import IDLE
+from spanspec.span.mspan import is_allocated, set_marked
+
+Item = TypeVar("Item")
+
+MOST_STATES: Final = 20_000
+"""States after which an exploration gives up, and says so."""
+
+
+class Move(NamedTuple):
+    """A thread takes its next step; or others see, early, that a sweep of its is complete."""
+
+    thread: int
+    seen_early: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.thread}{'*' if self.seen_early else ''}"
+
+
+class Explored(NamedTuple):
+    """What came of a scene: how much was explored, and what went wrong after which moves."""
+
+    scene: str
+    states: int
+    moves: int
+    seconds: float
+    complete: bool
+    steps: Counter[str]
+    failure: str | None = None
+    schedule: tuple[Move, ...] = ()
+
+
+class Settled(Random):
+    """Takes no chances: what is drawn at random elsewhere is a move here, or does not happen."""
+
+    def random(self) -> float:
+        """Return what lets nothing happen."""
+        return 0.99
+
+
+class Scheduled(Racing):
+    """A scene on the way: threads do what their programs say, and move when they are told to."""
+
+    def __init__(self, scene: Scene, on_event: Callable[[EventBase], None] | None = None) -> None:
+        super().__init__(0, len(scene.threads), on_event)
+        self.rng = Settled()
+        self._decisions.settle(self.rng)
+        self._scene = scene
+        self._left = [list(reversed(program)) for program in scene.threads]
+        self._places = [0] * len(scene.threads)
+        self._chosen = self._workers[0]
+        for thread, operation in scene.before:
+            self._left[thread].append(operation)
+            while self._left[thread][len(scene.threads[thread]) :] or not self._at_rest():
+                able = [one for one in self.moves() if not one.seen_early]
+                mine = [one for one in able if one.thread == thread]
+                self.move((mine or able)[0])
+        self._places = [0] * len(scene.threads)
+
+    def _at_rest(self) -> bool:
+        return not self._stopping and all(worker.idle for worker in self._workers)
+
+    # --- moves ------------------------------------------------------------------------------------
+
+    def moves(self) -> list[Move]:
+        """Return what can happen next."""
+        if self._stopping and all(self._may_stop(worker) for worker in self._workers):
+            return [Move(0)]
+        found = []
+        for number, worker in enumerate(self._workers):
+            if self._can_go(worker):
+                found.append(Move(number))
+            if self._publishes(worker) != NOBODY:
+                found.append(Move(number, seen_early=True))
+        return found
+
+    def move(self, move: Move) -> str | None:
+        """Let something happen; return what went wrong, if anything did."""
+        self._chosen = worker = self._workers[move.thread]
+        if move.seen_early:
+            see_published(self.state, self._publishes(worker))
+            return None
+        self._places[move.thread] += 1
+        try:
+            self.act()
+        except Exception as problem:
+            return f"the model raises {type(problem).__name__}: {problem}"
+        return None
+
+    def _publishes(self, worker: Worker) -> int:
+        span = worker.last.span if isinstance(worker.last, ev.SweepResult) else NOBODY
+        return span if span != NOBODY and is_publishing(self.state, span) else NOBODY
+
+    def _can_go(self, worker: Worker) -> bool:
+        if worker.idle and not self._left[worker.actor.p] and not self._stopping:
+            return False
+        return super()._can_go(worker)
+
+    def _next_worker(self) -> Worker:
+        return self._chosen
+
+    def _begin(self, worker: Worker) -> None:
+        actor = worker.actor
+        if self._unflushed(worker):
+            flush = prepare_for_sweep(self.state, actor, self.state.mcache_of[actor.p])
+            self._start(worker, "flush", flush)
+            return
+        match self._left[actor.p].pop():
+            case Malloc(size=size) if size <= MAX_SMALL_SIZE:
+                self._allocate(worker, Allocate(actor.p, size))
+            case Malloc(size=size):
+                self._allocate_large(worker, Allocate(actor.p, size))
+            case "sweep":
+                self._start(worker, "sweep", sweepone(self.state, actor, "bg"))
+            case "finish sweeping":
+                self._start(worker, "finish", finish_sweeping(self.state, actor))
+            case "stop the world":
+                self._stopping = True
+            case "manual":
+                self._manual_span(worker)
+
+    def _mark(self) -> None:
+        """Mark the allocated slots of even addresses, counted in slots and spans together."""
+        for span, found in self.state.spans.items():
+            record = found
+            for slot in range(record.nelems):
+                if is_allocated(record, slot) and self._scene.marks(span + slot):
+                    record = set_marked(record, slot)
+            self.state.spans[span] = record
+
+    # --- what was reached -------------------------------------------------------------------------
+
+    def key(self) -> tuple[object, ...]:
+        """Return what the coming moves hang on: the state, and where each thread is."""
+        threads = tuple(sorted((k, v) for k, v in self.state.tables.threads.records.items()))
+        spans = tuple(sorted((k, v) for k, v in self.state.tables.spans.records.items()))
+        places = tuple(
+            (len(left), worker.idle, worker.waits is not None, place)
+            for left, worker, place in zip(self._left, self._workers, self._places, strict=True)
+        )
+        return hash(snapshot_of(self.state)), hash(threads), hash(spans), places, self._stopping
+
+    def wrong(self) -> str | None:
+        """Return what is wrong with the state that was reached, if anything is."""
+        for problem in violations(self.state, now=self._how_quiet()):
+            return f"{problem.invariant}: {problem.what}"
+        return None
+
+    def wrong_at_the_end(self) -> str | None:
+        """Return what is wrong where nobody can go on any more."""
+        if any(self._left) or not self._at_rest():
+            return "nobody can go on"
+        for thread, worker in self.state.tables.threads.records.items():
+            if worker.task != IDLE:
+                return f"thread {thread} has not ended what it was at: {worker}"
+        return None
+
+
+def events_of(scene: Scene, schedule: Sequence[Move]) -> list[EventBase]:
+    """Return the events of a schedule, without those of what was done before."""
+    told: list[EventBase] = []
+    run = Scheduled(scene, told.append)
+    told.clear()
+    for move in schedule:
+        run.move(move)
+    return told
+
+
+def explore(
+    scene: Scene, most: int = MOST_STATES, on_state: Callable[[int], None] | None = None
+) -> Explored:
+    """Go through every schedule of a scene, up to so many states."""
+    started = time.process_time()
+    seen: set[tuple[object, ...]] = set()
+    steps: Counter[str] = Counter()
+    moves = 0
+    waiting: list[tuple[Move, ...]] = [()]
+
+    def outcome(complete: bool, failure: str | None, schedule: Sequence[Move]) -> Explored:
+        spent = time.process_time() - started
+        return Explored(
+            scene.name, len(seen), moves, spent, complete, steps, failure, tuple(schedule)
+        )
+
+    while waiting:
+        schedule = list(waiting.pop())
+        run = Scheduled(scene)
+        for move in schedule:
+            failure = run.move(move)
+            moves += 1
+            if failure is not None:
+                return outcome(False, failure, schedule)
+        while True:
+            failure = run.wrong()
+            if failure is not None:
+                return outcome(False, failure, schedule)
+            key = run.key()
+            if key in seen:
+                break
+            seen.add(key)
+            if on_state is not None:
+                on_state(len(seen))
+            if len(seen) >= most:
+                return outcome(False, None, ())
+            able = run.moves()
+            if not able:
+                failure = run.wrong_at_the_end()
+                if failure is not None:
+                    return outcome(False, failure, schedule)
+                break
+            waiting.extend((*schedule, other) for other in able[1:])
+            schedule.append(able[0])
+            moves += 1
+            failure = run.move(able[0])
+            if failure is not None:
+                return outcome(False, failure, schedule)
+        steps.update(run.state.taken)
+    return outcome(True, None, ())
