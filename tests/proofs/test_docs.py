@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple, cast, get_type_hints
+from typing import NamedTuple, NewType, cast, get_type_hints
 
 import pytest
 import z3
@@ -17,6 +17,7 @@ import z3
 from spanproof.counterexamples.concrete import known, plain, table_of
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.errors import UnsupportedConstruct
+from spanproof.symbolic.fresh import FreshSymbols
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.records import record_fields
 from spanproof.symbolic.sources import SourceTree
@@ -126,6 +127,8 @@ def unknown(kind: object, sort: z3.SortRef) -> object:
     if fields is not None:
         make = cast(Callable[..., object], kind)
         return make(*(unknown(one, sort) for one in fields.values()))
+    if getattr(kind, "__origin__", None) is Table or isinstance(kind, NewType):
+        return FreshSymbols(Words(64), lambda fact: None).value(kind, "unknown")
     return z3.FreshConst(sort)
 
 

@@ -3,8 +3,8 @@
 import ast
 import builtins
 import operator
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final, NewType, NoReturn, cast
 
 import msgspec
@@ -176,6 +176,7 @@ class Expressions:
     def _subscript(self, base: ast.expr, index: ast.expr, node: ast.AST, place: Place) -> Value:
         container, key = self._value(base, place), self._value(index, place)
         if isinstance(container, SymbolicTable):
+            self._read(container, node, place)
             return container.get(self._identity(key, container, node, place))
         if isinstance(container, SymbolicWords):
             return self._word(container, scalar_of(key), node, place)
@@ -263,9 +264,14 @@ class Expressions:
         if isinstance(condition, bool):
             return self._value(body if condition else orelse, place)
         term = as_bool(condition)
+        linear = self._translator.linear
+        start = linear.gone
+        linear.gone = dict(start)
         yes = self._value(body, place.under(term))
+        one, linear.gone = linear.gone, dict(start)
         no = self._value(orelse, place.under(z3.Not(term)))
-        return merge(self._arithmetic, term, yes, no)
+        with linear.joining(one, linear.gone):
+            return merge(self._arithmetic, term, yes, no)
 
     def _comparison(self, node: ast.Compare, place: Place) -> Value:
         """Evaluate a chain from left to right; a later operand is on a narrower path."""
@@ -387,9 +393,11 @@ class Expressions:
             return self._observed(bitmap, name, parameter, node, place)
         if isinstance(base, SymbolicTable) and name == "set":
             key, value = self._arguments(node, ["key", "value"], place)
+            self._replace_table(base, node, place)
             return self._put(base, self._identity(key, base, node, place), value)
         if isinstance(base, SymbolicTable) and name == "set_range":
             start, end, value = self._arguments(node, ["start", "end", "value"], place)
+            self._replace_table(base, node, place)
             return self._put_range(
                 base,
                 self._identity(start, base, node, place),
@@ -398,6 +406,7 @@ class Expressions:
             )
         if isinstance(base, SymbolicTable) and name == "all_are":
             start, end, value = self._arguments(node, ["start", "end", "value"], place)
+            self._read(base, node, place)
             return self._all_are(
                 base,
                 self._identity(start, base, node, place),
@@ -440,6 +449,25 @@ class Expressions:
     def _open(self, node: ast.Call, place: Place) -> Scalar:
         assert isinstance(node.func, ast.Attribute)
         return self._scalar(node.func.value, place)
+
+    def _read(self, table: SymbolicTable, node: ast.AST, place: Place) -> None:
+        """Refuse to read a table that was replaced: updated in place, it would be another one."""
+        where = self._translator.linear.replaced(table)
+        if where is not None:
+            self._refuse(node, place, f"a table is read that was replaced before ({where})")
+
+    def _replace_table(self, table: SymbolicTable, node: ast.AST, place: Place) -> None:
+        self._read(table, node, place)
+        source = place.frame.source
+        self._translator.linear.replace(table, f"{source.path}:{getattr(node, 'lineno', 0)}")
+
+    @contextmanager
+    def _nothing_replaced(self, node: ast.AST, place: Place) -> Iterator[None]:
+        """Refuse what replaces a table each time round."""
+        before = set(self._translator.linear.gone)
+        yield
+        if set(self._translator.linear.gone) - before:
+            self._refuse(node, place, "a quantifier replaces a table")
 
     def _put(self, table: SymbolicTable, identity: z3.ExprRef, value: Value) -> SymbolicTable:
         def get(other: z3.ExprRef) -> Value:
@@ -485,6 +513,18 @@ class Expressions:
                 pass
             case _:
                 return self._refuse(node, place, "expected all(... for name in range(a, b))")
+        with self._nothing_replaced(node, place):
+            return self._over(universal, name, body, over, node, place)
+
+    def _over(
+        self,
+        universal: bool,
+        name: str,
+        body: ast.expr,
+        over: ast.expr,
+        node: ast.AST,
+        place: Place,
+    ) -> Value:
         match over:
             case ast.Call(func=ast.Name(id="range"), args=[*limits], keywords=[]) if (
                 self._is_builtin("range", place)
@@ -496,6 +536,7 @@ class Expressions:
         table = self._value(over, place)
         if not isinstance(table, SymbolicTable):
             return self._refuse(node, place, "a quantifier ranges over range(a, b) or a table")
+        self._read(table, node, place)
         bound = z3.Const(self._translator.fresh_name(name), table.key_sort)
         claim = self._bound_body(body, place.with_name(name, bound), z3.BoolVal(True))
         return z3.ForAll([bound], claim) if universal else z3.Exists([bound], claim)

@@ -7,6 +7,7 @@ from typing import NamedTuple, NoReturn, Protocol
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.linear import Linear
 from spanproof.symbolic.sources import FunctionSource, SourceTree
 from spanproof.symbolic.values import Value
 
@@ -94,6 +95,7 @@ class Host(Protocol):
     arithmetic: Arithmetic
     sources: SourceTree
     assumptions: list[z3.BoolRef]
+    linear: Linear
 
     def side(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
         """Record a condition to prove under a path condition."""

@@ -60,6 +60,7 @@ def merge(arithmetic: Arithmetic, condition: z3.BoolRef, one: Value, other: Valu
         return SymbolicTable(
             one.key_sort,
             lambda key: merge(arithmetic, condition, first.get(key), alternative.get(key)),
+            (one, other),
         )
     if isinstance(one, SymbolicWords) or isinstance(other, SymbolicWords):
         raise MixedSorts("two different word lists meet")

@@ -24,6 +24,7 @@ from spanproof.symbolic.frames import (
     SideCondition,
 )
 from spanproof.symbolic.fresh import FreshSymbols, word_bits
+from spanproof.symbolic.linear import Gone, Linear
 from spanproof.symbolic.merge import as_bool, merge
 from spanproof.symbolic.ranges import in_ranges
 from spanproof.symbolic.sources import FunctionSource, SourceTree
@@ -57,6 +58,7 @@ class Translator:
         self.ghosts: dict[str, Value] = {}
         self.loop_states: dict[str, Environment] = {}
         self.symbols = FreshSymbols(arithmetic, self.assumptions.append)
+        self.linear = Linear()
         self._expressions = Expressions(self)
         self._stack: list[str] = []
         self._symbols_taken: dict[str, str] = {}
@@ -80,7 +82,10 @@ class Translator:
         """
         source = self.sources.function(function)
         with self._refusing(source, source.tree):
-            return self.apply(source, arguments, z3.BoolVal(True) if path is None else path)
+            self._begin()
+            value = self.apply(source, arguments, z3.BoolVal(True) if path is None else path)
+            self._end(source, value)
+            return value
 
     def cases(
         self, function: Callable[..., object], *arguments: Value
@@ -94,7 +99,24 @@ class Translator:
         """
         source = self.sources.function(function)
         with self._refusing(source, source.tree):
-            return self._returns(source, arguments, z3.BoolVal(True))
+            self._begin()
+            found, gone = self._returns(source, arguments, z3.BoolVal(True))
+            for (_, value), replaced in zip(found, gone, strict=True):
+                self.linear.gone = replaced
+                self._end(source, value)
+            return found
+
+    def _begin(self) -> None:
+        """Begin with tables none of which was replaced, unless a rule is being evaluated."""
+        if not self._stack:
+            self.linear.begin()
+
+    def _end(self, source: FunctionSource, value: Value) -> None:
+        """Refuse a rule that yields a table that it replaced, or replaces one and yields none."""
+        where = None if self._stack else self.linear.escaped(value)
+        if where is not None:
+            what = f"{source.name} does not yield the table that it made of another ({where})"
+            self.unsupported(source, source.tree, what)
 
     def side(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
         """Record a condition to prove under a path condition."""
@@ -113,18 +135,23 @@ class Translator:
         """
         if source.qualified in self.contracts:
             return self._by_contract(source, arguments, path)
-        returns = self._returns(source, arguments, path)
-        value = returns[-1][1]
-        for condition, earlier in reversed(returns[:-1]):
+        returns, gone = self._returns(source, arguments, path)
+        value, behind = returns[-1][1], gone[-1]
+        for (condition, earlier), replaced in zip(
+            reversed(returns[:-1]), reversed(gone[:-1]), strict=True
+        ):
             # The value counts on the caller's path only, so it need not repeat that condition.
             local = z3.substitute(condition, (path, z3.BoolVal(True)))
-            value = self._merge(source, source.tree, local, earlier, value)
+            with self.linear.joining(replaced, behind):
+                value = self._merge(source, source.tree, local, earlier, value)
+            behind = self.linear.gone
         self.results.setdefault(source.qualified, []).append(value)
         return value
 
     def _returns(
         self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef
-    ) -> list[tuple[z3.BoolRef, Value]]:
+    ) -> tuple[list[tuple[z3.BoolRef, Value]], list[Gone]]:
+        """Return each value of a function with its path, and what was replaced on each."""
         self._require_subset(source)
         names = self._parameters(source, arguments)
         if source.qualified in self._stack:
@@ -133,15 +160,17 @@ class Translator:
         frame = Frame(source, dict(entry), [], [])
         frame.loops.extend(n for n in ast.walk(source.tree) if isinstance(n, ast.While))
         self._stack.append(source.qualified)
+        self.linear.enter()
         try:
             after, falls_through = self._block(frame, source.tree.body, dict(entry), path)
         finally:
             self._stack.pop()
+            gone = self.linear.leave()
         if after is not None and not z3.is_false(z3.simplify(falls_through)):
             self.side(f"{source.name} returns on every path", falls_through, z3.BoolVal(False))
         if not frame.returns:
             self.unsupported(source, source.tree, f"{source.name} never returns")
-        return frame.returns
+        return frame.returns, gone
 
     def _require_subset(self, source: FunctionSource) -> None:
         """Refuse a function that has a construct outside the subset, reached or not."""
@@ -265,6 +294,7 @@ class Translator:
             case ast.Return(value=ast.expr() as expression):
                 value = self._expressions.evaluate(frame, expression, env, path)
                 frame.returns.append((path, value))
+                self.linear.returns()
                 return None, z3.BoolVal(False)
             case ast.If():
                 return self._if(frame, statement, env, path)
@@ -317,17 +347,23 @@ class Translator:
             return self._block(frame, statement.body if test else statement.orelse, env, path)
         condition = as_bool(test)
         returned = len(frame.returns)
+        start = self.linear.gone
+        self.linear.gone = dict(start)
         yes, yes_path = self._block(frame, statement.body, dict(env), z3.And(path, condition))
+        one, self.linear.gone = self.linear.gone, dict(start)
         no, no_path = self._block(
             frame, statement.orelse, dict(env), z3.And(path, z3.Not(condition))
         )
         if yes is None or no is None:
+            if no is None and yes is not None:
+                self.linear.gone = one
             return (no, no_path) if yes is None else (yes, yes_path)
-        merged = {
-            name: self._merge(frame.source, statement, condition, yes[name], no[name])
-            for name in yes
-            if name in no
-        }
+        with self.linear.joining(one, self.linear.gone):
+            merged = {
+                name: self._merge(frame.source, statement, condition, yes[name], no[name])
+                for name in yes
+                if name in no
+            }
         rejoined = len(frame.returns) == returned
         return merged, path if rejoined else z3.Or(yes_path, no_path)
 
@@ -356,10 +392,13 @@ class Translator:
         if contract.definition is not None:
             definition = self._about(frame, contract.definition, around, path)
             self.assumptions.append(z3.Implies(path, definition))
+        kept = set(self.linear.gone)
         test = self._expressions.evaluate(frame, loop.test, around, path)
         condition = as_bool(test)
         before = self._measure(frame, contract.variant, around, path)
         end, end_path = self._block(frame, loop.body, dict(around), z3.And(path, condition))
+        if set(self.linear.gone) - kept:
+            self.unsupported(frame.source, loop, "a loop replaces a table")
         if end is not None:
             again = self._about(frame, contract.invariant, end, end_path)
             self.side(f"{where}: is kept by a round", end_path, again)

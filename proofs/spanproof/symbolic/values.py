@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Callable
+from itertools import count
 from typing import Final, TypeAlias
 
 import z3
@@ -82,12 +83,30 @@ class SymbolicBitmap:
         )
 
 
-class SymbolicTable:
-    """Records of arbitrarily many identities: each field is a function from identity to value."""
+_TICKS = count(1)
 
-    def __init__(self, key_sort: z3.SortRef, get: Callable[[z3.ExprRef], Value]) -> None:
+
+def now() -> int:
+    """Return a number that is larger than all before."""
+    return next(_TICKS)
+
+
+class SymbolicTable:
+    """Records of arbitrarily many identities: each field is a function from identity to value.
+
+    `parts` are the tables that it was merged from, one of which it is; `made` is when.
+    """
+
+    def __init__(
+        self,
+        key_sort: z3.SortRef,
+        get: Callable[[z3.ExprRef], Value],
+        parts: "tuple[SymbolicTable, ...]" = (),
+    ) -> None:
         self.key_sort = key_sort
         self.get = get
+        self.parts = parts
+        self.made = now()
 
 
 class SymbolicWords:
