@@ -6,13 +6,15 @@ import z3
 from msgspec.structs import replace
 
 from spanproof.prove.proof import Proof, obligation
+from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
 from spanproof.theorems.span.sizeclass import small_classes
-from spanspec.base.constants import PAGE_SIZE, make_span_class
-from spanspec.base.words import U16, U64
+from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE, make_span_class
+from spanspec.base.words import U8, U16, U64
 from spanspec.heap.mcentral import charge, span_bytes
 from spanspec.pages.freeruns import FreeSpan
 from spanspec.pages.growth import end_of_request, fits_address_space
+from spanspec.pages.pagemap import MAX_ARENAS, arena_base, arena_index
 from spanspec.pages.records import Arena
 from spanspec.pages.runs import AMD64, LISTED, LOOSE, TAKEN, PageRun
 from spanspec.pages.statistics import (
@@ -22,10 +24,11 @@ from spanspec.pages.statistics import (
     after_growth,
     balances,
 )
-from spanspec.pages.treap import HERE, LEFT, NO_FIT, RIGHT, belongs_left, descend, most_of
+from spanspec.pages.treap import HERE, LEFT, NO_FIT, RIGHT, belongs_left, descend, most_of, types_of
 from spanspec.span.mspan import FREE, IN_USE, MANUAL, Mspan, init_span
 
 INTEGERS: Final = Integers()
+WORDS: Final = Words(64)
 
 
 # --- the search -----------------------------------------------------------------------------------
@@ -125,6 +128,53 @@ def the_tree_is_ordered_by_address(p: Proof) -> None:
     assert isinstance(other, FreeSpan)
     p.show("by address", p.holds(belongs_left, run, other) == (run.base < other.base))
     p.possible("descriptors the other way", z3.And(run.base < other.base, run.span > other.span))
+
+
+@obligation("treap.sums", "TREAP-1 TREAP-7 TREAP-9 I-18", WORDS)
+def a_rotation_leaves_the_sums_right(p: Proof) -> None:
+    """A node's types are those of its run and of both subtrees, no more and no fewer. To rotate a
+    node with its child, to either side, changes neither sum of the subtree: x, a, y, b, z stay in
+    order.
+    """
+    x, y, z = (p.number(U64, name) for name in ("most_x", "most_y", "most_z"))
+    a, b = p.number(U64, "pages_a"), p.number(U64, "pages_b")
+    left_above = p.integer(most_of, x, a, p.integer(most_of, y, b, z))
+    right_above = p.integer(most_of, p.integer(most_of, x, a, y), b, z)
+    p.show("the most pages stay", left_above == right_above)
+    left, right, other = (p.number(U8, name) for name in ("left", "right", "other"))
+    kind, second, some = (p.number(U8, name) for name in ("kind", "second", "some"))
+    for one in (kind, second, some):
+        p.assume(z3.ULT(one, 4))
+    for one in (left, right, other):
+        p.assume(z3.ULT(one, 16))
+    types = p.integer(types_of, left, kind, right)
+    inside = [p.holds(has_type, one, some) for one in (types, left, right)]
+    p.show("its types", inside[0] == z3.Or(inside[1], inside[2], some == kind))
+    lifted = p.integer(types_of, left, kind, p.integer(types_of, right, second, other))
+    lowered = p.integer(types_of, p.integer(types_of, left, kind, right), second, other)
+    p.show("the types stay", lifted == lowered)
+    p.possible("a type of the run alone", z3.And(inside[0], left == 0, right == 0))
+    p.possible("a larger run in the middle", z3.And(z3.UGT(y, a), z3.UGT(y, b)))
+
+
+def has_type(types: U8, kind: U8) -> bool:
+    """A sum says that there is a run of a type."""
+    return (types >> kind) & 1 == 1
+
+
+@obligation("pages.arenas", "HEAP-5 AR-4", INTEGERS)
+def an_address_lies_in_the_arena_of_its_number(p: Proof) -> None:
+    """The arenas tile the address space: each address lies in the one whose number it has, and two
+    have one number just if no arena begins between them.
+    """
+    address, other = p.number(U64, "address"), p.number(U64, "other")
+    index, second = p.integer(arena_index, address), p.integer(arena_index, other)
+    base = p.integer(arena_base, index)
+    p.assume(address < 1 << 47, other < 1 << 47, address <= other)
+    p.show("in it", z3.And(base <= address, address < base + HEAP_ARENA_BYTES))
+    p.show("one of the map", z3.And(index >= 0, index < MAX_ARENAS))
+    p.show("the same just if it is in it", (second == index) == (other < base + HEAP_ARENA_BYTES))
+    p.possible("the first address of another", z3.And(second == index + 1, other == address + 1))
 
 
 # --- statistics -----------------------------------------------------------------------------------

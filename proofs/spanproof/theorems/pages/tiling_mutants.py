@@ -324,6 +324,26 @@ SEARCH_MUTANTS = (
         ),
     ),
     *variants_of(
+        "spanspec.pages.treap.types_of",
+        Variant(
+            "types-forget-the-right",
+            " | right_types",
+            " | (right_types & left_types)",
+            "treap.sums",
+            "a node's types leave its right subtree out",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pagemap.arena_index",
+        Variant(
+            "arenas-overlap",
+            "// HEAP_ARENA_BYTES",
+            "// (2 * HEAP_ARENA_BYTES)",
+            "pages.arenas",
+            "two arenas have one number",
+        ),
+    ),
+    *variants_of(
         "spanspec.pages.treap.belongs_left",
         Variant(
             "28805-by-descriptor",
