@@ -119,3 +119,44 @@ def test_finite_tables_are_values() -> None:
     assert two.set(SpanId(1), "b") == one
     assert hash(two.set(SpanId(1), "b")) == hash(one)
     assert one != ("a", "b")
+
+
+GHOSTS = ("owner", "popper", "pusher", "cacher", "swept_at")
+"""Fields of a span that are there for the argument only; `filler` is that of a cache slot."""
+
+
+def with_other_ghosts(state: Sharing, rng: random.Random) -> Sharing:
+    """Return a system in which the witnesses are others; that of I-26 is asserted, so it stays."""
+    spans, slots = state.spans, state.slots
+    names = [ghost for ghost in GHOSTS if ghost != "swept_at"]
+    for span in spans:
+        spans = spans.set(span, replace(spans[span], **{one: rng.randrange(2) for one in names}))
+    for slot in slots:
+        slots = slots.set(slot, replace(slots[slot], filler=ThreadId(rng.randrange(2))))
+    return replace(state, spans=spans, slots=slots)
+
+
+def without_ghosts(state: Sharing) -> Sharing:
+    """Return a system in which every ghost is 0."""
+    spans, slots = state.spans, state.slots
+    for span in spans:
+        spans = spans.set(span, replace(spans[span], **dict.fromkeys(GHOSTS, 0)))
+    for slot in slots:
+        slots = slots.set(slot, replace(slots[slot], filler=ThreadId(0)))
+    return replace(state, spans=spans, slots=slots)
+
+
+def test_no_guard_and_no_effect_depends_on_a_ghost() -> None:
+    rng = random.Random(5)
+    seen: set[str] = set()
+    for taken in walk(9, Size(spans=2, procs=2, threads=2), 400, 8):
+        state = taken.after
+        possible = [
+            (one.step.name, one.chosen, without_ghosts(one.after)) for one in enabled(state)
+        ]
+        others = enabled(with_other_ghosts(state, rng))
+        assert [
+            (one.step.name, one.chosen, without_ghosts(one.after)) for one in others
+        ] == possible
+        seen.update(name for name, *_ in possible)
+    assert len(seen) > 20

@@ -140,6 +140,10 @@ def test_a_popped_span_may_have_been_read_before_its_last_change() -> None:
     heap, thread, span = popping()
     state, reads = heap.state, LateReads()
     then = state.shared(span)
+    popped = ev.BufferPop(
+        p=0, thread=0, span=span, base_page=0, buffer=0, by="bg", place=0, not_before=0
+    )
+    reads.after(state, popped)
     freed = hev.HeapFrees(
         p=1, thread=1, span=span, base_page=0, state=1, needzero=0, npages=5, sweepgen=2
     )

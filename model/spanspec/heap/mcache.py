@@ -71,10 +71,10 @@ def install(state: HeapState, actor: Actor, mcache: Mcache, spanclass: int) -> C
 
     Rules: MC-4 CEN-8 CEN-9 SWP-3.
     """
-    thread, span = yield from cache_span(state, actor, spanclass)
+    thread, span = yield from cache_span(state, actor, SlotId(mcache.first_slot + spanclass))
     if span == NOBODY:
         return False
-    take(state, INSTALL, thread, SlotId(mcache.first_slot + spanclass))
+    take(state, INSTALL, thread)
     record = reload_cache(state.spans[span])
     state.spans[span] = record
     mcache.refilled = spanclass

@@ -7,12 +7,12 @@ by `on_nonempty` and `on_empty`.
 from msgspec.structs import replace
 
 from spanspec.base.constants import PAGE_SIZE, size_class_of
-from spanspec.base.ids import NOBODY, ClassId, SlotId, ThreadId
+from spanspec.base.ids import NOBODY, SlotId, ThreadId
 from spanspec.base.sizeclass import CLASS_TO_PAGES
 from spanspec.base.words import U32, U64
 from spanspec.events import span_events as ev
 from spanspec.heap.newspan import take_span
-from spanspec.heap.state import Course, HeapState
+from spanspec.heap.state import Course, HeapState, Mcentral
 from spanspec.heap.sweeping import claimed, deduct_sweep_credit, sweep_span
 from spanspec.heap.taking import see_published, take
 from spanspec.pages.pageheap import Actor, page_number
@@ -39,23 +39,24 @@ def span_bytes(spanclass: int) -> U64:
     return CLASS_TO_PAGES[size_class_of(spanclass)] * PAGE_SIZE
 
 
-def cache_span(state: HeapState, actor: Actor, spanclass: int) -> Course[tuple[ThreadId, int]]:
-    """Find a span with a free slot for an mcache: from the lists, or a new one.
+def cache_span(state: HeapState, actor: Actor, slot: SlotId) -> Course[tuple[ThreadId, int]]:
+    """Find a span with a free slot for a slot of an mcache: from the lists, or a new one.
 
     Return who holds it, and the span, which is at the back of the empty list; NOBODY without
     memory.
 
     Rules: CEN-2 CEN-3 CEN-4 CEN-7.
     """
+    spanclass = state.sharing.slots[slot].spanclass
     yield from deduct_sweep_credit(state, actor, span_bytes(spanclass), 0)
     thread, span = state.thread_of(actor), NOBODY
     while span == NOBODY:
-        span = yield from walk_nonempty(state, actor, thread, spanclass)
+        span = yield from walk_nonempty(state, actor, thread, slot)
         if span != NOBODY:
             break
-        candidate, stopped_at = yield from walk_empty(state, actor, thread, spanclass)
+        candidate, stopped_at = yield from walk_empty(state, actor, thread, slot)
         if candidate == NOBODY:
-            span = yield from grow(state, actor, thread, spanclass, stopped_at)
+            span = yield from grow(state, actor, thread, slot, stopped_at)
             if span == NOBODY:
                 break
         else:
@@ -65,36 +66,40 @@ def cache_span(state: HeapState, actor: Actor, spanclass: int) -> Course[tuple[T
     return thread, span
 
 
-def walk_nonempty(state: HeapState, actor: Actor, thread: ThreadId, spanclass: int) -> Course[int]:
+def lists_of(state: HeapState, slot: SlotId) -> Mcentral:
+    """Return the lists of the class of a cache slot."""
+    return state.central[state.sharing.slots[slot].spanclass]
+
+
+def walk_nonempty(state: HeapState, actor: Actor, thread: ThreadId, slot: SlotId) -> Course[int]:
     """Take the first span of the nonempty list that nobody is sweeping; NOBODY if there is none.
 
     Rules: CEN-3 CEN-6.
     """
-    for span in state.central[spanclass].nonempty:
+    for span in lists_of(state, slot).nonempty:
         look = on_nonempty(state.sweepgen, state.inputs.seen_generation(span))
         if look == SKIP:
             yield skip(state, actor, span, "N")
             continue
         if look == CLAIM:
-            yield from claim_listed(state, actor, thread, span, "cs-nonempty")
+            yield from claim_listed(state, actor, thread, span, slot, "cs-nonempty")
             take(state, CHECK_ROOM, thread)
         else:
             see_published(state, span)
-            take(state, TAKE_LISTED, thread, span_id(span), ClassId(spanclass))
+            take(state, TAKE_LISTED, thread, span_id(span), slot)
             yield taken(state, actor, span, 0)
         return span
     return NOBODY
 
 
 def claim_listed(
-    state: HeapState, actor: Actor, thread: ThreadId, span: int, by: ev.Claimer
+    state: HeapState, actor: Actor, thread: ThreadId, span: int, slot: SlotId, by: ev.Claimer
 ) -> Course[None]:
     """Claim a listed span, move it to the back of the empty list, and sweep it to keep it.
 
     Rules: CEN-3 CEN-4 SWP-25.
     """
-    spanclass = state.spans[span].spanclass
-    take(state, CLAIM_LISTED, thread, span_id(span), ClassId(spanclass))
+    take(state, CLAIM_LISTED, thread, span_id(span), slot)
     yield claimed(state, actor, span, by)
     take(state, MOVE_CLAIMED, thread)
     yield taken(state, actor, span, 1 if by == "cs-nonempty" else 2)
@@ -102,7 +107,7 @@ def claim_listed(
 
 
 def walk_empty(
-    state: HeapState, actor: Actor, thread: ThreadId, spanclass: int
+    state: HeapState, actor: Actor, thread: ThreadId, slot: SlotId
 ) -> Course[tuple[int, int]]:
     """Claim and sweep the first unswept span at the front of the empty list.
 
@@ -110,14 +115,14 @@ def walk_empty(
 
     Rules: CEN-4 CEN-5.
     """
-    for span in state.central[spanclass].empty:
+    for span in lists_of(state, slot).empty:
         look = on_empty(state.sweepgen, state.inputs.seen_generation(span))
         if look == STOP:
             return NOBODY, span
         if look == SKIP:
             yield skip(state, actor, span, "E")
             continue
-        yield from claim_listed(state, actor, thread, span, "cs-empty")
+        yield from claim_listed(state, actor, thread, span, slot, "cs-empty")
         return span, NOBODY
     return NOBODY, NOBODY
 
@@ -145,12 +150,13 @@ def check_room(state: HeapState, actor: Actor, thread: ThreadId, span: int) -> C
 
 
 def grow(
-    state: HeapState, actor: Actor, thread: ThreadId, spanclass: int, stopped_at: int
+    state: HeapState, actor: Actor, thread: ThreadId, slot: SlotId, stopped_at: int
 ) -> Course[int]:
     """Append a new span to the empty list; NOBODY if there is no memory for it.
 
     Rules: CEN-7 CEN-11.
     """
+    spanclass = state.sharing.slots[slot].spanclass
     base = NOBODY if stopped_at == NOBODY else page_number(state.spans[stopped_at].base)
     yield ev.CentralMisses(
         p=actor.p,
@@ -161,7 +167,7 @@ def grow(
         sweepgen=state.sweepgen,
     )
     npages = CLASS_TO_PAGES[size_class_of(spanclass)]
-    span = yield from take_span(state, actor, thread, npages, spanclass)
+    span = yield from take_span(state, actor, thread, npages, slot)
     if span == NOBODY:
         return NOBODY
     take(state, LIST_GROWN, thread)

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from spanspec.base.constants import PAGE_SIZE, size_class_of
-from spanspec.base.ids import NOBODY, ClassId, ThreadId
+from spanspec.base.ids import NOBODY, SlotId, ThreadId
 from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
 from spanspec.heap.reclaim import reclaim
@@ -12,16 +12,24 @@ from spanspec.heap.sweeping import deduct_sweep_credit, pushed
 from spanspec.heap.taking import take
 from spanspec.pages.pagealloc import NO_MEMORY, make_in_use
 from spanspec.pages.pageheap import Actor, page_number
-from spanspec.sharing.growing import span_id
+from spanspec.sharing.growing import slot_id, span_id
 from spanspec.sharing.steps import GROW, USE
 from spanspec.sharing.sweepbuf import swept_buffer
 from spanspec.span.mspan import Mspan, init_span
 
 
 def take_span(
-    state: HeapState, actor: Actor, thread: ThreadId, npages: U64, spanclass: int
+    state: HeapState,
+    actor: Actor,
+    thread: ThreadId,
+    npages: U64,
+    slot: SlotId,
+    noscan: bool = False,
 ) -> Course[int]:
     """Take a span of `npages` into use, with every slot free; NOBODY without memory.
+
+    It is for a cache slot, or, as that of class 0 is never used, for a large object: whether that
+    has pointers is nobody else's business, and told only later.
 
     Until all is swept, as many pages are reclaimed first. Its needzero is 0 afterwards in any
     case: the memory was cleared, or the caller does not mind.
@@ -36,14 +44,13 @@ def take_span(
         return NOBODY
     run = state.pages.runs[span]
     assert run.npages == npages, "HEAP-13: the span has another size than was asked for"
+    spanclass: int = state.sharing.slots[slot].spanclass
     large = size_class_of(spanclass) == 0
-    # Whether a large object has pointers is nobody else's business, and told only later.
-    shared_class = ClassId(0 if large else spanclass)
     place = state.inputs.place_to_push(swept_buffer(state.sweepgen))
-    take(state, GROW, thread, span_id(span), shared_class, large, place=place)
+    take(state, GROW, thread, span_id(span), slot, large, place=place)
     yield pushed(state, actor, span, place)
     if large:
-        spanclass = state.inputs.large_span_class(spanclass)
+        spanclass = state.inputs.large_span_class(1 if noscan else 0)
     take(state, USE, thread)
     make_in_use(state.pages, span, state.generation(span))
     record = init_span(run.base, npages, spanclass, run.base)
@@ -101,4 +108,5 @@ def take_large(state: HeapState, actor: Actor, npages: U64, noscan: bool) -> Cou
     """
     yield from deduct_sweep_credit(state, actor, npages * PAGE_SIZE, npages)
     thread = state.thread_of(actor)
-    return (yield from take_span(state, actor, thread, npages, 1 if noscan else 0))
+    slot = slot_id(state.sharing.threads[thread].proc, 0)
+    return (yield from take_span(state, actor, thread, npages, slot, noscan))

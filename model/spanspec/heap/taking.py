@@ -122,24 +122,29 @@ def publish_alone(state: HeapState, thread: ThreadId) -> None:
         take(state, PUBLISH if may_publish(state.sharing, thread) else PUBLISH_DEAD, thread)
 
 
-def is_publishing(state: HeapState, span: int) -> bool:
-    """Tell whether the sweep of a span is complete, and others may see that any time.
+def publisher_of(state: HeapState, span: int) -> ThreadId | None:
+    """Return who has completed the sweep of a span, so that others may see that any time.
 
     Rules: SWP-24 SWP-29 CONC-8.
     """
-    it = state.shared(span)
-    worker = state.sharing.threads[it.owner]
-    return (
-        worker.task == EXAMINED
-        and worker.span == span_id(span)
-        and publishes_alone(it.large, worker.preserve, worker.freed)
-    )
+    large, identity = state.shared(span).large, span_id(span)
+    for thread, worker in state.tables.threads.records.items():
+        if worker.task == EXAMINED and worker.span == identity:
+            alone = publishes_alone(large, worker.preserve, worker.freed)
+            return thread if alone else None
+    return None
+
+
+def is_publishing(state: HeapState, span: int) -> bool:
+    """Tell whether the sweep of a span is complete, and others may see that any time."""
+    return publisher_of(state, span) is not None
 
 
 def see_published(state: HeapState, span: int) -> None:
-    """Let others see that the sweep of a span is complete."""
-    if is_publishing(state, span):
-        publish_alone(state, state.shared(span).owner)
+    """Let others see that the sweep of a span is complete, if it is."""
+    publisher = publisher_of(state, span)
+    if publisher is not None:
+        publish_alone(state, publisher)
 
 
 def about(state: HeapState, step: Step, chosen: tuple[Choice, ...]) -> str:

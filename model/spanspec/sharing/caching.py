@@ -6,7 +6,7 @@ proved from guard and invariant.
 
 from msgspec.structs import replace
 
-from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
+from spanspec.base.ids import ProcId, SlotId, SpanId, ThreadId
 from spanspec.sharing.records import (
     CHECKING,
     CREATING,
@@ -17,7 +17,9 @@ from spanspec.sharing.records import (
     SWEEPING,
     TAKING,
     UNLISTING,
+    SharedSpan,
     Sharing,
+    Thread,
     is_flushed,
     is_idle,
     works_on,
@@ -48,8 +50,32 @@ from spanspec.span.sweepgen import (
 # --- from a list, or the page heap, to a thread ---------------------------------------------------
 
 
-def may_claim_listed(state: Sharing, thread: ThreadId, span: SpanId, spanclass: ClassId) -> bool:
-    """Guard: the walk along a list of the class has come to a span that it is to claim.
+def is_vacant(state: Sharing, thread: ThreadId, slot: SlotId) -> bool:
+    """Tell whether a thread may look for a span for a slot: empty, of its P, which has flushed.
+
+    Rules: MC-4 MC-8.
+    """
+    it = state.slots[slot]
+    return (
+        it.proc == state.threads[thread].proc
+        and it.span == NO_SPAN
+        and not it.refilling
+        and is_flushed(state, slot)
+    )
+
+
+def in_refill(
+    state: Sharing, thread: ThreadId, worker: Thread, span: SpanId, it: SharedSpan
+) -> Sharing:
+    """Return the system in which a thread has a span for the slot that it refills."""
+    slot = replace(state.slots[worker.slot], refilling=True, filler=thread)
+    return replace(
+        with_both(state, thread, worker, span, it), slots=state.slots.set(worker.slot, slot)
+    )
+
+
+def may_claim_listed(state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId) -> bool:
+    """Guard: the walk along a list of the slot's class has come to a span that it is to claim.
 
     Rules: CEN-3 CEN-4.
     """
@@ -57,7 +83,8 @@ def may_claim_listed(state: Sharing, thread: ThreadId, span: SpanId, spanclass: 
     sg = state.sweepgen
     return (
         is_idle(state, thread)
-        and it.central == spanclass
+        and is_vacant(state, thread, slot)
+        and it.central == state.slots[slot].spanclass
         and (
             (it.place == NONEMPTY and on_nonempty(sg, it.sweepgen) == CLAIM)
             or (it.place == EMPTY and on_empty(sg, it.sweepgen) == CLAIM)
@@ -65,7 +92,7 @@ def may_claim_listed(state: Sharing, thread: ThreadId, span: SpanId, spanclass: 
     )
 
 
-def claim_listed(state: Sharing, thread: ThreadId, span: SpanId, spanclass: ClassId) -> Sharing:
+def claim_listed(state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId) -> Sharing:
     """Win the compare-and-swap on a listed span, to sweep it and keep it.
 
     Rules: SWP-3 SWP-25 CEN-3 CEN-4.
@@ -75,12 +102,12 @@ def claim_listed(state: Sharing, thread: ThreadId, span: SpanId, spanclass: Clas
         state.threads[thread],
         task=TAKING,
         span=span,
-        spanclass=spanclass,
+        slot=slot,
         preserve=True,
         roomy=it.place == NONEMPTY,
     )
     claimed = replace(it, sweepgen=claim_for_sweep(state.sweepgen, it.sweepgen), owner=thread)
-    return with_both(state, thread, owner, span, claimed)
+    return in_refill(state, thread, owner, span, claimed)
 
 
 def may_move_claimed(state: Sharing, thread: ThreadId) -> bool:
@@ -100,31 +127,32 @@ def move_claimed(state: Sharing, thread: ThreadId) -> Sharing:
     return with_both(state, thread, replace(worker, task=SWEEPING), worker.span, at_end)
 
 
-def may_take_listed(state: Sharing, thread: ThreadId, span: SpanId, spanclass: ClassId) -> bool:
-    """Guard: the walk along the nonempty list of the class has come to a span that it takes.
+def may_take_listed(state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId) -> bool:
+    """Guard: the walk along the nonempty list of the slot's class has come to a span that it takes.
 
     Rules: CEN-3.
     """
     it = state.spans[span]
     return (
         is_idle(state, thread)
-        and it.central == spanclass
+        and is_vacant(state, thread, slot)
+        and it.central == state.slots[slot].spanclass
         and it.place == NONEMPTY
         and on_nonempty(state.sweepgen, it.sweepgen) == TAKE
     )
 
 
-def take_listed(state: Sharing, thread: ThreadId, span: SpanId, spanclass: ClassId) -> Sharing:
+def take_listed(state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId) -> Sharing:
     """Move a swept span to the end of the empty list, for an mcache.
 
     Rules: CEN-3 SWP-6.
     """
     it = state.spans[span]
     assert is_swept(state.sweepgen, it.sweepgen), "SWP-6: only a swept span may be taken"
-    holder = replace(state.threads[thread], task=HELD, span=span, spanclass=spanclass)
+    holder = replace(state.threads[thread], task=HELD, span=span, slot=slot)
     place = moved(it.place, NONEMPTY, EMPTY)
     taken = replace(it, place=place, central=it.spanclass, owner=thread)
-    return with_both(state, thread, holder, span, taken)
+    return in_refill(state, thread, holder, span, taken)
 
 
 def may_check_room(state: Sharing, thread: ThreadId) -> bool:
@@ -140,28 +168,37 @@ def check_room(state: Sharing, thread: ThreadId) -> Sharing:
     worker = state.threads[thread]
     room = state.spans[worker.span].has_free
     assert room or not worker.roomy, "T-46: span has no free objects"
-    after = replace(worker, task=HELD) if room else resting(worker)
-    return replace(state, threads=state.threads.set(thread, after))
-
-
-def may_grow(
-    state: Sharing, thread: ThreadId, span: SpanId, spanclass: ClassId, large: bool
-) -> bool:
-    """Guard: the thread is idle; the descriptor that the page heap gives is neither in use nor
-    being taken into use, for which the lock of the page heap is held.
-    """
-    it = state.spans[span]
-    return (
-        is_idle(state, thread)
-        and span != NO_SPAN
-        and not it.in_use
-        and not works_on(state, it.owner, CREATING, span)
+    if room:
+        return replace(state, threads=state.threads.set(thread, replace(worker, task=HELD)))
+    searching = replace(state.slots[worker.slot], refilling=False)
+    return replace(
+        state,
+        threads=state.threads.set(thread, resting(worker)),
+        slots=state.slots.set(worker.slot, searching),
     )
 
 
-def grow(
-    state: Sharing, thread: ThreadId, span: SpanId, spanclass: ClassId, large: bool
-) -> Sharing:
+def may_grow(state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId, large: bool) -> bool:
+    """Guard: the thread is idle; the descriptor that the page heap gives is neither in use nor
+    being taken into use, for which the lock of the page heap is held.
+
+    A large object goes into no slot; all that counts then is that the P has flushed.
+
+    Rules: MC-8 CEN-7.
+    """
+    it = state.spans[span]
+    for_whom = is_flushed(state, slot) if large else is_vacant(state, thread, slot)
+    return (
+        is_idle(state, thread)
+        and for_whom
+        and state.slots[slot].proc == state.threads[thread].proc
+        and span != NO_SPAN
+        and not it.in_use
+        and all(not works_on(state, other, CREATING, span) for other in state.threads)
+    )
+
+
+def grow(state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId, large: bool) -> Sharing:
     """Prepare a descriptor from the page heap: swept, in the swept stack, not yet in use.
 
     A thread that popped the descriptor's former life may look at it without the lock.
@@ -173,14 +210,16 @@ def grow(
     fresh = replace(
         pushed(state.sweepgen, it),
         large=large,
-        spanclass=spanclass,
+        spanclass=state.slots[slot].spanclass,
         sweepgen=generation_of_new_span(state.sweepgen),
         has_free=not large,
         swept_at=state.sweepgen,
         owner=thread,
     )
-    worker = replace(state.threads[thread], task=CREATING, span=span, spanclass=spanclass)
-    return with_both(state, thread, worker, span, fresh)
+    worker = replace(state.threads[thread], task=CREATING, span=span, slot=slot)
+    if large:
+        return with_both(state, thread, worker, span, fresh)
+    return in_refill(state, thread, worker, span, fresh)
 
 
 def may_use(state: Sharing, thread: ThreadId) -> bool:
@@ -218,24 +257,16 @@ def list_grown(state: Sharing, thread: ThreadId) -> Sharing:
 # --- from a thread to a cache slot, and back ------------------------------------------------------
 
 
-def may_install(state: Sharing, thread: ThreadId, slot: SlotId) -> bool:
-    """Guard: the thread has a span for an empty slot of its P, which has flushed.
+def may_install(state: Sharing, thread: ThreadId) -> bool:
+    """Guard: the thread has a span for its slot: that it is still empty is proved.
 
-    Rules: MC-4 MC-8.
+    Rules: MC-4.
     """
-    worker = state.threads[thread]
-    it = state.slots[slot]
-    return (
-        worker.task == HELD
-        and it.span == NO_SPAN
-        and it.proc == worker.proc
-        and it.spanclass == worker.spanclass
-        and is_flushed(state, slot)
-    )
+    return state.threads[thread].task == HELD
 
 
-def install(state: Sharing, thread: ThreadId, slot: SlotId) -> Sharing:
-    """Install a span in a cache slot: the end of refill.
+def install(state: Sharing, thread: ThreadId) -> Sharing:
+    """Install a span in the cache slot that it was looked for: the end of refill.
 
     Rules: SWP-3 MC-4 MC-5 T-53.
     """
@@ -243,10 +274,12 @@ def install(state: Sharing, thread: ThreadId, slot: SlotId) -> Sharing:
     span = worker.span
     it = state.spans[span]
     assert it.has_free, "T-53: span has no free space"
-    cached = replace(it, sweepgen=enter_cache(state.sweepgen, it.sweepgen), cacher=slot)
+    slot = state.slots[worker.slot]
+    assert slot.span == NO_SPAN, "MC-4: the slot holds a span already"
+    cached = replace(it, sweepgen=enter_cache(state.sweepgen, it.sweepgen), cacher=worker.slot)
     return replace(
         with_both(state, thread, resting(worker), span, cached),
-        slots=state.slots.set(slot, replace(state.slots[slot], span=span)),
+        slots=state.slots.set(worker.slot, replace(slot, span=span, refilling=False)),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
 from spanspec.base.words import U32
-from spanspec.sharing.records import NO_SPAN, UNUSED, CacheSlot, Proc, Sharing, new_thread
+from spanspec.sharing.records import UNUSED, Proc, Sharing, new_slot, new_thread
 
 KeyT = TypeVar("KeyT", bound=int)
 RecordT = TypeVar("RecordT")
@@ -56,7 +56,7 @@ def initial(sg: U32, size: Size) -> Sharing:
     """
     threads = tuple(new_thread(ProcId(number % size.procs)) for number in range(size.threads))
     slots = tuple(
-        CacheSlot(ProcId(proc), ClassId(spanclass), NO_SPAN)
+        new_slot(ProcId(proc), ClassId(spanclass))
         for proc in range(size.procs)
         for spanclass in range(size.classes)
     )

@@ -11,13 +11,13 @@ from spanspec.base.constants import NUM_SPAN_CLASSES
 from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
 from spanspec.base.words import U32
 from spanspec.sharing.records import (
-    NO_SPAN,
     UNUSED,
     CacheSlot,
     Proc,
     SharedSpan,
     Sharing,
     Thread,
+    new_slot,
     new_thread,
 )
 
@@ -104,7 +104,7 @@ def _unused(_: SpanId) -> SharedSpan:
 
 def _empty(slot: SlotId) -> CacheSlot:
     mcache, spanclass = divmod(slot, NUM_SPAN_CLASSES)
-    return CacheSlot(ProcId(mcache), ClassId(spanclass), NO_SPAN)
+    return new_slot(ProcId(mcache), ClassId(spanclass))
 
 
 def _fresh(_: ProcId) -> Proc:

@@ -241,7 +241,7 @@ def sweeper_is_owner(state: Sharing, thread: ThreadId) -> bool:
             and not it.large
             and it.place == place
             and it.has_free == worker.roomy
-            and it.spanclass == worker.spanclass
+            and it.spanclass == state.slots[worker.slot].spanclass
         )
     known = worker.task == SWEEPING or (
         it.has_free == (worker.freed or not worker.was_empty)
@@ -253,7 +253,7 @@ def sweeper_is_owner(state: Sharing, thread: ThreadId) -> bool:
         return (
             known
             and it.place == EMPTY
-            and it.spanclass == worker.spanclass
+            and it.spanclass == state.slots[worker.slot].spanclass
             and (it.has_free or not worker.roomy)
             and worker.task != RELISTED
         )
@@ -313,9 +313,51 @@ def holder_is_owner(state: Sharing, thread: ThreadId) -> bool:
     return (
         swept
         and not it.large
-        and it.spanclass == worker.spanclass
+        and it.spanclass == state.slots[worker.slot].spanclass
         and it.place == (NOWHERE if worker.task == GROWN else EMPTY)
         and room
+    )
+
+
+def is_refilling(state: Sharing, thread: ThreadId) -> bool:
+    """Tell whether a thread is looking for a span for a cache slot, or has one for it."""
+    worker = state.threads[thread]
+    return (
+        worker.task == TAKING
+        or worker.task == CHECKING
+        or worker.task == GROWN
+        or worker.task == HELD
+        or (worker.task == CREATING and not state.spans[worker.span].large)
+        or (
+            worker.preserve
+            and (worker.task == SWEEPING or worker.task == EXAMINED or worker.task == PUSHING)
+        )
+    )
+
+
+def filler_has_its_slot(state: Sharing, thread: ThreadId) -> bool:
+    """A thread in a refill has an empty slot of its P for it, which has flushed, to itself.
+
+    Rules: MC-4 MC-8 CEN-2.
+    """
+    slot = state.slots[state.threads[thread].slot]
+    return not is_refilling(state, thread) or (
+        slot.span == NO_SPAN
+        and slot.proc == state.threads[thread].proc
+        and slot.refilling
+        and slot.filler == thread
+        and is_flushed(state, state.threads[thread].slot)
+    )
+
+
+def slot_has_its_filler(state: Sharing, slot: SlotId) -> bool:
+    """A slot that is being refilled is so by a thread.
+
+    Rules: MC-4.
+    """
+    it = state.slots[slot]
+    return not it.refilling or (
+        is_refilling(state, it.filler) and state.threads[it.filler].slot == slot
     )
 
 
@@ -335,7 +377,7 @@ def creator_is_owner(state: Sharing, thread: ThreadId) -> bool:
         and it.swept_at == sg
         and it.place == NOWHERE
         and it.has_free == (not it.large)
-        and it.spanclass == worker.spanclass
+        and it.spanclass == state.slots[worker.slot].spanclass
     )
 
 
@@ -348,6 +390,7 @@ def is_initial(state: Sharing) -> bool:
         state.sweepgen % 2 == 0
         and all(is_untouched(state, span) for span in state.spans)
         and all(state.slots[slot].span == NO_SPAN for slot in state.slots)
+        and all(not state.slots[slot].refilling for slot in state.slots)
         and all(state.procs[proc].flush_gen == state.sweepgen for proc in state.procs)
         and all(state.threads[thread].task == IDLE for thread in state.threads)
     )
@@ -375,9 +418,11 @@ def sharing_holds(state: Sharing) -> bool:
         and all(span_is_in_its_stack(state, span) for span in state.spans)
         and all(span_is_listed_right(state, span) for span in state.spans)
         and all(slot_is_owner(state, slot) for slot in state.slots)
+        and all(slot_has_its_filler(state, slot) for slot in state.slots)
         and all(proc_is_current(state, proc) for proc in state.procs)
         and all(popper_is_right(state, thread) for thread in state.threads)
         and all(sweeper_is_owner(state, thread) for thread in state.threads)
+        and all(filler_has_its_slot(state, thread) for thread in state.threads)
         and all(creator_is_owner(state, thread) for thread in state.threads)
         and all(pusher_is_right(state, thread) for thread in state.threads)
         and all(holder_is_owner(state, thread) for thread in state.threads)

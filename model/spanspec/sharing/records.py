@@ -1,8 +1,8 @@
 """What spans, cache slots, Ps and threads are to the protocol.
 
-The fields `owner`, `popper`, `pusher`, `cacher` and `swept_at` of a span exist for the argument
-only: they name the witness of each "there is a thread that ...", and the cycle in which the span
-was last swept or allocated.
+The fields `owner`, `popper`, `pusher`, `cacher` and `swept_at` of a span, and `filler` of a cache
+slot, are ghosts. They exist for the argument only: they name the witness of each "there is a thread
+that ...", and the cycle in which the span was last swept or allocated.
 """
 
 from typing import Final
@@ -93,11 +93,16 @@ UNUSED: Final = SharedSpan(
 
 
 class CacheSlot(Record, frozen=True):
-    """One slot of an mcache: its P, its span class, and the span that it holds."""
+    """One slot of an mcache: its P, its span class, and the span that it holds.
+
+    `refilling`: a thread of the P is in a refill for it, in which no other thread runs on the P.
+    """
 
     proc: ProcId
     spanclass: ClassId
     span: SpanId
+    refilling: bool
+    filler: ThreadId
 
 
 class Proc(Record, frozen=True):
@@ -109,15 +114,15 @@ class Proc(Record, frozen=True):
 class Thread(Record, frozen=True):
     """A thread: what it is about to do next, and with which span.
 
-    `proc` is the P that it runs on, `spanclass` the class that it wants a span of. The outcome of a
-    sweep: `was_empty`, no slot was free before; `freed`, some object died; `dead`, all did.
+    `proc` is the P that it runs on, `slot` the cache slot that it wants a span for. The outcome of
+    a sweep: `was_empty`, no slot was free before; `freed`, some object died; `dead`, all did.
     `roomy`: the span that it sweeps for itself had a free slot before (CEN-6).
     """
 
     proc: ProcId
     task: U8
     span: SpanId
-    spanclass: ClassId
+    slot: SlotId
     preserve: bool
     roomy: bool
     was_empty: bool
@@ -131,7 +136,7 @@ def new_thread(proc: ProcId) -> Thread:
         proc=proc,
         task=IDLE,
         span=NO_SPAN,
-        spanclass=ClassId(0),
+        slot=SlotId(0),
         preserve=False,
         roomy=False,
         was_empty=False,
@@ -172,6 +177,13 @@ def is_flushed(state: Sharing, slot: SlotId) -> bool:
     Rules: MC-7 MC-8.
     """
     return state.procs[state.slots[slot].proc].flush_gen == state.sweepgen
+
+
+def new_slot(proc: ProcId, spanclass: ClassId) -> CacheSlot:
+    """Return a slot that has never held a span."""
+    return CacheSlot(
+        proc=proc, spanclass=spanclass, span=NO_SPAN, refilling=False, filler=ThreadId(0)
+    )
 
 
 def is_idle(state: Sharing, thread: ThreadId) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Final, NamedTuple
 
-from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
+from spanspec.base.ids import ProcId, SlotId, SpanId, ThreadId
 from spanspec.sharing import caching, cycle, sweeping
 from spanspec.sharing.records import NO_SPAN, Sharing
 
@@ -44,19 +44,19 @@ PUSH: Final = _step(sweeping.may_push, sweeping.push, thread=ThreadId)
 PUBLISH_DEAD: Final = _step(sweeping.may_publish_dead, sweeping.publish_dead, thread=ThreadId)
 FREE: Final = _step(sweeping.may_free, sweeping.free, thread=ThreadId)
 CLAIM_LISTED: Final = _step(
-    caching.may_claim_listed, caching.claim_listed, thread=ThreadId, span=SpanId, spanclass=ClassId
+    caching.may_claim_listed, caching.claim_listed, thread=ThreadId, span=SpanId, slot=SlotId
 )
 MOVE_CLAIMED: Final = _step(caching.may_move_claimed, caching.move_claimed, thread=ThreadId)
 TAKE_LISTED: Final = _step(
-    caching.may_take_listed, caching.take_listed, thread=ThreadId, span=SpanId, spanclass=ClassId
+    caching.may_take_listed, caching.take_listed, thread=ThreadId, span=SpanId, slot=SlotId
 )
 CHECK_ROOM: Final = _step(caching.may_check_room, caching.check_room, thread=ThreadId)
 GROW: Final = _step(
-    caching.may_grow, caching.grow, thread=ThreadId, span=SpanId, spanclass=ClassId, large=bool
+    caching.may_grow, caching.grow, thread=ThreadId, span=SpanId, slot=SlotId, large=bool
 )
 USE: Final = _step(caching.may_use, caching.use, thread=ThreadId)
 LIST_GROWN: Final = _step(caching.may_list_grown, caching.list_grown, thread=ThreadId)
-INSTALL: Final = _step(caching.may_install, caching.install, thread=ThreadId, slot=SlotId)
+INSTALL: Final = _step(caching.may_install, caching.install, thread=ThreadId)
 ALLOCATE: Final = _step(caching.may_allocate, caching.allocate, slot=SlotId, last=bool)
 RETIRE: Final = _step(caching.may_retire, caching.retire, slot=SlotId)
 UNCACHE: Final = _step(caching.may_uncache, caching.uncache, thread=ThreadId, slot=SlotId)
@@ -112,7 +112,6 @@ def choices_for(step: Step, state: Sharing) -> Iterator[tuple[Choice, ...]]:
         SlotId: list(state.slots),
         ProcId: list(state.procs),
         ThreadId: list(state.threads),
-        ClassId: sorted({state.slots[slot].spanclass for slot in state.slots}),
         bool: [False, True],
     }
     yield from product(*(pools[kind] for kind in step.chosen.values()))

@@ -13,14 +13,16 @@ from spanspec.events import span_events as ev
 from spanspec.events.fields import ThreadEvent
 from spanspec.heap.state import HeapState
 from spanspec.heap.taking import NotAStep, look_at_popped
+from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import WIDTH, span_id, thread_id
-from spanspec.sharing.records import POPPED, SharedSpan
+from spanspec.sharing.records import POPPED, SharedSpan, works_on
 
 
 class LateReads:
     """For each thread that has popped a span, how that was before its last changes."""
 
     def __init__(self) -> None:
+        self._readers: dict[int, ThreadId] = {}
         self._past: dict[ThreadId, dict[bool, SharedSpan]] = {}
         self._changing: tuple[SpanId, SharedSpan] | None = None
         self._waiting: dict[int, list[ThreadId]] = {}
@@ -33,9 +35,9 @@ class LateReads:
             it = state.shared(event.span)
             if isinstance(event, ev.BufferPush) and it.in_use:
                 return
-            reader = state.sharing.threads[it.popper]
-            if reader.span == span_id(event.span) and reader.task == POPPED:
-                self._past.setdefault(it.popper, {})[it.in_use] = it
+            reader = self._readers.get(event.span)
+            if reader is not None and works_on(state.sharing, reader, POPPED, span_id(event.span)):
+                self._past.setdefault(reader, {})[it.in_use] = it
             self._changing = span_id(event.span), it
 
     def after(self, state: HeapState, event: ThreadEvent) -> None:
@@ -46,7 +48,8 @@ class LateReads:
         if isinstance(event, hev.Coalesces | hev.SpanInUse):
             self._changing = None
         elif isinstance(event, ev.BufferPop) and event.span != NOBODY:
-            popper = state.shared(event.span).popper
+            popper = state.thread_of(Actor(event.p, event.thread))
+            self._readers[event.span] = popper
             self._past.pop(popper, None)
             if self._changing is not None and self._changing[0] == span_id(event.span):
                 it = self._changing[1]

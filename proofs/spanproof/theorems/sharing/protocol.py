@@ -15,11 +15,12 @@ from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.values import Value
 from spanproof.theorems.sharing.situations import SITUATIONS, in_words
 from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
-from spanspec.sharing import invariant, places
+from spanspec.sharing import invariant, places, sweeping
 from spanspec.sharing.cycle import everything_is_swept, may_start_cycle, start_cycle
 from spanspec.sharing.invariant import is_initial, sharing_holds
 from spanspec.sharing.records import (
     CREATING,
+    IDLE,
     NO_SPAN,
     POPPED,
     PUSHING,
@@ -46,10 +47,12 @@ INVARIANT: Final[tuple[tuple[object, Callable[..., bool]], ...]] = (
     (SpanId, invariant.span_is_in_its_stack),
     (SpanId, invariant.span_is_listed_right),
     (SlotId, invariant.slot_is_owner),
+    (SlotId, invariant.slot_has_its_filler),
     (ProcId, invariant.proc_is_current),
     (ThreadId, invariant.popper_is_right),
     (ThreadId, invariant.sweeper_is_owner),
     (ThreadId, invariant.holder_is_owner),
+    (ThreadId, invariant.filler_has_its_slot),
     (ThreadId, invariant.creator_is_owner),
     (ThreadId, invariant.pusher_is_right),
 )
@@ -284,6 +287,35 @@ def nothing_in_use_satisfies_the_invariant(p: Proof) -> None:
     show_invariant(p, state)
     p.possible("at 0", state.sweepgen == 0)
     p.possible("just before the wrap-around", state.sweepgen == LAST)
+
+
+@obligation("protocol.progress", "MC-4 MC-5 CEN-4 SWP-15 SWP-24 SWP-29", WORDS, assumes=INTERLEAVED)
+def nobody_is_stuck(p: Proof) -> None:
+    """In every state, a thread in the middle of an operation has a step that it may take next."""
+    state = any_system(p)
+    thread = p.fresh(ThreadId, "thread")
+    p.show(
+        "a next step",
+        z3.Implies(p.holds(is_busy_thread, state, thread), may_go_on(p, state, thread)),
+    )
+    for step in OWN_STEPS:
+        p.possible(step.name, p.holds(step.may, state, thread))
+    p.possible("a sweep", p.holds(sweeping.may_examine, state, thread, False, False))
+
+
+def is_busy_thread(state: Sharing, thread: ThreadId) -> bool:
+    """A thread is in the middle of an operation."""
+    return state.threads[thread].task != IDLE and state.threads[thread].task <= CREATING
+
+
+def may_go_on(p: Proof, state: Sharing, thread: Value) -> z3.BoolRef:
+    """Some step of the thread is possible."""
+    own = [p.holds(step.may, state, thread) for step in OWN_STEPS]
+    return z3.Or(p.holds(sweeping.may_examine, state, thread, False, False), *own)
+
+
+OWN_STEPS: Final = tuple(step for step in STEPS if list(step.chosen) == ["thread"])
+"""The steps of which nothing is chosen but who takes them."""
 
 
 @obligation("protocol.exclusive", "SWP-1 SWP-6 CONC-5 I-21", WORDS, assumes=INTERLEAVED)

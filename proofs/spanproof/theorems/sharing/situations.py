@@ -8,7 +8,7 @@ to be possible. Each is a predicate of the system and of what is chosen for the 
 from collections.abc import Callable
 from typing import Final
 
-from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
+from spanspec.base.ids import ProcId, SlotId, SpanId, ThreadId
 from spanspec.sharing.records import EXAMINED, NO_SPAN, RELISTED, Sharing, is_in_unswept
 from spanspec.span.listing import EMPTY, NONEMPTY
 from spanspec.span.sweepgen import is_cached, is_stale, is_sweeping, is_swept, needs_sweep
@@ -162,32 +162,32 @@ def the_entry_is_stale(state: Sharing, thread: ThreadId, span: SpanId) -> bool:
     return not state.spans[span].in_use
 
 
-def it_is_in_nonempty(state: Sharing, thread: ThreadId, span: SpanId, spanclass: ClassId) -> bool:
+def it_is_in_nonempty(state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId) -> bool:
     """The span is in the nonempty list."""
     return state.spans[span].place == NONEMPTY
 
 
-def it_is_in_empty(state: Sharing, thread: ThreadId, span: SpanId, spanclass: ClassId) -> bool:
+def it_is_in_empty(state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId) -> bool:
     """The span is in the empty list."""
     return state.spans[span].place == EMPTY
 
 
 def a_large_span_is_made(
-    state: Sharing, thread: ThreadId, span: SpanId, spanclass: ClassId, large: bool
+    state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId, large: bool
 ) -> bool:
     """The span is for a large object."""
     return large
 
 
 def a_small_span_is_made(
-    state: Sharing, thread: ThreadId, span: SpanId, spanclass: ClassId, large: bool
+    state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId, large: bool
 ) -> bool:
     """The span is for small objects."""
     return not large
 
 
 def the_descriptor_is_still_in_the_stack(
-    state: Sharing, thread: ThreadId, span: SpanId, spanclass: ClassId, large: bool
+    state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId, large: bool
 ) -> bool:
     """The unswept stack has an entry of the descriptor's former life."""
     return is_in_unswept(state.sweepgen, state.spans[span])
