@@ -7,6 +7,7 @@ from spanspec.base.words import M32
 from spanspec.heap.state import OFF, HeapState
 from spanspec.invariants.registry import When, invariant
 from spanspec.sharing.cycle import nothing_under_way
+from spanspec.sharing.meeting import records_meet
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
 from spanspec.span.mspan import IN_USE
 from spanspec.span.sweepgen import (
@@ -36,7 +37,10 @@ def lists(state: HeapState) -> Iterator[str]:
     """
     cached = cached_spans(state)
     for span, record in state.spans.items():
-        where = state.shared(span).place
+        it = state.shared(span)
+        where = it.place
+        if not records_meet(it, record):
+            yield f"span {span}: what is shared of it does not agree with its slots"
         full = record.alloc_count == record.nelems
         if size_class_of(record.spanclass) == 0:
             if where != NOWHERE:

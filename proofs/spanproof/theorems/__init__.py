@@ -10,7 +10,7 @@ from spanproof.theorems.kernels import spans as kernels
 from spanproof.theorems.objects import objects
 from spanproof.theorems.pages import freeruns as freespans
 from spanproof.theorems.pages import scavenge, tiling
-from spanproof.theorems.sharing import liveness, protocol
+from spanproof.theorems.sharing import liveness, meeting, protocol
 from spanproof.theorems.span import counting, counts, sizeclass, span, sweepgen
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "kernel_pages",
     "kernels",
     "liveness",
+    "meeting",
     "objects",
     "protocol",
     "scavenge",
