@@ -12,6 +12,7 @@ import z3
 from spanproof.prove.assumptions import ATOMICS, LOCK_SECTIONS, NON_PREEMPTION, STOP_THE_WORLD
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.values import Value
 from spanproof.theorems.sharing.situations import SITUATIONS, in_words
 from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
@@ -27,6 +28,7 @@ from spanspec.sharing.records import (
     SAW_USED,
     TAKING,
     Sharing,
+    is_flushed,
     is_in_unswept,
 )
 from spanspec.sharing.steps import STEPS, Step
@@ -246,6 +248,13 @@ def show_changes(
         return
     p.show("legal transitions only", p.holds(changes_legally, before, after, span))
     p.show("the unswept stack never grows", p.holds(unswept_only_shrinks, before, after, span))
+    slot = p.fresh(SlotId, "any_slot")
+    stays = z3.Implies(p.holds(is_flushed, before, slot), p.holds(is_flushed, after, slot))
+    p.show("a flushed P stays so", stays)
+    if step.name == "allocate":
+        last = as_bool(chosen["last"])
+        same = p.holds(has_room, before, span) == p.holds(has_room, after, span)
+        p.show("only the last slot matters", z3.Implies(~last, same))
     if step.name in SMALLER:
         p.show("a measure shrinks", p.holds(SMALLER[step.name], before, after, chosen["span"]))
     if "slot" in chosen and "thread" in chosen:

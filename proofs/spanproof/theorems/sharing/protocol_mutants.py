@@ -366,6 +366,16 @@ CACHING_MUTANTS = (
         ),
     ),
     *variants_of(
+        "spanspec.sharing.caching.allocate",
+        Variant(
+            "first-slot-fills-the-span",
+            "has_free=not last",
+            "has_free=False",
+            "protocol.allocate",
+            "a span counts as full once an object was allocated from it",
+        ),
+    ),
+    *variants_of(
         "spanspec.sharing.caching.may_allocate",
         Variant(
             "allocation-before-flush",
