@@ -34,6 +34,7 @@ from spanproof.fingerprint.dependencies import (
     ModuleUnits,
     Sources,
     Unit,
+    _unknowns,
     digest_of,
     is_within,
     module_file,
@@ -123,6 +124,15 @@ def named() -> str:
 for _ in range(OTHER):
     pass
 '''
+
+
+@pytest.mark.parametrize(
+    ("use", "known"),
+    [("Random(1)", True), ("Random()", False), ("map(Random, (1,))", False), ("3", False)],
+)
+def test_chance_with_a_seed_is_none(use: str, known: bool) -> None:
+    module = ModuleUnits("test", f"from random import Random\n\n\ndef rule():\n    return {use}\n")
+    assert (not list(_unknowns(module, "Random"))) == known
 
 
 def test_a_module_is_cut_into_units_that_know_what_they_mention() -> None:

@@ -87,7 +87,7 @@ class Runs(dict[int, PageRun]):
 
     def __iter__(self) -> Iterator[SpanId]:
         """Iterate over the descriptors that were ever used."""
-        return map(SpanId, super().__iter__())
+        return map(SpanId, self.keys())
 
     def set(self, key: int, value: PageRun) -> Self:
         """Give a descriptor another record."""

@@ -26,7 +26,13 @@ from spanproof.fingerprint.importtime import (
     may_reach_out,
     plain_targets,
 )
-from spanproof.fingerprint.understood import CONSTANT, KNOWN_ATTRIBUTES, PURE, UNKNOWN_BUILTINS
+from spanproof.fingerprint.understood import (
+    CONSTANT,
+    KNOWN_ATTRIBUTES,
+    PURE,
+    SEEDED,
+    UNKNOWN_BUILTINS,
+)
 
 PACKAGES: Final = ("spanspec", "spanalloc", "spanproof")
 
@@ -407,6 +413,8 @@ class Sources:
 def _unknowns(module: ModuleUnits, unit: str) -> Iterator[str]:
     """Yield what a unit takes from outside of which no fingerprint speaks."""
     for owner, original in module.inner_imports(unit):
+        if (owner, original) in SEEDED and _is_seeded(module, str(original)):
+            continue
         if owner.split(".")[0] not in PURE | set(PACKAGES):
             yield f"{owner}.{original}" if original else owner
     for statement in module.statements[unit]:
@@ -428,6 +436,22 @@ def _unknowns(module: ModuleUnits, unit: str) -> Iterator[str]:
                     and name not in module.statements
                 ):
                     yield name
+
+
+def _is_seeded(module: ModuleUnits, name: str) -> bool:
+    """Tell whether a module uses a name for nothing but calls that are given a seed."""
+    everything = (
+        node
+        for statements in module.statements.values()
+        for statement in statements
+        for node in module.nodes(statement)
+    )
+    nodes = list(everything)
+    named = [node for node in nodes if isinstance(node, ast.Name) and node.id == name]
+    seeded = [
+        node for node in nodes if isinstance(node, ast.Call) and node.func in named and node.args
+    ]
+    return len(seeded) == len(named) > 0
 
 
 def is_within(module: str, places: Iterable[str]) -> bool:

@@ -106,6 +106,9 @@ PURE: Final = names(
 )
 """Modules of others whose answers follow from what they are given, and from their version."""
 
+SEEDED: Final = frozenset({("random", "Random")})
+"""What others wrote whose answers follow from the seed that it is given, and from its version."""
+
 KNOWN_ATTRIBUTES: Final = names(
     """
     __name__ __annotations__ __class__ __init__ __new__ __struct_fields__
