@@ -34,7 +34,7 @@ from spanspec.trace.schema import Header
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 
-RACES = range(20, 26)
+RACES = range(28, 32)
 """Seeds of schedules that together take every step."""
 
 
@@ -44,7 +44,7 @@ FOUR_PS = header_for(AMD64, 4, 0, "schedule")
 @cache
 def raced(seed: int) -> list[EventBase]:
     told: list[EventBase] = []
-    assert Racing(seed, 4, told.append).run(6000).failure is None
+    assert Racing(seed, 4, told.append).run(2000).failure is None
     return told
 
 
@@ -100,17 +100,18 @@ def test_a_history_that_lacks_a_step_is_no_run(kind: type[EventBase]) -> None:
     for seed in RACES:
         history = raced(seed)
         places = [place for place, event in enumerate(history[:-200]) if type(event) is kind]
-        for place in random.Random(seed).sample(places, min(1, len(places))):
+        if places and tried < 2:
+            place = random.Random(seed).choice(places)
+            without = [*history[:place], *history[place + 1 : place + 1000]]
+            noticed += Replay(FOUR_PS).run(without) is not None
             tried += 1
-            replay = Replay(FOUR_PS)
-            noticed += replay.run([*history[:place], *history[place + 1 :]]) is not None
     assert tried > 0
     assert noticed == tried
 
 
 def test_a_step_that_is_not_possible_is_a_divergence_that_says_why() -> None:
     replay = Replay(FOUR_PS)
-    history = raced(20)
+    history = raced(28)
     place = next(n for n, event in enumerate(history) if isinstance(event, ev.SweepResult))
     assert replay.run(history[:place]) is None
     sharing = replay.state.sharing
@@ -198,7 +199,8 @@ def test_a_read_that_cannot_have_been_made_is_noticed() -> None:
 
 
 def test_a_claim_that_was_seen_has_to_be_told_before_the_cycle_ends() -> None:
-    history = raced(30)
+    history: list[EventBase] = []
+    assert Racing(30, 4, history.append).run(6000).failure is None
     replay = Replay(FOUR_PS)
     for number in range(len(history)):
         assert replay.run(history[number : number + 1]) is None
