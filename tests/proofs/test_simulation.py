@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 
 from spanproof.cli.app import run
@@ -13,8 +14,9 @@ from spanproof.simulate.program import SimulatedProgram, in_words, load
 from spanproof.simulate.racing import Racing
 from spanproof.simulate.simulation import Simulation
 from spanspec.events.fields import EventBase
+from spanspec.heap.heap import ZERO_BASE
 from spanspec.heap.machine import STEPS as STEPS_OF_INPUTS
-from spanspec.heap.program import Allocate, AnyInput
+from spanspec.heap.program import AddSpecial, Allocate, AnyInput, RemoveFinalizer
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.trace.check import check_trace
 from spanspec.trace.reader import TraceReader
@@ -186,6 +188,13 @@ def test_a_reservation_that_is_kept_is_noticed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(FollowedOs, "release", lambda self, address, size: None)
     failures = [Simulation(seed).run(200).failure for seed in (1, 3, 5, 7)]
     assert any(one is not None and one.what.startswith("AR-4: ") for one in failures)
+
+
+def test_a_finalizer_for_an_object_of_no_bytes_is_not_missed() -> None:
+    inputs = (Allocate(0, 0), AddSpecial(0, ZERO_BASE), RemoveFinalizer(0, ZERO_BASE))
+    program = Simulation(0).saved()
+    again = Simulation(0, saved=msgspec.structs.replace(program, inputs=inputs))
+    assert again.run(len(inputs)).failure is None
 
 
 def test_every_kind_of_input_reads_as_words() -> None:

@@ -361,7 +361,8 @@ class Simulation:
             self.objects.keep(alive)
             self._specials = {one for one in self._specials if self._may_have(*one)}
         elif isinstance(request, AddSpecial):
-            self._specials.add((request.address, request.kind))
+            if request.address != ZERO_BASE:  # nothing has one of no bytes: it is forgotten
+                self._specials.add((request.address, request.kind))
             return self._check_finalizers()
         elif isinstance(request, RemoveFinalizer):
             self._specials.discard((request.address, "finalizer"))
