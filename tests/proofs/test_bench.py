@@ -392,7 +392,7 @@ def test_without_spin_the_search_of_the_model_still_stands_beside_the_proof(
     shown = protocol.proof(Settings()).details
     assert shown is not None
     assert [row[2] for row in shown.rows] == ["-"] * 3
-    assert [row[4] for row in shown.rows] == ["515", "3823", "23054"]
+    assert [row[4] for row in shown.rows] == ["450", "4703", "19275"]
     with pytest.raises(Missing, match="install spin"):
         protocol.spin(Settings())
     protocol.rows.cache_clear()
