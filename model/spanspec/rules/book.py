@@ -9,7 +9,7 @@ same whether the model runs interpreted or compiled.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -44,6 +44,11 @@ def rule(identifier: str) -> Rule:
     Raises: KeyError if there is no such rule.
     """
     return BY_ID[identifier.upper()]
+
+
+def in_words(identifiers: Iterable[str]) -> tuple[str, ...]:
+    """Return a line for each id that is one of a rule: the id, and what the rule says."""
+    return tuple(f"{one}: {BY_ID[one].says}" for one in identifiers if one in BY_ID)
 
 
 def cited(text: str | None) -> tuple[str, ...]:

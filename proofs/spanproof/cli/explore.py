@@ -8,7 +8,8 @@ from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, 
 from spanproof.simulate.exploring import Explored, events_of, explore
 from spanproof.simulate.scenes import SCENES, Scene, in_words
 from spanspec.base.wording import counted
-from spanspec.rules.book import BY_ID, cited
+from spanspec.rules.book import cited
+from spanspec.rules.book import in_words as rules_in_words
 from spanspec.sharing.steps import STEPS
 from spanspec.trace.phrases import phrase
 
@@ -91,6 +92,5 @@ def show(scene: Scene, failed: Explored) -> None:
     for event in told[-SHOWN:]:
         out.print(f"  {phrase(event)}", markup=False)
     out.print(f"after {counted(len(failed.schedule), 'move')}: {failed.failure}", markup=False)
-    for rule in cited(failed.failure):
-        if rule in BY_ID:
-            out.print(f"  {rule}: {BY_ID[rule].says}", markup=False)
+    for line in rules_in_words(cited(failed.failure)):
+        out.print(f"  {line}", markup=False)

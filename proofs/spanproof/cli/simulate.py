@@ -29,7 +29,7 @@ from spanproof.simulate.simulation import Simulation
 from spanproof.support import savedfile
 from spanspec.base.wording import counted
 from spanspec.events.fields import EventBase
-from spanspec.rules.book import BY_ID, cited
+from spanspec.rules.book import cited, in_words
 from spanspec.trace.schema import Header
 
 SHOWN = 40
@@ -155,9 +155,8 @@ def show(failure: Failure) -> None:
     else:
         out.print(f"schedule {program.seed} of {counted(program.threads, 'thread')}", markup=False)
     out.print(f"after step {failure.step}: {failure.what}", markup=False)
-    for rule in cited(failure.what):
-        if rule in BY_ID:
-            out.print(f"  {rule}: {BY_ID[rule].says}", markup=False)
+    for line in in_words(cited(failure.what)):
+        out.print(f"  {line}", markup=False)
 
 
 def replay_simulation(file: Path, json: bool) -> int:

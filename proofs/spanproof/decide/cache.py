@@ -1,4 +1,4 @@
-"""What was decided before, kept in the folder that `places` tells.
+"""What was decided before, kept in the folder that `folders` tells.
 
 An entry is a small JSON file named by the hash of all that it depends on, so it never goes out of
 date: what changed has another name. Only what holds is kept; a failure is decided anew. Nothing

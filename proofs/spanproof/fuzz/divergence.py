@@ -11,7 +11,7 @@ from spanproof.fuzz.differences import Difference, Raised, SideName
 from spanproof.fuzz.heapprogram import HeapProgram, length, with_less_at_once
 from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.program import Program
-from spanspec.rules.book import BY_ID
+from spanspec.rules.book import in_words
 
 AnyProgram = Program | HeapProgram
 StepHeard = Callable[[int], None]
@@ -48,7 +48,7 @@ class Divergence(NamedTuple):
             [
                 *shown,
                 f"{'after' if self.after else 'in'} {place}: {self.what}: {failed}",
-                *(f"  {one}: {BY_ID[one].says}" for one in self.rules if one in BY_ID),
+                *(f"  {line}" for line in in_words(self.rules)),
                 f"  model says     {self.expected}",
                 f"  implementation {self.seen}",
             ]

@@ -86,7 +86,7 @@ class Scheduled(Racing):
         self._places = [0] * len(scene.threads)
 
     def _at_rest(self) -> bool:
-        return not self._stopping and all(worker.idle for worker in self._workers)
+        return not self._stopping and self.all_idle
 
     # --- moves ------------------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ class Scheduled(Racing):
                 self._manual_span(worker)
 
     def _mark(self) -> None:
-        """Mark the allocated slots of even addresses, counted in slots and spans together."""
+        """Mark the objects that the scene says are alive."""
         for span, found in self.state.spans.items():
             record = found
             for slot in range(record.nelems):

@@ -11,6 +11,7 @@ the world is stopped.
 import random
 from collections import Counter
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final
 
 from spanproof.simulate.judging import Failure, Judge, Simulated, header_for
@@ -75,7 +76,6 @@ class Racing:
         self._machine = Machine(None, AMD64, self._log, self._decisions)
         self.state = self._machine.state
         self.procs = procs
-        self._judge = Judge(self.header(0))
         self._workers = [Worker(number) for number in range(procs)]
         self._heap_holder: Worker | None = None
         self._manual: list[int] = []
@@ -83,6 +83,15 @@ class Racing:
         nobody = Actor(NO_P, 0)
         self._machine.drive(nobody, boot(self.state, nobody))
         self._machine.drive(nobody, procresize(self.state, nobody, procs))
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self.header(0))
+
+    @property
+    def all_idle(self) -> bool:
+        """Whether no thread is in an operation, and all that they did was noted."""
+        return all(worker.idle for worker in self._workers)
 
     def header(self, events: int) -> Header:
         """Return the header of a recording of so many events."""
@@ -111,7 +120,7 @@ class Racing:
             return f"the model raises {type(problem).__name__}: {problem}"
         fresh, self._fresh = self._fresh, []
         wrong = self._judge.run(fresh)
-        if wrong is None and self._stopping and all(worker.idle for worker in self._workers):
+        if wrong is None and self._stopping and self.all_idle:
             wrong = self._judge.at_rest(self.state)
         if wrong is None and number % 32 == 0:
             wrong = self._judge.finish()
@@ -127,7 +136,7 @@ class Racing:
     def _how_quiet(self) -> When:
         if self._heap_holder is not None:
             return When.ALWAYS
-        return When.AT_REST if all(one.idle for one in self._workers) else When.UNLOCKED
+        return When.AT_REST if self.all_idle else When.UNLOCKED
 
     # --- the log ----------------------------------------------------------------------------------
 

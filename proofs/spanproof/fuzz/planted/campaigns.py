@@ -9,7 +9,7 @@ import msgspec
 
 import spanalloc
 import spanspec
-from spanproof import fuzz
+from spanproof import fuzz, patch
 from spanproof.decide.cache import Cache
 from spanproof.fuzz.campaign import CampaignResult
 from spanproof.fuzz.divergence import length_of
@@ -81,9 +81,9 @@ def look_for_all(
 
 
 def hash_of_sources() -> str:
-    """Return a hash of all that a campaign depends on: both sides, and the fuzzer."""
+    """Return a hash of all that a campaign depends on: both sides, the patches, and the fuzzer."""
     hashed = hashlib.sha256()
-    for package in (spanspec, spanalloc, fuzz):
+    for package in (spanspec, spanalloc, patch, fuzz):
         for path in sorted(Path(next(iter(package.__path__))).rglob("*.py")):
             hashed.update(path.name.encode() + b"\0" + path.read_bytes())
     return hashed.hexdigest()
