@@ -12,6 +12,7 @@ WINGS = {
     "spanspec": [
         "compiled",
         "base",
+        "objects",
         "events",
         "span",
         "pages",

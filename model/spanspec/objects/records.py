@@ -1,0 +1,69 @@
+"""Blocks, and the memory that they live in. Addresses and sizes are in bytes."""
+
+from typing import Final
+
+from spanspec.base.ids import NOBODY, Address
+from spanspec.base.records import Record
+from spanspec.base.tables import AddressMap, Table
+from spanspec.base.words import U64
+
+NOTHING: Final = Address(NOBODY)
+"""What an address belongs to in which nothing lives."""
+
+
+class Block(Record, frozen=True):
+    """What lives and dies as a whole: one object, or several tiny ones side by side.
+
+    Its last object ends at `used` bytes of its `size`, 0 where no block begins. `kept` is the last
+    cycle that it is known to live through.
+    """
+
+    size: U64
+    used: U64
+    noscan: bool
+    kept: U64
+    finalizer: bool
+
+
+NO_BLOCK: Final = Block(0, 0, False, 0, False)
+
+
+class Objects(Record, frozen=True):
+    """A heap as programs see it; a block is known by its first address.
+
+    `cycle` counts the ends of marking, `marking` tells that it is under way. An address lies in a
+    block (`block_at`), is usable (`mapped`), and may hold something other than zero (`written`).
+    """
+
+    cycle: U64
+    marking: bool
+    blocks: Table[Address, Block]
+    block_at: AddressMap[Address]
+    mapped: AddressMap[bool]
+    written: AddressMap[bool]
+
+
+def lives(heap: Objects, block: Address) -> bool:
+    """Tell whether a block begins at an address."""
+    return heap.blocks[block].size != 0
+
+
+def is_condemned(heap: Objects, block: Address) -> bool:
+    """Tell whether the last marking left a block out: the program cannot reach it any more."""
+    return lives(heap, block) and heap.blocks[block].kept < heap.cycle
+
+
+def newest(heap: Objects) -> U64:
+    """Return the cycle that a new block, or a marked one, lives through."""
+    return heap.cycle + 1 if heap.marking else heap.cycle
+
+
+def alignment_for(size: U64) -> U64:
+    """Return what the address of an object is a multiple of: 1, 2, 4, 8 or 16."""
+    if size >= 16:
+        return 16
+    if size % 8 == 0:
+        return 8
+    if size % 4 == 0:
+        return 4
+    return 2 if size % 2 == 0 else 1
