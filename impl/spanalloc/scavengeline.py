@@ -16,6 +16,15 @@ FIRST_DELAY: Final = 100_000
 UINT64: Final = (1 << 64) - 1
 
 
+def converted(number: float) -> int:
+    """Return a number that is not negative as Go 1.13 makes a uint64 of it on amd64 (SCAV-4).
+
+    From 2^63 on it converts what is above, and sets the highest bit. Where that does not fit
+    either, the machine's instruction answers with the highest bit, too.
+    """
+    return int(number) if number < float(1 << 64) else 1 << 63
+
+
 @final
 class ScavengeLine:
     """How much is to be retained at which time, and the scavenger's sleep (SCAV-3, SCAV-17).
@@ -48,10 +57,10 @@ class ScavengeLine:
         if last_next_gc == 0:
             self.rate = 0.0
             return
-        goal = int(float(inuse) * (float(next_gc) / float(last_next_gc)))
-        goal += goal // RETAIN_EXTRA
+        goal = converted(float(inuse) * (float(next_gc) / float(last_next_gc)))
+        goal = (goal + goal // RETAIN_EXTRA) & UINT64
         physical: int = sizes.physical
-        goal = (goal + physical - 1) & ~(physical - 1)
+        goal = (goal + physical - 1) & UINT64 & ~(physical - 1)
         self.goal = goal
         if retained <= goal:
             self.rate = 0.0
@@ -82,14 +91,14 @@ class ScavengeLine:
     def due(self, retained: int, now: int) -> int:
         """Return the bytes that are to be returned by now; 0 also where that wraps (SCAV-18).
 
-        With large physical pages the rate can be infinite (SCAV-4). A number that no uint64 holds,
-        and one that is none (infinity times no time at all), becomes 0 where amd64 converts it: so
-        nothing is due then.
+        With large physical pages the rate can be infinite (SCAV-4). What no uint64 holds, and what
+        is no number (infinity times no time at all), becomes 2^63 where the compiler of Go 1.13
+        converts it: so nothing is due then, however much is retained.
         """
         if self.rate == 0.0 or retained <= self.goal:
             return 0
         passed = self.rate * float(now - self.time_basis)
-        fallen = int(passed) if passed < float(1 << 64) else 0
+        fallen = converted(passed)
         want = (self.basis - fallen) & UINT64
         return retained - want if retained > want else 0
 

@@ -12,11 +12,13 @@ def test_a_line_without_time_makes_nothing_due(package: ModuleType, now: int) ->
     line = package.scavengeline.ScavengeLine()
     line.goal, line.basis, line.time_basis, line.rate = 64 * KIB, 96 * KIB, 1000, float("inf")
     assert line.due(96 * KIB, now) == 0
+    assert line.due(900 * KIB, now) == 0
 
 
 def test_what_has_fallen_by_more_than_a_number_holds_has_not_fallen(package: ModuleType) -> None:
     line = package.scavengeline.ScavengeLine()
     line.goal, line.basis, line.rate = 0, 96 * KIB, float(1 << 60)
     assert line.due(96 * KIB, 16) == 0
+    assert line.due(900 * KIB, 16) == 0
     line.rate = 1.0
     assert line.due(96 * KIB, KIB) == KIB

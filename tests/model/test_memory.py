@@ -1,6 +1,7 @@
 """Memory below the heap: what the system is told, the runtime's own memory, special records."""
 
 import itertools
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -8,15 +9,23 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from spanspec.base.bitmap import Bits
+from spanspec.base.words import M64
+from spanspec.heap.heap import Heap
 from spanspec.pages.arena import Willing, reserve_aligned
 from spanspec.pages.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
 from spanspec.pages.fixalloc import FixAlloc
 from spanspec.pages.freeruns import ALL, UNSCAVENGED, UNSCAVENGED_SMALL, FreeSpan, SortedFreeSpans
 from spanspec.pages.mallocinit import LinearAlloc, linear_alloc
 from spanspec.pages.osmemory import FollowedOs, RegionState, huge_advice, no_huge_advice
-from spanspec.pages.persistent import FIXALLOC_CHUNK, PERSISTENT_CHUNK, AllSpans, Metadata
+from spanspec.pages.persistent import (
+    ARENA_MAP_BYTES,
+    FIXALLOC_CHUNK,
+    PERSISTENT_CHUNK,
+    AllSpans,
+    Metadata,
+)
 from spanspec.pages.runs import AMD64, Bounds, PhysicalPages
-from spanspec.pages.scavenge import Line
+from spanspec.pages.scavenge import Line, background_work, goal_for
 from spanspec.pages.treap import Treap
 from spanspec.sharing.sweepbuf import SweepBuffer
 from spanspec.span.mspan import init_span, set_marked
@@ -116,6 +125,19 @@ def test_persistent_memory_is_aligned_apart_and_counted(
     total = sum(metadata.counted.values())
     direct = sum(size for size, _, _ in requests if size >= 64 << 10)
     assert (total - direct) % PERSISTENT_CHUNK == 0
+
+
+def test_the_map_of_the_arenas_counts_as_nothing() -> None:
+    system = FollowedOs(Willing())
+    heap = Heap(os=system)
+    heap.malloc(100 << 20)
+    before, stats = heap.read_memstats(), heap.state.pages.stats
+    assert before.sys == stats.heap_sys + sum(system.own.values()) - ARENA_MAP_BYTES
+    assert before.gc_sys + before.other_sys + before.mspan_sys < 7 * MIB
+    metadata = Metadata(Willing())
+    metadata.persistent(1 << 20, 8, None)
+    metadata.persistent(1000, 8, None)
+    assert sum(metadata.counted.values()) == PERSISTENT_CHUNK - 1000
 
 
 def test_descriptors_are_recycled_last_in_first_out() -> None:
@@ -229,6 +251,21 @@ def test_the_scavenger_backs_off_and_a_release_resets_it() -> None:
     assert ahead == Scavenger(False, 10 + 3996 * 1000, FIRST_RETRY_NS, 3)
     assert after_turn(ahead, line, 50, wanted=100, released=100).wake_at == 50
     assert after_turn(ahead, line, 50, wanted=None, released=0).parked
+
+
+@pytest.mark.parametrize(("rate", "time"), [(inf, 0), (inf, 9), (2.0**60, 16), (2.0**60, 99)])
+def test_a_line_that_no_number_holds_asks_for_nothing(rate: float, time: int) -> None:
+    line = Line(goal=64 << 10, basis=96 << 10, time_basis=0, rate=rate)
+    assert background_work(line, 200 << 10, time) == 0
+    assert background_work(replace(line, rate=1.0), 200 << 10, 8) == (104 << 10) + 8
+
+
+def test_a_goal_that_no_number_holds_is_half_of_all_addresses() -> None:
+    over = 1 << 63
+    assert goal_for(8 * MIB, M64, 4 * MIB, 4096) == over + over // 10 // 4096 * 4096 + 4096
+    assert goal_for(4 * MIB, 1 << 63, 4 * MIB, 4096) == goal_for(8 * MIB, M64, 4 * MIB, 4096)
+    almost_all = M64 - 4095
+    assert goal_for(1, almost_all, 1, 1) == almost_all + almost_all // 10 - (1 << 64)
 
 
 def test_a_new_line_keeps_the_scavenger_awake() -> None:

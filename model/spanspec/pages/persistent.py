@@ -86,14 +86,17 @@ class Metadata:
         }
         self.chunks: dict[int, Chunk] = {}
 
-    def sys_alloc(self, size: U64, statistic: Statistic, otherwise: str) -> U64:
+    def sys_alloc(self, size: U64, statistic: Statistic | None, otherwise: str) -> U64:
         """Take memory from the operating system; `otherwise` is the fatal check if it refuses.
+
+        With None it counts as nothing.
 
         Rules: OS-2 OS-8.
         """
         address = self._os.alloc(size)
         assert address != 0, otherwise
-        self.counted[statistic] += size
+        if statistic is not None:
+            self.counted[statistic] += size
         return address
 
     def sys_free(self, address: U64, size: U64, statistic: Statistic) -> None:
@@ -109,16 +112,17 @@ class Metadata:
         self,
         size: U64,
         align: U64,
-        statistic: Statistic,
+        statistic: Statistic | None,
         p: int = -1,
         otherwise: str = "T-26: runtime: cannot allocate memory",
     ) -> U64:
         """Take memory that is never given back; return its address.
 
         Large pieces come from the operating system directly; `otherwise` is the fatal check if it
-        refuses one. Chunks are counted as other_sys, until a piece is taken for something else.
+        refuses one. Chunks are counted as other_sys, until a piece is taken for something else; a
+        `statistic` of None is that what is taken counts as nothing.
 
-        Rules: OS-9 T-23 T-24 T-25 T-26.
+        Rules: OS-8 OS-9 T-23 T-24 T-25 T-26.
         """
         align = check_request(size, align)
         if size >= MAX_BLOCK:
@@ -132,6 +136,7 @@ class Metadata:
         self.chunks[p] = Chunk(chunk.base, offset + size)
         if statistic != "other_sys":
             self.counted["other_sys"] -= size
+        if statistic is not None and statistic != "other_sys":
             self.counted[statistic] += size
         return chunk.base + offset
 
@@ -180,13 +185,18 @@ class AllArenas:
         self.indices.add(arenas)
 
     def _take_metadata(self, place: int, phys_page: U64) -> None:
-        """Take the metadata of the arena that comes to a place of the table."""
+        """Take the metadata of the arena that comes to a place of the table.
+
+        The map of all arenas, which the first one brings, is in no statistic.
+
+        Rules: AR-5 OS-8.
+        """
         metadata = self._metadata
         if place == 0:
             metadata.persistent(
                 ARENA_MAP_BYTES,
                 8,
-                "other_sys",
+                None,
                 otherwise="T-10: out of memory allocating heap arena map",
             )
         metadata.persistent(

@@ -58,8 +58,9 @@ def goal_for(last_heap_inuse: U64, next_gc: U64, last_next_gc: U64, phys_page: U
 
     Rules: SCAV-3.
     """
-    goal = int(float(last_heap_inuse) * (float(next_gc) / float(last_next_gc)))
-    return round_up(goal + goal // RETAIN_EXTRA_DIVISOR, phys_page)
+    goal = truncated(float(last_heap_inuse) * (float(next_gc) / float(last_next_gc)))
+    goal = (goal + goal // RETAIN_EXTRA_DIVISOR) & M64
+    return round_up(goal, phys_page) & M64
 
 
 def total_time_ns(phys: PhysicalPages, total: U64, unscavenged_huge: U64) -> U64:
@@ -98,16 +99,24 @@ def pace(
     )
 
 
+NO_UINT64: Final = 1 << 63
+"""What Go 1.13 makes on amd64 of a float that no uint64 holds: it subtracts 2^63, truncates, which
+then gives the smallest int64, and sets the highest bit, which is set already."""
+
+
 def truncated(value: float) -> U64:
-    """Convert a float that is not negative as amd64 does: 2^64 or more, and no number, give 0."""
-    return int(value) if value < float(1 << 64) else 0
+    """Convert a float that is not negative; 2^64 or more, and no number, give 2^63.
+
+    Rules: SCAV-3 SCAV-4 SCAV-17.
+    """
+    return int(value) if value < float(1 << 64) else NO_UINT64
 
 
 def background_work(line: Line, now: U64, time_ns: U64) -> U64 | None:
     """Return the bytes that the background scavenger asks for; None: it parks; 0: it sleeps.
 
-    What it wants retained is not held above the goal, and wraps below zero. An infinite rate, which
-    physical pages above 8 KiB make possible, asks for nothing.
+    What it wants retained is not held above the goal, and wraps below zero. So an infinite rate,
+    which physical pages above 8 KiB make possible, asks for nothing: 2^63 bytes below the basis.
 
     Rules: SCAV-4 SCAV-17 SCAV-18.
     """

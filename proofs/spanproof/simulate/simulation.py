@@ -46,6 +46,7 @@ from spanspec.pages.arena import Os, Willing
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pagealloc import Purpose
 from spanspec.pages.pageheap import page_address
+from spanspec.pages.persistent import ARENA_MAP_BYTES
 from spanspec.pages.runs import PhysicalPages
 from spanspec.pages.scavenge import nothing_left
 from spanspec.span.specials import FINALIZER, SpecialKind
@@ -380,11 +381,20 @@ class Simulation:
         return f"SWP-24: {address:#x} {what}, and no object is there"
 
     def _check_memstats(self) -> str | None:
-        """Hold the statistics against what the spans say, as Go's own tests do (HEAP-39)."""
+        """Hold the statistics against what the spans say, as Go's own tests do (HEAP-39).
+
+        And against what the operating system has given to the runtime itself.
+        """
         stats = read_memstats(self.heap.state)
         counted, there = (stats.heap_objects, stats.alloc), live_by_spans(self.heap.state)
         if counted != there:
             return f"HEAP-39: objects and bytes counted {counted}, in spans {there}"
+        # The map of the arenas is in no statistic.
+        pages = self.heap.state.pages
+        own = sum(self.os.own.values()) - (ARENA_MAP_BYTES if pages.all_arenas else 0)
+        said = sum(pages.metadata.counted.values())
+        if said != own:
+            return f"OS-8: {said} bytes are counted as the runtime's own, which has {own}"
         return None
 
     def _may_have(self, address: int, kind: SpecialKind) -> bool:

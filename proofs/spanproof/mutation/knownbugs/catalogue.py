@@ -275,6 +275,14 @@ BUGS: Final = (
         "the tiny block outlives the flush of its cache",
     ),
     KnownBug(
+        "arena-map-counted",
+        "plain",
+        "pages.persistent",
+        "                ARENA_MAP_BYTES,\n                8,\n                None,\n",
+        '                ARENA_MAP_BYTES,\n                8,\n                "other_sys",\n',
+        "the map of all arenas counts as memory of the runtime",
+    ),
+    KnownBug(
         "zero-not-needed",
         "plain",
         "span.sweep",
