@@ -1,8 +1,6 @@
 """`spanspec fuzz` and `spanspec replay`: model and implementation in lockstep."""
 
 import os
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +8,16 @@ import typer
 from msgspec.structs import replace
 
 from spanproof.cli.counterexample import replay_counterexample
+from spanproof.cli.doors import (
+    LONG,
+    AnyMalloc,
+    Exec,
+    Library,
+    door_of,
+    highest_level,
+    long_of,
+    named,
+)
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -23,17 +31,18 @@ from spanproof.cli.output import (
 )
 from spanproof.cli.simulate import replay_simulation
 from spanproof.counterexamples.saved import is_counterexample
-from spanproof.fuzz import finding, spanalloc_subject, spanallocheap
-from spanproof.fuzz.campaign import SHRINK, CampaignResult, run_once, run_target
+from spanproof.doors.targets import campaign_of, run_again
+from spanproof.fuzz import finding
+from spanproof.fuzz.campaign import SHRINK, CampaignResult
 from spanproof.fuzz.divergence import AnyProgram, Divergence, describe
-from spanproof.fuzz.factories import ByName, Scope, WrongFactory
+from spanproof.fuzz.factories import Scope, WrongFactory
 from spanproof.fuzz.finding import FoundWith, finding_of, versions_here
 from spanproof.fuzz.heapprogram import HeapProgram, Together
-from spanproof.fuzz.heapsides import Side
 from spanproof.fuzz.isolation.ending import MOST_SECONDS, Limits
+from spanproof.fuzz.levels.contractprogram import ContractProgram
+from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.program import Program, ProgramError
-from spanproof.fuzz.subjects import Subject
-from spanproof.fuzz.target import Target, of_heap, of_schedules, of_span
+from spanproof.protocol.faults import CannotStart
 from spanproof.simulate.program import is_one as is_simulation
 from spanproof.support import savedfile
 from spanspec.base.wording import counted
@@ -54,9 +63,20 @@ Limit = Annotated[
 def fuzz(
     impl: Annotated[str, typer.Option(help="The implementation: spanalloc.")] = "spanalloc",
     python: Factory = "",
+    command: Exec = "",
+    lib: Library = "",
+    malloc: AnyMalloc = "",
     of: Annotated[
-        Scope, typer.Option(help="A heap, several Ps of it at once, or a span.")
-    ] = Scope.HEAP,
+        Scope | None,
+        typer.Option(
+            help="A heap, several Ps of it at once, a span, size classes, or a malloc's contract; "
+            "by default a heap, or the most that a process says it has."
+        ),
+    ] = None,
+    operations: Annotated[
+        int, typer.Option(min=0, help="Operations of a malloc's contract, instead of a time.")
+    ] = 0,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Threads of a malloc at once.")] = 1,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long to run.")] = 20.0,
     examples: Annotated[int, typer.Option(min=0, help="Programs to run, instead of a time.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Determines every program.")] = 0,
@@ -71,9 +91,19 @@ def fuzz(
 ) -> int:
     """Run random programs on the model and an implementation; shrink what diverges."""
     check_implementation(impl)
-    folder = os.getcwd()
-    campaign = campaign_of(of, python, folder)
-    found_with = FoundWith(of, seed, python, folder if python else "", limit, versions_here())
+    door, behind = door_of(command, lib, malloc, python)
+    folder = os.getcwd() if python or door else ""
+    found_with = FoundWith(
+        of or Scope.HEAP, seed, python, folder, limit, versions_here(), door, behind
+    )
+    try:
+        if of is None and door:
+            found_with = replace(found_with, of=highest_level(found_with))
+        campaign = campaign_of(found_with, long_of(found_with, operations, threads))
+    except (WrongFactory, CannotStart) as problem:
+        raise Unusable(f"{named(found_with)}{problem}") from None
+    if operations:
+        examples = -(-operations // LONG)
     saver = Saver(save_to, found_with)
     with progress("programs" if examples else "seconds", live=False) as display:
         task = display.add_task("fuzzing", total=examples or round(seconds))
@@ -100,7 +130,7 @@ def fuzz(
                 on_found=is_found,
             )
         except WrongFactory as problem:
-            raise Unusable(f"--python {python}: {problem}") from None
+            raise Unusable(f"{named(found_with)}{problem}") from None
     if not json:
         out.print(summary_line(result), markup=False)
         if result.divergence is not None:
@@ -162,36 +192,15 @@ class Saver:
             )
 
 
-def campaign_of(of: Scope, python: str, folder: str) -> Callable[..., CampaignResult]:
-    """Return the campaign on what is fuzzed; modules are looked for in a folder, too."""
-    if of is Scope.SPAN:
-        return partial(run_target, span_target(python, folder))
-    return partial(run_target, heap_target(of, python, folder))
-
-
-def span_target(python: str, folder: str) -> Target[Program]:
-    """Return the target that spans of a factory are."""
-    if not python:
-        return of_span(spanalloc_subject.installed)
-    factory: ByName[Program, Subject] = ByName(python, folder, Scope.SPAN)
-    return of_span(factory)._replace(prepare=factory.prepare)
-
-
-def heap_target(of: Scope, python: str, folder: str) -> Target[HeapProgram]:
-    """Return the target that heaps of a factory are."""
-    target = of_schedules if of is Scope.SCHEDULE else of_heap
-    if not python:
-        return target(spanallocheap.installed)
-    factory: ByName[HeapProgram, Side] = ByName(python, folder, of)
-    return target(factory)._replace(prepare=factory.prepare)
-
-
 def replay(
     file: Annotated[Path, typer.Argument(help="What spanspec fuzz or prove has saved.")],
     impl: Annotated[
         str, typer.Option(help="The implementation: spanalloc. By default what was found is used.")
     ] = "",
     python: Factory = "",
+    command: Exec = "",
+    lib: Library = "",
+    malloc: AnyMalloc = "",
     limit: Annotated[
         float, typer.Option(min=0, help="Seconds that it may take; 0 for as many as it had.")
     ] = 0.0,
@@ -209,15 +218,18 @@ def replay(
     except ProgramError as problem:
         raise Unusable(str(problem)) from None
     found_with = found_with or FoundWith(scope_of(program))
-    if impl or python:
-        found_with = replace(found_with, python=python, folder=os.getcwd())
-    if found_with.python and not json:
-        out.print(f"with --python {found_with.python} of {found_with.folder}", markup=False)
+    if impl or python or command or lib or malloc:
+        door, behind = door_of(command, lib, malloc)
+        found_with = replace(
+            found_with, python=python, folder=os.getcwd(), door=door, command=behind
+        )
+    if named(found_with) and not json:
+        out.print(f"with {named(found_with)[:-2]} of {found_with.folder}", markup=False)
     limits = Limits(limit or found_with.limit)
     try:
-        divergence = divergence_of(program, found_with, limits)
-    except WrongFactory as problem:
-        raise Unusable(f"{file}: --python {found_with.python}: {problem}") from None
+        divergence = run_again(program, found_with, limits)
+    except (WrongFactory, CannotStart) as problem:
+        raise Unusable(f"{file}: {named(found_with)}{problem}") from None
     if json:
         print_json({"agrees": divergence is None, "divergence": divergence_json(divergence)})
     elif divergence is None:
@@ -230,21 +242,11 @@ def replay(
 
 def scope_of(program: AnyProgram) -> Scope:
     """Return what a program is for."""
-    if isinstance(program, Program):
-        return Scope.SPAN
+    if not isinstance(program, HeapProgram):
+        kinds = {Program: Scope.SPAN, SizesProgram: Scope.SIZES, ContractProgram: Scope.CONTRACT}
+        return kinds[type(program)]
     at_once = any(isinstance(step, Together) for step in program.steps)
     return Scope.SCHEDULE if at_once else Scope.HEAP
-
-
-def divergence_of(program: AnyProgram, found_with: FoundWith, limits: Limits) -> Divergence | None:
-    """Run a program with what it was found with.
-
-    Raises: WrongFactory if the implementation cannot be used.
-    """
-    python, folder = found_with.python, found_with.folder
-    if isinstance(program, Program):
-        return run_once(span_target(python, folder), program, limits)
-    return run_once(heap_target(scope_of(program), python, folder), program, limits)
 
 
 def check_implementation(impl: str) -> None:
@@ -261,7 +263,9 @@ def summary_line(result: CampaignResult) -> str:
         verdict = "diverged"
     elif result.interrupted:
         verdict = "interrupted, no divergence so far"
-    if "m" in result.must_exercise:
+    if "m" not in result.must_exercise and "full allocations" not in result.must_exercise:
+        figures = ", ".join(f"{counts[name]} {name}" for name in result.must_exercise)
+    elif "m" in result.must_exercise:
         figures = (
             f"{counted(counts['m'], 'slot')} and {counted(counts['t'], 'tiny object')} allocated, "
             f"{counted(counts['se'], 'sweep')}, "

@@ -9,14 +9,17 @@ from msgspec.structs import replace
 from spanproof.fuzz import heapprogram, program
 from spanproof.fuzz.differences import Difference, Raised, SideName
 from spanproof.fuzz.heapprogram import HeapProgram, length, with_less_at_once
+from spanproof.fuzz.levels import contractprogram, sizesprogram
+from spanproof.fuzz.levels.contractprogram import ContractProgram
+from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.program import Program
 from spanspec.rules.book import in_words
 
-AnyProgram = Program | HeapProgram
+AnyProgram = Program | HeapProgram | SizesProgram | ContractProgram
 StepHeard = Callable[[int], None]
 """Hears of each step, by its number from 1, before it is taken."""
-ProgramT = TypeVar("ProgramT", Program, HeapProgram)
+ProgramT = TypeVar("ProgramT", Program, HeapProgram, SizesProgram, ContractProgram)
 StepT = TypeVar("StepT", contravariant=True)
 
 
@@ -67,16 +70,30 @@ class Run(NamedTuple):
 
 def describe(one: AnyProgram) -> str:
     """Return a program, of either kind, as a short text."""
-    return heapprogram.describe(one) if isinstance(one, HeapProgram) else program.describe(one)
+    match one:
+        case HeapProgram():
+            return heapprogram.describe(one)
+        case SizesProgram():
+            return sizesprogram.describe(one)
+        case ContractProgram():
+            return contractprogram.describe(one)
+        case Program():
+            return program.describe(one)
 
 
 def doing_in(one: AnyProgram, step: int) -> str:
     """Return in words what a program does in a step; step 0 is before the first."""
     if step == 0:
         return MAKING
-    if isinstance(one, HeapProgram):
-        return heapprogram.describe_step(one.steps[step - 1])
-    return program.describe_step(one.steps[step - 1])
+    match one:
+        case HeapProgram():
+            return heapprogram.describe_step(one.steps[step - 1])
+        case SizesProgram():
+            return sizesprogram.describe_step(one.steps[step - 1])
+        case ContractProgram():
+            return contractprogram.describe_step(one.steps[step - 1])
+        case Program():
+            return program.describe_step(one.steps[step - 1])
 
 
 def shorter(one: ProgramT) -> Iterator[ProgramT]:

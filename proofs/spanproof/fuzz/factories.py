@@ -13,23 +13,29 @@ from typing import Final, Generic, TypeVar, cast
 
 from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import Schedulable, Side
+from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.plain import plain, said_by
 from spanproof.fuzz.program import Program
 from spanproof.fuzz.subjects import Subject
 
 
 class Scope(StrEnum):
-    """What is fuzzed: a whole heap, several Ps of it at once, or one span."""
+    """What is fuzzed: a heap, several Ps of it at once, a span, size classes, or any malloc."""
 
     HEAP = "heap"
     SCHEDULE = "schedule"
     SPAN = "span"
+    SIZES = "sizes"
+    CONTRACT = "contract"
 
 
-SIMPLEST: Final[dict[Scope, Program | HeapProgram]] = {
+AnyStart = Program | HeapProgram | SizesProgram
+
+SIMPLEST: Final[dict[Scope, AnyStart]] = {
     Scope.HEAP: HeapProgram(()),
     Scope.SCHEDULE: HeapProgram((), procs=4),
     Scope.SPAN: Program(1, ()),
+    Scope.SIZES: SizesProgram(()),
 }
 """A program without steps."""
 
@@ -44,15 +50,23 @@ METHODS: Final = {
     Scope.HEAP: HEAP,
     Scope.SCHEDULE: HEAP | names_of(Schedulable),
     Scope.SPAN: names_of(Subject),
+    Scope.SIZES: frozenset({"size"}),
 }
 """The methods that are asked for."""
+
+NAMES: Final = {
+    Scope.HEAP: "a heap",
+    Scope.SCHEDULE: "a heap",
+    Scope.SPAN: "a span",
+    Scope.SIZES: "size classes",
+}
 
 
 class WrongFactory(Exception):
     """A factory cannot be used; the message is one line that says why."""
 
 
-ProgramT = TypeVar("ProgramT", Program, HeapProgram)
+ProgramT = TypeVar("ProgramT", Program, HeapProgram, SizesProgram)
 MadeT = TypeVar("MadeT")
 
 
@@ -73,7 +87,7 @@ class ByName(Generic[ProgramT, MadeT]):
         assert self._factory is not None, "a factory is prepared before it is used"
         return self._factory(program)
 
-    def prepare(self, begins: Callable[[Program | HeapProgram], None]) -> None:
+    def prepare(self, begins: Callable[[AnyStart], None]) -> None:
         """Import it, and look at what it makes for a program without steps.
 
         `begins` hears of that program before it runs.
@@ -141,17 +155,16 @@ class ByName(Generic[ProgramT, MadeT]):
             raise self._makes_the_other()
         if self._of is Scope.SCHEDULE and HEAP.isdisjoint(missing):
             raise self._wrong(f"its heaps have no {listed(missing)}, which `--of schedule` needs")
-        wanted = "a span" if self._of is Scope.SPAN else "a heap"
+        wanted = NAMES[self._of]
         raise self._wrong(
-            f"returns {a_kind_of(made)}, and {wanted} is asked for: it has no {listed(missing)}"
+            f"returns {a_kind_of(made)}, and {wanted} "
+            f"{'are' if wanted.endswith('s') else 'is'} asked for: it has no {listed(missing)}"
         )
 
     def _makes_the_other(self) -> WrongFactory:
-        kinds = ("heaps", "span") if self._of is Scope.SPAN else ("spans", "heap")
-        return self._wrong(
-            f"makes {kinds[0]}, and a {kinds[1]} is asked for; "
-            f"try it with --of {kinds[0].removesuffix('s')}"
-        )
+        made = self._other.value
+        asked = f"{NAMES[self._of]} {'are' if self._of is Scope.SIZES else 'is'} asked for"
+        return self._wrong(f"makes {made}s, and {asked}; try it with --of {made}")
 
     def _wrong(self, why: str) -> WrongFactory:
         return WrongFactory(why)

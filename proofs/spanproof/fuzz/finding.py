@@ -7,15 +7,25 @@ from typing import Final, Literal
 
 import msgspec
 
-from spanproof.fuzz import heapprogram, program
 from spanproof.fuzz.divergence import AnyProgram, Divergence
 from spanproof.fuzz.factories import Scope
+from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.isolation.ending import MOST_SECONDS
-from spanproof.fuzz.program import ProgramError
+from spanproof.fuzz.levels.contractprogram import ContractProgram
+from spanproof.fuzz.levels.sizesprogram import SizesProgram
+from spanproof.fuzz.program import Program, ProgramError
 from spanproof.support import savedfile
 
 KIND: Final = "finding"
+DoorName = Literal["", "exec", "lib", "malloc"]
 DISTRIBUTIONS: Final = ("spanspec", "hypothesis")
+
+
+OF_KIND: Final[dict[str, type[AnyProgram]]] = {
+    "heap": HeapProgram,
+    "sizes": SizesProgram,
+    "contract": ContractProgram,
+}
 
 
 def versions_here() -> dict[str, str]:
@@ -33,7 +43,8 @@ class FoundWith(msgspec.Struct, frozen=True, omit_defaults=True):
     """What something was found with: the options of `fuzz`, and where it was called.
 
     `python` is the factory of the implementation, and `folder` where its modules are looked for;
-    without one it was the installed spanalloc.
+    without one it was the installed spanalloc. Or it was the `command` behind a `door`: a process,
+    a library, or a malloc.
     """
 
     of: Scope
@@ -42,6 +53,8 @@ class FoundWith(msgspec.Struct, frozen=True, omit_defaults=True):
     folder: str = ""
     limit: float = MOST_SECONDS
     versions: dict[str, str] = {}
+    door: DoorName = ""
+    command: str = ""
 
 
 class Finding(msgspec.Struct, frozen=True, tag=KIND, tag_field="kind"):
@@ -79,4 +92,6 @@ def load(path: Path) -> tuple[AnyProgram, FoundWith | None]:
     if kind == KIND:
         found = savedfile.read(path, Finding, "not a saved finding", ProgramError)
         return found.program, found.found_with
-    return (heapprogram.load(path) if kind == "heap" else program.load(path)), None
+    return savedfile.read(
+        path, OF_KIND.get(kind, Program), "not a saved program", ProgramError
+    ), None

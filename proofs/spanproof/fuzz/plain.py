@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from spanproof.protocol.faults import Broken
+
 LONGEST: Final = 1_000
 LINES: Final = 12
 """Characters and lines of a text that are shown."""
@@ -22,6 +24,8 @@ def plain(value: object) -> str:
 def said_by(problem: BaseException) -> str:
     """Return in words that something was raised, with what it says."""
     text = plain(problem)
+    if isinstance(problem, Broken):
+        return text
     return f"raises {_type_of(problem)}{f': {text}' if text else ''}"
 
 

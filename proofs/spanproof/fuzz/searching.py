@@ -3,6 +3,7 @@
 import os
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar, cast
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -10,6 +11,9 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from spanproof.fuzz.divergence import Divergence, ProgramT, Run, length_of, shorter
 from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.isolation.reduce import reduced
+from spanproof.fuzz.levels.contractprogram import ContractProgram
+from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.program import Program
 from spanproof.fuzz.target import Target
 
@@ -18,7 +22,7 @@ NOWHERE: Final = os.path.join(os.devnull, "hypothesis")
 directory."""
 
 
-OneT = TypeVar("OneT", Program, HeapProgram, contravariant=True)
+OneT = TypeVar("OneT", Program, HeapProgram, SizesProgram, ContractProgram, contravariant=True)
 
 
 class Listener(Protocol[OneT]):
@@ -66,6 +70,9 @@ class Search(Generic[ProgramT]):
             self._until = time.monotonic() + seconds
         self._shrink = shrink
         try:
+            if self._target.drawn is not None:
+                self._draw(self._target.drawn, start, examples)
+                return
             while self.simplest is None:
                 done = self.exercised["programs"]
                 left = self._target.batch if examples is None else examples - done
@@ -76,6 +83,14 @@ class Search(Generic[ProgramT]):
                 self._leave_steps_out()
         except _TimeUp:
             return
+
+    def _draw(self, drawn: Callable[[str], ProgramT], start: int, examples: int | None) -> None:
+        """Run programs that are drawn from their seeds, and shrink one that diverges."""
+        while examples is None or self.exercised["programs"] < examples:
+            program = drawn(f"{start + self.exercised['programs']}")
+            if self._diverges(program):
+                reduced(program, self._diverges, float("inf"))
+                return
 
     def _batch(self, start: int, number: int) -> None:
         """Run one batch of programs."""

@@ -87,8 +87,8 @@ class Subject(Protocol):
         """Enter a cache."""
         ...
 
-    def state(self) -> State:
-        """Return the whole state."""
+    def state(self) -> State | None:
+        """Return the whole state; None if it is not shown."""
         ...
 
 

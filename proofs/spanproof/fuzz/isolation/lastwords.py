@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 from typing import Final
 
+import spanproof
 from spanproof.fuzz.isolation.ending import Ended, Limits
 from spanproof.fuzz.plain import plain
 
@@ -15,7 +16,7 @@ WIDTH: Final = 160
 
 FATAL: Final = "Fatal Python error:"
 STACK: Final = "(most recent call first):"
-OURS: Final = str(Path(__file__).parent.parent)
+OURS: Final = str(Path(spanproof.__file__).parent)
 
 
 def last_words(ended: Ended, limits: Limits, cut_off: bool) -> str:

@@ -1,0 +1,242 @@
+"""Anything that is a malloc against the abstract allocator.
+
+It shows addresses and contents, and nothing else. Objects must be disjoint, aligned, and large
+enough, contents must stay until death, memory must be zero where that was promised, and the sums
+exact where it shows them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from spanproof.fuzz.differences import Difference
+from spanproof.fuzz.levels.contractprogram import (
+    ContractProgram,
+    Free,
+    Malloc,
+    Realloc,
+    Show,
+)
+from spanproof.protocol import messages
+from spanproof.protocol.messages import Accounted, Made, Reply, Request, Shown
+from spanspec.base.ids import Address
+from spanspec.base.wording import counted
+from spanspec.objects import steps
+from spanspec.objects.memory import no_objects
+from spanspec.objects.records import NOTHING, alignment_for
+
+MOST_RUNS: Final = 8
+"""Runs of equal bytes that contents are shown as; what follows is left out."""
+
+
+class Planned(NamedTuple):
+    """A request, and what is known of the object that it is about.
+
+    `step` is counted from 1; what is asked at the end belongs to the last. `before` are the bytes
+    that the object has had, and `byte` what each of them holds.
+    """
+
+    step: int
+    request: Request
+    before: int = 0
+    byte: int = 0
+
+
+def plan(program: ContractProgram, account: bool = False) -> list[Planned]:
+    """Return what a program asks, in order; at its end, every living object is looked at.
+
+    Objects have numbers, so requests depend on no reply. With `account`, the sums are asked for
+    after each step.
+    """
+    living: list[int] = []
+    held: dict[int, tuple[int, int]] = {}
+    planned: list[Planned] = []
+    fills = 0
+    ids = 0
+
+    def ask(step: int, request: Request, of: int = 0) -> None:
+        planned.append(Planned(step, request, *held.get(of, (0, 0))))
+
+    for number, step in enumerate(program.steps, start=1):
+        thread = step.thread % program.threads
+        if not isinstance(step, Malloc) and not living:
+            continue
+        match step:
+            case Malloc(bytes=size, align=align, zero=zero):
+                ids, fills = ids + 1, fills + 1
+                fill = 1 + fills * 53 % 255
+                ask(number, messages.Malloc(ids, size, align, zero, fill, thread))
+                held[ids] = (size, fill)
+                living.append(ids)
+            case Realloc(k=k, bytes=size):
+                one, fills = living[k % len(living)], fills + 1
+                fill = 1 + fills * 53 % 255
+                ask(number, messages.Realloc(one, size, fill, thread), one)
+                held[one] = (size, fill)
+            case Free(k=k):
+                one = living.pop(k % len(living))
+                ask(number, messages.Free(one, thread), one)
+            case Show(k=k):
+                one = living[k % len(living)]
+                ask(number, messages.Show(one, thread), one)
+        if account:
+            ask(number, messages.Account())
+    for one in living:
+        ask(len(program.steps), messages.Show(one, 0), one)
+    return planned
+
+
+class Judge:
+    """The abstract allocator, and what it says to each reply."""
+
+    def __init__(self, alignment: int) -> None:
+        self._heap = no_objects(mapped=True)
+        self._alignment = alignment
+        self._at: dict[int, int] = {}
+        self._sizes: dict[int, int] = {}
+
+    def hear(self, planned: Planned, reply: Reply) -> None:
+        """Judge what an allocator says to a request, and take the step that it is.
+
+        Raises: Difference if it may not say so.
+        """
+        match planned.request, reply:
+            case messages.Malloc(id=one, bytes=size, align=align, zero=zero), Made(address=at):
+                self._is_made(one, at, size, align)
+                if zero and size:
+                    look("zeroed memory", ("MAL-23", "I-39"), ((0, size),), reply.runs)
+            case messages.Realloc(id=one, bytes=size), Made(address=at):
+                self._dies(one)
+                self._is_made(one, at, size, 0)
+                kept = min(planned.before, size)
+                if kept:
+                    look("contents", KEPT, ((planned.byte, kept),), cut(reply.runs, kept))
+            case messages.Free(id=one), Shown():
+                self._looks(planned, reply.runs)
+                self._dies(one)
+            case messages.Show(), Shown():
+                self._looks(planned, reply.runs)
+            case messages.Account(), Accounted(objects=objects, bytes=size):
+                sums = f"{len(self._sizes)} objects, {sum(self._sizes.values())} bytes"
+                seen = f"{objects} objects, {size} bytes"
+                if sums != seen:
+                    raise Difference("accounting", sums, seen, rules=("HEAP-38",), after=True)
+
+    def hear_at_once(self, planned: Sequence[Planned], replies: Sequence[Reply]) -> None:
+        """Judge what several threads have said: an object lives from the end of the call that made
+        it until the call begins that ends it, in the order that one counter tells.
+
+        Raises: Difference if they may not say so.
+        """
+        moments: list[tuple[int, int, bool]] = []
+        for place, reply in enumerate(replies):
+            request = planned[place].request
+            assert isinstance(reply, Made | Shown)
+            if isinstance(request, messages.Realloc):
+                # The old object may be gone, and its memory handed out, before the call has ended.
+                moments.append((reply.began, place, True))
+            ends = isinstance(request, messages.Free)
+            moments.append((reply.began if ends else reply.ended, place, False))
+        for _, place, only_dies in sorted(moments):
+            request = planned[place].request
+            if only_dies and isinstance(request, messages.Realloc):
+                self._dies(request.id)
+            else:
+                self.hear(planned[place], replies[place])
+
+    def _is_made(self, one: int, at: int | None, size: int, align: int) -> None:
+        self._sizes[one] = size
+        if size == 0:
+            return  # it may be anywhere, or nowhere
+        if at is None or at == 0:
+            raise Difference(
+                "memory", f"there are {size} bytes", "there is none", rules=("MAL-10",)
+            )
+        unit = align or min(alignment_for(size), self._alignment)
+        if at % unit:
+            by = f"a multiple of {unit}"
+            raise Difference(
+                "alignment",
+                by,
+                f"{at:#x} = {at // unit} * {unit} + {at % unit}",
+                rules=("MAL-22", "I-39"),
+            )
+        start, end = Address(at), Address(at + size)
+        if not steps.is_vacant(self._heap, start, end):
+            raise Difference(
+                "place of an object",
+                "nothing lives there",
+                self._overlap(at, size),
+                rules=("I-37", "I-38"),
+            )
+        self._heap = steps.malloc(self._heap, start, size, size, False, False)
+        self._at[one] = at
+
+    def _overlap(self, at: int, size: int) -> str:
+        """Return in words which living object lies where another was made."""
+        for other, base in self._at.items():
+            length = self._sizes[other]
+            if base < at + size and at < base + length:
+                return (
+                    f"{at:#x} to {at + size:#x} overlaps object {other}, "
+                    f"{base:#x} to {base + length:#x}"
+                )
+        return f"{at:#x} is not free"
+
+    def _dies(self, one: int) -> None:
+        at = self._at.pop(one, None)
+        self._sizes.pop(one, None)
+        if at is not None:
+            assert self._heap.block_at[Address(at)] != NOTHING
+            self._heap = steps.free(self._heap, Address(at))
+
+    def _looks(self, planned: Planned, runs: messages.Runs) -> None:
+        if planned.before:
+            look("contents", KEPT, ((planned.byte, planned.before),), runs)
+
+
+KEPT: Final = ("I-37", "I-38")
+
+
+def look(
+    what: str,
+    rules: tuple[str, ...],
+    expected: Sequence[messages.Run],
+    seen: Sequence[messages.Run],
+) -> None:
+    """Compare contents.
+
+    Raises: Difference, with the first byte that is different.
+    """
+    joined = tuple(joined_runs(seen))
+    if tuple(expected) != joined:
+        raise Difference(what, in_words(expected), in_words(joined), rules=rules)
+
+
+def joined_runs(runs: Sequence[messages.Run]) -> Iterator[messages.Run]:
+    """Yield runs of bytes, equal neighbours as one, and none that is empty."""
+    value, length = -1, 0
+    for byte, count in runs:
+        if byte != value and count:
+            if length:
+                yield value, length
+            value, length = byte, 0
+        length += count
+    if length:
+        yield value, length
+
+
+def cut(runs: Sequence[messages.Run], size: int) -> list[messages.Run]:
+    """Return the first bytes of contents."""
+    found: list[messages.Run] = []
+    for byte, count in runs:
+        found.append((byte, min(count, size)))
+        size -= found[-1][1]
+        if size <= 0:
+            break
+    return found
+
+
+def in_words(runs: Sequence[messages.Run]) -> str:
+    """Return contents in words."""
+    shown = [f"{counted(count, 'byte')} of {byte:#04x}" for byte, count in runs]
+    return ", then ".join(shown) or "no bytes"

@@ -1,0 +1,197 @@
+"""What answers messages, as what a program runs on: started anew after it has failed."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from spanproof.fuzz.differences import Refused
+from spanproof.fuzz.factories import WrongFactory
+from spanproof.fuzz.levels.sizes import Sized
+from spanproof.fuzz.levels.sizesprogram import SizesProgram
+from spanproof.fuzz.program import Program
+from spanproof.fuzz.subjects import Path, State, SweepOutcome
+from spanproof.protocol import messages
+from spanproof.protocol.faults import Broken, CannotStart, Declined
+from spanproof.protocol.messages import Done, Greeting, Reply, Request
+from spanproof.protocol.process import Process, Replies
+
+ReplyT = TypeVar("ReplyT", bound=Reply)
+
+
+class Called(NamedTuple):
+    """How a process is started: its command, the folder, what its environment has besides."""
+
+    command: tuple[str, ...]
+    folder: str = ""
+    extra: Mapping[str, str] = {}
+
+
+class Answerer:
+    """A process that answers, for one program after another.
+
+    `patience` is the time in seconds that it has to say who it is.
+    """
+
+    def __init__(self, called: Called, level: str, patience: float) -> None:
+        self._called = called
+        self._level = level
+        self._patience = patience
+        self._process: Process | None = None
+        self.greeting: Greeting | None = None
+
+    def prepare(self, begins: Callable[..., None]) -> None:
+        """Start it, and hear who it is.
+
+        Raises: WrongFactory if it cannot be used.
+        """
+        try:
+            greeting = self.greeted()
+        except (CannotStart, Broken) as problem:
+            raise WrongFactory(str(problem)) from None
+        if self._level not in greeting.levels:
+            levels = ", ".join(greeting.levels)
+            raise WrongFactory(
+                f"{greeting.name} does not have the level {self._level}; it has: {levels}"
+            )
+
+    def greeted(self) -> Greeting:
+        """Return what it says of itself; start it unless it is running.
+
+        Raises: CannotStart; Broken.
+        """
+        if self._process is None or self.greeting is None:
+            process = Process(self._called.command, self._called.folder, self._called.extra)
+            process.until = time.monotonic() + self._patience
+            try:
+                self.greeting = process.hello()
+            except Broken:
+                process.close()
+                raise
+            process.until = None
+            self._process = process
+        return self.greeting
+
+    def ask(self, request: Request, expected: type[ReplyT]) -> ReplyT:
+        """Return the reply to a request.
+
+        Raises: Refused; Broken, after which it is started anew.
+        """
+        self.greeted()
+        assert self._process is not None
+        try:
+            return self._process.ask(request, expected)
+        except Declined as problem:
+            raise Refused(str(problem)) from None
+        except Broken:
+            self.close()
+            raise
+
+    def ask_all(self, requests: Sequence[Request], threads: int = 1) -> Replies:
+        """Return the replies to requests that are sent as one program.
+
+        Raises: Broken, after which it is started anew.
+        """
+        self.greeted()
+        assert self._process is not None
+        try:
+            return self._process.ask_all(requests, threads)
+        except Broken:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End it."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
+
+
+class RemoteSizes:
+    """Size classes that answer messages."""
+
+    def __init__(self, answerer: Answerer) -> None:
+        self._answerer = answerer
+
+    def __call__(self, program: SizesProgram) -> "RemoteSizes":
+        """Return what a program asks."""
+        return self
+
+    def size(self, request: int) -> Sized:
+        """Return what serves a request of so many bytes."""
+        reply = self._answerer.ask(messages.Size(request), messages.Sized)
+        return Sized(reply.size_class, reply.bytes, reply.pages)
+
+
+class RemoteSpan:
+    """A span that answers messages."""
+
+    def __init__(self, answerer: Answerer, program: Program) -> None:
+        self._answerer = answerer
+        greeting = answerer.greeted()
+        self._shows_state = "state" in greeting.shows
+        answerer.ask(
+            messages.NewSpan(program.size_class, program.pages, program.noscan, program.sweepgen),
+            Done,
+        )
+
+    def allocate(self) -> tuple[int, Path | None]:
+        """Hand out a slot."""
+        reply = self._answerer.ask(messages.Allocate(), messages.Slotted)
+        return reply.slot, reply.path
+
+    def mark(self, slot: int) -> None:
+        """Mark a slot."""
+        self._answerer.ask(messages.Mark(slot), Done)
+
+    def claim_and_sweep(self, sg: int) -> SweepOutcome:
+        """Win the span and sweep it."""
+        reply = self._answerer.ask(messages.Sweep(sg), messages.Swept)
+        return SweepOutcome(reply.nfreed, reply.was_empty)
+
+    def flush(self, sg: int) -> SweepOutcome | None:
+        """Leave the cache; if stale, be swept at once and report it."""
+        reply = self._answerer.ask(messages.Flush(sg), messages.Flushed)
+        return SweepOutcome(reply.nfreed, reply.was_empty) if reply.swept else None
+
+    def retire(self, sg: int) -> None:
+        """Leave the cache as a full span."""
+        self._answerer.ask(messages.Retire(sg), Done)
+
+    def refill(self, sg: int) -> None:
+        """Enter a cache."""
+        self._answerer.ask(messages.Refill(sg), Done)
+
+    def state(self) -> State | None:
+        """Return the whole state, if it is shown."""
+        if not self._shows_state:
+            return None
+        seen = self._answerer.ask(messages.SpanState(), messages.SpanShown)
+        return State(
+            seen.nelems,
+            seen.freeindex,
+            seen.alloc_count,
+            bits_of(seen.alloc_bits),
+            bits_of(seen.mark_bits),
+            seen.alloc_cache if seen.freeindex < seen.nelems else None,
+            seen.sweepgen,
+            seen.needzero,
+        )
+
+
+def bits_of(slots: Sequence[int]) -> int:
+    """Return a bitmap as one number."""
+    bits = 0
+    for slot in slots:
+        bits |= 1 << slot
+    return bits
+
+
+class RemoteSpans:
+    """Makes the span that a program starts with, of what answers messages."""
+
+    def __init__(self, answerer: Answerer) -> None:
+        self._answerer = answerer
+
+    def __call__(self, program: Program) -> RemoteSpan:
+        """Return the span that a program starts with."""
+        return RemoteSpan(self._answerer, program)

@@ -1,0 +1,97 @@
+"""Size classes of an implementation against those of the model."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from spanproof.fuzz.differences import IMPLEMENTATION, MODEL, Difference
+from spanproof.fuzz.divergence import Run, StepHeard, run_steps
+from spanproof.fuzz.levels.sizesprogram import Ask, SizesProgram, describe_step
+from spanspec.base.constants import MAX_SMALL_SIZE, PAGE_SIZE
+from spanspec.base.sizeclass import CLASSES, round_up_size, size_class_for
+from spanspec.heap.malloc import pages_for_large
+
+
+class Sized(NamedTuple):
+    """The size class, 0 for a large object; the bytes that are taken; the pages of its span."""
+
+    size_class: int
+    bytes: int
+    pages: int
+
+
+class SizeClasses(Protocol):
+    """Size classes under test."""
+
+    def size(self, request: int) -> Sized:
+        """Return what serves a request of so many bytes."""
+        ...
+
+
+SizesFactory = Callable[[SizesProgram], SizeClasses]
+
+RULES: Final[dict[str, tuple[str, ...]]] = {
+    "size_class": ("SC-10",),
+    "bytes": ("SC-11",),
+    "pages": ("SC-2", "MAL-11"),
+}
+"""The rules of each part of an answer."""
+
+
+def expected_of(request: int) -> Sized:
+    """Return what the model says to a request of 1 byte or more."""
+    if request > MAX_SMALL_SIZE:
+        return Sized(0, round_up_size(request), pages_for_large(request))
+    number = size_class_for(request)
+    return Sized(number, CLASSES[number].size, CLASSES[number].npages)
+
+
+class Comparison:
+    """The model's size classes and others, that get every request together."""
+
+    def __init__(self, program: SizesProgram, factory: SizesFactory) -> None:
+        with IMPLEMENTATION:
+            self.other = factory(program)
+        self.exercised: Counter[str] = Counter()
+
+    def take(self, step: Ask) -> None:
+        """Ask both sides.
+
+        Raises: Difference if they differ.
+        """
+        with MODEL:
+            expected = expected_of(step.bytes)
+        with IMPLEMENTATION:
+            seen = self.other.size(step.bytes)
+            for field, one, other in zip(Sized._fields, expected, seen, strict=True):
+                if one != other:
+                    raise Difference(field.replace("_", " "), one, other, rules=RULES[field])
+        self.exercised["small" if expected.size_class else "large"] += 1
+
+    def compare(self) -> None:
+        """Compare the state, of which there is none."""
+
+
+def run_sizes(
+    program: SizesProgram, factory: SizesFactory, on_step: StepHeard | None = None
+) -> Run:
+    """Ask all that a program has, up to the first difference."""
+    return run_steps(
+        program, program.steps, lambda: Comparison(program, factory), describe_step, on_step
+    )
+
+
+def sizes_programs() -> SearchStrategy[SizesProgram]:
+    """Any requests, most of them at an edge of a class or of a page."""
+    edges = sorted({entry.size + by for entry in CLASSES[1:] for by in (-1, 0, 1)})
+    pages = st.integers(5, 1 << 30).map(lambda pages: pages * PAGE_SIZE)
+    requests = st.one_of(
+        st.sampled_from(edges),
+        st.integers(1, MAX_SMALL_SIZE + 1),
+        st.builds(lambda size, by: size + by, pages, st.integers(-1, 1)),
+    )
+    steps = st.lists(st.builds(Ask, requests), max_size=40)
+    return steps.map(lambda steps: SizesProgram(tuple(steps)))

@@ -1,0 +1,1 @@
+"""How an implementation in any language is asked: messages, their forms, and processes."""

@@ -1,0 +1,320 @@
+"""The messages of the protocol, version 1: what is asked, and what is answered.
+
+An implementation reads one JSON object a line, and answers each with one, in order. From these
+types the JSON Schema, the C header and the checks of each answer are made.
+"""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+VERSION: Final = 1
+
+Level = Literal["sizes", "contract", "span"]
+"""What an implementation has, from little to much."""
+
+Shows = Literal["results", "state", "account"]
+"""What it shows: results always; the state of a span; the sums of the contract."""
+
+Natural = Annotated[int, Meta(ge=0)]
+"""A number of 64 bits without a sign."""
+
+Word = Annotated[int, Meta(ge=0, le=0xFFFF_FFFF)]
+Byte = Annotated[int, Meta(ge=0, le=255)]
+Slot = Annotated[int, Meta(ge=0, le=1024)]
+Slots = Annotated[list[Annotated[int, Meta(ge=0, le=1023)]], Meta(max_length=1024)]
+"""A bitmap: the numbers of the bits that are set, in ascending order."""
+
+Run = tuple[Byte, Natural]
+Runs = Annotated[list[Run], Meta(max_length=8)]
+"""Contents of memory: so many bytes of a value, then so many of another; the first eight runs."""
+
+
+class Ask(msgspec.Struct, frozen=True, tag_field="op", kw_only=True):
+    """What every request has: its number, which the reply to it has, too."""
+
+    n: Natural = 0
+
+
+class Hello(Ask, frozen=True, tag="hello"):
+    """Say who you are. The first request of every process."""
+
+    protocol: Natural = VERSION
+
+
+class Size(Ask, frozen=True, tag="size"):
+    """Say which size class serves a request of so many bytes, and what it takes."""
+
+    bytes: Natural
+
+
+class NewContract(Ask, frozen=True, tag="new_contract"):
+    """Forget all objects: a program begins."""
+
+
+class Malloc(Ask, frozen=True, tag="malloc"):
+    """Make object `id` of so many bytes; show it if `zero` is promised, and fill it with `byte`.
+
+    `align` is a power of two, or 0 for what the allocator promises anyway. `thread` is the thread
+    that does it, where several act at once.
+    """
+
+    id: Natural
+    bytes: Natural
+    align: Natural
+    zero: bool
+    byte: Byte
+    thread: Natural = 0
+
+
+class Realloc(Ask, frozen=True, tag="realloc"):
+    """Give object `id` another size; show all of it, and fill it with `byte`."""
+
+    id: Natural
+    bytes: Natural
+    byte: Byte
+    thread: Natural = 0
+
+
+class Free(Ask, frozen=True, tag="free"):
+    """Show object `id`, and let it die."""
+
+    id: Natural
+    thread: Natural = 0
+
+
+class Show(Ask, frozen=True, tag="show"):
+    """Show object `id`."""
+
+    id: Natural
+    thread: Natural = 0
+
+
+class Account(Ask, frozen=True, tag="account"):
+    """Say how many objects live, and of how many bytes that were asked for."""
+
+
+class NewSpan(Ask, frozen=True, tag="new_span"):
+    """A span fresh from the page heap, in no cache: a program begins.
+
+    `size_class` is 1 to 66, or 0 for one large object of `pages` pages.
+    """
+
+    size_class: Natural
+    pages: Natural
+    noscan: bool
+    sweepgen: Word
+
+
+class Allocate(Ask, frozen=True, tag="allocate"):
+    """Hand out the lowest free slot of the cached span."""
+
+
+class Mark(Ask, frozen=True, tag="mark"):
+    """Mark an allocated slot; refuse another."""
+
+    slot: Slot
+
+
+class Refill(Ask, frozen=True, tag="refill"):
+    """The span enters a cache; `sg` is the heap's sweepgen."""
+
+    sg: Word
+
+
+class Retire(Ask, frozen=True, tag="retire"):
+    """The full span leaves its cache."""
+
+    sg: Word
+
+
+class Flush(Ask, frozen=True, tag="flush"):
+    """The span leaves its cache; one of the last cycle is swept at once."""
+
+    sg: Word
+
+
+class Sweep(Ask, frozen=True, tag="sweep"):
+    """The span is claimed and swept."""
+
+    sg: Word
+
+
+class SpanState(Ask, frozen=True, tag="span_state"):
+    """Show the whole span."""
+
+
+class Program(Ask, frozen=True, tag="program"):
+    """Do all that is asked, in order, or on so many threads at once; answer once.
+
+    On several threads, each does what has its number, in order; a request that needs an object
+    waits until another thread has made it.
+    """
+
+    requests: "tuple[Request, ...]"
+    threads: Natural = 1
+
+
+Request = (
+    Hello
+    | Size
+    | NewContract
+    | Malloc
+    | Realloc
+    | Free
+    | Show
+    | Account
+    | NewSpan
+    | Allocate
+    | Mark
+    | Refill
+    | Retire
+    | Flush
+    | Sweep
+    | SpanState
+    | Program
+)
+
+
+class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every reply has: the number of the request."""
+
+    n: Natural
+
+
+class Greeting(Reply, frozen=True):
+    """Who answers, the levels that it has, and what it shows.
+
+    `alignment` is what every object of at least so many bytes is aligned to, and smaller ones to
+    the largest power of two that they hold. `threads` may act at once, within a program.
+    """
+
+    protocol: Natural
+    name: Annotated[str, Meta(max_length=200)]
+    levels: Annotated[list[Level], Meta(min_length=1)]
+    shows: list[Shows] = msgspec.field(default_factory=list)
+    alignment: Annotated[int, Meta(ge=1, le=4096)] = 8
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
+
+
+class Done(Reply, frozen=True):
+    """It is done."""
+
+
+class Sized(Reply, frozen=True):
+    """The size class, 0 for a large object; the bytes that are taken; the pages of its span."""
+
+    size_class: Annotated[int, Meta(ge=0, le=66)]
+    bytes: Natural
+    pages: Natural
+
+
+class Made(Reply, frozen=True):
+    """Where an object is, null if there is no memory; and its contents, if they are asked for.
+
+    `began` and `ended` are the numbers at which the call began and ended, from one counter of all
+    threads; 0 where one thread acts.
+    """
+
+    address: Natural | None
+    runs: Runs = msgspec.field(default_factory=list)
+    began: Natural = 0
+    ended: Natural = 0
+
+
+class Shown(Reply, frozen=True):
+    """The contents of an object."""
+
+    runs: Runs
+    began: Natural = 0
+    ended: Natural = 0
+
+
+class Accounted(Reply, frozen=True):
+    """The living objects, and their bytes."""
+
+    objects: Natural
+    bytes: Natural
+
+
+class Slotted(Reply, frozen=True):
+    """The slot, or the number of slots if none is free; and the path that found it, if it tells."""
+
+    slot: Slot
+    path: Literal["fast", "slow", "full"] | None = None
+
+
+class Swept(Reply, frozen=True):
+    """The slots freed, and whether none was free before."""
+
+    nfreed: Slot
+    was_empty: bool
+
+
+class Flushed(Reply, frozen=True):
+    """Whether the span was swept; and if so, what a sweep says."""
+
+    swept: bool
+    nfreed: Slot = 0
+    was_empty: bool = False
+
+
+class SpanShown(Reply, frozen=True):
+    """The whole state of a span; `alloc_cache` is null where there is none, or it means nothing."""
+
+    nelems: Slot
+    freeindex: Slot
+    alloc_count: Slot
+    alloc_bits: Slots
+    mark_bits: Slots
+    sweepgen: Word
+    needzero: Annotated[int, Meta(ge=0, le=1)]
+    alloc_cache: Natural | None = None
+
+
+class Programmed(Reply, frozen=True):
+    """The replies to a program's requests, in their order."""
+
+    replies: list[msgspec.Raw]
+
+
+class Refused(Reply, frozen=True):
+    """The rules forbid what was asked; nothing has changed. In place of any other reply."""
+
+    refused: str
+
+
+class Failed(Reply, frozen=True):
+    """It cannot do what was asked, for a reason of its own. In place of any other reply."""
+
+    error: str
+
+
+REPLIES: Final[dict[type[Ask], type[Reply]]] = {
+    Hello: Greeting,
+    Size: Sized,
+    NewContract: Done,
+    Malloc: Made,
+    Realloc: Made,
+    Free: Shown,
+    Show: Shown,
+    Account: Accounted,
+    NewSpan: Done,
+    Allocate: Slotted,
+    Mark: Done,
+    Refill: Done,
+    Retire: Done,
+    Flush: Flushed,
+    Sweep: Swept,
+    SpanState: SpanShown,
+    Program: Programmed,
+}
+"""The reply to each request."""
+
+
+def op_of(request: Ask | type[Ask]) -> str:
+    """Return the name of a request, as the field `op` has it."""
+    tag = request.__struct_config__.tag
+    assert isinstance(tag, str)
+    return tag

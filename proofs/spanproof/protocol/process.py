@@ -1,0 +1,259 @@
+"""A process that answers requests, one JSON object a line, on its standard input and output.
+
+Whatever it does, an exchange ends: with a reply, or with `Broken`, which says what it did. Only
+one that says nothing goes on until its time is over, or until who watches this process ends both.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from spanproof.protocol.faults import Broken, CannotStart
+from spanproof.protocol.forms import read_reply
+from spanproof.protocol.messages import (
+    REPLIES,
+    Ask,
+    Greeting,
+    Hello,
+    Program,
+    Programmed,
+    Reply,
+    Request,
+    op_of,
+)
+from spanproof.support.processes import with_parent
+
+ReplyT = TypeVar("ReplyT", bound=Reply)
+
+LONGEST: Final = 1 << 20
+LONGEST_OF_PROGRAM: Final = 1 << 27
+"""Bytes that a line may have: of a reply, and of that to a whole program."""
+
+KEPT: Final = 1 << 13
+LINES: Final = 6
+"""Bytes kept of what it prints on standard error, and lines of that which are shown."""
+
+MOMENT: Final = 0.5
+"""Seconds in which a process that has closed its output has to end, to tell how."""
+
+ENCODER: Final = msgspec.json.Encoder()
+
+
+class Process:
+    """One process, from its start to its end.
+
+    `until` is the time of the monotonic clock at which an exchange ends without a reply; None for
+    one that somebody else watches.
+    """
+
+    def __init__(
+        self, command: Sequence[str], folder: str = "", extra: Mapping[str, str] | None = None
+    ) -> None:
+        self.until: float | None = None
+        self.asked = 0
+        self._printed = bytearray()
+        self._read = bytearray()
+        self._written = 0
+        try:
+            self._process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                cwd=folder or None,
+                env={**os.environ, **(extra or {})},
+                process_group=0,
+                preexec_fn=with_parent(),
+            )
+        except OSError as problem:
+            why = problem.strerror or str(problem)
+            raise CannotStart(f"{command[0]} cannot be started: {why}") from None
+        except subprocess.SubprocessError as problem:
+            raise CannotStart(f"{command[0]} cannot be started: {problem}") from None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._input = self._process.stdin.fileno()
+        self._output = self._process.stdout.fileno()
+        self._errors: int | None = self._process.stderr.fileno()
+        self._ended = os.pidfd_open(self._process.pid)
+        os.set_blocking(self._input, False)
+
+    def hello(self) -> Greeting:
+        """Ask who it is.
+
+        Raises: Broken.
+        """
+        greeting = self.ask(Hello(), Greeting)
+        if greeting.protocol != Hello().protocol:
+            raise Broken(
+                f"speaks version {greeting.protocol} of the protocol; this is {Hello().protocol}"
+            )
+        return greeting
+
+    def ask(self, request: Request, expected: type[ReplyT]) -> ReplyT:
+        """Return the reply to a request.
+
+        Raises: Declined if it refuses; Broken if it does anything else than reply.
+        """
+        self.asked += 1
+        numbered = replace(request, n=self.asked)
+        line = self._exchange(ENCODER.encode(numbered) + b"\n", op_of(request), LONGEST)
+        return read_reply(numbered, line, expected)
+
+    def ask_all(self, requests: Sequence[Request], threads: int = 1) -> "Replies":
+        """Return the replies to requests that are sent as one program.
+
+        Raises: Broken if there are none.
+        """
+        self.asked += 1
+        program = Program(requests=tuple(requests), threads=threads, n=self.asked)
+        line = self._exchange(ENCODER.encode(program) + b"\n", "program", LONGEST_OF_PROGRAM)
+        replies = read_reply(program, line, Programmed).replies
+        if len(replies) != len(requests):
+            raise Broken(
+                f"replies to a program of {len(requests)} requests with {len(replies)} replies"
+            )
+        return Replies(requests, replies)
+
+    def close(self) -> None:
+        """End it, with all that is in its process group."""
+        for kill in (os.killpg, os.kill):
+            with suppress(ProcessLookupError, PermissionError):
+                kill(self._process.pid, signal.SIGKILL)
+        with suppress(BrokenPipeError):
+            self._process.__exit__(None, None, None)
+        os.close(self._ended)
+
+    def _exchange(self, content: bytes, op: str, longest: int) -> bytes:
+        """Send a line, and return the one that comes back."""
+        left = memoryview(content)
+        poll = select.poll()
+        poll.register(self._input, select.POLLOUT)
+        poll.register(self._output, select.POLLIN)
+        poll.register(self._ended, select.POLLIN)
+        if self._errors is not None:
+            poll.register(self._errors, select.POLLIN)
+        began = time.monotonic()
+        while True:
+            end = self._read.find(b"\n")
+            if end >= 0 and not left:
+                line = bytes(self._read[:end])
+                del self._read[: end + 1]
+                return line
+            if len(self._read) > longest:
+                raise Broken(
+                    f"replies to `{op}` with a line of more than {longest} bytes: "
+                    f"{bytes(self._read[:40])!r} ..."
+                )
+            if self.until is not None and time.monotonic() >= self.until:
+                spent = time.monotonic() - began
+                raise self._broken(f"does not reply to `{op}` within {spent:.1f} s")
+            for number, event in poll.poll(50):
+                if number == self._input:
+                    if event & select.POLLERR or not self._may_write(left):
+                        # The other end is closed; its last words may still be on the way.
+                        poll.unregister(self._input)
+                        self._last_chance(op)
+                        left = left[:0]
+                        continue
+                    left = left[self._written :]
+                    if not left:
+                        poll.modify(self._input, 0)
+                elif number == self._errors:
+                    if not self._drain():
+                        poll.unregister(number)
+                        self._errors = None
+                elif number == self._output:
+                    self._take(op)
+                elif not select.select([self._output], [], [], 0)[0]:
+                    # Whoever it has forked may keep its output open.
+                    raise self._broken(f"{self._end()} instead of replying to `{op}`")
+
+    def _may_write(self, content: memoryview) -> bool:
+        """Write some of it, `_written` bytes; return whether the other end is open."""
+        self._written = 0
+        with suppress(BlockingIOError):
+            try:
+                self._written = os.write(self._input, content[: 1 << 16]) if content else 0
+            except BrokenPipeError:
+                return False
+        return True
+
+    def _last_chance(self, op: str) -> None:
+        """Wait for a reply, or the end, of a process that has closed its input.
+
+        Raises: Broken if neither comes at once.
+        """
+        until = time.monotonic() + MOMENT
+        while time.monotonic() < until and b"\n" not in self._read:
+            if select.select([self._output], [], [], 0.02)[0]:
+                self._take(op)
+        if b"\n" not in self._read:
+            raise self._broken(f"closes its input instead of replying to `{op}`")
+
+    def _take(self, op: str) -> None:
+        """Read what it says.
+
+        Raises: Broken if that has come to an end.
+        """
+        content = os.read(self._output, 1 << 16)
+        if not content:
+            raise self._broken(f"{self._end()} instead of replying to `{op}`")
+        self._read += content
+
+    def _drain(self) -> bool:
+        assert self._errors is not None
+        content = os.read(self._errors, 1 << 16)
+        self._printed += content
+        if len(self._printed) > 4 * KEPT:
+            del self._printed[:-KEPT]
+        return bool(content)
+
+    def _end(self) -> str:
+        """Return how it has ended, as the beginning of a sentence."""
+        try:
+            status = self._process.wait(MOMENT)
+        except subprocess.TimeoutExpired:
+            return "closes its output"
+        if status >= 0:
+            return f"ends its process, with exit status {status},"
+        try:
+            return f"ends its process by {signal.Signals(-status).name}"
+        except ValueError:
+            return f"ends its process by signal {-status}"
+
+    def _broken(self, what: str) -> Broken:
+        """Return what it did, with what it printed last."""
+        with suppress(OSError):
+            while self._errors is not None and select.select([self._errors], [], [], 0)[0]:
+                if not self._drain() or len(self._printed) > KEPT:
+                    break
+        lines = bytes(self._printed[-KEPT:]).decode(errors="replace").splitlines()
+        said = [line[:160] for line in lines if line.strip()][-LINES:]
+        return Broken("\n".join([what, *(f"    it printed: {line}" for line in said)]))
+
+
+class Replies:
+    """The replies to a program's requests: each is read when it is wanted."""
+
+    def __init__(self, requests: Sequence[Request], lines: Sequence[msgspec.Raw]) -> None:
+        self._requests = requests
+        self._lines = lines
+
+    def __getitem__(self, number: int) -> Reply:
+        """Return the reply to a request, counted from 0.
+
+        Raises: Declined if it is a refusal; Broken if it is not usable.
+        """
+        request: Ask = self._requests[number]
+        return read_reply(request, self._lines[number], REPLIES[type(request)])

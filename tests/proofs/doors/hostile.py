@@ -1,0 +1,97 @@
+"""A process that answers as a span does for a while, and then does something else, or nothing.
+
+It imports little, so that it starts at once.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+
+
+def say(content: bytes) -> None:
+    while content:
+        content = content[os.write(1, content) :]
+
+
+def reply(n: int, **fields: object) -> None:
+    say(json.dumps({"n": n, **fields}).encode() + b"\n")
+
+
+def hang() -> None:
+    time.sleep(1000)
+
+
+def flood(descriptor: int) -> None:
+    while True:
+        os.write(descriptor, b"flood " * 1000)
+
+
+def forks() -> None:
+    for _ in range(3):
+        if os.fork() == 0:
+            os.setsid()
+            hang()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def misbehave(kind: str, n: int) -> None:
+    match kind:
+        case "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "exits in silence":
+            os._exit(0)
+        case "hangs":
+            hang()
+        case "floods its output":
+            flood(1)
+        case "floods its errors":
+            flood(2)
+        case "answers out of order":
+            reply(n - 1, slot=2)
+        case "garbage":
+            say(b"\x00\xff}{ what?\n")
+        case "another form":
+            reply(n, slot="two")
+        case "a huge number":
+            say(b'{"n": ' + b"9" * 10_000_000 + b"}\n")
+        case "closes its input":
+            os.close(0)
+            hang()
+        case "forks":
+            forks()
+        case "ignores signals":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            hang()
+        case "says that it failed":
+            reply(n, error="no more of that")
+        case "prints and aborts":
+            os.write(2, b"free(): invalid pointer\n")
+            os.abort()
+
+
+def main(kind: str) -> None:
+    if kind == "before hello":
+        hang()
+    slot = -1
+    for line in sys.stdin:
+        ask = json.loads(line)
+        match ask["op"]:
+            case "hello":
+                reply(ask["n"], protocol=1, name="hostile", levels=["span"], shows=["results"])
+            case "allocate":
+                slot += 1
+                if slot == 2:
+                    misbehave(kind, ask["n"])
+                reply(ask["n"], slot=slot)
+            case "new_span":
+                slot = -1
+                reply(ask["n"])
+            case _:
+                reply(ask["n"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,90 @@
+"""Whatever a process does instead of answering is one finding, or one clear line, within a limit;
+and nothing of it is left.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import strategies as st
+
+from spanproof.doors.targets import run_again, span_target
+from spanproof.fuzz.campaign import run_target
+from spanproof.fuzz.factories import Scope, WrongFactory
+from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.program import Allocate, Program, Refill
+
+HOSTILE = Path(__file__).parent / "hostile.py"
+PROGRAM = Program(1, (Refill(), Allocate(3)))
+LIMIT = 0.6
+LIMITS = Limits(seconds=LIMIT)
+
+KINDS = {
+    "crash": "ends its process by SIGSEGV instead of replying to `allocate`",
+    "exits in silence": "ends its process, with exit status 0, instead of replying to `allocate`",
+    "hangs": "does not end within 0.6 s",
+    "floods its output": "replies to `allocate` with a line of more than 1048576 bytes",
+    "floods its errors": "does not end within 0.6 s",
+    "answers out of order": "replies to request 5 when it was asked number 6",
+    "garbage": "replies to `allocate` with what is no JSON",
+    "another form": "Expected `int`, got `str` - at `$.slot`; the form is",
+    "a huge number": "replies to `allocate` with a line of more than 1048576 bytes",
+    "closes its input": "closes its input instead of replying to `allocate`",
+    "forks": "ends its process by SIGKILL instead of replying to `allocate`",
+    "ignores signals": "does not end within 0.6 s",
+    "says that it failed": "replies to `allocate` that it failed: no more of that",
+    "prints and aborts": "it printed: free(): invalid pointer",
+}
+
+
+def found_with(kind: str) -> FoundWith:
+    command = f"{sys.executable} -S {HOSTILE} {kind!r}"
+    return FoundWith(Scope.SPAN, limit=LIMIT, door="exec", command=command)
+
+
+def left_of(kind: str) -> list[psutil.Process]:
+    """Return the processes that such an implementation has left behind."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = process.info["cmdline"] or []
+        if str(HOSTILE) in line and kind in line and process.status() != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_one_finding_and_nothing_is_left(kind: str) -> None:
+    began = time.monotonic()
+    divergence = run_again(PROGRAM, found_with(kind), LIMITS)
+    assert divergence is not None
+    assert KINDS[kind] in divergence.seen
+    assert divergence.step == 2
+    assert divergence.side == "implementation"
+    assert time.monotonic() - began < 60
+    assert left_of(kind) == []
+
+
+def test_a_good_process_has_none() -> None:
+    """So it is what they do that is found."""
+    assert run_again(PROGRAM, found_with("good"), LIMITS) is None
+
+
+def test_a_campaign_finds_it_and_makes_it_small() -> None:
+    target = span_target(found_with("crash"))
+    longer = Program(1, (Refill(), Allocate(3), Allocate(1), Allocate(1)))
+    only_this = target._replace(programs=st.just(longer), must_exercise=())
+    result = run_target(only_this, examples=3, limits=LIMITS, shrink=10)
+    assert result.divergence is not None
+    assert result.divergence.program == PROGRAM
+    assert result.again is not None
+    assert result.again.always
+    assert left_of("crash") == []
+
+
+def test_one_that_does_not_say_who_it_is_cannot_be_used() -> None:
+    with pytest.raises(WrongFactory, match=r"does not reply to `hello` within 0\.\d s"):
+        run_again(PROGRAM, found_with("before hello"), LIMITS)
+    assert left_of("before hello") == []

@@ -1,0 +1,85 @@
+"""What is published of the protocol is what is spoken."""
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from spanproof.protocol import messages, schema
+from spanproof.protocol.faults import Broken, Declined
+from spanproof.protocol.forms import form_of, read_reply
+from spanproof.protocol.messages import REPLIES, op_of
+
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "protocol.md").read_text(encoding="utf-8")
+
+
+def test_the_published_schema_is_that_of_the_types() -> None:
+    """Otherwise: python -m spanproof.protocol.schema > docs/protocol.schema.json."""
+    assert (DOCS / "protocol.schema.json").read_text(encoding="utf-8") == schema.text()
+
+
+def test_the_schema_has_each_request_with_its_reply() -> None:
+    document = json.loads(schema.text())
+    assert set(document["x-replies"]) == {op_of(asked) for asked in REPLIES}
+    for places in document["x-replies"].values():
+        assert all(place.rpartition("/")[2] in document["$defs"] for place in places)
+
+
+def test_the_page_has_each_request_with_its_fields() -> None:
+    rows = {
+        op: row
+        for row in re.findall(r"^\| `.*$", PAGE, re.M)
+        for op in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    for asked, reply in REPLIES.items():
+        told = set(re.findall(r"`(\w+)`", rows[op_of(asked)]))
+        fields = {*asked.__struct_fields__, *reply.__struct_fields__} - {"n", "began", "ended"}
+        assert fields <= told, op_of(asked)
+
+
+def test_the_exchange_on_the_page_is_one() -> None:
+    lines = [line[4:] for line in PAGE.splitlines() if line.startswith(("    > ", "    < "))]
+    asked = [line[2:] for line in lines if line.startswith("> ")]
+    said = [line[2:] for line in lines if line.startswith("< ")]
+    assert len(asked) == len(said) == 5
+    for one, other in zip(asked, said, strict=True):
+        request = msgspec.json.decode(one, type=messages.Request)
+        if "refused" in other:
+            with pytest.raises(Declined, match="slot 7 is free"):
+                read_reply(request, other.encode(), REPLIES[type(request)])
+        else:
+            assert read_reply(request, other.encode(), REPLIES[type(request)]).n == request.n
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"n": 7, "slot": -1}', "Expected `int` >= 0 - at `$.slot`"),
+        ('{"n": 7, "slot": 1025}', "Expected `int` <= 1024 - at `$.slot`"),
+        ('{"n": 7}', "missing required field `slot`"),
+        ('{"n": 7, "slot": 1, "path": "quick"}', "Invalid enum value 'quick' - at `$.path`"),
+        ('{"n": 7, "slot": 1, "pth": "fast"}', "unknown field `pth`"),
+        ('{"slot": 1}', "missing required field `n`"),
+        ('{"n": "7", "slot": 1}', "at `$.n`"),
+        ('{"n": 8, "slot": 1}', "replies to request 8 when it was asked number 7"),
+        ('{"n": 8, "refused": "no"}', "replies to request 8 when it was asked number 7"),
+        ('{"n": 7, "refused": 1}', 'at `$.refused`; the form is {"refused": text'),
+        ('{"n": 7, "error": "out of order"}', "that it failed: out of order"),
+        ("[7]", "Expected `object`, got `array`"),
+        ("", "an empty line"),
+        ("null", "Expected `object`, got `null`"),
+        ('{"n": 7, "slot": 1} {"n": 8}', "no JSON"),
+        ("[" * 100_000, "with"),
+        ('{"n": 7, "slot": ' + "9" * 5_000 + "}", "bytes)"),
+    ],
+)
+def test_a_wrong_reply_is_told_with_its_field_and_the_form(line: str, says: str) -> None:
+    with pytest.raises(Broken) as problem:
+        read_reply(messages.Allocate(n=7), line.encode(), messages.Slotted)
+    assert says in str(problem.value)
+    assert len(str(problem.value)) < 600
+    if "$.slot" in says or "field" in says:
+        assert form_of(messages.Slotted) in str(problem.value)
