@@ -11,9 +11,9 @@ from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import ProcId, SlotId, ThreadId
 from spanspec.heap import cycle, malloc, newspan, sweeping
 from spanspec.heap.heap import Heap, OutOfMemory, Refused
-from spanspec.heap.machine.specials import heap_span
 from spanspec.heap.mcache import let_go, must_flush
 from spanspec.heap.mcentral import account_cached, uncache_span
+from spanspec.heap.operations.specials import heap_span
 from spanspec.heap.procs import procresize
 from spanspec.heap.program import AddSpecial, MarkObject, RemoveFinalizer, StartCycle, TakeManual
 from spanspec.heap.state import MARK, MARK_TERMINATION, HeapState
@@ -611,7 +611,7 @@ def a_cycle_with_a_cache_that_is_not_flushed() -> None:
 def a_sweep_phase_while_marking() -> None:
     heap = Heap()
     heap.state.phase = MARK
-    cycle.sweep_phase_starts(heap.state, ACTOR, 0)
+    cycle.sweep_phase_starts(heap.state, ACTOR)
 
 
 @fails("T-88")
@@ -619,7 +619,7 @@ def a_swept_buffer_that_is_not_empty() -> None:
     heap = Heap()
     heap.malloc(16)
     heap.state.unswept.push(99, 0)
-    cycle.sweep_phase_starts(heap.state, ACTOR, 0)
+    cycle.sweep_phase_starts(heap.state, ACTOR)
 
 
 @fails("T-91")

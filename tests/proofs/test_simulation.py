@@ -1,7 +1,7 @@
 """The model on its own: random programs hold, and a changed model is noticed."""
 
 from pathlib import Path
-from typing import get_args
+from typing import NoReturn, get_args
 
 import msgspec
 import pytest
@@ -15,7 +15,7 @@ from spanproof.simulate.racing import Racing
 from spanproof.simulate.simulation import Simulation
 from spanspec.events.fields import EventBase
 from spanspec.heap.heap import ZERO_BASE
-from spanspec.heap.machine import STEPS as STEPS_OF_INPUTS
+from spanspec.heap.operations import OPERATIONS
 from spanspec.heap.program import AddSpecial, Allocate, AnyInput, RemoveFinalizer
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.trace.check import check_trace
@@ -173,12 +173,12 @@ def test_a_saved_program_does_the_same_again(seed: int) -> None:
 def test_an_exception_of_the_model_is_a_failure_of_the_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fails(*_: object) -> int:
+    def fails(*_: object) -> NoReturn:
         raise ZeroDivisionError("by design")
 
-    changed = dict(STEPS_OF_INPUTS)
+    changed = dict(OPERATIONS)
     changed[Allocate] = fails
-    monkeypatch.setattr("spanspec.heap.heap.STEPS", changed)
+    monkeypatch.setattr("spanspec.heap.heap.OPERATIONS", changed)
     failure = Simulation(0).run(50).failure
     assert failure is not None
     assert failure.what == "the model raises ZeroDivisionError: by design"
@@ -199,7 +199,7 @@ def test_a_finalizer_for_an_object_of_no_bytes_is_not_missed() -> None:
 
 def test_every_kind_of_input_reads_as_words() -> None:
     told = [in_words(kind()) for kind in get_args(AnyInput)]
-    assert len(set(told)) == len(STEPS_OF_INPUTS)
+    assert len(set(told)) == len(OPERATIONS)
 
 
 def test_what_is_no_saved_simulation_is_refused(

@@ -18,8 +18,7 @@ from spanproof.fuzz.program import Allocate, Program, Refill, Sweep
 from spanproof.fuzz.program import StartCycle as SpanCycle
 from spanproof.fuzz.spanalloc_subject import installed as installed_span
 from spanproof.fuzz.spanallocheap import SpanallocHeap, installed
-from spanspec.heap import Heap
-from spanspec.heap import machine as steps
+from spanspec.heap import Heap, operations
 from spanspec.heap.program import Allocate as AllocateInput
 from spanspec.heap.program import StartCycle as StartCycleInput
 from spanspec.invariants import Violation
@@ -46,7 +45,7 @@ def found(program: HeapProgram, factory: SideFactory = installed) -> Divergence:
 def test_a_fatal_check_of_the_model_names_the_model(
     program: HeapProgram, kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(steps.STEPS, kind, fails)
+    monkeypatch.setitem(operations.OPERATIONS, kind, fails)
     divergence = found(program)
     assert divergence.side == "model"
     assert divergence.rules == ("T-73",)

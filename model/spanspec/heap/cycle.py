@@ -4,7 +4,9 @@ from spanspec.base.constants import PAGE_SHIFT
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
-from spanspec.heap.state import MARK, MARK_TERMINATION, OFF, HeapState
+from spanspec.heap.procs import procresize
+from spanspec.heap.state import MARK, MARK_TERMINATION, OFF, Course, HeapState, StopsWorld
+from spanspec.heap.sweeping import sweep_all
 from spanspec.heap.taking import take
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.cycle import all_flushed
@@ -39,7 +41,68 @@ def cycle_starts(
         heap_live=heap_live,
     )
     state.cycle += 1
+    state.mode = mode
     return event
+
+
+def gc_start(state: HeapState, actor: Actor) -> Course[None]:
+    """Start a cycle that the program asks for: sweep what is left, stop the world, begin to mark.
+
+    Rules: SWP-32.
+    """
+    yield from sweep_all(state, actor, "gcstart")
+    yield StopsWorld()
+    yield from start_marking(state, actor, "cycle", 0, state.heap_live)
+
+
+def start_marking(
+    state: HeapState, actor: Actor, trigger: ev.Trigger, mode: int, heap_live: U64
+) -> Course[None]:
+    """With the world stopped, finish sweeping, begin to mark, and let the world start again.
+
+    Who popped a span before the world stopped has swept it by then; what nobody has popped since
+    the last look is swept here.
+
+    Rules: SWP-32 SWP-33 MC-12.
+    """
+    yield cycle_starts(state, actor, trigger, mode, heap_live)
+    yield from sweep_all(state, actor, "finish")
+    yield phase_changes(state, actor)
+    yield from start_the_world(state, actor)
+
+
+def gc_mark_done(state: HeapState, actor: Actor) -> Course[None]:
+    """End marking: stop the world, and let a sweep phase begin.
+
+    Rules: SWP-34 SWP-35.
+    """
+    yield StopsWorld()
+    yield from terminate_marking(state, actor)
+
+
+def terminate_marking(state: HeapState, actor: Actor) -> Course[None]:
+    """With the world stopped, end marking, raise the sweepgen, and let the world start again.
+
+    Rules: SWP-34 SWP-35 SWP-20.
+    """
+    yield phase_changes(state, actor)
+    marked = state.inputs.bytes_marked()
+    if marked is not None:
+        state.heap_live = state.live_at_mark = marked
+        state.tracks_heap_live = True
+    yield phase_changes(state, actor)
+    event = sweep_phase_starts(state, actor)
+    state.pace = state.inputs.sweep_pace()
+    yield event
+    yield from start_the_world(state, actor)
+
+
+def start_the_world(state: HeapState, actor: Actor) -> Course[None]:
+    """Let the world start again, with as many Ps as the program wants by now.
+
+    Rules: MC-14 CONC-9.
+    """
+    yield from procresize(state, actor, state.inputs.procs())
 
 
 def next_phase(phase: ev.Phase) -> ev.Phase:
@@ -66,6 +129,7 @@ def phase_changes(state: HeapState, actor: Actor) -> ev.PhaseChanges:
         state.bits_arenas = next_epoch(state.bits_arenas)
         check_roots(state)
         state.marked = True
+        state.page_marks.clear()
         for mcache in state.mcaches.values():
             mark_tiny_block(state, mcache.tiny.address)
         mark_finalizers_due(state)
@@ -89,8 +153,17 @@ def mark_tiny_block(state: HeapState, address: U64) -> None:
     Rules: MAL-24.
     """
     if address != 0:
-        span = state.pages.map.span_of(address)
-        state.spans[span] = with_object_marked(state.spans[span], address)
+        grey_object(state, address)
+
+
+def grey_object(state: HeapState, address: U64) -> None:
+    """Mark the object at an address, and the first page of its span.
+
+    Rules: SPAN-21 MAL-15.
+    """
+    span = state.pages.map.span_of(address)
+    state.spans[span] = with_object_marked(state.spans[span], address)
+    state.page_marks.add(span)
 
 
 def mark_finalizers_due(state: HeapState) -> None:
@@ -102,8 +175,7 @@ def mark_finalizers_due(state: HeapState) -> None:
     Rules: SWP-24 SWP-32.
     """
     for address in state.finalizers:
-        span = state.pages.map.span_of(address)
-        state.spans[span] = with_object_marked(state.spans[span], address)
+        grey_object(state, address)
 
 
 def with_object_marked(span: Mspan, address: U64) -> Mspan:
@@ -114,7 +186,7 @@ def with_object_marked(span: Mspan, address: U64) -> Mspan:
     return set_marked(span, obj_index(span, address))
 
 
-def sweep_phase_starts(state: HeapState, actor: Actor, mode: int) -> ev.SweepPhaseStarts:
+def sweep_phase_starts(state: HeapState, actor: Actor) -> ev.SweepPhaseStarts:
     """Raise the heap's sweepgen: what was swept is unswept now, what was cached is stale.
 
     Mcaches that are gone have nothing to flush, and count as flushed at once.
@@ -137,7 +209,7 @@ def sweep_phase_starts(state: HeapState, actor: Actor, mode: int) -> ev.SweepPha
         p=actor.p,
         thread=actor.thread,
         sweepgen=state.sweepgen,
-        mode=mode,
+        mode=state.mode,
         arenas=len(state.sweep_arenas),
     )
 

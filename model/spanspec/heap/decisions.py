@@ -12,7 +12,7 @@ from spanspec.base.ids import ThreadId
 from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import SHARES_BOUND
-from spanspec.heap.pacing import Debt, debt, left_of, sweep_pace, trigger_for
+from spanspec.heap.pacing import Debt, SweepPace, debt, left_of, sweep_pace, trigger_for
 from spanspec.heap.state import NO_MORE_RECLAIM, OFF, HeapState
 from spanspec.pages.bgscavenge import Scavenger, wake
 from spanspec.pages.runs import end_of
@@ -40,46 +40,35 @@ class Decisions:
         self.time_ns = 0
         self.steps_told = 0
         self._bound = 1
-        self.page_marks: set[int] = set()
         self._next_gc = self.trigger = MIN_NEXT_GC
 
     # --- the cycle -------------------------------------------------------------------------------
 
-    def marking_starts(self) -> None:
-        """Forget the page marks of the last cycle; the roots are marked already.
+    def procs(self) -> int:
+        """Return the number of Ps that there are."""
+        return self.state.procs
 
-        These are the tiny blocks, and the objects whose finalizers are due.
-
-        Rules: MAL-15 MAL-24.
-        """
-        blocks = [mcache.tiny.address for mcache in self.state.mcaches.values()]
-        roots = [address for address in blocks if address != 0] + self.state.finalizers
-        self.page_marks = {self.state.pages.map.span_of(address) for address in roots}
-
-    def marking_ends(self) -> None:
-        """Set heap_live to what is marked, with all that was allocated since marking began."""
-        state = self.state
-        marked = (
-            span.gcmark_bits.count(span.nelems) * span.elemsize for span in state.spans.values()
+    def bytes_marked(self) -> U64:
+        """Return the bytes of what is marked, with all that was allocated since marking began."""
+        return sum(
+            span.gcmark_bits.count(span.nelems) * span.elemsize
+            for span in self.state.spans.values()
         )
-        state.heap_live = state.live_at_mark = sum(marked)
-        state.tracks_heap_live = True
 
-    def sweeping_starts(self) -> None:
-        """Set the trigger, the pace of sweeping, and the line of the scavenger, which wakes up.
+    def sweep_pace(self) -> SweepPace:
+        """Return the pace of sweeping; set the trigger, and the scavenger's line, which wakes up.
 
         Rules: SWP-20 SCAV-3 SCAV-4 SCAV-5.
         """
         state, heap = self.state, self.state.pages
         last, self._next_gc = self._next_gc, max(state.heap_live * GROWTH, MIN_NEXT_GC)
         self.trigger = trigger_for(self._next_gc, state.heap_live)
-        state.pace = sweep_pace(
-            self.trigger, state.heap_live, heap.stats.pages_in_use, state.pages_swept
-        )
         goal = goal_for(heap.stats.heap_inuse, self._next_gc, last, heap.phys.size)
         now = retained(heap.stats)
         self.line = pace(self.line, heap.phys, goal, now, heap.unscavenged_huge, self.time_ns)
         self.scavenger = wake(self.scavenger, self.time_ns)
+        in_use, swept = heap.stats.pages_in_use, state.pages_swept
+        return sweep_pace(self.trigger, state.heap_live, in_use, swept)
 
     def cycle_is_due(self) -> bool:
         """Tell whether the heap has grown to its trigger: the next slow path starts a cycle.
@@ -165,7 +154,7 @@ class Decisions:
                 at += PAGE_SIZE
                 continue
             unswept = needs_sweep(state.sweepgen, state.generation(span))
-            if run.base == at and unswept and span not in self.page_marks:
+            if run.base == at and unswept and span not in state.page_marks:
                 return span
             at = end_of(run)
         return None

@@ -16,11 +16,11 @@ from spanspec.base.records import Record
 from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.heap import cycle
-from spanspec.heap.machine import STEPS
-from spanspec.heap.machine.allocation import ZERO_BASE
-from spanspec.heap.machine.machine import Machine, OutOfMemory, Refused, require
-from spanspec.heap.malloc import array_size
+from spanspec.heap.machine import Machine
+from spanspec.heap.malloc import ZERO_BASE, array_size
 from spanspec.heap.memstats import MemStats, read_memstats
+from spanspec.heap.operations import OPERATIONS
+from spanspec.heap.operations.refusals import OutOfMemory, Refused, require
 from spanspec.heap.picture import overview, picture
 from spanspec.heap.procs import NO_P, boot, procresize
 from spanspec.heap.program import (
@@ -87,7 +87,9 @@ class Heap:
         if request.p not in self.state.mcache_of or request.p == NO_P:
             raise Refused(f"no P {request.p}; there are {self.state.procs}")
         self._machine.observed = []
-        result = STEPS[type(request)](self._machine, request)
+        actor = Actor(request.p, request.p)
+        operation = OPERATIONS[type(request)](self.state, actor, request)
+        result = self._machine.drive(actor, operation)
         return Outcome(result, tuple(self._machine.observed))
 
     def malloc(self, size: U64, noscan: bool = False, p: int = 0, zero: bool = True) -> U64:

@@ -1,4 +1,8 @@
-"""mallocgc: which path a request takes, and which slot it gets (rules MAL-1 to MAL-24)."""
+"""mallocgc: which path a request takes, and which slot it gets (rules MAL-1 to MAL-24).
+
+`mallocgc` is the whole operation. A recorder sees its request only at its end, so the replay of a
+trace begins in the middle: it runs the refill by its own events, and then the last part.
+"""
 
 from typing import Final
 
@@ -11,13 +15,17 @@ from spanspec.base.constants import (
     TINY_SPAN_CLASS,
     make_span_class,
 )
-from spanspec.base.ids import SlotId
+from spanspec.base.ids import NOBODY, SlotId
 from spanspec.base.records import Record
 from spanspec.base.sizeclass import size_class_for
 from spanspec.base.words import M64, U16, U64
 from spanspec.events import span_events as ev
-from spanspec.heap.state import MARK_TERMINATION, OFF, HeapState, Mcache
+from spanspec.heap.mcache import refill
+from spanspec.heap.newspan import take_large
+from spanspec.heap.procs import mcache_of
+from spanspec.heap.state import MARK_TERMINATION, OFF, Course, HeapState, Mcache
 from spanspec.heap.taking import take
+from spanspec.pages.pageheap import Actor, page_number
 from spanspec.sharing.records import NO_SPAN
 from spanspec.sharing.steps import ALLOCATE
 from spanspec.span.alloccache import next_free_fast, next_free_slow
@@ -26,6 +34,9 @@ from spanspec.span.tiny import align_tiny, replace_tiny_block, take_tiny, tiny_f
 
 MAX_ALLOC: Final = 1 << 48
 """Bytes above which the callers of mallocgc panic: the address space has no more (CONST-2)."""
+
+ZERO_BASE: Final = 0x1000
+"""The address of every object of 0 bytes: a static variable, outside all arenas (MAL-3)."""
 
 NO_SMALL_CLASS: Final = -1
 """The answer of `span_class_for` for a request above 32768 bytes."""
@@ -86,11 +97,22 @@ def array_size(elemsize: U64, count: int) -> U64 | None:
 
 
 class Taken(Record, frozen=True):
-    """A slot that was taken: the span's record before, the slot, and the path (1, 2 or 3)."""
+    """A slot that was taken: the span's record before, the slot, and the path (1, 2 or 3).
+
+    `current`: the slot is the P's tiny block now.
+    """
 
     record: Mspan
     slot: U16
     path: ev.Path
+    current: bool = False
+
+
+class Placed(Record, frozen=True):
+    """Where a tiny object went: the address of the block, and the offset in it."""
+
+    block: U64
+    offset: int
 
 
 def born(span: Mspan, slot: U16, phase: int) -> Mspan:
@@ -145,6 +167,26 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
     return Taken(record, found.slot, path)
 
 
+def take_cached(
+    state: HeapState, mcache: Mcache, spanclass: int, size: U64, tiny: bool
+) -> Taken | Placed | None:
+    """Place a small object in what its P has cached: the tiny block, or a slot of its span.
+
+    All of it is one step, since nobody else touches a P's mcache. None if a refill is needed.
+
+    Rules: MAL-4 MAL-5 MAL-6 MAL-7 MAL-8 MAL-10 MAL-19.
+    """
+    if tiny:
+        block = mcache.tiny.address
+        offset = hit_tiny_block(mcache, size)
+        if offset is not None:
+            return Placed(block, offset)
+    taken = take_slot(state, mcache, spanclass)
+    if tiny and taken is not None and take_tiny_block(mcache, taken, size):
+        return replace(taken, current=True)
+    return taken
+
+
 def take_tiny_block(mcache: Mcache, taken: Taken, size: U64) -> bool:
     """Use a fresh slot as a tiny block; tell whether it is the current one now.
 
@@ -190,3 +232,84 @@ def flags_of(
         + tiny_block * ev.TINY_BLOCK
         + current * ev.TINY_CURRENT
     )
+
+
+def slot_taken(actor: Actor, size: U64, noscan: bool, zero: bool, taken: Taken) -> ev.Malloc:
+    """Tell that an object took a slot."""
+    record = taken.record
+    needzero, tiny = record.needzero != 0, is_tiny(size, noscan)
+    return ev.Malloc(
+        p=actor.p,
+        size=size,
+        path=taken.path,
+        spanclass=record.spanclass,
+        base_page=page_number(record.base),
+        slot=taken.slot,
+        flags=flags_of(noscan, zero, needzero, tiny, taken.current),
+    )
+
+
+def tiny_hit(
+    state: HeapState, actor: Actor, size: U64, noscan: bool, zero: bool, placed: Placed
+) -> ev.TinyHit:
+    """Tell that a tiny object went into the current block."""
+    record = state.spans[state.pages.map.span_of(placed.block)]
+    assert record.spanclass == TINY_SPAN_CLASS, "MAL-6: the tiny block is of another class"
+    return ev.TinyHit(
+        p=actor.p,
+        size=size,
+        base_page=page_number(record.base),
+        slot=(placed.block - record.base) // record.elemsize,
+        offset=placed.offset,
+        flags=flags_of(noscan, zero, needzero=False),
+    )
+
+
+def mallocgc(
+    state: HeapState, actor: Actor, size: U64, noscan: bool = False, zero: bool = True
+) -> Course[int]:
+    """Allocate an object; return its address, or NOBODY where there is no memory for it.
+
+    `noscan`: it has no pointers; `zero`: cleared memory is wanted.
+
+    Rules: MAL-1 MAL-3 MAL-4 MAL-10 MAL-11 MAL-18 MAL-19 T-18.
+    """
+    check_may_allocate(state.phase)
+    if size == 0:
+        return ZERO_BASE
+    spanclass = span_class_for(size, noscan)
+    if spanclass == NO_SMALL_CLASS:
+        return (yield from large_alloc(state, actor, size, noscan, zero))
+    mcache, tiny = mcache_of(state, actor.p), is_tiny(size, noscan)
+    placed = take_cached(state, mcache, spanclass, size, tiny)
+    if placed is None:
+        if not (yield from refill(state, actor, mcache, spanclass)):
+            return NOBODY
+        placed = take_cached(state, mcache, spanclass, size, tiny)
+        assert placed is not None, "MAL-19: a refilled span has a free slot"
+    if isinstance(placed, Placed):
+        yield tiny_hit(state, actor, size, noscan, zero, placed)
+        return placed.block + placed.offset
+    yield slot_taken(actor, size, noscan, zero, placed)
+    return slot_address(placed.record, placed.slot)
+
+
+def large_alloc(state: HeapState, actor: Actor, size: U64, noscan: bool, zero: bool) -> Course[int]:
+    """Allocate an object of more than 32768 bytes; return its address, NOBODY without memory.
+
+    Rules: MAL-11 MAL-12 MAL-13 HEAP-23 T-21.
+    """
+    span = yield from take_large(state, actor, pages_for_large(size), noscan)
+    if span == NOBODY:
+        return NOBODY
+    record = take_large_object(state, span, size)
+    yield ev.Malloc(
+        p=actor.p,
+        size=size,
+        path=ev.LARGE,
+        spanclass=record.spanclass,
+        base_page=page_number(record.base),
+        slot=0,
+        flags=flags_of(noscan, zero, needzero=False),
+    )
+    return record.base

@@ -122,6 +122,15 @@ def release_all(state: HeapState, actor: Actor, identity: int) -> Course[None]:
     yield ev.ReleaseAll(p=actor.p, thread=actor.thread, begins=0, mcache=identity)
 
 
+def flush_all_mcaches(state: HeapState, actor: Actor) -> Course[None]:
+    """With the world stopped, flush the mcache of every P; only the free slots are handed back.
+
+    Rules: MC-9.
+    """
+    for number in range(state.procs):
+        yield from release_all(state, actor, state.mcache_of[number])
+
+
 def needs_flush(state: HeapState, identity: int) -> bool:
     """Tell whether an mcache has still to be flushed in this cycle.
 

@@ -54,8 +54,15 @@ class Waits:
         self.until = until
 
 
-Course = Generator[EventBase | NeedPages | Waits, int | None, Result]
-"""An operation of one thread, step by step: observations, requests for pages, and waits."""
+class StopsWorld(Record, frozen=True):
+    """A course stops the world: it goes on when no other thread is in the middle of an operation.
+
+    Nobody else goes on before the course has told that the Ps were set, by which the world starts.
+    """
+
+
+Course = Generator[EventBase | NeedPages | Waits | StopsWorld, int | None, Result]
+"""An operation of one thread, step by step: observations, and what it asks of its driver."""
 
 
 class Mcache:
@@ -86,6 +93,18 @@ class Mcentral:
 
 class Inputs(Protocol):
     """What the rules leave open: the marker, pacing, and what a thread sees of another's steps."""
+
+    def procs(self) -> int:
+        """Return the number of Ps with which the world starts again (MC-14)."""
+        ...
+
+    def bytes_marked(self) -> U64 | None:
+        """Return the bytes that marking has found alive; None if nobody counts them (SWP-34)."""
+        ...
+
+    def sweep_pace(self) -> SweepPace:
+        """Return how fast the sweeping that now begins has to be (SWP-20)."""
+        ...
 
     def retained_goal(self) -> U64:
         """Return the scavenger's goal in bytes (SCAV-3)."""
@@ -171,6 +190,8 @@ class HeapState:
 
     `spans` has the slots of the in-use spans. `bits_epoch` tells in which mark-bit epochs a span's
     allocBits and mark bits were obtained; `freed_in` has the spans in which some slot was freed.
+    `page_marks` has those on whose first page the marker has found an object; in a replay, only the
+    roots, as a recording does not tell what is marked when.
     `finalizers` has the addresses of the objects whose finalizers are due; `sweepers` the threads
     that pop spans to sweep them, or sweep one that they have popped, as the runtime counts them.
     """
@@ -187,6 +208,7 @@ class HeapState:
         self.marked = False
         self.sweepers: set[int] = set()
         self.cycle = 0
+        self.mode = 0
         self.procs = 0
         self.epoch = 0
         self.spans: dict[int, Mspan] = {}
@@ -197,6 +219,7 @@ class HeapState:
         self.buffers = (SweepBuffer(), SweepBuffer())
         self.bits_epoch: dict[int, tuple[int, int]] = {}
         self.freed_in: set[int] = set()
+        self.page_marks: set[int] = set()
         self.specials: dict[int, Specials] = {}
         self.finalizers: list[U64] = []
         self.bits_arenas = NO_ARENAS

@@ -266,6 +266,17 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
     return freed
 
 
+def sweep_all(state: HeapState, actor: Actor, by: ev.Popper) -> Course[U64]:
+    """Sweep until the unswept stack is drained; return the pages freed.
+
+    Rules: SWP-32 SWP-33.
+    """
+    freed = 0
+    while (pages := (yield from sweepone(state, actor, by))) != NOTHING_LEFT:
+        freed += pages
+    return freed
+
+
 def popped(state: HeapState, actor: Actor, span: int, place: int, by: ev.Popper) -> ev.BufferPop:
     """Tell that a span was popped from the unswept stack, or that there is none."""
     base = NOBODY if span == NOBODY else page_number(state.inputs.seen_base(span))

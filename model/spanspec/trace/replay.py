@@ -7,7 +7,7 @@ from typing import Final, cast
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
-from spanspec.heap.state import Course, HeapState, NeedPages, Waits
+from spanspec.heap.state import Course, HeapState, NeedPages, StopsWorld, Waits
 from spanspec.heap.taking import NotAStep
 from spanspec.invariants import When
 from spanspec.pages.pagealloc import make_manual
@@ -232,7 +232,7 @@ class Replay:
             span, thread.hand = thread.hand, NO_SPAN
             step = course.send(span)
         assert not isinstance(step, NeedPages), "HEAP-22: pages are asked for twice"
-        assert not isinstance(step, Waits), "SWP-18: what a thread did, it did not wait for"
+        assert not isinstance(step, Waits | StopsWorld), "CONC-9: what was done was not waited for"
         return step
 
     def _is_nested(self, thread: Thread, event: ThreadEvent) -> bool:
@@ -306,13 +306,13 @@ class Replay:
         assert isinstance(event, ThreadEvent)
         self.witness.at(self.line, event)
         self._moment = BEFORE
-        if isinstance(event, ev.SweepPhaseStarts):
-            self.witness.sweep_phase_starts()
-            if self.proves:
-                self._check_sharing()
-        observed = self.world.cycle_event(event, self.threads.values())
+        if self.proves and isinstance(event, ev.SweepPhaseStarts):
+            self._check_sharing()
+        thread = self._thread(event.thread)
+        self.world.admit_cycle(event, self.threads.values())
+        observed = self._advance(thread, event)
         if observed != event:
-            raise self._mismatch(self._thread(event.thread), observed, event)
+            raise self._mismatch(thread, observed, event)
         return Verdict.PREDICTED
 
     # --- divergences -----------------------------------------------------------------------------

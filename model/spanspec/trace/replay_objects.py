@@ -1,6 +1,6 @@
 """Replay of allocations: which slot, by which path, and where a tiny object goes."""
 
-from spanspec.base.constants import TINY_SIZE
+from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY
 from spanspec.events import span_events as ev
 from spanspec.events.span_events import (
@@ -14,14 +14,13 @@ from spanspec.events.span_events import (
 )
 from spanspec.heap.malloc import (
     NO_SMALL_CLASS,
+    Placed,
     Taken,
-    hit_tiny_block,
     is_tiny,
     pages_for_large,
     span_class_for,
+    take_cached,
     take_large_object,
-    take_slot,
-    take_tiny_block,
 )
 from spanspec.heap.procs import mcache_of
 from spanspec.heap.state import HeapState, Mcache
@@ -72,9 +71,13 @@ class Objects:
         if self._world.guarded:
             self._world.expect_running(p)
         mcache = mcache_of(self._state, p)
-        taken = take_slot(self._state, mcache, spanclass)
+        tiny = is_tiny(size, noscan)
+        taken = take_cached(self._state, mcache, spanclass, size, tiny)
         if taken is None:
             raise Diverged("MAL-19", "what comes before this allocation", "a refill", "none")
+        if not isinstance(taken, Taken):
+            what = f"tiny object of {size} bytes"
+            raise Diverged("MAL-6", what, "a hit", "a new block", AFTER)
         record = taken.record
         if (
             taken.slot != event.slot
@@ -85,8 +88,11 @@ class Objects:
             or flags > _ALL_FLAGS
         ):
             self._explain(event, taken, mcache)
-        if is_tiny(size, noscan):
-            self._take_tiny_block(mcache, event, taken)
+        if tiny:
+            told = flags & TINY_BLOCK != 0
+            expect("MAL-4", "taken by the tiny allocator", True, told, AFTER)
+            current = flags & TINY_CURRENT != 0
+            expect("MAL-8", "new block is the current one", taken.current, current, AFTER)
         elif flags & (TINY_BLOCK | TINY_CURRENT):
             expect("MAL-4", "taken by the tiny allocator", False, True)
         self._last[p] = taken
@@ -104,16 +110,6 @@ class Objects:
         needzero = event.flags & NEEDZERO != 0
         expect("SWP-27", "span.needzero", record.needzero != 0, needzero, AFTER)
         expect("MAL-4", "flags, at most", _ALL_FLAGS, event.flags, AFTER)
-
-    def _take_tiny_block(self, mcache: Mcache, event: ev.Malloc, taken: Taken) -> None:
-        if hit_tiny_block(mcache, event.size) is not None:
-            raise Diverged(
-                "MAL-6", f"tiny object of {event.size} bytes", "a hit", "a new block", AFTER
-            )
-        expect("MAL-4", "taken by the tiny allocator", True, event.flags & TINY_BLOCK != 0, AFTER)
-        current = take_tiny_block(mcache, taken, event.size)
-        told = event.flags & TINY_CURRENT != 0
-        expect("MAL-8", "new block is the current one", current, told, AFTER)
 
     def _malloc_large(self, event: ev.Malloc, noscan: bool) -> Verdict:
         """Replay a large object: the only slot of a span of its own.
@@ -149,17 +145,17 @@ class Objects:
             self._world.expect_running(event.p)
         if mcache.refilled != NOBODY:
             expect("MAL-19", "class whose refill has to be used first", NOBODY, mcache.refilled)
-        offset = hit_tiny_block(mcache, event.size)
-        if offset is None:
+        placed = take_cached(self._state, mcache, TINY_SPAN_CLASS, event.size, tiny=True)
+        if not isinstance(placed, Placed):
             raise Diverged("MAL-6", f"tiny object of {event.size} bytes", "a new block", "a hit")
         if event.flags > 3:
             expect("MAL-6", "flags that a hit has", event.flags & 3, event.flags)
-        if offset != event.offset:
-            expect("MAL-5", "offset in the block", offset, event.offset)
+        if placed.offset != event.offset:
+            expect("MAL-5", "offset in the block", placed.offset, event.offset)
         address = page_address(event.base_page) + event.slot * TINY_SIZE
         if address != block:
             expect("MAL-6", "address of the block", hex(block), hex(address))
-        self._last[event.p] = address + offset
+        self._last[event.p] = address + placed.offset
         return Verdict.PREDICTED
 
     def note(self, event: ev.Mark) -> Verdict:

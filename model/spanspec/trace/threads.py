@@ -11,10 +11,11 @@ from spanspec.base.ids import NOBODY
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
+from spanspec.heap.cycle import start_marking, start_the_world, terminate_marking
 from spanspec.heap.mcache import install, prepare_for_sweep, refill, release_all
 from spanspec.heap.mcentral import span_bytes
 from spanspec.heap.newspan import take_large
-from spanspec.heap.procs import NO_P, boot, mcache_of, procresize
+from spanspec.heap.procs import NO_P, boot, mcache_of
 from spanspec.heap.state import Course, HeapState, NeedPages
 from spanspec.heap.sweeping import deduct_sweep_credit, ensure_swept, sweepone
 from spanspec.pages.pagealloc import allocate, free_manual
@@ -139,7 +140,7 @@ class Thread:
     def come_to_rest(self) -> None:
         """Let operations that have nothing more to show come to their end.
 
-        A change of the number of Ps stays: it goes on once the world has started.
+        What the world is stopped for stays: it goes on once the world has started.
 
         Raises: Diverged if the thread is in the middle of something.
         """
@@ -197,10 +198,8 @@ def begin_course(state: HeapState, thread: Thread, event: EventBase) -> Course[o
     if isinstance(event, ev.PrepareForSweep):
         _expect_mcache(state, event.mcache)
         return cast(Course[object], prepare_for_sweep(state, actor, event.mcache))
-    if isinstance(event, ev.ProcResize):
-        if event.procs < 1:
-            raise Diverged("MC-14", "number of Ps", "at least 1", event.procs)
-        thread.resizing = cast(Course[object], procresize(state, actor, event.procs))
+    if isinstance(event, ev.CycleStarts | ev.PhaseChanges | ev.ProcResize):
+        thread.resizing = cast(Course[object], _with_world_stopped(state, actor, event))
         return thread.resizing
     if isinstance(event, ev.McacheChanges) and not state.mcaches and event.p == NO_P:
         return cast(Course[object], boot(state, actor))
@@ -209,6 +208,17 @@ def begin_course(state: HeapState, thread: Thread, event: EventBase) -> Course[o
             raise Diverged("SWP-18", f"state of span {event.span}", "in use", "not in use")
         return cast(Course[object], ensure_swept(state, actor, event.span))
     return _begin_allocation(state, thread, event, actor)
+
+
+def _with_world_stopped(
+    state: HeapState, actor: Actor, event: ev.CycleStarts | ev.PhaseChanges | ev.ProcResize
+) -> Course[None]:
+    """Return the operation for which the world is stopped; with its last step it starts again."""
+    if isinstance(event, ev.CycleStarts):
+        return start_marking(state, actor, event.trigger, event.mode, event.heap_live)
+    if isinstance(event, ev.PhaseChanges):
+        return terminate_marking(state, actor)
+    return start_the_world(state, actor)
 
 
 def _begin_allocation(

@@ -13,7 +13,7 @@ from spanspec.base.words import M32, U32, U64
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
-from spanspec.heap.pacing import Debt
+from spanspec.heap.pacing import Debt, SweepPace
 from spanspec.heap.state import NO_MORE_RECLAIM, HeapState
 from spanspec.heap.taking import see_published
 from spanspec.pages.pageheap import page_address
@@ -138,14 +138,33 @@ class Witness:
             if is_sweeping(sg, self.state.generation(span))
         )
 
-    def sweep_phase_starts(self) -> None:
-        """Forget what pacing said of the last sweep phase, in which all claims were told.
+    def procs(self) -> int:
+        """Return the number of Ps that the trace tells of where the world starts again.
+
+        Raises: Diverged if there would be none.
+        """
+        event = self.event
+        if not isinstance(event, ev.ProcResize):
+            return self.state.procs
+        if event.procs < 1:
+            raise Diverged("MC-14", "number of Ps", "at least 1", event.procs)
+        return event.procs
+
+    def bytes_marked(self) -> U64 | None:
+        """Return None: what is marked, each sweep tells of its span."""
+        return None
+
+    def sweep_pace(self) -> SweepPace:
+        """Return no pace, as each debt is told; forget those of the last sweep phase.
+
+        All claims of that phase have been told.
 
         Raises: Diverged if one that was seen was not.
         """
         expect("SWP-3", "spans of which a claim was seen, and never told", {}, self.claims_unseen)
         self._swept_basis = 0
         self._owed.clear()
+        return SweepPace()
 
     # --- what is read without a lock --------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from typing import Final
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
-from spanspec.heap import cycle
 from spanspec.heap.procs import NO_P
 from spanspec.heap.state import MARK, HeapState
 from spanspec.invariants import When, violations
@@ -62,7 +61,6 @@ class World:
 
     def __init__(self, state: HeapState) -> None:
         self._state = state
-        self._mode = 0
         self._stopper: Actor | None = None
         self._cycle_event: type[EventBase] | None = None
         self._lock = FREE_LOCK
@@ -176,12 +174,13 @@ class World:
             what = f"thread {number} on P {p} while the world is stopped"
             raise Diverged("CONC-9", what, "at rest", "in an operation")
 
-    def cycle_event(self, event: EventBase, threads: Iterable[Thread]) -> EventBase:
-        """Let the cycle take the step that an event tells of; return what the model observes.
+    def admit_cycle(self, event: ThreadEvent, threads: Iterable[Thread]) -> None:
+        """Require that the world may stop, or is stopped, for a step of the cycle.
 
         Rules: SWP-13 SWP-32 SWP-33 SWP-34 SWP-35 CONC-9.
+
+        Raises: Diverged if it may not.
         """
-        assert isinstance(event, ThreadEvent)
         actor, state = Actor(event.p, event.thread), self._state
         if self._stopper is not None:
             expect("CONC-9", "P and thread that stopped the world", self._stopper, actor)
@@ -195,15 +194,11 @@ class World:
         self.guarded = True
         if isinstance(event, ev.CycleStarts):
             expect("SWP-32", "phase before a cycle", 0, state.phase)
-            self._mode = event.mode
-            return cycle.cycle_starts(state, actor, event.trigger, event.mode, event.heap_live)
-        if isinstance(event, ev.PhaseChanges):
-            if event.phase == MARK:
-                self._check_all_swept(threads)
-            return cycle.phase_changes(state, actor)
-        self._check_all_swept(threads)
-        check_invariants(state, When.AT_REST)
-        return cycle.sweep_phase_starts(state, actor, self._mode)
+        elif isinstance(event, ev.SweepPhaseStarts):
+            self._check_all_swept(threads)
+            check_invariants(state, When.AT_REST)
+        elif isinstance(event, ev.PhaseChanges) and event.phase == MARK:
+            self._check_all_swept(threads)
 
     def _starts(self) -> None:
         """Note that the world goes on; it does so after marking has begun, or after the relabel.

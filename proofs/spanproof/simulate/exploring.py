@@ -16,12 +16,10 @@ from typing import Final, NamedTuple, TypeVar
 from spanproof.simulate.racing import Racing
 from spanproof.simulate.scenes import Malloc, Scene
 from spanproof.simulate.threads import Worker
-from spanspec.base.constants import MAX_SMALL_SIZE
 from spanspec.base.ids import NOBODY
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap.mcache import prepare_for_sweep
-from spanspec.heap.program import Allocate
 from spanspec.heap.snapshot import snapshot_of
 from spanspec.heap.sweeping import finish_sweeping, sweepone
 from spanspec.heap.taking import is_publishing, see_published
@@ -92,8 +90,6 @@ class Scheduled(Racing):
 
     def moves(self) -> list[Move]:
         """Return what can happen next."""
-        if self._stopping and all(self._may_stop(worker) for worker in self._workers):
-            return [Move(0)]
         found = []
         for number, worker in enumerate(self._workers):
             if self._can_go(worker):
@@ -134,16 +130,14 @@ class Scheduled(Racing):
             self._start(worker, "flush", flush)
             return
         match self._left[actor.p].pop():
-            case Malloc(size=size) if size <= MAX_SMALL_SIZE:
-                self._allocate(worker, Allocate(actor.p, size))
             case Malloc(size=size):
-                self._allocate_large(worker, Allocate(actor.p, size))
+                self._allocate(worker, size)
             case "sweep":
                 self._start(worker, "sweep", sweepone(self.state, actor, "bg"))
             case "finish sweeping":
                 self._start(worker, "finish", finish_sweeping(self.state, actor))
             case "stop the world":
-                self._stopping = True
+                self._collect(worker)
             case "manual":
                 self._manual_span(worker)
 

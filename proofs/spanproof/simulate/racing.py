@@ -21,27 +21,18 @@ from spanspec.base.ids import NOBODY
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
-from spanspec.heap import cycle
-from spanspec.heap.machine.allocation import large_taken, slot_taken, tiny_hit
-from spanspec.heap.machine.machine import Machine
-from spanspec.heap.malloc import (
-    hit_tiny_block,
-    is_tiny,
-    pages_for_large,
-    span_class_for,
-    take_large_object,
-    take_slot,
-    take_tiny_block,
-)
-from spanspec.heap.mcache import needs_flush, prepare_for_sweep, refill
-from spanspec.heap.newspan import take_large
-from spanspec.heap.procs import NO_P, boot, mcache_of, procresize
-from spanspec.heap.program import Allocate
-from spanspec.heap.state import MARK, OFF, Course, NeedPages, Waits
-from spanspec.heap.sweeping import NOTHING_LEFT, finish_sweeping, sweepone
+from spanspec.heap.cycle import gc_mark_done, gc_start
+from spanspec.heap.machine import Machine
+from spanspec.heap.malloc import mallocgc, span_class_for
+from spanspec.heap.mcache import needs_flush, prepare_for_sweep
+from spanspec.heap.operations import OPERATIONS
+from spanspec.heap.procs import NO_P, boot, procresize
+from spanspec.heap.program import FreeManual, Input, TakeManual
+from spanspec.heap.state import MARK, OFF, Course, NeedPages, StopsWorld, Waits
+from spanspec.heap.sweeping import finish_sweeping, sweepone
 from spanspec.heap.taking import is_publishing, see_published
 from spanspec.invariants import When, violations
-from spanspec.pages.pagealloc import allocate, free_manual, make_manual
+from spanspec.pages.pagealloc import allocate
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.runs import AMD64
 from spanspec.pages.scavenge import scavenge_all
@@ -79,7 +70,9 @@ class Racing:
         self._workers = [Worker(number) for number in range(procs)]
         self._heap_holder: Worker | None = None
         self._manual: list[int] = []
+        self._collector: Worker | None = None
         self._stopping = False
+        self._decisions.on_marked = self._mark
         nobody = Actor(NO_P, 0)
         self._machine.drive(nobody, boot(self.state, nobody))
         self._machine.drive(nobody, procresize(self.state, nobody, procs))
@@ -120,18 +113,22 @@ class Racing:
             return f"the model raises {type(problem).__name__}: {problem}"
         fresh, self._fresh = self._fresh, []
         wrong = self._judge.run(fresh)
-        if wrong is None and self._stopping and self.all_idle:
+        if wrong is None and self._is_quiet():
             wrong = self._judge.at_rest(self.state)
         if wrong is None and number % 32 == 0:
             wrong = self._judge.finish()
         return wrong
 
     def act(self) -> None:
-        """Let one thread take a step, or the world stop once every thread is ready for that."""
-        if self._stopping and all(self._may_stop(worker) for worker in self._workers):
-            self._stop_the_world()
-        else:
-            self._advance(self._next_worker())
+        """Let one thread take a step, or go through all for which it has stopped the world."""
+        self._advance(self._next_worker())
+
+    def _is_quiet(self) -> bool:
+        """Whether the world is about to stop, and all that happened was noted."""
+        collector = self._collector
+        if collector is None or not self._stopping or collector.late is not None:
+            return False
+        return all(one is collector or one.idle for one in self._workers)
 
     def _how_quiet(self) -> When:
         if self._heap_holder is not None:
@@ -149,6 +146,9 @@ class Racing:
 
     def _observe(self, worker: Worker, event: EventBase) -> None:
         """Note a step, at once or, where no lock orders it, perhaps later."""
+        if isinstance(event, ev.Malloc | ev.TinyHit):
+            self._log(event)
+            return
         worker.last = event
         if isinstance(event, ev.SweepClaim) and event.by in POPPERS:
             worker.popped = event.span
@@ -171,7 +171,7 @@ class Racing:
         """Note which locks and lists the worker's next step is about."""
         if isinstance(event, hev.Coalesces) and worker.section is None and worker.wants is None:
             self._heap_holder = None  # freeing a span in use ends here
-        elif isinstance(event, hev.SpanInUse):
+        elif isinstance(event, hev.SpanInUse | hev.SpanManual):
             self._heap_holder = None
         if isinstance(event, ev.SweepClaim):
             worker.claimed_after = event.not_before
@@ -195,6 +195,8 @@ class Racing:
     def _can_go(self, worker: Worker) -> bool:
         if worker.late is not None:
             return True
+        if worker is self._collector and self._stopping:
+            return all(one is worker or self._may_stop(one) for one in self._workers)
         if worker.waits is not None and not worker.waits.until():
             return False
         if worker.idle:
@@ -222,6 +224,9 @@ class Racing:
         if late is not None:
             worker.late = None
             self._log(late)
+            return
+        if worker is self._collector and self._stopping:
+            self._with_world_stopped(worker)
             return
         self._publish_early(worker)
         self._decisions.bound = self._bound_of(worker)
@@ -279,6 +284,8 @@ class Racing:
         worker.waits = step if isinstance(step, Waits) else None
         if isinstance(step, NeedPages):
             worker.wants = step.npages
+        elif isinstance(step, StopsWorld):
+            self._stopping = True
         elif not isinstance(step, Waits):
             self._observe(worker, step)
 
@@ -295,14 +302,14 @@ class Racing:
             self._start(
                 worker, "flush", prepare_for_sweep(self.state, actor, self.state.mcache_of[actor.p])
             )
-        elif draw < 0.03 and self.state.phase in (OFF, MARK):
-            self._stopping = True
+        elif draw < 0.03 and self._collector is None and self.state.phase in (OFF, MARK):
+            self._collect(worker)
         elif draw < 0.2 and self.state.sweepers:
             self._finish_sweeping(worker)
         elif draw < 0.3 and not self.state.sweepdone:
             self._start(worker, "sweep", sweepone(self.state, actor, "bg"))
         elif draw < 0.315:
-            self._large(worker)
+            self._allocate(worker, self.rng.choice(LARGE_SIZES))
         elif draw < 0.325:
             self._manual_span(worker)
         elif draw < 0.328 and self._heap_holder is None:
@@ -310,7 +317,8 @@ class Racing:
             self._heap_holder, worker.section = worker, scavenge_all(self.state.pages, actor)
         else:
             for _ in range(self.rng.choice((1, 1, 5, 40))):
-                if not self._small(worker):
+                noscan = self.rng.random() < 0.3
+                if not self._allocate(worker, self.rng.choice(SIZES), noscan):
                     break
 
     def _finish_sweeping(self, worker: Worker) -> None:
@@ -327,104 +335,59 @@ class Racing:
         self, worker: Worker, what: str, course: Course[object], ending: Ending | None = None
     ) -> None:
         self.steps[what] += 1
-        worker.course, worker.ending = course, ending
+        worker.course, worker.ending, worker.last = course, ending, None
 
-    def _small(self, worker: Worker) -> bool:
-        """Allocate a small object; return whether that took one step only."""
-        size, noscan = self.rng.choice(SIZES), self.rng.random() < 0.3
-        return self._allocate(worker, Allocate(worker.actor.p, size, noscan))
-
-    def _allocate(self, worker: Worker, request: Allocate) -> bool:
-        """Allocate a small object; return whether that took one step only."""
-        size, noscan = request.size, request.noscan
-        spanclass = span_class_for(size, noscan)
-        mcache = mcache_of(self.state, request.p)
-        self.steps["allocate"] += 1
-        if is_tiny(size, noscan):
-            block = mcache.tiny.address
-            offset = hit_tiny_block(mcache, size)
-            if offset is not None:
-                self._log(tiny_hit(self.state, request, block, offset))
-                return True
-        if self._take(request):
-            return True
-        self._start(
-            worker,
-            "refill",
-            refill(self.state, worker.actor, mcache, spanclass),
-            lambda _: self._take_after_refill(request),
-        )
-        worker.refills = spanclass
-        return False
-
-    def _take_after_refill(self, request: Allocate) -> None:
-        assert self._take(request), "MAL-19: a refilled span has a free slot"
-
-    def _take(self, request: Allocate) -> bool:
-        size, noscan = request.size, request.noscan
-        mcache = mcache_of(self.state, request.p)
-        taken = take_slot(self.state, mcache, span_class_for(size, noscan))
-        if taken is None:
-            return False
-        current = is_tiny(size, noscan) and take_tiny_block(mcache, taken, size)
-        self._log(slot_taken(request, taken, current))
-        return True
-
-    def _large(self, worker: Worker) -> None:
-        self._allocate_large(worker, Allocate(worker.actor.p, self.rng.choice(LARGE_SIZES)))
-
-    def _allocate_large(self, worker: Worker, request: Allocate) -> None:
-        def take(span: int | bool | None) -> None:
-            assert span is not None, "MAL-11: an allocation of pages gives a span"
-            record = take_large_object(self.state, int(span), request.size)
-            self._log(large_taken(request, record))
-
-        course = take_large(self.state, worker.actor, pages_for_large(request.size), request.noscan)
-        self._start(worker, "large", course, take)
+    def _allocate(self, worker: Worker, size: int, noscan: bool = False) -> bool:
+        """Allocate an object; return whether that took one step only."""
+        self._start(worker, "allocate", mallocgc(self.state, worker.actor, size, noscan))
+        worker.refills = span_class_for(size, noscan)
+        while worker.course is not None and self._can_go(worker):
+            self._in_course(worker, worker.course)
+            if worker.last is not None or worker.wants is not None:
+                return False
+        return worker.course is None
 
     def _manual_span(self, worker: Worker) -> None:
         """Take a manual span, or give one back unless somebody marks."""
         if self._heap_holder is not None:
             return
-        heap = self.state.pages
-        self.steps["manual"] += 1
-        self._heap_holder = worker
+        p = worker.actor.p
         if self._manual and self.state.phase == OFF and self.rng.random() < 0.5:
-            worker.section = free_manual(heap, worker.actor, self._manual.pop())
+            self._heap_holder = worker
+            self._operate(worker, "manual", FreeManual(p, self._manual.pop()))
             return
 
-        def become_manual(span: int | bool | None) -> None:
+        def keep(span: int | bool | None) -> None:
             assert span is not None, "HEAP-24: an allocation of pages gives a span"
             self._manual.append(int(span))
-            self._log(make_manual(heap, worker.actor, int(span), "stack"))
-            self._heap_holder = None
 
-        worker.ending = become_manual
-        worker.wants = 4
+        self._operate(worker, "manual", TakeManual(p), keep)
+
+    def _operate(
+        self, worker: Worker, what: str, request: Input, ending: Ending | None = None
+    ) -> None:
+        """Begin an operation that a heap can be asked for."""
+        operation = OPERATIONS[type(request)]
+        self._start(worker, what, operation(self.state, worker.actor, request), ending)
 
     # --- the world stops --------------------------------------------------------------------------
 
-    def _stop_the_world(self) -> None:
-        """Go on to the next phase of the cycle, with every thread at rest."""
-        self._stopping = False
+    def _collect(self, worker: Worker) -> None:
+        """Begin a cycle, or end marking."""
+        begins = gc_start if self.state.phase == OFF else gc_mark_done
+        self._collector = worker
+        self._start(worker, "collect", begins(self.state, worker.actor))
+
+    def _with_world_stopped(self, worker: Worker) -> None:
+        """Go on to the next phase of the cycle, with every other thread at rest."""
         self.steps["stop the world"] += 1
-        state, machine = self.state, self._machine
-        actor = self.rng.choice(self._workers).actor
         self._decisions.bound = 0
-        if state.phase == OFF:
-            while machine.drive(actor, sweepone(state, actor, "gcstart")) != NOTHING_LEFT:
-                pass
-            machine.tell(cycle.cycle_starts(state, actor, "cycle", 0, state.heap_live))
-            machine.tell(cycle.phase_changes(state, actor))
-            self._decisions.marking_starts()
-        else:
-            self._mark()
-            machine.tell(cycle.phase_changes(state, actor))
-            self._decisions.marking_ends()
-            machine.tell(cycle.phase_changes(state, actor))
-            machine.tell(cycle.sweep_phase_starts(state, actor, 0))
-            self._decisions.sweeping_starts()
-        machine.drive(actor, procresize(state, actor, state.procs))
+        while worker.course is not None:
+            if worker.late is not None:
+                self._log(worker.late)
+                worker.late = None
+            self._in_course(worker, worker.course)
+        self._collector, self._stopping = None, False
 
     def _mark(self) -> None:
         """Mark some of the allocated objects of each span: none, half, or all."""

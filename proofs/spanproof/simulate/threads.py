@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Generator
 
 from spanspec.base.ids import NOBODY
-from spanspec.base.words import U32
+from spanspec.base.words import U32, U64
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap.decisions import Decisions
@@ -53,10 +53,16 @@ class RacingDecisions(Decisions):
         self.lines = 0
         self.bound = 0
         self.announced: dict[int, U32] = {}
+        self.on_marked: Callable[[], None] = lambda: None
 
     def settle(self, rng: random.Random) -> None:
         """Draw from elsewhere what others see early or late."""
         self._rng = rng
+
+    def bytes_marked(self) -> U64:
+        """Return the bytes of what is marked, once that is decided."""
+        self.on_marked()
+        return super().bytes_marked()
 
     def seen_generation(self, span: int) -> U32:
         """Return the span's sweepgen, or the one before if its store was only announced."""

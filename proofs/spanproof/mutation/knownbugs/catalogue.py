@@ -136,10 +136,9 @@ BUGS: Final = (
     KnownBug(
         "cycle-before-swept",
         "24a7252e25",
-        "heap.machine.cycles",
-        '    while machine.drive(actor, sweepone(state, actor, "gcstart")) != NOTHING_LEFT:\n'
-        "        pass\n",
-        "",
+        "heap.sweeping",
+        "    while (pages := (yield from sweepone(state, actor, by)))",
+        "    if (pages := (yield from sweepone(state, actor, by)))",
         "a cycle starts before the last one's sweeping is done",
     ),
     KnownBug(
@@ -170,7 +169,7 @@ BUGS: Final = (
     KnownBug(
         "specials-by-slot",
         "#46827",
-        "heap.machine.specials",
+        "heap.operations.specials",
         "    offset, records = address - state.spans[span].base, state.specials.get(span, ())\n",
         "    offset, records = address - state.spans[span].base, state.specials.get(span, ())\n"
         "    offset -= offset % state.spans[span].elemsize\n",
@@ -187,7 +186,7 @@ BUGS: Final = (
     KnownBug(
         "not-looked-up-again",
         "#81435",
-        "heap.machine.specials",
+        "heap.operations.specials",
         "    # What was found dead by that sweep has no object any more.\n"
         "    span = span_to_change(state, address, kind, refused)\n",
         "",

@@ -1,4 +1,4 @@
-"""The machine that takes steps: it runs operations to their end, and tells what was observed."""
+"""Driving a heap that runs on its own: operations run to their end, and tell what they do."""
 
 from collections.abc import Callable, Generator
 from typing import TypeVar
@@ -6,36 +6,13 @@ from typing import TypeVar
 from spanspec.base.words import U32
 from spanspec.events.fields import EventBase
 from spanspec.heap.decisions import Decisions
-from spanspec.heap.program import Input
-from spanspec.heap.state import Course, HeapState, NeedPages, Waits
+from spanspec.heap.state import Course, HeapState, NeedPages, StopsWorld, Waits
 from spanspec.pages.arena import Os
 from spanspec.pages.pagealloc import allocate
 from spanspec.pages.pageheap import Actor, PageHeap
 from spanspec.pages.runs import PhysicalPages
 
 Result = TypeVar("Result")
-
-
-class Refused(ValueError):
-    """An input that does not fit the state, such as a mark outside of a cycle; nothing changed."""
-
-
-class OutOfMemory(MemoryError):
-    """The operating system has no more address space (T-21); the heap stays consistent."""
-
-
-def require(condition: bool, otherwise: str) -> None:
-    """Refuse an input unless a condition holds.
-
-    Raises: Refused.
-    """
-    if not condition:
-        raise Refused(otherwise)
-
-
-def actor_of(request: Input) -> Actor:
-    """Return who acts: the P, on a thread of the same number."""
-    return Actor(request.p, request.p)
 
 
 class Machine:
@@ -71,10 +48,10 @@ class Machine:
                 step = course.send(answer)
                 answer = None
                 if isinstance(step, NeedPages):
-                    answer = self.follow(allocate(self.state.pages, actor, step.npages))
+                    answer = self._follow(allocate(self.state.pages, actor, step.npages))
                 elif isinstance(step, Waits):
                     self._wait(step)
-                else:
+                elif not isinstance(step, StopsWorld):  # it is stopped: nobody else is at work
                     self.tell(step)
         except StopIteration as end:
             result: Result = end.value
@@ -87,7 +64,7 @@ class Machine:
                 raise RuntimeError("an operation waits for a thread that does not exist")
             self.on_wait()
 
-    def follow(self, section: Generator[EventBase, None, Result]) -> Result:
+    def _follow(self, section: Generator[EventBase, None, Result]) -> Result:
         """Run a section under the lock of the page heap to its end."""
         try:
             while True:

@@ -1,17 +1,19 @@
-"""Manual spans, the number of Ps, and the scavenger, as steps."""
+"""Manual spans, the number of Ps, and the scavenger, as they are asked for."""
 
 from spanspec.heap import cycle
-from spanspec.heap.machine.machine import Machine, OutOfMemory, actor_of, require
+from spanspec.heap.decisions import Decisions
+from spanspec.heap.operations.refusals import OutOfMemory, require
 from spanspec.heap.procs import procresize
 from spanspec.heap.program import FreeManual, Input, ScavengeLater, SetProcs, TakeManual
-from spanspec.heap.state import OFF
+from spanspec.heap.state import OFF, Course, HeapState, NeedPages, StopsWorld
 from spanspec.pages.bgscavenge import after_turn, wake
-from spanspec.pages.pagealloc import NO_MEMORY, allocate, free_manual, make_manual
+from spanspec.pages.pagealloc import NO_MEMORY, free_manual, make_manual
+from spanspec.pages.pageheap import Actor
 from spanspec.pages.scavenge import background_work, scavenge_all, scavenge_in_background
 from spanspec.pages.statistics import retained
 
 
-def take_manual(machine: Machine, request: Input) -> int:
+def take_manual(state: HeapState, actor: Actor, request: Input) -> Course[int]:
     """Take a manual span; return it.
 
     Rules: HEAP-24 HEAP-25.
@@ -23,53 +25,54 @@ def take_manual(machine: Machine, request: Input) -> int:
         require(n == 4, "work buffers come in spans of 4 pages")
     if request.purpose == "stack":
         require(n >= 4 and n & (n - 1) == 0, f"stacks have 4, 8, 16... pages, not {n}")
-    actor, heap = actor_of(request), machine.state.pages
-    span = machine.follow(allocate(heap, actor, n))
+    span = yield NeedPages(n)
+    assert span is not None, "a driver answers a request for pages with a span"
     if span == NO_MEMORY:
         raise OutOfMemory(f"no memory for {n} pages")
-    machine.tell(make_manual(heap, actor, span, request.purpose))
+    yield make_manual(state.pages, actor, span, request.purpose)
     return span
 
 
-def give_back_manual(machine: Machine, request: Input) -> None:
+def give_back_manual(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Give a manual span back, which waits until nobody marks.
 
     Rules: HEAP-27 I-25.
     """
     assert isinstance(request, FreeManual)
-    heap = machine.state.pages
-    require(cycle.may_free(machine.state), "manual spans are not freed while marking")
+    heap = state.pages
+    require(cycle.may_free(state), "manual spans are not freed while marking")
     require(request.span in heap.purposes, f"span {request.span} is not manual")
-    machine.follow(free_manual(heap, actor_of(request), request.span))
+    yield from free_manual(heap, actor, request.span)
 
 
-def set_procs(machine: Machine, request: Input) -> None:
+def set_procs(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Set the number of Ps, with the world stopped.
 
     Rules: MC-14.
     """
     assert isinstance(request, SetProcs)
     require(request.procs >= 1, f"{request.procs} Ps; a heap has at least 1")
-    require(machine.state.phase == OFF, "the number of Ps is not changed during a cycle")
-    actor = actor_of(request)
-    machine.drive(actor, procresize(machine.state, actor, request.procs))
+    require(state.phase == OFF, "the number of Ps is not changed during a cycle")
+    yield StopsWorld()
+    yield from procresize(state, actor, request.procs)
 
 
-def scavenge_everything(machine: Machine, request: Input) -> None:
+def scavenge_everything(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Release all that is free.
 
     Rules: SCAV-13.
     """
-    machine.follow(scavenge_all(machine.state.pages, actor_of(request)))
+    yield from scavenge_all(state.pages, actor)
 
 
-def scavenge_later(machine: Machine, request: Input) -> None:
+def scavenge_later(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Let time pass, and the background scavenger take its turns.
 
     Rules: SCAV-17 SCAV-18 SCAV-19.
     """
     assert isinstance(request, ScavengeLater)
-    heap, decisions = machine.state.pages, machine.decisions
+    heap, decisions = state.pages, state.inputs
+    assert isinstance(decisions, Decisions), "SCAV-17: in a recording, time passes by itself"
     deadline = decisions.time_ns + request.nanoseconds
     while not decisions.scavenger.parked and decisions.scavenger.wake_at <= deadline:
         decisions.time_ns = now = max(decisions.time_ns, decisions.scavenger.wake_at)
@@ -77,7 +80,7 @@ def scavenge_later(machine: Machine, request: Input) -> None:
         before = heap.stats
         wanted = background_work(decisions.line, retained(before), now)
         if wanted:
-            machine.follow(scavenge_in_background(heap, actor_of(request), wanted))
+            yield from scavenge_in_background(heap, actor, wanted)
         released = heap.stats.heap_released - before.heap_released
         decisions.scavenger = after_turn(decisions.scavenger, decisions.line, now, wanted, released)
     decisions.time_ns = deadline

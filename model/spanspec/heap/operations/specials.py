@@ -1,4 +1,4 @@
-"""Special records of objects as steps, and the flush that ReadMemStats needs.
+"""Special records of objects, as they are asked for, and the flush that ReadMemStats needs.
 
 A finalizer is set for the address that the program has. That is the first byte of a slot, or any in
 a tiny block, in which several objects lie. What the runtime throws for another address is a refusal
@@ -10,13 +10,14 @@ from spanspec.base.constants import TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.heap import cycle
-from spanspec.heap.machine.allocation import ZERO_BASE
-from spanspec.heap.machine.machine import Machine, actor_of, require
-from spanspec.heap.mcache import release_all
-from spanspec.heap.procs import procresize
+from spanspec.heap.cycle import start_the_world
+from spanspec.heap.malloc import ZERO_BASE
+from spanspec.heap.mcache import flush_all_mcaches
+from spanspec.heap.operations.refusals import require
 from spanspec.heap.program import AddSpecial, Input, RemoveFinalizer
-from spanspec.heap.state import OFF, HeapState
+from spanspec.heap.state import OFF, Course, HeapState, StopsWorld
 from spanspec.heap.sweeping import ensure_swept
+from spanspec.pages.pageheap import Actor
 from spanspec.span.mspan import find_object, is_allocated
 from spanspec.span.specials import FINALIZER, KINDS, add_special, has_special, remove_special
 
@@ -78,7 +79,7 @@ def span_to_change(state: HeapState, address: U64, kind: int, otherwise: str) ->
     return span
 
 
-def add(machine: Machine, request: Input) -> None:
+def add(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Give the object at an address a special record; its span is swept first, if need be.
 
     A finalizer for an object of no bytes is forgotten at once.
@@ -89,7 +90,7 @@ def add(machine: Machine, request: Input) -> None:
     Rules: SWP-18 SWP-24 T-40 T-42.
     """
     assert isinstance(request, AddSpecial)
-    state, actor, address = machine.state, actor_of(request), request.address
+    address = request.address
     kind, already = KINDS[request.kind], "SetFinalizer: finalizer already set"
     if kind == FINALIZER and address == ZERO_BASE:
         return
@@ -97,7 +98,7 @@ def add(machine: Machine, request: Input) -> None:
         already = "T-42: setprofilebucket: profile already set"
     refused = "T-40: addspecial on invalid pointer"
     span = span_to_change(state, address, kind, refused)
-    machine.drive(actor, ensure_swept(state, actor, span))
+    yield from ensure_swept(state, actor, span)
     # What was found dead by that sweep has no object any more.
     span = span_to_change(state, address, kind, refused)
     offset, records = address - state.spans[span].base, state.specials.get(span, ())
@@ -105,7 +106,7 @@ def add(machine: Machine, request: Input) -> None:
     state.specials[span] = add_special(records, offset, kind)
 
 
-def remove_finalizer(machine: Machine, request: Input) -> None:
+def remove_finalizer(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Take away the finalizer that was set for an address, if there is one.
 
     Raises: Refused if there is no object there.
@@ -113,12 +114,12 @@ def remove_finalizer(machine: Machine, request: Input) -> None:
     Rules: SWP-18 SWP-24 T-41.
     """
     assert isinstance(request, RemoveFinalizer)
-    state, actor, address = machine.state, actor_of(request), request.address
+    address = request.address
     if address == ZERO_BASE:
         return
     refused = "T-41: removespecial on invalid pointer"
     span = span_to_change(state, address, FINALIZER, refused)
-    machine.drive(actor, ensure_swept(state, actor, span))
+    yield from ensure_swept(state, actor, span)
     span = span_to_change(state, address, FINALIZER, refused)
     offset = address - state.spans[span].base
     left = remove_special(state.specials.pop(span, ()), offset, FINALIZER)
@@ -126,21 +127,21 @@ def remove_finalizer(machine: Machine, request: Input) -> None:
         state.specials[span] = left
 
 
-def run_finalizers(machine: Machine, request: Input) -> None:
+def run_finalizers(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Run the finalizers that are due: their objects are roots no longer.
 
     Rules: SWP-24.
     """
-    machine.state.finalizers.clear()
+    state.finalizers.clear()
+    yield from ()
 
 
-def flush_mcaches(machine: Machine, request: Input) -> None:
+def flush_mcaches(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Stop the world and flush every mcache; what it had counts as allocated no longer.
 
     Rules: MC-9 HEAP-38.
     """
-    require(machine.state.phase == OFF, "statistics are not read during a cycle")
-    state, actor = machine.state, actor_of(request)
-    for number in range(state.procs):
-        machine.drive(actor, release_all(state, actor, state.mcache_of[number]))
-    machine.drive(actor, procresize(state, actor, state.procs))
+    require(state.phase == OFF, "statistics are not read during a cycle")
+    yield StopsWorld()
+    yield from flush_all_mcaches(state, actor)
+    yield from start_the_world(state, actor)

@@ -1,16 +1,20 @@
-"""The steps of a heap that runs on its own: for each kind of input, a function of the machine."""
+"""The operations of a heap: for each kind of input, the course that does what it asks for."""
 
 from collections.abc import Callable
 from typing import Final
 
 from spanspec.heap import program
-from spanspec.heap.machine import allocation, cycles, pages, specials
-from spanspec.heap.machine.machine import Machine
+from spanspec.heap.operations import allocation, cycles, pages, specials
+from spanspec.heap.state import Course, HeapState
+from spanspec.pages.pageheap import Actor
 
-Step = Callable[[Machine, program.Input], int | None]
-"""Takes a step; returns an address, a span or a number of pages, if there is one to tell."""
+Operation = Callable[[HeapState, Actor, program.Input], Course[int | None]]
+"""A course; it returns an address, a span or a number of pages, if there is one to tell.
 
-STEPS: Final[dict[type[program.Input], Step]] = {
+Before it changes anything it refuses an input that does not fit the state.
+"""
+
+OPERATIONS: Final[dict[type[program.Input], Operation]] = {
     program.Allocate: allocation.allocate,
     program.StartCycle: cycles.start_cycle,
     program.MarkObject: cycles.mark,
@@ -28,4 +32,4 @@ STEPS: Final[dict[type[program.Input], Step]] = {
     program.RunFinalizers: specials.run_finalizers,
     program.FlushMcaches: specials.flush_mcaches,
 }
-"""The step for each kind of input."""
+"""The operation for each kind of input."""

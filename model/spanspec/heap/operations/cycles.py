@@ -1,0 +1,84 @@
+"""The collector's cycle and sweeping, as they are asked for (rules SWP-32 to SWP-37)."""
+
+from spanspec.base.ids import NOBODY
+from spanspec.heap import cycle
+from spanspec.heap.malloc import ZERO_BASE
+from spanspec.heap.mcache import prepare_for_sweep
+from spanspec.heap.operations.refusals import require
+from spanspec.heap.program import EnsureSwept, Input, MarkObject
+from spanspec.heap.state import MARK, OFF, Course, HeapState
+from spanspec.heap.sweeping import NOTHING_LEFT, ensure_swept, finish_sweeping, sweepone
+from spanspec.pages.pageheap import Actor
+from spanspec.span.mspan import find_object, is_allocated
+
+
+def start_cycle(state: HeapState, actor: Actor, request: Input) -> Course[None]:
+    """Sweep what is left, stop the world, and begin to mark.
+
+    Rules: SWP-32 SWP-33 MC-12 MAL-24.
+    """
+    require(state.phase == OFF, "a cycle is under way")
+    yield from cycle.gc_start(state, actor)
+
+
+def mark(state: HeapState, actor: Actor, request: Input) -> Course[None]:
+    """Mark an object, and its span's first page.
+
+    An object of no bytes lies outside the heap, and has no mark.
+
+    Raises: Refused for an address that no program has; a free slot is named.
+
+    Rules: SPAN-18 SPAN-19 SPAN-21 MAL-15 T-85.
+    """
+    assert isinstance(request, MarkObject)
+    require(state.phase == MARK, "no cycle is marking")
+    address = request.address
+    if address == ZERO_BASE:
+        return
+    bad = cycle.pointer_is_bad(state, address)
+    require(not bad, f"T-85: found bad pointer in Go heap: {address:#x}")
+    span = cycle.span_at(state, address)
+    require(span != NOBODY, f"{address:#x} is in no object")
+    record = state.spans[span]
+    found = find_object(record, address)
+    free = f"{address:#x} is in a free slot: slot {found.slot} of the span at {record.base:#x}"
+    require(is_allocated(record, found.slot), free)
+    cycle.grey_object(state, address)
+    yield from ()
+
+
+def finish_cycle(state: HeapState, actor: Actor, request: Input) -> Course[None]:
+    """Stop the world, raise the sweepgen, and flush the mcache of every P.
+
+    Rules: SWP-34 SWP-35 SWP-36 SWP-37 SWP-20 MC-7.
+    """
+    require(state.phase == MARK, "no cycle is marking")
+    yield from cycle.gc_mark_done(state, actor)
+    for number in range(state.procs):
+        owner = Actor(number, number)
+        yield from prepare_for_sweep(state, owner, state.mcache_of[number])
+
+
+def sweep_one(state: HeapState, actor: Actor, request: Input) -> Course[int | None]:
+    """Sweep one span; return the pages that it gave back, None if nothing is left to sweep.
+
+    Rules: SWP-17.
+    """
+    pages = yield from sweepone(state, actor, "bg")
+    return None if pages == NOTHING_LEFT else pages
+
+
+def finish(state: HeapState, actor: Actor, request: Input) -> Course[int]:
+    """Sweep all that is left, and wait for those who sweep; return the pages given back.
+
+    Rules: SWP-38.
+    """
+    return (yield from finish_sweeping(state, actor))
+
+
+def have_swept(state: HeapState, actor: Actor, request: Input) -> Course[None]:
+    """Have the span that holds an address swept, if nobody has yet."""
+    assert isinstance(request, EnsureSwept)
+    span = cycle.span_at(state, request.address)
+    require(span != NOBODY, f"{request.address:#x} lies in no span in use")
+    yield from ensure_swept(state, actor, span)
