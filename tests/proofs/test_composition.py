@@ -4,6 +4,7 @@ import pytest
 import z3
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from spanproof.cli.app import run
 from spanproof.cli.explain import asserting
@@ -136,6 +137,33 @@ def test_an_obligation_that_rests_on_itself_is_refused() -> None:
     claim = OBLIGATIONS[name]._replace(contracts=SLOW)
     with pytest.raises(Circular, match=f"{name} -> {name}"):
         claim.proof()
+
+
+def forgets_the_marks(p: Proof) -> None:
+    span = p.fresh(Mspan, "span")
+    assert isinstance(span, Mspan)
+    contract = SLOW["spanspec.span.alloccache.next_free_index"]
+    p.suppose(contract, span)
+    found = NextFree(span.nelems, replace(span, gcmark_bits=NO_BITS))
+    p.establish(contract, span, found, p.number(U16, "below"), given=z3.BoolVal(False))
+    p.possible("a span")
+
+
+def test_what_a_contract_keeps_is_claimed_where_it_is_proved() -> None:
+    claim = Obligation("test", ("I-3",), "a claim", WORDS, forgets_the_marks, {}, {})
+    verdict = decide(claim)
+    assert (verdict.answer, verdict.failed) == ("refuted", "the contract keeps span.gcmark_bits")
+
+
+def test_a_contract_yields_the_same_for_the_same_record() -> None:
+    p = Proof(WORDS, contracts=SLOW)
+    span, _ = any_search(p)
+    other = replace(span, needzero=0)
+    one, two, third = (p.call(next_free_index, record) for record in (span, span, other))
+    assert one is two
+    assert one is not third
+    assert isinstance(one, NextFree)
+    assert one.span.alloc_bits is span.alloc_bits
 
 
 # --- lemmas ---------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Every obligation is proved, every mutant is killed, and the prover does not cheat."""
 
 import ast
+import re
 from typing import NamedTuple
 
 import pytest
@@ -128,6 +129,7 @@ def test_what_is_not_a_proof_is_not_called_one(build: object, answer: str, faile
     verdict = decide(made(build))
     assert (verdict.answer, verdict.failed) == (answer, failed)
     assert not verdict.proved
+    assert re.match(r"claimed at tests/proofs/test_obligations.py:\d+\n", verdict.detail)
 
 
 def test_a_time_out_is_unknown_and_a_failure() -> None:

@@ -8,7 +8,7 @@ from spanspec.heap.state import Course, HeapState, Mcache
 from spanspec.heap.taking import take
 from spanspec.pages.pageheap import Actor, page_number
 from spanspec.sharing.steps import FLUSH, INSTALL, RETIRE
-from spanspec.span.alloccache import next_free_fast, next_free_slow, reload_cache
+from spanspec.span.alloccache import reload_cache, searched_full
 from spanspec.span.mspan import Mspan
 from spanspec.span.tiny import NO_TINY_BLOCK
 
@@ -45,13 +45,9 @@ def let_go(state: HeapState, mcache: Mcache, spanclass: int) -> int:
     span = state.cached(mcache.identity, spanclass)
     if span == NOBODY:
         return NOBODY
-    record = state.spans[span]
-    room = next_free_fast(record).slot != record.nelems
-    assert not room, "T-50: refill of span with free space remaining"
-    searched = next_free_slow(record)
-    assert searched.slot == record.nelems, "T-50: refill of span with free space remaining"
+    record = searched_full(state.spans[span])
     take(state, RETIRE, SlotId(mcache.first_slot + spanclass))
-    state.spans[span] = searched.span
+    state.spans[span] = record
     return span
 
 

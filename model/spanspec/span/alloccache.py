@@ -111,6 +111,18 @@ def next_free_slow(span: Mspan) -> NextFree:
     return NextFree(found.slot, replace(found.span, alloc_count=found.span.alloc_count + 1))
 
 
+def searched_full(span: Mspan) -> Mspan:
+    """Return a full span as the last search leaves it, at its end.
+
+    Rules: MAL-19 MC-4 T-50.
+    """
+    room = next_free_fast(span).slot != span.nelems
+    assert not room, "T-50: refill of span with free space remaining"
+    searched = next_free_slow(span)
+    assert searched.slot == span.nelems, "T-50: refill of span with free space remaining"
+    return searched.span
+
+
 def reload_cache(span: Mspan) -> Mspan:
     """Re-establish the cache when an mcache takes the span from its mcentral.
 

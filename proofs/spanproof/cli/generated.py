@@ -43,9 +43,7 @@ def campaign(
     unread = matching(generated.unread_functions(users), *patterns)
     users = {name: users[name] for name in matching(users, *patterns)}
     if not users:
-        raise Unusable(
-            f"no function of the model that a proof reads matches {' or '.join(patterns)}"
-        )
+        raise Unusable(f"no function that a proof reads matches {' or '.join(patterns)}")
     mutants = generated.all_mutants(users, sample, seed)
     started = time.perf_counter()
     fates: list[Fate] = []
@@ -138,9 +136,7 @@ def show(
         out.print(f"[bold]{fate.function}[/] line {fate.line}: {fate.answer}", highlight=False)
         out.print(f"    - {fate.before}\n    + {fate.after}", markup=False)
     if unread:
-        out.print(
-            f"read by no proof: {counted(len(unread), 'function')} of the model: --json names them"
-        )
+        out.print(f"read by no proof: {counted(len(unread), 'function')}: --json names them")
     share = 100 * killed / len(fates) if fates else 0.0
     answers = ", ".join(f"{count} {answer}" for answer, count in sorted(tally.items()))
     out.print(

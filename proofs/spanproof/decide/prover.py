@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from spanproof.counterexamples.description import near
 from spanproof.counterexamples.from_model import explained
 from spanproof.decide.verdict import DEFAULT_TIMEOUT, Answer, Verdict
 from spanproof.prove.proof import Obligation, Proof, Query
@@ -38,10 +39,12 @@ class _Failure(NamedTuple):
 
     @property
     def detail(self) -> str:
-        """The reason why there is no answer, or not the needed one."""
+        """Where it is asked, and why there is no answer, or not the needed one."""
+        reason = self.finding.reason
         if self.finding.result == "unsat":
-            return "the hypotheses exclude this situation"
-        return self.finding.reason
+            reason = "the hypotheses exclude this situation"
+        where = f"claimed at {near(self.question.at)}" if self.question.at else ""
+        return "\n".join(filter(None, (where, reason)))
 
 
 class _Examination:
@@ -129,7 +132,9 @@ def decide(
             counterexample=counterexample,
         )
     if not proof.witnesses:
-        detail = "the obligation states no situation to be met"
+        code = claim.build.__code__
+        where = near(f"{code.co_filename}:{code.co_firstlineno}")
+        detail = f"claimed at {where}\nthe obligation states no situation to be met"
         return verdict._replace(answer="vacuous", failed="no witness", detail=detail)
     return verdict
 

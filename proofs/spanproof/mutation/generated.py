@@ -62,7 +62,9 @@ OPERATORS: Final = (
 )
 """The operators of cosmic-ray whose mutants stay inside the language of rules."""
 
-PACKAGE: Final = "spanspec"
+PACKAGES: Final = ("spanspec", "spanalloc")
+"""The packages whose functions are changed."""
+
 TIMEOUT: Final = 5.0
 """Seconds a question: a mutant that takes longer is counted as unknown."""
 
@@ -81,8 +83,18 @@ class Generated(NamedTuple):
     @property
     def key(self) -> str:
         """The name under which its fate is kept: what the function has become."""
-        changed = ModuleUnits(self.function, self.text)
-        return digest_of("generated", self.function, changed.digest(self.function.split(".")[-1]))
+        module, inside = module_and_place(self.function)
+        changed = ModuleUnits(module, self.text)
+        return digest_of("generated", self.function, changed.digest(inside.split(".")[0]))
+
+
+def module_and_place(function: str) -> tuple[str, str]:
+    """Return the module of a function or method, and its name inside: `f`, or `Class.method`."""
+    module, _, inside = function.rpartition(".")
+    if module_file(module) is None:
+        module, _, kind = module.rpartition(".")
+        inside = f"{kind}.{inside}"
+    return module, inside
 
 
 class Fate(NamedTuple):
@@ -120,7 +132,7 @@ def basis_of(fate: Fate, obligations: Sequence[str], claims: Mapping[str, Claim]
 
 
 def users_of_functions() -> dict[str, list[str]]:
-    """Return each function of the model that a proof reads, with the obligations that read it.
+    """Return each function of ours that a proof reads, with the obligations that read it.
 
     Those that read the fewest functions come first: they are the quickest judges.
     """
@@ -128,20 +140,33 @@ def users_of_functions() -> dict[str, list[str]]:
     read = {claim.id: claim.proof().reached for claim in all_obligations().values()}
     for claim in sorted(read, key=lambda one: len(read[one])):
         for name in read[claim]:
-            if name.startswith(f"{PACKAGE}."):
+            if name.split(".")[0] in PACKAGES:
                 users.setdefault(name, []).append(claim)
     return users
 
 
 def unread_functions(users: Mapping[str, object]) -> list[str]:
-    """Return the functions at the top level of the model that no proof reads."""
+    """Return the functions and methods of our packages that no proof reads."""
     return [
-        f"{module}.{node.name}"
-        for module in modules_of(PACKAGE)
+        f"{module}.{place}"
+        for package in PACKAGES
+        for module in modules_of(package)
         if (path := module_file(module)) is not None
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef) and f"{module}.{node.name}" not in users
+        for place in definitions_in(path.read_text(encoding="utf-8"))
+        if f"{module}.{place}" not in users
     ]
+
+
+def definitions_in(text: str) -> dict[str, ast.FunctionDef]:
+    """Return the functions of a module and the methods of its classes, by their names inside it."""
+    found: dict[str, ast.FunctionDef] = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef):
+            found[node.name] = node
+        elif isinstance(node, ast.ClassDef):
+            methods = (one for one in node.body if isinstance(one, ast.FunctionDef))
+            found |= {f"{node.name}.{one.name}": one for one in methods}
+    return found
 
 
 def mutants_of(module: str, functions: Sequence[str]) -> Iterator[Generated]:
@@ -150,12 +175,9 @@ def mutants_of(module: str, functions: Sequence[str]) -> Iterator[Generated]:
     assert path is not None
     text = path.read_text(encoding="utf-8")
     spans = {
-        node.name: (
-            node.body[1].lineno if len(node.body) > 1 else node.lineno,
-            node.end_lineno or 0,
-        )
-        for node in ast.parse(text).body
-        if isinstance(node, ast.FunctionDef) and node.name in functions
+        name: (node.body[1].lineno if len(node.body) > 1 else node.lineno, node.end_lineno or 0)
+        for name, node in definitions_in(text).items()
+        if name in functions
     }
     tree = get_ast(text)
     for name in OPERATORS:
@@ -183,8 +205,8 @@ def all_mutants(users: dict[str, list[str]], sample: int, seed: int) -> list[Gen
     """Return all mutants in a random order, or as many of them as are wanted (0 for all)."""
     by_module: dict[str, list[str]] = {}
     for name in users:
-        module, _, function = name.rpartition(".")
-        by_module.setdefault(module, []).append(function)
+        module, place = module_and_place(name)
+        by_module.setdefault(module, []).append(place)
     made = [one for module in sorted(by_module) for one in mutants_of(module, by_module[module])]
     random.Random(seed).shuffle(made)
     return made[:sample] if sample else made
@@ -192,7 +214,7 @@ def all_mutants(users: dict[str, list[str]], sample: int, seed: int) -> list[Gen
 
 def judge(mutant: Generated, obligations: Sequence[str]) -> Fate:
     """Decide the obligations that read a mutant's function, until one objects."""
-    module = mutant.function.rpartition(".")[0]
+    module, _ = module_and_place(mutant.function)
     fate = ("proved", "")
     for name in obligations:
         try:

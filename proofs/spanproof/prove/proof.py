@@ -5,7 +5,7 @@ the model's own functions on them, and shows goals. Its docstring is the claim.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.expressions import scalar_of
 from spanproof.symbolic.frames import Contract, LoopInvariant
 from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.records import part_at, same
 from spanproof.symbolic.sources import SourceTree
 from spanproof.symbolic.translate import Translator
 from spanproof.symbolic.values import SymbolicBitmap, Value
@@ -39,10 +40,14 @@ class Query(NamedTuple):
 
 
 class Witness(NamedTuple):
-    """A situation that must be possible under all assumptions, or the proof is vacuous."""
+    """A situation that must be possible under all assumptions, or the proof is vacuous.
+
+    `at` is the file and line that asks for it.
+    """
 
     label: str
     condition: z3.BoolRef
+    at: str = ""
 
 
 class Case(NamedTuple):
@@ -230,12 +235,27 @@ class Proof:
         label = f"the lemma {rule.__name__}"
         if isinstance(stated, Contract):
             label = f"the contract {rule.__name__}"
+            self._keeps(stated, values)
         values = tuple(taken(rule, values))
         if given is None:
             self.show(label, self.holds(rule, *values))
         else:
             self.show(label, self.implied(given, rule, *values))
         self.established.append(stated)
+
+    def _keeps(self, contract: Contract, values: Sequence[Value]) -> None:
+        """Add as goals that the parts of a result are those of the arguments that they should be.
+
+        They are compared as what they are to the translator, for a bitmap has no term.
+        """
+        if not contract.keeps:
+            return
+        names = list(self._translator.kinds_of(contract.ensures))
+        result = values[names.index(RESULT)]
+        for place, origin in contract.keeps:
+            name, _, inside = origin.partition(".")
+            kept = same(part_at(result, place), part_at(values[names.index(name)], inside))
+            self.show(f"the contract keeps {place}", kept)
 
     def use(
         self,
@@ -268,7 +288,7 @@ class Proof:
 
     def possible(self, label: str, condition: z3.BoolRef | bool = True) -> None:
         """Require that the hypotheses can be met together with a condition."""
-        self.witnesses.append(Witness(label, as_bool(condition)))
+        self.witnesses.append(Witness(label, as_bool(condition), claimed_at()))
 
 
 def claimed_at() -> str:
@@ -278,6 +298,9 @@ def claimed_at() -> str:
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
 
+
+RESULT: Final = "found"
+"""The parameter of `ensures` that is the result, where a contract says what is kept."""
 
 VOCABULARY: Final = (__name__, "spanproof.theorems.induction")
 """The modules through which obligations state their claims."""

@@ -42,7 +42,8 @@ def each_query(proof: Proof) -> Iterator[Question]:
 def witnesses(proof: Proof) -> Iterator[Question]:
     """Yield a question for each situation that must be possible."""
     for witness in proof.witnesses:
-        yield Question(witness.label, [*proof.assumptions, witness.condition], "sat")
+        formulas = [*proof.assumptions, witness.condition]
+        yield Question(witness.label, formulas, "sat", at=witness.at)
 
 
 def joint_queries(proof: Proof) -> Iterator[tuple[Question, list[Query]]]:

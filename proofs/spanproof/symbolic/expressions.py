@@ -23,6 +23,7 @@ from spanproof.symbolic.records import (
     parts_of,
     reads_field,
     record_fields,
+    same,
     takes_its_fields,
     with_changes,
 )
@@ -232,7 +233,7 @@ class Expressions:
         self._translator.side(says, place.path, inside)
         value = table[-1]
         for last in range(len(table) - 2, -1, -1):
-            if not _same(table[last], table[last + 1]):
+            if not same(table[last], table[last + 1]):
                 at_most = as_bool(compare("<=", key, Scalar(last)))
                 value = merge(self._arithmetic, at_most, table[last], value)
         return value
@@ -609,17 +610,3 @@ class Expressions:
             del self._translator.assumptions[before:]
             self._refuse(body, place, "a quantifier's body cannot call a rule with a contract")
         return claim
-
-
-def _same(one: Value, other: Value) -> bool:
-    """Tell whether two items of a tuple are surely the same value, of the same type."""
-    if isinstance(one, z3.ExprRef) and isinstance(other, z3.ExprRef):
-        return bool(one.eq(other))
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, int) and isinstance(other, int):
-        return one == other
-    mine, others = parts_of(one), parts_of(other)
-    if mine is None or others is None or len(mine) != len(others):
-        return one is other
-    return all(map(_same, mine, others))

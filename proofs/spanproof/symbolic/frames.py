@@ -32,12 +32,15 @@ class Contract(NamedTuple):
 
     `ensures` holds of its arguments, its result and, by name, of values of the proof; `requires`
     holds of its arguments, and is claimed at each use, as are the ranges of their annotations.
-    `proved_by` is the obligation that shows it of the function's body.
+    `keeps` has the parts of the result that are parts of an argument as they were, both by name:
+    `("span.alloc_bits", "span.alloc_bits")`. `proved_by` is the obligation that shows it of the
+    function's body.
     """
 
     ensures: Callable[..., bool]
     requires: Callable[..., bool] | None = None
     proved_by: str = ""
+    keeps: tuple[tuple[str, str], ...] = ()
 
 
 class SideCondition(NamedTuple):

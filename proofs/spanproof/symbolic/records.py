@@ -11,6 +11,7 @@ from types import CodeType, MemberDescriptorType
 from typing import Final, NamedTuple, NewType
 
 import msgspec
+import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
@@ -136,6 +137,21 @@ def with_changes(record: Value, changes: dict[str, Value]) -> Value:
     return remade(record, [changes.get(name, getattr(record, name)) for name in fields])
 
 
+def part_at(value: Value, place: str) -> Value:
+    """Return the part of a record that a dotted name tells; the record itself for an empty one."""
+    for name in place.split(".") if place else ():
+        value = getattr(value, name)
+    return value
+
+
+def with_part(value: Value, place: str, part: Value) -> Value:
+    """Return a record with the part that a dotted name tells changed."""
+    name, _, rest = place.partition(".")
+    return with_changes(
+        value, {name: with_part(getattr(value, name), rest, part) if rest else part}
+    )
+
+
 def is_named_tuple(value: Value) -> bool:
     """Tell whether a value is a record whose class is a NamedTuple."""
     return isinstance(value, tuple) and record_fields(type(value)) is not None
@@ -162,3 +178,17 @@ def is_constant(value: object) -> bool:
 
 _CONSTANTS: dict[int, object] = {}
 """Records and tuples that were looked through; they are kept, so that no id is used again."""
+
+
+def same(one: Value, other: Value) -> bool:
+    """Tell whether two values are surely the same value, of the same type."""
+    if isinstance(one, z3.ExprRef) and isinstance(other, z3.ExprRef):
+        return bool(one.eq(other))
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, int) and isinstance(other, int):
+        return one == other
+    mine, others = parts_of(one), parts_of(other)
+    if mine is None or others is None or len(mine) != len(others):
+        return one is other
+    return all(map(same, mine, others))

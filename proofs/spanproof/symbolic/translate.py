@@ -27,6 +27,7 @@ from spanproof.symbolic.fresh import FreshSymbols, word_bits
 from spanproof.symbolic.linear import Gone, Linear
 from spanproof.symbolic.merge import as_bool, merge
 from spanproof.symbolic.ranges import in_ranges
+from spanproof.symbolic.records import part_at, same, with_part
 from spanproof.symbolic.sources import FunctionSource, SourceTree
 from spanproof.symbolic.syntax import parameters_refused, refusals
 from spanproof.symbolic.values import Value
@@ -62,6 +63,7 @@ class Translator:
         self._expressions = Expressions(self)
         self._stack: list[str] = []
         self._symbols_taken: dict[str, str] = {}
+        self._by_arguments: dict[str, list[tuple[tuple[Value, ...], Value]]] = {}
         self._count = 0
         self._at = ""
 
@@ -204,6 +206,24 @@ class Translator:
             raise UnsupportedConstruct(source.path, line, what)
         self._parameters(source, arguments)
         self._require(source, stated, arguments, path)
+        value = self._result_of(source, stated, arguments)
+        ghosts = [argument.arg for argument in contract.tree.args.args][len(arguments) + 1 :]
+        for name in ghosts:
+            if name not in self.ghosts:
+                self.unsupported(contract, contract.tree, f"the proof names no value {name}")
+        extra = [self.ghosts[name] for name in ghosts]
+        fact = self.apply(contract, [*arguments, value, *extra], path)
+        self.assumptions.append(z3.Implies(path, as_bool(fact)))
+        self.results.setdefault(source.qualified, []).append(value)
+        return value
+
+    def _result_of(
+        self, source: FunctionSource, stated: Contract, arguments: Sequence[Value]
+    ) -> Value:
+        """Return an unknown result of a rule, the same one for the same arguments."""
+        for known, result in self._by_arguments.get(source.qualified, ()):
+            if all(map(same, known, arguments)):
+                return result
         kind = self._result_kind(source)
         terms = [self._term(argument) for argument in arguments]
         try:
@@ -213,14 +233,11 @@ class Translator:
                 value = self.symbols.value(kind, self.fresh_name(source.name))
         except TypeError as problem:
             self.unsupported(source, source.tree, str(problem))
-        ghosts = [argument.arg for argument in contract.tree.args.args][len(arguments) + 1 :]
-        for name in ghosts:
-            if name not in self.ghosts:
-                self.unsupported(contract, contract.tree, f"the proof names no value {name}")
-        extra = [self.ghosts[name] for name in ghosts]
-        fact = self.apply(contract, [*arguments, value, *extra], path)
-        self.assumptions.append(z3.Implies(path, as_bool(fact)))
-        self.results.setdefault(source.qualified, []).append(value)
+        entry = dict(zip(self._parameters(source, arguments), arguments, strict=True))
+        for place, origin in stated.keeps:
+            name, _, inside = origin.partition(".")
+            value = with_part(value, place, part_at(entry[name], inside))
+        self._by_arguments.setdefault(source.qualified, []).append((tuple(arguments), value))
         return value
 
     def _require(

@@ -18,6 +18,7 @@ from spanalloc.kernels import (
     trailing_zeros,
     window,
 )
+from spanproof.prove.lemmas import Lemma
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Signed
 from spanproof.symbolic.expressions import scalar_of
@@ -157,14 +158,29 @@ def kernel_finds_the_bit_of_a_slot(p: Proof) -> None:
     p.possible("the lowest bit of a later word", z3.And(bit == 1, slot > 63))
 
 
+def can_search(words: vec[i64], freeindex: i64, nelems: i64) -> bool:
+    """A bitmap for so many slots, and a place to start searching."""
+    return in_bounds(freeindex, nelems) and has_slots(words, nelems)
+
+
+def is_window_bit(words: vec[i64], freeindex: i64, nelems: i64, cache: i64, ahead: i64) -> bool:
+    """A bit of a window."""
+    return 0 <= ahead < 64
+
+
+BITWISE: Final = Lemma(
+    "kernels.window", cache_bit_is_exact, given=(can_search, cache_is_exact, is_window_bit)
+)
+
+
 @obligation("kernels.window", "SPAN-10 SPAN-11 CEN-9", NATIVE)
 def kernel_cuts_the_window(p: Proof) -> None:
     """Window yields the exact cache of any freeindex."""
-    words, freeindex, nelems = any_words(p)
-    ahead = p.number(i64, "ahead")
-    p.assume(freeindex < nelems, ahead >= 0, ahead < 64)
-    cache = p.integer(window, words, freeindex)
-    p.show("exact", p.holds(cache_bit_is_exact, words, freeindex, nelems, cache, ahead))
+    words, freeindex, nelems = unknown_words(p)
+    ahead, cache = p.number(i64, "ahead"), p.number(i64, "cache")
+    p.suppose(BITWISE, words, freeindex, nelems, cache, ahead)
+    p.establish(BITWISE, words, freeindex, nelems, cache, ahead)
+    p.assume(freeindex < nelems)
     other = p.number(i64, "other")
     differs = z3.Extract(0, 0, z3.LShR(cache ^ other, ahead)) == 1
     same = p.holds(cache_bit_is_exact, words, freeindex, nelems, other, ahead)
@@ -172,11 +188,16 @@ def kernel_cuts_the_window(p: Proof) -> None:
     p.possible("within a word", freeindex & 63 == 9)
 
 
-def any_words(p: Proof) -> tuple[Value, z3.ExprRef, z3.ExprRef]:
-    """A bitmap, a freeindex and a number of slots."""
+def unknown_words(p: Proof) -> tuple[Value, z3.ExprRef, z3.ExprRef]:
+    """A bitmap, a freeindex and a number of slots, of which nothing is known."""
     words = p.fresh(vec[i64], "words")
-    freeindex, nelems = p.number(U16, "freeindex"), p.number(U16, "nelems")
-    p.assume(p.holds(in_bounds, freeindex, nelems), p.holds(has_slots, words, nelems))
+    return words, p.number(U16, "freeindex"), p.number(U16, "nelems")
+
+
+def any_words(p: Proof) -> tuple[Value, z3.ExprRef, z3.ExprRef]:
+    """A bitmap, a freeindex and a number of slots that fit each other."""
+    words, freeindex, nelems = unknown_words(p)
+    p.assume(p.holds(can_search, words, freeindex, nelems))
     return words, freeindex, nelems
 
 
@@ -189,13 +210,19 @@ def bitwise(
     *ahead: z3.ExprRef,
     given: z3.BoolRef = TRUE,
 ) -> None:
-    """Use the exactness of the cache at some of its bits (obligation kernels.window)."""
+    """Use the exactness of the cache at some of its bits."""
     for instance in ahead:
         inside = z3.And(given, instance >= 0, instance < 64)
-        p.assume(p.implied(inside, cache_bit_is_exact, words, freeindex, nelems, cache, instance))
+        p.use(BITWISE, words, freeindex, nelems, cache, instance, given=inside)
 
 
-@obligation("kernels.fast", "SPAN-8 SPAN-12 SPAN-13", NATIVE, contracts=CONTRACTS)
+@obligation(
+    "kernels.fast",
+    "SPAN-8 SPAN-12 SPAN-13",
+    NATIVE,
+    contracts=CONTRACTS,
+    lemmas=(BITWISE,),
+)
 def kernel_fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
     """next_free_fast finds the lowest free slot, and shift_out then keeps the cache exact.
 
@@ -204,7 +231,7 @@ def kernel_fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
     words, freeindex, nelems = any_words(p)
     cache = p.number(i64, "cache")
     below, ahead = p.number(U16, "below"), p.arbitrary("ahead", U8)
-    p.assume(ahead < 64)
+    p.assume(ahead < 64, p.holds(cache_is_exact, words, freeindex, nelems, cache))
     cases = p.cases(next_free_fast, freeindex, nelems, cache)
     zeros = p.results_of(trailing_zeros)[0]
     assert isinstance(zeros, z3.ExprRef)
@@ -230,6 +257,7 @@ def kernel_fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
     NATIVE,
     contracts=CONTRACTS,
     loops={"spanalloc.kernels.next_free_index": LoopInvariant(search_loop, slots_ahead)},
+    lemmas=(BITWISE,),
 )
 def kernel_slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
     """next_free_index finds the lowest free slot, or that there is none, with an exact cache."""
@@ -243,9 +271,10 @@ def kernel_slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
     zeros = p.results_of(trailing_zeros)[0]
     assert isinstance(zeros, z3.ExprRef)
     position, at_loop = p.at_loop(next_free_index, "position"), p.at_loop(next_free_index, "cache")
-    exact = p.implied(position < nelems + 64, cache_is_exact, words, position, nelems, at_loop)
+    inside = z3.And(position >= 0, position <= nelems)
+    exact = p.implied(inside, cache_is_exact, words, position, nelems, at_loop)
     used = (zeros, ahead + zeros + 1)
-    bitwise(p, words, position, nelems, at_loop, *used, given=z3.And(in_range(position), exact))
+    bitwise(p, words, position, nelems, at_loop, *used, given=z3.And(inside, exact))
     for case in cases:
         assert isinstance(case.value, tuple)
         slot, after, rest = (p.arithmetic.lift(scalar_of(part)).term for part in case.value)
@@ -260,8 +289,3 @@ def kernel_slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
             p.implied(case.path, cache_bit_is_exact, words, after, nelems, rest, ahead),
         )
         p.possible("each way through the search", case.path)
-
-
-def in_range(position: z3.ExprRef) -> z3.BoolRef:
-    """A position that a search can reach."""
-    return z3.And(position >= 0, position <= 1024 + 63)

@@ -8,17 +8,32 @@ import z3
 from msgspec.structs import replace
 
 from spanproof.prove.assumptions import MARKER, ZERO_PAGES
+from spanproof.prove.lemmas import Lemma
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.values import SymbolicBitmap
 from spanproof.theorems.induction import count_starts, count_steps
-from spanproof.theorems.span.counting import FREED, MARKS, dies, marks_allocated
+from spanproof.theorems.span.counting import (
+    FREED,
+    MARKS,
+    NOT_AGAIN,
+    dies,
+    is_free_slot,
+    is_handed_out,
+    marks_allocated,
+)
 from spanproof.theorems.span.sizeclass import small_classes
 from spanproof.theorems.span.span import SLOW, any_span, any_sweep, returns_to_heap
 from spanspec.base.bitmap import Bitmap
-from spanspec.base.constants import PAGE_SIZE, TINY_SIZE, TINY_SPAN_CLASS, make_span_class
+from spanspec.base.constants import (
+    PAGE_SIZE,
+    TINY_SIZE,
+    TINY_SPAN_CLASS,
+    make_span_class,
+    size_class_of,
+)
 from spanspec.base.words import U8, U16, U32, U64
 from spanspec.heap.cycle import with_object_marked
 from spanspec.heap.malloc import born, pages_for_large, with_large_object
@@ -41,6 +56,7 @@ from spanspec.span.mspan import (
     init_span,
     is_allocated,
     is_free,
+    layout,
     slot_address,
 )
 from spanspec.span.tiny import TinyBlock, align_tiny, replace_tiny_block, take_tiny, tiny_fits
@@ -57,7 +73,31 @@ def ends_within(block: TinyBlock, start: U8, size: U8) -> bool:
     return start + size <= block.offset
 
 
-@obligation("tiny.disjoint", "MAL-5 MAL-6 MAL-7 MAL-8 I-37", WORDS)
+def is_in_pages(span: Mspan, address: U64) -> bool:
+    """An address lies in a span."""
+    return span.base <= address < span.base + span.npages * PAGE_SIZE
+
+
+def a_fresh_block(p: Proof, block: TinyBlock) -> z3.ExprRef:
+    """The address of a free slot of any tiny span. If the current block lies in the span, it is in
+    one of its slots, and allocated.
+    """
+    span = p.fresh(Mspan, "span")
+    slot, current = p.number(U16, "slot"), p.number(U16, "current")
+    assert isinstance(span, Mspan)
+    _, entry = small_classes(p)[size_class_of(TINY_SPAN_CLASS) - 1]
+    cut = layout(entry.npages, entry.size)
+    span = replace(span, npages=entry.npages, elemsize=cut.size, nelems=cut.objects)
+    p.assume(span.base != 0, z3.ULT(span.base, 1 << 48), z3.ULT(slot, span.nelems))
+    here = p.holds(is_in_pages, span, block.address)
+    p.assume(p.holds(is_free_slot, span, slot))
+    p.assume(z3.Implies(here, p.holds(is_handed_out, span, slot, current)))
+    p.assume(z3.Implies(here, p.integer(slot_address, span, current) == block.address))
+    p.use(NOT_AGAIN, span, slot, current, given=here)
+    return p.integer(slot_address, span, slot)
+
+
+@obligation("tiny.disjoint", "MAL-5 MAL-6 MAL-7 MAL-8 I-37", WORDS, lemmas=(NOT_AGAIN,))
 def tiny_objects_do_not_overlap(p: Proof) -> None:
     """Tiny objects of one block never overlap: each ends below the block's offset, and the next
     begins at it or above. A block that replaces another has one object, its first.
@@ -65,10 +105,9 @@ def tiny_objects_do_not_overlap(p: Proof) -> None:
     block, size = p.fresh(TinyBlock, "block"), p.number(U8, "size")
     assert isinstance(block, TinyBlock)
     start, earlier = p.number(U8, "start"), p.number(U8, "earlier")
-    fresh = p.number(U64, "fresh")
-    p.assume(size != 0, z3.ULT(size, 16), earlier != 0, z3.ULE(block.offset, 16), fresh != 0)
-    # A free slot is never that of the current block, which is allocated (obligation span.once).
-    p.assume(p.holds(ends_within, block, start, earlier), fresh != block.address)
+    p.assume(size != 0, z3.ULT(size, 16), earlier != 0, z3.ULE(block.offset, 16))
+    p.assume(p.holds(ends_within, block, start, earlier))
+    fresh = a_fresh_block(p, block)
     hit = p.holds(tiny_fits, block, size)
     offset = p.integer(align_tiny, block.offset, size)
     p.show("behind the earlier one", z3.UGE(offset, start + earlier), hit)
@@ -113,14 +152,37 @@ def is_marked(span: Mspan, slot: U16) -> bool:
 # --- large objects --------------------------------------------------------------------------------
 
 
+def is_cut_as_large(span: Mspan) -> bool:
+    """A span in use for one large object is cut as `layout` says. No search or sweep changes how
+    a span is cut: their contracts keep it.
+    """
+    return (
+        size_class_of(span.spanclass) == 0
+        and span.npages >= 1
+        and span.nelems == layout(span.npages, span.npages * PAGE_SIZE).objects
+    )
+
+
+def has_one_slot(span: Mspan) -> bool:
+    """The span has one slot."""
+    return span.nelems == 1
+
+
+ONE_SLOT: Final = Lemma("large.layout", has_one_slot, given=(is_cut_as_large,))
+
+
 @obligation("large.layout", "SPAN-1 SPAN-5 HEAP-22 MAL-11", WORDS)
 def a_large_span_is_one_slot(p: Proof) -> None:
     """A fresh span for a large object, whatever its pages, has one slot, which is all of it."""
+    any_large = p.fresh(Mspan, "any_large")
+    p.suppose(ONE_SLOT, any_large)
+    p.establish(ONE_SLOT, any_large)
     base, npages = p.number(U64, "base"), p.number(U32, "npages")
     p.assume(z3.UGE(npages, 1))
     span = p.call(init_span, base, npages, make_span_class(0, False), base)
     assert isinstance(span, Mspan)
     p.lemma("all pages", span.elemsize == npages * PAGE_SIZE)
+    p.show("cut as large", p.holds(is_cut_as_large, span))
     p.show("one slot", span.nelems == 1)
     p.show("free", p.holds(is_free, span, 0))
     p.show("the slot is the span", p.integer(slot_address, span, 0) == base)
@@ -163,7 +225,7 @@ def is_written(span: Mspan, written: Bitmap, slot: U16) -> bool:
     "MAL-23 SWP-27 HEAP-35 I-10 I-39",
     WORDS,
     contracts=SLOW,
-    lemmas=(MARKS, FREED),
+    lemmas=(MARKS, FREED, ONE_SLOT),
     assumes=(MARKER,),
 )
 def a_free_slot_is_zero_unless_its_span_says_so(p: Proof) -> None:
@@ -178,8 +240,9 @@ def a_free_slot_is_zero_unless_its_span_says_so(p: Proof) -> None:
     p.assume(z3.ULT(slot, span.nelems), p.holds(is_written, span, written, slot))
     freed = p.holds(dies, span, slot)
     p.use(FREED, span, slot, given=freed, every=lambda slot: [p.holds(marks_allocated, span, slot)])
-    # A large span has one slot, by large.layout, and nothing changes that.
-    p.assume(z3.Implies(z3.ULT(span.spanclass, 2), span.nelems == 1))
+    large = z3.ULT(span.spanclass, 2)
+    p.assume(z3.Implies(large, p.holds(is_cut_as_large, span)))
+    p.use(ONE_SLOT, span, given=large)
     p.conclude(p.holds(count_starts, span.gcmark_bits), p.holds(count_steps, span.gcmark_bits, 0))
     p.show("after a sweep", p.holds(is_written, swept.span, written, slot))
     taken, zeroed = p.number(U16, "taken"), span.needzero == 0

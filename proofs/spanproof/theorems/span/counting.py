@@ -1,8 +1,11 @@
 """What is said of counts, and used by others: the lemmas of allocCount and of the marks."""
 
+from msgspec.structs import replace
+
 from spanproof.prove.lemmas import Lemma
 from spanspec.base.bitmap import Bitmap
 from spanspec.base.words import U16
+from spanspec.span.freeslots import is_passed_over
 from spanspec.span.mspan import (
     Mspan,
     bounds_hold,
@@ -68,6 +71,30 @@ def count_is_between(bits: Bitmap, low: U16, high: U16) -> bool:
     )
 
 
+def is_counted_when_taken(span: Mspan, slot: U16) -> bool:
+    """With one more counted, and the search begun behind the slot, the count is exact again."""
+    return count_is_exact(replace(span, freeindex=slot + 1, alloc_count=span.alloc_count + 1))
+
+
+TAKEN = Lemma(
+    "count.taken",
+    is_counted_when_taken,
+    given=(counts_exactly, is_free_slot),
+    every=(is_passed_over,),
+)
+
+
+def is_handed_out(span: Mspan, slot: U16, other: U16) -> bool:
+    """Another slot of the span was handed out, and is allocated."""
+    return other < span.nelems and is_allocated(span, other)
+
+
+def is_not_handed_out(span: Mspan, slot: U16, other: U16) -> bool:
+    """A slot is not that other one."""
+    return slot != other
+
+
+NOT_AGAIN = Lemma("span.once", is_not_handed_out, given=(is_free_slot, is_handed_out))
 ROOM = Lemma("count.room", has_room, given=(counts_exactly, is_free_slot))
 FULL = Lemma("count.full", has_no_room, given=(counts_exactly,), every=(is_not_free,))
 MARKS = Lemma(

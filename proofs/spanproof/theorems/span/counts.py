@@ -4,32 +4,42 @@ Bits are an arbitrary predicate here, spans have any number of slots up to 1024,
 about a count is by induction over the slots.
 """
 
+from collections.abc import Callable
+
 import z3
-from msgspec.structs import replace
 
 from spanproof.prove.assumptions import MARKER
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.frames import LoopInvariant
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.values import Value
 from spanproof.theorems.induction import by_induction, count_starts, steps
 from spanproof.theorems.span.counting import (
     FREED,
     FULL,
     MARKS,
+    NOT_AGAIN,
     ROOM,
-    is_free_slot,
+    TAKEN,
+    count_is_between,
     is_not_free,
     marks_allocated,
 )
-from spanproof.theorems.span.span import SLOW, WORDS, any_sweep, took_free_slot
+from spanproof.theorems.span.span import SEARCHES, SLOW, WORDS, any_span, any_sweep, parts
 from spanspec.base.bitmap import Bitmap
 from spanspec.base.constants import MAX_OBJECTS_PER_SPAN
 from spanspec.base.words import U16
+from spanspec.span.alloccache import (
+    NextFree,
+    next_free_fast,
+    next_free_index,
+    next_free_slow,
+    searched_full,
+)
 from spanspec.span.freeslots import (
     SlotSet,
     Taken,
     allocate,
-    ends_search,
     is_lowest_free,
     is_passed_over,
     lowest_free,
@@ -71,16 +81,6 @@ def any_counted_span(p: Proof) -> Mspan:
     return span
 
 
-def take_lowest(p: Proof, span: Mspan) -> tuple[z3.ExprRef, Mspan]:
-    """The effect of either search, as proved in span.fast.takes-lowest and span.slow.*."""
-    slot = p.number(U16, "slot")
-    after = p.fresh(Mspan, "after")
-    assert isinstance(after, Mspan)
-    after = replace(after, alloc_bits=span.alloc_bits)
-    p.assume(p.holds(ends_search, span, slot), p.holds(took_free_slot, span, slot, after))
-    return slot, after
-
-
 @obligation("span.free-or-allocated", "SPAN-8 SPAN-17", INTEGERS)
 def every_slot_is_free_or_allocated(p: Proof) -> None:
     """A slot is free exactly if it is not allocated; a span has at most 1024 of them."""
@@ -106,11 +106,83 @@ def the_lowest_free_slot_is_unique(p: Proof) -> None:
     p.possible("slots are passed over", one > span.freeindex + 2)
 
 
-@obligation("count.allocate", "SPAN-9 SPAN-12 MAL-19 I-2", INTEGERS, lemmas=(ROOM,))
+def any_exact_span(p: Proof) -> Mspan:
+    """A span that is counted exactly, and whose cache is exact: any that a P searches."""
+    span = any_span(p)
+    p.conclude(p.holds(count_is_between, span.alloc_bits, span.freeindex, span.nelems))
+    p.assume(p.holds(count_is_exact, span))
+    return span
+
+
+def search(
+    p: Proof, span: Mspan, find: Callable[[Mspan], NextFree]
+) -> tuple[z3.ExprRef, z3.BoolRef]:
+    """Search, and build on what is known of the slots passed over: the slot, and whether one was
+    found.
+    """
+    slot, _ = parts(p.call(find, span))
+    found = slot != span.nelems
+    p.conclude(p.holds(count_is_between, span.alloc_bits, slot + 1, span.nelems))
+
+    def every(below: z3.ExprRef) -> list[z3.BoolRef]:
+        return [p.holds(is_passed_over, span, slot, below)]
+
+    p.use(TAKEN, span, slot, given=found, every=every)
+    p.use(ROOM, span, slot, given=found)
+    return slot, found
+
+
+@obligation(
+    "count.allocate",
+    "SPAN-9 SPAN-12 MAL-19 I-2 T-15 T-17",
+    WORDS,
+    contracts=SEARCHES,
+    lemmas=(TAKEN, ROOM, FULL),
+)
 def allocation_keeps_the_count(p: Proof) -> None:
-    """Taking the lowest free slot keeps allocCount equal to the number of allocated slots."""
-    span = any_counted_span(p)
-    slot, after = take_lowest(p, span)
+    """Either search keeps allocCount equal to the number of allocated slots, and the span within
+    bounds. The slow one finds no slot exactly if all are counted, so neither T-15 nor T-17 fires.
+    """
+    p.arbitrary("below", U16)
+    span = any_exact_span(p)
+    fast, taken = search(p, span, next_free_fast)
+    slow, found = search(p, span, next_free_index)
+    p.use(
+        FULL,
+        span,
+        given=z3.Not(found),
+        every=lambda below: [p.holds(is_passed_over, span, slow, below)],
+    )
+    for name, find in (("fast", next_free_fast), ("slow", next_free_slow)):
+        _, after = parts(p.call(find, span))
+        p.show(f"count, {name}", p.holds(count_is_exact, after))
+        p.show(f"bounds, {name}", p.holds(bounds_hold, after))
+    p.show("full if none is found", span.alloc_count == span.nelems, z3.Not(found))
+    p.possible("slots are passed over", z3.And(taken, z3.UGT(fast, span.freeindex + 2)))
+    p.possible("a full span", z3.And(z3.Not(found), z3.ULT(span.freeindex, span.nelems)))
+
+
+@obligation("count.refill", "MC-4 MAL-19 T-50", WORDS, contracts=SEARCHES, lemmas=(TAKEN, ROOM))
+def a_full_span_is_let_go_of(p: Proof) -> None:
+    """Of a span in which all slots are counted neither search finds one, so that T-50 does not fire
+    when refill lets go of it.
+    """
+    p.arbitrary("below", U16)
+    span = any_exact_span(p)
+    p.assume(span.alloc_count == span.nelems)
+    search(p, span, next_free_fast)
+    search(p, span, next_free_index)
+    left = p.call(searched_full, span)
+    assert isinstance(left, Mspan)
+    p.show("at its end", left.freeindex == span.nelems)
+    p.possible("not yet at its end", z3.ULT(span.freeindex, span.nelems))
+
+
+@obligation("count.taken", "SPAN-9 SPAN-12 MAL-19 I-2", INTEGERS)
+def a_slot_that_is_taken_is_counted(p: Proof) -> None:
+    """If a slot is free, and all that were passed over are not, then one more is allocated."""
+    span, slot = any_bits(p), p.number(U16, "slot")
+    p.suppose(TAKEN, span, slot)
     bits = span.alloc_bits
 
     def run(end: z3.ExprRef) -> z3.BoolRef:
@@ -124,10 +196,8 @@ def allocation_keeps_the_count(p: Proof) -> None:
         slot,
         lambda j: [*steps(p, j, bits), p.holds(is_passed_over, span, slot, j)],
     )
-    p.assume(*steps(p, slot, bits))
-    p.use(ROOM, span, slot, given=p.holds(is_free_slot, span, slot))
-    p.show("count", p.holds(count_is_exact, after))
-    p.show("bounds", p.holds(bounds_hold, after))
+    p.conclude(*steps(p, slot, bits))
+    p.establish(TAKEN, span, slot)
     p.possible("slots are passed over", slot > span.freeindex + 2)
 
 
@@ -254,24 +324,40 @@ def handed_is_allocated(span: Mspan, handed: Bitmap, slot: U16) -> bool:
     return not handed.bit(slot) or is_allocated(span, slot)
 
 
-@obligation("span.once", "SPAN-8 SPAN-15 SWP-28 I-38", INTEGERS)
+@obligation(
+    "span.once",
+    "SPAN-8 SPAN-15 SWP-28 I-38",
+    WORDS,
+    contracts=SEARCHES,
+    lemmas=(MARKS,),
+    assumes=(MARKER,),
+)
 def no_slot_is_handed_out_twice(p: Proof) -> None:
     """Between two sweeps no slot is handed out twice; after a sweep only dead slots can be."""
-    span = any_counted_span(p)
+    other = p.arbitrary("below", U16)
+    any_span, any_slot = p.fresh(Mspan, "any_span"), p.number(U16, "any_slot")
+    p.suppose(NOT_AGAIN, any_span, any_slot, other)
+    p.establish(NOT_AGAIN, any_span, any_slot, other)
+    span, swept = any_sweep(p)
     handed = p.fresh(Bitmap, "handed")
-    slot, after = take_lowest(p, span)
-    other = p.number(U16, "other")
-    p.assume(other < span.nelems, p.holds(is_passed_over, span, slot, other))
-    p.assume(*(p.holds(handed_is_allocated, span, handed, i) for i in (slot, other)))
-    given = p.call(hand_out, handed, slot)
-    p.show("the slot was not handed out before", z3.Not(p.holds(was_handed, handed, slot)))
-    p.show("the ledger stays right", p.holds(handed_is_allocated, after, given, other))
+    p.assume(z3.ULT(other, span.nelems))
+    for name, find in (("fast", next_free_fast), ("slow", next_free_index)):
+        slot, after = parts(p.call(find, span))
+        found = slot != span.nelems
+        right = z3.And(*(p.holds(handed_is_allocated, span, handed, i) for i in (slot, other)))
+        given = p.call(hand_out, handed, slot)
+        was = p.holds(was_handed, handed, slot)
+        p.show(f"not handed out before, {name}", z3.Not(was), z3.And(found, right))
+        stays = p.holds(handed_is_allocated, after, given, other)
+        p.show(f"the ledger stays right, {name}", stays, z3.And(found, right))
+        p.possible(f"another was handed out, {name}", z3.And(found, right, other != slot))
     survivors = p.fresh(Bitmap, "survivors")
     live = p.holds(was_handed, survivors, other)
-    p.assume(live == z3.And(p.holds(was_handed, handed, other), span.gcmark_bits.bit(other)))
-    swept = replace(span, freeindex=0, alloc_bits=span.gcmark_bits)
-    p.show("a sweep keeps it right", p.holds(handed_is_allocated, swept, survivors, other))
-    p.possible("another slot was handed out", z3.And(live, other != slot))
+    marked = span.gcmark_bits.bit(other)
+    p.assume(z3.Implies(live, z3.And(p.holds(was_handed, handed, other), marked)))
+    kept = p.holds(handed_is_allocated, swept.span, survivors, other)
+    p.show("a sweep keeps it right", kept)
+    p.possible("one survives", live)
 
 
 def hand_out(handed: Bitmap, slot: U16) -> Bitmap:
@@ -284,33 +370,46 @@ def was_handed(handed: Bitmap, slot: U16) -> bool:
     return handed.bit(slot)
 
 
-@obligation("span.refines-abstract", "SPAN-8 SPAN-15", INTEGERS, loops=ABSTRACT_SEARCH)
+@obligation(
+    "span.refines-abstract", "SPAN-8 SPAN-15", WORDS, loops=ABSTRACT_SEARCH, contracts=SEARCHES
+)
 def windowed_span_refines_the_abstract_one(p: Proof) -> None:
     """The windowed span hands out the slot that the abstract one does, and stays its image.
 
     The image of a span is the set of its allocated slots.
     """
-    span = any_counted_span(p)
+    span = any_span(p)
     image = p.fresh(SlotSet, "image")
     assert isinstance(image, SlotSet)
-    slot, after = take_lowest(p, span)
-    p.name("below", slot)
-    taken = p.call(allocate, image)
-    assert isinstance(taken, Taken)
-    lowest = p.results_of(lowest_free)[0]
-    assert isinstance(lowest, z3.ExprRef)
     other = p.number(U16, "other")
-    p.assume(image.nelems == span.nelems, other < span.nelems)
-    for instance in (slot, lowest, other):
-        p.assume(p.holds(is_passed_over, span, slot, instance))
-        same = p.holds(is_in, image, instance) == p.holds(is_allocated, span, instance)
-        p.assume(z3.Implies(instance < span.nelems, same))
-    p.show("handed out", taken.slot == slot)
-    p.show(
-        "the same image",
-        p.holds(is_in, taken.slots, other) == p.holds(is_allocated, after, other),
-    )
-    p.possible("a slot in the middle", z3.And(slot > 1, other > slot))
+    p.assume(image.nelems == span.nelems, z3.ULT(other, span.nelems))
+    for name, find in (("fast", next_free_fast), ("slow", next_free_index)):
+        slot, after = parts(passing(p, find, span, other))
+        p.name("below", slot)
+        taken = p.call(allocate, image)
+        lowest = p.results_of(lowest_free)[-1]
+        assert isinstance(taken, Taken)
+        assert isinstance(lowest, z3.ExprRef)
+        passing(p, find, span, lowest)
+        known = z3.And(*(p.holds(is_imaged, span, image, i) for i in (slot, lowest, other)))
+        given = known if find is next_free_index else z3.And(known, slot != span.nelems)
+        p.show(f"handed out, {name}", taken.slot == slot, given)
+        same = p.holds(is_in, taken.slots, other) == p.holds(is_allocated, after, other)
+        p.show(f"the same image, {name}", same, given)
+        p.possible(f"a slot in the middle, {name}", z3.And(given, slot != 0, z3.UGT(other, slot)))
+
+
+def passing(p: Proof, find: Callable[[Mspan], NextFree], span: Mspan, *below: Value) -> Value:
+    """Return what a search finds, and build on that it passes rightly over some slots."""
+    for slot in below:
+        p.name("below", slot)
+        found = p.call(find, span)
+    return found
+
+
+def is_imaged(span: Mspan, image: SlotSet, slot: U16) -> bool:
+    """The abstract span says of a slot what the windowed one does."""
+    return slot >= span.nelems or image.allocated.bit(slot) == is_allocated(span, slot)
 
 
 def is_in(slots: SlotSet, slot: U16) -> bool:

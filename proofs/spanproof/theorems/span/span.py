@@ -111,17 +111,46 @@ def slots_ahead(span: Mspan, index: U16) -> int:
 
 
 def finds_lowest_free(span: Mspan, found: NextFree, below: U16) -> bool:
-    """What the slow search ensures."""
-    return ends_search(span, found.slot) and is_passed_over(span, found.slot, below)
+    """What the slow search ensures: the lowest free slot, behind which the next one begins."""
+    return (
+        ends_search(span, found.slot)
+        and is_passed_over(span, found.slot, below)
+        and found.span.freeindex == (found.slot if found.slot == span.nelems else found.slot + 1)
+    )
+
+
+def takes_lowest_free(span: Mspan, found: NextFree, below: U16) -> bool:
+    """What the fast path ensures: the lowest free slot, counted, or that nothing changed."""
+    if found.slot == span.nelems:
+        return unchanged(span, found.span)
+    return took_free_slot(span, found.slot, found.span) and is_passed_over(span, found.slot, below)
 
 
 def may_search(span: Mspan) -> bool:
-    """What the slow search needs: a span within bounds, with an exact cache."""
+    """What a search needs: a span within bounds, with an exact cache."""
     return bounds_hold(span) and cache_is_exact(span)
 
 
-SLOW_SEARCH = Contract(finds_lowest_free, may_search, proved_by="span.slow.takes-lowest")
+SHAPE = ("base", "npages", "spanclass", "state", "elemsize", "limit", "nelems", "needzero")
+BITS = ("alloc_bits", "gcmark_bits")
+
+
+def kept(*fields: str) -> tuple[tuple[str, str], ...]:
+    """The parts of a search's outcome that are those of the span."""
+    return tuple((f"span.{field}", f"span.{field}") for field in fields)
+
+
+SLOW_SEARCH = Contract(
+    finds_lowest_free,
+    may_search,
+    proved_by="span.slow.takes-lowest",
+    keeps=kept(*SHAPE, *BITS, "alloc_count"),
+)
 SLOW = {"spanspec.span.alloccache.next_free_index": SLOW_SEARCH}
+FAST_SEARCH = Contract(
+    takes_lowest_free, may_search, proved_by="span.fast.takes-lowest", keeps=kept(*SHAPE, *BITS)
+)
+SEARCHES = {**SLOW, "spanspec.span.alloccache.next_free_fast": FAST_SEARCH}
 SEARCH = {"spanspec.span.alloccache.next_free_index": LoopInvariant(search_loop, slots_ahead)}
 COUNT_OF_ZEROS = Contract(is_trailing_zeros, proved_by="words.trailing-zeros")
 ZEROS = {"spanspec.base.words.trailing_zeros": COUNT_OF_ZEROS}
@@ -204,20 +233,22 @@ def exact_cache_is_exact_bit_by_bit(p: Proof) -> None:
 )
 def fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
     """The fast path hands out the lowest free slot, its cache exact, or changes nothing."""
-    span = any_span(p)
-    ahead, below = p.number(U16, "ahead"), p.number(U16, "below")
-    success, failure = p.cases(next_free_fast, span)
+    span = p.fresh(Mspan, "span")
+    assert isinstance(span, Mspan)
+    p.suppose(FAST_SEARCH, span)
+    ahead, below = p.number(U16, "ahead"), p.arbitrary("below", U16)
+    success, failure = cases = p.cases(next_free_fast, span)
     zeros = p.results_of(trailing_zeros)[0]
     assert isinstance(zeros, z3.ExprRef)
+    bitwise(p, span, zeros, below - span.freeindex)
+    for case in cases:
+        p.establish(FAST_SEARCH, span, case.value, below, given=case.path)
     p.assume(z3.ULT(ahead, 64))
-    bitwise(p, span, zeros, ahead + zeros + 1, below - span.freeindex)
-    slot, after = parts(success.value)
-    p.show("slot is free", p.holds(took_free_slot, span, slot, after), success.path)
-    p.show("slots below are taken", p.holds(is_passed_over, span, slot, below), success.path)
+    bitwise(p, span, ahead + zeros + 1)
+    _, after = parts(success.value)
     p.show("cache stays exact", p.implied(success.path, cache_bit_is_exact, after, ahead))
     p.show("stays in bounds", p.holds(freeindex_in_bounds, after), success.path)
-    none, same = parts(failure.value)
-    p.show("failure changes nothing", p.holds(unchanged, span, same), failure.path)
+    none, _ = parts(failure.value)
     p.show("failure is told by nelems", none == span.nelems, failure.path)
     p.possible("success", success.path)
     p.possible("failure at a word's last slot", z3.And(failure.path, span.alloc_cache != 0))
@@ -251,11 +282,8 @@ def slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
     exact = p.holds(may_search, at_loop)
     bitwise(p, at_loop, ahead + zeros + 1, given=exact)
     for case in cases:
-        slot, after = parts(case.value)
-        found = slot != span.nelems
-        p.show("steps past it", after.freeindex == z3.If(found, slot + 1, slot), case.path)
+        _, after = parts(case.value)
         p.show("cache stays exact", p.implied(case.path, cache_bit_is_exact, after, ahead))
-        p.show("counts nothing", after.alloc_count == span.alloc_count, case.path)
         p.possible("each way through the search", case.path)
 
 

@@ -283,7 +283,7 @@ SPAN_MUTANTS = (
             "count-from-zero",
             " - span.alloc_bits.count(span.freeindex)",
             "",
-            "count.allocate",
+            "count.taken",
             "bits below freeindex are counted twice",
         ),
         Variant(
@@ -351,6 +351,26 @@ SPAN_MUTANTS = (
             "slots.allocated",
             "span.refines-abstract",
             "the abstract span forgets what it handed out",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.alloccache.next_free_slow",
+        Variant(
+            "slow-not-counted",
+            "alloc_count=found.span.alloc_count + 1",
+            "alloc_count=found.span.alloc_count",
+            "count.allocate",
+            "a slot that the slow search finds is not counted",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.alloccache.searched_full",
+        Variant(
+            "refill-with-room",
+            "searched.slot == span.nelems",
+            "searched.slot < span.nelems",
+            "count.refill",
+            "refill lets go of a span only while it has room",
         ),
     ),
 )
