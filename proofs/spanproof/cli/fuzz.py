@@ -40,6 +40,7 @@ from spanproof.fuzz.finding import FoundWith, finding_of, versions_here
 from spanproof.fuzz.heapprogram import HeapProgram, Together
 from spanproof.fuzz.isolation.ending import MOST_SECONDS, Limits
 from spanproof.fuzz.levels.contractprogram import ContractProgram
+from spanproof.fuzz.levels.known import told_of_known
 from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.program import Program, ProgramError
 from spanproof.protocol.faults import CannotStart
@@ -133,6 +134,8 @@ def fuzz(
             raise Unusable(f"{named(found_with)}{problem}") from None
     if not json:
         out.print(summary_line(result), markup=False)
+        for line in told_of_known(result.exercised):
+            out.print(line, markup=False)
         if result.divergence is not None:
             out.print(result.divergence.render(), markup=False)
         if result.again is not None:

@@ -4,6 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from spanproof.doors.driver import driver, library_of
 from spanproof.fuzz.finding import DoorName
 from spanproof.fuzz.levels.remote import Called
 from spanproof.protocol.faults import CannotStart
@@ -22,7 +23,10 @@ def called_of(door: DoorName, command: str, folder: str) -> Called:
         if not words:
             raise CannotStart("--exec: it has to be a command")
         return Called(words, folder)
+    if door == "malloc":
+        path = str(library_of(command, folder))
+        return Called((str(driver()),), "", {"LD_PRELOAD": path, "SPANSPEC_LIBRARY": path})
     library = Path(folder, command)
     if not library.is_file():
         raise CannotStart(f"{library}: there is no such file")
-    return Called((sys.executable, "-m", "spanproof.doors.library", str(library)), folder)
+    return Called((sys.executable, "-P", "-m", "spanproof.doors.library", str(library)), folder)

@@ -17,6 +17,9 @@ Level = Literal["sizes", "contract", "span"]
 Shows = Literal["results", "state", "account"]
 """What it shows: results always; the state of a span; the sums of the contract."""
 
+Lack = Literal["realloc", "align", "zero"]
+"""What a contract may lack."""
+
 Natural = Annotated[int, Meta(ge=0)]
 """A number of 64 bits without a sign."""
 
@@ -187,7 +190,8 @@ class Greeting(Reply, frozen=True):
     """Who answers, the levels that it has, and what it shows.
 
     `alignment` is what every object of at least so many bytes is aligned to, and smaller ones to
-    the largest power of two that they hold. `threads` may act at once, within a program.
+    the largest power of two that they hold. `threads` may act at once, within a program. Of the
+    contract it may lack some: resizing, alignment by wish, zeroed memory.
     """
 
     protocol: Natural
@@ -196,6 +200,7 @@ class Greeting(Reply, frozen=True):
     shows: list[Shows] = msgspec.field(default_factory=list)
     alignment: Annotated[int, Meta(ge=1, le=4096)] = 8
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    lacks: list[Lack] = msgspec.field(default_factory=list)
 
 
 class Done(Reply, frozen=True):

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from spanproof.doors import header
 from spanproof.protocol import messages, schema
 from spanproof.protocol.faults import Broken, Declined
 from spanproof.protocol.forms import form_of, read_reply
@@ -83,3 +84,8 @@ def test_a_wrong_reply_is_told_with_its_field_and_the_form(line: str, says: str)
     assert len(str(problem.value)) < 600
     if "$.slot" in says or "field" in says:
         assert form_of(messages.Slotted) in str(problem.value)
+
+
+def test_the_header_is_made_from_the_types() -> None:
+    """Otherwise: python -m spanproof.doors.header > proofs/spanproof/doors/c/spanspec.h."""
+    assert header.PLACE.read_text(encoding="utf-8") == header.text()

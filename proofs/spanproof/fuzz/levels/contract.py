@@ -5,7 +5,8 @@ enough, contents must stay until death, memory must be zero where that was promi
 exact where it shows them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from spanproof.fuzz.differences import Difference
@@ -16,6 +17,7 @@ from spanproof.fuzz.levels.contractprogram import (
     Realloc,
     Show,
 )
+from spanproof.fuzz.levels.known import MET, TRIED, Known
 from spanproof.protocol import messages
 from spanproof.protocol.messages import Accounted, Made, Reply, Request, Shown
 from spanspec.base.ids import Address
@@ -24,8 +26,11 @@ from spanspec.objects import steps
 from spanspec.objects.memory import no_objects
 from spanspec.objects.records import NOTHING, alignment_for
 
-MOST_RUNS: Final = 8
-"""Runs of equal bytes that contents are shown as; what follows is left out."""
+PLACE: Final = "place of an object"
+CONTENTS: Final = "contents"
+ZEROED: Final = "zeroed memory"
+ZERO: Final = ("MAL-23", "I-39")
+KEPT: Final = ("I-37", "I-38")
 
 
 class Planned(NamedTuple):
@@ -41,11 +46,13 @@ class Planned(NamedTuple):
     byte: int = 0
 
 
-def plan(program: ContractProgram, account: bool = False) -> list[Planned]:
+def plan(
+    program: ContractProgram, account: bool = False, lacks: Container[str] = ()
+) -> list[Planned]:
     """Return what a program asks, in order; at its end, every living object is looked at.
 
     Objects have numbers, so requests depend on no reply. With `account`, the sums are asked for
-    after each step.
+    after each step. What an allocator lacks is not asked for.
     """
     living: list[int] = []
     held: dict[int, tuple[int, int]] = {}
@@ -60,8 +67,12 @@ def plan(program: ContractProgram, account: bool = False) -> list[Planned]:
         thread = step.thread % program.threads
         if not isinstance(step, Malloc) and not living:
             continue
+        if isinstance(step, Realloc) and "realloc" in lacks:
+            continue
         match step:
-            case Malloc(bytes=size, align=align, zero=zero):
+            case Malloc(bytes=size):
+                align = 0 if "align" in lacks else step.align
+                zero = step.zero and "zero" not in lacks
                 ids, fills = ids + 1, fills + 1
                 fill = 1 + fills * 53 % 255
                 ask(number, messages.Malloc(ids, size, align, zero, fill, thread))
@@ -86,9 +97,14 @@ def plan(program: ContractProgram, account: bool = False) -> list[Planned]:
 
 
 class Judge:
-    """The abstract allocator, and what it says to each reply."""
+    """The abstract allocator, and what it says to each reply.
 
-    def __init__(self, alignment: int) -> None:
+    `known` counts known failures, those that were tried and those that were met.
+    """
+
+    def __init__(self, alignment: int, known: Sequence[Known] = ()) -> None:
+        self.known: Counter[str] = Counter()
+        self._failures = known
         self._heap = no_objects(mapped=True)
         self._alignment = alignment
         self._at: dict[int, int] = {}
@@ -99,17 +115,20 @@ class Judge:
 
         Raises: Difference if it may not say so.
         """
+        for failure in self._failures:
+            self.known[f"{TRIED}{failure.note}"] += failure.is_tried(planned.request)
         match planned.request, reply:
             case messages.Malloc(id=one, bytes=size, align=align, zero=zero), Made(address=at):
-                self._is_made(one, at, size, align)
+                self._is_made(planned, one, at, size, align)
                 if zero and size:
-                    look("zeroed memory", ("MAL-23", "I-39"), ((0, size),), reply.runs)
+                    self._look(planned, ZEROED, ZERO, ((0, size),), reply.runs)
             case messages.Realloc(id=one, bytes=size), Made(address=at):
                 self._dies(one)
-                self._is_made(one, at, size, 0)
+                self._is_made(planned, one, at, size, 0)
                 kept = min(planned.before, size)
                 if kept:
-                    look("contents", KEPT, ((planned.byte, kept),), cut(reply.runs, kept))
+                    held = ((planned.byte, kept),)
+                    self._look(planned, CONTENTS, KEPT, held, cut(reply.runs, kept))
             case messages.Free(id=one), Shown():
                 self._looks(planned, reply.runs)
                 self._dies(one)
@@ -143,33 +162,33 @@ class Judge:
             else:
                 self.hear(planned[place], replies[place])
 
-    def _is_made(self, one: int, at: int | None, size: int, align: int) -> None:
+    def _is_made(self, planned: Planned, one: int, at: int | None, size: int, align: int) -> None:
         self._sizes[one] = size
         if size == 0:
             return  # it may be anywhere, or nowhere
         if at is None or at == 0:
-            raise Difference(
-                "memory", f"there are {size} bytes", "there is none", rules=("MAL-10",)
-            )
+            raise Difference("memory", f"has {size} bytes", "has none", rules=("MAL-10",))
         unit = align or min(alignment_for(size), self._alignment)
         if at % unit:
-            by = f"a multiple of {unit}"
-            raise Difference(
-                "alignment",
-                by,
-                f"{at:#x} = {at // unit} * {unit} + {at % unit}",
-                rules=("MAL-22", "I-39"),
-            )
+            by, seen = f"a multiple of {unit}", f"{at:#x} = {at // unit} * {unit} + {at % unit}"
+            self._tell(planned, Difference("alignment", by, seen, rules=("MAL-22", "I-39")))
         start, end = Address(at), Address(at + size)
         if not steps.is_vacant(self._heap, start, end):
-            raise Difference(
-                "place of an object",
-                "nothing lives there",
-                self._overlap(at, size),
-                rules=("I-37", "I-38"),
-            )
+            seen = self._overlap(at, size)
+            raise Difference(PLACE, "nothing lives there", seen, rules=("I-37", "I-38"))
         self._heap = steps.malloc(self._heap, start, size, size, False, False)
         self._at[one] = at
+
+    def _tell(self, planned: Planned, told: Difference) -> None:
+        """Count a difference that is known.
+
+        Raises: the difference, if it is not.
+        """
+        for one in self._failures:
+            if one.is_it(planned.request, told):
+                self.known[f"{MET}{one.note}"] += 1
+                return
+        raise told
 
     def _overlap(self, at: int, size: int) -> str:
         """Return in words which living object lies where another was made."""
@@ -191,25 +210,20 @@ class Judge:
 
     def _looks(self, planned: Planned, runs: messages.Runs) -> None:
         if planned.before:
-            look("contents", KEPT, ((planned.byte, planned.before),), runs)
+            self._look(planned, CONTENTS, KEPT, ((planned.byte, planned.before),), runs)
 
-
-KEPT: Final = ("I-37", "I-38")
-
-
-def look(
-    what: str,
-    rules: tuple[str, ...],
-    expected: Sequence[messages.Run],
-    seen: Sequence[messages.Run],
-) -> None:
-    """Compare contents.
-
-    Raises: Difference, with the first byte that is different.
-    """
-    joined = tuple(joined_runs(seen))
-    if tuple(expected) != joined:
-        raise Difference(what, in_words(expected), in_words(joined), rules=rules)
+    def _look(
+        self,
+        planned: Planned,
+        what: str,
+        rules: tuple[str, ...],
+        expected: tuple[messages.Run, ...],
+        seen: messages.Runs,
+    ) -> None:
+        """Compare contents, and tell of a difference."""
+        joined = tuple(joined_runs(seen))
+        if expected != joined:
+            self._tell(planned, Difference(what, in_words(expected), in_words(joined), rules=rules))
 
 
 def joined_runs(runs: Sequence[messages.Run]) -> Iterator[messages.Run]:

@@ -9,6 +9,7 @@ from spanproof.fuzz.differences import IMPLEMENTATION, Difference
 from spanproof.fuzz.divergence import Divergence, Run, StepHeard, run_steps
 from spanproof.fuzz.levels.contract import Judge, Planned, plan
 from spanproof.fuzz.levels.contractprogram import ContractProgram, describe_step
+from spanproof.fuzz.levels.known import of_name, ours
 from spanproof.fuzz.levels.remote import Answerer
 from spanproof.protocol.faults import Broken, Declined
 from spanproof.protocol.messages import REPLIES, Done, NewContract, Reply
@@ -37,8 +38,8 @@ class StepByStep:
             greeting = answerer.greeted()
             answerer.ask(NewContract(), Done)
         self._answerer = answerer
-        self._judge = Judge(greeting.alignment)
-        planned = plan(program, "account" in greeting.shows)
+        self._judge = Judge(greeting.alignment, of_name(ours(), greeting.name))
+        planned = plan(program, "account" in greeting.shows, greeting.lacks)
         self._planned = {step: list(some) for step, some in groupby(planned, lambda one: one.step)}
         self._taken = 0
 
@@ -53,6 +54,8 @@ class StepByStep:
                 reply: Reply = self._answerer.ask(planned.request, REPLIES[type(planned.request)])
             self._judge.hear(planned, reply)
             count(self.exercised, planned)
+        self.exercised.update(self._judge.known)
+        self._judge.known.clear()
 
     def compare(self) -> None:
         """Compare the state, of which nothing is known but what was shown."""
@@ -73,10 +76,11 @@ def run_whole(program: ContractProgram, answerer: Answerer, on_step: StepHeard) 
     """Run a program in one message, or two, and judge it afterwards."""
     exercised: Counter[str] = Counter()
     place = len(program.steps)
-    planned = plan(program)
+    planned: list[Planned] = []
     try:
         greeting = answerer.greeted()
-        judge = Judge(greeting.alignment)
+        planned = plan(program, lacks=greeting.lacks)
+        judge = Judge(greeting.alignment, of_name(ours(), greeting.name))
         answerer.ask(NewContract(), Done)
         replies = answerer.ask_all([one.request for one in planned], program.threads)
         if program.threads > 1:
@@ -96,6 +100,7 @@ def run_whole(program: ContractProgram, answerer: Answerer, on_step: StepHeard) 
         return Run(as_divergence(program, place, said), Counter())
     for one in planned:
         count(exercised, one)
+    exercised.update(judge.known)
     exercised["steps"] += len(program.steps)
     return Run(None, exercised)
 

@@ -1,0 +1,485 @@
+/* --- the process: compiled where SPANSPEC_MAIN is defined, in one file of a program ------------ */
+
+#ifdef SPANSPEC_MAIN
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* It takes no memory from malloc, which may be what is under test. */
+
+struct ss_text {
+    char *at;
+    size_t used, room;
+};
+
+static void ss_fail(const char *why) {
+    fprintf(stderr, "spanspec.h: %s\n", why);
+    _exit(70);
+}
+
+static void *ss_pages(void *old, size_t before, size_t bytes) {
+    void *at = old == NULL ? mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                           : mremap(old, before, bytes, MREMAP_MAYMOVE);
+    if (at == MAP_FAILED)
+        ss_fail("no memory for its own records");
+    return at;
+}
+
+static char *ss_room(struct ss_text *text, size_t more) {
+    size_t room = text->room == 0 ? 1 << 16 : text->room;
+    while (room - text->used < more)
+        room *= 2;
+    if (room != text->room) {
+        text->at = ss_pages(text->at, text->room, room);
+        text->room = room;
+    }
+    return text->at + text->used;
+}
+
+static void ss_put(struct ss_text *out, const char *text) {
+    size_t length = strlen(text);
+    memcpy(ss_room(out, length), text, length);
+    out->used += length;
+}
+
+static void ss_put_number(struct ss_text *out, uint64_t value) {
+    char digits[24], *at = digits + sizeof digits;
+    *--at = 0;
+    do
+        *--at = (char)('0' + value % 10);
+    while (value /= 10);
+    ss_put(out, at);
+}
+
+static void ss_put_string(struct ss_text *out, const char *text) {
+    ss_put(out, "\"");
+    for (; *text; text++) {
+        char one[8] = {*text, 0};
+        if (*text == '"' || *text == '\\')
+            snprintf(one, sizeof one, "\\%c", *text);
+        else if ((unsigned char)*text < 32)
+            snprintf(one, sizeof one, "\\u%04x", *text);
+        ss_put(out, one);
+    }
+    ss_put(out, "\"");
+}
+
+static void ss_put_bits(struct ss_text *out, const struct spanspec_bits *bits) {
+    const char *before = "[";
+    for (unsigned slot = 0; slot < 64 * SPANSPEC_WORDS; slot++)
+        if (bits->word[slot / 64] >> slot % 64 & 1) {
+            ss_put(out, before);
+            ss_put_number(out, slot);
+            before = ",";
+        }
+    ss_put(out, *before == '[' ? "[]" : "]");
+}
+
+/* Requests. */
+
+struct ss_ask {
+    char op[24];
+    uint64_t n, field[SS_FIELDS];
+    uint32_t turn;
+    size_t first, count; /* of a program: its requests */
+};
+
+struct ss_reader {
+    const char *at;
+    struct ss_ask *asks;
+    size_t used, room;
+};
+
+static void ss_skip(struct ss_reader *in) {
+    while (*in->at == ' ' || *in->at == '\t' || *in->at == '\r')
+        in->at++;
+}
+
+static int ss_is(struct ss_reader *in, char wanted) {
+    ss_skip(in);
+    if (*in->at != wanted)
+        return 0;
+    in->at++;
+    return 1;
+}
+
+static void ss_string(struct ss_reader *in, char *to, size_t room) {
+    size_t used = 0;
+    if (!ss_is(in, '"'))
+        ss_fail("a request is no JSON that it reads");
+    for (; *in->at && *in->at != '"'; in->at++)
+        if (used + 1 < room)
+            to[used++] = *in->at;
+    to[used] = 0;
+    if (*in->at)
+        in->at++;
+}
+
+static uint64_t ss_value(struct ss_reader *in) {
+    uint64_t value = 0;
+    ss_skip(in);
+    if (strncmp(in->at, "true", 4) == 0) {
+        in->at += 4;
+        return 1;
+    }
+    if (strncmp(in->at, "false", 5) == 0) {
+        in->at += 5;
+        return 0;
+    }
+    if (*in->at < '0' || *in->at > '9')
+        ss_fail("a request has a value that it does not read");
+    while (*in->at >= '0' && *in->at <= '9')
+        value = value * 10 + (uint64_t)(*in->at++ - '0');
+    return value;
+}
+
+static struct ss_ask *ss_add(struct ss_reader *in) {
+    if (in->used == in->room) {
+        size_t room = in->room == 0 ? 64 : 2 * in->room, size = sizeof *in->asks;
+        in->asks = ss_pages(in->asks, in->room * size, room * size);
+        in->room = room;
+    }
+    memset(&in->asks[in->used], 0, sizeof *in->asks);
+    return &in->asks[in->used++];
+}
+
+static void ss_request(struct ss_reader *in) {
+    size_t place = in->used;
+    char name[24];
+    ss_add(in);
+    if (!ss_is(in, '{'))
+        ss_fail("a request is no JSON object");
+    while (!ss_is(in, '}')) {
+        ss_is(in, ',');
+        ss_string(in, name, sizeof name);
+        ss_is(in, ':');
+        if (strcmp(name, "op") == 0) {
+            ss_string(in, in->asks[place].op, sizeof in->asks[place].op);
+        } else if (strcmp(name, "requests") == 0) {
+            size_t count = 0;
+            in->asks[place].first = in->used;
+            if (!ss_is(in, '['))
+                ss_fail("`requests` is no list");
+            while (!ss_is(in, ']')) {
+                ss_is(in, ',');
+                ss_request(in);
+                count++;
+            }
+            in->asks[place].count = count;
+        } else {
+            uint64_t value = ss_value(in);
+            if (strcmp(name, "n") == 0)
+                in->asks[place].n = value;
+            for (size_t field = 0; field < SS_FIELDS; field++)
+                if (strcmp(name, ss_names[field]) == 0)
+                    in->asks[place].field[field] = value;
+        }
+    }
+}
+
+/* The contract: objects by their numbers, and their contents. */
+
+struct ss_object {
+    unsigned char *at;
+    uint64_t bytes;
+    uint32_t uses;
+    _Atomic uint32_t turn;
+};
+
+struct ss_made {
+    void *address;
+    uint64_t began, ended;
+    unsigned runs;
+    struct {
+        unsigned char byte;
+        uint64_t count;
+    } run[SPANSPEC_RUNS];
+};
+
+static struct ss_object *ss_objects;
+static size_t ss_room_for_objects;
+static _Atomic uint64_t ss_clock = 1;
+
+static struct ss_object *ss_object(uint64_t id) {
+    if (id >= (uint64_t)1 << 28)
+        ss_fail("the number of an object is too large");
+    if (id >= ss_room_for_objects) {
+        size_t room = ss_room_for_objects == 0 ? 1024 : ss_room_for_objects;
+        while (room <= id)
+            room *= 2;
+        ss_objects = ss_pages(ss_objects, ss_room_for_objects * sizeof *ss_objects,
+                              room * sizeof *ss_objects);
+        ss_room_for_objects = room;
+    }
+    return &ss_objects[id];
+}
+
+static void ss_show(const struct ss_object *object, struct ss_made *made) {
+    uint64_t at = 0;
+    while (object->at != NULL && at < object->bytes && made->runs < SPANSPEC_RUNS) {
+        unsigned char byte = object->at[at];
+        uint64_t end = at + 1;
+        while (end < object->bytes && object->at[end] == byte)
+            end++;
+        made->run[made->runs].byte = byte;
+        made->run[made->runs++].count = end - at;
+        at = end;
+    }
+}
+
+static void ss_contract(const struct ss_ask *ask, struct ss_object *object, struct ss_made *made) {
+    uint64_t bytes = ask->field[SS_bytes];
+    if (ask->op[0] == 'm' || ask->op[0] == 'r') {
+        int is_new = ask->op[0] == 'm';
+        made->began = atomic_fetch_add(&ss_clock, 1);
+        if (is_new)
+            made->address = spanspec_malloc(bytes, ask->field[SS_align], ask->field[SS_zero] != 0);
+        else
+            made->address = spanspec_realloc(object->at, bytes);
+        made->ended = atomic_fetch_add(&ss_clock, 1);
+        object->at = made->address;
+        object->bytes = bytes;
+        if (!is_new || ask->field[SS_zero])
+            ss_show(object, made);
+        if (object->at != NULL)
+            memset(object->at, (int)ask->field[SS_byte], bytes);
+        return;
+    }
+    ss_show(object, made);
+    made->began = atomic_fetch_add(&ss_clock, 1);
+    if (ask->op[0] == 'f') {
+        spanspec_free(object->at);
+        object->at = NULL;
+        object->bytes = 0;
+    }
+    made->ended = atomic_fetch_add(&ss_clock, 1);
+}
+
+static void ss_put_made(struct ss_text *out, const struct ss_ask *ask, struct ss_made *made) {
+    ss_put(out, "{\"n\":");
+    ss_put_number(out, ask->n);
+    if (ask->op[0] == 'm' || ask->op[0] == 'r') {
+        ss_put(out, ",\"address\":");
+        if (made->address == NULL)
+            ss_put(out, "null");
+        else
+            ss_put_number(out, (uint64_t)(uintptr_t)made->address);
+    }
+    ss_put(out, ",\"began\":");
+    ss_put_number(out, made->began);
+    ss_put(out, ",\"ended\":");
+    ss_put_number(out, made->ended);
+    ss_put(out, ",\"runs\":[");
+    for (unsigned i = 0; i < made->runs; i++) {
+        ss_put(out, i ? ",[" : "[");
+        ss_put_number(out, made->run[i].byte);
+        ss_put(out, ",");
+        ss_put_number(out, made->run[i].count);
+        ss_put(out, "]");
+    }
+    ss_put(out, "]}");
+}
+
+static int ss_is_contract(const char *op) {
+    return spanspec_malloc && (!strcmp(op, "malloc") || !strcmp(op, "free") ||
+                               !strcmp(op, "show") || (spanspec_realloc && !strcmp(op, "realloc")));
+}
+
+static void ss_forget(void) {
+    for (size_t id = 0; id < ss_room_for_objects; id++)
+        if (ss_objects[id].at != NULL)
+            spanspec_free(ss_objects[id].at);
+    memset(ss_objects, 0, ss_room_for_objects * sizeof *ss_objects);
+}
+
+/* Several threads: each takes its requests in order; those of an object take turns. */
+
+struct ss_work {
+    const struct ss_ask *asks;
+    struct ss_made *made;
+    size_t count;
+    uint64_t thread;
+};
+
+static void *ss_thread(void *argument) {
+    struct ss_work *work = argument;
+    for (size_t i = 0; i < work->count; i++) {
+        const struct ss_ask *ask = &work->asks[i];
+        struct ss_object *object = &ss_objects[ask->field[SS_id]];
+        if (ask->field[SS_thread] != work->thread)
+            continue;
+        while (atomic_load_explicit(&object->turn, memory_order_acquire) != ask->turn)
+            sched_yield();
+        ss_contract(ask, object, &work->made[i]);
+        atomic_store_explicit(&object->turn, ask->turn + 1, memory_order_release);
+    }
+    return NULL;
+}
+
+static void ss_at_once(struct ss_reader *in, struct ss_ask *program, struct ss_made *made) {
+    pthread_t threads[64];
+    struct ss_work work[64];
+    struct ss_ask *asks = in->asks + program->first;
+    uint64_t number = program->field[SS_threads] < 64 ? program->field[SS_threads] : 64;
+    for (size_t i = 0; i < program->count; i++) {
+        if (!ss_is_contract(asks[i].op))
+            ss_fail("several threads can only do what is of the contract");
+        asks[i].field[SS_thread] %= number;
+        struct ss_object *object = ss_object(asks[i].field[SS_id]);
+        asks[i].turn = object->uses++;
+    }
+    for (uint64_t i = 0; i < number; i++) {
+        work[i] = (struct ss_work){asks, made, program->count, i};
+        if (pthread_create(&threads[i], NULL, ss_thread, &work[i]) != 0)
+            ss_fail("a thread cannot be started");
+    }
+    for (uint64_t i = 0; i < number; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static void ss_hello(struct ss_text *out) {
+    const char *before = "";
+    unsigned lacks = spanspec_lacks ? spanspec_lacks() : 0;
+    ss_put(out, ",\"protocol\":");
+    ss_put_number(out, SPANSPEC_PROTOCOL);
+    ss_put(out, ",\"name\":");
+    ss_put_string(out, spanspec_name ? spanspec_name() : "an allocator in C");
+    ss_put(out, ",\"threads\":");
+    ss_put_number(out, spanspec_threads ? spanspec_threads() : 1);
+    ss_put(out, ",\"alignment\":");
+    ss_put_number(out, spanspec_alignment ? spanspec_alignment() : 8);
+    ss_put(out, ",\"lacks\":[");
+    if (!spanspec_realloc)
+        lacks |= SPANSPEC_NO_REALLOC;
+    for (unsigned i = 0; i < 3; i++)
+        if (lacks >> i & 1) {
+            static const char *const names[] = {"realloc", "align", "zero"};
+            ss_put(out, before);
+            ss_put_string(out, names[i]);
+            before = ",";
+        }
+    before = "";
+    ss_put(out, "],\"levels\":[");
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const names[] = {"sizes", "contract", "span"};
+        const int has[] = {spanspec_size != NULL, spanspec_malloc && spanspec_free,
+                           spanspec_new_span != NULL};
+        if (has[i]) {
+            ss_put(out, before);
+            ss_put_string(out, names[i]);
+            before = ",";
+        }
+    }
+    before = "";
+    ss_put(out, "],\"shows\":[");
+    if (spanspec_span_state) {
+        ss_put(out, "\"state\"");
+        before = ",";
+    }
+    if (spanspec_account) {
+        ss_put(out, before);
+        ss_put(out, "\"account\"");
+    }
+    ss_put(out, "]");
+}
+
+static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
+    struct ss_ask *ask = &in->asks[place];
+    const char *refused = NULL;
+    size_t start = out->used;
+    if (ss_is_contract(ask->op)) {
+        struct ss_made made = {0};
+        ss_contract(ask, ss_object(ask->field[SS_id]), &made);
+        ss_put_made(out, ask, &made);
+        return;
+    }
+    ss_put(out, "{\"n\":");
+    ss_put_number(out, ask->n);
+    if (strcmp(ask->op, "hello") == 0) {
+        ss_hello(out);
+    } else if (strcmp(ask->op, "new_contract") == 0 && spanspec_malloc) {
+        ss_forget();
+    } else if (strcmp(ask->op, "program") == 0) {
+        ss_put(out, ",\"replies\":[");
+        if (ask->field[SS_threads] > 1) {
+            static struct ss_made *made;
+            static size_t room;
+            if (room < ask->count) {
+                made = ss_pages(made, room * sizeof *made, ask->count * sizeof *made);
+                room = ask->count;
+            }
+            memset(made, 0, ask->count * sizeof *made);
+            ss_at_once(in, ask, made);
+            for (size_t i = 0; i < ask->count; i++) {
+                ss_put(out, i ? "," : "");
+                ss_put_made(out, &in->asks[ask->first + i], &made[i]);
+            }
+        } else {
+            for (size_t i = 0, first = ask->first, count = ask->count; i < count; i++) {
+                ss_put(out, i ? "," : "");
+                ss_answer(in, first + i, out);
+            }
+        }
+        ss_put(out, "]");
+    } else if (!ss_dispatch(ask->op, ask->field, out, &refused)) {
+        ss_put(out, ",\"error\":\"there is no function for it\"");
+    }
+    if (refused != NULL) {
+        out->used = start;
+        ss_put(out, "{\"n\":");
+        ss_put_number(out, in->asks[place].n);
+        ss_put(out, ",\"refused\":");
+        ss_put_string(out, refused);
+    }
+    ss_put(out, "}");
+}
+
+static void ss_say(struct ss_text *out) {
+    size_t done = 0;
+    ss_put(out, "\n");
+    while (done < out->used) {
+        ssize_t wrote = write(1, out->at + done, out->used - done);
+        if (wrote < 0 && errno != EINTR)
+            _exit(0);
+        done += wrote > 0 ? (size_t)wrote : 0;
+    }
+    out->used = 0;
+}
+
+int main(void) {
+    struct ss_text in = {0}, out = {0};
+    struct ss_reader reader = {0};
+    size_t looked = 0;
+    for (;;) {
+        char *end;
+        while (looked < in.used && (end = memchr(in.at + looked, '\n', in.used - looked))) {
+            size_t length = (size_t)(end - in.at) + 1;
+            *end = 0;
+            reader.at = in.at;
+            reader.used = 0;
+            ss_request(&reader);
+            ss_answer(&reader, 0, &out);
+            ss_say(&out);
+            memmove(in.at, in.at + length, in.used - length);
+            in.used -= length;
+            looked = 0;
+        }
+        looked = in.used;
+        ssize_t got = read(0, ss_room(&in, 1 << 16), 1 << 16);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return 0;
+        in.used += (size_t)got;
+    }
+}
+
+#endif /* SPANSPEC_MAIN */

@@ -1,0 +1,249 @@
+"""The C header `spanspec.h`, made from the types of the messages.
+
+`python -m spanproof.doors.header` prints it: the functions that an implementation in C defines, and
+the process that answers messages with them.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec.structs import fields
+
+from spanproof.protocol import messages
+from spanproof.protocol.messages import REPLIES, VERSION, Ask, Done, Reply, op_of
+
+RUNTIME: Final = Path(__file__).parent / "c" / "runtime.c"
+PLACE: Final = Path(__file__).parent / "c" / "spanspec.h"
+
+GENERIC: Final[tuple[type[Ask], ...]] = (
+    messages.Size,
+    messages.Account,
+    messages.NewSpan,
+    messages.Allocate,
+    messages.Mark,
+    messages.Refill,
+    messages.Retire,
+    messages.Flush,
+    messages.Sweep,
+    messages.SpanState,
+)
+"""Requests that are one function each; objects of the contract are in the memory of the process."""
+
+HEAD: Final = f"""\
+/* spanspec.h: an allocator in C against the specification, as a process or as a library.
+
+   Made by `python -m spanproof.doors.header`, from the messages of protocol {VERSION}. Do not edit.
+
+   Define the functions of one level, or of several; what you leave out is not asked for. Each that
+   returns text returns NULL if all is well, and otherwise why the rules forbid what was asked.
+
+   A process: define SPANSPEC_MAIN before you include this, in one file.
+       cc -O2 -pthread -o mine mine.c          spanspec fuzz --exec ./mine
+   A library: leave it out.
+       cc -O2 -shared -fPIC -o mine.so mine.c  spanspec fuzz --lib ./mine.so */
+
+#ifndef SPANSPEC_H
+#define SPANSPEC_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+#define SPANSPEC_PROTOCOL {VERSION}
+#define SPANSPEC_WORDS 16 /* of a bitmap: 1024 slots */
+#define SPANSPEC_RUNS 8   /* of equal bytes, as which contents are shown */
+#define SPANSPEC_WEAK __attribute__((weak))
+
+/* A bitmap: bit i of the whole is bit i % 64 of word i / 64. */
+struct spanspec_bits {{
+    uint64_t word[SPANSPEC_WORDS];
+}};
+
+/* Who answers: its name; what objects are aligned to (8); the threads that may act at once (1);
+   what its contract lacks. All may be left out. */
+SPANSPEC_WEAK const char *spanspec_name(void);
+SPANSPEC_WEAK uint64_t spanspec_alignment(void);
+SPANSPEC_WEAK uint64_t spanspec_threads(void);
+#define SPANSPEC_NO_REALLOC 1u
+#define SPANSPEC_NO_ALIGN 2u
+#define SPANSPEC_NO_ZERO 4u
+SPANSPEC_WEAK unsigned spanspec_lacks(void);
+
+/* The contract: NULL if there is no memory. `align` is a power of two, or 0 for what is promised
+   anyway. Contents are filled and looked at by this header. */
+SPANSPEC_WEAK void *spanspec_malloc(uint64_t bytes, uint64_t align, int zero);
+SPANSPEC_WEAK void *spanspec_realloc(void *object, uint64_t bytes);
+SPANSPEC_WEAK void spanspec_free(void *object);
+
+"""
+
+TAIL: Final = """\
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SPANSPEC_H */
+"""
+
+
+def text() -> str:
+    """Return the header."""
+    before, main, after = RUNTIME.read_text(encoding="utf-8").partition("/* Requests. */\n")
+    assert main
+    return "".join(
+        [
+            HEAD,
+            *declarations(),
+            before,
+            *names(),
+            *dispatch(),
+            main,
+            after,
+            "\n",
+            TAIL,
+        ]
+    )
+
+
+def declarations() -> Iterator[str]:
+    """Yield the structs of replies, and the functions."""
+    told: set[type[Reply]] = set()
+    for asked in GENERIC:
+        reply = REPLIES[asked]
+        if reply is not Done and reply not in told:
+            told.add(reply)
+            yield f"/* {summary(reply)} */\nstruct {struct_of(reply)} {{\n"
+            for name, kind in typed(reply):
+                yield from (f"    {line};\n" for line in members(name, kind))
+            yield "};\n\n"
+        yield f"/* {summary(asked)} */\n"
+        yield f"SPANSPEC_WEAK const char *{function_of(asked)}({parameters(asked)});\n\n"
+
+
+def names() -> Iterator[str]:
+    """Yield the fields of requests, by their numbers."""
+    found = dict.fromkeys(
+        name for asked in REPLIES for name, kind in typed(asked) if kind in (int, bool)
+    )
+    yield "/* The fields of requests. */\n\nenum {\n"
+    for name in found:
+        yield f"    SS_{name},\n"
+    yield "    SS_FIELDS\n};\n\nstatic const char *const ss_names[SS_FIELDS] = {\n"
+    for name in found:
+        yield f'    "{name}",\n'
+    yield "};\n\n"
+
+
+def dispatch() -> Iterator[str]:
+    """Yield the function that calls what a request asks for, and writes the reply."""
+    yield (
+        "/* Call the function of a request, and write what it says; tell whether there is one. */\n"
+        "static int ss_dispatch(const char *op, const uint64_t *field, struct ss_text *out,\n"
+        "                       const char **refused) {\n"
+    )
+    for asked in GENERIC:
+        reply = REPLIES[asked]
+        function = function_of(asked)
+        yield f'    if (strcmp(op, "{op_of(asked)}") == 0 && {function}) {{\n'
+        arguments = [
+            f"field[SS_{name}]" + (" != 0" if kind is bool else "") for name, kind in typed(asked)
+        ]
+        if reply is not Done:
+            yield f"        struct {struct_of(reply)} reply = {{0}};\n"
+            arguments.append("&reply")
+        yield f"        *refused = {function}({', '.join(arguments)});\n"
+        for name, kind in typed(reply) if reply is not Done else ():
+            yield from (f"        {line}\n" for line in written(name, kind))
+        yield "        return 1;\n    }\n"
+    yield "    return 0;\n}\n\n"
+
+
+def typed(one: type[msgspec.Struct]) -> list[tuple[str, object]]:
+    """Return the fields of a message but its number, each with its plain type.
+
+    Of a number that may be absent it is `None`, of a bitmap `list`, of one of several words `str`.
+    """
+    hints = get_type_hints(one)
+    return [
+        (field.name, plain_type(hints[field.name])) for field in fields(one) if field.name != "n"
+    ]
+
+
+def plain_type(hint: object) -> object:
+    """Return which of few kinds a type is."""
+    options = get_args(hint)
+    if type(None) in options:
+        inner = [plain_type(one) for one in options if one is not type(None)]
+        return str if str in inner else None
+    if options and all(isinstance(one, str) for one in options):
+        return str
+    return get_origin(hint) or hint
+
+
+def members(name: str, kind: object) -> Sequence[str]:
+    """Return the members of a struct that a field is."""
+    if kind is None:
+        return [f"uint64_t {name}", f"int has_{name}"]
+    types = {int: f"uint64_t {name}", bool: f"int {name}", str: f"const char *{name}"}
+    assert isinstance(kind, type)
+    return [types.get(kind, f"struct spanspec_bits {name}")]
+
+
+def written(name: str, kind: object) -> Iterator[str]:
+    """Yield the statements that write a field of a reply."""
+    yield f'ss_put(out, ",\\"{name}\\":");'
+    value = f"reply.{name}"
+    if kind is None:
+        yield f"if (reply.has_{name})"
+        yield f"    ss_put_number(out, {value});"
+        yield "else"
+        yield '    ss_put(out, "null");'
+    elif kind is str:
+        yield f"if ({value} != NULL)"
+        yield f"    ss_put_string(out, {value});"
+        yield "else"
+        yield '    ss_put(out, "null");'
+    elif kind is bool:
+        yield f'ss_put(out, {value} ? "true" : "false");'
+    elif kind is int:
+        yield f"ss_put_number(out, {value});"
+    else:
+        yield f"ss_put_bits(out, &{value});"
+
+
+def parameters(asked: type[Ask]) -> str:
+    """Return the parameters of a function."""
+    them = [f"{'int' if kind is bool else 'uint64_t'} {name}" for name, kind in typed(asked)]
+    if REPLIES[asked] is not Done:
+        them.append(f"struct {struct_of(REPLIES[asked])} *reply")
+    return ", ".join(them) or "void"
+
+
+def function_of(asked: type[Ask]) -> str:
+    """Return the name of the function of a request."""
+    return f"spanspec_{op_of(asked)}"
+
+
+def struct_of(reply: type[Reply]) -> str:
+    """Return the name of the struct of a reply."""
+    name = "".join(f"_{one.lower()}" if one.isupper() else one for one in reply.__name__)
+    return f"spanspec{name}"
+
+
+def summary(one: type[msgspec.Struct]) -> str:
+    """Return what a message means, as text of a comment."""
+    lines = (one.__doc__ or "").replace("`", "").strip().splitlines()
+    return "\n   ".join(line.strip() for line in lines).replace("   \n", "\n")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())

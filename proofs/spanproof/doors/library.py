@@ -1,0 +1,212 @@
+"""A shared library as a process: `python -m spanproof.doors.library FILE.so` answers messages.
+
+It calls the functions of `spanspec.h` that the library has. What a library does to its process, it
+does to this one only.
+"""
+
+import ctypes
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from spanproof.doors.header import GENERIC, function_of, typed
+from spanproof.protocol import messages
+from spanproof.protocol.messages import REPLIES, VERSION, Ask, Done, Level, Reply, Shows, op_of
+
+ENCODER: Final = msgspec.json.Encoder()
+DECODER: Final = msgspec.json.Decoder(messages.Request)
+MOST_RUNS: Final = 8
+WORDS: Final = 16
+
+
+class Bits(ctypes.Structure):
+    """A bitmap of 1024 slots."""
+
+    _fields_ = (("word", ctypes.c_uint64 * WORDS),)
+
+
+def structure_of(reply: type[Reply]) -> type[ctypes.Structure]:
+    """Return the struct that a reply is in the header."""
+    members: list[tuple[str, type[ctypes._SimpleCData[int]] | type]] = []
+    for name, kind in typed(reply):
+        if kind is None:
+            members += [(name, ctypes.c_uint64), (f"has_{name}", ctypes.c_int)]
+        elif kind is bool:
+            members.append((name, ctypes.c_int))
+        elif kind is str:
+            members.append((name, ctypes.c_char_p))
+        else:
+            members.append((name, ctypes.c_uint64 if kind is int else Bits))
+    return type(reply.__name__, (ctypes.Structure,), {"_fields_": members})
+
+
+def told_by(struct: ctypes.Structure, reply: type[Reply]) -> dict[str, object]:
+    """Return the fields of a reply that a struct has."""
+    found: dict[str, object] = {}
+    for name, kind in typed(reply):
+        value: object = getattr(struct, name)
+        if kind is None and not getattr(struct, f"has_{name}"):
+            value = None
+        elif kind is bool:
+            value = bool(value)
+        elif isinstance(value, bytes):
+            value = value.decode(errors="replace")
+        elif isinstance(value, Bits):
+            value = [slot for slot in range(64 * WORDS) if value.word[slot // 64] >> slot % 64 & 1]
+        found[name] = value
+    return found
+
+
+class Library:
+    """A library, and the objects of the contract that live in it."""
+
+    def __init__(self, path: Path) -> None:
+        self._library = ctypes.CDLL(str(path))
+        self._path = path
+        self._structures = {asked: structure_of(REPLIES[asked]) for asked in GENERIC}
+        self._objects: dict[int, tuple[int, int]] = {}
+        for asked in GENERIC:
+            if self.has(op_of(asked)):
+                getattr(self._library, function_of(asked)).restype = ctypes.c_char_p
+        for name, result, arguments in (
+            ("malloc", ctypes.c_void_p, [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_int]),
+            ("realloc", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_uint64]),
+            ("free", None, [ctypes.c_void_p]),
+            ("name", ctypes.c_char_p, []),
+            ("alignment", ctypes.c_uint64, []),
+            ("lacks", ctypes.c_uint, []),
+        ):
+            if self.has(name):
+                function = getattr(self._library, f"spanspec_{name}")
+                function.restype, function.argtypes = result, arguments
+
+    def has(self, name: str) -> bool:
+        """Tell whether the library defines a function of the header."""
+        return hasattr(self._library, f"spanspec_{name}")
+
+    def answer(self, ask: messages.Request) -> Mapping[str, object]:
+        """Return the reply to a request."""
+        does: dict[type[Ask], Callable[..., Mapping[str, object]]] = {
+            messages.Hello: self._hello,
+            messages.Program: self._program,
+        }
+        if self.has("malloc") and self.has("free"):
+            does |= {
+                messages.NewContract: self._forget,
+                messages.Malloc: self._malloc,
+                messages.Realloc: self._realloc,
+                messages.Free: self._free,
+                messages.Show: self._show,
+            }
+        if type(ask) in does:
+            return {"n": ask.n, **does[type(ask)](ask)}
+        if not self.has(op_of(ask)):
+            return {"n": ask.n, "error": "there is no function for it"}
+        return {"n": ask.n, **self._generic(ask)}
+
+    def _hello(self, ask: messages.Hello) -> Mapping[str, object]:
+        has = {
+            "sizes": self.has("size"),
+            "contract": self.has("malloc") and self.has("free"),
+            "span": self.has("new_span"),
+        }
+        shows = {"state": self.has("span_state"), "account": self.has("account")}
+        lacks: int = self._library.spanspec_lacks() if self.has("lacks") else 0
+        lacks |= not self.has("realloc")
+        name: bytes = (
+            self._library.spanspec_name() if self.has("name") else self._path.name.encode()
+        )
+        levels: list[Level] = [one for one in ("sizes", "contract", "span") if has[one]]
+        shown: list[Shows] = [one for one in ("state", "account") if shows[one]]
+        return {
+            "protocol": VERSION,
+            "name": name.decode(errors="replace"),
+            "levels": levels,
+            "shows": shown,
+            "alignment": self._library.spanspec_alignment() if self.has("alignment") else 8,
+            "lacks": [
+                one for bit, one in enumerate(("realloc", "align", "zero")) if lacks >> bit & 1
+            ],
+        }
+
+    def _generic(self, ask: Ask) -> Mapping[str, object]:
+        asked = type(ask)
+        arguments: list[object] = [
+            ctypes.c_int(getattr(ask, name))
+            if kind is bool
+            else ctypes.c_uint64(getattr(ask, name))
+            for name, kind in typed(asked)
+        ]
+        function: Callable[..., bytes | None] = getattr(self._library, function_of(asked))
+        if REPLIES[asked] is Done:
+            refused = function(*arguments)
+            return {} if refused is None else {"refused": refused.decode(errors="replace")}
+        reply = self._structures[asked]()
+        refused = function(*arguments, ctypes.byref(reply))
+        if refused is not None:
+            return {"refused": refused.decode(errors="replace")}
+        return told_by(reply, REPLIES[asked])
+
+    def _program(self, ask: messages.Program) -> Mapping[str, object]:
+        return {"replies": [self.answer(one) for one in ask.requests]}
+
+    def _forget(self, ask: messages.NewContract) -> Mapping[str, object]:
+        for address, _ in self._objects.values():
+            self._library.spanspec_free(address)
+        self._objects.clear()
+        return {}
+
+    def _malloc(self, ask: messages.Malloc) -> Mapping[str, object]:
+        address: int | None = self._library.spanspec_malloc(ask.bytes, ask.align, ask.zero)
+        return self._made(ask, address, ask.zero)
+
+    def _realloc(self, ask: messages.Realloc) -> Mapping[str, object]:
+        old, _ = self._objects[ask.id]
+        return self._made(ask, self._library.spanspec_realloc(old, ask.bytes), True)
+
+    def _made(
+        self, ask: messages.Malloc | messages.Realloc, address: int | None, shown: bool
+    ) -> Mapping[str, object]:
+        self._objects[ask.id] = (address or 0, ask.bytes if address else 0)
+        contents = self._runs(ask.id) if shown else []
+        if address:
+            ctypes.memset(address, ask.byte, ask.bytes)
+        return {"address": address, "runs": contents}
+
+    def _free(self, ask: messages.Free) -> Mapping[str, object]:
+        contents = self._runs(ask.id)
+        self._library.spanspec_free(self._objects.pop(ask.id)[0])
+        return {"runs": contents}
+
+    def _show(self, ask: messages.Show) -> Mapping[str, object]:
+        return {"runs": self._runs(ask.id)}
+
+    def _runs(self, one: int) -> list[tuple[int, int]]:
+        address, size = self._objects[one]
+        content = ctypes.string_at(address, size) if size else b""
+        found: list[tuple[int, int]] = []
+        place = 0
+        while place < size and len(found) < MOST_RUNS:
+            rest = content[place:].lstrip(content[place : place + 1])
+            found.append((content[place], size - place - len(rest)))
+            place = size - len(rest)
+        return found
+
+
+def main() -> None:
+    """Answer what comes on standard input."""
+    try:
+        library = Library(Path(sys.argv[1]).absolute())
+    except OSError as problem:
+        sys.exit(f"it cannot be loaded: {problem}")
+    replies = sys.stdout.buffer
+    for line in sys.stdin.buffer:
+        replies.write(ENCODER.encode(library.answer(DECODER.decode(line))) + b"\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""Anything that is a malloc is held against the abstract allocator, with no line written for it."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from spanproof.doors.calling import called_of
+from spanproof.doors.driver import library_of
+from spanproof.doors.targets import run_again
+from spanproof.fuzz.differences import Difference
+from spanproof.fuzz.divergence import Divergence
+from spanproof.fuzz.factories import Scope, WrongFactory
+from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.levels.contract import Judge, plan
+from spanproof.fuzz.levels.contractprogram import ContractProgram, Malloc, Realloc, drawn
+from spanproof.fuzz.levels.contractruns import run_whole
+from spanproof.fuzz.levels.known import Known, told_of_known
+from spanproof.fuzz.levels.remote import Answerer
+from spanproof.protocol.faults import CannotStart
+from spanproof.protocol.messages import Made
+
+HERE = Path(__file__).parent
+FAULTS = ["none", "overlap", "misaligned", "lost contents", "dirty calloc"]
+FINDS = {
+    "overlap": {"contents", "place of an object", "zeroed memory"},
+    "misaligned": {"alignment"},
+    "lost contents": {"contents"},
+    "dirty calloc": {"zeroed memory"},
+}
+INSTALLED = {
+    "libc.so.6": "apt-get install libc6",
+    "libjemalloc.so.2": "apt-get install libjemalloc2",
+    "libmimalloc.so.2": "apt-get install libmimalloc2.0",
+    "libtcmalloc_minimal.so.4": "apt-get install libtcmalloc-minimal4",
+}
+OPERATIONS = 1500
+LIMITS = Limits(seconds=20)
+
+
+def compiled(source: Path, target: Path, *flags: str) -> str:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler: apt-get install gcc")
+    warnings = ("-Wall", "-Wextra", "-Werror")
+    command = [compiler, "-O2", *warnings, *flags, "-o", str(target), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return str(target)
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Return a malloc of our own with one of the faults."""
+    folder = tmp_path_factory.mktemp("shims")
+
+    def made(fault: str) -> str:
+        number = FAULTS.index(fault)
+        target = folder / f"shim{number}.so"
+        flags = ("-shared", "-fPIC", "-fno-builtin", f"-DFAULT={number}")
+        return str(target) if target.exists() else compiled(HERE / "shim.c", target, *flags)
+
+    return made
+
+
+@pytest.fixture
+def on() -> Iterator[Callable[[str], Answerer]]:
+    """Start what drives a library, and end it after the test."""
+    started: list[Answerer] = []
+
+    def start(library: str) -> Answerer:
+        try:
+            called = called_of("malloc", library, "")
+        except CannotStart as problem:
+            pytest.skip(str(problem))
+        started.append(Answerer(called, "contract", 20))
+        return started[-1]
+
+    yield start
+    for answerer in started:
+        answerer.close()
+
+
+def found(answerer: Answerer, programs: int, threads: int = 1) -> Divergence | None:
+    for number in range(programs):
+        program = drawn(f"{number}", OPERATIONS, threads)
+        divergence = run_whole(program, answerer, lambda step: None).divergence
+        if divergence is not None:
+            return divergence
+    return None
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_a_right_one_is_found_right(
+    shim: Callable[[str], str], on: Callable[[str], Answerer], threads: int
+) -> None:
+    assert found(on(shim("none")), 1, threads) is None
+
+
+@pytest.mark.parametrize("fault", FINDS)
+def test_each_planted_fault_is_found(
+    shim: Callable[[str], str], on: Callable[[str], Answerer], fault: str
+) -> None:
+    divergence = found(on(shim(fault)), 3)
+    assert divergence is not None
+    assert divergence.what in FINDS[fault]
+
+
+def test_a_fault_is_found_on_several_threads_too(
+    shim: Callable[[str], str], on: Callable[[str], Answerer]
+) -> None:
+    divergence = found(on(shim("lost contents")), 3, 8)
+    assert divergence is not None
+    assert divergence.what == "contents"
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+@pytest.mark.parametrize("library", INSTALLED)
+def test_allocators_of_the_distribution_keep_the_contract(
+    on: Callable[[str], Answerer], library: str, threads: int
+) -> None:
+    try:
+        library_of(library, "")
+    except CannotStart:
+        pytest.skip(f"{library} is not installed: {INSTALLED[library]}")
+    assert found(on(library), 1, threads) is None
+
+
+def test_the_step_that_shows_it_is_told(shim: Callable[[str], str]) -> None:
+    program = ContractProgram((Malloc(8), Malloc(100), Realloc(1, 200)))
+    found_with = FoundWith(Scope.CONTRACT, door="malloc", command=shim("lost contents"))
+    divergence = run_again(program, found_with, LIMITS)
+    assert divergence is not None
+    assert divergence.step == 3
+    assert divergence.expected == "100 bytes of 0x6b"
+    assert divergence.seen.startswith("64 bytes of 0x6b, then ")
+
+
+def test_a_known_failure_is_told_and_is_no_finding() -> None:
+    """And one that is not met any more is told as well."""
+    planned = plan(ContractProgram((Malloc(512, 512), Malloc(32, 32))))
+    known = Known("lib*", "alignment", "some issue", {"align": [512]})
+    judge = Judge(16, (known,))
+    judge.hear(planned[0], Made(n=1, address=0x1010))
+    with pytest.raises(Difference, match="alignment"):
+        judge.hear(planned[1], Made(n=1, address=0x2010))
+    assert list(told_of_known(judge.known)) == ["known failure, met 1 of 1 time: some issue"]
+    mended = Judge(16, (known,))
+    mended.hear(planned[0], Made(n=1, address=0x1000))
+    assert list(told_of_known(mended.known)) == ["known failure, not met any more: some issue"]
+
+
+def test_a_library_that_is_none_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match=r"libnowhere\.so: there is no such file"):
+        called_of("malloc", "libnowhere.so", "")
+    text = tmp_path / "text.so"
+    text.write_text("no library")
+    found_with = FoundWith(Scope.CONTRACT, door="malloc", command=str(text))
+    with pytest.raises(WrongFactory, match="cannot be loaded"):
+        run_again(ContractProgram(()), found_with, LIMITS)
+
+
+def test_a_library_that_defines_no_malloc_is_told() -> None:
+    try:
+        library_of("libz.so.1", "")
+    except CannotStart:
+        pytest.skip("libz.so.1 is not installed: apt-get install zlib1g")
+    found_with = FoundWith(Scope.CONTRACT, door="malloc", command="libz.so.1")
+    with pytest.raises(WrongFactory, match="defines no malloc"):
+        run_again(ContractProgram(()), found_with, LIMITS)
+
+
+def test_threads_are_judged_by_when_calls_began_and_ended() -> None:
+    """An object may take the place of one whose end has begun, and of no other."""
+    steps = (Malloc(64), Realloc(0, 128), Malloc(64, thread=1))
+    planned = plan(ContractProgram(steps, 2))[:3]
+    assert [one.step for one in planned] == [1, 2, 3]
+    replies = [
+        Made(n=1, address=0x1000, began=1, ended=2),
+        Made(n=2, address=0x2000, runs=[(planned[1].byte, 64)], began=3, ended=6),
+        Made(n=3, address=0x1000, began=4, ended=5),
+    ]
+    Judge(16).hear_at_once(planned, replies)
+    too_soon = [*replies[:2], Made(n=3, address=0x2000, began=4, ended=7)]
+    with pytest.raises(Difference, match="place of an object"):
+        Judge(16).hear_at_once(planned, too_soon)
