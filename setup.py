@@ -59,6 +59,7 @@ HOT = (
     "pages/treap",
     "span/mspan",
     "span/alloccache",
+    "span/profile",
     "span/tiny",
     "sharing/records",
     "sharing/growing",

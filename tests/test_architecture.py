@@ -40,6 +40,7 @@ WINGS = {
         "doors",
         "simulate",
         "mutation",
+        "witness",
         "bench",
         "cli",
         "__main__",

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS
 from spanspec.heap.state import HeapState
 from spanspec.invariants.pages import runs_in_order
 from spanspec.invariants.registry import When, invariant
 from spanspec.pages.freeruns import SortedFreeSpans
 from spanspec.pages.runs import end_of
-from spanspec.span.mspan import IN_USE, is_allocated, obj_index, slot_address
+from spanspec.span.mspan import IN_USE, slot_address
+from spanspec.span.profile import GO_1_13, is_aligned
+from spanspec.span.tiny import block_holds
 
 
 @invariant("I-36")
@@ -22,13 +23,7 @@ def tiny_blocks(state: HeapState) -> Iterator[str]:
             continue
         span = state.pages.map.span_of(block.address)
         record = state.spans.get(span)
-        if (
-            record is None
-            or record.spanclass != TINY_SPAN_CLASS
-            or block.address % TINY_SIZE != 0
-            or not 1 <= block.offset <= TINY_SIZE
-            or not is_allocated(record, obj_index(record, block.address))
-        ):
+        if record is None or not block_holds(block, record):
             yield f"mcache {identity}: tiny block {block.address:#x}+{block.offset} in span {span}"
 
 
@@ -64,10 +59,8 @@ def below_freeindex(state: HeapState) -> Iterator[str]:
 def alignment(state: HeapState) -> Iterator[str]:
     """Slots of 16 bytes or more are aligned to 16, all others to 8 (I-39, MAL-22)."""
     for span, record in state.spans.items():
-        if record.base % 8192 or record.elemsize % 8:
+        if not is_aligned(GO_1_13, record):
             yield f"span {span}: base {record.base:#x}, slots of {record.elemsize} bytes"
-        elif record.elemsize >= TINY_SIZE and record.elemsize % TINY_SIZE:
-            yield f"span {span}: slots of {record.elemsize} bytes are not aligned to 16"
 
 
 @invariant("I-40", When.UNLOCKED)

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-from spanspec.base.constants import MAX_SMALL_SIZE, size_class_of
-from spanspec.base.sizeclass import CLASS_TO_PAGES
 from spanspec.heap.state import OFF, HeapState
 from spanspec.invariants.registry import When, invariant
 from spanspec.pages.invariant import free_address_is_zero
@@ -13,13 +11,12 @@ from spanspec.span.mspan import (
     FREE,
     IN_USE,
     MANUAL,
-    Mspan,
     bounds_hold,
+    count_alloc,
     count_is_exact,
-    elemsize_of,
-    is_allocated,
-    layout,
+    marked_and_free,
 )
+from spanspec.span.profile import GO_1_13, class_holds, limit_holds, slots_hold
 from spanspec.span.sweepgen import is_cached, is_legal_between_cycles
 
 
@@ -51,18 +48,8 @@ def caches(state: HeapState) -> Iterator[str]:
 def marked_is_allocated(state: HeapState) -> Iterator[str]:
     """Only allocated slots are marked (I-4)."""
     for span, record in state.spans.items():
-        for slot in marked_slots(record):
-            if not is_allocated(record, slot):
-                yield f"span {span}: slot {slot} is marked and free"
-
-
-def marked_slots(record: Mspan) -> Iterator[int]:
-    """Yield the slots of a span that are marked."""
-    for index in range((record.nelems + 63) // 64):
-        word = record.gcmark_bits.word(index)
-        while word:
-            yield index * 64 + (word & -word).bit_length() - 1
-            word &= word - 1
+        for slot in marked_and_free(record):
+            yield f"span {span}: slot {slot} is marked and free"
 
 
 @invariant("I-5")
@@ -72,7 +59,7 @@ def no_marks_when_swept(state: HeapState) -> Iterator[str]:
         return
     for span, record in state.spans.items():
         swept = is_legal_between_cycles(state.sweepgen, state.generation(span))
-        if swept and any(True for _ in marked_slots(record)):
+        if swept and count_alloc(record) != 0:
             yield f"span {span}: swept, and has marks"
 
 
@@ -80,14 +67,10 @@ def no_marks_when_swept(state: HeapState) -> Iterator[str]:
 def geometry(state: HeapState) -> Iterator[str]:
     """Nelems slots fit the span, and limit is the end of the last object (I-6)."""
     for span, record in state.spans.items():
-        if record.nelems != layout(record.npages, record.elemsize).objects:
+        if not slots_hold(GO_1_13, record):
             yield f"span {span}: nelems {record.nelems}"
-        size = record.limit - record.base
-        if size_class_of(record.spanclass) != 0:
-            if size != record.nelems * record.elemsize:
-                yield f"span {span}: limit {size} bytes above the base"
-        elif record.nelems != 1 or not MAX_SMALL_SIZE < size <= record.elemsize:
-            yield f"span {span}: large, nelems {record.nelems}, limit {size} bytes above the base"
+        if not limit_holds(GO_1_13, record):
+            yield f"span {span}: limit {record.limit - record.base} bytes above the base"
 
 
 @invariant("I-7")
@@ -134,8 +117,8 @@ def zeroed(state: HeapState) -> Iterator[str]:
 def classes(state: HeapState) -> Iterator[str]:
     """Size and pages agree with the class tables (I-11)."""
     for span, record in state.spans.items():
-        size_class = size_class_of(record.spanclass)
-        if record.elemsize != elemsize_of(record.spanclass, record.npages):
-            yield f"span {span}: elemsize {record.elemsize} in class {record.spanclass}"
-        if size_class != 0 and record.npages != CLASS_TO_PAGES[size_class]:
-            yield f"span {span}: {record.npages} pages in class {record.spanclass}"
+        if not class_holds(GO_1_13, record):
+            yield (
+                f"span {span}: {record.npages} pages, slots of {record.elemsize} bytes, "
+                f"in class {record.spanclass}"
+            )

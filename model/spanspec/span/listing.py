@@ -52,6 +52,16 @@ def on_empty(sg: U32, generation: U32) -> Look:
     return SKIP if is_sweeping(sg, generation) else STOP
 
 
+def belongs(large: bool, room: bool, cached: bool) -> Place:
+    """Return the list that a span in use belongs in, between two operations.
+
+    Rules: CEN-1 CEN-16 SPAN-29 I-19.
+    """
+    if large:
+        return NOWHERE
+    return NONEMPTY if room and not cached else EMPTY
+
+
 def moved(place: U8, origin: U8, target: U8) -> U8:
     """Return where a span is after it was taken out of one place and put into another.
 

@@ -8,7 +8,7 @@ from spanspec.base.bitmap import NO_BITS, Bitmap
 from spanspec.base.constants import PAGE_SIZE, size_class_of
 from spanspec.base.records import Record
 from spanspec.base.sizeclass import CLASS_TO_MAGIC, CLASS_TO_SIZE, divide_by_size
-from spanspec.base.words import M64, U8, U16, U32, U64
+from spanspec.base.words import M64, U8, U16, U32, U64, WORD_BITS
 
 SpanState = Literal[0, 1, 2, 3]
 
@@ -156,6 +156,25 @@ def count_alloc(span: Mspan) -> U16:
     Rules: SPAN-20.
     """
     return span.gcmark_bits.count(span.nelems)
+
+
+def marked_and_free(span: Mspan) -> list[int]:
+    """Return the slots that are marked though they are not allocated, in order.
+
+    Rules: SPAN-8 I-4.
+    """
+    found: list[int] = []
+    for index in range((span.nelems + WORD_BITS - 1) // WORD_BITS):
+        below = span.freeindex - index * WORD_BITS
+        marked = span.gcmark_bits.word(index) & ~span.alloc_bits.word(index)
+        if below > 0:
+            marked = marked >> below << below
+        while marked:
+            slot = index * WORD_BITS + (marked & -marked).bit_length() - 1
+            if slot < span.nelems and not is_allocated(span, slot):
+                found.append(slot)
+            marked &= marked - 1
+    return found
 
 
 def set_marked(span: Mspan, slot: U16) -> Mspan:

@@ -5,6 +5,8 @@ a finalizer of its own. What dies is the slot. One with a finalizer outlives the
 dead: it is marked, its finalizers are queued, and the next cycle decides anew.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, Literal
 
 from spanspec.base.records import Record
@@ -29,6 +31,15 @@ class Special(Record, frozen=True):
 
 Specials = tuple[Special, ...]
 """The special records of a span, by offset and kind."""
+
+
+def in_order(specials: Sequence[Special]) -> bool:
+    """Tell whether records are in order of offset and kind, no address with two of a kind.
+
+    Rules: SWP-24.
+    """
+    keys = [(special.offset, special.kind) for special in specials]
+    return all(one < next_one for one, next_one in pairwise(keys))
 
 
 def has_special(specials: Specials, offset: U64, kind: int) -> bool:

@@ -4,9 +4,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from spanspec.base.constants import TINY_SIZE
+from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS
 from spanspec.base.records import Record
 from spanspec.base.words import U8, U64
+from spanspec.span.mspan import Mspan, is_allocated
 
 
 class TinyBlock(Record, frozen=True):
@@ -17,6 +18,18 @@ class TinyBlock(Record, frozen=True):
 
 
 NO_TINY_BLOCK: Final = TinyBlock(0, 0)
+
+
+def block_holds(block: TinyBlock, span: Mspan) -> bool:
+    """Tell whether a block is an allocated slot of a span of the tiny class, used from 1 to 16.
+
+    Rules: I-36.
+    """
+    if block.address % TINY_SIZE != 0 or not 1 <= block.offset <= TINY_SIZE:
+        return False
+    if span.spanclass != TINY_SPAN_CLASS or not span.base <= block.address < span.limit:
+        return False
+    return is_allocated(span, (block.address - span.base) // TINY_SIZE)
 
 
 def align_tiny(offset: U8, size: U8) -> U8:

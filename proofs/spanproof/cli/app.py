@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "planted": "planted",
     "simulate": "simulate",
     "explain": "explain",
+    "autopsy": "autopsy",
     "bench": "bench",
     "selftest": "selftest",
 }

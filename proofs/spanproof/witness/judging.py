@@ -1,0 +1,30 @@
+"""Judging an image: every finding, by the rule that does not hold."""
+
+from collections.abc import Iterator
+
+from spanproof.witness.finding import Finding, Scene
+from spanproof.witness.image import Image
+from spanproof.witness.pages import judge_pages
+from spanproof.witness.places import judge_places
+from spanproof.witness.slots import judge_spans
+from spanproof.witness.totals import judge_totals
+from spanspec.span.profile import Profile
+
+
+def findings(image: Image, profile: Profile) -> list[Finding]:
+    """Return what does not hold in an image, the same finding once."""
+    scene = Scene(image, profile)
+    found: dict[tuple[object, ...], Finding] = {}
+    for finding in all_findings(scene):
+        found.setdefault((*finding.key, finding.what), finding)
+    return list(found.values())
+
+
+def all_findings(scene: Scene) -> Iterator[Finding]:
+    """Yield the findings of all judges."""
+    for broken in scene.image.broken:
+        yield Finding(broken.rule, broken.what, broken.descriptor)
+    yield from judge_spans(scene)
+    yield from judge_places(scene)
+    yield from judge_pages(scene)
+    yield from judge_totals(scene)

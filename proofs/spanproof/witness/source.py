@@ -1,0 +1,266 @@
+"""Where an image comes from: a live process or a core, with the program that it runs."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from spanproof.witness.core import Core, CoreMemory, read_core
+from spanproof.witness.errors import Unreadable, WitnessError
+from spanproof.witness.executable import Executable, read_executable
+from spanproof.witness.image import Image
+from spanproof.witness.layout import Layout, layout_of
+from spanproof.witness.memory import CHUNK, Copied, Memory
+from spanproof.witness.process import (
+    Frozen,
+    LiveMemory,
+    Registers,
+    entry_of,
+    executable_of,
+    memory_of,
+    stopped,
+)
+from spanproof.witness.reading import Addresses, descriptors, read_bit_arenas, read_image
+from spanproof.witness.reading import Reader as HeapReader
+from spanproof.witness.threads import Functions, read_threads
+
+ATTEMPTS: Final = 6
+"""How often a process is stopped for one image, until the copy has all that is to be read."""
+
+
+class Program(NamedTuple):
+    """A program with its layout, and where its variables are in memory."""
+
+    executable: Executable
+    layout: Layout
+    addresses: Addresses
+    functions: Functions
+
+
+class Stop(NamedTuple):
+    """An image, and for how long the process stood still for it, in seconds."""
+
+    image: Image
+    stood_still: float
+
+
+def placed(executable: Executable, layout: Layout, entry: int | None) -> Program:
+    """Return a program at the place where it was loaded, by the address at which it begins.
+
+    Raises: WitnessError if it may be anywhere.
+    """
+    slide = slide_of(executable, entry)
+    addresses = Addresses({name: at + slide for name, at in executable.symbols.items()})
+    return Program(executable, layout, addresses, Functions(executable.functions, slide))
+
+
+def slide_of(executable: Executable, entry: int | None) -> int:
+    """Return by how much a program was moved when it was loaded.
+
+    Raises: WitnessError if that is not known.
+    """
+    if entry is None:
+        if executable.movable:
+            raise WitnessError(
+                f"{executable.path}: position-independent, and where it was loaded is not told"
+            )
+        return 0
+    slide = entry - executable.entry
+    if slide and not executable.movable:
+        raise WitnessError(
+            f"{executable.path}: not the program that ran: it begins at {executable.entry:#x}, "
+            f"the program at {entry:#x}"
+        )
+    return slide
+
+
+def check_build_id(executable: Executable, memory: Memory, slide: int) -> bool:
+    """Require that memory has the build id of a program; tell whether it has any.
+
+    Raises: WitnessError if it has another.
+    """
+    told = False
+    for at, expected in executable.build_ids.items():
+        try:
+            seen = memory.read(at + slide, len(expected))
+        except Unreadable:
+            continue
+        told = True
+        if seen != expected:
+            raise WitnessError(f"{executable.path}: not the program that ran: its build id differs")
+    return told
+
+
+def image_of(
+    memory: Memory, program: Program, registers: dict[int, Registers], source: str
+) -> Image:
+    """Read the heap and the threads.
+
+    Raises: WitnessError; Unreadable for memory that was not copied.
+    """
+    image = read_image(memory, program.layout, program.addresses, source)
+    known = frozenset(span.descriptor for span in image.spans)
+    image.threads = read_threads(
+        memory, program.layout, program.addresses, program.functions, registers, known
+    )
+    return image
+
+
+# --- a live process -------------------------------------------------------------------------------
+
+
+class Attached:
+    """A live process that is stopped now and then."""
+
+    def __init__(self, pid: int, exe: Path | None, donor: Path | None) -> None:
+        self.pid = pid
+        executable = read_executable(exe or executable_of(pid))
+        layout, _ = layout_of(executable, donor)
+        self.program = placed(executable, layout, entry_of(pid))
+        with memory_of(pid) as memory:
+            check_build_id(executable, memory, slide_of(executable, entry_of(pid)))
+        self._wanted: set[int] = set()
+
+    def rehearse(self) -> None:
+        """Read the heap while it runs, to know what is to be copied; the result is worth nothing.
+
+        Raises: WitnessError if the process cannot be read.
+        """
+        with memory_of(self.pid) as memory:
+            # It changes while it is read.
+            with suppress(WitnessError, Unreadable):
+                image_of(memory, self.program, {}, "")
+            self._wanted |= memory.chunks.keys()
+
+    def take(self) -> Stop:
+        """Stop the process, copy what is to be read, let it go on, and read the copy.
+
+        Raises: WitnessError.
+        """
+        if not self._wanted:
+            self.rehearse()
+        source = f"process {self.pid}"
+        for attempt in range(ATTEMPTS):
+            last = attempt == ATTEMPTS - 1
+            with stopped(self.pid) as frozen:
+                started = time.perf_counter()
+                self._copy(frozen)
+                if last:
+                    image = image_of(frozen.memory, self.program, frozen.registers, source)
+                took = time.perf_counter() - started
+            if last:
+                return Stop(image, took)
+            copy = Copied(frozen.memory.chunks, frozen.memory.holes)
+            try:
+                return Stop(image_of(copy, self.program, frozen.registers, source), took)
+            except Unreadable:
+                self._wanted |= copy.missing
+        raise AssertionError("the last attempt returns")
+
+    def _copy(self, frozen: Frozen) -> None:
+        """Copy what was read before, and what is likely to be new."""
+        memory, program = frozen.memory, self.program
+        for index in self._wanted:
+            memory.load(index)
+        try:
+            reader = HeapReader(memory, program.layout, program.addresses)
+            size = max(program.layout.size("mspan"), 1)
+            listed, _ = descriptors(reader)
+            fresh = {at // CHUNK for at in listed}
+            fresh |= {(at + size - 1) // CHUNK for at in listed}
+            for arenas in read_bit_arenas(reader).values():
+                for at in arenas:
+                    fresh |= {at // CHUNK, (at + CHUNK - 1) // CHUNK}
+            for index in fresh - memory.chunks.keys():
+                memory.load(index)
+            read_threads(
+                memory,
+                program.layout,
+                program.addresses,
+                program.functions,
+                frozen.registers,
+                frozenset(),
+            )
+        except (WitnessError, Unreadable):
+            # Reading the copy says what is wrong.
+            pass
+
+
+# --- a core ---------------------------------------------------------------------------------------
+
+
+def program_of(core: Core, exe: Path | None) -> Path:
+    """Return the file of the program that left a core.
+
+    Raises: WitnessError if the core does not tell, or the file is gone.
+    """
+    if exe is not None:
+        return exe
+    for mapped in core.mapped:
+        if core.entry is not None and mapped.start <= core.entry < mapped.end:
+            path = Path(mapped.name.removesuffix(" (deleted)"))
+            if path.is_file():
+                return path
+            raise WitnessError(f"{path}: the program that left the core is gone; name it by --exe")
+    raise WitnessError(f"{core.path}: the core does not name its program; name it by --exe")
+
+
+@contextmanager
+def opened_core(
+    path: Path, exe: Path | None, donor: Path | None
+) -> Iterator[tuple[CoreMemory, Program, Core, bool]]:
+    """Open a core: its memory, the program, and whether its build id could be compared.
+
+    Raises: WitnessError; OSError.
+    """
+    core = read_core(path)
+    executable = read_executable(program_of(core, exe))
+    slide = slide_of(executable, core.entry)
+    layout, _ = layout_of(executable, donor)
+    memory = CoreMemory(core, executable, slide)
+    try:
+        told = CoreOnly(core, executable, slide).build_id_fits()
+        yield memory, placed(executable, layout, core.entry), core, told
+    finally:
+        memory.close()
+
+
+class CoreOnly(CoreMemory):
+    """The memory that the core itself has, without what the executable lends."""
+
+    def fetch(self, address: int, size: int) -> bytes:
+        """Return bytes of the core."""
+        start = address
+        for low, in_file, _, _ in self._core.pieces:
+            if low <= start < low + in_file:
+                return self._piece(start, min(size, low + in_file - start))
+        return b""
+
+    def build_id_fits(self) -> bool:
+        """Require that the core has the build id of the program; tell whether it has any.
+
+        Raises: WitnessError.
+        """
+        try:
+            return check_build_id(self._program, self, self._slide)
+        finally:
+            self.close()
+
+
+def image_of_core(path: Path, exe: Path | None, donor: Path | None) -> Image:
+    """Read the heap that a core has.
+
+    Raises: WitnessError; OSError.
+    """
+    with opened_core(path, exe, donor) as (memory, program, core, told):
+        try:
+            image = image_of(memory, program, core.registers, f"core {path}")
+        except Unreadable as problem:
+            raise WitnessError(f"{path}: {problem}") from None
+        if not told:
+            image.unknown.append("whether the executable is the one that ran: no build id in it")
+        return image
+
+
+__all__ = ["Attached", "LiveMemory", "Program", "Stop", "image_of", "image_of_core", "opened_core"]

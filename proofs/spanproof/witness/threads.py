@@ -1,0 +1,208 @@
+"""What each thread is in the middle of: its stacks, and the descriptors that it has at hand."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from spanproof.witness.errors import Unreadable
+from spanproof.witness.image import ThreadImage
+from spanproof.witness.layout import Layout
+from spanproof.witness.memory import Memory
+from spanproof.witness.process import Registers
+from spanproof.witness.reading import Addresses
+
+DEEPEST: Final = 64
+"""Frames of a stack that are followed."""
+
+TOP_OF_STACK: Final = 4096
+"""Bytes of a stack in which a descriptor counts as at hand."""
+
+MOST_THREADS: Final = 1 << 15
+
+RESTORERS: Final = ("runtime.sigreturn__sigaction", "runtime.sigreturn")
+"""Where a signal handler returns to: the word below an interrupted thread's registers."""
+
+CONTEXT: Final = 8 + 40
+"""From that word to the registers: the word itself, and the head of a ucontext."""
+
+
+class Functions:
+    """The runtime's functions by address."""
+
+    def __init__(self, functions: Sequence[tuple[int, int, str]], slide: int) -> None:
+        self._functions = functions
+        self._starts = [start + slide for start, _, _ in functions]
+        self.restorers = frozenset(
+            start + slide for start, _, name in functions if name in RESTORERS
+        )
+
+    def name(self, pc: int) -> str | None:
+        """Return the function that an address lies in."""
+        number = bisect_right(self._starts, pc) - 1
+        if number < 0:
+            return None
+        _, size, name = self._functions[number]
+        return name if pc - self._starts[number] < max(size, 1) else None
+
+
+class Stacks:
+    """Reads the stacks of threads."""
+
+    def __init__(self, memory: Memory, layout: Layout, functions: Functions) -> None:
+        self._memory = memory
+        self._layout = layout
+        self._functions = functions
+
+    def frames(self, pc: int, bp: int) -> Iterator[str]:
+        """Yield the runtime's functions on a stack, innermost first, by its frame pointers."""
+        for _ in range(DEEPEST):
+            name = self._functions.name(pc)
+            if name is not None:
+                yield name
+            if not bp or bp % 8:
+                return
+            try:
+                following, pc = self._memory.words(bp, 2)
+            except Unreadable:
+                return
+            if following <= bp and following:
+                return
+            bp = following
+
+    def top(self, sp: int) -> tuple[int, ...]:
+        """Return the words at the top of a stack; fewer if there is less memory."""
+        start = sp & ~7
+        for size in (TOP_OF_STACK, (-start) % 4096):
+            try:
+                return tuple(self._memory.words(start, size // 8))
+            except Unreadable:
+                continue
+        return ()
+
+    def contexts(self, registers: Registers) -> Iterator[tuple[int, int, int, tuple[int, ...]]]:
+        """Yield pc, sp, bp and registers of a thread, and of what its signal handler interrupted.
+
+        Rules: none of the model; this is how linux/amd64 lays out a signal frame.
+        """
+        yield registers.pc, registers.sp, registers.bp, registers.all
+        words = self.top(registers.sp)
+        for place, word in enumerate(words):
+            if word in self._functions.restorers:
+                try:
+                    saved = tuple(self._memory.words((registers.sp & ~7) + 8 * place + CONTEXT, 17))
+                except Unreadable:
+                    return
+                yield saved[16], saved[15], saved[10], saved[:15]
+                return
+
+    def scheduled(self, g: int) -> tuple[int, int, int] | None:
+        """Return pc, sp and bp at which a goroutine left its stack; None if they are unreadable."""
+        places = [self._layout.field("g", f"sched.{name}") for name in ("pc", "sp", "bp")]
+        try:
+            pc, sp, bp = (self._memory.number(g + p.offset) for p in places if p is not None)
+        except (Unreadable, ValueError):
+            return None
+        return pc, sp, bp
+
+
+def read_threads(
+    memory: Memory,
+    layout: Layout,
+    addresses: Addresses,
+    functions: Functions,
+    registers: dict[int, Registers],
+    descriptors: AbstractSet[int],
+) -> list[ThreadImage]:
+    """Return the Ms, each with what its thread is in the middle of.
+
+    A stack that cannot be read yields no frames: nothing is shown to be under way by it.
+    """
+    at = addresses.get("allm")
+    stacks = Stacks(memory, layout, functions)
+    found: list[ThreadImage] = []
+    seen: set[int] = set()
+    try:
+        m = 0 if at is None else memory.number(at)
+        while m and m not in seen and len(seen) < MOST_THREADS:
+            seen.add(m)
+            found.append(read_thread(memory, layout, m))
+            m = memory.number(m + layout.need("m", "alllink").offset)
+    except Unreadable as problem:
+        if problem.missing:
+            raise
+    for thread in found:
+        known = registers.get(thread.thread)
+        if known is not None:
+            look_at(memory, layout, stacks, thread, known, descriptors)
+    return found
+
+
+def read_thread(memory: Memory, layout: Layout, m: int) -> ThreadImage:
+    """Return an M without what its thread does.
+
+    Raises: Unreadable.
+    """
+
+    def value(*paths: str) -> int:
+        field = layout.field("m", *paths)
+        return 0 if field is None else memory.number(m + field.offset, field.size)
+
+    return ThreadImage(
+        m=m,
+        thread=value("procid"),
+        p=value("p"),
+        mallocing=value("mallocing"),
+        locks=value("locks"),
+        throwing=value("throwing"),
+        dying=value("dying"),
+    )
+
+
+def look_at(
+    memory: Memory,
+    layout: Layout,
+    stacks: Stacks,
+    thread: ThreadImage,
+    registers: Registers,
+    descriptors: AbstractSet[int],
+) -> None:
+    """Add the frames and the descriptors at hand to a thread."""
+    places: list[tuple[int, int, int, tuple[int, ...]]] = list(stacks.contexts(registers))
+    curg = layout.field("m", "curg")
+    if curg is not None:
+        try:
+            g = memory.number(thread.m + curg.offset)
+        except Unreadable:
+            g = 0
+        saved = stacks.scheduled(g) if g else None
+        if saved is not None and on_system_stack(memory, layout, thread.m, registers.sp):
+            places.append((saved[0], saved[1], saved[2], ()))
+    frames: list[str] = []
+    for pc, sp, bp, words in places:
+        for name in stacks.frames(pc, bp):
+            if len(frames) < DEEPEST:
+                frames.append(name)
+        for number, word in enumerate(words):
+            if word in descriptors:
+                thread.near.setdefault(word, f"register {number}")
+        for number, word in enumerate(stacks.top(sp)):
+            if word in descriptors:
+                thread.near.setdefault(word, f"stack+{number * 8}")
+    thread.frames = frames
+
+
+def on_system_stack(memory: Memory, layout: Layout, m: int, sp: int) -> bool:
+    """Tell whether a thread runs on its g0 or gsignal stack: its goroutine's is then saved."""
+    low, high = layout.field("g", "stack.lo"), layout.field("g", "stack.hi")
+    for name in ("g0", "gsignal"):
+        place = layout.field("m", name)
+        if place is None or low is None or high is None:
+            continue
+        try:
+            g = memory.number(m + place.offset)
+            if g and memory.number(g + low.offset) <= sp < memory.number(g + high.offset):
+                return True
+        except Unreadable:
+            continue
+    return False
