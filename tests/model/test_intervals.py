@@ -63,7 +63,7 @@ def test_space_follows_the_number_of_spans_and_not_their_sizes() -> None:
                 break
         told.append(make_manual(heap, actor, span, "other"))
         assert heap.map.all_are(heap.runs[span].base, end_of(heap.runs[span]), span)
-        told += free_manual(heap, actor, span)
+        told += free_manual(heap, actor, span, 0)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(told) == 20

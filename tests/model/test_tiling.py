@@ -62,7 +62,7 @@ class Pages(Generic[ValueT]):
 
 def persistent() -> Tiling:
     """No page has a span; tables are values."""
-    runs = Finite(tuple(map(SpanId, range(SPANS))), (page_run(0, 0, 0),) * SPANS)
+    runs = Finite(tuple(map(SpanId, range(SPANS))), (page_run(0, 0),) * SPANS)
     return Tiling(
         AMD64,
         runs,
@@ -84,7 +84,7 @@ def possible(tiling: Tiling, rng: random.Random) -> dict[str, Step]:
     """Return the steps that are possible at random choices, by name."""
     one, other = SpanId(rng.randrange(SPANS)), SpanId(rng.randrange(SPANS))
     npages, base = rng.randrange(1, 6), rng.randrange(1, PAGES - 6) * PAGE_SIZE
-    generation, needzero = rng.randrange(4), rng.randrange(2)
+    count, needzero = rng.randrange(2), rng.randrange(2)
     found: dict[str, Step] = {}
     if steps.may_add_arenas(tiling, base, npages):
         found["add_arenas"] = lambda t: steps.add_arenas(t, base, npages)
@@ -96,12 +96,12 @@ def possible(tiling: Tiling, rng: random.Random) -> dict[str, Step]:
         found["take_whole"] = lambda t: steps.take_whole(t, one, npages)
     if steps.may_take_part(tiling, one, other, npages):
         found["take_part"] = lambda t: steps.take_part(t, one, other, npages)
-    if steps.may_use(tiling, one, generation):
-        found["use"] = lambda t: steps.use(t, one, generation)
+    if steps.may_use(tiling, one):
+        found["use"] = lambda t: steps.use(t, one)
     if steps.may_use_manually(tiling, one):
         found["use_manually"] = lambda t: steps.use_manually(t, one)
-    if steps.may_give_back(tiling, one, generation, needzero):
-        found["give_back"] = lambda t: steps.give_back(t, one, generation, needzero)
+    if steps.may_give_back(tiling, one, count, needzero):
+        found["give_back"] = lambda t: steps.give_back(t, one, count, needzero)
     if steps.may_scavenge(tiling, one):
         found["scavenge"] = lambda t: steps.scavenge(t, one)
     if steps.may_scavenge_part(tiling, one, other, npages):
@@ -173,7 +173,7 @@ def test_the_invariant_can_fail() -> None:
 def test_a_step_that_is_not_possible_is_refused_by_the_heap_that_runs() -> None:
     heap = PageHeap(NoGoal())
     with pytest.raises(AssertionError, match="HEAP-1: may_use does not hold"):
-        heap.act(steps.may_use, steps.use, SpanId(0), 0)
+        heap.act(steps.may_use, steps.use, SpanId(0))
     heap.act(steps.may_add_arenas, steps.add_arenas, 1 << 26, 8192)
     with pytest.raises(AssertionError, match="T-11: arena already initialized"):
         heap.act(steps.may_add_arenas, steps.add_arenas, 1 << 26, 1)

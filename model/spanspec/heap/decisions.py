@@ -7,7 +7,6 @@ begins. Pacing follows the runtime's formulas, with the trigger a fixed share of
 from typing import Final
 
 from spanspec.base.bitmap import Bits
-from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import ThreadId
 from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
@@ -15,7 +14,6 @@ from spanspec.events.span_events import SHARES_BOUND
 from spanspec.heap.pacing import Debt, SweepPace, debt, left_of, sweep_pace, trigger_for
 from spanspec.heap.state import NO_MORE_RECLAIM, OFF, HeapState
 from spanspec.pages.bgscavenge import Scavenger, wake
-from spanspec.pages.runs import end_of
 from spanspec.pages.scavenge import Line, goal_for, pace
 from spanspec.pages.statistics import retained
 from spanspec.sharing.records import SharedSpan
@@ -146,18 +144,16 @@ class Decisions:
 
         Rules: SWP-22 MAL-15.
         """
-        state, at = self.state, first
-        while at < end:
-            span = state.pages.map.span_of(at)
-            run, record = state.pages.runs.get(span), state.spans.get(span)
-            if run is None or record is None or not run.base <= at < end_of(run):
-                at += PAGE_SIZE
+        state, lowest = self.state, None
+        for span in state.pages.map.values(first, end):
+            record = state.spans.get(span)
+            # What the pages of a free run say may be stale, and the span elsewhere.
+            if record is None or not first <= record.base < end or span in state.page_marks:
                 continue
             unswept = needs_sweep(state.sweepgen, state.generation(span))
-            if run.base == at and unswept and span not in state.page_marks:
-                return span
-            at = end_of(run)
-        return None
+            if unswept and (lowest is None or record.base < state.spans[lowest].base):
+                lowest = int(span)
+        return lowest
 
     def place_to_push(self, buffer: int) -> int:
         """Return the end of the buffer."""

@@ -52,7 +52,7 @@ def take_span(
     if large:
         spanclass = state.inputs.large_span_class(1 if noscan else 0)
     take(state, USE, thread)
-    make_in_use(state.pages, span, state.generation(span))
+    make_in_use(state.pages, span)
     record = init_span(run.base, npages, spanclass, run.base)
     record = replace(record, limit=run.base + record.nelems * record.elemsize)
     state.spans[span] = record

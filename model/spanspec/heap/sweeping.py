@@ -202,7 +202,6 @@ def return_span(
         state.pages,
         actor,
         span,
-        state.sweepgen,
         state.generation(span),
         record.alloc_count,
         record.needzero,

@@ -3,8 +3,6 @@
 from collections.abc import Generator
 from typing import Final, Literal
 
-from msgspec.structs import replace
-
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import SpanId
 from spanspec.base.words import U8, U16, U32, U64
@@ -12,7 +10,6 @@ from spanspec.events import heap_events as hev
 from spanspec.events.fields import EventBase
 from spanspec.pages.growth import grow
 from spanspec.pages.pageheap import Actor, PageHeap, Steps, page_number
-from spanspec.pages.runs import PageRun, check_can_be_freed
 from spanspec.pages.steps import (
     give_back,
     may_give_back,
@@ -92,48 +89,47 @@ def make_manual(heap: PageHeap, actor: Actor, span: int, purpose: Purpose) -> he
     )
 
 
-def make_in_use(heap: PageHeap, span: int, sweepgen: U32) -> None:
+def make_in_use(heap: PageHeap, span: int) -> None:
     """Let a span that was just taken become one of the collected heap.
 
     Rules: HEAP-22.
     """
-    heap.act(may_use, use, SpanId(span), sweepgen)
+    heap.act(may_use, use, SpanId(span))
 
 
 def free_in_use(
-    heap: PageHeap, actor: Actor, span: int, sg: U32, sweepgen: U32, alloc_count: U16, needzero: U8
+    heap: PageHeap, actor: Actor, span: int, sweepgen: U32, alloc_count: U16, needzero: U8
 ) -> Steps:
-    """Give an in-use span back; generation, count and needzero are those of its `Mspan`.
+    """Give an in-use span back; generation, count and needzero are what it leaves with.
 
-    Rules: HEAP-26 HEAP-28 T-34.
+    Rules: HEAP-26 HEAP-28.
     """
-    run = replace(heap.runs[span], sweepgen=sweepgen, needzero=needzero)
-    check_can_be_freed(sg, run, alloc_count)
-    yield from _free(heap, actor, span, run)
+    yield freed(heap, actor, span, sweepgen, needzero)
+    heap.act(may_give_back, give_back, SpanId(span), alloc_count, needzero)
+    yield heap.coalesce(actor, span)
 
 
-def free_manual(heap: PageHeap, actor: Actor, span: int) -> Steps:
-    """Give a manual span back.
+def free_manual(heap: PageHeap, actor: Actor, span: int, sweepgen: U32) -> Steps:
+    """Give a manual span back; `sweepgen` is what it had when it was last in use.
 
     Rules: HEAP-27 HEAP-28 HEAP-32.
     """
-    run = replace(heap.runs[span], needzero=1)
-    check_can_be_freed(0, run, 0)
-    yield from _free(heap, actor, span, run)
+    yield freed(heap, actor, span, sweepgen, needzero=1)
+    heap.act(may_give_back, give_back, SpanId(span), 0, 1)
+    del heap.purposes[span]
+    yield heap.coalesce(actor, span)
 
 
-def _free(heap: PageHeap, actor: Actor, span: int, run: PageRun) -> Steps:
-    """Give a span back whose last record this is."""
-    yield hev.HeapFrees(
+def freed(heap: PageHeap, actor: Actor, span: int, sweepgen: U32, needzero: U8) -> hev.HeapFrees:
+    """Tell that a span goes back to the page heap."""
+    run = heap.runs[span]
+    return hev.HeapFrees(
         p=actor.p,
         thread=actor.thread,
         span=span,
         base_page=page_number(run.base),
         state=1 if run.state == IN_USE else 2,
-        needzero=run.needzero,
+        needzero=needzero,
         npages=run.npages,
-        sweepgen=run.sweepgen,
+        sweepgen=sweepgen,
     )
-    heap.act(may_give_back, give_back, SpanId(span), run.sweepgen, run.needzero)
-    heap.purposes.pop(span, None)
-    yield heap.coalesce(actor, span)

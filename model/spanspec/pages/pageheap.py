@@ -55,10 +55,13 @@ from spanspec.pages.treap import Treap
 Chosen = TypeVarTuple("Chosen")
 """What a step is told besides the tables: identities and sizes."""
 
-REFUSED: Final = {"may_add_arenas": "T-11: arena already initialized"}
+REFUSED: Final = {
+    "may_add_arenas": "T-11: arena already initialized",
+    "may_give_back": "T-34: mheap.freeSpanLocked - invalid free",
+}
 """The fatal checks of the runtime that are guards of steps."""
 
-UNUSED: Final = page_run(0, 0, 0)
+UNUSED: Final = page_run(0, 0)
 """The record of a descriptor that stood for no run yet."""
 
 Steps = Generator[EventBase, None, None]

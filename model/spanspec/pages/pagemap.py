@@ -4,7 +4,7 @@ Every page of a span in use or manual maps to it; a free span is found from its 
 page, and what its inner pages say is stale. A page that was never allocated maps to nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Generic, Self, TypeVar
 
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SHIFT
@@ -71,9 +71,11 @@ class PageTable(Generic[ValueT]):
 
         Rules: HEAP-7.
         """
-        return all(
-            one == value for one in self._pages.values(start >> PAGE_SHIFT, end >> PAGE_SHIFT)
-        )
+        return all(one == value for one in self.values(start, end))
+
+    def values(self, start: int, end: int) -> Sequence[ValueT]:
+        """Return the values of the pages from one address up to another, one for each interval."""
+        return self._pages.values(start >> PAGE_SHIFT, end >> PAGE_SHIFT)
 
 
 class PageMap(PageTable[SpanId]):

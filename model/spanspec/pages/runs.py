@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.records import Record
-from spanspec.base.words import U8, U32, U64
-from spanspec.span.mspan import DEAD, FREE, MANUAL, SpanState
+from spanspec.base.words import U8, U16, U64
+from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, SpanState
 
 
 class PhysicalPages(Record, frozen=True):
@@ -42,14 +42,13 @@ state FREE, one that is cut off a run state DEAD, until it is put to use (HEAP-1
 
 
 class PageRun(Record, frozen=True):
-    """A run of pages and its state; `sweepgen` is what the descriptor held when it left use."""
+    """A run of pages and its state; what the slots in it are, its `Mspan` says."""
 
     base: U64
     npages: U64
     state: SpanState
     scavenged: bool
     needzero: U8
-    sweepgen: U32
     role: Role = SPARE
 
 
@@ -91,12 +90,12 @@ def last_page(run: PageRun) -> U64:
     return end_of(run) - PAGE_SIZE
 
 
-def page_run(base: U64, npages: U64, sweepgen: U32) -> PageRun:
-    """Return the run of a descriptor that was just initialized; its old sweepgen stays in it.
+def page_run(base: U64, npages: U64) -> PageRun:
+    """Return the run of a descriptor that was just initialized.
 
-    Rules: SPAN-3 SWP-7.
+    Rules: SPAN-3.
     """
-    return PageRun(base, npages, DEAD, False, 0, sweepgen, SPARE)
+    return PageRun(base, npages, DEAD, False, 0, SPARE)
 
 
 def phys_page_bounds(phys: PhysicalPages, run: PageRun) -> Bounds:
@@ -151,15 +150,14 @@ class Split(Record, frozen=True):
     rest: PageRun
 
 
-def split_run(phys: PhysicalPages, run: PageRun, npages: U64, sweepgen: U32) -> Split:
+def split_run(phys: PhysicalPages, run: PageRun, npages: U64) -> Split:
     """Cut the low `npages` off a free run; the rest keeps the old descriptor and its flags.
 
     A rest without a whole physical page cannot be released, so it stops being scavenged.
-    `sweepgen` is what the fresh descriptor of the low part held before.
 
     Rules: HEAP-13 HEAP-15.
     """
-    taken = page_run(run.base, npages, sweepgen)
+    taken = page_run(run.base, npages)
     taken = replace(taken, scavenged=run.scavenged, needzero=run.needzero)
     rest = replace(run, base=run.base + npages * PAGE_SIZE, npages=run.npages - npages)
     bounds = phys_page_bounds(phys, rest)
@@ -168,14 +166,12 @@ def split_run(phys: PhysicalPages, run: PageRun, npages: U64, sweepgen: U32) -> 
     return Split(taken, rest)
 
 
-def cut_run(run: PageRun, at: U64, sweepgen: U32) -> Split:
+def cut_run(run: PageRun, at: U64) -> Split:
     """Cut a free run at an address: `taken` below keeps the descriptor, `rest` above is released.
-
-    `sweepgen` is what the fresh descriptor of the upper part held before.
 
     Rules: SCAV-9.
     """
-    upper = page_run(at, (end_of(run) - at) // PAGE_SIZE, sweepgen)
+    upper = page_run(at, (end_of(run) - at) // PAGE_SIZE)
     return Split(
         replace(run, npages=(at - run.base) // PAGE_SIZE),
         replace(upper, needzero=run.needzero, state=FREE),
@@ -270,16 +266,16 @@ def check_can_be_allocated(run: PageRun, npages: U64) -> PageRun:
     return run
 
 
-def check_can_be_freed(sg: U32, run: PageRun, alloc_count: int) -> None:
-    """Require that a span may go back: nothing in it is allocated, and an in-use one is swept.
+def check_can_be_freed(run: PageRun, alloc_count: U16) -> PageRun:
+    """Return a run that may go back: it is in use or manual, and nothing in it is allocated.
 
-    `run.sweepgen` is the span's generation at that moment.
-
-    Rules: HEAP-28.
+    Rules: HEAP-28 T-33 T-34 T-35.
     """
-    assert run.state not in (FREE, DEAD), "T-35: mheap.freeSpanLocked - invalid span state"
-    if run.state == MANUAL:
-        assert alloc_count == 0, "T-33: mheap.freeSpanLocked - invalid stack free"
-    else:
-        assert alloc_count == 0, "T-34: mheap.freeSpanLocked - invalid free"
-        assert run.sweepgen == sg, "T-34: mheap.freeSpanLocked - invalid free"
+    assert run.state == IN_USE or run.state == MANUAL, (
+        "T-35: mheap.freeSpanLocked - invalid span state"
+    )
+    assert run.state != MANUAL or alloc_count == 0, (
+        "T-33: mheap.freeSpanLocked - invalid stack free"
+    )
+    assert alloc_count == 0, "T-34: mheap.freeSpanLocked - invalid free"
+    return run

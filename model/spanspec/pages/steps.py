@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import Address, SpanId
-from spanspec.base.words import U8, U32, U64
+from spanspec.base.words import U8, U16, U64
 from spanspec.pages.records import (
     NO_SPAN,
     UNMAPPED,
@@ -25,6 +25,7 @@ from spanspec.pages.runs import (
     TAKEN,
     PageRun,
     check_can_be_allocated,
+    check_can_be_freed,
     cut_run,
     end_of,
     just_below,
@@ -259,7 +260,7 @@ def take_from_arena(tiling: Tiling, span: SpanId, npages: U64) -> Tiling:
 
     Rules: HEAP-19.
     """
-    fresh = page_run(tiling.current.base, npages, tiling.runs[span].sweepgen)
+    fresh = page_run(tiling.current.base, npages)
     run = replace(fresh, state=FREE, scavenged=True, role=LOOSE)
     start, end = Address(run.base), Address(end_of(run))
     return replace(
@@ -310,7 +311,7 @@ def take_part(tiling: Tiling, chosen: SpanId, span: SpanId, npages: U64) -> Tili
     Rules: HEAP-13 HEAP-8.
     """
     run = check_can_be_allocated(tiling.runs[chosen], npages)
-    cut = split_run(tiling.phys, run, npages, tiling.runs[span].sweepgen)
+    cut = split_run(tiling.phys, run, npages)
     taken = replace(cut.taken, scavenged=False, role=TAKEN)
     start, end = Address(taken.base), Address(end_of(taken))
     rest = replace(
@@ -339,17 +340,17 @@ def is_taken(tiling: Tiling, span: SpanId) -> bool:
     return span >= 0 and tiling.runs[span].role == TAKEN
 
 
-def may_use(tiling: Tiling, span: SpanId, sweepgen: U32) -> bool:
+def may_use(tiling: Tiling, span: SpanId) -> bool:
     """Guard: the run was taken, and is not in use yet."""
     return is_taken(tiling, span) and not is_used(tiling.runs[span])
 
 
-def use(tiling: Tiling, span: SpanId, sweepgen: U32) -> Tiling:
+def use(tiling: Tiling, span: SpanId) -> Tiling:
     """Let a run that was taken become a span of the collected heap.
 
     Rules: HEAP-22.
     """
-    used = replace(tiling.runs[span], state=IN_USE, sweepgen=sweepgen)
+    used = replace(tiling.runs[span], state=IN_USE)
     return replace(tiling, runs=tiling.runs.set(span, used))
 
 
@@ -367,17 +368,20 @@ def use_manually(tiling: Tiling, span: SpanId) -> Tiling:
     return replace(tiling, runs=tiling.runs.set(span, used))
 
 
-def may_give_back(tiling: Tiling, span: SpanId, sweepgen: U32, needzero: U8) -> bool:
-    """Guard: the span is in use or manual, and says that it was written to."""
-    return is_taken(tiling, span) and is_used(tiling.runs[span]) and needzero != 0
+def may_give_back(tiling: Tiling, span: SpanId, alloc_count: U16, needzero: U8) -> bool:
+    """Guard: the span is in use or manual, empty, and says that it was written to."""
+    return (
+        is_taken(tiling, span) and is_used(tiling.runs[span]) and alloc_count == 0 and needzero != 0
+    )
 
 
-def give_back(tiling: Tiling, span: SpanId, sweepgen: U32, needzero: U8) -> Tiling:
-    """Free a span that was in use or manual; its last generation stays in the descriptor.
+def give_back(tiling: Tiling, span: SpanId, alloc_count: U16, needzero: U8) -> Tiling:
+    """Free a span that was in use or manual; count and needzero are those of its `Mspan`.
 
-    Rules: HEAP-28 SWP-7.
+    Rules: HEAP-28 T-33 T-34 T-35.
     """
-    freed = replace(tiling.runs[span], state=FREE, role=LOOSE, sweepgen=sweepgen, needzero=needzero)
+    run = check_can_be_freed(tiling.runs[span], alloc_count)
+    freed = replace(run, state=FREE, role=LOOSE, needzero=needzero)
     return replace(tiling, runs=tiling.runs.set(span, freed))
 
 
@@ -416,7 +420,7 @@ def scavenge_part(tiling: Tiling, span: SpanId, part: SpanId, npages: U64) -> Ti
     """
     run = tiling.runs[span]
     at = end_of(run) - npages * PAGE_SIZE
-    cut = cut_run(run, at, tiling.runs[part].sweepgen)
+    cut = cut_run(run, at)
     upper = replace(cut.rest, scavenged=True, role=LOOSE)
     apart = replace(
         tiling,

@@ -1,6 +1,7 @@
 """Lists of spans with two ends, as mcentral keeps them (rules SPAN-28 and SPAN-29).
 
-Which list a span is in, its shared record says, and one at most; a list has the order.
+Which list a span is in, its shared record says, and one at most; a list has the order. What the
+runtime checks where it moves a span, `spanspec.span.listing.moved` checks of the record.
 """
 
 from collections import OrderedDict
@@ -18,7 +19,7 @@ class SpanList:
 
         Rules: SPAN-28.
         """
-        assert span not in self._spans, "T-38: mSpanList.insert"
+        assert span not in self._spans, "SPAN-28: the span is in the list already"
         self._spans[span] = None
         self._spans.move_to_end(span, last=False)
 
@@ -27,7 +28,7 @@ class SpanList:
 
         Rules: SPAN-28.
         """
-        assert span not in self._spans, "T-39: mSpanList.insertBack"
+        assert span not in self._spans, "SPAN-28: the span is in the list already"
         self._spans[span] = None
 
     def remove(self, span: int) -> None:
@@ -35,7 +36,7 @@ class SpanList:
 
         Rules: SPAN-28.
         """
-        assert span in self._spans, "T-37: mSpanList.remove"
+        assert span in self._spans, "SPAN-28: the span is not in the list"
         del self._spans[span]
 
     def take_all(self, other: "SpanList") -> None:

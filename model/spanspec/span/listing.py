@@ -65,8 +65,13 @@ def belongs(large: bool, room: bool, cached: bool) -> Place:
 def moved(place: U8, origin: U8, target: U8) -> U8:
     """Return where a span is after it was taken out of one place and put into another.
 
+    One that was nowhere is only put into a list: at its front if that is the nonempty one.
+
     Rules: SPAN-28 T-37 T-38 T-39.
     """
+    listed = origin == NOWHERE and place != NOWHERE
+    assert not listed or target != NONEMPTY, "T-38: mSpanList.insert"
+    assert not listed or target != EMPTY, "T-39: mSpanList.insertBack"
     assert place == origin, "T-37: mSpanList.remove"
     return target
 

@@ -171,7 +171,8 @@ def begin_section(state: HeapState, event: EventBase) -> Section | None:
         if event.span not in heap.purposes:
             raise Diverged("HEAP-28", f"state of span {event.span}", "manual", "not manual")
         expect("I-25", "phase in which a manual span is freed", 0, state.phase)
-        return cast(Section, free_manual(heap, Actor(event.p, event.thread), event.span))
+        actor, sweepgen = Actor(event.p, event.thread), state.generation(event.span)
+        return cast(Section, free_manual(heap, actor, event.span, sweepgen))
     if isinstance(event, hev.ScavengeBegins) and event.by != "grow":
         if event.by == "FreeOSMemory":
             expect("SCAV-13", "bytes that FreeOSMemory asks for", 2**64 - 1, event.wanted)

@@ -42,7 +42,7 @@ def give_back_manual(state: HeapState, actor: Actor, request: Input) -> Course[N
     heap = state.pages
     require(cycle.may_free(state), "manual spans are not freed while marking")
     require(request.span in heap.purposes, f"span {request.span} is not manual")
-    yield from free_manual(heap, actor, request.span)
+    yield from free_manual(heap, actor, request.span, state.generation(request.span))
 
 
 def set_procs(state: HeapState, actor: Actor, request: Input) -> Course[None]:

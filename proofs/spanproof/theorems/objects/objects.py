@@ -292,7 +292,7 @@ def a_free_run_is_zero_unless_it_says_so(p: Proof) -> None:
         ("the upper absorbed", p.call(merge_above, AMD64, below, above)),
     ):
         p.show(name, p.holds(run_is_clean, merged, written, address))
-    cut, split = p.call(cut_run, below, at, 0), p.call(split_run, AMD64, below, npages, 0)
+    cut, split = p.call(cut_run, below, at), p.call(split_run, AMD64, below, npages)
     for name, two in (("cut", cut), ("split", split)):
         assert isinstance(two, Split)
         inside = z3.And(at > below.base, at < p.integer(end_of, below), npages < below.npages)
@@ -300,7 +300,7 @@ def a_free_run_is_zero_unless_it_says_so(p: Proof) -> None:
             clean = p.holds(run_is_clean, part, written, address)
             seam = z3.Implies((at - below.base) % PAGE_SIZE == 0, clean)
             p.show(f"both parts, {name}", z3.Implies(inside, seam))
-    fresh = p.call(page_run, below.base, npages, 0)
+    fresh = p.call(page_run, below.base, npages)
     assert isinstance(fresh, PageRun)
     p.show("a grown run", p.holds(run_is_clean, fresh, False, address))
     p.show("a grown run is zero", as_bool(fresh.needzero == 0))
@@ -339,7 +339,7 @@ def an_allocation_takes_the_low_end(p: Proof) -> None:
     run, npages = p.fresh(PageRun, "run"), p.number(U64, "npages")
     assert isinstance(run, PageRun)
     p.assume(npages >= 1, npages < run.npages)
-    cut = p.call(split_run, AMD64, run, npages, 0)
+    cut = p.call(split_run, AMD64, run, npages)
     assert isinstance(cut, Split)
     p.show("the low end", z3.And(cut.taken.base == run.base, cut.taken.npages == npages))
     p.show("the rest follows", cut.rest.base == p.integer(end_of, cut.taken))

@@ -178,7 +178,7 @@ def a_cut_run_is_two_runs(p: Proof) -> None:
     run, at = any_run(p, "run"), p.number(U64, "at")
     p.assume(at % PAGE_SIZE == 0, at < 1 << 49)
     p.assume(at > run.base, at < p.integer(end_of, run))
-    parts = p.call(cut_run, run, at, 0)
+    parts = p.call(cut_run, run, at)
     assert isinstance(parts, Split)
     lower, upper = parts.taken, parts.rest
     p.show("lower", z3.And(lower.base == run.base, p.integer(end_of, lower) == at))

@@ -193,8 +193,8 @@ STEPS: Final[dict[Callable[..., Tiling], StepClaim]] = {
     ),
     steps.give_back: StepClaim(
         steps.may_give_back,
-        "HEAP-28 I-10 I-13",
-        "A freed span is free, needs zeroing, and is not in the free set yet.",
+        "HEAP-28 I-10 I-13 T-33 T-34 T-35",
+        "A freed span had nothing in it, is free, needs zeroing, and is not in the free set yet.",
     ),
     steps.scavenge: StepClaim(
         steps.may_scavenge,

@@ -211,17 +211,24 @@ STEP_MUTANTS = (
         "spanspec.pages.steps.may_give_back",
         Variant(
             "dead-run-freed",
-            "is_taken(tiling, span) and ",
+            "is_taken(tiling, span)\n        and ",
             "",
             "pages.give-back",
             "a descriptor that stands for nothing is freed",
         ),
         Variant(
             "freed-as-zero",
-            " and needzero != 0",
+            "        and needzero != 0\n",
             "",
             "pages.give-back",
             "a span that was written to is freed as one that need not be zeroed",
+        ),
+        Variant(
+            "freed-with-objects",
+            "        and alloc_count == 0\n",
+            "",
+            "pages.give-back",
+            "a span is freed although something in it is allocated",
         ),
     ),
     *variants_of(
