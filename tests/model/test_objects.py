@@ -8,7 +8,7 @@ from spanspec.base.ids import Address
 from spanspec.objects import steps
 from spanspec.objects.invariant import objects_hold
 from spanspec.objects.memory import Blocks, no_objects
-from spanspec.objects.records import NOTHING, alignment_for, is_condemned, lives
+from spanspec.objects.records import NOTHING, is_aligned, is_condemned, lives
 
 END = 96
 PLACES = st.integers(0, END - 1).map(Address)
@@ -54,7 +54,7 @@ class AbstractAllocator(RuleBasedStateMachine):
         if not steps.may_malloc(self.heap, at, room, size, noscan, zero):
             return
         assert size <= room
-        assert at % alignment_for(size) == 0
+        assert is_aligned(at, size)
         assert self.room(at, at + size)
         assert not zero or set(range(at, at + room)) <= self.zero
         self.heap = steps.malloc(self.heap, at, room, size, noscan, zero)

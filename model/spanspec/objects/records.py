@@ -59,7 +59,10 @@ def newest(heap: Objects) -> U64:
 
 
 def alignment_for(size: U64) -> U64:
-    """Return what the address of an object is a multiple of: 1, 2, 4, 8 or 16."""
+    """Return what the address of an object is a multiple of: 16 from 16 bytes on.
+
+    Below, it is the largest of 8, 4, 2 and 1 that divides the size (MAL-5, MAL-22).
+    """
     if size >= 16:
         return 16
     if size % 8 == 0:
@@ -67,3 +70,14 @@ def alignment_for(size: U64) -> U64:
     if size % 4 == 0:
         return 4
     return 2 if size % 2 == 0 else 1
+
+
+def is_aligned(address: Address, size: U64) -> bool:
+    """Tell whether an object of so many bytes may begin at an address."""
+    unit = alignment_for(size)
+    return (
+        (unit < 16 or address % 16 == 0)
+        and (unit < 8 or address % 8 == 0)
+        and (unit < 4 or address % 4 == 0)
+        and (unit < 2 or address % 2 == 0)
+    )

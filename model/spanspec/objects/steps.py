@@ -7,8 +7,16 @@ from msgspec.structs import replace
 
 from spanspec.base.ids import Address
 from spanspec.base.words import U64
-from spanspec.objects import records as of
-from spanspec.objects.records import NO_BLOCK, NOTHING, Block, Objects
+from spanspec.objects.records import (
+    NO_BLOCK,
+    NOTHING,
+    Block,
+    Objects,
+    is_aligned,
+    is_condemned,
+    lives,
+    newest,
+)
 
 
 def is_vacant(heap: Objects, start: Address, end: Address) -> bool:
@@ -36,7 +44,7 @@ def may_malloc(heap: Objects, at: Address, room: U64, size: U64, noscan: bool, z
     return (
         at >= 0
         and 1 <= size <= room
-        and at % of.alignment_for(size) == 0
+        and is_aligned(at, size)
         and is_vacant(heap, at, end)
         and heap.mapped.all_are(at, end, True)
         and (not zero or heap.written.all_are(at, end, False))
@@ -45,7 +53,7 @@ def may_malloc(heap: Objects, at: Address, room: U64, size: U64, noscan: bool, z
 
 def malloc(heap: Objects, at: Address, room: U64, size: U64, noscan: bool, zero: bool) -> Objects:
     """Hand out an object of `size` bytes, in a block of `room` bytes that begins with it."""
-    block = Block(room, size, noscan, of.newest(heap), False)
+    block = Block(room, size, noscan, newest(heap), False)
     return replace(
         heap,
         blocks=heap.blocks.set(at, block),
@@ -61,10 +69,10 @@ def may_place(heap: Objects, block: Address, offset: U64, size: U64) -> bool:
     it = heap.blocks[block]
     return (
         it.noscan
-        and it.kept == of.newest(heap)
+        and it.kept == newest(heap)
         and size >= 1
         and it.used <= offset <= offset + size <= it.size
-        and (block + offset) % of.alignment_for(size) == 0
+        and is_aligned(Address(block + offset), size)
     )
 
 
@@ -76,7 +84,7 @@ def place(heap: Objects, block: Address, offset: U64, size: U64) -> Objects:
 
 def is_reachable(heap: Objects, block: Address) -> bool:
     """The program may have a block: it may write to it, free it, or ask for its finalizer."""
-    return of.lives(heap, block) and not of.is_condemned(heap, block)
+    return lives(heap, block) and not is_condemned(heap, block)
 
 
 def write(heap: Objects, block: Address) -> Objects:
@@ -103,7 +111,7 @@ def free(heap: Objects, block: Address) -> Objects:
 
 def may_start_marking(heap: Objects) -> bool:
     """No block waits to be freed since the last marking."""
-    return not heap.marking and all(not of.is_condemned(heap, block) for block in heap.blocks)
+    return not heap.marking and all(not is_condemned(heap, block) for block in heap.blocks)
 
 
 def start_marking(heap: Objects) -> Objects:
@@ -113,12 +121,12 @@ def start_marking(heap: Objects) -> Objects:
 
 def may_mark(heap: Objects, block: Address) -> bool:
     """Marking is under way, and the block lives: free memory is never marked."""
-    return heap.marking and of.lives(heap, block)
+    return heap.marking and lives(heap, block)
 
 
 def mark(heap: Objects, block: Address) -> Objects:
     """Note that the program can reach a block: it lives through this cycle."""
-    it = replace(heap.blocks[block], kept=of.newest(heap))
+    it = replace(heap.blocks[block], kept=newest(heap))
     return replace(heap, blocks=heap.blocks.set(block, it))
 
 
@@ -134,12 +142,12 @@ def end_marking(heap: Objects) -> Objects:
 
 def may_die(heap: Objects, block: Address) -> bool:
     """The block is condemned, and has no finalizer: the collector may `free` it."""
-    return of.is_condemned(heap, block) and not heap.blocks[block].finalizer
+    return is_condemned(heap, block) and not heap.blocks[block].finalizer
 
 
 def may_resurrect(heap: Objects, block: Address) -> bool:
     """The block is condemned, and has a finalizer."""
-    return of.is_condemned(heap, block) and heap.blocks[block].finalizer
+    return is_condemned(heap, block) and heap.blocks[block].finalizer
 
 
 def resurrect(heap: Objects, block: Address) -> Objects:

@@ -59,6 +59,12 @@ MARKER: Final = Assumption(
     "When marking ends, every reachable object is marked, and only allocated slots are.",
     "The marker is an input of the allocator; a hostile one is reported by T-59 and I-4.",
 )
+SPECIALS: Final = Assumption(
+    "specials",
+    "A sweep marks every object that has a finalizer, and queues that, before it counts the marks.",
+    "It goes through a list of special records, which no term stands for; the tests and the "
+    "recorded traces compare it.",
+)
 ZERO_PAGES: Final = Assumption(
     "zero-pages",
     "Memory that the operating system maps, or maps again after it was released, reads as zero "
@@ -88,6 +94,7 @@ ALL: Final = (
     LOCK_SECTIONS,
     ATOMICS,
     MARKER,
+    SPECIALS,
     ZERO_PAGES,
     DISJOINT_REGIONS,
     REALS,

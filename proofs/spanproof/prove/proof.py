@@ -12,7 +12,14 @@ from typing import Final, NamedTuple
 import z3
 
 from spanproof.prove.assumptions import Assumption
-from spanproof.prove.lemmas import Lemma, Stated, taken
+from spanproof.prove.lemmas import (
+    Lemma,
+    Reached,
+    Shown,
+    Stated,
+    provers_of,
+    taken,
+)
 from spanproof.prove.references import rests_on
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.expressions import scalar_of
@@ -66,12 +73,12 @@ class Proof:
         sources: SourceTree | None = None,
         loops: Mapping[str, LoopInvariant] | None = None,
         contracts: Mapping[str, Contract] | None = None,
-        lemmas: tuple[Lemma, ...] = (),
+        lemmas: tuple[Lemma | Reached, ...] = (),
     ) -> None:
         self._lemmas = lemmas
         self._own_hypotheses = 0
         self.established: list[Stated] = []
-        self.used: list[Lemma] = []
+        self.used: list[Lemma | Reached] = []
         self._loops, self._contracts = loops, contracts
         self._translator = Translator(arithmetic, sources, loops, contracts)
         self._goals: list[Query] = []
@@ -214,7 +221,7 @@ class Proof:
         self.show(label, claim)
         self.conclude(claim)
 
-    def suppose(self, stated: Stated, *values: Value) -> None:
+    def suppose(self, stated: Lemma | Contract, *values: Value) -> None:
         """Assume what a lemma or a contract is given, in the obligation that proves it."""
         if isinstance(stated, Lemma):
             given = stated.given
@@ -223,7 +230,9 @@ class Proof:
         for rule in given:
             self.conclude(self.holds(rule, *taken(rule, values)))
 
-    def establish(self, stated: Stated, *values: Value, given: z3.BoolRef | None = None) -> None:
+    def establish(
+        self, stated: Lemma | Contract, *values: Value, given: z3.BoolRef | None = None
+    ) -> None:
         """Add the conclusion of a lemma, or what a contract ensures, as a goal.
 
         Raises: ValueError if something was assumed besides its own hypotheses: who uses it is not
@@ -286,6 +295,24 @@ class Proof:
         self.conclude(self.implied(path, lemma.then, *taken(lemma.then, values)))
         self.used.append(lemma)
 
+    def shows(self, stated: Shown, *values: Value, given: z3.BoolRef | None = None) -> None:
+        """Add what others build on as a goal, under the hypotheses that this obligation has."""
+        path = z3.BoolVal(True) if given is None else given
+        values = tuple(taken(stated.then, values))
+        self.show(stated.name.replace("_", " "), self.implied(path, stated.then, *values))
+        self.established.append(stated)
+
+    def rely(self, stated: Reached, *values: Value, given: z3.BoolRef | None = None) -> None:
+        """Assume, wherever `given` holds, what other obligations show of every step or state.
+
+        Raises: ValueError if the obligation does not say that it builds on it.
+        """
+        if stated not in self._lemmas:
+            raise ValueError(f"{stated.name} is built on, and not among the lemmas")
+        path = z3.BoolVal(True) if given is None else given
+        self.conclude(self.implied(path, stated.then, *taken(stated.then, values)))
+        self.used.append(stated)
+
     def possible(self, label: str, condition: z3.BoolRef | bool = True) -> None:
         """Require that the hypotheses can be met together with a condition."""
         self.witnesses.append(Witness(label, as_bool(condition), claimed_at()))
@@ -320,13 +347,13 @@ class Obligation(NamedTuple):
     loops: Mapping[str, LoopInvariant]
     contracts: Mapping[str, Contract]
     assumes: tuple[Assumption, ...] = ()
-    lemmas: tuple[Lemma, ...] = ()
+    lemmas: tuple[Lemma | Reached, ...] = ()
 
     @property
     def uses(self) -> tuple[str, ...]:
         """The obligations whose claims this one builds on, as lemmas and as contracts."""
         stated: list[Stated] = [*self.lemmas, *self.contracts.values()]
-        return tuple(dict.fromkeys(one.proved_by for one in stated if one.proved_by))
+        return tuple(dict.fromkeys(name for one in stated for name in provers_of(one)))
 
     def proof(self, sources: SourceTree | None = None) -> Proof:
         """Build the proof from the present sources, or from changed ones.
@@ -354,7 +381,7 @@ def obligation(
     loops: Mapping[str, LoopInvariant] | None = None,
     contracts: Mapping[str, Contract] | None = None,
     assumes: tuple[Assumption, ...] = (),
-    lemmas: tuple[Lemma, ...] = (),
+    lemmas: tuple[Lemma | Reached, ...] = (),
 ) -> Callable[[Callable[[Proof], None]], Callable[[Proof], None]]:
     """Register a function as an obligation; its docstring's first paragraph is the claim.
 

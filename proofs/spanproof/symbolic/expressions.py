@@ -476,7 +476,7 @@ class Expressions:
                 return value
             return merge(self._arithmetic, other == identity, value, table.get(other))
 
-        return SymbolicTable(table.key_sort, get)
+        return SymbolicTable(table.key_sort, get, stands_for_all=table.stands_for_all)
 
     def _put_range(
         self, table: SymbolicTable, start: z3.ExprRef, end: z3.ExprRef, value: Value
@@ -488,16 +488,19 @@ class Expressions:
             inside = z3.And(start <= other, other < end)
             return merge(self._arithmetic, inside, value, table.get(other))
 
-        return SymbolicTable(table.key_sort, get)
+        return SymbolicTable(table.key_sort, get, stands_for_all=table.stands_for_all)
 
     def _all_are(
         self, table: SymbolicTable, start: z3.ExprRef, end: z3.ExprRef, value: Value
     ) -> z3.BoolRef:
         if table.key_sort != self._arithmetic.sort:
             raise NotTranslatable("a range of addresses needs an arithmetic of integers")
-        bound = z3.Const(self._translator.fresh_name("address"), table.key_sort)
+        bound = table.stands_for_all
+        if bound is None:
+            bound = z3.Const(self._translator.fresh_name("address"), table.key_sort)
         same = as_bool(self._compare("==", table.get(bound), value))
-        return z3.ForAll([bound], z3.Implies(z3.And(start <= bound, bound < end), same))
+        claim = z3.Implies(z3.And(start <= bound, bound < end), same)
+        return z3.ForAll([bound], claim) if table.stands_for_all is None else claim
 
     def _quantifier(self, universal: bool, node: ast.Call, place: Place) -> Value:
         if node.keywords:

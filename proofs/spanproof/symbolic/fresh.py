@@ -58,6 +58,7 @@ class FreshSymbols:
         self.arithmetic = arithmetic
         self.assume = assume
         self.counted: dict[str, Callable[..., SymbolicBitmap]] = {}
+        self._ranged: dict[int, tuple[z3.ExprRef, int]] = {}
 
     def value(self, annotation: object, name: str) -> Value:
         """Return a symbol of a type.
@@ -69,6 +70,13 @@ class FreshSymbols:
     def result(self, annotation: object, name: str, arguments: Sequence[z3.ExprRef]) -> Value:
         """Return what an unknown function of this name yields: equal for equal arguments."""
         return self._build(annotation, name, Leaf(*arguments), self.assume)
+
+    def in_range(self, value: Value, bits: int) -> bool:
+        """Tell whether a value is a symbol of which it is assumed that it has so many bits."""
+        if isinstance(value, z3.ExprRef) and z3.is_app_of(value, z3.Z3_OP_ITE):
+            return all(self.in_range(value.arg(branch), bits) for branch in (1, 2))
+        known = self._ranged.get(value.get_id()) if isinstance(value, z3.ExprRef) else None
+        return known is not None and known[1] <= bits
 
     def _build(
         self, annotation: object, name: str, leaf: Leaf, assume: Callable[[z3.BoolRef], None]
@@ -119,6 +127,7 @@ class FreshSymbols:
         term, in_range = self.arithmetic.from_word(symbol, bits)
         if in_range is not None:
             assume(in_range)
+        self._ranged[term.get_id()] = term, bits
         return term
 
     def _one_of(

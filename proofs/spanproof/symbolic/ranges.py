@@ -1,6 +1,6 @@
 """The ranges that annotations state, as claims about values: what `fresh` assumes, shown."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Literal, get_args, get_origin
 
 import z3
@@ -13,24 +13,32 @@ from spanproof.symbolic.records import record_fields
 from spanproof.symbolic.values import Value
 
 
-def in_ranges(arithmetic: Arithmetic, kind: object, value: Value) -> Iterator[z3.BoolRef]:
+def in_ranges(
+    arithmetic: Arithmetic,
+    kind: object,
+    value: Value,
+    known: Callable[[Value, int], bool] = lambda value, bits: False,
+    named: Collection[str] | None = None,
+) -> Iterator[z3.BoolRef]:
     """Yield that each number in a value lies in the range of its annotation.
 
-    Fields of records and parts of tuples are looked into; the rows of a table are not.
+    Fields of records and parts of tuples are looked into; the rows of a table are not. `known`
+    tells of what it is assumed already; `named` are the fields of the value that count, or all.
     """
     bits = word_bits(kind)
-    if bits is not None:
+    if bits is not None and not known(value, bits):
         number = scalar_of(value)
         low = as_bool(arithmetic.compare(">=", number, Scalar(0)))
         high = as_bool(arithmetic.compare("<=", number, Scalar((1 << bits) - 1)))
         yield z3.simplify(z3.And(low, high))
     elif get_origin(kind) is Literal:
         number = scalar_of(value)
-        known = [arithmetic.compare("==", number, Scalar(one)) for one in get_args(kind)]
-        yield z3.simplify(z3.Or(*(as_bool(one) for one in known)))
+        cases = [arithmetic.compare("==", number, Scalar(one)) for one in get_args(kind)]
+        yield z3.simplify(z3.Or(*(as_bool(one) for one in cases)))
     elif get_origin(kind) is tuple and isinstance(value, tuple):
         for part, one in zip(get_args(kind), value, strict=True):
-            yield from in_ranges(arithmetic, part, one)
-    else:
+            yield from in_ranges(arithmetic, part, one, known)
+    elif bits is None:
         for name, field in (record_fields(kind) or {}).items():
-            yield from in_ranges(arithmetic, field, getattr(value, name))
+            if named is None or name in named:
+                yield from in_ranges(arithmetic, field, getattr(value, name), known)

@@ -14,6 +14,7 @@ import z3
 from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
+from spanproof.symbolic.dependence import fields_named, identity_of, parts_read
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
 from spanproof.symbolic.expressions import Expressions, scalar_of
 from spanproof.symbolic.frames import (
@@ -57,6 +58,8 @@ class Translator:
         self.results: dict[str, list[Value]] = {}
         self.asserted: set[str] = set()
         self.ghosts: dict[str, Value] = {}
+        self._claimed: dict[int, z3.BoolRef] = {}
+        self._yielded: dict[tuple[object, ...], tuple[Value, list[Value]]] = {}
         self.loop_states: dict[str, Environment] = {}
         self.symbols = FreshSymbols(arithmetic, self.assumptions.append)
         self.linear = Linear()
@@ -121,11 +124,14 @@ class Translator:
             self.unsupported(source, source.tree, what)
 
     def side(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
-        """Record a condition to prove under a path condition."""
+        """Record a condition to prove under a path condition, unless it was recorded before."""
         if not z3.is_true(z3.simplify(goal)):
             # Not in its simplified form: in which order that has its parts hangs on which terms
             # this process has seen before.
             claim = z3.Implies(path, goal)
+            if claim.get_id() in self._claimed:
+                return
+            self._claimed[claim.get_id()] = claim
             self.sides.append(SideCondition(label, len(self.assumptions), claim, self._at))
 
     # --- functions ----------------------------------------------------------------------------
@@ -225,12 +231,13 @@ class Translator:
             if all(map(same, known, arguments)):
                 return result
         kind = self._result_kind(source)
-        terms = [self._term(argument) for argument in arguments]
+        parts = parts_read(source, arguments)
+        terms = [self._term(part) for part in parts]
         try:
             if arguments and all(term is not None for term in terms):
                 value = self.symbols.result(kind, self._symbol_of(source), terms)
             else:
-                value = self.symbols.value(kind, self.fresh_name(source.name))
+                value = self._same_for_same(source, kind, parts)
         except TypeError as problem:
             self.unsupported(source, source.tree, str(problem))
         entry = dict(zip(self._parameters(source, arguments), arguments, strict=True))
@@ -240,6 +247,14 @@ class Translator:
         self._by_arguments.setdefault(source.qualified, []).append((tuple(arguments), value))
         return value
 
+    def _same_for_same(self, source: FunctionSource, kind: object, parts: list[Value]) -> Value:
+        """Return what a function with a contract yields: the same for the very same arguments."""
+        key = (source.qualified, *(identity_of(part) for part in parts))
+        if key not in self._yielded:
+            value = self.symbols.value(kind, self.fresh_name(source.name))
+            self._yielded[key] = value, parts  # keeps the arguments alive: ids are reused
+        return self._yielded[key][0]
+
     def _require(
         self,
         source: FunctionSource,
@@ -247,13 +262,18 @@ class Translator:
         arguments: Sequence[Value],
         path: z3.BoolRef,
     ) -> None:
-        """Claim what a contract needs of the arguments, and that they fit their annotations."""
+        """Claim what a contract needs of the arguments, and that they fit their annotations.
+
+        Of a record, what the function does not look at may be anything.
+        """
         for parameter, value in zip(source.tree.args.args, arguments, strict=True):
             if parameter.annotation is None:
                 continue
             kind = self._static(source, parameter.annotation)
-            for claim in in_ranges(self.arithmetic, kind, value):
-                self.side(f"{source.name} needs {parameter.arg} in its range", path, claim)
+            named = fields_named(source.tree, parameter.arg)
+            claims = in_ranges(self.arithmetic, kind, value, self.symbols.in_range, named)
+            fits = z3.And(*claims)
+            self.side(f"{source.name} needs {parameter.arg} in its range", path, fits)
         if stated.requires is not None:
             needed = self.apply(self.sources.function(stated.requires), arguments, path)
             self.side(f"{source.name} needs {stated.requires.__name__}", path, as_bool(needed))

@@ -94,7 +94,9 @@ def now() -> int:
 class SymbolicTable:
     """Records of arbitrarily many identities: each field is a function from identity to value.
 
-    `parts` are the tables that it was merged from, one of which it is; `made` is when.
+    `parts` are the tables that it was merged from, one of which it is; `made` is when. Where it is
+    claimed that a range has a value, `stands_for_all` is an arbitrary identity of which it is
+    claimed; such a table is for claims only.
     """
 
     def __init__(
@@ -102,8 +104,10 @@ class SymbolicTable:
         key_sort: z3.SortRef,
         get: Callable[[z3.ExprRef], Value],
         parts: "tuple[SymbolicTable, ...]" = (),
+        stands_for_all: z3.ExprRef | None = None,
     ) -> None:
         self.key_sort = key_sort
+        self.stands_for_all = stands_for_all
         self.get = get
         self.parts = parts
         self.made = now()

@@ -7,13 +7,14 @@ from spanproof.prove.proof import REGISTRY, Obligation
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
 from spanproof.theorems.kernels import pages as kernel_pages
 from spanproof.theorems.kernels import spans as kernels
-from spanproof.theorems.objects import objects
+from spanproof.theorems.objects import abstract, layout, objects, slots, slotsteps
 from spanproof.theorems.pages import freeruns as freespans
 from spanproof.theorems.pages import scavenge, tiling
 from spanproof.theorems.sharing import liveness, meeting, protocol
 from spanproof.theorems.span import counting, counts, sizeclass, span, sweepgen
 
 __all__ = [
+    "abstract",
     "all_obligations",
     "counting",
     "counts",
@@ -21,12 +22,15 @@ __all__ = [
     "kernel_arithmetic",
     "kernel_pages",
     "kernels",
+    "layout",
     "liveness",
     "meeting",
     "objects",
     "protocol",
     "scavenge",
     "sizeclass",
+    "slots",
+    "slotsteps",
     "span",
     "sweepgen",
     "tiling",

@@ -5,7 +5,9 @@ from typing import Final
 from spanproof.patch.mutant import Mutant
 from spanproof.theorems.kernels.pages_mutants import KERNEL_PAGE_MUTANTS
 from spanproof.theorems.kernels.spans_mutants import KERNEL_MUTANTS
+from spanproof.theorems.objects.abstract_mutants import ABSTRACT_MUTANTS
 from spanproof.theorems.objects.objects_mutants import LIVENESS_MUTANTS, OBJECT_MUTANTS
+from spanproof.theorems.objects.simulation_mutants import SIMULATION_MUTANTS
 from spanproof.theorems.pages.scavenge_mutants import SCAVENGE_MUTANTS
 from spanproof.theorems.pages.tiling_mutants import TILING_MUTANTS
 from spanproof.theorems.sharing.protocol_mutants import PROTOCOL_MUTANTS
@@ -32,6 +34,8 @@ MUTANTS: Final = _by_name(
     *TILING_MUTANTS,
     *SCAVENGE_MUTANTS,
     *OBJECT_MUTANTS,
+    *ABSTRACT_MUTANTS,
+    *SIMULATION_MUTANTS,
     *KERNEL_PAGE_MUTANTS,
     *LIVENESS_MUTANTS,
     *SIZECLASS_MUTANTS,

@@ -110,12 +110,38 @@ def slots_ahead(span: Mspan, index: U16) -> int:
     return span.nelems - index
 
 
+def keeps_layout(before: Mspan, after: Mspan) -> bool:
+    """Nothing differs but which slots are allocated and marked."""
+    return (
+        after.base == before.base
+        and after.npages == before.npages
+        and after.spanclass == before.spanclass
+        and after.state == before.state
+        and after.elemsize == before.elemsize
+        and after.limit == before.limit
+        and after.nelems == before.nelems
+    )
+
+
+def steps_past(span: Mspan, found: NextFree, below: U16) -> bool:
+    """Nothing differs after the slow search but where the next one begins, and its cache."""
+    after = found.span
+    return (
+        keeps_layout(span, after)
+        and after.freeindex == (span.nelems if found.slot == span.nelems else found.slot + 1)
+        and after.alloc_count == span.alloc_count
+        and after.needzero == span.needzero
+        and after.alloc_bits.bit(below) == span.alloc_bits.bit(below)
+        and after.gcmark_bits.bit(below) == span.gcmark_bits.bit(below)
+    )
+
+
 def finds_lowest_free(span: Mspan, found: NextFree, below: U16) -> bool:
     """What the slow search ensures: the lowest free slot, behind which the next one begins."""
     return (
         ends_search(span, found.slot)
         and is_passed_over(span, found.slot, below)
-        and found.span.freeindex == (found.slot if found.slot == span.nelems else found.slot + 1)
+        and steps_past(span, found, below)
     )
 
 

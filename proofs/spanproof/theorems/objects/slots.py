@@ -1,0 +1,154 @@
+"""What happens to the slots of one span, bit by bit: the parts of which steps of a heap are made.
+
+These are shown over 64-bit words, as the searches and bitmaps are. Who speaks of addresses builds
+on them, and no longer of words.
+"""
+
+from typing import Final
+
+import z3
+
+from spanproof.prove.assumptions import MARKER
+from spanproof.prove.lemmas import Shown
+from spanproof.prove.proof import Proof, obligation
+from spanproof.symbolic.bitvectors import Words
+from spanproof.theorems.induction import count_starts, count_steps
+from spanproof.theorems.span.counting import (
+    FREED,
+    FULL,
+    MARKS,
+    ROOM,
+    count_is_between,
+    counts_exactly,
+    dies,
+    marks_allocated,
+)
+from spanproof.theorems.span.span import (
+    BITWISE,
+    SLOW,
+    ZEROS,
+    any_span,
+    any_sweep,
+    bitwise,
+    keeps_layout,
+)
+from spanspec.base.words import U16, trailing_zeros
+from spanspec.span.alloccache import NextFree, next_free_fast, next_free_index, next_free_slow
+from spanspec.span.freeslots import is_passed_over
+from spanspec.span.mspan import Mspan, is_allocated, is_free
+from spanspec.span.sweep import Swept
+
+WORDS: Final = Words(64)
+
+
+# --- what others build on -------------------------------------------------------------------------
+
+
+def hands_out(before: Mspan, found: NextFree, other: U16) -> bool:
+    """A search hands out a slot that is free, and changes no other; or it finds none."""
+    after = found.span
+    none = found.slot == before.nelems
+    return (
+        keeps_layout(before, after)
+        and after.needzero == before.needzero
+        and found.slot <= before.nelems
+        and (none or is_free(before, found.slot))
+        and after.gcmark_bits.bit(other) == before.gcmark_bits.bit(other)
+        and (
+            other >= before.nelems
+            or is_allocated(after, other)
+            == (is_allocated(before, other) or (not none and other == found.slot))
+        )
+    )
+
+
+def sweeps_slot(before: Mspan, swept: Swept, other: U16) -> bool:
+    """A sweep keeps a slot that is marked, and frees one that is not; then its memory counts as
+    written. Afterwards no slot is marked.
+    """
+    after = swept.span
+    marked = before.gcmark_bits.bit(other)
+    return keeps_layout(before, after) and (
+        other >= before.nelems
+        or (
+            is_allocated(after, other) == marked
+            and not after.gcmark_bits.bit(other)
+            and (not marked or is_allocated(before, other))
+            and (marked or not is_allocated(before, other) or after.needzero == 1)
+            and (after.needzero == before.needzero or after.needzero == 1)
+        )
+    )
+
+
+FAST: Final = "objects.slot.fast"
+SWEEP: Final = "objects.slot.sweep"
+TAKES: Final = Shown(hands_out, (FAST, "objects.slot.slow"))
+SWEEPS: Final = Shown(sweeps_slot, (SWEEP,))
+
+
+# --- what shows it --------------------------------------------------------------------------------
+
+
+@obligation(FAST, "SPAN-8 SPAN-12 SPAN-13 I-38", WORDS, contracts=ZEROS, lemmas=(BITWISE,))
+def the_fast_path_hands_out_a_free_slot(p: Proof) -> None:
+    """The fast path hands out a slot that was free and is allocated then, and changes no other."""
+    span, other = any_span(p), p.number(U16, "other")
+    success, failure = p.cases(next_free_fast, span)
+    zeros = p.results_of(trailing_zeros)[0]
+    assert isinstance(zeros, z3.ExprRef)
+    bitwise(p, span, zeros, other - span.freeindex)
+    for way in (success, failure):
+        p.shows(TAKES, span, way.value, other, given=way.path)
+        p.possible("either way", way.path)
+
+
+@obligation(
+    "objects.slot.slow",
+    "SPAN-15 SPAN-16 MAL-19 I-38 T-15 T-17",
+    WORDS,
+    contracts=SLOW,
+    lemmas=(ROOM, FULL),
+)
+def the_slow_path_hands_out_a_free_slot(p: Proof) -> None:
+    """The slow path, too, hands out a slot that was free and changes no other, or finds none; that
+    none is free it finds just if all are counted.
+    """
+    other = p.arbitrary("any_slot", U16)
+    p.name("below", other)
+    span = any_span(p)
+    p.conclude(p.holds(count_is_between, span.alloc_bits, span.freeindex, span.nelems))
+    p.assume(p.holds(counts_exactly, span))
+    search = p.call(next_free_index, span)
+    assert isinstance(search, NextFree)
+    passed = [p.holds(is_passed_over, span, search.slot, other)]
+    none = search.slot == span.nelems
+    p.use(FULL, span, given=none, every=lambda _: passed)
+    p.use(ROOM, span, search.slot, given=~none)
+    found = p.call(next_free_slow, span)
+    assert isinstance(found, NextFree)
+    p.shows(TAKES, span, found, other)
+    p.possible("a slot", found.slot != span.nelems)
+    p.possible("none", none)
+
+
+@obligation(
+    SWEEP,
+    "SWP-24 SWP-27 SWP-28 I-27 I-39",
+    WORDS,
+    contracts=SLOW,
+    lemmas=(MARKS, FREED),
+    assumes=(MARKER,),
+)
+def a_sweep_keeps_what_is_marked(p: Proof) -> None:
+    """A sweep keeps each marked slot and frees every other, whose memory then counts as written."""
+    p.arbitrary("below", U16)
+    span, swept = any_sweep(p)
+    other = p.number(U16, "other")
+    dead = p.holds(dies, span, other)
+    p.use(FREED, span, other, given=dead, every=lambda slot: [p.holds(marks_allocated, span, slot)])
+    p.assume(z3.Implies(z3.ULT(span.spanclass, 2), span.nelems == 1))
+    p.assume(p.holds(marks_allocated, span, other))
+    p.conclude(p.holds(count_starts, span.gcmark_bits), p.holds(count_steps, span.gcmark_bits, 0))
+    p.shows(SWEEPS, span, swept, other)
+    p.possible("it dies", dead)
+    p.possible("it lives", z3.And(z3.ULT(other, span.nelems), span.gcmark_bits.bit(other)))
