@@ -21,7 +21,7 @@ from spanproof.symbolic.bitvectors import Words
 from spanspec.base.words import U32
 
 DEADLY = """
-import os, signal
+import os, signal, time
 from pathlib import Path
 from spanproof.decide.jobs import Outcome
 from spanproof.symbolic.bitvectors import Words
@@ -34,6 +34,10 @@ def deadly(job):
     first = bool(place) and not Path(place).exists()
     if first:
         Path(place).touch()
+    if name == "endless" and first:
+        time.sleep(3600)
+    while name == "after" and not Path(place).with_name("endless").exists():
+        time.sleep(0.01)
     if name == "always" or first:
         os.kill(os.getpid(), signal.SIGKILL)
     return Outcome(job, Verdict(job.obligation, "proved", 1, 0.0, 0.0))
@@ -53,6 +57,18 @@ def test_a_killed_worker_costs_its_job_and_the_rest_goes_on(
     assert [one.job.obligation for one in bad] == ["always"]
     assert bad[0].verdict.answer == "unknown"
     assert "killed" in bad[0].verdict.detail
+
+
+def test_a_killed_worker_is_not_waited_for_by_what_another_is_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deadly_jobs.py").write_text(DEADLY)
+    monkeypatch.syspath_prepend(tmp_path)
+    deadly = importlib.reload(importlib.import_module("deadly_jobs")).deadly
+    names = ["a", f"endless:{tmp_path / 'endless'}", f"after:{tmp_path / 'after'}"]
+    outcomes = list(suite.run([Job(name) for name in names], 2, deadly))
+    assert all(one.good for one in outcomes)
+    assert sorted(one.job.obligation for one in outcomes) == sorted(names)
 
 
 def test_the_obligations_that_take_longest_are_begun_first(

@@ -6,9 +6,9 @@ Work in Python goes to a pool::
         for future in as_completed([processes.submit(decide, job) for job in jobs]):
             yield future.result()
 
-Leaving the block by an exception, an interrupt or a generator that is closed kills the workers and
-drops what is waiting. A worker leaves signals from the terminal to the command, and ends by itself
-when the command is gone, even if that was killed.
+Leaving the block kills the workers, whether by its end, an exception, an interrupt or a generator
+that is closed, and drops what has no result yet. A worker leaves signals from the terminal to the
+command, and ends by itself when the command is gone, even if that was killed.
 
 A program (`subprocess.run`, `subprocess.Popen`) is started with `preexec_fn=with_parent()`: the
 kernel kills it when its parent ends. A process of Python that `multiprocessing` starts without a
@@ -55,14 +55,14 @@ def pool(workers: int, preload: Sequence[str] = ()) -> Iterator[ProcessPoolExecu
     processes = ProcessPoolExecutor(workers, mp_context=context, initializer=_serve)
     try:
         yield processes
-    except BaseException:
+    finally:
         started = [child for child in active_children() if child not in others]
         processes.shutdown(wait=False, cancel_futures=True)
+        # Waiting for them may last for ever: where one of them was killed, the executor asks the
+        # others to end by SIGTERM, which they leave to the command, and its queue may be stuck.
         for child in started:
             child.kill()
         wait([child.sentinel for child in started], timeout=2)
-        raise
-    processes.shutdown()
 
 
 def _serve() -> None:
