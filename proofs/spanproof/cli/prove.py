@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from spanproof.cli.certified import certify_all
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -63,6 +64,9 @@ def prove(
     lemmas: Annotated[
         bool, typer.Option("--lemmas", help="Print which obligations build on which others.")
     ] = False,
+    certify: Annotated[
+        bool, typer.Option("--certify", help="Have cvc5 write proofs, and Ethos check them.")
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Also print what holds, line by line.")
     ] = False,
@@ -96,6 +100,8 @@ def prove(
         return list_obligations(work, book, json)
     if lemmas:
         return print_lemmas(work, book, json)
+    if certify:
+        return certify_all(work, timeout, jobs, json)
     work = with_lemmas(work, book)
     written = write_questions(work, smt2) if smt2 is not None else 0
     started = time.perf_counter()
