@@ -4,6 +4,8 @@ from spanspec.base.constants import PAGE_SHIFT
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
+from spanspec.heap.accounts import count_marked
+from spanspec.heap.pacing import begin_sweeping
 from spanspec.heap.procs import procresize
 from spanspec.heap.state import MARK, MARK_TERMINATION, OFF, Course, HeapState, StopsWorld
 from spanspec.heap.sweeping import sweep_all
@@ -52,7 +54,7 @@ def gc_start(state: HeapState, actor: Actor) -> Course[None]:
     """
     yield from sweep_all(state, actor, "gcstart")
     yield StopsWorld()
-    yield from start_marking(state, actor, "cycle", 0, state.heap_live)
+    yield from start_marking(state, actor, "cycle", 0, state.accounts.heap_live)
 
 
 def start_marking(
@@ -88,7 +90,7 @@ def terminate_marking(state: HeapState, actor: Actor) -> Course[None]:
     yield phase_changes(state, actor)
     marked = state.inputs.bytes_marked()
     if marked is not None:
-        state.heap_live = state.live_at_mark = marked
+        state.accounts = count_marked(state.accounts, marked)
         state.tracks_heap_live = True
     yield phase_changes(state, actor)
     event = sweep_phase_starts(state, actor)
@@ -200,11 +202,8 @@ def sweep_phase_starts(state: HeapState, actor: Actor) -> ev.SweepPhaseStarts:
         if proc not in state.mcaches:
             take(state, FLUSH, proc)
     state.sweepdone = state.marked = False
-    state.pages_swept = 0
-    state.pages_to_sweep = state.pages.stats.pages_in_use
+    state.progress = begin_sweeping(state.pages.stats.pages_in_use)
     state.sweep_arenas = state.pages.all_arenas.copy()
-    state.reclaim_index = 0
-    state.reclaim_credit = 0
     return ev.SweepPhaseStarts(
         p=actor.p,
         thread=actor.thread,

@@ -11,8 +11,16 @@ from spanspec.base.ids import ThreadId
 from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import SHARES_BOUND
-from spanspec.heap.pacing import Debt, SweepPace, debt, left_of, sweep_pace, trigger_for
-from spanspec.heap.state import NO_MORE_RECLAIM, OFF, HeapState
+from spanspec.heap.pacing import (
+    NO_MORE_RECLAIM,
+    Debt,
+    SweepPace,
+    debt,
+    left_of,
+    sweep_pace,
+    trigger_for,
+)
+from spanspec.heap.state import OFF, HeapState
 from spanspec.pages.bgscavenge import Scavenger, wake
 from spanspec.pages.scavenge import Line, goal_for, pace
 from spanspec.pages.statistics import retained
@@ -59,21 +67,21 @@ class Decisions:
         Rules: SWP-20 SCAV-3 SCAV-4 SCAV-5.
         """
         state, heap = self.state, self.state.pages
-        last, self._next_gc = self._next_gc, max(state.heap_live * GROWTH, MIN_NEXT_GC)
-        self.trigger = trigger_for(self._next_gc, state.heap_live)
+        last, self._next_gc = self._next_gc, max(state.accounts.heap_live * GROWTH, MIN_NEXT_GC)
+        self.trigger = trigger_for(self._next_gc, state.accounts.heap_live)
         goal = goal_for(heap.stats.heap_inuse, self._next_gc, last, heap.phys.size)
         now = retained(heap.stats)
         self.line = pace(self.line, heap.phys, goal, now, heap.unscavenged_huge, self.time_ns)
         self.scavenger = wake(self.scavenger, self.time_ns)
-        in_use, swept = heap.stats.pages_in_use, state.pages_swept
-        return sweep_pace(self.trigger, state.heap_live, in_use, swept)
+        in_use, swept = heap.stats.pages_in_use, state.progress.pages_swept
+        return sweep_pace(self.trigger, state.accounts.heap_live, in_use, swept)
 
     def cycle_is_due(self) -> bool:
         """Tell whether the heap has grown to its trigger: the next slow path starts a cycle.
 
         Rules: MAL-18.
         """
-        return self.state.phase == OFF and self.state.heap_live >= self.trigger
+        return self.state.phase == OFF and self.state.accounts.heap_live >= self.trigger
 
     # --- what the courses ask --------------------------------------------------------------------
 
@@ -100,8 +108,14 @@ class Decisions:
         """
         state = self.state
         if owed is not None:
-            return left_of(owed, state.pace, state.pages_swept)
-        return debt(state.pace, state.heap_live, state.pages_swept, span_bytes, caller_pages)
+            return left_of(owed, state.pace, state.progress.pages_swept)
+        return debt(
+            state.pace,
+            state.accounts.heap_live,
+            state.progress.pages_swept,
+            span_bytes,
+            caller_pages,
+        )
 
     def seen_state(self, span: int) -> SpanState:
         """Return the state as it is."""
@@ -129,15 +143,15 @@ class Decisions:
 
     def reclaim_is_over(self) -> bool:
         """Return whether the reclaimer has passed all arenas."""
-        return self.state.reclaim_index >= NO_MORE_RECLAIM
+        return self.state.progress.reclaim_index >= NO_MORE_RECLAIM
 
     def reclaim_credit(self) -> U64:
         """Return the reclaim credit."""
-        return self.state.reclaim_credit
+        return self.state.progress.reclaim_credit
 
     def reclaim_index(self) -> U64:
         """Return the reclaimer's place."""
-        return self.state.reclaim_index
+        return self.state.progress.reclaim_index
 
     def reclaim_candidate(self, first: U64, end: U64) -> int | None:
         """Return the lowest span of a chunk that is unswept, and whose page has no mark.

@@ -3,6 +3,7 @@
 from spanspec.base.ids import NOBODY, ProcId, SlotId
 from spanspec.base.words import M32, U32
 from spanspec.events import span_events as ev
+from spanspec.heap.accounts import keep_tiny_allocs
 from spanspec.heap.mcentral import cache_span, uncache_span
 from spanspec.heap.state import Course, HeapState, Mcache
 from spanspec.heap.taking import take
@@ -10,7 +11,7 @@ from spanspec.pages.pageheap import Actor, page_number
 from spanspec.sharing.steps import FLUSH, INSTALL, RETIRE
 from spanspec.span.alloccache import reload_cache, searched_full
 from spanspec.span.mspan import Mspan
-from spanspec.span.tiny import NO_TINY_BLOCK
+from spanspec.span.tiny import drop_tiny_block
 
 
 def new_mcache(state: HeapState, actor: Actor) -> ev.McacheChanges:
@@ -32,7 +33,8 @@ def free_mcache(state: HeapState, actor: Actor, identity: int) -> ev.McacheChang
     Rules: MC-10 MC-11.
     """
     take(state, FLUSH, ProcId(identity))
-    state.tiny_allocs += state.mcaches.pop(identity).tiny_allocs
+    gone = state.mcaches.pop(identity)
+    state.accounts = keep_tiny_allocs(state.accounts, gone.tiny_allocs)
     state.mcache_ids.give_back(identity)
     return ev.McacheChanges(p=actor.p, thread=actor.thread, new=0, mcache=identity)
 
@@ -113,7 +115,7 @@ def release_all(state: HeapState, actor: Actor, identity: int) -> Course[None]:
     mcache = state.mcaches[identity]
     for spanclass in state.cached_spans(identity):
         yield from uncache_span(state, actor, SlotId(mcache.first_slot + spanclass))
-    mcache.tiny = NO_TINY_BLOCK
+    mcache.tiny = drop_tiny_block(mcache.tiny)
     mcache.refilled = NOBODY
     yield ev.ReleaseAll(p=actor.p, thread=actor.thread, begins=0, mcache=identity)
 

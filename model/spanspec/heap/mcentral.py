@@ -11,6 +11,7 @@ from spanspec.base.ids import NOBODY, SlotId, ThreadId
 from spanspec.base.sizeclass import CLASS_TO_PAGES
 from spanspec.base.words import U32, U64
 from spanspec.events import span_events as ev
+from spanspec.heap.accounts import charge_cached, hand_back, hand_out, refund_uncached
 from spanspec.heap.newspan import take_span
 from spanspec.heap.state import Course, HeapState, Mcentral
 from spanspec.heap.sweeping import claimed, deduct_sweep_credit, sweep_span
@@ -184,24 +185,15 @@ def grow(
     return span
 
 
-def charge(span: Mspan) -> U64:
-    """Return the bytes that heap_live grows by when an mcache takes a span: all but those in use.
-
-    Rules: CEN-8 CEN-10 CEN-18.
-    """
-    return span.npages * PAGE_SIZE - span.alloc_count * span.elemsize
-
-
 def account_cached(state: HeapState, span: int) -> None:
     """Count the free slots of a span that goes to an mcache as handed out.
 
     Rules: CEN-8 CEN-10 CEN-17 CEN-18.
     """
     record = state.spans[span]
-    free = record.nelems - record.alloc_count
-    assert free > 0, "T-46: span has no free objects"
-    state.central[record.spanclass].nmalloc += free
-    state.heap_live += charge(record)
+    central = state.central[record.spanclass]
+    central.counts = hand_out(central.counts, record)
+    state.accounts = charge_cached(state.accounts, record)
 
 
 def taken(state: HeapState, actor: Actor, span: int, source: ev.Source) -> ev.CentralTakes:
@@ -247,15 +239,15 @@ def uncache_span(state: HeapState, actor: Actor, slot: SlotId) -> Course[None]:
     assert record.alloc_count > 0, "T-47: uncaching span but s.allocCount == 0"
     before = state.generation(span)
     stale = is_stale(state.sweepgen, before)
-    free = record.nelems - record.alloc_count
     thread = state.thread_of(actor, held.proc)
     take(state, UNCACHE, thread, slot)
     yield uncached(state, actor, span, record, before, stale)
     if may_move_uncached(state.sharing, thread):
-        state.central[record.spanclass].nmalloc -= free
+        central = state.central[record.spanclass]
+        central.counts = hand_back(central.counts, record)
         take(state, MOVE_UNCACHED, thread)
         if not stale:
-            state.heap_live -= free * record.elemsize
+            state.accounts = refund_uncached(state.accounts, record)
         yield ev.UncacheToNonempty(
             p=actor.p,
             thread=actor.thread,

@@ -36,7 +36,18 @@ def objects_by_class(state: HeapState) -> list[U64]:
     """
     counts = [0] * NUM_SIZE_CLASSES
     for spanclass, central in enumerate(state.central):
-        counts[size_class_of(spanclass)] += central.nmalloc
+        counts[size_class_of(spanclass)] += central.counts.nmalloc
+    return counts
+
+
+def dead_by_class(state: HeapState) -> list[U64]:
+    """Return how many small objects of each size class were found dead.
+
+    Rules: HEAP-38.
+    """
+    counts = [0] * NUM_SIZE_CLASSES
+    for spanclass, central in enumerate(state.central):
+        counts[size_class_of(spanclass)] += central.counts.nfree
     return counts
 
 
@@ -45,7 +56,7 @@ def tiny_hits(state: HeapState) -> U64:
 
     Rules: HEAP-40.
     """
-    return state.tiny_allocs + sum(mcache.tiny_allocs for mcache in state.mcaches.values())
+    return state.accounts.tiny_allocs + sum(mcache.tiny_allocs for mcache in state.mcaches.values())
 
 
 def read_memstats(state: HeapState) -> MemStats:
@@ -55,18 +66,19 @@ def read_memstats(state: HeapState) -> MemStats:
     """
     assert not any(map(state.cached_spans, state.mcaches)), "MC-9: mcaches hold spans"
     heap, stats = state.pages, state.pages.stats
-    made, tiny = objects_by_class(state), tiny_hits(state)
-    mallocs = sum(made) + state.nlargealloc + tiny
-    frees = sum(state.nsmallfree) + state.nlargefree + tiny
+    made, dead, tiny = objects_by_class(state), dead_by_class(state), tiny_hits(state)
+    accounts = state.accounts
+    mallocs = sum(made) + accounts.nlargealloc + tiny
+    frees = sum(dead) + accounts.nlargefree + tiny
     sizes = CLASS_TO_SIZE
-    total = sum(n * size for n, size in zip(made, sizes, strict=True)) + state.largealloc
-    freed = sum(n * size for n, size in zip(state.nsmallfree, sizes, strict=True))
+    total = sum(n * size for n, size in zip(made, sizes, strict=True)) + accounts.largealloc
+    freed = sum(n * size for n, size in zip(dead, sizes, strict=True))
     counted = heap.metadata.counted
     return MemStats(
         mallocs=mallocs,
         frees=frees,
         total_alloc=total,
-        alloc=total - freed - state.largefree,
+        alloc=total - freed - accounts.largefree,
         heap_objects=mallocs - frees,
         heap_sys=stats.heap_sys,
         heap_idle=stats.heap_idle,

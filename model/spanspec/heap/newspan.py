@@ -6,6 +6,7 @@ from spanspec.base.constants import PAGE_SIZE, size_class_of
 from spanspec.base.ids import NOBODY, SlotId, ThreadId
 from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
+from spanspec.heap.accounts import count_large
 from spanspec.heap.reclaim import reclaim
 from spanspec.heap.state import Course, HeapState, NeedPages
 from spanspec.heap.sweeping import deduct_sweep_credit, pushed
@@ -60,9 +61,7 @@ def take_span(
     state.take_bits(span, record.nelems)
     state.take_bits(span, record.nelems)
     if large:
-        state.nlargealloc += 1
-        state.largealloc += record.elemsize
-        state.heap_live += npages * PAGE_SIZE
+        state.accounts = count_large(state.accounts, record)
     yield hev.SpanInUse(
         p=actor.p,
         thread=actor.thread,

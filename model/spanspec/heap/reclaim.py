@@ -1,36 +1,24 @@
 """The page reclaimer: as many pages are swept free as are allocated (SWP-21 to SWP-23)."""
 
-from typing import Final
-
 from spanspec.base.constants import PAGE_SIZE, PAGES_PER_ARENA
 from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
-from spanspec.heap.state import NO_MORE_RECLAIM, Course, HeapState
+from spanspec.heap.pacing import (
+    CHUNK_PAGES,
+    credit_left,
+    credit_taken,
+    end_reclaiming,
+    give_credit,
+    take_chunk,
+    use_credit,
+)
+from spanspec.heap.state import Course, HeapState
 from spanspec.heap.sweeping import claimed, sweep_span
 from spanspec.heap.taking import take
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.pagemap import arena_base
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.steps import CLAIM_DIRECTLY
-
-CHUNK_PAGES: Final = 512
-"""Pages that the reclaimer takes at a time; chunks divide an arena evenly (SWP-22)."""
-
-
-def credit_taken(found: U64, wanted: U64) -> U64:
-    """Return how many of the pages that are free already serve those that are wanted.
-
-    Rules: SWP-21.
-    """
-    return found if found < wanted else wanted
-
-
-def next_chunk(index: U64) -> U64:
-    """Return the place of the reclaimer after the chunk at a place was taken.
-
-    Rules: SWP-21 SWP-22.
-    """
-    return index + CHUNK_PAGES
 
 
 def is_beyond(index: U64, arenas: int) -> bool:
@@ -62,7 +50,7 @@ def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
         credit = state.inputs.reclaim_credit()
         if credit > 0:
             taken = credit_taken(credit, wanted)
-            state.reclaim_credit = max(state.reclaim_credit - taken, 0)
+            state.progress = use_credit(state.progress, taken)
             wanted -= taken
             yield hev.ReclaimTakesCredit(
                 p=actor.p, thread=actor.thread, credit=credit, taken=taken, npages=wanted
@@ -70,14 +58,14 @@ def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
             continue
         index = state.inputs.reclaim_index()
         if is_beyond(index, len(state.sweep_arenas)):
-            state.reclaim_index = NO_MORE_RECLAIM
+            state.progress = end_reclaiming(state.progress)
             yield chunk_event(actor, "done", index, wanted, 0)
             break
-        state.reclaim_index = max(state.reclaim_index, next_chunk(index))
+        state.progress = take_chunk(state.progress, index)
         yield chunk_event(actor, "beg", index, wanted, 0)
         found = yield from reclaim_chunk(state, actor, index)
         yield chunk_event(actor, "end", index, wanted, found)
-        state.reclaim_credit += max(found - wanted, 0)
+        state.progress = give_credit(state.progress, credit_left(found, wanted))
         wanted -= credit_taken(found, wanted)
     yield hev.ReclaimEnds(p=actor.p, thread=actor.thread, npages=wanted)
 

@@ -98,9 +98,9 @@ def snapshot_of(state: HeapState) -> Snapshot:
         cycle=state.cycle,
         procs=state.procs,
         sweepdone=state.sweepdone,
-        heap_live=state.heap_live,
-        reclaim_index=state.reclaim_index,
-        reclaim_credit=state.reclaim_credit,
+        heap_live=state.accounts.heap_live,
+        reclaim_index=state.progress.reclaim_index,
+        reclaim_credit=state.progress.reclaim_credit,
         runs=tuple(sorted(heap.runs.items())),
         spans=tuple(shot(state, span, record) for span, record in sorted(state.spans.items())),
         mcaches=tuple(

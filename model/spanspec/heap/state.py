@@ -4,14 +4,15 @@ from collections.abc import Callable, Generator
 from typing import Final, Protocol, TypeVar
 
 from spanspec.base.bitmap import Bits
-from spanspec.base.constants import NUM_SIZE_CLASSES, NUM_SPAN_CLASSES
+from spanspec.base.constants import NUM_SPAN_CLASSES
 from spanspec.base.ids import NOBODY, ProcId, ThreadId
 from spanspec.base.intervals import Regions
 from spanspec.base.records import Record
 from spanspec.base.words import U16, U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import Phase
-from spanspec.heap.pacing import Debt, SweepPace
+from spanspec.heap.accounts import Accounts, ClassCounts
+from spanspec.heap.pacing import Debt, Progress, SweepPace
 from spanspec.pages.fixalloc import FixAlloc
 from spanspec.pages.pageheap import Actor, PageHeap
 from spanspec.pages.persistent import GC_BITS_CHUNK, MCACHE_BYTES
@@ -33,9 +34,6 @@ MARK_TERMINATION: Final[Phase] = 2
 
 BOOT_MCACHE: Final = 0
 """The mcache that the first thread has before there is a P; P 0 inherits it (MC-14)."""
-
-NO_MORE_RECLAIM: Final = 1 << 63
-"""The reclaim index once the reclaimer has passed all arenas (SWP-21)."""
 
 
 class NeedPages(Record, frozen=True):
@@ -88,7 +86,7 @@ class Mcentral:
     def __init__(self) -> None:
         self.nonempty = SpanList()
         self.empty = SpanList()
-        self.nmalloc = 0
+        self.counts = ClassCounts()
 
 
 class Inputs(Protocol):
@@ -223,19 +221,11 @@ class HeapState:
         self.specials: dict[int, Specials] = {}
         self.finalizers: list[U64] = []
         self.bits_arenas = NO_ARENAS
-        self.pages_swept = 0
-        self.pages_to_sweep = 0
-        self.reclaim_index = 0
-        self.reclaim_credit = 0
+        self.progress = Progress()
         self.sweep_arenas = Regions()
-        self.heap_live = 0
+        self.accounts = Accounts()
         self.tracks_heap_live = False
-        self.live_at_mark = 0
         self.pace = SweepPace()
-        self.tiny_allocs = 0
-        self.nsmallfree = [0] * NUM_SIZE_CLASSES
-        self.nlargealloc = self.largealloc = 0
-        self.nlargefree = self.largefree = 0
 
     @property
     def sweepgen(self) -> U32:
@@ -284,10 +274,6 @@ class HeapState:
         if mcache == NOBODY:
             mcache = self.mcache_of.get(actor.p, BOOT_MCACHE)
         return self.inputs.stand_in(thread_id(actor.thread, mcache))
-
-    def allocated_since_marking(self) -> U64:
-        """Return the bytes that heap_live has to cover: what was marked when it was last set."""
-        return self.live_at_mark
 
     def take_bits(self, span: int, nelems: U16) -> None:
         """Take fresh mark bits for a span; what were its mark bits become its allocBits.

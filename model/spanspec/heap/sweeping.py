@@ -9,7 +9,8 @@ from spanspec.base.constants import size_class_of
 from spanspec.base.ids import NOBODY, ThreadId
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
-from spanspec.heap.pacing import Debt
+from spanspec.heap.accounts import count_dead, count_large_dead
+from spanspec.heap.pacing import Debt, count_swept, give_credit
 from spanspec.heap.state import Course, HeapState, Waits
 from spanspec.heap.taking import look_at_popped, publish_alone, take
 from spanspec.pages.pagealloc import free_in_use
@@ -72,7 +73,7 @@ def sweep_span(
     record = with_marks(state.spans[span], state.inputs.marks(span))
     if span in state.specials:
         record = after_specials(state, span, record)
-    state.pages_swept += record.npages
+    state.progress = count_swept(state.progress, record.npages)
     swept = sweep(record)
     take(state, EXAMINE, thread, frees_some(swept), leaves_nothing(swept))
     state.spans[span] = swept.span
@@ -80,14 +81,16 @@ def sweep_span(
     size_class = size_class_of(record.spanclass)
     to_central = size_class != 0 and frees_some(swept)
     if to_central:
-        state.nsmallfree[size_class] += swept.nfreed
+        central = state.central[record.spanclass]
+        central.counts = count_dead(central.counts, swept.nfreed)
     yield result_of(state, actor, span, swept, preserve, to_central)
     if publishes_alone(size_class == 0, preserve, frees_some(swept)):
         publish_alone(state, thread)
     else:
         yield free_to_central(state, actor, thread, span, swept)
     if may_free(state.sharing, thread):
-        state.reclaim_credit += record.npages if credited else 0
+        if credited:
+            state.progress = give_credit(state.progress, record.npages)
         yield from return_span(state, actor, thread, span, swept)
         return True
     yield push(state, actor, thread, span)
@@ -196,8 +199,7 @@ def return_span(
     del state.bits_epoch[span]
     state.freed_in.discard(span)
     if swept.large_dead:
-        state.nlargefree += 1
-        state.largefree += record.elemsize
+        state.accounts = count_large_dead(state.accounts, record)
     yield from free_in_use(
         state.pages,
         actor,

@@ -40,34 +40,36 @@ def object_counts(state: HeapState) -> Iterator[str]:
     """Of each class, what was handed out less what was freed is allocated or cached (I-30)."""
     handed_out = [0] * NUM_SIZE_CLASSES
     for spanclass, central in enumerate(state.central):
-        handed_out[size_class_of(spanclass)] += central.nmalloc
+        handed_out[size_class_of(spanclass)] += central.counts.nmalloc - central.counts.nfree
     held = [0] * NUM_SIZE_CLASSES
     cached = cached_spans(state)
     for span, record in state.spans.items():
         count = record.nelems if span in cached else record.alloc_count
         held[size_class_of(record.spanclass)] += count
     for number in range(1, NUM_SIZE_CLASSES):
-        if handed_out[number] - state.nsmallfree[number] != held[number]:
-            out = handed_out[number] - state.nsmallfree[number]
+        out = handed_out[number]
+        if out != held[number]:
             yield f"class {number}: {out} objects are counted, {held[number]} are held"
 
 
 @invariant("I-31")
 def heap_live(state: HeapState) -> Iterator[str]:
     """Where it is tracked, heap_live is at least the bytes of the slots allocated since (I-31)."""
-    if state.tracks_heap_live and state.heap_live < state.allocated_since_marking():
-        yield f"heap_live is {state.heap_live}"
+    if state.tracks_heap_live and state.accounts.heap_live < state.accounts.live_at_mark:
+        yield f"heap_live is {state.accounts.heap_live}"
 
 
 @invariant("I-32")
 def large_counts(state: HeapState) -> Iterator[str]:
     """Large objects allocated less those freed are the large spans (I-32)."""
     sizes = [r.elemsize for r in state.spans.values() if size_class_of(r.spanclass) == 0]
-    count = state.nlargealloc - state.nlargefree
+    accounts = state.accounts
+    count = accounts.nlargealloc - accounts.nlargefree
     if count != len(sizes):
         yield f"{count} large objects are counted, there are {len(sizes)}"
-    if state.largealloc - state.largefree != sum(sizes):
-        yield f"{state.largealloc - state.largefree} bytes of large objects counted"
+    size = accounts.largealloc - accounts.largefree
+    if size != sum(sizes):
+        yield f"{size} bytes of large objects counted"
 
 
 @invariant("I-33", When.UNLOCKED)

@@ -158,12 +158,12 @@ def alive_is_allocated(state: HeapState) -> Iterator[str]:
 @invariant("I-28")
 def pages_swept(state: HeapState) -> Iterator[str]:
     """No page is swept twice in a cycle, and in the end every page was swept (I-28)."""
-    total = state.pages_to_sweep
-    if state.pages_swept > total:
-        yield f"{state.pages_swept} pages were swept, {total} were in use"
+    total = state.progress.pages_to_sweep
+    if state.progress.pages_swept > total:
+        yield f"{state.progress.pages_swept} pages were swept, {total} were in use"
     flushed = all(state.flush_gen(mcache) == state.sweepgen for mcache in state.mcaches)
-    if state.sweepdone and flushed and state.sweepgen > 0 and state.pages_swept != total:
-        yield f"{state.pages_swept} of {total} pages were swept"
+    if state.sweepdone and flushed and state.sweepgen > 0 and state.progress.pages_swept != total:
+        yield f"{state.progress.pages_swept} of {total} pages were swept"
 
 
 @invariant("I-35")

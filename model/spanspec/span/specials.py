@@ -73,6 +73,35 @@ def remove_special(specials: Specials, offset: U64, kind: int) -> Specials:
     return tuple(special for special in specials if special != Special(offset, kind))
 
 
+Fate = Literal[0, 1, 2]
+
+FREED: Final[Fate] = 0
+KEPT: Final[Fate] = 1
+QUEUED: Final[Fate] = 2
+"""What becomes of a special record in a sweep: it is freed, it stays, or its finalizer is due."""
+
+
+def survives(marked: bool, finalized: bool) -> bool:
+    """Tell whether a slot outlives a sweep: it is marked, or `finalized`, which saves it once.
+
+    Rules: SWP-24 I-27.
+    """
+    return marked or finalized
+
+
+def fate_of(kind: int, marked: bool, finalized: bool) -> int:
+    """Decide on a special record, for an address in a slot that may be `marked`, in a sweep.
+
+    `finalized`: some address in the slot has a finalizer. Then all finalizers of the slot, if it is
+    dead, are queued, and its other records stay with it.
+
+    Rules: SWP-24 I-27.
+    """
+    if not survives(marked, finalized):
+        return FREED
+    return QUEUED if kind == FINALIZER and not marked else KEPT
+
+
 class SweptSpecials(Record, frozen=True):
     """What a sweep does with special records: marks, records kept, offsets of finalizers queued.
 
@@ -93,25 +122,21 @@ def sweep_specials(span: Mspan, specials: Specials) -> SweptSpecials:
 
     Rules: SWP-24 I-27.
     """
-    dead = {
-        special.offset // span.elemsize
-        for special in specials
-        if not span.gcmark_bits.bit(special.offset // span.elemsize)
-    }
-    saved = {
-        special.offset // span.elemsize
-        for special in specials
-        if special.kind == FINALIZER and special.offset // span.elemsize in dead
+    slots = [special.offset // span.elemsize for special in specials]
+    finalized = {
+        slot
+        for slot, special in zip(slots, specials, strict=True)
+        if special.kind == FINALIZER and not span.gcmark_bits.bit(slot)
     }
     kept: list[Special] = []
     queued: list[U64] = []
-    for special in specials:
-        slot = special.offset // span.elemsize
-        if slot in saved and special.kind == FINALIZER:
+    for slot, special in zip(slots, specials, strict=True):
+        fate = fate_of(special.kind, span.gcmark_bits.bit(slot), slot in finalized)
+        if fate == QUEUED:
             queued.append(special.offset)
-        elif slot in saved or slot not in dead:
+        elif fate == KEPT:
             kept.append(special)
     after = span
-    for slot in sorted(saved):
+    for slot in sorted(finalized):
         after = set_marked(after, slot)
     return SweptSpecials(after, tuple(kept), tuple(queued))

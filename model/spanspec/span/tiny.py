@@ -63,6 +63,14 @@ def take_tiny(block: TinyBlock, size: U8) -> TinyBlock:
     return replace(block, offset=align_tiny(block.offset, size) + size)
 
 
+def drop_tiny_block(block: TinyBlock) -> TinyBlock:
+    """Return the block of an mcache that is flushed: none, since its span may soon be swept.
+
+    Rules: MC-6 MC-9.
+    """
+    return NO_TINY_BLOCK
+
+
 def replace_tiny_block(block: TinyBlock, fresh: U64, size: U8) -> TinyBlock:
     """Return the current block after a miss: whichever block has more room left stays.
 

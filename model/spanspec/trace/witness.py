@@ -13,8 +13,8 @@ from spanspec.base.words import M32, U32, U64
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
-from spanspec.heap.pacing import Debt, SweepPace
-from spanspec.heap.state import NO_MORE_RECLAIM, HeapState
+from spanspec.heap.pacing import NO_MORE_RECLAIM, Debt, SweepPace
+from spanspec.heap.state import HeapState
 from spanspec.heap.taking import see_published
 from spanspec.pages.pageheap import page_address
 from spanspec.sharing.records import SharedSpan
@@ -109,18 +109,20 @@ class Witness:
         """Return the debt that the trace tells of; without one, there must be none left."""
         event, state = self.event, self.state
         before = self._owed.pop(self.thread, None)
-        swept = state.pages_swept - self._swept_basis
+        swept = state.progress.pages_swept - self._swept_basis
         if not isinstance(event, ev.SweepDebt):
             done = state.sweepdone or before is None or swept >= before.target
             if before is not None and not done and not self._race(True):
                 raise Diverged("SWP-19", "pages still to be swept", before.target - swept, "none")
             return None
         if event.swept != swept:
-            most = state.pages_swept + (self._pages_being_swept() if self.concurrent else 0)
+            most = state.progress.pages_swept + (
+                self._pages_being_swept() if self.concurrent else 0
+            )
             if not 0 <= event.swept <= most:
                 raise Diverged("SWP-19", "pages swept", f"0..{most}", event.swept)
             if not self.concurrent:
-                self._swept_basis = state.pages_swept - event.swept
+                self._swept_basis = state.progress.pages_swept - event.swept
             self.racing = True
         if event.target <= event.swept:
             raise Diverged("SWP-19", "pages to be swept", f"above {event.swept}", event.target)
@@ -180,15 +182,15 @@ class Witness:
 
     def reclaim_is_over(self) -> bool:
         """Return whether the reclaim index is past all arenas, as the acting thread reads it."""
-        over = self.state.reclaim_index >= NO_MORE_RECLAIM
+        over = self.state.progress.reclaim_index >= NO_MORE_RECLAIM
         if isinstance(self.event, hev.ReclaimBegins):
             return over and not self._race(True)
-        past = self.state.reclaim_index // 8192 >= len(self.state.sweep_arenas)
+        past = self.state.progress.reclaim_index // 8192 >= len(self.state.sweep_arenas)
         return over or (past and self._race(True))
 
     def reclaim_credit(self) -> U64:
         """Return the reclaim credit as the acting thread reads it."""
-        event, credit = self.event, self.state.reclaim_credit
+        event, credit = self.event, self.state.progress.reclaim_credit
         told = 0
         if isinstance(event, hev.ReclaimBegins | hev.ReclaimTakesCredit):
             told = event.credit
@@ -196,7 +198,7 @@ class Witness:
 
     def reclaim_index(self) -> U64:
         """Return the reclaimer's place as the acting thread takes it."""
-        event, index = self.event, self.state.reclaim_index
+        event, index = self.event, self.state.progress.reclaim_index
         if isinstance(event, hev.ReclaimBegins | hev.ReclaimChunk) and event.index != index:
             chunk = event.index % 512 == 0 or event.index >= NO_MORE_RECLAIM
             if self._race(chunk):

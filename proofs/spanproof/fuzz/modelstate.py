@@ -4,8 +4,9 @@ from spanproof.fuzz.heapsides import State
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.base.sizeclass import CLASS_TO_SIZE
-from spanspec.heap.memstats import objects_by_class, tiny_hits
-from spanspec.heap.state import NO_MORE_RECLAIM, HeapState
+from spanspec.heap.memstats import dead_by_class, objects_by_class, tiny_hits
+from spanspec.heap.pacing import NO_MORE_RECLAIM
+from spanspec.heap.state import HeapState
 from spanspec.span.mspan import DEAD, IN_USE, Mspan
 
 
@@ -13,17 +14,17 @@ def state_of(state: HeapState) -> State:
     """Return all parts that make sense between any two steps."""
     heap, stats = state.pages, state.pages.stats
     cached = {span for one in state.mcaches for span in state.cached_spans(one).values()}
-    done = state.reclaim_index >= NO_MORE_RECLAIM
+    done = state.progress.reclaim_index >= NO_MORE_RECLAIM
     parts: dict[str, object] = {
         "sweepgen": state.sweepgen,
         "phase": state.phase,
         "cycles": state.cycle,
         "procs": state.procs,
         "sweepdone": state.sweepdone,
-        "heap_live": state.heap_live,
-        "reclaim_index": -1 if done else state.reclaim_index,
-        "reclaim_credit": state.reclaim_credit,
-        "pages_swept": state.pages_swept,
+        "heap_live": state.accounts.heap_live,
+        "reclaim_index": -1 if done else state.progress.reclaim_index,
+        "reclaim_credit": state.progress.reclaim_credit,
+        "pages_swept": state.progress.pages_swept,
         "finalizers_due": tuple(state.finalizers),
         "runs": {
             span: (run.base, run.npages, run.state, run.scavenged)
@@ -110,13 +111,14 @@ def counts_of(state: HeapState) -> dict[str, int]:
     ]
     unused = sum(record.nelems - record.alloc_count for record in records)
     unused_bytes = sum((one.nelems - one.alloc_count) * one.elemsize for one in records)
-    made, tiny, sizes = objects_by_class(state), tiny_hits(state), CLASS_TO_SIZE
+    made, dead, tiny = objects_by_class(state), dead_by_class(state), tiny_hits(state)
+    sizes = CLASS_TO_SIZE
     small = sum(n * size for n, size in zip(made, sizes, strict=True))
-    freed = sum(n * size for n, size in zip(state.nsmallfree, sizes, strict=True))
+    freed = sum(n * size for n, size in zip(dead, sizes, strict=True))
     return {
-        "mallocs": sum(made) + state.nlargealloc + tiny - unused,
-        "frees": sum(state.nsmallfree) + state.nlargefree + tiny,
+        "mallocs": sum(made) + state.accounts.nlargealloc + tiny - unused,
+        "frees": sum(dead) + state.accounts.nlargefree + tiny,
         "tinyallocs": tiny,
-        "total_alloc": small + state.largealloc - unused_bytes,
-        "total_free": freed + state.largefree,
+        "total_alloc": small + state.accounts.largealloc - unused_bytes,
+        "total_free": freed + state.accounts.largefree,
     }

@@ -355,7 +355,7 @@ class Simulation:
             return "SCAV-13: FreeOSMemory left a whole free page"
         elif isinstance(request, FinishCycle):
             self._marking = False
-            self._live_bytes = self.heap.state.heap_live
+            self._live_bytes = self.heap.state.accounts.heap_live
             alive = self._marked | self._born
             self._books.lost += [one for one in self.objects.sizes if one not in alive]
             del self._books.lost[:-MOST_LOST]
@@ -438,7 +438,7 @@ class Simulation:
         unusable = self._usable()
         if unusable is not None:
             return unusable
-        live = self.heap.state.heap_live
+        live = self.heap.state.accounts.heap_live
         if live != self._live_bytes:
             return f"CEN-10: heap_live is {live}, the observations sum up to {self._live_bytes}"
         fresh, self._fresh = self._fresh, []

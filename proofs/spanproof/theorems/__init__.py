@@ -4,6 +4,7 @@ Importing this package registers them all.
 """
 
 from spanproof.prove.proof import REGISTRY, Obligation
+from spanproof.theorems.heap import accounts
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
 from spanproof.theorems.kernels import pages as kernel_pages
 from spanproof.theorems.kernels import spans as kernels
@@ -11,10 +12,11 @@ from spanproof.theorems.objects import abstract, layout, objects, slots, slotste
 from spanproof.theorems.pages import freeruns as freespans
 from spanproof.theorems.pages import scavenge, tiling
 from spanproof.theorems.sharing import liveness, meeting, protocol
-from spanproof.theorems.span import counting, counts, sizeclass, span, sweepgen
+from spanproof.theorems.span import counting, counts, sizeclass, span, specials, sweepgen
 
 __all__ = [
     "abstract",
+    "accounts",
     "all_obligations",
     "counting",
     "counts",
@@ -32,6 +34,7 @@ __all__ = [
     "slots",
     "slotsteps",
     "span",
+    "specials",
     "sweepgen",
     "tiling",
 ]

@@ -3,6 +3,7 @@
 from typing import Final
 
 from spanproof.patch.mutant import Mutant
+from spanproof.theorems.heap.accounts_mutants import COUNT_MUTANTS
 from spanproof.theorems.kernels.pages_mutants import KERNEL_PAGE_MUTANTS
 from spanproof.theorems.kernels.spans_mutants import KERNEL_MUTANTS
 from spanproof.theorems.objects.abstract_mutants import ABSTRACT_MUTANTS
@@ -13,6 +14,7 @@ from spanproof.theorems.pages.tiling_mutants import TILING_MUTANTS
 from spanproof.theorems.sharing.protocol_mutants import PROTOCOL_MUTANTS
 from spanproof.theorems.span.sizeclass_mutants import SIZECLASS_MUTANTS
 from spanproof.theorems.span.span_mutants import SPAN_MUTANTS
+from spanproof.theorems.span.specials_mutants import SPECIAL_MUTANTS
 from spanproof.theorems.span.sweepgen_mutants import SWEEPGEN_MUTANTS
 
 
@@ -40,4 +42,6 @@ MUTANTS: Final = _by_name(
     *LIVENESS_MUTANTS,
     *SIZECLASS_MUTANTS,
     *KERNEL_MUTANTS,
+    *COUNT_MUTANTS,
+    *SPECIAL_MUTANTS,
 )

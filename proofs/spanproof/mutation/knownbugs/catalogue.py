@@ -112,7 +112,7 @@ BUGS: Final = (
     KnownBug(
         "charged-in-full",
         "#12040",
-        "heap.mcentral",
+        "heap.accounts",
         "span.npages * PAGE_SIZE - span.alloc_count * span.elemsize",
         "span.npages * PAGE_SIZE",
         "a cached span is charged for the part that was in use already",
@@ -128,9 +128,9 @@ BUGS: Final = (
     KnownBug(
         "heap-live-lags",
         "87d939dee8",
-        "heap.mcentral",
-        "    state.heap_live += charge(record)",
-        "    state.heap_live += 0 * charge(record)",
+        "heap.accounts",
+        "heap_live=accounts.heap_live + charge(span)",
+        "heap_live=accounts.heap_live + 0 * charge(span)",
         "heap_live does not know what the caches have taken",
     ),
     KnownBug(
@@ -203,9 +203,9 @@ BUGS: Final = (
     KnownBug(
         "tail-waste-given-back",
         "#50592",
-        "heap.mcentral",
-        "            state.heap_live -= free * record.elemsize\n",
-        "            state.heap_live -= charge(record)\n",
+        "heap.accounts",
+        "heap_live=accounts.heap_live - free_slots(span) * span.elemsize",
+        "heap_live=accounts.heap_live - charge(span)",
         "a span that is uncached gives back its tail waste, too",
     ),
     KnownBug(

@@ -117,8 +117,8 @@ OBJECT_MUTANTS = (
         "spanspec.pages.runs.split_run",
         Variant(
             "high-end-taken",
-            "page_run(run.base, npages, sweepgen)",
-            "page_run(end_of(run) - npages * PAGE_SIZE, npages, sweepgen)",
+            "page_run(run.base, npages)",
+            "page_run(end_of(run) - npages * PAGE_SIZE, npages)",
             "object.lowest-pages",
             "the pages are taken from the high end of the run",
         ),
@@ -127,7 +127,7 @@ OBJECT_MUTANTS = (
 
 LIVENESS_MUTANTS = (
     *variants_of(
-        "spanspec.heap.reclaim.credit_taken",
+        "spanspec.heap.pacing.credit_taken",
         Variant(
             "all-credit-taken",
             "found if found < wanted else wanted",
@@ -137,7 +137,7 @@ LIVENESS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.reclaim.next_chunk",
+        "spanspec.heap.pacing.next_chunk",
         Variant(
             "chunk-taken-again",
             "index + CHUNK_PAGES",

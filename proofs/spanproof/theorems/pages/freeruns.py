@@ -11,7 +11,8 @@ from spanproof.symbolic.integers import Integers
 from spanproof.theorems.span.sizeclass import small_classes
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE, make_span_class
 from spanspec.base.words import U8, U16, U64
-from spanspec.heap.mcentral import charge, span_bytes
+from spanspec.heap.accounts import charge
+from spanspec.heap.mcentral import span_bytes
 from spanspec.pages.freeruns import FreeSpan
 from spanspec.pages.growth import end_of_request, fits_address_space
 from spanspec.pages.pagemap import MAX_ARENAS, arena_base, arena_index

@@ -404,7 +404,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.mcentral.charge",
+        "spanspec.heap.accounts.charge",
         Variant(
             "12040-charged-in-full",
             " - span.alloc_count * span.elemsize",

@@ -1,0 +1,53 @@
+"""Mutants of special records in a sweep, and of tiny blocks that are given up."""
+
+from spanproof.patch.mutant import Variant, variants_of
+
+SPECIAL_MUTANTS = (
+    *variants_of(
+        "spanspec.span.specials.fate_of",
+        Variant(
+            "finalizer-of-living-object-queued",
+            "kind == FINALIZER and not marked",
+            "kind == FINALIZER",
+            "specials.fate",
+            "a finalizer is due although its object is alive",
+        ),
+        Variant(
+            "finalizer-never-due",
+            "QUEUED if kind == FINALIZER and not marked else KEPT",
+            "KEPT",
+            "specials.fate",
+            "an object with a finalizer is saved again and again",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.specials.survives",
+        Variant(
+            "finalizer-saves-nothing",
+            "marked or finalized",
+            "marked",
+            "specials.fate",
+            "an object dies, and its finalizer with it",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.tiny.tiny_fits",
+        Variant(
+            "object-in-no-block",
+            "block.address != 0 and ",
+            "",
+            "tiny.dropped",
+            "a tiny object goes to an address near 0 where there is no block",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.tiny.drop_tiny_block",
+        Variant(
+            "block-outlives-flush",
+            "NO_TINY_BLOCK",
+            "block",
+            "tiny.dropped",
+            "tiny objects go on into a block whose span has left the mcache",
+        ),
+    ),
+)
