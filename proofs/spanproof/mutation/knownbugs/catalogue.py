@@ -269,7 +269,7 @@ BUGS: Final = (
         "tiny-block-survives-flush",
         "plain",
         "heap.mcache",
-        "    mcache.tiny = NO_TINY_BLOCK\n",
+        "    mcache.tiny = drop_tiny_block(mcache.tiny)\n",
         "",
         "the tiny block outlives the flush of its cache",
     ),
