@@ -77,6 +77,12 @@ HOT = (
     "heap/state",
     "heap/sweeping",
     "heap/taking",
+    "invariants/accounting",
+    "invariants/checking",
+    "invariants/objects",
+    "invariants/pages",
+    "invariants/spans",
+    "invariants/sweeping",
 )
 REPLAY = ("replay", "replay_objects", "verdict", "threads", "world", "witness")
 

@@ -1,8 +1,9 @@
 """A whole heap as plain records, to be compared, checked and printed."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from spanalloc.mcache import EMPTY_SPAN
+from spanalloc.central import Central
+from spanalloc.mcache import EMPTY_SPAN, Mcache
 from spanalloc.pacing import RECLAIM_OVER
 from spanalloc.snapshot import joined, unsigned
 from spanalloc.span import DEAD, IN_USE, Span
@@ -102,6 +103,99 @@ class HeapShot(NamedTuple):
     broken: str = ""
 
 
+class PartShot(NamedTuple):
+    """A part of a heap: what may have changed in one operation.
+
+    `figures` are those of the whole heap, in the order of `figures_of`. `spans` has an entry for
+    each descriptor that was asked for, None if it is not in use for objects. The rest is empty
+    unless it was asked for: the runs of the same descriptors, the lists of some span classes, all
+    caches, the free spans in address order, and the descriptor that is used next.
+    """
+
+    figures: tuple[int, ...]
+    spans: tuple[SlotsShot | None, ...]
+    runs: tuple[RunShot, ...]
+    central: tuple[CentralShot, ...]
+    caches: tuple[CacheShot, ...]
+    free: tuple[int, ...]
+    next_descriptor: int
+
+
+NO_DESCRIPTOR: Final = -1
+"""Stands for the next descriptor where there is none that was used before."""
+
+
+def part_of(state: HeapState, idents: list[int], classes: list[int], shape: bool) -> PartShot:
+    """Return the state of some descriptors, and with `shape` of what they are in, as records."""
+    free = state.pages.free
+    some = [free.allspans[ident] for ident in idents if ident < len(free.allspans)]
+    specials = state.specials.of_span
+    spans = [
+        slots_of(span, is_cached(state, span), specials.get(span.ident, []))
+        if span.state == IN_USE
+        else None
+        for span in some
+    ]
+    if not shape:
+        return PartShot(figures_of(state), tuple(spans), (), (), (), (), NO_DESCRIPTOR)
+    last = free.descriptors[-1].ident if free.descriptors else NO_DESCRIPTOR
+    return PartShot(
+        figures_of(state),
+        tuple(spans),
+        tuple([run_of(span) for span in some]),
+        tuple([lists_of(state.central[spanclass]) for spanclass in classes]),
+        tuple([cache_of(cache) for cache in state.mcaches]),
+        tuple([span.ident for span in free.runs.in_order()]),
+        last,
+    )
+
+
+def is_cached(state: HeapState, span: Span) -> bool:
+    """Tell whether a P has a span in use in its cache."""
+    holding = [cache for cache in state.mcaches if cache.alloc[span.spanclass] is span]
+    return len(holding) > 0
+
+
+def figures_of(state: HeapState) -> tuple[int, ...]:
+    """Return the figures of a whole heap that take no walk through it.
+
+    The last ones are the tiny block of each P, and how much of it is used.
+    """
+    pages, pacing = state.pages, state.pacing
+    free = pages.free
+    blocks: list[int] = []
+    for cache in state.mcaches:
+        blocks.append(cache.tiny)
+        blocks.append(cache.tinyoffset)
+    return (
+        state.sg,
+        state.phase,
+        state.cycles,
+        len(state.mcaches),
+        state.sweepdone,
+        pacing.heap_live,
+        -1 if pacing.reclaim_index >= RECLAIM_OVER else pacing.reclaim_index,
+        pacing.reclaim_credit,
+        pacing.pages_swept,
+        len(state.specials.due),
+        len(state.buffers[0].spans),
+        len(state.buffers[1].spans),
+        len(free.descriptors),
+        len(free.pages.all),
+        pages.arena_base,
+        pages.arena_end,
+        free.heap_sys,
+        free.heap_idle,
+        free.heap_inuse,
+        free.heap_released,
+        free.stacks_inuse,
+        free.gc_manual,
+        pages.pages_in_use,
+        free.runs.huge_pages,
+        *blocks,
+    )
+
+
 def shot_of(state: HeapState) -> HeapShot:
     """Return the state of a heap, in which nobody must be in an operation, as records."""
     free = state.pages.free
@@ -111,11 +205,7 @@ def shot_of(state: HeapState) -> HeapShot:
         span.ident for cache in state.mcaches for span in cache.alloc if span is not EMPTY_SPAN
     }
     lists = [
-        CentralShot(
-            central.spanclass,
-            tuple([span.ident for span in central.nonempty.in_order()]),
-            tuple([span.ident for span in central.empty.in_order()]),
-        )
+        lists_of(central)
         for central in state.central
         if central.nonempty.first is not None or central.empty.first is not None
     ]
@@ -128,14 +218,7 @@ def shot_of(state: HeapState) -> HeapShot:
         heap_live=pacing.heap_live,
         reclaim_index=-1 if pacing.reclaim_index >= RECLAIM_OVER else pacing.reclaim_index,
         reclaim_credit=pacing.reclaim_credit,
-        runs=tuple(
-            [
-                RunShot(
-                    span.ident, span.base, span.npages, span.state, span.scavenged, span.needzero
-                )
-                for span in used
-            ]
-        ),
+        runs=tuple([run_of(span) for span in used]),
         spans=tuple(
             [
                 slots_of(span, span.ident in cached, state.specials.of_span.get(span.ident, []))
@@ -143,25 +226,7 @@ def shot_of(state: HeapState) -> HeapShot:
                 if span.state == IN_USE
             ]
         ),
-        caches=tuple(
-            [
-                CacheShot(
-                    cache.ident,
-                    cache.p,
-                    cache.flush_gen,
-                    tuple(
-                        [
-                            (spanclass, span.ident)
-                            for spanclass, span in enumerate(cache.alloc)
-                            if span is not EMPTY_SPAN
-                        ]
-                    ),
-                    cache.tiny,
-                    cache.tinyoffset,
-                )
-                for cache in state.mcaches
-            ]
-        ),
+        caches=tuple([cache_of(cache) for cache in state.mcaches]),
         central=tuple(lists),
         buffers=tuple([tuple([span.ident for span in buffer.spans]) for buffer in state.buffers]),
         free=tuple([span.ident for span in free.runs.in_order()]),
@@ -179,6 +244,32 @@ def shot_of(state: HeapState) -> HeapShot:
         finalizers_due=tuple([address for address, _ in state.specials.due]),
         unscavenged_huge_pages=free.runs.huge_pages,
         broken=state.broken,
+    )
+
+
+def run_of(span: Span) -> RunShot:
+    """Return a run of pages as a record."""
+    return RunShot(span.ident, span.base, span.npages, span.state, span.scavenged, span.needzero)
+
+
+def lists_of(central: Central) -> CentralShot:
+    """Return the lists of a span class as a record."""
+    return CentralShot(
+        central.spanclass,
+        tuple([span.ident for span in central.nonempty.in_order()]),
+        tuple([span.ident for span in central.empty.in_order()]),
+    )
+
+
+def cache_of(cache: Mcache) -> CacheShot:
+    """Return a cache as a record."""
+    held = [
+        (spanclass, span.ident)
+        for spanclass, span in enumerate(cache.alloc)
+        if span is not EMPTY_SPAN
+    ]
+    return CacheShot(
+        cache.ident, cache.p, cache.flush_gen, tuple(held), cache.tiny, cache.tinyoffset
     )
 
 

@@ -27,7 +27,7 @@ from spanproof.fuzz.program import (
     save,
 )
 from spanproof.fuzz.spanalloc_subject import SpanallocSpan, installed, of_package
-from spanproof.fuzz.strategies import programs
+from spanproof.fuzz.strategies import span_programs
 from spanproof.fuzz.subjects import State, SubjectFactory
 
 INTERPRETED = of_package(package_with(None))
@@ -45,7 +45,7 @@ def test_a_campaign_finds_no_divergence_and_exercises_enough(side: str) -> None:
 
 
 @settings(max_examples=300)
-@given(programs())
+@given(span_programs())
 def test_every_program_is_valid_and_agrees(program: Program) -> None:
     assert run_program(program, installed).divergence is None
     assert msgspec.json.decode(msgspec.json.encode(program), type=Program) == program

@@ -26,11 +26,11 @@ from spanproof.fuzz.heapprogram import (
     save,
 )
 from spanproof.fuzz.heapsides import State
-from spanproof.fuzz.heapstrategies import heap_programs
 from spanproof.fuzz.planted.heap import BUGS, find_in_heap
 from spanproof.fuzz.planted.span import package_with
 from spanproof.fuzz.program import ProgramError
 from spanproof.fuzz.spanallocheap import SpanallocHeap, installed, of_package
+from spanproof.fuzz.strategies import heap_programs
 
 DEEP = HeapProgram(
     (

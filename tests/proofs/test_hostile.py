@@ -15,10 +15,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import strategies as st
 
 from spanproof.fuzz import spanallocheap
 from spanproof.fuzz.campaign import CampaignResult, run_once, run_target
+from spanproof.fuzz.choices import Choices, pick
 from spanproof.fuzz.divergence import Divergence
 from spanproof.fuzz.heapprogram import HeapProgram, Malloc, StartCycle, Sweep, Together
 from spanproof.fuzz.heapsides import Side
@@ -64,7 +64,7 @@ def acting(action: Callable[[], object], nth: int = NTH) -> SubjectFactory:
 
 def target_of(factory: SubjectFactory, program: Program = WHOLE) -> Target[Program]:
     """A campaign whose programs are all the same."""
-    return of_span(factory)._replace(programs=st.just(program), must_exercise=(), shrinks=False)
+    return of_span(factory)._replace(grammar=lambda _: program, must_exercise=())
 
 
 def campaign(
@@ -362,12 +362,12 @@ def test_what_is_raised_between_two_calls_is_of_the_implementation_too(
         signal.signal(signal.SIGALRM, handle)
         signal.setitimer(signal.ITIMER_REAL, 0.2)
 
-    def slow(program: Program) -> Program:
+    def slow(choices: Choices) -> Program:
+        program = pick(choices, (WHOLE, Program(1, WHOLE.steps, noscan=True)))
         time.sleep(0.3 if program.noscan else 0)
         return program
 
-    both = st.sampled_from([WHOLE, Program(1, WHOLE.steps, noscan=True)]).map(slow)
-    target = target_of(acting(action))._replace(programs=both)
+    target = target_of(acting(action))._replace(grammar=slow)
     result = run_target(target, examples=50, shrink=0)
     assert result.divergence is not None
     assert result.divergence.seen == "raises TimeoutError: late"
@@ -437,7 +437,7 @@ def test_heaps_and_their_schedules_are_kept_apart_in_the_same_way() -> None:
     steps = (StartCycle(), Malloc(64, 2), Sweep(), Malloc(100, 5, p=1))
     heap = of_heap(heap_acting(lambda: os._exit(3), 4))
     result = run_target(
-        heap._replace(programs=st.just(HeapProgram(steps, procs=2)), must_exercise=()), examples=1
+        heap._replace(grammar=lambda _: HeapProgram(steps, procs=2), must_exercise=()), examples=1
     )
     assert result.divergence is not None
     assert result.divergence.program == HeapProgram((Malloc(0, 4),))

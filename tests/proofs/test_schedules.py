@@ -28,8 +28,8 @@ from spanproof.fuzz.planted.heap import find_in_heap
 from spanproof.fuzz.planted.schedule import RACES, find_in_schedule
 from spanproof.fuzz.planted.span import PlantedBug, package_with
 from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
-from spanproof.fuzz.schedules import scheduled_programs
 from spanproof.fuzz.spanallocheap import installed, of_package
+from spanproof.fuzz.strategies import scheduled_programs
 
 BEFORE = (
     Malloc(2048, 40),

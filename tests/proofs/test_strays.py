@@ -26,12 +26,12 @@ from spanproof.fuzz.heapprogram import (
     TakeManual,
     describe_step,
 )
-from spanproof.fuzz.heapstrategies import heap_programs
 from spanproof.fuzz.places import PLACES, Place
 from spanproof.fuzz.planted.heap import BUGS
 from spanproof.fuzz.planted.span import PlantedBug, package_with
 from spanproof.fuzz.reasons import reason_in, rules_of, wordings
 from spanproof.fuzz.spanallocheap import installed, of_package
+from spanproof.fuzz.strategies import heap_programs
 from spanspec.rules.book import BY_ID
 
 BEFORE: tuple[Step, ...] = (

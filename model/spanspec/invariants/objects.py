@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from spanspec.heap.state import HeapState
 from spanspec.invariants.pages import runs_in_order
-from spanspec.invariants.registry import When, invariant
+from spanspec.invariants.registry import When, invariant, span_invariant
 from spanspec.pages.freeruns import SortedFreeSpans
 from spanspec.pages.runs import end_of
-from spanspec.span.mspan import IN_USE, slot_address
+from spanspec.span.mspan import IN_USE, Mspan, slot_address
 from spanspec.span.profile import GO_1_13, is_aligned
 from spanspec.span.tiny import block_holds
 
@@ -55,12 +55,11 @@ def below_freeindex(state: HeapState) -> Iterator[str]:
                 yield f"span {span}: a slot that was kept is offered as free"
 
 
-@invariant("I-39")
-def alignment(state: HeapState) -> Iterator[str]:
+@span_invariant("I-39")
+def alignment(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """Slots of 16 bytes or more are aligned to 16, all others to 8 (I-39, MAL-22)."""
-    for span, record in state.spans.items():
-        if not is_aligned(GO_1_13, record):
-            yield f"span {span}: base {record.base:#x}, slots of {record.elemsize} bytes"
+    if not is_aligned(GO_1_13, record):
+        yield f"span {span}: base {record.base:#x}, slots of {record.elemsize} bytes"
 
 
 @invariant("I-40", When.UNLOCKED)

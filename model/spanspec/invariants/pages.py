@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import astuple
+
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
+from spanspec.base.ids import Address, SpanId
 from spanspec.heap.state import HeapState
-from spanspec.invariants.registry import When, invariant
+from spanspec.invariants.registry import When, invariant, run_invariant
 from spanspec.pages.invariant import (
     address_has_its_span,
     arena_is_unused,
@@ -14,6 +17,7 @@ from spanspec.pages.invariant import (
 )
 from spanspec.pages.pageheap import PageHeap
 from spanspec.pages.pagemap import arena_base, arena_index
+from spanspec.pages.records import Tiling
 from spanspec.pages.runs import PageRun, end_of, released
 from spanspec.pages.treap import Treap, check_treap
 from spanspec.span.mspan import DEAD, FREE
@@ -45,7 +49,23 @@ def tiling(state: HeapState) -> Iterator[str]:
         yield f"pieces of {total} bytes in {len(arenas)} arenas"
 
 
-@invariant("I-13", When.UNLOCKED)
+def ends_of_run(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
+    """Both ends of a run lead to it (I-13)."""
+    tiling = state.pages.tiling
+    if not run_is_sound(tiling, SpanId(span)):
+        yield f"span {span}: it is not found from both ends, or not in the state it should be"
+    if run.state != DEAD:
+        for address in (Address(run.base), Address(end_of(run) - 1)):
+            yield from leads_astray(tiling, address)
+
+
+def leads_astray(tiling: Tiling, address: Address) -> Iterator[str]:
+    """Yield where an address leads, if not to its span."""
+    if not (address_has_its_span(tiling, address) and used_address_is_mapped(tiling, address)):
+        yield f"address {address:#x}: it leads to {tiling.map[address]}"
+
+
+@invariant("I-13", When.UNLOCKED, of_run=ends_of_run)
 def span_map(state: HeapState) -> Iterator[str]:
     """Pages lead to their spans: all of a used one, both ends of a free one (I-13)."""
     tiling = state.pages.tiling
@@ -53,13 +73,11 @@ def span_map(state: HeapState) -> Iterator[str]:
         if not run_is_sound(tiling, span):
             yield f"span {span}: it is not found from both ends, or not in the state it should be"
     for address in (*tiling.owner, *tiling.map):
-        right = address_has_its_span(tiling, address) and used_address_is_mapped(tiling, address)
-        if not right:
-            yield f"address {address:#x}: it leads to {tiling.map[address]}"
+        yield from leads_astray(tiling, address)
 
 
-@invariant("I-14", When.UNLOCKED)
-def coalesced(state: HeapState) -> Iterator[str]:
+@run_invariant("I-14", When.UNLOCKED)
+def coalesced(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
     """No two free neighbours have the same scavenged flag, unless a physical page spans them.
 
     Rules: I-14 HEAP-16 HEAP-33.
@@ -67,18 +85,16 @@ def coalesced(state: HeapState) -> Iterator[str]:
     tiling = state.pages.tiling
     if tiling.phys.size > PAGE_SIZE:
         return
-    for span in tiling.runs:
-        if not run_is_coalesced(tiling, span):
-            yield f"span {span} and its neighbour above are both free"
+    if not run_is_coalesced(tiling, SpanId(span)):
+        yield f"span {span} and its neighbour above are both free"
 
 
-@invariant("I-15", When.UNLOCKED)
-def scavenged_holds_a_page(state: HeapState) -> Iterator[str]:
+@run_invariant("I-15", When.UNLOCKED)
+def scavenged_holds_a_page(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
     """A scavenged run holds at least one whole physical page (I-15, HEAP-34)."""
     heap = state.pages
-    for span, run in heap.runs.items():
-        if run.state == FREE and run.scavenged and released(heap.phys, run) <= 0:
-            yield f"span {span}: scavenged, without a whole physical page"
+    if run.state == FREE and run.scavenged and released(heap.phys, run) <= 0:
+        yield f"span {span}: scavenged, without a whole physical page"
 
 
 @invariant("I-16", When.UNLOCKED)
@@ -93,15 +109,14 @@ def current_arena(state: HeapState) -> Iterator[str]:
             yield f"address {address:#x} of the current arena has had a span"
 
 
-@invariant("I-17")
-def in_use_pages(state: HeapState) -> Iterator[str]:
+@run_invariant("I-17")
+def in_use_pages(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
     """A span has slots just when its pages are in use (I-17, HEAP-9)."""
-    for span, run in state.pages.runs.items():
-        record = state.spans.get(span)
-        if (run.state == 1) != (record is not None):
-            yield f"span {span}: state {run.state}, {'with' if record else 'without'} slots"
-        elif record is not None and (record.base, record.npages) != (run.base, run.npages):
-            yield f"span {span}: its pages and its slots lie apart"
+    record = state.spans.get(span)
+    if (run.state == 1) != (record is not None):
+        yield f"span {span}: state {run.state}, {'with' if record else 'without'} slots"
+    elif record is not None and (record.base, record.npages) != (run.base, run.npages):
+        yield f"span {span}: its pages and its slots lie apart"
 
 
 @invariant("I-18", When.UNLOCKED)
@@ -113,7 +128,7 @@ def free_set(state: HeapState) -> Iterator[str]:
     for span in listed.keys() ^ free.keys():
         yield f"span {span}: {'free' if span in free else 'listed'} only"
     for span in listed.keys() & free.keys():
-        if listed[span] != heap.entry(span, free[span]):
+        if astuple(listed[span]) != astuple(heap.entry(span, free[span])):
             yield f"span {span}: the free set has it as {listed[span]}"
     huge = sum(heap.huge_contribution(run) for run in free.values())
     if huge != heap.unscavenged_huge:

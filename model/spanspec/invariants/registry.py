@@ -5,8 +5,12 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from spanspec.heap.state import HeapState
+from spanspec.pages.runs import PageRun
+from spanspec.span.mspan import Mspan
 
 Check = Callable[[HeapState], Iterator[str]]
+SpanCheck = Callable[[HeapState, int, Mspan], Iterator[str]]
+RunCheck = Callable[[HeapState, int, PageRun], Iterator[str]]
 
 
 class When(Enum):
@@ -18,23 +22,68 @@ class When(Enum):
 
 
 class Invariant(NamedTuple):
-    """A named predicate: its id, when it holds, and the check."""
+    """A named predicate: its id, when it holds, and the check.
+
+    One that is about each span in use by itself, or about each run of pages, has that check as
+    `of_span` or `of_run`, too: a step can break it only for what it has changed.
+    """
 
     id: str
     when: When
     check: Check
+    of_span: SpanCheck | None = None
+    of_run: RunCheck | None = None
 
 
 INVARIANTS: Final[dict[str, Invariant]] = {}
 """Every invariant, by id."""
 
 
-def invariant(identifier: str, when: When = When.AT_REST) -> Callable[[Check], Check]:
-    """Enter a predicate as the invariant of that id."""
+def invariant(
+    identifier: str,
+    when: When = When.AT_REST,
+    *,
+    of_span: SpanCheck | None = None,
+    of_run: RunCheck | None = None,
+) -> Callable[[Check], Check]:
+    """Enter a predicate as the invariant of that id; `of_span` and `of_run` have a part of it."""
 
-    def enter(check: Check) -> Check:
-        assert identifier not in INVARIANTS, f"{identifier} is entered twice"
-        INVARIANTS[identifier] = Invariant(identifier, when, check)
+    def entered(check: Check) -> Check:
+        enter(Invariant(identifier, when, check, of_span, of_run))
         return check
 
-    return enter
+    return entered
+
+
+def span_invariant(identifier: str, when: When = When.AT_REST) -> Callable[[SpanCheck], SpanCheck]:
+    """Enter a predicate on a span in use, by descriptor and record, as the invariant of that id."""
+
+    def entered(check: SpanCheck) -> SpanCheck:
+        def of_all(state: HeapState) -> Iterator[str]:
+            for span, record in state.spans.items():
+                yield from check(state, span, record)
+
+        enter(Invariant(identifier, when, of_all, of_span=check))
+        return check
+
+    return entered
+
+
+def run_invariant(identifier: str, when: When = When.AT_REST) -> Callable[[RunCheck], RunCheck]:
+    """Enter a predicate on a run of pages, by descriptor, as the invariant of that id."""
+
+    def entered(check: RunCheck) -> RunCheck:
+        def of_all(state: HeapState) -> Iterator[str]:
+            for span, run in state.pages.runs.items():
+                yield from check(state, span, run)
+
+        enter(Invariant(identifier, when, of_all, of_run=check))
+        return check
+
+    return entered
+
+
+def enter(one: Invariant) -> None:
+    """Enter an invariant."""
+    assert one.id not in INVARIANTS, f"{one.id} is entered twice"
+    INVARIANTS[one.id] = one

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 
 from spanspec.heap.state import OFF, HeapState
-from spanspec.invariants.registry import When, invariant
+from spanspec.invariants.registry import When, invariant, run_invariant, span_invariant
 from spanspec.pages.invariant import free_address_is_zero
+from spanspec.pages.runs import PageRun
 from spanspec.span.alloccache import cache_is_exact
 from spanspec.span.listing import NOWHERE
 from spanspec.span.mspan import (
     FREE,
     IN_USE,
     MANUAL,
+    Mspan,
     bounds_hold,
     count_alloc,
     count_is_exact,
@@ -20,105 +22,103 @@ from spanspec.span.profile import GO_1_13, class_holds, limit_holds, slots_hold
 from spanspec.span.sweepgen import is_cached, is_legal_between_cycles
 
 
-@invariant("I-1", When.ALWAYS)
-def bounds(state: HeapState) -> Iterator[str]:
+@span_invariant("I-1", When.ALWAYS)
+def bounds(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """Freeindex and allocCount lie within 0..nelems (I-1)."""
-    for span, record in state.spans.items():
-        if not bounds_hold(record):
-            yield f"span {span}: freeindex {record.freeindex}, allocCount {record.alloc_count}"
+    if not bounds_hold(record):
+        yield f"span {span}: freeindex {record.freeindex}, allocCount {record.alloc_count}"
 
 
-@invariant("I-2", When.ALWAYS)
-def counts(state: HeapState) -> Iterator[str]:
+@span_invariant("I-2", When.ALWAYS)
+def counts(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """AllocCount is the number of allocated slots (I-2)."""
-    for span, record in state.spans.items():
-        if not count_is_exact(record):
-            yield f"span {span}: allocCount {record.alloc_count} is not exact"
+    if not count_is_exact(record):
+        yield f"span {span}: allocCount {record.alloc_count} is not exact"
 
 
-@invariant("I-3", When.ALWAYS)
-def caches(state: HeapState) -> Iterator[str]:
+@span_invariant("I-3", When.ALWAYS)
+def caches(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """A cached span's allocCache is the window at freeindex (I-3)."""
-    for span, record in state.spans.items():
-        if is_cached(state.sweepgen, state.generation(span)) and not cache_is_exact(record):
-            yield f"span {span}: allocCache {record.alloc_cache:#x} is not the window"
+    if is_cached(state.sweepgen, state.generation(span)) and not cache_is_exact(record):
+        yield f"span {span}: allocCache {record.alloc_cache:#x} is not the window"
 
 
-@invariant("I-4", When.ALWAYS)
-def marked_is_allocated(state: HeapState) -> Iterator[str]:
+@span_invariant("I-4", When.ALWAYS)
+def marked_is_allocated(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """Only allocated slots are marked (I-4)."""
-    for span, record in state.spans.items():
-        for slot in marked_and_free(record):
-            yield f"span {span}: slot {slot} is marked and free"
+    for slot in marked_and_free(record):
+        yield f"span {span}: slot {slot} is marked and free"
 
 
-@invariant("I-5")
-def no_marks_when_swept(state: HeapState) -> Iterator[str]:
+@span_invariant("I-5")
+def no_marks_when_swept(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """Between a sweep and the next marking no slot is marked (I-5)."""
     if state.phase != OFF or state.marked:
         return
-    for span, record in state.spans.items():
-        swept = is_legal_between_cycles(state.sweepgen, state.generation(span))
-        if swept and count_alloc(record) != 0:
-            yield f"span {span}: swept, and has marks"
+    swept = is_legal_between_cycles(state.sweepgen, state.generation(span))
+    if swept and count_alloc(record) != 0:
+        yield f"span {span}: swept, and has marks"
 
 
-@invariant("I-6")
-def geometry(state: HeapState) -> Iterator[str]:
+@span_invariant("I-6")
+def geometry(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """Nelems slots fit the span, and limit is the end of the last object (I-6)."""
-    for span, record in state.spans.items():
-        if not slots_hold(GO_1_13, record):
-            yield f"span {span}: nelems {record.nelems}"
-        if not limit_holds(GO_1_13, record):
-            yield f"span {span}: limit {record.limit - record.base} bytes above the base"
+    if not slots_hold(GO_1_13, record):
+        yield f"span {span}: nelems {record.nelems}"
+    if not limit_holds(GO_1_13, record):
+        yield f"span {span}: limit {record.limit - record.base} bytes above the base"
 
 
-@invariant("I-7")
-def nothing_idle(state: HeapState) -> Iterator[str]:
+@span_invariant("I-7")
+def nothing_idle(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """An in-use span holds at least one object (I-7)."""
-    for span, record in state.spans.items():
-        if record.alloc_count == 0:
-            yield f"span {span}: in use, and nothing in it is allocated"
+    if record.alloc_count == 0:
+        yield f"span {span}: in use, and nothing in it is allocated"
 
 
-@invariant("I-8")
-def free_is_bare(state: HeapState) -> Iterator[str]:
+@run_invariant("I-8")
+def free_is_bare(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
     """A free or manual span is in no list and holds no objects (I-8)."""
-    for span, run in state.pages.runs.items():
-        listed = state.shared(span).place != NOWHERE
-        if run.state in (FREE, MANUAL) and (listed or span in state.spans):
-            yield f"span {span}: not in use, and in a list or with objects"
+    listed = state.shared(span).place != NOWHERE
+    if run.state in (FREE, MANUAL) and (listed or span in state.spans):
+        yield f"span {span}: not in use, and in a list or with objects"
 
 
-@invariant("I-9", When.UNLOCKED)
-def scavenged_is_free(state: HeapState) -> Iterator[str]:
+@run_invariant("I-9", When.UNLOCKED)
+def scavenged_is_free(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
     """Only free spans are scavenged (I-9)."""
-    for span, run in state.pages.runs.items():
-        if run.state in (IN_USE, MANUAL) and run.scavenged:
-            yield f"span {span}: in state {run.state}, and scavenged"
+    if run.state in (IN_USE, MANUAL) and run.scavenged:
+        yield f"span {span}: in state {run.state}, and scavenged"
 
 
-@invariant("I-10")
+def zeroed_span(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+    """In a span whose needzero is 0 nothing was freed so far.
+
+    Rules: I-10 HEAP-35 MAL-23.
+    """
+    if record.needzero == 0 and span in state.freed_in:
+        yield f"span {span}: something in it was freed, and needzero is 0"
+
+
+@invariant("I-10", of_span=zeroed_span)
 def zeroed(state: HeapState) -> Iterator[str]:
     """Where needzero is 0, free memory is zero: nothing of it was ever used.
 
     Rules: I-10 HEAP-35 MAL-23.
     """
     for span, record in state.spans.items():
-        if record.needzero == 0 and span in state.freed_in:
-            yield f"span {span}: something in it was freed, and needzero is 0"
+        yield from zeroed_span(state, span, record)
     tiling = state.pages.tiling
     for address in (*tiling.owner, *tiling.written):
         if not free_address_is_zero(tiling, address):
             yield f"address {address:#x}: free, used before, and needzero is 0"
 
 
-@invariant("I-11")
-def classes(state: HeapState) -> Iterator[str]:
+@span_invariant("I-11")
+def classes(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """Size and pages agree with the class tables (I-11)."""
-    for span, record in state.spans.items():
-        if not class_holds(GO_1_13, record):
-            yield (
-                f"span {span}: {record.npages} pages, slots of {record.elemsize} bytes, "
-                f"in class {record.spanclass}"
-            )
+    if not class_holds(GO_1_13, record):
+        yield (
+            f"span {span}: {record.npages} pages, slots of {record.elemsize} bytes, "
+            f"in class {record.spanclass}"
+        )

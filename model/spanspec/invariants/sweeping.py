@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from spanspec.base.constants import size_class_of
 from spanspec.base.words import M32
 from spanspec.heap.state import OFF, HeapState
-from spanspec.invariants.registry import When, invariant
+from spanspec.invariants.registry import When, invariant, span_invariant
 from spanspec.sharing.cycle import nothing_under_way
 from spanspec.sharing.meeting import records_meet
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
-from spanspec.span.mspan import IN_USE
+from spanspec.span.mspan import IN_USE, Mspan
 from spanspec.span.sweepgen import (
     is_cached,
     is_legal,
@@ -86,13 +86,12 @@ def one_cache(state: HeapState) -> Iterator[str]:
             yield f"span {span}: in {len(places)} cache slots"
 
 
-@invariant("I-22", When.ALWAYS)
-def legal_generations(state: HeapState) -> Iterator[str]:
+@span_invariant("I-22", When.ALWAYS)
+def legal_generations(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """Every in-use span is in one of the five states of sweepgen (I-22)."""
-    for span in state.spans:
-        generation = state.generation(span)
-        if not is_legal(state.sweepgen, generation):
-            yield f"span {span}: sweepgen {generation} with the heap at {state.sweepgen}"
+    generation = state.generation(span)
+    if not is_legal(state.sweepgen, generation):
+        yield f"span {span}: sweepgen {generation} with the heap at {state.sweepgen}"
 
 
 @invariant("I-23")
@@ -116,24 +115,22 @@ def buffers(state: HeapState) -> Iterator[str]:
             yield "a sweep buffer has a place that nobody has filled"
 
 
-@invariant("I-24")
-def sweep_done(state: HeapState) -> Iterator[str]:
+@span_invariant("I-24")
+def sweep_done(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """Once sweeping is done, nothing is left to sweep (I-24)."""
     if not state.sweepdone:
         return
-    for span in state.spans:
-        if needs_sweep(state.sweepgen, state.generation(span)):
-            yield f"span {span}: unswept, and sweeping is done"
+    if needs_sweep(state.sweepgen, state.generation(span)):
+        yield f"span {span}: unswept, and sweeping is done"
 
 
-@invariant("I-25")
-def no_sweep_while_marking(state: HeapState) -> Iterator[str]:
+@span_invariant("I-25")
+def no_sweep_while_marking(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """While marking, every in-use span is swept (I-25, SWP-40, T-91)."""
     if state.phase == OFF:
         return
-    for span in state.spans:
-        if not is_legal_between_cycles(state.sweepgen, state.generation(span)):
-            yield f"span {span}: sweepgen {state.generation(span)} while marking"
+    if not is_legal_between_cycles(state.sweepgen, state.generation(span)):
+        yield f"span {span}: sweepgen {state.generation(span)} while marking"
 
 
 @invariant("I-26")
@@ -146,13 +143,12 @@ def nobody_sweeps(state: HeapState) -> Iterator[str]:
         yield "a thread is in the middle of something"
 
 
-@invariant("I-27")
-def alive_is_allocated(state: HeapState) -> Iterator[str]:
+@span_invariant("I-27")
+def alive_is_allocated(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """After a sweep exactly the marked slots were kept: freeindex starts over (I-27)."""
-    for span, record in state.spans.items():
-        kept = record.alloc_bits.count(record.nelems)
-        if kept > record.alloc_count:
-            yield f"span {span}: {kept} slots were kept, {record.alloc_count} are allocated"
+    kept = record.alloc_bits.count(record.nelems)
+    if kept > record.alloc_count:
+        yield f"span {span}: {kept} slots were kept, {record.alloc_count} are allocated"
 
 
 @invariant("I-28")

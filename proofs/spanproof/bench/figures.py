@@ -4,6 +4,7 @@ from spanproof.bench import (
     bookkeeping,
     calls,
     checking,
+    fuzzing,
     pagegrowth,
     protocol,
     rates,
@@ -16,6 +17,7 @@ __all__ = [
     "bookkeeping",
     "calls",
     "checking",
+    "fuzzing",
     "pagegrowth",
     "protocol",
     "rates",
@@ -23,7 +25,7 @@ __all__ = [
 ]
 
 
-AREAS = ("check", "protocol", "stream", "call", "pages", "memory", "rate")
+AREAS = ("check", "protocol", "stream", "call", "pages", "memory", "rate", "fuzz")
 """The first parts of the ids, in the order in which figures are shown."""
 
 

@@ -78,22 +78,23 @@ def run_target(
     on_found: Callable[[Divergence], None] | None = None,
     limits: Limits = LIMITS,
     shrink: float = SHRINK,
+    calls: int | None = None,
 ) -> CampaignResult:
-    """Run programs, all determined by the seed `start`, up to a number or a time.
+    """Run programs, all determined by the seed `start`, up to a number, a time, or so many calls.
 
     A program that takes longer than its limit is ended. `on_found` hears of a divergence as it was
     found; then it is shrunk, for `shrink` seconds. An interrupt returns what was done so far.
 
-    Raises: ValueError unless exactly one of `examples` and `seconds` is given; WrongFactory if what
-        is under test cannot be used; OurBug.
+    Raises: ValueError unless exactly one of `examples`, `seconds` and `calls` is given;
+        WrongFactory if what is under test cannot be used; OurBug.
     """
-    if (examples is None) == (seconds is None):
-        raise ValueError("a campaign ends by examples or by seconds")
+    if [examples, seconds, calls].count(None) != 2:
+        raise ValueError("a campaign ends by examples or by seconds, or by calls")
     interrupted, stuck = False, None
     with Keeper(partial(work, target)) as keeper:
         one: Supervised[ProgramT] = Supervised(keeper, limits, on_progress, on_found)
         try:
-            one.campaign(Campaign(start, examples, seconds, shrink))
+            one.campaign(Campaign(start, examples, seconds, shrink, calls))
         except KeyboardInterrupt:
             interrupted, stuck = True, one.stuck()
     return CampaignResult(

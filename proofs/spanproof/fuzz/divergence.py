@@ -12,6 +12,7 @@ from spanproof.fuzz.heapprogram import HeapProgram, length, with_less_at_once
 from spanproof.fuzz.levels import contractprogram, sizesprogram
 from spanproof.fuzz.levels.contractprogram import ContractProgram
 from spanproof.fuzz.levels.sizesprogram import SizesProgram
+from spanproof.fuzz.novelty import Feature
 from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.program import Program
 from spanspec.rules.book import in_words
@@ -62,10 +63,11 @@ MAKING: Final = "making both sides"
 
 
 class Run(NamedTuple):
-    """The outcome of one program: the divergence, if any, and what it exercised."""
+    """The outcome of one program: the divergence, if any, what it exercised, and what it showed."""
 
     divergence: Divergence | None
     exercised: Counter[str]
+    features: frozenset[Feature] = frozenset()
 
 
 def describe(one: AnyProgram) -> str:
@@ -105,9 +107,10 @@ def shorter(one: ProgramT) -> Iterator[ProgramT]:
 
 
 class Pair(Protocol[StepT]):
-    """Two sides that take every step together."""
+    """Two sides that take every step together; `features` are what that shows of the model."""
 
     exercised: Counter[str]
+    features: set[Feature]
 
     def take(self, step: StepT) -> None:
         """Take one step on both sides and compare.
@@ -136,8 +139,10 @@ def run_steps(
     Whatever a side raises is a divergence, and names the side: a crash is an observation.
     """
     number, doing = 0, MAKING
+    exercised: Counter[str] = Counter()
     try:
         pair = make()
+        exercised = pair.exercised
         pair.compare()
         for step in steps:
             number += 1
@@ -145,7 +150,8 @@ def run_steps(
             if on_step is not None:
                 on_step(number)
             pair.take(step)
-            pair.exercised["steps"] += 1
+            exercised["steps"] += 1
+        pair.compare()
     except Difference as difference:
         told = difference
     except Raised as problem:
@@ -155,7 +161,7 @@ def run_steps(
         rules = of_message(problem.says)
         told = Difference(doing, expected, seen, side=problem.side, rules=rules)
     else:
-        return Run(None, pair.exercised)
+        return Run(None, exercised, frozenset(pair.features))
     divergence = Divergence(
         program,
         number,
@@ -166,7 +172,7 @@ def run_steps(
         told.rules,
         told.after,
     )
-    return Run(divergence, Counter())
+    return Run(divergence, exercised)
 
 
 def length_of(one: AnyProgram) -> int:

@@ -1,6 +1,13 @@
-"""Running a program on the model's heap and on another, and comparing all after every step."""
+"""Running a program on the model's heap and on another, and comparing both after every call.
+
+What a call has changed in the model is compared, and the invariants that it can break are checked.
+All is, at the end of a program, and of every so many calls. Whatever differs, the program is run
+once more with all compared after each step, so that the step which parts the two is named.
+"""
 
 from collections import Counter
+from functools import partial
+from typing import Final
 
 from spanproof.fuzz.differences import (
     IMPLEMENTATION,
@@ -19,22 +26,43 @@ from spanproof.fuzz.heapcalls import (
     same,
 )
 from spanproof.fuzz.heapprogram import HeapProgram, Step, Together, describe_step
-from spanproof.fuzz.heapsides import LooksUp, Schedulable, Side, SideFactory
+from spanproof.fuzz.heapsides import LooksUp, Schedulable, ShowsParts, Side, SideFactory
 from spanproof.fuzz.interleaved import InTurns
 from spanproof.fuzz.modelheap import ModelHeap
-from spanspec.invariants import violations
+from spanproof.fuzz.modelpart import Changes, part_of
+from spanproof.fuzz.novelty import Novelty
+from spanspec.invariants import Violation, violations, violations_at
+
+CHECKPOINT: Final = 512
+"""Calls after which all is compared, whatever they have changed."""
+
+SLOTS_ALONE: Final = frozenset({"m", "t"})
+"""Kinds of events of calls that change nothing but slots, and a tiny block."""
 
 
 class Lockstep:
-    """The model's heap and another, that take every step together."""
+    """The model's heap and another, that take every step together.
 
-    def __init__(self, program: HeapProgram, factory: SideFactory) -> None:
+    A heap that shows a part of its state is asked for what a call has changed; with `thorough`, and
+    any other heap, for all of it after each step.
+    """
+
+    def __init__(
+        self, program: HeapProgram, factory: SideFactory, *, thorough: bool = False
+    ) -> None:
         with MODEL:
             self.model = ModelHeap(program)
         with IMPLEMENTATION:
             self.other: Side = factory(program)
         self.holdings = Holdings(self.model, isinstance(self.other, LooksUp))
         self.exercised: Counter[str] = Counter()
+        self._parts: ShowsParts | None = None
+        if isinstance(self.other, ShowsParts) and not thorough:
+            self._parts = self.other
+            self._changes = Changes(self.model.heap.state)
+        self._due = CHECKPOINT
+        self._novelty = Novelty(self.model.heap.state)
+        self.features = self._novelty.features
         self.model.events()
         with IMPLEMENTATION:
             self.other.events()
@@ -47,15 +75,20 @@ class Lockstep:
         if isinstance(step, Together):
             self._take_together(step)
         else:
-            self._take_alone(self.holdings.calls(step))
-        self.compare()
+            self._take_alone(type(step).__name__, self.holdings.calls(step))
+        if self._parts is None or isinstance(step, Together) or self._due <= 0:
+            self.compare()
 
     def _take_together(self, step: Together) -> None:
         if not isinstance(self.other, Schedulable):
             raise TypeError("this heap cannot be stopped between its steps: it has no `obey`")
-        InTurns(self.model, self.other, self.exercised, self.holdings.calls).run(step)
+        turns = InTurns(self.model, self.other, self.exercised, self.holdings.calls)
+        turns.on_meeting = self._novelty.steps_meet
+        if self._parts is not None:
+            turns.compare = partial(self._compare_in_the_middle, self._parts)
+        turns.run(step)
 
-    def _take_alone(self, calls: Calls) -> None:
+    def _take_alone(self, name: str, calls: Calls) -> None:
         """Make each call on both sides, one after the other."""
         answer: int | None = None
         while True:
@@ -70,9 +103,54 @@ class Lockstep:
             told = self.model.events()
             with IMPLEMENTATION:
                 compare_events(told, self.other.events())
-            self.exercised.update(kind for kind, _ in told)
+            kinds = [kind for kind, _ in told]
+            for kind in kinds:
+                self.exercised[kind] += 1
+            self.exercised["calls"] += 1
             answer = expected if isinstance(expected, int) else None
-            self.exercised.update(met(expected))
+            reason = ""
+            if answer is None:
+                come_to = met(expected)
+                self.exercised.update(come_to)
+                reason = come_to[-1]
+            self._novelty.call_ends(name, reason, told)
+            if self._parts is not None:
+                self._compare_part(self._parts, not SLOTS_ALONE.issuperset(kinds))
+
+    def _compare_part(self, other: ShowsParts, shape: bool) -> None:
+        """Compare what a call has changed in the model, and check what it can have broken there.
+
+        Raises: Difference at the first difference.
+        """
+        self._due -= 1
+        with MODEL:
+            state = self.model.heap.state
+            wanted = self._changes.look(shape)
+            expected = part_of(state, wanted)
+        with IMPLEMENTATION:
+            seen = other.part(wanted)
+        if seen != expected:
+            self.compare()
+            raise Difference("a part of the state", expected, seen, after=True)
+        with MODEL:
+            at = state.spans if self._changes.phase_has_changed() else wanted.spans
+            broken = list(violations_at(state, at, wanted.spans if shape else ()))
+        refuse(broken)
+
+    def _compare_in_the_middle(self, other: ShowsParts, unready: set[int]) -> None:
+        """Compare what has changed in the model while operations are under way.
+
+        Spans whose slots are not set up yet are left out. Raises: Difference.
+        """
+        with MODEL:
+            wanted = self._changes.look(True)
+            ready = [span for span in wanted.spans if span not in unready]
+            wanted = wanted._replace(spans=ready)
+            expected = part_of(self.model.heap.state, wanted)
+        with IMPLEMENTATION:
+            seen = other.part(wanted)
+        if seen != expected:
+            raise Difference("a part of the state", expected, seen, after=True)
 
     def compare(self) -> None:
         """Compare the whole state, and check the model's own invariants.
@@ -85,24 +163,53 @@ class Lockstep:
             compare_states(expected, self.other.state())
         with MODEL:
             broken = list(violations(self.model.heap.state))
-        for problem in broken:
-            raise Difference(
-                f"invariant {problem.invariant} of the model's own state",
-                f"breaks it: {problem.what}",
-                "is in the same state",
-                side="model",
-                rules=(problem.invariant,),
-                after=True,
-            )
+        refuse(broken)
+        self._due = CHECKPOINT
+        if self._parts is not None:
+            self._changes.look(True)
+
+
+def refuse(broken: list[Violation]) -> None:
+    """Raise Difference for the first invariant of the model that its own state breaks."""
+    for problem in broken:
+        raise Difference(
+            f"invariant {problem.invariant} of the model's own state",
+            f"breaks it: {problem.what}",
+            "is in the same state",
+            side="model",
+            rules=(problem.invariant,),
+            after=True,
+        )
+
+
+def run_heap_program_quickly(
+    program: HeapProgram,
+    factory: SideFactory,
+    on_step: StepHeard | None = None,
+    *,
+    thorough: bool = False,
+) -> Run:
+    """Run a program in lockstep, up to a divergence.
+
+    Whatever a side raises is a divergence, and names the side: a crash is an observation. A
+    difference in what no call has changed is told when all is compared, in a later step perhaps.
+    With `thorough` all is compared after each step.
+    """
+    return run_steps(
+        program,
+        program.steps,
+        lambda: Lockstep(program, factory, thorough=thorough),
+        describe_step,
+        on_step,
+    )
 
 
 def run_heap_program(
     program: HeapProgram, factory: SideFactory, on_step: StepHeard | None = None
 ) -> Run:
-    """Run a program in lockstep, up to the first divergence.
-
-    Whatever a side raises is a divergence, and names the side: a crash is an observation.
-    """
-    return run_steps(
-        program, program.steps, lambda: Lockstep(program, factory), describe_step, on_step
-    )
+    """Run a program in lockstep, and once more if the sides part, to name the first difference."""
+    found = run_heap_program_quickly(program, factory, on_step)
+    if found.divergence is None:
+        return found
+    again = run_heap_program_quickly(program, factory, on_step, thorough=True)
+    return found if again.divergence is None else again

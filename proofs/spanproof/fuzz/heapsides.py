@@ -1,7 +1,7 @@
 """The two sides of the lockstep of whole heaps: the same calls, the same events, the same state."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from spanproof.fuzz.differences import NoMemory as NoMemory
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
@@ -120,6 +120,49 @@ class Schedulable(Side, Protocol):
 
     def state_now(self) -> State:
         """Return the whole state, although operations may be under way."""
+        ...
+
+
+NO_DESCRIPTOR: Final = -1
+"""Stands for the next descriptor where there is none that was used before."""
+
+
+class Wanted(NamedTuple):
+    """Which part of a state is asked for: of some descriptors, and with `shape` what they are in.
+
+    `classes` are the span classes whose lists are part of it.
+    """
+
+    spans: list[int]
+    classes: list[int]
+    shape: bool
+
+
+class Part(NamedTuple):
+    """A part of a state, in plain tuples that compare as a whole.
+
+    Whatever is in it is in the whole state as well, by which a difference is told. `figures` are
+    those of the whole heap. `slots` has an entry for each descriptor that was asked for, None if it
+    is not in use for objects. The rest is empty without `shape`: the runs of the descriptors, None
+    for one that is dead; the lists of the classes; all caches; the free spans by address; and the
+    descriptor that is used next.
+    """
+
+    figures: tuple[object, ...]
+    slots: tuple[tuple[object, ...] | None, ...]
+    runs: tuple[tuple[int, ...] | None, ...]
+    central: tuple[tuple[object, ...], ...]
+    caches: tuple[tuple[object, ...], ...]
+    free: tuple[int, ...]
+    next_descriptor: int
+
+
+@runtime_checkable
+class ShowsParts(Protocol):
+    """A heap that shows a part of its state, for less than the whole; others show the whole."""
+
+    def part(self, wanted: Wanted) -> Part:
+        """Return a part of the state, in the form of `spanproof.fuzz.modelpart`."""
         ...
 
 

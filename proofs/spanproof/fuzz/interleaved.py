@@ -52,7 +52,7 @@ class Lane:
         self.model = model
         self.other = other
         self.waits = False
-        self.unready: object = -1
+        self.unready = -1
         self.large = False
         self._calls = calls
         self._answer: int | None = None
@@ -72,7 +72,11 @@ class Lane:
 
 
 class InTurns:
-    """Runs the tasks of a `Together`."""
+    """Runs the tasks of a `Together`.
+
+    `on_meeting` hears what a step of one thread and the next one, of another, have told. `compare`
+    compares the states after each step, but for some spans; it may be replaced.
+    """
 
     def __init__(
         self,
@@ -87,6 +91,9 @@ class InTurns:
         self._calls = calls
         self._model_scheduler, self._other_scheduler = Scheduler(), Scheduler()
         self._lanes: list[Lane] = []
+        self._last: tuple[int, list[str]] = (-1, [])
+        self.on_meeting: Callable[[list[str], list[str]], None] | None = None
+        self.compare: Callable[[set[int]], None] = self._compare_all
 
     def run(self, together: Together) -> None:
         """Run all tasks to their end.
@@ -142,6 +149,7 @@ class InTurns:
                 call = lane.next_call()
                 if call is None:
                     return False
+                self._exercised["calls"] += 1
                 lane.other.begin(partial(outcome_of, self._other, IMPLEMENTATION, call))
                 lane.model.begin(partial(outcome_of, self._model, MODEL, call))
             with IMPLEMENTATION:
@@ -160,7 +168,9 @@ class InTurns:
         told = [kind for kind, _ in seen if not kind.startswith("os ")]
         for kind, figures in seen:
             if kind == "si":
-                lane.unready, lane.large = figures.get("s", -1), figures.get("lg") == 1
+                span = figures.get("s", -1)
+                assert isinstance(span, int)
+                lane.unready, lane.large = span, figures.get("lg") == 1
             elif kind == ("m" if lane.large else "ib"):
                 lane.unready = -1
         if lane.other.left:
@@ -190,7 +200,12 @@ class InTurns:
             lane.answer(outcome)
             self._exercised.update(met(outcome))
         if told or stop is not Stop.WAITS:
-            self._compare()
+            self.compare({lane.unready for lane in self._lanes})
+        if told:
+            p, before = self._last
+            if p not in (-1, lane.p) and self.on_meeting is not None:
+                self.on_meeting(before, told)
+            self._last = lane.p, told
         return told
 
     def _let_model_go_on(self, lane: Lane, steps: int) -> None:
@@ -211,8 +226,12 @@ class InTurns:
                 "the call", "waits for another thread", "goes on", rules=("SWP-18", "SWP-38")
             )
 
-    def _compare(self) -> None:
-        unready = {f"span {lane.unready}" for lane in self._lanes}
+    def _compare_all(self, spans: set[int]) -> None:
+        """Compare the whole states, but for some spans.
+
+        Raises: Difference at the first difference.
+        """
+        unready = {f"span {span}" for span in spans}
         with MODEL:
             expected = self._model.state_now()
         with IMPLEMENTATION:

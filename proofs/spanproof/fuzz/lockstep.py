@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 from spanproof.fuzz.differences import IMPLEMENTATION, MODEL, Difference, Raised
 from spanproof.fuzz.display import both_shown
 from spanproof.fuzz.divergence import Run, StepHeard, run_steps
+from spanproof.fuzz.novelty import Feature
 from spanproof.fuzz.program import (
     Allocate,
     Flush,
@@ -67,6 +68,8 @@ class Lockstep:
         self.sg = program.sweepgen
         self._cache_shown = False
         self.exercised: Counter[str] = Counter()
+        self.features: set[Feature] = set()
+        self._last: Feature = ()
 
     def take(self, step: Step) -> None:
         """Take one step on both sides and compare.
@@ -78,6 +81,7 @@ class Lockstep:
         if not enabled:
             self.exercised["not enabled"] += 1
             return
+        before = self.exercised.copy()
         match step:
             case Allocate(count=count):
                 self._allocate(count)
@@ -100,6 +104,19 @@ class Lockstep:
                 self._both(lambda side: side.refill(self.sg))
                 self.exercised["refills"] += 1
         self.compare()
+        self._note(step, before)
+
+    def _note(self, step: Step, before: Counter[str]) -> None:
+        """Note what a step has shown: what was exercised, and in which state it has left a span."""
+        span = self.model.span
+        done = frozenset(self.exercised - before) - {"calls"}
+        now: Feature = (type(step).__name__, done, span.alloc_count == span.nelems)
+        self.features.add(("path", *now))
+        self.features.add(("met", self._last, now))
+        self.features.add(
+            ("at", type(step).__name__, span.freeindex % 64 in (0, 63), span.needzero)
+        )
+        self._last = now
 
     def _mark(self, slot: int) -> None:
         self._both(lambda side: side.mark(slot))
@@ -110,6 +127,7 @@ class Lockstep:
 
         Raises: Raised, with the side's name, if one refuses, or raises something else.
         """
+        self.exercised["calls"] += 1
         try:
             with MODEL:
                 expected = call(self.model)

@@ -120,9 +120,9 @@ class ModelHeap:
 
     def _tell(self, event: EventBase) -> None:
         figures: dict[str, object] = msgspec.to_builtins(event)
-        self._os.told.append(
-            (KIND_OF[type(event)], {k: v for k, v in figures.items() if k not in UNTOLD})
-        )
+        for untold in UNTOLD:
+            figures.pop(untold, None)
+        self._os.told.append((KIND_OF[type(event)], figures))
         if self._scheduler is not None:
             self._scheduler.step_ends()
 

@@ -1,15 +1,15 @@
-"""A search in this process: Hypothesis draws programs until one diverges, and shrinks it."""
+"""A search in this process: programs are drawn and run until one diverges; that is made smaller."""
 
-import os
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import Final, Generic, Protocol, TypeVar, cast
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Final, Generic, Protocol, TypeVar
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis.configuration import set_hypothesis_home_dir
+from msgspec.structs import replace
 
-from spanproof.fuzz.divergence import Divergence, ProgramT, Run, length_of, shorter
+from spanproof.fuzz.divergence import Divergence, ProgramT, Run
+from spanproof.fuzz.guidance import Source
 from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.isolation.reduce import reduced
 from spanproof.fuzz.levels.contractprogram import ContractProgram
@@ -17,10 +17,8 @@ from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.program import Program
 from spanproof.fuzz.target import Target
 
-NOWHERE: Final = os.path.join(os.devnull, "hypothesis")
-"""Where Hypothesis keeps what it would find out again, unless a place is named: not in the working
-directory."""
-
+FEW: Final = 14
+"""Steps of a program from which every two are left out, once none alone can be."""
 
 OneT = TypeVar("OneT", Program, HeapProgram, SizesProgram, ContractProgram, contravariant=True)
 
@@ -28,8 +26,8 @@ OneT = TypeVar("OneT", Program, HeapProgram, SizesProgram, ContractProgram, cont
 class Listener(Protocol[OneT]):
     """Hears of a search what it does."""
 
-    def attempt(self, program: OneT) -> Run:
-        """Run a program."""
+    def attempt(self, program: OneT, exact: bool = False) -> Run:
+        """Run a program; `exact` to tell the very first difference."""
         ...
 
     def counted(self, exercised: Counter[str]) -> None:
@@ -41,16 +39,12 @@ class Listener(Protocol[OneT]):
         ...
 
 
-class _Parted(Exception):
-    """A program on which the two sides part."""
-
-
-class _TimeUp(BaseException):
-    """It is time to stop; Hypothesis lets it pass."""
-
-
 class Search(Generic[ProgramT]):
-    """One search, and what it has come to."""
+    """One search, and what it has come to.
+
+    `exercised` counts what was done until a program diverged: `programs` and `calls` have those of
+    that program, too. Programs that show something new are counted as `kept`.
+    """
 
     def __init__(self, target: Target[ProgramT], listener: Listener[ProgramT]) -> None:
         self._target: Target[ProgramT] = target
@@ -59,93 +53,80 @@ class Search(Generic[ProgramT]):
         self.exercised: Counter[str] = Counter()
         self.simplest: Divergence | None = None
 
-    def run(self, start: int, examples: int | None, seconds: float | None, shrink: float) -> None:
-        """Run programs, all determined by the seed `start`, up to a number or a time.
+    def run(
+        self,
+        start: int,
+        examples: int | None,
+        seconds: float | None,
+        shrink: float,
+        calls: int | None = None,
+    ) -> None:
+        """Run programs, all determined by the seed `start`, up to a number, a time, or some calls.
 
-        Then a diverging program is shrunk, for at most `shrink` seconds.
+        Then a diverging program is made smaller, for at most `shrink` seconds.
         """
-        if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
-            set_hypothesis_home_dir(NOWHERE)
         if seconds is not None:
             self._until = time.monotonic() + seconds
-        self._shrink = shrink
-        try:
-            if self._target.drawn is not None:
-                self._draw(self._target.drawn, start, examples)
+        source = Source(self._target.grammar, start, guided=self._target.guided)
+        exercised = self.exercised
+        while self.simplest is None:
+            if examples is not None and exercised["programs"] >= examples:
                 return
-            while self.simplest is None:
-                done = self.exercised["programs"]
-                left = self._target.batch if examples is None else examples - done
-                if left <= 0:
-                    break
-                self._batch(start + done, min(left, self._target.batch))
-            else:
-                self._leave_steps_out()
-        except _TimeUp:
-            return
-
-    def _draw(self, drawn: Callable[[str], ProgramT], start: int, examples: int | None) -> None:
-        """Run programs that are drawn from their seeds, and shrink one that diverges."""
-        while examples is None or self.exercised["programs"] < examples:
-            program = drawn(f"{start + self.exercised['programs']}")
-            if self._diverges(program):
-                reduced(program, self._diverges, float("inf"))
+            if calls is not None and exercised["calls"] >= calls:
                 return
+            if self._until is not None and time.monotonic() >= self._until:
+                return
+            program = source.next()
+            exercised["programs"] += 1
+            outcome = self._listener.attempt(program)
+            made = outcome.exercised
+            exercised["calls"] += made["calls"] or made["steps"]
+            if outcome.divergence is not None:
+                self._is_found(program, outcome.divergence, shrink)
+                return
+            del made["calls"]
+            exercised.update(made)
+            exercised["kept"] += source.heard(program, outcome.features)
+            self._listener.counted(exercised)
 
-    def _batch(self, start: int, number: int) -> None:
-        """Run one batch of programs."""
+    def _is_found(self, program: ProgramT, divergence: Divergence, shrink: float) -> None:
+        """Tell of a divergence, and make its program smaller."""
+        until = time.monotonic() + shrink
+        self._tell(program, divergence)
+        step = divergence.step
+        start = replace(program, steps=program.steps[:step]) if step else program
+        if not self._fails(start):
+            start = program
+        self._make_smaller(start, until)
 
-        @seed(start)
-        @settings(
-            max_examples=number,
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate, Phase.shrink] if self._target.shrinks else [Phase.generate],
-            print_blob=False,
-        )
-        @given(self._target.programs)
-        def attempt(program: ProgramT) -> None:
-            if self._diverges(program):
-                raise _Parted
+    def _make_smaller(self, program: ProgramT, until: float) -> None:
+        smaller = reduced(program, self._fails, until)
+        while len(smaller.steps) <= FEW and time.monotonic() < until:
+            less = next(filter(self._fails, without_two(smaller)), None)
+            if less is None:
+                break
+            smaller = reduced(less, self._fails, until)
+        outcome = self._listener.attempt(smaller, exact=True)
+        if outcome.divergence is not None:
+            step = outcome.divergence.step
+            cut = replace(smaller, steps=smaller.steps[:step])
+            if len(cut.steps) < len(smaller.steps) and self._fails(cut):
+                outcome = self._listener.attempt(cut, exact=True)
+            if outcome.divergence is not None:
+                self.simplest = outcome.divergence
+                self._listener.found(outcome.divergence)
 
-        try:
-            attempt()
-        except Exception:
-            # Beside what is raised here, Hypothesis objects if a program does not part again.
-            if self.simplest is None:
-                raise
+    def _tell(self, program: ProgramT, divergence: Divergence) -> None:
+        exact = self._listener.attempt(program, exact=True).divergence
+        self.simplest = divergence if exact is None else exact
+        self._listener.found(self.simplest)
 
-    def _diverges(self, program: ProgramT) -> bool:
-        if self._until is not None and time.monotonic() >= self._until:
-            raise _TimeUp
-        searching = self.simplest is None
-        self.exercised["programs"] += searching
-        outcome = self._listener.attempt(program)
-        if outcome.divergence is None:
-            if searching:
-                self.exercised.update(outcome.exercised)
-                self._listener.counted(self.exercised)
-            return False
-        if self.simplest is None:
-            self._until = time.monotonic() + self._shrink
-        if self.simplest is None or _size(outcome.divergence) < _size(self.simplest):
-            self.simplest = outcome.divergence
-            self._listener.found(outcome.divergence)
-        return True
-
-    def _leave_steps_out(self) -> None:
-        """Drop each step without which the program still diverges.
-
-        Hypothesis shrinks the parts that a program was drawn from, and some parts are runs of
-        steps.
-        """
-        smaller = True
-        while smaller:
-            assert self.simplest is not None
-            program = cast(ProgramT, self.simplest.program)
-            smaller = any(self._diverges(one) for one in shorter(program))
+    def _fails(self, program: ProgramT) -> bool:
+        return self._listener.attempt(program).divergence is not None
 
 
-def _size(divergence: Divergence) -> tuple[int, int]:
-    return length_of(divergence.program), len(repr(divergence.program))
+def without_two(program: ProgramT) -> Iterator[ProgramT]:
+    """Return each program that has two steps less."""
+    for places in combinations(range(len(program.steps)), 2):
+        steps = tuple([one for at, one in enumerate(program.steps) if at not in places])
+        yield replace(program, steps=steps)

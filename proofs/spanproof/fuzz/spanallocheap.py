@@ -5,15 +5,15 @@ from types import SimpleNamespace
 from typing import Final, Protocol
 
 import spanalloc
-from spanalloc.heapsnapshot import HeapShot
+from spanalloc.heapsnapshot import HeapShot, RunShot
 from spanproof.fuzz import reasons
 from spanproof.fuzz.differences import Refused
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
-from spanproof.fuzz.heapsides import UNTOLD, Event, NoMemory, State, place_for
+from spanproof.fuzz.heapsides import UNTOLD, Event, NoMemory, Part, State, Wanted, place_for
 from spanproof.fuzz.reasons import reason_in, wordings
 from spanproof.fuzz.scheduler import Scheduler
 from spanspec.pages.pagealloc import Purpose
-from spanspec.span.mspan import IN_USE
+from spanspec.span.mspan import DEAD, IN_USE
 from spanspec.span.specials import SpecialKind
 
 PARTS = (
@@ -172,9 +172,23 @@ class SpanallocHeap:
 
     def events(self) -> Sequence[tuple[str, Event]]:
         """Return the new events."""
-        fresh = self._recorder.events[self._told :]
-        self._told = len(self._recorder.events)
-        return [(str(one["k"]), {k: v for k, v in one.items() if k not in UNTOLD}) for one in fresh]
+        # The recorder goes on counting lines, so what is taken from it leaves its place.
+        told: list[tuple[str, Event]] = []
+        events = self._recorder.events
+        for at in range(self._told, len(events)):
+            one = events[at]
+            kind = str(one["k"])
+            for untold in UNTOLD:
+                one.pop(untold, None)
+            told.append((kind, one))
+        self._told = len(events)
+        return told
+
+    def part(self, wanted: Wanted) -> Part:
+        """Return a part of the state."""
+        shown = self._package.heapsnapshot.part_of(self.heap.state, *wanted)
+        runs = shown.runs and tuple([run_in_part(run) for run in shown.runs])
+        return Part(shown.figures, shown.spans, runs, *shown[3:])
 
     def state(self) -> State:
         """Return the whole state, with the world stopped, and what was counted."""
@@ -225,6 +239,13 @@ def state_of(shot: HeapShot) -> State:
             "specials": span.specials,
         }
     return parts
+
+
+def run_in_part(run: RunShot) -> tuple[int, ...] | None:
+    """Return a run as a part of a state has it."""
+    if run.state == DEAD:
+        return None
+    return (*run[:5], 0) if run.state == IN_USE else run
 
 
 def scripted_memory(

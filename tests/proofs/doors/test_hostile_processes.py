@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import strategies as st
 
 from spanproof.doors.targets import run_again, span_target
 from spanproof.fuzz.campaign import run_target
@@ -75,7 +74,7 @@ def test_a_good_process_has_none() -> None:
 def test_a_campaign_finds_it_and_makes_it_small() -> None:
     target = span_target(found_with("crash"))
     longer = Program(1, (Refill(), Allocate(3), Allocate(1), Allocate(1)))
-    only_this = target._replace(programs=st.just(longer), must_exercise=())
+    only_this = target._replace(grammar=lambda _: longer, must_exercise=())
     result = run_target(only_this, examples=3, limits=LIMITS, shrink=10)
     assert result.divergence is not None
     assert result.divergence.program == PROGRAM

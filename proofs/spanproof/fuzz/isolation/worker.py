@@ -31,12 +31,13 @@ OFTEN = 0.05
 
 
 class Campaign(msgspec.Struct, frozen=True, tag="campaign"):
-    """Run programs, up to a number or a time, and shrink one that diverges for so many seconds."""
+    """Run programs, up to a number, a time, or so many calls; shrink one that diverges."""
 
     start: int
     examples: int | None
     seconds: float | None
     shrink: float
+    calls: int | None = None
 
 
 class Once(msgspec.Struct, frozen=True, tag="once"):
@@ -81,13 +82,13 @@ def work(target: Target[ProgramT], assignment: bytes, sender: Sender, note: Note
             teller.tell(Unsuitable(str(problem)))
             return
     if isinstance(what, Once):
-        outcome = teller.attempt(cast(ProgramT, what.program))
+        outcome = teller.attempt(cast(ProgramT, what.program), exact=True)
         if outcome.divergence is not None:
             teller.found(outcome.divergence)
         return
     search = Search(target, teller)
     try:
-        search.run(what.start, what.examples, what.seconds, what.shrink)
+        search.run(what.start, what.examples, what.seconds, what.shrink, what.calls)
     except BaseException as problem:
         raised = foreign(problem)
         if raised is None:
@@ -134,12 +135,12 @@ class Teller(Generic[ProgramT]):
         self._program = program
         self._note.begin(ENCODER.encode(program))
 
-    def attempt(self, program: ProgramT) -> Run:
+    def attempt(self, program: ProgramT, exact: bool = False) -> Run:
         """Run a program; whatever comes out of it is a divergence."""
         self.begins(program)
         began = time.monotonic()
         try:
-            outcome = self._target.attempt(program, self._note.step)
+            outcome = self._target.attempt(program, self._note.step, exact)
         except BaseException as problem:
             return Run(self.comes_out(problem), Counter())
         if not self._sender.is_open():

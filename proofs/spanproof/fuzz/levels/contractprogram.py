@@ -7,10 +7,9 @@ import random
 from typing import Annotated, Final, Literal
 
 import msgspec
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 from msgspec import Meta
 
+from spanproof.fuzz.choices import Choices, between, pick
 from spanspec.base.wording import counted
 
 Bytes = Annotated[int, Meta(ge=0, le=1 << 40)]
@@ -126,22 +125,32 @@ def drawn_size(draw: random.Random) -> int:
     return draw.randrange(1, 1 << draw.randrange(13, 21))
 
 
-def contract_programs() -> SearchStrategy[ContractProgram]:
-    """Any program of some dozen steps."""
-    powers = st.integers(3, 15)
-    sizes = st.one_of(
-        st.integers(0, 64),
-        st.builds(lambda power, by: (1 << power) + by, powers, st.integers(-1, 1)),
-        st.integers(1, 70_000),
-    )
-    picks = st.integers(0, 20)
-    plain = st.builds(Malloc, sizes, st.just(0), st.booleans())
-    steps = st.one_of(
-        plain,
-        st.builds(Free, picks),
-        plain,
-        st.builds(Show, picks),
-        st.builds(Realloc, picks, sizes.filter(bool)),
-        st.builds(Malloc, sizes, st.sampled_from(ALIGNS)),
-    )
-    return st.lists(steps, max_size=30).map(lambda steps: ContractProgram(tuple(steps)))
+def size_of(choices: Choices) -> int:
+    """Choose a size in bytes: small, next to a power of two, or any."""
+    match choices.below(3):
+        case 0:
+            return between(choices, 0, 64)
+        case 1:
+            return (1 << between(choices, 3, 15)) + between(choices, -1, 1)
+        case _:
+            return between(choices, 1, 70_000)
+
+
+def step_of(choices: Choices) -> Step:
+    """Choose a step; a third of them makes an object of no particular kind."""
+    match choices.below(6):
+        case 0 | 1:
+            return Malloc(size_of(choices), 0, bool(choices.below(2)))
+        case 2:
+            return Free(choices.below(21))
+        case 3:
+            return Show(choices.below(21))
+        case 4:
+            return Realloc(choices.below(21), max(1, size_of(choices)))
+        case _:
+            return Malloc(size_of(choices), pick(choices, ALIGNS))
+
+
+def contract_program(choices: Choices) -> ContractProgram:
+    """Draw a program of some dozen steps."""
+    return ContractProgram(tuple([step_of(choices) for _ in range(choices.below(31))]))

@@ -11,6 +11,7 @@ from spanproof.fuzz.levels.contract import Judge, Planned, plan
 from spanproof.fuzz.levels.contractprogram import ContractProgram, describe_step
 from spanproof.fuzz.levels.known import of_name, ours
 from spanproof.fuzz.levels.remote import Answerer
+from spanproof.fuzz.novelty import Feature
 from spanproof.protocol.faults import Broken, Declined
 from spanproof.protocol.messages import REPLIES, Done, NewContract, Reply
 
@@ -34,6 +35,7 @@ class StepByStep:
 
     def __init__(self, program: ContractProgram, answerer: Answerer) -> None:
         self.exercised: Counter[str] = Counter()
+        self.features: set[Feature] = set()
         with IMPLEMENTATION:
             greeting = answerer.greeted()
             answerer.ask(NewContract(), Done)

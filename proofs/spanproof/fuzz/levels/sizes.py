@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
-
+from spanproof.fuzz.choices import Choices, between, pick
 from spanproof.fuzz.differences import IMPLEMENTATION, MODEL, Difference
 from spanproof.fuzz.divergence import Run, StepHeard, run_steps
 from spanproof.fuzz.levels.sizesprogram import Ask, SizesProgram, describe_step
+from spanproof.fuzz.novelty import Feature
 from spanspec.base.constants import MAX_SMALL_SIZE, PAGE_SIZE
 from spanspec.base.sizeclass import CLASSES, round_up_size, size_class_for
 from spanspec.heap.malloc import pages_for_large
@@ -56,6 +55,7 @@ class Comparison:
         with IMPLEMENTATION:
             self.other = factory(program)
         self.exercised: Counter[str] = Counter()
+        self.features: set[Feature] = set()
 
     def take(self, step: Ask) -> None:
         """Ask both sides.
@@ -84,14 +84,22 @@ def run_sizes(
     )
 
 
-def sizes_programs() -> SearchStrategy[SizesProgram]:
-    """Any requests, most of them at an edge of a class or of a page."""
-    edges = sorted({entry.size + by for entry in CLASSES[1:] for by in (-1, 0, 1)})
-    pages = st.integers(5, 1 << 30).map(lambda pages: pages * PAGE_SIZE)
-    requests = st.one_of(
-        st.sampled_from(edges),
-        st.integers(1, MAX_SMALL_SIZE + 1),
-        st.builds(lambda size, by: size + by, pages, st.integers(-1, 1)),
-    )
-    steps = st.lists(st.builds(Ask, requests), max_size=40)
-    return steps.map(lambda steps: SizesProgram(tuple(steps)))
+EDGES: Final = tuple(sorted({entry.size + by for entry in CLASSES[1:] for by in (-1, 0, 1)}))
+MOST_REQUESTS: Final = 40
+
+
+def request_of(choices: Choices) -> int:
+    """Choose a request, most of them at an edge of a class or of a page."""
+    match choices.below(3):
+        case 0:
+            return pick(choices, EDGES)
+        case 1:
+            return between(choices, 1, MAX_SMALL_SIZE + 1)
+        case _:
+            return between(choices, 5, 1 << 30) * PAGE_SIZE + between(choices, -1, 1)
+
+
+def sizes_program(choices: Choices) -> SizesProgram:
+    """Draw some requests."""
+    number = choices.below(MOST_REQUESTS + 1)
+    return SizesProgram(tuple([Ask(request_of(choices)) for _ in range(number)]))

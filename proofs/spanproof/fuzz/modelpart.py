@@ -1,0 +1,186 @@
+"""The part of the model's heap that an operation has changed, to be compared with another heap's.
+
+Records of the model are never changed, but replaced. So what has changed since the last look is
+what is another record now.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from spanproof.fuzz.heapsides import NO_DESCRIPTOR, Part, Wanted
+from spanspec.base.bitmap import Bits
+from spanspec.base.ids import SpanId
+from spanspec.heap.state import NO_MORE_RECLAIM, HeapState
+from spanspec.pages.runs import PageRun
+from spanspec.sharing.records import SharedSpan
+from spanspec.span.mspan import DEAD, IN_USE, Mspan
+from spanspec.span.specials import Specials
+
+KeyT = TypeVar("KeyT", bound=int)
+ValueT = TypeVar("ValueT")
+
+
+class Changes:
+    """Which descriptors of a heap have other records than at the last look."""
+
+    def __init__(self, state: HeapState) -> None:
+        self._state = state
+        self._spans: dict[int, Mspan] = {}
+        self._shared: dict[SpanId, SharedSpan] = {}
+        self._runs: dict[int, PageRun] = {}
+        self._specials: dict[int, Specials] = {}
+        self._phase: tuple[object, ...] = ()
+
+    def look(self, shape: bool) -> Wanted:
+        """Return what has changed since the last look; without `shape`, of the slots alone."""
+        state, classes = self._state, set[int]()
+        changed = replaced(self._spans, state.spans)
+        if shape:
+            classes |= {self._spans[span].spanclass for span in changed if span in self._spans}
+        follow(self._spans, state.spans, changed)
+        if state.specials or self._specials:
+            given = replaced(self._specials, state.specials)
+            follow(self._specials, state.specials, given)
+            changed = [*changed, *(span for span in given if span not in changed)]
+        if not shape:
+            return Wanted(changed, [], False)
+        shared = state.tables.spans.records
+        moved = replaced(self._shared, shared)
+        follow(self._shared, shared, moved)
+        runs = replaced(self._runs, state.pages.runs)
+        follow(self._runs, state.pages.runs, runs)
+        spans = {*changed, *runs, *(identity - 1 for identity in moved if identity > 0)}
+        classes |= {state.spans[span].spanclass for span in spans if span in state.spans}
+        return Wanted(sorted(spans), sorted(classes), True)
+
+    def phase_has_changed(self) -> bool:
+        """Tell whether anything has changed on which the state of each span depends."""
+        state, before = self._state, self._phase
+        self._phase = (state.sweepgen, state.phase, state.sweepdone, state.marked)
+        return before != self._phase
+
+
+def replaced(before: Mapping[KeyT, ValueT], now: Mapping[KeyT, ValueT]) -> list[KeyT]:
+    """Return the keys that have another value than before, none now, or had none before."""
+    get = before.get
+    found = [key for key, value in now.items() if get(key) is not value]
+    if len(before) + len(found) > len(now):
+        found += [key for key in before if key not in now]
+    return found
+
+
+def follow(before: dict[KeyT, ValueT], now: Mapping[KeyT, ValueT], keys: list[KeyT]) -> None:
+    """Bring what was seen before up to date for some keys."""
+    for key in keys:
+        value = now.get(key)
+        if value is None:
+            before.pop(key, None)
+        else:
+            before[key] = value
+
+
+def part_of(state: HeapState, wanted: Wanted) -> Part:
+    """Return the part that is wanted of a heap in which nobody is in an operation."""
+    figures = figures_of(state)
+    slots = tuple([slots_of(state, span) for span in wanted.spans])
+    if not wanted.shape:
+        return Part(figures, slots, (), (), (), (), NO_DESCRIPTOR)
+    heap = state.pages
+    runs = [(span, heap.runs[span]) for span in wanted.spans]
+    central = [(number, state.central[number]) for number in wanted.classes]
+    free = heap.descriptors.free
+    return Part(
+        figures,
+        slots,
+        tuple([run_of(span, run) for span, run in runs]),
+        tuple([(number, tuple(one.nonempty), tuple(one.empty)) for number, one in central]),
+        tuple([cache_of(state, p, state.mcache_of[p]) for p in sorted(state.mcache_of) if p >= 0]),
+        tuple([one.span for one in heap.free.in_order()]),
+        free[-1] if free else NO_DESCRIPTOR,
+    )
+
+
+def slots_of(state: HeapState, span: int) -> tuple[object, ...] | None:
+    """Return the slots of a span, None if it is not in use."""
+    record = state.spans.get(span)
+    if record is None:
+        return None
+    shared = state.shared(span)
+    assert isinstance(record.alloc_bits, Bits)
+    assert isinstance(record.gcmark_bits, Bits)
+    spanclass, nelems = record.spanclass, record.nelems
+    holding = [one for one in state.mcaches if state.cached(one, spanclass) == span]
+    known = record.freeindex < nelems and holding
+    mask = (1 << nelems) - 1
+    return (
+        span,
+        record.base,
+        record.npages,
+        spanclass,
+        record.elemsize,
+        nelems,
+        record.limit,
+        record.freeindex,
+        record.alloc_count,
+        record.alloc_cache if known else None,
+        record.alloc_bits.value & mask,
+        record.gcmark_bits.value & mask,
+        shared.sweepgen,
+        record.needzero,
+        shared.place,
+        tuple([(one.offset, one.kind) for one in state.specials.get(span, ())]),
+    )
+
+
+def run_of(span: int, run: PageRun) -> tuple[int, ...] | None:
+    """Return a run of pages; of one in use, whether it needs zeroing is told by its slots."""
+    if run.state == DEAD:
+        return None
+    needzero = 0 if run.state == IN_USE else run.needzero
+    return (span, run.base, run.npages, run.state, run.scavenged, needzero)
+
+
+def cache_of(state: HeapState, p: int, identity: int) -> tuple[object, ...]:
+    """Return the cache of a P."""
+    tiny = state.mcaches[identity].tiny
+    held = tuple(state.cached_spans(identity).items())
+    return (identity, p, state.flush_gen(identity), held, tiny.address, tiny.offset)
+
+
+def figures_of(state: HeapState) -> tuple[object, ...]:
+    """Return the figures of the whole heap, in their order."""
+    heap, stats = state.pages, state.pages.stats
+    blocks: list[int] = []
+    for p in sorted(state.mcache_of):
+        if p >= 0:
+            tiny = state.mcaches[state.mcache_of[p]].tiny
+            blocks += (tiny.address, tiny.offset)
+    first, second = state.buffers
+    over = state.reclaim_index >= NO_MORE_RECLAIM
+    return (
+        state.sweepgen,
+        state.phase,
+        state.cycle,
+        state.procs,
+        state.sweepdone,
+        state.heap_live,
+        -1 if over else state.reclaim_index,
+        state.reclaim_credit,
+        state.pages_swept,
+        len(state.finalizers),
+        len(first.entries),
+        len(second.entries),
+        len(heap.descriptors.free),
+        len(heap.all_arenas),
+        heap.current.base,
+        heap.current.end,
+        stats.heap_sys,
+        stats.heap_idle,
+        stats.heap_inuse,
+        stats.heap_released,
+        stats.stacks_inuse,
+        stats.gc_manual,
+        stats.pages_in_use,
+        heap.unscavenged_huge,
+        *blocks,
+    )

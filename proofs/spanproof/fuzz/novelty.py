@@ -1,0 +1,97 @@
+"""What a run of a program has shown of the model that others have not: by that, programs are kept.
+
+It is read from the model alone, so that it serves an implementation in any language: which call
+came to what, by which path; what the path said of its way; in which situation; and which two calls,
+or steps of two threads, met. Each is a tuple, so that a feature is the same in every process.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import Final
+
+from msgspec import inspect
+
+from spanspec.heap.state import HeapState
+from spanspec.trace.schema import KINDS
+
+Feature = tuple[Hashable, ...]
+"""Something that a run has shown."""
+
+NARROW: Final = 4
+"""A figure of an event that is always below this tells of a way, rather than of a quantity."""
+
+MANY: Final = 3
+"""Numbers are told apart up to this one."""
+
+
+class Novelty:
+    """Collects the features of one run of a program on a whole heap."""
+
+    def __init__(self, state: HeapState) -> None:
+        self.features: set[Feature] = set()
+        self._state = state
+        self._last: Feature = ()
+
+    def call_ends(
+        self, step: str, outcome: str, told: Sequence[tuple[str, Mapping[str, object]]]
+    ) -> None:
+        """Note what a call of a step came to: a refusal's reason, or "", and what was told."""
+        add = self.features.add
+        if len(told) == 1:
+            kind, figures = told[0]
+            path: Hashable = (kind, figures.get("w"), figures.get("f"))
+        else:
+            kinds = [kind for kind, _ in told]
+            path = frozenset(kinds)
+            for one in pairwise(kinds):
+                add(("then", *one))
+            for kind, figures in told:
+                add(("way", kind, way_of(kind, figures)))
+        signature: Feature = (step, outcome, path)
+        if signature != self._last:
+            add(("path", *signature))
+            add(("met", self._last[:2], signature))
+            self._last = signature
+        add(("in", step, outcome, len(told) > 1, self._situation()))
+
+    def steps_meet(self, before: Sequence[str], after: Sequence[str]) -> None:
+        """Note that a step of a thread came right after one of another, by what each has told."""
+        self.features.add(("threads", tuple(before), tuple(after)))
+
+    def _situation(self) -> Feature:
+        """Return the situation in which a heap is."""
+        state = self._state
+        stats = state.pages.stats
+        return (
+            state.phase,
+            state.sweepdone,
+            min(state.cycle, MANY),
+            state.sweepgen < NARROW * 2,
+            stats.heap_released > state.pages.current.end - state.pages.current.base,
+            bool(state.finalizers),
+            state.reclaim_credit > 0,
+        )
+
+
+def way_of(kind: str, figures: Mapping[str, object]) -> Feature:
+    """Return the figures of an event that tell of a way, rather than of a quantity."""
+    get = figures.get
+    return tuple([get(name) for name in narrow(kind)])
+
+
+@cache
+def narrow(kind: str) -> tuple[str, ...]:
+    """Return the keys of an event's figures that have few values: flags, and names."""
+    if kind not in KINDS:
+        return ()
+    described = inspect.type_info(KINDS[kind])
+    assert isinstance(described, inspect.StructType)
+    return tuple(
+        [
+            one.encode_name
+            for one in described.fields
+            if isinstance(one.type, inspect.LiteralType)
+            or (isinstance(one.type, inspect.IntType) and (one.type.le or NARROW) < NARROW)
+        ]
+    )

@@ -1,0 +1,74 @@
+"""Which rules programs reach: `python -m spanproof.fuzz.rulewatch`.
+
+It runs programs on the model's heap alone, where the model is plain Python, so that every call of
+one of its functions can be seen. A rule is reached when a function that stands for it is called, or
+a constant that does is read by one. Programs come in as JSON, one a line; for each, the rules that
+none before it has reached go out, in the same form.
+"""
+
+import sys
+from types import CodeType, FrameType
+from typing import Final
+
+import msgspec
+
+from spanproof.fuzz.differences import MODEL
+from spanproof.fuzz.heapcalls import Holdings, outcome_of
+from spanproof.fuzz.heapprogram import HeapProgram, Together
+from spanproof.fuzz.modelheap import ModelHeap
+from spanproof.report.recorder import rules_by_place
+
+
+class Reached:
+    """The rules that programs have reached so far."""
+
+    def __init__(self) -> None:
+        self.rules: set[str] = set()
+        self._known: Final = rules_by_place()
+        self._codes: set[CodeType] = set()
+
+    def run(self, program: HeapProgram) -> list[str]:
+        """Run a program; return the rules that it is the first to reach, in order."""
+        before = len(self._codes)
+        model = ModelHeap(program)
+        holdings = Holdings(model, looks_up=True)
+        sys.setprofile(self._profile)
+        try:
+            for step in program.steps:
+                for task in step.tasks if isinstance(step, Together) else (step,):
+                    calls = holdings.calls(task)
+                    answer: int | None = None
+                    while True:
+                        try:
+                            call = calls.send(answer)
+                        except StopIteration:
+                            break
+                        outcome = outcome_of(model, MODEL, call)
+                        answer = outcome if isinstance(outcome, int) else None
+        finally:
+            sys.setprofile(None)
+        return self._new() if len(self._codes) > before else []
+
+    def _profile(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            self._codes.add(frame.f_code)
+
+    def _new(self) -> list[str]:
+        places = {(code.co_filename, code.co_qualname) for code in self._codes}
+        now = frozenset[str]().union(*(self._known.get(one, frozenset()) for one in places))
+        new = sorted(now - self.rules)
+        self.rules |= now
+        return new
+
+
+def main() -> None:
+    """Run the programs that come in, until there are no more."""
+    reached = Reached()
+    for line in sys.stdin.buffer:
+        program = msgspec.json.decode(line, type=HeapProgram)
+        sys.stdout.buffer.write(msgspec.json.encode(reached.run(program)) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

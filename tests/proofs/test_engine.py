@@ -1,0 +1,178 @@
+"""The fuzzer's engine: programs from bytes, what is compared after a call, and what guides it."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+import spanalloc
+from spanproof.fuzz.choices import Choices, FromBytes, seeded
+from spanproof.fuzz.divergence import ProgramT
+from spanproof.fuzz.guidance import Kept, Source
+from spanproof.fuzz.heapgrammar import heap_program
+from spanproof.fuzz.heaplockstep import run_heap_program, run_heap_program_quickly
+from spanproof.fuzz.heapprogram import (
+    FinishCycle,
+    FlushCaches,
+    HeapProgram,
+    Malloc,
+    StartCycle,
+    Step,
+    Sweep,
+)
+from spanproof.fuzz.heapsides import Part, State, Wanted
+from spanproof.fuzz.modelheap import ModelHeap
+from spanproof.fuzz.program import Program
+from spanproof.fuzz.schedulegrammar import scheduled_program
+from spanproof.fuzz.spanallocheap import SpanallocHeap
+from spanproof.fuzz.spangrammar import span_program
+from spanspec.invariants import violations, violations_at
+
+GRAMMARS = (heap_program, scheduled_program, span_program)
+PACKAGE = SimpleNamespace(**vars(spanalloc))
+
+
+@pytest.mark.parametrize("grammar", GRAMMARS, ids=lambda one: one.__name__)
+def test_bytes_determine_a_program(grammar: Callable[[Choices], ProgramT]) -> None:
+    for seed in range(30):
+        program = grammar(FromBytes(seeded(seed)))
+        assert grammar(FromBytes(seeded(seed))) == program
+        text = msgspec.json.encode(program)
+        assert msgspec.json.decode(text, type=Program | HeapProgram) == program
+    assert len(grammar(FromBytes(b"")).steps) <= 8, "where bytes run out, a program ends soon"
+
+
+def test_the_grammar_of_heaps_draws_every_step_that_is_taken_alone() -> None:
+    drawn = {
+        type(step) for seed in range(150) for step in heap_program(FromBytes(seeded(seed))).steps
+    }
+    alone = {one for one in Step.__args__ if one.__name__ != "Together"}
+    assert drawn == alone
+
+
+class Watched(SpanallocHeap):
+    """A heap that is asked for parts, and for the whole."""
+
+    whole = 0
+
+    def state(self) -> State:
+        Watched.whole += 1
+        return super().state()
+
+
+def test_the_whole_state_is_compared_at_the_ends_of_a_program_alone() -> None:
+    program = HeapProgram((Malloc(64, 100), Malloc(3000, 20), StartCycle(), FinishCycle()))
+    Watched.whole = 0
+    assert run_heap_program(program, lambda one: Watched(one, PACKAGE)).divergence is None
+    assert Watched.whole == 2
+
+
+class Slips(SpanallocHeap):
+    """A heap that shows a figure in a part of its state that is another one in the whole."""
+
+    def part(self, wanted: Wanted) -> Part:
+        part = super().part(wanted)
+        return part._replace(figures=(9, *part.figures[1:])) if wanted.shape else part
+
+
+class Decays(SpanallocHeap):
+    """A heap in which a list changes in a call that has nothing to do with it."""
+
+    def flush_caches(self, p: int) -> None:
+        super().flush_caches(p)
+        self.decayed = True
+
+    decayed = False
+
+    def state(self) -> State:
+        whole = super().state()
+        return {**whole, "buffers": ()} if self.decayed else whole
+
+
+def test_what_a_call_has_changed_is_compared_at_once() -> None:
+    program = HeapProgram((Malloc(64), StartCycle(), FinishCycle(), Sweep(9), Malloc(64)))
+    divergence = run_heap_program_quickly(program, lambda one: Slips(one, PACKAGE)).divergence
+    assert divergence is not None
+    assert divergence.what == "a part of the state"
+
+
+def test_what_no_call_has_changed_is_compared_in_the_end_and_the_step_is_named() -> None:
+    program = HeapProgram((Malloc(64), FlushCaches(), Malloc(64), Malloc(100, 3)))
+    quick = run_heap_program_quickly(program, lambda one: Decays(one, PACKAGE)).divergence
+    assert quick is not None
+    assert (quick.step, quick.what) == (4, "buffers")
+    exact = run_heap_program(program, lambda one: Decays(one, PACKAGE)).divergence
+    assert exact is not None
+    assert (exact.step, exact.what) == (2, "buffers")
+
+
+def broken_model() -> ModelHeap:
+    model = ModelHeap(HeapProgram(()))
+    for size in (64, 64, 3000, 40_000):
+        model.malloc(size, False, True, 0)
+    return model
+
+
+SPAN_DAMAGE: dict[str, dict[str, int]] = {
+    "I-1": {"freeindex": 2000},
+    "I-2": {"alloc_count": 5},
+    "I-6": {"nelems": 7},
+    "I-7": {"alloc_count": 0},
+    "I-11": {"elemsize": 24},
+}
+RUN_DAMAGE: dict[str, dict[str, int]] = {
+    "I-9": {"scavenged": True},
+    "I-13": {"npages": 3},
+    "I-17": {"state": 2},
+}
+
+
+@pytest.mark.parametrize("rule", SPAN_DAMAGE)
+def test_an_invariant_that_a_changed_span_breaks_is_found_there(rule: str) -> None:
+    state = broken_model().heap.state
+    span = min(state.spans)
+    state.spans[span] = replace(state.spans[span], **SPAN_DAMAGE[rule])
+    found = {one for one in violations(state) if f"span {span}:" in one.what}
+    assert rule in {one.invariant for one in violations_at(state, [span], ())}
+    assert set(violations_at(state, [span], ())) <= found
+    assert not list(violations_at(state, [one for one in state.spans if one != span], ()))
+
+
+@pytest.mark.parametrize("rule", RUN_DAMAGE)
+def test_an_invariant_that_a_changed_run_breaks_is_found_there(rule: str) -> None:
+    state = broken_model().heap.state
+    span = min(state.spans)
+    state.pages.runs[span] = replace(state.pages.runs[span], **RUN_DAMAGE[rule])
+    assert rule in {one.invariant for one in violations_at(state, (), [span])}
+    assert rule in {one.invariant for one in violations(state)}
+
+
+def test_a_program_is_kept_if_it_shows_anything_new() -> None:
+    kept: Kept[HeapProgram] = Kept()
+    short, long = HeapProgram((Malloc(8),)), HeapProgram((Malloc(8), Malloc(16)))
+    assert kept.add(long, frozenset({("a",), ("b",)}))
+    assert not kept.add(short, frozenset({("b",)}))
+    assert kept.add(short, frozenset({("a",), ("b",), ("c",)}))
+    assert kept.programs == [long, short]
+    assert kept.minimal() == [short]
+
+
+def test_guided_programs_are_determined_by_the_seed_and_by_what_was_heard() -> None:
+    def drawn(guided: bool) -> list[HeapProgram]:
+        source = Source(heap_program, 3, guided=guided)
+        programs = []
+        for number in range(40):
+            program = source.next()
+            programs.append(program)
+            source.heard(program, frozenset({(number % 7,)}))
+        return programs
+
+    assert drawn(True) == drawn(True)
+    assert drawn(False) == [heap_program(blind(3 + number)) for number in range(40)]
+    assert drawn(True) != drawn(False)
+
+
+def blind(seed: int) -> FromBytes:
+    return FromBytes(seeded(seed))
