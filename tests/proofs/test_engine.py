@@ -170,9 +170,5 @@ def test_guided_programs_are_determined_by_the_seed_and_by_what_was_heard() -> N
         return programs
 
     assert drawn(True) == drawn(True)
-    assert drawn(False) == [heap_program(blind(3 + number)) for number in range(40)]
+    assert drawn(False) == [heap_program(FromBytes(seeded(3, number))) for number in range(40)]
     assert drawn(True) != drawn(False)
-
-
-def blind(seed: int) -> FromBytes:
-    return FromBytes(seeded(seed))

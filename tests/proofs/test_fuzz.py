@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from spanproof.fuzz.campaign import run
 from spanproof.fuzz.lockstep import run_program
-from spanproof.fuzz.planted.span import PLANTED, PlantedBug, find, package_with
+from spanproof.fuzz.planted.span import PLANTED, Effort, PlantedBug, find, package_with
 from spanproof.fuzz.program import (
     Allocate,
     Flush,
@@ -52,11 +52,11 @@ def test_every_program_is_valid_and_agrees(program: Program) -> None:
 
 
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.name.replace(" ", "-"))
-def test_a_planted_bug_is_found_and_shrunk_to_ten_steps(bug: PlantedBug) -> None:
+def test_a_planted_bug_is_found_and_shrunk_to_eight_steps(bug: PlantedBug) -> None:
     divergence = find(bug).divergence
     assert divergence is not None
     assert isinstance(divergence.program, Program)
-    assert len(divergence.program.steps) <= 10
+    assert len(divergence.program.steps) <= 8
     again = run_program(divergence.program, of_package(package_with(bug))).divergence
     assert again == divergence
     assert run_program(divergence.program, installed).divergence is None
@@ -68,7 +68,7 @@ def test_a_planted_bug_out_of_date_is_an_error() -> None:
 
 
 def test_a_campaign_is_determined_by_its_seed() -> None:
-    one, two = find(PLANTED[2], start=5), find(PLANTED[2], start=5)
+    one, two = find(PLANTED[2], Effort(5)), find(PLANTED[2], Effort(5))
     assert one.programs == two.programs
     assert one.divergence == two.divergence
 

@@ -87,7 +87,7 @@ def test_the_interpreted_source_agrees_too() -> None:
 @pytest.mark.parametrize("name", EASY)
 def test_a_bug_planted_into_the_heap_is_found(name: str) -> None:
     bug = next(bug for bug in BUGS if name in bug.name)
-    divergence = find_in_heap(bug, examples=600).divergence
+    divergence = find_in_heap(bug).divergence
     assert divergence is not None
     assert isinstance(divergence.program, HeapProgram)
     assert len(divergence.program.steps) <= 12

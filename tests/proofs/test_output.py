@@ -26,7 +26,7 @@ def shown(table: Table) -> str:
 def test_tables_show_names_and_values_as_they_are() -> None:
     one = Corruption(NASTY, 3, "sc", "left out", NASTY, NASTY, None)
     assert shown(unnoticed_table([one])).count(NASTY) == 2
-    assert shown(table_of([Campaigned(NASTY, 1, 2, NASTY)])).count(NASTY) == 2
+    assert shown(table_of([Campaigned(NASTY, 1, 9, 2, NASTY)])).count(NASTY) == 2
 
 
 def test_complaints_and_progress_are_plain(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,7 @@ from spanproof.fuzz.heapprogram import (
 )
 from spanproof.fuzz.planted.heap import find_in_heap
 from spanproof.fuzz.planted.schedule import RACES, find_in_schedule
-from spanproof.fuzz.planted.span import PlantedBug, package_with
+from spanproof.fuzz.planted.span import Effort, PlantedBug, package_with
 from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
 from spanproof.fuzz.spanallocheap import installed, of_package
 from spanproof.fuzz.strategies import scheduled_programs
@@ -104,7 +104,7 @@ def test_an_order_of_zeros_is_one_task_after_the_other() -> None:
 @pytest.mark.parametrize("name", EASY)
 def test_a_race_planted_into_the_heap_is_found(name: str) -> None:
     bug = race(name)
-    divergence = find_in_schedule(bug, examples=600).divergence
+    divergence = find_in_schedule(bug).divergence
     assert divergence is not None
     assert length_of(divergence.program) <= 12
     assert isinstance(divergence.program, HeapProgram)
@@ -140,7 +140,7 @@ def test_freeing_all_memory_waits_for_a_span_that_another_thread_sweeps() -> Non
 
 
 def test_a_race_is_not_found_without_a_schedule() -> None:
-    assert find_in_heap(race("two threads pop"), examples=60).divergence is None
+    assert find_in_heap(race("two threads pop"), Effort(calls=6_000)).divergence is None
 
 
 @pytest.mark.parametrize("bug", RACES, ids=lambda bug: bug.name)

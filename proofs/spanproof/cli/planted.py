@@ -1,7 +1,8 @@
 """`spanspec planted`: does the fuzzer find bugs? Each planted one, and what shows it."""
 
 import statistics
-from typing import Annotated
+import time
+from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
@@ -18,17 +19,24 @@ from spanproof.cli.output import (
 )
 from spanproof.decide.cache import Cache, NoCache
 from spanproof.fuzz.planted.campaigns import Campaigned, campaigns, look_for_all
+from spanproof.fuzz.planted.span import Effort
 from spanspec.base.wording import counted
 
-LARGEST_MEDIAN = 12
+LARGEST_MEDIAN: Final = 6
 """Steps that the median of the shrunk programs may have."""
+
+MEDIAN_OPERATIONS: Final = 5_000
+"""Operations until a bug is found that the median may have."""
 
 
 def planted(
     pattern: Annotated[str, typer.Argument(help="Only bugs whose name has this in it.")] = "",
-    examples: Annotated[int, typer.Option(min=1, help="Programs to try for each.")] = 4000,
+    operations: Annotated[int, typer.Option(min=1, help="Operations to try for each.")] = 200_000,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Determines every program.")] = 0,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Look without guidance as well, to compare.")
+    ] = False,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Keep what was found, and use it.")
     ] = True,
@@ -42,12 +50,14 @@ def planted(
     if not chosen:
         raise Unusable(f"no planted bug has {pattern!r} in its name")
     results: list[Campaigned] = []
+    effort = Effort(seed, operations)
+    began = time.monotonic()
     interrupted = False
     with progress("bugs") as display:
         task = display.add_task("planting", total=len(chosen))
         try:
             store = Cache() if cache else NoCache()
-            for found in look_for_all(chosen, seed, examples, jobs, store):
+            for found in look_for_all(chosen, effort, blind, jobs, store):
                 results.append(found)
                 display.advance(task)
         except KeyboardInterrupt:
@@ -55,12 +65,29 @@ def planted(
     results.sort(key=lambda one: chosen.index(one.name))
     steps = [one.steps for one in results if one.steps is not None]
     median = statistics.median(steps) if steps else None
-    good = len(steps) == len(results) and median is not None and median <= LARGEST_MEDIAN
+    made = statistics.median([one.operations for one in results]) if results else None
+    good = (
+        len(steps) == len(results)
+        and median is not None
+        and made is not None
+        and median <= LARGEST_MEDIAN
+        and made <= MEDIAN_OPERATIONS
+    )
     if json:
-        print_json({"bugs": results, "median_steps": median, "interrupted": interrupted})
+        print_json(
+            {
+                "bugs": results,
+                "median_steps": median,
+                "median_operations": made,
+                "interrupted": interrupted,
+            }
+        )
     else:
         out.print(table_of(results))
-        out.print(f"\n{len(steps)} of {counted(len(results), 'bug')} found, median {median} steps")
+        out.print(
+            f"\n{len(steps)} of {counted(len(results), 'bug')} found in "
+            f"{time.monotonic() - began:.0f} s; median {made} operations, {median} steps"
+        )
         if interrupted:
             out.print(f"interrupted: {len(chosen) - len(results)} are left")
     if interrupted:
@@ -73,9 +100,16 @@ def table_of(results: list[Campaigned]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("planted bug")
     table.add_column("programs", justify="right")
+    table.add_column("operations", justify="right")
+    blind = any(one.blind is not None for one in results)
+    if blind:
+        table.add_column("blind", justify="right")
     table.add_column("steps", justify="right")
     table.add_column("first difference")
     for one in results:
         steps = str(one.steps) if one.steps is not None else "[red]not found[/]"
-        table.add_row(escape(one.name), str(one.programs), steps, escape(one.what[:60]))
+        figures = [str(one.programs), str(one.operations)]
+        if blind:
+            figures.append(str(one.blind))
+        table.add_row(escape(one.name), *figures, steps, escape(one.what[:60]))
     return table

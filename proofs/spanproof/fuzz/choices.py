@@ -73,9 +73,9 @@ def between(choices: Choices, first: int, last: int) -> int:
     return first + choices.below(last - first + 1)
 
 
-def seeded(seed: int, length: int = LENGTH) -> bytes:
-    """Return the byte string that a seed determines."""
-    return random.Random(seed).randbytes(length)
+def seeded(seed: int, number: int = 0) -> bytes:
+    """Return the byte string that a seed and a number determine."""
+    return random.Random((seed << 40) + number).randbytes(LENGTH)
 
 
 def strategy_of(grammar: Callable[[Choices], ProgramT]) -> SearchStrategy[ProgramT]:

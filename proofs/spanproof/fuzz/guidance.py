@@ -72,7 +72,7 @@ class Source(Generic[ProgramT]):
 
     def next(self) -> ProgramT:
         """Return the next program."""
-        choices = FromBytes(seeded(self._seed + self.drawn))
+        choices = FromBytes(seeded(self._seed, self.drawn))
         self.drawn += 1
         programs = self.kept.programs
         if not self._guided or not programs or choices.below(FRESH_SHARE) == 0:

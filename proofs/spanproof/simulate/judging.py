@@ -3,6 +3,7 @@
 They keep books of their own. What they say is one line about what is wrong, or None.
 """
 
+import random
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from spanspec.events.fields import EventBase
 from spanspec.events.heap_events import SpanInUse
 from spanspec.heap.state import HeapState
 from spanspec.pages.runs import PhysicalPages
+from spanspec.sharing.growing import span_id
 from spanspec.trace.check import PLATFORM, RUNTIME
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import Header
@@ -74,9 +76,13 @@ class Judge:
         divergence = self.replay.run(events)
         return None if divergence is None else _told(divergence)
 
-    def at_rest(self, heap: HeapState) -> str | None:
-        """Hold a heap, no thread of which is in an operation, against the replay's."""
-        return next(disagreements(heap.sharing, self.replay.state.sharing), None)
+    def at_rest(self, heap: HeapState, spans: Sequence[int] | None = None) -> str | None:
+        """Hold a heap, no thread of which is in an operation, against the replay's; or some spans.
+
+        Their descriptors name them.
+        """
+        some = None if spans is None else [span_id(span) for span in spans]
+        return next(disagreements(heap.sharing, self.replay.state.sharing, some), None)
 
     def finish(self) -> str | None:
         """Judge the events so far as a whole recording, which may end at any place."""
@@ -90,10 +96,14 @@ def _told(divergence: Divergence) -> str:
 
 
 class Objects:
-    """The objects that a program was given and the collector has not found dead."""
+    """The objects that a program was given and the collector has not found dead.
+
+    `total` are their bytes.
+    """
 
     def __init__(self) -> None:
         self.sizes: dict[int, int] = {}
+        self.total = 0
         self._starts: list[int] = []
 
     def add(self, address: int, size: int) -> str | None:
@@ -104,8 +114,13 @@ class Objects:
         if at > 0 and self._starts[at - 1] + self.sizes[self._starts[at - 1]] > address:
             return f"{address:#x} lies in the object at {self._starts[at - 1]:#x}"
         insort(self._starts, address)
+        self.total += size - self.sizes.get(address, 0)
         self.sizes[address] = size
         return None
+
+    def some(self, rng: random.Random, number: int) -> list[int]:
+        """Return some objects, as chance has it."""
+        return rng.choices(self._starts, k=number) if self._starts else []
 
     def holding(self, address: int) -> int | None:
         """Return the object that holds an address, if one does."""
@@ -118,6 +133,7 @@ class Objects:
         """Forget all objects but some."""
         self.sizes = {start: size for start, size in self.sizes.items() if start in addresses}
         self._starts = sorted(self.sizes)
+        self.total = sum(self.sizes.values())
 
 
 def growth_of(event: EventBase) -> int:

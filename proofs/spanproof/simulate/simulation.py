@@ -1,4 +1,7 @@
-"""The model on its own, under random programs: every invariant after every step.
+"""The model on its own, under random programs: what a step can have broken is checked after it.
+
+All invariants are checked at checkpoints. A program that fails at one is run again, with all of
+them after each step, so that the step is named which has broken something.
 
 A program is drawn step by step from a seed, in moods that stress one part of the allocator each.
 Apart from the invariants, four judges watch: objects in use never overlap and stay allocated, the
@@ -8,11 +11,12 @@ fatal check of the runtime fails.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
 from spanproof.fuzz.heapprogram import Answer
 from spanproof.fuzz.heapsides import place_for
+from spanproof.fuzz.modelpart import Changes
 from spanproof.fuzz.places import PLACES, Books, address_at
 from spanproof.simulate.judging import Failure, Judge, Objects, Simulated, growth_of, header_for
 from spanproof.simulate.program import SimulatedProgram
@@ -41,7 +45,7 @@ from spanspec.heap.program import (
     SweepOne,
     TakeManual,
 )
-from spanspec.invariants import violations
+from spanspec.invariants import violations, violations_at
 from spanspec.pages.arena import Os, Willing
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pagealloc import Purpose
@@ -52,6 +56,12 @@ from spanspec.pages.scavenge import nothing_left
 from spanspec.span.specials import FINALIZER, SpecialKind
 from spanspec.span.sweepgen import is_legal_between_cycles
 from spanspec.trace.schema import KIND_OF, Header
+
+CHECKPOINT: Final = 250
+"""Steps from one look at everything to the next."""
+
+LOOKED_AT: Final = 3
+"""Objects of a program that are looked at after a step; all are, at checkpoints."""
 
 MOST_OBJECTS: Final = 300
 """Objects that a program keeps at most; beyond it, it drops half of them."""
@@ -127,7 +137,7 @@ class Simulation:
 
     `on_event` is told every event that a recorder would have observed: up to the first failure of
     an allocation, which ends a real process. With `saved` the program is that one instead, in which
-    a refused input is left out.
+    a refused input is left out. With `thorough`, everything is judged after each step.
     """
 
     def __init__(
@@ -135,7 +145,11 @@ class Simulation:
         seed: int,
         on_event: Callable[[EventBase], None] | None = None,
         saved: SimulatedProgram | None = None,
+        *,
+        thorough: bool = False,
     ) -> None:
+        self._thorough = thorough or saved is not None
+        self._due = CHECKPOINT
         self.rng = random.Random(seed)
         self.seed = seed
         self.phys = PhysicalPages(self.rng.choice(PHYS_PAGES), 2 << 20)
@@ -172,6 +186,7 @@ class Simulation:
         self._first_procs = self.procs
         self.os = FollowedOs(system)
         self.heap = Heap(self.procs, self.os, self.phys, self._observe)
+        self._changes = Changes(self.heap.state)
 
     def header(self, events: int) -> Header:
         """Return the header of a recording of so many events."""
@@ -190,13 +205,19 @@ class Simulation:
         if self._left is not None:
             steps = min(steps, len(self._left))
         for number in range(1, steps + 1):
-            what = self.step()
+            what = self.step() or (self._judge_whole() if number == steps else None)
             if what is not None:
-                failure = Failure(number, what, self.saved())
+                failure = self._first_failure(number) or Failure(number, what, self.saved())
                 break
             if on_step is not None:
                 on_step(number)
         return Simulated(self.seed, self.steps, self.events, failure)
+
+    def _first_failure(self, number: int) -> Failure | None:
+        """Return how this program fails first, with everything judged after each step."""
+        if self._thorough:
+            return None
+        return Simulation(self.seed, thorough=True).run(number).failure
 
     def saved(self) -> SimulatedProgram:
         """Return the program so far, to be run again."""
@@ -324,7 +345,7 @@ class Simulation:
         return Allocate(p, 0 if rng.random() < 0.002 else size, noscan, rng.random() < 0.7)
 
     def _bytes(self) -> int:
-        return sum(self.objects.sizes.values())
+        return self.objects.total
 
     # --- what it did -----------------------------------------------------------------------------
 
@@ -430,7 +451,28 @@ class Simulation:
         return None
 
     def _judge_all(self) -> str | None:
+        """Judge what a step has done; everything, if that is due."""
+        self._due -= 1
+        wrong = self._judge_step()
+        if wrong is None and (self._thorough or self._due <= 0):
+            wrong = self._judge_whole()
+        return wrong
+
+    def _judge_whole(self) -> str | None:
+        self._due = CHECKPOINT
         for problem in violations(self.heap.state):
+            return f"{problem.invariant}: {problem.what}"
+        if self._judge is not None:
+            wrong = self._judge.at_rest(self.heap.state)
+            if wrong is not None:
+                return wrong
+        return self._freed_in_use(self.objects.sizes)
+
+    def _judge_step(self) -> str | None:
+        state = self.heap.state
+        changed = self._changes.look(True)
+        at = state.spans if self._changes.phase_has_changed() else changed.spans
+        for problem in violations_at(state, at, changed.spans):
             return f"{problem.invariant}: {problem.what}"
         for address, size in self.os.outstanding.items():
             kept = f"{size} bytes at {address:#x}"
@@ -443,14 +485,13 @@ class Simulation:
             return f"CEN-10: heap_live is {live}, the observations sum up to {self._live_bytes}"
         fresh, self._fresh = self._fresh, []
         if self._judge is not None:
-            wrong = self._judge.run(fresh) or self._judge.at_rest(self.heap.state)
+            wrong = self._judge.run(fresh) or self._judge.at_rest(state, changed.spans)
             if wrong is not None:
                 return wrong
-        sizes = self.objects.sizes
-        looked_at = list(sizes)
-        if self._left is None:
-            looked_at = self.rng.sample(looked_at, min(8, len(sizes)))
-        for address in looked_at:
+        return self._freed_in_use(self.objects.some(self.rng, LOOKED_AT))
+
+    def _freed_in_use(self, addresses: Iterable[int]) -> str | None:
+        for address in addresses:
             if not self.heap.is_allocated(address):
                 return f"I-38: the object at {address:#x} was freed while in use"
         return None

@@ -17,19 +17,25 @@ from spanproof.fuzz.planted import droppedlocks
 from spanproof.fuzz.planted import heap as heaps
 from spanproof.fuzz.planted import schedule as schedules
 from spanproof.fuzz.planted import span as spans
-from spanproof.fuzz.planted.span import PlantedBug
+from spanproof.fuzz.planted.span import Effort, PlantedBug
 from spanproof.support.processes import pool
 
-Campaign = Callable[..., CampaignResult]
+Campaign = Callable[[PlantedBug, Effort], CampaignResult]
 
 
 class Campaigned(msgspec.Struct, frozen=True):
-    """What a campaign against a planted bug came to; `steps` is None if it was not found."""
+    """What a campaign against a planted bug came to; `steps` is None if it was not found.
+
+    `operations` are the calls that were made of both sides until it was found, or given up. `blind`
+    are those of a search that is not guided; None if there was none.
+    """
 
     name: str
     programs: int
+    operations: int
     steps: int | None
     what: str
+    blind: int | None = None
 
 
 def campaigns() -> dict[str, tuple[PlantedBug, Campaign]]:
@@ -46,25 +52,33 @@ def campaigns() -> dict[str, tuple[PlantedBug, Campaign]]:
     return found
 
 
-def look_for(name: str, seed: int, examples: int) -> Campaigned:
-    """Run the campaign against one planted bug."""
+def look_for(name: str, effort: Effort, blind: bool) -> Campaigned:
+    """Run the campaign against one planted bug, and one that is not guided if that is asked for."""
     bug, find = campaigns()[name]
-    result = find(bug, start=seed, examples=examples)
-    if result.divergence is None:
-        return Campaigned(name, result.programs, None, "")
-    steps = length_of(result.divergence.program)
-    return Campaigned(name, result.programs, steps, result.divergence.what)
+    result = find(bug, effort)
+    alone = None
+    if blind:
+        alone = find(bug, effort._replace(guided=False, shrink=0.0)).exercised["calls"]
+    found = result.divergence
+    return Campaigned(
+        name,
+        result.programs,
+        result.exercised["calls"],
+        None if found is None else length_of(found.program),
+        "" if found is None else found.what,
+        alone,
+    )
 
 
 def look_for_all(
-    names: Sequence[str], seed: int, examples: int, jobs: int, cache: Cache
+    names: Sequence[str], effort: Effort, blind: bool, jobs: int, cache: Cache
 ) -> Iterator[Campaigned]:
     """Yield what each campaign comes to, first those that were run before on the same sources.
 
     An interrupt is passed on; what was found is kept.
     """
     sources = hash_of_sources()
-    keys = {name: key_of(sources, name, seed, examples) for name in names}
+    keys = {name: key_of(sources, name, effort, blind) for name in names}
     known, left = cache.split(keys, Campaigned)
     for _, found in known:
         yield found
@@ -72,7 +86,7 @@ def look_for_all(
         return
     # Workers start afresh: a bug is planted by importing the package once more.
     with pool(jobs) as processes:
-        futures = [processes.submit(look_for, name, seed, examples) for name in left]
+        futures = [processes.submit(look_for, name, effort, blind) for name in left]
         for done in as_completed(futures):
             found = done.result()
             if found.steps is not None:
@@ -89,6 +103,6 @@ def hash_of_sources() -> str:
     return hashed.hexdigest()
 
 
-def key_of(sources: str, name: str, seed: int, examples: int) -> str:
+def key_of(sources: str, name: str, effort: Effort, blind: bool) -> str:
     """Return the name under which the outcome of a campaign is kept."""
-    return hashlib.sha256(f"planted {sources} {name} {seed} {examples}".encode()).hexdigest()
+    return hashlib.sha256(f"planted {sources} {name} {effort} {blind}".encode()).hexdigest()

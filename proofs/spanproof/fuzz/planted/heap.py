@@ -5,8 +5,8 @@ Each names the issue or commit of its origin; the changes are of the implementat
 
 from typing import Final
 
-from spanproof.fuzz.campaign import CampaignResult, run_target
-from spanproof.fuzz.planted.span import PlantedBug, package_with
+from spanproof.fuzz.campaign import CampaignResult
+from spanproof.fuzz.planted.span import EFFORT, Effort, PlantedBug, look, package_with
 from spanproof.fuzz.spanallocheap import of_package
 from spanproof.fuzz.target import of_heap
 
@@ -446,6 +446,6 @@ BUGS: Final = (
 )
 
 
-def find_in_heap(bug: PlantedBug, *, start: int = 0, examples: int = 4000) -> CampaignResult:
+def find_in_heap(bug: PlantedBug, effort: Effort = EFFORT) -> CampaignResult:
     """Run a campaign on whole heaps against the implementation with a planted bug."""
-    return run_target(of_heap(of_package(package_with(bug))), start=start, examples=examples)
+    return look(of_heap(of_package(package_with(bug))), effort)

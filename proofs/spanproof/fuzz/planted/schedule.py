@@ -5,8 +5,8 @@ In some of them an atomic access became a load and a store, so there is a step b
 
 from typing import Final
 
-from spanproof.fuzz.campaign import CampaignResult, run_target
-from spanproof.fuzz.planted.span import PlantedBug, package_with
+from spanproof.fuzz.campaign import CampaignResult
+from spanproof.fuzz.planted.span import EFFORT, Effort, PlantedBug, look, package_with
 from spanproof.fuzz.spanallocheap import of_package
 from spanproof.fuzz.target import of_schedules
 
@@ -149,6 +149,6 @@ RACES: Final = (
 """None of these can be seen while one operation ends before the next begins."""
 
 
-def find_in_schedule(bug: PlantedBug, *, start: int = 0, examples: int = 4000) -> CampaignResult:
+def find_in_schedule(bug: PlantedBug, effort: Effort = EFFORT) -> CampaignResult:
     """Run a campaign on several Ps at once against the implementation with a planted bug."""
-    return run_target(of_schedules(of_package(package_with(bug))), start=start, examples=examples)
+    return look(of_schedules(of_package(package_with(bug))), effort)

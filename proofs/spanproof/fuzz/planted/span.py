@@ -11,11 +11,13 @@ from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import spanalloc
-from spanproof.fuzz.campaign import CampaignResult, run
+from spanproof.fuzz.campaign import CampaignResult, run_target
+from spanproof.fuzz.divergence import ProgramT
 from spanproof.fuzz.spanalloc_subject import of_package
+from spanproof.fuzz.target import Target, of_span
 from spanproof.patch.patches import DoesNotApply, patched
 
 NAME = "spanalloc"
@@ -196,6 +198,31 @@ def take_modules() -> dict[str, ModuleType]:
     return {name: sys.modules.pop(name) for name in names}
 
 
-def find(bug: PlantedBug, *, start: int = 0, examples: int = 4000) -> CampaignResult:
+class Effort(NamedTuple):
+    """How a bug is looked for: from which seed, up to how many calls, guided or blind.
+
+    What is found is made smaller for so many seconds at most.
+    """
+
+    start: int = 0
+    calls: int = 200_000
+    guided: bool = True
+    shrink: float = 8.0
+
+
+EFFORT: Final = Effort()
+
+
+def find(bug: PlantedBug, effort: Effort = EFFORT) -> CampaignResult:
     """Run a campaign on spans against the implementation with a planted bug."""
-    return run(of_package(package_with(bug)), start=start, examples=examples)
+    return look(of_span(of_package(package_with(bug))), effort)
+
+
+def look(target: Target[ProgramT], effort: Effort) -> CampaignResult:
+    """Run a campaign on what has a bug."""
+    return run_target(
+        target._replace(guided=effort.guided),
+        start=effort.start,
+        calls=effort.calls,
+        shrink=effort.shrink,
+    )
