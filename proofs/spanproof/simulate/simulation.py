@@ -149,7 +149,7 @@ class Simulation:
         thorough: bool = False,
     ) -> None:
         self._thorough = thorough or saved is not None
-        self._due = CHECKPOINT
+        self._until_checkpoint = CHECKPOINT
         self.rng = random.Random(seed)
         self.seed = seed
         self.phys = PhysicalPages(self.rng.choice(PHYS_PAGES), 2 << 20)
@@ -452,14 +452,14 @@ class Simulation:
 
     def _judge_all(self) -> str | None:
         """Judge what a step has done; everything, if that is due."""
-        self._due -= 1
+        self._until_checkpoint -= 1
         wrong = self._judge_step()
-        if wrong is None and (self._thorough or self._due <= 0):
+        if wrong is None and (self._thorough or self._until_checkpoint <= 0):
             wrong = self._judge_whole()
         return wrong
 
     def _judge_whole(self) -> str | None:
-        self._due = CHECKPOINT
+        self._until_checkpoint = CHECKPOINT
         for problem in violations(self.heap.state):
             return f"{problem.invariant}: {problem.what}"
         if self._judge is not None:
