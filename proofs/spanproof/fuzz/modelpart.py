@@ -10,7 +10,8 @@ from typing import TypeVar
 from spanproof.fuzz.heapsides import NO_DESCRIPTOR, Part, Wanted
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import SpanId
-from spanspec.heap.state import NO_MORE_RECLAIM, HeapState
+from spanspec.heap.pacing import NO_MORE_RECLAIM
+from spanspec.heap.state import HeapState
 from spanspec.pages.runs import PageRun
 from spanspec.sharing.records import SharedSpan
 from spanspec.span.mspan import DEAD, IN_USE, Mspan
@@ -156,17 +157,17 @@ def figures_of(state: HeapState) -> tuple[object, ...]:
             tiny = state.mcaches[state.mcache_of[p]].tiny
             blocks += (tiny.address, tiny.offset)
     first, second = state.buffers
-    over = state.reclaim_index >= NO_MORE_RECLAIM
+    over = state.progress.reclaim_index >= NO_MORE_RECLAIM
     return (
         state.sweepgen,
         state.phase,
         state.cycle,
         state.procs,
         state.sweepdone,
-        state.heap_live,
-        -1 if over else state.reclaim_index,
-        state.reclaim_credit,
-        state.pages_swept,
+        state.accounts.heap_live,
+        -1 if over else state.progress.reclaim_index,
+        state.progress.reclaim_credit,
+        state.progress.pages_swept,
         len(state.finalizers),
         len(first.entries),
         len(second.entries),

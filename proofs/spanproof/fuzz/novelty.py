@@ -70,7 +70,7 @@ class Novelty:
             state.sweepgen < NARROW * 2,
             stats.heap_released > state.pages.current.end - state.pages.current.base,
             bool(state.finalizers),
-            state.reclaim_credit > 0,
+            state.progress.reclaim_credit > 0,
         )
 
 
