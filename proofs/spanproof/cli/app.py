@@ -22,6 +22,8 @@ COMMANDS: Final = {
     "corrupt": "corrupt",
     "fuzz": "fuzz",
     "replay": "fuzz",
+    "new": "new",
+    "smoke": "smoke",
     "planted": "planted",
     "simulate": "simulate",
     "explain": "explain",

@@ -5,10 +5,9 @@ from typing import Annotated, Final
 import typer
 
 from spanproof.cli.output import Unusable
-from spanproof.doors.targets import Long, answerer_of
+from spanproof.doors.targets import Long, greeting_of
 from spanproof.fuzz.factories import Scope
 from spanproof.fuzz.finding import DoorName, FoundWith
-from spanproof.protocol.faults import Broken, CannotStart
 
 Exec = Annotated[
     str,
@@ -53,13 +52,7 @@ def highest_level(found_with: FoundWith) -> Scope:
 
     Raises: CannotStart if it cannot be started, or does not say.
     """
-    answerer = answerer_of(found_with)
-    try:
-        greeting = answerer.greeted()
-    except Broken as problem:
-        raise CannotStart(str(problem)) from None
-    finally:
-        answerer.close()
+    greeting = greeting_of(found_with)
     return max((Scope(level) for level in greeting.levels), key=LEVELS.index)
 
 

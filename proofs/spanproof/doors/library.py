@@ -127,6 +127,7 @@ class Library:
             "levels": levels,
             "shows": shown,
             "alignment": self._library.spanspec_alignment() if self.has("alignment") else 8,
+            "programs": True,
             "lacks": [
                 one for bit, one in enumerate(("realloc", "align", "zero")) if lacks >> bit & 1
             ],

@@ -28,6 +28,8 @@ from spanproof.fuzz.target import (
     of_sizes,
     of_span,
 )
+from spanproof.protocol.faults import Broken, CannotStart
+from spanproof.protocol.messages import Greeting
 
 SHARE: Final = 0.8
 """The part of a program's limit that a process has to say who it is."""
@@ -82,6 +84,20 @@ def answerer_of(found_with: FoundWith) -> Answerer:
     """
     called = called_of(found_with.door, found_with.command, found_with.folder)
     return Answerer(called, found_with.of.value, SHARE * found_with.limit)
+
+
+def greeting_of(found_with: FoundWith) -> Greeting:
+    """Return what an implementation says of itself.
+
+    Raises: CannotStart if it cannot be started, or says nothing usable.
+    """
+    answerer = answerer_of(found_with)
+    try:
+        return answerer.greeted()
+    except Broken as problem:
+        raise CannotStart(str(problem)) from None
+    finally:
+        answerer.close()
 
 
 def span_target(found_with: FoundWith) -> Target[Program]:

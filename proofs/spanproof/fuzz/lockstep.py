@@ -22,6 +22,7 @@ from spanproof.fuzz.program import (
     describe_step,
 )
 from spanproof.fuzz.subjects import (
+    KnowsAhead,
     ModelSpan,
     Path,
     Refused,
@@ -194,6 +195,10 @@ class Lockstep:
                 return gen == sg and span.alloc_count < span.nelems
 
     def _allocate(self, count: int) -> None:
+        count = min(count, self.model.span.nelems - self.model.span.alloc_count + 1)
+        if isinstance(self.subject, KnowsAhead):
+            with IMPLEMENTATION:
+                self.subject.will_allocate(count)
         for _ in range(count):
             before = self.model.state().freeindex
             expected, seen = self._both(lambda side: side.allocate())

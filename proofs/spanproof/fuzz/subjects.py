@@ -1,7 +1,7 @@
 """The two sides of the lockstep: the model, and an implementation behind the same interface."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from spanproof.fuzz.differences import Refused as Refused
 from spanproof.fuzz.program import Program
@@ -89,6 +89,15 @@ class Subject(Protocol):
 
     def state(self) -> State | None:
         """Return the whole state; None if it is not shown."""
+        ...
+
+
+@runtime_checkable
+class KnowsAhead(Protocol):
+    """A span that can do several allocations at once, as one that answers messages."""
+
+    def will_allocate(self, count: int) -> None:
+        """Know that so many slots are asked for next."""
         ...
 
 

@@ -101,11 +101,13 @@ class Account(Ask, frozen=True, tag="account"):
 class NewSpan(Ask, frozen=True, tag="new_span"):
     """A span fresh from the page heap, in no cache: a program begins.
 
-    `size_class` is 1 to 66, or 0 for one large object of `pages` pages.
+    `size_class` is 1 to 66, or 0 for one large object. It has `pages` of 8192 bytes, cut into slots
+    of `elemsize` bytes; what is left over at the end is no slot.
     """
 
     size_class: Natural
     pages: Natural
+    elemsize: Natural
     noscan: bool
     sweepgen: Word
 
@@ -190,8 +192,9 @@ class Greeting(Reply, frozen=True):
     """Who answers, the levels that it has, and what it shows.
 
     `alignment` is what every object of at least so many bytes is aligned to, and smaller ones to
-    the largest power of two that they hold. `threads` may act at once, within a program. Of the
-    contract it may lack some: resizing, alignment by wish, zeroed memory.
+    the largest power of two that they hold. With `programs` it takes many requests in one message,
+    on which `threads` may act at once. Of the contract it may lack some: resizing, alignment by
+    wish, zeroed memory.
     """
 
     protocol: Natural
@@ -200,6 +203,7 @@ class Greeting(Reply, frozen=True):
     shows: list[Shows] = msgspec.field(default_factory=list)
     alignment: Annotated[int, Meta(ge=1, le=4096)] = 8
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    programs: bool = False
     lacks: list[Lack] = msgspec.field(default_factory=list)
 
 

@@ -152,6 +152,15 @@ def _send(child: psutil.Process, number: signal.Signals) -> None:
         return
 
 
+def waited_for_processor(pid: int) -> float:
+    """Return the seconds for which a process was ready to run and did not; 0 if nobody knows."""
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 

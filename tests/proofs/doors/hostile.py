@@ -79,6 +79,8 @@ def main(kind: str) -> None:
     for line in sys.stdin:
         ask = json.loads(line)
         match ask["op"]:
+            case "hello" if kind == "another greeting":
+                reply(ask["n"], protocol=1, name="hostile", levels="span")
             case "hello":
                 reply(ask["n"], protocol=1, name="hostile", levels=["span"], shows=["results"])
             case "allocate":

@@ -356,7 +356,7 @@ static void ss_hello(struct ss_text *out) {
     ss_put_number(out, spanspec_threads ? spanspec_threads() : 1);
     ss_put(out, ",\"alignment\":");
     ss_put_number(out, spanspec_alignment ? spanspec_alignment() : 8);
-    ss_put(out, ",\"lacks\":[");
+    ss_put(out, ",\"programs\":true,\"lacks\":[");
     if (!spanspec_realloc)
         lacks |= SPANSPEC_NO_REALLOC;
     for (unsigned i = 0; i < 3; i++)

@@ -70,8 +70,9 @@ SPANSPEC_WEAK const char *spanspec_account(struct spanspec_accounted *reply);
 
 /* A span fresh from the page heap, in no cache: a program begins.
 
-   size_class is 1 to 66, or 0 for one large object of pages pages. */
-SPANSPEC_WEAK const char *spanspec_new_span(uint64_t size_class, uint64_t pages, int noscan, uint64_t sweepgen);
+   size_class is 1 to 66, or 0 for one large object. It has pages of 8192 bytes, cut into slots
+   of elemsize bytes; what is left over at the end is no slot. */
+SPANSPEC_WEAK const char *spanspec_new_span(uint64_t size_class, uint64_t pages, uint64_t elemsize, int noscan, uint64_t sweepgen);
 
 /* The slot, or the number of slots if none is free; and the path that found it, if it tells. */
 struct spanspec_slotted {
@@ -223,6 +224,7 @@ enum {
     SS_thread,
     SS_size_class,
     SS_pages,
+    SS_elemsize,
     SS_noscan,
     SS_sweepgen,
     SS_slot,
@@ -241,6 +243,7 @@ static const char *const ss_names[SS_FIELDS] = {
     "thread",
     "size_class",
     "pages",
+    "elemsize",
     "noscan",
     "sweepgen",
     "slot",
@@ -272,7 +275,7 @@ static int ss_dispatch(const char *op, const uint64_t *field, struct ss_text *ou
         return 1;
     }
     if (strcmp(op, "new_span") == 0 && spanspec_new_span) {
-        *refused = spanspec_new_span(field[SS_size_class], field[SS_pages], field[SS_noscan] != 0, field[SS_sweepgen]);
+        *refused = spanspec_new_span(field[SS_size_class], field[SS_pages], field[SS_elemsize], field[SS_noscan] != 0, field[SS_sweepgen]);
         return 1;
     }
     if (strcmp(op, "allocate") == 0 && spanspec_allocate) {
@@ -619,7 +622,7 @@ static void ss_hello(struct ss_text *out) {
     ss_put_number(out, spanspec_threads ? spanspec_threads() : 1);
     ss_put(out, ",\"alignment\":");
     ss_put_number(out, spanspec_alignment ? spanspec_alignment() : 8);
-    ss_put(out, ",\"lacks\":[");
+    ss_put(out, ",\"programs\":true,\"lacks\":[");
     if (!spanspec_realloc)
         lacks |= SPANSPEC_NO_REALLOC;
     for (unsigned i = 0; i < 3; i++)

@@ -22,7 +22,11 @@ import psutil
 from spanproof.fuzz.isolation.confined import FAILED, FINISHED, MESSAGE, Body, become_worker
 from spanproof.fuzz.isolation.ending import Cause, Ended, Limits
 from spanproof.fuzz.isolation.shared_note import Note, Noted
-from spanproof.support.processes import PR_SET_CHILD_SUBREAPER, ask_kernel
+from spanproof.support.processes import (
+    PR_SET_CHILD_SUBREAPER,
+    ask_kernel,
+    waited_for_processor,
+)
 
 TICK: Final = 0.05
 """Seconds between two looks at a worker."""
@@ -218,7 +222,7 @@ class Watch:
             limit *= BETWEEN
         if spent <= limit:
             return None
-        waited = _waited_for_processor(self._pid) - self._waited
+        waited = max(0.0, _waited_for_processor(self._pid) - self._waited)
         return "time" if spent - waited > limit or spent > STARVED * limit else None
 
     def _let_it_say_where(self, poll: "select.poll") -> None:
@@ -232,12 +236,13 @@ class Watch:
 
 
 def _waited_for_processor(pid: int) -> float:
-    """Return the seconds for which a process was ready to run and did not; 0 if nobody knows."""
+    """Return the seconds for which a worker, or what it has started, was ready and did not run."""
     try:
-        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = [int(child) for child in file.read().split()]
+    except (OSError, ValueError):
+        children = []
+    return sum(map(waited_for_processor, (pid, *children)))
 
 
 def _kill(pid: int) -> None:

@@ -12,8 +12,10 @@ from spanproof.fuzz.program import Program
 from spanproof.fuzz.subjects import Path, State, SweepOutcome
 from spanproof.protocol import messages
 from spanproof.protocol.faults import Broken, CannotStart, Declined
-from spanproof.protocol.messages import Done, Greeting, Reply, Request
+from spanproof.protocol.messages import REPLIES, Done, Greeting, Reply, Request
 from spanproof.protocol.process import Process, Replies
+from spanspec.base.constants import make_span_class
+from spanspec.span.mspan import elemsize_of
 
 ReplyT = TypeVar("ReplyT", bound=Reply)
 
@@ -86,14 +88,18 @@ class Answerer:
             self.close()
             raise
 
-    def ask_all(self, requests: Sequence[Request], threads: int = 1) -> Replies:
-        """Return the replies to requests that are sent as one program.
+    def ask_all(self, requests: Sequence[Request], threads: int = 1) -> Replies | list[Reply]:
+        """Return the replies to requests that are sent as one program, if it takes programs.
 
         Raises: Broken, after which it is started anew.
         """
-        self.greeted()
+        greeting = self.greeted()
         assert self._process is not None
+        if threads > greeting.threads or (threads > 1 and not greeting.programs):
+            raise Broken(f"does not let {threads} threads act at once: its `hello` does not say so")
         try:
+            if not greeting.programs:
+                return [self._process.ask(one, REPLIES[type(one)]) for one in requests]
             return self._process.ask_all(requests, threads)
         except Broken:
             self.close()
@@ -128,16 +134,31 @@ class RemoteSpan:
     def __init__(self, answerer: Answerer, program: Program) -> None:
         self._answerer = answerer
         greeting = answerer.greeted()
+        self._ahead: list[Reply] = []
         self._shows_state = "state" in greeting.shows
+        spanclass = make_span_class(program.size_class, program.noscan)
+        elemsize = elemsize_of(spanclass, program.pages)
         answerer.ask(
-            messages.NewSpan(program.size_class, program.pages, program.noscan, program.sweepgen),
+            messages.NewSpan(
+                program.size_class, program.pages, elemsize, program.noscan, program.sweepgen
+            ),
             Done,
         )
 
     def allocate(self) -> tuple[int, Path | None]:
         """Hand out a slot."""
-        reply = self._answerer.ask(messages.Allocate(), messages.Slotted)
+        if self._ahead:
+            reply = self._ahead.pop()
+            assert isinstance(reply, messages.Slotted)
+        else:
+            reply = self._answerer.ask(messages.Allocate(), messages.Slotted)
         return reply.slot, reply.path
+
+    def will_allocate(self, count: int) -> None:
+        """Know that so many slots are asked for next: they may be in one message."""
+        if count > 1:
+            replies = self._answerer.ask_all([messages.Allocate()] * count)
+            self._ahead = [replies[place] for place in reversed(range(count))]
 
     def mark(self, slot: int) -> None:
         """Mark a slot."""

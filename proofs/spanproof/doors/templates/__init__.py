@@ -1,0 +1,1 @@
+"""Harnesses to begin with, one for each language."""

@@ -1,0 +1,153 @@
+"""What `spanspec new` writes builds and passes, the examples too, and a planted bug is found."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spanproof.cli import app
+from spanproof.doors.header import PLACE
+from spanproof.doors.targets import run_again
+from spanproof.doors.templates.language import FILES, Language, files_of
+from spanproof.fuzz.factories import Scope
+from spanproof.fuzz.finding import DoorName, FoundWith
+from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.program import (
+    Allocate,
+    Flush,
+    MarkEvery,
+    MarkFree,
+    Program,
+    Refill,
+    StartCycle,
+)
+
+ROOT = Path(__file__).parents[3]
+HOSTILE = Path(__file__).parent / "hostile.py"
+LIMITS = Limits(seconds=20)
+STEPS = (Refill(), Allocate(65), MarkFree(), MarkEvery(3), StartCycle(), Flush(), Refill())
+PROGRAM = Program(1, (*STEPS, Allocate(9)), sweepgen=(1 << 32) - 2)
+INSTALL = {
+    "cc": "apt-get install gcc",
+    "rustc": "apt-get install rustc",
+    "go": "apt-get install golang-go",
+    "make": "apt-get install make",
+}
+
+
+def tool(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"there is no {name}: {INSTALL[name]}")
+    return found
+
+
+def run(*command: str | Path, folder: Path) -> None:
+    done = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def built(language: Language, source: Path, target: Path) -> str:
+    """Build what is in a folder, and return its command."""
+    target.mkdir()
+    binary = target / "built"
+    match language:
+        case Language.C:
+            (file,) = source.glob("*.c")
+            flags = ("-Wall", "-Wextra", "-Werror", "-pthread", "-DSPANSPEC_MAIN")
+            run(tool("cc"), *flags, f"-I{PLACE.parent}", "-o", binary, file, folder=target)
+        case Language.RUST:
+            run(
+                tool("rustc"),
+                "-D",
+                "warnings",
+                "-o",
+                binary,
+                source / "src" / "main.rs",
+                folder=target,
+            )
+        case Language.GO:
+            run(tool("go"), "build", "-o", binary, ".", folder=source)
+        case Language.PYTHON:
+            return f"{sys.executable} {source / 'harness.py'}"
+    return str(binary)
+
+
+def agrees(command: str, door: DoorName = "exec") -> bool:
+    found_with = FoundWith(Scope.SPAN, door=door, command=command, limit=20.0)
+    return run_again(PROGRAM, found_with, LIMITS) is None
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_harness_is_short_and_whole(language: Language) -> None:
+    for name in FILES[language]:
+        assert len(files_of(language)[name].splitlines()) <= 80
+
+
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize("language", Language)
+def test_a_new_harness_builds_and_passes(language: Language, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    assert app.run(["new", language.value, str(folder)]) == 0
+    if language is Language.C:
+        (folder / "harness.c").write_text(
+            (folder / "harness.c").read_text().replace("#define SPANSPEC_MAIN\n", "")
+        )
+    assert agrees(built(language, folder, tmp_path / "target"))
+
+
+def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "Makefile").write_text("mine")
+    assert app.run(["new", "c", str(tmp_path)]) == 2
+    assert "Makefile is there already; nothing was written" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
+
+
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize("language", [Language.C, Language.RUST, Language.GO])
+def test_an_example_agrees_and_its_bug_is_found(language: Language, tmp_path: Path) -> None:
+    command = built(language, ROOT / "examples" / language.value, tmp_path / "target")
+    assert agrees(command)
+    assert not agrees(f"env PLANT=1 {command}")
+
+
+def test_the_example_in_c_is_a_library_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = tmp_path / "span.so"
+    source = ROOT / "examples" / "c" / "span.c"
+    flags = ("-shared", "-fPIC", f"-I{PLACE.parent}")
+    run(tool("cc"), *flags, "-o", library, source, folder=tmp_path)
+    assert agrees(str(library), "lib")
+    monkeypatch.setenv("PLANT", "1")
+    assert not agrees(str(library), "lib")
+
+
+def test_smoke_says_what_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["new", "c", str(tmp_path)]) == 0
+    run(tool("make"), folder=tmp_path)
+    assert app.run(["smoke", "--exec", str(tmp_path / "harness"), "--seconds", "0.5"]) == 0
+    told = capsys.readouterr().out
+    assert "harness, protocol 1: has contract, span; shows results" in told
+    for level in ("contract", "span"):
+        assert f"{level}: works; " in told
+
+
+def test_smoke_says_what_is_wrong_with_a_level(capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"{sys.executable} -S {HOSTILE} good"
+    assert app.run(["smoke", "--exec", command, "--seconds", "0.5"]) == 1
+    told = capsys.readouterr().out
+    assert "span: is wrong" in told
+    assert "  model says     refuses to mark slot" in told
+
+
+def test_smoke_says_what_is_wrong_with_a_reply(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["smoke", "--exec", f"{sys.executable} -S {HOSTILE} 'another greeting'"]) == 2
+    told = capsys.readouterr().err
+    assert "Expected `array`, got `str` - at `$.levels`; the form is" in told
+
+
+def test_smoke_says_what_cannot_be_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["smoke", "--exec", f"{sys.executable} -c pass"]) == 2
+    assert "ends its process, with exit status 0, instead" in capsys.readouterr().err
+    assert app.run(["smoke"]) == 2
