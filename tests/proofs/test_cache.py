@@ -41,7 +41,7 @@ from spanproof.fingerprint.dependencies import (
     modules_of,
 )
 from spanproof.symbolic.sources import SourceTree
-from spanproof.theorems import all_obligations
+from spanproof.theorems import all_explorations, all_obligations
 
 PROVED = Verdict("o", "proved", 1, 0.1, 0.1)
 SOURCES = sources_of_claims()
@@ -318,7 +318,7 @@ def test_an_interrupt_keeps_what_was_decided(
 
 
 def test_the_catalogue_is_that_of_the_registry(book: Catalogue) -> None:
-    assert list(book.claims) == list(all_obligations())
+    assert list(book.claims) == [*all_obligations(), *all_explorations()]
     assert all(claim.claim for claim in book.claims.values())
     assert Path(next(iter(spanspec.__path__))).is_dir()
 

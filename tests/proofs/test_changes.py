@@ -21,6 +21,7 @@ from spanproof.decide.changes import (
     keep,
     pieces,
 )
+from spanproof.report import deciding
 
 TEXT = '''"""A module."""
 
@@ -153,19 +154,32 @@ def test_prove_prints_who_reads_what(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = {"sweepgen.relabel": ("spanspec.span.sweepgen.next_cycle",)}
+    runs = {"courses.allocate": ("spanspec.heap.mcentral.walk_empty",)}
     monkeypatch.setattr(command, "known_reads", lambda *rest: reads)
+    monkeypatch.setattr(command, "known_runs", lambda *rest: runs)
     monkeypatch.setattr(command, "decide_all", lambda *rest: ([], False))
-    assert run(["prove", "--reads", "spanspec.span.sweepgen", "spanspec.heap.mcentral"]) == 0
+    monkeypatch.setattr(deciding, "UNREAD", {"spanspec.span.sweepgen.*": "it is said why"})
+    assert run(["prove", "--reads", "spanspec.span.sweepgen", "spanspec.heap.mcentral"]) == 1
     text = capsys.readouterr().out
     assert "next_cycle: sweepgen.relabel" in text
-    assert "walk_empty" in text.partition("by none:")[2]
+    assert "walk_empty: run by courses.allocate" in text
+    assert "leave_cache: by none: it is said why" in text
+    assert "walk_nonempty: READ BY NONE" in text
     assert run(["prove", "--reads", "spanspec.span.sweepgen", "--json"]) == 0
-    modules = json.loads(capsys.readouterr().out)["modules"]
-    assert modules["spanspec.span.sweepgen"]["spanspec.span.sweepgen.next_cycle"] == [
-        "sweepgen.relabel"
-    ]
+    document = json.loads(capsys.readouterr().out)
+    told = document["modules"]["spanspec.span.sweepgen"]["spanspec.span.sweepgen.next_cycle"]
+    assert told == {"read_by": ["sweepgen.relabel"], "run_by": [], "reason": ""}
+    assert document["unexplained"] == []
     assert run(["prove", "--reads", "spanspec.sweepgem"]) == 2
     assert "did you mean spanspec.span.sweepgen" in capsys.readouterr().err
+
+
+def test_a_reason_for_what_is_read_is_out_of_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "spanspec.span.sweepgen.next_cycle"
+    monkeypatch.setattr(deciding, "UNREAD", {name: "it is said why"})
+    assert deciding.outdated_reasons(deciding.readings({}, {})) == []
+    assert deciding.outdated_reasons(deciding.readings({name: ["o"]}, {})) == [name]
+    assert deciding.outdated_reasons(deciding.readings({}, {"o": (name,)})) == [name]
 
 
 def test_the_last_commit_is_found_where_there_is_one() -> None:

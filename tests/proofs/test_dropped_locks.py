@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from spanproof.fuzz.planted.campaigns import campaigns
 from spanproof.fuzz.planted.droppedlocks import dropped_locks
 from spanproof.fuzz.planted.span import PlantedBug, package_with
+from spanproof.mutation.planted import campaigns
 
 BUGS = {bug.name: bug for bug in dropped_locks()}
 

@@ -10,8 +10,8 @@ from rich.table import Table
 from spanproof.cli import output
 from spanproof.cli.corrupt import unnoticed_table
 from spanproof.cli.planted import table_of
-from spanproof.fuzz.planted.campaigns import Campaigned
 from spanproof.mutation.corruption import Corruption
+from spanproof.mutation.planted import Campaigned
 
 NASTY = "a[/b][red]c[/].gz"
 

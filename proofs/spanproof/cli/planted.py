@@ -18,8 +18,8 @@ from spanproof.cli.output import (
     progress,
 )
 from spanproof.decide.cache import Cache, NoCache
-from spanproof.fuzz.planted.campaigns import Campaigned, campaigns, look_for_all
 from spanproof.fuzz.planted.span import Effort
+from spanproof.mutation.planted import Campaigned, campaigns, look_for_all
 from spanspec.base.wording import counted
 
 LARGEST_MEDIAN: Final = 6

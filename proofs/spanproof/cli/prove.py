@@ -29,15 +29,22 @@ from spanproof.cli.proofreport import (
     summary_line,
     table,
 )
-from spanproof.cli.readers import changes_as_json, print_changes, print_readers
+from spanproof.cli.readers import (
+    changes_as_json,
+    print_changes,
+    print_readers,
+    readings_as_json,
+    unexplained,
+)
 from spanproof.counterexamples.saved import save
 from spanproof.decide.cache import Cache, NoCache
 from spanproof.decide.catalogue import Catalogue, book_for
-from spanproof.decide.changes import changes, functions_of_ours, keep, readers_of
+from spanproof.decide.changes import changes, keep, readers_of
 from spanproof.decide.jobs import Job, Outcome, summarize
 from spanproof.decide.schedule import (
     founded,
     known_reads,
+    known_runs,
     matching,
     obligation_jobs,
     run,
@@ -46,6 +53,7 @@ from spanproof.decide.schedule import (
 )
 from spanproof.decide.verdict import DEFAULT_TIMEOUT
 from spanproof.prove.references import graph
+from spanproof.report.deciding import outdated_reasons, readings
 from spanproof.solvers.names import NAMES, SolverMissing, installed_version
 from spanproof.support.savedfile import write_bytes
 
@@ -276,16 +284,25 @@ def with_all(ids: list[str], book: Catalogue) -> list[str]:
 def who_reads(
     patterns: tuple[str, ...], book: Catalogue, store: Cache, jobs: int, json: bool
 ) -> int:
-    """Print module by module which obligations read which functions, and which none does.
+    """Print which obligations read what changes the state or decides what changes.
 
-    Obligations of which no earlier run knows it are decided.
+    Obligations of which no earlier run knows it are decided. What none reads, and without a reason,
+    is a failure.
     """
     outcomes, interrupted = decide_all(obligation_jobs(book), book, store, jobs)
     if interrupted:
         return INTERRUPTED
-    modules = functions_of_ours()
+    runs = known_runs(book, store)
+    reads = known_reads(book, store, outcomes)
+    readers = readers_of({name: made for name, made in reads.items() if name not in runs})
+    found = readings(readers, runs)
+    outdated = outdated_reasons(found)
     if patterns:
-        refuse_unmatched(patterns, modules, "module", "spanspec prove --reads prints all")
-        modules = {name: modules[name] for name in matching(modules, *patterns)}
-    print_readers(modules, readers_of(known_reads(book, store, outcomes)), json)
-    return HOLDS
+        refuse_unmatched(patterns, found, "module", "spanspec prove --reads prints all")
+        found = {name: found[name] for name in matching(found, *patterns)}
+    if json:
+        print_json(readings_as_json(found, outdated))
+    else:
+        print_readers(found, outdated)
+    gaps = unexplained([one for made in found.values() for one in made])
+    return FAILS if gaps or outdated else HOLDS

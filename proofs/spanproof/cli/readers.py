@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from spanproof.cli.output import out, print_json
+from spanproof.cli.output import out
 from spanproof.cli.proofreport import families
-from spanproof.decide.changes import Changes, Piece
+from spanproof.decide.changes import Changes
 from spanproof.decide.jobs import Outcome
+from spanproof.report.deciding import Reading
 
 SHOWN = 12
 """Functions that are named in one line; of more, the number is told."""
@@ -67,38 +68,68 @@ def changes_as_json(found: Changes | None, outcomes: Sequence[Outcome]) -> dict[
     }
 
 
-def print_readers(
-    modules: Mapping[str, Mapping[str, Piece]], readers: Mapping[str, Sequence[str]], json: bool
-) -> None:
-    """Print module by module which functions are read, by what, and which by nothing."""
-    listed = {
-        module: [name for name, piece in made.items() if piece.function]
-        for module, made in modules.items()
-    }
-    if json:
-        print_json(
-            {
-                "modules": {
-                    module: {name: readers.get(name, ()) for name in names}
-                    for module, names in listed.items()
+def print_readers(found: Mapping[str, Sequence[Reading]], outdated: Sequence[str]) -> None:
+    """Print module by module who reads what decides, and what none reads, with the reason."""
+    wing = ""
+    for module, made in found.items():
+        beginning = ".".join(module.split(".")[:2])
+        if beginning != wing:
+            wing = beginning
+            out.print(f"\n[bold]{wing}[/]", highlight=False)
+        read = [one for one in made if one.is_read]
+        out.print(f"  {module}  {len(read)} of {len(made)}", highlight=False)
+        for one in made:
+            out.print(f"    {one.function.removeprefix(f'{module}.')}: {_says(one)}", markup=False)
+    every = [one for made in found.values() for one in made]
+    formula, run = (sum(map(bool, which)) for which in zip(*map(_by, every), strict=True))
+    reasons = sum(bool(one.reason) for one in every)
+    gaps = unexplained(every)
+    out.print(
+        f"\n{len(every)} functions change the state or decide what changes: {formula} are read as "
+        f"a formula, {run} are run, {reasons} have a reason, {len(gaps)} are read by none",
+        highlight=False,
+    )
+    for name in outdated:
+        out.print(f"the reason for {name} is out of date", markup=False)
+
+
+def _by(one: Reading) -> tuple[bool, bool]:
+    return bool(one.read_by), bool(one.run_by)
+
+
+def _says(one: Reading) -> str:
+    if one.reason:
+        return f"by none: {one.reason}"
+    parts = [families(list(one.read_by))] if one.read_by else []
+    parts += [f"run by {families(list(one.run_by))}"] if one.run_by else []
+    return "; ".join(parts) or "READ BY NONE"
+
+
+def unexplained(every: Sequence[Reading]) -> list[str]:
+    """Return what is read by no obligation, and no reason is known."""
+    return [one.function for one in every if not (one.is_read or one.reason)]
+
+
+def readings_as_json(
+    found: Mapping[str, Sequence[Reading]], outdated: Sequence[str]
+) -> dict[str, object]:
+    """Return who reads what decides as a JSON document."""
+    every = [one for made in found.values() for one in made]
+    return {
+        "modules": {
+            module: {
+                one.function: {
+                    "read_by": one.read_by,
+                    "run_by": one.run_by,
+                    "reason": one.reason,
                 }
+                for one in made
             }
-        )
-        return
-    for module, names in listed.items():
-        if not names:
-            continue
-        read = [name for name in names if name in readers]
-        out.print(f"[bold]{module}[/]  {len(read)} of {len(names)} read", highlight=False)
-        for name in read:
-            short = name.removeprefix(f"{module}.")
-            out.print(f"  {short}: {families(list(readers[name]))}", markup=False)
-        unread = [name.removeprefix(f"{module}.") for name in names if name not in readers]
-        if unread:
-            out.print(f"  by none: {', '.join(unread)}", markup=False)
-    every = [name for names in listed.values() for name in names]
-    known = sum(name in readers for name in every)
-    out.print(f"{known} of {len(every)} functions are read by an obligation", highlight=False)
+            for module, made in found.items()
+        },
+        "unexplained": unexplained(every),
+        "outdated": outdated,
+    }
 
 
 def shortened(names: Sequence[str]) -> str:

@@ -32,6 +32,7 @@ from spanproof.prove.references import rests_on
 from spanproof.solvers.names import installed_version
 
 if TYPE_CHECKING:
+    from spanproof.prove.exploration import Exploration
     from spanproof.prove.lemmas import Stated
     from spanproof.prove.proof import Obligation
 
@@ -40,6 +41,7 @@ PROVER: Final = tuple(
     for name in (
         "decide.prover",
         "decide.verdict",
+        "prove.exploration",
         "prove.lemmas",
         "prove.proof",
         "prove.questions",
@@ -49,6 +51,9 @@ PROVER: Final = tuple(
     )
 )
 """The modules that decide: a change in one of them concerns every obligation."""
+
+TRIER: Final = "spanproof.decide.trying"
+"""The module that decides by running."""
 
 TELLER: Final = "spanproof.counterexamples"
 """The package that tells counterexamples."""
@@ -164,11 +169,12 @@ def catalogue(cache: Cache) -> Catalogue:
 
 def listed() -> Catalogue:
     """Return the catalogue without fingerprints, which take a while: of it nothing can be kept."""
-    from spanproof.theorems import all_obligations
+    from spanproof.theorems import all_explorations, all_obligations
 
+    unknown = ("its fingerprint was not asked for",)
     claims = {
-        name: _listed(claim, "", ("its fingerprint was not asked for",))
-        for name, claim in all_obligations().items()
+        **{name: _listed(claim, "", unknown) for name, claim in all_obligations().items()},
+        **{name: _tried(claim, "", unknown) for name, claim in all_explorations().items()},
     }
     return Catalogue("", claims, _variations())
 
@@ -220,7 +226,7 @@ def _bare_fingerprint(cache: Cache, name: str, path: Path | None) -> str:
 
 
 def _made(world: str) -> Catalogue:
-    from spanproof.theorems import all_obligations
+    from spanproof.theorems import all_explorations, all_obligations
 
     code = code_of_ours()
     sources = sources_of_claims(code)
@@ -250,12 +256,22 @@ def _made(world: str) -> Catalogue:
         )
 
     claims = {claim.id: claimed(claim) for claim in obligations.values()}
+    trier = sources.fingerprint(sources.closure(sources.whole(TRIER)))
+    for tried in all_explorations().values():
+        units = what_is_run(sources, tried)
+        rests = digest_of(tools, trier, sources.fingerprint(units))
+        claims[tried.id] = _tried(tried, rests, (*everywhere, *sources.unknowns(units)))
     return Catalogue(world, claims, _variations())
 
 
 def _listed(claim: "Obligation", fingerprint: str, unknown: tuple[str, ...]) -> Claim:
     assumes = tuple(assumption.id for assumption in claim.assumes)
     return Claim(claim.id, claim.rules, claim.claim, assumes, fingerprint, unknown, claim.uses)
+
+
+def _tried(claim: "Exploration", fingerprint: str, unknown: tuple[str, ...]) -> Claim:
+    assumes = tuple(assumption.id for assumption in claim.assumes)
+    return Claim(claim.id, claim.rules, claim.claim, assumes, fingerprint, unknown)
 
 
 def _variations() -> dict[str, Variation]:
@@ -317,6 +333,14 @@ def what_it_rests_on(sources: Sources, claim: "Obligation") -> frozenset[Unit]:
     for value in (*made_with(build), *stated):
         if isinstance(value, FunctionType | BuiltinFunctionType | type | NewType):
             roots += sources.named(value.__module__, value.__name__)
+    return sources.closure(roots)
+
+
+def what_is_run(sources: Sources, claim: "Exploration") -> frozenset[Unit]:
+    """Return everything of ours that an obligation rests on which is decided by running."""
+    run = claim.run
+    outer = run.__qualname__.partition(".")[0]
+    roots = sources.named(run.__module__, outer) or sources.whole(run.__module__)
     return sources.closure(roots)
 
 

@@ -12,6 +12,7 @@ from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.verdict import DEFAULT_TIMEOUT, Verdict
+from spanproof.fingerprint.dependencies import digest_of
 
 LONGEST: Final = (
     "kernels.cut",
@@ -112,6 +113,23 @@ def known_reads(
     others = [job for job in obligation_jobs(book) if job.obligation not in reads]
     entries, _ = cache.split({job: book.key(job) for job in others}, Verdict)
     return reads | {job.obligation: verdict.reads for job, verdict in entries}
+
+
+def known_runs(book: Catalogue, cache: Cache) -> dict[str, tuple[str, ...]]:
+    """Return which functions each obligation runs that is decided by running.
+
+    What no earlier run has told is found out by running them with a plain copy of the model.
+    """
+    from spanproof.decide.copies import functions_run_by
+    from spanproof.theorems import all_explorations
+
+    keys = {name: digest_of("runs", book.claims[name].rests_on) for name in all_explorations()}
+    entries, unknown = cache.split(keys, tuple[str, ...])
+    found = functions_run_by(unknown)
+    for name, functions in found.items():
+        if book.claims[name].rests_on and not book.claims[name].unknown:
+            cache.put(keys[name], functions)
+    return dict(entries) | found
 
 
 def run(

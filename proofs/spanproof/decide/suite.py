@@ -7,13 +7,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Final
 
+from spanproof.decide.copies import try_out_changed
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.prover import decide
+from spanproof.decide.trying import try_out
 from spanproof.decide.verdict import Answer, Verdict
 from spanproof.patch.patches import DoesNotApply, place_of
 from spanproof.solvers.secondopinion import decider
 from spanproof.support.processes import pool
-from spanproof.theorems import all_obligations
+from spanproof.theorems import all_explorations, all_obligations
 from spanproof.theorems.mutants import MUTANTS
 
 MUTANT_TABLES: Final = "spanproof.theorems"
@@ -26,6 +28,8 @@ Decide = Callable[[Job], Outcome]
 
 def run_job(job: Job) -> Outcome:
     """Decide one job in this process; a mutant that does not apply is told as such."""
+    if job.obligation in all_explorations():
+        return _run_by_running(job)
     try:
         sources = MUTANTS[job.mutant].sources() if job.mutant is not None else None
     except DoesNotApply as problem:
@@ -33,6 +37,21 @@ def run_job(job: Job) -> Outcome:
         return _undecided(job, "inapplicable", f"{where}: {problem}")
     claim = all_obligations()[job.obligation]
     return Outcome(job, decide(claim, sources, job.timeout, decider(job.solver)))
+
+
+def _run_by_running(job: Job) -> Outcome:
+    """Decide a job whose obligation is decided by running; other solvers have nothing to say."""
+    if job.solver != "z3":
+        return _undecided(job, "outside", "nothing is asked of a solver")
+    if job.mutant is None:
+        return Outcome(job, try_out(all_explorations()[job.obligation]))
+    mutant = MUTANTS[job.mutant]
+    try:
+        text = mutant.text()
+    except DoesNotApply as problem:
+        where = place_of(mutant.name, MUTANT_TABLES)
+        return _undecided(job, "inapplicable", f"{where}: {problem}")
+    return Outcome(job, try_out_changed((job.obligation,), mutant.module, text))
 
 
 def run(

@@ -112,7 +112,8 @@ SEEDED: Final = frozenset({("random", "Random")})
 
 KNOWN_ATTRIBUTES: Final = names(
     """
-    __name__ __annotations__ __class__ __init__ __new__ __struct_fields__
+    __name__ __annotations__ __class__ __init__ __new__ __struct_config__
+    __struct_fields__
     """
 )
 """Attributes with two underscores that say nothing that a fingerprint leaves out."""

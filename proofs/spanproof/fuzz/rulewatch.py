@@ -16,7 +16,7 @@ from spanproof.fuzz.differences import MODEL
 from spanproof.fuzz.heapcalls import Holdings, outcome_of
 from spanproof.fuzz.heapprogram import HeapProgram, Together
 from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.report.recorder import rules_by_place
+from spanproof.support.ruleplaces import rules_by_place
 
 
 class Reached:

@@ -9,7 +9,7 @@ _INSTALLED = SourceTree()
 
 
 class Mutant(NamedTuple):
-    """A variant: in `function` (module.name), the text `old` becomes `new`.
+    """A variant: in `function` (module.name, or module.Class.name), the text `old` becomes `new`.
 
     `killed_by` is the obligation that must fail on it; `story` says what is wrong.
     """
@@ -24,7 +24,9 @@ class Mutant(NamedTuple):
     @property
     def module(self) -> str:
         """The module whose text is changed."""
-        return self.function.rpartition(".")[0]
+        owner = self.function.rpartition(".")[0]
+        module, _, last = owner.rpartition(".")
+        return module if "A" <= last[:1] <= "Z" else owner
 
     def text(self) -> str:
         """Return the whole changed text of the module.
@@ -33,7 +35,7 @@ class Mutant(NamedTuple):
             in layout or in names of variables only: the mutant is out of date.
         """
         module = _INSTALLED.module(self.module)
-        name = self.function.rpartition(".")[2]
+        name = self.function.removeprefix(f"{self.module}.")
         return patched(module.text, self.old, self.new, function=name, where=self.module)
 
     def sources(self) -> SourceTree:

@@ -69,8 +69,9 @@ def place_of(name: str, package: str) -> str:
 def patched(text: str, old: str, new: str, *, function: str | None = None, where: str = "") -> str:
     """Return a module's text with `new` in the place of `old`.
 
-    With `function`, only the code of this function at the top level is looked at, and the first
-    place counts; without, the piece has to be in the module once. `where` names the module.
+    With `function`, only the code of this function at the top level, or `Class.method`, is looked
+    at, and the first place counts; without, the piece has to be in the module once. `where` names
+    the module.
 
     Raises: DoesNotApply if the piece is not there, or its change is no Python, or changes nothing.
     """
@@ -120,9 +121,8 @@ def _refuse_unknown_names(
     Raises: DoesNotApply, naming them.
     """
     there = {name for node in tree.body for name in _bound(node)} | set(dir(builtins))
-    for node in tree.body:
-        if isinstance(node, Function) and node.name == function:
-            there |= Local.of(node).names
+    for found in _named(tree, function):
+        there |= Local.of(found).names
     there |= {token.text for piece in (code, old) for token in tokens(piece) if not token.fixed}
     named = {token.text for token in tokens(new) if token.kind == "name" and not token.fixed}
     unknown = sorted(named - there - {part for part in named if f"{part} :=" in new})
@@ -132,10 +132,23 @@ def _refuse_unknown_names(
 
 def _code_of(text: str, tree: ast.Module, function: str, where: str) -> tuple[int, int]:
     """Return where a function's code begins and ends, without its docstring."""
-    found = [node for node in tree.body if isinstance(node, Function) and node.name == function]
+    found = _named(tree, function)
     if not found:
         raise DoesNotApply(f"there is no function {where}")
     return _span(text, found[-1])
+
+
+def _named(tree: ast.Module, function: str) -> list[Function]:
+    """Return the functions of a name at the top level, or those of a class: `Class.method`."""
+    owner, _, name = function.rpartition(".")
+    bodies = (
+        [node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == owner]
+        if owner
+        else [tree.body]
+    )
+    return [
+        node for body in bodies for node in body if isinstance(node, Function) and node.name == name
+    ]
 
 
 def _span(text: str, node: Function) -> tuple[int, int]:

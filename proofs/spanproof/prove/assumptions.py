@@ -71,6 +71,12 @@ ZERO_PAGES: Final = Assumption(
     "until it is written.",
     "Anonymous mmap, and madvise(MADV_DONTNEED) on anonymous memory, promise it.",
 )
+SMALL_SCOPE: Final = Assumption(
+    "small-scope",
+    "What is wrong with a course shows in one of the small systems that are explored to their end.",
+    "Each step is proved for systems of any size; a course only chooses among steps, by what few "
+    "spans, threads and pages are like.",
+)
 DISJOINT_REGIONS: Final = Assumption(
     "disjoint-regions",
     "The operating system never hands out a region that overlaps one in use, nor one that "
@@ -97,6 +103,7 @@ ALL: Final = (
     SPECIALS,
     ZERO_PAGES,
     DISJOINT_REGIONS,
+    SMALL_SCOPE,
     REALS,
 )
 """All assumptions, in the order in which they are shown."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Final, NamedTuple
 
-from spanspec.rules.book import definitions, modules
+from spanproof.support.ruleplaces import rules_by_place
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay
 from spanspec.trace.verdict import Divergence
@@ -49,20 +49,6 @@ class Calls:
         """Count the calls since the last event as those of one event."""
         self.counts[frozenset(self._codes)] += 1
         self._codes.clear()
-
-
-def rules_by_place() -> dict[tuple[str, str], frozenset[str]]:
-    """Return the rules of each definition of the model, by file and qualified name.
-
-    A method also exercises the rules that its class stands for.
-    """
-    found: dict[tuple[str, str], frozenset[str]] = {}
-    for module, path in modules():
-        for one in definitions(module, path):
-            owner = one.name.rpartition(".")[0]
-            inherited = found.get((str(path), owner), frozenset())
-            found[str(path), one.name] = inherited | frozenset(one.rules)
-    return found
 
 
 def rules_of(codes: Counter[frozenset[CodeType]]) -> dict[str, int]:

@@ -7,13 +7,11 @@ that leads there: a step whose guard does not hold, a fatal check, an invariant 
 threads none of which can go on.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import Final, NamedTuple, TypeVar
 
-from spanproof.simulate.racing import Racing
+from spanproof.simulate.racing import Interleaved
 from spanproof.simulate.scenes import Malloc, Scene
 from spanproof.simulate.threads import Worker
 from spanspec.base.ids import NOBODY
@@ -49,22 +47,25 @@ class Explored(NamedTuple):
     scene: str
     states: int
     moves: int
-    seconds: float
     complete: bool
     steps: Counter[str]
     failure: str | None = None
     schedule: tuple[Move, ...] = ()
 
 
-class Settled(Random):
+class Settled:
     """Takes no chances: what is drawn at random elsewhere is a move here, or does not happen."""
 
     def random(self) -> float:
         """Return what lets nothing happen."""
         return 0.99
 
+    def choice(self, seq: Sequence[Item]) -> Item:
+        """Return the first one."""
+        return seq[0]
 
-class Scheduled(Racing):
+
+class Scheduled(Interleaved):
     """A scene on the way: threads do what their programs say, and move when they are told to."""
 
     def __init__(self, scene: Scene, on_event: Callable[[EventBase], None] | None = None) -> None:
@@ -160,7 +161,7 @@ class Scheduled(Racing):
             (len(left), worker.idle, worker.waits is not None, place)
             for left, worker, place in zip(self._left, self._workers, self._places, strict=True)
         )
-        return hash(snapshot_of(self.state)), hash(threads), hash(spans), places, self._stopping
+        return snapshot_of(self.state), threads, spans, places, self._stopping
 
     def wrong(self) -> str | None:
         """Return what is wrong with the state that was reached, if anything is."""
@@ -192,17 +193,13 @@ def explore(
     scene: Scene, most: int = MOST_STATES, on_state: Callable[[int], None] | None = None
 ) -> Explored:
     """Go through every schedule of a scene, up to so many states."""
-    started = time.process_time()
     seen: set[tuple[object, ...]] = set()
     steps: Counter[str] = Counter()
     moves = 0
     waiting: list[tuple[Move, ...]] = [()]
 
     def outcome(complete: bool, failure: str | None, schedule: Sequence[Move]) -> Explored:
-        spent = time.process_time() - started
-        return Explored(
-            scene.name, len(seen), moves, spent, complete, steps, failure, tuple(schedule)
-        )
+        return Explored(scene.name, len(seen), moves, complete, steps, failure, tuple(schedule))
 
     while waiting:
         schedule = list(waiting.pop())

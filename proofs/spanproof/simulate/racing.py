@@ -8,15 +8,23 @@ order was real. It has to be a run of the proved protocol, too, which agrees wit
 the world is stopped.
 """
 
-import random
 from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
+from random import Random
 from typing import Final
 
 from spanproof.simulate.judging import Failure, Judge, Simulated, header_for
 from spanproof.simulate.program import SimulatedSchedule
-from spanproof.simulate.threads import Ending, RacingDecisions, Section, Worker, frees_pages, walks
+from spanproof.simulate.threads import (
+    Chance,
+    Ending,
+    RacingDecisions,
+    Section,
+    Worker,
+    frees_pages,
+    walks,
+)
 from spanspec.base.ids import NOBODY
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
@@ -51,13 +59,13 @@ LOCK_FREE: Final = (ev.BufferPop, ev.SweepDrops, ev.BufferPush, ev.SweepClaim)
 """Steps that a recorder notes without a lock, and so perhaps late."""
 
 
-class Racing:
-    """One random schedule of so many Ps."""
+class Interleaved:
+    """So many Ps, each with a thread, whose operations take turns step by step at random."""
 
     def __init__(
         self, seed: int, procs: int, on_event: Callable[[EventBase], None] | None = None
     ) -> None:
-        self.rng = random.Random(seed)
+        self.rng: Chance = Random(seed)
         self.seed = seed
         self.events: Counter[str] = Counter()
         self.steps: Counter[str] = Counter()
@@ -77,47 +85,10 @@ class Racing:
         self._machine.drive(nobody, boot(self.state, nobody))
         self._machine.drive(nobody, procresize(self.state, nobody, procs))
 
-    @cached_property
-    def _judge(self) -> Judge:
-        return Judge(self.header(0))
-
     @property
     def all_idle(self) -> bool:
         """Whether no thread is in an operation, and all that they did was noted."""
         return all(worker.idle for worker in self._workers)
-
-    def header(self, events: int) -> Header:
-        """Return the header of a recording of so many events."""
-        return header_for(AMD64, self.procs, events, f"schedule {self.seed}")
-
-    def run(self, steps: int, on_step: Callable[[int], None] | None = None) -> Simulated:
-        """Let threads take so many steps in all, up to the first failure."""
-        failure = None
-        for number in range(1, steps + 1):
-            what = self.step(number)
-            if what is not None:
-                failure = Failure(number, what, SimulatedSchedule(self.seed, self.procs, number))
-                break
-            if on_step is not None:
-                on_step(number)
-        return Simulated(self.seed, self.steps, self.events, failure)
-
-    def step(self, number: int) -> str | None:
-        """Let one thread take a step; return what went wrong, if anything did."""
-        try:
-            self.act()
-            if number % 16 == 0:
-                for problem in violations(self.state, now=self._how_quiet()):
-                    return f"{problem.invariant}: {problem.what}"
-        except Exception as problem:
-            return f"the model raises {type(problem).__name__}: {problem}"
-        fresh, self._fresh = self._fresh, []
-        wrong = self._judge.run(fresh)
-        if wrong is None and self._is_quiet():
-            wrong = self._judge.at_rest(self.state)
-        if wrong is None and number % 32 == 0:
-            wrong = self._judge.finish()
-        return wrong
 
     def act(self) -> None:
         """Let one thread take a step, or go through all for which it has stopped the world."""
@@ -397,3 +368,44 @@ class Racing:
                 if is_allocated(record, slot) and self.rng.random() < share:
                     record = set_marked(record, slot)
             self.state.spans[span] = record
+
+
+class Racing(Interleaved):
+    """One random schedule of so many Ps, which the replay judges."""
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self.header(0))
+
+    def header(self, events: int) -> Header:
+        """Return the header of a recording of so many events."""
+        return header_for(AMD64, self.procs, events, f"schedule {self.seed}")
+
+    def run(self, steps: int, on_step: Callable[[int], None] | None = None) -> Simulated:
+        """Let threads take so many steps in all, up to the first failure."""
+        failure = None
+        for number in range(1, steps + 1):
+            what = self.step(number)
+            if what is not None:
+                failure = Failure(number, what, SimulatedSchedule(self.seed, self.procs, number))
+                break
+            if on_step is not None:
+                on_step(number)
+        return Simulated(self.seed, self.steps, self.events, failure)
+
+    def step(self, number: int) -> str | None:
+        """Let one thread take a step; return what went wrong, if anything did."""
+        try:
+            self.act()
+            if number % 16 == 0:
+                for problem in violations(self.state, now=self._how_quiet()):
+                    return f"{problem.invariant}: {problem.what}"
+        except Exception as problem:
+            return f"the model raises {type(problem).__name__}: {problem}"
+        fresh, self._fresh = self._fresh, []
+        wrong = self._judge.run(fresh)
+        if wrong is None and self._is_quiet():
+            wrong = self._judge.at_rest(self.state)
+        if wrong is None and number % 32 == 0:
+            wrong = self._judge.finish()
+        return wrong

@@ -113,3 +113,11 @@ SCENES: Final = (
 
 QUICK: Final = tuple(one for one in SCENES if one.quick)
 """Those of which all schedules are explored in about a second."""
+
+
+def named(name: str) -> Scene:
+    """Return the scene of a name.
+
+    Raises: StopIteration if there is none.
+    """
+    return next(one for one in SCENES if one.name == name)

@@ -1,7 +1,7 @@
 """Threads of a random schedule: what each is doing, and what it sees of the others' steps."""
 
-import random
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from typing import Protocol, TypeVar
 
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U32, U64
@@ -13,6 +13,19 @@ from spanspec.pages.pageheap import Actor
 
 Section = Generator[EventBase, None, int | None]
 Ending = Callable[[int | bool | None], None]
+Item = TypeVar("Item")
+
+
+class Chance(Protocol):
+    """What decides by lot: `random.Random`, or who takes no chances."""
+
+    def random(self) -> float:
+        """Return a number from 0 up to 1."""
+        ...
+
+    def choice(self, seq: Sequence[Item]) -> Item:
+        """Return one of some items."""
+        ...
 
 
 class Worker:
@@ -47,7 +60,7 @@ class Worker:
 class RacingDecisions(Decisions):
     """Decides like a heap on its own, but a store that was only announced may not be seen yet."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: Chance) -> None:
         super().__init__()
         self._rng = rng
         self.lines = 0
@@ -55,7 +68,7 @@ class RacingDecisions(Decisions):
         self.announced: dict[int, U32] = {}
         self.on_marked: Callable[[], None] = lambda: None
 
-    def settle(self, rng: random.Random) -> None:
+    def settle(self, rng: Chance) -> None:
         """Draw from elsewhere what others see early or late."""
         self._rng = rng
 

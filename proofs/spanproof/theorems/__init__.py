@@ -3,7 +3,9 @@
 Importing this package registers them all.
 """
 
+from spanproof.prove.exploration import EXPLORATIONS, Exploration
 from spanproof.prove.proof import REGISTRY, Obligation
+from spanproof.theorems.courses import programs, threads
 from spanproof.theorems.heap import accounts
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
 from spanproof.theorems.kernels import pages as kernel_pages
@@ -17,6 +19,7 @@ from spanproof.theorems.span import counting, counts, sizeclass, span, specials,
 __all__ = [
     "abstract",
     "accounts",
+    "all_explorations",
     "all_obligations",
     "counting",
     "counts",
@@ -28,6 +31,7 @@ __all__ = [
     "liveness",
     "meeting",
     "objects",
+    "programs",
     "protocol",
     "scavenge",
     "sizeclass",
@@ -36,10 +40,16 @@ __all__ = [
     "span",
     "specials",
     "sweepgen",
+    "threads",
     "tiling",
 ]
 
 
 def all_obligations() -> dict[str, Obligation]:
-    """Return every obligation by id, in the order of the modules."""
+    """Return every obligation that is a formula by id, in the order of the modules."""
     return dict(REGISTRY)
+
+
+def all_explorations() -> dict[str, Exploration]:
+    """Return every obligation that is decided by running by id, in the order of the modules."""
+    return dict(EXPLORATIONS)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from spanproof.patch.mutant import Mutant
+from spanproof.theorems.courses.courses_mutants import COURSE_MUTANTS
 from spanproof.theorems.heap.accounts_mutants import COUNT_MUTANTS
 from spanproof.theorems.kernels.pages_mutants import KERNEL_PAGE_MUTANTS
 from spanproof.theorems.kernels.spans_mutants import KERNEL_MUTANTS
@@ -44,4 +45,5 @@ MUTANTS: Final = _by_name(
     *KERNEL_MUTANTS,
     *COUNT_MUTANTS,
     *SPECIAL_MUTANTS,
+    *COURSE_MUTANTS,
 )

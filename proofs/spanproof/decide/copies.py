@@ -1,0 +1,72 @@
+"""Deciding by running a plain copy of the model, changed or not, in a process of its own.
+
+As a program, `python -m spanproof.decide.copies SECONDS ID...` runs obligations until one does not
+hold, and prints the verdicts as JSON, with the functions of the model that ran.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from spanproof.decide.trying import MOST_SECONDS, try_out
+from spanproof.decide.verdict import Verdict
+from spanproof.support.plaincopy import copy_model, environment
+from spanproof.support.processes import with_parent
+from spanproof.theorems import all_explorations
+
+
+def try_out_changed(
+    claims: Sequence[str], module: str, text: str, seconds: float = MOST_SECONDS
+) -> Verdict:
+    """Decide obligations, until one does not hold, on a copy of the model in which a module has
+    another text; return the verdict on the last.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        relative = module.removeprefix("spanspec.").replace(".", "/")
+        (copy_model(Path(name)) / f"{relative}.py").write_text(text, encoding="utf-8")
+        return _in_copy(claims, Path(name), seconds)[-1]
+
+
+def functions_run_by(claims: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the functions of the model that obligations run, by a plain copy of it.
+
+    Those after one that does not hold are left out.
+    """
+    if not claims:
+        return {}
+    with tempfile.TemporaryDirectory() as name:
+        copy_model(Path(name))
+        return {one.obligation: one.reads for one in _in_copy(claims, Path(name), MOST_SECONDS)}
+
+
+def _in_copy(claims: Sequence[str], folder: Path, seconds: float) -> list[Verdict]:
+    done = subprocess.run(
+        [sys.executable, "-m", __name__, str(seconds), *claims],
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=with_parent(),
+    )
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        return [Verdict(claims[0], "refuted", 1, 0.0, 0.0, "the model can be imported", last)]
+    return msgspec.json.decode(done.stdout, type=list[Verdict])
+
+
+def main() -> None:
+    """Decide the obligations that are named until one does not hold, and print the verdicts."""
+    verdicts = []
+    for name in sys.argv[2:]:
+        verdicts.append(try_out(all_explorations()[name], float(sys.argv[1])))
+        if not verdicts[-1].proved:
+            break
+    print(msgspec.json.encode(verdicts).decode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Deciding what is decided by running, with the model of this process."""
+
+import cProfile
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Final
+
+from spanproof.decide.verdict import Verdict
+from spanproof.prove.exploration import Exploration
+
+MOST_SECONDS: Final = 120.0
+"""Seconds of the processor after which an obligation counts as one that does not end."""
+
+JUDGED: Final = "spanspec"
+"""The package whose functions are run, and noted."""
+
+
+class DoesNotEnd(Exception):
+    """What is being run takes far longer than it ever should."""
+
+
+def try_out(claim: Exploration, seconds: float = MOST_SECONDS) -> Verdict:
+    """Decide an obligation by running everything that it names, with the model of this process.
+
+    The functions that ran are told if the model is not compiled.
+    """
+    started = time.process_time()
+    ran_code: set[CodeType] = set()
+    try:
+        with _limited(seconds), _noting(ran_code):
+            ran = claim.run()
+    except DoesNotEnd:
+        spent = time.process_time() - started
+        detail = f"it has not ended after {seconds:.0f} s of the processor"
+        return Verdict(claim.id, "unknown", 0, spent, 0.0, "it ends", detail)
+    except Exception as problem:
+        spent = time.process_time() - started
+        detail = f"{type(problem).__name__}: {problem}"
+        return Verdict(claim.id, "refuted", 1, spent, 0.0, "it can be run", detail)
+    spent = time.process_time() - started
+    reads = tuple(sorted(_functions(ran_code)))
+    verdict = Verdict(claim.id, "proved", ran.states, spent, 0.0, reads=reads)
+    if ran.wrong:
+        return verdict._replace(answer="refuted", failed=ran.wrong, detail=ran.how)
+    if not ran.complete:
+        detail = f"{ran.states} states were looked at, and there are more"
+        return verdict._replace(answer="unknown", failed="it is tried to the end", detail=detail)
+    for name in claim.needs:
+        if not ran.met.get(name):
+            detail = "it never happens"
+            return verdict._replace(answer="vacuous", failed=name, detail=detail)
+    return verdict
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Interrupt what takes longer than so many seconds of the processor.
+
+    Raises: DoesNotEnd.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise DoesNotEnd
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+@contextmanager
+def _noting(ran: set[CodeType]) -> Iterator[None]:
+    """Note the code of each function that is called, unless some are compiled and not seen."""
+    if not is_plain() or sys.getprofile() is not None:
+        yield
+        return
+    profile = cProfile.Profile(subcalls=False, builtins=False)
+    profile.enable()
+    try:
+        yield
+    finally:
+        profile.disable()
+        ran.update(one.code for one in profile.getstats() if isinstance(one.code, CodeType))
+
+
+def is_plain() -> bool:
+    """Tell whether every module of the model that is loaded runs from its source."""
+    inner = f"{JUDGED}."
+    files = (
+        getattr(module, "__file__", None) or ""
+        for name, module in list(sys.modules.items())
+        if name.startswith(inner)
+    )
+    return all(file.endswith(".py") for file in files)
+
+
+def _functions(ran: set[CodeType]) -> Iterator[str]:
+    """Yield the dotted names of the model's functions, of a method with its class."""
+    folders = [str(Path(entry)) for entry in sys.modules[JUDGED].__path__]
+    for code in ran:
+        folder = next((one for one in folders if code.co_filename.startswith(f"{one}/")), None)
+        name = code.co_qualname.partition(".<locals>")[0]
+        if folder is None or "<" in name:
+            continue
+        inner = Path(code.co_filename).relative_to(folder).with_suffix("").parts
+        yield ".".join([JUDGED, *(part for part in inner if part != "__init__"), name])

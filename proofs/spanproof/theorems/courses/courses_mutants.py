@@ -1,0 +1,138 @@
+"""Wrong variants of courses: what they leave out, take too early, or choose wrongly."""
+
+from typing import Final
+
+from spanproof.patch.mutant import Mutant, Variant, variants_of
+
+COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
+    *variants_of(
+        "spanspec.heap.mcentral.claim_listed",
+        Variant(
+            "claimed-span-not-swept",
+            "    yield from sweep_span(state, actor, thread, span, preserve=True)",
+            "    yield from ()",
+            "courses.refill-and-sweep",
+            "a span that is claimed in a list is not swept",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.push",
+        Variant(
+            "swept-span-not-pushed",
+            "take(state, PUSH, thread, place=place)",
+            "pass",
+            "courses.refill-and-sweep",
+            "a swept span does not get onto the swept stack",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcache.install",
+        Variant(
+            "refill-enters-no-cache",
+            "take(state, INSTALL, thread)",
+            "pass",
+            "courses.allocate",
+            "a refill does not put its span into the cache",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.deduct_sweep_credit",
+        Variant(
+            "debt-paid-once",
+            "== NOTHING_LEFT",
+            "!= NOTHING_LEFT",
+            "courses.allocate",
+            "an allocation sweeps one span at most, whatever it owes",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.cycle.phase_changes",
+        Variant(
+            "tiny-blocks-not-marked",
+            "mark_tiny_block(state, mcache.tiny.address)",
+            "pass",
+            "courses.tiny",
+            "the current tiny block is not marked when marking begins",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.sweep_span",
+        Variant(
+            "specials-not-looked-at",
+            "if span in state.specials:",
+            "if span in ():",
+            "courses.specials",
+            "a sweep does not decide on special records",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.procs.procresize",
+        Variant(
+            "gone-p-not-released",
+            "        yield from release_all(state, actor, mcache)\n",
+            "        yield from ()\n",
+            "courses.procs",
+            "the mcache of a P that goes is dropped with its spans",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pageheap.PageHeap.coalesce",
+        Variant(
+            "coalesces-upwards-only",
+            "self.act(may_merge_lower, merge_lower, span)",
+            "pass",
+            "courses.pages",
+            "a freed run is not merged with the one below",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.scavenge.scavenge_for_growth",
+        Variant(
+            "growth-not-paid-for",
+            "if work > 0:",
+            "if work < 0:",
+            "courses.scavenger",
+            "nothing is released when the heap grows",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.cycle.sweep_phase_starts",
+        Variant(
+            "dead-mcaches-not-flushed",
+            "take(state, FLUSH, proc)",
+            "pass",
+            "courses.procs",
+            "mcaches that are gone do not count as flushed",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcache.prepare_for_sweep",
+        Variant(
+            "flush-not-noted",
+            "    take(state, FLUSH, ProcId(identity))\n",
+            "",
+            "courses.procs",
+            "a flushed mcache does not count as flushed",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcache.release_all",
+        Variant(
+            "flush-keeps-spans",
+            "for spanclass in state.cached_spans(identity):",
+            "for spanclass in ():",
+            "courses.stop-the-world",
+            "a flush leaves the spans in the mcache",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.return_span",
+        Variant(
+            "freed-span-stays-shared",
+            "take(state, FREE, thread)",
+            "pass",
+            "courses.free-and-take",
+            "a span goes back to the page heap, and threads share it still",
+        ),
+    ),
+)
