@@ -11,6 +11,7 @@ from spanalloc.pagemap import page_of
 from spanalloc.pagesizes import ARENA_PAGES
 from spanalloc.procs import prepare_for_sweep, resize
 from spanalloc.span import IN_USE, MANUAL, UINT32, Span
+from spanalloc.specials import FINALIZER
 from spanalloc.state import PHASE_MARK, PHASE_MARK_TERMINATION, PHASE_OFF, HeapState
 from spanalloc.sweep import NOTHING_LEFT, sweep_one
 
@@ -43,7 +44,24 @@ def begin_cycle(state: HeapState, who: Mcache) -> None:
             mark_object(state, cache.tiny)
     for address in state.specials.roots():
         mark_object(state, address)
+    state.pacing.scanned = finalized(state)
+    state.pacing.cycle_begins()
     resize(state, who, len(state.mcaches))
+
+
+def finalized(state: HeapState) -> i64:
+    """Return the bytes of the slots with a finalizer, counted once for each that they have.
+
+    A cycle looks through them, so that what they refer to outlives them (markrootSpans).
+    """
+    total: i64 = 0
+    records = state.specials.of_span
+    if records:
+        for span in state.swept().spans:
+            for special in records.get(span.ident, []):
+                if special.kind == FINALIZER:
+                    total += span.elemsize
+    return total
 
 
 def mark_object(state: HeapState, address: i64) -> None:
@@ -104,7 +122,8 @@ def end_cycle(state: HeapState, who: Mcache, now: int) -> None:
     live: i64 = 0
     for span in state.swept().spans:
         live += count_ones(span.gcmark_bits, span.nelems) * span.elemsize
-    pacing.heap_live = live
+    free = state.pages.free
+    pacing.cycle_ends(live, free.heap_inuse)
     change_phase(state, who, PHASE_OFF)
     state.sg = (state.sg + 2) & UINT32
     state.sweepdone = False
@@ -121,19 +140,7 @@ def end_cycle(state: HeapState, who: Mcache, now: int) -> None:
             who.thread,
             {"g": state.sg, "mode": 0, "na": len(state.sweep_arenas)},
         )
-    free = state.pages.free
-    pacing.set_pace(state.pages.pages_in_use)
-    state.line.pace(
-        free.sizes,
-        free.heap_inuse,
-        pacing.next_gc,
-        pacing.last_next_gc,
-        free.retained(),
-        free.runs.huge_pages,
-        now,
-    )
-    free.retained_goal = state.line.goal
-    state.line.wake(now)
+    pace_anew(state, now)
     resize(state, who, len(state.mcaches))
     for cache in state.mcaches:
         prepare_for_sweep(state, cache)
@@ -144,3 +151,20 @@ def change_phase(state: HeapState, who: Mcache, phase: i64) -> None:
     if state.trace is not None:
         state.trace.event("ph", who.p, who.thread, {"x": phase})
     state.phase = phase
+
+
+def pace_anew(state: HeapState, now: int) -> None:
+    """Set when the next cycle starts, and the pace of sweeping and of the scavenger (SCAV-5)."""
+    pacing, free = state.pacing, state.pages.free
+    pacing.set_pace(state.pages.pages_in_use, state.sweepdone)
+    state.line.pace(
+        free.sizes,
+        pacing.last_inuse,
+        pacing.next_gc,
+        pacing.last_next_gc,
+        free.retained(),
+        free.runs.huge_pages,
+        now,
+    )
+    free.retained_goal = state.line.goal
+    state.line.wake(now)

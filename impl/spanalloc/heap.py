@@ -8,7 +8,14 @@ from mypy_extensions import i64
 
 from spanalloc.arguments import described, proc_count, whole
 from spanalloc.background import Background
-from spanalloc.cycle import begin_cycle, end_cycle, in_address_space, mark_object, span_around
+from spanalloc.cycle import (
+    begin_cycle,
+    end_cycle,
+    in_address_space,
+    mark_object,
+    pace_anew,
+    span_around,
+)
 from spanalloc.errors import BadRequest, BadType, HeapBroken, OsFailed, OutOfMemory, PhaseError
 from spanalloc.heapsnapshot import HeapShot, shot_of
 from spanalloc.kernels import size_class
@@ -332,7 +339,32 @@ class Heap:
     def wants_cycle(self) -> bool:
         """Whether the heap has grown so much that it is time for a cycle (MAL-18)."""
         pacing = self.state.pacing
-        return self.state.phase == PHASE_OFF and pacing.heap_live >= pacing.trigger
+        live: int = pacing.heap_live
+        return self.state.phase == PHASE_OFF and live >= pacing.trigger
+
+    def set_gc_percent(self, percent: SupportsIndex, p: SupportsIndex = 0) -> int:
+        """Set by how many percent the heap may grow before a cycle is due; return the old number.
+
+        At first it is 100, as GOGC. A negative one is off, and counts as -1: no cycle is ever due.
+        Sweeping and the background scavenger go at a new pace at once.
+
+        Raises: BadRequest for what is no int32; PhaseError for off during a cycle; HeapClosed;
+            ProcBusy; BadType.
+        """
+        wanted = whole(percent, "a percentage")
+        if not -(1 << 31) <= wanted < 1 << 31:
+            raise BadRequest(f"{wanted} percent are no int32")
+        with self.world.stopped_by(p):
+            if wanted < 0 and self.state.phase != PHASE_OFF:
+                raise PhaseError("off waits for the end of the cycle, which is the caller's to end")
+            pacing = self.state.pacing
+            before: int = pacing.percent
+            pacing.percent = max(wanted, -1)
+            if self.background.threads:
+                self.clock = max(self.clock, time.monotonic_ns())
+            pace_anew(self.state, self.clock)
+        self.background.wake()
+        return before
 
     # --- the operating system --------------------------------------------------------------------
 
@@ -382,9 +414,9 @@ class Heap:
 
         Raises: BadRequest if no span in use holds it; HeapClosed; ProcBusy.
         """
-        place = in_address_space(whole(address, "an address"))
+        place = whole(address, "an address")
         with self.world.on(p) as who:
-            ensure_swept(self.state, who, span_around(self.state, place))
+            ensure_swept(self.state, who, span_around(self.state, in_address_space(place)))
 
     def flush_caches(self, p: SupportsIndex = 0) -> None:
         """Flush the caches of all Ps, with the world stopped, as ReadMemStats does (MC-9).

@@ -8,7 +8,7 @@ from spanalloc.malloc import ZERO_BASE
 from spanalloc.mcache import Mcache
 from spanalloc.span import Span
 from spanalloc.specials import FINALIZER, Finalizer, Special
-from spanalloc.state import HeapState
+from spanalloc.state import PHASE_OFF, HeapState
 from spanalloc.sweep import ensure_swept
 from spanalloc.tiny import TINY_SPAN_CLASS
 
@@ -61,6 +61,8 @@ def add_special(
     if not state.specials.add(span, Special(offset, kind, call)):
         what = "a finalizer" if kind == FINALIZER else "a profile record"
         raise BadRequest(f"the object at {address:#x} has {what} already")
+    if kind == FINALIZER and state.phase != PHASE_OFF:
+        state.pacing.looked_through(span.elemsize)
 
 
 def remove_special(state: HeapState, who: Mcache, address: int, kind: i64) -> bool:

@@ -4,11 +4,24 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from spanalloc.errors import HeapError
 from spanalloc.mutex import Mutex
 from spanalloc.span import Span
 
-MIN_NEXT_GC: Final = 4 << 20
-"""Bytes of heap below which there is no point in a cycle (heapminimum)."""
+LEAST_HEAP: Final = 4 << 20
+"""Bytes of heap below which there is no point in a cycle, at 100 percent (heapminimum)."""
+
+EARLY: Final = 0.875
+"""What part of the growth that 100 percent allow is over when a cycle starts (triggerRatio).
+
+The runtime moves it by how long its cycles take, unless they were asked for, as all are here.
+"""
+
+ALIVE_AT_FIRST: Final = int(4194304.0 / 1.875)
+"""Bytes that count as found alive before the first cycle."""
+
+NEVER: Final = (1 << 64) - 1
+"""The trigger and the goal of a heap that is not collected by itself."""
 
 SWEEP_MIN_HEAP_DISTANCE: Final = 1 << 20
 """Bytes of growth that are left for sweeping, at least (CONST-1)."""
@@ -34,15 +47,27 @@ class Pacing:
         self.reclaim_index: i64 = 0
         self.reclaim_credit: i64 = 0
         self.sweepers: i64 = 0
-        self.next_gc: i64 = MIN_NEXT_GC
-        self.last_next_gc: i64 = 0
-        self.trigger: i64 = MIN_NEXT_GC
+        self.scanned: i64 = 0
+        self.alive: int = ALIVE_AT_FIRST
+        self.percent: int = 100
+        self.ratio: float = EARLY
+        self.next_gc: int = 0
+        self.last_next_gc: int = 0
+        self.last_inuse: int = 0
+        self.trigger: int = 0
+        self.set_trigger(True)
 
     def grow_live(self, size: i64) -> None:
         """Add to heap_live."""
         with self.lock:
             self.lock.expect()
             self.heap_live += size
+
+    def looked_through(self, size: i64) -> None:
+        """Count an object that a cycle looks through, as it has a finalizer (SWP-34)."""
+        with self.lock:
+            self.lock.expect()
+            self.scanned += size
 
     def sweep_begins(self, npages: i64) -> None:
         """Count the pages of a span as swept (SWP-31)."""
@@ -95,26 +120,71 @@ class Pacing:
     def pages_to_sweep(self, span_bytes: i64, caller_pages: i64) -> int:
         """Return the pages that must have been swept before the heap grows by `span_bytes`.
 
-        Those that the caller may leave are not counted (SWP-19).
+        Those that the caller may leave are not counted (SWP-19). Growth is a word, so a heap that
+        is smaller than when the pace was set has grown by nearly all that a word holds; what is
+        too much for the machine to convert becomes the smallest integer of 64 bits.
         """
-        live: int = self.heap_live - self.heap_live_basis + span_bytes
-        if live < 0:
-            live += 1 << 64
+        grown = self.heap_live - self.heap_live_basis + span_bytes
+        words: int = grown
+        if words < 0:
+            words += 1 << 64
+        due = self.pages_per_byte * float(words)
         spared: int = caller_pages
-        return int(self.pages_per_byte * float(live)) - spared
+        pages = (int(due) if due < float(1 << 63) else -(1 << 63)) - spared
+        return pages if pages >= -(1 << 63) else pages + (1 << 64)
 
-    def set_pace(self, pages_in_use: i64) -> None:
-        """Set the trigger of the next cycle, and the pace of sweeping until then (SWP-20)."""
-        goal = max(self.heap_live * 2, MIN_NEXT_GC)
+    def cycle_begins(self) -> None:
+        """Leave a cycle that begins some room up to its goal (startCycle)."""
+        live: int = self.heap_live
+        self.next_gc = max(self.next_gc, live + (1 << 20))
+
+    def cycle_ends(self, marked: i64, inuse: i64) -> None:
+        """Note what a cycle has found: bytes marked, and bytes of spans in use (SWP-34).
+
+        What was looked through for a finalizer counts besides what is marked, and so twice if it is
+        alive.
+        """
+        self.heap_live = marked + self.scanned
+        self.alive = self.heap_live
         self.last_next_gc = self.next_gc
-        self.next_gc = goal
-        early = self.heap_live + (goal - self.heap_live) * 7 // 8
-        self.trigger = max(early, self.heap_live + SWEEP_MIN_HEAP_DISTANCE)
-        distance = max(self.trigger - self.heap_live - SWEEP_MIN_HEAP_DISTANCE, 8192)
+        self.last_inuse = inuse
+
+    def set_trigger(self, swept: bool) -> None:
+        """Set at which heap the next cycle starts, and its goal (gcSetTriggerRatio, T-90).
+
+        `swept`: nothing is left to sweep. Otherwise sweeping needs some growth first.
+
+        Raises: HeapError if the trigger is no positive int64.
+        """
+        percent = self.percent
+        if percent < 0:
+            self.next_gc = self.trigger = NEVER
+            return
+        self.ratio = min(self.ratio, 0.95 * float(percent) / 100)
+        trigger = max(int(float(self.alive) * (1 + self.ratio)), LEAST_HEAP * percent // 100)
+        live: int = self.heap_live
+        if not swept:
+            trigger = max(trigger, live + SWEEP_MIN_HEAP_DISTANCE)
+        if trigger >> 63 != 0:
+            raise HeapError("T-90: gc_trigger underflow")
+        goal = self.alive + (self.alive * percent & NEVER) // 100
+        self.trigger = trigger
+        self.next_gc = max(goal & NEVER, trigger)
+
+    def set_pace(self, pages_in_use: i64, swept: bool) -> None:
+        """Set the trigger of the next cycle, and the pace of sweeping until then (SWP-20).
+
+        A trigger that is never reached counts as less than no growth: all is swept at once.
+        """
+        self.set_trigger(swept)
         pages = pages_in_use - self.pages_swept
-        if pages <= 0:
+        if swept or pages <= 0:
             self.pages_per_byte = 0.0
             return
+        live: int = self.heap_live
+        distance = self.trigger - live - SWEEP_MIN_HEAP_DISTANCE
+        if self.trigger == NEVER or distance < 8192:
+            distance = 8192
         self.pages_per_byte = float(pages) / float(distance)
         self.heap_live_basis = self.heap_live
         self.pages_swept_basis = self.pages_swept

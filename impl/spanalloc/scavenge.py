@@ -127,6 +127,8 @@ def scavenge_for_growth(free: FreeSpans, who: Mcache, size: i64) -> None:
         free.trace.event(
             "vc", who.p, who.thread, {"ret": retained, "n": size, "goal": free.retained_goal}
         )
-    excess = retained + size - free.retained_goal
+    # The goal may be more than a machine's integer holds.
+    grown: int = size
+    excess = retained + grown - free.retained_goal
     if excess > 0:
-        scavenge(free, who, min(size, excess), "grow")
+        scavenge(free, who, min(grown, excess), "grow")

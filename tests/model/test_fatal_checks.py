@@ -14,6 +14,7 @@ from spanspec.heap.heap import Heap, OutOfMemory, Refused
 from spanspec.heap.mcache import let_go, must_flush
 from spanspec.heap.mcentral import account_cached, uncache_span
 from spanspec.heap.operations.specials import heap_span
+from spanspec.heap.pacing import trigger_for
 from spanspec.heap.procs import procresize
 from spanspec.heap.program import AddSpecial, MarkObject, RemoveFinalizer, StartCycle, TakeManual
 from spanspec.heap.state import MARK, MARK_TERMINATION, HeapState
@@ -311,6 +312,11 @@ def a_retired_span_that_is_not_cached() -> None:
 @fails("T-54")
 def a_flush_from_two_cycles_ago() -> None:
     must_flush(8, 4)
+
+
+@fails("T-90")
+def a_trigger_above_all_numbers() -> None:
+    trigger_for(0.875, 0, (1 << 63) - 4096, 100, sweep_is_done=False)
 
 
 @fails("T-81")

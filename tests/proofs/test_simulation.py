@@ -45,6 +45,7 @@ def test_random_programs_violate_no_invariant_and_exercise_every_input() -> None
         "set-procs",
         "scavenge-all",
         "scavenge-later",
+        "set-gc-percent",
         "add-special",
         "remove-finalizer",
         "flush-mcaches",

@@ -1,11 +1,13 @@
 """The collector's cycle as the allocator sees it (rules SWP-32 to SWP-37, MC-12, MAL-24)."""
 
+from msgspec.structs import replace
+
 from spanspec.base.constants import PAGE_SHIFT
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.heap.accounts import count_marked
-from spanspec.heap.pacing import begin_sweeping
+from spanspec.heap.pacing import begin_sweeping, goal_at_start
 from spanspec.heap.procs import procresize
 from spanspec.heap.state import MARK, MARK_TERMINATION, OFF, Course, HeapState, StopsWorld
 from spanspec.heap.sweeping import sweep_all
@@ -15,6 +17,7 @@ from spanspec.sharing.cycle import all_flushed
 from spanspec.sharing.steps import FLUSH, START_CYCLE
 from spanspec.span.markbits import next_epoch
 from spanspec.span.mspan import IN_USE, MANUAL, Mspan, obj_index, set_marked
+from spanspec.span.specials import FINALIZER
 from spanspec.span.sweepgen import is_legal_between_cycles
 
 
@@ -69,6 +72,8 @@ def start_marking(
     """
     yield cycle_starts(state, actor, trigger, mode, heap_live)
     yield from sweep_all(state, actor, "finish")
+    goal = goal_at_start(state.trigger.goal, state.accounts.heap_live)
+    state.trigger = replace(state.trigger, goal=goal)
     yield phase_changes(state, actor)
     yield from start_the_world(state, actor)
 
@@ -121,7 +126,8 @@ def phase_changes(state: HeapState, actor: Actor) -> ev.PhaseChanges:
     """Go on to the next phase.
 
     Marking begins with everything swept; mark bits age, and each P's current tiny block is marked,
-    and each object whose finalizer is due.
+    and each object whose finalizer is due. Those that have a finalizer are looked through, so that
+    what they refer to outlives them.
 
     Rules: SWP-32 SWP-33 SWP-34 SPAN-26 MAL-24.
     """
@@ -135,6 +141,7 @@ def phase_changes(state: HeapState, actor: Actor) -> ev.PhaseChanges:
         for mcache in state.mcaches.values():
             mark_tiny_block(state, mcache.tiny.address)
         mark_finalizers_due(state)
+        state.scanned = bytes_with_finalizers(state)
     return ev.PhaseChanges(p=actor.p, thread=actor.thread, phase=state.phase)
 
 
@@ -178,6 +185,19 @@ def mark_finalizers_due(state: HeapState) -> None:
     """
     for address in state.finalizers:
         grey_object(state, address)
+
+
+def bytes_with_finalizers(state: HeapState) -> U64:
+    """Return the bytes of the objects with a finalizer, counted once for each that they have.
+
+    Rules: SWP-34.
+    """
+    return sum(
+        state.spans[span].elemsize
+        for span, specials in state.specials.items()
+        for special in specials
+        if special.kind == FINALIZER
+    )
 
 
 def with_object_marked(span: Mspan, address: U64) -> Mspan:

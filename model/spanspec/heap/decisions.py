@@ -1,10 +1,11 @@
 """What a heap that runs on its own decides by its own state, where a trace would have to tell.
 
 Whoever acts sees everything that was done before, since one operation is finished before the next
-begins. Pacing follows the runtime's formulas, with the trigger a fixed share of the goal.
+begins. Pacing follows the runtime's formulas. What those steer by time, the share of the marked
+heap by which it grows before a cycle starts, stays what it is, as after cycles that are asked for.
 """
 
-from typing import Final
+from msgspec.structs import replace
 
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import ThreadId
@@ -12,6 +13,7 @@ from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import SHARES_BOUND
 from spanspec.heap.pacing import (
+    FIRST_MARKED,
     NO_MORE_RECLAIM,
     Debt,
     SweepPace,
@@ -28,15 +30,13 @@ from spanspec.sharing.records import SharedSpan
 from spanspec.span.mspan import SpanState
 from spanspec.span.sweepgen import needs_sweep
 
-MIN_NEXT_GC: Final = 4 << 20
-"""Bytes of heap below which no cycle starts by itself (heapminimum)."""
-
-GROWTH: Final = 2
-"""How many times the marked heap the next cycle starts at, with GOGC at its 100."""
-
 
 class Decisions:
-    """The inputs of a heap on its own: pacing, page marks, and no races."""
+    """The inputs of a heap on its own: pacing, and no races.
+
+    `gc_percent` is GOGC, -1 for off; `marked` has the bytes that the last cycle found alive. What
+    it leaves to the scavenger is in `last_next_gc` and `last_heap_inuse`, at first 0.
+    """
 
     state: HeapState
 
@@ -46,7 +46,10 @@ class Decisions:
         self.time_ns = 0
         self.steps_told = 0
         self._bound = 1
-        self._next_gc = self.trigger = MIN_NEXT_GC
+        self.gc_percent = 100
+        self.marked: U64 = FIRST_MARKED
+        self.last_next_gc: U64 = 0
+        self.last_heap_inuse: U64 = 0
 
     # --- the cycle -------------------------------------------------------------------------------
 
@@ -55,33 +58,53 @@ class Decisions:
         return self.state.procs
 
     def bytes_marked(self) -> U64:
-        """Return the bytes of what is marked, with all that was allocated since marking began."""
-        return sum(
+        """Return the bytes of what is marked, with all that was allocated since marking began.
+
+        An object that was looked through for its finalizer counts for that as well: once if it is
+        dead, twice if it is alive.
+
+        Rules: SWP-34 CEN-18.
+        """
+        marked = (
             span.gcmark_bits.count(span.nelems) * span.elemsize
             for span in self.state.spans.values()
         )
+        return sum(marked) + self.state.scanned
 
     def sweep_pace(self) -> SweepPace:
+        """Return the pace of sweeping; set the trigger, and the scavenger's line, which wakes up.
+
+        Rules: SWP-34 SCAV-5.
+        """
+        state = self.state
+        self.marked, self.last_next_gc = state.accounts.live_at_mark, state.trigger.goal
+        self.last_heap_inuse = state.pages.stats.heap_inuse
+        return self.paced_anew()
+
+    def paced_anew(self) -> SweepPace:
         """Return the pace of sweeping; set the trigger, and the scavenger's line, which wakes up.
 
         Rules: SWP-20 SCAV-3 SCAV-4 SCAV-5.
         """
         state, heap = self.state, self.state.pages
-        last, self._next_gc = self._next_gc, max(state.accounts.heap_live * GROWTH, MIN_NEXT_GC)
-        self.trigger = trigger_for(self._next_gc, state.accounts.heap_live)
-        goal = goal_for(heap.stats.heap_inuse, self._next_gc, last, heap.phys.size)
-        now = retained(heap.stats)
-        self.line = pace(self.line, heap.phys, goal, now, heap.unscavenged_huge, self.time_ns)
+        live, done, ratio = state.accounts.heap_live, state.sweepdone, state.trigger.ratio
+        state.trigger = trigger_for(ratio, self.marked, live, self.gc_percent, done)
+        last, now = self.last_next_gc, retained(heap.stats)
+        if last == 0:
+            self.line = replace(self.line, rate=0.0)
+        else:
+            goal = goal_for(self.last_heap_inuse, state.trigger.goal, last, heap.phys.size)
+            self.line = pace(self.line, heap.phys, goal, now, heap.unscavenged_huge, self.time_ns)
         self.scavenger = wake(self.scavenger, self.time_ns)
         in_use, swept = heap.stats.pages_in_use, state.progress.pages_swept
-        return sweep_pace(self.trigger, state.accounts.heap_live, in_use, swept)
+        return sweep_pace(state.pace, state.trigger.heap, live, in_use, swept, done)
 
     def cycle_is_due(self) -> bool:
         """Tell whether the heap has grown to its trigger: the next slow path starts a cycle.
 
         Rules: MAL-18.
         """
-        return self.state.phase == OFF and self.state.accounts.heap_live >= self.trigger
+        return self.state.phase == OFF and self.state.accounts.heap_live >= self.state.trigger.heap
 
     # --- what the courses ask --------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from spanspec.heap.program import (
     Input,
     MarkObject,
     ScavengeAll,
+    SetGcPercent,
     StartCycle,
     SweepOne,
 )
@@ -121,6 +122,14 @@ class Heap:
         """
         return self._machine.decisions.cycle_is_due()
 
+    @property
+    def trigger(self) -> U64:
+        """The bytes of live heap at which the next cycle is due; 2^64 - 1 if none ever is.
+
+        Rules: SWP-20.
+        """
+        return self.state.trigger.heap
+
     def collect(self, live: Iterable[U64] = (), p: int = 0) -> None:
         """Run a cycle in which the objects at some addresses are found alive, and no others.
 
@@ -156,6 +165,19 @@ class Heap:
         """
         self.gc(live, p)
         self.step(ScavengeAll(p))
+
+    def set_gc_percent(self, percent: int, p: int = 0) -> int:
+        """Set GOGC: by how many percent the heap may grow before it is collected; return the old.
+
+        Below 0 it is never collected by itself.
+
+        Raises: Refused for more than an int32 holds, and for off while a cycle is marking.
+
+        Rules: SCAV-5.
+        """
+        before = self.step(SetGcPercent(p, percent)).result
+        assert before is not None, "SCAV-5: GOGC had a value before"
+        return before
 
     def read_memstats(self, p: int = 0) -> MemStats:
         """Flush all mcaches, and return the statistics.

@@ -1,15 +1,46 @@
-"""Pacing of proportional sweeping: how much an allocation has to sweep first (SWP-19, SWP-20)."""
+"""When the next cycle starts, and how much an allocation has to sweep before (SWP-19, SWP-20)."""
 
 from typing import Final
 
 from msgspec.structs import replace
 
 from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.conversions import TOP_BIT, signed, to_int64, to_uint64
 from spanspec.base.records import Record
-from spanspec.base.words import U64
+from spanspec.base.words import M64, U64
 
 SWEEP_MIN_HEAP_DISTANCE: Final = 1 << 20
 """Bytes of heap growth that are kept for concurrent sweeping at least (CONST-1)."""
+
+DEFAULT_HEAP_MINIMUM: Final = 4 << 20
+"""Bytes of heap below which no cycle starts by itself, with GOGC at its 100."""
+
+FIRST_TRIGGER_RATIO: Final = 7 / 8
+"""How far the heap grows beyond what was marked, as a share of it, before a cycle starts."""
+
+FIRST_MARKED: Final = int(float(DEFAULT_HEAP_MINIMUM) / (1 + FIRST_TRIGGER_RATIO))
+"""Bytes that count as marked before the first cycle, so that it starts at the minimum."""
+
+MIN_GOAL_DISTANCE: Final = 1 << 20
+"""Bytes by which the goal lies above the live heap at least, once a cycle has begun."""
+
+NEVER: Final = M64
+"""The trigger and the goal of a heap that is not collected: GOGC is off."""
+
+
+class Trigger(Record, frozen=True):
+    """The heap at which the next cycle starts, and at which it is to be over, in bytes.
+
+    `ratio` is the share of the marked heap by which the live one may grow before the cycle starts.
+    """
+
+    heap: U64
+    goal: U64
+    ratio: float
+
+
+FIRST_TRIGGER: Final = Trigger(DEFAULT_HEAP_MINIMUM, 2 * FIRST_MARKED, FIRST_TRIGGER_RATIO)
+"""When the first cycle starts, unless GOGC is set."""
 
 
 NO_MORE_RECLAIM: Final = 1 << 63
@@ -122,15 +153,63 @@ class Debt(Record, frozen=True):
     swept: int
 
 
-def sweep_pace(trigger: U64, heap_live: U64, pages_in_use: U64, pages_swept: U64) -> SweepPace:
-    """Return the pace that has everything swept when the heap reaches its trigger.
+def heap_minimum(gc_percent: int) -> U64:
+    """Return the bytes of heap below which no cycle starts by itself.
 
     Rules: SWP-20.
     """
-    pages = pages_in_use - pages_swept
-    if pages <= 0:
-        return SweepPace(0.0, heap_live, pages_swept)
-    distance = max(trigger - heap_live - SWEEP_MIN_HEAP_DISTANCE, PAGE_SIZE)
+    return DEFAULT_HEAP_MINIMUM * gc_percent // 100
+
+
+def trigger_for(
+    ratio: float, marked: U64, heap_live: U64, gc_percent: int, sweep_is_done: bool
+) -> Trigger:
+    """Return when the next cycle starts, and its goal, after `marked` bytes were found alive.
+
+    The ratio is what the last one was: the runtime steers it by the time that cycles take, but for
+    those that somebody asked for. It is held a little below the growth that GOGC allows. A negative
+    `gc_percent` is GOGC off.
+
+    Rules: SWP-20 SCAV-5 T-90.
+    """
+    if gc_percent < 0:
+        return Trigger(NEVER, NEVER, max(ratio, 0.0))
+    goal = (marked + (marked * gc_percent & M64) // 100) & M64
+    ratio = min(max(ratio, 0.0), 0.95 * float(gc_percent) / 100)
+    heap = max(to_uint64(float(marked) * (1 + ratio)), heap_minimum(gc_percent))
+    if not sweep_is_done:
+        heap = max(heap, (heap_live + SWEEP_MIN_HEAP_DISTANCE) & M64)
+    assert heap < TOP_BIT, "T-90: gc_trigger underflow"
+    return Trigger(heap, max(goal, heap), ratio)
+
+
+def goal_at_start(goal: U64, heap_live: U64) -> U64:
+    """Return the goal of a cycle that begins: some way above the heap, which may be beyond it.
+
+    Rules: SWP-32.
+    """
+    return max(goal, (heap_live + MIN_GOAL_DISTANCE) & M64)
+
+
+def sweep_pace(
+    pace: SweepPace,
+    trigger: U64,
+    heap_live: U64,
+    pages_in_use: U64,
+    pages_swept: U64,
+    sweep_is_done: bool,
+) -> SweepPace:
+    """Return the pace that has everything swept when the heap reaches its trigger.
+
+    A trigger that is never reached is no number of bytes ahead: as an int64 it is -1, so that all
+    is swept within a page of growth. Where nothing is left to sweep the bases stay.
+
+    Rules: SWP-20.
+    """
+    pages = signed((pages_in_use - pages_swept) & M64)
+    if sweep_is_done or pages <= 0:
+        return replace(pace, pages_per_byte=0.0)
+    distance = max(signed(trigger) - signed(heap_live) - SWEEP_MIN_HEAP_DISTANCE, PAGE_SIZE)
     return SweepPace(float(pages) / float(distance), heap_live, pages_swept)
 
 
@@ -139,13 +218,17 @@ def debt(
 ) -> Debt | None:
     """Return what is to be swept before a span of `span_bytes` is taken; None if nothing.
 
+    A heap that has shrunk below the basis has grown by almost 2^64 bytes, in words. What the pace
+    makes of that may fit no int64, and then it is the smallest of them.
+
     Rules: SWP-19.
     """
     if pace.pages_per_byte == 0:
         return None
-    live = heap_live - pace.live_basis + span_bytes
-    target = int(pace.pages_per_byte * float(live)) - caller_pages
-    swept = pages_swept - pace.swept_basis
+    live = (heap_live - pace.live_basis + span_bytes) & M64
+    pages = to_int64(pace.pages_per_byte * float(live))
+    target = signed((pages - caller_pages) & M64)
+    swept = signed((pages_swept - pace.swept_basis) & M64)
     return Debt(target, swept) if target > swept else None
 
 
@@ -156,12 +239,3 @@ def left_of(owed: Debt, pace: SweepPace, pages_swept: U64) -> Debt | None:
     """
     swept = pages_swept - pace.swept_basis
     return Debt(owed.target, swept) if owed.target > swept else None
-
-
-def trigger_for(goal: U64, heap_live: U64) -> U64:
-    """Return a heap size at which the next cycle starts: seven eighths of the way to the goal.
-
-    The runtime steers this ratio by feedback; to the allocator it is an input. It is never less
-    than 1 MiB above the live heap while sweeping is not done (SWP-20).
-    """
-    return max(heap_live + (goal - heap_live) * 7 // 8, heap_live + SWEEP_MIN_HEAP_DISTANCE)

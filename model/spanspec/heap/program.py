@@ -81,6 +81,12 @@ class ScavengeLater(Input, frozen=True, tag="scavenge-later"):
     nanoseconds: U64 = 1_000_000_000
 
 
+class SetGcPercent(Input, frozen=True, tag="set-gc-percent"):
+    """Set GOGC: by how many percent the heap may grow before it is collected; below 0: never."""
+
+    percent: int = 100
+
+
 class AddSpecial(Input, frozen=True, tag="add-special"):
     """Give the object at an address a finalizer, or a profile record.
 
@@ -118,6 +124,7 @@ AnyInput = (
     | SetProcs
     | ScavengeAll
     | ScavengeLater
+    | SetGcPercent
     | AddSpecial
     | RemoveFinalizer
     | RunFinalizers

@@ -12,7 +12,7 @@ from spanspec.base.words import U16, U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import Phase
 from spanspec.heap.accounts import Accounts, ClassCounts
-from spanspec.heap.pacing import Debt, Progress, SweepPace
+from spanspec.heap.pacing import FIRST_TRIGGER, Debt, Progress, SweepPace
 from spanspec.pages.fixalloc import FixAlloc
 from spanspec.pages.pageheap import Actor, PageHeap
 from spanspec.pages.persistent import GC_BITS_CHUNK, MCACHE_BYTES
@@ -190,6 +190,8 @@ class HeapState:
     allocBits and mark bits were obtained; `freed_in` has the spans in which some slot was freed.
     `page_marks` has those on whose first page the marker has found an object; in a replay, only the
     roots, as a recording does not tell what is marked when.
+    `trigger` tells when the next cycle is due; `scanned` has the bytes of the objects that a cycle
+    has looked through for their finalizers, whether or not it marks them.
     `finalizers` has the addresses of the objects whose finalizers are due; `sweepers` the threads
     that pop spans to sweep them, or sweep one that they have popped, as the runtime counts them.
     """
@@ -225,6 +227,8 @@ class HeapState:
         self.sweep_arenas = Regions()
         self.accounts = Accounts()
         self.tracks_heap_live = False
+        self.scanned = 0
+        self.trigger = FIRST_TRIGGER
         self.pace = SweepPace()
 
     @property

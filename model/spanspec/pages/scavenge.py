@@ -5,6 +5,7 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.conversions import to_uint64
 from spanspec.base.ids import SpanId
 from spanspec.base.records import Record
 from spanspec.base.words import M64, U64
@@ -58,7 +59,7 @@ def goal_for(last_heap_inuse: U64, next_gc: U64, last_next_gc: U64, phys_page: U
 
     Rules: SCAV-3.
     """
-    goal = truncated(float(last_heap_inuse) * (float(next_gc) / float(last_next_gc)))
+    goal = to_uint64(float(last_heap_inuse) * (float(next_gc) / float(last_next_gc)))
     goal = (goal + goal // RETAIN_EXTRA_DIVISOR) & M64
     return round_up(goal, phys_page) & M64
 
@@ -99,19 +100,6 @@ def pace(
     )
 
 
-NO_UINT64: Final = 1 << 63
-"""What Go 1.13 makes on amd64 of a float that no uint64 holds: it subtracts 2^63, truncates, which
-then gives the smallest int64, and sets the highest bit, which is set already."""
-
-
-def truncated(value: float) -> U64:
-    """Convert a float that is not negative; 2^64 or more, and no number, give 2^63.
-
-    Rules: SCAV-3 SCAV-4 SCAV-17.
-    """
-    return int(value) if value < float(1 << 64) else NO_UINT64
-
-
 def background_work(line: Line, now: U64, time_ns: U64) -> U64 | None:
     """Return the bytes that the background scavenger asks for; None: it parks; 0: it sleeps.
 
@@ -122,7 +110,7 @@ def background_work(line: Line, now: U64, time_ns: U64) -> U64 | None:
     """
     if line.rate == 0 or now <= line.goal:
         return None
-    return work_to(now, wanted(line.basis, truncated(line.rate * float(time_ns - line.time_basis))))
+    return work_to(now, wanted(line.basis, to_uint64(line.rate * float(time_ns - line.time_basis))))
 
 
 def wanted(basis: U64, distance: U64) -> U64:

@@ -44,7 +44,8 @@ SWP: Final = (
     Rule("SWP-19", "Who takes a span first sweeps as many pages as the pacing line asks for at "
          "these bytes.", "mgcsweep.go: deductSweepCredit"),
     Rule("SWP-20", "The pacing line leads from the pages still to sweep to zero at the next "
-         "trigger, less 1 MiB.", "mgc.go: gcSetTriggerRatio"),
+         "trigger, less 1 MiB; with collection off, to zero within a page of growth.",
+         "mgc.go: gcSetTriggerRatio"),
     Rule("SWP-21", "Before the heap gives pages while sweeping goes on, as many are reclaimed: "
          "first from credit, then chunk by chunk.", "mheap.go: reclaim"),
     Rule("SWP-22", "In a chunk of 512 pages, every unmarked in-use span still unswept is claimed "
@@ -72,8 +73,9 @@ SWP: Final = (
          "stops the world, and only then begins to mark.", "mgc.go: gcStart"),
     Rule("SWP-33", "With the world stopped everything left is swept, and the mark-bit arenas age.",
          "mgcsweep.go: finishsweep_m"),
-    Rule("SWP-34", "When marking ends, heap_live becomes the bytes marked, the phase is off, the "
-         "relabel follows, and then the pacing of sweeper and scavenger.",
+    Rule("SWP-34", "When marking ends, heap_live becomes the bytes marked, in which an object "
+         "counts once more for each finalizer; the phase is off, the relabel follows, and then "
+         "the pacing of sweeper and scavenger.",
          "mgc.go: gcMarkTermination"),
     Rule("SWP-35", "The relabel raises sg with the world stopped and resets what counts the "
          "sweep.", "mgc.go: gcSweep"),

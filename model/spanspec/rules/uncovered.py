@@ -9,7 +9,6 @@ from typing import Final
 REASONS: Final[dict[str, str]] = {
     "assist credit is the pacer's: the model has no goroutines": "MAL-2 MAL-17",
     "memory profiling": "MAL-16",
-    "the trigger is the pacer's: the model is told when a cycle starts": "T-90",
     "bytes of mark bits: the model's bitmaps are indexed by slot": "T-84",
     "inside of manual spans: stacks and work buffers are taken and freed as inputs": (
         "MC-15 T-100 T-101 T-102 T-103 T-104 T-105 T-106"

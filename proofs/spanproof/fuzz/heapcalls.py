@@ -21,6 +21,7 @@ from spanproof.fuzz.heapprogram import (
     RemoveFinalizer,
     RunFinalizers,
     ScavengeAll,
+    SetGcPercent,
     SetProcs,
     StartCycle,
     Step,
@@ -28,7 +29,7 @@ from spanproof.fuzz.heapprogram import (
     TakeManual,
     Together,
 )
-from spanproof.fuzz.heapsides import LooksUp, NoMemory, Side
+from spanproof.fuzz.heapsides import LooksUp, NoMemory, Paces, Side
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.places import Books, Place, address_at
 from spanproof.fuzz.reasons import rules_of
@@ -111,16 +112,29 @@ def find(side: Side, place: int) -> int:
     return side.find(place)
 
 
+def trigger(side: Side) -> int:
+    """Return the heap at which a cycle is due."""
+    assert isinstance(side, Paces)
+    return side.trigger()
+
+
+def set_gc_percent(side: Side, percent: int, p: int) -> int:
+    """Set GOGC."""
+    assert isinstance(side, Paces)
+    return side.set_gc_percent(percent, p)
+
+
 class Holdings:
     """What a program holds: the objects that it was given, and the manual spans.
 
     `marked` are the objects that are alive in the cycle under way. With `looks_up` the other side
-    can tell which object holds an address.
+    can tell which object holds an address, with `paces` when a cycle is due.
     """
 
-    def __init__(self, model: ModelHeap, looks_up: bool) -> None:
+    def __init__(self, model: ModelHeap, looks_up: bool, paces: bool) -> None:
         self._model = model
         self._looks_up = looks_up
+        self._paces = paces
         self.books = Books()
         self.marked: set[int] = set()
 
@@ -143,6 +157,8 @@ class Holdings:
             case FinishCycle(p=p):
                 if (yield lambda side: side.finish_cycle(p)) is not None:
                     self.books.end_cycle(self.marked)
+                    if self._paces:
+                        yield trigger
             case Sweep(count=count, p=p):
                 for _ in range(count):
                     if (yield lambda side: side.sweep_one(p)) in (-1, None):
@@ -177,6 +193,10 @@ class Holdings:
                 yield lambda side: side.free_os_memory(p)
             case PassTime(milliseconds=milliseconds, p=p):
                 yield lambda side: side.pass_time(milliseconds * 1_000_000, p)
+            case SetGcPercent(percent=percent, p=p):
+                if self._paces:
+                    yield lambda side: set_gc_percent(side, percent, p)
+                    yield trigger
             case Together():
                 raise TypeError("the tasks that are done together make their calls in turns")
 

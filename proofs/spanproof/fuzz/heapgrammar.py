@@ -23,6 +23,7 @@ from spanproof.fuzz.heapprogram import (
     RemoveFinalizer,
     RunFinalizers,
     ScavengeAll,
+    SetGcPercent,
     SetProcs,
     StartCycle,
     Step,
@@ -41,6 +42,7 @@ LARGE: Final = (32769, 40960, 65536, 1 << 20, (1 << 20) + 1, 3 << 20)
 ARENAS: Final = ((64 << 20) - 8192, 64 << 20, 65 << 20, 100 << 20)
 IMPOSSIBLE: Final = ((1 << 48) - 8192, (1 << 48) + 1, (1 << 64) - 8192, (1 << 64) - 1)
 COUNTS: Final = (1, 2, 3, 4, 5, 8, 63, 64, 65, 128, 130)
+PERCENTAGES: Final = (-1, 0, 10, 100, 400, (1 << 31) - 1)
 LAST_GENERATIONS: Final = ((1 << 32) - 2, (1 << 32) - 4)
 PS: Final = (0,) * 10 + (1,) * 4 + (2, 3)
 """Mostly the first P, and sometimes one that there may not be."""
@@ -127,7 +129,7 @@ def elsewhere(choices: Choices) -> Step:
 
 def other(choices: Choices) -> Step:
     """Any other step."""
-    match choices.below(15):
+    match choices.below(16):
         case 0:
             return Sweep(pick(choices, (1, 1, 2, 1024)), p_of(choices))
         case 1:
@@ -158,6 +160,8 @@ def other(choices: Choices) -> Step:
             return ScavengeAll(p_of(choices))
         case 13:
             return FreeOsMemory(p_of(choices))
+        case 14:
+            return SetGcPercent(pick(choices, PERCENTAGES), p_of(choices))
         case _:
             return PassTime(pick(choices, (1, 10, 1000, 100_000)), p_of(choices))
 

@@ -151,6 +151,13 @@ class PassTime(msgspec.Struct, frozen=True, tag="pass time"):
     p: P = 0
 
 
+class SetGcPercent(msgspec.Struct, frozen=True, tag="set gc percent"):
+    """Set by how many percent the heap may grow before it is collected; below 0: never."""
+
+    percent: Annotated[int, Meta(ge=-(1 << 31), lt=1 << 31)] = 100
+    p: P = 0
+
+
 class FreeOsMemory(msgspec.Struct, frozen=True, tag="free os memory"):
     """Sweep all that is unswept, wait for those who sweep, and return all free memory."""
 
@@ -194,6 +201,7 @@ Step = (
     | RunFinalizers
     | SetProcs
     | FlushCaches
+    | SetGcPercent
     | Together
 )
 
@@ -272,6 +280,8 @@ def describe_step(step: Step) -> str:
             return f"set the number of Ps to {procs}{on}"
         case FlushCaches():
             return f"flush all caches{on}"
+        case SetGcPercent(percent=percent):
+            return f"set GOGC to {percent if percent >= 0 else 'off'}{on}"
         case ScavengeAll():
             return f"return all free memory{on}"
         case FreeOsMemory():

@@ -108,6 +108,19 @@ class LooksUp(Protocol):
 
 
 @runtime_checkable
+class Paces(Protocol):
+    """A heap that is paced by GOGC; one that is not is not told of it."""
+
+    def set_gc_percent(self, percent: int, p: int) -> int:
+        """Set by how many percent the heap may grow, -1 for any; return what it was."""
+        ...
+
+    def trigger(self) -> int:
+        """Return the bytes of live heap at which a cycle is due, 2^64 - 1 for none."""
+        ...
+
+
+@runtime_checkable
 class Schedulable(Side, Protocol):
     """A heap whose operations can be stopped between their steps, and gone on with.
 

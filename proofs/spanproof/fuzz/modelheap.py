@@ -236,6 +236,14 @@ class ModelHeap:
         """Let time pass."""
         self._step(inputs.ScavengeLater(p, nanoseconds))
 
+    def set_gc_percent(self, percent: int, p: int) -> int:
+        """Set GOGC."""
+        return self._step(inputs.SetGcPercent(p, percent)) or 0
+
+    def trigger(self) -> int:
+        """Return the heap at which a cycle is due."""
+        return self.heap.trigger
+
     def events(self) -> Sequence[tuple[str, Event]]:
         """Return the new events."""
         told, self._os.told = self._os.told, []

@@ -31,7 +31,7 @@ class Reached:
         """Run a program; return the rules that it is the first to reach, in order."""
         before = len(self._codes)
         model = ModelHeap(program)
-        holdings = Holdings(model, looks_up=True)
+        holdings = Holdings(model, looks_up=True, paces=True)
         sys.setprofile(self._profile)
         try:
             for step in program.steps:

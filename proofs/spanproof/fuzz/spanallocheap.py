@@ -160,6 +160,14 @@ class SpanallocHeap:
         self._try(lambda: self.heap.scavenge_by(self._now + nanoseconds, p))
         self._now += nanoseconds
 
+    def set_gc_percent(self, percent: int, p: int) -> int:
+        """Set GOGC."""
+        return self._try(lambda: self.heap.set_gc_percent(percent, p))
+
+    def trigger(self) -> int:
+        """Return the heap at which a cycle is due."""
+        return int(self.heap.state.pacing.trigger)
+
     def _try(self, call: Callable[[], int | None]) -> int:
         package = self._package
         try:

@@ -95,6 +95,8 @@ def in_words(request: AnyInput) -> str:
             return f"return all free memory{on}"
         case inputs.ScavengeLater(nanoseconds=nanoseconds):
             return f"let {nanoseconds} ns pass{on}"
+        case inputs.SetGcPercent(percent=percent):
+            return f"set GOGC to {percent if percent >= 0 else 'off'}{on}"
         case inputs.AddSpecial(address=address, kind=kind):
             what = "a finalizer" if kind == "finalizer" else "a profile record"
             return f"give the object at {address:#x} {what}{on}"

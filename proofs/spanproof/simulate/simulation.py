@@ -40,6 +40,7 @@ from spanspec.heap.program import (
     RunFinalizers,
     ScavengeAll,
     ScavengeLater,
+    SetGcPercent,
     SetProcs,
     StartCycle,
     SweepOne,
@@ -92,6 +93,9 @@ MOODS: Final[dict[str, tuple[int, int]]] = {
     "impossible": ((1 << 48) - (1 << 20), (1 << 64) - 1),
 }
 """What a program allocates for a while: bytes from..to; 0 where it is chosen otherwise."""
+
+PERCENTAGES: Final = (-1, 0, 10, 100, 100, 100, 400, (1 << 31) - 1)
+"""What GOGC is set to."""
 
 SEAMS: Final = (1, 8, 15, 16, 17, 1016, 1017, 1023, 1024, 1025, 32767, 32768, 32769)
 
@@ -288,7 +292,7 @@ class Simulation:
             return TakeManual(p, npages, purpose)
         if draw < 0.40 and self._manual:
             return FreeManual(p, self._manual.pop(rng.randrange(len(self._manual))))
-        if draw < 0.403:
+        if draw < 0.402:
             return SetProcs(p, rng.randrange(1, 6))
         if draw < 0.405:
             return FinishSweeping(p) if draw < 0.404 else ScavengeAll(p)
@@ -296,6 +300,8 @@ class Simulation:
             return ScavengeLater(p, rng.randrange(1, 100_000_000))
         if draw < 0.414:
             return FlushMcaches(p)
+        if draw < 0.416:
+            return SetGcPercent(p, rng.choice(PERCENTAGES))
         return self._allocation(p)
 
     def _special(self, p: int) -> AnyInput | None:

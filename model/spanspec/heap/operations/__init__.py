@@ -27,6 +27,7 @@ OPERATIONS: Final[dict[type[program.Input], Operation]] = {
     program.SetProcs: pages.set_procs,
     program.ScavengeAll: pages.scavenge_everything,
     program.ScavengeLater: pages.scavenge_later,
+    program.SetGcPercent: cycles.set_gc_percent,
     program.AddSpecial: specials.add,
     program.RemoveFinalizer: specials.remove_finalizer,
     program.RunFinalizers: specials.run_finalizers,

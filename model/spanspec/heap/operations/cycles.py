@@ -2,10 +2,11 @@
 
 from spanspec.base.ids import NOBODY
 from spanspec.heap import cycle
+from spanspec.heap.decisions import Decisions
 from spanspec.heap.malloc import ZERO_BASE
 from spanspec.heap.mcache import prepare_for_sweep
 from spanspec.heap.operations.refusals import require
-from spanspec.heap.program import EnsureSwept, Input, MarkObject
+from spanspec.heap.program import EnsureSwept, Input, MarkObject, SetGcPercent
 from spanspec.heap.state import MARK, OFF, Course, HeapState
 from spanspec.heap.sweeping import NOTHING_LEFT, ensure_swept, finish_sweeping, sweepone
 from spanspec.pages.pageheap import Actor
@@ -82,3 +83,22 @@ def have_swept(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     span = cycle.span_at(state, request.address)
     require(span != NOBODY, f"{request.address:#x} lies in no span in use")
     yield from ensure_swept(state, actor, span)
+
+
+def set_gc_percent(state: HeapState, actor: Actor, request: Input) -> Course[int]:
+    """Set GOGC, and pace collection, sweeping and scavenging by it; return what it was.
+
+    Raises: Refused for more than an int32 holds, and for off while a cycle is marking, since the
+        runtime then waits for its end.
+
+    Rules: SCAV-5 SWP-20.
+    """
+    assert isinstance(request, SetGcPercent)
+    decisions, percent = state.inputs, request.percent
+    assert isinstance(decisions, Decisions), "SCAV-5: a recording does not tell of GOGC"
+    require(-(1 << 31) <= percent < 1 << 31, f"{percent} percent are no int32")
+    require(percent >= 0 or state.phase == OFF, "GOGC off waits for the end of the cycle")
+    before, decisions.gc_percent = decisions.gc_percent, max(percent, -1)
+    state.pace = decisions.paced_anew()
+    yield from ()
+    return before

@@ -104,6 +104,9 @@ def add(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     offset, records = address - state.spans[span].base, state.specials.get(span, ())
     require(not has_special(records, offset, kind), f"{already} for {address:#x}")
     state.specials[span] = add_special(records, offset, kind)
+    if kind == FINALIZER and state.phase != OFF:
+        # While marking the object is looked through at once.
+        state.scanned += state.spans[span].elemsize
 
 
 def remove_finalizer(state: HeapState, actor: Actor, request: Input) -> Course[None]:
