@@ -9,11 +9,15 @@ import pytest
 
 from spanproof.cli.app import run
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.finding import Scene, Verdict
-from spanproof.witness.image import Image, SpanImage
+from spanproof.witness.finding import Scene, Verdict, record_of
+from spanproof.witness.image import Image, SpanImage, ThreadImage
 from spanproof.witness.learning import fitting, learn
+from spanproof.witness.midway import is_amid_allocation, order_of_allocation, sights_of_sets
 from spanproof.witness.report import judged
 from spanproof.witness.snapshots import Snapshot, concerned, load, redacted, save
+from spanproof.witness.thrown import thrown
+from spanspec.sharing.spansets import Entries, entries_hold
+from spanspec.span.alloccache import next_free_fast
 
 HEAPS = Path(__file__).parent / "heaps"
 SAVED = sorted(HEAPS.glob("*.json"))
@@ -272,3 +276,113 @@ def test_generations_are_told_from_the_heap(saved: Snapshot) -> None:
     for ahead in (-2, -1, 0, 1, 3):
         span.sweepgen = (saved.image.sweepgen + ahead) % (1 << 32)
         assert scene.generation(span) == ahead
+
+
+def with_thread(image: Image, proc: int, frames: list[str], **fields: object) -> ThreadImage:
+    """Add a thread that runs on a P, in some functions."""
+    thread = ThreadImage(
+        m=0x9990 + len(image.threads),
+        thread=77,
+        p=1,
+        mallocing=1,
+        locks=1,
+        throwing=0,
+        frames=[f"runtime.{name}" for name in frames],
+    )
+    thread = msgspec.structs.replace(thread, **fields)
+    image.threads.append(thread)
+    image.procs[proc].m = thread.m
+    return thread
+
+
+MALLOC = ["mallocgc", "main"]
+REFILLING = ["(*mcentral).cacheSpan", "(*mcache).refill", "(*mcache).nextFree", "mallocgc"]
+
+
+def verdicts(saved: Snapshot) -> dict[str, Verdict]:
+    return {f.rule: f.verdict for f in judged(saved.image, saved.profile)}
+
+
+def owner(image: Image, span: SpanImage) -> int:
+    return next(n for n, proc in enumerate(image.procs) if span.descriptor in proc.slots)
+
+
+def half_allocated(image: Image) -> SpanImage:
+    """Let the cached span be as an allocation leaves it before it counts the slot."""
+    span = cached(image)
+    after = next_free_fast(record_of(span)).span
+    alter(span, alloc_cache=after.alloc_cache, freeindex=after.freeindex)
+    return span
+
+
+def test_an_allocation_between_two_writes_is_in_flight_where_its_thread_shows_it(
+    saved: Snapshot,
+) -> None:
+    span = half_allocated(saved.image)
+    assert verdicts(saved) == {"I-2": Verdict.DAMAGE}
+    with_thread(saved.image, owner(saved.image, span), MALLOC)
+    assert verdicts(saved) == {"I-2": Verdict.IN_FLIGHT}
+
+
+def test_no_thread_excuses_what_no_allocation_leaves(saved: Snapshot) -> None:
+    span = cached(saved.image)
+    alter(span, alloc_count=span.alloc_count + 1)
+    with_thread(saved.image, owner(saved.image, span), MALLOC, near={span.descriptor: "register 1"})
+    assert verdicts(saved)["I-2"] is Verdict.DAMAGE
+
+
+def test_a_thread_that_throws_excuses_nothing(saved: Snapshot) -> None:
+    span = half_allocated(saved.image)
+    text = "s.allocCount != s.nelems && freeIndex == s.nelems"
+    frames = ["throw", "(*mcache).nextFree", "mallocgc"]
+    with_thread(saved.image, owner(saved.image, span), frames, message=text)
+    found = judged(saved.image, saved.profile)
+    assert {f.verdict for f in found} == {Verdict.DAMAGE}
+    error = thrown(Scene(saved.image, saved.profile), found)
+    assert error is not None
+    assert (error.rule, error.descriptor) == ("T-15", span.descriptor)
+    assert error.function == "runtime.(*mcache).nextFree"
+
+
+def test_a_span_on_its_way_is_in_flight_for_one_thread_only(saved: Snapshot) -> None:
+    first = small(saved.image)
+    second = next(
+        s for s in saved.image.spans
+        if s.state == 1 and s.spanclass > 1 and s is not first and s.sweepgen == first.sweepgen
+    )  # fmt: skip
+    for span in (first, second):
+        unlist(saved.image, span.descriptor)
+    assert set(verdicts(saved).values()) == {Verdict.DAMAGE}
+    near = {first.descriptor: "register 3", second.descriptor: "stack+64"}
+    with_thread(saved.image, 0, REFILLING, near=near)
+    seen = [f.verdict for f in judged(saved.image, saved.profile)]
+    assert sorted(v.value for v in seen) == ["damage", "in flight"]
+
+
+def test_a_thread_at_the_operation_that_shows_no_span_leaves_it_undecided(saved: Snapshot) -> None:
+    unlist(saved.image, small(saved.image).descriptor)
+    with_thread(saved.image, 0, REFILLING)
+    assert set(verdicts(saved).values()) == {Verdict.UNDECIDED}
+
+
+def test_what_rests_is_what_the_rule_of_the_sets_says() -> None:
+    for sight, tasks in sights_of_sets().items():
+        if () in tasks:
+            generation = (4 + sight.ahead) % (1 << 32)
+            entries = Entries(*sight.places)
+            assert entries_hold(4, generation, sight.has_free, sight.large, entries), sight
+
+
+def test_an_allocation_writes_in_the_order_that_is_looked_for() -> None:
+    assert order_of_allocation() == ("alloc_cache", "freeindex", "alloc_count")
+
+
+def test_what_an_allocation_leaves_between_two_writes_is_found_amid_it() -> None:
+    record = record_of(cached(load(SAVED[0]).image))
+    after = next_free_fast(record).span
+    partly = record
+    for field in order_of_allocation()[:-1]:
+        partly = msgspec.structs.replace(partly, **{field: getattr(after, field)})
+        assert is_amid_allocation(partly), field
+    wrong = msgspec.structs.replace(record, alloc_count=record.alloc_count + 1)
+    assert not is_amid_allocation(wrong)

@@ -81,10 +81,15 @@ def autopsy(
 def print_report(report: "Report") -> None:
     """Print what was found, and what was not looked at."""
     from spanproof.witness.finding import Scene, Verdict
+    from spanproof.witness.thrown import diagnosis
 
     for line in report.headline():
         out.print(line, markup=False)
     scene = Scene(report.image, report.profile)
+    error = report.fatal_error()
+    if error is not None:
+        for line in diagnosis(scene, report.findings, error):
+            out.print(line, markup=False)
     shown = Counter[tuple[Verdict, str]]()
     for finding in report.findings:
         kind = (finding.verdict, finding.rule)

@@ -1,59 +1,297 @@
 """Deciding on findings: damage, in flight, or undecided.
 
-What no thread can be in the middle of is damage.
+A finding is in flight if the span is in a state that the model's steps leave in the middle of an
+operation, and a thread shows that it is at that operation with that span: its stack is in the
+operation's functions, and the descriptor is in a register or near the top of its stack, or the span
+is in the cache of the thread's P, or the thread is at the sets of its class. Each thread is in the
+middle of one operation at most; a refill has two spans, the one that it lets go of and the one that
+it looks for. A state
+that no order of steps leaves is damage, however busy the program is; so is one that only a thread
+could explain that is not there. Where a thread is at such an operation, and does not show with
+which span, it is undecided.
 """
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
-from spanproof.witness.finding import Finding, Scene, Verdict
-from spanproof.witness.image import ThreadImage
-
-ALLOCATOR: Final = (
-    "malloc",
-    "mcache",
-    "mcentral",
-    "mheap",
-    "mspan",
-    "sweep",
-    "spanSet",
-    "pageAlloc",
-    "pageCache",
-    "pallocBits",
-    "consistentHeapStats",
-    "allocmcache",
-    "stackalloc",
-    "stackfree",
-    "newobject",
-    "fixalloc",
-    "scaveng",
-    "stackcache",
-    "stackpool",
-    "gcBits",
-    "newMarkBits",
-    "newAllocBits",
-    "special",
-    "newArena",
+from spanproof.witness.finding import Finding, Scene, Verdict, record_of
+from spanproof.witness.image import SpanImage, ThreadImage
+from spanproof.witness.midway import (
+    Sight,
+    is_amid_allocation,
+    is_amid_sweep,
+    places_in_sets,
+    relative,
+    sights_of_lists,
+    sights_of_sets,
 )
-"""What is in the name of a function that works on the heap's records."""
+from spanproof.witness.operations import (
+    ALLOC,
+    CENTRAL,
+    OF_LISTS,
+    OF_SETS,
+    PAGES,
+    REFILL,
+    RELEASE,
+    SWEEP,
+    innermost,
+    is_throwing,
+)
+from spanproof.witness.places import entries_of
+from spanspec.base.constants import size_class_of
+from spanspec.sharing import records as lists
+from spanspec.sharing import setsteps as sets
+from spanspec.sharing.spansets import NO_ENTRIES
+from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
+
+OF_PLACES: Final = frozenset(
+    {"I-19", "I-20", "I-21", "I-22", "I-24", "I-25", "I-26", "MC-13", "SWP-1", "I-7"}
+)
+"""Rules about where a span is, and which generation it has."""
+
+OF_SLOTS: Final = frozenset({"I-2", "SPAN-10", "I-7", "VER-7"})
+"""Rules about slots, which an allocation breaks between two writes."""
+
+OF_SHAPE: Final = frozenset({"I-6", "I-11", "SC-7", "SPAN-22", "SPAN-24", "SPAN-1", "I-1", "I-34"})
+"""Rules about what a fresh span still has of an earlier life (SPAN-7)."""
+
+OF_PAGES: Final = frozenset({"I-12", "I-13", "I-17", "I-37", "SPAN-4"})
+OF_SUMS: Final = frozenset({"I-29", "I-30", "I-32"})
+
+FRESH: Final = (sets.CREATING, sets.HELD, sets.GROWN, sets.COUNTING)
+LEAVING_SETS: Final = (sets.LEAVING, sets.LEFT)
+LEAVING_LISTS: Final = (lists.UNLISTING,)
+"""Tasks with the span that a refill lets go of: it is at the same time looking for another."""
+
+AT_SETS: Final = ("(*spanSet)", "(*mcentral)", "sweepone", "(*mheap).nextSpanForSweep")
+"""Functions that have taken a span out of its set, or not yet put it there."""
+
+AT_STEP: Final = ("(*spanSet).pop", "(*spanSet).push")
+"""Functions in whose middle a span is in no set, and nowhere else either."""
+
+SWEPT_NOW: Final = (sets.SWEEPING, sets.EXAMINED)
 
 
-def in_allocator(thread: ThreadImage) -> str:
-    """Return the innermost function of a thread that works on the heap's records, or ""."""
-    for frame in thread.frames:
-        name = frame.removeprefix("runtime.")
-        if any(part in name for part in ALLOCATOR):
-            return frame
-    return ""
+class Evidence(NamedTuple):
+    """What shows that an operation is under way: the thread, and how; or that it might be."""
+
+    thread: ThreadImage
+    how: str
+    role: str
+    certain: bool
+
+
+Place = tuple[int, str]
+"""A thread, by its M, and the role in which it has a span: it has one in each at most."""
+
+
+class Decider:
+    """Gives verdicts on the findings of one image."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.taken: dict[Place, int] = {}
+        self.candidates: dict[tuple[int, str], list[Evidence]] = {}
+        self.sights = sights_of_sets() if scene.span_sets else sights_of_lists()
+        self.operations = OF_SETS if scene.span_sets else OF_LISTS
+        self.leaving = LEAVING_SETS if scene.span_sets else LEAVING_LISTS
+        self.entries = entries_of(scene)[0] if scene.span_sets else {}
+        self.where: dict[int, list[int]] = {}
+        for those in scene.image.central:
+            for place, name in ((NONEMPTY, "nonempty"), (EMPTY, "empty")):
+                for descriptor in those.get(name, ()):
+                    self.where.setdefault(descriptor, []).append(place)
+        by_m = {thread.m: thread for thread in scene.image.threads}
+        self.of_proc = {
+            number: by_m[proc.m] for number, proc in enumerate(scene.image.procs) if proc.m in by_m
+        }
+
+    def sight(self, span: SpanImage) -> Sight:
+        """Return what is seen of a span."""
+        places: tuple[int, ...]
+        if self.scene.span_sets:
+            entries = self.entries.get(span.descriptor, NO_ENTRIES)
+            places = places_in_sets(entries)
+        else:
+            places = tuple(self.where.get(span.descriptor, [NOWHERE]))
+        large = size_class_of(span.spanclass) == 0
+        room = self.scene.has_room(span)
+        return Sight(
+            large,
+            relative(self.scene.sweepgen, span.sweepgen),
+            room,
+            span.alloc_count == 0,
+            len(self.scene.cached.get(span.descriptor, ())),
+            places,
+        )
+
+    def shown(self, span: SpanImage, names: tuple[str, ...], role: str) -> Evidence | None:
+        """Return the thread that shows that it is in some functions with a span, if one does.
+
+        A thread that is there with another span does not, unless another thread shows that one;
+        one that does not show with which span might.
+        """
+        certain, maybe = [], None
+        for thread in self.scene.image.threads:
+            function = innermost(thread, names)
+            if not function:
+                continue
+            how = f"thread {thread.thread} is in {function}"
+            shows = self.with_span(thread, span)
+            if not shows and thread.frames[0].removeprefix("runtime.").startswith(AT_STEP):
+                shows = "between a set and a register"
+            if shows:
+                certain.append(Evidence(thread, f"{how}, {shows}", role, True))
+            elif (thread.m, role) not in self.taken:
+                maybe = maybe or Evidence(thread, how, role, False)
+        certain.sort(key=lambda one: one.how.endswith("register"))
+        self.candidates[span.descriptor, role] = certain
+        return self.assigned(span.descriptor, role, set()) or maybe
+
+    def throws(self, span: SpanImage) -> bool:
+        """Tell whether a thread that works with a span has found it damaged.
+
+        The runtime's checks come before the writes of their operation, which excuse nothing then.
+        """
+        return any(
+            is_throwing(thread) and self.with_span(thread, span)
+            for thread in self.scene.image.threads
+        )
+
+    def with_span(self, thread: ThreadImage, span: SpanImage) -> str:
+        """Return what shows that a thread works with a span, or ""."""
+        where = thread.near.get(span.descriptor)
+        if where is not None:
+            return f"and has the span in its {where}"
+        holders = {number for number, _ in self.scene.cached.get(span.descriptor, ())}
+        if any(self.of_proc.get(number) is thread for number in holders):
+            return "and its P has the span cached"
+        if innermost(thread, AT_SETS) and span.spanclass in thread.classes:
+            return f"at the sets of class {span.spanclass}"
+        return ""
+
+    def assigned(self, descriptor: int, role: str, tried: set[Place]) -> Evidence | None:
+        """Give a span one of the threads that show it; those of other spans may be exchanged."""
+        for evidence in self.candidates.get((descriptor, role), ()):
+            place = evidence.thread.m, evidence.role
+            if place in tried:
+                continue
+            tried.add(place)
+            other = self.taken.get(place, descriptor)
+            if other == descriptor or self.assigned(other, role, tried) is not None:
+                self.taken[place] = descriptor
+                return evidence
+        return None
+
+    def of_span(self, span: SpanImage, rules: Iterable[str]) -> tuple[Verdict, str]:
+        """Return the verdict on all that does not hold of a span."""
+        rules = set(rules)
+        sight = self.sight(span)
+        options = self.sights.get(sight, frozenset())
+        if not options:
+            return Verdict.DAMAGE, "no order of the model's steps leaves a span so"
+        at_rest = () in options
+        left = rules - OF_PLACES if at_rest else set(rules)
+        if at_rest and rules & OF_PLACES - OF_SLOTS:
+            return Verdict.DAMAGE, "no step of the model explains it"
+        why = ""
+        if not at_rest:
+            verdict, why, tasks = self.by_tasks(span, options)
+            if verdict is not Verdict.IN_FLIGHT:
+                return verdict, why
+            left -= OF_PLACES
+            if set(tasks) & {*FRESH} and sight.bare:
+                left -= OF_SHAPE | OF_SLOTS | OF_PAGES
+            if (
+                set(tasks) & {*SWEPT_NOW}
+                and not self.throws(span)
+                and is_amid_sweep(record_of(span))
+            ):
+                left -= {"I-2", "SPAN-10", "I-4", "I-5", "I-7", "VER-7", "SPAN-22"}
+            if sets.HELD in tasks or lists.CHECKING in tasks:
+                left -= {"SPAN-10"}
+        if left & OF_SLOTS:
+            evidence = self.shown(span, (*ALLOC, *REFILL), "allocation")
+            amid = is_amid_allocation(record_of(span)) and not self.throws(span)
+            if evidence is None or not amid:
+                return Verdict.DAMAGE, "no allocation leaves a span so between two writes"
+            if not evidence.certain:
+                return Verdict.UNDECIDED, evidence.how
+            why = evidence.how
+            left -= OF_SLOTS
+        if left & OF_PAGES:
+            evidence = self.shown(span, PAGES, "pages")
+            if evidence is None:
+                return Verdict.DAMAGE, "no thread is at the page heap with it"
+            if not evidence.certain:
+                return Verdict.UNDECIDED, evidence.how
+            why = evidence.how
+            left -= OF_PAGES
+        if left:
+            return Verdict.DAMAGE, "no step of the model explains it"
+        return Verdict.IN_FLIGHT, why
+
+    def by_tasks(
+        self, span: SpanImage, options: Iterable[tuple[int, ...]]
+    ) -> tuple[Verdict, str, tuple[int, ...]]:
+        """Return whether threads show the tasks in whose middle a span is seen so."""
+        best: tuple[Verdict, str, tuple[int, ...]] = (
+            Verdict.DAMAGE,
+            "no thread is at an operation that leaves a span so",
+            (),
+        )
+        for tasks in sorted(options, key=len):
+            role = "leaving" if tasks[0] in self.leaving else "coming"
+            evidence = self.shown(span, self.operations[tasks[0]], role)
+            if evidence is None:
+                continue
+            if evidence.certain:
+                return Verdict.IN_FLIGHT, evidence.how, tasks
+            if best[0] is Verdict.DAMAGE:
+                best = Verdict.UNDECIDED, evidence.how, tasks
+        return best
+
+    def of_rest(self, finding: Finding) -> tuple[Verdict, str]:
+        """Return the verdict on a finding that is of no single span."""
+        threads = self.scene.image.threads
+        names: tuple[str, ...] = ()
+        if finding.rule in OF_PAGES:
+            names = (*PAGES, *SWEEP)
+        elif finding.rule in OF_SUMS:
+            names = (*PAGES, *SWEEP, *CENTRAL, *REFILL, *RELEASE, *ALLOC)
+        elif finding.rule == "CEN-1" and "nobody has filled" in finding.what:
+            names = (*SWEEP, *CENTRAL, *REFILL, *RELEASE, *PAGES, *ALLOC)
+        elif finding.rule in ("I-36", "I-35", "I-19"):
+            thread = self.of_proc.get(finding.proc) if finding.proc is not None else None
+            threads = [thread] if thread is not None else []
+            names = (*RELEASE, *ALLOC) if finding.rule == "I-36" else RELEASE
+        for thread in threads:
+            function = innermost(thread, names)
+            if function:
+                return Verdict.IN_FLIGHT, f"thread {thread.thread} is in {function}, which does it"
+        return Verdict.DAMAGE, "no thread is at an operation that does it"
 
 
 def decide(scene: Scene, findings: list[Finding]) -> list[Finding]:
-    """Give each finding its verdict, and return them."""
-    busy = [thread for thread in scene.image.threads if in_allocator(thread)]
+    """Give each finding its verdict, and return them.
+
+    What does not hold of one span is explained together, or not at all.
+    """
+    decider = Decider(scene)
+    of_spans: dict[int, list[Finding]] = {}
     for finding in findings:
-        if not busy:
-            finding.verdict = Verdict.DAMAGE
-            finding.why = "no thread is in the allocator"
+        if finding.descriptor in scene.by_descriptor:
+            of_spans.setdefault(finding.descriptor, []).append(finding)
         else:
-            finding.verdict = Verdict.UNDECIDED
-            finding.why = f"thread {busy[0].thread} is in {in_allocator(busy[0])}"
+            finding.verdict, finding.why = decider.of_rest(finding)
+    # First those that a thread shows, so that no thread is taken for what another one shows.
+    for _ in range(2):
+        for descriptor, those in of_spans.items():
+            span = scene.by_descriptor[descriptor]
+            if span.state == scene.in_use:
+                verdict, why = decider.of_span(span, (finding.rule for finding in those))
+            else:
+                verdict, why = decider.of_rest(those[0])
+            for finding in those:
+                finding.verdict, finding.why = verdict, why
     return findings

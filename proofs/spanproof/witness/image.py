@@ -72,7 +72,8 @@ class ThreadImage(msgspec.Struct):
     """An M and its thread: what it is in the middle of.
 
     `frames` are the runtime's functions on its stacks, innermost first. `near` are descriptors
-    whose address is in a register or near the top of a stack, each with where it was seen.
+    whose address is in a register or near the top of a stack, each with where it was seen;
+    `classes` are the span classes whose mcentral is. `message` is what it throws.
     """
 
     m: int
@@ -84,6 +85,8 @@ class ThreadImage(msgspec.Struct):
     dying: int = 0
     frames: list[str] = []
     near: dict[int, str] = {}
+    classes: list[int] = []
+    message: str = ""
 
 
 class ArenaImage(msgspec.Struct):
@@ -148,7 +151,6 @@ class Image(msgspec.Struct):
     broken: list[Broken]
     unknown: list[str]
     panicking: int = 0
-    message: str = ""
     partial: bool = False
 
 

@@ -16,6 +16,7 @@ from spanproof.witness.judging import findings
 from spanproof.witness.learning import fitting, learn
 from spanproof.witness.snapshots import load
 from spanproof.witness.source import Attached, image_of_core
+from spanproof.witness.thrown import Thrown, thrown
 from spanspec.base.wording import counted
 from spanspec.rules.book import in_words
 from spanspec.span.profile import Profile
@@ -71,6 +72,10 @@ class Report(msgspec.Struct):
         numbers = ", ".join(f"{self.number(verdict)} {verdict.value}" for verdict in Verdict)
         return f"{numbers}{'' if self.findings else ': everything holds'}"
 
+    def fatal_error(self) -> Thrown | None:
+        """Return the fatal error that ends the program, if one does."""
+        return thrown(Scene(self.image, self.profile), self.findings)
+
     def rejudged(self, image: Image) -> "Report":
         """Return the report on another form of the same image."""
         return msgspec.structs.replace(self, image=image, findings=judged(image, self.profile))
@@ -79,6 +84,7 @@ class Report(msgspec.Struct):
         """Return the report as a JSON document."""
         scene = Scene(self.image, self.profile)
         spans = scene.by_descriptor
+        error = self.fatal_error()
         return {
             "source": self.image.source,
             "go": self.image.go,
@@ -92,6 +98,7 @@ class Report(msgspec.Struct):
                 "heap_bits_in_span": self.profile.heap_bits_in_span,
                 "inline_marks": self.profile.inline_marks,
             },
+            "fatal_error": None if error is None else error._asdict(),
             "damage": self.number(Verdict.DAMAGE),
             "in_flight": self.number(Verdict.IN_FLIGHT),
             "undecided": self.number(Verdict.UNDECIDED),

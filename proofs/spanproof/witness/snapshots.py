@@ -205,7 +205,6 @@ def redacted(image: Image) -> Image:
             )
             for one in image.broken
         ],
-        message="",
     )
 
 

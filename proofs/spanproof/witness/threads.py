@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 from typing import Final
 
 from spanproof.witness.errors import Unreadable
@@ -20,8 +21,13 @@ TOP_OF_STACK: Final = 4096
 
 MOST_THREADS: Final = 1 << 15
 
-RESTORERS: Final = ("runtime.sigreturn__sigaction", "runtime.sigreturn")
-"""Where a signal handler returns to: the word below an interrupted thread's registers."""
+RESTORER: Final = "runtime.sigreturn"
+"""What a signal handler returns to: the word below an interrupted thread's registers."""
+
+THROW: Final = "runtime.throw"
+LEAST_TEXT: Final = 6
+MOST_TEXT: Final = 200
+"""How long the message of a fatal error may be."""
 
 CONTEXT: Final = 8 + 40
 """From that word to the registers: the word itself, and the head of a ucontext."""
@@ -34,7 +40,7 @@ class Functions:
         self._functions = functions
         self._starts = [start + slide for start, _, _ in functions]
         self.restorers = frozenset(
-            start + slide for start, _, name in functions if name in RESTORERS
+            start + slide for start, _, name in functions if name.startswith(RESTORER)
         )
 
     def name(self, pc: int) -> str | None:
@@ -134,7 +140,7 @@ def read_threads(
     for thread in found:
         known = registers.get(thread.thread)
         if known is not None:
-            look_at(memory, layout, stacks, thread, known, descriptors)
+            look_at(memory, layout, addresses, stacks, thread, known, descriptors)
     return found
 
 
@@ -162,6 +168,7 @@ def read_thread(memory: Memory, layout: Layout, m: int) -> ThreadImage:
 def look_at(
     memory: Memory,
     layout: Layout,
+    addresses: Addresses,
     stacks: Stacks,
     thread: ThreadImage,
     registers: Registers,
@@ -179,6 +186,8 @@ def look_at(
         if saved is not None and on_system_stack(memory, layout, thread.m, registers.sp):
             places.append((saved[0], saved[1], saved[2], ()))
     frames: list[str] = []
+    classes: set[int] = set()
+    central, stride = central_range(layout, addresses)
     for pc, sp, bp, words in places:
         for name in stacks.frames(pc, bp):
             if len(frames) < DEEPEST:
@@ -186,10 +195,42 @@ def look_at(
         for number, word in enumerate(words):
             if word in descriptors:
                 thread.near.setdefault(word, f"register {number}")
+            elif word in central:
+                classes.add((word - central.start) // stride)
         for number, word in enumerate(stacks.top(sp)):
             if word in descriptors:
                 thread.near.setdefault(word, f"stack+{number * 8}")
+            elif word in central:
+                classes.add((word - central.start) // stride)
+        if THROW in frames and not thread.message:
+            thread.message = message_on(memory, stacks.top(sp))
     thread.frames = frames
+    thread.classes = sorted(classes)
+
+
+def message_on(memory: Memory, words: Sequence[int]) -> str:
+    """Return the first text on a stack that looks like the message of a fatal error, or "".
+
+    The argument of `throw` is a string: an address and a length, one after the other.
+    """
+    for address, length in pairwise(words):
+        if not LEAST_TEXT <= length <= MOST_TEXT or address < 1 << 12:
+            continue
+        try:
+            text = memory.read(address, length).decode("ascii")
+        except (Unreadable, UnicodeDecodeError):
+            continue
+        if (text.isprintable() and " " in text.strip()) or "." in text.strip("."):
+            return text
+    return ""
+
+
+def central_range(layout: Layout, addresses: Addresses) -> tuple[range, int]:
+    """Return the addresses of all mcentrals, and how far apart they are."""
+    array, heap = layout.field("mheap", "central"), addresses.get("mheap_")
+    if array is None or heap is None or not array.stride:
+        return range(0), 1
+    return range(heap + array.offset, heap + array.offset + array.size), array.stride
 
 
 def on_system_stack(memory: Memory, layout: Layout, m: int, sp: int) -> bool:
