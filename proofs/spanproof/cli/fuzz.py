@@ -21,32 +21,26 @@ from spanproof.cli.doors import (
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
-    INTERRUPTED,
-    UNUSABLE,
     Unusable,
-    complain,
     out,
     print_json,
-    progress,
 )
+from spanproof.cli.rounds import Rounds, Wish, divergence_json
 from spanproof.cli.simulate import replay_simulation
 from spanproof.counterexamples.saved import is_counterexample
 from spanproof.doors.targets import campaign_of, run_again
 from spanproof.fuzz import finding
-from spanproof.fuzz.campaign import SHRINK, CampaignResult
-from spanproof.fuzz.divergence import AnyProgram, Divergence, describe
+from spanproof.fuzz.campaign import SHRINK
+from spanproof.fuzz.divergence import AnyProgram, describe
 from spanproof.fuzz.factories import Scope, WrongFactory
-from spanproof.fuzz.finding import FoundWith, finding_of, versions_here
+from spanproof.fuzz.finding import FoundWith, versions_here
 from spanproof.fuzz.heapprogram import HeapProgram, Together
 from spanproof.fuzz.isolation.ending import MOST_SECONDS, Limits
 from spanproof.fuzz.levels.contractprogram import ContractProgram
-from spanproof.fuzz.levels.known import told_of_known
 from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.program import Program, ProgramError
 from spanproof.protocol.faults import CannotStart
 from spanproof.simulate.program import is_one as is_simulation
-from spanproof.support import savedfile
-from spanspec.base.wording import counted
 
 Factory = Annotated[
     str,
@@ -88,6 +82,9 @@ def fuzz(
     save_to: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="Where to save a failure.")
     ] = None,
+    findings: Annotated[
+        int, typer.Option(min=1, help="Failures of different causes to look for.")
+    ] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Run random programs on the model and an implementation; shrink what diverges."""
@@ -105,94 +102,11 @@ def fuzz(
         raise Unusable(f"{named(found_with)}{problem}") from None
     if operations:
         examples = -(-operations // LONG)
-    saver = Saver(save_to, found_with)
-    with progress("programs" if examples else "seconds", live=False) as display:
-        task = display.add_task("fuzzing", total=examples or round(seconds))
-
-        def advance(done: int, spent: float) -> None:
-            whole = round(seconds)
-            display.update(task, completed=done if examples else min(int(spent), whole))
-            display.refresh()
-
-        def is_found(divergence: Divergence) -> None:
-            saver.save(divergence)
-            display.update(task, visible=False)
-            display.add_task("shrinking", total=None)
-            display.refresh()
-
-        try:
-            result = campaign(
-                start=seed,
-                examples=examples or None,
-                seconds=None if examples else seconds,
-                limits=Limits(limit),
-                shrink=shrink,
-                on_progress=advance,
-                on_found=is_found,
-            )
-        except WrongFactory as problem:
-            raise Unusable(f"{named(found_with)}{problem}") from None
-    if not json:
-        out.print(summary_line(result), markup=False)
-        for line in told_of_known(result.exercised):
-            out.print(line, markup=False)
-        if result.divergence is not None:
-            out.print(result.divergence.render(), markup=False)
-        if result.again is not None:
-            out.print(str(result.again), markup=False)
-        if result.stuck is not None:
-            out.print(f"interrupted, and not judged:\n{result.stuck.render()}", markup=False)
-    if result.divergence is not None:
-        saver.save(result.divergence, str(result.again or ""))
-    elif result.stuck is not None:
-        saver.save(result.stuck, "interrupted, and not judged")
-    if json:
-        print_json(as_json(result, saver.path))
-    else:
-        saver.tell()
-    if saver.problem:
-        complain(saver.problem)
-    if result.divergence is not None:
-        return FAILS
-    if result.interrupted:
-        return INTERRUPTED
-    if result.missing:
-        complain(f"too little was exercised: no {', no '.join(result.missing)}; run it longer")
-        return UNUSABLE
-    return HOLDS
-
-
-class Saver:
-    """Saves a finding, and then what has become of it, in the same file."""
-
-    def __init__(self, folder: Path | None, found_with: FoundWith) -> None:
-        self._folder = folder
-        self._found_with = found_with
-        self.path: Path | None = None
-        self.problem = ""
-
-    def save(self, divergence: Divergence, again: str = "") -> None:
-        """Save a divergence, as far as that is possible."""
-        if self._folder is None:
-            return
-        record = finding_of(divergence, again, self._found_with)
-        try:
-            if self.path is None:
-                self.path = savedfile.write_new(record, self._folder, "divergence")
-            else:
-                savedfile.write(record, self.path)
-            self.problem = ""
-        except OSError as problem:
-            place = problem.filename or self._folder
-            self.problem = f"the divergence could not be saved: {place}: {problem.strerror}"
-
-    def tell(self) -> None:
-        """Say where it is, and how it is run again."""
-        if self.path is not None:
-            out.print(
-                f"saved as {self.path}; run it again with spanspec replay {self.path}",
-                markup=False,
-            )
+    wish = Wish(seconds, examples, seed, Limits(limit), shrink, findings)
+    try:
+        return Rounds(found_with, campaign, wish, save_to, json).run()
+    except WrongFactory as problem:
+        raise Unusable(f"{named(found_with)}{problem}") from None
 
 
 def replay(
@@ -256,53 +170,3 @@ def check_implementation(impl: str) -> None:
     """Raise Unusable unless there is such an implementation."""
     if impl != "spanalloc":
         raise Unusable(f"no implementation {impl!r}; there is spanalloc, or use --python")
-
-
-def summary_line(result: CampaignResult) -> str:
-    """Return what a campaign did in one line."""
-    counts = result.exercised
-    verdict = "no divergence"
-    if result.divergence is not None:
-        verdict = "diverged"
-    elif result.interrupted:
-        verdict = "interrupted, no divergence so far"
-    if "m" not in result.must_exercise and "full allocations" not in result.must_exercise:
-        figures = ", ".join(f"{counts[name]} {name}" for name in result.must_exercise)
-    elif "m" in result.must_exercise:
-        figures = (
-            f"{counted(counts['m'], 'slot')} and {counted(counts['t'], 'tiny object')} allocated, "
-            f"{counted(counts['se'], 'sweep')}, "
-            f"{counted(counts['vs'], 'span')} scavenged, {counted(counts['refusals'], 'refusal')}"
-        )
-        if counts["switches"]:
-            figures += f", {counted(counts['switches'], 'switch', 'switches')} between threads"
-    else:
-        figures = (
-            f"{counts['fast allocations']} fast and "
-            f"{counted(counts['slow allocations'], 'slow allocation')}, "
-            f"{counted(counts['sweeps'], 'sweep')}, "
-            f"{counted(counts['wrap-arounds'], 'wrap-around')}, "
-            f"{counted(counts['refusals'], 'refusal')}"
-        )
-    run = f"{counted(result.programs, 'program')}, {counted(counts['steps'], 'step')}"
-    return f"{run} in {result.seconds:.1f} s: {verdict}; {figures}"
-
-
-def divergence_json(divergence: Divergence | None) -> dict[str, object] | None:
-    """Return a divergence as a JSON document."""
-    return divergence._asdict() if divergence is not None else None
-
-
-def as_json(result: CampaignResult, saved: Path | None) -> dict[str, object]:
-    """Return a campaign as a JSON document."""
-    return {
-        "programs": result.programs,
-        "seconds": result.seconds,
-        "exercised": dict(result.exercised),
-        "missing": result.missing,
-        "interrupted": result.interrupted,
-        "divergence": divergence_json(result.divergence),
-        "again": result.again._asdict() if result.again is not None else None,
-        "stuck": divergence_json(result.stuck),
-        "saved": str(saved) if saved else None,
-    }

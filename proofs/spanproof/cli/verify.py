@@ -12,11 +12,11 @@ from rich.table import Table
 
 import spanalloc
 from spanproof.cli import check, prove
-from spanproof.cli.fuzz import as_json as campaign_json
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
 from spanproof.cli.proofreport import as_json as proofs_json
 from spanproof.cli.proofreport import complaint
 from spanproof.cli.readers import changes_as_json, print_changes
+from spanproof.cli.rounds import as_json as campaign_json
 from spanproof.decide.cache import Cache, NoCache, in_ci
 from spanproof.decide.catalogue import book_for
 from spanproof.decide.changes import changes

@@ -4,10 +4,11 @@ What is under test runs in a process of its own, and a finding is told before an
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final, NamedTuple
 
+from spanproof.fuzz.causes import beside
 from spanproof.fuzz.divergence import Divergence, ProgramT
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.isolation.keeper import Keeper
@@ -79,17 +80,21 @@ def run_target(
     limits: Limits = LIMITS,
     shrink: float = SHRINK,
     calls: int | None = None,
+    known: Collection[str] = (),
 ) -> CampaignResult:
     """Run programs, all determined by the seed `start`, up to a number, a time, or so many calls.
 
     A program that takes longer than its limit is ended. `on_found` hears of a divergence as it was
-    found; then it is shrunk, for `shrink` seconds. An interrupt returns what was done so far.
+    found; then it is shrunk, for `shrink` seconds. What diverges for one of the `known` causes is
+    passed over. An interrupt returns what was done so far.
 
     Raises: ValueError unless exactly one of `examples`, `seconds` and `calls` is given;
         WrongFactory if what is under test cannot be used; OurBug.
     """
     if [examples, seconds, calls].count(None) != 2:
         raise ValueError("a campaign ends by examples or by seconds, or by calls")
+    if known:
+        target = target._replace(attempt=beside(target.attempt, known))
     interrupted, stuck = False, None
     with Keeper(partial(work, target)) as keeper:
         one: Supervised[ProgramT] = Supervised(keeper, limits, on_progress, on_found)

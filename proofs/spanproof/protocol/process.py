@@ -51,7 +51,7 @@ class Process:
     """One process, from its start to its end.
 
     `until` is the time of the monotonic clock at which an exchange ends without a reply; None for
-    one that somebody else watches.
+    one that somebody else watches. `record` has every line that was sent, and what came back.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Process:
     ) -> None:
         self.until: float | None = None
         self.asked = 0
+        self.record: list[tuple[bytes, bytes]] | None = None
         self._began = time.monotonic()
         self._printed = bytearray()
         self._read = bytearray()
@@ -108,7 +109,7 @@ class Process:
         """
         self.asked += 1
         numbered = replace(request, n=self.asked)
-        line = self._exchange(ENCODER.encode(numbered) + b"\n", op_of(request), LONGEST)
+        line = self._noted(ENCODER.encode(numbered), op_of(request), LONGEST)
         return read_reply(numbered, line, expected)
 
     def ask_all(self, requests: Sequence[Request], threads: int = 1) -> "Replies":
@@ -118,7 +119,7 @@ class Process:
         """
         self.asked += 1
         program = Program(requests=tuple(requests), threads=threads, n=self.asked)
-        line = self._exchange(ENCODER.encode(program) + b"\n", "program", LONGEST_OF_PROGRAM)
+        line = self._noted(ENCODER.encode(program), "program", LONGEST_OF_PROGRAM)
         replies = read_reply(program, line, Programmed).replies
         if len(replies) != len(requests):
             raise Broken(
@@ -134,6 +135,16 @@ class Process:
         with suppress(BrokenPipeError):
             self._process.__exit__(None, None, None)
         os.close(self._ended)
+
+    def _noted(self, content: bytes, op: str, longest: int) -> bytes:
+        """Send a line, and return the one that comes back; note both."""
+        line = b""
+        try:
+            line = self._exchange(content + b"\n", op, longest)
+        finally:
+            if self.record is not None:
+                self.record.append((content, line))
+        return line
 
     def _exchange(self, content: bytes, op: str, longest: int) -> bytes:
         """Send a line, and return the one that comes back."""

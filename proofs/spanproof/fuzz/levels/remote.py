@@ -31,7 +31,8 @@ class Called(NamedTuple):
 class Answerer:
     """A process that answers, for one program after another.
 
-    `patience` is the time in seconds that it has to say who it is.
+    `patience` is the time in seconds that it has to say who it is, `limit` what it has for all
+    else, unless somebody else watches it. With a `record`, every line of it is noted there.
     """
 
     def __init__(self, called: Called, level: str, patience: float) -> None:
@@ -40,6 +41,8 @@ class Answerer:
         self._patience = patience
         self._process: Process | None = None
         self.greeting: Greeting | None = None
+        self.record: list[tuple[bytes, bytes]] | None = None
+        self.limit: float | None = None
 
     def prepare(self, begins: Callable[..., None]) -> None:
         """Start it, and hear who it is.
@@ -63,13 +66,14 @@ class Answerer:
         """
         if self._process is None or self.greeting is None:
             process = Process(self._called.command, self._called.folder, self._called.extra)
+            process.record = self.record
             process.until = time.monotonic() + self._patience
             try:
                 self.greeting = process.hello()
             except Broken:
                 process.close()
                 raise
-            process.until = None
+            process.until = None if self.limit is None else time.monotonic() + self.limit
             self._process = process
         return self.greeting
 
@@ -98,7 +102,7 @@ class Answerer:
         if threads > greeting.threads or (threads > 1 and not greeting.programs):
             raise Broken(f"does not let {threads} threads act at once: its `hello` does not say so")
         try:
-            if not greeting.programs:
+            if not greeting.programs or (self.record is not None and threads == 1):
                 return [self._process.ask(one, REPLIES[type(one)]) for one in requests]
             return self._process.ask_all(requests, threads)
         except Broken:

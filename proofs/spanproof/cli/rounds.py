@@ -1,0 +1,229 @@
+"""The rounds of `spanspec fuzz`: after a finding comes a campaign that passes it over."""
+
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from spanproof.cli.output import (
+    FAILS,
+    HOLDS,
+    INTERRUPTED,
+    UNUSABLE,
+    complain,
+    out,
+    print_json,
+    progress,
+)
+from spanproof.cli.saving import Saver
+from spanproof.doors.targets import Campaigner
+from spanproof.fuzz.campaign import CampaignResult
+from spanproof.fuzz.causes import cause_of
+from spanproof.fuzz.divergence import Divergence
+from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.levels.known import told_of_known
+from spanspec.base.wording import counted
+
+STRIDE: Final = 1_000_003
+"""What is between the seeds of two rounds."""
+
+MOST_REPEATED: Final = 3
+"""Rounds in a row that come to a known cause, as by the end of a process, before it is enough."""
+
+
+class Wish(NamedTuple):
+    """How long to look, and for how much; `examples` is 0 for a time."""
+
+    seconds: float
+    examples: int
+    seed: int
+    limits: Limits
+    shrink: float
+    findings: int
+
+
+class Rounds:
+    """Campaigns on one implementation, and what they have found."""
+
+    def __init__(
+        self,
+        found_with: FoundWith,
+        campaign: Campaigner,
+        wish: Wish,
+        folder: Path | None,
+        json: bool,
+    ) -> None:
+        self._found_with = found_with
+        self._campaign = campaign
+        self._wish = wish
+        self._folder = folder
+        self._json = json
+        self._known: list[str] = []
+        self._documents: list[dict[str, object]] = []
+
+    def run(self) -> int:
+        """Run them, tell of each, and return the exit status.
+
+        Raises: WrongFactory if what is under test cannot be used.
+        """
+        until = time.monotonic() + self._wish.seconds
+        left, number, repeated = self._wish.seconds, 0, 0
+        while True:
+            saver = Saver(self._folder, self._found_with)
+            result = self._round(number, left, saver)
+            found = result.divergence
+            again = found is not None and cause_of(found) in self._known
+            if again:
+                repeated += 1
+            else:
+                repeated = 0
+                self._tell(result, saver)
+            if found is not None and not again:
+                self._known.append(cause_of(found))
+            number, left = number + 1, until - time.monotonic()
+            enough = len(self._known) >= self._wish.findings or repeated >= MOST_REPEATED
+            late = left <= 0 and not self._wish.examples
+            if found is None or result.interrupted or enough or late:
+                break
+        if self._json:
+            several = self._wish.findings > 1
+            print_json({"findings": self._documents} if several else self._documents[0])
+        elif self._wish.findings > 1:
+            self._tell_causes()
+        return self._status(result)
+
+    def _round(self, number: int, left: float, saver: Saver) -> CampaignResult:
+        """Run a campaign, and have what it finds saved before it is shrunk."""
+        wish = self._wish
+        with progress("programs" if wish.examples else "seconds", live=False) as display:
+            task = display.add_task("fuzzing", total=wish.examples or round(left))
+
+            def advance(done: int, spent: float) -> None:
+                shown = done if wish.examples else min(int(spent), round(left))
+                display.update(task, completed=shown)
+                display.refresh()
+
+            def is_found(divergence: Divergence) -> None:
+                if cause_of(divergence) not in self._known:
+                    saver.save(divergence)
+                display.update(task, visible=False)
+                display.add_task("shrinking", total=None)
+                display.refresh()
+
+            return self._campaign(
+                start=wish.seed + number * STRIDE,
+                examples=wish.examples or None,
+                seconds=None if wish.examples else left,
+                limits=wish.limits,
+                shrink=wish.shrink,
+                on_progress=advance,
+                on_found=is_found,
+                known=tuple(self._known),
+            )
+
+    def _tell(self, result: CampaignResult, saver: Saver) -> None:
+        """Save what a campaign came to, and print it."""
+        divergence = result.divergence
+        if not self._json:
+            out.print(summary_line(result), markup=False)
+            for line in told_of_known(result.exercised):
+                out.print(line, markup=False)
+            if divergence is not None:
+                out.print(divergence.render(), markup=False)
+            if result.again is not None:
+                out.print(str(result.again), markup=False)
+            if result.stuck is not None:
+                out.print(f"interrupted, and not judged:\n{result.stuck.render()}", markup=False)
+        likes: list[str] = []
+        if divergence is not None:
+            saver.save(divergence, str(result.again or ""))
+            if not result.interrupted:
+                saver.save_what_reproduces(divergence)
+                likes = self._diagnose(divergence)
+        elif result.stuck is not None:
+            saver.save(result.stuck, "interrupted, and not judged")
+        if self._json:
+            self._documents.append({**as_json(result, saver.path), "like": likes})
+        else:
+            saver.tell()
+        if saver.problem:
+            complain(saver.problem)
+
+    def _diagnose(self, divergence: Divergence) -> list[str]:
+        """Tell what a finding of somebody's implementation behaves like."""
+        if not (self._found_with.door or self._found_with.python):
+            return []
+        from spanproof.mutation.diagnosis import diagnose
+
+        likes = []
+        for like in diagnose(divergence):
+            likes.append(str(like))
+            if not self._json:
+                out.print(str(like), markup=False)
+        return likes
+
+    def _tell_causes(self) -> None:
+        causes = "findings of different causes" if len(self._known) != 1 else "finding"
+        out.print(f"{len(self._known)} {causes}", markup=False)
+        for cause in self._known:
+            out.print(f"  {cause}", markup=False)
+
+    def _status(self, last: CampaignResult) -> int:
+        if self._known:
+            return FAILS
+        if last.interrupted:
+            return INTERRUPTED
+        if last.missing:
+            complain(f"too little was exercised: no {', no '.join(last.missing)}; run it longer")
+            return UNUSABLE
+        return HOLDS
+
+
+def summary_line(result: CampaignResult) -> str:
+    """Return what a campaign did in one line."""
+    counts = result.exercised
+    verdict = "no divergence"
+    if result.divergence is not None:
+        verdict = "diverged"
+    elif result.interrupted:
+        verdict = "interrupted, no divergence so far"
+    if "m" not in result.must_exercise and "full allocations" not in result.must_exercise:
+        figures = ", ".join(f"{counts[name]} {name}" for name in result.must_exercise)
+    elif "m" in result.must_exercise:
+        figures = (
+            f"{counted(counts['m'], 'slot')} and {counted(counts['t'], 'tiny object')} allocated, "
+            f"{counted(counts['se'], 'sweep')}, "
+            f"{counted(counts['vs'], 'span')} scavenged, {counted(counts['refusals'], 'refusal')}"
+        )
+        if counts["switches"]:
+            figures += f", {counted(counts['switches'], 'switch', 'switches')} between threads"
+    else:
+        figures = (
+            f"{counts['fast allocations']} fast and "
+            f"{counted(counts['slow allocations'], 'slow allocation')}, "
+            f"{counted(counts['sweeps'], 'sweep')}, "
+            f"{counted(counts['wrap-arounds'], 'wrap-around')}, "
+            f"{counted(counts['refusals'], 'refusal')}"
+        )
+    run = f"{counted(result.programs, 'program')}, {counted(counts['steps'], 'step')}"
+    return f"{run} in {result.seconds:.1f} s: {verdict}; {figures}"
+
+
+def divergence_json(divergence: Divergence | None) -> dict[str, object] | None:
+    """Return a divergence as a JSON document."""
+    return divergence._asdict() if divergence is not None else None
+
+
+def as_json(result: CampaignResult, saved: Path | None) -> dict[str, object]:
+    """Return a campaign as a JSON document."""
+    return {
+        "programs": result.programs,
+        "seconds": result.seconds,
+        "exercised": dict(result.exercised),
+        "missing": result.missing,
+        "interrupted": result.interrupted,
+        "divergence": divergence_json(result.divergence),
+        "again": result.again._asdict() if result.again is not None else None,
+        "stuck": divergence_json(result.stuck),
+        "saved": str(saved) if saved else None,
+    }

@@ -1,0 +1,146 @@
+"""Wrong variants that a program can run on: the model's span with a mutant, spanalloc with a bug.
+
+A variant is made in this process, from sources; what is installed is untouched.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from importlib import import_module
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Final, NamedTuple, cast
+
+from spanproof.fuzz.heapsides import SideFactory
+from spanproof.fuzz.planted import heap as heaps
+from spanproof.fuzz.planted import span as spans
+from spanproof.fuzz.planted.span import PlantedBug, package_with
+from spanproof.fuzz.spanalloc_subject import of_package as span_of_package
+from spanproof.fuzz.spanallocheap import of_package as heap_of_package
+from spanproof.fuzz.subjects import ModelSpan, SubjectFactory
+from spanproof.mutation.knownbugs.catalogue import BUGS
+from spanproof.patch.mutant import Mutant
+from spanproof.patch.patches import patched
+from spanproof.symbolic.sources import SourceTree
+from spanproof.theorems.mutants import MUTANTS
+from spanspec.rules.book import cited
+
+MODEL: Final = "spanspec."
+ANEW: Final = ("spanspec.span.", "spanproof.fuzz.subjects")
+"""What is imported anew for a variant of the model's span."""
+
+
+class Variant(NamedTuple):
+    """What is wrong with a variant, the rules that it breaks, if that is known, and how it is made.
+
+    What is made is a factory: of spans, or of heaps.
+    """
+
+    name: str
+    rules: tuple[str, ...]
+    make: Callable[[], Callable[..., object]]
+
+
+class Changed(InspectLoader):
+    """Loads a module of the model from its source, or from other text."""
+
+    def __init__(self, path: Path, text: str | None) -> None:
+        self._path = path
+        self._text = text
+
+    def get_source(self, fullname: str) -> str:
+        """Return the text of the module."""
+        return self._text if self._text is not None else self._path.read_text(encoding="utf-8")
+
+
+class Sources(MetaPathFinder):
+    """Finds modules by their sources only, one of them changed."""
+
+    def __init__(self, module: str, text: str, places: dict[str, Path]) -> None:
+        self._module = module
+        self._text = text
+        self._places = places
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return where a module is that is imported anew."""
+        place = self._places.get(fullname)
+        if place is None:
+            return None
+        text = self._text if fullname == self._module else None
+        return spec_from_file_location(fullname, place, loader=Changed(place, text))
+
+
+def model_span_with(module: str, text: str) -> SubjectFactory:
+    """Return what makes spans of the model, of which one module has other text."""
+    names = [
+        name for name in sys.modules if name == module or name.startswith(ANEW) or name in ANEW
+    ]
+    places = {name: source_of(name) for name in {*names, module}}
+    installed = {name: sys.modules.pop(name) for name in names}
+    finder = Sources(module, text, places)
+    sys.meta_path.insert(0, finder)
+    try:
+        return cast("type[ModelSpan]", import_module("spanproof.fuzz.subjects").ModelSpan)
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [name for name in sys.modules if name in places]:
+            del sys.modules[name]
+        sys.modules.update(installed)
+
+
+def source_of(name: str) -> Path:
+    """Return the source of a module, compiled or not."""
+    found = find_spec(name)
+    assert found is not None
+    assert found.origin is not None
+    place = Path(found.origin)
+    return place.with_name(f"{name.rpartition('.')[2]}.py")
+
+
+def of_span() -> Iterator[Variant]:
+    """Yield the wrong variants of a span: those with a known origin first."""
+    for known in BUGS:
+        module = f"{MODEL}{known.module}"
+        if module.startswith(ANEW):
+            text = SourceTree().module(module).text
+            changed = patched(text, known.old, known.new, where=module)
+            origin = "" if known.origin == "plain" else f"Go {known.origin}: "
+            yield Variant(f"{origin}{known.story}", (), partial(model_span_with, module, changed))
+    for bug in spans.PLANTED:
+        yield Variant(bug.name, (), partial(planted_span, bug))
+    for mutant in MUTANTS.values():
+        if mutant.module.startswith(ANEW) or mutant.module == "spanspec.base.words":
+            yield Variant(mutant.story, rules_of(mutant), partial(of_mutant, mutant))
+
+
+def planted_span(bug: PlantedBug) -> SubjectFactory:
+    """Return what makes spans of spanalloc with a bug."""
+    return span_of_package(package_with(bug))
+
+
+def planted_heap(bug: PlantedBug) -> SideFactory:
+    """Return what makes heaps of spanalloc with a bug."""
+    return heap_of_package(package_with(bug))
+
+
+def of_mutant(mutant: Mutant) -> SubjectFactory:
+    """Return what makes spans of the model with a mutant."""
+    return model_span_with(mutant.module, mutant.text())
+
+
+def rules_of(mutant: Mutant) -> tuple[str, ...]:
+    """Return the rules that the function cites which a mutant changes."""
+    function: object = getattr(import_module(mutant.module), mutant.function.rpartition(".")[2])
+    return cited(getattr(function, "__doc__", None))
+
+
+def of_heap() -> Iterator[Variant]:
+    """Yield the wrong variants of a heap."""
+    for bug in heaps.BUGS:
+        name = f"Go {bug.name}" if bug.name.startswith("#") else bug.name
+        yield Variant(name, (), partial(planted_heap, bug))

@@ -1,0 +1,117 @@
+"""A finding can be run again without the campaign that found it, and is told what it is like."""
+
+import shlex
+import subprocess
+import sys
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from spanproof.cli import app
+from spanproof.cli.saving import Saver
+from spanproof.doors.reproducing import replayed, script_of
+from spanproof.doors.targets import run_again
+from spanproof.fuzz.causes import beside, cause_of
+from spanproof.fuzz.divergence import Divergence, Run
+from spanproof.fuzz.factories import Scope
+from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.lockstep import run_program
+from spanproof.fuzz.planted import span as spans
+from spanproof.fuzz.program import Allocate, Program, Refill
+from spanproof.fuzz.spanalloc_subject import of_package
+from spanproof.mutation import diagnosis, variants
+
+HOSTILE = Path(__file__).parent / "hostile.py"
+PROGRAM = Program(1, (Refill(), Allocate(3)))
+LIMITS = Limits(seconds=20)
+
+
+def found_with(kind: str) -> FoundWith:
+    command = f"{sys.executable} -S {HOSTILE} {kind!r}"
+    return FoundWith(Scope.SPAN, door="exec", command=command, limit=20.0)
+
+
+def found(kind: str) -> Divergence:
+    divergence = run_again(PROGRAM, found_with(kind), LIMITS)
+    assert divergence is not None
+    return divergence
+
+
+@pytest.mark.parametrize("kind", ["crash", "another form"])
+def test_a_shell_script_reproduces_it(kind: str, tmp_path: Path) -> None:
+    script = script_of(found_with(kind), found(kind))
+    assert script is not None
+    assert "python" not in script.replace(f"{sys.executable} -S {HOSTILE}", "")
+    mended = script.replace(f"hostile.py {shlex.quote(kind)}", "hostile.py good")
+    for text, status in ((script, 1), (mended, 0)):
+        place = tmp_path / "finding.sh"
+        place.write_text(text)
+        done = subprocess.run(["sh", place], capture_output=True, text=True)
+        assert done.returncode == status, done.stdout + done.stderr
+        assert 'asked:  {"op":"allocate","n":6}' in done.stdout
+
+
+def test_what_was_saved_is_a_test_that_fails(tmp_path: Path) -> None:
+    saver = Saver(tmp_path, found_with("crash"))
+    divergence = found("crash")
+    saver.save(divergence)
+    saver.save_what_reproduces(divergence)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["divergence-1.json", "divergence-1.sh", "test_divergence_1.py"]
+    scope: dict[str, object] = {"__file__": str(tmp_path / "test_divergence_1.py")}
+    exec((tmp_path / "test_divergence_1.py").read_text(), scope)
+    test = scope["test_divergence_1"]
+    assert callable(test)
+    with pytest.raises(AssertionError, match="SIGSEGV"):
+        test()
+    again = replayed(tmp_path / "divergence-1.json")
+    assert again is not None
+    assert cause_of(again) == cause_of(divergence)
+
+
+def test_several_causes_are_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This span refuses nothing and never frees: two causes at least."""
+    monkeypatch.setattr(diagnosis, "variants_for", lambda divergence: iter(()))
+    options = ["--exec", found_with("good").command, "--examples", "40", "--shrink", "1"]
+    status = app.run(["fuzz", *options, "--findings", "2", "--save", str(tmp_path)])
+    told = capsys.readouterr().out
+    assert status == 1
+    assert "2 findings of different causes" in told
+    assert len(list(tmp_path.glob("divergence-*.json"))) == 2
+
+
+def test_causes_are_told_apart_by_rule_field_and_failure_and_not_by_numbers() -> None:
+    one = Divergence(PROGRAM, 2, "freeindex", "64", "63", None, ("SPAN-15",))
+    assert cause_of(one) == "freeindex (SPAN-15)"
+    assert cause_of(one._replace(step=1, expected="1", seen="2")) == cause_of(one)
+    assert cause_of(one._replace(what="needzero")) != cause_of(one)
+    crash = one._replace(what="allocate 3 slots", side="implementation", rules=())
+    crashes = [crash._replace(seen=f"ends by {name}") for name in ("SIGSEGV", "SIGABRT")]
+    assert len({cause_of(other) for other in crashes}) == 2
+    passed = beside(lambda program, on_step, exact: Run(one, Counter()), {cause_of(one)})
+    assert passed(PROGRAM, lambda step: None, False).divergence is None
+
+
+def test_a_finding_is_told_what_it_behaves_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    bug = spans.PLANTED[0]
+    program = Program(1, (Refill(), Allocate(64)))
+    divergence = run_program(program, of_package(spans.package_with(bug))).divergence
+    assert divergence is not None
+    wanted = {bug.name, "the fast path takes the last slot of a word and leaves a used-up cache"}
+    few = [one for one in variants.of_span() if one.name in wanted]
+    others = list(islice((one for one in variants.of_span() if one.name not in wanted), 3))
+    monkeypatch.setattr(diagnosis, "variants_for", lambda divergence: [*few, *others])
+    likes = list(diagnosis.diagnose(divergence, 60))
+    assert {like.name for like in likes} == wanted
+    assert str(likes[0]) == f"behaves like: {bug.name}; rules SPAN-12, SPAN-15"
+
+
+def test_there_are_many_variants_and_some_have_the_number_of_an_issue() -> None:
+    names = [one.name for one in variants.of_span()]
+    assert len(set(names)) > 40
+    assert any(one.name.startswith("Go #") for one in variants.of_heap())
