@@ -5,19 +5,27 @@ from typing import NoReturn, get_args
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from spanproof.cli.app import run
 from spanproof.mutation.corruption import Trace, corruptions
 from spanproof.mutation.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
 from spanproof.simulate.judging import Objects
+from spanproof.simulate.ledger import Ledger
 from spanproof.simulate.program import SimulatedProgram, in_words, load
 from spanproof.simulate.racing import Racing
+from spanproof.simulate.scripts import many_full_spans
 from spanproof.simulate.simulation import Simulation
 from spanspec.events.fields import EventBase
-from spanspec.heap.heap import ZERO_BASE
+from spanspec.events.span_events import PhaseChanges
+from spanspec.heap.cycle import sweep_phase_starts
+from spanspec.heap.heap import ZERO_BASE, Heap
 from spanspec.heap.operations import OPERATIONS
 from spanspec.heap.program import AddSpecial, Allocate, AnyInput, RemoveFinalizer
+from spanspec.heap.reclaim import chunk_event
+from spanspec.heap.state import MARK_TERMINATION, OFF
 from spanspec.pages.osmemory import FollowedOs
+from spanspec.pages.pageheap import Actor
 from spanspec.trace.check import check_trace
 from spanspec.trace.reader import TraceReader
 from spanspec.trace.replay import Replay
@@ -189,6 +197,26 @@ def test_a_reservation_that_is_kept_is_noticed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(FollowedOs, "release", lambda self, address, size: None)
     failures = [Simulation(seed).run(200).failure for seed in (1, 3, 5, 7)]
     assert any(one is not None and one.what.startswith("AR-4: ") for one in failures)
+
+
+def test_a_search_goes_on_through_more_than_a_hundred_full_spans() -> None:
+    script = many_full_spans()
+    simulation = Simulation(script.seed, saved=script)
+    assert simulation.run(len(script.inputs)).failure is None
+    assert simulation.events["cr"] >= 101  # each full after its sweep
+
+
+def test_books_kept_apart_object_to_wrong_figures() -> None:
+    state = Heap().state
+    ledger = Ledger(state)
+    ledger.hear(chunk_event(Actor(0, 0), "beg", 0, 4, 0))
+    ledger.hear(chunk_event(Actor(0, 0), "end", 0, 4, 0))
+    assert ledger.wrong is None
+    ledger.hear(PhaseChanges(p=0, thread=0, phase=MARK_TERMINATION))
+    state.phase = OFF
+    state.accounts = replace(state.accounts, heap_live=96)
+    ledger.hear(sweep_phase_starts(state, Actor(0, 0)))
+    assert ledger.wrong == "SWP-34: heap_live is 96 after marking, which has found 0"
 
 
 def test_a_finalizer_for_an_object_of_no_bytes_is_not_missed() -> None:

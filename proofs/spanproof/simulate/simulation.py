@@ -4,9 +4,9 @@ All invariants are checked at checkpoints. A program that fails at one is run ag
 them after each step, so that the step is named which has broken something.
 
 A program is drawn step by step from a seed, in moods that stress one part of the allocator each.
-Apart from the invariants, four judges watch: objects in use never overlap and stay allocated, the
-replay accepts what a recorder would have observed, which is a run of the proved protocol, and no
-fatal check of the runtime fails.
+Apart from the invariants, five judges watch: objects in use never overlap and stay allocated, the
+replay accepts what a recorder would have observed, which is a run of the proved protocol, no fatal
+check of the runtime fails, and books kept apart agree on what was reclaimed, searched and paced.
 """
 
 import random
@@ -19,6 +19,7 @@ from spanproof.fuzz.heapsides import place_for
 from spanproof.fuzz.modelpart import Changes
 from spanproof.fuzz.places import PLACES, Books, address_at
 from spanproof.simulate.judging import Failure, Judge, Objects, Simulated, growth_of, header_for
+from spanproof.simulate.ledger import Ledger
 from spanproof.simulate.program import SimulatedProgram
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.base.sizeclass import CLASS_TO_SIZE
@@ -189,7 +190,9 @@ class Simulation:
         self._judge: Judge | None = Judge(header_for(self.phys, self.procs, 0, "simulation"))
         self._first_procs = self.procs
         self.os = FollowedOs(system)
+        self._ledger: Ledger | None = None
         self.heap = Heap(self.procs, self.os, self.phys, self._observe)
+        self._ledger = Ledger(self.heap.state)
         self._changes = Changes(self.heap.state)
 
     def header(self, events: int) -> Header:
@@ -200,6 +203,8 @@ class Simulation:
         self._fresh.append(event)
         self.events[KIND_OF[type(event)]] += 1
         self._live_bytes += growth_of(event)
+        if self._ledger is not None:
+            self._ledger.hear(event)
         if self._on_event is not None and self._judge is not None:
             self._on_event(event)
 
@@ -391,6 +396,9 @@ class Simulation:
         elif isinstance(request, AddSpecial):
             if request.address != ZERO_BASE:  # nothing has one of no bytes: it is forgotten
                 self._specials.add((request.address, request.kind))
+                if self._ledger is not None and request.kind == "finalizer":
+                    span = self.heap.span_of(request.address)
+                    self._ledger.finalizer_set(self.heap.state.spans[span].elemsize)
             return self._check_finalizers()
         elif isinstance(request, RemoveFinalizer):
             self._specials.discard((request.address, "finalizer"))
@@ -486,6 +494,8 @@ class Simulation:
         unusable = self._usable()
         if unusable is not None:
             return unusable
+        if self._ledger is not None and self._ledger.wrong is not None:
+            return self._ledger.wrong
         live = self.heap.state.accounts.heap_live
         if live != self._live_bytes:
             return f"CEN-10: heap_live is {live}, the observations sum up to {self._live_bytes}"

@@ -282,6 +282,68 @@ BUGS: Final = (
         "the map of all arenas counts as memory of the runtime",
     ),
     KnownBug(
+        "goal-from-goal",
+        "#34048",
+        "pages.scavenge",
+        "to_uint64(float(last_heap_inuse) * (float(next_gc) / float(last_next_gc)))",
+        "to_uint64(float(next_gc))",
+        "the scavenger's goal follows from the collector's instead of the heap in use",
+    ),
+    KnownBug(
+        "spans-for-pages",
+        "#9048",
+        "heap.reclaim",
+        "            freed += run.npages\n",
+        "            freed += 1\n",
+        "the reclaimer counts the spans that it frees instead of their pages",
+    ),
+    KnownBug(
+        "search-gives-up",
+        "#18155",
+        "heap.mcentral",
+        "    thread, span = state.thread_of(actor), NOBODY\n"
+        "    while span == NOBODY:\n"
+        "        span = yield from walk_nonempty(state, actor, thread, slot)\n"
+        "        if span != NOBODY:\n"
+        "            break\n"
+        "        candidate, stopped_at = yield from walk_empty(state, actor, thread, slot)\n",
+        "    thread, span = state.thread_of(actor), NOBODY\n"
+        "    tried = 0\n"
+        "    while span == NOBODY:\n"
+        "        span = yield from walk_nonempty(state, actor, thread, slot)\n"
+        "        if span != NOBODY:\n"
+        "            break\n"
+        "        candidate, stopped_at = NOBODY, NOBODY\n"
+        "        tried += 1\n"
+        "        if tried <= 100:\n"
+        "            candidate, stopped_at = yield from walk_empty(state, actor, thread, slot)\n",
+        "the search of full spans gives up after 100 of them",
+    ),
+    KnownBug(
+        "no-least-heap",
+        "plain",
+        "heap.pacing",
+        "heap = max(to_uint64(float(marked) * (1 + ratio)), heap_minimum(gc_percent))",
+        "heap = to_uint64(float(marked) * (1 + ratio))",
+        "a cycle is due however small the heap is",
+    ),
+    KnownBug(
+        "off-is-far-away",
+        "plain",
+        "heap.pacing",
+        "max(signed(trigger) - signed(heap_live)",
+        "max(trigger - heap_live",
+        "without collection there seems to be all the time in the world for sweeping",
+    ),
+    KnownBug(
+        "finalizers-looked-through-for-free",
+        "plain",
+        "heap.cycle",
+        "        state.scanned = bytes_with_finalizers(state)\n",
+        "        state.scanned = 0\n",
+        "objects that are looked through for their finalizers do not count as live",
+    ),
+    KnownBug(
         "zero-not-needed",
         "plain",
         "span.sweep",
@@ -310,12 +372,6 @@ NOT_IN_THE_MODEL: Final = {
     "about the duration finds it",
     "#37262": "the alignment of a tiny object: the model is at one with itself; a proof finds it, "
     "and the fuzzer one planted in spanalloc",
-    "#34048": "the scavenger's goal: a decision of the heap on its own, which a trace tells; the "
-    "fuzzer finds one planted in spanalloc",
-    "#9048": "the pages that the reclaimer counts: the model is at one with itself; the fuzzer "
-    "finds one planted in spanalloc",
-    "#18155": "the length of a search: the model is at one with itself; the fuzzer finds one "
-    "planted in spanalloc",
     "omicron 1146": "mark bit arenas reused early: bits are values here, so nothing is "
     "overwritten; a test of SPAN-27 finds it",
     "#34575": "the scavenger's sleep: a decision of the heap on its own; a proof finds it, and the "
