@@ -83,6 +83,11 @@ DISJOINT_REGIONS: Final = Assumption(
     "begins at address 0.",
     "mmap without MAP_FIXED places a region where nothing is mapped.",
 )
+ADDRESSES: Final = Assumption(
+    "addresses",
+    "The heap's memory lies below 2^48, and not at its very end (CONST-2).",
+    "Linux on amd64 gives a process no more; the runtime refuses more (T-8).",
+)
 REALS: Final = Assumption(
     "reals",
     "The pacing line is computed with real numbers, where the runtime has 64-bit floats.",
@@ -104,6 +109,7 @@ ALL: Final = (
     ZERO_PAGES,
     DISJOINT_REGIONS,
     SMALL_SCOPE,
+    ADDRESSES,
     REALS,
 )
 """All assumptions, in the order in which they are shown."""

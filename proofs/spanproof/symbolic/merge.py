@@ -61,6 +61,7 @@ def merge(arithmetic: Arithmetic, condition: z3.BoolRef, one: Value, other: Valu
             one.key_sort,
             lambda key: merge(arithmetic, condition, first.get(key), alternative.get(key)),
             (one, other),
+            one.stands_for_all,
         )
     if isinstance(one, SymbolicWords) or isinstance(other, SymbolicWords):
         raise MixedSorts("two different word lists meet")

@@ -10,7 +10,17 @@ from spanproof.theorems.heap import accounts
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
 from spanproof.theorems.kernels import pages as kernel_pages
 from spanproof.theorems.kernels import spans as kernels
-from spanproof.theorems.objects import abstract, layout, objects, slots, slotsteps
+from spanproof.theorems.objects import (
+    abstract,
+    cycles,
+    layout,
+    newspans,
+    objects,
+    pagesteps,
+    safety,
+    slots,
+    slotsteps,
+)
 from spanproof.theorems.pages import freeruns as freespans
 from spanproof.theorems.pages import scavenge, tiling
 from spanproof.theorems.sharing import liveness, meeting, protocol
@@ -23,6 +33,7 @@ __all__ = [
     "all_obligations",
     "counting",
     "counts",
+    "cycles",
     "freespans",
     "kernel_arithmetic",
     "kernel_pages",
@@ -30,9 +41,12 @@ __all__ = [
     "layout",
     "liveness",
     "meeting",
+    "newspans",
     "objects",
+    "pagesteps",
     "programs",
     "protocol",
+    "safety",
     "scavenge",
     "sizeclass",
     "slots",

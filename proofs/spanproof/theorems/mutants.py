@@ -9,6 +9,7 @@ from spanproof.theorems.kernels.pages_mutants import KERNEL_PAGE_MUTANTS
 from spanproof.theorems.kernels.spans_mutants import KERNEL_MUTANTS
 from spanproof.theorems.objects.abstract_mutants import ABSTRACT_MUTANTS
 from spanproof.theorems.objects.objects_mutants import LIVENESS_MUTANTS, OBJECT_MUTANTS
+from spanproof.theorems.objects.pagesteps_mutants import PAGE_MUTANTS
 from spanproof.theorems.objects.simulation_mutants import SIMULATION_MUTANTS
 from spanproof.theorems.pages.scavenge_mutants import SCAVENGE_MUTANTS
 from spanproof.theorems.pages.tiling_mutants import TILING_MUTANTS
@@ -39,6 +40,7 @@ MUTANTS: Final = _by_name(
     *OBJECT_MUTANTS,
     *ABSTRACT_MUTANTS,
     *SIMULATION_MUTANTS,
+    *PAGE_MUTANTS,
     *KERNEL_PAGE_MUTANTS,
     *LIVENESS_MUTANTS,
     *SIZECLASS_MUTANTS,

@@ -14,11 +14,12 @@ from spanspec.base.records import Record
 from spanspec.base.tables import AddressMap, Table
 from spanspec.base.words import U16, U64
 from spanspec.heap.cycle import with_object_marked
-from spanspec.heap.malloc import born
+from spanspec.heap.malloc import born, with_large_object
 from spanspec.objects.records import NO_BLOCK, NOTHING, Block
 from spanspec.pages.records import Tiling, is_live
+from spanspec.pages.runs import end_of
 from spanspec.pages.steps import is_taken, is_used
-from spanspec.span.mspan import IN_USE, Mspan, find_object, is_allocated, slot_address
+from spanspec.span.mspan import IN_USE, Mspan, find_object, is_allocated, set_marked, slot_address
 from spanspec.span.sweep import Swept
 from spanspec.span.tiny import TinyBlock
 
@@ -153,6 +154,92 @@ def with_tiny_object(heap: Whole, before: TinyBlock, after: TinyBlock) -> Whole:
     return replace(heap, tenants=heap.tenants.set(at, tenant))
 
 
+# --- what is done to pages ------------------------------------------------------------------------
+
+
+def with_memory(heap: Whole, tiling: Tiling, start: Address, end: Address) -> Whole:
+    """Return the heap in which pages are there again that the operating system had: they are zero.
+
+    Nobody has been told of them yet.
+    """
+    return replace(heap, tiling=tiling, dirty=heap.dirty.set_range(start, end, False))
+
+
+def with_pages(heap: Whole, tiling: Tiling) -> Whole:
+    """Return the heap after a step of the page heap that moves no memory."""
+    return replace(heap, tiling=tiling)
+
+
+def with_span_in_use(heap: Whole, tiling: Tiling, span: SpanId, fresh: Mspan) -> Whole:
+    """Return the heap in which a run has become a span; its pages are cleared if need be."""
+    run = heap.tiling.runs[span]
+    start, end = Address(run.base), Address(end_of(run))
+    needs = run.needzero != 0
+    return replace(
+        heap,
+        tiling=tiling,
+        contents=heap.contents.set(span, fresh),
+        swept_in=heap.swept_in.set(span, heap.cycle),
+        dirty=heap.dirty.set_range(start, end, False) if needs else heap.dirty,
+    )
+
+
+def with_large_span(
+    heap: Whole, tiling: Tiling, span: SpanId, fresh: Mspan, size: U64, zero: bool, phase: int
+) -> Whole:
+    """Return the heap in which a run has become the span of a large object.
+
+    Its pages are cleared if the object has to be zero and they may not be.
+    """
+    run = heap.tiling.runs[span]
+    start, end = Address(run.base), Address(end_of(run))
+    clears = zero and run.needzero != 0
+    return replace(
+        heap,
+        tiling=tiling,
+        contents=heap.contents.set(span, born(with_large_object(fresh, size), 0, phase)),
+        swept_in=heap.swept_in.set(span, heap.cycle),
+        tenants=heap.tenants.set(start, Tenant(size, False)),
+        dirty=heap.dirty.set_range(start, end, False) if clears else heap.dirty,
+    )
+
+
+# --- cycles, and what a program does --------------------------------------------------------------
+
+
+def with_marking(heap: Whole) -> Whole:
+    """Return the heap in which marking is under way."""
+    return replace(heap, marking=True)
+
+
+def with_cycle_over(heap: Whole) -> Whole:
+    """Return the heap in which a sweep phase begins: nothing is swept in it yet."""
+    return replace(heap, cycle=heap.cycle + 1, marking=False)
+
+
+def with_written(heap: Whole, block: Address) -> Whole:
+    """Return the heap in which a program has written to its object."""
+    end = Address(block + block_of(heap, block).size)
+    return replace(heap, dirty=heap.dirty.set_range(block, end, True))
+
+
+def with_finalizer(heap: Whole, block: Address, wanted: bool) -> Whole:
+    """Return the heap in which an object has a finalizer, or none."""
+    tenant = replace(heap.tenants[block], finalizer=wanted)
+    return replace(heap, tenants=heap.tenants.set(block, tenant))
+
+
+def with_queued(heap: Whole, span: SpanId, slot: U16, block: Address) -> Whole:
+    """Return the heap in which a sweep has marked an object, and queued its finalizer."""
+    saved = set_marked(heap.contents[span], slot)
+    tenant = replace(heap.tenants[block], finalizer=False)
+    return replace(
+        heap,
+        contents=heap.contents.set(span, saved),
+        tenants=heap.tenants.set(block, tenant),
+    )
+
+
 # --- what holds in every state --------------------------------------------------------------------
 
 
@@ -184,18 +271,15 @@ def marks_are_of_objects(heap: Whole, span: SpanId, slot: U16) -> bool:
 
 
 def memory_is_clean(heap: Whole, address: Address) -> bool:
-    """Memory that is said to need no zeroing is zero: that of a run that was taken and is not used
-    yet, and that of a free slot. What no span had is zero.
+    """Memory that nobody has had is zero, and that of a run that was taken, is not used yet, and is
+    said to need no zeroing. Whatever was taken, somebody has had.
     """
     span = heap.tiling.owner[address]
-    if not heap.dirty[address]:
-        return True
-    if not heap.tiling.written[address]:
-        return False
+    had = heap.tiling.written[address]
+    if not is_taken(heap.tiling, span):
+        return had or not heap.dirty[address]
     run = heap.tiling.runs[span]
-    if is_taken(heap.tiling, span) and not is_used(run):
-        return run.needzero != 0
-    return True
+    return had and (is_used(run) or run.needzero != 0 or not heap.dirty[address])
 
 
 def free_slot_is_clean(heap: Whole, address: Address) -> bool:

@@ -14,7 +14,13 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.frames import Contract
 from spanproof.symbolic.integers import Integers
 from spanproof.theorems.span.sizeclass import small_classes
-from spanspec.base.constants import NUM_SPAN_CLASSES, PAGE_SIZE, make_span_class, size_class_of
+from spanspec.base.constants import (
+    HEAP_ADDR_BITS,
+    NUM_SPAN_CLASSES,
+    PAGE_SIZE,
+    make_span_class,
+    size_class_of,
+)
 from spanspec.base.sizeclass import CLASSES
 from spanspec.base.words import U16, U32, U64
 from spanspec.heap.malloc import NO_SMALL_CLASS, span_class_for
@@ -24,7 +30,8 @@ INTEGERS: Final = Integers()
 
 
 def laid_out(span: Mspan) -> bool:
-    """A span in use has pages, and is cut into slots as its class says; a large one has one slot.
+    """A span in use has pages of the address space, cut into slots as its class says; a large one
+    has one slot.
 
     Its objects end at its limit: behind the last slot, or behind the bytes of the large object.
     """
@@ -33,6 +40,8 @@ def laid_out(span: Mspan) -> bool:
     if span.npages < 1 or span.base < PAGE_SIZE or span.base % PAGE_SIZE != 0:
         return False
     total = span.npages * PAGE_SIZE
+    if span.base + total > 1 << HEAP_ADDR_BITS:
+        return False
     if size_class_of(span.spanclass) == 0:
         whole = span.nelems == 1 and span.elemsize == total
         return whole and span.base < span.limit <= span.base + total
@@ -53,6 +62,7 @@ def what_layout_means(span: Mspan, cut: bool) -> bool:
         and span.npages >= 1
         and span.base >= PAGE_SIZE
         and span.base % PAGE_SIZE == 0
+        and span.base + span.npages * PAGE_SIZE <= 1 << HEAP_ADDR_BITS
         and span.base < span.limit <= span.base + span.npages * PAGE_SIZE
         and 1 <= span.nelems <= 1024
     )
@@ -80,7 +90,7 @@ def begins_inside(span: Mspan, slot: U16, start: U64) -> bool:
     fits = size_class_of(span.spanclass) == 0 or start + span.elemsize <= span.limit
     aligned = start % 16 == 0 if span.elemsize >= 16 else start % 8 == 0
     return not (laid_out(span) and slot < span.nelems) or (
-        span.base <= start < span.limit and fits and aligned
+        span.base <= start < span.limit and fits and aligned and (slot != 0 or start == span.base)
     )
 
 
@@ -113,6 +123,24 @@ def is_its_index(span: Mspan, slot: U16, address: U64) -> bool:
 PLACED: Final = Contract(begins_inside, proved_by="objects.layout.slots")
 INDEXED: Final = Contract(lies_in_its_slot, is_at_or_above, proved_by="objects.layout.index")
 INDEX: Final = Lemma("objects.layout.index", is_its_index, given=(is_slot, holds_it))
+
+
+def is_large(span: Mspan) -> bool:
+    """A span that is laid out for a large object."""
+    return laid_out(span) and size_class_of(span.spanclass) == 0
+
+
+def fits_pages(span: Mspan, size: U64) -> bool:
+    """An object is no larger than a span's pages."""
+    return 1 <= size <= span.npages * PAGE_SIZE
+
+
+def holds_one(span: Mspan, size: U64) -> bool:
+    """A large span has one slot, and is laid out with an object of that size."""
+    return span.nelems == 1 and laid_out(replace(span, limit=span.base + size))
+
+
+LARGE_CUT: Final = Lemma("objects.layout.slots", holds_one, given=(is_large, fits_pages))
 CUT: Final = Contract(what_layout_means, proved_by="objects.layout.slots")
 SERVES: Final = Shown(serves, ("objects.layout.serves",))
 LAYOUT: Final = {
@@ -181,7 +209,11 @@ def slots_lie_in_their_span(p: Proof) -> None:
     """A slot of a span of any class lies within its limit, and begins at a multiple of 8, or of 16
     if it has 16 bytes or more.
     """
-    slot = p.number(U16, "slot")
+    slot, size = p.number(U16, "slot"), p.number(U64, "size")
+    large = p.fresh(Mspan, "large")
+    assert isinstance(large, Mspan)
+    fits = z3.And(p.holds(is_large, large), p.holds(fits_pages, large, size))
+    p.establish(LARGE_CUT, large, size, given=fits)
     for label, span in spans_of_each_class(p):
         start = p.integer(slot_address, span, slot)
         p.establish(PLACED, span, slot, start)

@@ -49,7 +49,8 @@ class Scene:
         assert isinstance(heap, Whole)
         self.heap = replace(heap, tiling=replace(heap.tiling, phys=AMD64))
         self.address = cast(z3.ExprRef, p.fresh(Address, "any_address"))
-        self.block = cast(z3.ExprRef, p.fresh(Address, "any_block"))
+        # Each claim is of one of them, so one symbol stands for every address and every block.
+        self.block = self.address
 
     def span(self, name: str) -> z3.ExprRef:
         """An arbitrary descriptor."""
@@ -78,6 +79,13 @@ class Scene:
             p.assume(p.holds(contents_fit, self.heap, one))
         p.assume(p.holds(memory_is_clean, self.heap, self.address))
         p.assume(p.holds(free_slot_is_clean, self.heap, self.address))
+
+    def marks(self, span: z3.ExprRef, *slots: z3.ExprRef) -> None:
+        """Assume of a span that only objects are marked: at the address, and of some slots."""
+        p = self.p
+        record = cast(Mspan, table_of(self.heap.contents).get(span))
+        for slot in distinct([self.index(record, self.address), *slots]):
+            p.assume(p.holds(marks_are_of_objects, self.heap, span, slot))
 
     def index(self, record: Mspan, address: z3.ExprRef) -> z3.ExprRef:
         """The slot of a span that an address lies in; anything outside its objects."""
@@ -119,7 +127,7 @@ class Scene:
             IDENTITY_SORT, lambda at: values[at.get_id()], stands_for_all=self.address
         )
 
-    def show_same(self, abstract: Objects, after: Whole) -> None:
+    def show_same(self, abstract: Objects, after: Whole, given: z3.BoolRef | None = None) -> None:
         """Claim that what the abstract allocator has become is what a program sees of the heap."""
         p, concrete = self.p, self.seen(after)
         for label, one, other in (
@@ -128,8 +136,8 @@ class Scene:
             ("written", abstract.written, concrete.written),
         ):
             same = table_of(one).get(self.address) == table_of(other).get(self.address)
-            p.show(f"an address: {label}", same)
-        self.show_block(abstract, after)
+            p.show(f"an address: {label}", same, given)
+        self.show_block(abstract, after, given)
         p.show("the cycle", abstract.cycle == concrete.cycle)
         p.show("whether it is marking", abstract.marking == concrete.marking)
 

@@ -7,6 +7,7 @@ on them, and no longer of words.
 from typing import Final
 
 import z3
+from msgspec.structs import replace
 
 from spanproof.prove.assumptions import MARKER
 from spanproof.prove.lemmas import Shown
@@ -32,6 +33,7 @@ from spanproof.theorems.span.span import (
     bitwise,
     keeps_layout,
 )
+from spanspec.base.bitmap import NO_BITS
 from spanspec.base.words import U16, trailing_zeros
 from spanspec.span.alloccache import NextFree, next_free_fast, next_free_index, next_free_slow
 from spanspec.span.freeslots import is_passed_over
@@ -80,6 +82,12 @@ def sweeps_slot(before: Mspan, swept: Swept, other: U16) -> bool:
     )
 
 
+def is_empty(span: Mspan, other: U16) -> bool:
+    """Where none is counted, no slot is allocated."""
+    return span.alloc_count != 0 or other >= span.nelems or not is_allocated(span, other)
+
+
+EMPTY: Final = Shown(is_empty, ("objects.slot.empty",))
 FAST: Final = "objects.slot.fast"
 SWEEP: Final = "objects.slot.sweep"
 TAKES: Final = Shown(hands_out, (FAST, "objects.slot.slow"))
@@ -152,3 +160,18 @@ def a_sweep_keeps_what_is_marked(p: Proof) -> None:
     p.shows(SWEEPS, span, swept, other)
     p.possible("it dies", dead)
     p.possible("it lives", z3.And(z3.ULT(other, span.nelems), span.gcmark_bits.bit(other)))
+
+
+@obligation("objects.slot.empty", "SPAN-9 HEAP-28 I-2", WORDS, lemmas=(FREED,))
+def a_span_that_counts_none_has_none(p: Proof) -> None:
+    """A span that counts no allocated slot has none: so nothing lives in one that goes back."""
+    span, other = p.fresh(Mspan, "span"), p.number(U16, "other")
+    assert isinstance(span, Mspan)
+    p.conclude(p.holds(count_is_between, span.alloc_bits, span.freeindex, span.nelems))
+    p.assume(p.holds(counts_exactly, span))
+    unmarked = replace(span, gcmark_bits=NO_BITS)
+    dead = p.holds(dies, unmarked, other)
+    p.use(FREED, unmarked, other, given=dead)
+    p.shows(EMPTY, span, other)
+    p.possible("an empty span", span.alloc_count == 0)
+    p.possible("a slot is allocated", p.holds(is_allocated, span, other))

@@ -14,6 +14,7 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.values import Value
+from spanproof.theorems.sharing.order import show_order
 from spanproof.theorems.sharing.situations import SITUATIONS, in_words
 from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
 from spanspec.sharing import invariant, places, sweeping
@@ -223,6 +224,7 @@ def prove_step(step: Step, claim: Claim) -> None:
         assert isinstance(after, Sharing)
         show_invariant(p, after)
         show_changes(p, step, state, after, chosen)
+        show_order(p, step, state, after, chosen)
         if step.take is not start_cycle:
             p.possible("at the wrap-around", state.sweepgen == 0)
         p.possible("before the wrap-around", state.sweepgen == LAST)

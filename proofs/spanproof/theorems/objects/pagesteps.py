@@ -1,0 +1,190 @@
+"""Steps of the page heap: a program sees none of them, but for memory that comes and goes."""
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, cast
+
+import z3
+
+from spanproof.prove.assumptions import DISJOINT_REGIONS, LOCK_SECTIONS, ZERO_PAGES, Assumption
+from spanproof.prove.lemmas import Reached
+from spanproof.prove.proof import Proof, obligation
+from spanproof.theorems.objects.heaps import (
+    Whole,
+    contents_fit,
+    free_slot_is_clean,
+    is_in_use,
+    memory_is_clean,
+    with_memory,
+    with_pages,
+)
+from spanproof.theorems.objects.layout import LAYOUT
+from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
+from spanproof.theorems.objects.slots import EMPTY
+from spanproof.theorems.pages.tiling import (
+    CHOSEN,
+    MERGES,
+    base_at,
+    end_at,
+    is_scavenged,
+    owner_at,
+    seams_of,
+    sound_around,
+    span_of,
+    term,
+)
+from spanproof.theorems.pages.tiling import STEPS as PAGE_STEPS
+from spanspec.base.ids import Address
+from spanspec.objects import steps as abstract_steps
+from spanspec.objects.records import Objects
+from spanspec.objects.steps import provide as abstract_provide
+from spanspec.pages import steps
+from spanspec.pages.records import Tiling
+from spanspec.span.mspan import Mspan
+
+Step = Callable[..., Tiling]
+
+
+class Moves(NamedTuple):
+    """What a step of the page heap is to a program: in words, and which memory comes or goes."""
+
+    says: str
+    abstract: Callable[..., Objects] | None = None
+
+
+STEPS: Final[dict[Step, Moves]] = {
+    steps.add_arenas: Moves("New arenas hold no object, and are not usable yet."),
+    steps.enter_arenas: Moves("Where the heap grows next, no object is."),
+    steps.take_from_arena: Moves("A new free run holds no object, and is not usable yet."),
+    steps.take_whole: Moves(
+        "What a run that is taken has released before becomes usable, and no object is in it.",
+        abstract_steps.provide,
+    ),
+    steps.take_part: Moves(
+        "The part of a run that is taken becomes usable, and no object is in it.",
+        abstract_steps.provide,
+    ),
+    steps.use_manually: Moves("A manual span holds no object."),
+    steps.give_back: Moves("A span that goes back holds no object any more."),
+    steps.scavenge: Moves("What is scavenged belongs to no object.", abstract_steps.release),
+    steps.scavenge_part: Moves(
+        "The part of a run that is scavenged belongs to no object.", abstract_steps.release
+    ),
+    steps.merge_lower: Moves("Coalescing moves no object, nor memory."),
+    steps.merge_upper: Moves("Coalescing upwards moves no object, nor memory."),
+    steps.enter_free_set: Moves("A free run holds no object."),
+}
+"""The steps of the page heap but `use`, by which a span begins to hold objects."""
+
+
+def prove_step(step: Step, moves: Moves) -> None:
+    """Register the obligation that a step of the page heap is one of the abstract allocator."""
+
+    def build(p: Proof) -> None:
+        scene = Scene(p)
+        heap, tiling = scene.heap, scene.heap.tiling
+        chosen = p.parameters(step)
+        known = [span_of(chosen, name) for name in chosen if name in CHOSEN]
+        other = scene.span("any_span")
+        seams = seams_of(p, step, tiling, chosen)
+        found = [term(p, owner_at, tiling, at) for at in seams if step in MERGES]
+        here = scene.leads_to(scene.address)
+        sound_around(p, tiling, [other, here, *known, *found], [scene.address, *seams])
+        p.assume(p.holds(PAGE_STEPS[step].may, tiling, *chosen.values()))
+        p.assume(p.holds(contents_fit, heap, here), p.holds(contents_fit, heap, other))
+        p.assume(p.holds(memory_is_clean, heap, scene.address))
+        p.assume(p.holds(free_slot_is_clean, heap, scene.address))
+        if step is steps.give_back:
+            goes_back_empty(p, scene, chosen)
+        after_pages = p.call(step, tiling, *chosen.values())
+        assert isinstance(after_pages, Tiling)
+        before = scene.seen(heap)
+        seen, after = outcome(p, step, scene, before, chosen, after_pages)
+        scene.show_same(seen, after)
+        p.show("slots are laid out", p.holds(contents_fit, after, other))
+        p.show("memory is clean", p.holds(memory_is_clean, after, scene.address))
+        p.show("free slots are clean", p.holds(free_slot_is_clean, after, scene.address))
+        alive = table_of(before.block_at).get(scene.address) != -1
+        p.possible("an object elsewhere", alive)
+        for label, situation in situations(p, step, tiling, chosen):
+            p.possible(label, situation)
+
+    build.__doc__ = moves.says
+    assumes: tuple[Assumption, ...] = (LOCK_SECTIONS,)
+    if step is steps.add_arenas:
+        assumes = (LOCK_SECTIONS, DISJOINT_REGIONS)
+    elif moves.abstract is abstract_steps.provide:
+        assumes = (LOCK_SECTIONS, ZERO_PAGES)
+    lemmas: tuple[Reached, ...] = (EMPTY,) if step is steps.give_back else ()
+    name = step.__name__.replace("_", "-")
+    rules = f"{PAGE_STEPS[step].rules} I-37"
+    obligation(
+        f"objects.pages.{name}", rules, INTEGERS, contracts=LAYOUT, assumes=assumes, lemmas=lemmas
+    )(build)
+
+
+def outcome(
+    p: Proof,
+    step: Step,
+    scene: Scene,
+    before: Objects,
+    chosen: dict[str, z3.ExprRef],
+    pages: Tiling,
+) -> tuple[Objects, Whole]:
+    """Return what the abstract allocator has become, and the heap."""
+    moved = STEPS[step].abstract
+    if moved is None:
+        after = p.call(with_pages, scene.heap, pages)
+        assert isinstance(after, Whole)
+        return before, after
+    target = chosen["part" if step is steps.scavenge_part else "span"]
+    start, end = (term(p, rule, pages, target) for rule in (base_at, end_at))
+    p.show("nothing lives there", p.holds(abstract_steps.is_vacant, before, start, end))
+    if moved is abstract_steps.release:
+        after = p.call(with_pages, scene.heap, pages)
+        seen = p.call(moved, before, start, end)
+    else:
+        source = chosen["chosen" if step is steps.take_part else "span"]
+        released = p.holds(is_scavenged, scene.heap.tiling, source)
+        after = p.call(one_heap, released, scene.heap, pages, start, end)
+        seen = p.call(provided, released, before, start, end)
+    assert isinstance(after, Whole)
+    assert isinstance(seen, Objects)
+    return seen, after
+
+
+def one_heap(released: bool, heap: Whole, pages: Tiling, start: Address, end: Address) -> Whole:
+    """The heap after pages were taken, with memory from the operating system or without."""
+    return with_memory(heap, pages, start, end) if released else with_pages(heap, pages)
+
+
+def provided(released: bool, heap: Objects, start: Address, end: Address) -> Objects:
+    """The abstract allocator after memory has come, or has been there."""
+    return abstract_provide(heap, start, end) if released else heap
+
+
+def goes_back_empty(p: Proof, scene: Scene, chosen: dict[str, z3.ExprRef]) -> None:
+    """Assume what is known of a span that goes back: its count is of its slots, and there are none.
+
+    A span that is manual has no slots.
+    """
+    record = cast(Mspan, table_of(scene.heap.contents).get(chosen["span"]))
+    used = p.holds(is_in_use, scene.heap.tiling, chosen["span"])
+    p.assume(z3.Implies(used, record.alloc_count == chosen["alloc_count"]))
+    p.rely(EMPTY, record, scene.index(record, scene.address))
+
+
+def situations(
+    p: Proof, step: Step, tiling: Tiling, chosen: dict[str, z3.ExprRef]
+) -> Iterator[tuple[str, z3.BoolRef]]:
+    """Yield what a step must be able to meet."""
+    if step in (steps.take_whole, steps.take_part):
+        source = chosen["chosen" if step is steps.take_part else "span"]
+        released = p.holds(is_scavenged, tiling, source)
+        yield "memory comes back", released
+        yield "memory is there", z3.Not(released)
+    if step is steps.give_back:
+        yield "a span with slots", p.holds(is_in_use, tiling, chosen["span"])
+
+
+for _step, _moves in STEPS.items():
+    prove_step(_step, _moves)

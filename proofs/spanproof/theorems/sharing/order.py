@@ -1,0 +1,143 @@
+"""When the slots of a span may change: what the steps of threads are to the objects in it.
+
+A span's slots change when a search takes one, when a sweep makes the marks its slots, and when it
+comes into use or goes out of it. That each of these happens at its time, and nothing else happens
+to slots, is claimed of every step of the protocol beside its invariant.
+"""
+
+from typing import Final
+
+from spanproof.prove.lemmas import Shown
+from spanproof.prove.proof import Proof
+from spanproof.symbolic.values import Value
+from spanspec.base.ids import SlotId, SpanId, ThreadId
+from spanspec.sharing.invariant import is_done
+from spanspec.sharing.places import will_be_swept
+from spanspec.sharing.records import (
+    EXAMINED,
+    FREEING,
+    RELISTED,
+    SWEEPING,
+    TAKING,
+    UNLISTING,
+    Sharing,
+)
+from spanspec.sharing.steps import EXAMINE, FREE, START_CYCLE, STEPS, USE, Step
+from spanspec.span.sweepgen import is_stale, is_sweeping
+
+
+def has_swept_slots(state: Sharing, span: SpanId) -> bool:
+    """The slots of a span are those that its last sweep has left, and it was in this cycle; others
+    may not have been told.
+    """
+    it = state.spans[span]
+    worker = state.threads[it.owner]
+    examined = worker.task == EXAMINED or worker.task == RELISTED
+    return is_done(state.sweepgen, it.sweepgen) or (
+        is_sweeping(state.sweepgen, it.sweepgen) and worker.span == span and examined
+    )
+
+
+def leaves_slots_alone(before: Sharing, after: Sharing, span: SpanId) -> bool:
+    """A step changes nothing about the slots of a span: neither whether there are any, nor whether
+    they were swept in this cycle.
+    """
+    used = before.spans[span].in_use
+    return after.spans[span].in_use == used and (
+        not used or has_swept_slots(after, span) == has_swept_slots(before, span)
+    )
+
+
+def allocates_where_swept(before: Sharing, slot: SlotId, thread: ThreadId) -> bool:
+    """Slots are taken in a span in use that was swept, and that no thread sweeps or frees."""
+    span = before.slots[slot].span
+    worker = before.threads[thread]
+    sweeps = worker.span == span and (SWEEPING <= worker.task <= RELISTED or worker.task == FREEING)
+    return before.spans[span].in_use and has_swept_slots(before, span) and not sweeps
+
+
+def sweeps_once(before: Sharing, after: Sharing, thread: ThreadId, span: SpanId) -> bool:
+    """A sweep changes the slots of its own span, in use, which was not swept in this cycle."""
+    if before.threads[thread].span != span:
+        return leaves_slots_alone(before, after, span)
+    in_use = before.spans[span].in_use and after.spans[span].in_use
+    return in_use and not has_swept_slots(before, span) and has_swept_slots(after, span)
+
+
+def uses_fresh(before: Sharing, after: Sharing, thread: ThreadId, span: SpanId) -> bool:
+    """A span comes into use that was not, and counts as swept."""
+    if before.threads[thread].span != span:
+        return leaves_slots_alone(before, after, span)
+    fresh = not before.spans[span].in_use and after.spans[span].in_use
+    return fresh and has_swept_slots(after, span)
+
+
+def frees_swept(before: Sharing, after: Sharing, thread: ThreadId, span: SpanId) -> bool:
+    """A span goes out of use that was swept; no other does."""
+    if before.threads[thread].span != span:
+        return leaves_slots_alone(before, after, span)
+    used = before.spans[span].in_use and has_swept_slots(before, span)
+    return used and not after.spans[span].in_use
+
+
+def begins_with_all_swept(before: Sharing, after: Sharing, span: SpanId) -> bool:
+    """A cycle begins when all slots are swept, and then none are; no span comes or goes."""
+    used = before.spans[span].in_use
+    return after.spans[span].in_use == used and (
+        not used or (has_swept_slots(before, span) and not has_swept_slots(after, span))
+    )
+
+
+SPECIAL: Final = (EXAMINE, USE, FREE, START_CYCLE)
+"""The steps that do something to the slots of a whole span."""
+
+
+def proved(*steps: Step) -> tuple[str, ...]:
+    """Return the obligations of steps."""
+    return tuple(f"protocol.{step.name}" for step in steps)
+
+
+ALONE: Final = Shown(leaves_slots_alone, proved(*(one for one in STEPS if one not in SPECIAL)))
+ALLOCATES: Final = Shown(allocates_where_swept, ("protocol.allocate",))
+SWEEPS_ONCE: Final = Shown(sweeps_once, proved(EXAMINE))
+USES: Final = Shown(uses_fresh, proved(USE))
+FREES: Final = Shown(frees_swept, proved(FREE))
+BEGINS: Final = Shown(begins_with_all_swept, proved(START_CYCLE))
+ORDER: Final = (ALONE, ALLOCATES, SWEEPS_ONCE, USES, FREES, BEGINS)
+
+
+def show_order(
+    p: Proof, step: Step, before: Sharing, after: Sharing, chosen: dict[str, Value]
+) -> None:
+    """Claim of a step what it may do to the slots of an arbitrary span."""
+    span = p.fresh(SpanId, "any_span")
+    of_a_span = {EXAMINE.name: SWEEPS_ONCE, USE.name: USES, FREE.name: FREES}
+    if step.name == START_CYCLE.name:
+        p.shows(BEGINS, before, after, span)
+    elif step.name in of_a_span:
+        p.shows(of_a_span[step.name], before, after, chosen["thread"], span)
+    else:
+        p.shows(ALONE, before, after, span)
+    if step.name == "allocate":
+        p.shows(ALLOCATES, before, chosen["slot"], p.fresh(ThreadId, "any_thread"))
+
+
+def waits_for_a_sweep(state: Sharing, span: SpanId) -> bool:
+    """A span in use that was not swept in this cycle is in the unswept stack or just popped, in a
+    cache that has to be flushed, or with a thread that sweeps it: a sweep will come.
+    """
+    it = state.spans[span]
+    worker = state.threads[it.owner]
+    with_sweeper = worker.span == span and (
+        worker.task == TAKING or worker.task == SWEEPING or worker.task == UNLISTING
+    )
+    return (
+        not it.in_use
+        or has_swept_slots(state, span)
+        or will_be_swept(state, span)
+        or (is_stale(state.sweepgen, it.sweepgen) and state.slots[it.cacher].span == span)
+        or (is_sweeping(state.sweepgen, it.sweepgen) and with_sweeper)
+    )
+
+
+WAITS: Final = Shown(waits_for_a_sweep, ("objects.no-slot-lost",))
