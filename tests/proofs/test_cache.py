@@ -79,6 +79,7 @@ def running() -> frozenset[str]:
     return frozenset(f"{unit.module}.{unit.name}" for unit in units)
 
 
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize("name", sorted(all_obligations()))
 def test_what_names_say_covers_whatever_a_proof_reads_and_it_reads_what_runs(
     name: str, running: frozenset[str]

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import z3
 
@@ -26,11 +27,12 @@ def parts_read(source: FunctionSource, arguments: Sequence[Value]) -> list[Value
     return found
 
 
-def fields_named(tree: ast.FunctionDef, parameter: str) -> set[str] | None:
+@cache
+def fields_named(tree: ast.FunctionDef, parameter: str) -> frozenset[str] | None:
     """Return the fields of a parameter that a function names; None if it uses it otherwise."""
     reads = [node for node in ast.walk(tree) if is_name(node, parameter)]
     fields = list(fields_of(tree, parameter))
-    return set(fields) if len(fields) == len(reads) else None
+    return frozenset(fields) if len(fields) == len(reads) else None
 
 
 def fields_of(tree: ast.FunctionDef, parameter: str) -> Iterator[str]:
@@ -48,3 +50,9 @@ def is_name(node: ast.AST, name: str) -> bool:
 def identity_of(value: Value) -> object:
     """Return what two values have in common just if they are the same one."""
     return ("term", value.get_id()) if isinstance(value, z3.ExprRef) else ("value", id(value))
+
+
+@cache
+def loops_of(tree: ast.FunctionDef) -> tuple[ast.While, ...]:
+    """Return the loops of a function."""
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.While))

@@ -14,7 +14,7 @@ import z3
 from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
-from spanproof.symbolic.dependence import fields_named, identity_of, parts_read
+from spanproof.symbolic.dependence import fields_named, identity_of, loops_of, parts_read
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
 from spanproof.symbolic.expressions import Expressions, scalar_of
 from spanproof.symbolic.frames import (
@@ -166,7 +166,7 @@ class Translator:
             self.unsupported(source, source.tree, f"{source.name} calls itself")
         entry = dict(zip(names, arguments, strict=True))
         frame = Frame(source, dict(entry), [], [])
-        frame.loops.extend(n for n in ast.walk(source.tree) if isinstance(n, ast.While))
+        frame.loops.extend(loops_of(source.tree))
         self._stack.append(source.qualified)
         self.linear.enter()
         try:
