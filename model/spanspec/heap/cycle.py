@@ -12,7 +12,7 @@ from spanspec.heap.procs import procresize
 from spanspec.heap.state import MARK, MARK_TERMINATION, OFF, Course, HeapState, StopsWorld
 from spanspec.heap.sweeping import sweep_all
 from spanspec.heap.taking import take
-from spanspec.pages.pageheap import Actor
+from spanspec.pages.pageheap import Actor, who
 from spanspec.sharing.cycle import all_flushed
 from spanspec.sharing.steps import FLUSH, START_CYCLE
 from spanspec.span.markbits import next_epoch
@@ -38,12 +38,7 @@ def cycle_starts(
     """
     check_flushed(state)
     event = ev.CycleStarts(
-        p=actor.p,
-        thread=actor.thread,
-        trigger=trigger,
-        cycle=state.cycle,
-        mode=mode,
-        heap_live=heap_live,
+        *who(actor), trigger=trigger, cycle=state.cycle, mode=mode, heap_live=heap_live
     )
     state.cycle += 1
     state.mode = mode
@@ -142,7 +137,7 @@ def phase_changes(state: HeapState, actor: Actor) -> ev.PhaseChanges:
             mark_tiny_block(state, mcache.tiny.address)
         mark_finalizers_due(state)
         state.scanned = bytes_with_finalizers(state)
-    return ev.PhaseChanges(p=actor.p, thread=actor.thread, phase=state.phase)
+    return ev.PhaseChanges(*who(actor), phase=state.phase)
 
 
 def check_roots(state: HeapState) -> None:
@@ -225,11 +220,7 @@ def sweep_phase_starts(state: HeapState, actor: Actor) -> ev.SweepPhaseStarts:
     state.progress = begin_sweeping(state.pages.stats.pages_in_use)
     state.sweep_arenas = state.pages.all_arenas.copy()
     return ev.SweepPhaseStarts(
-        p=actor.p,
-        thread=actor.thread,
-        sweepgen=state.sweepgen,
-        mode=state.mode,
-        arenas=len(state.sweep_arenas),
+        *who(actor), sweepgen=state.sweepgen, mode=state.mode, arenas=len(state.sweep_arenas)
     )
 
 

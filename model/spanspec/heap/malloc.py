@@ -303,13 +303,5 @@ def large_alloc(state: HeapState, actor: Actor, size: U64, noscan: bool, zero: b
     if span == NOBODY:
         return NOBODY
     record = take_large_object(state, span, size)
-    yield ev.Malloc(
-        p=actor.p,
-        size=size,
-        path=ev.LARGE,
-        spanclass=record.spanclass,
-        base_page=page_number(record.base),
-        slot=0,
-        flags=flags_of(noscan, zero, needzero=False),
-    )
+    yield slot_taken(actor, size, noscan, zero, Taken(record, 0, ev.LARGE))
     return record.base

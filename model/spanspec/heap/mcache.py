@@ -7,7 +7,7 @@ from spanspec.heap.accounts import keep_tiny_allocs
 from spanspec.heap.mcentral import cache_span, uncache_span
 from spanspec.heap.state import Course, HeapState, Mcache
 from spanspec.heap.taking import take
-from spanspec.pages.pageheap import Actor, page_number
+from spanspec.pages.pageheap import Actor, about_span, slots_of, who
 from spanspec.sharing.steps import FLUSH, INSTALL, RETIRE
 from spanspec.span.alloccache import reload_cache, searched_full
 from spanspec.span.mspan import Mspan
@@ -22,7 +22,7 @@ def new_mcache(state: HeapState, actor: Actor) -> ev.McacheChanges:
     identity = state.mcache_ids.take()
     state.mcaches[identity] = Mcache(identity)
     take(state, FLUSH, ProcId(identity))
-    return ev.McacheChanges(p=actor.p, thread=actor.thread, new=1, mcache=identity)
+    return ev.McacheChanges(*who(actor), new=1, mcache=identity)
 
 
 def free_mcache(state: HeapState, actor: Actor, identity: int) -> ev.McacheChanges:
@@ -36,7 +36,7 @@ def free_mcache(state: HeapState, actor: Actor, identity: int) -> ev.McacheChang
     gone = state.mcaches.pop(identity)
     state.accounts = keep_tiny_allocs(state.accounts, gone.tiny_allocs)
     state.mcache_ids.give_back(identity)
-    return ev.McacheChanges(p=actor.p, thread=actor.thread, new=0, mcache=identity)
+    return ev.McacheChanges(*who(actor), new=0, mcache=identity)
 
 
 def let_go(state: HeapState, mcache: Mcache, spanclass: int) -> int:
@@ -76,17 +76,7 @@ def install(state: HeapState, actor: Actor, mcache: Mcache, spanclass: int) -> C
     record = reload_cache(state.spans[span])
     state.spans[span] = record
     mcache.refilled = spanclass
-    yield ev.RefillEnds(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(record.base),
-        spanclass=spanclass,
-        sweepgen=state.generation(span),
-        freeindex=record.freeindex,
-        alloc_count=record.alloc_count,
-        nelems=record.nelems,
-    )
+    yield ev.RefillEnds(*about_span(actor, span, record), state.generation(span), *slots_of(record))
     return True
 
 
@@ -94,15 +84,7 @@ def retired(state: HeapState, actor: Actor, span: int) -> ev.RefillBegins:
     """Tell that refill has let go of a span."""
     record: Mspan = state.spans[span]
     return ev.RefillBegins(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(record.base),
-        spanclass=record.spanclass,
-        sweepgen=state.generation(span),
-        freeindex=record.freeindex,
-        alloc_count=record.alloc_count,
-        nelems=record.nelems,
+        *about_span(actor, span, record), state.generation(span), *slots_of(record)
     )
 
 
@@ -111,13 +93,13 @@ def release_all(state: HeapState, actor: Actor, identity: int) -> Course[None]:
 
     Rules: MC-6 MC-9.
     """
-    yield ev.ReleaseAll(p=actor.p, thread=actor.thread, begins=1, mcache=identity)
+    yield ev.ReleaseAll(*who(actor), begins=1, mcache=identity)
     mcache = state.mcaches[identity]
     for spanclass in state.cached_spans(identity):
         yield from uncache_span(state, actor, SlotId(mcache.first_slot + spanclass))
     mcache.tiny = drop_tiny_block(mcache.tiny)
     mcache.refilled = NOBODY
-    yield ev.ReleaseAll(p=actor.p, thread=actor.thread, begins=0, mcache=identity)
+    yield ev.ReleaseAll(*who(actor), begins=0, mcache=identity)
 
 
 def flush_all_mcaches(state: HeapState, actor: Actor) -> Course[None]:
@@ -162,8 +144,7 @@ def prepare_for_sweep(state: HeapState, actor: Actor, identity: int) -> Course[N
 def flush_event(state: HeapState, actor: Actor, identity: int, begins: int) -> ev.PrepareForSweep:
     """Tell that the flush of an mcache begins or has ended."""
     return ev.PrepareForSweep(
-        p=actor.p,
-        thread=actor.thread,
+        *who(actor),
         begins=begins,
         mcache=identity,
         flush_gen=state.flush_gen(identity),

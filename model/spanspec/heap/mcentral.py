@@ -16,7 +16,7 @@ from spanspec.heap.newspan import take_span
 from spanspec.heap.state import Course, HeapState, Mcentral
 from spanspec.heap.sweeping import claimed, deduct_sweep_credit, sweep_span
 from spanspec.heap.taking import see_published, take
-from spanspec.pages.pageheap import Actor, page_number
+from spanspec.pages.pageheap import Actor, about_span, page_number, slots_of, who
 from spanspec.sharing.caching import may_move_uncached
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import HELD
@@ -138,15 +138,7 @@ def check_room(state: HeapState, actor: Actor, thread: ThreadId, span: int) -> C
     found = next_free_index(state.spans[span])
     state.spans[span] = replace(found.span, freeindex=found.slot) if room else found.span
     record = found.span
-    yield ev.CentralChecksRoom(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(record.base),
-        spanclass=record.spanclass,
-        room=int(room),
-        slot=found.slot,
-    )
+    yield ev.CentralChecksRoom(*about_span(actor, span, record), room=int(room), slot=found.slot)
     return span if room else NOBODY
 
 
@@ -160,12 +152,7 @@ def grow(
     spanclass = state.sharing.slots[slot].spanclass
     base = NOBODY if stopped_at == NOBODY else page_number(state.spans[stopped_at].base)
     yield ev.CentralMisses(
-        p=actor.p,
-        thread=actor.thread,
-        span=stopped_at,
-        base_page=base,
-        spanclass=spanclass,
-        sweepgen=state.sweepgen,
+        *who(actor), span=stopped_at, base_page=base, spanclass=spanclass, sweepgen=state.sweepgen
     )
     npages = CLASS_TO_PAGES[size_class_of(spanclass)]
     span = yield from take_span(state, actor, thread, npages, slot)
@@ -174,11 +161,7 @@ def grow(
     take(state, LIST_GROWN, thread)
     record = state.spans[span]
     yield ev.CentralGrows(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(record.base),
-        spanclass=spanclass,
+        *about_span(actor, span, record),
         nelems=record.nelems,
         sweepgen=state.generation(span),
     )
@@ -200,11 +183,7 @@ def taken(state: HeapState, actor: Actor, span: int, source: ev.Source) -> ev.Ce
     """Tell that a listed span was taken."""
     record = state.spans[span]
     return ev.CentralTakes(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(record.base),
-        spanclass=record.spanclass,
+        *about_span(actor, span, record),
         source=source,
         not_before=state.inputs.not_before(),
         sweepgen=state.generation(span),
@@ -215,11 +194,7 @@ def skip(state: HeapState, actor: Actor, span: int, which: ev.ListName) -> ev.Ce
     """Tell that the walk passed over a span, and with which sweepgen it compared: the heap's."""
     record = state.spans[span]
     return ev.CentralSkips(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(record.base),
-        spanclass=record.spanclass,
+        *about_span(actor, span, record),
         list=which,
         sweepgen=state.sweepgen,
         not_before=state.inputs.not_before(),
@@ -248,13 +223,7 @@ def uncache_span(state: HeapState, actor: Actor, slot: SlotId) -> Course[None]:
         take(state, MOVE_UNCACHED, thread)
         if not stale:
             state.accounts = refund_uncached(state.accounts, record)
-        yield ev.UncacheToNonempty(
-            p=actor.p,
-            thread=actor.thread,
-            span=span,
-            base_page=page_number(record.base),
-            spanclass=record.spanclass,
-        )
+        yield ev.UncacheToNonempty(*about_span(actor, span, record))
     if stale:
         yield claimed(state, actor, span, "uncache")
         yield from sweep_span(state, actor, thread, span, preserve=False)
@@ -265,15 +234,9 @@ def uncached(
 ) -> ev.Uncache:
     """Tell that a span leaves an mcache."""
     return ev.Uncache(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(record.base),
-        spanclass=record.spanclass,
-        stale=int(stale),
-        sweepgen_before=before,
-        heap_sweepgen=state.sweepgen,
-        freeindex=record.freeindex,
-        alloc_count=record.alloc_count,
-        nelems=record.nelems,
+        *about_span(actor, span, record),
+        int(stale),
+        before,
+        state.sweepgen,
+        *slots_of(record),
     )

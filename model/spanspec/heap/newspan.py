@@ -12,7 +12,7 @@ from spanspec.heap.state import Course, HeapState, NeedPages
 from spanspec.heap.sweeping import deduct_sweep_credit, pushed
 from spanspec.heap.taking import take
 from spanspec.pages.pagealloc import NO_MEMORY, make_in_use
-from spanspec.pages.pageheap import Actor, page_number
+from spanspec.pages.pageheap import Actor, about_run, about_span
 from spanspec.sharing.growing import slot_id, span_id
 from spanspec.sharing.steps import GROW, USE
 from spanspec.sharing.sweepbuf import swept_buffer
@@ -63,10 +63,7 @@ def take_span(
     if large:
         state.accounts = count_large(state.accounts, record)
     yield hev.SpanInUse(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(run.base),
+        *about_run(actor, span, run.base),
         spanclass=spanclass,
         large=int(large),
         needzero=run.needzero,
@@ -90,13 +87,7 @@ def check_bitmap(base: U64, npages: U64) -> None:
 def initialized(actor: Actor, span: int, record: Mspan) -> hev.SpanInitialized:
     """Tell that the bits of a span are set up."""
     return hev.SpanInitialized(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(record.base),
-        spanclass=record.spanclass,
-        nelems=record.nelems,
-        elemsize=record.elemsize,
+        *about_span(actor, span, record), nelems=record.nelems, elemsize=record.elemsize
     )
 
 

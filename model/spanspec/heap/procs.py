@@ -9,7 +9,7 @@ from spanspec.heap.mcache import (
     release_all,
 )
 from spanspec.heap.state import Course, HeapState, Mcache
-from spanspec.pages.pageheap import Actor
+from spanspec.pages.pageheap import Actor, who
 
 NO_P = -1
 """The P of a thread that has none."""
@@ -39,7 +39,7 @@ def procresize(state: HeapState, actor: Actor, procs: int) -> Course[None]:
         state.sweepdone = True
     going_on = state.mcache_of.get(actor.p if 0 <= actor.p < procs else 0)
     to_flush = going_on is not None and needs_flush(state, going_on)
-    yield ev.ProcResize(p=actor.p, thread=actor.thread, procs=procs, old=old)
+    yield ev.ProcResize(*who(actor), procs=procs, old=old)
     for number in range(old, procs):
         if number == 0:
             mcache = state.mcache_of.get(NO_P)
@@ -49,14 +49,14 @@ def procresize(state: HeapState, actor: Actor, procs: int) -> Course[None]:
             yield made
             mcache = made.mcache
         state.mcache_of[number] = mcache
-        yield ev.ProcGetsMcache(p=actor.p, thread=actor.thread, id=number, mcache=mcache)
+        yield ev.ProcGetsMcache(*who(actor), id=number, mcache=mcache)
     if actor.p >= procs or actor.p == NO_P:
         actor = Actor(0, actor.thread)
     if to_flush and going_on is not None:
         yield from prepare_for_sweep(state, actor, going_on)
     for number in range(procs, old):
         mcache = state.mcache_of[number]
-        yield ev.ProcDestroyed(p=actor.p, thread=actor.thread, id=number, mcache=mcache)
+        yield ev.ProcDestroyed(*who(actor), id=number, mcache=mcache)
         yield from release_all(state, actor, mcache)
         del state.mcache_of[number]
         yield free_mcache(state, actor, mcache)

@@ -15,7 +15,7 @@ from spanspec.heap.pacing import (
 from spanspec.heap.state import Course, HeapState
 from spanspec.heap.sweeping import claimed, sweep_span
 from spanspec.heap.taking import take
-from spanspec.pages.pageheap import Actor
+from spanspec.pages.pageheap import Actor, who
 from spanspec.pages.pagemap import arena_base
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.steps import CLAIM_DIRECTLY
@@ -39,8 +39,7 @@ def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
     if state.inputs.reclaim_is_over():
         return
     yield hev.ReclaimBegins(
-        p=actor.p,
-        thread=actor.thread,
+        *who(actor),
         npages=npages,
         credit=state.inputs.reclaim_credit(),
         index=state.inputs.reclaim_index(),
@@ -52,9 +51,7 @@ def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
             taken = credit_taken(credit, wanted)
             state.progress = use_credit(state.progress, taken)
             wanted -= taken
-            yield hev.ReclaimTakesCredit(
-                p=actor.p, thread=actor.thread, credit=credit, taken=taken, npages=wanted
-            )
+            yield hev.ReclaimTakesCredit(*who(actor), credit=credit, taken=taken, npages=wanted)
             continue
         index = state.inputs.reclaim_index()
         if is_beyond(index, len(state.sweep_arenas)):
@@ -67,7 +64,7 @@ def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
         yield chunk_event(actor, "end", index, wanted, found)
         state.progress = give_credit(state.progress, credit_left(found, wanted))
         wanted -= credit_taken(found, wanted)
-    yield hev.ReclaimEnds(p=actor.p, thread=actor.thread, npages=wanted)
+    yield hev.ReclaimEnds(*who(actor), npages=wanted)
 
 
 def reclaim_chunk(state: HeapState, actor: Actor, index: U64) -> Course[U64]:
@@ -99,10 +96,5 @@ def chunk_event(
 ) -> hev.ReclaimChunk:
     """Tell of a chunk that begins or ends, or that there is none left."""
     return hev.ReclaimChunk(
-        p=actor.p,
-        thread=actor.thread,
-        stage=stage,
-        index=index,
-        npages=npages,
-        reclaimed=reclaimed,
+        *who(actor), stage=stage, index=index, npages=npages, reclaimed=reclaimed
     )

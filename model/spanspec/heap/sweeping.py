@@ -14,7 +14,7 @@ from spanspec.heap.pacing import Debt, count_swept, give_credit
 from spanspec.heap.state import Course, HeapState, Waits
 from spanspec.heap.taking import look_at_popped, publish_alone, take
 from spanspec.pages.pagealloc import free_in_use
-from spanspec.pages.pageheap import Actor, page_number
+from spanspec.pages.pageheap import Actor, about_run, about_span, page_number, who
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.steps import (
     CLAIM_DIRECTLY,
@@ -41,11 +41,7 @@ def claimed(state: HeapState, actor: Actor, span: int, by: ev.Claimer) -> ev.Swe
     """Tell that a thread owns the sweep of a span."""
     record = state.spans[span]
     return ev.SweepClaim(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(record.base),
-        spanclass=record.spanclass,
+        *about_span(actor, span, record),
         by=by,
         npages=record.npages,
         sweepgen=state.generation(span),
@@ -103,11 +99,7 @@ def result_of(
     """Tell what a sweep found, before its sweepgen is published."""
     record = swept.span
     return ev.SweepResult(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(record.base),
-        spanclass=record.spanclass,
+        *about_span(actor, span, record),
         preserve=int(preserve),
         was_empty=int(swept.was_empty),
         large_dead=int(swept.large_dead),
@@ -175,11 +167,7 @@ def free_to_central(
     take(state, PUBLISH_DEAD if may_publish_dead(state.sharing, thread) else PUBLISH, thread)
     record = state.spans[span]
     return ev.CentralFreesSpan(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(record.base),
-        spanclass=record.spanclass,
+        *about_span(actor, span, record),
         was_empty=int(swept.was_empty),
         freed=int(leaves_nothing(swept)),
         sweepgen=state.generation(span),
@@ -223,10 +211,7 @@ def push(state: HeapState, actor: Actor, thread: ThreadId, span: int) -> ev.Buff
 def pushed(state: HeapState, actor: Actor, span: int, place: int) -> ev.BufferPush:
     """Tell that a span is in the swept stack."""
     return ev.BufferPush(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(state.pages.runs[span].base),
+        *about_run(actor, span, state.pages.runs[span].base),
         buffer=swept_buffer(state.sweepgen),
         place=place,
         not_before=state.inputs.not_before(),
@@ -254,7 +239,7 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
         yield popped(state, actor, span, place, by)
         if span == NOBODY:
             state.sweepdone = True
-            yield ev.SweepDone(p=actor.p, thread=actor.thread, sweepgen=state.sweepgen)
+            yield ev.SweepDone(*who(actor), sweepgen=state.sweepgen)
             break
         if not claims_popped(state, thread, span):
             yield drop(state, actor, span)
@@ -282,8 +267,7 @@ def popped(state: HeapState, actor: Actor, span: int, place: int, by: ev.Popper)
     """Tell that a span was popped from the unswept stack, or that there is none."""
     base = NOBODY if span == NOBODY else page_number(state.inputs.seen_base(span))
     return ev.BufferPop(
-        p=actor.p,
-        thread=actor.thread,
+        *who(actor),
         span=span,
         base_page=base,
         buffer=1 - swept_buffer(state.sweepgen),
@@ -327,10 +311,7 @@ def drop(state: HeapState, actor: Actor, span: int) -> ev.SweepDrops:
     """Tell why a popped span is left alone."""
     seen = state.inputs.seen_state(span)
     return ev.SweepDrops(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(state.inputs.seen_base(span)),
+        *about_run(actor, span, state.inputs.seen_base(span)),
         why="gen" if seen == IN_USE else "state",
         sweepgen=state.inputs.seen_generation(span),
         state=seen,
@@ -351,8 +332,7 @@ def deduct_sweep_credit(
         if owed is None:
             return
         yield ev.SweepDebt(
-            p=actor.p,
-            thread=actor.thread,
+            *who(actor),
             target=owed.target,
             swept=owed.swept,
             span_bytes=span_bytes,

@@ -8,7 +8,7 @@ from spanspec.base.words import M64, U64
 from spanspec.events import heap_events as hev
 from spanspec.events.fields import EventBase
 from spanspec.pages.arena import reserve_arenas
-from spanspec.pages.pageheap import Actor, PageHeap, Steps, page_number
+from spanspec.pages.pageheap import Actor, PageHeap, Steps, about_run, page_number, who
 from spanspec.pages.pagemap import arena_index
 from spanspec.pages.runs import round_up
 from spanspec.pages.scavenge import scavenge_for_growth
@@ -53,8 +53,7 @@ def grow(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, None
     """
     started = heap.current.base != 0
     yield hev.HeapGrows(
-        p=actor.p,
-        thread=actor.thread,
+        *who(actor),
         npages=npages,
         arena_base=page_number(heap.current.base) if started else None,
         arena_end=page_number(heap.current.end) if started else None,
@@ -67,8 +66,7 @@ def grow(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, None
     piece = heap.current.base
     end = end_of_request(piece, npages, heap.phys.size)
     yield hev.HeapGrown(
-        p=actor.p,
-        thread=actor.thread,
+        *who(actor),
         npages=npages,
         arena_base=page_number(end),
         arena_end=page_number(heap.current.end),
@@ -107,8 +105,7 @@ def map_arenas(heap: PageHeap, actor: Actor, ask: U64) -> Generator[EventBase, N
     heap.arena_table.add(arenas, heap.phys.size)
     contiguous = continues(heap.current, region.base)
     yield hev.ArenaMapped(
-        p=actor.p,
-        thread=actor.thread,
+        *who(actor),
         base_page=page_number(region.base),
         npages=npages,
         asked=ask,
@@ -131,11 +128,5 @@ def add_grown_span(heap: PageHeap, actor: Actor, size: U64) -> Steps:
     span = SpanId(heap.descriptors.take())
     heap.act(may_take_from_arena, take_from_arena, span, size // PAGE_SIZE)
     run = heap.runs[span]
-    yield hev.GrowAddsSpan(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(run.base),
-        npages=run.npages,
-    )
+    yield hev.GrowAddsSpan(*about_run(actor, span, run.base), npages=run.npages)
     yield heap.coalesce(actor, span)

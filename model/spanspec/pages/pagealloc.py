@@ -9,7 +9,7 @@ from spanspec.base.words import U8, U16, U32, U64
 from spanspec.events import heap_events as hev
 from spanspec.events.fields import EventBase
 from spanspec.pages.growth import grow
-from spanspec.pages.pageheap import Actor, PageHeap, Steps, page_number
+from spanspec.pages.pageheap import Actor, PageHeap, Steps, about_run, page_number
 from spanspec.pages.steps import (
     give_back,
     may_give_back,
@@ -54,10 +54,7 @@ def allocate(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, 
     if run.scavenged:
         heap.os.used(taken.base, npages * PAGE_SIZE)
     yield hev.HeapAllocates(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(taken.base),
+        *about_run(actor, span, taken.base),
         npages=npages,
         chosen=chosen.span,
         chosen_base=page_number(chosen.base),
@@ -79,13 +76,7 @@ def make_manual(heap: PageHeap, actor: Actor, span: int, purpose: Purpose) -> he
     heap.purposes[span] = purpose
     heap.act(may_use_manually, use_manually, SpanId(span))
     return hev.SpanManual(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(run.base),
-        purpose=purpose,
-        needzero=run.needzero,
-        npages=run.npages,
+        *about_run(actor, span, run.base), purpose=purpose, needzero=run.needzero, npages=run.npages
     )
 
 
@@ -124,10 +115,7 @@ def freed(heap: PageHeap, actor: Actor, span: int, sweepgen: U32, needzero: U8) 
     """Tell that a span goes back to the page heap."""
     run = heap.runs[span]
     return hev.HeapFrees(
-        p=actor.p,
-        thread=actor.thread,
-        span=span,
-        base_page=page_number(run.base),
+        *about_run(actor, span, run.base),
         state=1 if run.state == IN_USE else 2,
         needzero=needzero,
         npages=run.npages,

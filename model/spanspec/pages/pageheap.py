@@ -51,6 +51,7 @@ from spanspec.pages.steps import (
     merge_upper,
 )
 from spanspec.pages.treap import Treap
+from spanspec.span.mspan import Mspan
 
 Chosen = TypeVarTuple("Chosen")
 """What a step is told besides the tables: identities and sizes."""
@@ -250,10 +251,7 @@ class PageHeap:
             self.os.huge(run.base, run.npages * PAGE_SIZE)
         self.act(may_enter_free_set, enter_free_set, span)
         return hev.Coalesces(
-            p=actor.p,
-            thread=actor.thread,
-            span=span,
-            base_page=page_number(run.base),
+            *about_run(actor, span, run.base),
             npages=run.npages,
             below_npages=lower.npages,
             below=below,
@@ -272,3 +270,29 @@ def page_number(address: U64) -> int:
 def page_address(page: int) -> U64:
     """Return the address of a page by its number in traces."""
     return ARENA_BASE + (page << PAGE_SHIFT)
+
+
+# --- telling an event -----------------------------------------------------------------------------
+#
+# What all events of a kind have in common comes first in them, and is told by one of these; the
+# arguments that a course adds are what it alone knows.
+
+
+def who(actor: Actor) -> tuple[int, int]:
+    """Tell who acts: P and thread."""
+    return actor.p, actor.thread
+
+
+def about_run(actor: Actor, span: int, base: U64) -> tuple[int, int, int, int]:
+    """Tell who acts, and on which descriptor: P, thread, span, and its first page."""
+    return actor.p, actor.thread, span, page_number(base)
+
+
+def about_span(actor: Actor, span: int, record: Mspan) -> tuple[int, int, int, int, int]:
+    """Tell who acts, and on which span in use: P, thread, span, first page, and span class."""
+    return actor.p, actor.thread, span, page_number(record.base), record.spanclass
+
+
+def slots_of(record: Mspan) -> tuple[int, int, int]:
+    """Tell of the slots of a span: freeindex, allocCount, and how many there are."""
+    return record.freeindex, record.alloc_count, record.nelems

@@ -13,7 +13,7 @@ from spanspec.events import heap_events as hev
 from spanspec.pages import steps
 from spanspec.pages.freeruns import UNSCAVENGED_HUGE, UNSCAVENGED_SMALL
 from spanspec.pages.osmemory import check_release
-from spanspec.pages.pageheap import Actor, PageHeap, Steps, page_number
+from spanspec.pages.pageheap import Actor, PageHeap, Steps, about_run, page_number, who
 from spanspec.pages.runs import (
     PageRun,
     PhysicalPages,
@@ -181,8 +181,7 @@ def scavenge(heap: PageHeap, actor: Actor, why: Why, nbytes: U64) -> Steps:
     Rules: SCAV-7 SCAV-8 SCAV-11 SCAV-12 SCAV-21.
     """
     yield hev.ScavengeBegins(
-        p=actor.p,
-        thread=actor.thread,
+        *who(actor),
         by=why,
         wanted=nbytes,
         retained=retained(heap.stats),
@@ -198,10 +197,7 @@ def scavenge(heap: PageHeap, actor: Actor, why: Why, nbytes: U64) -> Steps:
                 part, got = scavenge_one(heap, entry.span, nbytes - total)
                 total += got
                 yield hev.ScavengesSpan(
-                    p=actor.p,
-                    thread=actor.thread,
-                    span=part,
-                    base_page=page_number(heap.runs[part].base),
+                    *about_run(actor, part, heap.runs[part].base),
                     split=int(part != entry.span),
                     huge=huge_pass,
                     chosen=entry.span,
@@ -211,7 +207,7 @@ def scavenge(heap: PageHeap, actor: Actor, why: Why, nbytes: U64) -> Steps:
                 )
                 yield heap.coalesce(actor, part)
             entry = following
-    yield hev.ScavengeEnds(p=actor.p, thread=actor.thread, by=why, released=total)
+    yield hev.ScavengeEnds(*who(actor), by=why, released=total)
 
 
 def scavenge_one(heap: PageHeap, span: int, size: U64) -> tuple[int, U64]:
@@ -245,7 +241,7 @@ def scavenge_for_growth(heap: PageHeap, actor: Actor, size: U64) -> Steps:
     """
     now = retained(heap.stats)
     goal = heap.goals.retained_goal()
-    yield hev.ScavengeIfNeeded(p=actor.p, thread=actor.thread, retained=now, size=size, goal=goal)
+    yield hev.ScavengeIfNeeded(*who(actor), retained=now, size=size, goal=goal)
     work = growth_work(size, now, goal)
     if work > 0:
         yield from scavenge(heap, actor, "grow", work)

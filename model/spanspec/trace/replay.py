@@ -159,7 +159,7 @@ class Replay:
         if concurrent:
             witness.low = getattr(event, "not_before", None) or thread.last_line
             witness.heap_locked = self.world.locked
-            witness.sightings.before(self.state, event)
+            witness.unlocked_reads.before(self.state, event)
             witness.late_reads.before(self.state, event)
         self._moment = DURING
         observed = self._advance(thread, event)
@@ -168,7 +168,7 @@ class Replay:
             raise self._mismatch(thread, observed, event)
         self.world.note(event, thread)
         if concurrent:
-            witness.sightings.after(self.state, self.line, event)
+            witness.unlocked_reads.after(self.state, self.line, event)
             witness.late_reads.after(self.state, event)
         if isinstance(event, ev.SweepClaim):
             witness.claimed(event)

@@ -21,7 +21,7 @@ from spanspec.sharing.records import SharedSpan
 from spanspec.span.mspan import IN_USE, SpanState
 from spanspec.span.sweepgen import is_sweeping, needs_sweep
 from spanspec.trace.latereads import LateReads
-from spanspec.trace.sightings import Sightings
+from spanspec.trace.unlockedreads import UnlockedReads
 from spanspec.trace.verdict import Diverged, expect
 
 CENTRAL_CLAIMS: Final = ("cs-nonempty", "cs-empty")
@@ -45,7 +45,7 @@ class Witness:
         self._swept_basis = 0
         self._owed: dict[int, ev.SweepDebt] = {}
         self.claims_unseen: dict[int, int] = {}
-        self.sightings = Sightings()
+        self.unlocked_reads = UnlockedReads()
         self.late_reads = LateReads()
         self.low = 0
         self.heap_locked = False
@@ -225,7 +225,7 @@ class Witness:
         if not self.concurrent or not isinstance(event, ev.SweepDrops) or event.span != span:
             return actual
         told = event.state
-        if told == actual or told not in self.sightings.states(
+        if told == actual or told not in self.unlocked_reads.states(
             self.state, span, self.low, self.heap_locked
         ):
             return actual
@@ -238,7 +238,7 @@ class Witness:
         if not isinstance(event, ev.BufferPop | ev.SweepDrops) or event.span != span:
             return actual
         told = page_address(event.base_page)
-        states = self.sightings.states(self.state, span, self.low, self.heap_locked)
+        states = self.unlocked_reads.states(self.state, span, self.low, self.heap_locked)
         if told != actual and self._race(states != {IN_USE}):
             return told
         return actual
@@ -300,7 +300,7 @@ class Witness:
 
     def _generations(self, span: int) -> set[U32]:
         """Return the generations that a span may have had in the window of the event."""
-        return self.sightings.generations(self.state, span, self.low)
+        return self.unlocked_reads.generations(self.state, span, self.low)
 
     def claimed(self, event: ev.SweepClaim) -> None:
         """Hold a claim against what was seen of it before its line."""

@@ -19,7 +19,7 @@ from spanspec.span.sweepgen import is_cached, is_swept, needs_sweep
 NEVER: Final = -1
 
 
-class Sightings:
+class UnlockedReads:
     """Values of state and sweepgen by descriptor, each with the last line at which it held."""
 
     def __init__(self) -> None:
