@@ -16,7 +16,7 @@ from spanspec.base.records import Record
 from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.heap import cycle
-from spanspec.heap.machine import Machine
+from spanspec.heap.machine import Machine, Steps
 from spanspec.heap.malloc import ZERO_BASE, array_size
 from spanspec.heap.memstats import MemStats, read_memstats
 from spanspec.heap.operations import OPERATIONS
@@ -36,6 +36,7 @@ from spanspec.heap.program import (
     SweepOne,
 )
 from spanspec.heap.snapshot import Snapshot, snapshot_of
+from spanspec.heap.state import Course
 from spanspec.pages.arena import Os
 from spanspec.pages.bgscavenge import Scavenger
 from spanspec.pages.mallocinit import mallocinit
@@ -85,13 +86,26 @@ class Heap:
         Raises: Refused if the input does not fit the state; OutOfMemory; AssertionError, with the
             rule's id, if the model violates a fatal check of the runtime.
         """
+        self._machine.observed = []
+        result = self._machine.drive(*self._operation(request))
+        return Outcome(result, tuple(self._machine.observed))
+
+    def begin(self, request: Input) -> Steps[int | None]:
+        """Return an operation that takes a step whenever it is asked for the next.
+
+        Several may be under way at once, each on a P of its own; one that stops the world, when no
+        other is. It gives each observation; or, while it cannot go on before another has done
+        something, what it waits for. In the end it returns its result.
+
+        Raises: Refused for a P that does not exist; at its first step what `step` raises.
+        """
+        return self._machine.steps(*self._operation(request))
+
+    def _operation(self, request: Input) -> tuple[Actor, Course[int | None]]:
         if request.p not in self.state.mcache_of or request.p == NO_P:
             raise Refused(f"no P {request.p}; there are {self.state.procs}")
-        self._machine.observed = []
         actor = Actor(request.p, request.p)
-        operation = OPERATIONS[type(request)](self.state, actor, request)
-        result = self._machine.drive(actor, operation)
-        return Outcome(result, tuple(self._machine.observed))
+        return actor, OPERATIONS[type(request)](self.state, actor, request)
 
     def malloc(self, size: U64, noscan: bool = False, p: int = 0, zero: bool = True) -> U64:
         """Allocate an object; return its address.
@@ -191,15 +205,6 @@ class Heap:
     def scavenger(self) -> Scavenger:
         """Where the background scavenger stands."""
         return self._machine.decisions.scavenger
-
-    @property
-    def on_wait(self) -> Callable[[], None] | None:
-        """What lets other threads go on while an operation waits for them; None: there are none."""
-        return self._machine.on_wait
-
-    @on_wait.setter
-    def on_wait(self, call: Callable[[], None] | None) -> None:
-        self._machine.on_wait = call
 
     # --- looking ---------------------------------------------------------------------------------
 

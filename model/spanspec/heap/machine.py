@@ -1,4 +1,4 @@
-"""Driving a heap that runs on its own: operations run to their end, and tell what they do."""
+"""Driving a heap that runs on its own: operations take their steps, and tell what they do."""
 
 from collections.abc import Callable, Generator
 from typing import TypeVar
@@ -13,6 +13,9 @@ from spanspec.pages.pageheap import Actor, PageHeap
 from spanspec.pages.runs import PhysicalPages
 
 Result = TypeVar("Result")
+
+Steps = Generator[EventBase | Waits, None, Result]
+"""An operation that goes on when it is told to: after each observation, and while it waits."""
 
 
 class Machine:
@@ -31,7 +34,6 @@ class Machine:
         self.decisions.state = self.state
         self.observed: list[EventBase] = []
         self._on_event = on_event
-        self.on_wait: Callable[[], None] | None = None
 
     def tell(self, event: EventBase) -> None:
         """Add an observation."""
@@ -41,34 +43,48 @@ class Machine:
             self._on_event(event)
 
     def drive(self, actor: Actor, course: Course[Result]) -> Result:
-        """Run an operation to its end, with pages from the page heap as it asks for them."""
+        """Run an operation to its end.
+
+        Raises: RuntimeError if it waits for another thread, as there is none.
+        """
+        steps = self.steps(actor, course)
+        try:
+            while True:
+                if isinstance(next(steps), Waits):
+                    raise RuntimeError("an operation waits for a thread that does not exist")
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+    def steps(self, actor: Actor, course: Course[Result]) -> Steps[Result]:
+        """Run an operation step by step, with pages from the page heap as it asks for them.
+
+        Other operations may take steps in between; but for one that stops the world.
+        """
         answer: int | None = None
-        try:
-            while True:
+        while True:
+            try:
                 step = course.send(answer)
-                answer = None
-                if isinstance(step, NeedPages):
-                    answer = self._follow(allocate(self.state.pages, actor, step.npages))
-                elif isinstance(step, Waits):
-                    self._wait(step)
-                elif not isinstance(step, StopsWorld):  # it is stopped: nobody else is at work
-                    self.tell(step)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            answer = None
+            if isinstance(step, NeedPages):
+                answer = yield from self._told(allocate(self.state.pages, actor, step.npages))
+            elif isinstance(step, Waits):
+                while not step.until():
+                    yield step
+            elif not isinstance(step, StopsWorld):  # it is stopped: nobody else is at work
+                self.tell(step)
+                yield step
 
-    def _wait(self, step: Waits) -> None:
-        """Let other threads go on, if there are any: `on_wait` comes back when one has."""
-        while not step.until():
-            if self.on_wait is None:
-                raise RuntimeError("an operation waits for a thread that does not exist")
-            self.on_wait()
-
-    def _follow(self, section: Generator[EventBase, None, Result]) -> Result:
-        """Run a section under the lock of the page heap to its end."""
-        try:
-            while True:
-                self.tell(next(section))
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+    def _told(self, section: Generator[EventBase, None, Result]) -> Steps[Result]:
+        """Run a section under the lock of the page heap step by step."""
+        while True:
+            try:
+                step = next(section)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            self.tell(step)
+            yield step

@@ -1,9 +1,9 @@
 """Several Ps at once, in an order that the program says, on both sides.
 
-A thread of the implementation runs until its step ends. The model's thread of the same P then
-takes as many steps as the implementation told events, and both have to have told the same; so the
-grain is the implementation's, and the model need not know it. Then the states are compared, but
-for what a step of the implementation leaves half done.
+A thread of the implementation runs until its step ends. The model's call on the same P, which needs
+no thread, then takes as many steps as the implementation told events, and both have to have told
+the same; so the grain is the implementation's, and the model need not know it. Then the states are
+compared, but for what a step of the implementation leaves half done.
 """
 
 from collections import Counter
@@ -30,24 +30,74 @@ from spanproof.fuzz.heapcalls import (
     same,
 )
 from spanproof.fuzz.heapprogram import Task, Together
-from spanproof.fuzz.heapsides import Schedulable
+from spanproof.fuzz.heapsides import Schedulable, Side
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
+from spanspec.heap.machine import Steps
+from spanspec.heap.state import Waits
 from spanspec.heap.taking import see_published
 
 OWN: Final = {"m", "t"}
 """Events of what a P does with what it has to itself."""
 
 
+class ModelLane:
+    """The calls of one P on the model's side, each of which takes its steps when it is told to."""
+
+    def __init__(self, model: ModelHeap) -> None:
+        self._model = model
+        self._steps: Steps[int | None] | None = None
+        self.result: Outcome = 0
+
+    @property
+    def in_call(self) -> bool:
+        """Whether its call has not ended."""
+        return self._steps is not None
+
+    def begin(self, call: Call) -> None:
+        """Begin a call, which takes no step yet."""
+        self._steps = self._model.begin(call)
+
+    def go_on(self, steps: int) -> Stop:
+        """Take so many steps, unless the call ends or waits before.
+
+        Raises: Raised, with the model's name, if the model raises anything but a refusal.
+        """
+        for _ in range(steps):
+            step = self._step()
+            if step is not Stop.STEP:
+                return step
+        return Stop.STEP
+
+    def _step(self) -> Stop:
+        under_way = self._steps
+        assert under_way is not None, "the model takes steps of calls that were begun"
+
+        def on(_: Side) -> int | None:
+            try:
+                waits.append(isinstance(next(under_way), Waits))
+            except StopIteration as end:
+                result: int | None = end.value
+                return result
+            return None
+
+        waits: list[bool] = []
+        self.result = outcome_of(self._model, MODEL, on)
+        if not waits:
+            self._steps = None
+            return Stop.ENDED
+        return Stop.WAITS if waits[0] else Stop.STEP
+
+
 class Lane:
-    """What one P does: its calls, and a thread for them on each side.
+    """What one P does: its calls; on the implementation's side, a thread for them.
 
     `unready` is a span that it has put into use, and whose slots are not set up yet; with `large`,
     its object not allocated.
     """
 
-    def __init__(self, p: int, calls: Calls, model: Worker, other: Worker) -> None:
+    def __init__(self, p: int, calls: Calls, model: "ModelLane", other: Worker) -> None:
         self.p = p
         self.model = model
         self.other = other
@@ -89,7 +139,7 @@ class InTurns:
         self._other = other
         self._exercised = exercised
         self._calls = calls
-        self._model_scheduler, self._other_scheduler = Scheduler(), Scheduler()
+        self._scheduler = Scheduler()
         self._lanes: list[Lane] = []
         self._last: tuple[int, list[str]] = (-1, [])
         self.on_meeting: Callable[[list[str], list[str]], None] | None = None
@@ -100,21 +150,18 @@ class InTurns:
 
         Raises: Difference if the sides differ.
         """
-        self._model.obey(self._model_scheduler)
-        self._other.obey(self._other_scheduler)
+        self._other.obey(self._scheduler)
         threads: list[Worker] = []
         try:
             for p in sorted({task.p for task in together.tasks}):
-                model = Worker(self._model_scheduler, f"model-{p}")
-                other = Worker(self._other_scheduler, f"implementation-{p}")
-                threads += [model, other]
+                model, other = ModelLane(self._model), Worker(self._scheduler, f"of P {p}")
+                threads.append(other)
                 tasks = [task for task in together.tasks if task.p == p]
                 self._lanes.append(Lane(p, chained(map(self._calls, tasks)), model, other))
             self._take_turns(together.order)
         finally:
             for thread in threads:
                 thread.close()
-            self._model.obey(None)
             self._other.obey(None)
 
     def _take_turns(self, order: tuple[int, ...]) -> None:
@@ -151,7 +198,7 @@ class InTurns:
                     return False
                 self._exercised["calls"] += 1
                 lane.other.begin(partial(outcome_of, self._other, IMPLEMENTATION, call))
-                lane.model.begin(partial(outcome_of, self._model, MODEL, call))
+                lane.model.begin(call)
             with IMPLEMENTATION:
                 stop = lane.other.go_on()
             told = self._follow(lane, stop)
@@ -193,7 +240,7 @@ class InTurns:
         if stop is Stop.ENDED:
             if lane.model.in_call:
                 raise Difference("the call", "goes on", "has ended")
-            expected = cast(Outcome, lane.model.result)
+            expected = lane.model.result
             outcome = cast(Outcome, lane.other.result)
             if not same(expected, outcome):
                 raise parted_results(expected, outcome)

@@ -1,7 +1,8 @@
 """The model's heap, as a side of the lockstep."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Concatenate, Final, ParamSpec, TypeVar, cast
 
 import msgspec
 
@@ -15,18 +16,20 @@ from spanproof.fuzz.heapsides import (
     UNTOLD,
     Event,
     NoMemory,
+    Side,
     State,
     place_for,
 )
 from spanproof.fuzz.modelstate import counts_of, state_of
 from spanproof.fuzz.reasons import reason_in, wordings
-from spanproof.fuzz.scheduler import Scheduler
 from spanspec.base.ids import NOBODY
 from spanspec.events.fields import EventBase
 from spanspec.heap import heap as model
 from spanspec.heap import program as inputs
 from spanspec.heap.cycle import pointer_is_bad, span_at
+from spanspec.heap.machine import Steps
 from spanspec.heap.program import Input
+from spanspec.heap.state import Waits
 from spanspec.pages.arena import Willing
 from spanspec.pages.osmemory import huge_advice, no_huge_advice
 from spanspec.pages.pagealloc import Purpose
@@ -107,13 +110,42 @@ class ScriptedOs(Willing):
         self.told.append((kind, figures))
 
 
+Result = TypeVar("Result")
+Given = ParamSpec("Given")
+
+STEPWISE: Final[dict[str, Callable[..., object]]] = {}
+"""The calls of a `ModelHeap`, by name, that take their steps one by one."""
+
+
+def at_once(
+    call: Callable[Concatenate["ModelHeap", Given], Steps[Result]],
+) -> Callable[Concatenate["ModelHeap", Given], Result]:
+    """Make a call that takes all its steps of one that takes them one by one."""
+
+    def whole(model: "ModelHeap", /, *args: Given.args, **kwargs: Given.kwargs) -> Result:
+        return model.finish(call(model, *args, **kwargs))
+
+    whole.__name__, whole.__doc__ = call.__name__, call.__doc__
+    STEPWISE[call.__name__] = call
+    return whole
+
+
+class Stepwise:
+    """The calls of the model, each of which takes its steps one by one."""
+
+    def __init__(self, model: "ModelHeap") -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        return partial(STEPWISE[name], self._model)
+
+
 class ModelHeap:
     """The model, behind the interface of a side."""
 
     def __init__(self, program: HeapProgram) -> None:
         sizes = PhysicalPages(program.physical, 2 << 20)
         self._os = ScriptedOs(program.answers, sizes)
-        self._scheduler: Scheduler | None = None
         self.heap = model.Heap(
             program.procs, self._os, sizes, self._tell, sweepgen=program.sweepgen
         )
@@ -123,74 +155,95 @@ class ModelHeap:
         for untold in UNTOLD:
             figures.pop(untold, None)
         self._os.told.append((KIND_OF[type(event)], figures))
-        if self._scheduler is not None:
-            self._scheduler.step_ends()
 
-    def obey(self, scheduler: Scheduler | None) -> None:
-        """Let a scheduler know of each step, which ends with its event, and of each wait."""
-        self._scheduler = scheduler
-        self.heap.on_wait = None if scheduler is None else scheduler.cannot_go_on
+    def begin(self, call: Callable[[Side], int | None]) -> Steps[int | None]:
+        """Return a call that takes its steps one by one; those of other calls may come between."""
+        return cast(Steps[int | None], call(cast(Side, Stepwise(self))))
 
-    def _step(self, request: Input) -> int | None:
+    def finish(self, steps: Steps[Result]) -> Result:
+        """Take all steps of a call, and return its result.
+
+        Raises: RuntimeError if it waits for another call, as there is none.
+        """
         try:
-            return self.heap.step(request).result
+            while True:
+                if isinstance(next(steps), Waits):
+                    raise RuntimeError("an operation waits for a thread that does not exist")
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+    def _do(self, request: Input) -> Steps[int | None]:
+        try:
+            return (yield from self.heap.begin(request))
         except model.Refused as problem:
             raise Refused(str(problem), reason_in(str(problem), SAYS)) from None
         except model.OutOfMemory as problem:
             raise NoMemory(str(problem)) from None
 
-    def malloc(self, size: int, noscan: bool, zero: bool, p: int) -> int:
+    @at_once
+    def malloc(self, size: int, noscan: bool, zero: bool, p: int) -> Steps[int]:
         """Allocate an object."""
-        address = self._step(inputs.Allocate(p, size, noscan, zero))
+        address = yield from self._do(inputs.Allocate(p, size, noscan, zero))
         assert address is not None
         return address
 
-    def start_cycle(self, p: int) -> None:
+    @at_once
+    def start_cycle(self, p: int) -> Steps[None]:
         """Begin to mark."""
-        self._step(inputs.StartCycle(p))
+        yield from self._do(inputs.StartCycle(p))
 
-    def mark(self, address: int) -> None:
+    @at_once
+    def mark(self, address: int) -> Steps[None]:
         """Mark an object."""
-        self._step(inputs.MarkObject(0, address))
+        yield from self._do(inputs.MarkObject(0, address))
 
-    def finish_cycle(self, p: int) -> None:
+    @at_once
+    def finish_cycle(self, p: int) -> Steps[None]:
         """End marking."""
-        self._step(inputs.FinishCycle(p))
+        yield from self._do(inputs.FinishCycle(p))
 
-    def sweep_one(self, p: int) -> int:
+    @at_once
+    def sweep_one(self, p: int) -> Steps[int]:
         """Sweep a span."""
-        pages = self._step(inputs.SweepOne(p))
+        pages = yield from self._do(inputs.SweepOne(p))
         return -1 if pages is None else pages
 
-    def ensure_swept(self, address: int, p: int) -> None:
+    @at_once
+    def ensure_swept(self, address: int, p: int) -> Steps[None]:
         """Have a span swept."""
-        self._step(inputs.EnsureSwept(p, address))
+        yield from self._do(inputs.EnsureSwept(p, address))
 
-    def add_special(self, address: int, kind: SpecialKind, p: int) -> None:
+    @at_once
+    def add_special(self, address: int, kind: SpecialKind, p: int) -> Steps[None]:
         """Give an object a special record."""
-        self._step(inputs.AddSpecial(p, address, kind))
+        yield from self._do(inputs.AddSpecial(p, address, kind))
 
-    def remove_finalizer(self, address: int, p: int) -> None:
+    @at_once
+    def remove_finalizer(self, address: int, p: int) -> Steps[None]:
         """Take a finalizer away."""
-        self._step(inputs.RemoveFinalizer(p, address))
+        yield from self._do(inputs.RemoveFinalizer(p, address))
 
-    def run_finalizers(self) -> None:
+    @at_once
+    def run_finalizers(self) -> Steps[None]:
         """Run the finalizers that are due."""
-        self._step(inputs.RunFinalizers())
+        yield from self._do(inputs.RunFinalizers())
 
-    def take_manual(self, npages: int, purpose: Purpose, p: int) -> int:
+    @at_once
+    def take_manual(self, npages: int, purpose: Purpose, p: int) -> Steps[int]:
         """Take a manual span."""
-        span = self._step(inputs.TakeManual(p, npages, purpose))
+        span = yield from self._do(inputs.TakeManual(p, npages, purpose))
         assert span is not None
         return self.heap.state.pages.runs[span].base
 
-    def free_manual(self, address: int, p: int) -> None:
+    @at_once
+    def free_manual(self, address: int, p: int) -> Steps[None]:
         """Give a manual span back."""
         span = self.heap.state.pages.map.span_of(address)
         run = self.heap.state.pages.runs.get(span)
         # The input names a span; which one begins at an address is nobody's rule.
         begins = run is not None and run.base == address
-        self._step(inputs.FreeManual(p, span if begins else NOBODY))
+        yield from self._do(inputs.FreeManual(p, span if begins else NOBODY))
 
     def find(self, address: int) -> int:
         """Return the slot that holds an address."""
@@ -215,26 +268,31 @@ class ModelHeap:
         record = self.heap.state.spans[span_at(self.heap.state, address)]
         return [one for one in living if base <= one < base + record.elemsize]
 
-    def set_procs(self, procs: int, p: int) -> None:
+    @at_once
+    def set_procs(self, procs: int, p: int) -> Steps[None]:
         """Set the number of Ps."""
-        self._step(inputs.SetProcs(p, procs))
+        yield from self._do(inputs.SetProcs(p, procs))
 
-    def flush_caches(self, p: int) -> None:
+    @at_once
+    def flush_caches(self, p: int) -> Steps[None]:
         """Flush the caches."""
-        self._step(inputs.FlushMcaches(p))
+        yield from self._do(inputs.FlushMcaches(p))
 
-    def scavenge_all(self, p: int) -> None:
+    @at_once
+    def scavenge_all(self, p: int) -> Steps[None]:
         """Return all free memory."""
-        self._step(inputs.ScavengeAll(p))
+        yield from self._do(inputs.ScavengeAll(p))
 
-    def free_os_memory(self, p: int) -> None:
+    @at_once
+    def free_os_memory(self, p: int) -> Steps[None]:
         """Sweep all that is unswept, and return all free memory, as FreeOSMemory ends."""
-        self._step(inputs.FinishSweeping(p))
-        self._step(inputs.ScavengeAll(p))
+        yield from self._do(inputs.FinishSweeping(p))
+        yield from self._do(inputs.ScavengeAll(p))
 
-    def pass_time(self, nanoseconds: int, p: int) -> None:
+    @at_once
+    def pass_time(self, nanoseconds: int, p: int) -> Steps[None]:
         """Let time pass."""
-        self._step(inputs.ScavengeLater(p, nanoseconds))
+        yield from self._do(inputs.ScavengeLater(p, nanoseconds))
 
     def set_gc_percent(self, percent: int, p: int) -> int:
         """Set GOGC."""
