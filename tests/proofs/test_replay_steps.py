@@ -31,6 +31,7 @@ from spanspec.span.listing import EMPTY, NONEMPTY
 from spanspec.trace.latereads import LateReads
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import Header
+from spanspec.trace.verdict import Diverged
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 
@@ -200,16 +201,15 @@ def test_a_read_that_cannot_have_been_made_is_noticed() -> None:
 
 def test_a_claim_that_was_seen_has_to_be_told_before_the_cycle_ends() -> None:
     history: list[EventBase] = []
-    assert Racing(30, 4, history.append).run(6000).failure is None
+    assert Racing(113, 4, history.append).run(720).failure is None
     replay = Replay(FOUR_PS)
     for number in range(len(history)):
         assert replay.run(history[number : number + 1]) is None
         if replay.witness.claims_unseen:
             break
-    relabel = ev.SweepPhaseStarts(p=0, thread=0, sweepgen=4, mode=0, arenas=1)
-    problem = replay.run([relabel])
-    assert problem is not None
-    assert problem.what == "spans of which a claim was seen, and never told"
+    with pytest.raises(Diverged) as told:
+        replay.witness.sweep_pace()
+    assert told.value.what == "spans of which a claim was seen, and never told"
 
 
 # --- two heaps that took the same steps --------------------------------------------------------
