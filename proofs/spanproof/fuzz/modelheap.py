@@ -294,9 +294,10 @@ class ModelHeap:
         """Let time pass."""
         yield from self._do(inputs.ScavengeLater(p, nanoseconds))
 
-    def set_gc_percent(self, percent: int, p: int) -> int:
+    @at_once
+    def set_gc_percent(self, percent: int, p: int) -> Steps[int]:
         """Set GOGC."""
-        return self._step(inputs.SetGcPercent(p, percent)) or 0
+        return (yield from self._do(inputs.SetGcPercent(p, percent))) or 0
 
     def trigger(self) -> int:
         """Return the heap at which a cycle is due."""
