@@ -1,6 +1,7 @@
 """`spanspec fuzz` and `spanspec replay`: model and implementation in lockstep."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,7 @@ from spanproof.cli.output import (
 from spanproof.cli.rounds import Rounds, Wish, divergence_json
 from spanproof.cli.simulate import replay_simulation
 from spanproof.counterexamples.saved import is_counterexample
+from spanproof.doors.slices import PROGRAMS, Sliced, campaigner_in_slices, slices_of
 from spanproof.doors.targets import campaign_of, run_again
 from spanproof.fuzz import finding
 from spanproof.fuzz.campaign import SHRINK
@@ -39,8 +41,10 @@ from spanproof.fuzz.isolation.ending import MOST_SECONDS, Limits
 from spanproof.fuzz.levels.contractprogram import ContractProgram
 from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.program import Program, ProgramError
+from spanproof.fuzz.watching import Watcher
 from spanproof.protocol.faults import CannotStart
 from spanproof.simulate.program import is_one as is_simulation
+from spanproof.support.tools import Missing
 
 Factory = Annotated[
     str,
@@ -85,6 +89,19 @@ def fuzz(
     findings: Annotated[
         int, typer.Option(min=1, help="Failures of different causes to look for.")
     ] = 1,
+    by_rule: Annotated[
+        bool, typer.Option("--by-rule", help="Print which rules the programs have reached.")
+    ] = False,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where programs that show something new are kept, and come from."
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at once, which share a corpus.")] = 1,
+    scheduler: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Run them on a Dask cluster: tcp://host:8786.")
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Run random programs on the model and an implementation; shrink what diverges."""
@@ -102,11 +119,21 @@ def fuzz(
         raise Unusable(f"{named(found_with)}{problem}") from None
     if operations:
         examples = -(-operations // LONG)
+    if jobs > 1 or scheduler:
+        if examples or by_rule:
+            raise Unusable("--jobs and --scheduler go with --seconds, and without --by-rule")
+        campaign = campaigner_in_slices(found_with, Sliced(jobs, scheduler, corpus))
+    elif corpus is not None:
+        first = next(slices_of(corpus, seed)) * PROGRAMS
+        campaign = partial(campaign, corpus=corpus, first=first)
     wish = Wish(seconds, examples, seed, Limits(limit), shrink, findings)
+    watcher = Watcher() if by_rule else None
     try:
-        return Rounds(found_with, campaign, wish, save_to, json).run()
+        return Rounds(found_with, campaign, wish, save_to, json, watcher).run()
     except WrongFactory as problem:
         raise Unusable(f"{named(found_with)}{problem}") from None
+    except Missing as problem:
+        raise Unusable(str(problem)) from None
 
 
 def replay(

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from spanproof.cli.campaigns import Shown, reached_json
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -22,6 +23,7 @@ from spanproof.fuzz.divergence import Divergence
 from spanproof.fuzz.finding import FoundWith
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.known import told_of_known
+from spanproof.fuzz.watching import Watcher, by_rule
 from spanspec.base.wording import counted
 
 STRIDE: Final = 1_000_003
@@ -52,7 +54,9 @@ class Rounds:
         wish: Wish,
         folder: Path | None,
         json: bool,
+        watcher: Watcher | None = None,
     ) -> None:
+        self._watcher = watcher
         self._found_with = found_with
         self._campaign = campaign
         self._wish = wish
@@ -85,9 +89,15 @@ class Rounds:
             late = left <= 0 and not self._wish.examples
             if found is None or result.interrupted or enough or late:
                 break
+        reached = None if self._watcher is None else self._watcher.finish()
+        if reached is not None and not self._json:
+            for line in by_rule(reached):
+                out.print(line, markup=False)
         if self._json:
             several = self._wish.findings > 1
-            print_json({"findings": self._documents} if several else self._documents[0])
+            document = {"findings": self._documents} if several else self._documents[0]
+            rules = {} if reached is None else {"rules": reached_json(reached)}
+            print_json({**document, **rules})
         elif self._wish.findings > 1:
             self._tell_causes()
         return self._status(result)
@@ -96,19 +106,13 @@ class Rounds:
         """Run a campaign, and have what it finds saved before it is shrunk."""
         wish = self._wish
         with progress("programs" if wish.examples else "seconds", live=False) as display:
-            task = display.add_task("fuzzing", total=wish.examples or round(left))
-
-            def advance(done: int, spent: float) -> None:
-                shown = done if wish.examples else min(int(spent), round(left))
-                display.update(task, completed=shown)
-                display.refresh()
+            whole = wish.examples or round(left)
+            shown = Shown(display, whole, not wish.examples, self._watcher, len(self._known))
 
             def is_found(divergence: Divergence) -> None:
                 if cause_of(divergence) not in self._known:
                     saver.save(divergence)
-                display.update(task, visible=False)
-                display.add_task("shrinking", total=None)
-                display.refresh()
+                shown.is_found()
 
             return self._campaign(
                 start=wish.seed + number * STRIDE,
@@ -116,7 +120,8 @@ class Rounds:
                 seconds=None if wish.examples else left,
                 limits=wish.limits,
                 shrink=wish.shrink,
-                on_progress=advance,
+                on_progress=shown.advance,
+                on_kept=shown.kept,
                 on_found=is_found,
                 known=tuple(self._known),
             )

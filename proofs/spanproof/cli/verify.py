@@ -3,6 +3,7 @@
 import random
 import secrets
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -188,7 +189,7 @@ def fuzz_for(seconds: float, seed: int) -> Mapping[str, CampaignResult]:
     with progress("seconds") as display:
         task = display.add_task("fuzzing", total=round(seconds))
 
-        def advance(done: int, spent: float) -> None:
+        def advance(_: Counter[str], spent: float) -> None:
             before = sum(result.seconds for result in results.values())
             display.update(task, completed=min(round(before + spent), round(seconds)))
 

@@ -6,10 +6,11 @@ What is under test runs in a process of its own, and a finding is told before an
 from collections import Counter
 from collections.abc import Callable, Collection
 from functools import partial
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from spanproof.fuzz.causes import beside
-from spanproof.fuzz.divergence import Divergence, ProgramT
+from spanproof.fuzz.divergence import AnyProgram, Divergence, ProgramT
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.isolation.keeper import Keeper
 from spanproof.fuzz.isolation.supervised import Again, Supervised
@@ -18,6 +19,9 @@ from spanproof.fuzz.subjects import SubjectFactory
 from spanproof.fuzz.target import Target, of_span
 
 LIMITS: Final = Limits()
+
+Heard = Callable[[Counter[str], float], None]
+"""Hears what was done so far, and the seconds that it took."""
 
 SHRINK: Final = 20.0
 """Seconds in which a finding is made smaller, and run again."""
@@ -57,7 +61,7 @@ def run(
     start: int = 0,
     examples: int | None = None,
     seconds: float | None = None,
-    on_progress: Callable[[int, float], None] | None = None,
+    on_progress: Heard | None = None,
 ) -> CampaignResult:
     """Run a campaign on one span, as `run_target` does."""
     return run_target(
@@ -75,18 +79,23 @@ def run_target(
     start: int = 0,
     examples: int | None = None,
     seconds: float | None = None,
-    on_progress: Callable[[int, float], None] | None = None,
+    on_progress: Heard | None = None,
     on_found: Callable[[Divergence], None] | None = None,
     limits: Limits = LIMITS,
     shrink: float = SHRINK,
     calls: int | None = None,
     known: Collection[str] = (),
+    on_kept: Callable[[AnyProgram], None] | None = None,
+    corpus: Path | None = None,
+    first: int = 0,
 ) -> CampaignResult:
     """Run programs, all determined by the seed `start`, up to a number, a time, or so many calls.
 
     A program that takes longer than its limit is ended. `on_found` hears of a divergence as it was
     found; then it is shrunk, for `shrink` seconds. What diverges for one of the `known` causes is
-    passed over. An interrupt returns what was done so far.
+    passed over. `on_kept` hears of each program that has shown something new, and a folder `corpus`
+    keeps them. `first` is the number of the first program. An interrupt returns what was done so
+    far.
 
     Raises: ValueError unless exactly one of `examples`, `seconds` and `calls` is given;
         WrongFactory if what is under test cannot be used; OurBug.
@@ -97,9 +106,10 @@ def run_target(
         target = target._replace(attempt=beside(target.attempt, known))
     interrupted, stuck = False, None
     with Keeper(partial(work, target)) as keeper:
-        one: Supervised[ProgramT] = Supervised(keeper, limits, on_progress, on_found)
+        one: Supervised[ProgramT] = Supervised(keeper, limits, on_progress, on_found, on_kept)
         try:
-            one.campaign(Campaign(start, examples, seconds, shrink, calls))
+            folder = "" if corpus is None else str(corpus)
+            one.campaign(Campaign(start, examples, seconds, shrink, calls, folder, first))
         except KeyboardInterrupt:
             interrupted, stuck = True, one.stuck()
     return CampaignResult(

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from spanproof.fuzz.choices import Choices, FromBytes, between, seeded
 from spanproof.fuzz.divergence import ProgramT
-from spanproof.fuzz.novelty import Feature
+from spanproof.fuzz.novelty import Feature, lasting
 
 LONGEST: Final = 96
 """Steps that a program has at most which is made of others."""
@@ -26,20 +26,19 @@ FRESH_SHARE: Final = 2
 class Kept(Generic[ProgramT]):
     """The programs that were the first to show something, in the order in which they were found.
 
-    `known` counts in how many programs each feature was seen first: once.
+    `known` are the lasting names of all that they show.
     """
 
     def __init__(self) -> None:
         self.programs: list[ProgramT] = []
-        self.features: list[frozenset[Feature]] = []
-        self.known: set[Feature] = set()
+        self.features: list[frozenset[str]] = []
+        self.known: set[str] = set()
 
-    def add(self, program: ProgramT, shown: frozenset[Feature]) -> bool:
-        """Keep a program if it shows anything new; return whether it does."""
-        new = shown - self.known
-        if not new:
+    def add(self, program: ProgramT, shown: frozenset[str]) -> bool:
+        """Keep a program if it shows anything new, by lasting names; return whether it does."""
+        if shown <= self.known:
             return False
-        self.known |= new
+        self.known |= shown
         self.programs.append(program)
         self.features.append(shown)
         return True
@@ -81,7 +80,7 @@ class Source(Generic[ProgramT]):
 
     def heard(self, program: ProgramT, shown: frozenset[Feature]) -> bool:
         """Hear what a program has shown; return whether something of it is new."""
-        return self.kept.add(program, shown)
+        return self.kept.add(program, frozenset(map(lasting, shown)))
 
     def _changed(self, choices: Choices) -> ProgramT:
         """Return a program that was kept, with one to three changes."""

@@ -7,6 +7,7 @@ or steps of two threads, met. Each is a tuple, so that a feature is the same in 
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Final
 
@@ -72,6 +73,26 @@ class Novelty:
             bool(state.finalizers),
             state.progress.reclaim_credit > 0,
         )
+
+
+def lasting(feature: Feature) -> str:
+    """Return a short name of a feature that is the same in every process, and on every machine."""
+    name = _NAMES.get(feature)
+    if name is None:
+        name = _NAMES[feature] = blake2b(spelled(feature).encode(), digest_size=8).hexdigest()
+    return name
+
+
+def spelled(value: object) -> str:
+    """Return a feature, or a part of one, as a text."""
+    if isinstance(value, frozenset):
+        return f"{{{','.join(sorted(map(spelled, value)))}}}"
+    if isinstance(value, tuple):
+        return f"({','.join(map(spelled, value))})"
+    return repr(value)
+
+
+_NAMES: Final[dict[Feature, str]] = {}
 
 
 def way_of(kind: str, figures: Mapping[str, object]) -> Feature:

@@ -29,11 +29,10 @@ class Reached:
 
     def run(self, program: HeapProgram) -> list[str]:
         """Run a program; return the rules that it is the first to reach, in order."""
-        before = len(self._codes)
-        model = ModelHeap(program)
-        holdings = Holdings(model, looks_up=True, paces=True)
         sys.setprofile(self._profile)
         try:
+            model = ModelHeap(program)
+            holdings = Holdings(model, looks_up=True, paces=True)
             for step in program.steps:
                 for task in step.tasks if isinstance(step, Together) else (step,):
                     calls = holdings.calls(task)
@@ -47,7 +46,7 @@ class Reached:
                         answer = outcome if isinstance(outcome, int) else None
         finally:
             sys.setprofile(None)
-        return self._new() if len(self._codes) > before else []
+        return self._new()
 
     def _profile(self, frame: FrameType, event: str, _: object) -> None:
         if event == "call":

@@ -8,6 +8,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from spanproof.fuzz.corpus import Corpus
 from spanproof.fuzz.divergence import Divergence, ProgramT, Run
 from spanproof.fuzz.guidance import Source
 from spanproof.fuzz.heapprogram import HeapProgram
@@ -16,6 +17,9 @@ from spanproof.fuzz.levels.contractprogram import ContractProgram
 from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.program import Program
 from spanproof.fuzz.target import Target
+
+LOOK_AGAIN: Final = 2.0
+"""Seconds between two looks at what others have added to a corpus."""
 
 FEW: Final = 14
 """Steps of a program from which every two are left out, once none alone can be."""
@@ -32,6 +36,10 @@ class Listener(Protocol[OneT]):
 
     def counted(self, exercised: Counter[str]) -> None:
         """Hear what was done so far, after each program until one diverges."""
+        ...
+
+    def kept(self, program: OneT) -> None:
+        """Hear of a program that has shown something new."""
         ...
 
     def found(self, divergence: Divergence) -> None:
@@ -60,14 +68,20 @@ class Search(Generic[ProgramT]):
         seconds: float | None,
         shrink: float,
         calls: int | None = None,
+        corpus: Corpus[ProgramT] | None = None,
+        first: int = 0,
     ) -> None:
         """Run programs, all determined by the seed `start`, up to a number, a time, or some calls.
 
-        Then a diverging program is made smaller, for at most `shrink` seconds.
+        Then a diverging program is made smaller, for at most `shrink` seconds. With a corpus, what
+        is in it is known, what others add meanwhile as well, and what is new goes there. `first` is
+        the number of the first program.
         """
         if seconds is not None:
             self._until = time.monotonic() + seconds
         source = Source(self._target.grammar, start, guided=self._target.guided)
+        source.drawn = first
+        looks_again = 0.0
         exercised = self.exercised
         while self.simplest is None:
             if examples is not None and exercised["programs"] >= examples:
@@ -76,6 +90,10 @@ class Search(Generic[ProgramT]):
                 return
             if self._until is not None and time.monotonic() >= self._until:
                 return
+            if corpus is not None and time.monotonic() >= looks_again:
+                looks_again = time.monotonic() + LOOK_AGAIN
+                for program, shows in corpus.fresh():
+                    source.kept.add(program, shows)
             program = source.next()
             exercised["programs"] += 1
             outcome = self._listener.attempt(program)
@@ -86,7 +104,11 @@ class Search(Generic[ProgramT]):
                 return
             del made["calls"]
             exercised.update(made)
-            exercised["kept"] += source.heard(program, outcome.features)
+            if source.heard(program, outcome.features):
+                exercised["kept"] += 1
+                if corpus is not None:
+                    corpus.add(program, source.kept.features[-1])
+                self._listener.kept(program)
             self._listener.counted(exercised)
 
     def _is_found(self, program: ProgramT, divergence: Divergence, shrink: float) -> None:

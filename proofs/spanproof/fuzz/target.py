@@ -47,11 +47,12 @@ Attempt = Callable[[ProgramT, StepHeard, bool], Run]
 class Target(NamedTuple, Generic[ProgramT]):
     """What a campaign is about: its programs, how one is run, and what must be exercised.
 
-    Programs are drawn from the `grammar`, and with `guided` made of those that have shown something
-    new. `prepare` is called once in each process, with a way to tell of a program that is under
-    way.
+    Programs are of a `kind`. They are drawn from the `grammar`, and with `guided` made of those
+    that have shown something new. `prepare` is called once in each process, with a way to tell of a
+    program that is under way.
     """
 
+    kind: type[ProgramT]
     grammar: Callable[[Choices], ProgramT]
     attempt: Attempt[ProgramT]
     must_exercise: tuple[str, ...]
@@ -65,17 +66,17 @@ def of_span(factory: SubjectFactory) -> Target[Program]:
     def attempt(program: Program, on_step: StepHeard, _: bool) -> Run:
         return run_program(program, factory, on_step)
 
-    return Target(span_program, attempt, MUST_EXERCISE)
+    return Target(Program, span_program, attempt, MUST_EXERCISE)
 
 
 def of_heap(factory: SideFactory) -> Target[HeapProgram]:
     """Return the target that a whole heap is."""
-    return Target(heap_program, heap_attempt(factory), HEAP_MUST_EXERCISE)
+    return Target(HeapProgram, heap_program, heap_attempt(factory), HEAP_MUST_EXERCISE)
 
 
 def of_schedules(factory: SideFactory) -> Target[HeapProgram]:
     """Return the target that a heap is on which several Ps act at once."""
-    return Target(scheduled_program, heap_attempt(factory), SCHEDULE_MUST_EXERCISE)
+    return Target(HeapProgram, scheduled_program, heap_attempt(factory), SCHEDULE_MUST_EXERCISE)
 
 
 def of_sizes(factory: SizesFactory) -> Target[SizesProgram]:
@@ -84,7 +85,7 @@ def of_sizes(factory: SizesFactory) -> Target[SizesProgram]:
     def attempt(program: SizesProgram, on_step: StepHeard, _: bool) -> Run:
         return run_sizes(program, factory, on_step)
 
-    return Target(sizes_program, attempt, SIZES_MUST_EXERCISE)
+    return Target(SizesProgram, sizes_program, attempt, SIZES_MUST_EXERCISE)
 
 
 def of_contract(answerer: Answerer) -> Target[ContractProgram]:
@@ -94,7 +95,7 @@ def of_contract(answerer: Answerer) -> Target[ContractProgram]:
     def attempt(program: ContractProgram, on_step: StepHeard, _: bool) -> Run:
         return run(program, on_step)
 
-    return Target(contract_program, attempt, CONTRACT_MUST_EXERCISE)
+    return Target(ContractProgram, contract_program, attempt, CONTRACT_MUST_EXERCISE)
 
 
 def of_long_contracts(answerer: Answerer, steps: int, threads: int) -> Target[ContractProgram]:

@@ -23,8 +23,9 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 from types import FrameType
@@ -33,21 +34,36 @@ from typing import Final
 import psutil
 
 from spanproof.support import interrupts
+from spanproof.support.tools import Missing
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
 """Requests to prctl(2): a signal when the parent ends; to become the parent of orphans."""
+
+CONNECT: Final = 10
+"""Seconds in which a cluster's scheduler has to answer."""
+
+RETRIES: Final = 3
+"""How often work is done again whose worker was lost."""
 
 MOMENT: Final = 0.5
 """Seconds in which a process can tidy up after SIGTERM, before it is killed."""
 
 
 @contextmanager
-def pool(workers: int, preload: Sequence[str] = ()) -> Iterator[ProcessPoolExecutor]:
+def pool(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iterator[Executor]:
     """Give a pool of worker processes, each forked from a server that has loaded some modules.
 
-    The server is one for the whole command: modules to preload are those of its first pool.
+    The server is one for the whole command: modules to preload are those of its first pool. With
+    the address of a scheduler of Dask, such as tcp://host:8786, the workers are those of its
+    cluster, which must have this package; one that is lost is replaced, and its work done again.
+
+    Raises: Missing without the package `distributed`; OSError if there is no such cluster.
     """
+    if scheduler:
+        with cluster(scheduler) as executor:
+            yield executor
+        return
     _adopt_orphans()
     context = get_context("forkserver")
     context.set_forkserver_preload(list(preload))
@@ -63,6 +79,24 @@ def pool(workers: int, preload: Sequence[str] = ()) -> Iterator[ProcessPoolExecu
         for child in started:
             child.kill()
         wait([child.sentinel for child in started], timeout=2)
+
+
+@contextmanager
+def cluster(scheduler: str) -> Iterator[Executor]:
+    """Give the workers of a Dask cluster as a pool.
+
+    Raises: Missing, OSError as `pool` does.
+    """
+    try:
+        distributed = import_module("distributed")
+    except ImportError:
+        raise Missing("--scheduler needs distributed: pip install 'spanspec[cluster]'") from None
+    with distributed.Client(scheduler, timeout=CONNECT, set_as_default=False) as client:
+        executor: Executor = client.get_executor(pure=False, retries=RETRIES)
+        try:
+            yield executor
+        finally:
+            executor.shutdown(wait=False)
 
 
 def _serve() -> None:

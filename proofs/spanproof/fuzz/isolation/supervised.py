@@ -18,7 +18,15 @@ from spanproof.fuzz.isolation.ending import Ended, Limits
 from spanproof.fuzz.isolation.keeper import Keeper
 from spanproof.fuzz.isolation.lastwords import last_words
 from spanproof.fuzz.isolation.reduce import reduced
-from spanproof.fuzz.isolation.worker import Campaign, Counted, Diverged, Message, Once, Unsuitable
+from spanproof.fuzz.isolation.worker import (
+    Campaign,
+    Counted,
+    Diverged,
+    KeptOne,
+    Message,
+    Once,
+    Unsuitable,
+)
 
 RUNS: Final = 3
 """How often a finding is run again, each time in a process of its own."""
@@ -86,13 +94,15 @@ class Supervised(Generic[ProgramT]):
         self,
         keeper: Keeper,
         limits: Limits,
-        on_progress: Callable[[int, float], None] | None = None,
+        on_progress: Callable[[Counter[str], float], None] | None = None,
         on_found: Callable[[Divergence], None] | None = None,
+        on_kept: Callable[[AnyProgram], None] | None = None,
     ) -> None:
         self._keeper = keeper
         self._limits = limits
         self._on_progress = on_progress
         self._on_found = on_found
+        self._on_kept = on_kept
         self._began = time.monotonic()
         self._until = 0.0
         self._shrink = 0.0
@@ -169,7 +179,10 @@ class Supervised(Generic[ProgramT]):
             self.exercised = Counter(message.exercised)
             self._slowest = message.slowest
             if self._on_progress is not None:
-                self._on_progress(self.exercised["programs"], self.spent())
+                self._on_progress(self.exercised, self.spent())
+        elif isinstance(message, KeptOne):
+            if self._on_kept is not None:
+                self._on_kept(message.program)
         elif isinstance(message, Diverged):
             if self.first is None:
                 self._is_found(message.divergence)

@@ -12,6 +12,7 @@ import msgspec
 
 import spanproof
 import spanspec
+from spanproof.fuzz.corpus import Corpus
 from spanproof.fuzz.divergence import (
     AnyProgram,
     Divergence,
@@ -31,13 +32,18 @@ OFTEN = 0.05
 
 
 class Campaign(msgspec.Struct, frozen=True, tag="campaign"):
-    """Run programs, up to a number, a time, or so many calls; shrink one that diverges."""
+    """Run programs, up to a number, a time, or so many calls; shrink one that diverges.
+
+    `corpus` is a folder of programs, "" for none; `first` the number of the first program.
+    """
 
     start: int
     examples: int | None
     seconds: float | None
     shrink: float
     calls: int | None = None
+    corpus: str = ""
+    first: int = 0
 
 
 class Once(msgspec.Struct, frozen=True, tag="once"):
@@ -59,6 +65,12 @@ class Diverged(msgspec.Struct, frozen=True, tag="found"):
     divergence: Divergence
 
 
+class KeptOne(msgspec.Struct, frozen=True, tag="kept"):
+    """A program that has shown something new."""
+
+    program: AnyProgram
+
+
 class Unsuitable(msgspec.Struct, frozen=True, tag="unsuitable"):
     """The implementation is none that can be used."""
 
@@ -66,7 +78,7 @@ class Unsuitable(msgspec.Struct, frozen=True, tag="unsuitable"):
 
 
 Assignment = Campaign | Once
-Message = Counted | Diverged | Unsuitable
+Message = Counted | Diverged | KeptOne | Unsuitable
 
 ENCODER = msgspec.msgpack.Encoder()
 
@@ -88,7 +100,16 @@ def work(target: Target[ProgramT], assignment: bytes, sender: Sender, note: Note
         return
     search = Search(target, teller)
     try:
-        search.run(what.start, what.examples, what.seconds, what.shrink, what.calls)
+        corpus = Corpus(Path(what.corpus), target.kind) if what.corpus else None
+        search.run(
+            what.start,
+            what.examples,
+            what.seconds,
+            what.shrink,
+            what.calls,
+            corpus,
+            what.first,
+        )
     except BaseException as problem:
         raised = foreign(problem)
         if raised is None:
@@ -171,6 +192,10 @@ class Teller(Generic[ProgramT]):
         """Tell what was done so far."""
         self._told = time.monotonic()
         self.tell(Counted(dict(exercised), self._slowest))
+
+    def kept(self, program: ProgramT) -> None:
+        """Tell of a program that has shown something new."""
+        self.tell(KeptOne(program))
 
     def found(self, divergence: Divergence) -> None:
         """Tell of a divergence."""

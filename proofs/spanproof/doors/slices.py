@@ -1,0 +1,182 @@
+"""A campaign in slices, which several processes run side by side, here or on a cluster.
+
+Each slice has programs of its own, by their numbers, so none is run twice. What they keep goes to a
+folder that all of them share; a slice whose process is killed is run again.
+"""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from spanproof.doors.targets import Campaigner, campaign_of
+from spanproof.fuzz.campaign import CampaignResult, Heard
+from spanproof.fuzz.divergence import Divergence
+from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.isolation.ending import Limits
+from spanproof.support import savedfile
+from spanproof.support.processes import pool
+
+PROGRAMS: Final = 1 << 32
+"""Numbers that a slice has for its programs: more than it can run."""
+
+SECONDS: Final = 10.0
+"""A slice takes so long; then it is known what it has done."""
+
+PROGRESS: Final = "progress.json"
+
+ATTEMPTS: Final = 3
+"""How often a slice is tried whose process is killed."""
+
+
+class Slice(NamedTuple):
+    """A part of a campaign."""
+
+    number: int
+    start: int
+    known: tuple[str, ...]
+    seconds: float
+    limits: Limits
+    shrink: float
+    corpus: Path
+
+
+class Begun(msgspec.Struct):
+    """How many slices of each seed were begun in a folder, so that a later campaign goes on."""
+
+    slices: dict[str, int] = {}
+
+
+def run_slice(found_with: FoundWith, one: Slice) -> CampaignResult:
+    """Run a part of a campaign."""
+    return campaign_of(found_with)(
+        start=one.start,
+        known=one.known,
+        seconds=one.seconds,
+        limits=one.limits,
+        shrink=one.shrink,
+        corpus=one.corpus,
+        first=one.number * PROGRAMS,
+    )
+
+
+class Sliced(NamedTuple):
+    """How a campaign is cut: so many processes, of a cluster if one is named, and the folder.
+
+    Without a folder there is one for the time of the campaign.
+    """
+
+    jobs: int = 1
+    scheduler: str = ""
+    corpus: Path | None = None
+
+
+def campaign_in_slices(
+    found_with: FoundWith,
+    sliced: Sliced,
+    *,
+    seconds: float,
+    limits: Limits,
+    shrink: float,
+    start: int = 0,
+    known: Collection[str] = (),
+    on_progress: Heard | None = None,
+    on_found: Callable[[Divergence], None] | None = None,
+    **_: object,
+) -> CampaignResult:
+    """Run a campaign for a time, or until a program diverges; an interrupt returns what was done.
+
+    It takes what `run_target` takes.
+
+    Raises: WrongFactory if what is under test cannot be used; Missing without a cluster's package;
+        OSError if the folder cannot be used.
+    """
+    began = time.monotonic()
+    done = Counter[str]()
+    result = CampaignResult(0, 0.0, done, None, False, ())
+    with ExitStack() as stack:
+        folder = sliced.corpus
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spanspec-")))
+        numbers = slices_of(folder, start)
+
+        def cut() -> Slice:
+            left = max(0.1, began + seconds - time.monotonic())
+            part = min(SECONDS, left)
+            return Slice(next(numbers), start, tuple(known), part, limits, shrink, folder)
+
+        try:
+            for one in finished(found_with, sliced, cut, began + seconds):
+                done.update(one.exercised)
+                result = one._replace(exercised=done, seconds=time.monotonic() - began)
+                if on_progress is not None:
+                    on_progress(done, result.seconds)
+                if one.divergence is not None:
+                    if on_found is not None:
+                        on_found(one.divergence)
+                    break
+        except KeyboardInterrupt:
+            result = result._replace(interrupted=True)
+    return result._replace(programs=done["programs"], seconds=time.monotonic() - began)
+
+
+def campaigner_in_slices(found_with: FoundWith, sliced: Sliced) -> Campaigner:
+    """Return what runs campaigns in slices."""
+    return partial(campaign_in_slices, found_with, sliced)
+
+
+def slices_of(folder: Path, seed: int) -> Iterator[int]:
+    """Yield the numbers of slices that were not begun in a folder; each is noted there first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / PROGRESS
+    while True:
+        begun = Begun()
+        if path.exists():
+            begun = msgspec.json.decode(path.read_bytes(), type=Begun)
+        number = begun.slices.get(str(seed), 0)
+        begun.slices[str(seed)] = number + 1
+        savedfile.write(begun, path)
+        yield number
+
+
+def finished(
+    found_with: FoundWith,
+    sliced: Sliced,
+    cut: Callable[[], Slice],
+    until: float,
+) -> Iterator[CampaignResult]:
+    """Yield what each slice comes to, of as many at once as there are jobs, until a time.
+
+    Raises: RuntimeError if a slice ends its process again and again.
+    """
+    again: list[tuple[Slice, int]] = []
+    while again or time.monotonic() < until:
+        with pool(sliced.jobs, scheduler=sliced.scheduler) as processes:
+            running: dict[Future[CampaignResult], tuple[Slice, int]] = {}
+            broken = False
+            while not broken:
+                while len(running) < sliced.jobs and (again or time.monotonic() < until):
+                    one, tries = again.pop() if again else (cut(), 1)
+                    running[processes.submit(run_slice, found_with, one)] = one, tries
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    one, tries = running.pop(future)
+                    try:
+                        result = future.result()
+                    except BrokenProcessPool as problem:
+                        if tries == ATTEMPTS:
+                            raise RuntimeError(f"slice {one.number} ends its process") from problem
+                        again.append((one, tries + 1))
+                        broken = True
+                    else:
+                        yield result
+            again += [(one, tries + 1) for one, tries in running.values()]

@@ -1,0 +1,155 @@
+"""Campaigns over time and over processes: what they keep and share, which rules they reach."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+import pytest
+
+from spanproof.doors import slices
+from spanproof.doors.slices import ATTEMPTS, PROGRAMS, Slice, Sliced, campaign_in_slices, slices_of
+from spanproof.fuzz.campaign import CampaignResult
+from spanproof.fuzz.corpus import Corpus
+from spanproof.fuzz.factories import Scope
+from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.heapprogram import (
+    FinishCycle,
+    FreeManual,
+    HeapProgram,
+    Malloc,
+    StartCycle,
+    Sweep,
+    TakeManual,
+)
+from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.program import Program, Refill
+from spanproof.fuzz.reachable import APART, reachable
+from spanproof.fuzz.watching import Watcher, by_rule
+from spanspec.rules.book import definitions, modules
+
+SHORT, LONG = HeapProgram((Malloc(8),)), HeapProgram((Malloc(8), Malloc(16)))
+WITH = FoundWith(Scope.HEAP, 5)
+
+
+def test_programs_are_shared_by_a_folder(tmp_path: Path) -> None:
+    mine, other = Corpus(tmp_path, HeapProgram), Corpus(tmp_path, HeapProgram)
+    mine.add(LONG, frozenset("ab"))
+    assert list(mine.fresh()) == []
+    assert list(other.fresh()) == [(LONG, frozenset("ab"))]
+    other.add(SHORT, frozenset("abc"))
+    assert list(mine.fresh()) == [(SHORT, frozenset("abc"))]
+    assert list(Corpus(tmp_path, Program).fresh()) == [], "they are programs of a heap"
+
+
+def test_what_is_no_program_in_a_folder_is_passed_over(tmp_path: Path) -> None:
+    corpus = Corpus(tmp_path, Program)
+    (tmp_path / "x.program.json").write_text("{")
+    Corpus(tmp_path, Program).add(Program(1, (Refill(),)), frozenset("a"))
+    assert [program for program, _ in corpus.fresh()] == [Program(1, (Refill(),))]
+
+
+def test_a_folder_is_minimized(tmp_path: Path) -> None:
+    corpus = Corpus(tmp_path, HeapProgram)
+    corpus.add(LONG, frozenset("ab"))
+    corpus.add(SHORT, frozenset("abc"))
+    assert corpus.minimize() == (1, 2)
+    assert [program for program, _ in Corpus(tmp_path, HeapProgram).fresh()] == [SHORT]
+
+
+def test_a_later_campaign_goes_on_with_other_programs(tmp_path: Path) -> None:
+    first = slices_of(tmp_path, 7)
+    assert [next(first), next(first)] == [0, 1]
+    assert next(slices_of(tmp_path, 7)) == 2
+    assert next(slices_of(tmp_path, 8)) == 0
+
+
+class Breaks(Executor):
+    """Runs work at once; the first so many pieces kill their process."""
+
+    left = 0
+    ran: ClassVar[list[int]] = []
+
+    def submit(  # type: ignore[override]
+        self, function: object, found_with: FoundWith, one: Slice
+    ) -> Future[CampaignResult]:
+        future: Future[CampaignResult] = Future()
+        Breaks.ran.append(one.number)
+        if Breaks.left:
+            Breaks.left -= 1
+            future.set_exception(BrokenProcessPool("killed"))
+        else:
+            done = Counter(programs=1, calls=one.number)
+            future.set_result(CampaignResult(1, 0.1, done, None, False, ()))
+        return future
+
+
+@contextmanager
+def breaking(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iterator[Executor]:
+    yield Breaks()
+
+
+def run(folder: Path, broken: int, monkeypatch: pytest.MonkeyPatch) -> CampaignResult:
+    monkeypatch.setattr(slices, "pool", breaking)
+    Breaks.left, Breaks.ran = broken, []
+    return campaign_in_slices(WITH, Sliced(2, "", folder), seconds=0.02, limits=Limits(1), shrink=0)
+
+
+def test_a_slice_whose_process_is_killed_is_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(tmp_path, 1, monkeypatch)
+    assert sorted(set(Breaks.ran)) == list(range(max(Breaks.ran) + 1)), "none is lost"
+    assert result.exercised["calls"] == sum(set(Breaks.ran))
+    with pytest.raises(RuntimeError, match="ends its process"):
+        run(tmp_path, 2 * ATTEMPTS, monkeypatch)
+
+
+def test_a_cluster_runs_slices_although_a_worker_is_killed(tmp_path: Path) -> None:
+    distributed = pytest.importorskip(
+        "distributed", reason="pip install 'spanspec[cluster]' to try a Dask cluster"
+    )
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as all:
+        all.workers[0].process.process.kill()
+        result = campaign_in_slices(
+            WITH,
+            Sliced(2, all.scheduler_address, tmp_path),
+            seconds=3,
+            limits=Limits(5),
+            shrink=0,
+        )
+    assert result.divergence is None
+    assert result.programs > 0
+    assert list(Corpus(tmp_path, HeapProgram).fresh())
+
+
+def test_slices_have_programs_of_their_own() -> None:
+    assert PROGRAMS > 1 << 30
+
+
+def test_the_rules_that_programs_reach_are_counted() -> None:
+    watcher = Watcher()
+    watcher.watch(HeapProgram((TakeManual(4), Malloc(64))))
+    watcher.watch(HeapProgram((Malloc(64), StartCycle(), FinishCycle(), Sweep(2), FreeManual())))
+    reached = watcher.finish()
+    assert reached.programs == 2
+    assert reached.first["HEAP-25"] == reached.first["SPAN-12"] == 1
+    assert reached.first["SWP-24"] == 2
+    assert "HEAP-32" in reached.missing
+    lines = "\n".join(by_rule(reached))
+    assert "HEAP-25  program 1" in lines
+    assert "HEAP-32  not reached" in lines
+    assert 0.5 < reached.share < 1
+
+
+def test_each_reason_against_a_rule_is_about_definitions_that_there_are() -> None:
+    names = [one.qualified for module, path in modules() for one in definitions(module, path)]
+    for beginning in APART:
+        assert any(name.startswith(beginning) for name in names), beginning
+    known = reachable()
+    assert not set(known.rules) & set(known.others)
+    assert msgspec.json.encode(known.others)
