@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -21,6 +21,9 @@ from spanproof.mutation.knownbugs import BUGS, FoundBy, KnownBug
 from spanproof.mutation.knownbugs.hunt import hunt
 from spanspec.base.wording import counted
 
+if TYPE_CHECKING:
+    from spanproof.mutation.fates import Judges
+
 
 def mutants(
     patterns: Annotated[
@@ -36,6 +39,12 @@ def mutants(
     generated: Annotated[
         bool, typer.Option("--generated", help="Judge mutants that nobody chose; takes hours.")
     ] = False,
+    random: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Draw N mutants of all that cites a rule.")
+    ] = 0,
+    judge: Annotated[
+        str, typer.Option(metavar="WHO", help="Of these: proofs, or all that can run a model.")
+    ] = "proofs",
     sample: Annotated[int, typer.Option(min=0, help="Of these, how many; 0 for all.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Determines which, and their order.")] = 0,
     save_to: Annotated[
@@ -52,6 +61,13 @@ def mutants(
     store = Cache() if cache else NoCache()
     book = book_for(store)
     chosen = tuple(patterns or ("*",))
+    if judge not in ("proofs", "all"):
+        raise Unusable(f"no judge {judge!r}; there are proofs, and all")
+    if random:
+        from spanproof.cli.drawn import random_mutants
+
+        judges: Judges = "all" if judge == "all" else "proofs"
+        return random_mutants(chosen, random, seed, judges, store, book, json)
     if generated:
         return campaign(chosen, sample, seed, jobs, store, book, json)
     listed = {bug.name: bug for bug in BUGS} if known else {}

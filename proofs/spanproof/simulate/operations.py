@@ -17,7 +17,7 @@ from spanspec.base.words import M32
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.heap import program
-from spanspec.heap.heap import ZERO_BASE
+from spanspec.heap.heap import ZERO_BASE, Refused
 from spanspec.heap.pacing import SweepPace
 from spanspec.heap.state import MARK, OFF
 from spanspec.pages.pagealloc import Purpose
@@ -350,3 +350,60 @@ def kinds_at(player: Player, address: int) -> set[str]:
     offset = address - state.spans[span].base
     names = {1: "finalizer", 2: "profile"}
     return {names[it.kind] for it in state.specials.get(span, ()) if it.offset == offset}
+
+
+def collect() -> Operation:
+    """Run a whole cycle in which the first object lives, and all is swept."""
+
+    def act(player: Player) -> None:
+        state = player.state
+        live = player.order[:1]
+        inuse = state.pages.stats.pages_in_use
+        _keeps(player, live)
+        freed = player.heap.gc(live)
+        promise(not unswept(player) and state.sweepdone, "SWP-38: something is unswept")
+        gone = inuse - state.pages.stats.pages_in_use
+        promise(0 <= freed <= gone, f"SWP-38: {freed} pages were freed, {gone} are")
+
+    return "gc", act
+
+
+def free_os_memory() -> Operation:
+    """Run a whole cycle, and release all that is free."""
+
+    def act(player: Player) -> None:
+        live = player.order[:1]
+        _keeps(player, live)
+        player.heap.free_os_memory(live)
+        promise(not unswept(player), "SWP-38: something is unswept")
+        promise(nothing_left(player.state.pages), "SCAV-13: a whole free page is left")
+
+    return "free-os-memory", act
+
+
+def _keeps(player: Player, live: list[int]) -> None:
+    """Note which objects the coming cycle leaves; their slots are what is live then."""
+    player.objects.keep(set(live))
+    player.order = live
+    player.live_bytes = sum(player.span_at(address).elemsize for address in live)
+
+
+def new_array() -> Operation:
+    """Allocate arrays, and ask for some that no program can have."""
+
+    def act(player: Player) -> None:
+        for elemsize, count in ((8, -1), (1 << 40, 1 << 10), (1, (1 << 48) + 1)):
+            try:
+                player.heap.newarray(elemsize, count)
+            except Refused:
+                continue
+            promise(False, f"MAL-20: an array of {count} elements of {elemsize} bytes")
+        player.told.clear()
+        address = player.heap.newarray(24, 10)
+        size = player.span_at(address).elemsize
+        promise(size == 240, f"MAL-20: 10 elements of 24 bytes in {size}")
+        wrong = player.objects.add(address, 240)
+        promise(wrong is None, f"I-37: {wrong}")
+        player.order.append(address)
+
+    return "new-array", act

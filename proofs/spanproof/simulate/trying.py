@@ -144,6 +144,7 @@ def try_all(settings: Sequence[Setting]) -> Ran:
             done = [*setting.before, *program]
             try:
                 for number, (name, act) in enumerate(done):
+                    player.told.clear()
                     act(player)
                     if number >= len(setting.before) - 1:
                         player.judge()

@@ -5,7 +5,7 @@ Importing this package registers them all.
 
 from spanproof.prove.exploration import EXPLORATIONS, Exploration
 from spanproof.prove.proof import REGISTRY, Obligation
-from spanproof.theorems.courses import programs, threads
+from spanproof.theorems.courses import containers, memory, programs, threads
 from spanproof.theorems.heap import accounts
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
 from spanproof.theorems.kernels import pages as kernel_pages
@@ -31,6 +31,7 @@ __all__ = [
     "accounts",
     "all_explorations",
     "all_obligations",
+    "containers",
     "counting",
     "counts",
     "cycles",
@@ -41,6 +42,7 @@ __all__ = [
     "layout",
     "liveness",
     "meeting",
+    "memory",
     "newspans",
     "objects",
     "pagesteps",

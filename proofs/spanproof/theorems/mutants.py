@@ -3,6 +3,7 @@
 from typing import Final
 
 from spanproof.patch.mutant import Mutant
+from spanproof.theorems.courses.containers_mutants import CONTAINER_MUTANTS
 from spanproof.theorems.courses.courses_mutants import COURSE_MUTANTS
 from spanproof.theorems.heap.accounts_mutants import COUNT_MUTANTS
 from spanproof.theorems.kernels.pages_mutants import KERNEL_PAGE_MUTANTS
@@ -48,4 +49,5 @@ MUTANTS: Final = _by_name(
     *COUNT_MUTANTS,
     *SPECIAL_MUTANTS,
     *COURSE_MUTANTS,
+    *CONTAINER_MUTANTS,
 )

@@ -1,0 +1,114 @@
+"""`spanspec mutants --random N`: how many mutants that nobody chose are killed, and by whom."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from rich.table import Table
+
+from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.decide.cache import Cache
+from spanproof.decide.catalogue import Catalogue
+from spanproof.decide.jobs import Job
+from spanproof.decide.schedule import known_reads, known_runs, matching
+from spanproof.decide.verdict import Verdict
+from spanproof.mutation.drawn import Drawn, all_drawn, draw
+from spanproof.mutation.fates import Court, Fate, Judges
+from spanspec.base.wording import counted
+
+LEAST: Final[dict[Judges, float]] = {"proofs": 0.80, "all": 0.97}
+"""The share of the mutants that has to be killed, by who judges."""
+
+
+def random_mutants(
+    patterns: Sequence[str],
+    number: int,
+    seed: int,
+    judges: Judges,
+    cache: Cache,
+    book: Catalogue,
+    json: bool,
+) -> int:
+    """Draw mutants of functions that match a pattern, and judge them; what was judged is kept."""
+    every = all_drawn()
+    chosen = set(matching([one.function for one in every], *patterns))
+    mutants = draw([one for one in every if one.function in chosen], number, seed)
+    if not mutants:
+        raise Unusable(f"no function that cites a rule matches {' or '.join(patterns)}")
+    reads = known_reads(book, cache, ())
+    court = Court(book, cache, reads, quickest_first(book, cache), judges)
+    started = time.perf_counter()
+    fates: list[Fate] = []
+    interrupted = False
+    with progress("random mutants") as display:
+        task = display.add_task("judging", total=len(mutants))
+        try:
+            for mutant in mutants:
+                fates.append(court.known(mutant) or court.judge(mutant))
+                display.advance(task)
+        except KeyboardInterrupt:
+            interrupted = True
+    show(mutants, fates, judges, time.perf_counter() - started, json)
+    if interrupted:
+        err.print(f"interrupted: {len(fates)} of {len(mutants)} were judged; say it again to go on")
+        return INTERRUPTED
+    killed = sum(fate.killed for fate in fates)
+    return HOLDS if killed >= LEAST[judges] * len(fates) else FAILS
+
+
+def quickest_first(book: Catalogue, cache: Cache) -> dict[str, tuple[str, ...]]:
+    """Return what each obligation runs that is decided by running, of the fewest states first."""
+    runs = known_runs(book, cache)
+    kept = {name: cache.get(book.key(Job(name)), Verdict) for name in runs}
+    states = {name: 0 if one is None else one.queries for name, one in kept.items()}
+    return {name: runs[name] for name in sorted(runs, key=lambda name: states[name])}
+
+
+def show(
+    mutants: Sequence[Drawn], fates: Sequence[Fate], judges: Judges, wall: float, json: bool
+) -> None:
+    """Print what survives, by function, and who has killed how many."""
+    by = Counter(family(fate) for fate in fates)
+    survivors = sorted(fate for fate in fates if not fate.killed)
+    proved = sum(fate.proved for fate in fates)
+    killed = sum(fate.killed for fate in fates)
+    if json:
+        print_json(
+            {
+                "mutants": len(mutants),
+                "judged": len(fates),
+                "killed_by_proofs": proved,
+                "killed": killed,
+                "judges": judges,
+                "by": dict(by),
+                "survivors": [fate._asdict() for fate in survivors],
+                "fates": [fate._asdict() for fate in fates],
+                "wall_seconds": wall,
+            }
+        )
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("survives in", "line", "what", "was", "is"):
+        table.add_column(heading)
+    for fate in survivors:
+        name = fate.function.removeprefix("spanspec.")
+        table.add_row(name, str(fate.line), fate.kind, fate.before, fate.after)
+    if survivors:
+        out.print(table, markup=False)
+    told = ", ".join(f"{number} {who}" for who, number in by.most_common())
+    out.print(f"by whom: {told}", markup=False)
+    share = 100 * proved / max(len(fates), 1)
+    more = f", {killed} by all judges" if judges == "all" else ""
+    out.print(
+        f"{proved} of {counted(len(fates), 'random mutant')} killed by obligations "
+        f"({share:.0f} %){more}; wall {wall:.0f} s",
+        markup=False,
+    )
+
+
+def family(fate: Fate) -> str:
+    """Return who killed a mutant, in a word or two."""
+    if not fate.killed:
+        return "nobody"
+    return f"{fate.by.partition('.')[0]}.*" if fate.proved else fate.by.split(",")[0]

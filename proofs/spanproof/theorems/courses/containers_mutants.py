@@ -1,0 +1,118 @@
+"""Wrong variants of containers, and of what asks the operating system for memory."""
+
+from typing import Final
+
+from spanproof.patch.mutant import Mutant, Variant, variants_of
+
+CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
+    *variants_of(
+        "spanspec.pages.treap.rotate_right",
+        Variant(
+            "rotation-forgets-a-sum",
+            "    node.update()\n",
+            "",
+            "containers.treap",
+            "a node that was rotated down keeps the sum that it had above",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.treap.Treap._remove",
+        Variant(
+            "removal-forgets-sums",
+            "    at.update()\n",
+            "    pass\n",
+            "containers.treap",
+            "the sums above a run that was taken out stay what they were",
+        ),
+    ),
+    *variants_of(
+        "spanspec.sharing.spanlist.SpanList.insert",
+        Variant(
+            "front-is-back",
+            "self._spans.move_to_end(span, last=False)",
+            "self._spans.move_to_end(span)",
+            "containers.lists",
+            "what is put at the front goes to the back",
+        ),
+    ),
+    *variants_of(
+        "spanspec.sharing.sweepbuf.SweepBuffer.push",
+        Variant(
+            "reserved-places-lost",
+            "max(self.index, place + 1)",
+            "place + 1",
+            "containers.sweep-buffers",
+            "a place that is filled late takes the places above it back",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pagemap.PageTable.set_range",
+        Variant(
+            "last-page-not-mapped",
+            "end >> PAGE_SHIFT",
+            "(end >> PAGE_SHIFT) - 1",
+            "containers.page-map",
+            "the last page of a range is not mapped",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.growth.map_arenas",
+        Variant(
+            "rest-of-arena-lost",
+            "if not contiguous and rest.end > rest.base:",
+            "if contiguous and rest.end > rest.base:",
+            "memory.growth",
+            "the rest of the arena is lost when the heap goes on elsewhere",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcentral.cache_span",
+        Variant(
+            "no-memory-is-a-span",
+            "            if span == NOBODY:\n                break\n",
+            "",
+            "memory.none-left",
+            "a request for which there is no memory is made again and again",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.arena.reserve_aligned",
+        Variant(
+            "tail-not-given-back",
+            "os.release(start + size, rest)",
+            "pass",
+            "memory.arenas",
+            "what lies above an aligned region stays reserved",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.osmemory.no_huge_advice",
+        Variant(
+            "tail-counted-as-cut",
+            "if end % phys.huge != 0",
+            "if end % phys.huge == 0",
+            "memory.advice",
+            "a huge page that a release ends with counts as cut",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.persistent.AllSpans.record",
+        Variant(
+            "old-table-kept",
+            "if self.capacity != 0:",
+            "if self.capacity == 0:",
+            "memory.metadata",
+            "a table of descriptors that gave way to a larger one is not given back",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.heap.Heap.free_os_memory",
+        Variant(
+            "releases-nothing",
+            "self.step(ScavengeAll(p))",
+            "pass",
+            "memory.whole-cycles",
+            "FreeOSMemory releases nothing",
+        ),
+    ),
+)

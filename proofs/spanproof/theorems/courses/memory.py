@@ -1,0 +1,307 @@
+"""Memory from the operating system: every answer that it may give, and every piece that is cut."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise, product
+from typing import Final, Literal
+
+from spanproof.prove.assumptions import SMALL_SCOPE
+from spanproof.prove.exploration import Ran, explored
+from spanproof.simulate.operations import (
+    allocate,
+    collect,
+    free_os_memory,
+    new_array,
+    scavenge_all,
+    sweep_one,
+    take_manual,
+)
+from spanproof.simulate.trying import Player, Setting, promise, try_all
+from spanproof.theorems.courses.containers import every_case, refuses
+from spanspec.base.constants import HEAP_ARENA_BYTES
+from spanspec.base.intervals import Intervals
+from spanspec.pages.arena import Hint, Willing, reserve_arenas
+from spanspec.pages.fixalloc import FixAlloc
+from spanspec.pages.mallocinit import LinearAlloc, linear_alloc
+from spanspec.pages.osmemory import (
+    check_release,
+    huge_advice,
+    no_huge_advice,
+)
+from spanspec.pages.persistent import (
+    FIRST_ALLSPANS,
+    PERSISTENT_CHUNK,
+    AllArenas,
+    AllSpans,
+    Metadata,
+    Statistic,
+)
+from spanspec.pages.runs import PhysicalPages
+
+Answer = Literal["grant", "elsewhere", "refuse"]
+ANSWERS: Final[tuple[Answer, ...]] = ("grant", "elsewhere", "refuse")
+"""What an operating system may say to a reservation."""
+
+PAGE: Final = 4096
+PHYS: Final = PhysicalPages(PAGE, 4 * PAGE)
+"""Physical pages of 4 KiB, and huge ones of four of them: few enough to be counted."""
+
+
+class Scripted(Willing):
+    """An operating system that answers by a script, and then grants everything.
+
+    Places of its own choice are aligned to arenas where the answer's number is odd.
+    """
+
+    def __init__(self, script: Sequence[Answer]) -> None:
+        super().__init__()
+        self._script = list(script)
+        self._elsewhere = 0x5000_0000_0000
+        self.held = Intervals(False)
+
+    def reserve(self, address: int, size: int) -> int:
+        """Answer by the script."""
+        found = self._place(address, size)
+        self.held.set(found, found + size if found else found, True)
+        return found
+
+    def release(self, address: int, size: int) -> None:
+        """Take memory back."""
+        self.held.set(address, address + size, False)
+
+    def held_regions(self) -> dict[int, int]:
+        """Return what is reserved, and not given back: bytes by address."""
+        starts = self.held.starts()
+        return {start: end - start for start, end in pairwise(starts) if self.held.at(start)}
+
+    def _place(self, address: int, size: int) -> int:
+        answer = self._script.pop(0) if self._script else "grant"
+        if answer == "refuse":
+            return 0
+        if answer == "grant" and address != 0:
+            return address
+        self._elsewhere += 4 * HEAP_ARENA_BYTES + -(-size // HEAP_ARENA_BYTES) * HEAP_ARENA_BYTES
+        return self._elsewhere + (len(self._script) % 2) * 8192
+
+
+def answering(script: Sequence[Answer]) -> Player:
+    """Return a player on whose heap the operating system answers by a script."""
+    return Player(os=Scripted(script))
+
+
+@explored(
+    "memory.growth",
+    "AR-4 AR-5 AR-6 AR-7 AR-8 HEAP-17 HEAP-18 HEAP-20 HEAP-21 OS-1 OS-3",
+    needs="ArenaMapped HeapAllocates GrowAddsSpan",
+    assumes=(SMALL_SCOPE,),
+)
+def the_heap_grows_whatever_the_system_answers() -> Ran:
+    """Every program of two large requests, with each answer of the operating system to the first
+    three reservations: what is not used is given back, and the arenas are tiled.
+    """
+    operations = (allocate(40 << 20), allocate(100 << 20), take_manual(4), scavenge_all())
+    settings = [
+        Setting(" ".join(script), partial(answering, script), (), operations, 2)
+        for script in product(ANSWERS, repeat=3)
+    ]
+    return try_all(settings)
+
+
+@explored(
+    "memory.none-left",
+    "HEAP-21 MAL-11 CEN-7 CEN-11 AR-8 T-21 T-22 T-52",
+    needs="OutOfMemory CentralMisses gc",
+    assumes=(SMALL_SCOPE,),
+)
+def a_heap_without_memory_stays_consistent() -> Ran:
+    """Every program of three requests on a heap that gets one arena and no more: a request that
+    fails changes nothing, and once something was freed there is room again.
+    """
+    once: tuple[Answer, ...] = ("grant", *(("refuse",) * 600))
+    operations = (allocate(60 << 20), allocate(4 << 20), allocate(8192), take_manual(4), collect())
+    return try_all((Setting("one arena", partial(answering, once), (), operations, 3),))
+
+
+@explored(
+    "memory.arenas",
+    "AR-1 AR-4 AR-6 AR-8 T-8 T-9",
+    needs="hint aligned none",
+    assumes=(SMALL_SCOPE,),
+)
+def arenas_are_reserved_by_the_hints() -> Ran:
+    """For every answer of the operating system to four reservations, with hints upwards, downwards
+    or none: what is reserved is whole arenas, at the first hint that is granted, and the rest is
+    given back.
+    """
+    arena = HEAP_ARENA_BYTES
+    up, down = Hint(8 * arena, False), Hint(64 * arena, True)
+
+    def case(met: Counter[str], hints: tuple[Hint, ...], script: tuple[Answer, ...]) -> None:
+        for ask in (1, arena, arena + 1):
+            size = -(-ask // arena) * arena
+            os = Scripted(script)
+            region = reserve_arenas(os, hints, ask)
+            used = [hint for hint, answer in zip(hints, script, strict=False) if answer == "grant"]
+            if region is None:
+                met["none"] += 1
+                promise(not used and not os.held_regions(), "AR-4: something is kept")
+                continue
+            kept = os.held_regions()
+            promise(kept == {region.base: region.size}, f"AR-4: {kept} are kept, not {region}")
+            promise(region.base % arena == 0 and region.size % arena == 0, "T-9: no whole arenas")
+            promise(region.size >= size, "AR-4: too little")
+            if used:
+                hint = used[0]
+                base = hint.address - size if hint.down else hint.address
+                after = Hint(base if hint.down else base + size, hint.down)
+                left = (after, *hints[hints.index(hint) + 1 :])
+                promise(region == (type(region))(base, size, left), f"AR-4: {region}")
+                met["hint"] += 1
+            else:
+                end = region.base + region.size
+                left = (Hint(end, False), Hint(region.base, True))
+                promise(region.hints == left, f"AR-8: {region.hints}")
+                met["aligned"] += 1
+
+    cases = [
+        (
+            f"{len(hints)} hints, {' '.join(script)}",
+            lambda met, hints=hints, script=script: case(met, hints, script),
+        )
+        for hints in ((), (up,), (down,), (up, down), (down, up))
+        for script in product(ANSWERS, repeat=3)
+    ]
+    return every_case(cases)
+
+
+@explored("memory.advice", "OS-5 OS-6 T-78", needs="whole cut", assumes=(SMALL_SCOPE,))
+def advice_is_about_the_right_huge_pages() -> Ran:
+    """For every range of up to ten pages: those huge pages are to be huge again that lie in it,
+    those not any more that it cuts, and a release that is not of whole pages is refused.
+    """
+
+    def case(met: Counter[str], first: int, number: int) -> None:
+        start, size = first * PAGE, number * PAGE
+        pages = set(range(first, first + number))
+        four = {huge: set(range(4 * huge, 4 * huge + 4)) for huge in range(7)}
+        inside = [huge for huge, its in four.items() if its <= pages]
+        cut = [huge for huge, its in four.items() if its & pages and not its <= pages]
+        whole = huge_advice(PHYS, start, size)
+        told = range(whole.start // PAGE, whole.end // PAGE)
+        promise(inside == sorted({page // 4 for page in told}), f"OS-5: {whole}")
+        promise(len(told) == 4 * len(inside) or not inside, f"OS-5: {whole} is no huge page")
+        bounds = no_huge_advice(PHYS, start, size)
+        named = [page for one in bounds for page in range(one.start // PAGE, one.end // PAGE)]
+        promise(named == [page for huge in cut for page in sorted(four[huge])], f"OS-6: {bounds}")
+        together = len(cut) == 2 and cut[0] + 1 == cut[1]
+        promise(len(bounds) == (1 if together else len(cut)), f"OS-6: {len(bounds)} calls")
+        met["whole"] += bool(inside)
+        met["cut"] += bool(cut)
+        check_release(PHYS, start, size)
+        refuses("T-78", lambda: check_release(PHYS, start + 1, size))
+        refuses("T-78", lambda: check_release(PHYS, start, size + 1))
+        none = PhysicalPages(PAGE, 0)
+        apart = huge_advice(none, start, size)
+        promise(apart.start == apart.end and not no_huge_advice(none, start, size), "OS-5: none")
+
+    cases = [
+        (f"{number} pages from {first}", lambda met, a=first, b=number: case(met, a, b))
+        for first, number in product(range(4, 13), range(1, 11))
+    ]
+    return every_case(cases)
+
+
+@explored(
+    "memory.metadata",
+    "OS-2 OS-7 OS-8 OS-9 AR-2 AR-3 AR-5 HEAP-3 HEAP-4 T-23 T-24 T-25 T-26",
+    needs="chunk direct table",
+    assumes=(SMALL_SCOPE,),
+)
+def memory_for_the_runtime_is_counted() -> Ran:
+    """Every sequence of three pieces, small and large: none overlaps another, each is aligned, and
+    what is counted is what the system gave. Tables that are full give way to larger ones.
+    """
+    sizes = (8, 100, 4096, (64 << 10) - 8, 64 << 10, 200 << 10)
+
+    def pieces(met: Counter[str], some: Sequence[tuple[int, int]]) -> None:
+        os = Willing()
+        begin, metadata = os.next_metadata, Metadata(os)
+        taken: list[range] = []
+        for number, (size, align) in enumerate(some):
+            statistic: Statistic = "gc_sys" if number % 2 else "other_sys"
+            address = metadata.persistent(size, align, statistic)
+            promise(address % (align or 8) == 0, f"OS-9: {address:#x} is not aligned to {align}")
+            for other in taken:
+                apart = address >= other.stop or address + size <= other.start
+                promise(apart, f"OS-9: {address:#x} was given out already")
+            taken.append(range(address, address + size))
+            met["direct" if size >= 64 << 10 else "chunk"] += 1
+        counted = sum(metadata.counted.values())
+        promise(counted == os.next_metadata - begin, f"OS-8: {counted} bytes are counted")
+        gc = sum(size for number, (size, _) in enumerate(some) if number % 2)
+        promise(metadata.counted["gc_sys"] == gc, f"OS-8: gc_sys is not {gc}")
+        chunks = sum(size < 64 << 10 for size, _ in some)
+        promise(chunks == 0 or counted >= PERSISTENT_CHUNK, "OS-9: no chunk was taken")
+        refuses("T-23", lambda: metadata.persistent(0, 8, "gc_sys"))
+        refuses("T-24", lambda: metadata.persistent(8, 3, "gc_sys"))
+        refuses("T-25", lambda: metadata.persistent(8, 16384, "gc_sys"))
+
+    def table(met: Counter[str]) -> None:
+        metadata = Metadata(Willing())
+        spans = AllSpans(metadata)
+        for number in range(FIRST_ALLSPANS + 2):
+            spans.record()
+            right = FIRST_ALLSPANS if number < FIRST_ALLSPANS else FIRST_ALLSPANS * 3 // 2
+            promise(spans.capacity == right and spans.length == number + 1, "HEAP-3: the table")
+            counted = metadata.counted["other_sys"]
+            promise(counted == right * 8, f"OS-8: {counted} bytes for {right} descriptors")
+        refuses("OS-8", lambda: metadata.sys_free(0, 1 << 40, "other_sys"))
+        arenas = AllArenas(metadata)
+        arenas.add(range(5, 7), PAGE)
+        promise(list(arenas.indices) == [5, 6] and arenas.capacity == PAGE // 8, "AR-7: arenas")
+        met["table"] += 1
+
+    def descriptors(met: Counter[str]) -> None:
+        metadata, fresh = Metadata(Willing()), list[int]()
+        made = FixAlloc(metadata, 5000, "mspan_sys", lambda: fresh.append(1))
+        taken = [made.take() for _ in range(7)]
+        promise(taken == list(range(7)) and len(fresh) == 7, "HEAP-3: new descriptors")
+        promise(metadata.counted["mspan_sys"] == 3 * (16 << 10), "HEAP-4: three of 16 KiB a chunk")
+        made.give_back(2)
+        made.give_back(4)
+        promise(made.in_use == 5 * 5000, f"HEAP-4: {made.in_use} bytes are in use")
+        promise([made.take(), made.take(), made.take()] == [4, 2, 7], "HEAP-4: the last one first")
+
+    def linear(met: Counter[str]) -> None:
+        for at, size, align in product((0, 5, 8, 4096), (1, 8, 4096), (1, 8, 4096)):
+            before = LinearAlloc(at, 4096, 8192)
+            placed = linear_alloc(before, size, align, 4096)
+            address = -(-at // align) * align
+            if address + size > 8192:
+                promise(placed.address == 0 and placed.after == before, "AR-3: beyond the end")
+                continue
+            mapped = max(4096, -(-(address + size - 1) // 4096) * 4096)
+            right = LinearAlloc(address + size, mapped, 8192)
+            promise((placed.address, placed.after) == (address, right), f"AR-3: {placed}")
+
+    cases = [
+        (f"{some}", lambda met, some=some: pieces(met, some))
+        for some in product(product(sizes, (0, 64)), repeat=3)
+    ]
+    others = (("tables", table), ("descriptors", descriptors), ("from the low end", linear))
+    return every_case([*others, *cases])
+
+
+@explored(
+    "memory.whole-cycles",
+    "SWP-38 SCAV-13 MAL-20 MAL-18",
+    needs="gc free-os-memory new-array",
+    assumes=(SMALL_SCOPE,),
+)
+def what_users_call_does_all_of_it() -> Ran:
+    """Every program of a few of the calls that a heap's users have: a whole cycle sweeps all, and
+    FreeOSMemory releases all that is free; an array is as long as all of its elements.
+    """
+    operations = (allocate(8192), new_array(), collect(), free_os_memory(), sweep_one())
+    return try_all((Setting("calls", Player, (allocate(48),), operations, 3),))
