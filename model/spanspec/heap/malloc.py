@@ -79,14 +79,6 @@ def check_may_allocate(phase: ev.Phase) -> None:
     assert phase != MARK_TERMINATION, "T-18: mallocgc called with gcphase == _GCmarktermination"
 
 
-def helps_gc(path: ev.Path) -> bool:
-    """Tell whether an allocation may start a cycle: only one that took a new span does.
-
-    Rules: MAL-18.
-    """
-    return path in (ev.AFTER_REFILL, ev.LARGE)
-
-
 def array_size(elemsize: U64, count: int) -> U64 | None:
     """Return the bytes of an array of so many elements; None where its maker panics.
 

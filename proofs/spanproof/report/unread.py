@@ -3,30 +3,17 @@
 from typing import Final
 
 ASKED: Final = "an answer to whoever asks; nothing in a heap hangs on it"
-NOT_ON_64_BITS: Final = "on 64-bit machines every request fails (AR-2)"
-ADVICE: Final = "advice about huge pages, which no program can see"
+OTHERS: Final = "judges the heap of another process, in `spanspec autopsy`; no heap of ours asks it"
 
 UNREAD: Final[dict[str, str]] = {
-    "spanspec.base.constants.is_noscan": ASKED,
     "spanspec.base.sizeclass.generate_classes": "runs as the module is imported; `sizeclass.*` and "
     "`object.slots` read the table that it makes",
-    "spanspec.heap.decisions.Decisions.cycle_is_due": ASKED,
-    "spanspec.heap.heap.Heap.*": "runs operations that are explored one by one",
-    "spanspec.heap.malloc.array_size": "decides before an allocation begins",
-    "spanspec.pages.arena.reserve_aligned": "where every hint was refused; random programs are "
-    "refused hints",
     "spanspec.pages.bgscavenge.may_sleep": ASKED,
-    "spanspec.pages.freeruns.filter_of": "runs as constants are made",
-    "spanspec.pages.freeruns.SortedFreeSpans.*": "the plain set that the treap is compared with",
     "spanspec.pages.invariant.tiling_holds": "joins predicates that are read one by one",
-    "spanspec.pages.mallocinit.linear_alloc": NOT_ON_64_BITS,
-    "spanspec.pages.osmemory.*": ADVICE,
-    "spanspec.pages.persistent.Metadata.sys_free": "once a table of 8192 descriptors is full",
-    "spanspec.pages.treap.Treap.first": "walks upwards, as nothing in a heap does",
-    "spanspec.pages.treap.Treap.after": "walks upwards, as nothing in a heap does",
-    "spanspec.pages.treap.find_minimal": "walks upwards, as nothing in a heap does",
-    "spanspec.sharing.spanlist.SpanList.take_all": ASKED,
-    "spanspec.sharing.sweepbuf.SweepBuffer.block*": ASKED,
+    "spanspec.sharing.spansets.*": OTHERS,
     "spanspec.span.freeslots.collect": "the abstract sweep, for searches and examples",
+    "spanspec.span.listing.belongs": OTHERS,
+    "spanspec.span.profile.class_exists": OTHERS,
+    "spanspec.span.specials.in_order": OTHERS,
 }
 """The reason by the name of a function, or by a pattern of names."""

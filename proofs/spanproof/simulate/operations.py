@@ -22,10 +22,12 @@ from spanspec.heap.pacing import SweepPace
 from spanspec.heap.state import MARK, OFF
 from spanspec.pages.pagealloc import Purpose
 from spanspec.pages.scavenge import nothing_left
-from spanspec.span.specials import SpecialKind
+from spanspec.span.specials import FINALIZER, SpecialKind
 from spanspec.span.sweepgen import is_legal_between_cycles, needs_sweep
 
 LARGEST_SMALL = 32768
+FIRST_TRIGGER = 4 << 20
+"""Bytes of a small object at most, and of the heap when its first cycle is due."""
 
 
 def unswept(player: Player) -> list[int]:
@@ -164,7 +166,7 @@ def end(p: int = 0) -> Operation:
         alive = sum(it.gcmark_bits.count(it.nelems) * it.elemsize for it in state.spans.values())
         heap, spans = state.pages, len(state.spans)
         inuse = heap.stats.pages_in_use
-        player.live_bytes = alive
+        player.live_bytes = alive + _looked_through(player)
         player.objects.keep(player.marked | player.born)
         player.order = [one for one in player.order if one in player.objects.sizes]
         player.ask(program.FinishCycle(p))
@@ -179,6 +181,17 @@ def end(p: int = 0) -> Operation:
         )
 
     return "end-cycle", act
+
+
+def _looked_through(player: Player) -> int:
+    """Return the bytes of the objects that have a finalizer: marking looks through each of them."""
+    state = player.state
+    return sum(
+        state.spans[span].elemsize
+        for span, specials in state.specials.items()
+        for special in specials
+        if special.kind == FINALIZER
+    )
 
 
 def sweep_one(p: int = 0) -> Operation:
@@ -359,6 +372,9 @@ def collect() -> Operation:
         state = player.state
         live = player.order[:1]
         inuse = state.pages.stats.pages_in_use
+        due, there = player.heap.cycle_is_due, state.accounts.heap_live
+        trigger = FIRST_TRIGGER if state.cycle == 0 else player.heap.trigger
+        promise(due == (there >= trigger), f"MAL-18: due at {trigger}, there are {there}")
         _keeps(player, live)
         freed = player.heap.gc(live)
         promise(not unswept(player) and state.sweepdone, "SWP-38: something is unswept")

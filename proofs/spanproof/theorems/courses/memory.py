@@ -14,7 +14,6 @@ from spanproof.simulate.operations import (
     free_os_memory,
     new_array,
     scavenge_all,
-    sweep_one,
     take_manual,
 )
 from spanproof.simulate.trying import Player, Setting, promise, try_all
@@ -303,5 +302,5 @@ def what_users_call_does_all_of_it() -> Ran:
     """Every program of a few of the calls that a heap's users have: a whole cycle sweeps all, and
     FreeOSMemory releases all that is free; an array is as long as all of its elements.
     """
-    operations = (allocate(8192), new_array(), collect(), free_os_memory(), sweep_one())
+    operations = (allocate(8192), allocate(5 << 20), new_array(), collect(), free_os_memory())
     return try_all((Setting("calls", Player, (allocate(48),), operations, 3),))
