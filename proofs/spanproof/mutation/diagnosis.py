@@ -5,6 +5,7 @@ A variant on which it comes to the very same difference behaves as what was foun
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, NamedTuple, cast
 
 from spanproof.fuzz.divergence import Divergence
@@ -13,7 +14,7 @@ from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import SideFactory
 from spanproof.fuzz.lockstep import run_program
 from spanproof.fuzz.program import Program
-from spanproof.fuzz.subjects import SubjectFactory
+from spanproof.fuzz.subjects import Path, Subject, SubjectFactory
 from spanproof.mutation import variants
 from spanproof.mutation.variants import Variant
 
@@ -45,8 +46,7 @@ def diagnose(divergence: Divergence, seconds: float = SECONDS) -> Iterator[Like]
             return
         if variant.name in told:
             continue
-        other = run_on(variant, divergence)
-        if other is not None and same(divergence, other):
+        if any(same(divergence, other) for other in runs_on(variant, divergence)):
             told.add(variant.name)
             yield Like(variant.name, variant.rules or divergence.rules)
 
@@ -64,16 +64,46 @@ def variants_for(divergence: Divergence) -> Iterator[Variant]:
             return iter(())
 
 
-def run_on(variant: Variant, divergence: Divergence) -> Divergence | None:
-    """Run the program of a finding on a variant."""
+def runs_on(variant: Variant, divergence: Divergence) -> Iterator[Divergence | None]:
+    """Run the program of a finding on a variant, which shows all, or as little as others may."""
     program = divergence.program
     factory = variant.make()
     if isinstance(program, HeapProgram):
-        return run_heap_program(program, cast("SideFactory", factory)).divergence
+        yield run_heap_program(program, cast("SideFactory", factory)).divergence
+        return
     assert isinstance(program, Program)
-    return run_program(program, cast("SubjectFactory", factory)).divergence
+    make = cast("SubjectFactory", factory)
+    for shows_path in (True, False):
+        yield run_program(program, partial(veiled, make, shows_path)).divergence
+    yield run_program(program, make).divergence
 
 
-def same(one: Divergence, other: Divergence) -> bool:
+class Veiled:
+    """A span that shows no state, and perhaps not by which path it found a slot."""
+
+    def __init__(self, span: Subject, shows_path: bool) -> None:
+        self._span = span
+        self._shows_path = shows_path
+        self.mark = span.mark
+        self.claim_and_sweep = span.claim_and_sweep
+        self.flush = span.flush
+        self.retire = span.retire
+        self.refill = span.refill
+
+    def allocate(self) -> tuple[int, Path | None]:
+        """Hand out a slot."""
+        slot, path = self._span.allocate()
+        return slot, path if self._shows_path else None
+
+    def state(self) -> None:
+        """Show nothing."""
+
+
+def veiled(make: SubjectFactory, shows_path: bool, program: Program) -> Veiled:
+    """Return the span that a program starts with, veiled."""
+    return Veiled(make(program), shows_path)
+
+
+def same(one: Divergence, other: Divergence | None) -> bool:
     """Tell whether two runs of a program have come to the same difference."""
-    return one[1:] == other[1:]
+    return other is not None and one[1:] == other[1:]

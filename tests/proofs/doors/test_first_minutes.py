@@ -151,3 +151,23 @@ def test_smoke_says_what_cannot_be_used(capsys: pytest.CaptureFixture[str]) -> N
     assert app.run(["smoke", "--exec", f"{sys.executable} -c pass"]) == 2
     assert "ends its process, with exit status 0, instead" in capsys.readouterr().err
     assert app.run(["smoke"]) == 2
+
+
+def test_the_bug_on_the_page_is_one_in_the_harness(tmp_path: Path) -> None:
+    """The page for the first five minutes has a line of the harness deleted."""
+    page = (ROOT / "docs" / "five-minutes.md").read_text(encoding="utf-8")
+    assert r"sed -i '/marked\[slot\] = 0;/d' mine/harness.c" in page
+    text = files_of(Language.C)["harness.c"].decode()
+    changed = "".join(line for line in text.splitlines(True) if "marked[slot] = 0;" not in line)
+    assert len(text.splitlines()) - len(changed.splitlines()) == 1
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "harness.c").write_text(changed.replace("#define SPANSPEC_MAIN\n", ""))
+    found_with = FoundWith(
+        Scope.SPAN, door="exec", command=built(Language.C, source, tmp_path / "target"), limit=20.0
+    )
+    steps = (Refill(), Allocate(4), MarkEvery(2), StartCycle(), Flush(), Refill(), StartCycle())
+    divergence = run_again(Program(1, (*steps, Flush())), found_with, LIMITS)
+    assert divergence is not None
+    assert divergence.what == "outcome of the sweep"
+    assert divergence.what in page

@@ -92,6 +92,12 @@ PLANTED = (
         "self.gcmark_bits = before",
     ),
     PlantedBug(
+        "marks survive the sweep",
+        "span",
+        "self.gcmark_bits = vec[i64]([0] * len(before))",
+        "self.gcmark_bits = vec[i64](self.alloc_bits)",
+    ),
+    PlantedBug(
         "needzero is forgotten",
         "span",
         "if freed > 0 or (",
