@@ -205,9 +205,14 @@ def pay_sweep_debt(state: HeapState, who: Mcache, span_bytes: i64, caller_pages:
     pacing = state.pacing
     if pacing.pages_per_byte == 0.0:
         return
+    basis = pacing.pages_swept_basis
     target = pacing.pages_to_sweep(span_bytes, caller_pages)
     while True:
-        swept = pacing.pages_swept - pacing.pages_swept_basis
+        if pacing.pages_swept_basis != basis:
+            # The pace has changed: what is owed is reckoned anew.
+            basis = pacing.pages_swept_basis
+            target = pacing.pages_to_sweep(span_bytes, caller_pages)
+        swept = pacing.pages_swept - basis
         if target <= swept:
             return
         if state.trace is not None:

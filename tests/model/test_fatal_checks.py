@@ -600,7 +600,9 @@ def publishing_a_span_that_has_left_use() -> None:
 @fails("T-61")
 def a_block_beyond_the_buffer() -> None:
     buffer = SweepBuffer()
+    buffer.grow_for(0)
     buffer.push(3, 0)
+    assert buffer.block(0) == (3,)
     buffer.block(1)
 
 

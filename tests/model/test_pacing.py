@@ -6,6 +6,7 @@ import pytest
 
 from spanspec.base.conversions import signed, to_int64, to_uint64
 from spanspec.base.words import M64
+from spanspec.events.span_events import SweepDebt
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap, Refused
 from spanspec.heap.pacing import (
@@ -20,6 +21,8 @@ from spanspec.heap.pacing import (
     trigger_for,
 )
 from spanspec.heap.program import AddSpecial, FinishCycle, MarkObject, StartCycle
+from spanspec.heap.sweeping import deduct_sweep_credit
+from spanspec.pages.pageheap import Actor
 
 MIB = 1 << 20
 TOP = 1 << 63
@@ -156,6 +159,25 @@ def test_a_pace_set_amid_sweeping_can_owe_more_than_there_is() -> None:
     assert heap.state.accounts.heap_live + 8192 < heap.state.pace.live_basis
     heap.malloc(8192)
     assert heap.state.sweepdone
+
+
+def test_a_debt_is_reckoned_anew_once_another_pace_is_set() -> None:
+    heap = Heap()
+    live = [heap.malloc(8192) for _ in range(300)]
+    heap.collect(live)
+    told: list[SweepDebt] = []
+    course = deduct_sweep_credit(heap.state, Actor(0, 0), MIB, 0)
+    for event in course:
+        if isinstance(event, SweepDebt):
+            told.append(event)
+            if len(told) == 3:
+                heap.set_gc_percent(400)
+    before, after = told[:3], told[3:]
+    assert [one.swept for one in before] == [1, 2, 3]
+    assert {one.target for one in before} == {285}
+    # The basis is what was swept when GOGC was set, and the trigger, now 16 MiB, far away.
+    assert [one.swept for one in after] == list(range(1, 1 + len(after)))
+    assert {one.target for one in after} == {23} == {len(after) + 1}
 
 
 def test_a_goal_without_collection_is_no_number() -> None:

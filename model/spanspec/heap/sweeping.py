@@ -324,9 +324,12 @@ def deduct_sweep_credit(
 ) -> Course[None]:
     """Before a span is taken, sweep until the allocation has paid for it.
 
+    If somebody has set another pace meanwhile, what is owed is reckoned anew.
+
     Rules: SWP-19 CEN-2 MAL-11.
     """
     owed: Debt | None = None
+    basis = state.pace.swept_basis
     while True:
         owed = state.inputs.debt(span_bytes, caller_pages, owed)
         if owed is None:
@@ -341,6 +344,8 @@ def deduct_sweep_credit(
         if (yield from sweepone(state, actor, "prop")) == NOTHING_LEFT:
             state.pace = replace(state.pace, pages_per_byte=0.0)
             return
+        if state.pace.swept_basis != basis:
+            owed, basis = None, state.pace.swept_basis
 
 
 def ensure_swept(state: HeapState, actor: Actor, span: int) -> Course[None]:

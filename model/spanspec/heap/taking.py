@@ -4,6 +4,8 @@ A course chooses who and what; the step decides what becomes of their records. W
 the lists of mcentral and the sweep buffers, follows from the records before and after.
 """
 
+from typing import Final
+
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
 from spanspec.heap.state import HeapState, Mcentral
 from spanspec.sharing.growing import span_id
@@ -21,6 +23,9 @@ from spanspec.sharing.steps import (
 )
 from spanspec.sharing.sweeping import may_publish, publishes_alone
 from spanspec.span.listing import EMPTY, NONEMPTY
+
+CACHE_LINE: Final = 64
+"""Bytes to which what threads share without a lock is aligned."""
 
 
 class NotAStep(Exception):
@@ -81,10 +86,13 @@ def enter_or_leave(state: HeapState, buffer: int, span: SpanId, place: int, ente
 
     Rules: SWP-10 SWP-11.
     """
+    stack = state.buffers[buffer]
     if enters:
-        state.buffers[buffer].push(span - 1, place)
+        for size in stack.grow_for(place):
+            state.pages.metadata.persistent(size, CACHE_LINE, "gc_sys")
+        stack.push(span - 1, place)
     else:
-        state.buffers[buffer].pop(place)
+        stack.pop(place)
 
 
 def look_at_popped(state: HeapState, thread: ThreadId, seen: SharedSpan) -> bool:

@@ -5,18 +5,50 @@ index; what it then does with the place, and when that is seen, may come in anot
 place can be reserved and not yet filled, or given up and not yet emptied.
 """
 
+from typing import Final
+
 from spanspec.base.ids import NOBODY
+from spanspec.pages.persistent import SWEEP_BLOCK_BYTES
+
+BLOCK_PLACES: Final = 512
+"""Places in a block (gcSweepBlockEntries)."""
+
+FIRST_SPINE: Final = 256
+"""Blocks that the first spine has room for (gcSweepBufInitSpineCap)."""
 
 
 class SweepBuffer:
-    """One stack; `index` is the number of places taken."""
+    """One stack; `index` is the number of places taken.
+
+    `made` is the number of blocks of places that there are, and `spine` how many can be entered
+    where they are found: neither ever falls.
+    """
 
     def __init__(self) -> None:
         self.index = 0
+        self.made = 0
+        self.spine = 0
         self.entries: dict[int, int] = {}
 
+    def grow_for(self, place: int) -> tuple[int, ...]:
+        """Make another block if a place lies behind those that there are.
+
+        Return the bytes of each piece of memory that takes: of a spine that is twice as long as
+        the old one, which is lost, if that was full; and of the block.
+
+        Rules: SWP-10.
+        """
+        if place < BLOCK_PLACES * self.made:
+            return ()
+        sizes = [SWEEP_BLOCK_BYTES]
+        if self.made == self.spine:
+            self.spine = 2 * self.spine if self.spine else FIRST_SPINE
+            sizes.insert(0, 8 * self.spine)
+        self.made += 1
+        return tuple(sizes)
+
     def push(self, span: int, place: int) -> None:
-        """Put a span at its place, usually the one at the index.
+        """Put a span at its place, usually the one at the index; there is room for it.
 
         A place above the index leaves those between reserved by others; one below must be such.
 
@@ -56,21 +88,23 @@ class SweepBuffer:
 
         Rules: SWP-12.
         """
-        return -(-self.index // 512)
+        return -(-self.index // BLOCK_PLACES)
 
     def block(self, number: int) -> tuple[int, ...]:
         """Return the spans of a block of 512 places, without those that are not filled yet.
 
         Rules: SWP-12 T-61.
         """
-        assert 0 <= number < self.blocks(), "T-61: block index out of range"
-        places = range(512 * number, min(512 * (number + 1), self.index))
+        assert 0 <= number < self.made, "T-61: block index out of range"
+        first = BLOCK_PLACES * number
+        places = range(first, min(first + BLOCK_PLACES, self.index))
         return tuple(self.entries[place] for place in places if place in self.entries)
 
     def copy(self) -> "SweepBuffer":
         """Return a stack that can change on its own."""
         twin = SweepBuffer()
         twin.index, twin.entries = self.index, dict(self.entries)
+        twin.made, twin.spine = self.made, self.spine
         return twin
 
 
