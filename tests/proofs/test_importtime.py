@@ -251,7 +251,7 @@ def test_what_an_obligation_states_of_loops_and_calls_is_taken_in() -> None:
         used: list[Stated] = [*claim.contracts.values(), *claim.lemmas]
         for one in used:
             stated += rules_of(one)
-        stated += [one for loop in claim.loops.values() for one in loop if one is not None]
+        stated += [one for loop in claim.loops.values() for one in loop if callable(one)]
         units = what_it_rests_on(sources, claim)
         for function in stated:
             assert Unit(function.__module__, function.__name__) in units, name

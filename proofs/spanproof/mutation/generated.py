@@ -16,7 +16,13 @@ from cosmic_ray.plugins import get_operator
 
 from spanproof.decide.catalogue import Claim
 from spanproof.decide.prover import decide
-from spanproof.fingerprint.dependencies import ModuleUnits, digest_of, module_file, modules_of
+from spanproof.fingerprint.dependencies import (
+    ModuleUnits,
+    digest_of,
+    module_file,
+    modules_of,
+)
+from spanproof.patch.mutant import module_and_place
 from spanproof.solvers.inprocess import FewFirst
 from spanproof.symbolic.sources import SourceTree
 from spanproof.theorems import all_obligations
@@ -86,15 +92,6 @@ class Generated(NamedTuple):
         module, inside = module_and_place(self.function)
         changed = ModuleUnits(module, self.text)
         return digest_of("generated", self.function, changed.digest(inside.split(".")[0]))
-
-
-def module_and_place(function: str) -> tuple[str, str]:
-    """Return the module of a function or method, and its name inside: `f`, or `Class.method`."""
-    module, _, inside = function.rpartition(".")
-    if module_file(module) is None:
-        module, _, kind = module.rpartition(".")
-        inside = f"{kind}.{inside}"
-    return module, inside
 
 
 class Fate(NamedTuple):

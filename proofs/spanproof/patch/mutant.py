@@ -8,6 +8,16 @@ from spanproof.symbolic.sources import SourceTree
 _INSTALLED = SourceTree()
 
 
+def module_and_place(function: str) -> tuple[str, str]:
+    """Return the module of a function or method, and its name inside: `f`, or `Class.method`.
+
+    A class begins with a capital, a module does not.
+    """
+    module, _, inside = function.rpartition(".")
+    above, _, kind = module.rpartition(".")
+    return (above, f"{kind}.{inside}") if kind != kind.lower() else (module, inside)
+
+
 class Mutant(NamedTuple):
     """A variant: in `function` (module.name, or module.Class.name), the text `old` becomes `new`.
 
@@ -24,9 +34,7 @@ class Mutant(NamedTuple):
     @property
     def module(self) -> str:
         """The module whose text is changed."""
-        owner = self.function.rpartition(".")[0]
-        module, _, last = owner.rpartition(".")
-        return module if "A" <= last[:1] <= "Z" else owner
+        return module_and_place(self.function)[0]
 
     def text(self) -> str:
         """Return the whole changed text of the module.
@@ -35,7 +43,7 @@ class Mutant(NamedTuple):
             in layout or in names of variables only: the mutant is out of date.
         """
         module = _INSTALLED.module(self.module)
-        name = self.function.removeprefix(f"{self.module}.")
+        name = module_and_place(self.function)[1]
         return patched(module.text, self.old, self.new, function=name, where=self.module)
 
     def sources(self) -> SourceTree:

@@ -22,9 +22,8 @@ from spanproof.prove.lemmas import (
 )
 from spanproof.prove.references import rests_on
 from spanproof.symbolic.arithmetic import Arithmetic
-from spanproof.symbolic.expressions import scalar_of
-from spanproof.symbolic.frames import Contract, LoopInvariant
-from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.frames import Contract, Loop
+from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.records import part_at, same
 from spanproof.symbolic.sources import SourceTree
 from spanproof.symbolic.translate import Translator
@@ -71,7 +70,7 @@ class Proof:
         self,
         arithmetic: Arithmetic,
         sources: SourceTree | None = None,
-        loops: Mapping[str, LoopInvariant] | None = None,
+        loops: Mapping[str, Loop] | None = None,
         contracts: Mapping[str, Contract] | None = None,
         lemmas: tuple[Lemma | Reached, ...] = (),
     ) -> None:
@@ -90,6 +89,11 @@ class Proof:
     def arithmetic(self) -> Arithmetic:
         """The representation of integers."""
         return self._translator.arithmetic
+
+    @property
+    def translator(self) -> Translator:
+        """What turns rules and methods into terms."""
+        return self._translator
 
     @property
     def assumptions(self) -> list[z3.BoolRef]:
@@ -344,7 +348,7 @@ class Obligation(NamedTuple):
     claim: str
     arithmetic: Arithmetic
     build: Callable[[Proof], None]
-    loops: Mapping[str, LoopInvariant]
+    loops: Mapping[str, Loop]
     contracts: Mapping[str, Contract]
     assumes: tuple[Assumption, ...] = ()
     lemmas: tuple[Lemma | Reached, ...] = ()
@@ -378,7 +382,7 @@ def obligation(
     rules: str,
     arithmetic: Arithmetic,
     *,
-    loops: Mapping[str, LoopInvariant] | None = None,
+    loops: Mapping[str, Loop] | None = None,
     contracts: Mapping[str, Contract] | None = None,
     assumes: tuple[Assumption, ...] = (),
     lemmas: tuple[Lemma | Reached, ...] = (),

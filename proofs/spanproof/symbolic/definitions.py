@@ -57,6 +57,7 @@ class ModuleSource:
         tree = ast.parse(text, filename=path)
         self._codes = functions_of(code)
         self._functions = {(node.name, first_line(node)): node for node in _definitions(tree.body)}
+        self._classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
         self._bound = Counter(_names_bound(tree.body))
         self.rebound = frozenset(
             name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names
@@ -72,6 +73,26 @@ class ModuleSource:
     def functions(self) -> dict[str, ast.FunctionDef]:
         """The last definition of each function, by name."""
         return {node.name: node for node in self._functions.values()}
+
+    def methods(self, kind: str) -> dict[str, ast.FunctionDef]:
+        """Return the methods of a class at the top level of the module, by name.
+
+        Raises: Mismatch if the module binds the name of the class in another way as well, or the
+        class has one name twice.
+        """
+        tree = self._classes.get(kind)
+        if tree is None or self._bound[kind] != 1:
+            raise Mismatch(1, f"{kind} is no class that is defined once")
+        found = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+        if len({node.name for node in found}) != len(found):
+            raise Mismatch(tree.lineno, f"{kind} has two methods of one name")
+        return {node.name: node for node in found}
+
+    def method_code(self, kind: str, name: str) -> CodeType | None:
+        """Return the code that the text of a method compiles to."""
+        bodies = [one for (known, _), one in self._codes.items() if known == kind]
+        found = (functions_of(body) for body in bodies)
+        return next((one[key] for one in found for key in one if key[0] == name), None)
 
     def definition(self, function: object) -> Definition:
         """Return the definition of a function object of this module.
@@ -95,7 +116,7 @@ class ModuleSource:
         if not same_code(own, code):
             raise Mismatch(line, f"what runs as {name} is not what the text says")
         self._decorators_are_harmless(tree)
-        return Definition(tree, _local_to(own))
+        return Definition(tree, local_to(own))
 
     def _compiled(self, function: object) -> Definition:
         name = getattr(function, "__name__", "?")
@@ -112,7 +133,7 @@ class ModuleSource:
             raise Mismatch(line, f"{name} is not a module-level function that is defined once")
         tree = self._functions[found[0]]
         self._decorators_are_harmless(tree)
-        return Definition(tree, _local_to(self._codes[found[0]]))
+        return Definition(tree, local_to(self._codes[found[0]]))
 
     def _decorators_are_harmless(self, tree: ast.FunctionDef) -> None:
         for one in tree.decorator_list:
@@ -167,7 +188,8 @@ def first_line(node: ast.FunctionDef) -> int:
     return min([node.lineno, *(one.lineno for one in node.decorator_list)])
 
 
-def _local_to(code: CodeType) -> frozenset[str]:
+def local_to(code: CodeType) -> frozenset[str]:
+    """Return the names that are local to a function."""
     return frozenset((*code.co_varnames, *code.co_cellvars))
 
 

@@ -54,5 +54,6 @@ def identity_of(value: Value) -> object:
 
 @cache
 def loops_of(tree: ast.FunctionDef) -> tuple[ast.While, ...]:
-    """Return the loops of a function."""
-    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.While))
+    """Return the loops of a function, in the order of its text."""
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.While))
+    return tuple(sorted(found, key=lambda loop: (loop.lineno, loop.col_offset)))

@@ -5,6 +5,7 @@ import builtins
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final, NewType, NoReturn, cast
 
 import msgspec
@@ -13,10 +14,12 @@ from librt.vecs import vec
 from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
+from spanproof.symbolic.classes import is_changeable
 from spanproof.symbolic.definitions import Mismatch
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
 from spanproof.symbolic.frames import Environment, Frame, Host, Place
-from spanproof.symbolic.merge import as_bitmap, as_bool, described, merge
+from spanproof.symbolic.merge import as_bitmap, as_bool, merge, scalar_of
+from spanproof.symbolic.objects import Objects
 from spanproof.symbolic.records import (
     is_constant,
     is_named_tuple,
@@ -29,30 +32,33 @@ from spanproof.symbolic.records import (
 )
 from spanproof.symbolic.sources import FunctionSource
 from spanproof.symbolic.syntax import COMPARISONS, OPERATORS
-from spanproof.symbolic.values import SymbolicBitmap, SymbolicTable, SymbolicWords, Value
+from spanproof.symbolic.values import (
+    SymbolicBitmap,
+    SymbolicObject,
+    SymbolicTable,
+    SymbolicVector,
+    SymbolicWords,
+    Value,
+)
 
 MOST_BITS: Final = 1 << 16
 """The index of a bit is a U16, and bits are counted up to this at most."""
 
-BUILTINS: Final = {name: vars(builtins)[name] for name in ("all", "any", "len", "range")}
+BUILTINS: Final = {
+    name: vars(builtins)[name] for name in ("all", "any", "int", "len", "max", "min", "range")
+}
 """What the names of these functions mean wherever nothing else bears them."""
 
 UNROLL_LIMIT = 70
 """A quantifier over a known range of at most this many values is written out."""
 
 
-def scalar_of(value: Value) -> Scalar:
-    """Return an integer value as an exact scalar.
-
-    Raises: MixedSorts if the value is no integer.
-    """
-    if type(value) is int:
-        return Scalar(value)
-    if isinstance(value, bool | z3.BoolRef):
-        raise MixedSorts("expected an integer, found a truth value")
-    if not isinstance(value, z3.ExprRef):
-        raise MixedSorts(f"expected an integer, found {described(value)}")
-    return Scalar(value)
+def _offset(node: ast.expr) -> tuple[str, ast.expr | None]:
+    """Return `a + b` as the text of `a`, and `b`; None for none."""
+    match node:
+        case ast.BinOp(left=base, op=ast.Add(), right=offset):
+            return ast.dump(base), offset
+    return ast.dump(node), None
 
 
 class Expressions:
@@ -60,6 +66,48 @@ class Expressions:
 
     def __init__(self, translator: Host) -> None:
         self._translator = translator
+        self._objects = Objects(translator, self)
+
+    def store(
+        self, frame: Frame, target: ast.expr, value: Value, env: Environment, path: z3.BoolRef
+    ) -> None:
+        """Store a value in a field or an item."""
+        self._objects.store(target, value, Place(frame, env, path))
+
+    def known_range(
+        self, frame: Frame, over: ast.expr, env: Environment, path: z3.BoolRef
+    ) -> list[Value]:
+        """Return the numbers of a `range(a, b)` whose length is known."""
+        place = Place(frame, env, path)
+        match over:
+            case ast.Call(func=ast.Name(id="range"), args=[*limits], keywords=[]) if (
+                self._is_builtin("range", place) and 1 <= len(limits) <= 2
+            ):
+                low, high = [0, *(self.value(limit, place) for limit in limits)][-2:]
+            case _:
+                return self.refuse(over, place, "a loop is over range(a, b)")
+        first, end = scalar_of(low), scalar_of(high)
+        length = self._known_length(first, end)
+        if length is None and len(limits) == 2:
+            (one, less), (other, more) = (_offset(limit) for limit in limits)
+            values = [self.value(part, place) for part in (less, more) if part is not None]
+            if one == other and all(type(value) is int for value in values):
+                offsets = [0 if part is None else self.value(part, place) for part in (less, more)]
+                length = max(0, scalar_of(offsets[1]).term - scalar_of(offsets[0]).term)
+        if length is None or length > UNROLL_LIMIT:
+            self.refuse(over, place, f"a range of a known length up to {UNROLL_LIMIT} is needed")
+        return [
+            self._exact(self._arithmetic.binary("+", first, Scalar(i)), over, place)
+            for i in range(length)
+        ]
+
+    def _known_length(self, first: Scalar, end: Scalar) -> int | None:
+        if isinstance(first.term, int) and isinstance(end.term, int):
+            return max(0, end.term - first.term)
+        length = z3.simplify(self._arithmetic.lift(end).term - self._arithmetic.lift(first).term)
+        if isinstance(length, z3.BitVecNumRef):
+            return max(0, int(length.as_signed_long()))
+        return max(0, length.as_long()) if isinstance(length, z3.IntNumRef) else None
 
     @property
     def _arithmetic(self) -> Arithmetic:
@@ -70,7 +118,7 @@ class Expressions:
 
         Raises: UnsupportedConstruct, naming file and line.
         """
-        return self._value(node, Place(frame, env, path))
+        return self.value(node, Place(frame, env, path))
 
     def static(self, source: FunctionSource, node: ast.expr) -> object:
         """Return the object that an annotation denotes in its module."""
@@ -78,10 +126,14 @@ class Expressions:
         code = compile(ast.Expression(node), source.path, "eval", dont_inherit=True)
         return eval(code, namespace)
 
-    def _refuse(self, node: ast.AST, place: Place, what: str) -> NoReturn:
+    def refuse(self, node: ast.AST, place: Place, what: str) -> NoReturn:
+        """Refuse a construct, naming file and line.
+
+        Raises: UnsupportedConstruct, always.
+        """
         self._translator.unsupported(place.frame.source, node, what)
 
-    def _value(self, node: ast.expr, place: Place) -> Value:
+    def value(self, node: ast.expr, place: Place) -> Value:
         """Evaluate and discharge: the result is exact or its conditions are recorded."""
         try:
             if isinstance(node, ast.BinOp | ast.UnaryOp) and not (
@@ -90,9 +142,9 @@ class Expressions:
                 return self._exact(self._scalar(node, place), node, place)
             return self._plain(node, place)
         except (MixedSorts, NotTranslatable) as problem:
-            return self._refuse(node, place, str(problem))
+            return self.refuse(node, place, str(problem))
         except z3.Z3Exception as problem:
-            return self._refuse(node, place, f"values of different kinds meet: {problem}")
+            return self.refuse(node, place, f"values of different kinds meet: {problem}")
 
     def _exact(self, scalar: Scalar, node: ast.expr, place: Place) -> Value:
         for condition in scalar.conditions:
@@ -112,21 +164,27 @@ class Expressions:
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self._arithmetic.binary("-", Scalar(0), self._scalar(operand, place))
             case ast.BinOp(op=op) | ast.UnaryOp(op=ast.UAdd() as op):
-                self._refuse(node, place, f"operator {type(op).__name__} has no counterpart")
-        return scalar_of(self._value(node, place))
+                self.refuse(node, place, f"operator {type(op).__name__} has no counterpart")
+        return scalar_of(self.value(node, place))
 
     def _plain(self, node: ast.expr, place: Place) -> Value:
         match node:
-            case ast.Constant(value=bool() | int() as known):
+            case ast.Constant(value=bool() | int() | None as known):
                 return known
+            case ast.Compare(ops=[ast.Is() | ast.IsNot()]):
+                return self._objects.is_none(node, place)
             case ast.Name(id=name):
                 return self._name(name, node, place)
             case ast.Attribute(value=base, attr=attribute):
-                return self._attribute(self._value(base, place), attribute, node, place)
+                return self._attribute(self.value(base, place), attribute, node, place)
+            case ast.Constant(value=str() as text) if "." in place.frame.source.name:
+                return text
+            case ast.List():
+                return self._objects.made_list(node, place)
             case ast.Tuple(elts=elements):
-                return tuple(self._value(element, place) for element in elements)
+                return tuple(self.value(element, place) for element in elements)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                value = self._value(operand, place)
+                value = self.value(operand, place)
                 return not value if isinstance(value, bool) else z3.Not(as_bool(value))
             case ast.BoolOp(op=op, values=values):
                 return self._connective(isinstance(op, ast.And), values, place)
@@ -138,7 +196,7 @@ class Expressions:
                 return self._subscript(base, index, node, place)
             case ast.Call():
                 return self._call(node, place)
-        return self._refuse(node, place, f"a rule cannot contain {type(node).__name__}")
+        return self.refuse(node, place, f"a rule cannot contain {type(node).__name__}")
 
     # --- names and parts ----------------------------------------------------------------------
 
@@ -146,15 +204,15 @@ class Expressions:
         if name in place.env:
             return place.env[name]
         if name in place.frame.source.local:
-            self._refuse(node, place, f"{name} may have no value here: not every path gives it one")
+            self.refuse(node, place, f"{name} may have no value here: not every path gives it one")
         try:
             value = self._translator.sources.lookup(place.frame.source.module, name)
         except KeyError:
-            return self._refuse(node, place, f"{name} may have no value here")
+            return self.refuse(node, place, f"{name} may have no value here")
         except Mismatch as problem:
-            return self._refuse(node, place, problem.what)
+            return self.refuse(node, place, problem.what)
         if not is_constant(value):
-            self._refuse(node, place, f"{name} is no constant: {type(value).__name__}")
+            self.refuse(node, place, f"{name} is no constant: {type(value).__name__}")
         return value
 
     def _is_builtin(self, name: str, place: Place) -> bool:
@@ -170,29 +228,33 @@ class Expressions:
         return known is BUILTINS[name]
 
     def _attribute(self, base: Value, name: str, node: ast.AST, place: Place) -> Value:
+        if isinstance(base, SymbolicObject):
+            return self._objects.field(base, name, node, place)
         if name in (record_fields(type(base)) or {}) and reads_field(type(base), name):
             return getattr(base, name)
-        return self._refuse(node, place, f"no field {name}")
+        return self.refuse(node, place, f"no field {name}")
 
     def _subscript(self, base: ast.expr, index: ast.expr, node: ast.AST, place: Place) -> Value:
-        container, key = self._value(base, place), self._value(index, place)
+        container, key = self.value(base, place), self.value(index, place)
         if isinstance(container, SymbolicTable):
             self._read(container, node, place)
             return container.get(self._identity(key, container, node, place))
+        if isinstance(container, SymbolicVector):
+            return self._objects.item(container, scalar_of(key), node, place)
         if isinstance(container, SymbolicWords):
             return self._word(container, scalar_of(key), node, place)
         items: Sequence[Value] | None = parts_of(container)
         if type(container) is vec[i64]:
             items = tuple(container)
             if type(key) is int and key < 0:
-                self._refuse(node, place, f"index {key} into a vector")
+                self.refuse(node, place, f"index {key} into a vector")
         elif isinstance(container, msgspec.Struct):
             items = None
         if items is None:
-            return self._refuse(node, place, "only tuples, tables and word lists have items")
+            return self.refuse(node, place, "only tuples, tables and word lists have items")
         if type(key) is int:
             if not -len(items) <= key < len(items):
-                self._refuse(node, place, f"index {key} into a tuple of {len(items)}")
+                self.refuse(node, place, f"index {key} into a tuple of {len(items)}")
             return items[key]
         return self._lookup(items, scalar_of(key), node, place)
 
@@ -203,14 +265,14 @@ class Expressions:
         if type(key) is int:
             return z3.IntVal(key)
         if not isinstance(key, z3.ExprRef) or key.sort() != table.key_sort:
-            self._refuse(node, place, "a table is looked up by an identity")
+            self.refuse(node, place, "a table is looked up by an identity")
         return key
 
     def _word(self, words: SymbolicWords, key: Scalar, node: ast.AST, place: Place) -> Value:
         """Read a vector: that the index is in it is a claim, as Python's IndexError is."""
         index = self._arithmetic.exact(key)
         if type(key.term) is int and key.term < 0:
-            self._refuse(node, place, f"index {key.term} into a vector")
+            self.refuse(node, place, f"index {key.term} into a vector")
         compare = self._arithmetic.compare
         inside = z3.And(
             as_bool(compare(">=", key, Scalar(0))),
@@ -223,7 +285,7 @@ class Expressions:
     def _lookup(self, table: Sequence[Value], key: Scalar, node: ast.AST, place: Place) -> Value:
         """Look up a tuple at an unknown index: one case for each run of equal values."""
         if not table:
-            self._refuse(node, place, "an index into an empty tuple")
+            self.refuse(node, place, "an index into an empty tuple")
         self._arithmetic.exact(key)
         compare = self._arithmetic.compare
         inside = z3.And(
@@ -244,7 +306,8 @@ class Expressions:
         """Evaluate and/or from left to right; a later operand is on a narrower path."""
         terms: list[z3.BoolRef] = []
         for node in values:
-            value = self._value(node, place)
+            evaluated = partial(self.value, node, place)
+            value = self._objects.unchanged(node, place, evaluated) if terms else evaluated()
             if isinstance(value, bool):
                 if value != conjunction:
                     terms.append(z3.BoolVal(value))
@@ -261,25 +324,28 @@ class Expressions:
         return z3.And(*terms) if conjunction else z3.Or(*terms)
 
     def _choice(self, test: ast.expr, body: ast.expr, orelse: ast.expr, place: Place) -> Value:
-        condition = self._value(test, place)
+        condition = self.value(test, place)
         if isinstance(condition, bool):
-            return self._value(body if condition else orelse, place)
+            return self.value(body if condition else orelse, place)
         term = as_bool(condition)
         linear = self._translator.linear
-        start = linear.gone
-        linear.gone = dict(start)
-        yes = self._value(body, place.under(term))
+        start, memory = linear.gone, self._translator.memory
+        linear.gone, state = dict(start), memory.state
+        yes = self.value(body, place.under(term))
         one, linear.gone = linear.gone, dict(start)
-        no = self._value(orelse, place.under(z3.Not(term)))
+        first, memory.state = memory.state, state
+        no = self.value(orelse, place.under(z3.Not(term)))
+        memory.state = memory.join(term, first, memory.state)
         with linear.joining(one, linear.gone):
             return merge(self._arithmetic, term, yes, no)
 
     def _comparison(self, node: ast.Compare, place: Place) -> Value:
         """Evaluate a chain from left to right; a later operand is on a narrower path."""
         terms: list[z3.BoolRef] = []
-        left = self._value(node.left, place)
+        left = self.value(node.left, place)
         for op, right_node in zip(node.ops, node.comparators, strict=True):
-            right = self._value(right_node, place)
+            evaluated = partial(self.value, right_node, place)
+            right = self._objects.unchanged(node, place, evaluated) if terms else evaluated()
             outcome = self._compare(COMPARISONS[type(op)], left, right)
             if outcome is False:
                 return z3.And(*terms, z3.BoolVal(False)) if terms else False
@@ -307,63 +373,77 @@ class Expressions:
         match node.func:
             case ast.Name(id="all" | "any" as name) if self._is_builtin(name, place):
                 return self._quantifier(name == "all", node, place)
+            case ast.Subscript(value=ast.Name(id="vec"), slice=item):
+                return self._objects.made_vector(node, item, place)
+            case ast.Name(id="int") if self._is_builtin("int", place):
+                return self._number(self.arguments(node, ["number"], place)[0])
+            case ast.Name(id="min" | "max" as name) if self._is_builtin(name, place):
+                one, other = self.arguments(node, ["one", "other"], place)
+                less = self._compare("<=", one, other)
+                first, second = (one, other) if name == "min" else (other, one)
+                return merge(self._arithmetic, as_bool(less), first, second)
             case ast.Name(id="len") if self._is_builtin("len", place):
-                return self._length(self._arguments(node, ["object"], place)[0], node, place)
+                return self._length(self.arguments(node, ["object"], place)[0], node, place)
             case ast.Attribute(value=base, attr=method):
-                return self._method(self._value(base, place), method, node, place)
+                return self._method(self.value(base, place), method, node, place)
             case ast.Name(id=name):
                 target = self._name(name, node, place)
                 return self._function(target, node, place)
-        return self._refuse(node, place, "only functions and methods can be called")
+        return self.refuse(node, place, "only functions and methods can be called")
 
-    def _arguments(self, node: ast.Call, names: Sequence[str], place: Place) -> list[Value]:
+    def arguments(self, node: ast.Call, names: Sequence[str], place: Place) -> list[Value]:
         """Evaluate arguments, positional and by keyword, in the order of the parameters."""
         given = {
-            name: self._value(argument, place)
+            name: self.value(argument, place)
             for name, argument in zip(names, node.args, strict=False)
         }
         for keyword in node.keywords:
             if keyword.arg is None or keyword.arg not in names or keyword.arg in given:
-                self._refuse(node, place, f"unexpected argument {keyword.arg}")
-            given[keyword.arg] = self._value(keyword.value, place)
+                self.refuse(node, place, f"unexpected argument {keyword.arg}")
+            given[keyword.arg] = self.value(keyword.value, place)
         if len(given) != len(names) or len(node.args) > len(names):
-            self._refuse(node, place, f"expected the arguments {', '.join(names)}")
+            self.refuse(node, place, f"expected the arguments {', '.join(names)}")
         return [given[name] for name in names]
 
     def _length(self, container: Value, node: ast.Call, place: Place) -> Value:
         if node.keywords:
-            self._refuse(node, place, "len takes no argument by name")
+            self.refuse(node, place, "len takes no argument by name")
+        if isinstance(container, SymbolicVector):
+            return self._objects.content(container).length
         if isinstance(container, SymbolicWords):
             return container.length
         if isinstance(container, msgspec.Struct) or parts_of(container) is None:
             if type(container) is not vec[i64]:
-                self._refuse(node, place, "only tuples and vectors have a length")
+                self.refuse(node, place, "only tuples and vectors have a length")
             return len(container)
         return len(parts_of(container) or ())
 
     def _function(self, target: Value, node: ast.Call, place: Place) -> Value:
+        if is_changeable(target):
+            assert isinstance(target, type)
+            return self._objects.made(target, node, place)
         if isinstance(target, type):
             fields = record_fields(target)
             if fields is None or not takes_its_fields(target):
-                self._refuse(node, place, f"{target.__name__} is not a plain record")
-            made: Value = target(*self._arguments(node, list(fields), place))
+                self.refuse(node, place, f"{target.__name__} is not a plain record")
+            made: Value = target(*self.arguments(node, list(fields), place))
             return made
         if not callable(target):
-            return self._refuse(node, place, "the callee is no function")
+            return self.refuse(node, place, "the callee is no function")
         if target is msgspec.structs.replace:
             return self._replaced(node, place)
         if isinstance(target, NewType):
             if target.__supertype__ is not int or node.keywords:
-                self._refuse(node, place, f"{target.__name__} is no identity")
-            return self._number(self._arguments(node, ["identity"], place)[0])
+                self.refuse(node, place, f"{target.__name__} is no identity")
+            return self._number(self.arguments(node, ["identity"], place)[0])
         try:
             source = self._translator.sources.function(cast(Callable[..., object], target))
         except UnsupportedConstruct as problem:
             if problem.line > 0:
                 raise
-            return self._refuse(node, place, problem.what)
+            return self.refuse(node, place, problem.what)
         names = [argument.arg for argument in source.tree.args.args]
-        return self._translator.apply(source, self._arguments(node, names, place), place.path)
+        return self._translator.apply(source, self.arguments(node, names, place), place.path)
 
     def _number(self, value: Value) -> Value:
         """Return an integer or an identity as it is."""
@@ -372,32 +452,37 @@ class Expressions:
 
     def _replaced(self, node: ast.Call, place: Place) -> Value:
         """Return a struct with the changes that a call of `msgspec.structs.replace` names."""
-        record = self._value(node.args[0], place) if len(node.args) == 1 else None
+        record = self.value(node.args[0], place) if len(node.args) == 1 else None
         if not isinstance(record, msgspec.Struct):
-            return self._refuse(node, place, "expected a struct and its changes")
+            return self.refuse(node, place, "expected a struct and its changes")
         return self._changed(record, node, place)
 
     def _changed(self, record: Value, node: ast.Call, place: Place) -> Value:
         """Return a record with the changes that the keywords of a call name."""
-        changes = {str(k.arg): self._value(k.value, place) for k in node.keywords}
+        changes = {str(k.arg): self.value(k.value, place) for k in node.keywords}
         if record_fields(type(record)) is None:
-            return self._refuse(node, place, "expected a record and its changes")
+            return self.refuse(node, place, "expected a record and its changes")
         try:
             return with_changes(record, changes)
         except TypeError as problem:
-            return self._refuse(node, place, str(problem))
+            return self.refuse(node, place, str(problem))
 
     def _method(self, base: Value, name: str, node: ast.Call, place: Place) -> Value:
+        if isinstance(base, SymbolicObject):
+            return self._objects.call(base, name, node, place)
+        if isinstance(base, SymbolicVector) and name == "append":
+            self._objects.append(base, node, place)
+            return None
         bitmap = as_bitmap(base)
         if bitmap is not None and name in ("bit", "word", "count", "with_bit"):
             parameter = "end" if name == "count" else "index"
             return self._observed(bitmap, name, parameter, node, place)
         if isinstance(base, SymbolicTable) and name == "set":
-            key, value = self._arguments(node, ["key", "value"], place)
+            key, value = self.arguments(node, ["key", "value"], place)
             self._replace_table(base, node, place)
             return self._put(base, self._identity(key, base, node, place), value)
         if isinstance(base, SymbolicTable) and name == "set_range":
-            start, end, value = self._arguments(node, ["start", "end", "value"], place)
+            start, end, value = self.arguments(node, ["start", "end", "value"], place)
             self._replace_table(base, node, place)
             return self._put_range(
                 base,
@@ -406,7 +491,7 @@ class Expressions:
                 value,
             )
         if isinstance(base, SymbolicTable) and name == "all_are":
-            start, end, value = self._arguments(node, ["start", "end", "value"], place)
+            start, end, value = self.arguments(node, ["start", "end", "value"], place)
             self._read(base, node, place)
             return self._all_are(
                 base,
@@ -416,12 +501,12 @@ class Expressions:
             )
         if name == "_replace" and is_named_tuple(base):
             if node.args:
-                self._refuse(node, place, "_replace takes its changes by name")
+                self.refuse(node, place, "_replace takes its changes by name")
             return self._changed(base, node, place)
         if name == "bit_length" and not (node.args or node.keywords):
             scalar_of(base)
             return self._exact(self._arithmetic.bit_length(self._open(node, place)), node, place)
-        return self._refuse(node, place, f"no method {name}")
+        return self.refuse(node, place, f"no method {name}")
 
     def _observed(
         self, bitmap: SymbolicBitmap, name: str, parameter: str, node: ast.Call, place: Place
@@ -430,7 +515,7 @@ class Expressions:
 
         Python raises ValueError for a negative one, and MemoryError for one that is far too large.
         """
-        index = scalar_of(self._arguments(node, [parameter], place)[0])
+        index = scalar_of(self.arguments(node, [parameter], place)[0])
         term = self._arithmetic.exact(index)
         compare = self._arithmetic.compare
         low = as_bool(compare(">=", index, Scalar(0)))
@@ -444,7 +529,7 @@ class Expressions:
         try:
             observed: Value = getattr(bitmap, name)(term)
         except TypeError as problem:
-            return self._refuse(node, place, str(problem))
+            return self.refuse(node, place, str(problem))
         return observed
 
     def _open(self, node: ast.Call, place: Place) -> Scalar:
@@ -455,7 +540,7 @@ class Expressions:
         """Refuse to read a table that was replaced: updated in place, it would be another one."""
         where = self._translator.linear.replaced(table)
         if where is not None:
-            self._refuse(node, place, f"a table is read that was replaced before ({where})")
+            self.refuse(node, place, f"a table is read that was replaced before ({where})")
 
     def _replace_table(self, table: SymbolicTable, node: ast.AST, place: Place) -> None:
         self._read(table, node, place)
@@ -468,7 +553,7 @@ class Expressions:
         before = set(self._translator.linear.gone)
         yield
         if set(self._translator.linear.gone) - before:
-            self._refuse(node, place, "a quantifier replaces a table")
+            self.refuse(node, place, "a quantifier replaces a table")
 
     def _put(self, table: SymbolicTable, identity: z3.ExprRef, value: Value) -> SymbolicTable:
         def get(other: z3.ExprRef) -> Value:
@@ -504,7 +589,7 @@ class Expressions:
 
     def _quantifier(self, universal: bool, node: ast.Call, place: Place) -> Value:
         if node.keywords:
-            self._refuse(node, place, "a quantifier has no argument by name")
+            self.refuse(node, place, "a quantifier has no argument by name")
         match node.args:
             case [
                 ast.GeneratorExp(
@@ -516,7 +601,7 @@ class Expressions:
             ]:
                 pass
             case _:
-                return self._refuse(node, place, "expected all(... for name in range(a, b))")
+                return self.refuse(node, place, "expected all(... for name in range(a, b))")
         with self._nothing_replaced(node, place):
             return self._over(universal, name, body, over, node, place)
 
@@ -534,12 +619,12 @@ class Expressions:
                 self._is_builtin("range", place)
             ):
                 if not 1 <= len(limits) <= 2:
-                    self._refuse(over, place, "range takes one or two bounds here")
-                low, high = [0, *(self._value(limit, place) for limit in limits)][-2:]
+                    self.refuse(over, place, "range takes one or two bounds here")
+                low, high = [0, *(self.value(limit, place) for limit in limits)][-2:]
                 return self._over_range(universal, name, body, (low, high), place)
-        table = self._value(over, place)
+        table = self.value(over, place)
         if not isinstance(table, SymbolicTable):
-            return self._refuse(node, place, "a quantifier ranges over range(a, b) or a table")
+            return self.refuse(node, place, "a quantifier ranges over range(a, b) or a table")
         self._read(table, node, place)
         bound = z3.Const(self._translator.fresh_name(name), table.key_sort)
         claim = self._bound_body(body, place.with_name(name, bound), z3.BoolVal(True))
@@ -577,7 +662,7 @@ class Expressions:
         """Write a quantifier out, from left to right as Python goes."""
         terms: list[z3.BoolRef] = []
         for value in known:
-            term = self._value(body, place.with_name(name, value))
+            term = self.value(body, place.with_name(name, value))
             if isinstance(term, bool):
                 if term != universal:
                     terms.append(z3.BoolVal(term))
@@ -607,9 +692,9 @@ class Expressions:
         every value; an assumption about it would not be universal, so there must be none.
         """
         before = len(self._translator.assumptions)
-        claim = as_bool(self._value(body, place.under(inside)))
+        claim = as_bool(self.value(body, place.under(inside)))
         made = self._translator.assumptions[before:]
         if made:
             del self._translator.assumptions[before:]
-            self._refuse(body, place, "a quantifier's body cannot call a rule with a contract")
+            self.refuse(body, place, "a quantifier's body cannot call a rule with a contract")
         return claim

@@ -2,14 +2,15 @@
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol, TypeAlias
 
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.linear import Linear
+from spanproof.symbolic.memory import Memory, State
 from spanproof.symbolic.sources import FunctionSource, SourceTree
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values import SymbolicObject, Value
 
 Environment = dict[str, Value]
 
@@ -25,6 +26,17 @@ class LoopInvariant(NamedTuple):
     invariant: Callable[..., bool]
     variant: Callable[..., int]
     definition: Callable[..., bool] | None = None
+
+
+class LoopBound(NamedTuple):
+    """How often the loops of a function go round at most: they are written out so many times, and
+    that they have ended then is claimed.
+    """
+
+    rounds: int
+
+
+Loop: TypeAlias = "LoopInvariant | LoopBound"
 
 
 class Contract(NamedTuple):
@@ -63,6 +75,7 @@ class Frame(NamedTuple):
     entry: Mapping[str, Value]
     returns: list[tuple[z3.BoolRef, Value]]
     loops: list[ast.While]
+    states: list[State]
 
 
 class Place:
@@ -99,6 +112,7 @@ class Host(Protocol):
     sources: SourceTree
     assumptions: list[z3.BoolRef]
     linear: Linear
+    memory: Memory
 
     def side(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
         """Record a condition to prove under a path condition."""
@@ -110,6 +124,20 @@ class Host(Protocol):
 
     def apply(self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef) -> Value:
         """Evaluate a call of a rule."""
+        ...
+
+    def apply_method(
+        self, target: SymbolicObject, name: str, arguments: Sequence[Value], path: z3.BoolRef
+    ) -> Value:
+        """Evaluate a call of a method."""
+        ...
+
+    def method_source(self, kind: type, name: str) -> FunctionSource:
+        """Return the text of a method of a class."""
+        ...
+
+    def static(self, source: FunctionSource, annotation: ast.expr) -> object:
+        """Return the object that an annotation denotes."""
         ...
 
     def unsupported(self, source: FunctionSource, at: ast.AST, what: str) -> NoReturn:

@@ -1,11 +1,20 @@
 """Joining two symbolic values under a condition: how branches of a rule meet again."""
 
+from dataclasses import replace
+
 import z3
 
-from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.arithmetic import Arithmetic, Scalar
 from spanproof.symbolic.errors import MixedSorts
 from spanproof.symbolic.records import parts_of, remade
-from spanproof.symbolic.values import SymbolicBitmap, SymbolicTable, SymbolicWords, Value
+from spanproof.symbolic.values import (
+    SymbolicBitmap,
+    SymbolicObject,
+    SymbolicTable,
+    SymbolicVector,
+    SymbolicWords,
+    Value,
+)
 from spanspec.base.bitmap import Bits
 
 
@@ -63,6 +72,8 @@ def merge(arithmetic: Arithmetic, condition: z3.BoolRef, one: Value, other: Valu
             (one, other),
             one.stands_for_all,
         )
+    if isinstance(one, SymbolicObject | SymbolicVector) and type(one) is type(other):
+        return _reference(condition, one, other)
     if isinstance(one, SymbolicWords) or isinstance(other, SymbolicWords):
         raise MixedSorts("two different word lists meet")
     mine, others = parts_of(one), parts_of(other)
@@ -79,6 +90,16 @@ def merge(arithmetic: Arithmetic, condition: z3.BoolRef, one: Value, other: Valu
         return one
     left, right = _as_terms(arithmetic, one, other)
     return left if left.eq(right) else z3.If(condition, left, right)
+
+
+def _reference(condition: z3.BoolRef, one: Value, other: Value) -> SymbolicObject | SymbolicVector:
+    assert isinstance(one, SymbolicObject | SymbolicVector)
+    assert isinstance(other, SymbolicObject | SymbolicVector)
+    if one.kind is not other.kind:
+        raise MixedSorts("objects of different classes meet")
+    if one.identity.eq(other.identity):
+        return one
+    return replace(one, identity=z3.If(condition, one.identity, other.identity))
 
 
 def _as_terms(arithmetic: Arithmetic, one: Value, other: Value) -> tuple[z3.ExprRef, z3.ExprRef]:
@@ -102,3 +123,17 @@ def _representable(arithmetic: Arithmetic, value: int) -> z3.ExprRef:
     if not arithmetic.holds(value):
         raise MixedSorts(f"{value} cannot be represented in {arithmetic.name}")
     return arithmetic.const(value)
+
+
+def scalar_of(value: Value) -> Scalar:
+    """Return an integer value as an exact scalar.
+
+    Raises: MixedSorts if the value is no integer.
+    """
+    if type(value) is int:
+        return Scalar(value)
+    if isinstance(value, bool | z3.BoolRef):
+        raise MixedSorts("expected an integer, found a truth value")
+    if not isinstance(value, z3.ExprRef):
+        raise MixedSorts(f"expected an integer, found {described(value)}")
+    return Scalar(value)

@@ -8,6 +8,9 @@ from typing import Final
 OURS: Final = ("spanspec", "spanalloc", "spanproof")
 """Packages whose functions are translated."""
 
+IMPLEMENTATION: Final = OURS[1]
+"""The package whose objects are changed by methods."""
+
 
 def is_ours(module: str) -> bool:
     """Tell whether a module belongs to one of our packages."""

@@ -6,9 +6,8 @@ from typing import Literal, get_args, get_origin
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
-from spanproof.symbolic.expressions import scalar_of
 from spanproof.symbolic.fresh import word_bits
-from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.records import record_fields
 from spanproof.symbolic.values import Value
 

@@ -61,10 +61,95 @@ UNARY: Final = (ast.Not, ast.Invert, ast.USub)
 
 
 @lru_cache(maxsize=1 << 12)
-def refusals(function: ast.FunctionDef) -> tuple[tuple[int, str], ...]:
-    """Return the line of each construct outside the subset, and what is wrong with it."""
-    body = (wrong for statement in function.body for wrong in _statement(statement))
+def refusals(function: ast.FunctionDef, *, method: bool = False) -> tuple[tuple[int, str], ...]:
+    """Return the line of each construct outside the subset, and what is wrong with it.
+
+    A method may contain more than a rule.
+    """
+    check = _method_statement if method else _statement
+    body = (wrong for statement in function.body for wrong in check(statement))
     return (*parameters_refused(function), *body)
+
+
+def _method_statement(node: ast.stmt) -> Iterator[tuple[int, str]]:
+    """Yield what is wrong with a statement of a method, which may store and raise."""
+    match node:
+        case ast.Assign(targets=[ast.Attribute(value=base)], value=value):
+            yield from _method_expressions(base, value)
+        case ast.AnnAssign(target=ast.Attribute(value=base), value=ast.expr() as value):
+            yield from _method_expressions(base, value)
+        case ast.Assign(targets=[ast.Subscript(value=base, slice=index)], value=value):
+            yield from _method_expressions(base, index, value)
+        case ast.AugAssign(target=ast.Attribute(value=base), op=op, value=value) if (
+            type(op) in OPERATORS
+        ):
+            yield from _method_expressions(base, value)
+        case ast.AugAssign(target=ast.Subscript(value=base, slice=index), op=op, value=value) if (
+            type(op) in OPERATORS
+        ):
+            yield from _method_expressions(base, index, value)
+        case ast.Assign(targets=[target], value=value):
+            yield from _target(target)
+            yield from _method_expressions(value)
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            yield from _target(target)
+            yield from _method_expressions(value)
+        case ast.If(test=test, body=body, orelse=orelse):
+            yield from _method_expressions(test)
+            for inner in (*body, *orelse):
+                yield from _method_statement(inner)
+        case ast.While(test=test, body=body, orelse=[]):
+            yield from _method_expressions(test)
+            for inner in body:
+                yield from _method_statement(inner)
+        case ast.For(target=ast.Name(), iter=over, body=body, orelse=[]):
+            yield from _method_expressions(over)
+            for inner in body:
+                yield from _method_statement(inner)
+        case ast.Expr(value=ast.Call() as call):
+            yield from _method_expressions(call)
+        case ast.Assert(test=test):
+            yield from _method_expressions(test)
+        case ast.Return(value=ast.expr() as value):
+            yield from _method_expressions(value)
+        case ast.Return(value=None) | ast.Raise(exc=ast.Call(), cause=None):
+            return  # what is raised is told to nobody here
+        case _:
+            yield from _statement(node)
+
+
+def _method_expressions(*nodes: ast.expr) -> Iterator[tuple[int, str]]:
+    for node in nodes:
+        match node:
+            case ast.Constant(value=None | str()):
+                continue
+            case ast.List(elts=items):
+                yield from _method_expressions(*items)
+            case ast.Compare(ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=None)]):
+                yield from _method_expressions(node.left)
+            case ast.Call(func=ast.Subscript(value=ast.Name(id="vec")), keywords=[]):
+                yield from _method_expressions(*(one for one in node.args if not _zeros(one)))
+            case ast.Call(args=arguments, keywords=[]) if any(
+                isinstance(one, ast.Constant) and isinstance(one.value, str | None)
+                for one in arguments
+            ):
+                yield from _method_expressions(node.func, *arguments)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                yield from _method_expressions(test, body, orelse)
+            case ast.BoolOp(values=values):
+                yield from _method_expressions(*values)
+            case _:
+                yield from _expression(node)
+
+
+def _zeros(node: ast.expr) -> bool:
+    """Tell whether an expression is `[0] * n`, or `[None] * n`."""
+    match node:
+        case ast.BinOp(
+            left=ast.List(elts=[ast.Constant(value=0 | None)]), op=ast.Mult(), right=right
+        ):
+            return not list(_expression(right))
+    return False
 
 
 def parameters_refused(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:

@@ -8,30 +8,54 @@ invariant. Expressions are in `expressions`.
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 import z3
 from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
+from spanproof.symbolic.classes import first_value, method_of
+from spanproof.symbolic.definitions import Mismatch
 from spanproof.symbolic.dependence import fields_named, identity_of, loops_of, parts_read
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
-from spanproof.symbolic.expressions import Expressions, scalar_of
+from spanproof.symbolic.expressions import Expressions
 from spanproof.symbolic.frames import (
     Contract,
     Environment,
     Frame,
+    Loop,
+    LoopBound,
     LoopInvariant,
     SideCondition,
 )
 from spanproof.symbolic.fresh import FreshSymbols, word_bits
 from spanproof.symbolic.linear import Gone, Linear
-from spanproof.symbolic.merge import as_bool, merge
+from spanproof.symbolic.memory import Memory, Place, State
+from spanproof.symbolic.merge import as_bool, merge, scalar_of
 from spanproof.symbolic.ranges import in_ranges
 from spanproof.symbolic.records import part_at, same, with_part
 from spanproof.symbolic.sources import FunctionSource, SourceTree
 from spanproof.symbolic.syntax import parameters_refused, refusals
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values import SymbolicObject, SymbolicVector, Value
+
+WRITTEN_OUT: Final = 1 << 10
+"""A loop whose condition is known goes round so many times at most."""
+
+Way: TypeAlias = Callable[[Environment, z3.BoolRef], tuple[Environment | None, z3.BoolRef]]
+"""One way of a fork: from the names and the path condition to those at its end."""
+
+
+class Raised(NamedTuple):
+    """Where a method raised an exception: on which path, and what objects held then."""
+
+    path: z3.BoolRef
+    state: State
+    where: str
+
+
+def _returns_nothing(tree: ast.FunctionDef) -> bool:
+    """Tell whether a function says that it returns None."""
+    return isinstance(tree.returns, ast.Constant) and tree.returns.value is None
 
 
 class Translator:
@@ -46,7 +70,7 @@ class Translator:
         self,
         arithmetic: Arithmetic,
         sources: SourceTree | None = None,
-        loops: Mapping[str, LoopInvariant] | None = None,
+        loops: Mapping[str, Loop] | None = None,
         contracts: Mapping[str, Contract] | None = None,
     ) -> None:
         self.arithmetic = arithmetic
@@ -63,6 +87,10 @@ class Translator:
         self.loop_states: dict[str, Environment] = {}
         self.symbols = FreshSymbols(arithmetic, self.assumptions.append)
         self.linear = Linear()
+        self.memory = Memory(arithmetic, self._first)
+        self.raised: list[Raised] = []
+        self._raised_from = 0
+        self._object_names: dict[int, str] = {}
         self._expressions = Expressions(self)
         self._stack: list[str] = []
         self._symbols_taken: dict[str, str] = {}
@@ -105,7 +133,7 @@ class Translator:
         source = self.sources.function(function)
         with self._refusing(source, source.tree):
             self._begin()
-            found, gone = self._returns(source, arguments, z3.BoolVal(True))
+            found, gone, _ = self._returns(source, arguments, z3.BoolVal(True))
             for (_, value), replaced in zip(found, gone, strict=True):
                 self.linear.gone = replaced
                 self._end(source, value)
@@ -115,6 +143,7 @@ class Translator:
         """Begin with tables none of which was replaced, unless a rule is being evaluated."""
         if not self._stack:
             self.linear.begin()
+            self._raised_from = len(self.raised)
 
     def _end(self, source: FunctionSource, value: Value) -> None:
         """Refuse a rule that yields a table that it replaced, or replaces one and yields none."""
@@ -128,11 +157,15 @@ class Translator:
         if not z3.is_true(z3.simplify(goal)):
             # Not in its simplified form: in which order that has its parts hangs on which terms
             # this process has seen before.
-            claim = z3.Implies(path, goal)
+            claim = z3.Implies(self._reached(path), goal)
             if claim.get_id() in self._claimed:
                 return
             self._claimed[claim.get_id()] = claim
             self.sides.append(SideCondition(label, len(self.assumptions), claim, self._at))
+
+    def _reached(self, path: z3.BoolRef) -> z3.BoolRef:
+        """Return a path without what does not come here, because it raised an exception before."""
+        return self._beyond(self._raised_from, path)
 
     # --- functions ----------------------------------------------------------------------------
 
@@ -143,34 +176,43 @@ class Translator:
         """
         if source.qualified in self.contracts:
             return self._by_contract(source, arguments, path)
-        returns, gone = self._returns(source, arguments, path)
-        value, behind = returns[-1][1], gone[-1]
-        for (condition, earlier), replaced in zip(
-            reversed(returns[:-1]), reversed(gone[:-1]), strict=True
+        returns, gone, states = self._returns(source, arguments, path)
+        value, behind, state = returns[-1][1], gone[-1], states[-1]
+        for (condition, earlier), replaced, left in zip(
+            reversed(returns[:-1]), reversed(gone[:-1]), reversed(states[:-1]), strict=True
         ):
             # The value counts on the caller's path only, so it need not repeat that condition.
             local = z3.substitute(condition, (path, z3.BoolVal(True)))
+            state = self.memory.join(local, left, state)
             with self.linear.joining(replaced, behind):
                 value = self._merge(source, source.tree, local, earlier, value)
             behind = self.linear.gone
+        self.memory.state = state
         self.results.setdefault(source.qualified, []).append(value)
         return value
 
     def _returns(
         self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef
-    ) -> tuple[list[tuple[z3.BoolRef, Value]], list[Gone]]:
-        """Return each value of a function with its path, and what was replaced on each."""
+    ) -> tuple[list[tuple[z3.BoolRef, Value]], list[Gone], list[State]]:
+        """Return each value of a function with its path, what was replaced, and what was stored."""
         self._require_subset(source)
         names = self._parameters(source, arguments)
         if source.qualified in self._stack:
             self.unsupported(source, source.tree, f"{source.name} calls itself")
         entry = dict(zip(names, arguments, strict=True))
-        frame = Frame(source, dict(entry), [], [])
+        frame = Frame(source, dict(entry), [], [], [])
         frame.loops.extend(loops_of(source.tree))
         self._stack.append(source.qualified)
+        raised = len(self.raised)
         self.linear.enter()
         try:
             after, falls_through = self._block(frame, source.tree.body, dict(entry), path)
+            if after is not None and _returns_nothing(source.tree):
+                self._returns_value(frame, None, falls_through)
+                after = None
+            if not frame.returns and len(self.raised) > raised:
+                # It raises on every path: what it would return is never seen.
+                self._returns_value(frame, self._anything(source), z3.BoolVal(False))
         finally:
             self._stack.pop()
             gone = self.linear.leave()
@@ -178,11 +220,87 @@ class Translator:
             self.side(f"{source.name} returns on every path", falls_through, z3.BoolVal(False))
         if not frame.returns:
             self.unsupported(source, source.tree, f"{source.name} never returns")
-        return frame.returns, gone
+        return frame.returns, gone, frame.states
+
+    def _anything(self, source: FunctionSource) -> Value:
+        """Return an unknown value of the kind that a function returns."""
+        if _returns_nothing(source.tree):
+            return None
+        try:
+            return self.symbols.value(self._result_kind(source), self.fresh_name(source.name))
+        except TypeError as problem:
+            return self.unsupported(source, source.tree, str(problem))
+
+    def _returns_value(self, frame: Frame, value: Value, path: z3.BoolRef) -> None:
+        frame.returns.append((path, value))
+        frame.states.append(self.memory.state)
+        self.linear.returns()
+
+    def _beyond(self, raised: int, path: z3.BoolRef) -> z3.BoolRef:
+        """Return a path behind what may have been raised since: there nothing was."""
+        since = [one.path for one in self.raised[raised:]]
+        return z3.And(path, *(z3.Not(one) for one in since)) if since else path
+
+    # --- methods ------------------------------------------------------------------------------
+
+    def method_source(self, kind: type, name: str) -> FunctionSource:
+        """Return the text of a method of a class.
+
+        Raises: UnsupportedConstruct if it is none of ours, or not what runs.
+        """
+        try:
+            found = method_of(kind, name, self.sources)
+        except Mismatch as problem:
+            path = self.sources.module(kind.__module__).path
+            raise UnsupportedConstruct(path, problem.line, problem.what) from None
+        if found is None:
+            raise NotTranslatable(f"{kind.__name__} has no method {name}")
+        owner, definition = found
+        module = self.sources.module(owner.__module__)
+        full = f"{owner.__name__}.{name}"
+        self.sources.reached.add(f"{owner.__module__}.{full}")
+        return FunctionSource(
+            owner.__module__, full, definition.tree, module.path, definition.local
+        )
+
+    def apply_method(
+        self, target: SymbolicObject, name: str, arguments: Sequence[Value], path: z3.BoolRef
+    ) -> Value:
+        """Evaluate a call of a method of an object."""
+        return self.apply(self.method_source(target.kind, name), [target, *arguments], path)
+
+    def call_method(
+        self,
+        target: SymbolicObject,
+        name: str,
+        *arguments: Value,
+        path: z3.BoolRef | None = None,
+    ) -> Value:
+        """Return what a method yields at symbolic arguments, on the paths where `path` holds.
+
+        Raises: UnsupportedConstruct if its source leaves the subset.
+        """
+        source = self.method_source(target.kind, name)
+        with self._refusing(source, source.tree):
+            self._begin()
+            given = z3.BoolVal(True) if path is None else path
+            value = self.apply(source, [target, *arguments], given)
+            self._end(source, value)
+            return value
+
+    def made(self, kind: type, name: str) -> SymbolicObject:
+        """Return an object that a proof gives to methods: of its fields nothing is known."""
+        identity = self.memory.given()
+        self._object_names[identity.as_long()] = name
+        return SymbolicObject(kind, identity)
+
+    def _first(self, place: Place, identity: z3.ExprRef) -> Value:
+        """Return what a field holds of which nothing is known yet."""
+        return first_value(self.symbols, self.memory, self._object_names, place, identity)
 
     def _require_subset(self, source: FunctionSource) -> None:
         """Refuse a function that has a construct outside the subset, reached or not."""
-        for line, what in refusals(source.tree):
+        for line, what in refusals(source.tree, method="." in source.name):
             raise UnsupportedConstruct(source.path, line, what)
 
     def _parameters(self, source: FunctionSource, arguments: Sequence[Value]) -> list[str]:
@@ -219,7 +337,7 @@ class Translator:
                 self.unsupported(contract, contract.tree, f"the proof names no value {name}")
         extra = [self.ghosts[name] for name in ghosts]
         fact = self.apply(contract, [*arguments, value, *extra], path)
-        self.assumptions.append(z3.Implies(path, as_bool(fact)))
+        self.assumptions.append(z3.Implies(self._reached(path), as_bool(fact)))
         self.results.setdefault(source.qualified, []).append(value)
         return value
 
@@ -227,7 +345,8 @@ class Translator:
         self, source: FunctionSource, stated: Contract, arguments: Sequence[Value]
     ) -> Value:
         """Return an unknown result of a rule, the same one for the same arguments."""
-        for known, result in self._by_arguments.get(source.qualified, ()):
+        changing = any(isinstance(one, SymbolicObject | SymbolicVector) for one in arguments)
+        for known, result in () if changing else self._by_arguments.get(source.qualified, ()):
             if all(map(same, known, arguments)):
                 return result
         kind = self._result_kind(source)
@@ -269,7 +388,7 @@ class Translator:
         for parameter, value in zip(source.tree.args.args, arguments, strict=True):
             if parameter.annotation is None:
                 continue
-            kind = self._static(source, parameter.annotation)
+            kind = self.static(source, parameter.annotation)
             named = fields_named(source.tree, parameter.arg)
             claims = in_ranges(self.arithmetic, kind, value, self.symbols.in_range, named)
             fits = z3.And(*claims)
@@ -292,9 +411,9 @@ class Translator:
 
     def _result_kind(self, source: FunctionSource) -> object:
         returned = source.tree.returns
-        return self._static(source, returned) if returned is not None else int
+        return self.static(source, returned) if returned is not None else int
 
-    def _static(self, source: FunctionSource, annotation: ast.expr) -> object:
+    def static(self, source: FunctionSource, annotation: ast.expr) -> object:
         """Return the object that an annotation denotes."""
         try:
             return self._expressions.static(source, annotation)
@@ -315,9 +434,12 @@ class Translator:
         """Evaluate statements; the environment is None if none of the paths falls through."""
         for statement in body:
             caller, self._at = self._at, f"{frame.source.path}:{statement.lineno}"
+            raised = len(self.raised)
             with self._refusing(frame.source, statement):
                 outcome, path = self._one(frame, statement, env, path)
             self._at = caller
+            if not isinstance(statement, ast.If | ast.For | ast.While | ast.Raise):
+                path = self._beyond(raised, path)
             if outcome is None:
                 return None, path
             env = outcome
@@ -330,13 +452,24 @@ class Translator:
         match statement:
             case ast.Return(value=ast.expr() as expression):
                 value = self._expressions.evaluate(frame, expression, env, path)
-                frame.returns.append((path, value))
-                self.linear.returns()
+                self._returns_value(frame, value, path)
+                return None, z3.BoolVal(False)
+            case ast.Return():
+                self._returns_value(frame, None, path)
+                return None, z3.BoolVal(False)
+            case ast.Raise():
+                self.raised.append(Raised(path, self.memory.state, frame.source.qualified))
                 return None, z3.BoolVal(False)
             case ast.If():
                 return self._if(frame, statement, env, path)
-            case ast.While():
+            case ast.For():
+                return self._for(frame, statement, env, path)
+            case ast.While() if self._is_cut(frame, statement):
                 return self._while(frame, statement, env, path)
+            case ast.While():
+                bound = self.loops.get(frame.source.qualified)
+                rounds = bound.rounds if isinstance(bound, LoopBound) else 0
+                return self._written_out(frame, statement, env, path, rounds, WRITTEN_OUT)
         self._simple(frame, statement, env, path)
         return env, path
 
@@ -346,33 +479,38 @@ class Translator:
         evaluate = self._expressions.evaluate
         match statement:
             case ast.Assign(targets=[target], value=expression):
-                self._assign(frame, target, evaluate(frame, expression, env, path), env)
+                self._assign(frame, target, evaluate(frame, expression, env, path), env, path)
             case ast.AnnAssign(target=target, value=ast.expr() as expression):
-                self._assign(frame, target, evaluate(frame, expression, env, path), env)
-            case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=expression):
-                operand = ast.copy_location(ast.Name(name, ast.Load()), target)
-                sum_ = ast.copy_location(ast.BinOp(operand, op, expression), statement)
-                env[name] = evaluate(frame, sum_, env, path)
+                self._assign(frame, target, evaluate(frame, expression, env, path), env, path)
+            case ast.AugAssign(target=target, op=op, value=expression):
+                sum_ = ast.copy_location(ast.BinOp(_read(target), op, expression), statement)
+                self._assign(frame, target, evaluate(frame, sum_, env, path), env, path)
             case ast.Assert(test=test, msg=message):
                 claim = as_bool(evaluate(frame, test, env, path))
                 says = message.value if isinstance(message, ast.Constant) else ast.unparse(test)
                 self.asserted.add(f"{frame.source.qualified}: {says!s}")
                 self.side(f"{frame.source.name} asserts {says!r}", path, claim)
-                self.assumptions.append(z3.Implies(path, claim))
+                self.assumptions.append(z3.Implies(self._reached(path), claim))
             case ast.Expr(value=ast.Constant(value=str())) | ast.Pass():
                 pass
+            case ast.Expr(value=ast.Call() as expression):
+                evaluate(frame, expression, env, path)
             case _:
                 kind = type(statement).__name__
                 self.unsupported(frame.source, statement, f"a rule cannot contain {kind}")
 
-    def _assign(self, frame: Frame, target: ast.expr, value: Value, env: Environment) -> None:
+    def _assign(
+        self, frame: Frame, target: ast.expr, value: Value, env: Environment, path: z3.BoolRef
+    ) -> None:
         if isinstance(target, ast.Name):
             env[target.id] = value
+        elif isinstance(target, ast.Attribute | ast.Subscript):
+            self._expressions.store(frame, target, value, env, path)
         elif isinstance(target, ast.Tuple) and isinstance(value, tuple):
             if len(target.elts) != len(value):
                 self.unsupported(frame.source, target, "the tuple has another length")
             for part, item in zip(target.elts, value, strict=True):
-                self._assign(frame, part, item, env)
+                self._assign(frame, part, item, env, path)
         else:
             self.unsupported(frame.source, target, "only names and tuples can be assigned to")
 
@@ -382,36 +520,122 @@ class Translator:
         test = self._expressions.evaluate(frame, statement.test, env, path)
         if isinstance(test, bool):
             return self._block(frame, statement.body if test else statement.orelse, env, path)
-        condition = as_bool(test)
-        returned = len(frame.returns)
-        start = self.linear.gone
-        self.linear.gone = dict(start)
-        yes, yes_path = self._block(frame, statement.body, dict(env), z3.And(path, condition))
-        one, self.linear.gone = self.linear.gone, dict(start)
-        no, no_path = self._block(
-            frame, statement.orelse, dict(env), z3.And(path, z3.Not(condition))
+        return self._fork(
+            frame,
+            statement,
+            as_bool(test),
+            env,
+            path,
+            lambda env, path: self._block(frame, statement.body, env, path),
+            lambda env, path: self._block(frame, statement.orelse, env, path),
         )
+
+    def _fork(
+        self,
+        frame: Frame,
+        statement: ast.stmt,
+        condition: z3.BoolRef,
+        env: Environment,
+        path: z3.BoolRef,
+        either: Way,
+        other: Way,
+    ) -> tuple[Environment | None, z3.BoolRef]:
+        """Go both ways, and merge what the names and the objects hold where they meet again."""
+        ended = len(frame.returns) + len(self.raised)
+        start, state = self.linear.gone, self.memory.state
+        self.linear.gone = dict(start)
+        yes, yes_path = either(dict(env), z3.And(path, condition))
+        one, self.linear.gone = self.linear.gone, dict(start)
+        first, self.memory.state = self.memory.state, state
+        no, no_path = other(dict(env), z3.And(path, z3.Not(condition)))
         if yes is None or no is None:
             if no is None and yes is not None:
                 self.linear.gone = one
+                self.memory.state = first
             return (no, no_path) if yes is None else (yes, yes_path)
+        self.memory.state = self.memory.join(condition, first, self.memory.state)
         with self.linear.joining(one, self.linear.gone):
             merged = {
                 name: self._merge(frame.source, statement, condition, yes[name], no[name])
                 for name in yes
                 if name in no
             }
-        rejoined = len(frame.returns) == returned
+        rejoined = len(frame.returns) + len(self.raised) == ended
         return merged, path if rejoined else z3.Or(yes_path, no_path)
+
+    def _is_cut(self, frame: Frame, loop: ast.While) -> bool:
+        """Tell whether a loop is cut at an invariant: in a rule, unless a bound is stated."""
+        stated = self.loops.get(self._loop_name(frame, loop))
+        if isinstance(self.loops.get(frame.source.qualified), LoopBound):
+            return False
+        return "." not in frame.source.name or isinstance(stated, LoopInvariant)
+
+    def _loop_name(self, frame: Frame, loop: ast.While) -> str:
+        """Return the name under which a loop is stated: that of its function, or `name#2`..."""
+        number = next(n for n, one in enumerate(frame.loops, start=1) if one is loop)
+        return frame.source.qualified if number == 1 else f"{frame.source.qualified}#{number}"
+
+    def _written_out(
+        self,
+        frame: Frame,
+        loop: ast.While,
+        env: Environment,
+        path: z3.BoolRef,
+        rounds: int,
+        known: int,
+    ) -> tuple[Environment | None, z3.BoolRef]:
+        """Write a loop out: as often as its condition is known, or as often as it is bounded."""
+        test = self._expressions.evaluate(frame, loop.test, env, path)
+        if test is False:
+            return env, path
+        if test is True:
+            if known == 0:
+                self.unsupported(frame.source, loop, f"a loop goes round {WRITTEN_OUT} times")
+            around, path = self._block(frame, loop.body, env, path)
+            if around is None:
+                return None, path
+            return self._written_out(frame, loop, around, path, rounds, known - 1)
+        condition = as_bool(test)
+        bound = self.loops.get(frame.source.qualified)
+        if not isinstance(bound, LoopBound):
+            needs = "a loop whose condition is not known needs an invariant, or a bound"
+            self.unsupported(frame.source, loop, needs)
+        if rounds == 0:
+            self.side(f"loop of {frame.source.name}: has ended", path, z3.Not(condition))
+            return env, z3.And(path, z3.Not(condition))
+
+        def again(env: Environment, path: z3.BoolRef) -> tuple[Environment | None, z3.BoolRef]:
+            around, path = self._block(frame, loop.body, env, path)
+            if around is None:
+                return None, path
+            return self._written_out(frame, loop, around, path, rounds - 1, known)
+
+        return self._fork(frame, loop, condition, env, path, again, lambda env, path: (env, path))
+
+    def _for(
+        self, frame: Frame, loop: ast.For, env: Environment, path: z3.BoolRef
+    ) -> tuple[Environment | None, z3.BoolRef]:
+        """Write out a loop over a range of known length."""
+        assert isinstance(loop.target, ast.Name)
+        after: Environment | None = env
+        for index in self._expressions.known_range(frame, loop.iter, env, path):
+            assert after is not None
+            after[loop.target.id] = index
+            after, path = self._block(frame, loop.body, after, path)
+            if after is None:
+                return None, path
+        return after, path
 
     def _while(
         self, frame: Frame, loop: ast.While, env: Environment, path: z3.BoolRef
     ) -> tuple[Environment | None, z3.BoolRef]:
         """Cut a loop: enter with the invariant, forget what changes, go round once, leave."""
-        contract = self.loops.get(frame.source.qualified)
-        if contract is None or len(frame.loops) != 1 or loop.orelse:
-            needs = "a loop needs a stated invariant, one loop in a function, and no else"
+        known = self._loop_name(frame, loop)
+        contract = self.loops.get(known)
+        if not isinstance(contract, LoopInvariant) or loop.orelse:
+            needs = "a loop needs a stated invariant, and no else"
             self.unsupported(frame.source, loop, needs)
+        state = self.memory.state
         where = f"loop of {frame.source.name}"
         self.side(
             f"{where}: holds at entry", path, self._about(frame, contract.invariant, env, path)
@@ -423,9 +647,9 @@ class Translator:
                 kind = kinds.get(name, int)
                 self._fits(f"{where}: {name} fits its type", kind, env[name], path)
                 around[name] = self._forget(frame, loop, name, env[name], kind)
-        self.loop_states[frame.source.qualified] = around
+        self.loop_states[known] = around
         invariant = self._about(frame, contract.invariant, around, path)
-        self.assumptions.append(z3.Implies(path, invariant))
+        self.assumptions.append(z3.Implies(self._reached(path), invariant))
         if contract.definition is not None:
             definition = self._about(frame, contract.definition, around, path)
             self.assumptions.append(z3.Implies(path, definition))
@@ -436,6 +660,8 @@ class Translator:
         end, end_path = self._block(frame, loop.body, dict(around), z3.And(path, condition))
         if set(self.linear.gone) - kept:
             self.unsupported(frame.source, loop, "a loop replaces a table")
+        if self.memory.state is not state:
+            self.unsupported(frame.source, loop, "a loop that is cut changes an object")
         if end is not None:
             again = self._about(frame, contract.invariant, end, end_path)
             self.side(f"{where}: is kept by a round", end_path, again)
@@ -454,7 +680,7 @@ class Translator:
         """Return the annotated types of a rule's parameters."""
         source = self.sources.function(rule)
         return {
-            argument.arg: self._static(source, argument.annotation)
+            argument.arg: self.static(source, argument.annotation)
             for argument in source.tree.args.args
             if argument.annotation is not None
         }
@@ -521,6 +747,18 @@ class Translator:
         Raises: UnsupportedConstruct, always.
         """
         raise UnsupportedConstruct(source.path, getattr(at, "lineno", 0), what)
+
+
+def _read(target: ast.expr) -> ast.expr:
+    """Return what reads the place that a statement stores in."""
+    match target:
+        case ast.Attribute(value=base, attr=name):
+            return ast.copy_location(ast.Attribute(base, name, ast.Load()), target)
+        case ast.Subscript(value=base, slice=index):
+            return ast.copy_location(ast.Subscript(base, index, ast.Load()), target)
+        case ast.Name(id=name):
+            return ast.copy_location(ast.Name(name, ast.Load()), target)
+    raise TypeError(type(target).__name__)
 
 
 def _assigned(body: Sequence[ast.stmt]) -> set[str]:

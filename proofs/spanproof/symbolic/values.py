@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import count
 from typing import Final, TypeAlias
 
@@ -119,6 +120,22 @@ class SymbolicWords:
     def __init__(self, get: Callable[[z3.ExprRef], z3.ExprRef], length: z3.ExprRef) -> None:
         self.get = get
         self.length = length
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolicObject:
+    """An object of a class of ours that methods change; None if its identity is 0."""
+
+    kind: type
+    identity: z3.ExprRef
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolicVector:
+    """A vector that methods change; `kind` is that of its items."""
+
+    kind: object
+    identity: z3.ExprRef
 
 
 IDENTITY_SORT: Final = z3.IntSort()

@@ -100,6 +100,17 @@ def is_count(x: i64, count: i64) -> bool:
     return 0 <= count <= 64
 
 
+def may_count(words: vec[i64], nelems: i64) -> bool:
+    """What count_ones needs: a bitmap of a span."""
+    return 1 <= nelems <= 1024 and has_slots(words, nelems)
+
+
+def is_count_of_slots(words: vec[i64], nelems: i64, count: i64) -> bool:
+    """What count_ones ensures: no more than all bits of the longest bitmap."""
+    return 0 <= count <= 1024 + 64
+
+
+COUNT = Contract(is_count_of_slots, may_count, proved_by="kernels.count-ones")
 ONES = Contract(is_count, proved_by="kernels.popcount")
 
 
@@ -136,9 +147,11 @@ def kernel_counts_the_ones_of_a_span(p: Proof) -> None:
     words, prefix = p.fresh(vec[i64], "words"), p.fresh(vec[i64], "prefix")
     p.name("prefix", prefix)
     nelems = p.number(U16, "nelems")
-    p.assume(nelems >= 1, nelems <= 1024)
-    p.assume(p.holds(has_slots, words, nelems), p.holds(are_totals, prefix))
+    p.suppose(COUNT, words, nelems)
+    # The running totals are defined by the words, so that some are there for any words.
+    p.conclude(p.holds(are_totals, prefix))
     count = p.integer(count_ones, words, nelems)
+    p.establish(COUNT, words, nelems, count)
     whole, partial = z3.LShR(nelems, 6), nelems & 63
     held = p.integer_given(partial != 0, item, words, whole)
     last = held & ((z3.BitVecVal(1, 64) << partial) - 1)

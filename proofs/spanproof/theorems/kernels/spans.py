@@ -21,8 +21,8 @@ from spanalloc.kernels import (
 from spanproof.prove.lemmas import Lemma
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.expressions import scalar_of
 from spanproof.symbolic.frames import Contract, LoopInvariant
+from spanproof.symbolic.merge import scalar_of
 from spanproof.symbolic.values import Value
 from spanspec.base.words import U8, U16
 
@@ -87,10 +87,11 @@ def search_loop(
     """Invariant of the slow search: taken up to `position`, whose window the cache is."""
     return (
         entry_freeindex <= position <= nelems + 63
-        and is_passed_over(words, entry_freeindex, position, below)
+        and (below >= nelems or is_passed_over(words, entry_freeindex, position, below))
         and cache_is_exact(words, position, nelems, cache)
         and (
-            not position <= below < position + 64
+            below >= nelems
+            or not position <= below < position + 64
             or cache_bit_is_exact(words, position, nelems, cache, below - position)
         )
     )
@@ -144,16 +145,24 @@ def kernel_shifts_logically(p: Proof) -> None:
 
 def is_bit_of(slot: i64, bit: i64, ahead: i64) -> bool:
     """A word has bit `ahead` iff that is where `slot` lies in its word."""
-    return ((bit >> ahead) & 1 == 1) == (ahead == slot & 63)
+    return not 0 <= ahead < 64 or ((bit >> ahead) & 1 == 1) == (ahead == slot & 63)
+
+
+def is_slot(slot: i64) -> bool:
+    """What bit_of needs: a slot."""
+    return 0 <= slot < 1 << 16
+
+
+BIT: Final = Contract(is_bit_of, is_slot, proved_by="kernels.bit")
 
 
 @obligation("kernels.bit", "SPAN-21", NATIVE)
 def kernel_finds_the_bit_of_a_slot(p: Proof) -> None:
     """bit_of is the word with the bit of a slot and no other, the sign's included."""
-    slot, ahead = p.number(U16, "slot"), p.number(i64, "ahead")
-    p.assume(ahead >= 0, ahead < 64)
+    slot, ahead = p.number(i64, "slot"), p.number(i64, "ahead")
+    p.suppose(BIT, slot)
     bit = p.integer(bit_of, slot)
-    p.show("that bit alone", p.holds(is_bit_of, slot, bit, ahead))
+    p.establish(BIT, slot, bit, ahead)
     p.possible("the sign", bit == -(1 << 63))
     p.possible("the lowest bit of a later word", z3.And(bit == 1, slot > 63))
 
@@ -173,11 +182,33 @@ BITWISE: Final = Lemma(
 )
 
 
+def is_window(words: vec[i64], freeindex: i64, cache: i64, nelems: i64, ahead: U8) -> bool:
+    """What window ensures: the exact cache of a span of so many slots."""
+    return (
+        ahead >= 64
+        or not can_search(words, freeindex, nelems)
+        or cache_bit_is_exact(words, freeindex, nelems, cache, ahead)
+    )
+
+
+def may_cut(words: vec[i64], freeindex: i64) -> bool:
+    """What window needs: a word in which to cut."""
+    return freeindex >= 0 and freeindex >> 6 < len(words) <= 16
+
+
+WINDOW: Final = Contract(is_window, may_cut, proved_by="kernels.window")
+WINDOWS: Final = {"spanalloc.kernels.window": WINDOW}
+
+
 @obligation("kernels.window", "SPAN-10 SPAN-11 CEN-9", NATIVE)
 def kernel_cuts_the_window(p: Proof) -> None:
     """Window yields the exact cache of any freeindex."""
     words, freeindex, nelems = unknown_words(p)
     ahead, cache = p.number(i64, "ahead"), p.number(i64, "cache")
+    below = p.number(U8, "below")
+    cut = p.holds(may_cut, words, freeindex)
+    made = p.integer_given(cut, window, words, freeindex)
+    p.establish(WINDOW, words, freeindex, made, nelems, below, given=cut)
     p.suppose(BITWISE, words, freeindex, nelems, cache, ahead)
     p.establish(BITWISE, words, freeindex, nelems, cache, ahead)
     p.assume(freeindex < nelems)
@@ -216,6 +247,78 @@ def bitwise(
         p.use(BITWISE, words, freeindex, nelems, cache, instance, given=inside)
 
 
+# --- the searches -------------------------------------------------------------------------------
+
+
+def finds_fast(
+    freeindex: i64,
+    nelems: i64,
+    cache: i64,
+    slot: i64,
+    words: vec[i64],
+    below: U16,
+    ahead: U8,
+) -> bool:
+    """What the fast path ensures of any bitmap of which the cache is exact: the lowest free slot,
+    after which the cache is exact when it is shifted; or -1.
+    """
+    if slot == -1 or not can_search(words, freeindex, nelems):
+        return -1 <= slot < nelems
+    if not cache_is_exact(words, freeindex, nelems, cache):
+        return freeindex <= slot < nelems and slot < freeindex + 64
+    return (
+        freeindex <= slot < nelems
+        and slot < freeindex + 64
+        and ends_search(words, freeindex, nelems, slot)
+        and is_passed_over(words, freeindex, slot, below)
+        and (
+            ahead >= 64
+            or cache_bit_is_exact(
+                words, slot + 1, nelems, shift_out(cache, slot - freeindex), ahead
+            )
+        )
+    )
+
+
+def may_start(freeindex: i64, nelems: i64, cache: i64) -> bool:
+    """What the fast path needs."""
+    return in_bounds(freeindex, nelems)
+
+
+def may_search(words: vec[i64], freeindex: i64, nelems: i64, cache: i64) -> bool:
+    """What the slow search needs: an exact cache."""
+    return can_search(words, freeindex, nelems) and cache_is_exact(words, freeindex, nelems, cache)
+
+
+def finds_slow(
+    words: vec[i64],
+    freeindex: i64,
+    nelems: i64,
+    cache: i64,
+    found: tuple[i64, i64, i64],
+    below: U16,
+    ahead: U8,
+) -> bool:
+    """What the slow search ensures: the lowest free slot or the end, and an exact cache."""
+    slot, after, rest = found
+    return (
+        ends_search(words, freeindex, nelems, slot)
+        and (below >= nelems or is_passed_over(words, freeindex, slot, below))
+        and after == (slot if slot == nelems else slot + 1)
+        and (ahead >= 64 or cache_bit_is_exact(words, after, nelems, rest, ahead))
+    )
+
+
+FAST: Final = Contract(finds_fast, may_start, proved_by="kernels.fast")
+SLOW: Final = Contract(finds_slow, may_search, proved_by="kernels.slow")
+SEARCHES: Final = {
+    "spanalloc.kernels.next_free_fast": FAST,
+    "spanalloc.kernels.next_free_index": SLOW,
+    "spanalloc.kernels.shift_out": SHIFT,
+}
+"""What the methods of a span rely on."""
+
+
 @obligation(
     "kernels.fast",
     "SPAN-8 SPAN-12 SPAN-13",
@@ -228,23 +331,22 @@ def kernel_fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
 
     It fails only past the window, or at the last slot of a word that is not the span's last.
     """
-    words, freeindex, nelems = any_words(p)
+    words, freeindex, nelems = unknown_words(p)
     cache = p.number(i64, "cache")
     below, ahead = p.number(U16, "below"), p.arbitrary("ahead", U8)
-    p.assume(ahead < 64, p.holds(cache_is_exact, words, freeindex, nelems, cache))
+    p.suppose(FAST, freeindex, nelems, cache)
     cases = p.cases(next_free_fast, freeindex, nelems, cache)
     zeros = p.results_of(trailing_zeros)[0]
     assert isinstance(zeros, z3.ExprRef)
-    bitwise(p, words, freeindex, nelems, cache, zeros, ahead + zeros + 1, below - freeindex)
+    fits = p.holds(can_search, words, freeindex, nelems)
+    exact = z3.And(fits, p.implied(fits, cache_is_exact, words, freeindex, nelems, cache))
+    used = (zeros, ahead + zeros + 1, below - freeindex)
+    bitwise(p, words, freeindex, nelems, cache, *used, given=exact)
+    for case in cases:
+        found = (freeindex, nelems, cache, case.value, words, below, ahead)
+        p.establish(FAST, *found, given=case.path)
     for case in cases:
         slot = p.arithmetic.lift(scalar_of(case.value)).term
-        found = z3.And(case.path, slot >= 0)
-        p.show("free", p.implied(found, ends_search, words, freeindex, nelems, slot))
-        p.show("in the span", slot < nelems, case.path)
-        p.show("below are taken", p.implied(found, is_passed_over, words, freeindex, slot, below))
-        rest = p.integer_given(found, shift_out, cache, slot - freeindex)
-        exact = p.implied(found, cache_bit_is_exact, words, slot + 1, nelems, rest, ahead)
-        p.show("cache stays exact", exact)
         after = freeindex + zeros + 1
         missed = z3.And(case.path, slot < 0, zeros < 64, after <= nelems)
         p.show("fails at a word's end", z3.And(after & 63 == 0, after != nelems), missed)
@@ -261,11 +363,10 @@ def kernel_fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
 )
 def kernel_slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
     """next_free_index finds the lowest free slot, or that there is none, with an exact cache."""
-    words, freeindex, nelems = any_words(p)
+    words, freeindex, nelems = unknown_words(p)
     cache = p.number(i64, "cache")
     below, ahead = p.arbitrary("below", U16), p.arbitrary("ahead", U8)
-    p.assume(ahead < 64, below < nelems)
-    p.assume(p.holds(cache_is_exact, words, freeindex, nelems, cache))
+    p.suppose(SLOW, words, freeindex, nelems, cache)
     bitwise(p, words, freeindex, nelems, cache, below - freeindex)
     cases = p.cases(next_free_index, words, freeindex, nelems, cache)
     zeros = p.results_of(trailing_zeros)[0]
@@ -276,16 +377,6 @@ def kernel_slow_search_finds_the_lowest_free_slot(p: Proof) -> None:
     used = (zeros, ahead + zeros + 1)
     bitwise(p, words, position, nelems, at_loop, *used, given=z3.And(inside, exact))
     for case in cases:
-        assert isinstance(case.value, tuple)
-        slot, after, rest = (p.arithmetic.lift(scalar_of(part)).term for part in case.value)
-        p.show("free or the end", p.holds(ends_search, words, freeindex, nelems, slot), case.path)
-        p.show(
-            "below are taken",
-            p.implied(case.path, is_passed_over, words, freeindex, slot, below),
-        )
-        p.show("steps past it", after == z3.If(slot == nelems, slot, slot + 1), case.path)
-        p.show(
-            "cache stays exact",
-            p.implied(case.path, cache_bit_is_exact, words, after, nelems, rest, ahead),
-        )
+        found = (words, freeindex, nelems, cache, case.value, below, ahead)
+        p.establish(SLOW, *found, given=case.path)
         p.possible("each way through the search", case.path)

@@ -1,0 +1,211 @@
+"""Objects and vectors in expressions: what is read and stored, called, and made anew."""
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import NoReturn, Protocol
+
+import z3
+from mypy_extensions import i64
+
+from spanproof.symbolic.arithmetic import Scalar
+from spanproof.symbolic.classes import field_kinds, object_kind
+from spanproof.symbolic.frames import Host, Place
+from spanproof.symbolic.memory import ITEMS, NONE, Content
+from spanproof.symbolic.merge import as_bool, scalar_of
+from spanproof.symbolic.values import SymbolicObject, SymbolicVector, Value
+
+
+class Evaluator(Protocol):
+    """What objects ask of the evaluation of expressions that they are part of."""
+
+    def value(self, node: ast.expr, place: Place) -> Value:
+        """Evaluate an expression."""
+        ...
+
+    def refuse(self, node: ast.AST, place: Place, what: str) -> NoReturn:
+        """Refuse a construct, naming file and line."""
+        ...
+
+    def arguments(self, node: ast.Call, names: Sequence[str], place: Place) -> list[Value]:
+        """Evaluate arguments in the order of the parameters."""
+        ...
+
+
+class Objects:
+    """The part of the evaluation of expressions that is about objects and vectors."""
+
+    def __init__(self, host: Host, evaluator: Evaluator) -> None:
+        self._host = host
+        self._evaluator = evaluator
+
+    # --- fields -------------------------------------------------------------------------------
+
+    def field(self, target: SymbolicObject, name: str, node: ast.AST, place: Place) -> Value:
+        """Return what a field of an object holds."""
+        self._is_there(target, node, place)
+        self._is_known(target, name, node, place)
+        return self._host.memory.read((target.kind, name), target.identity)
+
+    def _is_known(self, target: SymbolicObject, name: str, node: ast.AST, place: Place) -> None:
+        if name not in field_kinds(target.kind):
+            self._evaluator.refuse(node, place, f"no field {name}")
+
+    def _is_there(self, target: SymbolicObject, node: ast.AST, place: Place) -> None:
+        """Claim that an object is not None."""
+        says = f"{place.frame.source.name}: {ast.unparse(node)} is of an object"
+        self._host.side(says, place.path, target.identity != NONE)
+
+    def store(self, target: ast.expr, value: Value, place: Place) -> None:
+        """Store a value where a statement says."""
+        match target:
+            case ast.Attribute(value=base, attr=name):
+                owner = self._evaluator.value(base, place)
+                if not isinstance(owner, SymbolicObject):
+                    self._evaluator.refuse(target, place, "only fields of objects are assigned to")
+                self._is_there(owner, target, place)
+                self._is_known(owner, name, target, place)
+                kind = object_kind(field_kinds(owner.kind)[name])
+                if value is None and kind is not None:
+                    value = SymbolicObject(kind[0], NONE)
+                self._host.memory.write((owner.kind, name), owner.identity, value)
+            case ast.Subscript(value=base, slice=index):
+                vector = self._evaluator.value(base, place)
+                if not isinstance(vector, SymbolicVector):
+                    self._evaluator.refuse(target, place, "only vectors have items to be assigned")
+                key = scalar_of(self._evaluator.value(index, place))
+                at = self._inside(vector, key, target, place)
+                self._fits(vector.kind, value, target, place)
+                self._host.memory.store(vector, at, value)
+
+    def _fits(self, kind: object, value: Value, node: ast.AST, place: Place) -> None:
+        """Require that an item is one of the vector's kind."""
+        if kind is i64:
+            self._host.arithmetic.exact(scalar_of(value))
+            return
+        self._evaluator.refuse(node, place, f"no vector of {kind} is changed")
+
+    # --- vectors ------------------------------------------------------------------------------
+
+    def content(self, vector: SymbolicVector) -> Content:
+        """Return what a vector holds now."""
+        found = self._host.memory.read((vector.kind, ITEMS), vector.identity)
+        assert isinstance(found, Content)
+        return found
+
+    def item(self, vector: SymbolicVector, key: Scalar, node: ast.AST, place: Place) -> Value:
+        """Read a vector: that the index is in it is a claim, as Python's IndexError is."""
+        at = self._inside(vector, key, node, place)
+        return self.content(vector).get(at)
+
+    def _inside(
+        self, vector: SymbolicVector, key: Scalar, node: ast.AST, place: Place
+    ) -> z3.ExprRef:
+        if type(key.term) is int and key.term < 0:
+            self._evaluator.refuse(node, place, f"index {key.term} into a vector")
+        index, compare = self._host.arithmetic.exact(key), self._host.arithmetic.compare
+        length = scalar_of(self.content(vector).length)
+        low = as_bool(compare(">=", key, Scalar(0)))
+        high = as_bool(compare("<", key, length))
+        says = f"{place.frame.source.name}: {ast.unparse(node)} is in the vector"
+        self._host.side(says, place.path, z3.And(low, high))
+        return z3.simplify(index)
+
+    def made_vector(self, node: ast.Call, item: ast.expr, place: Place) -> Value:
+        """Return a new vector: `vec[kind]([0] * length)`."""
+        kind = self._host.static(place.frame.source, item)
+        match node.args:
+            case [
+                ast.BinOp(left=ast.List(elts=[ast.Constant(value=0)]), op=ast.Mult(), right=count)
+            ]:
+                length = scalar_of(self._evaluator.value(count, place))
+            case [ast.expr() as other] if isinstance(
+                found := self._evaluator.value(other, place), SymbolicVector
+            ):
+                return self._copied(found)
+            case _:
+                return self._evaluator.refuse(node, place, "a new vector is [0] * length")
+        if kind is not i64:
+            self._evaluator.refuse(node, place, f"no symbolic counterpart of a vector of {kind}")
+        memory, zero = self._host.memory, self._host.arithmetic.const(0)
+        natural = as_bool(self._host.arithmetic.compare(">=", length, Scalar(0)))
+        says = f"{place.frame.source.name}: the length of {ast.unparse(node)} is no less than 0"
+        self._host.side(says, place.path, natural)
+        made = SymbolicVector(kind, memory.made())
+        memory.write((kind, ITEMS), made.identity, Content(lambda index: zero, length.term))
+        return made
+
+    def made_list(self, node: ast.List, place: Place) -> Value:
+        """Return a new list of numbers: it is a vector that can be appended to."""
+        memory, arithmetic = self._host.memory, self._host.arithmetic
+        made = SymbolicVector(i64, memory.made())
+        empty = Content(lambda index: arithmetic.const(0), len(node.elts))
+        memory.write((i64, ITEMS), made.identity, empty)
+        for number, one in enumerate(node.elts):
+            item = self._evaluator.value(one, place)
+            self._fits(i64, item, node, place)
+            memory.store(made, arithmetic.const(number), item)
+        return made
+
+    def _copied(self, vector: SymbolicVector) -> SymbolicVector:
+        made = SymbolicVector(vector.kind, self._host.memory.made())
+        self._host.memory.write((vector.kind, ITEMS), made.identity, self.content(vector))
+        return made
+
+    def append(self, vector: SymbolicVector, node: ast.Call, place: Place) -> None:
+        """Append an item to a list."""
+        item = self._evaluator.arguments(node, ["item"], place)[0]
+        self._fits(vector.kind, item, node, place)
+        arithmetic, memory = self._host.arithmetic, self._host.memory
+        length = scalar_of(self.content(vector).length)
+        memory.store(vector, z3.simplify(arithmetic.lift(length).term), item)
+        longer = arithmetic.binary("+", length, Scalar(1)).term
+        content = self.content(vector)
+        memory.write((vector.kind, ITEMS), vector.identity, Content(content.get, longer))
+
+    # --- calls --------------------------------------------------------------------------------
+
+    def call(self, target: SymbolicObject, name: str, node: ast.Call, place: Place) -> Value:
+        """Evaluate a call of a method."""
+        self._is_there(target, node, place)
+        source = self._host.method_source(target.kind, name)
+        names = [one.arg for one in source.tree.args.args][1:]
+        given = self._evaluator.arguments(node, names, place)
+        return self._host.apply_method(target, name, given, place.path)
+
+    def made(self, kind: type, node: ast.Call, place: Place) -> Value:
+        """Return a new object of a class."""
+        source = self._host.method_source(kind, "__init__")
+        names = [one.arg for one in source.tree.args.args][1:]
+        given = self._evaluator.arguments(node, names, place)
+        made = SymbolicObject(kind, self._host.memory.made())
+        self._host.apply_method(made, "__init__", given, place.path)
+        return made
+
+    def is_none(self, node: ast.Compare, place: Place) -> Value:
+        """Evaluate `x is None`, or `x is not None`."""
+        value = self._evaluator.value(node.left, place)
+        positive = isinstance(node.ops[0], ast.Is)
+        if value is None:
+            return positive
+        if not isinstance(value, SymbolicObject):
+            return self._evaluator.refuse(node, place, "only an object is compared with None")
+        none = z3.simplify(value.identity == NONE)
+        if z3.is_true(none) or z3.is_false(none):
+            return z3.is_true(none) == positive
+        return none if positive else z3.Not(none)
+
+    def unchanged(self, node: ast.AST, place: Place, evaluate: Callable[[], Value]) -> Value:
+        """Evaluate what may not change an object, because it is evaluated on some paths only."""
+        before = self._host.memory.state
+        value = evaluate()
+        if self._host.memory.state is not before:
+            self._evaluator.refuse(node, place, "a part of a condition changes an object")
+        return value
+
+
+def vector_item(node: ast.Call) -> ast.expr | None:
+    """Return the kind of the vector that a call makes; None if it makes none."""
+    match node.func:
+        case ast.Subscript(value=ast.Name(id="vec"), slice=item):
+            return item
+    return None

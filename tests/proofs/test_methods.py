@@ -1,0 +1,243 @@
+"""Methods become terms: what they store, return and raise is what Python does."""
+
+import importlib
+import random
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+import z3
+from librt.vecs import vec
+from mypy_extensions import i64
+
+from spanalloc.errors import SpanError
+from spanalloc.maxtree import MaxTree
+from spanalloc.span import Span
+from spanproof.prove.methods import Fields, words_of
+from spanproof.prove.proof import Proof
+from spanproof.symbolic.bitvectors import Signed
+from spanproof.symbolic.errors import UnsupportedConstruct
+from spanproof.symbolic.frames import LoopBound
+from spanproof.symbolic.memory import ITEMS, Content
+from spanproof.symbolic.merge import scalar_of
+from spanproof.symbolic.values import SymbolicVector
+
+NATIVE: Final = Signed(64)
+KERNELS: Final = {
+    f"spanalloc.kernels.{name}": LoopBound(20) for name in ("next_free_index", "count_ones")
+}
+NUMBERS: Final = (
+    *("base", "npages", "spanclass", "elemsize", "nelems", "magic", "sweepgen", "freeindex"),
+    *("alloc_cache", "alloc_count", "needzero", "state", "limit", "listed"),
+)
+FLAGS: Final = ("was_empty", "scavenged", "dirty")
+VECTORS: Final = ("alloc_bits", "gcmark_bits")
+CALLS: Final[tuple[tuple[str, tuple[int, ...]], ...]] = (
+    *((name, ()) for name in ("malloc_fast", "malloc_slow", "malloc", "malloc_large")),
+    *((name, ()) for name in ("first_free", "make_manual", "end")),
+    *((name, (1 << 32,)) for name in ("cache", "retire", "uncache", "claim", "sweep", "publish")),
+    *((name, (1030,)) for name in ("is_free", "mark", "address", "checked")),
+    ("init_slots", (134, 2)),
+    ("reset", (1 << 40, 9)),
+    ("index_of", (20000,)),
+)
+
+
+def any_span(chance: random.Random) -> Span:
+    span = Span(8192 * chance.randrange(4), chance.choice([2, 5, 10, 40]), 1, 0)
+    for _ in range(chance.randrange(4)):
+        for _ in range(chance.choice([0, 1, 63, 64, 70])):
+            span.malloc()
+        for slot in range(chance.randrange(70)):
+            if slot < span.nelems and chance.random() < 0.7 and not span.is_free(slot):
+                span.mark(slot)
+        if chance.random() < 0.6:
+            span.sweepgen = 1
+            span.sweep(2)
+    span.sweepgen = chance.choice([0, 1, 2, 3, 5, (1 << 32) - 2])
+    span.alloc_count += chance.choice([0, 0, 0, -1, 1])
+    return span
+
+
+def given(p: Proof, span: Span) -> Fields:
+    """A span in a proof that holds what a span holds."""
+    fields = Fields(p, Span, "span")
+    for name in NUMBERS:
+        fields.set(name, int(getattr(span, name)))
+    for name in FLAGS:
+        fields.set(name, bool(getattr(span, name)))
+    for name in VECTORS:
+        words = [int(word) for word in getattr(span, name)]
+        vector = fields.value(name)
+        assert isinstance(vector, SymbolicVector)
+        p.translator.memory.write((i64, ITEMS), vector.identity, known(words))
+    return fields
+
+
+def known(words: list[int]) -> Content:
+    def get(index: z3.ExprRef) -> z3.ExprRef:
+        term: z3.ExprRef = z3.BitVecVal(0, 64)
+        for place, word in enumerate(words):
+            term = z3.If(index == place, z3.BitVecVal(word, 64), term)
+        return z3.simplify(term)
+
+    return Content(get, len(words))
+
+
+def number(p: Proof, value: object) -> int:
+    term = z3.simplify(p.arithmetic.lift(scalar_of(value)).term)
+    assert isinstance(term, z3.BitVecNumRef)
+    return int(term.as_signed_long())
+
+
+def held(p: Proof, fields: Fields) -> dict[str, object]:
+    found: dict[str, object] = {name: number(p, fields.value(name)) for name in NUMBERS}
+    found |= {name: z3.is_true(z3.simplify(fields[name])) for name in FLAGS}
+    for name in VECTORS:
+        words = fields.words(name)
+        length = number(p, words.length)
+        found[name] = [number(p, words.get(z3.BitVecVal(i, 64))) for i in range(length)]
+    return found
+
+
+def shown(span: Span) -> dict[str, object]:
+    found: dict[str, object] = {name: int(getattr(span, name)) for name in NUMBERS}
+    found |= {name: bool(getattr(span, name)) for name in FLAGS}
+    return found | {name: [int(word) for word in getattr(span, name)] for name in VECTORS}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_method_stores_returns_and_raises_what_python_does(seed: int) -> None:
+    chance = random.Random(seed)
+    refused = 0
+    for name, limits in CALLS:
+        span = any_span(chance)
+        arguments = [chance.choice([0, 1, 2, 3, 5, chance.randrange(limit)]) for limit in limits]
+        p = Proof(NATIVE, loops=KERNELS)
+        fields = given(p, span)
+        ran = fields.run(name, *arguments)
+        before = shown(span)
+        method: Callable[..., object] = getattr(span, name)
+        try:
+            returned = method(*arguments)
+        except SpanError:
+            refused += 1
+            assert z3.is_true(z3.simplify(ran.raises)), name
+            assert shown(span) == before
+            continue
+        assert not z3.is_true(z3.simplify(ran.raises)), name
+        assert held(p, fields) == shown(span), name
+        if isinstance(returned, bool):
+            assert z3.is_true(z3.simplify(z3.BoolVal(True) == ran.value)) == returned
+        elif returned is not None:
+            assert number(p, ran.value) == returned
+    assert refused > 0
+
+
+def test_a_new_tree_is_what_python_makes() -> None:
+    for capacity in (1, 16, 17, 256, 8192):
+        p, tree = Proof(NATIVE), MaxTree(capacity)
+        fields = Fields(p, MaxTree, "tree")
+        fields.run("__init__", capacity)
+        starts, weights = fields.words("starts"), fields.words("weights")
+        assert number(p, fields.value("rows")) == tree.rows
+        assert number(p, starts.length) == len(tree.starts)
+        assert number(p, weights.length) == len(tree.weights)
+        for index, start in enumerate(tree.starts):
+            assert number(p, starts.get(z3.BitVecVal(index, 64))) == start
+
+
+CLASS: Final = '''
+from librt.vecs import vec
+from mypy_extensions import i64
+
+
+class Probe:
+    """A class."""
+
+    def __init__(self, n: i64) -> None:
+        self.n: i64 = n
+        self.words = vec[i64]([0] * n)
+
+    def works(self, n: i64) -> i64:
+        """Work."""
+        {body}
+'''
+
+
+@pytest.fixture
+def probe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], tuple[Proof, Fields]]]:
+    """Make an object of a class whose method has some body."""
+    name = f"test_probe_{abs(hash(request.node.nodeid))}"
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def make(body: str) -> tuple[Proof, Fields]:
+        (tmp_path / f"{name}.py").write_text(CLASS.format(body=body))
+        kind = vars(importlib.import_module(name))["Probe"]
+        p = Proof(NATIVE)
+        return p, Fields(p, kind, "probe")
+
+    yield make
+    sys.modules.pop(name, None)
+
+
+Probe = Callable[[str], tuple[Proof, Fields]]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("for i in range(n):\n            n += i\n        return n", "known length"),
+        ("while n > 0:\n            n -= 1\n        return n", "an invariant, or a bound"),
+        ("self.absent = n\n        return n", "no field absent"),
+        ("return self.absent(n)", "no method absent"),
+        ("del self.n\n        return n", "cannot contain Delete"),
+        ("with self.n:\n            return n", "cannot contain With"),
+        ("try:\n            return n\n        finally:\n            n = 1", "cannot contain Try"),
+        ("return [i for i in range(3)]", "cannot contain ListComp"),
+        ("return n if (lambda: n) else n", "cannot contain Lambda"),
+        ("self.n, n = n, 1\n        return n", "only names and tuples"),
+        ("n = self.n = 3\n        return n", "one value to one name"),
+        ("return n > 0 and self.works(n) > 0", "calls itself"),
+        ("yield n", "cannot contain"),
+        ("raise ValueError('a') from None", "cannot contain Raise"),
+    ],
+)
+def test_what_a_method_may_not_contain_is_refused(body: str, says: str, probe: Probe) -> None:
+    p, fields = probe(body)
+    with pytest.raises(UnsupportedConstruct, match=says) as refused:
+        fields.run("works", p.number(i64, "n"))
+    assert refused.value.line > 0
+
+
+def test_two_names_for_one_vector_are_one_vector(probe: Probe) -> None:
+    p, fields = probe(
+        "words = self.words\n        words[2] = n\n        self.words[2] += 1\n"
+        "        return words[2]"
+    )
+    fields.run("__init__", 5)
+    assert number(p, fields.run("works", 7).value) == 8
+    assert number(p, fields.words("words").get(z3.BitVecVal(2, 64))) == 8
+    assert number(p, fields.words("words").get(z3.BitVecVal(3, 64))) == 0
+
+
+def test_what_is_beyond_a_vector_is_a_claim(probe: Probe) -> None:
+    p, fields = probe("return self.words[n]")
+    fields.run("__init__", 5)
+    fields.run("works", p.number(i64, "n"))
+    assert [query.label for query in p.queries] == [
+        "Probe.works: self.words[n] is in the vector",
+    ]
+
+
+def test_a_vector_of_a_proof_can_be_given_to_rules(probe: Probe) -> None:
+    p, fields = probe("return n")
+    fields.run("__init__", 3)
+    vector = fields.value("words")
+    assert isinstance(vector, SymbolicVector)
+    assert number(p, words_of(p, vector).length) == 3
+    assert len(vec[i64]([0] * 3)) == 3
