@@ -10,10 +10,13 @@ from spanproof.doors.targets import SHARE, run_again
 from spanproof.fuzz import finding
 from spanproof.fuzz.divergence import Divergence, Run
 from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.heaplockstep import run_heap_program
+from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.contractprogram import ContractProgram
 from spanproof.fuzz.levels.contractruns import attempt_on
 from spanproof.fuzz.levels.remote import Answerer, RemoteSizes, RemoteSpans
+from spanproof.fuzz.levels.remoteheap import RemoteHeaps
 from spanproof.fuzz.levels.sizes import run_sizes
 from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.lockstep import run_program
@@ -108,10 +111,10 @@ def recorded(found_with: FoundWith, divergence: Divergence) -> list[tuple[bytes,
         run = run_on(answerer, divergence)
     finally:
         answerer.close()
-    return answerer.record if run is not None and run.divergence is not None else []
+    return answerer.record if run.divergence is not None else []
 
 
-def run_on(answerer: Answerer, divergence: Divergence) -> Run | None:
+def run_on(answerer: Answerer, divergence: Divergence) -> Run:
     """Run the program of a finding on what answers."""
     match divergence.program:
         case Program() as program:
@@ -120,5 +123,5 @@ def run_on(answerer: Answerer, divergence: Divergence) -> Run | None:
             return run_sizes(program, RemoteSizes(answerer))
         case ContractProgram() as program:
             return attempt_on(answerer)(program, lambda step: None)
-        case _:
-            return None
+        case HeapProgram() as program:
+            return run_heap_program(program, RemoteHeaps(answerer))

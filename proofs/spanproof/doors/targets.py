@@ -15,6 +15,7 @@ from spanproof.fuzz.heapsides import Side
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.contractprogram import ContractProgram
 from spanproof.fuzz.levels.remote import Answerer, RemoteSizes, RemoteSpans
+from spanproof.fuzz.levels.remoteheap import RemoteHeaps
 from spanproof.fuzz.levels.sizes import SizeClasses
 from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.program import Program
@@ -137,7 +138,10 @@ def heap_target(found_with: FoundWith) -> Target[HeapProgram]:
     """Return the target that heaps are."""
     target = of_schedules if found_with.of is Scope.SCHEDULE else of_heap
     if found_with.door:
-        raise WrongFactory("whole heaps are asked of --python")
+        if found_with.of is Scope.SCHEDULE:
+            raise WrongFactory("several Ps at once are asked of --python")
+        answerer = answerer_of(found_with)
+        return target(RemoteHeaps(answerer))._replace(prepare=answerer.prepare)
     if not found_with.python:
         return target(spanallocheap.installed)
     factory: ByName[HeapProgram, Side] = ByName(found_with.python, found_with.folder, found_with.of)

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from spanproof.fuzz.display import both_shown, event_shown, first_difference
 from spanproof.fuzz.partrules import of_event, of_part
@@ -130,6 +130,7 @@ def compare_events(expected: Sequence[Told], seen: Sequence[Told]) -> None:
     """
     if expected == seen:
         return
+    seen = cast("Sequence[Told]", shaped(seen, expected))
     for (kind, one), (seen_kind, other) in zip(expected, seen, strict=False):
         if kind == seen_kind and one == other:
             continue
@@ -153,6 +154,9 @@ def compare_states(expected: Mapping[str, object], seen: Mapping[str, object]) -
 
     Raises: Difference at the first difference.
     """
+    if expected == seen:
+        return
+    seen = cast("Mapping[str, object]", shaped(seen, expected))
     if expected == seen:
         return
     if shows_no_cache(seen):
@@ -202,3 +206,23 @@ def parts_of(path: tuple[str, ...], value: object) -> Mapping[str, object]:
     if isinstance(value, tuple) and names and len(path) == (1 if path[0] in SINGLE else 2):
         return dict(zip(names, value, strict=False))
     return {}
+
+
+def shaped(seen: object, like: object) -> object:
+    """Return what was read from JSON in the shape of what it is compared with.
+
+    JSON has lists for tuples, and names for numbers as keys.
+    """
+    if isinstance(like, Mapping) and isinstance(seen, Mapping):
+        names = {str(key): key for key in like}
+        return {
+            names.get(key, key): shaped(value, like.get(names.get(key, key)))
+            for key, value in seen.items()
+        }
+    if isinstance(seen, list) and isinstance(like, tuple | list):
+        longer = [*like, *[like[-1] if like else None] * (len(seen) - len(like))]
+        parts = [shaped(one, other) for one, other in zip(seen, longer, strict=False)]
+        return type(like)(parts) if type(like) in (tuple, list) else tuple(parts)
+    if isinstance(seen, list):
+        return tuple(shaped(one, None) for one in seen)
+    return seen

@@ -86,12 +86,12 @@ class Side(Protocol):
         """Let the background scavenger work."""
         ...
 
-    def events(self) -> Sequence[tuple[str, Event]]:
-        """Return the kinds and figures of the events since the last call."""
+    def events(self) -> Sequence[tuple[str, Event]] | None:
+        """Return the kinds and figures of the events since the last call; None: not shown."""
         ...
 
-    def state(self) -> State:
-        """Return the whole state, by the names of its parts."""
+    def state(self) -> State | None:
+        """Return the whole state, by the names of its parts; None if it is not shown."""
         ...
 
 

@@ -212,6 +212,8 @@ class InTurns:
         """
         with IMPLEMENTATION:
             seen = self._other.events()
+            if seen is None:
+                raise TypeError("a heap of several Ps has to show its events")
         told = [kind for kind, _ in seen if not kind.startswith("os ")]
         for kind, figures in seen:
             if kind == "si":

@@ -6,7 +6,11 @@ class Broken(Exception):
 
 
 class Declined(Exception):
-    """It refused what the rules forbid, as it should; the message is its reason."""
+    """It refused what the rules forbid, as it should; the message says why."""
+
+    def __init__(self, why: str, reason: str = "") -> None:
+        super().__init__(why)
+        self.reason = reason
 
 
 class CannotStart(Exception):

@@ -19,6 +19,7 @@ class Head(msgspec.Struct, frozen=True):
 
     n: int | None = None
     refused: str | None = None
+    reason: str = ""
     error: str | None = None
 
 
@@ -60,7 +61,7 @@ def exception_of(request: Ask, line: bytes | msgspec.Raw, problem: Exception) ->
         if head.n is not None:
             check_number(request, head.n)
         if head.refused is not None:
-            return Declined(head.refused[:SHOWN])
+            return Declined(head.refused[:SHOWN], head.reason[:SHOWN])
         if head.error is not None:
             return Broken(f"replies to `{op}` that it failed: {head.error[:SHOWN]}")
     except Broken as numbered:

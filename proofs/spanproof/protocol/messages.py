@@ -11,11 +11,12 @@ from msgspec import Meta
 
 VERSION: Final = 1
 
-Level = Literal["sizes", "contract", "span"]
+Level = Literal["sizes", "contract", "span", "heap"]
 """What an implementation has, from little to much."""
 
-Shows = Literal["results", "state", "account"]
-"""What it shows: results always; the state of a span; the sums of the contract."""
+Shows = Literal["results", "events", "state", "account"]
+"""What it shows: results always; events of a heap; the state of a span or a heap; the sums of the
+contract."""
 
 Lack = Literal["realloc", "align", "zero"]
 """What a contract may lack."""
@@ -150,6 +151,63 @@ class SpanState(Ask, frozen=True, tag="span_state"):
     """Show the whole span."""
 
 
+class NewHeap(Ask, frozen=True, tag="new_heap"):
+    """A heap without objects, of so many Ps, in which no cycle was: a program begins.
+
+    `physical` is the size of a physical page. `answers` are what the operating system says to the
+    first requests for addresses; it grants all later ones where they are asked for.
+    """
+
+    procs: Natural
+    sweepgen: Word
+    physical: Natural
+    answers: list[Literal["grant", "refuse", "elsewhere", "below"]]
+
+
+Call = Literal[
+    "malloc",
+    "start_cycle",
+    "mark",
+    "finish_cycle",
+    "sweep_one",
+    "ensure_swept",
+    "add_special",
+    "remove_finalizer",
+    "run_finalizers",
+    "take_manual",
+    "free_manual",
+    "set_procs",
+    "flush_caches",
+    "scavenge_all",
+    "free_os_memory",
+    "pass_time",
+]
+"""What a heap does."""
+
+
+class HeapCall(Ask, frozen=True, tag="heap_call", omit_defaults=True):
+    """Do something with the heap, on a P; only what the call is about has a field, unless it is 0.
+
+    `kind` is that of a special record, `purpose` that of a manual span.
+    """
+
+    call: Call
+    p: Natural = 0
+    address: Natural = 0
+    bytes: Natural = 0
+    noscan: bool = False
+    zero: bool = False
+    npages: Natural = 0
+    procs: Natural = 0
+    nanoseconds: Natural = 0
+    kind: str = ""
+    purpose: str = ""
+
+
+class HeapState(Ask, frozen=True, tag="heap_state"):
+    """Show the whole heap."""
+
+
 class Program(Ask, frozen=True, tag="program"):
     """Do all that is asked, in order, or on so many threads at once; answer once.
 
@@ -178,6 +236,9 @@ Request = (
     | Flush
     | Sweep
     | SpanState
+    | NewHeap
+    | HeapCall
+    | HeapState
     | Program
 )
 
@@ -282,6 +343,23 @@ class SpanShown(Reply, frozen=True):
     alloc_cache: Natural | None = None
 
 
+class Came(Reply, frozen=True):
+    """What a call has come to: an address, or a number of pages, or 0; or that there is no memory.
+
+    With `events`, what a recorder would have written of it: kinds, and figures by their names.
+    """
+
+    result: int = 0
+    no_memory: bool = False
+    events: list[tuple[str, msgspec.Raw]] = msgspec.field(default_factory=list)
+
+
+class HeapShown(Reply, frozen=True):
+    """The whole state of a heap: its parts by their names."""
+
+    state: msgspec.Raw
+
+
 class Programmed(Reply, frozen=True):
     """The replies to a program's requests, in their order."""
 
@@ -289,9 +367,13 @@ class Programmed(Reply, frozen=True):
 
 
 class Refused(Reply, frozen=True):
-    """The rules forbid what was asked; nothing has changed. In place of any other reply."""
+    """The rules forbid what was asked; nothing has changed. In place of any other reply.
+
+    A heap may give one of the reasons of `spanproof.fuzz.reasons`, which then is compared.
+    """
 
     refused: str
+    reason: str = ""
 
 
 class Failed(Reply, frozen=True):
@@ -317,6 +399,9 @@ REPLIES: Final[dict[type[Ask], type[Reply]]] = {
     Flush: Flushed,
     Sweep: Swept,
     SpanState: SpanShown,
+    NewHeap: Done,
+    HeapCall: Came,
+    HeapState: HeapShown,
     Program: Programmed,
 }
 """The reply to each request."""

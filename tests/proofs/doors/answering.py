@@ -1,17 +1,18 @@
 """A process that answers the protocol at every level, well, or with a bug."""
 
 import ctypes
+import inspect
 import json
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import spanalloc
-from spanproof.fuzz.program import Program
-from spanproof.fuzz.spanalloc_subject import SpanallocSpan, of_package
-from spanproof.fuzz.subjects import Refused
 from spanspec.base.sizeclass import CLASSES, round_up_size, size_class_for
+
+if TYPE_CHECKING:
+    from spanproof.fuzz.spanalloc_subject import SpanallocSpan
+    from spanproof.fuzz.spanallocheap import SpanallocHeap
 
 LIBC = ctypes.CDLL(None)
 for name in ("malloc", "calloc", "aligned_alloc", "realloc"):
@@ -20,6 +21,7 @@ LIBC.free.argtypes = [ctypes.c_void_p]
 LIBC.realloc.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
 Message = dict[str, Any]
+DEFAULTS = {"noscan": False, "zero": False}
 
 
 def slots(bits: int) -> list[int]:
@@ -41,17 +43,20 @@ class Answering:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.span: SpanallocSpan
+        self.heap: SpanallocHeap
         self.objects: dict[int, tuple[int, int]] = {}
 
     def answer(self, ask: Message) -> Message:
         try:
             does: Callable[[Message], Message] = getattr(self, ask["op"])
             return {"n": ask["n"], **does(ask)}
-        except Refused as problem:
-            return {"n": ask["n"], "refused": str(problem)}
+        except Exception as problem:
+            if type(problem).__name__ != "Refused":
+                raise
+            return {"n": ask["n"], "refused": str(problem), "reason": vars(problem)["reason"]}
 
     def hello(self, ask: Message) -> Message:
-        levels = ["sizes", "contract", "span"]
+        levels = ["sizes", "contract", "span", "heap"]
         return {"protocol": 1, "name": "answering", "levels": levels, "shows": SHOWS}
 
     def size(self, ask: Message) -> Message:
@@ -103,6 +108,10 @@ class Answering:
         return {"objects": len(self.objects) + (self.kind == "miscounts"), "bytes": size}
 
     def new_span(self, ask: Message) -> Message:
+        import spanalloc
+        from spanproof.fuzz.program import Program
+        from spanproof.fuzz.spanalloc_subject import of_package
+
         package = SimpleNamespace(Span=spanalloc.Span, SpanError=spanalloc.SpanError)
         program = Program(
             ask["size_class"], (), ask["noscan"], ask["sweepgen"], max(1, ask["pages"])
@@ -139,6 +148,39 @@ class Answering:
         state["alloc_bits"] = slots(state["alloc_bits"])
         state["mark_bits"] = slots(state["mark_bits"])
         return state
+
+    def new_heap(self, ask: Message) -> Message:
+        from spanproof.fuzz import spanallocheap
+        from spanproof.fuzz.heapprogram import HeapProgram
+
+        answers = tuple(ask["answers"])
+        start = HeapProgram((), ask["procs"], ask["sweepgen"], ask["physical"], answers)
+        self.heap = spanallocheap.installed(start)
+        self.heap.events()
+        return {}
+
+    def heap_call(self, ask: Message) -> Message:
+        fields = {name: value for name, value in ask.items() if name not in ("op", "n", "call")}
+        if "bytes" in fields:
+            fields["size"] = fields.pop("bytes")
+        does = getattr(self.heap, ask["call"])
+        names = inspect.signature(does).parameters
+        given = {name: fields.get(name, DEFAULTS.get(name, 0)) for name in names}
+        try:
+            came = {"result": does(**given) or 0}
+        except Exception as problem:
+            if type(problem).__name__ != "NoMemory":
+                raise
+            came = {"no_memory": True}
+        if self.kind == "wrong pages" and ask["call"] == "sweep_one" and came["result"] > 0:
+            came["result"] += 1
+        return {**came, "events": self.heap.events() if "events" in SHOWS else []}
+
+    def heap_state(self, ask: Message) -> Message:
+        state = dict(self.heap.state())
+        if self.kind == "wrong state":
+            state["heap_live"] = -1
+        return {"state": state}
 
     def program(self, ask: Message) -> Message:
         return {"replies": [self.answer(one) for one in ask["requests"]]}

@@ -7,9 +7,11 @@ import pytest
 
 from spanproof.doors.calling import called_of
 from spanproof.doors.targets import run_again
+from spanproof.fuzz import heapprogram as heap
 from spanproof.fuzz.divergence import AnyProgram, Divergence
 from spanproof.fuzz.factories import Scope, WrongFactory
 from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.contractprogram import ContractProgram, Free, Malloc, Realloc, Show
 from spanproof.fuzz.levels.sizesprogram import Ask, SizesProgram
@@ -36,20 +38,48 @@ SPAN = Program(
 )
 
 
+HEAP = HeapProgram(
+    (
+        heap.Malloc(24, 3),
+        heap.Malloc(70_000, p=1),
+        heap.AddSpecial(),
+        heap.MarkAt(at="free slot"),
+        heap.StartCycle(),
+        heap.MarkEvery(2),
+        heap.FinishCycle(),
+        heap.Sweep(9),
+        heap.TakeManual(),
+        heap.SetProcs(3),
+        heap.PassTime(),
+        heap.ScavengeAll(),
+    ),
+    procs=2,
+    answers=("refuse", "grant"),
+)
+
+
 def run(program: AnyProgram, kind: str = "", shows: str = "state account") -> Divergence | None:
-    scopes = {SizesProgram: Scope.SIZES, ContractProgram: Scope.CONTRACT, Program: Scope.SPAN}
+    scopes = {
+        SizesProgram: Scope.SIZES,
+        ContractProgram: Scope.CONTRACT,
+        Program: Scope.SPAN,
+        HeapProgram: Scope.HEAP,
+    }
     command = f"{sys.executable} {ANSWERING} {kind!r} {shows!r}"
     found_with = FoundWith(scopes[type(program)], door="exec", command=command, limit=20.0)
     return run_again(program, found_with, LIMITS)
 
 
-@pytest.mark.parametrize("program", [SIZES, CONTRACT, SPAN], ids=["sizes", "contract", "span"])
+@pytest.mark.parametrize(
+    "program", [SIZES, CONTRACT, SPAN, HEAP], ids=["sizes", "contract", "span", "heap"]
+)
 def test_a_right_one_is_in_agreement(program: AnyProgram) -> None:
-    assert run(program) is None
+    assert run(program, shows="events state account") is None
 
 
 def test_one_that_shows_no_state_is_compared_by_its_results() -> None:
     assert run(SPAN, shows="results") is None
+    assert run(HEAP, shows="results") is None
 
 
 @pytest.mark.parametrize(
@@ -59,6 +89,8 @@ def test_one_that_shows_no_state_is_compared_by_its_results() -> None:
         ("lost contents", CONTRACT, "contents", "I-37"),
         ("miscounts", CONTRACT, "accounting", "HEAP-38"),
         ("forgets a mark", SPAN, "mark_bits", "SPAN-21"),
+        ("wrong state", HEAP, "heap_live", "CEN-10"),
+        ("wrong pages", HEAP, "the result", ""),
     ],
 )
 def test_a_wrong_one_is_told_with_its_rule(
@@ -67,7 +99,7 @@ def test_a_wrong_one_is_told_with_its_rule(
     divergence = run(program, kind)
     assert divergence is not None
     assert divergence.what == what
-    assert rule in divergence.rules
+    assert rule in (*divergence.rules, "")
 
 
 def test_a_level_that_it_does_not_have_is_named() -> None:

@@ -229,6 +229,12 @@ enum {
     SS_sweepgen,
     SS_slot,
     SS_sg,
+    SS_procs,
+    SS_physical,
+    SS_p,
+    SS_address,
+    SS_npages,
+    SS_nanoseconds,
     SS_threads,
     SS_FIELDS
 };
@@ -248,6 +254,12 @@ static const char *const ss_names[SS_FIELDS] = {
     "sweepgen",
     "slot",
     "sg",
+    "procs",
+    "physical",
+    "p",
+    "address",
+    "npages",
+    "nanoseconds",
     "threads",
 };
 

@@ -87,7 +87,7 @@ class Answerer:
         try:
             return self._process.ask(request, expected)
         except Declined as problem:
-            raise Refused(str(problem)) from None
+            raise Refused(str(problem), problem.reason) from None
         except Broken:
             self.close()
             raise
