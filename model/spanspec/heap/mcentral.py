@@ -4,8 +4,6 @@ The walk along a list reads each span's sweepgen without owning the span. What i
 by `on_nonempty` and `on_empty`.
 """
 
-from msgspec.structs import replace
-
 from spanspec.base.constants import PAGE_SIZE, size_class_of
 from spanspec.base.ids import NOBODY, SlotId, ThreadId
 from spanspec.base.sizeclass import CLASS_TO_PAGES
@@ -29,7 +27,7 @@ from spanspec.sharing.steps import (
     TAKE_LISTED,
     UNCACHE,
 )
-from spanspec.span.alloccache import next_free_index
+from spanspec.span.alloccache import next_free_index, room_found
 from spanspec.span.listing import CLAIM, SKIP, STOP, on_empty, on_nonempty
 from spanspec.span.mspan import Mspan
 from spanspec.span.sweepgen import is_stale
@@ -136,7 +134,7 @@ def check_room(state: HeapState, actor: Actor, thread: ThreadId, span: int) -> C
     take(state, CHECK_ROOM, thread)
     room = state.sharing.threads[thread].task == HELD
     found = next_free_index(state.spans[span])
-    state.spans[span] = replace(found.span, freeindex=found.slot) if room else found.span
+    state.spans[span] = room_found(found)
     record = found.span
     yield ev.CentralChecksRoom(*about_span(actor, span, record), room=int(room), slot=found.slot)
     return span if room else NOBODY

@@ -1,7 +1,5 @@
 """Spans from the page heap into use, for a central list or a large object (HEAP-22, MAL-11)."""
 
-from msgspec.structs import replace
-
 from spanspec.base.constants import PAGE_SIZE, size_class_of
 from spanspec.base.ids import NOBODY, SlotId, ThreadId
 from spanspec.base.words import U64
@@ -16,7 +14,7 @@ from spanspec.pages.pageheap import Actor, about_run, about_span
 from spanspec.sharing.growing import slot_id, span_id
 from spanspec.sharing.steps import GROW, USE
 from spanspec.sharing.sweepbuf import swept_buffer
-from spanspec.span.mspan import Mspan, init_span
+from spanspec.span.mspan import Mspan, init_span, with_small_limit
 
 
 def take_span(
@@ -54,8 +52,7 @@ def take_span(
         spanclass = state.inputs.large_span_class(1 if noscan else 0)
     take(state, USE, thread)
     make_in_use(state.pages, span)
-    record = init_span(run.base, npages, spanclass, run.base)
-    record = replace(record, limit=run.base + record.nelems * record.elemsize)
+    record = with_small_limit(init_span(run.base, npages, spanclass, run.base))
     state.spans[span] = record
     check_bitmap(run.base, npages)
     state.take_bits(span, record.nelems)

@@ -98,6 +98,18 @@ def next_free_index(span: Mspan) -> NextFree:
     return NextFree(slot, replace(span, freeindex=index, alloc_cache=cache))
 
 
+def room_found(found: NextFree) -> Mspan:
+    """Return a span in which a central list has looked for room, as an mcache gets it.
+
+    The search has stepped past the slot that it found, which is not taken; so freeindex goes back.
+
+    Rules: CEN-4 SPAN-15.
+    """
+    if found.slot == found.span.nelems:
+        return found.span
+    return replace(found.span, freeindex=found.slot)
+
+
 def next_free_slow(span: Mspan) -> NextFree:
     """Take the slot that the slow search finds, and count it; nelems if the span is full.
 

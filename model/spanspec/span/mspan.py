@@ -94,6 +94,14 @@ def init_span(base: U64, npages: U32, spanclass: U8, limit: U64) -> Mspan:
     )
 
 
+def with_small_limit(span: Mspan) -> Mspan:
+    """Return a span whose object data end with its last slot, as no large object is in it.
+
+    Rules: SPAN-4 HEAP-22.
+    """
+    return replace(span, limit=span.base + span.nelems * span.elemsize)
+
+
 def has_room(span: Mspan) -> bool:
     """Tell whether some slot is free.
 

@@ -58,6 +58,7 @@ from spanspec.span.mspan import (
     is_free,
     layout,
     slot_address,
+    with_small_limit,
 )
 from spanspec.span.tiny import TinyBlock, align_tiny, replace_tiny_block, take_tiny, tiny_fits
 
@@ -310,7 +311,7 @@ def a_free_run_is_zero_unless_it_says_so(p: Proof) -> None:
 # --- slots ----------------------------------------------------------------------------------------
 
 
-@obligation("object.slots", "MAL-22 SPAN-5 I-37 I-39", INTEGERS)
+@obligation("object.slots", "MAL-22 SPAN-4 SPAN-5 HEAP-22 I-6 I-37 I-39", INTEGERS)
 def slots_do_not_overlap_and_are_aligned(p: Proof) -> None:
     """Two slots of a span have no byte in common, lie within its limit and its pages, and begin at
     a multiple of every power of two that divides their size. With pages.no-overlap, no two objects
@@ -328,6 +329,10 @@ def slots_do_not_overlap_and_are_aligned(p: Proof) -> None:
         end = base + entry.npages * PAGE_SIZE
         p.show(f"{entry.size}: apart", start + entry.size <= next_start, used)
         p.show(f"{entry.size}: inside", next_start + entry.size <= end, used)
+        limited = p.call(with_small_limit, span)
+        assert isinstance(limited, Mspan)
+        p.show(f"{entry.size}: below the limit", next_start + entry.size <= limited.limit, used)
+        p.show(f"{entry.size}: the limit is inside", limited.limit <= end)
         unit = entry.size & -entry.size
         p.show(f"{entry.size}: aligned", next_start % min(unit, PAGE_SIZE) == 0)
     p.possible("the last slots of the smallest class", z3.And(one == 1022, other == 1023))

@@ -17,6 +17,16 @@ OBJECT_MUTANTS = (
         ),
     ),
     *variants_of(
+        "spanspec.span.mspan.with_small_limit",
+        Variant(
+            "limit-one-slot-early",
+            "span.base + span.nelems * span.elemsize",
+            "span.base + (span.nelems - 1) * span.elemsize",
+            "object.slots",
+            "nobody finds the object in the last slot of a span",
+        ),
+    ),
+    *variants_of(
         "spanspec.span.tiny.take_tiny",
         Variant(
             "offset-not-advanced",

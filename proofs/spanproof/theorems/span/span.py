@@ -24,6 +24,7 @@ from spanspec.span.alloccache import (
     next_free_fast,
     next_free_index,
     reload_cache,
+    room_found,
     window_at,
 )
 from spanspec.span.freeslots import ends_search, is_passed_over
@@ -340,6 +341,28 @@ def fast_path_fails_only_where_it_must(p: Proof) -> None:
 
 
 # --- where the cache is established -------------------------------------------------------------
+
+
+@obligation("span.room-found", "CEN-4 CEN-9 SPAN-15", WORDS, contracts=SLOW)
+def room_is_found_and_not_taken(p: Proof) -> None:
+    """Of a span in which a central list has looked for room, the slot that it found stays free, and
+    the next search begins there; no slot is counted, and none changes.
+    """
+    other = p.arbitrary("below", U16)
+    assert isinstance(other, z3.ExprRef)
+    span = any_span(p)
+    found = p.call(next_free_index, span)
+    assert isinstance(found, NextFree)
+    kept_for = p.call(room_found, found)
+    assert isinstance(kept_for, Mspan)
+    room = found.slot != span.nelems
+    p.show("free", p.holds(is_free, kept_for, found.slot), room)
+    p.show("the search begins there", kept_for.freeindex == found.slot)
+    p.show("none is counted", kept_for.alloc_count == span.alloc_count)
+    same = p.holds(is_free, kept_for, other) == p.holds(is_free, span, other)
+    p.show("no other changes", same, z3.ULT(other, span.nelems))
+    p.possible("room", room)
+    p.possible("none", z3.Not(room))
 
 
 @obligation("span.cache.established", "SPAN-6 SPAN-10 CEN-9 SWP-28", WORDS)

@@ -7,6 +7,16 @@ SLOW = "spanspec.span.alloccache.next_free_index"
 
 SPAN_MUTANTS = (
     *variants_of(
+        "spanspec.span.alloccache.room_found",
+        Variant(
+            "room-is-lost",
+            "replace(found.span, freeindex=found.slot)",
+            "found.span",
+            "span.room-found",
+            "the slot that a central list has found free is passed over for good",
+        ),
+    ),
+    *variants_of(
         "spanspec.base.words.trailing_zeros",
         Variant(
             "zeros-one-high",
