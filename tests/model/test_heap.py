@@ -12,6 +12,7 @@ from spanspec.base.constants import PAGE_SIZE
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap.heap import ZERO_BASE, Heap, OutOfMemory, Refused
+from spanspec.heap.malloc import array_size
 from spanspec.heap.memstats import live_by_spans
 from spanspec.heap.program import (
     AddSpecial,
@@ -285,6 +286,12 @@ def test_arrays_are_sized_as_the_runtime_sizes_them() -> None:
     for elemsize, count in ((8, -1), (1 << 40, 1 << 40), (1 << 24, (1 << 24) + 1)):
         with pytest.raises(Refused, match="array"):
             heap.newarray(elemsize, count)
+    assert array_size(1 << 47, 2) == array_size(1 << 48, 1) == 1 << 48
+    assert array_size(0, -1) is None
+    with pytest.raises(OutOfMemory, match="T-22"):
+        heap.newarray((1 << 48) + 8192, 1)
+    with pytest.raises(OutOfMemory, match="T-21"):
+        heap.newarray((1 << 64) - 1, 1)
 
 
 def test_a_snapshot_is_saved_and_read_back() -> None:

@@ -119,7 +119,8 @@ class Heap:
     def newarray(self, elemsize: U64, count: int, noscan: bool = False, p: int = 0) -> U64:
         """Allocate an array of so many elements; return its address.
 
-        Raises: Refused where the runtime panics: the count is negative, or the array too large.
+        Raises: Refused where the runtime panics: the count is negative, or the array too large;
+            OutOfMemory, also for a single element that is too large.
 
         Rules: MAL-20.
         """

@@ -82,8 +82,12 @@ def check_may_allocate(phase: ev.Phase) -> None:
 def array_size(elemsize: U64, count: int) -> U64 | None:
     """Return the bytes of an array of so many elements; None where its maker panics.
 
+    One of a single element is asked for as it is, however large.
+
     Rules: MAL-20.
     """
+    if count == 1:
+        return elemsize
     size = elemsize * count
     return size if count >= 0 and size <= MAX_ALLOC else None
 
