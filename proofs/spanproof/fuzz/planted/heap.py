@@ -442,6 +442,30 @@ BUGS: Final = (
         "            return found, size + align\n",
         "            self.release(found + size, align)\n            return found, size\n",
     ),
+    PlantedBug(
+        "a cycle is due however small the heap is",
+        "pacing",
+        "max(int(float(self.alive) * (1 + self.ratio)), LEAST_HEAP * percent // 100)",
+        "int(float(self.alive) * (1 + self.ratio))",
+    ),
+    PlantedBug(
+        "with GOGC off there is all the time for sweeping",
+        "pacing",
+        "        if self.trigger == NEVER or distance < 8192:\n",
+        "        if distance < 8192:\n",
+    ),
+    PlantedBug(
+        "objects with a finalizer do not count once more",
+        "cycle",
+        "    state.pacing.scanned = finalized(state)\n",
+        "    state.pacing.scanned = 0\n",
+    ),
+    PlantedBug(
+        "an object given a finalizer while marking does not count once more",
+        "objects",
+        "    if kind == FINALIZER and state.phase != PHASE_OFF:\n",
+        "    if kind == FINALIZER and state.phase == PHASE_OFF:\n",
+    ),
     PlantedBug("needzero is forgotten", "span", "if freed > 0 or (", "if freed > 1 or ("),
 )
 
