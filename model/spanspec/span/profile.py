@@ -7,7 +7,13 @@ itself (VER-7): pointer bits of small slots, and mark bits.
 
 from typing import Final
 
-from spanspec.base.constants import MAX_SMALL_SIZE, PAGE_SIZE, is_noscan, size_class_of
+from spanspec.base.constants import (
+    MAX_SMALL_SIZE,
+    PAGE_SIZE,
+    is_noscan,
+    make_span_class,
+    size_class_of,
+)
 from spanspec.base.records import Record
 from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.base.words import U8, U16, U32, U64
@@ -84,6 +90,20 @@ def smallest_large(profile: Profile) -> U64:
     Rules: SC-10 VER-7.
     """
     return MAX_SMALL_SIZE + 1 - (8 if profile.heap_bits_in_span else 0)
+
+
+def class_for(profile: Profile, size: U64, noscan: bool) -> U8:
+    """Return the span class that serves a request of 1 byte or more: the smallest that holds it.
+
+    Where pointer bits lie inside spans, an object with pointers above 512 bytes has a header of 8.
+
+    Rules: SC-9 SC-10 CONST-5 VER-7.
+    """
+    header = 8 if profile.heap_bits_in_span and not noscan and size > MOST_WITH_BITS else 0
+    for number, slot_size in enumerate(profile.class_to_size):
+        if number > 0 and slot_size >= size + header:
+            return make_span_class(number, noscan)
+    raise AssertionError("SC-10: a request beyond the largest class has no size class")
 
 
 def limit_holds(profile: Profile, span: Mspan) -> bool:

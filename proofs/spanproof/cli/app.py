@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "simulate": "simulate",
     "explain": "explain",
     "autopsy": "autopsy",
+    "probe": "probe",
     "bench": "bench",
     "selftest": "selftest",
 }

@@ -19,6 +19,8 @@ from spanproof.cli.output import (
     progress,
 )
 from spanproof.cli.watched import life_json, life_lines, subjects
+from spanproof.witness.errors import WitnessError
+from spanproof.witness.recordings import Checked, check_recording, is_recording
 from spanspec.base.wording import counted
 from spanspec.rules.book import BY_ID
 from spanspec.trace.check import Report, check_trace
@@ -43,13 +45,24 @@ def check(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Check traces of the real runtime; stop each at its first divergence."""
+    """Check traces of the real runtime, and recordings of `spanspec probe`; stop each at its first
+    divergence.
+    """
     watched = subjects(watch or ())
     reports: list[tuple[Report, float]] = []
     unusable: list[TraceError] = []
+    recordings: list[Checked] = []
+    refused = 0
     interrupted = False
     try:
         for path in traces:
+            if is_recording(path):
+                recorded = checked_recording(path)
+                recordings += [recorded] if recorded is not None else []
+                refused += recorded is None
+                if recorded is not None and not json:
+                    print_recording(recorded)
+                continue
             try:
                 report, seconds = check_one(path, watched, protocol, foreign)
             except TraceError as problem:
@@ -68,7 +81,8 @@ def check(
             f"interrupted: {len(reports)} of {counted(len(traces), 'trace')} checked", markup=False
         )
     if json:
-        print_json([as_json(report, seconds) for report, seconds in reports])
+        documents = [as_json(report, seconds) for report, seconds in reports]
+        print_json(documents + [recording_json(one) for one in recordings])
     else:
         for divergence in by_cause([report for report, _ in reports]):
             out.print(divergence, markup=False)
@@ -81,9 +95,36 @@ def check(
         complain(f"no event touched what was watched ({named}); watch what a trace names")
     if interrupted:
         return INTERRUPTED
-    if any(report.divergence for report, _ in reports):
+    if any(report.divergence for report, _ in reports) or any(r.divergence for r in recordings):
         return FAILS
-    return UNUSABLE if unusable or unseen else HOLDS
+    return UNUSABLE if unusable or unseen or refused else HOLDS
+
+
+def checked_recording(path: str) -> Checked | None:
+    """Check a recording of the probe; None, with a complaint, if it cannot be used."""
+    try:
+        return check_recording(path)
+    except WitnessError as problem:
+        complain(str(problem))
+        return None
+
+
+def print_recording(checked: Checked) -> None:
+    """Print the outcome of one recording of the probe, and its divergence."""
+    found = checked.divergence
+    out.print("[red]diverges[/]" if found else "[green]holds[/]", end=" ")
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(checked.kinds.items()))
+    out.print(f"{checked.path}: the probe on {checked.go}: {kinds}", markup=False)
+    if found:
+        out.print(f"divergence at {checked.path}:{found['line']}", markup=False)
+        out.print(f"  rule      {cited(str(found['rule']))}", markup=False)
+        for name in ("what", "expected", "seen"):
+            out.print(f"  {name:10}{found[name]}", markup=False)
+
+
+def recording_json(checked: Checked) -> dict[str, object]:
+    """Return the outcome of a recording of the probe as a JSON document."""
+    return {**checked._asdict(), "holds": checked.divergence is None}
 
 
 def was_touched(subject: Subject, reports: Sequence[tuple[Report, float]]) -> bool:

@@ -303,8 +303,13 @@ def read_proc(reader: Reader, layout: Layout, at: int) -> ProcImage:
 # --- central lists --------------------------------------------------------------------------------
 
 
-def read_central(reader: Reader) -> tuple[list[int], list[dict[str, list[int]]]]:
-    """Return what span class each mcentral says it is of, and the entries of its lists or sets."""
+def read_central(
+    reader: Reader, only: int | None = None
+) -> tuple[list[int], list[dict[str, list[int]]]]:
+    """Return what span class each mcentral says it is of, and the entries of its lists or sets.
+
+    The lists of classes other than `only` are left out, if it is given.
+    """
     layout = reader.layout
     array = layout.need("mheap", "central")
     inner = layout.need("mheap", "central[].mcentral")
@@ -314,6 +319,9 @@ def read_central(reader: Reader) -> tuple[list[int], list[dict[str, list[int]]]]
         at = reader.heap + array.offset + array.stride * number + inner.offset
         classes.append(reader.value(at, own))
         entries: dict[str, list[int]] = {}
+        lists.append(entries)
+        if only not in (None, number):
+            continue
         for name in ("partial", "full"):
             sets = layout.field("mcentral", name)
             for which in range(sets.length if sets is not None else 0):
@@ -329,7 +337,6 @@ def read_central(reader: Reader) -> tuple[list[int], list[dict[str, list[int]]]]
                 entries[name] = those
                 with reader.attempt("CEN-1", f"the list {name} of class {number}"):
                     those += read_list(reader, reader.value(at, first), f"{name} of {number}")
-        lists.append(entries)
     return classes, lists
 
 

@@ -1,0 +1,170 @@
+"""`spanspec probe`: run a Go toolchain's own allocator under script, and judge each operation."""
+
+import gzip
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from spanproof.cli.output import FAILS, HOLDS, Unusable, complain, out, print_json
+from spanspec.base.wording import counted
+from spanspec.rules.book import in_words
+
+if TYPE_CHECKING:
+    from spanproof.witness.recordings import Event
+
+
+class Outcome(msgspec.Struct):
+    """What a toolchain did: its version, operations, events by kind, programs, and a divergence."""
+
+    go: str
+    operations: int
+    events: dict[str, int]
+    programs: int
+    seconds: float
+    divergence: dict[str, str] | None = None
+
+
+def probe(
+    go: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The go command; else that on PATH.")
+    ] = None,
+    go_version: Annotated[
+        str, typer.Option(metavar="X", help="A version from the package index, such as 1.24.11.")
+    ] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="That on PATH, and every version fetched so far.")
+    ] = False,
+    operations: Annotated[int, typer.Option(min=0, help="Operations drawn at random.")] = 2000,
+    programs: Annotated[int, typer.Option(min=0, help="Programs of the fuzz engine.")] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="Determines every operation.")] = 0,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save the recording: .jsonl or .jsonl.gz.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Build a small Go program, let it allocate and collect, and hold each step against the model.
+
+    `spanspec check` reads what is saved.
+    """
+    try:
+        from spanproof.witness import toolchains
+        from spanproof.witness.errors import WitnessError
+    except ModuleNotFoundError as missing:
+        raise Unusable(f"there is no {missing.name}: pip install 'spanspec[witness]'") from None
+    if sum((go is not None, bool(go_version), everything)) > 1:
+        raise Unusable("say one of --go, --go-version and --all")
+    try:
+        if everything:
+            chosen = toolchains.kept()
+            try:
+                chosen.insert(0, toolchains.on_path())
+            except WitnessError as problem:
+                complain(str(problem))
+            if not chosen:
+                raise Unusable("no toolchain: none is on PATH, and none was fetched")
+        elif go_version:
+            chosen = [toolchains.fetched(go_version)]
+        else:
+            chosen = [go or toolchains.on_path()]
+        if save is not None and len(chosen) > 1:
+            raise Unusable("--save keeps the recording of one toolchain")
+        outcomes = []
+        for one in chosen:
+            outcome = probed(one, operations, programs, seed, save)
+            outcomes.append(outcome)
+            if not json:
+                print_outcome(outcome)
+    except WitnessError as problem:
+        raise Unusable(str(problem)) from None
+    except ModuleNotFoundError as missing:
+        raise Unusable(f"there is no {missing.name}: pip install 'spanspec[witness]'") from None
+    if json:
+        print_json(outcomes)
+    elif len(outcomes) > 1:
+        print_matrix(outcomes)
+    return FAILS if any(outcome.divergence for outcome in outcomes) else HOLDS
+
+
+def probed(go: Path, operations: int, programs: int, seed: int, save: Path | None) -> Outcome:
+    """Build the probe by a toolchain, and run what is asked for, up to the first divergence.
+
+    Raises: WitnessError.
+    """
+    from spanproof.support import savedfile
+    from spanproof.witness import probe as probes
+    from spanproof.witness import toolchains
+    from spanproof.witness.recordings import Diverged, Recording
+
+    version = toolchains.version_of(go)
+    kept: list[Event] = []
+    kinds: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory(prefix="spanspec-probe-") as folder:
+        program = toolchains.built(go, Path(folder))
+        started = time.perf_counter()
+        with probes.probing(program) as running:
+            recording = Recording(running.header())
+            kept.append(running.header())
+
+            def script() -> Iterator[str]:
+                yield from probes.operations(seed, operations)
+                sizes = running.profile.class_to_size
+                for steps in probes.fuzz_programs(seed, programs, sizes):
+                    yield from steps
+
+            found = None
+            try:
+                for event in probes.judged(running, script(), recording):
+                    kinds[event["e"]] += 1
+                    if save is not None:
+                        kept.append(event)
+            except Diverged as problem:
+                found = {"rule": problem.rule, "what": problem.what,
+                         "expected": problem.expected, "seen": problem.seen}  # fmt: skip
+            except AssertionError as problem:
+                rule, _, what = str(problem).partition(": ")
+                found = {"rule": rule, "what": what, "expected": "", "seen": ""}
+        spent = time.perf_counter() - started
+    if save is not None:
+        text = b"".join(msgspec.json.encode(event) + b"\n" for event in kept)
+        compressed = gzip.compress(text, mtime=0) if save.suffix == ".gz" else text
+        savedfile.write_bytes(compressed, save)
+    return Outcome(version, operations, dict(kinds), programs, spent, found)
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """Print what one toolchain did."""
+    verdict = "[red]diverges[/]" if outcome.divergence else "[green]holds[/]"
+    out.print(verdict, end=" ")
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(outcome.events.items()))
+    out.print(
+        f"{outcome.go}: {counted(outcome.operations, 'operation')}, "
+        f"{counted(outcome.programs, 'program')}: {kinds} ({outcome.seconds:.1f} s)",
+        markup=False,
+    )
+    if outcome.divergence:
+        for line in divergence_lines(outcome.divergence):
+            out.print(line, markup=False)
+
+
+def divergence_lines(divergence: dict[str, str]) -> list[str]:
+    """Return a divergence in lines."""
+    said = " ".join(in_words([divergence["rule"]])) or divergence["rule"]
+    return [
+        f"  rule      {said}",
+        *(f"  {name:10}{divergence[name]}" for name in ("what", "expected", "seen")),
+    ]
+
+
+def print_matrix(outcomes: list[Outcome]) -> None:
+    """Print the rules that some version broke, version by version."""
+    broken = sorted({one.divergence["rule"] for one in outcomes if one.divergence})
+    for outcome in outcomes:
+        own = outcome.divergence["rule"] if outcome.divergence else ""
+        marks = [f"{rule} {'diverges' if rule == own else 'holds'}" for rule in broken]
+        out.print(f"{outcome.go:16} {', '.join(marks) or 'every rule holds'}", markup=False)

@@ -1,0 +1,341 @@
+"""The probe: a live Go program under script, each operation held against the model.
+
+The program waits in a read between two operations and has one P, so its memory can be read as it
+is, without stopping it. What is read makes the events of a recording (schema 1).
+"""
+
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from spanproof.fuzz.choices import FromBytes
+from spanproof.fuzz.program import Allocate, MarkEvery, Program, StartCycle
+from spanproof.fuzz.spangrammar import span_program
+from spanproof.witness.errors import Unreadable, WitnessError
+from spanproof.witness.executable import read_executable
+from spanproof.witness.image import ProcImage, SpanImage
+from spanproof.witness.layout import read_layout
+from spanproof.witness.learning import learn
+from spanproof.witness.process import LiveMemory, entry_of
+from spanproof.witness.reading import (
+    Reader,
+    descriptors,
+    read_central,
+    read_image,
+    read_procs,
+    span_decoder,
+)
+from spanproof.witness.recordings import Event, Recording
+from spanproof.witness.source import placed
+from spanspec.base.constants import TINY_SIZE
+from spanspec.base.words import M64
+from spanspec.span.profile import class_for, smallest_large
+
+ROOTS: Final = 1 << 16
+"""Objects that the probe can keep."""
+
+MOST_AT_ONCE: Final = 96
+"""Objects that one step of a program allocates at most: more shows nothing new."""
+
+PATIENCE: Final = 500
+SETTLING: Final = 0.003
+"""Seconds between two looks at a heap that comes to rest, and how many looks."""
+
+SIZES: Final = (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 32, 33, 48, 64, 96, 128, 200, 512, 513,
+                520, 1024, 1152, 2048, 4096, 8192, 16384, 32760, 32768, 40000)  # fmt: skip
+
+
+def operations(seed: int, number: int) -> Iterator[str]:
+    """Yield operations at random: sizes at the edges of classes, drops, and collections."""
+    draw = random.Random(seed)
+    live: list[int] = []
+    fresh = 0
+    for _ in range(number):
+        choice = draw.random()
+        if choice < 0.004:
+            yield "g"
+        elif (choice < 0.45 and live) or len(live) >= ROOTS - 2:
+            yield f"d {live.pop(draw.randrange(len(live)))}"
+        else:
+            size = draw.choice(SIZES)
+            if draw.random() < 0.3:
+                size = draw.randrange(1, 2048)
+            noscan = draw.random() < 0.6
+            size = size if noscan else max(8, size // 8 * 8)
+            live.append(fresh % ROOTS)
+            yield f"a {fresh % ROOTS} {size} {'n' if noscan else 'p'}"
+            fresh += 1
+            while fresh % ROOTS in live:
+                fresh += 1
+
+
+def program_operations(program: Program, size: int) -> Iterator[str]:
+    """Yield what a program of the fuzz engine means for a live Go: allocate, keep some, collect.
+
+    Go decides itself when a span is cached, flushed and swept; what a program says of it is left
+    out. `size` is the slot size of the program's class.
+    """
+    live: list[int] = []
+    fresh = 0
+    kind = "n" if program.noscan or size < 8 else "p"
+    for step in program.steps:
+        match step:
+            case Allocate(count=count):
+                for _ in range(min(count, MOST_AT_ONCE)):
+                    yield f"a {fresh} {size} {kind}"
+                    live.append(fresh)
+                    fresh += 1
+            case MarkEvery(n=n, k=k):
+                for place, one in enumerate(live):
+                    if place % n != k % n:
+                        yield f"d {one}"
+                live = [one for place, one in enumerate(live) if place % n == k % n]
+            case StartCycle():
+                yield "g"
+            case _:
+                pass
+    for one in live:
+        yield f"d {one}"
+
+
+def fuzz_programs(seed: int, number: int, sizes: tuple[int, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the operations of programs of the fuzz engine."""
+    draw = random.Random(seed)
+    for _ in range(number):
+        program = span_program(FromBytes(draw.randbytes(64)))
+        size = sizes[program.size_class % len(sizes)] or 40000
+        yield tuple(program_operations(program, size))
+
+
+class Probe:
+    """A running probe, and what its memory says."""
+
+    def __init__(self, program: Path, process: subprocess.Popen[bytes], memory: LiveMemory) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._in: IO[bytes] = process.stdin
+        self._out: IO[bytes] = process.stdout
+        self._memory = memory
+        executable = read_executable(program)
+        layout = read_layout(executable)
+        place = placed(executable, layout, entry_of(process.pid))
+        self._layout, self._addresses = place.layout, place.addresses
+        self._size, self._decode = span_decoder(layout)
+        self._reader = Reader(memory, layout, place.addresses)
+        self._answer()
+        self._forget()
+        self.image = read_image(memory, layout, place.addresses, "the probe")
+        self.profile, _ = learn(self.image)
+
+    def _forget(self) -> None:
+        self._memory.chunks.clear()
+        self._memory.holes.clear()
+
+    def _answer(self) -> int:
+        line = self._out.readline()
+        if not line:
+            raise WitnessError("the probe ended by itself")
+        return int(line)
+
+    def _do(self, text: str) -> int:
+        self._in.write(f"{text}\n".encode())
+        self._in.flush()
+        answer = self._answer()
+        self._forget()
+        return answer
+
+    # --- what memory says -------------------------------------------------------------------------
+
+    def _span(self, descriptor: int) -> SpanImage:
+        span = self._decode(descriptor, self._memory.read(descriptor, self._size))
+        count = (min(span.nelems, 1024) + 63) // 64 * 8
+        span.alloc_bits = int.from_bytes(self._memory.read(span.alloc_bits_at, count), "little")
+        span.mark_bits = int.from_bytes(self._memory.read(span.mark_bits_at, count), "little")
+        return span
+
+    def _sweepgen(self) -> int:
+        return self._reader.heap_value("sweepgen") or 0
+
+    def _proc(self) -> ProcImage:
+        return read_procs(self._reader)[0]
+
+    def _event_of(self, span: SpanImage, bits: bool) -> Event:
+        size = (span.nelems + 7) // 8
+        event: Event = {
+            "b": span.base, "np": span.npages, "spc": span.spanclass, "es": span.elemsize,
+            "ne": span.nelems, "fi": span.freeindex, "ac": span.alloc_count, "sg": span.sweepgen,
+            "st": span.state, "nz": span.needzero, "cache": f"{span.alloc_cache:016x}",
+        }  # fmt: skip
+        if "freeIndexForScan" in self.image.present:
+            event["fs"] = span.scan_index
+        if bits:
+            mask = (1 << 8 * size) - 1
+            event["ab"] = (span.alloc_bits & mask).to_bytes(size, "little").hex()
+            event["gm"] = (span.mark_bits & mask).to_bytes(size, "little").hex()
+        return event
+
+    def header(self) -> Event:
+        """Return the header of a recording."""
+        profile = self.profile
+        return {
+            "e": "hdr", "schema": 1, "go": self.image.go, "goos": "linux", "goarch": "amd64",
+            "gomaxprocs": 1, "spanclasses": 2 * len(profile.class_to_size),
+            "calib": {
+                "off_scan520": 8 if profile.heap_bits_in_span else 0,
+                "noscan32768_large": int(profile.heap_bits_in_span),
+                "nelems_scan8": 1008 if profile.heap_bits_in_span else 1024,
+                "nelems_noscan16": 504 if profile.inline_marks else 512,
+            },
+            "classes": [list(row) for row in zip(
+                range(len(profile.class_to_size)), profile.class_to_size, profile.class_to_pages,
+                strict=True)],
+        }  # fmt: skip
+
+    def _dump(self, why: str, spanclass: int | None, number: int) -> Event:
+        """Return a dump of the spans of one class, or of all."""
+        proc = self._proc()
+        listed, _ = descriptors(self._reader)
+        _, central = read_central(self._reader, spanclass)
+        by_descriptor: dict[int, int] = {}
+        spans = []
+        for descriptor in listed:
+            span = self._decode(descriptor, self._memory.read(descriptor, self._size))
+            by_descriptor[descriptor] = span.base
+            wanted = spanclass is None or span.spanclass == spanclass
+            if wanted and span.state == self.image.states.get("mSpanInUse", 1):
+                spans.append(self._event_of(self._span(descriptor), True))
+        classes = range(len(proc.slots)) if spanclass is None else (spanclass,)
+        short = {"partial0": "p0", "partial1": "p1", "full0": "f0", "full1": "f1"}
+        event: Event = {
+            "e": "ckpt", "why": why, "n": number, "hsg": self._sweepgen(), "gcphase": 0,
+            "cached": {str(c): by_descriptor.get(proc.slots[c], 0) for c in classes},
+            "central": {
+                str(c): {short.get(name, name): [by_descriptor.get(one, 0) for one in those]
+                         for name, those in central[c].items()}
+                for c in classes
+            },
+            "spans": spans,
+        }  # fmt: skip
+        if spanclass is not None:
+            event["spc"] = spanclass
+        return event
+
+    def _quiet_dump(self, number: int) -> Event:
+        """Return a dump of all spans, once background goroutines have ended what a cycle began.
+
+        Raises: WitnessError if they do not.
+        """
+        before = None
+        for _ in range(PATIENCE):
+            self._forget()
+            dump = self._dump("script-all", None, number)
+            if dump == before:
+                return dump
+            before = dump
+            time.sleep(SETTLING)
+        raise WitnessError("the probe does not come to rest after a cycle")
+
+    def _holding(self, address: int) -> SpanImage:
+        """Return the span in use that holds an address, by the span map."""
+        table, spans = self._layout.need("mheap", "arenas"), self._layout.need("heapArena", "spans")
+        page = ((address + self.image.arena_offset) & M64) // self.image.page_size
+        arena, place = divmod(page, self.image.pages_per_arena)
+        first = self._memory.number(self._reader.heap + table.offset)
+        at = self._memory.number(first + 8 * arena)
+        return self._span(self._memory.number(at + spans.offset + 8 * place))
+
+    # --- operations -------------------------------------------------------------------------------
+
+    def run(self, operation: str, number: int) -> Iterator[Event]:
+        """Do an operation; yield its events, numbered from `number` on.
+
+        Raises: WitnessError if the probe ends, or its memory cannot be read.
+        """
+        self._forget()
+        try:
+            match operation.split():
+                case ["a", name, size, kind]:
+                    yield from self._allocate(operation, int(name), int(size), kind == "n", number)
+                case ["d", name]:
+                    self._do(operation)
+                    yield {"e": "drop", "n": number, "id": int(name)}
+                case _:
+                    before = self._sweepgen()
+                    self._do("g")
+                    after = self._sweepgen()
+                    yield {"e": "gc", "n": number, "hsg0": before, "hsg1": after, "dumps": 0}
+                    yield self._quiet_dump(number)
+        except Unreadable as problem:
+            raise WitnessError(f"the probe cannot be read: {problem}") from None
+
+    def _allocate(
+        self, operation: str, name: int, size: int, noscan: bool, number: int
+    ) -> Iterator[Event]:
+        profile = self.profile
+        event: Event = {"e": "alloc", "n": number, "id": name, "size": size,
+                        "noscan": int(noscan), "hsg": self._sweepgen()}  # fmt: skip
+        if size >= smallest_large(profile):
+            event["addr"] = self._do(operation)
+            event["large"] = 1
+            event["post"] = self._event_of(self._holding(event["addr"]), False)
+            yield event
+            return
+        tiny = size < TINY_SIZE and noscan
+        spanclass = 5 if tiny else class_for(profile, size, noscan)
+        proc = self._proc()
+        if tiny:
+            event["tiny"], event["tinyoff"] = proc.tiny, proc.tiny_offset
+        cached = proc.slots[spanclass]
+        span = None if cached == self.image.empty_span else self._span(cached)
+        event["spc"] = spanclass
+        event["pre"] = "empty" if span is None else self._event_of(span, True)
+        if span is None or span.alloc_count == span.nelems:
+            yield self._dump("refill", spanclass, number - 1)
+        event["addr"] = self._do(operation)
+        proc = self._proc()
+        if tiny:
+            event["tiny2"], event["tinyoff2"] = proc.tiny, proc.tiny_offset
+        after = self._span(proc.slots[spanclass])
+        if not after.base <= event["addr"] < after.base + after.npages * self.image.page_size:
+            after = self._holding(event["addr"])
+        event["post"] = self._event_of(after, False)
+        yield event
+
+
+@contextmanager
+def probing(program: Path) -> Iterator[Probe]:
+    """Run a probe; it is ended in any case.
+
+    Raises: WitnessError if it cannot be read.
+    """
+    process = subprocess.Popen(
+        [str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        memory = LiveMemory(process.pid)
+        try:
+            yield Probe(program, process, memory)
+        finally:
+            memory.close()
+    except PermissionError:
+        raise WitnessError("the probe may not be read: the system forbids it") from None
+    except BrokenPipeError:
+        raise WitnessError("the probe ended by itself") from None
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def judged(probe: Probe, script: Iterator[str], recording: Recording) -> Iterator[Event]:
+    """Run a script; hold each event against the model, and yield it.
+
+    Raises: recordings.Diverged at the first that does not agree.
+    """
+    for operation in script:
+        for event in probe.run(operation, recording.number + 1):
+            yield event
+            recording.take(event)

