@@ -191,6 +191,15 @@ def goal_at_start(goal: U64, heap_live: U64) -> U64:
     return max(goal, (heap_live + MIN_GOAL_DISTANCE) & M64)
 
 
+def distance_to(trigger: U64, heap_live: U64) -> int:
+    """Return by how many bytes the heap may grow until all is to be swept: a page at least.
+
+    Rules: SWP-20.
+    """
+    distance = signed(trigger) - signed(heap_live) - SWEEP_MIN_HEAP_DISTANCE
+    return distance if distance > PAGE_SIZE else PAGE_SIZE
+
+
 def sweep_pace(
     pace: SweepPace,
     trigger: U64,
@@ -209,8 +218,24 @@ def sweep_pace(
     pages = signed((pages_in_use - pages_swept) & M64)
     if sweep_is_done or pages <= 0:
         return replace(pace, pages_per_byte=0.0)
-    distance = max(signed(trigger) - signed(heap_live) - SWEEP_MIN_HEAP_DISTANCE, PAGE_SIZE)
+    distance = distance_to(trigger, heap_live)
     return SweepPace(float(pages) / float(distance), heap_live, pages_swept)
+
+
+def grown_since(live_basis: U64, heap_live: U64, span_bytes: U64) -> U64:
+    """Return by how many bytes the heap has grown since the basis, with a span that is to come.
+
+    Rules: SWP-19.
+    """
+    return (heap_live - live_basis + span_bytes) & M64
+
+
+def owed(pages: int, caller_pages: U64) -> int:
+    """Return how many pages are to be swept, less those that the caller sweeps itself.
+
+    Rules: SWP-19.
+    """
+    return signed((pages - caller_pages) & M64)
 
 
 def debt(
@@ -225,9 +250,9 @@ def debt(
     """
     if pace.pages_per_byte == 0:
         return None
-    live = (heap_live - pace.live_basis + span_bytes) & M64
+    live = grown_since(pace.live_basis, heap_live, span_bytes)
     pages = to_int64(pace.pages_per_byte * float(live))
-    target = signed((pages - caller_pages) & M64)
+    target = owed(pages, caller_pages)
     swept = signed((pages_swept - pace.swept_basis) & M64)
     return Debt(target, swept) if target > swept else None
 

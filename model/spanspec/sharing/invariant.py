@@ -46,11 +46,14 @@ def is_done(sg: U32, generation: U32) -> bool:
 def span_is_legal(state: Sharing, span: SpanId) -> bool:
     """A span in use has one of the five legal generations; one that is not is in no list.
 
+    What is no span is in no stack either.
+
     Rules: SWP-5 I-22.
     """
     it = state.spans[span]
     if not it.in_use:
-        return it.place == NOWHERE
+        stacked = it.in_buffer_0 or it.in_buffer_1
+        return it.place == NOWHERE and not (span == NO_SPAN and stacked)
     return span != NO_SPAN and is_legal(state.sweepgen, it.sweepgen)
 
 

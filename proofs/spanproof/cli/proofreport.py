@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from rich.table import Table
 
@@ -55,6 +56,29 @@ def print_assumptions(work: Sequence[Job], book: Catalogue, *, verbose: bool) ->
         where = families(users) if users else "everywhere"
         out.print(f"  {assumption.id}: {assumption.says} ({where})", markup=False)
     out.print()
+
+
+MANY: Final = 20
+"""As many obligations are put together in a theorem at least."""
+
+
+def print_theorems(asked: Sequence[str], book: Catalogue, outcomes: Sequence[Outcome]) -> None:
+    """Print the theorems among obligations that were asked for, with what each rests on.
+
+    A theorem rests on many others, and none of those asked for rests on it.
+    """
+    proved = {one.job.obligation for one in outcomes if one.job.mutant is None and one.good}
+    below = {name: book.rests_on(name) for name in asked}
+    for name, nodes in below.items():
+        if len(nodes) < MANY or any(name in others for others in below.values()):
+            continue
+        out.print(f"\n[bold]{name}[/]: {book.claims[name].claim}")
+        done = sum(node in proved for node in nodes)
+        out.print(f"  it rests on {len(nodes)} obligations, {done} of them proved:", markup=False)
+        for other in book.uses[name]:
+            out.print(f"    {other}: {book.claims[other].claim}", markup=False)
+        deeper = [node for node in nodes if node not in book.uses[name]]
+        out.print(f"  and those on {families(deeper)}\n", markup=False)
 
 
 def families(ids: list[str]) -> str:

@@ -26,6 +26,7 @@ from spanproof.cli.proofreport import (
     print_assumptions,
     print_failures,
     print_saved,
+    print_theorems,
     summary_line,
     table,
 )
@@ -110,6 +111,7 @@ def prove(
         return print_lemmas(work, book, json)
     if certify:
         return certify_all(work, timeout, jobs, json)
+    asked = list(dict.fromkeys(job.obligation for job in work))
     work = with_lemmas(work, book)
     written = write_questions(work, smt2) if smt2 is not None else 0
     started = time.perf_counter()
@@ -130,6 +132,8 @@ def prove(
             out.print(f"{written} questions written into {smt2}", markup=False)
         print_assumptions(work, book, verbose=verbose)
         print_changes(differing, outcomes)
+        if "*" not in chosen:
+            print_theorems(asked, book, outcomes)
         out.print(summary_line(summary, wall), markup=False)
         print_failures(outcomes)
         print_saved(outcomes, save_failures(outcomes, save_to))

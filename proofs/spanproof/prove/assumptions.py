@@ -54,6 +54,11 @@ ATOMICS: Final = Assumption(
     "(CONC-3).",
     "Go's atomics are sequentially consistent on amd64.",
 )
+FAIRNESS: Final = Assumption(
+    "fairness",
+    "A thread that is in the middle of an operation takes its next step some time.",
+    "It holds no lock that another one waits for for ever, and the operating system runs it again.",
+)
 MARKER: Final = Assumption(
     "marker",
     "When marking ends, every reachable object is marked, and only allocated slots are.",
@@ -104,6 +109,7 @@ ALL: Final = (
     NON_PREEMPTION,
     LOCK_SECTIONS,
     ATOMICS,
+    FAIRNESS,
     MARKER,
     SPECIALS,
     ZERO_PAGES,

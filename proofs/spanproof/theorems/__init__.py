@@ -24,7 +24,7 @@ from spanproof.theorems.objects import (
 )
 from spanproof.theorems.pages import freeruns as freespans
 from spanproof.theorems.pages import scavenge, tiling
-from spanproof.theorems.sharing import liveness, meeting, protocol
+from spanproof.theorems.sharing import liveness, meeting, progress, protocol
 from spanproof.theorems.span import counting, counts, sizeclass, span, specials, sweepgen
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "objects",
     "pagesteps",
     "programs",
+    "progress",
     "protocol",
     "safety",
     "scavenge",

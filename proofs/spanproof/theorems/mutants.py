@@ -15,6 +15,7 @@ from spanproof.theorems.objects.pagesteps_mutants import PAGE_MUTANTS
 from spanproof.theorems.objects.simulation_mutants import SIMULATION_MUTANTS
 from spanproof.theorems.pages.scavenge_mutants import SCAVENGE_MUTANTS
 from spanproof.theorems.pages.tiling_mutants import TILING_MUTANTS
+from spanproof.theorems.sharing.progress_mutants import PROGRESS_MUTANTS
 from spanproof.theorems.sharing.protocol_mutants import PROTOCOL_MUTANTS
 from spanproof.theorems.span.sizeclass_mutants import SIZECLASS_MUTANTS
 from spanproof.theorems.span.span_mutants import SPAN_MUTANTS
@@ -37,6 +38,7 @@ MUTANTS: Final = _by_name(
     *SPAN_MUTANTS,
     *SWEEPGEN_MUTANTS,
     *PROTOCOL_MUTANTS,
+    *PROGRESS_MUTANTS,
     *TILING_MUTANTS,
     *SCAVENGE_MUTANTS,
     *OBJECT_MUTANTS,

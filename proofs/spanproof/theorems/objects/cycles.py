@@ -8,7 +8,6 @@ from spanproof.prove.assumptions import NON_PREEMPTION, STOP_THE_WORLD
 from spanproof.prove.proof import Proof, obligation
 from spanproof.theorems.objects.heaps import (
     Whole,
-    is_in_use,
     tiny_block_holds,
     with_cycle_over,
     with_finalizer,
@@ -18,11 +17,13 @@ from spanproof.theorems.objects.heaps import (
     with_written,
 )
 from spanproof.theorems.objects.layout import INDEX, LAYOUT
-from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
+from spanproof.theorems.objects.simulation import INTEGERS, Scene, shared, table_of
 from spanproof.theorems.objects.slotsteps import address_of, swept_now
+from spanproof.theorems.sharing.order import BEGINS
 from spanspec.base.ids import Address
 from spanspec.objects import steps as abstract
 from spanspec.objects.records import NOTHING, Objects, is_condemned, lives
+from spanspec.sharing.records import Sharing
 from spanspec.span.mspan import Mspan
 from spanspec.span.tiny import TinyBlock
 
@@ -34,6 +35,7 @@ STOPPED: Final = (STOP_THE_WORLD, NON_PREEMPTION)
     "SWP-32 SWP-33 SWP-40 T-91",
     INTEGERS,
     contracts=LAYOUT,
+    lemmas=(BEGINS,),
     assumes=STOPPED,
 )
 def marking_begins_with_everything_swept(p: Proof) -> None:
@@ -50,8 +52,9 @@ def marking_begins_with_everything_swept(p: Proof) -> None:
     p.assume(z3.Not(heap.marking))
     held = z3.And(at != 0, p.holds(tiny_block_holds, heap, tiny))
     p.assume(z3.Implies(held, p.holds(swept_now, heap, scene.leads_to(at))))
-    used = p.holds(is_in_use, heap.tiling, here)
-    p.assume(z3.Implies(used, p.holds(swept_now, heap, here)))
+    # What may start a cycle holds here: so all is swept, as if one began.
+    state = scene.threads(here)
+    p.rely(BEGINS, state, p.fresh(Sharing, "threads_then"), shared(p, here))
     before = scene.seen(heap)
     p.show("none is condemned", z3.Not(p.holds(is_condemned, before, scene.address)))
     after = p.call(with_marking, heap)
@@ -73,6 +76,7 @@ def marking_begins_with_everything_swept(p: Proof) -> None:
     "SWP-2 SWP-4 SWP-34 SWP-35 I-24",
     INTEGERS,
     contracts=LAYOUT,
+    lemmas=(BEGINS,),
     assumes=STOPPED,
 )
 def a_cycle_condemns_what_it_has_not_marked(p: Proof) -> None:
@@ -95,6 +99,7 @@ def a_cycle_condemns_what_it_has_not_marked(p: Proof) -> None:
     scene.show_same(over, after)
     scene.show_kept(after, here)
     held = p.holds(tiny_block_holds, heap, tiny)
+    scene.show_told(BEGINS, scene.threads(here), after, here)
     p.show("tiny blocks are kept", z3.Implies(held, p.holds(tiny_block_holds, after, tiny)))
     dead = p.holds(is_condemned, over, scene.address)
     p.possible("a block is condemned", dead)

@@ -65,6 +65,7 @@ def what_layout_means(span: Mspan, cut: bool) -> bool:
         and span.base + span.npages * PAGE_SIZE <= 1 << HEAP_ADDR_BITS
         and span.base < span.limit <= span.base + span.npages * PAGE_SIZE
         and 1 <= span.nelems <= 1024
+        and (size_class_of(span.spanclass) != 0 or span.elemsize == span.npages * PAGE_SIZE)
     )
 
 

@@ -13,7 +13,9 @@ from spanproof.theorems.objects.heaps import Whole, is_in_use, with_large_span, 
 from spanproof.theorems.objects.layout import INDEX, LARGE_CUT, LAYOUT, laid_out
 from spanproof.theorems.objects.objects import ONE_SLOT, WORDS
 from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
+from spanproof.theorems.objects.slotsteps import works_with
 from spanproof.theorems.pages.tiling import base_at, end_at, npages_at, sound_around, term
+from spanproof.theorems.sharing.order import USES
 from spanproof.theorems.span.sizeclass import small_classes
 from spanspec.base.constants import (
     HEAP_ADDR_BITS,
@@ -23,7 +25,7 @@ from spanspec.base.constants import (
     is_noscan,
     make_span_class,
 )
-from spanspec.base.ids import Address
+from spanspec.base.ids import Address, ThreadId
 from spanspec.base.words import U16, U32, U64
 from spanspec.heap.malloc import pages_for_large
 from spanspec.heap.state import MARK, OFF
@@ -94,7 +96,7 @@ def a_fresh_large_span_is_empty(p: Proof) -> None:
     "HEAP-22 HEAP-23 SPAN-6 MAL-23",
     INTEGERS,
     contracts=LAYOUT,
-    lemmas=(FRESH,),
+    lemmas=(FRESH, USES),
     assumes=(LOCK_SECTIONS,),
 )
 def a_new_span_has_no_object(p: Proof) -> None:
@@ -109,8 +111,17 @@ def a_new_span_has_no_object(p: Proof) -> None:
     scene.show_same(cleared, used.after)
     scene.show_kept(used.after, used.span)
     p.show("it is in use", p.holds(is_in_use, used.after.tiling, used.span))
+    show_used(p, scene, used)
     p.possible("an object elsewhere", table_of(abstraction.block_at).get(scene.address) != NOTHING)
     p.possible("it is cleared", run.needzero != 0)
+
+
+def show_used(p: Proof, scene: Scene, used: "Used") -> None:
+    """Claim that threads are told of a span that has come into use."""
+    thread = cast(z3.ExprRef, p.fresh(ThreadId, "thread"))
+    state = scene.threads(used.span)
+    p.assume(p.holds(works_with, scene.heap, state, thread, used.span))
+    scene.show_told(USES, state, used.after, used.span, thread)
 
 
 def run_of(heap: Whole, span: z3.ExprRef) -> PageRun:
@@ -160,7 +171,7 @@ def cleared_if(clears: bool, heap: Objects, start: Address, end: Address) -> Obj
     "MAL-11 MAL-12 MAL-13 MAL-14 MAL-22 MAL-23 I-37",
     INTEGERS,
     contracts=LAYOUT,
-    lemmas=(FRESH, INDEX, LARGE_CUT),
+    lemmas=(FRESH, INDEX, LARGE_CUT, USES),
     assumes=(LOCK_SECTIONS,),
 )
 def a_large_object_has_a_span_of_its_own(p: Proof) -> None:
@@ -192,6 +203,7 @@ def a_large_object_has_a_span_of_its_own(p: Proof) -> None:
     assert isinstance(made, Objects)
     scene.show_same(made, after)
     scene.show_kept(after, used.span)
+    show_used(p, scene, used._replace(after=after))
     p.possible("while marking", heap.marking)
     p.possible("cleared", clears)
     p.possible("not whole pages", size % PAGE_SIZE != 0)

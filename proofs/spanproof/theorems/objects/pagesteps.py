@@ -20,6 +20,7 @@ from spanproof.theorems.objects.heaps import (
 from spanproof.theorems.objects.layout import LAYOUT
 from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
 from spanproof.theorems.objects.slots import EMPTY
+from spanproof.theorems.objects.slotsteps import works_with
 from spanproof.theorems.pages.tiling import (
     CHOSEN,
     MERGES,
@@ -33,7 +34,8 @@ from spanproof.theorems.pages.tiling import (
     term,
 )
 from spanproof.theorems.pages.tiling import STEPS as PAGE_STEPS
-from spanspec.base.ids import Address
+from spanproof.theorems.sharing.order import FREES
+from spanspec.base.ids import Address, ThreadId
 from spanspec.objects import steps as abstract_steps
 from spanspec.objects.records import Objects
 from spanspec.objects.steps import provide as abstract_provide
@@ -101,6 +103,11 @@ def prove_step(step: Step, moves: Moves) -> None:
         seen, after = outcome(p, step, scene, before, chosen, after_pages)
         scene.show_same(seen, after)
         p.show("slots are laid out", p.holds(contents_fit, after, other))
+        if step is steps.give_back:
+            show_freed(p, scene, after, chosen["span"])
+        else:
+            stays = p.holds(is_in_use, after.tiling, other) == p.holds(is_in_use, tiling, other)
+            p.show("no span comes or goes", stays)
         p.show("memory is clean", p.holds(memory_is_clean, after, scene.address))
         p.show("free slots are clean", p.holds(free_slot_is_clean, after, scene.address))
         alive = table_of(before.block_at).get(scene.address) != -1
@@ -114,7 +121,7 @@ def prove_step(step: Step, moves: Moves) -> None:
         assumes = (LOCK_SECTIONS, DISJOINT_REGIONS)
     elif moves.abstract is abstract_steps.provide:
         assumes = (LOCK_SECTIONS, ZERO_PAGES)
-    lemmas: tuple[Reached, ...] = (EMPTY,) if step is steps.give_back else ()
+    lemmas: tuple[Reached, ...] = (EMPTY, FREES) if step is steps.give_back else ()
     name = step.__name__.replace("_", "-")
     rules = f"{PAGE_STEPS[step].rules} I-37"
     obligation(
@@ -171,6 +178,14 @@ def goes_back_empty(p: Proof, scene: Scene, chosen: dict[str, z3.ExprRef]) -> No
     used = p.holds(is_in_use, scene.heap.tiling, chosen["span"])
     p.assume(z3.Implies(used, record.alloc_count == chosen["alloc_count"]))
     p.rely(EMPTY, record, scene.index(record, scene.address))
+
+
+def show_freed(p: Proof, scene: Scene, after: Whole, span: z3.ExprRef) -> None:
+    """Claim that threads are told of a span that has gone back, if it was one that they share."""
+    thread = cast(z3.ExprRef, p.fresh(ThreadId, "thread"))
+    state = scene.threads(span)
+    p.assume(p.holds(works_with, scene.heap, state, thread, span))
+    scene.show_told(FREES, state, after, span, thread)
 
 
 def situations(

@@ -231,4 +231,14 @@ PAGE_MUTANTS = (
             "the count of a span may be 0 while a slot is allocated",
         ),
     ),
+    *variants_of(
+        "spanspec.objects.steps.may_malloc",
+        Variant(
+            "handed-out-twice",
+            "        and is_vacant(heap, at, end)\n",
+            "",
+            "objects.safe",
+            "an allocation is possible where an object lives",
+        ),
+    ),
 )

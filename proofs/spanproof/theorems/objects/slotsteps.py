@@ -11,26 +11,35 @@ from spanproof.theorems.objects.heaps import (
     is_in_use,
     marks_are_of_objects,
     object_at,
+    shared_id,
     span_at,
     tiny_block_holds,
+    told_alike,
     with_mark,
     with_new_object,
     with_swept,
     with_tiny_object,
 )
 from spanproof.theorems.objects.layout import INDEX, LAYOUT, SERVES, slot_end
-from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
+from spanproof.theorems.objects.simulation import INTEGERS, Scene, shared, table_of
 from spanproof.theorems.objects.slots import SWEEPS, TAKES
+from spanproof.theorems.sharing.order import ALLOCATES, ALONE, SWEEPS_ONCE
 from spanspec.base.constants import TINY_SIZE, is_noscan
-from spanspec.base.ids import Address, SpanId
+from spanspec.base.ids import Address, SlotId, SpanId, ThreadId
 from spanspec.base.words import U8, U16, U64
 from spanspec.heap.state import MARK, OFF
 from spanspec.objects import steps
 from spanspec.objects.records import NOTHING, Objects, is_condemned, lives
+from spanspec.sharing.records import Sharing
 from spanspec.span.alloccache import NextFree
 from spanspec.span.mspan import Mspan, slot_address
 from spanspec.span.sweep import Swept
 from spanspec.span.tiny import TinyBlock, align_tiny, take_tiny, tiny_fits
+
+
+def caches(heap: Whole, state: Sharing, cached: SlotId, span: SpanId) -> bool:
+    """A slot of an mcache holds a span."""
+    return state.slots[cached].span == shared_id(span)
 
 
 def swept_now(heap: Whole, span: SpanId) -> bool:
@@ -43,7 +52,7 @@ def swept_now(heap: Whole, span: SpanId) -> bool:
     "MAL-10 MAL-14 MAL-22 MAL-23 I-37 I-38 I-39",
     INTEGERS,
     contracts=LAYOUT,
-    lemmas=(INDEX, TAKES, SERVES),
+    lemmas=(INDEX, TAKES, SERVES, ALLOCATES, ALONE),
 )
 def an_allocation_is_one_of_the_abstract_allocator(p: Proof) -> None:
     """A slot that a search takes from a swept span becomes a block: nothing lived there, it is
@@ -57,7 +66,11 @@ def an_allocation_is_one_of_the_abstract_allocator(p: Proof) -> None:
     assert isinstance(found, NextFree)
     record = cast(Mspan, table_of(heap.contents).get(span))
     scene.sound([span])
-    p.assume(p.holds(is_in_use, heap.tiling, span), p.holds(swept_now, heap, span))
+    state, cached = scene.threads(span), cast(z3.ExprRef, p.fresh(SlotId, "cached"))
+    p.assume(p.holds(caches, heap, state, cached, span))
+    p.rely(ALLOCATES, state, cached, p.fresh(ThreadId, "any_thread"))
+    p.show("it is in use", p.holds(is_in_use, heap.tiling, span))
+    p.show("it is swept", p.holds(swept_now, heap, span))
     p.assume(record.spanclass >= 2, found.slot != record.nelems)
     scene.rely(TAKES, record, found, found.slot)
     p.rely(SERVES, record, size)
@@ -85,6 +98,7 @@ def an_allocation_is_one_of_the_abstract_allocator(p: Proof) -> None:
     assert isinstance(made, Objects)
     scene.show_same(made, after)
     scene.show_kept(after, span)
+    scene.show_told(ALONE, state, after, span)
     p.possible("while marking", heap.marking)
     p.possible("cleared", clears)
     p.possible("another object in the span", p.holds(is_another, heap, scene.block, at))
@@ -115,7 +129,7 @@ def one_of(choice: bool, yes: Objects, no: Objects) -> Objects:
     "SWP-24 SWP-28 SWP-30 I-27 I-38",
     INTEGERS,
     contracts=LAYOUT,
-    lemmas=(INDEX, SWEEPS),
+    lemmas=(INDEX, SWEEPS, SWEEPS_ONCE),
     assumes=(MARKER, SPECIALS),
 )
 def a_sweep_frees_what_is_condemned(p: Proof) -> None:
@@ -129,7 +143,12 @@ def a_sweep_frees_what_is_condemned(p: Proof) -> None:
     record = cast(Mspan, table_of(heap.contents).get(span))
     found, other = scene.object_at(scene.address), scene.object_at(scene.block)
     scene.sound([span], [found, other])
-    p.assume(p.holds(is_in_use, heap.tiling, span), z3.Not(p.holds(swept_now, heap, span)))
+    state, thread = scene.threads(span), cast(z3.ExprRef, p.fresh(ThreadId, "thread"))
+    p.assume(p.holds(works_with, heap, state, thread, span))
+    then = p.fresh(Sharing, "threads_then")
+    p.rely(SWEEPS_ONCE, state, then, thread, shared(p, span))
+    p.show("it is in use", p.holds(is_in_use, heap.tiling, span))
+    p.show("it was not swept", z3.Not(p.holds(swept_now, heap, span)))
     for at in (scene.address, scene.block):
         p.assume(p.holds(marks_are_of_objects, heap, span, scene.index(record, at)))
     scene.rely(SWEEPS, record, swept)
@@ -154,8 +173,14 @@ def a_sweep_frees_what_is_condemned(p: Proof) -> None:
     scene.show_block(abstract, after, z3.Not(p.holds(is_condemned, abstract, scene.block)))
     scene.show_kept(after, span)
     p.show("it is swept", p.holds(swept_now, after, span))
+    p.show("threads are told", p.holds(told_alike, after, then, span))
     p.possible("one dies", dead)
     p.possible("one lives", z3.And(here, found != NOTHING, z3.Not(dead)))
+
+
+def works_with(heap: Whole, state: Sharing, thread: ThreadId, span: SpanId) -> bool:
+    """A thread is at work with a span."""
+    return state.threads[thread].span == shared_id(span)
 
 
 def finalizer_is_marked(heap: Whole, span: SpanId, slot: U16, block: Address) -> bool:

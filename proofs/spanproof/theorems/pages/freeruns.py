@@ -5,6 +5,7 @@ from typing import Final, cast
 import z3
 from msgspec.structs import replace
 
+from spanproof.prove.lemmas import Shown
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
@@ -181,6 +182,9 @@ def an_address_lies_in_the_arena_of_its_number(p: Proof) -> None:
 # --- statistics -----------------------------------------------------------------------------------
 
 
+ADDS_UP: Final = Shown(balances, ("pages.statistics",))
+
+
 @obligation("pages.statistics", "HEAP-36 HEAP-37 I-29", INTEGERS)
 def the_statistics_balance(p: Proof) -> None:
     """Whatever becomes of a descriptor or of the arena, the statistics agree with the bytes of all
@@ -205,9 +209,9 @@ def the_statistics_balance(p: Proof) -> None:
     for run in (old, new):
         p.assume(p.holds(is_in_order, run))
     counted = p.call(after_change, stats, AMD64, old, new, stack)
-    for label, is_stack in (("a stack", True), ("another one", False)):
+    for is_stack in (True, False):
         moved = p.call(moved_sums, sums, old, new, is_stack)
-        p.show(label, z3.Implies(stack == is_stack, p.holds(balances, counted, moved)))
+        p.shows(ADDS_UP, counted, moved, given=stack == is_stack)
     mapped = p.number(U64, "mapped")
     before, after = p.fresh(Arena, "before"), p.fresh(Arena, "after")
     grown = p.call(after_growth, stats, mapped, before, after)

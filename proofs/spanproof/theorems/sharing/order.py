@@ -122,9 +122,9 @@ def show_order(
         p.shows(ALLOCATES, before, chosen["slot"], p.fresh(ThreadId, "any_thread"))
 
 
-def waits_for_a_sweep(state: Sharing, span: SpanId) -> bool:
-    """A span in use that was not swept in this cycle is in the unswept stack or just popped, in a
-    cache that has to be flushed, or with a thread that sweeps it: a sweep will come.
+def is_to_be_swept(state: Sharing, span: SpanId) -> bool:
+    """A span is in the unswept stack or just popped, in a cache that has to be flushed, or with a
+    thread that sweeps it.
     """
     it = state.spans[span]
     worker = state.threads[it.owner]
@@ -132,12 +132,16 @@ def waits_for_a_sweep(state: Sharing, span: SpanId) -> bool:
         worker.task == TAKING or worker.task == SWEEPING or worker.task == UNLISTING
     )
     return (
-        not it.in_use
-        or has_swept_slots(state, span)
-        or will_be_swept(state, span)
+        will_be_swept(state, span)
         or (is_stale(state.sweepgen, it.sweepgen) and state.slots[it.cacher].span == span)
         or (is_sweeping(state.sweepgen, it.sweepgen) and with_sweeper)
     )
+
+
+def waits_for_a_sweep(state: Sharing, span: SpanId) -> bool:
+    """A span in use that was not swept in this cycle is still to be swept."""
+    swept = not state.spans[span].in_use or has_swept_slots(state, span)
+    return swept or is_to_be_swept(state, span)
 
 
 WAITS: Final = Shown(waits_for_a_sweep, ("objects.no-slot-lost",))
