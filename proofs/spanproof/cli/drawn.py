@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.table import Table
@@ -13,8 +13,9 @@ from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.jobs import Job
 from spanproof.decide.schedule import known_reads, known_runs, matching
 from spanproof.decide.verdict import Verdict
-from spanproof.mutation.drawn import Drawn, all_drawn, draw
+from spanproof.mutation.drawn import Drawn, all_drawn, draw, drawable
 from spanproof.mutation.fates import Court, Fate, Judges
+from spanproof.theorems import all_obligations
 from spanspec.base.wording import counted
 
 LEAST: Final[dict[Judges, float]] = {"proofs": 0.80, "all": 0.97}
@@ -31,12 +32,10 @@ def random_mutants(
     json: bool,
 ) -> int:
     """Draw mutants of functions that match a pattern, and judge them; what was judged is kept."""
-    every = all_drawn()
-    chosen = set(matching([one.function for one in every], *patterns))
-    mutants = draw([one for one in every if one.function in chosen], number, seed)
+    mutants = draw(all_drawn(set(matching(drawable(), *patterns))), number, seed)
     if not mutants:
         raise Unusable(f"no function that cites a rule matches {' or '.join(patterns)}")
-    reads = known_reads(book, cache, ())
+    reads = read_by_formulas(known_reads(book, cache, ()))
     court = Court(book, cache, reads, quickest_first(book, cache), judges)
     started = time.perf_counter()
     fates: list[Fate] = []
@@ -53,8 +52,18 @@ def random_mutants(
     if interrupted:
         err.print(f"interrupted: {len(fates)} of {len(mutants)} were judged; say it again to go on")
         return INTERRUPTED
-    killed = sum(fate.killed for fate in fates)
-    return HOLDS if killed >= LEAST[judges] * len(fates) else FAILS
+    proved, killed = sum(fate.proved for fate in fates), sum(fate.killed for fate in fates)
+    by_proofs = proved >= LEAST["proofs"] * len(fates)
+    by_all = judges == "proofs" or killed >= LEAST["all"] * len(fates)
+    return HOLDS if by_proofs and by_all else FAILS
+
+
+def read_by_formulas(known: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Return what each formula reads; what no run has told, it is built to tell."""
+    return {
+        name: known[name] if known.get(name) else tuple(claim.proof().reached)
+        for name, claim in all_obligations().items()
+    }
 
 
 def quickest_first(book: Catalogue, cache: Cache) -> dict[str, tuple[str, ...]]:

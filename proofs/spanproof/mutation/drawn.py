@@ -6,7 +6,7 @@ statement becomes another one, or is deleted. Nobody chose them, so they show wh
 
 import ast
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from spanproof.fingerprint.dependencies import ModuleUnits, digest_of
@@ -60,9 +60,22 @@ class Drawn(NamedTuple):
         return digest_of("drawn", self.function, ModuleUnits(self.module, self.text).digest(unit))
 
 
-def all_drawn() -> list[Drawn]:
-    """Return every mutant that can be drawn, in the order of the sources."""
-    return [one for module, text in texts_of_the_model() for one in mutants_of(module, text)]
+def drawable() -> list[str]:
+    """Return the functions whose mutants can be drawn, in the order of the sources."""
+    return [
+        name for module, text in texts_of_the_model() for name, _ in citing_functions(module, text)
+    ]
+
+
+def all_drawn(chosen: Container[str]) -> list[Drawn]:
+    """Return every mutant of some functions, in the order of the sources."""
+    return [
+        one
+        for module, text in texts_of_the_model()
+        if any(name in chosen for name, _ in citing_functions(module, text))
+        for one in mutants_of(module, text)
+        if one.function in chosen
+    ]
 
 
 def draw(mutants: Iterable[Drawn], number: int, seed: int) -> list[Drawn]:
@@ -77,13 +90,7 @@ def mutants_of(module: str, text: str) -> Iterator[Drawn]:
     for name, function in citing_functions(module, text):
         for kind, node, after in changes_in(function):
             changed = _replaced(lines, node, after)
-            try:
-                tree = ast.parse(changed)
-            except SyntaxError:
-                continue
-            if ast.dump(tree) == ast.dump(ast.parse(text)):
-                continue
-            before = " ".join((ast.get_source_segment(text, node) or "").split())
+            before = " ".join(ast.unparse(node).split())
             yield Drawn(name, kind, node.lineno, before, " ".join(after.split()), module, changed)
 
 
@@ -93,9 +100,12 @@ Change = tuple[str, ast.expr | ast.stmt, str]
 
 def changes_in(function: Function) -> Iterator[Change]:
     """Yield every change of a function's code, its docstring and annotations left out."""
-    for statement in function.body[1:]:
-        for node in ast.walk(statement):
+    waiting: list[ast.AST] = list(function.body[1:])
+    while waiting:
+        node = waiting.pop(0)
+        if not isinstance(node, ast.JoinedStr):  # it does not say where its parts stand
             yield from _changes_of(node)
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def _changes_of(node: ast.AST) -> Iterator[Change]:

@@ -1,0 +1,160 @@
+"""Mutants drawn by lot: what is changed, who judges, and what is kept."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+from spanproof.cli import drawn as command
+from spanproof.cli.app import run
+from spanproof.decide.cache import Cache, NoCache
+from spanproof.decide.catalogue import Catalogue, Claim
+from spanproof.decide.verdict import Verdict
+from spanproof.mutation import fates
+from spanproof.mutation.drawn import Drawn, draw, drawable, mutants_of
+from spanproof.mutation.fates import Court
+
+TEXT = '''"""A module."""
+
+
+def rule(a: int, b: int) -> int:
+    """Say something.
+
+    Rules: SPAN-1.
+    """
+    if a <= b:
+        return a + b
+    assert a, "T-1"
+    return a
+
+
+def helper(a: int) -> bool:
+    """Cite nothing."""
+    return a < 3
+
+
+class Table:
+    """A table."""
+
+    def put(self, key: int) -> None:
+        """Put something in.
+
+        Rules: SPAN-2.
+        """
+        self.size += key
+        self.rows[key] = [one for one in (key,) if one]
+'''
+
+
+def changes() -> set[tuple[str, str, str, str]]:
+    return {(one.function, one.kind, one.before, one.after) for one in mutants_of("m", TEXT)}
+
+
+def test_each_change_is_of_a_function_that_cites_a_rule() -> None:
+    assert changes() == {
+        ("m.rule", "compare", "a <= b", "(a < b)"),
+        ("m.rule", "compare", "a <= b", "(a > b)"),
+        ("m.rule", "condition", "a <= b", "(not (a <= b))"),
+        ("m.rule", "arithmetic", "a + b", "(a - b)"),
+        ("m.rule", "condition", "a", "(not (a))"),
+        ("m.rule", "deleted", "assert a, 'T-1'", "pass"),
+        ("m.Table.put", "arithmetic", "self.size += key", "self.size -= key"),
+        ("m.Table.put", "deleted", "self.size += key", "pass"),
+        ("m.Table.put", "deleted", "self.rows[key] = [one for one in (key,) if one]", "pass"),
+        ("m.Table.put", "condition", "one", "(not (one))"),
+    }
+    for one in mutants_of("m", TEXT):
+        assert ast.dump(ast.parse(one.text)) != ast.dump(ast.parse(TEXT))
+    assert len({one.key for one in mutants_of("m", TEXT)}) == 10
+
+
+def test_a_seed_determines_what_is_drawn() -> None:
+    every = list(mutants_of("m", TEXT))
+    assert draw(every, 4, 1) == draw(every, 4, 1) != draw(every, 4, 2)
+    assert len(draw(every, 99, 1)) == len(every)
+
+
+def test_courses_steps_and_containers_are_among_them() -> None:
+    names = drawable()
+    assert {
+        "spanspec.heap.mcentral.cache_span",
+        "spanspec.sharing.sweeping.pop",
+        "spanspec.pages.treap.Treap.find",
+    } <= set(names)
+    assert not any(name.startswith(("spanspec.rules", "spanspec.trace")) for name in names)
+
+
+def claim(name: str, rests_on: str) -> Claim:
+    return Claim(name, (), "It holds.", (), rests_on)
+
+
+MADE = "".join(f"def {name}(): pass\n" for name in ("rule", "other", "third"))
+MUTANT = Drawn("spanspec.m.rule", "compare", 1, "a", "b", "spanspec.m", MADE)
+OTHER = MUTANT._replace(function="spanspec.m.other")
+BOOK = Catalogue("w", {"f": claim("f", "1"), "r": claim("r", "2")}, {})
+READS = {"f": ("spanspec.m.rule",)}
+RUNS = {"r": ("spanspec.m.other", "spanspec.m.rule")}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the formula prove everything, and what is run refute; note who was asked."""
+    who: list[str] = []
+
+    def decide(*rest: object, explain: bool) -> Verdict:
+        who.append("formula")
+        return Verdict("f", "proved", 1, 0.0, 0.0)
+
+    def try_out(claims: tuple[str, ...], *rest: object, seconds: float) -> Verdict:
+        who.append("run")
+        return Verdict(claims[0], "refuted", 1, 0.0, 0.0, "it holds")
+
+    monkeypatch.setattr(fates, "all_obligations", lambda: {"f": None})
+    monkeypatch.setattr(fates, "decide", decide)
+    monkeypatch.setattr(fates, "try_out_changed", try_out)
+    return who
+
+
+def test_only_those_who_read_or_run_a_function_are_asked(asked: list[str]) -> None:
+    court = Court(BOOK, NoCache(), READS, RUNS, "proofs")
+    fate = court.judge(MUTANT)
+    assert (fate.by, fate.says, fate.proved) == ("r", "refuted: it holds", True)
+    assert asked == ["formula", "run"]
+    court.judge(OTHER)
+    assert asked == ["formula", "run", "run"]
+    nobody = court.judge(MUTANT._replace(function="spanspec.m.third"))
+    assert not nobody.killed
+    assert asked == ["formula", "run", "run"]
+
+
+def test_what_was_judged_is_kept_as_long_as_the_judge_is_the_same(
+    asked: list[str], tmp_path: Path
+) -> None:
+    cache = Cache(tmp_path)
+    fate = Court(BOOK, cache, READS, RUNS, "proofs").judge(MUTANT)
+    assert Court(BOOK, cache, READS, RUNS, "proofs").known(MUTANT) == fate
+    changed = BOOK._replace(claims={**BOOK.claims, "r": claim("r", "3")})
+    assert Court(changed, cache, READS, RUNS, "proofs").known(MUTANT) is None
+    assert Court(BOOK, cache, READS, RUNS, "proofs").known(OTHER) is None
+
+
+def test_the_command_tells_who_killed_how_many(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "spanspec.span.sweepgen.next_cycle"
+    monkeypatch.setattr(command, "read_by_formulas", lambda known: {"sweepgen.relabel": (name,)})
+    monkeypatch.setattr(command, "known_runs", lambda *rest: {})
+    monkeypatch.setattr(command, "known_reads", lambda *rest: {})
+    arguments = ["mutants", name, "--random", "9", "--no-cache"]
+    assert run([*arguments, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["killed_by_proofs"] == document["judged"] == document["mutants"] > 1
+    assert set(document["by"]) == {"sweepgen.*"}
+    monkeypatch.setattr(command, "read_by_formulas", lambda known: {})
+    assert run(arguments) == 1
+    text = capsys.readouterr().out
+    assert "span.sweepgen.next_cycle" in text
+    assert "0 of 2 random mutants killed by obligations (0 %)" in text
+    assert run(["mutants", "no-such-function", "--random", "9", "--no-cache"]) == 2
+    assert run([*arguments, "--judge", "nobody"]) == 2
