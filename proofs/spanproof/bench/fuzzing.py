@@ -3,43 +3,64 @@
 from typing import ClassVar, Final
 
 from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from msgspec.structs import replace
 
 from spanproof.bench.figure import Goal, Measured, Pair, Settings, figure
 from spanproof.bench.pairing import seconds
+from spanproof.fuzz.choices import strategy_of
 from spanproof.fuzz.divergence import Run
 from spanproof.fuzz.guidance import Source
-from spanproof.fuzz.heapgrammar import heap_program
-from spanproof.fuzz.heaplockstep import run_heap_program_quickly
-from spanproof.fuzz.heapprogram import HeapProgram
-from spanproof.fuzz.heapsides import Side
+from spanproof.fuzz.heapgrammar import PARTS, Steps, beginning, heap_program
+from spanproof.fuzz.heaplockstep import Lockstep, run_heap_program_quickly
+from spanproof.fuzz.heapprogram import HeapProgram, Step
 from spanproof.fuzz.spanallocheap import installed
-from spanproof.fuzz.statemachine import HeapMachine
+from spanproof.simulate.simulation import Simulation
 
-STEPS: Final = 50
-"""Rules of one run of the state machine, as Hypothesis has it by default."""
+PARTS_OF_A_RUN: Final = 20
+"""Rules of one run of the state machine: programs of a campaign have up to 24 such parts."""
 
-RUNS: Final = 8
+RUNS: Final = 6
 """Runs of the state machine for a sample."""
 
 ROUNDS: Final = 3
 
 
-class Plain(HeapMachine):
-    """The plain state machine: the whole state, and every invariant, after each operation."""
+class AfterEachCall(Lockstep):
+    """Compares the whole state, and checks every invariant, after each operation."""
 
-    thorough = True
+    def call_ends(self, kinds: list[str]) -> None:
+        """Compare all."""
+        self.compare()
+
+
+class Plain(RuleBasedStateMachine):
+    """A plain state machine: each rule does what a part of a campaign's program does."""
+
     done: ClassVar[list[HeapProgram]] = []
 
-    def make_heap(self, program: HeapProgram) -> Side:
-        """Return a heap of the installed spanalloc."""
-        return installed(program)
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[Step] = []
+
+    @initialize(first=strategy_of(beginning))
+    def begin(self, first: HeapProgram) -> None:
+        """Make both heaps."""
+        self.first = first
+        self.pair = AfterEachCall(first, installed, thorough=True)
+
+    @rule(part=st.sampled_from(PARTS).flatmap(strategy_of))
+    def take(self, part: Steps) -> None:
+        """Take the steps of a part, comparing after each operation."""
+        for step in part:
+            self.steps.append(step)
+            self.pair.take(step)
 
     def teardown(self) -> None:
         """Keep what was done, so that it can be done again."""
-        if self.pair is not None:
-            self.done.append(replace(self.begun, steps=tuple(self.steps)))
+        if self.steps:
+            self.done.append(replace(self.first, steps=tuple(self.steps)))
 
 
 def by_state_machine(number: int, runs: int) -> list[HeapProgram]:
@@ -49,7 +70,7 @@ def by_state_machine(number: int, runs: int) -> list[HeapProgram]:
         seed(number)(Plain),
         settings=settings(
             max_examples=runs,
-            stateful_step_count=STEPS,
+            stateful_step_count=PARTS_OF_A_RUN,
             database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -106,3 +127,37 @@ def lockstep(settings: Settings) -> Measured:
         pairs.append(Pair(ours / done, theirs / done))
     note = f"{calls} operations, {calls * len(pairs) / sum(p.ours for p in pairs) / calls:.0f}/s"
     return Measured(tuple(pairs), note=note)
+
+
+SIMULATED: Final = 2000
+"""Steps of a simulation for a sample; by default a program has 5000."""
+
+
+def simulated(seed: int, steps: int, thorough: bool) -> float:
+    """Return the seconds that a step of a simulation takes."""
+    simulation = Simulation(seed, thorough=thorough)
+
+    def run() -> None:
+        failure = simulation.run(steps).failure
+        if failure is not None:
+            raise RuntimeError(failure.what)
+
+    return seconds(run) / steps
+
+
+@figure(
+    "fuzz.simulate",
+    "a step of spanspec simulate, judged by what it can have broken, and all at checkpoints",
+    "the same step, after which everything is judged",
+    reads="speed",
+    goal=Goal("at least", 10),
+)
+def simulate(settings: Settings) -> Measured:
+    """Measure both on the same programs."""
+    steps = SIMULATED // 3 if settings.quick else SIMULATED
+    pairs = [
+        Pair(simulated(seed, steps, False), simulated(seed, steps, True))
+        for seed in range(1 if settings.quick else ROUNDS)
+    ]
+    rate = len(pairs) / sum(pair.ours for pair in pairs)
+    return Measured(tuple(pairs), note=f"{rate:.0f} steps a second")

@@ -117,8 +117,15 @@ class Lockstep:
                 self.exercised.update(come_to)
                 reason = come_to[-1]
             self._novelty.call_ends(name, reason, told)
-            if self._parts is not None:
-                self._compare_part(self._parts, not SLOTS_ALONE.issuperset(kinds))
+            self.call_ends(kinds)
+
+    def call_ends(self, kinds: list[str]) -> None:
+        """Compare what a call has changed, of which events of some kinds were told.
+
+        Raises: Difference at the first difference.
+        """
+        if self._parts is not None:
+            self._compare_part(self._parts, not SLOTS_ALONE.issuperset(kinds))
 
     def _compare_part(self, other: ShowsParts, shape: bool) -> None:
         """Compare what a call has changed in the model, and check what it can have broken there.

@@ -5,6 +5,8 @@ what is another record now.
 """
 
 from collections.abc import Mapping
+from itertools import compress
+from operator import is_not
 from typing import TypeVar
 
 from spanproof.fuzz.heapsides import NO_DESCRIPTOR, Part, Wanted
@@ -63,8 +65,9 @@ class Changes:
 
 def replaced(before: Mapping[KeyT, ValueT], now: Mapping[KeyT, ValueT]) -> list[KeyT]:
     """Return the keys that have another value than before, none now, or had none before."""
-    get = before.get
-    found = [key for key, value in now.items() if get(key) is not value]
+    # A loop in C: this is done after each call, and there may be hundreds of records.
+    changed = map(is_not, now.values(), map(before.get, now.keys()))
+    found = list(compress(now.keys(), changed))
     if len(before) + len(found) > len(now):
         found += [key for key in before if key not in now]
     return found

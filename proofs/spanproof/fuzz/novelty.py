@@ -22,6 +22,9 @@ Feature = tuple[Hashable, ...]
 NARROW: Final = 4
 """A figure of an event that is always below this tells of a way, rather than of a quantity."""
 
+MOST_WAYS: Final = 10_000
+"""Ways of which it is remembered what they show."""
+
 MANY: Final = 3
 """Numbers are told apart up to this one."""
 
@@ -39,16 +42,16 @@ class Novelty:
     ) -> None:
         """Note what a call of a step came to: a refusal's reason, or "", and what was told."""
         add = self.features.add
+        path: Hashable
         if len(told) == 1:
             kind, figures = told[0]
-            path: Hashable = (kind, figures.get("w"), figures.get("f"))
+            path = (kind, figures.get("w"), figures.get("f"))
         else:
-            kinds = [kind for kind, _ in told]
-            path = frozenset(kinds)
-            for one in pairwise(kinds):
-                add(("then", *one))
-            for kind, figures in told:
-                add(("way", kind, way_of(kind, figures)))
+            path, pairs, looked_at = way_through(tuple([kind for kind, _ in told]))
+            self.features |= pairs
+            for at, kind, names in looked_at:
+                get = told[at][1].get
+                add(("way", kind, tuple([get(name) for name in names])))
         signature: Feature = (step, outcome, path)
         if signature != self._last:
             add(("path", *signature))
@@ -95,10 +98,25 @@ def spelled(value: object) -> str:
 _NAMES: Final[dict[Feature, str]] = {}
 
 
-def way_of(kind: str, figures: Mapping[str, object]) -> Feature:
-    """Return the figures of an event that tell of a way, rather than of a quantity."""
-    get = figures.get
-    return tuple([get(name) for name in narrow(kind)])
+Way = tuple[frozenset[str], frozenset[Feature], tuple[tuple[int, str, tuple[str, ...]], ...]]
+"""Kinds of events, those that follow each other, and the events with figures that tell of a way."""
+
+
+def way_through(kinds: tuple[str, ...]) -> Way:
+    """Return what the kinds of the events of a call show, and which of their figures to look at."""
+    known = _WAYS.get(kinds)
+    if known is None:
+        pairs = frozenset[Feature](("then", *one) for one in pairwise(kinds))
+        looked_at = tuple(
+            [(at, kind, narrow(kind)) for at, kind in enumerate(kinds) if narrow(kind)]
+        )
+        known = frozenset(kinds), pairs, looked_at
+        if len(_WAYS) < MOST_WAYS:
+            _WAYS[kinds] = known
+    return known
+
+
+_WAYS: Final[dict[tuple[str, ...], Way]] = {}
 
 
 @cache

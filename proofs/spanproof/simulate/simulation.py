@@ -25,6 +25,7 @@ from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.base.sizeclass import CLASS_TO_SIZE
 from spanspec.events.fields import EventBase
 from spanspec.events.heap_events import SpanInUse, SpanManual
+from spanspec.events.span_events import Malloc, TinyHit
 from spanspec.heap.heap import ZERO_BASE, Heap, OutOfMemory, Refused
 from spanspec.heap.memstats import live_by_spans, read_memstats
 from spanspec.heap.program import (
@@ -64,6 +65,9 @@ CHECKPOINT: Final = 250
 
 LOOKED_AT: Final = 3
 """Objects of a program that are looked at after a step; all are, at checkpoints."""
+
+SLOTS_ALONE: Final = frozenset({Malloc, TinyHit})
+"""Events of steps that change nothing but slots, and a tiny block."""
 
 MOST_OBJECTS: Final = 300
 """Objects that a program keeps at most; beyond it, it drops half of them."""
@@ -484,7 +488,7 @@ class Simulation:
 
     def _judge_step(self) -> str | None:
         state = self.heap.state
-        changed = self._changes.look(True)
+        changed = self._changes.look(not SLOTS_ALONE.issuperset(map(type, self._fresh)))
         at = state.spans if self._changes.phase_has_changed() else changed.spans
         for problem in violations_at(state, at, changed.spans):
             return f"{problem.invariant}: {problem.what}"
