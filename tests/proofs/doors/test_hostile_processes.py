@@ -2,6 +2,8 @@
 and nothing of it is left.
 """
 
+import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from spanproof.doors.header import PLACE
 from spanproof.doors.targets import run_again, span_target
 from spanproof.fuzz.campaign import run_target
 from spanproof.fuzz.factories import Scope, WrongFactory
@@ -54,6 +57,7 @@ def left_of(kind: str) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_one_finding_and_nothing_is_left(kind: str) -> None:
     began = time.monotonic()
@@ -87,3 +91,46 @@ def test_one_that_does_not_say_who_it_is_cannot_be_used() -> None:
     with pytest.raises(WrongFactory, match=r"does not reply to `hello` within 0\.\d s"):
         run_again(PROGRAM, found_with("before hello"), LIMITS)
     assert left_of("before hello") == []
+
+
+LIBRARY = """
+#include "spanspec.h"
+#include <stdlib.h>
+#include <unistd.h>
+
+const char *spanspec_new_span(uint64_t size_class, uint64_t pages, uint64_t elemsize, int noscan,
+                              uint64_t sweepgen) {
+    (void)size_class, (void)pages, (void)elemsize, (void)noscan, (void)sweepgen;
+    return NULL;
+}
+const char *spanspec_refill(uint64_t sg) { return (void)sg, NULL; }
+const char *spanspec_allocate(struct spanspec_slotted *reply) { DOES; return (void)reply, NULL; }
+"""
+
+
+@pytest.mark.sampled(1)
+@pytest.mark.parametrize(
+    ("does", "seen"),
+    [
+        ("*(volatile int *)8 = 1", "ends its process by SIGSEGV instead of replying"),
+        ("abort()", "ends its process by SIGABRT instead of replying"),
+        ("_exit(0)", "ends its process, with exit status 0, instead of replying"),
+        ("reply->slot = 5000", "Expected `int` <= 1024 - at `$.slot`"),
+        ('reply->path = "slowly"', "Invalid enum value 'slowly' - at `$.path`"),
+    ],
+)
+def test_what_a_library_does_to_its_process_is_one_finding(
+    does: str, seen: str, tmp_path: Path
+) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler: apt-get install gcc")
+    (tmp_path / "bad.c").write_text(LIBRARY.replace("DOES", does))
+    flags = ("-shared", "-fPIC", f"-I{PLACE.parent}")
+    command = [compiler, *flags, "-o", str(tmp_path / "bad.so"), str(tmp_path / "bad.c")]
+    subprocess.run(command, check=True)
+    bad = FoundWith(Scope.SPAN, door="lib", command=str(tmp_path / "bad.so"), limit=20.0)
+    divergence = run_again(PROGRAM, bad, Limits(seconds=20))
+    assert divergence is not None
+    assert seen in divergence.seen
+    assert divergence.side == "implementation"

@@ -82,6 +82,7 @@ def test_one_that_shows_no_state_is_compared_by_its_results() -> None:
     assert run(HEAP, shows="results") is None
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("kind", "program", "what", "rule"),
     [

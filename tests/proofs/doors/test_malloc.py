@@ -117,6 +117,7 @@ def test_a_fault_is_found_on_several_threads_too(
     assert divergence.what == "contents"
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("threads", [1, 8])
 @pytest.mark.parametrize("library", INSTALLED)
 def test_allocators_of_the_distribution_keep_the_contract(
