@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "replay": "fuzz",
     "new": "new",
     "smoke": "smoke",
+    "vectors": "vectors",
     "planted": "planted",
     "simulate": "simulate",
     "explain": "explain",

@@ -36,12 +36,13 @@ ANEW: Final = ("spanspec.span.", "spanproof.fuzz.subjects")
 class Variant(NamedTuple):
     """What is wrong with a variant, the rules that it breaks, if that is known, and how it is made.
 
-    What is made is a factory: of spans, or of heaps.
+    What is made is a factory: of spans, or of heaps. `function` is what a mutant changes.
     """
 
     name: str
     rules: tuple[str, ...]
     make: Callable[[], Callable[..., object]]
+    function: str = ""
 
 
 class Changed(InspectLoader):
@@ -115,7 +116,8 @@ def of_span() -> Iterator[Variant]:
         yield Variant(bug.name, (), partial(planted_span, bug))
     for mutant in MUTANTS.values():
         if mutant.module.startswith(ANEW) or mutant.module == "spanspec.base.words":
-            yield Variant(mutant.story, rules_of(mutant), partial(of_mutant, mutant))
+            make = partial(of_mutant, mutant)
+            yield Variant(mutant.story, rules_of(mutant), make, mutant.function)
 
 
 def planted_span(bug: PlantedBug) -> SubjectFactory:

@@ -454,7 +454,58 @@ static void ss_say(struct ss_text *out) {
     out->used = 0;
 }
 
-int main(void) {
+/* Vectors: requests with the replies that they must have. Each line of the file has an
+   "exchange": [[request, reply], ...]; of a refusal the words may be others. */
+
+static char *ss_braces(char **at) {
+    char *start = strchr(*at, '{'), *end = start;
+    int depth = 0, quoted = 0;
+    if (start == NULL)
+        return NULL;
+    do {
+        quoted ^= *end == '"';
+        depth += quoted ? 0 : (*end == '{') - (*end == '}');
+    } while (*++end && depth > 0);
+    *at = *end ? end + 1 : end;
+    *end = 0;
+    return start;
+}
+
+static int ss_vectors(const char *file) {
+    struct ss_text out = {0};
+    struct ss_reader reader = {0};
+    FILE *vectors = fopen(file, "r");
+    char *line = NULL, *asked, *wanted;
+    size_t room = 0, number = 0, wrong = 0, exchanged = 0;
+    if (vectors == NULL)
+        ss_fail("the file of vectors cannot be read");
+    for (; getline(&line, &room, vectors) > 0; number++) {
+        char *at = strstr(line, "\"exchange\":");
+        while (at != NULL && (asked = ss_braces(&at)) && (wanted = ss_braces(&at))) {
+            char *words = strstr(wanted, "\"refused\":");
+            reader.at = asked;
+            reader.used = 0;
+            out.used = 0;
+            ss_request(&reader);
+            ss_answer(&reader, 0, &out);
+            *ss_room(&out, 1) = 0;
+            exchanged++;
+            if (words ? strncmp(out.at, wanted, (size_t)(words - wanted) + 10) != 0
+                      : strcmp(out.at, wanted) != 0) {
+                printf("vector %zu: asked %s\n  must say %s\n  says     %s\n", number + 1, asked,
+                       wanted, out.at);
+                wrong++;
+                break;
+            }
+        }
+    }
+    printf("%zu vectors, %zu replies, %zu wrong\n", number, exchanged, wrong);
+    return wrong > 0 || exchanged == 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "vectors") == 0)
+        return ss_vectors(argv[2]);
     struct ss_text in = {0}, out = {0};
     struct ss_reader reader = {0};
     size_t looked = 0;
