@@ -1,0 +1,71 @@
+"""When a cycle is due, what it counts as live, and what has to be swept before."""
+
+from types import ModuleType
+
+import pytest
+
+MIB = 1 << 20
+NEVER = (1 << 64) - 1
+
+
+def test_no_cycle_is_due_below_the_least_heap(package: ModuleType) -> None:
+    heap = package.Heap(os=package.SimulatedMemory())
+    pacing = heap.state.pacing
+    assert (pacing.trigger, pacing.next_gc) == (4 * MIB, 4473924)
+    live = heap.malloc(MIB)
+    heap.collect([live])
+    assert (pacing.trigger, pacing.next_gc) == (4 * MIB, 4 * MIB)
+    assert not heap.wants_cycle
+    heap.malloc(3 * MIB)
+    assert heap.wants_cycle
+
+
+def test_gogc_says_how_far_the_heap_may_grow(package: ModuleType) -> None:
+    heap = package.Heap(os=package.SimulatedMemory())
+    live = heap.malloc(16 * MIB)
+    heap.collect([live])
+    pacing = heap.state.pacing
+    assert (pacing.trigger, pacing.next_gc) == (30 * MIB, 32 * MIB)
+    assert pacing.last_next_gc == 17 * MIB  # the cycle began beyond its goal
+    assert heap.set_gc_percent(10) == 100
+    assert (pacing.trigger, pacing.next_gc) == (int(16 * MIB * 1.095), 16 * MIB * 11 // 10)
+    assert heap.set_gc_percent(-5) == 10
+    assert (pacing.trigger, pacing.next_gc) == (NEVER, NEVER)
+    heap.malloc(200 * MIB)
+    assert not heap.wants_cycle
+    assert heap.set_gc_percent(100) == -1
+
+
+def test_gogc_is_not_switched_off_while_marking(package: ModuleType) -> None:
+    heap = package.Heap(os=package.SimulatedMemory())
+    heap.start_cycle()
+    with pytest.raises(package.PhaseError, match="cycle"):
+        heap.set_gc_percent(-1)
+    assert heap.set_gc_percent(50) == 100
+    for wrong in (1 << 31, -(1 << 31) - 1):
+        with pytest.raises(package.BadRequest, match="int32"):
+            heap.set_gc_percent(wrong)
+    assert heap.state.pacing.percent == 50
+
+
+def test_an_object_counts_once_more_for_each_finalizer(package: ModuleType) -> None:
+    heap = package.Heap(os=package.SimulatedMemory())
+    dead, alive = heap.malloc(1024), heap.malloc(2048)
+    heap.set_finalizer(dead)
+    heap.set_finalizer(alive)
+    heap.set_profile(alive)
+    heap.start_cycle()
+    late = heap.malloc(64)
+    heap.set_finalizer(late)
+    heap.finish([alive])
+    assert heap.statistics().heap_live == 1024 + 2 * 2048 + 2 * 64
+
+
+def test_without_collection_all_is_swept_within_a_page(package: ModuleType) -> None:
+    heap = package.Heap(os=package.SimulatedMemory())
+    live = [heap.malloc(8192) for _ in range(300)]
+    heap.set_gc_percent(-1)
+    heap.collect(live)
+    assert heap.state.pacing.pages_per_byte == 300 / 8192
+    heap.malloc(8192)
+    assert heap.state.pacing.pages_swept >= 300
