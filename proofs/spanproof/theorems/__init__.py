@@ -8,7 +8,7 @@ from spanproof.prove.proof import REGISTRY, Obligation
 from spanproof.theorems.courses import containers, memory, programs, threads
 from spanproof.theorems.heap import accounts
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
-from spanproof.theorems.kernels import methods
+from spanproof.theorems.kernels import methods, trees
 from spanproof.theorems.kernels import pages as kernel_pages
 from spanproof.theorems.kernels import spans as kernels
 from spanproof.theorems.objects import (
@@ -61,6 +61,7 @@ __all__ = [
     "sweepgen",
     "threads",
     "tiling",
+    "trees",
 ]
 
 
