@@ -39,6 +39,7 @@ from spanspec.pages.arena import Willing
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.scavenge import nothing_left
 from spanspec.pages.statistics import retained
+from spanspec.span.sweepgen import needs_sweep
 
 
 def clean(heap: Heap) -> bool:
@@ -396,3 +397,27 @@ def test_the_session_in_the_documentation_shows_what_it_says() -> None:
     found = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
     assert found.attempted >= 10
     assert found.failed == 0
+
+
+def test_the_reclaimer_is_shown_the_lowest_unswept_span_without_a_mark() -> None:
+    """Whatever the pages of free runs say, which may be stale."""
+    heap = Heap()
+    made = [heap.malloc(size) for size in (8192, 100_000, 8192, 40_000, 8192, 8192) * 3]
+    heap.gc(live=made[::3])
+    made = [*made[::3], *(heap.malloc(size) for size in (16_384, 8192, 70_000))]
+    heap.collect(live=made[::2])
+    state, seen = heap.state, []
+    first = min(record.base for record in state.spans.values())
+    for start in range(first, first + 64 * PAGE_SIZE, 3 * PAGE_SIZE):
+        end = start + 16 * PAGE_SIZE
+        due = [
+            (record.base, span)
+            for span, record in state.spans.items()
+            if start <= record.base < end
+            and span not in state.page_marks
+            and needs_sweep(state.sweepgen, state.generation(span))
+        ]
+        found = state.inputs.reclaim_candidate(start, end)
+        assert found == (min(due)[1] if due else None)
+        seen.append(found)
+    assert len(set(seen)) > 3
