@@ -16,6 +16,7 @@ from spanproof.witness.midway import is_amid_allocation, order_of_allocation, si
 from spanproof.witness.report import judged
 from spanproof.witness.snapshots import Snapshot, concerned, load, redacted, save
 from spanproof.witness.thrown import thrown
+from spanproof.witness.toolchains import donor_for
 from spanspec.sharing.spansets import Entries, entries_hold
 from spanspec.span.alloccache import next_free_fast
 
@@ -386,3 +387,16 @@ def test_what_an_allocation_leaves_between_two_writes_is_found_amid_it() -> None
         assert is_amid_allocation(partly), field
     wrong = msgspec.structs.replace(record, alloc_count=record.alloc_count + 1)
     assert not is_amid_allocation(wrong)
+
+
+def test_an_entry_that_leads_nowhere_is_told_once(saved: Snapshot) -> None:
+    """An entry that leads nowhere is one finding, however often the set has it."""
+    saved.image.central[4]["full0"] += [0x77] * 50
+    found = judged(saved.image, saved.profile)
+    assert [f.rule for f in found] == ["CEN-1"]
+
+
+def test_a_version_that_is_none_lends_no_layout() -> None:
+    for version in ("", "devel +abc", "go"):
+        with pytest.raises(WitnessError):
+            donor_for(version)

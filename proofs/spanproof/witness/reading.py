@@ -23,8 +23,11 @@ from spanspec.base.constants import MAX_OBJECTS_PER_SPAN
 MOST_SPANS: Final = 1 << 23
 MOST_PROCS: Final = 1 << 14
 MOST_ARENAS: Final = 1 << 16
-MOST_LISTED: Final = 1 << 23
+MOST_LISTED: Final = 1 << 16
 """More of anything comes from a damaged count."""
+
+FEW: Final = 1024
+"""Entries that a set may have beyond two for each span: one may be left over."""
 
 FORMATS: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
@@ -91,6 +94,7 @@ class Reader:
         self.heap = addresses.need("mheap_")
         self.broken: list[Broken] = []
         self.unknown: list[str] = []
+        self.most_listed = MOST_LISTED
 
     def attempt(self, rule: str, what: str, descriptor: int = 0) -> "Attempt":
         """Return a context in which an unreadable address is noted as broken."""
@@ -350,7 +354,7 @@ def read_set(reader: Reader, at: int) -> Iterator[int]:
     spine = reader.value(at, layout.need("spanSet", "spine"))
     entries = layout.need("spanSetBlock", "spans")
     head, tail = index >> 32, index & 0xFFFF_FFFF
-    if tail > head + MOST_LISTED:
+    if tail > head + reader.most_listed:
         raise Unreadable(at)
     while head < tail:
         number, offset = divmod(head, entries.length)
@@ -522,6 +526,7 @@ def read_image(memory: Memory, layout: Layout, addresses: Addresses, source: str
     pages = layout.constant("pagesPerArena", 8192)
     try:
         listed, capacity = descriptors(reader)
+        reader.most_listed = 2 * len(listed) + FEW
         sweepgen = reader.heap_value("sweepgen")
         lock = reader.heap_value("lock.key", "lock")
         empty = addresses.get("emptymspan")

@@ -10,13 +10,16 @@ from spanproof.support import savedfile
 from spanproof.witness.core import is_core
 from spanproof.witness.deciding import decide
 from spanproof.witness.errors import WitnessError
+from spanproof.witness.executable import read_executable
 from spanproof.witness.finding import Finding, Scene, Verdict, told
 from spanproof.witness.image import KIND, Image
 from spanproof.witness.judging import findings
 from spanproof.witness.learning import fitting, learn
+from spanproof.witness.process import executable_of
 from spanproof.witness.snapshots import load
 from spanproof.witness.source import Attached, image_of_core
 from spanproof.witness.thrown import Thrown, thrown
+from spanproof.witness.toolchains import donor_for
 from spanspec.base.wording import counted
 from spanspec.rules.book import in_words
 from spanspec.span.profile import Profile
@@ -158,9 +161,15 @@ def examined(what: str, exe: Path | None, layout_from: str, stops: int, wait: fl
 
     Raises: WitnessError; OSError.
     """
-    donor = Path(layout_from) if layout_from else None
     path = Path(what)
-    if what.isdecimal() and not path.exists():
+    live = what.isdecimal() and not path.exists()
+    donor = Path(layout_from) if layout_from else None
+    if layout_from == "go" and not Path("go").is_file():
+        program = exe or (executable_of(int(what)) if live else None)
+        if program is None:
+            raise WitnessError("--layout-from go builds by the Go of the program: name it by --exe")
+        donor = donor_for(read_executable(program).go)
+    if live:
         return of_process(int(what), exe, donor, stops, wait)
     if stops > 1:
         raise WitnessError(f"{what}: only a process can be stopped several times")

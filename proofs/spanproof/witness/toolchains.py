@@ -110,3 +110,27 @@ def built(go: Path, place: Path) -> Path:
         first = (made.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise WitnessError(f"{go}: cannot build the probe: {first}")
     return program
+
+
+def donor_for(version: str) -> Path:
+    """Return an unstripped program built by a version of Go, such as `go1.24.11`; built once.
+
+    The toolchain on PATH is taken if it is of this version, or one is fetched.
+
+    Raises: WitnessError if there is none, or the version is not known.
+    """
+    number = version.split()[0].removeprefix("go") if version else ""
+    if not VERSION.fullmatch(number):
+        raise WitnessError(f"the program does not say which Go built it ({version or 'nothing'})")
+    place = cache_folder() / "donors" / number
+    program = place / "probe"
+    if program.is_file():
+        return program
+    go = shutil.which("go")
+    if go is None or version_of(Path(go)) != f"go{number}":
+        go = str(fetched(number))
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise WitnessError(f"{place}: a donor cannot be kept ({problem.strerror})") from None
+    return built(Path(go), place)
