@@ -116,6 +116,16 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.heap.cycle.cycle_starts",
+        Variant(
+            "cycle-starts-unflushed",
+            "    check_flushed(state)\n",
+            "",
+            "courses.checks",
+            "a cycle starts although an mcache is not flushed",
+        ),
+    ),
+    *variants_of(
         "spanspec.heap.mcache.release_all",
         Variant(
             "flush-keeps-spans",
