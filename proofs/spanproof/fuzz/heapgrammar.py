@@ -256,6 +256,18 @@ def stray(choices: Choices) -> Steps:
     )
 
 
+def tinies(choices: Choices) -> Steps:
+    """Tiny objects of several sizes that share blocks."""
+    p = p_of(choices)
+    sizes = [pick(choices, TINY) for _ in range(between(choices, 2, 6))]
+    return tuple([Malloc(size, between(choices, 1, 2), p, noscan=True) for size in sizes])
+
+
+def growth(choices: Choices) -> Steps:
+    """Objects for which the heap asks the system for arenas, one after another."""
+    return tuple([Malloc(pick(choices, ARENAS)) for _ in range(between(choices, 1, 3))])
+
+
 PARTS: Final[tuple[Part, ...]] = (
     single,
     single,
@@ -267,6 +279,8 @@ PARTS: Final[tuple[Part, ...]] = (
     ending,
     tiny_ending,
     stray,
+    tinies,
+    growth,
 )
 """What programs are made of; what stands here twice comes up twice as often."""
 
