@@ -29,6 +29,23 @@ def test_each_is_killed_by_a_mutant_and_says_what_has_to_happen() -> None:
         assert claim.rules
 
 
+@pytest.mark.parametrize(
+    "name", [one for one in all_explorations() if one.startswith(("containers", "memory"))]
+)
+def test_containers_and_memory_do_as_they_promise(name: str) -> None:
+    verdict = try_out(all_explorations()[name])
+    assert verdict.proved, (verdict.failed, verdict.detail)
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize(
+    "name", [one for one in all_explorations() if one.startswith("courses") and one != QUICK]
+)
+def test_courses_hold_of_the_model_that_runs(name: str) -> None:
+    verdict = try_out(all_explorations()[name])
+    assert verdict.proved, (verdict.failed, verdict.detail)
+
+
 def test_one_holds_of_the_model_that_runs() -> None:
     verdict = try_out(all_explorations()[QUICK])
     assert verdict.proved

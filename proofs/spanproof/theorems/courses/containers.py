@@ -262,6 +262,8 @@ def blocks_of_a_buffer(met: Counter[str]) -> None:
     """A buffer extends over blocks of 512 places, and tells what is in each."""
     buffer = SweepBuffer()
     for place in range(1025):
+        made = {0: (8 * 256, 4096), 512: (4096,), 1024: (4096,)}.get(place, ())
+        promise(buffer.grow_for(place) == made, f"SWP-10: what place {place} takes")
         promise(buffer.blocks() == -(-place // 512), f"SWP-12: {buffer.blocks()} of {place}")
         if place != 600:
             buffer.push(place, place)
@@ -271,6 +273,10 @@ def blocks_of_a_buffer(met: Counter[str]) -> None:
     promise([len(block) for block in blocks] == [512, 511, 1], "SWP-12: their lengths")
     refuses("T-61", partial(buffer.block, 3))
     refuses("T-61", partial(buffer.block, -1))
+    for number in range(3, 600):
+        spine = {256: (8 * 512,), 512: (8 * 1024,)}.get(number, ())
+        promise(buffer.grow_for(512 * number) == (*spine, 4096), f"SWP-10: block {number}")
+        promise(buffer.copy().grow_for(512 * number) == (), "SWP-8: a copy")
     met["blocks"] += 1
 
 
