@@ -141,8 +141,8 @@ RACES: Final = (
     PlantedBug(
         "the sweep debt grows with what others allocate meanwhile",
         "sweep",
-        "        swept = pacing.pages_swept - pacing.pages_swept_basis\n",
-        "        swept = pacing.pages_swept - pacing.pages_swept_basis\n"
+        "        swept = pacing.pages_swept - basis\n",
+        "        swept = pacing.pages_swept - basis\n"
         "        target = pacing.pages_to_sweep(span_bytes, caller_pages)\n",
     ),
 )
