@@ -10,10 +10,11 @@ UNREAD: Final[dict[str, str]] = {
     "`object.slots` read the table that it makes",
     "spanspec.pages.bgscavenge.may_sleep": ASKED,
     "spanspec.pages.invariant.tiling_holds": "joins predicates that are read one by one",
+    "spanspec.sharing.setsteps.*": OTHERS,
     "spanspec.sharing.spansets.*": OTHERS,
     "spanspec.span.freeslots.collect": "the abstract sweep, for searches and examples",
     "spanspec.span.listing.belongs": OTHERS,
-    "spanspec.span.profile.class_exists": OTHERS,
+    "spanspec.span.profile.*": OTHERS,
     "spanspec.span.specials.in_order": OTHERS,
 }
 """The reason by the name of a function, or by a pattern of names."""
