@@ -84,6 +84,10 @@ def read_core(path: Path) -> Core:
             raise WitnessError(f"{path}: a core that is not whole ({problem})") from None
     if not pieces:
         raise WitnessError(f"{path}: a core without memory")
+    whole, size = max(offset + in_file for _, in_file, _, offset in pieces), path.stat().st_size
+    if size < whole:
+        # What is missing would look like damage.
+        raise WitnessError(f"{path}: the core is cut off: {size} of {whole} bytes are there")
     return Core(path, registers, entry, tuple(mapped), tuple(sorted(pieces)))
 
 
