@@ -51,7 +51,7 @@ def not_swept(met: Counter[str]) -> None:
 def gc_percent(met: Counter[str]) -> None:
     """GOGC is what it was set to, and is not turned off while a cycle is marking."""
     heap = Heap()
-    told = [heap.step(SetGcPercent(0, percent)).result for percent in (50, 0, -7, 100)]
+    told = [heap.set_gc_percent(percent) for percent in (50, 0, -7, 100)]
     promise(told == [100, 50, 0, -1], f"SCAV-5: GOGC was {told}")
     heap.step(StartCycle())
     promise(heap.step(SetGcPercent(0, 0)).result == 100, "SCAV-5: GOGC while marking")
