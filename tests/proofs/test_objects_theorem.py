@@ -1,6 +1,7 @@
 """The theorem of objects: every step takes part in it, and what it builds on cannot be left out."""
 
 import ast
+from types import ModuleType
 
 import pytest
 import z3
@@ -12,6 +13,7 @@ from spanproof.prove.references import rests_on
 from spanproof.symbolic.dependence import fields_named
 from spanproof.symbolic.frames import Contract
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.sources import SourceTree
 from spanproof.theorems import all_obligations
 from spanproof.theorems.objects.safety import ABSTRACT, STEPS
 from spanproof.theorems.sharing.order import ALONE, SPECIAL
@@ -21,14 +23,15 @@ from spanspec.pages import steps as pages
 from spanspec.sharing.steps import STEPS as SHARING_STEPS
 from spanspec.span.mspan import Mspan, slot_address
 
+_SOURCES = SourceTree()
+
 OBLIGATIONS = all_obligations()
 USES = {name: claim.uses for name, claim in OBLIGATIONS.items()}
 
 
-def functions_of(module: object) -> set[str]:
-    source = getattr(module, "__file__", "")
-    with open(source, encoding="utf-8") as text:
-        tree = ast.parse(text.read())
+def functions_of(module: ModuleType) -> set[str]:
+    # The source, not `__file__`: the module may be compiled.
+    tree = ast.parse(_SOURCES.module(module.__name__).text)
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 

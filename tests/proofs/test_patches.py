@@ -12,6 +12,7 @@ from spanproof.decide.jobs import Job
 from spanproof.fingerprint.dependencies import module_file
 from spanproof.fuzz.planted import heap, schedule, span
 from spanproof.mutation.knownbugs import BUGS, find
+from spanproof.patch.mutant import module_and_place
 from spanproof.patch.patches import DoesNotApply, patched, place_of, tokens
 from spanproof.theorems.mutants import MUTANTS
 
@@ -75,7 +76,7 @@ def test_every_mutant_and_bug_applies_to_another_layout(rewritten: Callable[[str
         path = module_file(mutant.module)
         assert path is not None
         text = path.read_text(encoding="utf-8")
-        name = mutant.function.rpartition(".")[2]
+        name = module_and_place(mutant.function)[1]
         try:
             made = patched(rewritten(text), mutant.old, mutant.new, function=name)
         except DoesNotApply:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from spanproof.cli.app import run
 from spanproof.fuzz import partrules, subjects
@@ -151,8 +152,10 @@ class Lies(SpanallocHeap):
 
 
 def test_a_bitmap_is_shown_as_slots_after_the_step_with_its_rule() -> None:
-    honest = installed(CYCLE)
-    divergence = found(CYCLE, lambda program: Lies(program, honest._package))
+    # A later step would free the span: what no call has changed is compared at the end alone.
+    program = replace(CYCLE, steps=CYCLE.steps[:1])
+    honest = installed(program)
+    divergence = found(program, lambda program: Lies(program, honest._package))
     assert divergence.what.endswith(", gcmarkBits")
     assert (divergence.expected, divergence.seen) == ("slots none", "slots 40; only here: 40")
     assert divergence.rules == ("SPAN-21",)

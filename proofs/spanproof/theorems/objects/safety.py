@@ -4,6 +4,7 @@ It is put together from what the steps were shown to do, one by one: the state o
 of the abstract allocator, step by step, agree; and the abstract allocator keeps its promises.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Final, cast
 
 import z3
@@ -132,19 +133,18 @@ SLOT_STEPS: Final = (
 )
 
 
-def named(prefix: str, *steps: object) -> tuple[str, ...]:
+def named(prefix: str, steps: Iterable[Callable[..., object]]) -> tuple[str, ...]:
     """Return the obligations of steps."""
-    names = (str(getattr(step, "__name__", step)) for step in steps)
-    return tuple(f"{prefix}.{name.replace('_', '-')}" for name in names)
+    return tuple(f"{prefix}.{step.__name__.replace('_', '-')}" for step in steps)
 
 
-STEPS: Final = (*SLOT_STEPS, *named("objects.pages", *PAGE_STEPS))
+STEPS: Final = (*SLOT_STEPS, *named("objects.pages", PAGE_STEPS))
 SIMULATED: Final = Inductive(sees, "objects.start", STEPS)
 FITS: Final = Inductive(contents_fit, "objects.start", STEPS)
 TOLD: Final = Inductive(told_alike, "objects.start", STEPS)
-ABSTRACT: Final = named("objects.abstract", *ABSTRACT_STEPS)
+ABSTRACT: Final = named("objects.abstract", ABSTRACT_STEPS)
 TILED: Final = tuple(
-    Inductive(rule, "pages.start", named("pages", *TILING_STEPS))
+    Inductive(rule, "pages.start", named("pages", TILING_STEPS))
     for rule in (tiling.address_has_its_span, tiling.run_has_its_address, tiling.run_is_sound)
 )
 PROMISED: Final = tuple(

@@ -48,7 +48,7 @@ class Scene:
 
     def __init__(self, p: Proof) -> None:
         self.p = p
-        self._seen: dict[tuple[int, ...], tuple[Whole, Objects]] = {}
+        self._seen: dict[tuple[int, ...], list[tuple[Whole, Objects]]] = {}
         heap = p.fresh(Whole, "heap")
         assert isinstance(heap, Whole)
         self.heap = replace(heap, tiling=replace(heap.tiling, phys=AMD64))
@@ -129,26 +129,25 @@ class Scene:
     def seen(self, heap: Whole, *blocks: z3.ExprRef) -> Objects:
         """What a program sees of a heap, at the arbitrary address and of some blocks."""
         p = self.p
-        key = (id(heap), *(at.get_id() for at in blocks))
-        if key in self._seen:
-            return self._seen[key][1]
+        key = tuple(at.get_id() for at in blocks)
+        for known, objects_seen in self._seen.setdefault(key, []):
+            if known is heap:
+                return objects_seen
         places = distinct([self.address, self.block, *blocks])
         objects = {at.get_id(): p.call(object_at, heap, at) for at in places}
         records = {at.get_id(): p.call(block_of, heap, at) for at in places}
         mapped = {at.get_id(): p.call(is_mapped, heap, at) for at in places}
         make: Callable[..., Objects] = Objects
-        self._seen[key] = (
-            heap,
-            make(
-                heap.cycle,
-                heap.marking,
-                SymbolicTable(IDENTITY_SORT, lambda at: records[at.get_id()]),
-                self.pointwise(objects),
-                self.pointwise(mapped),
-                SymbolicTable(IDENTITY_SORT, table_of(heap.dirty).get, stands_for_all=self.address),
-            ),
+        seen = make(
+            heap.cycle,
+            heap.marking,
+            SymbolicTable(IDENTITY_SORT, lambda at: records[at.get_id()]),
+            self.pointwise(objects),
+            self.pointwise(mapped),
+            SymbolicTable(IDENTITY_SORT, table_of(heap.dirty).get, stands_for_all=self.address),
         )
-        return self._seen[key][1]
+        self._seen[key].append((heap, seen))
+        return seen
 
     def pointwise(self, values: dict[int, Value]) -> SymbolicTable:
         """A map of which something is known at a few addresses only."""
