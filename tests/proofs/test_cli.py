@@ -216,7 +216,8 @@ def test_prove_lists_claims(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["mc"], "MC-1"),
         (["treap", "MC"], "MC-1"),
-        (["stale", "refill"], "MC-8"),
+        (["stale", "refill"], "CEN-12"),
+        (["caches", "flushed"], "MC-8"),
         (["SWEEPER", "keeps"], "SWP-25"),
         (["T-14", "t-7"], "T-7"),
         (["--list"], "CONST-1"),

@@ -160,8 +160,8 @@ def test_a_counterexample_is_told_in_the_terms_of_the_field() -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("abstract-skips", "a hypothesis about"),
-        ("slow-skips-a-word", "a state at the loop"),
+        ("kernel-slow-skips", "a hypothesis about"),
+        ("slow-no-refill", "a state at the loop"),
         ("kernel-index-overflow", "Python's integers do not overflow"),
     ],
 )
