@@ -215,6 +215,7 @@ def test_what_a_lemma_needs_of_every_slot_has_to_be_known_of_an_arbitrary_one() 
     assert verdict.failed == "count.marks is given marks_allocated of every slot"
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["count.allocate", "span.sweep.needzero"])
 def test_a_changed_lemma_changes_the_fingerprint_of_who_uses_it(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -20,7 +20,7 @@ from spanspec.rules.book import RULE_ID
 OBLIGATIONS = all_obligations()
 
 
-@pytest.mark.sampled(20)
+@pytest.mark.sampled(14)
 @pytest.mark.parametrize("name", sorted(OBLIGATIONS))
 def test_obligation_is_proved(name: str) -> None:
     verdict = decide(OBLIGATIONS[name])
@@ -28,7 +28,7 @@ def test_obligation_is_proved(name: str) -> None:
     assert verdict.queries > 0
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize(
     "name", sorted(name for name, one in MUTANTS.items() if one.killed_by in OBLIGATIONS)
 )
@@ -64,7 +64,7 @@ def test_an_obligation_names_rules(name: str) -> None:
     assert all(RULE_ID.fullmatch(rule) for rule in claim.rules)
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", sorted(OBLIGATIONS))
 def test_an_obligation_reads_the_model_or_a_kernel(name: str) -> None:
     claim = OBLIGATIONS[name]

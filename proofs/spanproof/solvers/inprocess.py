@@ -161,18 +161,25 @@ class Z3:
     def ask(self, question: Question, timeout: float) -> Finding:
         """Decide a question.
 
-        Where quantifiers make Z3 give up, a model of few identities is looked for; else it tries
-        again in another order.
+        Where quantifiers may make Z3 give up, a model of few identities is looked for: first if a
+        model is what the proof needs, which so is found in a moment; else it tries again in another
+        order.
         """
         if not self._own.quantified(question.formulas):
             return self._tried(question.formulas, timeout)
-        finding = self._own.check(question.formulas, timeout)
-        if finding.result == "unknown":
+        spent = 0.0
+        if question.expected == "sat":
             few = self._own.check(in_small_scope(question.formulas), timeout)
-            spent = finding.seconds + few.seconds
-            better = few if few.result == "sat" else finding
-            return better._replace(seconds=spent)
-        return finding
+            if few.result == "sat":
+                return few
+            spent = few.seconds
+        finding = self._own.check(question.formulas, timeout)
+        if finding.result == "unknown" and question.expected == "unsat":
+            few = self._own.check(in_small_scope(question.formulas), timeout)
+            spent = few.seconds
+            if few.result == "sat":
+                return few._replace(seconds=finding.seconds + spent)
+        return finding._replace(seconds=finding.seconds + spent)
 
     def _tried(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
         spent = 0.0
