@@ -67,15 +67,15 @@ class FollowedOs:
     """An operating system, and the state of each region that the heap has asked it for.
 
     Every call must be a legal transition. A page is usable when it is ready. `outstanding` has what
-    was reserved, and neither mapped nor given back; `own` has the memory that the runtime holds for
-    itself: bytes by address.
+    was reserved, and neither mapped nor given back; `own` counts the bytes that the runtime holds for
+    itself, outside the arenas.
     """
 
     def __init__(self, inner: Os) -> None:
         self._inner = inner
         self._states: Intervals[RegionState] = Intervals(RegionState.NONE)
         self.outstanding: dict[int, U64] = {}
-        self.own: dict[int, U64] = {}
+        self.own: U64 = 0
 
     def reserve(self, address: U64, size: U64) -> U64:
         """Pass on a reservation, and follow what was granted."""
@@ -96,13 +96,14 @@ class FollowedOs:
         """Pass on a request for memory outside the arenas."""
         address = self._inner.alloc(size)
         if address != 0:
-            self.own[address] = size
+            self.own += size
         return address
 
     def release(self, address: U64, size: U64) -> None:
         """Pass on that a region is given back."""
         self.outstanding.pop(address, None)
-        self.own.pop(address, None)
+        if self._states.at(address) is RegionState.NONE:  # it was never reserved for the heap
+            self.own -= size
         self._become(address, size, RegionState.NONE, *RegionState)
         self._inner.release(address, size)
 

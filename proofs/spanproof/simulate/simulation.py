@@ -430,7 +430,7 @@ class Simulation:
             return f"HEAP-39: objects and bytes counted {counted}, in spans {there}"
         # The map of the arenas is in no statistic.
         pages = self.heap.state.pages
-        own = sum(self.os.own.values()) - (ARENA_MAP_BYTES if pages.all_arenas else 0)
+        own = self.os.own - (ARENA_MAP_BYTES if pages.all_arenas else 0)
         said = sum(pages.metadata.counted.values())
         if said != own:
             return f"OS-8: {said} bytes are counted as the runtime's own, which has {own}"
