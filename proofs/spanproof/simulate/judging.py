@@ -3,10 +3,10 @@
 They keep books of their own. What they say is one line about what is wrong, or None.
 """
 
-import random
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Sequence
+from random import Random
 from typing import NamedTuple
 
 from spanproof.simulate.agreement import disagreements
@@ -118,7 +118,7 @@ class Objects:
         self.sizes[address] = size
         return None
 
-    def some(self, rng: random.Random, number: int) -> list[int]:
+    def some(self, rng: Random, number: int) -> list[int]:
         """Return some objects, as chance has it."""
         return rng.choices(self._starts, k=number) if self._starts else []
 

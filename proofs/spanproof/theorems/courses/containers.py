@@ -79,7 +79,7 @@ def seed_for(order: Sequence[int]) -> int:
     for seed in count():
         rng = Random(seed)
         drawn = [rng.getrandbits(32) for _ in order]
-        if sorted(range(len(drawn)), key=drawn.__getitem__) == list(order):
+        if sorted(range(len(drawn)), key=lambda place: drawn[place]) == list(order):
             return seed
     raise AssertionError("every order is drawn some time")
 
