@@ -145,6 +145,11 @@ def test_chance_with_a_seed_is_none(use: str, known: bool) -> None:
     assert (not list(_unknowns(module, "Random"))) == known
 
 
+def test_chance_that_is_given_is_none() -> None:
+    text = "from random import Random\n\n\ndef rule(rng: Random) -> int:\n    return rng.random()\n"
+    assert not list(_unknowns(ModuleUnits("test", text), "Random"))
+
+
 def test_a_module_is_cut_into_units_that_know_what_they_mention() -> None:
     module = ModuleUnits("test", TEXT)
     imported = {"spanspec", "sweepgen", "M32", "Word"}

@@ -67,8 +67,8 @@ class FollowedOs:
     """An operating system, and the state of each region that the heap has asked it for.
 
     Every call must be a legal transition. A page is usable when it is ready. `outstanding` has what
-    was reserved, and neither mapped nor given back; `own` counts the bytes that the runtime holds for
-    itself, outside the arenas.
+    was reserved, and neither mapped nor given back; `own` counts the bytes that the runtime holds
+    for itself, outside the arenas.
     """
 
     def __init__(self, inner: Os) -> None:

@@ -439,7 +439,7 @@ def _unknowns(module: ModuleUnits, unit: str) -> Iterator[str]:
 
 
 def _is_seeded(module: ModuleUnits, name: str) -> bool:
-    """Tell whether a module uses a name for nothing but calls that are given a seed."""
+    """Tell whether a module uses a name for nothing but calls that are given a seed, and types."""
     everything = (
         node
         for statements in module.statements.values()
@@ -447,11 +447,14 @@ def _is_seeded(module: ModuleUnits, name: str) -> bool:
         for node in module.nodes(statement)
     )
     nodes = list(everything)
-    named = [node for node in nodes if isinstance(node, ast.Name) and node.id == name]
+    types = [node.annotation for node in nodes if isinstance(node, ast.arg | ast.AnnAssign)]
+    inside = {part for kind in types if kind is not None for part in ast.walk(kind)}
+    uses = [node for node in nodes if isinstance(node, ast.Name) and node.id == name]
+    named = [node for node in uses if node not in inside]
     seeded = [
         node for node in nodes if isinstance(node, ast.Call) and node.func in named and node.args
     ]
-    return len(seeded) == len(named) > 0
+    return len(seeded) == len(named) and len(uses) > 0
 
 
 def is_within(module: str, places: Iterable[str]) -> bool:
