@@ -18,6 +18,20 @@ Steps = Generator[EventBase | Waits, None, Result]
 """An operation that goes on when it is told to: after each observation, and while it waits."""
 
 
+def completed(steps: Steps[Result]) -> Result:
+    """Take all steps of an operation, with no other in between, and return its result.
+
+    Raises: RuntimeError if it waits for another thread, as there is none.
+    """
+    try:
+        while True:
+            if isinstance(next(steps), Waits):
+                raise RuntimeError("an operation waits for a thread that does not exist")
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+
+
 class Machine:
     """The state of a heap, what it decides by itself, and the observations of the step at hand."""
 
@@ -47,14 +61,7 @@ class Machine:
 
         Raises: RuntimeError if it waits for another thread, as there is none.
         """
-        steps = self.steps(actor, course)
-        try:
-            while True:
-                if isinstance(next(steps), Waits):
-                    raise RuntimeError("an operation waits for a thread that does not exist")
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+        return completed(self.steps(actor, course))
 
     def steps(self, actor: Actor, course: Course[Result]) -> Steps[Result]:
         """Run an operation step by step, with pages from the page heap as it asks for them.

@@ -14,7 +14,7 @@ import msgspec
 
 from spanproof.decide.trying import MOST_SECONDS, try_out
 from spanproof.decide.verdict import Verdict
-from spanproof.support.plaincopy import copy_model, environment
+from spanproof.support.plaincopy import copy_changed, copy_model, environment
 from spanproof.support.processes import with_parent
 from spanproof.theorems import all_explorations
 
@@ -26,8 +26,7 @@ def try_out_changed(
     another text; return the verdict on the last.
     """
     with tempfile.TemporaryDirectory() as name:
-        relative = module.removeprefix("spanspec.").replace(".", "/")
-        (copy_model(Path(name)) / f"{relative}.py").write_text(text, encoding="utf-8")
+        copy_changed(Path(name), module, text)
         return _in_copy(claims, Path(name), seconds)[-1]
 
 

@@ -99,6 +99,22 @@ def outcome_of(side: Side, code: Code, call: Call) -> Outcome:
     return result
 
 
+def make_each(calls: Calls, make: Callable[[Call], Outcome]) -> None:
+    """Make the calls of a step one after the other, each with what the one before came to."""
+    answer: int | None = None
+    while True:
+        try:
+            call = calls.send(answer)
+        except StopIteration:
+            return
+        answer = answer_of(make(call))
+
+
+def answer_of(outcome: Outcome) -> int | None:
+    """Return what a step is told of a call: its result, or None if there is none."""
+    return outcome if isinstance(outcome, int) else None
+
+
 def parted_results(expected: Outcome, seen: Outcome) -> Difference:
     """Return how two results that are not the same part, with the rules of the refusal."""
     reasons = [one.reason for one in (expected, seen) if isinstance(one, Refusal)]

@@ -18,8 +18,11 @@ from spanproof.fuzz.differences import (
 )
 from spanproof.fuzz.divergence import Run, StepHeard, run_steps
 from spanproof.fuzz.heapcalls import (
-    Calls,
+    Call,
     Holdings,
+    Outcome,
+    answer_of,
+    make_each,
     met,
     outcome_of,
     parted_results,
@@ -76,7 +79,7 @@ class Lockstep:
         if isinstance(step, Together):
             self._take_together(step)
         else:
-            self._take_alone(type(step).__name__, self.holdings.calls(step))
+            make_each(self.holdings.calls(step), partial(self._make, type(step).__name__))
         if self._parts is None or isinstance(step, Together) or self._due <= 0:
             self.compare()
 
@@ -89,35 +92,32 @@ class Lockstep:
             turns.compare = partial(self._compare_in_the_middle, self._parts)
         turns.run(step)
 
-    def _take_alone(self, name: str, calls: Calls) -> None:
-        """Make each call on both sides, one after the other."""
-        answer: int | None = None
-        while True:
-            try:
-                call = calls.send(answer)
-            except StopIteration:
-                return
-            expected = outcome_of(self.model, MODEL, call)
-            seen = outcome_of(self.other, IMPLEMENTATION, call)
-            if not same(expected, seen):
-                raise parted_results(expected, seen)
-            told = self.model.events()
-            with IMPLEMENTATION:
-                seen_told = self.other.events()
-                if seen_told is not None:
-                    compare_events(told, seen_told)
-            kinds = [kind for kind, _ in told]
-            for kind in kinds:
-                self.exercised[kind] += 1
-            self.exercised["calls"] += 1
-            answer = expected if isinstance(expected, int) else None
-            reason = ""
-            if answer is None:
-                come_to = met(expected)
-                self.exercised.update(come_to)
-                reason = come_to[-1]
-            self._novelty.call_ends(name, reason, told)
-            self.call_ends(kinds)
+    def _make(self, name: str, call: Call) -> Outcome:
+        """Make a call of a step on both sides, compare what it comes to, and return that.
+
+        Raises: Difference at the first difference.
+        """
+        expected = outcome_of(self.model, MODEL, call)
+        seen = outcome_of(self.other, IMPLEMENTATION, call)
+        if not same(expected, seen):
+            raise parted_results(expected, seen)
+        told = self.model.events()
+        with IMPLEMENTATION:
+            seen_told = self.other.events()
+            if seen_told is not None:
+                compare_events(told, seen_told)
+        kinds = [kind for kind, _ in told]
+        for kind in kinds:
+            self.exercised[kind] += 1
+        self.exercised["calls"] += 1
+        reason = ""
+        if answer_of(expected) is None:
+            come_to = met(expected)
+            self.exercised.update(come_to)
+            reason = come_to[-1]
+        self._novelty.call_ends(name, reason, told)
+        self.call_ends(kinds)
+        return expected
 
     def call_ends(self, kinds: list[str]) -> None:
         """Compare what a call has changed, of which events of some kinds were told.

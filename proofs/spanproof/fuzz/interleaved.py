@@ -24,6 +24,7 @@ from spanproof.fuzz.heapcalls import (
     Call,
     Calls,
     Outcome,
+    answer_of,
     met,
     outcome_of,
     parted_results,
@@ -118,7 +119,7 @@ class Lane:
 
     def answer(self, outcome: Outcome) -> None:
         """Note what a call came to."""
-        self._answer = outcome if isinstance(outcome, int) else None
+        self._answer = answer_of(outcome)
 
 
 class InTurns:

@@ -27,9 +27,8 @@ from spanspec.events.fields import EventBase
 from spanspec.heap import heap as model
 from spanspec.heap import program as inputs
 from spanspec.heap.cycle import pointer_is_bad, span_at
-from spanspec.heap.machine import Steps
+from spanspec.heap.machine import Steps, completed
 from spanspec.heap.program import Input
-from spanspec.heap.state import Waits
 from spanspec.pages.arena import Willing
 from spanspec.pages.osmemory import huge_advice, no_huge_advice
 from spanspec.pages.pagealloc import Purpose
@@ -123,7 +122,7 @@ def at_once(
     """Make a call that takes all its steps of one that takes them one by one."""
 
     def whole(model: "ModelHeap", /, *args: Given.args, **kwargs: Given.kwargs) -> Result:
-        return model.finish(call(model, *args, **kwargs))
+        return completed(call(model, *args, **kwargs))
 
     whole.__name__, whole.__doc__ = call.__name__, call.__doc__
     STEPWISE[call.__name__] = call
@@ -159,19 +158,6 @@ class ModelHeap:
     def begin(self, call: Callable[[Side], int | None]) -> Steps[int | None]:
         """Return a call that takes its steps one by one; those of other calls may come between."""
         return cast(Steps[int | None], call(cast(Side, Stepwise(self))))
-
-    def finish(self, steps: Steps[Result]) -> Result:
-        """Take all steps of a call, and return its result.
-
-        Raises: RuntimeError if it waits for another call, as there is none.
-        """
-        try:
-            while True:
-                if isinstance(next(steps), Waits):
-                    raise RuntimeError("an operation waits for a thread that does not exist")
-        except StopIteration as end:
-            result: Result = end.value
-            return result
 
     def _do(self, request: Input) -> Steps[int | None]:
         try:

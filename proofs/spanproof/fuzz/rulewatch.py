@@ -7,13 +7,14 @@ none before it has reached go out, in the same form.
 """
 
 import sys
+from functools import partial
 from types import CodeType, FrameType
 from typing import Final
 
 import msgspec
 
 from spanproof.fuzz.differences import MODEL
-from spanproof.fuzz.heapcalls import Holdings, outcome_of
+from spanproof.fuzz.heapcalls import Holdings, make_each, outcome_of
 from spanproof.fuzz.heapprogram import HeapProgram, Together
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.support.ruleplaces import rules_by_place
@@ -35,15 +36,7 @@ class Reached:
             holdings = Holdings(model, looks_up=True, paces=True)
             for step in program.steps:
                 for task in step.tasks if isinstance(step, Together) else (step,):
-                    calls = holdings.calls(task)
-                    answer: int | None = None
-                    while True:
-                        try:
-                            call = calls.send(answer)
-                        except StopIteration:
-                            break
-                        outcome = outcome_of(model, MODEL, call)
-                        answer = outcome if isinstance(outcome, int) else None
+                    make_each(holdings.calls(task), partial(outcome_of, model, MODEL))
         finally:
             sys.setprofile(None)
         return self._new()

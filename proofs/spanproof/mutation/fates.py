@@ -5,9 +5,7 @@ decided by running. With `all` judges, what they leave is judged by the bundled 
 and random programs, on the same changed copy of the model.
 """
 
-import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,10 +17,9 @@ from spanproof.decide.copies import try_out_changed
 from spanproof.decide.prover import decide
 from spanproof.fingerprint.dependencies import digest_of
 from spanproof.mutation.drawn import Drawn
-from spanproof.mutation.knownbugs.switch import JUDGE
+from spanproof.mutation.knownbugs.switch import JudgesFailed, judged
 from spanproof.solvers.inprocess import FewFirst
-from spanproof.support.plaincopy import copy_model, environment
-from spanproof.support.processes import with_parent
+from spanproof.support.plaincopy import copy_changed
 from spanproof.symbolic.sources import SourceTree
 from spanproof.theorems import all_obligations
 
@@ -140,21 +137,11 @@ class Court:
 def judged_by_running(mutant: Drawn) -> tuple[str, str]:
     """Return who among traces, scenes and random programs objects to a mutant, and what he says."""
     with tempfile.TemporaryDirectory() as name:
-        relative = mutant.module.removeprefix("spanspec.").replace(".", "/")
-        (copy_model(Path(name)) / f"{relative}.py").write_text(mutant.text, encoding="utf-8")
+        copy_changed(Path(name), mutant.module, mutant.text)
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", JUDGE, str(PROGRAMS), str(STEPS)],
-                env=environment(Path(name)),
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=GIVEN_UP,
-                preexec_fn=with_parent(),
-            )
+            found = judged(Path(name), PROGRAMS, STEPS, GIVEN_UP)
         except subprocess.TimeoutExpired:
             return "running", f"it has not ended after {GIVEN_UP} s"
-    if done.returncode != 0:
-        return "running", (done.stderr.strip().splitlines() or ["it fails"])[-1]
-    answer = json.loads(done.stdout)
-    return answer["by"], answer["says"]
+        except JudgesFailed as problem:
+            return "running", problem.last or "it fails"
+    return found.by, found.says

@@ -17,6 +17,12 @@ def copy_model(folder: Path) -> Path:
     return Path(shutil.copytree(source, folder / "spanspec", ignore=ignored))
 
 
+def copy_changed(folder: Path, module: str, text: str) -> None:
+    """Write the model's source into a folder, with another text for one module (`spanspec.x.y`)."""
+    relative = module.removeprefix("spanspec.").replace(".", "/")
+    (copy_model(folder) / f"{relative}.py").write_text(text, encoding="utf-8")
+
+
 def environment(folder: Path) -> dict[str, str]:
     """Return an environment in which Python imports the packages of a folder before all others."""
     paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]

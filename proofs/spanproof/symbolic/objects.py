@@ -201,11 +201,3 @@ class Objects:
         if self._host.memory.state is not before:
             self._evaluator.refuse(node, place, "a part of a condition changes an object")
         return value
-
-
-def vector_item(node: ast.Call) -> ast.expr | None:
-    """Return the kind of the vector that a call makes; None if it makes none."""
-    match node.func:
-        case ast.Subscript(value=ast.Name(id="vec"), slice=item):
-            return item
-    return None

@@ -6,9 +6,9 @@ branch makes a local variable of a name.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 STATEMENTS: Final = (
     ast.Return,
@@ -60,23 +60,39 @@ COMPARISONS: Final[dict[type[ast.AST], str]] = {
 UNARY: Final = (ast.Not, ast.Invert, ast.USub)
 
 
+Wrong = Iterator[tuple[int, str]]
+"""What is outside the subset: lines, and what is wrong there."""
+
+
+class Grammar(NamedTuple):
+    """What checks the statements and the expressions that a statement holds."""
+
+    statement: Callable[[ast.stmt], Wrong]
+    expression: Callable[[ast.expr], Wrong]
+
+
 @lru_cache(maxsize=1 << 12)
 def refusals(function: ast.FunctionDef, *, method: bool = False) -> tuple[tuple[int, str], ...]:
     """Return the line of each construct outside the subset, and what is wrong with it.
 
     A method may contain more than a rule.
     """
-    check = _method_statement if method else _statement
+    check = _method_statement if method else _rule_statement
     body = (wrong for statement in function.body for wrong in check(statement))
     return (*parameters_refused(function), *body)
 
 
-def _method_statement(node: ast.stmt) -> Iterator[tuple[int, str]]:
+def _rule_statement(node: ast.stmt) -> Wrong:
+    return _statement(node, Grammar(_rule_statement, _expression))
+
+
+def _method_statement(node: ast.stmt) -> Wrong:
     """Yield what is wrong with a statement of a method, which may store and raise."""
     match node:
-        case ast.Assign(targets=[ast.Attribute(value=base)], value=value):
-            yield from _method_expressions(base, value)
-        case ast.AnnAssign(target=ast.Attribute(value=base), value=ast.expr() as value):
+        case (
+            ast.Assign(targets=[ast.Attribute(value=base)], value=value)
+            | ast.AnnAssign(target=ast.Attribute(value=base), value=ast.expr() as value)
+        ):
             yield from _method_expressions(base, value)
         case ast.Assign(targets=[ast.Subscript(value=base, slice=index)], value=value):
             yield from _method_expressions(base, index, value)
@@ -88,37 +104,21 @@ def _method_statement(node: ast.stmt) -> Iterator[tuple[int, str]]:
             type(op) in OPERATORS
         ):
             yield from _method_expressions(base, index, value)
-        case ast.Assign(targets=[target], value=value):
-            yield from _target(target)
-            yield from _method_expressions(value)
-        case ast.AnnAssign(target=target, value=ast.expr() as value):
-            yield from _target(target)
-            yield from _method_expressions(value)
-        case ast.If(test=test, body=body, orelse=orelse):
-            yield from _method_expressions(test)
-            for inner in (*body, *orelse):
-                yield from _method_statement(inner)
-        case ast.While(test=test, body=body, orelse=[]):
-            yield from _method_expressions(test)
-            for inner in body:
-                yield from _method_statement(inner)
         case ast.For(target=ast.Name(), iter=over, body=body, orelse=[]):
             yield from _method_expressions(over)
             for inner in body:
                 yield from _method_statement(inner)
         case ast.Expr(value=ast.Call() as call):
             yield from _method_expressions(call)
-        case ast.Assert(test=test):
-            yield from _method_expressions(test)
-        case ast.Return(value=ast.expr() as value):
-            yield from _method_expressions(value)
         case ast.Return(value=None) | ast.Raise(exc=ast.Call(), cause=None):
             return  # what is raised is told to nobody here
+        case ast.AugAssign() | ast.While(orelse=[_, *_]):
+            yield from _rule_statement(node)
         case _:
-            yield from _statement(node)
+            yield from _statement(node, Grammar(_method_statement, _method_expressions))
 
 
-def _method_expressions(*nodes: ast.expr) -> Iterator[tuple[int, str]]:
+def _method_expressions(*nodes: ast.expr) -> Wrong:
     for node in nodes:
         match node:
             case ast.Constant(value=None | str()):
@@ -152,7 +152,7 @@ def _zeros(node: ast.expr) -> bool:
     return False
 
 
-def parameters_refused(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
+def parameters_refused(function: ast.FunctionDef) -> Wrong:
     """Yield the line of each parameter that a rule cannot have, and what is wrong with it."""
     given = function.args
     for place, one in (
@@ -165,31 +165,33 @@ def parameters_refused(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
         yield function.lineno, "a rule has no type parameters"
 
 
-def _statement(node: ast.stmt) -> Iterator[tuple[int, str]]:
+def _statement(node: ast.stmt, grammar: Grammar) -> Wrong:
+    """Yield what is wrong with a statement that a rule and a method may contain alike."""
     match node:
         case ast.Expr(value=ast.Constant(value=str())):
             return
         case ast.Assert(test=test):
-            yield from _expression(test)  # the message is read by nobody unless the test fails
+            # The message is read by nobody unless the test fails.
+            yield from grammar.expression(test)
         case (
             ast.If(test=test, body=body, orelse=orelse)
             | ast.While(test=test, body=body, orelse=orelse)
         ):
-            yield from _expression(test)
+            yield from grammar.expression(test)
             for inner in (*body, *orelse):
-                yield from _statement(inner)
+                yield from grammar.statement(inner)
         case ast.Assign(targets=[target], value=value):
             yield from _target(target)
-            yield from _expression(value)
+            yield from grammar.expression(value)
         case ast.AnnAssign(target=target, value=ast.expr() as value):
             yield from _target(target)
-            yield from _expression(value)
+            yield from grammar.expression(value)
         case ast.AugAssign(target=ast.Name(), op=op, value=value):
             if type(op) not in OPERATORS:
                 yield node.lineno, f"operator {type(op).__name__} has no counterpart"
-            yield from _expression(value)
+            yield from grammar.expression(value)
         case ast.Return(value=ast.expr() as value):
-            yield from _expression(value)
+            yield from grammar.expression(value)
         case ast.Return():
             yield node.lineno, "a rule returns a value"
         case ast.Pass():
@@ -200,7 +202,7 @@ def _statement(node: ast.stmt) -> Iterator[tuple[int, str]]:
             yield node.lineno, f"a rule cannot contain {type(node).__name__}"
 
 
-def _target(node: ast.expr) -> Iterator[tuple[int, str]]:
+def _target(node: ast.expr) -> Wrong:
     match node:
         case ast.Name():
             return
@@ -211,7 +213,7 @@ def _target(node: ast.expr) -> Iterator[tuple[int, str]]:
             yield node.lineno, "only names and tuples can be assigned to"
 
 
-def _expression(node: ast.expr) -> Iterator[tuple[int, str]]:
+def _expression(node: ast.expr) -> Wrong:
     wrong = _own_refusal(node)
     if wrong is not None:
         yield node.lineno, wrong

@@ -277,6 +277,8 @@ def decide(scene: Scene, findings: list[Finding]) -> list[Finding]:
 
     What does not hold of one span is explained together, or not at all.
     """
+    if not findings:
+        return findings  # what the model's steps can leave is looked at only where something is
     decider = Decider(scene)
     of_spans: dict[int, list[Finding]] = {}
     for finding in findings:

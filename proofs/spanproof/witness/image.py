@@ -10,9 +10,6 @@ import msgspec
 KIND: Final = "spanspec-heap-image"
 """What a saved image says it is."""
 
-PRESENT_FIELDS: Final = ("freeIndexForScan", "allocCountBeforeCache", "divMul", "isUserArenaChunk")
-"""Fields of a descriptor that not every version has."""
-
 
 class SpanImage(msgspec.Struct, gc=False, array_like=True):
     """A descriptor: the runtime's fields as numbers; bits as one number each, slot 0 lowest.

@@ -11,9 +11,6 @@ from spanspec.base.words import M64
 MOST_TOLD: Final = 20
 """Runs of pages of one arena that are told; more of them say nothing new."""
 
-CACHE_PAGES: Final = 64
-"""Pages that a P may keep to itself."""
-
 
 class Run(NamedTuple):
     """Some pages of an arena, from `first` on."""

@@ -24,6 +24,7 @@ from spanproof.witness.process import LiveMemory, entry_of
 from spanproof.witness.reading import (
     Reader,
     descriptors,
+    read_bits,
     read_central,
     read_image,
     read_procs,
@@ -123,7 +124,7 @@ class Probe:
         executable = read_executable(program)
         layout = read_layout(executable)
         place = placed(executable, layout, entry_of(process.pid))
-        self._layout, self._addresses = place.layout, place.addresses
+        self._layout = place.layout
         self._size, self._decode = span_decoder(layout)
         self._reader = Reader(memory, layout, place.addresses)
         self._answer()
@@ -152,9 +153,8 @@ class Probe:
 
     def _span(self, descriptor: int) -> SpanImage:
         span = self._decode(descriptor, self._memory.read(descriptor, self._size))
-        count = (min(span.nelems, 1024) + 63) // 64 * 8
-        span.alloc_bits = int.from_bytes(self._memory.read(span.alloc_bits_at, count), "little")
-        span.mark_bits = int.from_bytes(self._memory.read(span.mark_bits_at, count), "little")
+        span.alloc_bits = read_bits(self._memory, span.alloc_bits_at, span.nelems)
+        span.mark_bits = read_bits(self._memory, span.mark_bits_at, span.nelems)
         return span
 
     def _sweepgen(self) -> int:

@@ -211,20 +211,35 @@ def read_spans(reader: Reader, addresses: list[int], in_use: int) -> list[SpanIm
         spans.append(span)
         if span.state != in_use:
             continue
-        count = (min(span.nelems, MAX_OBJECTS_PER_SPAN) + 63) // 64 * 8
-        try:
-            span.alloc_bits = int.from_bytes(read(span.alloc_bits_at, count), "little")
-            span.alloc_read = True
-        except Unreadable as problem:
-            if problem.missing:
-                raise
-        try:
-            span.mark_bits = int.from_bytes(read(span.mark_bits_at, count), "little")
-            span.mark_read = True
-        except Unreadable as problem:
-            if problem.missing:
-                raise
+        bits = bits_if_there(reader.memory, span.alloc_bits_at, span.nelems)
+        if bits is not None:
+            span.alloc_bits, span.alloc_read = bits, True
+        bits = bits_if_there(reader.memory, span.mark_bits_at, span.nelems)
+        if bits is not None:
+            span.mark_bits, span.mark_read = bits, True
     return spans
+
+
+def bits_if_there(memory: Memory, at: int, nelems: int) -> int | None:
+    """Return the bits of a span's slots, or None where there is no memory.
+
+    Raises: Unreadable for memory that was not copied.
+    """
+    try:
+        return read_bits(memory, at, nelems)
+    except Unreadable as problem:
+        if problem.missing:
+            raise
+        return None
+
+
+def read_bits(memory: Memory, at: int, nelems: int) -> int:
+    """Return the bits of a span's slots as one number; no version has more than 1024 slots.
+
+    Raises: Unreadable.
+    """
+    count = (min(nelems, MAX_OBJECTS_PER_SPAN) + 63) // 64 * 8
+    return int.from_bytes(memory.read(at, count), "little")
 
 
 def read_specials(reader: Reader, spans: list[SpanImage]) -> dict[int, list[tuple[int, int]]]:

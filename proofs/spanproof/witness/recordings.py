@@ -10,7 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple, cast
 
 import msgspec
 
@@ -63,14 +63,21 @@ class Checked(NamedTuple):
     divergence: dict[str, str | int] | None
 
 
+def opened(path: Path) -> BinaryIO:
+    """Open a recording, which may be compressed.
+
+    Raises: OSError.
+    """
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    return cast(BinaryIO, gzip.open(path)) if compressed else path.open("rb")
+
+
 def is_recording(path: str) -> bool:
     """Tell whether a file is a recording of the probe."""
     try:
-        with open(path, "rb") as file:
-            head = file.read(2)
-        opened = gzip.open(path) if head == b"\x1f\x8b" else open(path, "rb")  # noqa: SIM115
-        with opened:
-            return opened.read(len(BEGINS)) == BEGINS
+        with opened(Path(path)) as file:
+            return file.read(len(BEGINS)) == BEGINS
     except (OSError, EOFError, zlib.error):
         return False
 
@@ -80,11 +87,9 @@ def lines_of(path: Path) -> Iterator[Event]:
 
     Raises: WitnessError if it is cut off or no JSON.
     """
-    with path.open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
     number = 0
     try:
-        with gzip.open(path) if compressed else path.open("rb") as source:
+        with opened(path) as source:
             for number, line in enumerate(source, 1):
                 event = msgspec.json.decode(line)
                 if not isinstance(event, dict):
@@ -225,7 +230,7 @@ class Recording:
             found = next_free_slow(before)
         address = slot_address(before, found.slot)
         if self.profile.heap_bits_in_span and not noscan and size > 512:
-            address += 8
+            address += self.header_bytes
         require(
             event["addr"] == address,
             "SPAN-12",

@@ -37,6 +37,14 @@ class FoundBy(NamedTuple):
     wrong: str = ""
 
 
+class JudgesFailed(Exception):
+    """The judges ended with another status than 0; `last` is the last line of what they said."""
+
+    def __init__(self, status: int, last: str) -> None:
+        super().__init__(last)
+        self.status, self.last = status, last
+
+
 def changed_copy(bug: KnownBug, folder: Path) -> None:
     """Write a copy of the model with a bug into a folder.
 
@@ -59,16 +67,28 @@ def find(bug: KnownBug) -> FoundBy:
         except DoesNotApply as problem:
             where = place_of(bug.name, "spanproof.mutation.knownbugs")
             return FoundBy("", "", f"does not apply: {where}: {problem}")
-        done = subprocess.run(
-            [sys.executable, "-m", JUDGE, str(PROGRAMS), str(STEPS)],
-            env=environment(Path(name)),
-            capture_output=True,
-            text=True,
-            check=False,
-            preexec_fn=with_parent(),
-        )
+        try:
+            return judged(Path(name), PROGRAMS, STEPS)
+        except JudgesFailed as problem:
+            says = f"the judges failed, with status {problem.status}: {problem.last}"
+            return FoundBy("", "", says)
+
+
+def judged(folder: Path, programs: int, steps: int, seconds: float | None = None) -> FoundBy:
+    """Let the judges run the copy of the model in a folder, and return what found something.
+
+    Raises: JudgesFailed; subprocess.TimeoutExpired after so many seconds.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", JUDGE, str(programs), str(steps)],
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds,
+        preexec_fn=with_parent(),
+    )
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or [""])[-1]
-        return FoundBy("", "", f"the judges failed, with status {done.returncode}: {last}")
+        raise JudgesFailed(done.returncode, (done.stderr.strip().splitlines() or [""])[-1])
     answer = json.loads(done.stdout)
     return FoundBy(answer["by"], answer["says"])

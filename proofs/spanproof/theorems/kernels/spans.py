@@ -225,13 +225,6 @@ def unknown_words(p: Proof) -> tuple[Value, z3.ExprRef, z3.ExprRef]:
     return words, p.number(U16, "freeindex"), p.number(U16, "nelems")
 
 
-def any_words(p: Proof) -> tuple[Value, z3.ExprRef, z3.ExprRef]:
-    """A bitmap, a freeindex and a number of slots that fit each other."""
-    words, freeindex, nelems = unknown_words(p)
-    p.assume(p.holds(can_search, words, freeindex, nelems))
-    return words, freeindex, nelems
-
-
 def bitwise(
     p: Proof,
     words: Value,

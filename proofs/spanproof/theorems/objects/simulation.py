@@ -31,7 +31,6 @@ from spanproof.theorems.objects.heaps import (
 from spanproof.theorems.objects.layout import INDEX, holds_it, is_slot
 from spanproof.theorems.pages.tiling import distinct, owner_at
 from spanspec.base.ids import Address, SpanId
-from spanspec.base.words import U16
 from spanspec.objects.records import Block, Objects
 from spanspec.pages import invariant
 from spanspec.pages.runs import AMD64
@@ -39,8 +38,6 @@ from spanspec.sharing.records import Sharing
 from spanspec.span.mspan import Mspan, obj_index
 
 INTEGERS: Final = Integers()
-
-SEEN: Final = ("object", "size", "used", "pointers", "kept", "finalizer", "mapped", "written")
 
 
 class Scene:
@@ -206,8 +203,3 @@ def table_of(value: object) -> SymbolicTable:
     """Return a table of a symbolic record as what it is."""
     assert isinstance(value, SymbolicTable)
     return value
-
-
-def slot_of(p: Proof, name: str) -> z3.ExprRef:
-    """An arbitrary slot."""
-    return p.number(U16, name)

@@ -103,7 +103,6 @@ SWEEPS_ONCE: Final = Shown(sweeps_once, proved(EXAMINE))
 USES: Final = Shown(uses_fresh, proved(USE))
 FREES: Final = Shown(frees_swept, proved(FREE))
 BEGINS: Final = Shown(begins_with_all_swept, proved(START_CYCLE))
-ORDER: Final = (ALONE, ALLOCATES, SWEEPS_ONCE, USES, FREES, BEGINS)
 
 
 def show_order(
