@@ -50,8 +50,11 @@ ALLOCATOR = sorted(
 
 HOT = (
     "base/intervals",
+    "base/sizeclass",
     "base/words",
     "pages/freeruns",
+    "pages/pagealloc",
+    "pages/pageheap",
     "pages/pagemap",
     "pages/records",
     "pages/statistics",
@@ -84,7 +87,17 @@ HOT = (
     "invariants/spans",
     "invariants/sweeping",
 )
-REPLAY = ("replay", "replay_objects", "verdict", "threads", "world", "witness")
+REPLAY = (
+    "inputs",
+    "latereads",
+    "replay",
+    "replay_objects",
+    "threads",
+    "unlockedreads",
+    "verdict",
+    "witness",
+    "world",
+)
 
 FIGURES = ["proofs/spanproof/bench/baseline.py"]
 """What a compiled method without a body costs is a figure."""

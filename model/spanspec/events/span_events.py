@@ -335,3 +335,6 @@ class Mark(ThreadEvent, frozen=True, tag="mk"):
 
 SHARES_BOUND: Final = (UncacheToNonempty, SweepClaim, CentralSkips)
 """Events after which the next one may have the lower bound of the step that they tell of."""
+
+Bounded = CentralSkips | CentralTakes | SweepClaim | BufferPush | BufferPop | SweepDrops
+"""Events that tell a lower bound of their step."""

@@ -11,6 +11,7 @@ from spanspec.heap.state import HeapState
 from spanspec.pages.pageheap import page_address, page_number
 from spanspec.span.mspan import Mspan, is_allocated
 from spanspec.trace.phrases import PHASES, STATES, in_full, slots_of
+from spanspec.trace.schema import spans_of
 
 SHOWN = 8
 """Events shown with a divergence."""
@@ -19,12 +20,6 @@ SHOWN = 8
 def as_text(event: EventBase) -> str:
     """Return an event as it stands in a trace."""
     return msgspec.json.encode(event).decode()
-
-
-def spans_of(event: EventBase) -> set[int]:
-    """Return the descriptors that an event names."""
-    named = {getattr(event, name, NOBODY) for name in ("span", "chosen", "below", "above")}
-    return named - {NOBODY}
 
 
 def touches(event: EventBase, spans: set[int], page: int, spanclass: int) -> bool:

@@ -7,6 +7,8 @@ latter case the thread stays where it is until then, and another identity goes o
 the protocol it is all the same who is who, and there is any number of threads.
 """
 
+from typing import Final, cast
+
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
@@ -16,6 +18,9 @@ from spanspec.heap.taking import NotAStep, look_at_popped
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import WIDTH, span_id, thread_id
 from spanspec.sharing.records import POPPED, SharedSpan, works_on
+
+CHANGES_STATE: Final = frozenset((hev.HeapFrees, hev.SpanInUse, ev.BufferPush))
+"""Kinds of events by which a span comes into use, or leaves it."""
 
 
 class LateReads:
@@ -31,27 +36,30 @@ class LateReads:
 
     def before(self, state: HeapState, event: ThreadEvent) -> None:
         """Remember a span as it is, for who may be reading it, if an event changes its state."""
-        if isinstance(event, hev.HeapFrees | hev.SpanInUse | ev.BufferPush):
-            it = state.shared(event.span)
-            if isinstance(event, ev.BufferPush) and it.in_use:
+        kind = type(event)
+        if kind in CHANGES_STATE:
+            span = cast(ev.SpanEvent, event).span
+            it = state.shared(span)
+            if kind is ev.BufferPush and it.in_use:
                 return
-            reader = self._readers.get(event.span)
-            if reader is not None and works_on(state.sharing, reader, POPPED, span_id(event.span)):
+            reader = self._readers.get(span)
+            if reader is not None and works_on(state.sharing, reader, POPPED, span_id(span)):
                 self._past.setdefault(reader, {})[it.in_use] = it
-            self._changing = span_id(event.span), it
+            self._changing = span_id(span), it
 
     def after(self, state: HeapState, event: ThreadEvent) -> None:
         """Note that a change was made by now, or that a span was popped, perhaps while it changed.
 
         A change is made once the lock under which it is made is free.
         """
-        if isinstance(event, hev.Coalesces | hev.SpanInUse):
+        kind = type(event)
+        if kind is hev.Coalesces or kind is hev.SpanInUse:
             self._changing = None
-        elif isinstance(event, ev.BufferPop) and event.span != NOBODY:
+        elif kind is ev.BufferPop and (span := cast(ev.BufferPop, event).span) != NOBODY:
             popper = state.thread_of(Actor(event.p, event.thread))
-            self._readers[event.span] = popper
+            self._readers[span] = popper
             self._past.pop(popper, None)
-            if self._changing is not None and self._changing[0] == span_id(event.span):
+            if self._changing is not None and self._changing[0] == span_id(span):
                 it = self._changing[1]
                 self._past[popper] = {it.in_use: it}
 

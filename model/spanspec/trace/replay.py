@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
+from spanspec.base.ids import NOBODY
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
@@ -20,11 +21,12 @@ from spanspec.trace.inputs import is_input
 from spanspec.trace.phrases import in_full, term, value
 from spanspec.trace.recordedos import RecordedOs
 from spanspec.trace.replay_objects import Objects
-from spanspec.trace.schema import KIND_OF, Header
+from spanspec.trace.schema import BOUNDED, KIND_OF, Header
 from spanspec.trace.threads import (
     BEGINS_SECTION,
     CENTRAL,
     NO_SPAN,
+    OPENS_ALLOCATION,
     Thread,
     begin_course,
     begin_section,
@@ -45,16 +47,6 @@ from spanspec.trace.world import UNDER_LIST_LOCK, World, check_invariants
 
 REMEMBERED: Final = 100
 """Batches of events kept, so that a divergence can show what touched the same span before."""
-
-BEGINS_ALLOCATION: Final = (
-    ev.RefillBegins,
-    ev.SweepDebt,
-    ev.CentralTakes,
-    ev.CentralMisses,
-    ev.CentralSkips,
-    hev.ReclaimBegins,
-)
-"""Events by which a refill or a large allocation may begin, besides the push of a new span."""
 
 Handler = Callable[[EventBase], Verdict]
 
@@ -82,7 +74,8 @@ class Replay:
         self.objects = Objects(self.state, self.world)
         self.threads: dict[int, Thread] = {}
         self._moment = BEFORE
-        self._handlers: dict[type[EventBase], Handler] = dict.fromkeys(KIND_OF, self._of_thread)
+        of_thread = cast(Handler, self._of_thread)
+        self._handlers: dict[type[EventBase], Handler] = dict.fromkeys(KIND_OF, of_thread)
         self._handlers[ev.Malloc] = cast(Handler, self.objects.malloc)
         self._handlers[ev.TinyHit] = cast(Handler, self.objects.tiny_hit)
         self._handlers[ev.Mark] = self._note
@@ -144,8 +137,7 @@ class Replay:
             thread = self.threads[number] = Thread(number)
         return thread
 
-    def _of_thread(self, event: EventBase) -> Verdict:
-        assert isinstance(event, ThreadEvent)
+    def _of_thread(self, event: ThreadEvent) -> Verdict:
         witness = self.witness
         witness.at(self.line, event)
         self._moment = BEFORE
@@ -154,10 +146,13 @@ class Replay:
         kind = type(event)
         if kind in UNDER_LIST_LOCK or (kind is ev.SweepClaim and is_claim_in_walk(event)):
             self.world.admit_to_lists(cast(ev.ClassedSpanEvent, event))
-        self._check_not_before(thread, event)
+        told = NOBODY
+        if kind in BOUNDED:
+            told = cast(ev.Bounded, event).not_before
+            self._check_not_before(thread, event, told)
         concurrent = witness.concurrent
         if concurrent:
-            witness.low = getattr(event, "not_before", None) or thread.last_line
+            witness.low = told if told > 0 else thread.last_line
             witness.heap_locked = self.world.locked
             witness.unlocked_reads.before(self.state, event)
             witness.late_reads.before(self.state, event)
@@ -170,12 +165,14 @@ class Replay:
         if concurrent:
             witness.unlocked_reads.after(self.state, self.line, event)
             witness.late_reads.after(self.state, event)
-        if isinstance(event, ev.SweepClaim):
-            witness.claimed(event)
-            thread.claimed_after = event.not_before
-        elif isinstance(event, hev.SpanInitialized) and event.spanclass < 2:
-            self.objects.expect_large(event.p, event.span)
-        if not isinstance(event, ev.SHARES_BOUND):
+        if kind is ev.SweepClaim:
+            witness.claimed(cast(ev.SweepClaim, event))
+            thread.claimed_after = told
+        elif kind is hev.SpanInitialized:
+            fresh = cast(hev.SpanInitialized, event)
+            if fresh.spanclass < 2:
+                self.objects.expect_large(event.p, fresh.span)
+        if kind not in ev.SHARES_BOUND:
             thread.last_line = self.line
         if witness.racing:
             return Verdict.ALLOWED
@@ -183,8 +180,8 @@ class Replay:
 
     def _advance(self, thread: Thread, event: ThreadEvent) -> EventBase:
         """Let the model take the thread's next step; return what it observes."""
-        idle = thread.section is None and thread.hand == NO_SPAN
-        if idle and isinstance(event, BEGINS_SECTION):
+        kind = type(event)
+        if kind in BEGINS_SECTION and thread.section is None and thread.hand == NO_SPAN:
             thread.section = begin_section(self.state, event)
         if thread.section is not None:
             try:
@@ -194,13 +191,14 @@ class Replay:
                 if end.value is not None:
                     thread.hand = end.value
             return self._advance(thread, event)
-        if isinstance(event, hev.SpanManual):
+        if kind is hev.SpanManual:
             if thread.hand < 0:
                 raise Diverged("HEAP-24", "span for stacks or work buffers", "one in hand", "none")
             span, thread.hand = thread.hand, NO_SPAN
             actor = Actor(event.p, event.thread)
-            self._check_purpose(event)
-            return make_manual(self.state.pages, actor, span, event.purpose)
+            manual = cast(hev.SpanManual, event)
+            self._check_purpose(manual)
+            return make_manual(self.state.pages, actor, span, manual.purpose)
         return self._advance_course(thread, event)
 
     def _advance_course(self, thread: Thread, event: ThreadEvent) -> EventBase:
@@ -225,29 +223,31 @@ class Replay:
     def _resume(self, thread: Thread, course: Course[object], event: ThreadEvent) -> EventBase:
         """Let a course go on to its next observation; give it the span in hand if it asks."""
         step = next(course)
-        if isinstance(step, NeedPages):
+        if type(step) is NeedPages:
             if thread.hand == NO_SPAN:
                 wanted = f"{step.npages} pages from the page heap"
                 raise Diverged("HEAP-22", "what comes next", wanted, as_text(event))
             span, thread.hand = thread.hand, NO_SPAN
             step = course.send(span)
-        assert not isinstance(step, NeedPages), "HEAP-22: pages are asked for twice"
-        assert not isinstance(step, Waits | StopsWorld), "CONC-9: what was done was not waited for"
-        return step
+        kind = type(step)
+        assert kind is not NeedPages, "HEAP-22: pages are asked for twice"
+        waits = kind is Waits or kind is StopsWorld
+        assert not waits, "CONC-9: what was done was not waited for"
+        return cast(EventBase, step)
 
     def _is_nested(self, thread: Thread, event: ThreadEvent) -> bool:
         """Tell whether an allocation begins in the middle of a change of the number of Ps."""
         if thread.courses[-1] is not thread.resizing or not thread.creating:
             return False
-        if isinstance(event, ev.BufferPush):
+        if type(event) is ev.BufferPush:
             return thread.hand != NO_SPAN
-        if isinstance(event, ev.SweepClaim):
+        if type(event) is ev.SweepClaim:
             return event.by in CENTRAL
-        return isinstance(event, BEGINS_ALLOCATION)
+        return type(event) in OPENS_ALLOCATION
 
     def _expect_ready(self, event: ThreadEvent) -> None:
         waiting = self.objects.large_ready.get(event.p)
-        if waiting is not None and not isinstance(event, ev.BufferPop):
+        if waiting is not None and type(event) is not ev.BufferPop:
             raise Diverged("MAL-12", "large object of the P", f"in span {waiting}", "none yet")
 
     def _check_purpose(self, event: hev.SpanManual) -> None:
@@ -261,19 +261,16 @@ class Replay:
             power = event.npages >= 4 and event.npages & (event.npages - 1) == 0
             expect("HEAP-25", "pages of a stack are a power of two from 4 on", True, power)
 
-    def _check_not_before(self, thread: Thread, event: ThreadEvent) -> None:
+    def _check_not_before(self, thread: Thread, event: ThreadEvent, told: int) -> None:
         """Require that a lower bound lies after the thread's last step, and not after its line.
 
         A span that was claimed is taken by the same step, and a stale one is claimed by the store
         that was announced. With one P, nobody can come between a step and its line.
         """
-        told = getattr(event, "not_before", None)
-        if told is None:
-            return
         low, line = thread.last_line + 1, self.line
-        if isinstance(event, ev.CentralTakes) and event.source != 0:
+        if type(event) is ev.CentralTakes and event.source != 0:
             low = line = thread.claimed_after
-        elif isinstance(event, ev.SweepClaim) and event.by == "uncache":
+        elif type(event) is ev.SweepClaim and event.by == "uncache":
             line = line if self.witness.concurrent else low
         elif not self.witness.concurrent:
             low = line

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal, get_args
 import msgspec
 from msgspec import Meta, field
 
+from spanspec.base.ids import NOBODY
 from spanspec.events import heap_events
 from spanspec.events import span_events as events
 from spanspec.events.fields import Bytes, EventBase, Line, Number, Pages, SizeClasses
@@ -105,3 +106,19 @@ KINDS: dict[str, type[EventBase]] = {_kind(event): event for event in get_args(E
 
 KIND_OF: dict[type[EventBase], str] = {event: kind for kind, event in KINDS.items()}
 """The kind of each event class."""
+
+DESCRIPTORS_OF: dict[type[EventBase], tuple[str, ...]] = {
+    event: tuple(
+        name for name in ("span", "chosen", "below", "above") if name in event.__struct_fields__
+    )
+    for event in KIND_OF
+}
+"""The fields of each event class that name a descriptor."""
+
+BOUNDED: frozenset[type[EventBase]] = frozenset(get_args(events.Bounded))
+"""The event classes that tell a lower bound of their step."""
+
+
+def spans_of(event: EventBase) -> set[int]:
+    """Return the descriptors that an event names."""
+    return {getattr(event, name) for name in DESCRIPTORS_OF[type(event)]} - {NOBODY}

@@ -71,7 +71,7 @@ MAY_BE_LAST = frozenset(
 )
 """Kinds of events after which the thread may be in no operation any more."""
 
-BEGINS_SECTION = (hev.HeapGrows, hev.HeapAllocates, hev.HeapFrees, hev.ScavengeBegins)
+BEGINS_SECTION = frozenset((hev.HeapGrows, hev.HeapAllocates, hev.HeapFrees, hev.ScavengeBegins))
 """Events by which a thread takes the lock of the page heap."""
 
 
@@ -122,15 +122,15 @@ class Thread:
         if kind in CHANGES_OPERATION:
             if kind in OPENS_ALLOCATION or is_claim_in_walk(event):
                 self.allocating = True
-            elif isinstance(event, ev.RefillEnds):
+            elif kind is ev.RefillEnds:
                 self.allocating = False
-            elif isinstance(event, hev.SpanInitialized):
+            elif type(event) is hev.SpanInitialized:
                 self.allocating = self.allocating and event.spanclass >= 2
-            elif isinstance(event, ev.ReleaseAll | ev.PrepareForSweep):
+            elif type(event) is ev.ReleaseAll or type(event) is ev.PrepareForSweep:
                 self.releasing += 1 if event.begins else -1
                 self.creating = False
-            elif isinstance(event, ev.ProcResize | ev.ProcDestroyed):
-                self.creating = isinstance(event, ev.ProcResize)
+            elif kind is ev.ProcResize or kind is ev.ProcDestroyed:
+                self.creating = kind is ev.ProcResize
         if section_ends:
             self.midway = self.was_midway
         else:
@@ -152,7 +152,7 @@ class Thread:
 
 def is_claim_in_walk(event: EventBase) -> bool:
     """Tell whether an event claims a span in the walk of a central list, under the list's lock."""
-    return isinstance(event, ev.SweepClaim) and event.by in CENTRAL
+    return type(event) is ev.SweepClaim and event.by in CENTRAL
 
 
 def begin_section(state: HeapState, event: EventBase) -> Section | None:
@@ -164,16 +164,16 @@ def begin_section(state: HeapState, event: EventBase) -> Section | None:
     Rules: HEAP-24 HEAP-27 HEAP-32 SCAV-13 SCAV-17 I-25.
     """
     heap = state.pages
-    if isinstance(event, hev.HeapGrows | hev.HeapAllocates):
+    if type(event) is hev.HeapGrows or type(event) is hev.HeapAllocates:
         expect("HEAP-13", "pages asked for, at least 1", True, event.npages > 0)
         return allocate(heap, Actor(event.p, event.thread), event.npages)
-    if isinstance(event, hev.HeapFrees) and event.state == 2:
+    if type(event) is hev.HeapFrees and event.state == 2:
         if event.span not in heap.purposes:
             raise Diverged("HEAP-28", f"state of span {event.span}", "manual", "not manual")
         expect("I-25", "phase in which a manual span is freed", 0, state.phase)
         actor, sweepgen = Actor(event.p, event.thread), state.generation(event.span)
         return cast(Section, free_manual(heap, actor, event.span, sweepgen))
-    if isinstance(event, hev.ScavengeBegins) and event.by != "grow":
+    if type(event) is hev.ScavengeBegins and event.by != "grow":
         if event.by == "FreeOSMemory":
             expect("SCAV-13", "bytes that FreeOSMemory asks for", 2**64 - 1, event.wanted)
         else:
@@ -191,12 +191,12 @@ def begin_course(state: HeapState, thread: Thread, event: EventBase) -> Course[o
     """
     assert isinstance(event, ThreadEvent)
     actor = Actor(event.p, event.thread)
-    if isinstance(event, ev.BufferPop):
+    if type(event) is ev.BufferPop:
         return cast(Course[object], sweepone(state, actor, event.by))
-    if isinstance(event, ev.ReleaseAll):
+    if type(event) is ev.ReleaseAll:
         _expect_mcache(state, event.mcache)
         return cast(Course[object], release_all(state, actor, event.mcache))
-    if isinstance(event, ev.PrepareForSweep):
+    if type(event) is ev.PrepareForSweep:
         _expect_mcache(state, event.mcache)
         return cast(Course[object], prepare_for_sweep(state, actor, event.mcache))
     if isinstance(event, ev.CycleStarts | ev.PhaseChanges | ev.ProcResize):
@@ -204,7 +204,7 @@ def begin_course(state: HeapState, thread: Thread, event: EventBase) -> Course[o
         return thread.resizing
     if isinstance(event, ev.McacheChanges) and not state.mcaches and event.p == NO_P:
         return cast(Course[object], boot(state, actor))
-    if isinstance(event, ev.SweepClaim) and event.by == "ensure":
+    if type(event) is ev.SweepClaim and event.by == "ensure":
         if event.span not in state.spans:
             raise Diverged("SWP-18", f"state of span {event.span}", "in use", "not in use")
         return cast(Course[object], ensure_swept(state, actor, event.span))
@@ -226,21 +226,21 @@ def _begin_allocation(
     state: HeapState, thread: Thread, event: ThreadEvent, actor: Actor
 ) -> Course[object] | None:
     """Return the course of a refill or of a large object that an event begins, if it does."""
-    if isinstance(event, ev.SweepDebt):
+    if type(event) is ev.SweepDebt:
         expect("SWP-19", "debts of one allocation", None, thread.owed)
         thread.owed = (event.span_bytes, event.caller_pages)
         course = deduct_sweep_credit(state, actor, event.span_bytes, event.caller_pages)
         return cast(Course[object], course)
     owed, thread.owed = thread.owed, None
-    if isinstance(event, hev.ReclaimBegins | ev.BufferPush):
-        npages = event.npages if isinstance(event, hev.ReclaimBegins) else _in_hand(state, thread)
+    if type(event) is hev.ReclaimBegins or type(event) is ev.BufferPush:
+        npages = event.npages if type(event) is hev.ReclaimBegins else _in_hand(state, thread)
         if npages is None:
             return None
         if owed is not None:
             expect("SWP-19", "bytes and pages that were paid for", owed, (npages * 8192, npages))
         _expect_nothing_pending(state, event)
         return cast(Course[object], take_large(state, actor, npages, noscan=False))
-    if isinstance(event, ev.RefillBegins):
+    if type(event) is ev.RefillBegins:
         expect("SWP-19", "what was paid for before a refill", None, owed)
         mcache = mcache_of(state, event.p)
         _expect_nothing_pending(state, event)
@@ -248,8 +248,7 @@ def _begin_allocation(
             "MC-4", "span of the cache", state.cached(mcache.identity, event.spanclass), event.span
         )
         return cast(Course[object], refill(state, actor, mcache, event.spanclass))
-    from_central = isinstance(event, ev.CentralSkips | ev.CentralTakes | ev.CentralMisses)
-    if from_central or (isinstance(event, ev.SweepClaim) and event.by in CENTRAL):
+    if type(event) in BEGINS_WALK or is_claim_in_walk(event):
         assert isinstance(event, ev.ClassedSpanEvent)
         mcache = mcache_of(state, event.p)
         _expect_nothing_pending(state, event)
@@ -259,6 +258,9 @@ def _begin_allocation(
         return cast(Course[object], install(state, actor, mcache, event.spanclass))
     return None
 
+
+BEGINS_WALK = frozenset((ev.CentralSkips, ev.CentralTakes, ev.CentralMisses))
+"""Kinds of events by which the walk of a central list begins, besides a claim."""
 
 CENTRAL = ("cs-nonempty", "cs-empty")
 """Claims by which the walk of a central list begins."""

@@ -3,11 +3,14 @@
 A step takes its line when it is logged, and others may have read what it changes before or after
 that line. So for each descriptor this keeps until which line each earlier value may have been
 seen, and which values a step that is under way is about to store.
+
+Nearly every line of several Ps comes by here. So what there is to note is looked up by the kind of
+an event: to ask `isinstance` of a msgspec class takes longer than all the rest.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, cast
 
-from spanspec.base.ids import NOBODY
 from spanspec.base.words import M32, U32
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
@@ -15,6 +18,7 @@ from spanspec.events.fields import EventBase, ThreadEvent
 from spanspec.heap.state import HeapState
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, SpanState
 from spanspec.span.sweepgen import is_cached, is_swept, needs_sweep
+from spanspec.trace.schema import DESCRIPTORS_OF
 
 NEVER: Final = -1
 
@@ -34,11 +38,12 @@ class UnlockedReads:
 
     def before(self, state: HeapState, event: ThreadEvent) -> None:
         """Note how the descriptors of an event look before it."""
-        self._before = [
-            (span, state.pages.runs[span].state, state.generation(span))
-            for span in spans_of(event)
-            if span in state.pages.runs
-        ]
+        noted, runs = self._before, state.pages.runs
+        noted.clear()
+        for name in DESCRIPTORS_OF[type(event)]:
+            span: int = getattr(event, name)
+            if span in runs:
+                noted.append((span, runs[span].state, state.generation(span)))
 
     def after(self, state: HeapState, line: int, event: ThreadEvent) -> None:
         """Note what an event has changed, and what its thread is going to change."""
@@ -47,28 +52,36 @@ class UnlockedReads:
                 self._states.setdefault(span, {})[old_state] = line
             if state.generation(span) != old:
                 self._generations.setdefault(span, {})[old] = line
-        stored = self._storing.pop(event.thread, None)
-        if stored is not None:
-            self._generations.setdefault(stored[0], {})[stored[1]] = line
-        replaced = replaced_generation(event)
-        if replaced is not None:
-            self._storing[event.thread] = replaced
-        if isinstance(event, ev.SweepResult):
-            self._swept.add(event.span)
-        elif isinstance(event, ev.CentralFreesSpan | ev.BufferPush):
-            self._swept.discard(event.span)
-        elif isinstance(event, ev.CentralTakes | ev.CentralGrows):
-            self._taken.add(event.span)
-        elif isinstance(event, ev.RefillEnds) or (
-            isinstance(event, ev.CentralChecksRoom) and not event.room
-        ):
-            self._taken.discard(event.span)
-        elif isinstance(event, hev.HeapAllocates):
-            self._allocating.add(event.span)
-        elif isinstance(event, hev.SpanInUse | hev.SpanManual):
-            self._allocating.discard(event.span)
-        if isinstance(event, HEAP_CHANGES):
+        kind, thread = type(event), event.thread
+        if thread in self._storing:
+            stored, value = self._storing.pop(thread)
+            self._generations.setdefault(stored, {})[value] = line
+        if kind in REPLACED:
+            about = cast(ev.SpanEvent, event)
+            self._storing[thread] = about.span, REPLACED[kind](about)
+        if kind in WITH_SPAN:
+            self._note(cast(ev.SpanEvent, event))
+        if kind in HEAP_CHANGES:
             self._heap_changed = line
+
+    def _note(self, event: ev.SpanEvent) -> None:
+        """Note what an event's thread is doing with its span."""
+        kind, span = type(event), event.span
+        if kind is ev.SweepResult:
+            self._swept.add(span)
+        elif kind is ev.CentralFreesSpan or kind is ev.BufferPush:
+            self._swept.discard(span)
+        elif kind is ev.CentralTakes or kind is ev.CentralGrows:
+            self._taken.add(span)
+        elif kind is ev.RefillEnds:
+            self._taken.discard(span)
+        elif kind is ev.CentralChecksRoom:
+            if not cast(ev.CentralChecksRoom, event).room:
+                self._taken.discard(span)
+        elif kind is hev.HeapAllocates:
+            self._allocating.add(span)
+        else:
+            self._allocating.discard(span)
 
     def states(self, state: HeapState, span: int, low: int, locked: bool) -> set[SpanState]:
         """Return the states that a descriptor may have been seen in since a line."""
@@ -100,22 +113,37 @@ class UnlockedReads:
         return seen
 
 
-def replaced_generation(event: EventBase) -> tuple[int, U32] | None:
-    """Return the span and the sweepgen that an event's thread replaces some time before its next.
+def before_uncaching(event: ev.SpanEvent) -> U32:
+    """Return the sweepgen that `un` announces to be replaced."""
+    return cast(ev.Uncache, event).sweepgen_before
 
-    An `un` announces its store. That of a refill or of `mcentral.freeSpan` may come just before
-    its event or just after it.
-    """
-    match event:
-        case ev.Uncache():
-            return event.span, event.sweepgen_before
-        case ev.CentralFreesSpan():
-            return event.span, (event.sweepgen - 1) & M32
-        case ev.RefillBegins():
-            return event.span, (event.sweepgen + 3) & M32
-        case ev.RefillEnds():
-            return event.span, (event.sweepgen - 3) & M32
-    return None
+
+def before_publishing(event: ev.SpanEvent) -> U32:
+    """Return the sweepgen that mcentral.freeSpan replaces."""
+    return (cast(ev.CentralFreesSpan, event).sweepgen - 1) & M32
+
+
+def before_retiring(event: ev.SpanEvent) -> U32:
+    """Return the sweepgen that a refill replaces in the span that it lets go of."""
+    return (cast(ev.RefillBegins, event).sweepgen + 3) & M32
+
+
+def before_caching(event: ev.SpanEvent) -> U32:
+    """Return the sweepgen that a refill replaces in the span that it caches."""
+    return (cast(ev.RefillEnds, event).sweepgen - 3) & M32
+
+
+REPLACED: Final[dict[type[EventBase], Callable[[ev.SpanEvent], U32]]] = {
+    ev.Uncache: before_uncaching,
+    ev.CentralFreesSpan: before_publishing,
+    ev.RefillBegins: before_retiring,
+    ev.RefillEnds: before_caching,
+}
+"""What sweepgen an event's thread replaces in its span some time before its next event.
+
+An `un` announces its store. That of a refill or of `mcentral.freeSpan` may come just before its
+event or just after it.
+"""
 
 
 def is_full(state: HeapState, span: int) -> bool:
@@ -124,19 +152,31 @@ def is_full(state: HeapState, span: int) -> bool:
     return record is not None and record.alloc_count == record.nelems
 
 
-HEAP_CHANGES: Final = (
-    hev.HeapAllocates,
-    hev.SpanInUse,
-    hev.SpanManual,
-    hev.HeapFrees,
-    hev.Coalesces,
-    hev.ScavengesSpan,
-    hev.GrowAddsSpan,
+WITH_SPAN: Final = frozenset(
+    (
+        ev.SweepResult,
+        ev.CentralFreesSpan,
+        ev.BufferPush,
+        ev.CentralTakes,
+        ev.CentralGrows,
+        ev.RefillEnds,
+        ev.CentralChecksRoom,
+        hev.HeapAllocates,
+        hev.SpanInUse,
+        hev.SpanManual,
+    )
 )
-"""Events that tell of a descriptor whose state has changed under the lock of the page heap."""
+"""Kinds of events from which on, or up to which, a thread is doing something with its span."""
 
-
-def spans_of(event: EventBase) -> set[int]:
-    """Return the descriptors that an event names."""
-    names = ("span", "chosen", "below", "above")
-    return {getattr(event, name, NOBODY) for name in names} - {NOBODY}
+HEAP_CHANGES: Final = frozenset(
+    (
+        hev.HeapAllocates,
+        hev.SpanInUse,
+        hev.SpanManual,
+        hev.HeapFrees,
+        hev.Coalesces,
+        hev.ScavengesSpan,
+        hev.GrowAddsSpan,
+    )
+)
+"""Kinds of events that tell of a descriptor whose state has changed under the page heap's lock."""

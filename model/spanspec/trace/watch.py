@@ -18,10 +18,10 @@ from spanspec.pages.pageheap import page_address, page_number
 from spanspec.pages.runs import PageRun, end_of
 from spanspec.span.listing import EMPTY, NONEMPTY
 from spanspec.span.mspan import DEAD, IN_USE, MANUAL, Mspan
-from spanspec.trace.history import as_text, spans_of
+from spanspec.trace.history import as_text
 from spanspec.trace.phrases import STATES, phrase, slots
 from spanspec.trace.replay import Replay
-from spanspec.trace.schema import KIND_OF
+from spanspec.trace.schema import KIND_OF, spans_of
 from spanspec.trace.verdict import Divergence
 from spanspec.trace.watched import NEVER_SEEN, Entry, Life, Subject, View
 

@@ -77,8 +77,8 @@ class Witness:
     def retained_goal(self) -> U64:
         """Return the scavenger's goal: what the trace says, a multiple of the physical page."""
         event = self.event
-        if isinstance(event, hev.ScavengeIfNeeded) or (
-            isinstance(event, hev.ScavengeBegins) and event.by != "grow"
+        if type(event) is hev.ScavengeIfNeeded or (
+            type(event) is hev.ScavengeBegins and event.by != "grow"
         ):
             if event.goal != self._goal:
                 expect("SCAV-3", "remainder of the goal", 0, event.goal % self._phys_page)
@@ -92,7 +92,7 @@ class Witness:
         """Return the mark bits that the trace tells of, one for each slot."""
         event = self.event
         record = self.state.spans[span]
-        if not isinstance(event, ev.SweepResult):
+        if type(event) is not ev.SweepResult:
             return Bits(0)
         size = len(event.alloc_bits) // 2
         expect("SPAN-22", "bytes of mark bits", (record.nelems + 7) // 8, size)
@@ -101,7 +101,7 @@ class Witness:
     def large_span_class(self, spanclass: int) -> int:
         """Return the span class of a large object, which is first told when its span is in use."""
         event = self.event
-        if isinstance(event, hev.SpanInUse) and event.spanclass in (0, 1):
+        if type(event) is hev.SpanInUse and event.spanclass in (0, 1):
             return event.spanclass
         return spanclass
 
@@ -110,7 +110,7 @@ class Witness:
         event, state = self.event, self.state
         before = self._owed.pop(self.thread, None)
         swept = state.progress.pages_swept - self._swept_basis
-        if not isinstance(event, ev.SweepDebt):
+        if type(event) is not ev.SweepDebt:
             done = state.sweepdone or before is None or swept >= before.target
             if before is not None and not done and not self._race(True):
                 raise Diverged("SWP-19", "pages still to be swept", before.target - swept, "none")
@@ -146,7 +146,7 @@ class Witness:
         Raises: Diverged if there would be none.
         """
         event = self.event
-        if not isinstance(event, ev.ProcResize):
+        if type(event) is not ev.ProcResize:
             return self.state.procs
         if event.procs < 1:
             raise Diverged("MC-14", "number of Ps", "at least 1", event.procs)
@@ -173,7 +173,7 @@ class Witness:
     def sweep_is_done(self) -> bool:
         """Return sweepdone as the acting thread reads it."""
         event, done = self.event, self.state.sweepdone
-        if isinstance(event, ev.BufferPop | hev.ReclaimBegins):
+        if type(event) is ev.BufferPop or type(event) is hev.ReclaimBegins:
             return done and not self._race(True)
         idle = self.state.unswept.index == 0
         if not done and idle and self._race(True):
@@ -183,7 +183,7 @@ class Witness:
     def reclaim_is_over(self) -> bool:
         """Return whether the reclaim index is past all arenas, as the acting thread reads it."""
         over = self.state.progress.reclaim_index >= NO_MORE_RECLAIM
-        if isinstance(self.event, hev.ReclaimBegins):
+        if type(self.event) is hev.ReclaimBegins:
             return over and not self._race(True)
         past = self.state.progress.reclaim_index // 8192 >= len(self.state.sweep_arenas)
         return over or (past and self._race(True))
@@ -192,14 +192,16 @@ class Witness:
         """Return the reclaim credit as the acting thread reads it."""
         event, credit = self.event, self.state.progress.reclaim_credit
         told = 0
-        if isinstance(event, hev.ReclaimBegins | hev.ReclaimTakesCredit):
+        if type(event) is hev.ReclaimBegins or type(event) is hev.ReclaimTakesCredit:
             told = event.credit
         return told if told != credit and self._race(True) else credit
 
     def reclaim_index(self) -> U64:
         """Return the reclaimer's place as the acting thread takes it."""
         event, index = self.event, self.state.progress.reclaim_index
-        if isinstance(event, hev.ReclaimBegins | hev.ReclaimChunk) and event.index != index:
+        if (
+            type(event) is hev.ReclaimBegins or type(event) is hev.ReclaimChunk
+        ) and event.index != index:
             chunk = event.index % 512 == 0 or event.index >= NO_MORE_RECLAIM
             if self._race(chunk):
                 return event.index
@@ -208,7 +210,7 @@ class Witness:
     def reclaim_candidate(self, first: U64, end: U64) -> int | None:
         """Return the span that the trace says was claimed, if it is an unswept one of the chunk."""
         event = self.event
-        if not isinstance(event, ev.SweepClaim) or event.by != "reclaim":
+        if type(event) is not ev.SweepClaim or event.by != "reclaim":
             return None
         record = self.state.spans.get(event.span)
         if record is None or not first <= record.base < end:
@@ -222,7 +224,7 @@ class Witness:
     def seen_state(self, span: int) -> SpanState:
         """Return a descriptor's state as the acting thread reads it."""
         event, actual = self.event, self.state.pages.runs[span].state
-        if not self.concurrent or not isinstance(event, ev.SweepDrops) or event.span != span:
+        if not self.concurrent or type(event) is not ev.SweepDrops or event.span != span:
             return actual
         told = event.state
         if told == actual or told not in self.unlocked_reads.states(
@@ -235,7 +237,7 @@ class Witness:
     def seen_base(self, span: int) -> U64:
         """Return a descriptor's base as the acting thread reads it: what is not in use moves."""
         event, actual = self.event, self.state.pages.runs[span].base
-        if not isinstance(event, ev.BufferPop | ev.SweepDrops) or event.span != span:
+        if not (type(event) is ev.BufferPop or type(event) is ev.SweepDrops) or event.span != span:
             return actual
         told = page_address(event.base_page)
         states = self.unlocked_reads.states(self.state, span, self.low, self.heap_locked)
@@ -264,7 +266,7 @@ class Witness:
         Raises: Diverged if it never was as the event tells.
         """
         event, now = self.event, self.state.shared(span)
-        if not self.concurrent or not isinstance(event, ev.SweepDrops) or event.span != span:
+        if not self.concurrent or type(event) is not ev.SweepDrops or event.span != span:
             return now
         told = event.state == IN_USE
         if told != now.in_use:
@@ -288,13 +290,13 @@ class Witness:
         event, sg = self.event, self.state.sweepgen
         if getattr(event, "span", NOBODY) != span:
             return None
-        if isinstance(event, ev.CentralSkips):
+        if type(event) is ev.CentralSkips:
             return (sg - 1) & M32
-        if isinstance(event, ev.SweepDrops):
+        if type(event) is ev.SweepDrops:
             return event.sweepgen
-        if isinstance(event, ev.CentralTakes) and event.source == 0:
+        if type(event) is ev.CentralTakes and event.source == 0:
             return sg
-        if isinstance(event, ev.CentralMisses) and not stops(sg, actual):
+        if type(event) is ev.CentralMisses and not stops(sg, actual):
             return next((one for one in self._generations(span) if stops(sg, one)), None)
         return None
 
@@ -314,7 +316,7 @@ class Witness:
     def place_to_push(self, buffer: int) -> int:
         """Return the place of a push: the index, or one that other threads have left."""
         stack, event = self.state.buffers[buffer], self.event
-        if isinstance(event, ev.BufferPush) and event.place != stack.index:
+        if type(event) is ev.BufferPush and event.place != stack.index:
             free = event.place not in stack.entries
             ahead = event.place - stack.index < 1 + len(self._others())
             if self._race(free and ahead):
@@ -324,7 +326,7 @@ class Witness:
     def place_to_pop(self, buffer: int) -> int:
         """Return the place of a pop: below the index, or one that other threads have left."""
         stack, event = self.state.buffers[buffer], self.event
-        if isinstance(event, ev.BufferPop) and event.place != stack.index - 1:
+        if type(event) is ev.BufferPop and event.place != stack.index - 1:
             there = event.place in stack.entries
             behind = stack.index - event.place <= 1 + len(self._others())
             if self._race((there or event.place < 0) and behind):

@@ -114,7 +114,7 @@ class World:
         if holder != event.thread:
             what = f"holder of mcentral.lock of span class {event.spanclass}"
             raise Diverged("CONC-1", what, f"thread {holder}", f"thread {event.thread}")
-        if isinstance(event, ev.CentralSkips | ev.SweepClaim):
+        if type(event) is ev.CentralSkips or type(event) is ev.SweepClaim:
             self._walking[event.spanclass] = event.thread
         else:
             self._walking.pop(event.spanclass, None)
@@ -137,16 +137,17 @@ class World:
         """
         section_ends = False
         if self._lock == FREE_LOCK:
-            if isinstance(event, hev.HeapFrees):
+            kind = type(event)
+            if type(event) is hev.HeapFrees:
                 self._take_lock(thread, event.state == 2, (hev.Coalesces,))
-            elif isinstance(event, hev.ScavengeBegins):
+            elif kind is hev.ScavengeBegins:
                 self._take_lock(thread, True, (hev.ScavengeEnds,))
-            elif isinstance(event, hev.HeapGrows | hev.HeapAllocates):
+            elif kind is hev.HeapGrows or kind is hev.HeapAllocates:
                 self._take_lock(thread, True, (hev.SpanManual, hev.SpanInUse))
-            elif type(event) is ev.ProcResize:
+            elif kind is ev.ProcResize:
                 self._starts()
-        elif event.thread == self._lock and isinstance(event, self._lock_ends):
-            section_ends = self._nested and not isinstance(event, hev.SpanInUse)
+        elif event.thread == self._lock and type(event) in self._lock_ends:
+            section_ends = self._nested and type(event) is not hev.SpanInUse
             self._lock = FREE_LOCK
         thread.goes_on(event, section_ends)
         if self._lock == event.thread:

@@ -6,8 +6,6 @@ ASKED: Final = "an answer to whoever asks; nothing in a heap hangs on it"
 OTHERS: Final = "judges the heap of another process, in `spanspec autopsy`; no heap of ours asks it"
 
 UNREAD: Final[dict[str, str]] = {
-    "spanspec.base.sizeclass.generate_classes": "runs as the module is imported; `sizeclass.*` and "
-    "`object.slots` read the table that it makes",
     "spanspec.pages.bgscavenge.may_sleep": ASKED,
     "spanspec.pages.invariant.tiling_holds": "joins predicates that are read one by one",
     "spanspec.sharing.setsteps.*": OTHERS,

@@ -58,6 +58,7 @@ class ModuleSource:
         self._codes = functions_of(code)
         self._functions = {(node.name, first_line(node)): node for node in _definitions(tree.body)}
         self._classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
+        self._constants = dict(_constants(tree.body))
         self._bound = Counter(_names_bound(tree.body))
         self.rebound = frozenset(
             name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names
@@ -160,6 +161,17 @@ class ModuleSource:
             raise Mismatch(0, f"{name} is not what the compiled module was compiled with")
         return value
 
+    def makers(self, name: str) -> frozenset[str]:
+        """Return the functions of this module by which it makes a constant as it is imported."""
+        functions, found, waiting = self.functions, set[str](), [name]
+        while waiting:
+            one = waiting.pop()
+            node = self._constants.get(one, functions.get(one))
+            if node is not None and one not in found:
+                found.add(one)
+                waiting += [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
+        return frozenset(found & functions.keys()) if name in self._constants else frozenset()
+
     def _is_replaced(self, name: str, value: object) -> bool:
         """Tell whether compiled code calls something else than the module's dictionary says.
 
@@ -176,6 +188,16 @@ class ModuleSource:
             )
         owner = sys.modules.get(module)
         return owner is not None and vars(owner).get(original) is not value
+
+
+def _constants(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names to which a module assigns a value at its top level, with the expressions."""
+    for node in body:
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                yield name, value
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                yield name, value
 
 
 def is_compiled(module: ModuleType) -> bool:

@@ -74,6 +74,7 @@ class SourceTree:
         self._changed = dict(changed or {})
         self._modules: dict[str, ModuleSource] = {}
         self.reached: set[str] = set()
+        self._makers: dict[tuple[str, str], frozenset[str]] = {}
 
     @property
     def changed(self) -> frozenset[str]:
@@ -100,11 +101,25 @@ class SourceTree:
         """
         source = self.module(module)
         value = source.what_runs(name)
+        if not callable(value):
+            self.reached |= self._makers_of(module, name)
         if name in source.imported:
             owner, original = source.imported[name]
             if owner in self._changed and self._is_import(value, owner, original):
                 return self.lookup(owner, original)
         return value
+
+    def _makers_of(self, module: str, name: str) -> frozenset[str]:
+        """Return the functions that a constant is made by: who reads it rests on them."""
+        known = self._makers.get((module, name))
+        if known is None:
+            source = self.module(module)
+            if name in source.imported:
+                known = self._makers_of(*source.imported[name])
+            else:
+                known = frozenset(f"{module}.{one}" for one in source.makers(name))
+            self._makers[module, name] = known
+        return known
 
     def _is_import(self, value: object, owner: str, original: str) -> bool:
         """Tell whether a value is what the installed module has under a name."""

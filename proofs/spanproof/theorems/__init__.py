@@ -5,7 +5,7 @@ Importing this package registers them all.
 
 from spanproof.prove.exploration import EXPLORATIONS, Exploration
 from spanproof.prove.proof import REGISTRY, Obligation
-from spanproof.theorems.courses import checks, containers, memory, programs, threads
+from spanproof.theorems.courses import checks, containers, memory, programs, records, threads
 from spanproof.theorems.heap import accounts
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
 from spanproof.theorems.kernels import methods, trees
@@ -52,6 +52,7 @@ __all__ = [
     "programs",
     "progress",
     "protocol",
+    "records",
     "safety",
     "scavenge",
     "sizeclass",
