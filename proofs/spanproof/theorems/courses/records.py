@@ -1,6 +1,7 @@
 """Special records, as a span has them and as a sweep decides on them: every set of a few."""
 
 from collections import Counter
+from functools import partial
 from itertools import combinations, product
 from typing import Final
 
@@ -53,10 +54,10 @@ def kept_in_order(met: Counter[str], keys: tuple[Key, ...]) -> None:
         left = [one for one in keys if one != (offset, kind)]
         promise([(one.offset, one.kind) for one in rest] == left, f"SWP-24: {offset} remains")
         if there and kind == PROFILE:
-            refuses("T-42", lambda at=offset: add_special(specials, at, PROFILE))
+            refuses("T-42", partial(add_special, specials, offset, PROFILE))
         elif there:
             promise(add_special(specials, offset, kind) == specials, "SWP-24: a second finalizer")
-        refuses("T-43", lambda at=offset: add_special(specials, at, 3))
+        refuses("T-43", partial(add_special, specials, offset, 3))
     met["order"] += 1
 
 

@@ -31,6 +31,33 @@ SPECIAL_MUTANTS = (
         ),
     ),
     *variants_of(
+        "spanspec.span.specials.sweep_specials",
+        Variant(
+            "what-is-kept-is-queued",
+            "if fate == QUEUED:",
+            "if fate != FREED:",
+            "specials.sweep",
+            "the finalizers of living objects are due, and their profile records",
+        ),
+        Variant(
+            "saved-block-not-marked",
+            "after = set_marked(after, slot)",
+            "pass",
+            "specials.sweep",
+            "what has a finalizer is freed by the sweep that queues it",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.specials.remove_special",
+        Variant(
+            "wrong-record-removed",
+            "special != Special(offset, kind)",
+            "special.offset != offset",
+            "specials.sweep",
+            "with a finalizer its object's profile record goes",
+        ),
+    ),
+    *variants_of(
         "spanspec.span.tiny.tiny_fits",
         Variant(
             "object-in-no-block",
