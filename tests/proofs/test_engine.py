@@ -12,8 +12,9 @@ from spanproof.fuzz.choices import Choices, FromBytes, seeded
 from spanproof.fuzz.divergence import ProgramT
 from spanproof.fuzz.guidance import Kept, Source
 from spanproof.fuzz.heapgrammar import heap_program
-from spanproof.fuzz.heaplockstep import run_heap_program, run_heap_program_quickly
+from spanproof.fuzz.heaplockstep import MOST_UNSEEN, run_heap_program, run_heap_program_quickly
 from spanproof.fuzz.heapprogram import (
+    Answer,
     FinishCycle,
     FlushCaches,
     HeapProgram,
@@ -24,9 +25,10 @@ from spanproof.fuzz.heapprogram import (
 )
 from spanproof.fuzz.heapsides import Part, State, Wanted
 from spanproof.fuzz.modelheap import ModelHeap
+from spanproof.fuzz.novelty import Feature
 from spanproof.fuzz.program import Program
 from spanproof.fuzz.schedulegrammar import scheduled_program
-from spanproof.fuzz.spanallocheap import SpanallocHeap
+from spanproof.fuzz.spanallocheap import SpanallocHeap, installed
 from spanproof.fuzz.spangrammar import span_program
 from spanspec.invariants import violations, violations_at
 
@@ -56,6 +58,11 @@ class Watched(SpanallocHeap):
     """A heap that is asked for parts, and for the whole."""
 
     whole = 0
+    parts = 0
+
+    def part(self, wanted: Wanted) -> Part:
+        Watched.parts += 1
+        return super().part(wanted)
 
     def state(self) -> State:
         Watched.whole += 1
@@ -67,6 +74,31 @@ def test_the_whole_state_is_compared_at_the_ends_of_a_program_alone() -> None:
     Watched.whole = 0
     assert run_heap_program(program, lambda one: Watched(one, PACKAGE)).divergence is None
     assert Watched.whole == 2
+
+
+def test_what_has_changed_is_compared_once_a_step_and_in_the_middle_of_a_long_one() -> None:
+    program = HeapProgram((Malloc(64, MOST_UNSEEN), Malloc(64, 2 * MOST_UNSEEN + 1), StartCycle()))
+    Watched.parts = 0
+    assert run_heap_program(program, lambda one: Watched(one, PACKAGE)).divergence is None
+    assert Watched.parts == 1 + 3 + 1
+
+
+def shown_by(*answers: Answer) -> set[Feature]:
+    """What allocations show for which the system is asked, after what it cannot grant."""
+    much = (Malloc(64), Malloc((1 << 48) - 8192), *[Malloc(64 << 20)] * 3)
+    run = run_heap_program(HeapProgram(much, answers=answers), installed)
+    assert run.divergence is None
+    return {one for one in run.features if one[0] == "asked"}
+
+
+def test_where_the_heap_grows_is_something_new() -> None:
+    granted = shown_by()
+    assert shown_by("grant", "grant", "grant") == granted
+    downwards = shown_by("grant", "grant", "grant", "refuse")
+    assert downwards - granted == {
+        ("asked", False, False, True, False, -1),
+        ("asked", False, True, False, False, -1),
+    }
 
 
 class Slips(SpanallocHeap):

@@ -1,5 +1,6 @@
 """The model on its own: random programs hold, and a changed model is noticed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, get_args
 
@@ -10,18 +11,18 @@ from msgspec.structs import replace
 from spanproof.cli.app import run
 from spanproof.mutation.corruption import Trace, corruptions
 from spanproof.mutation.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
-from spanproof.simulate.judging import Objects
+from spanproof.simulate.judging import Judge, Objects
 from spanproof.simulate.ledger import Ledger
 from spanproof.simulate.program import SimulatedProgram, in_words, load
 from spanproof.simulate.racing import Racing
 from spanproof.simulate.scripts import many_full_spans
 from spanproof.simulate.simulation import Simulation
 from spanspec.events.fields import EventBase
-from spanspec.events.span_events import PhaseChanges
+from spanspec.events.span_events import CycleStarts, PhaseChanges
 from spanspec.heap.cycle import sweep_phase_starts
 from spanspec.heap.heap import ZERO_BASE, Heap
 from spanspec.heap.operations import OPERATIONS
-from spanspec.heap.program import AddSpecial, Allocate, AnyInput, RemoveFinalizer
+from spanspec.heap.program import AddSpecial, Allocate, AnyInput, RemoveFinalizer, StartCycle
 from spanspec.heap.reclaim import chunk_event
 from spanspec.heap.state import MARK_TERMINATION, OFF
 from spanspec.pages.osmemory import FollowedOs
@@ -139,6 +140,28 @@ def test_bugs_that_the_model_cannot_have_say_why() -> None:
     for origin, why in NOT_IN_THE_MODEL.items():
         assert origin not in origins
         assert why
+
+
+def test_what_is_judged_together_is_told_of_the_step_that_it_begins_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(judge: Judge, events: Sequence[EventBase]) -> str | None:
+        batches.append(len(events))
+        begins = any(isinstance(event, CycleStarts) for event in events)
+        return judged(judge, events) or ("SWP-32: no cycle starts" if begins else None)
+
+    batches: list[int] = []
+    judged = Judge.run
+    monkeypatch.setattr(Judge, "run", refuse)
+    failure = Simulation(0).run(4000).failure
+    assert failure is not None
+    assert failure.what == "SWP-32: no cycle starts"
+    assert isinstance(failure.program, SimulatedProgram)
+    assert len(failure.program.inputs) == failure.step
+    assert [isinstance(one, StartCycle) for one in failure.program.inputs].index(True) + 1 == (
+        failure.step
+    )
+    assert len(batches) < failure.step * 1.25, "a program is judged once together, and once singly"
 
 
 def test_a_failure_is_shrunk_saved_and_run_again(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.markup import escape
@@ -24,6 +24,9 @@ from spanspec.base.wording import counted
 if TYPE_CHECKING:
     from spanproof.mutation.fates import Judges
 
+MANY: Final = 100
+"""Mutants of spanalloc that are drawn unless a number is given."""
+
 
 def mutants(
     patterns: Annotated[
@@ -42,6 +45,9 @@ def mutants(
     random: Annotated[
         int, typer.Option(metavar="N", min=0, help="Draw N mutants of all that cites a rule.")
     ] = 0,
+    of: Annotated[
+        str, typer.Option(metavar="WHAT", help="Draw them of the model, or of spanalloc.")
+    ] = "model",
     judge: Annotated[
         str, typer.Option(metavar="WHO", help="Of these: proofs, or all that can run a model.")
     ] = "proofs",
@@ -59,10 +65,16 @@ def mutants(
 ) -> int:
     """Show for each mutant which obligation kills it, and by which counterexample."""
     store = Cache() if cache else NoCache()
-    book = book_for(store)
     chosen = tuple(patterns or ("*",))
     if judge not in ("proofs", "all"):
         raise Unusable(f"no judge {judge!r}; there are proofs, and all")
+    if of not in ("model", "spanalloc"):
+        raise Unusable(f"no mutants of {of!r}; there are those of model, and of spanalloc")
+    if of == "spanalloc":
+        from spanproof.cli.implmutants import mutants_of_spanalloc
+
+        return mutants_of_spanalloc(chosen, random or sample or MANY, seed, jobs, store, json)
+    book = book_for(store)
     if random:
         from spanproof.cli.drawn import random_mutants
 

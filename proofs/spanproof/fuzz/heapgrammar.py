@@ -264,8 +264,14 @@ def tinies(choices: Choices) -> Steps:
 
 
 def growth(choices: Choices) -> Steps:
-    """Objects for which the heap asks the system for arenas, one after another."""
-    return tuple([Malloc(pick(choices, ARENAS)) for _ in range(between(choices, 1, 3))])
+    """Objects for which the heap asks the system for arenas, one after another.
+
+    What no system has makes it give up all its hints: then it grows wherever it is granted, up or
+    down from there.
+    """
+    last = (Malloc(IMPOSSIBLE[0]),) if choices.below(4) == 0 else ()
+    arenas = [Malloc(pick(choices, ARENAS)) for _ in range(between(choices, 1, 4))]
+    return (*last, *arenas)
 
 
 PARTS: Final[tuple[Part, ...]] = (
@@ -289,7 +295,7 @@ def beginning(choices: Choices) -> HeapProgram:
     """Choose the heap that a program starts with."""
     answers: tuple[Answer, ...] = ()
     if choices.below(2):
-        answers = tuple([pick(choices, ANSWERS) for _ in range(choices.below(5))])
+        answers = tuple([pick(choices, ANSWERS) for _ in range(choices.below(7))])
     return HeapProgram(
         (),
         pick(choices, (1, 1, 2, 4)),

@@ -1,8 +1,9 @@
-"""Running a program on the model's heap and on another, and comparing both after every call.
+"""Running a program on the model's heap and on another, and comparing both after every step.
 
-What a call has changed in the model is compared, and the invariants that it can break are checked.
-All is, at the end of a program, and of every so many calls. Whatever differs, the program is run
-once more with all compared after each step, so that the step which parts the two is named.
+Results and events are compared after each call. After each step, what it has changed in the model
+is compared, and the invariants that it can break are checked; all is, at the end of a program, and
+of every so many calls. Whatever differs, the program is run once more with all compared after each
+step, so that the step which parts the two is named.
 """
 
 from collections import Counter
@@ -39,6 +40,9 @@ from spanspec.invariants import Violation, violations, violations_at
 CHECKPOINT: Final = 512
 """Calls after which all is compared, whatever they have changed."""
 
+MOST_UNSEEN: Final = 16
+"""Calls of one step after which it is compared what they have changed; the step may have more."""
+
 SLOTS_ALONE: Final = frozenset({"m", "t"})
 """Kinds of events of calls that change nothing but slots, and a tiny block."""
 
@@ -46,7 +50,7 @@ SLOTS_ALONE: Final = frozenset({"m", "t"})
 class Lockstep:
     """The model's heap and another, that take every step together.
 
-    A heap that shows a part of its state is asked for what a call has changed; with `thorough`, and
+    A heap that shows a part of its state is asked for what a step has changed; with `thorough`, and
     any other heap, for all of it after each step.
     """
 
@@ -65,6 +69,7 @@ class Lockstep:
             self._parts = self.other
             self._changes = Changes(self.model.heap.state)
         self._due = CHECKPOINT
+        self._unseen, self._shape = 0, False
         self._novelty = Novelty(self.model.heap.state)
         self.features = self._novelty.features
         self.model.events()
@@ -80,6 +85,7 @@ class Lockstep:
             self._take_together(step)
         else:
             make_each(self.holdings.calls(step), partial(self._make, type(step).__name__))
+            self._compare_unseen()
         if self._parts is None or isinstance(step, Together) or self._due <= 0:
             self.compare()
 
@@ -120,19 +126,30 @@ class Lockstep:
         return expected
 
     def call_ends(self, kinds: list[str]) -> None:
-        """Compare what a call has changed, of which events of some kinds were told.
+        """Note that a call has told of events of some kinds; compare, if it is one of many.
 
         Raises: Difference at the first difference.
         """
-        if self._parts is not None:
-            self._compare_part(self._parts, not SLOTS_ALONE.issuperset(kinds))
+        self._unseen += 1
+        self._shape = self._shape or not SLOTS_ALONE.issuperset(kinds)
+        if self._unseen >= MOST_UNSEEN:
+            self._compare_unseen()
+
+    def _compare_unseen(self) -> None:
+        """Compare what the calls have changed that were made since the last look.
+
+        Raises: Difference at the first difference.
+        """
+        if self._parts is not None and self._unseen:
+            self._compare_part(self._parts, self._shape)
 
     def _compare_part(self, other: ShowsParts, shape: bool) -> None:
-        """Compare what a call has changed in the model, and check what it can have broken there.
+        """Compare what calls have changed in the model, and check what they can have broken there.
 
         Raises: Difference at the first difference.
         """
-        self._due -= 1
+        self._due -= self._unseen
+        self._unseen, self._shape = 0, False
         with MODEL:
             state = self.model.heap.state
             wanted = self._changes.look(shape)
@@ -177,6 +194,7 @@ class Lockstep:
             broken = list(violations(self.model.heap.state))
         refuse(broken)
         self._due = CHECKPOINT
+        self._unseen, self._shape = 0, False
         if self._parts is not None:
             self._changes.look(True)
 

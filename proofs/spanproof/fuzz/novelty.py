@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import inspect
 
@@ -21,6 +21,9 @@ Feature = tuple[Hashable, ...]
 
 NARROW: Final = 4
 """A figure of an event that is always below this tells of a way, rather than of a quantity."""
+
+RESERVES: Final = "os reserve"
+"""The kind of event in which the system is asked for addresses."""
 
 MOST_WAYS: Final = 10_000
 """Ways of which it is remembered what they show."""
@@ -36,6 +39,7 @@ class Novelty:
         self.features: set[Feature] = set()
         self._state = state
         self._last: Feature = ()
+        self._end = 0
 
     def call_ends(
         self, step: str, outcome: str, told: Sequence[tuple[str, Mapping[str, object]]]
@@ -47,8 +51,12 @@ class Novelty:
             kind, figures = told[0]
             path = (kind, figures.get("w"), figures.get("f"))
         else:
-            path, pairs, looked_at = way_through(tuple([kind for kind, _ in told]))
+            path, pairs, looked_at, asked = way_through(tuple([kind for kind, _ in told]))
             self.features |= pairs
+            for at in asked:
+                add(self._place(told[at][1]))
+            if asked:
+                self._end = self._state.pages.current.end
             for at, kind, names in looked_at:
                 get = told[at][1].get
                 add(("way", kind, tuple([get(name) for name in names])))
@@ -58,6 +66,17 @@ class Novelty:
             add(("met", self._last[:2], signature))
             self._last = signature
         add(("in", step, outcome, len(told) > 1, self._situation()))
+
+    def _place(self, figures: Mapping[str, object]) -> Feature:
+        """Return what the system has answered when it was asked for addresses.
+
+        It matters whether it was asked for any, and on which side of the newest arena's end they
+        are: the heap may grow there, or downwards.
+        """
+        address, found = figures["address"], figures["found"]
+        assert isinstance(found, int)
+        side = (found > self._end) - (found < self._end)
+        return ("asked", address == 0, found == address, found == 0, self._end == 0, side)
 
     def steps_meet(self, before: Sequence[str], after: Sequence[str]) -> None:
         """Note that a step of a thread came right after one of another, by what each has told."""
@@ -98,8 +117,18 @@ def spelled(value: object) -> str:
 _NAMES: Final[dict[Feature, str]] = {}
 
 
-Way = tuple[frozenset[str], frozenset[Feature], tuple[tuple[int, str, tuple[str, ...]], ...]]
-"""Kinds of events, those that follow each other, and the events with figures that tell of a way."""
+class Way(NamedTuple):
+    """What the kinds of a call's events show.
+
+    `kinds` are all of them, `pairs` those that follow each other; `looked_at` are the events, by
+    place, with figures that tell of a way, and `asked` those in which the system is asked for
+    addresses.
+    """
+
+    kinds: frozenset[str]
+    pairs: frozenset[Feature]
+    looked_at: tuple[tuple[int, str, tuple[str, ...]], ...]
+    asked: tuple[int, ...]
 
 
 def way_through(kinds: tuple[str, ...]) -> Way:
@@ -110,7 +139,8 @@ def way_through(kinds: tuple[str, ...]) -> Way:
         looked_at = tuple(
             [(at, kind, narrow(kind)) for at, kind in enumerate(kinds) if narrow(kind)]
         )
-        known = frozenset(kinds), pairs, looked_at
+        asked = tuple([at for at, kind in enumerate(kinds) if kind == RESERVES])
+        known = Way(frozenset(kinds), pairs, looked_at, asked)
         if len(_WAYS) < MOST_WAYS:
             _WAYS[kinds] = known
     return known

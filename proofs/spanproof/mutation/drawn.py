@@ -89,7 +89,7 @@ def mutants_of(module: str, text: str) -> Iterator[Drawn]:
     lines = text.splitlines(keepends=True)
     for name, function in citing_functions(module, text):
         for kind, node, after in changes_in(function):
-            changed = _replaced(lines, node, after)
+            changed = with_replaced(lines, node, after)
             before = " ".join(ast.unparse(node).split())
             yield Drawn(name, kind, node.lineno, before, " ".join(after.split()), module, changed)
 
@@ -100,7 +100,8 @@ Change = tuple[str, ast.expr | ast.stmt, str]
 
 def changes_in(function: Function) -> Iterator[Change]:
     """Yield every change of a function's code, its docstring and annotations left out."""
-    waiting: list[ast.AST] = list(function.body[1:])
+    body = function.body if ast.get_docstring(function) is None else function.body[1:]
+    waiting: list[ast.AST] = list(body)
     while waiting:
         node = waiting.pop(0)
         if not isinstance(node, ast.JoinedStr):  # it does not say where its parts stand
@@ -148,7 +149,7 @@ def _may_go(node: ast.stmt) -> bool:
     return False
 
 
-def _replaced(lines: list[str], node: ast.expr | ast.stmt, after: str) -> str:
+def with_replaced(lines: list[str], node: ast.expr | ast.stmt, after: str) -> str:
     """Return a text with something else in the place of a node; columns count bytes."""
     end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or 0
     first, last = lines[node.lineno - 1].encode(), lines[end_line - 1].encode()

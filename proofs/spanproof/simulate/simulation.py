@@ -63,6 +63,9 @@ from spanspec.trace.schema import KIND_OF, Header
 CHECKPOINT: Final = 250
 """Steps from one look at everything to the next."""
 
+TOGETHER: Final = 8
+"""Steps whose events, and what they have changed, are judged together."""
+
 LOOKED_AT: Final = 3
 """Objects of a program that are looked at after a step; all are, at checkpoints."""
 
@@ -190,6 +193,8 @@ class Simulation:
         self._size = 48
         self._manual: list[int] = []
         self._fresh: list[EventBase] = []
+        self._before = 0
+        self._unjudged = 0
         self._live_bytes = 0
         self._judge: Judge | None = Judge(header_for(self.phys, self.procs, 0, "simulation"))
         self._first_procs = self.procs
@@ -241,6 +246,7 @@ class Simulation:
     def step(self) -> str | None:
         """Take one step; return what went wrong, if anything did."""
         self._stray = False
+        self._before = len(self._fresh)
         request = self._choose() if self._left is None else self._left.pop()
         self.program.append(request)
         self.steps[str(type(request).__struct_config__.tag)] += 1
@@ -251,8 +257,12 @@ class Simulation:
         except OutOfMemory:
             result = None
             self.steps["out of memory"] += 1
-            if self._fresh:
-                self._judge = None  # the runtime ends here, and so would its trace
+            if len(self._fresh) > self._before:
+                # The runtime ends here, and so would its trace.
+                judge, self._judge = self._judge, None
+                wrong = None if judge is None else judge.run(self._fresh[: self._before])
+                if wrong is not None:
+                    return wrong
         except Refused as problem:
             # What a stray address leads to, or an input of a program from which others are left
             # out, may be refused.
@@ -461,7 +471,7 @@ class Simulation:
 
     def _usable(self) -> str | None:
         """Require that the pages of what came into use can be used (OS-1)."""
-        for event in self._fresh:
+        for event in self._fresh[self._before :]:
             if isinstance(event, SpanInUse | SpanManual):
                 address, size = page_address(event.base_page), event.npages * PAGE_SIZE
                 if not self.os.is_usable(self.phys, address, size):
@@ -471,13 +481,20 @@ class Simulation:
     def _judge_all(self) -> str | None:
         """Judge what a step has done; everything, if that is due."""
         self._until_checkpoint -= 1
+        self._unjudged += 1
         wrong = self._judge_step()
+        if wrong is None and (self._thorough or self._unjudged >= TOGETHER):
+            wrong = self._judge_changes()
         if wrong is None and (self._thorough or self._until_checkpoint <= 0):
             wrong = self._judge_whole()
         return wrong
 
     def _judge_whole(self) -> str | None:
         self._until_checkpoint = CHECKPOINT
+        if self._unjudged:
+            wrong = self._judge_changes()
+            if wrong is not None:
+                return wrong
         for problem in violations(self.heap.state):
             return f"{problem.invariant}: {problem.what}"
         if self._judge is not None:
@@ -486,12 +503,20 @@ class Simulation:
                 return wrong
         return self._freed_in_use(self.objects.sizes)
 
-    def _judge_step(self) -> str | None:
-        state = self.heap.state
-        changed = self._changes.look(not SLOTS_ALONE.issuperset(map(type, self._fresh)))
+    def _judge_changes(self) -> str | None:
+        """Judge what the last steps have told, and what they have changed."""
+        state, fresh = self.heap.state, self._fresh
+        self._fresh, self._unjudged = [], 0
+        changed = self._changes.look(not SLOTS_ALONE.issuperset(map(type, fresh)))
         at = state.spans if self._changes.phase_has_changed() else changed.spans
         for problem in violations_at(state, at, changed.spans):
             return f"{problem.invariant}: {problem.what}"
+        if self._judge is None:
+            return None
+        return self._judge.run(fresh) or self._judge.at_rest(state, changed.spans)
+
+    def _judge_step(self) -> str | None:
+        """Judge a step by itself."""
         for address, size in self.os.outstanding.items():
             kept = f"{size} bytes at {address:#x}"
             return f"AR-4: {kept} are reserved, and neither used nor given back"
@@ -503,11 +528,6 @@ class Simulation:
         live = self.heap.state.accounts.heap_live
         if live != self._live_bytes:
             return f"CEN-10: heap_live is {live}, the observations sum up to {self._live_bytes}"
-        fresh, self._fresh = self._fresh, []
-        if self._judge is not None:
-            wrong = self._judge.run(fresh) or self._judge.at_rest(state, changed.spans)
-            if wrong is not None:
-                return wrong
         return self._freed_in_use(self.objects.some(self.rng, LOOKED_AT))
 
     def _freed_in_use(self, addresses: Iterable[int]) -> str | None:

@@ -1,4 +1,4 @@
-"""A copy of the model as plain Python, whether or not the installed one is compiled.
+"""A copy of a package of ours as plain Python, whether or not the installed one is compiled.
 
 The copy stands in front of the installed model on the path of another process.
 """
@@ -6,15 +6,21 @@ The copy stands in front of the installed model on the path of another process.
 import os
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import spanspec
 
 
 def copy_model(folder: Path) -> Path:
     """Write the model's source into a folder, and return the package's own folder in it."""
-    source = Path(next(iter(spanspec.__path__)))
+    return copy_package(spanspec, folder)
+
+
+def copy_package(package: ModuleType, folder: Path) -> Path:
+    """Write a package's source into a folder, and return the package's own folder in it."""
+    source = Path(next(iter(package.__path__)))
     ignored = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
-    return Path(shutil.copytree(source, folder / "spanspec", ignore=ignored))
+    return Path(shutil.copytree(source, folder / source.name, ignore=ignored))
 
 
 def copy_changed(folder: Path, module: str, text: str) -> None:

@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import spanalloc
 from spanproof.fuzz.campaign import CampaignResult, run_target
@@ -22,6 +22,24 @@ from spanproof.patch.patches import DoesNotApply, patched
 
 NAME = "spanalloc"
 SETTLED = "spanalloc.compiled"
+
+
+class Planted(Protocol):
+    """One change of a module of the implementation."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def module(self) -> str:
+        """The module that is changed."""
+        ...
+
+    def apply(self, text: str) -> str:
+        """Return the text of the module with the change."""
+        ...
 
 
 class PlantedBug(NamedTuple):
@@ -133,7 +151,7 @@ PLANTED = (
 class ChangedSource(InspectLoader):
     """Loads a module of the package from its source, with a bug if it is the one that has it."""
 
-    def __init__(self, path: Path, bug: PlantedBug | None) -> None:
+    def __init__(self, path: Path, bug: Planted | None) -> None:
         self._path = path
         self._bug = bug
 
@@ -157,7 +175,7 @@ class ChangedSource(InspectLoader):
 class SourceFinder(MetaPathFinder):
     """Finds the modules of the package by their sources only, past any compiled ones."""
 
-    def __init__(self, bug: PlantedBug | None) -> None:
+    def __init__(self, bug: Planted | None) -> None:
         self._bug = bug
         self._folder = Path(spanalloc.__path__[0])
 
@@ -178,7 +196,7 @@ class SourceFinder(MetaPathFinder):
         )
 
 
-def package_with(bug: PlantedBug | None) -> SimpleNamespace:
+def package_with(bug: Planted | None) -> SimpleNamespace:
     """Run the implementation's sources, with a bug or without, and return what the package has.
 
     Raises: ValueError if the piece to be changed is not there, once: the bug is out of date.

@@ -331,8 +331,8 @@ BUGS: Final = (
         "off-is-far-away",
         "plain",
         "heap.pacing",
-        "max(signed(trigger) - signed(heap_live)",
-        "max(trigger - heap_live",
+        "signed(trigger) - signed(heap_live)",
+        "trigger - heap_live",
         "without collection there seems to be all the time in the world for sweeping",
     ),
     KnownBug(
