@@ -12,7 +12,7 @@ from typing import Final
 
 import z3
 
-from spanproof.symbolic.terms import subterms, with_parts
+from spanproof.symbolic.terms import Walk, subterms
 from spanproof.symbolic.values import IDENTITY_SORT
 
 SCOPE: Final = 4
@@ -46,61 +46,90 @@ def _quantifies(formula: z3.ExprRef) -> bool:
     return bool(_QUANTIFIES(goal))
 
 
+class SmallScope:
+    """The small scope for questions that share formulas: each is written out once.
+
+    Every symbol of identities met so far is kept in scope; of one that a question does not have,
+    that excludes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._written = WrittenOut(lambda one: product(_IDENTITIES, repeat=one.num_vars()))
+        self._walk = Walk()
+        self._inside: dict[str, list[z3.BoolRef]] = {}
+
+    def formulas(self, formulas: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:
+        """Return formulas over the identities 0..3 only, without quantifiers over identities."""
+        for part in self._walk.new(*formulas):
+            if z3.is_app_of(part, z3.Z3_OP_UNINTERPRETED) and part.sort() == IDENTITY_SORT:
+                self._keep_inside(part.decl())
+        inside = [one for facts in self._inside.values() for one in facts]
+        return [*(self._written.out(formula) for formula in formulas), *inside]
+
+    def _keep_inside(self, symbol: z3.FuncDeclRef) -> None:
+        if symbol.name() not in self._inside:
+            self._inside[symbol.name()] = [
+                z3.Or(*(term == identity for identity in _IDENTITIES))
+                for term in applications(symbol)
+            ]
+
+
 def in_small_scope(formulas: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:
     """Return the formulas over the identities 0..3 only, without quantifiers over identities."""
-    return within_scope([expand(formula) for formula in formulas])
-
-
-def within_scope(expanded: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:
-    """Return formulas without quantifiers, and that every identity in them is in scope."""
-    inside = [
-        z3.Or(*(term == identity for identity in _IDENTITIES))
-        for declaration in identity_symbols(expanded)
-        for term in applications(declaration)
-    ]
-    return [*expanded, *inside]
+    return SmallScope().formulas(formulas)
 
 
 def expand(term: z3.ExprRef) -> z3.ExprRef:
     """Write out each quantifier over identities, at those in scope."""
-    return written_out(term, lambda one: product(_IDENTITIES, repeat=one.num_vars()))
+    return WrittenOut(lambda one: product(_IDENTITIES, repeat=one.num_vars())).out(term)
 
 
-def written_out(
-    term: z3.ExprRef, choices: Callable[[z3.QuantifierRef], Iterable[Sequence[z3.ExprRef]]]
-) -> z3.ExprRef:
-    """Write out each quantifier over identities, at the choices for its variables."""
-    known: dict[int, tuple[z3.ExprRef, z3.ExprRef]] = {}  # keeps terms alive: ids are reused
+class WrittenOut:
+    """Terms whose quantifiers over identities are written out, at choices for their variables.
 
-    def visit(part: z3.ExprRef) -> z3.ExprRef:
-        if part.get_id() not in known:
-            known[part.get_id()] = part, made(part)
-        return known[part.get_id()][1]
+    What is asked of several terms is done once. A quantifier is written out with marks in place of
+    its variables, and these are then replaced, so that what is inside is not gone through for each
+    choice.
+    """
 
-    def made(part: z3.ExprRef) -> z3.ExprRef:
-        if is_over_identities(part):
-            bodies = [z3.substitute_vars(part.body(), *reversed(one)) for one in choices(part)]
-            instances = (
-                [visit(body) for body in bodies] if has_quantifier([part.body()]) else bodies
-            )
-            return z3.And(*instances) if part.is_forall() else z3.Or(*instances)
-        if z3.is_quantifier(part):
-            return part
-        return with_parts(part, [visit(child) for child in part.children()])
+    def __init__(
+        self, choices: Callable[[z3.QuantifierRef], Iterable[Sequence[z3.ExprRef]]]
+    ) -> None:
+        self._choices = choices
+        # Terms are kept alive: ids are reused.
+        self._known: dict[int, tuple[z3.ExprRef, z3.ExprRef]] = {}
 
-    return visit(term)
+    def out(self, term: z3.ExprRef) -> z3.ExprRef:
+        """Return a term written out; the term itself if it has no quantifier over identities."""
+        return self._pair(term, 0)[1]
 
+    def _pair(self, term: z3.ExprRef, depth: int) -> tuple[z3.ExprRef, z3.ExprRef]:
+        """Return a term and what it becomes, the very same object if it stays as it is; `depth`
+        counts the quantifiers that it is inside of.
+        """
+        known = self._known.get(term.get_id())
+        if known is None:
+            known = self._known[term.get_id()] = term, self._made(term, depth)
+        return known
 
-def identity_symbols(formulas: Sequence[z3.ExprRef]) -> list[z3.FuncDeclRef]:
-    """Return the symbols that stand for an identity, or for a function to identities."""
-    found = {
-        part.decl().name(): part.decl()
-        for part in subterms(*formulas)
-        if z3.is_app(part)
-        and part.decl().kind() == z3.Z3_OP_UNINTERPRETED
-        and part.sort() == IDENTITY_SORT
-    }
-    return list(found.values())
+    def _made(self, term: z3.ExprRef, depth: int) -> z3.ExprRef:
+        if not z3.is_quantifier(term):
+            pairs = [self._pair(part, depth) for part in term.children()]
+            if all(old is new for old, new in pairs):
+                return term
+            return term.decl()(*(new for _, new in pairs))
+        if not is_over_identities(term):
+            return term
+        marks = [
+            z3.Const(f"in place of variable {place} at {depth}", term.var_sort(place))
+            for place in range(term.num_vars())
+        ]
+        body = z3.substitute_vars(term.body(), *reversed(marks))
+        inner = self._pair(body, depth + 1)[1]
+        instances = [
+            z3.substitute(inner, *zip(marks, one, strict=True)) for one in self._choices(term)
+        ]
+        return z3.And(*instances) if term.is_forall() else z3.Or(*instances)
 
 
 def applications(declaration: z3.FuncDeclRef) -> Iterator[z3.ExprRef]:

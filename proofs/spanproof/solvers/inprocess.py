@@ -1,14 +1,14 @@
 """Z3 in this process: it decides the terms themselves, and its models can be read."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import z3
 
-from spanproof.prove.questions import Question
-from spanproof.prove.smallscope import expand, has_quantifier, in_small_scope, within_scope
+from spanproof.prove.questions import Expected, Question
+from spanproof.prove.smallscope import SmallScope, has_quantifier
 from spanproof.solvers.finding import Finding
 from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
 from spanproof.support import interrupts
@@ -21,10 +21,14 @@ Whether Z3 decides a question about remainders can hang on the order in which it
 
 
 NEXT: Final = 0.1
-"""Share of the time limit for a question about integers, asked after those before it.
+"""Share of the time limit for a question that is asked after those before it.
 
-For integers that is several times quicker than to ask each anew; for machine words it is slower.
+For integers that is several times quicker than to ask each anew, and with quantifiers over
+identities ten times; for machine words it is slower.
 """
+
+Attempt: TypeAlias = Callable[[Sequence[z3.BoolRef], float], Finding]
+"""A way to ask whether formulas can be met, within a time."""
 
 
 class _Known(NamedTuple):
@@ -157,34 +161,44 @@ class Z3:
 
     def __init__(self) -> None:
         self._own = OwnContext()
+        self._few = SmallScope()
+        self._outgrown = False
 
     def ask(self, question: Question, timeout: float) -> Finding:
         """Decide a question.
 
-        Where quantifiers may make Z3 give up, a model of few identities is looked for: first if a
-        model is what the proof needs, which so is found in a moment; else it tries again in another
-        order.
+        Where quantifiers may make Z3 give up, a model of few identities is looked for, which is
+        found in a moment if there is one: first if a model is what the proof needs, unless this
+        proof has asked for one before that is not so small; else as soon as Z3 hesitates.
         """
         if not self._own.quantified(question.formulas):
             return self._tried(question.formulas, timeout)
         spent = 0.0
-        if question.expected == "sat":
-            few = self._own.check(in_small_scope(question.formulas), timeout)
-            if few.result == "sat":
-                return few
-            spent = few.seconds
-        finding = self._own.check(question.formulas, timeout)
-        if finding.result == "unknown" and question.expected == "unsat":
-            few = self._own.check(in_small_scope(question.formulas), timeout)
-            spent = few.seconds
-            if few.result == "sat":
-                return few._replace(seconds=finding.seconds + spent)
-        return finding._replace(seconds=finding.seconds + spent)
+        for attempt in self._attempts(question.expected):
+            finding = attempt(question.formulas, timeout)
+            spent += finding.seconds
+            if attempt == self._among_few and finding.result == "unsat":
+                self._outgrown = self._outgrown or question.expected == "sat"
+            elif finding.result != "unknown":
+                break
+        return finding._replace(seconds=spent)
+
+    def _attempts(self, expected: Expected) -> Sequence[Attempt]:
+        """Return in which ways a question with quantifiers is asked; the last has to decide it."""
+        if expected == "sat" and not self._outgrown:
+            return self._among_few, self._next, self._own.check
+        return self._next, self._among_few, self._own.check
+
+    def _among_few(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+        return self._own.check(self._few.formulas(formulas), timeout)
+
+    def _next(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+        return self._own.check_next(formulas, timeout * NEXT)
 
     def _tried(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
         spent = 0.0
         if not self._own.words(formulas):
-            finding = self._own.check_next(formulas, timeout * NEXT)
+            finding = self._next(formulas, timeout)
             if finding.result != "unknown":
                 return finding
             spent = finding.seconds
@@ -200,20 +214,10 @@ class Z3:
 class FewFirst(Z3):
     """Z3 where an objection is likely: it looks among few identities first."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._known: dict[int, tuple[z3.BoolRef, z3.BoolRef]] = {}
-
     def ask(self, question: Question, timeout: float) -> Finding:
         """Decide a question; a model of few identities is a model."""
         if self._own.quantified(question.formulas):
-            expanded = [self._expanded(one) for one in question.formulas]
-            few = self._own.check(within_scope(expanded), timeout)
+            few = self._own.check(self._few.formulas(question.formulas), timeout)
             if few.result == "sat":
                 return few
         return super().ask(question, timeout)
-
-    def _expanded(self, formula: z3.BoolRef) -> z3.BoolRef:
-        if formula.get_id() not in self._known:
-            self._known[formula.get_id()] = formula, expand(formula)
-        return self._known[formula.get_id()][1]

@@ -16,7 +16,7 @@ from itertools import product
 
 import z3
 
-from spanproof.prove.smallscope import has_quantifier, is_over_identities, written_out
+from spanproof.prove.smallscope import WrittenOut, has_quantifier, is_over_identities
 from spanproof.symbolic.terms import subterms
 from spanproof.symbolic.values import IDENTITY_SORT
 
@@ -36,8 +36,8 @@ def instances(formulas: Sequence[z3.BoolRef], rounds: int = 1) -> list[z3.BoolRe
     if has_quantifier(universal):
         kinds = Kinds(universal)
         for _ in range(rounds):
-            choose = partial(kinds.choices, known=kinds.named(ground))
-            ground = [written_out(formula, choose) for formula in universal]
+            written = WrittenOut(partial(kinds.choices, known=kinds.named(ground)))
+            ground = [written.out(formula) for formula in universal]
     return ground
 
 

@@ -7,18 +7,32 @@ import z3
 
 def subterms(*formulas: z3.ExprRef, enter_quantifiers: bool = True) -> Iterator[z3.ExprRef]:
     """Yield every distinct subterm once, bodies of quantifiers included unless told otherwise."""
-    seen: set[int] = set()
-    waiting = list(formulas)
-    while waiting:
-        term = waiting.pop()
-        if term.get_id() in seen:
-            continue
-        seen.add(term.get_id())
-        yield term
-        if not z3.is_quantifier(term):
-            waiting.extend(term.children())
-        elif enter_quantifiers:
-            waiting.append(term.body())
+    return Walk(enter_quantifiers=enter_quantifiers).new(*formulas)
+
+
+class Walk:
+    """A walk over terms, one after the other, that comes to each distinct subterm once."""
+
+    def __init__(self, *, enter_quantifiers: bool = True) -> None:
+        """Go into bodies of quantifiers unless told otherwise."""
+        self._enter_quantifiers = enter_quantifiers
+        self._begun: list[z3.ExprRef] = []  # keeps terms alive: ids are reused
+        self._seen: set[int] = set()
+
+    def new(self, *formulas: z3.ExprRef) -> Iterator[z3.ExprRef]:
+        """Yield the subterms of some terms that were not met before."""
+        self._begun += formulas
+        waiting = list(formulas)
+        while waiting:
+            term = waiting.pop()
+            if term.get_id() in self._seen:
+                continue
+            self._seen.add(term.get_id())
+            yield term
+            if not z3.is_quantifier(term):
+                waiting.extend(term.children())
+            elif self._enter_quantifiers:
+                waiting.append(term.body())
 
 
 def within(context: z3.Context, term: z3.ExprRef) -> z3.ExprRef:
