@@ -115,10 +115,16 @@ def slot_holding(span: Span, address: i64) -> i64:
     return ((address - span.base) * span.magic) >> 32
 
 
-def end_cycle(state: HeapState, who: Mcache, now: int) -> None:
-    """End marking, with the world stopped: from now on spans are swept (SWP-34 to SWP-37)."""
-    change_phase(state, who, PHASE_MARK_TERMINATION)
+def end_cycle(state: HeapState, who: Mcache, now: int, took: int, assisting: int) -> None:
+    """End marking, with the world stopped: from now on spans are swept (SWP-34 to SWP-37).
+
+    `took`: for how many nanoseconds it marked, -1 for a cycle that was asked for; `assisting`: what
+    Ps spent on assists.
+    """
     pacing = state.pacing
+    if took >= 0:
+        pacing.cycle_took(took, assisting, len(state.mcaches))
+    change_phase(state, who, PHASE_MARK_TERMINATION)
     live: i64 = 0
     for span in state.swept().spans:
         live += count_ones(span.gcmark_bits, span.nelems) * span.elemsize

@@ -274,30 +274,51 @@ class Heap:
         """
         self.check_marking()
         addresses = addresses_of(self.state, marks)
-        for address in addresses:
-            self.extent(address)
         # The caller's function, or iterator, may have ended the cycle.
         self.check_marking()
         for address in addresses:
+            object_at(self.state, address)
+        for address in addresses:
             mark_object(self.state, address)
 
-    def finish(self, marks: Marks = (), p: SupportsIndex = 0) -> None:
+    def finish(
+        self,
+        marks: Marks = (),
+        p: SupportsIndex = 0,
+        took_ns: SupportsIndex = -1,
+        assist_ns: SupportsIndex = 0,
+    ) -> None:
         """Mark what is alive, and end marking: all else is dead (SWP-34 to SWP-37).
 
         Spans are swept from now on: those in caches at once, the others when somebody needs them,
         or by `sweep_one`.
 
-        Raises: PhaseError outside of a cycle; BadRequest if a mark is in no object; HeapClosed;
+        `took_ns` is for a cycle that began because the heap wanted it (`wants_cycle`): how many
+        nanoseconds it took to mark, and `assist_ns` how many of all Ps' went into helping. The next
+        trigger follows from that; after a cycle that was asked for it stays where it was, in
+        proportion.
+
+        Raises: PhaseError outside of a cycle; BadRequest if a mark is in no object, if a time is
+            2^50 ns or more, or if there is one and nothing was alive before the cycle; HeapClosed;
             ProcBusy. Nothing is marked, and marking goes on, then.
         """
         self.world.check(whole(p, "the number of a P"))
+        took, assisting = whole(took_ns, "a time"), whole(assist_ns, "a time")
+        if not (-1 <= took < 1 << 50 and 0 <= assisting < 1 << 50):
+            raise BadRequest(f"no cycle takes {took} ns, and {assisting} ns of assists")
+        if took >= 0:
+            self.check_marking()
+            if self.state.pacing.alive == 0:
+                raise BadRequest(
+                    "T-90: nothing was alive before, so no trigger follows from a time"
+                )
         self.mark_all(marks)
         with self.world.stopped_by(p) as who:
             if self.state.phase != PHASE_MARK:
                 raise PhaseError("no cycle is marking")
             if self.background.threads:
                 self.clock = max(self.clock, time.monotonic_ns())
-            end_cycle(self.state, who, self.clock)
+            end_cycle(self.state, who, self.clock, took, assisting)
             self.world.set(MARKING, False)
         self.background.wake()
 
@@ -398,7 +419,7 @@ class Heap:
         Raises: MadviseFailed, OsFailed; HeapClosed; ProcBusy; BadRequest; BadType.
         """
         time_now = whole(now, "a time")
-        if not -(1 << 63) < time_now < 1 << 63:
+        if not -1 <= time_now >> 63 <= 0:
             raise BadRequest(f"a time of {time_now} nanoseconds")
         with self.world.on(p) as who:
             returned = 0

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from librt.vecs import append, vec
+from mypy_extensions import i64
+
 from spanalloc.arguments import described, whole
-from spanalloc.cycle import span_holding
+from spanalloc.cycle import in_address_space, span_holding
 from spanalloc.errors import BadRequest, BadType
 from spanalloc.layout import ADDRESS_SPACE
 from spanalloc.malloc import ZERO_BASE
@@ -14,24 +17,29 @@ Marks = Iterable[int] | Mapping[int, int] | Callable[[], Iterable[int]]
 tells the addresses when it is called."""
 
 
-def addresses_of(state: HeapState, marks: Marks) -> list[int]:
+def addresses_of(state: HeapState, marks: Marks) -> vec[i64]:
     """Return the addresses that marks stand for, those of empty objects left out.
 
-    Raises: BadRequest if a bitmap belongs to no span, or is longer than its span; BadType if they
-        are nothing of the kind; whatever a function or an iterator of the caller raises.
+    Raises: BadRequest if one can be in no heap, or if a bitmap belongs to no span, or is longer
+        than its span; BadType if they are nothing of the kind; whatever a function or an iterator
+        of the caller raises.
     """
     if isinstance(marks, Mapping):
         return addresses_of_bits(state, marks)
     found: object = marks() if callable(marks) else marks
     if not isinstance(found, Iterable):
         raise BadType(f"marks are addresses, not {described(found)}")
-    addresses = [whole(address, "an address") for address in found]
-    return [address for address in addresses if address != ZERO_BASE]
+    addresses = vec[i64]()
+    for one in found:
+        address = whole(one, "an address")
+        if address != ZERO_BASE:
+            addresses = append(addresses, in_address_space(address))
+    return addresses
 
 
-def addresses_of_bits(state: HeapState, marks: Mapping[int, int]) -> list[int]:
+def addresses_of_bits(state: HeapState, marks: Mapping[int, int]) -> vec[i64]:
     """Return the addresses of slots, given as bits by the base of their span."""
-    addresses: list[int] = []
+    addresses = vec[i64]()
     # What a caller passes may be anything.
     pairs: Iterable[tuple[object, object]] = marks.items()
     for key, value in pairs:
@@ -39,10 +47,10 @@ def addresses_of_bits(state: HeapState, marks: Mapping[int, int]) -> list[int]:
         span = span_holding(state, base) if 0 <= base < ADDRESS_SPACE else None
         if span is None or span.base != base or bits < 0 or bits >> int(span.nelems) != 0:
             raise BadRequest(f"no span with these bits begins at {base:#x}")
-        slot = 0
+        slot: i64 = 0
         while bits != 0:
             if bits & 1 != 0:
-                addresses.append(span.base + slot * span.elemsize)
+                addresses = append(addresses, span.base + slot * span.elemsize)
             bits >>= 1
             slot += 1
     return addresses

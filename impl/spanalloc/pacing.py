@@ -6,16 +6,20 @@ from mypy_extensions import i64
 
 from spanalloc.errors import HeapError
 from spanalloc.mutex import Mutex
+from spanalloc.snapshot import unsigned
 from spanalloc.span import Span
 
 LEAST_HEAP: Final = 4 << 20
 """Bytes of heap below which there is no point in a cycle, at 100 percent (heapminimum)."""
 
 EARLY: Final = 0.875
-"""What part of the growth that 100 percent allow is over when a cycle starts (triggerRatio).
+"""What part of the growth that 100 percent allow is over when a cycle starts, at first."""
 
-The runtime moves it by how long its cycles take, unless they were asked for, as all are here.
-"""
+WORKERS_SHARE: Final = 0.25
+"""What the background workers of a cycle are taken to have of all Ps (gcBackgroundUtilization)."""
+
+SHARE_WANTED: Final = 0.30
+"""What a cycle as a whole should have of all Ps (gcGoalUtilization)."""
 
 ALIVE_AT_FIRST: Final = int(4194304.0 / 1.875)
 """Bytes that count as found alive before the first cycle."""
@@ -131,12 +135,29 @@ class Pacing:
         due = self.pages_per_byte * float(words)
         spared: int = caller_pages
         pages = (int(due) if due < float(1 << 63) else -(1 << 63)) - spared
-        return pages if pages >= -(1 << 63) else pages + (1 << 64)
+        return pages if pages >> 63 >= -1 else pages + (1 << 64)
 
     def cycle_begins(self) -> None:
         """Leave a cycle that begins some room up to its goal (startCycle)."""
         live: int = self.heap_live
         self.next_gc = max(self.next_gc, live + (1 << 20))
+
+    def cycle_took(self, nanoseconds: int, assisting: int, procs: int) -> None:
+        """Move the trigger ratio by what a cycle took that nobody had asked for (endCycle).
+
+        `assisting` is what all Ps together spent of these nanoseconds on assists. Had it ended with
+        the heap at its goal, at the share of time that is wanted, the ratio would stay. It goes
+        half the way to where that would have been so. Bounds are `set_trigger`'s.
+        """
+        before = float(self.alive)
+        share = WORKERS_SHARE
+        if nanoseconds > 0:
+            share += float(assisting) / float(nanoseconds * procs)
+        room = unsigned(self.next_gc - self.alive)
+        live: int = self.heap_live
+        grown = float(live) / before - 1 - self.ratio
+        off = float(room) / before - self.ratio - share / SHARE_WANTED * grown
+        self.ratio += 0.5 * off
 
     def cycle_ends(self, marked: i64, inuse: i64) -> None:
         """Note what a cycle has found: bytes marked, and bytes of spans in use (SWP-34).
@@ -157,6 +178,7 @@ class Pacing:
         Raises: HeapError if the trigger is no positive int64.
         """
         percent = self.percent
+        self.ratio = max(self.ratio, 0.0)
         if percent < 0:
             self.next_gc = self.trigger = NEVER
             return
@@ -167,9 +189,9 @@ class Pacing:
             trigger = max(trigger, live + SWEEP_MIN_HEAP_DISTANCE)
         if trigger >> 63 != 0:
             raise HeapError("T-90: gc_trigger underflow")
-        goal = self.alive + (self.alive * percent & NEVER) // 100
+        goal = self.alive + unsigned(self.alive * percent) // 100
         self.trigger = trigger
-        self.next_gc = max(goal & NEVER, trigger)
+        self.next_gc = max(unsigned(goal), trigger)
 
     def set_pace(self, pages_in_use: i64, swept: bool) -> None:
         """Set the trigger of the next cycle, and the pace of sweeping until then (SWP-20).

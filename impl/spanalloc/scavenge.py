@@ -39,7 +39,7 @@ def scavenge(free: FreeSpans, who: Mcache, wanted: int, by: str) -> int:
                 "hp": free.runs.huge_pages,
             },
         )
-    goal: i64 = min(wanted, TOP)
+    goal: i64 = TOP if wanted >> 60 > 0 else wanted
     released: i64 = 0
     for huge in (True, False):
         span = free.runs.highest(TOP, huge)

@@ -3,6 +3,7 @@
 from typing import Final, final
 
 from spanalloc.pagesizes import PageSizes
+from spanalloc.snapshot import unsigned
 
 PAGE_PERIOD: Final = 1_000_000
 """Nanoseconds in which the scavenger returns a physical page, or a huge one (SCAV-1)."""
@@ -12,8 +13,6 @@ RETAIN_EXTRA: Final = 10
 
 FIRST_DELAY: Final = 100_000
 """Nanoseconds of sleep after a turn without success; doubled each time (SCAV-17)."""
-
-UINT64: Final = (1 << 64) - 1
 
 
 def converted(number: float) -> int:
@@ -58,9 +57,9 @@ class ScavengeLine:
             self.rate = 0.0
             return
         goal = converted(float(inuse) * (float(next_gc) / float(last_next_gc)))
-        goal = (goal + goal // RETAIN_EXTRA) & UINT64
+        goal = unsigned(goal + goal // RETAIN_EXTRA)
         physical: int = sizes.physical
-        goal = (goal + physical - 1) & UINT64 & ~(physical - 1)
+        goal = unsigned(goal + physical - 1) & ~(physical - 1)
         self.goal = goal
         if retained <= goal:
             self.rate = 0.0
@@ -99,7 +98,7 @@ class ScavengeLine:
             return 0
         passed = self.rate * float(now - self.time_basis)
         fallen = converted(passed)
-        want = (self.basis - fallen) & UINT64
+        want = unsigned(self.basis - fallen)
         return retained - want if retained > want else 0
 
     def turn_ends(self, retained: int, wanted: int, released: int, now: int) -> None:

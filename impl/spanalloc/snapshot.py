@@ -26,8 +26,12 @@ class SpanSnapshot(NamedTuple):
 
 
 def unsigned(word: int) -> int:
-    """Return the number in 0..2^64 - 1 that has the same 64 bits as the signed `word`."""
-    return word & UNSIGNED_64
+    """Return the number in 0..2^64 - 1 that has the same lowest 64 bits as `word`.
+
+    A small number is returned as it is: a mask of 64 bits makes an object, for which there may be
+    no memory, and compiled code does not come back from that.
+    """
+    return word if word >> 62 == 0 else word & UNSIGNED_64
 
 
 def joined(words: vec[i64], nelems: int) -> int:

@@ -81,7 +81,7 @@ class System:
 
     def place(self, found: int, size: int) -> i64:
         """Return where a reservation is, if it can be there."""
-        if not 0 < found < 1 << 62 or found % SMALLEST_PAGE != 0:
+        if found <= 0 or found >> 62 != 0 or found % SMALLEST_PAGE != 0:
             raise OsFailed(f"a reservation at {found:#x}, which is the address of no page")
         for base, length in self.held:
             if found < base + length and base < found + size:

@@ -69,3 +69,52 @@ def test_without_collection_all_is_swept_within_a_page(package: ModuleType) -> N
     assert heap.state.pacing.pages_per_byte == 300 / 8192
     heap.malloc(8192)
     assert heap.state.pacing.pages_swept >= 300
+
+
+@pytest.mark.parametrize(
+    ("took", "assist", "trigger"),
+    [
+        # 9/4 - 1 - 7/8 - (3/4 : 3/10) * (1 - 7/8) = 1/16, half of which is added to 7/8.
+        (1000, 1000, 15990784),
+        (1000, 0, 8 * MIB + int(8 * MIB * 0.95)),
+        (0, 7, 8 * MIB + int(8 * MIB * 0.95)),
+        (1000, 1 << 30, 9 * MIB),
+        (-1, 0, 15 * MIB),
+    ],
+)
+def test_a_cycle_that_nobody_asked_for_moves_the_next_trigger(
+    package: ModuleType, took: int, assist: int, trigger: int
+) -> None:
+    heap = package.Heap(procs=2, os=package.SimulatedMemory())
+    live = [heap.malloc(4 * MIB)]
+    heap.collect(live)
+    live.append(heap.malloc(4 * MIB))
+    heap.start_cycle()
+    assert heap.state.pacing.next_gc == 9 * MIB
+    heap.finish(live, 0, took, assist)
+    assert heap.state.pacing.trigger == trigger
+
+
+def test_a_time_is_refused_where_the_runtime_would_divide_by_nothing(package: ModuleType) -> None:
+    heap = package.Heap(os=package.SimulatedMemory())
+    lost = heap.malloc(64)
+    heap.collect([])
+    heap.start_cycle()
+    for took, assist in ((1, 1), (1 << 50, 0), (0, 1 << 50), (-2, 0), (1, -1)):
+        with pytest.raises(package.BadRequest):
+            heap.finish([lost], 0, took, assist)
+    heap.finish()
+    with pytest.raises(package.PhaseError):
+        heap.finish((), 0, 5)
+
+
+def test_a_ratio_below_zero_counts_as_zero_from_then_on(package: ModuleType) -> None:
+    heap = package.Heap(os=package.SimulatedMemory())
+    live = [heap.malloc(16 * MIB)]
+    heap.start_cycle()
+    heap.finish(live, 0, 1000, 1 << 30)
+    heap.set_gc_percent(-1)
+    heap.set_gc_percent(100)
+    heap.sweep_all()
+    heap.set_gc_percent(100)
+    assert (heap.state.pacing.ratio, heap.state.pacing.trigger) == (0.0, 16 * MIB)

@@ -47,7 +47,7 @@ def test_ex_1_the_first_span_maps_an_arena() -> None:
     mapped = next(event for event in told if isinstance(event, hev.ArenaMapped))
     assert (mapped.base_page, mapped.npages) == (0, 8192)
     assert (heap.current.base, heap.current.end) == (0xC000002000, 0xC004000000)
-    make_in_use(heap, heap.map.span_of(BASE))
+    make_in_use(heap, ACTOR, heap.map.span_of(BASE))
     stats = heap.stats
     assert (stats.heap_sys, stats.heap_inuse) == (67108864, 8192)
     assert (stats.heap_idle, stats.heap_released) == (67100672, 67100672)
@@ -65,7 +65,7 @@ def with_runs(*runs: int) -> tuple[PageHeap, list[int]]:
     for npages in runs:
         span = list(allocate(heap, ACTOR, npages))[-1]
         assert isinstance(span, hev.HeapAllocates)
-        make_in_use(heap, span.span)
+        make_in_use(heap, ACTOR, span.span)
         spans.append(span.span)
     return heap, spans
 

@@ -16,7 +16,14 @@ from spanspec.heap.mcentral import account_cached, uncache_span
 from spanspec.heap.operations.specials import heap_span
 from spanspec.heap.pacing import trigger_for
 from spanspec.heap.procs import procresize
-from spanspec.heap.program import AddSpecial, MarkObject, RemoveFinalizer, StartCycle, TakeManual
+from spanspec.heap.program import (
+    AddSpecial,
+    FreeManual,
+    MarkObject,
+    RemoveFinalizer,
+    StartCycle,
+    TakeManual,
+)
 from spanspec.heap.state import MARK, MARK_TERMINATION, HeapState
 from spanspec.heap.taking import take
 from spanspec.pages import mallocinit
@@ -137,7 +144,7 @@ def a_region_beyond_the_address_space() -> None:
 @fails("T-9")
 def a_region_that_is_not_aligned() -> None:
     heap = Heap()
-    heap.state.pages.set_hints((Hint(0x7F00_0000_1000, False),))
+    heap.state.pages.set_hints((Hint(0x7F00_0000_1000, False),), 0)
     heap.malloc(8)
 
 
@@ -153,6 +160,13 @@ class Refusing(Willing):
         if size == self.refused:
             self.granted -= 1
         return 0 if self.granted < 0 else super().alloc(size)
+
+
+class Unreserving(Willing):
+    """Reserves no addresses for the heap."""
+
+    def reserve(self, address: int, size: int) -> int:
+        return 0
 
 
 @fails("T-10")
@@ -227,7 +241,7 @@ def persistent_memory_at_odd_addresses() -> None:
 
 @fails("T-25")
 def persistent_memory_at_wide_addresses() -> None:
-    Metadata(Willing()).persistent(8, 16384, "other_sys")
+    Metadata(Willing()).persistent(8, 16384, "other_sys", 0)
 
 
 @fails("T-78")
@@ -722,6 +736,22 @@ def test_a_finalizer_is_refused_in_the_words_of_the_runtime() -> None:
         heap.step(AddSpecial(0, tiny + 3))
 
 
+def test_stacks_come_from_manual_spans_and_go_back_to_them() -> None:
+    heap = Heap(os=Unreserving())
+    with pytest.raises(OutOfMemory, match="T-106: out of memory"):
+        heap.step(TakeManual(0, 4))
+    heap = Heap()
+    span = heap.span_of(heap.malloc(48))
+    for stray in (span, 77):
+        with pytest.raises(Refused, match="T-105: bad span state"):
+            heap.step(FreeManual(0, stray))
+    taken = heap.step(TakeManual(0, 8)).result
+    assert taken is not None
+    heap.step(FreeManual(0, taken))
+    with pytest.raises(Refused, match="T-105: bad span state"):
+        heap.step(FreeManual(0, taken))
+
+
 def test_removespecial_looks_for_a_span_itself() -> None:
     with pytest.raises(Refused, match="T-41"):
         heap_span(Heap().state, 0xC000000000, "T-41: removespecial on invalid pointer")
@@ -738,5 +768,5 @@ UNREACHABLE = {
 def test_every_fatal_check_of_the_model_is_provoked_or_out_of_reach() -> None:
     checks = {name for name in definitions_of_rules() if name.startswith("T-")}
     provoked = {"-".join(name.split("-")[:2]) for name in REGISTRY}
-    by_inputs = {"T-22", "T-40", "T-41", "T-52", "T-85"}
+    by_inputs = {"T-22", "T-40", "T-41", "T-52", "T-85", "T-104", "T-105", "T-106"}
     assert checks - provoked - by_inputs == set(UNREACHABLE) | {"T-89"}

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from spanspec.base.bitmap import Bits
 from spanspec.base.words import M64
 from spanspec.heap.heap import Heap
+from spanspec.heap.program import AddSpecial
 from spanspec.pages.arena import Willing, reserve_aligned
 from spanspec.pages.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
 from spanspec.pages.fixalloc import FixAlloc
@@ -137,22 +138,54 @@ def test_the_map_of_the_arenas_counts_as_nothing() -> None:
     assert before.sys == stats.heap_sys + system.own - ARENA_MAP_BYTES
     assert before.gc_sys + before.other_sys + before.mspan_sys < 7 * MIB
     metadata = Metadata(Willing())
-    metadata.persistent(1 << 20, 8, None)
-    metadata.persistent(1000, 8, None)
+    metadata.persistent(1 << 20, 8, None, 0)
+    metadata.persistent(1000, 8, None, 0)
     assert sum(metadata.counted.values()) == PERSISTENT_CHUNK - 1000
+
+
+def test_each_p_takes_memory_for_the_runtime_from_a_chunk_of_its_own() -> None:
+    """The figures follow from mallocinit, mheap.init and persistentalloc1, reckoned by hand."""
+    heap = Heap(procs=3)
+    metadata = heap.state.pages.metadata
+    # Before there is a P: 128 arena hints in one chunk of 16 KiB, the first mcaches in another.
+    assert {p: chunk.offset for p, chunk in metadata.chunks.items()} == {-1: 8 + 2 * 16384}
+    assert metadata.counted["other_sys"] == 262144 - 16384
+    first, second = heap.malloc(32, p=0), heap.malloc(32, p=0)
+    # P 0: descriptors, treap nodes, the table of arenas, and, at the next multiple of 64, spine and
+    # first block of a sweep buffer.
+    p0 = 8 + 2 * 16384 + 4096 + 56 + 2048 + 4096
+    assert {p: chunk.offset for p, chunk in metadata.chunks.items()} == {-1: 32776, 0: p0}
+    before = metadata.counted["other_sys"]
+    assert before == 2 * 262144 - 2 * 16384 - 4096 - 2048 - 4096 + 65536
+    heap.step(AddSpecial(2, first))
+    assert {p: chunk.offset for p, chunk in metadata.chunks.items()} == {
+        -1: 32776,
+        0: p0,
+        2: 8 + 16384,
+    }
+    assert metadata.counted["other_sys"] == before + 262144
+    heap.step(AddSpecial(1, second))
+    assert metadata.counted["other_sys"] == before + 262144
+    # A finalizer that is due waits in a block, which is memory of the collector.
+    gc_sys = metadata.counted["gc_sys"]
+    heap.gc()
+    assert heap.state.finalizers == [first, second]
+    # So do the other sweep buffer, and the mark bits of the next cycle.
+    assert metadata.counted["gc_sys"] == gc_sys + 4096 + (2048 + 4096) + 65536
+    assert len(heap.state.special_records[FINALIZER]) == 0
 
 
 def test_descriptors_are_recycled_last_in_first_out() -> None:
     metadata = Metadata(Willing())
     made: list[int] = []
     fixed = FixAlloc(metadata, 136, "mspan_sys", lambda: made.append(1))
-    taken = [fixed.take() for _ in range(200)]
+    taken = [fixed.take(0) for _ in range(200)]
     assert taken == list(range(200)) == list(range(len(made)))
     assert metadata.counted["mspan_sys"] == 2 * FIXALLOC_CHUNK  # 120 fit a chunk
     fixed.give_back(7)
     fixed.give_back(3)
     assert fixed.in_use == 198 * 136
-    assert (fixed.take(), fixed.take(), fixed.take()) == (3, 7, 200)
+    assert (fixed.take(0), fixed.take(0), fixed.take(0)) == (3, 7, 200)
 
 
 def test_the_table_of_all_spans_grows_by_half() -> None:

@@ -17,7 +17,7 @@ from spanspec.heap import Heap
 from spanspec.heap.snapshot import snapshot_of
 from spanspec.pages import steps
 from spanspec.pages.invariant import tiling_holds
-from spanspec.pages.pageheap import PageHeap, Runs
+from spanspec.pages.pageheap import Actor, PageHeap, Runs
 from spanspec.pages.pagemap import PageTable
 from spanspec.pages.records import (
     GHOSTS,
@@ -173,10 +173,13 @@ def test_the_invariant_can_fail() -> None:
 def test_a_step_that_is_not_possible_is_refused_by_the_heap_that_runs() -> None:
     heap = PageHeap(NoGoal())
     with pytest.raises(AssertionError, match="HEAP-1: may_use does not hold"):
-        heap.act(steps.may_use, steps.use, SpanId(0))
-    heap.act(steps.may_add_arenas, steps.add_arenas, 1 << 26, 8192)
+        heap.act(NOBODY_ACTS, steps.may_use, steps.use, SpanId(0))
+    heap.act(NOBODY_ACTS, steps.may_add_arenas, steps.add_arenas, 1 << 26, 8192)
     with pytest.raises(AssertionError, match="T-11: arena already initialized"):
-        heap.act(steps.may_add_arenas, steps.add_arenas, 1 << 26, 1)
+        heap.act(NOBODY_ACTS, steps.may_add_arenas, steps.add_arenas, 1 << 26, 1)
+
+
+NOBODY_ACTS = Actor(-1, 0)
 
 
 class NoGoal:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from spanproof.fuzz.divergence import describe
-from spanproof.fuzz.heaplockstep import run_heap_program
+from spanproof.fuzz.heaplockstep import Lockstep, run_heap_program
 from spanproof.fuzz.heapprogram import (
     FinishCycle,
     FlushCaches,
@@ -63,6 +63,26 @@ DEEP = HeapProgram(
     answers=("grant", "refuse", "elsewhere"),
 )
 
+STEERED = HeapProgram(
+    (
+        Malloc(4 << 20),
+        StartCycle(),
+        MarkEvery(1),
+        FinishCycle(),
+        Malloc(4 << 20, p=1),
+        StartCycle(),
+        MarkEvery(1),
+        FinishCycle(0, 1000, 1000),
+        Malloc(8192, 40),
+        StartCycle(1),
+        FinishCycle(1, 100_000, 10**6),
+        StartCycle(),
+        FinishCycle(0, 5, 5),
+        Sweep(1024),
+    ),
+    procs=2,
+)
+
 EASY = ("#12040", "#15022", "the cache is not shifted", "needzero is forgotten", "a cycle is one")
 """Some planted bugs; `spanspec planted` looks for all of them."""
 
@@ -71,6 +91,17 @@ EASY = ("#12040", "#15022", "the cache is not shifted", "needzero is forgotten",
 @given(heap_programs())
 def test_every_program_agrees(program: HeapProgram) -> None:
     assert run_heap_program(program, installed).divergence is None
+
+
+def test_both_sides_steer_by_what_a_cycle_took() -> None:
+    pair = Lockstep(STEERED, installed, thorough=True)
+    triggers = []
+    for step in STEERED.steps:
+        pair.take(step)
+        if isinstance(step, FinishCycle):
+            triggers.append(pair.model.heap.trigger)
+    assert triggers == [15 << 19, 15990784, 4 << 20, 4 << 20]
+    assert pair.exercised["refused: nothing was alive before"] == 1
 
 
 def test_a_long_program_agrees_and_exercises_what_it_should() -> None:

@@ -224,3 +224,46 @@ def test_the_entry_loads_next_to_nothing_before_it_hears_of_signals() -> None:
         "spanproof.support.streams",
     }
     assert not loaded & {"typer", "rich", "msgspec", "pathlib", "multiprocessing", "z3", "psutil"}
+
+
+AT_A_BAD_MOMENT = """
+import os, signal
+from spanproof.cli import app, entry, main
+from spanproof.support import interrupts
+
+{moment}
+main()
+"""
+
+WHILE_SIGNALS_ARE_SET_UP = """
+real = signal.signal
+def one_comes_at_once(number, handler):
+    before = real(number, handler)
+    if number == {number}:
+        os.kill(os.getpid(), number)
+    return before
+signal.signal = one_comes_at_once
+"""
+
+WHILE_A_BUG_IS_TOLD = """
+def run(arguments):
+    raise ValueError("nobody planned this")
+def told(problem):
+    os.kill(os.getpid(), {number})
+    raise SystemError("not reached")
+app.run, entry.unexpected = run, told
+"""
+
+
+@pytest.mark.parametrize("moment", [WHILE_SIGNALS_ARE_SET_UP, WHILE_A_BUG_IS_TOLD])
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_signal_is_one_from_the_first_moment_to_the_last(
+    moment: str, number: signal.Signals
+) -> None:
+    program = AT_A_BAD_MOMENT.format(moment=moment.format(number=int(number)))
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=PROOFS
+    )
+    assert done.returncode == 128 + number, done.stderr
+    assert done.stderr.endswith("spanspec: interrupted\n")
+    assert "Traceback" not in done.stderr

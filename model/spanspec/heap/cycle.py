@@ -7,7 +7,8 @@ from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.heap.accounts import count_marked
-from spanspec.heap.pacing import begin_sweeping, goal_at_start
+from spanspec.heap.decisions import Decisions
+from spanspec.heap.pacing import Effort, begin_sweeping, goal_at_start
 from spanspec.heap.procs import procresize
 from spanspec.heap.state import MARK, MARK_TERMINATION, OFF, Course, HeapState, StopsWorld
 from spanspec.heap.sweeping import sweep_all
@@ -73,12 +74,18 @@ def start_marking(
     yield from start_the_world(state, actor)
 
 
-def gc_mark_done(state: HeapState, actor: Actor) -> Course[None]:
+def gc_mark_done(state: HeapState, actor: Actor, effort: Effort | None = None) -> Course[None]:
     """End marking: stop the world, and let a sweep phase begin.
 
-    Rules: SWP-34 SWP-35.
+    A cycle that began by itself has an `effort`, which moves the trigger of the next one.
+
+    Rules: SWP-20 SWP-34 SWP-35.
     """
     yield StopsWorld()
+    if effort is not None:
+        decisions = state.inputs
+        assert isinstance(decisions, Decisions), "SWP-20: a recording does not tell of efforts"
+        state.trigger = replace(state.trigger, ratio=decisions.ratio_after(effort))
     yield from terminate_marking(state, actor)
 
 

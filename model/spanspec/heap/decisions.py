@@ -1,8 +1,7 @@
 """What a heap that runs on its own decides by its own state, where a trace would have to tell.
 
 Whoever acts sees everything that was done before, since one operation is finished before the next
-begins. Pacing follows the runtime's formulas. What those steer by time, the share of the marked
-heap by which it grows before a cycle starts, stays what it is, as after cycles that are asked for.
+begins. Pacing follows the runtime's formulas; how long a cycle took is an input.
 """
 
 from msgspec.structs import replace
@@ -16,9 +15,11 @@ from spanspec.heap.pacing import (
     FIRST_MARKED,
     NO_MORE_RECLAIM,
     Debt,
+    Effort,
     SweepPace,
     debt,
     left_of,
+    ratio_after,
     sweep_pace,
     trigger_for,
 )
@@ -98,6 +99,15 @@ class Decisions:
         self.scavenger = wake(self.scavenger, self.time_ns)
         in_use, swept = heap.stats.pages_in_use, state.progress.pages_swept
         return sweep_pace(state.pace, state.trigger.heap, live, in_use, swept, done)
+
+    def ratio_after(self, effort: Effort) -> float:
+        """Return the share of the marked heap by which it may grow before the next cycle starts.
+
+        Rules: SWP-20.
+        """
+        state = self.state
+        live = state.accounts.heap_live
+        return ratio_after(state.trigger, self.marked, live, effort, state.procs)
 
     def cycle_is_due(self) -> bool:
         """Tell whether the heap has grown to its trigger: the next slow path starts a cycle.

@@ -19,7 +19,7 @@ def new_mcache(state: HeapState, actor: Actor) -> ev.McacheChanges:
 
     Rules: MC-2 MC-3.
     """
-    identity = state.mcache_ids.take()
+    identity = state.mcache_ids.take(actor.p)
     state.mcaches[identity] = Mcache(identity)
     take(state, FLUSH, ProcId(identity))
     return ev.McacheChanges(*who(actor), new=1, mcache=identity)

@@ -46,12 +46,12 @@ def take_span(
     spanclass: int = state.sharing.slots[slot].spanclass
     large = size_class_of(spanclass) == 0
     place = state.inputs.place_to_push(swept_buffer(state.sweepgen))
-    take(state, GROW, thread, span_id(span), slot, large, place=place)
+    take(state, GROW, thread, span_id(span), slot, large, place=place, p=actor.p)
     yield pushed(state, actor, span, place)
     if large:
         spanclass = state.inputs.large_span_class(1 if noscan else 0)
     take(state, USE, thread)
-    make_in_use(state.pages, span)
+    make_in_use(state.pages, actor, span)
     record = with_small_limit(init_span(run.base, npages, spanclass, run.base))
     state.spans[span] = record
     check_bitmap(run.base, npages)

@@ -24,6 +24,15 @@ FIRST_MARKED: Final = int(float(DEFAULT_HEAP_MINIMUM) / (1 + FIRST_TRIGGER_RATIO
 MIN_GOAL_DISTANCE: Final = 1 << 20
 """Bytes by which the goal lies above the live heap at least, once a cycle has begun."""
 
+GOAL_UTILIZATION: Final = 0.30
+"""The share of all Ps' time that a cycle is to take, with assists."""
+
+BACKGROUND_UTILIZATION: Final = 0.25
+"""The share of it that is the background workers', taken to be what they have had."""
+
+TRIGGER_GAIN: Final = 0.5
+"""The share of an error by which a cycle corrects the trigger."""
+
 NEVER: Final = M64
 """The trigger and the goal of a heap that is not collected: GOGC is off."""
 
@@ -48,6 +57,17 @@ NO_MORE_RECLAIM: Final = 1 << 63
 
 CHUNK_PAGES: Final = 512
 """Pages that the reclaimer takes at a time; chunks divide an arena evenly (SWP-22)."""
+
+
+class Effort(Record, frozen=True):
+    """What a cycle has taken that began by itself, in nanoseconds.
+
+    `duration` is the time for which it marked, `assists` what of all Ps' time allocating goroutines
+    have spent on helping it.
+    """
+
+    duration: U64
+    assists: U64
 
 
 class SweepPace(Record, frozen=True):
@@ -166,9 +186,8 @@ def trigger_for(
 ) -> Trigger:
     """Return when the next cycle starts, and its goal, after `marked` bytes were found alive.
 
-    The ratio is what the last one was: the runtime steers it by the time that cycles take, but for
-    those that somebody asked for. It is held a little below the growth that GOGC allows. A negative
-    `gc_percent` is GOGC off.
+    The ratio is that of `ratio_after`, or after a cycle that somebody asked for what it was. It is
+    held a little below the growth that GOGC allows. A negative `gc_percent` is GOGC off.
 
     Rules: SWP-20 SCAV-5 T-90.
     """
@@ -181,6 +200,33 @@ def trigger_for(
         heap = max(heap, (heap_live + SWEEP_MIN_HEAP_DISTANCE) & M64)
     assert heap < TOP_BIT, "T-90: gc_trigger underflow"
     return Trigger(heap, max(goal, heap), ratio)
+
+
+def utilization(effort: Effort, procs: int) -> float:
+    """Return the share of all Ps' time that a cycle has taken, as the pacer reckons it.
+
+    Rules: SWP-20.
+    """
+    if effort.duration == 0:
+        return BACKGROUND_UTILIZATION
+    return BACKGROUND_UTILIZATION + float(effort.assists) / float(effort.duration * procs)
+
+
+def ratio_after(trigger: Trigger, marked: U64, heap_live: U64, effort: Effort, procs: int) -> float:
+    """Return the share of the marked heap by which it may grow before the next cycle starts.
+
+    A cycle that began by itself should end when the heap has grown to its goal. What the heap has
+    grown by meanwhile is scaled to the utilization that is aimed at; half the error is corrected.
+    `marked` and the trigger are those before the cycle, `heap_live` that at its end. It may be
+    negative, or more than GOGC allows, until `trigger_for` has bounded it.
+
+    Rules: SWP-20.
+    """
+    goal = float((trigger.goal - marked) & M64) / float(marked)
+    actual = float(heap_live) / float(marked) - 1
+    scale = utilization(effort, procs) / GOAL_UTILIZATION
+    error = goal - trigger.ratio - scale * (actual - trigger.ratio)
+    return trigger.ratio + TRIGGER_GAIN * error
 
 
 def goal_at_start(goal: U64, heap_live: U64) -> U64:

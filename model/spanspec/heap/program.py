@@ -6,6 +6,7 @@ one decision of theirs; `p` is the P on which it is taken.
 
 from spanspec.base.records import Record
 from spanspec.base.words import U64
+from spanspec.heap.pacing import Effort
 from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
@@ -35,7 +36,13 @@ class MarkObject(Input, frozen=True, tag="mark"):
 
 
 class FinishCycle(Input, frozen=True, tag="finish-cycle"):
-    """End marking: whatever has no mark is dead, and swept from now on."""
+    """End marking: whatever has no mark is dead, and swept from now on.
+
+    `effort` is what the cycle has taken, if it began by itself, as the heap had grown to its
+    trigger; None, if somebody asked for it: then it tells nothing of the trigger.
+    """
+
+    effort: Effort | None = None
 
 
 class SweepOne(Input, frozen=True, tag="sweep-one"):

@@ -13,16 +13,22 @@ from spanspec.events.fields import EventBase
 from spanspec.events.span_events import Phase
 from spanspec.heap.accounts import Accounts, ClassCounts
 from spanspec.heap.pacing import FIRST_TRIGGER, Debt, Progress, SweepPace
-from spanspec.pages.fixalloc import FixAlloc
+from spanspec.pages.fixalloc import FixAlloc, Nameless
 from spanspec.pages.pageheap import Actor, PageHeap
-from spanspec.pages.persistent import GC_BITS_CHUNK, MCACHE_BYTES
+from spanspec.pages.persistent import (
+    GC_BITS_CHUNK,
+    MCACHE_BYTES,
+    SPECIAL_FINALIZER_BYTES,
+    SPECIAL_PROFILE_BYTES,
+    FinalizerBlocks,
+)
 from spanspec.sharing.growing import Tables, slot_id, span_id, thread_id
 from spanspec.sharing.records import NO_SPAN, UNUSED, SharedSpan
 from spanspec.sharing.spanlist import SpanList
 from spanspec.sharing.sweepbuf import SweepBuffer, swept_buffer
 from spanspec.span.markbits import NO_ARENAS, needs_chunk, take_bits
 from spanspec.span.mspan import Mspan, SpanState
-from spanspec.span.specials import Specials
+from spanspec.span.specials import FINALIZER, PROFILE, Specials
 from spanspec.span.tiny import NO_TINY_BLOCK, TinyBlock
 
 Result = TypeVar("Result")
@@ -222,6 +228,11 @@ class HeapState:
         self.page_marks: set[int] = set()
         self.specials: dict[int, Specials] = {}
         self.finalizers: list[U64] = []
+        self.finalizer_blocks = FinalizerBlocks(pages.metadata)
+        self.special_records = {
+            FINALIZER: Nameless(FixAlloc(pages.metadata, SPECIAL_FINALIZER_BYTES, "other_sys")),
+            PROFILE: Nameless(FixAlloc(pages.metadata, SPECIAL_PROFILE_BYTES, "other_sys")),
+        }
         self.bits_arenas = NO_ARENAS
         self.progress = Progress()
         self.sweep_arenas = Regions()

@@ -68,7 +68,7 @@ def sweep_span(
     """
     record = with_marks(state.spans[span], state.inputs.marks(span))
     if span in state.specials:
-        record = after_specials(state, span, record)
+        record = after_specials(state, actor, span, record)
     state.progress = count_swept(state.progress, record.npages)
     swept = sweep(record)
     take(state, EXAMINE, thread, frees_some(swept), leaves_nothing(swept))
@@ -131,15 +131,21 @@ def with_marks(record: Mspan, marks: Bits) -> Mspan:
     return replace(record, gcmark_bits=marks)
 
 
-def after_specials(state: HeapState, span: int, record: Mspan) -> Mspan:
+def after_specials(state: HeapState, actor: Actor, span: int, record: Mspan) -> Mspan:
     """Let a sweep decide on a span's special records; return the span with the objects it saves.
 
     Rules: SWP-24.
     """
-    decided = sweep_specials(record, state.specials.pop(span))
+    before = state.specials.pop(span)
+    decided = sweep_specials(record, before)
     if decided.kept:
         state.specials[span] = decided.kept
-    state.finalizers.extend(record.base + offset for offset in decided.queued)
+    for offset in decided.queued:
+        state.finalizer_blocks.make_room(len(state.finalizers) + 1, actor.p)
+        state.finalizers.append(record.base + offset)
+    for special in before:
+        if special not in decided.kept:
+            state.special_records[special.kind].let_go()
     return decided.span
 
 
@@ -204,7 +210,7 @@ def push(state: HeapState, actor: Actor, thread: ThreadId, span: int) -> ev.Buff
     Rules: SWP-9 SWP-10.
     """
     place = state.inputs.place_to_push(swept_buffer(state.sweepgen))
-    take(state, PUSH, thread, place=place)
+    take(state, PUSH, thread, place=place, p=actor.p)
     return pushed(state, actor, span, place)
 
 

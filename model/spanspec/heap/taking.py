@@ -32,8 +32,12 @@ class NotAStep(Exception):
     """What was to happen is no step of the protocol; the message says what, and why."""
 
 
-def take(state: HeapState, step: Step, *chosen: Choice, place: int = NOBODY) -> None:
+def take(
+    state: HeapState, step: Step, *chosen: Choice, place: int = NOBODY, p: int = NOBODY
+) -> None:
     """Take a step: its guard has to hold. `place` is that in a sweep buffer, if it is about one.
+
+    `p` is the P on which that is: if the buffer grows, memory is taken there.
 
     Raises: NotAStep if the guard does not hold; AssertionError if a fatal check of the runtime
         fails, with the rule's id.
@@ -50,9 +54,9 @@ def take(state: HeapState, step: Step, *chosen: Choice, place: int = NOBODY) -> 
         if before.place != after.place or step is MOVE_CLAIMED:
             move(state, span, before, after)
         if before.in_buffer_0 != after.in_buffer_0:
-            enter_or_leave(state, 0, span, place, after.in_buffer_0)
+            enter_or_leave(state, 0, span, place, p, after.in_buffer_0)
         if before.in_buffer_1 != after.in_buffer_1:
-            enter_or_leave(state, 1, span, place, after.in_buffer_1)
+            enter_or_leave(state, 1, span, place, p, after.in_buffer_1)
     elif step is START_CYCLE:
         for mcache in state.mcaches.values():
             mcache.may_allocate = False
@@ -81,7 +85,9 @@ def leave(central: Mcentral, span: int, place: int) -> None:
         central.empty.remove(span)
 
 
-def enter_or_leave(state: HeapState, buffer: int, span: SpanId, place: int, enters: bool) -> None:
+def enter_or_leave(
+    state: HeapState, buffer: int, span: SpanId, place: int, p: int, enters: bool
+) -> None:
     """Let a sweep buffer follow the record of a span that was pushed or popped.
 
     Rules: SWP-10 SWP-11.
@@ -89,7 +95,7 @@ def enter_or_leave(state: HeapState, buffer: int, span: SpanId, place: int, ente
     stack = state.buffers[buffer]
     if enters:
         for size in stack.grow_for(place):
-            state.pages.metadata.persistent(size, CACHE_LINE, "gc_sys")
+            state.pages.metadata.persistent(size, CACHE_LINE, "gc_sys", p)
         stack.push(span - 1, place)
     else:
         stack.pop(place)

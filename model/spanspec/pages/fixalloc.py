@@ -36,17 +36,17 @@ class FixAlloc:
         self.made = 0
         self.free: list[int] = []
 
-    def take(self) -> int:
-        """Hand out the identity freed last, or a new one.
+    def take(self, p: int) -> int:
+        """Hand out the identity freed last, or a new one; a new chunk is the P's.
 
         What is left of a chunk and too small is lost.
 
-        Rules: HEAP-3 HEAP-4.
+        Rules: HEAP-3 HEAP-4 OS-9.
         """
         if self.free:
             return self.free.pop()
         if self._room < self._size:
-            self._metadata.persistent(FIXALLOC_CHUNK, 0, self._statistic)
+            self._metadata.persistent(FIXALLOC_CHUNK, 0, self._statistic, p)
             self._room = FIXALLOC_CHUNK
         self._room -= self._size
         self.made += 1
@@ -67,3 +67,28 @@ class FixAlloc:
         Rules: HEAP-4 I-33.
         """
         return self._size * (self.made - len(self.free))
+
+
+class Nameless:
+    """Records of the runtime that nobody tells apart: only how many there are, and were, counts."""
+
+    def __init__(self, records: FixAlloc) -> None:
+        self._records = records
+        self._held: list[int] = []
+
+    def hold(self, p: int) -> None:
+        """Take a record, on a P.
+
+        Rules: HEAP-4.
+        """
+        self._held.append(self._records.take(p))
+
+    def let_go(self) -> None:
+        """Give a record back.
+
+        Rules: HEAP-4.
+        """
+        self._records.give_back(self._held.pop())
+
+    def __len__(self) -> int:
+        return len(self._held)

@@ -94,15 +94,15 @@ def map_arenas(heap: PageHeap, actor: Actor, ask: U64) -> Generator[EventBase, N
     """
     region = reserve_arenas(heap.os, heap.hints, ask)
     if region is None:
-        heap.set_hints(())
+        heap.set_hints((), actor.p)
         return 0
-    heap.set_hints(region.hints)
+    heap.set_hints(region.hints, actor.p)
     check_mapped(region.base, heap.os.map(region.base, region.size))
     npages = region.size // PAGE_SIZE
-    heap.act(may_add_arenas, add_arenas, region.base, npages)
+    heap.act(actor, may_add_arenas, add_arenas, region.base, npages)
     first = arena_index(region.base)
     arenas = range(first, arena_index(region.base + region.size - 1) + 1)
-    heap.arena_table.add(arenas, heap.phys.size)
+    heap.arena_table.add(arenas, heap.phys.size, actor.p)
     contiguous = continues(heap.current, region.base)
     yield hev.ArenaMapped(
         *who(actor),
@@ -115,7 +115,7 @@ def map_arenas(heap: PageHeap, actor: Actor, ask: U64) -> Generator[EventBase, N
     if not contiguous and rest.end > rest.base:
         yield from add_grown_span(heap, actor, rest.end - rest.base)
     # The remainder of the old arena, if any, was added before this counts as idle (HEAP-18).
-    heap.act(may_enter_arenas, enter_arenas, region.base, npages)
+    heap.act(actor, may_enter_arenas, enter_arenas, region.base, npages)
     return region.size
 
 
@@ -125,8 +125,8 @@ def add_grown_span(heap: PageHeap, actor: Actor, size: U64) -> Steps:
     Rules: HEAP-19.
     """
     yield from scavenge_for_growth(heap, actor, size)
-    span = SpanId(heap.descriptors.take())
-    heap.act(may_take_from_arena, take_from_arena, span, size // PAGE_SIZE)
+    span = SpanId(heap.descriptors.take(actor.p))
+    heap.act(actor, may_take_from_arena, take_from_arena, span, size // PAGE_SIZE)
     run = heap.runs[span]
     yield hev.GrowAddsSpan(*about_run(actor, span, run.base), npages=run.npages)
     yield heap.coalesce(actor, span)

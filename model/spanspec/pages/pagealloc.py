@@ -46,10 +46,10 @@ def allocate(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, 
     run = heap.runs[chosen.span]
     span, whole = SpanId(chosen.span), run.npages == npages
     if whole:
-        heap.act(may_take_whole, take_whole, span, npages)
+        heap.act(actor, may_take_whole, take_whole, span, npages)
     else:
-        span = SpanId(heap.descriptors.take())
-        heap.act(may_take_part, take_part, SpanId(chosen.span), span, npages)
+        span = SpanId(heap.descriptors.take(actor.p))
+        heap.act(actor, may_take_part, take_part, SpanId(chosen.span), span, npages)
     taken = heap.runs[span]
     if run.scavenged:
         heap.os.used(taken.base, npages * PAGE_SIZE)
@@ -74,18 +74,18 @@ def make_manual(heap: PageHeap, actor: Actor, span: int, purpose: Purpose) -> he
     """
     run = heap.runs[span]
     heap.purposes[span] = purpose
-    heap.act(may_use_manually, use_manually, SpanId(span))
+    heap.act(actor, may_use_manually, use_manually, SpanId(span))
     return hev.SpanManual(
         *about_run(actor, span, run.base), purpose=purpose, needzero=run.needzero, npages=run.npages
     )
 
 
-def make_in_use(heap: PageHeap, span: int) -> None:
+def make_in_use(heap: PageHeap, actor: Actor, span: int) -> None:
     """Let a span that was just taken become one of the collected heap.
 
     Rules: HEAP-22.
     """
-    heap.act(may_use, use, SpanId(span))
+    heap.act(actor, may_use, use, SpanId(span))
 
 
 def free_in_use(
@@ -96,7 +96,7 @@ def free_in_use(
     Rules: HEAP-26 HEAP-28.
     """
     yield freed(heap, actor, span, sweepgen, needzero)
-    heap.act(may_give_back, give_back, SpanId(span), alloc_count, needzero)
+    heap.act(actor, may_give_back, give_back, SpanId(span), alloc_count, needzero)
     yield heap.coalesce(actor, span)
 
 
@@ -106,7 +106,7 @@ def free_manual(heap: PageHeap, actor: Actor, span: int, sweepgen: U32) -> Steps
     Rules: HEAP-27 HEAP-28 HEAP-32.
     """
     yield freed(heap, actor, span, sweepgen, needzero=1)
-    heap.act(may_give_back, give_back, SpanId(span), 0, 1)
+    heap.act(actor, may_give_back, give_back, SpanId(span), 0, 1)
     del heap.purposes[span]
     yield heap.coalesce(actor, span)
 

@@ -18,7 +18,7 @@ from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
 from spanspec.events.fields import EventBase
 from spanspec.pages.arena import Hint, Os, Willing, initial_hints
-from spanspec.pages.fixalloc import FixAlloc
+from spanspec.pages.fixalloc import FixAlloc, Nameless
 from spanspec.pages.freeruns import FreeSpan, FreeSpans
 from spanspec.pages.pagemap import PageMap, PageTable
 from spanspec.pages.persistent import (
@@ -131,12 +131,13 @@ class PageHeap:
         self.goals = goals
         self.metadata = Metadata(self.os)
         self.hints: tuple[Hint, ...] = ()
-        self._hint_records = FixAlloc(self.metadata, ARENA_HINT_BYTES, "other_sys")
-        self._hints_held: list[int] = []
-        self.set_hints(initial_hints())
+        hint_records = FixAlloc(self.metadata, ARENA_HINT_BYTES, "other_sys")
+        self._hint_records = Nameless(hint_records)
+        self.set_hints(initial_hints(), NOBODY)
         self.all_spans = AllSpans(self.metadata)
         self.descriptors = FixAlloc(self.metadata, MSPAN_BYTES, "mspan_sys", self.all_spans.record)
-        self.treap_nodes = FixAlloc(self.metadata, TREAP_NODE_BYTES, "other_sys")
+        treap_nodes = FixAlloc(self.metadata, TREAP_NODE_BYTES, "other_sys")
+        self.treap_nodes = Nameless(treap_nodes)
         self.runs = Runs()
         self.map = PageMap()
         owner, written = PageTable(NO_SPAN), PageTable(False)
@@ -146,14 +147,13 @@ class PageHeap:
         self.stats = HeapStatistics()
         self.unscavenged_huge = 0
         self.arena_table = AllArenas(self.metadata)
-        self._nodes: dict[int, int] = {}
 
-    def set_hints(self, hints: tuple[Hint, ...]) -> None:
-        """Go on with other hints; each has a record of its own (HEAP-2, AR-4)."""
-        while len(self._hints_held) > len(hints):
-            self._hint_records.give_back(self._hints_held.pop())
-        while len(self._hints_held) < len(hints):
-            self._hints_held.append(self._hint_records.take())
+    def set_hints(self, hints: tuple[Hint, ...], p: int) -> None:
+        """Go on with other hints; each has a record, a new one taken on P `p` (HEAP-2, AR-4)."""
+        while len(self._hint_records) > len(hints):
+            self._hint_records.let_go()
+        while len(self._hint_records) < len(hints):
+            self._hint_records.hold(p)
         self.hints = hints
 
     @property
@@ -168,6 +168,7 @@ class PageHeap:
 
     def act(
         self,
+        actor: Actor,
         may: Callable[[Tiling, *Chosen], bool],
         step: Callable[[Tiling, *Chosen], Tiling],
         *chosen: *Chosen,
@@ -187,10 +188,10 @@ class PageHeap:
         runs = self.runs
         if runs.changed:
             for span, old in runs.changed.items():
-                self._follow(span, old, runs[span])
+                self._follow(actor, span, old, runs[span])
             runs.changed.clear()
 
-    def _follow(self, span: int, old: PageRun, new: PageRun) -> None:
+    def _follow(self, actor: Actor, span: int, old: PageRun, new: PageRun) -> None:
         """Bring in accord with a descriptor's record what depends on it: what it counts for, the
         free set, and the allocator of descriptors.
 
@@ -204,14 +205,14 @@ class PageHeap:
                 huge -= self.huge_contribution(old)
                 self.free.mutate(old.base, entry)
             else:
-                self._nodes[span] = self.treap_nodes.take()
+                self.treap_nodes.hold(actor.p)
                 self.free.insert(entry)
             self.unscavenged_huge += huge
             return
         if old.role == LISTED:
             self.unscavenged_huge -= self.huge_contribution(old)
             self.free.remove(old.base)
-            self.treap_nodes.give_back(self._nodes.pop(span))
+            self.treap_nodes.let_go()
         if new.role == SPARE and old.role != SPARE:
             self.descriptors.give_back(span)
 
@@ -240,16 +241,16 @@ class PageHeap:
         lower = runs[below]
         if below != NOBODY:
             huge += self.huge_contribution(lower)
-        self.act(may_merge_lower, merge_lower, span)
+        self.act(actor, may_merge_lower, merge_lower, span)
         above = alike_above(self.tiling, span)
         upper = runs[above]
         if above != NOBODY:
             huge += self.huge_contribution(upper)
-        self.act(may_merge_upper, merge_upper, span)
+        self.act(actor, may_merge_upper, merge_upper, span)
         run = runs[span]
         if self.huge_contribution(run) > huge:
             self.os.huge(run.base, run.npages * PAGE_SIZE)
-        self.act(may_enter_free_set, enter_free_set, span)
+        self.act(actor, may_enter_free_set, enter_free_set, span)
         return hev.Coalesces(
             *about_run(actor, span, run.base),
             npages=run.npages,

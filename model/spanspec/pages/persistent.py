@@ -29,7 +29,13 @@ HEAP_ARENA_METADATA: Final = 2164736
 ARENA_MAP_BYTES: Final = 32 << 20
 GC_BITS_CHUNK: Final = 64 << 10
 SWEEP_BLOCK_BYTES: Final = 4096
+SPECIAL_FINALIZER_BYTES: Final = 48
+SPECIAL_PROFILE_BYTES: Final = 24
+FINALIZER_BLOCK_BYTES: Final = 4096
 """Bytes of the runtime's own objects on amd64 (CONST-4)."""
+
+FINALIZERS_PER_BLOCK: Final = (FINALIZER_BLOCK_BYTES - 24) // 40
+"""Finalizers that a block of their queue has room for, at 40 bytes each."""
 
 FIRST_ALLSPANS: Final = MAX_BLOCK // 8
 """Descriptors that the first table of all spans has room for (HEAP-3)."""
@@ -113,13 +119,14 @@ class Metadata:
         size: U64,
         align: U64,
         statistic: Statistic | None,
-        p: int = -1,
+        p: int,
         otherwise: str = "T-26: runtime: cannot allocate memory",
     ) -> U64:
         """Take memory that is never given back; return its address.
 
         Large pieces come from the operating system directly; `otherwise` is the fatal check if it
-        refuses one. Chunks are counted as other_sys, until a piece is taken for something else; a
+        refuses one. Others are cut off the chunk of P `p`, or without a P (-1) off that of all who
+        have none. Chunks are counted as other_sys, until a piece is taken for something else; a
         `statistic` of None is that what is taken counts as nothing.
 
         Rules: OS-8 OS-9 T-23 T-24 T-25 T-26.
@@ -165,6 +172,23 @@ class AllSpans:
         self.length += 1
 
 
+class FinalizerBlocks:
+    """The blocks in which finalizers that are due wait, 101 in each; none is ever given back."""
+
+    def __init__(self, metadata: Metadata) -> None:
+        self._metadata = metadata
+        self.made = 0
+
+    def make_room(self, due: int, p: int) -> None:
+        """Take another block, on P `p`, if those that there are have no room for `due` finalizers.
+
+        Rules: SWP-24 OS-9.
+        """
+        if due > FINALIZERS_PER_BLOCK * self.made:
+            self._metadata.persistent(FINALIZER_BLOCK_BYTES, 0, "gc_sys", p)
+            self.made += 1
+
+
 class AllArenas:
     """The table of all arenas, and the metadata of each (AR-5)."""
 
@@ -173,18 +197,18 @@ class AllArenas:
         self.capacity = 0
         self.indices = Regions()
 
-    def add(self, arenas: range, phys_page: U64) -> None:
-        """Take the metadata of arenas, one after the other.
+    def add(self, arenas: range, phys_page: U64, p: int) -> None:
+        """Take the metadata of arenas, one after the other, on P `p`.
 
         The table doubles when it is full, the old one is lost.
 
         Rules: AR-5 AR-7 T-10 T-12 T-13.
         """
         for place in range(len(self.indices), len(self.indices) + len(arenas)):
-            self._take_metadata(place, phys_page)
+            self._take_metadata(place, phys_page, p)
         self.indices.add(arenas)
 
-    def _take_metadata(self, place: int, phys_page: U64) -> None:
+    def _take_metadata(self, place: int, phys_page: U64, p: int) -> None:
         """Take the metadata of the arena that comes to a place of the table.
 
         The map of all arenas, which the first one brings, is in no statistic.
@@ -197,12 +221,14 @@ class AllArenas:
                 ARENA_MAP_BYTES,
                 8,
                 None,
+                p,
                 otherwise="T-10: out of memory allocating heap arena map",
             )
         metadata.persistent(
             HEAP_ARENA_METADATA,
             8,
             "gc_sys",
+            p,
             otherwise="T-12: out of memory allocating heap arena metadata",
         )
         if place == self.capacity:
@@ -211,5 +237,6 @@ class AllArenas:
                 self.capacity * 8,
                 8,
                 "gc_sys",
+                p,
                 otherwise="T-13: out of memory allocating allArenas",
             )

@@ -194,7 +194,7 @@ def scavenge(heap: PageHeap, actor: Actor, why: Why, nbytes: U64) -> Steps:
         while entry is not None and total < nbytes:
             following = heap.free.before(entry.base, wanted)
             if releasable(heap.phys, heap.runs[entry.span]) > 0:
-                part, got = scavenge_one(heap, entry.span, nbytes - total)
+                part, got = scavenge_one(heap, actor, entry.span, nbytes - total)
                 total += got
                 yield hev.ScavengesSpan(
                     *about_run(actor, part, heap.runs[part].base),
@@ -210,7 +210,7 @@ def scavenge(heap: PageHeap, actor: Actor, why: Why, nbytes: U64) -> Steps:
     yield hev.ScavengeEnds(*who(actor), by=why, released=total)
 
 
-def scavenge_one(heap: PageHeap, span: int, size: U64) -> tuple[int, U64]:
+def scavenge_one(heap: PageHeap, actor: Actor, span: int, size: U64) -> tuple[int, U64]:
     """Release a free run, or as much of its upper part as is asked; return the span and the bytes.
 
     The span that was released is not in the free set.
@@ -221,11 +221,11 @@ def scavenge_one(heap: PageHeap, span: int, size: U64) -> tuple[int, U64]:
     at = split_address(heap.phys, run, size)
     part = SpanId(span)
     if at == 0:
-        heap.act(may_scavenge, steps.scavenge, part)
+        heap.act(actor, may_scavenge, steps.scavenge, part)
     else:
-        part = SpanId(heap.descriptors.take())
+        part = SpanId(heap.descriptors.take(actor.p))
         npages = (end_of(run) - at) // PAGE_SIZE
-        heap.act(may_scavenge_part, scavenge_part, SpanId(span), part, npages)
+        heap.act(actor, may_scavenge_part, scavenge_part, SpanId(span), part, npages)
     upper = heap.runs[part]
     got = releasable(heap.phys, upper)
     start = phys_page_bounds(heap.phys, upper).start

@@ -44,8 +44,9 @@ SWP: Final = (
     Rule("SWP-19", "Who takes a span first sweeps as many pages as the pacing line asks for at "
          "these bytes.", "mgcsweep.go: deductSweepCredit"),
     Rule("SWP-20", "The pacing line leads from the pages still to sweep to zero at the next "
-         "trigger, less 1 MiB; with collection off, to zero within a page of growth.",
-         "mgc.go: gcSetTriggerRatio"),
+         "trigger, less 1 MiB; with collection off, to zero within a page of growth. A cycle that "
+         "began by itself corrects half the error of its trigger.",
+         "mgc.go: gcSetTriggerRatio, gcControllerState.endCycle"),
     Rule("SWP-21", "Before the heap gives pages while sweeping goes on, as many are reclaimed: "
          "first from credit, then chunk by chunk.", "mheap.go: reclaim"),
     Rule("SWP-22", "In a chunk of 512 pages, every unmarked in-use span still unswept is claimed "

@@ -10,8 +10,8 @@ REASONS: Final[dict[str, str]] = {
     "assist credit is the pacer's: the model has no goroutines": "MAL-2 MAL-17",
     "memory profiling": "MAL-16",
     "bytes of mark bits: the model's bitmaps are indexed by slot": "T-84",
-    "inside of manual spans: stacks and work buffers are taken and freed as inputs": (
-        "MC-15 T-100 T-101 T-102 T-103 T-104 T-105 T-106"
+    "inside of manual spans: how stacks and work buffers share one is not modelled": (
+        "MC-15 T-100 T-101 T-102 T-103"
     ),
     "the scheduler's: which P and which thread acts, and when, is an input": (
         "T-95 T-96 T-97 T-98 T-99 T-107"

@@ -17,9 +17,9 @@ UNUSABLE = 2
 def main() -> NoReturn:
     """Run the command line of this process."""
     results = streams.stand_in()
-    interrupts.catch()
     status = UNUSABLE
     try:
+        interrupts.catch()
         from spanproof.support.folders import keep_working_directory_clean
 
         keep_working_directory_clean()
@@ -31,9 +31,13 @@ def main() -> NoReturn:
         if not interrupts.noted():
             interrupts.over()
     except KeyboardInterrupt:
-        sys.stderr.write("spanspec: interrupted\n")
+        _tell_interrupted()
     except BaseException as problem:
-        status = unexpected(problem)
+        try:
+            status = unexpected(problem)
+            interrupts.over()
+        except KeyboardInterrupt:
+            _tell_interrupted()
     if interrupts.noted():
         _end_children()
         status = FAILS if status == FAILS else interrupts.status()
@@ -43,6 +47,10 @@ def main() -> NoReturn:
         status = status or UNUSABLE
     interrupts.over()
     sys.exit(status)
+
+
+def _tell_interrupted() -> None:
+    sys.stderr.write("spanspec: interrupted\n")
 
 
 def _end_children() -> None:

@@ -12,7 +12,10 @@ from spanspec.trace.check import RUNTIME
 
 def version_lines() -> Iterator[str]:
     """Yield this version, the runtime that is modelled, and what answers depend on."""
-    yield f"spanspec {version('spanspec')}"
+    try:
+        yield f"spanspec {version('spanspec')}"
+    except PackageNotFoundError:
+        yield "spanspec, not installed: run from a folder of sources"
     yield f"models {RUNTIME} linux/amd64"
     yield f"python {platform.python_version()} ({platform.python_implementation()})"
     for solver, distribution in DISTRIBUTIONS.items():

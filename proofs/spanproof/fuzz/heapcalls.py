@@ -29,7 +29,7 @@ from spanproof.fuzz.heapprogram import (
     TakeManual,
     Together,
 )
-from spanproof.fuzz.heapsides import LooksUp, NoMemory, Paces, Side
+from spanproof.fuzz.heapsides import LooksUp, NoMemory, Paces, Side, Steers
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.places import Books, Place, address_at
 from spanproof.fuzz.reasons import rules_of
@@ -140,17 +140,23 @@ def set_gc_percent(side: Side, percent: int, p: int) -> int:
     return side.set_gc_percent(percent, p)
 
 
+def finish_paced(side: Side, p: int, took_us: int, assist_us: int) -> None:
+    """End the marking of a cycle that began by itself."""
+    assert isinstance(side, Steers)
+    side.finish_paced(p, took_us * 1000, assist_us * 1000)
+
+
 class Holdings:
     """What a program holds: the objects that it was given, and the manual spans.
 
-    `marked` are the objects that are alive in the cycle under way. With `looks_up` the other side
-    can tell which object holds an address, with `paces` when a cycle is due.
+    `marked` are the objects that are alive in the cycle under way. What `other`, the side that is
+    held against the model, cannot do at all is not asked of either.
     """
 
-    def __init__(self, model: ModelHeap, looks_up: bool, paces: bool) -> None:
+    def __init__(self, model: ModelHeap, other: Side) -> None:
         self._model = model
-        self._looks_up = looks_up
-        self._paces = paces
+        self._looks_up = isinstance(other, LooksUp)
+        self._paces, self._steers = isinstance(other, Paces), isinstance(other, Steers)
         self.books = Books()
         self.marked: set[int] = set()
 
@@ -170,8 +176,14 @@ class Holdings:
             case LookUp(k=k, at=at):
                 if self._looks_up:
                     yield from self._on(at, k, find)
-            case FinishCycle(p=p):
-                if (yield lambda side: side.finish_cycle(p)) is not None:
+            case FinishCycle(p=p, took_us=took, assist_us=assist):
+                ended: int | None = None
+                if self._steers and took >= 0:
+                    ended = yield lambda side: finish_paced(side, p, took, assist)
+                # What is refused as paced may be asked for.
+                if ended is None:
+                    ended = yield lambda side: side.finish_cycle(p)
+                if ended is not None:
                     self.books.end_cycle(self.marked)
                     if self._paces:
                         yield trigger

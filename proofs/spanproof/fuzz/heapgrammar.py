@@ -43,6 +43,10 @@ ARENAS: Final = ((64 << 20) - 8192, 64 << 20, 65 << 20, 100 << 20)
 IMPOSSIBLE: Final = ((1 << 48) - 8192, (1 << 48) + 1, (1 << 64) - 8192, (1 << 64) - 1)
 COUNTS: Final = (1, 2, 3, 4, 5, 8, 63, 64, 65, 128, 130)
 PERCENTAGES: Final = (-1, 0, 10, 100, 400, (1 << 31) - 1)
+TIMES: Final = (-1, -1, -1, 0, 1000, 100_000)
+ASSISTS: Final = (0, 0, 500, 1000, 4000, 10**6)
+"""Microseconds that a cycle takes, -1 for one that is asked for, and those of assists."""
+
 LAST_GENERATIONS: Final = ((1 << 32) - 2, (1 << 32) - 4)
 PS: Final = (0,) * 10 + (1,) * 4 + (2, 3)
 """Mostly the first P, and sometimes one that there may not be."""
@@ -179,7 +183,9 @@ def cycle(choices: Choices) -> Steps:
         mark = (MarkEvery(pick(choices, (1, 2, 3)), between(choices, 0, 2)),)
     born: Steps = (malloc(choices),) if choices.below(2) else ()
     after: Steps = (other(choices),) if choices.below(2) else ()
-    return (StartCycle(p), *mark, *born, FinishCycle(p), *after)
+    took = pick(choices, TIMES)
+    assist = pick(choices, ASSISTS) if took >= 0 else 0
+    return (StartCycle(p), *mark, *born, FinishCycle(p, took, assist), *after)
 
 
 def churn(choices: Choices) -> Steps:

@@ -30,7 +30,7 @@ from spanproof.fuzz.heapcalls import (
     same,
 )
 from spanproof.fuzz.heapprogram import HeapProgram, Step, Together, describe_step
-from spanproof.fuzz.heapsides import LooksUp, Paces, Schedulable, ShowsParts, Side, SideFactory
+from spanproof.fuzz.heapsides import Schedulable, ShowsParts, Side, SideFactory
 from spanproof.fuzz.interleaved import InTurns
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.modelpart import Changes, part_of
@@ -61,8 +61,7 @@ class Lockstep:
             self.model = ModelHeap(program)
         with IMPLEMENTATION:
             self.other: Side = factory(program)
-        looks_up, paces = isinstance(self.other, LooksUp), isinstance(self.other, Paces)
-        self.holdings = Holdings(self.model, looks_up, paces)
+        self.holdings = Holdings(self.model, self.other)
         self.exercised: Counter[str] = Counter()
         self._parts: ShowsParts | None = None
         if isinstance(self.other, ShowsParts) and not thorough:

@@ -68,9 +68,15 @@ class LookUp(msgspec.Struct, frozen=True, tag="look up"):
 
 
 class FinishCycle(msgspec.Struct, frozen=True, tag="finish cycle"):
-    """End marking: what has no mark is dead."""
+    """End marking: what has no mark is dead.
+
+    A cycle that began by itself took `took_us`, and assists so much of all Ps' time; one that was
+    asked for took -1.
+    """
 
     p: P = 0
+    took_us: Annotated[int, Meta(ge=-1, le=10**9)] = -1
+    assist_us: Annotated[int, Meta(ge=0, le=10**9)] = 0
 
 
 class Sweep(msgspec.Struct, frozen=True, tag="sweep"):
@@ -258,8 +264,10 @@ def describe_step(step: Step) -> str:
             return f"try to mark {in_words(at, k)}"
         case LookUp(k=k, at=at):
             return f"look {in_words(at, k)} up"
-        case FinishCycle():
+        case FinishCycle(took_us=-1):
             return f"end marking{on}"
+        case FinishCycle(took_us=took, assist_us=assist):
+            return f"end marking{on}, after {took} us, with {assist} us of assists"
         case Sweep(count=count):
             return f"sweep {counted(count, 'span')}{on}"
         case EnsureSwept(k=k, at=at):

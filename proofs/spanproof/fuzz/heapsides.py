@@ -121,6 +121,15 @@ class Paces(Protocol):
 
 
 @runtime_checkable
+class Steers(Paces, Protocol):
+    """A heap that paces itself by how long its cycles take, too; one that does not is not told."""
+
+    def finish_paced(self, p: int, took_ns: int, assist_ns: int) -> None:
+        """End the marking of a cycle that began by itself, and took so long."""
+        ...
+
+
+@runtime_checkable
 class Schedulable(Side, Protocol):
     """A heap whose operations can be stopped between their steps, and gone on with.
 

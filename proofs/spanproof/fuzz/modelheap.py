@@ -28,6 +28,7 @@ from spanspec.heap import heap as model
 from spanspec.heap import program as inputs
 from spanspec.heap.cycle import pointer_is_bad, span_at
 from spanspec.heap.machine import Steps, completed
+from spanspec.heap.pacing import Effort
 from spanspec.heap.program import Input
 from spanspec.pages.arena import Willing
 from spanspec.pages.osmemory import huge_advice, no_huge_advice
@@ -40,6 +41,7 @@ from spanspec.trace.schema import KIND_OF
 SAYS: Final = wordings(
     {
         r"^no P ": reasons.NO_P,
+        r"^T-90": reasons.NOTHING_ALIVE,
         r"cycle|marking": reasons.PHASE,
         r"^T-85": reasons.BAD_POINTER,
         r"slot is free|in a free slot": reasons.FREE,
@@ -188,6 +190,11 @@ class ModelHeap:
     def finish_cycle(self, p: int) -> Steps[None]:
         """End marking."""
         yield from self._do(inputs.FinishCycle(p))
+
+    @at_once
+    def finish_paced(self, p: int, took_ns: int, assist_ns: int) -> Steps[None]:
+        """End the marking of a cycle that began by itself."""
+        yield from self._do(inputs.FinishCycle(p, Effort(took_ns, assist_ns)))
 
     @at_once
     def sweep_one(self, p: int) -> Steps[int]:

@@ -15,6 +15,7 @@ NOT_FIRST: Final = "not the first byte of an object"
 HAS_ONE: Final = "has one already"
 NOT_MANUAL: Final = "no manual span begins there"
 FREE: Final = "a free slot"
+NOTHING_ALIVE: Final = "nothing was alive before"
 
 RULES: Final[dict[str, tuple[str, ...]]] = {
     NO_P: ("CONC-9",),
@@ -26,6 +27,7 @@ RULES: Final[dict[str, tuple[str, ...]]] = {
     HAS_ONE: ("SWP-24", "T-42"),
     NOT_MANUAL: ("HEAP-27",),
     FREE: ("I-4", "SPAN-8"),
+    NOTHING_ALIVE: ("SWP-20", "T-90"),
 }
 """The rules that a refusal rests on."""
 

@@ -33,7 +33,7 @@ class Reached:
         sys.setprofile(self._profile)
         try:
             model = ModelHeap(program)
-            holdings = Holdings(model, looks_up=True, paces=True)
+            holdings = Holdings(model, model)
             for step in program.steps:
                 for task in step.tasks if isinstance(step, Together) else (step,):
                     make_each(holdings.calls(task), partial(outcome_of, model, MODEL))

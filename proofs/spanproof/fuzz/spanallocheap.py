@@ -47,6 +47,7 @@ COUNTS = ("mallocs", "frees", "tinyallocs", "total_alloc", "total_free")
 SAYS: Final = wordings(
     {
         r"no P ": reasons.NO_P,
+        r"^T-90": reasons.NOTHING_ALIVE,
         r"cycle": reasons.PHASE,
         r"a bad pointer": reasons.BAD_POINTER,
         r"slot is free|cannot mark slot": reasons.FREE,
@@ -97,6 +98,10 @@ class SpanallocHeap:
     def finish_cycle(self, p: int) -> None:
         """End marking."""
         self._try(lambda: self.heap.finish((), p))
+
+    def finish_paced(self, p: int, took_ns: int, assist_ns: int) -> None:
+        """End the marking of a cycle that began by itself."""
+        self._try(lambda: self.heap.finish((), p, took_ns, assist_ns))
 
     def sweep_one(self, p: int) -> int:
         """Sweep a span."""

@@ -77,8 +77,11 @@ def in_words(request: AnyInput) -> str:
             return f"start a cycle{on}"
         case inputs.MarkObject(address=address):
             return f"mark the object at {address:#x}"
-        case inputs.FinishCycle():
+        case inputs.FinishCycle(effort=None):
             return f"end marking{on}"
+        case inputs.FinishCycle(effort=effort):
+            assert effort is not None
+            return f"end marking{on}, after {effort.duration} ns, {effort.assists} ns of assists"
         case inputs.SweepOne():
             return f"sweep 1 span{on}"
         case inputs.FinishSweeping():

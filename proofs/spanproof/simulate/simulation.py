@@ -26,8 +26,10 @@ from spanspec.base.sizeclass import CLASS_TO_SIZE
 from spanspec.events.fields import EventBase
 from spanspec.events.heap_events import SpanInUse, SpanManual
 from spanspec.events.span_events import Malloc, TinyHit
+from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import ZERO_BASE, Heap, OutOfMemory, Refused
 from spanspec.heap.memstats import live_by_spans, read_memstats
+from spanspec.heap.pacing import Effort
 from spanspec.heap.program import (
     AddSpecial,
     Allocate,
@@ -293,7 +295,7 @@ class Simulation:
                 address = self._to_mark.pop()
                 return MarkObject(p, address + rng.randrange(min(self.objects.sizes[address], 2)))
             if not self._to_mark and rng.random() < 0.2:
-                return FinishCycle(p)
+                return FinishCycle(p, self._effort())
             return self._allocation(p)
         draw = rng.random()
         full = len(self.objects.sizes) > MOST_OBJECTS or self._bytes() > MOST_BYTES
@@ -322,6 +324,14 @@ class Simulation:
         if draw < 0.416:
             return SetGcPercent(p, rng.choice(PERCENTAGES))
         return self._allocation(p)
+
+    def _effort(self) -> Effort | None:
+        """Say what the cycle has taken, if it shall have begun by itself, which it seldom can."""
+        found = self.heap.state.inputs
+        if not (isinstance(found, Decisions) and found.marked) or self.rng.random() < 0.5:
+            return None
+        duration = self.rng.randrange(10**8)
+        return Effort(duration, self.rng.randrange(4 * duration + 1))
 
     def _special(self, p: int) -> AnyInput | None:
         """Give an object a special record, or take one away."""

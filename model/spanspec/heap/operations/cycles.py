@@ -1,16 +1,21 @@
 """The collector's cycle and sweeping, as they are asked for (rules SWP-32 to SWP-37)."""
 
+from typing import Final
+
 from spanspec.base.ids import NOBODY
 from spanspec.heap import cycle
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.malloc import ZERO_BASE
 from spanspec.heap.mcache import prepare_for_sweep
 from spanspec.heap.operations.refusals import require
-from spanspec.heap.program import EnsureSwept, Input, MarkObject, SetGcPercent
+from spanspec.heap.program import EnsureSwept, FinishCycle, Input, MarkObject, SetGcPercent
 from spanspec.heap.state import MARK, OFF, Course, HeapState
 from spanspec.heap.sweeping import NOTHING_LEFT, ensure_swept, finish_sweeping, sweepone
 from spanspec.pages.pageheap import Actor
 from spanspec.span.mspan import find_object, is_allocated
+
+LONGEST_NS: Final = 1 << 50
+"""Nanoseconds, some 13 days, below which what a cycle takes can be reckoned with for every P."""
 
 
 def start_cycle(state: HeapState, actor: Actor, request: Input) -> Course[None]:
@@ -51,10 +56,22 @@ def mark(state: HeapState, actor: Actor, request: Input) -> Course[None]:
 def finish_cycle(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Stop the world, raise the sweepgen, and flush the mcache of every P.
 
-    Rules: SWP-34 SWP-35 SWP-36 SWP-37 SWP-20 MC-7.
+    The runtime would divide by the bytes that the cycle before has found alive, and stop at a
+    trigger that is no number (T-90), if a cycle that began by itself had no such bytes.
+
+    Raises: Refused for an effort then, for one of more than 2^50 ns, and outside of a cycle.
+
+    Rules: SWP-34 SWP-35 SWP-36 SWP-37 SWP-20 MC-7 T-90.
     """
+    assert isinstance(request, FinishCycle)
     require(state.phase == MARK, "no cycle is marking")
-    yield from cycle.gc_mark_done(state, actor)
+    effort, decisions = request.effort, state.inputs
+    if effort is not None:
+        assert isinstance(decisions, Decisions), "SWP-20: a recording does not tell of efforts"
+        sound = 0 <= effort.duration < LONGEST_NS and 0 <= effort.assists < LONGEST_NS
+        require(sound, f"{effort} is no effort of a cycle")
+        require(decisions.marked > 0, "T-90: gc_trigger underflow: nothing was alive before")
+    yield from cycle.gc_mark_done(state, actor, effort)
     for number in range(state.procs):
         owner = Actor(number, number)
         yield from prepare_for_sweep(state, owner, state.mcache_of[number])

@@ -16,7 +16,10 @@ from spanspec.pages.statistics import retained
 def take_manual(state: HeapState, actor: Actor, request: Input) -> Course[int]:
     """Take a manual span; return it.
 
-    Rules: HEAP-24 HEAP-25.
+    Raises: Refused for a size that its purpose does not have; OutOfMemory, where whoever wants a
+        stack or work buffers has the runtime stop.
+
+    Rules: HEAP-24 HEAP-25 T-106.
     """
     assert isinstance(request, TakeManual)
     n = request.npages
@@ -28,7 +31,7 @@ def take_manual(state: HeapState, actor: Actor, request: Input) -> Course[int]:
     span = yield NeedPages(n)
     assert span is not None, "a driver answers a request for pages with a span"
     if span == NO_MEMORY:
-        raise OutOfMemory(f"no memory for {n} pages")
+        raise OutOfMemory(f"T-106: out of memory: no memory for {n} pages")
     yield make_manual(state.pages, actor, span, request.purpose)
     return span
 
@@ -36,12 +39,16 @@ def take_manual(state: HeapState, actor: Actor, request: Input) -> Course[int]:
 def give_back_manual(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Give a manual span back, which waits until nobody marks.
 
-    Rules: HEAP-27 I-25.
+    Raises: Refused while marking, and for a span that is not manual: there the runtime stops, for a
+        stack of the pool (T-104) as for a large one.
+
+    Rules: HEAP-27 I-25 T-104 T-105.
     """
     assert isinstance(request, FreeManual)
     heap = state.pages
     require(cycle.may_free(state), "manual spans are not freed while marking")
-    require(request.span in heap.purposes, f"span {request.span} is not manual")
+    manual = request.span in heap.purposes
+    require(manual, f"T-105: bad span state: span {request.span} is not manual")
     yield from free_manual(heap, actor, request.span, state.generation(request.span))
 
 

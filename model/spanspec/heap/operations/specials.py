@@ -13,7 +13,7 @@ from spanspec.heap import cycle
 from spanspec.heap.cycle import start_the_world
 from spanspec.heap.malloc import ZERO_BASE
 from spanspec.heap.mcache import flush_all_mcaches
-from spanspec.heap.operations.refusals import require
+from spanspec.heap.operations.refusals import Refused, require
 from spanspec.heap.program import AddSpecial, Input, RemoveFinalizer
 from spanspec.heap.state import OFF, Course, HeapState, StopsWorld
 from spanspec.heap.sweeping import ensure_swept
@@ -82,12 +82,13 @@ def span_to_change(state: HeapState, address: U64, kind: int, otherwise: str) ->
 def add(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     """Give the object at an address a special record; its span is swept first, if need be.
 
-    A finalizer for an object of no bytes is forgotten at once.
+    A finalizer for an object of no bytes is forgotten at once. The memory of the record is taken
+    before the sweep, and given back if it turns out not to be needed.
 
     Raises: Refused if there is no such object, or it has a record of that kind (T-42 for a profile
         record).
 
-    Rules: SWP-18 SWP-24 T-40 T-42.
+    Rules: SWP-18 SWP-24 HEAP-2 OS-9 T-40 T-42.
     """
     assert isinstance(request, AddSpecial)
     address = request.address
@@ -98,11 +99,17 @@ def add(state: HeapState, actor: Actor, request: Input) -> Course[None]:
         already = "T-42: setprofilebucket: profile already set"
     refused = "T-40: addspecial on invalid pointer"
     span = span_to_change(state, address, kind, refused)
+    taken = state.special_records[kind]
+    taken.hold(actor.p)
     yield from ensure_swept(state, actor, span)
-    # What was found dead by that sweep has no object any more.
-    span = span_to_change(state, address, kind, refused)
-    offset, records = address - state.spans[span].base, state.specials.get(span, ())
-    require(not has_special(records, offset, kind), f"{already} for {address:#x}")
+    try:
+        # What was found dead by that sweep has no object any more.
+        span = span_to_change(state, address, kind, refused)
+        offset, records = address - state.spans[span].base, state.specials.get(span, ())
+        require(not has_special(records, offset, kind), f"{already} for {address:#x}")
+    except Refused:
+        taken.let_go()
+        raise
     state.specials[span] = add_special(records, offset, kind)
     if kind == FINALIZER and state.phase != OFF:
         # While marking the object is looked through at once.
@@ -125,9 +132,12 @@ def remove_finalizer(state: HeapState, actor: Actor, request: Input) -> Course[N
     yield from ensure_swept(state, actor, span)
     span = span_to_change(state, address, FINALIZER, refused)
     offset = address - state.spans[span].base
-    left = remove_special(state.specials.pop(span, ()), offset, FINALIZER)
+    before = state.specials.pop(span, ())
+    left = remove_special(before, offset, FINALIZER)
     if left:
         state.specials[span] = left
+    if len(left) < len(before):
+        state.special_records[FINALIZER].let_go()
 
 
 def run_finalizers(state: HeapState, actor: Actor, request: Input) -> Course[None]:

@@ -466,6 +466,24 @@ BUGS: Final = (
         "    if kind == FINALIZER and state.phase != PHASE_OFF:\n",
         "    if kind == FINALIZER and state.phase == PHASE_OFF:\n",
     ),
+    PlantedBug(
+        "a cycle corrects all of the error of its trigger at once",
+        "pacing",
+        "self.ratio += 0.5 * off",
+        "self.ratio += off",
+    ),
+    PlantedBug(
+        "the time of background workers is no part of what a cycle takes",
+        "pacing",
+        "share = WORKERS_SHARE\n",
+        "share = 0.0\n",
+    ),
+    PlantedBug(
+        "a trigger ratio below zero is kept",
+        "pacing",
+        "        self.ratio = max(self.ratio, 0.0)\n",
+        "",
+    ),
     PlantedBug("needzero is forgotten", "span", "if freed > 0 or (", "if freed > 1 or ("),
 )
 

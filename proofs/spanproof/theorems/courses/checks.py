@@ -11,12 +11,14 @@ from spanproof.theorems.courses.containers import every_case, refuses
 from spanspec.base.ids import ProcId
 from spanspec.heap.cycle import phase_changes
 from spanspec.heap.heap import Heap, Refused
-from spanspec.heap.program import FinishCycle, SetGcPercent, StartCycle
+from spanspec.heap.pacing import Effort, Trigger, ratio_after
+from spanspec.heap.program import FinishCycle, MarkObject, SetGcPercent, StartCycle
 from spanspec.heap.state import MARK_TERMINATION
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import Proc
 
+MIB = 1 << 20
 BEFORE = (1 << 32) - 2
 """The generation before a heap's first."""
 
@@ -66,15 +68,60 @@ def gc_percent(met: Counter[str]) -> None:
     met["percent"] += 1
 
 
+def efforts(met: Counter[str]) -> None:
+    """A cycle that began by itself corrects half of the error that its trigger turned out to have.
+
+    4 MiB were marked before, 8 MiB are alive at its end, and its goal was raised to 9 MiB. With one
+    of two Ps assisting all the time it took 3/4 of the Ps, where 0.3 is wanted: the error is
+    9/4 - 1 - 7/8 - 5/2 * (1 - 7/8) = 1/16.
+    """
+    for taken, expected, starts in (
+        (Effort(1000, 1000), 0.90625, 15990784),
+        (Effort(1000, 0), 0.875 + 0.65 / 4.8, 15 * MIB + MIB * 3 // 5),
+        (Effort(0, 7), 0.875 + 0.65 / 4.8, 15 * MIB + MIB * 3 // 5),
+        (Effort(1000, 8000), 0.875 - 3.35 / 4.8, int(8 * MIB * (1.875 - 3.35 / 4.8))),
+        (Effort(1000, 1 << 30), 0.0, 9 * MIB),
+        (None, 0.875, 15 * MIB),
+    ):
+        heap = Heap(procs=2)
+        live = [heap.malloc(4 * MIB)]
+        heap.gc(live)
+        trigger = heap.state.trigger
+        promise(trigger == Trigger(15 * MIB // 2, 8 * MIB, 0.875), f"SWP-20: {trigger} before")
+        live.append(heap.malloc(4 * MIB))
+        promise(heap.cycle_is_due, "MAL-18: the heap has grown to its trigger")
+        heap.step(StartCycle())
+        for address in live:
+            heap.step(MarkObject(0, address))
+        if taken is not None:
+            ratio = ratio_after(heap.state.trigger, 4 * MIB, 8 * MIB, taken, 2)
+            promise(abs(max(ratio, 0.0) - expected) < 1e-9, f"SWP-20: {ratio} after {taken}")
+        heap.step(FinishCycle(0, taken))
+        trigger = heap.state.trigger
+        bounded = min(expected, 0.95)
+        promise(abs(trigger.ratio - bounded) < 1e-9, f"SWP-20: {trigger} after {taken}")
+        promise(abs(trigger.heap - starts) <= 1, f"SWP-20: {trigger.heap} after {taken}")
+    heap.gc()
+    heap.step(StartCycle())
+    for wrong in (Effort(1, 1), Effort(1 << 50, 0), Effort(0, 1 << 50)):
+        try:
+            heap.step(FinishCycle(0, wrong))
+        except Refused:
+            met["refused"] += 1
+            continue
+        promise(False, f"T-90: {wrong} after a cycle that found nothing alive")
+
+
 @explored(
     "courses.checks",
-    "MAL-1 MC-12 SWP-40 SCAV-5 T-18 T-86 T-91",
-    needs="allocate cycle mark percent",
+    "MAL-1 MC-12 SWP-20 SWP-40 SCAV-5 T-18 T-86 T-90 T-91",
+    needs="allocate cycle mark percent refused",
     assumes=(SMALL_SCOPE,),
 )
 def what_must_not_be_is_asked() -> Ran:
     """In states that no course reaches, an allocation, a cycle and marking are refused by the fatal
-    check that is due there; so is GOGC where the runtime would wait.
+    check that is due there; so is GOGC where the runtime would wait. What a cycle that began by
+    itself has taken moves the next trigger.
     """
     return every_case(
         (
@@ -82,5 +129,6 @@ def what_must_not_be_is_asked() -> Ran:
             ("not flushed", not_flushed),
             ("not swept", not_swept),
             ("GOGC", gc_percent),
+            ("efforts", efforts),
         )
     )

@@ -106,6 +106,46 @@ CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.pages.persistent.Metadata.persistent",
+        Variant(
+            "one-chunk-for-all-ps",
+            "self.chunks.get(p, NO_CHUNK)",
+            "next(iter(self.chunks.values()), NO_CHUNK)",
+            "memory.metadata",
+            "a P cuts small pieces off the chunk of whoever came first",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.persistent.FinalizerBlocks.make_room",
+        Variant(
+            "full-block-written-beyond",
+            "due > FINALIZERS_PER_BLOCK * self.made",
+            "due > FINALIZERS_PER_BLOCK * self.made + 1",
+            "memory.metadata",
+            "a finalizer that is due is queued behind the end of a block",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.after_specials",
+        Variant(
+            "special-record-leaks",
+            "state.special_records[special.kind].let_go()",
+            "pass",
+            "memory.metadata",
+            "the special record of a dead object is never given back",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.operations.specials.add",
+        Variant(
+            "second-finalizer-leaks",
+            "        taken.let_go()\n",
+            "",
+            "memory.metadata",
+            "the special record of a finalizer that is refused is never given back",
+        ),
+    ),
+    *variants_of(
         "spanspec.heap.heap.Heap.free_os_memory",
         Variant(
             "releases-nothing",

@@ -79,7 +79,7 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanspec.pages.pageheap.PageHeap.coalesce",
         Variant(
             "coalesces-upwards-only",
-            "self.act(may_merge_lower, merge_lower, span)",
+            "self.act(actor, may_merge_lower, merge_lower, span)",
             "pass",
             "courses.pages",
             "a freed run is not merged with the one below",
@@ -143,6 +143,43 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "pass",
             "courses.free-and-take",
             "a span goes back to the page heap, and threads share it still",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.pacing.ratio_after",
+        Variant(
+            "all-of-the-error-at-once",
+            "TRIGGER_GAIN * error",
+            "error",
+            "courses.checks",
+            "a cycle moves the next trigger by all of its error",
+        ),
+        Variant(
+            "growth-not-scaled",
+            "utilization(effort, procs) / GOAL_UTILIZATION",
+            "1.0",
+            "courses.checks",
+            "what share of time a cycle has taken does not matter",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.pacing.utilization",
+        Variant(
+            "one-p-assists",
+            "float(effort.duration * procs)",
+            "float(effort.duration)",
+            "courses.checks",
+            "assists are taken for a share of one P's time",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.cycle.gc_mark_done",
+        Variant(
+            "trigger-stays",
+            "state.trigger = replace(state.trigger, ratio=decisions.ratio_after(effort))",
+            "pass",
+            "courses.checks",
+            "a cycle that began by itself tells nothing of the next trigger",
         ),
     ),
 )

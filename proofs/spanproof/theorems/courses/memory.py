@@ -20,6 +20,9 @@ from spanproof.simulate.trying import Player, Setting, promise, try_all
 from spanproof.theorems.courses.containers import every_case, refuses
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.base.intervals import Intervals
+from spanspec.heap.heap import Heap
+from spanspec.heap.operations.refusals import Refused
+from spanspec.heap.program import AddSpecial, RemoveFinalizer
 from spanspec.pages.arena import Hint, Willing, reserve_arenas
 from spanspec.pages.fixalloc import FixAlloc
 from spanspec.pages.mallocinit import LinearAlloc, linear_alloc
@@ -33,10 +36,12 @@ from spanspec.pages.persistent import (
     PERSISTENT_CHUNK,
     AllArenas,
     AllSpans,
+    FinalizerBlocks,
     Metadata,
     Statistic,
 )
 from spanspec.pages.runs import PhysicalPages
+from spanspec.span.specials import FINALIZER, PROFILE
 
 Answer = Literal["grant", "elsewhere", "refuse"]
 ANSWERS: Final[tuple[Answer, ...]] = ("grant", "elsewhere", "refuse")
@@ -222,13 +227,14 @@ def advice_is_about_the_right_huge_pages() -> Ran:
 
 @explored(
     "memory.metadata",
-    "OS-2 OS-7 OS-8 OS-9 AR-2 AR-3 AR-5 HEAP-3 HEAP-4 T-23 T-24 T-25 T-26",
-    needs="chunk direct table",
+    "OS-2 OS-7 OS-8 OS-9 AR-2 AR-3 AR-5 HEAP-2 HEAP-3 HEAP-4 SWP-24 T-23 T-24 T-25 T-26",
+    needs="chunk direct table private refused",
     assumes=(SMALL_SCOPE,),
 )
 def memory_for_the_runtime_is_counted() -> Ran:
     """Every sequence of three pieces, small and large: none overlaps another, each is aligned, and
-    what is counted is what the system gave. Tables that are full give way to larger ones.
+    what is counted is what the system gave. Each P has a chunk of its own. Tables that are full
+    give way to larger ones; special records and blocks of finalizers are used again.
     """
     sizes = (8, 100, 4096, (64 << 10) - 8, 64 << 10, 200 << 10)
 
@@ -238,7 +244,7 @@ def memory_for_the_runtime_is_counted() -> Ran:
         taken: list[range] = []
         for number, (size, align) in enumerate(some):
             statistic: Statistic = "gc_sys" if number % 2 else "other_sys"
-            address = metadata.persistent(size, align, statistic)
+            address = metadata.persistent(size, align, statistic, -1)
             promise(address % (align or 8) == 0, f"OS-9: {address:#x} is not aligned to {align}")
             for other in taken:
                 apart = address >= other.stop or address + size <= other.start
@@ -251,9 +257,9 @@ def memory_for_the_runtime_is_counted() -> Ran:
         promise(metadata.counted["gc_sys"] == gc, f"OS-8: gc_sys is not {gc}")
         chunks = sum(size < 64 << 10 for size, _ in some)
         promise(chunks == 0 or counted >= PERSISTENT_CHUNK, "OS-9: no chunk was taken")
-        refuses("T-23", lambda: metadata.persistent(0, 8, "gc_sys"))
-        refuses("T-24", lambda: metadata.persistent(8, 3, "gc_sys"))
-        refuses("T-25", lambda: metadata.persistent(8, 16384, "gc_sys"))
+        refuses("T-23", lambda: metadata.persistent(0, 8, "gc_sys", -1))
+        refuses("T-24", lambda: metadata.persistent(8, 3, "gc_sys", -1))
+        refuses("T-25", lambda: metadata.persistent(8, 16384, "gc_sys", -1))
 
     def table(met: Counter[str]) -> None:
         metadata = Metadata(Willing())
@@ -266,20 +272,66 @@ def memory_for_the_runtime_is_counted() -> Ran:
             promise(counted == right * 8, f"OS-8: {counted} bytes for {right} descriptors")
         refuses("OS-8", lambda: metadata.sys_free(0, 1 << 40, "other_sys"))
         arenas = AllArenas(metadata)
-        arenas.add(range(5, 7), PAGE)
+        arenas.add(range(5, 7), PAGE, -1)
         promise(list(arenas.indices) == [5, 6] and arenas.capacity == PAGE // 8, "AR-7: arenas")
         met["table"] += 1
 
     def descriptors(met: Counter[str]) -> None:
         metadata, fresh = Metadata(Willing()), list[int]()
         made = FixAlloc(metadata, 5000, "mspan_sys", lambda: fresh.append(1))
-        taken = [made.take() for _ in range(7)]
+        taken = [made.take(-1) for _ in range(7)]
         promise(taken == list(range(7)) and len(fresh) == 7, "HEAP-3: new descriptors")
         promise(metadata.counted["mspan_sys"] == 3 * (16 << 10), "HEAP-4: three of 16 KiB a chunk")
         made.give_back(2)
         made.give_back(4)
         promise(made.in_use == 5 * 5000, f"HEAP-4: {made.in_use} bytes are in use")
-        promise([made.take(), made.take(), made.take()] == [4, 2, 7], "HEAP-4: the last one first")
+        promise(
+            [made.take(-1), made.take(-1), made.take(-1)] == [4, 2, 7], "HEAP-4: the last one first"
+        )
+
+    def chunks_of_ps(met: Counter[str]) -> None:
+        metadata = Metadata(Willing())
+        first, other, nobody = (metadata.persistent(100, 0, "gc_sys", p) for p in (0, 1, -1))
+        counted = sum(metadata.counted.values())
+        promise(counted == 3 * PERSISTENT_CHUNK, f"OS-9: {counted} bytes for two Ps and nobody")
+        for p, before in ((0, first), (1, other), (-1, nobody)):
+            found = metadata.persistent(8, 0, "gc_sys", p)
+            promise(found == before + 104, f"OS-9: P {p} goes on at {found:#x} after {before:#x}")
+        met["private"] += 1
+
+    def finalizers(met: Counter[str]) -> None:
+        metadata = Metadata(Willing())
+        blocks = FinalizerBlocks(metadata)
+        for due in (*range(1, 204), *range(1, 204)):
+            most = max(blocks.made, -(-due // 101))
+            blocks.make_room(due, 0)
+            promise(blocks.made == most, f"SWP-24: {blocks.made} blocks for {due} finalizers")
+        promise(metadata.counted["gc_sys"] == 3 * 4096, "OS-9: three blocks of the queue")
+
+    def special_records(met: Counter[str]) -> None:
+        heap = Heap(procs=2)
+        objects = [heap.malloc(32) for _ in range(3)]
+        finalizers, profiles = (heap.state.special_records[kind] for kind in (FINALIZER, PROFILE))
+        before = heap.state.pages.metadata.counted["other_sys"]
+        for address in objects:
+            heap.step(AddSpecial(0, address))
+        grown = heap.state.pages.metadata.counted["other_sys"] - before
+        promise(grown == 0, f"OS-9: {grown} bytes more, and the chunk of P 0 has room")
+        heap.step(AddSpecial(1, objects[0], "profile"))
+        grown = heap.state.pages.metadata.counted["other_sys"] - before
+        promise(grown == PERSISTENT_CHUNK, f"OS-9: {grown} bytes for the chunk of P 1")
+        promise((len(finalizers), len(profiles)) == (3, 1), "HEAP-2: a record for each")
+        try:
+            heap.step(AddSpecial(1, objects[0]))
+        except Refused:
+            met["refused"] += 1
+        promise(len(finalizers) == 3, "SWP-24: the record of a second finalizer is given back")
+        heap.step(RemoveFinalizer(0, objects[1]))
+        heap.step(RemoveFinalizer(0, objects[1]))
+        promise(len(finalizers) == 2, "SWP-24: the record goes with the finalizer")
+        heap.gc(objects[:1])
+        promise((len(finalizers), len(profiles)) == (1, 1), "SWP-24: what is due has no record")
+        promise(heap.state.finalizer_blocks.made == 1, "SWP-24: one finalizer is due")
 
     def linear(met: Counter[str]) -> None:
         for at, size, align in product((0, 5, 8, 4096), (1, 8, 4096), (1, 8, 4096)):
@@ -297,7 +349,14 @@ def memory_for_the_runtime_is_counted() -> Ran:
         (f"{some}", lambda met, some=some: pieces(met, some))
         for some in product(product(sizes, (0, 64)), repeat=3)
     ]
-    others = (("tables", table), ("descriptors", descriptors), ("from the low end", linear))
+    others = (
+        ("tables", table),
+        ("descriptors", descriptors),
+        ("chunks of Ps", chunks_of_ps),
+        ("finalizers that are due", finalizers),
+        ("special records", special_records),
+        ("from the low end", linear),
+    )
     return every_case([*others, *cases])
 
 
