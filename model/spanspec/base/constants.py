@@ -30,6 +30,7 @@ MAX_OBJECTS_PER_SPAN: Final = 1024
 """Most slots a span can have: one page of 8-byte objects (CONST-1)."""
 
 HEAP_ADDR_BITS: Final = 48
+HEAP_ADDR_LIMIT: Final = 1 << HEAP_ADDR_BITS
 HEAP_ARENA_BYTES: Final = 1 << 26
 PAGES_PER_ARENA: Final = HEAP_ARENA_BYTES // PAGE_SIZE
 """The address space on linux/amd64: arenas of 64 MiB, 8192 pages each (CONST-2)."""

@@ -8,15 +8,21 @@ from typing import Annotated, Final, NamedTuple
 
 
 class Unsigned(NamedTuple):
-    """Marks an integer as an unsigned machine word of `bits` bits: 0 <= value < 2**bits."""
+    """Marks an integer as an unsigned machine word of `bits` bits: 0 <= value < 2**bits.
+
+    One that `counts` bytes, objects or events is taken never to come to its bound: nobody shows
+    that it does not, as a machine would count for centuries.
+    """
 
     bits: int
+    counts: bool = False
 
 
 U8 = Annotated[int, Unsigned(8)]
 U16 = Annotated[int, Unsigned(16)]
 U32 = Annotated[int, Unsigned(32)]
 U64 = Annotated[int, Unsigned(64)]
+Count = Annotated[int, Unsigned(64, counts=True)]
 
 M32: Final = 0xFFFF_FFFF
 """Mask of a 32-bit word: arithmetic followed by `& M32` wraps as uint32 does."""

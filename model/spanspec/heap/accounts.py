@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.records import Record
-from spanspec.base.words import U16, U64
+from spanspec.base.words import U16, U64, Count
 from spanspec.span.mspan import Mspan
 
 
@@ -17,8 +17,8 @@ class ClassCounts(Record, frozen=True):
     What an mcache has counts as handed out, allocated or not.
     """
 
-    nmalloc: U64 = 0
-    nfree: U64 = 0
+    nmalloc: Count = 0
+    nfree: Count = 0
 
 
 class Accounts(Record, frozen=True):
@@ -28,13 +28,13 @@ class Accounts(Record, frozen=True):
     that went into a block that was there.
     """
 
-    heap_live: U64 = 0
-    live_at_mark: U64 = 0
-    nlargealloc: U64 = 0
-    largealloc: U64 = 0
-    nlargefree: U64 = 0
-    largefree: U64 = 0
-    tiny_allocs: U64 = 0
+    heap_live: Count = 0
+    live_at_mark: Count = 0
+    nlargealloc: Count = 0
+    largealloc: Count = 0
+    nlargefree: Count = 0
+    largefree: Count = 0
+    tiny_allocs: Count = 0
 
 
 def free_slots(span: Mspan) -> U16:

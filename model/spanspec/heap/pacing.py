@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.conversions import TOP_BIT, signed, to_int64, to_uint64
 from spanspec.base.records import Record
-from spanspec.base.words import M64, U64
+from spanspec.base.words import M64, U64, Count
 
 SWEEP_MIN_HEAP_DISTANCE: Final = 1 << 20
 """Bytes of heap growth that are kept for concurrent sweeping at least (CONST-1)."""
@@ -85,10 +85,10 @@ class Progress(Record, frozen=True):
     has used yet.
     """
 
-    pages_swept: U64 = 0
-    pages_to_sweep: U64 = 0
-    reclaim_index: U64 = 0
-    reclaim_credit: U64 = 0
+    pages_swept: Count = 0
+    pages_to_sweep: Count = 0
+    reclaim_index: Count = 0
+    reclaim_credit: Count = 0
 
 
 def begin_sweeping(pages_in_use: U64) -> Progress:

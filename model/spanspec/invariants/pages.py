@@ -10,6 +10,7 @@ from spanspec.heap.state import HeapState
 from spanspec.invariants.registry import When, invariant, run_invariant
 from spanspec.pages.invariant import (
     address_has_its_span,
+    arena_is_addressable,
     arena_is_unused,
     run_is_coalesced,
     run_is_sound,
@@ -107,6 +108,8 @@ def current_arena(state: HeapState) -> Iterator[str]:
     for address in state.pages.map:
         if not arena_is_unused(state.pages.tiling, address):
             yield f"address {address:#x} of the current arena has had a span"
+        if not arena_is_addressable(state.pages.tiling, address):
+            yield f"address {address:#x} of an arena is beyond the address space"
 
 
 @run_invariant("I-17")

@@ -5,7 +5,7 @@ from typing import Final
 from spanspec.base.ids import NOBODY, Address
 from spanspec.base.records import Record
 from spanspec.base.tables import AddressMap, Table
-from spanspec.base.words import U64
+from spanspec.base.words import U64, Count
 
 NOTHING: Final = Address(NOBODY)
 """What an address belongs to in which nothing lives."""
@@ -15,13 +15,13 @@ class Block(Record, frozen=True):
     """What lives and dies as a whole: one object, or several tiny ones side by side.
 
     Its last object ends at `used` bytes of its `size`, 0 where no block begins. `kept` is the last
-    cycle that it is known to live through.
+    cycle that it is known to live through, -1 for none.
     """
 
     size: U64
     used: U64
     noscan: bool
-    kept: U64
+    kept: int
     finalizer: bool
 
 
@@ -35,7 +35,7 @@ class Objects(Record, frozen=True):
     block (`block_at`), is usable (`mapped`), and may hold something other than zero (`written`).
     """
 
-    cycle: U64
+    cycle: Count
     marking: bool
     blocks: Table[Address, Block]
     block_at: AddressMap[Address]
@@ -53,7 +53,7 @@ def is_condemned(heap: Objects, block: Address) -> bool:
     return lives(heap, block) and heap.blocks[block].kept < heap.cycle
 
 
-def newest(heap: Objects) -> U64:
+def newest(heap: Objects) -> Count:
     """Return the cycle that a new block, or a marked one, lives through."""
     return heap.cycle + 1 if heap.marking else heap.cycle
 

@@ -1,8 +1,10 @@
 """What holds of the page heap after every step, said of one run or one address at a time."""
 
+from spanspec.base.constants import HEAP_ADDR_LIMIT
 from spanspec.base.ids import Address, SpanId
 from spanspec.pages.records import (
     NO_SPAN,
+    UNMAPPED,
     Tiling,
     contains,
     is_free,
@@ -66,6 +68,14 @@ def arena_is_unused(tiling: Tiling, address: Address) -> bool:
     return not inside or tiling.map[address] == NO_SPAN
 
 
+def arena_is_addressable(tiling: Tiling, address: Address) -> bool:
+    """An address of an arena has 48 bits: so the end of every run is a machine word.
+
+    Rules: CONST-2 T-8.
+    """
+    return 0 <= address < HEAP_ADDR_LIMIT or tiling.map[address] == UNMAPPED
+
+
 def run_is_sound(tiling: Tiling, span: SpanId) -> bool:
     """A live run has pages, is found from both ends, and is scavenged only if it is free.
 
@@ -106,6 +116,7 @@ def tiling_holds(tiling: Tiling) -> bool:
         and all(used_address_is_mapped(tiling, address) for address in tiling.owner)
         and all(free_address_is_zero(tiling, address) for address in tiling.owner)
         and all(arena_is_unused(tiling, address) for address in tiling.owner)
+        and all(arena_is_addressable(tiling, address) for address in tiling.map)
         and all(
             all(run_has_its_address(tiling, span, address) for address in tiling.owner)
             for span in tiling.runs

@@ -8,7 +8,7 @@ from typing import Final
 from spanspec.base.ids import NOBODY, Address, SpanId
 from spanspec.base.records import Record
 from spanspec.base.tables import AddressMap, Table
-from spanspec.base.words import U64
+from spanspec.base.words import U64, Count
 from spanspec.pages.runs import LISTED, LOOSE, SPARE, PageRun, PhysicalPages, end_of
 
 NO_SPAN: Final = SpanId(NOBODY)
@@ -39,7 +39,7 @@ class Tiling(Record, frozen=True):
     runs: Table[SpanId, PageRun]
     map: AddressMap[SpanId]
     current: Arena
-    mapped: U64
+    mapped: Count
     owner: AddressMap[SpanId]
     written: AddressMap[bool]
 

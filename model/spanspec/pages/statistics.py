@@ -105,14 +105,14 @@ class ByteSums(Record, frozen=True):
     has the rest of what is mapped: taken and not in use yet, or not in the current arena yet.
     """
 
-    in_use: U64
-    free: U64
-    stacks: U64
-    gc_manual: U64
-    released: U64
-    arena: U64
-    hand: U64
-    mapped: U64
+    in_use: int
+    free: int
+    stacks: int
+    gc_manual: int
+    released: int
+    arena: int
+    hand: int
+    mapped: int
 
 
 def balances(stats: HeapStatistics, sums: ByteSums) -> bool:

@@ -7,7 +7,7 @@ never reads a table that it has replaced: a table that runs is updated in place.
 
 from msgspec.structs import replace
 
-from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.constants import HEAP_ADDR_LIMIT, PAGE_SIZE
 from spanspec.base.ids import Address, SpanId
 from spanspec.base.words import U8, U16, U64
 from spanspec.pages.records import (
@@ -200,9 +200,13 @@ def enter_free_set(tiling: Tiling, span: SpanId) -> Tiling:
 
 
 def may_add_arenas(tiling: Tiling, base: U64, npages: U64) -> bool:
-    """Guard: no address of the region lies in an arena."""
+    """Guard: the region lies in the address space, and no address of it in an arena."""
     end = base + npages * PAGE_SIZE
-    return npages >= 1 and tiling.map.all_are(Address(base), Address(end), UNMAPPED)
+    return (
+        npages >= 1
+        and end <= HEAP_ADDR_LIMIT
+        and tiling.map.all_are(Address(base), Address(end), UNMAPPED)
+    )
 
 
 def add_arenas(tiling: Tiling, base: U64, npages: U64) -> Tiling:

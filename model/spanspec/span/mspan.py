@@ -46,7 +46,7 @@ class Layout(Record, frozen=True):
     """Slot size in bytes, number of slots, and bytes of the whole span (SPAN-5)."""
 
     size: U64
-    objects: U16
+    objects: U64
     total: U64
 
 
@@ -195,8 +195,8 @@ def set_marked(span: Mspan, slot: U16) -> Mspan:
     return replace(span, gcmark_bits=span.gcmark_bits.with_bit(slot))
 
 
-def slot_address(span: Mspan, slot: U16) -> U64:
-    """Return the address of a slot's first byte.
+def slot_address(span: Mspan, slot: U16) -> int:
+    """Return the address of a slot's first byte; for no slot of the span it may be no address.
 
     Rules: SPAN-12 MAL-22.
     """
@@ -215,7 +215,7 @@ def obj_index(span: Mspan, address: U64) -> U16:
 class FoundObject(Record, frozen=True):
     """The object that an address points into: its base, 0 if there is none, and its slot."""
 
-    base: U64
+    base: int
     slot: U16
 
 

@@ -31,6 +31,12 @@ INDUCTION: Final = Assumption(
     "arbitrary value holds of all.",
     "Mathematics: base, step and use share one text of the claim.",
 )
+COUNTERS: Final = Assumption(
+    "counters",
+    "What counts bytes, objects, pages or cycles in 64 bits (`Count`) never comes to its bound.",
+    "At one event a nanosecond a count gets there after 584 years; that it does not go below zero "
+    "is proved.",
+)
 STOP_THE_WORLD: Final = Assumption(
     "stop-the-world",
     "While a sweep phase begins, no other thread takes a step (SWP-4, SWP-35).",
@@ -93,6 +99,11 @@ ADDRESSES: Final = Assumption(
     "The heap's memory lies below 2^48, and not at its very end (CONST-2).",
     "Linux on amd64 gives a process no more; the runtime refuses more (T-8).",
 )
+LAID_OUT: Final = Assumption(
+    "laid-out",
+    "Only in spans that are laid out, and within their limit, is an address looked up.",
+    "Each span in use is, by `objects.*`; `find_object` asks for the limit first.",
+)
 REALS: Final = Assumption(
     "reals",
     "The pacing line is computed with real numbers, where the runtime has 64-bit floats.",
@@ -100,7 +111,7 @@ REALS: Final = Assumption(
     "values.",
 )
 
-EVERYWHERE: Final = (SOLVER, TRANSLATION, INDUCTION)
+EVERYWHERE: Final = (SOLVER, TRANSLATION, INDUCTION, COUNTERS)
 """What every obligation rests on; the others are named where they are used."""
 
 ALL: Final = (
@@ -116,6 +127,7 @@ ALL: Final = (
     DISJOINT_REGIONS,
     SMALL_SCOPE,
     ADDRESSES,
+    LAID_OUT,
     REALS,
 )
 """All assumptions, in the order in which they are shown."""

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import z3
 
-from spanproof.prove.assumptions import Assumption
+from spanproof.prove.assumptions import LAID_OUT, Assumption
 from spanproof.prove.lemmas import (
     Lemma,
     Reached,
@@ -24,6 +24,7 @@ from spanproof.prove.references import rests_on
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.frames import Contract, Loop
 from spanproof.symbolic.merge import as_bool, scalar_of
+from spanproof.symbolic.ranges import in_ranges
 from spanproof.symbolic.records import part_at, same
 from spanproof.symbolic.sources import SourceTree
 from spanproof.symbolic.translate import Translator
@@ -249,6 +250,13 @@ class Proof:
         if isinstance(stated, Contract):
             label = f"the contract {rule.__name__}"
             self._keeps(stated, values)
+            # Who uses it assumes so of the result, and is asked for the ranges of the arguments.
+            result = self._result_of(stated, values)
+            where = given
+            if stated.fits is not None:
+                fits = self.holds(stated.fits, *taken(stated.fits, values))
+                where = fits if given is None else z3.And(given, fits)
+            self._fit(rule, values, where, label, only=result)
         values = tuple(taken(rule, values))
         if given is None:
             self.show(label, self.holds(rule, *values))
@@ -270,6 +278,28 @@ class Proof:
             kept = same(part_at(result, place), part_at(values[names.index(name)], inside))
             self.show(f"the contract keeps {place}", kept)
 
+    def _fit(
+        self,
+        rule: Callable[..., object],
+        values: Sequence[Value],
+        given: z3.BoolRef | None,
+        label: str,
+        only: str | None = None,
+    ) -> None:
+        """Add as goals that values are in the ranges of a rule's parameters, or `only` one is."""
+        known = self._translator.symbols.in_range
+        kinds = self._translator.kinds_of(rule)
+        for (name, kind), value in zip(kinds.items(), values, strict=False):
+            if only is not None and name != only:
+                continue
+            for claim in in_ranges(self.arithmetic, kind, value, known):
+                self.show(f"{label} has {name} in its range", claim, given)
+
+    def _result_of(self, contract: Contract, values: Sequence[Value]) -> str:
+        """Return the parameter of `ensures` that is the result: the last but for values by name."""
+        names = list(self._translator.kinds_of(contract.ensures))[: len(values)]
+        return [name for name in names if name not in self._translator.ghosts][-1]
+
     def use(
         self,
         lemma: Lemma,
@@ -288,6 +318,8 @@ class Proof:
         if lemma not in self._lemmas:
             raise ValueError(f"{lemma.name} is used, and not among the lemmas of the obligation")
         path = z3.BoolVal(True) if given is None else given
+        # It was shown of values of these types.
+        self._fit(lemma.then, values, path, f"{lemma.proved_by}")
         for rule in lemma.given:
             needed = self.implied(path, rule, *taken(rule, values))
             self.show(f"{lemma.proved_by} is given {rule.__name__}", needed)
@@ -314,6 +346,7 @@ class Proof:
         if stated not in self._lemmas:
             raise ValueError(f"{stated.name} is built on, and not among the lemmas")
         path = z3.BoolVal(True) if given is None else given
+        self._fit(stated.then, values, path, stated.name)
         self.conclude(self.implied(path, stated.then, *taken(stated.then, values)))
         self.used.append(stated)
 
@@ -402,8 +435,10 @@ def obligation(
         if not all(contract.proved_by for contract in (contracts or {}).values()):
             raise ValueError(f"obligation {id!r} has a contract that no obligation proves")
         cited = tuple(rules.split())
+        partly = any(contract.fits is not None for contract in (contracts or {}).values())
+        granted = (*assumes, LAID_OUT) if partly else assumes
         REGISTRY[id] = Obligation(
-            id, cited, claim, arithmetic, build, loops or {}, contracts or {}, assumes, lemmas
+            id, cited, claim, arithmetic, build, loops or {}, contracts or {}, granted, lemmas
         )
         return build
 

@@ -3,7 +3,7 @@
 import ast
 import builtins
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Final, NewType, NoReturn, cast
@@ -20,6 +20,7 @@ from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedCo
 from spanproof.symbolic.frames import Environment, Frame, Host, Place
 from spanproof.symbolic.merge import as_bitmap, as_bool, merge, scalar_of
 from spanproof.symbolic.objects import Objects
+from spanproof.symbolic.ranges import in_ranges
 from spanproof.symbolic.records import (
     is_constant,
     is_named_tuple,
@@ -426,7 +427,9 @@ class Expressions:
             fields = record_fields(target)
             if fields is None or not takes_its_fields(target):
                 self.refuse(node, place, f"{target.__name__} is not a plain record")
-            made: Value = target(*self.arguments(node, list(fields), place))
+            given = self.arguments(node, list(fields), place)
+            self._fit(target, dict(zip(fields, given, strict=True)), node, place)
+            made: Value = target(*given)
             return made
         if not callable(target):
             return self.refuse(node, place, "the callee is no function")
@@ -463,9 +466,24 @@ class Expressions:
         if record_fields(type(record)) is None:
             return self.refuse(node, place, "expected a record and its changes")
         try:
-            return with_changes(record, changes)
+            changed = with_changes(record, changes)
         except TypeError as problem:
             return self.refuse(node, place, str(problem))
+        self._fit(type(record), changes, node, place)
+        return changed
+
+    def _fit(self, kind: type, given: Mapping[str, Value], node: ast.Call, place: Place) -> None:
+        """Claim that each number put into a record is in the range that its field states.
+
+        A record that is put into another was looked at when it was made itself.
+        """
+        for name, annotation in (record_fields(kind) or {}).items():
+            if name not in given or record_fields(annotation) is not None:
+                continue
+            known = self._translator.symbols.in_range
+            for claim in in_ranges(self._arithmetic, annotation, given[name], known):
+                says = f"{place.frame.source.name}: {kind.__name__}.{name} is in its range"
+                self._translator.side(says, place.path, claim)
 
     def _method(self, base: Value, name: str, node: ast.Call, place: Place) -> Value:
         if isinstance(base, SymbolicObject):

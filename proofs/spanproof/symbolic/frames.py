@@ -7,6 +7,7 @@ from typing import NamedTuple, NoReturn, Protocol, TypeAlias
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.fresh import FreshSymbols
 from spanproof.symbolic.linear import Linear
 from spanproof.symbolic.memory import Memory, State
 from spanproof.symbolic.sources import FunctionSource, SourceTree
@@ -46,13 +47,15 @@ class Contract(NamedTuple):
     holds of its arguments, and is claimed at each use, as are the ranges of their annotations.
     `keeps` has the parts of the result that are parts of an argument as they were, both by name:
     `("span.alloc_bits", "span.alloc_bits")`. `proved_by` is the obligation that shows it of the
-    function's body.
+    function's body. Where `fits` holds of the arguments, the result is shown to be in the range of
+    its type; elsewhere that is taken for granted (assumption `laid-out`).
     """
 
     ensures: Callable[..., bool]
     requires: Callable[..., bool] | None = None
     proved_by: str = ""
     keeps: tuple[tuple[str, str], ...] = ()
+    fits: Callable[..., bool] | None = None
 
 
 class SideCondition(NamedTuple):
@@ -113,6 +116,7 @@ class Host(Protocol):
     assumptions: list[z3.BoolRef]
     linear: Linear
     memory: Memory
+    symbols: FreshSymbols
 
     def side(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
         """Record a condition to prove under a path condition."""

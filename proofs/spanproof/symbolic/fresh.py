@@ -194,7 +194,16 @@ class FreshSymbols:
 
 def word_bits(annotation: object) -> int | None:
     """Return the width of an annotated machine word, or None for any other type."""
-    for mark in get_args(annotation)[1:]:
-        if isinstance(mark, Unsigned):
-            return mark.bits
-    return None
+    mark = _unsigned(annotation)
+    return None if mark is None else mark.bits
+
+
+def counts(annotation: object) -> bool:
+    """Tell whether a machine word counts something, and is taken not to come to its bound."""
+    mark = _unsigned(annotation)
+    return mark is not None and mark.counts
+
+
+def _unsigned(annotation: object) -> Unsigned | None:
+    marks = (mark for mark in get_args(annotation)[1:] if isinstance(mark, Unsigned))
+    return next(marks, None)

@@ -6,7 +6,7 @@ from typing import Literal, get_args, get_origin
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
-from spanproof.symbolic.fresh import word_bits
+from spanproof.symbolic.fresh import counts, word_bits
 from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.records import record_fields
 from spanproof.symbolic.values import Value
@@ -22,14 +22,15 @@ def in_ranges(
     """Yield that each number in a value lies in the range of its annotation.
 
     Fields of records and parts of tuples are looked into; the rows of a table are not. `known`
-    tells of what it is assumed already; `named` are the fields of the value that count, or all.
+    tells of what it is assumed already; `named` are the fields of the value that matter, or all.
+    Of what counts, only that it is not negative: the bound is an assumption (`counters`).
     """
     bits = word_bits(kind)
     if bits is not None and not known(value, bits):
         number = scalar_of(value)
         low = as_bool(arithmetic.compare(">=", number, Scalar(0)))
         high = as_bool(arithmetic.compare("<=", number, Scalar((1 << bits) - 1)))
-        yield z3.simplify(z3.And(low, high))
+        yield z3.simplify(low if counts(kind) else z3.And(low, high))
     elif get_origin(kind) is Literal:
         number = scalar_of(value)
         cases = [arithmetic.compare("==", number, Scalar(one)) for one in get_args(kind)]

@@ -33,7 +33,8 @@ def any_counted(p: Proof) -> Mspan:
     """A span with some of its slots allocated."""
     span = p.fresh(Mspan, "span")
     assert isinstance(span, Mspan)
-    p.assume(span.alloc_count >= 0, span.alloc_count <= span.nelems)
+    p.assume(span.alloc_count <= span.nelems)
+    p.assume(span.nelems * span.elemsize <= span.npages * PAGE_SIZE)
     return span
 
 
@@ -48,8 +49,9 @@ def objects_are_counted_once(p: Proof) -> None:
     free = span.nelems - span.alloc_count
     cached = p.call_given(free > 0, of.hand_out, counts, span)
     p.show("to an mcache", p.integer(outstanding, cached) == before + free, free > 0)
-    back = p.call(of.hand_back, counts, span)
-    p.show("and back", p.integer(outstanding, back) == before - free)
+    counted = counts.nmalloc >= free
+    back = p.call_given(counted, of.hand_back, counts, span)
+    p.show("and back", p.integer(outstanding, back) == before - free, counted)
     dead = p.number(U16, "dead")
     p.assume(dead <= span.alloc_count)
     swept = p.call(of.count_dead, counts, dead)

@@ -13,7 +13,7 @@ from spanspec.base.constants import TINY_SIZE, is_noscan
 from spanspec.base.ids import Address, SpanId
 from spanspec.base.records import Record
 from spanspec.base.tables import AddressMap, Table
-from spanspec.base.words import U16, U64
+from spanspec.base.words import U16, U64, Count
 from spanspec.heap.cycle import with_object_marked
 from spanspec.heap.malloc import born, with_large_object
 from spanspec.objects.records import NO_BLOCK, NOTHING, Block
@@ -46,7 +46,7 @@ class Whole(Record, frozen=True):
     tiling: Tiling
     contents: Table[SpanId, Mspan]
     swept_in: Table[SpanId, U64]
-    cycle: U64
+    cycle: Count
     marking: bool
     tenants: Table[Address, Tenant]
     dirty: AddressMap[bool]

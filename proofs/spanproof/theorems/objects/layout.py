@@ -86,7 +86,7 @@ def slot_holds(span: Mspan, slot: U16, address: U64) -> bool:
     return slot_address(span, slot) <= address < slot_end(span, slot)
 
 
-def begins_inside(span: Mspan, slot: U16, start: U64) -> bool:
+def begins_inside(span: Mspan, slot: U16, start: int) -> bool:
     """A slot lies within its span's limit, and begins at a multiple of 8, or of 16 from 16 on."""
     fits = size_class_of(span.spanclass) == 0 or start + span.elemsize <= span.limit
     aligned = start % 16 == 0 if span.elemsize >= 16 else start % 8 == 0
@@ -97,13 +97,17 @@ def begins_inside(span: Mspan, slot: U16, start: U64) -> bool:
 
 def lies_in_its_slot(span: Mspan, address: U64, slot: U16) -> bool:
     """The index of an address up to the limit is that of a slot, and the address lies in it."""
-    inside = laid_out(span) and span.base <= address < span.limit
-    return not inside or (slot < span.nelems and slot_holds(span, slot, address))
+    return not is_inside(span, address) or (slot < span.nelems and slot_holds(span, slot, address))
 
 
 def is_at_or_above(span: Mspan, address: U64) -> bool:
     """An address is not below a span."""
     return address >= span.base
+
+
+def is_inside(span: Mspan, address: U64) -> bool:
+    """An address is one of those that objects of a span can have."""
+    return laid_out(span) and span.base <= address < span.limit
 
 
 def is_slot(span: Mspan, slot: U16) -> bool:
@@ -122,7 +126,9 @@ def is_its_index(span: Mspan, slot: U16, address: U64) -> bool:
 
 
 PLACED: Final = Contract(begins_inside, proved_by="objects.layout.slots")
-INDEXED: Final = Contract(lies_in_its_slot, is_at_or_above, proved_by="objects.layout.index")
+INDEXED: Final = Contract(
+    lies_in_its_slot, is_at_or_above, proved_by="objects.layout.index", fits=is_inside
+)
 INDEX: Final = Lemma("objects.layout.index", is_its_index, given=(is_slot, holds_it))
 
 

@@ -15,6 +15,7 @@ from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.values import SymbolicBitmap
 from spanproof.theorems.induction import count_starts, count_steps
+from spanproof.theorems.pages.tiling import is_addressable
 from spanproof.theorems.span.counting import (
     FREED,
     MARKS,
@@ -288,15 +289,17 @@ def a_free_run_is_zero_unless_it_says_so(p: Proof) -> None:
     npages, at = p.number(U64, "npages"), p.number(U64, "at")
     p.assume(above.base == p.integer(end_of, below))
     p.assume(*(p.holds(run_is_clean, run, written, address) for run in (below, above)))
+    p.assume(*(p.holds(is_addressable, run) for run in (below, above)))
     for name, merged in (
         ("the lower absorbed", p.call(merge_below, AMD64, below, above)),
         ("the upper absorbed", p.call(merge_above, AMD64, below, above)),
     ):
         p.show(name, p.holds(run_is_clean, merged, written, address))
-    cut, split = p.call(cut_run, below, at), p.call(split_run, AMD64, below, npages)
+    inside = z3.And(at > below.base, at < p.integer(end_of, below), npages < below.npages)
+    cut = p.call_given(inside, cut_run, below, at)
+    split = p.call_given(inside, split_run, AMD64, below, npages)
     for name, two in (("cut", cut), ("split", split)):
         assert isinstance(two, Split)
-        inside = z3.And(at > below.base, at < p.integer(end_of, below), npages < below.npages)
         for part in (two.taken, two.rest):
             clean = p.holds(run_is_clean, part, written, address)
             seam = z3.Implies((at - below.base) % PAGE_SIZE == 0, clean)
@@ -343,7 +346,7 @@ def an_allocation_takes_the_low_end(p: Proof) -> None:
     """Of the run that first fit chose, exactly the pages asked for are taken, from its low end."""
     run, npages = p.fresh(PageRun, "run"), p.number(U64, "npages")
     assert isinstance(run, PageRun)
-    p.assume(npages >= 1, npages < run.npages)
+    p.assume(npages >= 1, npages < run.npages, p.holds(is_addressable, run))
     cut = p.call(split_run, AMD64, run, npages)
     assert isinstance(cut, Split)
     p.show("the low end", z3.And(cut.taken.base == run.base, cut.taken.npages == npages))

@@ -9,8 +9,9 @@ from spanproof.prove.lemmas import Shown
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
+from spanproof.theorems.pages.tiling import is_addressable
 from spanproof.theorems.span.sizeclass import small_classes
-from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE, make_span_class
+from spanspec.base.constants import HEAP_ADDR_LIMIT, HEAP_ARENA_BYTES, PAGE_SIZE, make_span_class
 from spanspec.base.words import U8, U16, U64
 from spanspec.heap.accounts import charge
 from spanspec.heap.mcentral import span_bytes
@@ -207,15 +208,20 @@ def the_statistics_balance(p: Proof) -> None:
     assert isinstance(old, PageRun)
     assert isinstance(new, PageRun)
     for run in (old, new):
-        p.assume(p.holds(is_in_order, run))
+        p.assume(p.holds(is_in_order, run), p.holds(is_addressable, run))
+    p.assume(p.holds(are_bytes, sums))
+    moved = {is_stack: p.call(moved_sums, sums, old, new, is_stack) for is_stack in (True, False)}
+    for is_stack, after in moved.items():
+        p.assume(z3.Implies(stack == is_stack, p.holds(are_bytes, after)))
     counted = p.call(after_change, stats, AMD64, old, new, stack)
-    for is_stack in (True, False):
-        moved = p.call(moved_sums, sums, old, new, is_stack)
-        p.shows(ADDS_UP, counted, moved, given=stack == is_stack)
+    for is_stack, after in moved.items():
+        p.shows(ADDS_UP, counted, after, given=stack == is_stack)
     mapped = p.number(U64, "mapped")
     before, after = p.fresh(Arena, "before"), p.fresh(Arena, "after")
+    more = p.call(grown_sums, sums, mapped, before, after)
+    p.assume(p.holds(are_bytes, more))
     grown = p.call(after_growth, stats, mapped, before, after)
-    p.show("the arena", p.holds(balances, grown, p.call(grown_sums, sums, mapped, before, after)))
+    p.show("the arena", p.holds(balances, grown, more))
     p.possible("with stacks", cast(z3.ExprRef, stats.stacks_inuse) > 0)
     for label, rule in (("into use", goes_into_use), ("out of use", goes_out_of_use)):
         p.possible(label, p.holds(rule, old, new))
@@ -224,6 +230,19 @@ def the_statistics_balance(p: Proof) -> None:
 def is_in_order(run: PageRun) -> bool:
     """A run is in use or manual only where it was taken: what `pages.*` claims of all runs."""
     return run.role == TAKEN or not IN_USE <= run.state <= MANUAL
+
+
+def are_bytes(sums: ByteSums) -> bool:
+    """No sum is negative, and what is mapped has addresses: runs lie apart in it (`pages.*`)."""
+    return (
+        sums.in_use >= 0
+        and 0 <= sums.released <= sums.free
+        and sums.stacks >= 0
+        and sums.gc_manual >= 0
+        and sums.arena >= 0
+        and sums.hand >= 0
+        and sums.mapped <= HEAP_ADDR_LIMIT
+    )
 
 
 def goes_into_use(old: PageRun, new: PageRun) -> bool:

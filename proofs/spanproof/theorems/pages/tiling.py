@@ -15,7 +15,7 @@ from spanproof.prove.assumptions import DISJOINT_REGIONS, LOCK_SECTIONS
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.values import Value
-from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.constants import HEAP_ADDR_LIMIT, PAGE_SIZE
 from spanspec.base.ids import Address, SpanId
 from spanspec.base.words import U64
 from spanspec.pages import invariant, steps
@@ -30,7 +30,7 @@ from spanspec.pages.records import (
     is_live,
     is_loose,
 )
-from spanspec.pages.runs import AMD64, SPARE, end_of
+from spanspec.pages.runs import AMD64, SPARE, PageRun, end_of
 from spanspec.pages.steps import is_used
 from spanspec.span.mspan import DEAD, FREE, MANUAL
 
@@ -51,6 +51,11 @@ def end_at(tiling: Tiling, span: SpanId) -> U64:
 def last_at(tiling: Tiling, span: SpanId) -> U64:
     """The last address of a span."""
     return end_of(tiling.runs[span]) - 1
+
+
+def is_addressable(run: PageRun) -> bool:
+    """A run ends within the address space, as `arena_is_addressable` says of where it leads."""
+    return end_of(run) <= HEAP_ADDR_LIMIT
 
 
 def owner_at(tiling: Tiling, address: Address) -> SpanId:
@@ -91,6 +96,7 @@ class Templates:
             p.holds(invariant.used_address_is_mapped, tiling, self._at),
             p.holds(invariant.free_address_is_zero, tiling, self._at),
             p.holds(invariant.arena_is_unused, tiling, self._at),
+            p.holds(invariant.arena_is_addressable, tiling, self._at),
         )
         self._of_span = z3.And(
             p.holds(invariant.run_is_sound, tiling, self._span),
@@ -144,6 +150,7 @@ def show_invariant(p: Proof, tiling: Tiling, span: z3.ExprRef, address: z3.ExprR
     p.show("used pages are mapped", p.holds(invariant.used_address_is_mapped, tiling, address))
     p.show("free pages are zero", p.holds(invariant.free_address_is_zero, tiling, address))
     p.show("the arena is unused", p.holds(invariant.arena_is_unused, tiling, address))
+    p.show("arenas are addressable", p.holds(invariant.arena_is_addressable, tiling, address))
     p.show("ends are mapped", p.holds(invariant.run_is_sound, tiling, span))
     p.show("coalesced", p.holds(invariant.run_is_coalesced, tiling, span))
 
@@ -273,6 +280,8 @@ def seams_of(
     p: Proof, step: Callable[..., Tiling], tiling: Tiling, chosen: dict[str, Value]
 ) -> list[z3.ExprRef]:
     """Return the addresses at which a step makes a new boundary, or takes one away."""
+    if step is steps.enter_arenas:
+        return [end_of_region(chosen) - 1]
     if step is steps.take_from_arena:
         base = term(p, arena_base_at, tiling)
         end = base + span_of(chosen, "npages") * PAGE_SIZE

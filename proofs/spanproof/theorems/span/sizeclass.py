@@ -13,6 +13,7 @@ from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.merge import as_bool
 from spanspec.base.constants import (
+    HEAP_ADDR_LIMIT,
     MAX_OBJECTS_PER_SPAN,
     MAX_SMALL_SIZE,
     NUM_SIZE_CLASSES,
@@ -121,7 +122,7 @@ def interior_pointers_find_their_object(p: Proof) -> None:
     """Every address within a slot finds that slot's base; the tail and what lies outside, none."""
     base, slot, inner = p.number(U64, "base"), p.number(U16, "slot"), p.number(U32, "inner")
     other = p.number(U64, "other")
-    p.assume(base >= PAGE_SIZE)
+    p.assume(base >= PAGE_SIZE, base < HEAP_ADDR_LIMIT)
     for number, entry in small_classes(p):
         limit = base + entry.objects * entry.size
         span = p.call(init_span, base, entry.npages, make_span_class(number, False), limit)

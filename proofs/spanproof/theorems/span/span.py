@@ -17,6 +17,7 @@ from spanproof.symbolic.frames import Contract, LoopInvariant
 from spanproof.symbolic.merge import as_bool
 from spanproof.theorems.span.counting import MARKS, count_is_between, marks_allocated
 from spanspec.base.constants import NUM_SPAN_CLASSES, size_class_of
+from spanspec.base.sizeclass import CLASS_TO_PAGES
 from spanspec.base.words import U8, U16, U32, U64, is_trailing_zeros, trailing_zeros
 from spanspec.span.alloccache import (
     NextFree,
@@ -365,12 +366,19 @@ def room_is_found_and_not_taken(p: Proof) -> None:
     p.possible("none", z3.Not(room))
 
 
+def fit_the_class(npages: U32, spanclass: U8) -> bool:
+    """A span has the pages of its class; one of a large object as many as that needs (SC-2)."""
+    size_class = size_class_of(spanclass)
+    return size_class == 0 or npages == CLASS_TO_PAGES[size_class]
+
+
 @obligation("span.cache.established", "SPAN-6 SPAN-10 CEN-9 SWP-28", WORDS)
 def cache_is_exact_wherever_it_is_made(p: Proof) -> None:
     """The cache is exact after initialization, after a reload for an mcache, and after a sweep."""
     base, npages, limit = p.number(U64, "base"), p.number(U32, "npages"), p.number(U64, "limit")
     spanclass = p.number(U8, "spanclass")
     p.assume(z3.ULT(spanclass, NUM_SPAN_CLASSES))
+    p.assume(p.holds(fit_the_class, npages, spanclass))
     fresh = p.call(init_span, base, npages, spanclass, limit)
     assert isinstance(fresh, Mspan)
     p.show("initialization", p.holds(cache_is_exact, fresh))
