@@ -166,7 +166,9 @@ def test_a_counterexample_is_told_in_the_terms_of_the_field() -> None:
     ],
 )
 def test_what_python_does_not_show_says_why(name: str, why: str) -> None:
-    assert f"not reproduced in Python: {why}" in refuted(name).detail.replace("Python sees ", "")
+    detail = refuted(name).detail.replace("Python sees ", "")
+    # Which model a solver finds is its own affair: Python may show the one that it found.
+    assert f"not reproduced in Python: {why}" in detail or "run in Python, false of" in detail
 
 
 # --- values ---------------------------------------------------------------------------------------

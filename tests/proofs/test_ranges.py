@@ -125,7 +125,10 @@ def test_a_lemma_is_used_of_values_of_its_types_only() -> None:
 
     claim = Obligation("test", ("I-3",), "a claim", Integers(), build, {}, {}, lemmas=(lemma,))
     verdict = decide(claim)
-    assert (verdict.answer, verdict.failed) == ("refuted", "words.trailing-zeros has number in its range")
+    assert (verdict.answer, verdict.failed) == (
+        "refuted",
+        "words.trailing-zeros has number in its range",
+    )
 
 
 def test_a_contract_has_the_type_that_the_rule_returns() -> None:
