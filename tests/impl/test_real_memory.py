@@ -106,3 +106,50 @@ def test_an_arena_runs_cycles_by_itself(package: ModuleType) -> None:
             arena.new(100_000)
         assert arena.heap.statistics().cycles > 2
         assert arena.heap.statistics().heap_inuse < 10 * MIB
+
+
+SMAPS = Path("/proc/self/smaps")
+
+
+def flags_at(address: int) -> set[str]:
+    """Return what the kernel knows of the use of a mapped page, as /proc/self/smaps names it."""
+    inside = False
+    for line in SMAPS.read_text(encoding="ascii").splitlines():
+        first = line.split(maxsplit=1)[0]
+        if not first.endswith(":"):
+            begin, _, end = first.partition("-")
+            inside = int(begin, 16) <= address < int(end, 16)
+        elif inside and first == "VmFlags:":
+            return set(line.split()[1:])
+    return set()
+
+
+@pytest.mark.skipif(
+    not SMAPS.exists() or not Path("/sys/kernel/mm/transparent_hugepage").exists(),
+    reason="needs a Linux with transparent huge pages",
+)
+def test_huge_pages_are_cut_and_welcomed_in_the_kernel(package: ModuleType) -> None:
+    huge, page = 2 * MIB, os.sysconf("SC_PAGE_SIZE")
+    memory = package.RealMemory(package.PageSizes(page, huge))
+    base, size = memory.reserve_aligned(8 * huge, huge)
+    memory.map(base, size)
+    view = memory.view(base, size)
+    gone = huge + page
+    try:
+        for at in (gone - 1, gone, 2 * huge, gone + 3 * huge - 1, gone + 3 * huge):
+            view[at] = 0xFF
+        memory.unused(base + gone, 3 * huge)
+        # Both huge pages that the range cuts are not to be made whole again, those between may be.
+        cut = ["nh" in flags_at(base + number * huge) for number in range(8)]
+        assert cut == [False, True, False, False, True, False, False, False]
+        assert not any(view[gone : gone + 3 * huge])
+        assert view[gone - 1] == view[gone + 3 * huge] == 0xFF
+        memory.used(base + page, 3 * huge)
+        welcome = ["hg" in flags_at(base + number * huge) for number in range(8)]
+        assert welcome == [False, True, True, False, False, False, False, False]
+        memory.unused(base + 6 * huge + page, page)
+        assert "nh" in flags_at(base + 6 * huge)
+        assert "nh" not in flags_at(base + 7 * huge)
+    finally:
+        del view
+        memory.release(base, size)

@@ -22,3 +22,11 @@ def test_what_has_fallen_by_more_than_a_number_holds_has_not_fallen(package: Mod
     assert line.due(900 * KIB, 16) == 0
     line.rate = 1.0
     assert line.due(96 * KIB, KIB) == KIB
+
+
+def test_what_is_due_falls_from_the_time_at_which_the_line_was_drawn(package: ModuleType) -> None:
+    line = package.scavengeline.ScavengeLine()
+    line.goal, line.basis, line.time_basis, line.rate = 8 * KIB, 96 * KIB, 1000, 2.0
+    assert [line.due(96 * KIB, now) for now in (1000, 1001, 1000 + KIB)] == [0, 2, 2 * KIB]
+    assert line.due(90 * KIB, 1000 + KIB) == 0
+    assert line.due(8 * KIB, 1000 + 90 * KIB) == 0

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from spanproof.fuzz.choices import FromBytes, seeded
 from spanproof.fuzz.divergence import describe
+from spanproof.fuzz.heapgrammar import heap_program
 from spanproof.fuzz.heaplockstep import Lockstep, run_heap_program
 from spanproof.fuzz.heapprogram import (
     FinishCycle,
@@ -27,9 +29,9 @@ from spanproof.fuzz.heapprogram import (
 )
 from spanproof.fuzz.heapsides import State
 from spanproof.fuzz.planted.heap import BUGS, find_in_heap
-from spanproof.fuzz.planted.span import package_with
+from spanproof.fuzz.planted.span import PlantedBug, package_with
 from spanproof.fuzz.program import ProgramError
-from spanproof.fuzz.spanallocheap import SpanallocHeap, installed, of_package
+from spanproof.fuzz.spanallocheap import QuietHeap, SpanallocHeap, installed, of_package, quiet
 from spanproof.fuzz.strategies import heap_programs
 
 DEEP = HeapProgram(
@@ -109,6 +111,30 @@ def test_a_long_program_agrees_and_exercises_what_it_should() -> None:
     assert outcome.divergence is None
     for kind in ("dd", "rb", "ct", "um", "fs", "hf", "vs", "ga", "pd", "refusals"):
         assert outcome.exercised[kind] > 0, kind
+
+
+def test_a_heap_that_records_nothing_agrees_too() -> None:
+    assert run_heap_program(DEEP, quiet).divergence is None
+    for number in range(3):
+        divergence = run_heap_program(heap_program(FromBytes(seeded(number))), quiet).divergence
+        assert divergence is None, divergence.render()
+
+
+FASTEST = PlantedBug(
+    "pointers are looked for in objects that have none",
+    "heap",
+    "                    if noscan:\n                        spanclass += 1\n",
+    "                    if not noscan:\n                        spanclass += 1\n",
+)
+
+
+def test_a_bug_of_the_fast_path_alone_is_found_in_a_heap_that_records_nothing() -> None:
+    package = package_with(FASTEST)
+    program = HeapProgram((Malloc(64, 2, noscan=True), Malloc(64)))
+    assert run_heap_program(program, of_package(package)).divergence is None
+    divergence = run_heap_program(program, of_package(package, QuietHeap)).divergence
+    assert divergence is not None
+    assert divergence.what == "the result"
 
 
 def test_the_interpreted_source_agrees_too() -> None:

@@ -55,27 +55,54 @@ def script() -> str:
     return re.sub(r"^ {8}", "", body, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("status", [0, 1, 2])
-def test_the_action_writes_a_summary_and_passes_the_status_on(tmp_path: Path, status: int) -> None:
-    fake = tmp_path / "spanspec"
-    fake.write_text(f'#!/bin/sh\necho "called with $*"\nexit {status}\n')
+def summary_of(folder: Path, options: str, behaves: str) -> tuple[int, str]:
+    """The status of the action, and its summary, with a command that behaves in some way."""
+    fake = folder / "spanspec"
+    fake.write_text(f'#!/bin/sh\necho "called with $*"\ncase "$*" in {behaves} esac\n')
     fake.chmod(0o755)
     done = subprocess.run(
         ["bash", "-e", "-c", script()],
-        cwd=tmp_path,
+        cwd=folder,
         env={
             **os.environ,
-            "PATH": f"{tmp_path}:{os.environ['PATH']}",
-            "OPTIONS": "--exec ./mine",
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "OPTIONS": options,
+            "LEVEL": "span",
             "SECONDS_TO_RUN": "5",
             "SEED": "7",
-            "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+            "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
         },
         capture_output=True,
         text=True,
     )
-    assert done.returncode == status
-    summary = (tmp_path / "summary.md").read_text()
-    assert "called with fuzz --exec ./mine --seconds 5 --seed 7 --save spanspec-findings" in summary
+    return done.returncode, (folder / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("status", [0, 1, 2])
+def test_the_action_writes_a_summary_and_passes_the_status_on(tmp_path: Path, status: int) -> None:
+    found, summary = summary_of(tmp_path, "--exec ./mine", f"fuzz*) exit {status};;")
+    assert found == status
+    assert [line for line in summary.splitlines() if line.startswith("called with")] == [
+        "called with smoke --exec ./mine",
+        "called with vectors spanspec-vectors --exec ./mine",
+        "called with fuzz --exec ./mine --of span --seconds 5 --seed 7 --save spanspec-findings",
+    ]
     told = ("No divergence", "diverges from the specification", "could not be run")
-    assert told[status] in summary
+    assert told[status] in summary.partition("### Fuzzing")[2]
+
+
+@pytest.mark.parametrize("part", ["smoke*", "vectors*--exec*"])
+def test_what_any_part_of_the_action_finds_fails_it_and_the_others_run(
+    tmp_path: Path, part: str
+) -> None:
+    found, summary = summary_of(tmp_path, "--exec ./mine", f"{part}) exit 1;;")
+    assert found == 1
+    assert summary.count("called with") == 3
+    assert summary.count("diverges from the specification") == 1
+
+
+def test_an_allocator_without_the_levels_of_vectors_does_not_fail(tmp_path: Path) -> None:
+    assert summary_of(tmp_path, "--exec ./mine", "vectors*--exec*) exit 2;;")[0] == 0
+    (tmp_path / "summary.md").unlink()
+    status, summary = summary_of(tmp_path, "--malloc libmine.so", "x) ;;")
+    assert (status, "vectors" in summary, "smoke --malloc" in summary) == (0, False, True)

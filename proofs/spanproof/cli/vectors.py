@@ -1,23 +1,48 @@
 """`spanspec vectors`: programs with the replies that they must have, for those without Python."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
 
-from spanproof.cli.output import FAILS, HOLDS, out, progress
+from spanproof.cli.doors import Exec, Library, door_of, named
+from spanproof.cli.output import FAILS, HOLDS, Unusable, out, progress
+from spanproof.doors.consuming import consume
+from spanproof.doors.targets import answerer_of
+from spanproof.fuzz.factories import Scope
+from spanproof.fuzz.finding import FoundWith
+from spanproof.protocol.faults import Broken, CannotStart
 from spanproof.support import savedfile
 from spanspec.base.wording import counted
+from spanspec.rules.book import in_words
 
 LEAST_FOUND = 0.9
 """The share of the wrong variants that vectors have to find."""
 
 
+FILES: Final = ("sizes.jsonl", "span.jsonl")
+"""What has vectors in a folder."""
+
+PATIENCE: Final = 60.0
+"""Seconds in which an implementation has to give all its replies."""
+
+
 def vectors(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write them.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where to write them; or where they are.")
+    ],
+    command: Exec = "",
+    lib: Library = "",
 ) -> int:
-    """Write programs with expected replies as JSON lines, which find the known wrong variants."""
+    """Write programs with expected replies as JSON lines, which find the known wrong variants.
+
+    With an implementation, ask it what those of a folder ask, and compare its replies.
+    """
+    door, behind = door_of(command, lib, "")
+    if door:
+        return ask_all(folder, FoundWith(Scope.SPAN, folder=os.getcwd(), door=door, command=behind))
     from spanproof.mutation.variants import of_span
     from spanproof.mutation.vectors import about, choose, reached, size_lines, span_lines
 
@@ -42,3 +67,38 @@ def vectors(
     for name in chosen.left:
         out.print(f"  not found: {name}", markup=False)
     return HOLDS if found >= LEAST_FOUND * can_be else FAILS
+
+
+def ask_all(folder: Path, found_with: FoundWith) -> int:
+    """Ask an implementation what the vectors of a folder ask, and print what is wrong."""
+    lines: list[bytes] = []
+    for name in FILES:
+        try:
+            lines += (folder / name).read_bytes().splitlines()
+        except OSError as problem:
+            why = f"{folder / name}: {problem.strerror}; spanspec vectors {folder} writes it"
+            raise Unusable(why) from None
+    try:
+        answerer = answerer_of(found_with)
+        answerer.limit = PATIENCE
+        try:
+            done = consume(answerer, lines)
+        finally:
+            answerer.close()
+    except (CannotStart, Broken) as problem:
+        raise Unusable(f"{named(found_with)}{problem}") from None
+    except (ValueError, LookupError, TypeError) as problem:
+        raise Unusable(f"{folder} has a line that is no vector: {problem}") from None
+    if not done.vectors:
+        raise Unusable(f"{named(found_with)}it has none of the levels that vectors are of")
+    for one in done.wrong:
+        out.print(f"vector {one.vector}: wrong reply to {one.asked}", markup=False)
+        out.print(f"  must be {one.wanted}", markup=False)
+        out.print(f"  is      {one.seen}", markup=False)
+        for line in in_words(one.rules):
+            out.print(f"  {line}", markup=False)
+    out.print(
+        f"{counted(done.vectors, 'vector')}, {done.replies} replies, {len(done.wrong)} wrong",
+        markup=False,
+    )
+    return FAILS if done.wrong else HOLDS

@@ -35,7 +35,7 @@ from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
 SEAMS: Final = (0, 1, 8, 15, 16, 17, 1016, 1017, 1023, 1024, 1025, 32760, 32767, 32768, 32769)
-TINY: Final = (1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 15)
+TINY: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15)
 SPAN_FILLERS: Final = (2048, 8192, 4096, 1024, 16384, 32768)
 SMALL: Final = (8, 16, 48, 64, 100, 512)
 LARGE: Final = (32769, 40960, 65536, 1 << 20, (1 << 20) + 1, 3 << 20)
@@ -280,10 +280,38 @@ def growth(choices: Choices) -> Steps:
     return (*last, *arenas)
 
 
+def paced(choices: Choices) -> Steps:
+    """A cycle after which another GOGC paces, and objects that pay the debt of sweeping."""
+    size = pick(choices, SPAN_FILLERS)
+    percent = SetGcPercent(pick(choices, (-1, *PERCENTAGES)))
+    mark: Steps = (MarkEvery(pick(choices, (1, 2, 3))),) if choices.below(2) else ()
+    return (
+        Malloc(size, pick(choices, COUNTS)),
+        percent,
+        StartCycle(),
+        *mark,
+        FinishCycle(),
+        Malloc(size, pick(choices, COUNTS)),
+    )
+
+
+def manuals(choices: Choices) -> Steps:
+    """A manual span is taken, and one is given back."""
+    taken = TakeManual(pick(choices, (4, 8, 256, 512)), pick(choices, PURPOSES), p_of(choices))
+    return (taken, FreeManual(between(choices, 0, 3), p_of(choices)))
+
+
+def odd(choices: Choices) -> Steps:
+    """A step that is no allocation."""
+    return (other(choices),)
+
+
 PARTS: Final[tuple[Part, ...]] = (
     single,
     single,
     single,
+    odd,
+    odd,
     cycle,
     cycle,
     churn,
@@ -292,7 +320,10 @@ PARTS: Final[tuple[Part, ...]] = (
     tiny_ending,
     stray,
     tinies,
+    tinies,
     growth,
+    paced,
+    manuals,
 )
 """What programs are made of; what stands here twice comes up twice as often."""
 

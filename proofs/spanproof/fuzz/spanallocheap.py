@@ -69,11 +69,16 @@ class SpanallocHeap:
         self._recorder = package.Recorder()
         self._os = scripted_memory(package, program, self._recorder)
         self._turns = passing(package)
-        self.heap = package.Heap(
-            program.procs, self._os, self._recorder, program.sweepgen, self._turns
-        )
+        self.heap = self._made(program)
         self._told = 0
         self._now = 0
+
+    def _made(self, program: HeapProgram) -> spanalloc.Heap:
+        """Return a heap that records what it does, and tells of its steps."""
+        made: spanalloc.Heap = self._package.Heap(
+            program.procs, self._os, self._recorder, program.sweepgen, self._turns
+        )
+        return made
 
     def obey(self, scheduler: Scheduler | None) -> None:
         """Pass what the heap says of its steps on to a scheduler."""
@@ -183,7 +188,7 @@ class SpanallocHeap:
             raise Refused(str(problem), reason_in(str(problem), SAYS)) from None
         return 0 if result is None else result
 
-    def events(self) -> Sequence[tuple[str, Event]]:
+    def events(self) -> Sequence[tuple[str, Event]] | None:
         """Return the new events."""
         # The recorder goes on counting lines, so what is taken from it leaves its place.
         told: list[tuple[str, Event]] = []
@@ -218,6 +223,24 @@ class SpanallocHeap:
         line = self.heap.state.line
         wakes = None if line.parked else line.wake_at
         return {"scavenger": (line.parked, wakes, line.delay, line.backs_off)}
+
+
+class QuietHeap(SpanallocHeap):
+    """A heap as programs use it: nothing is recorded, so that it may take its fastest way.
+
+    That is not the way of one that is recorded: `malloc` has a fast path of its own. It takes no
+    lock, so the interpreter must not switch threads in it: here there is one.
+    """
+
+    def _made(self, program: HeapProgram) -> spanalloc.Heap:
+        package = self._package
+        made: spanalloc.Heap = package.Heap(program.procs, self._os, sweepgen=program.sweepgen)
+        made.world.set(package.world.INTERPRETED, False)
+        return made
+
+    def events(self) -> None:
+        """Show none; what the system was asked is forgotten."""
+        self._recorder.events.clear()
 
 
 def state_of(shot: HeapShot) -> State:
@@ -343,16 +366,25 @@ def passing(package: SimpleNamespace) -> Passing:
 
 
 class of_package:  # noqa: N801 - used like the function `installed`
-    """Makes heaps from any package that has the classes of spanalloc, such as a changed copy."""
+    """Makes heaps from any package that has the classes of spanalloc, such as a changed copy.
 
-    def __init__(self, package: SimpleNamespace) -> None:
+    They are of a `kind`: recorded, or quiet.
+    """
+
+    def __init__(self, package: SimpleNamespace, kind: type[SpanallocHeap] = SpanallocHeap) -> None:
         self._package = package
+        self._kind = kind
 
     def __call__(self, program: HeapProgram) -> SpanallocHeap:
         """Return the heap that a program starts with."""
-        return SpanallocHeap(program, self._package)
+        return self._kind(program, self._package)
 
 
 def installed(program: HeapProgram) -> SpanallocHeap:
     """Return a heap of the installed spanalloc."""
     return of_package(SimpleNamespace(**vars(spanalloc)))(program)
+
+
+def quiet(program: HeapProgram) -> SpanallocHeap:
+    """Return a heap of the installed spanalloc that records nothing."""
+    return of_package(SimpleNamespace(**vars(spanalloc)), QuietHeap)(program)

@@ -106,7 +106,8 @@ def changes_in(function: Function) -> Iterator[Change]:
         node = waiting.pop(0)
         if not isinstance(node, ast.JoinedStr):  # it does not say where its parts stand
             yield from _changes_of(node)
-            waiting.extend(ast.iter_child_nodes(node))
+            annotation = getattr(node, "annotation", None)
+            waiting.extend(one for one in ast.iter_child_nodes(node) if one is not annotation)
 
 
 def _changes_of(node: ast.AST) -> Iterator[Change]:

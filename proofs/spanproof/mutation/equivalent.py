@@ -16,5 +16,18 @@ class Reason(NamedTuple):
     why: str
 
 
-REASONS: Final[tuple[Reason, ...]] = ()
+REASONS: Final = (
+    Reason(
+        "malloc.take",
+        "if slot < 0",
+        "slot < 0 -> (slot <= 0)",
+        "a span enters a cache in a refill, which takes its first slot: later ones are not 0",
+    ),
+    Reason(
+        "scavengeline.ScavengeLine.due",
+        "return retained - want if retained > want else 0",
+        "retained > want -> (retained >= want)",
+        "where both are the same the difference is 0, too",
+    ),
+)
 """The mutants that were met, in the order of the sources."""

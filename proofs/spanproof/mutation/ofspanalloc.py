@@ -29,6 +29,7 @@ from spanproof.fuzz.factories import WrongFactory
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.planted.span import package_with
 from spanproof.fuzz.spanalloc_subject import of_package as span_of
+from spanproof.fuzz.spanallocheap import QuietHeap
 from spanproof.fuzz.spanallocheap import of_package as heap_of
 from spanproof.fuzz.target import Target, of_heap, of_schedules, of_span
 from spanproof.mutation.drawn import Change, changes_in, with_replaced
@@ -244,9 +245,11 @@ def noticed(mutant: ImplMutant, efforts: Efforts) -> tuple[str, str]:
         return "import", f"{type(problem).__name__}: {problem}"
     spans, heaps = of_span(span_of(package)), of_heap(heap_of(package))
     schedules = of_schedules(heap_of(package))
+    quiet = of_heap(heap_of(package, QuietHeap))
     says = (
         found_by(spans, efforts.calls // 4)
         or found_by(heaps, efforts.calls)
+        or found_by(quiet, efforts.calls // 2)
         or found_by(schedules, efforts.calls // 2)
     )
     if says:

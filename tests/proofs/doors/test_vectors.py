@@ -8,17 +8,12 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-import msgspec
 import pytest
 
+from spanproof.cli.app import run
 from spanproof.doors.header import PLACE
-from spanproof.fuzz.levels.recorded import shown
 from spanproof.mutation import vectors
 from spanproof.mutation.variants import Variant, of_span
-from spanproof.protocol import messages
-from spanproof.protocol.faults import Declined
-from spanproof.protocol.messages import REPLIES
-from spanproof.protocol.process import Process
 
 ROOT = Path(__file__).parents[3]
 ANSWERING = Path(__file__).parent / "answering.py"
@@ -75,19 +70,53 @@ def test_a_consumer_in_c_finds_a_planted_bug(
         assert says in done.stdout
 
 
-def test_spanalloc_gives_every_reply(chosen: tuple[vectors.Chosen, Path]) -> None:
+@pytest.fixture
+def folder(chosen: tuple[vectors.Chosen, Path], tmp_path: Path) -> Path:
+    lines = chosen[1].read_text().splitlines(keepends=True)
+    for level in ("span", "sizes"):
+        text = "".join(line for line in lines if f'"level":"{level}"' in line)
+        (tmp_path / f"{level}.jsonl").write_text(text)
+    return tmp_path
+
+
+def test_spanalloc_gives_every_reply(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As a process that answers, size classes included."""
-    process = Process([sys.executable, str(ANSWERING)])
-    try:
-        process.hello()
-        for line in chosen[1].read_text().splitlines():
-            for asked, wanted in json.loads(line)["exchange"]:
-                request = msgspec.convert({**asked, "n": 0}, type=messages.Request)
-                try:
-                    seen = shown(process.ask(request, REPLIES[type(request)]))
-                except Declined:
-                    assert "refused" in wanted
-                    continue
-                assert {**seen, "n": 0} == {**wanted, "n": 0}, asked
-    finally:
-        process.close()
+    assert run(["vectors", str(folder), "--exec", f"{sys.executable} {ANSWERING}"]) == 0
+    shown = capsys.readouterr().out
+    assert ", 0 wrong" in shown
+    asked = sum(
+        len(json.loads(line)["exchange"])
+        for file in folder.glob("*.jsonl")
+        for line in file.read_text().splitlines()
+    )
+    assert f" {asked} replies" in shown
+
+
+def test_a_wrong_reply_is_told_with_its_rules(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [json.loads(line) for line in (folder / "span.jsonl").read_text().splitlines()]
+    changed = next(
+        one for one in lines if '"slot": ' in json.dumps([r for _, r in one["exchange"]])
+    )
+    reply = next(reply for _, reply in changed["exchange"] if "slot" in reply)
+    reply["slot"] += 1
+    (folder / "span.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    command = f"{sys.executable} {ANSWERING}"
+    assert run(["vectors", str(folder), "--exec", command]) == 1
+    shown = capsys.readouterr().out
+    assert 'wrong reply to {"op": "allocate"' in shown
+    assert f"  {changed['rules'][0]}: " in shown
+    assert ", 1 wrong" in shown
+
+
+def test_vectors_that_cannot_be_asked_are_told_in_a_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = f"{sys.executable} {ANSWERING}"
+    assert run(["vectors", str(folder), "--exec", "/no/such/command"]) == 2
+    assert run(["vectors", str(folder / "nowhere"), "--exec", command]) == 2
+    assert "nowhere/sizes.jsonl: No such file or directory" in capsys.readouterr().err
+    (folder / "sizes.jsonl").write_text("no vector\n")
+    assert run(["vectors", str(folder), "--exec", command]) == 2
+    assert "has a line that is no vector" in capsys.readouterr().err
