@@ -220,7 +220,7 @@ def _bare_fingerprint(cache: Cache, name: str, path: Path | None) -> str:
     key = digest_of("module", name, platform.python_version(), hashlib.sha256(content).hexdigest())
     known = cache.get(key, str)
     if known is None:
-        known = ModuleUnits(name, content.decode()).digest_of_all()
+        known = ModuleUnits(name, content.decode()).digest_of_all
         cache.put(key, known)
     return known
 

@@ -13,7 +13,7 @@ Nothing is imported for this, so a fingerprint takes no solver.
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -129,12 +129,24 @@ class ModuleUnits:
                         if not full:
                             yield owner, original
 
+    @cached_property
+    def imports(self) -> list[str]:
+        """What may be modules that are imported, at whatever time: all names of that form."""
+        found = {
+            name
+            for unit in self.statements
+            for owner, original in self.inner_imports(unit)
+            for name in (owner, f"{owner}.{original}")
+        }
+        return sorted(found)
+
     def digest(self, unit: str) -> str:
         """Return the fingerprint of one unit."""
         return digest_of(*(bare_dump(statement) for statement in self.statements[unit]))
 
+    @cached_property
     def digest_of_all(self) -> str:
-        """Return the fingerprint of the whole module, docstrings included."""
+        """The fingerprint of the whole module, docstrings included."""
         return digest_of(*(ast.dump(statement) for statement in self.body))
 
     def mentions(self, unit: str) -> Iterator[Mention]:
@@ -273,9 +285,7 @@ class Code:
                 continue
             found.add(name)
             waiting.append(name.rpartition(".")[0])
-            for unit in module.statements:
-                for owner, original in module.inner_imports(unit):
-                    waiting += [owner, f"{owner}.{original}"]
+            waiting += module.imports
         return sorted(found)
 
     def effects(self, imported: Iterable[str], run: Iterable[str]) -> list[Unit]:
@@ -307,6 +317,7 @@ class Sources:
         self._code = code or Code()
         self._digests: dict[Unit, str] = {}
         self._directly: dict[Unit, frozenset[Unit]] = {}
+        self._unknown: dict[Unit, tuple[str, ...]] = {}
 
     def module(self, name: str) -> ModuleUnits | None:
         """Return a module of ours; None if there is none of that name."""
@@ -336,7 +347,7 @@ class Sources:
             elif self._code.is_plain(unit.module):
                 self._digests[unit] = module.digest(unit.name)
             else:
-                self._digests[unit] = module.digest_of_all()
+                self._digests[unit] = module.digest_of_all
         return self._digests[unit]
 
     def whole(self, module: str) -> list[Unit]:
@@ -358,9 +369,13 @@ class Sources:
     def unknowns(self, units: Iterable[Unit]) -> Iterator[str]:
         """Yield what units do whose outcome may be another one in the next run, in words."""
         for unit in sorted(units):
-            module = self.module(unit.module)
-            if module is None:
-                continue
+            if unit not in self._unknown:
+                self._unknown[unit] = tuple(self._unknowns_of(unit))
+            yield from self._unknown[unit]
+
+    def _unknowns_of(self, unit: Unit) -> Iterator[str]:
+        module = self.module(unit.module)
+        if module is not None:
             plain = self._code.is_plain(unit.module)
             for name in [unit.name] if plain else module.statements:
                 for what in _unknowns(module, name):
@@ -369,17 +384,26 @@ class Sources:
     def _rests_on(self, unit: Unit) -> frozenset[Unit]:
         if unit not in self._directly:
             module = self.module(unit.module)
-            found = {Unit(unit.module, REST)}
-            if module is not None:
-                plain = self._code.is_plain(unit.module)
-                names = [unit.name] if plain else list(module.statements)
-                for name in names if not (plain and unit.name == REST) else ():
-                    for mention in module.mentions(name):
-                        found.update(self._meant(module, mention))
-                    for owner, original in module.inner_imports(name):
-                        found.update(self._imported(owner, original))
-            self._directly[unit] = frozenset(found)
+            rest = frozenset({Unit(unit.module, REST)})
+            if module is None:
+                self._directly[unit] = rest
+            elif self._code.is_plain(unit.module):
+                names = [unit.name] if unit.name != REST else []
+                self._directly[unit] = rest | self._named_by(module, names)
+            else:  # whatever is in it rests on all that it names
+                together = rest | self._named_by(module, module.statements)
+                self._directly |= dict.fromkeys([*self.whole(unit.module), unit], together)
         return self._directly[unit]
+
+    def _named_by(self, module: ModuleUnits, units: Iterable[str]) -> set[Unit]:
+        """Return what some units of a module name."""
+        found: set[Unit] = set()
+        for unit in units:
+            for mention in module.mentions(unit):
+                found.update(self._meant(module, mention))
+            for owner, original in module.inner_imports(unit):
+                found.update(self._imported(owner, original))
+        return found
 
     def _imported(self, owner: str, original: str | None) -> list[Unit]:
         if original is None or original == "*":
