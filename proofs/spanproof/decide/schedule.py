@@ -15,17 +15,19 @@ from spanproof.decide.verdict import DEFAULT_TIMEOUT, Verdict
 from spanproof.fingerprint.dependencies import digest_of
 
 LONGEST: Final = (
-    "kernels.cut",
     "span.slow.takes-lowest",
+    "objects.layout.index",
+    "trees.move",
+    "count.allocate",
     "kernels.slow",
-    "sizeclass.obj-index",
-    "pages.scavenge-part",
-    "sizeclass.find-object",
-    "lists.one-place",
-    "sizeclass.division",
-    "kernels.obj-index-in-range",
-    "pages.take-part",
-    "span.fast.takes-lowest",
+    "trees.store",
+    "objects.malloc",
+    "objects.safe",
+    "objects.sweep",
+    "kernels.cut",
+    "objects.malloc-large",
+    "objects.pages.scavenge-part",
+    "methods.malloc",
 )
 """The obligations that take longest, by far the longest first, as `prove --jobs 1 --json` has them.
 

@@ -185,6 +185,7 @@ class Understanding:
                     "__annotations__",
                     "__doc__",
                     "__path__",
+                    "__struct_fields__",
                 ):
                     return False
                 case ast.Name(id=name) if name in UNKNOWN_BUILTINS and name not in scope.names:
