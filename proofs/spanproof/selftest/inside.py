@@ -201,7 +201,7 @@ class Writer:
                 return name
             return self._constant()
         inner = depth - 1
-        choice = self.random.randrange(20)
+        choice = self.random.randrange(22)
         if choice < 7:
             return f"({self._int(scope, inner)} {self._operator()} {self._int(scope, inner)})"
         if choice == 7:
@@ -226,6 +226,11 @@ class Writer:
             return f"({self._int(scope, inner)}).bit_length()"
         if choice == 16 and not self.leaf:
             return self._call(scope, inner)
+        if choice == 17:
+            least = self.random.choice(("min", "max"))
+            return f"{least}({self._int(scope, inner)}, {self._int(scope, inner)})"
+        if choice == 18:
+            return f"int({self._int(scope, inner)})"
         return self._part(scope, inner)
 
     def _part(self, scope: Scope, depth: int) -> str:
