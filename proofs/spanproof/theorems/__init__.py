@@ -5,7 +5,15 @@ Importing this package registers them all.
 
 from spanproof.prove.exploration import EXPLORATIONS, Exploration
 from spanproof.prove.proof import REGISTRY, Obligation
-from spanproof.theorems.courses import checks, containers, memory, programs, records, threads
+from spanproof.theorems.courses import (
+    checks,
+    containers,
+    memory,
+    programs,
+    records,
+    threads,
+    versions,
+)
 from spanproof.theorems.heap import accounts
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
 from spanproof.theorems.kernels import methods, trees
@@ -64,6 +72,7 @@ __all__ = [
     "threads",
     "tiling",
     "trees",
+    "versions",
 ]
 
 
