@@ -8,11 +8,7 @@ OTHERS: Final = "judges the heap of another process, in `spanspec autopsy`; no h
 UNREAD: Final[dict[str, str]] = {
     "spanspec.pages.bgscavenge.may_sleep": ASKED,
     "spanspec.pages.invariant.tiling_holds": "joins predicates that are read one by one",
-    "spanspec.sharing.setsteps.*": OTHERS,
-    "spanspec.sharing.spansets.*": OTHERS,
     "spanspec.span.freeslots.collect": "the abstract sweep, for searches and examples",
     "spanspec.span.listing.belongs": OTHERS,
-    "spanspec.span.profile.*": OTHERS,
-    "spanspec.span.specials.in_order": OTHERS,
 }
 """The reason by the name of a function, or by a pattern of names."""

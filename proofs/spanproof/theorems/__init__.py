@@ -8,6 +8,7 @@ from spanproof.prove.proof import REGISTRY, Obligation
 from spanproof.theorems.courses import (
     checks,
     containers,
+    fatalchecks,
     memory,
     programs,
     records,
@@ -45,6 +46,7 @@ __all__ = [
     "counting",
     "counts",
     "cycles",
+    "fatalchecks",
     "freespans",
     "kernel_arithmetic",
     "kernel_pages",

@@ -182,4 +182,54 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "a cycle that began by itself tells nothing of the next trigger",
         ),
     ),
+    *variants_of(
+        "spanspec.sharing.sweeping.publish",
+        Variant(
+            "kept-span-in-no-list",
+            """    assert not unlinked, "T-49: can't preserve unlinked span"\n""",
+            "",
+            "courses.fatal-checks",
+            "a sweep publishes a span for its sweeper that is in no list",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.with_marks",
+        Variant(
+            "marks-beyond-the-span",
+            "    assert marks.value >> record.nelems == 0,",
+            "    assert marks.value >= 0,",
+            "courses.fatal-checks",
+            "a mark behind the last slot is not noticed",
+        ),
+    ),
+    *variants_of(
+        "spanspec.sharing.setsteps.pop_unswept",
+        Variant(
+            "popped-entry-stays",
+            "taken = replace(it, entries=it.entries.without(1 if kind == 1 else 2, False))",
+            "taken = it",
+            "versions.span-sets",
+            "a span stays in the unswept set out of which it was taken",
+        ),
+    ),
+    *variants_of(
+        "spanspec.sharing.setsteps.place",
+        Variant(
+            "swept-span-in-no-set",
+            "yield changed(state, thread, replace(worker, task=task), pushed(it))",
+            "yield changed(state, thread, replace(worker, task=task))",
+            "versions.span-sets",
+            "a span that was swept gets into no set",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.profile.reserved_bytes",
+        Variant(
+            "marks-where-slots-are",
+            "return pointers + BYTES_FOR_MARKS",
+            "return pointers",
+            "versions.profile",
+            "the last slots of a span lie on its mark bits",
+        ),
+    ),
 )

@@ -115,6 +115,9 @@ def seen(step: str, before: SetSystem, after: SetSystem, thread: int) -> str:
             return f"create-{'large' if after.span.large else 'small'}"
         case "push_left":
             return f"push_left-{'partial' if it.has_free else 'full'}"
+        case "examine" if not it.large:
+            kept = "full" if not after.span.has_free else "kept" if it.has_free else "freed"
+            return f"examine-{'dead' if after.span.bare else kept}"
         case "allocate":
             return f"allocate-{'one' if after.span.has_free else 'last'}"
         case "free" | "flush":
@@ -209,7 +212,7 @@ def sum_of(entries: Entries) -> int:
     " claim-lost place-held place-set publish-dead publish-alive create-large create-small"
     " push_left-full push_left-partial allocate-one allocate-last free-small free-large"
     " flush-small flush-large pop_swept cache install use place_large count_large start_cycle"
-    " empty_slot",
+    " empty_slot examine-dead examine-full examine-kept examine-freed",
     assumes=(SMALL_SCOPE,),
 )
 def a_span_is_in_one_set_or_slot() -> Ran:

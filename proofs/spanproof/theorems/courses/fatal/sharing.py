@@ -1,0 +1,205 @@
+"""Steps are asked for what they refuse, whatever their guards say: on records made for it."""
+
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from spanproof.theorems.courses.fatal.registry import fails
+from spanproof.theorems.courses.fatal.spans import ACTOR, being_swept, put, slot_of
+from spanspec.base.ids import ThreadId
+from spanspec.base.words import M32
+from spanspec.heap.heap import Heap
+from spanspec.sharing import caching, sweeping
+from spanspec.sharing.growing import span_id
+from spanspec.sharing.records import CHECKING, EXAMINED, FREEING, HELD, SWEEPING, SharedSpan
+from spanspec.sharing.sweepbuf import swept_buffer
+from spanspec.span.listing import NONEMPTY, NOWHERE
+
+
+class Midway(NamedTuple):
+    """A heap in which a thread is in the middle of a task with a span."""
+
+    heap: Heap
+    thread: ThreadId
+    span: int
+
+    @property
+    def it(self) -> SharedSpan:
+        """What threads share of the span."""
+        return self.heap.state.shared(self.span)
+
+    def put(self, it: SharedSpan) -> None:
+        """Give the span another record."""
+        put(self.heap.state, self.span, it)
+
+
+CACHED: Final = 3
+"""How far the sweepgen of a cached span is ahead of the heap's."""
+
+
+def midway(task: int) -> Midway:
+    """Return a heap whose span is being swept, and was last swept in the cycle before."""
+    heap, thread = being_swept(task)
+    it = Midway(heap, thread, heap.state.sharing.threads[thread].span - 1)
+    it.put(replace(it.it, swept_at=(heap.state.sweepgen - 2) & M32))
+    return it
+
+
+# --- the sweep of a span --------------------------------------------------------------------------
+
+
+@fails("T-58")
+def a_span_that_left_use_is_examined() -> None:
+    """A span that left use is examined."""
+    it = midway(SWEEPING)
+    it.put(replace(it.it, in_use=False))
+    sweeping.examine(it.heap.state.sharing, it.thread, freed=True, dead=False)
+
+
+@fails("T-58")
+def a_span_that_is_not_claimed_is_examined() -> None:
+    """A span that is not claimed is examined."""
+    it = midway(SWEEPING)
+    it.put(replace(it.it, sweepgen=it.heap.state.sweepgen))
+    sweeping.examine(it.heap.state.sharing, it.thread, freed=True, dead=False)
+
+
+@fails("T-60")
+def a_span_that_left_use_is_published() -> None:
+    """A span that left use is published."""
+    it = midway(EXAMINED)
+    it.put(replace(it.it, in_use=False))
+    sweeping.publish(it.heap.state.sharing, it.thread)
+
+
+@fails("T-48")
+def a_cached_span_is_published() -> None:
+    """A cached span is published."""
+    it = midway(EXAMINED)
+    it.put(replace(it.it, sweepgen=it.heap.state.sweepgen + CACHED))
+    sweeping.publish(it.heap.state.sharing, it.thread)
+
+
+@fails("T-49")
+def an_unlisted_span_is_kept_for_its_sweeper() -> None:
+    """An unlisted span is kept for its sweeper."""
+    it = midway(EXAMINED)
+    threads = it.heap.state.sharing.threads
+    threads.set(it.thread, replace(threads[it.thread], preserve=True, freed=True))
+    it.put(replace(it.it, place=NOWHERE))
+    sweeping.publish(it.heap.state.sharing, it.thread)
+
+
+@fails("I-26")
+def a_span_is_published_twice_in_a_cycle() -> None:
+    """A span is published twice in a cycle."""
+    it = midway(EXAMINED)
+    it.put(replace(it.it, swept_at=it.heap.state.sweepgen))
+    sweeping.publish(it.heap.state.sharing, it.thread)
+
+
+@fails("SWP-13")
+def a_swept_span_is_pushed_twice() -> None:
+    """A swept span is pushed twice."""
+    it = midway(EXAMINED)
+    sg = it.heap.state.sweepgen
+    first = swept_buffer(sg) == 0
+    sweeping.pushed(sg, replace(it.it, in_buffer_0=first, in_buffer_1=not first))
+
+
+@fails("T-60")
+def a_dead_span_that_left_use_is_published() -> None:
+    """A dead span that left use is published."""
+    it = midway(EXAMINED)
+    it.put(replace(it.it, in_use=False))
+    sweeping.publish_dead(it.heap.state.sharing, it.thread)
+
+
+@fails("T-48")
+def a_dead_span_that_is_cached_is_published() -> None:
+    """A dead span that is cached is published."""
+    it = midway(EXAMINED)
+    it.put(replace(it.it, sweepgen=it.heap.state.sweepgen + CACHED))
+    sweeping.publish_dead(it.heap.state.sharing, it.thread)
+
+
+@fails("I-26")
+def a_dead_span_is_published_twice_in_a_cycle() -> None:
+    """A dead span is published twice in a cycle."""
+    it = midway(EXAMINED)
+    it.put(replace(it.it, swept_at=it.heap.state.sweepgen))
+    sweeping.publish_dead(it.heap.state.sharing, it.thread)
+
+
+@fails("T-35")
+def a_span_is_freed_that_left_use() -> None:
+    """A span is freed that left use."""
+    it = midway(FREEING)
+    it.put(replace(it.it, in_use=False))
+    sweeping.free(it.heap.state.sharing, it.thread)
+
+
+@fails("T-34")
+def a_span_is_freed_that_is_being_swept() -> None:
+    """A span is freed that is being swept."""
+    it = midway(FREEING)
+    sweeping.free(it.heap.state.sharing, it.thread)
+
+
+@fails("T-32")
+def a_span_is_freed_that_is_listed() -> None:
+    """A span is freed that is listed."""
+    it = midway(FREEING)
+    it.put(replace(it.it, sweepgen=it.heap.state.sweepgen, place=NONEMPTY))
+    sweeping.free(it.heap.state.sharing, it.thread)
+
+
+# --- spans on their way into a cache --------------------------------------------------------------
+
+
+@fails("SWP-6")
+def an_unswept_span_is_taken_from_a_list() -> None:
+    """An unswept span is taken from a list."""
+    it = midway(HELD)
+    it.put(replace(it.it, place=NONEMPTY))
+    slot = slot_of(it.heap, it.span)
+    caching.take_listed(it.heap.state.sharing, it.thread, span_id(it.span), slot)
+
+
+@fails("T-46")
+def a_span_with_room_is_full() -> None:
+    """A span from the nonempty list is full after its sweep."""
+    it = midway(CHECKING)
+    threads = it.heap.state.sharing.threads
+    threads.set(it.thread, replace(threads[it.thread], roomy=True))
+    it.put(replace(it.it, has_free=False))
+    caching.check_room(it.heap.state.sharing, it.thread)
+
+
+@fails("T-53")
+def a_full_span_is_installed() -> None:
+    """A full span is installed."""
+    it = midway(HELD)
+    it.put(replace(it.it, has_free=False))
+    caching.install(it.heap.state.sharing, it.thread)
+
+
+@fails("MC-4")
+def a_span_is_installed_over_another() -> None:
+    """A span is installed in a slot that holds one."""
+    it = midway(HELD)
+    threads = it.heap.state.sharing.threads
+    slot = slot_of(it.heap, it.span)
+    threads.set(it.thread, replace(threads[it.thread], slot=slot))
+    caching.install(it.heap.state.sharing, it.thread)
+
+
+@fails("SWP-6")
+def an_unswept_span_is_allocated_from() -> None:
+    """A span that is cached, but was not swept, is allocated from."""
+    heap = Heap()
+    span = heap.span_of(heap.malloc(16))
+    thread = heap.state.thread_of(ACTOR)
+    it = Midway(heap, thread, span)
+    it.put(replace(it.it, sweepgen=(heap.state.sweepgen + 1) & M32))
+    caching.allocate(heap.state.sharing, slot_of(heap, span), last=False)
