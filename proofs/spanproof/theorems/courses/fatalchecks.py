@@ -6,10 +6,10 @@ from collections.abc import Callable
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.theorems.courses.containers import Case, every_case, refuses
-from spanproof.theorems.courses.fatal import PROVOKED
+from spanproof.theorems.courses.fatal import provoked
 
 
-def provoked(name: str, provoke: Callable[[], object]) -> Case:
+def runs_into(name: str, provoke: Callable[[], object]) -> Case:
     """Let something run into its check."""
     check = "-".join(name.split("-")[:2])
 
@@ -35,4 +35,4 @@ def fatal_checks_fire() -> Ran:
     """In a state made for it, or asked for what nobody asks, a rule runs into the fatal check that
     is due, and into no other. That no course gets there is what the other obligations claim.
     """
-    return every_case([(name, provoked(name, act)) for name, act in PROVOKED.items()])
+    return every_case([(name, runs_into(name, act)) for name, act in provoked().items()])

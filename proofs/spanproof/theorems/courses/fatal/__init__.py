@@ -1,6 +1,14 @@
 """States and requests that no course of ours makes, each of which a fatal check has to refuse."""
 
-from spanproof.theorems.courses.fatal import machine, pages, rules, sharing, spans
-from spanproof.theorems.courses.fatal.registry import PROVOKED
+from collections.abc import Callable
 
-__all__ = ["PROVOKED", "machine", "pages", "rules", "sharing", "spans"]
+from spanproof.theorems.courses.fatal import machine, pages, rules, sharing, spans
+
+
+def provoked() -> dict[str, Callable[[], object]]:
+    """Return what runs into a fatal check, by the rule's id and a name."""
+    return {
+        f"{check}-{act.__name__}": act
+        for checks in (machine.CHECKS, pages.CHECKS, rules.CHECKS, sharing.CHECKS, spans.CHECKS)
+        for check, act in checks
+    }

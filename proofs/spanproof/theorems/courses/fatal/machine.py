@@ -1,6 +1,8 @@
 """The machine is another than the runtime is made for, or has no memory."""
 
-from spanproof.theorems.courses.fatal.registry import fails
+from typing import Final
+
+from spanproof.theorems.courses.fatal.checks import Checks
 from spanspec.heap.heap import Heap
 from spanspec.pages import mallocinit
 from spanspec.pages.arena import Hint, Willing
@@ -19,37 +21,31 @@ from spanspec.pages.runs import AMD64, PhysicalPages
 # --- the machine, and what the operating system answers -----------------------------------------
 
 
-@fails("T-1")
 def tiny_class_of_another_size() -> None:
     """Tiny class of another size."""
     mallocinit.check_build(24, mallocinit.HEAP_ARENA_BITMAP_BYTES)
 
 
-@fails("T-2")
 def bitmap_of_an_odd_size() -> None:
     """Bitmap of an odd size."""
     mallocinit.check_build(16, 3 << 20)
 
 
-@fails("T-3")
 def no_page_size() -> None:
     """No page size."""
     Heap(phys=PhysicalPages(0, 0))
 
 
-@fails("T-4")
 def small_physical_pages() -> None:
     """Small physical pages."""
     Heap(phys=PhysicalPages(2048, 0))
 
 
-@fails("T-5")
 def odd_physical_pages() -> None:
     """Odd physical pages."""
     Heap(phys=PhysicalPages(12288, 0))
 
 
-@fails("T-6")
 def odd_huge_pages() -> None:
     """Odd huge pages."""
     Heap(phys=PhysicalPages(4096, 3 << 20))
@@ -67,13 +63,11 @@ class NoHints(Willing):
         return 0 if address != 0 else self.place
 
 
-@fails("T-8")
 def a_region_beyond_the_address_space() -> None:
     """A region beyond the address space."""
     Heap(os=NoHints(1 << 48)).malloc(8)
 
 
-@fails("T-9")
 def a_region_that_is_not_aligned() -> None:
     """A region that is not aligned."""
     heap = Heap()
@@ -104,13 +98,11 @@ class Unreserving(Willing):
         return 0
 
 
-@fails("T-10")
 def no_memory_for_the_arena_map() -> None:
     """No memory for the arena map."""
     Heap(os=Refusing(ARENA_MAP_BYTES)).malloc(8)
 
 
-@fails("T-11")
 def the_same_arena_twice() -> None:
     """The same arena twice."""
     heap = Heap(os=NoHints(0x7F00_0000_0000))
@@ -118,32 +110,27 @@ def the_same_arena_twice() -> None:
         heap.malloc(40 << 20)
 
 
-@fails("T-12")
 def no_memory_for_the_metadata_of_an_arena() -> None:
     """No memory for the metadata of an arena."""
     Heap(os=Refusing(HEAP_ARENA_METADATA)).malloc(8)
 
 
-@fails("T-13")
 def no_memory_for_the_table_of_arenas() -> None:
     """No memory for the table of arenas."""
     # With pages of 512 KiB the first table is large enough to be asked for directly.
     Heap(os=Refusing(512 << 10), phys=PhysicalPages(512 << 10, 0)).malloc(8)
 
 
-@fails("T-26")
 def no_memory_for_a_persistent_chunk() -> None:
     """No memory for a persistent chunk."""
     Heap(os=Refusing(PERSISTENT_CHUNK))
 
 
-@fails("T-28")
 def no_memory_for_the_table_of_spans() -> None:
     """No memory for the table of spans."""
     Heap(os=Refusing(FIRST_ALLSPANS * 8)).malloc(8)
 
 
-@fails("T-45")
 def no_memory_for_mark_bits() -> None:
     """No memory for mark bits."""
     # The table of all spans is as large as a chunk of bits, and is made first.
@@ -162,37 +149,57 @@ class Unmapping(Willing):
         return self.mapped_at
 
 
-@fails("T-79")
 def memory_that_cannot_be_mapped() -> None:
     """Memory that cannot be mapped."""
     Heap(os=Unmapping(0)).malloc(8)
 
 
-@fails("T-80")
 def memory_that_is_mapped_elsewhere() -> None:
     """Memory that is mapped elsewhere."""
     Heap(os=Unmapping(0x7000_0000_0000)).malloc(8)
 
 
-@fails("T-23")
 def nothing_of_persistent_memory() -> None:
     """Nothing of persistent memory."""
     check_request(0, 8)
 
 
-@fails("T-24")
 def persistent_memory_at_odd_addresses() -> None:
     """Persistent memory at odd addresses."""
     check_request(8, 24)
 
 
-@fails("T-25")
 def persistent_memory_at_wide_addresses() -> None:
     """Persistent memory at wide addresses."""
     Metadata(Willing()).persistent(8, 16384, "other_sys", 0)
 
 
-@fails("T-78")
 def a_release_of_half_a_page() -> None:
     """A release of half a page."""
     check_release(AMD64, 0xC000000000, 6000)
+
+
+CHECKS: Final[Checks] = (
+    ("T-1", tiny_class_of_another_size),
+    ("T-2", bitmap_of_an_odd_size),
+    ("T-3", no_page_size),
+    ("T-4", small_physical_pages),
+    ("T-5", odd_physical_pages),
+    ("T-6", odd_huge_pages),
+    ("T-8", a_region_beyond_the_address_space),
+    ("T-9", a_region_that_is_not_aligned),
+    ("T-10", no_memory_for_the_arena_map),
+    ("T-11", the_same_arena_twice),
+    ("T-12", no_memory_for_the_metadata_of_an_arena),
+    ("T-13", no_memory_for_the_table_of_arenas),
+    ("T-26", no_memory_for_a_persistent_chunk),
+    ("T-28", no_memory_for_the_table_of_spans),
+    ("T-45", no_memory_for_mark_bits),
+    ("T-79", memory_that_cannot_be_mapped),
+    ("T-80", memory_that_is_mapped_elsewhere),
+    ("T-23", nothing_of_persistent_memory),
+    ("T-24", persistent_memory_at_odd_addresses),
+    ("T-25", persistent_memory_at_wide_addresses),
+    ("T-78", a_release_of_half_a_page),
+)
+"""Each fatal check, and what runs into it."""

@@ -1,8 +1,10 @@
 """Rules are asked for what they refuse: each is called as no step calls it."""
 
+from typing import Final
+
 from msgspec.structs import replace
 
-from spanproof.theorems.courses.fatal.registry import fails
+from spanproof.theorems.courses.fatal.checks import Checks
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import HEAP_ADDR_BITS, PAGE_SIZE
 from spanspec.base.sizeclass import size_class_for
@@ -41,55 +43,46 @@ SG = 8
 """The heap's sweepgen."""
 
 
-@fails("SC-10")
 def a_class_for_a_large_request() -> None:
     """A class for a large request."""
     size_class_for(32769)
 
 
-@fails("T-46")
 def a_full_span_is_handed_out() -> None:
     """A full span is handed out."""
     hand_out(ClassCounts(), replace(SPAN, alloc_count=SPAN.nelems))
 
 
-@fails("T-46")
 def a_span_to_cache_that_was_searched_to_its_end() -> None:
     """A span to cache that was searched to its end."""
     reload_cache(replace(SPAN, freeindex=SPAN.nelems))
 
 
-@fails("T-50")
 def a_full_count_with_a_free_slot() -> None:
     """A full count with a free slot."""
     searched_full(replace(ONE, alloc_count=SPAN.nelems))
 
 
-@fails("T-15")
 def a_free_slot_that_is_found_by_nobody() -> None:
     """A span whose search ends, although its count says that a slot is free."""
     searched_full(replace(ONE, freeindex=SPAN.nelems))
 
 
-@fails("MAL-12")
 def a_second_large_object() -> None:
     """A second large object."""
     with_large_object(ONE, 40_000)
 
 
-@fails("MAL-6")
 def a_tiny_object_that_does_not_fit() -> None:
     """A tiny object that does not fit."""
     take_tiny(NO_TINY_BLOCK, 8)
 
 
-@fails("MC-14")
 def a_p_that_does_not_exist() -> None:
     """A P that does not exist."""
     mcache_of(Heap().state, 7)
 
 
-@fails("MC-9")
 def statistics_of_what_mcaches_hold() -> None:
     """Statistics that are read while mcaches hold spans."""
     heap = Heap()
@@ -97,85 +90,71 @@ def statistics_of_what_mcaches_hold() -> None:
     read_memstats(heap.state)
 
 
-@fails("I-4")
 def marks_beyond_the_slots() -> None:
     """Marks beyond the slots."""
     with_marks(ONE, Bits(1 << SPAN.nelems))
 
 
-@fails("MAL-14")
 def a_mark_of_allocation_that_is_lost() -> None:
     """A mark of allocation that is lost."""
     with_marks(set_marked(ONE, 0), Bits(0))
 
 
-@fails("I-4")
 def a_slot_beyond_the_span_is_marked() -> None:
     """A slot beyond the span is marked."""
     set_marked(replace(ONE, freeindex=SPAN.nelems), SPAN.nelems)
 
 
-@fails("I-4")
 def a_free_slot_is_marked() -> None:
     """A free slot is marked."""
     set_marked(ONE, 1)
 
 
-@fails("SPAN-18")
 def an_address_below_the_span() -> None:
     """An address below the span."""
     obj_index(SPAN, BASE - 16)
 
 
-@fails("SWP-3")
 def an_unswept_span_enters_a_cache() -> None:
     """An unswept span enters a cache."""
     enter_cache(SG, SG - 2)
 
 
-@fails("CEN-12")
 def a_span_leaves_a_cache_that_it_is_not_in() -> None:
     """A span leaves a cache that it is not in."""
     leave_cache(SG, SG)
 
 
-@fails("SWP-3")
 def a_swept_span_is_claimed() -> None:
     """A swept span is claimed."""
     claim_for_sweep(SG, SG)
 
 
-@fails("T-60")
 def a_sweep_that_nobody_has_claimed_ends() -> None:
     """A sweep that nobody has claimed ends."""
     publish_swept(SG, SG - 2)
 
 
-@fails("T-55")
 def an_unused_span_from_two_cycles_ago() -> None:
     """An unused span from two cycles ago."""
     check_unused(SG, SG - 4)
 
 
-@fails("HEAP-17")
 def a_request_beyond_all_addresses() -> None:
     """A request beyond all addresses."""
     end_of_request(1 << HEAP_ADDR_BITS, 1 << 51, PAGE_SIZE)
 
 
-@fails("OS-1")
 def memory_that_was_never_reserved_is_mapped() -> None:
     """Memory that was never reserved is mapped."""
     FollowedOs(Willing()).map(BASE, PAGE_SIZE)
 
 
-@fails("OS-8")
 def more_is_freed_than_was_counted() -> None:
     """More is freed than was counted."""
     Metadata(Willing()).sys_free(0, 1 << 40, "other_sys")
 
 
-@fails("T-78")
 def a_release_from_the_middle_of_a_page() -> None:
     """A release from the middle of a page."""
     check_release(AMD64, BASE + 512, 4096)
@@ -186,7 +165,6 @@ def run(page: int) -> FreeSpan:
     return FreeSpan(page * PAGE_SIZE, 1, page, False, False)
 
 
-@fails("T-70")
 def a_run_that_is_in_the_sorted_set_already() -> None:
     """A run that is in the sorted set already."""
     free = SortedFreeSpans()
@@ -194,7 +172,6 @@ def a_run_that_is_in_the_sorted_set_already() -> None:
     free.insert(run(1))
 
 
-@fails("T-73")
 def a_run_that_is_not_in_the_sorted_set() -> None:
     """A run that is not in the sorted set."""
     SortedFreeSpans().remove(PAGE_SIZE)
@@ -203,23 +180,23 @@ def a_run_that_is_not_in_the_sorted_set() -> None:
 def parent_of(side: str, page: int) -> Node:
     """Return a node of page 5 with a child on one side, whose priority is lower than its own."""
     node = Node(run(5), 9)
-    setattr(node, side, Node(run(page), 1))
+    if side == "left":
+        node.left = Node(run(page), 1)
+    else:
+        node.right = Node(run(page), 1)
     return node
 
 
-@fails("TREAP-1")
 def a_left_child_of_lower_priority() -> None:
     """A left child of lower priority."""
     check_treap(parent_of("left", 1))
 
 
-@fails("TREAP-1")
 def a_right_child_of_lower_priority() -> None:
     """A right child of lower priority."""
     check_treap(parent_of("right", 9))
 
 
-@fails("SPAN-28")
 def a_span_is_put_into_a_list_twice() -> None:
     """A span is put into a list twice."""
     found = SpanList()
@@ -227,7 +204,6 @@ def a_span_is_put_into_a_list_twice() -> None:
     found.insert(1)
 
 
-@fails("SPAN-28")
 def a_span_is_put_at_the_back_of_a_list_twice() -> None:
     """A span is put at the back of a list twice."""
     found = SpanList()
@@ -235,13 +211,11 @@ def a_span_is_put_at_the_back_of_a_list_twice() -> None:
     found.insert_back(1)
 
 
-@fails("SPAN-28")
 def a_span_is_taken_out_of_a_list_that_it_is_not_in() -> None:
     """A span is taken out of a list that it is not in."""
     SpanList().remove(1)
 
 
-@fails("SWP-10")
 def a_place_is_filled_twice() -> None:
     """A place of a sweep buffer is filled twice."""
     buffer = SweepBuffer()
@@ -249,13 +223,49 @@ def a_place_is_filled_twice() -> None:
     buffer.push(2, 0)
 
 
-@fails("SWP-11")
 def an_empty_place_is_read() -> None:
     """An empty place of a sweep buffer is read."""
     SweepBuffer().at(3)
 
 
-@fails("T-61")
 def a_block_below_the_buffer() -> None:
     """A block below the buffer."""
     SweepBuffer().block(-1)
+
+
+CHECKS: Final[Checks] = (
+    ("SC-10", a_class_for_a_large_request),
+    ("T-46", a_full_span_is_handed_out),
+    ("T-46", a_span_to_cache_that_was_searched_to_its_end),
+    ("T-50", a_full_count_with_a_free_slot),
+    ("T-15", a_free_slot_that_is_found_by_nobody),
+    ("MAL-12", a_second_large_object),
+    ("MAL-6", a_tiny_object_that_does_not_fit),
+    ("MC-14", a_p_that_does_not_exist),
+    ("MC-9", statistics_of_what_mcaches_hold),
+    ("I-4", marks_beyond_the_slots),
+    ("MAL-14", a_mark_of_allocation_that_is_lost),
+    ("I-4", a_slot_beyond_the_span_is_marked),
+    ("I-4", a_free_slot_is_marked),
+    ("SPAN-18", an_address_below_the_span),
+    ("SWP-3", an_unswept_span_enters_a_cache),
+    ("CEN-12", a_span_leaves_a_cache_that_it_is_not_in),
+    ("SWP-3", a_swept_span_is_claimed),
+    ("T-60", a_sweep_that_nobody_has_claimed_ends),
+    ("T-55", an_unused_span_from_two_cycles_ago),
+    ("HEAP-17", a_request_beyond_all_addresses),
+    ("OS-1", memory_that_was_never_reserved_is_mapped),
+    ("OS-8", more_is_freed_than_was_counted),
+    ("T-78", a_release_from_the_middle_of_a_page),
+    ("T-70", a_run_that_is_in_the_sorted_set_already),
+    ("T-73", a_run_that_is_not_in_the_sorted_set),
+    ("TREAP-1", a_left_child_of_lower_priority),
+    ("TREAP-1", a_right_child_of_lower_priority),
+    ("SPAN-28", a_span_is_put_into_a_list_twice),
+    ("SPAN-28", a_span_is_put_at_the_back_of_a_list_twice),
+    ("SPAN-28", a_span_is_taken_out_of_a_list_that_it_is_not_in),
+    ("SWP-10", a_place_is_filled_twice),
+    ("SWP-11", an_empty_place_is_read),
+    ("T-61", a_block_below_the_buffer),
+)
+"""Each fatal check, and what runs into it."""

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from spanproof.theorems.courses.fatal.registry import fails
+from spanproof.theorems.courses.fatal.checks import Checks
 from spanproof.theorems.courses.fatal.spans import ACTOR, being_swept, put, slot_of
 from spanspec.base.ids import ThreadId
 from spanspec.base.words import M32
@@ -48,7 +48,6 @@ def midway(task: int) -> Midway:
 # --- the sweep of a span --------------------------------------------------------------------------
 
 
-@fails("T-58")
 def a_span_that_left_use_is_examined() -> None:
     """A span that left use is examined."""
     it = midway(SWEEPING)
@@ -56,7 +55,6 @@ def a_span_that_left_use_is_examined() -> None:
     sweeping.examine(it.heap.state.sharing, it.thread, freed=True, dead=False)
 
 
-@fails("T-58")
 def a_span_that_is_not_claimed_is_examined() -> None:
     """A span that is not claimed is examined."""
     it = midway(SWEEPING)
@@ -64,7 +62,6 @@ def a_span_that_is_not_claimed_is_examined() -> None:
     sweeping.examine(it.heap.state.sharing, it.thread, freed=True, dead=False)
 
 
-@fails("T-60")
 def a_span_that_left_use_is_published() -> None:
     """A span that left use is published."""
     it = midway(EXAMINED)
@@ -72,7 +69,6 @@ def a_span_that_left_use_is_published() -> None:
     sweeping.publish(it.heap.state.sharing, it.thread)
 
 
-@fails("T-48")
 def a_cached_span_is_published() -> None:
     """A cached span is published."""
     it = midway(EXAMINED)
@@ -80,7 +76,6 @@ def a_cached_span_is_published() -> None:
     sweeping.publish(it.heap.state.sharing, it.thread)
 
 
-@fails("T-49")
 def an_unlisted_span_is_kept_for_its_sweeper() -> None:
     """An unlisted span is kept for its sweeper."""
     it = midway(EXAMINED)
@@ -90,7 +85,6 @@ def an_unlisted_span_is_kept_for_its_sweeper() -> None:
     sweeping.publish(it.heap.state.sharing, it.thread)
 
 
-@fails("I-26")
 def a_span_is_published_twice_in_a_cycle() -> None:
     """A span is published twice in a cycle."""
     it = midway(EXAMINED)
@@ -98,7 +92,6 @@ def a_span_is_published_twice_in_a_cycle() -> None:
     sweeping.publish(it.heap.state.sharing, it.thread)
 
 
-@fails("SWP-13")
 def a_swept_span_is_pushed_twice() -> None:
     """A swept span is pushed twice."""
     it = midway(EXAMINED)
@@ -107,7 +100,6 @@ def a_swept_span_is_pushed_twice() -> None:
     sweeping.pushed(sg, replace(it.it, in_buffer_0=first, in_buffer_1=not first))
 
 
-@fails("T-60")
 def a_dead_span_that_left_use_is_published() -> None:
     """A dead span that left use is published."""
     it = midway(EXAMINED)
@@ -115,7 +107,6 @@ def a_dead_span_that_left_use_is_published() -> None:
     sweeping.publish_dead(it.heap.state.sharing, it.thread)
 
 
-@fails("T-48")
 def a_dead_span_that_is_cached_is_published() -> None:
     """A dead span that is cached is published."""
     it = midway(EXAMINED)
@@ -123,7 +114,6 @@ def a_dead_span_that_is_cached_is_published() -> None:
     sweeping.publish_dead(it.heap.state.sharing, it.thread)
 
 
-@fails("I-26")
 def a_dead_span_is_published_twice_in_a_cycle() -> None:
     """A dead span is published twice in a cycle."""
     it = midway(EXAMINED)
@@ -131,7 +121,6 @@ def a_dead_span_is_published_twice_in_a_cycle() -> None:
     sweeping.publish_dead(it.heap.state.sharing, it.thread)
 
 
-@fails("T-35")
 def a_span_is_freed_that_left_use() -> None:
     """A span is freed that left use."""
     it = midway(FREEING)
@@ -139,14 +128,12 @@ def a_span_is_freed_that_left_use() -> None:
     sweeping.free(it.heap.state.sharing, it.thread)
 
 
-@fails("T-34")
 def a_span_is_freed_that_is_being_swept() -> None:
     """A span is freed that is being swept."""
     it = midway(FREEING)
     sweeping.free(it.heap.state.sharing, it.thread)
 
 
-@fails("T-32")
 def a_span_is_freed_that_is_listed() -> None:
     """A span is freed that is listed."""
     it = midway(FREEING)
@@ -157,7 +144,6 @@ def a_span_is_freed_that_is_listed() -> None:
 # --- spans on their way into a cache --------------------------------------------------------------
 
 
-@fails("SWP-6")
 def an_unswept_span_is_taken_from_a_list() -> None:
     """An unswept span is taken from a list."""
     it = midway(HELD)
@@ -166,7 +152,6 @@ def an_unswept_span_is_taken_from_a_list() -> None:
     caching.take_listed(it.heap.state.sharing, it.thread, span_id(it.span), slot)
 
 
-@fails("T-46")
 def a_span_with_room_is_full() -> None:
     """A span from the nonempty list is full after its sweep."""
     it = midway(CHECKING)
@@ -176,7 +161,6 @@ def a_span_with_room_is_full() -> None:
     caching.check_room(it.heap.state.sharing, it.thread)
 
 
-@fails("T-53")
 def a_full_span_is_installed() -> None:
     """A full span is installed."""
     it = midway(HELD)
@@ -184,7 +168,6 @@ def a_full_span_is_installed() -> None:
     caching.install(it.heap.state.sharing, it.thread)
 
 
-@fails("MC-4")
 def a_span_is_installed_over_another() -> None:
     """A span is installed in a slot that holds one."""
     it = midway(HELD)
@@ -194,7 +177,6 @@ def a_span_is_installed_over_another() -> None:
     caching.install(it.heap.state.sharing, it.thread)
 
 
-@fails("SWP-6")
 def an_unswept_span_is_allocated_from() -> None:
     """A span that is cached, but was not swept, is allocated from."""
     heap = Heap()
@@ -203,3 +185,26 @@ def an_unswept_span_is_allocated_from() -> None:
     it = Midway(heap, thread, span)
     it.put(replace(it.it, sweepgen=(heap.state.sweepgen + 1) & M32))
     caching.allocate(heap.state.sharing, slot_of(heap, span), last=False)
+
+
+CHECKS: Final[Checks] = (
+    ("T-58", a_span_that_left_use_is_examined),
+    ("T-58", a_span_that_is_not_claimed_is_examined),
+    ("T-60", a_span_that_left_use_is_published),
+    ("T-48", a_cached_span_is_published),
+    ("T-49", an_unlisted_span_is_kept_for_its_sweeper),
+    ("I-26", a_span_is_published_twice_in_a_cycle),
+    ("SWP-13", a_swept_span_is_pushed_twice),
+    ("T-60", a_dead_span_that_left_use_is_published),
+    ("T-48", a_dead_span_that_is_cached_is_published),
+    ("I-26", a_dead_span_is_published_twice_in_a_cycle),
+    ("T-35", a_span_is_freed_that_left_use),
+    ("T-34", a_span_is_freed_that_is_being_swept),
+    ("T-32", a_span_is_freed_that_is_listed),
+    ("SWP-6", an_unswept_span_is_taken_from_a_list),
+    ("T-46", a_span_with_room_is_full),
+    ("T-53", a_full_span_is_installed),
+    ("MC-4", a_span_is_installed_over_another),
+    ("SWP-6", an_unswept_span_is_allocated_from),
+)
+"""Each fatal check, and what runs into it."""

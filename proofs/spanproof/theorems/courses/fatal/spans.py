@@ -1,8 +1,10 @@
 """A span is not as it should be where it is allocated from, swept or cached."""
 
+from typing import Final
+
 from msgspec.structs import replace
 
-from spanproof.theorems.courses.fatal.registry import fails
+from spanproof.theorems.courses.fatal.checks import Checks
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import ProcId, SlotId, ThreadId
 from spanspec.heap import cycle, malloc, newspan, sweeping
@@ -35,13 +37,11 @@ FULL = replace(SPAN, freeindex=512, alloc_count=512, alloc_cache=0)
 # --- allocation ----------------------------------------------------------------------------------
 
 
-@fails("T-15")
 def a_full_span_with_another_count() -> None:
     """A full span with another count."""
     next_free_slow(replace(FULL, alloc_count=511))
 
 
-@fails("T-16")
 def a_refill_with_a_full_span() -> None:
     """A refill with a full span."""
     heap = Heap()
@@ -55,13 +55,11 @@ def a_refill_with_a_full_span() -> None:
     malloc.take_slot(heap.state, mcache, spanclass)
 
 
-@fails("T-17")
 def a_count_beyond_the_slots() -> None:
     """A count beyond the slots."""
     next_free_slow(replace(SPAN, alloc_count=512))
 
 
-@fails("T-18")
 def an_allocation_in_mark_termination() -> None:
     """An allocation in mark termination."""
     heap = Heap()
@@ -69,19 +67,16 @@ def an_allocation_in_mark_termination() -> None:
     heap.malloc(8)
 
 
-@fails("T-21")
 def a_size_near_the_end_of_numbers() -> None:
     """A size near the end of numbers."""
     malloc.pages_for_large(2**64 - 1)
 
 
-@fails("T-46")
 def a_cached_span_that_is_full() -> None:
     """A cached span that is full."""
     reload_cache(FULL)
 
 
-@fails("T-46")
 def a_span_for_the_cache_that_is_full() -> None:
     """A span for the cache that is full."""
     heap = Heap()
@@ -91,7 +86,6 @@ def a_span_for_the_cache_that_is_full() -> None:
     account_cached(heap.state, span)
 
 
-@fails("T-47")
 def an_uncached_span_without_objects() -> None:
     """An uncached span without objects."""
     heap = Heap()
@@ -100,7 +94,6 @@ def an_uncached_span_without_objects() -> None:
     list(uncache_span(heap.state, ACTOR, slot_of(heap, span)))
 
 
-@fails("T-50")
 def a_refill_with_room_left() -> None:
     """A refill with room left."""
     heap = Heap()
@@ -110,31 +103,26 @@ def a_refill_with_room_left() -> None:
     let_go(heap.state, mcache, spanclass)
 
 
-@fails("T-51")
 def a_retired_span_that_is_not_cached() -> None:
     """A retired span that is not cached."""
     retire_full(4, 4)
 
 
-@fails("T-54")
 def a_flush_from_two_cycles_ago() -> None:
     """A flush from two cycles ago."""
     must_flush(8, 4)
 
 
-@fails("T-90")
 def a_trigger_above_all_numbers() -> None:
     """A trigger above all numbers."""
     trigger_for(0.875, 0, (1 << 63) - 4096, 100, sweep_is_done=False)
 
 
-@fails("T-81")
 def an_index_beyond_the_slots() -> None:
     """An index beyond the slots."""
     next_free_index(replace(SPAN, freeindex=513))
 
 
-@fails("T-83")
 def a_span_that_begins_within_a_byte_of_bitmap() -> None:
     """A span that begins within a byte of bitmap."""
     newspan.check_bitmap(0xC000000008, 1)
@@ -143,13 +131,11 @@ def a_span_that_begins_within_a_byte_of_bitmap() -> None:
 # --- sweeping and the cycle ----------------------------------------------------------------------
 
 
-@fails("T-44")
 def bits_that_no_arena_holds() -> None:
     """Bits that no arena holds."""
     take_bits(NO_ARENAS, 1 << 20)
 
 
-@fails("T-48")
 def freeing_a_cached_span() -> None:
     """Freeing a cached span."""
     heap, thread = being_swept(EXAMINED)
@@ -158,7 +144,6 @@ def freeing_a_cached_span() -> None:
     take(heap.state, PUBLISH, thread)
 
 
-@fails("T-49")
 def preserving_a_span_that_is_in_no_list() -> None:
     """Preserving a span that is in no list."""
     heap, thread = being_swept(EXAMINED)
@@ -168,7 +153,6 @@ def preserving_a_span_that_is_in_no_list() -> None:
     take(heap.state, PUBLISH, thread)
 
 
-@fails("T-55")
 def an_unswept_entry_of_a_dead_span_with_an_old_generation() -> None:
     """An unswept entry of a dead span with an old generation."""
     heap = Heap(sweepgen=8)
@@ -202,7 +186,6 @@ def slot_of(heap: Heap, span: int) -> SlotId:
     return heap.state.shared(span).cacher
 
 
-@fails("T-58")
 def sweeping_a_span_that_nobody_claimed() -> None:
     """Sweeping a span that nobody claimed."""
     heap, thread = being_swept(SWEEPING)
@@ -211,33 +194,28 @@ def sweeping_a_span_that_nobody_claimed() -> None:
     take(heap.state, EXAMINE, thread, True, False)
 
 
-@fails("T-58")
 def sweeping_a_span_that_is_not_in_use() -> None:
     """Sweeping a span that is not in use."""
     sweep(replace(SPAN, state=FREE))
 
 
-@fails("T-59")
 def more_marks_than_objects() -> None:
     """More marks than objects."""
     sweep(replace(SPAN, gcmark_bits=Bits(7), alloc_count=2, freeindex=2))
 
 
-@fails("T-59")
 def a_mark_on_a_free_slot() -> None:
     """A mark on a free slot."""
     record: Mspan = replace(SPAN, alloc_count=2, freeindex=2)
     sweeping.with_marks(record, Bits(0b100))
 
 
-@fails("T-34")
 def freeing_a_span_that_is_not_swept() -> None:
     """Freeing a span that is not swept."""
     heap, thread = being_swept(FREEING)
     take(heap.state, steps.FREE, thread)
 
 
-@fails("T-60")
 def publishing_a_span_that_has_left_use() -> None:
     """Publishing a span that has left use."""
     heap, thread = being_swept(EXAMINED)
@@ -246,7 +224,6 @@ def publishing_a_span_that_has_left_use() -> None:
     take(heap.state, PUBLISH, thread)
 
 
-@fails("T-61")
 def a_block_beyond_the_buffer() -> None:
     """A block beyond the buffer."""
     buffer = SweepBuffer()
@@ -256,7 +233,6 @@ def a_block_beyond_the_buffer() -> None:
     buffer.block(1)
 
 
-@fails("T-86")
 def a_cycle_with_a_cache_that_is_not_flushed() -> None:
     """A cycle with a cache that is not flushed."""
     heap = Heap()
@@ -264,7 +240,6 @@ def a_cycle_with_a_cache_that_is_not_flushed() -> None:
     cycle.check_flushed(heap.state)
 
 
-@fails("T-87")
 def a_sweep_phase_while_marking() -> None:
     """A sweep phase while marking."""
     heap = Heap()
@@ -272,7 +247,6 @@ def a_sweep_phase_while_marking() -> None:
     cycle.sweep_phase_starts(heap.state, ACTOR)
 
 
-@fails("T-88")
 def a_swept_buffer_that_is_not_empty() -> None:
     """A swept buffer that is not empty."""
     heap = Heap()
@@ -281,7 +255,6 @@ def a_swept_buffer_that_is_not_empty() -> None:
     cycle.sweep_phase_starts(heap.state, ACTOR)
 
 
-@fails("T-91")
 def marking_a_span_that_was_not_swept() -> None:
     """Marking a span that was not swept."""
     heap = Heap()
@@ -290,7 +263,6 @@ def marking_a_span_that_was_not_swept() -> None:
     cycle.check_roots(heap.state)
 
 
-@fails("T-94")
 def a_first_p_without_an_mcache() -> None:
     """A first p without an mcache."""
     heap = Heap()
@@ -299,13 +271,48 @@ def a_first_p_without_an_mcache() -> None:
     list(procresize(heap.state, Actor(-1, 0), 1))
 
 
-@fails("T-43")
 def a_special_record_of_no_kind() -> None:
     """A special record of no kind."""
     add_special((), 0, 7)
 
 
-@fails("T-42")
 def a_second_profile_record() -> None:
     """A second profile record."""
     add_special(add_special((), 0, 2), 0, 2)
+
+
+CHECKS: Final[Checks] = (
+    ("T-15", a_full_span_with_another_count),
+    ("T-16", a_refill_with_a_full_span),
+    ("T-17", a_count_beyond_the_slots),
+    ("T-18", an_allocation_in_mark_termination),
+    ("T-21", a_size_near_the_end_of_numbers),
+    ("T-46", a_cached_span_that_is_full),
+    ("T-46", a_span_for_the_cache_that_is_full),
+    ("T-47", an_uncached_span_without_objects),
+    ("T-50", a_refill_with_room_left),
+    ("T-51", a_retired_span_that_is_not_cached),
+    ("T-54", a_flush_from_two_cycles_ago),
+    ("T-90", a_trigger_above_all_numbers),
+    ("T-81", an_index_beyond_the_slots),
+    ("T-83", a_span_that_begins_within_a_byte_of_bitmap),
+    ("T-44", bits_that_no_arena_holds),
+    ("T-48", freeing_a_cached_span),
+    ("T-49", preserving_a_span_that_is_in_no_list),
+    ("T-55", an_unswept_entry_of_a_dead_span_with_an_old_generation),
+    ("T-58", sweeping_a_span_that_nobody_claimed),
+    ("T-58", sweeping_a_span_that_is_not_in_use),
+    ("T-59", more_marks_than_objects),
+    ("T-59", a_mark_on_a_free_slot),
+    ("T-34", freeing_a_span_that_is_not_swept),
+    ("T-60", publishing_a_span_that_has_left_use),
+    ("T-61", a_block_beyond_the_buffer),
+    ("T-86", a_cycle_with_a_cache_that_is_not_flushed),
+    ("T-87", a_sweep_phase_while_marking),
+    ("T-88", a_swept_buffer_that_is_not_empty),
+    ("T-91", marking_a_span_that_was_not_swept),
+    ("T-94", a_first_p_without_an_mcache),
+    ("T-43", a_special_record_of_no_kind),
+    ("T-42", a_second_profile_record),
+)
+"""Each fatal check, and what runs into it."""
