@@ -6,6 +6,7 @@ Importing this package registers them all.
 from spanproof.prove.exploration import EXPLORATIONS, Exploration
 from spanproof.prove.proof import REGISTRY, Obligation
 from spanproof.theorems.courses import (
+    books,
     checks,
     containers,
     fatalchecks,
@@ -41,6 +42,7 @@ __all__ = [
     "accounts",
     "all_explorations",
     "all_obligations",
+    "books",
     "checks",
     "containers",
     "counting",

@@ -232,4 +232,24 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "the last slots of a span lie on its mark bits",
         ),
     ),
+    *variants_of(
+        "spanspec.heap.malloc.hit_tiny_block",
+        Variant(
+            "hits-not-counted",
+            "mcache.tiny_allocs += 1",
+            "pass",
+            "courses.books",
+            "tiny objects that share a block are counted as one",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.after_specials",
+        Variant(
+            "kept-records-dropped",
+            "state.specials[span] = decided.kept",
+            "pass",
+            "courses.books",
+            "an object that is saved for its finalizer loses its profile record",
+        ),
+    ),
 )
