@@ -19,7 +19,7 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanspec.heap.sweeping.push",
         Variant(
             "swept-span-not-pushed",
-            "take(state, PUSH, thread, place=place)",
+            "take(state, PUSH, thread, place=place, p=actor.p)",
             "pass",
             "courses.refill-and-sweep",
             "a swept span does not get onto the swept stack",
