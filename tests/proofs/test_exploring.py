@@ -97,7 +97,7 @@ LEFT_OUT = [
         "the push on the swept stack",
         "plain",
         "heap.sweeping",
-        "    take(state, PUSH, thread, place=place)\n",
+        "    take(state, PUSH, thread, place=place, p=actor.p)\n",
         "",
         "a swept span is told to be pushed, and is not",
     ),

@@ -200,7 +200,8 @@ def a_base_that_is_there_already() -> None:
 
 def removing_what_is_not_there() -> None:
     """Removing what is not there."""
-    Treap().remove(8192)
+    runs = Treap()
+    runs.remove(8192)
 
 
 def changing_what_is_not_there() -> None:

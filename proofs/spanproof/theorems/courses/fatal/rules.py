@@ -174,7 +174,8 @@ def a_run_that_is_in_the_sorted_set_already() -> None:
 
 def a_run_that_is_not_in_the_sorted_set() -> None:
     """A run that is not in the sorted set."""
-    SortedFreeSpans().remove(PAGE_SIZE)
+    runs = SortedFreeSpans()
+    runs.remove(PAGE_SIZE)
 
 
 def parent_of(side: str, page: int) -> Node:
@@ -213,7 +214,8 @@ def a_span_is_put_at_the_back_of_a_list_twice() -> None:
 
 def a_span_is_taken_out_of_a_list_that_it_is_not_in() -> None:
     """A span is taken out of a list that it is not in."""
-    SpanList().remove(1)
+    spans = SpanList()
+    spans.remove(1)
 
 
 def a_place_is_filled_twice() -> None:
