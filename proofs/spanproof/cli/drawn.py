@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.table import Table
 
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, gathered, out, print_json
 from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.jobs import Job
@@ -38,16 +38,8 @@ def random_mutants(
     reads = read_by_formulas(known_reads(book, cache, ()))
     court = Court(book, cache, reads, quickest_first(book, cache), judges)
     started = time.perf_counter()
-    fates: list[Fate] = []
-    interrupted = False
-    with progress("random mutants") as display:
-        task = display.add_task("judging", total=len(mutants))
-        try:
-            for mutant in mutants:
-                fates.append(court.known(mutant) or court.judge(mutant))
-                display.advance(task)
-        except KeyboardInterrupt:
-            interrupted = True
+    judged = (court.known(mutant) or court.judge(mutant) for mutant in mutants)
+    fates, interrupted = gathered("random mutants", "judging", len(mutants), judged)
     show(mutants, fates, judges, time.perf_counter() - started, json)
     if interrupted:
         err.print(f"interrupted: {len(fates)} of {len(mutants)} were judged; say it again to go on")

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.markup import escape
 
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, gathered, out, print_json
 from spanproof.decide.cache import Cache
 from spanproof.mutation.ofspanalloc import Efforts, ImplFate, drawn, judge_all
 from spanproof.report.tests import folder_of_tests
@@ -28,16 +28,8 @@ def mutants_of_spanalloc(
     if not efforts.tests:
         err.print("the tests of spanalloc are not here, only fuzzing judges: use a checkout")
     started = time.perf_counter()
-    fates: list[ImplFate] = []
-    interrupted = False
-    with progress("mutants") as display:
-        task = display.add_task("judging", total=len(chosen))
-        try:
-            for fate in judge_all(chosen, efforts, jobs or 2, cache):
-                fates.append(fate)
-                display.advance(task)
-        except KeyboardInterrupt:
-            interrupted = True
+    judged = judge_all(chosen, efforts, jobs or 2, cache)
+    fates, interrupted = gathered("mutants", "judging", len(chosen), judged)
     fates.sort(key=lambda fate: (fate.module, fate.line, fate.before, fate.after))
     show(fates, time.perf_counter() - started, json)
     if interrupted:

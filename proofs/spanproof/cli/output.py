@@ -2,7 +2,8 @@
 
 import json
 import sys
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, TypeVar
 
 import msgspec
 from rich.console import Console
@@ -15,6 +16,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+Result = TypeVar("Result")
 
 HOLDS: Final = 0
 FAILS: Final = 1
@@ -46,6 +49,22 @@ def print_json(value: object) -> None:
         text = json.dumps(msgspec.to_builtins(value), indent=2).encode()
     sys.stdout.buffer.write(text + b"\n")
     sys.stdout.buffer.flush()
+
+
+def gathered(
+    unit: str, description: str, total: int, results: Iterable[Result]
+) -> tuple[list[Result], bool]:
+    """Return results as they come, with progress shown, and whether Ctrl-C cut them short."""
+    found: list[Result] = []
+    with progress(unit) as display:
+        task = display.add_task(description, total=total)
+        try:
+            for result in results:
+                found.append(result)
+                display.advance(task)
+        except KeyboardInterrupt:
+            return found, True
+    return found, False
 
 
 def progress(unit: str, live: bool = True) -> Progress:
