@@ -148,7 +148,8 @@ def forgets_the_marks(p: Proof) -> None:
     contract = SLOW["spanspec.span.alloccache.next_free_index"]
     p.suppose(contract, span)
     found = NextFree(span.nelems, replace(span, gcmark_bits=NO_BITS))
-    p.establish(contract, span, found, p.number(U16, "below"), given=z3.BoolVal(False))
+    below = p.arbitrary("below", U16)
+    p.establish(contract, span, found, below, given=z3.BoolVal(False))
     p.possible("a span")
 
 

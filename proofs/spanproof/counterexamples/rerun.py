@@ -73,6 +73,11 @@ class Rerun(Proof):
         self.symbols[name] = chosen
         return z3.IntVal(chosen) if isinstance(kind, NewType) else known(chosen, self.arithmetic)
 
+    @property
+    def named(self) -> Mapping[str, Value]:
+        """The values that loop invariants and contracts may mention, by name."""
+        return self._named
+
     def name(self, name: str, value: Value) -> None:
         """Keep a value that loop invariants and contracts may mention."""
         self._named[name] = value

@@ -107,6 +107,11 @@ class Proof:
         return self._translator.symbols.counted
 
     @property
+    def named(self) -> Mapping[str, Value]:
+        """The values that loop invariants and contracts may mention, by name."""
+        return self._translator.ghosts
+
+    @property
     def queries(self) -> list[Query]:
         """All goals and side conditions, in the order of what they may assume."""
         sides = [Query(*side, side=True) for side in self._translator.sides]
@@ -272,7 +277,7 @@ class Proof:
         if not contract.keeps:
             return
         names = list(self._translator.kinds_of(contract.ensures))
-        result = values[names.index(RESULT)]
+        result = values[names.index(self._result_of(contract, values))]
         for place, origin in contract.keeps:
             name, _, inside = origin.partition(".")
             kept = same(part_at(result, place), part_at(values[names.index(name)], inside))
@@ -298,7 +303,7 @@ class Proof:
     def _result_of(self, contract: Contract, values: Sequence[Value]) -> str:
         """Return the parameter of `ensures` that is the result: the last but for values by name."""
         names = list(self._translator.kinds_of(contract.ensures))[: len(values)]
-        return [name for name in names if name not in self._translator.ghosts][-1]
+        return [name for name in names if name not in self.named][-1]
 
     def use(
         self,
@@ -362,9 +367,6 @@ def claimed_at() -> str:
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
 
-
-RESULT: Final = "found"
-"""The parameter of `ensures` that is the result, where a contract says what is kept."""
 
 VOCABULARY: Final = (__name__, "spanproof.theorems.induction")
 """The modules through which obligations state their claims."""
