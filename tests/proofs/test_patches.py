@@ -11,7 +11,8 @@ from spanproof.decide import suite
 from spanproof.decide.jobs import Job
 from spanproof.fingerprint.dependencies import module_file
 from spanproof.fuzz.planted import heap, schedule, span
-from spanproof.mutation.knownbugs import BUGS, find
+from spanproof.mutation.knownbugs import BUGS as KNOWN_BUGS
+from spanproof.mutation.knownbugs import KnownBug, find
 from spanproof.patch.mutant import module_and_place
 from spanproof.patch.patches import DoesNotApply, patched, place_of, tokens
 from spanproof.theorems.mutants import MUTANTS
@@ -70,7 +71,7 @@ def test_layout_is_no_change(old: str, other: str) -> None:
 
 
 @pytest.mark.parametrize("rewritten", [lambda text: ast.unparse(ast.parse(text))], ids=["unparsed"])
-def test_every_mutant_and_bug_applies_to_another_layout(rewritten: Callable[[str], str]) -> None:
+def test_every_mutant_applies_to_another_layout(rewritten: Callable[[str], str]) -> None:
     failed = []
     for mutant in MUTANTS.values():
         path = module_file(mutant.module)
@@ -84,6 +85,14 @@ def test_every_mutant_and_bug_applies_to_another_layout(rewritten: Callable[[str
         else:
             assert code(made) == code(mutant.text()), mutant.name
     assert len(failed) <= 0.02 * len(MUTANTS), failed
+
+
+@pytest.mark.parametrize("bug", KNOWN_BUGS, ids=lambda bug: bug.name)
+def test_every_known_bug_applies(bug: KnownBug) -> None:
+    path = module_file(f"spanspec.{bug.module}")
+    assert path is not None
+    text = path.read_text(encoding="utf-8")
+    assert code(patched(text, bug.old, bug.new)) != code(text)
 
 
 PLANTED_BUGS = (*span.PLANTED, *heap.BUGS, *schedule.RACES)
@@ -192,7 +201,7 @@ def test_a_mutant_that_does_not_apply_is_told_with_its_place(
 
 
 def test_a_known_bug_that_does_not_apply_is_told_with_its_place() -> None:
-    bug = BUGS[0]
+    bug = KNOWN_BUGS[0]
     found = find(bug._replace(old="no such text"))
     assert not found.by
     assert found.wrong.startswith("does not apply: ")

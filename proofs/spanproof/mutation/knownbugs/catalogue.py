@@ -170,9 +170,9 @@ BUGS: Final = (
         "specials-by-slot",
         "#46827",
         "heap.operations.specials",
-        "    offset, records = address - state.spans[span].base, state.specials.get(span, ())\n",
-        "    offset, records = address - state.spans[span].base, state.specials.get(span, ())\n"
-        "    offset -= offset % state.spans[span].elemsize\n",
+        "offset, records = address - state.spans[span].base, state.specials.get(span, ())\n",
+        "offset, records = address - state.spans[span].base, state.specials.get(span, ())\n"
+        "        offset -= offset % state.spans[span].elemsize\n",
         "finalizers of several objects in one tiny block are one finalizer",
     ),
     KnownBug(
@@ -187,8 +187,8 @@ BUGS: Final = (
         "not-looked-up-again",
         "#81435",
         "heap.operations.specials",
-        "    # What was found dead by that sweep has no object any more.\n"
-        "    span = span_to_change(state, address, kind, refused)\n",
+        "        # What was found dead by that sweep has no object any more.\n"
+        "        span = span_to_change(state, address, kind, refused)\n",
         "",
         "an object is not looked up again once its span is swept",
     ),

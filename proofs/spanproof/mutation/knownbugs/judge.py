@@ -6,7 +6,7 @@ import sys
 from spanproof.simulate.exploring import explore
 from spanproof.simulate.racing import Racing
 from spanproof.simulate.scenes import QUICK
-from spanproof.simulate.scripts import many_full_spans
+from spanproof.simulate.scripts import SCRIPTS
 from spanproof.simulate.simulation import Simulation
 from spanproof.support.traces import bundled_traces
 from spanspec.trace.check import check_trace
@@ -33,10 +33,11 @@ def judge(programs: int, steps: int) -> tuple[str, str]:
         explored = explore(scene)
         if explored.failure is not None:
             return f"the scene '{scene.name}', {len(explored.schedule)} moves", explored.failure
-    script = many_full_spans()
-    failure = Simulation(script.seed, saved=script).run(len(script.inputs)).failure
-    if failure is not None:
-        return f"the script of many full spans, step {failure.step}", failure.what
+    for name, written in SCRIPTS:
+        script = written()
+        failure = Simulation(script.seed, saved=script).run(len(script.inputs)).failure
+        if failure is not None:
+            return f"the script '{name}', step {failure.step}", failure.what
     for seed in range(programs):
         failure = Simulation(seed).run(steps).failure
         if failure is not None:

@@ -16,8 +16,8 @@ from spanproof.patch.patches import DoesNotApply, patched, place_of
 from spanproof.support.plaincopy import copy_model, environment
 from spanproof.support.processes import with_parent
 
-PROGRAMS: Final = 12
-"""Random programs run for each bug at most."""
+PROGRAMS: Final = 40
+"""Random programs run for each bug at most; most are found by the first few."""
 
 STEPS: Final = 1500
 """Steps of each of them."""
