@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from spanproof.cli.app import run
-from spanproof.fuzz.divergence import describe, length_of, shorter
+from spanproof.fuzz.divergence import describe, length_of
 from spanproof.fuzz.factories import METHODS, Scope
 from spanproof.fuzz.heaplockstep import run_heap_program
 from spanproof.fuzz.heapprogram import (
@@ -23,6 +23,7 @@ from spanproof.fuzz.heapprogram import (
     Together,
     load,
     save,
+    with_less_at_once,
 )
 from spanproof.fuzz.planted.heap import find_in_heap
 from spanproof.fuzz.planted.schedule import RACES, find_in_schedule
@@ -155,11 +156,9 @@ def test_a_program_with_tasks_at_once_is_saved_loaded_and_reads_as_a_text(tmp_pa
     assert length_of(MEETING) == 12
 
 
-def test_a_shorter_program_has_one_step_or_task_or_turn_less() -> None:
+def test_less_is_done_at_once_by_a_task_or_a_turn() -> None:
     program = HeapProgram((Sweep(), Together((Sweep(), Sweep(p=1)), (1, 0))))
-    assert set(shorter(program)) == {
-        HeapProgram((Sweep(),)),
-        HeapProgram((program.steps[1],)),
+    assert set(with_less_at_once(program)) == {
         HeapProgram((Sweep(), Together((Sweep(p=1),), (1, 0)))),
         HeapProgram((Sweep(), Together((Sweep(),), (1, 0)))),
         HeapProgram((Sweep(), Together((Sweep(), Sweep(p=1)), (1,)))),

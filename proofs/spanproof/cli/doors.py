@@ -24,7 +24,7 @@ AnyMalloc = Annotated[
 LONG: Final = 2000
 """Operations of a program where a malloc is given so many."""
 
-LEVELS: Final = (Scope.SIZES, Scope.CONTRACT, Scope.SPAN, Scope.HEAP)
+LEVELS: Final = (Scope.SIZES, Scope.CONTRACT, Scope.SPAN, Scope.HEAP, Scope.SCHEDULE)
 """What a process may have, from little to much."""
 
 

@@ -7,7 +7,7 @@ the process that answers messages with them.
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec.structs import fields
@@ -15,8 +15,26 @@ from msgspec.structs import fields
 from spanproof.protocol import messages
 from spanproof.protocol.messages import REPLIES, VERSION, Ask, Done, Reply, op_of
 
+MOST_PARAMETERS: Final = 6
+"""What has more fields is given to its function as a struct."""
+
 RUNTIME: Final = Path(__file__).parent / "c" / "runtime.c"
 PLACE: Final = Path(__file__).parent / "c" / "spanspec.h"
+
+WORDS: Final = "a list of words"
+SIGNED: Final = "a number that may be below 0"
+"""Kinds of fields that are no type of Python's."""
+
+C_TYPES: Final[dict[object, str]] = {
+    int: "uint64_t ",
+    SIGNED: "int64_t ",
+    bool: "int ",
+    str: "const char *",
+    WORDS: "const char *",
+    msgspec.Raw: "const char *",
+    list: "struct spanspec_bits ",
+}
+"""What a field of a kind is in C, as it stands before its name."""
 
 GENERIC: Final[tuple[type[Ask], ...]] = (
     messages.Size,
@@ -29,6 +47,11 @@ GENERIC: Final[tuple[type[Ask], ...]] = (
     messages.Flush,
     messages.Sweep,
     messages.SpanState,
+    messages.NewHeap,
+    messages.HeapCall,
+    messages.HeapBegin,
+    messages.Turn,
+    messages.HeapState,
 )
 """Requests that are one function each; objects of the contract are in the memory of the process."""
 
@@ -78,6 +101,17 @@ SPANSPEC_WEAK uint64_t spanspec_threads(void);
 #define SPANSPEC_NO_ZERO 4u
 SPANSPEC_WEAK unsigned spanspec_lacks(void);
 
+/* Of a heap: whether its replies have events (0); which calls it has besides (none). */
+SPANSPEC_WEAK int spanspec_shows_events(void);
+#define SPANSPEC_FIND 1u
+#define SPANSPEC_SET_GC_PERCENT 2u
+#define SPANSPEC_FINISH_PACED 4u
+SPANSPEC_WEAK unsigned spanspec_calls(void);
+
+/* Text in replies: path and stop are words; events and state are JSON, NULL for none. A list of
+   words, such as answers, is one text with spaces between. Text of a request lasts until the
+   function returns; text of a reply has to last until the next one is called. */
+
 /* The contract: NULL if there is no memory. `align` is a power of two, or 0 for what is promised
    anyway. Contents are filled and looked at by this header. */
 SPANSPEC_WEAK void *spanspec_malloc(uint64_t bytes, uint64_t align, int zero);
@@ -105,6 +139,7 @@ def text() -> str:
             *declarations(),
             before,
             *names(),
+            *defaults(),
             *dispatch(),
             main,
             after,
@@ -121,42 +156,77 @@ def declarations() -> Iterator[str]:
         reply = REPLIES[asked]
         if reply is not Done and reply not in told:
             told.add(reply)
-            yield f"/* {summary(reply)} */\nstruct {struct_of(reply)} {{\n"
-            for name, kind in typed(reply):
-                yield from (f"    {line};\n" for line in members(name, kind))
-            yield "};\n\n"
+            yield from struct(reply, summary(reply))
+        given = given_as(asked)
+        if given is asked:
+            yield from struct(
+                asked, "The fields of a request; those that it is not about are 0, percent is 100."
+            )
         yield f"/* {summary(asked)} */\n"
         yield f"SPANSPEC_WEAK const char *{function_of(asked)}({parameters(asked)});\n\n"
 
 
-def names() -> Iterator[str]:
-    """Yield the fields of requests, by their numbers."""
-    found = dict.fromkeys(
-        name for asked in REPLIES for name, kind in typed(asked) if kind in (int, bool)
-    )
-    yield "/* The fields of requests. */\n\nenum {\n"
-    for name in found:
-        yield f"    SS_{name},\n"
-    yield "    SS_FIELDS\n};\n\nstatic const char *const ss_names[SS_FIELDS] = {\n"
-    for name in found:
-        yield f'    "{name}",\n'
+def struct(one: type[msgspec.Struct], says: str) -> Iterator[str]:
+    """Yield the struct that a message is."""
+    yield f"/* {says} */\nstruct {struct_of(one)} {{\n"
+    for name, kind in typed(one):
+        yield from (f"    {line};\n" for line in members(name, kind))
     yield "};\n\n"
+
+
+def names() -> Iterator[str]:
+    """Yield the fields of requests, by their numbers: numbers first, then texts."""
+    for what, prefix, kinds in (
+        ("FIELDS", "SS", (int, bool, SIGNED)),
+        ("TEXTS", "SS_TEXT", (str, WORDS)),
+    ):
+        found = dict.fromkeys(
+            name for asked in REPLIES for name, kind in typed(asked) if kind in kinds
+        )
+        yield f"/* The {what.lower()} of requests. */\n\nenum {{\n"
+        for name in found:
+            yield f"    {prefix}_{name},\n"
+        table = {"FIELDS": "ss_names", "TEXTS": "ss_text_names"}[what]
+        yield f"    SS_{what}\n}};\n\nstatic const char *const {table}[SS_{what}] = {{\n"
+        for name in found:
+            yield f'    "{name}",\n'
+        yield "};\n\n"
+
+
+def defaults() -> Iterator[str]:
+    """Yield the function that sets what is left out of a request, where that is not 0."""
+    yield "static void ss_set_defaults(uint64_t *field) {\n"
+    for name, value in sorted({*left_out()}):
+        yield f"    field[SS_{name}] = {value};\n"
+    yield "}\n\n"
+
+
+def left_out() -> Iterator[tuple[str, int]]:
+    """Yield the numbers of requests that may be left out, and are not 0 then."""
+    for asked in GENERIC:
+        for field in fields(asked):
+            if field.default not in (0, "", msgspec.NODEFAULT):
+                yield field.name, int(field.default)
 
 
 def dispatch() -> Iterator[str]:
     """Yield the function that calls what a request asks for, and writes the reply."""
     yield (
         "/* Call the function of a request, and write what it says; tell whether there is one. */\n"
-        "static int ss_dispatch(const char *op, const uint64_t *field, struct ss_text *out,\n"
-        "                       const char **refused) {\n"
+        "static int ss_dispatch(const char *op, const uint64_t *field, const char *const *text,\n"
+        "                       struct ss_text *out, const char **refused) {\n"
     )
     for asked in GENERIC:
         reply = REPLIES[asked]
         function = function_of(asked)
         yield f'    if (strcmp(op, "{op_of(asked)}") == 0 && {function}) {{\n'
-        arguments = [
-            f"field[SS_{name}]" + (" != 0" if kind is bool else "") for name, kind in typed(asked)
-        ]
+        arguments = [value_of(name, kind) for name, kind in typed(asked)]
+        given = given_as(asked)
+        if given is not None:
+            yield f"        struct {struct_of(given)} ask = {{0}};\n"
+            for name, kind in typed(asked):
+                yield f"        ask.{name} = {value_of(name, kind)};\n"
+            arguments = ["&ask"]
         if reply is not Done:
             yield f"        struct {struct_of(reply)} reply = {{0}};\n"
             arguments.append("&reply")
@@ -170,9 +240,11 @@ def dispatch() -> Iterator[str]:
 def typed(one: type[msgspec.Struct]) -> list[tuple[str, object]]:
     """Return the fields of a message but its number, each with its plain type.
 
-    Of a number that may be absent it is `None`, of a bitmap `list`, of one of several words `str`.
+    Of a number that may be absent it is `None`, of a bitmap `list`, of one of several words `str`,
+    of a list of words `WORDS`, of what is passed on as it is written `msgspec.Raw`, of a number
+    that may be below 0 `SIGNED`.
     """
-    hints = get_type_hints(one)
+    hints = get_type_hints(one, include_extras=True)
     return [
         (field.name, plain_type(hints[field.name])) for field in fields(one) if field.name != "n"
     ]
@@ -180,28 +252,38 @@ def typed(one: type[msgspec.Struct]) -> list[tuple[str, object]]:
 
 def plain_type(hint: object) -> object:
     """Return which of few kinds a type is."""
+    if get_origin(hint) is Annotated:
+        inner, *meta = get_args(hint)
+        natural = any(isinstance(one, msgspec.Meta) and one.ge is not None for one in meta)
+        return int if natural else plain_type(inner)
     options = get_args(hint)
     if type(None) in options:
-        inner = [plain_type(one) for one in options if one is not type(None)]
-        return str if str in inner else None
+        kinds = [plain_type(one) for one in options if one is not type(None)]
+        return str if str in kinds else None
     if options and all(isinstance(one, str) for one in options):
         return str
-    return get_origin(hint) or hint
+    if get_origin(hint) is list:
+        return {int: list, str: WORDS}.get(cast("type", plain_type(options[0])), msgspec.Raw)
+    return SIGNED if hint is int else get_origin(hint) or hint
 
 
 def members(name: str, kind: object) -> Sequence[str]:
     """Return the members of a struct that a field is."""
     if kind is None:
         return [f"uint64_t {name}", f"int has_{name}"]
-    types = {int: f"uint64_t {name}", bool: f"int {name}", str: f"const char *{name}"}
-    assert isinstance(kind, type)
-    return [types.get(kind, f"struct spanspec_bits {name}")]
+    return [f"{C_TYPES[kind]}{name}"]
 
 
 def written(name: str, kind: object) -> Iterator[str]:
     """Yield the statements that write a field of a reply."""
-    yield f'ss_put(out, ",\\"{name}\\":");'
     value = f"reply.{name}"
+    if kind is msgspec.Raw:
+        yield f"if ({value} != NULL) {{"
+        yield f'    ss_put(out, ",\\"{name}\\":");'
+        yield f"    ss_put(out, {value});"
+        yield "}"
+        return
+    yield f'ss_put(out, ",\\"{name}\\":");'
     if kind is None:
         yield f"if (reply.has_{name})"
         yield f"    ss_put_number(out, {value});"
@@ -216,13 +298,34 @@ def written(name: str, kind: object) -> Iterator[str]:
         yield f'ss_put(out, {value} ? "true" : "false");'
     elif kind is int:
         yield f"ss_put_number(out, {value});"
+    elif kind is SIGNED:
+        yield f"ss_put_signed(out, {value});"
     else:
         yield f"ss_put_bits(out, &{value});"
 
 
+def value_of(name: str, kind: object) -> str:
+    """Return the expression that a field of a request is, where it is given to a function."""
+    if kind in (str, WORDS):
+        return f"text[SS_TEXT_{name}]"
+    if kind is SIGNED:
+        return f"(int64_t)field[SS_{name}]"
+    return f"field[SS_{name}]" + (" != 0" if kind is bool else "")
+
+
+def given_as(asked: type[Ask]) -> type[Ask] | None:
+    """Return the request whose struct is given to the function of one; None if its fields are."""
+    if len(typed(asked)) <= MOST_PARAMETERS:
+        return None
+    return next(one for one in reversed(asked.__mro__) if one in GENERIC)
+
+
 def parameters(asked: type[Ask]) -> str:
     """Return the parameters of a function."""
-    them = [f"{'int' if kind is bool else 'uint64_t'} {name}" for name, kind in typed(asked)]
+    given = given_as(asked)
+    them = [f"{C_TYPES[kind]}{name}" for name, kind in typed(asked)]
+    if given is not None:
+        them = [f"const struct {struct_of(given)} *ask"]
     if REPLIES[asked] is not Done:
         them.append(f"struct {struct_of(REPLIES[asked])} *reply")
     return ", ".join(them) or "void"
@@ -233,9 +336,9 @@ def function_of(asked: type[Ask]) -> str:
     return f"spanspec_{op_of(asked)}"
 
 
-def struct_of(reply: type[Reply]) -> str:
-    """Return the name of the struct of a reply."""
-    name = "".join(f"_{one.lower()}" if one.isupper() else one for one in reply.__name__)
+def struct_of(message: type[msgspec.Struct]) -> str:
+    """Return the name of the struct of a message."""
+    name = "".join(f"_{one.lower()}" if one.isupper() else one for one in message.__name__)
     return f"spanspec{name}"
 
 

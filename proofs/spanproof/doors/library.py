@@ -8,39 +8,66 @@ import ctypes
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
-from spanproof.doors.header import GENERIC, function_of, typed
+from spanproof.doors.header import GENERIC, SIGNED, WORDS, function_of, given_as, typed
 from spanproof.protocol import messages
-from spanproof.protocol.messages import REPLIES, VERSION, Ask, Done, Level, Reply, Shows, op_of
+from spanproof.protocol.messages import (
+    REPLIES,
+    VERSION,
+    Ask,
+    Done,
+    Extra,
+    Lack,
+    Level,
+    Reply,
+    Shows,
+    op_of,
+)
 
 ENCODER: Final = msgspec.json.Encoder()
 DECODER: Final = msgspec.json.Decoder(messages.Request)
 MOST_RUNS: Final = 8
-WORDS: Final = 16
+WORDS_OF_BITS: Final = 16
 
 
 class Bits(ctypes.Structure):
     """A bitmap of 1024 slots."""
 
-    _fields_ = (("word", ctypes.c_uint64 * WORDS),)
+    _fields_ = (("word", ctypes.c_uint64 * WORDS_OF_BITS),)
 
 
-def structure_of(reply: type[Reply]) -> type[ctypes.Structure]:
-    """Return the struct that a reply is in the header."""
-    members: list[tuple[str, type[ctypes._SimpleCData[int]] | type]] = []
-    for name, kind in typed(reply):
+C_TYPES: Final[dict[object, type]] = {
+    int: ctypes.c_uint64,
+    SIGNED: ctypes.c_int64,
+    bool: ctypes.c_int,
+    str: ctypes.c_char_p,
+    WORDS: ctypes.c_char_p,
+    msgspec.Raw: ctypes.c_char_p,
+    list: Bits,
+}
+"""What a field of a kind is in C."""
+
+
+def structure_of(message: type[msgspec.Struct]) -> type[ctypes.Structure]:
+    """Return the struct that a message is in the header."""
+    members: list[tuple[str, type]] = []
+    for name, kind in typed(message):
         if kind is None:
             members += [(name, ctypes.c_uint64), (f"has_{name}", ctypes.c_int)]
-        elif kind is bool:
-            members.append((name, ctypes.c_int))
-        elif kind is str:
-            members.append((name, ctypes.c_char_p))
         else:
-            members.append((name, ctypes.c_uint64 if kind is int else Bits))
-    return type(reply.__name__, (ctypes.Structure,), {"_fields_": members})
+            members.append((name, C_TYPES[kind]))
+    return type(message.__name__, (ctypes.Structure,), {"_fields_": members})
+
+
+def in_c(kind: object, value: object) -> object:
+    """Return a field of a request as it is given to C."""
+    if kind is WORDS:
+        assert isinstance(value, list)
+        return " ".join(value).encode()
+    return value.encode() if isinstance(value, str) else value
 
 
 def told_by(struct: ctypes.Structure, reply: type[Reply]) -> dict[str, object]:
@@ -52,10 +79,19 @@ def told_by(struct: ctypes.Structure, reply: type[Reply]) -> dict[str, object]:
             value = None
         elif kind is bool:
             value = bool(value)
+        elif kind is msgspec.Raw:
+            if value is None:
+                continue
+            assert isinstance(value, bytes)
+            value = msgspec.Raw(value)
         elif isinstance(value, bytes):
             value = value.decode(errors="replace")
         elif isinstance(value, Bits):
-            value = [slot for slot in range(64 * WORDS) if value.word[slot // 64] >> slot % 64 & 1]
+            value = [
+                slot
+                for slot in range(64 * WORDS_OF_BITS)
+                if value.word[slot // 64] >> slot % 64 & 1
+            ]
         found[name] = value
     return found
 
@@ -67,6 +103,8 @@ class Library:
         self._library = ctypes.CDLL(str(path))
         self._path = path
         self._structures = {asked: structure_of(REPLIES[asked]) for asked in GENERIC}
+        given = {asked: given_as(asked) for asked in GENERIC}
+        self._given = {asked: structure_of(one) for asked, one in given.items() if one is not None}
         self._objects: dict[int, tuple[int, int]] = {}
         for asked in GENERIC:
             if self.has(op_of(asked)):
@@ -78,6 +116,8 @@ class Library:
             ("name", ctypes.c_char_p, []),
             ("alignment", ctypes.c_uint64, []),
             ("lacks", ctypes.c_uint, []),
+            ("shows_events", ctypes.c_int, []),
+            ("calls", ctypes.c_uint, []),
         ):
             if self.has(name):
                 function = getattr(self._library, f"spanspec_{name}")
@@ -112,15 +152,24 @@ class Library:
             "sizes": self.has("size"),
             "contract": self.has("malloc") and self.has("free"),
             "span": self.has("new_span"),
+            "heap": self.has("new_heap") and self.has("heap_call"),
         }
-        shows = {"state": self.has("span_state"), "account": self.has("account")}
+        has["schedule"] = has["heap"] and self.has("heap_begin") and self.has("turn")
+        states = {self.has("span_state")} if has["span"] else set[bool]()
+        states |= {self.has("heap_state")} if has["heap"] else set[bool]()
+        shows = {
+            "state": states == {True},
+            "account": self.has("account"),
+            "events": bool(self.has("shows_events") and self._library.spanspec_shows_events()),
+        }
+        calls: int = self._library.spanspec_calls() if self.has("calls") else 0
         lacks: int = self._library.spanspec_lacks() if self.has("lacks") else 0
         lacks |= not self.has("realloc")
         name: bytes = (
             self._library.spanspec_name() if self.has("name") else self._path.name.encode()
         )
-        levels: list[Level] = [one for one in ("sizes", "contract", "span") if has[one]]
-        shown: list[Shows] = [one for one in ("state", "account") if shows[one]]
+        levels: list[Level] = [one for one in get_args(Level) if has[one]]
+        shown: list[Shows] = [one for one in get_args(Shows) if shows.get(one)]
         return {
             "protocol": VERSION,
             "name": name.decode(errors="replace"),
@@ -128,19 +177,16 @@ class Library:
             "shows": shown,
             "alignment": self._library.spanspec_alignment() if self.has("alignment") else 8,
             "programs": True,
-            "lacks": [
-                one for bit, one in enumerate(("realloc", "align", "zero")) if lacks >> bit & 1
-            ],
+            "lacks": [one for bit, one in enumerate(get_args(Lack)) if lacks >> bit & 1],
+            "calls": [one for bit, one in enumerate(get_args(Extra)) if calls >> bit & 1],
         }
 
     def _generic(self, ask: Ask) -> Mapping[str, object]:
         asked = type(ask)
-        arguments: list[object] = [
-            ctypes.c_int(getattr(ask, name))
-            if kind is bool
-            else ctypes.c_uint64(getattr(ask, name))
-            for name, kind in typed(asked)
-        ]
+        values = {name: in_c(kind, getattr(ask, name)) for name, kind in typed(asked)}
+        arguments: list[object] = [C_TYPES[kind](values[name]) for name, kind in typed(asked)]
+        if asked in self._given:
+            arguments = [ctypes.byref(self._given[asked](**values))]
         function: Callable[..., bytes | None] = getattr(self._library, function_of(asked))
         if REPLIES[asked] is Done:
             refused = function(*arguments)

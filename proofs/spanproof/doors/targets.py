@@ -138,8 +138,6 @@ def heap_target(found_with: FoundWith) -> Target[HeapProgram]:
     """Return the target that heaps are."""
     target = of_schedules if found_with.of is Scope.SCHEDULE else of_heap
     if found_with.door:
-        if found_with.of is Scope.SCHEDULE:
-            raise WrongFactory("several Ps at once are asked of --python")
         answerer = answerer_of(found_with)
         return target(RemoteHeaps(answerer))._replace(prepare=answerer.prepare)
     if not found_with.python:

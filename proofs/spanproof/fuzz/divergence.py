@@ -1,14 +1,12 @@
 """What running a program in lockstep comes to."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
-
-from msgspec.structs import replace
 
 from spanproof.fuzz import heapprogram, program
 from spanproof.fuzz.differences import Difference, Raised, SideName
-from spanproof.fuzz.heapprogram import HeapProgram, length, with_less_at_once
+from spanproof.fuzz.heapprogram import HeapProgram, length
 from spanproof.fuzz.levels import contractprogram, sizesprogram
 from spanproof.fuzz.levels.contractprogram import ContractProgram
 from spanproof.fuzz.levels.sizesprogram import SizesProgram
@@ -96,14 +94,6 @@ def doing_in(one: AnyProgram, step: int) -> str:
             return contractprogram.describe_step(one.steps[step - 1])
         case Program():
             return program.describe_step(one.steps[step - 1])
-
-
-def shorter(one: ProgramT) -> Iterator[ProgramT]:
-    """Return each program that has one step less, the last ones left out first."""
-    for place in reversed(range(len(one.steps))):
-        yield replace(one, steps=one.steps[:place] + one.steps[place + 1 :])
-    if isinstance(one, HeapProgram):
-        yield from with_less_at_once(one)
 
 
 class Pair(Protocol[StepT]):

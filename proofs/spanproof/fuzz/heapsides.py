@@ -140,8 +140,8 @@ class Schedulable(Side, Protocol):
         """Let a scheduler know, from now on, when a step ends; None: no more."""
         ...
 
-    def state_now(self) -> State:
-        """Return the whole state, although operations may be under way."""
+    def state_now(self) -> State | None:
+        """Return the whole state, although operations may be under way; None: not shown."""
         ...
 
 

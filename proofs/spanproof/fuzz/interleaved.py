@@ -285,10 +285,12 @@ class InTurns:
         with MODEL:
             expected = self._model.state_now()
         with IMPLEMENTATION:
-            compare_states(
-                {name: part for name, part in expected.items() if name not in unready},
-                {n: part for n, part in self._other.state_now().items() if n not in unready},
-            )
+            shown = self._other.state_now()
+            if shown is not None:
+                compare_states(
+                    {name: part for name, part in expected.items() if name not in unready},
+                    {name: part for name, part in shown.items() if name not in unready},
+                )
 
 
 def chained(all_calls: Iterable[Calls]) -> Calls:

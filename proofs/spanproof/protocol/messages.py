@@ -11,7 +11,7 @@ from msgspec import Meta
 
 VERSION: Final = 1
 
-Level = Literal["sizes", "contract", "span", "heap"]
+Level = Literal["sizes", "contract", "span", "heap", "schedule"]
 """What an implementation has, from little to much."""
 
 Shows = Literal["results", "events", "state", "account"]
@@ -20,6 +20,9 @@ contract."""
 
 Lack = Literal["realloc", "align", "zero"]
 """What a contract may lack."""
+
+Extra = Literal["find", "set_gc_percent", "finish_paced"]
+"""Calls that a heap may have besides; with `set_gc_percent` it has `trigger` as well."""
 
 Natural = Annotated[int, Meta(ge=0)]
 """A number of 64 bits without a sign."""
@@ -181,8 +184,12 @@ Call = Literal[
     "scavenge_all",
     "free_os_memory",
     "pass_time",
+    "find",
+    "set_gc_percent",
+    "trigger",
+    "finish_paced",
 ]
-"""What a heap does."""
+"""What a heap does; the last four only if its hello says so."""
 
 
 class HeapCall(Ask, frozen=True, tag="heap_call", omit_defaults=True):
@@ -202,10 +209,29 @@ class HeapCall(Ask, frozen=True, tag="heap_call", omit_defaults=True):
     nanoseconds: Natural = 0
     kind: str = ""
     purpose: str = ""
+    percent: int = 100
+    took_ns: Natural = 0
+    assist_ns: Natural = 0
 
 
-class HeapState(Ask, frozen=True, tag="heap_state"):
-    """Show the whole heap."""
+class HeapBegin(HeapCall, frozen=True, tag="heap_begin", omit_defaults=True):
+    """Begin a call on a P, and go on until a step of it has ended.
+
+    Other Ps may be in the middle of calls. A step ends with each section under a lock, and with
+    each atomic access that others can see.
+    """
+
+
+class Turn(Ask, frozen=True, tag="turn"):
+    """Go on with the call that a P is in, until the next step of it has ended."""
+
+    p: Natural
+
+
+class HeapState(Ask, frozen=True, tag="heap_state", omit_defaults=True):
+    """Show the whole heap; with `now`, although calls may be under way."""
+
+    now: bool = False
 
 
 class Program(Ask, frozen=True, tag="program"):
@@ -238,6 +264,8 @@ Request = (
     | SpanState
     | NewHeap
     | HeapCall
+    | HeapBegin
+    | Turn
     | HeapState
     | Program
 )
@@ -255,7 +283,7 @@ class Greeting(Reply, frozen=True):
     `alignment` is what every object of at least so many bytes is aligned to, and smaller ones to
     the largest power of two that they hold. With `programs` it takes many requests in one message,
     on which `threads` may act at once. Of the contract it may lack some: resizing, alignment by
-    wish, zeroed memory.
+    wish, zeroed memory. A heap may have some `calls` besides those that each has.
     """
 
     protocol: Natural
@@ -266,6 +294,7 @@ class Greeting(Reply, frozen=True):
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     programs: bool = False
     lacks: list[Lack] = msgspec.field(default_factory=list)
+    calls: list[Extra] = msgspec.field(default_factory=list)
 
 
 class Done(Reply, frozen=True):
@@ -354,6 +383,19 @@ class Came(Reply, frozen=True):
     events: list[tuple[str, msgspec.Raw]] = msgspec.field(default_factory=list)
 
 
+class Stopped(Came, frozen=True, kw_only=True):
+    """Where a call has stopped: after a step, because it waits for another P, or at its end.
+
+    `published`: the sweepgen of `span` was stored, which no event tells. `left`: since it stopped
+    last, the call has left those that sweep. The result is that of the call, at its end; events are
+    those since it stopped last.
+    """
+
+    stop: Literal["step", "published", "waits", "ended"]
+    span: Natural = 0
+    left: bool = False
+
+
 class HeapShown(Reply, frozen=True):
     """The whole state of a heap: its parts by their names."""
 
@@ -401,6 +443,8 @@ REPLIES: Final[dict[type[Ask], type[Reply]]] = {
     SpanState: SpanShown,
     NewHeap: Done,
     HeapCall: Came,
+    HeapBegin: Stopped,
+    Turn: Stopped,
     HeapState: HeapShown,
     Program: Programmed,
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spanspec.base.sizeclass import CLASSES, round_up_size, size_class_for
 
 if TYPE_CHECKING:
+    from spanproof.fuzz.scheduler import Scheduler, Worker
     from spanproof.fuzz.spanalloc_subject import SpanallocSpan
     from spanproof.fuzz.spanallocheap import SpanallocHeap
 
@@ -45,6 +46,8 @@ class Answering:
         self.span: SpanallocSpan
         self.heap: SpanallocHeap
         self.objects: dict[int, tuple[int, int]] = {}
+        self.scheduler: Scheduler
+        self.workers: dict[int, Worker] = {}
 
     def answer(self, ask: Message) -> Message:
         try:
@@ -56,8 +59,15 @@ class Answering:
             return {"n": ask["n"], "refused": str(problem), "reason": vars(problem)["reason"]}
 
     def hello(self, ask: Message) -> Message:
-        levels = ["sizes", "contract", "span", "heap"]
-        return {"protocol": 1, "name": "answering", "levels": levels, "shows": SHOWS}
+        levels = ["sizes", "contract", "span", "heap", "schedule"]
+        calls = ["find", "set_gc_percent", "finish_paced"]
+        return {
+            "protocol": 1,
+            "name": "answering",
+            "levels": levels,
+            "shows": SHOWS,
+            "calls": calls,
+        }
 
     def size(self, ask: Message) -> Message:
         size = ask["bytes"]
@@ -155,11 +165,23 @@ class Answering:
 
         answers = tuple(ask["answers"])
         start = HeapProgram((), ask["procs"], ask["sweepgen"], ask["physical"], answers)
+        self.end_threads()
         self.heap = spanallocheap.installed(start)
         self.heap.events()
         return {}
 
     def heap_call(self, ask: Message) -> Message:
+        if self.workers:
+            self.end_threads()
+            self.heap.obey(None)
+        return self.came(ask)
+
+    def end_threads(self) -> None:
+        for worker in self.workers.values():
+            worker.close()
+        self.workers.clear()
+
+    def came(self, ask: Message) -> Message:
         fields = {name: value for name, value in ask.items() if name not in ("op", "n", "call")}
         if "bytes" in fields:
             fields["size"] = fields.pop("bytes")
@@ -176,8 +198,33 @@ class Answering:
             came["result"] += 1
         return {**came, "events": self.heap.events() if "events" in SHOWS else []}
 
+    def heap_begin(self, ask: Message) -> Message:
+        from spanproof.fuzz.scheduler import Scheduler, Worker
+
+        p = ask.get("p", 0)
+        if not self.workers:
+            self.scheduler = Scheduler()
+            self.heap.obey(self.scheduler)
+        if p not in self.workers:
+            self.workers[p] = Worker(self.scheduler, f"of P {p}")
+        self.workers[p].begin(lambda: self.came(ask))
+        return self.turn({"p": p})
+
+    def turn(self, ask: Message) -> Message:
+        worker = self.workers[ask["p"]]
+        stop = worker.go_on().name.lower()
+        if self.kind == "ends too early" and stop == "step":
+            return {"stop": "ended", "events": self.heap.events()}
+        left, worker.left = worker.left, False
+        told = {"stop": stop, "span": max(worker.span, 0), "left": left}
+        if stop == "ended":
+            came = worker.result
+            assert isinstance(came, dict)
+            return {**told, **came}
+        return {**told, "events": self.heap.events()}
+
     def heap_state(self, ask: Message) -> Message:
-        state = dict(self.heap.state())
+        state = dict(self.heap.state_now() if ask.get("now") else self.heap.state())
         if self.kind == "wrong state":
             state["heap_live"] = -1
         return {"state": state}

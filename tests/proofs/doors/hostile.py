@@ -65,6 +65,11 @@ def misbehave(kind: str, n: int) -> None:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             hang()
+        case "goes on for ever":
+            for line in sys.stdin:
+                reply(n, stop="step")
+                n = json.loads(line)["n"]
+            sys.exit()
         case "says that it failed":
             reply(n, error="no more of that")
         case "prints and aborts":
@@ -72,22 +77,25 @@ def misbehave(kind: str, n: int) -> None:
             os.abort()
 
 
-def main(kind: str) -> None:
+def main(kind: str, level: str) -> None:
     if kind == "before hello":
         hang()
     slot = -1
+    shows = ["results", "events"] if level in ("heap", "schedule") else ["results"]
     for line in sys.stdin:
         ask = json.loads(line)
         match ask["op"]:
             case "hello" if kind == "another greeting":
                 reply(ask["n"], protocol=1, name="hostile", levels="span")
             case "hello":
-                reply(ask["n"], protocol=1, name="hostile", levels=["span"], shows=["results"])
+                reply(ask["n"], protocol=1, name="hostile", levels=[level], shows=shows)
             case "allocate":
                 slot += 1
                 if slot == 2:
                     misbehave(kind, ask["n"])
                 reply(ask["n"], slot=slot)
+            case "size" | "malloc" | "heap_call" | "heap_begin" | "turn":
+                misbehave(kind, ask["n"])
             case "new_span":
                 slot = -1
                 reply(ask["n"])
@@ -96,4 +104,4 @@ def main(kind: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "span")

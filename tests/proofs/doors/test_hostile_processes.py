@@ -14,9 +14,13 @@ import pytest
 from spanproof.doors.header import PLACE
 from spanproof.doors.targets import run_again, span_target
 from spanproof.fuzz.campaign import run_target
+from spanproof.fuzz.divergence import AnyProgram
 from spanproof.fuzz.factories import Scope, WrongFactory
 from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.heapprogram import HeapProgram, StartCycle, Sweep, Together
 from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.levels.contractprogram import ContractProgram, Malloc
+from spanproof.fuzz.levels.sizesprogram import Ask, SizesProgram
 from spanproof.fuzz.program import Allocate, Program, Refill
 
 HOSTILE = Path(__file__).parent / "hostile.py"
@@ -25,26 +29,35 @@ LIMIT = 0.6
 LIMITS = Limits(seconds=LIMIT)
 
 KINDS = {
-    "crash": "ends its process by SIGSEGV instead of replying to `allocate`",
-    "exits in silence": "ends its process, with exit status 0, instead of replying to `allocate`",
+    "crash": "ends its process by SIGSEGV instead of replying to `OP`",
+    "exits in silence": "ends its process, with exit status 0, instead of replying to `OP`",
     "hangs": "does not end within 0.6 s",
-    "floods its output": "replies to `allocate` with a line of more than 1048576 bytes",
+    "floods its output": "replies to `OP` with a line of more than 1048576 bytes",
     "floods its errors": "does not end within 0.6 s",
     "answers out of order": "replies to request 5 when it was asked number 6",
-    "garbage": "replies to `allocate` with what is no JSON",
-    "another form": "Expected `int`, got `str` - at `$.slot`; the form is",
-    "a huge number": "replies to `allocate` with a line of more than 1048576 bytes",
-    "closes its input": "closes its input instead of replying to `allocate`",
-    "forks": "ends its process by SIGKILL instead of replying to `allocate`",
+    "garbage": "replies to `OP` with what is no JSON",
+    "another form": "; the form is {",
+    "a huge number": "replies to `OP` with a line of more than 1048576 bytes",
+    "closes its input": "closes its input instead of replying to `OP`",
+    "forks": "ends its process by SIGKILL instead of replying to `OP`",
     "ignores signals": "does not end within 0.6 s",
-    "says that it failed": "replies to `allocate` that it failed: no more of that",
+    "says that it failed": "replies to `OP` that it failed: no more of that",
     "prints and aborts": "it printed: free(): invalid pointer",
 }
 
 
-def found_with(kind: str) -> FoundWith:
-    command = f"{sys.executable} -S {HOSTILE} {kind!r}"
-    return FoundWith(Scope.SPAN, limit=LIMIT, door="exec", command=command)
+LONG = Limits(seconds=20.0)
+"""What a process has that does something else than nothing: on a busy machine it takes longer."""
+
+
+def limits_of(kind: str) -> Limits:
+    return LIMITS if "does not end" in KINDS[kind] else LONG
+
+
+def found_with(kind: str, scope: Scope = Scope.SPAN) -> FoundWith:
+    command = f"{sys.executable} -S {HOSTILE} {kind!r} {scope.value}"
+    limit = limits_of(kind).seconds if kind in KINDS else LIMIT
+    return FoundWith(scope, limit=limit, door="exec", command=command)
 
 
 def left_of(kind: str) -> list[psutil.Process]:
@@ -57,17 +70,38 @@ def left_of(kind: str) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.sampled(6)
-@pytest.mark.parametrize("kind", KINDS)
-def test_it_is_one_finding_and_nothing_is_left(kind: str) -> None:
+LEVELS: dict[Scope, tuple[str, AnyProgram]] = {
+    Scope.SPAN: ("allocate", PROGRAM),
+    Scope.SIZES: ("size", SizesProgram((Ask(8),))),
+    Scope.CONTRACT: ("malloc", ContractProgram((Malloc(8),))),
+    Scope.HEAP: ("heap_call", HeapProgram((StartCycle(),))),
+    Scope.SCHEDULE: ("heap_begin", HeapProgram((Together((Sweep(), Sweep(p=1))),), procs=2)),
+}
+
+
+@pytest.mark.sampled(8)
+@pytest.mark.parametrize(("kind", "scope"), [(kind, scope) for kind in KINDS for scope in LEVELS])
+def test_it_is_one_finding_and_nothing_is_left(kind: str, scope: Scope) -> None:
     began = time.monotonic()
-    divergence = run_again(PROGRAM, found_with(kind), LIMITS)
+    op, program = LEVELS[scope]
+    divergence = run_again(program, found_with(kind, scope), limits_of(kind))
     assert divergence is not None
-    assert KINDS[kind] in divergence.seen
-    assert divergence.step == 2
+    number = "6" if scope is Scope.SPAN else "3"
+    said = KINDS[kind].replace("OP", op).replace("request 5", f"request {int(number) - 1}")
+    assert said.replace("number 6", f"number {number}") in divergence.seen
+    assert divergence.step == len(program.steps)
     assert divergence.side == "implementation"
     assert time.monotonic() - began < 60
     assert left_of(kind) == []
+
+
+def test_steps_that_never_end_are_one_finding() -> None:
+    """A call on a P that is always in the middle of something."""
+    _, program = LEVELS[Scope.SCHEDULE]
+    divergence = run_again(program, found_with("goes on for ever", Scope.SCHEDULE), LIMITS)
+    assert divergence is not None
+    assert "does not end within 0.6 s" in divergence.seen
+    assert left_of("goes on for ever") == []
 
 
 def test_a_good_process_has_none() -> None:

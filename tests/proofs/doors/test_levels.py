@@ -1,16 +1,19 @@
 """What answers messages is compared at each level, and what is wrong with it is told."""
 
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from spanproof.doors.calling import called_of
+from spanproof.doors.header import PLACE
 from spanproof.doors.targets import run_again
 from spanproof.fuzz import heapprogram as heap
 from spanproof.fuzz.divergence import AnyProgram, Divergence
 from spanproof.fuzz.factories import Scope, WrongFactory
-from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.finding import DoorName, FoundWith
 from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.contractprogram import ContractProgram, Free, Malloc, Realloc, Show
@@ -49,6 +52,8 @@ HEAP = HeapProgram(
         heap.FinishCycle(),
         heap.Sweep(9),
         heap.TakeManual(),
+        heap.LookUp(0),
+        heap.SetGcPercent(-1),
         heap.SetProcs(3),
         heap.PassTime(),
         heap.ScavengeAll(),
@@ -58,20 +63,50 @@ HEAP = HeapProgram(
 )
 
 
+SCHEDULE = HeapProgram(
+    (
+        heap.Malloc(2048, 40),
+        heap.Malloc(2048, 40, p=1),
+        heap.StartCycle(),
+        heap.MarkEvery(2),
+        heap.FinishCycle(),
+        heap.Together(
+            (
+                heap.Malloc(2048, 30),
+                heap.Malloc(2048, 30, p=1),
+                heap.Sweep(5, p=2),
+                heap.EnsureSwept(7, p=3),
+                heap.TakeManual(4, "stack", 3),
+            ),
+            (1, 0, 2, 3),
+        ),
+        heap.Sweep(1024),
+    ),
+    procs=4,
+)
+
+
 def run(program: AnyProgram, kind: str = "", shows: str = "state account") -> Divergence | None:
+    command = f"{sys.executable} {ANSWERING} {kind!r} {shows!r}"
+    return run_with(program, "exec", command)
+
+
+def run_with(program: AnyProgram, door: DoorName, command: str) -> Divergence | None:
     scopes = {
         SizesProgram: Scope.SIZES,
         ContractProgram: Scope.CONTRACT,
         Program: Scope.SPAN,
         HeapProgram: Scope.HEAP,
     }
-    command = f"{sys.executable} {ANSWERING} {kind!r} {shows!r}"
-    found_with = FoundWith(scopes[type(program)], door="exec", command=command, limit=20.0)
+    scope = Scope.SCHEDULE if program == SCHEDULE else scopes[type(program)]
+    found_with = FoundWith(scope, door=door, command=command, limit=20.0)
     return run_again(program, found_with, LIMITS)
 
 
 @pytest.mark.parametrize(
-    "program", [SIZES, CONTRACT, SPAN, HEAP], ids=["sizes", "contract", "span", "heap"]
+    "program",
+    [SIZES, CONTRACT, SPAN, HEAP, SCHEDULE],
+    ids=["sizes", "contract", "span", "heap", "schedule"],
 )
 def test_a_right_one_is_in_agreement(program: AnyProgram) -> None:
     assert run(program, shows="events state account") is None
@@ -92,15 +127,58 @@ def test_one_that_shows_no_state_is_compared_by_its_results() -> None:
         ("forgets a mark", SPAN, "mark_bits", "SPAN-21"),
         ("wrong state", HEAP, "heap_live", "CEN-10"),
         ("wrong pages", HEAP, "the result", ""),
+        ("ends too early", SCHEDULE, "event 'rn'", "MC-4"),
+        ("wrong state", SCHEDULE, "heap_live", "CEN-10"),
     ],
 )
 def test_a_wrong_one_is_told_with_its_rule(
     kind: str, program: AnyProgram, what: str, rule: str
 ) -> None:
-    divergence = run(program, kind)
+    shows = "events state" if program is SCHEDULE else "state account"
+    divergence = run(program, kind, shows)
     assert divergence is not None
     assert divergence.what == what
     assert rule in (*divergence.rules, "")
+
+
+def in_c(door: DoorName, folder: Path) -> str:
+    """Build the heap in C that asks another process, which the variable BEHIND names."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler: apt-get install gcc")
+    source, made = ANSWERING.with_name("bridge.c"), folder / "bridge.so"
+    flags = ["-Wall", "-Wextra", "-Werror", "-pthread", f"-I{PLACE.parent}", "-o", str(made)]
+    more = ["-DSPANSPEC_MAIN"] if door == "exec" else ["-shared", "-fPIC"]
+    subprocess.run([compiler, *flags, *more, str(source)], check=True)
+    return str(made)
+
+
+@pytest.mark.parametrize(
+    ("door", "program", "kind", "what"),
+    [
+        ("lib", SCHEDULE, "", None),
+        ("lib", HEAP, "wrong pages", "the result"),
+        ("exec", HEAP, "", None),
+        ("exec", SCHEDULE, "wrong state", "heap_live"),
+    ],
+)
+def test_a_heap_in_c_is_compared(
+    door: DoorName,
+    program: HeapProgram,
+    kind: str,
+    what: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each field goes through the structs of the header, there and back."""
+    monkeypatch.setenv("BEHIND", f"exec {sys.executable} {ANSWERING} {kind!r} 'events state'")
+    divergence = run_with(program, door, in_c(door, tmp_path))
+    assert (None if divergence is None else divergence.what) == what
+
+
+def test_steps_without_events_cannot_be_told_apart() -> None:
+    with pytest.raises(WrongFactory, match="shows no events, which the level schedule needs"):
+        run(SCHEDULE)
 
 
 def test_a_level_that_it_does_not_have_is_named() -> None:

@@ -59,6 +59,12 @@ static void ss_put_number(struct ss_text *out, uint64_t value) {
     ss_put(out, at);
 }
 
+static void ss_put_signed(struct ss_text *out, int64_t value) {
+    if (value < 0)
+        ss_put(out, "-");
+    ss_put_number(out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
 static void ss_put_string(struct ss_text *out, const char *text) {
     ss_put(out, "\"");
     for (; *text; text++) {
@@ -88,6 +94,7 @@ static void ss_put_bits(struct ss_text *out, const struct spanspec_bits *bits) {
 struct ss_ask {
     char op[24];
     uint64_t n, field[SS_FIELDS];
+    const char *text[SS_TEXTS]; /* in its line, at what follows the name */
     uint32_t turn;
     size_t first, count; /* of a program: its requests */
 };
@@ -125,6 +132,7 @@ static void ss_string(struct ss_reader *in, char *to, size_t room) {
 
 static uint64_t ss_value(struct ss_reader *in) {
     uint64_t value = 0;
+    int below = ss_is(in, '-');
     ss_skip(in);
     if (strncmp(in->at, "true", 4) == 0) {
         in->at += 4;
@@ -138,7 +146,27 @@ static uint64_t ss_value(struct ss_reader *in) {
         ss_fail("a request has a value that it does not read");
     while (*in->at >= '0' && *in->at <= '9')
         value = value * 10 + (uint64_t)(*in->at++ - '0');
-    return value;
+    return below ? 0 - value : value;
+}
+
+/* Pass over a text, or a list of texts; copy it to a place, if there is one, with spaces between. */
+static void ss_words(struct ss_reader *in, char *to, size_t room) {
+    char word[64];
+    size_t used = 0;
+    int list = ss_is(in, '[');
+    do {
+        if (list && ss_is(in, ']'))
+            break;
+        ss_string(in, word, sizeof word);
+        for (const char *at = word; to != NULL && *at && used + 2 < room; at++) {
+            if (at == word && used > 0)
+                to[used++] = ' ';
+            to[used++] = *at;
+        }
+        ss_is(in, ',');
+    } while (list);
+    if (to != NULL)
+        to[used] = 0;
 }
 
 static struct ss_ask *ss_add(struct ss_reader *in) {
@@ -155,6 +183,7 @@ static void ss_request(struct ss_reader *in) {
     size_t place = in->used;
     char name[24];
     ss_add(in);
+    ss_set_defaults(in->asks[place].field);
     if (!ss_is(in, '{'))
         ss_fail("a request is no JSON object");
     while (!ss_is(in, '}')) {
@@ -174,6 +203,11 @@ static void ss_request(struct ss_reader *in) {
                 count++;
             }
             in->asks[place].count = count;
+        } else if (ss_skip(in), *in->at == '"' || *in->at == '[') {
+            for (size_t text = 0; text < SS_TEXTS; text++)
+                if (strcmp(name, ss_text_names[text]) == 0)
+                    in->asks[place].text[text] = in->at;
+            ss_words(in, NULL, 0);
         } else {
             uint64_t value = ss_value(in);
             if (strcmp(name, "n") == 0)
@@ -368,10 +402,12 @@ static void ss_hello(struct ss_text *out) {
         }
     before = "";
     ss_put(out, "],\"levels\":[");
-    for (unsigned i = 0; i < 3; i++) {
-        static const char *const names[] = {"sizes", "contract", "span"};
+    for (unsigned i = 0; i < 5; i++) {
+        static const char *const names[] = {"sizes", "contract", "span", "heap", "schedule"};
+        const int heap = spanspec_new_heap && spanspec_heap_call;
         const int has[] = {spanspec_size != NULL, spanspec_malloc && spanspec_free,
-                           spanspec_new_span != NULL};
+                           spanspec_new_span != NULL, heap,
+                           heap && spanspec_heap_begin && spanspec_turn};
         if (has[i]) {
             ss_put(out, before);
             ss_put_string(out, names[i]);
@@ -380,20 +416,37 @@ static void ss_hello(struct ss_text *out) {
     }
     before = "";
     ss_put(out, "],\"shows\":[");
-    if (spanspec_span_state) {
+    if ((spanspec_span_state || spanspec_heap_state) &&
+        !(spanspec_new_span && !spanspec_span_state) &&
+        !(spanspec_new_heap && !spanspec_heap_state)) {
         ss_put(out, "\"state\"");
         before = ",";
     }
     if (spanspec_account) {
         ss_put(out, before);
         ss_put(out, "\"account\"");
+        before = ",";
     }
+    if (spanspec_shows_events && spanspec_shows_events()) {
+        ss_put(out, before);
+        ss_put(out, "\"events\"");
+    }
+    before = "";
+    ss_put(out, "],\"calls\":[");
+    for (unsigned i = 0; spanspec_calls && i < 3; i++)
+        if (spanspec_calls() >> i & 1) {
+            static const char *const names[] = {"find", "set_gc_percent", "finish_paced"};
+            ss_put(out, before);
+            ss_put_string(out, names[i]);
+            before = ",";
+        }
     ss_put(out, "]");
 }
 
 static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
     struct ss_ask *ask = &in->asks[place];
-    const char *refused = NULL;
+    const char *refused = NULL, *text[SS_TEXTS];
+    char words[SS_TEXTS][128];
     size_t start = out->used;
     if (ss_is_contract(ask->op)) {
         struct ss_made made = {0};
@@ -429,8 +482,16 @@ static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
             }
         }
         ss_put(out, "]");
-    } else if (!ss_dispatch(ask->op, ask->field, out, &refused)) {
-        ss_put(out, ",\"error\":\"there is no function for it\"");
+    } else {
+        for (size_t one = 0; one < SS_TEXTS; one++) {
+            struct ss_reader at = {.at = ask->text[one]};
+            words[one][0] = 0;
+            text[one] = words[one];
+            if (at.at != NULL)
+                ss_words(&at, words[one], sizeof words[one]);
+        }
+        if (!ss_dispatch(ask->op, ask->field, text, out, &refused))
+            ss_put(out, ",\"error\":\"there is no function for it\"");
     }
     if (refused != NULL) {
         out->used = start;

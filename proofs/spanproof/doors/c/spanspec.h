@@ -43,6 +43,17 @@ SPANSPEC_WEAK uint64_t spanspec_threads(void);
 #define SPANSPEC_NO_ZERO 4u
 SPANSPEC_WEAK unsigned spanspec_lacks(void);
 
+/* Of a heap: whether its replies have events (0); which calls it has besides (none). */
+SPANSPEC_WEAK int spanspec_shows_events(void);
+#define SPANSPEC_FIND 1u
+#define SPANSPEC_SET_GC_PERCENT 2u
+#define SPANSPEC_FINISH_PACED 4u
+SPANSPEC_WEAK unsigned spanspec_calls(void);
+
+/* Text in replies: path and stop are words; events and state are JSON, NULL for none. A list of
+   words, such as answers, is one text with spaces between. Text of a request lasts until the
+   function returns; text of a reply has to last until the next one is called. */
+
 /* The contract: NULL if there is no memory. `align` is a power of two, or 0 for what is promised
    anyway. Contents are filled and looked at by this header. */
 SPANSPEC_WEAK void *spanspec_malloc(uint64_t bytes, uint64_t align, int zero);
@@ -127,6 +138,75 @@ struct spanspec_span_shown {
 /* Show the whole span. */
 SPANSPEC_WEAK const char *spanspec_span_state(struct spanspec_span_shown *reply);
 
+/* A heap without objects, of so many Ps, in which no cycle was: a program begins.
+
+   physical is the size of a physical page. answers are what the operating system says to the
+   first requests for addresses; it grants all later ones where they are asked for. */
+SPANSPEC_WEAK const char *spanspec_new_heap(uint64_t procs, uint64_t sweepgen, uint64_t physical, const char *answers);
+
+/* What a call has come to: an address, or a number of pages, or 0; or that there is no memory.
+
+   With events, what a recorder would have written of it: kinds, and figures by their names. */
+struct spanspec_came {
+    int64_t result;
+    int no_memory;
+    const char *events;
+};
+
+/* The fields of a request; those that it is not about are 0, percent is 100. */
+struct spanspec_heap_call {
+    const char *call;
+    uint64_t p;
+    uint64_t address;
+    uint64_t bytes;
+    int noscan;
+    int zero;
+    uint64_t npages;
+    uint64_t procs;
+    uint64_t nanoseconds;
+    const char *kind;
+    const char *purpose;
+    int64_t percent;
+    uint64_t took_ns;
+    uint64_t assist_ns;
+};
+
+/* Do something with the heap, on a P; only what the call is about has a field, unless it is 0.
+
+   kind is that of a special record, purpose that of a manual span. */
+SPANSPEC_WEAK const char *spanspec_heap_call(const struct spanspec_heap_call *ask, struct spanspec_came *reply);
+
+/* Where a call has stopped: after a step, because it waits for another P, or at its end.
+
+   published: the sweepgen of span was stored, which no event tells. left: since it stopped
+   last, the call has left those that sweep. The result is that of the call, at its end; events are
+   those since it stopped last. */
+struct spanspec_stopped {
+    int64_t result;
+    int no_memory;
+    const char *events;
+    const char *stop;
+    uint64_t span;
+    int left;
+};
+
+/* Begin a call on a P, and go on until a step of it has ended.
+
+   Other Ps may be in the middle of calls. A step ends with each section under a lock, and with
+   each atomic access that others can see. */
+SPANSPEC_WEAK const char *spanspec_heap_begin(const struct spanspec_heap_call *ask, struct spanspec_stopped *reply);
+
+/* Go on with the call that a P is in, until the next step of it has ended. */
+SPANSPEC_WEAK const char *spanspec_turn(uint64_t p, struct spanspec_stopped *reply);
+
+/* The whole state of a heap: its parts by their names. */
+struct spanspec_heap_shown {
+    const char *state;
+};
+
+/* Show the whole heap; with now, although calls may be under way. */
+SPANSPEC_WEAK const char *spanspec_heap_state(int now, struct spanspec_heap_shown *reply);
+
 /* --- the process: compiled where SPANSPEC_MAIN is defined, in one file of a program ------------ */
 
 #ifdef SPANSPEC_MAIN
@@ -188,6 +268,12 @@ static void ss_put_number(struct ss_text *out, uint64_t value) {
     ss_put(out, at);
 }
 
+static void ss_put_signed(struct ss_text *out, int64_t value) {
+    if (value < 0)
+        ss_put(out, "-");
+    ss_put_number(out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
 static void ss_put_string(struct ss_text *out, const char *text) {
     ss_put(out, "\"");
     for (; *text; text++) {
@@ -235,6 +321,10 @@ enum {
     SS_address,
     SS_npages,
     SS_nanoseconds,
+    SS_percent,
+    SS_took_ns,
+    SS_assist_ns,
+    SS_now,
     SS_threads,
     SS_FIELDS
 };
@@ -260,12 +350,37 @@ static const char *const ss_names[SS_FIELDS] = {
     "address",
     "npages",
     "nanoseconds",
+    "percent",
+    "took_ns",
+    "assist_ns",
+    "now",
     "threads",
 };
 
+/* The texts of requests. */
+
+enum {
+    SS_TEXT_answers,
+    SS_TEXT_call,
+    SS_TEXT_kind,
+    SS_TEXT_purpose,
+    SS_TEXTS
+};
+
+static const char *const ss_text_names[SS_TEXTS] = {
+    "answers",
+    "call",
+    "kind",
+    "purpose",
+};
+
+static void ss_set_defaults(uint64_t *field) {
+    field[SS_percent] = 100;
+}
+
 /* Call the function of a request, and write what it says; tell whether there is one. */
-static int ss_dispatch(const char *op, const uint64_t *field, struct ss_text *out,
-                       const char **refused) {
+static int ss_dispatch(const char *op, const uint64_t *field, const char *const *text,
+                       struct ss_text *out, const char **refused) {
     if (strcmp(op, "size") == 0 && spanspec_size) {
         struct spanspec_sized reply = {0};
         *refused = spanspec_size(field[SS_bytes], &reply);
@@ -358,6 +473,106 @@ static int ss_dispatch(const char *op, const uint64_t *field, struct ss_text *ou
             ss_put(out, "null");
         return 1;
     }
+    if (strcmp(op, "new_heap") == 0 && spanspec_new_heap) {
+        *refused = spanspec_new_heap(field[SS_procs], field[SS_sweepgen], field[SS_physical], text[SS_TEXT_answers]);
+        return 1;
+    }
+    if (strcmp(op, "heap_call") == 0 && spanspec_heap_call) {
+        struct spanspec_heap_call ask = {0};
+        ask.call = text[SS_TEXT_call];
+        ask.p = field[SS_p];
+        ask.address = field[SS_address];
+        ask.bytes = field[SS_bytes];
+        ask.noscan = field[SS_noscan] != 0;
+        ask.zero = field[SS_zero] != 0;
+        ask.npages = field[SS_npages];
+        ask.procs = field[SS_procs];
+        ask.nanoseconds = field[SS_nanoseconds];
+        ask.kind = text[SS_TEXT_kind];
+        ask.purpose = text[SS_TEXT_purpose];
+        ask.percent = (int64_t)field[SS_percent];
+        ask.took_ns = field[SS_took_ns];
+        ask.assist_ns = field[SS_assist_ns];
+        struct spanspec_came reply = {0};
+        *refused = spanspec_heap_call(&ask, &reply);
+        ss_put(out, ",\"result\":");
+        ss_put_signed(out, reply.result);
+        ss_put(out, ",\"no_memory\":");
+        ss_put(out, reply.no_memory ? "true" : "false");
+        if (reply.events != NULL) {
+            ss_put(out, ",\"events\":");
+            ss_put(out, reply.events);
+        }
+        return 1;
+    }
+    if (strcmp(op, "heap_begin") == 0 && spanspec_heap_begin) {
+        struct spanspec_heap_call ask = {0};
+        ask.call = text[SS_TEXT_call];
+        ask.p = field[SS_p];
+        ask.address = field[SS_address];
+        ask.bytes = field[SS_bytes];
+        ask.noscan = field[SS_noscan] != 0;
+        ask.zero = field[SS_zero] != 0;
+        ask.npages = field[SS_npages];
+        ask.procs = field[SS_procs];
+        ask.nanoseconds = field[SS_nanoseconds];
+        ask.kind = text[SS_TEXT_kind];
+        ask.purpose = text[SS_TEXT_purpose];
+        ask.percent = (int64_t)field[SS_percent];
+        ask.took_ns = field[SS_took_ns];
+        ask.assist_ns = field[SS_assist_ns];
+        struct spanspec_stopped reply = {0};
+        *refused = spanspec_heap_begin(&ask, &reply);
+        ss_put(out, ",\"result\":");
+        ss_put_signed(out, reply.result);
+        ss_put(out, ",\"no_memory\":");
+        ss_put(out, reply.no_memory ? "true" : "false");
+        if (reply.events != NULL) {
+            ss_put(out, ",\"events\":");
+            ss_put(out, reply.events);
+        }
+        ss_put(out, ",\"stop\":");
+        if (reply.stop != NULL)
+            ss_put_string(out, reply.stop);
+        else
+            ss_put(out, "null");
+        ss_put(out, ",\"span\":");
+        ss_put_number(out, reply.span);
+        ss_put(out, ",\"left\":");
+        ss_put(out, reply.left ? "true" : "false");
+        return 1;
+    }
+    if (strcmp(op, "turn") == 0 && spanspec_turn) {
+        struct spanspec_stopped reply = {0};
+        *refused = spanspec_turn(field[SS_p], &reply);
+        ss_put(out, ",\"result\":");
+        ss_put_signed(out, reply.result);
+        ss_put(out, ",\"no_memory\":");
+        ss_put(out, reply.no_memory ? "true" : "false");
+        if (reply.events != NULL) {
+            ss_put(out, ",\"events\":");
+            ss_put(out, reply.events);
+        }
+        ss_put(out, ",\"stop\":");
+        if (reply.stop != NULL)
+            ss_put_string(out, reply.stop);
+        else
+            ss_put(out, "null");
+        ss_put(out, ",\"span\":");
+        ss_put_number(out, reply.span);
+        ss_put(out, ",\"left\":");
+        ss_put(out, reply.left ? "true" : "false");
+        return 1;
+    }
+    if (strcmp(op, "heap_state") == 0 && spanspec_heap_state) {
+        struct spanspec_heap_shown reply = {0};
+        *refused = spanspec_heap_state(field[SS_now] != 0, &reply);
+        if (reply.state != NULL) {
+            ss_put(out, ",\"state\":");
+            ss_put(out, reply.state);
+        }
+        return 1;
+    }
     return 0;
 }
 
@@ -366,6 +581,7 @@ static int ss_dispatch(const char *op, const uint64_t *field, struct ss_text *ou
 struct ss_ask {
     char op[24];
     uint64_t n, field[SS_FIELDS];
+    const char *text[SS_TEXTS]; /* in its line, at what follows the name */
     uint32_t turn;
     size_t first, count; /* of a program: its requests */
 };
@@ -403,6 +619,7 @@ static void ss_string(struct ss_reader *in, char *to, size_t room) {
 
 static uint64_t ss_value(struct ss_reader *in) {
     uint64_t value = 0;
+    int below = ss_is(in, '-');
     ss_skip(in);
     if (strncmp(in->at, "true", 4) == 0) {
         in->at += 4;
@@ -416,7 +633,27 @@ static uint64_t ss_value(struct ss_reader *in) {
         ss_fail("a request has a value that it does not read");
     while (*in->at >= '0' && *in->at <= '9')
         value = value * 10 + (uint64_t)(*in->at++ - '0');
-    return value;
+    return below ? 0 - value : value;
+}
+
+/* Pass over a text, or a list of texts; copy it to a place, if there is one, with spaces between. */
+static void ss_words(struct ss_reader *in, char *to, size_t room) {
+    char word[64];
+    size_t used = 0;
+    int list = ss_is(in, '[');
+    do {
+        if (list && ss_is(in, ']'))
+            break;
+        ss_string(in, word, sizeof word);
+        for (const char *at = word; to != NULL && *at && used + 2 < room; at++) {
+            if (at == word && used > 0)
+                to[used++] = ' ';
+            to[used++] = *at;
+        }
+        ss_is(in, ',');
+    } while (list);
+    if (to != NULL)
+        to[used] = 0;
 }
 
 static struct ss_ask *ss_add(struct ss_reader *in) {
@@ -433,6 +670,7 @@ static void ss_request(struct ss_reader *in) {
     size_t place = in->used;
     char name[24];
     ss_add(in);
+    ss_set_defaults(in->asks[place].field);
     if (!ss_is(in, '{'))
         ss_fail("a request is no JSON object");
     while (!ss_is(in, '}')) {
@@ -452,6 +690,11 @@ static void ss_request(struct ss_reader *in) {
                 count++;
             }
             in->asks[place].count = count;
+        } else if (ss_skip(in), *in->at == '"' || *in->at == '[') {
+            for (size_t text = 0; text < SS_TEXTS; text++)
+                if (strcmp(name, ss_text_names[text]) == 0)
+                    in->asks[place].text[text] = in->at;
+            ss_words(in, NULL, 0);
         } else {
             uint64_t value = ss_value(in);
             if (strcmp(name, "n") == 0)
@@ -646,10 +889,12 @@ static void ss_hello(struct ss_text *out) {
         }
     before = "";
     ss_put(out, "],\"levels\":[");
-    for (unsigned i = 0; i < 3; i++) {
-        static const char *const names[] = {"sizes", "contract", "span"};
+    for (unsigned i = 0; i < 5; i++) {
+        static const char *const names[] = {"sizes", "contract", "span", "heap", "schedule"};
+        const int heap = spanspec_new_heap && spanspec_heap_call;
         const int has[] = {spanspec_size != NULL, spanspec_malloc && spanspec_free,
-                           spanspec_new_span != NULL};
+                           spanspec_new_span != NULL, heap,
+                           heap && spanspec_heap_begin && spanspec_turn};
         if (has[i]) {
             ss_put(out, before);
             ss_put_string(out, names[i]);
@@ -658,20 +903,37 @@ static void ss_hello(struct ss_text *out) {
     }
     before = "";
     ss_put(out, "],\"shows\":[");
-    if (spanspec_span_state) {
+    if ((spanspec_span_state || spanspec_heap_state) &&
+        !(spanspec_new_span && !spanspec_span_state) &&
+        !(spanspec_new_heap && !spanspec_heap_state)) {
         ss_put(out, "\"state\"");
         before = ",";
     }
     if (spanspec_account) {
         ss_put(out, before);
         ss_put(out, "\"account\"");
+        before = ",";
     }
+    if (spanspec_shows_events && spanspec_shows_events()) {
+        ss_put(out, before);
+        ss_put(out, "\"events\"");
+    }
+    before = "";
+    ss_put(out, "],\"calls\":[");
+    for (unsigned i = 0; spanspec_calls && i < 3; i++)
+        if (spanspec_calls() >> i & 1) {
+            static const char *const names[] = {"find", "set_gc_percent", "finish_paced"};
+            ss_put(out, before);
+            ss_put_string(out, names[i]);
+            before = ",";
+        }
     ss_put(out, "]");
 }
 
 static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
     struct ss_ask *ask = &in->asks[place];
-    const char *refused = NULL;
+    const char *refused = NULL, *text[SS_TEXTS];
+    char words[SS_TEXTS][128];
     size_t start = out->used;
     if (ss_is_contract(ask->op)) {
         struct ss_made made = {0};
@@ -707,8 +969,16 @@ static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
             }
         }
         ss_put(out, "]");
-    } else if (!ss_dispatch(ask->op, ask->field, out, &refused)) {
-        ss_put(out, ",\"error\":\"there is no function for it\"");
+    } else {
+        for (size_t one = 0; one < SS_TEXTS; one++) {
+            struct ss_reader at = {.at = ask->text[one]};
+            words[one][0] = 0;
+            text[one] = words[one];
+            if (at.at != NULL)
+                ss_words(&at, words[one], sizeof words[one]);
+        }
+        if (!ss_dispatch(ask->op, ask->field, text, out, &refused))
+            ss_put(out, ",\"error\":\"there is no function for it\"");
     }
     if (refused != NULL) {
         out->used = start;

@@ -58,6 +58,11 @@ class Answerer:
             raise WrongFactory(
                 f"{greeting.name} does not have the level {self._level}; it has: {levels}"
             )
+        if self._level == "schedule" and "events" not in greeting.shows:
+            raise WrongFactory(
+                f"{greeting.name} shows no events, which the level schedule needs: steps are told "
+                "apart by them"
+            )
 
     def greeted(self) -> Greeting:
         """Return what it says of itself; start it unless it is running.

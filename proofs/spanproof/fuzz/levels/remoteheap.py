@@ -1,22 +1,42 @@
 """A whole heap that answers messages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final, cast
 
 import msgspec
+from msgspec.structs import asdict
 
 from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import Event, NoMemory, State
 from spanproof.fuzz.levels.remote import Answerer
-from spanproof.protocol.messages import Came, Done, HeapCall, HeapShown, HeapState, NewHeap
+from spanproof.fuzz.scheduler import Scheduler, Worker
+from spanproof.protocol.messages import (
+    Came,
+    Done,
+    Extra,
+    HeapBegin,
+    HeapCall,
+    HeapShown,
+    HeapState,
+    NewHeap,
+    Request,
+    Stopped,
+    Turn,
+)
 from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
+UINT64: Final = (1 << 64) - 1
 FIGURES: Final = msgspec.json.Decoder(dict[str, object])
 
 
 class RemoteHeap:
-    """A heap that answers messages; of events and state it shows what its hello says."""
+    """A heap that answers messages; of events and state it shows what its hello says.
+
+    While it obeys a scheduler, each call is made on a thread that says when the call goes on; so
+    what answers needs no thread, and only one exchange is under way at a time.
+    """
 
     def __init__(self, answerer: Answerer, program: HeapProgram) -> None:
         self._answerer = answerer
@@ -24,17 +44,48 @@ class RemoteHeap:
         self._shows_events = "events" in shows
         self._shows_state = "state" in shows
         self._events: list[tuple[str, Event]] = []
+        self._scheduler: Scheduler | None = None
         answerer.ask(
             NewHeap(program.procs, program.sweepgen, program.physical, list(program.answers)),
             Done,
         )
 
     def _call(self, request: HeapCall) -> int:
-        came = self._answerer.ask(request, Came)
-        self._events += [(kind, FIGURES.decode(figures)) for kind, figures in came.events]
+        if self._scheduler is not None and self._scheduler.running is not None:
+            return self._in_turns(request, self._scheduler, self._scheduler.running)
+        return self._heard(self._answerer.ask(request, Came))
+
+    def _in_turns(self, request: HeapCall, scheduler: Scheduler, worker: Worker) -> int:
+        """Begin a call, and go on with it whenever the scheduler says so."""
+        asked: Request = HeapBegin(**asdict(request))
+        while True:
+            came = self._answerer.ask(asked, Stopped)
+            worker.left = worker.left or came.left
+            if came.stop == "ended":
+                return self._heard(came)
+            self._keep_events(came)
+            match came.stop:
+                case "published":
+                    scheduler.published(came.span)
+                case "waits":
+                    scheduler.cannot_go_on()
+                case _:
+                    scheduler.step_ends()
+            asked = Turn(request.p)
+
+    def _heard(self, came: Came) -> int:
+        """Return what a call has come to."""
+        self._keep_events(came)
         if came.no_memory:
             raise NoMemory
         return came.result
+
+    def _keep_events(self, came: Came) -> None:
+        self._events += [(kind, FIGURES.decode(figures)) for kind, figures in came.events]
+
+    def obey(self, scheduler: Scheduler | None) -> None:
+        """Make calls in steps from now on, as a scheduler says; None: no more."""
+        self._scheduler = scheduler
 
     def malloc(self, size: int, noscan: bool, zero: bool, p: int) -> int:
         """Allocate an object; return its address."""
@@ -107,10 +158,55 @@ class RemoteHeap:
 
     def state(self) -> State | None:
         """Return the whole state as it was sent, if it is shown."""
-        if not self._shows_state:
-            return None
-        shown = self._answerer.ask(HeapState(), HeapShown).state
-        return cast("State", msgspec.json.decode(shown))
+        return self._shown(HeapState()) if self._shows_state else None
+
+    def state_now(self) -> State | None:
+        """Return the same while calls may be under way."""
+        return self._shown(HeapState(now=True)) if self._shows_state else None
+
+    def _shown(self, asked: HeapState) -> State:
+        return cast("State", msgspec.json.decode(self._answerer.ask(asked, HeapShown).state))
+
+
+class Finding:
+    """The call by which a heap tells which object holds an address."""
+
+    _call: Callable[[HeapCall], int]
+
+    def find(self, address: int) -> int:
+        """Return the address of the slot that holds an address."""
+        return self._call(HeapCall("find", address=address))
+
+
+class Paced:
+    """The calls of a heap that is paced by GOGC."""
+
+    _call: Callable[[HeapCall], int]
+
+    def set_gc_percent(self, percent: int, p: int) -> int:
+        """Set GOGC; return what it was."""
+        return self._call(HeapCall("set_gc_percent", p, percent=percent))
+
+    def trigger(self) -> int:
+        """Return the heap at which a cycle is due; a number without a sign, -1 stands for none."""
+        return self._call(HeapCall("trigger")) & UINT64
+
+
+class Steered(Paced):
+    """The calls of a heap that paces itself by how long its cycles take, too."""
+
+    def finish_paced(self, p: int, took_ns: int, assist_ns: int) -> None:
+        """End the marking of a cycle that began by itself, and took so long."""
+        self._call(HeapCall("finish_paced", p, took_ns=took_ns, assist_ns=assist_ns))
+
+
+@cache
+def heap_with(calls: tuple[Extra, ...]) -> type[RemoteHeap]:
+    """Return the class of a heap that has some calls besides: what it has not it is not asked."""
+    also: list[type] = [Finding] if "find" in calls else []
+    if "set_gc_percent" in calls:
+        also.append(Steered if "finish_paced" in calls else Paced)
+    return cast("type[RemoteHeap]", type("RemoteHeap", (RemoteHeap, *also), {}))
 
 
 class RemoteHeaps:
@@ -121,4 +217,4 @@ class RemoteHeaps:
 
     def __call__(self, program: HeapProgram) -> RemoteHeap:
         """Return the heap that a program starts with."""
-        return RemoteHeap(self._answerer, program)
+        return heap_with(tuple(self._answerer.greeted().calls))(self._answerer, program)
