@@ -1,13 +1,20 @@
 """Obligations that are decided by running: what holds, what is vacuous, what does not end."""
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from spanproof.decide import copies, trying
+from spanproof.decide.cache import Cache, NoCache
+from spanproof.decide.catalogue import current
 from spanproof.decide.copies import functions_run_by, try_out_changed
-from spanproof.decide.jobs import Job
+from spanproof.decide.jobs import Job, Outcome
+from spanproof.decide.schedule import known_reads, known_runs
 from spanproof.decide.suite import run_job
 from spanproof.decide.trying import try_out
+from spanproof.decide.verdict import Verdict
 from spanproof.prove.exploration import EXPLORATIONS, Exploration, Ran, explored
 from spanproof.simulate.operations import allocate, set_procs
 from spanproof.simulate.trying import Player, Setting, Wrong, promise, try_all
@@ -67,6 +74,37 @@ def test_a_plain_copy_tells_which_functions_ran(name: str) -> None:
     assert "spanspec.heap.sweeping.after_specials" in ran
     assert "spanspec.pages.treap.Treap.find" in ran
     assert "spanspec.pages.mallocinit.linear_alloc" not in ran
+
+
+def test_functions_are_noted_only_where_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trying, "is_plain", lambda: True)
+    asked = claim_of(lambda: Ran(1, {"pop": 1}), "pop")
+
+    def profiled() -> Ran:
+        return Ran(1, {"pop": sys.getprofile() is not None})
+
+    assert try_out(claim_of(profiled, "pop")).answer == "vacuous"
+    assert try_out(claim_of(profiled, "pop"), noting=True).proved
+    assert try_out(asked).reads == ()
+
+
+def test_what_ran_last_is_known_after_an_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, book = Cache(tmp_path), current()
+    ran = dict.fromkeys(all_explorations(), ("spanspec.heap.malloc.take_slot",))
+    monkeypatch.setattr(
+        copies, "functions_run_by", lambda claims: {one: ran[one] for one in claims}
+    )
+    assert known_runs(book, cache) == ran
+    claims = {
+        name: claim._replace(rests_on=f"edited {claim.rests_on}")
+        for name, claim in book.claims.items()
+    }
+    edited = book._replace(claims=claims)
+    outcome = Outcome(Job(QUICK), Verdict(QUICK, "proved", 1, 0.0, 0.0))
+    assert known_reads(edited, cache, [outcome]) == {QUICK: ran[QUICK]}
+    assert known_reads(edited, NoCache(), [outcome]) == {}
 
 
 def test_a_model_that_cannot_be_imported_is_refuted() -> None:

@@ -1,7 +1,7 @@
 """Deciding by running a plain copy of the model, changed or not, in a process of its own.
 
-As a program, `python -m spanproof.decide.copies SECONDS ID...` runs obligations until one does not
-hold, and prints the verdicts as JSON, with the functions of the model that ran.
+As a program, `python -m spanproof.decide.copies SECONDS NOTING ID...` runs obligations until one
+does not hold, and prints the verdicts as JSON; if NOTING is 1, with the functions that ran.
 """
 
 import subprocess
@@ -39,12 +39,15 @@ def functions_run_by(claims: Sequence[str]) -> dict[str, tuple[str, ...]]:
         return {}
     with tempfile.TemporaryDirectory() as name:
         copy_model(Path(name))
-        return {one.obligation: one.reads for one in _in_copy(claims, Path(name), MOST_SECONDS)}
+        noted = _in_copy(claims, Path(name), MOST_SECONDS, noting=True)
+        return {one.obligation: one.reads for one in noted}
 
 
-def _in_copy(claims: Sequence[str], folder: Path, seconds: float) -> list[Verdict]:
+def _in_copy(
+    claims: Sequence[str], folder: Path, seconds: float, *, noting: bool = False
+) -> list[Verdict]:
     done = subprocess.run(
-        [sys.executable, "-m", __name__, str(seconds), *claims],
+        [sys.executable, "-m", __name__, str(seconds), str(int(noting)), *claims],
         env=environment(folder),
         capture_output=True,
         text=True,
@@ -59,9 +62,11 @@ def _in_copy(claims: Sequence[str], folder: Path, seconds: float) -> list[Verdic
 
 def main() -> None:
     """Decide the obligations that are named until one does not hold, and print the verdicts."""
+    seconds, noting, *claims = sys.argv[1:]
     verdicts = []
-    for name in sys.argv[2:]:
-        verdicts.append(try_out(all_explorations()[name], float(sys.argv[1])))
+    for name in claims:
+        claim = all_explorations()[name]
+        verdicts.append(try_out(claim, float(seconds), noting=noting == "1"))
         if not verdicts[-1].proved:
             break
     print(msgspec.json.encode(verdicts).decode())

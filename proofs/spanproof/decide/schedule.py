@@ -110,11 +110,18 @@ def mutant_jobs(book: Catalogue, *patterns: str, timeout: float = DEFAULT_TIMEOU
 def known_reads(
     book: Catalogue, cache: Cache, outcomes: Iterable[Outcome]
 ) -> dict[str, tuple[str, ...]]:
-    """Return which functions obligations read, as far as this run or earlier ones know it."""
+    """Return which functions obligations read, as far as this run or earlier ones know it.
+
+    Of what is decided by running, it is what ran when `known_runs` last looked, perhaps before an
+    edit: noting it takes three times as long as running.
+    """
     reads = {o.job.obligation: o.verdict.reads for o in outcomes if o.job.mutant is None}
     others = [job for job in obligation_jobs(book) if job.obligation not in reads]
     entries, _ = cache.split({job: book.key(job) for job in others}, Verdict)
-    return reads | {job.obligation: verdict.reads for job, verdict in entries}
+    reads |= {job.obligation: verdict.reads for job, verdict in entries}
+    unsaid = [name for name, functions in reads.items() if not functions]
+    ran, _ = cache.split({name: _key_of_last_run(name) for name in unsaid}, tuple[str, ...])
+    return {name: functions for name, functions in reads.items() if functions} | dict(ran)
 
 
 def known_runs(book: Catalogue, cache: Cache) -> dict[str, tuple[str, ...]]:
@@ -129,9 +136,14 @@ def known_runs(book: Catalogue, cache: Cache) -> dict[str, tuple[str, ...]]:
     entries, unknown = cache.split(keys, tuple[str, ...])
     found = functions_run_by(unknown)
     for name, functions in found.items():
+        cache.put(_key_of_last_run(name), functions)
         if book.claims[name].rests_on and not book.claims[name].unknown:
             cache.put(keys[name], functions)
     return dict(entries) | found
+
+
+def _key_of_last_run(obligation: str) -> str:
+    return digest_of("ran last", obligation)
 
 
 def run(
