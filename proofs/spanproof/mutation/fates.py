@@ -28,7 +28,7 @@ Judges = Literal["proofs", "all"]
 TIMEOUT: Final = 5.0
 """Seconds a question: a mutant that takes longer is left to the next judge."""
 
-LONGEST: Final = 60.0
+LONGEST: Final = 20.0
 """Seconds of the processor for what is decided by running; it takes a tenth of that."""
 
 PROGRAMS: Final = 4

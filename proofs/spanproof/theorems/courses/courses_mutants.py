@@ -252,4 +252,44 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "an object that is saved for its finalizer loses its profile record",
         ),
     ),
+    *variants_of(
+        "spanspec.heap.pacing.distance_to",
+        Variant(
+            "no-room-for-sweeping",
+            " - SWEEP_MIN_HEAP_DISTANCE",
+            "",
+            "courses.pacing",
+            "sweeping is done only when the heap has reached its trigger",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.pacing.grown_since",
+        Variant(
+            "coming-span-not-counted",
+            " + span_bytes",
+            "",
+            "courses.pacing",
+            "an allocation does not pay for the span that it takes",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.bgscavenge.after_turn",
+        Variant(
+            "never-backs-off",
+            "backs_off=True",
+            "backs_off=False",
+            "courses.scavenger-turns",
+            "a scavenger that finds nothing to release tries again as soon as before",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.bgscavenge.may_sleep",
+        Variant(
+            "new-line-overslept",
+            "scavenger.generation == line.generation",
+            "scavenger.generation <= line.generation",
+            "courses.scavenger-turns",
+            "the scavenger sleeps although a new line was set",
+        ),
+    ),
 )

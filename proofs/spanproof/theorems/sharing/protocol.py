@@ -20,6 +20,7 @@ from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
 from spanspec.sharing import invariant, places, sweeping
 from spanspec.sharing.cycle import everything_is_swept, may_start_cycle, start_cycle
 from spanspec.sharing.invariant import is_initial, sharing_holds
+from spanspec.sharing.places import is_in_cache
 from spanspec.sharing.records import (
     CREATING,
     IDLE,
@@ -33,7 +34,7 @@ from spanspec.sharing.records import (
     is_in_unswept,
 )
 from spanspec.sharing.steps import STEPS, Step
-from spanspec.span.listing import EMPTY, STOP, on_empty
+from spanspec.span.listing import EMPTY, STOP, belongs, on_empty
 from spanspec.span.sweepgen import is_legal_transition, is_stale, is_swept, needs_sweep, rank
 
 WORDS: Final = Words(32)
@@ -411,6 +412,27 @@ def has_room(state: Sharing, span: SpanId) -> bool:
 def in_own_class(state: Sharing, span: SpanId) -> bool:
     """A span's list is one of its class."""
     return state.spans[span].central == state.spans[span].spanclass
+
+
+@obligation("lists.belongs", "CEN-1 CEN-16 SPAN-29 I-19", WORDS, assumes=INTERLEAVED)
+def a_span_that_nobody_moves_is_where_it_belongs(p: Proof) -> None:
+    """A span in use that nobody has in hand is in the list in which it belongs, by whether it is
+    large, has a free slot, and is in a cache.
+    """
+    state = any_system(p)
+    span = p.fresh(SpanId, "span")
+    rests = z3.And(
+        p.holds(is_used, state, span), z3.Not(p.holds(places.is_being_moved, state, span))
+    )
+    p.show("in its list", z3.Implies(rests, p.holds(is_where_it_belongs, state, span)))
+    for place in (places.is_large_object, places.is_in_cache, places.is_in_nonempty):
+        p.possible(place.__name__, z3.And(rests, p.holds(place, state, span)))
+
+
+def is_where_it_belongs(state: Sharing, span: SpanId) -> bool:
+    """A span is in the list in which it belongs."""
+    it = state.spans[span]
+    return it.place == belongs(it.large, it.has_free, is_in_cache(state, span))
 
 
 @obligation("lists.early-stop", "CEN-4 CEN-5 SWP-13", WORDS, assumes=INTERLEAVED)

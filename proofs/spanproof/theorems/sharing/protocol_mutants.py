@@ -553,6 +553,16 @@ CYCLE_MUTANTS = (
 
 MEETING_MUTANTS = (
     *variants_of(
+        "spanspec.span.listing.belongs",
+        Variant(
+            "cached-span-in-nonempty",
+            "return NONEMPTY if room and not cached else EMPTY",
+            "return NONEMPTY if room else EMPTY",
+            "lists.belongs",
+            "a cached span with a free slot belongs in the nonempty list",
+        ),
+    ),
+    *variants_of(
         "spanspec.span.sweep.frees_some",
         Variant(
             "freed-if-any-left",

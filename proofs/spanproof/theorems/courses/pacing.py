@@ -1,0 +1,200 @@
+"""When a cycle, a sweep and a turn of the scavenger are due: held against exact fractions.
+
+The runtime reckons all of this in floats. What is claimed is what it comes to: the figure that
+fractions give, but for the rounding, and to the byte where the rules compare.
+"""
+
+from collections import Counter
+from fractions import Fraction
+from itertools import product
+from math import ceil, floor
+from typing import Final
+
+from spanproof.prove.assumptions import SMALL_SCOPE
+from spanproof.prove.exploration import Ran, explored
+from spanproof.simulate.trying import promise
+from spanproof.theorems.courses.containers import every_case, refuses
+from spanspec.heap.pacing import (
+    NEVER,
+    Debt,
+    SweepPace,
+    Trigger,
+    debt,
+    goal_at_start,
+    heap_minimum,
+    left_of,
+    sweep_pace,
+    trigger_for,
+)
+from spanspec.pages.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep
+from spanspec.pages.runs import PhysicalPages
+from spanspec.pages.scavenge import Line, background_work, goal_for, pace
+
+MIB: Final = 1 << 20
+PAGE: Final = 8192
+WORD: Final = 1 << 64
+PERCENTS: Final = (0, 1, 50, 100, 400)
+SIZES: Final = (0, 1, 3 * MIB + 5, 1 << 40)
+NEAR: Final = Fraction(1, 1 << 40)
+"""The share of a figure by which floats may miss it."""
+
+
+def close(told: float, exact: Fraction | int, what: str) -> None:
+    """Require that a figure is the exact one, but for what floats and rounding to a byte miss."""
+    missed = abs(Fraction(told) - exact)
+    promise(missed <= 1 + abs(Fraction(exact)) * NEAR, f"{what}: {told}, not {exact}")
+
+
+def triggers(met: Counter[str]) -> None:
+    """A cycle starts where the heap has grown by its share, within what GOGC allows."""
+    for percent in PERCENTS:
+        promise(heap_minimum(percent) == 4 * MIB * percent // 100, "SWP-20: the smallest trigger")
+    for percent, marked, live, ratio, done in product(
+        PERCENTS, SIZES, (0, 8 * MIB, 1 << 41), (-1.0, 0.0, 0.375, 0.875, 3.0), (False, True)
+    ):
+        told = trigger_for(ratio, marked, live, percent, done)
+        share = min(max(Fraction(ratio), Fraction(0)), Fraction(95 * percent, 10_000))
+        promise(abs(Fraction(told.ratio) - share) <= NEAR, f"SWP-20: a share of {told.ratio}")
+        grown = max(Fraction(marked) * (1 + share), Fraction(4 * MIB * percent // 100))
+        close(told.heap, grown if done else max(grown, Fraction(live + MIB)), "SWP-20: the trigger")
+        goal = marked + marked * percent // 100
+        promise(told.goal == max(goal, told.heap), f"SWP-20: a goal of {told.goal}")
+        met["trigger"] += 1
+    off = trigger_for(-0.5, 3 * MIB, MIB, -1, sweep_is_done=True)
+    promise(off == Trigger(NEVER, NEVER, 0.0), f"SCAV-5: GOGC is off, and the trigger {off}")
+    huge = (1 << 63) - MIB
+    promise(trigger_for(0.0, 0, huge - 1, 100, False).heap == (1 << 63) - 1, "T-90: the last one")
+    refuses("T-90", lambda: trigger_for(0.0, 0, huge, 100, sweep_is_done=False))
+    for goal, live in ((5 * MIB, 4 * MIB), (5 * MIB - 1, 4 * MIB), (MIB, 4 * MIB), (9 * MIB, 0)):
+        promise(goal_at_start(goal, live) == max(goal, live + MIB), "SWP-32: the goal of a cycle")
+
+
+def sweeping(met: Counter[str]) -> None:
+    """The pace has all swept when the heap is a MiB below its trigger, or within a page."""
+    before = SweepPace(0.25, 77, 7)
+    for trigger, live, in_use, swept, done in product(
+        (4 * MIB, 9 * MIB + PAGE - 1, NEVER),
+        (0, 3 * MIB, 8 * MIB - 2, 8 * MIB - 1, 8 * MIB, 20 * MIB),
+        (0, 1, 5000),
+        (0, 1, 6000),
+        (False, True),
+    ):
+        told = sweep_pace(before, trigger, live, in_use, swept, done)
+        left = in_use - swept
+        if done or left <= 0:
+            promise(told == SweepPace(0.0, 77, 7), f"SWP-20: nothing is left, and {told}")
+            met["nothing left"] += 1
+            continue
+        ahead = (-1 if trigger == NEVER else trigger) - live - MIB
+        exact = Fraction(left, max(ahead, PAGE))
+        promise(abs(Fraction(told.pages_per_byte) - exact) <= exact * NEAR, f"SWP-20: {told}")
+        promise((told.live_basis, told.swept_basis) == (live, swept), f"SWP-20: bases of {told}")
+        met["pace"] += 1
+
+
+def debts(met: Counter[str]) -> None:
+    """What an allocation owes is what the pace makes of the growth, less what it sweeps itself."""
+    for speed, grown, size, mine, swept in product(
+        (0.0, 0.25, 2.0**-13), (0, 5, 80_000, -9), (0, PAGE), (0, 1, 300), (0, 9, 10, 11, 25_000)
+    ):
+        told = debt(SweepPace(speed, 1000, 100), 1000 + grown, 100 + swept, size, mine)
+        pages = floor(Fraction(speed) * Fraction(float((grown + size) % WORD)))
+        target = pages - mine
+        owes = speed != 0 and target > swept
+        promise(told == (Debt(target, swept) if owes else None), f"SWP-19: {told} is owed")
+        met["owes" if owes else "owes nothing"] += 1
+        rest = left_of(Debt(10, 0), SweepPace(speed, 0, 100), 100 + swept)
+        promise(rest == (Debt(10, swept) if swept < 10 else None), f"SWP-19: {rest} is left")
+    endless = debt(SweepPace(1.0, 1000, 100), 999, 100, 0, 0)
+    promise(endless is None, f"SWP-19: pages that fit no int64, and {endless} is owed")
+
+
+@explored(
+    "courses.pacing",
+    "SWP-19 SWP-20 SWP-32 SCAV-5 T-90",
+    needs="trigger pace owes",
+    assumes=(SMALL_SCOPE,),
+)
+def what_is_due_is_what_fractions_say() -> Ran:
+    """For many sizes of the heap, shares and values of GOGC, the trigger and the goal, the pace of
+    sweeping, and what an allocation has to sweep, are those that exact fractions give.
+    """
+    return every_case((("triggers", triggers), ("sweeping", sweeping), ("debts", debts)))
+
+
+# --- the scavenger --------------------------------------------------------------------------------
+
+
+def goals(met: Counter[str]) -> None:
+    """The goal is what the next cycle needs, and a tenth more, in whole physical pages."""
+    for inuse, coming, last, page in product(
+        (0, 3 * MIB, 5 * MIB + 77), (4 * MIB, 9 * MIB), (4 * MIB, 8 * MIB), (4096, 65536)
+    ):
+        needed = floor(Fraction(inuse * coming, last))
+        exact = ceil(Fraction(needed + needed // 10, page)) * page
+        told = goal_for(inuse, coming, last, page)
+        promise(told == exact, f"SCAV-3: a goal of {told}, not {exact}")
+        met["goal"] += 1
+
+
+def lines(met: Counter[str]) -> None:
+    """The line leads from what is retained to the goal, and asks for what lies above it."""
+    pages, old = PhysicalPages(4096, 0), Line(1, 2, 3, 4.0, 8)
+    for now in (5 * MIB, 5 * MIB - 1):
+        flat = pace(old, pages, 5 * MIB, now, 0, 700)
+        promise(flat == Line(5 * MIB, 2, 3, 0.0, 8), f"SCAV-4: nothing to release, and {flat}")
+    line = pace(old, pages, 5 * MIB, 6 * MIB, 0, 700)
+    promise(line == Line(5 * MIB, 6 * MIB, 700, 4096 / 1_000_000, 9), f"SCAV-3: {line}")
+    for now, later, asked in (
+        (5 * MIB, 10**9, None),
+        (5 * MIB + 1, 0, 0),
+        (6 * MIB, 0, 0),
+        (6 * MIB, 1_000_000, 4096),
+        (6 * MIB - 4095, 1_000_000, 1),
+        (6 * MIB - 4096, 1_000_000, 0),
+        (6 * MIB + 9, 2_000_000, 8201),
+        (6 * MIB, 256_000_000, MIB),
+    ):
+        told = background_work(line, now, 700 + later)
+        promise(told == asked, f"SCAV-17: {told} bytes of {now} after {later} ns, not {asked}")
+        met["asked"] += bool(asked)
+    promise(background_work(old, MIB, 3) is not None, "SCAV-17: it has work")
+    promise(background_work(Line(1, 2, 3, 0.0, 8), MIB, 3) is None, "SCAV-4: it has none")
+    endless = pace(old, PhysicalPages(65536, 0), 0, PAGE, 0, 700)
+    promise(endless.rate == float("inf"), f"SCAV-4: no time, and a rate of {endless.rate}")
+
+
+def turns(met: Counter[str]) -> None:
+    """After a turn the scavenger parks, backs off, or sleeps until the line has come down."""
+    line = Line(MIB, 9 * MIB, 0, 0.5, 4)
+    was = Scavenger(False, 10, 800_000, 3, False)
+    cases = (
+        (None, 0, Scavenger(True, 50, 800_000, 4, False)),
+        (None, 4096, Scavenger(True, 50, 800_000, 4, False)),
+        (7, 0, Scavenger(False, 50 + 800_000, 800_000, 4, True)),
+        (0, 0, Scavenger(False, 50 + 800_000, 800_000, 4, True)),
+        (4096, 4096, Scavenger(False, 50, FIRST_RETRY_NS, 4, False)),
+        (4096, 1, Scavenger(False, 50, FIRST_RETRY_NS, 4, False)),
+        (4096, 4096 + 50_000, Scavenger(False, 50, FIRST_RETRY_NS, 4, False)),
+        (4096, 4096 + 50_001, Scavenger(False, 50 + 100_002, FIRST_RETRY_NS, 4, False)),
+        (4096, 4096 + MIB, Scavenger(False, 50 + 2 * MIB, FIRST_RETRY_NS, 4, False)),
+    )
+    for asked, released, then in cases:
+        told = after_turn(was, line, 50, asked, released)
+        promise(told == then, f"SCAV-18: of {asked} bytes {released} are released: {told}")
+        promise(may_sleep(told, line), "SCAV-19: it has seen this line")
+        promise(not may_sleep(was, line), "SCAV-19: it sleeps, and there is a new line")
+        met["turn"] += 1
+
+
+@explored(
+    "courses.scavenger-turns",
+    "SCAV-3 SCAV-4 SCAV-17 SCAV-18 SCAV-19",
+    needs="goal asked turn",
+    assumes=(SMALL_SCOPE,),
+)
+def the_scavenger_takes_its_turns() -> Ran:
+    """The scavenger's goal and line are those that exact fractions give; it asks for what lies
+    above the line, and after each turn parks, backs off, or sleeps for as long as it is ahead.
+    """
+    return every_case((("goals", goals), ("lines", lines), ("turns", turns)))
