@@ -360,6 +360,64 @@ def test_a_span_on_its_way_is_in_flight_for_one_thread_only(saved: Snapshot) -> 
     assert sorted(v.value for v in seen) == ["damage", "in flight"]
 
 
+def test_a_count_is_off_only_by_the_span_that_a_thread_is_at(saved: Snapshot) -> None:
+    """However many threads are at the page heap, a count is off by a span at hand, or damaged."""
+    span = next(s for s in saved.image.spans if s.state == 1 and s.npages > 1)
+    if "pagesInUse" not in saved.image.counters:
+        pytest.skip("this version does not count the pages in use")
+    saved.image.counters["pagesInUse"] -= span.npages
+    frames = ["(*mheap).initSpan", "(*mheap).allocSpan"]
+    with_thread(saved.image, 0, frames)
+    assert verdicts(saved) == {"I-29": Verdict.DAMAGE}
+    saved.image.threads.clear()
+    with_thread(saved.image, 0, frames, near={span.descriptor: "register 2"})
+    assert verdicts(saved) == {"I-29": Verdict.IN_FLIGHT}
+    saved.image.counters["pagesInUse"] -= 1
+    assert verdicts(saved) == {"I-29": Verdict.DAMAGE}
+
+
+def test_pages_that_nobody_has_are_at_hand_of_a_thread_or_damage(saved: Snapshot) -> None:
+    image = saved.image
+    arena = image.arenas[0]
+    if arena.allocated is None:
+        pytest.skip("this version has no page bitmap")
+    bits = bytearray.fromhex(arena.allocated)
+    bits[-1] |= 0x80
+    arena.allocated = bits.hex()
+    frames = ["(*pageAlloc).scavengeOne", "bgscavenge"]
+    thread = with_thread(image, 0, frames)
+    assert verdicts(saved) == {"I-12": Verdict.DAMAGE}
+    page = (arena.index + 1) * image.pages_per_arena - 1
+    thread.pages = [(page * image.page_size - image.arena_offset) % (1 << 64)]
+    assert verdicts(saved) == {"I-12": Verdict.IN_FLIGHT}
+
+
+def test_each_unfilled_place_of_a_set_is_one_threads(saved: Snapshot) -> None:
+    central = saved.image.central
+    if "partial0" not in central[0]:
+        pytest.skip("this version has central lists")
+    central[4]["full0"].append(0)
+    assert verdicts(saved) == {"CEN-1": Verdict.DAMAGE}
+    thread = with_thread(saved.image, 0, ["(*spanSet).push", "(*mcentral).uncacheSpan"])
+    assert verdicts(saved) == {"CEN-1": Verdict.UNDECIDED}
+    thread.classes = [4]
+    assert verdicts(saved) == {"CEN-1": Verdict.IN_FLIGHT}
+    central[4]["full0"].append(0)
+    assert verdicts(saved) == {"CEN-1": Verdict.DAMAGE}
+
+
+def test_a_tiny_block_without_an_offset_is_in_flight_in_an_allocation_of_its_p(
+    saved: Snapshot,
+) -> None:
+    proc = next(n for n, proc in enumerate(saved.image.procs) if proc.tiny)
+    saved.image.procs[proc].tiny_offset = 0
+    assert verdicts(saved) == {"I-36": Verdict.DAMAGE}
+    with_thread(saved.image, proc, MALLOC)
+    assert verdicts(saved) == {"I-36": Verdict.IN_FLIGHT}
+    saved.image.procs[proc].tiny += 8
+    assert verdicts(saved) == {"I-36": Verdict.DAMAGE}
+
+
 def test_a_thread_at_the_operation_that_shows_no_span_leaves_it_undecided(saved: Snapshot) -> None:
     unlist(saved.image, small(saved.image).descriptor)
     with_thread(saved.image, 0, REFILLING)

@@ -14,6 +14,7 @@ which span, it is undecided.
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from spanproof.witness.balancing import balanced, holder_of_pages
 from spanproof.witness.finding import Finding, Scene, Verdict, record_of
 from spanproof.witness.image import SpanImage, ThreadImage
 from spanproof.witness.midway import (
@@ -27,7 +28,6 @@ from spanproof.witness.midway import (
 )
 from spanproof.witness.operations import (
     ALLOC,
-    CENTRAL,
     OF_LISTS,
     OF_SETS,
     PAGES,
@@ -37,7 +37,7 @@ from spanproof.witness.operations import (
     innermost,
     is_throwing,
 )
-from spanproof.witness.places import entries_of
+from spanproof.witness.places import UNFILLED, entries_of, tiny_is_set
 from spanspec.base.constants import size_class_of
 from spanspec.sharing import records as lists
 from spanspec.sharing import setsteps as sets
@@ -56,7 +56,8 @@ OF_SHAPE: Final = frozenset({"I-6", "I-11", "SC-7", "SPAN-22", "SPAN-24", "SPAN-
 """Rules about what a fresh span still has of an earlier life (SPAN-7)."""
 
 OF_PAGES: Final = frozenset({"I-12", "I-13", "I-17", "I-37", "SPAN-4"})
-OF_SUMS: Final = frozenset({"I-29", "I-30", "I-32"})
+OF_FREEING: Final = (*SWEEP, *RELEASE)
+PUSHING: Final = ("(*spanSet).push",)
 
 FRESH: Final = (sets.CREATING, sets.HELD, sets.GROWN, sets.COUNTING)
 LEAVING_SETS: Final = (sets.LEAVING, sets.LEFT)
@@ -251,25 +252,68 @@ class Decider:
                 best = Verdict.UNDECIDED, evidence.how, tasks
         return best
 
+    def of_other(self, span: SpanImage, rules: Iterable[str]) -> tuple[Verdict, str]:
+        """Return the verdict on all that does not hold of a span that is not in use.
+
+        It may be on its way to the page heap, or from it, and in no other operation.
+        """
+        left = set(rules) - OF_PAGES - {"SPAN-1", "I-19", "I-20"}
+        if left:
+            return Verdict.DAMAGE, "no step of the model leaves a span that is not in use so"
+        evidence = self.shown(span, (*PAGES, *OF_FREEING), "pages")
+        if evidence is None:
+            return Verdict.DAMAGE, "no thread is at the page heap with it"
+        return Verdict.IN_FLIGHT if evidence.certain else Verdict.UNDECIDED, evidence.how
+
     def of_rest(self, finding: Finding) -> tuple[Verdict, str]:
         """Return the verdict on a finding that is of no single span."""
-        threads = self.scene.image.threads
-        names: tuple[str, ...] = ()
-        if finding.rule in OF_PAGES:
-            names = (*PAGES, *SWEEP)
-        elif finding.rule in OF_SUMS:
-            names = (*PAGES, *SWEEP, *CENTRAL, *REFILL, *RELEASE, *ALLOC)
-        elif finding.rule == "CEN-1" and "nobody has filled" in finding.what:
-            names = (*SWEEP, *CENTRAL, *REFILL, *RELEASE, *PAGES, *ALLOC)
-        elif finding.rule in ("I-36", "I-35", "I-19"):
-            thread = self.of_proc.get(finding.proc) if finding.proc is not None else None
-            threads = [thread] if thread is not None else []
-            names = (*RELEASE, *ALLOC) if finding.rule == "I-36" else RELEASE
-        for thread in threads:
-            function = innermost(thread, names)
-            if function:
-                return Verdict.IN_FLIGHT, f"thread {thread.thread} is in {function}, which does it"
-        return Verdict.DAMAGE, "no thread is at an operation that does it"
+        if finding.counts == UNFILLED:
+            return self.of_unfilled(finding)
+        if finding.counts:
+            shares = balanced(self.scene, finding)
+            if shares:
+                return Verdict.IN_FLIGHT, " and ".join(
+                    f"thread {one.thread.thread} is in {one.function} "
+                    f"with span {one.span.descriptor:#x}"
+                    for one in shares
+                )
+            return Verdict.DAMAGE, "no span that a thread is at accounts for it"
+        if finding.rule in OF_PAGES and finding.amount:
+            how = holder_of_pages(self.scene, finding, self.scene.image.threads)
+            if how:
+                return Verdict.IN_FLIGHT, how
+            return Verdict.DAMAGE, "no thread at the page heap has these pages at hand"
+        if finding.rule == "I-36" and finding.proc is not None:
+            return self.of_tiny(finding.proc)
+        return Verdict.DAMAGE, "no step of the model explains it"
+
+    def of_unfilled(self, finding: Finding) -> tuple[Verdict, str]:
+        """Return the verdict on places at the tail of a set: each is one thread's that fills it.
+
+        Rules: VER-4.
+        """
+        pushing = [t for t in self.scene.image.threads if innermost(t, PUSHING)]
+        shown = [thread for thread in pushing if finding.spanclass in thread.classes]
+        if finding.amount <= len(shown):
+            return Verdict.IN_FLIGHT, f"thread {shown[0].thread} is in {PUSHING[0]} of this class"
+        if finding.amount <= len(pushing):
+            return Verdict.UNDECIDED, f"thread {pushing[0].thread} is in {PUSHING[0]}"
+        return Verdict.DAMAGE, "fewer threads are at the set than places are unfilled"
+
+    def of_tiny(self, number: int) -> tuple[Verdict, str]:
+        """Return the verdict on a tiny block: its address is written before its offset.
+
+        Rules: MAL-7 MC-10.
+        """
+        proc = self.scene.image.procs[number]
+        if proc.tiny == 0 or tiny_is_set(self.scene, proc.tiny):
+            names = RELEASE if proc.tiny == 0 else ALLOC
+            own = self.of_proc.get(number)
+            for thread in [own] if own is not None else self.scene.image.threads:
+                function = innermost(thread, names)
+                if function:
+                    return Verdict.IN_FLIGHT, f"thread {thread.thread} is in {function}"
+        return Verdict.DAMAGE, "no allocation leaves a tiny block so between two writes"
 
 
 def decide(scene: Scene, findings: list[Finding]) -> list[Finding]:
@@ -290,10 +334,8 @@ def decide(scene: Scene, findings: list[Finding]) -> list[Finding]:
     for _ in range(2):
         for descriptor, those in of_spans.items():
             span = scene.by_descriptor[descriptor]
-            if span.state == scene.in_use:
-                verdict, why = decider.of_span(span, (finding.rule for finding in those))
-            else:
-                verdict, why = decider.of_rest(those[0])
+            of_one = decider.of_span if span.state == scene.in_use else decider.of_other
+            verdict, why = of_one(span, (finding.rule for finding in those))
             for finding in those:
                 finding.verdict, finding.why = verdict, why
     return findings

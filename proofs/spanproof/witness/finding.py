@@ -37,12 +37,19 @@ class Verdict(Enum):
     IN_FLIGHT = "in flight"
     UNDECIDED = "undecided"
 
+    @classmethod
+    def ranked(cls) -> tuple["Verdict", ...]:
+        """Return the verdicts, the worst first."""
+        return cls.DAMAGE, cls.UNDECIDED, cls.IN_FLIGHT
+
 
 class Finding(msgspec.Struct):
     """A rule that does not hold.
 
     `descriptor` is the span's, 0 if it is of no single span; `spanclass` and `proc` tell which
-    list or P it is of. `why` says what the verdict rests on.
+    list or P it is of. `amount` is by how much a count is above the sum over the spans (`counts`
+    says of what), or how many bytes from `address` on are concerned. `why` says what the verdict
+    rests on.
     """
 
     rule: str
@@ -50,6 +57,9 @@ class Finding(msgspec.Struct):
     descriptor: int = 0
     spanclass: int | None = None
     proc: int | None = None
+    amount: int = 0
+    counts: str = ""
+    address: int = 0
     verdict: Verdict = Verdict.UNDECIDED
     why: str = ""
 

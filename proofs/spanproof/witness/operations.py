@@ -23,6 +23,8 @@ SWEEP: Final = (
     "(*mheap).reclaim", "(*mcentral).freeSpan", "(*sweepLocker)", "(*mheap).nextSpanForSweep",
     "bgsweep",
 )  # fmt: skip
+SWEEPING: Final = ("(*mspan).sweep", "(*sweepLocked).sweep")
+LARGE: Final = ("largeAlloc", "(*mcache).allocLarge", "mallocgcLarge")
 ALLOC: Final = ("mallocgc", "largeAlloc", "(*mcache).allocLarge", "newobject", "makeslice")
 PAGES: Final = (
     "(*mheap).alloc", "(*mheap).free", "(*mheap).grow", "(*mheap).initSpan", "(*mheap).setSpan",

@@ -8,6 +8,9 @@ from spanproof.witness.finding import Finding, Scene
 from spanproof.witness.image import ArenaImage, SpanImage
 from spanspec.base.words import M64
 
+CHUNK_PAGES: Final = 512
+"""Pages of a chunk of the page bitmap."""
+
 MOST_TOLD: Final = 20
 """Runs of pages of one arena that are told; more of them say nothing new."""
 
@@ -72,7 +75,7 @@ def judge_pages(scene: Scene) -> Iterator[Finding]:
     for arena in image.arenas:
         those = expected.get(arena.index, [])
         yield from span_map(scene, arena, those)
-        yield from in_use_bits(arena, starts.get(arena.index, 0))
+        yield from in_use_bits(scene, arena, starts.get(arena.index, 0))
         found, extra = allocated_bits(scene, arena, those, padded)
         padded = padded or extra
         yield from found
@@ -108,7 +111,14 @@ def span_map(
             )
 
 
-def in_use_bits(arena: ArenaImage, want: int) -> Iterator[Finding]:
+def address_of(scene: Scene, arena: ArenaImage, page: int) -> int:
+    """Return the address of a page of an arena."""
+    image = scene.image
+    number = arena.index * image.pages_per_arena + page
+    return (number * image.page_size - image.arena_offset) & M64
+
+
+def in_use_bits(scene: Scene, arena: ArenaImage, want: int) -> Iterator[Finding]:
     """Yield the pages whose in-use bit disagrees with the spans that start there.
 
     Rules: I-17 HEAP-9.
@@ -124,6 +134,8 @@ def in_use_bits(arena: ArenaImage, want: int) -> Iterator[Finding]:
                 "I-17",
                 f"the in-use bit of {place} is "
                 f"{have >> run.first & 1}, {started} span in use starts there",
+                address=address_of(scene, arena, run.first),
+                amount=run.length * scene.image.page_size,
             )
 
 
@@ -177,20 +189,21 @@ def allocated_bits(
     before = want & ((1 << taken[0].first) - 1) if taken else 0
     padding = (
         not padded
-        and len(taken) == 1
-        and not want & ~have
+        and taken != []
         and not before
-        and taken[0].first % 512 == 0
-        and taken[0].length < 512
+        and taken[0].first % CHUNK_PAGES == 0
+        and taken[0].length < CHUNK_PAGES
     )
     if padding:
-        return found, True
+        del taken[0]
     for run in taken[:MOST_TOLD]:
         found.append(
             Finding(
                 "I-12",
                 f"{run.length} pages from page {run.first} of arena {arena.index} on "
                 "are allocated, and nobody has them",
+                address=address_of(scene, arena, run.first),
+                amount=run.length * image.page_size,
             )
         )
     for run in list(runs_of(want & ~have))[:MOST_TOLD]:
@@ -201,6 +214,8 @@ def allocated_bits(
                 f"{run.length} pages from page {run.first} of arena {arena.index} on "
                 "are free for the page allocator, and somebody has them",
                 those[0].descriptor if those else 0,
+                address=address_of(scene, arena, run.first),
+                amount=run.length * image.page_size,
             )
         )
-    return found, False
+    return found, padding

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from spanproof.witness.finding import Finding, Scene, record_of
-from spanspec.base.constants import TINY_SPAN_CLASS, size_class_of
+from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS, size_class_of
+from spanspec.base.wording import counted
 from spanspec.heap.mcache import must_flush
 from spanspec.sharing.spansets import (
     FULL,
@@ -18,6 +19,8 @@ from spanspec.sharing.spansets import (
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE, belongs
 from spanspec.span.sweepgen import is_cached, is_stale
 from spanspec.span.tiny import NO_TINY_BLOCK, TinyBlock, block_holds
+
+UNFILLED: Final = "places of a set that nobody has filled"
 
 PLACES: Final[dict[int, str]] = {NOWHERE: "no list", NONEMPTY: "nonempty", EMPTY: "empty"}
 
@@ -137,16 +140,11 @@ def entries_of(scene: Scene) -> tuple[dict[int, Entries], list[Finding]]:
     for spanclass, those in enumerate(scene.image.central):
         for place, name in ((PARTIAL, "partial"), (FULL, "full")):
             for which in (0, 1):
+                unfilled = 0
                 for descriptor in those.get(f"{name}{which}", ()):
                     span = scene.by_descriptor.get(descriptor)
                     if descriptor == 0:
-                        strays.append(
-                            Finding(
-                                "CEN-1",
-                                f"{name}[{which}] has a place that nobody has filled",
-                                spanclass=spanclass,
-                            )
-                        )
+                        unfilled += 1
                     elif span is None:
                         strays.append(
                             Finding(
@@ -168,6 +166,17 @@ def entries_of(scene: Scene) -> tuple[dict[int, Entries], list[Finding]]:
                     else:
                         known = found.get(descriptor, NO_ENTRIES)
                         found[descriptor] = known.with_entry(place, which == swept)
+                if unfilled:
+                    strays.append(
+                        Finding(
+                            "CEN-1",
+                            f"{name}[{which}] has {counted(unfilled, 'place')} "
+                            "that nobody has filled",
+                            spanclass=spanclass,
+                            amount=unfilled,
+                            counts=UNFILLED,
+                        )
+                    )
     return found, strays
 
 
@@ -212,6 +221,19 @@ def lists(scene: Scene) -> Iterator[Finding]:
         large = size_class_of(span.spanclass) == 0
         if where_now != belongs(large, room, span.descriptor in scene.cached):
             yield Finding("I-19", f"in {PLACES[where_now]}", span.descriptor)
+
+
+def tiny_is_set(scene: Scene, address: int) -> bool:
+    """Tell whether an address is that of a block for tiny objects, whatever of it is taken."""
+    return any(
+        span.base <= address < span.limit
+        and any(
+            block_holds(TinyBlock(address, offset), record_of(span))
+            for offset in range(TINY_SIZE + 1)
+        )
+        for span in scene.used
+        if span.spanclass == TINY_SPAN_CLASS and span.alloc_read
+    )
 
 
 def tiny_blocks(scene: Scene) -> Iterator[Finding]:

@@ -164,29 +164,15 @@ def generations(scene: Scene) -> Iterator[Finding]:
 def divisions(scene: Scene) -> Iterator[Finding]:
     """Yield the small spans whose magic does not divide as their slot size does.
 
-    From Go 1.16 on it is one multiplier; that it is exact at the ends of slots is what it is for.
+    From Go 1.16 on it is one multiplier: the least that is exact at the ends of slots.
 
     Rules: SC-7 SPAN-18 VER-6.
     """
     if "divMul" not in scene.image.present or len(scene.profile.class_to_size) != 68:
         return
-    exact: dict[tuple[int, int, int], bool] = {}
     for span in scene.used:
-        if size_class_of(span.spanclass) == 0 or span.user_arena:
-            continue
-        key = (span.elemsize, span.nelems, span.div_mul)
-        if key not in exact:
-            exact[key] = (
-                0 < span.nelems <= MAX_OBJECTS_PER_SPAN
-                and all(
-                    offset * span.div_mul >> 32 == offset // span.elemsize
-                    for slot in range(span.nelems)
-                    for offset in (slot * span.elemsize, (slot + 1) * span.elemsize - 1)
-                )
-                if span.elemsize
-                else False
-            )
-        if not exact[key]:
+        small = size_class_of(span.spanclass) != 0 and not span.user_arena
+        if small and (not span.elemsize or span.div_mul != -(-(1 << 32) // span.elemsize)):
             yield Finding(
                 "SC-7",
                 f"divMul {span.div_mul:#x} does not divide by {span.elemsize}",

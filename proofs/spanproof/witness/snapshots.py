@@ -181,6 +181,7 @@ def redacted(image: Image) -> Image:
                 m=record(thread.m),
                 p=record(thread.p),
                 near={number(one): at for one, at in thread.near.items()},
+                pages=[moved(one) for one in thread.pages],
             )
             for thread in image.threads
         ],

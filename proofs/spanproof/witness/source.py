@@ -45,6 +45,14 @@ class Stop(NamedTuple):
     stood_still: float
 
 
+class Moment(NamedTuple):
+    """What was copied while a process stood still, its registers, and what was read of it."""
+
+    memory: Copied
+    registers: dict[int, Registers]
+    stop: Stop
+
+
 def placed(executable: Executable, layout: Layout, entry: int | None) -> Program:
     """Return a program at the place where it was loaded, by the address at which it begins.
 
@@ -102,9 +110,25 @@ def image_of(
     image = read_image(memory, program.layout, program.addresses, source)
     known = frozenset(span.descriptor for span in image.spans)
     image.threads = read_threads(
-        memory, program.layout, program.addresses, program.functions, registers, known
+        memory,
+        program.layout,
+        program.addresses,
+        program.functions,
+        registers,
+        known,
+        heap_of(image),
     )
     return image
+
+
+def heap_of(image: Image) -> range:
+    """Return the addresses of the pages of a heap, from its lowest arena to its highest."""
+    indices = [arena.index for arena in image.arenas]
+    if not indices:
+        return range(0)
+    unit = image.page_size * image.pages_per_arena
+    offset = image.arena_offset - (image.arena_offset >> 63 << 64)
+    return range(min(indices) * unit - offset, (max(indices) + 1) * unit - offset, image.page_size)
 
 
 # --- a live process -------------------------------------------------------------------------------
@@ -138,6 +162,13 @@ class Attached:
 
         Raises: WitnessError.
         """
+        return self.copied().stop
+
+    def copied(self) -> "Moment":
+        """Stop the process, and return what was copied beside what was read of it.
+
+        Raises: WitnessError.
+        """
         if not self._wanted:
             self.rehearse()
         source = f"process {self.pid}"
@@ -149,11 +180,12 @@ class Attached:
                 if last:
                     image = image_of(frozen.memory, self.program, frozen.registers, source)
                 took = time.perf_counter() - started
-            if last:
-                return Stop(image, took)
             copy = Copied(frozen.memory.chunks, frozen.memory.holes)
+            if last:
+                return Moment(copy, frozen.registers, Stop(image, took))
             try:
-                return Stop(image_of(copy, self.program, frozen.registers, source), took)
+                image = image_of(copy, self.program, frozen.registers, source)
+                return Moment(copy, frozen.registers, Stop(image, took))
             except Unreadable:
                 self._wanted |= copy.missing
         raise AssertionError("the last attempt returns")
@@ -181,6 +213,7 @@ class Attached:
                 program.functions,
                 frozen.registers,
                 frozenset(),
+                range(0),
             )
         except (WitnessError, Unreadable):
             # Reading the copy says what is wrong.

@@ -10,6 +10,7 @@ from spanproof.witness.errors import Unreadable
 from spanproof.witness.image import ThreadImage
 from spanproof.witness.layout import Layout
 from spanproof.witness.memory import Memory
+from spanproof.witness.operations import PAGES, innermost
 from spanproof.witness.process import Registers
 from spanproof.witness.reading import Addresses
 
@@ -119,8 +120,10 @@ def read_threads(
     functions: Functions,
     registers: dict[int, Registers],
     descriptors: AbstractSet[int],
+    heap: range,
 ) -> list[ThreadImage]:
-    """Return the Ms, each with what its thread is in the middle of.
+    """Return the Ms, each with what its thread is in the middle of; `heap` are its addresses, and
+    its step is the size of a page.
 
     A stack that cannot be read yields no frames: nothing is shown to be under way by it.
     """
@@ -140,7 +143,7 @@ def read_threads(
     for thread in found:
         known = registers.get(thread.thread)
         if known is not None:
-            look_at(memory, layout, addresses, stacks, thread, known, descriptors)
+            look_at(memory, layout, addresses, stacks, thread, known, descriptors, heap)
     return found
 
 
@@ -173,6 +176,7 @@ def look_at(
     thread: ThreadImage,
     registers: Registers,
     descriptors: AbstractSet[int],
+    heap: range,
 ) -> None:
     """Add the frames and the descriptors at hand to a thread."""
     places: list[tuple[int, int, int, tuple[int, ...]]] = list(stacks.contexts(registers))
@@ -187,6 +191,7 @@ def look_at(
             places.append((saved[0], saved[1], saved[2], ()))
     frames: list[str] = []
     classes: set[int] = set()
+    pages: set[int] = set()
     central, stride = central_range(layout, addresses)
     for pc, sp, bp, words in places:
         for name in stacks.frames(pc, bp):
@@ -197,15 +202,21 @@ def look_at(
                 thread.near.setdefault(word, f"register {number}")
             elif word in central:
                 classes.add((word - central.start) // stride)
+            elif word in heap:
+                pages.add(word)
         for number, word in enumerate(stacks.top(sp)):
             if word in descriptors:
                 thread.near.setdefault(word, f"stack+{number * 8}")
             elif word in central:
                 classes.add((word - central.start) // stride)
+            elif word in heap:
+                pages.add(word)
         if THROW in frames and not thread.message:
             thread.message = message_on(memory, stacks.top(sp))
     thread.frames = frames
     thread.classes = sorted(classes)
+    if innermost(thread, PAGES):
+        thread.pages = sorted(pages)
 
 
 def message_on(memory: Memory, words: Sequence[int]) -> str:

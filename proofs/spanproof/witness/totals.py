@@ -9,6 +9,14 @@ from spanspec.base.words import M64
 from spanspec.span.markbits import ARENA_BYTES, bitmap_bytes
 from spanspec.span.specials import Special, in_order
 
+PAGES_IN_USE: Final = "pagesInUse"
+BYTES_IN_USE: Final = "bytes of spans in use (inHeap)"
+MANUAL_BYTES: Final = "bytes of manual spans"
+LARGE_OBJECTS: Final = "large objects"
+LARGE_BYTES: Final = "bytes of large objects"
+OBJECTS: Final = "objects"
+"""What is counted."""
+
 HEADER: Final = 16
 """Bytes before the bits of an arena: how much is taken, and the next arena."""
 
@@ -82,26 +90,36 @@ def counters(scene: Scene) -> Iterator[Finding]:
     size = image.page_size
     kept = [known[name] for name in ("inStacks", "inWorkBufs", "inPtrScalarBits") if name in known]
     sums: list[tuple[str, str, int | None, int]] = [
-        ("I-29", "pagesInUse", known.get("pagesInUse"), pages),
-        ("I-29", "bytes of spans in use (inHeap)", known.get("inHeap"), pages * size),
-        ("I-29", "bytes of manual spans", sum(kept) & M64 if kept else None, manual * size),
+        ("I-29", PAGES_IN_USE, known.get("pagesInUse"), pages),
+        ("I-29", BYTES_IN_USE, known.get("inHeap"), pages * size),
+        ("I-29", MANUAL_BYTES, sum(kept) & M64 if kept else None, manual * size),
         (
             "I-32",
-            "large objects",
+            LARGE_OBJECTS,
             difference(known, "largeAllocCount", "largeFreeCount"),
             len(large),
         ),
         (
             "I-32",
-            "bytes of large objects",
+            LARGE_BYTES,
             difference(known, "largeAlloc", "largeFree"),
             sum(span.elemsize for span in large),
         ),
     ]
     for rule, name, counted, summed in sums:
         if counted is not None and counted != summed:
-            yield Finding(rule, f"{name}: {counted} are counted, the spans have {summed}")
+            yield Finding(
+                rule,
+                f"{name}: {counted} are counted, the spans have {summed}",
+                amount=signed(counted - summed),
+                counts=name,
+            )
     yield from by_class(scene)
+
+
+def signed(difference: int) -> int:
+    """Return a difference of two 64-bit counts as a signed number."""
+    return (difference + (1 << 63) & M64) - (1 << 63)
 
 
 def difference(known: dict[str, int], more: str, less: str) -> int | None:
@@ -135,4 +153,6 @@ def by_class(scene: Scene) -> Iterator[Finding]:
                 f"class {number}: {(out - freed) & M64} objects are counted, "
                 f"{held[number]} are held",
                 spanclass=2 * number,
+                amount=signed(out - freed - held[number]),
+                counts=OBJECTS,
             )

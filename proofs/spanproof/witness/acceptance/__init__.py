@@ -1,0 +1,1 @@
+"""What the witness is held to, as commands: `python -m spanproof.witness.acceptance --help`."""

@@ -1,0 +1,77 @@
+"""Commands that show what the witness is held to; each ends with status 1 if that fails."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spanproof.witness.acceptance.programs import built, name_of, toolchains
+from spanproof.witness.errors import WitnessError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
+Go = Annotated[
+    list[Path] | None, typer.Option("--go", metavar="PATH", help="A toolchain; else all at hand.")
+]
+Seed = Annotated[int, typer.Option(help="Determines what is drawn.")]
+
+
+@app.command()
+def stops(
+    go: Go = None,
+    number: Annotated[int, typer.Option(help="Stops of each toolchain's load.")] = 125,
+    mode: Annotated[str, typer.Option(help="busy, slow or still.")] = "busy",
+    program: Annotated[Path | None, typer.Option(help="A program instead of the load.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Where odd images are kept.")] = None,
+    flags: Annotated[str, typer.Option(help="Flags of go build.")] = "",
+    seed: Seed = 0,
+) -> None:
+    """Stop a sound load: no damage, and at most 1 stop in 100 undecided."""
+    from spanproof.witness.acceptance.stops import stopped_often
+
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="spanspec-load-") as folder:
+        for one in toolchains(go) if program is None else [Path()]:
+            load = program or built(one, Path(folder) / one.parts[-3], flags.split())
+            name = name_of(one) if program is None else load.name
+            result = stopped_often(load, name, number, mode, seed, keep)
+            typer.echo(result.line())
+            for line in result.odd:
+                typer.echo(f"  {line}")
+            failed = failed or not result.holds
+    raise typer.Exit(int(failed))
+
+
+@app.command()
+def damages(
+    go: Go = None,
+    number: Annotated[int, typer.Option(help="Damages of each toolchain's load.")] = 100,
+    quiet: Annotated[bool, typer.Option(help="At rest, or under full load.")] = True,
+    seed: Seed = 0,
+) -> None:
+    """Damage copied heaps: 95 of 100 noticed at rest, 85 of 100 called damage under load."""
+    from spanproof.witness.acceptance import damages as single
+
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="spanspec-load-") as folder:
+        for one in toolchains(go):
+            load = built(one, Path(folder) / one.parts[-3])
+            result = single.damages(load, name_of(one), number, quiet, seed)
+            for line in result.lines():
+                typer.echo(line)
+            failed = failed or not result.holds
+    raise typer.Exit(int(failed))
+
+
+def main() -> None:
+    """Run a command; what cannot be used is told in one line."""
+    try:
+        app()
+    except WitnessError as problem:
+        sys.exit(f"error: {problem}")
+
+
+if __name__ == "__main__":
+    main()
