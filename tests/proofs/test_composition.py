@@ -33,7 +33,7 @@ from spanproof.theorems.span.counting import (
 )
 from spanproof.theorems.span.span import SLOW, ZEROS, may_search
 from spanspec.base.bitmap import NO_BITS
-from spanspec.base.words import U16, U64, is_trailing_zeros, trailing_zeros
+from spanspec.base.words import U16, U32, U64, is_trailing_zeros, trailing_zeros
 from spanspec.span.alloccache import NextFree, next_free_index
 from spanspec.span.freeslots import ends_search
 from spanspec.span.mspan import Mspan, bounds_hold
@@ -151,6 +151,29 @@ def forgets_the_marks(p: Proof) -> None:
     below = p.arbitrary("below", U16)
     p.establish(contract, span, found, below, given=z3.BoolVal(False))
     p.possible("a span")
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_value_behind_the_result_is_the_one_that_is_named(named: bool) -> None:
+    p, contract = Proof(WORDS), SLOW["spanspec.span.alloccache.next_free_index"]
+    span = p.fresh(Mspan, "span")
+    assert isinstance(span, Mspan)
+    p.suppose(contract, span)
+    below = p.number(U16, "below")
+    if named:
+        p.name("below", p.number(U16, "another"))
+    # Users are given it for every slot, and are asked for the range of what is behind the span.
+    with pytest.raises(ValueError, match="stated of below: name it first"):
+        p.establish(contract, span, NextFree(span.nelems, span), below)
+
+
+def test_the_result_is_found_by_the_function_where_nothing_is_required() -> None:
+    p, contract = Proof(WORDS), ZEROS["spanspec.base.words.trailing_zeros"]
+    assert contract.requires is None
+    word = p.arbitrary("word", U64)
+    count = p.arbitrary("count", U32)  # it bears the name of the result
+    p.establish(contract, word, count)
+    assert any("has count in its range" in query.label for query in p.queries)
 
 
 def test_what_a_contract_keeps_is_claimed_where_it_is_proved() -> None:

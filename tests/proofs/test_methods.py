@@ -18,11 +18,12 @@ from spanalloc.span import Span
 from spanproof.prove.methods import Fields, words_of
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.errors import UnsupportedConstruct
+from spanproof.symbolic.classes import require_plain
+from spanproof.symbolic.errors import NotTranslatable, UnsupportedConstruct
 from spanproof.symbolic.frames import LoopBound
 from spanproof.symbolic.memory import ITEMS, Content
 from spanproof.symbolic.merge import scalar_of
-from spanproof.symbolic.values import SymbolicVector
+from spanproof.symbolic.values import SymbolicObject, SymbolicVector
 
 NATIVE: Final = Signed(64)
 KERNELS: Final = {
@@ -161,6 +162,11 @@ class Probe:
         self.n: i64 = n
         self.words = vec[i64]([0] * n)
 
+    def bump(self) -> i64:
+        """Count."""
+        self.n += 1
+        return self.n
+
     def works(self, n: i64) -> i64:
         """Work."""
         {body}
@@ -205,6 +211,14 @@ Probe = Callable[[str], tuple[Proof, Fields]]
         ("return n > 0 and self.works(n) > 0", "calls itself"),
         ("yield n", "cannot contain"),
         ("raise ValueError('a') from None", "cannot contain Raise"),
+        ("raise ValueError(self.bump())", "bump may change an object"),
+        ("raise ValueError(f'{n:#x} {self.bump()}')", "bump may change an object"),
+        ("raise ValueError(self.words.pop())", "may change an object"),
+        ("self.words.append(n)\n        return n", "no method append"),
+        ("return min(one=n, other=1)", "min takes no argument by name"),
+        ("return int(number=n)", "int takes no argument by name"),
+        ("self.__n = n\n        return n", "in a class, __n is another name"),
+        ("return __limit", "in a class, __limit is another name"),
     ],
 )
 def test_what_a_method_may_not_contain_is_refused(body: str, says: str, probe: Probe) -> None:
@@ -223,6 +237,142 @@ def test_two_names_for_one_vector_are_one_vector(probe: Probe) -> None:
     assert number(p, fields.run("works", 7).value) == 8
     assert number(p, fields.words("words").get(z3.BitVecVal(2, 64))) == 8
     assert number(p, fields.words("words").get(z3.BitVecVal(3, 64))) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        ("self.words[self.bump() & 3] += 5\n        return self.n", 9),
+        ("self.words[self.n & 3] += self.bump()\n        return self.words[0]", 9),
+        ("self.words[self.bump() & 3] = self.bump()\n        return self.words[2]", 9),
+        ("self.n += self.bump()\n        return self.n", 17),
+    ],
+)
+def test_the_place_that_a_statement_changes_is_found_once(
+    body: str, value: int, probe: Probe
+) -> None:
+    p, fields = probe(body)
+    made = fields.target.kind(8)
+    assert made.works(0) == value
+    fields.run("__init__", 8)
+    assert number(p, fields.run("works", 0).value) == value
+
+
+ODD: Final = """
+import functools
+from mypy_extensions import i64
+
+
+class Inner:
+    def __init__(self, v: i64) -> None:
+        self.v: i64 = v
+
+
+class Probe(Inner):
+    {extra}
+
+    def __init__(self, n: i64) -> None:
+        self.n: i64 = n
+        self.inner = Inner(n)
+
+    def helper(self) -> i64:
+        return self.n
+
+    def works(self, n: i64) -> i64:
+        self.n = n
+        return self.helper()
+
+
+{after}
+"""
+
+
+@pytest.mark.parametrize(
+    ("extra", "after", "says"),
+    [
+        ("def __setattr__(self, n: str, v: object) -> None: pass", "", "defines __setattr__"),
+        ("def __getattribute__(self, n: str) -> object: return 1", "", "defines __getattrib"),
+        ("def __new__(cls, n: i64) -> object: return 1", "", "defines __new__"),
+        ("n = property(lambda self: 5, lambda self, v: None)", "", "Probe.n is no field"),
+        ("", "Probe.__getattr__ = lambda self, name: 1", "defines __getattr__"),
+        ("", "Probe.helper = functools.lru_cache(Probe.helper)", "is not what the text says"),
+        ("", "Probe.helper = property(lambda self: lambda: 5)", "is not what the text says"),
+        ("", "class Other(Probe):\n    def helper(self) -> i64:\n        return 9", "of its own"),
+        ("", "", "no field v"),
+    ],
+)
+def test_a_class_that_does_more_than_it_seems_is_refused(
+    extra: str,
+    after: str,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    name = f"test_odd_{abs(hash(request.node.nodeid))}"
+    text = ODD.format(extra=extra or "pass", after=after)
+    if says == "no field v":
+        # The constructor of the class it is derived from is never called.
+        text = text.replace("return self.helper()", "return self.v")
+    (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    kind = vars(importlib.import_module(name))["Probe"]
+    fields = Fields(Proof(NATIVE), kind, "probe")
+    with pytest.raises(UnsupportedConstruct, match=says):
+        fields.run("works", 4)
+
+
+def test_a_metaclass_or_a_foreign_base_is_refused() -> None:
+    class Meta(type):
+        pass
+
+    class Made(metaclass=Meta):
+        pass
+
+    class Foreign(random.Random):
+        pass
+
+    with pytest.raises(NotTranslatable, match="metaclass"):
+        require_plain(Made)
+    with pytest.raises(NotTranslatable, match="derived from Random, not ours"):
+        require_plain(Foreign)
+
+
+class Base:
+    """A number."""
+
+    def __init__(self, v: i64) -> None:
+        self.v: i64 = v
+
+
+class Derived(Base):
+    """The same number, under another class."""
+
+
+class Holder:
+    """One object under two names, maybe."""
+
+    def __init__(self, one: Base, other: Derived) -> None:
+        self.one: Base = one
+        self.other: Derived = other
+
+    def works(self, n: i64) -> i64:
+        """Store under both names."""
+        self.one.v = 1
+        self.other.v = n
+        return self.one.v
+
+
+def test_an_object_may_be_known_under_two_classes() -> None:
+    p = Proof(NATIVE)
+    fields = Fields(p, Holder, "holder")
+    value = fields.run("works", 5).value
+    one, other = fields.value("one"), fields.value("other")
+    assert isinstance(one, SymbolicObject)
+    assert isinstance(other, SymbolicObject)
+    assert z3.is_true(z3.simplify(z3.substitute(value == 5, (one.identity, other.identity))))
+    both = Derived(0)
+    assert Holder(both, both).works(5) == 5
 
 
 def test_what_is_beyond_a_vector_is_a_claim(probe: Probe) -> None:

@@ -5,7 +5,8 @@ from typing import NamedTuple, TypeVar
 import z3
 
 from spanproof.prove.proof import Proof
-from spanproof.symbolic.memory import ITEMS, Content
+from spanproof.symbolic.classes import place_of
+from spanproof.symbolic.memory import ITEMS, Content, Place
 from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.translate import Raised
 from spanproof.symbolic.values import SymbolicObject, SymbolicVector, SymbolicWords, Value
@@ -44,7 +45,7 @@ class Fields:
 
     def value(self, name: str) -> Value:
         """Return what a field holds."""
-        return self._p.translator.memory.read((self.target.kind, name), self.target.identity)
+        return self._p.translator.memory.read(self._place(name), self.target.identity)
 
     def words(self, name: str) -> SymbolicWords:
         """Return what the vector in a field holds now, to be given to rules about vectors."""
@@ -61,11 +62,14 @@ class Fields:
 
     def set(self, name: str, value: Value) -> None:
         """Let a field hold a value."""
-        self._p.translator.memory.write((self.target.kind, name), self.target.identity, value)
+        self._p.translator.memory.write(self._place(name), self.target.identity, value)
+
+    def _place(self, name: str) -> Place:
+        return place_of(self.target.kind, name)
 
     def same_where_raised(self, ran: Ran, before: dict[str, Value]) -> z3.BoolRef:
         """Return that where an exception was raised, fields hold what they held before."""
-        place = [(self.target.kind, name) for name in before]
+        place = [self._place(name) for name in before]
         memory = self._p.translator.memory
         now, claims = memory.state, []
         for one in ran.raised:

@@ -301,9 +301,33 @@ class Proof:
                 self.show(f"{label} has {name} in its range", claim, given)
 
     def _result_of(self, contract: Contract, values: Sequence[Value]) -> str:
-        """Return the parameter of `ensures` that is the result: the last but for values by name."""
+        """Return the parameter of `ensures` that is the result: the one behind the arguments.
+
+        Raises: ValueError if a value behind it is not the one that the obligation has named: who
+        uses the contract is given it for any value that bears the name there.
+        """
         names = list(self._translator.kinds_of(contract.ensures))[: len(values)]
-        return [name for name in names if name not in self.named][-1]
+        place = self._arguments_of(contract)
+        if place is None:
+            return [name for name in names if name not in self.named][-1]
+        for name, value in list(zip(names, values, strict=True))[place + 1 :]:
+            if name not in self.named or not same(self.named[name], value):
+                raise ValueError(f"{contract.ensures.__name__} is stated of {name}: name it first")
+        return names[place]
+
+    def _arguments_of(self, contract: Contract) -> int | None:
+        """Return how many arguments the function has that a contract stands for.
+
+        Nothing says so of a contract that requires nothing, and that no obligation uses.
+        """
+        if contract.requires is not None:
+            return len(self._translator.sources.function(contract.requires).tree.args.args)
+        for one in REGISTRY.values():
+            for function, stated in one.contracts.items():
+                if stated is contract:
+                    module, _, name = function.rpartition(".")
+                    return len(self._translator.sources.module(module).functions[name].args.args)
+        return None
 
     def use(
         self,

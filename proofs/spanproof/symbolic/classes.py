@@ -9,7 +9,17 @@ import ast
 import builtins
 from collections.abc import Iterator, MutableMapping
 from functools import cache
-from types import FunctionType, NoneType, UnionType
+from inspect import getattr_static
+from types import (
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    NoneType,
+    UnionType,
+    WrapperDescriptorType,
+)
 from typing import Final, NamedTuple, get_args
 
 import msgspec
@@ -27,6 +37,19 @@ from spanproof.symbolic.values import SymbolicObject, SymbolicVector, Value
 
 UNKNOWN: Final = object()
 """The kind of a field that cannot be told."""
+
+
+REDEFINED: Final = frozenset(
+    f"__{name}__"
+    for name in ("new", "getattr", "getattribute", "setattr", "delattr", "init_subclass", "del")
+)
+"""What a class leaves to Python, or its fields are not what they seem."""
+
+FIELDS: Final = (MemberDescriptorType, GetSetDescriptorType)
+"""What reads a field of an object: of one with `__slots__`, and of a compiled one."""
+
+COMPILED: Final = (MethodDescriptorType, WrapperDescriptorType)
+"""What a compiled method is."""
 
 
 class VectorOf(NamedTuple):
@@ -62,14 +85,91 @@ def own_classes(kind: type) -> Iterator[type]:
 
 @cache
 def field_kinds(kind: type) -> dict[str, object]:
-    """Return the fields of a class, each with its kind."""
-    found: dict[str, object] = {}
-    for one in reversed(list(own_classes(kind))):
+    """Return the fields of a class, each with its kind.
+
+    Raises: NotTranslatable if they are not what the text of the class says.
+    """
+    return {name: what for name, (_, what) in _fields(kind).items()}
+
+
+def place_of(kind: type, name: str) -> Place:
+    """Return where a field of a class is: it is the same one in all classes derived from it.
+
+    Raises: NotTranslatable if the fields are not what the text of the class says.
+    """
+    return _fields(kind)[name][0], name
+
+
+@cache
+def _fields(kind: type) -> dict[str, tuple[type, object]]:
+    """Return each field with the first class that gives it a value, and its kind."""
+    require_plain(kind)
+    found: dict[str, tuple[type, object]] = {}
+    for one in own_classes(kind):
         source = installed(one.__module__)
         init = source.methods(one.__name__).get("__init__")
-        if init is not None:
-            found |= _assigned(init, source)
+        if init is None:
+            continue
+        for name, what in _assigned(init, source).items():
+            found[name] = one, found.get(name, (one, what))[1]
+        if not _calls_base(init):
+            break
+    for name in found:
+        reads = getattr_static(kind, name, None)
+        if hasattr(type(reads), "__get__") and not isinstance(reads, FIELDS):
+            raise NotTranslatable(f"{kind.__name__}.{name} is no field, but computes")
     return found
+
+
+def _calls_base(init: ast.FunctionDef) -> bool:
+    """Tell whether a constructor calls that of the class it is derived from."""
+    return any(
+        isinstance(node, ast.Attribute) and node.attr == "__init__" for node in ast.walk(init)
+    )
+
+
+@cache
+def require_plain(kind: type) -> None:
+    """Refuse a class whose objects are not made, read and changed as Python's usual ones are.
+
+    Raises: NotTranslatable if it is none.
+    """
+    if type(kind) is not type:
+        raise NotTranslatable(f"{kind.__name__} has a metaclass of its own")
+    bases: tuple[type, ...] = kind.__mro__[:-1]
+    foreign = [base.__name__ for base in bases if not is_changeable(base)]
+    if foreign:
+        raise NotTranslatable(f"{kind.__name__} is derived from {foreign[0]}, not ours")
+    for base in bases:
+        defined = {
+            name
+            for name, what in vars(base).items()
+            if isinstance(what, FunctionType | staticmethod | classmethod)
+        }
+        odd = sorted(REDEFINED & (defined | _text_defines(base)))
+        if odd:
+            raise NotTranslatable(f"{base.__name__} defines {', '.join(odd)}")
+
+
+def _text_defines(kind: type) -> set[str]:
+    try:
+        return set(installed(kind.__module__).methods(kind.__name__))
+    except Mismatch as problem:
+        raise NotTranslatable(problem.what) from None
+
+
+def _overriding(kind: type, name: str) -> type | None:
+    """Return a class of the same package that has a method of its own in place of a class's."""
+    derived: list[type] = kind.__subclasses__()
+    for one in derived:
+        related = one.__module__.partition(".")[0] == kind.__module__.partition(".")[0]
+        if related and is_changeable(one):
+            if name in vars(one):
+                return one
+            below = _overriding(one, name)
+            if below is not None:
+                return below
+    return None
 
 
 def _assigned(init: ast.FunctionDef, source: ModuleSource) -> dict[str, object]:
@@ -113,8 +213,16 @@ def _meant(node: ast.expr | None, source: ModuleSource) -> object:
 def method_of(kind: type, name: str, sources: SourceTree) -> tuple[type, Definition] | None:
     """Return the class that defines a method, and the text that runs; None if none of ours does.
 
-    Raises: Mismatch if what runs is not what the text says.
+    Raises: Mismatch if what runs is not what the text says; NotTranslatable if it is not certain
+    that a call of it runs this one.
     """
+    require_plain(kind)
+    if name != "__init__":
+        other = _overriding(kind, name)
+        if other is not None:
+            raise NotTranslatable(f"{other.__name__} has a method {name} of its own")
+        if name in field_kinds(kind):
+            raise NotTranslatable(f"{kind.__name__}.{name} is a field, too")
     for one in own_classes(kind):
         if name in vars(one):
             return one, _definition(one, name, sources)
@@ -131,13 +239,23 @@ def _definition(kind: type, name: str, sources: SourceTree) -> Definition:
         raise Mismatch(tree.lineno, f"{kind.__name__}.{name} is decorated")
     runs = vars(kind)[name]
     changed = kind.__module__ in sources.changed
-    if not changed and isinstance(runs, FunctionType) and not same_code(runs.__code__, own):
+    if not changed and not _runs(runs, own, source):
         raise Mismatch(
             tree.lineno, f"what runs as {kind.__name__}.{name} is not what the text says"
         )
-    if source.compiled and isinstance(runs, FunctionType) and not changed:
-        raise Mismatch(tree.lineno, f"{kind.__name__}.{name} is not what was compiled")
     return Definition(tree, local_to(own))
+
+
+def _runs(method: object, own: CodeType, source: ModuleSource) -> bool:
+    """Tell whether a method is what its text says, or what was compiled of it."""
+    if source.compiled:
+        return isinstance(method, COMPILED)
+    return (
+        isinstance(method, FunctionType)
+        and method.__globals__ is source.namespace
+        and method.__closure__ is None
+        and same_code(method.__code__, own)
+    )
 
 
 def first_value(

@@ -18,6 +18,7 @@ from spanproof.symbolic.classes import is_changeable
 from spanproof.symbolic.definitions import Mismatch
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
 from spanproof.symbolic.frames import Environment, Frame, Host, Place
+from spanproof.symbolic.memory import LIST
 from spanproof.symbolic.merge import as_bitmap, as_bool, merge, scalar_of
 from spanproof.symbolic.objects import Objects
 from spanproof.symbolic.ranges import in_ranges
@@ -376,6 +377,10 @@ class Expressions:
                 return self._quantifier(name == "all", node, place)
             case ast.Subscript(value=ast.Name(id="vec"), slice=item):
                 return self._objects.made_vector(node, item, place)
+            case ast.Name(id="int" | "min" | "max" as name) if node.keywords and self._is_builtin(
+                name, place
+            ):
+                return self.refuse(node, place, f"{name} takes no argument by name")
             case ast.Name(id="int") if self._is_builtin("int", place):
                 return self._number(self.arguments(node, ["number"], place)[0])
             case ast.Name(id="min" | "max" as name) if self._is_builtin(name, place):
@@ -488,7 +493,7 @@ class Expressions:
     def _method(self, base: Value, name: str, node: ast.Call, place: Place) -> Value:
         if isinstance(base, SymbolicObject):
             return self._objects.call(base, name, node, place)
-        if isinstance(base, SymbolicVector) and name == "append":
+        if isinstance(base, SymbolicVector) and base.kind is LIST and name == "append":
             self._objects.append(base, node, place)
             return None
         bitmap = as_bitmap(base)

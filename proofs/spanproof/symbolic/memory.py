@@ -53,6 +53,9 @@ Place = tuple[object, str]
 
 ITEMS: Final = "items"
 
+LIST: Final = list
+"""The kind of the items of a list of numbers: a list is no vector, and none is the other."""
+
 State: TypeAlias = dict[Place, Cells]
 """What the fields of all objects hold; it is never changed, but replaced."""
 

@@ -8,9 +8,9 @@ import z3
 from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Scalar
-from spanproof.symbolic.classes import field_kinds, object_kind
+from spanproof.symbolic.classes import field_kinds, object_kind, place_of
 from spanproof.symbolic.frames import Host, Place
-from spanproof.symbolic.memory import ITEMS, NONE, Content
+from spanproof.symbolic.memory import ITEMS, LIST, NONE, Content
 from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.values import SymbolicObject, SymbolicVector, Value
 
@@ -44,7 +44,7 @@ class Objects:
         """Return what a field of an object holds."""
         self._is_there(target, node, place)
         self._is_known(target, name, node, place)
-        return self._host.memory.read((target.kind, name), target.identity)
+        return self._host.memory.read(place_of(target.kind, name), target.identity)
 
     def _is_known(self, target: SymbolicObject, name: str, node: ast.AST, place: Place) -> None:
         if name not in field_kinds(target.kind):
@@ -67,7 +67,7 @@ class Objects:
                 kind = object_kind(field_kinds(owner.kind)[name])
                 if value is None and kind is not None:
                     value = SymbolicObject(kind[0], NONE)
-                self._host.memory.write((owner.kind, name), owner.identity, value)
+                self._host.memory.write(place_of(owner.kind, name), owner.identity, value)
             case ast.Subscript(value=base, slice=index):
                 vector = self._evaluator.value(base, place)
                 if not isinstance(vector, SymbolicVector):
@@ -79,7 +79,7 @@ class Objects:
 
     def _fits(self, kind: object, value: Value, node: ast.AST, place: Place) -> None:
         """Require that an item is one of the vector's kind."""
-        if kind is i64:
+        if kind in (i64, LIST):
             self._host.arithmetic.exact(scalar_of(value))
             return
         self._evaluator.refuse(node, place, f"no vector of {kind} is changed")
@@ -118,7 +118,7 @@ class Objects:
                 ast.BinOp(left=ast.List(elts=[ast.Constant(value=0)]), op=ast.Mult(), right=count)
             ]:
                 length = scalar_of(self._evaluator.value(count, place))
-            case [ast.expr() as other] if isinstance(
+            case [ast.expr() as other] if kind is i64 and isinstance(
                 found := self._evaluator.value(other, place), SymbolicVector
             ):
                 return self._copied(found)
@@ -137,18 +137,18 @@ class Objects:
     def made_list(self, node: ast.List, place: Place) -> Value:
         """Return a new list of numbers: it is a vector that can be appended to."""
         memory, arithmetic = self._host.memory, self._host.arithmetic
-        made = SymbolicVector(i64, memory.made())
+        made = SymbolicVector(LIST, memory.made())
         empty = Content(lambda index: arithmetic.const(0), len(node.elts))
-        memory.write((i64, ITEMS), made.identity, empty)
+        memory.write((LIST, ITEMS), made.identity, empty)
         for number, one in enumerate(node.elts):
             item = self._evaluator.value(one, place)
-            self._fits(i64, item, node, place)
+            self._fits(LIST, item, node, place)
             memory.store(made, arithmetic.const(number), item)
         return made
 
     def _copied(self, vector: SymbolicVector) -> SymbolicVector:
-        made = SymbolicVector(vector.kind, self._host.memory.made())
-        self._host.memory.write((vector.kind, ITEMS), made.identity, self.content(vector))
+        made = SymbolicVector(i64, self._host.memory.made())
+        self._host.memory.write((i64, ITEMS), made.identity, self.content(vector))
         return made
 
     def append(self, vector: SymbolicVector, node: ast.Call, place: Place) -> None:

@@ -79,7 +79,35 @@ def refusals(function: ast.FunctionDef, *, method: bool = False) -> tuple[tuple[
     """
     check = _method_statement if method else _rule_statement
     body = (wrong for statement in function.body for wrong in check(statement))
-    return (*parameters_refused(function), *body)
+    return (*parameters_refused(function), *(_mangled(function) if method else ()), *body)
+
+
+def _mangled(function: ast.FunctionDef) -> Wrong:
+    """Yield the line of each name that Python changes, since it stands in a class."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) if (
+                name.startswith("__") and not name.endswith("__")
+            ):
+                yield node.lineno, f"in a class, {name} is another name"
+
+
+def has_call(node: ast.AST) -> bool:
+    """Tell whether an expression calls something."""
+    return any(isinstance(one, ast.Call) for one in ast.walk(node))
+
+
+def changes_nothing(function: ast.FunctionDef) -> bool:
+    """Tell whether a method surely changes no object: it stores nothing, and calls no method."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Attribute(ctx=ast.Store()) | ast.Subscript(ctx=ast.Store()):
+                return False
+            case ast.Attribute(ctx=ast.Del()) | ast.Subscript(ctx=ast.Del()):
+                return False
+            case ast.Call(func=ast.Attribute()):
+                return False
+    return True
 
 
 def _rule_statement(node: ast.stmt) -> Wrong:

@@ -6,6 +6,7 @@ invariant. Expressions are in `expressions`.
 """
 
 import ast
+import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple, NoReturn, TypeAlias
@@ -35,11 +36,14 @@ from spanproof.symbolic.merge import as_bool, merge, scalar_of
 from spanproof.symbolic.ranges import in_ranges
 from spanproof.symbolic.records import part_at, same, with_part
 from spanproof.symbolic.sources import FunctionSource, SourceTree
-from spanproof.symbolic.syntax import parameters_refused, refusals
+from spanproof.symbolic.syntax import changes_nothing, has_call, parameters_refused, refusals
 from spanproof.symbolic.values import SymbolicObject, SymbolicVector, Value
 
 WRITTEN_OUT: Final = 1 << 10
 """A loop whose condition is known goes round so many times at most."""
+
+TELLING: Final = (hex, int, len, repr, str)
+"""Builtin functions that the text of an exception may be made with."""
 
 Way: TypeAlias = Callable[[Environment, z3.BoolRef], tuple[Environment | None, z3.BoolRef]]
 """One way of a fork: from the names and the path condition to those at its end."""
@@ -51,6 +55,11 @@ class Raised(NamedTuple):
     path: z3.BoolRef
     state: State
     where: str
+
+
+def is_exception(known: object) -> bool:
+    """Tell whether an object is a class of exceptions."""
+    return isinstance(known, type) and issubclass(known, BaseException)
 
 
 def _returns_nothing(tree: ast.FunctionDef) -> bool:
@@ -280,7 +289,11 @@ class Translator:
 
         Raises: UnsupportedConstruct if its source leaves the subset.
         """
-        source = self.method_source(target.kind, name)
+        try:
+            source = self.method_source(target.kind, name)
+        except NotTranslatable as problem:
+            path_of = self.sources.module(target.kind.__module__).path
+            raise UnsupportedConstruct(path_of, 1, str(problem)) from None
         with self._refusing(source, source.tree):
             self._begin()
             given = z3.BoolVal(True) if path is None else path
@@ -458,6 +471,7 @@ class Translator:
                 self._returns_value(frame, None, path)
                 return None, z3.BoolVal(False)
             case ast.Raise():
+                self._is_told(frame, statement, env)
                 self.raised.append(Raised(path, self.memory.state, frame.source.qualified))
                 return None, z3.BoolVal(False)
             case ast.If():
@@ -483,8 +497,9 @@ class Translator:
             case ast.AnnAssign(target=target, value=ast.expr() as expression):
                 self._assign(frame, target, evaluate(frame, expression, env, path), env, path)
             case ast.AugAssign(target=target, op=op, value=expression):
+                target, known = self._once(frame, target, expression, env, path)
                 sum_ = ast.copy_location(ast.BinOp(_read(target), op, expression), statement)
-                self._assign(frame, target, evaluate(frame, sum_, env, path), env, path)
+                self._assign(frame, target, evaluate(frame, sum_, known, path), known, path)
             case ast.Assert(test=test, msg=message):
                 claim = as_bool(evaluate(frame, test, env, path))
                 says = message.value if isinstance(message, ast.Constant) else ast.unparse(test)
@@ -498,6 +513,49 @@ class Translator:
             case _:
                 kind = type(statement).__name__
                 self.unsupported(frame.source, statement, f"a rule cannot contain {kind}")
+
+    def _once(
+        self,
+        frame: Frame,
+        target: ast.expr,
+        value: ast.expr,
+        env: Environment,
+        path: z3.BoolRef,
+    ) -> tuple[ast.expr, Environment]:
+        """Return the place that a statement changes, and the names that it is given by.
+
+        Python finds the place once, before it evaluates what is added: calls may move it.
+        """
+        if isinstance(target, ast.Name) or not (has_call(target) or has_call(value)):
+            return target, env
+        assert isinstance(target, ast.Attribute | ast.Subscript)
+        known = {**env, "(the object)": self._expressions.evaluate(frame, target.value, env, path)}
+        base = ast.copy_location(ast.Name("(the object)", ast.Load()), target)
+        if isinstance(target, ast.Attribute):
+            return ast.copy_location(ast.Attribute(base, target.attr, target.ctx), target), known
+        known["(the index)"] = self._expressions.evaluate(frame, target.slice, env, path)
+        index = ast.copy_location(ast.Name("(the index)", ast.Load()), target)
+        return ast.copy_location(ast.Subscript(base, index, target.ctx), target), known
+
+    def _is_told(self, frame: Frame, statement: ast.Raise, env: Environment) -> None:
+        """Refuse an exception whose making may change an object: its text is not evaluated."""
+        this = env.get("self")
+        for call in (node for node in ast.walk(statement) if isinstance(node, ast.Call)):
+            match call.func:
+                case ast.Attribute(value=ast.Name(id="self"), attr=name) if isinstance(
+                    this, SymbolicObject
+                ):
+                    source = self.method_source(this.kind, name)
+                    if not changes_nothing(source.tree):
+                        self.unsupported(frame.source, call, f"{name} may change an object")
+                case ast.Name(id=name):
+                    known = self.sources.module(frame.source.module).namespace.get(name)
+                    known = known or vars(builtins).get(name)
+                    if not (known in TELLING or is_exception(known)):
+                        self.unsupported(frame.source, call, f"{name} may change an object")
+                case _:
+                    what = f"{ast.unparse(call)} may change an object"
+                    self.unsupported(frame.source, call, what)
 
     def _assign(
         self, frame: Frame, target: ast.expr, value: Value, env: Environment, path: z3.BoolRef

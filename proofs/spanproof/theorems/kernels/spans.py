@@ -136,7 +136,7 @@ def kernel_finds_the_lowest_set_bit(p: Proof) -> None:
 @obligation("kernels.shift-out", "SPAN-12 SPAN-13", NATIVE)
 def kernel_shifts_logically(p: Proof) -> None:
     """shift_out moves each bit n + 1 places down and fills with zeros, for shifts of 1 to 64."""
-    x, n, ahead = p.number(i64, "x"), p.number(i64, "n"), p.number(i64, "ahead")
+    x, n, ahead = p.number(i64, "x"), p.number(i64, "n"), p.arbitrary("ahead", i64)
     p.suppose(SHIFT, x, n)
     shifted = p.integer(shift_out, x, n)
     p.establish(SHIFT, x, n, shifted, ahead)
@@ -159,7 +159,7 @@ BIT: Final = Contract(is_bit_of, is_slot, proved_by="kernels.bit")
 @obligation("kernels.bit", "SPAN-21", NATIVE)
 def kernel_finds_the_bit_of_a_slot(p: Proof) -> None:
     """bit_of is the word with the bit of a slot and no other, the sign's included."""
-    slot, ahead = p.number(i64, "slot"), p.number(i64, "ahead")
+    slot, ahead = p.number(i64, "slot"), p.arbitrary("ahead", i64)
     p.suppose(BIT, slot)
     bit = p.integer(bit_of, slot)
     p.establish(BIT, slot, bit, ahead)
@@ -206,6 +206,8 @@ def kernel_cuts_the_window(p: Proof) -> None:
     words, freeindex, nelems = unknown_words(p)
     ahead, cache = p.number(i64, "ahead"), p.number(i64, "cache")
     below = p.number(U8, "below")
+    p.name("nelems", nelems)
+    p.name("ahead", below)
     cut = p.holds(may_cut, words, freeindex)
     made = p.integer_given(cut, window, words, freeindex)
     p.establish(WINDOW, words, freeindex, made, nelems, below, given=cut)
@@ -326,7 +328,8 @@ def kernel_fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
     """
     words, freeindex, nelems = unknown_words(p)
     cache = p.number(i64, "cache")
-    below, ahead = p.number(U16, "below"), p.arbitrary("ahead", U8)
+    below, ahead = p.arbitrary("below", U16), p.arbitrary("ahead", U8)
+    p.name("words", words)
     p.suppose(FAST, freeindex, nelems, cache)
     cases = p.cases(next_free_fast, freeindex, nelems, cache)
     zeros = p.results_of(trailing_zeros)[0]
