@@ -143,7 +143,7 @@ def test_the_command_tells_who_killed_how_many(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = "spanspec.span.sweepgen.next_cycle"
-    monkeypatch.setattr(command, "read_by_formulas", lambda known: {"sweepgen.relabel": (name,)})
+    monkeypatch.setattr(command, "read_by_formulas", lambda *rest: {"sweepgen.relabel": (name,)})
     monkeypatch.setattr(command, "known_runs", lambda *rest: {})
     monkeypatch.setattr(command, "known_reads", lambda *rest: {})
     arguments = ["mutants", name, "--random", "9", "--no-cache"]
@@ -151,10 +151,17 @@ def test_the_command_tells_who_killed_how_many(
     document = json.loads(capsys.readouterr().out)
     assert document["killed_by_proofs"] == document["judged"] == document["mutants"] > 1
     assert set(document["by"]) == {"sweepgen.*"}
-    monkeypatch.setattr(command, "read_by_formulas", lambda known: {})
+    monkeypatch.setattr(command, "read_by_formulas", lambda *rest: {})
     assert run(arguments) == 1
     text = capsys.readouterr().out
     assert "span.sweepgen.next_cycle" in text
     assert "0 of 2 random mutants killed by obligations (0 %)" in text
+    excused = ["mutants", "heap.operations.cycles.set_gc_percent", "--random", "99", "--no-cache"]
+    assert run(excused) == 1
+    assert "nobody can notice heap.operations.cycles.set_gc_percent" in capsys.readouterr().out
+    assert run([*excused, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["unnoticeable"]) == 1
+    assert len(told["survivors"]) == told["judged"] - 1
     assert run(["mutants", "no-such-function", "--random", "9", "--no-cache"]) == 2
     assert run([*arguments, "--judge", "nobody"]) == 2

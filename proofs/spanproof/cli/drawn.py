@@ -13,13 +13,14 @@ from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.jobs import Job
 from spanproof.decide.schedule import known_reads, known_runs, matching
 from spanproof.decide.verdict import Verdict
+from spanproof.fingerprint.dependencies import digest_of
 from spanproof.mutation.drawn import Drawn, all_drawn, draw, drawable
 from spanproof.mutation.fates import Court, Fate, Judges
 from spanproof.theorems import all_obligations
 from spanspec.base.wording import counted
 
 LEAST: Final[dict[Judges, float]] = {"proofs": 0.80, "all": 0.97}
-"""The share of the mutants that has to be killed, by who judges."""
+"""The share of the mutants that can be noticed that has to be killed, by who judges."""
 
 
 def random_mutants(
@@ -35,7 +36,7 @@ def random_mutants(
     mutants = draw(all_drawn(set(matching(drawable(), *patterns))), number, seed)
     if not mutants:
         raise Unusable(f"no function that cites a rule matches {' or '.join(patterns)}")
-    reads = read_by_formulas(known_reads(book, cache, ()))
+    reads = read_by_formulas(known_reads(book, cache, ()), book, cache)
     court = Court(book, cache, reads, quickest_first(book, cache), judges)
     started = time.perf_counter()
     judged = (court.known(mutant) or court.judge(mutant) for mutant in mutants)
@@ -45,17 +46,24 @@ def random_mutants(
         err.print(f"interrupted: {len(fates)} of {len(mutants)} were judged; say it again to go on")
         return INTERRUPTED
     proved, killed = sum(fate.proved for fate in fates), sum(fate.killed for fate in fates)
-    by_proofs = proved >= LEAST["proofs"] * len(fates)
-    by_all = judges == "proofs" or killed >= LEAST["all"] * len(fates)
+    noticeable = len(fates) - sum(bool(fate.reason) for fate in fates)
+    by_proofs = proved >= LEAST["proofs"] * noticeable
+    by_all = judges == "proofs" or killed >= LEAST["all"] * noticeable
     return HOLDS if by_proofs and by_all else FAILS
 
 
-def read_by_formulas(known: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-    """Return what each formula reads; what no run has told, it is built to tell."""
-    return {
-        name: known[name] if known.get(name) else tuple(claim.proof().reached)
-        for name, claim in all_obligations().items()
-    }
+def read_by_formulas(
+    known: Mapping[str, Sequence[str]], book: Catalogue, cache: Cache
+) -> dict[str, Sequence[str]]:
+    """Return what each formula reads; what no run has told, it is built to tell, and kept."""
+    found: dict[str, Sequence[str]] = {}
+    for name, claim in all_obligations().items():
+        key = digest_of("reads", book.claims[name].rests_on, name)
+        there = known.get(name) or cache.get(key, tuple[str, ...])
+        found[name] = there or tuple(claim.proof().reached)
+        if not there and book.claims[name].rests_on:
+            cache.put(key, found[name])
+    return found
 
 
 def quickest_first(book: Catalogue, cache: Cache) -> dict[str, tuple[str, ...]]:
@@ -74,6 +82,7 @@ def show(
     survivors = sorted(fate for fate in fates if not fate.killed)
     proved = sum(fate.proved for fate in fates)
     killed = sum(fate.killed for fate in fates)
+    excused = [fate for fate in survivors if fate.reason]
     if json:
         print_json(
             {
@@ -83,7 +92,8 @@ def show(
                 "killed": killed,
                 "judges": judges,
                 "by": dict(by),
-                "survivors": [fate._asdict() for fate in survivors],
+                "survivors": [fate._asdict() for fate in survivors if not fate.reason],
+                "unnoticeable": [fate._asdict() | {"why": fate.reason} for fate in excused],
                 "fates": [fate._asdict() for fate in fates],
                 "wall_seconds": wall,
             }
@@ -93,17 +103,24 @@ def show(
     for heading in ("survives in", "line", "what", "was", "is"):
         table.add_column(heading)
     for fate in survivors:
+        if fate.reason:
+            continue
         name = fate.function.removeprefix("spanspec.")
         table.add_row(name, str(fate.line), fate.kind, fate.before, fate.after)
-    if survivors:
+    if len(survivors) > len(excused):
         out.print(table, markup=False)
+    for fate in excused:
+        name = fate.function.removeprefix("spanspec.")
+        out.print(f"nobody can notice {name}:{fate.line}: {fate.reason}", markup=False)
     told = ", ".join(f"{number} {who}" for who, number in by.most_common())
     out.print(f"by whom: {told}", markup=False)
-    share = 100 * proved / max(len(fates), 1)
+    noticeable = len(fates) - len(excused)
+    share = 100 * proved / max(noticeable, 1)
+    of = f" of {noticeable} that can be noticed" if excused else ""
     more = f", {killed} by all judges" if judges == "all" else ""
     out.print(
         f"{proved} of {counted(len(fates), 'random mutant')} killed by obligations "
-        f"({share:.0f} %){more}; wall {wall:.0f} s",
+        f"({share:.0f} %{of}){more}; wall {wall:.0f} s",
         markup=False,
     )
 

@@ -1,9 +1,11 @@
-"""Mutants of spanalloc that nobody can notice, each with the reason.
+"""Mutants that nobody can notice, each with the reason.
 
 A mutant is named by its function (a shell pattern), by what stands in the line that it changes, and
-by what stood there and what stands there instead, `a < b -> (a <= b)`, or `*` for any change.
+by what stood there and what stands there instead, `a < b -> (a <= b)`, a shell pattern as well.
 """
 
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 
@@ -30,4 +32,23 @@ REASONS: Final = (
         "where both are the same the difference is 0, too",
     ),
 )
-"""The mutants that were met, in the order of the sources."""
+"""The mutants of spanalloc that were met, in the order of the sources."""
+
+OF_THE_MODEL: Final = (
+    Reason(
+        "spanspec.*",
+        "",
+        "assert isinstance(*) -> pass",
+        "tells the type checker what the table of operations sees to: which input it is",
+    ),
+)
+"""The mutants of the model that were met."""
+
+
+def reason_for(function: str, source: str, change: str, reasons: Iterable[Reason]) -> str:
+    """Return the reason why nobody can notice a mutant; empty if none is known."""
+    for one in reasons:
+        named = fnmatchcase(function, one.function) and one.source in source
+        if named and fnmatchcase(change, one.change):
+            return one.why
+    return ""

@@ -17,6 +17,7 @@ from spanproof.decide.copies import try_out_changed
 from spanproof.decide.prover import decide
 from spanproof.fingerprint.dependencies import digest_of
 from spanproof.mutation.drawn import Drawn
+from spanproof.mutation.equivalent import OF_THE_MODEL, reason_for
 from spanproof.mutation.knownbugs.switch import JudgesFailed, judged
 from spanproof.solvers.inprocess import FewFirst
 from spanproof.support.plaincopy import copy_changed
@@ -61,6 +62,12 @@ class Fate(NamedTuple):
     def killed(self) -> bool:
         """Whether anybody objects to it."""
         return bool(self.by)
+
+    @property
+    def reason(self) -> str:
+        """Why nobody can object to one that survives; empty if that is not known."""
+        change = f"{self.before} -> {self.after}"
+        return "" if self.killed else reason_for(self.function, "", change, OF_THE_MODEL)
 
 
 class Kept(NamedTuple):

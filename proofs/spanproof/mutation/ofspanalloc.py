@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
-from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -32,6 +31,7 @@ from spanproof.fuzz.spanalloc_subject import of_package as span_of
 from spanproof.fuzz.spanallocheap import QuietHeap
 from spanproof.fuzz.spanallocheap import of_package as heap_of
 from spanproof.fuzz.target import Target, of_heap, of_schedules, of_span
+from spanproof.mutation import equivalent
 from spanproof.mutation.drawn import Change, changes_in, with_replaced
 from spanproof.mutation.equivalent import REASONS
 from spanproof.mutation.planted import hash_of_sources
@@ -203,11 +203,7 @@ def mutant_of(one: Candidate) -> ImplMutant:
 def reason_for(one: Candidate) -> str:
     """Return the reason why nobody can notice a mutant; empty if none is known."""
     change = f"{one.before} -> {one.after}"
-    for function, source, pattern, reason in REASONS:
-        named = fnmatchcase(f"{one.module}.{one.function}", function) and source in one.source
-        if named and pattern in ("*", change):
-            return reason
-    return ""
+    return equivalent.reason_for(f"{one.module}.{one.function}", one.source, change, REASONS)
 
 
 def judge_all(

@@ -14,6 +14,7 @@ from spanproof.theorems.courses import (
     pacing,
     programs,
     records,
+    telling,
     threads,
     versions,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "span",
     "specials",
     "sweepgen",
+    "telling",
     "threads",
     "tiling",
     "trees",

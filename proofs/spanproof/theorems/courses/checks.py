@@ -1,6 +1,7 @@
 """Fatal checks that no course of ours can run into: each is asked all the same, where it is due."""
 
 from collections import Counter
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -9,11 +10,12 @@ from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case, refuses
 from spanspec.base.ids import ProcId
-from spanspec.heap.cycle import phase_changes
+from spanspec.heap.cycle import gc_mark_done, phase_changes
 from spanspec.heap.heap import Heap, Refused
+from spanspec.heap.operations import cycles, pages
 from spanspec.heap.pacing import Effort, Trigger, ratio_after
-from spanspec.heap.program import FinishCycle, MarkObject, SetGcPercent, StartCycle
-from spanspec.heap.state import MARK_TERMINATION
+from spanspec.heap.program import FinishCycle, MarkObject, ScavengeLater, SetGcPercent, StartCycle
+from spanspec.heap.state import MARK_TERMINATION, Inputs
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import Proc
@@ -112,10 +114,24 @@ def efforts(met: Counter[str]) -> None:
         promise(False, f"T-90: {wrong} after a cycle that found nothing alive")
 
 
+def of_a_recording(met: Counter[str]) -> None:
+    """What only a heap on its own decides is not asked of a recording."""
+    heap, actor = Heap(), Actor(0, 0)
+    heap.step(StartCycle())
+    state = heap.state
+    state.inputs = cast(Inputs, "what a recording tells")
+    finish = FinishCycle(0, Effort(1, 0))
+    refuses("SWP-20", lambda: list(cycles.finish_cycle(state, actor, finish)))
+    refuses("SWP-20", lambda: list(gc_mark_done(state, actor, Effort(1, 0))))
+    refuses("SCAV-5", lambda: list(cycles.set_gc_percent(state, actor, SetGcPercent(0, 50))))
+    refuses("SCAV-17", lambda: list(pages.scavenge_later(state, actor, ScavengeLater(0, 1))))
+    met["recording"] += 1
+
+
 @explored(
     "courses.checks",
     "MAL-1 MC-12 SWP-20 SWP-40 SCAV-5 T-18 T-86 T-90 T-91",
-    needs="allocate cycle mark percent refused",
+    needs="allocate cycle mark percent refused recording",
     assumes=(SMALL_SCOPE,),
 )
 def what_must_not_be_is_asked() -> Ran:
@@ -130,5 +146,6 @@ def what_must_not_be_is_asked() -> Ran:
             ("not swept", not_swept),
             ("GOGC", gc_percent),
             ("efforts", efforts),
+            ("a recording", of_a_recording),
         )
     )

@@ -292,4 +292,46 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "the scavenger sleeps although a new line was set",
         ),
     ),
+    *variants_of(
+        "spanspec.heap.reclaim.reclaim",
+        Variant(
+            "end-of-reclaim-untold",
+            """yield chunk_event(actor, "done", index, wanted, 0)""",
+            "pass",
+            "courses.told",
+            "a reclaimer that has passed all arenas does not tell it",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.newspan.take_span",
+        Variant(
+            "fresh-span-of-old-bits",
+            """    state.take_bits(span, record.nelems)
+    state.take_bits(span, record.nelems)
+""",
+            "    state.take_bits(span, record.nelems)\n",
+            "courses.told",
+            "a fresh span takes mark bits, and no allocBits",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcentral.uncached",
+        Variant(
+            "staleness-untold",
+            "int(stale)",
+            "0",
+            "courses.told",
+            "a span that was cached since before the cycle is told to be of this one",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pageheap.PageHeap.coalesce",
+        Variant(
+            "upper-huge-pages-not-counted",
+            "huge += self.huge_contribution(upper)",
+            "pass",
+            "courses.told",
+            "huge pages that were whole before a merge are advised about once more",
+        ),
+    ),
 )

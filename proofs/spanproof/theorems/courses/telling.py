@@ -1,0 +1,328 @@
+"""What a heap tells while it works: which events, in which order, and what stands in them.
+
+A replay takes its steps by these events, so an event that is left out, told too early, or that says
+something else than what was done misleads whoever reads a trace.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from spanproof.prove.assumptions import SMALL_SCOPE
+from spanproof.prove.exploration import Ran, explored
+from spanproof.simulate.hearing import Heard
+from spanproof.simulate.operations import (
+    add_special,
+    allocate,
+    cycle,
+    end,
+    finish_sweeping,
+    flush,
+    free_manual,
+    have_swept,
+    scavenge_all,
+    scavenge_later,
+    set_procs,
+    sweep_one,
+    take_manual,
+)
+from spanproof.simulate.trying import Operation, Player, promise
+from spanproof.theorems.courses.containers import Case, every_case
+from spanproof.theorems.courses.programs import every, none, odd
+from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
+from spanspec.events.fields import EventBase
+from spanspec.heap import program
+
+MIB: Final = 1 << 20
+PAGES_PER_ARENA: Final = 8192
+CHUNKS: Final = 16
+"""Chunks of an arena, of 512 pages each."""
+
+TAGS: Final = {
+    one: one.__struct_config__.tag
+    for module in (ev, hev)
+    for one in vars(module).values()
+    if isinstance(one, type) and issubclass(one, EventBase)
+}
+"""How an event is called in a trace."""
+
+GROWTH: Final = "gr gd vc vb ve gs co"
+"""The heap grows: the current arena, whether to scavenge, and the new run."""
+MAPPED: Final = "gr ga gd vc vb ve gs co"
+"""The same with new arenas."""
+SPAN: Final = "ha pu si ib"
+"""A span is taken, pushed on the swept stack, and set up."""
+FREED: Final = "hf co"
+"""A span goes back to the page heap."""
+STOPPED: Final = "gc ph np"
+MARKED: Final = "ph ph sg np"
+"""The world is stopped to begin marking, and to end it."""
+FLUSHED: Final = "pf ra {} ra pf"
+"""An mcache is flushed, with what it holds."""
+KEPT: Final = "sc se pu"
+DIED: Final = "sc se fs hf co"
+"""A sweep finds that something lives, or nothing."""
+SEARCHED: Final = "sc ct se pu cr"
+"""A span is taken from the empty list, and swept."""
+
+Told = tuple[Operation, str]
+
+
+def chunks(player: Player) -> None:
+    """Require of what was told of the reclaimer that chunk follows chunk, to the end."""
+    wanted, at, credit, freed = 0, 0, 0, 0
+    for event in player.told:
+        match event:
+            case hev.ReclaimBegins():
+                wanted, at, credit = event.npages, event.index, event.credit
+            case hev.ReclaimTakesCredit():
+                taken = min(credit, wanted)
+                wanted -= taken
+                due = (credit, taken, wanted)
+                said = (event.credit, event.taken, event.npages)
+                promise(said == due, f"SWP-21: {event}, not {due}")
+                credit = 0
+            case hev.ReclaimChunk():
+                here = (at, wanted)
+                promise((event.index, event.npages) == here, f"SWP-21: {event}, not {here}")
+                if event.stage == "beg":
+                    freed = 0
+                if event.stage == "end":
+                    promise(event.reclaimed == freed, f"SWP-22: {event}: {freed} are free")
+                    at, wanted = at + 512, max(wanted - freed, 0)
+                if event.stage == "done":
+                    beyond = len(player.state.sweep_arenas) * PAGES_PER_ARENA
+                    promise(at >= beyond and wanted > 0, f"SWP-21: {event}, and there is more")
+            case hev.HeapFrees():
+                freed += event.npages
+            case hev.ReclaimEnds():
+                promise(event.npages == wanted, f"SWP-21: {event}, not {wanted}")
+
+
+def tells(make: Callable[[], Player], told: tuple[Told, ...]) -> Case:
+    """Require of operations, one after the other, that they tell exactly what is said."""
+
+    def case(met: Counter[str]) -> None:
+        player = make()
+        for (name, act), expected in told:
+            player.told.clear()
+            act(player)
+            heard = " ".join(str(TAGS[type(event)]) for event in player.told)
+            promise(heard == " ".join(expected.split()), f"{name} tells {heard}, not {expected}")
+            chunks(player)
+            player.judge()
+        met.update(player.met)
+
+    return case
+
+
+def start() -> Operation:
+    """Begin to mark, and hear all of it."""
+
+    def act(player: Player) -> None:
+        player.ask(program.StartCycle(0))
+
+    return "start", act
+
+
+def searched(pages: int) -> str:
+    """Return what the reclaimer tells that goes through an arena and has not found the pages."""
+    return f"rb {'rc rc ' * CHUNKS * pages}rc re"
+
+
+SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = (
+    (
+        "new spans",
+        Heard,
+        (
+            (allocate(8192), f"cm {MAPPED} {SPAN} cg rn m"),
+            (allocate(8192), f"ro cm {GROWTH} {SPAN} cg rn m"),
+            (allocate(4096), f"cm {GROWTH} {SPAN} cg rn m"),
+            (allocate(4096), "m"),
+            (allocate(40_000), f"{GROWTH} {SPAN} m"),
+            (allocate(6, True), f"cm {GROWTH} {SPAN} cg rn m"),
+            (allocate(6, True), "t"),
+            (allocate(0), ""),
+            (flush(), "ra un um un un ra np"),
+        ),
+    ),
+    (
+        "an empty cycle",
+        Heard,
+        ((start(), STOPPED), (end(), f"{MARKED} {FLUSHED.format('')}"), (sweep_one(), "po sd")),
+    ),
+    (
+        "what is cached lives",
+        Heard,
+        (
+            (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
+            (allocate(8192), f"cm {GROWTH} {SPAN} cg rn m"),
+            (cycle("all live", every), f"{MARKED} {FLUSHED.format(f'un um {KEPT} un {KEPT}')}"),
+            (sweep_one(), "po dr po dr po sd"),
+            (start(), f"{STOPPED}"),
+        ),
+    ),
+    (
+        "nothing lives",
+        Heard,
+        (
+            (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
+            (allocate(8192), f"cm {GROWTH} {SPAN} cg rn m"),
+            (allocate(40_000), f"{GROWTH} {SPAN} m"),
+            (cycle("none live", none), f"{MARKED} {FLUSHED.format(f'un um {DIED} un {DIED}')}"),
+            (finish_sweeping(), f"po sc se {FREED} po dr po dr po sd"),
+        ),
+    ),
+    (
+        "refills out of the lists",
+        Heard,
+        (
+            (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
+            (allocate(4096), "m"),
+            (allocate(4096), f"ro cm {GROWTH} {SPAN} cg rn m"),
+            (allocate(4096), "m"),
+            (allocate(4096), f"ro cm {GROWTH} {SPAN} cg rn m"),
+            (cycle("odd live", odd), f"{MARKED} {FLUSHED.format(f'un um {DIED}')}"),
+            (allocate(4096), f"{SEARCHED} rn m"),
+            (flush(), "ra un ra np"),
+        ),
+    ),
+    (
+        "swept spans with room",
+        Heard,
+        (
+            (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
+            (flush(), "ra un um ra np"),
+            (allocate(4096), "ct rn m"),
+            (flush(), "ra un ra np"),
+            (cycle("odd live", odd), f"{MARKED} {FLUSHED.format('')}"),
+            (sweep_one(), "po sc se fs pu"),
+            (allocate(4096), "ct rn m"),
+        ),
+    ),
+    (
+        "an unswept span with room",
+        Heard,
+        (
+            (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
+            (flush(), "ra un um ra np"),
+            (cycle("all live", every), f"{MARKED} {FLUSHED.format('')}"),
+            (allocate(4096), "sc ct se pu rn m"),
+        ),
+    ),
+    (
+        "full spans",
+        Heard,
+        (
+            (allocate(8192), f"cm {MAPPED} {SPAN} cg rn m"),
+            (allocate(8192), f"ro cm {GROWTH} {SPAN} cg rn m"),
+            (cycle("all live", every), f"{MARKED} {FLUSHED.format(f'un {KEPT}')}"),
+            (allocate(8192), f"{SEARCHED} cm {searched(1)} {GROWTH} {SPAN} cg rn m"),
+        ),
+    ),
+    (
+        "the reclaimer",
+        Heard,
+        (
+            (allocate(40_000), f"{MAPPED} {SPAN} m"),
+            (allocate(80_000), f"{GROWTH} {SPAN} m"),
+            (cycle("none live", none), f"{MARKED} {FLUSHED.format('')}"),
+            (allocate(40_000), f"rb rc sc se {FREED} sc se {FREED} rc re {SPAN} m"),
+            (allocate(8192), f"cm rb rk re {SPAN} cg rn m"),
+            (allocate(16384), f"cm rb rk re {SPAN} cg rn m"),
+        ),
+    ),
+    (
+        "a debt",
+        Heard,
+        (
+            (allocate(40 * MIB), f"{MAPPED} {SPAN} m"),
+            (allocate(8192), f"cm {GROWTH} {SPAN} cg rn m"),
+            (allocate(8192), f"ro cm {GROWTH} {SPAN} cg rn m"),
+            (cycle("all live", every), f"{MARKED} {FLUSHED.format(f'un {KEPT}')}"),
+            (
+                allocate(24 * MIB),
+                f"dd po dr po {KEPT} dd po {KEPT} {searched(1)} gr ga gd vc gs co {SPAN} m",
+            ),
+        ),
+    ),
+    (
+        "Ps",
+        Heard,
+        (
+            (set_procs(3), "np mc pi mc pi"),
+            (allocate(4096, p=1), f"cm {MAPPED} {SPAN} cg rn m"),
+            (set_procs(1), "np pd ra un um ra mc pd ra ra mc"),
+        ),
+    ),
+    (
+        "manual spans and the scavenger",
+        Heard,
+        (
+            (take_manual(4), f"{MAPPED} ha ma"),
+            (take_manual(4), f"{GROWTH} ha ma"),
+            (take_manual(4), f"{GROWTH} ha ma"),
+            (free_manual(0), FREED),
+            (free_manual(-1), FREED),
+            (scavenge_all(), "vb vs co vs co ve"),
+            (free_manual(0), FREED),
+        ),
+    ),
+    *(
+        (
+            f"huge pages in runs of {pages} pages",
+            Heard,
+            (
+                (take_manual(pages, "other"), f"{MAPPED} ha ma"),
+                (take_manual(pages, "other"), f"{GROWTH} ha ma"),
+                (take_manual(pages, "other"), f"{GROWTH} ha ma"),
+                (take_manual(pages, "other"), f"{GROWTH} ha ma"),
+                (free_manual(0), FREED),
+                (free_manual(1), FREED),
+                (free_manual(0), FREED),
+            ),
+        )
+        for pages in (128, 200, 512)
+    ),
+    (
+        "the scavenger later",
+        Heard,
+        (
+            (allocate(40 * MIB), f"{MAPPED} {SPAN} m"),
+            (cycle("none live", none), f"{MARKED} {FLUSHED.format('')}"),
+            (finish_sweeping(), f"po sc se {FREED} po sd"),
+            (scavenge_later(10**9), "vb vs co ve vb vs co ve"),
+        ),
+    ),
+    (
+        "what a record hangs on",
+        Heard,
+        (
+            (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
+            (flush(), "ra un um ra np"),
+            (cycle("all live", every), f"{MARKED} {FLUSHED.format('')}"),
+            (add_special("finalizer", 0), KEPT),
+            (have_swept(), ""),
+            (cycle("all live", every), f"{MARKED} {FLUSHED.format('')}"),
+            (have_swept(), KEPT),
+        ),
+    ),
+)
+"""Programs, and what each of their operations tells, by the names of the trace format."""
+
+
+@explored(
+    "courses.told",
+    "CEN-2 CEN-3 CEN-4 CEN-11 CEN-12 MC-4 MC-6 MC-7 MC-10 SWP-9 SWP-15 SWP-19 SWP-21 SWP-22 SWP-24"
+    " SWP-32 SWP-34 HEAP-17 HEAP-28 SCAV-7 SCAV-14 MAL-10",
+    needs="CentralTakes CentralChecksRoom ReclaimChunk ReclaimTakesCredit ScavengesSpan SweepDebt"
+    " McacheChanges UncacheToNonempty CentralFreesSpan SweepDrops SweepDone TinyHit",
+    assumes=(SMALL_SCOPE,),
+)
+def what_is_told_is_what_was_done() -> Ran:
+    """Programs through each way of a course: each operation tells exactly its events, in their
+    order, and what stands in an event is what is there when it is told.
+    """
+    return every_case([(name, partial(tells(make, told))) for name, make, told in SCENES])
