@@ -1,7 +1,5 @@
 """Claims that compose: contracts ask for what they need, and nothing circles."""
 
-from functools import cache
-
 import pytest
 import z3
 from hypothesis import given
@@ -16,7 +14,6 @@ from spanproof.decide.catalogue import catalogue
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.prover import decide
 from spanproof.decide.verdict import Answer, Verdict
-from spanproof.prove.lemmas import Inductive, provers_of
 from spanproof.prove.proof import REGISTRY, Obligation, Proof, obligation
 from spanproof.prove.references import Circular, rests_on
 from spanproof.symbolic.bitvectors import Words
@@ -93,16 +90,39 @@ def test_a_contract_asks_for_the_ranges_of_the_arguments() -> None:
     assert (verdict.answer, verdict.failed) == ("refuted", "narrow needs word in its range")
 
 
-def test_every_contract_is_established_by_the_obligation_that_it_names() -> None:
-    stated = {
-        (contract, claim.arithmetic.name)
-        for claim in OBLIGATIONS.values()
-        for contract in claim.contracts.values()
-    }
-    for contract, arithmetic in stated:
-        prover = OBLIGATIONS[contract.proved_by]
-        assert contract in prover.proof().established, contract
-        assert prover.arithmetic.name == arithmetic
+def test_a_contract_that_its_prover_does_not_establish_fails_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def build(p: Proof) -> None:
+        """A claim."""
+        p.show("nothing of a contract", z3.BoolVal(True))
+        p.possible("anything")
+
+    def registered(name: str, arithmetic: Words | Integers, *contracts: Contract) -> Obligation:
+        used = dict(zip(["spanspec.base.words.trailing_zeros"], contracts, strict=False))
+        claim = Obligation(name, ("I-3",), "a claim", arithmetic, build, {}, used)
+        monkeypatch.setitem(REGISTRY, name, claim)
+        return claim
+
+    prover = registered("prover", WORDS)
+    assert decide(prover).proved
+    contract = Contract(is_trailing_zeros, proved_by="prover")
+    registered("user", WORDS, contract)
+    verdict = decide(prover)
+    assert (verdict.answer, verdict.failed) == ("untranslatable", "composition")
+    assert "is_trailing_zeros, which this obligation does not establish" in verdict.detail
+
+
+def test_a_contract_is_used_of_the_integers_that_it_is_shown_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    claim = OBLIGATIONS["words.trailing-zeros"]
+    contract = ZEROS["spanspec.base.words.trailing_zeros"]
+    assert claim.id == contract.proved_by
+    other = claim._replace(id="other", arithmetic=Integers(), contracts={"f": contract})
+    assert decide(claim).proved
+    monkeypatch.setitem(REGISTRY, "other", other)
+    assert decide(claim).detail.startswith("other uses spanspec.base.words.is_trailing_zeros of")
 
 
 def test_what_others_use_is_established_from_what_they_are_asked_for() -> None:
@@ -196,17 +216,24 @@ def test_a_contract_yields_the_same_for_the_same_record() -> None:
 # --- lemmas ---------------------------------------------------------------------------------------
 
 
-def test_every_lemma_is_established_where_it_says_and_used_by_those_that_say_so() -> None:
-    built = cache(lambda name: OBLIGATIONS[name].proof())
-    for name, claim in OBLIGATIONS.items():
-        if not claim.lemmas:
-            continue
-        assert set(built(name).used) == set(claim.lemmas), name
-        for lemma in claim.lemmas:
-            if isinstance(lemma, Inductive):
-                continue
-            for prover in provers_of(lemma):
-                assert lemma in built(prover).established, lemma
+def test_a_lemma_that_its_prover_does_not_establish_fails_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    claim = OBLIGATIONS["count.room"]
+    assert decide(claim).proved
+    more = ROOM._replace(given=())
+    user = OBLIGATIONS["count.allocate"]
+    monkeypatch.setitem(REGISTRY, "more", user._replace(id="more", lemmas=(more,)))
+    verdict = decide(claim)
+    assert (verdict.answer, verdict.failed) == ("untranslatable", "composition")
+    assert "which this obligation does not establish" in verdict.detail
+
+
+def test_a_lemma_that_is_not_used_is_not_said_to_be() -> None:
+    claim = OBLIGATIONS["words.trailing-zeros"]._replace(lemmas=(ROOM,))
+    verdict = decide(claim)
+    assert verdict.failed == "composition"
+    assert verdict.detail.startswith("it says that it uses ")
 
 
 def test_a_lemma_asks_for_its_hypotheses() -> None:

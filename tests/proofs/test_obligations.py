@@ -1,17 +1,17 @@
 """Every obligation is proved, every mutant is killed, and the prover does not cheat."""
 
-import ast
 import re
 from typing import NamedTuple
 
 import pytest
 import z3
 
+from spanproof.decide.jobs import Job
 from spanproof.decide.prover import decide
+from spanproof.decide.suite import run_job
 from spanproof.prove import assumptions
-from spanproof.prove.proof import Obligation, Proof, obligation
+from spanproof.prove.proof import REGISTRY, Obligation, Proof, obligation
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.sources import SourceTree
 from spanproof.theorems import all_explorations, all_obligations
 from spanproof.theorems.mutants import MUTANTS, _by_name
 from spanspec.base.words import U8, U32, U64, trailing_zeros
@@ -20,7 +20,7 @@ from spanspec.rules.book import RULE_ID
 OBLIGATIONS = all_obligations()
 
 
-@pytest.mark.sampled(14)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", sorted(OBLIGATIONS))
 def test_obligation_is_proved(name: str) -> None:
     verdict = decide(OBLIGATIONS[name])
@@ -28,7 +28,7 @@ def test_obligation_is_proved(name: str) -> None:
     assert verdict.queries > 0
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "name", sorted(name for name, one in MUTANTS.items() if one.killed_by in OBLIGATIONS)
 )
@@ -40,13 +40,6 @@ def test_mutant_is_killed_by_a_counterexample(name: str) -> None:
 
 def test_every_obligation_has_a_mutant_that_it_kills() -> None:
     assert {*OBLIGATIONS, *all_explorations()} == {one.killed_by for one in MUTANTS.values()}
-
-
-@pytest.mark.parametrize("name", sorted(MUTANTS))
-def test_a_mutant_changes_code_and_not_only_text(name: str) -> None:
-    mutant = MUTANTS[name]
-    original = SourceTree().module(mutant.module).text
-    assert ast.dump(ast.parse(original)) != ast.dump(ast.parse(mutant.text()))
 
 
 def test_a_mutant_out_of_date_is_an_error() -> None:
@@ -64,12 +57,16 @@ def test_an_obligation_names_rules(name: str) -> None:
     assert all(RULE_ID.fullmatch(rule) for rule in claim.rules)
 
 
-@pytest.mark.sampled(8)
-@pytest.mark.parametrize("name", sorted(OBLIGATIONS))
-def test_an_obligation_reads_the_model_or_a_kernel(name: str) -> None:
-    claim = OBLIGATIONS[name]
-    reached = claim.proof().reached
-    assert any(function.startswith(("spanspec.", "spanalloc.")) for function in reached)
+def test_an_obligation_that_reads_no_rule_is_about_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def build(p: Proof) -> None:
+        p.show("true", z3.BoolVal(True))
+        p.possible("anything")
+
+    monkeypatch.setitem(REGISTRY, "test", made(build)._replace(id="test"))
+    verdict = run_job(Job("test")).verdict
+    assert (verdict.answer, verdict.failed) == ("vacuous", "nothing is read")
 
 
 def test_assumptions_are_named_once_and_explained() -> None:

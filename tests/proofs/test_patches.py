@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Callable
+from functools import cache
 
 import pytest
 
@@ -70,8 +70,12 @@ def test_layout_is_no_change(old: str, other: str) -> None:
         assert code(patched(reformatted, before, after, function="rule")) == expected
 
 
-@pytest.mark.parametrize("rewritten", [lambda text: ast.unparse(ast.parse(text))], ids=["unparsed"])
-def test_every_mutant_applies_to_another_layout(rewritten: Callable[[str], str]) -> None:
+@cache
+def rewritten(text: str) -> str:
+    return ast.unparse(ast.parse(text))
+
+
+def test_every_mutant_applies_to_another_layout() -> None:
     failed = []
     for mutant in MUTANTS.values():
         path = module_file(mutant.module)
@@ -105,7 +109,7 @@ def test_every_planted_bug_applies_to_another_layout() -> None:
         assert path is not None
         text = path.read_text(encoding="utf-8")
         try:
-            made = bug.apply(ast.unparse(ast.parse(text)))
+            made = bug.apply(rewritten(text))
         except DoesNotApply:
             failed.append(bug.name)
         else:

@@ -41,6 +41,7 @@ PROVER: Final = tuple(
     for name in (
         "decide.prover",
         "decide.verdict",
+        "prove.composition",
         "prove.exploration",
         "prove.lemmas",
         "prove.proof",
@@ -226,6 +227,7 @@ def _bare_fingerprint(cache: Cache, name: str, path: Path | None) -> str:
 
 
 def _made(world: str) -> Catalogue:
+    from spanproof.prove.composition import due, said
     from spanproof.theorems import all_explorations, all_obligations
 
     code = code_of_ours()
@@ -247,7 +249,9 @@ def _made(world: str) -> Catalogue:
         proves = [claim, *(obligations[name] for name in rests_on(claim.id, uses))]
         units = frozenset().union(*(what_it_rests_on(sources, one) for one in proves))
         made = [values_of(one.build) for one in proves]
+        # Who begins to build on it may ask for more than it shows.
         values = [value for known, _ in made for value in known]
+        values += sorted(said(stated) for stated in due(claim))
         unknown = [one for _, others in made for one in others]
         return _listed(
             claim,

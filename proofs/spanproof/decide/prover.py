@@ -7,6 +7,7 @@ from typing import NamedTuple
 from spanproof.counterexamples.description import near
 from spanproof.counterexamples.from_model import explained
 from spanproof.decide.verdict import DEFAULT_TIMEOUT, Answer, Verdict
+from spanproof.prove.composition import gap
 from spanproof.prove.proof import Obligation, Proof, Query
 from spanproof.prove.questions import Question, joint_queries, jointly, witnesses
 from spanproof.solvers.finding import Decider, Finding
@@ -106,6 +107,9 @@ def decide(
     read = sources or SourceTree()
     try:
         proof = claim.proof(read)
+        missing = gap(claim, proof)
+        if missing:
+            return _untranslatable(claim, read, started, missing, "composition")
         examination = _Examination(proof, decider or Z3(), timeout, explain)
         failure = examination.failure()
     except NotPortable as problem:
@@ -139,10 +143,16 @@ def decide(
     return verdict
 
 
-def _untranslatable(claim: Obligation, sources: SourceTree, started: float, detail: str) -> Verdict:
+def _untranslatable(
+    claim: Obligation,
+    sources: SourceTree,
+    started: float,
+    detail: str,
+    failed: str = "translation",
+) -> Verdict:
     spent = time.perf_counter() - started
     reads = _read(sources)
-    return Verdict(claim.id, "untranslatable", 0, 0.0, spent, "translation", detail, reads=reads)
+    return Verdict(claim.id, "untranslatable", 0, 0.0, spent, failed, detail, reads=reads)
 
 
 def _read(sources: SourceTree) -> tuple[str, ...]:

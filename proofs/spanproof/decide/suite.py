@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import Final
 
 from spanproof.decide.copies import try_out_changed
@@ -21,6 +22,11 @@ from spanproof.theorems.mutants import MUTANTS
 MUTANT_TABLES: Final = "spanproof.theorems"
 """The package in which mutants are written down."""
 
+ALONE: Final = 2
+"""How often a job is tried alone: the first worker to be killed may have been another job's."""
+
+READS_NOTHING: Final = "it reads no function of the model, nor of spanalloc: it is about neither"
+
 PRELOAD: Final = ("spanproof.decide.suite",)
 
 Decide = Callable[[Job], Outcome]
@@ -36,7 +42,10 @@ def run_job(job: Job) -> Outcome:
         where = place_of(job.mutant or "", MUTANT_TABLES)
         return _undecided(job, "inapplicable", f"{where}: {problem}")
     claim = all_obligations()[job.obligation]
-    return Outcome(job, decide(claim, sources, job.timeout, decider(job.solver)))
+    verdict = decide(claim, sources, job.timeout, decider(job.solver))
+    if verdict.proved and not verdict.reads:
+        verdict = verdict._replace(answer="vacuous", failed="nothing is read", detail=READS_NOTHING)
+    return Outcome(job, verdict)
 
 
 def _run_by_running(job: Job) -> Outcome:
@@ -59,8 +68,8 @@ def run(
 ) -> Iterator[Outcome]:
     """Yield outcomes as they are reached; one worker runs everything in this process.
 
-    If a worker is killed, what was being decided is tried once more, each alone; what has its
-    worker killed then is `unknown`, and the rest goes on. On an interrupt the running jobs are
+    If a worker is killed, what was being decided is tried again, each alone; what has its worker
+    killed then, too, is `unknown`, and the rest goes on. On an interrupt the running jobs are
     abandoned and the interrupt is passed on.
     """
     workers = workers or os.cpu_count() or 1
@@ -104,12 +113,12 @@ def _side_by_side(
 
 
 def _alone(job: Job, decide_one: Decide) -> Outcome:
-    with pool(1, preload=PRELOAD) as processes:
-        try:
+    """Decide a job that was under way, or about to be, when a worker was killed."""
+    for _ in range(ALONE):
+        with pool(1, preload=PRELOAD) as processes, suppress(BrokenProcessPool):
             return processes.submit(decide_one, job).result()
-        except BrokenProcessPool:
-            says = "its process was killed, and once more when it was tried alone: out of memory?"
-            return _undecided(job, "unknown", says)
+    says = f"its process was killed, also {ALONE} times when it was tried alone: out of memory?"
+    return _undecided(job, "unknown", says)
 
 
 def _undecided(job: Job, answer: Answer, detail: str) -> Outcome:

@@ -63,6 +63,8 @@ class ModuleUnits:
         self.statements: dict[str, list[ast.stmt]] = {REST: []}
         self.imported: dict[str, tuple[str, str | None]] = {}
         self._nodes: dict[ast.stmt, list[ast.AST]] = {}
+        self._digests: dict[str, str] = {}
+        self._mentions: dict[str, list[Mention]] = {}
         self._folder = name if package else name.rpartition(".")[0]
         for statement in self.body:
             self._sort(statement)
@@ -142,15 +144,23 @@ class ModuleUnits:
 
     def digest(self, unit: str) -> str:
         """Return the fingerprint of one unit."""
-        return digest_of(*(bare_dump(statement) for statement in self.statements[unit]))
+        if unit not in self._digests:
+            dumped = [bare_dump(statement) for statement in self.statements[unit]]
+            self._digests[unit] = digest_of(*dumped)
+        return self._digests[unit]
 
     @cached_property
     def digest_of_all(self) -> str:
         """The fingerprint of the whole module, docstrings included."""
         return digest_of(*(ast.dump(statement) for statement in self.body))
 
-    def mentions(self, unit: str) -> Iterator[Mention]:
-        """Yield the names that a unit mentions; a string that names a module of ours is one."""
+    def mentions(self, unit: str) -> list[Mention]:
+        """Return the names that a unit mentions; a string that names a module of ours is one."""
+        if unit not in self._mentions:
+            self._mentions[unit] = list(self._mentioned(unit))
+        return self._mentions[unit]
+
+    def _mentioned(self, unit: str) -> Iterator[Mention]:
         for statement in self.statements[unit]:
             nodes = self.nodes(statement)
             bases = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
@@ -162,6 +172,12 @@ class ModuleUnits:
                         yield Mention(name, None)
                     case ast.Constant(value=str(text)) if text.split(".")[0] in PACKAGES:
                         yield Mention(text, None)
+
+
+@cache
+def units_of(name: str, text: str, package: bool) -> ModuleUnits:
+    """Return the units of a module that has this text; a text is cut once in a process."""
+    return ModuleUnits(name, text, package=package)
 
 
 def bare_dump(statement: ast.stmt) -> str:
@@ -233,7 +249,7 @@ class Code:
             if path is not None:
                 text = self._changed.get(name) or path.read_text(encoding="utf-8")
                 package = path.name == "__init__.py"
-                self._modules[name] = ModuleUnits(name, text, package=package)
+                self._modules[name] = units_of(name, text, package)
         return self._modules[name]
 
     def is_plain(self, name: str) -> bool:

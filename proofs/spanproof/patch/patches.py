@@ -12,6 +12,7 @@ import itertools
 import keyword
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from spanproof.fingerprint.dependencies import module_file, modules_of
@@ -76,7 +77,7 @@ def patched(text: str, old: str, new: str, *, function: str | None = None, where
     Raises: DoesNotApply if the piece is not there, or its change is no Python, or changes nothing.
     """
     where = f"{where}.{function}" if function and where else where or function or "the module"
-    tree = ast.parse(text)
+    tree = _parsed(text)
     start, end = 0, len(text)
     if function is not None:
         start, end = _code_of(text, tree, function, where)
@@ -91,14 +92,25 @@ def patched(text: str, old: str, new: str, *, function: str | None = None, where
     else:
         changed = _by_syntax(text, tree, (start, end), old, new, where)
     try:
-        after = ast.dump(ast.parse(changed))
+        after = ast.parse(changed)
     except SyntaxError as problem:
         raise DoesNotApply(
             f"{_short(old)} changed is no Python in {where}: {problem.msg}"
         ) from None
-    if after == ast.dump(tree):
+    if ast.dump(after) == _dumped(text):
         raise DoesNotApply(f"{_short(old)} changed is the same code in {where}")
     return changed
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> ast.Module:
+    """Return the syntax of a module, in which many pieces are looked for; nobody changes it."""
+    return ast.parse(text)
+
+
+@lru_cache(maxsize=64)
+def _dumped(text: str) -> str:
+    return ast.dump(_parsed(text))
 
 
 def _whole(piece: str) -> re.Pattern[str]:
