@@ -258,6 +258,29 @@ def test_the_place_that_a_statement_changes_is_found_once(
     assert number(p, fields.run("works", 0).value) == value
 
 
+@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if n > 2:\n            self.words = vec[i64]([0] * 3)\n"
+        "        self.words[0] += n\n        return self.words[0] + len(self.words)",
+        "w = self.words if n > 2 else vec[i64]([0] * 3)\n        w[1] = n\n"
+        "        return self.words[1]",
+        "if n > 2:\n            p = Probe(n)\n        else:\n            p = Probe(5)\n"
+        "        p.n += 10\n        return p.n",
+    ],
+)
+def test_what_was_made_on_one_way_only_is_read_where_the_ways_meet(
+    body: str, n: int, probe: Probe
+) -> None:
+    p, fields = probe(body)
+    fields.run("__init__", 8)
+    argument = p.number(i64, "n")
+    value = fields.run("works", argument).value
+    term = z3.substitute(p.arithmetic.lift(scalar_of(value)).term, (argument, z3.BitVecVal(n, 64)))
+    assert number(p, z3.simplify(term)) == fields.target.kind(8).works(n)
+
+
 ODD: Final = """
 import functools
 from mypy_extensions import i64

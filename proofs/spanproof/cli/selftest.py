@@ -108,7 +108,8 @@ def show(total: "Tally", lines: "Sequence[Coverage]", seconds: float) -> None:
         out.print(f"{'all':<18} {every:>7} {100 * run / every:>8.0f} %\n")
     out.print(
         f"{total.functions} functions: {total.inside} of the subset, {total.looping} with a loop "
-        f"or a contract ({total.refused} of both refused), {total.outside} outside it; "
+        f"or a contract, {total.methods} with methods ({total.refused} of all these refused), "
+        f"{total.outside} outside the subset; "
         f"{total.agreed} values agree, a condition fails for {total.claimed} inputs; "
         f"{len(total.problems)} differ; wall {seconds:.0f} s",
         markup=False,

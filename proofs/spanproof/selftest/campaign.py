@@ -17,20 +17,21 @@ from spanproof.selftest.judge import (
     judge_outside,
 )
 from spanproof.selftest.looping import Looping, judge_looping, looping
+from spanproof.selftest.methods import NATIVE, Method, judge_method, method
 from spanproof.selftest.outside import Outside, compiles, outside
 
 TOGETHER: Final = 50
 """Functions in one module."""
 
-Case = Written | Outside | Looping
+Case = Written | Outside | Looping | Method
 
 
 class Tally(NamedTuple):
     """What became of written functions.
 
-    `inside`, `looping` and `outside` count functions by kind; of the first two, `refused` were
-    refused. `agreed` counts inputs where term and Python have the same value, `claimed` those where
-    a side condition fails.
+    `inside`, `looping`, `outside` and `methods` count functions by kind; of all but those outside,
+    `refused` were refused. `agreed` counts inputs where term and Python have the same value,
+    `claimed` those where a side condition fails.
     """
 
     inside: int = 0
@@ -40,6 +41,7 @@ class Tally(NamedTuple):
     agreed: int = 0
     claimed: int = 0
     problems: tuple[Problem, ...] = ()
+    methods: int = 0
 
     def plus(self, other: "Tally") -> "Tally":
         """Return the sum of two tallies."""
@@ -51,12 +53,13 @@ class Tally(NamedTuple):
             self.agreed + other.agreed,
             self.claimed + other.claimed,
             self.problems + other.problems,
+            self.methods + other.methods,
         )
 
     @property
     def functions(self) -> int:
         """How many functions were judged."""
-        return self.inside + self.looping + self.outside
+        return self.inside + self.looping + self.outside + self.methods
 
 
 def case_of(seed: int, number: int) -> Case:
@@ -68,6 +71,8 @@ def case_of(seed: int, number: int) -> Case:
             case = outside(random, name, arithmetic)
             if compiles(text_of(case)):
                 return case
+    if number % 10 == 2:
+        return method(random, name, NATIVE)
     if number % 40 == 7:
         return looping(random, name, arithmetic)
     return Writer(random, name, arithmetic).function()
@@ -76,7 +81,7 @@ def case_of(seed: int, number: int) -> Case:
 def text_of(case: Case) -> str:
     """Return the text of a case, with the functions that it calls."""
     written = case.written if isinstance(case, Outside) else case
-    others = written.others if isinstance(written, Written) else ""
+    others = written.others if isinstance(written, Written | Method) else ""
     return f"{others}\n{written.text}"
 
 
@@ -106,9 +111,11 @@ def _batch(seed: int, numbers: range, folder: Path) -> Iterator[Tally]:
                 yield _counted(judge_looping(case, module, arithmetic, random), looping=1)
             case Written():
                 yield _counted(judge(case, module, arithmetic, random), inside=1)
+            case Method():
+                yield _counted(judge_method(case, module, random), methods=1)
 
 
-def _counted(outcome: Outcome, inside: int = 0, looping: int = 0) -> Tally:
+def _counted(outcome: Outcome, inside: int = 0, looping: int = 0, methods: int = 0) -> Tally:
     return Tally(
         inside,
         looping,
@@ -117,4 +124,5 @@ def _counted(outcome: Outcome, inside: int = 0, looping: int = 0) -> Tally:
         outcome.agreed,
         outcome.claimed,
         (outcome.problem,) if outcome.problem else (),
+        methods,
     )

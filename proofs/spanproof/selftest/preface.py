@@ -28,6 +28,16 @@ TEXT: Final = "\n".join(
         "TEXT = 'text'",
         "LIST = [1, 2]",
         "NOTHING = None",
+        "from librt.vecs import vec",
+        "from mypy_extensions import i64",
+        "class Refusal(Exception):",
+        "    pass",
+        "class Part:",
+        "    def __init__(self, v: i64) -> None:",
+        "        self.v: i64 = v",
+        "    def add(self, x: i64) -> i64:",
+        "        self.v = self.v + x",
+        "        return self.v",
         "",
     ]
 )

@@ -68,12 +68,15 @@ def object_kind(kind: object) -> tuple[type, bool] | None:
 
 
 def is_changeable(kind: object) -> bool:
-    """Tell whether objects of a type are changed by methods: an ordinary class of spanalloc, or of
-    a test.
+    """Tell whether objects of a type are changed by methods: an ordinary class of spanalloc, of a
+    test, or one that a selftest has written.
     """
     return (
         isinstance(kind, type)
-        and (kind.__module__.split(".")[0] == IMPLEMENTATION or kind.__module__.startswith("test"))
+        and (
+            kind.__module__.split(".")[0] == IMPLEMENTATION
+            or kind.__module__.startswith(("test", "spanproof.selftest.written"))
+        )
         and not issubclass(kind, tuple | msgspec.Struct | BaseException)
     )
 
@@ -271,8 +274,10 @@ def first_value(
     """
     kind, field = place
     number = identity.as_long() if isinstance(identity, z3.IntNumRef) else 0
-    if field == ITEMS:
+    if field == ITEMS and number in names:
         return _content(symbols, kind, names[number])
+    if field == ITEMS:
+        raise NotTranslatable("which vector it is cannot be told")
     assert isinstance(kind, type)
     known = field_kinds(kind).get(field, UNKNOWN)
     if number <= 0:

@@ -8,7 +8,7 @@ method are numerals above 0, 0 is None.
 
 from collections.abc import Callable
 from itertools import count
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple
 
 import z3
 
@@ -56,8 +56,23 @@ ITEMS: Final = "items"
 LIST: Final = list
 """The kind of the items of a list of numbers: a list is no vector, and none is the other."""
 
-State: TypeAlias = dict[Place, Cells]
-"""What the fields of all objects hold; it is never changed, but replaced."""
+
+class State(NamedTuple):
+    """What the fields of all objects hold, and which objects were made so far.
+
+    It is never changed, but replaced.
+    """
+
+    cells: dict[Place, Cells]
+    made: frozenset[int]
+
+
+def is_missing(state: State, identity: z3.ExprRef) -> bool:
+    """Tell whether an object is one that was not made where a state holds."""
+    if not isinstance(identity, z3.IntNumRef):
+        return False
+    number = identity.as_long()
+    return bool(number < 0 and number not in state.made)
 
 
 class Memory:
@@ -69,31 +84,36 @@ class Memory:
     def __init__(self, arithmetic: Arithmetic, first: Callable[[Place, z3.ExprRef], Value]) -> None:
         self._arithmetic = arithmetic
         self._first = first
-        self._cells: State = {}
-        self._origin: State = {}
+        self.state = State({}, frozenset())
+        self._origin: dict[Place, Cells] = {}
         self._numbers = count(1)
 
     def made(self) -> z3.ExprRef:
         """Return the identity of an object that is made anew."""
-        return z3.IntVal(-next(self._numbers))
+        number = -next(self._numbers)
+        self.state = self.state._replace(made=self.state.made | {number})
+        return z3.IntVal(number)
 
     def given(self) -> z3.ExprRef:
         """Return an identity for an object that was there before."""
         return z3.IntVal(next(self._numbers))
 
-    def _of(self, cells: State, place: Place) -> Cells:
-        if place in cells:
-            return cells[place]
+    def _of(self, state: State, place: Place) -> Cells:
+        if place in state.cells:
+            return state.cells[place]
         # The same in every state: what was not stored is what was there.
         return self._origin.setdefault(place, Cells(lambda one: self._first(place, one)))
 
     def read(self, place: Place, identity: z3.ExprRef) -> Value:
-        """Return what a field of an object holds."""
-        return self._of(self._cells, place).get(identity)
+        """Return what a field of an object holds: of one or the other, where it may be either."""
+        if z3.is_app_of(identity, z3.Z3_OP_ITE):
+            condition, one, other = identity.children()
+            return self.joined(condition, self.read(place, one), self.read(place, other))
+        return self._of(self.state, place).get(identity)
 
     def write(self, place: Place, identity: z3.ExprRef, value: Value) -> None:
         """Store a value in a field of an object."""
-        before = self._of(self._cells, place)
+        before = self._of(self.state, place)
 
         def get(other: z3.ExprRef) -> Value:
             if other.eq(identity):
@@ -102,7 +122,8 @@ class Memory:
                 return before.get(other)
             return self.joined(other == identity, value, before.get(other))
 
-        self._cells = {**self._cells, place: Cells(get)}
+        cells = {**self.state.cells, place: Cells(get)}
+        self.state = self.state._replace(cells=cells)
 
     def store(self, vector: SymbolicVector, index: z3.ExprRef, item: Value) -> None:
         """Store an item in a vector."""
@@ -120,28 +141,30 @@ class Memory:
 
         self.write(place, vector.identity, Content(get, before.length))
 
-    @property
-    def state(self) -> State:
-        """What all fields hold now; it is never changed."""
-        return self._cells
-
-    @state.setter
-    def state(self, state: State) -> None:
-        self._cells = state
-
     def join(self, condition: z3.BoolRef, one: State, other: State) -> State:
         """Return what holds `one` where the condition holds, and `other` elsewhere."""
-        joined: State = {}
-        for place in {**one, **other}:
+        joined: dict[Place, Cells] = {}
+        for place in {**one.cells, **other.cells}:
             mine, others = self._of(one, place), self._of(other, place)
-            joined[place] = mine if mine is others else self._either(condition, mine, others)
-        same = all(joined[place] is self._of(one, place) for place in joined)
-        return one if same else joined
+            if mine is others:
+                joined[place] = mine
+            else:
+                joined[place] = self._either(condition, (one, mine), (other, others))
+        same = one.made >= other.made and all(joined[at] is self._of(one, at) for at in joined)
+        return one if same else State(joined, one.made | other.made)
 
-    def _either(self, condition: z3.BoolRef, mine: Cells, others: Cells) -> Cells:
-        return Cells(
-            lambda identity: self.joined(condition, mine.get(identity), others.get(identity))
-        )
+    def _either(
+        self, condition: z3.BoolRef, one: tuple[State, Cells], other: tuple[State, Cells]
+    ) -> Cells:
+        def get(identity: z3.ExprRef) -> Value:
+            # Nothing refers to what was made on one way only, where the other was gone.
+            if is_missing(one[0], identity):
+                return other[1].get(identity)
+            if is_missing(other[0], identity):
+                return one[1].get(identity)
+            return self.joined(condition, one[1].get(identity), other[1].get(identity))
+
+        return Cells(get)
 
     def joined(self, condition: z3.BoolRef, one: Value, other: Value) -> Value:
         """Return `one` where the condition holds, and `other` elsewhere.

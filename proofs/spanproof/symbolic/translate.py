@@ -472,7 +472,8 @@ class Translator:
                 return None, z3.BoolVal(False)
             case ast.Raise():
                 self._is_told(frame, statement, env)
-                self.raised.append(Raised(path, self.memory.state, frame.source.qualified))
+                reached = self._reached(path)
+                self.raised.append(Raised(reached, self.memory.state, frame.source.qualified))
                 return None, z3.BoolVal(False)
             case ast.If():
                 return self._if(frame, statement, env, path)
