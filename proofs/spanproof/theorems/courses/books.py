@@ -2,12 +2,23 @@
 
 from collections import Counter
 
+from msgspec.structs import replace
+
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case
 from spanspec.heap.heap import Heap
-from spanspec.heap.program import AddSpecial, FinishCycle, RunFinalizers, SetProcs, StartCycle
+from spanspec.heap.pacing import SweepPace
+from spanspec.heap.program import (
+    AddSpecial,
+    FinishCycle,
+    MarkObject,
+    RunFinalizers,
+    SetProcs,
+    StartCycle,
+    SweepOne,
+)
 from spanspec.heap.state import MARK, OFF
 from spanspec.span.specials import PROFILE, Special
 
@@ -72,16 +83,48 @@ def each_p_has_one(met: Counter[str]) -> None:
         met["p"] += 1
 
 
+def the_pace(met: Counter[str]) -> None:
+    """The pace is set where a sweep phase begins and where GOGC is, for the pages that are left by
+    then, and dropped by who has found nothing to sweep.
+    """
+    heap = Heap()
+    state, live = heap.state, [heap.malloc(40_000) for _ in range(8)]
+    promise(state.pace == SweepPace(), f"SWP-20: {state.pace} before the first cycle")
+    heap.step(StartCycle())
+    for address in live:
+        heap.step(MarkObject(0, address))
+    heap.step(FinishCycle())
+    for percent in (100, 50, 400):
+        left = state.pages.stats.pages_in_use - state.progress.pages_swept
+        ahead = max(state.trigger.heap - state.accounts.heap_live - (1 << 20), 8192)
+        due = SweepPace(left / ahead, state.accounts.heap_live, state.progress.pages_swept)
+        promise(state.pace == due and left > 0, f"SWP-20: {state.pace}, not {due}")
+        heap.step(SweepOne())
+        promise(state.pace == due, f"SWP-20: {state.pace} after a sweep, not {due}")
+        heap.set_gc_percent(percent)
+        met["pace"] += 1
+    heap.sweep()
+    before = state.pace
+    promise(before.pages_per_byte > 0, f"SWP-19: {before} although nobody was in debt")
+    heap.malloc(64 << 20)
+    promise(state.pace == before, f"SWP-19: {state.pace} without a debt")
+    heap.malloc(8192)
+    promise(state.pace == replace(before, pages_per_byte=0.0), f"SWP-19: {state.pace} at the end")
+    heap.set_gc_percent(100)
+    promise(state.pace == replace(before, pages_per_byte=0.0), f"SWP-20: {state.pace}, all swept")
+
+
 @explored(
     "courses.books",
-    "SWP-16 SWP-24 SWP-32 SWP-33 SWP-34 SWP-35 SPAN-26 MC-10 MC-11 MC-14 MAL-19 HEAP-40",
-    needs="cycle hit kept p",
+    "SWP-16 SWP-19 SWP-20 SWP-24 SWP-32 SWP-33 SWP-34 SWP-35 SPAN-26 MC-10 MC-11 MC-14 MAL-19"
+    " HEAP-40",
+    needs="cycle hit kept p pace",
     assumes=(SMALL_SCOPE,),
 )
 def what_is_noted_beside_the_steps() -> Ran:
     """Over some cycles, tiny objects, finalizers and changes of the number of Ps: the number, phase
-    and epoch of a cycle, sweepdone, the hits, the records of objects that are saved, and which P
-    has which mcache are what happened.
+    and epoch of a cycle, sweepdone, the pace, the hits, the records of objects that are saved, and
+    which P has which mcache are what happened.
     """
     return every_case(
         (
@@ -89,5 +132,6 @@ def what_is_noted_beside_the_steps() -> Ran:
             ("tiny objects", tiny_hits),
             ("records", records_that_stay),
             ("Ps", each_p_has_one),
+            ("the pace", the_pace),
         )
     )

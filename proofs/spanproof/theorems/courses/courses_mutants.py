@@ -334,4 +334,24 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "huge pages that were whole before a merge are advised about once more",
         ),
     ),
+    *variants_of(
+        "spanspec.heap.cycle.terminate_marking",
+        Variant(
+            "sweeping-not-paced",
+            "state.pace = state.inputs.sweep_pace()",
+            "state.inputs.sweep_pace()",
+            "courses.books",
+            "a sweep phase begins with the pace of the one before",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.deduct_sweep_credit",
+        Variant(
+            "pace-stays-when-all-is-swept",
+            "state.pace = replace(state.pace, pages_per_byte=0.0)",
+            "pass",
+            "courses.books",
+            "who finds nothing to sweep leaves the pace what it was",
+        ),
+    ),
 )

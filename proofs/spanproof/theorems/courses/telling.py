@@ -149,6 +149,11 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
         ),
     ),
     (
+        "just the rest of an arena",
+        Heard,
+        ((allocate(40 * MIB), f"{MAPPED} {SPAN} m"), (allocate(24 * MIB), f"{GROWTH} {SPAN} m")),
+    ),
+    (
         "an empty cycle",
         Heard,
         ((start(), STOPPED), (end(), f"{MARKED} {FLUSHED.format('')}"), (sweep_one(), "po sd")),
