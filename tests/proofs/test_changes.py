@@ -165,6 +165,8 @@ def test_prove_prints_who_reads_what(
     assert "walk_empty: run by courses.allocate" in text
     assert "leave_cache: by none: it is said why" in text
     assert "walk_nonempty: READ BY NONE" in text
+    assert "spanalloc, lines of code in functions that are read" in text
+    assert "lines are read (0 %)" in text
     assert run(["prove", "--reads", "spanspec.span.sweepgen", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     told = document["modules"]["spanspec.span.sweepgen"]["spanspec.span.sweepgen.next_cycle"]

@@ -12,8 +12,9 @@ from spanproof.decide.cache import Cache, NoCache
 from spanproof.decide.catalogue import Catalogue, Claim
 from spanproof.decide.verdict import Verdict
 from spanproof.mutation import fates
-from spanproof.mutation.drawn import Drawn, draw, drawable, mutants_of
+from spanproof.mutation.drawn import Drawn, draw, drawable, drawn_of_structures, mutants_of
 from spanproof.mutation.fates import Court
+from spanproof.report.implread import share_of
 
 TEXT = '''"""A module."""
 
@@ -165,3 +166,35 @@ def test_the_command_tells_who_killed_how_many(
     assert len(told["survivors"]) == told["judged"] - 1
     assert run(["mutants", "no-such-function", "--random", "9", "--no-cache"]) == 2
     assert run([*arguments, "--judge", "nobody"]) == 2
+
+
+def test_structures_of_spanalloc_are_judged_by_obligations_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {one.function for one in drawn_of_structures(lambda name: True)}
+    assert {
+        "spanalloc.span.Span.sweep_slots",
+        "spanalloc.layout.SpanLayout.checked",
+        "spanalloc.maxtree.MaxTree.store",
+        "spanalloc.pagemap.PageMap.enter_all",
+    } <= names
+    name = "spanalloc.span.Span.claim"
+    monkeypatch.setattr(command, "read_by_formulas", lambda *rest: {"methods.sweepgen": (name,)})
+    monkeypatch.setattr(command, "known_runs", lambda *rest: {})
+    monkeypatch.setattr(command, "known_reads", lambda *rest: {})
+    arguments = ["mutants", name, "--of", "structures", "--random", "9", "--no-cache"]
+    assert run([*arguments, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["killed_by_proofs"] == document["judged"] > 1
+    assert set(document["by"]) == {"methods.*"}
+    monkeypatch.setattr(command, "read_by_formulas", lambda *rest: {})
+    assert run(arguments) == 1
+    assert run(["mutants", "no-such", "--of", "structures", "--no-cache"]) == 2
+
+
+def test_the_share_of_a_module_that_is_read_is_counted_in_lines() -> None:
+    every = share_of("pages", "pageset", ())
+    assert (every.lines > 20, every.read) == (True, 0)
+    assert "spanalloc.pageset.PageSet.highest" in every.unread
+    one = share_of("pages", "pageset", {"spanalloc.pageset.PageSet.has"})
+    assert (one.read, one.lines, len(one.unread)) == (1, every.lines, len(every.unread) - 1)

@@ -14,13 +14,15 @@ from spanproof.decide.jobs import Job
 from spanproof.decide.schedule import known_reads, known_runs, matching
 from spanproof.decide.verdict import Verdict
 from spanproof.fingerprint.dependencies import digest_of
-from spanproof.mutation.drawn import Drawn, all_drawn, draw, drawable
+from spanproof.mutation.drawn import Drawn, all_drawn, draw, drawable, drawn_of_structures
 from spanproof.mutation.fates import Court, Fate, Judges
 from spanproof.theorems import all_obligations
 from spanspec.base.wording import counted
 
-LEAST: Final[dict[Judges, float]] = {"proofs": 0.80, "all": 0.97}
-"""The share of the mutants that can be noticed that has to be killed, by who judges."""
+LEAST: Final[dict[str, float]] = {"proofs": 0.80, "all": 0.97, "structures": 0.85}
+"""The share of the mutants that can be noticed that has to be killed, by who judges; of those of
+spanalloc's structures obligations alone are the judges.
+"""
 
 
 def random_mutants(
@@ -36,6 +38,30 @@ def random_mutants(
     mutants = draw(all_drawn(set(matching(drawable(), *patterns))), number, seed)
     if not mutants:
         raise Unusable(f"no function that cites a rule matches {' or '.join(patterns)}")
+    return judged_and_told(mutants, judges, LEAST["proofs"], cache, book, json)
+
+
+def mutants_of_structures(
+    patterns: Sequence[str], number: int, seed: int, cache: Cache, book: Catalogue, json: bool
+) -> int:
+    """Draw mutants of spanalloc's spans, trees and page map; obligations alone judge them."""
+    mutants = draw(
+        drawn_of_structures(lambda name: bool(matching([name], *patterns))), number, seed
+    )
+    if not mutants:
+        raise Unusable(f"no function of these structures matches {' or '.join(patterns)}")
+    return judged_and_told(mutants, "proofs", LEAST["structures"], cache, book, json)
+
+
+def judged_and_told(
+    mutants: Sequence[Drawn],
+    judges: Judges,
+    least: float,
+    cache: Cache,
+    book: Catalogue,
+    json: bool,
+) -> int:
+    """Judge mutants, of which proofs are to kill at least a share, and tell what came of them."""
     reads = read_by_formulas(known_reads(book, cache, ()), book, cache)
     court = Court(book, cache, reads, quickest_first(book, cache), judges)
     started = time.perf_counter()
@@ -47,7 +73,7 @@ def random_mutants(
         return INTERRUPTED
     proved, killed = sum(fate.proved for fate in fates), sum(fate.killed for fate in fates)
     noticeable = len(fates) - sum(bool(fate.reason) for fate in fates)
-    by_proofs = proved >= LEAST["proofs"] * noticeable
+    by_proofs = proved >= least * noticeable
     by_all = judges == "proofs" or killed >= LEAST["all"] * noticeable
     return HOLDS if by_proofs and by_all else FAILS
 

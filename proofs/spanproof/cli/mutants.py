@@ -46,7 +46,8 @@ def mutants(
         int, typer.Option(metavar="N", min=0, help="Draw N mutants of all that cites a rule.")
     ] = 0,
     of: Annotated[
-        str, typer.Option(metavar="WHAT", help="Draw them of the model, or of spanalloc.")
+        str,
+        typer.Option(metavar="WHAT", help="Draw them of the model, spanalloc, or its structures."),
     ] = "model",
     judge: Annotated[
         str, typer.Option(metavar="WHO", help="Of these: proofs, or all that can run a model.")
@@ -68,13 +69,17 @@ def mutants(
     chosen = tuple(patterns or ("*",))
     if judge not in ("proofs", "all"):
         raise Unusable(f"no judge {judge!r}; there are proofs, and all")
-    if of not in ("model", "spanalloc"):
-        raise Unusable(f"no mutants of {of!r}; there are those of model, and of spanalloc")
+    if of not in ("model", "spanalloc", "structures"):
+        raise Unusable(f"no mutants of {of!r}; there are those of model, spanalloc and structures")
     if of == "spanalloc":
         from spanproof.cli.implmutants import mutants_of_spanalloc
 
         return mutants_of_spanalloc(chosen, random or sample or MANY, seed, jobs, store, json)
     book = book_for(store)
+    if of == "structures":
+        from spanproof.cli.drawn import mutants_of_structures
+
+        return mutants_of_structures(chosen, random or sample or MANY, seed, store, book, json)
     if random:
         from spanproof.cli.drawn import random_mutants
 

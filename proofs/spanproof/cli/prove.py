@@ -34,6 +34,7 @@ from spanproof.cli.readers import (
     changes_as_json,
     print_changes,
     print_readers,
+    print_shares,
     readings_as_json,
     unexplained,
 )
@@ -55,6 +56,7 @@ from spanproof.decide.schedule import (
 from spanproof.decide.verdict import DEFAULT_TIMEOUT
 from spanproof.prove.references import graph
 from spanproof.report.deciding import outdated_reasons, readings
+from spanproof.report.implread import shares
 from spanproof.solvers.names import NAMES, SolverMissing, installed_version
 from spanproof.support.savedfile import write_bytes
 
@@ -291,7 +293,7 @@ def who_reads(
     """Print which obligations read what changes the state or decides what changes.
 
     Obligations of which no earlier run knows it are decided. What none reads, and without a reason,
-    is a failure.
+    is a failure. Of spanalloc the share of lines is printed.
     """
     outcomes, interrupted = decide_all(obligation_jobs(book), book, store, jobs)
     if interrupted:
@@ -304,9 +306,11 @@ def who_reads(
     if patterns:
         refuse_unmatched(patterns, found, "module", "spanspec prove --reads prints all")
         found = {name: found[name] for name in matching(found, *patterns)}
+    of_spanalloc = shares({*readers, *(name for made in runs.values() for name in made)})
     if json:
-        print_json(readings_as_json(found, outdated))
+        print_json(readings_as_json(found, outdated) | {"spanalloc": of_spanalloc})
     else:
         print_readers(found, outdated)
+        print_shares(of_spanalloc)
     gaps = unexplained([one for made in found.values() for one in made])
     return FAILS if gaps or outdated else HOLDS

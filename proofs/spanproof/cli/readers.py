@@ -7,6 +7,7 @@ from spanproof.cli.proofreport import families
 from spanproof.decide.changes import Changes
 from spanproof.decide.jobs import Outcome
 from spanproof.report.deciding import Reading
+from spanproof.report.implread import Share
 
 SHOWN = 12
 """Functions that are named in one line; of more, the number is told."""
@@ -91,6 +92,19 @@ def print_readers(found: Mapping[str, Sequence[Reading]], outdated: Sequence[str
     )
     for name in outdated:
         out.print(f"the reason for {name} is out of date", markup=False)
+
+
+def print_shares(found: Sequence[Share]) -> None:
+    """Print how many lines of spanalloc's spans and pages are read, module by module."""
+    out.print("\n[bold]spanalloc[/], lines of code in functions that are read", highlight=False)
+    for one in found:
+        out.print(f"  {one.wing} {one.module}  {one.read} of {one.lines}", highlight=False)
+        if one.unread:
+            names = [name.removeprefix(f"spanalloc.{one.module}.") for name in one.unread]
+            out.print(f"    by none: {shortened(names)}", markup=False)
+    read, lines = sum(one.read for one in found), sum(one.lines for one in found)
+    share = 100 * read / max(lines, 1)
+    out.print(f"  {read} of {lines} lines are read ({share:.0f} %)", highlight=False)
 
 
 def _by(one: Reading) -> tuple[bool, bool]:

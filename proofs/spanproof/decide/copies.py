@@ -1,4 +1,4 @@
-"""Deciding by running a plain copy of the model, changed or not, in a process of its own.
+"""Deciding by running plain copies of what is judged, changed or not, in a process of its own.
 
 As a program, `python -m spanproof.decide.copies SECONDS NOTING ID...` runs obligations until one
 does not hold, and prints the verdicts as JSON; if NOTING is 1, with the functions that ran.
@@ -12,9 +12,10 @@ from pathlib import Path
 
 import msgspec
 
+import spanalloc
 from spanproof.decide.trying import MOST_SECONDS, try_out
 from spanproof.decide.verdict import Verdict
-from spanproof.support.plaincopy import copy_changed, copy_model, environment
+from spanproof.support.plaincopy import copy_changed, copy_model, copy_package, environment
 from spanproof.support.processes import with_parent
 from spanproof.theorems import all_explorations
 
@@ -22,7 +23,7 @@ from spanproof.theorems import all_explorations
 def try_out_changed(
     claims: Sequence[str], module: str, text: str, seconds: float = MOST_SECONDS
 ) -> Verdict:
-    """Decide obligations, until one does not hold, on a copy of the model in which a module has
+    """Decide obligations, until one does not hold, on a copy of a package in which a module has
     another text; return the verdict on the last.
     """
     with tempfile.TemporaryDirectory() as name:
@@ -31,7 +32,7 @@ def try_out_changed(
 
 
 def functions_run_by(claims: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return the functions of the model that obligations run, by a plain copy of it.
+    """Return the functions of the model and of spanalloc that obligations run, by plain copies.
 
     Those after one that does not hold are left out.
     """
@@ -39,6 +40,7 @@ def functions_run_by(claims: Sequence[str]) -> dict[str, tuple[str, ...]]:
         return {}
     with tempfile.TemporaryDirectory() as name:
         copy_model(Path(name))
+        copy_package(spanalloc, Path(name))
         noted = _in_copy(claims, Path(name), MOST_SECONDS, noting=True)
         return {one.obligation: one.reads for one in noted}
 

@@ -1,4 +1,4 @@
-"""Deciding what is decided by running, with the model of this process."""
+"""Deciding what is decided by running, with the model and the implementation of this process."""
 
 import cProfile
 import signal
@@ -16,8 +16,8 @@ from spanproof.prove.exploration import Exploration
 MOST_SECONDS: Final = 120.0
 """Seconds of the processor after which an obligation counts as one that does not end."""
 
-JUDGED: Final = "spanspec"
-"""The package whose functions are run, and noted."""
+JUDGED: Final = ("spanspec", "spanalloc")
+"""The packages whose functions are run, and noted."""
 
 
 class DoesNotEnd(Exception):
@@ -25,9 +25,9 @@ class DoesNotEnd(Exception):
 
 
 def try_out(claim: Exploration, seconds: float = MOST_SECONDS, *, noting: bool = False) -> Verdict:
-    """Decide an obligation by running everything that it names, with the model of this process.
+    """Decide an obligation by running everything that it names, with what this process has loaded.
 
-    `noting`: the functions that ran are told, if the model is not compiled. Who notes them takes
+    `noting`: the functions that ran are told, if nothing is compiled. Who notes them takes
     three times as long.
     """
     started = time.process_time()
@@ -93,8 +93,8 @@ def _noting(ran: set[CodeType]) -> Iterator[None]:
 
 
 def is_plain() -> bool:
-    """Tell whether every module of the model that is loaded runs from its source."""
-    inner = f"{JUDGED}."
+    """Tell whether every module of ours that is judged and loaded runs from its source."""
+    inner = tuple(f"{package}." for package in JUDGED)
     files = (
         getattr(module, "__file__", None) or ""
         for name, module in list(sys.modules.items())
@@ -104,12 +104,16 @@ def is_plain() -> bool:
 
 
 def _functions(ran: set[CodeType]) -> Iterator[str]:
-    """Yield the dotted names of the model's functions, of a method with its class."""
-    folders = [str(Path(entry)) for entry in sys.modules[JUDGED].__path__]
+    """Yield the dotted names of functions that are judged, of a method with its class."""
+    folders = [
+        (package, str(Path(entry)))
+        for package in JUDGED
+        if package in sys.modules
+        for entry in sys.modules[package].__path__
+    ]
     for code in ran:
-        folder = next((one for one in folders if code.co_filename.startswith(f"{one}/")), None)
         name = code.co_qualname.partition(".<locals>")[0]
-        if folder is None or "<" in name:
-            continue
-        inner = Path(code.co_filename).relative_to(folder).with_suffix("").parts
-        yield ".".join([JUDGED, *(part for part in inner if part != "__init__"), name])
+        for package, folder in folders:
+            if code.co_filename.startswith(f"{folder}/") and "<" not in name:
+                inner = Path(code.co_filename).relative_to(folder).with_suffix("").parts
+                yield ".".join([package, *(part for part in inner if part != "__init__"), name])

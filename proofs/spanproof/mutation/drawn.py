@@ -1,4 +1,5 @@
-"""Mutants drawn by lot from all functions of the model whose docstring cites a rule.
+"""Mutants drawn by lot from all functions of the model whose docstring cites a rule, and from the
+structures that spanalloc rests on.
 
 Rules, steps, guards and courses alike: a comparison, an arithmetic operation, a condition, or a
 statement becomes another one, or is deleted. Nobody chose them, so they show what is not claimed.
@@ -6,11 +7,12 @@ statement becomes another one, or is deleted. Nobody chose them, so they show wh
 
 import ast
 import random
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from spanproof.fingerprint.dependencies import ModuleUnits, digest_of
+from spanproof.fingerprint.dependencies import ModuleUnits, digest_of, module_file
 from spanproof.report.deciding import Function, citing_functions, texts_of_the_model
+from spanproof.report.implread import STRUCTURES, functions_in
 
 COMPARISONS: Final[dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]]] = {
     ast.Eq: (ast.NotEq,),
@@ -78,6 +80,21 @@ def all_drawn(chosen: Container[str]) -> list[Drawn]:
     ]
 
 
+def drawn_of_structures(matches: Callable[[str], bool]) -> list[Drawn]:
+    """Return every mutant of spanalloc's spans, trees and page map, in the order of the sources.
+
+    `matches` tells of a function, by its dotted name, whether it is among those asked for.
+    """
+    found: list[Drawn] = []
+    for module in (f"spanalloc.{one}" for one in STRUCTURES):
+        path = module_file(module)
+        assert path is not None, f"{module} has a source"
+        text = path.read_text(encoding="utf-8")
+        named = [(f"{module}.{inner}", function) for inner, function in functions_in(text)]
+        found += _mutants(module, text, [one for one in named if matches(one[0])])
+    return found
+
+
 def draw(mutants: Iterable[Drawn], number: int, seed: int) -> list[Drawn]:
     """Return so many mutants by lot, or all if there are not more; the seed determines which."""
     every = list(mutants)
@@ -86,8 +103,12 @@ def draw(mutants: Iterable[Drawn], number: int, seed: int) -> list[Drawn]:
 
 def mutants_of(module: str, text: str) -> Iterator[Drawn]:
     """Yield every mutant of a module's functions that cite rules."""
+    yield from _mutants(module, text, citing_functions(module, text))
+
+
+def _mutants(module: str, text: str, functions: Iterable[tuple[str, Function]]) -> Iterator[Drawn]:
     lines = text.splitlines(keepends=True)
-    for name, function in citing_functions(module, text):
+    for name, function in functions:
         for kind, node, after in changes_in(function):
             changed = with_replaced(lines, node, after)
             before = " ".join(ast.unparse(node).split())

@@ -5,6 +5,7 @@ The copy stands in front of the installed model on the path of another process.
 
 import os
 import shutil
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -24,9 +25,10 @@ def copy_package(package: ModuleType, folder: Path) -> Path:
 
 
 def copy_changed(folder: Path, module: str, text: str) -> None:
-    """Write the model's source into a folder, with another text for one module (`spanspec.x.y`)."""
-    relative = module.removeprefix("spanspec.").replace(".", "/")
-    (copy_model(folder) / f"{relative}.py").write_text(text, encoding="utf-8")
+    """Write the source of a module's package into a folder, with another text for the module."""
+    package, _, inner = module.partition(".")
+    copy = copy_package(import_module(package), folder)
+    (copy / f"{inner.replace('.', '/')}.py").write_text(text, encoding="utf-8")
 
 
 def environment(folder: Path) -> dict[str, str]:

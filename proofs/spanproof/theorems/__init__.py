@@ -20,7 +20,7 @@ from spanproof.theorems.courses import (
 )
 from spanproof.theorems.heap import accounts
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
-from spanproof.theorems.kernels import methods, trees
+from spanproof.theorems.kernels import methods, structures, trees
 from spanproof.theorems.kernels import pages as kernel_pages
 from spanproof.theorems.kernels import spans as kernels
 from spanproof.theorems.objects import (
@@ -75,6 +75,7 @@ __all__ = [
     "slotsteps",
     "span",
     "specials",
+    "structures",
     "sweepgen",
     "telling",
     "threads",

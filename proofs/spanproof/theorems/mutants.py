@@ -9,6 +9,7 @@ from spanproof.theorems.heap.accounts_mutants import COUNT_MUTANTS
 from spanproof.theorems.kernels.methods_mutants import METHOD_MUTANTS
 from spanproof.theorems.kernels.pages_mutants import KERNEL_PAGE_MUTANTS
 from spanproof.theorems.kernels.spans_mutants import KERNEL_MUTANTS
+from spanproof.theorems.kernels.structures_mutants import STRUCTURE_MUTANTS
 from spanproof.theorems.kernels.trees_mutants import TREE_MUTANTS
 from spanproof.theorems.objects.abstract_mutants import ABSTRACT_MUTANTS
 from spanproof.theorems.objects.objects_mutants import LIVENESS_MUTANTS, OBJECT_MUTANTS
@@ -56,4 +57,5 @@ MUTANTS: Final = _by_name(
     *CONTAINER_MUTANTS,
     *METHOD_MUTANTS,
     *TREE_MUTANTS,
+    *STRUCTURE_MUTANTS,
 )

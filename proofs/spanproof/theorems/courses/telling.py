@@ -31,22 +31,12 @@ from spanproof.simulate.trying import Operation, Player, promise
 from spanproof.theorems.courses.containers import Case, every_case
 from spanproof.theorems.courses.programs import every, none, odd
 from spanspec.events import heap_events as hev
-from spanspec.events import span_events as ev
-from spanspec.events.fields import EventBase
 from spanspec.heap import program
 
 MIB: Final = 1 << 20
 PAGES_PER_ARENA: Final = 8192
 CHUNKS: Final = 16
 """Chunks of an arena, of 512 pages each."""
-
-TAGS: Final = {
-    one: one.__struct_config__.tag
-    for module in (ev, hev)
-    for one in vars(module).values()
-    if isinstance(one, type) and issubclass(one, EventBase)
-}
-"""How an event is called in a trace."""
 
 GROWTH: Final = "gr gd vc vb ve gs co"
 """The heap grows: the current arena, whether to scavenge, and the new run."""
@@ -109,7 +99,7 @@ def tells(make: Callable[[], Player], told: tuple[Told, ...]) -> Case:
         for (name, act), expected in told:
             player.told.clear()
             act(player)
-            heard = " ".join(str(TAGS[type(event)]) for event in player.told)
+            heard = " ".join(str(type(event).__struct_config__.tag) for event in player.told)
             promise(heard == " ".join(expected.split()), f"{name} tells {heard}, not {expected}")
             chunks(player)
             player.judge()

@@ -1,0 +1,68 @@
+"""Wrong variants of the implementation's page map, page set, tree, free runs and fresh spans."""
+
+from typing import Final
+
+from spanproof.patch.mutant import Mutant, Variant, variants_of
+
+STRUCTURE_MUTANTS: Final[tuple[Mutant, ...]] = (
+    *variants_of(
+        "spanalloc.pagemap.PageMap.add",
+        Variant(
+            "arenas-in-order-of-mapping",
+            "self.by_address[place - 1].base > arena.base",
+            "self.by_address[place - 1].base < arena.base",
+            "kernels.page-map",
+            "arenas are listed from the highest address to the lowest",
+        ),
+    ),
+    *variants_of(
+        "spanalloc.pagemap.PageMap.enter_all",
+        Variant(
+            "second-arena-not-entered",
+            "            address += here << PAGE_SHIFT\n",
+            "            address += here\n",
+            "kernels.page-map",
+            "of a span in two arenas the pages in the first one are entered twice",
+        ),
+    ),
+    *variants_of(
+        "spanalloc.pageset.PageSet.highest",
+        Variant(
+            "page-itself-left-out",
+            "POWERS[(last & 31) + 1] - 1",
+            "POWERS[last & 31] - 1",
+            "kernels.page-set",
+            "the highest member up to a page is below the page",
+        ),
+    ),
+    *variants_of(
+        "spanalloc.maxtree.MaxTree.in_use",
+        Variant(
+            "places-of-weight-0",
+            "if self.weights[place] > 0:",
+            "if self.weights[place] >= 0:",
+            "trees.in-use",
+            "a tree lists the neighbours of what is stored in it",
+        ),
+    ),
+    *variants_of(
+        "spanalloc.freeruns.FreeRuns.cut",
+        Variant(
+            "cut-run-has-all-its-pages",
+            "page_of(base), span.npages - npages)",
+            "page_of(base), span.npages)",
+            "kernels.free-runs",
+            "a run from which pages were taken counts as long as before",
+        ),
+    ),
+    *variants_of(
+        "spanalloc.span.Span.__init__",
+        Variant(
+            "generation-too-large",
+            "if not 0 <= sweepgen <= UINT32:",
+            "if not 0 <= sweepgen:",
+            "methods.made",
+            "a span is made with a sweepgen of more than 32 bits",
+        ),
+    ),
+)
