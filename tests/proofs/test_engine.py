@@ -198,7 +198,7 @@ def test_guided_programs_are_determined_by_the_seed_and_by_what_was_heard() -> N
         for number in range(40):
             program = source.next()
             programs.append(program)
-            source.heard(program, frozenset({(number % 7,)}))
+            source.heard(program, frozenset({(number % 7,)}), 10)
         return programs
 
     assert drawn(True) == drawn(True)

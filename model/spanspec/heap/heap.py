@@ -90,16 +90,17 @@ class Heap:
         result = self._machine.drive(*self._operation(request))
         return Outcome(result, tuple(self._machine.observed))
 
-    def begin(self, request: Input) -> Steps[int | None]:
+    def begin(self, request: Input, whole_sections: bool = False) -> Steps[int | None]:
         """Return an operation that takes a step whenever it is asked for the next.
 
         Several may be under way at once, each on a P of its own; one that stops the world, when no
         other is. It gives each observation; or, while it cannot go on before another has done
-        something, what it waits for. In the end it returns its result.
+        something, what it waits for. In the end it returns its result. With `whole_sections`, what
+        is done under the lock of the page heap is one step, where pages are asked for.
 
         Raises: Refused for a P that does not exist; at its first step what `step` raises.
         """
-        return self._machine.steps(*self._operation(request))
+        return self._machine.steps(*self._operation(request), whole_sections)
 
     def _operation(self, request: Input) -> tuple[Actor, Course[int | None]]:
         if request.p not in self.state.mcache_of or request.p == NO_P:

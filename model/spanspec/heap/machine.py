@@ -63,10 +63,13 @@ class Machine:
         """
         return completed(self.steps(actor, course))
 
-    def steps(self, actor: Actor, course: Course[Result]) -> Steps[Result]:
+    def steps(
+        self, actor: Actor, course: Course[Result], whole_sections: bool = False
+    ) -> Steps[Result]:
         """Run an operation step by step, with pages from the page heap as it asks for them.
 
-        Other operations may take steps in between; but for one that stops the world.
+        Other operations may take steps in between; but for one that stops the world. With
+        `whole_sections`, those under the lock of the page heap are one step each.
         """
         answer: int | None = None
         while True:
@@ -77,7 +80,8 @@ class Machine:
                 return result
             answer = None
             if isinstance(step, NeedPages):
-                answer = yield from self._told(allocate(self.state.pages, actor, step.npages))
+                section = allocate(self.state.pages, actor, step.npages)
+                answer = yield from self._told(section, whole_sections)
             elif isinstance(step, Waits):
                 while not step.until():
                     yield step
@@ -85,13 +89,18 @@ class Machine:
                 self.tell(step)
                 yield step
 
-    def _told(self, section: Generator[EventBase, None, Result]) -> Steps[Result]:
-        """Run a section under the lock of the page heap step by step."""
+    def _told(self, section: Generator[EventBase, None, Result], whole: bool) -> Steps[Result]:
+        """Run a section under the lock of the page heap step by step, or to its end."""
+        last: EventBase | None = None
         while True:
             try:
                 step = next(section)
             except StopIteration as end:
+                if whole and last is not None:
+                    yield last
                 result: Result = end.value
                 return result
             self.tell(step)
-            yield step
+            last = step
+            if not whole:
+                yield step

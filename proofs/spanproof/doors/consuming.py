@@ -2,19 +2,46 @@
 
 import json
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
+from spanproof.fuzz.differences import Difference, compare_states
+from spanproof.fuzz.levels.answeringheap import program_of
+from spanproof.fuzz.levels.atonce import Calls, Outcome, SaidByAll, made, said_of, ways, why_none
 from spanproof.fuzz.levels.recorded import shown
 from spanproof.fuzz.levels.remote import Answerer
+from spanproof.fuzz.levels.remoteheap import RemoteHeaps
 from spanproof.fuzz.subjects import Refused
 from spanproof.protocol import messages
 from spanproof.protocol.faults import Broken
-from spanproof.protocol.messages import REPLIES
+from spanproof.protocol.messages import (
+    REPLIES,
+    Ask,
+    Greeting,
+    HeapCall,
+    HeapState,
+    NewHeap,
+    SpanState,
+)
 
-LEFT_OUT: Final = {"span_state": "state"}
-"""Requests that are left out for an implementation that does not show what they ask for."""
+CALLS: Final = {"find": "find", "trigger": "set_gc_percent"}
+"""Calls that are left out for a heap without them, as its `hello` names what it has."""
+
+
+class OutcomeLine(msgspec.Struct, frozen=True):
+    """What calls may come to, and the state that they then leave."""
+
+    said: SaidByAll
+    state: msgspec.Raw
+
+
+class RaceLine(msgspec.Struct, frozen=True):
+    """A vector of a race: what is asked before, the calls of each thread, and what they may do."""
+
+    exchange: list[tuple[messages.Request, msgspec.Raw]]
+    outcomes: list[OutcomeLine]
+    at_once: tuple[Calls, ...] = msgspec.field(name="at once")
 
 
 class WrongReply(NamedTuple):
@@ -46,18 +73,57 @@ def consume(answerer: Answerer, lines: Iterable[bytes]) -> Consumed:
         vector = json.loads(line)
         if vector["level"] not in greeting.levels:
             continue
+        if not {*vector.get("needs", ())}.issubset(greeting.calls):
+            continue
         vectors += 1
+        if "at once" in vector:
+            replies += 1
+            why = parted(answerer, msgspec.json.decode(line, type=RaceLine))
+            if why:
+                asked, must = json.dumps(vector["at once"]), "one of its outcomes"
+                wrong.append(WrongReply(vectors, asked, must, why, tuple(vector["rules"])))
+            continue
         for asked, wanted in vector["exchange"]:
-            if LEFT_OUT.get(asked["op"], "results") not in {"results", *greeting.shows}:
+            request = msgspec.convert({**asked, "n": 0}, type=messages.Request)
+            if not is_asked_of(request, greeting):
                 continue
             replies += 1
-            request = msgspec.convert({**asked, "n": 0}, type=messages.Request)
             seen = reply_to(answerer, request)
+            if "events" not in greeting.shows:
+                seen.pop("events", None)
             if not agree(wanted, seen):
                 ask, must, says = (json.dumps(one) for one in (asked, wanted, seen))
                 wrong.append(WrongReply(vectors, ask, must, says, tuple(vector["rules"])))
                 break
     return Consumed(vectors, replies, wrong)
+
+
+def is_asked_of(request: Ask, greeting: Greeting) -> bool:
+    """Tell whether an implementation can be asked for something."""
+    if isinstance(request, SpanState | HeapState):
+        return "state" in greeting.shows
+    call = CALLS.get(request.call) if isinstance(request, HeapCall) else None
+    return call is None or call in greeting.calls
+
+
+def parted(answerer: Answerer, race: RaceLine) -> str:
+    """Return why calls that are made at once come to none of the outcomes, "" if they always do."""
+    outcomes = [Outcome(one.said, bytes(one.state)) for one in race.outcomes]
+    asked = [ask for ask, _ in race.exchange if is_asked_of(ask, answerer.greeted())]
+    start = program_of(cast("NewHeap", asked[0]))
+    in_steps = "schedule" in answerer.greeted().levels
+    for way in ways(race.at_once, in_steps):
+        try:
+            heap = RemoteHeaps(answerer)(start)
+            for ask in asked:
+                if isinstance(ask, HeapCall):
+                    said_of(heap, ask)
+            why = why_none(outcomes, made(heap, race.at_once, way, in_steps), heap.state())
+        except (Broken, RuntimeError) as problem:
+            return str(problem)
+        if why:
+            return f"{why}, in the order {' '.join(map(str, way))}"
+    return ""
 
 
 def reply_to(answerer: Answerer, request: messages.Request) -> dict[str, object]:
@@ -76,4 +142,18 @@ def agree(wanted: dict[str, object], seen: dict[str, object]) -> bool:
     if "refused" in wanted or "refused" in seen:
         return "refused" in wanted and "refused" in seen
     said = {name: value for name, value in seen.items() if value is not None}
+    state = said.pop("state", None)
+    if state is not None and not same_state(wanted.get("state"), state):
+        return False
     return all(name in wanted and wanted[name] == value for name, value in said.items())
+
+
+def same_state(wanted: object, seen: object) -> bool:
+    """Tell whether two states of a heap are the same, as far as both have an allocCache."""
+    if not isinstance(wanted, dict) or not isinstance(seen, dict):
+        return False
+    try:
+        compare_states(wanted, seen)
+    except Difference:
+        return False
+    return True

@@ -19,8 +19,15 @@ LONGEST: Final = 96
 RECENT: Final = 32
 """Programs that were kept last, of which the next are made more often."""
 
-FRESH_SHARE: Final = 2
-"""One program in so many is a fresh one."""
+PICKS: Final = 4
+"""Programs of which the one with the fewest calls is changed: more changes of it can be tried."""
+
+VARIED: Final = 4
+"""Of the programs that are changed, all but one in so many are changed as a target says."""
+
+
+Vary = Callable[[Choices, ProgramT], ProgramT]
+"""Changes a program, as some choices say."""
 
 
 class Kept(Generic[ProgramT]):
@@ -32,15 +39,20 @@ class Kept(Generic[ProgramT]):
     def __init__(self) -> None:
         self.programs: list[ProgramT] = []
         self.features: list[frozenset[str]] = []
+        self.calls: list[int] = []
         self.known: set[str] = set()
 
-    def add(self, program: ProgramT, shown: frozenset[str]) -> bool:
-        """Keep a program if it shows anything new, by lasting names; return whether it does."""
+    def add(self, program: ProgramT, shown: frozenset[str], calls: int = 0) -> bool:
+        """Keep a program if it shows anything new, by lasting names; return whether it does.
+
+        It takes so many `calls`; 0 if that is not known.
+        """
         if shown <= self.known:
             return False
         self.known |= shown
         self.programs.append(program)
         self.features.append(shown)
+        self.calls.append(calls or len(program.steps))
         return True
 
     def minimal(self) -> list[ProgramT]:
@@ -57,15 +69,27 @@ class Kept(Generic[ProgramT]):
 class Source(Generic[ProgramT]):
     """Draws programs from a grammar: program number n of a seed is drawn from bytes of their own.
 
-    With `guided`, half of them are made of programs that were kept.
+    With `guided`, some programs are made of programs that were kept. These are longer than fresh
+    ones, so the shares are of calls: `fresh` of fresh programs for each of a changed one. `vary`,
+    if a target has one, changes a program without touching how it is built.
     """
 
     def __init__(
-        self, grammar: Callable[[Choices], ProgramT], seed: int, *, guided: bool = True
+        self,
+        grammar: Callable[[Choices], ProgramT],
+        seed: int,
+        *,
+        guided: bool = True,
+        fresh: int = 1,
+        vary: Vary[ProgramT] | None = None,
     ) -> None:
         self._grammar: Callable[[Choices], ProgramT] = grammar
         self._seed = seed
         self._guided = guided
+        self._vary: Vary[ProgramT] | None = vary
+        self._fresh = fresh
+        self._is_fresh = True
+        self._ahead = 0
         self.kept: Kept[ProgramT] = Kept()
         self.drawn = 0
 
@@ -73,27 +97,32 @@ class Source(Generic[ProgramT]):
         """Return the next program."""
         choices = FromBytes(seeded(self._seed, self.drawn))
         self.drawn += 1
-        programs = self.kept.programs
-        if not self._guided or not programs or choices.below(FRESH_SHARE) == 0:
-            return self._grammar(choices)
-        return self._changed(choices)
+        self._is_fresh = not (self._guided and self.kept.programs and self._ahead > 0)
+        return self._grammar(choices) if self._is_fresh else self._changed(choices)
 
-    def heard(self, program: ProgramT, shown: frozenset[Feature]) -> bool:
-        """Hear what a program has shown; return whether something of it is new."""
-        return self.kept.add(program, frozenset(map(lasting, shown)))
+    def heard(self, program: ProgramT, shown: frozenset[Feature], calls: int) -> bool:
+        """Hear what the last program has shown, in so many calls; return whether it is new."""
+        self._ahead += calls if self._is_fresh else -calls * self._fresh
+        return self.kept.add(program, frozenset(map(lasting, shown)), calls)
 
     def _changed(self, choices: Choices) -> ProgramT:
         """Return a program that was kept, with one to three changes."""
         program = self._some(choices)
+        vary = self._vary
+        change: Vary[ProgramT] = self._change
+        if vary is not None and choices.below(VARIED) > 0:
+            change = vary
         for _ in range(between(choices, 1, 3)):
-            program = self._change(choices, program)
+            program = change(choices, program)
         return program
 
     def _some(self, choices: Choices) -> ProgramT:
         programs = self.kept.programs
         if choices.below(2):
             programs = programs[-RECENT:]
-        return programs[choices.below(len(programs))]
+        first = len(self.kept.programs) - len(programs)
+        picks = [first + choices.below(len(programs)) for _ in range(PICKS)]
+        return self.kept.programs[min(picks, key=self.kept.calls.__getitem__)]
 
     def _change(self, choices: Choices, program: ProgramT) -> ProgramT:
         """Return a program in which some steps are others, or which begins otherwise."""

@@ -142,9 +142,13 @@ class Stepwise:
 
 
 class ModelHeap:
-    """The model, behind the interface of a side."""
+    """The model, behind the interface of a side.
+
+    With `whole_sections`, pages are taken in one step.
+    """
 
     def __init__(self, program: HeapProgram) -> None:
+        self.whole_sections = False
         sizes = PhysicalPages(program.physical, 2 << 20)
         self._os = ScriptedOs(program.answers, sizes)
         self.heap = model.Heap(
@@ -163,7 +167,7 @@ class ModelHeap:
 
     def _do(self, request: Input) -> Steps[int | None]:
         try:
-            return (yield from self.heap.begin(request))
+            return (yield from self.heap.begin(request, self.whole_sections))
         except model.Refused as problem:
             raise Refused(str(problem), reason_in(str(problem), SAYS)) from None
         except model.OutOfMemory as problem:

@@ -79,7 +79,10 @@ class Search(Generic[ProgramT]):
         """
         if seconds is not None:
             self._until = time.monotonic() + seconds
-        source = Source(self._target.grammar, start, guided=self._target.guided)
+        target = self._target
+        source = Source(
+            target.grammar, start, guided=target.guided, fresh=target.fresh, vary=target.vary
+        )
         source.drawn = first
         looks_again = 0.0
         exercised = self.exercised
@@ -98,13 +101,14 @@ class Search(Generic[ProgramT]):
             exercised["programs"] += 1
             outcome = self._listener.attempt(program)
             made = outcome.exercised
-            exercised["calls"] += made["calls"] or made["steps"]
+            calls_made = made["calls"] or made["steps"]
+            exercised["calls"] += calls_made
             if outcome.divergence is not None:
                 self._is_found(program, outcome.divergence, shrink)
                 return
             del made["calls"]
             exercised.update(made)
-            if source.heard(program, outcome.features):
+            if source.heard(program, outcome.features, calls_made):
                 exercised["kept"] += 1
                 if corpus is not None:
                     corpus.add(program, source.kept.features[-1])

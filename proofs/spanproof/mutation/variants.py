@@ -9,14 +9,16 @@ from functools import partial
 from importlib import import_module
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec, spec_from_file_location
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Final, NamedTuple, cast
 
+from spanproof.fingerprint.dependencies import module_file
 from spanproof.fuzz.heapsides import SideFactory
 from spanproof.fuzz.planted import heap as heaps
 from spanproof.fuzz.planted import span as spans
+from spanproof.fuzz.planted.schedule import RACES
 from spanproof.fuzz.planted.span import PlantedBug, package_with
 from spanproof.fuzz.spanalloc_subject import of_package as span_of_package
 from spanproof.fuzz.spanallocheap import of_package as heap_of_package
@@ -96,11 +98,9 @@ def model_span_with(module: str, text: str) -> SubjectFactory:
 
 def source_of(name: str) -> Path:
     """Return the source of a module, compiled or not."""
-    found = find_spec(name)
-    assert found is not None
-    assert found.origin is not None
-    place = Path(found.origin)
-    return place.with_name(f"{name.rpartition('.')[2]}.py")
+    found = module_file(name)
+    assert found is not None, f"there is no source of {name}"
+    return found
 
 
 def of_span() -> Iterator[Variant]:
@@ -146,3 +146,9 @@ def of_heap() -> Iterator[Variant]:
     for bug in heaps.BUGS:
         name = f"Go {bug.name}" if bug.name.startswith("#") else bug.name
         yield Variant(name, (), partial(planted_heap, bug))
+
+
+def of_schedule() -> Iterator[Variant]:
+    """Yield the wrong variants of a heap that only several Ps at once can tell."""
+    for bug in RACES:
+        yield Variant(bug.name, (), partial(planted_heap, bug))

@@ -30,7 +30,7 @@ from spanspec.base.sizeclass import CLASSES
 
 ResultT = TypeVar("ResultT")
 
-FORMAT: Final = "1.0"
+FORMAT: Final = "1.1"
 """Of the vectors: the first number is that of the form, the second one grows with their number."""
 
 TRIES: Final = 150

@@ -196,6 +196,10 @@ class Answering:
             came = {"no_memory": True}
         if self.kind == "wrong pages" and ask["call"] == "sweep_one" and came["result"] > 0:
             came["result"] += 1
+        if self.kind == "wrong address" and ask["call"] == "malloc":
+            came["result"] += 8
+        if self.kind == "always finds a span" and ask["call"] == "sweep_one":
+            came["result"] = max(came["result"], 0)
         return {**came, "events": self.heap.events() if "events" in SHOWS else []}
 
     def heap_begin(self, ask: Message) -> Message:

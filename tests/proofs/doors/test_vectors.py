@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from spanproof.cli.app import run
+from spanproof.cli.vectors import FIRST
 from spanproof.doors.header import PLACE
-from spanproof.mutation import vectors
-from spanproof.mutation.variants import Variant, of_span
+from spanproof.mutation import heapvectors, outcomes, races, vectors
+from spanproof.mutation.variants import Variant, of_heap, of_schedule, of_span
 
 ROOT = Path(__file__).parents[3]
 ANSWERING = Path(__file__).parent / "answering.py"
@@ -90,6 +91,81 @@ def test_spanalloc_gives_every_reply(folder: Path, capsys: pytest.CaptureFixture
         for line in file.read_text().splitlines()
     )
     assert f" {asked} replies" in shown
+
+
+HEAP_BUGS = ("#15022", "needzero is forgotten")
+SCENE = next(one for one in races.SCENES if one.name == "two sweepers")
+FINALIZERS = next(one for one in races.SCENES if one.name == "two finalizers")
+
+
+@pytest.fixture(scope="module")
+def heaps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with vectors of heaps and races."""
+    wanted = [one for one in of_heap() if any(name in one.name for name in HEAP_BUGS)]
+    found = heapvectors.choose_heaps(wanted)
+    assert found.left == []
+    assert {name for one in found.vectors for name in one.finds} == {one.name for one in wanted}
+    popped = [one for one in of_schedule() if one.name == "two threads pop the same span"]
+    vectors, left = races.choose_races(popped, (SCENE, FINALIZERS))
+    assert left == []
+    assert {one.scene.name: one.finds for one in vectors} == {
+        SCENE.name: ("two threads pop the same span",),
+        FINALIZERS.name: (),
+    }
+    folder = tmp_path_factory.mktemp("heaps")
+    for name, lines in (
+        ("heap", heapvectors.heap_lines(found.vectors)),
+        ("races", races.race_lines(vectors)),
+    ):
+        (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+    for name in FIRST:
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+def test_a_race_leaves_open_who_wins_and_nothing_else() -> None:
+    sweepers, finalizers = (outcomes.race_of(one.program()) for one in (SCENE, FINALIZERS))
+    assert {one.said for one in sweepers.outcomes} == {((0,), (-1,)), ((-1,), (0,))}
+    assert {one.said for one in finalizers.outcomes} == {((0,), ("refused",)), (("refused",), (0,))}
+
+
+@pytest.mark.parametrize("shows", ["events state", "results", "state"])
+def test_spanalloc_comes_to_what_vectors_of_heaps_and_races_allow(
+    heaps: Path, shows: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = f"{sys.executable} {ANSWERING} '' '{shows}'"
+    assert run(["vectors", str(heaps), "--exec", command]) == 0
+    assert ", 0 wrong" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [("wrong state", "heap_live"), ("always finds a span", "which no order of them")],
+)
+def test_a_wrong_heap_is_told(
+    heaps: Path, kind: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = f"{sys.executable} {ANSWERING} {kind!r} 'events state'"
+    assert run(["vectors", str(heaps), "--exec", command]) == 1
+    assert says in capsys.readouterr().out
+
+
+def test_a_heap_in_c_consumes_them(
+    heaps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results only, and without Python on the consumer's side; the heap behind it is another's."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler: apt-get install gcc")
+    flags = ("-pthread", "-DSPANSPEC_MAIN", f"-I{PLACE.parent}")
+    source = ANSWERING.with_name("bridge.c")
+    subprocess.run([compiler, *flags, "-o", str(tmp_path / "bridge"), str(source)], check=True)
+    for kind, status, says in (("", 0, ", 0 wrong"), ("wrong address", 1, "  must say {")):
+        monkeypatch.setenv("BEHIND", f"exec {sys.executable} {ANSWERING} {kind!r} 'events state'")
+        command = [str(tmp_path / "bridge"), "vectors", str(heaps / "heap.jsonl")]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == status, done.stdout
+        assert says in done.stdout
 
 
 def test_a_wrong_reply_is_told_with_its_rules(

@@ -29,7 +29,7 @@ def line_of(exchange: Exchange, **about: object) -> bytes:
 
 def shown(reply: Reply) -> dict[str, object]:
     """Return the fields of a reply."""
-    fields: dict[str, object] = msgspec.to_builtins(reply)
+    fields: dict[str, object] = msgspec.json.decode(ENCODER.encode(reply))
     if isinstance(reply, messages.Refused):
         del fields["reason"]
     return fields

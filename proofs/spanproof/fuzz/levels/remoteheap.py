@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 import msgspec
 from msgspec.structs import asdict
 
 from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import Event, NoMemory, State
-from spanproof.fuzz.levels.remote import Answerer
+from spanproof.fuzz.levels.remote import ReplyT
 from spanproof.fuzz.scheduler import Scheduler, Worker
 from spanproof.protocol.messages import (
     Came,
     Done,
     Extra,
+    Greeting,
     HeapBegin,
     HeapCall,
     HeapShown,
@@ -31,6 +32,21 @@ UINT64: Final = (1 << 64) - 1
 FIGURES: Final = msgspec.json.Decoder(dict[str, object])
 
 
+class Asked(Protocol):
+    """What answers messages."""
+
+    def greeted(self) -> Greeting:
+        """Return what it says of itself."""
+        ...
+
+    def ask(self, request: Request, expected: type[ReplyT]) -> ReplyT:
+        """Return the reply to a request.
+
+        Raises: Refused.
+        """
+        ...
+
+
 class RemoteHeap:
     """A heap that answers messages; of events and state it shows what its hello says.
 
@@ -38,7 +54,7 @@ class RemoteHeap:
     what answers needs no thread, and only one exchange is under way at a time.
     """
 
-    def __init__(self, answerer: Answerer, program: HeapProgram) -> None:
+    def __init__(self, answerer: Asked, program: HeapProgram) -> None:
         self._answerer = answerer
         shows = answerer.greeted().shows
         self._shows_events = "events" in shows
@@ -212,7 +228,7 @@ def heap_with(calls: tuple[Extra, ...]) -> type[RemoteHeap]:
 class RemoteHeaps:
     """Makes the heap that a program starts with, of what answers messages."""
 
-    def __init__(self, answerer: Answerer) -> None:
+    def __init__(self, answerer: Asked) -> None:
         self._answerer = answerer
 
     def __call__(self, program: HeapProgram) -> RemoteHeap:

@@ -1,0 +1,154 @@
+"""Vectors of whole heaps: programs with the replies, events and states that they must have."""
+
+import json
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final, NamedTuple, cast
+
+from spanproof.fuzz.campaign import run_target
+from spanproof.fuzz.differences import Difference, Refused, compare_events, compare_states
+from spanproof.fuzz.divergence import Divergence
+from spanproof.fuzz.heaplockstep import run_heap_program_quickly
+from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.heapsides import SideFactory
+from spanproof.fuzz.levels.answeringheap import AnsweringHeap
+from spanproof.fuzz.levels.recorded import Exchange, line_of
+from spanproof.fuzz.levels.remoteheap import RemoteHeaps
+from spanproof.fuzz.modelheap import ModelHeap
+from spanproof.fuzz.target import of_heap
+from spanproof.mutation.variants import Variant
+from spanproof.protocol.messages import Came, HeapCall, HeapShown, Reply, Request
+from spanproof.protocol.messages import Refused as Declines
+
+CALLS: Final = 20_000
+"""Calls in which a program is looked for that a variant goes wrong on."""
+
+SHRINK: Final = 4.0
+"""Seconds in which it is made smaller."""
+
+LIMIT: Final = 10.0
+"""Seconds after which a variant is taken not to end on a vector."""
+
+ALONE: Final = {"set_gc_percent", "finish_paced"}
+"""Calls that not every heap has, and without which the rest of a vector is another."""
+
+
+class HeapVector(NamedTuple):
+    """A program, the rules that it is about, the variants that it finds, and what is exchanged."""
+
+    program: HeapProgram
+    rules: tuple[str, ...]
+    finds: tuple[str, ...]
+    exchange: Exchange
+
+
+class ChosenHeaps(NamedTuple):
+    """The vectors, the shortest first, and the variants that none of them finds."""
+
+    vectors: list[HeapVector]
+    left: list[str]
+
+
+class TakesTooLong(BaseException):
+    """A variant has not ended."""
+
+
+def exchange_of(program: HeapProgram) -> Exchange:
+    """Return what the model is asked by a program, and says; its state after each step."""
+    answering = AnsweringHeap(ModelHeap)
+    run = run_heap_program_quickly(program, RemoteHeaps(answering))
+    assert run.divergence is None, run.divergence
+    return answering.exchange
+
+
+def is_wrong(make: SideFactory, exchange: Exchange) -> bool:
+    """Tell whether a heap replies otherwise than the model; whatever it does is a reply."""
+    answering = AnsweringHeap(make)
+    try:
+        with alarm(LIMIT):
+            for ask, wanted in exchange:
+                try:
+                    seen = answering.ask(cast("Request", ask), type(wanted))
+                except Refused as problem:
+                    seen = Declines(n=0, refused=str(problem))
+                except AssertionError:  # it does not refuse
+                    return True
+                compare(wanted, seen)
+    except (Exception, TakesTooLong):
+        return True
+    return False
+
+
+def compare(wanted: Reply, seen: Reply) -> None:
+    """Compare two replies to the same request.
+
+    Raises: Difference.
+    """
+    match wanted, seen:
+        case HeapShown(), HeapShown():
+            compare_states(json.loads(wanted.state), json.loads(seen.state))
+        case Came(), Came():
+            if (wanted.result, wanted.no_memory) != (seen.result, seen.no_memory):
+                raise Difference("the result", wanted.result, seen.result)
+            told = [
+                [(kind, json.loads(one)) for kind, one in both.events] for both in (wanted, seen)
+            ]
+            compare_events(*told)
+        case _:
+            if type(wanted) is not type(seen):
+                raise Difference("the reply", type(wanted).__name__, type(seen).__name__)
+
+
+@contextmanager
+def alarm(seconds: float) -> Iterator[None]:
+    """Raise TakesTooLong after so many seconds; in the main thread only."""
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TakesTooLong
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def choose_heaps(
+    variants: Iterable[Variant], hear: Callable[[str], None] = lambda name: None
+) -> ChosenHeaps:
+    """Return vectors that find the wrong variants of a heap; `hear` is told of each."""
+    found: list[tuple[HeapProgram, Divergence, Exchange, list[str]]] = []
+    left: list[str] = []
+    for variant in variants:
+        hear(variant.name)
+        make: SideFactory = variant.make()  # type: ignore[assignment]
+        names = next((names for _, _, said, names in found if is_wrong(make, said)), None)
+        if names is not None:
+            names.append(variant.name)
+            continue
+        told = run_target(of_heap(make), calls=CALLS, shrink=SHRINK).divergence
+        if told is None or not isinstance(told.program, HeapProgram):
+            left.append(variant.name)
+            continue
+        exchange = exchange_of(told.program)
+        if is_wrong(make, exchange):
+            found.append((told.program, told, exchange, [variant.name]))
+        else:
+            left.append(variant.name)
+    vectors = [
+        HeapVector(program, told.rules, tuple(names), exchange)
+        for program, told, exchange, names in found
+    ]
+    return ChosenHeaps(sorted(vectors, key=lambda one: len(one.exchange)), left)
+
+
+def heap_lines(vectors: Iterable[HeapVector]) -> Iterator[bytes]:
+    """Yield the lines of the file of heaps."""
+    for one in vectors:
+        calls = {ask.call for ask, _ in one.exchange if isinstance(ask, HeapCall)}
+        needs = sorted(ALONE & calls)
+        yield line_of(one.exchange, level="heap", rules=one.rules, finds=one.finds, needs=needs)
