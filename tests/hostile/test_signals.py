@@ -9,6 +9,7 @@ import gzip
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,12 @@ COMMANDS = (
     "explain --coverage",
     "prove --cache --json",
     "bench check --quick",
+    "selftest --functions 100000 --jobs 2",
+    "selftest --functions 100000 --jobs 1 --json",
+    "vectors out",
+    "mutants --random 20 --no-cache",
+    "mutants --generated --no-cache --jobs 1",
+    *(("probe --operations 200000 --save run.jsonl.gz",) if shutil.which("go") else ()),
 )
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
 
@@ -126,9 +133,9 @@ def test_a_signal_at_any_moment_ends_a_command_and_all_that_it_started(
     for path in work.rglob("*"):
         check_file(path)
     if process.returncode == 128 + attack.number:
-        assert [
-            one.name for one in temporary.iterdir() if not one.name.startswith("spanspec-")
-        ] == []
+        left_over = [one.name for one in temporary.iterdir()]
+        assert all(name.startswith("spanspec-") for name in left_over)
+        assert not any(name.startswith("spanspec-selftest-") for name in left_over)
 
 
 def check_status(attack: Attack, status: int, out: bytes, err: str) -> None:
@@ -157,6 +164,8 @@ def check_file(path: Path) -> None:
         content = path.read_bytes()
         if content:
             assert gzip.decompress(content).endswith(b"\n")
+    elif path.suffix == ".jsonl":
+        assert all(json.loads(line) for line in path.read_bytes().splitlines())
     elif path.suffix == ".json":
         json.loads(path.read_bytes())
     else:

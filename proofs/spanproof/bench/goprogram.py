@@ -44,6 +44,7 @@ def built() -> Iterator[Path]:
         sources, program = Path(folder, "source"), Path(folder, "goreplay")
         shutil.copytree(SOURCE, sources)
         environment = {**os.environ, "GOFLAGS": "", "GOWORK": "off"}
+        environment["GOTMPDIR"] = folder
         environment.setdefault("GOCACHE", str(Path(folder, "cache")))
         command = [go, "build", "-o", str(program), "."]
         done = subprocess.run(

@@ -161,10 +161,14 @@ class Rounds:
         from spanproof.mutation.diagnosis import diagnose
 
         likes = []
-        for like in diagnose(divergence):
-            likes.append(str(like))
-            if not self._json:
-                out.print(str(like), markup=False)
+        try:
+            for like in diagnose(divergence):
+                likes.append(str(like))
+                if not self._json:
+                    out.print(str(like), markup=False)
+        except Exception as problem:
+            # What was found stays found.
+            complain(f"what it behaves like cannot be told: {type(problem).__name__}: {problem}")
         return likes
 
     def _tell_causes(self) -> None:

@@ -1,5 +1,6 @@
 """`spanspec selftest`: whether the translator reads whole functions as Python runs them."""
 
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import as_completed
@@ -49,11 +50,13 @@ def selftest(
     with progress("functions") as display:
         task = display.add_task("comparing", total=functions)
         try:
-            with pool(jobs or cpu_count() or 1, ["spanproof.selftest.campaign"]) as processes:
-                waiting = [processes.submit(judged, seed, *numbers) for numbers in tasks]
-                watched = (
-                    processes.submit(traced, seed, min(functions, TRACED)) if coverage else None
-                )
+            with (
+                tempfile.TemporaryDirectory(prefix="spanspec-selftest-") as folder,
+                pool(jobs or cpu_count() or 1, ["spanproof.selftest.campaign"]) as processes,
+            ):
+                waiting = [processes.submit(judged, seed, *numbers, folder) for numbers in tasks]
+                few = min(functions, TRACED)
+                watched = processes.submit(traced, seed, few, folder) if coverage else None
                 for future in as_completed(waiting):
                     total = total.plus(future.result())
                     display.update(task, completed=total.functions)
@@ -80,13 +83,13 @@ def selftest(
     return FAILS if total.problems else HOLDS
 
 
-def traced(seed: int, functions: int) -> "list[Coverage]":
+def traced(seed: int, functions: int, folder: str) -> "list[Coverage]":
     """Judge some functions, and return which lines of the translator that executed."""
     from spanproof.selftest.campaign import judged
     from spanproof.selftest.lines import coverage_of
 
     def run() -> None:
-        judged(seed, 0, functions)
+        judged(seed, 0, functions, folder)
 
     return coverage_of(run)
 

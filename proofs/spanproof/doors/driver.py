@@ -59,13 +59,15 @@ def compile_to(place: Path, command: list[str], source: Path) -> None:
     """
     handle, name = tempfile.mkstemp(dir=place.parent)
     os.close(handle)
-    done = subprocess.run(
-        [*command, "-o", name, str(source), *LIBRARIES], capture_output=True, text=True
-    )
-    if done.returncode != 0:
+    try:
+        done = subprocess.run(
+            [*command, "-o", name, str(source), *LIBRARIES], capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            raise CannotStart(f"{source.name} cannot be compiled: {done.stderr.strip()[:300]}")
+        os.replace(name, place)
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise CannotStart(f"{source.name} cannot be compiled: {done.stderr.strip()[:300]}")
-    os.replace(name, place)
 
 
 def library_of(name: str, folder: str) -> Path:

@@ -85,10 +85,14 @@ def text_of(case: Case) -> str:
     return f"{others}\n{written.text}"
 
 
-def judged(seed: int, first: int, last: int) -> Tally:
-    """Write, import and judge the functions of some numbers, `last` left out."""
+def judged(seed: int, first: int, last: int, inside: str | None = None) -> Tally:
+    """Write, import and judge the functions of some numbers, `last` left out.
+
+    They are written into a folder of their own, `inside` another if it is given: who may be killed
+    leaves it to whoever made that to remove it.
+    """
     total = Tally()
-    with tempfile.TemporaryDirectory(prefix="spanspec-selftest-") as folder:
+    with tempfile.TemporaryDirectory(prefix="spanspec-selftest-", dir=inside) as folder:
         for start in range(first, last, TOGETHER):
             numbers = range(start, min(start + TOGETHER, last))
             for tally in _batch(seed, numbers, Path(folder)):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from spanproof.support.folders import NOWHERE, cache_folder
+from spanproof.support.processes import with_parent
 from spanproof.witness.errors import WitnessError
 
 SOURCE: Final = Path(__file__).parent / "goprobe" / "main.go"
@@ -104,7 +105,8 @@ def built(go: Path, place: Path) -> Path:
     shutil.copyfile(SOURCE, place / "main.go")
     made = subprocess.run(
         [str(go), "build", "-p", "1", "-o", str(program), "main.go"],
-        cwd=place, capture_output=True, text=True, env=quiet(),
+        cwd=place, capture_output=True, text=True, env={**quiet(), "GOTMPDIR": str(place)},
+        preexec_fn=with_parent(),
     )  # fmt: skip
     if made.returncode != 0:
         first = (made.stderr.strip().splitlines() or ["it said nothing"])[-1]

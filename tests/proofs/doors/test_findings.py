@@ -4,6 +4,7 @@ import shlex
 import subprocess
 import sys
 from collections import Counter
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from spanproof.fuzz.planted import span as spans
 from spanproof.fuzz.program import Allocate, Program, Refill
 from spanproof.fuzz.spanalloc_subject import of_package
 from spanproof.mutation import diagnosis, variants
+from spanproof.symbolic.sources import SourceTree
 
 HOSTILE = Path(__file__).parent / "hostile.py"
 PROGRAM = Program(1, (Refill(), Allocate(3)))
@@ -115,3 +117,29 @@ def test_there_are_many_variants_and_some_have_the_number_of_an_issue() -> None:
     names = [one.name for one in variants.of_span()]
     assert len(set(names)) > 40
     assert any(one.name.startswith("Go #") for one in variants.of_heap())
+
+
+def test_a_finding_stays_one_where_what_it_behaves_like_cannot_be_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(divergence: Divergence) -> list[object]:
+        raise OSError("no such source")
+
+    monkeypatch.setattr(diagnosis, "diagnose", fails)
+    options = ["--exec", found_with("good").command, "--examples", "40", "--shrink", "1"]
+    assert app.run(["fuzz", *options, "--save", str(tmp_path)]) == 1
+    assert "cannot be told: OSError: no such source" in capsys.readouterr().err
+    assert list(tmp_path.glob("divergence-*.json"))
+
+
+def test_a_variant_is_made_of_the_source_whatever_a_compiled_module_says_of_its_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("mspan", "alloccache"):
+        spec = import_module(f"spanspec.span.{name}").__spec__
+        monkeypatch.setattr(spec, "origin", f"/nowhere/spanspec/span/{name}.py")
+    text = SourceTree().module("spanspec.span.mspan").text
+    make = variants.model_span_with("spanspec.span.mspan", text)
+    state = make(Program(1, ())).state()
+    assert state is not None
+    assert state.nelems == 1024

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from spanproof.support.processes import with_parent
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.toolchains import kept, on_path, quiet, version_of
 
@@ -50,7 +51,8 @@ def built(go: Path, place: Path, flags: Sequence[str] = (), cgo: bool = False) -
     made = subprocess.run(
         [str(go), "build", "-p", "1", *flags, "-o", "load", "main.go"],
         cwd=place, capture_output=True, text=True,
-        env={**quiet(), "CGO_ENABLED": "01"[cgo]},
+        env={**quiet(), "CGO_ENABLED": "01"[cgo], "GOTMPDIR": str(place)},
+        preexec_fn=with_parent(),
     )  # fmt: skip
     if made.returncode != 0:
         last = (made.stderr.strip().splitlines() or ["it said nothing"])[-1]
