@@ -1,5 +1,6 @@
 """`spanspec verify`: who judged nothing says so, and where CI is set nothing is taken over."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -12,6 +13,7 @@ from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.verdict import Verdict
 from spanproof.fuzz.campaign import CampaignResult
 
+JUDGED = verify.judged
 WORK = Verdict("o", "proved", 1, 0.1, 0.1)
 
 
@@ -27,12 +29,11 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> list[Cache]:
         answers = {True: WORK, False: WORK._replace(answer="refuted")}
         return [Outcome(job, answers[job.mutant is None]) for job in work], False
 
-    def fuzzed(*arguments: object) -> Mapping[str, CampaignResult]:
-        return {}
+    def judged_nothing(*arguments: object) -> tuple[verify.Checked, Mapping[str, CampaignResult]]:
+        return verify.Checked([], [], 0.0), {}
 
     monkeypatch.setattr(prove, "decide_all", decided)
-    monkeypatch.setattr(verify, "check_bundled", lambda: verify.Checked([], [], 0.0))
-    monkeypatch.setattr(verify, "fuzz_for", fuzzed)
+    monkeypatch.setattr(verify, "judged", judged_nothing)
     return used
 
 
@@ -74,3 +75,33 @@ def test_where_ci_is_set_nothing_is_taken_from_a_cache(
     monkeypatch.setattr(verify, "book_for", lambda store: book)
     run(["verify"])
     assert [type(store) for store in stores] == [expected]
+
+
+def nothing_but_the_checks(*arguments: object) -> Mapping[str, CampaignResult]:
+    return {}
+
+
+def figures(checked: verify.Checked) -> list[tuple[str, int, int | None]]:
+    return [(report.path, report.tally.events, report.steps) for report, _ in checked.reports]
+
+
+def test_traces_are_checked_beside_the_fuzzing_as_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verify, "fuzz_for", nothing_but_the_checks)
+    beside, _ = verify.judged(1, 0, 2)
+    before, _ = verify.judged(1, 0, 1)
+    assert figures(beside) == figures(before)
+    assert beside.corruptions == before.corruptions
+    assert beside.good
+
+
+def test_an_interrupt_while_fuzzing_ends_it(
+    stores: list[Cache], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = CampaignResult(1, 1.0, Counter(), None, True, ())
+    monkeypatch.setattr(verify, "fuzz_for", lambda *arguments: {"heaps": stopped})
+    checked, campaigns = JUDGED(1, 0, 2)
+    assert not checked.reports
+    monkeypatch.setattr(verify, "judged", lambda *arguments: (checked, campaigns))
+    assert run(["verify"]) == 130

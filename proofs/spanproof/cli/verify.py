@@ -27,6 +27,7 @@ from spanproof.fuzz import spanalloc_subject, spanallocheap
 from spanproof.fuzz.campaign import CampaignResult, run, run_target
 from spanproof.fuzz.target import of_heap
 from spanproof.mutation.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
+from spanproof.support.processes import pool
 from spanproof.support.traces import bundled_traces
 from spanspec.base.wording import counted
 from spanspec.trace.check import Report
@@ -35,7 +36,7 @@ from spanspec.trace.verdict import Verdict
 HEAP_SHARE = 0.75
 """The part of the time for fuzzing that whole heaps get; single spans need less."""
 
-SAMPLE = 20
+SAMPLE = 16
 """Mutants that are decided in a run, unless all are; the obligations are all decided."""
 
 CORRUPTIONS = 100
@@ -83,7 +84,7 @@ def sampled(jobs: Sequence[Job], seed: int) -> list[Job]:
 
 
 def verify(
-    seconds: Annotated[float, typer.Option(min=1, help="Seconds of fuzzing.")] = 20.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Seconds of fuzzing.")] = 15.0,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
     seed: Annotated[
         int | None,
@@ -115,8 +116,10 @@ def verify(
     if interrupted:
         err.print(f"interrupted: {len(outcomes)} of {len(work)} queries were decided")
         return INTERRUPTED
-    checked = check_bundled()
-    campaigns = fuzz_for(seconds, seed or 0)
+    checked, campaigns = judged(seconds, seed or 0, jobs)
+    if any(campaign.interrupted for campaign in campaigns.values()):
+        err.print("interrupted while fuzzing, after everything was proved")
+        return INTERRUPTED
     wall = time.perf_counter() - started
     fuzzed = all(campaign.good for campaign in campaigns.values())
     idle = idle_parts(summary, checked, campaigns)
@@ -146,8 +149,6 @@ def verify(
             out.print(line, markup=False)
         verdict = "[green]everything holds[/]" if good else "[red]something does not hold[/]"
         out.print(f"\n{verdict} ({wall:.0f} s)")
-    if any(campaign.interrupted for campaign in campaigns.values()):
-        return INTERRUPTED
     if idle and not fails:
         raise Unusable(f"nothing was judged of: {', '.join(idle)}")
     return HOLDS if good else FAILS
@@ -165,6 +166,28 @@ def idle_parts(
         **{f"programs of {name}": one.programs for name, one in campaigns.items()},
     }
     return [name for name, count in counts.items() if count == 0]
+
+
+def judged(seconds: float, seed: int, jobs: int) -> tuple[Checked, Mapping[str, CampaignResult]]:
+    """Check the bundled traces in a process of their own while this one fuzzes.
+
+    With one job they are checked first. An interrupt is told by the campaigns; then nothing was
+    checked.
+    """
+    if jobs == 1:
+        return check_bundled(), fuzz_for(seconds, seed)
+    with pool(1, preload=("spanproof.cli.verify",)) as processes:
+        checking = processes.submit(check_quietly)
+        campaigns = fuzz_for(seconds, seed)
+        if any(campaign.interrupted for campaign in campaigns.values()):
+            return Checked([], [], 0.0), campaigns
+        return checking.result(), campaigns
+
+
+def check_quietly() -> Checked:
+    """Check the bundled traces, and leave the terminal to the command."""
+    err.quiet = True
+    return check_bundled()
 
 
 def check_bundled() -> Checked:
