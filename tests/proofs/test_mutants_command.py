@@ -36,7 +36,7 @@ def test_a_survivor_is_a_failure(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def proved(*arguments: object) -> Verdict:
-        return Verdict("sweepgen.relabel", "proved", 1, 0.0, 0.0)
+        return Verdict("sweepgen.relabel", "proved", 1, 0.0, 0.0, reads=("spanspec.rule",))
 
     monkeypatch.setattr(suite, "decide", proved)
     assert run(["mutants", "sweepgen.relabel", "--no-cache", "--jobs", "1"]) == 1

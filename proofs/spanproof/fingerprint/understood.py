@@ -37,7 +37,8 @@ HARMLESS_OUTSIDE: Final = names(
     itertools.chain itertools.combinations itertools.product librt.vecs.vec msgspec.Meta
     msgspec.field msgspec.json.Decoder msgspec.json.Encoder msgspec.structs.replace
     pathlib.Path re.compile re.findall rich.console.Console types.MappingProxyType
-    fractions.Fraction typer.Argument typer.Option typing.NewType typing.NewType() typing.ParamSpec typing.TypeVar
+    fractions.Fraction
+    typer.Argument typer.Option typing.NewType typing.NewType() typing.ParamSpec typing.TypeVar
     typing.TypeVarTuple typing.cast
     typing.get_args z3.And z3.BitVec z3.BitVecSort z3.BitVecVal z3.BoolVal z3.Const
     z3.Function z3.If z3.Implies z3.Int z3.IntSort z3.IntVal z3.Not z3.Or
