@@ -34,7 +34,24 @@ REASONS: Final = (
 )
 """The mutants of spanalloc that were met, in the order of the sources."""
 
+SAME: Final = "where both sides are equal, so are both results"
+
 OF_THE_MODEL: Final = (
+    *(
+        Reason(f"spanspec.{function}", "", change, SAME)
+        for function, change in (
+            ("pages.scavenge.growth_work", "above < size -> (above <= size)"),
+            (
+                "pages.scavenge.growth_work",
+                "retained_now + size <= goal -> (retained_now + size < goal)",
+            ),
+            ("pages.scavenge.work_to", "now > want -> (now >= want)"),
+            ("pages.scavenge.coarser_page", "phys.size > PAGE_SIZE -> (phys.size >= PAGE_SIZE)"),
+            ("pages.scavenge.total_time_ns", "huge >= total -> (huge > total)"),
+            ("heap.pacing.credit_taken", "found < wanted -> (found <= wanted)"),
+            ("heap.pacing.distance_to", "distance > PAGE_SIZE -> (distance >= PAGE_SIZE)"),
+        )
+    ),
     Reason(
         "spanspec.*",
         "",

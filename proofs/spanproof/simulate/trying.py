@@ -105,6 +105,13 @@ class Player:
             promise(held, f"I-38: the object at {address:#x} was freed while in use")
         live = self.state.accounts.heap_live
         promise(live == self.live_bytes, f"CEN-10: heap_live is {live}, not {self.live_bytes}")
+        free = len(self.state.pages.free.in_order())
+        nodes = len(self.state.pages.treap_nodes)
+        promise(nodes == free, f"HEAP-4: {nodes} nodes for {free} free runs")
+        kinds = Counter(it.kind for its in self.state.specials.values() for it in its)
+        for kind, records in self.state.special_records.items():
+            count = len(records)
+            promise(count == kinds[kind], f"HEAP-4: {count} special records, not {kinds[kind]}")
         for address, size in self.os.outstanding.items():
             raise Wrong(f"AR-4: {size} bytes at {address:#x} are reserved and not used")
         for event in self.told:

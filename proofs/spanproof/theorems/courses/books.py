@@ -26,10 +26,14 @@ from spanspec.span.specials import PROFILE, Special
 def cycles(met: Counter[str]) -> None:
     """A cycle has a number, an epoch of mark bits, and phases; it sweeps all that was in use."""
     heap = Heap()
-    heap.malloc(40_000)
+    address = heap.malloc(40_000)
     state = heap.state
     for number in range(1, 4):
         heap.step(StartCycle())
+        promise(not state.page_marks, "MAL-15: page marks of the cycle before")
+        if number < 3:
+            heap.step(MarkObject(0, address))
+            promise(state.page_marks == {heap.span_of(address)}, "MAL-15: what is marked")
         promise((state.cycle, state.epoch) == (number, number), "SWP-32: cycles are counted")
         promise(state.phase == MARK and state.marked and state.sweepdone, "SWP-33: marking")
         heap.step(FinishCycle())

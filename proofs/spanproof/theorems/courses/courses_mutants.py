@@ -354,4 +354,44 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "who finds nothing to sweep leaves the pace what it was",
         ),
     ),
+    *variants_of(
+        "spanspec.heap.operations.specials.flush_mcaches",
+        Variant(
+            "statistics-while-marking",
+            """    require(state.phase == OFF, "statistics are not read during a cycle")\n""",
+            "",
+            "courses.refusals",
+            "mcaches are flushed for statistics while a cycle is marking",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.cycle.phase_changes",
+        Variant(
+            "page-marks-stay",
+            "        state.page_marks.clear()\n",
+            "",
+            "courses.books",
+            "what the cycle before has marked is not reclaimed in this one",
+        ),
+    ),
+    *variants_of(
+        "spanspec.invariants.spans.zeroed",
+        Variant(
+            "used-memory-counts-as-zero",
+            "if not free_address_is_zero(tiling, address):",
+            "if free_address_is_zero(tiling, address) and False:",
+            "courses.damage",
+            "free memory that was used, and need not be zeroed, is no problem",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pageheap.PageHeap._follow",
+        Variant(
+            "treap-nodes-leak",
+            "self.treap_nodes.let_go()",
+            "pass",
+            "courses.pages",
+            "the node of a run that leaves the free set is never given back",
+        ),
+    ),
 )

@@ -1,0 +1,223 @@
+"""Invariants that judge a running heap can fail: each is broken in the smallest way, and told."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
+
+from msgspec.structs import replace
+
+from spanproof.prove.assumptions import SMALL_SCOPE
+from spanproof.prove.exploration import Ran, explored
+from spanproof.simulate.trying import promise
+from spanproof.theorems.courses.containers import every_case
+from spanspec.base.bitmap import Bits
+from spanspec.base.ids import NOBODY, ProcId, SlotId, SpanId
+from spanspec.heap.heap import Heap
+from spanspec.heap.program import FlushMcaches, FreeManual, TakeManual
+from spanspec.heap.state import HeapState
+from spanspec.invariants.pages import coalesced
+from spanspec.invariants.spans import zeroed, zeroed_span
+from spanspec.invariants.sweeping import lists
+from spanspec.pages.runs import LISTED, PhysicalPages
+from spanspec.sharing.growing import span_id
+from spanspec.sharing.records import NO_SPAN, Proc
+from spanspec.span.alloccache import cache_is_exact
+from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
+from spanspec.span.mspan import FREE, init_span
+
+BEFORE: Final = (1 << 32) - 2
+"""The sweepgen before a heap's first."""
+
+
+class Scene:
+    """A heap with a cached span that has room, one with room in a list, a full one, a large one."""
+
+    def __init__(self) -> None:
+        self.heap = Heap()
+        state = self.heap.state
+        self.listed = self.heap.span_of(self.heap.malloc(4096))
+        self.full = self.heap.span_of(self.heap.malloc(8192))
+        self.large = self.heap.span_of(self.heap.malloc(40_000))
+        self.heap.step(FlushMcaches())
+        self.cached = self.heap.span_of(self.heap.malloc(16))
+        self.state: HeapState = state
+
+    def share(self, span: int, **changes: object) -> None:
+        """Change what threads share of a span."""
+        it = self.state.shared(span)
+        self.state.sharing.spans.set(span_id(span), replace(it, **changes))
+
+    def slot(self) -> SlotId:
+        """The slot of the cached span."""
+        return self.state.shared(self.cached).cacher
+
+    def hold(self, slot: SlotId, span: int) -> None:
+        """Let a slot hold a span, or none."""
+        held = NO_SPAN if span == NOBODY else span_id(span)
+        slots = self.state.sharing.slots
+        slots.set(slot, replace(slots[slot], span=held))
+
+    def record(self, span: int, **changes: object) -> None:
+        """Change the record of a span in use."""
+        self.state.spans[span] = replace(self.state.spans[span], **changes)
+
+
+def full_in_nonempty(it: Scene) -> None:
+    """The listed span is full, and is told to be."""
+    it.record(it.listed, alloc_count=2)
+    it.share(it.listed, has_free=False)
+
+
+def moved_to_empty(it: Scene) -> None:
+    """The listed span is in the empty list, although it has room."""
+    central = it.state.central[it.state.spans[it.listed].spanclass]
+    central.nonempty.remove(it.listed)
+    central.empty.insert(it.listed)
+    it.share(it.listed, place=EMPTY)
+
+
+def unflushed(it: Scene) -> None:
+    """The mcache was not flushed in this cycle, and its span is of this one."""
+    it.state.sharing.procs.set(ProcId(0), Proc(BEFORE))
+
+
+def not_in_use(it: Scene) -> None:
+    """The cached span is not in use."""
+    del it.state.spans[it.cached]
+
+
+Damage = tuple[str, Callable[[Scene], object]]
+
+IN_LISTS: Final[tuple[Damage, ...]] = (
+    ("does not agree with its slots", lambda it: it.share(it.cached, has_free=False)),
+    ("does not agree with its slots", lambda it: it.share(it.full, has_free=True)),
+    ("large, and in a list", lambda it: it.share(it.large, place=NONEMPTY)),
+    ("large, and in a list", lambda it: it.share(it.large, place=EMPTY)),
+    ("nonempty, and full", full_in_nonempty),
+    ("nonempty, and cached", lambda it: it.hold(it.slot(), it.listed)),
+    ("empty, and neither full nor cached", lambda it: it.hold(it.slot(), NOBODY)),
+    ("empty, and neither full nor cached", moved_to_empty),
+    ("in neither list", lambda it: it.share(it.listed, place=EMPTY)),
+    ("in neither list", lambda it: it.share(it.listed, place=NOWHERE)),
+    ("in neither list", lambda it: it.share(it.full, place=NONEMPTY)),
+    ("in neither list", lambda it: it.share(it.full, place=NOWHERE)),
+    ("is not one of class", lambda it: it.hold(it.slot(), it.full)),
+    ("is not one of class", not_in_use),
+    ("has sweepgen", lambda it: it.share(it.cached, sweepgen=1)),
+    ("has sweepgen", lambda it: it.share(it.cached, sweepgen=0)),
+    ("has sweepgen", unflushed),
+)
+"""What is told, and by which damage."""
+
+
+def tells(says: str, problems: Iterable[str]) -> None:
+    """Require that a problem is told."""
+    told = list(problems)
+    promise(any(says in one for one in told), f"{says!r} is expected, told is {told}")
+
+
+def in_lists(says: str, damage: Callable[[Scene], object], met: Counter[str]) -> None:
+    """Damage what is in the lists and in the mcache."""
+    scene = Scene()
+    told = list(lists(scene.state))
+    promise(not told, f"I-19: {told} of a sound heap")
+    damage(scene)
+    tells(says, lists(scene.state))
+    met["lists"] += 1
+
+
+def stale_is_sound(met: Counter[str]) -> None:
+    """In an mcache that was not flushed since the cycle began, spans are rightly stale."""
+    scene = Scene()
+    unflushed(scene)
+    scene.share(scene.cached, sweepgen=1)
+    promise(not list(lists(scene.state)), "I-19: a stale span in an unflushed mcache")
+    met["lists"] += 1
+
+
+def zero(met: Counter[str]) -> None:
+    """What was freed, or handed out, is zero only where needzero says that it may not be."""
+    scene = Scene()
+    state, span = scene.state, scene.listed
+    promise(not list(zeroed(state)), "I-10: a sound heap")
+    state.freed_in.add(span)
+    tells("something in it was freed", zeroed_span(state, span, state.spans[span]))
+    tells("something in it was freed", zeroed(state))
+    scene.record(span, needzero=1)
+    promise(not list(zeroed(state)), "I-10: a span that needs to be zeroed")
+    heap = Heap()
+    span = heap.step(TakeManual(0, 4)).result or 0
+    heap.step(FreeManual(0, span))
+    promise(not list(zeroed(heap.state)), "I-10: a free run that needs to be zeroed")
+    runs = heap.state.pages.tiling.runs
+    freed = next(one for one in heap.state.pages.runs if heap.state.pages.runs[one].needzero)
+    runs.set(freed, replace(runs[freed], needzero=0))
+    tells("free, used before", zeroed(heap.state))
+    met["zero"] += 1
+
+
+def neighbours(met: Counter[str]) -> None:
+    """Free neighbours of one kind have merged, unless physical pages are larger than the heap's."""
+    for phys, told in ((PhysicalPages(4096, 0), True), (PhysicalPages(65536, 0), False)):
+        heap = Heap(phys=phys)
+        spans = [heap.step(TakeManual(0, 16)).result or 0 for _ in range(4)]
+        heap.step(FreeManual(0, spans[0]))
+        state = heap.state
+        lower = span_of_run(state, spans[0])
+        promise(not list(coalesced(state, lower, state.pages.runs[lower])), "I-14: sound")
+        run = state.pages.runs[lower]
+        other = state.pages.runs[spans[1]]
+        alike = replace(other, state=FREE, role=LISTED, scavenged=run.scavenged)
+        state.pages.tiling.runs.set(SpanId(spans[1]), alike)
+        problems = list(coalesced(state, lower, run))
+        promise(bool(problems) == told, f"I-14: {problems} where physical pages have {phys.size}")
+        unlike = replace(alike, scavenged=not run.scavenged)
+        state.pages.tiling.runs.set(SpanId(spans[1]), unlike)
+        promise(not list(coalesced(state, lower, run)), "I-14: neighbours of two kinds")
+        met["neighbours"] += 1
+
+
+def span_of_run(state: HeapState, span: int) -> int:
+    """The descriptor of the run that a span became part of when it was freed."""
+    return span if state.pages.runs[span].role == LISTED else state.pages.map.span_of(span)
+
+
+def caches(met: Counter[str]) -> None:
+    """A cache is exact if it has the free slots from freeindex on, or no slot is left."""
+    span = init_span(base=0xC000000000, npages=1, spanclass=36, limit=0xC000002000)
+    taken = replace(span, alloc_bits=Bits(0b100101), alloc_count=3)
+    for at in (0, 1, 3, span.nelems - 1, span.nelems):
+        free = 0
+        for ahead in range(64 - at):
+            if not taken.alloc_bits.word(0) >> (at + ahead) & 1:
+                free |= 1 << ahead
+        for cache, good in (
+            (free, True),
+            (free ^ 1, at >= span.nelems),
+            (free ^ 2, at >= span.nelems),
+        ):
+            told = cache_is_exact(replace(taken, freeindex=at, alloc_cache=cache))
+            promise(told == good, f"I-3: a cache of {cache:#x} at slot {at}")
+    met["cache"] += 1
+
+
+@explored(
+    "courses.damage",
+    "I-3 I-10 I-14 I-19 SPAN-10 SPAN-29 MC-13 CEN-16 HEAP-33 HEAP-35",
+    needs="lists zero neighbours cache",
+    assumes=(SMALL_SCOPE,),
+)
+def what_is_damaged_is_told() -> Ran:
+    """Of a sound heap the invariants of lists, mcaches, zero memory, free neighbours and caches
+    tell nothing; each damage to it they tell in the words that are due.
+    """
+    return every_case(
+        [
+            *((says, partial(in_lists, says, damage)) for says, damage in IN_LISTS),
+            ("a stale span", stale_is_sound),
+            ("zero memory", zero),
+            ("free neighbours", neighbours),
+            ("caches", caches),
+        ]
+    )
