@@ -11,7 +11,7 @@ could explain that is not there. Where a thread is at such an operation, and doe
 which span, it is undecided.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from spanproof.witness.balancing import balanced, holder_of_pages
@@ -56,6 +56,9 @@ OF_SHAPE: Final = frozenset({"I-6", "I-11", "SC-7", "SPAN-22", "SPAN-24", "SPAN-
 """Rules about what a fresh span still has of an earlier life (SPAN-7)."""
 
 OF_PAGES: Final = frozenset({"I-12", "I-13", "I-17", "I-37", "SPAN-4"})
+OF_SWEPT: Final = frozenset({"I-2", "SPAN-10", "I-4", "I-5", "I-7", "VER-7", "SPAN-22"})
+"""Rules about bits and counts, which a sweep breaks between two writes."""
+
 OF_FREEING: Final = (*SWEEP, *RELEASE)
 PUSHING: Final = ("(*spanSet).push",)
 
@@ -187,30 +190,40 @@ class Decider:
     def of_span(self, span: SpanImage, rules: Iterable[str]) -> tuple[Verdict, str]:
         """Return the verdict on all that does not hold of a span."""
         rules = set(rules)
-        sight = self.sight(span)
-        options = self.sights.get(sight, frozenset())
+        options = self.sights.get(self.sight(span), frozenset())
         if not options:
             return Verdict.DAMAGE, "no order of the model's steps leaves a span so"
-        at_rest = () in options
-        left = rules - OF_PLACES if at_rest else set(rules)
-        if at_rest and rules & OF_PLACES - OF_SLOTS:
-            return Verdict.DAMAGE, "no step of the model explains it"
-        why = ""
-        if not at_rest:
-            verdict, why, tasks = self.by_tasks(span, options)
-            if verdict is not Verdict.IN_FLIGHT:
-                return verdict, why
-            left -= OF_PLACES
-            if set(tasks) & {*FRESH} and sight.bare:
-                left -= OF_SHAPE | OF_SLOTS | OF_PAGES
-            if (
-                set(tasks) & {*SWEPT_NOW}
-                and not self.throws(span)
-                and is_amid_sweep(record_of(span))
-            ):
-                left -= {"I-2", "SPAN-10", "I-4", "I-5", "I-7", "VER-7", "SPAN-22"}
-            if sets.HELD in tasks or lists.CHECKING in tasks:
-                left -= {"SPAN-10"}
+        if () in options:
+            if rules & OF_PLACES - OF_SLOTS:
+                return Verdict.DAMAGE, "no step of the model explains it"
+            return self.of_left(span, rules, "")
+        best = Verdict.DAMAGE, "no thread is at an operation that leaves a span so"
+        order = [Verdict.IN_FLIGHT, Verdict.UNDECIDED, Verdict.DAMAGE]
+        for evidence, tasks in self.by_tasks(span, options):
+            verdict, why = self.of_left(
+                span, rules - OF_PLACES - self.explained(span, tasks), evidence.how
+            )
+            if verdict is Verdict.IN_FLIGHT and not evidence.certain:
+                verdict = Verdict.UNDECIDED
+            best = min(best, (verdict, why), key=lambda one: order.index(one[0]))
+            if best[0] is Verdict.IN_FLIGHT:
+                break
+        return best
+
+    def explained(self, span: SpanImage, tasks: tuple[int, ...]) -> set[str]:
+        """Return the rules about slots and shape that a span breaks in the middle of some tasks."""
+        found: set[str] = set()
+        if set(tasks) & {*FRESH} and span.alloc_count == 0:
+            found |= OF_SHAPE | OF_SLOTS | OF_PAGES
+        sweeping = set(tasks) & {*SWEPT_NOW} and not self.throws(span)
+        if sweeping and is_amid_sweep(record_of(span)):
+            found |= OF_SWEPT
+        if sets.HELD in tasks or lists.CHECKING in tasks:
+            found |= {"SPAN-10"}
+        return found
+
+    def of_left(self, span: SpanImage, left: set[str], why: str) -> tuple[Verdict, str]:
+        """Return the verdict on what the place of a span does not explain: slots and pages."""
         if left & OF_SLOTS:
             evidence = self.shown(span, (*ALLOC, *REFILL), "allocation")
             amid = is_amid_allocation(record_of(span)) and not self.throws(span)
@@ -219,7 +232,7 @@ class Decider:
             if not evidence.certain:
                 return Verdict.UNDECIDED, evidence.how
             why = evidence.how
-            left -= OF_SLOTS
+            left = left - OF_SLOTS
         if left & OF_PAGES:
             evidence = self.shown(span, PAGES, "pages")
             if evidence is None:
@@ -227,30 +240,20 @@ class Decider:
             if not evidence.certain:
                 return Verdict.UNDECIDED, evidence.how
             why = evidence.how
-            left -= OF_PAGES
+            left = left - OF_PAGES
         if left:
             return Verdict.DAMAGE, "no step of the model explains it"
         return Verdict.IN_FLIGHT, why
 
     def by_tasks(
         self, span: SpanImage, options: Iterable[tuple[int, ...]]
-    ) -> tuple[Verdict, str, tuple[int, ...]]:
-        """Return whether threads show the tasks in whose middle a span is seen so."""
-        best: tuple[Verdict, str, tuple[int, ...]] = (
-            Verdict.DAMAGE,
-            "no thread is at an operation that leaves a span so",
-            (),
-        )
-        for tasks in sorted(options, key=len):
+    ) -> Iterator[tuple[Evidence, tuple[int, ...]]]:
+        """Yield the tasks in whose middle a span is seen so, each with the thread that shows it."""
+        for tasks in sorted(options, key=lambda those: (len(those), those)):
             role = "leaving" if tasks[0] in self.leaving else "coming"
             evidence = self.shown(span, self.operations[tasks[0]], role)
-            if evidence is None:
-                continue
-            if evidence.certain:
-                return Verdict.IN_FLIGHT, evidence.how, tasks
-            if best[0] is Verdict.DAMAGE:
-                best = Verdict.UNDECIDED, evidence.how, tasks
-        return best
+            if evidence is not None:
+                yield evidence, tasks
 
     def of_other(self, span: SpanImage, rules: Iterable[str]) -> tuple[Verdict, str]:
         """Return the verdict on all that does not hold of a span that is not in use.

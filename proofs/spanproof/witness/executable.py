@@ -9,6 +9,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from spanproof.witness.errors import WitnessError
+from spanproof.witness.pclntab import functions_of
 
 MAGIC_OF_BUILD_INFO: Final = b"\xff Go buildinf:"
 NT_GO_BUILD_ID: Final = 4
@@ -150,7 +151,7 @@ def read_symbols(elf: ELFFile) -> tuple[dict[str, int], tuple[tuple[int, int, st
     """Return the addresses of the runtime's symbols, and its functions by address and size."""
     table = elf.get_section_by_name(".symtab")
     if table is None:
-        return {}, ()
+        return {}, functions_of(elf)
     data, names = table.data(), elf.get_section(table["sh_link"]).data()
     symbols: dict[str, int] = {}
     functions = []

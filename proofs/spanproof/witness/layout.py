@@ -128,6 +128,14 @@ def class_tables(program: Executable, types: Types) -> tuple[tuple[int, ...], tu
     return (), ()
 
 
+def release_of(version: str) -> tuple[str, ...]:
+    """Return the release that a version belongs to: corrections of one release share their layout.
+
+    Whether they do is seen from the heap, too: a layout that does not fit is refused.
+    """
+    return tuple(version.split()[0].split(".")[:2])
+
+
 def layout_of(program: Executable, donor: Path | None) -> tuple[Layout, Executable]:
     """Return the layout that fits a program, and the file that it comes from.
 
@@ -138,7 +146,7 @@ def layout_of(program: Executable, donor: Path | None) -> tuple[Layout, Executab
     if donor is None:
         return read_layout(program), program
     lender = read_executable(donor)
-    if program.go and lender.go and program.go.split()[0] != lender.go.split()[0]:
+    if program.go and lender.go and release_of(program.go) != release_of(lender.go):
         raise WitnessError(
             f"{donor}: built by {lender.go}, but {program.path} by {program.go}; "
             "a donor has to be built by the same Go"

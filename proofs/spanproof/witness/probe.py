@@ -31,7 +31,7 @@ from spanproof.witness.reading import (
     span_decoder,
 )
 from spanproof.witness.recordings import Event, Recording
-from spanproof.witness.source import placed
+from spanproof.witness.source import placed, slide_of
 from spanspec.base.constants import TINY_SIZE
 from spanspec.base.words import M64
 from spanspec.span.profile import class_for, smallest_large
@@ -123,7 +123,8 @@ class Probe:
         self._memory = memory
         executable = read_executable(program)
         layout = read_layout(executable)
-        place = placed(executable, layout, entry_of(process.pid))
+        slide = slide_of(executable, entry_of(process.pid))
+        place = placed(executable, layout, slide, memory, frozenset())
         self._layout = place.layout
         self._size, self._decode = span_decoder(layout)
         self._reader = Reader(memory, layout, place.addresses)

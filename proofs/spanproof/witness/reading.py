@@ -508,8 +508,11 @@ def read_counters(reader: Reader, image: Image) -> None:
     at, base = reader.addresses.get("memstats"), reader.layout.field("mstats", "heapStats")
     parts = reader.layout.field("consistentHeapStats", "stats")
     delta = reader.layout.types.structs.get("runtime.heapStatsDelta", {})
-    if at is None or base is None or parts is None or not delta:
+    if base is None or parts is None or not delta:
         reader.unknown.append("statistics of objects: this version keeps them otherwise")
+        return
+    if at is None:
+        reader.unknown.append("statistics of objects: runtime.memstats is not found")
         return
     with reader.attempt("I-29", "memstats.heapStats cannot be read"):
         starts = [at + base.offset + parts.stride * n for n in range(parts.length)]
@@ -584,6 +587,8 @@ def read_image(memory: Memory, layout: Layout, addresses: Addresses, source: str
             broken=reader.broken,
             unknown=reader.unknown,
         )
+        if phase is None:
+            reader.unknown.append("the collector's phase: runtime.gcphase is not found")
         if sweeping is not None:
             drained = layout.constant("sweepDrainedMask", 1 << 31)
             image.swept, image.sweepers = bool(sweeping & drained), sweeping & ~drained

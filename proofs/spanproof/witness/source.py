@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -11,6 +12,7 @@ from spanproof.witness.errors import Unreadable, WitnessError
 from spanproof.witness.executable import Executable, read_executable
 from spanproof.witness.image import Image
 from spanproof.witness.layout import Layout, layout_of
+from spanproof.witness.locating import located
 from spanproof.witness.memory import CHUNK, Copied, Memory
 from spanproof.witness.process import (
     Frozen,
@@ -20,6 +22,7 @@ from spanproof.witness.process import (
     executable_of,
     memory_of,
     stopped,
+    threads_of,
 )
 from spanproof.witness.reading import Addresses, descriptors, read_bit_arenas, read_image
 from spanproof.witness.reading import Reader as HeapReader
@@ -53,14 +56,23 @@ class Moment(NamedTuple):
     stop: Stop
 
 
-def placed(executable: Executable, layout: Layout, entry: int | None) -> Program:
-    """Return a program at the place where it was loaded, by the address at which it begins.
+def placed(
+    executable: Executable,
+    layout: Layout,
+    slide: int,
+    memory: Memory,
+    threads: AbstractSet[int],
+) -> Program:
+    """Return a program at the place where it was loaded; `threads` are those that it has.
 
-    Raises: WitnessError if it may be anywhere.
+    Where it has no symbols, its variables are looked for in memory.
+
+    Raises: WitnessError if they are not found.
     """
-    slide = slide_of(executable, entry)
-    addresses = Addresses({name: at + slide for name, at in executable.symbols.items()})
-    return Program(executable, layout, addresses, Functions(executable.functions, slide))
+    at = {name: at + slide for name, at in executable.symbols.items()}
+    if "runtime.mheap_" not in at:
+        at = located(memory, executable, layout, slide, threads)
+    return Program(executable, layout, Addresses(at), Functions(executable.functions, slide))
 
 
 def slide_of(executable: Executable, entry: int | None) -> int:
@@ -141,9 +153,10 @@ class Attached:
         self.pid = pid
         executable = read_executable(exe or executable_of(pid))
         layout, _ = layout_of(executable, donor)
-        self.program = placed(executable, layout, entry_of(pid))
+        slide = slide_of(executable, entry_of(pid))
         with memory_of(pid) as memory:
-            check_build_id(executable, memory, slide_of(executable, entry_of(pid)))
+            check_build_id(executable, memory, slide)
+            self.program = placed(executable, layout, slide, memory, frozenset(threads_of(pid)))
         self._wanted: set[int] = set()
 
     def rehearse(self) -> None:
@@ -254,7 +267,8 @@ def opened_core(
     memory = CoreMemory(core, executable, slide)
     try:
         told = CoreOnly(core, executable, slide).build_id_fits()
-        yield memory, placed(executable, layout, core.entry), core, told
+        program = placed(executable, layout, slide, memory, core.registers.keys())
+        yield memory, program, core, told
     finally:
         memory.close()
 

@@ -11,6 +11,7 @@ from typing import Final
 from spanproof.support.folders import NOWHERE, cache_folder
 from spanproof.support.processes import with_parent
 from spanproof.witness.errors import WitnessError
+from spanproof.witness.layout import release_of
 
 SOURCE: Final = Path(__file__).parent / "goprobe" / "main.go"
 
@@ -128,11 +129,29 @@ def donor_for(version: str) -> Path:
     program = place / "probe"
     if program.is_file():
         return program
-    go = shutil.which("go")
-    if go is None or version_of(Path(go)) != f"go{number}":
-        go = str(fetched(number))
+    go = donors_toolchain(number)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise WitnessError(f"{place}: a donor cannot be kept ({problem.strerror})") from None
-    return built(Path(go), place)
+    return built(go, place)
+
+
+def donors_toolchain(number: str) -> Path:
+    """Return the toolchain of a version, or one of the same release if the index has not that one.
+
+    Raises: WitnessError if there is neither.
+    """
+    try:
+        own: Path | None = on_path()
+    except WitnessError:
+        own = None
+    version = version_of(own) if own is not None else ""
+    if own is not None and version == f"go{number}":
+        return own
+    try:
+        return fetched(number)
+    except WitnessError:
+        if own is not None and release_of(version) == release_of(f"go{number}"):
+            return own
+        raise

@@ -1,0 +1,181 @@
+"""Where the runtime's variables are in a program without symbols: found by their structure.
+
+mheap_ is the only place where the mcentral of each span class says that it is of this class; allp
+is the slice whose Ps are numbered and have mcaches with spans; allm begins the longest chain of Ms
+that have threads of the process; emptymspan is the variable that slots hold most often.
+"""
+
+import struct
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from spanproof.witness.errors import Unreadable, WitnessError
+from spanproof.witness.executable import Executable, Section
+from spanproof.witness.layout import Layout
+from spanproof.witness.memory import TOP, Memory
+
+MOST_PROCS: Final = 4096
+LEAST_POINTER: Final = 1 << 12
+MOST_SPANS: Final = 1 << 24
+LONGEST_CHAIN: Final = 1 << 15
+LEAST_OF_SLOTS: Final = 0.9
+"""The part of the slots of a P that must hold spans or a variable."""
+
+
+class Locator:
+    """Looks for the runtime's variables in the writable sections of a program."""
+
+    def __init__(self, memory: Memory, executable: Executable, layout: Layout, slide: int) -> None:
+        self._memory = memory
+        self._layout = layout
+        self._path = executable.path
+        self._sections = [
+            Section(one.name, one.address + slide, one.size // 8 * 8)
+            for one in executable.writable
+            if one.size >= 8
+        ]
+        self._data = [(one, bytes(self._bytes(one))) for one in self._sections]
+
+    def _bytes(self, section: Section) -> bytes:
+        """Return the bytes of a section; zeros where there is no memory."""
+        try:
+            return self._memory.read(section.address, section.size)
+        except Unreadable:
+            return bytes(section.size)
+
+    def words(self) -> Iterator[tuple[int, int]]:
+        """Yield address and value of each word that may be a pointer."""
+        for section, data in self._data:
+            for place, (word,) in enumerate(struct.iter_unpack("<Q", data)):
+                if LEAST_POINTER < word < TOP and word % 8 == 0:
+                    yield section.address + 8 * place, word
+
+    def value(self, address: int, size: int = 8) -> int:
+        """Return a number, or -1 where there is no memory."""
+        try:
+            return self._memory.number(address, min(size, 8))
+        except Unreadable:
+            return -1
+
+    def heap(self) -> int:
+        """Return the address of mheap_.
+
+        Raises: WitnessError if there is none, or more than one.
+        """
+        array = self._layout.need("mheap", "central")
+        inner = self._layout.need("mheap", "central[].mcentral").offset
+        first = array.offset + inner + self._layout.need("mcentral", "spanclass").offset
+        want, stride = bytes(range(array.length)), array.stride
+        found = []
+        for section, data in self._data:
+            last = len(data) - first - stride * (array.length - 1)
+            for at in range(0, max(last, 0), 8):
+                place = at + first
+                quick = data[place + stride] == 1 and data[place + 2 * stride] == 2
+                if quick and data[place : place + stride * array.length : stride] == want:
+                    found.append(section.address + at)
+        if len(found) != 1:
+            raise WitnessError(
+                f"{self._path}: the heap is found {len(found)} times by its structure; the layout "
+                "is that of another Go, or the program has not begun"
+            )
+        return found[0]
+
+    def spans(self, heap: int) -> frozenset[int]:
+        """Return the descriptors of all spans.
+
+        Raises: WitnessError if the heap has no such list.
+        """
+        field = self._layout.need("mheap", "allspans")
+        try:
+            array, length, capacity = self._memory.words(heap + field.offset, 3)
+            if 0 < length <= capacity < MOST_SPANS:
+                return frozenset(self._memory.words(array, length))
+        except Unreadable:
+            pass
+        raise WitnessError(f"{self._path}: the heap has no list of spans; the layout does not fit")
+
+    def slots(self, proc: int) -> list[int]:
+        """Return the slots of a P's mcache; none if it has none."""
+        field, alloc = self._layout.need("p", "mcache"), self._layout.need("mcache", "alloc")
+        mcache = self.value(proc + field.offset)
+        if mcache < LEAST_POINTER or mcache % 8:
+            return []
+        try:
+            return list(self._memory.words(mcache + alloc.offset, alloc.length))
+        except Unreadable:
+            return []
+
+    def procs(self, spans: AbstractSet[int]) -> tuple[int, list[int]]:
+        """Return the address of allp, and its Ps.
+
+        Raises: WitnessError if there is none.
+        """
+        own = self._layout.need("p", "id")
+        best: tuple[float, int, int, list[int]] = (0.0, 0, 0, [])
+        for at, array in self.words():
+            length, capacity = self.value(at + 8), self.value(at + 16)
+            if not 1 <= length <= capacity <= MOST_PROCS:
+                continue
+            procs = [self.value(array + 8 * n) for n in range(length)]
+            if all(p > LEAST_POINTER and self.value(p + own.offset, own.size) == n
+                   for n, p in enumerate(procs)):  # fmt: skip
+                slots = [slot for proc in procs for slot in self.slots(proc)]
+                good = sum(slot in spans or self.is_variable(slot) for slot in slots)
+                if slots and good >= LEAST_OF_SLOTS * len(slots):
+                    best = max(best, (good / len(slots), length, at, procs))
+        if not best[2]:
+            raise WitnessError(f"{self._path}: no Ps are found; the layout is that of another Go")
+        return best[2], best[3]
+
+    def is_variable(self, address: int) -> bool:
+        """Tell whether an address lies in a writable section."""
+        return any(one.address <= address < one.address + one.size for one in self._sections)
+
+    def empty_span(self, procs: Iterable[int]) -> int | None:
+        """Return the address of emptymspan, if a slot holds it."""
+        slots = Counter(slot for proc in procs for slot in self.slots(proc))
+        return next((slot for slot, _ in slots.most_common() if self.is_variable(slot)), None)
+
+    def machines(self, threads: AbstractSet[int]) -> int | None:
+        """Return the address of allm: it begins the longest chain of Ms."""
+        link = self._layout.need("m", "alllink").offset
+        own = self._layout.need("m", "procid")
+        best = (0, 0)
+        for at, first in self.words():
+            m, seen = first, set[int]()
+            while m > LEAST_POINTER and m % 8 == 0 and m not in seen and len(seen) < LONGEST_CHAIN:
+                number = self.value(m + own.offset, own.size)
+                if number not in threads and (number or not seen):
+                    break  # an M that has no thread yet, or is for callbacks from C, has no number
+                seen.add(m)
+                m = self.value(m + link)
+            if m == 0:
+                best = max(best, (len(seen), at))
+        return best[1] or None
+
+
+def located(
+    memory: Memory,
+    executable: Executable,
+    layout: Layout,
+    slide: int,
+    threads: AbstractSet[int],
+) -> dict[str, int]:
+    """Return the addresses of the variables that are found, by name.
+
+    Raises: WitnessError if the heap or its Ps are not found.
+    """
+    locator = Locator(memory, executable, layout, slide)
+    heap = locator.heap()
+    at, procs = locator.procs(locator.spans(heap))
+    found = {"runtime.mheap_": heap, "runtime.allp": at}
+    for name, address in (
+        ("runtime.allm", locator.machines(threads)),
+        ("runtime.emptymspan", locator.empty_span(procs)),
+    ):
+        if address is not None:
+            found[name] = address
+    return found
