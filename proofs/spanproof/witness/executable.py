@@ -2,10 +2,12 @@
 
 import re
 import struct
+import zlib
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from elftools.common.exceptions import ELFError
+from elftools.common.exceptions import DWARFError, ELFError
+from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
 
 from spanproof.witness.errors import WitnessError
@@ -19,13 +21,18 @@ STT_FUNC: Final = 2
 
 BROKEN: Final = (
     ELFError,
+    DWARFError,
+    ConstructError,
+    zlib.error,
+    ArithmeticError,
+    RecursionError,
+    NotImplementedError,
     struct.error,
     ValueError,
     KeyError,
     IndexError,
     TypeError,
     AttributeError,
-    OverflowError,
     AssertionError,
     UnicodeError,
     EOFError,

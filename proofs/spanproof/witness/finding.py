@@ -101,6 +101,17 @@ class Scene:
         return self._room[key]
 
 
+def is_about(scene: Scene, finding: Finding, span: SpanImage) -> bool:
+    """Tell whether a finding is of a span, or of pages that are its own.
+
+    A span that is said to be free is not the one that its pages are told of; its address is.
+    """
+    end = span.base + min(span.npages, M32) * scene.image.page_size
+    return finding.descriptor == span.descriptor or (
+        not finding.descriptor and span.base <= finding.address < end
+    )
+
+
 def told(scene: Scene, span: SpanImage) -> str:
     """Return a span in a line."""
     return (

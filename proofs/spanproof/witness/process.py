@@ -28,6 +28,12 @@ AT_ENTRY: Final = 9
 PATIENCE: Final = 5.0
 """Seconds that a thread has to stop; one in an uninterruptible wait may not."""
 
+PATIENCE_WITH_DEAD: Final = 2.0
+"""Seconds until the end of a thread that was killed is told."""
+
+LAST_PATIENCE: Final = 60.0
+"""Seconds that a thread has to stop so that it can be let go; the end of spanspec does it, too."""
+
 
 class Registers(NamedTuple):
     """Registers of a thread: those with a role by name, and all general ones."""
@@ -151,18 +157,71 @@ def stopped(pid: int) -> Iterator[Frozen]:
 
     Raises: WitnessError if that is not allowed, or a thread cannot be stopped.
     """
+    seized: set[int] = set()
     signals: dict[int, int] = {}
     with memory_of(pid) as memory:
         try:
-            stop_all(pid, signals)
+            stop_all(pid, seized, signals)
             yield Frozen(memory, dict(read_registers(signals)))
         finally:
-            for thread, signal in signals.items():
-                _ptrace(PTRACE_DETACH, thread, ctypes.c_void_p(signal))
+            # The first thread last: the kernel tells of its end only after that of the others.
+            for thread, signal in sorted(signals.items(), key=lambda one: one[0] == pid):
+                let_go(pid, thread, signal)
+            for thread in sorted(seized - signals.keys(), key=lambda one: one == pid):
+                let_go_late(pid, thread)
 
 
-def stop_all(pid: int, signals: dict[int, int]) -> None:
+def let_go(pid: int, thread: int, signal: int) -> None:
+    """Let a stopped thread go on, with the signal that it is owed.
+
+    One that was killed meanwhile is reaped: nobody else can. Only the process itself is left to its
+    parent, if that is us.
+    """
+    if _ptrace(PTRACE_DETACH, thread, ctypes.c_void_p(signal)):
+        deadline = time.monotonic() + PATIENCE_WITH_DEAD
+        ours = thread == pid and is_child(pid)
+        while not ours and time.monotonic() < deadline:
+            try:
+                if os.waitpid(thread, WALL | os.WNOHANG)[0]:
+                    return
+            except ChildProcessError:
+                return
+            time.sleep(0.001)
+
+
+def is_child(pid: int) -> bool:
+    """Tell whether a process is a child of this one."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return int(status.rpartition(")")[2].split()[1]) == os.getpid()
+
+
+def let_go_late(pid: int, thread: int) -> None:
+    """Let a thread go that was seized and has not stopped: it can only be let go where it stops."""
+    deadline = time.monotonic() + LAST_PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            found, status = os.waitpid(thread, WALL | os.WNOHANG)
+        except ChildProcessError:
+            return
+        if found:
+            if os.WIFSTOPPED(status):
+                let_go(pid, thread, owed(status))
+            return
+        time.sleep(0.001)
+
+
+def owed(status: int) -> int:
+    """Return the signal that a thread has to be given back, by how it stopped; 0 for none."""
+    return 0 if status >> 16 == PTRACE_EVENT_STOP else os.WSTOPSIG(status)
+
+
+def stop_all(pid: int, seized: set[int], signals: dict[int, int]) -> None:
     """Stop every thread, and those that are created meanwhile; note the signal each is owed.
+
+    `seized` are the threads that have to be let go of, stopped or not.
 
     Raises: WitnessError.
     """
@@ -177,7 +236,10 @@ def stop_all(pid: int, signals: dict[int, int]) -> None:
             failure = _ptrace(PTRACE_SEIZE, thread)
             if failure == errno.EPERM:
                 raise WitnessError(f"{not_allowed(pid)}, or a debugger is attached")
-            if not failure and not _ptrace(PTRACE_INTERRUPT, thread):
+            if failure:
+                continue
+            seized.add(thread)
+            if not _ptrace(PTRACE_INTERRUPT, thread):
                 waiting.append(thread)
         for thread in waiting:
             wait_for(thread, signals)
@@ -198,10 +260,12 @@ def wait_for(thread: int, signals: dict[int, int]) -> None:
             return
         if found:
             if os.WIFSTOPPED(status):
-                signals[thread] = 0 if status >> 16 == PTRACE_EVENT_STOP else os.WSTOPSIG(status)
+                signals[thread] = owed(status)
             return
         if time.monotonic() > deadline:
-            raise WitnessError(f"thread {thread} does not stop: it waits for a device")
+            raise WitnessError(
+                f"thread {thread} does not stop: it waits for a device, or has no processor"
+            )
         time.sleep(0.0001)
 
 

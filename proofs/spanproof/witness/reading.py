@@ -19,6 +19,7 @@ from spanproof.witness.image import (
 from spanproof.witness.layout import CLASS_TABLES, Layout
 from spanproof.witness.memory import Memory
 from spanspec.base.constants import MAX_OBJECTS_PER_SPAN
+from spanspec.base.words import M64
 
 MOST_SPANS: Final = 1 << 23
 MOST_PROCS: Final = 1 << 14
@@ -530,6 +531,15 @@ def read_counters(reader: Reader, image: Image) -> None:
             into += (sum(column) & 0xFFFF_FFFF_FFFF_FFFF for column in zip(*columns, strict=True))
 
 
+def offset_of_arenas(layout: Layout) -> int:
+    """Return what is added to an address, modulo 2**64, before arenas are counted.
+
+    Versions that name the offset as a uintptr subtract it; those before (1.13, 1.14) add it.
+    """
+    subtracted = layout.constant("arenaBaseOffsetUintptr", 0)
+    return -subtracted & M64 if subtracted else layout.constant("arenaBaseOffset", 0)
+
+
 def read_image(memory: Memory, layout: Layout, addresses: Addresses, source: str) -> Image:
     """Read the heap; the threads are left to who knows their registers.
 
@@ -560,7 +570,7 @@ def read_image(memory: Memory, layout: Layout, addresses: Addresses, source: str
             source=source,
             page_size=layout.constant("_PageSize", 8192),
             pages_per_arena=pages,
-            arena_offset=-layout.constant("arenaBaseOffsetUintptr", 0) & ((1 << 64) - 1),
+            arena_offset=offset_of_arenas(layout),
             states=states,
             present=[name for (name,) in SPAN_FIELDS if layout.field("mspan", name) is not None],
             class_sizes=[],

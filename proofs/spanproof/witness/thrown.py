@@ -5,7 +5,7 @@ import re
 from functools import cache
 from typing import Final, NamedTuple
 
-from spanproof.witness.finding import Finding, Scene, Verdict, told
+from spanproof.witness.finding import Finding, Scene, Verdict, is_about, told
 from spanproof.witness.image import ThreadImage
 from spanproof.witness.operations import innermost, is_throwing
 from spanspec.rules.book import BY_ID, definitions_of_rules, modules
@@ -78,18 +78,20 @@ def operation_of(thread: ThreadImage) -> str:
 
 def span_of(scene: Scene, thread: ThreadImage, findings: list[Finding]) -> int:
     """Return the span that a throwing thread works with: one that is damaged, or the nearest."""
-    damaged = {f.descriptor for f in findings if f.verdict is Verdict.DAMAGE and f.descriptor}
-    near = [one for one in thread.near if one in scene.by_descriptor]
-    for descriptor in near:
-        if descriptor in damaged:
-            return descriptor
+    damage = [f for f in findings if f.verdict is Verdict.DAMAGE]
+    damaged = {f.descriptor for f in damage if f.descriptor}
+    near = [scene.by_descriptor[one] for one in thread.near if one in scene.by_descriptor]
+    for span in near:
+        if any(is_about(scene, finding, span) for finding in damage):
+            return span.descriptor
     held = [
         d
         for d, places in scene.cached.items()
         for number, _ in places
         if scene.image.procs[number].m == thread.m and d in damaged
     ]
-    return (held or near or sorted(damaged) or [0])[0]
+    nearest = [span.descriptor for span in near]
+    return (held or nearest or sorted(damaged) or [0])[0]
 
 
 @cache
@@ -154,7 +156,7 @@ def diagnosis(scene: Scene, findings: list[Finding], error: Thrown) -> list[str]
         {
             f.rule
             for f in findings
-            if f.descriptor == error.descriptor and f.verdict is Verdict.DAMAGE
+            if f.verdict is Verdict.DAMAGE and span is not None and is_about(scene, f, span)
         }
     )
     for one in broken:

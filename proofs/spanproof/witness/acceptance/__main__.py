@@ -65,6 +65,70 @@ def damages(
     raise typer.Exit(int(failed))
 
 
+@app.command()
+def cores(
+    go: Go = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Kinds of damage; else all that Go dies of.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Damage running loads until Go throws: each core names the span and the rule."""
+    from spanproof.witness.acceptance.cores import FATAL, deaths
+
+    failed, number = 0, 0
+    with tempfile.TemporaryDirectory(prefix="spanspec-load-") as folder:
+        for one in toolchains(go):
+            load = built(one, Path(folder) / one.parts[-3])
+            kinds = list(kind or FATAL)
+            for result in deaths(load, name_of(one), kinds, Path(folder) / "cores", seed):
+                typer.echo(result.line())
+                number += 1
+                failed += not result.holds
+    typer.echo(f"{number - failed} of {number} cores name the span and the rule")
+    raise typer.Exit(int(failed > 0))
+
+
+@app.command()
+def hostile(
+    go: Go = None,
+    number: Annotated[int, typer.Option(help="Cases of each toolchain's load.")] = 2500,
+    seed: Seed = 0,
+) -> None:
+    """Overwrite memory and files: a verdict or one line each time, no traceback, no hang."""
+    from spanproof.witness.acceptance import hostile as cases
+
+    failed = False
+    for one in toolchains(go):
+        with tempfile.TemporaryDirectory(prefix="spanspec-load-") as folder:
+            load = built(one, Path(folder) / "load")
+            result = cases.hostile(load, number, seed, Path(folder))
+            typer.echo(f"{name_of(one)}: {number} cases, {len(result.failures)} failures")
+            for what, count in sorted(result.outcomes.items()):
+                typer.echo(f"  {what}: {count}")
+            for line in result.failures[:20]:
+                typer.echo(line)
+            failed = failed or not result.holds
+    raise typer.Exit(int(failed))
+
+
+@app.command()
+def cost(
+    go: Go = None,
+    spans: Annotated[int, typer.Option(help="Spans of one page that the load keeps.")] = 100_000,
+) -> None:
+    """Read and check many spans: seconds, and memory at most."""
+    from spanproof.witness.acceptance.cost import measured
+
+    failed = False
+    for one in toolchains(go):
+        with tempfile.TemporaryDirectory(prefix="spanspec-load-") as folder:
+            result = measured(built(one, Path(folder) / "load"), name_of(one), spans)
+            typer.echo(result.line())
+            failed = failed or not result.holds
+    raise typer.Exit(int(failed))
+
+
 def main() -> None:
     """Run a command; what cannot be used is told in one line."""
     try:

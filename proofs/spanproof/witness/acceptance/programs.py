@@ -22,7 +22,7 @@ SECONDS: Final = 3600
 WARM: Final = 1.0
 """Seconds after which a load has its usual shape."""
 
-ENDS: Final = 20.0
+ENDS: Final = 5.0
 """Seconds that a damaged program has to end by itself."""
 
 

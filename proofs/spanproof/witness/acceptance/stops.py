@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from spanproof.witness.acceptance.programs import running
+from spanproof.witness.errors import WitnessError
 from spanproof.witness.finding import Verdict
 from spanproof.witness.report import reported
 from spanproof.witness.snapshots import save
@@ -37,8 +38,9 @@ class Stops(msgspec.Struct):
 
     @property
     def holds(self) -> bool:
-        """Whether there is no damage, and at most 1 stop in 100 is undecided."""
-        return not self.shown.get("damage") and 100 * self.shown.get("undecided", 0) <= self.number
+        """Whether there is no damage, and at most 1 stop in 100 is undecided or impossible."""
+        unclear = self.shown.get("undecided", 0) + self.shown.get("refused", 0)
+        return not self.shown.get("damage") and 100 * unclear <= self.number
 
     def line(self) -> str:
         """Return the figures in a line."""
@@ -65,7 +67,12 @@ def stopped_often(
         started = time.perf_counter()
         for stop in range(number):
             time.sleep(drawn.random() * GAP)
-            taken = attached.take()
+            try:
+                taken = attached.take()
+            except WitnessError as problem:
+                shown["refused"] += 1
+                odd.append(f"stop {stop}: {problem}")
+                continue
             longest = max(longest, taken.stood_still)
             report = reported(taken.image)
             verdicts = {finding.verdict for finding in report.findings}
