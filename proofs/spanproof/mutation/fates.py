@@ -87,11 +87,16 @@ class Court:
         reads: Mapping[str, Sequence[str]],
         runs: Mapping[str, Sequence[str]],
         judges: Judges,
+        *,
+        running_first: bool = False,
     ) -> None:
         """`reads` has the functions that each formula is known to read, `runs` those that each of
         the other obligations runs, the quickest first.
+
+        `running_first`: what is run is asked before the formulas, which take longer.
         """
         self._book, self._cache, self._judges = book, cache, judges
+        self._running_first = running_first
         self._runs = {claim: frozenset(functions) for claim, functions in runs.items()}
         self._readers: dict[str, list[str]] = {}
         for claim in sorted(reads, key=lambda one: len(reads[one])):
@@ -121,6 +126,15 @@ class Court:
         return digest_of(self._judges, *every)
 
     def _objections(self, mutant: Drawn) -> Iterator[tuple[str, str, bool]]:
+        judges = (self._by_formulas, self._by_running)
+        for judge in reversed(judges) if self._running_first else judges:
+            yield from judge(mutant)
+        if self._judges == "all":
+            by, says = judged_by_running(mutant)
+            if by:
+                yield by, says, False
+
+    def _by_formulas(self, mutant: Drawn) -> Iterator[tuple[str, str, bool]]:
         for name in self._readers.get(mutant.function, ()):
             try:
                 sources = SourceTree({mutant.module: mutant.text})
@@ -130,15 +144,13 @@ class Court:
                 answer = "untranslatable"
             if answer in OBJECTED:
                 yield name, answer, True
+
+    def _by_running(self, mutant: Drawn) -> Iterator[tuple[str, str, bool]]:
         runners = tuple(claim for claim in self._runs if mutant.function in self._runs[claim])
         if runners:
             verdict = try_out_changed(runners, mutant.module, mutant.text, seconds=LONGEST)
             if not verdict.proved:
                 yield verdict.obligation, f"{verdict.answer}: {verdict.failed}", True
-        if self._judges == "all":
-            by, says = judged_by_running(mutant)
-            if by:
-                yield by, says, False
 
 
 def judged_by_running(mutant: Drawn) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case
+from spanspec.events.span_events import SweepDebt
 from spanspec.heap.heap import Heap
 from spanspec.heap.pacing import SweepPace
 from spanspec.heap.program import (
@@ -18,8 +19,14 @@ from spanspec.heap.program import (
     SetProcs,
     StartCycle,
     SweepOne,
+    TakeManual,
 )
 from spanspec.heap.state import MARK, OFF
+from spanspec.heap.sweeping import deduct_sweep_credit
+from spanspec.pages.arena import Willing
+from spanspec.pages.osmemory import FollowedOs
+from spanspec.pages.pageheap import Actor
+from spanspec.pages.runs import SPARE
 from spanspec.span.specials import PROFILE, Special
 
 
@@ -118,17 +125,76 @@ def the_pace(met: Counter[str]) -> None:
     promise(state.pace == replace(before, pages_per_byte=0.0), f"SWP-20: {state.pace}, all swept")
 
 
+def a_debt_under_another_pace(met: Counter[str]) -> None:
+    """Where somebody has set another pace while a debt is paid, what is left is reckoned anew."""
+    heap, actor = Heap(), Actor(0, 0)
+    for _ in range(8):
+        heap.malloc(40_000)
+    heap.step(StartCycle())
+    heap.step(FinishCycle())
+    state = heap.state
+    live = state.accounts.heap_live
+    state.pace = SweepPace(1.0, live - 30, state.progress.pages_swept)
+    paying = deduct_sweep_credit(state, actor, 0, 0)
+    debts = [event for event in (next(paying),) if isinstance(event, SweepDebt)]
+    promise([(one.target, one.swept) for one in debts] == [(30, 0)], f"SWP-19: {debts} at first")
+    state.pace = SweepPace(1.0, live - 12, 1)
+    debts = [event for event in paying if isinstance(event, SweepDebt)]
+    told = [(one.target, one.swept) for one in debts]
+    promise(told == [(12, 4), (12, 9)], f"SWP-19: {told} of another pace")
+    met["pace"] += 1
+
+
+def the_figures(met: Counter[str]) -> None:
+    """ReadMemStats tells of what was made and has died, and of all memory that the system gave."""
+    os = FollowedOs(Willing())
+    heap = Heap(2, os)
+    state = heap.state
+    heap.step(TakeManual(0, 8))
+    heap.step(TakeManual(0, 4, "gc"))
+    heap.step(TakeManual(0, 3, "other"))
+    kept = [heap.malloc(4096), heap.malloc(16), heap.malloc(40_000)]
+    for size, p in ((4096, 1), (60_000, 0), (16, 0)):
+        heap.malloc(size, p=p)
+    heap.malloc(2, noscan=True)
+    heap.malloc(2, noscan=True)
+    heap.step(AddSpecial(0, kept[0], "profile"))
+    heap.gc(kept)
+    heap.sweep()
+    stats = heap.read_memstats()
+    # The block of tiny objects is marked as a root; its second object is freed with the first.
+    counts = (stats.mallocs, stats.frees, stats.heap_objects)
+    promise(counts == (8, 4, 4), f"HEAP-38: {counts} objects")
+    alive, dead = 4096 + 16 + 40_960 + 16, 4096 + 65_536 + 16
+    total = (stats.total_alloc, stats.alloc)
+    promise(total == (alive + dead, alive), f"HEAP-38: {total} bytes of objects")
+    arenas, stacks, others = len(state.pages.all_arenas) << 26, 8 * 8192, 7 * 8192
+    inside = (stats.heap_sys, stats.stacks_inuse, stats.heap_inuse + stats.heap_idle)
+    heap_sys = arenas - stacks - others
+    promise(inside == (heap_sys, stacks, heap_sys), f"HEAP-36: {inside} bytes of pages")
+    in_use = sum(one.npages for one in state.spans.values()) * 8192
+    promise(stats.heap_inuse == in_use, f"HEAP-36: {stats.heap_inuse} bytes in use, not {in_use}")
+    own = stats.mspan_sys + stats.mcache_sys + stats.gc_sys - others + stats.other_sys
+    tables = os.own - own
+    promise(tables == 32 << 20, f"AR-2: {tables} bytes that are counted as nothing")
+    promise(stats.sys == arenas + own, f"HEAP-38: {stats.sys} bytes in all")
+    runs = sum(run.role != SPARE for run in state.pages.runs.values())
+    inuse = (stats.mspan_inuse, stats.mcache_inuse)
+    promise(inuse == (runs * 136, 2 * 1736), f"HEAP-38: {inuse} bytes of descriptors")
+    met["figures"] += 1
+
+
 @explored(
     "courses.books",
     "SWP-16 SWP-19 SWP-20 SWP-24 SWP-32 SWP-33 SWP-34 SWP-35 SPAN-26 MC-10 MC-11 MC-14 MAL-19"
-    " HEAP-40",
-    needs="cycle hit kept p pace",
+    " HEAP-36 HEAP-38 HEAP-40 AR-2",
+    needs="cycle hit kept p pace figures",
     assumes=(SMALL_SCOPE,),
 )
 def what_is_noted_beside_the_steps() -> Ran:
     """Over some cycles, tiny objects, finalizers and changes of the number of Ps: the number, phase
     and epoch of a cycle, sweepdone, the pace, the hits, the records of objects that are saved, and
-    which P has which mcache are what happened.
+    which P has which mcache are what happened, and the statistics are sums of it.
     """
     return every_case(
         (
@@ -137,5 +203,7 @@ def what_is_noted_beside_the_steps() -> Ran:
             ("records", records_that_stay),
             ("Ps", each_p_has_one),
             ("the pace", the_pace),
+            ("a debt under another pace", a_debt_under_another_pace),
+            ("the figures", the_figures),
         )
     )

@@ -394,4 +394,24 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "the node of a run that leaves the free set is never given back",
         ),
     ),
+    *variants_of(
+        "spanspec.heap.memstats.read_memstats",
+        Variant(
+            "manual-spans-not-counted",
+            "stats.heap_sys + stats.stacks_inuse + stats.gc_manual",
+            "stats.heap_sys + stats.stacks_inuse",
+            "courses.books",
+            "what the collector's own spans take is in no figure",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.deduct_sweep_credit",
+        Variant(
+            "old-debt-under-a-new-pace",
+            "if state.pace.swept_basis != basis:",
+            "if state.pace.swept_basis == basis and False:",
+            "courses.books",
+            "a debt stays what it was although the pace has changed",
+        ),
+    ),
 )

@@ -19,12 +19,13 @@ from spanspec.heap.state import HeapState
 from spanspec.invariants.pages import coalesced
 from spanspec.invariants.spans import zeroed, zeroed_span
 from spanspec.invariants.sweeping import lists
-from spanspec.pages.runs import LISTED, PhysicalPages
+from spanspec.pages.invariant import run_is_sound
+from spanspec.pages.runs import LISTED, LOOSE, SPARE, PhysicalPages
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import NO_SPAN, Proc
 from spanspec.span.alloccache import cache_is_exact
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
-from spanspec.span.mspan import FREE, init_span
+from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, init_span
 
 BEFORE: Final = (1 << 32) - 2
 """The sweepgen before a heap's first."""
@@ -178,6 +179,38 @@ def neighbours(met: Counter[str]) -> None:
         met["neighbours"] += 1
 
 
+def runs(met: Counter[str]) -> None:
+    """A run is found from both ends, has pages, and is in the state that its role tells."""
+    heap = Heap()
+    spans = [SpanId(heap.step(TakeManual(0, 4)).result or 0) for _ in range(3)]
+    heap.step(FreeManual(0, spans[1]))
+    tiling = heap.state.pages.tiling
+    taken, free, spare = spans[0], spans[1], SpanId(spans[2] + 1)
+    for span in (*spans, SpanId(NOBODY)):
+        promise(run_is_sound(tiling, span), f"HEAP-8: the run of {span}")
+    for span, changes in (
+        (taken, {"npages": 0}),
+        (taken, {"scavenged": True}),
+        (taken, {"base": tiling.runs[spans[2]].base}),
+        (taken, {"npages": 5}),
+        (taken, {"role": SPARE}),
+        (free, {"npages": 5}),
+        (free, {"state": MANUAL}),
+        (free, {"role": LOOSE, "state": IN_USE}),
+    ):
+        before = tiling.runs[span]
+        tiling.runs.set(span, replace(before, **changes))
+        promise(not run_is_sound(tiling, span), f"HEAP-8: {span} with {changes} is sound")
+        tiling.runs.set(span, before)
+    tiling.runs.set(spare, replace(tiling.runs[taken], role=SPARE, state=DEAD))
+    promise(run_is_sound(tiling, spare), "HEAP-8: a spare descriptor that is dead")
+    tiling.runs.set(spare, replace(tiling.runs[taken], role=SPARE, state=FREE))
+    promise(not run_is_sound(tiling, spare), "HEAP-8: a spare descriptor that is free")
+    tiling.runs.set(free, replace(tiling.runs[free], role=LOOSE))
+    promise(run_is_sound(tiling, free), "HEAP-8: a run on its way to the free set")
+    met["runs"] += 1
+
+
 def span_of_run(state: HeapState, span: int) -> int:
     """The descriptor of the run that a span became part of when it was freed."""
     return span if state.pages.runs[span].role == LISTED else state.pages.map.span_of(span)
@@ -204,8 +237,8 @@ def caches(met: Counter[str]) -> None:
 
 @explored(
     "courses.damage",
-    "I-3 I-10 I-14 I-19 SPAN-10 SPAN-29 MC-13 CEN-16 HEAP-33 HEAP-35",
-    needs="lists zero neighbours cache",
+    "I-3 I-9 I-10 I-13 I-14 I-19 I-33 HEAP-8 SPAN-10 SPAN-29 MC-13 CEN-16 HEAP-33 HEAP-35",
+    needs="lists zero neighbours cache runs",
     assumes=(SMALL_SCOPE,),
 )
 def what_is_damaged_is_told() -> Ran:
@@ -219,5 +252,6 @@ def what_is_damaged_is_told() -> Ran:
             ("zero memory", zero),
             ("free neighbours", neighbours),
             ("caches", caches),
+            ("runs", runs),
         ]
     )
