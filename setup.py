@@ -247,6 +247,9 @@ class BuildExt(build_ext):
         self.parallel = self.parallel or os.cpu_count()
         started = time.perf_counter()
         noted = {package: manifest(package) for package in GROUPS}
+        for package in noted:
+            # A build that is killed leaves libraries of which nobody knows what they were made of.
+            (folder_of(self, package) / compiled.MANIFEST).unlink(missing_ok=True)
         try:
             super().run()
             for package, known in noted.items():

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -59,6 +60,22 @@ def test_a_compiler_that_fails_on_one_file_leaves_the_sources(tree: Path) -> Non
     assert extension_modules(package) == set()
     assert how(package).reason.startswith("compiling failed when it was installed")
     assert how(tree / "impl" / "spanalloc").compiled
+
+
+def test_a_build_that_is_killed_leaves_nothing_that_counts_as_compiled(tree: Path) -> None:
+    package = tree / "proofs" / "spanproof"
+    shutil.copy(ROOT / "proofs" / "spanproof" / "compiled.json", package)
+    source = package / "bench" / "baseline.py"
+    text = source.read_text()
+    source.write_text(f"{text}\nMORE = 1\n")
+    compiler = tree / "cc"
+    compiler.write_text("#!/bin/sh\nkill -KILL $PPID\n")
+    compiler.chmod(compiler.stat().st_mode | stat.S_IEXEC)
+    built = run(tree, "setup.py", "build_ext", "--inplace", CC=str(compiler))
+    assert built.returncode == -signal.SIGKILL
+    # The text is again what the libraries that were there say they were made of.
+    source.write_text(text)
+    assert not how(package).compiled
 
 
 def test_what_is_compiled_is_of_the_sources_and_can_be_imported(tree: Path) -> None:
