@@ -11,6 +11,7 @@ other: in the implementation's it is a link.
 """
 
 import ast
+import ctypes
 import hashlib
 import json
 import os
@@ -146,7 +147,23 @@ def how(folder: Path) -> Running:
     library = f"{folder.name}__mypyc"
     if find_spec(library) is None:
         return Running(False, f"the library {library} is not installed; {AGAIN}")
+    if not in_main_interpreter():
+        return Running(False, "compiled modules work in the main interpreter only")
     return Running(True)
+
+
+def in_main_interpreter() -> bool:
+    """Tell whether this code runs in the main interpreter of the process.
+
+    Compiled modules keep what they know in the process: a subinterpreter that imports them takes
+    their types away from the main one.
+    """
+    places: list[int] = []
+    for name in ("PyInterpreterState_Get", "PyInterpreterState_Main"):
+        function = ctypes.pythonapi[name]
+        function.restype = ctypes.c_void_p
+        places.append(function())
+    return places[0] == places[1]
 
 
 def _differs(folder: Path, name: str, known: Digest, bodies: bool | int) -> bool:

@@ -190,3 +190,24 @@ def test_an_edited_rule_runs_although_it_was_compiled(tmp_path: Path) -> None:
         str(copy / "span" / "alloccache.py"),
         str(copy / "span" / "mspan.py"),
     ]
+
+
+SUBINTERPRETER = """
+import _xxsubinterpreters as interpreters
+other = interpreters.create()
+interpreters.run_string(other, "import spanspec, spanspec.heap; print(spanspec.RUNNING.reason)")
+interpreters.destroy(other)
+import spanspec, spanspec.heap
+print(spanspec.RUNNING.compiled, hex(spanspec.heap.Heap().malloc(8)))
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="_xxsubinterpreters has another name")
+@pytest.mark.skipif(not spanspec.RUNNING.compiled, reason="this copy is not compiled: make compile")
+def test_a_subinterpreter_runs_the_source_and_leaves_the_compiled_modules_alone() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SUBINTERPRETER], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "True 0xc000000000"
+    assert "in the main interpreter only" in done.stdout
