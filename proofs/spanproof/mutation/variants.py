@@ -3,6 +3,7 @@
 A variant is made in this process, from sources; what is installed is untouched.
 """
 
+import ast
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -111,13 +112,24 @@ def of_span() -> Iterator[Variant]:
             text = SourceTree().module(module).text
             changed = patched(text, known.old, known.new, where=module)
             origin = "" if known.origin == "plain" else f"Go {known.origin}: "
-            yield Variant(f"{origin}{known.story}", (), partial(model_span_with, module, changed))
+            make = partial(model_span_with, module, changed)
+            function = f"{module}.{function_with(text, known.old)}"
+            yield Variant(f"{origin}{known.story}", (), make, function)
     for bug in spans.PLANTED:
         yield Variant(bug.name, (), partial(planted_span, bug))
     for mutant in MUTANTS.values():
         if mutant.module.startswith(ANEW) or mutant.module == "spanspec.base.words":
             make = partial(of_mutant, mutant)
             yield Variant(mutant.story, rules_of(mutant), make, mutant.function)
+
+
+def function_with(text: str, piece: str) -> str:
+    """Return the name of the function of a module in which a piece of its text begins."""
+    at = text.find(piece)
+    line = text.count("\n", 0, at + len(piece) - len(piece.lstrip())) + 1
+    functions = [one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)]
+    around = [one for one in functions if one.lineno <= line <= (one.end_lineno or 0)]
+    return max(around, key=lambda one: one.lineno).name if at >= 0 and around else ""
 
 
 def planted_span(bug: PlantedBug) -> SubjectFactory:

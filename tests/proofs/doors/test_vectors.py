@@ -7,12 +7,23 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from spanproof.cli.app import run
 from spanproof.cli.vectors import FIRST
 from spanproof.doors.header import PLACE
+from spanproof.fuzz.program import (
+    Allocate,
+    MarkEvery,
+    Program,
+    Refill,
+    Retire,
+    StartCycle,
+    Sweep,
+)
+from spanproof.fuzz.subjects import SubjectFactory
 from spanproof.mutation import heapvectors, outcomes, races, vectors
 from spanproof.mutation.variants import Variant, of_heap, of_schedule, of_span
 
@@ -44,6 +55,24 @@ def test_they_find_what_they_are_chosen_for_the_shortest_first(
     assert lengths == sorted(lengths)
     told = vectors.about(found)
     assert told["finds"] == told["variants"] == len(list(few()))
+
+
+def test_what_is_said_not_to_be_shown_is_a_variant_and_is_not_looked_for() -> None:
+    (one,) = [one for one in of_span() if one.name in vectors.NOT_SHOWN]
+    found = vectors.choose([one], (one.function,))
+    assert found.out_of_reach == [one.name]
+    reasons = vectors.about(found)["out of reach"]
+    assert reasons == vectors.NOT_SHOWN
+    # A program that would show it, if any did: the last slot is kept, and asked for again.
+    kept = (MarkEvery(2), StartCycle(), Sweep(), Refill(), Allocate(1024))
+    program = Program(8, (Refill(), Allocate(1024), Retire(), *kept))
+    assert not vectors.parts(cast("SubjectFactory", one.make()), program)
+
+
+def test_a_known_bug_of_a_function_that_no_program_runs_is_out_of_reach() -> None:
+    (one,) = [one for one in of_span() if "sweepgen goes up by one" in one.name]
+    assert one.function == "spanspec.span.sweepgen.next_cycle"
+    assert one.function not in vectors.reached()
 
 
 def test_a_variant_of_a_function_out_of_reach_is_named() -> None:
