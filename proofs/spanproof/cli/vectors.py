@@ -7,6 +7,7 @@ from typing import Annotated, Final, Protocol
 
 import msgspec
 import typer
+from rich.progress import Progress
 
 from spanproof.cli.doors import Exec, Library, door_of, named
 from spanproof.cli.output import FAILS, HOLDS, Unusable, out, progress
@@ -33,14 +34,17 @@ LEAST_FOUND = 0.9
 """The share of the wrong variants that vectors have to find."""
 
 
-FILES: Final = ("sizes.jsonl", "span.jsonl", "heap.jsonl", "races.jsonl")
-"""What has vectors in a folder; a folder of another version may have fewer."""
-
-FIRST: Final = FILES[:2]
-"""What each has."""
-
 PATIENCE: Final = 60.0
 """Seconds in which an implementation has to give all its replies."""
+
+
+LEVELS: Final = {
+    Scope.SIZES: "sizes.jsonl",
+    Scope.SPAN: "span.jsonl",
+    Scope.HEAP: "heap.jsonl",
+    Scope.SCHEDULE: "races.jsonl",
+}
+"""The file of each level that has vectors."""
 
 
 def vectors(
@@ -49,60 +53,96 @@ def vectors(
     ],
     command: Exec = "",
     lib: Library = "",
+    of: Annotated[
+        list[Scope] | None,
+        typer.Option(help="Levels to write; all but the contract, which has none, by default."),
+    ] = None,
 ) -> int:
     """Write programs with expected replies as JSON lines, which find the known wrong variants.
 
-    With an implementation, ask it what those of a folder ask, and compare its replies.
+    With an implementation, ask it what those of a folder ask, and compare its replies. Those of
+    heaps and races take minutes to write.
     """
     door, behind = door_of(command, lib, "")
     if door:
         return ask_all(folder, FoundWith(Scope.SPAN, folder=os.getcwd(), door=door, command=behind))
-    from spanproof.mutation.heapvectors import choose_heaps, heap_lines
-    from spanproof.mutation.races import choose_races, race_lines
-    from spanproof.mutation.variants import of_heap, of_schedule, of_span
-    from spanproof.mutation.vectors import about, choose, reached, size_lines, span_lines
-
+    wanted = of or list(LEVELS)
+    if Scope.CONTRACT in wanted:
+        raise Unusable("there are no vectors of the contract")
     folder.mkdir(parents=True, exist_ok=True)
-    spans, heaps, schedules = list(of_span()), list(of_heap()), list(of_schedule())
     with progress("variants") as display:
-        total = len(spans) + len(heaps) + len(schedules)
-        task = display.add_task("looking for programs", total=total)
-
-        def hear(name: str) -> None:
-            display.advance(task)
-
-        chosen = choose(spans, reached(), hear)
-        of_heaps = choose_heaps(heaps, hear)
-        races, missed = choose_races(schedules, hear=hear)
-    told = about(chosen)
-    told["heaps"] = told_of(of_heaps.vectors, of_heaps.left)
-    told["races"] = told_of(races, missed)
-    for name, lines in (
-        ("span.jsonl", span_lines(chosen)),
-        ("sizes.jsonl", size_lines()),
-        ("heap.jsonl", list(heap_lines(of_heaps.vectors))),
-        ("races.jsonl", list(race_lines(races))),
-    ):
-        savedfile.write_bytes(b"".join(line + b"\n" for line in lines), folder / name)
-    text = msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
+        written = Writing(folder, wanted, display)
+        for level in wanted:
+            written.write(level)
+    text = msgspec.json.format(msgspec.json.encode(written.told), indent=2) + b"\n"
     savedfile.write_bytes(text, folder / "vectors.json")
-    found = sum(len(one.finds) for one in chosen.vectors)
-    can_be = found + len(chosen.left)
-    found_heaps = sum(len(one.finds) for one in of_heaps.vectors)
-    found_races = sum(len(one.finds) for one in races)
-    out.print(
-        f"{counted(len(chosen.vectors), 'vector')} of spans find {found} of "
-        f"{counted(can_be, 'wrong variant')}; {len(chosen.out_of_reach)} more are of functions "
-        f"that no program of a span reaches\n"
-        f"{counted(len(of_heaps.vectors), 'vector')} of heaps find {found_heaps} of {len(heaps)}\n"
-        f"{counted(len(races), 'vector')} of races find {found_races} of {len(schedules)}\n"
-        f"written to {folder}",
-        markup=False,
-    )
-    for name in (*chosen.left, *of_heaps.left, *missed):
-        out.print(f"  not found: {name}", markup=False)
-    good = found >= LEAST_FOUND * can_be and found_heaps >= LEAST_FOUND * len(heaps)
-    return HOLDS if good else FAILS
+    for line in (*written.lines, f"written to {folder}", *written.missed):
+        out.print(line, markup=False)
+    return HOLDS if written.good else FAILS
+
+
+class Writing:
+    """Writes the vectors of some levels into a folder.
+
+    `told` is what is said of them, `lines` the same in words; `missed` what none finds; `good`
+    whether they find enough.
+    """
+
+    def __init__(self, folder: Path, wanted: Sequence[Scope], display: Progress) -> None:
+        from spanproof.mutation.variants import of_heap, of_schedule, of_span
+
+        self._folder = folder
+        self._variants = {Scope.SPAN: of_span, Scope.HEAP: of_heap, Scope.SCHEDULE: of_schedule}
+        self._display = display
+        number = sum(len(list(self._variants[one]())) for one in wanted if one in self._variants)
+        self._task = display.add_task("looking for programs", total=number)
+        self.told: dict[str, object] = {}
+        self.lines: list[str] = []
+        self.missed: list[str] = []
+        self.good = True
+
+    def write(self, level: Scope) -> None:
+        """Write the vectors of a level."""
+        from spanproof.mutation.heapvectors import choose_heaps, heap_lines
+        from spanproof.mutation.races import choose_races, race_lines
+        from spanproof.mutation.vectors import about, choose, reached, size_lines, span_lines
+
+        match level:
+            case Scope.SIZES:
+                lines = size_lines()
+            case Scope.SPAN:
+                chosen = choose(self._variants[level](), reached(), self._hear)
+                lines = span_lines(chosen)
+                self.told |= about(chosen)
+                self._tell("spans", chosen.vectors, chosen.left)
+                self.lines[-1] += (
+                    f"; {len(chosen.out_of_reach)} more are of functions that no program of a span "
+                    "reaches"
+                )
+            case Scope.HEAP:
+                of_heaps = choose_heaps(self._variants[level](), self._hear)
+                lines = list(heap_lines(of_heaps.vectors))
+                self.told["heaps"] = told_of(of_heaps.vectors, of_heaps.left)
+                self._tell("heaps", of_heaps.vectors, of_heaps.left)
+            case _:
+                races, left = choose_races(self._variants[level](), hear=self._hear)
+                lines = list(race_lines(races))
+                self.told["races"] = told_of(races, left)
+                self._tell("races", races, left, least=0.0)
+        content = b"".join(line + b"\n" for line in lines)
+        savedfile.write_bytes(content, self._folder / LEVELS[level])
+
+    def _hear(self, name: str) -> None:
+        self._display.advance(self._task)
+
+    def _tell(
+        self, what: str, vectors: Sequence[Finds], left: Sequence[str], least: float = LEAST_FOUND
+    ) -> None:
+        found = sum(len(one.finds) for one in vectors)
+        variants = counted(found + len(left), "wrong variant")
+        self.lines.append(f"{counted(len(vectors), 'vector')} of {what} find {found} of {variants}")
+        self.missed += [f"  not found: {name}" for name in left]
+        self.good = self.good and found >= least * (found + len(left))
 
 
 def told_of(vectors: Sequence[Finds], left: Sequence[str]) -> dict[str, object]:
@@ -119,14 +159,13 @@ def told_of(vectors: Sequence[Finds], left: Sequence[str]) -> dict[str, object]:
 def ask_all(folder: Path, found_with: FoundWith) -> int:
     """Ask an implementation what the vectors of a folder ask, and print what is wrong."""
     lines: list[bytes] = []
-    for name in FILES:
-        if name not in FIRST and not (folder / name).exists():
-            continue
+    for path in (folder / name for name in LEVELS.values()):
         try:
-            lines += (folder / name).read_bytes().splitlines()
+            lines += path.read_bytes().splitlines() if path.exists() else ()
         except OSError as problem:
-            why = f"{folder / name}: {problem.strerror}; spanspec vectors {folder} writes it"
-            raise Unusable(why) from None
+            raise Unusable(f"{path}: {problem.strerror}") from None
+    if not lines:
+        raise Unusable(f"{folder} has no vectors; spanspec vectors {folder} writes them")
     try:
         answerer = answerer_of(found_with)
         answerer.limit = PATIENCE

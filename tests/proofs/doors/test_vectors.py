@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -12,7 +13,6 @@ from typing import cast
 import pytest
 
 from spanproof.cli.app import run
-from spanproof.cli.vectors import FIRST
 from spanproof.doors.header import PLACE
 from spanproof.fuzz.program import (
     Allocate,
@@ -147,8 +147,6 @@ def heaps(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("races", races.race_lines(vectors)),
     ):
         (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
-    for name in FIRST:
-        (folder / name).write_bytes(b"")
     return folder
 
 
@@ -221,7 +219,30 @@ def test_vectors_that_cannot_be_asked_are_told_in_a_line(
     command = f"{sys.executable} {ANSWERING}"
     assert run(["vectors", str(folder), "--exec", "/no/such/command"]) == 2
     assert run(["vectors", str(folder / "nowhere"), "--exec", command]) == 2
-    assert "nowhere/sizes.jsonl: No such file or directory" in capsys.readouterr().err
+    assert "nowhere has no vectors; spanspec vectors " in capsys.readouterr().err
+    assert run(["vectors", str(folder), "--of", "contract"]) == 2
+    assert "there are no vectors of the contract" in capsys.readouterr().err
     (folder / "sizes.jsonl").write_text("no vector\n")
     assert run(["vectors", str(folder), "--exec", command]) == 2
     assert "has a line that is no vector" in capsys.readouterr().err
+
+
+def test_the_command_writes_the_levels_that_are_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "spanproof.mutation.races.choose_races", partial(races.choose_races, scenes=(SCENE,))
+    )
+    two = [one for one in of_schedule() if one.name.startswith(("two threads pop", "credit of"))]
+    monkeypatch.setattr("spanproof.mutation.variants.of_schedule", lambda: two)
+    assert run(["vectors", str(tmp_path), "--of", "sizes", "--of", "schedule"]) == 0
+    assert {one.name for one in tmp_path.iterdir()} == {
+        "sizes.jsonl",
+        "races.jsonl",
+        "vectors.json",
+    }
+    told = json.loads((tmp_path / "vectors.json").read_text())
+    assert told["races"]["does not find"] == [two[1].name]
+    shown = capsys.readouterr().out
+    assert "1 vector of races find 1 of 2 wrong variants" in shown
+    assert f"not found: {two[1].name}" in shown
