@@ -1,8 +1,11 @@
 """What is for tests of somebody's own: the state machine, the strategies, and the GitHub action."""
 
+import importlib.util
 import os
 import re
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,47 @@ def test_the_state_machine_finds_a_difference() -> None:
 def test_a_machine_without_a_heap_says_what_it_lacks() -> None:
     with pytest.raises(NotImplementedError, match="a subclass makes the heap"):
         HeapMachine().make_heap(HeapProgram(()))
+
+
+MINE = """
+from hypothesis import given
+from spanproof.fuzz.heaplockstep import run_heap_program
+from spanproof.fuzz.spanallocheap import installed
+from spanproof.fuzz.statemachine import state_machine_of
+from spanproof.fuzz.strategies import heap_programs
+
+
+@given(heap_programs())
+def test_my_heap_agrees(program):
+    divergence = run_heap_program(program, installed).divergence
+    assert divergence is None, divergence.render()
+
+
+TestMyHeap = state_machine_of(installed).TestCase
+"""
+
+
+def test_hypofuzz_takes_them_as_they_are(tmp_path: Path) -> None:
+    if importlib.util.find_spec("hypofuzz") is None:
+        pytest.skip("HypoFuzz is not installed: pip install hypofuzz")
+    (tmp_path / "test_mine.py").write_text(MINE)
+    fuzz = "from hypothesis.extra.cli import main; main()"
+    command = [sys.executable, "-u", "-c", fuzz, "fuzz", "--no-dashboard", "-n", "1", "--"]
+    with subprocess.Popen(
+        [*command, "-p", "no:cacheprovider", "test_mine.py"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as running:
+        assert running.stdout is not None
+        lines = []
+        for line in running.stdout:
+            lines.append(line)
+            if "process to fuzz" in line:
+                break
+        os.killpg(running.pid, signal.SIGKILL)
+    assert "using 1 process to fuzz 2 tests" in "".join(lines)
 
 
 def script() -> str:

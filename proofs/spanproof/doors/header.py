@@ -264,6 +264,8 @@ def plain_type(hint: object) -> object:
         return str
     if get_origin(hint) is list:
         return {int: list, str: WORDS}.get(cast("type", plain_type(options[0])), msgspec.Raw)
+    if get_origin(hint) is dict:
+        return msgspec.Raw
     return SIGNED if hint is int else get_origin(hint) or hint
 
 

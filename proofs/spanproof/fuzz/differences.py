@@ -164,6 +164,8 @@ def compare_states(expected: Mapping[str, object], seen: Mapping[str, object]) -
         if expected == seen:
             return
     path, one, other = difference(expected, seen)
+    if not path:
+        raise Difference("the state", "has parts", "has none", after=True)
     texts = both_shown(path[-1], one, other)
     raise Difference(", ".join(path), *texts, rules=of_part(path), after=True)
 

@@ -182,10 +182,14 @@ def cycle(choices: Choices) -> Steps:
     if choices.below(2):
         mark = (MarkEvery(pick(choices, (1, 2, 3)), between(choices, 0, 2)),)
     born: Steps = (malloc(choices),) if choices.below(2) else ()
+    # While it is marked, what is marked may be anywhere.
+    stray: Steps = ()
+    if choices.below(3) == 0:
+        stray = (MarkAt(choices.below(10), pick(choices, STRAY_PLACES)),)
     after: Steps = (other(choices),) if choices.below(2) else ()
     took = pick(choices, TIMES)
     assist = pick(choices, ASSISTS) if took >= 0 else 0
-    return (StartCycle(p), *mark, *born, FinishCycle(p, took, assist), *after)
+    return (StartCycle(p), *mark, *born, *stray, FinishCycle(p, took, assist), *after)
 
 
 def churn(choices: Choices) -> Steps:

@@ -218,9 +218,9 @@ class InTurns:
         told = [kind for kind, _ in seen if not kind.startswith("os ")]
         for kind, figures in seen:
             if kind == "si":
-                span = figures.get("s", -1)
-                assert isinstance(span, int)
-                lane.unready, lane.large = span, figures.get("lg") == 1
+                span = figures.get("s")
+                lane.unready = span if isinstance(span, int) else -1
+                lane.large = figures.get("lg") == 1
             elif kind == ("m" if lane.large else "ib"):
                 lane.unready = -1
         if lane.other.left:

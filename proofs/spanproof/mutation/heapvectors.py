@@ -1,6 +1,5 @@
 """Vectors of whole heaps: programs with the replies, events and states that they must have."""
 
-import json
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -88,14 +87,11 @@ def compare(wanted: Reply, seen: Reply) -> None:
     """
     match wanted, seen:
         case HeapShown(), HeapShown():
-            compare_states(json.loads(wanted.state), json.loads(seen.state))
+            compare_states(wanted.state, seen.state)
         case Came(), Came():
             if (wanted.result, wanted.no_memory) != (seen.result, seen.no_memory):
                 raise Difference("the result", wanted.result, seen.result)
-            told = [
-                [(kind, json.loads(one)) for kind, one in both.events] for both in (wanted, seen)
-            ]
-            compare_events(*told)
+            compare_events(wanted.events, seen.events)
         case _:
             if type(wanted) is not type(seen):
                 raise Difference("the reply", type(wanted).__name__, type(seen).__name__)

@@ -38,6 +38,10 @@ Runs = Annotated[list[Run], Meta(max_length=8)]
 """Contents of memory: so many bytes of a value, then so many of another; the first eight runs."""
 
 
+Figures = dict[str, Annotated[object, Meta(extra_json_schema={"description": "any value"})]]
+"""Values by their names, as events and states have them."""
+
+
 class Ask(msgspec.Struct, frozen=True, tag_field="op", kw_only=True):
     """What every request has: its number, which the reply to it has, too."""
 
@@ -380,7 +384,7 @@ class Came(Reply, frozen=True):
 
     result: int = 0
     no_memory: bool = False
-    events: list[tuple[str, msgspec.Raw]] = msgspec.field(default_factory=list)
+    events: list[tuple[str, Figures]] = msgspec.field(default_factory=list)
 
 
 class Stopped(Came, frozen=True, kw_only=True):
@@ -399,7 +403,7 @@ class Stopped(Came, frozen=True, kw_only=True):
 class HeapShown(Reply, frozen=True):
     """The whole state of a heap: its parts by their names."""
 
-    state: msgspec.Raw
+    state: Figures
 
 
 class Programmed(Reply, frozen=True):

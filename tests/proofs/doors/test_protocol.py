@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from spanproof.doors import header
+from spanproof.fuzz.differences import Difference, compare_states
 from spanproof.protocol import messages, schema
 from spanproof.protocol.faults import Broken, Declined
 from spanproof.protocol.forms import form_of, read_reply
@@ -84,6 +85,30 @@ def test_a_wrong_reply_is_told_with_its_field_and_the_form(line: str, says: str)
     assert len(str(problem.value)) < 600
     if "$.slot" in says or "field" in says:
         assert form_of(messages.Slotted) in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "line", "says"),
+    [
+        (messages.HeapCall("mark", n=7), '{"n": 7, "events": [["m", [1]]]}', "$.events[0][1]"),
+        (messages.HeapCall("mark", n=7), '{"n": 7, "result": 1.5}', "got `float` - at `$.result`"),
+        (messages.HeapState(n=7), '{"n": 7, "state": [1]}', "got `array` - at `$.state`"),
+        (messages.Turn(1, n=7), '{"n": 7}', "missing required field `stop`"),
+        (messages.Turn(1, n=7), '{"n": 7, "stop": "soon"}', "Invalid enum value 'soon'"),
+        (messages.Turn(1, n=7), '{"n": 7, "stop": "step", "span": -1}', "at `$.span`"),
+    ],
+)
+def test_a_wrong_reply_of_a_heap_is_told_alike(
+    asked: messages.Request, line: str, says: str
+) -> None:
+    with pytest.raises(Broken) as problem:
+        read_reply(asked, line.encode(), REPLIES[type(asked)])
+    assert says in str(problem.value)
+
+
+def test_a_state_without_parts_differs_from_one_with_parts() -> None:
+    with pytest.raises(Difference, match="the state"):
+        compare_states({"heap_live": 1}, {})
 
 
 def test_the_header_is_made_from_the_types() -> None:

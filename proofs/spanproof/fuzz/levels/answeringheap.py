@@ -119,7 +119,7 @@ class AnsweringHeap:
         side = self._side
         assert side is not None, "a program begins with a heap"
         if isinstance(request, HeapState):
-            return HeapShown(n=0, state=msgspec.Raw(ENCODER.encode(side.state())))
+            return HeapShown(n=0, state=dict(side.state() or {}))
         assert isinstance(request, HeapCall)
         came = Came(n=0)
         try:
@@ -127,6 +127,4 @@ class AnsweringHeap:
         except NoMemory:
             came = replace(came, no_memory=True)
         told = side.events() or ()
-        return replace(
-            came, events=[(kind, msgspec.Raw(ENCODER.encode(figures))) for kind, figures in told]
-        )
+        return replace(came, events=[(kind, dict(figures)) for kind, figures in told])

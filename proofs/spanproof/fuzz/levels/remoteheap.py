@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final, Protocol, cast
 
-import msgspec
 from msgspec.structs import asdict
 
 from spanproof.fuzz.heapprogram import HeapProgram
@@ -29,7 +28,6 @@ from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
 UINT64: Final = (1 << 64) - 1
-FIGURES: Final = msgspec.json.Decoder(dict[str, object])
 
 
 class Asked(Protocol):
@@ -97,7 +95,7 @@ class RemoteHeap:
         return came.result
 
     def _keep_events(self, came: Came) -> None:
-        self._events += [(kind, FIGURES.decode(figures)) for kind, figures in came.events]
+        self._events += came.events
 
     def obey(self, scheduler: Scheduler | None) -> None:
         """Make calls in steps from now on, as a scheduler says; None: no more."""
@@ -181,7 +179,7 @@ class RemoteHeap:
         return self._shown(HeapState(now=True)) if self._shows_state else None
 
     def _shown(self, asked: HeapState) -> State:
-        return cast("State", msgspec.json.decode(self._answerer.ask(asked, HeapShown).state))
+        return self._answerer.ask(asked, HeapShown).state
 
 
 class Finding:
