@@ -13,7 +13,7 @@ from spanproof.witness.finding import Scene, Verdict, record_of
 from spanproof.witness.image import Image, SpanImage, ThreadImage
 from spanproof.witness.learning import fitting, learn
 from spanproof.witness.midway import is_amid_allocation, order_of_allocation, sights_of_sets
-from spanproof.witness.report import judged
+from spanproof.witness.report import Report, judged, merge
 from spanproof.witness.snapshots import Snapshot, concerned, load, redacted, save
 from spanproof.witness.thrown import thrown
 from spanproof.witness.toolchains import donor_for
@@ -422,6 +422,20 @@ def test_a_thread_at_the_operation_that_shows_no_span_leaves_it_undecided(saved:
     unlist(saved.image, small(saved.image).descriptor)
     with_thread(saved.image, 0, REFILLING)
     assert set(verdicts(saved).values()) == {Verdict.UNDECIDED}
+
+
+def test_what_is_undecided_is_damage_if_it_stays_and_in_flight_if_it_goes(saved: Snapshot) -> None:
+    unlist(saved.image, small(saved.image).descriptor)
+    with_thread(saved.image, 0, REFILLING)
+    undecided = Report(saved.image, saved.profile, judged(saved.image, saved.profile))
+    seen = {finding.key: finding for finding in undecided.findings}
+    merge(undecided, [seen, seen])
+    assert {f.verdict for f in undecided.findings} == {Verdict.UNDECIDED}
+    gone = msgspec.structs.replace(undecided, findings=judged(saved.image, saved.profile))
+    merge(gone, [seen, {}, seen])
+    assert {f.verdict for f in gone.findings} == {Verdict.IN_FLIGHT}
+    merge(undecided, [seen, seen, seen])
+    assert {f.verdict for f in undecided.findings} == {Verdict.DAMAGE}
 
 
 def test_what_rests_is_what_the_rule_of_the_sets_says() -> None:

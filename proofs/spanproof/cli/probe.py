@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
+from rich.table import Table
 
 from spanproof.cli.output import FAILS, HOLDS, Unusable, complain, out, print_json
 from spanspec.base.wording import counted
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class Outcome(msgspec.Struct):
-    """What a toolchain did: its version, operations, events by kind, programs, and a divergence."""
+    """What a toolchain did: its version, operations, events by kind, programs, and a divergence.
+
+    `checked` tells how often each rule was held against an event, `heaps` how often the whole heap
+    was judged.
+    """
 
     go: str
     operations: int
@@ -28,6 +33,8 @@ class Outcome(msgspec.Struct):
     programs: int
     seconds: float
     divergence: dict[str, str] | None = None
+    checked: dict[str, int] = {}
+    heaps: int = 0
 
 
 def probe(
@@ -134,7 +141,10 @@ def probed(go: Path, operations: int, programs: int, seed: int, save: Path | Non
         text = b"".join(msgspec.json.encode(event) + b"\n" for event in kept)
         compressed = gzip.compress(text, mtime=0) if save.suffix == ".gz" else text
         savedfile.write_bytes(compressed, save)
-    return Outcome(version, operations, dict(kinds), programs, spent, found)
+    return Outcome(
+        version, operations, dict(kinds), programs, spent, found,
+        dict(recording.checked), recording.heaps,
+    )  # fmt: skip
 
 
 def print_outcome(outcome: Outcome) -> None:
@@ -144,7 +154,8 @@ def print_outcome(outcome: Outcome) -> None:
     kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(outcome.events.items()))
     out.print(
         f"{outcome.go}: {counted(outcome.operations, 'operation')}, "
-        f"{counted(outcome.programs, 'program')}: {kinds} ({outcome.seconds:.1f} s)",
+        f"{counted(outcome.programs, 'program')}: {kinds}, {counted(outcome.heaps, 'whole heap')} "
+        f"({outcome.seconds:.1f} s)",
         markup=False,
     )
     if outcome.divergence:
@@ -162,9 +173,24 @@ def divergence_lines(divergence: dict[str, str]) -> list[str]:
 
 
 def print_matrix(outcomes: list[Outcome]) -> None:
-    """Print the rules that some version broke, version by version."""
-    broken = sorted({one.divergence["rule"] for one in outcomes if one.divergence})
+    """Print version by rule: how often a rule was held against an event, or where it diverges."""
+    table = Table(title="how often each rule was checked", box=None, pad_edge=False)
+    table.add_column("rule")
     for outcome in outcomes:
-        own = outcome.divergence["rule"] if outcome.divergence else ""
-        marks = [f"{rule} {'diverges' if rule == own else 'holds'}" for rule in broken]
-        out.print(f"{outcome.go:16} {', '.join(marks) or 'every rule holds'}", markup=False)
+        table.add_column(outcome.go, justify="right")
+    broken = {one.divergence["rule"] for one in outcomes if one.divergence}
+    for rule in sorted(broken.union(*(one.checked for one in outcomes)), key=rule_order):
+        cells = [
+            "diverges"
+            if outcome.divergence and outcome.divergence["rule"] == rule
+            else str(outcome.checked.get(rule, "-"))
+            for outcome in outcomes
+        ]
+        table.add_row(rule, *cells)
+    out.print(table)
+
+
+def rule_order(rule: str) -> tuple[str, int]:
+    """Return what rules are sorted by: their family, then their number."""
+    family, _, number = rule.rpartition("-")
+    return family, int(number) if number.isdecimal() else 0

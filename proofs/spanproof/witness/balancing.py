@@ -105,7 +105,13 @@ def amounts(scene: Scene, finding: Finding, span: SpanImage) -> Iterator[tuple[i
 
 
 def shares_of(scene: Scene, finding: Finding, thread: ThreadImage) -> list[Share]:
-    """Return what a thread may let a count be off by."""
+    """Return what a thread may let a count be off by.
+
+    A refill lets one span go, which its slot still has, while it sweeps another for it: it may be
+    between two writes about both.
+
+    Rules: MC-4 CEN-4.
+    """
     function = innermost(thread, OPERATIONS[finding.counts])
     if not function:
         return []
@@ -119,6 +125,13 @@ def shares_of(scene: Scene, finding: Finding, thread: ThreadImage) -> list[Share
                 for least, most in amounts(scene, finding, span)
                 if least == most or sweeps
             ]
+    if innermost(thread, (*REFILL, *RELEASE)):
+        leaving = [one for one in found if one.span.descriptor in scene.cached]
+        coming = [one for one in found if one.span.descriptor not in scene.cached]
+        found += [
+            Share(thread, new.span, function, old.least + new.least, old.most + new.most)
+            for old, new in product(leaving, coming)
+        ]
     return found
 
 

@@ -17,10 +17,11 @@ from spanproof.fuzz.program import Allocate, MarkEvery, Program, StartCycle
 from spanproof.fuzz.spangrammar import span_program
 from spanproof.witness.errors import Unreadable, WitnessError
 from spanproof.witness.executable import read_executable
+from spanproof.witness.finding import Finding, Verdict
 from spanproof.witness.image import ProcImage, SpanImage
 from spanproof.witness.layout import read_layout
 from spanproof.witness.learning import learn
-from spanproof.witness.process import LiveMemory, entry_of
+from spanproof.witness.process import LiveMemory, entry_of, stopped
 from spanproof.witness.reading import (
     Reader,
     descriptors,
@@ -30,8 +31,9 @@ from spanproof.witness.reading import (
     read_procs,
     span_decoder,
 )
-from spanproof.witness.recordings import Event, Recording
-from spanproof.witness.source import placed, slide_of
+from spanproof.witness.recordings import Diverged, Event, Recording
+from spanproof.witness.report import judged as judged_heap
+from spanproof.witness.source import image_of, placed, slide_of
 from spanspec.base.constants import TINY_SIZE
 from spanspec.base.words import M64
 from spanspec.span.profile import class_for, smallest_large
@@ -41,6 +43,9 @@ ROOTS: Final = 1 << 16
 
 MOST_AT_ONCE: Final = 96
 """Objects that one step of a program allocates at most: more shows nothing new."""
+
+BETWEEN: Final = 200
+"""Operations between two looks at the whole heap."""
 
 PATIENCE: Final = 500
 SETTLING: Final = 0.003
@@ -124,7 +129,8 @@ class Probe:
         executable = read_executable(program)
         layout = read_layout(executable)
         slide = slide_of(executable, entry_of(process.pid))
-        place = placed(executable, layout, slide, memory, frozenset())
+        self._pid = process.pid
+        self._program = place = placed(executable, layout, slide, memory, frozenset())
         self._layout = place.layout
         self._size, self._decode = span_decoder(layout)
         self._reader = Reader(memory, layout, place.addresses)
@@ -249,6 +255,15 @@ class Probe:
         at = self._memory.number(first + 8 * arena)
         return self._span(self._memory.number(at + spans.offset + 8 * place))
 
+    def heap(self) -> list[Finding]:
+        """Return what does not hold of the whole heap, while the program stands still.
+
+        Raises: WitnessError if it cannot be stopped.
+        """
+        with stopped(self._pid) as frozen:
+            image = image_of(frozen.memory, self._program, frozen.registers, "the probe")
+        return judged_heap(image, self.profile)
+
     # --- operations -------------------------------------------------------------------------------
 
     def run(self, operation: str, number: int) -> Iterator[Event]:
@@ -334,9 +349,16 @@ def probing(program: Path) -> Iterator[Probe]:
 def judged(probe: Probe, script: Iterator[str], recording: Recording) -> Iterator[Event]:
     """Run a script; hold each event against the model, and yield it.
 
+    After each cycle, and now and then between, the whole heap is judged, too.
+
     Raises: recordings.Diverged at the first that does not agree.
     """
-    for operation in script:
+    for turn, operation in enumerate(script):
         for event in probe.run(operation, recording.number + 1):
             yield event
             recording.take(event)
+        if operation == "g" or turn % BETWEEN == BETWEEN - 1:
+            recording.heaps += 1
+            for finding in probe.heap():
+                if finding.verdict is Verdict.DAMAGE:
+                    raise Diverged(finding.rule, finding.what, "what the rule says", finding.why)

@@ -26,6 +26,7 @@ from spanspec.base.constants import (
 from spanspec.base.words import M64
 from spanspec.sharing.spansets import FULL, NO_ENTRIES, PARTIAL, Entries, entries_hold, swept_set
 from spanspec.span.alloccache import next_free_fast, next_free_slow, reload_cache
+from spanspec.span.listing import EMPTY, NONEMPTY, belongs
 from spanspec.span.mspan import IN_USE, Mspan, bounds_hold, has_room, is_allocated, slot_address
 from spanspec.span.profile import Profile, class_exists, class_for
 from spanspec.span.sweepgen import is_cached, is_legal, is_swept, next_cycle
@@ -40,6 +41,10 @@ from spanspec.span.tiny import (
 
 BEGINS: Final = b'{"e":"hdr","schema":1,'
 """How a recording begins."""
+
+OF_SHAPE: Final = ("I-6", "I-11", "I-39")
+OF_SLOTS: Final = ("I-1", "I-2", "I-3", "I-4", "SPAN-9", "SPAN-10")
+"""What each span that is recorded is held against."""
 
 Event = dict[str, Any]
 """A line: decoded JSON, whose fields are read one by one."""
@@ -101,12 +106,6 @@ def lines_of(path: Path) -> Iterator[Event]:
         raise WitnessError(f"{path}:{number}: cannot be read further ({problem})") from None
 
 
-def require(holds: bool, rule: str, what: str, expected: object, seen: object) -> None:
-    """Raise a divergence unless something holds."""
-    if not holds:
-        raise Diverged(rule, what, expected, seen)
-
-
 def record_of(span: Event, bits: int | None = None) -> Mspan:
     """Return a recorded span as the model's record; `bits` are its allocBits where it has none."""
     text = span.get("ab")
@@ -153,6 +152,14 @@ class Recording:
         self.tiny = NO_TINY_BLOCK
         self.tiny_slots: dict[int, tuple[int, int, int | None]] = {}
         self.after_cycle = False
+        self.checked = Counter[str]()
+        self.heaps = 0
+
+    def require(self, holds: bool, rule: str, what: str, expected: object, seen: object) -> None:
+        """Count that a rule is checked, and raise a divergence unless it holds."""
+        self.checked[rule] += 1
+        if not holds:
+            raise Diverged(rule, what, expected, seen)
 
     def take(self, event: Event) -> str:
         """Check one event; return its kind.
@@ -167,7 +174,7 @@ class Recording:
                 if kind in ("ckpt", "gcstart", "gc")
                 else number == self.number + 1
             )
-            require(
+            self.require(
                 fine or self.number < 0,
                 "EX-10",
                 "events are numbered without gaps",
@@ -207,17 +214,17 @@ class Recording:
             spanclass = 5
         else:
             spanclass = class_for(self.profile, size, noscan)
-        require(
+        self.require(
             event["spc"] == spanclass, "SC-10", "the class of a request", spanclass, event["spc"]
         )
-        require(
+        self.require(
             after.spanclass == spanclass,
             "SC-10",
             "the class of the span",
             spanclass,
             after.spanclass,
         )
-        require(
+        self.require(
             is_cached(event["hsg"], event["post"]["sg"]),
             "SWP-1",
             "the generation of a cached span",
@@ -231,7 +238,7 @@ class Recording:
         address = slot_address(before, found.slot)
         if self.profile.heap_bits_in_span and not noscan and size > 512:
             address += self.header_bytes
-        require(
+        self.require(
             event["addr"] == address,
             "SPAN-12",
             f"the address of slot {found.slot}",
@@ -242,7 +249,7 @@ class Recording:
             want, seen = getattr(found.span, name), getattr(after, name)
             if name == "alloc_cache" and found.span.freeindex >= found.span.nelems:
                 continue
-            require(want == seen, "SPAN-12", f"{name} after the allocation", want, seen)
+            self.require(want == seen, "SPAN-12", f"{name} after the allocation", want, seen)
         slot = (before.base, found.slot, after.spanclass)
         self.live[event["id"]] = slot
         self.gone.discard((before.base, found.slot))
@@ -259,14 +266,14 @@ class Recording:
         self.tiny = now
         if tiny_fits(block, size):
             address = block.address + align_tiny(block.offset, size)
-            require(
+            self.require(
                 event["addr"] == address,
                 "MAL-6",
                 "the address in the tiny block",
                 f"{address:#x}",
                 f"{event['addr']:#x}",
             )
-            require(
+            self.require(
                 now == take_tiny(block, size),
                 "MAL-6",
                 "the tiny block afterwards",
@@ -276,7 +283,7 @@ class Recording:
             self.live[event["id"]] = self.tiny_slots.get(block.address, (block.address, 0, None))
             return True
         want = replace_tiny_block(block, event["addr"], size)
-        require(now == want, "MAL-7", "the tiny block afterwards", want, now)
+        self.require(now == want, "MAL-7", "the tiny block afterwards", want, now)
         return False
 
     def untouched(self, event: Event, after: Mspan) -> None:
@@ -291,7 +298,7 @@ class Recording:
             if before.base == after.base:
                 for name in ("freeindex", "alloc_count", "alloc_cache"):
                     want, seen = getattr(before, name), getattr(after, name)
-                    require(want == seen, "MAL-6", f"{name} after a tiny object", want, seen)
+                    self.require(want == seen, "MAL-6", f"{name} after a tiny object", want, seen)
         elif after.nelems and after.alloc_count < after.freeindex:
             raise Diverged("SPAN-9", "allocCount", f"at least {after.freeindex}", after.alloc_count)
 
@@ -304,7 +311,7 @@ class Recording:
         if isinstance(pre, dict):
             before = record_of(pre)
             self.sound(before, pre)
-            require(
+            self.require(
                 is_cached(event["hsg"], pre["sg"]),
                 "SWP-1",
                 "the generation of a cached span",
@@ -312,7 +319,7 @@ class Recording:
                 pre["sg"],
             )
             if has_room(before):
-                require(
+                self.require(
                     before.base == after.base,
                     "MAL-19",
                     "a slot is taken from the cached span",
@@ -323,7 +330,7 @@ class Recording:
         known = self.dumped.get(after.spanclass, {}).get(after.base)
         first = self.first_with_room(after.spanclass, event["hsg"])
         if first:
-            require(
+            self.require(
                 after.base == first,
                 "CEN-3",
                 "a refill takes the first span with room",
@@ -352,7 +359,7 @@ class Recording:
 
         Rules: MAL-13 HEAP-22.
         """
-        require(
+        self.require(
             event["addr"] == after.base,
             "MAL-13",
             "a large object begins its span",
@@ -361,19 +368,21 @@ class Recording:
         )
         spanclass = make_span_class(0, bool(event["noscan"]))
         seen_class = after.spanclass
-        require(
+        self.require(
             seen_class == spanclass, "MAL-13", "the class of a large span", spanclass, seen_class
         )
         seen = (after.nelems, after.freeindex, after.alloc_count)
-        require(seen == (1, 1, 1), "MAL-13", "nelems, freeindex and allocCount", (1, 1, 1), seen)
-        require(
+        self.require(
+            seen == (1, 1, 1), "MAL-13", "nelems, freeindex and allocCount", (1, 1, 1), seen
+        )
+        self.require(
             event["size"] <= after.elemsize,
             "MAL-13",
             "the object fits its span",
             event["size"],
             after.elemsize,
         )
-        require(
+        self.require(
             is_swept(event["hsg"], event["post"]["sg"]),
             "SWP-7",
             "the generation of a large span",
@@ -387,16 +396,17 @@ class Recording:
 
         Rules: I-1 I-2 I-3 I-4 I-6 I-7 I-11 SPAN-2 SPAN-9 SPAN-10.
         """
-        require(
+        self.require(
             record.state == IN_USE, "SPAN-2", "the state of a span in use", IN_USE, record.state
         )
         known = record
         if class_exists(self.profile, record) and size_class_of(record.spanclass) == 0:
             # What a large object's limit is, is not recorded.
             known = msgspec.structs.replace(record, limit=record.base + record.elemsize)
+        self.checked.update(OF_SHAPE)
         for rule, what in shape(self.profile, known):
             raise Diverged(rule, what, "what the class says", span)
-        require(
+        self.require(
             bounds_hold(record),
             "I-1",
             "freeindex and allocCount lie within 0..nelems",
@@ -404,6 +414,7 @@ class Recording:
             (record.freeindex, record.alloc_count),
         )
         if slots:
+            self.checked.update(OF_SLOTS)
             for rule, what in occupancy(record, span.get("fs")):
                 if rule != "I-7":
                     raise Diverged(rule, what, "what allocBits say", span)
@@ -416,7 +427,7 @@ class Recording:
         Rules: SWP-2.
         """
         want = next_cycle(event["hsg0"])
-        require(
+        self.require(
             event["hsg1"] == want,
             "SWP-2",
             "the heap's generation after a cycle",
@@ -447,12 +458,14 @@ class Recording:
         for span in event["spans"]:
             record = record_of(span)
             self.sound(record, span)
-            require(is_legal(sg, span["sg"]), "I-22", "the generation of a span", sg, span["sg"])
+            self.require(
+                is_legal(sg, span["sg"]), "I-22", "the generation of a span", sg, span["sg"]
+            )
             dumped.setdefault(record.spanclass, {})[record.base] = span
             known = str(record.spanclass) in event["cached"]
             if quiet and known:
                 held = record.base in cached
-                require(
+                self.require(
                     is_cached(sg, span["sg"]) == held,
                     "I-19",
                     f"span {record.base:#x} is cached as its generation says",
@@ -462,20 +475,45 @@ class Recording:
             if quiet and entries is not None and record.spanclass in entries:
                 where = entries[record.spanclass].get(record.base, NO_ENTRIES)
                 large = size_class_of(record.spanclass) == 0
-                require(
+                self.require(
                     entries_hold(sg, span["sg"], has_room(record), large, where),
                     "I-19",
                     f"the sets of span {record.base:#x}",
                     "those of its generation",
                     where.told(),
                 )
+            elif quiet and entries is None and size_class_of(record.spanclass) != 0:
+                self.listed(event, record, record.base in cached)
             if quiet:
                 marks = record.gcmark_bits.count(min(record.nelems, MAX_OBJECTS_PER_SPAN))
-                require(marks == 0, "I-5", f"marks of the swept span {record.base:#x}", 0, marks)
+                self.require(
+                    marks == 0, "I-5", f"marks of the swept span {record.base:#x}", 0, marks
+                )
         if self.after_cycle and event["why"].startswith("script"):
             self.after_cycle = False
             self.collected(dumped, cached)
         self.remember(event, dumped)
+
+    def listed(self, event: Event, record: Mspan, cached: bool) -> None:
+        """Check that a dumped span is in the central list that it belongs in.
+
+        A cached span counts as full; it is in the list `empty`, too.
+
+        Rules: I-19 CEN-1 CEN-16.
+        """
+        lists = event["central"].get(str(record.spanclass))
+        if lists is None:
+            return
+        where = [place for place, name in ((NONEMPTY, "nonempty"), (EMPTY, "empty"))
+                 if record.base in lists[name]]  # fmt: skip
+        want = belongs(False, has_room(record), cached)
+        self.require(
+            where == [want],
+            "I-19",
+            f"the list of span {record.base:#x}",
+            ("no list", "nonempty", "empty")[want],
+            where,
+        )
 
     def entries(self, event: Event, sg: int) -> dict[int, dict[int, Entries]] | None:
         """Return the entries of each span by class; None for a version with lists."""
@@ -499,7 +537,7 @@ class Recording:
         for spanclass, spans in dumped.items():
             for base, span in spans.items():
                 if base not in cached and size_class_of(spanclass) != 0:
-                    require(
+                    self.require(
                         span["fi"] == 0,
                         "SWP-27",
                         f"freeindex of the swept span {base:#x}",
@@ -509,7 +547,7 @@ class Recording:
         for base, slot, live_class in self.live.values():
             held = dumped.get(live_class, {}).get(base) if live_class is not None else None
             if held is not None and size_class_of(held["spc"]) != 0:
-                require(
+                self.require(
                     is_allocated(record_of(held), slot),
                     "I-27",
                     f"slot {slot} of span {base:#x} holds a live object",
@@ -519,7 +557,7 @@ class Recording:
         for base, slot in self.gone:
             for spans in dumped.values():
                 if base in spans and base not in cached and size_class_of(spans[base]["spc"]):
-                    require(
+                    self.require(
                         not record_of(spans[base]).alloc_bits.bit(slot),
                         "I-27",
                         f"slot {slot} of span {base:#x} held an object that was dropped",

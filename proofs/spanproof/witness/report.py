@@ -1,6 +1,7 @@
 """A report: an image, what was learnt from it, what does not hold, and what that is."""
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,12 @@ LEAST_FITTING: Final = 0.75
 
 FEW_SPANS: Final = 16
 """So many damaged spans are told in any case."""
+
+LEAST_STOPS: Final = 3
+"""Stops from which on it counts that something stays."""
+
+Key = tuple[str, int, int | None, int | None]
+"""What makes a finding the same at two stops."""
 
 MOST_DAMAGED: Final = 0.25
 """The part of the spans beyond which it is the layout that does not fit, not the heap."""
@@ -190,14 +197,38 @@ def of_process(pid: int, exe: Path | None, donor: Path | None, stops: int, wait:
     """
     attached = Attached(pid, exe, donor)
     took = []
-    report = None
+    reports: list[Report] = []
+    seen: list[dict[Key, Finding]] = []
     for number in range(stops):
         if number:
             time.sleep(wait)
         stop = attached.take()
         took.append(stop.stood_still)
         fresh = reported(stop.image)
-        if report is None or fresh.damaged or not report.damaged:
-            report = fresh
-    assert report is not None
-    return msgspec.structs.replace(report, stood_still=took)
+        # Only what is told in the end is kept: the last stop, and the last that shows damage.
+        reports = [one for one in reports if one.damaged and not fresh.damaged][-1:]
+        reports.append(fresh)
+        seen.append({finding.key: finding for finding in fresh.findings})
+    merge(reports[0], seen)
+    return msgspec.structs.replace(reports[0], stood_still=took)
+
+
+def merge(report: Report, seen: Sequence[Mapping[Key, Finding]]) -> None:
+    """Change the verdicts of one stop by what the others show.
+
+    Damage stays, what is in flight goes: what is undecided at every stop, and always the same, is
+    damage; what is undecided and not there at another stop is in flight.
+    """
+    if len(seen) < LEAST_STOPS:
+        return
+    for finding in report.findings:
+        others = [those.get(finding.key) for those in seen]
+        stays = all(other is not None and other.what == finding.what for other in others)
+        if finding.verdict is Verdict.UNDECIDED:
+            finding.verdict = Verdict.DAMAGE if stays else Verdict.IN_FLIGHT
+            finding.why += f"; it {'stays' if stays else 'is gone'} over {len(seen)} stops"
+        elif finding.verdict is Verdict.DAMAGE:
+            number = sum(other is not None for other in others)
+            finding.why += f"; seen at {number} of {len(seen)} stops"
+    order = list(Verdict)
+    report.findings.sort(key=lambda one: order.index(one.verdict))

@@ -129,6 +129,31 @@ def cost(
     raise typer.Exit(int(failed))
 
 
+@app.command()
+def recordings(
+    paths: Annotated[list[Path], typer.Argument(help="Recordings of the probe (schema 1).")],
+    of_each: Annotated[int, typer.Option(help="Damages of each kind.")] = 1,
+    seed: Seed = 0,
+) -> None:
+    """Check recordings, and damage each in every way that is declared to be noticed."""
+    from spanproof.witness.acceptance.recorded import KINDS, diverges, missed
+    from spanproof.witness.recordings import lines_of
+
+    failed = False
+    for path in paths:
+        events = list(lines_of(path))
+        holds = not diverges(events)
+        tried, left = missed(events, of_each, seed)
+        typer.echo(
+            f"{path.name}: {'holds' if holds else 'diverges'}; of {tried} damages of {len(KINDS)} "
+            f"kinds {tried - len(left)} noticed"
+        )
+        for line in left:
+            typer.echo(f"  missed: {line}")
+        failed = failed or not holds or bool(left)
+    raise typer.Exit(int(failed))
+
+
 def main() -> None:
     """Run a command; what cannot be used is told in one line."""
     try:
