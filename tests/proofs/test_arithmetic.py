@@ -1,5 +1,7 @@
 """The three arithmetics agree with Python: every operator, at random and at its edges."""
 
+import os
+
 import pytest
 import z3
 from hypothesis import given, settings
@@ -13,6 +15,8 @@ from spanproof.symbolic.integers import Integers
 WORD_EDGES = [0, 1, 2, 31, 32, 62, 63, 64, 65, 127, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32]
 WORD_EDGES += [(1 << 63) - 1, 1 << 63, (1 << 63) + 1, (1 << 64) - 2, (1 << 64) - 1]
 SIGNED_EDGES = [0, 1, -1, 2, -2, 31, 32, 62, 63, 64, -64, (1 << 31), (1 << 63) - 1, -(1 << 63)]
+
+MANY = 1500 if os.environ.get("SPANSPEC_ALL") == "1" else 400
 
 words = st.sampled_from(WORD_EDGES) | st.integers(0, (1 << 64) - 1) | st.integers(0, 70)
 signed = (
@@ -63,13 +67,13 @@ def representable(arithmetic: Arithmetic, operator: str, left: int, right: int, 
     return arithmetic.holds(value)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=MANY)
 @given(operators, words, words)
 def test_words_are_exact_or_say_so(operator: str, left: int, right: int) -> None:
     check(Words(64), operator, left, right)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=MANY)
 @given(operators, signed, signed)
 def test_signed_integers_are_exact_or_say_so(operator: str, left: int, right: int) -> None:
     check(Signed(64), operator, left, right)

@@ -102,6 +102,7 @@ def test_an_order_of_zeros_is_one_task_after_the_other() -> None:
     }
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", EASY)
 def test_a_race_planted_into_the_heap_is_found(name: str) -> None:
     bug = race(name)

@@ -40,7 +40,7 @@ from spanproof.cli.readers import (
 )
 from spanproof.counterexamples.saved import save
 from spanproof.decide.cache import Cache, NoCache
-from spanproof.decide.catalogue import Catalogue, book_for
+from spanproof.decide.catalogue import Catalogue, book_for, kept, listed
 from spanproof.decide.changes import changes, keep, readers_of
 from spanproof.decide.jobs import Job, Outcome, summarize
 from spanproof.decide.schedule import (
@@ -101,10 +101,12 @@ def prove(
 ) -> int:
     """Prove the obligations; unknown, vacuous and timed-out ones count as failures."""
     store = Cache() if cache else NoCache()
-    book = book_for(store)
     if reads:
-        return who_reads(tuple(patterns or ()), book, store, jobs, json)
+        return who_reads(tuple(patterns or ()), book_for(store), store, jobs, json)
     chosen = tuple(patterns or ("*",))
+    # A wrong name, or a list, does not wait for fingerprints, which take several seconds.
+    known = kept(store)
+    book = known or listed()
     refuse_unmatched(chosen, book.claims, "obligation", "spanspec prove --list shows all")
     work = obligation_jobs(book, *chosen, timeout=timeout, solvers=solvers_named(solver))
     if listing:
@@ -113,6 +115,7 @@ def prove(
         return print_lemmas(work, book, json)
     if certify:
         return certify_all(work, timeout, jobs, json)
+    book = known or book_for(store)
     asked = list(dict.fromkeys(job.obligation for job in work))
     work = with_lemmas(work, book)
     written = write_questions(work, smt2) if smt2 is not None else 0

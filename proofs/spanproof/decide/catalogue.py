@@ -159,13 +159,27 @@ class Catalogue(NamedTuple):
 def catalogue(cache: Cache) -> Catalogue:
     """Return the catalogue; it is made anew if a source changed."""
     world = fingerprint_of_everything(cache)
-    stored = cache.get(digest_of("catalogue", world), Catalogue)
-    if stored is not None and stored.world == world and stored.claims and stored.mutants:
+    stored = _stored(cache, world)
+    if stored is not None:
         return stored
     made = _made(world)
     cache.put(digest_of("catalogue", world), made)
     cache.prune()
     return made
+
+
+def kept(cache: Cache) -> Catalogue | None:
+    """Return the catalogue if the cache has it; None if it would have to be made."""
+    if isinstance(cache, NoCache):
+        return None
+    return _stored(cache, fingerprint_of_everything(cache))
+
+
+def _stored(cache: Cache, world: str) -> Catalogue | None:
+    stored = cache.get(digest_of("catalogue", world), Catalogue)
+    if stored is not None and stored.world == world and stored.claims and stored.mutants:
+        return stored
+    return None
 
 
 def listed() -> Catalogue:
