@@ -90,26 +90,28 @@ def not_in_use(it: Scene) -> None:
 
 Damage = tuple[str, Callable[[Scene], object]]
 
-IN_LISTS: Final[tuple[Damage, ...]] = (
-    ("does not agree with its slots", lambda it: it.share(it.cached, has_free=False)),
-    ("does not agree with its slots", lambda it: it.share(it.full, has_free=True)),
-    ("large, and in a list", lambda it: it.share(it.large, place=NONEMPTY)),
-    ("large, and in a list", lambda it: it.share(it.large, place=EMPTY)),
-    ("nonempty, and full", full_in_nonempty),
-    ("nonempty, and cached", lambda it: it.hold(it.slot(), it.listed)),
-    ("empty, and neither full nor cached", lambda it: it.hold(it.slot(), NOBODY)),
-    ("empty, and neither full nor cached", moved_to_empty),
-    ("in neither list", lambda it: it.share(it.listed, place=EMPTY)),
-    ("in neither list", lambda it: it.share(it.listed, place=NOWHERE)),
-    ("in neither list", lambda it: it.share(it.full, place=NONEMPTY)),
-    ("in neither list", lambda it: it.share(it.full, place=NOWHERE)),
-    ("is not one of class", lambda it: it.hold(it.slot(), it.full)),
-    ("is not one of class", not_in_use),
-    ("has sweepgen", lambda it: it.share(it.cached, sweepgen=1)),
-    ("has sweepgen", lambda it: it.share(it.cached, sweepgen=0)),
-    ("has sweepgen", unflushed),
-)
-"""What is told, and by which damage."""
+
+def damages_in_lists() -> tuple[Damage, ...]:
+    """Return what is told, and by which damage."""
+    return (
+        ("does not agree with its slots", lambda it: it.share(it.cached, has_free=False)),
+        ("does not agree with its slots", lambda it: it.share(it.full, has_free=True)),
+        ("large, and in a list", lambda it: it.share(it.large, place=NONEMPTY)),
+        ("large, and in a list", lambda it: it.share(it.large, place=EMPTY)),
+        ("nonempty, and full", full_in_nonempty),
+        ("nonempty, and cached", lambda it: it.hold(it.slot(), it.listed)),
+        ("empty, and neither full nor cached", lambda it: it.hold(it.slot(), NOBODY)),
+        ("empty, and neither full nor cached", moved_to_empty),
+        ("in neither list", lambda it: it.share(it.listed, place=EMPTY)),
+        ("in neither list", lambda it: it.share(it.listed, place=NOWHERE)),
+        ("in neither list", lambda it: it.share(it.full, place=NONEMPTY)),
+        ("in neither list", lambda it: it.share(it.full, place=NOWHERE)),
+        ("is not one of class", lambda it: it.hold(it.slot(), it.full)),
+        ("is not one of class", not_in_use),
+        ("has sweepgen", lambda it: it.share(it.cached, sweepgen=1)),
+        ("has sweepgen", lambda it: it.share(it.cached, sweepgen=0)),
+        ("has sweepgen", unflushed),
+    )
 
 
 def tells(says: str, problems: Iterable[str]) -> None:
@@ -247,7 +249,7 @@ def what_is_damaged_is_told() -> Ran:
     """
     return every_case(
         [
-            *((says, partial(in_lists, says, damage)) for says, damage in IN_LISTS),
+            *((says, partial(in_lists, says, damage)) for says, damage in damages_in_lists()),
             ("a stale span", stale_is_sound),
             ("zero memory", zero),
             ("free neighbours", neighbours),

@@ -132,89 +132,103 @@ Case = tuple[str, Callable[[], Made], Request]
 
 BAD: Final = "T-85: found bad pointer"
 
-REFUSED: Final[tuple[Case, ...]] = (
-    ("a size of -1", fresh, lambda at: Allocate(0, -1)),
-    ("a size of 18446744073709551616", fresh, lambda at: Allocate(0, M64 + 1)),
-    ("a manual span of 0", fresh, lambda at: TakeManual(0, 0, "other")),
-    ("work buffers", fresh, lambda at: TakeManual(0, 3, "gc")),
-    ("work buffers", fresh, lambda at: TakeManual(0, 8, "gc")),
-    ("stacks have", fresh, lambda at: TakeManual(0, 2, "stack")),
-    ("stacks have", fresh, lambda at: TakeManual(0, 6, "stack")),
-    ("stacks have", fresh, lambda at: TakeManual(0, 12, "stack")),
-    ("0 Ps", fresh, lambda at: SetProcs(0, 0)),
-    ("the number of Ps", marking, lambda at: SetProcs(0, 2)),
-    ("T-105", fresh, lambda at: FreeManual(0, 0)),
-    ("T-105", manual, lambda at: FreeManual(0, at + 1)),
-    ("a cycle is under way", marking, lambda at: StartCycle()),
-    ("no cycle is marking", fresh, lambda at: MarkObject(0, at)),
-    ("no cycle is marking", fresh, lambda at: FinishCycle()),
-    ("0x0 is in no object", marking, lambda at: MarkObject(0, 0)),
-    (" is in a free slot", marking, lambda at: MarkObject(0, at + 4096)),
-    ("GOGC off", marking, lambda at: SetGcPercent(0, -1)),
-    ("2147483648 percent", fresh, lambda at: SetGcPercent(0, 1 << 31)),
-    ("-2147483649 percent", fresh, lambda at: SetGcPercent(0, -(1 << 31) - 1)),
-    ("Effort(duration=-1", marking, lambda at: FinishCycle(0, Effort(-1, 0))),
-    ("Effort(duration=1125", marking, lambda at: FinishCycle(0, Effort(LONGEST + 1, 0))),
-    ("Effort(duration=0, assists=-1", marking, lambda at: FinishCycle(0, Effort(0, -1))),
-    ("Effort(duration=0, assists=1", marking, lambda at: FinishCycle(0, Effort(0, LONGEST + 1))),
-    ("T-90", nothing_marked, lambda at: FinishCycle(0, Effort(1, 1))),
-    ("statistics are not read", marking, lambda at: FlushMcaches()),
-    (" lies in no span", fresh, lambda at: EnsureSwept(0, at + PAGE)),
-    (" lies in no span", freed, lambda at: EnsureSwept(0, at)),
-    ("SetFinalizer: pointer not in", fresh, lambda at: AddSpecial(0, at + (64 << 20))),
-    ("SetFinalizer: pointer not at", fresh, lambda at: AddSpecial(0, at + 1)),
-    ("no object is at", fresh, lambda at: AddSpecial(0, at + 4096)),
-    ("T-40", fresh, lambda at: AddSpecial(0, at + PAGE, "profile")),
-    ("setprofilebucket: pointer", fresh, lambda at: AddSpecial(0, at + 1, "profile")),
-    ("no object is at", fresh, lambda at: AddSpecial(0, at + 4096, "profile")),
-    (BAD, freed, lambda at: AddSpecial(0, at)),
-    (BAD, with_tail, lambda at: AddSpecial(0, at + 6 * 1280)),
-    ("T-40", with_tail, lambda at: AddSpecial(0, at + 6 * 1280, "profile")),
-    ("SetFinalizer: finalizer", partial(with_record, "finalizer"), lambda at: AddSpecial(0, at)),
-    ("T-42", partial(with_record, "profile"), lambda at: AddSpecial(0, at, "profile")),
-    ("SetFinalizer: pointer not in", fresh, lambda at: RemoveFinalizer(0, at + (64 << 20))),
-    ("SetFinalizer: pointer not at", fresh, lambda at: RemoveFinalizer(0, at + 1)),
-    ("no object is at", fresh, lambda at: RemoveFinalizer(0, at + 4096)),
-    ("no object is at", unswept, lambda at: AddSpecial(0, at)),
-    ("no object is at", unswept, lambda at: RemoveFinalizer(0, at)),
-)
-"""What a refusal says, where, and of what."""
 
-OUT_OF_MEMORY: Final[tuple[Case, ...]] = (
-    ("T-21", fresh, lambda at: Allocate(0, M64)),
-    ("T-21", fresh, lambda at: Allocate(0, M64 - PAGE + 1)),
-    ("T-22", fresh, lambda at: Allocate(0, M64 - PAGE)),
-    ("T-22", fresh, lambda at: Allocate(0, MAX_ALLOC + 1)),
-    ("T-22", full, lambda at: Allocate(0, 8 << 20)),
-    ("T-106", full, lambda at: TakeManual(0, 1024)),
-)
-"""What there is no memory for."""
+def all_refused() -> tuple[Case, ...]:
+    """Return what each refusal says, where, and of what."""
+    return (
+        ("a size of -1", fresh, lambda at: Allocate(0, -1)),
+        ("a size of 18446744073709551616", fresh, lambda at: Allocate(0, M64 + 1)),
+        ("a manual span of 0", fresh, lambda at: TakeManual(0, 0, "other")),
+        ("work buffers", fresh, lambda at: TakeManual(0, 3, "gc")),
+        ("work buffers", fresh, lambda at: TakeManual(0, 8, "gc")),
+        ("stacks have", fresh, lambda at: TakeManual(0, 2, "stack")),
+        ("stacks have", fresh, lambda at: TakeManual(0, 6, "stack")),
+        ("stacks have", fresh, lambda at: TakeManual(0, 12, "stack")),
+        ("0 Ps", fresh, lambda at: SetProcs(0, 0)),
+        ("the number of Ps", marking, lambda at: SetProcs(0, 2)),
+        ("T-105", fresh, lambda at: FreeManual(0, 0)),
+        ("T-105", manual, lambda at: FreeManual(0, at + 1)),
+        ("a cycle is under way", marking, lambda at: StartCycle()),
+        ("no cycle is marking", fresh, lambda at: MarkObject(0, at)),
+        ("no cycle is marking", fresh, lambda at: FinishCycle()),
+        ("0x0 is in no object", marking, lambda at: MarkObject(0, 0)),
+        (" is in a free slot", marking, lambda at: MarkObject(0, at + 4096)),
+        ("GOGC off", marking, lambda at: SetGcPercent(0, -1)),
+        ("2147483648 percent", fresh, lambda at: SetGcPercent(0, 1 << 31)),
+        ("-2147483649 percent", fresh, lambda at: SetGcPercent(0, -(1 << 31) - 1)),
+        ("Effort(duration=-1", marking, lambda at: FinishCycle(0, Effort(-1, 0))),
+        ("Effort(duration=1125", marking, lambda at: FinishCycle(0, Effort(LONGEST + 1, 0))),
+        ("Effort(duration=0, assists=-1", marking, lambda at: FinishCycle(0, Effort(0, -1))),
+        (
+            "Effort(duration=0, assists=1",
+            marking,
+            lambda at: FinishCycle(0, Effort(0, LONGEST + 1)),
+        ),
+        ("T-90", nothing_marked, lambda at: FinishCycle(0, Effort(1, 1))),
+        ("statistics are not read", marking, lambda at: FlushMcaches()),
+        (" lies in no span", fresh, lambda at: EnsureSwept(0, at + PAGE)),
+        (" lies in no span", freed, lambda at: EnsureSwept(0, at)),
+        ("SetFinalizer: pointer not in", fresh, lambda at: AddSpecial(0, at + (64 << 20))),
+        ("SetFinalizer: pointer not at", fresh, lambda at: AddSpecial(0, at + 1)),
+        ("no object is at", fresh, lambda at: AddSpecial(0, at + 4096)),
+        ("T-40", fresh, lambda at: AddSpecial(0, at + PAGE, "profile")),
+        ("setprofilebucket: pointer", fresh, lambda at: AddSpecial(0, at + 1, "profile")),
+        ("no object is at", fresh, lambda at: AddSpecial(0, at + 4096, "profile")),
+        (BAD, freed, lambda at: AddSpecial(0, at)),
+        (BAD, with_tail, lambda at: AddSpecial(0, at + 6 * 1280)),
+        ("T-40", with_tail, lambda at: AddSpecial(0, at + 6 * 1280, "profile")),
+        (
+            "SetFinalizer: finalizer",
+            partial(with_record, "finalizer"),
+            lambda at: AddSpecial(0, at),
+        ),
+        ("T-42", partial(with_record, "profile"), lambda at: AddSpecial(0, at, "profile")),
+        ("SetFinalizer: pointer not in", fresh, lambda at: RemoveFinalizer(0, at + (64 << 20))),
+        ("SetFinalizer: pointer not at", fresh, lambda at: RemoveFinalizer(0, at + 1)),
+        ("no object is at", fresh, lambda at: RemoveFinalizer(0, at + 4096)),
+        ("no object is at", unswept, lambda at: AddSpecial(0, at)),
+        ("no object is at", unswept, lambda at: RemoveFinalizer(0, at)),
+    )
 
-GRANTED: Final[tuple[tuple[Callable[[], Made], Request], ...]] = (
-    (fresh, lambda at: TakeManual(0, 4, "gc")),
-    (fresh, lambda at: TakeManual(0, 4, "stack")),
-    (fresh, lambda at: TakeManual(0, 16, "stack")),
-    (fresh, lambda at: TakeManual(0, 1, "other")),
-    (fresh, lambda at: Allocate(0, 32_768)),
-    (fresh, lambda at: SetProcs(0, 1)),
-    (manual, lambda at: FreeManual(0, at)),
-    (marking, lambda at: MarkObject(0, at + 4095)),
-    (marking, lambda at: MarkObject(0, ZERO_BASE)),
-    (marking, lambda at: SetGcPercent(0, 0)),
-    (fresh, lambda at: SetGcPercent(0, (1 << 31) - 1)),
-    (fresh, lambda at: SetGcPercent(0, -(1 << 31))),
-    (marking, lambda at: FinishCycle(0, Effort(LONGEST, LONGEST))),
-    (marking, lambda at: FinishCycle(0, Effort(0, 0))),
-    (fresh, lambda at: EnsureSwept(0, at + PAGE - 1)),
-    (tiny, lambda at: AddSpecial(0, at + 1)),
-    (fresh, lambda at: AddSpecial(0, ZERO_BASE)),
-    (fresh, lambda at: RemoveFinalizer(0, ZERO_BASE)),
-    (fresh, lambda at: RemoveFinalizer(0, at)),
-    (partial(with_record, "profile"), lambda at: AddSpecial(0, at)),
-    (partial(with_record, "finalizer"), lambda at: AddSpecial(0, at, "profile")),
-    (partial(with_record, "finalizer"), lambda at: RemoveFinalizer(0, at)),
-)
-"""What just misses a reason to be refused."""
+
+def all_without_memory() -> tuple[Case, ...]:
+    """Return what there is no memory for."""
+    return (
+        ("T-21", fresh, lambda at: Allocate(0, M64)),
+        ("T-21", fresh, lambda at: Allocate(0, M64 - PAGE + 1)),
+        ("T-22", fresh, lambda at: Allocate(0, M64 - PAGE)),
+        ("T-22", fresh, lambda at: Allocate(0, MAX_ALLOC + 1)),
+        ("T-22", full, lambda at: Allocate(0, 8 << 20)),
+        ("T-106", full, lambda at: TakeManual(0, 1024)),
+    )
+
+
+def all_granted() -> tuple[tuple[Callable[[], Made], Request], ...]:
+    """Return what just misses a reason to be refused."""
+    return (
+        (fresh, lambda at: TakeManual(0, 4, "gc")),
+        (fresh, lambda at: TakeManual(0, 4, "stack")),
+        (fresh, lambda at: TakeManual(0, 16, "stack")),
+        (fresh, lambda at: TakeManual(0, 1, "other")),
+        (fresh, lambda at: Allocate(0, 32_768)),
+        (fresh, lambda at: SetProcs(0, 1)),
+        (manual, lambda at: FreeManual(0, at)),
+        (marking, lambda at: MarkObject(0, at + 4095)),
+        (marking, lambda at: MarkObject(0, ZERO_BASE)),
+        (marking, lambda at: SetGcPercent(0, 0)),
+        (fresh, lambda at: SetGcPercent(0, (1 << 31) - 1)),
+        (fresh, lambda at: SetGcPercent(0, -(1 << 31))),
+        (marking, lambda at: FinishCycle(0, Effort(LONGEST, LONGEST))),
+        (marking, lambda at: FinishCycle(0, Effort(0, 0))),
+        (fresh, lambda at: EnsureSwept(0, at + PAGE - 1)),
+        (tiny, lambda at: AddSpecial(0, at + 1)),
+        (fresh, lambda at: AddSpecial(0, ZERO_BASE)),
+        (fresh, lambda at: RemoveFinalizer(0, ZERO_BASE)),
+        (fresh, lambda at: RemoveFinalizer(0, at)),
+        (partial(with_record, "profile"), lambda at: AddSpecial(0, at)),
+        (partial(with_record, "finalizer"), lambda at: AddSpecial(0, at, "profile")),
+        (partial(with_record, "finalizer"), lambda at: RemoveFinalizer(0, at)),
+    )
 
 
 def held(heap: Heap) -> tuple[object, ...]:
@@ -282,9 +296,9 @@ def what_no_program_does_is_refused() -> Ran:
     """
     return every_case(
         [
-            *((one[0], partial(refused, one, Refused)) for one in REFUSED),
-            *((one[0], partial(refused, one, OutOfMemory)) for one in OUT_OF_MEMORY),
-            *(("granted", partial(granted, make, request)) for make, request in GRANTED),
+            *((one[0], partial(refused, one, Refused)) for one in all_refused()),
+            *((one[0], partial(refused, one, OutOfMemory)) for one in all_without_memory()),
+            *(("granted", partial(granted, make, request)) for make, request in all_granted()),
             ("a manual span while marking", a_manual_span_while_marking),
             ("a manual span is no object", a_manual_span_is_no_object),
         ]
