@@ -23,12 +23,54 @@ class Node:
         self.left: Node | None = None
         self.right: Node | None = None
 
+    def sums(self) -> tuple[U64, U8]:
+        """Return the most pages and the types in the subtree, given right sums below it.
+
+        Rules: TREAP-1 TREAP-9.
+        """
+        left, right = self.left, self.right
+        left_most, left_types, right_most, right_types = 0, 0, 0, 0
+        if left is not None:
+            left_most, left_types = left.max_pages, left.types
+        if right is not None:
+            right_most, right_types = right.max_pages, right.types
+        types = types_of(left_types, type_of(self.run), right_types)
+        return most_of(left_most, self.run.npages, right_most), types
+
     def update(self) -> None:
         """Recompute the sums from the run and the children.
 
         Rules: TREAP-9.
         """
-        self.max_pages, self.types = sums(self)
+        most_pages, types = self.sums()
+        self.max_pages = most_pages
+        self.types = types
+
+    def rotate_right(self) -> "Node":
+        """Lift the left child above the node; return it.
+
+        Rules: TREAP-9.
+        """
+        child = self.left
+        assert child is not None, "T-76: large span treap rotateRight"
+        self.left = child.right
+        child.right = self
+        self.update()
+        child.update()
+        return child
+
+    def rotate_left(self) -> "Node":
+        """Lift the right child above the node; return it.
+
+        Rules: TREAP-9.
+        """
+        child = self.right
+        assert child is not None, "T-75: large span treap rotateLeft"
+        self.right = child.left
+        child.left = self
+        self.update()
+        child.update()
+        return child
 
 
 Turn = Literal[0, 1, 2, 3]
@@ -84,22 +126,6 @@ def types_of(left_types: U8, kind: U8, right_types: U8) -> U8:
     return left_types | (1 << kind) | right_types
 
 
-def sums(node: Node) -> tuple[U64, U8]:
-    """Return the most pages and the types in a node's subtree, given right sums below it.
-
-    Rules: TREAP-1 TREAP-9.
-    """
-    left, right = node.left, node.right
-    left_most = left_types = right_most = right_types = 0
-    if left is not None:
-        left_most, left_types = left.max_pages, left.types
-    if right is not None:
-        right_most, right_types = right.max_pages, right.types
-    run = node.run
-    types = types_of(left_types, type_of(run), right_types)
-    return most_of(left_most, run.npages, right_most), types
-
-
 def merge(left: Node | None, right: Node | None) -> Node | None:
     """Join two trees, all of the first below all of the second, and keep the heap order."""
     if left is None:
@@ -113,32 +139,6 @@ def merge(left: Node | None, right: Node | None) -> Node | None:
     right.left = merge(left, right.left)
     right.update()
     return right
-
-
-def rotate_right(node: Node) -> Node:
-    """Lift the left child above a node; return it.
-
-    Rules: TREAP-9.
-    """
-    child = node.left
-    assert child is not None, "T-76: large span treap rotateRight"
-    node.left, child.right = child.right, node
-    node.update()
-    child.update()
-    return child
-
-
-def rotate_left(node: Node) -> Node:
-    """Lift the right child above a node; return it.
-
-    Rules: TREAP-9.
-    """
-    child = node.right
-    assert child is not None, "T-75: large span treap rotateLeft"
-    node.right, child.left = child.left, node
-    node.update()
-    child.update()
-    return child
 
 
 class Treap:
@@ -229,10 +229,10 @@ class Treap:
         if belongs_left(fresh.run, at.run):
             at.left = self._insert(at.left, fresh)
             at.update()
-            return rotate_right(at) if at.priority > at.left.priority else at
+            return at.rotate_right() if at.priority > at.left.priority else at
         at.right = self._insert(at.right, fresh)
         at.update()
-        return rotate_left(at) if at.priority > at.right.priority else at
+        return at.rotate_left() if at.priority > at.right.priority else at
 
     def remove(self, base: U64) -> None:
         """Take out the run at an address: its subtrees close up over it.
@@ -334,7 +334,7 @@ def check_treap(root: Node | None) -> None:
         if node.right is not None:
             assert node.right.run.base > node.run.base, "T-67: right child has lesser base address"
             assert node.right.priority >= node.priority, "TREAP-1: a child's priority is lower"
-        largest, types = sums(node)
+        largest, types = node.sums()
         assert node.max_pages == largest, "T-68: maxPages invariant violated in treap"
         assert node.types == types, "T-69: types invariant violated in treap"
     in_order = [node.run.base for node in nodes(root)]

@@ -39,6 +39,9 @@ UNKNOWN: Final = object()
 """The kind of a field that cannot be told."""
 
 
+LINKED: Final = frozenset({"spanspec.pages.treap.Node"})
+"""The classes of the model whose objects methods change: the nodes of its one linked container."""
+
 REDEFINED: Final = frozenset(
     f"__{name}__"
     for name in ("new", "getattr", "getattribute", "setattr", "delattr", "init_subclass", "del")
@@ -69,12 +72,13 @@ def object_kind(kind: object) -> tuple[type, bool] | None:
 
 def is_changeable(kind: object) -> bool:
     """Tell whether objects of a type are changed by methods: an ordinary class of spanalloc, of a
-    test, or one that a selftest has written.
+    test, or one that a selftest has written, or a node of the model's.
     """
     return (
         isinstance(kind, type)
         and (
             kind.__module__.split(".")[0] == IMPLEMENTATION
+            or f"{kind.__module__}.{kind.__qualname__}" in LINKED
             or kind.__module__.startswith(("test", "spanproof.selftest.written"))
         )
         and not issubclass(kind, tuple | msgspec.Struct | BaseException)

@@ -37,7 +37,7 @@ from spanproof.theorems.objects import (
     slotsteps,
 )
 from spanproof.theorems.pages import freeruns as freespans
-from spanproof.theorems.pages import scavenge, tiling
+from spanproof.theorems.pages import rotations, scavenge, tiling
 from spanproof.theorems.sharing import liveness, meeting, progress, protocol
 from spanproof.theorems.span import counting, counts, sizeclass, span, specials, sweepgen
 
@@ -72,6 +72,7 @@ __all__ = [
     "protocol",
     "records",
     "refusals",
+    "rotations",
     "safety",
     "scavenge",
     "sizeclass",

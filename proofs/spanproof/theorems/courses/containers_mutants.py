@@ -6,13 +6,33 @@ from spanproof.patch.mutant import Mutant, Variant, variants_of
 
 CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
-        "spanspec.pages.treap.rotate_right",
+        "spanspec.pages.treap.Node.rotate_right",
         Variant(
             "rotation-forgets-a-sum",
-            "    node.update()\n",
+            "        self.update()\n",
             "",
             "containers.treap",
             "a node that was rotated down keeps the sum that it had above",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.treap.Node.rotate_left",
+        Variant(
+            "middle-subtree-lost",
+            "self.right = child.left",
+            "self.right = None",
+            "treap.rotations",
+            "the runs between two nodes that rotate are in the tree no more",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.treap.Node.sums",
+        Variant(
+            "right-subtree-not-summed",
+            "right_most, right_types = right.max_pages, right.types",
+            "right_types = right.types",
+            "treap.rotations",
+            "a node does not know how long the runs to its right are",
         ),
     ),
     *variants_of(

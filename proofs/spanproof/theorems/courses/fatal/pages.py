@@ -25,8 +25,6 @@ from spanspec.pages.treap import (
     check_treap,
     find_maximal,
     find_minimal,
-    rotate_left,
-    rotate_right,
 )
 from spanspec.sharing.records import UNUSED
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE, moved
@@ -211,12 +209,12 @@ def changing_what_is_not_there() -> None:
 
 def rotating_without_a_right_child() -> None:
     """Rotating without a right child."""
-    rotate_left(Node(entry(1), 1))
+    Node(entry(1), 1).rotate_left()
 
 
 def rotating_without_a_left_child() -> None:
     """Rotating without a left child."""
-    rotate_right(Node(entry(1), 1))
+    Node(entry(1), 1).rotate_right()
 
 
 CHECKS: Final[Checks] = (
