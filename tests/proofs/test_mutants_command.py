@@ -70,3 +70,18 @@ def test_an_interrupt_keeps_what_was_decided(
 def test_a_pattern_that_matches_nothing_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["mutants", "no-such-mutant"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--sample", "2"], "--sample says how many of --generated"),
+        (["--judge", "all"], "there is no --random N"),
+        (["--judge", "all", "--generated"], "there is no --random N"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(
+    options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["mutants", "sweepgen.relabel", *options]) == 2
+    assert says in capsys.readouterr().err

@@ -50,9 +50,11 @@ def mutants(
         typer.Option(metavar="WHAT", help="Draw them of the model, spanalloc, or its structures."),
     ] = "model",
     judge: Annotated[
-        str, typer.Option(metavar="WHO", help="Of these: proofs, or all that can run a model.")
+        str, typer.Option(metavar="WHO", help="Judges of drawn ones: proofs, or all.")
     ] = "proofs",
-    sample: Annotated[int, typer.Option(min=0, help="Of these, how many; 0 for all.")] = 0,
+    sample: Annotated[
+        int, typer.Option(min=0, help="How many of the generated ones; 0 for all.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Determines which, and their order.")] = 0,
     save_to: Annotated[
         Path | None, typer.Option("--save", metavar="DIR", help="Save each counterexample there.")
@@ -71,6 +73,10 @@ def mutants(
         raise Unusable(f"no judge {judge!r}; there are proofs, and all")
     if of not in ("model", "spanalloc", "structures"):
         raise Unusable(f"no mutants of {of!r}; there are those of model, spanalloc and structures")
+    if judge != "proofs" and not random:
+        raise Unusable("--judge says who judges what --random draws; there is no --random N")
+    if sample and not (generated or of != "model"):
+        raise Unusable("--sample says how many of --generated, or of --of spanalloc, to judge")
     if of == "spanalloc":
         from spanproof.cli.implmutants import mutants_of_spanalloc
 
