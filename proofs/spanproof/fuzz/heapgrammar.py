@@ -54,6 +54,9 @@ PS: Final = (0,) * 10 + (1,) * 4 + (2, 3)
 KINDS: Final[tuple[SpecialKind, ...]] = ("finalizer", "finalizer", "profile")
 EVEN_KINDS: Final[tuple[SpecialKind, ...]] = ("finalizer", "profile")
 STRAY_PLACES: Final[tuple[Place, ...]] = (*PLACES, "dead", "dead", "swept")
+MARKED_PLACES: Final[tuple[Place, ...]] = ("free slot", "swept", "dead", "free slot", *PLACES)
+"""Where something is marked while a cycle marks: mostly where nothing lives."""
+
 PURPOSES: Final[tuple[Purpose, ...]] = ("stack", "other")
 ANSWERS: Final[tuple[Answer, ...]] = ("grant", "grant", "refuse", "elsewhere", "below")
 PHYSICAL: Final[tuple[Literal[4096, 16384, 65536], ...]] = (4096, 4096, 16384, 65536)
@@ -184,8 +187,8 @@ def cycle(choices: Choices) -> Steps:
     born: Steps = (malloc(choices),) if choices.below(2) else ()
     # While it is marked, what is marked may be anywhere.
     stray: Steps = ()
-    if choices.below(3) == 0:
-        stray = (MarkAt(choices.below(10), pick(choices, STRAY_PLACES)),)
+    if choices.below(2):
+        stray = (MarkAt(choices.below(10), pick(choices, MARKED_PLACES)),)
     after: Steps = (other(choices),) if choices.below(2) else ()
     took = pick(choices, TIMES)
     assist = pick(choices, ASSISTS) if took >= 0 else 0
