@@ -30,6 +30,7 @@ from spanproof.fuzz.program import Program
 from spanproof.fuzz.schedulegrammar import scheduled_program
 from spanproof.fuzz.spanallocheap import SpanallocHeap, installed
 from spanproof.fuzz.spangrammar import span_program
+from spanproof.fuzz.target import of_heap, of_schedules
 from spanspec.invariants import violations, violations_at
 
 GRAMMARS = (heap_program, scheduled_program, span_program)
@@ -204,3 +205,21 @@ def test_guided_programs_are_determined_by_the_seed_and_by_what_was_heard() -> N
     assert drawn(True) == drawn(True)
     assert drawn(False) == [heap_program(FromBytes(seeded(3, number))) for number in range(40)]
     assert drawn(True) != drawn(False)
+
+
+def test_changed_programs_take_no_more_than_half_of_the_calls() -> None:
+    """However many calls a changed one makes: fresh ones catch up before there is another."""
+    source = Source(heap_program, 5)
+    calls = {True: 0, False: 0}
+    for number in range(300):
+        program = source.next()
+        fresh = program == heap_program(FromBytes(seeded(5, number)))
+        made = 10 if fresh else 70
+        calls[fresh] += made
+        source.heard(program, frozenset({(number,)}), made)
+    assert 0 < calls[False] <= calls[True] + 70
+
+
+def test_schedules_are_drawn_afresh() -> None:
+    assert not of_schedules(installed).guided
+    assert of_heap(installed).guided

@@ -22,13 +22,6 @@ RECENT: Final = 32
 PICKS: Final = 4
 """Programs of which the one with the fewest calls is changed: more changes of it can be tried."""
 
-VARIED: Final = 4
-"""Of the programs that are changed, all but one in so many are changed as a target says."""
-
-
-Vary = Callable[[Choices, ProgramT], ProgramT]
-"""Changes a program, as some choices say."""
-
 
 class Kept(Generic[ProgramT]):
     """The programs that were the first to show something, in the order in which they were found.
@@ -69,25 +62,16 @@ class Kept(Generic[ProgramT]):
 class Source(Generic[ProgramT]):
     """Draws programs from a grammar: program number n of a seed is drawn from bytes of their own.
 
-    With `guided`, some programs are made of programs that were kept. These are longer than fresh
-    ones, so the shares are of calls: `fresh` of fresh programs for each of a changed one. `vary`,
-    if a target has one, changes a program without touching how it is built.
+    With `guided`, programs for half of the calls are made of programs that were kept: these are
+    longer than fresh ones, and should not take more than their share.
     """
 
     def __init__(
-        self,
-        grammar: Callable[[Choices], ProgramT],
-        seed: int,
-        *,
-        guided: bool = True,
-        fresh: int = 1,
-        vary: Vary[ProgramT] | None = None,
+        self, grammar: Callable[[Choices], ProgramT], seed: int, *, guided: bool = True
     ) -> None:
         self._grammar: Callable[[Choices], ProgramT] = grammar
         self._seed = seed
         self._guided = guided
-        self._vary: Vary[ProgramT] | None = vary
-        self._fresh = fresh
         self._is_fresh = True
         self._ahead = 0
         self.kept: Kept[ProgramT] = Kept()
@@ -102,18 +86,14 @@ class Source(Generic[ProgramT]):
 
     def heard(self, program: ProgramT, shown: frozenset[Feature], calls: int) -> bool:
         """Hear what the last program has shown, in so many calls; return whether it is new."""
-        self._ahead += calls if self._is_fresh else -calls * self._fresh
+        self._ahead += calls if self._is_fresh else -calls
         return self.kept.add(program, frozenset(map(lasting, shown)), calls)
 
     def _changed(self, choices: Choices) -> ProgramT:
         """Return a program that was kept, with one to three changes."""
         program = self._some(choices)
-        vary = self._vary
-        change: Vary[ProgramT] = self._change
-        if vary is not None and choices.below(VARIED) > 0:
-            change = vary
         for _ in range(between(choices, 1, 3)):
-            program = change(choices, program)
+            program = self._change(choices, program)
         return program
 
     def _some(self, choices: Choices) -> ProgramT:

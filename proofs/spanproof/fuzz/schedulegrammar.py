@@ -39,7 +39,6 @@ PROCS: Final = 4
 USUAL: Final[tuple[Place, ...]] = ("object", "object", "dead", "dead", "swept")
 ALL_PLACES: Final[tuple[Place, ...]] = tuple(PLACES)
 MOST_SWITCHES: Final = 30
-MOST_TASKS: Final = 6
 
 
 def allocation(choices: Choices, size: int) -> Task:
@@ -95,7 +94,7 @@ def together(choices: Choices, size: int) -> Together:
     if choices.below(2):
         tasks = [replace(task(choices, size), p=p) for p in range(PROCS)]
     else:
-        tasks = [task(choices, size) for _ in range(between(choices, 2, MOST_TASKS))]
+        tasks = [task(choices, size) for _ in range(between(choices, 2, 6))]
     return Together(tuple(tasks), order(choices))
 
 
@@ -140,36 +139,3 @@ def scheduled_program(choices: Choices) -> HeapProgram:
     for _ in range(between(choices, 1, 2)):
         steps += round_of(choices, size)
     return HeapProgram(tuple(steps), PROCS, sweepgen)
-
-
-def varied(choices: Choices, program: HeapProgram) -> HeapProgram:
-    """Return a program in which what is done at once is in another order, or a task is another.
-
-    What was done before stays, on which it depends what can meet.
-    """
-    places = [at for at, step in enumerate(program.steps) if isinstance(step, Together)]
-    if not places:
-        return scheduled_program(choices)
-    at = pick(choices, places)
-    step = program.steps[at]
-    assert isinstance(step, Together)
-    tasks, turns = step.tasks, step.order
-    match choices.below(4):
-        case 0:
-            turns = order(choices)
-        case 1:
-            place = choices.below(len(turns) + 1)
-            turns = (*turns[:place], choices.below(4), *turns[place + choices.below(2) :])
-        case 2:
-            place = choices.below(len(tasks))
-            tasks = (*tasks[:place], task(choices, size_in(program)), *tasks[place + 1 :])
-        case _:
-            tasks = (*tasks, task(choices, size_in(program)))[-MOST_TASKS:]
-    steps = (*program.steps[:at], Together(tasks, turns), *program.steps[at + 1 :])
-    return replace(program, steps=steps)
-
-
-def size_in(program: HeapProgram) -> int:
-    """Return the size that most objects of a program have which are allocated by a step of it."""
-    sizes = [step.size for step in program.steps if isinstance(step, Malloc) and step.size in SIZES]
-    return sizes[0] if sizes else SIZES[0]

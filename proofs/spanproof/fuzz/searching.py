@@ -79,10 +79,7 @@ class Search(Generic[ProgramT]):
         """
         if seconds is not None:
             self._until = time.monotonic() + seconds
-        target = self._target
-        source = Source(
-            target.grammar, start, guided=target.guided, fresh=target.fresh, vary=target.vary
-        )
+        source = Source(self._target.grammar, start, guided=self._target.guided)
         source.drawn = first
         looks_again = 0.0
         exercised = self.exercised

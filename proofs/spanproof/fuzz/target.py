@@ -1,12 +1,11 @@
 """What a campaign is about: one span, a whole heap, or several Ps of it at once."""
 
 from collections.abc import Callable
-from typing import Final, Generic, NamedTuple
+from typing import Generic, NamedTuple
 
 from spanproof.fuzz.choices import Choices
 from spanproof.fuzz.divergence import ProgramT, Run, StepHeard
 from spanproof.fuzz.factories import AnyStart
-from spanproof.fuzz.guidance import Vary
 from spanproof.fuzz.heapgrammar import heap_program
 from spanproof.fuzz.heaplockstep import run_heap_program, run_heap_program_quickly
 from spanproof.fuzz.heapprogram import HeapProgram
@@ -18,7 +17,7 @@ from spanproof.fuzz.levels.sizes import SizesFactory, run_sizes, sizes_program
 from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.lockstep import run_program
 from spanproof.fuzz.program import Program
-from spanproof.fuzz.schedulegrammar import scheduled_program, varied
+from spanproof.fuzz.schedulegrammar import scheduled_program
 from spanproof.fuzz.spangrammar import span_program
 from spanproof.fuzz.subjects import SubjectFactory
 
@@ -41,9 +40,6 @@ SIZES_MUST_EXERCISE = ("small", "large")
 CONTRACT_MUST_EXERCISE = ("malloc", "realloc", "free", "show")
 """The same for size classes, and for anything that is a malloc."""
 
-SCHEDULES_FRESH: Final = 3
-"""Calls of fresh schedules for one of a changed one, which finds less in a call, as measured."""
-
 Attempt = Callable[[ProgramT, StepHeard, bool], Run]
 """Runs a program, and tells of each step when it begins; exactly, where that is asked for."""
 
@@ -52,9 +48,8 @@ class Target(NamedTuple, Generic[ProgramT]):
     """What a campaign is about: its programs, how one is run, and what must be exercised.
 
     Programs are of a `kind`. They are drawn from the `grammar`, and with `guided` made of those
-    that have shown something new: one call of these for so many `fresh` ones. `vary` changes a
-    program without touching how it is built. `prepare` is called once in each process, with a way
-    to tell of a program that is under way.
+    that have shown something new. `prepare` is called once in each process, with a way to tell of a
+    program that is under way.
     """
 
     kind: type[ProgramT]
@@ -63,8 +58,6 @@ class Target(NamedTuple, Generic[ProgramT]):
     must_exercise: tuple[str, ...]
     prepare: Callable[[Callable[[AnyStart], None]], None] | None = None
     guided: bool = True
-    fresh: int = 1
-    vary: Vary[ProgramT] | None = None
 
 
 def of_span(factory: SubjectFactory) -> Target[Program]:
@@ -82,10 +75,14 @@ def of_heap(factory: SideFactory) -> Target[HeapProgram]:
 
 
 def of_schedules(factory: SideFactory) -> Target[HeapProgram]:
-    """Return the target that a heap is on which several Ps act at once."""
+    """Return the target that a heap is on which several Ps act at once.
+
+    Its programs are all fresh ones: what has to meet depends on how a program was built up, so a
+    changed one finds fewer races in a call, as measured (docs/fuzzing.md).
+    """
     attempt = heap_attempt(factory)
     schedules = Target(HeapProgram, scheduled_program, attempt, SCHEDULE_MUST_EXERCISE)
-    return schedules._replace(fresh=SCHEDULES_FRESH, vary=varied)
+    return schedules._replace(guided=False)
 
 
 def of_sizes(factory: SizesFactory) -> Target[SizesProgram]:

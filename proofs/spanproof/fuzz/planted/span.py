@@ -245,7 +245,7 @@ def find(bug: PlantedBug, effort: Effort = EFFORT) -> CampaignResult:
 def look(target: Target[ProgramT], effort: Effort) -> CampaignResult:
     """Run a campaign on what has a bug."""
     return run_target(
-        target._replace(guided=effort.guided),
+        target._replace(guided=target.guided and effort.guided),
         start=effort.start,
         calls=effort.calls,
         shrink=effort.shrink,
