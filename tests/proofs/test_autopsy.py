@@ -418,6 +418,20 @@ def test_a_tiny_block_without_an_offset_is_in_flight_in_an_allocation_of_its_p(
     assert verdicts(saved) == {"I-36": Verdict.DAMAGE}
 
 
+def test_chunks_of_user_arenas_are_not_held_against_the_heap(saved: Snapshot) -> None:
+    """A chunk lies outside the heap's arenas, and stays in its set when it is given back."""
+    if "isUserArenaChunk" not in saved.image.present:
+        pytest.skip("this version has no user arenas")
+    span = small(saved.image)
+    for number, state in enumerate((1, 0)):
+        chunk = msgspec.structs.replace(
+            span, descriptor=0x5550 + number, base=1 << 45, spanclass=1, state=state, user_arena=1
+        )
+        saved.image.spans.append(chunk)
+        saved.image.central[0][f"full{saved.image.sweepgen // 2 % 2}"].append(chunk.descriptor)
+    assert judged(saved.image, saved.profile) == []
+
+
 def test_a_thread_at_the_operation_that_shows_no_span_leaves_it_undecided(saved: Snapshot) -> None:
     unlist(saved.image, small(saved.image).descriptor)
     with_thread(saved.image, 0, REFILLING)

@@ -44,7 +44,9 @@ def judge_pages(scene: Scene) -> Iterator[Finding]:
     live = [
         span
         for span in image.spans
-        if span.state in (scene.in_use, scene.manual) and 0 < span.npages <= M64 >> 14
+        if span.state in (scene.in_use, scene.manual)
+        and 0 < span.npages <= M64 >> 14
+        and not span.user_arena
     ]
     live.sort(key=lambda span: span.base)
     for below, span in pairwise(live):

@@ -153,6 +153,8 @@ def entries_of(scene: Scene) -> tuple[dict[int, Entries], list[Finding]]:
                                 spanclass=spanclass,
                             )
                         )
+                    elif span.user_arena:
+                        continue
                     elif which == swept and (
                         span.spanclass != spanclass or span.state != scene.in_use
                     ):

@@ -608,6 +608,10 @@ def read_image(memory: Memory, layout: Layout, addresses: Addresses, source: str
         image.panicking = 0 if panicking is None else memory.number(panicking, 4)
         image.class_sizes, image.class_pages = read_classes(reader)
         image.spans = read_spans(reader, listed, layout.constant("mSpanInUse", 1))
+        if any(span.user_arena for span in image.spans):
+            reader.unknown.append(
+                "user arenas, and sums over all spans: the program has user arenas"
+            )
         image.specials = read_specials(reader, image.spans)
         image.procs = read_procs(reader)
         image.central_classes, image.central = read_central(reader)

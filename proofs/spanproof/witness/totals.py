@@ -25,7 +25,8 @@ def judge_totals(scene: Scene) -> Iterator[Finding]:
     """Yield what does not hold of sums."""
     yield from bits(scene)
     yield from specials(scene)
-    if not scene.image.partial:
+    # What is freed of user arenas stays counted until nothing leads to it.
+    if not scene.image.partial and not any(span.user_arena for span in scene.image.spans):
         yield from counters(scene)
 
 
