@@ -36,7 +36,13 @@ REASONS: Final = (
 
 SAME: Final = "where both sides are equal, so are both results"
 
-OF_THE_MODEL: Final = (
+OF_DRAWN: Final = (
+    Reason(
+        "spanalloc.maxtree.MaxTree.store",
+        "",
+        "weights[other] > weight -> (weights[other] >= weight)",
+        SAME,
+    ),
     *(
         Reason(f"spanspec.{function}", "", change, SAME)
         for function, change in (
@@ -48,6 +54,10 @@ OF_THE_MODEL: Final = (
             ("pages.scavenge.work_to", "now > want -> (now >= want)"),
             ("pages.scavenge.coarser_page", "phys.size > PAGE_SIZE -> (phys.size >= PAGE_SIZE)"),
             ("pages.scavenge.total_time_ns", "huge >= total -> (huge > total)"),
+            (
+                "heap.pacing.take_chunk",
+                "progress.reclaim_index >= after -> (progress.reclaim_index > after)",
+            ),
             ("heap.pacing.credit_taken", "found < wanted -> (found <= wanted)"),
             ("heap.pacing.distance_to", "distance > PAGE_SIZE -> (distance >= PAGE_SIZE)"),
         )
@@ -59,7 +69,7 @@ OF_THE_MODEL: Final = (
         "tells the type checker what the table of operations sees to: which input it is",
     ),
 )
-"""The mutants of the model that were met."""
+"""The mutants of the model, and of spanalloc's structures, that were met."""
 
 
 def reason_for(function: str, source: str, change: str, reasons: Iterable[Reason]) -> str:

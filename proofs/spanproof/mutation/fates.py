@@ -17,7 +17,7 @@ from spanproof.decide.copies import try_out_changed
 from spanproof.decide.prover import decide
 from spanproof.fingerprint.dependencies import digest_of
 from spanproof.mutation.drawn import Drawn
-from spanproof.mutation.equivalent import OF_THE_MODEL, reason_for
+from spanproof.mutation.equivalent import OF_DRAWN, reason_for
 from spanproof.mutation.knownbugs.switch import JudgesFailed, judged
 from spanproof.solvers.inprocess import FewFirst
 from spanproof.support.plaincopy import copy_changed
@@ -67,7 +67,7 @@ class Fate(NamedTuple):
     def reason(self) -> str:
         """Why nobody can object to one that survives; empty if that is not known."""
         change = f"{self.before} -> {self.after}"
-        return "" if self.killed else reason_for(self.function, "", change, OF_THE_MODEL)
+        return "" if self.killed else reason_for(self.function, "", change, OF_DRAWN)
 
 
 class Kept(NamedTuple):

@@ -183,6 +183,11 @@ class Heard(Player):
                 there = (stats.heap_sys - stats.heap_released, goal)
                 promise((event.retained, event.goal) == there, f"{event}: there are {there}")
                 self.released = 0
+                if isinstance(event, hev.ScavengeBegins):
+                    kept = [run for run in heap.free.in_order() if not run.scavenged]
+                    ends = [(run.base, run.base + run.npages * PAGE_SIZE) for run in kept]
+                    huge = sum(whole_huge(*bounds) for bounds in ends)
+                    promise(event.huge_pages == huge, f"{event}: there are {huge} huge pages")
             case hev.ScavengesSpan():
                 self.released += event.released
                 split = int(event.span != event.chosen)

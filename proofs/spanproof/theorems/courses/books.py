@@ -78,6 +78,13 @@ def records_that_stay(met: Counter[str]) -> None:
     heap.step(RunFinalizers(0))
     heap.gc()
     promise(not heap.state.specials and span not in heap.state.spans, "SWP-24: it dies after that")
+    heap = Heap()
+    address = heap.malloc(48)
+    heap.step(AddSpecial(0, address, "profile"))
+    heap.step(StartCycle())
+    promise(heap.state.scanned == 0, f"SWP-34: {heap.state.scanned} bytes are looked through")
+    heap.step(AddSpecial(0, address))
+    promise(heap.state.scanned == 48, f"SWP-34: {heap.state.scanned} bytes are looked through")
     met["kept"] += 1
 
 

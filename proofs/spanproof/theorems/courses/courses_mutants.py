@@ -414,4 +414,34 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "a debt stays what it was although the pace has changed",
         ),
     ),
+    *variants_of(
+        "spanspec.heap.mcentral.walk_nonempty",
+        Variant(
+            "passing-over-untold",
+            """yield skip(state, actor, span, "N")""",
+            "pass",
+            "courses.told",
+            "a walk does not tell of a span that another thread is sweeping",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.operations.specials.add",
+        Variant(
+            "looked-through-for-nothing",
+            "state.scanned += state.spans[span].elemsize",
+            "pass",
+            "courses.books",
+            "an object that gets its finalizer while marking is looked through, and not counted",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.runs.huge_pages",
+        Variant(
+            "single-huge-page-overlooked",
+            "run.npages < phys.huge // PAGE_SIZE",
+            "run.npages <= phys.huge // PAGE_SIZE",
+            "courses.told",
+            "a run that is just one huge page counts for none",
+        ),
+    ),
 )

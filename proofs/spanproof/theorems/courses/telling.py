@@ -32,6 +32,8 @@ from spanproof.theorems.courses.containers import Case, every_case
 from spanproof.theorems.courses.programs import every, none, odd
 from spanspec.events import heap_events as hev
 from spanspec.heap import program
+from spanspec.heap.sweeping import sweepone
+from spanspec.pages.pageheap import Actor
 
 MIB: Final = 1 << 20
 PAGES_PER_ARENA: Final = 8192
@@ -277,9 +279,10 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
                 (free_manual(0), FREED),
                 (free_manual(1), FREED),
                 (free_manual(0), FREED),
+                (scavenge_all(), "vb vs co ve"),
             ),
         )
-        for pages in (128, 200, 512)
+        for pages in (128, 200, 256, 512)
     ),
     (
         "the scavenger later",
@@ -308,6 +311,21 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
 """Programs, and what each of their operations tells, by the names of the trace format."""
 
 
+def passed_over(met: Counter[str]) -> None:
+    """Who walks a list tells of each span that another thread is sweeping."""
+    player = Heard(2)
+    for _, act in (allocate(4096), flush(), cycle("all live", every)):
+        act(player)
+    sweeping = sweepone(player.state, Actor(1, 1), "bg")
+    told = [type(next(sweeping)).__name__ for _ in range(2)]
+    promise(told == ["BufferPop", "SweepClaim"], f"SWP-15: {told} of a sweep that begins")
+    player.told.clear()
+    allocate(4096)[1](player)
+    heard = [str(type(event).__struct_config__.tag) for event in player.told[:2]]
+    promise(heard == ["ck", "cm"], f"CEN-3: {heard} of a walk past a span that is being swept")
+    met["passed over"] += 1
+
+
 @explored(
     "courses.told",
     "CEN-2 CEN-3 CEN-4 CEN-11 CEN-12 MC-4 MC-6 MC-7 MC-10 SWP-9 SWP-15 SWP-19 SWP-21 SWP-22 SWP-24"
@@ -320,4 +338,5 @@ def what_is_told_is_what_was_done() -> Ran:
     """Programs through each way of a course: each operation tells exactly its events, in their
     order, and what stands in an event is what is there when it is told.
     """
-    return every_case([(name, partial(tells(make, told))) for name, make, told in SCENES])
+    scenes = [(name, partial(tells(make, told))) for name, make, told in SCENES]
+    return every_case([*scenes, ("a span that is being swept", passed_over)])
