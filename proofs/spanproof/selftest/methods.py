@@ -26,7 +26,7 @@ from spanproof.selftest.judge import (
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed
 from spanproof.symbolic.classes import place_of
-from spanproof.symbolic.errors import NotTranslatable, UnsupportedConstruct
+from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
 from spanproof.symbolic.memory import ITEMS, Content, State
 from spanproof.symbolic.merge import scalar_of
 from spanproof.symbolic.translate import Translator
@@ -220,7 +220,9 @@ def judge_method(case: Method, module: ModuleType, random: Random) -> Outcome:
             claimed += not outcome
     except UnsupportedConstruct as refusal:
         return Outcome(refusal.what, 0, 0, None)
-    except NotTranslatable as refusal:
+    except (NotTranslatable, MixedSorts) as refusal:
+        # A field that holds a truth value on one way and a number on another is refused once it
+        # is read, which here is after the method has ended.
         return Outcome(str(refusal), 0, 0, None)
     return Outcome(None, agreed, claimed, None)
 
