@@ -214,6 +214,7 @@ Probe = Callable[[str], tuple[Proof, Fields]]
         ("raise ValueError(self.bump())", "bump may change an object"),
         ("raise ValueError(f'{n:#x} {self.bump()}')", "bump may change an object"),
         ("raise ValueError(self.words.pop())", "may change an object"),
+        ("self.n = 1 << 64\n        return n", "does not fit"),
         ("self.words.append(n)\n        return n", "no method append"),
         ("return min(one=n, other=1)", "min takes no argument by name"),
         ("return int(number=n)", "int takes no argument by name"),

@@ -67,6 +67,9 @@ class Objects:
                 kind = object_kind(field_kinds(owner.kind)[name])
                 if value is None and kind is not None:
                     value = SymbolicObject(kind[0], NONE)
+                if type(value) is int:
+                    # What is known may be any integer, what a field holds is a number that it has.
+                    self._host.arithmetic.exact(scalar_of(value))
                 self._host.memory.write(place_of(owner.kind, name), owner.identity, value)
             case ast.Subscript(value=base, slice=index):
                 vector = self._evaluator.value(base, place)
