@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import fields
 
 from spanproof.protocol import messages
-from spanproof.protocol.messages import REPLIES, VERSION, Ask, Done, Reply, op_of
+from spanproof.protocol.messages import REPLIES, VERSION, Ask, Came, Done, Reply, op_of
 
 MOST_PARAMETERS: Final = 6
 """What has more fields is given to its function as a struct."""
@@ -214,7 +214,8 @@ def dispatch() -> Iterator[str]:
     yield (
         "/* Call the function of a request, and write what it says; tell whether there is one. */\n"
         "static int ss_dispatch(const char *op, const uint64_t *field, const char *const *text,\n"
-        "                       struct ss_text *out, const char **refused) {\n"
+        "                       struct ss_text *out, const char **refused, const char **events) {\n"
+        "    (void)events;\n"
     )
     for asked in GENERIC:
         reply = REPLIES[asked]
@@ -231,6 +232,8 @@ def dispatch() -> Iterator[str]:
             yield f"        struct {struct_of(reply)} reply = {{0}};\n"
             arguments.append("&reply")
         yield f"        *refused = {function}({', '.join(arguments)});\n"
+        if issubclass(reply, Came):
+            yield "        *events = reply.events;\n"
         for name, kind in typed(reply) if reply is not Done else ():
             yield from (f"        {line}\n" for line in written(name, kind))
         yield "        return 1;\n    }\n"

@@ -193,9 +193,11 @@ class Library:
             return {} if refused is None else {"refused": refused.decode(errors="replace")}
         reply = self._structures[asked]()
         refused = function(*arguments, ctypes.byref(reply))
+        told = told_by(reply, REPLIES[asked])
         if refused is not None:
-            return {"refused": refused.decode(errors="replace")}
-        return told_by(reply, REPLIES[asked])
+            events = {"events": told["events"]} if "events" in told else {}
+            return {"refused": refused.decode(errors="replace"), **events}
+        return told
 
     def _program(self, ask: messages.Program) -> Mapping[str, object]:
         return {"replies": [self.answer(one) for one in ask.requests]}

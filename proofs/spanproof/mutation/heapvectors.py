@@ -14,6 +14,7 @@ from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import SideFactory
 from spanproof.fuzz.levels.answeringheap import AnsweringHeap
 from spanproof.fuzz.levels.recorded import Exchange, line_of
+from spanproof.fuzz.levels.remote import RefusedWith
 from spanproof.fuzz.levels.remoteheap import RemoteHeaps
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.target import of_heap
@@ -71,7 +72,8 @@ def is_wrong(make: SideFactory, exchange: Exchange) -> bool:
                 try:
                     seen = answering.ask(cast("Request", ask), type(wanted))
                 except Refused as problem:
-                    seen = Declines(n=0, refused=str(problem))
+                    events = problem.events if isinstance(problem, RefusedWith) else ()
+                    seen = Declines(n=0, refused=str(problem), events=list(events))
                 except AssertionError:  # it does not refuse
                     return True
                 compare(wanted, seen)
@@ -91,6 +93,8 @@ def compare(wanted: Reply, seen: Reply) -> None:
         case Came(), Came():
             if (wanted.result, wanted.no_memory) != (seen.result, seen.no_memory):
                 raise Difference("the result", wanted.result, seen.result)
+            compare_events(wanted.events, seen.events)
+        case Declines(), Declines():
             compare_events(wanted.events, seen.events)
         case _:
             if type(wanted) is not type(seen):

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from spanproof.protocol.faults import Broken, Declined
-from spanproof.protocol.messages import REPLIES, Ask, Failed, Refused, Reply, op_of
+from spanproof.protocol.messages import REPLIES, Ask, Failed, Figures, Refused, Reply, op_of
 
 ReplyT = TypeVar("ReplyT", bound=Reply)
 
@@ -20,6 +20,7 @@ class Head(msgspec.Struct, frozen=True):
     n: int | None = None
     refused: str | None = None
     reason: str = ""
+    events: list[tuple[str, Figures]] = msgspec.field(default_factory=list)
     error: str | None = None
 
 
@@ -61,7 +62,7 @@ def exception_of(request: Ask, line: bytes | msgspec.Raw, problem: Exception) ->
         if head.n is not None:
             check_number(request, head.n)
         if head.refused is not None:
-            return Declined(head.refused[:SHOWN], head.reason[:SHOWN])
+            return Declined(head.refused[:SHOWN], head.reason[:SHOWN], head.events)
         if head.error is not None:
             return Broken(f"replies to `{op}` that it failed: {head.error[:SHOWN]}")
     except Broken as numbered:

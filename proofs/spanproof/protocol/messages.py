@@ -415,11 +415,13 @@ class Programmed(Reply, frozen=True):
 class Refused(Reply, frozen=True):
     """The rules forbid what was asked; nothing has changed. In place of any other reply.
 
-    A heap may give one of the reasons of `spanproof.fuzz.reasons`, which then is compared.
+    A heap may give one of the reasons of `spanproof.fuzz.reasons`, which then is compared; and it
+    may have swept a span before it could tell, of which the `events` are.
     """
 
     refused: str
     reason: str = ""
+    events: list[tuple[str, Figures]] = msgspec.field(default_factory=list)
 
 
 class Failed(Reply, frozen=True):

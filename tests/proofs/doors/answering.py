@@ -56,7 +56,10 @@ class Answering:
         except Exception as problem:
             if type(problem).__name__ != "Refused":
                 raise
-            return {"n": ask["n"], "refused": str(problem), "reason": vars(problem)["reason"]}
+            told = {"refused": str(problem), "reason": vars(problem)["reason"]}
+            if ask["op"] in ("heap_call", "heap_begin", "turn") and "events" in SHOWS:
+                told["events"] = self.heap.events()
+            return {"n": ask["n"], **told}
 
     def hello(self, ask: Message) -> Message:
         levels = ["sizes", "contract", "span", "heap", "schedule"]

@@ -445,7 +445,7 @@ static void ss_hello(struct ss_text *out) {
 
 static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
     struct ss_ask *ask = &in->asks[place];
-    const char *refused = NULL, *text[SS_TEXTS];
+    const char *refused = NULL, *events = NULL, *text[SS_TEXTS];
     char words[SS_TEXTS][128];
     size_t start = out->used;
     if (ss_is_contract(ask->op)) {
@@ -490,7 +490,7 @@ static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
             if (at.at != NULL)
                 ss_words(&at, words[one], sizeof words[one]);
         }
-        if (!ss_dispatch(ask->op, ask->field, text, out, &refused))
+        if (!ss_dispatch(ask->op, ask->field, text, out, &refused, &events))
             ss_put(out, ",\"error\":\"there is no function for it\"");
     }
     if (refused != NULL) {
@@ -499,6 +499,10 @@ static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
         ss_put_number(out, in->asks[place].n);
         ss_put(out, ",\"refused\":");
         ss_put_string(out, refused);
+        if (events != NULL) {
+            ss_put(out, ",\"events\":");
+            ss_put(out, events);
+        }
     }
     ss_put(out, "}");
 }

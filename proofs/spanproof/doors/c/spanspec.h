@@ -380,7 +380,8 @@ static void ss_set_defaults(uint64_t *field) {
 
 /* Call the function of a request, and write what it says; tell whether there is one. */
 static int ss_dispatch(const char *op, const uint64_t *field, const char *const *text,
-                       struct ss_text *out, const char **refused) {
+                       struct ss_text *out, const char **refused, const char **events) {
+    (void)events;
     if (strcmp(op, "size") == 0 && spanspec_size) {
         struct spanspec_sized reply = {0};
         *refused = spanspec_size(field[SS_bytes], &reply);
@@ -495,6 +496,7 @@ static int ss_dispatch(const char *op, const uint64_t *field, const char *const 
         ask.assist_ns = field[SS_assist_ns];
         struct spanspec_came reply = {0};
         *refused = spanspec_heap_call(&ask, &reply);
+        *events = reply.events;
         ss_put(out, ",\"result\":");
         ss_put_signed(out, reply.result);
         ss_put(out, ",\"no_memory\":");
@@ -523,6 +525,7 @@ static int ss_dispatch(const char *op, const uint64_t *field, const char *const 
         ask.assist_ns = field[SS_assist_ns];
         struct spanspec_stopped reply = {0};
         *refused = spanspec_heap_begin(&ask, &reply);
+        *events = reply.events;
         ss_put(out, ",\"result\":");
         ss_put_signed(out, reply.result);
         ss_put(out, ",\"no_memory\":");
@@ -545,6 +548,7 @@ static int ss_dispatch(const char *op, const uint64_t *field, const char *const 
     if (strcmp(op, "turn") == 0 && spanspec_turn) {
         struct spanspec_stopped reply = {0};
         *refused = spanspec_turn(field[SS_p], &reply);
+        *events = reply.events;
         ss_put(out, ",\"result\":");
         ss_put_signed(out, reply.result);
         ss_put(out, ",\"no_memory\":");
@@ -932,7 +936,7 @@ static void ss_hello(struct ss_text *out) {
 
 static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
     struct ss_ask *ask = &in->asks[place];
-    const char *refused = NULL, *text[SS_TEXTS];
+    const char *refused = NULL, *events = NULL, *text[SS_TEXTS];
     char words[SS_TEXTS][128];
     size_t start = out->used;
     if (ss_is_contract(ask->op)) {
@@ -977,7 +981,7 @@ static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
             if (at.at != NULL)
                 ss_words(&at, words[one], sizeof words[one]);
         }
-        if (!ss_dispatch(ask->op, ask->field, text, out, &refused))
+        if (!ss_dispatch(ask->op, ask->field, text, out, &refused, &events))
             ss_put(out, ",\"error\":\"there is no function for it\"");
     }
     if (refused != NULL) {
@@ -986,6 +990,10 @@ static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
         ss_put_number(out, in->asks[place].n);
         ss_put(out, ",\"refused\":");
         ss_put_string(out, refused);
+        if (events != NULL) {
+            ss_put(out, ",\"events\":");
+            ss_put(out, events);
+        }
     }
     ss_put(out, "}");
 }

@@ -11,7 +11,7 @@ from spanproof.fuzz.heapcalls import Call
 from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import LooksUp, NoMemory, Paces, Side, SideFactory, Steers
 from spanproof.fuzz.levels.recorded import Exchange
-from spanproof.fuzz.levels.remote import ReplyT
+from spanproof.fuzz.levels.remote import RefusedWith, ReplyT
 from spanproof.protocol.messages import (
     VERSION,
     Ask,
@@ -105,8 +105,10 @@ class AnsweringHeap:
         try:
             reply = self._reply(request)
         except Refused as problem:
-            self.exchange.append((request, Declines(n=0, refused=str(problem))))
-            raise
+            told = self._told()
+            declines = Declines(n=0, refused=str(problem), reason=problem.reason, events=told)
+            self.exchange.append((request, declines))
+            raise RefusedWith(str(problem), problem.reason, told) from None
         self.exchange.append((request, reply))
         assert isinstance(reply, expected)
         return reply
@@ -126,5 +128,9 @@ class AnsweringHeap:
             came = replace(came, result=call_of(request)(side) or 0)
         except NoMemory:
             came = replace(came, no_memory=True)
-        told = side.events() or ()
-        return replace(came, events=[(kind, dict(figures)) for kind, figures in told])
+        return replace(came, events=self._told())
+
+    def _told(self) -> list[tuple[str, dict[str, object]]]:
+        """Return the events since the last call."""
+        told = self._side.events() if self._side is not None else None
+        return [(kind, dict(figures)) for kind, figures in told or ()]

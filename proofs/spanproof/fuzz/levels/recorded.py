@@ -32,6 +32,8 @@ def shown(reply: Reply) -> dict[str, object]:
     fields: dict[str, object] = msgspec.json.decode(ENCODER.encode(reply))
     if isinstance(reply, messages.Refused):
         del fields["reason"]
+        if not reply.events:
+            del fields["events"]
     return fields
 
 

@@ -28,6 +28,16 @@ class Called(NamedTuple):
     extra: Mapping[str, str] = {}
 
 
+class RefusedWith(Refused):
+    """A refusal, and the events of what was done before it could be told."""
+
+    def __init__(
+        self, text: str, reason: str, events: Sequence[tuple[str, dict[str, object]]]
+    ) -> None:
+        super().__init__(text, reason)
+        self.events = events
+
+
 class Answerer:
     """A process that answers, for one program after another.
 
@@ -92,7 +102,7 @@ class Answerer:
         try:
             return self._process.ask(request, expected)
         except Declined as problem:
-            raise Refused(str(problem), problem.reason) from None
+            raise RefusedWith(str(problem), problem.reason, problem.events) from None
         except Broken:
             self.close()
             raise

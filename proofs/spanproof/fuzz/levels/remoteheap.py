@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 
 from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import Event, NoMemory, State
-from spanproof.fuzz.levels.remote import ReplyT
+from spanproof.fuzz.levels.remote import RefusedWith, ReplyT
 from spanproof.fuzz.scheduler import Scheduler, Worker
 from spanproof.protocol.messages import (
     Came,
@@ -65,9 +65,13 @@ class RemoteHeap:
         )
 
     def _call(self, request: HeapCall) -> int:
-        if self._scheduler is not None and self._scheduler.running is not None:
-            return self._in_turns(request, self._scheduler, self._scheduler.running)
-        return self._heard(self._answerer.ask(request, Came))
+        try:
+            if self._scheduler is not None and self._scheduler.running is not None:
+                return self._in_turns(request, self._scheduler, self._scheduler.running)
+            return self._heard(self._answerer.ask(request, Came))
+        except RefusedWith as problem:
+            self._events += problem.events
+            raise
 
     def _in_turns(self, request: HeapCall, scheduler: Scheduler, worker: Worker) -> int:
         """Begin a call, and go on with it whenever the scheduler says so."""
