@@ -414,8 +414,18 @@ def test_a_tiny_block_without_an_offset_is_in_flight_in_an_allocation_of_its_p(
     assert verdicts(saved) == {"I-36": Verdict.DAMAGE}
     with_thread(saved.image, proc, MALLOC)
     assert verdicts(saved) == {"I-36": Verdict.IN_FLIGHT}
+    saved.image.procs[proc].tiny_offset = 17
+    assert verdicts(saved) == {"I-36": Verdict.DAMAGE}
+    saved.image.procs[proc].tiny_offset = 0
     saved.image.procs[proc].tiny += 8
     assert verdicts(saved) == {"I-36": Verdict.DAMAGE}
+
+
+def test_no_allocation_moves_the_index_for_scans_beyond_freeindex(saved: Snapshot) -> None:
+    span = cached(saved.image)
+    span.scan_index = span.freeindex + 1
+    with_thread(saved.image, owner(saved.image, span), MALLOC, near={span.descriptor: "register 1"})
+    assert verdicts(saved) == {"VER-7": Verdict.DAMAGE}
 
 
 def test_chunks_of_user_arenas_are_not_held_against_the_heap(saved: Snapshot) -> None:

@@ -38,7 +38,7 @@ from spanproof.witness.operations import (
     is_throwing,
 )
 from spanproof.witness.places import UNFILLED, entries_of, tiny_is_set
-from spanspec.base.constants import size_class_of
+from spanspec.base.constants import TINY_SIZE, size_class_of
 from spanspec.sharing import records as lists
 from spanspec.sharing import setsteps as sets
 from spanspec.sharing.spansets import NO_ENTRIES
@@ -49,7 +49,7 @@ OF_PLACES: Final = frozenset(
 )
 """Rules about where a span is, and which generation it has."""
 
-OF_SLOTS: Final = frozenset({"I-2", "SPAN-10", "I-7", "VER-7"})
+OF_SLOTS: Final = frozenset({"I-2", "SPAN-10", "I-7"})
 """Rules about slots, which an allocation breaks between two writes."""
 
 OF_SHAPE: Final = frozenset({"I-6", "I-11", "SC-7", "SPAN-22", "SPAN-24", "SPAN-1", "I-1", "I-34"})
@@ -214,7 +214,7 @@ class Decider:
         """Return the rules about slots and shape that a span breaks in the middle of some tasks."""
         found: set[str] = set()
         if set(tasks) & {*FRESH} and span.alloc_count == 0:
-            found |= OF_SHAPE | OF_SLOTS | OF_PAGES
+            found |= OF_SHAPE | OF_SLOTS | OF_PAGES | {"VER-7"}
         sweeping = set(tasks) & {*SWEPT_NOW} and not self.throws(span)
         if sweeping and is_amid_sweep(record_of(span)):
             found |= OF_SWEPT
@@ -309,7 +309,8 @@ class Decider:
         Rules: MAL-7 MC-10.
         """
         proc = self.scene.image.procs[number]
-        if proc.tiny == 0 or tiny_is_set(self.scene, proc.tiny):
+        written = proc.tiny == 0 or tiny_is_set(self.scene, proc.tiny)
+        if written and proc.tiny_offset <= TINY_SIZE:
             names = RELEASE if proc.tiny == 0 else ALLOC
             own = self.of_proc.get(number)
             for thread in [own] if own is not None else self.scene.image.threads:
