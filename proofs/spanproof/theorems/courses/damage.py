@@ -162,7 +162,8 @@ def zero(met: Counter[str]) -> None:
 
 def neighbours(met: Counter[str]) -> None:
     """Free neighbours of one kind have merged, unless physical pages are larger than the heap's."""
-    for phys, told in ((PhysicalPages(4096, 0), True), (PhysicalPages(65536, 0), False)):
+    for size, told in ((4096, True), (8192, True), (16384, False)):
+        phys = PhysicalPages(size, 0)
         heap = Heap(phys=phys)
         spans = [heap.step(TakeManual(0, 16)).result or 0 for _ in range(4)]
         heap.step(FreeManual(0, spans[0]))

@@ -274,6 +274,10 @@ def memory_for_the_runtime_is_counted() -> Ran:
         arenas = AllArenas(metadata)
         arenas.add(range(5, 7), PAGE, -1)
         promise(list(arenas.indices) == [5, 6] and arenas.capacity == PAGE // 8, "AR-7: arenas")
+        arenas.add(range(7, 7 + PAGE // 8 - 2), PAGE, -1)
+        promise(arenas.capacity == PAGE // 8, "AR-7: a table that is just full")
+        arenas.add(range(1, 2), PAGE, -1)
+        promise(arenas.capacity == PAGE // 4, f"AR-7: room for {arenas.capacity} arenas")
         met["table"] += 1
 
     def descriptors(met: Counter[str]) -> None:

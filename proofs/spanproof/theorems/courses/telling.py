@@ -31,8 +31,10 @@ from spanproof.simulate.trying import Operation, Player, promise
 from spanproof.theorems.courses.containers import Case, every_case
 from spanproof.theorems.courses.programs import every, none, odd
 from spanspec.events import heap_events as hev
+from spanspec.events import span_events as ev
 from spanspec.heap import program
 from spanspec.heap.sweeping import sweepone
+from spanspec.heap.taking import publisher_of
 from spanspec.pages.pageheap import Actor
 
 MIB: Final = 1 << 20
@@ -323,6 +325,13 @@ def passed_over(met: Counter[str]) -> None:
     allocate(4096)[1](player)
     heard = [str(type(event).__struct_config__.tag) for event in player.told[:2]]
     promise(heard == ["ck", "cm"], f"CEN-3: {heard} of a walk past a span that is being swept")
+    span = player.heap.span_of(player.order[0])
+    state, thread = player.state, player.state.thread_of(Actor(1, 1))
+    promise(publisher_of(state, span) is None, "SWP-29: a sweep that is not complete is seen")
+    promise(type(next(sweeping)) is ev.SweepResult, "SWP-24: the sweep goes on")
+    promise(publisher_of(state, span) == thread, "SWP-29: a sweep that is complete is not seen")
+    promise(type(next(sweeping)) is ev.BufferPush, "SWP-24: the sweep ends")
+    promise(publisher_of(state, span) is None, "SWP-29: what was published is published again")
     met["passed over"] += 1
 
 
