@@ -22,7 +22,7 @@ LIBC.free.argtypes = [ctypes.c_void_p]
 LIBC.realloc.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
 Message = dict[str, Any]
-DEFAULTS = {"noscan": False, "zero": False}
+DEFAULTS = {"noscan": False, "zero": False, "percent": 100}
 
 
 def slots(bits: int) -> list[int]:
