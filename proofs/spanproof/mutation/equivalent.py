@@ -60,7 +60,27 @@ OF_DRAWN: Final = (
             ),
             ("heap.pacing.credit_taken", "found < wanted -> (found <= wanted)"),
             ("heap.pacing.distance_to", "distance > PAGE_SIZE -> (distance >= PAGE_SIZE)"),
+            ("pages.runs.releasable", "bounds.end > bounds.start -> (bounds.end >= bounds.start)"),
         )
+    ),
+    *(
+        Reason("spanspec.pages.scavenge.split_address", "", change, why)
+        for change, why in (
+            ("end <= start -> (end < start)", "no bytes are at most the size that is wanted"),
+            ("end - start <= size -> (end - start < size)", "the cut would be at the start"),
+            ("at <= start -> (at < start)", "a cut at the start is refused further below"),
+            (
+                "phys.huge > PAGE_SIZE -> (phys.huge >= PAGE_SIZE)",
+                "the cut is at a page of the heap before that",
+            ),
+            ("at > start -> (at >= start)", "a cut at the start was refused before"),
+        )
+    ),
+    Reason(
+        "spanspec.heap.newspan.take_span",
+        "",
+        "assert span is not None* -> pass",
+        "tells the type checker what a driver sees to: it answers with a span",
     ),
     Reason(
         "spanspec.*",

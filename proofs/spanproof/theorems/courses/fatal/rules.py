@@ -102,7 +102,8 @@ def a_mark_of_allocation_that_is_lost() -> None:
 
 def a_slot_beyond_the_span_is_marked() -> None:
     """A slot beyond the span is marked."""
-    set_marked(replace(ONE, freeindex=SPAN.nelems), SPAN.nelems)
+    # One that counts as allocated, so that nothing else refuses it.
+    set_marked(replace(ONE, freeindex=SPAN.nelems + 1), SPAN.nelems)
 
 
 def a_free_slot_is_marked() -> None:
