@@ -79,7 +79,7 @@ def test_a_campaign_asks_at_every_kind_of_address() -> None:
     seen: set[Place] = set()
 
     @seed(3)
-    @settings(max_examples=200, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=500, suppress_health_check=list(HealthCheck))
     @given(heap_programs())
     def draw(program: HeapProgram) -> None:
         for step in program.steps:

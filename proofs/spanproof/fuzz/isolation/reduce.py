@@ -69,12 +69,13 @@ class Reduction(Generic[ProgramT]):
     def make_numbers_smaller(self) -> bool:
         """Make each number of the program and of its steps smaller; tell if any could be."""
         before = self.program
-        for name in names_of(before):
-            self._first(with_smaller(self.program, name))
         for place in range(len(before.steps)):
             for name in names_of(before.steps[place]):
                 while self._first(self._with_a_smaller(place, name)):
                     pass
+        # Last, for a step on the second P needs two of them.
+        for name in names_of(before):
+            self._first(with_smaller(self.program, name))
         return self.program is not before
 
     def _with_a_smaller(self, place: int, name: str) -> Iterator[ProgramT]:
