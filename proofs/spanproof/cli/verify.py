@@ -36,7 +36,7 @@ from spanspec.trace.verdict import Verdict
 HEAP_SHARE = 0.75
 """The part of the time for fuzzing that whole heaps get; single spans need less."""
 
-SAMPLE = 16
+SAMPLE = 10
 """Mutants that are decided in a run, unless all are; the obligations are all decided."""
 
 CORRUPTIONS = 100
@@ -84,7 +84,7 @@ def sampled(jobs: Sequence[Job], seed: int) -> list[Job]:
 
 
 def verify(
-    seconds: Annotated[float, typer.Option(min=1, help="Seconds of fuzzing.")] = 15.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Seconds of fuzzing.")] = 10.0,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
     seed: Annotated[
         int | None,
