@@ -11,7 +11,8 @@ import pytest
 from spanproof.cli.app import run
 from spanproof.witness.acceptance.recorded import KINDS, damaged, diverges, places_of
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.recordings import check_recording, is_recording, lines_of
+from spanproof.witness.recordcheck import check_recording
+from spanproof.witness.recordings import is_recording, lines_of
 
 RECORDED = sorted((Path(__file__).parent / "heaps").glob("*.jsonl.gz"))
 GO = shutil.which("go")

@@ -20,7 +20,8 @@ from spanproof.cli.output import (
 )
 from spanproof.cli.watched import life_json, life_lines, subjects
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.recordings import Checked, check_recording, is_recording
+from spanproof.witness.recordcheck import Checked, check_recording
+from spanproof.witness.recordings import is_recording
 from spanspec.base.wording import counted
 from spanspec.rules.book import BY_ID
 from spanspec.trace.check import Report, check_trace

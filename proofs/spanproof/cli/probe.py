@@ -106,7 +106,8 @@ def probed(go: Path, operations: int, programs: int, seed: int, save: Path | Non
     from spanproof.support import savedfile
     from spanproof.witness import probe as probes
     from spanproof.witness import toolchains
-    from spanproof.witness.recordings import Diverged, Recording
+    from spanproof.witness.recordcheck import Recording
+    from spanproof.witness.recordknown import Diverged
 
     version = toolchains.version_of(go)
     kept: list[Event] = []

@@ -22,16 +22,14 @@ from spanproof.witness.image import ProcImage, SpanImage
 from spanproof.witness.layout import read_layout
 from spanproof.witness.learning import learn
 from spanproof.witness.process import LiveMemory, entry_of, stopped
-from spanproof.witness.reading import (
-    Reader,
-    descriptors,
-    read_bits,
-    read_central,
-    read_image,
-    read_procs,
-    span_decoder,
-)
-from spanproof.witness.recordings import Diverged, Event, Recording
+from spanproof.witness.readcentral import read_central
+from spanproof.witness.reader import Reader
+from spanproof.witness.reading import read_image
+from spanproof.witness.readprocs import read_procs
+from spanproof.witness.readspans import descriptors, read_bits, span_decoder
+from spanproof.witness.recordcheck import Recording
+from spanproof.witness.recordings import Event
+from spanproof.witness.recordknown import Diverged
 from spanproof.witness.report import judged as judged_heap
 from spanproof.witness.source import image_of, placed, slide_of
 from spanspec.base.constants import TINY_SIZE

@@ -24,8 +24,11 @@ from spanproof.witness.process import (
     stopped,
     threads_of,
 )
-from spanproof.witness.reading import Addresses, descriptors, read_bit_arenas, read_image
-from spanproof.witness.reading import Reader as HeapReader
+from spanproof.witness.readarenas import read_bit_arenas
+from spanproof.witness.reader import Addresses
+from spanproof.witness.reader import Reader as HeapReader
+from spanproof.witness.reading import read_image
+from spanproof.witness.readspans import descriptors
 from spanproof.witness.threads import Functions, read_threads
 
 ATTEMPTS: Final = 6

@@ -12,7 +12,7 @@ from spanproof.witness.layout import Layout
 from spanproof.witness.memory import Memory
 from spanproof.witness.operations import PAGES, innermost
 from spanproof.witness.process import Registers
-from spanproof.witness.reading import Addresses
+from spanproof.witness.reader import Addresses
 
 DEEPEST: Final = 64
 """Frames of a stack that are followed."""

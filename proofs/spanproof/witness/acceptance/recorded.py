@@ -5,7 +5,9 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from spanproof.witness.recordings import Diverged, Event, Recording
+from spanproof.witness.recordcheck import Recording
+from spanproof.witness.recordings import Event
+from spanproof.witness.recordknown import Diverged
 
 
 def is_cached_alloc(event: Event) -> bool:
