@@ -18,12 +18,23 @@ from spanproof.selftest.campaign import Tally, case_of, judged, text_of
 from spanproof.selftest.inside import Writer
 from spanproof.selftest.judge import ARITHMETICS, imported, judge
 from spanproof.selftest.lines import coverage_of
-from spanproof.symbolic import expressions, memory, merge, records, syntax
+from spanproof.symbolic import (
+    calls,
+    expressions,
+    memory,
+    merge,
+    records,
+    subscripts,
+    syntax,
+    tables,
+)
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.expressions import Expressions
 from spanproof.symbolic.frames import Place
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.quantifiers import Quantifiers
+from spanproof.symbolic.statements import Statements
 from spanproof.symbolic.translate import Translator
 
 FUNCTIONS = 2000
@@ -79,18 +90,18 @@ def test_a_function_is_determined_by_its_number() -> None:
 
 def numeral_for_what_is_beyond(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Arithmetic, "_beyond", lambda *_: None)
-    patch.setattr(expressions.Expressions, "_range_is_represented", lambda *_: None)
+    patch.setattr(Quantifiers, "_range_is_represented", lambda *_: None)
 
 
 def globals_for_locals(patch: pytest.MonkeyPatch) -> None:
-    original = Expressions._name
+    original = Expressions.named
 
     def name(self: Expressions, name: str, node: ast.AST, place: Place) -> object:
         source = place.frame.source._replace(local=frozenset())
         frame = place.frame._replace(source=source)
         return original(self, name, node, Place(frame, place.env, place.path))
 
-    patch.setattr(Expressions, "_name", name)
+    patch.setattr(Expressions, "named", name)
 
 
 def no_index_is_checked(patch: pytest.MonkeyPatch) -> None:
@@ -127,14 +138,15 @@ def branches_are_swapped(patch: pytest.MonkeyPatch) -> None:
             one, other = other, one
         return original(arithmetic, condition, one, other)
 
-    patch.setattr(expressions, "merge", swapped)
+    for module in (calls, expressions, subscripts, tables):
+        patch.setattr(module, "merge", swapped)
 
 
 def replace_forgets(patch: pytest.MonkeyPatch) -> None:
     def with_changes(record: object, changes: dict[str, object]) -> object:
         return records.remade(record, records.parts_of(record) or ())
 
-    patch.setattr(expressions, "with_changes", with_changes)
+    patch.setattr(calls, "with_changes", with_changes)
 
 
 def dead_code_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
@@ -147,7 +159,7 @@ def floor_is_truncation(patch: pytest.MonkeyPatch) -> None:
 
 
 def place_is_found_twice(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Translator, "_once", lambda self, frame, target, value, env, path: (target, env))
+    patch.setattr(Statements, "_once", lambda self, frame, target, value, env, path: (target, env))
 
 
 def stores_are_swapped_where_ways_meet(patch: pytest.MonkeyPatch) -> None:
@@ -203,7 +215,15 @@ def test_the_command_compares_and_prints_what_it_executed() -> None:
     assert told["functions"] == 40
     assert told["problems"] == []
     modules = {one["module"] for one in told["coverage"]}
-    assert {"translate", "expressions", "bitvectors", "integers", "arithmetic"} <= modules
+    assert {
+        "translate",
+        "statements",
+        "expressions",
+        "calls",
+        "bitvectors",
+        "integers",
+        "arithmetic",
+    } <= modules
 
 
 def test_lines_that_are_executed_are_not_missed() -> None:

@@ -6,9 +6,9 @@ import z3
 
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.classes import place_of
+from spanproof.symbolic.frames import Raised
 from spanproof.symbolic.memory import ITEMS, Content, Place
 from spanproof.symbolic.merge import as_bool, scalar_of
-from spanproof.symbolic.translate import Raised
 from spanproof.symbolic.values import SymbolicObject, SymbolicVector, SymbolicWords, Value
 
 Record = TypeVar("Record", bound=NamedTuple)

@@ -1,17 +1,14 @@
 """What the evaluation of a rule goes through: its frames, its loops, and what it has to prove."""
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, NoReturn, Protocol, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
 
 import z3
 
-from spanproof.symbolic.arithmetic import Arithmetic
-from spanproof.symbolic.fresh import FreshSymbols
-from spanproof.symbolic.linear import Linear
-from spanproof.symbolic.memory import Memory, State
-from spanproof.symbolic.sources import FunctionSource, SourceTree
-from spanproof.symbolic.values import SymbolicObject, Value
+from spanproof.symbolic.memory import State
+from spanproof.symbolic.sources import FunctionSource
+from spanproof.symbolic.values import Value
 
 Environment = dict[str, Value]
 
@@ -71,6 +68,14 @@ class SideCondition(NamedTuple):
     at: str = ""
 
 
+class Raised(NamedTuple):
+    """Where a method raised an exception: on which path, and what objects held then."""
+
+    path: z3.BoolRef
+    state: State
+    where: str
+
+
 class Frame(NamedTuple):
     """One function being evaluated: its source, its arguments, and its returns so far."""
 
@@ -106,44 +111,3 @@ class Place:
     def with_name(self, name: str, value: Value) -> "Place":
         """Return the same place with one more variable."""
         return Place(self.frame, {**self.env, name: value}, *self._path)
-
-
-class Host(Protocol):
-    """What the evaluation of expressions asks of the translator that it is part of."""
-
-    arithmetic: Arithmetic
-    sources: SourceTree
-    assumptions: list[z3.BoolRef]
-    linear: Linear
-    memory: Memory
-    symbols: FreshSymbols
-
-    def side(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
-        """Record a condition to prove under a path condition."""
-        ...
-
-    def fresh_name(self, stem: str) -> str:
-        """Return a symbol name that was not used before."""
-        ...
-
-    def apply(self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef) -> Value:
-        """Evaluate a call of a rule."""
-        ...
-
-    def apply_method(
-        self, target: SymbolicObject, name: str, arguments: Sequence[Value], path: z3.BoolRef
-    ) -> Value:
-        """Evaluate a call of a method."""
-        ...
-
-    def method_source(self, kind: type, name: str) -> FunctionSource:
-        """Return the text of a method of a class."""
-        ...
-
-    def static(self, source: FunctionSource, annotation: ast.expr) -> object:
-        """Return the object that an annotation denotes."""
-        ...
-
-    def unsupported(self, source: FunctionSource, at: ast.AST, what: str) -> NoReturn:
-        """Refuse a construct, naming file and line."""
-        ...

@@ -1,34 +1,18 @@
 """Objects and vectors in expressions: what is read and stored, called, and made anew."""
 
 import ast
-from collections.abc import Callable, Sequence
-from typing import NoReturn, Protocol
+from collections.abc import Callable
 
 import z3
 from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Scalar
 from spanproof.symbolic.classes import field_kinds, object_kind, place_of
-from spanproof.symbolic.frames import Host, Place
+from spanproof.symbolic.frames import Place
+from spanproof.symbolic.interfaces import Evaluator, Host
 from spanproof.symbolic.memory import ITEMS, LIST, NONE, Content
 from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.values import SymbolicObject, SymbolicVector, Value
-
-
-class Evaluator(Protocol):
-    """What objects ask of the evaluation of expressions that they are part of."""
-
-    def value(self, node: ast.expr, place: Place) -> Value:
-        """Evaluate an expression."""
-        ...
-
-    def refuse(self, node: ast.AST, place: Place, what: str) -> NoReturn:
-        """Refuse a construct, naming file and line."""
-        ...
-
-    def arguments(self, node: ast.Call, names: Sequence[str], place: Place) -> list[Value]:
-        """Evaluate arguments in the order of the parameters."""
-        ...
 
 
 class Objects:
