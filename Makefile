@@ -65,8 +65,8 @@ floors: ready
 	@$(BIN)/python tests/floors.py pyproject.toml > $(FLOORS)/pins.txt
 	@$(FLOORS)/bin/pip install -q --disable-pip-version-check -r $(FLOORS)/pins.txt
 	@PYTHONPATH=model:impl:proofs:. $(FLOORS)/bin/python -m spanproof prove --no-cache
-	@PYTHONPATH=model:impl:proofs:. $(FLOORS)/bin/python -m pytest -n 2 tests/proofs/test_cli.py \
-	  tests/proofs/test_translate.py tests/proofs/test_check.py
+	@PYTHONPATH=model:impl:proofs:. $(FLOORS)/bin/python -m pytest -n 2 tests/proofs/cli/test_cli.py \
+	  tests/proofs/symbolic/test_translate.py tests/proofs/cli/test_check.py
 
 clean:
 	rm -rf $(VENV) $(FLOORS) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,5 @@
-"""What every test needs: properties without a deadline, and samples of what takes minutes.
+"""What every test needs: properties without a deadline, a cache that is not the user's own, and
+samples of what takes minutes.
 
 A test that is marked `sampled(n)` runs for `n` of its parameters, which the commit decides, so that
 each commit looks at others, and a run can be repeated. All of them run with SPANSPEC_ALL=1, or when
@@ -9,6 +10,7 @@ import os
 import random
 import subprocess
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -63,3 +65,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        # The workers of a run share one: the catalogue of all obligations takes seconds to make.
+        base = tmp_path_factory.getbasetemp()
+        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        patch.setenv("XDG_CACHE_HOME", str(shared / "cache-of-all"))
+        yield

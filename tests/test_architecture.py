@@ -121,6 +121,14 @@ def test_a_wing_is_built_on_those_before_it(package: str) -> None:
     assert offenders == {}
 
 
+@pytest.mark.parametrize("package", sorted(WINGS))
+def test_the_tests_stand_in_the_wings_that_they_are_about(package: str) -> None:
+    folder = ROOT / "tests" / ROOMS[package]
+    rooms = {path.parent.relative_to(folder).parts[0] for path in folder.glob("*/test_*.py")}
+    assert rooms
+    assert rooms <= set(WINGS[package])
+
+
 def test_an_import_of_a_later_wing_would_be_noticed() -> None:
     tree = ast.parse("from spanspec.base.words import U64\nfrom spanspec.heap import state\n")
     assert upward_imports("spanspec", "pages", tree) == ["spanspec.heap.state"]

@@ -128,7 +128,7 @@ def test_what_is_not_a_proof_is_not_called_one(build: object, answer: str, faile
     verdict = decide(made(build))
     assert (verdict.answer, verdict.failed) == (answer, failed)
     assert not verdict.proved
-    assert re.match(r"claimed at tests/proofs/test_obligations.py:\d+\n", verdict.detail)
+    assert re.match(r"claimed at tests/proofs/theorems/test_obligations.py:\d+\n", verdict.detail)
 
 
 def test_a_time_out_is_unknown_and_a_failure() -> None:

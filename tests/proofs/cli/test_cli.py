@@ -283,7 +283,7 @@ def test_explain_shows_source_proofs_and_place(capsys: pytest.CaptureFixture[str
     text = capsys.readouterr().out
     for word in ("malloc.go: nextFreeFast", "def next_free_fast", "span.fast.takes-lowest"):
         assert word in text
-    assert "model/test_span.py::" in text
+    assert "model/span/test_span.py::" in text
 
 
 def test_explain_says_why_a_rule_is_not_modelled(capsys: pytest.CaptureFixture[str]) -> None:

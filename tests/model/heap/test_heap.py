@@ -393,7 +393,7 @@ def test_the_session_in_the_documentation_shows_what_it_says() -> None:
     """Every line of docs/heap.md that follows a prompt gives what stands below it."""
     import doctest
 
-    page = Path(__file__).parents[2] / "docs" / "heap.md"
+    page = Path(__file__).parents[3] / "docs" / "heap.md"
     found = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
     assert found.attempted >= 10
     assert found.failed == 0

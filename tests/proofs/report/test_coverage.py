@@ -96,10 +96,10 @@ def test_ids_are_mere_data_in_tests_about_the_rule_book() -> None:
 
 def test_the_tests_of_this_checkout_are_found() -> None:
     folder = folder_of_tests()
-    assert folder == Path(__file__).resolve().parent.parent
+    assert folder == Path(__file__).resolve().parents[2]
     found = shown_by_tests(folder)
     assert set(found) <= set(BY_ID)
-    assert any(name.startswith("model/test_span.py::") for name in found["SPAN-12"])
+    assert any(name.startswith("model/span/test_span.py::") for name in found["SPAN-12"])
     assert "EX-10" in found
 
 

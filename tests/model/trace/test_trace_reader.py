@@ -352,7 +352,7 @@ def test_a_header_with_a_number_of_thousands_of_digits_is_refused(refusal: Refus
 
 
 def test_the_documented_ranges_are_those_of_the_reader() -> None:
-    page = Path(__file__).parents[2] / "docs" / "trace-format.md"
+    page = Path(__file__).parents[3] / "docs" / "trace-format.md"
     assert table() in page.read_text(), f"the table is now\n{table()}"
     assert RANGES["vb", "n"] == Range(0, (1 << 64) - 1)
 

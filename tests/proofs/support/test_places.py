@@ -10,7 +10,7 @@ import pytest
 from spanproof.decide.cache import Cache
 from spanproof.support.folders import NOWHERE, VARIABLE, cache_folder
 
-TRACE = Path(__file__).resolve().parents[2] / "proofs/spanproof/data/small-tiny.jsonl.gz"
+TRACE = Path(__file__).resolve().parents[3] / "proofs/spanproof/data/small-tiny.jsonl.gz"
 
 # Notes each file that is opened to be written, and each folder that is made, of any command.
 WATCHED = """

@@ -9,7 +9,7 @@ import pytest
 from spanproof.fuzz import heapprogram, program
 from spanspec.base.wording import counted, ordinal
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOUNS = "programs|steps|events|obligations|queries|traces|corruptions|divergences|refusals|failures"
 
 

@@ -27,7 +27,7 @@ FEW = settings(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],
 )
-ACTION = Path(__file__).resolve().parents[2] / "action.yml"
+ACTION = Path(__file__).resolve().parents[3] / "action.yml"
 
 
 def test_the_state_machine_agrees_with_spanalloc() -> None:

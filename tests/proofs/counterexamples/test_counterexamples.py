@@ -120,7 +120,7 @@ def claim_too_much(p: Proof) -> None:
 def test_a_failed_proof_says_where_which_values_matter_and_what_to_look_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     monkeypatch.chdir(root)
     claim = Obligation("span.at-a-word", (), "", WORDS, claim_too_much, {}, {})
     verdict = decide(claim)

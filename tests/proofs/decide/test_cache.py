@@ -46,7 +46,7 @@ from spanproof.theorems import all_explorations, all_obligations
 
 PROVED = Verdict("o", "proved", 1, 0.1, 0.1)
 SOURCES = sources_of_claims()
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-PROOFS = Path(__file__).resolve().parents[2] / "proofs"
+PROOFS = Path(__file__).resolve().parents[3] / "proofs"
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -13,7 +13,7 @@ from spanproof.fuzz.heapprogram import HeapProgram, Malloc
 from spanproof.fuzz.program import Allocate, MarkEvery, Program, Refill, StartCycle, save
 from spanproof.fuzz.subjects import Subject
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "fuzzing.md"
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "fuzzing.md"
 
 
 def example() -> str:

@@ -12,7 +12,7 @@ from spanspec.rules import FAMILIES, RULES
 from spanspec.rules.book import BY_ID, RULE_ID, cited, definitions, definitions_of_rules, rule
 from spanspec.rules.uncovered import REASONS, UNCOVERED
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_family_is_whole_and_in_order() -> None:
