@@ -1,10 +1,11 @@
 """The page heap: runs of pages are allocated, freed, and asked of the operating system."""
 
+from errno import ENOMEM
 from typing import Final, final
 
 from mypy_extensions import i64
 
-from spanalloc.errors import HeapError, MadviseFailed, OsFailed, OutOfMemory
+from spanalloc.errors import HeapError, MadviseFailed, MmapFailed, OsFailed, OutOfMemory
 from spanalloc.freespans import FreeSpans
 from spanalloc.mcache import Mcache
 from spanalloc.mutex import Mutex
@@ -327,9 +328,12 @@ class PageHeap:
             hint = self.hints[len(self.hints) - 1]
             wanted = hint.address - size if hint.down else hint.address
             found: i64 = 0
-            if wanted > 0 and wanted + size <= ADDRESS_SPACE:
+            if wanted >= 0 and wanted + size <= ADDRESS_SPACE:
                 found = self.os.reserve(wanted, size)
-            if found != 0 and found == wanted:
+            if found == wanted:
+                if found == 0:
+                    # The runtime takes the refusal for the address, and cannot map what is there.
+                    raise MmapFailed(ENOMEM, f"T-79: {int(size)} bytes at address 0 are refused")
                 base, used = found, hint
             else:
                 if found != 0:

@@ -141,14 +141,17 @@ def reserve_arenas(os: Os, hints: tuple[Hint, ...], ask: U64) -> Region | None:
     A hint whose address is not granted is discarded. A region found without a hint leaves two
     hints: growing up from its end is tried first, then growing down from its start.
 
+    A hint may lead down to address 0, which asks for any place. What is granted then is given back;
+    a refusal is taken for the address that was asked for, and nothing can be mapped there (T-79).
+
     Rules: AR-4 AR-6 AR-8 T-8 T-9.
     """
     size = arena_bytes(ask)
     while hints:
         hint = hints[0]
         wanted = hint.address - size if hint.down else hint.address
-        found = os.reserve(wanted, size) if wanted > 0 and reservable(wanted, size) else 0
-        if found == wanted and found != 0:
+        found = os.reserve(wanted, size) if wanted >= 0 and reservable(wanted, size) else 0
+        if found == wanted:
             moved = Hint(wanted if hint.down else wanted + size, hint.down)
             return _checked(Region(wanted, size, (moved, *hints[1:])))
         if found != 0:

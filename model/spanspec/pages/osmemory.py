@@ -87,7 +87,7 @@ class FollowedOs:
     def map(self, address: U64, size: U64) -> U64:
         """Pass on a mapping, and follow it."""
         found = self._inner.map(address, size)
-        if found == address:
+        if found == address and found != 0:
             self.outstanding.pop(address, None)
             self._become(address, size, RegionState.PREPARED, RegionState.RESERVED)
         return found

@@ -12,7 +12,7 @@ from spanspec.base.bitmap import Bits
 from spanspec.base.words import M64
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import AddSpecial
-from spanspec.pages.arena import Willing, reserve_aligned
+from spanspec.pages.arena import Hint, Region, Willing, reserve_aligned, reserve_arenas
 from spanspec.pages.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
 from spanspec.pages.fixalloc import FixAlloc
 from spanspec.pages.freeruns import ALL, UNSCAVENGED, UNSCAVENGED_SMALL, FreeSpan, SortedFreeSpans
@@ -173,6 +173,48 @@ def test_each_p_takes_memory_for_the_runtime_from_a_chunk_of_its_own() -> None:
     # So do the other sweep buffer, and the mark bits of the next cycle.
     assert metadata.counted["gc_sys"] == gc_sys + 4096 + (2048 + 4096) + 65536
     assert len(heap.state.special_records[FINALIZER]) == 0
+
+
+class Below(Willing):
+    """A system that grants only what is below 4 GiB, and notes what it is asked."""
+
+    def __init__(self, anywhere: int) -> None:
+        super().__init__()
+        self.anywhere = anywhere
+        self.asked: list[tuple[str, int, int]] = []
+
+    def reserve(self, address: int, size: int) -> int:
+        self.asked.append(("reserve", address, size))
+        return self.anywhere if address == 0 or address >= 1 << 32 else address
+
+    def map(self, address: int, size: int) -> int:
+        self.asked.append(("map", address, size))
+        return address
+
+    def release(self, address: int, size: int) -> None:
+        self.asked.append(("release", address, size))
+
+
+def test_a_hint_down_to_address_0_asks_for_any_place_and_takes_none() -> None:
+    """AR-4: sysAlloc looks at the hint's address for overflow and for the arena map only."""
+    size, far = 64 << 20, 0x7000_0000_0000
+    os, down = Below(far), Hint(size, True)
+    region = reserve_arenas(os, (down, Hint(8 * size, False)), size)
+    assert os.asked == [
+        ("reserve", 0, size),
+        ("release", far, size),
+        ("reserve", 8 * size, size),
+    ]
+    assert region == Region(8 * size, size, (Hint(9 * size, False),))
+    # What is refused there is taken for granted, as the answer is the address; mapping it fails.
+    refusing = Below(0)
+    assert reserve_arenas(refusing, (down,), size) == Region(0, size, (Hint(0, True),))
+    assert refusing.asked == [("reserve", 0, size)]
+    heap = Heap(os=refusing)
+    heap.state.pages.set_hints((down,), 0)
+    with pytest.raises(AssertionError, match="T-79"):
+        heap.malloc(size // 2)
+    assert refusing.asked[-1] == ("map", 0, size)
 
 
 def test_descriptors_are_recycled_last_in_first_out() -> None:

@@ -106,6 +106,16 @@ CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.pages.arena.reserve_arenas",
+        Variant(
+            "address-0-not-asked-for",
+            "wanted >= 0",
+            "wanted > 0",
+            "memory.arenas",
+            "a hint that leads down to address 0 is passed over",
+        ),
+    ),
+    *variants_of(
         "spanspec.pages.osmemory.no_huge_advice",
         Variant(
             "tail-counted-as-cut",

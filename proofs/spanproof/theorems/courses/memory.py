@@ -23,8 +23,9 @@ from spanspec.base.intervals import Intervals
 from spanspec.heap.heap import Heap
 from spanspec.heap.operations.refusals import Refused
 from spanspec.heap.program import AddSpecial, RemoveFinalizer
-from spanspec.pages.arena import Hint, Willing, reserve_arenas
+from spanspec.pages.arena import Hint, Region, Willing, reserve_arenas
 from spanspec.pages.fixalloc import FixAlloc
+from spanspec.pages.growth import check_mapped
 from spanspec.pages.mallocinit import LinearAlloc, linear_alloc
 from spanspec.pages.osmemory import (
     check_release,
@@ -66,7 +67,7 @@ class Scripted(Willing):
         super().__init__()
         self._script = list(script)
         self._then = then
-        self._asked = 0
+        self.asked = 0
         self._elsewhere = 0x5000_0000_0000
         self.held = Intervals(False)
 
@@ -87,8 +88,8 @@ class Scripted(Willing):
 
     def _place(self, address: int, size: int) -> int:
         # A heap that takes a refusal for an answer that will change would go on asking for ever.
-        self._asked += 1
-        promise(self._asked <= MOST_ASKED, "HEAP-21: what was refused is asked for again and again")
+        self.asked += 1
+        promise(self.asked <= MOST_ASKED, "HEAP-21: what was refused is asked for again and again")
         answer = self._script.pop(0) if self._script else self._then
         if answer == "refuse":
             return 0
@@ -139,13 +140,13 @@ def a_heap_without_memory_stays_consistent() -> Ran:
 @explored(
     "memory.arenas",
     "AR-1 AR-4 AR-6 AR-8 T-8 T-9",
-    needs="hint aligned none",
+    needs="hint aligned none zero",
     assumes=(SMALL_SCOPE,),
 )
 def arenas_are_reserved_by_the_hints() -> Ran:
     """For every answer of the operating system to four reservations, with hints upwards, downwards
     or none: what is reserved is whole arenas, at the first hint that is granted, and the rest is
-    given back.
+    given back. A hint down to address 0 asks for any place, and takes none.
     """
     arena = HEAP_ARENA_BYTES
     up, down = Hint(8 * arena, False), Hint(64 * arena, True)
@@ -185,7 +186,21 @@ def arenas_are_reserved_by_the_hints() -> Ran:
         for hints in ((), (up,), (down,), (up, down), (down, up))
         for script in product(ANSWERS, repeat=3)
     ]
-    return every_case(cases)
+    lowest = Hint(arena, True)
+
+    def down_to_zero(met: Counter[str]) -> None:
+        for answer in ANSWERS[:2]:
+            os = Scripted((answer, "grant"))
+            region = reserve_arenas(os, (lowest, up), 1)
+            promise(region is not None and region.base == up.address, f"AR-4: {region}")
+            promise(os.held_regions() == {up.address: arena}, "AR-4: something is kept")
+            promise(os.asked == 2, "AR-4: address 0 is not asked for")
+        region = reserve_arenas(Scripted(("refuse",)), (lowest, up), 1)
+        promise(region == Region(0, arena, (Hint(0, True), up)), f"AR-4: {region}")
+        refuses("T-79", lambda: check_mapped(0, 0))
+        met["zero"] += 1
+
+    return every_case([*cases, ("a hint down to address 0", down_to_zero)])
 
 
 @explored("memory.advice", "OS-5 OS-6 T-78", needs="whole cut", assumes=(SMALL_SCOPE,))
