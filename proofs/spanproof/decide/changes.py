@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from spanproof.decide.cache import Cache
-from spanproof.fingerprint.dependencies import bare_dump, digest_of, module_file, modules_of
+from spanproof.fingerprint.dependencies import digest_of, module_file, modules_of
+from spanproof.fingerprint.walking import written
 
 READ: Final = ("spanspec", "spanalloc")
 """The packages whose functions proofs read."""
@@ -81,7 +82,7 @@ def pieces(module: str, text: str) -> dict[str, Piece]:
     found: dict[str, list[str]] = {}
     functions: set[str] = set()
     for name, statement in _pieces_of(module, body):
-        found.setdefault(name, []).append(bare_dump(statement))
+        found.setdefault(name, []).append(written(statement, docstrings=False))
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             functions.add(name)
     return {name: Piece(digest_of(*made), name in functions) for name, made in found.items()}

@@ -111,7 +111,7 @@ def _functions(ran: set[CodeType]) -> Iterator[str]:
         if package in sys.modules
         for entry in sys.modules[package].__path__
     ]
-    for code in ran:
+    for code in sorted(ran, key=lambda one: (one.co_filename, one.co_qualname)):
         name = code.co_qualname.partition(".<locals>")[0]
         for package, folder in folders:
             if code.co_filename.startswith(f"{folder}/") and "<" not in name:

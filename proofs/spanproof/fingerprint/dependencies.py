@@ -13,7 +13,7 @@ Nothing is imported for this, so a fingerprint takes no solver.
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,6 +26,7 @@ from spanproof.fingerprint.importtime import (
     may_reach_out,
     plain_targets,
 )
+from spanproof.fingerprint.setorder import Sets
 from spanproof.fingerprint.understood import (
     CONSTANT,
     KNOWN_ATTRIBUTES,
@@ -33,6 +34,7 @@ from spanproof.fingerprint.understood import (
     SEEDED,
     UNKNOWN_BUILTINS,
 )
+from spanproof.fingerprint.walking import nodes_below, written
 
 PACKAGES: Final = ("spanspec", "spanalloc", "spanproof")
 
@@ -63,6 +65,7 @@ class ModuleUnits:
         self.statements: dict[str, list[ast.stmt]] = {REST: []}
         self.imported: dict[str, tuple[str, str | None]] = {}
         self._nodes: dict[ast.stmt, list[ast.AST]] = {}
+        self._inner: dict[str, list[tuple[str, str | None]]] = {}
         self._digests: dict[str, str] = {}
         self._mentions: dict[str, list[Mention]] = {}
         self._folder = name if package else name.rpartition(".")[0]
@@ -116,11 +119,16 @@ class ModuleUnits:
     def nodes(self, statement: ast.stmt) -> list[ast.AST]:
         """Return a statement and all that is in it."""
         if statement not in self._nodes:
-            self._nodes[statement] = list(ast.walk(statement))
+            self._nodes[statement] = nodes_below(statement)
         return self._nodes[statement]
 
-    def inner_imports(self, unit: str) -> Iterator[tuple[str, str | None]]:
-        """Yield what is imported inside the functions of a unit."""
+    def inner_imports(self, unit: str) -> list[tuple[str, str | None]]:
+        """Return what is imported inside the functions of a unit."""
+        if unit not in self._inner:
+            self._inner[unit] = list(self._imported_inside(unit))
+        return self._inner[unit]
+
+    def _imported_inside(self, unit: str) -> Iterator[tuple[str, str | None]]:
         for statement in self.statements[unit]:
             for node in self.nodes(statement):
                 if isinstance(node, ast.Import | ast.ImportFrom):
@@ -130,6 +138,11 @@ class ModuleUnits:
                             yield alias.name, None
                         if not full:
                             yield owner, original
+
+    @property
+    def all_nodes(self) -> Iterator[ast.AST]:
+        """All that is in the module."""
+        return (node for statement in self.body for node in self.nodes(statement))
 
     @cached_property
     def imports(self) -> list[str]:
@@ -145,14 +158,14 @@ class ModuleUnits:
     def digest(self, unit: str) -> str:
         """Return the fingerprint of one unit."""
         if unit not in self._digests:
-            dumped = [bare_dump(statement) for statement in self.statements[unit]]
+            dumped = [written(one, docstrings=False) for one in self.statements[unit]]
             self._digests[unit] = digest_of(*dumped)
         return self._digests[unit]
 
     @cached_property
     def digest_of_all(self) -> str:
         """The fingerprint of the whole module, docstrings included."""
-        return digest_of(*(ast.dump(statement) for statement in self.body))
+        return digest_of(*(written(one, docstrings=True) for one in self.body))
 
     def mentions(self, unit: str) -> list[Mention]:
         """Return the names that a unit mentions; a string that names a module of ours is one."""
@@ -178,20 +191,6 @@ class ModuleUnits:
 def units_of(name: str, text: str, package: bool) -> ModuleUnits:
     """Return the units of a module that has this text; a text is cut once in a process."""
     return ModuleUnits(name, text, package=package)
-
-
-def bare_dump(statement: ast.stmt) -> str:
-    """Return the syntax of a statement without docstrings."""
-    taken = []
-    for node in ast.walk(statement):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
-            taken.append((node, node.body[0]))
-            node.body[0] = ast.Pass()
-    try:
-        return ast.dump(statement)
-    finally:
-        for node, docstring in taken:
-            node.body[0] = docstring
 
 
 def digest_of(*parts: str) -> str:
@@ -239,6 +238,7 @@ class Code:
         self._changed = changed or {}
         self._modules: dict[str, ModuleUnits | None] = {}
         self._plain: dict[str, bool] = {}
+        self._sets: dict[str, Sets] = {}
         self.understanding = Understanding(self.resolve, lambda name: is_within(name, self.counted))
 
     def module(self, name: str) -> ModuleUnits | None:
@@ -290,6 +290,23 @@ class Code:
                 return CONSTANT
         return None
 
+    def sets(self, name: str) -> Sets:
+        """Return which expressions of a module of ours are sets."""
+        if name not in self._sets:
+            module = self.module(name)
+            known = [] if module is None else module.all_nodes
+            imported = {} if module is None else module.imported
+            self._sets[name] = Sets(known, filter(partial(self._is_set, name), imported))
+        return self._sets[name]
+
+    def _is_set(self, module: str, bound: str) -> bool:
+        """Tell whether an imported name is a set, or a function that returns one."""
+        known = self.module(module)
+        owner, original = known.imported[bound] if known is not None else ("", None)
+        there = self.module(owner) if original is not None else None
+        made = there.statements.get(str(original), []) if there is not None else []
+        return str(original) in Sets(made)
+
     def reached(self, roots: Iterable[str]) -> list[str]:
         """Return some modules and all of ours that they import, at whatever time."""
         found: set[str] = set()
@@ -331,13 +348,17 @@ class Sources:
         """Follow no name into the modules `outside`, nor into modules inside these."""
         self._outside = tuple(outside)
         self._code = code or Code()
+        self._known: dict[str, ModuleUnits | None] = {}
         self._digests: dict[Unit, str] = {}
         self._directly: dict[Unit, frozenset[Unit]] = {}
         self._unknown: dict[Unit, tuple[str, ...]] = {}
 
     def module(self, name: str) -> ModuleUnits | None:
         """Return a module of ours; None if there is none of that name."""
-        return None if is_within(name, self._outside) else self._code.module(name)
+        if name not in self._known:
+            outside = is_within(name, self._outside)
+            self._known[name] = None if outside else self._code.module(name)
+        return self._known[name]
 
     def closure(self, roots: Iterable[Unit]) -> frozenset[Unit]:
         """Return the roots and everything of ours that they rest on."""
@@ -393,9 +414,13 @@ class Sources:
         module = self.module(unit.module)
         if module is not None:
             plain = self._code.is_plain(unit.module)
+            sets = self._code.sets(unit.module)
             for name in [unit.name] if plain else module.statements:
                 for what in _unknowns(module, name):
                     yield f"{unit.module}.{name} uses {what}"
+                nodes = [node for made in module.statements[name] for node in module.nodes(made)]
+                for shown in sets.seen(nodes):
+                    yield f"{unit.module}.{name} uses the order of {ast.unparse(shown)}"
 
     def _rests_on(self, unit: Unit) -> frozenset[Unit]:
         if unit not in self._directly:
@@ -488,7 +513,7 @@ def _is_seeded(module: ModuleUnits, name: str) -> bool:
     )
     nodes = list(everything)
     types = [node.annotation for node in nodes if isinstance(node, ast.arg | ast.AnnAssign)]
-    inside = {part for kind in types if kind is not None for part in ast.walk(kind)}
+    inside = {part for kind in types if kind is not None for part in nodes_below(kind)}
     uses = [node for node in nodes if isinstance(node, ast.Name) and node.id == name]
     named = [node for node in uses if node not in inside]
     seeded = [

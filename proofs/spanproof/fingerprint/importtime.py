@@ -25,6 +25,7 @@ from spanproof.fingerprint.understood import (
     READS,
     UNKNOWN_BUILTINS,
 )
+from spanproof.fingerprint.walking import nodes_below
 
 Pieces = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -163,11 +164,11 @@ class Understanding:
         """Tell whether evaluating an expression changes nothing."""
         bound = {
             node.id
-            for node in ast.walk(expression)
+            for node in nodes_below(expression)
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-        } | {node.arg for node in ast.walk(expression) if isinstance(node, ast.arg)}
+        } | {node.arg for node in nodes_below(expression) if isinstance(node, ast.arg)}
         scope = Local(frozenset(bound), frozenset()) if local is None else local.with_names(bound)
-        for node in ast.walk(expression):
+        for node in nodes_below(expression):
             match node:
                 case ast.keyword(arg="key", value=value) if not isinstance(
                     value, ast.Name | ast.Lambda
@@ -339,7 +340,7 @@ class Understanding:
         self, module: str, function: ast.FunctionDef | ast.AsyncFunctionDef
     ) -> bool:
         names = Local.of(function).names
-        for node in filter(may_reach_out, ast.walk(function)):
+        for node in filter(may_reach_out, nodes_below(function)):
             match node:
                 case ast.Global():
                     return True

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Callable
 from typing import NamedTuple
 
+from spanproof.fingerprint.walking import nodes_below
+
 
 class Local(NamedTuple):
     """The names of a function, and those among them that only ever hold what it made itself."""
@@ -22,9 +24,11 @@ class Local(NamedTuple):
         is_class: Callable[[str], bool] = lambda name: False,
     ) -> "Local":
         """Return the names of a function, functions inside it included."""
-        names = {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
+        nodes = nodes_below(function)
+        arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
+        names = set(arguments)
         made: dict[str, bool] = {}
-        for node in ast.walk(function):
+        for node in nodes:
             match node:
                 case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
                     names.add(name)
@@ -32,7 +36,7 @@ class Local(NamedTuple):
                 case ast.FunctionDef(name=name) if node is not function:
                     names.add(name)
                     made.setdefault(name, True)
-        for node in ast.walk(function):
+        for node in nodes:
             match node:
                 case ast.Assign(targets=targets, value=value):
                     for target in targets:
@@ -45,13 +49,12 @@ class Local(NamedTuple):
                     _note(made, target, False)
                 case ast.NamedExpr(target=target, value=value):
                     _note(made, target, _makes(value, is_class))
-        arguments = {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
         fresh = {name for name, known in made.items() if known} - arguments
         return cls(frozenset(names), frozenset(fresh))
 
 
 def _note(made: dict[str, bool], target: ast.expr, makes: bool) -> None:
-    for node in ast.walk(target):
+    for node in nodes_below(target):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             made[node.id] = made.get(node.id, True) and node is target and makes
 

@@ -342,7 +342,9 @@ def remove_finalizer(which: int = -1) -> Operation:
         before = kinds_at(player, address)
         player.ask(program.RemoveFinalizer(0, address))
         left = kinds_at(player, address)
-        promise(left == before - {"finalizer"}, f"SWP-24: {left} are left of {before}")
+        promise(
+            left == before - {"finalizer"}, f"SWP-24: {sorted(left)} are left of {sorted(before)}"
+        )
 
     return "remove-finalizer", act
 

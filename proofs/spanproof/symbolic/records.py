@@ -133,7 +133,7 @@ def with_changes(record: Value, changes: dict[str, Value]) -> Value:
     """
     fields = record_fields(type(record)) or {}
     if not changes.keys() <= fields.keys():
-        raise TypeError(f"no field {', '.join(changes.keys() - fields.keys())}")
+        raise TypeError(f"no field {', '.join(name for name in changes if name not in fields)}")
     return remade(record, [changes.get(name, getattr(record, name)) for name in fields])
 
 

@@ -12,6 +12,7 @@ from spanproof.decide.catalogue import (
     NEAR,
     PROVER,
     TELLER,
+    TRIER,
     beyond,
     code_of_ours,
     sources_of_claims,
@@ -25,6 +26,7 @@ from spanproof.fingerprint.dependencies import (
     Unit,
     is_within,
     module_file,
+    modules_of,
 )
 from spanproof.prove.lemmas import Stated, rules_of
 from spanproof.theorems import all_obligations
@@ -235,6 +237,16 @@ def test_an_import_inside_a_function_is_followed(text: str) -> None:
         "return extra.__doc__",
         "return eval('1')",
         "from random import random\n    return random()",
+        "return list({'a', 'b'})",
+        "return [one for one in {'a', 'b'}]",
+        "return next(iter(set('ab')))",
+        "return ' '.join(frozenset('ab') | {'c'})",
+        "one = {'a', 'b'}\n    one, _ = one\n    return one",
+        "found: set[str] = set()\n    for one in found:\n        return one",
+        "return {'a', 'b'}.pop()",
+        """return f"{set('ab')}\"""",
+        "return max(dict.fromkeys('ab').keys() - {'a'}, key=len)",
+        "def strings() -> frozenset[str]:\n        return frozenset('ab')\n    return [*strings()]",
     ],
 )
 def test_what_answers_otherwise_from_run_to_run_is_not_kept(text: str, body: str) -> None:
@@ -242,6 +254,44 @@ def test_what_answers_otherwise_from_run_to_run_is_not_kept(text: str, body: str
     sources = Sources(code=code)
     units = sources.closure([Unit(MODULE, "extra")])
     assert [one for one in sources.unknowns(units) if one.startswith(f"{MODULE}.extra uses ")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return sorted({'a', 'b'})",
+        "return {one for one in {'a', 'b'}}",
+        "return any(one == 'a' for one in {'a', 'b'})",
+        "return 'a' in {'a', 'b'} and {'a'} <= set('ab') and len(set('ab')) == 2",
+        "return list(dict.fromkeys('ab'))",
+    ],
+)
+def test_a_set_whose_order_does_not_show_may_be_kept(text: str, body: str) -> None:
+    sources = Sources(code=changed(text, f"def extra():\n    {body}"))
+    units = sources.closure([Unit(MODULE, "extra")])
+    assert [one for one in sources.unknowns(units) if one.startswith(f"{MODULE}.extra ")] == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "from spanspec.trace.schema import spans_of\ndef extra(e):\n    return [*spans_of(e)]",
+        "from spanspec.trace.inputs import MAY_BE_INPUT as M\ndef extra():\n    return tuple(M)",
+    ],
+)
+def test_a_set_that_is_imported_is_one(text: str, more: str) -> None:
+    sources = Sources(code=changed(text, more))
+    units = [Unit(MODULE, "extra")]
+    assert any("the order of" in one for one in sources.unknowns(units))
+
+
+def test_nothing_that_decides_lets_the_order_of_a_set_show() -> None:
+    code = code_of_ours()
+    for name in (one for place in (*PROVER, TRIER) for one in modules_of(place)):
+        module = code.module(name)
+        assert module is not None
+        shown = [ast.unparse(one) for one in code.sets(name).seen(module.all_nodes)]
+        assert shown == [], name
 
 
 def test_what_an_obligation_states_of_loops_and_calls_is_taken_in() -> None:

@@ -96,7 +96,7 @@ def each_p_has_one(met: Counter[str]) -> None:
         state = heap.state
         its = [state.mcache_of[p] for p in range(procs)]
         promise(state.procs == procs and len(set(its)) == procs, f"MC-14: mcaches {its}")
-        promise(set(its) == set(state.mcaches), f"MC-10: there are {set(state.mcaches)}")
+        promise(set(its) == set(state.mcaches), f"MC-10: there are {sorted(state.mcaches)}")
         promise(all(state.mcaches[one].refilled == -1 for one in its), "MAL-19: a refill is owed")
         met["p"] += 1
 
