@@ -55,6 +55,8 @@ def is_vacant(state: Sharing, thread: ThreadId, slot: SlotId) -> bool:
 
     Rules: MC-4 MC-8.
     """
+    # The protocol lets any thread run on a P. While one is in a refill for a slot, `refilling`
+    # keeps the others of the P away from it.
     it = state.slots[slot]
     return (
         it.proc == state.threads[thread].proc
@@ -97,6 +99,8 @@ def claim_listed(state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId) -
 
     Rules: SWP-3 SWP-25 CEN-3 CEN-4.
     """
+    # Found by its list, not by the stack, so `preserve`: the sweep is not to move it, and the
+    # thread keeps it if it has room.
     it = state.spans[span]
     owner = replace(
         state.threads[thread],
@@ -122,6 +126,8 @@ def move_claimed(state: Sharing, thread: ThreadId) -> Sharing:
     """
     worker = state.threads[thread]
     it = state.spans[worker.span]
+    # Where it was is noted before: another thread may not move the span meanwhile, as it is at sg -
+    # 1, and that this is so is proved.
     origin = NONEMPTY if worker.roomy else EMPTY
     at_end = replace(it, place=moved(it.place, origin, EMPTY), central=it.spanclass)
     return with_both(state, thread, replace(worker, task=SWEEPING), worker.span, at_end)
@@ -151,6 +157,7 @@ def take_listed(state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId) ->
     assert is_swept(state.sweepgen, it.sweepgen), "SWP-6: only a swept span may be taken"
     holder = replace(state.threads[thread], task=HELD, span=span, slot=slot)
     place = moved(it.place, NONEMPTY, EMPTY)
+    # No compare-and-swap: the lock of the list is held, and who holds it may take what is swept.
     taken = replace(it, place=place, central=it.spanclass, owner=thread)
     return in_refill(state, thread, holder, span, taken)
 
@@ -167,9 +174,11 @@ def check_room(state: Sharing, thread: ThreadId) -> Sharing:
     """
     worker = state.threads[thread]
     room = state.spans[worker.span].has_free
+    # A span of the nonempty list had a free slot before its sweep, and a sweep takes none away.
     assert room or not worker.roomy, "T-46: span has no free objects"
     if room:
         return replace(state, threads=state.threads.set(thread, replace(worker, task=HELD)))
+    # The full span stays where it is, at the back of the empty list, and the search starts over.
     searching = replace(state.slots[worker.slot], refilling=False)
     return replace(
         state,
@@ -207,6 +216,8 @@ def grow(state: Sharing, thread: ThreadId, span: SpanId, slot: SlotId, large: bo
     """
     it = state.spans[span]
     assert it.place == NOWHERE, "T-32: still in list"
+    # Its sweepgen is written before it is in use: a thread that popped an old entry of this
+    # descriptor may look any time, and where it finds a span that is not in use, T-55 asks for sg.
     fresh = replace(
         pushed(state.sweepgen, it),
         large=large,
@@ -234,6 +245,7 @@ def use(state: Sharing, thread: ThreadId) -> Sharing:
     """
     worker = state.threads[thread]
     it = state.spans[worker.span]
+    # The order matters to who looks without a lock: everything else is written before the state.
     after = resting(worker) if it.large else replace(worker, task=GROWN)
     return with_both(state, thread, after, worker.span, replace(it, in_use=True))
 
@@ -273,6 +285,7 @@ def install(state: Sharing, thread: ThreadId) -> Sharing:
     worker = state.threads[thread]
     span = worker.span
     it = state.spans[span]
+    # It was chosen for its free slot. Without one the allocation would come back at once.
     assert it.has_free, "T-53: span has no free space"
     slot = state.slots[worker.slot]
     assert slot.span == NO_SPAN, "MC-4: the slot holds a span already"
@@ -300,6 +313,7 @@ def allocate(state: Sharing, slot: SlotId, last: bool) -> Sharing:
     Rules: SWP-6 MAL-10.
     """
     span = state.slots[slot].span
+    # No thread is named: whoever runs on the P may allocate, and only one thread does at a time.
     it = state.spans[span]
     assert is_cached(state.sweepgen, it.sweepgen), "SWP-6: allocation from an unswept span"
     return replace(state, spans=state.spans.set(span, replace(it, has_free=not last)))
@@ -321,6 +335,8 @@ def retire(state: Sharing, slot: SlotId) -> Sharing:
     """
     span = state.slots[slot].span
     it = state.spans[span]
+    # At sg from now on, in the empty list: full spans are not in any cache, and wait for the next
+    # sweep.
     full = replace(it, sweepgen=retire_full(state.sweepgen, it.sweepgen))
     return replace(
         state,

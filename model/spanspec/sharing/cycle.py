@@ -35,6 +35,8 @@ def may_start_cycle(state: Sharing) -> bool:
 
     Rules: SWP-4 SWP-33 MC-12.
     """
+    # That every P has flushed is what makes + 2 enough: a span that was still stale would look as
+    # if it were being swept afterwards, with nobody who does it.
     return nothing_under_way(state) and unswept_is_drained(state) and all_flushed(state)
 
 

@@ -61,6 +61,8 @@ class Growing(Generic[KeyT, RecordT]):
 
     def set(self, key: KeyT, value: RecordT) -> "Growing[KeyT, RecordT]":
         """Give an identity another record; return this table."""
+        # Lists and buffers follow from the records before and after a step (`taking.take`), so the
+        # last replacement is kept. A step replaces at most one span.
         self.replaced, self.before = key, self.records.get(key)
         self.records[key] = value
         return self
@@ -95,6 +97,8 @@ def thread_id(number: int, mcache: int) -> ThreadId:
 
     Whoever stops the world works for several, one after the other.
     """
+    # An M is a thread of the protocol once for each mcache that it works for, as a step is about
+    # the slots of one P only.
     return ThreadId(number * WIDTH + mcache)
 
 

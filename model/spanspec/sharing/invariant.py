@@ -52,6 +52,7 @@ def span_is_legal(state: Sharing, span: SpanId) -> bool:
     """
     it = state.spans[span]
     if not it.in_use:
+        # A freed span may have an old entry in the unswept stack; what is no span never has one.
         stacked = it.in_buffer_0 or it.in_buffer_1
         return it.place == NOWHERE and not (span == NO_SPAN and stacked)
     return span != NO_SPAN and is_legal(state.sweepgen, it.sweepgen)
@@ -64,6 +65,7 @@ def span_is_swept_once(state: Sharing, span: SpanId) -> bool:
     """
     it = state.spans[span]
     sg = state.sweepgen
+    # "Once in a cycle" is about a history; the ghost `swept_at` makes it a property of a state.
     done = is_done(sg, it.sweepgen)
     return not it.in_use or it.swept_at == (sg if done else (sg - 2) & M32)
 
@@ -100,6 +102,8 @@ def is_in_transit(state: Sharing, span: SpanId) -> bool:
     """Tell whether the owner of a swept span is moving it from one place to another."""
     worker = state.threads[state.spans[span].owner]
     return worker.span == span and (
+        # Without `preserve` the span is published and nobody's, whatever its pusher has still to
+        # do.
         (worker.task == PUSHING and worker.preserve)
         or worker.task == CHECKING
         or worker.task == HELD
@@ -122,6 +126,7 @@ def span_is_in_its_stack(state: Sharing, span: SpanId) -> bool:
         popper.task == POPPED or popper.task == SAW_USED or popper.task == SAW_UNUSED
     )
     if not it.in_use:
+        # A span that the reclaimer freed leaves its entry in the unswept stack.
         stale_entry = is_in_unswept(sg, it)
         return is_in_swept(sg, it) == works_on(state, it.owner, CREATING, span) and (
             not stale_entry or is_swept(sg, it.sweepgen)
@@ -132,6 +137,7 @@ def span_is_in_its_stack(state: Sharing, span: SpanId) -> bool:
             or works_on(state, it.pusher, PUSHING, span)
             or works_on(state, it.owner, FREEING, span)
         )
+    # Stale spans are in no need of an entry: who flushes the mcache sweeps them.
     in_unswept = is_in_unswept(sg, it) or popped
     return not is_in_swept(sg, it) and (not needs_sweep(sg, it.sweepgen) or in_unswept)
 
@@ -182,6 +188,7 @@ def slot_is_owner(state: Sharing, slot: SlotId) -> bool:
         and cached.spanclass == it.spanclass
         and cached.place == EMPTY
         and (
+            # Until its P has flushed all its spans are stale, and none after.
             is_cached(sg, cached.sweepgen)
             if is_flushed(state, slot)
             else is_stale(sg, cached.sweepgen)

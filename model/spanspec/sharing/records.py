@@ -50,6 +50,8 @@ CREATING: Final = 14
 """Holds the lock of the page heap and has a descriptor ready, which is not in use yet (HEAP-22)."""
 
 
+# What the protocol leaves out, it leaves open: which slots are free, how many, where the span lies.
+# `has_free` is all that the steps of different threads have to agree on.
 class SharedSpan(Record, frozen=True):
     """The part of a span that sharing is about.
 

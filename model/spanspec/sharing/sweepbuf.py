@@ -54,6 +54,8 @@ class SweepBuffer:
 
         Rules: SWP-10.
         """
+        # Two pushes have places of their own, but the later may be seen first, so places are given
+        # and not counted here.
         assert place not in self.entries, "SWP-10: the place is taken"
         self.entries[place] = span
         self.index = max(self.index, place + 1)
@@ -75,6 +77,7 @@ class SweepBuffer:
 
         Rules: SWP-11.
         """
+        # A pop from the drained stack takes the index below 0 in the runtime, which sets it back.
         self.index = max(min(self.index, place), 0)
         self.entries.pop(place, None)
 

@@ -82,6 +82,9 @@ def pop(state: Sharing, thread: ThreadId, span: SpanId) -> Sharing:
     Rules: SWP-11 SWP-15.
     """
     it = state.spans[span]
+    # The entry alone is taken; the span may have been freed since it was pushed, or even be another
+    # span of the same descriptor. So its state and sweepgen are read next, each by a step of its
+    # own.
     without = (
         replace(it, in_buffer_0=False, popper=thread)
         if swept_buffer(state.sweepgen) == 1
@@ -102,6 +105,8 @@ def look(state: Sharing, thread: ThreadId) -> Sharing:
     Rules: SWP-14 SWP-15.
     """
     worker = state.threads[thread]
+    # Read without a lock: what is seen may be out of date when the thread goes on. That it does no
+    # harm is what the invariants `popper_is_right` and `span_is_in_its_stack` are for.
     seen = SAW_USED if state.spans[worker.span].in_use else SAW_UNUSED
     return replace(state, threads=state.threads.set(thread, replace(worker, task=seen)))
 
@@ -134,6 +139,9 @@ def compare_and_swap(state: Sharing, thread: ThreadId) -> Sharing:
     """
     worker = state.threads[thread]
     it = state.spans[worker.span]
+    # Somebody else has claimed it since: the reclaimer, or a walk along a central list, finds spans
+    # without popping them. The entry is gone, and that is right, as who has claimed it will push
+    # it.
     if not needs_sweep(state.sweepgen, it.sweepgen):
         return replace(state, threads=state.threads.set(thread, resting(worker)))
     owner = replace(worker, task=SWEEPING, preserve=False)
@@ -153,6 +161,8 @@ def claim_directly(state: Sharing, thread: ThreadId, span: SpanId) -> Sharing:
 
     Rules: SWP-3 SWP-18 SWP-22.
     """
+    # The entry in the unswept stack stays. Whoever pops it later finds the span swept, and drops
+    # it.
     it = state.spans[span]
     if not needs_sweep(state.sweepgen, it.sweepgen):
         return state
@@ -187,6 +197,7 @@ def examine(state: Sharing, thread: ThreadId, freed: bool, dead: bool) -> Sharin
     assert it.in_use, "T-58: mspan.sweep: bad span state"
     assert is_sweeping(state.sweepgen, it.sweepgen), "T-58: mspan.sweep: bad span state"
     outcome = replace(worker, task=EXAMINED, was_empty=not it.has_free, freed=freed, dead=dead)
+    # Still at sg - 1, so nobody else may touch the span, although its new bits are complete.
     swept = replace(it, has_free=it.has_free or freed)
     return with_both(state, thread, outcome, worker.span, swept)
 
@@ -263,9 +274,14 @@ def publish(state: Sharing, thread: ThreadId) -> Sharing:
     it = state.spans[worker.span]
     assert it.in_use, "T-60: mspan.sweep: bad span state after sweep"
     assert not is_in_mcache(state.sweepgen, it.sweepgen), "T-48: freeSpan given cached span"
+    # A span that is swept for an mcache was moved to the empty list before its sweep.
     unlinked = worker.preserve and worker.freed and it.place == NOWHERE
     assert not unlinked, "T-49: can't preserve unlinked span"
+    # The ghost turns "swept once in a cycle", which is about histories, into a claim about one
+    # step.
     assert is_due(state.sweepgen, it.swept_at), "I-26: the span is swept twice in a cycle"
+    # From here on the thread does not own the span any more: another may take it, cache it and fill
+    # it before the push that follows. So the push has a ghost of its own.
     swept = replace(
         it,
         sweepgen=publish_swept(state.sweepgen, it.sweepgen),
@@ -295,6 +311,7 @@ def push(state: Sharing, thread: ThreadId) -> Sharing:
     Rules: SWP-9 SWP-29 CONC-8.
     """
     worker = state.threads[thread]
+    # With `preserve` the span is the thread's own still, and it goes on to look for a free slot.
     after = replace(worker, task=CHECKING) if worker.preserve else resting(worker)
     entered = pushed(state.sweepgen, state.spans[worker.span])
     return with_both(state, thread, after, worker.span, entered)
@@ -331,6 +348,8 @@ def publish_dead(state: Sharing, thread: ThreadId) -> Sharing:
     assert it.in_use, "T-60: mspan.sweep: bad span state after sweep"
     assert not is_in_mcache(state.sweepgen, it.sweepgen), "T-48: freeSpan given cached span"
     assert is_due(state.sweepgen, it.swept_at), "I-26: the span is swept twice in a cycle"
+    # One step, as the lock of the list is held throughout: nobody can find the span in the list
+    # once it counts as swept.
     swept = replace(
         it,
         sweepgen=publish_swept(state.sweepgen, it.sweepgen),
@@ -355,5 +374,7 @@ def free(state: Sharing, thread: ThreadId) -> Sharing:
     assert it.in_use, "T-35: mheap.freeSpanLocked - invalid span state"
     assert is_swept(state.sweepgen, it.sweepgen), "T-34: mheap.freeSpanLocked - invalid free"
     assert it.place == NOWHERE, "T-32: still in list"
+    # The sweepgen stays. An old entry of the unswept stack may lead here, and is dropped because
+    # the span counts as swept.
     freed = replace(it, in_use=False)
     return with_both(state, thread, resting(worker), worker.span, freed)

@@ -57,6 +57,8 @@ def next_free_fast(span: Mspan) -> NextFree:
         slot = span.freeindex + ahead
         if slot < span.nelems:
             freeindex = slot + 1
+            # At a word's border the window is used up, and the next word has to be loaded. The
+            # runtime leaves that to the slow path, to keep this one small enough to be inlined.
             if freeindex % WORD_BITS != 0 or freeindex == span.nelems:
                 return NextFree(
                     slot,
@@ -83,16 +85,21 @@ def next_free_index(span: Mspan) -> NextFree:
     index = span.freeindex
     cache = span.alloc_cache
     while cache == 0:
+        # The window may begin in the middle of a word. What follows is the next whole word.
         index = (index + WORD_BITS) & ~63
         if index >= span.nelems:
             return NextFree(span.nelems, replace(span, freeindex=span.nelems, alloc_cache=cache))
         cache = refill_alloc_cache(span.alloc_bits, index)
     ahead = trailing_zeros(cache)
     slot = index + ahead
+    # alloc_bits has whole words, and no bit is set behind the last slot: its complement shows free
+    # slots there that the span does not have.
     if slot >= span.nelems:
         return NextFree(span.nelems, replace(span, freeindex=span.nelems, alloc_cache=cache))
     cache = cache >> (ahead + 1)
     index = slot + 1
+    # Every bit of this word has been shifted out. Without the reload the cache would say that the
+    # next 64 slots are allocated. Behind the last slot there may be no word to load.
     if index % WORD_BITS == 0 and index != span.nelems:
         cache = refill_alloc_cache(span.alloc_bits, index)
     return NextFree(slot, replace(span, freeindex=index, alloc_cache=cache))
@@ -117,6 +124,8 @@ def next_free_slow(span: Mspan) -> NextFree:
     """
     found = next_free_index(span)
     if found.slot == span.nelems:
+        # A search that comes to the end has found every slot allocated, so a count that disagrees
+        # is wrong: the runtime dies here, rather than hand out the same slot twice.
         assert span.alloc_count == span.nelems, "T-15: allocCount disagrees with a full span"
         return found
     assert span.alloc_count < span.nelems, "T-17: allocCount above nelems"
@@ -128,6 +137,8 @@ def searched_full(span: Mspan) -> Mspan:
 
     Rules: MAL-19 MC-4 T-50.
     """
+    # Refill is only called after both searches have failed. They are repeated here, because the
+    # count alone does not show that nothing is left ahead of freeindex.
     room = next_free_fast(span).slot != span.nelems
     assert not room, "T-50: refill of span with free space remaining"
     searched = next_free_slow(span)
@@ -142,4 +153,6 @@ def reload_cache(span: Mspan) -> Mspan:
     """
     assert span.alloc_count < span.nelems, "T-46: span has no free objects"
     assert span.freeindex < span.nelems, "T-46: span has no free objects"
+    # In a list the cache is not kept: a sweep may have exchanged the bits, and a look for room has
+    # moved freeindex without taking the slot.
     return replace(span, alloc_cache=window_at(span.alloc_bits, span.freeindex))

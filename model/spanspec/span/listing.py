@@ -49,6 +49,8 @@ def on_empty(sg: U32, generation: U32) -> Look:
     """
     if needs_sweep(sg, generation):
         return CLAIM
+    # What was swept in this cycle went to the back, so the runtime takes it that everything behind
+    # the first swept span is swept, too.
     return SKIP if is_sweeping(sg, generation) else STOP
 
 
@@ -57,6 +59,7 @@ def belongs(large: bool, room: bool, cached: bool) -> Place:
 
     Rules: CEN-1 CEN-16 SPAN-29 I-19.
     """
+    # A large span has no slot to spare, so nobody looks for it in a list.
     if large:
         return NOWHERE
     return NONEMPTY if room and not cached else EMPTY
@@ -69,6 +72,8 @@ def moved(place: U8, origin: U8, target: U8) -> U8:
 
     Rules: SPAN-28 T-37 T-38 T-39.
     """
+    # The three fatal checks of the list code: what is inserted must be in no list, what is removed
+    # must be in the list that it is removed from.
     listed = origin == NOWHERE and place != NOWHERE
     assert not listed or target != NONEMPTY, "T-38: mSpanList.insert"
     assert not listed or target != EMPTY, "T-39: mSpanList.insertBack"
@@ -89,6 +94,8 @@ def sweep_moves_to_nonempty(large: bool, preserve: bool, freed: bool, was_empty:
 
     Rules: CEN-14 CEN-15 SWP-25.
     """
+    # With `preserve` the caller wants the span for itself, and moves it on its own. One that had
+    # room before is in the nonempty list already.
     return not large and not preserve and freed and was_empty
 
 

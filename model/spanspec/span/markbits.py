@@ -67,6 +67,7 @@ def take_bits(arenas: BitsArenas, nelems: U16) -> BitsArenas:
         return replace(arenas, next=(filled, *arenas.next[1:]))
     fresh = BitsArena(bitmap_bytes(nelems))
     assert fresh.free <= ARENA_BYTES, "T-44: markBits overflow"
+    # Which arena is reused makes no difference: each is cleared before, and starts empty.
     return replace(arenas, next=(fresh, *arenas.next), free=arenas.free[1:])
 
 
@@ -75,6 +76,8 @@ def next_epoch(arenas: BitsArenas) -> BitsArenas:
 
     Rules: SPAN-26 SPAN-27.
     """
+    # Two cycles have to pass: bits serve as mark bits in one and as allocation bits in the next,
+    # until the sweep of each span has replaced them.
     return BitsArenas(
         next=(),
         current=arenas.next,

@@ -87,6 +87,7 @@ def init_span(base: U64, npages: U32, spanclass: U8, limit: U64) -> Mspan:
         nelems=layout(npages, elemsize).objects,
         freeindex=0,
         alloc_count=0,
+        # All 64 slots ahead are free: the complement of no bits, without reading them.
         alloc_cache=M64,
         alloc_bits=NO_BITS,
         gcmark_bits=NO_BITS,
@@ -135,6 +136,8 @@ def allocated_below(span: Mspan, end: U16) -> U16:
     """
     if end <= span.freeindex:
         return end
+    # Below freeindex all slots are allocated, whatever their bits say: a bit tells what the last
+    # sweep has left, and allocation does not set it.
     return span.freeindex + span.alloc_bits.count(end) - span.alloc_bits.count(span.freeindex)
 
 
@@ -173,6 +176,8 @@ def marked_and_free(span: Mspan) -> list[int]:
     """
     found: list[int] = []
     for index in range((span.nelems + WORD_BITS - 1) // WORD_BITS):
+        # What was allocated since the last sweep has no bit in alloc_bits, but lies below
+        # freeindex: those slots may be marked, so they are cut off the word.
         below = span.freeindex - index * WORD_BITS
         marked = span.gcmark_bits.word(index) & ~span.alloc_bits.word(index)
         if below > 0:
@@ -209,6 +214,7 @@ def obj_index(span: Mspan, address: U64) -> U16:
     Rules: SPAN-18.
     """
     assert address >= span.base, "SPAN-18: the address lies below the span"
+    # The magic numbers of class 0 are all 0, so that every address in a large span leads to slot 0.
     return divide_by_size(CLASS_TO_MAGIC[size_class_of(span.spanclass)], address - span.base)
 
 
@@ -232,5 +238,6 @@ def find_object(span: Mspan, address: U64) -> FoundObject:
     """
     if span.state != IN_USE or address < span.base or address >= span.limit:
         return NO_OBJECT
+    # Whether the slot is allocated is not asked: no sound program points into a free one.
     slot = obj_index(span, address)
     return FoundObject(slot_address(span, slot), slot)

@@ -122,6 +122,8 @@ def sweep_specials(span: Mspan, specials: Specials) -> SweptSpecials:
 
     Rules: SWP-24 I-27.
     """
+    # Records are by address, and one slot may hold several tiny objects: so it is decided for slots
+    # first, and for records then.
     slots = [special.offset // span.elemsize for special in specials]
     finalized = {
         slot
@@ -138,5 +140,7 @@ def sweep_specials(span: Mspan, specials: Specials) -> SweptSpecials:
             kept.append(special)
     after = span
     for slot in sorted(finalized):
+        # Marked before the marks are counted, so that the object outlives this sweep; its finalizer
+        # must find it.
         after = set_marked(after, slot)
     return SweptSpecials(after, tuple(kept), tuple(queued))

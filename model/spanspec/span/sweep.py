@@ -31,9 +31,12 @@ def sweep(span: Mspan) -> Swept:
     assert span.state == IN_USE, "T-58: mspan.sweep: bad span state"
     nalloc = count_alloc(span)
     assert nalloc <= span.alloc_count, "T-59: sweep increased allocation count"
+    # Not the difference of the two bitmaps: slots allocated since the last sweep have no bit.
     nfreed = span.alloc_count - nalloc
     small = size_class_of(span.spanclass) != 0
     large_dead = not small and nalloc == 0
+    # Asked before the bits are exchanged. The runtime's search moves freeindex here, which does no
+    # harm, as a sweep sets it to 0.
     was_empty = next_free_index(span).slot == span.nelems
     freed_some = large_dead or (small and nfreed > 0)
     swept = replace(
@@ -43,6 +46,7 @@ def sweep(span: Mspan) -> Swept:
         alloc_bits=span.gcmark_bits,
         gcmark_bits=NO_BITS,
         alloc_cache=refill_alloc_cache(span.gcmark_bits, 0),
+        # A freed slot still holds what its object held.
         needzero=1 if freed_some else span.needzero,
     )
     return Swept(swept, nfreed, was_empty, large_dead)

@@ -37,6 +37,8 @@ def align_tiny(offset: U8, size: U8) -> U8:
 
     Rules: MAL-5.
     """
+    # The alignment of the type is not known here. A size that is a multiple of 8 may hold a 64-bit
+    # word, which has to lie at a multiple of 8; likewise for 4 and 2.
     if size & 7 == 0:
         return (offset + 7) & ~7
     if size & 3 == 0:
@@ -68,6 +70,8 @@ def drop_tiny_block(block: TinyBlock) -> TinyBlock:
 
     Rules: MC-6 MC-9.
     """
+    # The span of the block goes to a list, and a sweep may free the block while an mcache would
+    # still place objects in it.
     return NO_TINY_BLOCK
 
 
@@ -78,6 +82,7 @@ def replace_tiny_block(block: TinyBlock, fresh: U64, size: U8) -> TinyBlock:
 
     Rules: MAL-7 MAL-8.
     """
+    # The fresh block has 16 - size bytes left, the current one 16 - offset.
     if block.address == 0 or size < block.offset:
         return TinyBlock(fresh, size)
     return block
