@@ -137,10 +137,13 @@ def phase_changes(state: HeapState, actor: Actor) -> ev.PhaseChanges:
     if state.phase == MARK:
         state.epoch += 1
         state.bits_arenas = next_epoch(state.bits_arenas)
+        # With an unswept span its old marks would be taken for those of this cycle.
         check_roots(state)
         state.marked = True
         state.page_marks.clear()
         for mcache in state.mcaches.values():
+            # Objects are still placed in these blocks while marking; a block that is white then
+            # would be freed with them (issue 17503).
             mark_tiny_block(state, mcache.tiny.address)
         mark_finalizers_due(state)
         state.scanned = bytes_with_finalizers(state)
@@ -220,11 +223,13 @@ def sweep_phase_starts(state: HeapState, actor: Actor) -> ev.SweepPhaseStarts:
     assert state.phase == OFF, "T-87: gcSweep being done but phase is not GCoff"
     assert state.unswept.index == 0, "T-88: non-empty swept list"
     take(state, START_CYCLE)
+    # A P that goes has released its mcache, and comes back with a new one that counts as flushed.
     for proc in state.sharing.procs:
         if proc not in state.mcaches:
             take(state, FLUSH, proc)
     state.sweepdone = state.marked = False
     state.progress = begin_sweeping(state.pages.stats.pages_in_use)
+    # Arenas that are added later hold new spans only, which need no sweep in this cycle.
     state.sweep_arenas = state.pages.all_arenas.copy()
     return ev.SweepPhaseStarts(
         *who(actor), sweepgen=state.sweepgen, mode=state.mode, arenas=len(state.sweep_arenas)

@@ -116,6 +116,7 @@ def born(span: Mspan, slot: U16, phase: int) -> Mspan:
 
     Rules: MAL-14.
     """
+    # Else it would have to be found by the marker to survive the cycle in which it was made.
     return span if phase == OFF else set_marked(span, slot)
 
 
@@ -145,6 +146,7 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
     if mcache.refilled == spanclass:
         found = next_free_slow(record)
         assert found.slot < record.nelems, "T-16: freeIndex is not valid"
+        # Only the first allocation after a refill is told as such.
         mcache.refilled = -1
         path: ev.Path = ev.AFTER_REFILL
     else:
@@ -155,6 +157,8 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
             path = ev.SLOW
             if found.slot == record.nelems:
                 return None
+    # See the docstring: between the first and the last slot the protocol sees no difference, and
+    # the check of a guard for each object would be most of the time of a replay.
     full = not has_room(found.span)
     if full or not mcache.may_allocate:
         take(state, ALLOCATE, SlotId(mcache.first_slot + spanclass), full)
@@ -174,6 +178,8 @@ def take_cached(
     """
     if tiny:
         block = mcache.tiny.address
+        # The block is tried before the span. A hit takes no slot, and needs no mark: while marking,
+        # the block is marked already (MAL-14, MAL-24).
         offset = hit_tiny_block(mcache, size)
         if offset is not None:
             return Placed(block, offset)
@@ -271,12 +277,14 @@ def mallocgc(
     Rules: MAL-1 MAL-3 MAL-4 MAL-10 MAL-11 MAL-18 MAL-19 T-18.
     """
     check_may_allocate(state.phase)
+    # All objects without bytes share an address, outside all spans: the collector ignores it.
     if size == 0:
         return ZERO_BASE
     spanclass = span_class_for(size, noscan)
     if spanclass == NO_SMALL_CLASS:
         return (yield from large_alloc(state, actor, size, noscan, zero))
     mcache, tiny = mcache_of(state, actor.p), is_tiny(size, noscan)
+    # Once more, and it must succeed: a refill either gives a span with room, or there is no memory.
     placed = take_cached(state, mcache, spanclass, size, tiny)
     if placed is None:
         if not (yield from refill(state, actor, mcache, spanclass)):

@@ -47,6 +47,7 @@ def let_go(state: HeapState, mcache: Mcache, spanclass: int) -> int:
     span = state.cached(mcache.identity, spanclass)
     if span == NOBODY:
         return NOBODY
+    # The searches come first: a fatal check that fails leaves everything as it was.
     record = searched_full(state.spans[span])
     take(state, RETIRE, SlotId(mcache.first_slot + spanclass))
     state.spans[span] = record
@@ -75,6 +76,8 @@ def install(state: HeapState, actor: Actor, mcache: Mcache, spanclass: int) -> C
     take(state, INSTALL, thread)
     record = reload_cache(state.spans[span])
     state.spans[span] = record
+    # The allocation that asked for the refill takes its slot by the slow search, and a trace tells
+    # the two paths apart (MAL-19).
     mcache.refilled = spanclass
     yield ev.RefillEnds(*about_span(actor, span, record), state.generation(span), *slots_of(record))
     return True
@@ -97,6 +100,8 @@ def release_all(state: HeapState, actor: Actor, identity: int) -> Course[None]:
     mcache = state.mcaches[identity]
     for spanclass in state.cached_spans(identity):
         yield from uncache_span(state, actor, SlotId(mcache.first_slot + spanclass))
+    # The block lies in a span that is nobody's cache now. A later sweep may free it, so no object
+    # may go there any more.
     mcache.tiny = drop_tiny_block(mcache.tiny)
     mcache.refilled = NOBODY
     yield ev.ReleaseAll(*who(actor), begins=0, mcache=identity)
@@ -136,6 +141,8 @@ def prepare_for_sweep(state: HeapState, actor: Actor, identity: int) -> Course[N
     if not needs_flush(state, identity):
         return
     yield flush_event(state, actor, identity, begins=1)
+    # The spans are stale, and uncaching sweeps them. The generation is stored last, so that a P
+    # that is interrupted has not flushed.
     yield from release_all(state, actor, identity)
     take(state, FLUSH, ProcId(identity))
     yield flush_event(state, actor, identity, begins=0)

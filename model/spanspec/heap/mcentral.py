@@ -48,12 +48,15 @@ def cache_span(state: HeapState, actor: Actor, slot: SlotId) -> Course[tuple[Thr
     """
     spanclass = state.sharing.slots[slot].spanclass
     yield from deduct_sweep_credit(state, actor, span_bytes(spanclass), 0)
+    # Chosen after the sweeping for credit, in which the same M acts as a sweeper.
     thread, span = state.thread_of(actor), NOBODY
     while span == NOBODY:
         span = yield from walk_nonempty(state, actor, thread, slot)
         if span != NOBODY:
             break
         candidate, stopped_at = yield from walk_empty(state, actor, thread, slot)
+        # Still full after its sweep, the span stays in the empty list and the walk starts over: the
+        # lock was given up for the sweep, and others may have changed the lists.
         if candidate == NOBODY:
             span = yield from grow(state, actor, thread, slot, stopped_at)
             if span == NOBODY:
@@ -81,9 +84,14 @@ def walk_nonempty(state: HeapState, actor: Actor, thread: ThreadId, slot: SlotId
             yield skip(state, actor, span, "N")
             continue
         if look == CLAIM:
+            # Claimed at the front, it goes to the back of the empty list before it is swept: so
+            # nobody meets it in a walk meanwhile. It has a free slot without a look, since it had
+            # one before.
             yield from claim_listed(state, actor, thread, span, slot, "cs-nonempty")
             take(state, CHECK_ROOM, thread)
         else:
+            # What the walk has read may be the store of a sweep whose own step has not been taken
+            # yet.
             see_published(state, span)
             take(state, TAKE_LISTED, thread, span_id(span), slot)
             yield taken(state, actor, span, 0)
@@ -156,6 +164,8 @@ def grow(
     span = yield from take_span(state, actor, thread, npages, slot)
     if span == NOBODY:
         return NOBODY
+    # In the empty list although all its slots are free: an mcache gets it, and what is cached is
+    # there.
     take(state, LIST_GROWN, thread)
     record = state.spans[span]
     yield ev.CentralGrows(
@@ -215,10 +225,14 @@ def uncache_span(state: HeapState, actor: Actor, slot: SlotId) -> Course[None]:
     thread = state.thread_of(actor, held.proc)
     take(state, UNCACHE, thread, slot)
     yield uncached(state, actor, span, record, before, stale)
+    # Handed back are the slots that nobody took. That is counted before the sweep of a stale span,
+    # which counts what it finds dead on its own.
     if may_move_uncached(state.sharing, thread):
         central = state.central[record.spanclass]
         central.counts = hand_back(central.counts, record)
         take(state, MOVE_UNCACHED, thread)
+        # heap_live of a stale span was set anew when marking ended, from what was marked; it holds
+        # no allowance of this span any more.
         if not stale:
             state.accounts = refund_uncached(state.accounts, record)
         yield ev.UncacheToNonempty(*about_span(actor, span, record))

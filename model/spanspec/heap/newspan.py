@@ -35,6 +35,7 @@ def take_span(
 
     Rules: HEAP-22 HEAP-23 CEN-11 SPAN-6 SPAN-7 SWP-9 SWP-21.
     """
+    # Else the heap could grow by new spans while whole spans of garbage wait for their sweep.
     if not state.inputs.sweep_is_done():
         yield from reclaim(state, actor, npages)
     span = yield NeedPages(npages)
@@ -50,11 +51,14 @@ def take_span(
     yield pushed(state, actor, span, place)
     if large:
         spanclass = state.inputs.large_span_class(1 if noscan else 0)
+    # In use before its bits are set up, as in the runtime; no slot is taken until the span is
+    # installed, and the collector finds no pointer into it.
     take(state, USE, thread)
     make_in_use(state.pages, actor, span)
     record = with_small_limit(init_span(run.base, npages, spanclass, run.base))
     state.spans[span] = record
     check_bitmap(run.base, npages)
+    # Twice: mark bits, and allocation bits.
     state.take_bits(span, record.nelems)
     state.take_bits(span, record.nelems)
     if large:

@@ -35,6 +35,7 @@ def procresize(state: HeapState, actor: Actor, procs: int) -> Course[None]:
     Rules: MC-8 MC-10 MC-14 SWP-39 T-94.
     """
     old, state.procs = state.procs, procs
+    # Before anything was allocated there is nothing to sweep, though no sweep has said so.
     if old == 0:
         state.sweepdone = True
     going_on = state.mcache_of.get(actor.p if 0 <= actor.p < procs else 0)
@@ -50,6 +51,7 @@ def procresize(state: HeapState, actor: Actor, procs: int) -> Course[None]:
             mcache = made.mcache
         state.mcache_of[number] = mcache
         yield ev.ProcGetsMcache(*who(actor), id=number, mcache=mcache)
+    # The thread has lost its P, and goes on with the first.
     if actor.p >= procs or actor.p == NO_P:
         actor = Actor(0, actor.thread)
     if to_flush and going_on is not None:

@@ -47,6 +47,8 @@ def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
     wanted = npages
     while wanted > 0:
         credit = state.inputs.reclaim_credit()
+        # What others have freed beyond their need, or the background sweeper has: it was paid for
+        # already.
         if credit > 0:
             taken = credit_taken(credit, wanted)
             state.progress = use_credit(state.progress, taken)
@@ -62,6 +64,7 @@ def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
         yield chunk_event(actor, "beg", index, wanted, 0)
         found = yield from reclaim_chunk(state, actor, index)
         yield chunk_event(actor, "end", index, wanted, found)
+        # A span may be larger than what was wanted; the rest is for the next.
         state.progress = give_credit(state.progress, credit_left(found, wanted))
         wanted -= credit_taken(found, wanted)
     yield hev.ReclaimEnds(*who(actor), npages=wanted)
@@ -82,12 +85,14 @@ def reclaim_chunk(state: HeapState, actor: Actor, index: U64) -> Course[U64]:
         span = state.inputs.reclaim_candidate(first, end)
         if span is None:
             return freed
+        # Noted before the sweep, which may give the run to its neighbours.
         run = state.pages.runs[span]
         thread = state.thread_of(actor)
         take(state, CLAIM_DIRECTLY, thread, span_id(span))
         yield claimed(state, actor, span, "reclaim")
         if (yield from sweep_span(state, actor, thread, span, preserve=False)):
             freed += run.npages
+        # The next look starts behind the first page of this span: only first pages carry marks.
         first = run.base + PAGE_SIZE
 
 

@@ -69,6 +69,7 @@ def sweep_span(
     record = with_marks(state.spans[span], state.inputs.marks(span))
     if span in state.specials:
         record = after_specials(state, actor, span, record)
+    # Counted before the sweep, so that who pays for an allocation by sweeping sees it at once.
     state.progress = count_swept(state.progress, record.npages)
     swept = sweep(record)
     take(state, EXAMINE, thread, frees_some(swept), leaves_nothing(swept))
@@ -80,6 +81,8 @@ def sweep_span(
         central = state.central[record.spanclass]
         central.counts = count_dead(central.counts, swept.nfreed)
     yield result_of(state, actor, span, swept, preserve, to_central)
+    # Without a store here, `free_to_central` publishes under the lock of the list, where also the
+    # move between lists happens: others see both or neither.
     if publishes_alone(size_class == 0, preserve, frees_some(swept)):
         publish_alone(state, thread)
     else:
@@ -89,6 +92,7 @@ def sweep_span(
             state.progress = give_credit(state.progress, record.npages)
         yield from return_span(state, actor, thread, span, swept)
         return True
+    # Pushed last: from here the span is what the next cycle has to sweep.
     yield push(state, actor, thread, span)
     return False
 
@@ -125,6 +129,8 @@ def with_marks(record: Mspan, marks: Bits) -> Mspan:
         missing = record.gcmark_bits.word(index) & ~found
         assert missing == 0, "MAL-14: a slot allocated while marking is not marked"
         bad = found & ~record.alloc_bits.word(index)
+        # Above freeindex a slot without a bit is free; below it is allocated, so a mark there is
+        # right.
         if bad and (bad := bad >> max(record.freeindex - 64 * index, 0)):
             slot = max(64 * index, record.freeindex) + (bad & -bad).bit_length() - 1
             raise AssertionError(f"T-59: slot {slot} is free, and marked")
@@ -141,6 +147,8 @@ def after_specials(state: HeapState, actor: Actor, span: int, record: Mspan) -> 
     if decided.kept:
         state.specials[span] = decided.kept
     for offset in decided.queued:
+        # The queue is memory of the runtime's own, which counts, so it has to be there before the
+        # entry.
         state.finalizer_blocks.make_room(len(state.finalizers) + 1, actor.p)
         state.finalizers.append(record.base + offset)
     for special in before:
@@ -231,19 +239,24 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
     """
     if state.inputs.sweep_is_done():
         return NOTHING_LEFT
+    # Counted while it works: runtime.GC waits until nobody does (SWP-38).
     state.sweepers.add(actor.thread)
     number = 1 - swept_buffer(state.sweepgen)
+    # A popped span that somebody else sweeps is no result: pop the next.
     freed = NOTHING_LEFT
     while freed == NOTHING_LEFT:
         thread = state.thread_of(actor)
         place = state.inputs.place_to_pop(number)
         span = state.buffers[number].at(place)
+        # The index is set back, else many who find the stack drained would take it ever lower.
         if span == NOBODY:
             state.buffers[number].pop(place)
         else:
             take(state, POP, thread, span_id(span), place=place)
         yield popped(state, actor, span, place, by)
         if span == NOBODY:
+            # Only who finds the stack drained may say so. Spans that others have popped are still
+            # being swept then; `sweepers` tells of those.
             state.sweepdone = True
             yield ev.SweepDone(*who(actor), sweepgen=state.sweepgen)
             break
@@ -348,6 +361,7 @@ def deduct_sweep_credit(
             caller_pages=caller_pages,
         )
         if (yield from sweepone(state, actor, "prop")) == NOTHING_LEFT:
+            # All is swept, so nothing is owed any more until the next cycle sets a pace.
             state.pace = replace(state.pace, pages_per_byte=0.0)
             return
         if state.pace.swept_basis != basis:
@@ -366,6 +380,7 @@ def ensure_swept(state: HeapState, actor: Actor, span: int) -> Course[None]:
         take(state, CLAIM_DIRECTLY, thread, span_id(span))
         yield claimed(state, actor, span, "ensure")
         yield from sweep_span(state, actor, thread, span, preserve=False)
+    # The runtime spins here. In a schedule the wait is a place at which other threads go on.
     while not seen_swept(state, span):
         yield Waits(lambda: seen_swept(state, span))
 

@@ -51,6 +51,7 @@ def take(
     span, before = spans.replaced, spans.before
     if span is not None and before is not None:
         after = spans.records[span]
+        # A claimed span moves even from the empty list to the empty list: to its back.
         if before.place != after.place or step is MOVE_CLAIMED:
             move(state, span, before, after)
         if before.in_buffer_0 != after.in_buffer_0:
@@ -58,6 +59,8 @@ def take(
         if before.in_buffer_1 != after.in_buffer_1:
             enter_or_leave(state, 1, span, place, p, after.in_buffer_1)
     elif step is START_CYCLE:
+        # Guards hold for the rest of the cycle once they hold (`take_slot`), and have to be asked
+        # anew.
         for mcache in state.mcaches.values():
             mcache.may_allocate = False
 

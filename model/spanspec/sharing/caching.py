@@ -126,8 +126,8 @@ def move_claimed(state: Sharing, thread: ThreadId) -> Sharing:
     """
     worker = state.threads[thread]
     it = state.spans[worker.span]
-    # Where it was is noted before: another thread may not move the span meanwhile, as it is at sg -
-    # 1, and that this is so is proved.
+    # Where it was is noted before: another thread may not move the span meanwhile, as it is at
+    # sg-1, and that this is so is proved.
     origin = NONEMPTY if worker.roomy else EMPTY
     at_end = replace(it, place=moved(it.place, origin, EMPTY), central=it.spanclass)
     return with_both(state, thread, replace(worker, task=SWEEPING), worker.span, at_end)

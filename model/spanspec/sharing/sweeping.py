@@ -197,7 +197,7 @@ def examine(state: Sharing, thread: ThreadId, freed: bool, dead: bool) -> Sharin
     assert it.in_use, "T-58: mspan.sweep: bad span state"
     assert is_sweeping(state.sweepgen, it.sweepgen), "T-58: mspan.sweep: bad span state"
     outcome = replace(worker, task=EXAMINED, was_empty=not it.has_free, freed=freed, dead=dead)
-    # Still at sg - 1, so nobody else may touch the span, although its new bits are complete.
+    # Still at sg-1, so nobody else may touch the span, although its new bits are complete.
     swept = replace(it, has_free=it.has_free or freed)
     return with_both(state, thread, outcome, worker.span, swept)
 

@@ -33,8 +33,8 @@ def is_stale(sg: U32, gen: U32) -> bool:
     return gen == (sg + 1) & M32
 
 
-# Why sg + 3: when the next cycle adds 2 to sg, nobody touches a cached span, and it is to be stale
-# (its sg + 1) from then on. At sg + 2 it would count as swept.
+# Why sg+3: when the next cycle adds 2 to sg, nobody touches a cached span, and it is to be stale
+# (its sg+1) from then on. At sg+2 it would count as swept.
 def is_cached(sg: U32, gen: U32) -> bool:
     """Tell whether the span was swept in this cycle and then cached (SWP-1)."""
     return gen == (sg + 3) & M32
@@ -102,7 +102,7 @@ def leave_cache(sg: U32, gen: U32) -> U32:
     Rules: SWP-3 CEN-12.
     """
     assert is_stale(sg, gen) or is_cached(sg, gen), "CEN-12: the span is in no cache"
-    # A stale span goes straight to sg - 1: had it been visible at sg - 2 in between, somebody else
+    # A stale span goes straight to sg-1: had it been visible at sg-2 in between, somebody else
     # could have claimed it.
     return (sg - 1) & M32 if is_stale(sg, gen) else sg
 
