@@ -139,7 +139,7 @@ def allocate(state: SetSystem, thread: int) -> Iterator[SetSystem]:
 def uncache(state: SetSystem, thread: int) -> Iterator[SetSystem]:
     """Take the span back from the slot: a full one in a refill, any in a release.
 
-    Rules: SWP-3 MC-4 MC-6 CEN-12 VER-4.
+    Rules: SWP-3 MC-4 MC-6 CEN-12 VER-4 T-51.
     """
     it, worker = state.span, state.workers[thread]
     if worker.task == IDLE and worker.holds and not it.bare:
@@ -213,7 +213,7 @@ def pop_unswept(state: SetSystem, thread: int) -> Iterator[SetSystem]:
 def claim(state: SetSystem, thread: int) -> Iterator[SetSystem]:
     """Try to claim a popped span; one that is not unswept any more is left alone.
 
-    Rules: SWP-3 SWP-15.
+    Rules: SWP-3 SWP-15 CEN-4 T-55.
     """
     it, worker = state.span, state.workers[thread]
     if worker.task != POPPED:
@@ -252,7 +252,7 @@ def examine(state: SetSystem, thread: int) -> Iterator[SetSystem]:
 def publish(state: SetSystem, thread: int) -> Iterator[SetSystem]:
     """Store sg in a span whose sweep is complete.
 
-    Rules: SWP-3 SWP-24 SWP-29.
+    Rules: SWP-3 SWP-24 SWP-29 T-60.
     """
     it, worker = state.span, state.workers[thread]
     if worker.task == EXAMINED:
@@ -289,7 +289,7 @@ def free(state: SetSystem, thread: int) -> Iterator[SetSystem]:
 def cache(state: SetSystem, thread: int) -> Iterator[SetSystem]:
     """Give a span that is held the generation of a cached one.
 
-    Rules: SWP-3 MC-4 MC-5.
+    Rules: SWP-3 MC-4 MC-5 T-53.
     """
     it, worker = state.span, state.workers[thread]
     if worker.task == HELD and it.has_free:
@@ -350,7 +350,7 @@ def place_large(state: SetSystem, thread: int) -> Iterator[SetSystem]:
 def count_large(state: SetSystem, thread: int) -> Iterator[SetSystem]:
     """Count the object of a large span.
 
-    Rules: MAL-13.
+    Rules: MAL-12 MAL-13.
     """
     it, worker = state.span, state.workers[thread]
     if worker.task == COUNTING:

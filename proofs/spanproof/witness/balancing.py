@@ -15,22 +15,14 @@ from msgspec.structs import replace
 from spanproof.witness.finding import Finding, Scene
 from spanproof.witness.image import SpanImage, ThreadImage
 from spanproof.witness.operations import (
-    CENTRAL,
-    LARGE,
-    PAGES,
-    REFILL,
-    RELEASE,
-    SWEEP,
-    SWEEPING,
+    at_pages,
+    central,
     innermost,
-)
-from spanproof.witness.totals import (
-    BYTES_IN_USE,
-    LARGE_BYTES,
-    LARGE_OBJECTS,
-    MANUAL_BYTES,
-    OBJECTS,
-    PAGES_IN_USE,
+    large,
+    refill,
+    release,
+    sweep,
+    sweeping,
 )
 from spanspec.base.constants import size_class_of
 from spanspec.pages.runs import page_run
@@ -56,15 +48,15 @@ class Share(NamedTuple):
     most: int
 
 
-OPERATIONS: Final = {
-    PAGES_IN_USE: PAGES,
-    BYTES_IN_USE: PAGES,
-    MANUAL_BYTES: PAGES,
-    LARGE_OBJECTS: (*PAGES, *SWEEPING, *LARGE),
-    LARGE_BYTES: (*PAGES, *SWEEPING, *LARGE),
-    OBJECTS: (*REFILL, *CENTRAL, *RELEASE, *SWEEP),
-}
-"""During which operations a count is changed."""
+def changes(counts: str) -> tuple[str, ...]:
+    """Return the functions during which a count is changed."""
+    match counts:
+        case "large objects" | "bytes of large objects":
+            return (*at_pages(), *sweeping(), *large())
+        case "objects":
+            return (*refill(), *central(), *release(), *sweep())
+        case _:
+            return at_pages()
 
 
 def amounts(scene: Scene, finding: Finding, span: SpanImage) -> Iterator[tuple[int, int]]:
@@ -112,10 +104,10 @@ def shares_of(scene: Scene, finding: Finding, thread: ThreadImage) -> list[Share
 
     Rules: MC-4 CEN-4.
     """
-    function = innermost(thread, OPERATIONS[finding.counts])
+    function = innermost(thread, changes(finding.counts))
     if not function:
         return []
-    sweeps = bool(innermost(thread, (*SWEEP, *RELEASE, *CENTRAL)))
+    sweeps = bool(innermost(thread, (*sweep(), *release(), *central())))
     found = []
     for descriptor in at_hand(scene, thread):
         span = scene.by_descriptor.get(descriptor)
@@ -125,7 +117,7 @@ def shares_of(scene: Scene, finding: Finding, thread: ThreadImage) -> list[Share
                 for least, most in amounts(scene, finding, span)
                 if least == most or sweeps
             ]
-    if innermost(thread, (*REFILL, *RELEASE)):
+    if innermost(thread, (*refill(), *release())):
         leaving = [one for one in found if one.span.descriptor in scene.cached]
         coming = [one for one in found if one.span.descriptor not in scene.cached]
         found += [
@@ -172,7 +164,7 @@ def holder_of_pages(scene: Scene, finding: Finding, threads: Iterable[ThreadImag
     start, end = finding.address, finding.address + finding.amount
     window = PAGES_AT_ONCE * scene.image.page_size
     for thread in threads:
-        function = innermost(thread, PAGES)
+        function = innermost(thread, at_pages())
         if not function:
             continue
         how = f"thread {thread.thread} is in {function}"

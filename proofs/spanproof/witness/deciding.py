@@ -12,32 +12,31 @@ which span, it is undecided.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from spanproof.witness.balancing import balanced, holder_of_pages
 from spanproof.witness.finding import Finding, Scene, Verdict, record_of
-from spanproof.witness.image import SpanImage, ThreadImage
+from spanproof.witness.image import SpanImage
 from spanproof.witness.midway import (
     Sight,
     is_amid_allocation,
     is_amid_sweep,
     places_in_sets,
+    reached_with,
     relative,
-    sights_of_lists,
-    sights_of_sets,
 )
 from spanproof.witness.operations import (
-    ALLOC,
-    OF_LISTS,
-    OF_SETS,
-    PAGES,
-    REFILL,
-    RELEASE,
-    SWEEP,
+    PUSHING,
+    alloc,
+    at_pages,
+    at_tasks,
     innermost,
-    is_throwing,
+    refill,
+    release,
+    sweep,
 )
 from spanproof.witness.places import UNFILLED, entries_of, tiny_is_set
+from spanproof.witness.showing import Evidence, Showing
 from spanspec.base.constants import TINY_SIZE, size_class_of
 from spanspec.sharing import records as lists
 from spanspec.sharing import setsteps as sets
@@ -59,34 +58,12 @@ OF_PAGES: Final = frozenset({"I-12", "I-13", "I-17", "I-37", "SPAN-4"})
 OF_SWEPT: Final = frozenset({"I-2", "SPAN-10", "I-4", "I-5", "I-7", "VER-7", "SPAN-22"})
 """Rules about bits and counts, which a sweep breaks between two writes."""
 
-OF_FREEING: Final = (*SWEEP, *RELEASE)
-PUSHING: Final = ("(*spanSet).push",)
-
 FRESH: Final = (sets.CREATING, sets.HELD, sets.GROWN, sets.COUNTING)
 LEAVING_SETS: Final = (sets.LEAVING, sets.LEFT)
 LEAVING_LISTS: Final = (lists.UNLISTING,)
 """Tasks with the span that a refill lets go of: it is at the same time looking for another."""
 
-AT_SETS: Final = ("(*spanSet)", "(*mcentral)", "sweepone", "(*mheap).nextSpanForSweep")
-"""Functions that have taken a span out of its set, or not yet put it there."""
-
-AT_STEP: Final = ("(*spanSet).pop", "(*spanSet).push")
-"""Functions in whose middle a span is in no set, and nowhere else either."""
-
 SWEPT_NOW: Final = (sets.SWEEPING, sets.EXAMINED)
-
-
-class Evidence(NamedTuple):
-    """What shows that an operation is under way: the thread, and how; or that it might be."""
-
-    thread: ThreadImage
-    how: str
-    role: str
-    certain: bool
-
-
-Place = tuple[int, str]
-"""A thread, by its M, and the role in which it has a span: it has one in each at most."""
 
 
 class Decider:
@@ -94,10 +71,8 @@ class Decider:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        self.taken: dict[Place, int] = {}
-        self.candidates: dict[tuple[int, str], list[Evidence]] = {}
-        self.sights = sights_of_sets() if scene.span_sets else sights_of_lists()
-        self.operations = OF_SETS if scene.span_sets else OF_LISTS
+        self.sights = reached_with(scene.span_sets).sights
+        self.operations = at_tasks(scene.span_sets)
         self.leaving = LEAVING_SETS if scene.span_sets else LEAVING_LISTS
         self.entries = entries_of(scene)[0] if scene.span_sets else {}
         self.where: dict[int, list[int]] = {}
@@ -105,10 +80,7 @@ class Decider:
             for place, name in ((NONEMPTY, "nonempty"), (EMPTY, "empty")):
                 for descriptor in those.get(name, ()):
                     self.where.setdefault(descriptor, []).append(place)
-        by_m = {thread.m: thread for thread in scene.image.threads}
-        self.of_proc = {
-            number: by_m[proc.m] for number, proc in enumerate(scene.image.procs) if proc.m in by_m
-        }
+        self.showing = Showing(scene)
 
     def sight(self, span: SpanImage) -> Sight:
         """Return what is seen of a span."""
@@ -128,64 +100,6 @@ class Decider:
             len(self.scene.cached.get(span.descriptor, ())),
             places,
         )
-
-    def shown(self, span: SpanImage, names: tuple[str, ...], role: str) -> Evidence | None:
-        """Return the thread that shows that it is in some functions with a span, if one does.
-
-        A thread that is there with another span does not, unless another thread shows that one;
-        one that does not show with which span might.
-        """
-        certain, maybe = [], None
-        for thread in self.scene.image.threads:
-            function = innermost(thread, names)
-            if not function:
-                continue
-            how = f"thread {thread.thread} is in {function}"
-            shows = self.with_span(thread, span)
-            if not shows and thread.frames[0].removeprefix("runtime.").startswith(AT_STEP):
-                shows = "between a set and a register"
-            if shows:
-                certain.append(Evidence(thread, f"{how}, {shows}", role, True))
-            elif (thread.m, role) not in self.taken:
-                maybe = maybe or Evidence(thread, how, role, False)
-        certain.sort(key=lambda one: one.how.endswith("register"))
-        self.candidates[span.descriptor, role] = certain
-        return self.assigned(span.descriptor, role, set()) or maybe
-
-    def throws(self, span: SpanImage) -> bool:
-        """Tell whether a thread that works with a span has found it damaged.
-
-        The runtime's checks come before the writes of their operation, which excuse nothing then.
-        """
-        return any(
-            is_throwing(thread) and self.with_span(thread, span)
-            for thread in self.scene.image.threads
-        )
-
-    def with_span(self, thread: ThreadImage, span: SpanImage) -> str:
-        """Return what shows that a thread works with a span, or ""."""
-        where = thread.near.get(span.descriptor)
-        if where is not None:
-            return f"and has the span in its {where}"
-        holders = {number for number, _ in self.scene.cached.get(span.descriptor, ())}
-        if any(self.of_proc.get(number) is thread for number in holders):
-            return "and its P has the span cached"
-        if innermost(thread, AT_SETS) and span.spanclass in thread.classes:
-            return f"at the sets of class {span.spanclass}"
-        return ""
-
-    def assigned(self, descriptor: int, role: str, tried: set[Place]) -> Evidence | None:
-        """Give a span one of the threads that show it; those of other spans may be exchanged."""
-        for evidence in self.candidates.get((descriptor, role), ()):
-            place = evidence.thread.m, evidence.role
-            if place in tried:
-                continue
-            tried.add(place)
-            other = self.taken.get(place, descriptor)
-            if other == descriptor or self.assigned(other, role, tried) is not None:
-                self.taken[place] = descriptor
-                return evidence
-        return None
 
     def of_span(self, span: SpanImage, rules: Iterable[str]) -> tuple[Verdict, str]:
         """Return the verdict on all that does not hold of a span."""
@@ -215,7 +129,7 @@ class Decider:
         found: set[str] = set()
         if set(tasks) & {*FRESH} and span.alloc_count == 0:
             found |= OF_SHAPE | OF_SLOTS | OF_PAGES | {"VER-7"}
-        sweeping = set(tasks) & {*SWEPT_NOW} and not self.throws(span)
+        sweeping = set(tasks) & {*SWEPT_NOW} and not self.showing.throws(span)
         if sweeping and is_amid_sweep(record_of(span)):
             found |= OF_SWEPT
         if sets.HELD in tasks or lists.CHECKING in tasks:
@@ -225,8 +139,8 @@ class Decider:
     def of_left(self, span: SpanImage, left: set[str], why: str) -> tuple[Verdict, str]:
         """Return the verdict on what the place of a span does not explain: slots and pages."""
         if left & OF_SLOTS:
-            evidence = self.shown(span, (*ALLOC, *REFILL), "allocation")
-            amid = is_amid_allocation(record_of(span)) and not self.throws(span)
+            evidence = self.showing.shown(span, (*alloc(), *refill()), "allocation")
+            amid = is_amid_allocation(record_of(span)) and not self.showing.throws(span)
             if evidence is None or not amid:
                 return Verdict.DAMAGE, "no allocation leaves a span so between two writes"
             if not evidence.certain:
@@ -234,7 +148,7 @@ class Decider:
             why = evidence.how
             left = left - OF_SLOTS
         if left & OF_PAGES:
-            evidence = self.shown(span, PAGES, "pages")
+            evidence = self.showing.shown(span, at_pages(), "pages")
             if evidence is None:
                 return Verdict.DAMAGE, "no thread is at the page heap with it"
             if not evidence.certain:
@@ -251,7 +165,8 @@ class Decider:
         """Yield the tasks in whose middle a span is seen so, each with the thread that shows it."""
         for tasks in sorted(options, key=lambda those: (len(those), those)):
             role = "leaving" if tasks[0] in self.leaving else "coming"
-            evidence = self.shown(span, self.operations[tasks[0]], role)
+            names = self.operations[tasks[0]]
+            evidence = self.showing.shown(span, names, role, tasks[0])
             if evidence is not None:
                 yield evidence, tasks
 
@@ -263,7 +178,7 @@ class Decider:
         left = set(rules) - OF_PAGES - {"SPAN-1", "I-19", "I-20"}
         if left:
             return Verdict.DAMAGE, "no step of the model leaves a span that is not in use so"
-        evidence = self.shown(span, (*PAGES, *OF_FREEING), "pages")
+        evidence = self.showing.shown(span, (*at_pages(), *sweep(), *release()), "pages")
         if evidence is None:
             return Verdict.DAMAGE, "no thread is at the page heap with it"
         return Verdict.IN_FLIGHT if evidence.certain else Verdict.UNDECIDED, evidence.how
@@ -311,8 +226,8 @@ class Decider:
         proc = self.scene.image.procs[number]
         written = proc.tiny == 0 or tiny_is_set(self.scene, proc.tiny)
         if written and proc.tiny_offset <= TINY_SIZE:
-            names = RELEASE if proc.tiny == 0 else ALLOC
-            own = self.of_proc.get(number)
+            names = release() if proc.tiny == 0 else alloc()
+            own = self.showing.of_proc.get(number)
             for thread in [own] if own is not None else self.scene.image.threads:
                 function = innermost(thread, names)
                 if function:

@@ -76,24 +76,63 @@ def places_in_sets(entries: Entries) -> tuple[int, ...]:
     return entries.partial_swept, entries.full_swept, entries.partial_unswept, entries.full_unswept
 
 
+class Reached(NamedTuple):
+    """What is reached by taking all steps in every order.
+
+    `sights`: each sight that a span in use may show, and in the middle of which tasks. `steps_at`:
+    the definitions of the steps that lead into a task or out of it; `steps_into`: into it only.
+    """
+
+    sights: dict[Sight, frozenset[Tasks]]
+    steps_at: dict[int, frozenset[str]]
+    steps_into: dict[int, frozenset[str]]
+
+
+class Around:
+    """The steps around each task, while they are found."""
+
+    def __init__(self) -> None:
+        self.at: dict[int, set[str]] = {}
+        self.into: dict[int, set[str]] = {}
+
+    def note(self, before: int, after: int, step: str) -> None:
+        """Note that a step leads a thread from one task to another."""
+        if before != after:
+            self.at.setdefault(before, set()).add(step)
+            self.at.setdefault(after, set()).add(step)
+            self.into.setdefault(after, set()).add(step)
+
+
 @cache
-def sights_of_sets() -> dict[Sight, frozenset[Tasks]]:
-    """Return each sight that a span in use may show with span sets, and in whose middle."""
+def reached_with_sets() -> Reached:
+    """Return what is reached with span sets."""
     start = first_system(FIRST, 2)
     seen, waiting = {start}, [start]
     found: dict[Sight, set[Tasks]] = {}
+    around = Around()
     while waiting:
         state = waiting.pop()
         sight, tasks = sight_of_sets(state)
         if state.span.in_use:
             found.setdefault(sight, set()).add(tasks)
         for step in SET_STEPS:
-            for thread in range(len(state.workers)):
+            for thread, worker in enumerate(state.workers):
                 for after in step.take(state, thread):
+                    name = f"sharing.setsteps.{step.name}"
+                    around.note(worker.task, after.workers[thread].task, name)
                     if after not in seen and after.sweepgen <= FIRST + 2 * CYCLES:
                         seen.add(after)
                         waiting.append(after)
-    return {sight: frozenset(tasks) for sight, tasks in found.items()}
+    return reached(found, around)
+
+
+def reached(found: dict[Sight, set[Tasks]], around: Around) -> Reached:
+    """Return what was reached, unchangeable."""
+    return Reached(
+        {sight: frozenset(tasks) for sight, tasks in found.items()},
+        {task: frozenset(steps) for task, steps in around.at.items()},
+        {task: frozenset(steps) for task, steps in around.into.items()},
+    )
 
 
 def sight_of_sets(state: SetSystem) -> tuple[Sight, Tasks]:
@@ -189,14 +228,15 @@ def is_amid_sweep(seen: Mspan) -> bool:
 
 
 @cache
-def sights_of_lists() -> dict[Sight, frozenset[Tasks]]:
-    """Return each sight that a span in use may show with central lists, and in whose middle.
+def reached_with_lists() -> Reached:
+    """Return what is reached with central lists.
 
     Whether anything is allocated is not what the protocol of lists is about: both count.
     """
     start = finite.initial(FIRST, Size(spans=1, procs=1, threads=1, classes=1))
     seen, waiting = {start}, [start]
     found: dict[Sight, set[Tasks]] = {}
+    around = Around()
     while waiting:
         state = waiting.pop()
         it = state.spans[SpanId(1)]
@@ -208,10 +248,19 @@ def sights_of_lists() -> dict[Sight, frozenset[Tasks]]:
                 found.setdefault(sight_of_lists(state, bare), set()).add(tasks)
         for taken in enabled(state):
             after = taken.after
+            step = taken.step.take
+            name = f"{step.__module__}.{step.__name__}".removeprefix("spanspec.")
+            for t in state.threads:
+                around.note(state.threads[t].task, after.threads[t].task, name)
             if after not in seen and after.sweepgen <= FIRST + 2 * CYCLES:
                 seen.add(after)
                 waiting.append(after)
-    return {sight: frozenset(tasks) for sight, tasks in found.items()}
+    return reached(found, around)
+
+
+def reached_with(span_sets: bool) -> Reached:
+    """Return what is reached with span sets, or with central lists."""
+    return reached_with_sets() if span_sets else reached_with_lists()
 
 
 def sight_of_lists(state: Sharing, bare: bool) -> Sight:

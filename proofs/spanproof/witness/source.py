@@ -75,7 +75,8 @@ def placed(
     at = {name: at + slide for name, at in executable.symbols.items()}
     if "runtime.mheap_" not in at:
         at = located(memory, executable, layout, slide, threads)
-    return Program(executable, layout, Addresses(at), Functions(executable.functions, slide))
+    functions = Functions(executable.functions, slide, executable.bytes_at)
+    return Program(executable, layout, Addresses(at), functions)
 
 
 def slide_of(executable: Executable, entry: int | None) -> int:

@@ -1,7 +1,7 @@
 """What each thread is in the middle of: its stacks, and the descriptors that it has at hand."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Final
@@ -10,7 +10,6 @@ from spanproof.witness.errors import Unreadable
 from spanproof.witness.image import ThreadImage
 from spanproof.witness.layout import Layout
 from spanproof.witness.memory import Memory
-from spanproof.witness.operations import PAGES, innermost
 from spanproof.witness.process import Registers
 from spanproof.witness.reader import Addresses
 
@@ -30,15 +29,26 @@ LEAST_TEXT: Final = 6
 MOST_TEXT: Final = 200
 """How long the message of a fatal error may be."""
 
+CALL: Final = 5
+CALL_RELATIVE: Final = 0xE8
+"""Bytes of a call instruction whose target is told relative to what follows, and its first."""
+
 CONTEXT: Final = 8 + 40
 """From that word to the registers: the word itself, and the head of a ucontext."""
 
 
 class Functions:
-    """The runtime's functions by address."""
+    """The runtime's functions by address; `text` reads the program's file, by its own addresses."""
 
-    def __init__(self, functions: Sequence[tuple[int, int, str]], slide: int) -> None:
+    def __init__(
+        self,
+        functions: Sequence[tuple[int, int, str]],
+        slide: int,
+        text: Callable[[int, int], bytes] = lambda _address, _size: b"",
+    ) -> None:
         self._functions = functions
+        self._slide = slide
+        self._text = text
         self._starts = [start + slide for start, _, _ in functions]
         self.restorers = frozenset(
             start + slide for start, _, name in functions if name.startswith(RESTORER)
@@ -52,6 +62,19 @@ class Functions:
         _, size, name = self._functions[number]
         return name if pc - self._starts[number] < max(size, 1) else None
 
+    def is_called(self, pc: int, back: int) -> bool:
+        """Tell whether an address is where a call of the function at `pc` returns to."""
+        number = bisect_right(self._starts, pc) - 1
+        if number < 0 or self.name(back) is None:
+            return False
+        try:
+            call = self._text(back - CALL - self._slide, CALL)
+        except OSError:  # the program's file is gone
+            return False
+        if len(call) != CALL or call[0] != CALL_RELATIVE:
+            return False
+        return back + int.from_bytes(call[1:], "little", signed=True) == self._starts[number]
+
 
 class Stacks:
     """Reads the stacks of threads."""
@@ -61,12 +84,21 @@ class Stacks:
         self._layout = layout
         self._functions = functions
 
-    def frames(self, pc: int, bp: int) -> Iterator[str]:
-        """Yield the runtime's functions on a stack, innermost first, by its frame pointers."""
+    def frames(self, pc: int, sp: int, bp: int) -> Iterator[str]:
+        """Yield the runtime's functions on a stack, innermost first, by its frame pointers.
+
+        A function that has no frame, or none yet, is called by one that frame pointers do not show:
+        where it returns to is on top of the stack.
+        """
+        back = self.frameless(pc, sp)
         for _ in range(DEEPEST):
             name = self._functions.name(pc)
             if name is not None:
                 yield name
+            if back:
+                name, back = self._functions.name(back), 0
+                if name is not None:
+                    yield name
             if not bp or bp % 8:
                 return
             try:
@@ -76,6 +108,14 @@ class Stacks:
             if following <= bp and following:
                 return
             bp = following
+
+    def frameless(self, pc: int, sp: int) -> int:
+        """Return where a function that has no frame of its own returns to; 0 if it has one."""
+        try:
+            words = self._memory.words(sp & ~7, 2)
+        except Unreadable:
+            return 0
+        return next((word for word in words if self._functions.is_called(pc, word)), 0)
 
     def top(self, sp: int) -> tuple[int, ...]:
         """Return the words at the top of a stack; fewer if there is less memory."""
@@ -194,7 +234,7 @@ def look_at(
     pages: set[int] = set()
     central, stride = central_range(layout, addresses)
     for pc, sp, bp, words in places:
-        for name in stacks.frames(pc, bp):
+        for name in stacks.frames(pc, sp, bp):
             if len(frames) < DEEPEST:
                 frames.append(name)
         for number, word in enumerate(words):
@@ -215,8 +255,7 @@ def look_at(
             thread.message = message_on(memory, stacks.top(sp))
     thread.frames = frames
     thread.classes = sorted(classes)
-    if innermost(thread, PAGES):
-        thread.pages = sorted(pages)
+    thread.pages = sorted(pages)
 
 
 def message_on(memory: Memory, words: Sequence[int]) -> str:

@@ -6,11 +6,12 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from spanproof.witness.finding import Finding, Scene, Verdict, is_about, told
-from spanproof.witness.image import ThreadImage
-from spanproof.witness.operations import innermost, is_throwing
+from spanproof.witness.image import SpanImage, ThreadImage
+from spanproof.witness.operations import is_throwing
 from spanspec.rules.book import BY_ID, definitions_of_rules, modules
 from spanspec.rules.checks import T
 from spanspec.span.mspan import Mspan
+from spanspec.span.sweepgen import check_unused
 
 MESSAGE: Final = re.compile(r'"([^"]+)"')
 """The message in what a rule about a fatal check says."""
@@ -27,7 +28,7 @@ ALIKE: Final = {
 class Thrown(NamedTuple):
     """A fatal error: its message, the rule of its check or "", who threw it, and about which span.
 
-    `descriptor` is 0 if the thread shows no span.
+    `descriptor` is 0 if nothing shows a span; `how` says what shows it.
     """
 
     message: str
@@ -35,6 +36,7 @@ class Thrown(NamedTuple):
     thread: int
     function: str
     descriptor: int
+    how: str = ""
 
 
 @cache
@@ -48,21 +50,19 @@ def rules_by_message() -> dict[str, str]:
     return {**found, **{text: rule for text, rule in ALIKE.items() if text not in found}}
 
 
+def rule_of(message: str) -> str:
+    """Return the rule of the check that fails with a message, or ""."""
+    rules = rules_by_message()
+    return rules.get(message) or next((r for text, r in rules.items() if text in message), "")
+
+
 def thrown(scene: Scene, findings: list[Finding]) -> Thrown | None:
     """Return the fatal error that ends the program, if one does."""
     for thread in scene.image.threads:
         if is_throwing(thread):
-            rules = rules_by_message()
-            rule = rules.get(thread.message, "")
-            if not rule:
-                rule = next((r for text, r in rules.items() if text in thread.message), "")
-            return Thrown(
-                thread.message,
-                rule,
-                thread.thread,
-                operation_of(thread),
-                span_of(scene, thread, findings),
-            )
+            rule = rule_of(thread.message)
+            span, how = span_of(scene, thread, rule, findings)
+            return Thrown(thread.message, rule, thread.thread, operation_of(thread), span, how)
     return None
 
 
@@ -73,25 +73,54 @@ def operation_of(thread: ThreadImage) -> str:
         n for n, name in enumerate(names) if name.startswith(("runtime.throw", "runtime.fatal"))
     )
     after = [name for name in names[place + 1 :] if not name.startswith("runtime.systemstack")]
-    return after[0] if after else innermost(thread, ("",))
+    return after[0] if after else names[0]
 
 
-def span_of(scene: Scene, thread: ThreadImage, findings: list[Finding]) -> int:
-    """Return the span that a throwing thread works with: one that is damaged, or the nearest."""
-    damage = [f for f in findings if f.verdict is Verdict.DAMAGE]
-    damaged = {f.descriptor for f in damage if f.descriptor}
-    near = [scene.by_descriptor[one] for one in thread.near if one in scene.by_descriptor]
-    for span in near:
-        if any(is_about(scene, finding, span) for finding in damage):
-            return span.descriptor
-    held = [
-        d
-        for d, places in scene.cached.items()
-        for number, _ in places
-        if scene.image.procs[number].m == thread.m and d in damaged
+def span_of(
+    scene: Scene, thread: ThreadImage, rule: str, findings: list[Finding]
+) -> tuple[int, str]:
+    """Return the span that a check failed on, and what shows that; 0 if nothing does.
+
+    A damaged span that the thread has at hand, or its P in the cache, is the one. Where the
+    operands of the check are no longer in registers or on the stack, it is one of the damaged spans
+    that the check rejects. A span that is at hand and sound comes last: a stray pointer led to it.
+    """
+    damage = [finding for finding in findings if finding.verdict is Verdict.DAMAGE]
+    damaged = [
+        span.descriptor
+        for span in scene.image.spans
+        if any(is_about(scene, finding, span) for finding in damage)
     ]
-    nearest = [span.descriptor for span in near]
-    return (held or nearest or sorted(damaged) or [0])[0]
+    near = [one for one in thread.near if one in scene.by_descriptor]
+    held = [
+        descriptor
+        for descriptor, places in scene.cached.items()
+        if any(scene.image.procs[number].m == thread.m for number, _ in places)
+    ]
+    rejected = [one for one in damaged if rejects(scene, rule, scene.by_descriptor[one])]
+    for those, how in (
+        ([one for one in near if one in damaged], "the thread has it at hand"),
+        ([one for one in held if one in damaged], "its P has it cached"),
+        (rejected, "it is damaged as the check rejects it"),
+        (near, "the thread has it at hand"),
+        (damaged, "no other is damaged" if len(damaged) == 1 else "it is damaged"),
+    ):
+        if those:
+            return those[0], how
+    return 0, ""
+
+
+def rejects(scene: Scene, rule: str, span: SpanImage) -> bool:
+    """Tell whether the check of a rule fails on a span; only of some checks this can be told.
+
+    Rules: T-55.
+    """
+    if rule != "T-55" or span.state == scene.in_use:
+        return False
+    try:
+        return not check_unused(scene.sweepgen, span.sweepgen)
+    except AssertionError:
+        return True
 
 
 @cache
@@ -147,7 +176,7 @@ def diagnosis(scene: Scene, findings: list[Finding], error: Thrown) -> list[str]
     if span is None:
         lines.append("    the thread shows no span")
     else:
-        lines.append(f"    {told(scene, span)}")
+        lines.append(f"    {told(scene, span)} ({error.how})")
     others = {f.descriptor for f in findings if f.verdict is Verdict.DAMAGE and f.descriptor}
     others.discard(error.descriptor)
     more = ", ".join(f"{one:#x}" for one in sorted(others)[:8])

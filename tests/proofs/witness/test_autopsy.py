@@ -12,7 +12,7 @@ from spanproof.witness.errors import WitnessError
 from spanproof.witness.finding import Scene, Verdict, record_of
 from spanproof.witness.image import Image, SpanImage, ThreadImage
 from spanproof.witness.learning import fitting, learn
-from spanproof.witness.midway import is_amid_allocation, order_of_allocation, sights_of_sets
+from spanproof.witness.midway import is_amid_allocation, order_of_allocation, reached_with
 from spanproof.witness.report import Report, judged, merge
 from spanproof.witness.snapshots import Snapshot, concerned, load, redacted, save
 from spanproof.witness.thrown import thrown
@@ -463,7 +463,7 @@ def test_what_is_undecided_is_damage_if_it_stays_and_in_flight_if_it_goes(saved:
 
 
 def test_what_rests_is_what_the_rule_of_the_sets_says() -> None:
-    for sight, tasks in sights_of_sets().items():
+    for sight, tasks in reached_with(span_sets=True).sights.items():
         if () in tasks:
             generation = (4 + sight.ahead) % (1 << 32)
             entries = Entries(*sight.places)
