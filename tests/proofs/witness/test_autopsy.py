@@ -345,6 +345,45 @@ def test_a_thread_that_throws_excuses_nothing(saved: Snapshot) -> None:
     assert error.function == "runtime.(*mcache).nextFree"
 
 
+def test_a_check_that_fails_comes_before_what_its_step_writes(saved: Snapshot) -> None:
+    """A refill gives a full span the heap's generation after its check of it, not before."""
+    span = cached(saved.image)
+    alter(span, sweepgen=saved.image.sweepgen, freeindex=span.nelems, alloc_count=span.nelems)
+    span.alloc_bits = span.alloc_cache = 0
+    near = {span.descriptor: "register 0"}
+    refilling = with_thread(
+        saved.image, owner(saved.image, span), ["(*mcache).refill", "mallocgc"], near=near
+    )
+    if saved.image.go.startswith("go1.27"):
+        span.count_before_cache = span.alloc_count
+    of_place = {"I-19", "MC-13"}
+    seen = {f.verdict for f in judged(saved.image, saved.profile) if f.rule in of_place}
+    assert seen == {Verdict.IN_FLIGHT}
+    refilling.frames.insert(0, "runtime.throw")
+    refilling.message = "bad sweepgen in refill"
+    found = judged(saved.image, saved.profile)
+    assert {f.verdict for f in found if f.rule in of_place} == {Verdict.DAMAGE}
+    error = thrown(Scene(saved.image, saved.profile), found)
+    assert error is not None
+    assert (error.rule, error.descriptor) == ("T-51", span.descriptor)
+
+
+def test_a_check_whose_span_no_thread_shows_names_the_one_that_it_rejects(saved: Snapshot) -> None:
+    span = small(saved.image)
+    sound = cached(saved.image)
+    text = "non in-use span in unswept list"
+    with_thread(saved.image, 0, ["throw", "sweepone", "bgsweep"], message=text,
+                near={sound.descriptor: "register 2"})  # fmt: skip
+    alter(span, state=0, sweepgen=saved.image.sweepgen - 2)
+    other = next(s for s in saved.image.spans if s.state == 1 and s not in (span, sound))
+    alter(other, needzero=9)
+    found = judged(saved.image, saved.profile)
+    error = thrown(Scene(saved.image, saved.profile), found)
+    assert error is not None
+    assert (error.rule, error.descriptor) == ("T-55", span.descriptor)
+    assert error.function == "runtime.sweepone"
+
+
 def test_a_span_on_its_way_is_in_flight_for_one_thread_only(saved: Snapshot) -> None:
     first = small(saved.image)
     second = next(

@@ -1,0 +1,96 @@
+"""Which functions a task is done by follows from the steps and rules; no list names them."""
+
+import struct
+
+import pytest
+
+from spanproof.report.gonames import places
+from spanproof.witness import gofunctions, operations
+from spanproof.witness.dwarf import Types
+from spanproof.witness.gofunctions import LATER, functions_of, is_one_of, names_of
+from spanproof.witness.layout import Layout
+from spanproof.witness.memory import Memory
+from spanproof.witness.midway import reached_with
+from spanproof.witness.threads import Functions, Stacks
+from spanspec.rules import RULES
+from spanspec.sharing import setsteps
+
+
+@pytest.mark.parametrize("span_sets", [True, False])
+def test_each_task_of_the_model_is_done_by_functions(span_sets: bool) -> None:
+    found = operations.at_tasks(span_sets)
+    assert found.keys() == reached_with(span_sets).steps_at.keys()
+    assert all(found.values())
+
+
+def test_the_functions_of_a_task_are_those_of_the_steps_around_it() -> None:
+    found = operations.at_tasks(True)
+    assert found[setsteps.INSTALLING] == functions_of(["SWP-3", "MC-4", "MC-5", "T-53"])
+    assert "(*mcentral).uncacheSpan" in found[setsteps.LEAVING]
+    assert "(*mcentral).uncacheSpan" not in found[setsteps.HELD]
+    assert "(*sweepLocked).sweep" in found[setsteps.EXAMINED]
+    assert "(*mcache).refill" not in found[setsteps.EXAMINED]
+
+
+def test_a_step_that_cites_no_rule_is_done_by_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "rules_of", lambda _: ())
+    assert not any(operations.at_tasks.__wrapped__(True).values())
+
+
+def test_what_later_versions_have_is_told_of_what_the_book_names() -> None:
+    named = {
+        one for rule in RULES for file, name in places(rule.where) for one in names_of(file, name)
+    } | {rule.id for rule in RULES if rule.id.startswith("VER-")}
+    assert LATER.keys() <= named
+
+
+@pytest.mark.parametrize(
+    ("frame", "names", "fits"),
+    [
+        ("runtime.(*mheap).alloc", ("(*mheap).alloc",), True),
+        ("runtime.(*mheap).alloc.func1", ("(*mheap).alloc",), True),
+        ("runtime.(*mheap).allocSpan", ("(*mheap).alloc",), False),
+        ("runtime.(*spanSet).push", ("(*spanSet)",), True),
+        ("runtime.(*spanSetBlockAlloc).alloc", ("(*spanSet)",), False),
+        ("runtime.mallocgcSmallNoScanSC3", ("mallocgcSmall*",), True),
+        ("runtime.mallocgc", ("mallocgcSmall*",), False),
+    ],
+)
+def test_a_name_is_matched_whole(frame: str, names: tuple[str, ...], fits: bool) -> None:
+    assert is_one_of(frame, names) is fits
+
+
+class Words(Memory):
+    """Memory that is some words from an address on."""
+
+    def __init__(self, start: int, words: list[int]) -> None:
+        super().__init__()
+        self.start, self.data = start, struct.pack(f"<{len(words)}Q", *words)
+
+    def fetch(self, address: int, size: int) -> bytes:
+        """Return bytes of the words: the pages around them are zero."""
+        before = bytes(max(self.start - address, 0))
+        return (before + self.data[max(address - self.start, 0) :] + bytes(size))[:size]
+
+
+def test_a_function_without_a_frame_shows_who_called_it() -> None:
+    """`sweepone` calls `pop`, which has no frame yet: frame pointers lead past `sweepone`."""
+    functions = [(0x1000, 0x100, "sweepone"), (0x2000, 0x100, "pop"), (0x3000, 0x100, "bgsweep")]
+    back = 0x1050
+    call = b"\xe8" + (0x2000 - back).to_bytes(4, "little", signed=True)
+
+    def text(address: int, size: int) -> bytes:
+        return call if (address, size) == (back - 5, 5) else bytes(size)
+
+    stack = Words(0x7000, [back, 0, 0x7020, 0, 0, 0x3010])
+    layout = Layout("go1.27", Types({}, {}, {}), (), ())  # frames need none of it
+    stacks = Stacks(stack, layout, Functions(functions, 0, text))
+    assert list(stacks.frames(0x2004, 0x7000, 0x7020)) == ["pop", "sweepone", "bgsweep"]
+    # Not a return address of a call of it: a number that happens to lie in a function.
+    other = Stacks(stack, layout, Functions(functions, 0, lambda _address, size: bytes(size)))
+    assert list(other.frames(0x2004, 0x7000, 0x7020)) == ["pop", "bgsweep"]
+
+
+def test_rules_are_looked_up_by_definition() -> None:
+    assert "MC-4" in gofunctions.rules_of("sharing.setsteps.install")
+    assert gofunctions.rules_of("sharing.setsteps.none_such") == ()
