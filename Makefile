@@ -19,7 +19,7 @@ verify: ready
 	@$(BIN)/spanspec verify
 
 test: ready lint types
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 --dist worksteal
 
 lint: ready
 	@$(BIN)/ruff check .

@@ -20,13 +20,13 @@ from spanproof.decide.jobs import Job
 from spanproof.fingerprint.dependencies import (
     PACKAGES,
     Code,
-    ModuleUnits,
     Sources,
     Unit,
     digest_of,
     is_within,
     module_file,
     modules_of,
+    units_of,
 )
 from spanproof.prove.references import rests_on
 from spanproof.solvers.names import installed_version
@@ -235,7 +235,8 @@ def _bare_fingerprint(cache: Cache, name: str, path: Path | None) -> str:
     key = digest_of("module", name, platform.python_version(), hashlib.sha256(content).hexdigest())
     known = cache.get(key, str)
     if known is None:
-        known = ModuleUnits(name, content.decode()).digest_of_all
+        package = path is not None and path.name == "__init__.py"
+        known = units_of(name, content.decode(), package).digest_of_all
         cache.put(key, known)
     return known
 

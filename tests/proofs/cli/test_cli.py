@@ -15,13 +15,9 @@ import pytest
 from spanproof.cli import app, coverage
 from spanproof.cli.app import run
 from spanproof.decide import suite
-from spanproof.decide.catalogue import current
-from spanproof.fuzz import campaign, spanalloc_subject, spanallocheap
-from spanproof.fuzz.campaign import CampaignResult
 from spanproof.fuzz.divergence import AnyProgram
 from spanproof.fuzz.isolation.supervised import Supervised
 from spanproof.fuzz.program import Allocate, Program, Refill, save
-from spanproof.fuzz.target import of_heap
 from spanproof.report import matrix
 from spanproof.support.traces import bundled_traces
 from spanproof.theorems import all_obligations
@@ -375,28 +371,6 @@ def test_fuzz_prints_its_figures(
 def test_what_was_typed_is_shown_as_it_was_typed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["fuzz", "--python", "nomod:x:y"]) == 2
     assert "nomod:x:y" in capsys.readouterr().err
-
-
-def test_verify_ends_with_one_table(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    book = current()
-    claims = {name: claim for name, claim in book.claims.items() if name.startswith("sweepgen.")}
-    mutants = {name: one for name, one in book.mutants.items() if one.killed_by in claims}
-    few = book._replace(claims=claims, mutants=mutants)
-    monkeypatch.setattr("spanproof.cli.verify.book_for", lambda store: few)
-
-    def fuzzed(seconds: float, seed: int) -> dict[str, CampaignResult]:
-        return {
-            "heaps": campaign.run_target(of_heap(spanallocheap.installed), start=1, examples=40),
-            "spans": campaign.run(spanalloc_subject.installed, start=1, examples=60),
-        }
-
-    monkeypatch.setattr("spanproof.cli.verify.fuzz_for", fuzzed)  # as much on a busy machine
-    assert run(["verify", "--jobs", "1"]) == 0
-    text = " ".join(capsys.readouterr().out.split())
-    for word in ("proved", "checked", "fuzzed", "of 100 corruptions", "everything holds"):
-        assert word in text
 
 
 def interrupting(function: Callable[..., object], after: int) -> Callable[..., object]:

@@ -8,10 +8,12 @@ import pytest
 from spanproof.cli import prove, verify
 from spanproof.cli.app import run
 from spanproof.decide.cache import Cache, NoCache, in_ci
-from spanproof.decide.catalogue import Catalogue, catalogue
+from spanproof.decide.catalogue import Catalogue, catalogue, current
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.verdict import Verdict
+from spanproof.fuzz import campaign, spanalloc_subject, spanallocheap
 from spanproof.fuzz.campaign import CampaignResult
+from spanproof.fuzz.target import of_heap
 
 JUDGED = verify.judged
 WORK = Verdict("o", "proved", 1, 0.1, 0.1)
@@ -77,6 +79,35 @@ def test_where_ci_is_set_nothing_is_taken_from_a_cache(
     assert [type(store) for store in stores] == [expected]
 
 
+@pytest.fixture(scope="module")
+def before() -> verify.Checked:
+    """What the bundled traces give in this process, which takes seconds."""
+    return verify.check_bundled()
+
+
+def test_verify_ends_with_one_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, before: verify.Checked
+) -> None:
+    monkeypatch.setattr(verify, "check_bundled", lambda: before)
+    book = current()
+    claims = {name: claim for name, claim in book.claims.items() if name.startswith("sweepgen.")}
+    mutants = {name: one for name, one in book.mutants.items() if one.killed_by in claims}
+    few = book._replace(claims=claims, mutants=mutants)
+    monkeypatch.setattr("spanproof.cli.verify.book_for", lambda store: few)
+
+    def fuzzed(seconds: float, seed: int) -> dict[str, CampaignResult]:
+        return {
+            "heaps": campaign.run_target(of_heap(spanallocheap.installed), start=1, examples=40),
+            "spans": campaign.run(spanalloc_subject.installed, start=1, examples=60),
+        }
+
+    monkeypatch.setattr("spanproof.cli.verify.fuzz_for", fuzzed)  # as much on a busy machine
+    assert run(["verify", "--jobs", "1"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for word in ("proved", "checked", "fuzzed", "of 100 corruptions", "everything holds"):
+        assert word in text
+
+
 def nothing_but_the_checks(*arguments: object) -> Mapping[str, CampaignResult]:
     return {}
 
@@ -86,11 +117,10 @@ def figures(checked: verify.Checked) -> list[tuple[str, int, int | None]]:
 
 
 def test_traces_are_checked_beside_the_fuzzing_as_without_it(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, before: verify.Checked
 ) -> None:
     monkeypatch.setattr(verify, "fuzz_for", nothing_but_the_checks)
     beside, _ = verify.judged(1, 0, 2)
-    before, _ = verify.judged(1, 0, 1)
     assert figures(beside) == figures(before)
     assert beside.corruptions == before.corruptions
     assert beside.good

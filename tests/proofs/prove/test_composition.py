@@ -10,7 +10,7 @@ from spanproof.cli.app import run
 from spanproof.cli.explain import asserting
 from spanproof.decide import suite
 from spanproof.decide.cache import NoCache
-from spanproof.decide.catalogue import catalogue
+from spanproof.decide.catalogue import catalogue, current
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.prover import decide
 from spanproof.decide.verdict import Answer, Verdict
@@ -271,7 +271,7 @@ def test_what_a_lemma_needs_of_every_slot_has_to_be_known_of_an_arbitrary_one() 
 def test_a_changed_lemma_changes_the_fingerprint_of_who_uses_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    book = catalogue(NoCache())
+    book = current()
     [used, *_] = book.claims[name].uses
     claim = OBLIGATIONS[used]
 

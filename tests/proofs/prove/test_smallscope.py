@@ -53,6 +53,7 @@ def test_every_protocol_mutant_has_a_counterexample_among_few(name: str) -> None
     assert satisfiable(*proof.assumptions[: query.given], z3.Not(query.goal))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["protocol.uncache", "protocol.start-cycle"])
 def test_a_true_claim_has_none(name: str) -> None:
     proof = all_obligations()[name].proof()

@@ -128,7 +128,7 @@ def test_a_failure_shows_the_end_of_its_program(
     assert '"step": 1' in capsys.readouterr().out
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_every_known_bug_that_is_switched_in_is_found(bug: KnownBug) -> None:
     found = find(bug)

@@ -36,12 +36,14 @@ i, j = z3.Ints("i j")
 x, y = z3.BitVecs("x y", 8)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", SAMPLE)
 def test_cvc5_agrees(name: str) -> None:
     verdict = decide(OBLIGATIONS[name], decider=decider("cvc5"))
     assert verdict.answer == "proved", (verdict.failed, verdict.detail)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", SAMPLE)
 def test_bitwuzla_agrees_wherever_it_has_the_theories(name: str) -> None:
     verdict = decide(OBLIGATIONS[name], decider=decider("bitwuzla"))
@@ -49,6 +51,7 @@ def test_bitwuzla_agrees_wherever_it_has_the_theories(name: str) -> None:
     assert verdict.answer == ("outside" if integers else "proved"), verdict
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("mutant", "solver"),
     [
@@ -65,6 +68,7 @@ def test_a_second_solver_refutes_a_mutant_and_leaves_the_script(mutant: str, sol
     assert "(check-sat)" in verdict.script
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ["sweepgen.states", "protocol.flush", "tiny.inside"])
 def test_written_questions_get_the_stated_answer_from_a_stock_parser(
     name: str, tmp_path: Path
