@@ -6,6 +6,7 @@ import z3
 
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.classes import place_of
+from spanproof.symbolic.construct import conjunction, disjunction, implication
 from spanproof.symbolic.frames import Raised
 from spanproof.symbolic.memory import ITEMS, Content, Place
 from spanproof.symbolic.merge import as_bool, scalar_of
@@ -26,7 +27,7 @@ class Ran(NamedTuple):
     @property
     def raises(self) -> z3.BoolRef:
         """Whether it raised an exception."""
-        return z3.Or(*(one.path for one in self.raised))
+        return disjunction(*(one.path for one in self.raised))
 
 
 class Fields:
@@ -76,9 +77,9 @@ class Fields:
             memory.state = one.state
             held = [memory.read(at, self.target.identity) for at in place]
             same = [equal(self._p, a, b) for a, b in zip(held, before.values(), strict=True)]
-            claims.append(z3.Implies(one.path, z3.And(*same)))
+            claims.append(implication(one.path, conjunction(*same)))
         memory.state = now
-        return z3.And(*claims)
+        return conjunction(*claims)
 
     def held(self, *names: str) -> dict[str, Value]:
         """Return what some fields hold now."""

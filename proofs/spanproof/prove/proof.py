@@ -22,6 +22,7 @@ from spanproof.prove.lemmas import (
 )
 from spanproof.prove.references import rests_on
 from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.construct import TRUE, conjunction, implication
 from spanproof.symbolic.frames import Contract, Loop
 from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.ranges import in_ranges
@@ -162,7 +163,7 @@ class Proof:
     ) -> z3.BoolRef:
         """Return `given implies rule(...)`; the rule is read only on paths where `given` holds."""
         value = self._translator.call(rule, *arguments, path=given)
-        return z3.Implies(given, as_bool(value))
+        return implication(given, as_bool(value))
 
     def cases(self, rule: Callable[..., object], *arguments: Value) -> list["Case"]:
         """Return each way through a rule: its path condition, and what it then yields."""
@@ -222,12 +223,12 @@ class Proof:
 
     def show(self, label: str, goal: z3.BoolRef | bool, given: z3.BoolRef | None = None) -> None:
         """Add a goal that everything assumed so far must imply, wherever `given` holds."""
-        claim = as_bool(goal) if given is None else z3.Implies(given, as_bool(goal))
+        claim = as_bool(goal) if given is None else implication(given, as_bool(goal))
         self._goals.append(Query(label, len(self.assumptions), claim, claimed_at()))
 
     def lemma(self, label: str, goal: z3.BoolRef | bool, given: z3.BoolRef | None = None) -> None:
         """Add a goal, and let the goals after it build on it."""
-        claim = as_bool(goal) if given is None else z3.Implies(given, as_bool(goal))
+        claim = as_bool(goal) if given is None else implication(given, as_bool(goal))
         self.show(label, claim)
         self.conclude(claim)
 
@@ -260,7 +261,7 @@ class Proof:
             where = given
             if stated.fits is not None:
                 fits = self.holds(stated.fits, *taken(stated.fits, values))
-                where = fits if given is None else z3.And(given, fits)
+                where = fits if given is None else conjunction(given, fits)
             self._fit(rule, values, where, label, only=result)
         values = tuple(taken(rule, values))
         if given is None:
@@ -346,7 +347,7 @@ class Proof:
         """
         if lemma not in self._lemmas:
             raise ValueError(f"{lemma.name} is used, and not among the lemmas of the obligation")
-        path = z3.BoolVal(True) if given is None else given
+        path = TRUE if given is None else given
         # It was shown of values of these types.
         self._fit(lemma.then, values, path, f"{lemma.proved_by}")
         for rule in lemma.given:
@@ -354,7 +355,7 @@ class Proof:
             self.show(f"{lemma.proved_by} is given {rule.__name__}", needed)
         for rule in lemma.every:
             slot = self.number(U16, "any_slot")
-            known = z3.And(path, *every(slot))
+            known = conjunction(path, *every(slot))
             needed = self.implied(known, rule, *taken(rule, (*values, slot))[:-1], slot)
             self.show(f"{lemma.proved_by} is given {rule.__name__} of every slot", needed)
         self.conclude(self.implied(path, lemma.then, *taken(lemma.then, values)))
@@ -362,7 +363,7 @@ class Proof:
 
     def shows(self, stated: Shown, *values: Value, given: z3.BoolRef | None = None) -> None:
         """Add what others build on as a goal, under the hypotheses that this obligation has."""
-        path = z3.BoolVal(True) if given is None else given
+        path = TRUE if given is None else given
         values = tuple(taken(stated.then, values))
         self.show(stated.name.replace("_", " "), self.implied(path, stated.then, *values))
         self.established.append(stated)
@@ -374,7 +375,7 @@ class Proof:
         """
         if stated not in self._lemmas:
             raise ValueError(f"{stated.name} is built on, and not among the lemmas")
-        path = z3.BoolVal(True) if given is None else given
+        path = TRUE if given is None else given
         self._fit(stated.then, values, path, stated.name)
         self.conclude(self.implied(path, stated.then, *taken(stated.then, values)))
         self.used.append(stated)

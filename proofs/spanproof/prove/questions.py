@@ -8,6 +8,7 @@ import z3
 
 from spanproof.prove.proof import Proof, Query
 from spanproof.prove.smallscope import has_quantifier
+from spanproof.symbolic.construct import conjunction, negation
 
 Expected = Literal["unsat", "sat"]
 
@@ -28,7 +29,7 @@ class Question(NamedTuple):
 
 def question_of(proof: Proof, query: Query) -> Question:
     """Return a query as a question: what it may assume, and that its goal does not hold."""
-    formulas = [*proof.assumptions[: query.given], z3.Not(query.goal)]
+    formulas = [*proof.assumptions[: query.given], negation(query.goal)]
     return Question(query.label, formulas, "unsat", at=query.at)
 
 
@@ -65,7 +66,7 @@ def jointly(proof: Proof, queries: Sequence[Query]) -> Question:
     """Return queries under the same assumptions as one question."""
     if len(queries) == 1:
         return question_of(proof, queries[0])
-    together = z3.Not(z3.And(*(query.goal for query in queries)))
+    together = negation(conjunction(*(query.goal for query in queries)))
     label = f"{queries[0].label}, and {len(queries) - 1} more"
     formulas = [*proof.assumptions[: queries[0].given], together]
     return Question(label, formulas, "unsat", len(queries))

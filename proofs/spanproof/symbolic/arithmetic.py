@@ -14,6 +14,15 @@ from typing import NamedTuple
 
 import z3
 
+from spanproof.symbolic.construct import (
+    FALSE,
+    INTEGERS,
+    equality,
+    has_sort,
+    inequality,
+    integer,
+    same_sort,
+)
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable
 
 
@@ -44,10 +53,8 @@ class Arithmetic(ABC):
 
     name: str
 
-    @property
-    @abstractmethod
-    def sort(self) -> z3.SortRef:
-        """The Z3 sort of an integer."""
+    sort: z3.SortRef
+    """The Z3 sort of an integer."""
 
     @abstractmethod
     def const(self, value: int) -> z3.ExprRef:
@@ -96,7 +103,7 @@ class Arithmetic(ABC):
         """
         known = scalar.term
         if isinstance(known, int):
-            return Scalar(self.const(known), () if self.holds(known) else (z3.BoolVal(False),))
+            return Scalar(self.const(known), () if self.holds(known) else (FALSE,))
         _require_sort(known, self.sort)
         return scalar
 
@@ -152,8 +159,8 @@ class Arithmetic(ABC):
             return beyond
         one, other = _same_sort(self, left.term, right.term)
         if operator in ("==", "!="):
-            return one == other if operator == "==" else one != other
-        if one.sort() != self.sort:
+            return equality(one, other) if operator == "==" else inequality(one, other)
+        if not has_sort(one, self.sort):
             raise NotTranslatable("identities can only be compared for equality")
         return self._compare(operator, one, other)
 
@@ -163,7 +170,11 @@ class Arithmetic(ABC):
         Its numeral would be another number; but it lies beyond every number that a term is.
         """
         for one, other in ((left.term, right.term), (right.term, left.term)):
-            if isinstance(one, int) and isinstance(other, z3.ExprRef) and other.sort() == self.sort:
+            if (
+                isinstance(one, int)
+                and isinstance(other, z3.ExprRef)
+                and has_sort(other, self.sort)
+            ):
                 if self.limits is None or self.holds(one):
                     continue
                 low, high = self.limits
@@ -174,7 +185,7 @@ class Arithmetic(ABC):
 
 
 def _require_sort(term: z3.ExprRef, sort: z3.SortRef) -> None:
-    if term.sort() != sort:
+    if not has_sort(term, sort):
         raise MixedSorts(f"expected {sort}, found {term.sort()}")
 
 
@@ -182,15 +193,16 @@ def _same_sort(
     arithmetic: Arithmetic, left: z3.ExprRef | int, right: z3.ExprRef | int
 ) -> tuple[z3.ExprRef, z3.ExprRef]:
     """Return two values as terms of one sort, a known one following the other."""
-    identities = any(not isinstance(v, int) and v.sort() == z3.IntSort() for v in (left, right))
+    identities = any(not isinstance(v, int) and has_sort(v, INTEGERS) for v in (left, right))
 
     def term(value: z3.ExprRef | int) -> z3.ExprRef:
         if isinstance(value, int):
-            return z3.IntVal(value) if identities else arithmetic.const(value)
+            return integer(value) if identities else arithmetic.const(value)
         return value
 
     one, other = term(left), term(right)
-    _require_sort(other, one.sort())
+    if not same_sort(one, other):
+        raise MixedSorts(f"expected {one.sort()}, found {other.sort()}")
     return one, other
 
 

@@ -11,7 +11,17 @@ from math import ceil, floor
 
 import z3
 
-from spanproof.symbolic.arithmetic import PYTHON, PYTHON_COMPARE, Arithmetic, Scalar
+from spanproof.symbolic.arithmetic import PYTHON, Arithmetic, Scalar
+from spanproof.symbolic.construct import (
+    FALSE,
+    OF_NATURALS,
+    OF_SIGNED,
+    TRUE,
+    choice,
+    conjunction,
+    disjunction,
+    word,
+)
 from spanproof.symbolic.errors import NotTranslatable
 
 
@@ -22,11 +32,7 @@ class _BitVectors(Arithmetic):
 
     def __init__(self, width: int) -> None:
         self.width = width
-
-    @property
-    def sort(self) -> z3.SortRef:
-        """A bit-vector sort."""
-        return z3.BitVecSort(self.width)
+        self.sort = z3.BitVecSort(width)
 
     def word_sort(self, bits: int) -> z3.SortRef:
         """Return the sort of narrower words: a symbol has no bits that are always zero.
@@ -43,7 +49,7 @@ class _BitVectors(Arithmetic):
 
     def const(self, value: int) -> z3.ExprRef:
         """Return the numeral of a known integer modulo 2**width."""
-        return z3.BitVecVal(value, self.width)
+        return word(value, self.width)
 
     def invert(self, operand: Scalar) -> Scalar:
         """Return the bitwise complement; for unsigned words it is exact only under a mask."""
@@ -69,7 +75,7 @@ class _BitVectors(Arithmetic):
         if self.signed:
             exact_if = one.exact_if + other.exact_if
         elif one.exact_if and other.exact_if:
-            exact_if = (z3.Or(z3.And(*one.exact_if), z3.And(*other.exact_if)),)
+            exact_if = (disjunction(conjunction(*one.exact_if), conjunction(*other.exact_if)),)
         else:
             exact_if = ()
         return Scalar(one.term & other.term, exact_if, one.needs + other.needs)
@@ -82,7 +88,7 @@ class _BitVectors(Arithmetic):
         length = self.const(0)
         for bit in range(self.width):
             is_set = z3.Extract(bit, bit, operand.term) == 1
-            length = z3.If(is_set, self.const(bit + 1), length)
+            length = choice(is_set, self.const(bit + 1), length)
         return Scalar(length, (), operand.conditions + self._natural(operand.term))
 
     @abstractmethod
@@ -94,10 +100,10 @@ class _BitVectors(Arithmetic):
         signed = self.signed
         if operator == "+":
             up = z3.BVAddNoOverflow(left, right, signed)
-            return z3.And(up, z3.BVAddNoUnderflow(left, right)) if signed else up
+            return conjunction(up, z3.BVAddNoUnderflow(left, right)) if signed else up
         if operator == "-":
             down = z3.BVSubNoUnderflow(left, right, signed)
-            return z3.And(down, z3.BVSubNoOverflow(left, right)) if signed else down
+            return conjunction(down, z3.BVSubNoOverflow(left, right)) if signed else down
         return self._product_fits(left, right)
 
     def _product_fits(self, left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:
@@ -115,11 +121,11 @@ class _BitVectors(Arithmetic):
 
     def _multiple_fits(self, factor: int, other: z3.ExprRef) -> z3.BoolRef:
         if factor in (0, 1):
-            return z3.BoolVal(True)
+            return TRUE
         low, high = self.limits
         bounds = sorted((low / Fraction(factor), high / Fraction(factor)))
         least, most = max(low, ceil(bounds[0])), min(high, floor(bounds[1]))
-        return z3.And(
+        return conjunction(
             self._compare(">=", other, self.const(least)),
             self._compare("<=", other, self.const(most)),
         )
@@ -151,7 +157,7 @@ class Words(_BitVectors):
         return 0 <= value < 1 << self.width
 
     def _negative_is_exact(self) -> tuple[z3.BoolRef, ...]:
-        return (z3.BoolVal(False),)
+        return (FALSE,)
 
     def _natural(self, term: z3.ExprRef) -> tuple[z3.BoolRef, ...]:
         return ()
@@ -172,8 +178,7 @@ class Words(_BitVectors):
         return Scalar(PYTHON[operator](left, right))
 
     def _compare(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:
-        relation = {"<": z3.ULT, "<=": z3.ULE, ">": z3.UGT, ">=": z3.UGE}[operator]
-        return relation(left, right)
+        return OF_NATURALS[operator](left, right)
 
 
 class Signed(_BitVectors):
@@ -213,18 +218,17 @@ class Signed(_BitVectors):
     def _binary(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> Scalar:
         if operator in ("+", "-", "*"):
             return Scalar(PYTHON[operator](left, right), (self._wide(operator, left, right),))
-        in_range = z3.And(right >= 0, right < self.width)
+        in_range = conjunction(right >= 0, right < self.width)
         if operator == "<<":
             shifted = left << right
             return Scalar(shifted, (in_range, (shifted >> right) == left))
         if operator == ">>":
             return Scalar(left >> right, (), (in_range,))
         if operator in ("//", "%"):
-            natural = z3.And(left >= 0, right > 0)
+            natural = conjunction(left >= 0, right > 0)
             divide = z3.UDiv if operator == "//" else z3.URem
             return Scalar(divide(left, right), (), (natural,))
         return Scalar(PYTHON[operator](left, right))
 
     def _compare(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:
-        outcome: z3.BoolRef = PYTHON_COMPARE[operator](left, right)
-        return outcome
+        return OF_SIGNED[operator](left, right)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Final, NewType, cast
 
 import msgspec
-import z3
 
 from spanproof.symbolic.arithmetic import Scalar
 from spanproof.symbolic.classes import is_changeable
+from spanproof.symbolic.construct import conjunction
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.frames import Place
 from spanproof.symbolic.interfaces import Evaluator, Host
@@ -185,7 +185,7 @@ class Calls:
             else (compare("<=", index, Scalar(MOST_BITS)))
         )
         says = f"{place.frame.source.name}: the index of {ast.unparse(node)} is in range"
-        self._host.side(says, place.path, z3.And(low, as_bool(high)))
+        self._host.side(says, place.path, conjunction(low, as_bool(high)))
         try:
             observed: Value = getattr(bitmap, name)(term)
         except TypeError as problem:

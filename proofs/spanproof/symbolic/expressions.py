@@ -15,6 +15,16 @@ import z3
 
 from spanproof.symbolic.arithmetic import Scalar
 from spanproof.symbolic.calls import Calls
+from spanproof.symbolic.construct import (
+    FALSE,
+    conjunction,
+    disjunction,
+    equality,
+    is_false,
+    is_true,
+    negation,
+    truth,
+)
 from spanproof.symbolic.definitions import Mismatch
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable
 from spanproof.symbolic.frames import Environment, Frame, Place
@@ -126,7 +136,7 @@ class Expressions:
                 return tuple(self.value(element, place) for element in elements)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 value = self.value(operand, place)
-                return not value if isinstance(value, bool) else z3.Not(as_bool(value))
+                return not value if isinstance(value, bool) else negation(as_bool(value))
             case ast.BoolOp(op=op, values=values):
                 return self._connective(isinstance(op, ast.And), values, place)
             case ast.IfExp(test=test, body=body, orelse=orelse):
@@ -178,26 +188,26 @@ class Expressions:
 
     # --- truth ------------------------------------------------------------------------------------
 
-    def _connective(self, conjunction: bool, values: Sequence[ast.expr], place: Place) -> Value:
+    def _connective(self, every: bool, values: Sequence[ast.expr], place: Place) -> Value:
         """Evaluate and/or from left to right; a later operand is on a narrower path."""
         terms: list[z3.BoolRef] = []
         for node in values:
             evaluated = partial(self.value, node, place)
             value = self._objects.unchanged(node, place, evaluated) if terms else evaluated()
             if isinstance(value, bool):
-                if value != conjunction:
-                    terms.append(z3.BoolVal(value))
+                if value != every:
+                    terms.append(truth(value))
                     break
                 continue
             term = as_bool(value)
             terms.append(term)
-            place = place.under(term if conjunction else z3.Not(term))
+            place = place.under(term if every else negation(term))
         if not terms:
-            return conjunction
-        if all(z3.is_true(term) or z3.is_false(term) for term in terms):
-            known = (z3.is_true(term) for term in terms)
-            return all(known) if conjunction else any(known)
-        return z3.And(*terms) if conjunction else z3.Or(*terms)
+            return every
+        if all(is_true(term) or is_false(term) for term in terms):
+            known = (is_true(term) for term in terms)
+            return all(known) if every else any(known)
+        return conjunction(*terms) if every else disjunction(*terms)
 
     def _choice(self, test: ast.expr, body: ast.expr, orelse: ast.expr, place: Place) -> Value:
         condition = self.value(test, place)
@@ -210,7 +220,7 @@ class Expressions:
         yes = self.value(body, place.under(term))
         one, linear.gone = linear.gone, dict(start)
         first, memory.state = memory.state, state
-        no = self.value(orelse, place.under(z3.Not(term)))
+        no = self.value(orelse, place.under(negation(term)))
         memory.state = memory.join(term, first, memory.state)
         with linear.joining(one, linear.gone):
             return merge(self._arithmetic, term, yes, no)
@@ -224,14 +234,14 @@ class Expressions:
             right = self._objects.unchanged(node, place, evaluated) if terms else evaluated()
             outcome = self.compare(COMPARISONS[type(op)], left, right)
             if outcome is False:
-                return z3.And(*terms, z3.BoolVal(False)) if terms else False
+                return conjunction(*terms, FALSE) if terms else False
             if outcome is not True:
                 terms.append(as_bool(outcome))
                 place = place.under(terms[-1])
             left = right
         if not terms:
             return True
-        return z3.And(*terms) if len(terms) > 1 else terms[0]
+        return conjunction(*terms) if len(terms) > 1 else terms[0]
 
     def compare(self, symbol: str, left: Value, right: Value) -> z3.BoolRef | bool:
         """Compare two numbers, or two truth values.
@@ -243,8 +253,8 @@ class Expressions:
                 raise NotTranslatable("truth values can only be compared for equality")
             if isinstance(left, bool) and isinstance(right, bool):
                 return bool(operator.eq(left, right)) == (symbol == "==")
-            same: z3.BoolRef = as_bool(left) == as_bool(right)
-            return same if symbol == "==" else z3.Not(same)
+            same = equality(as_bool(left), as_bool(right))
+            return same if symbol == "==" else negation(same)
         return self._arithmetic.compare(symbol, scalar_of(left), scalar_of(right))
 
     # --- for the parts ----------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 import z3
 
+from spanproof.symbolic.construct import conjunction
 from spanproof.symbolic.memory import State
 from spanproof.symbolic.sources import FunctionSource
 from spanproof.symbolic.values import Value
@@ -101,7 +102,7 @@ class Place:
     def path(self) -> z3.BoolRef:
         """The condition under which the expression is evaluated."""
         if len(self._path) > 1:
-            self._path = (z3.And(*self._path),)
+            self._path = (conjunction(*self._path),)
         return self._path[0]
 
     def under(self, condition: z3.BoolRef) -> "Place":

@@ -9,6 +9,7 @@ from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed, Words
+from spanproof.symbolic.construct import disjunction
 from spanproof.symbolic.records import record_fields
 from spanproof.symbolic.values import (
     IDENTITY_SORT,
@@ -141,7 +142,7 @@ class FreshSymbols:
             if type(value) is not int or not self.arithmetic.holds(value):
                 raise TypeError(f"{value!r} is no number of {self.arithmetic.name}")
         symbol = leaf(name, self.arithmetic.sort)
-        assume(z3.Or(*(symbol == self.arithmetic.const(value) for value in known)))
+        assume(disjunction(*(symbol == self.arithmetic.const(value) for value in known)))
         return symbol
 
     def _require_native(self) -> None:

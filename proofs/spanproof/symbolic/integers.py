@@ -5,10 +5,10 @@ import z3
 from spanproof.symbolic.arithmetic import (
     LONGEST_SHIFT,
     PYTHON,
-    PYTHON_COMPARE,
     Arithmetic,
     Scalar,
 )
+from spanproof.symbolic.construct import INTEGERS, OF_INTEGERS, conjunction, integer
 from spanproof.symbolic.errors import NotTranslatable
 
 
@@ -17,14 +17,11 @@ class Integers(Arithmetic):
 
     name = "integers"
 
-    @property
-    def sort(self) -> z3.SortRef:
-        """The sort Int."""
-        return z3.IntSort()
+    sort = INTEGERS
 
     def const(self, value: int) -> z3.ExprRef:
         """Return an integer numeral."""
-        return z3.IntVal(value)
+        return integer(value)
 
     def holds(self, value: int) -> bool:
         """Every integer is represented."""
@@ -32,7 +29,7 @@ class Integers(Arithmetic):
 
     def from_word(self, term: z3.ExprRef, bits: int) -> tuple[z3.ExprRef, z3.BoolRef | None]:
         """Return the term with 0 <= term < 2**bits."""
-        return term, z3.And(term >= 0, term < (1 << bits))
+        return term, conjunction(term >= 0, term < (1 << bits))
 
     def binary(self, operator: str, left: Scalar, right: Scalar) -> Scalar:
         """Apply an operator; // % << >> & need a known right operand (or left, for &)."""
@@ -69,8 +66,7 @@ class Integers(Arithmetic):
         return Scalar(PYTHON[operator](left, right))
 
     def _compare(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:
-        outcome: z3.BoolRef = PYTHON_COMPARE[operator](left, right)
-        return outcome
+        return OF_INTEGERS[operator](left, right)
 
     def invert(self, operand: Scalar) -> Scalar:
         """Return -1 - operand."""

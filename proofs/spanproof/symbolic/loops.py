@@ -8,6 +8,7 @@ import z3
 from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Scalar
+from spanproof.symbolic.construct import conjunction, has_sort, implication, negation
 from spanproof.symbolic.frames import Environment, Frame, LoopBound, LoopInvariant
 from spanproof.symbolic.fresh import word_bits
 from spanproof.symbolic.interfaces import Evaluator, Executor, Host, Outcome
@@ -64,8 +65,8 @@ class Loops:
             needs = "a loop whose condition is not known needs an invariant, or a bound"
             self._host.unsupported(frame.source, loop, needs)
         if rounds == 0:
-            self._host.side(f"loop of {frame.source.name}: has ended", path, z3.Not(condition))
-            return env, z3.And(path, z3.Not(condition))
+            self._host.side(f"loop of {frame.source.name}: has ended", path, negation(condition))
+            return env, conjunction(path, negation(condition))
 
         def again(env: Environment, path: z3.BoolRef) -> Outcome:
             around, path = self._statements.block(frame, loop.body, env, path)
@@ -99,15 +100,15 @@ class Loops:
                 around[name] = self._forget(frame, loop, name, env[name], kind)
         self._host.loop_states[known] = around
         invariant = self._about(frame, contract.invariant, around, path)
-        self._host.assumptions.append(z3.Implies(self._host.reached(path), invariant))
+        self._host.assumptions.append(implication(self._host.reached(path), invariant))
         if contract.definition is not None:
             definition = self._about(frame, contract.definition, around, path)
-            self._host.assumptions.append(z3.Implies(path, definition))
+            self._host.assumptions.append(implication(path, definition))
         kept = set(self._host.linear.gone)
         test = self._expressions.evaluate(frame, loop.test, around, path)
         condition = as_bool(test)
         before = self._measure(frame, contract.variant, around, path)
-        inside = z3.And(path, condition)
+        inside = conjunction(path, condition)
         end, end_path = self._statements.block(frame, loop.body, dict(around), inside)
         if set(self._host.linear.gone) - kept:
             self._host.unsupported(frame.source, loop, "a loop replaces a table")
@@ -124,8 +125,8 @@ class Loops:
                 self._fits(f"{where}: {name} still fits its type", kind, end[name], end_path)
             less = self._host.arithmetic.compare("<", smaller, before)
             self._host.side(f"{where}: ends", end_path, as_bool(less))
-            self._host.assumptions.append(z3.Not(end_path))
-        return around, z3.And(path, z3.Not(condition))
+            self._host.assumptions.append(negation(end_path))
+        return around, conjunction(path, negation(condition))
 
     def _fits(self, label: str, kind: object, value: Value, path: z3.BoolRef) -> None:
         """Require that a loop variable is what its symbol can be: a number of the arithmetic, in
@@ -139,7 +140,7 @@ class Loops:
         if bits is not None:
             low = as_bool(compare(">=", number, Scalar(0)))
             high = as_bool(compare("<=", number, Scalar((1 << bits) - 1)))
-            self._host.side(label, path, z3.And(low, high))
+            self._host.side(label, path, conjunction(low, high))
 
     def _forget(self, frame: Frame, at: ast.stmt, name: str, value: Value, kind: object) -> Value:
         stem = self._host.fresh_name(f"{frame.source.name}.{name}")
@@ -149,7 +150,7 @@ class Loops:
             what = f"a loop cannot change a {kind}: {name}"
             return self._host.unsupported(frame.source, at, what)
         if type(value) is int or (
-            isinstance(value, z3.ExprRef) and value.sort() == self._host.arithmetic.sort
+            isinstance(value, z3.ExprRef) and has_sort(value, self._host.arithmetic.sort)
         ):
             return self._host.symbols.value(kind, stem)
         return self._host.unsupported(frame.source, at, f"a loop cannot change {name}")

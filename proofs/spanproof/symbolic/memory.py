@@ -13,10 +13,11 @@ from typing import Final, NamedTuple
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.construct import integer, is_false, is_true, same_term
 from spanproof.symbolic.merge import merge
 from spanproof.symbolic.values import SymbolicVector, Value
 
-NONE: Final = z3.IntVal(0)
+NONE: Final = integer(0)
 
 
 class Content:
@@ -92,11 +93,11 @@ class Memory:
         """Return the identity of an object that is made anew."""
         number = -next(self._numbers)
         self.state = self.state._replace(made=self.state.made | {number})
-        return z3.IntVal(number)
+        return integer(number)
 
     def given(self) -> z3.ExprRef:
         """Return an identity for an object that was there before."""
-        return z3.IntVal(next(self._numbers))
+        return integer(next(self._numbers))
 
     def _of(self, state: State, place: Place) -> Cells:
         if place in state.cells:
@@ -116,7 +117,7 @@ class Memory:
         before = self._of(self.state, place)
 
         def get(other: z3.ExprRef) -> Value:
-            if other.eq(identity):
+            if same_term(other, identity):
                 return value
             if z3.is_int_value(other) and z3.is_int_value(identity):
                 return before.get(other)
@@ -133,9 +134,9 @@ class Memory:
 
         def get(other: z3.ExprRef) -> Value:
             same = z3.simplify(other == index)
-            if z3.is_true(same):
+            if is_true(same):
                 return item
-            if z3.is_false(same):
+            if is_false(same):
                 return before.get(other)
             return self.joined(other == index, item, before.get(other))
 

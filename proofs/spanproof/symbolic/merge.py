@@ -5,6 +5,16 @@ from dataclasses import replace
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
+from spanproof.symbolic.construct import (
+    FALSE,
+    INTEGERS,
+    choice,
+    has_sort,
+    integer,
+    same_sort,
+    same_term,
+    truth,
+)
 from spanproof.symbolic.errors import MixedSorts
 from spanproof.symbolic.records import parts_of, remade
 from spanproof.symbolic.values import (
@@ -24,7 +34,7 @@ def as_bool(value: Value) -> z3.BoolRef:
     Raises: MixedSorts if the value is no truth value.
     """
     if isinstance(value, bool):
-        return z3.BoolVal(value)
+        return truth(value)
     if isinstance(value, z3.BoolRef):
         return value
     raise MixedSorts(f"expected a truth value, found {described(value)}")
@@ -44,7 +54,7 @@ def as_bitmap(value: Value) -> SymbolicBitmap | None:
     if isinstance(value, SymbolicBitmap):
         return value
     if isinstance(value, Bits) and value.value == 0:
-        return SymbolicBitmap(lambda i: z3.BoolVal(False), _zero, _zero)
+        return SymbolicBitmap(lambda i: FALSE, _zero, _zero)
     return None
 
 
@@ -85,11 +95,11 @@ def merge(arithmetic: Arithmetic, condition: z3.BoolRef, one: Value, other: Valu
         pairs = zip(mine, others, strict=True)
         return remade(one, [merge(arithmetic, condition, a, b) for a, b in pairs])
     if isinstance(one, bool | z3.BoolRef) and isinstance(other, bool | z3.BoolRef):
-        return z3.If(condition, as_bool(one), as_bool(other))
+        return choice(condition, as_bool(one), as_bool(other))
     if type(one) is int and type(other) is int and one == other:
         return one
     left, right = _as_terms(arithmetic, one, other)
-    return left if left.eq(right) else z3.If(condition, left, right)
+    return left if same_term(left, right) else choice(condition, left, right)
 
 
 def _reference(condition: z3.BoolRef, one: Value, other: Value) -> SymbolicObject | SymbolicVector:
@@ -97,24 +107,24 @@ def _reference(condition: z3.BoolRef, one: Value, other: Value) -> SymbolicObjec
     assert isinstance(other, SymbolicObject | SymbolicVector)
     if one.kind is not other.kind:
         raise MixedSorts("objects of different classes meet")
-    if one.identity.eq(other.identity):
+    if same_term(one.identity, other.identity):
         return one
-    return replace(one, identity=z3.If(condition, one.identity, other.identity))
+    return replace(one, identity=choice(condition, one.identity, other.identity))
 
 
 def _as_terms(arithmetic: Arithmetic, one: Value, other: Value) -> tuple[z3.ExprRef, z3.ExprRef]:
-    sorts = [value.sort() for value in (one, other) if isinstance(value, z3.ExprRef)]
-    integers = bool(sorts) and sorts[0] == z3.IntSort()
+    known = next((value for value in (one, other) if isinstance(value, z3.ExprRef)), None)
+    integers = known is not None and has_sort(known, INTEGERS)
 
     def term(value: Value) -> z3.ExprRef:
         if isinstance(value, z3.ExprRef):
             return value
         if type(value) is int:
-            return z3.IntVal(value) if integers else _representable(arithmetic, value)
+            return integer(value) if integers else _representable(arithmetic, value)
         raise MixedSorts(f"{described(one)} meets {described(other)}")
 
     left, right = term(one), term(other)
-    if left.sort() != right.sort():
+    if not same_sort(left, right):
         raise MixedSorts(f"{left.sort()} meets {right.sort()}")
     return left, right
 

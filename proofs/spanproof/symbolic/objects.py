@@ -8,6 +8,7 @@ from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Scalar
 from spanproof.symbolic.classes import field_kinds, object_kind, place_of
+from spanproof.symbolic.construct import conjunction, is_false, is_true, negation
 from spanproof.symbolic.frames import Place
 from spanproof.symbolic.interfaces import Evaluator, Host
 from spanproof.symbolic.memory import ITEMS, LIST, NONE, Content
@@ -94,7 +95,7 @@ class Objects:
         low = as_bool(compare(">=", key, Scalar(0)))
         high = as_bool(compare("<", key, length))
         says = f"{place.frame.source.name}: {ast.unparse(node)} is in the vector"
-        self._host.side(says, place.path, z3.And(low, high))
+        self._host.side(says, place.path, conjunction(low, high))
         return z3.simplify(index)
 
     def made_vector(self, node: ast.Call, item: ast.expr, place: Place) -> Value:
@@ -177,9 +178,9 @@ class Objects:
         if not isinstance(value, SymbolicObject):
             return self._evaluator.refuse(node, place, "only an object is compared with None")
         none = z3.simplify(value.identity == NONE)
-        if z3.is_true(none) or z3.is_false(none):
-            return z3.is_true(none) == positive
-        return none if positive else z3.Not(none)
+        if is_true(none) or is_false(none):
+            return is_true(none) == positive
+        return none if positive else negation(none)
 
     def unchanged(self, node: ast.AST, place: Place, evaluate: Callable[[], Value]) -> Value:
         """Evaluate what may not change an object, because it is evaluated on some paths only."""

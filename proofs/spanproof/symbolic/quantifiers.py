@@ -8,6 +8,7 @@ from typing import Final
 import z3
 
 from spanproof.symbolic.arithmetic import Scalar
+from spanproof.symbolic.construct import TRUE, conjunction, disjunction, implication, truth
 from spanproof.symbolic.errors import NotTranslatable
 from spanproof.symbolic.frames import Environment, Frame, Place
 from spanproof.symbolic.interfaces import Evaluator, Host
@@ -115,7 +116,7 @@ class Quantifiers:
             return self._evaluator.refuse(node, place, what)
         self._tables.read(table, node, place)
         bound = z3.Const(self._host.fresh_name(name), table.key_sort)
-        claim = self._bound_body(body, place.with_name(name, bound), z3.BoolVal(True))
+        claim = self._bound_body(body, place.with_name(name, bound), TRUE)
         return z3.ForAll([bound], claim) if universal else z3.Exists([bound], claim)
 
     def _over_range(
@@ -136,13 +137,13 @@ class Quantifiers:
         self._range_is_represented(low, high)
         bound = z3.Const(self._host.fresh_name(name), self._arithmetic.sort)
         compare = self._arithmetic.compare
-        inside = z3.And(
+        inside = conjunction(
             as_bool(compare("<=", low, Scalar(bound))), as_bool(compare("<", Scalar(bound), high))
         )
         claim = self._bound_body(body, place.with_name(name, bound), inside)
         if universal:
-            return z3.ForAll([bound], z3.Implies(inside, claim))
-        return z3.Exists([bound], z3.And(inside, claim))
+            return z3.ForAll([bound], implication(inside, claim))
+        return z3.Exists([bound], conjunction(inside, claim))
 
     def _unrolled(
         self, universal: bool, name: str, body: ast.expr, known: Iterable[int], place: Place
@@ -153,13 +154,13 @@ class Quantifiers:
             term = self._evaluator.value(body, place.with_name(name, value))
             if isinstance(term, bool):
                 if term != universal:
-                    terms.append(z3.BoolVal(term))
+                    terms.append(truth(term))
                     break
                 continue
             terms.append(as_bool(term))
         if not terms:
             return universal
-        return z3.And(*terms) if universal else z3.Or(*terms)
+        return conjunction(*terms) if universal else disjunction(*terms)
 
     def _range_is_represented(self, low: Scalar, high: Scalar) -> None:
         """Refuse a range of which a quantifier over represented numbers would miss some.

@@ -6,6 +6,7 @@ from typing import Literal, get_args, get_origin
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
+from spanproof.symbolic.construct import conjunction, disjunction
 from spanproof.symbolic.fresh import counts, word_bits
 from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.records import record_fields
@@ -30,11 +31,11 @@ def in_ranges(
         number = scalar_of(value)
         low = as_bool(arithmetic.compare(">=", number, Scalar(0)))
         high = as_bool(arithmetic.compare("<=", number, Scalar((1 << bits) - 1)))
-        yield z3.simplify(low if counts(kind) else z3.And(low, high))
+        yield z3.simplify(low if counts(kind) else conjunction(low, high))
     elif get_origin(kind) is Literal:
         number = scalar_of(value)
         cases = [arithmetic.compare("==", number, Scalar(one)) for one in get_args(kind)]
-        yield z3.simplify(z3.Or(*(as_bool(one) for one in cases)))
+        yield z3.simplify(disjunction(*(as_bool(one) for one in cases)))
     elif get_origin(kind) is tuple and isinstance(value, tuple):
         for part, one in zip(get_args(kind), value, strict=True):
             yield from in_ranges(arithmetic, part, one, known)

@@ -15,6 +15,7 @@ import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
+from spanproof.symbolic.construct import same_term
 from spanproof.symbolic.modules import module_path
 from spanproof.symbolic.values import Value
 
@@ -183,7 +184,7 @@ _CONSTANTS: dict[int, object] = {}
 def same(one: Value, other: Value) -> bool:
     """Tell whether two values are surely the same value, of the same type."""
     if isinstance(one, z3.ExprRef) and isinstance(other, z3.ExprRef):
-        return bool(one.eq(other))
+        return bool(same_term(one, other))
     if type(one) is not type(other):
         return False
     if isinstance(one, int) and isinstance(other, int):

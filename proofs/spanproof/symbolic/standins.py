@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import z3
 
 from spanproof.symbolic.arithmetic import Scalar
+from spanproof.symbolic.construct import conjunction, implication
 from spanproof.symbolic.dependence import fields_named, identity_of, parts_read
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.frames import Contract
@@ -44,7 +45,7 @@ class StandIns:
                 self._host.unsupported(contract, contract.tree, f"the proof names no value {name}")
         extra = [self._host.ghosts[name] for name in ghosts]
         fact = self._host.apply(contract, [*arguments, value, *extra], path)
-        self._host.assumptions.append(z3.Implies(self._host.reached(path), as_bool(fact)))
+        self._host.assumptions.append(implication(self._host.reached(path), as_bool(fact)))
         self._host.results.setdefault(source.qualified, []).append(value)
         return value
 
@@ -98,7 +99,7 @@ class StandIns:
             kind = self._host.static(source, parameter.annotation)
             named = fields_named(source.tree, parameter.arg)
             known = self._host.symbols.in_range
-            fits = z3.And(*in_ranges(self._host.arithmetic, kind, value, known, named))
+            fits = conjunction(*in_ranges(self._host.arithmetic, kind, value, known, named))
             self._host.side(f"{source.name} needs {parameter.arg} in its range", path, fits)
         if stated.requires is not None:
             requires = self._host.sources.function(stated.requires)

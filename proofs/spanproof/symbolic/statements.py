@@ -12,6 +12,7 @@ from typing import Final
 
 import z3
 
+from spanproof.symbolic.construct import FALSE, conjunction, disjunction, implication, negation
 from spanproof.symbolic.expressions import Expressions
 from spanproof.symbolic.frames import Environment, Frame, LoopBound, Raised
 from spanproof.symbolic.interfaces import Host, Outcome, Way
@@ -57,16 +58,16 @@ class Statements:
             case ast.Return(value=ast.expr() as expression):
                 value = self._expressions.evaluate(frame, expression, env, path)
                 self._host.returns_value(frame, value, path)
-                return None, z3.BoolVal(False)
+                return None, FALSE
             case ast.Return():
                 self._host.returns_value(frame, None, path)
-                return None, z3.BoolVal(False)
+                return None, FALSE
             case ast.Raise():
                 self._is_told(frame, statement, env)
                 reached = self._host.reached(path)
                 raised = Raised(reached, self._host.memory.state, frame.source.qualified)
                 self._host.raised.append(raised)
-                return None, z3.BoolVal(False)
+                return None, FALSE
             case ast.If():
                 return self._if(frame, statement, env, path)
             case ast.For():
@@ -98,7 +99,7 @@ class Statements:
                 says = message.value if isinstance(message, ast.Constant) else ast.unparse(test)
                 self._host.asserted.add(f"{frame.source.qualified}: {says!s}")
                 self._host.side(f"{frame.source.name} asserts {says!r}", path, claim)
-                self._host.assumptions.append(z3.Implies(self._host.reached(path), claim))
+                self._host.assumptions.append(implication(self._host.reached(path), claim))
             case ast.Expr(value=ast.Constant(value=str())) | ast.Pass():
                 pass
             case ast.Expr(value=ast.Call() as expression):
@@ -193,10 +194,10 @@ class Statements:
         ended = len(frame.returns) + len(self._host.raised)
         start, state = self._host.linear.gone, self._host.memory.state
         self._host.linear.gone = dict(start)
-        yes, yes_path = either(dict(env), z3.And(path, condition))
+        yes, yes_path = either(dict(env), conjunction(path, condition))
         one, self._host.linear.gone = self._host.linear.gone, dict(start)
         first, self._host.memory.state = self._host.memory.state, state
-        no, no_path = other(dict(env), z3.And(path, z3.Not(condition)))
+        no, no_path = other(dict(env), conjunction(path, negation(condition)))
         if yes is None or no is None:
             if no is None and yes is not None:
                 self._host.linear.gone = one
@@ -210,7 +211,7 @@ class Statements:
                 if name in no
             }
         rejoined = len(frame.returns) + len(self._host.raised) == ended
-        return merged, path if rejoined else z3.Or(yes_path, no_path)
+        return merged, path if rejoined else disjunction(yes_path, no_path)
 
     def _for(self, frame: Frame, loop: ast.For, env: Environment, path: z3.BoolRef) -> Outcome:
         """Write out a loop over a range of known length."""

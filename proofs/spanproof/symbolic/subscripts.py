@@ -4,11 +4,11 @@ import ast
 from collections.abc import Sequence
 
 import msgspec
-import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Scalar
+from spanproof.symbolic.construct import conjunction
 from spanproof.symbolic.frames import Place
 from spanproof.symbolic.interfaces import Evaluator, Host
 from spanproof.symbolic.merge import as_bool, merge, scalar_of
@@ -60,7 +60,7 @@ class Subscripts:
         if type(key.term) is int and key.term < 0:
             self._evaluator.refuse(node, place, f"index {key.term} into a vector")
         compare = self._arithmetic.compare
-        inside = z3.And(
+        inside = conjunction(
             as_bool(compare(">=", key, Scalar(0))),
             as_bool(compare("<", key, Scalar(words.length))),
         )
@@ -74,7 +74,7 @@ class Subscripts:
             self._evaluator.refuse(node, place, "an index into an empty tuple")
         self._arithmetic.exact(key)
         compare = self._arithmetic.compare
-        inside = z3.And(
+        inside = conjunction(
             as_bool(compare(">=", key, Scalar(0))), as_bool(compare("<", key, Scalar(len(table))))
         )
         says = f"{place.frame.source.name}: index into a table of {len(table)} is in range"

@@ -5,6 +5,7 @@ from typing import Final
 
 import z3
 
+from spanproof.symbolic.construct import conjunction, has_sort, implication, integer, same_term
 from spanproof.symbolic.errors import NotTranslatable
 from spanproof.symbolic.frames import Place
 from spanproof.symbolic.interfaces import Evaluator, Host
@@ -41,8 +42,8 @@ class Tables:
     def identity(self, key: Value, table: SymbolicTable, node: ast.AST, place: Place) -> z3.ExprRef:
         """Return a key as an identity of a table."""
         if type(key) is int:
-            return z3.IntVal(key)
-        if not isinstance(key, z3.ExprRef) or key.sort() != table.key_sort:
+            return integer(key)
+        if not isinstance(key, z3.ExprRef) or not has_sort(key, table.key_sort):
             self._evaluator.refuse(node, place, "a table is looked up by an identity")
         return key
 
@@ -60,7 +61,7 @@ class Tables:
 
     def _put(self, table: SymbolicTable, identity: z3.ExprRef, value: Value) -> SymbolicTable:
         def get(other: z3.ExprRef) -> Value:
-            if other.eq(identity):
+            if same_term(other, identity):
                 return value
             return merge(self._arithmetic, other == identity, value, table.get(other))
 
@@ -73,7 +74,7 @@ class Tables:
             raise NotTranslatable("a range of addresses needs an arithmetic of integers")
 
         def get(other: z3.ExprRef) -> Value:
-            inside = z3.And(start <= other, other < end)
+            inside = conjunction(start <= other, other < end)
             return merge(self._arithmetic, inside, value, table.get(other))
 
         return SymbolicTable(table.key_sort, get, stands_for_all=table.stands_for_all)
@@ -87,5 +88,5 @@ class Tables:
         if bound is None:
             bound = z3.Const(self._host.fresh_name("address"), table.key_sort)
         same = as_bool(self._evaluator.compare("==", table.get(bound), value))
-        claim = z3.Implies(z3.And(start <= bound, bound < end), same)
+        claim = implication(conjunction(start <= bound, bound < end), same)
         return z3.ForAll([bound], claim) if table.stands_for_all is None else claim

@@ -13,6 +13,14 @@ import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.classes import first_value, method_of
+from spanproof.symbolic.construct import (
+    FALSE,
+    TRUE,
+    conjunction,
+    implication,
+    negation,
+    simplifies_to,
+)
 from spanproof.symbolic.definitions import Mismatch
 from spanproof.symbolic.dependence import loops_of
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
@@ -87,7 +95,7 @@ class Translator:
         source = self.sources.function(function)
         with self.refusing(source, source.tree):
             self._begin()
-            value = self.apply(source, arguments, z3.BoolVal(True) if path is None else path)
+            value = self.apply(source, arguments, TRUE if path is None else path)
             self._end(source, value)
             return value
 
@@ -104,7 +112,7 @@ class Translator:
         source = self.sources.function(function)
         with self.refusing(source, source.tree):
             self._begin()
-            found, gone, _ = self._returns(source, arguments, z3.BoolVal(True))
+            found, gone, _ = self._returns(source, arguments, TRUE)
             for (_, value), replaced in zip(found, gone, strict=True):
                 self.linear.gone = replaced
                 self._end(source, value)
@@ -125,10 +133,10 @@ class Translator:
 
     def side(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
         """Record a condition to prove under a path condition, unless it was recorded before."""
-        if not z3.is_true(z3.simplify(goal)):
+        if not simplifies_to(goal, True):
             # Not in its simplified form: in which order that has its parts hangs on which terms
             # this process has seen before.
-            claim = z3.Implies(self.reached(path), goal)
+            claim = implication(self.reached(path), goal)
             if claim.get_id() in self._claimed:
                 return
             self._claimed[claim.get_id()] = claim
@@ -153,7 +161,7 @@ class Translator:
             reversed(returns[:-1]), reversed(gone[:-1]), reversed(states[:-1]), strict=True
         ):
             # The value counts on the caller's path only, so it need not repeat that condition.
-            local = z3.substitute(condition, (path, z3.BoolVal(True)))
+            local = z3.substitute(condition, (path, TRUE))
             state = self.memory.join(local, left, state)
             with self.linear.joining(replaced, behind):
                 value = self.merge(source, source.tree, local, earlier, value)
@@ -184,12 +192,12 @@ class Translator:
                 after = None
             if not frame.returns and len(self.raised) > raised:
                 # It raises on every path: what it would return is never seen.
-                self.returns_value(frame, self._anything(source), z3.BoolVal(False))
+                self.returns_value(frame, self._anything(source), FALSE)
         finally:
             self._stack.pop()
             gone = self.linear.leave()
-        if after is not None and not z3.is_false(z3.simplify(falls_through)):
-            self.side(f"{source.name} returns on every path", falls_through, z3.BoolVal(False))
+        if after is not None and not simplifies_to(falls_through, False):
+            self.side(f"{source.name} returns on every path", falls_through, FALSE)
         if not frame.returns:
             self.unsupported(source, source.tree, f"{source.name} never returns")
         return frame.returns, gone, frame.states
@@ -212,7 +220,7 @@ class Translator:
     def beyond(self, raised: int, path: z3.BoolRef) -> z3.BoolRef:
         """Return a path behind what may have been raised since: there nothing was."""
         since = [one.path for one in self.raised[raised:]]
-        return z3.And(path, *(z3.Not(one) for one in since)) if since else path
+        return conjunction(path, *(negation(one) for one in since)) if since else path
 
     # --- methods ----------------------------------------------------------------------------------
 
@@ -260,7 +268,7 @@ class Translator:
             raise UnsupportedConstruct(path_of, 1, str(problem)) from None
         with self.refusing(source, source.tree):
             self._begin()
-            given = z3.BoolVal(True) if path is None else path
+            given = TRUE if path is None else path
             value = self.apply(source, [target, *arguments], given)
             self._end(source, value)
             return value

@@ -14,6 +14,8 @@ from typing import Final, TypeAlias
 
 import z3
 
+from spanproof.symbolic.construct import INTEGERS, choice, disjunction
+
 Value: TypeAlias = object
 """Any of the above. Shapes are checked where a value is used."""
 
@@ -64,7 +66,9 @@ class SymbolicBitmap:
 
     def with_bit(self, index: z3.ExprRef) -> "SymbolicBitmap":
         """Return the bitmap with one more bit set, as a predicate."""
-        return SymbolicBitmap(lambda other: z3.Or(other == index, self._bit(other)), None, None)
+        return SymbolicBitmap(
+            lambda other: disjunction(other == index, self._bit(other)), None, None
+        )
 
     def merged(self, condition: z3.BoolRef, other: "SymbolicBitmap") -> "SymbolicBitmap":
         """Return this bitmap where the condition holds, the other one elsewhere."""
@@ -75,7 +79,7 @@ class SymbolicBitmap:
         ) -> Callable[[z3.ExprRef], z3.ExprRef] | None:
             if one is None or two is None:
                 return None
-            return lambda index: z3.If(condition, one(index), two(index))
+            return lambda index: choice(condition, one(index), two(index))
 
         bit = choose(self._bit, other._bit)
         assert bit is not None
@@ -138,5 +142,5 @@ class SymbolicVector:
     identity: z3.ExprRef
 
 
-IDENTITY_SORT: Final = z3.IntSort()
+IDENTITY_SORT: Final = INTEGERS
 """Identities are compared and never computed with, so any infinite sort serves."""

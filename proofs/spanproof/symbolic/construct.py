@@ -1,0 +1,192 @@
+"""Terms made, and told from each other, by Z3's C functions directly.
+
+Z3's Python interface coerces every argument, looks up its sort, and asks for an error after each
+call, which takes ten to twenty times as long as the call itself; a run of the prover makes a few
+million terms. These are the operations that make most of them. They take terms of the main context
+and nothing else, and make the very terms that the usual functions make. That the sorts fit is left
+to Z3, which yields no term where they do not.
+"""
+
+import ctypes
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Final, TypeAlias
+
+import z3
+from z3 import z3core
+from z3.z3types import Ast
+
+_CONTEXT: Final = z3.main_ctx()
+_REF: Final = ctypes.cast(_CONTEXT.ref(), ctypes.c_void_p)
+_POINTER: Final = ctypes.c_void_p
+
+Predicate: TypeAlias = Callable[[z3.ExprRef, z3.ExprRef], z3.BoolRef]
+"""What makes a truth value of two terms."""
+
+
+def _function(name: str, result: type | None, *arguments: type) -> Callable[..., Ast]:
+    """Return a function of Z3's library, called with the interpreter locked: it is over at once.
+
+    The Python interface keeps the function that it wraps as the default of a parameter.
+    """
+    (wrapped,) = getattr(z3core, name).__defaults__
+    address = ctypes.cast(wrapped.f, _POINTER).value
+    assert address is not None
+    return ctypes.PYFUNCTYPE(result, *arguments)(address)
+
+
+_hold = _function("Z3_inc_ref", None, _POINTER, _POINTER)
+_sort_of = _function("Z3_get_sort", _POINTER, _POINTER, _POINTER)
+_simplified = _function("Z3_simplify", _POINTER, _POINTER, _POINTER)
+_mk_not = _function("Z3_mk_not", Ast, _POINTER, _POINTER)
+_mk_ite = _function("Z3_mk_ite", Ast, _POINTER, _POINTER, _POINTER, _POINTER)
+
+
+def _held(kind: type, ast: Ast) -> z3.ExprRef:
+    """Return a term of one of Z3's own classes, which holds it and lets go of it.
+
+    They are no classes of ours, for then `==` would exchange its sides.
+    """
+    if not ast:
+        context = _CONTEXT.ref()
+        code = z3.Z3_get_error_code(context)
+        raise z3.Z3Exception(z3.Z3_get_error_msg(context, code).decode())
+    made: z3.ExprRef = object.__new__(kind)
+    made.ast = ast
+    made.ctx = _CONTEXT
+    _hold(_REF, ast)
+    return made
+
+
+_CLASSES: Final[dict[type, type]] = {
+    z3.QuantifierRef: z3.BoolRef,
+    z3.IntNumRef: z3.ArithRef,
+    z3.BitVecNumRef: z3.BitVecRef,
+    **{kind: kind for kind in (z3.BoolRef, z3.ArithRef, z3.BitVecRef)},
+}
+"""The class of a term that is one of two terms, by the class of the first."""
+
+TRUE: Final = z3.BoolVal(True)
+FALSE: Final = z3.BoolVal(False)
+INTEGERS: Final = z3.IntSort()
+_TRUE: Final = TRUE.ast.value
+_FALSE: Final = FALSE.ast.value
+
+
+@cache
+def _array(length: int) -> Callable[..., object]:
+    made: Callable[..., object] = Ast * length
+    return made
+
+
+def _connective(name: str) -> Callable[..., z3.BoolRef]:
+    make = _function(name, Ast, _POINTER, ctypes.c_uint, _POINTER)
+
+    def connected(*terms: z3.BoolRef) -> z3.BoolRef:
+        number = len(terms)
+        array = _array(number)(*[term.ast for term in terms])
+        return _held(z3.BoolRef, make(_REF, number, array))
+
+    return connected
+
+
+def _predicate(name: str) -> Predicate:
+    make = _function(name, Ast, _POINTER, _POINTER, _POINTER)
+
+    def applied(one: z3.ExprRef, other: z3.ExprRef) -> z3.BoolRef:
+        return _held(z3.BoolRef, make(_REF, one.ast, other.ast))
+
+    return applied
+
+
+conjunction = _connective("Z3_mk_and")
+disjunction = _connective("Z3_mk_or")
+_distinct = _connective("Z3_mk_distinct")
+implication = _predicate("Z3_mk_implies")
+equality = _predicate("Z3_mk_eq")
+
+OF_INTEGERS: Final[dict[str, Predicate]] = {
+    "<": _predicate("Z3_mk_lt"),
+    "<=": _predicate("Z3_mk_le"),
+    ">": _predicate("Z3_mk_gt"),
+    ">=": _predicate("Z3_mk_ge"),
+}
+"""Comparisons of integers."""
+
+OF_NATURALS: Final[dict[str, Predicate]] = {
+    "<": _predicate("Z3_mk_bvult"),
+    "<=": _predicate("Z3_mk_bvule"),
+    ">": _predicate("Z3_mk_bvugt"),
+    ">=": _predicate("Z3_mk_bvuge"),
+}
+"""Comparisons of machine words as natural numbers."""
+
+OF_SIGNED: Final[dict[str, Predicate]] = {
+    "<": _predicate("Z3_mk_bvslt"),
+    "<=": _predicate("Z3_mk_bvsle"),
+    ">": _predicate("Z3_mk_bvsgt"),
+    ">=": _predicate("Z3_mk_bvsge"),
+}
+"""Comparisons of machine words as numbers with a sign."""
+
+
+def negation(term: z3.BoolRef) -> z3.BoolRef:
+    """Return that a truth value is not so."""
+    return _held(z3.BoolRef, _mk_not(_REF, term.ast))
+
+
+def inequality(one: z3.ExprRef, other: z3.ExprRef) -> z3.BoolRef:
+    """Return that two terms have different values."""
+    return _distinct(one, other)
+
+
+def choice(condition: z3.BoolRef, one: z3.ExprRef, other: z3.ExprRef) -> z3.ExprRef:
+    """Return `one` where the condition holds, and `other`, of the same sort, elsewhere."""
+    return _held(_CLASSES[type(one)], _mk_ite(_REF, condition.ast, one.ast, other.ast))
+
+
+def simplifies_to(term: z3.BoolRef, known: bool) -> bool:
+    """Tell whether Z3 simplifies a term to a known truth value."""
+    return bool(_simplified(_REF, term.ast) == (_TRUE if known else _FALSE))
+
+
+def truth(known: bool) -> z3.BoolRef:
+    """Return a known truth value as a term."""
+    return TRUE if known else FALSE
+
+
+@lru_cache(maxsize=1 << 12)
+def integer(value: int) -> z3.IntNumRef:
+    """Return the numeral of an integer."""
+    return z3.IntVal(value)
+
+
+@lru_cache(maxsize=1 << 12)
+def word(value: int, width: int) -> z3.BitVecNumRef:
+    """Return the numeral of an integer modulo 2**width."""
+    return z3.BitVecVal(value, width)
+
+
+def is_true(term: z3.ExprRef) -> bool:
+    """Tell whether a term is the truth value true."""
+    return bool(term.ast.value == _TRUE)
+
+
+def is_false(term: z3.ExprRef) -> bool:
+    """Tell whether a term is the truth value false."""
+    return bool(term.ast.value == _FALSE)
+
+
+def same_term(one: z3.ExprRef, other: z3.ExprRef) -> bool:
+    """Tell whether two terms are written alike: then Z3 has them once."""
+    return bool(one.ast.value == other.ast.value)
+
+
+def has_sort(term: z3.ExprRef, sort: z3.SortRef) -> bool:
+    """Tell whether a term is of a sort."""
+    return bool(_sort_of(_REF, term.ast) == sort.ast.value)
+
+
+def same_sort(one: z3.ExprRef, other: z3.ExprRef) -> bool:
+    """Tell whether two terms are of one sort."""
+    return bool(_sort_of(_REF, one.ast) == _sort_of(_REF, other.ast))
