@@ -12,7 +12,8 @@ from typing import Final
 
 import z3
 
-from spanproof.symbolic.terms import Walk, subterms
+from spanproof.symbolic.construct import identity, unknown_symbols
+from spanproof.symbolic.terms import subterms
 from spanproof.symbolic.values import IDENTITY_SORT
 
 SCOPE: Final = 4
@@ -55,14 +56,15 @@ class SmallScope:
 
     def __init__(self) -> None:
         self._written = WrittenOut(lambda one: product(_IDENTITIES, repeat=one.num_vars()))
-        self._walk = Walk()
+        self._asked: list[z3.BoolRef] = []  # keeps terms alive: their numbers are used again
+        self._seen: set[int] = set()
         self._inside: dict[str, list[z3.BoolRef]] = {}
 
     def formulas(self, formulas: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:
         """Return formulas over the identities 0..3 only, without quantifiers over identities."""
-        for part in self._walk.new(*formulas):
-            if z3.is_app_of(part, z3.Z3_OP_UNINTERPRETED) and part.sort() == IDENTITY_SORT:
-                self._keep_inside(part.decl())
+        self._asked += formulas
+        for symbol in unknown_symbols(formulas, IDENTITY_SORT, self._seen):
+            self._keep_inside(symbol)
         inside = [one for facts in self._inside.values() for one in facts]
         return [*(self._written.out(formula) for formula in formulas), *inside]
 
@@ -101,15 +103,15 @@ class WrittenOut:
 
     def out(self, term: z3.ExprRef) -> z3.ExprRef:
         """Return a term written out; the term itself if it has no quantifier over identities."""
-        return self._pair(term, 0)[1]
+        return self._pair(term, 0)[1] if _quantifies(term) else term
 
     def _pair(self, term: z3.ExprRef, depth: int) -> tuple[z3.ExprRef, z3.ExprRef]:
         """Return a term and what it becomes, the very same object if it stays as it is; `depth`
         counts the quantifiers that it is inside of.
         """
-        known = self._known.get(term.get_id())
+        known = self._known.get(identity(term))
         if known is None:
-            known = self._known[term.get_id()] = term, self._made(term, depth)
+            known = self._known[identity(term)] = term, self._made(term, depth)
         return known
 
     def _made(self, term: z3.ExprRef, depth: int) -> z3.ExprRef:

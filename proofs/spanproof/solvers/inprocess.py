@@ -12,6 +12,7 @@ from spanproof.prove.smallscope import SmallScope, has_quantifier
 from spanproof.solvers.finding import Finding
 from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
 from spanproof.support import interrupts
+from spanproof.symbolic.construct import identity
 
 ATTEMPTS: Final = (0.5, 0.25, 0.25)
 """Shares of the time limit, each with a random seed of its own.
@@ -81,7 +82,7 @@ class OwnContext:
         They stay where they are, with what Z3 has learnt of them.
         """
         lasting, last = formulas[:-1], formulas[-1]
-        names = [formula.get_id() for formula in lasting]
+        names = [identity(formula) for formula in lasting]
         if names[: len(self._stands)] != self._stands:
             self._standing, self._stands = z3.Solver(ctx=self._context), []
         self._standing.push()  # from now on Z3 expects more questions
@@ -113,13 +114,15 @@ class OwnContext:
         return Finding("unknown", spent, reason)
 
     def _of(self, formula: z3.BoolRef) -> _Known:
-        if formula.get_id() not in self._known:
+        known = self._known.get(identity(formula))
+        if known is None:
             goal = z3.Goal()
             goal.add(formula)
             here = formula.translate(self._context)
             words = bool(_NUMBER_OF_WORDS(goal))
-            self._known[formula.get_id()] = _Known(formula, here, has_quantifier([formula]), words)
-        return self._known[formula.get_id()]
+            known = _Known(formula, here, has_quantifier([formula]), words)
+            self._known[identity(formula)] = known
+        return known
 
 
 _NUMBER_OF_WORDS: Final = z3.Probe("num-bv-consts")

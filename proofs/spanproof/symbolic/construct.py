@@ -8,13 +8,13 @@ to Z3, which yields no term where they do not.
 """
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import z3
 from z3 import z3core
-from z3.z3types import Ast
+from z3.z3types import Ast, FuncDecl
 
 _CONTEXT: Final = z3.main_ctx()
 _REF: Final = ctypes.cast(_CONTEXT.ref(), ctypes.c_void_p)
@@ -24,7 +24,7 @@ Predicate: TypeAlias = Callable[[z3.ExprRef, z3.ExprRef], z3.BoolRef]
 """What makes a truth value of two terms."""
 
 
-def _function(name: str, result: type | None, *arguments: type) -> Callable[..., Ast]:
+def _function(name: str, result: type | None, *arguments: type) -> Callable[..., Any]:
     """Return a function of Z3's library, called with the interpreter locked: it is over at once.
 
     The Python interface keeps the function that it wraps as the default of a parameter.
@@ -37,7 +37,14 @@ def _function(name: str, result: type | None, *arguments: type) -> Callable[...,
 
 _hold = _function("Z3_inc_ref", None, _POINTER, _POINTER)
 _sort_of = _function("Z3_get_sort", _POINTER, _POINTER, _POINTER)
+_kind_of = _function("Z3_get_ast_kind", ctypes.c_uint, _POINTER, _POINTER)
+_parts_of = _function("Z3_get_app_num_args", ctypes.c_uint, _POINTER, _POINTER)
+_part = _function("Z3_get_app_arg", _POINTER, _POINTER, _POINTER, ctypes.c_uint)
+_body_of = _function("Z3_get_quantifier_body", _POINTER, _POINTER, _POINTER)
+_symbol_of = _function("Z3_get_app_decl", FuncDecl, _POINTER, _POINTER)
+_symbol_kind = _function("Z3_get_decl_kind", ctypes.c_uint, _POINTER, FuncDecl)
 _simplified = _function("Z3_simplify", _POINTER, _POINTER, _POINTER)
+_substitute = _function("Z3_substitute", Ast, _POINTER, _POINTER, ctypes.c_uint, _POINTER, _POINTER)
 _mk_not = _function("Z3_mk_not", Ast, _POINTER, _POINTER)
 _mk_ite = _function("Z3_mk_ite", Ast, _POINTER, _POINTER, _POINTER, _POINTER)
 
@@ -150,6 +157,14 @@ def simplifies_to(term: z3.BoolRef, known: bool) -> bool:
     return bool(_simplified(_REF, term.ast) == (_TRUE if known else _FALSE))
 
 
+def substituted(term: z3.ExprRef, old: z3.ExprRef, new: z3.ExprRef) -> z3.ExprRef:
+    """Return a term with another one in place of one that stands in it."""
+    if same_term(old, new):
+        return term
+    make = _substitute(_REF, term.ast, 1, _array(1)(old.ast), _array(1)(new.ast))
+    return _held(_CLASSES[type(term)], make)
+
+
 def truth(known: bool) -> z3.BoolRef:
     """Return a known truth value as a term."""
     return TRUE if known else FALSE
@@ -190,3 +205,33 @@ def has_sort(term: z3.ExprRef, sort: z3.SortRef) -> bool:
 def same_sort(one: z3.ExprRef, other: z3.ExprRef) -> bool:
     """Tell whether two terms are of one sort."""
     return bool(_sort_of(_REF, one.ast) == _sort_of(_REF, other.ast))
+
+
+def identity(term: z3.ExprRef) -> int:
+    """Return a number that no other term has, as long as this one is there."""
+    return int(term.ast.value)
+
+
+def unknown_symbols(
+    terms: Iterable[z3.ExprRef], sort: z3.SortRef, seen: set[int]
+) -> Iterator[z3.FuncDeclRef]:
+    """Yield the unknown constants and functions of a sort in terms, bodies of quantifiers included.
+
+    `seen` has what was walked through before, and gets the rest: the terms must be kept.
+    """
+    wanted = sort.ast.value
+    waiting = [term.ast.value for term in terms]
+    while waiting:
+        term = waiting.pop()
+        if term in seen:
+            continue
+        seen.add(term)
+        kind = _kind_of(_REF, term)
+        if kind == z3.Z3_APP_AST:
+            waiting += [_part(_REF, term, place) for place in range(_parts_of(_REF, term))]
+            if _sort_of(_REF, term) == wanted:
+                symbol = _symbol_of(_REF, term)
+                if _symbol_kind(_REF, symbol) == z3.Z3_OP_UNINTERPRETED:
+                    yield z3.FuncDeclRef(symbol, _CONTEXT)
+        elif kind == z3.Z3_QUANTIFIER_AST:
+            waiting.append(_body_of(_REF, term))

@@ -59,6 +59,7 @@ class ModuleSource:
         self._functions = {(node.name, first_line(node)): node for node in _definitions(tree.body)}
         self._classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
         self._constants = dict(_constants(tree.body))
+        self._makers: dict[str, frozenset[str]] = {}
         self._bound = Counter(_names_bound(tree.body))
         self.rebound = frozenset(
             name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names
@@ -163,6 +164,13 @@ class ModuleSource:
 
     def makers(self, name: str) -> frozenset[str]:
         """Return the functions of this module by which it makes a constant as it is imported."""
+        if name not in self._constants:
+            return frozenset()
+        if name not in self._makers:
+            self._makers[name] = self._found_makers(name)
+        return self._makers[name]
+
+    def _found_makers(self, name: str) -> frozenset[str]:
         functions, found, waiting = self.functions, set[str](), [name]
         while waiting:
             one = waiting.pop()
@@ -170,7 +178,7 @@ class ModuleSource:
             if node is not None and one not in found:
                 found.add(one)
                 waiting += [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
-        return frozenset(found & functions.keys()) if name in self._constants else frozenset()
+        return frozenset(found & functions.keys())
 
     def _is_replaced(self, name: str, value: object) -> bool:
         """Tell whether compiled code calls something else than the module's dictionary says.

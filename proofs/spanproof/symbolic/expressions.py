@@ -51,6 +51,7 @@ class Expressions:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._arithmetic = host.arithmetic
+        self._denoted: dict[ast.expr, object] = {}
         self._objects = Objects(host, self)
         tables = Tables(host, self)
         self._subscripts = Subscripts(host, self, self._objects, tables)
@@ -72,9 +73,11 @@ class Expressions:
 
     def static(self, source: FunctionSource, node: ast.expr) -> object:
         """Return the object that an annotation denotes in its module."""
-        namespace = self._host.sources.module(source.module).namespace
-        code = compile(ast.Expression(node), source.path, "eval", dont_inherit=True)
-        return eval(code, namespace)
+        if node not in self._denoted:
+            namespace = self._host.sources.module(source.module).namespace
+            code = compile(ast.Expression(node), source.path, "eval", dont_inherit=True)
+            self._denoted[node] = eval(code, namespace)
+        return self._denoted[node]
 
     def refuse(self, node: ast.AST, place: Place, what: str) -> NoReturn:
         """Refuse a construct, naming file and line.

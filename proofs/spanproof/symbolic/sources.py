@@ -44,6 +44,17 @@ class FunctionSource(NamedTuple):
         return f"{self.module}.{self.name}"
 
 
+class _Known(NamedTuple):
+    """A function whose source was looked for, kept so that its number is not used again.
+
+    `code` is what ran then; a function can be given another one.
+    """
+
+    function: Callable[..., object]
+    code: object
+    source: FunctionSource
+
+
 def execute(name: str, path: str, text: str) -> dict[str, object]:
     """Run a module's text as plain Python and return its namespace.
 
@@ -75,6 +86,7 @@ class SourceTree:
         self._modules: dict[str, ModuleSource] = {}
         self.reached: set[str] = set()
         self._makers: dict[tuple[str, str], frozenset[str]] = {}
+        self._functions: dict[int, _Known] = {}
 
     @property
     def changed(self) -> frozenset[str]:
@@ -133,6 +145,15 @@ class SourceTree:
         Raises: UnsupportedConstruct if it is not a module-level function of our packages, or if
         what runs is not what its text says.
         """
+        code = getattr(function, "__code__", None)
+        known = self._functions.get(id(function))
+        if known is not None and known.code is code:
+            return known.source
+        source = self._source_of(function)
+        self._functions[id(function)] = _Known(function, code, source)
+        return source
+
+    def _source_of(self, function: Callable[..., object]) -> FunctionSource:
         owner = _owner(function)
         if owner is None:
             name = getattr(function, "__name__", repr(function))

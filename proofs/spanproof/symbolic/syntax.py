@@ -92,6 +92,7 @@ def _mangled(function: ast.FunctionDef) -> Wrong:
                 yield node.lineno, f"in a class, {name} is another name"
 
 
+@lru_cache(maxsize=1 << 12)
 def has_call(node: ast.AST) -> bool:
     """Tell whether an expression calls something."""
     return any(isinstance(one, ast.Call) for one in ast.walk(node))

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import z3
 
+from spanproof.symbolic.construct import identity
+
 
 def subterms(*formulas: z3.ExprRef, enter_quantifiers: bool = True) -> Iterator[z3.ExprRef]:
     """Yield every distinct subterm once, bodies of quantifiers included unless told otherwise."""
@@ -25,9 +27,10 @@ class Walk:
         waiting = list(formulas)
         while waiting:
             term = waiting.pop()
-            if term.get_id() in self._seen:
+            number = identity(term)
+            if number in self._seen:
                 continue
-            self._seen.add(term.get_id())
+            self._seen.add(number)
             yield term
             if not z3.is_quantifier(term):
                 waiting.extend(term.children())
@@ -50,10 +53,11 @@ def rebuilt(
     known: dict[int, z3.ExprRef] = {}
 
     def visit(term: z3.ExprRef) -> z3.ExprRef:
-        if term.get_id() not in known:
+        number = identity(term)
+        if number not in known:
             parts = [term.body()] if z3.is_quantifier(term) else term.children()
-            known[term.get_id()] = make(term, [visit(part) for part in parts])
-        return known[term.get_id()]
+            known[number] = make(term, [visit(part) for part in parts])
+        return known[number]
 
     return visit(formula)
 

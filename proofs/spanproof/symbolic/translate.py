@@ -20,6 +20,7 @@ from spanproof.symbolic.construct import (
     implication,
     negation,
     simplifies_to,
+    substituted,
 )
 from spanproof.symbolic.definitions import Mismatch
 from spanproof.symbolic.dependence import loops_of
@@ -161,7 +162,7 @@ class Translator:
             reversed(returns[:-1]), reversed(gone[:-1]), reversed(states[:-1]), strict=True
         ):
             # The value counts on the caller's path only, so it need not repeat that condition.
-            local = z3.substitute(condition, (path, TRUE))
+            local = substituted(condition, path, TRUE)
             state = self.memory.join(local, left, state)
             with self.linear.joining(replaced, behind):
                 value = self.merge(source, source.tree, local, earlier, value)
