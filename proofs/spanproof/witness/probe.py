@@ -22,7 +22,7 @@ from spanproof.witness.image import ProcImage, SpanImage
 from spanproof.witness.layout import read_layout
 from spanproof.witness.learning import learn
 from spanproof.witness.process import LiveMemory, entry_of, stopped
-from spanproof.witness.readcentral import read_central
+from spanproof.witness.readcentral import Central
 from spanproof.witness.reader import Reader
 from spanproof.witness.reading import read_image
 from spanproof.witness.readprocs import read_procs
@@ -39,10 +39,10 @@ from spanspec.span.profile import class_for, smallest_large
 ROOTS: Final = 1 << 16
 """Objects that the probe can keep."""
 
-MOST_AT_ONCE: Final = 96
+MOST_AT_ONCE: Final = 40
 """Objects that one step of a program allocates at most: more shows nothing new."""
 
-BETWEEN: Final = 200
+BETWEEN: Final = 1000
 """Operations between two looks at the whole heap."""
 
 PATIENCE: Final = 500
@@ -132,6 +132,8 @@ class Probe:
         self._layout = place.layout
         self._size, self._decode = span_decoder(layout)
         self._reader = Reader(memory, layout, place.addresses)
+        self._central = Central(self._reader)
+        self._owed = 0
         self._answer()
         self._forget()
         self.image = read_image(memory, layout, place.addresses, "the probe")
@@ -147,17 +149,27 @@ class Probe:
             raise WitnessError("the probe ended by itself")
         return int(line)
 
-    def _do(self, text: str) -> int:
+    def _tell(self, text: str) -> None:
+        """Have an operation done before the next one that is waited for."""
         self._in.write(f"{text}\n".encode())
+        self._owed += 1
+
+    def _do(self, text: str) -> int:
+        """Have an operation done, and return what it says."""
+        self._tell(text)
         self._in.flush()
-        answer = self._answer()
+        while self._owed:
+            answer = self._answer()
+            self._owed -= 1
         self._forget()
         return answer
 
     # --- what memory says -------------------------------------------------------------------------
 
     def _span(self, descriptor: int) -> SpanImage:
-        span = self._decode(descriptor, self._memory.read(descriptor, self._size))
+        return self._with_bits(self._decode(descriptor, self._memory.read(descriptor, self._size)))
+
+    def _with_bits(self, span: SpanImage) -> SpanImage:
         span.alloc_bits = read_bits(self._memory, span.alloc_bits_at, span.nelems)
         span.mark_bits = read_bits(self._memory, span.mark_bits_at, span.nelems)
         return span
@@ -204,16 +216,20 @@ class Probe:
         """Return a dump of the spans of one class, or of all."""
         proc = self._proc()
         listed, _ = descriptors(self._reader)
-        _, central = read_central(self._reader, spanclass)
         by_descriptor: dict[int, int] = {}
         spans = []
+        place, in_use = self._layout.need("mspan", "spanclass"), self.image.states["mSpanInUse"]
         for descriptor in listed:
-            span = self._decode(descriptor, self._memory.read(descriptor, self._size))
+            data = self._memory.read(descriptor, self._size)
+            if spanclass is not None and data[place.offset] != spanclass:
+                continue
+            span = self._decode(descriptor, data)
             by_descriptor[descriptor] = span.base
-            wanted = spanclass is None or span.spanclass == spanclass
-            if wanted and span.state == self.image.states.get("mSpanInUse", 1):
-                spans.append(self._event_of(self._span(descriptor), True))
-        classes = range(len(proc.slots)) if spanclass is None else (spanclass,)
+            if span.state == in_use:
+                self._with_bits(span)
+                spans.append(self._event_of(span, True))
+        classes = self._central.classes if spanclass is None else (spanclass,)
+        central = {c: self._central.entries(c) for c in classes}
         short = {"partial0": "p0", "partial1": "p1", "full0": "f0", "full1": "f1"}
         event: Event = {
             "e": "ckpt", "why": why, "n": number, "hsg": self._sweepgen(), "gcphase": 0,
@@ -275,7 +291,7 @@ class Probe:
                 case ["a", name, size, kind]:
                     yield from self._allocate(operation, int(name), int(size), kind == "n", number)
                 case ["d", name]:
-                    self._do(operation)
+                    self._tell(operation)  # nothing that is read changes by it
                     yield {"e": "drop", "n": number, "id": int(name)}
                 case _:
                     before = self._sweepgen()

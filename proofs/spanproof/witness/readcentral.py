@@ -7,64 +7,88 @@ from spanproof.witness.image import Broken
 from spanproof.witness.reader import Reader
 
 
-def read_central(
-    reader: Reader, only: int | None = None
-) -> tuple[list[int], list[dict[str, list[int]]]]:
-    """Return what span class each mcentral says it is of, and the entries of its lists or sets.
+class Central:
+    """Reads the central lists of a heap, by class; their layout is looked up once."""
 
-    The lists of classes other than `only` are left out, if it is given.
-    """
-    layout = reader.layout
-    array = layout.need("mheap", "central")
-    inner = layout.need("mheap", "central[].mcentral")
-    own = layout.need("mcentral", "spanclass")
-    classes, lists = [], []
-    for number in range(array.length):
-        at = reader.heap + array.offset + array.stride * number + inner.offset
-        classes.append(reader.value(at, own))
-        entries: dict[str, list[int]] = {}
-        lists.append(entries)
-        if only not in (None, number):
-            continue
-        for name in ("partial", "full"):
-            sets = layout.field("mcentral", name)
-            for which in range(sets.length if sets is not None else 0):
-                assert sets is not None
-                members: list[int] = []
-                entries[f"{name}{which}"] = members
-                with reader.attempt("CEN-1", f"the set {name}[{which}] of class {number}"):
-                    members += read_set(reader, at + sets.offset + sets.stride * which)
-        for name in ("nonempty", "empty"):
-            first = layout.field("mcentral", f"{name}.first")
-            if first is not None and "partial0" not in entries:
-                those: list[int] = []
-                entries[name] = those
-                with reader.attempt("CEN-1", f"the list {name} of class {number}"):
-                    those += read_list(reader, reader.value(at, first), f"{name} of {number}")
-    return classes, lists
+    def __init__(self, reader: Reader) -> None:
+        layout = reader.layout
+        array = layout.need("mheap", "central")
+        inner = layout.need("mheap", "central[].mcentral")
+        self._reader = reader
+        self._first = reader.heap + array.offset + inner.offset
+        self._stride, self.classes = array.stride, range(array.length)
+        self._own = layout.need("mcentral", "spanclass")
+        self._sets = [
+            (f"{name}{which}", found.offset + found.stride * which)
+            for name in ("partial", "full")
+            if (found := layout.field("mcentral", name)) is not None
+            for which in range(found.length)
+        ]
+        self._lists = [
+            (name, first)
+            for name in ("nonempty", "empty")
+            if not self._sets and (first := layout.field("mcentral", f"{name}.first")) is not None
+        ]
+        if self._sets:
+            self._index = layout.need("spanSet", "index")
+            self._spine = layout.need("spanSet", "spine")
+            self._spans = layout.need("spanSetBlock", "spans")
+
+    def own_class(self, number: int) -> int:
+        """Return the class that an mcentral says it is of.
+
+        Raises: Unreadable.
+        """
+        return self._reader.value(self._first + self._stride * number, self._own)
+
+    def entries(self, number: int) -> dict[str, list[int]]:
+        """Return the entries of the lists or sets of a class."""
+        reader, at = self._reader, self._first + self._stride * number
+        found: dict[str, list[int]] = {}
+        for name, offset in self._sets:
+            members = found[name] = []
+            with reader.attempt("CEN-1", f"the set {name[:-1]}[{name[-1]}] of class {number}"):
+                members += self._set(at + offset)
+        for name, first in self._lists:
+            those = found[name] = []
+            with reader.attempt("CEN-1", f"the list {name} of class {number}"):
+                those += read_list(reader, reader.value(at, first), f"{name} of {number}")
+        return found
+
+    def _set(self, at: int) -> Iterator[int]:
+        """Yield the entries of a span set, from head to tail; 0 for one that is not filled yet.
+
+        Raises: Unreadable.
+        """
+        reader, entries = self._reader, self._spans
+        index = reader.value(at, self._index)
+        head, tail = index >> 32, index & 0xFFFF_FFFF
+        if head >= tail:
+            return
+        if tail > head + reader.most_listed:
+            raise Unreadable(at)
+        spine = reader.value(at, self._spine)
+        while head < tail:
+            number, offset = divmod(head, entries.length)
+            count = min(tail - head, entries.length - offset)
+            block = reader.memory.number(spine + 8 * number)
+            if block:
+                yield from reader.memory.words(block + entries.offset + 8 * offset, count)
+            else:
+                yield from (0 for _ in range(count))
+            head += count
 
 
-def read_set(reader: Reader, at: int) -> Iterator[int]:
-    """Yield the entries of a span set, from head to tail; 0 for one that is not filled yet.
+def read_central(reader: Reader) -> tuple[list[int], list[dict[str, list[int]]]]:
+    """Return what class each mcentral says it is of, and the entries of its lists or sets.
 
     Raises: Unreadable.
     """
-    layout = reader.layout
-    index = reader.value(at, layout.need("spanSet", "index"))
-    spine = reader.value(at, layout.need("spanSet", "spine"))
-    entries = layout.need("spanSetBlock", "spans")
-    head, tail = index >> 32, index & 0xFFFF_FFFF
-    if tail > head + reader.most_listed:
-        raise Unreadable(at)
-    while head < tail:
-        number, offset = divmod(head, entries.length)
-        count = min(tail - head, entries.length - offset)
-        block = reader.memory.number(spine + 8 * number)
-        if block:
-            yield from reader.memory.words(block + entries.offset + 8 * offset, count)
-        else:
-            yield from (0 for _ in range(count))
-        head += count
+    central = Central(reader)
+    return (
+        [central.own_class(number) for number in central.classes],
+        [central.entries(number) for number in central.classes],
+    )
 
 
 def read_list(reader: Reader, at: int, name: str) -> Iterator[int]:

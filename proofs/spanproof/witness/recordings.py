@@ -7,6 +7,8 @@ it. `recordcheck` judges it.
 import gzip
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -61,23 +63,38 @@ def lines_of(path: Path) -> Iterator[Event]:
         raise WitnessError(f"{path}:{number}: cannot be read further ({problem})") from None
 
 
-def record_of(span: Event, bits: int | None = None) -> Mspan:
-    """Return a recorded span as the model's record; `bits` are its allocBits where it has none."""
-    text = span.get("ab")
-    own = int.from_bytes(bytes.fromhex(text), "little") if text is not None else bits or 0
-    marks = int.from_bytes(bytes.fromhex(span.get("gm") or ""), "little")
+NUMBERS: Final = itemgetter("b", "np", "spc", "st", "es", "ne", "fi", "ac", "cache", "nz")
+"""The numbers of a recorded span, in the order of `record_from`."""
+
+
+def record_of(span: Event) -> Mspan:
+    """Return a recorded span as the model's record; where it has no bits, none is set.
+
+    Raises: KeyError, TypeError or ValueError if it lacks what the schema says.
+    """
+    return record_from(NUMBERS(span), span.get("ab"), span.get("gm"))
+
+
+@lru_cache(maxsize=1 << 14)
+def record_from(
+    numbers: tuple[int, int, int, int, int, int, int, int, str, int],
+    text: str | None,
+    marks: str | None,
+) -> Mspan:
+    """Return a record by its numbers and bits; a span is recorded again and again unchanged."""
+    base, npages, spanclass, state, elemsize, nelems, freeindex, count, cache, needzero = numbers
     return Mspan(
-        base=span["b"],
-        npages=span["np"],
-        spanclass=span["spc"],
-        state=span["st"],
-        elemsize=span["es"],
-        limit=span["b"] + span["ne"] * span["es"],
-        nelems=span["ne"],
-        freeindex=span["fi"],
-        alloc_count=span["ac"],
-        alloc_cache=int(span["cache"], 16),
-        alloc_bits=Bits(own),
-        gcmark_bits=Bits(marks),
-        needzero=span["nz"],
+        base=base,
+        npages=npages,
+        spanclass=spanclass,
+        state=state,
+        elemsize=elemsize,
+        limit=base + nelems * elemsize,
+        nelems=nelems,
+        freeindex=freeindex,
+        alloc_count=count,
+        alloc_cache=int(cache, 16),
+        alloc_bits=Bits(int.from_bytes(bytes.fromhex(text or ""), "little")),
+        gcmark_bits=Bits(int.from_bytes(bytes.fromhex(marks or ""), "little")),
+        needzero=needzero,
     )
