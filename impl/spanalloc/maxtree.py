@@ -37,17 +37,20 @@ class MaxTree:
 
     def in_use(self) -> list[i64]:
         """Return the places with a weight above 0, in order."""
-        found: list[i64] = []
-        first: i64 = 0
-        bottom = self.starts[1] if self.rows > 1 else FANOUT
-        while first < bottom:
-            # The parent tells of sixteen at once.
-            if self.rows == 1 or self.weights[bottom + (first >> FANOUT_SHIFT)] > 0:
+        # From the top down, so that sixteen places without any take one look in each row.
+        parents: list[i64] = [0]
+        row = self.rows - 1
+        while row >= 0:
+            start = self.starts[row]
+            found: list[i64] = []
+            for parent in parents:
+                first = parent << FANOUT_SHIFT
                 for place in range(first, first + FANOUT):
-                    if self.weights[place] > 0:
+                    if self.weights[start + place] > 0:
                         found.append(place)
-            first += FANOUT
-        return found
+            parents = found
+            row -= 1
+        return parents
 
     def store(self, place: i64, weight: i64) -> None:
         """Store a weight, 0 or more, at a place."""

@@ -88,14 +88,16 @@ def run_target(
     on_kept: Callable[[AnyProgram], None] | None = None,
     corpus: Path | None = None,
     first: int = 0,
+    enough: int = 0,
 ) -> CampaignResult:
     """Run programs, all determined by the seed `start`, up to a number, a time, or so many calls.
 
     A program that takes longer than its limit is ended. `on_found` hears of a divergence as it was
     found; then it is shrunk, for `shrink` seconds. What diverges for one of the `known` causes is
     passed over. `on_kept` hears of each program that has shown something new, and a folder `corpus`
-    keeps them. `first` is the number of the first program. An interrupt returns what was done so
-    far.
+    keeps them. `first` is the number of the first program. One of `enough` steps or fewer, of
+    which none can be left out, is small enough: its numbers stay as they are. An interrupt returns
+    what was done so far.
 
     Raises: ValueError unless exactly one of `examples`, `seconds` and `calls` is given;
         WrongFactory if what is under test cannot be used; OurBug.
@@ -109,7 +111,7 @@ def run_target(
         one: Supervised[ProgramT] = Supervised(keeper, limits, on_progress, on_found, on_kept)
         try:
             folder = "" if corpus is None else str(corpus)
-            one.campaign(Campaign(start, examples, seconds, shrink, calls, folder, first))
+            one.campaign(Campaign(start, examples, seconds, shrink, calls, folder, first, enough))
         except KeyboardInterrupt:
             interrupted, stuck = True, one.stuck()
     return CampaignResult(

@@ -9,7 +9,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from msgspec.structs import replace
 
 from spanproof.fuzz.corpus import Corpus
-from spanproof.fuzz.divergence import Divergence, ProgramT, Run
+from spanproof.fuzz.divergence import Divergence, ProgramT, Run, length_of
 from spanproof.fuzz.guidance import Source
 from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.isolation.reduce import reduced
@@ -58,6 +58,7 @@ class Search(Generic[ProgramT]):
         self._target: Target[ProgramT] = target
         self._listener: Listener[ProgramT] = listener
         self._until: float | None = None
+        self._enough = 0
         self.exercised: Counter[str] = Counter()
         self.simplest: Divergence | None = None
 
@@ -70,13 +71,16 @@ class Search(Generic[ProgramT]):
         calls: int | None = None,
         corpus: Corpus[ProgramT] | None = None,
         first: int = 0,
+        enough: int = 0,
     ) -> None:
         """Run programs, all determined by the seed `start`, up to a number, a time, or some calls.
 
         Then a diverging program is made smaller, for at most `shrink` seconds. With a corpus, what
         is in it is known, what others add meanwhile as well, and what is new goes there. `first` is
-        the number of the first program.
+        the number of the first program. One of `enough` steps or fewer, of which none can be left
+        out, is small enough.
         """
+        self._enough = enough
         if seconds is not None:
             self._until = time.monotonic() + seconds
         source = Source(self._target.grammar, start, guided=self._target.guided)
@@ -118,22 +122,22 @@ class Search(Generic[ProgramT]):
         self._tell(program, divergence)
         step = divergence.step
         start = replace(program, steps=program.steps[:step]) if step else program
-        if not self._fails(start):
+        if self._fails(start) is None:
             start = program
         self._make_smaller(start, until)
 
     def _make_smaller(self, program: ProgramT, until: float) -> None:
-        smaller = reduced(program, self._fails, until)
-        while len(smaller.steps) <= FEW and time.monotonic() < until:
-            less = next(filter(self._fails, without_two(smaller)), None)
+        smaller = reduced(program, self._fails, until, self._enough)
+        while self._enough < length_of(smaller) <= FEW and time.monotonic() < until:
+            less = next((one for one in without_two(smaller) if self._diverges(one)), None)
             if less is None:
                 break
-            smaller = reduced(less, self._fails, until)
+            smaller = reduced(less, self._fails, until, self._enough)
         outcome = self._listener.attempt(smaller, exact=True)
         if outcome.divergence is not None:
             step = outcome.divergence.step
             cut = replace(smaller, steps=smaller.steps[:step])
-            if len(cut.steps) < len(smaller.steps) and self._fails(cut):
+            if len(cut.steps) < len(smaller.steps) and self._diverges(cut):
                 outcome = self._listener.attempt(cut, exact=True)
             if outcome.divergence is not None:
                 self.simplest = outcome.divergence
@@ -144,8 +148,12 @@ class Search(Generic[ProgramT]):
         self.simplest = divergence if exact is None else exact
         self._listener.found(self.simplest)
 
-    def _fails(self, program: ProgramT) -> bool:
-        return self._listener.attempt(program).divergence is not None
+    def _diverges(self, program: ProgramT) -> bool:
+        return self._fails(program) is not None
+
+    def _fails(self, program: ProgramT) -> int | None:
+        divergence = self._listener.attempt(program).divergence
+        return None if divergence is None else divergence.step
 
 
 def without_two(program: ProgramT) -> Iterator[ProgramT]:

@@ -125,8 +125,7 @@ def choose(
             if first is None:
                 left.append(variant.name)
                 continue
-            fails = partial(parts, make)
-            smaller = reduced(first, fails, time.monotonic() + SHRINK)
+            smaller = reduced(first, partial(parted, make), time.monotonic() + SHRINK)
             told = difference(make, smaller)
             assert told is not None
             found.append((smaller, told, [variant.name]))
@@ -194,9 +193,10 @@ class Profiled:
         return self._noting(self._span.state)
 
 
-def parts(make: SubjectFactory, program: Program) -> bool:
-    """Tell whether a variant parts from the model on a program."""
-    return difference(make, program) is not None
+def parted(make: SubjectFactory, program: Program) -> int | None:
+    """Return the step in which a variant parts from the model on a program, if it does."""
+    found = difference(make, program)
+    return None if found is None else found.step
 
 
 def span_lines(chosen: Chosen) -> list[bytes]:

@@ -2,31 +2,41 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeGuard, TypeVar
 
 import msgspec
 from msgspec.structs import fields, replace
 
-from spanproof.fuzz.divergence import ProgramT
+from spanproof.fuzz.divergence import ProgramT, length_of
 from spanproof.fuzz.heapprogram import HeapProgram, with_less_at_once
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 
-ENCODER = msgspec.msgpack.Encoder()
+ENCODER: Final = msgspec.msgpack.Encoder()
+
+MOST_HALVED: Final = 1 << 27
+"""What is tried between a larger number and nought: an object half as large as one that no system
+has would be made, and take all memory there is.
+"""
+
+Fails = Callable[[ProgramT], int | None]
+"""Says with how many of its first steps a program has failed; None if it has not."""
 
 
-def reduced(program: ProgramT, fails: Callable[[ProgramT], bool], until: float) -> ProgramT:
+def reduced(program: ProgramT, fails: Fails[ProgramT], until: float, enough: int = 0) -> ProgramT:
     """Return the smallest program that still fails, of those tried until a time.
 
     Whole runs of steps are left out first, then single ones, and then numbers are made smaller; and
-    all of it again, as long as smaller numbers let more be left out. What was tried is not tried
-    once more. `until` is a time of the monotonic clock.
+    all of it again, as long as smaller numbers let more be left out. With `enough` steps or fewer,
+    none of which can be left out, numbers stay as they are. What was tried is not tried once more.
+    `until` is a time of the monotonic clock.
     """
     one: Reduction[ProgramT] = Reduction(program, fails, until)
     try:
         one.leave_out_steps()
-        while one.make_numbers_smaller() and one.leave_out_steps():
-            pass
+        while length_of(one.program) > enough:
+            if not (one.make_numbers_smaller() and one.leave_out_steps()):
+                break
     except TimeIsUp:
         pass
     return one.program
@@ -43,9 +53,9 @@ class Reduction(Generic[ProgramT]):
     what could not be left out before seldom can be now.
     """
 
-    def __init__(self, program: ProgramT, fails: Callable[[ProgramT], bool], until: float) -> None:
+    def __init__(self, program: ProgramT, fails: Fails[ProgramT], until: float) -> None:
         self.program: ProgramT = program
-        self._fails: Callable[[ProgramT], bool] = fails
+        self._fails: Fails[ProgramT] = fails
         self._until = until
         self._tried = {ENCODER.encode(program)}
 
@@ -58,7 +68,8 @@ class Reduction(Generic[ProgramT]):
             while at > 0:
                 begin, steps = max(at - length, 0), self.program.steps
                 self._take(replace(self.program, steps=steps[:begin] + steps[at:]))
-                at = begin
+                # What came after the failure is gone as well.
+                at = min(begin, len(self.program.steps))
             length //= 2
         while isinstance(self.program, HeapProgram) and self._first(
             with_less_at_once(self.program)
@@ -69,26 +80,62 @@ class Reduction(Generic[ProgramT]):
     def make_numbers_smaller(self) -> bool:
         """Make each number of the program and of its steps smaller; tell if any could be."""
         before = self.program
-        for place in range(len(before.steps)):
-            for name in names_of(before.steps[place]):
-                while self._first(self._with_a_smaller(place, name)):
-                    pass
+        place = 0
+        while place < len(self.program.steps):
+            for leaf in leaves_of(self.program.steps[place]):
+                self._make_smaller(place, leaf)
+            place += 1
         # Last, for a step on the second P needs two of them.
-        for name in names_of(before):
-            self._first(with_smaller(self.program, name))
+        for leaf in leaves_of(replace(self.program, steps=())):
+            self._make_smaller(None, leaf)
         return self.program is not before
 
-    def _with_a_smaller(self, place: int, name: str) -> Iterator[ProgramT]:
+    def _make_smaller(self, place: int | None, leaf: "Leaf") -> None:
+        """Make a leaf of a step, or of the program itself, as simple as the failure allows.
+
+        The simplest numbers are tried first. Between the largest of them that does not fail and the
+        present one the interval is halved, so a number takes a few tries.
+        """
+        value = leaf.value
+        if not is_number(value):
+            if leaf.default is not msgspec.NODEFAULT and value != leaf.default:
+                self._try(place, leaf, leaf.default)
+            return
+        low = -1
+        for less in sorted({0, 1, leaf.default if is_number(leaf.default) else 0}):
+            if low < less < value:
+                if self._try(place, leaf, less):
+                    return
+                low = less
+        high = value
+        if value > MOST_HALVED:
+            if not self._try(place, leaf, MOST_HALVED):
+                return
+            high = MOST_HALVED
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._try(place, leaf, middle):
+                high = middle
+            else:
+                low = middle
+
+    def _try(self, place: int | None, leaf: "Leaf", value: object) -> bool:
+        """Take another value for a leaf of a step, or of the program, if that fails as well."""
         program: ProgramT = self.program
+        if place is None:
+            bare = changed(replace(program, steps=()), leaf.path, value)
+            return bare is not None and self._take(replace(bare, steps=program.steps))
         steps: tuple[msgspec.Struct, ...] = program.steps
-        for other in with_smaller(steps[place], name):
-            yield replace(program, steps=(*steps[:place], other, *steps[place + 1 :]))
+        other = changed(steps[place], leaf.path, value) if place < len(steps) else None
+        return other is not None and self._take(
+            replace(program, steps=(*steps[:place], other, *steps[place + 1 :]))
+        )
 
     def _first(self, candidates: Iterator[ProgramT]) -> bool:
         return any(map(self._take, candidates))
 
     def _take(self, candidate: ProgramT) -> bool:
-        """Take a program in place of the present one if it fails as well.
+        """Take a program in place of the present one, up to where it fails, if it fails as well.
 
         Raises: TimeIsUp.
         """
@@ -98,46 +145,55 @@ class Reduction(Generic[ProgramT]):
         if time.monotonic() >= self._until:
             raise TimeIsUp
         self._tried.add(text)
-        if not self._fails(candidate):
+        length = self._fails(candidate)
+        if length is None:
             return False
         self.program = candidate
+        if length < len(candidate.steps):
+            self.program = replace(candidate, steps=candidate.steps[:length])
+            self._tried.add(ENCODER.encode(self.program))
         return True
 
 
-def names_of(record: msgspec.Struct) -> list[str]:
-    """Return the names of a record's fields."""
-    return [field.name for field in fields(record)]
+Path = tuple[str | int, ...]
+"""Where a value is in a record: names of fields, and places in tuples."""
 
 
-def with_smaller(record: RecordT, name: str) -> Iterator[RecordT]:
-    """Return a record with a field that is simpler, as far as the field's range allows it."""
-    field = next(one for one in fields(record) if one.name == name)
-    plain = msgspec.to_builtins(record)
-    for less in simpler(getattr(record, name), field.default):
-        changed = {**plain, field.encode_name: msgspec.to_builtins(less)}
-        try:
-            yield msgspec.convert(changed, type=type(record))
-        except msgspec.ValidationError:
-            continue
+class Leaf(NamedTuple):
+    """A value of a record, or of a part of it, with what it is when nothing is said."""
+
+    path: Path
+    value: object
+    default: object
 
 
-def simpler(value: object, default: object) -> Iterator[object]:
-    """Return what is simpler than a value: for a number, smaller ones, the smallest first."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        tried = {0, 1, default, value // 2, value - value // 4, value - 1}
-        yield from sorted(one for one in tried if isinstance(one, int) and 0 <= one < value)
-    elif default is not msgspec.NODEFAULT and value != default:
-        yield default
-    if isinstance(value, tuple):
-        for place, one in enumerate(value):
-            for less in simpler_parts(one):
-                yield (*value[:place], less, *value[place + 1 :])
+def leaves_of(record: msgspec.Struct, path: Path = ()) -> Iterator[Leaf]:
+    """Yield what a record is made of; tuples as a whole, which may be left out, and by parts."""
+    for field in fields(record):
+        value: object = getattr(record, field.name)
+        here = (*path, field.encode_name)
+        if not (isinstance(value, tuple) and field.default is msgspec.NODEFAULT):
+            yield Leaf(here, value, field.default)
+        if isinstance(value, tuple):
+            for place, one in enumerate(value):
+                if isinstance(one, msgspec.Struct):
+                    yield from leaves_of(one, (*here, place))
+                else:
+                    yield Leaf((*here, place), one, msgspec.NODEFAULT)
 
 
-def simpler_parts(one: object) -> Iterator[object]:
-    """Return what is simpler than a part of a value: a task of several at once, or a number."""
-    if isinstance(one, msgspec.Struct):
-        for name in names_of(one):
-            yield from with_smaller(one, name)
-    else:
-        yield from simpler(one, msgspec.NODEFAULT)
+def is_number(value: object) -> TypeGuard[int]:
+    """Tell whether a value is a number, rather than a flag."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def changed(record: RecordT, path: Path, value: object) -> RecordT | None:
+    """Return a record with another value somewhere; None where it must not or cannot be."""
+    within = plain = msgspec.msgpack.decode(ENCODER.encode(record))
+    try:
+        for part in path[:-1]:
+            within = within[part]
+        within[path[-1]] = value
+        return msgspec.convert(plain, type=type(record))
+    except (IndexError, msgspec.ValidationError):
+        return None

@@ -249,12 +249,15 @@ class Supervised(Generic[ProgramT]):
             limits = limits._replace(seconds=min(shorter, limits.seconds))
             until -= self._limits.seconds
 
-        def fails(program: ProgramT) -> bool:
-            return self._once_more(program, limits).is_like(first)
+        def fails(program: ProgramT) -> int | None:
+            tried = self._once_more(program, limits)
+            if tried.divergence is None or not tried.is_like(first):
+                return None
+            return tried.divergence.step
 
         whole = cast(ProgramT, first.divergence.program)
         start = replace(whole, steps=whole.steps[: first.divergence.step])
-        smaller = reduced(start if fails(start) else whole, fails, until)
+        smaller = reduced(whole if fails(start) is None else start, fails, until)
         sure = self._once_more(smaller, self._limits)
         if sure.is_like(first):
             self.simplest = sure.divergence

@@ -34,7 +34,8 @@ OFTEN = 0.05
 class Campaign(msgspec.Struct, frozen=True, tag="campaign"):
     """Run programs, up to a number, a time, or so many calls; shrink one that diverges.
 
-    `corpus` is a folder of programs, "" for none; `first` the number of the first program.
+    `corpus` is a folder of programs, "" for none; `first` the number of the first program. With
+    `enough` steps or fewer, of which none can be left out, a program is small enough.
     """
 
     start: int
@@ -44,6 +45,7 @@ class Campaign(msgspec.Struct, frozen=True, tag="campaign"):
     calls: int | None = None
     corpus: str = ""
     first: int = 0
+    enough: int = 0
 
 
 class Once(msgspec.Struct, frozen=True, tag="once"):
@@ -109,6 +111,7 @@ def work(target: Target[ProgramT], assignment: bytes, sender: Sender, note: Note
             what.calls,
             corpus,
             what.first,
+            what.enough,
         )
     except BaseException as problem:
         raised = foreign(problem)

@@ -225,13 +225,15 @@ def take_modules() -> dict[str, ModuleType]:
 class Effort(NamedTuple):
     """How a bug is looked for: from which seed, up to how many calls, guided or blind.
 
-    What is found is made smaller for so many seconds at most.
+    What is found is made smaller for so many seconds at most, or until it has `enough` steps or
+    fewer, of which none can be left out: numbers that could be smaller do not matter here.
     """
 
     start: int = 0
     calls: int = 200_000
     guided: bool = True
     shrink: float = 8.0
+    enough: int = 6
 
 
 EFFORT: Final = Effort()
@@ -249,4 +251,5 @@ def look(target: Target[ProgramT], effort: Effort) -> CampaignResult:
         start=effort.start,
         calls=effort.calls,
         shrink=effort.shrink,
+        enough=effort.enough,
     )
