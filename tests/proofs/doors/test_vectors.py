@@ -66,7 +66,7 @@ def test_what_is_said_not_to_be_shown_is_a_variant_and_is_not_looked_for() -> No
     # A program that would show it, if any did: the last slot is kept, and asked for again.
     kept = (MarkEvery(2), StartCycle(), Sweep(), Refill(), Allocate(1024))
     program = Program(8, (Refill(), Allocate(1024), Retire(), *kept))
-    assert not vectors.parts(cast("SubjectFactory", one.make()), program)
+    assert vectors.parted(cast("SubjectFactory", one.make()), program) is None
 
 
 def test_a_known_bug_of_a_function_that_no_program_runs_is_out_of_reach() -> None:

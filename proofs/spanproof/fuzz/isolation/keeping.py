@@ -255,7 +255,8 @@ def _kill(pid: int) -> None:
 def _end_descendants() -> None:
     """Kill all that descends from this process, and go on until nothing is left."""
     limit = time.monotonic() + 2
-    while time.monotonic() < limit:
+    # A look through all processes of the machine takes longer than most programs.
+    while _has_children() and time.monotonic() < limit:
         children = psutil.Process().children(recursive=True)
         if not children:
             return
@@ -266,3 +267,12 @@ def _end_descendants() -> None:
             # One that is not ours yet is as soon as its parent is gone.
             with suppress(ChildProcessError):
                 os.waitpid(child.pid, 0)
+
+
+def _has_children() -> bool:
+    """Tell whether this process has a child, which may be one that it has adopted."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True

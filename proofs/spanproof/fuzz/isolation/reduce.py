@@ -125,11 +125,12 @@ class Reduction(Generic[ProgramT]):
         if place is None:
             bare = changed(replace(program, steps=()), leaf.path, value)
             return bare is not None and self._take(replace(bare, steps=program.steps))
-        steps: tuple[msgspec.Struct, ...] = program.steps
+        steps: list[msgspec.Struct] = list(program.steps)
         other = changed(steps[place], leaf.path, value) if place < len(steps) else None
-        return other is not None and self._take(
-            replace(program, steps=(*steps[:place], other, *steps[place + 1 :]))
-        )
+        if other is None:
+            return False
+        steps[place] = other
+        return self._take(replace(program, steps=tuple(steps)))
 
     def _first(self, candidates: Iterator[ProgramT]) -> bool:
         return any(map(self._take, candidates))

@@ -5,12 +5,13 @@ The changed sources run interpreted under a name of their own; the installed pac
 
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib import import_module
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import CodeType, ModuleType, SimpleNamespace
 from typing import Final, NamedTuple, Protocol
 
 import spanalloc
@@ -148,6 +149,13 @@ PLANTED = (
 )
 
 
+@lru_cache(maxsize=128)
+def compiled(text: str, path: str) -> CodeType:
+    """Return the code of a module."""
+    code: CodeType = compile(text, path, "exec", dont_inherit=True)
+    return code
+
+
 class ChangedSource(InspectLoader):
     """Loads a module of the package from its source, with a bug if it is the one that has it."""
 
@@ -170,6 +178,10 @@ class ChangedSource(InspectLoader):
         if bug is None or fullname != f"{NAME}.{bug.module}":
             return text
         return bug.apply(text)
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the code of the module; it is compiled once, for bugs in other modules as well."""
+        return compiled(self.get_source(fullname), str(self._path))
 
 
 class SourceFinder(MetaPathFinder):
@@ -232,7 +244,7 @@ class Effort(NamedTuple):
     start: int = 0
     calls: int = 200_000
     guided: bool = True
-    shrink: float = 8.0
+    shrink: float = 20.0
     enough: int = 6
 
 
