@@ -7,12 +7,20 @@ from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.heap.accounts import count_marked
+from spanspec.heap.collector import (
+    BEGIN_CYCLE,
+    BEGIN_MARKING,
+    BEGIN_SWEEP_PHASE,
+    END_MARKING,
+    OFF,
+    STOP_MARKING,
+)
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.pacing import Effort, begin_sweeping, goal_at_start
 from spanspec.heap.procs import procresize
-from spanspec.heap.state import MARK, MARK_TERMINATION, OFF, Course, HeapState, StopsWorld
+from spanspec.heap.state import Course, HeapState, StopsWorld
 from spanspec.heap.sweeping import sweep_all
-from spanspec.heap.taking import take
+from spanspec.heap.taking import advance, take
 from spanspec.pages.pageheap import Actor, who
 from spanspec.sharing.cycle import all_flushed
 from spanspec.sharing.steps import FLUSH, START_CYCLE
@@ -41,8 +49,7 @@ def cycle_starts(
     event = ev.CycleStarts(
         *who(actor), trigger=trigger, cycle=state.cycle, mode=mode, heap_live=heap_live
     )
-    state.cycle += 1
-    state.mode = mode
+    advance(state, BEGIN_CYCLE, mode)
     return event
 
 
@@ -70,7 +77,7 @@ def start_marking(
     yield from sweep_all(state, actor, "finish")
     goal = goal_at_start(state.trigger.goal, state.accounts.heap_live)
     state.trigger = replace(state.trigger, goal=goal)
-    yield phase_changes(state, actor)
+    yield marking_begins(state, actor)
     yield from start_the_world(state, actor)
 
 
@@ -94,11 +101,13 @@ def terminate_marking(state: HeapState, actor: Actor) -> Course[None]:
 
     Rules: SWP-34 SWP-35 SWP-20.
     """
+    advance(state, STOP_MARKING)
     yield phase_changes(state, actor)
     marked = state.inputs.bytes_marked()
     if marked is not None:
         state.accounts = count_marked(state.accounts, marked)
         state.tracks_heap_live = True
+    advance(state, END_MARKING)
     yield phase_changes(state, actor)
     event = sweep_phase_starts(state, actor)
     state.pace = state.inputs.sweep_pace()
@@ -114,39 +123,30 @@ def start_the_world(state: HeapState, actor: Actor) -> Course[None]:
     yield from procresize(state, actor, state.inputs.procs())
 
 
-def next_phase(phase: ev.Phase) -> ev.Phase:
-    """Return the phase that follows: off, mark, mark termination, off.
+def marking_begins(state: HeapState, actor: Actor) -> ev.PhaseChanges:
+    """Begin to mark, with everything swept.
 
-    Rules: SWP-32 SWP-34 T-89.
+    Mark bits age, and each P's current tiny block is marked, and each object whose finalizer is
+    due. Those that have a finalizer are looked through, so that what they refer to outlives them.
+
+    Rules: SWP-32 SWP-33 SPAN-26 MAL-24.
     """
-    if phase == OFF:
-        return MARK
-    return MARK_TERMINATION if phase == MARK else OFF
+    advance(state, BEGIN_MARKING)
+    state.bits_arenas = next_epoch(state.bits_arenas)
+    # With an unswept span its old marks would be taken for those of this cycle.
+    check_roots(state)
+    state.page_marks.clear()
+    for mcache in state.mcaches.values():
+        # Objects are still placed in these blocks while marking; a block that is white then would
+        # be freed with them (issue 17503).
+        mark_tiny_block(state, mcache.tiny.address)
+    mark_finalizers_due(state)
+    state.scanned = bytes_with_finalizers(state)
+    return phase_changes(state, actor)
 
 
 def phase_changes(state: HeapState, actor: Actor) -> ev.PhaseChanges:
-    """Go on to the next phase.
-
-    Marking begins with everything swept; mark bits age, and each P's current tiny block is marked,
-    and each object whose finalizer is due. Those that have a finalizer are looked through, so that
-    what they refer to outlives them.
-
-    Rules: SWP-32 SWP-33 SWP-34 SPAN-26 MAL-24.
-    """
-    state.phase = next_phase(state.phase)
-    if state.phase == MARK:
-        state.epoch += 1
-        state.bits_arenas = next_epoch(state.bits_arenas)
-        # With an unswept span its old marks would be taken for those of this cycle.
-        check_roots(state)
-        state.marked = True
-        state.page_marks.clear()
-        for mcache in state.mcaches.values():
-            # Objects are still placed in these blocks while marking; a block that is white then
-            # would be freed with them (issue 17503).
-            mark_tiny_block(state, mcache.tiny.address)
-        mark_finalizers_due(state)
-        state.scanned = bytes_with_finalizers(state)
+    """Tell of the phase in which the cycle is now."""
     return ev.PhaseChanges(*who(actor), phase=state.phase)
 
 
@@ -227,12 +227,15 @@ def sweep_phase_starts(state: HeapState, actor: Actor) -> ev.SweepPhaseStarts:
     for proc in state.sharing.procs:
         if proc not in state.mcaches:
             take(state, FLUSH, proc)
-    state.sweepdone = state.marked = False
+    advance(state, BEGIN_SWEEP_PHASE)
     state.progress = begin_sweeping(state.pages.stats.pages_in_use)
     # Arenas that are added later hold new spans only, which need no sweep in this cycle.
     state.sweep_arenas = state.pages.all_arenas.copy()
     return ev.SweepPhaseStarts(
-        *who(actor), sweepgen=state.sweepgen, mode=state.mode, arenas=len(state.sweep_arenas)
+        *who(actor),
+        sweepgen=state.sweepgen,
+        mode=state.collector.mode,
+        arenas=len(state.sweep_arenas),
     )
 
 

@@ -11,6 +11,7 @@ from spanspec.base.ids import ThreadId
 from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import SHARES_BOUND
+from spanspec.heap.collector import OFF
 from spanspec.heap.pacing import (
     FIRST_MARKED,
     NO_MORE_RECLAIM,
@@ -23,7 +24,7 @@ from spanspec.heap.pacing import (
     sweep_pace,
     trigger_for,
 )
-from spanspec.heap.state import OFF, HeapState
+from spanspec.heap.state import HeapState
 from spanspec.pages.bgscavenge import Scavenger, wake
 from spanspec.pages.scavenge import Line, goal_for, pace
 from spanspec.pages.statistics import retained

@@ -20,10 +20,11 @@ from spanspec.base.records import Record
 from spanspec.base.sizeclass import size_class_for
 from spanspec.base.words import M64, U16, U64
 from spanspec.events import span_events as ev
+from spanspec.heap.collector import MARK_TERMINATION, OFF
 from spanspec.heap.mcache import refill
 from spanspec.heap.newspan import take_large
 from spanspec.heap.procs import mcache_of
-from spanspec.heap.state import MARK_TERMINATION, OFF, Course, HeapState, Mcache
+from spanspec.heap.state import Course, HeapState, Mcache
 from spanspec.heap.taking import take
 from spanspec.pages.pageheap import Actor, page_number
 from spanspec.sharing.records import NO_SPAN

@@ -1,6 +1,7 @@
 """The number of Ps: each has its mcache from birth to death (rules MC-8, MC-10, MC-14)."""
 
 from spanspec.events import span_events as ev
+from spanspec.heap.collector import NOTE_ALL_SWEPT
 from spanspec.heap.mcache import (
     free_mcache,
     needs_flush,
@@ -9,6 +10,7 @@ from spanspec.heap.mcache import (
     release_all,
 )
 from spanspec.heap.state import Course, HeapState, Mcache
+from spanspec.heap.taking import advance
 from spanspec.pages.pageheap import Actor, who
 
 NO_P = -1
@@ -37,7 +39,7 @@ def procresize(state: HeapState, actor: Actor, procs: int) -> Course[None]:
     old, state.procs = state.procs, procs
     # Before anything was allocated there is nothing to sweep, though no sweep has said so.
     if old == 0:
-        state.sweepdone = True
+        advance(state, NOTE_ALL_SWEPT)
     going_on = state.mcache_of.get(actor.p if 0 <= actor.p < procs else 0)
     to_flush = going_on is not None and needs_flush(state, going_on)
     yield ev.ProcResize(*who(actor), procs=procs, old=old)

@@ -12,6 +12,7 @@ from spanspec.base.words import U16, U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import Phase
 from spanspec.heap.accounts import Accounts, ClassCounts
+from spanspec.heap.collector import Collector
 from spanspec.heap.pacing import FIRST_TRIGGER, Debt, Progress, SweepPace
 from spanspec.pages.fixalloc import FixAlloc, Nameless
 from spanspec.pages.pageheap import Actor, PageHeap
@@ -32,11 +33,6 @@ from spanspec.span.specials import FINALIZER, PROFILE, Specials
 from spanspec.span.tiny import NO_TINY_BLOCK, TinyBlock
 
 Result = TypeVar("Result")
-
-OFF: Final[Phase] = 0
-MARK: Final[Phase] = 1
-MARK_TERMINATION: Final[Phase] = 2
-"""Phases of a cycle (gcphase)."""
 
 BOOT_MCACHE: Final = 0
 """The mcache that the first thread has before there is a P; P 0 inherits it (MC-14)."""
@@ -192,6 +188,8 @@ class HeapState:
     its steps change it, by `spanspec.heap.taking`, in the tables of `tables`; `central` and
     `buffers` have the order of what its records say, and `taken` counts the steps.
 
+    `collector` tells how far a cycle has come; its steps change it, by `taking.advance`.
+
     `spans` has the slots of the in-use spans. `bits_epoch` tells in which mark-bit epochs a span's
     allocBits and mark bits were obtained; `freed_in` has the spans in which some slot was freed.
     `page_marks` has those on whose first page the marker has found an object; in a replay, only the
@@ -209,14 +207,9 @@ class HeapState:
         self.sharing = self.tables.system(sweepgen)
         self.slots = self.tables.slots.records
         self.taken: dict[str, int] = {}
-        self.phase: Phase = OFF
-        self.sweepdone = False
-        self.marked = False
+        self.collector = Collector()
         self.sweepers: set[int] = set()
-        self.cycle = 0
-        self.mode = 0
         self.procs = 0
-        self.epoch = 0
         self.spans: dict[int, Mspan] = {}
         self.central = [Mcentral() for _ in range(NUM_SPAN_CLASSES)]
         self.mcaches: dict[int, Mcache] = {}
@@ -241,6 +234,21 @@ class HeapState:
         self.scanned = 0
         self.trigger = FIRST_TRIGGER
         self.pace = SweepPace()
+
+    @property
+    def phase(self) -> Phase:
+        """The phase of the cycle."""
+        return self.collector.phase
+
+    @property
+    def cycle(self) -> int:
+        """The number of cycles that have begun."""
+        return self.collector.cycle
+
+    @property
+    def sweepdone(self) -> bool:
+        """Whether somebody has found nothing left to sweep."""
+        return self.collector.sweepdone
 
     @property
     def sweepgen(self) -> U32:
@@ -299,4 +307,5 @@ class HeapState:
             refused = "T-45: runtime: cannot allocate memory"
             self.pages.metadata.sys_alloc(GC_BITS_CHUNK, "gc_sys", refused)
         self.bits_arenas = take_bits(self.bits_arenas, nelems)
-        self.bits_epoch[span] = (self.bits_epoch.get(span, (0, self.epoch))[1], self.epoch)
+        epoch = self.collector.epoch
+        self.bits_epoch[span] = (self.bits_epoch.get(span, (0, epoch))[1], epoch)

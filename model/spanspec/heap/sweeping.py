@@ -10,9 +10,10 @@ from spanspec.base.ids import NOBODY, ThreadId
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.heap.accounts import count_dead, count_large_dead
+from spanspec.heap.collector import NOTE_ALL_SWEPT
 from spanspec.heap.pacing import Debt, count_swept, give_credit
 from spanspec.heap.state import Course, HeapState, Waits
-from spanspec.heap.taking import look_at_popped, publish_alone, take
+from spanspec.heap.taking import advance, look_at_popped, publish_alone, take
 from spanspec.pages.pagealloc import free_in_use
 from spanspec.pages.pageheap import Actor, about_run, about_span, page_number, who
 from spanspec.sharing.growing import span_id
@@ -257,7 +258,7 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
         if span == NOBODY:
             # Only who finds the stack drained may say so. Spans that others have popped are still
             # being swept then; `sweepers` tells of those.
-            state.sweepdone = True
+            advance(state, NOTE_ALL_SWEPT)
             yield ev.SweepDone(*who(actor), sweepgen=state.sweepgen)
             break
         if not claims_popped(state, thread, span):

@@ -1,4 +1,5 @@
-"""Taking steps: the one place where what threads share of spans changes (CONC-1 to CONC-9).
+"""Taking steps: the one place where what threads share of spans changes (CONC-1 to CONC-9), and
+where the collector goes on.
 
 A course chooses who and what; the step decides what becomes of their records. What has an order,
 the lists of mcentral and the sweep buffers, follows from the records before and after.
@@ -7,6 +8,7 @@ the lists of mcentral and the sweep buffers, follows from the records before and
 from typing import Final
 
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
+from spanspec.heap.collector import CollectorStep
 from spanspec.heap.state import HeapState, Mcentral
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import EXAMINED, IDLE, NO_SPAN, SAW_USED, SharedSpan
@@ -30,6 +32,16 @@ CACHE_LINE: Final = 64
 
 class NotAStep(Exception):
     """What was to happen is no step of the protocol; the message says what, and why."""
+
+
+def advance(state: HeapState, step: CollectorStep, *chosen: Choice) -> None:
+    """Take a step of the collector: its guard has to hold.
+
+    Raises: NotAStep if it does not.
+    """
+    if not step.may(state.collector):
+        raise NotAStep(f"{step.name} is not possible: {state.collector}")
+    state.collector = step.take(state.collector, *chosen)
 
 
 def take(

@@ -87,6 +87,7 @@ def descriptors(state: HeapState) -> Iterator[str]:
 @invariant("I-34")
 def mark_bits(state: HeapState) -> Iterator[str]:
     """No span's bits are older than two epochs: none lie in a free arena (I-34)."""
+    epoch = state.collector.epoch
     for span, epochs in state.bits_epoch.items():
-        if min(epochs) < state.epoch - 2:
-            yield f"span {span}: bits of epochs {epochs}, now is {state.epoch}"
+        if min(epochs) < epoch - 2:
+            yield f"span {span}: bits of epochs {epochs}, now is {epoch}"

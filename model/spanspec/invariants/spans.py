@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from spanspec.heap.state import OFF, HeapState
+from spanspec.heap.collector import OFF
+from spanspec.heap.state import HeapState
 from spanspec.invariants.registry import When, invariant, run_invariant, span_invariant
 from spanspec.pages.invariant import free_address_is_zero
 from spanspec.pages.runs import PageRun
@@ -53,7 +54,7 @@ def marked_is_allocated(state: HeapState, span: int, record: Mspan) -> Iterator[
 @span_invariant("I-5")
 def no_marks_when_swept(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
     """Between a sweep and the next marking no slot is marked (I-5)."""
-    if state.phase != OFF or state.marked:
+    if state.phase != OFF or state.collector.marked:
         return
     swept = is_legal_between_cycles(state.sweepgen, state.generation(span))
     if swept and count_alloc(record) != 0:

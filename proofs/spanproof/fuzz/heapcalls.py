@@ -34,8 +34,8 @@ from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.places import Books, Place, address_at
 from spanproof.fuzz.reasons import rules_of
 from spanproof.fuzz.subjects import Refused
+from spanspec.heap.collector import MARK
 from spanspec.heap.heap import ZERO_BASE
-from spanspec.heap.state import MARK
 
 Call = Callable[[Side], int | None]
 

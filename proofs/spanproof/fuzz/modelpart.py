@@ -59,7 +59,7 @@ class Changes:
     def phase_has_changed(self) -> bool:
         """Tell whether anything has changed on which the state of each span depends."""
         state, before = self._state, self._phase
-        self._phase = (state.sweepgen, state.phase, state.sweepdone, state.marked)
+        self._phase = (state.sweepgen, state.phase, state.sweepdone, state.collector.marked)
         return before != self._phase
 
 

@@ -139,7 +139,7 @@ class Heard(Player):
                 promise(there == event.span, f"{event}: there is {there}")
             case hev.SpanInitialized():
                 self._takes_bits(self.state.spans[event.span], 2)
-                epochs, now = self.state.bits_epoch[event.span], self.state.epoch
+                epochs, now = self.state.bits_epoch[event.span], self.state.collector.epoch
                 promise(epochs == (now, now), f"I-34: bits of epochs {epochs}, and it is {now}")
 
     def _takes_bits(self, record: Mspan, times: int) -> None:

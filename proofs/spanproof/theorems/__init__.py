@@ -20,7 +20,7 @@ from spanproof.theorems.courses import (
     threads,
     versions,
 )
-from spanproof.theorems.heap import accounts
+from spanproof.theorems.heap import accounts, collector
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
 from spanproof.theorems.kernels import methods, structures, trees
 from spanproof.theorems.kernels import pages as kernel_pages
@@ -48,6 +48,7 @@ __all__ = [
     "all_obligations",
     "books",
     "checks",
+    "collector",
     "containers",
     "counting",
     "counts",

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.events import span_events as ev
@@ -134,7 +135,7 @@ def test_nobody_waits_once_another_cycle_has_begun() -> None:
     finishing = finish_sweeping(state, Actor(0, 0))
     next(finishing)
     state.sweepers.add(1)
-    state.cycle += 1
+    state.collector = replace(state.collector, cycle=state.cycle + 1)
     assert not any(isinstance(step, Waits) for step in finishing)
 
 

@@ -19,12 +19,12 @@ from spanproof.simulate.scripts import many_full_spans
 from spanproof.simulate.simulation import Simulation
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import CycleStarts, PhaseChanges
+from spanspec.heap.collector import MARK_TERMINATION
 from spanspec.heap.cycle import sweep_phase_starts
 from spanspec.heap.heap import ZERO_BASE, Heap
 from spanspec.heap.operations import OPERATIONS
 from spanspec.heap.program import AddSpecial, Allocate, AnyInput, RemoveFinalizer, StartCycle
 from spanspec.heap.reclaim import chunk_event
-from spanspec.heap.state import MARK_TERMINATION, OFF
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pageheap import Actor
 from spanspec.trace.check import check_trace
@@ -236,7 +236,7 @@ def test_books_kept_apart_object_to_wrong_figures() -> None:
     ledger.hear(chunk_event(Actor(0, 0), "end", 0, 4, 0))
     assert ledger.wrong is None
     ledger.hear(PhaseChanges(p=0, thread=0, phase=MARK_TERMINATION))
-    state.phase = OFF
+    state.collector = replace(state.collector, marked=True)
     state.accounts = replace(state.accounts, heap_live=96)
     ledger.hear(sweep_phase_starts(state, Actor(0, 0)))
     assert ledger.wrong == "SWP-34: heap_live is 96 after marking, which has found 0"

@@ -4,12 +4,13 @@ from typing import Final
 
 from spanspec.base.ids import NOBODY
 from spanspec.heap import cycle
+from spanspec.heap.collector import MARK, OFF
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.malloc import ZERO_BASE
 from spanspec.heap.mcache import prepare_for_sweep
 from spanspec.heap.operations.refusals import require
 from spanspec.heap.program import EnsureSwept, FinishCycle, Input, MarkObject, SetGcPercent
-from spanspec.heap.state import MARK, OFF, Course, HeapState
+from spanspec.heap.state import Course, HeapState
 from spanspec.heap.sweeping import NOTHING_LEFT, ensure_swept, finish_sweeping, sweepone
 from spanspec.pages.pageheap import Actor
 from spanspec.span.mspan import find_object, is_allocated

@@ -10,12 +10,13 @@ from spanspec.base.constants import TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.heap import cycle
+from spanspec.heap.collector import OFF
 from spanspec.heap.cycle import start_the_world
 from spanspec.heap.malloc import ZERO_BASE
 from spanspec.heap.mcache import flush_all_mcaches
 from spanspec.heap.operations.refusals import Refused, require
 from spanspec.heap.program import AddSpecial, Input, RemoveFinalizer
-from spanspec.heap.state import OFF, Course, HeapState, StopsWorld
+from spanspec.heap.state import Course, HeapState, StopsWorld
 from spanspec.heap.sweeping import ensure_swept
 from spanspec.pages.pageheap import Actor
 from spanspec.span.mspan import find_object, is_allocated

@@ -30,8 +30,8 @@ BUGS: Final = (
         "tiny-blocks-not-marked",
         "#17503",
         "heap.cycle",
-        "            mark_tiny_block(state, mcache.tiny.address)\n",
-        "            pass\n",
+        "        mark_tiny_block(state, mcache.tiny.address)\n",
+        "        pass\n",
         "the current tiny block is not marked when a cycle starts",
     ),
     KnownBug(
@@ -339,8 +339,8 @@ BUGS: Final = (
         "finalizers-looked-through-for-free",
         "plain",
         "heap.cycle",
-        "        state.scanned = bytes_with_finalizers(state)\n",
-        "        state.scanned = 0\n",
+        "    state.scanned = bytes_with_finalizers(state)\n",
+        "    state.scanned = 0\n",
         "objects that are looked through for their finalizers do not count as live",
     ),
     KnownBug(

@@ -10,12 +10,13 @@ from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case, refuses
 from spanspec.base.ids import ProcId
-from spanspec.heap.cycle import gc_mark_done, phase_changes
+from spanspec.heap.collector import MARK_TERMINATION
+from spanspec.heap.cycle import gc_mark_done, marking_begins
 from spanspec.heap.heap import Heap, Refused
 from spanspec.heap.operations import cycles, pages
 from spanspec.heap.pacing import Effort, Trigger, ratio_after
 from spanspec.heap.program import FinishCycle, MarkObject, ScavengeLater, SetGcPercent, StartCycle
-from spanspec.heap.state import MARK_TERMINATION, Inputs
+from spanspec.heap.state import Inputs
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import Proc
@@ -28,7 +29,7 @@ BEFORE = (1 << 32) - 2
 def in_mark_termination(met: Counter[str]) -> None:
     """Nothing is allocated while marking is being completed."""
     heap = Heap()
-    heap.state.phase = MARK_TERMINATION
+    heap.state.collector = replace(heap.state.collector, phase=MARK_TERMINATION)
     refuses("T-18", lambda: heap.malloc(8))
     refuses("T-18", lambda: heap.malloc(0))
     met["allocate"] += 1
@@ -48,7 +49,8 @@ def not_swept(met: Counter[str]) -> None:
     span = span_id(heap.span_of(heap.malloc(16)))
     records = heap.state.tables.spans.records
     records[span] = replace(records[span], sweepgen=BEFORE)
-    refuses("T-91", lambda: phase_changes(heap.state, Actor(0, 0)))
+    heap.state.collector = replace(heap.state.collector, cycle=1)
+    refuses("T-91", lambda: marking_begins(heap.state, Actor(0, 0)))
     met["mark"] += 1
 
 

@@ -46,7 +46,7 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.cycle.phase_changes",
+        "spanspec.heap.cycle.marking_begins",
         Variant(
             "tiny-blocks-not-marked",
             "mark_tiny_block(state, mcache.tiny.address)",
@@ -365,10 +365,10 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.cycle.phase_changes",
+        "spanspec.heap.cycle.marking_begins",
         Variant(
             "page-marks-stay",
-            "        state.page_marks.clear()\n",
+            "    state.page_marks.clear()\n",
             "",
             "courses.books",
             "what the cycle before has marked is not reclaimed in this one",

@@ -27,8 +27,8 @@ from spanspec.base.constants import (
 )
 from spanspec.base.ids import Address, ThreadId
 from spanspec.base.words import U16, U32, U64
+from spanspec.heap.collector import MARK, OFF
 from spanspec.heap.malloc import pages_for_large
-from spanspec.heap.state import MARK, OFF
 from spanspec.objects import steps as abstract
 from spanspec.objects.records import NOTHING, Objects
 from spanspec.objects.steps import provide

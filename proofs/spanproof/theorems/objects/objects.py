@@ -36,9 +36,9 @@ from spanspec.base.constants import (
     size_class_of,
 )
 from spanspec.base.words import U8, U16, U32, U64
+from spanspec.heap.collector import MARK
 from spanspec.heap.cycle import with_object_marked
 from spanspec.heap.malloc import born, pages_for_large, with_large_object
-from spanspec.heap.state import MARK
 from spanspec.pages.runs import (
     AMD64,
     PageRun,

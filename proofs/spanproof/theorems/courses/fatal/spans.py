@@ -8,12 +8,13 @@ from spanproof.theorems.courses.fatal.checks import Checks
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import ProcId, SlotId, ThreadId
 from spanspec.heap import cycle, malloc, newspan, sweeping
+from spanspec.heap.collector import MARK, MARK_TERMINATION
 from spanspec.heap.heap import Heap
 from spanspec.heap.mcache import let_go, must_flush
 from spanspec.heap.mcentral import account_cached, uncache_span
 from spanspec.heap.pacing import trigger_for
 from spanspec.heap.procs import procresize
-from spanspec.heap.state import MARK, MARK_TERMINATION, HeapState
+from spanspec.heap.state import HeapState
 from spanspec.heap.taking import take
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing import steps
@@ -63,7 +64,7 @@ def a_count_beyond_the_slots() -> None:
 def an_allocation_in_mark_termination() -> None:
     """An allocation in mark termination."""
     heap = Heap()
-    heap.state.phase = MARK_TERMINATION
+    heap.state.collector = replace(heap.state.collector, phase=MARK_TERMINATION)
     heap.malloc(8)
 
 
@@ -243,7 +244,7 @@ def a_cycle_with_a_cache_that_is_not_flushed() -> None:
 def a_sweep_phase_while_marking() -> None:
     """A sweep phase while marking."""
     heap = Heap()
-    heap.state.phase = MARK
+    heap.state.collector = replace(heap.state.collector, phase=MARK)
     cycle.sweep_phase_starts(heap.state, ACTOR)
 
 

@@ -1,0 +1,175 @@
+"""Where the collector stands: the record, and the steps that alone change it (SWP-32 to SWP-35).
+
+A cycle begins with the world stopped, has swept what the one before has left, marks, ends marking,
+and raises the heap's sweepgen; from then on all is to be swept. No field tells by itself how far a
+cycle has come, all of them together do.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from spanspec.base.records import Record
+from spanspec.base.words import U8, Count
+from spanspec.events.span_events import Phase
+
+OFF: Final[Phase] = 0
+MARK: Final[Phase] = 1
+MARK_TERMINATION: Final[Phase] = 2
+"""Phases of a cycle (gcphase)."""
+
+
+class Collector(Record, frozen=True):
+    """Where the collector stands.
+
+    `cycle` counts the cycles that have begun, `mode` is what the last was begun with, and `epoch`
+    counts those that have begun to mark: by it mark bits age. `marked`: marking has begun, and the
+    sweepgen has not been raised since. `sweepdone`: somebody has found nothing left to sweep.
+    """
+
+    phase: Phase = OFF
+    cycle: Count = 0
+    mode: U8 = 0
+    epoch: Count = 0
+    marked: bool = False
+    sweepdone: bool = False
+
+
+def is_sound(at: Collector) -> bool:
+    """Say what always holds: the steps of a cycle come in their order, and cycles one by one.
+
+    Mark bits age once in a cycle; while they are of use, everything is swept.
+
+    Rules: SWP-32 SWP-33 SPAN-26 I-24 I-25.
+    """
+    waits_to_mark = at.cycle == at.epoch + 1 and at.phase == OFF and not at.marked
+    return (
+        (at.cycle == at.epoch or waits_to_mark)
+        and (at.phase == OFF or at.marked)
+        and (not at.marked or at.sweepdone)
+    )
+
+
+def may_begin_cycle(at: Collector) -> bool:
+    """Guard: the cycle before is over, but for its sweeping.
+
+    Rules: SWP-32.
+    """
+    return at.phase == OFF and not at.marked and at.cycle == at.epoch
+
+
+def begin_cycle(at: Collector, mode: U8) -> Collector:
+    """Begin a cycle, with the world stopped: what is unswept is swept next.
+
+    Rules: SWP-32.
+    """
+    return replace(at, cycle=at.cycle + 1, mode=mode)
+
+
+def may_begin_marking(at: Collector) -> bool:
+    """Guard: a cycle has begun, and everything is swept.
+
+    Rules: SWP-32 SWP-33.
+    """
+    return at.phase == OFF and at.cycle == at.epoch + 1 and at.sweepdone
+
+
+def begin_marking(at: Collector) -> Collector:
+    """Begin to mark: what were mark bits are older by one cycle.
+
+    Rules: SWP-32 SPAN-26.
+    """
+    return replace(at, phase=MARK, epoch=at.epoch + 1, marked=True)
+
+
+def may_stop_marking(at: Collector) -> bool:
+    """Guard: the cycle is marking.
+
+    Rules: SWP-34.
+    """
+    return at.phase == MARK
+
+
+def stop_marking(at: Collector) -> Collector:
+    """Complete marking, with the world stopped: nothing is allocated.
+
+    Rules: SWP-34 T-89.
+    """
+    return replace(at, phase=MARK_TERMINATION)
+
+
+def may_end_marking(at: Collector) -> bool:
+    """Guard: marking is complete.
+
+    Rules: SWP-34.
+    """
+    return at.phase == MARK_TERMINATION
+
+
+def end_marking(at: Collector) -> Collector:
+    """Turn marking off, with the world still stopped.
+
+    Rules: SWP-34 T-89.
+    """
+    return replace(at, phase=OFF)
+
+
+def may_begin_sweep_phase(at: Collector) -> bool:
+    """Guard: marking is over, and nobody has swept by its marks.
+
+    Rules: SWP-35 T-87.
+    """
+    return at.phase == OFF and at.marked
+
+
+def begin_sweep_phase(at: Collector) -> Collector:
+    """Let everything be unswept: the heap's sweepgen is raised with this.
+
+    Rules: SWP-35.
+    """
+    return replace(at, marked=False, sweepdone=False)
+
+
+def may_note_all_swept(at: Collector) -> bool:
+    """Guard: no marks are being made, which the sweeping that ends would have to heed.
+
+    Rules: SWP-16.
+    """
+    return at.phase == OFF and not at.marked
+
+
+def note_all_swept(at: Collector) -> Collector:
+    """Note that nothing is left to sweep, as there is nothing before the first cycle.
+
+    Rules: SWP-16.
+    """
+    return replace(at, sweepdone=True)
+
+
+class CollectorStep(NamedTuple):
+    """A step: its guard, and its effect, which may take what was chosen for it."""
+
+    name: str
+    may: Callable[[Collector], bool]
+    take: Callable[..., Collector]
+
+
+BEGIN_CYCLE: Final = CollectorStep("begin-cycle", may_begin_cycle, begin_cycle)
+BEGIN_MARKING: Final = CollectorStep("begin-marking", may_begin_marking, begin_marking)
+STOP_MARKING: Final = CollectorStep("stop-marking", may_stop_marking, stop_marking)
+END_MARKING: Final = CollectorStep("end-marking", may_end_marking, end_marking)
+BEGIN_SWEEP_PHASE: Final = CollectorStep(
+    "begin-sweep-phase", may_begin_sweep_phase, begin_sweep_phase
+)
+NOTE_ALL_SWEPT: Final = CollectorStep("note-all-swept", may_note_all_swept, note_all_swept)
+
+COLLECTOR_STEPS: Final = (
+    BEGIN_CYCLE,
+    BEGIN_MARKING,
+    STOP_MARKING,
+    END_MARKING,
+    BEGIN_SWEEP_PHASE,
+    NOTE_ALL_SWEPT,
+)
+"""Every step of the collector: all but the last in their order, round and round."""

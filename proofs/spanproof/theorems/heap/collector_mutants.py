@@ -1,0 +1,76 @@
+"""Mutants of the steps of a cycle."""
+
+from spanproof.patch.mutant import Variant, variants_of
+
+COLLECTOR_MUTANTS = (
+    *variants_of(
+        "spanspec.heap.collector.may_begin_cycle",
+        Variant(
+            "cycle-in-a-cycle",
+            " and not at.marked and at.cycle == at.epoch",
+            "",
+            "collector.begin-cycle",
+            "a cycle begins before the marks of the one before have been swept by",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.collector.may_begin_marking",
+        Variant(
+            "marks-unswept",
+            " and at.sweepdone",
+            "",
+            "collector.begin-marking",
+            "marking begins although something is unswept",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.collector.begin_marking",
+        Variant(
+            "mark-bits-do-not-age",
+            "epoch=at.epoch + 1, ",
+            "",
+            "collector.begin-marking",
+            "a cycle marks in the mark bits of the one before",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.collector.stop_marking",
+        Variant(
+            "allocates-while-marking-ends",
+            "phase=MARK_TERMINATION",
+            "phase=OFF",
+            "collector.stop-marking",
+            "the phase in which nothing is allocated is left out",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.collector.end_marking",
+        Variant(
+            "marks-for-ever",
+            "phase=OFF",
+            "phase=MARK",
+            "collector.end-marking",
+            "after mark termination the cycle marks again",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.collector.begin_sweep_phase",
+        Variant(
+            "all-swept-at-once",
+            ", sweepdone=False",
+            "",
+            "collector.begin-sweep-phase",
+            "a sweep phase begins with everything taken for swept",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.collector.may_note_all_swept",
+        Variant(
+            "done-while-marking",
+            " and not at.marked",
+            "",
+            "collector.note-all-swept",
+            "that all is swept is noted before the sweepgen is raised, and counts for what comes",
+        ),
+    ),
+)
