@@ -154,6 +154,8 @@ def reserve_arenas(os: Os, hints: tuple[Hint, ...], ask: U64) -> Region | None:
         if found == wanted:
             moved = Hint(wanted if hint.down else wanted + size, hint.down)
             return _checked(Region(wanted, size, (moved, *hints[1:])))
+        # The system takes an address as a wish. What it grants elsewhere need not be aligned to an
+        # arena, so it is given back, and the next hint is tried.
         if found != 0:
             os.release(found, size)
         hints = hints[1:]

@@ -36,6 +36,7 @@ def wake(scavenger: Scavenger, now: U64) -> Scavenger:
     Rules: SCAV-17 SCAV-18 SCAV-19 SCAV-20.
     """
     delay = scavenger.retry_delay
+    # Woken early, it has not learnt that there is nothing to do.
     if scavenger.backs_off and now >= scavenger.wake_at:
         delay *= 2
     return Scavenger(False, now, delay, scavenger.generation, False)
@@ -56,6 +57,7 @@ def after_turn(
     if released == 0:
         delay = scavenger.retry_delay
         return Scavenger(False, now + delay, delay, line.generation, backs_off=True)
+    # More was released than was due, as runs are not cut to the byte: so the line is ahead of time.
     ahead = int(float(released - wanted) / line.rate) if released > wanted else 0
     pause = ahead if ahead > FIRST_RETRY_NS else 0
     return Scavenger(False, now + pause, FIRST_RETRY_NS, line.generation)

@@ -41,6 +41,7 @@ def end_of_request(base: U64, npages: U64, unit: U64) -> U64:
     assert fits_address_space(base, npages, unit), (
         "HEAP-17: the end of the request does not fit an address"
     )
+    # Rounded up to physical pages, so that what is left of the arena can be released page by page.
     return round_up(base + npages * PAGE_SIZE, unit)
 
 
@@ -64,6 +65,7 @@ def grow(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, None
         if size == 0:
             return False
     piece = heap.current.base
+    # Reckoned again: the current arena may have moved to another region.
     end = end_of_request(piece, npages, heap.phys.size)
     yield hev.HeapGrown(
         *who(actor),
@@ -94,6 +96,7 @@ def map_arenas(heap: PageHeap, actor: Actor, ask: U64) -> Generator[EventBase, N
     """
     region = reserve_arenas(heap.os, heap.hints, ask)
     if region is None:
+        # Every hint was tried, and has failed; the next growth asks for memory anywhere at once.
         heap.set_hints((), actor.p)
         return 0
     heap.set_hints(region.hints, actor.p)
@@ -112,6 +115,7 @@ def map_arenas(heap: PageHeap, actor: Actor, ask: U64) -> Generator[EventBase, N
         contiguous=int(contiguous),
     )
     rest = heap.current
+    # The old region would be lost otherwise, as only one is remembered.
     if not contiguous and rest.end > rest.base:
         yield from add_grown_span(heap, actor, rest.end - rest.base)
     # The remainder of the old arena, if any, was added before this counts as idle (HEAP-18).
@@ -124,6 +128,8 @@ def add_grown_span(heap: PageHeap, actor: Actor, size: U64) -> Steps:
 
     Rules: HEAP-19.
     """
+    # The new pages are about to be used. So that the heap does not retain more than its goal,
+    # others are released first.
     yield from scavenge_for_growth(heap, actor, size)
     span = SpanId(heap.descriptors.take(actor.p))
     heap.act(actor, may_take_from_arena, take_from_arena, span, size // PAGE_SIZE)

@@ -39,6 +39,7 @@ def allocate(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, 
     """
     chosen = heap.free.find(npages)
     if chosen is None:
+        # Scavenged runs count as well as others, so the heap grows only if nothing at all fits.
         if not (yield from grow(heap, actor, npages)):
             return NO_MEMORY
         chosen = heap.free.find(npages)
@@ -51,6 +52,7 @@ def allocate(heap: PageHeap, actor: Actor, npages: U64) -> Generator[EventBase, 
         span = SpanId(heap.descriptors.take(actor.p))
         heap.act(actor, may_take_part, take_part, SpanId(chosen.span), span, npages)
     taken = heap.runs[span]
+    # The whole of it, whatever of the run was really released.
     if run.scavenged:
         heap.os.used(taken.base, npages * PAGE_SIZE)
     yield hev.HeapAllocates(
@@ -106,6 +108,7 @@ def free_manual(heap: PageHeap, actor: Actor, span: int, sweepgen: U32) -> Steps
     Rules: HEAP-27 HEAP-28 HEAP-32.
     """
     yield freed(heap, actor, span, sweepgen, needzero=1)
+    # Nobody counts what is in a stack or a work buffer, and nobody knows what was written there.
     heap.act(actor, may_give_back, give_back, SpanId(span), 0, 1)
     del heap.purposes[span]
     yield heap.coalesce(actor, span)

@@ -186,6 +186,8 @@ class PageHeap:
             mapped = after.mapped - before.mapped
             self.stats = after_growth(self.stats, mapped, before.current, after.current)
         runs = self.runs
+        # A step changes a few records; what follows is reckoned from these alone, not from all
+        # runs.
         if runs.changed:
             for span, old in runs.changed.items():
                 self._follow(actor, span, old, runs[span])
@@ -201,6 +203,8 @@ class PageHeap:
         self.stats = after_change(self.stats, self.phys, old, new, stack)
         if new.role == LISTED:
             entry, huge = self.entry(span, new), self.huge_contribution(new)
+            # Changed in place, where its base stays among the same neighbours: the tree keeps its
+            # shape.
             if old.role == LISTED:
                 huge -= self.huge_contribution(old)
                 self.free.mutate(old.base, entry)
@@ -236,7 +240,10 @@ class PageHeap:
         Rules: HEAP-29 HEAP-30 HEAP-31 HEAP-33.
         """
         span, runs = SpanId(number), self.runs
+        # What the parts have in whole huge pages, to see below whether merging has made another
+        # whole.
         huge = self.huge_contribution(runs[span])
+        # Asked before the step, as afterwards nobody can tell what was absorbed.
         below = alike_below(self.tiling, span)
         lower = runs[below]
         if below != NOBODY:
@@ -248,6 +255,8 @@ class PageHeap:
             huge += self.huge_contribution(upper)
         self.act(actor, may_merge_upper, merge_upper, span)
         run = runs[span]
+        # Parts of a huge page may have been taken out of it one by one; now it is in one run again,
+        # and the system may back it by one page.
         if self.huge_contribution(run) > huge:
             self.os.huge(run.base, run.npages * PAGE_SIZE)
         self.act(actor, may_enter_free_set, enter_free_set, span)

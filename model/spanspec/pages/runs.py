@@ -161,6 +161,7 @@ def split_run(phys: PhysicalPages, run: PageRun, npages: U64) -> Split:
     taken = replace(taken, scavenged=run.scavenged, needzero=run.needzero)
     rest = replace(run, base=run.base + npages * PAGE_SIZE, npages=run.npages - npages)
     bounds = phys_page_bounds(phys, rest)
+    # Else it would count as released, with no byte that could be.
     if rest.scavenged and bounds.end <= bounds.start:
         rest = replace(rest, scavenged=False)
     return Split(taken, rest)
@@ -191,6 +192,7 @@ def needzero_of_both(below: PageRun, above: PageRun) -> U8:
 
     Rules: HEAP-30 HEAP-35.
     """
+    # The two values are 0 and 1; what is meant is their maximum.
     return above.needzero if below.needzero == 0 else below.needzero
 
 
@@ -239,6 +241,7 @@ def realigned_boundary(phys: PhysicalPages, below: PageRun, above: PageRun) -> U
 
     Rules: HEAP-31.
     """
+    # A physical page that is partly unscavenged was written to, so no part of it is released.
     if below.scavenged:
         return round_down(above.base, phys.size)
     return round_up(above.base, phys.size)

@@ -59,6 +59,7 @@ def goal_for(last_heap_inuse: U64, next_gc: U64, last_next_gc: U64, phys_page: U
 
     Rules: SCAV-3.
     """
+    # In floating point and in this order, as the runtime does: a trace shows the last bit.
     goal = to_uint64(float(last_heap_inuse) * (float(next_gc) / float(last_next_gc)))
     goal = (goal + goal // RETAIN_EXTRA_DIVISOR) & M64
     return round_up(goal, phys_page) & M64
@@ -72,6 +73,7 @@ def total_time_ns(phys: PhysicalPages, total: U64, unscavenged_huge: U64) -> U64
     regular = total
     huge_time = 0
     if phys.huge != 0:
+        # A huge page takes one period like a small one, so they are reckoned first.
         huge = unscavenged_huge * phys.huge
         if huge >= total:
             huge = round_down(total, phys.huge)
@@ -137,6 +139,7 @@ def growth_work(size: U64, retained_now: U64, goal: U64) -> U64:
     if retained_now + size <= goal:
         return 0
     above = retained_now + size - goal
+    # No more than what the growth adds: it is its own excess that it pays for.
     return above if above < size else size
 
 
@@ -165,6 +168,8 @@ def split_address(phys: PhysicalPages, run: PageRun, size: U64) -> U64:
     at = round_down(end - size, coarser_page(phys))
     if at <= start:
         return 0
+    # Lower, so that more is released than was asked for: a huge page that is cut would be broken up
+    # into small ones, and cost more than it gives.
     if phys.huge > PAGE_SIZE and round_down(at, phys.huge) >= start:
         at = round_down(at, phys.huge)
     if at == start:
@@ -192,6 +197,8 @@ def scavenge(heap: PageHeap, actor: Actor, why: Why, nbytes: U64) -> Steps:
     for huge_pass, wanted in ((1, UNSCAVENGED_HUGE), (0, UNSCAVENGED_SMALL)):
         entry = heap.free.last(wanted)
         while entry is not None and total < nbytes:
+            # Looked for before the run changes: it leaves the set, and may be merged with a lower
+            # one.
             following = heap.free.before(entry.base, wanted)
             if releasable(heap.phys, heap.runs[entry.span]) > 0:
                 part, got = scavenge_one(heap, actor, entry.span, nbytes - total)
@@ -205,6 +212,8 @@ def scavenge(heap: PageHeap, actor: Actor, why: Why, nbytes: U64) -> Steps:
                     chosen_npages=entry.npages,
                     released=got,
                 )
+                # Merged only after it was released: neighbours merge with what is in the same state
+                # as they are.
                 yield heap.coalesce(actor, part)
             entry = following
     yield hev.ScavengeEnds(*who(actor), by=why, released=total)
@@ -229,6 +238,7 @@ def scavenge_one(heap: PageHeap, actor: Actor, span: int, size: U64) -> tuple[in
     upper = heap.runs[part]
     got = releasable(heap.phys, upper)
     start = phys_page_bounds(heap.phys, upper).start
+    # madvise takes whole physical pages: rounded outwards it would release memory of others.
     check_release(heap.phys, start, got)
     heap.os.unused(start, got)
     return part, got

@@ -104,6 +104,8 @@ def absorb_below(tiling: Tiling, span: SpanId, below: SpanId) -> Tiling:
         runs=tiling.runs.set(below, dead).set(span, merged),
         owner=tiling.owner.set_range(Address(merged.base), Address(end_of(merged)), span),
     )
+    # Only the first page is entered anew: for a free run the map is kept right at both ends, where
+    # neighbours look, and nowhere else. The last page leads to this run already.
     return with_page(joined, Address(merged.base), span)
 
 
@@ -119,6 +121,7 @@ def absorb_above(tiling: Tiling, span: SpanId, above: SpanId) -> Tiling:
         runs=tiling.runs.set(above, dead).set(span, merged),
         owner=tiling.owner.set_range(Address(merged.base), Address(end_of(merged)), span),
     )
+    # The first page leads to this run already; see `absorb_below`.
     return with_page(joined, Address(last_page(merged)), span)
 
 
@@ -127,6 +130,7 @@ def realign(tiling: Tiling, below: SpanId, above: SpanId) -> Tiling:
 
     Rules: HEAP-31.
     """
+    # On amd64 a page of the heap is two physical ones, so that every boundary is a physical one.
     if tiling.phys.size <= PAGE_SIZE:
         return tiling
     boundary = realigned_boundary(tiling.phys, tiling.runs[below], tiling.runs[above])
@@ -215,6 +219,8 @@ def add_arenas(tiling: Tiling, base: U64, npages: U64) -> Tiling:
     Rules: AR-5.
     """
     end = base + npages * PAGE_SIZE
+    # Entered as pages without a span, which is not the same as no pages: `spanOf` answers nil for
+    # both, but only here may a run begin.
     return replace(
         tiling,
         map=tiling.map.set_range(Address(base), Address(end), NO_SPAN),
@@ -246,6 +252,7 @@ def enter_arenas(tiling: Tiling, base: U64, npages: U64) -> Tiling:
     Rules: HEAP-17.
     """
     end = base + npages * PAGE_SIZE
+    # A region that goes on where the last one ended lets a run reach across both.
     start = tiling.current.base if continues(tiling.current, base) else base
     return replace(tiling, current=Arena(start, end))
 
@@ -265,6 +272,7 @@ def take_from_arena(tiling: Tiling, span: SpanId, npages: U64) -> Tiling:
     Rules: HEAP-19.
     """
     fresh = page_run(tiling.current.base, npages)
+    # Scavenged: memory that was never touched costs nothing. Zero, as the system promises.
     run = replace(fresh, state=FREE, scavenged=True, role=LOOSE)
     start, end = Address(run.base), Address(end_of(run))
     return replace(
@@ -290,8 +298,10 @@ def take_whole(tiling: Tiling, span: SpanId, npages: U64) -> Tiling:
     Rules: HEAP-13 HEAP-8.
     """
     run = check_can_be_allocated(tiling.runs[span], npages)
+    # The pages are about to be used, so the run counts as released no longer.
     taken = replace(run, scavenged=False, role=TAKEN)
     start, end = Address(taken.base), Address(end_of(taken))
+    # Every page, and not only both ends: from now on pointers into the middle are looked up.
     return replace(
         tiling,
         runs=tiling.runs.set(span, taken),
@@ -324,6 +334,8 @@ def take_part(tiling: Tiling, chosen: SpanId, span: SpanId, npages: U64) -> Tili
         owner=tiling.owner.set_range(start, end, span),
         written=tiling.written.set_range(start, end, True),
     )
+    # The rest begins elsewhere now, so its first page has to lead to it. Its last page does
+    # already.
     mapped = with_page(rest, Address(cut.rest.base), chosen)
     return replace(mapped, map=mapped.map.set_range(start, end, span))
 
@@ -375,6 +387,8 @@ def use_manually(tiling: Tiling, span: SpanId) -> Tiling:
 def may_give_back(tiling: Tiling, span: SpanId, alloc_count: U16, needzero: U8) -> bool:
     """Guard: the span is in use or manual, empty, and says that it was written to."""
     return (
+        # needzero is part of the guard: what was in use was written to, and a run that said
+        # otherwise would be handed out as zero memory.
         is_taken(tiling, span) and is_used(tiling.runs[span]) and alloc_count == 0 and needzero != 0
     )
 
@@ -403,6 +417,8 @@ def scavenge(tiling: Tiling, span: SpanId) -> Tiling:
 
     Rules: SCAV-6 SCAV-7.
     """
+    # Out of the free set, because its type changes there, and because a neighbour that is
+    # scavenged, too, has to be absorbed now.
     released = replace(tiling.runs[span], scavenged=True, role=LOOSE)
     return replace(tiling, runs=tiling.runs.set(span, released))
 
@@ -425,6 +441,7 @@ def scavenge_part(tiling: Tiling, span: SpanId, part: SpanId, npages: U64) -> Ti
     run = tiling.runs[span]
     at = end_of(run) - npages * PAGE_SIZE
     cut = cut_run(run, at)
+    # The upper part: allocation takes from the low end, so that what lies high is needed last.
     upper = replace(cut.rest, scavenged=True, role=LOOSE)
     apart = replace(
         tiling,

@@ -55,6 +55,7 @@ class Node:
         assert child is not None, "T-76: large span treap rotateRight"
         self.left = child.right
         child.right = self
+        # First the node that is now below, then the one above it: sums are made from the children.
         self.update()
         child.update()
         return child
@@ -175,6 +176,8 @@ class Treap:
         """
         node, passed = self.root, list[Node]()
         while node is not None:
+            # The runs below the address are those passed on the way down, each with its left
+            # subtree.
             if base <= node.run.base:
                 node = node.left
             else:
@@ -241,6 +244,8 @@ class Treap:
 
         Rules: TREAP-5.
         """
+        # For given priorities there is just one treap of a set of runs, so how one is taken out
+        # cannot be seen.
         self.root = self._remove(self.root, base)
 
     def _remove(self, at: Node | None, base: U64) -> Node | None:
@@ -304,6 +309,7 @@ def find_maximal(node: Node | None, wanted: U8) -> FreeSpan | None:
             return node.run
         else:
             node = node.left
+            # The runtime says "minimal" here, too.
             assert node is not None, "T-63: failed to find minimal node matching filter"
             assert node.types & wanted, "T-63: failed to find minimal node matching filter"
     return None
