@@ -6,12 +6,21 @@ cleared: a stale pointer to one may still be around (SWP-7).
 
 from collections.abc import Callable
 
+from spanspec.base.records import Record
 from spanspec.base.words import U64
 from spanspec.pages.persistent import FIXALLOC_CHUNK, Metadata, Statistic
 
 
 def nothing() -> None:
     """Do nothing with a new descriptor."""
+
+
+class Records(Record, frozen=True):
+    """How far an allocator has come: identities made, those free again, bytes left of its chunk."""
+
+    made: int
+    free: tuple[int, ...]
+    room: U64
 
 
 class FixAlloc:
@@ -68,6 +77,10 @@ class FixAlloc:
         """
         return self._size * (self.made - len(self.free))
 
+    def records(self) -> Records:
+        """Return how far it has come, as one record."""
+        return Records(self.made, tuple(self.free), self._room)
+
 
 class Nameless:
     """Records of the runtime that nobody tells apart: only how many there are, and were, counts."""
@@ -92,3 +105,9 @@ class Nameless:
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def records(self) -> Records:
+        """Return how many there are, and how far their allocator has come, as one record."""
+        found = self._records.records()
+        # Which of them are free is nobody's business, so one number for all that are.
+        return Records(found.made, (len(found.free),), found.room)

@@ -132,7 +132,7 @@ class PageHeap:
         self.metadata = Metadata(self.os)
         self.hints: tuple[Hint, ...] = ()
         hint_records = FixAlloc(self.metadata, ARENA_HINT_BYTES, "other_sys")
-        self._hint_records = Nameless(hint_records)
+        self.hint_records = Nameless(hint_records)
         self.set_hints(initial_hints(), NOBODY)
         self.all_spans = AllSpans(self.metadata)
         self.descriptors = FixAlloc(self.metadata, MSPAN_BYTES, "mspan_sys", self.all_spans.record)
@@ -150,10 +150,10 @@ class PageHeap:
 
     def set_hints(self, hints: tuple[Hint, ...], p: int) -> None:
         """Go on with other hints; each has a record, a new one taken on P `p` (HEAP-2, AR-4)."""
-        while len(self._hint_records) > len(hints):
-            self._hint_records.let_go()
-        while len(self._hint_records) < len(hints):
-            self._hint_records.hold(p)
+        while len(self.hint_records) > len(hints):
+            self.hint_records.let_go()
+        while len(self.hint_records) < len(hints):
+            self.hint_records.hold(p)
         self.hints = hints
 
     @property

@@ -88,8 +88,7 @@ class Player:
 
     def key(self) -> tuple[object, ...]:
         """Return what the coming operations hang on."""
-        specials = tuple(sorted((span, it) for span, it in self.state.specials.items()))
-        return snapshot_of(self.state), specials, tuple(self.order), tuple(self.manual)
+        return snapshot_of(self.state), tuple(self.order), tuple(self.manual)
 
     # --- what is wrong ----------------------------------------------------------------------------
 

@@ -38,7 +38,8 @@ from spanspec.heap.sweeping import ensure_swept, finish_sweeping, sweepone
 from spanspec.invariants import INVARIANTS, violations
 from spanspec.pages.arena import Willing
 from spanspec.pages.pageheap import Actor
-from spanspec.pages.scavenge import nothing_left
+from spanspec.pages.runs import PhysicalPages
+from spanspec.pages.scavenge import Line, nothing_left
 from spanspec.pages.statistics import retained
 from spanspec.span.sweepgen import needs_sweep
 
@@ -304,6 +305,58 @@ def test_a_snapshot_is_saved_and_read_back() -> None:
     assert from_json(shot.to_json()) == shot
     heap.malloc(8)
     assert heap.snapshot() != shot
+
+
+def with_a_finalizer(heap: Heap, address: int) -> None:
+    heap.step(AddSpecial(0, address))
+
+
+def due_and_run(heap: Heap, address: int) -> None:
+    heap.step(AddSpecial(0, address))
+    heap.gc()
+    heap.step(RunFinalizers(0))
+    heap.gc([address])
+
+
+def twice_collected(heap: Heap, address: int) -> None:
+    heap.gc([address])
+    heap.gc([address])
+
+
+DIFFER: dict[str, tuple[Callable[[Heap, int], object], Callable[[Heap, int], object]]] = {
+    "specials": (with_a_finalizer, lambda heap, at: None),
+    "accounts": (lambda heap, at: heap.malloc(50_000), lambda heap, at: heap.malloc(60_000)),
+    "finalizers": (
+        lambda heap, at: (heap.step(AddSpecial(0, at)), heap.gc()),
+        lambda heap, at: heap.gc([at]),
+    ),
+    "purposes": (
+        lambda heap, at: heap.step(TakeManual(0, 4, "gc")),
+        lambda heap, at: heap.step(TakeManual(0, 4, "stack")),
+    ),
+    "pacing": (lambda heap, at: heap.set_gc_percent(50), lambda heap, at: None),
+    "own": (due_and_run, twice_collected),
+}
+"""Pairs of histories whose heaps differ in the field that is named, among others."""
+
+
+@pytest.mark.parametrize("field", sorted(DIFFER))
+def test_what_answers_may_hang_on_is_in_a_snapshot(field: str) -> None:
+    shots = []
+    for history in DIFFER[field]:
+        heap = Heap()
+        history(heap, heap.malloc(48))
+        shot = heap.snapshot()
+        assert from_json(shot.to_json()) == shot
+        shots.append(shot.spans[0].specials if field == "specials" else getattr(shot, field))
+    assert shots[0] != shots[1]
+
+
+def test_a_line_without_an_end_is_saved() -> None:
+    heap = Heap(phys=PhysicalPages(65536, 0))
+    heap.state.inputs.line = Line(rate=float("inf"))  # type: ignore[attr-defined]
+    shot = heap.snapshot()
+    assert from_json(shot.to_json()) == shot
 
 
 def test_pictures_show_slots_and_marks() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import Wrong, promise
@@ -27,7 +29,7 @@ from spanspec.heap.program import (
     StartCycle,
     TakeManual,
 )
-from spanspec.heap.snapshot import snapshot_of
+from spanspec.heap.snapshot import own_memory, snapshot_of
 from spanspec.pages.arena import Willing
 
 PAGE: Final = 8192
@@ -233,10 +235,9 @@ def all_granted() -> tuple[tuple[Callable[[], Made], Request], ...]:
 
 def held(heap: Heap) -> tuple[object, ...]:
     """What a refused request must leave as it was; memory for a record may have been taken."""
-    state = heap.state
-    specials = tuple(sorted(state.specials.items()))
+    state, shot = heap.state, snapshot_of(heap.state)
     records = tuple(map(len, state.special_records.values()))
-    return snapshot_of(state), specials, records, tuple(state.finalizers), state.scanned
+    return replace(shot, own=own_memory(Heap().state, Heap().state.pages)), records
 
 
 def refused(case: Case, kind: type[Exception], met: Counter[str]) -> None:
