@@ -67,6 +67,8 @@ class Decisions:
 
         Rules: SWP-34 CEN-18.
         """
+        # Counted from the marks and not from the objects: what was born while marking is marked,
+        # too.
         marked = (
             span.gcmark_bits.count(span.nelems) * span.elemsize
             for span in self.state.spans.values()
@@ -92,6 +94,7 @@ class Decisions:
         live, done, ratio = state.accounts.heap_live, state.sweepdone, state.trigger.ratio
         state.trigger = trigger_for(ratio, self.marked, live, self.gc_percent, done)
         last, now = self.last_next_gc, retained(heap.stats)
+        # Before a cycle was completed nothing is known of what the next one will use.
         if last == 0:
             self.line = replace(self.line, rate=0.0)
         else:
@@ -193,6 +196,7 @@ class Decisions:
         Rules: SWP-22 MAL-15.
         """
         state, lowest = self.state, None
+        # Asked by intervals of the map, since many pages of a chunk belong to one span.
         for span in state.pages.map.values(first, end):
             record = state.spans.get(span)
             # What the pages of a free run say may be stale, and the span elsewhere.

@@ -74,6 +74,7 @@ class Heap:
         mallocinit(phys)
         self._machine = Machine(os, phys, on_event, sweepgen=sweepgen)
         self.state = self._machine.state
+        # The first thread has no P until the Ps are set; its mcache becomes that of P 0.
         nobody = Actor(NO_P, 0)
         self._machine.drive(nobody, boot(self.state, nobody))
         self._machine.drive(nobody, procresize(self.state, nobody, procs))

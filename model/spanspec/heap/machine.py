@@ -83,6 +83,7 @@ class Machine:
                 section = allocate(self.state.pages, actor, step.npages)
                 answer = yield from self._told(section, whole_sections)
             elif isinstance(step, Waits):
+                # Asked again each time: another thread may have undone what it had waited for.
                 while not step.until():
                     yield step
             elif not isinstance(step, StopsWorld):  # it is stopped: nobody else is at work

@@ -193,9 +193,12 @@ def trigger_for(
     """
     if gc_percent < 0:
         return Trigger(NEVER, NEVER, max(ratio, 0.0))
+    # In the runtime's own order, with its conversions: one rounding less, and a trace differs.
     goal = (marked + (marked * gc_percent & M64) // 100) & M64
+    # At 0.95 of the growth the cycle has room to end before the goal is reached.
     ratio = min(max(ratio, 0.0), 0.95 * float(gc_percent) / 100)
     heap = max(to_uint64(float(marked) * (1 + ratio)), heap_minimum(gc_percent))
+    # A trigger that is too near leaves no growth in which to sweep; so there is a least distance.
     if not sweep_is_done:
         heap = max(heap, (heap_live + SWEEP_MIN_HEAP_DISTANCE) & M64)
     assert heap < TOP_BIT, "T-90: gc_trigger underflow"
@@ -222,6 +225,7 @@ def ratio_after(trigger: Trigger, marked: U64, heap_live: U64, effort: Effort, p
 
     Rules: SWP-20.
     """
+    # Words, as in the runtime: a goal below what was marked makes a very large number.
     goal = float((trigger.goal - marked) & M64) / float(marked)
     actual = float(heap_live) / float(marked) - 1
     scale = utilization(effort, procs) / GOAL_UTILIZATION
@@ -261,6 +265,7 @@ def sweep_pace(
 
     Rules: SWP-20.
     """
+    # More may have been swept than was in use when the pace is set anew within a cycle.
     pages = signed((pages_in_use - pages_swept) & M64)
     if sweep_is_done or pages <= 0:
         return replace(pace, pages_per_byte=0.0)
@@ -296,6 +301,7 @@ def debt(
     """
     if pace.pages_per_byte == 0:
         return None
+    # The same order of operations as in the runtime, since the product is cut to an integer.
     live = grown_since(pace.live_basis, heap_live, span_bytes)
     pages = to_int64(pace.pages_per_byte * float(live))
     target = owed(pages, caller_pages)

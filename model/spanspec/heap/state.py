@@ -294,6 +294,7 @@ class HeapState:
 
     def thread_of(self, actor: Actor, mcache: int = NOBODY) -> ThreadId:
         """Return the thread that acts, for the mcache of its P or another."""
+        # A thread without a P works with the mcache that the first thread had.
         if mcache == NOBODY:
             mcache = self.mcache_of.get(actor.p, BOOT_MCACHE)
         return self.inputs.stand_in(thread_id(actor.thread, mcache))
@@ -308,4 +309,5 @@ class HeapState:
             self.pages.metadata.sys_alloc(GC_BITS_CHUNK, "gc_sys", refused)
         self.bits_arenas = take_bits(self.bits_arenas, nelems)
         epoch = self.collector.epoch
+        # A pair by age: what was taken last serves as mark bits, what was before as allocBits.
         self.bits_epoch[span] = (self.bits_epoch.get(span, (0, epoch))[1], epoch)

@@ -24,6 +24,8 @@ def heap_statistics(state: HeapState) -> Iterator[str]:
         "heap_idle": (size[FREE] + rest, stats.heap_idle),
         "heap_sys": (size[IN_USE] + size[FREE] + rest, stats.heap_sys),
         "heap_released": (given_back + rest, stats.heap_released),
+        # In-use, manual and free runs, with what is left of the current arena, are all that was
+        # mapped.
         "mapped": (size[MANUAL] + stats.heap_sys, len(heap.all_arenas) * HEAP_ARENA_BYTES),
         "pages in use": (size[IN_USE], stats.pages_in_use * PAGE_SIZE),
         "manual": (size[MANUAL], stats.stacks_inuse + stats.gc_manual),
@@ -44,6 +46,8 @@ def object_counts(state: HeapState) -> Iterator[str]:
     held = [0] * NUM_SIZE_CLASSES
     cached = cached_spans(state)
     for span, record in state.spans.items():
+        # A cached span counts as handed out as a whole: nobody knows until it is uncached how many
+        # of its slots its P has taken.
         count = record.nelems if span in cached else record.alloc_count
         held[size_class_of(record.spanclass)] += count
     for number in range(1, NUM_SIZE_CLASSES):
@@ -89,5 +93,6 @@ def mark_bits(state: HeapState) -> Iterator[str]:
     """No span's bits are older than two epochs: none lie in a free arena (I-34)."""
     epoch = state.collector.epoch
     for span, epochs in state.bits_epoch.items():
+        # Two cycles on, the arena that the bits lie in is cleared for others (see `markbits`).
         if min(epochs) < epoch - 2:
             yield f"span {span}: bits of epochs {epochs}, now is {epoch}"

@@ -50,6 +50,8 @@ def below_freeindex(state: HeapState) -> Iterator[str]:
             record = state.spans.get(span)
             if record is None or record.freeindex >= record.nelems:
                 continue
+            # By the word that the cache comes from: where a bit is set in both, a slot that was
+            # kept is offered.
             kept = record.alloc_bits.word(record.freeindex >> 6) >> (record.freeindex & 63)
             if kept & record.alloc_cache:
                 yield f"span {span}: a slot that was kept is offered as free"
@@ -69,6 +71,7 @@ def first_fit(state: HeapState) -> Iterator[str]:
     for entry in state.pages.free.in_order():
         plain.insert(entry)
     sizes = {entry.npages for entry in state.pages.free.in_order()}
+    # At the sizes that there are the answer changes; in between it is the same.
     for npages in sorted(sizes)[:32]:
         found, lowest = state.pages.free.find(npages), plain.find(npages)
         if found != lowest:

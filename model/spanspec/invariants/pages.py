@@ -21,7 +21,7 @@ from spanspec.pages.pagemap import arena_base, arena_index
 from spanspec.pages.records import Tiling
 from spanspec.pages.runs import PageRun, end_of, released
 from spanspec.pages.treap import Treap, check_treap
-from spanspec.span.mspan import DEAD, FREE
+from spanspec.span.mspan import DEAD, FREE, IN_USE
 
 
 def runs_in_order(heap: PageHeap) -> list[tuple[PageRun, int]]:
@@ -41,6 +41,7 @@ def tiling(state: HeapState) -> Iterator[str]:
     arenas = heap.all_arenas
     at = arena_base(min(region.start for region in arenas.regions)) if arenas else 0
     for base, end, name in pieces:
+        # Arenas need not follow each other: between two there may be what is not the heap's.
         begins = base % HEAP_ARENA_BYTES == 0 and arena_index(base) in arenas
         if base != at and (at % HEAP_ARENA_BYTES != 0 or not begins):
             yield f"{name} begins at {base:#x}, the piece before ends at {at:#x}"
@@ -116,7 +117,7 @@ def current_arena(state: HeapState) -> Iterator[str]:
 def in_use_pages(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
     """A span has slots just when its pages are in use (I-17, HEAP-9)."""
     record = state.spans.get(span)
-    if (run.state == 1) != (record is not None):
+    if (run.state == IN_USE) != (record is not None):
         yield f"span {span}: state {run.state}, {'with' if record else 'without'} slots"
     elif record is not None and (record.base, record.npages) != (run.base, run.npages):
         yield f"span {span}: its pages and its slots lie apart"

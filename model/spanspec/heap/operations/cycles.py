@@ -73,6 +73,7 @@ def finish_cycle(state: HeapState, actor: Actor, request: Input) -> Course[None]
         require(sound, f"{effort} is no effort of a cycle")
         require(decisions.marked > 0, "T-90: gc_trigger underflow: nothing was alive before")
     yield from cycle.gc_mark_done(state, actor, effort)
+    # Each P flushes when it next runs; a heap on its own lets all run at once.
     for number in range(state.procs):
         owner = Actor(number, number)
         yield from prepare_for_sweep(state, owner, state.mcache_of[number])

@@ -82,6 +82,7 @@ def scavenge_later(state: HeapState, actor: Actor, request: Input) -> Course[Non
     heap, decisions = state.pages, state.inputs
     assert isinstance(decisions, Decisions), "SCAV-17: in a recording, time passes by itself"
     deadline = decisions.time_ns + request.nanoseconds
+    # Turn by turn: what one turn releases decides how long it sleeps, and so when the next is.
     while not decisions.scavenger.parked and decisions.scavenger.wake_at <= deadline:
         decisions.time_ns = now = max(decisions.time_ns, decisions.scavenger.wake_at)
         decisions.scavenger = wake(decisions.scavenger, now)
