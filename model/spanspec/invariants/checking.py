@@ -49,7 +49,6 @@ def violations_at(
             for identifier, of_span in _OF_SPANS:
                 for what in of_span(state, span, record):
                     yield Violation(identifier, what)
-    # Both neighbours of a changed run were told by the step, too: a boundary is part of both.
     for span in runs:
         run = state.pages.runs[span]
         for identifier, of_run in _OF_RUNS:

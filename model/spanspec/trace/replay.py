@@ -101,11 +101,14 @@ class Replay:
                 rule, _, what = str(fatal).partition(": ")
                 check = Diverged(rule, "fatal check of the runtime", "not reached", what, DURING)
                 return self._divergence(event, check)
+            # What a damaged trace names need not exist. That is a finding about the trace, and no
+            # fault of ours.
             except (LookupError, RuntimeError) as unknown:
                 what = f"{type(unknown).__name__} {unknown}"
                 known = "something known"
                 lost = Diverged(OF_KIND[kind], "what it refers to", known, what, DURING)
                 return self._divergence(event, lost)
+            # Nearly all are; counted here, as a call for each event would be felt.
             if verdict is Verdict.PREDICTED:
                 predicted[kind] += 1
             else:
@@ -151,6 +154,8 @@ class Replay:
             told = cast(ev.Bounded, event).not_before
             self._check_not_before(thread, event, told)
         concurrent = witness.concurrent
+        # With one P nobody can have looked at anything in between, so what was seen is what is
+        # there.
         if concurrent:
             witness.low = told if told > 0 else thread.last_line
             witness.heap_locked = self.world.locked
@@ -190,6 +195,7 @@ class Replay:
                 thread.section = None
                 if end.value is not None:
                     thread.hand = end.value
+            # The section ended before this event, which then belongs to what the thread was at.
             return self._advance(thread, event)
         if kind is hev.SpanManual:
             if thread.hand < 0:
@@ -205,6 +211,8 @@ class Replay:
         begun = False
         while True:
             if thread.courses and (begun or not self._is_nested(thread, event)):
+                # That a course is over shows only when it is asked to go on. The event then belongs
+                # to the one around it, or begins another.
                 try:
                     return self._resume(thread, thread.courses[-1], event)
                 except StopIteration:

@@ -239,6 +239,7 @@ def _begin_allocation(
         if owed is not None:
             expect("SWP-19", "bytes and pages that were paid for", owed, (npages * 8192, npages))
         _expect_nothing_pending(state, event)
+        # Whether it has pointers is told only when the object is: see `Inputs.large_span_class`.
         return cast(Course[object], take_large(state, actor, npages, noscan=False))
     if type(event) is ev.RefillBegins:
         expect("SWP-19", "what was paid for before a refill", None, owed)
