@@ -10,6 +10,7 @@ import msgspec
 from spanspec.base.bitmap import hexadecimal
 from spanspec.base.records import Record
 from spanspec.heap.accounts import Accounts, ClassCounts
+from spanspec.heap.collector import Collector
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.pacing import Progress, SweepPace, Trigger
 from spanspec.heap.state import HeapState, Inputs, Mcentral
@@ -135,13 +136,8 @@ class Snapshot(Record, frozen=True):
     """
 
     sweepgen: int
-    phase: int
-    cycle: int
-    mode: int
+    collector: Collector
     procs: int
-    epoch: int
-    marked: bool
-    sweepdone: bool
     sweepers: tuple[int, ...]
     accounts: Accounts
     tracks_heap_live: bool
@@ -188,13 +184,8 @@ def snapshot_of(state: HeapState) -> Snapshot:
     heap = state.pages
     return Snapshot(
         sweepgen=state.sweepgen,
-        phase=state.phase,
-        cycle=state.cycle,
-        mode=state.mode,
+        collector=state.collector,
         procs=state.procs,
-        epoch=state.epoch,
-        marked=state.marked,
-        sweepdone=state.sweepdone,
         sweepers=tuple(sorted(state.sweepers)),
         accounts=state.accounts,
         tracks_heap_live=state.tracks_heap_live,
