@@ -27,8 +27,16 @@ LEAST_OF_SLOTS: Final = 0.9
 class Locator:
     """Looks for the runtime's variables in the writable sections of a program."""
 
-    def __init__(self, memory: Memory, executable: Executable, layout: Layout, slide: int) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        executable: Executable,
+        layout: Layout,
+        slide: int,
+        threads: AbstractSet[int] = frozenset(),
+    ) -> None:
         self._memory = memory
+        self._threads = threads
         self._layout = layout
         self._path = executable.path
         self._sections = [
@@ -114,10 +122,10 @@ class Locator:
         Raises: WitnessError if there is none.
         """
         own = self._layout.need("p", "id")
-        best: tuple[float, int, int, list[int]] = (0.0, 0, 0, [])
+        best: tuple[int, float, int, list[int]] = (0, 0.0, 0, [])
         for at, array in self.words():
             length, capacity = self.value(at + 8), self.value(at + 16)
-            if not 1 <= length <= capacity <= MOST_PROCS:
+            if not 1 <= length <= capacity <= MOST_PROCS or self.is_of_machine(at):
                 continue
             procs = [self.value(array + 8 * n) for n in range(length)]
             if all(p > LEAST_POINTER and self.value(p + own.offset, own.size) == n
@@ -125,10 +133,19 @@ class Locator:
                 slots = [slot for proc in procs for slot in self.slots(proc)]
                 good = sum(slot in spans or self.is_variable(slot) for slot in slots)
                 if slots and good >= LEAST_OF_SLOTS * len(slots):
-                    best = max(best, (good / len(slots), length, at, procs))
+                    # All Ps, rather than the few of them that something else may list: a program
+                    # that runs while it is read has slots with spans that are not known yet.
+                    best = max(best, (length, good / len(slots), at, procs))
         if not best[2]:
             raise WitnessError(f"{self._path}: no Ps are found; the layout is that of another Go")
         return best[2], best[3]
+
+    def is_of_machine(self, at: int) -> bool:
+        """Tell whether a slice is an M's own copy of allp, which it has for a moment only."""
+        own, copy = self._layout.field("m", "procid"), self._layout.field("m", "allpSnapshot")
+        if own is None or copy is None:
+            return False
+        return self.value(at - copy.offset + own.offset, own.size) in self._threads
 
     def is_variable(self, address: int) -> bool:
         """Tell whether an address lies in a writable section."""
@@ -139,7 +156,7 @@ class Locator:
         slots = Counter(slot for proc in procs for slot in self.slots(proc))
         return next((slot for slot, _ in slots.most_common() if self.is_variable(slot)), None)
 
-    def machines(self, threads: AbstractSet[int]) -> int | None:
+    def machines(self) -> int | None:
         """Return the address of allm: it begins the longest chain of Ms."""
         link = self._layout.need("m", "alllink").offset
         own = self._layout.need("m", "procid")
@@ -148,7 +165,7 @@ class Locator:
             m, seen = first, set[int]()
             while m > LEAST_POINTER and m % 8 == 0 and m not in seen and len(seen) < LONGEST_CHAIN:
                 number = self.value(m + own.offset, own.size)
-                if number not in threads and (number or not seen):
+                if number not in self._threads and (number or not seen):
                     break  # an M that has no thread yet, or is for callbacks from C, has no number
                 seen.add(m)
                 m = self.value(m + link)
@@ -168,12 +185,12 @@ def located(
 
     Raises: WitnessError if the heap or its Ps are not found.
     """
-    locator = Locator(memory, executable, layout, slide)
+    locator = Locator(memory, executable, layout, slide, threads)
     heap = locator.heap()
     at, procs = locator.procs(locator.spans(heap))
     found = {"runtime.mheap_": heap, "runtime.allp": at}
     for name, address in (
-        ("runtime.allm", locator.machines(threads)),
+        ("runtime.allm", locator.machines()),
         ("runtime.emptymspan", locator.empty_span(procs)),
     ):
         if address is not None:

@@ -221,6 +221,8 @@ def lists(scene: Scene) -> Iterator[Finding]:
         where_now: int = places[0][0] if places else NOWHERE
         room = scene.has_room(span)
         large = size_class_of(span.spanclass) == 0
+        if not scene.image.procs:
+            continue  # whether a cache has it is not known
         if where_now != belongs(large, room, span.descriptor in scene.cached):
             yield Finding("I-19", f"in {PLACES[where_now]}", span.descriptor)
 

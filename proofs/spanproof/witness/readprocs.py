@@ -24,6 +24,8 @@ def read_procs(reader: Reader) -> list[ProcImage]:
             if address:
                 with reader.attempt("MC-1", f"P {number} at {address:#x} cannot be read"):
                     found.append(read_proc(reader, layout, address))
+    if not found:
+        reader.unknown.append("Ps and their caches, and what depends on them: there is none")
     return found
 
 

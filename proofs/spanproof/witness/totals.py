@@ -140,6 +140,8 @@ def by_class(scene: Scene) -> Iterator[Finding]:
     image = scene.image
     if not image.allocated_by_class or "allocCountBeforeCache" not in image.present:
         return
+    if not image.procs:
+        return  # which spans are cached is not known
     held = [0] * len(image.allocated_by_class)
     for span in scene.used:
         number = size_class_of(span.spanclass)

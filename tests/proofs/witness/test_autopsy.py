@@ -46,6 +46,16 @@ def test_the_profile_is_learnt_from_the_heap(saved: Snapshot) -> None:
     assert learnt.heap_bits_in_span == learnt.inline_marks == saved.image.go.startswith("go1.27")
 
 
+def test_where_no_p_is_known_nothing_is_held_against_what_they_may_have(saved: Snapshot) -> None:
+    taken = next(arena for arena in saved.image.arenas if arena.allocated)
+    bits = bytearray.fromhex(taken.allocated or "")
+    bits[-1] |= 1 << 7  # a page that a P may have in its cache
+    taken.allocated = bits.hex()
+    assert rules(saved) == {"I-12"}
+    saved.image.procs.clear()
+    assert judged(saved.image, saved.profile) == []
+
+
 def small(image: Image) -> SpanImage:
     """Return a small span that has room and is not cached."""
     cached = {one for proc in image.procs for one in proc.slots}
