@@ -1,8 +1,8 @@
 """Where the runtime's variables are in a program without symbols: found by their structure.
 
 mheap_ is the only place where the mcentral of each span class says that it is of this class; allp
-is the slice whose Ps are numbered and have mcaches with spans; allm begins the longest chain of Ms
-that have threads of the process; emptymspan is the variable that slots hold most often.
+is the slice whose Ps are numbered and have mcaches with spans; allm is one of the variables that
+lead to Ms that have threads of the process; emptymspan is the variable that slots hold most often.
 """
 
 import struct
@@ -22,6 +22,33 @@ MOST_SPANS: Final = 1 << 24
 LONGEST_CHAIN: Final = 1 << 15
 LEAST_OF_SLOTS: Final = 0.9
 """The part of the slots of a P that must hold spans or a variable."""
+
+
+def chain_of_machines(
+    memory: Memory, layout: Layout, first: int, threads: AbstractSet[int]
+) -> Iterator[int]:
+    """Yield the Ms from one on; none if the chain leads to something else.
+
+    An M that has no thread yet, or is for callbacks from C, has no number; the first one has.
+
+    Raises: Unreadable for memory that was not copied.
+    """
+    link, own = layout.need("m", "alllink").offset, layout.need("m", "procid")
+    found: dict[int, None] = {}
+    m = first
+    try:
+        while m:
+            number = memory.number(m + own.offset, min(own.size, 8)) if not m % 8 else -1
+            odd = number not in threads and (number or not found)
+            if odd or m < LEAST_POINTER or m in found or len(found) >= LONGEST_CHAIN:
+                return
+            found[m] = None
+            m = memory.number(m + link)
+    except Unreadable as problem:
+        if problem.missing:
+            raise
+        return
+    yield from found
 
 
 class Locator:
@@ -156,22 +183,20 @@ class Locator:
         slots = Counter(slot for proc in procs for slot in self.slots(proc))
         return next((slot for slot, _ in slots.most_common() if self.is_variable(slot)), None)
 
-    def machines(self) -> int | None:
-        """Return the address of allm: it begins the longest chain of Ms."""
-        link = self._layout.need("m", "alllink").offset
-        own = self._layout.need("m", "procid")
-        best = (0, 0)
+    def machines(self) -> list[int]:
+        """Return the variables that lead to Ms, the longest chain first.
+
+        Idle Ms and such have variables, too, whose chain is that of allm as long as the newest M is
+        one of them; at another moment it is shorter. allm has all Ms at any moment.
+        """
+        found = []
         for at, first in self.words():
-            m, seen = first, set[int]()
-            while m > LEAST_POINTER and m % 8 == 0 and m not in seen and len(seen) < LONGEST_CHAIN:
-                number = self.value(m + own.offset, own.size)
-                if number not in self._threads and (number or not seen):
-                    break  # an M that has no thread yet, or is for callbacks from C, has no number
-                seen.add(m)
-                m = self.value(m + link)
-            if m == 0:
-                best = max(best, (len(seen), at))
-        return best[1] or None
+            number = sum(
+                1 for _ in chain_of_machines(self._memory, self._layout, first, self._threads)
+            )
+            if number:
+                found.append((number, at))
+        return [at for _, at in sorted(found, reverse=True)]
 
 
 def located(
@@ -180,8 +205,8 @@ def located(
     layout: Layout,
     slide: int,
     threads: AbstractSet[int],
-) -> dict[str, int]:
-    """Return the addresses of the variables that are found, by name.
+) -> tuple[dict[str, int], list[int]]:
+    """Return the addresses of the variables that are found, by name, and those that lead to Ms.
 
     Raises: WitnessError if the heap or its Ps are not found.
     """
@@ -189,10 +214,7 @@ def located(
     heap = locator.heap()
     at, procs = locator.procs(locator.spans(heap))
     found = {"runtime.mheap_": heap, "runtime.allp": at}
-    for name, address in (
-        ("runtime.allm", locator.machines()),
-        ("runtime.emptymspan", locator.empty_span(procs)),
-    ):
-        if address is not None:
-            found[name] = address
-    return found
+    empty = locator.empty_span(procs)
+    if empty is not None:
+        found["runtime.emptymspan"] = empty
+    return found, locator.machines()

@@ -13,9 +13,13 @@ MOST_LISTED: Final = 1 << 16
 
 
 class Addresses(NamedTuple):
-    """Where the variables of the runtime are; one that is not known is missing."""
+    """Where the variables of the runtime are; one that is not known is missing.
+
+    `machines` are variables that lead to Ms, where it is not known which of them is allm.
+    """
 
     at: dict[str, int]
+    machines: tuple[int, ...] = ()
 
     def get(self, name: str) -> int | None:
         """Return the address of a variable of the package runtime."""

@@ -19,7 +19,7 @@ from spanproof.witness.learning import fitting, learn
 from spanproof.witness.process import executable_of
 from spanproof.witness.snapshots import load
 from spanproof.witness.source import Attached, image_of_core
-from spanproof.witness.thrown import Thrown, thrown
+from spanproof.witness.thrown import Thrown, diagnosis, thrown
 from spanproof.witness.toolchains import donor_for
 from spanspec.base.wording import counted
 from spanspec.rules.book import in_words
@@ -108,7 +108,9 @@ class Report(msgspec.Struct):
                 "heap_bits_in_span": self.profile.heap_bits_in_span,
                 "inline_marks": self.profile.inline_marks,
             },
-            "fatal_error": None if error is None else error._asdict(),
+            "fatal_error": None
+            if error is None
+            else {**error._asdict(), "told": diagnosis(scene, self.findings, error)},
             "damage": self.number(Verdict.DAMAGE),
             "in_flight": self.number(Verdict.IN_FLIGHT),
             "undecided": self.number(Verdict.UNDECIDED),

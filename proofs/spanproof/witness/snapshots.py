@@ -19,6 +19,9 @@ NEIGHBOURS: Final = 2
 LIKE_IT: Final = 3
 """Spans of the same class that are kept with it."""
 
+LEFT_OUT: Final = "sums, and the pages of all spans: only what findings are about was kept"
+"""What a part of an image says of itself."""
+
 
 class Snapshot(msgspec.Struct):
     """A saved image, with the profile that was learnt from all of it."""
@@ -106,6 +109,7 @@ def concerned(image: Image, profile: Profile, findings: Iterable[Finding]) -> Im
     return msgspec.structs.replace(
         image,
         partial=True,
+        unknown=[*image.unknown, LEFT_OUT],
         spans=[span for span in image.spans if span.descriptor in keep],
         central=[
             {name: [one for one in those if one in keep] for name, those in entries.items()}

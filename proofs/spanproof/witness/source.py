@@ -73,10 +73,11 @@ def placed(
     Raises: WitnessError if they are not found.
     """
     at = {name: at + slide for name, at in executable.symbols.items()}
+    machines: list[int] = []
     if "runtime.mheap_" not in at:
-        at = located(memory, executable, layout, slide, threads)
+        at, machines = located(memory, executable, layout, slide, threads)
     functions = Functions(executable.functions, slide, executable.bytes_at)
-    return Program(executable, layout, Addresses(at), functions)
+    return Program(executable, layout, Addresses(at, tuple(machines)), functions)
 
 
 def slide_of(executable: Executable, entry: int | None) -> int:

@@ -1,7 +1,7 @@
 """What each thread is in the middle of: its stacks, and the descriptors that it has at hand."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 from spanproof.witness.errors import Unreadable
 from spanproof.witness.image import ThreadImage
 from spanproof.witness.layout import Layout
+from spanproof.witness.locating import chain_of_machines
 from spanproof.witness.memory import Memory
 from spanproof.witness.process import Registers
 from spanproof.witness.reader import Addresses
@@ -167,24 +168,39 @@ def read_threads(
 
     A stack that cannot be read yields no frames: nothing is shown to be under way by it.
     """
-    at = addresses.get("allm")
     stacks = Stacks(memory, layout, functions)
-    found: list[ThreadImage] = []
-    seen: set[int] = set()
-    try:
-        m = 0 if at is None else memory.number(at)
-        while m and m not in seen and len(seen) < MOST_THREADS:
-            seen.add(m)
-            found.append(read_thread(memory, layout, m))
-            m = memory.number(m + layout.need("m", "alllink").offset)
-    except Unreadable as problem:
-        if problem.missing:
-            raise
+    found = [
+        read_thread(memory, layout, m) for m in machines_of(memory, layout, addresses, registers)
+    ]
     for thread in found:
         known = registers.get(thread.thread)
         if known is not None:
             look_at(memory, layout, addresses, stacks, thread, known, descriptors, heap)
     return found
+
+
+def machines_of(
+    memory: Memory, layout: Layout, addresses: Addresses, registers: Mapping[int, Registers]
+) -> Iterator[int]:
+    """Yield the Ms: those of allm, or of the variable that has the most of them now."""
+    at = addresses.get("allm")
+    if at is None:
+        chains = [
+            list(chain_of_machines(memory, layout, memory.number(one), registers.keys()))
+            for one in addresses.machines
+        ]
+        yield from max(chains, key=len, default=[])
+        return
+    seen: set[int] = set()
+    try:
+        m = memory.number(at)
+        while m and m not in seen and len(seen) < MOST_THREADS:
+            seen.add(m)
+            yield m
+            m = memory.number(m + layout.need("m", "alllink").offset)
+    except Unreadable as problem:
+        if problem.missing:
+            raise
 
 
 def read_thread(memory: Memory, layout: Layout, m: int) -> ThreadImage:

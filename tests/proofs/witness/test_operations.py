@@ -6,12 +6,14 @@ import pytest
 
 from spanproof.report.gonames import places
 from spanproof.witness import gofunctions, operations
-from spanproof.witness.dwarf import Types
+from spanproof.witness.dwarf import Field, Types
 from spanproof.witness.gofunctions import LATER, functions_of, is_one_of, names_of
 from spanproof.witness.layout import Layout
 from spanproof.witness.memory import Memory
 from spanproof.witness.midway import reached_with
-from spanproof.witness.threads import Functions, Stacks
+from spanproof.witness.process import Registers
+from spanproof.witness.reader import Addresses
+from spanproof.witness.threads import Functions, Stacks, machines_of
 from spanspec.rules import RULES
 from spanspec.sharing import setsteps
 
@@ -89,6 +91,21 @@ def test_a_function_without_a_frame_shows_who_called_it() -> None:
     # Not a return address of a call of it: a number that happens to lie in a function.
     other = Stacks(stack, layout, Functions(functions, 0, lambda _address, size: bytes(size)))
     assert list(other.frames(0x2004, 0x7000, 0x7020)) == ["pop", "bgsweep"]
+
+
+def test_of_variables_that_lead_to_machines_that_counts_which_has_most_now() -> None:
+    """One may be that of an idle M, which all later ones follow: allm has all of them."""
+    fields = {"alllink": Field(0, 8), "procid": Field(8, 8)}
+    layout = Layout("go1.27", Types({"runtime.m": fields}, {}, {}), (), ())
+    third, second, first = 0x7020, 0x7030, 0x7040
+    threads = {number: Registers(0, 0, 0, 0, ()) for number in (11, 12, 13)}
+    # Two variables, and three Ms: the first variable leads to an older M, the second to the newest.
+    words = [second, third, 0, 0, second, 13, first, 12, 0, 11]
+    memory = Words(0x7000, words)
+    found = machines_of(memory, layout, Addresses({}, (0x7000, 0x7008)), threads)
+    assert list(found) == [third, second, first]
+    odd = Words(0x7000, [0x9999, 0x7018, *words[2:]])
+    assert list(machines_of(odd, layout, Addresses({}, (0x7000, 0x7008)), threads)) == []
 
 
 def test_rules_are_looked_up_by_definition() -> None:
