@@ -22,3 +22,6 @@ ClassId = NewType("ClassId", int)
 
 Address = NewType("Address", int)
 """An address in the heap, in bytes."""
+
+PId = NewType("PId", int)
+"""Identity of a P: its number and 1; 0 is that of no P."""

@@ -16,13 +16,14 @@ from spanspec.base.records import Record
 from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.heap import cycle
+from spanspec.heap.allp import NO_P
 from spanspec.heap.machine import Machine, Steps
 from spanspec.heap.malloc import ZERO_BASE, array_size
 from spanspec.heap.memstats import MemStats, read_memstats
 from spanspec.heap.operations import OPERATIONS
 from spanspec.heap.operations.refusals import OutOfMemory, Refused, require
 from spanspec.heap.picture import overview, picture
-from spanspec.heap.procs import NO_P, boot, procresize
+from spanspec.heap.procs import boot, procresize
 from spanspec.heap.program import (
     Allocate,
     FinishCycle,

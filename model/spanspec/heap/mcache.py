@@ -103,7 +103,6 @@ def release_all(state: HeapState, actor: Actor, identity: int) -> Course[None]:
     # The block lies in a span that is nobody's cache now. A later sweep may free it, so no object
     # may go there any more.
     mcache.tiny = drop_tiny_block(mcache.tiny)
-    mcache.refilled = NOBODY
     yield ev.ReleaseAll(*who(actor), begins=0, mcache=identity)
 
 

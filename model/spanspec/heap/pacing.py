@@ -250,6 +250,14 @@ def distance_to(trigger: U64, heap_live: U64) -> int:
     return distance if distance > PAGE_SIZE else PAGE_SIZE
 
 
+def without_pace(pace: SweepPace) -> SweepPace:
+    """Return the pace once nothing is left to sweep: whoever allocates owes nothing.
+
+    Rules: SWP-19 SWP-20.
+    """
+    return replace(pace, pages_per_byte=0.0)
+
+
 def sweep_pace(
     pace: SweepPace,
     trigger: U64,
@@ -268,7 +276,7 @@ def sweep_pace(
     # More may have been swept than was in use when the pace is set anew within a cycle.
     pages = signed((pages_in_use - pages_swept) & M64)
     if sweep_is_done or pages <= 0:
-        return replace(pace, pages_per_byte=0.0)
+        return without_pace(pace)
     distance = distance_to(trigger, heap_live)
     return SweepPace(float(pages) / float(distance), heap_live, pages_swept)
 

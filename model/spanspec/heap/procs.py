@@ -1,6 +1,7 @@
 """The number of Ps: each has its mcache from birth to death (rules MC-8, MC-10, MC-14)."""
 
 from spanspec.events import span_events as ev
+from spanspec.heap.allp import BOOT, GIVE, NO_P, RESIZE, TAKE_AWAY
 from spanspec.heap.collector import NOTE_ALL_SWEPT
 from spanspec.heap.mcache import (
     free_mcache,
@@ -10,11 +11,8 @@ from spanspec.heap.mcache import (
     release_all,
 )
 from spanspec.heap.state import Course, HeapState, Mcache
-from spanspec.heap.taking import advance
+from spanspec.heap.taking import advance, change_ps
 from spanspec.pages.pageheap import Actor, who
-
-NO_P = -1
-"""The P of a thread that has none."""
 
 
 def boot(state: HeapState, actor: Actor) -> Course[None]:
@@ -23,7 +21,7 @@ def boot(state: HeapState, actor: Actor) -> Course[None]:
     Rules: MC-2 MC-14 AR-1.
     """
     event = new_mcache(state, actor)
-    state.mcache_of[NO_P] = event.mcache
+    change_ps(state, BOOT, event.mcache)
     yield event
 
 
@@ -36,7 +34,8 @@ def procresize(state: HeapState, actor: Actor, procs: int) -> Course[None]:
 
     Rules: MC-8 MC-10 MC-14 SWP-39 T-94.
     """
-    old, state.procs = state.procs, procs
+    old = state.procs
+    change_ps(state, RESIZE, procs)
     # Before anything was allocated there is nothing to sweep, though no sweep has said so.
     if old == 0:
         advance(state, NOTE_ALL_SWEPT)
@@ -51,7 +50,7 @@ def procresize(state: HeapState, actor: Actor, procs: int) -> Course[None]:
             made = new_mcache(state, actor)
             yield made
             mcache = made.mcache
-        state.mcache_of[number] = mcache
+        change_ps(state, GIVE, mcache)
         yield ev.ProcGetsMcache(*who(actor), id=number, mcache=mcache)
     # The thread has lost its P, and goes on with the first.
     if actor.p >= procs or actor.p == NO_P:
@@ -62,7 +61,7 @@ def procresize(state: HeapState, actor: Actor, procs: int) -> Course[None]:
         mcache = state.mcache_of[number]
         yield ev.ProcDestroyed(*who(actor), id=number, mcache=mcache)
         yield from release_all(state, actor, mcache)
-        del state.mcache_of[number]
+        change_ps(state, TAKE_AWAY)
         yield free_mcache(state, actor, mcache)
 
 

@@ -12,6 +12,7 @@ from spanspec.base.words import U16, U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import Phase
 from spanspec.heap.accounts import Accounts, ClassCounts
+from spanspec.heap.allp import AllP, McacheTable
 from spanspec.heap.collector import Collector
 from spanspec.heap.pacing import FIRST_TRIGGER, Debt, Progress, SweepPace
 from spanspec.pages.fixalloc import FixAlloc, Nameless
@@ -188,7 +189,8 @@ class HeapState:
     its steps change it, by `spanspec.heap.taking`, in the tables of `tables`; `central` and
     `buffers` have the order of what its records say, and `taken` counts the steps.
 
-    `collector` tells how far a cycle has come; its steps change it, by `taking.advance`.
+    `collector` tells how far a cycle has come, and `allp` which P has which mcache; their own steps
+    change them, by `taking.advance` and `taking.change_ps`. `mcache_of` shows the table of `allp`.
 
     `spans` has the slots of the in-use spans. `bits_epoch` tells in which mark-bit epochs a span's
     allocBits and mark bits were obtained; `freed_in` has the spans in which some slot was freed.
@@ -209,12 +211,13 @@ class HeapState:
         self.taken: dict[str, int] = {}
         self.collector = Collector()
         self.sweepers: set[int] = set()
-        self.procs = 0
         self.spans: dict[int, Mspan] = {}
         self.central = [Mcentral() for _ in range(NUM_SPAN_CLASSES)]
         self.mcaches: dict[int, Mcache] = {}
         self.mcache_ids = FixAlloc(pages.metadata, MCACHE_BYTES, "mcache_sys")
-        self.mcache_of: dict[int, int] = {}
+        table = McacheTable()
+        self.allp = AllP(0, 0, 0, table)
+        self.mcache_of = table.records
         self.buffers = (SweepBuffer(), SweepBuffer())
         self.bits_epoch: dict[int, tuple[int, int]] = {}
         self.freed_in: set[int] = set()
@@ -249,6 +252,11 @@ class HeapState:
     def sweepdone(self) -> bool:
         """Whether somebody has found nothing left to sweep."""
         return self.collector.sweepdone
+
+    @property
+    def procs(self) -> int:
+        """The number of Ps that there are to be."""
+        return self.allp.count
 
     @property
     def sweepgen(self) -> U32:

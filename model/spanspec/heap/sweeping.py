@@ -11,7 +11,7 @@ from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.heap.accounts import count_dead, count_large_dead
 from spanspec.heap.collector import NOTE_ALL_SWEPT
-from spanspec.heap.pacing import Debt, count_swept, give_credit
+from spanspec.heap.pacing import Debt, count_swept, give_credit, without_pace
 from spanspec.heap.state import Course, HeapState, Waits
 from spanspec.heap.taking import advance, look_at_popped, publish_alone, take
 from spanspec.pages.pagealloc import free_in_use
@@ -363,7 +363,7 @@ def deduct_sweep_credit(
         )
         if (yield from sweepone(state, actor, "prop")) == NOTHING_LEFT:
             # All is swept, so nothing is owed any more until the next cycle sets a pace.
-            state.pace = replace(state.pace, pages_per_byte=0.0)
+            state.pace = without_pace(state.pace)
             return
         if state.pace.swept_basis != basis:
             owed, basis = None, state.pace.swept_basis

@@ -8,6 +8,7 @@ the lists of mcentral and the sweep buffers, follows from the records before and
 from typing import Final
 
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
+from spanspec.heap.allp import PStep
 from spanspec.heap.collector import CollectorStep
 from spanspec.heap.state import HeapState, Mcentral
 from spanspec.sharing.growing import span_id
@@ -42,6 +43,16 @@ def advance(state: HeapState, step: CollectorStep, *chosen: Choice) -> None:
     if not step.may(state.collector):
         raise NotAStep(f"{step.name} is not possible: {state.collector}")
     state.collector = step.take(state.collector, *chosen)
+
+
+def change_ps(state: HeapState, step: PStep, *chosen: Choice) -> None:
+    """Take a step of the Ps: its guard has to hold.
+
+    Raises: NotAStep if it does not.
+    """
+    if not step.may(state.allp, *chosen):
+        raise NotAStep(f"{step.name} {chosen} is not possible: {state.allp}, {state.mcache_of}")
+    state.allp = step.take(state.allp, *chosen)
 
 
 def take(

@@ -6,8 +6,8 @@ from typing import Final
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
+from spanspec.heap.allp import NO_P
 from spanspec.heap.collector import MARK
-from spanspec.heap.procs import NO_P
 from spanspec.heap.state import HeapState
 from spanspec.invariants import When, violations
 from spanspec.pages.pageheap import Actor

@@ -188,7 +188,9 @@ def differences(before: Value, after: Value, sg: int | None) -> Iterator[str]:
             continue
         if isinstance(old, Finite):
             for identity, (one, other) in enumerate(zip(old.records, new.records, strict=True)):
-                if one != other:
+                if one != other and record_fields(type(one)) is None:
+                    yield f"{field}[{identity}] {text('', one, sg)} -> {text('', other, sg)}"
+                elif one != other:
                     inner = "; ".join(differences(one, other, sg))
                     yield f"{field}[{identity}] {inner}"
         elif record_fields(type(old)) is not None:

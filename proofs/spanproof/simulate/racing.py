@@ -29,13 +29,14 @@ from spanspec.base.ids import NOBODY
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
+from spanspec.heap.allp import NO_P
 from spanspec.heap.collector import MARK, OFF
 from spanspec.heap.cycle import gc_mark_done, gc_start
 from spanspec.heap.machine import Machine
 from spanspec.heap.malloc import mallocgc, span_class_for
 from spanspec.heap.mcache import needs_flush, prepare_for_sweep
 from spanspec.heap.operations import OPERATIONS
-from spanspec.heap.procs import NO_P, boot, procresize
+from spanspec.heap.procs import boot, procresize
 from spanspec.heap.program import FreeManual, Input, TakeManual
 from spanspec.heap.state import Course, NeedPages, StopsWorld, Waits
 from spanspec.heap.sweeping import finish_sweeping, sweepone

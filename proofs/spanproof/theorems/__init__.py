@@ -20,7 +20,7 @@ from spanproof.theorems.courses import (
     threads,
     versions,
 )
-from spanproof.theorems.heap import accounts, collector
+from spanproof.theorems.heap import accounts, allp, collector
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
 from spanproof.theorems.kernels import methods, structures, trees
 from spanproof.theorems.kernels import pages as kernel_pages
@@ -46,6 +46,7 @@ __all__ = [
     "accounts",
     "all_explorations",
     "all_obligations",
+    "allp",
     "books",
     "checks",
     "collector",

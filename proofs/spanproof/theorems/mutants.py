@@ -6,6 +6,7 @@ from spanproof.patch.mutant import Mutant
 from spanproof.theorems.courses.containers_mutants import CONTAINER_MUTANTS
 from spanproof.theorems.courses.courses_mutants import COURSE_MUTANTS
 from spanproof.theorems.heap.accounts_mutants import COUNT_MUTANTS
+from spanproof.theorems.heap.allp_mutants import PS_MUTANTS
 from spanproof.theorems.heap.collector_mutants import COLLECTOR_MUTANTS
 from spanproof.theorems.kernels.methods_mutants import METHOD_MUTANTS
 from spanproof.theorems.kernels.pages_mutants import KERNEL_PAGE_MUTANTS
@@ -54,6 +55,7 @@ MUTANTS: Final = _by_name(
     *KERNEL_MUTANTS,
     *COUNT_MUTANTS,
     *COLLECTOR_MUTANTS,
+    *PS_MUTANTS,
     *SPECIAL_MUTANTS,
     *COURSE_MUTANTS,
     *CONTAINER_MUTANTS,

@@ -348,7 +348,7 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanspec.heap.sweeping.deduct_sweep_credit",
         Variant(
             "pace-stays-when-all-is-swept",
-            "state.pace = replace(state.pace, pages_per_byte=0.0)",
+            "state.pace = without_pace(state.pace)",
             "pass",
             "courses.books",
             "who finds nothing to sweep leaves the pace what it was",

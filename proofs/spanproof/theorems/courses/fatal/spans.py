@@ -267,8 +267,8 @@ def marking_a_span_that_was_not_swept() -> None:
 def a_first_p_without_an_mcache() -> None:
     """A first p without an mcache."""
     heap = Heap()
-    heap.state.procs = 0
     heap.state.mcache_of.clear()
+    heap.state.allp = replace(heap.state.allp, count=0, given=0, gone=0)
     list(procresize(heap.state, Actor(-1, 0), 1))
 
 
