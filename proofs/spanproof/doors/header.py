@@ -140,6 +140,7 @@ def text() -> str:
             before,
             *names(),
             *defaults(),
+            *fillers(),
             *dispatch(),
             main,
             after,
@@ -209,6 +210,19 @@ def left_out() -> Iterator[tuple[str, int]]:
                 yield field.name, int(field.default)
 
 
+def fillers() -> Iterator[str]:
+    """Yield a function for each struct of a request, that fills it."""
+    for asked in dict.fromkeys(one for one in map(given_as, GENERIC) if one is not None):
+        name = struct_of(asked)
+        yield (
+            f"static struct {name} {filler_of(asked)}(const uint64_t *field,\n"
+            f"    const char *const *text) {{\n    struct {name} ask = {{0}};\n"
+        )
+        for field, kind in typed(asked):
+            yield f"    ask.{field} = {value_of(field, kind)};\n"
+        yield "    return ask;\n}\n\n"
+
+
 def dispatch() -> Iterator[str]:
     """Yield the function that calls what a request asks for, and writes the reply."""
     yield (
@@ -224,9 +238,7 @@ def dispatch() -> Iterator[str]:
         arguments = [value_of(name, kind) for name, kind in typed(asked)]
         given = given_as(asked)
         if given is not None:
-            yield f"        struct {struct_of(given)} ask = {{0}};\n"
-            for name, kind in typed(asked):
-                yield f"        ask.{name} = {value_of(name, kind)};\n"
+            yield f"        struct {struct_of(given)} ask = {filler_of(given)}(field, text);\n"
             arguments = ["&ask"]
         if reply is not Done:
             yield f"        struct {struct_of(reply)} reply = {{0}};\n"
@@ -345,6 +357,11 @@ def struct_of(message: type[msgspec.Struct]) -> str:
     """Return the name of the struct of a message."""
     name = "".join(f"_{one.lower()}" if one.isupper() else one for one in message.__name__)
     return f"spanspec{name}"
+
+
+def filler_of(asked: type[Ask]) -> str:
+    """Return the name of the function that fills the struct of a request."""
+    return f"ss_{op_of(asked)}_asked"
 
 
 def summary(one: type[msgspec.Struct]) -> str:

@@ -114,3 +114,10 @@ def test_a_state_without_parts_differs_from_one_with_parts() -> None:
 def test_the_header_is_made_from_the_types() -> None:
     """Otherwise: python -m spanproof.doors.header > proofs/spanproof/doors/c/spanspec.h."""
     assert header.PLACE.read_text(encoding="utf-8") == header.text()
+
+
+def test_each_field_of_a_request_is_filled_at_one_place() -> None:
+    """What two functions are given in a struct of one kind is filled once for both."""
+    filled = [line for line in header.text().splitlines() if line.lstrip().startswith("ask.")]
+    assert filled
+    assert len(filled) == len(set(filled))

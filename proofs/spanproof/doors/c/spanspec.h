@@ -378,6 +378,26 @@ static void ss_set_defaults(uint64_t *field) {
     field[SS_percent] = 100;
 }
 
+static struct spanspec_heap_call ss_heap_call_asked(const uint64_t *field,
+    const char *const *text) {
+    struct spanspec_heap_call ask = {0};
+    ask.call = text[SS_TEXT_call];
+    ask.p = field[SS_p];
+    ask.address = field[SS_address];
+    ask.bytes = field[SS_bytes];
+    ask.noscan = field[SS_noscan] != 0;
+    ask.zero = field[SS_zero] != 0;
+    ask.npages = field[SS_npages];
+    ask.procs = field[SS_procs];
+    ask.nanoseconds = field[SS_nanoseconds];
+    ask.kind = text[SS_TEXT_kind];
+    ask.purpose = text[SS_TEXT_purpose];
+    ask.percent = (int64_t)field[SS_percent];
+    ask.took_ns = field[SS_took_ns];
+    ask.assist_ns = field[SS_assist_ns];
+    return ask;
+}
+
 /* Call the function of a request, and write what it says; tell whether there is one. */
 static int ss_dispatch(const char *op, const uint64_t *field, const char *const *text,
                        struct ss_text *out, const char **refused, const char **events) {
@@ -479,21 +499,7 @@ static int ss_dispatch(const char *op, const uint64_t *field, const char *const 
         return 1;
     }
     if (strcmp(op, "heap_call") == 0 && spanspec_heap_call) {
-        struct spanspec_heap_call ask = {0};
-        ask.call = text[SS_TEXT_call];
-        ask.p = field[SS_p];
-        ask.address = field[SS_address];
-        ask.bytes = field[SS_bytes];
-        ask.noscan = field[SS_noscan] != 0;
-        ask.zero = field[SS_zero] != 0;
-        ask.npages = field[SS_npages];
-        ask.procs = field[SS_procs];
-        ask.nanoseconds = field[SS_nanoseconds];
-        ask.kind = text[SS_TEXT_kind];
-        ask.purpose = text[SS_TEXT_purpose];
-        ask.percent = (int64_t)field[SS_percent];
-        ask.took_ns = field[SS_took_ns];
-        ask.assist_ns = field[SS_assist_ns];
+        struct spanspec_heap_call ask = ss_heap_call_asked(field, text);
         struct spanspec_came reply = {0};
         *refused = spanspec_heap_call(&ask, &reply);
         *events = reply.events;
@@ -508,21 +514,7 @@ static int ss_dispatch(const char *op, const uint64_t *field, const char *const 
         return 1;
     }
     if (strcmp(op, "heap_begin") == 0 && spanspec_heap_begin) {
-        struct spanspec_heap_call ask = {0};
-        ask.call = text[SS_TEXT_call];
-        ask.p = field[SS_p];
-        ask.address = field[SS_address];
-        ask.bytes = field[SS_bytes];
-        ask.noscan = field[SS_noscan] != 0;
-        ask.zero = field[SS_zero] != 0;
-        ask.npages = field[SS_npages];
-        ask.procs = field[SS_procs];
-        ask.nanoseconds = field[SS_nanoseconds];
-        ask.kind = text[SS_TEXT_kind];
-        ask.purpose = text[SS_TEXT_purpose];
-        ask.percent = (int64_t)field[SS_percent];
-        ask.took_ns = field[SS_took_ns];
-        ask.assist_ns = field[SS_assist_ns];
+        struct spanspec_heap_call ask = ss_heap_call_asked(field, text);
         struct spanspec_stopped reply = {0};
         *refused = spanspec_heap_begin(&ask, &reply);
         *events = reply.events;
