@@ -1,12 +1,14 @@
 """`spanspec check`: replay recorded traces against the model."""
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import Annotated
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.table import Table
 
+from spanproof.cli.cluster import Scheduler, on_cluster
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -19,6 +21,7 @@ from spanproof.cli.output import (
     progress,
 )
 from spanproof.cli.watched import life_json, life_lines, subjects
+from spanproof.support.processes import pool
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.recordcheck import Checked, check_recording
 from spanproof.witness.recordings import is_recording
@@ -44,6 +47,8 @@ def check(
     foreign: Annotated[
         bool, typer.Option(help="Judge traces of another runtime than the model's, too.")
     ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Traces that are checked at once.")] = 1,
+    scheduler: Scheduler = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Check traces of the real runtime, and recordings of `spanspec probe`; stop each at its first
@@ -55,8 +60,9 @@ def check(
     recordings: list[Checked] = []
     refused = 0
     interrupted = False
+    asked = Asked(watched, protocol, foreign)
     try:
-        for path in traces:
+        for path, judged in each_of(traces, asked, jobs, scheduler):
             if is_recording(path):
                 recorded = checked_recording(path)
                 recordings += [recorded] if recorded is not None else []
@@ -65,7 +71,7 @@ def check(
                     print_recording(recorded)
                 continue
             try:
-                report, seconds = check_one(path, watched, protocol, foreign)
+                report, seconds = judged()
             except TraceError as problem:
                 unusable.append(problem)
                 complain(str(problem))
@@ -134,25 +140,73 @@ def was_touched(subject: Subject, reports: Sequence[tuple[Report, float]]) -> bo
     return any(life.subject == subject and life.entries for life in lives)
 
 
+class Asked(NamedTuple):
+    """What is asked of traces: whose lives are printed, and what `check_trace` is to do."""
+
+    watched: Sequence[Subject] = ()
+    protocol: bool = False
+    any_runtime: bool = False
+
+
+Judged = tuple[Report, float]
+"""What a trace came to, and the seconds that it took."""
+
+
+def each_of(
+    paths: Sequence[str], asked: Asked, jobs: int, scheduler: str
+) -> Iterator[tuple[str, Callable[[], Judged]]]:
+    """Yield each trace, in order, with what returns its report, or raises TraceError.
+
+    With more than one job, or a cluster, they are checked side by side, but for standard input,
+    and recordings of the probe.
+    """
+    if jobs == 1 and not scheduler:
+        for path in paths:
+            yield path, partial(check_one, path, *asked)
+        return
+    with on_cluster(scheduler), pool(jobs, preload=["spanproof.cli.check"]) as processes:
+        apart = [path for path in paths if path != "-" and not is_recording(path)]
+        ahead = {path: processes.submit(judge, path, asked) for path in apart}
+        for path in paths:
+            yield path, ahead[path].result if path in ahead else partial(judge, path, asked)
+
+
 def check_one(
     path: str,
     watched: Sequence[Subject] = (),
     protocol: bool = False,
     any_runtime: bool = False,
-) -> tuple[Report, float]:
+) -> Judged:
     """Check one trace with a progress display; return the report and the seconds it took.
 
     Raises: TraceError if the trace cannot be read, or there is nothing in it to judge.
     """
+    with progress("events") as display:
+        task = display.add_task(f"checking {path}", total=None)
+
+        def hear(done: int, events: int | None) -> None:
+            display.update(task, completed=done, total=events)
+
+        return judge(path, Asked(watched, protocol, any_runtime), hear)
+
+
+def judge(
+    path: str,
+    asked: Asked,
+    hear: Callable[[int, int | None], None] = lambda done, events: None,
+) -> Judged:
+    """Check one trace; return the report and the seconds it took.
+
+    `hear` is told of the events that are done, and how many there are, if the trace says so.
+
+    Raises: TraceError if the trace cannot be read, or there is nothing in it to judge.
+    """
     started = time.perf_counter()
-    with TraceReader(path) as source, progress("events") as display:
-        task = display.add_task(f"checking {path}", total=source.header.events)
+    with TraceReader(path) as source:
         report = check_trace(
             source,
-            lambda done: display.update(task, completed=done),
-            watched=watched,
-            protocol=protocol,
-            any_runtime=any_runtime,
+            lambda done: hear(done, source.header.events),
+            **asked._asdict(),
         )
     return report, time.perf_counter() - started
 

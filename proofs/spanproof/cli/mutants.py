@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.markup import escape
 
+from spanproof.cli.cluster import Scheduler, on_cluster
 from spanproof.cli.generated import campaign
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
 from spanproof.cli.proofreport import print_saved, with_cost
@@ -64,6 +65,7 @@ def mutants(
         float, typer.Option(min=0.001, help="Seconds of an idle machine a query.")
     ] = DEFAULT_TIMEOUT,
     cache: Annotated[bool, typer.Option(help="Take over answers of earlier runs.")] = True,
+    scheduler: Scheduler = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Show for each mutant which obligation kills it, and by which counterexample."""
@@ -80,7 +82,8 @@ def mutants(
     if of == "spanalloc":
         from spanproof.cli.implmutants import mutants_of_spanalloc
 
-        return mutants_of_spanalloc(chosen, random or sample or MANY, seed, jobs, store, json)
+        with on_cluster(scheduler):
+            return mutants_of_spanalloc(chosen, random or sample or MANY, seed, jobs, store, json)
     book = book_for(store)
     if of == "structures":
         from spanproof.cli.drawn import mutants_of_structures
@@ -92,7 +95,8 @@ def mutants(
         judges: Judges = "all" if judge == "all" else "proofs"
         return random_mutants(chosen, random, seed, judges, store, book, json)
     if generated:
-        return campaign(chosen, sample, seed, jobs, store, book, json)
+        with on_cluster(scheduler):
+            return campaign(chosen, sample, seed, jobs, store, book, json)
     listed = {bug.name: bug for bug in BUGS} if known else {}
     names = [*book.mutants, *listed, *book.claims]
     refuse_unmatched(chosen, names, "mutant", "spanspec mutants shows all")
@@ -101,7 +105,8 @@ def mutants(
     if not work and not bugs:
         raise Unusable(f"no mutant matches {' or '.join(chosen)}; spanspec mutants shows all")
     started = time.perf_counter()
-    outcomes, interrupted = decide_all(work, book, store, jobs, "mutants")
+    with on_cluster(scheduler):
+        outcomes, interrupted = decide_all(work, book, store, jobs, "mutants")
     found: list[tuple[KnownBug, FoundBy]] = []
     if not interrupted:
         interrupted = hunt_all(bugs, book, store, jobs, found)

@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from spanproof.cli.cluster import Scheduler, on_cluster
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -40,6 +41,7 @@ def planted(
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Keep what was found, and use it.")
     ] = True,
+    scheduler: Scheduler = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Plant each known bug into spanalloc, let the fuzzer look for it, and shrink what it finds.
@@ -57,9 +59,10 @@ def planted(
         task = display.add_task("planting", total=len(chosen))
         try:
             store = Cache() if cache else NoCache()
-            for found in look_for_all(chosen, effort, blind, jobs, store):
-                results.append(found)
-                display.advance(task)
+            with on_cluster(scheduler):
+                for found in look_for_all(chosen, effort, blind, jobs, store):
+                    results.append(found)
+                    display.advance(task)
         except KeyboardInterrupt:
             interrupted = True
     results.sort(key=lambda one: chosen.index(one.name))

@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from spanproof.cli.certified import certify_all
+from spanproof.cli.cluster import Scheduler, on_cluster
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -97,6 +98,7 @@ def prove(
     cache: Annotated[
         bool, typer.Option(help="Take over answers of earlier runs to the same questions.")
     ] = True,
+    scheduler: Scheduler = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Prove the obligations; unknown, vacuous and timed-out ones count as failures."""
@@ -120,7 +122,8 @@ def prove(
     work = with_lemmas(work, book)
     written = write_questions(work, smt2) if smt2 is not None else 0
     started = time.perf_counter()
-    outcomes, interrupted = decide_all(work, book, store, jobs)
+    with on_cluster(scheduler):
+        outcomes, interrupted = decide_all(work, book, store, jobs)
     wall = time.perf_counter() - started
     summary = summarize(outcomes)
     differing = changes(store, known_reads(book, store, outcomes), book.claims)

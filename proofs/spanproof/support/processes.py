@@ -23,18 +23,23 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 from types import FrameType
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 import psutil
 
 from spanproof.support import interrupts
 from spanproof.support.tools import Missing
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
@@ -46,6 +51,8 @@ CONNECT: Final = 10
 RETRIES: Final = 3
 """How often work is done again whose worker was lost."""
 
+_SCHEDULER: Final[ContextVar[str]] = ContextVar("scheduler", default="")
+
 MOMENT: Final = 0.5
 """Seconds in which a process can tidy up after SIGTERM, before it is killed."""
 
@@ -55,11 +62,13 @@ def pool(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iter
     """Give a pool of worker processes, each forked from a server that has loaded some modules.
 
     The server is one for the whole command: modules to preload are those of its first pool. With
-    the address of a scheduler of Dask, such as tcp://host:8786, the workers are those of its
-    cluster, which must have this package; one that is lost is replaced, and its work done again.
+    the address of a scheduler of Dask, such as tcp://host:8786, or inside of `pools_at` one, the
+    workers are those of its cluster, which must have this package; one that is lost is replaced,
+    and its work done again. What loses its worker again and again has broken the pool.
 
     Raises: Missing without the package `distributed`; OSError if there is no such cluster.
     """
+    scheduler = scheduler or _SCHEDULER.get()
     if scheduler:
         with cluster(scheduler) as executor:
             yield executor
@@ -82,6 +91,19 @@ def pool(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iter
 
 
 @contextmanager
+def pools_at(scheduler: str) -> Iterator[None]:
+    """Let the pools that are opened meanwhile be those of a cluster, unless its address is empty.
+
+    So what uses a pool need not know where its workers are.
+    """
+    token = _SCHEDULER.set(scheduler)
+    try:
+        yield
+    finally:
+        _SCHEDULER.reset(token)
+
+
+@contextmanager
 def cluster(scheduler: str) -> Iterator[Executor]:
     """Give the workers of a Dask cluster as a pool.
 
@@ -94,9 +116,38 @@ def cluster(scheduler: str) -> Iterator[Executor]:
     with distributed.Client(scheduler, timeout=CONNECT, set_as_default=False) as client:
         executor: Executor = client.get_executor(pure=False, retries=RETRIES)
         try:
-            yield executor
+            yield OfCluster(executor, distributed.KilledWorker)
         finally:
             executor.shutdown(wait=False)
+
+
+class OfCluster(Executor):
+    """A cluster's workers, of which a lost one shows as in any other pool."""
+
+    def __init__(self, executor: Executor, lost: type[Exception]) -> None:
+        self._executor = executor
+        self._lost = lost
+
+    def submit(
+        self, fn: Callable[Given, Result], /, *args: Given.args, **kwargs: Given.kwargs
+    ) -> Future[Result]:
+        """Have a function called by a worker."""
+        told: Future[Result] = Future()
+
+        def hear(done: Future[Result]) -> None:
+            if done.cancelled():
+                told.cancel()
+                return
+            problem = done.exception()
+            if isinstance(problem, self._lost):
+                problem = BrokenProcessPool(str(problem))
+            if problem is not None:
+                told.set_exception(problem)
+            else:
+                told.set_result(done.result())
+
+        self._executor.submit(fn, *args, **kwargs).add_done_callback(hear)
+        return told
 
 
 def _serve() -> None:

@@ -152,4 +152,6 @@ def test_each_reason_against_a_rule_is_about_definitions_that_there_are() -> Non
         assert any(name.startswith(beginning) for name in names), beginning
     known = reachable()
     assert not set(known.rules) & set(known.others)
+    # Programs run on the model of one version.
+    assert not [rule for rule in known.rules if rule.startswith("VER-")]
     assert msgspec.json.encode(known.others)

@@ -244,7 +244,7 @@ class Effort(NamedTuple):
     start: int = 0
     calls: int = 200_000
     guided: bool = True
-    shrink: float = 20.0
+    shrink: float = 60.0
     enough: int = 6
 
 
