@@ -40,6 +40,7 @@ from spanspec.trace.verdict import (
     Divergence,
     Tally,
     Verdict,
+    broken_off,
     expect,
 )
 from spanspec.trace.witness import Witness
@@ -98,9 +99,7 @@ class Replay:
                 no = Diverged(OF_KIND[kind], step, possible, str(problem), DURING)
                 return self._divergence(event, no)
             except AssertionError as fatal:
-                rule, _, what = str(fatal).partition(": ")
-                check = Diverged(rule, "fatal check of the runtime", "not reached", what, DURING)
-                return self._divergence(event, check)
+                return self._divergence(event, broken_off(fatal))
             # What a damaged trace names need not exist. That is a finding about the trace, and no
             # fault of ours.
             except (LookupError, RuntimeError) as unknown:

@@ -110,3 +110,15 @@ def expect(rule: str, what: str, expected: object, seen: object, moment: str = "
     """
     if expected != seen:
         raise Diverged(rule, what, expected, seen, moment)
+
+
+def broken_off(problem: AssertionError) -> Diverged:
+    """Return the divergence of an event at which an assertion of the model's own does not hold.
+
+    It is a fatal check of the runtime, or what a step asks for. Either no run of the runtime has
+    these events, or the model is wrong.
+    """
+    rule, _, says = str(problem).partition(": ")
+    fatal = "the model runs into a fatal check of the runtime"
+    what = fatal if rule.startswith("T-") else "the model cannot take this step"
+    return Diverged(rule, what, "it holds", says, DURING)

@@ -21,7 +21,7 @@ from spanspec.trace.check import check_header, check_trace
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KINDS
-from spanspec.trace.verdict import Diverged, Divergence, Verdict
+from spanspec.trace.verdict import Diverged, Divergence, Verdict, broken_off
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 SMALL = [read_trace(path) for name, path in TRACES.items() if name.startswith("small")]
@@ -369,3 +369,16 @@ def test_a_truncated_copy_is_reported_after_its_events(tmp_path: Path) -> None:
             next(events)
         with pytest.raises(TraceError, match="cut short"):
             next(events)
+
+
+@pytest.mark.parametrize(
+    ("assertion", "says"),
+    [
+        ("T-15: allocCount disagrees", "the model runs into a fatal check of the runtime"),
+        ("HEAP-1: may_merge_lower does not hold", "the model cannot take this step"),
+    ],
+)
+def test_an_assertion_of_the_model_names_the_model(assertion: str, says: str) -> None:
+    told = broken_off(AssertionError(assertion))
+    rule, _, seen = assertion.partition(": ")
+    assert (told.rule, told.what, told.seen) == (rule, says, seen)

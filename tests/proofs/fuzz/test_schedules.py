@@ -223,5 +223,5 @@ def test_a_heap_that_cannot_be_stopped_is_refused(
 
 
 def test_the_command_fuzzes_schedules(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["fuzz", "--of", "schedule", "--examples", "50"]) == 0
+    assert run(["fuzz", "--of", "schedule", "--examples", "25"]) == 0
     assert "switches between threads" in capsys.readouterr().out

@@ -75,20 +75,22 @@ def rewritten(text: str) -> str:
     return ast.unparse(ast.parse(text))
 
 
-def test_every_mutant_applies_to_another_layout() -> None:
+@pytest.mark.sampled(20)
+@pytest.mark.parametrize("module", sorted({mutant.module for mutant in MUTANTS.values()}))
+def test_every_mutant_of_a_module_applies_to_another_layout(module: str) -> None:
+    path = module_file(module)
+    assert path is not None
+    text = path.read_text(encoding="utf-8")
     failed = []
-    for mutant in MUTANTS.values():
-        path = module_file(mutant.module)
-        assert path is not None
-        text = path.read_text(encoding="utf-8")
+    for mutant in (one for one in MUTANTS.values() if one.module == module):
         name = module_and_place(mutant.function)[1]
         try:
             made = patched(rewritten(text), mutant.old, mutant.new, function=name)
-        except DoesNotApply:
+        except DoesNotApply:  # it begins amid an operation, whose parentheses are gone
             failed.append(mutant.name)
         else:
             assert code(made) == code(mutant.text()), mutant.name
-    assert len(failed) <= 0.02 * len(MUTANTS), failed
+    assert len(failed) <= 1, failed
 
 
 @pytest.mark.parametrize("bug", KNOWN_BUGS, ids=lambda bug: bug.name)

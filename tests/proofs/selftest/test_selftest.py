@@ -41,7 +41,7 @@ FUNCTIONS = 2000
 TOGETHER = 100
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("first", range(0, FUNCTIONS, TOGETHER))
 def test_the_term_of_a_written_function_is_what_python_does(first: int) -> None:
     tally = judged(1, first, first + TOGETHER)

@@ -16,7 +16,7 @@ WORD_EDGES = [0, 1, 2, 31, 32, 62, 63, 64, 65, 127, (1 << 31) - 1, 1 << 31, (1 <
 WORD_EDGES += [(1 << 63) - 1, 1 << 63, (1 << 63) + 1, (1 << 64) - 2, (1 << 64) - 1]
 SIGNED_EDGES = [0, 1, -1, 2, -2, 31, 32, 62, 63, 64, -64, (1 << 31), (1 << 63) - 1, -(1 << 63)]
 
-MANY = 1500 if os.environ.get("SPANSPEC_ALL") == "1" else 400
+MANY = 1500 if os.environ.get("SPANSPEC_ALL") == "1" else 200
 
 words = st.sampled_from(WORD_EDGES) | st.integers(0, (1 << 64) - 1) | st.integers(0, 70)
 signed = (
@@ -86,7 +86,7 @@ def test_every_operator_at_its_edges(operator: str, right: int) -> None:
         check(Words(64), operator, left, right)
 
 
-@settings(max_examples=400)
+@settings(max_examples=MANY)
 @given(comparisons, words, words, signed, signed)
 def test_comparisons_follow_the_signedness(
     operator: str, left: int, right: int, negative: int, other: int
@@ -98,7 +98,7 @@ def test_comparisons_follow_the_signedness(
         assert z3.is_true(z3.simplify(term)) == PYTHON_COMPARE[operator](one, two)
 
 
-@settings(max_examples=600)
+@settings(max_examples=MANY)
 @given(operators, st.integers(-1000, 1000), st.sampled_from([0, 1, 2, 3, 5, 7, 8, 13, 63, 255]))
 def test_integers_are_exact_or_refuse(operator: str, left: int, right: int) -> None:
     arithmetic = Integers()
@@ -112,7 +112,7 @@ def test_integers_are_exact_or_refuse(operator: str, left: int, right: int) -> N
     assert value_of(outcome.term, arithmetic) == PYTHON[operator](left, right)
 
 
-@settings(max_examples=300)
+@settings(max_examples=MANY)
 @given(words, words, words)
 def test_a_mask_makes_wrapped_arithmetic_exact(a: int, b: int, mask: int) -> None:
     arithmetic = Words(64)
@@ -127,7 +127,7 @@ def test_a_mask_makes_wrapped_arithmetic_exact(a: int, b: int, mask: int) -> Non
     assert value_of(complement.term, arithmetic) == ~a & b
 
 
-@settings(max_examples=300)
+@settings(max_examples=MANY)
 @given(words, words, st.integers(1, 63))
 def test_a_mask_does_not_excuse_what_needs_high_bits(a: int, b: int, shift: int) -> None:
     """(a + b) >> k loses its top bit in 64-bit arithmetic: a later mask must not hide that."""
@@ -137,7 +137,7 @@ def test_a_mask_does_not_excuse_what_needs_high_bits(a: int, b: int, shift: int)
     assert holds(masked) == (a + b < 1 << 64)
 
 
-@settings(max_examples=200)
+@settings(max_examples=MANY)
 @given(words, signed)
 def test_bit_length_and_invert(word: int, number: int) -> None:
     unsigned, native = Words(64), Signed(64)
@@ -150,7 +150,7 @@ def test_bit_length_and_invert(word: int, number: int) -> None:
     assert not holds(unsigned.invert(Scalar(unsigned.const(word))))
 
 
-@settings(max_examples=200)
+@settings(max_examples=MANY)
 @given(st.integers(-(1 << 70), 1 << 70), st.integers(0, 40))
 def test_integers_are_rounded_by_masks_of_either_kind(number: int, shift: int) -> None:
     integers = Integers()
