@@ -106,7 +106,6 @@ def terminate_marking(state: HeapState, actor: Actor) -> Course[None]:
     marked = state.inputs.bytes_marked()
     if marked is not None:
         state.accounts = count_marked(state.accounts, marked)
-        state.tracks_heap_live = True
     advance(state, END_MARKING)
     yield phase_changes(state, actor)
     event = sweep_phase_starts(state, actor)

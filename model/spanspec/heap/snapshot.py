@@ -140,7 +140,6 @@ class Snapshot(Record, frozen=True):
     procs: int
     sweepers: tuple[int, ...]
     accounts: Accounts
-    tracks_heap_live: bool
     scanned: int
     progress: Progress
     trigger: Trigger
@@ -188,7 +187,6 @@ def snapshot_of(state: HeapState) -> Snapshot:
         procs=state.procs,
         sweepers=tuple(sorted(state.sweepers)),
         accounts=state.accounts,
-        tracks_heap_live=state.tracks_heap_live,
         scanned=state.scanned,
         progress=state.progress,
         trigger=state.trigger,

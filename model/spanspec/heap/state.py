@@ -233,7 +233,6 @@ class HeapState:
         self.progress = Progress()
         self.sweep_arenas = Regions()
         self.accounts = Accounts()
-        self.tracks_heap_live = False
         self.scanned = 0
         self.trigger = FIRST_TRIGGER
         self.pace = SweepPace()

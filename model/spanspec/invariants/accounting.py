@@ -58,8 +58,8 @@ def object_counts(state: HeapState) -> Iterator[str]:
 
 @invariant("I-31")
 def heap_live(state: HeapState) -> Iterator[str]:
-    """Where it is tracked, heap_live is at least the bytes of the slots allocated since (I-31)."""
-    if state.tracks_heap_live and state.accounts.heap_live < state.accounts.live_at_mark:
+    """At least what the last marking has found is live; in a recording nobody counts it (I-31)."""
+    if state.accounts.heap_live < state.accounts.live_at_mark:
         yield f"heap_live is {state.accounts.heap_live}"
 
 
@@ -78,7 +78,9 @@ def large_counts(state: HeapState) -> Iterator[str]:
 
 @invariant("I-33", When.UNLOCKED)
 def descriptors(state: HeapState) -> Iterator[str]:
-    """Descriptors in use are those handed out; the dead ones are free (I-33)."""
+    """Descriptors in use are those handed out; the dead ones are free, and manual ones are known by
+    their purpose (I-33).
+    """
     heap = state.pages
     dead = {span for span, run in heap.runs.items() if run.state == DEAD}
     free = set(heap.descriptors.free)
@@ -86,6 +88,9 @@ def descriptors(state: HeapState) -> Iterator[str]:
         yield "a descriptor is free twice"
     if dead != free:
         yield f"descriptors {sorted(dead ^ free)} are dead or free, and not both"
+    manual = {span for span, run in heap.runs.items() if run.state == MANUAL}
+    if manual != heap.purposes.keys():
+        yield f"descriptors {sorted(manual ^ heap.purposes.keys())} are manual, or have a purpose"
 
 
 @invariant("I-34")

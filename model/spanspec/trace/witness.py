@@ -30,7 +30,8 @@ CENTRAL_CLAIMS: Final = ("cs-nonempty", "cs-empty")
 class Witness:
     """Answers from the event at hand.
 
-    `claims_unseen` has the spans of which a claim was seen before it was told, with the line.
+    `concurrent` tells whether several threads may act at once; `claims_unseen` has the spans of
+    which a claim was seen before it was told, with the line.
     """
 
     state: HeapState
@@ -49,16 +50,13 @@ class Witness:
         self.late_reads = LateReads()
         self.low = 0
         self.heap_locked = False
+        self.concurrent = False
 
     def at(self, line: int, event: EventBase) -> None:
         """Go on to an event."""
         self.line, self.event = line, event
         self.racing = self.informed = False
-
-    @property
-    def concurrent(self) -> bool:
-        """Whether several threads may act at once."""
-        return self.state.procs > 1
+        self.concurrent = self.state.procs > 1
 
     @property
     def thread(self) -> int:

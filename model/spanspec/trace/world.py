@@ -1,7 +1,7 @@
 """The world of a trace: who has stopped it, who holds the page heap's lock, and the cycle."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
@@ -83,23 +83,26 @@ class World:
 
         Raises: Diverged if it may not.
         """
-        if event.p not in self._state.mcache_of and type(event) is not ev.McacheChanges:
-            raise Diverged("MC-14", f"P {event.p}", "one that exists", "none")
-        if self._stopper is not None and event.p not in (self._stopper.p, NO_P):
-            raise Diverged("CONC-9", "P while the world is stopped", self._stopper.p, event.p)
-        if self._lock not in (FREE_LOCK, event.thread) and type(event) in UNDER_LOCK:
+        # A field of an event takes long to read, as does what a module holds.
+        p, number, kind = event.p, thread.number, type(event)
+        if p not in self._state.mcache_of and kind is not ev.McacheChanges:
+            raise Diverged("MC-14", f"P {p}", "one that exists", "none")
+        if self._stopper is not None and p not in (self._stopper.p, NO_P):
+            raise Diverged("CONC-9", "P while the world is stopped", self._stopper.p, p)
+        if self._lock == number:
+            if kind not in MAY_HOLD_LOCK:
+                raise Diverged("CONC-1", f"mheap.lock of thread {number}", "given back", "held")
+        elif self._lock != FREE_LOCK and kind in UNDER_LOCK:
             holder = f"thread {self._lock}"
-            raise Diverged("CONC-1", "holder of mheap.lock", holder, f"thread {event.thread}")
-        if self._lock == event.thread and type(event) not in MAY_HOLD_LOCK:
-            raise Diverged("CONC-1", f"mheap.lock of thread {event.thread}", "given back", "held")
-        if thread.busy and thread.p != event.p:
-            what = f"P of thread {event.thread} in the middle of an operation"
-            raise Diverged("CONC-9", what, thread.p, event.p)
+            raise Diverged("CONC-1", "holder of mheap.lock", holder, f"thread {number}")
+        if thread.busy and thread.p != p:
+            what = f"P of thread {number} in the middle of an operation"
+            raise Diverged("CONC-9", what, thread.p, p)
         # Threads without a P are any number, and each is in an operation of its own.
-        if event.p != NO_P and self._busy.get(event.p, event.thread) != event.thread:
-            what = f"thread in the middle of an operation on P {event.p}"
-            raise Diverged("CONC-9", what, self._busy[event.p], event.thread)
-        if type(event) is ev.ProcResize:
+        if p != NO_P and self._busy.get(p, number) != number:
+            what = f"thread in the middle of an operation on P {p}"
+            raise Diverged("CONC-9", what, self._busy[p], number)
+        if kind is ev.ProcResize:
             self._expect_nobody_busy()
 
     def admit_to_lists(self, event: ev.ClassedSpanEvent) -> None:
@@ -136,25 +139,24 @@ class World:
 
         Rules: CONC-1 CONC-9.
         """
-        section_ends = False
+        section_ends, number, kind = False, thread.number, type(event)
         if self._lock == FREE_LOCK:
-            kind = type(event)
-            if type(event) is hev.HeapFrees:
-                self._take_lock(thread, event.state == 2, (hev.Coalesces,))
+            if kind is hev.HeapFrees:
+                self._take_lock(thread, cast(hev.HeapFrees, event).state == 2, (hev.Coalesces,))
             elif kind is hev.ScavengeBegins:
                 self._take_lock(thread, True, (hev.ScavengeEnds,))
             elif kind is hev.HeapGrows or kind is hev.HeapAllocates:
                 self._take_lock(thread, True, (hev.SpanManual, hev.SpanInUse))
             elif kind is ev.ProcResize:
                 self._starts()
-        elif event.thread == self._lock and type(event) in self._lock_ends:
-            section_ends = self._nested and type(event) is not hev.SpanInUse
+        elif number == self._lock and kind in self._lock_ends:
+            section_ends = self._nested and kind is not hev.SpanInUse
             self._lock = FREE_LOCK
         thread.goes_on(event, section_ends)
-        if self._lock == event.thread:
+        if self._lock == number:
             thread.midway = True
         if thread.busy:
-            self._busy[event.p] = event.thread
+            self._busy[event.p] = number
         else:
             self._busy.pop(event.p, None)
         self.guarded = bool(self._busy) or self._stopper is not None

@@ -229,7 +229,7 @@ def test_every_figure_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     listed = json.loads(capsys.readouterr().out)
     assert [one["id"] for one in listed] == [one.id for one in all_figures()]
     assert run(["bench", "--list", "check.time"]) == 0
-    assert "goal at most 5 x" in capsys.readouterr().out
+    assert "goal at most 4 x" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

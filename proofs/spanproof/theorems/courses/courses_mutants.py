@@ -385,6 +385,26 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.pages.pagealloc.free_manual",
+        Variant(
+            "purpose-kept",
+            "    del heap.purposes[span]\n",
+            "",
+            "courses.pages",
+            "a span that is manual no longer still counts as a stack or a work buffer",
+        ),
+    ),
+    *variants_of(
+        "spanspec.invariants.accounting.heap_live",
+        Variant(
+            "live-bytes-unchecked",
+            "state.accounts.heap_live < state.accounts.live_at_mark",
+            "state.accounts.heap_live < 0",
+            "courses.damage",
+            "fewer bytes are live than marking has found, and nobody objects",
+        ),
+    ),
+    *variants_of(
         "spanspec.pages.pageheap.PageHeap._follow",
         Variant(
             "treap-nodes-leak",

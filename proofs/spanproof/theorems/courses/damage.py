@@ -16,6 +16,7 @@ from spanspec.base.ids import NOBODY, ProcId, SlotId, SpanId
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import FlushMcaches, FreeManual, TakeManual
 from spanspec.heap.state import HeapState
+from spanspec.invariants import violations
 from spanspec.invariants.pages import coalesced
 from spanspec.invariants.spans import zeroed, zeroed_span
 from spanspec.invariants.sweeping import lists
@@ -214,6 +215,22 @@ def runs(met: Counter[str]) -> None:
     met["runs"] += 1
 
 
+def books(met: Counter[str]) -> None:
+    """What marking has found is live, and a span has a purpose while it is manual."""
+    heap = Heap()
+    state, span = heap.state, heap.step(TakeManual(0, 4)).result
+    heap.gc([heap.malloc(4096)])
+    promise(not list(violations(state, ("I-31", "I-33"))), "I-31: nothing is wrong")
+    accounts, purposes = state.accounts, dict(state.pages.purposes)
+    state.accounts = replace(accounts, heap_live=accounts.live_at_mark - 1)
+    promise([one.invariant for one in violations(state, ("I-31",))] == ["I-31"], "I-31: live bytes")
+    for wrong in ({}, {**purposes, NOBODY: "gc"}):
+        state.pages.purposes = wrong
+        told = [one.invariant for one in violations(state, ("I-33",))]
+        promise(told == ["I-33"], f"I-33: purposes {wrong}, and {span} is manual")
+    met["books"] += 1
+
+
 def span_of_run(state: HeapState, span: int) -> int:
     """The descriptor of the run that a span became part of when it was freed."""
     return span if state.pages.runs[span].role == LISTED else state.pages.map.span_of(span)
@@ -240,13 +257,13 @@ def caches(met: Counter[str]) -> None:
 
 @explored(
     "courses.damage",
-    "I-3 I-9 I-10 I-13 I-14 I-19 I-33 HEAP-8 SPAN-10 SPAN-29 MC-13 CEN-16 HEAP-33 HEAP-35",
-    needs="lists zero neighbours cache runs",
+    "I-3 I-9 I-10 I-13 I-14 I-19 I-31 I-33 HEAP-8 SPAN-10 SPAN-29 MC-13 CEN-16 HEAP-33 HEAP-35",
+    needs="lists zero neighbours cache runs books",
     assumes=(SMALL_SCOPE,),
 )
 def what_is_damaged_is_told() -> Ran:
-    """Of a sound heap the invariants of lists, mcaches, zero memory, free neighbours and caches
-    tell nothing; each damage to it they tell in the words that are due.
+    """Of a sound heap the invariants of lists, mcaches, zero memory, free neighbours, caches and
+    books tell nothing; each damage to it they tell in the words that are due.
     """
     return every_case(
         [
@@ -256,5 +273,6 @@ def what_is_damaged_is_told() -> Ran:
             ("free neighbours", neighbours),
             ("caches", caches),
             ("runs", runs),
+            ("books", books),
         ]
     )
