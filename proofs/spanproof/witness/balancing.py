@@ -17,6 +17,7 @@ from spanproof.witness.image import SpanImage, ThreadImage
 from spanproof.witness.operations import (
     at_pages,
     central,
+    doing,
     innermost,
     large,
     refill,
@@ -164,7 +165,7 @@ def holder_of_pages(scene: Scene, finding: Finding, threads: Iterable[ThreadImag
     start, end = finding.address, finding.address + finding.amount
     window = PAGES_AT_ONCE * scene.image.page_size
     for thread in threads:
-        function = innermost(thread, at_pages())
+        function = doing(thread, at_pages())
         if not function:
             continue
         how = f"thread {thread.thread} is in {function}"

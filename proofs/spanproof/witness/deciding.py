@@ -36,7 +36,7 @@ from spanproof.witness.operations import (
     sweep,
 )
 from spanproof.witness.places import UNFILLED, entries_of, tiny_is_set
-from spanproof.witness.showing import Evidence, Showing
+from spanproof.witness.showing import PAGES, Evidence, Showing
 from spanspec.base.constants import TINY_SIZE, size_class_of
 from spanspec.sharing import records as lists
 from spanspec.sharing import setsteps as sets
@@ -148,7 +148,7 @@ class Decider:
             why = evidence.how
             left = left - OF_SLOTS
         if left & OF_PAGES:
-            evidence = self.showing.shown(span, at_pages(), "pages")
+            evidence = self.showing.shown(span, at_pages(), PAGES)
             if evidence is None:
                 return Verdict.DAMAGE, "no thread is at the page heap with it"
             if not evidence.certain:
@@ -178,7 +178,7 @@ class Decider:
         left = set(rules) - OF_PAGES - {"SPAN-1", "I-19", "I-20"}
         if left:
             return Verdict.DAMAGE, "no step of the model leaves a span that is not in use so"
-        evidence = self.showing.shown(span, (*at_pages(), *sweep(), *release()), "pages")
+        evidence = self.showing.shown(span, (*at_pages(), *sweep(), *release()), PAGES)
         if evidence is None:
             return Verdict.DAMAGE, "no thread is at the page heap with it"
         return Verdict.IN_FLIGHT if evidence.certain else Verdict.UNDECIDED, evidence.how

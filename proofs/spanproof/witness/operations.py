@@ -134,6 +134,26 @@ def is_throwing(thread: ThreadImage) -> bool:
     return any(is_one_of(frame, THROW) for frame in thread.frames)
 
 
+def operation_of(thread: ThreadImage) -> str:
+    """Return the function that called `throw`, of a thread that is throwing."""
+    names = [frame.split(".abi0")[0] for frame in thread.frames]
+    place = max(n for n, name in enumerate(names) if is_one_of(name, THROW))
+    after = [name for name in names[place + 1 :] if not name.startswith("runtime.systemstack")]
+    return after[0] if after else names[0]
+
+
+def doing(thread: ThreadImage, names: Names) -> str:
+    """Return the innermost function of a thread that is one of some, or "".
+
+    Of a thread that is throwing, only that counts whose check has failed: those that called it have
+    not written anything yet, or have written all that they had to before the call.
+    """
+    if not is_throwing(thread):
+        return innermost(thread, names)
+    operation = operation_of(thread)
+    return operation if is_one_of(operation, names) else ""
+
+
 def innermost(thread: ThreadImage, names: Iterable[str]) -> str:
     """Return the innermost function of a thread that is one of some, or ""."""
     names = tuple(names)

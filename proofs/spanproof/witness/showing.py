@@ -4,13 +4,23 @@ A thread is in the middle of one operation at most, and has a span in each role 
 lets go of one, and looks for another.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from spanproof.witness.finding import Scene
 from spanproof.witness.gofunctions import is_one_of
 from spanproof.witness.image import SpanImage, ThreadImage
-from spanproof.witness.operations import SETS, at_sets, innermost, is_throwing, tasks_checked_by
+from spanproof.witness.operations import (
+    SETS,
+    at_sets,
+    doing,
+    innermost,
+    is_throwing,
+    tasks_checked_by,
+)
 from spanproof.witness.thrown import rule_of
+
+PAGES: Final = "pages"
+"""The role of a span that comes from the page heap, or goes there."""
 
 
 class Evidence(NamedTuple):
@@ -48,7 +58,7 @@ class Showing:
         """
         certain, maybe = [], None
         for thread in self.scene.image.threads:
-            function = innermost(thread, names)
+            function = (doing if role == PAGES else innermost)(thread, names)
             if not function or (task is not None and self.has_failed(thread, task)):
                 continue
             how = f"thread {thread.thread} is in {function}"

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from spanproof.witness.finding import Finding, Scene, Verdict, is_about, told
 from spanproof.witness.image import SpanImage, ThreadImage
-from spanproof.witness.operations import is_throwing
+from spanproof.witness.operations import is_throwing, operation_of
 from spanspec.rules.book import BY_ID, definitions_of_rules, modules
 from spanspec.rules.checks import T
 from spanspec.span.mspan import Mspan
@@ -66,24 +66,14 @@ def thrown(scene: Scene, findings: list[Finding]) -> Thrown | None:
     return None
 
 
-def operation_of(thread: ThreadImage) -> str:
-    """Return the function that called `throw`."""
-    names = [frame.split(".abi0")[0] for frame in thread.frames]
-    place = max(
-        n for n, name in enumerate(names) if name.startswith(("runtime.throw", "runtime.fatal"))
-    )
-    after = [name for name in names[place + 1 :] if not name.startswith("runtime.systemstack")]
-    return after[0] if after else names[0]
-
-
 def span_of(
     scene: Scene, thread: ThreadImage, rule: str, findings: list[Finding]
 ) -> tuple[int, str]:
     """Return the span that a check failed on, and what shows that; 0 if nothing does.
 
     A damaged span that the thread has at hand, or its P in the cache, is the one. Where the
-    operands of the check are no longer in registers or on the stack, it is one of the damaged spans
-    that the check rejects. A span that is at hand and sound comes last: a stray pointer led to it.
+    operands of the check are no longer in registers or on the stack, it is a damaged span, one that
+    the check rejects first. A span that is at hand and sound comes last: a stray pointer led to it.
     """
     damage = [finding for finding in findings if finding.verdict is Verdict.DAMAGE]
     damaged = [
@@ -97,26 +87,34 @@ def span_of(
         for descriptor, places in scene.cached.items()
         if any(scene.image.procs[number].m == thread.m for number, _ in places)
     ]
-    rejected = [one for one in damaged if rejects(scene, rule, scene.by_descriptor[one])]
+    rejected = [
+        one for one in damaged if rejects(scene, rule, thread.message, scene.by_descriptor[one])
+    ]
     for those, how in (
         ([one for one in near if one in damaged], "the thread has it at hand"),
         ([one for one in held if one in damaged], "its P has it cached"),
         (rejected, "it is damaged as the check rejects it"),
-        (near, "the thread has it at hand"),
         (damaged, "no other is damaged" if len(damaged) == 1 else "it is damaged"),
+        (near, "the thread has it at hand"),
     ):
         if those:
             return those[0], how
     return 0, ""
 
 
-def rejects(scene: Scene, rule: str, span: SpanImage) -> bool:
-    """Tell whether the check of a rule fails on a span; only of some checks this can be told.
+OF_STATE: Final = ("non in-use span", "bad span state", "span is not in use")
+"""What messages say whose check requires that a span is in use."""
 
-    Rules: T-55.
+
+def rejects(scene: Scene, rule: str, message: str, span: SpanImage) -> bool:
+    """Tell whether a check fails on a span; only of checks of its state this can be told.
+
+    Rules: T-55 T-58.
     """
-    if rule != "T-55" or span.state == scene.in_use:
+    if span.state == scene.in_use or not any(text in message for text in OF_STATE):
         return False
+    if rule != "T-55":
+        return True
     try:
         return not check_unused(scene.sweepgen, span.sweepgen)
     except AssertionError:

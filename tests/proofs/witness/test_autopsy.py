@@ -378,6 +378,23 @@ def test_a_check_that_fails_comes_before_what_its_step_writes(saved: Snapshot) -
     assert (error.rule, error.descriptor) == ("T-51", span.descriptor)
 
 
+def test_who_called_a_check_that_fails_is_not_at_its_pages(saved: Snapshot) -> None:
+    """A large object has the heap sweep before it takes pages: the swept span is damaged."""
+    span = small(saved.image)
+    alter(span, state=0, sweepgen=saved.image.sweepgen - 1)
+    frames = ["(*sweepLocked).sweep", "(*mheap).reclaim", "(*mheap).alloc", "mallocgc"]
+    thread = with_thread(saved.image, 0, frames, pages=[span.base])
+    found = judged(saved.image, saved.profile)
+    assert {f.verdict for f in found if f.rule == "I-17"} == {Verdict.IN_FLIGHT}
+    thread.frames.insert(0, "runtime.throw")
+    thread.message = "mspan.sweep: bad span state"
+    found = judged(saved.image, saved.profile)
+    assert {f.verdict for f in found if f.rule == "I-17"} == {Verdict.DAMAGE}
+    error = thrown(Scene(saved.image, saved.profile), found)
+    assert error is not None
+    assert (error.rule, error.descriptor) == ("T-58", span.descriptor)
+
+
 def test_a_check_whose_span_no_thread_shows_names_the_one_that_it_rejects(saved: Snapshot) -> None:
     span = small(saved.image)
     sound = cached(saved.image)

@@ -24,7 +24,7 @@ from spanproof.witness.process import stopped
 from spanproof.witness.report import reported
 from spanproof.witness.source import Attached, image_of, image_of_core
 
-TURNS: Final = 6
+TURNS: Final = 12
 """How often a program is damaged until it dies of it: a sweep may put numbers right before."""
 
 TRIES: Final = 100
