@@ -21,6 +21,17 @@ ALIKE: Final = {
     "found bad pointer in Go heap (incorrect use of unsafe or cgo?)": "T-85",
     "sweep increased allocation count": "T-59",
     "bad allocCount": "I-2",
+    "non in-use span found with specials bit set": "I-17",
+    "swept cached span": "SWP-1",
+    "attempt to clear non-empty span set": "I-23",
+    "span set block with unpopped elements found in reset": "I-23",
+    "sweeper left outstanding across sweep generations": "I-26",
+    "active sweepers found at start of mark phase": "I-26",
+    "potentially overlapping in-use allocations detected": "I-37",
+    "grew heap, but no adequate free space found": "T-29",
+    "bad summary data": "I-12",
+    "scanobject n == 0": "I-11",
+    "scanObject n == 0": "I-11",
 }
 """Messages of later versions whose check the book states as another rule."""
 

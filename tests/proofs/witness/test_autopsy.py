@@ -15,8 +15,9 @@ from spanproof.witness.learning import fitting, learn
 from spanproof.witness.midway import is_amid_allocation, order_of_allocation, reached_with
 from spanproof.witness.report import Report, judged, merge
 from spanproof.witness.snapshots import Snapshot, concerned, load, redacted, save
-from spanproof.witness.thrown import thrown
+from spanproof.witness.thrown import ALIKE, rule_of, thrown
 from spanproof.witness.toolchains import donor_for
+from spanspec.rules.book import BY_ID
 from spanspec.sharing.spansets import Entries, entries_hold
 from spanspec.span.alloccache import next_free_fast
 
@@ -353,6 +354,13 @@ def test_a_thread_that_throws_excuses_nothing(saved: Snapshot) -> None:
     assert error is not None
     assert (error.rule, error.descriptor) == ("T-15", span.descriptor)
     assert error.function == "runtime.(*mcache).nextFree"
+
+
+def test_each_message_of_a_later_version_leads_to_a_rule() -> None:
+    assert set(ALIKE.values()) <= BY_ID.keys()
+    assert rule_of("non in-use span found with specials bit set") == "I-17"
+    assert rule_of("bad sweepgen in refill") == "T-51"
+    assert rule_of("all goroutines are asleep - deadlock!") == ""
 
 
 def test_a_check_that_fails_comes_before_what_its_step_writes(saved: Snapshot) -> None:
