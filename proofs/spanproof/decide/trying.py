@@ -1,17 +1,17 @@
 """Deciding what is decided by running, with the model and the implementation of this process."""
 
 import cProfile
-import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Final
 
 from spanproof.decide.verdict import Verdict
 from spanproof.prove.exploration import Exploration
+from spanproof.support.timelimit import PROCESSOR, limited
 
 MOST_SECONDS: Final = 120.0
 """Seconds of the processor after which an obligation counts as one that does not end."""
@@ -33,7 +33,10 @@ def try_out(claim: Exploration, seconds: float = MOST_SECONDS, *, noting: bool =
     started = time.process_time()
     ran_code: set[CodeType] = set()
     try:
-        with _limited(seconds), _noting(ran_code) if noting else nullcontext():
+        with (
+            limited(seconds, PROCESSOR, DoesNotEnd),
+            _noting(ran_code) if noting else nullcontext(),
+        ):
             ran = claim.run()
     except DoesNotEnd:
         spent = time.process_time() - started
@@ -56,25 +59,6 @@ def try_out(claim: Exploration, seconds: float = MOST_SECONDS, *, noting: bool =
             detail = "it never happens"
             return verdict._replace(answer="vacuous", failed=name, detail=detail)
     return verdict
-
-
-@contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    """Interrupt what takes longer than so many seconds of the processor.
-
-    Raises: DoesNotEnd.
-    """
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise DoesNotEnd
-
-    before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
 
 
 @contextmanager

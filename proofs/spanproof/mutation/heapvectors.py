@@ -1,9 +1,6 @@
 """Vectors of whole heaps: programs with the replies, events and states that they must have."""
 
-import signal
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Final, NamedTuple, cast
 
 from spanproof.fuzz.campaign import run_target
@@ -21,6 +18,7 @@ from spanproof.fuzz.target import of_heap
 from spanproof.mutation.variants import Variant
 from spanproof.protocol.messages import Came, HeapCall, HeapShown, Reply, Request
 from spanproof.protocol.messages import Refused as Declines
+from spanproof.support.timelimit import WALL, limited
 
 CALLS: Final = 20_000
 """Calls in which a program is looked for that a variant goes wrong on."""
@@ -67,7 +65,7 @@ def is_wrong(make: SideFactory, exchange: Exchange) -> bool:
     """Tell whether a heap replies otherwise than the model; whatever it does is a reply."""
     answering = AnsweringHeap(make)
     try:
-        with alarm(LIMIT):
+        with limited(LIMIT, WALL, TakesTooLong):
             for ask, wanted in exchange:
                 try:
                     seen = answering.ask(cast("Request", ask), type(wanted))
@@ -99,22 +97,6 @@ def compare(wanted: Reply, seen: Reply) -> None:
         case _:
             if type(wanted) is not type(seen):
                 raise Difference("the reply", type(wanted).__name__, type(seen).__name__)
-
-
-@contextmanager
-def alarm(seconds: float) -> Iterator[None]:
-    """Raise TakesTooLong after so many seconds; in the main thread only."""
-
-    def ring(number: int, frame: FrameType | None) -> None:
-        raise TakesTooLong
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def choose_heaps(

@@ -11,6 +11,8 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import Wrong, promise
 from spanproof.theorems.courses.containers import every_case
+from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.words import M64
 from spanspec.heap.heap import ZERO_BASE, Heap, OutOfMemory, Refused
 from spanspec.heap.malloc import MAX_ALLOC
 from spanspec.heap.pacing import Effort
@@ -32,8 +34,6 @@ from spanspec.heap.program import (
 from spanspec.heap.snapshot import own_memory, snapshot_of
 from spanspec.pages.arena import Willing
 
-PAGE: Final = 8192
-M64: Final = (1 << 64) - 1
 LONGEST: Final = (1 << 50) - 1
 
 
@@ -168,12 +168,12 @@ def all_refused() -> tuple[Case, ...]:
         ),
         ("T-90", nothing_marked, lambda at: FinishCycle(0, Effort(1, 1))),
         ("statistics are not read", marking, lambda at: FlushMcaches()),
-        (" lies in no span", fresh, lambda at: EnsureSwept(0, at + PAGE)),
+        (" lies in no span", fresh, lambda at: EnsureSwept(0, at + PAGE_SIZE)),
         (" lies in no span", freed, lambda at: EnsureSwept(0, at)),
         ("SetFinalizer: pointer not in", fresh, lambda at: AddSpecial(0, at + (64 << 20))),
         ("SetFinalizer: pointer not at", fresh, lambda at: AddSpecial(0, at + 1)),
         ("no object is at", fresh, lambda at: AddSpecial(0, at + 4096)),
-        ("T-40", fresh, lambda at: AddSpecial(0, at + PAGE, "profile")),
+        ("T-40", fresh, lambda at: AddSpecial(0, at + PAGE_SIZE, "profile")),
         ("setprofilebucket: pointer", fresh, lambda at: AddSpecial(0, at + 1, "profile")),
         ("no object is at", fresh, lambda at: AddSpecial(0, at + 4096, "profile")),
         (BAD, freed, lambda at: AddSpecial(0, at)),
@@ -197,8 +197,8 @@ def all_without_memory() -> tuple[Case, ...]:
     """Return what there is no memory for."""
     return (
         ("T-21", fresh, lambda at: Allocate(0, M64)),
-        ("T-21", fresh, lambda at: Allocate(0, M64 - PAGE + 1)),
-        ("T-22", fresh, lambda at: Allocate(0, M64 - PAGE)),
+        ("T-21", fresh, lambda at: Allocate(0, M64 - PAGE_SIZE + 1)),
+        ("T-22", fresh, lambda at: Allocate(0, M64 - PAGE_SIZE)),
         ("T-22", fresh, lambda at: Allocate(0, MAX_ALLOC + 1)),
         ("T-22", full, lambda at: Allocate(0, 8 << 20)),
         ("T-106", full, lambda at: TakeManual(0, 1024)),
@@ -222,7 +222,7 @@ def all_granted() -> tuple[tuple[Callable[[], Made], Request], ...]:
         (fresh, lambda at: SetGcPercent(0, -(1 << 31))),
         (marking, lambda at: FinishCycle(0, Effort(LONGEST, LONGEST))),
         (marking, lambda at: FinishCycle(0, Effort(0, 0))),
-        (fresh, lambda at: EnsureSwept(0, at + PAGE - 1)),
+        (fresh, lambda at: EnsureSwept(0, at + PAGE_SIZE - 1)),
         (tiny, lambda at: AddSpecial(0, at + 1)),
         (fresh, lambda at: AddSpecial(0, ZERO_BASE)),
         (fresh, lambda at: RemoveFinalizer(0, ZERO_BASE)),
