@@ -165,18 +165,19 @@ def _text_defines(kind: type) -> set[str]:
         raise NotTranslatable(problem.what) from None
 
 
-def _overriding(kind: type, name: str) -> type | None:
-    """Return a class of the same package that has a method of its own in place of a class's."""
-    derived: list[type] = kind.__subclasses__()
-    for one in derived:
+def derived(kind: type) -> Iterator[type]:
+    """Yield the classes of the same package that are derived from one, at whatever remove."""
+    below: list[type] = kind.__subclasses__()
+    for one in below:
         related = one.__module__.partition(".")[0] == kind.__module__.partition(".")[0]
         if related and is_changeable(one):
-            if name in vars(one):
-                return one
-            below = _overriding(one, name)
-            if below is not None:
-                return below
-    return None
+            yield one
+            yield from derived(one)
+
+
+def _overriding(kind: type, name: str) -> type | None:
+    """Return a class of the same package that has a method of its own in place of a class's."""
+    return next((one for one in derived(kind) if name in vars(one)), None)
 
 
 def _assigned(init: ast.FunctionDef, source: ModuleSource) -> dict[str, object]:

@@ -166,6 +166,7 @@ class Objects:
         names = [one.arg for one in source.tree.args.args][1:]
         given = self._evaluator.arguments(node, names, place)
         made = SymbolicObject(kind, self._host.memory.made())
+        self._host.objects.append(made)
         self._host.apply_method(made, "__init__", given, place.path)
         return made
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import z3
 
+from spanproof.symbolic.aliasing import apart, require_own_vectors
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.classes import first_value, method_of
 from spanproof.symbolic.construct import (
@@ -71,6 +72,7 @@ class Translator:
         self.raised: list[Raised] = []
         self._raised_from = 0
         self._object_names: dict[int, str] = {}
+        self.objects: list[SymbolicObject] = []
         self._expressions = Expressions(self)
         self._statements = Statements(self, self._expressions)
         self._stand_ins = StandIns(self)
@@ -264,6 +266,9 @@ class Translator:
         """
         try:
             source = self.method_source(target.kind, name)
+            for one in (target, *arguments):
+                if isinstance(one, SymbolicObject):
+                    require_own_vectors(one.kind)
         except NotTranslatable as problem:
             path_of = self.sources.module(target.kind.__module__).path
             raise UnsupportedConstruct(path_of, 1, str(problem)) from None
@@ -272,13 +277,27 @@ class Translator:
             given = TRUE if path is None else path
             value = self.apply(source, [target, *arguments], given)
             self._end(source, value)
+            if not self._stack:
+                self._vectors_are_apart(source, given)
             return value
+
+    def _vectors_are_apart(self, source: FunctionSource, path: z3.BoolRef) -> None:
+        """Claim that no two fields hold one vector, where a method returns and where it raises."""
+        ways = [(self.reached(path), self.memory.state)]
+        ways += [(one.path, one.state) for one in self.raised[self._raised_from :]]
+        now = self.memory.state
+        for way, state in ways:
+            self.memory.state = state
+            for fields, claim in apart(self.memory, self.objects):
+                self.side(f"{source.name}: {fields} hold two vectors", way, claim)
+        self.memory.state = now
 
     def made(self, kind: type, name: str) -> SymbolicObject:
         """Return an object that a proof gives to methods: of its fields nothing is known."""
         identity = self.memory.given()
         self._object_names[identity.as_long()] = name
-        return SymbolicObject(kind, identity)
+        self.objects.append(SymbolicObject(kind, identity))
+        return self.objects[-1]
 
     def _first(self, place: Cell, identity: z3.ExprRef) -> Value:
         """Return what a field holds of which nothing is known yet."""
