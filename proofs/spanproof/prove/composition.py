@@ -39,6 +39,10 @@ def _gaps(claim: Obligation, proof: Proof) -> Iterator[str]:
     for stated in due(claim):
         if stated not in proof.established:
             yield f"others build on {said(stated)}, which this obligation does not establish"
+    labels = {query.label for query in proof.queries}
+    for goal in dict.fromkeys(proof.among):
+        if goal not in labels:
+            yield f"it establishes something of single cases, and does not claim: {goal}"
     for user in REGISTRY.values():
         if user.arithmetic.name != claim.arithmetic.name:
             for contract in user.contracts.values():

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import z3
 
 from spanproof.prove.assumptions import LAID_OUT, Assumption
+from spanproof.prove.generality import generality
 from spanproof.prove.lemmas import (
     Lemma,
     Reached,
@@ -21,8 +22,9 @@ from spanproof.prove.lemmas import (
     taken,
 )
 from spanproof.prove.references import rests_on
-from spanproof.symbolic.arithmetic import Arithmetic
-from spanproof.symbolic.construct import TRUE, conjunction, implication
+from spanproof.symbolic.arithmetic import Arithmetic, Scalar
+from spanproof.symbolic.construct import TRUE, conjunction, disjunction, implication, simplifies_to
+from spanproof.symbolic.dependence import identity_of
 from spanproof.symbolic.frames import Contract, Loop
 from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.ranges import in_ranges
@@ -65,6 +67,14 @@ class Case(NamedTuple):
     value: Value
 
 
+class Established(NamedTuple):
+    """Of which values something was established, and where; and which of them are narrow."""
+
+    values: tuple[Value, ...]
+    given: z3.BoolRef | None
+    narrow: tuple[tuple[str, int], ...]
+
+
 class Proof:
     """A proof under construction."""
 
@@ -79,6 +89,8 @@ class Proof:
         self._lemmas = lemmas
         self._own_hypotheses = 0
         self.established: list[Stated] = []
+        self.among: list[str] = []
+        self._cases: dict[tuple[Lemma | Contract, tuple[object, ...]], list[Established]] = {}
         self.used: list[Lemma | Reached] = []
         self._loops, self._contracts = loops, contracts
         self._translator = Translator(arithmetic, sources, loops, contracts)
@@ -242,12 +254,20 @@ class Proof:
             self.conclude(self.holds(rule, *taken(rule, values)))
 
     def establish(
-        self, stated: Lemma | Contract, *values: Value, given: z3.BoolRef | None = None
+        self,
+        stated: Lemma | Contract,
+        *values: Value,
+        given: z3.BoolRef | None = None,
+        among: str = "",
     ) -> None:
         """Add the conclusion of a lemma, or what a contract ensures, as a goal.
 
-        Raises: ValueError if something was assumed besides its own hypotheses: who uses it is not
-        asked for that.
+        The values are arbitrary ones; or a case, of which the goal `among` says that with others
+        like it none is left out. Where `given` holds here and there only, that this is so
+        everywhere is claimed as well (`complete`).
+
+        Raises: ValueError if something was assumed besides its own hypotheses, or if the values are
+        a special case: who uses it is not asked for that.
         """
         if self._own_hypotheses:
             raise ValueError("a lemma is proved from what it is given, and from nothing else")
@@ -264,11 +284,72 @@ class Proof:
                 where = fits if given is None else conjunction(given, fits)
             self._fit(rule, values, where, label, only=result)
         values = tuple(taken(rule, values))
+        self._for_all(stated, values, given, among)
         if given is None:
             self.show(label, self.holds(rule, *values))
         else:
             self.show(label, self.implied(given, rule, *values))
         self.established.append(stated)
+
+    def _for_all(
+        self,
+        stated: Lemma | Contract,
+        values: Sequence[Value],
+        given: z3.BoolRef | None,
+        among: str,
+    ) -> None:
+        """Note of which values something is established, and that they stand for all."""
+        rule = stated.then if isinstance(stated, Lemma) else stated.ensures
+        kinds = self._translator.kinds_of(rule)
+        if isinstance(stated, Contract):  # the result, and what has a name, are not asked for
+            values = values[: list(kinds).index(self._result_of(stated, values))]
+        found = generality(self._translator.symbols, kinds, values)
+        if found.special and not among:
+            raise ValueError(f"{rule.__name__} is established of a special case: {found.special}")
+        if among:
+            self.among.append(among)
+        cases = self._cases.setdefault((stated, tuple(map(identity_of, values))), [])
+        cases.append(Established(tuple(values), given, () if among else found.narrow))
+
+    def complete(self) -> None:
+        """Claim that what was established of cases was established of all.
+
+        Of a number that was taken to be narrow that is so if the hypotheses exclude larger ones.
+        """
+        for (stated, _), cases in self._cases.items():
+            rule = stated.then if isinstance(stated, Lemma) else stated.ensures
+            values, narrow = cases[0].values, cases[0].narrow
+            ways = [case.given for case in cases]
+            if None not in ways:
+                hypotheses = self._hypotheses(stated, values)
+                all_ways = disjunction(*(as_bool(way) for way in ways))
+                claim = implication(hypotheses, all_ways)
+                if not simplifies_to(claim, True):
+                    self.show(f"{rule.__name__} is established wherever it is given", claim)
+            if narrow:
+                kinds = list(self._translator.kinds_of(rule).items())[: len(values)]
+                wide = {name: self.fresh(kind, f"any_{name}") for name, kind in kinds}
+                hypotheses = self._hypotheses(stated, tuple(wide.values()))
+                for part, bits in narrow:
+                    name, _, inside = part.partition(".")
+                    number = scalar_of(part_at(wide[name], inside))
+                    compare = self.arithmetic.compare
+                    low = as_bool(compare(">=", number, Scalar(0)))
+                    high = as_bool(compare("<", number, Scalar(1 << bits)))
+                    label = f"{rule.__name__} is established of every {part} that is given"
+                    self.show(label, conjunction(low, high), given=hypotheses)
+
+    def _hypotheses(self, stated: Lemma | Contract, values: Sequence[Value]) -> z3.BoolRef:
+        """Return what who uses a lemma or a contract is asked for."""
+        if isinstance(stated, Lemma):
+            given = stated.given
+        else:
+            given = () if stated.requires is None else (stated.requires,)
+        asked = TRUE
+        for rule in given:
+            holds = as_bool(self.call_given(asked, rule, *taken(rule, values)))
+            asked = conjunction(asked, holds)
+        return asked
 
     def _keeps(self, contract: Contract, values: Sequence[Value]) -> None:
         """Add as goals that the parts of a result are those of the arguments that they should be.
@@ -430,6 +511,7 @@ class Obligation(NamedTuple):
             rests_on(self.id, {**known, self.id: self.uses})
         proof = Proof(self.arithmetic, sources, self.loops, self.contracts, self.lemmas)
         self.build(proof)
+        proof.complete()
         return proof
 
 

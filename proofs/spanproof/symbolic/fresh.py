@@ -79,6 +79,11 @@ class FreshSymbols:
         known = self._ranged.get(value.get_id()) if isinstance(value, z3.ExprRef) else None
         return known is not None and known[1] <= bits
 
+    def bits(self, value: Value) -> int | None:
+        """Return how many bits a symbol was made with; None for anything else."""
+        known = self._ranged.get(value.get_id()) if isinstance(value, z3.ExprRef) else None
+        return None if known is None else known[1]
+
     def _build(
         self, annotation: object, name: str, leaf: Leaf, assume: Callable[[z3.BoolRef], None]
     ) -> Value:

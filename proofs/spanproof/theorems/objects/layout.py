@@ -159,6 +159,10 @@ LAYOUT: Final = {
 function of the span."""
 
 
+EVERY_CLASS: Final = "every class is claimed of"
+"""The goal that says that the spans of each class stand for all that are laid out."""
+
+
 def spans_of_each_class(p: Proof) -> list[tuple[str, Mspan]]:
     """A span of each span class, of any base, and of any pages if it is large."""
     base, npages = p.number(U64, "base"), p.number(U32, "npages")
@@ -207,7 +211,7 @@ def show_every_class(p: Proof, spans: list[tuple[str, Mspan]]) -> None:
         same = z3.And(span.spanclass == one.spanclass, span.base == one.base)
         pages = same if one.spanclass > 1 else z3.And(same, span.npages == one.npages)
         alike.append(z3.Implies(pages, p.holds(is_cut_like, span, one)))
-    p.show("every class is claimed of", z3.Implies(cut, z3.And(*alike)))
+    p.show(EVERY_CLASS, z3.Implies(cut, z3.And(*alike)))
     p.show("there are no more", z3.Implies(cut, span.spanclass < len(spans)))
 
 
@@ -223,10 +227,10 @@ def slots_lie_in_their_span(p: Proof) -> None:
     p.establish(LARGE_CUT, large, size, given=fits)
     for label, span in spans_of_each_class(p):
         start = p.integer(slot_address, span, slot)
-        p.establish(PLACED, span, slot, start)
+        p.establish(PLACED, span, slot, start, among=EVERY_CLASS)
         if span.spanclass in (0, 1, 4, 133):
             p.possible(label, p.holds(is_slot, span, slot))
-        p.establish(CUT, span, p.holds(laid_out, span))
+        p.establish(CUT, span, p.holds(laid_out, span), among=EVERY_CLASS)
     show_every_class(p, spans_of_each_class(p))
 
 
@@ -239,11 +243,12 @@ def an_address_has_one_slot(p: Proof) -> None:
     for label, span in spans_of_each_class(p):
         above = p.holds(is_at_or_above, span, address)
         index = p.integer_given(above, obj_index, span, address)
-        p.establish(INDEXED, span, address, index, given=above)
+        p.establish(INDEXED, span, address, index, given=above, among=EVERY_CLASS)
         given = z3.And(p.holds(is_slot, span, slot), p.holds(holds_it, span, slot, address))
-        p.establish(INDEX, span, slot, address, given=given)
+        p.establish(INDEX, span, slot, address, given=given, among=EVERY_CLASS)
         if span.spanclass in (0, 1, 4, 133):
             p.possible(f"{label}: an inner address", z3.And(given, address > span.base))
+    show_every_class(p, spans_of_each_class(p))
 
 
 @obligation("objects.layout.serves", "MAL-4 MAL-10 SC-10 SC-12", INTEGERS)
