@@ -6,6 +6,7 @@ a locked section are in the order of that lock.
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Final
 
@@ -79,10 +80,24 @@ class Recorder:
         }
 
     def save(self, path: Path, program: str = "spanalloc") -> None:
-        """Write the trace; compressed if the name ends in .gz."""
+        """Write the trace; compressed if the name ends in .gz.
+
+        Raises: OSError if that is not possible; a file that was there is as it was then.
+        """
         lines = [json.dumps(record) for record in (self.header(program), *self.events)]
         text = ("\n".join(lines) + "\n").encode()
-        path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+        content = gzip.compress(text) if path.suffix == ".gz" else text
+        place = path.resolve()
+        if place.exists() and not place.is_file():  # a terminal, or a pipe
+            place.write_bytes(content)
+            return
+        beside = place.with_name(f".{place.name}.{os.getpid()}")
+        try:
+            beside.write_bytes(content)
+            beside.replace(place)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
 
 
 def page_number(address: i64) -> int:

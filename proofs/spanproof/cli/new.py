@@ -7,6 +7,7 @@ import typer
 
 from spanproof.cli.output import HOLDS, Unusable, out
 from spanproof.doors.templates.language import FIRST_STEPS, Language, files_of
+from spanproof.support import savedfile
 
 
 def new(
@@ -21,7 +22,7 @@ def new(
     for name, content in files.items():
         place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
+        savedfile.write_bytes(content, place)
     out.print(f"wrote {', '.join(files)} to {folder}; now:", markup=False)
     for line in FIRST_STEPS[language]:
         out.print(f"    {line.format(folder=folder)}", markup=False)

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,6 +104,7 @@ def probed(go: Path, operations: int, programs: int, seed: int, save: Path | Non
 
     Raises: WitnessError.
     """
+    from spanproof.cli.saving import kept as keep
     from spanproof.support import savedfile
     from spanproof.witness import probe as probes
     from spanproof.witness import toolchains
@@ -141,7 +143,7 @@ def probed(go: Path, operations: int, programs: int, seed: int, save: Path | Non
     if save is not None:
         text = b"".join(msgspec.json.encode(event) + b"\n" for event in kept)
         compressed = gzip.compress(text, mtime=0) if save.suffix == ".gz" else text
-        savedfile.write_bytes(compressed, save)
+        keep(partial(savedfile.write_bytes, compressed, save), "the recording", save)
     return Outcome(
         version, operations, dict(kinds), programs, spent, found,
         dict(recording.checked), recording.heaps,

@@ -4,6 +4,7 @@ import gzip
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +16,14 @@ from spanproof.cli.output import (
     FAILS,
     HOLDS,
     INTERRUPTED,
+    UNUSABLE,
     Unusable,
     err,
     out,
     print_json,
     progress,
 )
+from spanproof.cli.saving import kept
 from spanproof.simulate.judging import Failure, Simulated
 from spanproof.simulate.program import NotSaved, SimulatedProgram, describe, load
 from spanproof.simulate.racing import Racing
@@ -60,7 +63,7 @@ def simulate(
             raise Unusable("--every goes with --json alone: it explores scenes of its own")
         return explore_scenes(json)
     if trace is not None:
-        trace.touch()  # better now than after a long run
+        savedfile.check_place(trace)  # better now than after a long run
     started = time.perf_counter()
     done: list[Simulated] = []
     recorded: list[EventBase] = []
@@ -84,35 +87,37 @@ def simulate(
             err.print(
                 f"interrupted: {len(done)} of {counted(programs, 'program')} run", markup=False
             )
-    if trace is not None and done:
-        save_trace(trace, simulation.header(len(recorded)), recorded)
     spent = time.perf_counter() - started
     done = [
         one._replace(failure=smaller(one.failure)) if one.failure is not None else one
         for one in done
     ]
-    saved = None
+    if not json:
+        report(done, spent)
+    saved, whole = None, True
     for one in done:
         if one.failure is not None and save_to is not None:
-            saved = savedfile.write_new(one.failure.program, save_to, "simulation")
+            write_new = partial(savedfile.write_new, one.failure.program, save_to, "simulation")
+            saved = kept(write_new, "the failure", save_to)
+    if trace is not None and done:
+        text = as_trace(trace, simulation.header(len(recorded)), recorded)
+        write_trace = partial(savedfile.write_bytes, text, trace)
+        whole = kept(lambda: write_trace() or True, "the recording", trace) is not None
     if json:
         print_json(as_json(done, spent, saved))
-    else:
-        report(done, spent)
-        if saved is not None:
-            out.print(f"saved as {saved}; run it again with spanspec replay {saved}", markup=False)
+    elif saved is not None:
+        out.print(f"saved as {saved}; run it again with spanspec replay {saved}", markup=False)
     if any(one.failure for one in done):
         return FAILS
-    return INTERRUPTED if interrupted else HOLDS
+    if interrupted:
+        return INTERRUPTED
+    return HOLDS if whole else UNUSABLE
 
 
-def save_trace(path: Path, header: Header, events: Sequence[EventBase]) -> None:
-    """Save a recording in the trace format, compressed if its name ends in .gz.
-
-    Raises: OSError if it cannot be written.
-    """
+def as_trace(path: Path, header: Header, events: Sequence[EventBase]) -> bytes:
+    """Return a recording in the trace format, compressed if the file's name ends in .gz."""
     lines = b"".join(msgspec.json.encode(one) + b"\n" for one in (header, *events))
-    path.write_bytes(gzip.compress(lines, mtime=0) if path.suffix == ".gz" else lines)
+    return gzip.compress(lines, mtime=0) if path.suffix == ".gz" else lines
 
 
 def totals(done: Sequence[Simulated]) -> tuple[Counter[str], Counter[str]]:

@@ -35,9 +35,17 @@ def write_bytes(content: bytes, path: Path) -> None:
 
     What is no ordinary file, such as a terminal or a pipe, is written to as it is.
 
-    Raises: OSError if that is not possible; nothing is left of the attempt.
+    Raises: OSError, with the file's name, if that is not possible; nothing is left of the attempt.
     """
-    place = Path(os.path.realpath(path))
+    try:
+        _written(content, Path(os.path.realpath(path)))
+    except OSError as problem:
+        # A disk that is full does not say whose.
+        problem.filename, problem.filename2 = str(path), None
+        raise
+
+
+def _written(content: bytes, place: Path) -> None:
     mode = mode_at(place)
     if not stat.S_ISREG(mode):
         place.write_bytes(content)
@@ -53,6 +61,17 @@ def write_bytes(content: bytes, path: Path) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def check_place(path: Path) -> None:
+    """Require that a file can be made, or changed, before there is anything to write.
+
+    Raises: OSError if it cannot.
+    """
+    there = path.exists()
+    path.touch()
+    if not there:
+        path.unlink()
 
 
 def mode_at(place: Path) -> int:

@@ -1,5 +1,7 @@
 """The model on its own: random programs hold, and a changed model is noticed."""
 
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, get_args
@@ -8,6 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from spanalloc.recorder import Recorder
 from spanproof.cli.app import run
 from spanproof.mutation.corruption import Trace, corruptions
 from spanproof.mutation.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
@@ -80,6 +83,51 @@ def test_a_recording_of_the_model_is_a_trace_that_holds(tmp_path: Path) -> None:
         report = check_trace(source)
     assert report.holds
     assert report.tally.events > 400
+
+
+def full_disk(file: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("json", [False, True])
+def test_a_recording_that_cannot_be_saved_leaves_what_was_there_and_what_was_found(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    fails: bool,
+    json: bool,
+) -> None:
+    path, new = tmp_path / "made.jsonl.gz", tmp_path / "new"
+    path.write_bytes(b"before")
+    monkeypatch.setattr(os, "fsync", full_disk)
+    if fails:
+        monkeypatch.setattr(Simulation, "_judge_all", lambda self: "I-0: nothing holds")
+    arguments = ["simulate", "--steps", "5", "--trace", str(path), "--save", str(new)]
+    assert run([*arguments, "--json"] if json else arguments) == (1 if fails else 2)
+    told, complaints = capsys.readouterr()
+    assert path.read_bytes() == b"before"
+    assert [one for one in tmp_path.rglob("*") if one.is_file()] == [path]
+    assert f"the recording could not be saved: {path}: No space left on device" in complaints
+    assert ("the failure could not be saved" in complaints) == fails
+    assert ("I-0: nothing holds" in told) == fails
+    assert ('"failures"' if json else "1 program, ") in told
+
+
+def test_a_recording_of_spanalloc_that_cannot_be_saved_leaves_what_was_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "made.jsonl"
+    path.write_bytes(b"before")
+    recorder = Recorder()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", lambda *_: full_disk(0))
+        with pytest.raises(OSError, match="No space left"):
+            recorder.save(path)
+    assert path.read_bytes() == b"before"
+    recorder.save(path)
+    assert b'"k": "header"' in path.read_bytes()
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(("seed", "threads"), [(1, 4), (2, 2), (3, 8)])
