@@ -1,6 +1,7 @@
 """The rooms and their doors: no package imports upwards, and the model stands alone."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,28 @@ def test_an_import_of_a_later_wing_would_be_noticed() -> None:
 def test_the_tests_of_the_implementation_do_not_use_the_model() -> None:
     for path in (ROOT / "tests" / "impl").rglob("*.py"):
         assert not imported_packages(path) & {"spanspec", "spanproof"}, path
+
+
+def started_programs(tree: ast.AST) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner, name = ast.unparse(node.func.value), node.func.attr
+            if owner == "subprocess" and name in ("run", "Popen", "call", "check_output"):
+                yield node
+
+
+def outlives_us(call: ast.Call) -> bool:
+    return "with_parent()" not in [
+        ast.unparse(one.value) for one in call.keywords if one.arg == "preexec_fn"
+    ]
+
+
+def test_no_program_that_a_command_starts_outlives_it() -> None:
+    for path in sources("spanproof"):
+        for call in started_programs(ast.parse(path.read_text(encoding="utf-8"))):
+            assert not outlives_us(call), f"{path}:{call.lineno}"
+    careless = ast.parse("subprocess.run(['sleep', '9'])\n")
+    assert all(map(outlives_us, started_programs(careless)))
 
 
 def test_the_model_knows_no_solver() -> None:

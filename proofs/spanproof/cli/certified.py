@@ -3,8 +3,9 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from os import cpu_count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
 from spanproof.decide.jobs import Job
@@ -14,6 +15,9 @@ from spanproof.support.processes import pool
 if TYPE_CHECKING:
     from spanproof.decide.certifying import Certified
     from spanproof.solvers.certify import Checker
+
+
+PRELOAD: Final = ("spanproof.decide.certifying",)
 
 
 def certify_all(work: list[Job], timeout: float, jobs: int, json: bool) -> int:
@@ -48,16 +52,26 @@ def certify_all(work: list[Job], timeout: float, jobs: int, json: bool) -> int:
 def each_certified(
     names: list[str], checker: "Checker", timeout: float, workers: int
 ) -> "Iterator[Certified]":
-    """Yield obligations as they are certified, side by side if there are several workers."""
-    from spanproof.decide.certifying import certified
+    """Yield obligations as they are certified, in worker processes: cvc5 hears of no signal.
 
-    if workers == 1:
-        yield from (certified(name, checker, timeout) for name in names)
-        return
-    with pool(workers, preload=["spanproof.decide.certifying"]) as processes:
-        waiting = [processes.submit(certified, name, checker, timeout) for name in names]
+    One whose worker is killed, tried again on its own, has no certificate.
+    """
+    from spanproof.decide.certifying import certified, killed
+
+    alone: list[str] = []
+    with pool(workers, preload=PRELOAD) as processes:
+        waiting = {processes.submit(certified, name, checker, timeout): name for name in names}
         for future in as_completed(waiting):
-            yield future.result()
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                alone.append(waiting[future])
+    for name in alone:
+        with pool(1, preload=PRELOAD) as processes:
+            try:
+                yield processes.submit(certified, name, checker, timeout).result()
+            except BrokenProcessPool:
+                yield killed(name)
 
 
 def report(

@@ -37,3 +37,9 @@ def certified(name: str, checker: Checker, timeout: float) -> Certified:
     except (NotPortable, UnsupportedConstruct) as problem:
         without.append(("the obligation", str(problem), False))
     return Certified(name, questions, tuple(without))
+
+
+def killed(name: str) -> Certified:
+    """Return what is known of an obligation whose worker was killed: nothing."""
+    reason = "its process was killed, also when it was tried alone: out of memory?"
+    return Certified(name, 1, (("the obligation", reason, False),))

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from spanproof.decide.cache import Cache
 from spanproof.fingerprint.dependencies import digest_of, module_file, modules_of
 from spanproof.fingerprint.walking import written
+from spanproof.support.processes import with_parent
 
 READ: Final = ("spanspec", "spanalloc")
 """The packages whose functions proofs read."""
@@ -231,6 +232,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
             capture_output=True,
             check=True,
             timeout=_SECONDS,
+            preexec_fn=with_parent(),
         )
         return done.stdout.decode()
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):

@@ -66,7 +66,7 @@ def _run_by_running(job: Job) -> Outcome:
 def run(
     jobs: Sequence[Job], workers: int | None = None, decide_one: Decide | None = None
 ) -> Iterator[Outcome]:
-    """Yield outcomes as they are reached; one worker runs everything in this process.
+    """Yield outcomes as they are reached; one worker runs everything in this process, with Z3.
 
     If a worker is killed, what was being decided is tried again, each alone; what has its worker
     killed then, too, is `unknown`, and the rest goes on. On an interrupt the running jobs are
@@ -74,7 +74,9 @@ def run(
     """
     workers = workers or os.cpu_count() or 1
     decide_one = decide_one or run_job
-    if workers == 1 or len(jobs) == 1:
+    # Other solvers keep Python's lock while they compute, so that no signal would be heard of.
+    interruptible = all(job.solver == "z3" for job in jobs)
+    if interruptible and (workers == 1 or len(jobs) == 1):
         yield from map(decide_one, jobs)
         return
     waiting = deque(jobs)

@@ -11,6 +11,7 @@ from typing import Final
 
 from spanproof.protocol.faults import CannotStart
 from spanproof.support.folders import cache_folder
+from spanproof.support.processes import with_parent
 from spanproof.support.tools import C_COMPILER
 
 SOURCES: Final = Path(__file__).parent / "c"
@@ -61,7 +62,10 @@ def compile_to(place: Path, command: list[str], source: Path) -> None:
     os.close(handle)
     try:
         done = subprocess.run(
-            [*command, "-o", name, str(source), *LIBRARIES], capture_output=True, text=True
+            [*command, "-o", name, str(source), *LIBRARIES],
+            capture_output=True,
+            text=True,
+            preexec_fn=with_parent(),
         )
         if done.returncode != 0:
             raise CannotStart(f"{source.name} cannot be compiled: {done.stderr.strip()[:300]}")
@@ -91,7 +95,9 @@ def known_to_the_loader(name: str) -> Path | None:
     command = shutil.which("ldconfig", path=f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin")
     if command is None:
         return None
-    listed = subprocess.run([command, "-p"], capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        [command, "-p"], capture_output=True, text=True, preexec_fn=with_parent()
+    ).stdout
     for line in listed.splitlines():
         told, arrow, place = line.strip().partition(" => ")
         if arrow and told.split(" ")[0] == name:

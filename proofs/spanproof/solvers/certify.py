@@ -5,18 +5,25 @@ The proofs are in CPC, cvc5's calculus, whose rules are a text (`Cpc.eo`) that c
 source; Ethos checks a proof by the rules of such a text.
 """
 
+import math
 import os
 import re
+import resource
 import shutil
 import subprocess
 import tempfile
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import cvc5
 
 from spanproof.solvers.limits import CLOCK, CVC5_UNITS, milliseconds, units
 from spanproof.solvers.proofscript import NotOfThisQuestion, require_same_question
+from spanproof.support.processes import end_with_parent, with_parent
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 RULES: Final = "SPANSPEC_CPC"
 """The variable that names the file with the rules of the calculus."""
@@ -25,6 +32,9 @@ HOW: Final = (
     "build github.com/cvc5/ethos (cmake, a C++ compiler, GMP), put its `ethos` on PATH, and let "
     f"{RULES} name proofs/eo/cpc/Cpc.eo of cvc5's source"
 )
+
+PROOF: Final = 3
+"""How many times the timeout cvc5 may take, in processor time, to answer and to write a proof."""
 
 OPTIONS: Final = {
     "produce-proofs": "true",
@@ -77,7 +87,7 @@ def certify(script: str, checker: Checker, timeout: float, *, saturate: bool) ->
     """
     question = with_binary_numerals(script)
     try:
-        proof = proof_of(question, timeout, saturate=saturate)
+        proof = proof_in_time(question, timeout, saturate=saturate)
         require_same_question(question, proof)
     except NotOfThisQuestion as problem:
         return Certificate(False, f"the proof is not one of this question: {problem}", wrong=True)
@@ -94,6 +104,53 @@ def with_binary_numerals(script: str) -> str:
 
     text = re.sub(r"\(set-info :status \w+\)|\(exit\)", "", script)
     return re.sub(r"\(_ bv(\d+) (\d+)\)", binary, text)
+
+
+def proof_in_time(script: str, timeout: float, *, saturate: bool) -> str:
+    """Return cvc5's proof that a script cannot be met, made by a process of its own.
+
+    cvc5's limits are those of the search for an answer. To write the proof down may take any time
+    and memory, and until it is over no thread of the process runs.
+
+    Raises: RuntimeError if there is none, or none in `PROOF` times the timeout.
+    """
+    here = get_context("fork")
+    receiver, sender = here.Pipe(duplex=False)
+    limit = math.ceil(PROOF * timeout)
+    child = here.Process(target=_send_proof, args=(sender, limit, script, timeout, saturate))
+    child.start()
+    sender.close()
+    try:
+        proof, problem = receiver.recv()
+    except EOFError:
+        raise RuntimeError(
+            f"it takes cvc5 more than {limit} s to write one, or too much memory"
+        ) from None
+    finally:
+        child.kill()
+        child.join()
+        receiver.close()
+    if problem:
+        raise RuntimeError(problem)
+    return str(proof)
+
+
+def _send_proof(
+    sender: "Connection[tuple[str, str], object]",
+    limit: int,
+    script: str,
+    timeout: float,
+    saturate: bool,
+) -> None:
+    """Send a proof, or why there is none; the kernel ends this process at its limit."""
+    end_with_parent()
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        found = proof_of(script, timeout, saturate=saturate), ""
+    except RuntimeError as problem:
+        found = "", str(problem)
+    sender.send(found)
 
 
 def proof_of(script: str, timeout: float, *, saturate: bool) -> str:
@@ -134,7 +191,12 @@ def checked(proof: str, checker: Checker, timeout: float) -> Certificate:
         command = [checker.program, "--require-proof-of-false", str(file)]
         try:
             ran = subprocess.run(
-                command, capture_output=True, text=True, timeout=CLOCK * timeout, check=False
+                command,
+                capture_output=True,
+                text=True,
+                timeout=CLOCK * timeout,
+                check=False,
+                preexec_fn=with_parent(),
             )
         except subprocess.TimeoutExpired:
             return Certificate(False, "the checker took too long")

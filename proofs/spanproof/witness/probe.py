@@ -15,6 +15,7 @@ from typing import IO, Final
 from spanproof.fuzz.choices import FromBytes
 from spanproof.fuzz.program import Allocate, MarkEvery, Program, StartCycle
 from spanproof.fuzz.spangrammar import span_program
+from spanproof.support.processes import with_parent
 from spanproof.witness.errors import Unreadable, WitnessError
 from spanproof.witness.executable import read_executable
 from spanproof.witness.finding import Finding, Verdict
@@ -343,7 +344,11 @@ def probing(program: Path) -> Iterator[Probe]:
     Raises: WitnessError if it cannot be read.
     """
     process = subprocess.Popen(
-        [str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [str(program)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=with_parent(),
     )
     try:
         memory = LiveMemory(process.pid)

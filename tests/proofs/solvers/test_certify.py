@@ -2,13 +2,15 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 pytest.importorskip("cvc5", reason="pip install 'spanspec[solvers]'")
 
-from spanproof.cli.certified import certify_all
+from spanproof.cli.certified import certify_all, each_certified
 from spanproof.cli.output import Unusable
 from spanproof.decide.jobs import Job
 from spanproof.prove.questions import each_query
@@ -91,6 +93,32 @@ def test_what_can_be_met_has_no_proof(tmp_path: Path) -> None:
     script = SCRIPT.replace("(not (=", "(and (=")
     found = certify(script, checker(tmp_path, "correct"), 5.0, saturate=False)
     assert (found.certified, found.wrong, found.reason) == (False, False, "no proof: cvc5 says sat")
+
+
+def test_a_proof_that_is_never_written_down_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(*_: object, **__: object) -> str:
+        while True:
+            pass
+
+    monkeypatch.setattr("spanproof.solvers.certify.proof_of", endless)
+    found = certify(SCRIPT, checker(tmp_path, "correct"), 0.1, saturate=False)
+    assert not found.certified
+    assert "it takes cvc5 more than 1 s" in found.reason
+
+
+def never(name: str, *_: object) -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError(name)
+
+
+def test_an_obligation_whose_worker_is_killed_has_no_certificate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("spanproof.decide.certifying.certified", never)
+    (found,) = each_certified(["sweepgen.relabel"], Checker("", ""), 5.0, 1)
+    assert "process was killed" in found.without[0][1]
 
 
 WORK = [Job("sweepgen.relabel")]

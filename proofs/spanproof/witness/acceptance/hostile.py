@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from spanproof.support.processes import with_parent
 from spanproof.witness.acceptance.programs import running
 from spanproof.witness.errors import Unreadable, WitnessError
 from spanproof.witness.memory import CHUNK, Changed
@@ -173,7 +174,9 @@ def core_of(pid: int, folder: Path) -> list[Path]:
     gcore = shutil.which("gcore")
     if gcore is None:
         return []
-    dumped = subprocess.run([gcore, "-o", str(folder / "core"), str(pid)], capture_output=True)
+    dumped = subprocess.run(
+        [gcore, "-o", str(folder / "core"), str(pid)], capture_output=True, preexec_fn=with_parent()
+    )
     return list(folder.glob("core.*")) if dumped.returncode == 0 else []
 
 

@@ -73,6 +73,7 @@ def running(
         text=True,
         cwd=folder,
         env={**os.environ, "GOTRACEBACK": "crash"},
+        preexec_fn=with_parent(),
     )
     try:
         assert process.stdout is not None
