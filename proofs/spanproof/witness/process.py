@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import psutil
+
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.memory import TOP, Memory
 
@@ -115,8 +117,22 @@ def executable_of(pid: int) -> Path:
     except PermissionError:
         raise WitnessError(not_allowed(pid)) from None
     except OSError:
-        raise WitnessError(f"there is no process {pid}, or it runs no file") from None
+        raise WitnessError(why_without_file(pid)) from None
     return place
+
+
+def why_without_file(pid: int) -> str:
+    """Return the line about a process that runs no file."""
+    try:
+        status = psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return (
+            f"there is no process {pid}; of one in a container, the number that it has outside "
+            "counts"
+        )
+    if status == psutil.STATUS_ZOMBIE:
+        return f"process {pid} has ended, and its parent has not taken note of that yet"
+    return f"process {pid} runs no file: it is a thread of the kernel"
 
 
 def entry_of(pid: int) -> int | None:

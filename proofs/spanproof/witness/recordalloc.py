@@ -60,7 +60,7 @@ def alloc(known: Known, event: Event) -> None:
         f"{address:#x}",
         f"{event['addr']:#x}",
     )
-    for name in ("freeindex", "alloc_count", "alloc_cache", "nelems", "npages", "base"):
+    for name in ("freeindex", "alloc_count", "alloc_cache", "nelems", "npages", "base", "needzero"):
         want, seen = getattr(found.span, name), getattr(after, name)
         if name == "alloc_cache" and found.span.freeindex >= found.span.nelems:
             continue
@@ -113,7 +113,7 @@ def untouched(known: Known, event: Event, after: Mspan) -> None:
         before = record_of(pre)
         known.sound(before, pre)
         if before.base == after.base:
-            for name in ("freeindex", "alloc_count", "alloc_cache"):
+            for name in ("freeindex", "alloc_count", "alloc_cache", "needzero"):
                 want, seen = getattr(before, name), getattr(after, name)
                 known.require(want == seen, "MAL-6", f"{name} after a tiny object", want, seen)
     elif after.nelems and after.alloc_count < after.freeindex:
@@ -129,6 +129,13 @@ def span_before(known: Known, event: Event, after: Mspan) -> Mspan:
     if isinstance(pre, dict):
         before = record_of(pre)
         known.sound(before, pre)
+        known.require(
+            before.spanclass == event["spc"],
+            "I-19",
+            "the class of the span in the slot",
+            event["spc"],
+            before.spanclass,
+        )
         known.require(
             is_cached(event["hsg"], pre["sg"]),
             "SWP-1",

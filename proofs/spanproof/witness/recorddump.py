@@ -38,7 +38,7 @@ def cycle(known: Known, event: Event) -> None:
 def checkpoint(known: Known, event: Event) -> None:
     """Check a dump of spans: each by itself, where it is, and what a cycle left of it.
 
-    Rules: I-5 I-19 I-22 I-27 VER-4 SWP-27.
+    Rules: I-5 I-19 I-22 I-27 VER-4 SWP-27 T-89.
     """
     sg = event["hsg"]
     cached = {base for base in event["cached"].values() if base}
@@ -75,6 +75,20 @@ def checkpoint(known: Known, event: Event) -> None:
         if quiet:
             marks = record.gcmark_bits.count(min(record.nelems, MAX_OBJECTS_PER_SPAN))
             known.require(marks == 0, "I-5", f"marks of the swept span {record.base:#x}", 0, marks)
+    if quiet:
+        known.require(
+            event["gcphase"] == 0, "T-89", "the phase between cycles", 0, event["gcphase"]
+        )
+        for name, base in event["cached"].items():
+            known.require(
+                not base or base in dumped.get(int(name), ()),
+                "I-19",
+                f"the span that is cached in slot {name}",
+                "a span in use of this class",
+                f"{base:#x}",
+            )
+    if event.get("spc", 0) not in {0, *dumped} and dumped:
+        raise ValueError(f"a dump of class {event['spc']} has spans of others")
     if known.after_cycle and event["why"].startswith("script"):
         known.after_cycle = False
         collected(known, dumped, cached)

@@ -70,7 +70,7 @@ class Known:
     def sound(self, record: Mspan, span: Event, slots: bool = True) -> None:
         """Check a span by itself: its shape, and its slots if its bits are recorded.
 
-        Rules: I-1 I-2 I-3 I-4 I-6 I-7 I-11 SPAN-2 SPAN-9 SPAN-10.
+        Rules: I-1 I-2 I-3 I-4 I-6 I-7 I-11 SPAN-2 SPAN-9 SPAN-10 SPAN-22 VER-7.
         """
         key = (*NUMBERS(span), span.get("ab"), span.get("gm"), span.get("fs"), slots)
         if key in self._sound:
@@ -93,7 +93,23 @@ class Known:
             record.nelems,
             (record.freeindex, record.alloc_count),
         )
+        scanned = span.get("fs")
+        if scanned is not None:
+            # It is written after each allocation, but for one that fills the span.
+            full = record.freeindex == record.nelems or record.alloc_count == record.nelems
+            self.require(
+                scanned == record.freeindex or (full and scanned < record.freeindex),
+                "VER-7",
+                "freeIndexForScan is freeindex",
+                record.freeindex,
+                scanned,
+            )
         if slots:
+            beyond = sum(
+                bits.count(record.nelems + 8) - bits.count(record.nelems)
+                for bits in (record.alloc_bits, record.gcmark_bits)
+            )
+            self.require(beyond == 0, "SPAN-22", "bits beyond the last slot", 0, beyond)
             self.checked.update(OF_SLOTS)
             for rule, what in occupancy(record, span.get("fs")):
                 if rule != "I-7":

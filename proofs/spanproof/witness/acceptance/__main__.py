@@ -24,6 +24,9 @@ def stops(
     number: Annotated[int, typer.Option(help="Stops of each toolchain's load.")] = 125,
     mode: Annotated[str, typer.Option(help="busy, slow or still.")] = "busy",
     program: Annotated[Path | None, typer.Option(help="A program instead of the load.")] = None,
+    donor: Annotated[
+        Path | None, typer.Option(help="What lends a stripped one its layout.")
+    ] = None,
     keep: Annotated[Path | None, typer.Option(help="Where odd images are kept.")] = None,
     flags: Annotated[str, typer.Option(help="Flags of go build.")] = "",
     seed: Seed = 0,
@@ -36,7 +39,7 @@ def stops(
         for one in toolchains(go) if program is None else [Path()]:
             load = program or built(one, Path(folder) / one.parts[-3], flags.split())
             name = name_of(one) if program is None else load.name
-            result = stopped_often(load, name, number, mode, seed, keep)
+            result = stopped_often(load, name, number, mode, seed, keep, donor)
             typer.echo(result.line())
             for line in result.odd:
                 typer.echo(f"  {line}")

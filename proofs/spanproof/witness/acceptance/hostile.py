@@ -247,7 +247,7 @@ def cut_off(core: Path, program: Path, drawn: random.Random, number: int) -> Ite
     size = copy.stat().st_size
     for _ in range(number):
         size = (
-            drawn.randrange(size)
+            drawn.randrange(size + 1)
             if drawn.random() < 0.2
             else max(size - drawn.randrange(1 << 20), 0)
         )

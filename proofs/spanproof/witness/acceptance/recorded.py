@@ -15,6 +15,11 @@ def is_cached_alloc(event: Event) -> bool:
     return is_alloc(event) and isinstance(event.get("pre"), dict)
 
 
+def leaves_room(event: Event) -> bool:
+    """Tell whether an event is such an allocation, and its span is not searched to its end."""
+    return is_cached_alloc(event) and bool(event["post"]["fi"] < event["post"]["ne"])
+
+
 def is_alloc(event: Event) -> bool:
     """Tell whether an event is an allocation."""
     return bool(event["e"] == "alloc")
@@ -120,12 +125,35 @@ def unlisted(event: Event) -> None:
     those.remove(base)
 
 
+def has_scan_index(event: Event) -> bool:
+    """Tell whether an event is an allocation whose span has a freeIndexForScan, and room."""
+    if not is_alloc(event) or "fs" not in event["post"]:
+        return False
+    return bool(event["post"]["ac"] < event["post"]["ne"])
+
+
+def is_quiet_dump(event: Event) -> bool:
+    """Tell whether an event is a dump while no cycle runs."""
+    return bool(event["e"] == "ckpt" and event["why"] != "midgc")
+
+
+def other_slot(event: Event) -> None:
+    """Let a cache slot of a dump hold what is no span of its class."""
+    name = next(iter(event["cached"]))
+    event["cached"][name] += 8
+
+
 KINDS: Final[dict[str, tuple[Callable[[Event], bool], Callable[[Event], None]]]] = {
     "addr": (is_cached_alloc, own("addr", 8)),
     "freeindex after": (is_cached_alloc, post("fi", 1)),
     "allocCount after": (is_cached_alloc, post("ac", 1)),
-    "allocCache after": (is_cached_alloc, other_cache),
+    "allocCache after": (leaves_room, other_cache),
     "sweepgen after": (lambda e: is_cached_alloc(e) and not is_tiny(e), post("sg", -3)),
+    "freeIndexForScan after": (has_scan_index, post("fs", -1)),
+    "needzero after": (
+        lambda e: is_cached_alloc(e) and not is_tiny(e),
+        lambda e: post("nz", 1 - 2 * e["post"]["nz"])(e),
+    ),
     "spanclass": (is_alloc, post("spc", 1)),
     "elemsize": (is_alloc, post("es", 8)),
     "nelems": (is_alloc, post("ne", -1)),
@@ -141,6 +169,8 @@ KINDS: Final[dict[str, tuple[Callable[[Event], bool], Callable[[Event], None]]]]
     "the tiny block": (is_tiny, own("tiny2", 16)),
     "the offset in the tiny block": (is_tiny, own("tinyoff2", 1)),
     "a cached span": (lambda e: e["e"] == "ckpt" and any(e["cached"].values()), uncached),
+    "the span in a cache slot": (is_quiet_dump, other_slot),
+    "the phase": (is_quiet_dump, own("gcphase", 1)),
     "a span that is in no central list": (is_dump_with_room, unlisted),
 }
 """The kinds that are declared to be noticed: which events can have one, and the change."""

@@ -52,9 +52,17 @@ class Stops(msgspec.Struct):
 
 
 def stopped_often(
-    program: Path, go: str, number: int, mode: str, seed: int, keep: Path | None
+    program: Path,
+    go: str,
+    number: int,
+    mode: str,
+    seed: int,
+    keep: Path | None,
+    donor: Path | None = None,
 ) -> Stops:
     """Stop a load a number of times; images that show damage or are undecided are kept.
+
+    The donor lends the layout of a stripped program.
 
     Raises: WitnessError if it cannot be read.
     """
@@ -63,7 +71,7 @@ def stopped_often(
     odd: list[str] = []
     longest = 0.0
     with running(program, mode) as process:
-        attached = Attached(process.pid, None, None)
+        attached = Attached(process.pid, None, donor)
         started = time.perf_counter()
         for stop in range(number):
             time.sleep(drawn.random() * GAP)
