@@ -46,7 +46,7 @@ def test_what_another_version_lays_down_is_learnt_from_its_recording(version: st
     made = VARIANTS[version](events[: cycles[1] + 3])
     assert not diverges(made)
     tried, left = missed(made, 1, seed=len(version))
-    assert (tried, left) == (len(KINDS), [])
+    assert (tried, left) == (len(KINDS) - 1, [])  # none has freeIndexForScan
     # It is the recording that tells: by the header of another version, it does not hold.
     other = RECORDED[1] if version == "1.16" else RECORDED[0]
     assert diverges([next(lines_of(other)), *made[1:]])
