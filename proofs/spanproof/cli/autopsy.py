@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from spanproof.cli.output import FAILS, HOLDS, Unusable, out, print_json
+from spanproof.cli.output import FAILS, HOLDS, UNUSABLE, Unusable, out, print_json
+from spanproof.cli.saving import kept
 from spanspec.rules.book import in_words
 
 if TYPE_CHECKING:
@@ -66,16 +67,24 @@ def autopsy(
         report = examined(what, exe, layout_from, stops, WAIT)
         if redact:
             report = report.rejudged(redacted(report.image))
-        if save is not None:
-            part = concerned(report.image, report.profile, report.findings)
-            save_image(part, report.profile, save)
     except WitnessError as problem:
         raise Unusable(str(problem)) from None
     if json:
         print_json(report.document())
     else:
         print_report(report)
-    return FAILS if report.damaged else HOLDS
+    whole = True
+    if save is not None:  # what was found is told before, whatever becomes of it
+
+        def write() -> bool:
+            part = concerned(report.image, report.profile, report.findings)
+            save_image(part, report.profile, save)
+            return True
+
+        whole = kept(write, "the heap", save) is not None
+    if report.damaged:
+        return FAILS
+    return HOLDS if whole else UNUSABLE
 
 
 def print_report(report: "Report") -> None:

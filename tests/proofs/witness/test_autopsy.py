@@ -241,6 +241,12 @@ def test_the_command_tells_of_damage(
     document = json.loads(capsys.readouterr().out)
     assert document["damage"] >= 1
     assert document["findings"][0]["descriptor"] == span.descriptor
+    # A heap that cannot be saved takes nothing of what was found with it.
+    nowhere = tmp_path / "none" / "part.json"
+    assert run(["autopsy", str(place), "--save", str(nowhere)]) == 1
+    told, complaints = capsys.readouterr()
+    assert "damage I-2: " in told
+    assert f"the heap could not be saved: {nowhere}: No such file" in complaints
 
 
 @pytest.mark.parametrize(
