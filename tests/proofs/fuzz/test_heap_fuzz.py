@@ -89,7 +89,7 @@ EASY = ("#12040", "#15022", "the cache is not shifted", "needzero is forgotten",
 """Some planted bugs; `spanspec planted` looks for all of them."""
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(heap_programs())
 def test_every_program_agrees(program: HeapProgram) -> None:
     assert run_heap_program(program, installed).divergence is None
