@@ -80,6 +80,7 @@ HOT = (
     "invariants/registry",
     "invariants/spans",
     "invariants/sweeping",
+    "pages/coalescing",
     "pages/fixalloc",
     "pages/freeruns",
     "pages/growth",
@@ -279,6 +280,7 @@ class BuildExt(build_ext):
         try:
             super().run()
             for package, known in noted.items():
+                remove_left_over(folder_of(self, package), package)
                 compiled.write_manifest(folder_of(self, package), known)
             check(self)
             tell(f"compiled in {time.perf_counter() - started:.0f} s")
@@ -293,6 +295,19 @@ def folder_of(command: build_py | build_ext, package: str) -> Path:
     # `inplace` itself is cleared while the libraries are built.
     in_place = IN_PLACE or command.editable_mode
     return (ROOTS[package] if in_place else Path(command.build_lib)) / package
+
+
+def remove_left_over(folder: Path, package: str) -> None:
+    """Remove what an earlier build has compiled in place, and this one has not.
+
+    A library beside a source, of which nothing is noted, counts as a change: the whole package
+    would run from its sources.
+    """
+    now = {
+        Path(source).relative_to(ROOTS[package] / package).as_posix() for source in GROUPS[package]
+    }
+    for name in compiled.extension_modules(folder) - now:
+        (folder / name).with_suffix(compiled.EXTENSION_SUFFIXES[0]).unlink()
 
 
 def note_interpreted(command: build_py | build_ext, reason: str) -> None:

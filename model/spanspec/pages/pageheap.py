@@ -18,6 +18,16 @@ from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
 from spanspec.events.fields import EventBase
 from spanspec.pages.arena import Hint, Os, Willing, initial_hints
+from spanspec.pages.coalescing import (
+    alike_above,
+    alike_below,
+    enter_free_set,
+    may_enter_free_set,
+    may_merge_lower,
+    may_merge_upper,
+    merge_lower,
+    merge_upper,
+)
 from spanspec.pages.fixalloc import FixAlloc, Nameless
 from spanspec.pages.freeruns import FreeSpan, FreeSpans
 from spanspec.pages.pagemap import PageMap, PageTable
@@ -40,16 +50,6 @@ from spanspec.pages.runs import (
     page_run,
 )
 from spanspec.pages.statistics import HeapStatistics, after_change, after_growth
-from spanspec.pages.steps import (
-    alike_above,
-    alike_below,
-    enter_free_set,
-    may_enter_free_set,
-    may_merge_lower,
-    may_merge_upper,
-    merge_lower,
-    merge_upper,
-)
 from spanspec.pages.treap import Treap
 from spanspec.span.mspan import Mspan
 

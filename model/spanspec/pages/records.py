@@ -5,6 +5,9 @@
 
 from typing import Final
 
+from msgspec.structs import replace
+
+from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import NOBODY, Address, SpanId
 from spanspec.base.records import Record
 from spanspec.base.tables import AddressMap, Table
@@ -79,3 +82,11 @@ def is_free(tiling: Tiling, span: SpanId) -> bool:
 def contains(run: PageRun, address: Address) -> bool:
     """Tell whether an address lies in a run."""
     return run.base <= address < end_of(run)
+
+
+def with_page(tiling: Tiling, page: Address, span: SpanId) -> Tiling:
+    """Let one page of the span map lead to a span.
+
+    Rules: HEAP-8.
+    """
+    return replace(tiling, map=tiling.map.set_range(page, Address(page + PAGE_SIZE), span))

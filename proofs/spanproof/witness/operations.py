@@ -13,6 +13,7 @@ from typing import Final
 from spanproof.witness.gofunctions import LATER, functions_of, is_one_of, rules_of
 from spanproof.witness.image import ThreadImage
 from spanproof.witness.midway import reached_with
+from spanspec.pages import coalescing
 from spanspec.pages import steps as pages
 from spanspec.sharing import setsteps
 from spanspec.span import alloccache
@@ -106,8 +107,13 @@ def at_pages() -> Names:
 
     Those are the functions that spans come from and go back to.
     """
-    steps = [name for name in vars(pages) if f"may_{name}" in vars(pages)]
-    return of_definitions(*(f"pages.steps.{name}" for name in steps)) + functions_of(
+    steps = [
+        f"{module.__name__.removeprefix('spanspec.')}.{name}"
+        for module in (coalescing, pages)
+        for name in vars(module)
+        if f"may_{name}" in vars(module)
+    ]
+    return of_definitions(*steps) + functions_of(
         ("HEAP-23", "HEAP-26", "HEAP-27", "HEAP-32", "VER-3")
     )
 

@@ -15,7 +15,7 @@ from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import Address, SpanId
 from spanspec.heap import Heap
 from spanspec.heap.snapshot import snapshot_of
-from spanspec.pages import steps
+from spanspec.pages import coalescing, steps
 from spanspec.pages.invariant import tiling_holds
 from spanspec.pages.pageheap import Actor, PageHeap, Runs
 from spanspec.pages.pagemap import PageTable
@@ -106,12 +106,12 @@ def possible(tiling: Tiling, rng: random.Random) -> dict[str, Step]:
         found["scavenge"] = lambda t: steps.scavenge(t, one)
     if steps.may_scavenge_part(tiling, one, other, npages):
         found["scavenge_part"] = lambda t: steps.scavenge_part(t, one, other, npages)
-    if steps.may_merge_lower(tiling, one) and steps.alike_below(tiling, one) != NO_SPAN:
-        found["merge_lower"] = lambda t: steps.merge_lower(t, one)
-    if steps.may_merge_upper(tiling, one) and steps.alike_above(tiling, one) != NO_SPAN:
-        found["merge_upper"] = lambda t: steps.merge_upper(t, one)
-    if steps.may_enter_free_set(tiling, one):
-        found["enter_free_set"] = lambda t: steps.enter_free_set(t, one)
+    if coalescing.may_merge_lower(tiling, one) and coalescing.alike_below(tiling, one) != NO_SPAN:
+        found["merge_lower"] = lambda t: coalescing.merge_lower(t, one)
+    if coalescing.may_merge_upper(tiling, one) and coalescing.alike_above(tiling, one) != NO_SPAN:
+        found["merge_upper"] = lambda t: coalescing.merge_upper(t, one)
+    if coalescing.may_enter_free_set(tiling, one):
+        found["enter_free_set"] = lambda t: coalescing.enter_free_set(t, one)
     return found
 
 
@@ -150,11 +150,11 @@ def test_the_invariant_can_fail() -> None:
     tiling = steps.take_from_arena(tiling, one, 4)
     assert is_loose(tiling, one)
     assert tiling_holds(tiling)
-    tiling = steps.enter_free_set(tiling, one)
+    tiling = coalescing.enter_free_set(tiling, one)
     unscavenged = tiling.runs.set(one, replace(tiling.runs[one], scavenged=False))
     split = steps.scavenge_part(replace(tiling, runs=unscavenged), one, two, 2)
     assert tiling_holds(split)
-    assert not steps.may_enter_free_set(
+    assert not coalescing.may_enter_free_set(
         replace(split, runs=split.runs.set(two, replace(split.runs[two], scavenged=False))), two
     )
     alike = split.runs.set(two, replace(split.runs[two], scavenged=False, role=LISTED))

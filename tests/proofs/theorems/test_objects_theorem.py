@@ -19,6 +19,7 @@ from spanproof.theorems.objects.safety import ABSTRACT, STEPS
 from spanproof.theorems.sharing.order import ALONE, SPECIAL
 from spanspec.base.words import U16, U64
 from spanspec.objects import steps as abstract
+from spanspec.pages import coalescing
 from spanspec.pages import steps as pages
 from spanspec.sharing.steps import STEPS as SHARING_STEPS
 from spanspec.span.mspan import Mspan, slot_address
@@ -37,7 +38,8 @@ def functions_of(module: ModuleType) -> set[str]:
 
 def test_every_step_takes_part_in_the_theorem() -> None:
     below = set(rests_on("objects.safe", USES))
-    guarded = {name.removeprefix("may_") for name in functions_of(pages) if name[:4] == "may_"}
+    functions = functions_of(pages) | functions_of(coalescing)
+    guarded = {name.removeprefix("may_") for name in functions if name[:4] == "may_"}
     assert {f"pages.{name.replace('_', '-')}" for name in guarded} <= below
     assert {f"objects.pages.{name.replace('_', '-')}" for name in guarded - {"use"}} <= set(STEPS)
     assert {f"protocol.{step.name}" for step in SPECIAL} <= below

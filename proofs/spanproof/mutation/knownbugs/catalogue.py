@@ -244,7 +244,7 @@ BUGS: Final = (
     KnownBug(
         "map-one-end",
         "plain",
-        "pages.steps",
+        "pages.coalescing",
         "    return with_page(joined, Address(last_page(merged)), span)\n",
         "    return joined\n",
         "the span map is not updated at the upper end of a merged run",

@@ -39,7 +39,7 @@ from spanspec.base.ids import Address, ThreadId
 from spanspec.objects import steps as abstract_steps
 from spanspec.objects.records import Objects
 from spanspec.objects.steps import provide as abstract_provide
-from spanspec.pages import steps
+from spanspec.pages import coalescing, steps
 from spanspec.pages.records import Tiling
 from spanspec.span.mspan import Mspan
 
@@ -71,9 +71,9 @@ STEPS: Final[dict[Step, Moves]] = {
     steps.scavenge_part: Moves(
         "The part of a run that is scavenged belongs to no object.", abstract_steps.release
     ),
-    steps.merge_lower: Moves("Coalescing moves no object, nor memory."),
-    steps.merge_upper: Moves("Coalescing upwards moves no object, nor memory."),
-    steps.enter_free_set: Moves("A free run holds no object."),
+    coalescing.merge_lower: Moves("Coalescing moves no object, nor memory."),
+    coalescing.merge_upper: Moves("Coalescing upwards moves no object, nor memory."),
+    coalescing.enter_free_set: Moves("A free run holds no object."),
 }
 """The steps of the page heap but `use`, by which a span begins to hold objects."""
 

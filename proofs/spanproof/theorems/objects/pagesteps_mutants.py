@@ -112,7 +112,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.enter_free_set",
+        "spanspec.pages.coalescing.enter_free_set",
         Variant(
             "free-run-counts-as-taken",
             "role=LISTED",

@@ -18,7 +18,7 @@ from spanproof.symbolic.values import Value
 from spanspec.base.constants import HEAP_ADDR_LIMIT, PAGE_SIZE
 from spanspec.base.ids import Address, SpanId
 from spanspec.base.words import U64
-from spanspec.pages import invariant, steps
+from spanspec.pages import coalescing, invariant, steps
 from spanspec.pages.records import (
     NO_SPAN,
     UNMAPPED,
@@ -213,20 +213,20 @@ STEPS: Final[dict[Callable[..., Tiling], StepClaim]] = {
         "SCAV-9 HEAP-8 I-12 I-13",
         "A run cut for the scavenger loses no page, and both parts are found from their ends.",
     ),
-    steps.merge_lower: StepClaim(
-        steps.may_merge_lower,
+    coalescing.merge_lower: StepClaim(
+        coalescing.may_merge_lower,
         "HEAP-29 HEAP-30 I-10 I-12 I-13 I-14",
         "Coalescing finds the true lower neighbour by the span map, merges it if it is alike, and "
         "loses no page; afterwards the lower neighbour is none that is alike.",
     ),
-    steps.merge_upper: StepClaim(
-        steps.may_merge_upper,
+    coalescing.merge_upper: StepClaim(
+        coalescing.may_merge_upper,
         "HEAP-29 HEAP-30 HEAP-33 I-10 I-12 I-13 I-14",
         "Coalescing finds the true upper neighbour by the span map, merges it if it is alike, and "
         "loses no page; afterwards neither neighbour is alike, so the run may enter the free set.",
     ),
-    steps.enter_free_set: StepClaim(
-        steps.may_enter_free_set,
+    coalescing.enter_free_set: StepClaim(
+        coalescing.may_enter_free_set,
         "HEAP-29 HEAP-33 I-14 TREAP-4",
         "A run without a neighbour that is alike enters the free set: no two free neighbours have "
         "the same flag.",
@@ -234,7 +234,7 @@ STEPS: Final[dict[Callable[..., Tiling], StepClaim]] = {
 }
 """The steps of the page heap."""
 
-MERGES: Final = (steps.merge_lower, steps.merge_upper)
+MERGES: Final = (coalescing.merge_lower, coalescing.merge_upper)
 CHOSEN: Final = ("span", "chosen", "part")
 """The names of the parameters that are descriptors."""
 
@@ -292,9 +292,9 @@ def seams_of(
     if step is steps.scavenge_part:
         end = term(p, end_at, tiling, chosen["span"])
         return [end - span_of(chosen, "npages") * PAGE_SIZE]
-    if step is steps.merge_lower:
+    if step is coalescing.merge_lower:
         return [term(p, base_at, tiling, chosen["span"]) - 1]
-    if step is steps.merge_upper:
+    if step is coalescing.merge_upper:
         return [term(p, end_at, tiling, chosen["span"])]
     return []
 
@@ -330,7 +330,7 @@ def show_outcome(
         p.show("it is taken", p.holds(steps.is_taken, after, target))
         p.show("the pages asked for", term(p, npages_at, after, target) == chosen["npages"])
         return
-    if step is steps.enter_free_set:
+    if step is coalescing.enter_free_set:
         p.show("it is in the free set", p.holds(is_listed, after, target))
         return
     p.show("it is on its way", p.holds(is_loose, after, target))
@@ -341,11 +341,11 @@ def show_outcome(
         alike = p.holds(is_alike, before, neighbour, target)
         merged = z3.And(neighbour != NO_SPAN, z3.Not(p.holds(is_live, after, neighbour)))
         p.show("merged just if it is alike", merged == alike)
-    if step is steps.merge_lower:
-        p.show("settled below", term(p, steps.alike_below, after, target) == NO_SPAN)
-    if step is steps.merge_upper:
-        settled_below = term(p, steps.alike_below, before, target) == NO_SPAN
-        p.show("settled", p.holds(steps.may_enter_free_set, after, target), settled_below)
+    if step is coalescing.merge_lower:
+        p.show("settled below", term(p, coalescing.alike_below, after, target) == NO_SPAN)
+    if step is coalescing.merge_upper:
+        settled_below = term(p, coalescing.alike_below, before, target) == NO_SPAN
+        p.show("settled", p.holds(coalescing.may_enter_free_set, after, target), settled_below)
 
 
 def situations(
@@ -384,7 +384,7 @@ def situations(
         alike = p.holds(is_alike, tiling, neighbour, chosen["span"])
         yield "a neighbour that is merged", alike
         yield "a neighbour that is not", z3.And(neighbour != NO_SPAN, z3.Not(alike))
-    if step is steps.enter_free_set:
+    if step is coalescing.enter_free_set:
         above = term(p, owner_at, tiling, term(p, end_at, tiling, chosen["span"]))
         yield "a free neighbour", p.holds(is_listed, tiling, above)
 

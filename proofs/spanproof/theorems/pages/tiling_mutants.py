@@ -87,7 +87,7 @@ RUN_MUTANTS = (
 
 STEP_MUTANTS = (
     *variants_of(
-        "spanspec.pages.steps.free_at",
+        "spanspec.pages.coalescing.free_at",
         Variant(
             "merges-in-use",
             "if is_listed(tiling, span)",
@@ -252,7 +252,7 @@ STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.absorb_below",
+        "spanspec.pages.coalescing.absorb_below",
         Variant(
             "absorbed-stays-alive",
             "replace(tiling.runs[below], state=DEAD, role=SPARE)",
@@ -269,7 +269,7 @@ STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.absorb_above",
+        "spanspec.pages.coalescing.absorb_above",
         Variant(
             "upper-end-not-mapped",
             "with_page(joined, Address(last_page(merged)), span)",
@@ -279,7 +279,7 @@ STEP_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.may_enter_free_set",
+        "spanspec.pages.coalescing.may_enter_free_set",
         Variant(
             "enters-uncoalesced",
             " and alike_above(tiling, span) == NO_SPAN",
