@@ -19,7 +19,7 @@ from spanproof.cli.output import (
     progress,
 )
 from spanproof.decide.cache import Cache, NoCache
-from spanproof.fuzz.planted.span import Effort
+from spanproof.fuzz.planted.planting import Effort
 from spanproof.mutation.planted import Campaigned, campaigns, look_for_all
 from spanspec.base.wording import counted
 

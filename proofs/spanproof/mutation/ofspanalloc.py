@@ -26,7 +26,7 @@ from spanproof.fuzz.campaign import CampaignResult, run_target
 from spanproof.fuzz.divergence import ProgramT
 from spanproof.fuzz.factories import WrongFactory
 from spanproof.fuzz.isolation.ending import Limits
-from spanproof.fuzz.planted.span import package_with
+from spanproof.fuzz.planted.planting import package_with
 from spanproof.fuzz.spanalloc_subject import of_package as span_of
 from spanproof.fuzz.spanallocheap import QuietHeap
 from spanproof.fuzz.spanallocheap import of_package as heap_of

@@ -17,7 +17,7 @@ from spanproof.fuzz.planted import droppedlocks
 from spanproof.fuzz.planted import heap as heaps
 from spanproof.fuzz.planted import schedule as schedules
 from spanproof.fuzz.planted import span as spans
-from spanproof.fuzz.planted.span import Effort, PlantedBug
+from spanproof.fuzz.planted.planting import Effort, PlantedBug
 from spanproof.support.processes import pool
 
 Campaign = Callable[[PlantedBug, Effort], CampaignResult]

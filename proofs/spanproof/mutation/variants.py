@@ -19,8 +19,8 @@ from spanproof.fingerprint.dependencies import module_file
 from spanproof.fuzz.heapsides import SideFactory
 from spanproof.fuzz.planted import heap as heaps
 from spanproof.fuzz.planted import span as spans
+from spanproof.fuzz.planted.planting import PlantedBug, package_with
 from spanproof.fuzz.planted.schedule import RACES
-from spanproof.fuzz.planted.span import PlantedBug, package_with
 from spanproof.fuzz.spanalloc_subject import of_package as span_of_package
 from spanproof.fuzz.spanallocheap import of_package as heap_of_package
 from spanproof.fuzz.subjects import ModelSpan, SubjectFactory

@@ -11,18 +11,18 @@ check of the runtime fails, and books kept apart agree on what was reclaimed, se
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
 from spanproof.fuzz.heapprogram import Answer
-from spanproof.fuzz.heapsides import place_for
 from spanproof.fuzz.modelpart import Changes
 from spanproof.fuzz.places import PLACES, Books, address_at
 from spanproof.simulate.judging import Failure, Judge, Objects, Simulated, growth_of, header_for
 from spanproof.simulate.ledger import Ledger
+from spanproof.simulate.moods import Mood
 from spanproof.simulate.program import SimulatedProgram
-from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
-from spanspec.base.sizeclass import CLASS_TO_SIZE
+from spanproof.simulate.scattered import Scattered
+from spanspec.base.constants import PAGE_SIZE
 from spanspec.events.fields import EventBase
 from spanspec.events.heap_events import SpanInUse, SpanManual
 from spanspec.events.span_events import Malloc, TinyHit
@@ -92,58 +92,8 @@ PHYSICAL: Final[dict[int, Literal[4096, 16384, 65536]]] = {
 MOST_LOST: Final = 200
 """Addresses of dead objects that a program remembers."""
 
-MOODS: Final[dict[str, tuple[int, int]]] = {
-    "tiny": (1, 15),
-    "small": (1, 1100),
-    "one class": (0, 0),
-    "seams": (0, 0),
-    "medium": (1000, 32768),
-    "large": (32769, 300_000),
-    "huge": (1 << 20, 60 << 20),
-    "impossible": ((1 << 48) - (1 << 20), (1 << 64) - 1),
-}
-"""What a program allocates for a while: bytes from..to; 0 where it is chosen otherwise."""
-
 PERCENTAGES: Final = (-1, 0, 10, 100, 100, 100, 400, (1 << 31) - 1)
 """What GOGC is set to."""
-
-SEAMS: Final = (1, 8, 15, 16, 17, 1016, 1017, 1023, 1024, 1025, 32767, 32768, 32769)
-
-
-class Scattered(Willing):
-    """An operating system that refuses many hints, or goes elsewhere, and gives up after a while.
-
-    `answers` has what it has said so far. One that is given answers says those first, and then
-    grants all.
-    """
-
-    def __init__(self, rng: random.Random, arenas: int, script: Sequence[Answer] | None) -> None:
-        super().__init__()
-        self._rng = rng
-        self._left = arenas
-        self._script = None if script is None else list(script)
-        self.answers: list[Answer] = []
-
-    def reserve(self, address: int, size: int) -> int:
-        """Grant the address, another one, or nothing; without one, a place far from the hints."""
-        if address == 0:
-            return self._answer(0, size, ("elsewhere",))
-        return self._answer(address, size, ("grant", "grant", "grant", "elsewhere", "refuse"))
-
-    def _answer(self, address: int, size: int, choices: Sequence[Answer]) -> int:
-        if self._script is not None:
-            answer = self._script.pop(0) if self._script else choices[0]
-        else:
-            answer = self._rng.choice(choices) if self._take(size) else "refuse"
-        self.answers.append(answer)
-        return place_for(answer, address, size, len(self.answers))
-
-    def _take(self, size: int) -> bool:
-        arenas = size // HEAP_ARENA_BYTES
-        if arenas > self._left:
-            return False
-        self._left -= arenas
-        return True
 
 
 class Simulation:
@@ -191,8 +141,7 @@ class Simulation:
         self._marking = False
         self._specials: set[tuple[int, SpecialKind]] = set()
         self._due = 0
-        self._mood = "small" if plain else "huge"
-        self._size = 48
+        self._mood = Mood(self.rng, "small" if plain else "huge")
         self._manual: list[int] = []
         self._fresh: list[EventBase] = []
         self._before = 0
@@ -283,8 +232,7 @@ class Simulation:
     def _choose(self) -> AnyInput:
         rng, p = self.rng, self.rng.randrange(self.heap.state.procs)
         if rng.random() < 0.004:
-            self._mood = rng.choice(list(MOODS))
-            self._size = rng.choice(CLASS_TO_SIZE[1:])
+            self._mood.change()
         if rng.random() < 0.02:
             stray = self._stray_input(p)
             if stray is not None:
@@ -296,15 +244,15 @@ class Simulation:
                 return MarkObject(p, address + rng.randrange(min(self.objects.sizes[address], 2)))
             if not self._to_mark and rng.random() < 0.2:
                 return FinishCycle(p, self._effort())
-            return self._allocation(p)
+            return self._mood.allocation(p)
         draw = rng.random()
         full = len(self.objects.sizes) > MOST_OBJECTS or self._bytes() > MOST_BYTES
         if draw < 0.004 or (full and draw < 0.3):
             return StartCycle(p)
         if draw < 0.03 and self.objects.sizes:
-            return self._special(p) or self._allocation(p)
+            return self._special(p) or self._mood.allocation(p)
         if draw < 0.35:
-            return self._allocation(p) if self.heap.state.sweepdone else SweepOne(p)
+            return self._mood.allocation(p) if self.heap.state.sweepdone else SweepOne(p)
         if draw < 0.36 and self.objects.sizes:
             return EnsureSwept(p, rng.choice(list(self.objects.sizes)))
         if draw < 0.38:
@@ -323,7 +271,7 @@ class Simulation:
             return FlushMcaches(p)
         if draw < 0.416:
             return SetGcPercent(p, rng.choice(PERCENTAGES))
-        return self._allocation(p)
+        return self._mood.allocation(p)
 
     def _effort(self) -> Effort | None:
         """Say what the cycle has taken, if it shall have begun by itself, which it seldom can."""
@@ -363,21 +311,6 @@ class Simulation:
             MarkObject(p, address),
         )
         return rng.choice(asked)
-
-    def _allocation(self, p: int) -> Allocate:
-        rng, noscan = self.rng, self.rng.random() < 0.5
-        low, high = MOODS[self._mood]
-        if self._mood == "one class":
-            size = self._size
-        elif self._mood == "seams":
-            size = rng.choice(SEAMS)
-        elif self._mood in ("huge", "impossible") and rng.random() < 0.9:
-            size = rng.randrange(1, 100_000)
-        else:
-            size = rng.randint(low, high)
-        if self._mood == "tiny":
-            noscan = rng.random() < 0.95
-        return Allocate(p, 0 if rng.random() < 0.002 else size, noscan, rng.random() < 0.7)
 
     def _bytes(self) -> int:
         return self.objects.total

@@ -20,7 +20,8 @@ from spanproof.fuzz.factories import Scope
 from spanproof.fuzz.finding import FoundWith
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.lockstep import run_program
-from spanproof.fuzz.planted import span as spans
+from spanproof.fuzz.planted.planting import package_with
+from spanproof.fuzz.planted.span import PLANTED
 from spanproof.fuzz.program import Allocate, Program, Refill
 from spanproof.fuzz.spanalloc_subject import of_package
 from spanproof.mutation import diagnosis, variants
@@ -100,9 +101,9 @@ def test_causes_are_told_apart_by_rule_field_and_failure_and_not_by_numbers() ->
 
 
 def test_a_finding_is_told_what_it_behaves_like(monkeypatch: pytest.MonkeyPatch) -> None:
-    bug = spans.PLANTED[0]
+    bug = PLANTED[0]
     program = Program(1, (Refill(), Allocate(64)))
-    divergence = run_program(program, of_package(spans.package_with(bug))).divergence
+    divergence = run_program(program, of_package(package_with(bug))).divergence
     assert divergence is not None
     wanted = {bug.name, "the fast path takes the last slot of a word and leaves a used-up cache"}
     few = [one for one in variants.of_span() if one.name in wanted]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from spanproof.fuzz.planted.droppedlocks import dropped_locks
-from spanproof.fuzz.planted.span import PlantedBug, package_with
+from spanproof.fuzz.planted.planting import PlantedBug, package_with
 from spanproof.mutation.planted import campaigns
 
 BUGS = {bug.name: bug for bug in dropped_locks()}

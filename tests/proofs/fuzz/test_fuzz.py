@@ -9,7 +9,8 @@ from hypothesis import given, settings
 
 from spanproof.fuzz.campaign import run
 from spanproof.fuzz.lockstep import run_program
-from spanproof.fuzz.planted.span import PLANTED, Effort, PlantedBug, find, package_with
+from spanproof.fuzz.planted.planting import Effort, PlantedBug, package_with
+from spanproof.fuzz.planted.span import PLANTED, find
 from spanproof.fuzz.program import (
     Allocate,
     Flush,

@@ -29,7 +29,7 @@ from spanproof.fuzz.heapprogram import (
 )
 from spanproof.fuzz.heapsides import State
 from spanproof.fuzz.planted.heap import BUGS, find_in_heap
-from spanproof.fuzz.planted.span import PlantedBug, package_with
+from spanproof.fuzz.planted.planting import PlantedBug, package_with
 from spanproof.fuzz.program import ProgramError
 from spanproof.fuzz.spanallocheap import QuietHeap, SpanallocHeap, installed, of_package, quiet
 from spanproof.fuzz.strategies import heap_programs

@@ -26,8 +26,8 @@ from spanproof.fuzz.heapprogram import (
     with_less_at_once,
 )
 from spanproof.fuzz.planted.heap import find_in_heap
+from spanproof.fuzz.planted.planting import Effort, PlantedBug, package_with
 from spanproof.fuzz.planted.schedule import RACES, find_in_schedule
-from spanproof.fuzz.planted.span import Effort, PlantedBug, package_with
 from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
 from spanproof.fuzz.spanallocheap import installed, of_package
 from spanproof.fuzz.strategies import scheduled_programs

@@ -28,7 +28,7 @@ from spanproof.fuzz.heapprogram import (
 )
 from spanproof.fuzz.places import PLACES, Place
 from spanproof.fuzz.planted.heap import BUGS
-from spanproof.fuzz.planted.span import PlantedBug, package_with
+from spanproof.fuzz.planted.planting import PlantedBug, package_with
 from spanproof.fuzz.reasons import reason_in, rules_of, wordings
 from spanproof.fuzz.spanallocheap import installed, of_package
 from spanproof.fuzz.strategies import heap_programs

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import spanalloc
-from spanproof.fuzz.planted.span import PlantedBug
+from spanproof.fuzz.planted.planting import PlantedBug
 
 ORIGINS: Final = {
     "heap.scavenge_all": "#52158, #35788",

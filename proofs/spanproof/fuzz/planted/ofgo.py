@@ -5,7 +5,7 @@ They are planted into the implementation's source.
 
 from typing import Final
 
-from spanproof.fuzz.planted.span import PlantedBug
+from spanproof.fuzz.planted.planting import PlantedBug
 
 LAST_FIT = """            at = first + FANOUT - 1
             while at >= first and weights[at] < weight:

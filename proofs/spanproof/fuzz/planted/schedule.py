@@ -6,7 +6,7 @@ In some of them an atomic access became a load and a store, so there is a step b
 from typing import Final
 
 from spanproof.fuzz.campaign import CampaignResult
-from spanproof.fuzz.planted.span import EFFORT, Effort, PlantedBug, look, package_with
+from spanproof.fuzz.planted.planting import EFFORT, Effort, PlantedBug, look, package_with
 from spanproof.fuzz.spanallocheap import of_package
 from spanproof.fuzz.target import of_schedules
 
