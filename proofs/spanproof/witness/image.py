@@ -70,8 +70,8 @@ class ThreadImage(msgspec.Struct):
 
     `frames` are the runtime's functions on its stacks, innermost first. `near` are descriptors
     whose address is in a register or near the top of a stack, each with where it was seen;
-    `classes` are the span classes whose mcentral is. `pages` are addresses of pages that it has at
-    hand at the page heap. `message` is what it throws.
+    `classes` are the span classes whose mcentral is, and `pages` the addresses of pages that are:
+    they count while it is at the page heap. `message` is what it throws.
     """
 
     m: int

@@ -9,7 +9,8 @@ import msgspec
 from spanproof.support import savedfile
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.finding import Finding, Scene
-from spanproof.witness.image import KIND, Image
+from spanproof.witness.image import KIND, Image, ThreadImage
+from spanproof.witness.operations import at_pages, innermost
 from spanspec.base.words import M64
 from spanspec.span.profile import Profile
 
@@ -119,11 +120,18 @@ def concerned(image: Image, profile: Profile, findings: Iterable[Finding]) -> Im
         specials={key: those for key, those in image.specials.items() if key in keep},
         threads=[
             msgspec.structs.replace(
-                thread, near={key: at for key, at in thread.near.items() if key in keep}
+                thread,
+                near={key: at for key, at in thread.near.items() if key in keep},
+                pages=at_hand(thread),
             )
             for thread in image.threads
         ],
     )
+
+
+def at_hand(thread: ThreadImage) -> list[int]:
+    """Return the pages that a thread has at hand at the page heap: all others are the program's."""
+    return thread.pages if innermost(thread, at_pages()) else []
 
 
 def redacted(image: Image) -> Image:
@@ -185,7 +193,7 @@ def redacted(image: Image) -> Image:
                 m=record(thread.m),
                 p=record(thread.p),
                 near={number(one): at for one, at in thread.near.items()},
-                pages=[moved(one) for one in thread.pages],
+                pages=[moved(one) for one in at_hand(thread)],
             )
             for thread in image.threads
         ],

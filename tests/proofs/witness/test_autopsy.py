@@ -210,6 +210,13 @@ def test_a_redacted_heap_has_the_same_findings_and_no_address_of_it(saved: Snaps
     ]
 
 
+def test_of_pages_that_threads_have_only_those_at_the_page_heap_are_sent(saved: Snapshot) -> None:
+    page = small(saved.image).base
+    with_thread(saved.image, 0, ["main.main"], pages=[page])
+    with_thread(saved.image, 0, ["(*mheap).allocSpan"], pages=[page])
+    assert [bool(thread.pages) for thread in redacted(saved.image).threads[-2:]] == [False, True]
+
+
 def test_what_is_saved_of_a_damaged_heap_shows_the_damage(saved: Snapshot, tmp_path: Path) -> None:
     span = small(saved.image)
     alter(span, alloc_count=span.alloc_count + 1)
