@@ -107,7 +107,7 @@ def probed(go: Path, operations: int, programs: int, seed: int, save: Path | Non
     from spanproof.cli.saving import kept as keep
     from spanproof.support import savedfile
     from spanproof.witness import probe as probes
-    from spanproof.witness import toolchains
+    from spanproof.witness import scripts, toolchains
     from spanproof.witness.recordcheck import Recording
     from spanproof.witness.recordknown import Diverged
 
@@ -122,9 +122,9 @@ def probed(go: Path, operations: int, programs: int, seed: int, save: Path | Non
             kept.append(running.header())
 
             def script() -> Iterator[str]:
-                yield from probes.operations(seed, operations)
+                yield from scripts.operations(seed, operations)
                 sizes = running.profile.class_to_size
-                for steps in probes.fuzz_programs(seed, programs, sizes):
+                for steps in scripts.fuzz_programs(seed, programs, sizes):
                     yield from steps
 
             found = None

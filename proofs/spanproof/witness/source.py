@@ -29,7 +29,8 @@ from spanproof.witness.reader import Addresses
 from spanproof.witness.reader import Reader as HeapReader
 from spanproof.witness.reading import read_image
 from spanproof.witness.readspans import descriptors
-from spanproof.witness.threads import Functions, read_threads
+from spanproof.witness.stacks import Functions
+from spanproof.witness.threads import read_threads
 
 ATTEMPTS: Final = 6
 """How often a process is stopped for one image, until the copy has all that is to be read."""

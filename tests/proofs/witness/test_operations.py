@@ -13,7 +13,8 @@ from spanproof.witness.memory import Memory
 from spanproof.witness.midway import reached_with
 from spanproof.witness.process import Registers
 from spanproof.witness.reader import Addresses
-from spanproof.witness.threads import Functions, Stacks, machines_of
+from spanproof.witness.stacks import Functions, Stacks
+from spanproof.witness.threads import machines_of
 from spanspec.rules import RULES
 from spanspec.sharing import setsteps
 
