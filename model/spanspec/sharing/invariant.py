@@ -4,8 +4,8 @@ Together the predicates are inductive: assumed for all identities before a step,
 for arbitrary ones after it.
 """
 
-from spanspec.base.ids import ProcId, SlotId, SpanId, ThreadId
-from spanspec.base.words import M32, U32
+from spanspec.base.ids import ProcId, SlotId, SpanId
+from spanspec.base.words import M32
 from spanspec.sharing.records import (
     CHECKING,
     CREATING,
@@ -29,18 +29,27 @@ from spanspec.sharing.records import (
     is_in_unswept,
     works_on,
 )
+from spanspec.sharing.threadinvariant import (
+    creator_is_owner,
+    filler_has_its_slot,
+    holder_is_owner,
+    is_refilling,
+    popper_is_right,
+    pusher_is_right,
+    sweeper_is_owner,
+)
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
-from spanspec.span.sweepgen import is_cached, is_legal, is_stale, is_sweeping, is_swept, needs_sweep
+from spanspec.span.sweepgen import (
+    is_cached,
+    is_legal,
+    is_legal_between_cycles,
+    is_stale,
+    is_sweeping,
+    is_swept,
+    needs_sweep,
+)
 
 # --- one span -------------------------------------------------------------------------------------
-
-
-def is_done(sg: U32, generation: U32) -> bool:
-    """Tell whether a span in use has been swept in this cycle, or was taken into use in it.
-
-    Rules: SWP-1.
-    """
-    return is_swept(sg, generation) or is_cached(sg, generation)
 
 
 def span_is_legal(state: Sharing, span: SpanId) -> bool:
@@ -66,7 +75,7 @@ def span_is_swept_once(state: Sharing, span: SpanId) -> bool:
     it = state.spans[span]
     sg = state.sweepgen
     # "Once in a cycle" is about a history; the ghost `swept_at` makes it a property of a state.
-    done = is_done(sg, it.sweepgen)
+    done = is_legal_between_cycles(sg, it.sweepgen)
     return not it.in_use or it.swept_at == (sg if done else (sg - 2) & M32)
 
 
@@ -131,7 +140,7 @@ def span_is_in_its_stack(state: Sharing, span: SpanId) -> bool:
         return is_in_swept(sg, it) == works_on(state, it.owner, CREATING, span) and (
             not stale_entry or is_swept(sg, it.sweepgen)
         )
-    if is_done(sg, it.sweepgen):
+    if is_legal_between_cycles(sg, it.sweepgen):
         return (
             is_in_swept(sg, it)
             or works_on(state, it.pusher, PUSHING, span)
@@ -205,159 +214,7 @@ def proc_is_current(state: Sharing, proc: ProcId) -> bool:
     return flush_gen == state.sweepgen or flush_gen == (state.sweepgen - 2) & M32
 
 
-# --- one thread -----------------------------------------------------------------------------------
-
-
-def popper_is_right(state: Sharing, thread: ThreadId) -> bool:
-    """Of a popped span there is no entry left, and one that is not in use was swept before.
-
-    Rules: SWP-11 SWP-14.
-    """
-    worker = state.threads[thread]
-    it = state.spans[worker.span]
-    sg = state.sweepgen
-    popped = worker.task == POPPED or worker.task == SAW_USED or worker.task == SAW_UNUSED
-    return not popped or (
-        worker.span != NO_SPAN
-        and it.popper == thread
-        and not is_in_unswept(sg, it)
-        and (it.in_use or is_swept(sg, it.sweepgen))
-        and (worker.task != SAW_UNUSED or is_done(sg, it.sweepgen))
-    )
-
-
-def sweeper_is_owner(state: Sharing, thread: ThreadId) -> bool:
-    """A thread in the middle of a sweep is the only owner of a span at sg-1, and knows its list.
-
-    Rules: SWP-1 CONC-5 CEN-13 CEN-15 SWP-30.
-    """
-    worker = state.threads[thread]
-    it = state.spans[worker.span]
-    generation = is_sweeping(state.sweepgen, it.sweepgen)
-    sweeping = (
-        worker.task == TAKING
-        or worker.task == SWEEPING
-        or worker.task == EXAMINED
-        or worker.task == RELISTED
-    )
-    if not sweeping:
-        return True
-    if not (worker.span != NO_SPAN and it.in_use and it.owner == thread and generation):
-        return False
-    if worker.task == TAKING:
-        place = NONEMPTY if worker.roomy else EMPTY
-        return (
-            worker.preserve
-            and not it.large
-            and it.place == place
-            and it.has_free == worker.roomy
-            and it.spanclass == state.slots[worker.slot].spanclass
-        )
-    known = worker.task == SWEEPING or (
-        it.has_free == (worker.freed or not worker.was_empty)
-        and (worker.freed or it.large or not worker.dead)
-    )
-    if it.large:
-        return not worker.preserve and known and worker.task != RELISTED
-    if worker.preserve:
-        return (
-            known
-            and it.place == EMPTY
-            and it.spanclass == state.slots[worker.slot].spanclass
-            and (it.has_free or not worker.roomy)
-            and worker.task != RELISTED
-        )
-    if worker.task == RELISTED:
-        return it.place == NONEMPTY and it.has_free
-    had_free = it.has_free if worker.task == SWEEPING else not worker.was_empty
-    return known and it.place == (NONEMPTY if had_free else EMPTY)
-
-
-def pusher_is_right(state: Sharing, thread: ThreadId) -> bool:
-    """A span that is still to be pushed is swept, and not in the swept stack.
-
-    Rules: SWP-13 SWP-29.
-    """
-    worker = state.threads[thread]
-    it = state.spans[worker.span]
-    return worker.task != PUSHING or (
-        worker.span != NO_SPAN
-        and it.in_use
-        and it.pusher == thread
-        and is_done(state.sweepgen, it.sweepgen)
-        and not is_in_swept(state.sweepgen, it)
-    )
-
-
-def holder_is_owner(state: Sharing, thread: ThreadId) -> bool:
-    """A thread that moves a swept span is its only owner, and nobody else can find it in a list.
-
-    Rules: MC-5 CEN-6 CEN-7 CEN-12 SWP-26 CONC-5.
-    """
-    worker = state.threads[thread]
-    it = state.spans[worker.span]
-    for_cache = worker.task == CHECKING or worker.task == HELD or worker.task == GROWN
-    if worker.task == PUSHING:
-        for_cache = worker.preserve
-    if not (for_cache or worker.task == UNLISTING or worker.task == FREEING):
-        return True
-    if not (worker.span != NO_SPAN and it.in_use and it.owner == thread):
-        return False
-    swept = is_swept(state.sweepgen, it.sweepgen)
-    if worker.task == UNLISTING:
-        return (
-            not it.large
-            and it.place == EMPTY
-            and it.has_free
-            and not worker.preserve
-            and (swept or is_sweeping(state.sweepgen, it.sweepgen))
-        )
-    if worker.task == FREEING:
-        return (
-            swept
-            and it.place == NOWHERE
-            and not is_in_swept(state.sweepgen, it)
-            and not works_on(state, it.pusher, PUSHING, worker.span)
-        )
-    room = it.has_free or not (worker.task == HELD or worker.task == GROWN or worker.roomy)
-    return (
-        swept
-        and not it.large
-        and it.spanclass == state.slots[worker.slot].spanclass
-        and it.place == (NOWHERE if worker.task == GROWN else EMPTY)
-        and room
-    )
-
-
-def is_refilling(state: Sharing, thread: ThreadId) -> bool:
-    """Tell whether a thread is looking for a span for a cache slot, or has one for it."""
-    worker = state.threads[thread]
-    return (
-        worker.task == TAKING
-        or worker.task == CHECKING
-        or worker.task == GROWN
-        or worker.task == HELD
-        or (worker.task == CREATING and not state.spans[worker.span].large)
-        or (
-            worker.preserve
-            and (worker.task == SWEEPING or worker.task == EXAMINED or worker.task == PUSHING)
-        )
-    )
-
-
-def filler_has_its_slot(state: Sharing, thread: ThreadId) -> bool:
-    """A thread in a refill has an empty slot of its P for it, which has flushed, to itself.
-
-    Rules: MC-4 MC-8 CEN-2.
-    """
-    slot = state.slots[state.threads[thread].slot]
-    return not is_refilling(state, thread) or (
-        slot.span == NO_SPAN
-        and slot.proc == state.threads[thread].proc
-        and slot.refilling
-        and slot.filler == thread
-        and is_flushed(state, state.threads[thread].slot)
-    )
+# --- the system -----------------------------------------------------------------------------------
 
 
 def slot_has_its_filler(state: Sharing, slot: SlotId) -> bool:
@@ -368,26 +225,6 @@ def slot_has_its_filler(state: Sharing, slot: SlotId) -> bool:
     it = state.slots[slot]
     return not it.refilling or (
         is_refilling(state, it.filler) and state.threads[it.filler].slot == slot
-    )
-
-
-def creator_is_owner(state: Sharing, thread: ThreadId) -> bool:
-    """A span that is about to be in use looks like a swept one already, but for its state.
-
-    Rules: HEAP-22 SWP-7.
-    """
-    worker = state.threads[thread]
-    it = state.spans[worker.span]
-    sg = state.sweepgen
-    return worker.task != CREATING or (
-        worker.span != NO_SPAN
-        and not it.in_use
-        and it.owner == thread
-        and is_swept(sg, it.sweepgen)
-        and it.swept_at == sg
-        and it.place == NOWHERE
-        and it.has_free == (not it.large)
-        and it.spanclass == state.slots[worker.slot].spanclass
     )
 
 

@@ -55,9 +55,10 @@ def is_legal(sg: U32, gen: U32) -> bool:
 
 
 def is_legal_between_cycles(sg: U32, gen: U32) -> bool:
-    """Tell whether an in-use span may have this generation when the next cycle is to begin.
+    """Tell whether an in-use span may have this generation when the next cycle is to begin: it was
+    swept in this one, or taken into use in it.
 
-    Rules: SWP-4 SWP-5.
+    Rules: SWP-1 SWP-4 SWP-5.
     """
     return is_swept(sg, gen) or is_cached(sg, gen)
 

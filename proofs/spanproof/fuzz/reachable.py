@@ -15,6 +15,7 @@ APART: Final[dict[str, str]] = {
     "spanspec.invariants": "an invariant is checked, not reached",
     "spanspec.pages.invariant": "an invariant is checked, not reached",
     "spanspec.sharing.invariant": "an invariant is checked, not reached",
+    "spanspec.sharing.threadinvariant": "an invariant is checked, not reached",
     "spanspec.sharing.meeting": "an invariant is checked, not reached",
     "spanspec.objects": "it is the contract of any allocator, not this one",
     "spanspec.base.sizeclass._": "tables are made when the model is imported",

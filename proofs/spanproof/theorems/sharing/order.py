@@ -11,7 +11,6 @@ from spanproof.prove.lemmas import Shown
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.values import Value
 from spanspec.base.ids import SlotId, SpanId, ThreadId
-from spanspec.sharing.invariant import is_done
 from spanspec.sharing.places import will_be_swept
 from spanspec.sharing.records import (
     EXAMINED,
@@ -23,7 +22,7 @@ from spanspec.sharing.records import (
     Sharing,
 )
 from spanspec.sharing.steps import EXAMINE, FREE, START_CYCLE, STEPS, USE, Step
-from spanspec.span.sweepgen import is_stale, is_sweeping
+from spanspec.span.sweepgen import is_legal_between_cycles, is_stale, is_sweeping
 
 
 def has_swept_slots(state: Sharing, span: SpanId) -> bool:
@@ -33,7 +32,7 @@ def has_swept_slots(state: Sharing, span: SpanId) -> bool:
     it = state.spans[span]
     worker = state.threads[it.owner]
     examined = worker.task == EXAMINED or worker.task == RELISTED
-    return is_done(state.sweepgen, it.sweepgen) or (
+    return is_legal_between_cycles(state.sweepgen, it.sweepgen) or (
         is_sweeping(state.sweepgen, it.sweepgen) and worker.span == span and examined
     )
 

@@ -17,7 +17,7 @@ from spanproof.symbolic.values import Value
 from spanproof.theorems.sharing.order import show_order
 from spanproof.theorems.sharing.situations import SITUATIONS, in_words
 from spanspec.base.ids import ClassId, ProcId, SlotId, SpanId, ThreadId
-from spanspec.sharing import invariant, places, sweeping
+from spanspec.sharing import invariant, places, sweeping, threadinvariant
 from spanspec.sharing.cycle import everything_is_swept, may_start_cycle, start_cycle
 from spanspec.sharing.invariant import is_initial, sharing_holds
 from spanspec.sharing.places import is_in_cache
@@ -53,12 +53,12 @@ INVARIANT: Final[tuple[tuple[object, Callable[..., bool]], ...]] = (
     (SlotId, invariant.slot_is_owner),
     (SlotId, invariant.slot_has_its_filler),
     (ProcId, invariant.proc_is_current),
-    (ThreadId, invariant.popper_is_right),
-    (ThreadId, invariant.sweeper_is_owner),
-    (ThreadId, invariant.holder_is_owner),
-    (ThreadId, invariant.filler_has_its_slot),
-    (ThreadId, invariant.creator_is_owner),
-    (ThreadId, invariant.pusher_is_right),
+    (ThreadId, threadinvariant.popper_is_right),
+    (ThreadId, threadinvariant.sweeper_is_owner),
+    (ThreadId, threadinvariant.holder_is_owner),
+    (ThreadId, threadinvariant.filler_has_its_slot),
+    (ThreadId, threadinvariant.creator_is_owner),
+    (ThreadId, threadinvariant.pusher_is_right),
 )
 """The invariant's predicates, each of one identity."""
 
