@@ -39,6 +39,8 @@ def cache_span(state: HeapState, who: Mcache, spanclass: i64) -> Span | None:
     state.about_to_take(central.lock)
     with central.lock:
         central.count(free)
+    # The whole span counts as live from here on, as nobody hears of the single slots that are
+    # taken.
     state.pacing.grow_live((npages << PAGE_SHIFT) - span.alloc_count * span.elemsize)
     return span
 
@@ -62,6 +64,8 @@ def search(state: HeapState, who: Mcache, central: Central) -> Span | None:
                     source = CLAIMED_EMPTY
                     central.empty.remove(span)
             if span is not None:
+                # To the back of the empty list before it is swept, so that no other search meets it
+                # meanwhile.
                 central.empty.insert_back(span)
                 tell_taken(state, who, span, source)
         state.step_ends()
@@ -69,6 +73,7 @@ def search(state: HeapState, who: Mcache, central: Central) -> Span | None:
             return None
         if source == SWEPT:
             return span
+        # Not under the lock of the list: a sweep takes long, and others search at the same time.
         sweep_span(state, who, span, True)
         if source == CLAIMED_NONEMPTY or has_room(state, who, span):
             return span
@@ -122,6 +127,7 @@ def has_room(state: HeapState, who: Mcache, span: Span) -> bool:
     """Tell whether a swept span has a free slot, and begin to allocate there (CEN-4 a)."""
     slot = span.first_free()
     room = slot != span.nelems
+    # The search alone: the slot is taken by the allocation that asked for the span.
     span.freeindex = slot
     if state.trace is not None:
         state.trace.event(
@@ -210,6 +216,8 @@ def uncache_span(state: HeapState, who: Mcache, span: Span) -> None:
                     who.thread,
                     {"c": span.spanclass, "s": span.ident, "b": page_number(span.base)},
                 )
+        # Live bytes were counted anew by the marking since, which knew nothing of this span's free
+        # slots.
         if not stale:
             state.pacing.grow_live(-free * span.elemsize)
         state.step_ends()

@@ -146,6 +146,7 @@ class Span(SpanLayout):
             self.alloc_bits, self.freeindex, self.nelems, self.alloc_cache
         )
         if slot == self.nelems:
+            # Checked before anything is stored: an operation that raises leaves the span as it was.
             if self.alloc_count != self.nelems:
                 raise self.error(
                     f"no free slot found, but {self.alloc_count} of {self.nelems} are allocated"
@@ -257,6 +258,7 @@ class Span(SpanLayout):
             SpanError: the span has a free slot, or sweepgen is not sg + 3.
 
         """
+        # Only full spans are retired: what had room would be in no list in which it is looked for.
         if self.alloc_count != self.nelems:
             raise self.error(
                 f"cannot be retired with {self.alloc_count} of {self.nelems} slots allocated"
@@ -277,6 +279,7 @@ class Span(SpanLayout):
         if self.alloc_count == 0:
             raise self.error("cannot be uncached with no slot allocated")
         stale = self.sweepgen == (sg + 1) & UINT32
+        # Straight to sg - 1, as whoever sees sg - 2 may claim it.
         if stale:
             self.sweepgen = (sg - 1) & UINT32
         else:
@@ -326,6 +329,7 @@ class Span(SpanLayout):
         freed = self.alloc_count - live
         if freed < 0:
             raise self.error(f"{live} slots are marked, but only {self.alloc_count} are allocated")
+        # Before the bits are exchanged: this decides whether the span changes lists.
         self.was_empty = self.first_free() == self.nelems
         self.alloc_count = live
         # Others may look up an object here meanwhile: no order of these but this one lets a living

@@ -69,6 +69,8 @@ def sweep_span(state: HeapState, who: Mcache, span: Span, preserve: bool) -> boo
             who.largefree += span.elemsize
             state.pages.free_span(who, span, sg)
             gone = True
+    # After it was published, so another thread may cache the span before it is in the stack; that
+    # does no harm, since the stack is only popped in the next cycle.
     if not gone:
         state.swept().push(who, span)
         state.step_ends()
@@ -89,6 +91,7 @@ def free_in_central(state: HeapState, who: Mcache, span: Span, preserve: bool) -
         gone = span.alloc_count == 0
         if gone:
             central.nonempty.remove(span)
+        # Last of all that happens under the lock: from here the span may be taken.
         span.publish(state.sg)
         if state.trace is not None:
             state.trace.event(
@@ -118,6 +121,8 @@ def sweep_one(state: HeapState, who: Mcache, by: str) -> i64:
     if state.sweepdone:
         return NOTHING_LEFT
     pacing = state.pacing
+    # Counted from before the pop, so that whoever waits for all sweeping to end (SWP-38) does not
+    # miss a span that is popped and not claimed yet.
     pacing.sweepers_change(1)
     try:
         span = next_unswept(state, who, by)
@@ -205,6 +210,7 @@ def pay_sweep_debt(state: HeapState, who: Mcache, span_bytes: i64, caller_pages:
     pacing = state.pacing
     if pacing.pages_per_byte == 0.0:
         return
+    # A new basis makes what was swept before count for nothing.
     basis = pacing.pages_swept_basis
     target = pacing.pages_to_sweep(span_bytes, caller_pages)
     while True:
@@ -296,6 +302,8 @@ def reclaim_chunk(state: HeapState, who: Mcache, index: i64) -> i64:
     first = index % ARENA_PAGES
     freed: i64 = 0
     for page in range(first, first + CHUNK):
+        # Read without the lock, to pass over most pages at no cost; what is claimed is looked at
+        # again under it.
         if arena.in_use[page] == 0 or arena.marked[page] != 0:
             continue
         span = claim_at(state, who, arena, page)
