@@ -16,6 +16,9 @@ from spanspec.span.tiny import TinyBlock, align_tiny, replace_tiny_block, take_t
 
 def alloc(known: Known, event: Event) -> None:
     """Check an allocation."""
+    known.at_generation(event["hsg"])
+    if event["noscan"] not in (0, 1):
+        raise ValueError(f"noscan is {event['noscan']}")
     after = record_of(event["post"])
     known.sound(after, event["post"], slots=False)
     if event.get("large"):

@@ -6,7 +6,7 @@ from spanspec.base.constants import MAX_OBJECTS_PER_SPAN, size_class_of
 from spanspec.sharing.spansets import FULL, NO_ENTRIES, PARTIAL, Entries, entries_hold, swept_set
 from spanspec.span.listing import EMPTY, NONEMPTY, belongs
 from spanspec.span.mspan import Mspan, has_room, is_allocated
-from spanspec.span.sweepgen import is_cached, is_legal, next_cycle
+from spanspec.span.sweepgen import is_cached, is_legal, is_legal_between_cycles, next_cycle
 from spanspec.span.tiny import NO_TINY_BLOCK
 
 
@@ -15,6 +15,7 @@ def cycle(known: Known, event: Event) -> None:
 
     Rules: SWP-2.
     """
+    known.at_generation(event["hsg0"])
     want = next_cycle(event["hsg0"])
     known.require(
         event["hsg1"] == want,
@@ -32,6 +33,7 @@ def cycle(known: Known, event: Event) -> None:
     }
     known.dropped = [slot for slot in known.dropped if kept is not None and slot[:2] == kept[:2]]
     known.tiny = NO_TINY_BLOCK
+    known.sweepgen = event["hsg1"]
     known.after_cycle = True
 
 
@@ -44,11 +46,14 @@ def checkpoint(known: Known, event: Event) -> None:
     cached = {base for base in event["cached"].values() if base}
     entries = entries_in(event, sg)
     quiet = event["why"] != "midgc"
+    if quiet:
+        known.at_generation(sg)
+    legal = is_legal_between_cycles if quiet else is_legal
     dumped: dict[int, dict[int, Event]] = {}
     for span in event["spans"]:
         record = record_of(span)
         known.sound(record, span)
-        known.require(is_legal(sg, span["sg"]), "I-22", "the generation of a span", sg, span["sg"])
+        known.require(legal(sg, span["sg"]), "I-22", "the generation of a span", sg, span["sg"])
         dumped.setdefault(record.spanclass, {})[record.base] = span
         in_view = str(record.spanclass) in event["cached"]
         if quiet and in_view:

@@ -49,6 +49,7 @@ class Known:
         self.spanclasses: int = header["spanclasses"]
         self.header_bytes = learnt["off_scan520"]
         self.number = -1
+        self.sweepgen: int | None = None
         self.dumped: dict[int, dict[int, Event]] = {}
         self.central: dict[int, dict[str, list[int]]] = {}
         self.live: dict[int, tuple[int, int, int | None]] = {}
@@ -66,6 +67,15 @@ class Known:
         self.checked[rule] += 1
         if not holds:
             raise Diverged(rule, what, expected, seen)
+
+    def at_generation(self, seen: int) -> None:
+        """Check that the heap has the generation that it had: only a cycle changes it.
+
+        Rules: SWP-2.
+        """
+        if self.sweepgen is None:
+            self.sweepgen = seen
+        self.require(seen == self.sweepgen, "SWP-2", "the heap's generation", self.sweepgen, seen)
 
     def sound(self, record: Mspan, span: Event, slots: bool = True) -> None:
         """Check a span by itself: its shape, and its slots if its bits are recorded.

@@ -34,8 +34,9 @@ TRIES: Final = 100
 class Death(msgspec.Struct):
     """A program that was damaged: how, of which span, and what its core shows.
 
-    `ended`: it ended by itself. `message` is the fatal error, `rule` that of its check, `rules`
-    those that the damaged span breaks.
+    It is damaged again and again until it dies, each time another span: `damaged` are all of them,
+    `descriptor` the one that the core is of, or the last. `ended`: it ended by itself. `message` is
+    the fatal error, `rule` that of its check, `rules` those that the damaged span breaks.
     """
 
     go: str
@@ -46,6 +47,7 @@ class Death(msgspec.Struct):
     rule: str = ""
     named: bool = False
     rules: list[str] = []
+    damaged: list[int] = []
     problem: str = ""
 
     @property
@@ -160,6 +162,7 @@ def death(program: Path, go: str, kind: str, place: Path, seed: int) -> Death:
         for turn in range(TURNS):
             try:
                 result.descriptor = damage_live(attached, FATAL[kind], seed + turn)
+                result.damaged.append(result.descriptor)
             except WitnessError:
                 process.wait(ENDS)  # it was about to end
             deadline = time.monotonic() + ENDS
@@ -180,12 +183,14 @@ def death(program: Path, go: str, kind: str, place: Path, seed: int) -> Death:
     error = report.fatal_error()
     damaged = [f for f in report.findings if f.verdict is Verdict.DAMAGE]
     scene = Scene(report.image, report.profile)
+    if error is not None:
+        result.message, result.rule = error.message, error.rule
+        result.named = error.descriptor in result.damaged
+        if result.named:
+            result.descriptor = error.descriptor
     span = scene.by_descriptor.get(result.descriptor)
     if span is not None:
         result.rules = sorted({f.rule for f in damaged if is_about(scene, f, span)})
-    if error is not None:
-        result.message, result.rule = error.message, error.rule
-        result.named = error.descriptor == result.descriptor
     return result
 
 

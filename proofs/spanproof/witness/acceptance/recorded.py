@@ -20,6 +20,12 @@ def leaves_room(event: Event) -> bool:
     return is_cached_alloc(event) and bool(event["post"]["fi"] < event["post"]["ne"])
 
 
+def has_room_before(event: Event) -> bool:
+    """Tell whether an event is such an allocation, and takes a slot of the span in the cache."""
+    room = is_cached_alloc(event) and event["pre"]["ac"] < event["pre"]["ne"]
+    return bool(room and not is_tiny(event))
+
+
 def is_alloc(event: Event) -> bool:
     """Tell whether an event is an allocation."""
     return bool(event["e"] == "alloc")
@@ -151,7 +157,7 @@ KINDS: Final[dict[str, tuple[Callable[[Event], bool], Callable[[Event], None]]]]
     "sweepgen after": (lambda e: is_cached_alloc(e) and not is_tiny(e), post("sg", -3)),
     "freeIndexForScan after": (has_scan_index, post("fs", -1)),
     "needzero after": (
-        lambda e: is_cached_alloc(e) and not is_tiny(e),
+        has_room_before,
         lambda e: post("nz", 1 - 2 * e["post"]["nz"])(e),
     ),
     "spanclass": (is_alloc, post("spc", 1)),
@@ -170,6 +176,7 @@ KINDS: Final[dict[str, tuple[Callable[[Event], bool], Callable[[Event], None]]]]
     "the offset in the tiny block": (is_tiny, own("tinyoff2", 1)),
     "a cached span": (lambda e: e["e"] == "ckpt" and any(e["cached"].values()), uncached),
     "the span in a cache slot": (is_quiet_dump, other_slot),
+    "the heap's sweepgen in a dump": (is_quiet_dump, own("hsg", 2)),
     "the phase": (is_quiet_dump, own("gcphase", 1)),
     "a span that is in no central list": (is_dump_with_room, unlisted),
 }
