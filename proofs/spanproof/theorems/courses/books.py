@@ -22,10 +22,13 @@ from spanspec.heap.program import (
     TakeManual,
 )
 from spanspec.heap.sweeping import deduct_sweep_credit
+from spanspec.heap.taking import NotAStep, look_at_popped, take
 from spanspec.pages.arena import Willing
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.runs import SPARE
+from spanspec.sharing.growing import span_id
+from spanspec.sharing.steps import POP
 from spanspec.span.specials import PROFILE, Special
 
 
@@ -148,6 +151,32 @@ def a_debt_under_another_pace(met: Counter[str]) -> None:
     met["pace"] += 1
 
 
+def a_late_look(met: Counter[str]) -> None:
+    """A thread that has popped a span may read it as it was before; the span stays what it is, and
+    nobody claims it as it was.
+    """
+    heap, actor = Heap(), Actor(0, 0)
+    heap.collect([heap.malloc(40_000)])
+    state = heap.state
+    thread, place = state.thread_of(actor), state.unswept.index - 1
+    span = state.unswept.at(place)
+    take(state, POP, thread, span_id(span), place=place)
+    now = state.shared(span)
+    before = replace(now, in_use=False, sweepgen=state.sweepgen)
+    promise(not look_at_popped(state, thread, before), "SWP-14: a span that was not in use")
+    promise(state.shared(span) == now, f"CONC-4: {state.shared(span)} after a look, not {now}")
+    heap = Heap()
+    heap.collect([heap.malloc(40_000)])
+    state = heap.state
+    take(state, POP, thread, span_id(span), place=place)
+    again = replace(state.shared(span))
+    try:
+        look_at_popped(state, thread, again)
+    except NotAStep:
+        met["look"] += 1
+    promise(state.shared(span) is not again, "CONC-4: what a thread has read is no record")
+
+
 def the_figures(met: Counter[str]) -> None:
     """ReadMemStats tells of what was made and has died, and of all memory that the system gave."""
     os = FollowedOs(Willing())
@@ -189,9 +218,9 @@ def the_figures(met: Counter[str]) -> None:
 
 @explored(
     "courses.books",
-    "SWP-16 SWP-19 SWP-20 SWP-24 SWP-32 SWP-33 SWP-34 SWP-35 SPAN-26 MC-10 MC-11 MC-14 MAL-19"
-    " HEAP-36 HEAP-38 HEAP-40 AR-2",
-    needs="cycle hit kept p pace figures",
+    "SWP-14 SWP-15 SWP-16 SWP-19 SWP-20 SWP-24 SWP-32 SWP-33 SWP-34 SWP-35 SPAN-26"
+    " MC-10 MC-11 MC-14 MAL-19 HEAP-36 HEAP-38 HEAP-40 AR-2 CONC-4",
+    needs="cycle hit kept p pace look figures",
     assumes=(SMALL_SCOPE,),
 )
 def what_is_noted_beside_the_steps() -> Ran:
@@ -207,6 +236,7 @@ def what_is_noted_beside_the_steps() -> Ran:
             ("Ps", each_p_has_one),
             ("the pace", the_pace),
             ("a debt under another pace", a_debt_under_another_pace),
+            ("a late look", a_late_look),
             ("the figures", the_figures),
         )
     )

@@ -385,6 +385,16 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.heap.taking.look_at_popped",
+        Variant(
+            "late-look-stays",
+            "state.tables.spans.records[span] = now",
+            "pass",
+            "courses.books",
+            "a span becomes what it was when somebody reads it late",
+        ),
+    ),
+    *variants_of(
         "spanspec.pages.pagealloc.free_manual",
         Variant(
             "purpose-kept",
