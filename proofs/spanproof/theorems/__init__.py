@@ -38,7 +38,7 @@ from spanproof.theorems.objects import (
 )
 from spanproof.theorems.pages import freeruns as freespans
 from spanproof.theorems.pages import rotations, scavenge, tiling
-from spanproof.theorems.sharing import liveness, meeting, progress, protocol
+from spanproof.theorems.sharing import lists, liveness, meeting, progress, protocol
 from spanproof.theorems.span import counting, counts, sizeclass, span, specials, sweepgen
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "kernel_pages",
     "kernels",
     "layout",
+    "lists",
     "liveness",
     "meeting",
     "memory",
