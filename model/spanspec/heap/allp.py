@@ -121,7 +121,7 @@ def boot(ps: AllP, mcache: int) -> AllP:
 def may_resize(ps: AllP, count: Count) -> bool:
     """Guard: each P that there is has its mcache, and nobody else.
 
-    Rules: MC-14 T-93.
+    Rules: MC-14.
     """
     return count >= 1 and ps.gone == ps.given == ps.count
 
