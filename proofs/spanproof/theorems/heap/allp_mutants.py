@@ -6,6 +6,13 @@ PS_MUTANTS = (
     *variants_of(
         "spanspec.heap.allp.may_boot",
         Variant(
+            "no-first-mcache",
+            "ps.given == 0",
+            "ps.given == 1",
+            "allp.start",
+            "the first thread gets no mcache before there is a P",
+        ),
+        Variant(
             "booted-twice",
             " and ps.mcache[FIRST] == NOBODY",
             "",

@@ -4,6 +4,26 @@ from spanproof.patch.mutant import Variant, variants_of
 
 COLLECTOR_MUTANTS = (
     *variants_of(
+        "spanspec.heap.collector.is_sound",
+        Variant(
+            "always-in-a-cycle",
+            "(at.cycle == at.epoch or waits_to_mark)",
+            "waits_to_mark",
+            "collector.start",
+            "a collector that has done nothing counts as one that has begun a cycle",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.collector.may_stop_marking",
+        Variant(
+            "marking-never-stops",
+            "at.phase == MARK",
+            "at.phase == MARK_TERMINATION",
+            "collector.one-way",
+            "no step leads on from marking",
+        ),
+    ),
+    *variants_of(
         "spanspec.heap.collector.may_begin_cycle",
         Variant(
             "cycle-in-a-cycle",
