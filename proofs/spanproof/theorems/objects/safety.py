@@ -184,12 +184,16 @@ def objects_are_safe(p: Proof) -> None:
     )
     span = cast(z3.ExprRef, p.call(span_at, heap, block))
     here = cast(z3.ExprRef, p.call(span_at, heap, address))
+    # What holds everywhere is relied on where the claims look: at two blocks, an address, and the
+    # spans that these lead to. A solver that had it of all places would not come to an end.
     for at in (block, other, address):
         p.rely(SIMULATED, heap, objects, at)
     for one in (span, here):
         p.rely(FITS, heap, one)
         p.rely(TOLD, heap, state, one)
         p.rely(WAITS, state, p.call(shared_id, one))
+    # Runs do not overlap, so that what the map says of a block's span can be said of the run that
+    # owns the address.
     owned, inside, sound = TILED
     for at in (block, address):
         p.rely(owned, heap.tiling, at)
@@ -215,6 +219,7 @@ def objects_are_safe(p: Proof) -> None:
     found = cast(z3.ExprRef, p.call(object_at, heap, address))
     p.show("found from every interior address", found == block, within)
     p.show("nothing else is found", p.holds(is_nothing_or_lives, objects, found, address))
+    # Any request that the abstract allocator may serve: the heap serves no other (objects.malloc).
     request = p.parameters(abstract.may_malloc)
     may = p.holds(abstract.may_malloc, objects, *request.values())
     at, room = (cast(z3.ExprRef, request[name]) for name in ("at", "room"))
@@ -224,6 +229,8 @@ def objects_are_safe(p: Proof) -> None:
     p.show("what is promised zero is zero", z3.Not(p.holds(is_dirty, heap, address)), zero)
     dead = p.holds(is_condemned, objects, block)
     p.show("no slot is lost", p.holds(is_awaited, heap, state, block), dead)
+    # One step further: who was marked is asked for after the end of the marking that it was marked
+    # in.
     over = p.call(abstract.end_marking, objects)
     assert isinstance(over, Objects)
     marked = z3.And(

@@ -48,6 +48,7 @@ class Scene:
         self._seen: dict[tuple[int, ...], list[tuple[Whole, Objects]]] = {}
         heap = p.fresh(Whole, "heap")
         assert isinstance(heap, Whole)
+        # The theorem is about amd64, where a page of the heap consists of whole physical ones.
         self.heap = replace(heap, tiling=replace(heap.tiling, phys=AMD64))
         self.address = cast(z3.ExprRef, p.fresh(Address, "any_address"))
         # Each claim is of one of them, so one symbol stands for every address and every block.
@@ -75,6 +76,8 @@ class Scene:
             p.assume(p.holds(invariant.address_has_its_span, tiling, at))
             p.assume(p.holds(invariant.used_address_is_mapped, tiling, at))
             p.assume(*(p.holds(invariant.run_has_its_address, tiling, one, at) for one in around))
+        # Of the descriptors that the step is about, and of those that the addresses lead to or
+        # belong to: a stale entry of the map may lead elsewhere.
         for one in around:
             p.assume(p.holds(invariant.run_is_sound, tiling, one))
             p.assume(p.holds(contents_fit, self.heap, one))
@@ -127,6 +130,8 @@ class Scene:
         """What a program sees of a heap, at the arbitrary address and of some blocks."""
         p = self.p
         key = tuple(at.get_id() for at in blocks)
+        # Terms are looked up by identity: what is seen of one heap is built once, however often it
+        # is asked.
         for known, objects_seen in self._seen.setdefault(key, []):
             if known is heap:
                 return objects_seen
