@@ -108,7 +108,7 @@ def prove(
     chosen = tuple(patterns or ("*",))
     # A wrong name, or a list, does not wait for fingerprints, which take several seconds.
     known = kept(store)
-    book = known or listed()
+    book = known.book or listed()
     refuse_unmatched(chosen, book.claims, "obligation", "spanspec prove --list shows all")
     work = obligation_jobs(book, *chosen, timeout=timeout, solvers=solvers_named(solver))
     if listing:
@@ -117,7 +117,7 @@ def prove(
         return print_lemmas(work, book, json)
     if certify:
         return certify_all(work, timeout, jobs, json)
-    book = known or book_for(store)
+    book = known.book or book_for(store, known.world)
     asked = list(dict.fromkeys(job.obligation for job in work))
     work = with_lemmas(work, book)
     written = write_questions(work, smt2) if smt2 is not None else 0

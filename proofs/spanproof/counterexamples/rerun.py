@@ -15,7 +15,8 @@ from mypy_extensions import i64
 
 from spanproof.counterexamples.changed_sources import Running
 from spanproof.counterexamples.concrete import NotConcrete, from_json, known, plain
-from spanproof.prove.proof import Case, Obligation, Proof
+from spanproof.prove.claims import Case
+from spanproof.prove.proof import Obligation, Proof
 from spanproof.solvers.inprocess import check
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.merge import as_bool

@@ -41,8 +41,10 @@ PROVER: Final = tuple(
     for name in (
         "decide.prover",
         "decide.verdict",
+        "prove.claims",
         "prove.composition",
         "prove.exploration",
+        "prove.generality",
         "prove.lemmas",
         "prove.proof",
         "prove.questions",
@@ -156,9 +158,19 @@ class Catalogue(NamedTuple):
         )
 
 
-def catalogue(cache: Cache) -> Catalogue:
-    """Return the catalogue; it is made anew if a source changed."""
-    world = fingerprint_of_everything(cache)
+class Kept(NamedTuple):
+    """The catalogue, if the cache has it, and the fingerprint of all sources."""
+
+    book: Catalogue | None
+    world: str
+
+
+def catalogue(cache: Cache, world: str = "") -> Catalogue:
+    """Return the catalogue; it is made anew if a source changed.
+
+    `world` is the fingerprint of all sources, if somebody knows it already.
+    """
+    world = world or fingerprint_of_everything(cache)
     stored = _stored(cache, world)
     if stored is not None:
         return stored
@@ -168,11 +180,12 @@ def catalogue(cache: Cache) -> Catalogue:
     return made
 
 
-def kept(cache: Cache) -> Catalogue | None:
-    """Return the catalogue if the cache has it; None if it would have to be made."""
+def kept(cache: Cache) -> Kept:
+    """Return the catalogue if the cache has it, and what is known to make it if it has not."""
     if isinstance(cache, NoCache):
-        return None
-    return _stored(cache, fingerprint_of_everything(cache))
+        return Kept(None, "")
+    world = fingerprint_of_everything(cache)
+    return Kept(_stored(cache, world), world)
 
 
 def _stored(cache: Cache, world: str) -> Catalogue | None:
@@ -194,9 +207,9 @@ def listed() -> Catalogue:
     return Catalogue("", claims, _variations())
 
 
-def book_for(cache: Cache) -> Catalogue:
-    """Return the catalogue, with fingerprints if anything is kept."""
-    return listed() if isinstance(cache, NoCache) else catalogue(cache)
+def book_for(cache: Cache, world: str = "") -> Catalogue:
+    """Return the catalogue, with fingerprints if anything is kept; `world` is that of all."""
+    return listed() if isinstance(cache, NoCache) else catalogue(cache, world)
 
 
 @functools.cache

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from spanproof.counterexamples.description import near
 from spanproof.counterexamples.from_model import explained
 from spanproof.decide.verdict import DEFAULT_TIMEOUT, Answer, Verdict
+from spanproof.prove.claims import Query
 from spanproof.prove.composition import gap
-from spanproof.prove.proof import Obligation, Proof, Query
+from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.questions import Question, joint_queries, jointly, witnesses
 from spanproof.solvers.finding import Decider, Finding
 from spanproof.solvers.inprocess import Z3

@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 
 import z3
 
-from spanproof.prove.proof import Proof, Query
+from spanproof.prove.claims import Query
+from spanproof.prove.proof import Proof
 from spanproof.prove.smallscope import has_quantifier
 from spanproof.symbolic.construct import conjunction, negation
 

@@ -22,6 +22,7 @@ from spanproof.decide.catalogue import (
     book_for,
     catalogue,
     fingerprint_of_everything,
+    kept,
     sources_of_claims,
     what_it_rests_on,
 )
@@ -474,6 +475,25 @@ def test_a_catalogue_of_nothing_is_made_anew(
     monkeypatch.setattr("spanproof.decide.catalogue._made", make)
     assert catalogue(cache) == catalogue(cache) == book
     assert made == [world]
+
+
+def test_the_sources_are_gone_through_once(
+    tmp_path: Path, book: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, asked = Cache(tmp_path), 0
+
+    def fingerprint(cache: Cache) -> str:
+        nonlocal asked
+        asked += 1
+        return "the world"
+
+    monkeypatch.setattr("spanproof.decide.catalogue.fingerprint_of_everything", fingerprint)
+    monkeypatch.setattr("spanproof.decide.catalogue._made", lambda world: book)
+    known = kept(cache)
+    assert known.book is None
+    assert book_for(cache, known.world) == book
+    assert asked == 1
+    assert kept(NoCache()) == (None, "")
 
 
 def test_where_nothing_is_kept_no_fingerprint_is_made(book: Catalogue) -> None:
