@@ -6,7 +6,7 @@ runs the code itself; what the proof looks up inside (`results_of`, `at_loop`) i
 counterexample.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, NewType
 
 import z3
@@ -16,9 +16,11 @@ from mypy_extensions import i64
 from spanproof.counterexamples.changed_sources import Running
 from spanproof.counterexamples.concrete import NotConcrete, from_json, known, plain
 from spanproof.prove.claims import Case
+from spanproof.prove.lemmas import Lemma
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.solvers.inprocess import check
 from spanproof.symbolic.errors import UnsupportedConstruct
+from spanproof.symbolic.frames import Contract
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.sources import SourceTree
 from spanproof.symbolic.values import Value
@@ -158,6 +160,15 @@ class Rerun(Proof):
 
     def possible(self, label: str, condition: z3.BoolRef | bool = True) -> None:
         """Ask nothing: the values are one situation."""
+
+    def note_established(
+        self,
+        stated: Lemma | Contract,
+        values: Sequence[Value],
+        given: z3.BoolRef | None,
+        among: str,
+    ) -> None:
+        """Ask nothing: the values are special ones."""
 
     def _run(self, rule: Callable[..., object], arguments: tuple[Value, ...]) -> Value:
         given = tuple(plain(argument, self.arithmetic) for argument in arguments)

@@ -99,14 +99,14 @@ class Proof(Claims):
                 where = fits if given is None else conjunction(given, fits)
             self._fit(rule, values, where, label, only=result)
         values = tuple(taken(rule, values))
-        self._for_all(stated, values, given, among)
+        self.note_established(stated, values, given, among)
         if given is None:
             self.show(label, self.holds(rule, *values))
         else:
             self.show(label, self.implied(given, rule, *values))
         self.established.append(stated)
 
-    def _for_all(
+    def note_established(
         self,
         stated: Lemma | Contract,
         values: Sequence[Value],
