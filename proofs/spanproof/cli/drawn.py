@@ -13,7 +13,7 @@ from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.jobs import Job
 from spanproof.decide.schedule import known_reads, known_runs, matching
 from spanproof.decide.verdict import Verdict
-from spanproof.fingerprint.dependencies import digest_of
+from spanproof.fingerprint.units import digest_of
 from spanproof.mutation.drawn import Drawn, all_drawn, draw, drawable, drawn_of_structures
 from spanproof.mutation.fates import Court, Fate, Judges
 from spanproof.theorems import all_obligations

@@ -12,14 +12,10 @@ from rich.syntax import Syntax
 from spanproof.cli.coverage import NOT_HERE, coverage_json, print_coverage, replayed
 from spanproof.cli.output import HOLDS, Unusable, out, print_json
 from spanproof.decide.cache import Cache
-from spanproof.decide.catalogue import (
-    Variation,
-    current,
-    sources_of_claims,
-    what_it_rests_on,
-)
+from spanproof.decide.catalogue import Variation, current
+from spanproof.decide.resting import sources_of_claims, what_it_rests_on
 from spanproof.decide.schedule import known_reads
-from spanproof.fingerprint.dependencies import Unit
+from spanproof.fingerprint.units import Unit
 from spanproof.report.matrix import Row, matrix
 from spanspec.rules import FAMILIES, RULES, Rule
 from spanspec.rules.book import BY_ID, Definition, definitions_of_rules

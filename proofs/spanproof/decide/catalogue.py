@@ -4,95 +4,42 @@ As long as no source changed but for its comments, the catalogue is the one of t
 nothing is imported: neither the obligations nor a solver.
 """
 
-import ast
 import functools
 import hashlib
-import os
 import platform
-from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterable
 from pathlib import Path
-from types import BuiltinFunctionType, FunctionType
-from typing import TYPE_CHECKING, Final, NamedTuple, NewType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from spanproof.decide.cache import Cache, NoCache
 from spanproof.decide.jobs import Job
-from spanproof.fingerprint.dependencies import (
-    PACKAGES,
-    Code,
-    Sources,
-    Unit,
-    digest_of,
-    is_within,
-    module_file,
-    modules_of,
-    units_of,
+from spanproof.decide.resting import (
+    DECIDING,
+    beyond,
+    code_of_ours,
+    fingerprint_of_the_prover,
+    sources_of_claims,
+    surroundings,
+    values_of,
+    what_is_run,
+    what_it_rests_on,
 )
+from spanproof.fingerprint.modules import is_within, module_file, modules_of
+from spanproof.fingerprint.units import PACKAGES, digest_of, units_of
 from spanproof.prove.references import rests_on
 from spanproof.solvers.names import installed_version
 
 if TYPE_CHECKING:
     from spanproof.prove.exploration import Exploration
-    from spanproof.prove.lemmas import Stated
     from spanproof.prove.proof import Obligation
 
-PROVER: Final = tuple(
-    f"spanproof.{name}"
-    for name in (
-        "decide.prover",
-        "decide.verdict",
-        "prove.claims",
-        "prove.composition",
-        "prove.exploration",
-        "prove.generality",
-        "prove.lemmas",
-        "prove.proof",
-        "prove.questions",
-        "prove.smallscope",
-        "solvers",
-        "symbolic",
-    )
-)
-"""The modules that decide: a change in one of them concerns every obligation."""
 
 TRIER: Final = "spanproof.decide.trying"
 """The module that decides by running."""
 
-TELLER: Final = "spanproof.counterexamples"
-"""The package that tells counterexamples."""
-
-BEGINNINGS: Final = (
-    "spanspec.compiled",
-    "spanalloc.compiled",
-    "spanspec.invariants.registry",
-    "spanproof.support.interrupts",
-    "spanproof.support.processes",
-    "spanproof.support.streams",
-)
-"""Modules that are known to do more than bind names: they choose between compiled modules and their
-sources, enter what they decorate into a table, or catch signals. They count for everything, as they
-are written.
-"""
-
-COMMANDS: Final = tuple(f"spanproof.cli.{name}" for name in ("app", "prove", "mutants", "verify"))
-"""The modules that are imported in the process that decides."""
-
-DECIDING: Final = "spanproof.decide.suite"
-"""The module whose functions run while something is decided."""
 
 NEAR: Final = ("spanspec", "spanproof.theorems")
 """Where a statement that is not understood counts with all that it names, elsewhere as written."""
-
-DISTRIBUTIONS: Final = ("z3-solver", "msgspec", "mypy_extensions", "librt")
-"""What others wrote and an obligation's outcome may hang on; the version counts."""
-
-VARIABLES: Final = ("Z3_LIBRARY_PATH", "Z3_LIBRARY_DIRS", "LD_LIBRARY_PATH", "LD_PRELOAD")
-"""Variables of the environment that say which solver is loaded."""
-
-
-KNOWN: Final = (tuple, list, dict, FunctionType, BuiltinFunctionType, type, NewType)
-"""Kinds of values that an obligation may be made with: their parts count, or what their name says.
-"""
 
 
 class Claim(NamedTuple):
@@ -228,19 +175,6 @@ def fingerprint_of_everything(cache: Cache) -> str:
     return digest_of(surroundings(), *(f"{n}={d}" for n, d in sorted(bare.items())))
 
 
-def surroundings() -> str:
-    """Return the fingerprint of what no source says: versions, and which solver is loaded."""
-    versions = []
-    for name in DISTRIBUTIONS:
-        try:
-            versions.append(f"{name}={version(name)}")
-        except PackageNotFoundError:
-            versions.append(f"{name}=")
-    variables = (f"{name}={os.environ.get(name, '')}" for name in VARIABLES)
-    python = platform.python_implementation(), platform.python_version(), platform.machine()
-    return digest_of(*python, *versions, *variables)
-
-
 def _bare_fingerprint(cache: Cache, name: str, path: Path | None) -> str:
     content = path.read_bytes() if path is not None else b""
     if isinstance(cache, NoCache):
@@ -263,7 +197,7 @@ def _made(world: str) -> Catalogue:
     effects = code.effects((DECIDING,), (DECIDING,))
     near = sources.closure(unit for unit in effects if is_within(unit.module, NEAR))
     tools = digest_of(
-        _fingerprint_of_the_prover(code),
+        fingerprint_of_the_prover(code),
         sources.fingerprint(near),
         sources.fingerprint(effects),
         *beyond(code),
@@ -319,105 +253,3 @@ def _variations() -> dict[str, Variation]:
         )
         for mutant in MUTANTS.values()
     }
-
-
-def beyond(code: Code) -> list[str]:
-    """Return the statements that are not understood in modules that only the commands import.
-
-    They are in the process that decides if there is a single one. Nothing that is proved names
-    them, so they count as they are written.
-    """
-    deciding = set(code.reached((DECIDING,)))
-    return [
-        f"{name}: {ast.dump(statement)}"
-        for name in code.reached(COMMANDS)
-        if name not in deciding
-        for statement in code.odd(name)
-    ]
-
-
-def code_of_ours() -> Code:
-    """Return our modules; what decides counts for everything anyway."""
-    return Code(counted=(*PROVER, TELLER, *BEGINNINGS))
-
-
-def sources_of_claims(code: Code | None = None) -> Sources:
-    """Return the sources that obligations rest on; what decides them is left out."""
-    return Sources(outside=(*PROVER, TELLER, *BEGINNINGS), code=code or code_of_ours())
-
-
-def what_it_rests_on(sources: Sources, claim: "Obligation") -> frozenset[Unit]:
-    """Return everything of ours that an obligation rests on.
-
-    A function inside another one also rests on the functions that it was made with.
-    """
-    from spanproof.prove.lemmas import rules_of
-
-    build = claim.build
-    module, outer = build.__module__, build.__qualname__.partition(".")[0]
-    roots = sources.named(module, outer) or sources.whole(module)
-    stated: list[object] = []
-    used: list[Stated] = [*claim.contracts.values(), *claim.lemmas]
-    for one in used:
-        stated += rules_of(one)
-    for loop in claim.loops.values():
-        stated += loop
-    for value in (*made_with(build), *stated):
-        if isinstance(value, FunctionType | BuiltinFunctionType | type | NewType):
-            roots += sources.named(value.__module__, value.__name__)
-    return sources.closure(roots)
-
-
-def what_is_run(sources: Sources, claim: "Exploration") -> frozenset[Unit]:
-    """Return everything of ours that an obligation rests on which is decided by running."""
-    run = claim.run
-    outer = run.__qualname__.partition(".")[0]
-    roots = sources.named(run.__module__, outer) or sources.whole(run.__module__)
-    return sources.closure(roots)
-
-
-def made_with(build: Callable[..., object]) -> Iterator[object]:
-    """Yield the values that a function inside another one was made with, their parts as well."""
-    waiting: list[object] = [cell.cell_contents for cell in getattr(build, "__closure__", ()) or ()]
-    while waiting:
-        value = waiting.pop()
-        yield value
-        if isinstance(value, tuple | list):
-            waiting.extend(value)
-        elif isinstance(value, dict):
-            waiting.extend(value.items())
-
-
-def values_of(build: Callable[..., object]) -> tuple[list[str], list[str]]:
-    """Return the plain values that a function was made with, and of which kinds others are."""
-    values, others = [], []
-    for value in made_with(build):
-        if value is None or isinstance(value, str | int):
-            values.append(repr(value))
-        elif not isinstance(value, KNOWN):
-            others.append(f"{build.__module__} makes a claim with a {type(value).__name__}")
-    return sorted(values), others
-
-
-def _fingerprint_of_the_prover(code: Code) -> str:
-    """Return the fingerprint of the modules that decide, and of what they read of the model.
-
-    What tells counterexamples counts as it is written, not with the protocols that it runs; so do
-    the beginnings.
-    """
-    sources = Sources(code=code)
-    written = [
-        unit
-        for place in (TELLER, *BEGINNINGS)
-        for module in modules_of(place)
-        for unit in sources.whole(module)
-    ]
-    deciding = Sources(outside=(TELLER,), code=code)
-    roots = [
-        unit for place in PROVER for module in modules_of(place) for unit in deciding.whole(module)
-    ]
-    return digest_of(
-        surroundings(),
-        deciding.fingerprint(deciding.closure(roots)),
-        sources.fingerprint(written),
-    )

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from spanproof.decide.cache import Cache
-from spanproof.fingerprint.dependencies import digest_of, module_file, modules_of
+from spanproof.fingerprint.modules import module_file, modules_of
+from spanproof.fingerprint.units import digest_of
 from spanproof.fingerprint.walking import written
 from spanproof.support.processes import with_parent
 

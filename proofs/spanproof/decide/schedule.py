@@ -12,7 +12,7 @@ from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.verdict import DEFAULT_TIMEOUT, Verdict
-from spanproof.fingerprint.dependencies import digest_of
+from spanproof.fingerprint.units import digest_of
 
 LONGEST: Final = (
     "span.slow.takes-lowest",

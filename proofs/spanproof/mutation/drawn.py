@@ -10,7 +10,8 @@ import random
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from spanproof.fingerprint.dependencies import ModuleUnits, digest_of, module_file
+from spanproof.fingerprint.modules import module_file
+from spanproof.fingerprint.units import ModuleUnits, digest_of
 from spanproof.report.deciding import Function, citing_functions, texts_of_the_model
 from spanproof.report.implread import STRUCTURES, functions_in
 

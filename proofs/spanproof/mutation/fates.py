@@ -15,7 +15,7 @@ from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.copies import try_out_changed
 from spanproof.decide.prover import decide
-from spanproof.fingerprint.dependencies import digest_of
+from spanproof.fingerprint.units import digest_of
 from spanproof.mutation.drawn import Drawn
 from spanproof.mutation.equivalent import OF_DRAWN, reason_for
 from spanproof.mutation.knownbugs.switch import JudgesFailed, judged

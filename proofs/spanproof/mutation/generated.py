@@ -16,12 +16,8 @@ from cosmic_ray.plugins import get_operator
 
 from spanproof.decide.catalogue import Claim
 from spanproof.decide.prover import decide
-from spanproof.fingerprint.dependencies import (
-    ModuleUnits,
-    digest_of,
-    module_file,
-    modules_of,
-)
+from spanproof.fingerprint.modules import module_file, modules_of
+from spanproof.fingerprint.units import ModuleUnits, digest_of
 from spanproof.patch.mutant import module_and_place
 from spanproof.solvers.inprocess import FewFirst
 from spanproof.symbolic.sources import SourceTree

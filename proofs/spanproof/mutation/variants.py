@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, NamedTuple, cast
 
-from spanproof.fingerprint.dependencies import module_file
+from spanproof.fingerprint.modules import module_file
 from spanproof.fuzz.heapsides import SideFactory
 from spanproof.fuzz.planted import heap as heaps
 from spanproof.fuzz.planted import span as spans

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from spanproof.fingerprint.dependencies import module_file, modules_of
 from spanproof.fingerprint.localnames import Local
+from spanproof.fingerprint.modules import module_file, modules_of
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
-from spanproof.fingerprint.dependencies import is_within, module_file, modules_of
+from spanproof.fingerprint.modules import is_within, module_file, modules_of
 from spanproof.report.unread import UNREAD
 
 MODEL: Final = "spanspec"

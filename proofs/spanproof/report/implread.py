@@ -4,7 +4,7 @@ import ast
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
-from spanproof.fingerprint.dependencies import module_file
+from spanproof.fingerprint.modules import module_file
 from spanproof.report.deciding import Function
 
 WINGS: Final[dict[str, tuple[str, ...]]] = {

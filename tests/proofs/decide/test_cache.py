@@ -23,24 +23,15 @@ from spanproof.decide.catalogue import (
     catalogue,
     fingerprint_of_everything,
     kept,
-    sources_of_claims,
-    what_it_rests_on,
 )
 from spanproof.decide.jobs import Job, Outcome, summarize
+from spanproof.decide.resting import sources_of_claims, what_it_rests_on
 from spanproof.decide.schedule import mutant_jobs, obligation_jobs
 from spanproof.decide.schedule import run as decide
 from spanproof.decide.verdict import Verdict
-from spanproof.fingerprint.dependencies import (
-    REST,
-    ModuleUnits,
-    Sources,
-    Unit,
-    _unknowns,
-    digest_of,
-    is_within,
-    module_file,
-    modules_of,
-)
+from spanproof.fingerprint.dependencies import Sources, _unknowns
+from spanproof.fingerprint.modules import is_within, module_file, modules_of
+from spanproof.fingerprint.units import REST, ModuleUnits, Unit, digest_of
 from spanproof.patch.mutant import module_and_place
 from spanproof.symbolic.sources import SourceTree
 from spanproof.theorems import all_explorations, all_obligations

@@ -5,29 +5,21 @@ from collections.abc import Callable
 
 import pytest
 
-from spanproof.decide.catalogue import (
+from spanproof.decide.catalogue import NEAR, TRIER
+from spanproof.decide.resting import (
     BEGINNINGS,
     COMMANDS,
     DECIDING,
-    NEAR,
     PROVER,
     TELLER,
-    TRIER,
     beyond,
     code_of_ours,
     sources_of_claims,
     what_it_rests_on,
 )
-from spanproof.fingerprint.dependencies import (
-    REST,
-    Code,
-    ModuleUnits,
-    Sources,
-    Unit,
-    is_within,
-    module_file,
-    modules_of,
-)
+from spanproof.fingerprint.dependencies import Sources
+from spanproof.fingerprint.modules import Code, is_within, module_file, modules_of
+from spanproof.fingerprint.units import REST, ModuleUnits, Unit
 from spanproof.prove.lemmas import Stated, rules_of
 from spanproof.theorems import all_obligations
 

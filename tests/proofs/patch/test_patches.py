@@ -9,7 +9,7 @@ import pytest
 from spanproof.cli.app import run
 from spanproof.decide import suite
 from spanproof.decide.jobs import Job
-from spanproof.fingerprint.dependencies import module_file
+from spanproof.fingerprint.modules import module_file
 from spanproof.fuzz.planted import heap, schedule, span
 from spanproof.mutation.knownbugs import BUGS as KNOWN_BUGS
 from spanproof.mutation.knownbugs import KnownBug, find

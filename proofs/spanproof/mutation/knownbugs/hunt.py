@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue
-from spanproof.fingerprint.dependencies import digest_of
+from spanproof.fingerprint.units import digest_of
 from spanproof.mutation.knownbugs.catalogue import KnownBug
 from spanproof.mutation.knownbugs.switch import FoundBy, find
 
