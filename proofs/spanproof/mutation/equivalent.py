@@ -61,6 +61,8 @@ OF_DRAWN: Final = (
             ("heap.pacing.credit_taken", "found < wanted -> (found <= wanted)"),
             ("heap.pacing.distance_to", "distance > PAGE_SIZE -> (distance >= PAGE_SIZE)"),
             ("pages.runs.releasable", "bounds.end > bounds.start -> (bounds.end >= bounds.start)"),
+            ("pages.treap.most_of", "run_pages >= larger -> (run_pages > larger)"),
+            ("pages.treap.most_of", "left_most >= right_most -> (left_most > right_most)"),
         )
     ),
     *(
@@ -75,6 +77,12 @@ OF_DRAWN: Final = (
             ),
             ("at > start -> (at >= start)", "a cut at the start was refused before"),
         )
+    ),
+    Reason(
+        "spanspec.heap.newspan.check_bitmap",
+        "",
+        "npages * PAGE_SIZE // 8 -> (npages * PAGE_SIZE * 8)",
+        "whole pages are a multiple of 32 bytes, so both are of 4",
     ),
     Reason(
         "spanspec.heap.newspan.take_span",
