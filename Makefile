@@ -36,7 +36,7 @@ docs: ready
 	@$(BIN)/pip install -q -e '.[docs]'
 	@$(BIN)/mkdocs build --strict
 
-# What is compiled notes the digests of its sources, so only an edit that it concerns takes a minute.
+# What is compiled notes the digests of its sources, so only an edit that it concerns takes minutes.
 ready: $(STAMP)
 	@$(BIN)/python -m spanproof.support.stale || $(MAKE) --no-print-directory compile
 
@@ -52,7 +52,7 @@ $(STAMP): pyproject.toml setup.py
 	  || { echo "python3 -m venv failed: install the venv module (Debian: python3-venv)" >&2; exit 2; }
 	@echo "2 of 3: what building takes"
 	@$(PIP) install -q 'setuptools>=77,<90' 'mypy[mypyc]>=2.4,<3' 'msgspec>=0.19,<1'
-	@echo "3 of 3: what pyproject.toml asks for; then spanalloc and the model are compiled (a minute)"
+	@echo "3 of 3: what pyproject.toml asks for; then spanalloc and the model are compiled (some minutes)"
 	@$(PIP) install -v --no-build-isolation -e '.[test]' 2>&1 | tee $(LOG) \
 	  | sed -un 's/^ *Collecting \([^ ]*\).*/  \1/p; s/^ *mypyc: /  mypyc: /p' \
 	  || { tail -20 $(LOG) >&2; echo "installing failed; all of it is in $(LOG)" >&2; exit 2; }

@@ -169,7 +169,7 @@ BUILDS: Final = {"build", "build_ext", "bdist_wheel", "editable_wheel", "install
 
 
 def tell(line: str) -> None:
-    """Say what is being done: compiling takes a minute."""
+    """Say what is being done: compiling takes minutes."""
     print(f"  mypyc: {line}\n", end="", flush=True)  # one piece, where threads print
 
 
