@@ -71,7 +71,22 @@ class Showing:
                 maybe = maybe or Evidence(thread, how, role, False)
         certain.sort(key=lambda one: one.how.endswith("register"))
         self.candidates[span.descriptor, role] = certain
-        return self.assigned(span.descriptor, role, set()) or maybe
+        return (
+            self.kept(span.descriptor, role) or self.assigned(span.descriptor, role, set()) or maybe
+        )
+
+    def kept(self, descriptor: int, role: str) -> Evidence | None:
+        """Return the thread that a span was given before, if it still shows it; else free it.
+
+        A span that asks for another one while it has one could not be given its own again.
+        """
+        own = {place for place, one in self.taken.items() if one == descriptor and place[1] == role}
+        for evidence in self.candidates[descriptor, role]:
+            if (evidence.thread.m, role) in own:
+                return evidence
+        for place in own:
+            del self.taken[place]
+        return None
 
     def has_failed(self, thread: ThreadImage, task: int) -> bool:
         """Tell whether a thread is throwing by the check that comes before a task.

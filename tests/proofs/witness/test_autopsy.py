@@ -447,6 +447,24 @@ def test_a_span_on_its_way_is_in_flight_for_one_thread_only(saved: Snapshot) -> 
     assert sorted(v.value for v in seen) == ["damage", "in flight"]
 
 
+def test_two_spans_of_two_threads_at_the_same_sets_are_in_flight_both(saved: Snapshot) -> None:
+    """Each thread might have either: whichever is looked at first, each span has its own."""
+    first = small(saved.image)
+    second = next(
+        s for s in saved.image.spans
+        if s.state == 1 and s.spanclass > 1 and s is not first and s.sweepgen == first.sweepgen
+    )  # fmt: skip
+    for span in (first, second):
+        unlist(saved.image, span.descriptor)
+    classes = sorted({first.spanclass, second.spanclass})
+    frames = ["osyield", "(*mheap).allocSpan", "(*mcentral).grow", *REFILLING]
+    with_thread(saved.image, 0, frames, near={second.descriptor: "stack+8"}, classes=classes)
+    with_thread(saved.image, 0, frames, near={first.descriptor: "stack+8"}, classes=classes)
+    seen = judged(saved.image, saved.profile)
+    assert {f.descriptor for f in seen} == {first.descriptor, second.descriptor}
+    assert {f.verdict for f in seen} == {Verdict.IN_FLIGHT}
+
+
 def test_a_count_is_off_only_by_the_span_that_a_thread_is_at(saved: Snapshot) -> None:
     """However many threads are at the page heap, a count is off by a span at hand, or damaged."""
     span = next(s for s in saved.image.spans if s.state == 1 and s.npages > 1)
