@@ -91,15 +91,21 @@ def library_of(name: str, folder: str) -> Path:
 
 
 def known_to_the_loader(name: str) -> Path | None:
-    """Return where the loader finds a library, if it does."""
+    """Return where the loader finds a library, if it does.
+
+    It lists a library by one name, and takes it by the others that it has in the same folder.
+    """
     command = shutil.which("ldconfig", path=f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin")
     if command is None:
         return None
     listed = subprocess.run(
         [command, "-p"], capture_output=True, text=True, preexec_fn=with_parent()
     ).stdout
+    folders: dict[Path, None] = {}
     for line in listed.splitlines():
         told, arrow, place = line.strip().partition(" => ")
         if arrow and told.split(" ")[0] == name:
             return Path(place)
-    return None
+        if arrow:
+            folders[Path(place).parent] = None
+    return next((one / name for one in folders if (one / name).is_file()), None)

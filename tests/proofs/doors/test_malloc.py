@@ -188,3 +188,20 @@ def test_threads_are_judged_by_when_calls_began_and_ended() -> None:
     too_soon = [*replies[:2], Made(n=3, address=0x2000, began=4, ended=7)]
     with pytest.raises(Difference, match="place of an object"):
         Judge(16).hear_at_once(planned, too_soon)
+
+
+def test_a_library_is_found_by_each_name_that_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of the loader has one name of each, mostly that without the minor version."""
+    library = tmp_path / "libmine.so.2.0"
+    library.write_bytes(b"")
+    listing = tmp_path / "ldconfig"
+    listing.write_text(
+        f"#!/bin/sh\necho '\tlibmine.so.2 (libc6,x86-64) => {tmp_path}/libmine.so.2'\n"
+    )
+    listing.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert library_of("libmine.so.2.0", "") == library
+    with pytest.raises(CannotStart, match="no such library"):
+        library_of("libmine.so.3", "")
