@@ -48,8 +48,12 @@ ALLOCATOR = sorted(
     str(path) for path in Path("impl/spanalloc").glob("*.py") if path.name not in INTERPRETED
 )
 
+# The busiest modules of the model. What else is busy stays interpreted for what mypyc makes of
+# it: a class from which an interpreted one is derived (`heap/decisions`), a function that is
+# called with terms of a solver (`base/bitmap`), a record that is read from JSON with a field that
+# is no plain class (`pages/runs`, `heap/collector`, `pages/fixalloc`, `span/markbits`), and
+# records that are compared with each other, as it compares identities (`span/specials`).
 HOT = (
-    "base/bitmap",
     "base/constants",
     "base/conversions",
     "base/intervals",
@@ -57,9 +61,7 @@ HOT = (
     "base/words",
     "heap/accounts",
     "heap/allp",
-    "heap/collector",
     "heap/cycle",
-    "heap/decisions",
     "heap/machine",
     "heap/malloc",
     "heap/mcache",
@@ -81,7 +83,6 @@ HOT = (
     "invariants/spans",
     "invariants/sweeping",
     "pages/coalescing",
-    "pages/fixalloc",
     "pages/freeruns",
     "pages/growth",
     "pages/invariant",
@@ -89,7 +90,6 @@ HOT = (
     "pages/pageheap",
     "pages/pagemap",
     "pages/records",
-    "pages/runs",
     "pages/scavenge",
     "pages/statistics",
     "pages/steps",
@@ -106,10 +106,8 @@ HOT = (
     "span/alloccache",
     "span/freeslots",
     "span/listing",
-    "span/markbits",
     "span/mspan",
     "span/profile",
-    "span/specials",
     "span/sweep",
     "span/sweepgen",
     "span/tiny",

@@ -211,18 +211,21 @@ def test_a_reservation_elsewhere_is_used_and_its_neighbourhood_hinted_at(
 
 @pytest.mark.parametrize("answer", [0x7100_0000_0000, 0])
 def test_a_hint_down_to_address_0_asks_for_any_place_and_takes_none(
-    heap: Heap, memory: SimulatedMemory, package: ModuleType, answer: int
+    package: ModuleType, answer: int
 ) -> None:
     asked: list[tuple[int, int]] = []
-    reserve = memory.reserve
+
+    class Noting(package.SimulatedMemory):  # type: ignore[misc, name-defined]
+        def reserve(self, address: int, size: int) -> int:
+            asked.append((address, size))
+            found: int = super().reserve(address, size)
+            return found
+
+    memory = Noting()
+    heap = package.Heap(1, memory)
     memory.relocate = [0] * 128 + [128 << 20]
     heap.malloc(100 << 20)  # 192 MiB from 128 MiB on: it was asked for 64 MiB more to align
-
-    def noted(address: int, size: int) -> int:
-        asked.append((address, size))
-        return reserve(address, size)
-
-    memory.reserve = noted  # type: ignore[method-assign]
+    asked.clear()
     memory.relocate = [0, answer, 0x7200_0000_0000]
     if answer == 0:
         with pytest.raises(package.MmapFailed, match="T-79"):
