@@ -11,6 +11,7 @@ from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed, Words
 from spanproof.symbolic.construct import disjunction
 from spanproof.symbolic.records import record_fields
+from spanproof.symbolic.sources import VARIANT
 from spanproof.symbolic.values import (
     IDENTITY_SORT,
     SymbolicBitmap,
@@ -211,5 +212,10 @@ def counts(annotation: object) -> bool:
 
 
 def _unsigned(annotation: object) -> Unsigned | None:
-    marks = (mark for mark in get_args(annotation)[1:] if isinstance(mark, Unsigned))
-    return next(marks, None)
+    # By name: in a changed copy of the module that has it, the class is another one.
+    mine = (Unsigned.__module__, Unsigned.__qualname__)
+    for mark in get_args(annotation)[1:]:
+        kind = type(mark)
+        if (kind.__module__.removesuffix(VARIANT), kind.__qualname__) == mine:
+            return cast(Unsigned, mark)
+    return None

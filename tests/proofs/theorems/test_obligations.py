@@ -42,6 +42,16 @@ def test_every_obligation_has_a_mutant_that_it_kills() -> None:
     assert {*OBLIGATIONS, *all_explorations()} == {one.killed_by for one in MUTANTS.values()}
 
 
+def test_every_mutant_applies() -> None:
+    assert all(mutant.text() for mutant in MUTANTS.values())
+
+
+def test_a_mutant_of_the_types_of_words_is_killed() -> None:
+    # It gives the translator another class of annotations than the one that it has imported.
+    mutant = MUTANTS["zeros-one-high"]
+    assert decide(OBLIGATIONS[mutant.killed_by], mutant.sources()).answer == "refuted"
+
+
 def test_a_mutant_out_of_date_is_an_error() -> None:
     mutant = next(iter(MUTANTS.values()))._replace(old="no such text")
     with pytest.raises(ValueError, match="no such text"):

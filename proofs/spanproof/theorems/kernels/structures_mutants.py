@@ -39,8 +39,8 @@ STRUCTURE_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanalloc.maxtree.MaxTree.in_use",
         Variant(
             "places-of-weight-0",
-            "if self.weights[place] > 0:",
-            "if self.weights[place] >= 0:",
+            "if self.weights[start + place] > 0:",
+            "if self.weights[start + place] >= 0:",
             "trees.in-use",
             "a tree lists the neighbours of what is stored in it",
         ),

@@ -116,7 +116,7 @@ PAGE_MUTANTS = (
         Variant(
             "free-run-counts-as-taken",
             "role=LISTED",
-            "role=TAKEN",
+            "role=SPARE",
             "objects.pages.enter-free-set",
             "a free run is nobody's, and not in the free set",
         ),
