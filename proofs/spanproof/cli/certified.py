@@ -2,15 +2,14 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from os import cpu_count
 from typing import TYPE_CHECKING, Final
 
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
 from spanproof.decide.jobs import Job
 from spanproof.solvers.names import SolverMissing, installed_version
-from spanproof.support.processes import pool
+from spanproof.support.sidebyside import each_result
 
 if TYPE_CHECKING:
     from spanproof.decide.certifying import Certified
@@ -58,20 +57,8 @@ def each_certified(
     """
     from spanproof.decide.certifying import certified, killed
 
-    alone: list[str] = []
-    with pool(workers, preload=PRELOAD) as processes:
-        waiting = {processes.submit(certified, name, checker, timeout): name for name in names}
-        for future in as_completed(waiting):
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                alone.append(waiting[future])
-    for name in alone:
-        with pool(1, preload=PRELOAD) as processes:
-            try:
-                yield processes.submit(certified, name, checker, timeout).result()
-            except BrokenProcessPool:
-                yield killed(name)
+    certify = partial(certified, checker=checker, timeout=timeout)
+    yield from each_result(names, workers, PRELOAD, certify, killed)
 
 
 def report(

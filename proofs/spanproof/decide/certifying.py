@@ -5,6 +5,7 @@ from typing import NamedTuple
 from spanproof.prove.questions import each_query
 from spanproof.solvers.certify import Checker, certify
 from spanproof.solvers.smtlib import NotPortable, Writer
+from spanproof.support.sidebyside import KILLED
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.theorems import all_obligations
 
@@ -41,5 +42,4 @@ def certified(name: str, checker: Checker, timeout: float) -> Certified:
 
 def killed(name: str) -> Certified:
     """Return what is known of an obligation whose worker was killed: nothing."""
-    reason = "its process was killed, also when it was tried alone: out of memory?"
-    return Certified(name, 1, (("the obligation", reason, False),))
+    return Certified(name, 1, (("the obligation", KILLED, False),))

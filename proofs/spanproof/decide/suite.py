@@ -1,11 +1,7 @@
 """Running obligations and mutants side by side in worker processes."""
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from typing import Final
 
 from spanproof.decide.copies import try_out_changed
@@ -15,15 +11,12 @@ from spanproof.decide.trying import try_out
 from spanproof.decide.verdict import Answer, Verdict
 from spanproof.patch.patches import DoesNotApply, place_of
 from spanproof.solvers.secondopinion import decider
-from spanproof.support.processes import pool
+from spanproof.support.sidebyside import KILLED, each_result
 from spanproof.theorems import all_explorations, all_obligations
 from spanproof.theorems.mutants import MUTANTS
 
 MUTANT_TABLES: Final = "spanproof.theorems"
 """The package in which mutants are written down."""
-
-ALONE: Final = 2
-"""How often a job is tried alone: the first worker to be killed may have been another job's."""
 
 READS_NOTHING: Final = "it reads no function of the model, nor of spanalloc: it is about neither"
 
@@ -79,48 +72,11 @@ def run(
     if interruptible and (workers == 1 or len(jobs) == 1):
         yield from map(decide_one, jobs)
         return
-    waiting = deque(jobs)
-    while waiting:
-        lost: list[Job] = []
-        yield from _side_by_side(waiting, min(workers, len(jobs)), decide_one, lost)
-        for job in lost:
-            yield _alone(job, decide_one)
+    yield from each_result(jobs, workers, PRELOAD, decide_one, _killed)
 
 
-def _side_by_side(
-    waiting: deque[Job], workers: int, decide_one: Decide, lost: list[Job]
-) -> Iterator[Outcome]:
-    """Decide what is waiting; if a worker is killed, stop, and tell what was being decided."""
-    with pool(workers, preload=PRELOAD) as processes:
-        running: dict[Future[Outcome], Job] = {}
-        while waiting or running:
-            try:
-                while waiting and len(running) < workers:
-                    running[processes.submit(decide_one, waiting[0])] = waiting[0]
-                    waiting.popleft()
-            except BrokenProcessPool:
-                lost += running.values()
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                job = running.pop(future)
-                try:
-                    outcome = future.result()
-                except BrokenProcessPool:
-                    lost.append(job)
-                else:
-                    yield outcome
-            if lost:
-                lost += running.values()
-                return
-
-
-def _alone(job: Job, decide_one: Decide) -> Outcome:
-    """Decide a job that was under way, or about to be, when a worker was killed."""
-    for _ in range(ALONE):
-        with pool(1, preload=PRELOAD) as processes, suppress(BrokenProcessPool):
-            return processes.submit(decide_one, job).result()
-    says = f"its process was killed, also {ALONE} times when it was tried alone: out of memory?"
-    return _undecided(job, "unknown", says)
+def _killed(job: Job) -> Outcome:
+    return _undecided(job, "unknown", KILLED)
 
 
 def _undecided(job: Job, answer: Answer, detail: str) -> Outcome:
