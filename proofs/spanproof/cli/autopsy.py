@@ -1,6 +1,7 @@
 """`spanspec autopsy`: judge the heap of a Go process, a core, or a saved heap."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -75,12 +76,8 @@ def autopsy(
         print_report(report)
     whole = True
     if save is not None:  # what was found is told before, whatever becomes of it
-
-        def write() -> bool:
-            part = concerned(report.image, report.profile, report.findings)
-            save_image(part, report.profile, save)
-            return True
-
+        part = concerned(report.image, report.profile, report.findings)
+        write = partial(save_image, part, report.profile, save)
         whole = kept(write, "the heap", save) is not None
     if report.damaged:
         return FAILS

@@ -162,7 +162,7 @@ def each_of(
     """
     if jobs == 1 and not scheduler:
         for path in paths:
-            yield path, partial(check_one, path, *asked)
+            yield path, partial(check_one, path, asked)
         return
     with on_cluster(scheduler), pool(jobs, preload=["spanproof.cli.check"]) as processes:
         apart = [path for path in paths if path != "-" and not is_recording(path)]
@@ -171,12 +171,7 @@ def each_of(
             yield path, ahead[path].result if path in ahead else partial(judge, path, asked)
 
 
-def check_one(
-    path: str,
-    watched: Sequence[Subject] = (),
-    protocol: bool = False,
-    any_runtime: bool = False,
-) -> Judged:
+def check_one(path: str, asked: Asked) -> Judged:
     """Check one trace with a progress display; return the report and the seconds it took.
 
     Raises: TraceError if the trace cannot be read, or there is nothing in it to judge.
@@ -187,7 +182,7 @@ def check_one(
         def hear(done: int, events: int | None) -> None:
             display.update(task, completed=done, total=events)
 
-        return judge(path, Asked(watched, protocol, any_runtime), hear)
+        return judge(path, asked, hear)
 
 
 def judge(

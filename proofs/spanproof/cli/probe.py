@@ -1,6 +1,5 @@
 """`spanspec probe`: run a Go toolchain's own allocator under script, and judge each operation."""
 
-import gzip
 import tempfile
 import time
 from collections import Counter
@@ -142,8 +141,8 @@ def probed(go: Path, operations: int, programs: int, seed: int, save: Path | Non
         spent = time.perf_counter() - started
     if save is not None:
         text = b"".join(msgspec.json.encode(event) + b"\n" for event in kept)
-        compressed = gzip.compress(text, mtime=0) if save.suffix == ".gz" else text
-        keep(partial(savedfile.write_bytes, compressed, save), "the recording", save)
+        named = savedfile.as_named(text, save)
+        keep(partial(savedfile.write_bytes, named, save), "the recording", save)
     return Outcome(
         version, operations, dict(kinds), programs, spent, found,
         dict(recording.checked), recording.heaps,

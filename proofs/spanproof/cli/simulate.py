@@ -1,6 +1,5 @@
 """`spanspec simulate`: random programs on the model alone, every invariant after each step."""
 
-import gzip
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -100,9 +99,9 @@ def simulate(
             write_new = partial(savedfile.write_new, one.failure.program, save_to, "simulation")
             saved = kept(write_new, "the failure", save_to)
     if trace is not None and done:
-        text = as_trace(trace, simulation.header(len(recorded)), recorded)
+        text = savedfile.as_named(as_trace(simulation.header(len(recorded)), recorded), trace)
         write_trace = partial(savedfile.write_bytes, text, trace)
-        whole = kept(lambda: write_trace() or True, "the recording", trace) is not None
+        whole = kept(write_trace, "the recording", trace) is not None
     if json:
         print_json(as_json(done, spent, saved))
     elif saved is not None:
@@ -114,10 +113,9 @@ def simulate(
     return HOLDS if whole else UNUSABLE
 
 
-def as_trace(path: Path, header: Header, events: Sequence[EventBase]) -> bytes:
-    """Return a recording in the trace format, compressed if the file's name ends in .gz."""
-    lines = b"".join(msgspec.json.encode(one) + b"\n" for one in (header, *events))
-    return gzip.compress(lines, mtime=0) if path.suffix == ".gz" else lines
+def as_trace(header: Header, events: Sequence[EventBase]) -> bytes:
+    """Return a recording in the trace format."""
+    return b"".join(msgspec.json.encode(one) + b"\n" for one in (header, *events))
 
 
 def totals(done: Sequence[Simulated]) -> tuple[Counter[str], Counter[str]]:

@@ -194,7 +194,7 @@ def check_bundled() -> Checked:
     """Replay the bundled traces, then corrupted copies of the small ones."""
     started = time.perf_counter()
     paths = bundled_traces()
-    reports = [check.check_one(str(path), protocol=True) for path in paths]
+    reports = [check.check_one(str(path), check.Asked(protocol=True)) for path in paths]
     reports = [(report._replace(path=Path(report.path).name), spent) for report, spent in reports]
     small = [read_trace(path) for path in paths if path.name.startswith("small")]
     tried: list[Corruption] = []

@@ -5,7 +5,7 @@ from types import FunctionType
 from typing import cast
 
 from spanproof.symbolic.modules import is_ours
-from spanproof.symbolic.sources import SourceTree, execute
+from spanproof.symbolic.sources import VARIANT, SourceTree, execute
 
 
 class Running:
@@ -18,7 +18,7 @@ class Running:
 
     def function(self, rule: Callable[..., object]) -> Callable[..., object]:
         """Return a rule as the sources have it."""
-        module = rule.__module__.removesuffix("@variant")
+        module = rule.__module__.removesuffix(VARIANT)
         if not self.is_affected(module):
             return rule
         return cast(Callable[..., object], self.namespace(module)[rule.__name__])

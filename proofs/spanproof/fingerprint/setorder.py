@@ -2,8 +2,7 @@
 
 Strings hash by a seed that each process draws, and most objects by where they lie. So a list made
 of a set, or a loop over one, may differ next time with nothing changed: what hangs on it is not
-kept.
-Sorted, counted or compared, a set has no order.
+kept. Sorted, counted or compared, a set has no order.
 
 What is a set is told from the syntax of a module: a display, a comprehension, a call of `set` or
 `frozenset`, an operator or method on one, and each name, field and function that is annotated as
@@ -51,21 +50,20 @@ def annotated(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """Yield the names of variables, fields and parameters that are annotated as sets."""
     for node in nodes:
         match node:
-            case ast.arg(arg=name, annotation=kind) if is_set_type(kind):
+            case (
+                ast.arg(arg=name, annotation=kind)
+                | ast.AnnAssign(
+                    target=ast.Name(id=name) | ast.Attribute(attr=name), annotation=kind
+                )
+            ) if is_set_type(kind):
                 yield name
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=kind) if is_set_type(kind):
-                yield name
-            case ast.AnnAssign(target=ast.Attribute(attr=name), annotation=kind):
-                if is_set_type(kind):
-                    yield name
 
 
 def returning(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """Yield the names of functions that are annotated as returning sets."""
     for node in nodes:
-        match node:
-            case ast.FunctionDef(name=name, returns=kind) if is_set_type(kind):
-                yield name
+        if isinstance(node, ast.FunctionDef) and is_set_type(node.returns):
+            yield node.name
 
 
 class Sets:

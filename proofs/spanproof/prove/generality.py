@@ -9,6 +9,7 @@ from typing import NamedTuple, get_args, get_origin
 
 import z3
 
+from spanproof.symbolic.dependence import identity_of
 from spanproof.symbolic.fresh import FreshSymbols, word_bits
 from spanproof.symbolic.merge import described
 from spanproof.symbolic.records import record_fields
@@ -37,7 +38,7 @@ def generality(
     narrow: list[tuple[str, int]] = []
     for (name, kind), value in zip(kinds.items(), values, strict=False):
         for part, type_of_it, it in _parts(name, kind, value):
-            known = it.get_id() if isinstance(it, z3.ExprRef) else id(it)
+            known = identity_of(it)
             if known in seen:
                 return Generality(f"{part} is {seen[known]}")
             seen[known] = part

@@ -4,6 +4,7 @@ A file is written beside its place and then renamed, so that a full disk, or an 
 leaves what was there before.
 """
 
+import gzip
 import os
 import stat
 import tempfile
@@ -30,8 +31,8 @@ def write(record: msgspec.Struct, path: Path) -> None:
     write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n", path)
 
 
-def write_bytes(content: bytes, path: Path) -> None:
-    """Write a file, whole or not at all; what was there stays until all is written.
+def write_bytes(content: bytes, path: Path) -> Path:
+    """Write a file, whole or not at all, and return its path; what was there stays until then.
 
     What is no ordinary file, such as a terminal or a pipe, is written to as it is.
 
@@ -43,6 +44,12 @@ def write_bytes(content: bytes, path: Path) -> None:
         # A disk that is full does not say whose.
         problem.filename, problem.filename2 = str(path), None
         raise
+    return path
+
+
+def as_named(content: bytes, path: Path) -> bytes:
+    """Return what a file has, compressed if its name ends in .gz: the same bytes at any time."""
+    return gzip.compress(content, mtime=0) if path.suffix == ".gz" else content
 
 
 def _written(content: bytes, place: Path) -> None:

@@ -32,12 +32,12 @@ class Snapshot(msgspec.Struct):
     profile: Profile
 
 
-def save(image: Image, profile: Profile, path: Path) -> None:
-    """Write an image, whole or not at all.
+def save(image: Image, profile: Profile, path: Path) -> Path:
+    """Write an image, whole or not at all; return its path.
 
     Raises: OSError.
     """
-    savedfile.write_bytes(msgspec.json.encode(Snapshot(KIND, image, profile)) + b"\n", path)
+    return savedfile.write_bytes(msgspec.json.encode(Snapshot(KIND, image, profile)) + b"\n", path)
 
 
 def load(path: Path) -> Snapshot:
