@@ -49,7 +49,7 @@ def read_image(memory: Memory, layout: Layout, addresses: Addresses, source: str
             pages_per_arena=pages,
             arena_offset=offset_of_arenas(layout),
             states=states,
-            present=[name for (name,) in SPAN_FIELDS if layout.field("mspan", name) is not None],
+            present=[name for name in SPAN_FIELDS if layout.field("mspan", name) is not None],
             class_sizes=[],
             class_pages=[],
             sweepgen=sweepgen or 0,

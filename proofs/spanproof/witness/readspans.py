@@ -18,28 +18,28 @@ MOST_SPANS: Final = 1 << 23
 FORMATS: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 SPAN_FIELDS: Final = (
-    ("startAddr",),
-    ("npages",),
-    ("freeindex",),
-    ("nelems",),
-    ("allocCache",),
-    ("allocBits",),
-    ("gcmarkBits",),
-    ("sweepgen",),
-    ("allocCount",),
-    ("spanclass",),
-    ("state",),
-    ("elemsize",),
-    ("limit",),
-    ("needzero",),
-    ("specials",),
-    ("freeIndexForScan",),
-    ("allocCountBeforeCache",),
-    ("divMul",),
-    ("isUserArenaChunk",),
-    ("manualFreeList",),
-    ("next",),
-    ("list",),
+    "startAddr",
+    "npages",
+    "freeindex",
+    "nelems",
+    "allocCache",
+    "allocBits",
+    "gcmarkBits",
+    "sweepgen",
+    "allocCount",
+    "spanclass",
+    "state",
+    "elemsize",
+    "limit",
+    "needzero",
+    "specials",
+    "freeIndexForScan",
+    "allocCountBeforeCache",
+    "divMul",
+    "isUserArenaChunk",
+    "manualFreeList",
+    "next",
+    "list",
 )
 """The fields of a descriptor, in the order of `SpanImage`."""
 
@@ -50,11 +50,11 @@ REQUIRED: Final = 15
 def span_decoder(layout: Layout) -> tuple[int, Callable[[int, bytes], SpanImage]]:
     """Return how many bytes of a descriptor are read, and what makes an image of them."""
     known = layout.types.structs["runtime.mspan"]
-    for (name,) in SPAN_FIELDS[:REQUIRED]:
+    for name in SPAN_FIELDS[:REQUIRED]:
         layout.need("mspan", name)
     present = [
         (known[name].offset, known[name].size, place)
-        for place, (name,) in enumerate(SPAN_FIELDS)
+        for place, name in enumerate(SPAN_FIELDS)
         if name in known and known[name].size in FORMATS
     ]
     text, at = "<", 0
