@@ -17,9 +17,11 @@ from spanproof.mutation.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
 from spanproof.simulate.judging import Judge, Objects
 from spanproof.simulate.ledger import Ledger
 from spanproof.simulate.program import SimulatedProgram, in_words, load
+from spanproof.simulate.programbooks import ProgramBooks
 from spanproof.simulate.racing import Racing
 from spanproof.simulate.scripts import many_full_spans
 from spanproof.simulate.simulation import Simulation
+from spanproof.simulate.stepjudges import StepJudges
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import CycleStarts, PhaseChanges
 from spanspec.heap.collector import MARK_TERMINATION
@@ -102,7 +104,7 @@ def test_a_recording_that_cannot_be_saved_leaves_what_was_there_and_what_was_fou
     path.write_bytes(b"before")
     monkeypatch.setattr(os, "fsync", full_disk)
     if fails:
-        monkeypatch.setattr(Simulation, "_judge_all", lambda self: "I-0: nothing holds")
+        monkeypatch.setattr(StepJudges, "judge", lambda self: "I-0: nothing holds")
     arguments = ["simulate", "--steps", "5", "--trace", str(path), "--save", str(new)]
     assert run([*arguments, "--json"] if json else arguments) == (1 if fails else 2)
     told, complaints = capsys.readouterr()
@@ -166,7 +168,7 @@ def test_a_wrong_event_among_several_threads_is_noticed() -> None:
 def test_a_failure_shows_the_end_of_its_program(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Simulation, "_judge_all", lambda self: "I-0: nothing holds")
+    monkeypatch.setattr(StepJudges, "judge", lambda self: "I-0: nothing holds")
     assert run(["simulate", "--steps", "5"]) == 1
     shown = capsys.readouterr().out
     assert "1 program, 1 step, " in shown
@@ -215,11 +217,13 @@ def test_what_is_judged_together_is_told_of_the_step_that_it_begins_with(
 def test_a_failure_is_shrunk_saved_and_run_again(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def large(simulation: Simulation) -> str | None:
-        made = [one.size for one in simulation.program if isinstance(one, Allocate)]
-        return "I-38: enough was allocated" if len(made) > 2 else None
+    note = ProgramBooks.note
 
-    monkeypatch.setattr(Simulation, "_judge_all", large)
+    def large(books: ProgramBooks, request: AnyInput, result: int | None) -> str | None:
+        wrong = note(books, request, result)
+        return "I-38: enough was allocated" if len(books.objects.sizes) > 2 else wrong
+
+    monkeypatch.setattr(ProgramBooks, "note", large)
     saved = tmp_path / "failures"
     assert run(["simulate", "--steps", "60", "--seed", "4", "--save", str(saved)]) == 1
     shown = capsys.readouterr().out
