@@ -22,7 +22,13 @@ from spanproof.theorems.courses import (
 )
 from spanproof.theorems.heap import accounts, allp, collector
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
-from spanproof.theorems.kernels import methods, structures, trees
+from spanproof.theorems.kernels import (
+    methods_shape,
+    methods_slots,
+    methods_sweep,
+    structures,
+    trees,
+)
 from spanproof.theorems.kernels import pages as kernel_pages
 from spanproof.theorems.kernels import spans as kernels
 from spanproof.theorems.objects import (
@@ -37,7 +43,7 @@ from spanproof.theorems.objects import (
     slotsteps,
 )
 from spanproof.theorems.pages import freeruns as freespans
-from spanproof.theorems.pages import rotations, scavenge, tiling
+from spanproof.theorems.pages import nooverlap, rotations, scavenge, tiling
 from spanproof.theorems.sharing import lists, liveness, meeting, progress, protocol
 from spanproof.theorems.span import counting, counts, sizeclass, span, specials, sweepgen
 
@@ -65,8 +71,11 @@ __all__ = [
     "liveness",
     "meeting",
     "memory",
-    "methods",
+    "methods_shape",
+    "methods_slots",
+    "methods_sweep",
     "newspans",
+    "nooverlap",
     "objects",
     "pacing",
     "pagesteps",

@@ -14,7 +14,8 @@ from spanproof.theorems.objects.layout import INDEX, LARGE_CUT, LAYOUT, laid_out
 from spanproof.theorems.objects.objects import ONE_SLOT, WORDS
 from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
 from spanproof.theorems.objects.slotsteps import works_with
-from spanproof.theorems.pages.tiling import base_at, end_at, npages_at, sound_around, term
+from spanproof.theorems.pages.tilingaround import sound_around
+from spanproof.theorems.pages.tilingreads import base_at, end_at, npages_at, term
 from spanproof.theorems.sharing.order import USES
 from spanproof.theorems.span.sizeclass import small_classes
 from spanspec.base.constants import (

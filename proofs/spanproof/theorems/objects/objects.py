@@ -15,7 +15,7 @@ from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.values import SymbolicBitmap
 from spanproof.theorems.induction import count_starts, count_steps
-from spanproof.theorems.pages.tiling import is_addressable
+from spanproof.theorems.pages.tilingreads import is_addressable
 from spanproof.theorems.span.counting import (
     FREED,
     MARKS,

@@ -21,19 +21,10 @@ from spanproof.theorems.objects.layout import LAYOUT
 from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
 from spanproof.theorems.objects.slots import EMPTY
 from spanproof.theorems.objects.slotsteps import works_with
-from spanproof.theorems.pages.tiling import (
-    CHOSEN,
-    MERGES,
-    base_at,
-    end_at,
-    is_scavenged,
-    owner_at,
-    seams_of,
-    sound_around,
-    span_of,
-    term,
-)
+from spanproof.theorems.pages.tiling import CHOSEN, MERGES, seams_of, span_of
 from spanproof.theorems.pages.tiling import STEPS as PAGE_STEPS
+from spanproof.theorems.pages.tilingaround import sound_around
+from spanproof.theorems.pages.tilingreads import base_at, end_at, is_scavenged, owner_at, term
 from spanproof.theorems.sharing.order import FREES
 from spanspec.base.ids import Address, ThreadId
 from spanspec.objects import steps as abstract_steps

@@ -32,7 +32,7 @@ from spanproof.theorems.objects.pagesteps import STEPS as PAGE_STEPS
 from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
 from spanproof.theorems.pages.freeruns import ADDS_UP
 from spanproof.theorems.pages.tiling import STEPS as TILING_STEPS
-from spanproof.theorems.pages.tiling import owner_at
+from spanproof.theorems.pages.tilingreads import owner_at
 from spanproof.theorems.sharing.order import WAITS, has_swept_slots, is_to_be_swept
 from spanproof.theorems.sharing.protocol import INTERLEAVED, any_system
 from spanproof.theorems.sharing.protocol import WORDS as SHARED_WORDS

@@ -29,7 +29,8 @@ from spanproof.theorems.objects.heaps import (
     told_alike,
 )
 from spanproof.theorems.objects.layout import INDEX, holds_it, is_slot
-from spanproof.theorems.pages.tiling import distinct, owner_at
+from spanproof.theorems.pages.tilingaround import distinct
+from spanproof.theorems.pages.tilingreads import owner_at
 from spanspec.base.ids import Address, SpanId
 from spanspec.objects.records import Block, Objects
 from spanspec.pages import invariant

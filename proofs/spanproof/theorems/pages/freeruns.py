@@ -9,7 +9,7 @@ from spanproof.prove.lemmas import Shown
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
-from spanproof.theorems.pages.tiling import is_addressable
+from spanproof.theorems.pages.tilingreads import is_addressable
 from spanproof.theorems.span.sizeclass import small_classes
 from spanspec.base.constants import HEAP_ADDR_LIMIT, HEAP_ARENA_BYTES, PAGE_SIZE, make_span_class
 from spanspec.base.words import U8, U16, U64

@@ -1,158 +1,50 @@
 """Pages: spans tile the arenas, the span map is right, and free neighbours are merged.
 
-For any number of spans and pages. The invariant is assumed at the spans and addresses that a step
-looks at or changes, and at those that the claim speaks of; it is shown of an arbitrary span and an
-arbitrary address.
+For any number of spans and pages, and after every step of the page heap.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, cast
 
 import z3
-from msgspec.structs import replace
 
 from spanproof.prove.assumptions import DISJOINT_REGIONS, LOCK_SECTIONS
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.values import Value
-from spanspec.base.constants import HEAP_ADDR_LIMIT, PAGE_SIZE
+from spanproof.theorems.pages.tilingaround import any_tiling, show_invariant, sound_around
+from spanproof.theorems.pages.tilingreads import (
+    arena_base_at,
+    arena_end_at,
+    base_at,
+    end_at,
+    is_alike,
+    is_in_use,
+    is_manual,
+    is_scavenged,
+    mapped_at,
+    mapped_bytes,
+    npages_at,
+    owner_at,
+    state_at,
+    term,
+)
+from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import Address, SpanId
-from spanspec.base.words import U64
-from spanspec.pages import coalescing, invariant, steps
+from spanspec.pages import coalescing, steps
 from spanspec.pages.records import (
     NO_SPAN,
     UNMAPPED,
-    Arena,
     Tiling,
-    contains,
-    is_free,
     is_listed,
     is_live,
     is_loose,
 )
-from spanspec.pages.runs import AMD64, SPARE, PageRun, end_of
-from spanspec.pages.steps import is_used
-from spanspec.span.mspan import DEAD, FREE, MANUAL
+from spanspec.span.mspan import DEAD, FREE
 
 INTEGERS: Final = Integers()
+
 LOCKED: Final = (LOCK_SECTIONS,)
-
-
-def base_at(tiling: Tiling, span: SpanId) -> U64:
-    """The first address of a span."""
-    return tiling.runs[span].base
-
-
-def end_at(tiling: Tiling, span: SpanId) -> U64:
-    """The address just beyond a span."""
-    return end_of(tiling.runs[span])
-
-
-def last_at(tiling: Tiling, span: SpanId) -> U64:
-    """The last address of a span."""
-    return end_of(tiling.runs[span]) - 1
-
-
-def is_addressable(run: PageRun) -> bool:
-    """A run ends within the address space, as `arena_is_addressable` says of where it leads."""
-    return end_of(run) <= HEAP_ADDR_LIMIT
-
-
-def owner_at(tiling: Tiling, address: Address) -> SpanId:
-    """The span that an address belongs to."""
-    return tiling.owner[address]
-
-
-def mapped_at(tiling: Tiling, address: Address) -> SpanId:
-    """The span that an address leads to."""
-    return tiling.map[address]
-
-
-def term(p: Proof, rule: Callable[..., int], *arguments: object) -> z3.ExprRef:
-    """Return an identity or an address as a term."""
-    return cast(z3.ExprRef, p.call(rule, *arguments))
-
-
-def distinct(terms: Iterable[z3.ExprRef]) -> list[z3.ExprRef]:
-    """Return terms without repetitions."""
-    return list({item.get_id(): item for item in terms}.values())
-
-
-def any_tiling(p: Proof) -> Tiling:
-    """A page heap of which nothing is assumed yet."""
-    tiling = p.fresh(Tiling, "heap")
-    assert isinstance(tiling, Tiling)
-    return replace(tiling, phys=AMD64)
-
-
-class Templates:
-    """Each predicate of the invariant, read once; an instance of it is a substitution."""
-
-    def __init__(self, p: Proof, tiling: Tiling) -> None:
-        self._span = cast(z3.ExprRef, p.fresh(SpanId, "some_span"))
-        self._at = cast(z3.ExprRef, p.fresh(Address, "some_address"))
-        self._of_address = z3.And(
-            p.holds(invariant.address_has_its_span, tiling, self._at),
-            p.holds(invariant.used_address_is_mapped, tiling, self._at),
-            p.holds(invariant.free_address_is_zero, tiling, self._at),
-            p.holds(invariant.arena_is_unused, tiling, self._at),
-            p.holds(invariant.arena_is_addressable, tiling, self._at),
-        )
-        self._of_span = z3.And(
-            p.holds(invariant.run_is_sound, tiling, self._span),
-            p.holds(invariant.run_is_coalesced, tiling, self._span),
-        )
-        self._of_both = p.holds(invariant.run_has_its_address, tiling, self._span, self._at)
-        self._places = [term(p, r, tiling, self._span) for r in (base_at, last_at, end_at)]
-        self._owner = term(p, owner_at, tiling, self._at)
-
-    def places(self, span: z3.ExprRef) -> list[z3.ExprRef]:
-        """Return the addresses at the ends of a span, and next to them."""
-        found = [z3.substitute(place, (self._span, span)) for place in self._places]
-        return [found[0] - 1, *found]
-
-    def owner(self, address: z3.ExprRef) -> z3.ExprRef:
-        """Return the span that an address belongs to."""
-        return z3.substitute(self._owner, (self._at, address))
-
-    def about(
-        self, spans: Sequence[z3.ExprRef], addresses: Sequence[z3.ExprRef]
-    ) -> Iterator[z3.BoolRef]:
-        """Yield the invariant of some spans and addresses."""
-        for at in addresses:
-            yield z3.substitute(self._of_address, (self._at, at))
-        for span in spans:
-            yield z3.substitute(self._of_span, (self._span, span))
-            for at in addresses:
-                yield z3.substitute(self._of_both, (self._span, span), (self._at, at))
-
-
-def sound_around(
-    p: Proof,
-    tiling: Tiling,
-    spans: Sequence[z3.ExprRef],
-    addresses: Sequence[z3.ExprRef],
-) -> None:
-    """Assume the invariant of some spans and addresses and of what is found there."""
-    known = Templates(p, tiling)
-    looked_at = [*addresses]
-    for span in spans:
-        looked_at += known.places(span)
-    looked_at = distinct(looked_at)
-    around = distinct([*spans, *(known.owner(at) for at in looked_at)])
-    p.assume(*known.about(around, looked_at))
-
-
-def show_invariant(p: Proof, tiling: Tiling, span: z3.ExprRef, address: z3.ExprRef) -> None:
-    """Claim the invariant of a span and an address."""
-    p.show("an address has its span", p.holds(invariant.address_has_its_span, tiling, address))
-    p.show("runs are disjoint", p.holds(invariant.run_has_its_address, tiling, span, address))
-    p.show("used pages are mapped", p.holds(invariant.used_address_is_mapped, tiling, address))
-    p.show("free pages are zero", p.holds(invariant.free_address_is_zero, tiling, address))
-    p.show("the arena is unused", p.holds(invariant.arena_is_unused, tiling, address))
-    p.show("arenas are addressable", p.holds(invariant.arena_is_addressable, tiling, address))
-    p.show("ends are mapped", p.holds(invariant.run_is_sound, tiling, span))
-    p.show("coalesced", p.holds(invariant.run_is_coalesced, tiling, span))
 
 
 def span_of(chosen: dict[str, Value], name: str) -> z3.ExprRef:
@@ -235,6 +127,7 @@ STEPS: Final[dict[Callable[..., Tiling], StepClaim]] = {
 """The steps of the page heap."""
 
 MERGES: Final = (coalescing.merge_lower, coalescing.merge_upper)
+
 CHOSEN: Final = ("span", "chosen", "part")
 """The names of the parameters that are descriptors."""
 
@@ -389,118 +282,5 @@ def situations(
         yield "a free neighbour", p.holds(is_listed, tiling, above)
 
 
-def state_at(tiling: Tiling, span: SpanId) -> int:
-    """The state of a span."""
-    return tiling.runs[span].state
-
-
-def npages_at(tiling: Tiling, span: SpanId) -> U64:
-    """The pages of a span."""
-    return tiling.runs[span].npages
-
-
-def mapped_bytes(tiling: Tiling) -> U64:
-    """The bytes of all arenas."""
-    return tiling.mapped
-
-
-def arena_base_at(tiling: Tiling) -> U64:
-    """The first address of the current arena that no span has had."""
-    return tiling.current.base
-
-
-def arena_end_at(tiling: Tiling) -> U64:
-    """The address just beyond the current arena."""
-    return tiling.current.end
-
-
-def is_scavenged(tiling: Tiling, span: SpanId) -> bool:
-    """A run is scavenged."""
-    return tiling.runs[span].scavenged
-
-
-def is_in_use(tiling: Tiling, span: SpanId) -> bool:
-    """A span is in use or manual."""
-    return is_used(tiling.runs[span])
-
-
-def is_manual(tiling: Tiling, span: SpanId) -> bool:
-    """A span is manual."""
-    return tiling.runs[span].state == MANUAL
-
-
-def is_alike(tiling: Tiling, span: SpanId, other: SpanId) -> bool:
-    """A run of the free set has the flag of another run."""
-    return is_listed(tiling, span) and tiling.runs[span].scavenged == tiling.runs[other].scavenged
-
-
 for _step, _claim in STEPS.items():
     prove_step(_step, _claim)
-
-
-@obligation("pages.start", "I-12 I-13 I-14 I-16", INTEGERS)
-def no_span_satisfies_the_invariant(p: Proof) -> None:
-    """Before the heap has grown, the invariant holds: no span lives, no address leads to one."""
-    tiling = replace(any_tiling(p), current=Arena(0, 0))
-    span = cast(z3.ExprRef, p.fresh(SpanId, "any_span"))
-    address = cast(z3.ExprRef, p.fresh(Address, "any_address"))
-    for at in [address, term(p, end_at, tiling, span)]:
-        p.assume(p.holds(nothing_at, tiling, at))
-    p.assume(p.holds(is_unused, tiling, span))
-    show_invariant(p, tiling, span, address)
-    p.possible("a descriptor", span != NO_SPAN)
-
-
-def nothing_at(tiling: Tiling, address: Address) -> bool:
-    """An address is in no arena."""
-    return (
-        tiling.owner[address] == NO_SPAN
-        and tiling.map[address] == UNMAPPED
-        and not tiling.written[address]
-    )
-
-
-def is_unused(tiling: Tiling, span: SpanId) -> bool:
-    """A descriptor was never used."""
-    return tiling.runs[span].role == SPARE and tiling.runs[span].state == DEAD
-
-
-@obligation("pages.no-overlap", "I-12 I-14 HEAP-33", INTEGERS)
-def live_runs_do_not_overlap(p: Proof) -> None:
-    """Two live runs have no address in common, and an address in use leads to the one it is in, as
-    the ends of a free one do. What is not in a run leads nowhere, and free neighbours are unlike.
-    """
-    tiling = any_tiling(p)
-    one, other = p.fresh(SpanId, "one"), p.fresh(SpanId, "other")
-    at = cast(z3.ExprRef, p.fresh(Address, "at"))
-    spans = [cast(z3.ExprRef, one), cast(z3.ExprRef, other)]
-    elsewhere = cast(z3.ExprRef, p.fresh(Address, "elsewhere"))
-    above = term(p, owner_at, tiling, term(p, end_at, tiling, one))
-    sound_around(p, tiling, spans, [at, elsewhere])
-    p.assume(p.holds(is_inside, tiling, one, at))
-    p.show("no overlap", z3.Implies(p.holds(is_inside, tiling, other, at), spans[0] == spans[1]))
-    used = z3.Not(p.holds(is_free, tiling, one))
-    p.show("found", z3.Implies(used, term(p, mapped_at, tiling, at) == spans[0]))
-    for rule, label in ((base_at, "its first address"), (last_at, "its last address")):
-        place = term(p, rule, tiling, one)
-        p.show(f"found from {label}", term(p, mapped_at, tiling, place) == spans[0])
-    p.show("has a page", term(p, base_at, tiling, one) < term(p, end_at, tiling, one))
-    p.show(
-        "only free runs are scavenged", z3.Implies(used, z3.Not(p.holds(is_scavenged, tiling, one)))
-    )
-    alike = z3.And(p.holds(is_listed, tiling, one), p.holds(is_alike, tiling, above, one))
-    p.show("no two free neighbours are alike", z3.Not(alike))
-    nowhere = term(p, owner_at, tiling, elsewhere) == NO_SPAN
-    leads_nowhere = term(p, mapped_at, tiling, elsewhere) < 0
-    p.show("an address in no run leads nowhere", z3.Implies(nowhere, leads_nowhere))
-    p.possible("two live runs", p.holds(two_live, tiling, one, other))
-
-
-def is_inside(tiling: Tiling, span: SpanId, address: Address) -> bool:
-    """An address lies in a live run."""
-    return is_live(tiling, span) and contains(tiling.runs[span], address)
-
-
-def two_live(tiling: Tiling, one: SpanId, other: SpanId) -> bool:
-    """Two different runs are live, and one of them is in use."""
-    return one != other and is_live(tiling, one) and is_live(tiling, other)
