@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from spanproof.cli.output import FAILS, HOLDS, UNUSABLE, Unusable, out, print_json
+from spanproof.cli.output import Unusable, out, print_json, status_of
 from spanproof.cli.saving import kept
 from spanspec.rules.book import in_words
 
@@ -79,9 +79,7 @@ def autopsy(
         part = concerned(report.image, report.profile, report.findings)
         write = partial(save_image, part, report.profile, save)
         whole = kept(write, "the heap", save) is not None
-    if report.damaged:
-        return FAILS
-    return HOLDS if whole else UNUSABLE
+    return status_of(report.damaged, unusable=not whole)
 
 
 def print_report(report: "Report") -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from spanproof.bench.figure import Figure, Measured, Outcome, Settings, chosen, measure
 from spanproof.bench.figures import all_figures
 from spanproof.bench.machine import described
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, UNUSABLE, Unusable, err, out, print_json
+from spanproof.cli.output import HOLDS, Unusable, err, out, print_json, status_of
 from spanspec.trace.reader import TraceReader
 
 COLOURS: Final = {"met": "green", "missed": "red", "measured": "cyan"}
@@ -55,11 +55,8 @@ def bench(
     else:
         out.print(summary(outcomes), markup=False)
         out.print(", ".join(f"{key} {value}" for key, value in machine.items()), markup=False)
-    if interrupted:
-        return INTERRUPTED
-    if any(outcome.verdict == "missed" for outcome in outcomes):
-        return FAILS
-    return HOLDS if all(outcome.good for outcome in outcomes) else UNUSABLE
+    missed = any(outcome.verdict == "missed" for outcome in outcomes)
+    return status_of(missed, interrupted, unusable=not all(outcome.good for outcome in outcomes))
 
 
 def list_figures(work: list[Figure], json: bool) -> int:

@@ -6,7 +6,7 @@ from functools import partial
 from os import cpu_count
 from typing import TYPE_CHECKING, Final
 
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.cli.output import Unusable, err, out, print_json, progress, status_of
 from spanproof.decide.jobs import Job
 from spanproof.solvers.names import SolverMissing, installed_version
 from spanproof.support.sidebyside import each_result
@@ -94,9 +94,6 @@ def report(
         out.print(f"{have} of {questions} certified; wall {wall:.1f} s", markup=False)
     if interrupted:
         err.print(f"interrupted: {len(found)} of {wanted} obligations", markup=False)
-        return INTERRUPTED
-    if wrong:
-        return FAILS
-    if not have:
+    if not (have or wrong or interrupted):
         raise Unusable("no question has a checked proof")
-    return HOLDS
+    return status_of(bool(wrong), interrupted)

@@ -9,19 +9,9 @@ import typer
 from rich.table import Table
 
 from spanproof.cli.cluster import Scheduler, on_cluster
-from spanproof.cli.output import (
-    FAILS,
-    HOLDS,
-    INTERRUPTED,
-    UNUSABLE,
-    complain,
-    err,
-    out,
-    print_json,
-    progress,
-)
+from spanproof.cli.output import complain, err, out, print_json, progress, status_of
 from spanproof.cli.watched import life_json, life_lines, subjects
-from spanproof.support.processes import pool
+from spanproof.support.sidebyside import KILLED, each_result
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.recordcheck import Checked, check_recording
 from spanproof.witness.recordings import is_recording
@@ -100,11 +90,9 @@ def check(
     if unseen and reports and not interrupted:
         named = ", ".join(map(str, watched))
         complain(f"no event touched what was watched ({named}); watch what a trace names")
-    if interrupted:
-        return INTERRUPTED
-    if any(report.divergence for report, _ in reports) or any(r.divergence for r in recordings):
-        return FAILS
-    return UNUSABLE if unusable or unseen or refused else HOLDS
+    found = any(report.divergence for report, _ in reports)
+    found = found or any(recorded.divergence for recorded in recordings)
+    return status_of(found, interrupted, unusable=bool(unusable or unseen or refused))
 
 
 def checked_recording(path: str) -> Checked | None:
@@ -164,11 +152,39 @@ def each_of(
         for path in paths:
             yield path, partial(check_one, path, asked)
         return
-    with on_cluster(scheduler), pool(jobs, preload=["spanproof.cli.check"]) as processes:
-        apart = [path for path in paths if path != "-" and not is_recording(path)]
-        ahead = {path: processes.submit(judge, path, asked) for path in apart}
+    apart = dict.fromkeys(path for path in paths if path != "-" and not is_recording(path))
+    work = partial(judge_apart, asked=asked)
+    with on_cluster(scheduler):
+        reached = each_result(list(apart), jobs, ["spanproof.cli.check"], work, killed)
+        done: dict[str, Judged | TraceError] = {}
         for path in paths:
-            yield path, ahead[path].result if path in ahead else partial(judge, path, asked)
+            while path in apart and path not in done:
+                one, outcome = next(reached)
+                done[one] = outcome
+            yield path, partial(told, done[path]) if path in done else partial(judge, path, asked)
+
+
+def judge_apart(path: str, asked: Asked) -> tuple[str, Judged | TraceError]:
+    """Check one trace in a worker; return its path, and its report or why there is none."""
+    try:
+        return path, judge(path, asked)
+    except TraceError as problem:
+        return path, problem
+
+
+def killed(path: str) -> tuple[str, TraceError]:
+    """Return what is told of a trace whose worker is killed each time."""
+    return path, TraceError(path, None, KILLED)
+
+
+def told(outcome: Judged | TraceError) -> Judged:
+    """Return a report that was reached elsewhere.
+
+    Raises: TraceError if there is none.
+    """
+    if isinstance(outcome, TraceError):
+        raise outcome
+    return outcome
 
 
 def check_one(path: str, asked: Asked) -> Judged:

@@ -5,7 +5,7 @@ from collections import Counter
 
 from rich.table import Table
 
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.cli.output import Unusable, err, out, print_json, progress, status_of
 from spanproof.simulate.exploring import Explored, events_of, explore
 from spanproof.simulate.scenes import SCENES, Scene, in_words
 from spanspec.base.wording import counted
@@ -48,14 +48,10 @@ def explore_scenes(json: bool, scenes: tuple[Scene, ...] = SCENES) -> int:
         report(done, seconds)
         if failed is not None:
             show(next(one for one in scenes if one.name == failed.scene), failed)
-    if failed is not None:
-        return FAILS
-    if interrupted:
-        return INTERRUPTED
     cut = [one.scene for one in done if not one.complete]
-    if cut:
+    if cut and failed is None and not interrupted:
         raise Unusable(f"not explored to the end: {', '.join(cut)}")
-    return HOLDS
+    return status_of(failed is not None, interrupted)
 
 
 def untaken(done: list[Explored]) -> list[str]:

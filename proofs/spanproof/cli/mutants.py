@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from spanproof.cli.cluster import Scheduler, on_cluster
 from spanproof.cli.generated import campaign
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.cli.output import Unusable, err, out, print_json, progress, status_of
 from spanproof.cli.proofreport import print_saved, with_cost
 from spanproof.cli.prove import decide_all, refuse_unmatched, save_failures
 from spanproof.decide.cache import Cache, NoCache
@@ -124,9 +124,8 @@ def mutants(
     if interrupted:
         done, all_ = len(outcomes) + len(found), len(work) + len(bugs)
         err.print(f"interrupted: {done} of {all_} were decided", markup=False)
-        return INTERRUPTED
     good = all(outcome.good for outcome in outcomes) and all(what.by for _, what in found)
-    return HOLDS if good else FAILS
+    return status_of(not good, interrupted)
 
 
 def hunt_all(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from spanproof.cli.output import HOLDS, Unusable, out
-from spanproof.doors.templates.language import FIRST_STEPS, Language, files_of
+from spanproof.doors.templates.language import Language, files_of, first_steps
 from spanproof.support import savedfile
 
 
@@ -24,6 +24,6 @@ def new(
         place.parent.mkdir(parents=True, exist_ok=True)
         savedfile.write_bytes(content, place)
     out.print(f"wrote {', '.join(files)} to {folder}; now:", markup=False)
-    for line in FIRST_STEPS[language]:
-        out.print(f"    {line.format(folder=folder)}", markup=False)
+    for line in first_steps(language, folder):
+        out.print(f"    {line}", markup=False)
     return HOLDS

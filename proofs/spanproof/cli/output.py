@@ -35,6 +35,15 @@ class Unusable(Exception):
     """The call or its input cannot be used; the message is the one line to show."""
 
 
+def status_of(found: bool, interrupted: bool = False, unusable: bool = False) -> int:
+    """Return the exit status of a command: a finding stays one, whatever else became of it."""
+    if found:
+        return FAILS
+    if interrupted:
+        return INTERRUPTED
+    return UNUSABLE if unusable else HOLDS
+
+
 def complain(message: str) -> None:
     """Print one line about an unusable call or input."""
     err.print(f"spanspec: {' '.join(message.split())}", markup=False, style="red")

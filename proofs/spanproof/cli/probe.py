@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
 import typer
 from rich.table import Table
 
-from spanproof.cli.output import FAILS, HOLDS, Unusable, complain, out, print_json
+from spanproof.cli.output import Unusable, complain, err, out, print_json, status_of
+from spanproof.cli.saving import kept
+from spanproof.support import savedfile
 from spanspec.base.wording import counted
 from spanspec.rules.book import in_words
 
@@ -81,44 +83,70 @@ def probe(
             chosen = [go or toolchains.on_path()]
         if save is not None and len(chosen) > 1:
             raise Unusable("--save keeps the recording of one toolchain")
-        outcomes = []
-        for one in chosen:
-            outcome = probed(one, operations, programs, seed, save)
-            outcomes.append(outcome)
-            if not json:
-                print_outcome(outcome)
     except WitnessError as problem:
         raise Unusable(str(problem)) from None
-    except ModuleNotFoundError as missing:
-        raise Unusable(f"there is no {missing.name}: pip install 'spanspec[witness]'") from None
+    outcomes: list[Outcome] = []
+    whole, interrupted = True, False
+    for one in chosen:
+        try:
+            probed = run_probe(one, operations, programs, seed, record=save is not None)
+        except WitnessError as problem:  # what others have shown stays shown
+            complain(str(problem))
+            whole = False
+            continue
+        except ModuleNotFoundError as missing:
+            raise Unusable(f"there is no {missing.name}: pip install 'spanspec[witness]'") from None
+        outcomes.append(probed.outcome)
+        if not json:
+            print_outcome(probed.outcome)
+        if save is not None:
+            whole = saved(probed.recording, save) and whole
+        if probed.interrupted:
+            interrupted = True
+            break
     if json:
         print_json(outcomes)
     elif len(outcomes) > 1:
         print_matrix(outcomes)
-    return FAILS if any(outcome.divergence for outcome in outcomes) else HOLDS
+    found = any(outcome.divergence for outcome in outcomes)
+    return status_of(found, interrupted, unusable=not whole)
 
 
-def probed(go: Path, operations: int, programs: int, seed: int, save: Path | None) -> Outcome:
+class Probed(NamedTuple):
+    """What became of a toolchain, all that was recorded, and whether an interrupt has ended it."""
+
+    outcome: Outcome
+    recording: "list[Event]"
+    interrupted: bool
+
+
+def saved(recording: "list[Event]", place: Path) -> bool:
+    """Save a recording; if that fails, a line says so. Return whether it is saved."""
+    text = b"".join(msgspec.json.encode(event) + b"\n" for event in recording)
+    write = partial(savedfile.write_bytes, savedfile.as_named(text, place), place)
+    return kept(write, "the recording", place) is not None
+
+
+def run_probe(go: Path, operations: int, programs: int, seed: int, record: bool) -> Probed:
     """Build the probe by a toolchain, and run what is asked for, up to the first divergence.
 
     Raises: WitnessError.
     """
-    from spanproof.cli.saving import kept as keep
-    from spanproof.support import savedfile
     from spanproof.witness import probe as probes
     from spanproof.witness import scripts, toolchains
     from spanproof.witness.recordcheck import Recording
     from spanproof.witness.recordknown import Diverged
 
     version = toolchains.version_of(go)
-    kept: list[Event] = []
+    recorded: list[Event] = []
+    interrupted = False
     kinds: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="spanspec-probe-") as folder:
         program = toolchains.built(go, Path(folder))
         started = time.perf_counter()
         with probes.probing(program) as running:
             recording = Recording(running.header())
-            kept.append(running.header())
+            recorded.append(running.header())
 
             def script() -> Iterator[str]:
                 yield from scripts.operations(seed, operations)
@@ -130,8 +158,11 @@ def probed(go: Path, operations: int, programs: int, seed: int, save: Path | Non
             try:
                 for event in probes.judged(running, script(), recording):
                     kinds[event["e"]] += 1
-                    if save is not None:
-                        kept.append(event)
+                    if record:
+                        recorded.append(event)
+            except KeyboardInterrupt:
+                interrupted = True
+                err.print(f"interrupted: {counted(kinds.total(), 'event')} judged", markup=False)
             except Diverged as problem:
                 found = {"rule": problem.rule, "what": problem.what,
                          "expected": problem.expected, "seen": problem.seen}  # fmt: skip
@@ -139,14 +170,11 @@ def probed(go: Path, operations: int, programs: int, seed: int, save: Path | Non
                 rule, _, what = str(problem).partition(": ")
                 found = {"rule": rule, "what": what, "expected": "", "seen": ""}
         spent = time.perf_counter() - started
-    if save is not None:
-        text = b"".join(msgspec.json.encode(event) + b"\n" for event in kept)
-        named = savedfile.as_named(text, save)
-        keep(partial(savedfile.write_bytes, named, save), "the recording", save)
-    return Outcome(
+    outcome = Outcome(
         version, operations, dict(kinds), programs, spent, found,
         dict(recording.checked), recording.heaps,
     )  # fmt: skip
+    return Probed(outcome, recorded, interrupted)
 
 
 def print_outcome(outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from rich.table import Table
 
 from spanproof.cli.output import out
+from spanproof.cli.saving import tell_saved
 from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.jobs import Job, Outcome, Summary
 from spanproof.prove.assumptions import ALL, EVERYWHERE, Assumption
@@ -130,7 +131,7 @@ def print_saved(outcomes: Sequence[Outcome], files: Mapping[Job, Path]) -> None:
     for outcome in outcomes:
         file = files.get(outcome.job)
         if file is not None and outcome.verdict.counterexample is not None:
-            out.print(f"saved as {file}; run it again with spanspec replay {file}", markup=False)
+            tell_saved(file)
         elif file is not None:
             out.print(f"what was asked: {file}", markup=False)
 

@@ -21,6 +21,7 @@ from spanproof.cli.output import (
     out,
     print_json,
     progress,
+    status_of,
 )
 from spanproof.cli.proofreport import (
     as_json,
@@ -147,7 +148,7 @@ def prove(
         print_saved(outcomes, save_failures(outcomes, save_to))
     if interrupted:
         err.print(f"interrupted: {len(outcomes)} of {len(work)} were decided", markup=False)
-        return INTERRUPTED
+        return status_of(summary.undone > 0, interrupted)
     if not summary.good:
         return FAILS
     if summary.decided == 0:

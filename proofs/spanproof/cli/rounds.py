@@ -5,16 +5,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from spanproof.cli.campaigns import Shown, reached_json
-from spanproof.cli.output import (
-    FAILS,
-    HOLDS,
-    INTERRUPTED,
-    UNUSABLE,
-    complain,
-    out,
-    print_json,
-    progress,
-)
+from spanproof.cli.output import complain, out, print_json, progress, status_of
 from spanproof.cli.saving import Saver
 from spanproof.doors.targets import Campaigner
 from spanproof.fuzz.campaign import CampaignResult
@@ -178,14 +169,10 @@ class Rounds:
             out.print(f"  {cause}", markup=False)
 
     def _status(self, last: CampaignResult) -> int:
-        if self._known:
-            return FAILS
-        if last.interrupted:
-            return INTERRUPTED
-        if last.missing:
+        little = bool(last.missing) and not (self._known or last.interrupted)
+        if little:
             complain(f"too little was exercised: no {', no '.join(last.missing)}; run it longer")
-            return UNUSABLE
-        return HOLDS
+        return status_of(bool(self._known), last.interrupted, unusable=little)
 
 
 def summary_line(result: CampaignResult) -> str:

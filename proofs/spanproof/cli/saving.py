@@ -23,6 +23,12 @@ def kept(write: Callable[[], Result], what: str, place: Path) -> Result | None:
         return None
 
 
+def tell_saved(path: Path) -> None:
+    """Say where a finding is, and how it is run again."""
+    again = f"spanspec replay {savedfile.as_argument(path)}"
+    out.print(f"saved as {path}; run it again with {again}", markup=False)
+
+
 class Saver:
     """Saves a finding, and then what has become of it, in the same file."""
 
@@ -72,9 +78,6 @@ class Saver:
     def tell(self) -> None:
         """Say where it is, and how it is run again."""
         if self.path is not None:
-            out.print(
-                f"saved as {self.path}; run it again with spanspec replay {self.path}",
-                markup=False,
-            )
+            tell_saved(self.path)
         if self.others:
             out.print(f"and as {', '.join(map(str, self.others))}", markup=False)

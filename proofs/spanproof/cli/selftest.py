@@ -3,19 +3,21 @@
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import as_completed
+from functools import partial
 from os import cpu_count
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, err, out, print_json, progress
-from spanproof.support.processes import pool
+from spanproof.cli.output import complain, err, out, print_json, progress, status_of
+from spanproof.support.sidebyside import KILLED, each_result
 
 if TYPE_CHECKING:
     from spanproof.selftest.campaign import Tally
     from spanproof.selftest.judge import Problem
     from spanproof.selftest.lines import Coverage
+
+PRELOAD: Final = ["spanproof.selftest.campaign"]
 
 TASK: Final = 500
 """Functions that a worker judges at a time."""
@@ -42,25 +44,28 @@ def selftest(
     conditions hold, term and Python have the same value. Functions outside it have to be refused,
     with file and line.
     """
-    from spanproof.selftest.campaign import Tally, judged
+    from spanproof.selftest.campaign import Tally
 
     started = time.perf_counter()
-    total, lines, interrupted = Tally(), [], False
-    tasks = [(at, min(at + TASK, functions)) for at in range(0, functions, TASK)]
+    total, lines, interrupted, whole = Tally(), list["Coverage"](), False, True
+    tasks = [Task(at, min(at + TASK, functions)) for at in range(0, functions, TASK)]
+    if coverage:
+        tasks.insert(1, Task(0, min(functions, TRACED), watched=True))
     with progress("functions") as display:
         task = display.add_task("comparing", total=functions)
         try:
-            with (
-                tempfile.TemporaryDirectory(prefix="spanspec-selftest-") as folder,
-                pool(jobs or cpu_count() or 1, ["spanproof.selftest.campaign"]) as processes,
-            ):
-                waiting = [processes.submit(judged, seed, *numbers, folder) for numbers in tasks]
-                few = min(functions, TRACED)
-                watched = processes.submit(traced, seed, few, folder) if coverage else None
-                for future in as_completed(waiting):
-                    total = total.plus(future.result())
-                    display.update(task, completed=total.functions)
-                lines = watched.result() if watched is not None else []
+            with tempfile.TemporaryDirectory(prefix="spanspec-selftest-") as folder:
+                work = partial(done_of, seed=seed, folder=folder)
+                workers = jobs or cpu_count() or 1
+                for one, result in each_result(tasks, workers, PRELOAD, work, lost):
+                    if isinstance(result, Tally):
+                        total = total.plus(result)
+                        display.update(task, completed=total.functions)
+                    elif isinstance(result, list):
+                        lines = result
+                    else:
+                        whole = False
+                        complain(f"functions {one.first} to {one.end - 1}: {result}")
         except KeyboardInterrupt:
             interrupted = True
     seconds = time.perf_counter() - started
@@ -79,8 +84,29 @@ def selftest(
         show(total, lines, seconds)
     if interrupted:
         err.print(f"interrupted: {total.functions} of {functions} were compared")
-        return FAILS if total.problems else INTERRUPTED
-    return FAILS if total.problems else HOLDS
+    return status_of(bool(total.problems), interrupted, unusable=not whole)
+
+
+class Task(NamedTuple):
+    """Functions to judge, from the first on, up to the end; perhaps with the translator watched."""
+
+    first: int
+    end: int
+    watched: bool = False
+
+
+def done_of(task: Task, seed: int, folder: str) -> "tuple[Task, Tally | list[Coverage]]":
+    """Do a task in a worker."""
+    from spanproof.selftest.campaign import judged
+
+    if task.watched:
+        return task, traced(seed, task.end, folder)
+    return task, judged(seed, task.first, task.end, folder)
+
+
+def lost(task: Task) -> tuple[Task, str]:
+    """Return what is told of a task whose worker is killed each time."""
+    return task, KILLED
 
 
 def traced(seed: int, functions: int, folder: str) -> "list[Coverage]":

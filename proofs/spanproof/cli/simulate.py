@@ -11,18 +11,8 @@ import msgspec
 import typer
 
 from spanproof.cli.explore import explore_scenes
-from spanproof.cli.output import (
-    FAILS,
-    HOLDS,
-    INTERRUPTED,
-    UNUSABLE,
-    Unusable,
-    err,
-    out,
-    print_json,
-    progress,
-)
-from spanproof.cli.saving import kept
+from spanproof.cli.output import FAILS, HOLDS, Unusable, err, out, print_json, progress, status_of
+from spanproof.cli.saving import kept, tell_saved
 from spanproof.simulate.judging import Failure, Simulated
 from spanproof.simulate.program import NotSaved, SimulatedProgram, describe, load
 from spanproof.simulate.racing import Racing
@@ -105,12 +95,8 @@ def simulate(
     if json:
         print_json(as_json(done, spent, saved))
     elif saved is not None:
-        out.print(f"saved as {saved}; run it again with spanspec replay {saved}", markup=False)
-    if any(one.failure for one in done):
-        return FAILS
-    if interrupted:
-        return INTERRUPTED
-    return HOLDS if whole else UNUSABLE
+        tell_saved(saved)
+    return status_of(any(one.failure for one in done), interrupted, unusable=not whole)
 
 
 def as_trace(header: Header, events: Sequence[EventBase]) -> bytes:

@@ -167,7 +167,9 @@ def ask_all(folder: Path, found_with: FoundWith) -> int:
         except OSError as problem:
             raise Unusable(f"{path}: {problem.strerror}") from None
     if not lines:
-        raise Unusable(f"{folder} has no vectors; spanspec vectors {folder} writes them")
+        raise Unusable(
+            f"{folder} has no vectors; spanspec vectors {savedfile.as_argument(folder)} writes them"
+        )
     try:
         answerer = answerer_of(found_with)
         answerer.limit = PATIENCE
@@ -188,7 +190,8 @@ def ask_all(folder: Path, found_with: FoundWith) -> int:
         for line in in_words(one.rules):
             out.print(f"  {line}", markup=False)
     out.print(
-        f"{counted(done.vectors, 'vector')}, {done.replies} replies, {len(done.wrong)} wrong",
+        f"{counted(done.vectors, 'vector')}, {counted(done.replies, 'reply', 'replies')}, "
+        f"{len(done.wrong)} wrong",
         markup=False,
     )
     return FAILS if done.wrong else HOLDS

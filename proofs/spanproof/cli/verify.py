@@ -5,6 +5,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -13,7 +14,7 @@ from rich.table import Table
 
 import spanalloc
 from spanproof.cli import check, prove
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.cli.output import Unusable, complain, err, out, print_json, progress, status_of
 from spanproof.cli.proofreport import as_json as proofs_json
 from spanproof.cli.proofreport import complaint
 from spanproof.cli.readers import changes_as_json, print_changes
@@ -113,22 +114,28 @@ def verify(
     summary = summarize(outcomes)
     mutants = Mutants(summary.killed, len(chosen), len(book.mutants), None if full else drawn)
     differing = changes(store, known_reads(book, store, outcomes), book.claims)
+    checked = Checked([], [], 0.0)
+    campaigns: Mapping[str, CampaignResult] = {}
     if interrupted:
         err.print(f"interrupted: {len(outcomes)} of {len(work)} queries were decided")
-        return INTERRUPTED
-    checked, campaigns = judged(seconds, seed or 0, jobs)
-    if any(campaign.interrupted for campaign in campaigns.values()):
-        err.print("interrupted while fuzzing, after everything was proved")
-        return INTERRUPTED
+    else:
+        checked, campaigns = judged(seconds, seed or 0, jobs)
+        interrupted = any(campaign.interrupted for campaign in campaigns.values())
+        if interrupted:
+            err.print("interrupted while fuzzing, after everything was proved")
     wall = time.perf_counter() - started
-    fuzzed = all(campaign.good for campaign in campaigns.values())
+    # One that was interrupted has not had the time to exercise enough.
+    fuzzed = all(
+        campaign.good or (interrupted and campaign.divergence is None)
+        for campaign in campaigns.values()
+    )
     idle = idle_parts(summary, checked, campaigns)
     fails = summary.undone > 0 or not checked.good or not fuzzed
-    good = not fails and not idle
+    good = not fails and not idle and not interrupted
     if json:
         print_json(
             {
-                "proofs": proofs_json(outcomes, book, summary, proving, interrupted=False),
+                "proofs": proofs_json(outcomes, book, summary, proving, interrupted),
                 "mutants": mutants._asdict(),
                 "changes": changes_as_json(differing, outcomes),
                 "traces": [check.as_json(report, spent) for report, spent in checked.reports],
@@ -138,6 +145,7 @@ def verify(
                 },
                 "fuzzing": {name: campaign_json(one, None) for name, one in campaigns.items()},
                 "wall_seconds": wall,
+                "interrupted": interrupted,
             }
         )
     else:
@@ -148,10 +156,11 @@ def verify(
         for line in complaints(outcomes, checked, campaigns):
             out.print(line, markup=False)
         verdict = "[green]everything holds[/]" if good else "[red]something does not hold[/]"
-        out.print(f"\n{verdict} ({wall:.0f} s)")
-    if idle and not fails:
+        if fails or not interrupted:
+            out.print(f"\n{verdict} ({wall:.0f} s)")
+    if idle and not fails and not interrupted:
         raise Unusable(f"nothing was judged of: {', '.join(idle)}")
-    return HOLDS if good else FAILS
+    return status_of(fails, interrupted)
 
 
 def idle_parts(
@@ -181,7 +190,11 @@ def judged(seconds: float, seed: int, jobs: int) -> tuple[Checked, Mapping[str, 
         campaigns = fuzz_for(seconds, seed)
         if any(campaign.interrupted for campaign in campaigns.values()):
             return Checked([], [], 0.0), campaigns
-        return checking.result(), campaigns
+        try:
+            return checking.result(), campaigns
+        except BrokenProcessPool:  # what was found meanwhile stays found
+            complain("the process that checks traces was killed, perhaps for want of memory")
+            return Checked([], [], 0.0), campaigns
 
 
 def check_quietly() -> Checked:

@@ -155,7 +155,7 @@ def finished(
 ) -> Iterator[CampaignResult]:
     """Yield what each slice comes to, of as many at once as there are jobs, until a time.
 
-    Raises: RuntimeError if a slice ends its process again and again.
+    Raises: BrokenProcessPool if a slice ends its process again and again.
     """
     again: list[tuple[Slice, int]] = []
     while again or time.monotonic() < until:
@@ -174,7 +174,8 @@ def finished(
                         result = future.result()
                     except BrokenProcessPool as problem:
                         if tries == ATTEMPTS:
-                            raise RuntimeError(f"slice {one.number} ends its process") from problem
+                            ended = f"slice {one.number} ends its process"
+                            raise BrokenProcessPool(ended) from problem
                         again.append((one, tries + 1))
                         broken = True
                     else:

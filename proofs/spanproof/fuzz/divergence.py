@@ -42,14 +42,14 @@ class Divergence(NamedTuple):
     def render(self) -> str:
         """Return the program up to the step, and the difference, as text."""
         shown = describe(self.program).splitlines()[: self.step + 1]
-        place = f"step {self.step}" if self.step else "the heap was made"
+        place = f"{'after' if self.after else 'in'} step {self.step}"
         failed = {None: "differs", "model": "the model fails"}.get(
             self.side, "the implementation fails"
         )
         return "\n".join(
             [
                 *shown,
-                f"{'after' if self.after else 'in'} {place}: {self.what}: {failed}",
+                f"{place if self.step else 'at the start'}: {self.what}: {failed}",
                 *(f"  {line}" for line in in_words(self.rules)),
                 f"  model says     {self.expected}",
                 f"  implementation {self.seen}",

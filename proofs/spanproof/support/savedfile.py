@@ -6,6 +6,7 @@ leaves what was there before.
 
 import gzip
 import os
+import shlex
 import stat
 import tempfile
 from collections.abc import Callable
@@ -45,6 +46,12 @@ def write_bytes(content: bytes, path: Path) -> Path:
         problem.filename, problem.filename2 = str(path), None
         raise
     return path
+
+
+def as_argument(path: Path) -> str:
+    """Return a path as a shell takes it, and no option, for a command that is printed."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def as_named(content: bytes, path: Path) -> bytes:

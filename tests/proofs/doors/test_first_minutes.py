@@ -1,5 +1,6 @@
 """What `spanspec new` writes builds and passes, the examples too, and a planted bug is found."""
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from spanproof.cli import app
 from spanproof.doors.header import PLACE
 from spanproof.doors.targets import run_again
-from spanproof.doors.templates.language import FILES, Language, files_of
+from spanproof.doors.templates.language import FILES, Language, files_of, first_steps
 from spanproof.fuzz.factories import Scope
 from spanproof.fuzz.finding import DoorName, FoundWith
 from spanproof.fuzz.isolation.ending import Limits
@@ -96,6 +97,19 @@ def test_a_new_harness_builds_and_passes(language: Language, tmp_path: Path) -> 
             (folder / "harness.c").read_text().replace("#define SPANSPEC_MAIN\n", "")
         )
     assert agrees(built(language, folder, tmp_path / "target"))
+
+
+@pytest.mark.parametrize("folder", [".", "mine", "my own/it's one"])
+@pytest.mark.parametrize("language", Language)
+def test_the_commands_that_are_told_can_be_said_as_they_are(
+    language: Language, folder: str
+) -> None:
+    *_, smoke = first_steps(language, Path(folder))
+    *spanspec, command = shlex.split(smoke)
+    assert spanspec == ["spanspec", "smoke", "--exec"]
+    words = shlex.split(command)
+    assert words[0] == "python3" or "/" in words[0]
+    assert words[-1].startswith(f"{Path(folder)}/")
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,7 +105,7 @@ def test_a_slice_whose_process_is_killed_is_run_again(
     result = run(tmp_path, 1, monkeypatch)
     assert sorted(set(Breaks.ran)) == list(range(max(Breaks.ran) + 1)), "none is lost"
     assert result.exercised["calls"] == sum(set(Breaks.ran))
-    with pytest.raises(RuntimeError, match="ends its process"):
+    with pytest.raises(BrokenProcessPool, match="ends its process"):
         run(tmp_path, 2 * ATTEMPTS, monkeypatch)
 
 

@@ -1,6 +1,7 @@
 """Saved files are written whole, or not at all."""
 
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -100,3 +101,10 @@ def test_of_a_record_that_cannot_be_written_no_name_is_left(
     with pytest.raises(OSError, match="No space"):
         savedfile.write_new(Note("one"), tmp_path, "note")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.json", "my own/a.json", "it's $HOME.json", "-x.json", "a;b"])
+def test_a_path_that_is_printed_in_a_command_is_one_word_and_no_option(name: str) -> None:
+    (said,) = shlex.split(savedfile.as_argument(Path(name)))
+    assert not said.startswith("-")
+    assert Path(said) == Path(name)

@@ -8,7 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from spanproof.cli import probe
 from spanproof.cli.app import run
+from spanproof.cli.probe import Outcome, Probed
+from spanproof.witness import toolchains
 from spanproof.witness.acceptance.recorded import KINDS, damaged, diverges, missed, places_of
 from spanproof.witness.acceptance.variants import VARIANTS
 from spanproof.witness.errors import WitnessError
@@ -90,6 +93,47 @@ def test_a_live_go_agrees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert status == 0, said
     assert "holds" in said.out
     assert check_recording(str(place)).divergence is None
+
+
+FOUND = {"rule": "SWP-1", "what": "", "expected": "", "seen": ""}
+
+
+@pytest.mark.parametrize("found", [None, FOUND])
+def test_what_is_found_is_told_before_it_is_saved_and_is_the_status(
+    found: dict[str, str] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    outcome = Outcome("go1.0", 1, {}, 0, 0.0, found)
+    monkeypatch.setattr(probe, "run_probe", lambda *_, **__: Probed(outcome, [], False))
+    status = run(["probe", "--go", "go", "--save", str(tmp_path / "new.jsonl")])
+    assert status == (1 if found else 0)
+    status = run(["probe", "--go", "go", "--save", str(tmp_path / "nowhere" / "new.jsonl")])
+    assert status == (1 if found else 2)
+    said = capsys.readouterr()
+    assert said.out.count("go1.0") == 2
+    assert "the recording could not be saved" in said.err
+
+
+def test_a_toolchain_that_cannot_be_used_hides_no_finding_of_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tried(go: Path, *_: int, record: bool) -> Probed:
+        if go == Path("bad"):
+            raise WitnessError("it does not build")
+        return Probed(
+            Outcome("go1.0", 1, {}, 0, 0.0, FOUND if go == Path("odd") else None), [], record
+        )
+
+    monkeypatch.setattr(probe, "run_probe", tried)
+    monkeypatch.setattr(toolchains, "on_path", lambda: Path("good"))
+    for others, status in (("odd bad", 1), ("bad odd", 1), ("bad good", 2), ("good", 0)):
+        monkeypatch.setattr(
+            toolchains, "kept", lambda others=others: list(map(Path, others.split()))
+        )
+        assert run(["probe", "--all"]) == status
+        assert ("it does not build" in capsys.readouterr().err) == ("bad" in others)
 
 
 def test_calls_that_cannot_be_are_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

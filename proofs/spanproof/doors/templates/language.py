@@ -1,10 +1,12 @@
 """The languages that there is a harness for, its files, and what to do with them first."""
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from spanproof.doors.header import PLACE
+from spanproof.support.savedfile import as_argument
 
 HERE: Final = Path(__file__).parent
 
@@ -25,16 +27,24 @@ FILES: Final = {
     Language.PYTHON: ("harness.py",),
 }
 
-FIRST_STEPS: Final = {
-    Language.C: ("make -C {folder}", "spanspec smoke --exec {folder}/harness"),
-    Language.RUST: (
-        "cargo build --release --manifest-path {folder}/Cargo.toml",
-        "spanspec smoke --exec {folder}/target/release/harness",
-    ),
-    Language.GO: ("(cd {folder} && go build)", "spanspec smoke --exec {folder}/harness"),
-    Language.PYTHON: ('spanspec smoke --exec "python3 {folder}/harness.py"',),
-}
-"""The commands that build a harness and try it."""
+
+def first_steps(language: Language, folder: Path) -> tuple[str, ...]:
+    """Return the commands that build a harness in a folder and try it."""
+    place = as_argument(folder)
+    tried: tuple[str, ...] = (f"{folder}/harness",)  # with a slash: it is not looked for in PATH
+    build: tuple[str, ...] = ()
+    match language:
+        case Language.C:
+            build = (f"make -C {place}",)
+        case Language.RUST:
+            build = (f"cargo build --release --manifest-path {as_argument(folder / 'Cargo.toml')}",)
+            tried = (f"{folder}/target/release/harness",)
+        case Language.GO:
+            build = (f"(cd {place} && go build)",)
+        case Language.PYTHON:
+            tried = ("python3", f"{folder}/harness.py")
+    # What --exec is given is split as a shell does it once more.
+    return (*build, f"spanspec smoke --exec {shlex.quote(shlex.join(tried))}")
 
 
 def files_of(language: Language) -> dict[str, bytes]:

@@ -27,6 +27,7 @@ from spanproof.fuzz.isolation.worker import (
     Once,
     Unsuitable,
 )
+from spanspec.base.wording import counted
 
 RUNS: Final = 3
 """How often a finding is run again, each time in a process of its own."""
@@ -62,11 +63,12 @@ class Again(NamedTuple):
 
     def __str__(self) -> str:
         """Say so."""
+        runs = counted(self.runs, "run")
         if self.always:
-            return f"reproduced in {self.times} of {self.runs} runs, each in a process of its own"
+            return f"reproduced in {self.times} of {runs}, each in a process of its own"
         return (
-            f"not reproduced in {self.runs - self.times} of {self.runs} runs, each in a process of "
-            "its own: the implementation is not deterministic, or depends on what it did before"
+            f"not reproduced in {self.runs - self.times} of {runs}, each in a process of its own: "
+            "the implementation is not deterministic, or depends on what it did before"
         )
 
 

@@ -1,0 +1,133 @@
+"""However a command ends, a finding is the status; a killed worker costs its own work only."""
+
+import gzip
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from spanproof.cli import check
+from spanproof.cli.app import run
+from spanproof.cli.output import status_of
+from spanproof.decide import suite
+from spanproof.decide.jobs import Job, Outcome
+from spanproof.decide.verdict import Verdict
+from spanproof.selftest import campaign
+from spanproof.selftest.campaign import Tally
+from spanproof.selftest.judge import Problem
+from spanproof.support import sidebyside
+from spanproof.support.traces import bundled_traces
+
+HOLDS = next(path for path in bundled_traces() if path.name.startswith("small-tiny"))
+
+
+@pytest.fixture
+def diverges(tmp_path: Path) -> Path:
+    """A trace of which one figure is wrong."""
+    place = tmp_path / "diverges.jsonl"
+    place.write_bytes(gzip.decompress(HOLDS.read_bytes()).replace(b'"w":1,', b'"w":2,', 1))
+    return place
+
+
+class OneKills(Executor):
+    """Does work at once; that on one item kills its process each time."""
+
+    def __init__(self, item: object) -> None:
+        self._item = item
+
+    def submit(  # type: ignore[override]
+        self, work: Callable[[object], object], item: object
+    ) -> Future[object]:
+        future: Future[object] = Future()
+        if item == self._item:
+            future.set_exception(BrokenProcessPool("killed"))
+        else:
+            future.set_result(work(item))
+        return future
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
+    """Have workers killed that work on an item."""
+
+    def at(item: object) -> None:
+        @contextmanager
+        def pool(workers: int, preload: Sequence[str] = ()) -> Iterator[Executor]:
+            yield OneKills(item)
+
+        monkeypatch.setattr(sidebyside, "pool", pool)
+
+    return at
+
+
+@pytest.mark.parametrize("finding", [False, True])
+def test_a_trace_whose_worker_is_killed_is_named_and_the_others_are_checked(
+    finding: bool,
+    diverges: Path,
+    tmp_path: Path,
+    killed: Callable[[object], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    large = tmp_path / "large.jsonl.gz"
+    large.write_bytes(HOLDS.read_bytes())
+    killed(str(large))
+    traces = [str(large), str(HOLDS), *([str(diverges)] if finding else [])]
+    assert run(["check", "--jobs", "2", *traces]) == (1 if finding else 2)
+    said = capsys.readouterr()
+    assert said.err == f"spanspec: {large}: {sidebyside.KILLED}\n"
+    assert f"holds {HOLDS}" in said.out
+    assert ("divergence at" in said.out) == finding
+
+
+@pytest.mark.parametrize("problems", [(), (Problem("", "", "", "", "", ""),)])
+def test_functions_whose_worker_is_killed_are_named_and_the_others_are_compared(
+    problems: tuple[Problem, ...],
+    killed: Callable[[object], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def judged(seed: int, first: int, end: int, folder: str) -> Tally:
+        return Tally(inside=end - first, problems=problems)
+
+    monkeypatch.setattr(campaign, "judged", judged)
+    killed((500, 1000, False))
+    status = run(["selftest", "--functions", "1200", "--no-coverage"])
+    assert status == (1 if problems else 2)
+    said = capsys.readouterr()
+    assert "700 functions" in said.out
+    assert f"functions 500 to 999: {sidebyside.KILLED}" in said.err
+
+
+def test_an_interrupt_hides_no_divergence(diverges: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = check.check_one
+
+    def interrupted_at_the_second(path: str, asked: check.Asked) -> check.Judged:
+        if path == str(HOLDS):
+            raise KeyboardInterrupt
+        return one(path, asked)
+
+    monkeypatch.setattr(check, "check_one", interrupted_at_the_second)
+    assert run(["check", str(diverges), str(HOLDS)]) == 1
+    assert run(["check", str(HOLDS), str(diverges)]) == 130
+
+
+def test_an_interrupt_hides_no_refuted_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["refuted"])
+
+    def refuted_then_interrupted(job: Job) -> Outcome:
+        for _ in answers:
+            return Outcome(job, Verdict(job.obligation, "refuted", 1, 0.0, 0.0))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(suite, "run_job", refuted_then_interrupted)
+    assert run(["prove", "sweepgen.*", "--no-cache", "--jobs", "1"]) == 1
+
+
+def test_a_finding_is_the_status_whatever_else_became_of_a_command() -> None:
+    assert status_of(True, True, True) == 1
+    assert status_of(False, True, True) == 130
+    assert status_of(False, False, True) == 2
+    assert status_of(False) == 0
