@@ -10,8 +10,9 @@ from spanproof.fuzz.differences import Difference, compare_states
 from spanproof.fuzz.levels.answeringheap import program_of
 from spanproof.fuzz.levels.atonce import Calls, Outcome, SaidByAll, made, said_of, ways, why_none
 from spanproof.fuzz.levels.recorded import shown
-from spanproof.fuzz.levels.remote import Answerer
+from spanproof.fuzz.levels.remote import Answerer, refusal_of
 from spanproof.fuzz.levels.remoteheap import RemoteHeaps
+from spanproof.fuzz.reasons import are_alike
 from spanproof.fuzz.subjects import Refused
 from spanproof.protocol import messages
 from spanproof.protocol.faults import Broken
@@ -131,17 +132,25 @@ def reply_to(answerer: Answerer, request: messages.Request) -> dict[str, object]
     try:
         fields = shown(answerer.ask(request, REPLIES[type(request)]))
     except Refused as problem:
-        return {"refused": str(problem)}
+        return {"events": [], **shown(refusal_of(problem))}
     except Broken as problem:
         return {"broken": str(problem)}
     return {name: value for name, value in fields.items() if name != "n"}
 
 
 def agree(wanted: dict[str, object], seen: dict[str, object]) -> bool:
-    """Tell whether a reply says what it has to; in a refusal the words may be others."""
-    if "refused" in wanted or "refused" in seen:
-        return "refused" in wanted and "refused" in seen
+    """Tell whether a reply says what it has to; what it leaves out is not compared.
+
+    In a refusal the words may be others.
+    """
     said = {name: value for name, value in seen.items() if value is not None}
+    if "refused" in wanted or "refused" in said:
+        return (
+            "refused" in wanted
+            and "refused" in said
+            and are_alike(str(wanted.get("reason", "")), str(said.get("reason", "")))
+            and ("events" not in said or said["events"] == wanted.get("events", []))
+        )
     state = said.pop("state", None)
     if state is not None and not same_state(wanted.get("state"), state):
         return False

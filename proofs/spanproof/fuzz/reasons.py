@@ -37,6 +37,11 @@ def free_slot(slot: int, base: int) -> str:
     return f"{FREE} of a span: slot {slot} of the span at {base:#x}"
 
 
+def are_alike(expected: str, seen: str) -> bool:
+    """Tell whether two sides refuse for one reason; who gives none ("") is believed to have it."""
+    return "" in (expected, seen) or expected == seen
+
+
 def rules_of(reason: str) -> tuple[str, ...]:
     """Return the rules of a reason."""
     return RULES.get(reason.partition(" of a span")[0], RULES.get(reason, ()))

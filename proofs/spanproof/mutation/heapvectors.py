@@ -11,16 +11,17 @@ from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import SideFactory
 from spanproof.fuzz.levels.answeringheap import AnsweringHeap
 from spanproof.fuzz.levels.recorded import Exchange, line_of
-from spanproof.fuzz.levels.remote import RefusedWith
+from spanproof.fuzz.levels.remote import refusal_of
 from spanproof.fuzz.levels.remoteheap import RemoteHeaps
 from spanproof.fuzz.modelheap import ModelHeap
+from spanproof.fuzz.reasons import are_alike
 from spanproof.fuzz.target import of_heap
 from spanproof.mutation.variants import Variant
 from spanproof.protocol.messages import Came, HeapCall, HeapShown, Reply, Request
 from spanproof.protocol.messages import Refused as Declines
 from spanproof.support.timelimit import WALL, limited
 
-CALLS: Final = 20_000
+CALLS: Final = 200_000
 """Calls in which a program is looked for that a variant goes wrong on."""
 
 SHRINK: Final = 4.0
@@ -70,8 +71,7 @@ def is_wrong(make: SideFactory, exchange: Exchange) -> bool:
                 try:
                     seen = answering.ask(cast("Request", ask), type(wanted))
                 except Refused as problem:
-                    events = problem.events if isinstance(problem, RefusedWith) else ()
-                    seen = Declines(n=0, refused=str(problem), events=list(events))
+                    seen = refusal_of(problem)
                 except AssertionError:  # it does not refuse
                     return True
                 compare(wanted, seen)
@@ -93,6 +93,8 @@ def compare(wanted: Reply, seen: Reply) -> None:
                 raise Difference("the result", wanted.result, seen.result)
             compare_events(wanted.events, seen.events)
         case Declines(), Declines():
+            if not are_alike(wanted.reason, seen.reason):
+                raise Difference("the reason", wanted.reason, seen.reason)
             compare_events(wanted.events, seen.events)
         case _:
             if type(wanted) is not type(seen):

@@ -10,6 +10,7 @@ from elftools.elf.elffile import ELFFile
 
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.executable import BROKEN, Executable
+from spanproof.witness.mapped import Mapped
 from spanproof.witness.memory import Memory
 from spanproof.witness.process import REGISTERS, Registers, entry_in, registers_of
 
@@ -17,15 +18,6 @@ NT_PRSTATUS: Final = 1
 NT_AUXV: Final = 6
 NT_FILE: Final = 0x4649_4C45
 ET_CORE: Final = "ET_CORE"
-
-
-class Mapped(NamedTuple):
-    """A part of a file that was mapped: addresses, offset in the file, and its name."""
-
-    start: int
-    end: int
-    offset: int
-    name: str
 
 
 class Core(NamedTuple):

@@ -64,7 +64,8 @@ class Executable(NamedTuple):
     """What an executable tells before any of its memory is read.
 
     `build_ids` are the notes with build ids, by address and as bytes. `symbols` are those of the
-    runtime, `functions` its functions by address. `dwarf` tells whether there is debug information.
+    runtime, `functions` its functions by address, `stubs` the sections through which functions of
+    other files are called. `dwarf` tells whether there is debug information.
     """
 
     path: Path
@@ -76,6 +77,7 @@ class Executable(NamedTuple):
     go: str
     symbols: dict[str, int]
     functions: tuple[tuple[int, int, str], ...]
+    stubs: tuple[Section, ...]
     dwarf: bool
 
     def bytes_at(self, address: int, size: int) -> bytes:
@@ -133,6 +135,11 @@ def from_elf(path: Path, elf: ELFFile) -> Executable:
         go=go_version(path),
         symbols=symbols,
         functions=functions,
+        stubs=tuple(
+            Section(one.name, one["sh_addr"], one["sh_size"])
+            for one in elf.iter_sections()
+            if one.name.startswith(".plt")
+        ),
         dwarf=bool(names & {".debug_info", ".zdebug_info"}),
     )
 

@@ -1,7 +1,7 @@
 """Where an image comes from: a live process or a core, with the program that it runs."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +13,7 @@ from spanproof.witness.executable import Executable, read_executable
 from spanproof.witness.image import Image
 from spanproof.witness.layout import Layout, layout_of
 from spanproof.witness.locating import located
+from spanproof.witness.mapped import DELETED, Module, file_in, mapped_by, modules_of, with_a_heap
 from spanproof.witness.memory import CHUNK, Copied, Memory
 from spanproof.witness.process import (
     Frozen,
@@ -29,7 +30,7 @@ from spanproof.witness.reader import Addresses
 from spanproof.witness.reader import Reader as HeapReader
 from spanproof.witness.reading import read_image
 from spanproof.witness.readspans import descriptors
-from spanproof.witness.stacks import Functions
+from spanproof.witness.stacks import Functions, FunctionsOfFile
 from spanproof.witness.threads import read_threads
 
 ATTEMPTS: Final = 6
@@ -66,10 +67,12 @@ def placed(
     slide: int,
     memory: Memory,
     threads: AbstractSet[int],
+    others: Iterable[Module] = (),
 ) -> Program:
     """Return a program at the place where it was loaded; `threads` are those that it has.
 
-    Where it has no symbols, its variables are looked for in memory.
+    Where it has no symbols, its variables are looked for in memory. `others` are the files of Go
+    that the process has mapped: a plugin calls functions of the runtime that it has itself.
 
     Raises: WitnessError if they are not found.
     """
@@ -77,8 +80,15 @@ def placed(
     machines: list[int] = []
     if "runtime.mheap_" not in at:
         at, machines = located(memory, executable, layout, slide, threads)
-    functions = Functions(executable.functions, slide, executable.bytes_at)
+    modules = {one.slide: one.executable for one in others} | {slide: executable}
+    functions = Functions(*(functions_in(one, at) for at, one in modules.items()))
     return Program(executable, layout, Addresses(at, tuple(machines)), functions)
+
+
+def functions_in(executable: Executable, slide: int) -> FunctionsOfFile:
+    """Return the functions of a file at the place where it was loaded."""
+    stubs = tuple(range(one.address, one.address + one.size) for one in executable.stubs)
+    return FunctionsOfFile(executable.functions, slide, executable.bytes_at, stubs)
 
 
 def slide_of(executable: Executable, entry: int | None) -> int:
@@ -99,6 +109,31 @@ def slide_of(executable: Executable, entry: int | None) -> int:
             f"the program at {entry:#x}"
         )
     return slide
+
+
+def program_among(
+    modules: Sequence[Module], program: Path, exe: Path | None, entry: int | None
+) -> Module:
+    """Return the file whose runtime is looked at: the program, or a library of Go in another one.
+
+    `exe` names it, if it is given: another copy of the program, or of what is mapped.
+
+    Raises: WitnessError if there is none, or it is not known which; OSError.
+    """
+    if exe is not None:
+        named = read_executable(exe)
+        ids = set(named.build_ids.values())
+        for one in modules:
+            if ids and ids == set(one.executable.build_ids.values()):
+                return Module(named, one.slide)
+        return Module(named, slide_of(named, entry))
+    try:
+        found = read_executable(program)
+    except WitnessError as problem:
+        if not modules:
+            raise problem
+        return with_a_heap(modules, program)
+    return Module(found, slide_of(found, entry))
 
 
 def check_build_id(executable: Executable, memory: Memory, slide: int) -> bool:
@@ -157,12 +192,13 @@ class Attached:
 
     def __init__(self, pid: int, exe: Path | None, donor: Path | None) -> None:
         self.pid = pid
-        executable = read_executable(exe or executable_of(pid))
+        modules = modules_of(mapped_by(pid), file_in(pid))
+        executable, slide = program_among(modules, executable_of(pid), exe, entry_of(pid))
         layout, _ = layout_of(executable, donor)
-        slide = slide_of(executable, entry_of(pid))
         with memory_of(pid) as memory:
             check_build_id(executable, memory, slide)
-            self.program = placed(executable, layout, slide, memory, frozenset(threads_of(pid)))
+            threads = frozenset(threads_of(pid))
+            self.program = placed(executable, layout, slide, memory, threads, modules)
         self._wanted: set[int] = set()
 
     def rehearse(self) -> None:
@@ -251,7 +287,7 @@ def program_of(core: Core, exe: Path | None) -> Path:
         return exe
     for mapped in core.mapped:
         if core.entry is not None and mapped.start <= core.entry < mapped.end:
-            path = Path(mapped.name.removesuffix(" (deleted)"))
+            path = Path(mapped.name.removesuffix(DELETED))
             if path.is_file():
                 return path
             raise WitnessError(f"{path}: the program that left the core is gone; name it by --exe")
@@ -267,13 +303,13 @@ def opened_core(
     Raises: WitnessError; OSError.
     """
     core = read_core(path)
-    executable = read_executable(program_of(core, exe))
-    slide = slide_of(executable, core.entry)
+    modules = modules_of(core.mapped, lambda name: Path(name.removesuffix(DELETED)))
+    executable, slide = program_among(modules, program_of(core, exe), exe, core.entry)
     layout, _ = layout_of(executable, donor)
     memory = CoreMemory(core, executable, slide)
     try:
         told = CoreOnly(core, executable, slide).build_id_fits()
-        program = placed(executable, layout, slide, memory, core.registers.keys())
+        program = placed(executable, layout, slide, memory, core.registers.keys(), modules)
         yield memory, program, core, told
     finally:
         memory.close()

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from spanproof.witness.errors import Unreadable
 from spanproof.witness.layout import Layout
@@ -26,43 +26,78 @@ CALL_RELATIVE: Final = 0xE8
 """Bytes of a call instruction whose target is told relative to what follows, and its first."""
 
 
-class Functions:
-    """The runtime's functions by address; `text` reads the program's file, by its own addresses."""
+class FunctionsOfFile(NamedTuple):
+    """Functions of a file, by address, size and name; how far it was moved; and what reads it.
 
-    def __init__(
-        self,
-        functions: Sequence[tuple[int, int, str]],
-        slide: int,
-        text: Callable[[int, int], bytes] = lambda _address, _size: b"",
-    ) -> None:
-        self._functions = functions
-        self._slide = slide
-        self._text = text
-        self._starts = [start + slide for start, _, _ in functions]
+    `stubs` are where it calls functions of other files through the linker's table.
+    """
+
+    functions: Sequence[tuple[int, int, str]]
+    slide: int = 0
+    text: Callable[[int, int], bytes] = lambda _address, _size: b""
+    stubs: tuple[range, ...] = ()
+
+
+class Placed(NamedTuple):
+    """A function in memory, and the file that it is of."""
+
+    start: int
+    size: int
+    name: str
+    part: FunctionsOfFile
+
+
+class Functions:
+    """The runtime's functions by address, in the program and in its plugins, which have their own.
+
+    A part of them is those of one file, by how much that was moved, and what reads it by its own
+    addresses.
+    """
+
+    def __init__(self, *parts: FunctionsOfFile) -> None:
+        every = (
+            Placed(start + part.slide, size, name, part)
+            for part in parts
+            for start, size, name in part.functions
+        )
+        self._functions = sorted(every, key=lambda one: one.start)
+        self._starts = [one.start for one in self._functions]
         self.restorers = frozenset(
-            start + slide for start, _, name in functions if name.startswith(RESTORER)
+            one.start for one in self._functions if one.name.startswith(RESTORER)
         )
 
-    def name(self, pc: int) -> str | None:
+    def at(self, pc: int) -> Placed | None:
         """Return the function that an address lies in."""
         number = bisect_right(self._starts, pc) - 1
         if number < 0:
             return None
-        _, size, name = self._functions[number]
-        return name if pc - self._starts[number] < max(size, 1) else None
+        found = self._functions[number]
+        return found if pc - found.start < max(found.size, 1) else None
+
+    def name(self, pc: int) -> str | None:
+        """Return the name of the function that an address lies in."""
+        found = self.at(pc)
+        return None if found is None else found.name
 
     def is_called(self, pc: int, back: int) -> bool:
-        """Tell whether an address is where a call of the function at `pc` returns to."""
-        number = bisect_right(self._starts, pc) - 1
-        if number < 0 or self.name(back) is None:
+        """Tell whether an address is where a call of the function at `pc` returns to.
+
+        It may be called, or be about to be, through the linker's table, which leads anywhere.
+        """
+        caller = self.at(back)
+        if caller is None:
             return False
+        part, called = caller.part, self.at(pc)
         try:
-            call = self._text(back - CALL - self._slide, CALL)
+            call = part.text(back - CALL - part.slide, CALL)
         except OSError:  # the program's file is gone
             return False
         if len(call) != CALL or call[0] != CALL_RELATIVE:
             return False
-        return back + int.from_bytes(call[1:], "little", signed=True) == self._starts[number]
+        target = back + int.from_bytes(call[1:], "little", signed=True)
+        if called is not None and target == called.start:
+            return True
+        return any(target - part.slide in stub for stub in part.stubs)
 
 
 class Stacks:

@@ -13,6 +13,7 @@ from typing import cast
 import pytest
 
 from spanproof.cli.app import run
+from spanproof.doors import consuming
 from spanproof.doors.header import PLACE
 from spanproof.fuzz.program import (
     Allocate,
@@ -73,6 +74,29 @@ def test_a_known_bug_of_a_function_that_no_program_runs_is_out_of_reach() -> Non
     (one,) = [one for one in of_span() if "sweepgen goes up by one" in one.name]
     assert one.function == "spanspec.span.sweepgen.next_cycle"
     assert one.function not in vectors.reached()
+
+
+WANTED_REFUSAL: dict[str, object] = {
+    "refused": "no",
+    "reason": "no object begins there",
+    "events": [["fs", {}]],
+}
+
+
+@pytest.mark.parametrize(
+    ("seen", "agrees"),
+    [
+        ({"refused": "other words"}, True),
+        ({"refused": "other words", "reason": "no object begins there"}, True),
+        ({"refused": "no", "reason": "it has one"}, False),
+        ({"refused": "no", "events": []}, False),
+        ({"refused": "no", "events": [["fs", {}]]}, True),
+        ({"result": 0}, False),
+    ],
+)
+def test_a_refusal_agrees_by_its_reason_and_events(seen: dict[str, object], agrees: bool) -> None:
+    assert consuming.agree(WANTED_REFUSAL, seen) is agrees
+    assert not consuming.agree({"result": 0}, {"refused": "no", "reason": "", "events": []})
 
 
 def test_a_variant_of_a_function_out_of_reach_is_named() -> None:

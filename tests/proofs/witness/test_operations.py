@@ -13,7 +13,7 @@ from spanproof.witness.memory import Memory
 from spanproof.witness.midway import reached_with
 from spanproof.witness.process import Registers
 from spanproof.witness.reader import Addresses
-from spanproof.witness.stacks import Functions, Stacks
+from spanproof.witness.stacks import Functions, FunctionsOfFile, Stacks
 from spanproof.witness.threads import machines_of
 from spanspec.rules import RULES
 from spanspec.sharing import setsteps
@@ -76,6 +76,23 @@ class Words(Memory):
         return (before + self.data[max(address - self.start, 0) :] + bytes(size))[:size]
 
 
+def test_a_plugin_calls_functions_of_the_program_through_its_table() -> None:
+    slide, back, stub = 0x10000, 0x1050, 0x1810
+    call = b"\xe8" + (stub - back).to_bytes(4, "little", signed=True)
+
+    def text(address: int, size: int) -> bytes:
+        return call if (address, size) == (back - 5, 5) else bytes(size)
+
+    program = FunctionsOfFile([(0x2000, 0x100, "pop")])
+    plugin = FunctionsOfFile([(0x1000, 0x100, "sweepone")], slide, text, (range(0x1800, 0x1900),))
+    functions = Functions(program, plugin)
+    assert functions.name(slide + back) == "sweepone"
+    assert functions.is_called(0x2004, slide + back)
+    assert functions.name(slide + stub) is None
+    assert functions.is_called(slide + stub, slide + back), "on its way there"
+    assert not Functions(program, plugin._replace(stubs=())).is_called(0x2004, slide + back)
+
+
 def test_a_function_without_a_frame_shows_who_called_it() -> None:
     """`sweepone` calls `pop`, which has no frame yet: frame pointers lead past `sweepone`."""
     functions = [(0x1000, 0x100, "sweepone"), (0x2000, 0x100, "pop"), (0x3000, 0x100, "bgsweep")]
@@ -87,10 +104,10 @@ def test_a_function_without_a_frame_shows_who_called_it() -> None:
 
     stack = Words(0x7000, [back, 0, 0x7020, 0, 0, 0x3010])
     layout = Layout("go1.27", Types({}, {}, {}), (), ())  # frames need none of it
-    stacks = Stacks(stack, layout, Functions(functions, 0, text))
+    stacks = Stacks(stack, layout, Functions(FunctionsOfFile(functions, 0, text)))
     assert list(stacks.frames(0x2004, 0x7000, 0x7020)) == ["pop", "sweepone", "bgsweep"]
     # Not a return address of a call of it: a number that happens to lie in a function.
-    other = Stacks(stack, layout, Functions(functions, 0, lambda _address, size: bytes(size)))
+    other = Stacks(stack, layout, Functions(FunctionsOfFile(functions)))
     assert list(other.frames(0x2004, 0x7000, 0x7020)) == ["pop", "bgsweep"]
 
 

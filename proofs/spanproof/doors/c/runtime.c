@@ -528,7 +528,10 @@ static char *ss_braces(char **at) {
     if (start == NULL)
         return NULL;
     do {
-        quoted ^= *end == '"';
+        if (quoted && *end == '\\' && end[1])
+            end++; /* what is escaped ends no string */
+        else
+            quoted ^= *end == '"';
         depth += quoted ? 0 : (*end == '{') - (*end == '}');
     } while (*++end && depth > 0);
     *at = *end ? end + 1 : end;

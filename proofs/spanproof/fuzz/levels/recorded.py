@@ -31,9 +31,9 @@ def shown(reply: Reply) -> dict[str, object]:
     """Return the fields of a reply."""
     fields: dict[str, object] = msgspec.json.decode(ENCODER.encode(reply))
     if isinstance(reply, messages.Refused):
-        del fields["reason"]
-        if not reply.events:
-            del fields["events"]
+        for name in ("reason", "events"):
+            if not fields[name]:
+                del fields[name]
     return fields
 
 

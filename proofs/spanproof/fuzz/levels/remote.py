@@ -38,6 +38,12 @@ class RefusedWith(Refused):
         self.events = events
 
 
+def refusal_of(problem: Refused) -> messages.Refused:
+    """Return the reply that a refusal is."""
+    events = list(problem.events) if isinstance(problem, RefusedWith) else []
+    return messages.Refused(str(problem), problem.reason, events, n=0)
+
+
 class Answerer:
     """A process that answers, for one program after another.
 
