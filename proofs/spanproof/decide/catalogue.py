@@ -5,10 +5,7 @@ nothing is imported: neither the obligations nor a solver.
 """
 
 import functools
-import hashlib
-import platform
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from spanproof.decide.cache import Cache, NoCache
@@ -24,10 +21,12 @@ from spanproof.decide.resting import (
     what_is_run,
     what_it_rests_on,
 )
-from spanproof.fingerprint.modules import is_within, module_file, modules_of
-from spanproof.fingerprint.units import PACKAGES, digest_of, units_of
+from spanproof.fingerprint.code import Code
+from spanproof.fingerprint.modules import is_within, modules_of
+from spanproof.fingerprint.units import PACKAGES, digest_of
 from spanproof.prove.references import rests_on
 from spanproof.solvers.names import installed_version
+from spanproof.support.collecting import put_off
 
 if TYPE_CHECKING:
     from spanproof.prove.exploration import Exploration
@@ -121,7 +120,8 @@ def catalogue(cache: Cache, world: str = "") -> Catalogue:
     stored = _stored(cache, world)
     if stored is not None:
         return stored
-    made = _made(world)
+    with put_off():
+        made = _made(world, cache)
     cache.put(digest_of("catalogue", world), made)
     cache.prune()
     return made
@@ -170,29 +170,19 @@ def fingerprint_of_everything(cache: Cache) -> str:
 
     A file is only parsed if the cache does not know its very bytes.
     """
-    names = [name for package in PACKAGES for name in modules_of(package)]
-    bare = {name: _bare_fingerprint(cache, name, module_file(name)) for name in names}
-    return digest_of(surroundings(), *(f"{n}={d}" for n, d in sorted(bare.items())))
+    code = Code(store=cache)
+    names = sorted(name for package in PACKAGES for name in modules_of(package))
+    with put_off():
+        facts = {name: code.facts(name) for name in names}
+    told = (f"{name}={known.digest}" for name, known in facts.items() if known is not None)
+    return digest_of(surroundings(), *told)
 
 
-def _bare_fingerprint(cache: Cache, name: str, path: Path | None) -> str:
-    content = path.read_bytes() if path is not None else b""
-    if isinstance(cache, NoCache):
-        return hashlib.sha256(content).hexdigest()
-    key = digest_of("module", name, platform.python_version(), hashlib.sha256(content).hexdigest())
-    known = cache.get(key, str)
-    if known is None:
-        package = path is not None and path.name == "__init__.py"
-        known = units_of(name, content.decode(), package).digest_of_all
-        cache.put(key, known)
-    return known
-
-
-def _made(world: str) -> Catalogue:
+def _made(world: str, cache: Cache) -> Catalogue:
     from spanproof.prove.composition import due, said
     from spanproof.theorems import all_explorations, all_obligations
 
-    code = code_of_ours()
+    code = code_of_ours(cache)
     sources = sources_of_claims(code)
     effects = code.effects((DECIDING,), (DECIDING,))
     near = sources.closure(unit for unit in effects if is_within(unit.module, NEAR))

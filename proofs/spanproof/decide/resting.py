@@ -1,6 +1,5 @@
 """What of ours an obligation rests on, and what decides it: the parts of its fingerprint."""
 
-import ast
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -8,8 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Final, NewType
 
+from spanproof.fingerprint.code import Code
 from spanproof.fingerprint.dependencies import Sources
-from spanproof.fingerprint.modules import Code, modules_of
+from spanproof.fingerprint.facts import Store
+from spanproof.fingerprint.modules import modules_of
 from spanproof.fingerprint.units import Unit, digest_of
 
 if TYPE_CHECKING:
@@ -98,16 +99,16 @@ def beyond(code: Code) -> list[str]:
     """
     deciding = set(code.reached((DECIDING,)))
     return [
-        f"{name}: {ast.dump(statement)}"
+        f"{name}: {statement}"
         for name in code.reached(COMMANDS)
         if name not in deciding
-        for statement in code.odd(name)
+        for statement in code.judged(name).odd
     ]
 
 
-def code_of_ours() -> Code:
+def code_of_ours(store: Store | None = None) -> Code:
     """Return our modules; what decides counts for everything anyway."""
-    return Code(counted=(*PROVER, TELLER, *BEGINNINGS))
+    return Code(counted=(*PROVER, TELLER, *BEGINNINGS), store=store)
 
 
 def sources_of_claims(code: Code | None = None) -> Sources:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from spanproof.fingerprint.localnames import Local
+from spanproof.fingerprint.reaching import root_of
 from spanproof.fingerprint.understood import (
     BASES,
     CHANGES,
@@ -258,12 +259,16 @@ class Understanding:
             return True
         key = defined.module, defined.name
         if key not in self._harmless:
+            before = len(self._harmless)
             self._harmless[key] = True  # a function that calls itself adds nothing
             statement = defined.statement
             if isinstance(statement, ast.ClassDef):
                 known = self._harmless_class(defined.module, statement)
             else:
                 known = self._harmless_function(defined.module, statement, method=False)
+            if not known:  # what it calls, and what calls it again, was taken to be harmless
+                for since in list(self._harmless)[before:]:
+                    del self._harmless[since]
             self._harmless[key] = known
         return self._harmless[key]
 
@@ -325,60 +330,12 @@ class Understanding:
             return not (unknown and self._resolve(module, node.id) is None)
         return False
 
-    # --- what may change something whenever it runs -------------------------------------------
-
-    def reaches_out(self, module: str, definition: ast.stmt) -> bool:
-        """Tell whether code in a definition changes what is neither its own nor given to it."""
-        inner = definition.body if isinstance(definition, ast.ClassDef) else [definition]
-        return any(
-            self._function_reaches_out(module, function)
-            for function in inner
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        )
-
-    def _function_reaches_out(
-        self, module: str, function: ast.FunctionDef | ast.AsyncFunctionDef
-    ) -> bool:
-        names = Local.of(function).names
-        for node in filter(may_reach_out, nodes_below(function)):
-            match node:
-                case ast.Global():
-                    return True
-                case ast.Name(id=name):
-                    if name not in names and self._resolve(module, name) is None:
-                        return True
-                case ast.Call(func=ast.Attribute(value=place)):
-                    if self._is_elsewhere(place, names):
-                        return True
-                case ast.expr():
-                    if self._is_elsewhere(node, names):
-                        return True
-        return False
-
-    def _is_elsewhere(self, place: ast.expr, names: frozenset[str]) -> bool:
-        root = root_of(place)
-        return root is not None and root not in names
-
 
 def _is_property(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return any(
         not (isinstance(one, ast.Name) and one.id in ("classmethod", "staticmethod"))
         for one in function.decorator_list
     )
-
-
-def may_reach_out(node: ast.AST) -> bool:
-    """Tell whether a node is of a form that changes something."""
-    match node:
-        case ast.Global():
-            return True
-        case ast.Attribute(ctx=context) | ast.Subscript(ctx=context):
-            return not isinstance(context, ast.Load)
-        case ast.Call(func=ast.Attribute(attr=name)):
-            return name in CHANGES
-        case ast.Name(id=name):
-            return name in UNKNOWN_BUILTINS - {"id", "hash", "open"}
-    return False
 
 
 def nodes_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
@@ -391,17 +348,6 @@ def nodes_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.A
             waiting += node.decorator_list
         else:
             waiting += ast.iter_child_nodes(node)
-
-
-def root_of(place: ast.expr) -> str | None:
-    """Return the name that an attribute, item or call starts from; None if it is no name."""
-    while not isinstance(place, ast.Name):
-        match place:
-            case ast.Attribute(value=inner) | ast.Subscript(value=inner) | ast.Call(func=inner):
-                place = inner
-            case _:
-                return None
-    return place.id
 
 
 def plain_targets(target: ast.expr) -> Iterator[str | None]:

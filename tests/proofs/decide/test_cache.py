@@ -29,7 +29,8 @@ from spanproof.decide.resting import sources_of_claims, what_it_rests_on
 from spanproof.decide.schedule import mutant_jobs, obligation_jobs
 from spanproof.decide.schedule import run as decide
 from spanproof.decide.verdict import Verdict
-from spanproof.fingerprint.dependencies import Sources, _unknowns
+from spanproof.fingerprint.dependencies import Sources
+from spanproof.fingerprint.facts import unknowns
 from spanproof.fingerprint.modules import is_within, module_file, modules_of
 from spanproof.fingerprint.units import REST, ModuleUnits, Unit, digest_of
 from spanproof.patch.mutant import module_and_place
@@ -136,12 +137,12 @@ for _ in range(OTHER):
 )
 def test_chance_with_a_seed_is_none(use: str, known: bool) -> None:
     module = ModuleUnits("test", f"from random import Random\n\n\ndef rule():\n    return {use}\n")
-    assert (not list(_unknowns(module, "Random"))) == known
+    assert (not list(unknowns(module, "Random"))) == known
 
 
 def test_chance_that_is_given_is_none() -> None:
     text = "from random import Random\n\n\ndef rule(rng: Random) -> int:\n    return rng.random()\n"
-    assert not list(_unknowns(ModuleUnits("test", text), "Random"))
+    assert not list(unknowns(ModuleUnits("test", text), "Random"))
 
 
 def test_a_module_is_cut_into_units_that_know_what_they_mention() -> None:
@@ -177,7 +178,7 @@ def test_a_closure_follows_names_attributes_and_strings() -> None:
     assert Unit("spanspec.span.alloccache", "next_free_index") in span
     assert sources.named("spanspec.base.words", "no_such_name") == []
     assert sources.whole("spanspec.no_such_module") == []
-    assert Sources(outside=["spanspec.base.words"]).module("spanspec.base.words") is None
+    assert Sources(outside=["spanspec.base.words"]).facts("spanspec.base.words") is None
     assert not is_within("spanspec.wordsmith", ["spanspec.base.words"])
     assert module_file("json") is None
     assert "spanspec.trace" in modules_of("spanspec")
@@ -465,7 +466,7 @@ def test_a_catalogue_of_nothing_is_made_anew(
     cache.put(digest_of("catalogue", world), Catalogue(world, {}, {}))
     made: list[str] = []
 
-    def make(world: str) -> Catalogue:
+    def make(world: str, cache: Cache) -> Catalogue:
         made.append(world)
         return book
 
@@ -485,7 +486,7 @@ def test_the_sources_are_gone_through_once(
         return "the world"
 
     monkeypatch.setattr("spanproof.decide.catalogue.fingerprint_of_everything", fingerprint)
-    monkeypatch.setattr("spanproof.decide.catalogue._made", lambda world: book)
+    monkeypatch.setattr("spanproof.decide.catalogue._made", lambda world, cache: book)
     known = kept(cache)
     assert known.book is None
     assert book_for(cache, known.world) == book

@@ -1,6 +1,5 @@
 """What a fingerprint does not understand counts for everything."""
 
-import ast
 from collections.abc import Callable
 
 import pytest
@@ -17,8 +16,9 @@ from spanproof.decide.resting import (
     sources_of_claims,
     what_it_rests_on,
 )
+from spanproof.fingerprint.code import Code
 from spanproof.fingerprint.dependencies import Sources
-from spanproof.fingerprint.modules import Code, is_within, module_file, modules_of
+from spanproof.fingerprint.modules import is_within, module_file, modules_of
 from spanproof.fingerprint.units import REST, ModuleUnits, Unit
 from spanproof.prove.lemmas import Stated, rules_of
 from spanproof.theorems import all_obligations
@@ -187,7 +187,7 @@ def test_our_modules_are_plain_so_that_little_is_decided_again() -> None:
     """A form that fails this is listed in `understood`, or written in another way."""
     code = code_of_ours()
     assert [
-        f"{unit.module}: {[ast.unparse(one)[:80] for one in code.odd(unit.module)]}"
+        f"{unit.module}: {[one[:80] for one in code.judged(unit.module).odd]}"
         for unit in code.effects((DECIDING,), (DECIDING,))
         if is_within(unit.module, NEAR)
     ] == []
@@ -280,10 +280,7 @@ def test_a_set_that_is_imported_is_one(text: str, more: str) -> None:
 def test_nothing_that_decides_lets_the_order_of_a_set_show() -> None:
     code = code_of_ours()
     for name in (one for place in (*PROVER, TRIER) for one in modules_of(place)):
-        module = code.module(name)
-        assert module is not None
-        shown = [ast.unparse(one) for one in code.sets(name).seen(module.all_nodes)]
-        assert shown == [], name
+        assert code.judged(name).shown == {}, name
 
 
 def test_what_an_obligation_states_of_loops_and_calls_is_taken_in() -> None:
