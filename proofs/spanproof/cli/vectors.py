@@ -30,10 +30,8 @@ class Finds(Protocol):
         ...
 
 
-LEAST_FOUND = 0.9
-LEAST_FOUND_OF_HEAPS = 0.8
-"""The share of the wrong variants that vectors have to find; of heaps, some differ by the reason of
-a refusal alone, which vectors leave out."""
+LEAST_FOUND: Final = 0.9
+"""The share of the wrong variants that vectors have to find."""
 
 
 PATIENCE: Final = 60.0
@@ -125,7 +123,7 @@ class Writing:
                 of_heaps = choose_heaps(self._variants[level](), self._hear)
                 lines = list(heap_lines(of_heaps.vectors))
                 self.told["heaps"] = told_of(of_heaps.vectors, of_heaps.left)
-                self._tell("heaps", of_heaps.vectors, of_heaps.left, LEAST_FOUND_OF_HEAPS)
+                self._tell("heaps", of_heaps.vectors, of_heaps.left)
             case _:
                 races, left = choose_races(self._variants[level](), hear=self._hear)
                 lines = list(race_lines(races))

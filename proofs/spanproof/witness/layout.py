@@ -84,11 +84,7 @@ def read_layout(program: Executable) -> Layout:
     Raises: WitnessError if there is none; OSError.
     """
     if not program.dwarf:
-        raise WitnessError(
-            f"{program.path}: stripped of its debug information; name an unstripped program that "
-            f"was built by the same Go ({program.go or 'unknown'}) with --layout-from, "
-            "or --layout-from go to have one built"
-        )
+        raise stripped(program)
     digest = hashlib.sha256(program.path.read_bytes()).hexdigest()
     place = cache_folder() / "layouts" / f"{digest}.json"
     try:
@@ -105,7 +101,8 @@ def read_layout(program: Executable) -> Layout:
                 f"{program.path}: its debug information cannot be read ({problem})"
             ) from None
     if "runtime.mspan" not in types.structs:
-        raise WitnessError(f"{program.path}: its debug information has no runtime.mspan")
+        # That of what is linked from C may be all that is left of it.
+        raise stripped(program)
     sizes, pages = class_tables(program, types)
     layout = Layout(program.go, types, sizes, pages)
     try:
@@ -114,6 +111,15 @@ def read_layout(program: Executable) -> Layout:
     except OSError:
         pass
     return layout
+
+
+def stripped(program: Executable) -> WitnessError:
+    """Return the error of a program whose own debug information is gone."""
+    return WitnessError(
+        f"{program.path}: stripped of its debug information; name an unstripped program that "
+        f"was built by the same Go ({program.go or 'unknown'}) with --layout-from, "
+        "or --layout-from go to have one built"
+    )
 
 
 def class_tables(program: Executable, types: Types) -> tuple[tuple[int, ...], tuple[int, ...]]:
