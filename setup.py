@@ -114,6 +114,7 @@ HOT = (
 )
 REPLAY = (
     "inputs",
+    "kinds",
     "latereads",
     "replay",
     "replay_objects",

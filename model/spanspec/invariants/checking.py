@@ -47,12 +47,14 @@ def violations_at(
         record = state.spans.get(span)
         if record is not None:
             for identifier, of_span in _OF_SPANS:
-                for what in of_span(state, span, record):
+                what = of_span(state, span, record)
+                if what is not None:
                     yield Violation(identifier, what)
     for span in runs:
         run = state.pages.runs[span]
         for identifier, of_run in _OF_RUNS:
-            for what in of_run(state, span, run):
+            what = of_run(state, span, run)
+            if what is not None:
                 yield Violation(identifier, what)
 
 

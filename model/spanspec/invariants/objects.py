@@ -58,10 +58,11 @@ def below_freeindex(state: HeapState) -> Iterator[str]:
 
 
 @span_invariant("I-39")
-def alignment(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def alignment(state: HeapState, span: int, record: Mspan) -> str | None:
     """Slots of 16 bytes or more are aligned to 16, all others to 8 (I-39, MAL-22)."""
     if not is_aligned(GO_1_13, record):
-        yield f"span {span}: base {record.base:#x}, slots of {record.elemsize} bytes"
+        return f"span {span}: base {record.base:#x}, slots of {record.elemsize} bytes"
+    return None
 
 
 @invariant("I-40", When.UNLOCKED)

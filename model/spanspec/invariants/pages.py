@@ -51,20 +51,22 @@ def tiling(state: HeapState) -> Iterator[str]:
         yield f"pieces of {total} bytes in {len(arenas)} arenas"
 
 
-def ends_of_run(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
+def ends_of_run(state: HeapState, span: int, run: PageRun) -> str | None:
     """Both ends of a run lead to it (I-13)."""
     tiling = state.pages.tiling
     if not run_is_sound(tiling, SpanId(span)):
-        yield f"span {span}: it is not found from both ends, or not in the state it should be"
-    if run.state != DEAD:
-        for address in (Address(run.base), Address(end_of(run) - 1)):
-            yield from leads_astray(tiling, address)
+        return f"span {span}: it is not found from both ends, or not in the state it should be"
+    if run.state == DEAD:
+        return None
+    first = leads_astray(tiling, Address(run.base))
+    return leads_astray(tiling, Address(end_of(run) - 1)) if first is None else first
 
 
-def leads_astray(tiling: Tiling, address: Address) -> Iterator[str]:
-    """Yield where an address leads, if not to its span."""
-    if not (address_has_its_span(tiling, address) and used_address_is_mapped(tiling, address)):
-        yield f"address {address:#x}: it leads to {tiling.map[address]}"
+def leads_astray(tiling: Tiling, address: Address) -> str | None:
+    """Return where an address leads, if not to its span."""
+    if address_has_its_span(tiling, address) and used_address_is_mapped(tiling, address):
+        return None
+    return f"address {address:#x}: it leads to {tiling.map[address]}"
 
 
 @invariant("I-13", When.UNLOCKED, of_run=ends_of_run)
@@ -75,28 +77,32 @@ def span_map(state: HeapState) -> Iterator[str]:
         if not run_is_sound(tiling, span):
             yield f"span {span}: it is not found from both ends, or not in the state it should be"
     for address in (*tiling.owner, *tiling.map):
-        yield from leads_astray(tiling, address)
+        what = leads_astray(tiling, address)
+        if what is not None:
+            yield what
 
 
 @run_invariant("I-14", When.UNLOCKED)
-def coalesced(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
+def coalesced(state: HeapState, span: int, run: PageRun) -> str | None:
     """No two free neighbours have the same scavenged flag, unless a physical page spans them.
 
     Rules: I-14 HEAP-16 HEAP-33.
     """
     tiling = state.pages.tiling
     if tiling.phys.size > PAGE_SIZE:
-        return
+        return None
     if not run_is_coalesced(tiling, SpanId(span)):
-        yield f"span {span} and its neighbour above are both free"
+        return f"span {span} and its neighbour above are both free"
+    return None
 
 
 @run_invariant("I-15", When.UNLOCKED)
-def scavenged_holds_a_page(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
+def scavenged_holds_a_page(state: HeapState, span: int, run: PageRun) -> str | None:
     """A scavenged run holds at least one whole physical page (I-15, HEAP-34)."""
     heap = state.pages
     if run.state == FREE and run.scavenged and released(heap.phys, run) <= 0:
-        yield f"span {span}: scavenged, without a whole physical page"
+        return f"span {span}: scavenged, without a whole physical page"
+    return None
 
 
 @invariant("I-16", When.UNLOCKED)
@@ -114,13 +120,14 @@ def current_arena(state: HeapState) -> Iterator[str]:
 
 
 @run_invariant("I-17")
-def in_use_pages(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
+def in_use_pages(state: HeapState, span: int, run: PageRun) -> str | None:
     """A span has slots just when its pages are in use (I-17, HEAP-9)."""
     record = state.spans.get(span)
     if (run.state == IN_USE) != (record is not None):
-        yield f"span {span}: state {run.state}, {'with' if record else 'without'} slots"
-    elif record is not None and (record.base, record.npages) != (run.base, run.npages):
-        yield f"span {span}: its pages and its slots lie apart"
+        return f"span {span}: state {run.state}, {'with' if record else 'without'} slots"
+    if record is not None and (record.base, record.npages) != (run.base, run.npages):
+        return f"span {span}: its pages and its slots lie apart"
+    return None
 
 
 @invariant("I-18", When.UNLOCKED)

@@ -9,8 +9,10 @@ from spanspec.pages.runs import PageRun
 from spanspec.span.mspan import Mspan
 
 Check = Callable[[HeapState], Iterator[str]]
-SpanCheck = Callable[[HeapState, int, Mspan], Iterator[str]]
-RunCheck = Callable[[HeapState, int, PageRun], Iterator[str]]
+# Of one span, or one run, there is one line or none: a generator for each would cost more than what
+# is asked.
+SpanCheck = Callable[[HeapState, int, Mspan], str | None]
+RunCheck = Callable[[HeapState, int, PageRun], str | None]
 
 
 class When(Enum):
@@ -61,7 +63,9 @@ def span_invariant(identifier: str, when: When = When.AT_REST) -> Callable[[Span
     def entered(check: SpanCheck) -> SpanCheck:
         def of_all(state: HeapState) -> Iterator[str]:
             for span, record in state.spans.items():
-                yield from check(state, span, record)
+                what = check(state, span, record)
+                if what is not None:
+                    yield what
 
         enter(Invariant(identifier, when, of_all, of_span=check))
         return check
@@ -75,7 +79,9 @@ def run_invariant(identifier: str, when: When = When.AT_REST) -> Callable[[RunCh
     def entered(check: RunCheck) -> RunCheck:
         def of_all(state: HeapState) -> Iterator[str]:
             for span, run in state.pages.runs.items():
-                yield from check(state, span, run)
+                what = check(state, span, run)
+                if what is not None:
+                    yield what
 
         enter(Invariant(identifier, when, of_all, of_run=check))
         return check

@@ -24,81 +24,91 @@ from spanspec.span.sweepgen import is_cached, is_legal_between_cycles
 
 
 @span_invariant("I-1", When.ALWAYS)
-def bounds(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def bounds(state: HeapState, span: int, record: Mspan) -> str | None:
     """Freeindex and allocCount lie within 0..nelems (I-1)."""
     if not bounds_hold(record):
-        yield f"span {span}: freeindex {record.freeindex}, allocCount {record.alloc_count}"
+        return f"span {span}: freeindex {record.freeindex}, allocCount {record.alloc_count}"
+    return None
 
 
 @span_invariant("I-2", When.ALWAYS)
-def counts(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def counts(state: HeapState, span: int, record: Mspan) -> str | None:
     """AllocCount is the number of allocated slots (I-2)."""
     if not count_is_exact(record):
-        yield f"span {span}: allocCount {record.alloc_count} is not exact"
+        return f"span {span}: allocCount {record.alloc_count} is not exact"
+    return None
 
 
 @span_invariant("I-3", When.ALWAYS)
-def caches(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def caches(state: HeapState, span: int, record: Mspan) -> str | None:
     """A cached span's allocCache is the window at freeindex (I-3)."""
     if is_cached(state.sweepgen, state.generation(span)) and not cache_is_exact(record):
-        yield f"span {span}: allocCache {record.alloc_cache:#x} is not the window"
+        return f"span {span}: allocCache {record.alloc_cache:#x} is not the window"
+    return None
 
 
 @span_invariant("I-4", When.ALWAYS)
-def marked_is_allocated(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def marked_is_allocated(state: HeapState, span: int, record: Mspan) -> str | None:
     """Only allocated slots are marked (I-4)."""
     for slot in marked_and_free(record):
-        yield f"span {span}: slot {slot} is marked and free"
+        return f"span {span}: slot {slot} is marked and free"
+    return None
 
 
 @span_invariant("I-5")
-def no_marks_when_swept(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def no_marks_when_swept(state: HeapState, span: int, record: Mspan) -> str | None:
     """Between a sweep and the next marking no slot is marked (I-5)."""
     if state.phase != OFF or state.collector.marked:
-        return
+        return None
     swept = is_legal_between_cycles(state.sweepgen, state.generation(span))
     if swept and count_alloc(record) != 0:
-        yield f"span {span}: swept, and has marks"
+        return f"span {span}: swept, and has marks"
+    return None
 
 
 @span_invariant("I-6")
-def geometry(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def geometry(state: HeapState, span: int, record: Mspan) -> str | None:
     """Nelems slots fit the span, and limit is the end of the last object (I-6)."""
     if not slots_hold(GO_1_13, record):
-        yield f"span {span}: nelems {record.nelems}"
+        return f"span {span}: nelems {record.nelems}"
     if not limit_holds(GO_1_13, record):
-        yield f"span {span}: limit {record.limit - record.base} bytes above the base"
+        return f"span {span}: limit {record.limit - record.base} bytes above the base"
+    return None
 
 
 @span_invariant("I-7")
-def nothing_idle(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def nothing_idle(state: HeapState, span: int, record: Mspan) -> str | None:
     """An in-use span holds at least one object (I-7)."""
     if record.alloc_count == 0:
-        yield f"span {span}: in use, and nothing in it is allocated"
+        return f"span {span}: in use, and nothing in it is allocated"
+    return None
 
 
 @run_invariant("I-8")
-def free_is_bare(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
+def free_is_bare(state: HeapState, span: int, run: PageRun) -> str | None:
     """A free or manual span is in no list and holds no objects (I-8)."""
     listed = state.shared(span).place != NOWHERE
     if run.state in (FREE, MANUAL) and (listed or span in state.spans):
-        yield f"span {span}: not in use, and in a list or with objects"
+        return f"span {span}: not in use, and in a list or with objects"
+    return None
 
 
 @run_invariant("I-9", When.UNLOCKED)
-def scavenged_is_free(state: HeapState, span: int, run: PageRun) -> Iterator[str]:
+def scavenged_is_free(state: HeapState, span: int, run: PageRun) -> str | None:
     """Only free spans are scavenged (I-9)."""
     if run.state in (IN_USE, MANUAL) and run.scavenged:
-        yield f"span {span}: in state {run.state}, and scavenged"
+        return f"span {span}: in state {run.state}, and scavenged"
+    return None
 
 
-def zeroed_span(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def zeroed_span(state: HeapState, span: int, record: Mspan) -> str | None:
     """In a span whose needzero is 0 nothing was freed so far.
 
     Rules: I-10 HEAP-35 MAL-23.
     """
     if record.needzero == 0 and span in state.freed_in:
-        yield f"span {span}: something in it was freed, and needzero is 0"
+        return f"span {span}: something in it was freed, and needzero is 0"
+    return None
 
 
 @invariant("I-10", of_span=zeroed_span)
@@ -108,7 +118,9 @@ def zeroed(state: HeapState) -> Iterator[str]:
     Rules: I-10 HEAP-35 MAL-23.
     """
     for span, record in state.spans.items():
-        yield from zeroed_span(state, span, record)
+        what = zeroed_span(state, span, record)
+        if what is not None:
+            yield what
     tiling = state.pages.tiling
     for address in (*tiling.owner, *tiling.written):
         if not free_address_is_zero(tiling, address):
@@ -116,10 +128,11 @@ def zeroed(state: HeapState) -> Iterator[str]:
 
 
 @span_invariant("I-11")
-def classes(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def classes(state: HeapState, span: int, record: Mspan) -> str | None:
     """Size and pages agree with the class tables (I-11)."""
     if not class_holds(GO_1_13, record):
-        yield (
+        return (
             f"span {span}: {record.npages} pages, slots of {record.elemsize} bytes, "
             f"in class {record.spanclass}"
         )
+    return None

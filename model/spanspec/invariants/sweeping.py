@@ -88,11 +88,12 @@ def one_cache(state: HeapState) -> Iterator[str]:
 
 
 @span_invariant("I-22", When.ALWAYS)
-def legal_generations(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def legal_generations(state: HeapState, span: int, record: Mspan) -> str | None:
     """Every in-use span is in one of the five states of sweepgen (I-22)."""
     generation = state.generation(span)
     if not is_legal(state.sweepgen, generation):
-        yield f"span {span}: sweepgen {generation} with the heap at {state.sweepgen}"
+        return f"span {span}: sweepgen {generation} with the heap at {state.sweepgen}"
+    return None
 
 
 @invariant("I-23")
@@ -117,21 +118,23 @@ def buffers(state: HeapState) -> Iterator[str]:
 
 
 @span_invariant("I-24")
-def sweep_done(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def sweep_done(state: HeapState, span: int, record: Mspan) -> str | None:
     """Once sweeping is done, nothing is left to sweep (I-24)."""
     if not state.sweepdone:
-        return
+        return None
     if needs_sweep(state.sweepgen, state.generation(span)):
-        yield f"span {span}: unswept, and sweeping is done"
+        return f"span {span}: unswept, and sweeping is done"
+    return None
 
 
 @span_invariant("I-25")
-def no_sweep_while_marking(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def no_sweep_while_marking(state: HeapState, span: int, record: Mspan) -> str | None:
     """While marking, every in-use span is swept (I-25, SWP-40, T-91)."""
     if state.phase == OFF:
-        return
+        return None
     if not is_legal_between_cycles(state.sweepgen, state.generation(span)):
-        yield f"span {span}: sweepgen {state.generation(span)} while marking"
+        return f"span {span}: sweepgen {state.generation(span)} while marking"
+    return None
 
 
 @invariant("I-26")
@@ -145,11 +148,12 @@ def nobody_sweeps(state: HeapState) -> Iterator[str]:
 
 
 @span_invariant("I-27")
-def alive_is_allocated(state: HeapState, span: int, record: Mspan) -> Iterator[str]:
+def alive_is_allocated(state: HeapState, span: int, record: Mspan) -> str | None:
     """After a sweep exactly the marked slots were kept: freeindex starts over (I-27)."""
     kept = record.alloc_bits.count(record.nelems)
     if kept > record.alloc_count:
-        yield f"span {span}: {kept} slots were kept, {record.alloc_count} are allocated"
+        return f"span {span}: {kept} slots were kept, {record.alloc_count} are allocated"
+    return None
 
 
 @invariant("I-28")

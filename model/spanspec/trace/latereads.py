@@ -7,10 +7,9 @@ latter case the thread stays where it is until then, and another identity goes o
 the protocol it is all the same who is who, and there is any number of threads.
 """
 
-from typing import Final, cast
+from typing import cast
 
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
-from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import ThreadEvent
 from spanspec.heap.state import HeapState
@@ -18,9 +17,7 @@ from spanspec.heap.taking import NotAStep, look_at_popped
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import WIDTH, span_id, thread_id
 from spanspec.sharing.records import POPPED, SharedSpan, works_on
-
-CHANGES_STATE: Final = frozenset((hev.HeapFrees, hev.SpanInUse, ev.BufferPush))
-"""Kinds of events by which a span comes into use, or leaves it."""
+from spanspec.trace.kinds import Kind
 
 
 class LateReads:
@@ -34,28 +31,26 @@ class LateReads:
         self._stand_ins: dict[ThreadId, ThreadId] = {}
         self._set_aside = 0
 
-    def before(self, state: HeapState, event: ThreadEvent) -> None:
+    def before(self, state: HeapState, event: ThreadEvent, about: Kind) -> None:
         """Remember a span as it is, for who may be reading it, if an event changes its state."""
-        kind = type(event)
-        if kind in CHANGES_STATE:
+        if about.changes_state:
             span = cast(ev.SpanEvent, event).span
             it = state.shared(span)
-            if kind is ev.BufferPush and it.in_use:
+            if type(event) is ev.BufferPush and it.in_use:
                 return
             reader = self._readers.get(span)
             if reader is not None and works_on(state.sharing, reader, POPPED, span_id(span)):
                 self._past.setdefault(reader, {})[it.in_use] = it
             self._changing = span_id(span), it
 
-    def after(self, state: HeapState, event: ThreadEvent) -> None:
+    def after(self, state: HeapState, event: ThreadEvent, about: Kind) -> None:
         """Note that a change was made by now, or that a span was popped, perhaps while it changed.
 
         A change is made once the lock under which it is made is free.
         """
-        kind = type(event)
-        if kind is hev.Coalesces or kind is hev.SpanInUse:
+        if about.change_is_made:
             self._changing = None
-        elif kind is ev.BufferPop and (span := cast(ev.BufferPop, event).span) != NOBODY:
+        elif about.is_pop and (span := cast(ev.BufferPop, event).span) != NOBODY:
             popper = state.thread_of(Actor(event.p, event.thread))
             self._readers[span] = popper
             self._past.pop(popper, None)

@@ -1,7 +1,7 @@
 """Replay: lets the model follow a trace, event by event, and compares what both observe."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, cast
 
 from spanspec.base.ids import NOBODY
@@ -18,15 +18,14 @@ from spanspec.sharing.invariant import sharing_holds
 from spanspec.trace.fieldrules import OF_KIND, rule_of
 from spanspec.trace.history import as_text, past_of, surroundings
 from spanspec.trace.inputs import is_input
+from spanspec.trace.kinds import KINDS, MALLOC, OF_CYCLE, OF_THREAD, TINY_HIT, Kind
 from spanspec.trace.phrases import in_full, term, value
 from spanspec.trace.recordedos import RecordedOs
 from spanspec.trace.replay_objects import Objects
-from spanspec.trace.schema import BOUNDED, KIND_OF, Header
+from spanspec.trace.schema import KIND_OF, Header
 from spanspec.trace.threads import (
-    BEGINS_SECTION,
     CENTRAL,
     NO_SPAN,
-    OPENS_ALLOCATION,
     Thread,
     begin_course,
     begin_section,
@@ -34,8 +33,11 @@ from spanspec.trace.threads import (
 )
 from spanspec.trace.verdict import (
     AFTER,
+    ALLOWED,
     BEFORE,
     DURING,
+    INPUT,
+    PREDICTED,
     Diverged,
     Divergence,
     Tally,
@@ -44,12 +46,10 @@ from spanspec.trace.verdict import (
     expect,
 )
 from spanspec.trace.witness import Witness
-from spanspec.trace.world import UNDER_LIST_LOCK, World, check_invariants
+from spanspec.trace.world import World, check_invariants
 
 REMEMBERED: Final = 100
 """Batches of events kept, so that a divergence can show what touched the same span before."""
-
-Handler = Callable[[EventBase], Verdict]
 
 
 class Replay:
@@ -75,28 +75,21 @@ class Replay:
         self.objects = Objects(self.state, self.world)
         self.threads: dict[int, Thread] = {}
         self._moment = BEFORE
-        of_thread = cast(Handler, self._of_thread)
-        self._handlers: dict[type[EventBase], Handler] = dict.fromkeys(KIND_OF, of_thread)
-        self._handlers[ev.Malloc] = cast(Handler, self.objects.malloc)
-        self._handlers[ev.TinyHit] = cast(Handler, self.objects.tiny_hit)
-        self._handlers[ev.Mark] = self._note
-        for kind in (ev.CycleStarts, ev.PhaseChanges, ev.SweepPhaseStarts):
-            self._handlers[kind] = self._of_cycle
 
     def run(self, events: Sequence[EventBase]) -> Divergence | None:
         """Replay the next events, up to the first that the model excludes."""
         self.past.append((self.line + 1, events))
-        handlers, predicted = self._handlers, self.tally.predicted
+        predicted = self.tally.predicted
         for event in events:
             self.line += 1
-            kind = type(event)
+            about = KINDS[type(event)]
             try:
-                verdict = handlers[kind](event)
+                verdict = self._replay(event, about)
             except Diverged as divergence:
                 return self._divergence(event, divergence)
             except NotAStep as problem:
                 step, possible = "step of the sharing protocol", "one that is possible"
-                no = Diverged(OF_KIND[kind], step, possible, str(problem), DURING)
+                no = Diverged(about.rule, step, possible, str(problem), DURING)
                 return self._divergence(event, no)
             except AssertionError as fatal:
                 return self._divergence(event, broken_off(fatal))
@@ -105,14 +98,28 @@ class Replay:
             except (LookupError, RuntimeError) as unknown:
                 what = f"{type(unknown).__name__} {unknown}"
                 known = "something known"
-                lost = Diverged(OF_KIND[kind], "what it refers to", known, what, DURING)
+                lost = Diverged(about.rule, "what it refers to", known, what, DURING)
                 return self._divergence(event, lost)
             # Nearly all are; counted here, as a call for each event would be felt.
-            if verdict is Verdict.PREDICTED:
-                predicted[kind] += 1
+            if verdict is PREDICTED:
+                predicted[about.number] += 1
             else:
-                self.tally.add(kind, verdict)
+                self.tally.add(about.event, verdict)
         return None
+
+    def _replay(self, event: EventBase, about: Kind) -> Verdict:
+        """Let the model take the step that an event tells of; return how that stands to the model.
+
+        Raises: Diverged if the model excludes it.
+        """
+        replayed_as = about.replayed_as
+        if replayed_as == MALLOC:
+            return self.objects.malloc(cast(ev.Malloc, event))
+        if replayed_as == TINY_HIT:
+            return self.objects.tiny_hit(cast(ev.TinyHit, event))
+        if replayed_as == OF_THREAD:
+            return self._of_thread(cast(ThreadEvent, event), about)
+        return self._of_cycle(event, about) if replayed_as == OF_CYCLE else self._note(event)
 
     def finish(self) -> Divergence | None:
         """Check the whole state at the end, as far as nobody is in the middle of something."""
@@ -139,17 +146,16 @@ class Replay:
             thread = self.threads[number] = Thread(number)
         return thread
 
-    def _of_thread(self, event: ThreadEvent) -> Verdict:
-        witness = self.witness
+    def _of_thread(self, event: ThreadEvent, about: Kind) -> Verdict:
+        witness, world = self.witness, self.world
         witness.at(self.line, event)
         self._moment = BEFORE
-        thread = self._thread(event.thread)
-        self.world.admit(event, thread)
-        kind = type(event)
-        if kind in UNDER_LIST_LOCK or (kind is ev.SweepClaim and is_claim_in_walk(event)):
-            self.world.admit_to_lists(cast(ev.ClassedSpanEvent, event))
+        p, thread = event.p, self._thread(event.thread)
+        world.admit(about, p, thread)
+        if about.under_list_lock or (about.is_claim and is_claim_in_walk(event)):
+            world.admit_to_lists(cast(ev.ClassedSpanEvent, event))
         told = NOBODY
-        if kind in BOUNDED:
+        if about.bounded:
             told = cast(ev.Bounded, event).not_before
             self._check_not_before(thread, event, told)
         concurrent = witness.concurrent
@@ -157,35 +163,36 @@ class Replay:
         # there.
         if concurrent:
             witness.low = told if told > 0 else thread.last_line
-            witness.heap_locked = self.world.locked
-            witness.unlocked_reads.before(self.state, event)
-            witness.late_reads.before(self.state, event)
+            witness.heap_locked = world.locked
+            witness.unlocked_reads.before(self.state, event, about)
+            witness.late_reads.before(self.state, event, about)
         self._moment = DURING
-        observed = self._advance(thread, event)
+        observed = self._advance(thread, event, about)
         self._moment = AFTER
         if observed != event:
             raise self._mismatch(thread, observed, event)
-        self.world.note(event, thread)
+        world.note(event, about, p, thread)
         if concurrent:
-            witness.unlocked_reads.after(self.state, self.line, event)
-            witness.late_reads.after(self.state, event)
-        if kind is ev.SweepClaim:
+            witness.unlocked_reads.after(self.state, self.line, event, about)
+            witness.late_reads.after(self.state, event, about)
+        if about.is_claim:
             witness.claimed(cast(ev.SweepClaim, event))
             thread.claimed_after = told
-        elif kind is hev.SpanInitialized:
+        elif about.is_initialized:
             fresh = cast(hev.SpanInitialized, event)
             if fresh.spanclass < 2:
-                self.objects.expect_large(event.p, fresh.span)
-        if kind not in ev.SHARES_BOUND:
+                self.objects.expect_large(p, fresh.span)
+        if not about.shares_bound:
             thread.last_line = self.line
         if witness.racing:
-            return Verdict.ALLOWED
-        return Verdict.INPUT if witness.informed or is_input(event) else Verdict.PREDICTED
+            return ALLOWED
+        if witness.informed or (about.may_be_input and is_input(event)):
+            return INPUT
+        return PREDICTED
 
-    def _advance(self, thread: Thread, event: ThreadEvent) -> EventBase:
+    def _advance(self, thread: Thread, event: ThreadEvent, about: Kind) -> EventBase:
         """Let the model take the thread's next step; return what it observes."""
-        kind = type(event)
-        if kind in BEGINS_SECTION and thread.section is None and thread.hand == NO_SPAN:
+        if about.begins_section and thread.section is None and thread.hand == NO_SPAN:
             thread.section = begin_section(self.state, event)
         if thread.section is not None:
             try:
@@ -195,8 +202,8 @@ class Replay:
                 if end.value is not None:
                     thread.hand = end.value
             # The section ended before this event, which then belongs to what the thread was at.
-            return self._advance(thread, event)
-        if kind is hev.SpanManual:
+            return self._advance(thread, event, about)
+        if about.is_manual:
             if thread.hand < 0:
                 raise Diverged("HEAP-24", "span for stacks or work buffers", "one in hand", "none")
             span, thread.hand = thread.hand, NO_SPAN
@@ -204,32 +211,35 @@ class Replay:
             manual = cast(hev.SpanManual, event)
             self._check_purpose(manual)
             return make_manual(self.state.pages, actor, span, manual.purpose)
-        return self._advance_course(thread, event)
+        return self._advance_course(thread, event, about)
 
-    def _advance_course(self, thread: Thread, event: ThreadEvent) -> EventBase:
+    def _advance_course(self, thread: Thread, event: ThreadEvent, about: Kind) -> EventBase:
         begun = False
         while True:
-            if thread.courses and (begun or not self._is_nested(thread, event)):
+            if thread.courses and (begun or not self._is_nested(thread, event, about)):
                 # That a course is over shows only when it is asked to go on. The event then belongs
                 # to the one around it, or begins another.
-                try:
-                    return self._resume(thread, thread.courses[-1], event)
-                except StopIteration:
-                    thread.courses.pop()
-                    if not begun:
-                        continue
+                observed = self._resume(thread, thread.courses[-1], event)
+                if observed is not None:
+                    return observed
+                thread.courses.pop()
+                if not begun:
+                    continue
             course = None if begun else begin_course(self.state, thread, event)
             if course is None:
-                raise Diverged(
-                    OF_KIND[type(event)], "operation that this event can begin", "one", "none"
-                )
+                raise Diverged(about.rule, "operation that this event can begin", "one", "none")
             thread.courses.append(course)
-            self._expect_ready(event)
+            self._expect_ready(event, about)
             begun = True
 
-    def _resume(self, thread: Thread, course: Course[object], event: ThreadEvent) -> EventBase:
-        """Let a course go on to its next observation; give it the span in hand if it asks."""
-        step = next(course)
+    def _resume(
+        self, thread: Thread, course: Course[object], event: ThreadEvent
+    ) -> EventBase | None:
+        """Let a course go on to its next observation; give it the span in hand if it asks.
+
+        None: the course is over.
+        """
+        step = next(course, None)
         if type(step) is NeedPages:
             if thread.hand == NO_SPAN:
                 wanted = f"{step.npages} pages from the page heap"
@@ -240,9 +250,9 @@ class Replay:
         assert kind is not NeedPages, "HEAP-22: pages are asked for twice"
         waits = kind is Waits or kind is StopsWorld
         assert not waits, "CONC-9: what was done was not waited for"
-        return cast(EventBase, step)
+        return cast("EventBase | None", step)
 
-    def _is_nested(self, thread: Thread, event: ThreadEvent) -> bool:
+    def _is_nested(self, thread: Thread, event: ThreadEvent, about: Kind) -> bool:
         """Tell whether an allocation begins in the middle of a change of the number of Ps."""
         if thread.courses[-1] is not thread.resizing or not thread.creating:
             return False
@@ -250,11 +260,13 @@ class Replay:
             return thread.hand != NO_SPAN
         if type(event) is ev.SweepClaim:
             return event.by in CENTRAL
-        return type(event) in OPENS_ALLOCATION
+        return about.opens_allocation
 
-    def _expect_ready(self, event: ThreadEvent) -> None:
+    def _expect_ready(self, event: ThreadEvent, about: Kind) -> None:
+        if not self.objects.large_ready:
+            return
         waiting = self.objects.large_ready.get(event.p)
-        if waiting is not None and type(event) is not ev.BufferPop:
+        if waiting is not None and not about.is_pop:
             raise Diverged("MAL-12", "large object of the P", f"in span {waiting}", "none yet")
 
     def _check_purpose(self, event: hev.SpanManual) -> None:
@@ -302,11 +314,11 @@ class Replay:
 
     def _note(self, event: EventBase) -> Verdict:
         """Replay a note of the traced program, which runs when the allocator does not."""
-        assert isinstance(event, ev.Mark)
+        assert type(event) is ev.Mark
         self._thread(event.thread).come_to_rest()
         return self.objects.note(event)
 
-    def _of_cycle(self, event: EventBase) -> Verdict:
+    def _of_cycle(self, event: EventBase, about: Kind) -> Verdict:
         assert isinstance(event, ThreadEvent)
         self.witness.at(self.line, event)
         self._moment = BEFORE
@@ -314,10 +326,10 @@ class Replay:
             self._check_sharing()
         thread = self._thread(event.thread)
         self.world.admit_cycle(event, self.threads.values())
-        observed = self._advance(thread, event)
+        observed = self._advance(thread, event, about)
         if observed != event:
             raise self._mismatch(thread, observed, event)
-        return Verdict.PREDICTED
+        return PREDICTED
 
     # --- divergences -----------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from spanspec.heap.procs import mcache_of
 from spanspec.heap.state import HeapState, Mcache
 from spanspec.pages.pageheap import page_address
 from spanspec.span.mspan import slot_address
-from spanspec.trace.verdict import AFTER, Diverged, Verdict, expect
+from spanspec.trace.verdict import AFTER, INPUT, PREDICTED, Diverged, Verdict, expect
 from spanspec.trace.world import World
 
 ADDRESS_NOTE = 10
@@ -96,7 +96,7 @@ class Objects:
         elif flags & (TINY_BLOCK | TINY_CURRENT):
             expect("MAL-4", "taken by the tiny allocator", False, True)
         self._last[p] = taken
-        return Verdict.PREDICTED
+        return PREDICTED
 
     def _explain(self, event: ev.Malloc, taken: Taken, mcache: Mcache) -> None:
         record = taken.record
@@ -130,7 +130,7 @@ class Objects:
         expect("HEAP-23", "flags that a large object can have", event.flags & 3, event.flags)
         take_large_object(self._state, span, event.size)
         self._last[event.p] = record.base
-        return Verdict.PREDICTED
+        return PREDICTED
 
     def tiny_hit(self, event: ev.TinyHit) -> Verdict:
         """Replay a tiny object that went into the current block.
@@ -156,7 +156,7 @@ class Objects:
         if address != block:
             expect("MAL-6", "address of the block", hex(block), hex(address))
         self._last[event.p] = address + placed.offset
-        return Verdict.PREDICTED
+        return PREDICTED
 
     def note(self, event: ev.Mark) -> Verdict:
         """Replay a note of the traced program: an address it got is the P's last allocation.
@@ -164,12 +164,12 @@ class Objects:
         Rules: SPAN-12.
         """
         if event.note != ADDRESS_NOTE:
-            return Verdict.INPUT
+            return INPUT
         last = self._last.get(event.p)
         if isinstance(last, Taken):
             last = slot_address(last.record, last.slot)
         expect("SPAN-12", "address that the program got", last, event.first)
-        return Verdict.PREDICTED
+        return PREDICTED
 
 
 _ALL_FLAGS = NOSCAN | ZEROED | NEEDZERO | TINY_BLOCK | TINY_CURRENT

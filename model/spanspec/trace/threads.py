@@ -22,6 +22,7 @@ from spanspec.heap.sweeping import deduct_sweep_credit, ensure_swept, sweepone
 from spanspec.pages.pagealloc import allocate, free_manual
 from spanspec.pages.pageheap import Actor, page_number
 from spanspec.pages.scavenge import scavenge
+from spanspec.trace.kinds import BEGINS_WALK, Kind
 from spanspec.trace.verdict import Diverged, expect
 
 Section = Generator[EventBase, None, int | None]
@@ -29,51 +30,6 @@ Section = Generator[EventBase, None, int | None]
 
 NO_SPAN = -2
 """No span in hand; a failed allocation leaves -1."""
-
-OPENS_ALLOCATION = frozenset(
-    (
-        ev.RefillBegins,
-        ev.SweepDebt,
-        ev.CentralSkips,
-        ev.CentralTakes,
-        ev.CentralMisses,
-        hev.ReclaimBegins,
-    )
-)
-"""Kinds of events that are only seen in a refill, or on the way to a large object."""
-
-CHANGES_OPERATION = OPENS_ALLOCATION | {
-    ev.SweepClaim,
-    ev.RefillEnds,
-    hev.SpanInitialized,
-    ev.ReleaseAll,
-    ev.PrepareForSweep,
-    ev.ProcResize,
-    ev.ProcDestroyed,
-}
-"""Kinds of events by which an operation may begin or end."""
-
-MAY_BE_LAST = frozenset(
-    (
-        ev.RefillEnds,
-        hev.SpanInitialized,
-        ev.BufferPush,
-        ev.SweepDone,
-        ev.ReleaseAll,
-        ev.PrepareForSweep,
-        ev.McacheChanges,
-        ev.ProcGetsMcache,
-        ev.ProcDestroyed,
-        ev.ProcResize,
-        hev.Coalesces,
-        hev.SpanManual,
-        hev.ScavengeEnds,
-    )
-)
-"""Kinds of events after which the thread may be in no operation any more."""
-
-BEGINS_SECTION = frozenset((hev.HeapGrows, hev.HeapAllocates, hev.HeapFrees, hev.ScavengeBegins))
-"""Events by which a thread takes the lock of the page heap."""
 
 
 class Thread:
@@ -111,7 +67,7 @@ class Thread:
         """Whether the thread is in the middle of an operation, which keeps it on its P."""
         return self.midway or self.allocating or self.releasing > 0
 
-    def goes_on(self, event: ThreadEvent, section_ends: bool) -> None:
+    def goes_on(self, event: ThreadEvent, about: Kind, p: int, section_ends: bool) -> None:
         """Note whether the thread is still in an operation after an event of it.
 
         What happens under the heap's lock for stacks, or to scavenge, may be in the middle of
@@ -119,24 +75,26 @@ class Thread:
 
         Rules: CONC-9.
         """
-        kind = type(event)
-        if kind in CHANGES_OPERATION:
-            if kind in OPENS_ALLOCATION or is_claim_in_walk(event):
-                self.allocating = True
-            elif kind is ev.RefillEnds:
-                self.allocating = False
-            elif type(event) is hev.SpanInitialized:
-                self.allocating = self.allocating and event.spanclass >= 2
-            elif type(event) is ev.ReleaseAll or type(event) is ev.PrepareForSweep:
-                self.releasing += 1 if event.begins else -1
-                self.creating = False
-            elif kind is ev.ProcResize or kind is ev.ProcDestroyed:
-                self.creating = kind is ev.ProcResize
-        if section_ends:
-            self.midway = self.was_midway
+        if about.opens_allocation:
+            self.allocating = True
+        elif about.changes_operation:
+            self._change_operation(event)
+        self.midway = self.was_midway if section_ends else not about.may_be_last
+        self.p = p
+
+    def _change_operation(self, event: ThreadEvent) -> None:
+        """Note that an operation may have begun or ended with an event."""
+        if type(event) is ev.SweepClaim:
+            self.allocating = self.allocating or is_claim_in_walk(event)
+        elif type(event) is ev.RefillEnds:
+            self.allocating = False
+        elif type(event) is hev.SpanInitialized:
+            self.allocating = self.allocating and event.spanclass >= 2
+        elif type(event) is ev.ReleaseAll or type(event) is ev.PrepareForSweep:
+            self.releasing += 1 if event.begins else -1
+            self.creating = False
         else:
-            self.midway = kind not in MAY_BE_LAST
-        self.p = event.p
+            self.creating = type(event) is ev.ProcResize
 
     def come_to_rest(self) -> None:
         """Let operations that have nothing more to show come to their end.
@@ -261,9 +219,6 @@ def _begin_allocation(
     return None
 
 
-BEGINS_WALK = frozenset((ev.CentralSkips, ev.CentralTakes, ev.CentralMisses))
-"""Kinds of events by which the walk of a central list begins, besides a claim."""
-
 CENTRAL = ("cs-nonempty", "cs-empty")
 """Claims by which the walk of a central list begins."""
 
@@ -290,7 +245,6 @@ def page_in_hand(state: HeapState, thread: Thread) -> int:
 
 
 __all__ = [
-    "BEGINS_SECTION",
     "NO_SPAN",
     "NeedPages",
     "Section",

@@ -22,11 +22,20 @@ class Verdict(StrEnum):
     INPUT = "input"
 
 
+PREDICTED: Final = Verdict.PREDICTED
+ALLOWED: Final = Verdict.ALLOWED
+INPUT: Final = Verdict.INPUT
+"""The verdicts as compiled code finds them at once: a member of a class is looked up there."""
+
+
 class Tally:
-    """Counts of verdicts by kind of event; `predicted` has those of the commonest verdict."""
+    """Counts of verdicts by kind of event.
+
+    `predicted` has those of the commonest verdict, in the order of the kinds.
+    """
 
     def __init__(self) -> None:
-        self.predicted: dict[type[EventBase], int] = dict.fromkeys(KIND_OF, 0)
+        self.predicted: list[int] = [0] * len(KIND_OF)
         self._others: Counter[tuple[type[EventBase], Verdict]] = Counter()
 
     def add(self, kind: type[EventBase], verdict: Verdict) -> None:
@@ -37,9 +46,9 @@ class Tally:
     def by_kind(self) -> dict[str, Counter[Verdict]]:
         """Counts by kind, of the kinds that occurred."""
         found: dict[str, Counter[Verdict]] = {}
-        for event, count in self.predicted.items():
+        for kind, count in zip(KIND_OF.values(), self.predicted, strict=True):
             if count:
-                found[KIND_OF[event]] = Counter({Verdict.PREDICTED: count})
+                found[kind] = Counter({Verdict.PREDICTED: count})
         for (event, verdict), count in self._others.items():
             found.setdefault(KIND_OF[event], Counter())[verdict] += count
         return found
@@ -47,7 +56,7 @@ class Tally:
     @property
     def events(self) -> int:
         """How many events were counted."""
-        return sum(self.predicted.values()) + sum(self._others.values())
+        return sum(self.predicted) + sum(self._others.values())
 
     def total(self, verdict: Verdict) -> int:
         """Return how many events got a verdict."""

@@ -1,7 +1,7 @@
 """The world of a trace: who has stopped it, who holds the page heap's lock, and the cycle."""
 
 from collections.abc import Iterable
-from typing import Final, cast
+from typing import Final
 
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
@@ -11,43 +11,9 @@ from spanspec.heap.collector import MARK
 from spanspec.heap.state import HeapState
 from spanspec.invariants import When, violations
 from spanspec.pages.pageheap import Actor
+from spanspec.trace.kinds import Kind
 from spanspec.trace.threads import Thread
 from spanspec.trace.verdict import Diverged, expect
-
-UNDER_LOCK: Final = frozenset(
-    (
-        hev.HeapAllocates,
-        hev.SpanInUse,
-        hev.SpanManual,
-        hev.HeapFrees,
-        hev.Coalesces,
-        hev.HeapGrows,
-        hev.ArenaMapped,
-        hev.HeapGrown,
-        hev.GrowAddsSpan,
-        hev.ScavengeIfNeeded,
-        hev.ScavengeBegins,
-        hev.ScavengesSpan,
-        hev.ScavengeEnds,
-        ev.SweepPhaseStarts,
-    )
-)
-"""Kinds of events that happen while the lock of the page heap is held."""
-
-MAY_HOLD_LOCK: Final = UNDER_LOCK | {ev.BufferPush}
-"""Kinds of events that a thread can observe while it holds that lock."""
-
-UNDER_LIST_LOCK: Final = frozenset(
-    (
-        ev.CentralTakes,
-        ev.CentralSkips,
-        ev.CentralMisses,
-        ev.CentralGrows,
-        ev.UncacheToNonempty,
-        ev.CentralFreesSpan,
-    )
-)
-"""Kinds of events that happen while the lock of the lists of their span class is held."""
 
 FREE_LOCK: Final = -1
 
@@ -76,23 +42,22 @@ class World:
         """Whether a thread holds the lock of the page heap."""
         return self._lock != FREE_LOCK
 
-    def admit(self, event: ThreadEvent, thread: Thread) -> None:
-        """Require that the event's P exists, may run now, and does not need a lock that is held.
+    def admit(self, about: Kind, p: int, thread: Thread) -> None:
+        """Require that an event's P exists, may run now, and does not need a lock that is held.
 
         Rules: MC-14 CONC-1 CONC-9.
 
         Raises: Diverged if it may not.
         """
-        # A field of an event takes long to read, as does what a module holds.
-        p, number, kind = event.p, thread.number, type(event)
-        if p not in self._state.mcache_of and kind is not ev.McacheChanges:
+        number = thread.number
+        if p not in self._state.mcache_of and not about.is_mcache:
             raise Diverged("MC-14", f"P {p}", "one that exists", "none")
         if self._stopper is not None and p not in (self._stopper.p, NO_P):
             raise Diverged("CONC-9", "P while the world is stopped", self._stopper.p, p)
         if self._lock == number:
-            if kind not in MAY_HOLD_LOCK:
+            if not about.may_hold_lock:
                 raise Diverged("CONC-1", f"mheap.lock of thread {number}", "given back", "held")
-        elif self._lock != FREE_LOCK and kind in UNDER_LOCK:
+        elif self._lock != FREE_LOCK and about.under_lock:
             holder = f"thread {self._lock}"
             raise Diverged("CONC-1", "holder of mheap.lock", holder, f"thread {number}")
         if thread.busy and thread.p != p:
@@ -102,7 +67,7 @@ class World:
         if p != NO_P and self._busy.get(p, number) != number:
             what = f"thread in the middle of an operation on P {p}"
             raise Diverged("CONC-9", what, self._busy[p], number)
-        if kind is ev.ProcResize:
+        if about.is_resize:
             self._expect_nobody_busy()
 
     def admit_to_lists(self, event: ev.ClassedSpanEvent) -> None:
@@ -134,39 +99,44 @@ class World:
         if self._stopper is not None:
             expect("CONC-9", "P while the world is stopped", self._stopper.p, p)
 
-    def note(self, event: ThreadEvent, thread: Thread) -> None:
+    def note(self, event: ThreadEvent, about: Kind, p: int, thread: Thread) -> None:
         """Note what an event changes: who holds the page heap's lock, and what each P is doing.
 
         Rules: CONC-1 CONC-9.
         """
-        section_ends, number, kind = False, thread.number, type(event)
+        section_ends, number, was_busy = False, thread.number, thread.busy
         if self._lock == FREE_LOCK:
-            if kind is hev.HeapFrees:
-                self._take_lock(thread, cast(hev.HeapFrees, event).state == 2, (hev.Coalesces,))
-            elif kind is hev.ScavengeBegins:
-                self._take_lock(thread, True, (hev.ScavengeEnds,))
-            elif kind is hev.HeapGrows or kind is hev.HeapAllocates:
-                self._take_lock(thread, True, (hev.SpanManual, hev.SpanInUse))
-            elif kind is ev.ProcResize:
+            if about.begins_section:
+                self._take_lock(event, thread)
+            elif about.is_resize:
                 self._starts()
-        elif number == self._lock and kind in self._lock_ends:
-            section_ends = self._nested and kind is not hev.SpanInUse
+        elif number == self._lock and about.event in self._lock_ends:
+            section_ends = self._nested and not about.is_in_use
             self._lock = FREE_LOCK
-        thread.goes_on(event, section_ends)
+        thread.goes_on(event, about, p, section_ends)
         if self._lock == number:
             thread.midway = True
-        if thread.busy:
-            self._busy[event.p] = number
-        else:
-            self._busy.pop(event.p, None)
+        busy = thread.busy
+        # A thread that was busy is noted already, on this P. Those without one share an entry.
+        if busy != was_busy or p == NO_P:
+            if busy:
+                self._busy[p] = number
+            else:
+                self._busy.pop(p, None)
         self.guarded = bool(self._busy) or self._stopper is not None
 
-    def _take_lock(self, thread: Thread, nested: bool, ends: tuple[type[EventBase], ...]) -> None:
+    def _take_lock(self, event: ThreadEvent, thread: Thread) -> None:
         """Give the page heap's lock to a thread, up to one of some kinds of events.
 
-        `nested`: what the thread was doing before goes on afterwards.
+        What the thread was doing before goes on afterwards, unless it gives a span in use back.
         """
-        self._lock, self._nested, self._lock_ends = thread.number, nested, ends
+        self._lock, self._nested = thread.number, True
+        if type(event) is hev.HeapFrees:
+            self._nested, self._lock_ends = event.state == 2, (hev.Coalesces,)
+        elif type(event) is hev.ScavengeBegins:
+            self._lock_ends = (hev.ScavengeEnds,)
+        else:
+            self._lock_ends = (hev.SpanManual, hev.SpanInUse)
         thread.was_midway = thread.midway
 
     def _expect_nobody_busy(self) -> None:

@@ -23,11 +23,11 @@ from spanspec.events.span_events import (
 )
 from spanspec.trace.check import expect_events, expect_own_runtime
 from spanspec.trace.history import as_text
+from spanspec.trace.kinds import UNDER_LIST_LOCK, UNDER_LOCK
 from spanspec.trace.reader import TraceReader
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KIND_OF, Header
 from spanspec.trace.verdict import Divergence
-from spanspec.trace.world import UNDER_LIST_LOCK, UNDER_LOCK
 
 How = Literal["change", "delete", "duplicate", "swap", "exchange"]
 
