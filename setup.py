@@ -50,9 +50,9 @@ ALLOCATOR = sorted(
 
 # The busiest modules of the model. What else is busy stays interpreted for what mypyc makes of
 # it: a class from which an interpreted one is derived (`heap/decisions`), a function that is
-# called with terms of a solver (`base/bitmap`), a record that is read from JSON with a field that
-# is no plain class (`pages/runs`, `heap/collector`, `pages/fixalloc`, `span/markbits`), and
-# records that are compared with each other, as it compares identities (`span/specials`).
+# called with terms of a solver (`base/bitmap`), and records that are compared with each other, as
+# it compares identities (`span/specials`). A record that is read from JSON has the annotation of a
+# field that is no plain class in quotes: of another one mypyc leaves the reader nothing.
 HOT = (
     "base/constants",
     "base/conversions",
@@ -61,6 +61,7 @@ HOT = (
     "base/words",
     "heap/accounts",
     "heap/allp",
+    "heap/collector",
     "heap/cycle",
     "heap/machine",
     "heap/malloc",
@@ -83,6 +84,7 @@ HOT = (
     "invariants/spans",
     "invariants/sweeping",
     "pages/coalescing",
+    "pages/fixalloc",
     "pages/freeruns",
     "pages/growth",
     "pages/invariant",
@@ -90,6 +92,7 @@ HOT = (
     "pages/pageheap",
     "pages/pagemap",
     "pages/records",
+    "pages/runs",
     "pages/scavenge",
     "pages/statistics",
     "pages/steps",
@@ -106,6 +109,7 @@ HOT = (
     "span/alloccache",
     "span/freeslots",
     "span/listing",
+    "span/markbits",
     "span/mspan",
     "span/profile",
     "span/sweep",
@@ -136,6 +140,9 @@ MODEL = [
 
 ALL_GROUPS: Final = {"spanalloc": ALLOCATOR, "spanspec": MODEL, "spanproof": FIGURES}
 """The sources that are compiled into one library each, by the name of their package."""
+
+SLOTS: Final = Path(__file__).parent.resolve() / "slots.h"
+"""What all that mypyc writes includes first."""
 
 ROOTS: Final = {"spanalloc": Path("impl"), "spanspec": Path("model"), "spanproof": Path("proofs")}
 
@@ -203,6 +210,9 @@ def extensions() -> tuple[list[Extension], str]:
         # that nobody replaces them, it calls each small kernel through the linkage table instead
         # of inlining it, which makes an allocation four times as slow.
         module.extra_compile_args.append("-fno-semantic-interposition")
+        # Half of what a replay does is reading fields of records.
+        module.extra_compile_args += ["-include", str(SLOTS)]
+        module.depends.append(str(SLOTS))
     return modules, ""
 
 

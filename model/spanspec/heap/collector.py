@@ -28,7 +28,7 @@ class Collector(Record, frozen=True):
     sweepgen has not been raised since. `sweepdone`: somebody has found nothing left to sweep.
     """
 
-    phase: Phase = OFF
+    phase: "Phase" = OFF
     cycle: Count = 0
     mode: U8 = 0
     epoch: Count = 0

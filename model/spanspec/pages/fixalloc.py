@@ -19,7 +19,7 @@ class Records(Record, frozen=True):
     """How far an allocator has come: identities made, those free again, bytes left of its chunk."""
 
     made: int
-    free: tuple[int, ...]
+    free: "tuple[int, ...]"
     room: U64
 
 

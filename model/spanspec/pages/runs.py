@@ -46,10 +46,10 @@ class PageRun(Record, frozen=True):
 
     base: U64
     npages: U64
-    state: SpanState
+    state: "SpanState"
     scavenged: bool
     needzero: U8
-    role: Role = SPARE
+    role: "Role" = SPARE
 
 
 class Bounds(Record, frozen=True):

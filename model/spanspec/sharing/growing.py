@@ -21,7 +21,9 @@ from spanspec.sharing.records import (
     new_thread,
 )
 
-KeyT = TypeVar("KeyT", bound=int)
+# Not bound to `int`, which they all are: compiled, a key that was read from a record is then looked
+# up as it is, and not taken out of its object and put into another one.
+KeyT = TypeVar("KeyT")
 RecordT = TypeVar("RecordT")
 
 WIDTH: Final = 1 << 20

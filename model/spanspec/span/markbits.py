@@ -24,10 +24,10 @@ class BitsArena(Record, frozen=True):
 class BitsArenas(Record, frozen=True):
     """The arenas by age, newest first within each; `next` is the one being filled."""
 
-    next: tuple[BitsArena, ...]
-    current: tuple[BitsArena, ...]
-    previous: tuple[BitsArena, ...]
-    free: tuple[BitsArena, ...]
+    next: "tuple[BitsArena, ...]"
+    current: "tuple[BitsArena, ...]"
+    previous: "tuple[BitsArena, ...]"
+    free: "tuple[BitsArena, ...]"
 
 
 NO_ARENAS: Final = BitsArenas((), (), (), ())

@@ -245,7 +245,10 @@ class Replay:
                 wanted = f"{step.npages} pages from the page heap"
                 raise Diverged("HEAP-22", "what comes next", wanted, as_text(event))
             span, thread.hand = thread.hand, NO_SPAN
-            step = course.send(span)
+            try:
+                step = course.send(span)
+            except StopIteration:
+                return None
         kind = type(step)
         assert kind is not NeedPages, "HEAP-22: pages are asked for twice"
         waits = kind is Waits or kind is StopsWorld

@@ -28,6 +28,7 @@ from spanspec.sharing.invariant import sharing_holds
 from spanspec.sharing.records import IDLE, NO_SPAN, SWEEPING, UNUSED, Proc, is_idle
 from spanspec.sharing.steps import CLAIM_DIRECTLY, POP, STEPS
 from spanspec.span.listing import EMPTY, NONEMPTY
+from spanspec.trace.kinds import KINDS as ABOUT
 from spanspec.trace.latereads import LateReads
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import Header
@@ -145,11 +146,11 @@ def test_a_popped_span_may_have_been_read_before_its_last_change() -> None:
     popped = ev.BufferPop(
         p=0, thread=0, span=span, base_page=0, buffer=0, by="bg", place=0, not_before=0
     )
-    reads.after(state, popped)
+    reads.after(state, popped, ABOUT[type(popped)])
     freed = hev.HeapFrees(
         p=1, thread=1, span=span, base_page=0, state=1, needzero=0, npages=5, sweepgen=2
     )
-    reads.before(state, freed)
+    reads.before(state, freed, ABOUT[type(freed)])
     swept = replace(then, sweepgen=state.sweepgen, in_use=False)
     state.sharing.spans.set(span_id(span), swept)
     assert reads.past(thread, in_use=True) is then
