@@ -146,7 +146,7 @@ def zero(met: Counter[str]) -> None:
     state, span = scene.state, scene.listed
     promise(not list(zeroed(state)), "I-10: a sound heap")
     state.freed_in.add(span)
-    tells("something in it was freed", zeroed_span(state, span, state.spans[span]))
+    tells("something in it was freed", [zeroed_span(state, span, state.spans[span]) or ""])
     tells("something in it was freed", zeroed(state))
     scene.record(span, needzero=1)
     promise(not list(zeroed(state)), "I-10: a span that needs to be zeroed")
@@ -170,16 +170,18 @@ def neighbours(met: Counter[str]) -> None:
         heap.step(FreeManual(0, spans[0]))
         state = heap.state
         lower = span_of_run(state, spans[0])
-        promise(not list(coalesced(state, lower, state.pages.runs[lower])), "I-14: sound")
+        promise(coalesced(state, lower, state.pages.runs[lower]) is None, "I-14: sound")
         run = state.pages.runs[lower]
         other = state.pages.runs[spans[1]]
         alike = replace(other, state=FREE, role=LISTED, scavenged=run.scavenged)
         state.pages.tiling.runs.set(SpanId(spans[1]), alike)
-        problems = list(coalesced(state, lower, run))
-        promise(bool(problems) == told, f"I-14: {problems} where physical pages have {phys.size}")
+        problem = coalesced(state, lower, run)
+        promise(
+            (problem is not None) == told, f"I-14: {problem} where physical pages have {phys.size}"
+        )
         unlike = replace(alike, scavenged=not run.scavenged)
         state.pages.tiling.runs.set(SpanId(spans[1]), unlike)
-        promise(not list(coalesced(state, lower, run)), "I-14: neighbours of two kinds")
+        promise(coalesced(state, lower, run) is None, "I-14: neighbours of two kinds")
         met["neighbours"] += 1
 
 
