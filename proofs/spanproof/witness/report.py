@@ -8,17 +8,20 @@ from typing import Final
 import msgspec
 
 from spanproof.support import savedfile
-from spanproof.witness.core import is_core
+from spanproof.witness.core import is_core, read_core
 from spanproof.witness.deciding import decide
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.executable import read_executable
 from spanproof.witness.finding import Finding, Scene, Verdict, told
 from spanproof.witness.image import KIND, Image
 from spanproof.witness.judging import findings
 from spanproof.witness.learning import fitting, learn
-from spanproof.witness.process import executable_of
 from spanproof.witness.snapshots import load
-from spanproof.witness.source import Attached, image_of_core
+from spanproof.witness.source import (
+    Attached,
+    image_of_core,
+    modules_of_core,
+    modules_of_process,
+)
 from spanproof.witness.thrown import Thrown, diagnosis, thrown
 from spanproof.witness.toolchains import donor_for
 from spanspec.base.wording import counted
@@ -174,10 +177,13 @@ def examined(what: str, exe: Path | None, layout_from: str, stops: int, wait: fl
     live = what.isdecimal() and not path.exists()
     donor = Path(layout_from) if layout_from else None
     if layout_from == "go" and not Path("go").is_file():
-        program = exe or (executable_of(int(what)) if live else None)
-        if program is None:
-            raise WitnessError("--layout-from go builds by the Go of the program: name it by --exe")
-        donor = donor_for(read_executable(program).go)
+        if live:
+            program, _ = modules_of_process(int(what), exe)
+        elif path.is_file() and is_core(path):
+            program, _ = modules_of_core(read_core(path), exe)
+        else:
+            raise WitnessError(f"{what}: no process and no core, so --layout-from is of no use")
+        donor = donor_for(program.executable.go)
     if live:
         return of_process(int(what), exe, donor, stops, wait)
     if stops > 1:

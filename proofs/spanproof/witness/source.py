@@ -187,13 +187,21 @@ def heap_of(image: Image) -> range:
 # --- a live process -------------------------------------------------------------------------------
 
 
+def modules_of_process(pid: int, exe: Path | None) -> tuple[Module, list[Module]]:
+    """Return the file whose runtime is looked at, and all files of Go that a process has mapped.
+
+    Raises: WitnessError; OSError.
+    """
+    modules = modules_of(mapped_by(pid), file_in(pid))
+    return program_among(modules, executable_of(pid), exe, entry_of(pid)), modules
+
+
 class Attached:
     """A live process that is stopped now and then."""
 
     def __init__(self, pid: int, exe: Path | None, donor: Path | None) -> None:
         self.pid = pid
-        modules = modules_of(mapped_by(pid), file_in(pid))
-        executable, slide = program_among(modules, executable_of(pid), exe, entry_of(pid))
+        (executable, slide), modules = modules_of_process(pid, exe)
         layout, _ = layout_of(executable, donor)
         with memory_of(pid) as memory:
             check_build_id(executable, memory, slide)
@@ -294,6 +302,15 @@ def program_of(core: Core, exe: Path | None) -> Path:
     raise WitnessError(f"{core.path}: the core does not name its program; name it by --exe")
 
 
+def modules_of_core(core: Core, exe: Path | None) -> tuple[Module, list[Module]]:
+    """Return the file whose runtime is looked at, and all files of Go that a core names.
+
+    Raises: WitnessError; OSError.
+    """
+    modules = modules_of(core.mapped, lambda name: Path(name.removesuffix(DELETED)))
+    return program_among(modules, program_of(core, exe), exe, core.entry), modules
+
+
 @contextmanager
 def opened_core(
     path: Path, exe: Path | None, donor: Path | None
@@ -303,8 +320,7 @@ def opened_core(
     Raises: WitnessError; OSError.
     """
     core = read_core(path)
-    modules = modules_of(core.mapped, lambda name: Path(name.removesuffix(DELETED)))
-    executable, slide = program_among(modules, program_of(core, exe), exe, core.entry)
+    (executable, slide), modules = modules_of_core(core, exe)
     layout, _ = layout_of(executable, donor)
     memory = CoreMemory(core, executable, slide)
     try:
