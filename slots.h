@@ -1,4 +1,4 @@
-/* Reads an attribute that is a slot of its object without asking the class for it each time.
+/* Looks up a field of a record, and a name of a module, once, and not each time that it is named.
 
 The records of the model are msgspec Structs: C objects whose fields are slots. mypyc does not know
 that, and reads each field by `PyObject_GetAttr`, which looks the name up in the class, asks the
@@ -9,6 +9,10 @@ is what it was (`tp_version_tag` tells, as it does to the interpreter).
 
 What is found is what `PyObject_GetAttr` would find: only members that are plain object slots are
 remembered, only of classes with the default lookup, and an empty slot is left to it.
+
+What a module has imported from one that is not compiled mypyc looks up in the dictionary of the
+module each time. That is remembered as well, for as long as the dictionary is what it was
+(`ma_version_tag`, which later versions of Python do not have any more).
 */
 
 #ifndef SLOTS_H
@@ -82,5 +86,52 @@ static inline PyObject *get_attribute(PyObject *object, PyObject *name)
 
 #define PyObject_GetAttr get_attribute
 
+#if PY_VERSION_HEX < 0x030D0000
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+typedef struct {
+    PyObject *dict;
+    PyObject *name;    /* owned */
+    PyObject *value;   /* the dictionary's own, while it is what it was */
+    uint64_t version; /* of the dictionary: no two are alike, of whichever dictionary */
+} Item;
+
+static Item known_items[SLOTS];
+
+static __attribute__((noinline)) PyObject *get_and_keep(
+    PyObject *dict, PyObject *name, Item *place)
+{
+    PyObject *value = PyDict_GetItemWithError(dict, name);
+    if (value != NULL && PyUnicode_CHECK_INTERNED(name)) {
+        Py_INCREF(name);
+        Py_XSETREF(place->name, name);
+        place->dict = dict;
+        place->value = value;
+        place->version = ((PyDictObject *)dict)->ma_version_tag;
+    }
+    return value;
+}
+
+static inline PyObject *get_item(PyObject *dict, PyObject *key)
+{
+    if (!PyUnicode_CheckExact(key)) {
+        return PyDict_GetItemWithError(dict, key);
+    }
+    uintptr_t mixed = ((uintptr_t)dict >> 5) ^ ((uintptr_t)key >> 4);
+    Item *place = &known_items[mixed % SLOTS];
+    if (place->dict == dict && place->name == key &&
+        place->version == ((PyDictObject *)dict)->ma_version_tag) {
+        return place->value;
+    }
+    return get_and_keep(dict, key, place);
+}
+
+#pragma GCC diagnostic pop
+
+#define PyDict_GetItemWithError get_item
+
+#endif
 #endif
 #endif

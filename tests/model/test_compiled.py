@@ -6,10 +6,12 @@ import subprocess
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 import spanspec
+from spanspec.base.constants import PAGE_SIZE
 from spanspec.compiled import (
     INTERPRET,
     MANIFEST,
@@ -20,6 +22,9 @@ from spanspec.compiled import (
     how,
     write_manifest,
 )
+from spanspec.pages.runs import PageRun, end_of
+from spanspec.span import mspan
+from spanspec.span.mspan import init_span, with_small_limit
 
 ADDS = '''\
 def add(a: int, b: int) -> int:
@@ -211,3 +216,41 @@ def test_a_subinterpreter_runs_the_source_and_leaves_the_compiled_modules_alone(
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "True 0xc000000000"
     assert "in the main interpreter only" in done.stdout
+
+
+class Piece:
+    """What looks like a run of pages."""
+
+    __slots__ = ("base", "npages")
+
+    def __init__(self, base: int, npages: int) -> None:
+        self.base, self.npages = base, npages
+
+
+def test_a_field_that_was_read_before_is_read_as_its_class_says_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    piece = cast(PageRun, Piece(PAGE_SIZE, 2))
+    for _ in range(3):
+        assert end_of(piece) == 3 * PAGE_SIZE
+    with monkeypatch.context() as patched:
+        patched.setattr(Piece, "base", property(lambda _: 0))
+        assert end_of(piece) == 2 * PAGE_SIZE
+    assert end_of(piece) == 3 * PAGE_SIZE
+    other = cast(PageRun, Piece(0, 1))
+    assert end_of(other) == PAGE_SIZE
+    del other.base
+    with pytest.raises(AttributeError, match="base"):
+        end_of(other)
+
+
+def test_a_name_that_was_read_before_is_what_its_module_has_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    span = init_span(PAGE_SIZE, 1, 5, 0)
+    for _ in range(3):
+        assert with_small_limit(span).limit == 2 * PAGE_SIZE
+    with monkeypatch.context() as patched:
+        patched.setattr(mspan, "replace", lambda it, **_: it)
+        assert with_small_limit(span).limit == 0
+    assert with_small_limit(span).limit == 2 * PAGE_SIZE

@@ -27,7 +27,17 @@ class Intervals(Generic[ValueT]):
 
     def at(self, place: int) -> ValueT:
         """Return the value of a place."""
-        return self._values[bisect_right(self._starts, place) - 1]
+        # The last interval that begins at or below the place. Compiled, a loop over machine words
+        # takes half as long as a call of `bisect_right`.
+        starts = self._starts
+        low, high = 0, len(starts)
+        while high - low > 1:
+            middle = (low + high) >> 1
+            if starts[middle] <= place:
+                low = middle
+            else:
+                high = middle
+        return self._values[low]
 
     def values(self, start: int, end: int) -> Sequence[ValueT]:
         """Return the values from one place up to another, one for each interval."""

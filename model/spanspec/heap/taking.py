@@ -65,11 +65,11 @@ def take(
     Raises: NotAStep if the guard does not hold; AssertionError if a fatal check of the runtime
         fails, with the rule's id.
     """
-    sharing, spans = state.sharing, state.tables.spans
-    if not step.may(sharing, *chosen):
+    told, spans = (state.sharing, *chosen), state.tables.spans
+    if not step.may(*told):
         raise NotAStep(f"{step.name} is not possible: {about(state, step, chosen)}")
     spans.forget()
-    state.sharing = step.take(sharing, *chosen)
+    state.sharing = step.take(*told)
     state.taken[step.name] = state.taken.get(step.name, 0) + 1
     span, before = spans.replaced, spans.before
     if span is not None and before is not None:

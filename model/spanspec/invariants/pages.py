@@ -76,7 +76,8 @@ def span_map(state: HeapState) -> Iterator[str]:
     for span in tiling.runs:
         if not run_is_sound(tiling, span):
             yield f"span {span}: it is not found from both ends, or not in the state it should be"
-    for address in (*tiling.owner, *tiling.map):
+    # Mostly the two change at the same addresses.
+    for address in dict.fromkeys((*tiling.owner, *tiling.map)):
         what = leads_astray(tiling, address)
         if what is not None:
             yield what

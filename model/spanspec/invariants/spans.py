@@ -122,7 +122,7 @@ def zeroed(state: HeapState) -> Iterator[str]:
         if what is not None:
             yield what
     tiling = state.pages.tiling
-    for address in (*tiling.owner, *tiling.written):
+    for address in dict.fromkeys((*tiling.owner, *tiling.written)):
         if not free_address_is_zero(tiling, address):
             yield f"address {address:#x}: free, used before, and needzero is 0"
 

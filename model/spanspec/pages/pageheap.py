@@ -178,10 +178,9 @@ class PageHeap:
         Rules: HEAP-1.
         """
         before = self.tiling
-        assert may(before, *chosen), REFUSED.get(
-            may.__name__, f"HEAP-1: {may.__name__} does not hold"
-        )
-        self.tiling = after = step(before, *chosen)
+        told = (before, *chosen)
+        assert may(*told), REFUSED.get(may.__name__, f"HEAP-1: {may.__name__} does not hold")
+        self.tiling = after = step(*told)
         if after.current is not before.current or after.mapped != before.mapped:
             mapped = after.mapped - before.mapped
             self.stats = after_growth(self.stats, mapped, before.current, after.current)

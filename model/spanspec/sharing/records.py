@@ -195,4 +195,5 @@ def is_idle(state: Sharing, thread: ThreadId) -> bool:
 
 def works_on(state: Sharing, thread: ThreadId, task: U8, span: SpanId) -> bool:
     """Tell whether a thread is at a certain task with a certain span."""
-    return state.threads[thread].task == task and state.threads[thread].span == span
+    worker = state.threads[thread]
+    return worker.task == task and worker.span == span

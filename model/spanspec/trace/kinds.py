@@ -96,7 +96,6 @@ LEAVES_ALIKE: Final = frozenset(
         ev.CentralGrows,
         ev.SweepResult,
         ev.BufferPop,
-        hev.HeapFrees,
         hev.SpanInitialized,
     )
 )

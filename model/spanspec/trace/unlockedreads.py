@@ -32,7 +32,8 @@ class UnlockedReads:
     def before(self, state: HeapState, event: ThreadEvent, about: Kind) -> None:
         """Note how the descriptors of an event look before it."""
         noted = self._before
-        noted.clear()
+        if noted:
+            noted.clear()
         if about.leaves_alike:
             return
         runs = state.pages.runs

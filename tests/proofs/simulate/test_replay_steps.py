@@ -29,9 +29,10 @@ from spanspec.sharing.records import IDLE, NO_SPAN, SWEEPING, UNUSED, Proc, is_i
 from spanspec.sharing.steps import CLAIM_DIRECTLY, POP, STEPS
 from spanspec.span.listing import EMPTY, NONEMPTY
 from spanspec.trace.kinds import KINDS as ABOUT
+from spanspec.trace.kinds import LEAVES_ALIKE
 from spanspec.trace.latereads import LateReads
 from spanspec.trace.replay import Replay
-from spanspec.trace.schema import Header
+from spanspec.trace.schema import Header, spans_of
 from spanspec.trace.verdict import Diverged
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
@@ -64,6 +65,22 @@ def test_a_recorded_trace_is_a_run_of_the_protocol(name: str) -> None:
     taken = replayed(trace.events, trace.header).state.taken
     assert taken["install"] > 0
     assert sum(taken.values()) > 100
+
+
+def test_what_is_not_looked_at_again_after_an_event_is_as_it_was_before() -> None:
+    seen = set[type[EventBase]]()
+    for seed in RACES[:2]:
+        replay = Replay(FOUR_PS)
+        state = replay.state
+        for event in raced(seed):
+            named = spans_of(event) if type(event) in LEAVES_ALIKE else set[int]()
+            before = {one: (state.pages.runs[one].state, state.generation(one)) for one in named}
+            assert replay.run((event,)) is None
+            after = {one: (state.pages.runs[one].state, state.generation(one)) for one in named}
+            assert after == before, (replay.line, event)
+            if named:
+                seen.add(type(event))
+    assert seen == LEAVES_ALIKE
 
 
 def test_schedules_of_several_threads_are_runs_of_the_protocol_and_take_every_step() -> None:
