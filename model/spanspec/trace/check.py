@@ -86,6 +86,15 @@ def expect_events(path: str, header: Header) -> None:
         raise TraceError(path, None, "holds no events, so there is nothing to judge; record some")
 
 
+def expect_usable(source: TraceReader) -> None:
+    """Require that a trace has something to judge, of the runtime that the model is of.
+
+    Raises: TraceError if it has not.
+    """
+    expect_own_runtime(source)
+    expect_events(source.path, source.header)
+
+
 def check_header(header: Header) -> Divergence | None:
     """Hold the pages and the size classes of a trace's header against the model's.
 

@@ -161,8 +161,10 @@ class Objects:
     def note(self, event: ev.Mark) -> Verdict:
         """Replay a note of the traced program: an address it got is the P's last allocation.
 
-        Rules: SPAN-12.
+        Rules: SPAN-12 CONC-9.
         """
+        if self._world.guarded:
+            self._world.expect_running(event.p)
         if event.note != ADDRESS_NOTE:
             return INPUT
         last = self._last.get(event.p)

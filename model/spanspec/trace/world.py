@@ -91,13 +91,17 @@ class World:
     def expect_running(self, p: int) -> None:
         """Require that the code of a P's goroutine can run.
 
+        Nor does that of the P for which the world is stopped: it is in the collector, which does
+        not allocate. What a change of the number of Ps allocates comes after its event.
+
         Rules: CONC-9.
         """
         if p in self._busy:
             under_way = f"under way in thread {self._busy[p]}"
             raise Diverged("CONC-9", f"operation of P {p}", "at its end", under_way)
         if self._stopper is not None:
-            expect("CONC-9", "P while the world is stopped", self._stopper.p, p)
+            what = f"program of P {p} while P {self._stopper.p} has stopped the world"
+            raise Diverged("CONC-9", what, "at rest", "running")
 
     def note(self, event: ThreadEvent, about: Kind, p: int, thread: Thread) -> None:
         """Note what an event changes: who holds the page heap's lock, and what each P is doing.

@@ -12,6 +12,7 @@ from spanproof.bench.figure import Figure, Measured, Outcome, Settings, chosen, 
 from spanproof.bench.figures import all_figures
 from spanproof.bench.machine import described
 from spanproof.cli.output import HOLDS, Unusable, err, out, print_json, status_of
+from spanspec.trace.check import expect_usable
 from spanspec.trace.reader import TraceReader
 
 COLOURS: Final = {"met": "green", "missed": "red", "measured": "cyan"}
@@ -34,7 +35,8 @@ def bench(
     if not work:
         raise Unusable(f"no figure matches {pattern!r}; spanspec bench --list shows all")
     if trace is not None:
-        TraceReader(trace).close()  # better now than in each child
+        with TraceReader(trace) as source:  # better now than in each child
+            expect_usable(source)
     if listing:
         return list_figures(work, json)
     machine = described()

@@ -9,6 +9,8 @@ from spanproof.report.matrix import Row
 from spanproof.report.recorder import Exercised
 from spanproof.report.tests import folder_of_tests
 from spanproof.support.traces import bundled_traces
+from spanspec.base.wording import counted
+from spanspec.trace.check import expect_usable
 from spanspec.trace.reader import TraceReader
 
 HEADINGS = (
@@ -21,15 +23,16 @@ NOT_HERE = "the tests are not part of an installed package: run this in a checko
 def replayed(traces: Sequence[Path] | None) -> Exercised:
     """Replay traces, or the bundled ones, and count the events that exercise each rule.
 
-    Raises: Unusable if a trace cannot be read.
+    Raises: Unusable if a trace cannot be read, or has nothing to judge, or is of another runtime.
     """
     paths = list(traces or bundled_traces())
     total = 0
     for path in paths:
-        with TraceReader(path) as source:
+        with TraceReader(str(path)) as source:
+            expect_usable(source)
             total += source.header.events
     with progress("events") as display:
-        task = display.add_task(f"replaying {len(paths)} traces", total=total)
+        task = display.add_task(f"replaying {counted(len(paths), 'trace')}", total=total)
         try:
             counts = exercised(paths, lambda done: display.update(task, completed=done))
         except Unexercised as problem:
@@ -84,8 +87,9 @@ def sums(rows: Sequence[Row], counts: Exercised) -> Iterator[str]:
     seen = sum(bool(row.events) for row in rows)
     missing = sum(uncovered(row) for row in rows)
     yield (
-        f"{len(rows)} rules: {functions} with a function, {proved} with an obligation, {tested} "
-        f"with a test, {seen} exercised by {counts.events} recorded events, {missing} not modelled"
+        f"{counted(len(rows), 'rule')}: {functions} with a function, {proved} with an obligation, "
+        f"{tested} with a test, {seen} exercised by {counted(counts.events, 'recorded event')}, "
+        f"{missing} not modelled"
     )
 
 

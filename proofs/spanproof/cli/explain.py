@@ -58,14 +58,14 @@ def explain(
 
     Of several rules, as a family has, or as words find them, the statements are shown.
     """
+    named = [part for word in words or [] for part in word.split()]
     if trace and not coverage:
         raise Unusable("--trace goes with --coverage")
-    if not (words or listing or coverage):
+    if not (named or listing or coverage):
         raise Unusable(
             "name a rule, such as SPAN-12, a family, such as MC, or words to look for; "
             "--list has all rules, --coverage what stands for them"
         )
-    named = words or []
     rules = chosen(named)
     if coverage:
         counts = replayed(trace)

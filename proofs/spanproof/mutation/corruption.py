@@ -17,11 +17,12 @@ from spanspec.events.span_events import (
     ClassedSpanEvent,
     Malloc,
     Mark,
+    McacheChanges,
     ProcGetsMcache,
     ProcResize,
     TinyHit,
 )
-from spanspec.trace.check import expect_events, expect_own_runtime
+from spanspec.trace.check import expect_usable
 from spanspec.trace.history import as_text
 from spanspec.trace.kinds import UNDER_LIST_LOCK, UNDER_LOCK
 from spanspec.trace.reader import TraceReader
@@ -34,8 +35,10 @@ How = Literal["change", "delete", "duplicate", "swap", "exchange"]
 HOWS: Final[tuple[How, ...]] = get_args(How)
 
 
-INPUTS: Final = (ProcResize, ProcGetsMcache)
-"""Events of a P between which and its allocations the program decides."""
+INPUTS: Final = (ProcResize, ProcGetsMcache, McacheChanges)
+"""Events of a P between which and its allocations the program decides, or the scheduler, which
+allocates Ps.
+"""
 
 FAR: Final = 200
 """How many events on an event is looked for to exchange one with."""
@@ -80,8 +83,7 @@ def read_trace(path: Path, most: int | None = None) -> Trace:
     """
     events: list[EventBase] = []
     with TraceReader(str(path)) as source:
-        expect_own_runtime(source)
-        expect_events(source.path, source.header)
+        expect_usable(source)
         for event in source:
             events.append(event)
             if len(events) == most:

@@ -16,7 +16,7 @@ from spanproof.mutation.corruption import How, Trace, corruptions, read_trace
 from spanproof.support.traces import bundled_traces
 from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.events import span_events as ev
-from spanspec.events.fields import EventBase
+from spanspec.events.fields import EventBase, ThreadEvent
 from spanspec.trace.check import check_header, check_trace
 from spanspec.trace.reader import TraceError, TraceReader
 from spanspec.trace.replay import Replay
@@ -125,7 +125,24 @@ def test_a_p_that_is_stopped_does_not_allocate() -> None:
     stop = first(RACE, ev.CycleStarts)
     p = next(p for p in range(4) if p != RACE.events[stop].p)
     early = [*RACE.events[: stop + 1], malloc_of(p, RACE.events)]
-    assert judged(early) == "CONC-9 P while the world is stopped"
+    assert judged(early).startswith(f"CONC-9 program of P {p} while")
+
+
+@pytest.mark.parametrize("kind", [ev.CycleStarts, ev.PhaseChanges, ev.SweepPhaseStarts])
+def test_the_program_of_the_p_that_has_stopped_the_world_does_not_run(
+    kind: type[EventBase],
+) -> None:
+    """It goes on once the world does: up to then it neither allocates nor says anything."""
+    stop = first(RACE, kind)
+    p = RACE.events[stop].p
+    early = RACE.events[: stop + 1]
+    no = f"CONC-9 program of P {p} while P {p} has stopped the world"
+    assert judged([*early, malloc_of(p, RACE.events)]) == no
+    tiny = ev.TinyHit(p=p, size=1, base_page=0, slot=0, offset=0, flags=1)
+    assert judged([*early, tiny]) == no
+    thread = next(e.thread for e in early[::-1] if isinstance(e, ThreadEvent) and e.p == p)
+    note = ev.Mark(p=p, thread=thread, note=1, first=0, second=0)
+    assert judged([*early, note]) == no
 
 
 def test_the_world_is_not_stopped_in_the_middle_of_an_operation() -> None:
@@ -382,3 +399,25 @@ def test_an_assertion_of_the_model_names_the_model(assertion: str, says: str) ->
     told = broken_off(AssertionError(assertion))
     rule, _, seen = assertion.partition(": ")
     assert (told.rule, told.what, told.seen) == (rule, says, seen)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check",),
+        ("check", "--jobs", "2"),
+        ("corrupt", "--number", "1"),
+        ("explain", "--coverage", "SPAN-1", "--trace"),
+        ("bench", "check.*"),
+    ],
+    ids=" ".join,
+)
+def test_no_command_judges_a_trace_of_another_runtime_in_silence(
+    command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text(with_header(go="go1.14.1"))
+    assert run([*command, str(other)]) == UNUSABLE
+    said = capsys.readouterr()
+    assert f"{other}:0: recorded by another runtime: the runtime is go1.14.1" in said.err
+    assert "holds" not in said.out

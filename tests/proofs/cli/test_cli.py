@@ -214,6 +214,8 @@ def test_prove_lists_claims(capsys: pytest.CaptureFixture[str]) -> None:
         (["mc"], "MC-1"),
         (["treap", "MC"], "MC-1"),
         (["stale", "refill"], "CEN-12"),
+        (["stale refill"], "CEN-12"),
+        (["MC SPAN-1"], "SPAN-1"),
         (["caches", "flushed"], "MC-8"),
         (["SWEEPER", "keeps"], "SWP-25"),
         (["T-14", "t-7"], "T-7"),
