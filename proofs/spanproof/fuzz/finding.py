@@ -9,7 +9,7 @@ import msgspec
 
 from spanproof.fuzz.divergence import AnyProgram, Divergence
 from spanproof.fuzz.factories import Scope
-from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.heapprogram import HeapProgram, check_bounds
 from spanproof.fuzz.isolation.ending import MOST_SECONDS
 from spanproof.fuzz.levels.contractprogram import ContractProgram
 from spanproof.fuzz.levels.sizesprogram import SizesProgram
@@ -86,12 +86,21 @@ def finding_of(divergence: Divergence, again: str, found_with: FoundWith) -> Fin
 def load(path: Path) -> tuple[AnyProgram, FoundWith | None]:
     """Read a finding, or the program alone; return what it was found with, if that is known.
 
-    Raises: ProgramError if the file is missing or holds neither.
+    Raises: ProgramError if the file is missing or holds neither, or the program asks for too much.
     """
+    program: AnyProgram
+    found_with: FoundWith | None
     kind = savedfile.kind_of(path)
     if kind == KIND:
         found = savedfile.read(path, Finding, "not a saved finding", ProgramError)
-        return found.program, found.found_with
-    return savedfile.read(
-        path, OF_KIND.get(kind, Program), "not a saved program", ProgramError
-    ), None
+        program, found_with = found.program, found.found_with
+    else:
+        of_kind = OF_KIND.get(kind, Program)
+        program = savedfile.read(path, of_kind, "not a saved program", ProgramError)
+        found_with = None
+    if isinstance(program, HeapProgram):
+        try:
+            check_bounds(program)
+        except ProgramError as problem:
+            raise ProgramError(f"{path}: {problem}") from None
+    return program, found_with

@@ -5,7 +5,7 @@ Any list of steps is a program: what the state of the heap forbids, both sides m
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -211,6 +211,12 @@ Step = (
     | Together
 )
 
+MOST_BYTES: Final = 1 << 38
+"""Bytes that a saved program may ask for: the tables of the pages take half a GiB then."""
+
+NO_ADDRESS_SPACE: Final = (1 << 48) - 8192
+"""A size that no address space has, so that it is refused at once."""
+
 
 class HeapProgram(msgspec.Struct, frozen=True, tag="heap", tag_field="kind"):
     """A heap to start from, and what happens to it.
@@ -243,6 +249,23 @@ def load(path: Path) -> HeapProgram:
     Raises: ProgramError if the file is missing or holds no program of a heap.
     """
     return savedfile.read(path, HeapProgram, "not a saved program", ProgramError)
+
+
+def check_bounds(program: HeapProgram) -> None:
+    """Require that a program does not ask for more than both sides can keep books of.
+
+    They note the span of each page, as Go does. What no address space has is refused at once.
+
+    Raises: ProgramError.
+    """
+    asked = sum(
+        task.size * task.count
+        for step in program.steps
+        for task in (step.tasks if isinstance(step, Together) else (step,))
+        if isinstance(task, Malloc) and task.size < NO_ADDRESS_SPACE
+    )
+    if asked > MOST_BYTES:
+        raise ProgramError(f"it asks for {asked} bytes, and {MOST_BYTES} are the most")
 
 
 def describe_step(step: Step) -> str:

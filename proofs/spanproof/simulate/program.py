@@ -35,7 +35,7 @@ class SimulatedSchedule(msgspec.Struct, frozen=True, tag="schedule", tag_field="
 
     seed: int
     threads: Annotated[int, Meta(ge=1, le=64)]
-    steps: Annotated[int, Meta(ge=1)]
+    steps: Annotated[int, Meta(ge=1, le=1 << 32)]
     format: Literal[1] = 1
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from spanproof.fuzz import finding
 from spanproof.fuzz.choices import FromBytes, seeded
 from spanproof.fuzz.divergence import describe
 from spanproof.fuzz.heapgrammar import heap_program
@@ -24,6 +25,7 @@ from spanproof.fuzz.heapprogram import (
     StartCycle,
     Sweep,
     TakeManual,
+    Together,
     load,
     save,
 )
@@ -187,6 +189,22 @@ def test_a_file_that_is_no_program_is_refused_by_name(tmp_path: Path, text: str)
         load(tmp_path / "p.json")
     with pytest.raises(ProgramError, match="cannot be read"):
         load(tmp_path / "missing.json")
+
+
+@pytest.mark.parametrize("size", [(1 << 38) + 1, 1 << 40, 1 << 44, (1 << 47) - 8192])
+def test_a_saved_program_that_asks_for_more_than_there_are_books_for_is_refused(
+    tmp_path: Path, size: int
+) -> None:
+    """It would take a table entry for each page, and be called a divergence for want of memory."""
+    refused = HeapProgram((Together((Malloc(size),)),))
+    usable = HeapProgram((Malloc(1 << 38), Malloc((1 << 64) - 1)))
+    for program, what in ((refused, f"it asks for {size} bytes"), (usable, "")):
+        save(program, tmp_path / "p.json")
+        if what:
+            with pytest.raises(ProgramError, match=rf"p\.json: {what}"):
+                finding.load(tmp_path / "p.json")
+        else:
+            assert finding.load(tmp_path / "p.json") == (program, None)
 
 
 def test_a_bug_is_planted_although_the_installed_package_runs_from_its_source(
