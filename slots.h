@@ -7,6 +7,9 @@ each place in a program where the slot was. This header, included before all tha
 the same: it remembers where the slot of a name is in objects of a class, for as long as the class
 is what it was (`tp_version_tag` tells, as it does to the interpreter).
 
+Where the layout of classes may be another one (versions of Python that are not known yet, or those
+without a global lock) it does nothing.
+
 What is found is what `PyObject_GetAttr` would find: only members that are plain object slots are
 remembered, only of classes with the default lookup, and an empty slot is left to it.
 
@@ -22,7 +25,7 @@ module each time. That is remembered as well, for as long as the dictionary is w
 #include <stdint.h>
 #include <structmember.h>
 
-#ifndef Py_GIL_DISABLED
+#if !defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x030F0000
 
 typedef struct {
     PyTypeObject *type;
