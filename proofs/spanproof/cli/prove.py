@@ -47,6 +47,7 @@ from spanproof.decide.changes import changes, keep, readers_of
 from spanproof.decide.jobs import Job, Outcome, summarize
 from spanproof.decide.schedule import (
     founded,
+    get_ready,
     known_reads,
     known_runs,
     matching,
@@ -109,6 +110,9 @@ def prove(
     chosen = tuple(patterns or ("*",))
     # A wrong name, or a list, does not wait for fingerprints, which take several seconds.
     known = kept(store)
+    plainly = not (listing or lemmas or certify or scheduler)
+    if known.book is None and chosen == ("*",) and jobs != 1 and plainly:
+        get_ready()
     book = known.book or listed()
     refuse_unmatched(chosen, book.claims, "obligation", "spanspec prove --list shows all")
     work = obligation_jobs(book, *chosen, timeout=timeout, solvers=solvers_named(solver))

@@ -11,25 +11,45 @@ from typing import Final
 from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.jobs import Job, Outcome
+from spanproof.decide.resting import DECIDING
 from spanproof.decide.verdict import DEFAULT_TIMEOUT, Verdict
 from spanproof.fingerprint.units import digest_of
+from spanproof.support import processes
 
 LONGEST: Final = (
-    "span.slow.takes-lowest",
+    "treap.rotations",
     "objects.layout.index",
-    "trees.move",
-    "count.allocate",
     "kernels.slow",
+    "span.slow.takes-lowest",
+    "large.layout",
+    "count.allocate",
     "trees.store",
-    "objects.malloc",
-    "objects.safe",
-    "objects.sweep",
     "kernels.cut",
-    "objects.malloc-large",
-    "objects.pages.scavenge-part",
+    "courses.pages",
     "methods.malloc",
+    "trees.move",
+    "sizeclass.find-object",
+    "sizeclass.division",
+    "objects.slot.fresh-large",
+    "objects.sweep",
+    "kernels.fast",
+    "objects.pages.merge-lower",
+    "objects.malloc",
+    "span.fast.takes-lowest",
+    "courses.refill-and-sweep",
+    "methods.addresses",
+    "objects.malloc-large",
+    "courses.scavenger",
+    "courses.free-and-take",
+    "objects.mark",
+    "objects.pages.merge-upper",
+    "objects.pages.take-part",
+    "objects.layout.slots",
+    "protocol.progress",
+    "objects.pages.scavenge-part",
+    "methods.fast",
 )
-"""The obligations that take longest, by far the longest first, as `prove --jobs 1 --json` has them.
+"""The obligations that take a second or more, longest first, as `prove --jobs 1 --json` has them.
 
 They are begun first, so that at the end no worker is left alone with one. A stale order costs a
 second or two, and nothing else.
@@ -144,6 +164,14 @@ def known_runs(book: Catalogue, cache: Cache) -> dict[str, tuple[str, ...]]:
 
 def _key_of_last_run(obligation: str) -> str:
     return digest_of("ran last", obligation)
+
+
+def get_ready() -> None:
+    """Start what workers are forked from, where there will be something to decide.
+
+    It loads the solver and the obligations while this process finds out what that is.
+    """
+    processes.get_ready((DECIDING,))
 
 
 def run(

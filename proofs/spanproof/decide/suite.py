@@ -7,6 +7,7 @@ from typing import Final
 from spanproof.decide.copies import try_out_changed
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.prover import decide
+from spanproof.decide.resting import DECIDING
 from spanproof.decide.trying import try_out
 from spanproof.decide.verdict import Answer, Verdict
 from spanproof.patch.patches import DoesNotApply, place_of
@@ -20,7 +21,7 @@ MUTANT_TABLES: Final = "spanproof.theorems"
 
 READS_NOTHING: Final = "it reads no function of the model, nor of spanalloc: it is about neither"
 
-PRELOAD: Final = ("spanproof.decide.suite",)
+PRELOAD: Final = (DECIDING,)
 
 Decide = Callable[[Job], Outcome]
 

@@ -28,7 +28,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, forkserver, get_context, parent_process
 from multiprocessing.connection import wait
 from types import FrameType
 from typing import Final, ParamSpec, TypeVar
@@ -88,6 +88,16 @@ def pool(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iter
         for child in started:
             child.kill()
         wait([child.sentinel for child in started], timeout=2)
+
+
+def get_ready(preload: Sequence[str]) -> None:
+    """Start the server that workers are forked from, which loads modules while others load here.
+
+    Nothing waits for it. The first pool has to ask for the same modules.
+    """
+    _adopt_orphans()
+    get_context("forkserver").set_forkserver_preload(list(preload))
+    forkserver.ensure_running()
 
 
 @contextmanager
