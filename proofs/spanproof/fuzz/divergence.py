@@ -13,6 +13,7 @@ from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.novelty import Feature
 from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.program import Program
+from spanproof.support.collecting import put_off
 from spanspec.rules.book import in_words
 
 AnyProgram = Program | HeapProgram | SizesProgram | ContractProgram
@@ -128,20 +129,21 @@ def run_steps(
 
     Whatever a side raises is a divergence, and names the side: a crash is an observation.
     """
-    number, doing = 0, MAKING
+    number = 0
     exercised: Counter[str] = Counter()
     try:
-        pair = make()
-        exercised = pair.exercised
-        pair.compare()
-        for step in steps:
-            number += 1
-            doing = describe_step(step)
-            if on_step is not None:
-                on_step(number)
-            pair.take(step)
-            exercised["steps"] += 1
-        pair.compare()
+        # Both heaps are there until the program is over, so there is nothing to collect before.
+        with put_off():
+            pair = make()
+            exercised = pair.exercised
+            pair.compare()
+            for step in steps:
+                number += 1
+                if on_step is not None:
+                    on_step(number)
+                pair.take(step)
+                exercised["steps"] += 1
+            pair.compare()
     except Difference as difference:
         told = difference
     except Raised as problem:
@@ -149,6 +151,7 @@ def run_steps(
         if problem.side == "implementation":
             expected, seen = "goes through", problem.says
         rules = of_message(problem.says)
+        doing = describe_step(steps[number - 1]) if number else MAKING
         told = Difference(doing, expected, seen, side=problem.side, rules=rules)
     else:
         return Run(None, exercised, frozenset(pair.features))
