@@ -73,5 +73,7 @@ NO_BITS: Final = Bits(0)
 def hexadecimal(bits: Bitmap, nelems: int) -> str:
     """Return a bitmap of so many slots as bytes in hexadecimal, slot 0 in the lowest bit."""
     size = (nelems + 7) // 8
-    value = sum(bits.word(i) << (64 * i) for i in range((size + 7) // 8))
+    value = bits.word(0)
+    for i in range(1, (size + 7) // 8):
+        value |= bits.word(i) << (64 * i)
     return value.to_bytes(size, "little").hex()
