@@ -182,7 +182,7 @@ def test_a_program_that_does_not_end_is_ended_and_told(kind: str) -> None:
     assert result.divergence is not None
     assert (result.divergence.step, result.divergence.what) == (3, "allocate 4 slots")
     assert result.divergence.seen.startswith("does not end within 0.4 s")
-    assert str(result.again).startswith("reproduced in 1 of 1 runs")
+    assert str(result.again).startswith("reproduced in 1 of 1 run,")
 
 
 def test_a_program_that_does_not_end_is_shrunk_and_the_place_is_shown() -> None:
