@@ -20,6 +20,12 @@ class Reason(NamedTuple):
 
 REASONS: Final = (
     Reason(
+        "freeruns.FreeRuns.make_room",
+        "capacity *= 16",
+        "16 -> 17",
+        "how much more room there is than arenas changes no result: the tree rounds its rows up",
+    ),
+    Reason(
         "malloc.take",
         "if slot < 0",
         "slot < 0 -> (slot <= 0)",
