@@ -16,16 +16,17 @@ from spanproof.cli.saving import kept, tell_saved
 from spanproof.simulate.judging import Failure, Simulated
 from spanproof.simulate.program import NotSaved, SimulatedProgram, describe, load
 from spanproof.simulate.racing import Racing
-from spanproof.simulate.saved_runs import again, smaller
+from spanproof.simulate.saved_runs import again, events_of, smaller
 from spanproof.simulate.simulation import Simulation
 from spanproof.support import savedfile
 from spanspec.base.wording import counted
 from spanspec.events.fields import EventBase
 from spanspec.rules.book import cited, in_words
+from spanspec.trace.phrases import phrase
 from spanspec.trace.schema import Header
 
 SHOWN = 40
-"""Inputs shown of a program that failed: the last ones."""
+"""Inputs shown of a program that failed, or events of a schedule: the last ones."""
 
 
 def simulate(
@@ -135,14 +136,17 @@ def show(failure: Failure) -> None:
     program = failure.program
     if isinstance(program, SimulatedProgram):
         first, *lines = describe(program).splitlines()
-        left_out = len(lines) - SHOWN
-        out.print(first, markup=False)
-        if left_out > 0:
-            out.print(f"     ({counted(left_out, 'step')} before these)", markup=False)
-        for line in lines[-SHOWN:]:
-            out.print(line, markup=False)
+        noun = "step"
     else:
-        out.print(f"schedule {program.seed} of {counted(program.threads, 'thread')}", markup=False)
+        first = f"schedule {program.seed} of {counted(program.threads, 'thread')}"
+        lines = [f"  {phrase(event)}" for event in events_of(program)]
+        noun = "event"
+    left_out = len(lines) - SHOWN
+    out.print(first, markup=False)
+    if left_out > 0:
+        out.print(f"     ({counted(left_out, noun)} before these)", markup=False)
+    for line in lines[-SHOWN:]:
+        out.print(line, markup=False)
     out.print(f"after step {failure.step}: {failure.what}", markup=False)
     for line in in_words(cited(failure.what)):
         out.print(f"  {line}", markup=False)

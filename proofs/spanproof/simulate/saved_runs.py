@@ -2,19 +2,24 @@
 
 import time
 from collections.abc import Sequence
+from itertools import product
 from typing import Final
 
 from msgspec.structs import replace
 
 from spanproof.simulate.judging import Failure, Simulated
-from spanproof.simulate.program import Saved, SimulatedProgram, shrunk
+from spanproof.simulate.program import Saved, SimulatedProgram, SimulatedSchedule, shrunk
 from spanproof.simulate.racing import Racing
 from spanproof.simulate.simulation import Simulation
+from spanspec.events.fields import EventBase
 from spanspec.heap.program import AnyInput
 from spanspec.rules.book import cited
 
 SHRINKING: Final = 30.0
 """Seconds after which a program is not made smaller any more."""
+
+SEEDS: Final = 50
+"""Seeds among which a shorter schedule is looked for."""
 
 
 def again(saved: Saved) -> Simulated:
@@ -25,15 +30,12 @@ def again(saved: Saved) -> Simulated:
 
 
 def smaller(failure: Failure, seconds: float = SHRINKING) -> Failure:
-    """Return a failure of the same kind, of a program with as few inputs as were found in time.
-
-    A schedule is determined by its seed as a whole, and cannot be made smaller.
-    """
+    """Return a failure of the same kind, of a program with as few inputs as were found in time."""
     program = failure.program
-    if not isinstance(program, SimulatedProgram):
-        return failure
-    best, kind = failure, kind_of(failure.what)
     deadline = time.monotonic() + seconds
+    if isinstance(program, SimulatedSchedule):
+        return _shorter(failure, program, deadline)
+    best, kind = failure, kind_of(failure.what)
 
     def fails(inputs: Sequence[AnyInput]) -> bool:
         nonlocal best
@@ -48,6 +50,29 @@ def smaller(failure: Failure, seconds: float = SHRINKING) -> Failure:
     if fails(program.inputs):
         shrunk(program.inputs, fails)
     return best
+
+
+def _shorter(failure: Failure, schedule: SimulatedSchedule, deadline: float) -> Failure:
+    """Return a failure of the same kind, of another schedule with fewer steps, if one is found.
+
+    A schedule is determined by its seed as a whole: no step of it can be left out.
+    """
+    best, kind = failure, kind_of(failure.what)
+    threads = range(min(2, schedule.threads), schedule.threads + 1)
+    for seed, several in product(range(schedule.seed, schedule.seed + SEEDS), threads):
+        if best.step == 1 or time.monotonic() > deadline:
+            break
+        found = Racing(seed, several).run(best.step - 1).failure
+        if found is not None and kind_of(found.what) == kind:
+            best = found
+    return best
+
+
+def events_of(schedule: SimulatedSchedule) -> list[EventBase]:
+    """Return what a schedule shows a recorder, up to its last step."""
+    told: list[EventBase] = []
+    Racing(schedule.seed, schedule.threads, told.append).run(schedule.steps)
+    return told
 
 
 def kind_of(what: str) -> str:

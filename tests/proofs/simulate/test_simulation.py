@@ -16,7 +16,7 @@ from spanproof.mutation.corruption import Trace, corruptions
 from spanproof.mutation.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
 from spanproof.simulate.judging import Judge, Objects
 from spanproof.simulate.ledger import Ledger
-from spanproof.simulate.program import SimulatedProgram, in_words, load
+from spanproof.simulate.program import SimulatedProgram, SimulatedSchedule, in_words, load
 from spanproof.simulate.programbooks import ProgramBooks
 from spanproof.simulate.racing import Racing
 from spanproof.simulate.scripts import many_full_spans
@@ -241,6 +241,32 @@ def test_a_failure_is_shrunk_saved_and_run_again(
     monkeypatch.undo()
     assert run(["replay", str(file)]) == 0
     assert "the model holds at every step" in capsys.readouterr().out
+
+
+def test_a_schedule_that_fails_is_told_saved_replayed_and_a_shorter_one_is_looked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    one_step, first = Racing.step, Racing(5, 3)
+
+    def fails_when_a_span_is_freed(racing: Racing, number: int) -> str | None:
+        return one_step(racing, number) or ("HEAP-26: by design" if racing.events["hf"] else None)
+
+    monkeypatch.setattr(Racing, "step", fails_when_a_span_is_freed)
+    failure = first.run(5000).failure
+    assert failure is not None
+    options = ["--threads", "3", "--seed", "5", "--steps", "5000", "--save", str(tmp_path)]
+    assert run(["simulate", *options]) == 1
+    shown = capsys.readouterr().out
+    shorter = load(tmp_path / "simulation-1.json")
+    assert isinstance(shorter, SimulatedSchedule)
+    assert shorter.steps < failure.step
+    assert shorter.threads <= 3
+    assert "events before these)" in shown
+    assert f"after step {shorter.steps}: HEAP-26: by design" in shown
+    assert run(["replay", str(tmp_path / "simulation-1.json")]) == 1
+    assert capsys.readouterr().out in shown
+    monkeypatch.undo()
+    assert run(["replay", str(tmp_path / "simulation-1.json")]) == 0
 
 
 @pytest.mark.parametrize("seed", [0, 1, 3])
