@@ -72,6 +72,8 @@ HOT = (
     "heap/operations/cycles",
     "heap/pacing",
     "heap/procs",
+    "heap/progress",
+    "heap/refilling",
     "heap/reclaim",
     "heap/state",
     "heap/sweeping",

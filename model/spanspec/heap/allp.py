@@ -4,13 +4,14 @@ Their number is set with the world stopped. Then those that are missing get an m
 upwards, or those that are too many lose theirs, upwards as well.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final
 
 from msgspec.structs import replace
 
 from spanspec.base.ids import NOBODY, PId
 from spanspec.base.records import Record
+from spanspec.base.steps import step_of
 from spanspec.base.tables import Table
 from spanspec.base.words import Count
 
@@ -46,6 +47,10 @@ class McacheTable:
 
     def __init__(self) -> None:
         self.records: dict[int, int] = {}
+
+    def __repr__(self) -> str:
+        """Return the mcaches by the numbers of their Ps."""
+        return repr(self.records)
 
     def __getitem__(self, p: PId) -> int:
         """Return the mcache of a P, or NOBODY."""
@@ -181,15 +186,7 @@ def take_away(ps: AllP) -> AllP:
     )
 
 
-class PStep(NamedTuple):
-    """A step: its guard, and its effect, both functions of the Ps and what was chosen."""
-
-    name: str
-    may: Callable[..., bool]
-    take: Callable[..., AllP]
-
-
-BOOT: Final = PStep("boot", may_boot, boot)
-RESIZE: Final = PStep("resize", may_resize, resize)
-GIVE: Final = PStep("give", may_give, give)
-TAKE_AWAY: Final = PStep("take-away", may_take_away, take_away)
+BOOT: Final = step_of("allp", may_boot, boot, mcache=int)
+RESIZE: Final = step_of("allp", may_resize, resize, count=int)
+GIVE: Final = step_of("allp", may_give, give, mcache=int)
+TAKE_AWAY: Final = step_of("allp", may_take_away, take_away)

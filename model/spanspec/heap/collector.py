@@ -5,12 +5,12 @@ and raises the heap's sweepgen; from then on all is to be swept. No field tells 
 cycle has come, all of them together do.
 """
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec.structs import replace
 
 from spanspec.base.records import Record
+from spanspec.base.steps import step_of
 from spanspec.base.words import U8, Count
 from spanspec.events.span_events import Phase
 
@@ -51,7 +51,7 @@ def is_sound(at: Collector) -> bool:
     )
 
 
-def may_begin_cycle(at: Collector) -> bool:
+def may_begin_cycle(at: Collector, mode: U8) -> bool:
     """Guard: the cycle before is over, but for its sweeping.
 
     Rules: SWP-32.
@@ -147,22 +147,14 @@ def note_all_swept(at: Collector) -> Collector:
     return replace(at, sweepdone=True)
 
 
-class CollectorStep(NamedTuple):
-    """A step: its guard, and its effect, which may take what was chosen for it."""
+PART: Final = "collector"
 
-    name: str
-    may: Callable[[Collector], bool]
-    take: Callable[..., Collector]
-
-
-BEGIN_CYCLE: Final = CollectorStep("begin-cycle", may_begin_cycle, begin_cycle)
-BEGIN_MARKING: Final = CollectorStep("begin-marking", may_begin_marking, begin_marking)
-STOP_MARKING: Final = CollectorStep("stop-marking", may_stop_marking, stop_marking)
-END_MARKING: Final = CollectorStep("end-marking", may_end_marking, end_marking)
-BEGIN_SWEEP_PHASE: Final = CollectorStep(
-    "begin-sweep-phase", may_begin_sweep_phase, begin_sweep_phase
-)
-NOTE_ALL_SWEPT: Final = CollectorStep("note-all-swept", may_note_all_swept, note_all_swept)
+BEGIN_CYCLE: Final = step_of(PART, may_begin_cycle, begin_cycle, mode=int)
+BEGIN_MARKING: Final = step_of(PART, may_begin_marking, begin_marking)
+STOP_MARKING: Final = step_of(PART, may_stop_marking, stop_marking)
+END_MARKING: Final = step_of(PART, may_end_marking, end_marking)
+BEGIN_SWEEP_PHASE: Final = step_of(PART, may_begin_sweep_phase, begin_sweep_phase)
+NOTE_ALL_SWEPT: Final = step_of(PART, may_note_all_swept, note_all_swept)
 
 COLLECTOR_STEPS: Final = (
     BEGIN_CYCLE,

@@ -6,7 +6,7 @@ from spanspec.base.constants import PAGE_SHIFT
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
-from spanspec.heap.accounts import count_marked
+from spanspec.heap.accounts import COUNT_MARKED
 from spanspec.heap.collector import (
     BEGIN_CYCLE,
     BEGIN_MARKING,
@@ -16,8 +16,9 @@ from spanspec.heap.collector import (
     STOP_MARKING,
 )
 from spanspec.heap.decisions import Decisions
-from spanspec.heap.pacing import Effort, begin_sweeping, goal_at_start
+from spanspec.heap.pacing import Effort, goal_at_start
 from spanspec.heap.procs import procresize
+from spanspec.heap.progress import BEGIN_SWEEPING
 from spanspec.heap.state import Course, HeapState, StopsWorld
 from spanspec.heap.sweeping import sweep_all
 from spanspec.heap.taking import advance, take
@@ -105,7 +106,7 @@ def terminate_marking(state: HeapState, actor: Actor) -> Course[None]:
     yield phase_changes(state, actor)
     marked = state.inputs.bytes_marked()
     if marked is not None:
-        state.accounts = count_marked(state.accounts, marked)
+        advance(state, COUNT_MARKED, marked)
     advance(state, END_MARKING)
     yield phase_changes(state, actor)
     event = sweep_phase_starts(state, actor)
@@ -227,7 +228,7 @@ def sweep_phase_starts(state: HeapState, actor: Actor) -> ev.SweepPhaseStarts:
         if proc not in state.mcaches:
             take(state, FLUSH, proc)
     advance(state, BEGIN_SWEEP_PHASE)
-    state.progress = begin_sweeping(state.pages.stats.pages_in_use)
+    advance(state, BEGIN_SWEEPING, state.pages.stats.pages_in_use)
     # Arenas that are added later hold new spans only, which need no sweep in this cycle.
     state.sweep_arenas = state.pages.all_arenas.copy()
     return ev.SweepPhaseStarts(

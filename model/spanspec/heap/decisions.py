@@ -14,7 +14,6 @@ from spanspec.events.span_events import SHARES_BOUND
 from spanspec.heap.collector import OFF
 from spanspec.heap.pacing import (
     FIRST_MARKED,
-    NO_MORE_RECLAIM,
     Debt,
     Effort,
     SweepPace,
@@ -24,6 +23,7 @@ from spanspec.heap.pacing import (
     sweep_pace,
     trigger_for,
 )
+from spanspec.heap.progress import NO_MORE_RECLAIM
 from spanspec.heap.state import HeapState
 from spanspec.pages.bgscavenge import Scavenger, wake
 from spanspec.pages.scavenge import Line, goal_for, pace

@@ -24,14 +24,14 @@ from spanspec.heap.collector import MARK_TERMINATION, OFF
 from spanspec.heap.mcache import refill
 from spanspec.heap.newspan import take_large
 from spanspec.heap.procs import mcache_of
+from spanspec.heap.refilling import USE_REFILL
 from spanspec.heap.state import Course, HeapState, Mcache
-from spanspec.heap.taking import take
+from spanspec.heap.taking import advance, hit_tiny_block, take, take_tiny_block
 from spanspec.pages.pageheap import Actor, page_number
 from spanspec.sharing.records import NO_SPAN
 from spanspec.sharing.steps import ALLOCATE
 from spanspec.span.alloccache import next_free_fast, next_free_slow
 from spanspec.span.mspan import Mspan, has_room, set_marked, slot_address
-from spanspec.span.tiny import align_tiny, replace_tiny_block, take_tiny, tiny_fits
 
 MAX_ALLOC: Final = 1 << 48
 """Bytes above which the callers of mallocgc panic: the address space has no more (CONST-2)."""
@@ -148,7 +148,7 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
         found = next_free_slow(record)
         assert found.slot < record.nelems, "T-16: freeIndex is not valid"
         # Only the first allocation after a refill is told as such.
-        mcache.refilled = -1
+        advance(mcache, USE_REFILL, spanclass)
         path: ev.Path = ev.AFTER_REFILL
     else:
         found = next_free_fast(record)
@@ -185,32 +185,11 @@ def take_cached(
         if offset is not None:
             return Placed(block, offset)
     taken = take_slot(state, mcache, spanclass)
-    if tiny and taken is not None and take_tiny_block(mcache, taken, size):
-        return replace(taken, current=True)
+    if tiny and taken is not None:
+        address = slot_address(taken.record, taken.slot)
+        if take_tiny_block(mcache, address, size):
+            return replace(taken, current=True)
     return taken
-
-
-def take_tiny_block(mcache: Mcache, taken: Taken, size: U64) -> bool:
-    """Use a fresh slot as a tiny block; tell whether it is the current one now.
-
-    Rules: MAL-7 MAL-8 MAL-9.
-    """
-    address = slot_address(taken.record, taken.slot)
-    mcache.tiny = replace_tiny_block(mcache.tiny, address, size)
-    return mcache.tiny.address == address
-
-
-def hit_tiny_block(mcache: Mcache, size: U64) -> int | None:
-    """Place a tiny object in the current block; return its offset, None if it does not fit.
-
-    Rules: MAL-5 MAL-6 HEAP-40.
-    """
-    if not tiny_fits(mcache.tiny, size):
-        return None
-    offset = align_tiny(mcache.tiny.offset, size)
-    mcache.tiny = take_tiny(mcache.tiny, size)
-    mcache.tiny_allocs += 1
-    return offset
 
 
 def take_large_object(state: HeapState, span: int, size: U64) -> Mspan:

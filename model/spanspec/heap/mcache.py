@@ -1,17 +1,19 @@
 """The caches of the Ps: refill, release and flush, creation and loss (rules MC-2 to MC-14)."""
 
+from spanspec.base.constants import TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY, ProcId, SlotId
 from spanspec.base.words import M32, U32
 from spanspec.events import span_events as ev
-from spanspec.heap.accounts import keep_tiny_allocs
+from spanspec.heap.accounts import KEEP_TINY_ALLOCS
 from spanspec.heap.mcentral import cache_span, uncache_span
+from spanspec.heap.refilling import NOTE_REFILL
 from spanspec.heap.state import Course, HeapState, Mcache
-from spanspec.heap.taking import take
+from spanspec.heap.taking import advance, take
 from spanspec.pages.pageheap import Actor, about_span, slots_of, who
 from spanspec.sharing.steps import FLUSH, INSTALL, RETIRE
 from spanspec.span.alloccache import reload_cache, searched_full
 from spanspec.span.mspan import Mspan
-from spanspec.span.tiny import drop_tiny_block
+from spanspec.span.tiny import DROP_TINY_BLOCK
 
 
 def new_mcache(state: HeapState, actor: Actor) -> ev.McacheChanges:
@@ -34,7 +36,7 @@ def free_mcache(state: HeapState, actor: Actor, identity: int) -> ev.McacheChang
     """
     take(state, FLUSH, ProcId(identity))
     gone = state.mcaches.pop(identity)
-    state.accounts = keep_tiny_allocs(state.accounts, gone.tiny_allocs)
+    advance(state, KEEP_TINY_ALLOCS, gone.tiny.allocs)
     state.mcache_ids.give_back(identity)
     return ev.McacheChanges(*who(actor), new=0, mcache=identity)
 
@@ -78,7 +80,7 @@ def install(state: HeapState, actor: Actor, mcache: Mcache, spanclass: int) -> C
     state.spans[span] = record
     # The allocation that asked for the refill takes its slot by the slow search, and a trace tells
     # the two paths apart (MAL-19).
-    mcache.refilled = spanclass
+    advance(mcache, NOTE_REFILL, spanclass, span)
     yield ev.RefillEnds(*about_span(actor, span, record), state.generation(span), *slots_of(record))
     return True
 
@@ -102,7 +104,7 @@ def release_all(state: HeapState, actor: Actor, identity: int) -> Course[None]:
         yield from uncache_span(state, actor, SlotId(mcache.first_slot + spanclass))
     # The block lies in a span that is nobody's cache now. A later sweep may free it, so no object
     # may go there any more.
-    mcache.tiny = drop_tiny_block(mcache.tiny)
+    advance(mcache, DROP_TINY_BLOCK, state.cached(identity, TINY_SPAN_CLASS))
     yield ev.ReleaseAll(*who(actor), begins=0, mcache=identity)
 
 

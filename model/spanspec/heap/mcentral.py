@@ -9,11 +9,17 @@ from spanspec.base.ids import NOBODY, SlotId, ThreadId
 from spanspec.base.sizeclass import CLASS_TO_PAGES
 from spanspec.base.words import U32, U64
 from spanspec.events import span_events as ev
-from spanspec.heap.accounts import charge_cached, hand_back, hand_out, refund_uncached
+from spanspec.heap.accounts import (
+    CHARGE_CACHED,
+    HAND_BACK,
+    HAND_OUT,
+    REFUND_UNCACHED,
+    check_some_free,
+)
 from spanspec.heap.newspan import take_span
 from spanspec.heap.state import Course, HeapState, Mcentral
 from spanspec.heap.sweeping import claimed, deduct_sweep_credit, sweep_span
-from spanspec.heap.taking import see_published, take
+from spanspec.heap.taking import advance, see_published, take
 from spanspec.pages.pageheap import Actor, about_span, page_number, slots_of, who
 from spanspec.sharing.caching import may_move_uncached
 from spanspec.sharing.growing import span_id
@@ -179,12 +185,11 @@ def grow(
 def account_cached(state: HeapState, span: int) -> None:
     """Count the free slots of a span that goes to an mcache as handed out.
 
-    Rules: CEN-8 CEN-10 CEN-17 CEN-18.
+    Rules: CEN-8 CEN-10 CEN-17 CEN-18 T-46.
     """
-    record = state.spans[span]
-    central = state.central[record.spanclass]
-    central.counts = hand_out(central.counts, record)
-    state.accounts = charge_cached(state.accounts, record)
+    record = check_some_free(state.spans[span])
+    advance(state.central[record.spanclass], HAND_OUT, record)
+    advance(state, CHARGE_CACHED, record)
 
 
 def taken(state: HeapState, actor: Actor, span: int, source: ev.Source) -> ev.CentralTakes:
@@ -228,13 +233,12 @@ def uncache_span(state: HeapState, actor: Actor, slot: SlotId) -> Course[None]:
     # Handed back are the slots that nobody took. That is counted before the sweep of a stale span,
     # which counts what it finds dead on its own.
     if may_move_uncached(state.sharing, thread):
-        central = state.central[record.spanclass]
-        central.counts = hand_back(central.counts, record)
+        advance(state.central[record.spanclass], HAND_BACK, record)
         take(state, MOVE_UNCACHED, thread)
         # heap_live of a stale span was set anew when marking ended, from what was marked; it holds
         # no allowance of this span any more.
         if not stale:
-            state.accounts = refund_uncached(state.accounts, record)
+            advance(state, REFUND_UNCACHED, record)
         yield ev.UncacheToNonempty(*about_span(actor, span, record))
     if stale:
         yield claimed(state, actor, span, "uncache")

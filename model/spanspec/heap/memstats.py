@@ -56,7 +56,7 @@ def tiny_hits(state: HeapState) -> U64:
 
     Rules: HEAP-40.
     """
-    return state.accounts.tiny_allocs + sum(mcache.tiny_allocs for mcache in state.mcaches.values())
+    return state.accounts.tiny_allocs + sum(mcache.tiny.allocs for mcache in state.mcaches.values())
 
 
 def read_memstats(state: HeapState) -> MemStats:

@@ -4,11 +4,11 @@ from spanspec.base.constants import PAGE_SIZE, size_class_of
 from spanspec.base.ids import NOBODY, SlotId, ThreadId
 from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
-from spanspec.heap.accounts import count_large
+from spanspec.heap.accounts import COUNT_LARGE
 from spanspec.heap.reclaim import reclaim
 from spanspec.heap.state import Course, HeapState, NeedPages
 from spanspec.heap.sweeping import deduct_sweep_credit, pushed
-from spanspec.heap.taking import take
+from spanspec.heap.taking import advance, take
 from spanspec.pages.pagealloc import NO_MEMORY, make_in_use
 from spanspec.pages.pageheap import Actor, about_run, about_span
 from spanspec.sharing.growing import slot_id, span_id
@@ -62,7 +62,7 @@ def take_span(
     state.take_bits(span, record.nelems)
     state.take_bits(span, record.nelems)
     if large:
-        state.accounts = count_large(state.accounts, record)
+        advance(state, COUNT_LARGE, record)
     yield hev.SpanInUse(
         *about_run(actor, span, run.base),
         spanclass=spanclass,

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.conversions import TOP_BIT, signed, to_int64, to_uint64
 from spanspec.base.records import Record
-from spanspec.base.words import M64, U64, Count
+from spanspec.base.words import M64, U64
 
 SWEEP_MIN_HEAP_DISTANCE: Final = 1 << 20
 """Bytes of heap growth that are kept for concurrent sweeping at least (CONST-1)."""
@@ -52,13 +52,6 @@ FIRST_TRIGGER: Final = Trigger(DEFAULT_HEAP_MINIMUM, 2 * FIRST_MARKED, FIRST_TRI
 """When the first cycle starts, unless GOGC is set."""
 
 
-NO_MORE_RECLAIM: Final = 1 << 63
-"""The reclaim index once the reclaimer has passed all arenas (SWP-21)."""
-
-CHUNK_PAGES: Final = 512
-"""Pages that the reclaimer takes at a time; chunks divide an arena evenly (SWP-22)."""
-
-
 class Effort(Record, frozen=True):
     """What a cycle has taken that began by itself, in nanoseconds.
 
@@ -76,94 +69,6 @@ class SweepPace(Record, frozen=True):
     pages_per_byte: float = 0.0
     live_basis: U64 = 0
     swept_basis: U64 = 0
-
-
-class Progress(Record, frozen=True):
-    """How far a sweep phase has come, in pages: swept so far, and in use when it began.
-
-    `reclaim_index` is the place of the reclaimer; `reclaim_credit` what was swept free, and nobody
-    has used yet.
-    """
-
-    pages_swept: Count = 0
-    pages_to_sweep: Count = 0
-    reclaim_index: Count = 0
-    reclaim_credit: Count = 0
-
-
-def begin_sweeping(pages_in_use: U64) -> Progress:
-    """Return the progress of a sweep phase that begins.
-
-    Rules: SWP-23 SWP-35.
-    """
-    return Progress(0, pages_in_use, 0, 0)
-
-
-def count_swept(progress: Progress, npages: U64) -> Progress:
-    """Count the pages of a span that was swept.
-
-    Rules: SWP-19 SWP-24.
-    """
-    return replace(progress, pages_swept=progress.pages_swept + npages)
-
-
-def give_credit(progress: Progress, npages: U64) -> Progress:
-    """Leave pages that went back to the page heap to whoever wants some next.
-
-    Rules: SWP-15 SWP-23.
-    """
-    return replace(progress, reclaim_credit=progress.reclaim_credit + npages)
-
-
-def credit_taken(found: U64, wanted: U64) -> U64:
-    """Return how many of the pages that are free already serve those that are wanted.
-
-    Rules: SWP-21.
-    """
-    return found if found < wanted else wanted
-
-
-def credit_left(found: U64, wanted: U64) -> U64:
-    """Return how many of the pages that are free already are left for others.
-
-    Rules: SWP-21.
-    """
-    return found - credit_taken(found, wanted)
-
-
-def use_credit(progress: Progress, taken: U64) -> Progress:
-    """Take pages from the credit; what was read of it may be out of date, and too much.
-
-    Rules: SWP-21.
-    """
-    return replace(progress, reclaim_credit=credit_left(progress.reclaim_credit, taken))
-
-
-def next_chunk(index: U64) -> U64:
-    """Return the place of the reclaimer after the chunk at a place was taken.
-
-    Rules: SWP-21 SWP-22.
-    """
-    return index + CHUNK_PAGES
-
-
-def take_chunk(progress: Progress, index: U64) -> Progress:
-    """Go on behind a chunk, unless somebody else has gone on further.
-
-    Rules: SWP-21 SWP-22.
-    """
-    after = next_chunk(index)
-    if progress.reclaim_index >= after:
-        return progress
-    return replace(progress, reclaim_index=after)
-
-
-def end_reclaiming(progress: Progress) -> Progress:
-    """Let nobody look for chunks any more: the last arena was passed.
-
-    Rules: SWP-21.
-    """
-    return replace(progress, reclaim_index=NO_MORE_RECLAIM)
 
 
 class Debt(Record, frozen=True):

@@ -11,7 +11,7 @@ from spanspec.heap.mcache import (
     release_all,
 )
 from spanspec.heap.state import Course, HeapState, Mcache
-from spanspec.heap.taking import advance, change_ps
+from spanspec.heap.taking import advance
 from spanspec.pages.pageheap import Actor, who
 
 
@@ -21,7 +21,7 @@ def boot(state: HeapState, actor: Actor) -> Course[None]:
     Rules: MC-2 MC-14 AR-1.
     """
     event = new_mcache(state, actor)
-    change_ps(state, BOOT, event.mcache)
+    advance(state, BOOT, event.mcache)
     yield event
 
 
@@ -35,7 +35,7 @@ def procresize(state: HeapState, actor: Actor, procs: int) -> Course[None]:
     Rules: MC-8 MC-10 MC-14 SWP-39 T-94.
     """
     old = state.procs
-    change_ps(state, RESIZE, procs)
+    advance(state, RESIZE, procs)
     # Before anything was allocated there is nothing to sweep, though no sweep has said so.
     if old == 0:
         advance(state, NOTE_ALL_SWEPT)
@@ -50,7 +50,7 @@ def procresize(state: HeapState, actor: Actor, procs: int) -> Course[None]:
             made = new_mcache(state, actor)
             yield made
             mcache = made.mcache
-        change_ps(state, GIVE, mcache)
+        advance(state, GIVE, mcache)
         yield ev.ProcGetsMcache(*who(actor), id=number, mcache=mcache)
     # The thread has lost its P, and goes on with the first.
     if actor.p >= procs or actor.p == NO_P:
@@ -61,7 +61,7 @@ def procresize(state: HeapState, actor: Actor, procs: int) -> Course[None]:
         mcache = state.mcache_of[number]
         yield ev.ProcDestroyed(*who(actor), id=number, mcache=mcache)
         yield from release_all(state, actor, mcache)
-        change_ps(state, TAKE_AWAY)
+        advance(state, TAKE_AWAY)
         yield free_mcache(state, actor, mcache)
 
 

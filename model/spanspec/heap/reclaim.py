@@ -3,30 +3,23 @@
 from spanspec.base.constants import PAGE_SIZE, PAGES_PER_ARENA
 from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
-from spanspec.heap.pacing import (
+from spanspec.heap.progress import (
     CHUNK_PAGES,
+    END_RECLAIMING,
+    GIVE_CREDIT,
+    TAKE_CHUNK,
+    USE_CREDIT,
     credit_left,
     credit_taken,
-    end_reclaiming,
-    give_credit,
-    take_chunk,
-    use_credit,
+    is_beyond,
 )
 from spanspec.heap.state import Course, HeapState
 from spanspec.heap.sweeping import claimed, sweep_span
-from spanspec.heap.taking import take
+from spanspec.heap.taking import advance, take
 from spanspec.pages.pageheap import Actor, who
 from spanspec.pages.pagemap import arena_base
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.steps import CLAIM_DIRECTLY
-
-
-def is_beyond(index: U64, arenas: int) -> bool:
-    """Tell whether a place of the reclaimer is behind the last arena.
-
-    Rules: SWP-21.
-    """
-    return index // PAGES_PER_ARENA >= arenas
 
 
 def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
@@ -51,21 +44,24 @@ def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
         # already.
         if credit > 0:
             taken = credit_taken(credit, wanted)
-            state.progress = use_credit(state.progress, taken)
+            advance(state, USE_CREDIT, taken)
             wanted -= taken
             yield hev.ReclaimTakesCredit(*who(actor), credit=credit, taken=taken, npages=wanted)
             continue
         index = state.inputs.reclaim_index()
-        if is_beyond(index, len(state.sweep_arenas)):
-            state.progress = end_reclaiming(state.progress)
+        arenas = len(state.sweep_arenas)
+        if is_beyond(index, arenas):
+            advance(state, END_RECLAIMING, index, arenas)
             yield chunk_event(actor, "done", index, wanted, 0)
             break
-        state.progress = take_chunk(state.progress, index)
+        advance(state, TAKE_CHUNK, index, arenas)
         yield chunk_event(actor, "beg", index, wanted, 0)
         found = yield from reclaim_chunk(state, actor, index)
         yield chunk_event(actor, "end", index, wanted, found)
         # A span may be larger than what was wanted; the rest is for the next.
-        state.progress = give_credit(state.progress, credit_left(found, wanted))
+        left = credit_left(found, wanted)
+        if left > 0:
+            advance(state, GIVE_CREDIT, left)
         wanted -= credit_taken(found, wanted)
     yield hev.ReclaimEnds(*who(actor), npages=wanted)
 

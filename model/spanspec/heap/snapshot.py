@@ -12,7 +12,8 @@ from spanspec.base.records import Record
 from spanspec.heap.accounts import Accounts, ClassCounts
 from spanspec.heap.collector import Collector
 from spanspec.heap.decisions import Decisions
-from spanspec.heap.pacing import Progress, SweepPace, Trigger
+from spanspec.heap.pacing import SweepPace, Trigger
+from spanspec.heap.progress import Progress
 from spanspec.heap.state import HeapState, Inputs, Mcentral
 from spanspec.pages.arena import Hint
 from spanspec.pages.bgscavenge import Scavenger
@@ -55,7 +56,7 @@ class SpanShot(Record, frozen=True):
 
 
 class McacheShot(Record, frozen=True):
-    """An mcache: its P, the pairs of span class and cached span, the tiny block, and its count.
+    """An mcache: its P, the pairs of span class and cached span, the tiny block.
 
     `refilled` is the class whose span is fresh from a refill, -1 for none.
     """
@@ -66,7 +67,6 @@ class McacheShot(Record, frozen=True):
     alloc: tuple[tuple[int, int], ...]
     refilled: int
     tiny: TinyBlock
-    tiny_allocs: int
 
 
 class CentralShot(Record, frozen=True):
@@ -255,7 +255,6 @@ def mcache_shots(state: HeapState) -> tuple[McacheShot, ...]:
             tuple(state.cached_spans(identity).items()),
             mcache.refilled,
             mcache.tiny,
-            mcache.tiny_allocs,
         )
         for identity, mcache in sorted(state.mcaches.items())
     )

@@ -14,7 +14,9 @@ from spanspec.events.span_events import Phase
 from spanspec.heap.accounts import Accounts, ClassCounts
 from spanspec.heap.allp import AllP, McacheTable
 from spanspec.heap.collector import Collector
-from spanspec.heap.pacing import FIRST_TRIGGER, Debt, Progress, SweepPace
+from spanspec.heap.pacing import FIRST_TRIGGER, Debt, SweepPace
+from spanspec.heap.progress import Progress
+from spanspec.heap.refilling import NO_REFILL
 from spanspec.pages.fixalloc import FixAlloc, Nameless
 from spanspec.pages.pageheap import Actor, PageHeap
 from spanspec.pages.persistent import (
@@ -70,17 +72,17 @@ class Mcache:
     """What an mcache has besides the slots and the flush generation that are shared (MC-1).
 
     `first_slot` is its slot for span class 0. `refilled` is the class whose span is fresh from a
-    refill, -1 for none: the next allocation is the one that asked for it. `may_allocate` tells that
-    it was found flushed in this cycle, which holds to its end.
+    refill, -1 for none: the next allocation is the one that asked for it. `tiny` is the current
+    tiny block. Their own steps change both. `may_allocate` is no state: it tells that a guard was
+    found to hold in this cycle, which it does to its end.
     """
 
     def __init__(self, identity: int) -> None:
         self.identity = identity
         self.first_slot = slot_id(identity, 0)
         self.may_allocate = False
-        self.refilled = -1
+        self.refilled = NO_REFILL
         self.tiny: TinyBlock = NO_TINY_BLOCK
-        self.tiny_allocs = 0
 
 
 class Mcentral:
@@ -190,7 +192,7 @@ class HeapState:
     `buffers` have the order of what its records say, and `taken` counts the steps.
 
     `collector` tells how far a cycle has come, and `allp` which P has which mcache; their own steps
-    change them, by `taking.advance` and `taking.change_ps`. `mcache_of` shows the table of `allp`.
+    change them, by `taking.advance`. `mcache_of` shows the table of `allp`.
 
     `spans` has the slots of the in-use spans. `bits_epoch` tells in which mark-bit epochs a span's
     allocBits and mark bits were obtained; `freed_in` has the spans in which some slot was freed.

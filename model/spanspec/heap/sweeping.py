@@ -9,9 +9,10 @@ from spanspec.base.constants import size_class_of
 from spanspec.base.ids import NOBODY, ThreadId
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
-from spanspec.heap.accounts import count_dead, count_large_dead
+from spanspec.heap.accounts import COUNT_DEAD, COUNT_LARGE_DEAD
 from spanspec.heap.collector import NOTE_ALL_SWEPT
-from spanspec.heap.pacing import Debt, count_swept, give_credit, without_pace
+from spanspec.heap.pacing import Debt, without_pace
+from spanspec.heap.progress import COUNT_SWEPT, GIVE_CREDIT
 from spanspec.heap.state import Course, HeapState, Waits
 from spanspec.heap.taking import advance, look_at_popped, publish_alone, take
 from spanspec.pages.pagealloc import free_in_use
@@ -71,7 +72,7 @@ def sweep_span(
     if span in state.specials:
         record = after_specials(state, actor, span, record)
     # Counted before the sweep, so that who pays for an allocation by sweeping sees it at once.
-    state.progress = count_swept(state.progress, record.npages)
+    advance(state, COUNT_SWEPT, record.npages)
     swept = sweep(record)
     take(state, EXAMINE, thread, frees_some(swept), leaves_nothing(swept))
     state.spans[span] = swept.span
@@ -79,8 +80,7 @@ def sweep_span(
     size_class = size_class_of(record.spanclass)
     to_central = size_class != 0 and frees_some(swept)
     if to_central:
-        central = state.central[record.spanclass]
-        central.counts = count_dead(central.counts, swept.nfreed)
+        advance(state.central[record.spanclass], COUNT_DEAD, swept.nfreed)
     yield result_of(state, actor, span, swept, preserve, to_central)
     # Without a store here, `free_to_central` publishes under the lock of the list, where also the
     # move between lists happens: others see both or neither.
@@ -90,7 +90,7 @@ def sweep_span(
         yield free_to_central(state, actor, thread, span, swept)
     if may_free(state.sharing, thread):
         if credited:
-            state.progress = give_credit(state.progress, record.npages)
+            advance(state, GIVE_CREDIT, record.npages)
         yield from return_span(state, actor, thread, span, swept)
         return True
     # Pushed last: from here the span is what the next cycle has to sweep.
@@ -202,7 +202,7 @@ def return_span(
     del state.bits_epoch[span]
     state.freed_in.discard(span)
     if swept.large_dead:
-        state.accounts = count_large_dead(state.accounts, record)
+        advance(state, COUNT_LARGE_DEAD, record)
     yield from free_in_use(
         state.pages,
         actor,

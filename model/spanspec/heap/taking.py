@@ -1,18 +1,17 @@
-"""Taking steps: the one place where what threads share of spans changes (CONC-1 to CONC-9), and
-where the collector goes on.
+"""Taking steps: the one place where the state of a heap changes (CONC-1 to CONC-9).
 
 A course chooses who and what; the step decides what becomes of their records. What has an order,
-the lists of mcentral and the sweep buffers, follows from the records before and after.
+the lists of mcentral and the sweep buffers, follows from the records of spans before and after.
 """
 
-from typing import Final
+from typing import Final, TypeVar
 
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
-from spanspec.heap.allp import PStep
-from spanspec.heap.collector import CollectorStep
-from spanspec.heap.state import HeapState, Mcentral
+from spanspec.base.steps import NotAStep, Step
+from spanspec.base.words import U64
+from spanspec.heap.state import HeapState, Mcache, Mcentral
 from spanspec.sharing.growing import span_id
-from spanspec.sharing.records import EXAMINED, IDLE, NO_SPAN, SAW_USED, SharedSpan
+from spanspec.sharing.records import EXAMINED, IDLE, NO_SPAN, SAW_USED, SharedSpan, Sharing
 from spanspec.sharing.steps import (
     COMPARE_AND_SWAP,
     DROP,
@@ -22,41 +21,65 @@ from spanspec.sharing.steps import (
     PUBLISH_DEAD,
     START_CYCLE,
     Choice,
-    Step,
 )
 from spanspec.sharing.sweeping import may_publish, publishes_alone
 from spanspec.span.listing import EMPTY, NONEMPTY
+from spanspec.span.tiny import (
+    align_tiny,
+    may_replace_tiny_block,
+    may_take_tiny,
+    replace_tiny_block,
+    take_tiny,
+)
+
+PartT = TypeVar("PartT")
 
 CACHE_LINE: Final = 64
 """Bytes to which what threads share without a lock is aligned."""
 
 
-class NotAStep(Exception):
-    """What was to happen is no step of the protocol; the message says what, and why."""
+def advance(owner: object, step: Step[PartT], *chosen: object) -> None:
+    """Take a step of a part of the heap, which has to be possible; `owner` holds the part.
 
-
-def advance(state: HeapState, step: CollectorStep, *chosen: Choice) -> None:
-    """Take a step of the collector: its guard has to hold.
-
-    Raises: NotAStep if it does not.
+    Raises: NotAStep if its guard does not hold.
     """
-    if not step.may(state.collector):
-        raise NotAStep(f"{step.name} is not possible: {state.collector}")
-    state.collector = step.take(state.collector, *chosen)
+    part: PartT = getattr(owner, step.part)
+    if not step.may(part, *chosen):
+        raise NotAStep(f"{step.name} {chosen} is not possible: {part}")
+    setattr(owner, step.part, step.take(part, *chosen))
 
 
-def change_ps(state: HeapState, step: PStep, *chosen: Choice) -> None:
-    """Take a step of the Ps: its guard has to hold.
+def hit_tiny_block(mcache: Mcache, size: U64) -> int | None:
+    """Place a tiny object in the current block; return its offset, None if it does not fit.
 
-    Raises: NotAStep if it does not.
+    This and `take_tiny_block` do what `advance` does, by calls that are compiled: a trace may have
+    millions of tiny objects.
+
+    Rules: MAL-5 MAL-6 HEAP-40.
     """
-    if not step.may(state.allp, *chosen):
-        raise NotAStep(f"{step.name} {chosen} is not possible: {state.allp}, {state.mcache_of}")
-    state.allp = step.take(state.allp, *chosen)
+    block = mcache.tiny
+    if not may_take_tiny(block, size):
+        return None
+    mcache.tiny = take_tiny(block, size)
+    return align_tiny(block.offset, size)
+
+
+def take_tiny_block(mcache: Mcache, address: U64, size: U64) -> bool:
+    """Use a fresh slot as a tiny block; tell whether it is the current one now.
+
+    Rules: MAL-7 MAL-8 MAL-9.
+
+    Raises: NotAStep if the object would have fitted the block that is there.
+    """
+    block = mcache.tiny
+    if not may_replace_tiny_block(block, address, size):
+        raise NotAStep(f"replace-tiny-block {address:#x} {size} is not possible: {block}")
+    mcache.tiny = replace_tiny_block(block, address, size)
+    return mcache.tiny.address == address
 
 
 def take(
-    state: HeapState, step: Step, *chosen: Choice, place: int = NOBODY, p: int = NOBODY
+    state: HeapState, step: Step[Sharing], *chosen: Choice, place: int = NOBODY, p: int = NOBODY
 ) -> None:
     """Take a step: its guard has to hold. `place` is that in a sweep buffer, if it is about one.
 
@@ -187,7 +210,7 @@ def see_published(state: HeapState, span: int) -> None:
         publish_alone(state, publisher)
 
 
-def about(state: HeapState, step: Step, chosen: tuple[Choice, ...]) -> str:
+def about(state: HeapState, step: Step[Sharing], chosen: tuple[Choice, ...]) -> str:
     """Tell what was chosen for a step, and the records of it."""
     sharing = state.sharing
     told = [f"heap sweepgen {sharing.sweepgen}"]

@@ -5,25 +5,17 @@ from itertools import product
 from typing import Final, NamedTuple
 
 from spanspec.base.ids import ProcId, SlotId, SpanId, ThreadId
+from spanspec.base.steps import Step as StepOf
+from spanspec.base.steps import step_of
 from spanspec.sharing import caching, cycle, sweeping
 from spanspec.sharing.records import NO_SPAN, Sharing
 
-
-class Step(NamedTuple):
-    """A step: its guard and its effect, both functions of a system and the chosen identities.
-
-    `chosen` has their parameters after the system, and the type of each: a compiled function no
-    longer tells.
-    """
-
-    name: str
-    may: Callable[..., bool]
-    take: Callable[..., Sharing]
-    chosen: dict[str, object]
+Step = StepOf[Sharing]
+"""A step of the protocol: what is chosen for it are identities."""
 
 
 def _step(may: Callable[..., bool], take: Callable[..., Sharing], **chosen: object) -> Step:
-    return Step(take.__name__.replace("_", "-"), may, take, chosen)
+    return step_of("sharing", may, take, **chosen)
 
 
 POP: Final = _step(sweeping.may_pop, sweeping.pop, thread=ThreadId, span=SpanId)

@@ -5,19 +5,35 @@ from typing import Final
 from msgspec.structs import replace
 
 from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS
+from spanspec.base.ids import NOBODY
 from spanspec.base.records import Record
-from spanspec.base.words import U8, U64
+from spanspec.base.steps import step_of
+from spanspec.base.words import U8, U64, Count
 from spanspec.span.mspan import Mspan, is_allocated
 
 
 class TinyBlock(Record, frozen=True):
-    """The current tiny block of an mcache: its address (0: none) and the bytes used of it."""
+    """The current tiny block of an mcache: its address (0: none) and the bytes used of it.
+
+    `allocs` counts the objects that have gone into a block that was there, this one or another.
+    """
 
     address: U64
     offset: U8
+    allocs: Count = 0
 
 
-NO_TINY_BLOCK: Final = TinyBlock(0, 0)
+NO_TINY_BLOCK: Final = TinyBlock(0, 0, 0)
+
+
+def is_sound(block: TinyBlock) -> bool:
+    """Say what always holds: a block lies at a multiple of 16, and some of it is used.
+
+    Rules: I-36.
+    """
+    if block.address == 0:
+        return block.offset == 0
+    return block.address % TINY_SIZE == 0 and 1 <= block.offset <= TINY_SIZE
 
 
 def block_holds(block: TinyBlock, span: Mspan) -> bool:
@@ -25,7 +41,7 @@ def block_holds(block: TinyBlock, span: Mspan) -> bool:
 
     Rules: I-36.
     """
-    if block.address % TINY_SIZE != 0 or not 1 <= block.offset <= TINY_SIZE:
+    if block.address == 0 or not is_sound(block):
         return False
     if span.spanclass != TINY_SPAN_CLASS or not span.base <= block.address < span.limit:
         return False
@@ -56,23 +72,52 @@ def tiny_fits(block: TinyBlock, size: U8) -> bool:
     return block.address != 0 and align_tiny(block.offset, size) + size <= TINY_SIZE
 
 
-def take_tiny(block: TinyBlock, size: U8) -> TinyBlock:
-    """Return the block after an object was placed at `align_tiny(offset, size)`.
+def may_take_tiny(block: TinyBlock, size: U8) -> bool:
+    """Guard: the object is tiny, and the block has room for it.
 
-    Rules: MAL-6.
+    Rules: MAL-4 MAL-6.
     """
-    assert tiny_fits(block, size), "MAL-6: the tiny object does not fit the current block"
-    return replace(block, offset=align_tiny(block.offset, size) + size)
+    return 1 <= size < TINY_SIZE and tiny_fits(block, size)
 
 
-def drop_tiny_block(block: TinyBlock) -> TinyBlock:
+def take_tiny(block: TinyBlock, size: U8) -> TinyBlock:
+    """Return the block after an object was placed at `align_tiny(offset, size)`; it counts.
+
+    Rules: MAL-6 HEAP-40.
+    """
+    return replace(block, offset=align_tiny(block.offset, size) + size, allocs=block.allocs + 1)
+
+
+def may_drop_tiny_block(block: TinyBlock, span: int) -> bool:
+    """Guard: the mcache has no `span` of the tiny class any more: its slot has NOBODY.
+
+    Rules: MC-6 MC-9.
+    """
+    return span == NOBODY
+
+
+def drop_tiny_block(block: TinyBlock, span: int) -> TinyBlock:
     """Return the block of an mcache that is flushed: none, since its span may soon be swept.
 
     Rules: MC-6 MC-9.
     """
     # The span of the block goes to a list, and a sweep may free the block while an mcache would
     # still place objects in it.
-    return NO_TINY_BLOCK
+    return replace(block, address=0, offset=0)
+
+
+def may_replace_tiny_block(block: TinyBlock, fresh: U64, size: U8) -> bool:
+    """Guard: the object is tiny, and has missed the block; the fresh slot is another.
+
+    Rules: MAL-4 MAL-7.
+    """
+    return (
+        1 <= size < TINY_SIZE
+        and not tiny_fits(block, size)
+        and fresh != 0
+        and fresh % TINY_SIZE == 0
+        and fresh != block.address
+    )
 
 
 def replace_tiny_block(block: TinyBlock, fresh: U64, size: U8) -> TinyBlock:
@@ -84,5 +129,15 @@ def replace_tiny_block(block: TinyBlock, fresh: U64, size: U8) -> TinyBlock:
     """
     # The fresh block has 16 - size bytes left, the current one 16 - offset.
     if block.address == 0 or size < block.offset:
-        return TinyBlock(fresh, size)
+        return TinyBlock(fresh, size, block.allocs)
     return block
+
+
+TAKE_TINY: Final = step_of("tiny", may_take_tiny, take_tiny, size=int)
+REPLACE_TINY_BLOCK: Final = step_of(
+    "tiny", may_replace_tiny_block, replace_tiny_block, fresh=int, size=int
+)
+DROP_TINY_BLOCK: Final = step_of("tiny", may_drop_tiny_block, drop_tiny_block, span=int)
+
+TINY_STEPS: Final = (TAKE_TINY, REPLACE_TINY_BLOCK, DROP_TINY_BLOCK)
+"""Every step of a tiny block."""

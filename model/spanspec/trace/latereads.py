@@ -10,10 +10,11 @@ the protocol it is all the same who is who, and there is any number of threads.
 from typing import cast
 
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
+from spanspec.base.steps import NotAStep
 from spanspec.events import span_events as ev
 from spanspec.events.fields import ThreadEvent
 from spanspec.heap.state import HeapState
-from spanspec.heap.taking import NotAStep, look_at_popped
+from spanspec.heap.taking import look_at_popped
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import WIDTH, span_id, thread_id
 from spanspec.sharing.records import POPPED, SharedSpan, works_on

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from spanspec.base.ids import NOBODY
+from spanspec.base.steps import NotAStep
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
 from spanspec.heap.state import Course, HeapState, NeedPages, StopsWorld, Waits
-from spanspec.heap.taking import NotAStep
 from spanspec.invariants import When
 from spanspec.pages.pagealloc import make_manual
 from spanspec.pages.pageheap import Actor, PageHeap
@@ -88,7 +88,7 @@ class Replay:
             except Diverged as divergence:
                 return self._divergence(event, divergence)
             except NotAStep as problem:
-                step, possible = "step of the sharing protocol", "one that is possible"
+                step, possible = "step of the model", "one that is possible"
                 no = Diverged(about.rule, step, possible, str(problem), DURING)
                 return self._divergence(event, no)
             except AssertionError as fatal:

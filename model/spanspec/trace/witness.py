@@ -13,7 +13,8 @@ from spanspec.base.words import M32, U32, U64
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
-from spanspec.heap.pacing import NO_MORE_RECLAIM, Debt, SweepPace
+from spanspec.heap.pacing import Debt, SweepPace
+from spanspec.heap.progress import NO_MORE_RECLAIM
 from spanspec.heap.state import HeapState
 from spanspec.heap.taking import see_published
 from spanspec.pages.pageheap import page_address

@@ -12,7 +12,7 @@ from typing import TypeVar
 from spanproof.fuzz.heapsides import NO_DESCRIPTOR, Part, Wanted
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import SpanId
-from spanspec.heap.pacing import NO_MORE_RECLAIM
+from spanspec.heap.progress import NO_MORE_RECLAIM
 from spanspec.heap.state import HeapState
 from spanspec.pages.runs import PageRun
 from spanspec.sharing.records import SharedSpan

@@ -61,10 +61,10 @@ OF_DRAWN: Final = (
             ("pages.scavenge.coarser_page", "phys.size > PAGE_SIZE -> (phys.size >= PAGE_SIZE)"),
             ("pages.scavenge.total_time_ns", "huge >= total -> (huge > total)"),
             (
-                "heap.pacing.take_chunk",
+                "heap.progress.take_chunk",
                 "progress.reclaim_index >= after -> (progress.reclaim_index > after)",
             ),
-            ("heap.pacing.credit_taken", "found < wanted -> (found <= wanted)"),
+            ("heap.progress.credit_taken", "found < wanted -> (found <= wanted)"),
             ("heap.pacing.distance_to", "distance > PAGE_SIZE -> (distance >= PAGE_SIZE)"),
             ("pages.runs.releasable", "bounds.end > bounds.start -> (bounds.end >= bounds.start)"),
             ("pages.treap.most_of", "run_pages >= larger -> (run_pages > larger)"),

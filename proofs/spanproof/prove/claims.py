@@ -224,5 +224,10 @@ def claimed_at() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
 
 
-VOCABULARY: Final = (__name__, "spanproof.prove.proof", "spanproof.theorems.induction")
+VOCABULARY: Final = (
+    __name__,
+    "spanproof.prove.proof",
+    "spanproof.theorems.heap.keeping",
+    "spanproof.theorems.induction",
+)
 """The modules through which obligations state their claims."""

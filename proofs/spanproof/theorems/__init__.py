@@ -20,7 +20,8 @@ from spanproof.theorems.courses import (
     threads,
     versions,
 )
-from spanproof.theorems.heap import accounts, allp, collector
+from spanproof.theorems.heap import accounts, allp, collector, mcaches
+from spanproof.theorems.heap import progress as sweep_progress
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
 from spanproof.theorems.kernels import (
     methods_shape,
@@ -69,6 +70,7 @@ __all__ = [
     "layout",
     "lists",
     "liveness",
+    "mcaches",
     "meeting",
     "memory",
     "methods_shape",
@@ -93,6 +95,7 @@ __all__ = [
     "span",
     "specials",
     "structures",
+    "sweep_progress",
     "sweepgen",
     "telling",
     "threads",

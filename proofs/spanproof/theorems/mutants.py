@@ -8,6 +8,8 @@ from spanproof.theorems.courses.courses_mutants import COURSE_MUTANTS
 from spanproof.theorems.heap.accounts_mutants import COUNT_MUTANTS
 from spanproof.theorems.heap.allp_mutants import PS_MUTANTS
 from spanproof.theorems.heap.collector_mutants import COLLECTOR_MUTANTS
+from spanproof.theorems.heap.mcaches_mutants import MCACHE_MUTANTS
+from spanproof.theorems.heap.progress_mutants import SWEEP_PROGRESS_MUTANTS
 from spanproof.theorems.kernels.methods_mutants import METHOD_MUTANTS
 from spanproof.theorems.kernels.pages_mutants import KERNEL_PAGE_MUTANTS
 from spanproof.theorems.kernels.spans_mutants import KERNEL_MUTANTS
@@ -55,6 +57,8 @@ MUTANTS: Final = _by_name(
     *KERNEL_MUTANTS,
     *COUNT_MUTANTS,
     *COLLECTOR_MUTANTS,
+    *SWEEP_PROGRESS_MUTANTS,
+    *MCACHE_MUTANTS,
     *PS_MUTANTS,
     *SPECIAL_MUTANTS,
     *COURSE_MUTANTS,

@@ -146,7 +146,7 @@ def test_ex_7_a_sequence_of_tiny_objects() -> None:
     assert addresses == [a, a + 8, b, b + 3, b + 12, c, d]
     mcache = heap.state.mcaches[0]
     assert (mcache.tiny.address, mcache.tiny.offset) == (c, 12)
-    assert mcache.tiny_allocs == 3
+    assert mcache.tiny.allocs == 3
     assert heap.state.spans[heap.span_of(a)].alloc_count == 4
 
 

@@ -15,12 +15,13 @@ from spanproof.simulate.judging import header_for
 from spanproof.simulate.racing import Racing
 from spanproof.support.traces import bundled_traces
 from spanspec.base.ids import ProcId, ThreadId
+from spanspec.base.steps import NotAStep
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap import Heap
 from spanspec.heap.program import Allocate, FinishCycle, FlushMcaches, StartCycle
-from spanspec.heap.taking import NotAStep, look_at_popped, take
+from spanspec.heap.taking import look_at_popped, take
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.runs import AMD64
 from spanspec.sharing.growing import span_id
@@ -138,7 +139,7 @@ def test_a_step_that_is_not_possible_is_a_divergence_that_says_why() -> None:
     sharing.threads.set(sweeper, replace(sharing.threads[sweeper], task=IDLE))
     problem = replay.run(history[place : place + 1])
     assert problem is not None
-    assert problem.what == "step of the sharing protocol"
+    assert problem.what == "step of the model"
     assert problem.seen.startswith("examine is not possible: heap sweepgen")
 
 

@@ -8,6 +8,7 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case
+from spanspec.base.steps import NotAStep
 from spanspec.events.span_events import SweepDebt
 from spanspec.heap.heap import Heap
 from spanspec.heap.pacing import SweepPace
@@ -22,7 +23,7 @@ from spanspec.heap.program import (
     TakeManual,
 )
 from spanspec.heap.sweeping import deduct_sweep_credit
-from spanspec.heap.taking import NotAStep, look_at_popped, take
+from spanspec.heap.taking import look_at_popped, take
 from spanspec.pages.arena import Willing
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pageheap import Actor
@@ -56,7 +57,7 @@ def tiny_hits(met: Counter[str]) -> None:
     heap.step(SetProcs(0, 2))
     for number in range(4):
         heap.malloc(3, noscan=True, p=1)
-        counted = [mcache.tiny_allocs for mcache in heap.state.mcaches.values()]
+        counted = [mcache.tiny.allocs for mcache in heap.state.mcaches.values()]
         promise(sum(counted) == number, f"HEAP-40: {counted} after {number} hits")
         met["hit"] += 1
     heap.step(SetProcs(0, 1))

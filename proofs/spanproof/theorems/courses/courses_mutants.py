@@ -233,16 +233,6 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.malloc.hit_tiny_block",
-        Variant(
-            "hits-not-counted",
-            "mcache.tiny_allocs += 1",
-            "pass",
-            "courses.books",
-            "tiny objects that share a block are counted as one",
-        ),
-    ),
-    *variants_of(
         "spanspec.heap.sweeping.after_specials",
         Variant(
             "kept-records-dropped",

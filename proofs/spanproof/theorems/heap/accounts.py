@@ -5,15 +5,13 @@ from typing import Final
 import z3
 from msgspec.structs import replace
 
-from spanproof.prove.assumptions import ATOMICS
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
+from spanproof.theorems.heap.keeping import keep_invariant
 from spanspec.base.constants import PAGE_SIZE
-from spanspec.base.words import U16, U32, U64
+from spanspec.base.words import U16, U64
 from spanspec.heap import accounts as of
-from spanspec.heap import pacing
-from spanspec.heap.accounts import Accounts, ClassCounts
-from spanspec.heap.pacing import Progress
+from spanspec.heap.accounts import ACCOUNT_STEPS, COUNT_STEPS, Accounts, ClassCounts
 from spanspec.span.mspan import Mspan
 
 INTEGERS: Final = Integers()
@@ -22,11 +20,6 @@ INTEGERS: Final = Integers()
 def outstanding(counts: ClassCounts) -> U64:
     """The objects of a class that were handed out, and not found dead."""
     return counts.nmalloc - counts.nfree
-
-
-def free_pages(progress: Progress, given: U64) -> U64:
-    """The pages that were swept free: those given to who wanted some, and the credit."""
-    return given + progress.reclaim_credit
 
 
 def any_counted(p: Proof) -> Mspan:
@@ -48,6 +41,7 @@ def objects_are_counted_once(p: Proof) -> None:
     before = p.integer(outstanding, counts)
     free = span.nelems - span.alloc_count
     cached = p.call_given(free > 0, of.hand_out, counts, span)
+    p.call_given(free > 0, of.check_some_free, span)
     p.show("to an mcache", p.integer(outstanding, cached) == before + free, free > 0)
     counted = counts.nmalloc >= free
     back = p.call_given(counted, of.hand_back, counts, span)
@@ -56,6 +50,8 @@ def objects_are_counted_once(p: Proof) -> None:
     p.assume(dead <= span.alloc_count)
     swept = p.call(of.count_dead, counts, dead)
     p.show("found dead", p.integer(outstanding, swept) == before - dead)
+    handed = p.holds(of.may_hand_out, counts, span)
+    p.show("handed out just if some are free", handed == (free > 0))
     p.possible("some are free, some die", z3.And(free > 0, dead > 0))
 
 
@@ -106,56 +102,19 @@ def large_objects_are_counted(p: Proof) -> None:
     p.possible("several pages", z3.And(span.npages > 1, accounts.nlargealloc > accounts.nlargefree))
 
 
-@obligation("accounts.reclaim", "SWP-15 SWP-21 SWP-23 SWP-35", INTEGERS, assumes=(ATOMICS,))
-def pages_that_are_swept_free_are_used_once(p: Proof) -> None:
-    """What a reclaimer has swept free, it uses itself or leaves as credit; from the credit no more
-    is taken than there is. A sweep phase begins with no credit, and each page is counted once.
+@obligation("accounts.counts", "CEN-8 CEN-12 SWP-24 I-30 T-46", INTEGERS)
+def no_more_die_than_were_handed_out(p: Proof) -> None:
+    """Of each class no more objects are found dead than were handed out, whatever is counted; none
+    at first.
     """
-    progress = p.fresh(Progress, "progress")
-    assert isinstance(progress, Progress)
-    found, wanted = p.number(U64, "found"), p.number(U64, "wanted")
-    before = p.integer(free_pages, progress, 0)
-    used = p.integer(pacing.credit_taken, found, wanted)
-    left = p.integer(pacing.credit_left, found, wanted)
-    given = p.call(pacing.give_credit, progress, left)
-    assert isinstance(given, Progress)
-    p.show("used or left", p.integer(free_pages, given, used) == before + found)
-    p.show("enough or all", z3.Or(used == wanted, left == 0))
-    taken = p.integer(pacing.credit_taken, progress.reclaim_credit, wanted)
-    after = p.call(pacing.use_credit, progress, taken)
-    assert isinstance(after, Progress)
-    p.show("from the credit", p.integer(free_pages, after, taken) == before)
-    stale = p.call(pacing.use_credit, progress, wanted)
-    assert isinstance(stale, Progress)
-    p.show("never less than none", stale.reclaim_credit >= 0)
-    pages = p.number(U32, "pages")
-    swept = p.call(pacing.count_swept, progress, pages)
-    assert isinstance(swept, Progress)
-    p.show("swept", swept.pages_swept == progress.pages_swept + pages)
-    begun = p.call(pacing.begin_sweeping, found)
-    assert isinstance(begun, Progress)
-    p.show("no credit at first", z3.And(begun.reclaim_credit == 0, begun.reclaim_index == 0))
-    p.show("all is to be swept", z3.And(begun.pages_swept == 0, begun.pages_to_sweep == found))
-    p.possible("some are left", left > 0)
-    p.possible("not enough", used < wanted)
+    keep_invariant(p, COUNT_STEPS, ClassCounts, of.counts_hold)
+    p.show("at first", p.holds(of.counts_hold, ClassCounts()))
 
 
-@obligation("accounts.chunks", "SWP-21 SWP-22", INTEGERS, assumes=(ATOMICS,))
-def the_reclaimer_goes_up(p: Proof) -> None:
-    """A chunk that was taken lies below the place of the reclaimer from then on, wherever another
-    has gone meanwhile; and once it has ended, it has.
+@obligation("accounts.heap", "CEN-8 CEN-12 CEN-18 SWP-24 SWP-34 MC-11 I-31 I-32", INTEGERS)
+def what_was_marked_stays_live(p: Proof) -> None:
+    """What marking has found is live until the next mark, whatever mcaches take and give back; and
+    no more large objects are found dead than there are, nor more bytes of them. Nothing at first.
     """
-    progress, index = p.fresh(Progress, "progress"), p.number(U64, "index")
-    assert isinstance(progress, Progress)
-    p.assume(index + pacing.CHUNK_PAGES < 1 << 64)
-    after = p.call(pacing.take_chunk, progress, index)
-    assert isinstance(after, Progress)
-    behind = p.integer(pacing.next_chunk, index)
-    p.show("behind the chunk", after.reclaim_index >= behind)
-    p.show("never back", after.reclaim_index >= progress.reclaim_index)
-    goes = z3.Or(after.reclaim_index == behind, after.reclaim_index == progress.reclaim_index)
-    p.show("no further", goes)
-    ended = p.call(pacing.end_reclaiming, progress)
-    assert isinstance(ended, Progress)
-    p.show("ended", ended.reclaim_index >= pacing.NO_MORE_RECLAIM)
-    p.possible("another has gone further", progress.reclaim_index > behind)
+    keep_invariant(p, ACCOUNT_STEPS, Accounts, of.accounts_hold)
+    p.show("at first", p.holds(of.accounts_hold, Accounts()))

@@ -6,8 +6,9 @@ import z3
 
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
+from spanspec.base.steps import Step
 from spanspec.heap import collector as of
-from spanspec.heap.collector import COLLECTOR_STEPS, MARK, OFF, Collector, CollectorStep
+from spanspec.heap.collector import COLLECTOR_STEPS, MARK, OFF, Collector
 
 INTEGERS: Final = Integers()
 
@@ -40,23 +41,24 @@ def unswept_by_one_step(before: Collector, after: Collector) -> bool:
 
 
 CLAIMS: Final = {
-    of.BEGIN_CYCLE: "A cycle begins, and has neither marked nor been swept yet.",
-    of.BEGIN_MARKING: "Marking begins with everything swept, and with mark bits of a new age.",
-    of.STOP_MARKING: "Marking is completed once it has begun.",
-    of.END_MARKING: "Marking is over once it is complete.",
-    of.BEGIN_SWEEP_PHASE: "After marking, once in a cycle, everything is to be swept.",
-    of.NOTE_ALL_SWEPT: "That all is swept, is noted while nobody marks.",
+    of.BEGIN_CYCLE.name: "A cycle begins, and has neither marked nor been swept yet.",
+    of.BEGIN_MARKING.name: "Marking begins with everything swept, and with mark bits of a new age.",
+    of.STOP_MARKING.name: "Marking is completed once it has begun.",
+    of.END_MARKING.name: "Marking is over once it is complete.",
+    of.BEGIN_SWEEP_PHASE.name: "After marking, once in a cycle, everything is to be swept.",
+    of.NOTE_ALL_SWEPT.name: "That all is swept, is noted while nobody marks.",
 }
 """What is claimed of each step, in words."""
 
 
-def prove_step(step: CollectorStep) -> None:
+def prove_step(step: Step[Collector]) -> None:
     """Register the obligation that a step keeps the invariant, and leads one stage on."""
 
     def build(p: Proof) -> None:
         at = any_collector(p)
-        p.assume(p.holds(step.may, at))
-        after = p.call(step.take, at, *p.parameters(step.take).values())
+        chosen = tuple(p.parameters(step.take).values())
+        p.assume(p.holds(step.may, at, *chosen))
+        after = p.call(step.take, at, *chosen)
         assert isinstance(after, Collector)
         p.show("the invariant", p.holds(of.is_sound, after))
         p.show("one at a time", p.holds(goes_on, at, after))
@@ -65,14 +67,13 @@ def prove_step(step: CollectorStep) -> None:
         due = stage(p, at) if stays else (stage(p, at) + 1) % len(STAGES)
         p.show("one stage on", stage(p, after) == due)
         if step is of.BEGIN_CYCLE:
-            chosen = cast(z3.ExprRef, p.symbols["mode"])
-            p.show("its mode", cast(z3.ExprRef, after.mode) == chosen)
+            p.show("its mode", cast(z3.ExprRef, after.mode) == chosen[0])
         if stays:
             p.show("it is noted", cast(z3.BoolRef, after.sweepdone))
             p.show("no marks are of use", z3.Not(cast(z3.BoolRef, at.marked)))
         p.possible("it has gone round before", at.epoch > 1)
 
-    build.__doc__ = CLAIMS[step]
+    build.__doc__ = CLAIMS[step.name]
     obligation(f"collector.{step.name}", RULES, INTEGERS)(build)
 
 
@@ -88,11 +89,11 @@ def stage(p: Proof, at: Collector) -> z3.ArithRef:
     return found
 
 
-def guard(p: Proof, step: CollectorStep, at: Collector) -> z3.BoolRef:
+def guard(p: Proof, step: Step[Collector], at: Collector) -> z3.BoolRef:
     """Tell whether a step is next, whether or not what is left to sweep is swept yet."""
     if step is of.BEGIN_MARKING:
         return p.holds(begun_not_marked, at)
-    return p.holds(step.may, at)
+    return p.holds(step.may, at, *(z3.IntVal(0) for _ in step.chosen))
 
 
 def begun_not_marked(at: Collector) -> bool:
@@ -111,7 +112,7 @@ def at_first_nothing_has_begun(p: Proof) -> None:
     assert isinstance(at, Collector)
     p.assume(p.holds(is_first, at))
     p.show("the invariant", p.holds(of.is_sound, at))
-    p.show("a cycle may begin", p.holds(of.may_begin_cycle, at))
+    p.show("a cycle may begin", p.holds(of.may_begin_cycle, at, z3.IntVal(0)))
     p.possible("at first", z3.BoolVal(True))
 
 

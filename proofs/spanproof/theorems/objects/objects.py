@@ -35,7 +35,7 @@ from spanspec.base.constants import (
     make_span_class,
     size_class_of,
 )
-from spanspec.base.words import U8, U16, U32, U64
+from spanspec.base.words import M64, U8, U16, U32, U64
 from spanspec.heap.collector import MARK
 from spanspec.heap.cycle import with_object_marked
 from spanspec.heap.malloc import born, pages_for_large, with_large_object
@@ -111,6 +111,8 @@ def tiny_objects_do_not_overlap(p: Proof) -> None:
     p.assume(p.holds(ends_within, block, start, earlier))
     fresh = a_fresh_block(p, block)
     hit = p.holds(tiny_fits, block, size)
+    # Nobody lives to see the count overflow.
+    p.assume(z3.ULT(block.allocs, M64))
     offset = p.integer(align_tiny, block.offset, size)
     p.show("behind the earlier one", z3.UGE(offset, start + earlier), hit)
     after = p.call_given(hit, take_tiny, block, size)

@@ -40,8 +40,8 @@ OBJECT_MUTANTS = (
         "spanspec.span.tiny.replace_tiny_block",
         Variant(
             "new-block-is-empty",
-            "TinyBlock(fresh, size)",
-            "TinyBlock(fresh, 0)",
+            "TinyBlock(fresh, size, block.allocs)",
+            "TinyBlock(fresh, 0, block.allocs)",
             "tiny.disjoint",
             "the first object of a new tiny block is forgotten",
         ),
@@ -137,7 +137,7 @@ OBJECT_MUTANTS = (
 
 LIVENESS_MUTANTS = (
     *variants_of(
-        "spanspec.heap.pacing.credit_taken",
+        "spanspec.heap.progress.credit_taken",
         Variant(
             "all-credit-taken",
             "found if found < wanted else wanted",
@@ -147,7 +147,7 @@ LIVENESS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.pacing.next_chunk",
+        "spanspec.heap.progress.next_chunk",
         Variant(
             "chunk-taken-again",
             "index + CHUNK_PAGES",

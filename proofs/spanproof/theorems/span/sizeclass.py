@@ -29,7 +29,7 @@ from spanspec.base.sizeclass import (
     round_up_size,
     size_class_for,
 )
-from spanspec.base.words import U8, U16, U32, U64
+from spanspec.base.words import M64, U8, U16, U32, U64
 from spanspec.span.mspan import FoundObject, Mspan, find_object, init_span, obj_index, slot_address
 from spanspec.span.tiny import (
     NO_TINY_BLOCK,
@@ -209,7 +209,8 @@ def tiny_objects_are_aligned_and_inside_their_block(p: Proof) -> None:
     p.show("at the lowest such offset", z3.ULT(offset - block.offset, unit))
     room = z3.And(block.address != 0, z3.ULE(offset + size, 16))
     p.show("fits where there is room", hit == room)
-    p.assume(hit)
+    # Nobody lives to see the count overflow.
+    p.assume(hit, z3.ULT(block.allocs, M64))
     after = p.call(take_tiny, block, size)
     assert isinstance(after, TinyBlock)
     p.show("up to the new offset", after.offset == offset + size)

@@ -7,7 +7,7 @@ import z3
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
-from spanspec.base.words import U8
+from spanspec.base.words import U8, U32
 from spanspec.span.specials import FINALIZER, FREED, KEPT, PROFILE, QUEUED, fate_of, survives
 from spanspec.span.tiny import TinyBlock, drop_tiny_block, tiny_fits
 
@@ -44,7 +44,8 @@ def no_finalizer_is_lost(p: Proof) -> None:
 def nothing_goes_into_a_block_that_was_dropped(p: Proof) -> None:
     """Once an mcache is flushed no tiny object fits its block, as its span may be swept."""
     block, size = p.fresh(TinyBlock, "block"), p.number(U8, "size")
+    span = p.number(U32, "span")
     p.assume(size != 0, z3.ULT(size, 16))
-    dropped = p.call(drop_tiny_block, block)
+    dropped = p.call(drop_tiny_block, block, span)
     p.show("nothing fits", z3.Not(p.holds(tiny_fits, dropped, size)))
     p.possible("something fitted", p.holds(tiny_fits, block, size))

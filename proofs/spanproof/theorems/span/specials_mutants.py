@@ -71,7 +71,7 @@ SPECIAL_MUTANTS = (
         "spanspec.span.tiny.drop_tiny_block",
         Variant(
             "block-outlives-flush",
-            "NO_TINY_BLOCK",
+            "replace(block, address=0, offset=0)",
             "block",
             "tiny.dropped",
             "tiny objects go on into a block whose span has left the mcache",

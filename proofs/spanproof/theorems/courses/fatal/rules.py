@@ -8,7 +8,7 @@ from spanproof.theorems.courses.fatal.checks import Checks
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import HEAP_ADDR_BITS, PAGE_SIZE
 from spanspec.base.sizeclass import size_class_for
-from spanspec.heap.accounts import ClassCounts, hand_out
+from spanspec.heap.accounts import check_some_free
 from spanspec.heap.heap import Heap
 from spanspec.heap.malloc import with_large_object
 from spanspec.heap.memstats import read_memstats
@@ -32,7 +32,6 @@ from spanspec.span.sweepgen import (
     leave_cache,
     publish_swept,
 )
-from spanspec.span.tiny import NO_TINY_BLOCK, take_tiny
 
 BASE = 0xC000000000
 SPAN = init_span(base=BASE, npages=1, spanclass=5, limit=BASE + PAGE_SIZE)
@@ -50,7 +49,7 @@ def a_class_for_a_large_request() -> None:
 
 def a_full_span_is_handed_out() -> None:
     """A full span is handed out."""
-    hand_out(ClassCounts(), replace(SPAN, alloc_count=SPAN.nelems))
+    check_some_free(replace(SPAN, alloc_count=SPAN.nelems))
 
 
 def a_span_to_cache_that_was_searched_to_its_end() -> None:
@@ -71,11 +70,6 @@ def a_free_slot_that_is_found_by_nobody() -> None:
 def a_second_large_object() -> None:
     """A second large object."""
     with_large_object(ONE, 40_000)
-
-
-def a_tiny_object_that_does_not_fit() -> None:
-    """A tiny object that does not fit."""
-    take_tiny(NO_TINY_BLOCK, 8)
 
 
 def a_p_that_does_not_exist() -> None:
@@ -243,7 +237,6 @@ CHECKS: Final[Checks] = (
     ("T-50", a_full_count_with_a_free_slot),
     ("T-15", a_free_slot_that_is_found_by_nobody),
     ("MAL-12", a_second_large_object),
-    ("MAL-6", a_tiny_object_that_does_not_fit),
     ("MC-14", a_p_that_does_not_exist),
     ("MC-9", statistics_of_what_mcaches_hold),
     ("I-4", marks_beyond_the_slots),

@@ -1,0 +1,72 @@
+"""What an mcache has for itself: its tiny block, and the allocation that a refill is for."""
+
+from typing import Final, cast
+
+import z3
+
+from spanproof.prove.proof import Proof, obligation
+from spanproof.symbolic.integers import Integers
+from spanproof.theorems.heap.keeping import keep_invariant
+from spanspec.base.ids import NOBODY
+from spanspec.heap import refilling
+from spanspec.heap.refilling import NO_REFILL, REFILL_STEPS
+from spanspec.span import tiny as of
+from spanspec.span.tiny import TINY_STEPS, TinyBlock
+
+INTEGERS: Final = Integers()
+
+
+def has_more_used(before: TinyBlock, after: TinyBlock, size: int) -> bool:
+    """The same block has so many bytes more in use at least, and one object more is counted."""
+    return (
+        after.address == before.address
+        and after.offset >= before.offset + size
+        and after.allocs == before.allocs + 1
+    )
+
+
+def has_as_much_room(before: TinyBlock, after: TinyBlock, fresh: int, size: int) -> bool:
+    """The block that has more room is current; no object is counted that took a slot."""
+    if after.allocs != before.allocs:
+        return False
+    if before.address != 0 and before.offset <= size:
+        return after.address == before.address and after.offset == before.offset
+    return after.address == fresh and after.offset == size
+
+
+@obligation("tiny.steps", "MAL-4 MAL-5 MAL-6 MAL-7 MAL-8 MC-6 HEAP-40 I-36", INTEGERS)
+def a_tiny_block_is_used_from_its_start(p: Proof) -> None:
+    """A tiny block lies at a multiple of 16, and 1 to 16 bytes of it are used: more with each
+    object, which counts. It is replaced only by one with more room, and dropped only once the
+    mcache has no span of its class.
+    """
+    before, taken = keep_invariant(p, TINY_STEPS, TinyBlock, of.is_sound)
+    (size,), hits, hit = taken["take-tiny"]
+    p.show("one object more", p.implied(hits, has_more_used, before, hit, size))
+    (fresh, size), misses, current = taken["replace-tiny-block"]
+    room = p.implied(misses, has_as_much_room, before, current, fresh, size)
+    p.show("the one with more room", room)
+    p.show("a hit or a miss", z3.Not(z3.And(hits, misses)))
+    (span,), drops, dropped = taken["drop-tiny-block"]
+    p.show("its span is gone", span == NOBODY, drops)
+    assert isinstance(before, TinyBlock)
+    assert isinstance(dropped, TinyBlock)
+    p.show("what was counted stays", dropped.allocs == before.allocs, drops)
+    p.show("at first", p.holds(of.is_sound, of.NO_TINY_BLOCK))
+    p.possible("a block that is kept", z3.And(misses, cast(z3.ExprRef, before.offset) < size))
+
+
+@obligation("refill.steps", "MC-4 MAL-19", INTEGERS)
+def a_refill_serves_who_asked_for_it(p: Proof) -> None:
+    """What a refill has brought, an allocation of its class uses first, and once; before that there
+    is no other refill.
+    """
+    before, taken = keep_invariant(p, REFILL_STEPS, int, refilling.is_sound)
+    (spanclass, span), noted, after = taken["note-refill"]
+    p.show("none was owed", before == NO_REFILL, noted)
+    p.show("there is a span", span != NOBODY, noted)
+    p.show("it is owed", after == spanclass, noted)
+    (spanclass,), used, after = taken["use-refill"]
+    p.show("its class", z3.And(before == spanclass, spanclass != NO_REFILL), used)
+    p.show("once", after == NO_REFILL, used)
+    p.show("at first", p.holds(refilling.is_sound, z3.IntVal(NO_REFILL)))

@@ -1,0 +1,93 @@
+"""Mutants of what an mcache has for itself."""
+
+from spanproof.patch.mutant import Variant, variants_of
+
+MCACHE_MUTANTS = (
+    *variants_of(
+        "spanspec.span.tiny.take_tiny",
+        Variant(
+            "hits-not-counted",
+            "block.allocs + 1",
+            "block.allocs",
+            "tiny.steps",
+            "tiny objects that share a block are counted as one",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.tiny.may_take_tiny",
+        Variant(
+            "block-without-room-hit",
+            " and tiny_fits(block, size)",
+            "",
+            "tiny.steps",
+            "an object goes into a block that has no room for it",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.tiny.may_replace_tiny_block",
+        Variant(
+            "replaced-without-a-miss",
+            "        and not tiny_fits(block, size)\n",
+            "",
+            "tiny.steps",
+            "a new block is taken for an object that fits the current one",
+        ),
+        Variant(
+            "block-out-of-place",
+            "        and fresh % TINY_SIZE == 0\n",
+            "",
+            "tiny.steps",
+            "a tiny block begins within a slot",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.tiny.drop_tiny_block",
+        Variant(
+            "hits-of-dropped-blocks-lost",
+            "replace(block, address=0, offset=0)",
+            "NO_TINY_BLOCK",
+            "tiny.steps",
+            "with its block an mcache forgets how many objects went into blocks",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.tiny.may_drop_tiny_block",
+        Variant(
+            "block-dropped-from-a-cached-span",
+            "span == NOBODY",
+            "span >= NOBODY",
+            "tiny.steps",
+            "a tiny block is dropped although its mcache still has the span",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.refilling.may_note_refill",
+        Variant(
+            "two-refills-owed",
+            "refilled == NO_REFILL and ",
+            "",
+            "refill.steps",
+            "a second refill comes before the allocation that the first was for",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.refilling.may_use_refill",
+        Variant(
+            "refill-of-another-class-used",
+            " and refilled == spanclass",
+            "",
+            "refill.steps",
+            "an allocation takes its slot for one of another class",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.refilling.use_refill",
+        Variant(
+            "refill-owed-for-ever",
+            "NO_REFILL",
+            "spanclass",
+            "refill.steps",
+            "every allocation counts as the first after a refill",
+        ),
+    ),
+)

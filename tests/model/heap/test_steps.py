@@ -1,0 +1,100 @@
+"""What a heap consists of is changed by steps: nothing else assigns a part of it."""
+
+import ast
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import spanspec
+from spanspec.base.steps import NotAStep, Step
+from spanspec.heap import Heap
+from spanspec.heap.collector import END_MARKING
+from spanspec.heap.progress import GIVE_CREDIT, TAKE_CHUNK
+from spanspec.heap.refilling import NOTE_REFILL, USE_REFILL
+from spanspec.heap.taking import advance, take_tiny_block
+from spanspec.span.tiny import DROP_TINY_BLOCK
+
+FOLDER = Path(spanspec.__file__).parent
+TAKING = "heap/taking.py"
+
+
+def all_steps() -> dict[str, Step[object]]:
+    """Return each step by the name of the constant that it is."""
+    found: dict[str, Step[object]] = {}
+    for module in pkgutil.walk_packages(spanspec.__path__, "spanspec."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, Step):
+                found[name] = value
+    return found
+
+
+STEPS = all_steps()
+PARTS = {step.part for step in STEPS.values()}
+
+
+def assigned(source: str) -> list[str]:
+    """Return the parts that a module assigns, but for those that an object begins with."""
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef) or function.name == "__init__":
+            continue
+        for node in ast.walk(function):
+            stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+            if stored and isinstance(node, ast.Attribute) and node.attr in PARTS:
+                found.append(f"{function.name}: {ast.unparse(node)}")
+    return found
+
+
+def test_each_part_is_one_of_a_heap() -> None:
+    assert len(STEPS) > 45
+    assert {"sharing", "collector", "allp", "accounts", "counts", "progress", "tiny"} <= PARTS
+
+
+@pytest.mark.parametrize("wing", ["heap", "pages", "sharing", "span", "trace"])
+def test_only_steps_assign_a_part(wing: str) -> None:
+    places = {path.relative_to(FOLDER).as_posix(): path for path in (FOLDER / wing).rglob("*.py")}
+    told = {
+        name: assigned(path.read_text(encoding="utf-8"))
+        for name, path in places.items()
+        if name != TAKING
+    }
+    assert {name: them for name, them in told.items() if them} == {}
+
+
+def test_an_assignment_would_be_noticed() -> None:
+    source = "def course(state):\n    state.accounts = count(state.accounts)\n"
+    assert assigned(source) == ["course: state.accounts"]
+    assert assigned("def course(state):\n    mcache.refilled += 1\n") == ["course: mcache.refilled"]
+    assert assigned("def __init__(self):\n    self.accounts = Accounts()\n") == []
+
+
+def test_each_step_is_applied_by_a_course() -> None:
+    named = {
+        node.id
+        for path in (FOLDER / "heap").rglob("*.py")
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name)
+    }
+    by_calls = {"TAKE_TINY", "REPLACE_TINY_BLOCK"}  # `taking` has calls that are compiled
+    assert STEPS.keys() - named == by_calls
+
+
+def test_what_no_guard_allows_is_no_step() -> None:
+    state = Heap().state
+    mcache = state.mcaches[0]
+    for owner, step, *chosen in (
+        (state, END_MARKING),
+        (state, GIVE_CREDIT, 1),
+        (state, TAKE_CHUNK, 0, 0),
+        (mcache, NOTE_REFILL, 5, -1),
+        (mcache, USE_REFILL, 5),
+        (mcache, DROP_TINY_BLOCK, 3),
+    ):
+        with pytest.raises(NotAStep, match=f"{step.name} .* is not possible"):
+            advance(owner, step, *chosen)
+    with pytest.raises(NotAStep, match="replace-tiny-block 0x8 8 is not possible"):
+        take_tiny_block(mcache, 8, 8)
