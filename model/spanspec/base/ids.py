@@ -25,3 +25,6 @@ Address = NewType("Address", int)
 
 PId = NewType("PId", int)
 """Identity of a P: its number and 1; 0 is that of no P."""
+
+SpecialId = NewType("SpecialId", int)
+"""Identity of a special record within a span: of an offset and a kind."""

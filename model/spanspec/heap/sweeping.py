@@ -13,6 +13,7 @@ from spanspec.heap.accounts import COUNT_DEAD, COUNT_LARGE_DEAD
 from spanspec.heap.collector import NOTE_ALL_SWEPT
 from spanspec.heap.pacing import Debt, without_pace
 from spanspec.heap.progress import COUNT_SWEPT, GIVE_CREDIT
+from spanspec.heap.specials import DueTable, SpanSpecials, SpecialTable, by_fate
 from spanspec.heap.state import Course, HeapState, Waits
 from spanspec.heap.taking import advance, look_at_popped, publish_alone, take
 from spanspec.pages.pagealloc import free_in_use
@@ -31,7 +32,7 @@ from spanspec.sharing.steps import (
 from spanspec.sharing.sweepbuf import swept_buffer
 from spanspec.sharing.sweeping import may_free, may_publish_dead, may_relist, publishes_alone
 from spanspec.span.mspan import IN_USE, Mspan
-from spanspec.span.specials import sweep_specials
+from spanspec.span.specials import KEPT, QUEUED, fates_of
 from spanspec.span.sweep import Swept, frees_some, leaves_nothing, sweep
 from spanspec.span.sweepgen import is_legal_between_cycles, needs_sweep
 
@@ -143,19 +144,22 @@ def after_specials(state: HeapState, actor: Actor, span: int, record: Mspan) -> 
 
     Rules: SWP-24.
     """
-    before = state.specials.pop(span)
-    decided = sweep_specials(record, before)
-    if decided.kept:
-        state.specials[span] = decided.kept
-    for offset in decided.queued:
+    before, at = state.specials[span], specials_of(state, span, record)
+    for special, fate in zip(before, fates_of(record, before), strict=True):
         # The queue is memory of the runtime's own, which counts, so it has to be there before the
         # entry.
-        state.finalizer_blocks.make_room(len(state.finalizers) + 1, actor.p)
-        state.finalizers.append(record.base + offset)
-    for special in before:
-        if special not in decided.kept:
+        if fate == QUEUED:
+            state.finalizer_blocks.make_room(len(state.finalizers) + 1, actor.p)
+        at = by_fate(at, special, fate)
+        if fate != KEPT:
             state.special_records[special.kind].let_go()
-    return decided.span
+    return at.span
+
+
+def specials_of(state: HeapState, span: int, record: Mspan) -> SpanSpecials:
+    """Return the special records of a span, whose slots a record has, with the finalizers due."""
+    records = SpecialTable(state.specials, span, record)
+    return SpanSpecials(record, record, records, DueTable(state.finalizers))
 
 
 def age_bits(state: HeapState, span: int, swept: Swept) -> None:

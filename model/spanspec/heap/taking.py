@@ -7,7 +7,7 @@ the lists of mcentral and the sweep buffers, follows from the records of spans b
 from typing import Final, TypeVar
 
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
-from spanspec.base.steps import NotAStep, Step
+from spanspec.base.steps import NotAStep, Step, after
 from spanspec.base.words import U64
 from spanspec.heap.state import HeapState, Mcache, Mcentral
 from spanspec.sharing.growing import span_id
@@ -44,9 +44,7 @@ def advance(owner: object, step: Step[PartT], *chosen: object) -> None:
     Raises: NotAStep if its guard does not hold.
     """
     part: PartT = getattr(owner, step.part)
-    if not step.may(part, *chosen):
-        raise NotAStep(f"{step.name} {chosen} is not possible: {part}")
-    setattr(owner, step.part, step.take(part, *chosen))
+    setattr(owner, step.part, after(part, step, *chosen))
 
 
 def hit_tiny_block(mcache: Mcache, size: U64) -> int | None:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from spanspec.base.records import Record
 from spanspec.base.words import U64
-from spanspec.span.mspan import Mspan, set_marked
+from spanspec.span.mspan import Mspan
 
 FINALIZER: Final = 1
 PROFILE: Final = 2
@@ -102,23 +102,12 @@ def fate_of(kind: int, marked: bool, finalized: bool) -> int:
     return QUEUED if kind == FINALIZER and not marked else KEPT
 
 
-class SweptSpecials(Record, frozen=True):
-    """What a sweep does with special records: marks, records kept, offsets of finalizers queued.
+def fates_of(span: Mspan, specials: Specials) -> tuple[int, ...]:
+    """Decide on the special records of a span that is being swept, one by one in their order.
 
-    Both records and offsets are in order of address.
-    """
-
-    span: Mspan
-    kept: Specials
-    queued: tuple[U64, ...]
-
-
-def sweep_specials(span: Mspan, specials: Specials) -> SweptSpecials:
-    """Decide on the special records of a span that is being swept, before the marks are counted.
-
-    Those of marked slots stay. A dead slot with a finalizer, at whatever address in it, is marked:
-    all its finalizers are queued, each with its own address, and its profile records stay. The
-    records of any other dead slot are freed.
+    Those of marked slots stay. Of a dead slot with a finalizer, at whatever address in it, all
+    finalizers are queued, and the profile records stay. The records of any other dead slot are
+    freed.
 
     Rules: SWP-24 I-27.
     """
@@ -130,17 +119,7 @@ def sweep_specials(span: Mspan, specials: Specials) -> SweptSpecials:
         for slot, special in zip(slots, specials, strict=True)
         if special.kind == FINALIZER and not span.gcmark_bits.bit(slot)
     }
-    kept: list[Special] = []
-    queued: list[U64] = []
-    for slot, special in zip(slots, specials, strict=True):
-        fate = fate_of(special.kind, span.gcmark_bits.bit(slot), slot in finalized)
-        if fate == QUEUED:
-            queued.append(special.offset)
-        elif fate == KEPT:
-            kept.append(special)
-    after = span
-    for slot in sorted(finalized):
-        # Marked before the marks are counted, so that the object outlives this sweep; its finalizer
-        # must find it.
-        after = set_marked(after, slot)
-    return SweptSpecials(after, tuple(kept), tuple(queued))
+    return tuple(
+        fate_of(special.kind, span.gcmark_bits.bit(slot), slot in finalized)
+        for slot, special in zip(slots, specials, strict=True)
+    )

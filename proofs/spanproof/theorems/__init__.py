@@ -22,6 +22,7 @@ from spanproof.theorems.courses import (
 )
 from spanproof.theorems.heap import accounts, allp, collector, mcaches
 from spanproof.theorems.heap import progress as sweep_progress
+from spanproof.theorems.heap import specials as heap_specials
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
 from spanproof.theorems.kernels import (
     methods_shape,
@@ -64,6 +65,7 @@ __all__ = [
     "damage",
     "fatalchecks",
     "freespans",
+    "heap_specials",
     "kernel_arithmetic",
     "kernel_pages",
     "kernels",

@@ -10,6 +10,7 @@ from spanproof.theorems.heap.allp_mutants import PS_MUTANTS
 from spanproof.theorems.heap.collector_mutants import COLLECTOR_MUTANTS
 from spanproof.theorems.heap.mcaches_mutants import MCACHE_MUTANTS
 from spanproof.theorems.heap.progress_mutants import SWEEP_PROGRESS_MUTANTS
+from spanproof.theorems.heap.specials_mutants import SPECIAL_STEP_MUTANTS
 from spanproof.theorems.kernels.methods_mutants import METHOD_MUTANTS
 from spanproof.theorems.kernels.pages_mutants import KERNEL_PAGE_MUTANTS
 from spanproof.theorems.kernels.spans_mutants import KERNEL_MUTANTS
@@ -59,6 +60,7 @@ MUTANTS: Final = _by_name(
     *COLLECTOR_MUTANTS,
     *SWEEP_PROGRESS_MUTANTS,
     *MCACHE_MUTANTS,
+    *SPECIAL_STEP_MUTANTS,
     *PS_MUTANTS,
     *SPECIAL_MUTANTS,
     *COURSE_MUTANTS,

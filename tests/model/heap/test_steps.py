@@ -10,14 +10,22 @@ import pytest
 import spanspec
 from spanspec.base.steps import NotAStep, Step
 from spanspec.heap import Heap
-from spanspec.heap.collector import END_MARKING
-from spanspec.heap.progress import GIVE_CREDIT, TAKE_CHUNK
-from spanspec.heap.refilling import NOTE_REFILL, USE_REFILL
 from spanspec.heap.taking import advance, take_tiny_block
-from spanspec.span.tiny import DROP_TINY_BLOCK
 
 FOLDER = Path(spanspec.__file__).parent
 TAKING = "heap/taking.py"
+CHANGES = [
+    "add",
+    "append",
+    "clear",
+    "discard",
+    "insert",
+    "pop",
+    "popitem",
+    "remove",
+    "setdefault",
+    "update",
+]
 
 
 def all_steps() -> dict[str, Step[object]]:
@@ -41,10 +49,21 @@ def assigned(source: str) -> list[str]:
         if not isinstance(function, ast.FunctionDef) or function.name == "__init__":
             continue
         for node in ast.walk(function):
-            stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-            if stored and isinstance(node, ast.Attribute) and node.attr in PARTS:
+            changed = what_it_changes(node)
+            if isinstance(changed, ast.Attribute) and changed.attr in PARTS:
                 found.append(f"{function.name}: {ast.unparse(node)}")
     return found
+
+
+def what_it_changes(node: ast.AST) -> ast.expr | None:
+    """Return what a node assigns, or of what it changes an entry."""
+    if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+        return node
+    if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+        return node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.value if node.func.attr in CHANGES else None
+    return None
 
 
 def test_each_part_is_one_of_a_heap() -> None:
@@ -67,6 +86,8 @@ def test_an_assignment_would_be_noticed() -> None:
     source = "def course(state):\n    state.accounts = count(state.accounts)\n"
     assert assigned(source) == ["course: state.accounts"]
     assert assigned("def course(state):\n    mcache.refilled += 1\n") == ["course: mcache.refilled"]
+    source = "def course(state):\n    state.specials.pop(3)\n    del state.specials[4]\n"
+    assert assigned(source) == ["course: state.specials.pop(3)", "course: state.specials[4]"]
     assert assigned("def __init__(self):\n    self.accounts = Accounts()\n") == []
 
 
@@ -86,14 +107,15 @@ def test_each_step_is_applied_by_a_course() -> None:
 def test_what_no_guard_allows_is_no_step() -> None:
     state = Heap().state
     mcache = state.mcaches[0]
-    for owner, step, *chosen in (
-        (state, END_MARKING),
-        (state, GIVE_CREDIT, 1),
-        (state, TAKE_CHUNK, 0, 0),
-        (mcache, NOTE_REFILL, 5, -1),
-        (mcache, USE_REFILL, 5),
-        (mcache, DROP_TINY_BLOCK, 3),
-    ):
+    refused: tuple[tuple[object, Step[object], tuple[int, ...]], ...] = (
+        (state, STEPS["END_MARKING"], ()),
+        (state, STEPS["GIVE_CREDIT"], (1,)),
+        (state, STEPS["TAKE_CHUNK"], (0, 0)),
+        (mcache, STEPS["NOTE_REFILL"], (5, -1)),
+        (mcache, STEPS["USE_REFILL"], (5,)),
+        (mcache, STEPS["DROP_TINY_BLOCK"], (3,)),
+    )
+    for owner, step, chosen in refused:
         with pytest.raises(NotAStep, match=f"{step.name} .* is not possible"):
             advance(owner, step, *chosen)
     with pytest.raises(NotAStep, match="replace-tiny-block 0x8 8 is not possible"):

@@ -8,6 +8,7 @@ a pointer to one.
 
 from spanspec.base.constants import TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY
+from spanspec.base.steps import after
 from spanspec.base.words import U64
 from spanspec.heap import cycle
 from spanspec.heap.collector import OFF
@@ -16,11 +17,12 @@ from spanspec.heap.malloc import ZERO_BASE
 from spanspec.heap.mcache import flush_all_mcaches
 from spanspec.heap.operations.refusals import Refused, require
 from spanspec.heap.program import AddSpecial, Input, RemoveFinalizer
+from spanspec.heap.specials import ADD, REMOVE, RUN, DueTable, FinalizersDue, special_id
 from spanspec.heap.state import Course, HeapState, StopsWorld
-from spanspec.heap.sweeping import ensure_swept
+from spanspec.heap.sweeping import ensure_swept, specials_of
 from spanspec.pages.pageheap import Actor
-from spanspec.span.mspan import find_object, is_allocated
-from spanspec.span.specials import FINALIZER, KINDS, add_special, has_special, remove_special
+from spanspec.span.mspan import find_object, is_allocated, obj_index
+from spanspec.span.specials import FINALIZER, KINDS, has_special
 
 
 def heap_span(state: HeapState, address: U64, otherwise: str) -> int:
@@ -111,7 +113,9 @@ def add(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     except Refused:
         taken.let_go()
         raise
-    state.specials[span] = add_special(records, offset, kind)
+    record = state.spans[span]
+    slot = obj_index(record, record.base + offset)
+    after(specials_of(state, span, record), ADD, special_id(offset, kind), slot)
     if kind == FINALIZER and state.phase != OFF:
         # While marking the object is looked through at once.
         state.scanned += state.spans[span].elemsize
@@ -132,12 +136,10 @@ def remove_finalizer(state: HeapState, actor: Actor, request: Input) -> Course[N
     span = span_to_change(state, address, FINALIZER, refused)
     yield from ensure_swept(state, actor, span)
     span = span_to_change(state, address, FINALIZER, refused)
-    offset = address - state.spans[span].base
-    before = state.specials.pop(span, ())
-    left = remove_special(before, offset, FINALIZER)
-    if left:
-        state.specials[span] = left
-    if len(left) < len(before):
+    offset, records = address - state.spans[span].base, state.specials.get(span, ())
+    if has_special(records, offset, FINALIZER):
+        at = specials_of(state, span, state.spans[span])
+        after(at, REMOVE, special_id(offset, FINALIZER))
         state.special_records[FINALIZER].let_go()
 
 
@@ -146,7 +148,9 @@ def run_finalizers(state: HeapState, actor: Actor, request: Input) -> Course[Non
 
     Rules: SWP-24.
     """
-    state.finalizers.clear()
+    due = FinalizersDue(DueTable(state.finalizers))
+    for address in due.due:
+        due = after(due, RUN, address)
     yield from ()
 
 

@@ -235,11 +235,11 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
         "spanspec.heap.sweeping.after_specials",
         Variant(
-            "kept-records-dropped",
-            "state.specials[span] = decided.kept",
-            "pass",
+            "saved-object-not-marked",
+            "at = by_fate(at, special, fate)",
+            "by_fate(at, special, fate)",
             "courses.books",
-            "an object that is saved for its finalizer loses its profile record",
+            "an object that is saved for its finalizer is freed with the others",
         ),
     ),
     *variants_of(

@@ -10,6 +10,14 @@ from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case, refuses
 from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS
+from spanspec.heap.specials import (
+    DueTable,
+    SpanSpecials,
+    SpecialTable,
+    by_fate,
+    is_settled,
+    special_id,
+)
 from spanspec.span.alloccache import next_free_fast
 from spanspec.span.mspan import init_span, set_marked
 from spanspec.span.specials import (
@@ -18,10 +26,10 @@ from spanspec.span.specials import (
     Special,
     Specials,
     add_special,
+    fates_of,
     has_special,
     in_order,
     remove_special,
-    sweep_specials,
 )
 
 Key = tuple[int, int]
@@ -68,22 +76,27 @@ def swept(met: Counter[str], keys: tuple[Key, ...], marked: tuple[int, ...]) -> 
         span = next_free_fast(span).span
     for slot in marked:
         span = set_marked(span, slot)
-    decided, after = sweep_specials(span, given(keys)), span
-    kept, queued = list[Special](), list[int]()
+    records, due = {1: given(keys)}, list[int]()
+    at = SpanSpecials(span, span, SpecialTable(records, 1, span), DueTable(due))
+    for special, fate in zip(given(keys), fates_of(span, given(keys)), strict=True):
+        at = by_fate(at, special, fate)
+    kept, queued, after = list[Special](), list[int](), span
     for slot in SLOTS:
         here = [key for key in keys if key[0] // TINY_SIZE == slot]
-        due = [offset for offset, kind in here if kind == FINALIZER and slot not in marked]
-        if due:
+        dies = [offset for offset, kind in here if kind == FINALIZER and slot not in marked]
+        if dies:
             after = set_marked(after, slot)
-        queued += due
+        queued += [span.base + offset for offset in dies]
         if slot in marked:
             kept += [Special(*key) for key in here]
-        elif due:
+        elif dies:
             kept += [Special(*key) for key in here if key[1] == PROFILE]
-        met["saved" if due else "kept" if slot in marked else "freed"] += bool(here)
-    promise(decided.queued == tuple(queued), f"SWP-24: {decided.queued} are due, not {queued}")
-    promise(decided.kept == tuple(kept), f"SWP-24: {decided.kept} stay, not {kept}")
-    promise(decided.span == after, "SWP-24: what a finalizer saves is marked, and nothing else")
+        met["saved" if dies else "kept" if slot in marked else "freed"] += bool(here)
+    promise(due == queued, f"SWP-24: {due} are due, not {queued}")
+    left = records.get(1, ())
+    promise(left == tuple(kept), f"SWP-24: {left} stay, not {kept}")
+    promise(at.span == after, "SWP-24: what a finalizer saves is marked, and nothing else")
+    promise(all(is_settled(at, special_id(*key)) for key in keys), "SWP-24: all is decided")
 
 
 @explored(

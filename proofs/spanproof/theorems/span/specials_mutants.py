@@ -31,20 +31,13 @@ SPECIAL_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.span.specials.sweep_specials",
+        "spanspec.span.specials.fates_of",
         Variant(
-            "what-is-kept-is-queued",
-            "if fate == QUEUED:",
-            "if fate != FREED:",
+            "finalizer-of-one-address-alone",
+            "slot in finalized",
+            "special.kind == FINALIZER",
             "specials.sweep",
-            "the finalizers of living objects are due, and their profile records",
-        ),
-        Variant(
-            "saved-block-not-marked",
-            "after = set_marked(after, slot)",
-            "pass",
-            "specials.sweep",
-            "what has a finalizer is freed by the sweep that queues it",
+            "the profile records of an object that is saved are freed",
         ),
     ),
     *variants_of(
