@@ -246,7 +246,6 @@ def may_free(at: SpanSpecials, it: SpecialId) -> bool:
     slot = at.records[it].slot
     return (
         is_there(at, it)
-        and kind_of(it) == PROFILE
         and not lives_on(at, it)
         and all(
             not at.records[other].there

@@ -91,16 +91,9 @@ SPECIAL_STEP_MUTANTS = (
             "a record is freed although its object lives on",
         ),
         Variant(
-            "finalizer-freed",
-            "        and kind_of(it) == PROFILE\n",
-            "",
-            "specials.swept",
-            "a finalizer is freed with its object, and never runs",
-        ),
-        Variant(
             "record-freed-before-its-object-is-saved",
-            "            or kind_of(other) != FINALIZER\n",
-            "            or kind_of(other) == FINALIZER\n",
+            "not at.records[other].there",
+            "not at.records[other].there or other != it",
             "specials.swept",
             "a record is freed whose object is saved by a finalizer afterwards",
         ),
