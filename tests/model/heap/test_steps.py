@@ -43,14 +43,19 @@ PARTS = {step.part for step in STEPS.values()}
 
 
 def assigned(source: str) -> list[str]:
-    """Return the parts that a module assigns, but for those that an object begins with."""
+    """Return the parts of a heap that the functions of a module change."""
     found = []
     for function in ast.walk(ast.parse(source)):
         if not isinstance(function, ast.FunctionDef) or function.name == "__init__":
             continue
         for node in ast.walk(function):
             changed = what_it_changes(node)
-            if isinstance(changed, ast.Attribute) and changed.attr in PARTS:
+            # What an object calls so of its own is no part of a heap.
+            if (
+                isinstance(changed, ast.Attribute)
+                and changed.attr in PARTS
+                and ast.unparse(changed.value) != "self"
+            ):
                 found.append(f"{function.name}: {ast.unparse(node)}")
     return found
 

@@ -136,9 +136,10 @@ def remove_finalizer(state: HeapState, actor: Actor, request: Input) -> Course[N
     span = span_to_change(state, address, FINALIZER, refused)
     yield from ensure_swept(state, actor, span)
     span = span_to_change(state, address, FINALIZER, refused)
-    offset, records = address - state.spans[span].base, state.specials.get(span, ())
-    if has_special(records, offset, FINALIZER):
-        at = specials_of(state, span, state.spans[span])
+    record = state.spans[span]
+    offset = address - record.base
+    if has_special(state.specials.get(span, ()), offset, FINALIZER):
+        at = specials_of(state, span, record)
         after(at, REMOVE, special_id(offset, FINALIZER))
         state.special_records[FINALIZER].let_go()
 

@@ -269,7 +269,7 @@ BUGS: Final = (
         "tiny-block-survives-flush",
         "plain",
         "heap.mcache",
-        "    mcache.tiny = drop_tiny_block(mcache.tiny)\n",
+        "    advance(mcache, DROP_TINY_BLOCK, state.cached(identity, TINY_SPAN_CLASS))\n",
         "",
         "the tiny block outlives the flush of its cache",
     ),
