@@ -65,6 +65,7 @@ HOT = (
     "heap/cycle",
     "heap/machine",
     "heap/malloc",
+    "heap/marking",
     "heap/mcache",
     "heap/mcentral",
     "heap/newspan",

@@ -21,12 +21,12 @@ from spanspec.heap.procs import procresize
 from spanspec.heap.progress import BEGIN_SWEEPING
 from spanspec.heap.state import Course, HeapState, StopsWorld
 from spanspec.heap.sweeping import sweep_all
-from spanspec.heap.taking import advance, take
+from spanspec.heap.taking import advance, grey_in, take
 from spanspec.pages.pageheap import Actor, who
 from spanspec.sharing.cycle import all_flushed
 from spanspec.sharing.steps import FLUSH, START_CYCLE
 from spanspec.span.markbits import next_epoch
-from spanspec.span.mspan import IN_USE, MANUAL, Mspan, obj_index, set_marked
+from spanspec.span.mspan import IN_USE, MANUAL
 from spanspec.span.specials import FINALIZER
 from spanspec.span.sweepgen import is_legal_between_cycles
 
@@ -126,8 +126,9 @@ def start_the_world(state: HeapState, actor: Actor) -> Course[None]:
 def marking_begins(state: HeapState, actor: Actor) -> ev.PhaseChanges:
     """Begin to mark, with everything swept.
 
-    Mark bits age, and each P's current tiny block is marked, and each object whose finalizer is
-    due. Those that have a finalizer are looked through, so that what they refer to outlives them.
+    Mark bits and page marks age, and each P's current tiny block is marked, and each object whose
+    finalizer is due. Those that have a finalizer are looked through, so that what they refer to
+    outlives them.
 
     Rules: SWP-32 SWP-33 SPAN-26 MAL-24.
     """
@@ -135,7 +136,6 @@ def marking_begins(state: HeapState, actor: Actor) -> ev.PhaseChanges:
     state.bits_arenas = next_epoch(state.bits_arenas)
     # With an unswept span its old marks would be taken for those of this cycle.
     check_roots(state)
-    state.page_marks.clear()
     for mcache in state.mcaches.values():
         # Objects are still placed in these blocks while marking; a block that is white then would
         # be freed with them (issue 17503).
@@ -175,9 +175,7 @@ def grey_object(state: HeapState, address: U64) -> None:
 
     Rules: SPAN-21 MAL-15.
     """
-    span = state.pages.map.span_of(address)
-    state.spans[span] = with_object_marked(state.spans[span], address)
-    state.page_marks.add(span)
+    grey_in(state, state.pages.map.span_of(address), address)
 
 
 def mark_finalizers_due(state: HeapState) -> None:
@@ -203,14 +201,6 @@ def bytes_with_finalizers(state: HeapState) -> U64:
         for special in specials
         if special.kind == FINALIZER
     )
-
-
-def with_object_marked(span: Mspan, address: U64) -> Mspan:
-    """Return a span in which the object at an address is marked.
-
-    Rules: MAL-24.
-    """
-    return set_marked(span, obj_index(span, address))
 
 
 def sweep_phase_starts(state: HeapState, actor: Actor) -> ev.SweepPhaseStarts:

@@ -12,6 +12,7 @@ from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import SHARES_BOUND
 from spanspec.heap.collector import OFF
+from spanspec.heap.marking import may_reclaim
 from spanspec.heap.pacing import (
     FIRST_MARKED,
     Debt,
@@ -30,7 +31,6 @@ from spanspec.pages.scavenge import Line, goal_for, pace
 from spanspec.pages.statistics import retained
 from spanspec.sharing.records import SharedSpan
 from spanspec.span.mspan import SpanState
-from spanspec.span.sweepgen import needs_sweep
 
 
 class Decisions:
@@ -200,10 +200,11 @@ class Decisions:
         for span in state.pages.map.values(first, end):
             record = state.spans.get(span)
             # What the pages of a free run say may be stale, and the span elsewhere.
-            if record is None or not first <= record.base < end or span in state.page_marks:
+            if record is None or not first <= record.base < end:
                 continue
-            unswept = needs_sweep(state.sweepgen, state.generation(span))
-            if unswept and (lowest is None or record.base < state.spans[lowest].base):
+            epoch, generation = state.collector.epoch, state.generation(span)
+            clear = may_reclaim(state.marked_span(span), epoch, state.sweepgen, generation)
+            if clear and (lowest is None or record.base < state.spans[lowest].base):
                 lowest = int(span)
         return lowest
 

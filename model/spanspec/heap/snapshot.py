@@ -12,6 +12,7 @@ from spanspec.base.records import Record
 from spanspec.heap.accounts import Accounts, ClassCounts
 from spanspec.heap.collector import Collector
 from spanspec.heap.decisions import Decisions
+from spanspec.heap.marking import page_is_marked
 from spanspec.heap.pacing import SweepPace, Trigger
 from spanspec.heap.progress import Progress
 from spanspec.heap.state import HeapState, Inputs, Mcentral
@@ -232,7 +233,7 @@ def shot(state: HeapState, span: int, record: Mspan) -> SpanShot:
         specials=state.specials.get(span, ()),
         epochs=state.bits_epoch[span],
         freed=span in state.freed_in,
-        page_marked=span in state.page_marks,
+        page_marked=page_is_marked(state.marked_span(span), state.collector.epoch),
     )
 
 

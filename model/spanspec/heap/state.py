@@ -14,6 +14,7 @@ from spanspec.events.span_events import Phase
 from spanspec.heap.accounts import Accounts, ClassCounts
 from spanspec.heap.allp import AllP, McacheTable
 from spanspec.heap.collector import Collector
+from spanspec.heap.marking import NEVER_MARKED, MarkedSpan
 from spanspec.heap.pacing import FIRST_TRIGGER, Debt, SweepPace
 from spanspec.heap.progress import Progress
 from spanspec.heap.refilling import NO_REFILL
@@ -196,8 +197,8 @@ class HeapState:
 
     `spans` has the slots of the in-use spans. `bits_epoch` tells in which mark-bit epochs a span's
     allocBits and mark bits were obtained; `freed_in` has the spans in which some slot was freed.
-    `page_marks` has those on whose first page the marker has found an object; in a replay, only the
-    roots, as a recording does not tell what is marked when.
+    `page_marks` has the epoch in which the marker has found an object on the first page of a span;
+    in a replay, only the roots, as a recording does not tell what is marked when.
     `trigger` tells when the next cycle is due; `scanned` has the bytes of the objects that a cycle
     has looked through for their finalizers, whether or not it marks them.
     `finalizers` has the addresses of the objects whose finalizers are due; `sweepers` the threads
@@ -223,7 +224,7 @@ class HeapState:
         self.buffers = (SweepBuffer(), SweepBuffer())
         self.bits_epoch: dict[int, tuple[int, int]] = {}
         self.freed_in: set[int] = set()
-        self.page_marks: set[int] = set()
+        self.page_marks: dict[int, int] = {}
         self.specials: dict[int, Specials] = {}
         self.finalizers: list[U64] = []
         self.finalizer_blocks = FinalizerBlocks(pages.metadata)
@@ -282,6 +283,10 @@ class HeapState:
     def generation(self, span: int) -> U32:
         """Return the sweepgen of a descriptor, in use or not."""
         return self.shared(span).sweepgen
+
+    def marked_span(self, span: int) -> MarkedSpan:
+        """Return a span in use as the marker sees it."""
+        return MarkedSpan(self.spans[span], self.page_marks.get(span, NEVER_MARKED))
 
     def flush_gen(self, mcache: int) -> U32:
         """Return the cycle in which an mcache was last flushed."""

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
 from spanspec.base.steps import NotAStep, Step, after
 from spanspec.base.words import U64
+from spanspec.heap.marking import GREY
 from spanspec.heap.state import HeapState, Mcache, Mcentral
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import EXAMINED, IDLE, NO_SPAN, SAW_USED, SharedSpan, Sharing
@@ -74,6 +75,17 @@ def take_tiny_block(mcache: Mcache, address: U64, size: U64) -> bool:
         raise NotAStep(f"replace-tiny-block {address:#x} {size} is not possible: {block}")
     mcache.tiny = replace_tiny_block(block, address, size)
     return mcache.tiny.address == address
+
+
+def grey_in(state: HeapState, span: int, address: U64) -> None:
+    """Take the step of the marker that marks an object of a span.
+
+    Raises: NotAStep if there is none, or nobody marks.
+
+    Rules: SPAN-21 MAL-15.
+    """
+    marked = after(state.marked_span(span), GREY, state.collector, address)
+    state.spans[span], state.page_marks[span] = marked.record, marked.page_epoch
 
 
 def take(

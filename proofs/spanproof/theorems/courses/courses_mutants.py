@@ -355,11 +355,11 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.cycle.marking_begins",
+        "spanspec.heap.marking.page_is_marked",
         Variant(
             "page-marks-stay",
-            "    state.page_marks.clear()\n",
-            "",
+            "at.page_epoch == epoch",
+            "at.page_epoch != NEVER_MARKED",
             "courses.books",
             "what the cycle before has marked is not reclaimed in this one",
         ),

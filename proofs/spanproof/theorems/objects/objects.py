@@ -37,8 +37,8 @@ from spanspec.base.constants import (
 )
 from spanspec.base.words import M64, U8, U16, U32, U64
 from spanspec.heap.collector import MARK
-from spanspec.heap.cycle import with_object_marked
 from spanspec.heap.malloc import born, pages_for_large, with_large_object
+from spanspec.heap.marking import with_object_marked
 from spanspec.pages.runs import (
     AMD64,
     PageRun,

@@ -47,7 +47,7 @@ OBJECT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.cycle.with_object_marked",
+        "spanspec.heap.marking.with_object_marked",
         Variant(
             "17503-tiny-block-not-marked",
             "set_marked(span, obj_index(span, address))",

@@ -162,7 +162,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.cycle.with_object_marked",
+        "spanspec.heap.marking.with_object_marked",
         Variant(
             "17503-not-marked-at-the-start",
             "set_marked(span, obj_index(span, address))",

@@ -101,7 +101,7 @@ SIMULATION_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.cycle.with_object_marked",
+        "spanspec.heap.marking.with_object_marked",
         Variant(
             "17503-tiny-block-dies",
             "set_marked(span, obj_index(span, address))",
