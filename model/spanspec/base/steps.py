@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 PartT = TypeVar("PartT")
+PartT_co = TypeVar("PartT_co", covariant=True)
 
 
 class NotAStep(Exception):
     """What was to happen is no step; the message says what, and why."""
 
 
-class Step(NamedTuple, Generic[PartT]):
+class Step(NamedTuple, Generic[PartT_co]):
     """A step: its guard and its effect, both functions of a part of the heap and what was chosen.
 
     `part` is the name of the field that holds the part. `chosen` has the parameters after it, and
@@ -20,7 +21,7 @@ class Step(NamedTuple, Generic[PartT]):
     part: str
     name: str
     may: Callable[..., bool]
-    take: Callable[..., PartT]
+    take: Callable[..., PartT_co]
     chosen: dict[str, object]
 
 
@@ -31,7 +32,7 @@ def step_of(
     return Step(part, take.__name__.replace("_", "-"), may, take, chosen)
 
 
-def after(part: PartT, step: Step[PartT], *chosen: object) -> PartT:
+def after(part: object, step: Step[PartT], *chosen: object) -> PartT:
     """Return what becomes of a part by a step, which has to be possible.
 
     Raises: NotAStep if its guard does not hold.

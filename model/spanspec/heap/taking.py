@@ -4,12 +4,16 @@ A course chooses who and what; the step decides what becomes of their records. W
 the lists of mcentral and the sweep buffers, follows from the records of spans before and after.
 """
 
-from typing import Final, TypeVar
+from typing import Final, cast
 
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
 from spanspec.base.steps import NotAStep, Step, after
 from spanspec.base.words import U64
+from spanspec.heap.accounts import Accounts, ClassCounts
+from spanspec.heap.allp import AllP
+from spanspec.heap.collector import Collector
 from spanspec.heap.marking import GREY
+from spanspec.heap.progress import Progress
 from spanspec.heap.state import HeapState, Mcache, Mcentral
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import EXAMINED, IDLE, NO_SPAN, SAW_USED, SharedSpan, Sharing
@@ -26,6 +30,7 @@ from spanspec.sharing.steps import (
 from spanspec.sharing.sweeping import may_publish, publishes_alone
 from spanspec.span.listing import EMPTY, NONEMPTY
 from spanspec.span.tiny import (
+    TinyBlock,
     align_tiny,
     may_replace_tiny_block,
     may_take_tiny,
@@ -33,19 +38,32 @@ from spanspec.span.tiny import (
     take_tiny,
 )
 
-PartT = TypeVar("PartT")
-
 CACHE_LINE: Final = 64
 """Bytes to which what threads share without a lock is aligned."""
 
 
-def advance(owner: object, step: Step[PartT], *chosen: object) -> None:
+def advance(owner: HeapState | Mcentral | Mcache, step: Step[object], *chosen: object) -> None:
     """Take a step of a part of the heap, which has to be possible; `owner` holds the part.
 
-    Raises: NotAStep if its guard does not hold.
+    Raises: NotAStep if its guard does not hold, or the owner has no such part.
     """
-    part: PartT = getattr(owner, step.part)
-    setattr(owner, step.part, after(part, step, *chosen))
+    part = step.part
+    if isinstance(owner, Mcache) and part == "refilled":
+        owner.refilled = cast(int, after(owner.refilled, step, *chosen))
+    elif isinstance(owner, Mcache) and part == "tiny":
+        owner.tiny = cast(TinyBlock, after(owner.tiny, step, *chosen))
+    elif isinstance(owner, Mcentral) and part == "counts":
+        owner.counts = cast(ClassCounts, after(owner.counts, step, *chosen))
+    elif isinstance(owner, HeapState) and part == "progress":
+        owner.progress = cast(Progress, after(owner.progress, step, *chosen))
+    elif isinstance(owner, HeapState) and part == "accounts":
+        owner.accounts = cast(Accounts, after(owner.accounts, step, *chosen))
+    elif isinstance(owner, HeapState) and part == "collector":
+        owner.collector = cast(Collector, after(owner.collector, step, *chosen))
+    elif isinstance(owner, HeapState) and part == "allp":
+        owner.allp = cast(AllP, after(owner.allp, step, *chosen))
+    else:
+        raise NotAStep(f"{step.name} is none of {type(owner).__name__}: it has no {part}")
 
 
 def hit_tiny_block(mcache: Mcache, size: U64) -> int | None:

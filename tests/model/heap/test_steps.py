@@ -10,6 +10,7 @@ import pytest
 import spanspec
 from spanspec.base.steps import NotAStep, Step
 from spanspec.heap import Heap
+from spanspec.heap.state import HeapState, Mcache
 from spanspec.heap.taking import advance, take_tiny_block
 
 FOLDER = Path(spanspec.__file__).parent
@@ -112,7 +113,7 @@ def test_each_step_is_applied_by_a_course() -> None:
 def test_what_no_guard_allows_is_no_step() -> None:
     state = Heap().state
     mcache = state.mcaches[0]
-    refused: tuple[tuple[object, Step[object], tuple[int, ...]], ...] = (
+    refused: tuple[tuple[HeapState | Mcache, Step[object], tuple[int, ...]], ...] = (
         (state, STEPS["END_MARKING"], ()),
         (state, STEPS["GIVE_CREDIT"], (1,)),
         (state, STEPS["TAKE_CHUNK"], (0, 0)),
@@ -123,5 +124,7 @@ def test_what_no_guard_allows_is_no_step() -> None:
     for owner, step, chosen in refused:
         with pytest.raises(NotAStep, match=f"{step.name} .* is not possible"):
             advance(owner, step, *chosen)
+    with pytest.raises(NotAStep, match="end-marking is none of Mcache: it has no collector"):
+        advance(mcache, STEPS["END_MARKING"])
     with pytest.raises(NotAStep, match="replace-tiny-block 0x8 8 is not possible"):
         take_tiny_block(mcache, 8, 8)
