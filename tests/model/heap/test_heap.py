@@ -468,7 +468,7 @@ def test_the_reclaimer_is_shown_the_lowest_unswept_span_without_a_mark() -> None
             (record.base, span)
             for span, record in state.spans.items()
             if start <= record.base < end
-            and span not in state.page_marks
+            and state.page_marks.get(span) != state.collector.epoch
             and needs_sweep(state.sweepgen, state.generation(span))
         ]
         found = state.inputs.reclaim_candidate(start, end)
