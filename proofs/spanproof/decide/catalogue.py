@@ -195,16 +195,16 @@ def _made(world: str, cache: Cache) -> Catalogue:
     everywhere = tuple(sources.unknowns(near))
 
     obligations = all_obligations()
-    uses = {claim.id: claim.uses for claim in obligations.values()}
+    argued = {claim.id: _argued_by(claim) for claim in obligations.values()}
 
     def claimed(claim: "Obligation") -> Claim:
-        proves = [claim, *(obligations[name] for name in rests_on(claim.id, uses))]
+        proves = [claim, *(obligations[name] for name in rests_on(claim.id, argued))]
         units = frozenset().union(*(what_it_rests_on(sources, one) for one in proves))
         made = [values_of(one.build) for one in proves]
-        # Who begins to build on it may ask for more than it shows.
         values = [value for known, _ in made for value in known]
-        values += sorted(said(stated) for stated in due(claim))
         unknown = [one for _, others in made for one in others]
+        # Who begins to build on it may ask for more than it shows.
+        values += sorted(said(stated) for stated in due(claim))
         return _listed(
             claim,
             digest_of(tools, sources.fingerprint(units), *values),
@@ -218,6 +218,19 @@ def _made(world: str, cache: Cache) -> Catalogue:
         rests = digest_of(tools, trier, sources.fingerprint(units))
         claims[tried.id] = _tried(tried, rests, (*everywhere, *sources.unknowns(units)))
     return Catalogue(world, claims, _variations())
+
+
+def _argued_by(claim: "Obligation") -> tuple[str, ...]:
+    """Return the obligations that show the lemmas and contracts of one.
+
+    What every step shows, or keeps, is not among them: of that only the statement counts here, for
+    it is decided beside, and who builds on it is `unfounded` if it fails.
+    """
+    from spanproof.prove.lemmas import Inductive, Shown, provers_of
+
+    stated = [*claim.lemmas, *claim.contracts.values()]
+    argued = [one for one in stated if not isinstance(one, Shown | Inductive)]
+    return tuple(dict.fromkeys(name for one in argued for name in provers_of(one)))
 
 
 def _listed(claim: "Obligation", fingerprint: str, unknown: tuple[str, ...]) -> Claim:

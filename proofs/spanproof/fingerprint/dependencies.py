@@ -11,11 +11,19 @@ Nothing is imported for this, so a fingerprint takes no solver.
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Final
 
 from spanproof.fingerprint.code import Code
 from spanproof.fingerprint.facts import Facts
 from spanproof.fingerprint.modules import is_within, modules_of
 from spanproof.fingerprint.units import PACKAGES, REST, Mention, Unit, digest_of
+
+ITSELF: Final = "the object "
+"""Begins the name of a unit that stands for another one as far as it is a certain object."""
+
+
+def _itself(unit: Unit) -> Unit:
+    return unit if unit.name in (REST, "") else Unit(unit.module, f"{ITSELF}{unit.name}")
 
 
 class Sources:
@@ -58,6 +66,8 @@ class Sources:
             facts = self.facts(unit.module)
             if facts is None:
                 digest = ""
+            elif unit.name.startswith(ITSELF):
+                digest = "itself"
             elif self._code.is_plain(unit.module):
                 digest = facts.units[unit.name].digest
             else:
@@ -89,7 +99,7 @@ class Sources:
 
     def _unknowns_of(self, unit: Unit) -> Iterator[str]:
         facts = self.facts(unit.module)
-        if facts is not None:
+        if facts is not None and not unit.name.startswith(ITSELF):
             judged = self._code.judged(unit.module)
             for name in [unit.name] if not judged.odd else facts.units:
                 for what in facts.units[name].unknown:
@@ -103,6 +113,10 @@ class Sources:
             rest = frozenset({Unit(unit.module, REST)})
             if facts is None:
                 self._directly[unit] = rest
+            elif unit.name.startswith(ITSELF):
+                self._directly[unit] = rest | self._same_as(
+                    Unit(unit.module, unit.name[len(ITSELF) :])
+                )
             elif self._code.is_plain(unit.module):
                 names = [unit.name] if unit.name != REST else []
                 self._directly[unit] = rest | self._named_by(unit.module, facts, names)
@@ -117,10 +131,29 @@ class Sources:
         for unit in units:
             said = facts.units[unit]
             for mention in said.mentions:
-                found.update(self._meant(module, facts, mention))
+                meant = self._meant(module, facts, mention)
+                found.update(map(_itself, meant) if mention.itself else meant)
             for owner, original in said.imports:
                 found.update(self._imported(owner, original))
         return found
+
+    def _same_as(self, unit: Unit) -> set[Unit]:
+        """Return what it hangs on whether an object is the one that a unit is.
+
+        Of a function that is nothing but its name, and of an imported one what is imported.
+        """
+        facts = self.facts(unit.module)
+        said = facts.units.get(unit.name) if facts is not None else None
+        if facts is None or said is None or not self._code.is_plain(unit.module):
+            return {unit}
+        if said.function:
+            return set()
+        if unit.name in facts.imported and len(said.imports) == 1:
+            owner, original = facts.imported[unit.name]
+            meant = self._imported(owner, original)
+            if len(meant) == 1:
+                return {Unit(unit.module, REST), *map(_itself, meant)}
+        return {unit}
 
     def _imported(self, owner: str, original: str | None) -> list[Unit]:
         if original is None or original == "*":
@@ -130,7 +163,7 @@ class Sources:
         return self.named(owner, original) or self.whole(owner)
 
     def _meant(self, module: str, facts: Facts, mention: Mention) -> list[Unit]:
-        name, attribute = mention
+        name, attribute, _ = mention
         if name.split(".")[0] in PACKAGES and name not in facts.imported:
             owner, _, last = name.rpartition(".")
             return (

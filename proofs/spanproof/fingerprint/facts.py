@@ -37,7 +37,8 @@ class Store(Protocol):
 class UnitFacts(msgspec.Struct, frozen=True, array_like=True):
     """What a unit says: its digest, what it names and imports, and what no fingerprint speaks of.
 
-    `reaches_out` tells whether it changes what is neither its own nor given to it.
+    `reaches_out` tells whether it changes what is neither its own nor given to it, and `function`
+    whether it is a function, and nothing else bears its name.
     """
 
     digest: str
@@ -45,6 +46,7 @@ class UnitFacts(msgspec.Struct, frozen=True, array_like=True):
     imports: tuple[tuple[str, str | None], ...]
     unknown: tuple[str, ...]
     reaches_out: bool
+    function: bool
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
@@ -89,7 +91,15 @@ def _unit(module: ModuleUnits, name: str) -> UnitFacts:
             for statement in module.statements[name]
             if any(map(may_reach_out, module.nodes(statement)))
         ),
+        _is_function(module.statements[name]),
     )
+
+
+def _is_function(made: list[ast.stmt]) -> bool:
+    match made:
+        case [ast.FunctionDef(decorator_list=[])]:
+            return True
+    return False
 
 
 @cache

@@ -27,10 +27,14 @@ class Unit(NamedTuple):
 
 
 class Mention(NamedTuple):
-    """A name that a unit mentions, and the attribute of it that is taken, if any."""
+    """A name that a unit mentions, and the attribute of it that is taken, if any.
+
+    `itself`: it is only asked whether something is that very object.
+    """
 
     name: str
     attribute: str | None
+    itself: bool = False
 
 
 class ModuleUnits:
@@ -154,14 +158,25 @@ class ModuleUnits:
         for statement in self.statements[unit]:
             nodes = self.nodes(statement)
             bases = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+            compared = {id(one) for node in nodes for one in _compared(node)}
             for node in nodes:
+                itself = id(node) in compared
                 match node:
                     case ast.Attribute(value=ast.Name(id=name), attr=attribute):
-                        yield Mention(name, attribute)
+                        yield Mention(name, attribute, itself)
                     case ast.Name(id=name) if id(node) not in bases:
-                        yield Mention(name, None)
+                        yield Mention(name, None, itself)
                     case ast.Constant(value=str(text)) if text.split(".")[0] in PACKAGES:
                         yield Mention(text, None)
+
+
+def _compared(node: ast.AST) -> list[ast.expr]:
+    """Return what a node compares with something as to whether it is the same object."""
+    match node:
+        case ast.Compare(left=left, ops=ops, comparators=others):
+            if all(isinstance(op, ast.Is | ast.IsNot) for op in ops):
+                return [left, *others]
+    return []
 
 
 @cache

@@ -122,3 +122,57 @@ def test_who_calls_what_changes_something_is_harmless_by_no_order_of_looking(
     for first, second in (("one", "two"), ("two", "one")):
         here = f"from {THERE} import one, two\nA = {first}()\nB = {second}()\n"
         assert len(with_texts(None, here, there).judged(HERE).odd) == 2
+
+
+def rests_on_body_of(here: str, there: str, unit: str = "f") -> bool:
+    """Tell whether a unit's fingerprint changes with the body of `step` in another module."""
+    digests = set()
+    for body in ("return 1", "return 2"):
+        of_code._FOUND.clear()
+        sources = Sources(code=with_texts(None, here, there.format(body)))
+        digests.add(sources.fingerprint(sources.closure([Unit(HERE, unit)])))
+    return len(digests) == 2
+
+
+STEP = "def step():\n    {}\n"
+
+ASKED = {
+    "is it": ("def f(a):\n    return a is step\n", STEP, False),
+    "is it not": ("def f(a):\n    return 1 if step is not a else 2\n", STEP, False),
+    "of a module": ("def f(a):\n    return a is c.step\n", STEP, False),
+    "called as well": ("def f(a):\n    return a is step and step()\n", STEP, True),
+    "its result": ("def f(a):\n    return a is step()\n", STEP, True),
+    "handed on": ("def f(a):\n    return g(step)\ndef g(a):\n    return a is step\n", STEP, True),
+    "compared": ("def f(a):\n    return a == step\n", STEP, True),
+    "one of some": ("def f(a):\n    return a in (step,)\n", STEP, True),
+    "both": ("def f(a):\n    return a is step == 1\n", STEP, True),
+    "made by another": (
+        "def f(a):\n    return a is step\n",
+        "def made():\n    {}\nstep = made()\n",
+        True,
+    ),
+    "decorated": (
+        "def f(a):\n    return a is step\n",
+        "from functools import cache\n@cache\ndef step():\n    {}\n",
+        True,
+    ),
+    "defined twice": ("def f(a):\n    return a is step\n", f"def step():\n    pass\n{STEP}", True),
+}
+
+
+@pytest.mark.parametrize(("here", "there", "rests"), ASKED.values(), ids=ASKED)
+def test_who_asks_whether_it_is_a_function_does_not_rest_on_its_body(
+    here: str, there: str, rests: bool
+) -> None:
+    imports = f"from {THERE} import step\nimport {THERE} as c\n"
+    assert rests_on_body_of(imports + here, there) == rests
+
+
+def test_who_asks_whether_it_is_a_function_rests_on_which_one_it_is() -> None:
+    here = "from spanspec.base.{} import step\ndef f(a):\n    return a is step\n"
+    prints = set()
+    for module in ("conversions", "bitmap"):
+        of_code._FOUND.clear()
+        sources = Sources(code=with_texts(None, here.format(module), STEP.format("return 1")))
+        prints.add(sources.fingerprint(sources.closure([Unit(HERE, "f")])))
+    assert len(prints) == 2

@@ -16,7 +16,7 @@ from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.sources import SourceTree
 from spanproof.theorems import all_obligations
 from spanproof.theorems.objects.safety import ABSTRACT, STEPS
-from spanproof.theorems.sharing.order import ALONE, SPECIAL
+from spanproof.theorems.sharing import order
 from spanspec.base.words import U16, U64
 from spanspec.objects import steps as abstract
 from spanspec.pages import coalescing
@@ -42,13 +42,21 @@ def test_every_step_takes_part_in_the_theorem() -> None:
     guarded = {name.removeprefix("may_") for name in functions if name[:4] == "may_"}
     assert {f"pages.{name.replace('_', '-')}" for name in guarded} <= below
     assert {f"objects.pages.{name.replace('_', '-')}" for name in guarded - {"use"}} <= set(STEPS)
-    assert {f"protocol.{step.name}" for step in SPECIAL} <= below
+    special = {
+        name
+        for one in (order.SWEEPS_ONCE, order.USES, order.FREES, order.BEGINS)
+        for name in one.shown_by
+    }
+    assert special <= below
     assert {name.rpartition(".")[2] for name in ABSTRACT} >= {
         name.replace("_", "-") for name in ("malloc", "place", "free", "mark", "provide", "release")
     }
     assert functions_of(abstract) >= {"malloc", "place", "free", "mark", "provide", "release"}
-    ordinary = {f"protocol.{step.name}" for step in SHARING_STEPS if step not in SPECIAL}
-    assert set(ALONE.shown_by) == ordinary
+    assert special | set(order.ALONE.shown_by) == {
+        f"protocol.{step.name}" for step in SHARING_STEPS
+    }
+    with pytest.raises(ValueError, match="none of the steps of which leaves_slots_alone is shown"):
+        order.order_of("a-new-step")
 
 
 def test_each_node_of_the_graph_is_an_obligation() -> None:

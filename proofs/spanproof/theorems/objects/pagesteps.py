@@ -21,7 +21,7 @@ from spanproof.theorems.objects.layout import LAYOUT
 from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
 from spanproof.theorems.objects.slots import EMPTY
 from spanproof.theorems.objects.slotsteps import works_with
-from spanproof.theorems.pages.tiling import CHOSEN, MERGES, seams_of, span_of
+from spanproof.theorems.pages.tiling import CHOSEN, StepClaim, is_merge, seams_of, span_of
 from spanproof.theorems.pages.tiling import STEPS as PAGE_STEPS
 from spanproof.theorems.pages.tilingaround import sound_around
 from spanproof.theorems.pages.tilingreads import base_at, end_at, is_scavenged, owner_at, term
@@ -69,7 +69,7 @@ STEPS: Final[dict[Step, Moves]] = {
 """The steps of the page heap but `use`, by which a span begins to hold objects."""
 
 
-def prove_step(step: Step, moves: Moves) -> None:
+def prove_step(step: Step, pages: StepClaim, moves: Moves) -> None:
     """Register the obligation that a step of the page heap is one of the abstract allocator."""
 
     def build(p: Proof) -> None:
@@ -79,10 +79,10 @@ def prove_step(step: Step, moves: Moves) -> None:
         known = [span_of(chosen, name) for name in chosen if name in CHOSEN]
         other = scene.span("any_span")
         seams = seams_of(p, step, tiling, chosen)
-        found = [term(p, owner_at, tiling, at) for at in seams if step in MERGES]
+        found = [term(p, owner_at, tiling, at) for at in seams if is_merge(step)]
         here = scene.leads_to(scene.address)
         sound_around(p, tiling, [other, here, *known, *found], [scene.address, *seams])
-        p.assume(p.holds(PAGE_STEPS[step].may, tiling, *chosen.values()))
+        p.assume(p.holds(pages.may, tiling, *chosen.values()))
         p.assume(p.holds(contents_fit, heap, here), p.holds(contents_fit, heap, other))
         p.assume(p.holds(memory_is_clean, heap, scene.address))
         p.assume(p.holds(free_slot_is_clean, heap, scene.address))
@@ -91,7 +91,7 @@ def prove_step(step: Step, moves: Moves) -> None:
         after_pages = p.call(step, tiling, *chosen.values())
         assert isinstance(after_pages, Tiling)
         before = scene.seen(heap)
-        seen, after = outcome(p, step, scene, before, chosen, after_pages)
+        seen, after = outcome(p, step, moves, scene, before, chosen, after_pages)
         scene.show_same(seen, after)
         p.show("slots are laid out", p.holds(contents_fit, after, other))
         if step is steps.give_back:
@@ -114,7 +114,7 @@ def prove_step(step: Step, moves: Moves) -> None:
         assumes = (LOCK_SECTIONS, ZERO_PAGES)
     lemmas: tuple[Reached, ...] = (EMPTY, FREES) if step is steps.give_back else ()
     name = step.__name__.replace("_", "-")
-    rules = f"{PAGE_STEPS[step].rules} I-37"
+    rules = f"{pages.rules} I-37"
     obligation(
         f"objects.pages.{name}", rules, INTEGERS, contracts=LAYOUT, assumes=assumes, lemmas=lemmas
     )(build)
@@ -123,13 +123,14 @@ def prove_step(step: Step, moves: Moves) -> None:
 def outcome(
     p: Proof,
     step: Step,
+    moves: Moves,
     scene: Scene,
     before: Objects,
     chosen: dict[str, z3.ExprRef],
     pages: Tiling,
 ) -> tuple[Objects, Whole]:
     """Return what the abstract allocator has become, and the heap."""
-    moved = STEPS[step].abstract
+    moved = moves.abstract
     if moved is None:
         after = p.call(with_pages, scene.heap, pages)
         assert isinstance(after, Whole)
@@ -183,7 +184,7 @@ def situations(
     p: Proof, step: Step, tiling: Tiling, chosen: dict[str, z3.ExprRef]
 ) -> Iterator[tuple[str, z3.BoolRef]]:
     """Yield what a step must be able to meet."""
-    if step in (steps.take_whole, steps.take_part):
+    if step is steps.take_whole or step is steps.take_part:
         source = chosen["chosen" if step is steps.take_part else "span"]
         released = p.holds(is_scavenged, tiling, source)
         yield "memory comes back", released
@@ -193,4 +194,4 @@ def situations(
 
 
 for _step, _moves in STEPS.items():
-    prove_step(_step, _moves)
+    prove_step(_step, PAGE_STEPS[_step], _moves)

@@ -126,8 +126,6 @@ STEPS: Final[dict[Callable[..., Tiling], StepClaim]] = {
 }
 """The steps of the page heap."""
 
-MERGES: Final = (coalescing.merge_lower, coalescing.merge_upper)
-
 CHOSEN: Final = ("span", "chosen", "part")
 """The names of the parameters that are descriptors."""
 
@@ -142,7 +140,7 @@ def prove_step(step: Callable[..., Tiling], claim: StepClaim) -> None:
         address = cast(z3.ExprRef, p.fresh(Address, "any_address"))
         spans = [span, *(span_of(chosen, name) for name in chosen if name in CHOSEN)]
         seams = seams_of(p, step, tiling, chosen)
-        spans += [term(p, owner_at, tiling, at) for at in seams if step in MERGES]
+        spans += [term(p, owner_at, tiling, at) for at in seams if is_merge(step)]
         sound_around(p, tiling, spans, [address, *seams])
         p.assume(p.holds(claim.may, tiling, *chosen.values()))
         after = p.call(step, tiling, *chosen.values())
@@ -162,6 +160,15 @@ def prove_step(step: Callable[..., Tiling], claim: StepClaim) -> None:
     assumes = (*LOCKED, DISJOINT_REGIONS) if step is steps.add_arenas else LOCKED
     name = step.__name__.replace("_", "-")
     obligation(f"pages.{name}", claim.rules, INTEGERS, assumes=assumes)(build)
+
+
+def is_merge(step: Callable[..., Tiling]) -> bool:
+    """Tell whether a step merges a run with a neighbour.
+
+    Here and below steps are compared by `is`: an obligation does not rest on the text of a function
+    of which it only asks whether it is the one that is proved.
+    """
+    return step is coalescing.merge_lower or step is coalescing.merge_upper
 
 
 def end_of_region(chosen: dict[str, Value]) -> z3.ExprRef:
@@ -214,12 +221,12 @@ def show_outcome(
         return
     target = chosen["part" if step is steps.scavenge_part else "span"]
     p.show("it is a run", p.holds(is_live, after, target))
-    if step in (steps.use, steps.use_manually):
+    if step is steps.use or step is steps.use_manually:
         p.show("it is used", p.holds(is_in_use, after, target))
         manual = p.holds(is_manual, after, target)
         p.show("as was asked", manual if step is steps.use_manually else z3.Not(manual))
         return
-    if step in (steps.take_whole, steps.take_part):
+    if step is steps.take_whole or step is steps.take_part:
         p.show("it is taken", p.holds(steps.is_taken, after, target))
         p.show("the pages asked for", term(p, npages_at, after, target) == chosen["npages"])
         return
@@ -227,9 +234,9 @@ def show_outcome(
         p.show("it is in the free set", p.holds(is_listed, after, target))
         return
     p.show("it is on its way", p.holds(is_loose, after, target))
-    if step in (steps.take_from_arena, steps.scavenge, steps.scavenge_part):
+    if step is steps.take_from_arena or step is steps.scavenge or step is steps.scavenge_part:
         p.show("it is scavenged", p.holds(is_scavenged, after, target))
-    if step in MERGES:
+    if is_merge(step):
         neighbour = term(p, owner_at, before, seams_of(p, step, before, chosen)[0])
         alike = p.holds(is_alike, before, neighbour, target)
         merged = z3.And(neighbour != NO_SPAN, z3.Not(p.holds(is_live, after, neighbour)))
@@ -249,10 +256,10 @@ def situations(
         manual = p.holds(is_manual, tiling, chosen["span"])
         yield "out of use", z3.Not(manual)
         yield "a manual span", manual
-    if step in (steps.use, steps.use_manually):
+    if step is steps.use or step is steps.use_manually:
         for state, label in ((FREE, "a run that was taken whole"), (DEAD, "a part of a run")):
             yield label, term(p, state_at, tiling, chosen["span"]) == state
-    if step in (steps.take_part, steps.scavenge_part):
+    if step is steps.take_part or step is steps.scavenge_part:
         whole = term(p, npages_at, tiling, chosen["chosen" if step is steps.take_part else "span"])
         yield "one page", span_of(chosen, "npages") == 1
         yield "all pages but one", span_of(chosen, "npages") == whole - 1
@@ -272,7 +279,7 @@ def situations(
         base, old_end = span_of(chosen, "base"), term(p, arena_end_at, tiling)
         yield "it goes on", z3.And(base == old_end, term(p, arena_base_at, tiling) < old_end)
         yield "somewhere else", base != old_end
-    if step in MERGES:
+    if is_merge(step):
         neighbour = term(p, owner_at, tiling, seams_of(p, step, tiling, chosen)[0])
         alike = p.holds(is_alike, tiling, neighbour, chosen["span"])
         yield "a neighbour that is merged", alike

@@ -5,7 +5,7 @@ comes into use or goes out of it. That each of these happens at its time, and no
 to slots, is claimed of every step of the protocol beside its invariant.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from spanproof.prove.lemmas import Shown
 from spanproof.prove.proof import Proof
@@ -21,7 +21,6 @@ from spanspec.sharing.records import (
     UNLISTING,
     Sharing,
 )
-from spanspec.sharing.steps import EXAMINE, FREE, START_CYCLE, STEPS, USE, Step
 from spanspec.span.sweepgen import is_legal_between_cycles, is_stale, is_sweeping
 
 
@@ -87,36 +86,73 @@ def begins_with_all_swept(before: Sharing, after: Sharing, span: SpanId) -> bool
     )
 
 
-SPECIAL: Final = (EXAMINE, USE, FREE, START_CYCLE)
-"""The steps that do something to the slots of a whole span."""
+ALONE: Final = Shown(
+    leaves_slots_alone,
+    (
+        "protocol.pop",
+        "protocol.look",
+        "protocol.drop",
+        "protocol.compare-and-swap",
+        "protocol.claim-directly",
+        "protocol.relist",
+        "protocol.publish",
+        "protocol.push",
+        "protocol.publish-dead",
+        "protocol.claim-listed",
+        "protocol.move-claimed",
+        "protocol.take-listed",
+        "protocol.check-room",
+        "protocol.grow",
+        "protocol.list-grown",
+        "protocol.install",
+        "protocol.allocate",
+        "protocol.retire",
+        "protocol.uncache",
+        "protocol.move-uncached",
+        "protocol.flush",
+    ),
+)
+"""All steps but the four that do something to the slots of a whole span. They are named, and not
+taken from the table of steps, so that who builds on it does not rest on every step's text.
+"""
 
-
-def proved(*steps: Step) -> tuple[str, ...]:
-    """Return the obligations of steps."""
-    return tuple(f"protocol.{step.name}" for step in steps)
-
-
-ALONE: Final = Shown(leaves_slots_alone, proved(*(one for one in STEPS if one not in SPECIAL)))
 ALLOCATES: Final = Shown(allocates_where_swept, ("protocol.allocate",))
-SWEEPS_ONCE: Final = Shown(sweeps_once, proved(EXAMINE))
-USES: Final = Shown(uses_fresh, proved(USE))
-FREES: Final = Shown(frees_swept, proved(FREE))
-BEGINS: Final = Shown(begins_with_all_swept, proved(START_CYCLE))
+SWEEPS_ONCE: Final = Shown(sweeps_once, ("protocol.examine",))
+USES: Final = Shown(uses_fresh, ("protocol.use",))
+FREES: Final = Shown(frees_swept, ("protocol.free",))
+BEGINS: Final = Shown(begins_with_all_swept, ("protocol.start-cycle",))
+
+
+class Order(NamedTuple):
+    """What a step may do to the slots of a span, and whether it is one of the step's own thread."""
+
+    shown: Shown
+    of_a_thread: bool
+    allocates: bool
+
+
+def order_of(step: str) -> Order:
+    """Return what is to be shown of a step.
+
+    Raises: ValueError for a step of which others do not know that it is shown.
+    """
+    of_a_span = {"examine": SWEEPS_ONCE, "use": USES, "free": FREES}
+    shown = BEGINS if step == "start-cycle" else of_a_span.get(step, ALONE)
+    if f"protocol.{step}" not in shown.shown_by:
+        raise ValueError(f"{step} is none of the steps of which {shown.name} is shown")
+    return Order(shown, step in of_a_span, step == "allocate")
 
 
 def show_order(
-    p: Proof, step: Step, before: Sharing, after: Sharing, chosen: dict[str, Value]
+    p: Proof, order: Order, before: Sharing, after: Sharing, chosen: dict[str, Value]
 ) -> None:
     """Claim of a step what it may do to the slots of an arbitrary span."""
     span = p.fresh(SpanId, "any_span")
-    of_a_span = {EXAMINE.name: SWEEPS_ONCE, USE.name: USES, FREE.name: FREES}
-    if step.name == START_CYCLE.name:
-        p.shows(BEGINS, before, after, span)
-    elif step.name in of_a_span:
-        p.shows(of_a_span[step.name], before, after, chosen["thread"], span)
+    if order.of_a_thread:
+        p.shows(order.shown, before, after, chosen["thread"], span)
     else:
-        p.shows(ALONE, before, after, span)
-    if step.name == "allocate":
+        p.shows(order.shown, before, after, span)
+    if order.allocates:
         p.shows(ALLOCATES, before, chosen["slot"], p.fresh(ThreadId, "any_thread"))
 
 

@@ -14,7 +14,7 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.values import Value
-from spanproof.theorems.sharing.order import show_order
+from spanproof.theorems.sharing.order import Order, order_of, show_order
 from spanproof.theorems.sharing.situations import SITUATIONS, in_words
 from spanspec.base.ids import ProcId, SlotId, SpanId, ThreadId
 from spanspec.sharing import invariant, sweeping, threadinvariant
@@ -210,7 +210,7 @@ CLAIMS: Final = {
 """The claim of each step, by name."""
 
 
-def prove_step(step: Step, claim: Claim) -> None:
+def prove_step(step: Step, claim: Claim, order: Order) -> None:
     """Register the obligation that a step keeps the invariant, and changes spans legally."""
 
     def build(p: Proof) -> None:
@@ -221,7 +221,7 @@ def prove_step(step: Step, claim: Claim) -> None:
         assert isinstance(after, Sharing)
         show_invariant(p, after)
         show_changes(p, step, state, after, chosen)
-        show_order(p, step, state, after, chosen)
+        show_order(p, order, state, after, chosen)
         if step.take is not start_cycle:
             p.possible("at the wrap-around", state.sweepgen == 0)
         p.possible("before the wrap-around", state.sweepgen == LAST)
@@ -290,7 +290,7 @@ def is_due_or_stale(state: Sharing, span: SpanId) -> bool:
 
 
 for _step in STEPS:
-    prove_step(_step, CLAIMS[_step.name])
+    prove_step(_step, CLAIMS[_step.name], order_of(_step.name))
 
 
 # --- consequences ---------------------------------------------------------------------------------
