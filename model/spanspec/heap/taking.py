@@ -116,7 +116,8 @@ def take(
     Raises: NotAStep if the guard does not hold; AssertionError if a fatal check of the runtime
         fails, with the rule's id.
     """
-    told, spans = (state.sharing, *chosen), state.tables.spans
+    # One tuple for both calls: to unpack into each, compiled code would make a list every time.
+    told, spans = (state.sharing,) + chosen, state.tables.spans  # noqa: RUF005
     if not step.may(*told):
         raise NotAStep(f"{step.name} is not possible: {about(state, step, chosen)}")
     spans.forget()

@@ -178,7 +178,8 @@ class PageHeap:
         Rules: HEAP-1.
         """
         before = self.tiling
-        told = (before, *chosen)
+        # One tuple for both calls: see `heap.taking.take`.
+        told = (before,) + chosen  # noqa: RUF005
         assert may(*told), REFUSED.get(may.__name__, f"HEAP-1: {may.__name__} does not hold")
         self.tiling = after = step(*told)
         if after.current is not before.current or after.mapped != before.mapped:

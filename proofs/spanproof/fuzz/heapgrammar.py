@@ -178,6 +178,12 @@ def single(choices: Choices) -> Steps:
     return (malloc(choices) if choices.below(3) < 2 else other(choices),)
 
 
+def end_of_cycle(choices: Choices, p: int = 0) -> FinishCycle:
+    """The end of a cycle that was asked for, or of one that took its time, with assists or none."""
+    took = pick(choices, TIMES)
+    return FinishCycle(p, took, pick(choices, ASSISTS) if took >= 0 else 0)
+
+
 def cycle(choices: Choices) -> Steps:
     """A whole cycle; of what lives, all, none, or a share."""
     p = p_of(choices)
@@ -190,9 +196,7 @@ def cycle(choices: Choices) -> Steps:
     if choices.below(2):
         stray = (MarkAt(choices.below(10), pick(choices, MARKED_PLACES)),)
     after: Steps = (other(choices),) if choices.below(2) else ()
-    took = pick(choices, TIMES)
-    assist = pick(choices, ASSISTS) if took >= 0 else 0
-    return (StartCycle(p), *mark, *born, *stray, FinishCycle(p, took, assist), *after)
+    return (StartCycle(p), *mark, *born, *stray, end_of_cycle(choices, p), *after)
 
 
 def churn(choices: Choices) -> Steps:
@@ -288,7 +292,7 @@ def growth(choices: Choices) -> Steps:
 
 
 def paced(choices: Choices) -> Steps:
-    """A cycle after which another GOGC paces, and objects that pay the debt of sweeping."""
+    """A cycle by whose end another GOGC paces, and objects that pay the debt of sweeping."""
     size = pick(choices, SPAN_FILLERS)
     percent = SetGcPercent(pick(choices, (-1, *PERCENTAGES)))
     mark: Steps = (MarkEvery(pick(choices, (1, 2, 3))),) if choices.below(2) else ()
@@ -297,7 +301,7 @@ def paced(choices: Choices) -> Steps:
         percent,
         StartCycle(),
         *mark,
-        FinishCycle(),
+        end_of_cycle(choices),
         Malloc(size, pick(choices, COUNTS)),
     )
 
