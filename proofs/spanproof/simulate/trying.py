@@ -149,10 +149,10 @@ def try_all(settings: Sequence[Setting]) -> Ran:
             player = setting.start()
             done = [*setting.before, *program]
             try:
-                for number, (name, act) in enumerate(done):
+                for number, (name, act) in enumerate(done, 1):
                     player.told.clear()
                     act(player)
-                    if number >= len(setting.before) - 1:
+                    if number == len(done):  # what comes before it was judged as a program
                         player.judge()
                     player.met[name] += 1
             except NotNow:
