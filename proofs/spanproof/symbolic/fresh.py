@@ -11,7 +11,7 @@ from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed, Words
 from spanproof.symbolic.construct import disjunction
 from spanproof.symbolic.records import record_fields
-from spanproof.symbolic.sources import VARIANT
+from spanproof.symbolic.sources import original
 from spanproof.symbolic.values import (
     IDENTITY_SORT,
     SymbolicBitmap,
@@ -88,6 +88,7 @@ class FreshSymbols:
     def _build(
         self, annotation: object, name: str, leaf: Leaf, assume: Callable[[z3.BoolRef], None]
     ) -> Value:
+        annotation = original(annotation)
         if annotation is bool:
             return leaf(name, z3.BoolSort())
         if annotation is i64:
@@ -103,7 +104,7 @@ class FreshSymbols:
         if annotation is vec[i64]:
             self._require_native()
             return self._words(name, leaf, assume)
-        if get_origin(annotation) in (Table, AddressMap):
+        if original(get_origin(annotation)) in (Table, AddressMap):
             if leaf.of:
                 raise TypeError(f"no symbolic counterpart of a table in a table: {name}")
             key, rows = (Address, *get_args(annotation))[-2:]
@@ -212,10 +213,7 @@ def counts(annotation: object) -> bool:
 
 
 def _unsigned(annotation: object) -> Unsigned | None:
-    # By name: in a changed copy of the module that has it, the class is another one.
-    mine = (Unsigned.__module__, Unsigned.__qualname__)
     for mark in get_args(annotation)[1:]:
-        kind = type(mark)
-        if (kind.__module__.removesuffix(VARIANT), kind.__qualname__) == mine:
+        if original(type(mark)) is Unsigned:
             return cast(Unsigned, mark)
     return None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from spanproof.symbolic.definitions import (
     Definition,
@@ -55,6 +56,19 @@ class _Known(NamedTuple):
     source: FunctionSource
 
 
+_ORIGINALS: Final[WeakKeyDictionary[type, type]] = WeakKeyDictionary()
+"""The installed class of each class that a changed text has made."""
+
+
+def original(kind: object) -> object:
+    """Return the installed class for one that a changed text has made; anything else as it is.
+
+    What a changed text made while it was executed, an annotation for instance, is made with classes
+    of its own, which nobody else knows.
+    """
+    return _ORIGINALS.get(kind, kind) if isinstance(kind, type) else kind
+
+
 def execute(name: str, path: str, text: str) -> dict[str, object]:
     """Run a module's text as plain Python and return its namespace.
 
@@ -72,7 +86,7 @@ def execute(name: str, path: str, text: str) -> dict[str, object]:
     for key, value in list(module.__dict__.items()):
         kind = value if isinstance(value, type) else type(value)
         if kind.__module__ == module.__name__ and kind.__name__ in installed:
-            known = installed[kind.__name__]
+            known = _ORIGINALS[kind] = installed[kind.__name__]
             parts = parts_of(value) or ()
             module.__dict__[key] = known if isinstance(value, type) else known(*parts)
     return module.__dict__
