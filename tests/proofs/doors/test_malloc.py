@@ -185,6 +185,9 @@ def test_threads_are_judged_by_when_calls_began_and_ended() -> None:
         Made(n=3, address=0x1000, began=4, ended=5),
     ]
     Judge(16).hear_at_once(planned, replies)
+    backwards = [replies[0], replies[1], Made(n=3, address=0x1000, began=5, ended=4)]
+    with pytest.raises(Difference, match="order of a call"):
+        Judge(16).hear_at_once(planned, backwards)
     too_soon = [*replies[:2], Made(n=3, address=0x2000, began=4, ended=7)]
     with pytest.raises(Difference, match="place of an object"):
         Judge(16).hear_at_once(planned, too_soon)
@@ -205,3 +208,11 @@ def test_a_library_is_found_by_each_name_that_it_has(
     assert library_of("libmine.so.2.0", "") == library
     with pytest.raises(CannotStart, match="no such library"):
         library_of("libmine.so.3", "")
+
+
+@pytest.mark.parametrize("address", [(1 << 64) - 48, 1 << 64, 1 << 70])
+def test_an_object_lies_in_64_bits(address: int) -> None:
+    planned = plan(ContractProgram((Malloc(64),)))
+    Judge(16).hear(planned[0], Made(n=1, address=(1 << 64) - 64))
+    with pytest.raises(Difference, match="place of an object"):
+        Judge(16).hear(planned[0], Made(n=1, address=address))

@@ -150,6 +150,9 @@ class Judge:
         for place, reply in enumerate(replies):
             request = planned[place].request
             assert isinstance(reply, Made | Shown)
+            if reply.began > reply.ended:
+                seen = f"ended at {reply.ended}, began at {reply.began}"
+                raise Difference("order of a call", "ends after it began", seen, rules=("I-37",))
             if isinstance(request, messages.Realloc):
                 # The old object may be gone, and its memory handed out, before the call has ended.
                 moments.append((reply.began, place, True))
@@ -168,6 +171,9 @@ class Judge:
             return  # it may be anywhere, or nowhere
         if at is None or at == 0:
             raise Difference("memory", f"has {size} bytes", "has none", rules=("MAL-10",))
+        if at + size > 1 << 64:
+            last = f"its last byte at {at + size - 1:#x}"
+            raise Difference(PLACE, "an address of 64 bits", last, rules=("CONST-2",))
         unit = align or min(alignment_for(size), self._alignment)
         if at % unit:
             by, seen = f"a multiple of {unit}", f"{at:#x} = {at // unit} * {unit} + {at % unit}"
