@@ -1,7 +1,9 @@
 """What a step is: the only way in which what a heap consists of becomes something else."""
 
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
+
+from spanspec.base.records import Record
 
 PartT = TypeVar("PartT")
 PartT_co = TypeVar("PartT_co", covariant=True)
@@ -11,7 +13,7 @@ class NotAStep(Exception):
     """What was to happen is no step; the message says what, and why."""
 
 
-class Step(NamedTuple, Generic[PartT_co]):
+class Step(Record, Generic[PartT_co], frozen=True):
     """A step: its guard and its effect, both functions of a part of the heap and what was chosen.
 
     `part` is the name of the field that holds the part. `chosen` has the parameters after it, and
