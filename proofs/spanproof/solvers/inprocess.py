@@ -52,6 +52,29 @@ class _Known(NamedTuple):
     products: bool
 
 
+class Kinds(NamedTuple):
+    """What there is in a question: quantifiers over identities, machine words, and products of
+    unknowns.
+    """
+
+    quantified: bool
+    words: bool
+    products: bool
+
+    @property
+    def linear(self) -> bool:
+        """Whether integers are only added, compared and multiplied by constants."""
+        return not (self.words or self.products)
+
+
+def _kinds(known: Sequence[_Known]) -> Kinds:
+    return Kinds(
+        any(one.quantified for one in known),
+        any(one.words for one in known),
+        any(one.products for one in known),
+    )
+
+
 class _Standing(NamedTuple):
     """A solver with what was asked last, but for the goal, and the numbers of that."""
 
@@ -73,21 +96,18 @@ class OwnContext:
         self._known: dict[int, _Known] = {}
         self._standing: dict[bool, _Standing] = {}
 
-    def quantified(self, formulas: Sequence[z3.BoolRef]) -> bool:
-        """Tell whether any formula quantifies over identities."""
-        return any(self._of(formula).quantified for formula in formulas)
-
-    def words(self, formulas: Sequence[z3.BoolRef]) -> bool:
-        """Tell whether any formula speaks of a machine word."""
-        return any(self._of(formula).words for formula in formulas)
+    def kinds(self, formulas: Sequence[z3.BoolRef]) -> Kinds:
+        """Tell what there is in formulas."""
+        return _kinds([self._of(formula) for formula in formulas])
 
     def check(self, formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0) -> Finding:
         """Let Z3 decide formulas as they are, with as much work as an idle machine does in a
         time.
         """
-        solver = self._empty(self._products(formulas) or self.words(formulas))
+        known = [self._of(formula) for formula in formulas]
+        solver = self._empty(_kinds(known).linear)
         solver.set("random_seed", seed)
-        solver.add(*(self._of(formula).here for formula in formulas))
+        self._assert(solver, known)
         return self._decided(solver, timeout)
 
     def check_next(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
@@ -95,35 +115,36 @@ class OwnContext:
 
         They stay where they are, with what Z3 has learnt of them.
         """
-        lasting, last = formulas[:-1], formulas[-1]
-        names = [identity(formula) for formula in lasting]
-        products = self._products(formulas) or self.words(formulas)
-        standing = self._standing.get(products)
+        known = [self._of(formula) for formula in formulas]
+        names = [identity(formula) for formula in formulas[:-1]]
+        linear = _kinds(known).linear
+        standing = self._standing.get(linear)
         if standing is None or names[: len(standing.names)] != standing.names:
-            standing = _Standing(self._empty(products), [])
+            standing = _Standing(self._empty(linear), [])
         solver = standing.solver
         solver.push()  # from now on Z3 expects more questions
         solver.pop()
-        new = lasting[len(standing.names) :]
-        solver.add(*(self._of(formula).here for formula in new))
-        self._standing[products] = _Standing(solver, names)
+        self._assert(solver, known[len(standing.names) : -1])
+        self._standing[linear] = _Standing(solver, names)
         solver.push()
         try:
-            solver.add(self._of(last).here)
+            self._assert(solver, known[-1:])
             return self._decided(solver, timeout)
         finally:
             solver.pop()
 
-    def _products(self, formulas: Sequence[z3.BoolRef]) -> bool:
-        """Tell whether any formula multiplies unknowns."""
-        return any(self._of(formula).products for formula in formulas)
-
-    def _empty(self, products: bool) -> z3.Solver:
-        """Return a solver that knows nothing, for questions with products or without."""
+    def _empty(self, linear: bool) -> z3.Solver:
+        """Return a solver that knows nothing."""
         solver = z3.Solver(ctx=self._context)
-        if not products:
+        if linear:
             solver.set("arith.solver", ARITHMETIC)
         return solver
+
+    def _assert(self, solver: z3.Solver, known: Sequence[_Known]) -> None:
+        """Add formulas, which are truth values of this context: `Solver.add` looks at each anew."""
+        context = self._context.ref()
+        for one in known:
+            z3.Z3_solver_assert(context, solver.solver, one.here.ast)
 
     def _decided(self, solver: z3.Solver, timeout: float) -> Finding:
         solver.set("rlimit", units(timeout, Z3_UNITS))
@@ -203,8 +224,9 @@ class Z3:
         found in a moment if there is one: first if a model is what the proof needs, unless this
         proof has asked for one before that is not so small; else as soon as Z3 hesitates.
         """
-        if not self._own.quantified(question.formulas):
-            return self._tried(question.formulas, timeout)
+        kinds = self._own.kinds(question.formulas)
+        if not kinds.quantified:
+            return self._tried(question.formulas, timeout, kinds.words)
         spent = 0.0
         for attempt in self._attempts(question.expected):
             finding = attempt(question.formulas, timeout)
@@ -227,9 +249,9 @@ class Z3:
     def _next(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
         return self._own.check_next(formulas, timeout * NEXT)
 
-    def _tried(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+    def _tried(self, formulas: Sequence[z3.BoolRef], timeout: float, words: bool) -> Finding:
         spent = 0.0
-        if not self._own.words(formulas):
+        if not words:
             finding = self._next(formulas, timeout)
             if finding.result != "unknown":
                 return finding
@@ -248,7 +270,7 @@ class FewFirst(Z3):
 
     def ask(self, question: Question, timeout: float) -> Finding:
         """Decide a question; a model of few identities is a model."""
-        if self._own.quantified(question.formulas):
+        if self._own.kinds(question.formulas).quantified:
             few = self._own.check(self._few.formulas(question.formulas), timeout)
             if few.result == "sat":
                 return few
