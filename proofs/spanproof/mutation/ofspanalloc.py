@@ -12,8 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import as_completed
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -38,7 +37,8 @@ from spanproof.mutation.planted import hash_of_sources
 from spanproof.report.deciding import Function
 from spanproof.report.tests import folder_of_tests
 from spanproof.support.plaincopy import copy_package, environment
-from spanproof.support.processes import pool, with_parent
+from spanproof.support.processes import with_parent
+from spanproof.support.sidebyside import each_result, lost
 
 LEFT_OUT: Final = (
     "__init__",
@@ -221,16 +221,20 @@ def judge_all(
     if not left:
         return
     # Workers start afresh: a mutant is planted by importing the package once more.
-    with pool(jobs) as processes:
-        futures = {processes.submit(noticed, mutant_of(chosen[at]), efforts): at for at in left}
-        for done in as_completed(futures):
-            at = futures[done]
-            by, says = done.result()
-            one = chosen[at]
-            was = (one.change[0], one.line, one.source, one.before, one.after)
-            fate = ImplFate(one.module, one.function, *was, by, says)
-            store.put(keys[at], fate)
-            yield msgspec.structs.replace(fate, reason=reason_for(one))
+    work = partial(noticed_at, efforts=efforts)
+    mutants = [(at, mutant_of(chosen[at])) for at in left]
+    for at, by, says in each_result(mutants, jobs, (), work, lost):
+        one = chosen[at]
+        was = (one.change[0], one.line, one.source, one.before, one.after)
+        fate = ImplFate(one.module, one.function, *was, by, says)
+        store.put(keys[at], fate)
+        yield msgspec.structs.replace(fate, reason=reason_for(one))
+
+
+def noticed_at(mutant: tuple[int, ImplMutant], efforts: Efforts) -> tuple[int, str, str]:
+    """Return the place of a mutant, who notices it, and what he says."""
+    at, changed = mutant
+    return at, *noticed(changed, efforts)
 
 
 def noticed(mutant: ImplMutant, efforts: Efforts) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,7 +18,7 @@ from spanproof.fuzz.planted import heap as heaps
 from spanproof.fuzz.planted import schedule as schedules
 from spanproof.fuzz.planted import span as spans
 from spanproof.fuzz.planted.planting import Effort, PlantedBug
-from spanproof.support.processes import pool
+from spanproof.support.sidebyside import each_result, lost
 
 Campaign = Callable[[PlantedBug, Effort], CampaignResult]
 
@@ -85,13 +85,11 @@ def look_for_all(
     if not left:
         return
     # Workers start afresh: a bug is planted by importing the package once more.
-    with pool(jobs) as processes:
-        futures = [processes.submit(look_for, name, effort, blind) for name in left]
-        for done in as_completed(futures):
-            found = done.result()
-            if found.steps is not None:
-                cache.put(keys[found.name], found)
-            yield found
+    work = partial(look_for, effort=effort, blind=blind)
+    for found in each_result(list(left), jobs, (), work, lost):
+        if found.steps is not None:
+            cache.put(keys[found.name], found)
+        yield found
 
 
 def hash_of_sources() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from spanproof.support.processes import pool
 
@@ -19,6 +19,14 @@ KILLED: Final = (
     f"its process was killed, also {ALONE} times when it was tried alone: out of memory?"
 )
 """What is told of an item whose worker is killed each time."""
+
+
+def lost(item: object) -> NoReturn:
+    """Say of an item whose worker is killed each time that nothing can come of it.
+
+    Raises: BrokenProcessPool.
+    """
+    raise BrokenProcessPool(f"{item}: {KILLED}")
 
 
 def each_result(

@@ -15,6 +15,9 @@ from spanproof.cli.output import status_of
 from spanproof.decide import suite
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.verdict import Verdict
+from spanproof.fuzz.planted.planting import Effort
+from spanproof.mutation import planted
+from spanproof.mutation.planted import Campaigned
 from spanproof.selftest import campaign
 from spanproof.selftest.campaign import Tally
 from spanproof.selftest.judge import Problem
@@ -131,3 +134,19 @@ def test_a_finding_is_the_status_whatever_else_became_of_a_command() -> None:
     assert status_of(False, True, True) == 130
     assert status_of(False, False, True) == 2
     assert status_of(False) == 0
+
+
+def test_a_bug_whose_worker_is_killed_is_neither_found_nor_missed(
+    killed: Callable[[object], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def found(name: str, effort: Effort, blind: bool) -> Campaigned:
+        return Campaigned(name, 1, 1, 1, "")
+
+    monkeypatch.setattr(planted, "look_for", found)
+    killed("nothing")
+    assert run(["planted", "#39432", "--no-cache"]) == 0
+    killed(next(name for name in planted.campaigns() if "#39432" in name))
+    assert run(["planted", "#39432", "--no-cache"]) == 2
+    assert "a worker process was killed" in capsys.readouterr().err
