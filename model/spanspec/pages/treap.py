@@ -73,6 +73,39 @@ class Node:
         child.update()
         return child
 
+    def hang_left(self, below: "Node | None") -> None:
+        """Let another tree be the left subtree.
+
+        Rules: TREAP-5 TREAP-9.
+        """
+        self.left = below
+        self.update()
+
+    def hang_right(self, below: "Node | None") -> None:
+        """Let another tree be the right subtree.
+
+        Rules: TREAP-5 TREAP-9.
+        """
+        self.right = below
+        self.update()
+
+    def adopt(self, below: "Node") -> "Node":
+        """Take in what the subtree has become into which a run was inserted; return which is above.
+
+        That is the node, unless the other one has the lower priority: then it is lifted.
+
+        Rules: TREAP-4.
+        """
+        if belongs_left(below.run, self.run):
+            self.hang_left(below)
+            if self.priority > below.priority:
+                return self.rotate_right()
+            return self
+        self.hang_right(below)
+        if self.priority > below.priority:
+            return self.rotate_left()
+        return self
+
 
 Turn = Literal[0, 1, 2, 3]
 
@@ -134,11 +167,9 @@ def merge(left: Node | None, right: Node | None) -> Node | None:
     if right is None:
         return left
     if left.priority < right.priority:
-        left.right = merge(left.right, right)
-        left.update()
+        left.hang_right(merge(left.right, right))
         return left
-    right.left = merge(left, right.left)
-    right.update()
+    right.hang_left(merge(left, right.left))
     return right
 
 
@@ -223,19 +254,15 @@ class Treap:
 
         Rules: TREAP-4.
         """
-        self.root = self._insert(self.root, Node(run, self._priorities.getrandbits(32)))
-
-    def _insert(self, at: Node | None, fresh: Node) -> Node:
-        if at is None:
-            return fresh
-        assert at.run.base != fresh.run.base, "T-70: inserting span already in treap"
-        if belongs_left(fresh.run, at.run):
-            at.left = self._insert(at.left, fresh)
-            at.update()
-            return at.rotate_right() if at.priority > at.left.priority else at
-        at.right = self._insert(at.right, fresh)
-        at.update()
-        return at.rotate_left() if at.priority > at.right.priority else at
+        below = Node(run, self._priorities.getrandbits(32))
+        node, path = self.root, list[Node]()
+        while node is not None:
+            assert node.run.base != run.base, "T-70: inserting span already in treap"
+            path.append(node)
+            node = node.left if belongs_left(run, node.run) else node.right
+        for above in reversed(path):
+            below = above.adopt(below)
+        self.root = below
 
     def remove(self, base: U64) -> None:
         """Take out the run at an address: its subtrees close up over it.
@@ -246,32 +273,34 @@ class Treap:
         """
         # For given priorities there is just one treap of a set of runs, so how one is taken out
         # cannot be seen.
-        self.root = self._remove(self.root, base)
+        path = self._path_to(base)
+        gone = path.pop()
+        below = merge(gone.left, gone.right)
+        for above in reversed(path):
+            if base < above.run.base:
+                above.hang_left(below)
+            else:
+                above.hang_right(below)
+            below = above
+        self.root = below
 
-    def _remove(self, at: Node | None, base: U64) -> Node | None:
-        assert at is not None, "T-73: span and treap node base addresses do not match"
-        if base == at.run.base:
-            return merge(at.left, at.right)
-        if base < at.run.base:
-            at.left = self._remove(at.left, base)
-        else:
-            at.right = self._remove(at.right, base)
-        at.update()
-        return at
+    def _path_to(self, base: U64) -> list[Node]:
+        """Return the nodes from the root to that of the run at an address."""
+        node, path = self.root, list[Node]()
+        while True:
+            assert node is not None, "T-73: span and treap node base addresses do not match"
+            path.append(node)
+            if node.run.base == base:
+                return path
+            node = node.left if base < node.run.base else node.right
 
     def mutate(self, base: U64, run: FreeSpan) -> None:
         """Change the run at an address in place; its order among the others must not change.
 
         Rules: TREAP-6.
         """
-        path = list[Node]()
-        node = self.root
-        while node is not None and node.run.base != base:
-            path.append(node)
-            node = node.left if base < node.run.base else node.right
-        assert node is not None, "T-73: span and treap node base addresses do not match"
-        node.run = run
-        node.update()
+        path = self._path_to(base)
+        path[-1].run = run
         for above in reversed(path):
             above.update()
 

@@ -21,6 +21,7 @@ from spanproof.theorems.objects.abstract_mutants import ABSTRACT_MUTANTS
 from spanproof.theorems.objects.objects_mutants import LIVENESS_MUTANTS, OBJECT_MUTANTS
 from spanproof.theorems.objects.pagesteps_mutants import PAGE_MUTANTS
 from spanproof.theorems.objects.simulation_mutants import SIMULATION_MUTANTS
+from spanproof.theorems.pages.rotations_mutants import TREAP_MUTANTS
 from spanproof.theorems.pages.scavenge_mutants import SCAVENGE_MUTANTS
 from spanproof.theorems.pages.tiling_mutants import TILING_MUTANTS
 from spanproof.theorems.sharing.progress_mutants import PROGRESS_MUTANTS
@@ -48,6 +49,7 @@ MUTANTS: Final = _by_name(
     *PROTOCOL_MUTANTS,
     *PROGRESS_MUTANTS,
     *TILING_MUTANTS,
+    *TREAP_MUTANTS,
     *SCAVENGE_MUTANTS,
     *OBJECT_MUTANTS,
     *ABSTRACT_MUTANTS,

@@ -36,13 +36,13 @@ CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.treap.Treap._remove",
+        "spanspec.pages.treap.Treap.remove",
         Variant(
-            "removal-forgets-sums",
-            "    at.update()\n",
-            "    pass\n",
+            "removal-of-the-root-alone",
+            "            below = above\n",
+            "            below = gone.left\n",
             "containers.treap",
-            "the sums above a run that was taken out stay what they were",
+            "what is above a run that is taken out is lost with it",
         ),
     ),
     *variants_of(

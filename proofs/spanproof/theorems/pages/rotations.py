@@ -17,7 +17,7 @@ from spanproof.symbolic.merge import scalar_of
 from spanproof.symbolic.values import SymbolicObject
 from spanspec.base.words import U8
 from spanspec.pages.freeruns import FreeSpan, type_of
-from spanspec.pages.treap import Node
+from spanspec.pages.treap import Node, belongs_left
 
 WORDS: Final = Words(64)
 KINDS: Final = 4
@@ -144,3 +144,103 @@ def a_rotation_keeps_order_and_sums(p: Proof) -> None:
             middle = shape.told(shape.middle).most
             larger.append(z3.UGT(middle, shape.of_run(child).most))
     p.possible("larger runs in the middle", z3.And(*larger))
+
+
+def adopts(p: Proof, to_right: bool, there: tuple[bool, ...]) -> tuple[z3.BoolRef, z3.BoolRef]:
+    """Claim what a node comes to that adopts its child, with some subtrees; return where the child
+    is lifted, and where it is not.
+    """
+    shape = Shape(p, to_right, there)
+    node, child, label = shape.node, shape.child, f"{'left' if to_right else 'right'}, {there}"
+    p.assume(shape.are_right(child, shape.outer, shape.middle))
+    # What hung there before is of no interest: it is what the child's tree was made from.
+    node.set(shape.near, target(None))
+    order = p.holds(belongs_left, child.value("run"), node.value("run"))
+    p.assume(order if to_right else z3.Not(order))
+    lifts = z3.UGT(node["priority"], child["priority"])
+    for below in (shape.outer, shape.middle):
+        if below is not None:
+            p.assume(z3.ULE(child["priority"], below["priority"]))
+    if shape.other is not None:
+        p.assume(z3.ULE(node["priority"], shape.other["priority"]))
+    # Where the child is lifted it is the run that is inserted, and all others were below the node.
+    if shape.middle is not None:
+        p.assume(z3.ULE(node["priority"], shape.middle["priority"]))
+    runs = [node.value("run"), child.value("run")]
+    ran = node.run("adopt", child.target)
+    above = ran.value
+    assert isinstance(above, SymbolicObject)
+    p.show(f"{label}: not refused", z3.Not(ran.raises))
+    p.show(f"{label}: the runs stay", z3.BoolVal(runs == [node.value("run"), child.value("run")]))
+    p.show(f"{label}: the child is above", above.identity == child.target.identity, lifts)
+    stays = z3.Not(lifts)
+    p.show(f"{label}: the node is above", above.identity == node.target.identity, stays)
+    lifted = (
+        is_at(child, shape.near, shape.outer),
+        is_at(child, shape.far, node),
+        is_at(node, shape.near, shape.middle),
+        is_at(node, shape.far, shape.other),
+    )
+    hung = (
+        is_at(child, shape.near, shape.outer),
+        is_at(child, shape.far, shape.middle),
+        is_at(node, shape.near, child),
+        is_at(node, shape.far, shape.other),
+    )
+    p.show(f"{label}: the order stays, lifted", z3.And(*lifted), lifts)
+    p.show(f"{label}: the order stays, below", z3.And(*hung), stays)
+    p.show(f"{label}: its sums", shape.are_right(node, child, shape.other), stays)
+    top = z3.If(lifts, child["priority"], node["priority"])
+    low = z3.If(lifts, node["priority"], child["priority"])
+    heap = [z3.ULE(top, low)]
+    heap += [z3.ULE(top, one["priority"]) for one in (shape.outer, shape.other) if one is not None]
+    if shape.middle is not None:
+        heap.append(z3.ULE(low, shape.middle["priority"]))
+    p.show(f"{label}: a heap", z3.And(*heap))
+    return lifts, stays
+
+
+@obligation("treap.insert", "TREAP-1 TREAP-4 TREAP-9 T-75 T-76 I-18", WORDS)
+def insertion_keeps_order_sums_and_heap(p: Proof) -> None:
+    """A node takes in the tree that a subtree has become into which a run was inserted, at the side
+    where its runs belong: all runs stay in their order, it has the sums of what is below it, and no
+    priority is lower than the one above it. Where the other one is lifted, the sums are those of
+    `treap.rotations`. By induction on the way up, so it is with the whole tree.
+    """
+    ways = [adopts(p, to_right, there) for to_right, there in product((True, False), SHAPES[:2])]
+    p.possible("the run is lifted everywhere", z3.And(*(lifts for lifts, _ in ways)))
+    p.possible("the run stays below", z3.And(*(stays for _, stays in ways)))
+
+
+@obligation("treap.remove", "TREAP-1 TREAP-5 TREAP-9 I-18", WORDS)
+def removal_keeps_order_and_sums(p: Proof) -> None:
+    """A node that gets another subtree, of any shape or none, has the sums of what is below it
+    then; its run, its priority and its other subtree stay, and the subtree is as it was. So are
+    trees that are joined, and what is above a run that was taken out: by induction on the way up.
+    """
+    larger = []
+    # Sums are made from both sides alike: what differs on the right is where the tree hangs.
+    ways = [(True, *there) for there in product((True, False), repeat=2)]
+    for left, below, other in (*ways, (False, True, True)):
+        name = "".join(str(int(one)) for one in (left, below, other))
+        node = Fields(p, Node, f"node_{name}")
+        fresh = Fields(p, Node, f"fresh_{name}") if below else None
+        kept = Fields(p, Node, f"kept_{name}") if other else None
+        near, far = ("left", "right") if left else ("right", "left")
+        node.set(near, target(None))
+        node.set(far, target(kept))
+        shape = Shape(p, left, (False, False, False))
+        runs, priority = node.value("run"), node["priority"]
+        told = [shape.told(one) for one in (fresh, kept) if one is not None]
+        ran = node.run("hang_left" if left else "hang_right", target(fresh))
+        label = f"{near}, {below}, {other}"
+        p.show(f"{label}: not refused", z3.Not(ran.raises))
+        p.show(f"{label}: it hangs there", z3.And(is_at(node, near, fresh), is_at(node, far, kept)))
+        same = node.value("run") == runs
+        p.show(f"{label}: its run stays", z3.And(z3.BoolVal(same), node["priority"] == priority))
+        p.show(f"{label}: its sums", shape.are_right(node, fresh, kept))
+        after = [shape.told(one) for one in (fresh, kept) if one is not None]
+        p.show(f"{label}: what is below stays", z3.BoolVal(told == after))
+        if fresh is not None:
+            larger.append(z3.UGT(fresh["max_pages"], shape.of_run(node).most))
+    p.possible("larger runs below", z3.And(*larger))

@@ -1,0 +1,47 @@
+"""Mutants of how the treap takes in what has become of a subtree."""
+
+from spanproof.patch.mutant import Variant, variants_of
+
+TREAP_MUTANTS = (
+    *variants_of(
+        "spanspec.pages.treap.Node.adopt",
+        Variant(
+            "high-priority-lifted",
+            """        if belongs_left(below.run, self.run):
+            self.hang_left(below)
+            if self.priority > below.priority:""",
+            """        if belongs_left(below.run, self.run):
+            self.hang_left(below)
+            if self.priority < below.priority:""",
+            "treap.insert",
+            "a run that is inserted rises above those of lower priority",
+        ),
+        Variant(
+            "lifted-over-nothing",
+            "return self.rotate_left()",
+            "return below",
+            "treap.insert",
+            "where a run is lifted, what was above it is lost",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.treap.Node.hang_left",
+        Variant(
+            "removal-forgets-sums",
+            "        self.update()\n",
+            "",
+            "treap.remove",
+            "the sums above a run that was taken out stay what they were",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.treap.Node.hang_right",
+        Variant(
+            "subtree-lost",
+            "self.right = below",
+            "self.right = None",
+            "treap.remove",
+            "with a run its subtrees are taken out",
+        ),
+    ),
+)
