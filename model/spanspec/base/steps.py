@@ -32,13 +32,3 @@ def step_of(
 ) -> Step[PartT]:
     """Return a step that is named after its effect."""
     return Step(part, take.__name__.replace("_", "-"), may, take, chosen)
-
-
-def after(part: object, step: Step[PartT], *chosen: object) -> PartT:
-    """Return what becomes of a part by a step, which has to be possible.
-
-    Raises: NotAStep if its guard does not hold.
-    """
-    if not step.may(part, *chosen):
-        raise NotAStep(f"{step.name} {chosen} is not possible: {part}")
-    return step.take(part, *chosen)

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from spanspec.base.constants import TINY_SPAN_CLASS
 from spanspec.base.ids import Address, SpecialId
 from spanspec.base.records import Record
-from spanspec.base.steps import after, step_of
+from spanspec.base.steps import step_of
 from spanspec.base.tables import Table
 from spanspec.base.words import U16, U64
+from spanspec.heap.taking import after
 from spanspec.span.mspan import Mspan, is_allocated, obj_index, set_marked, slot_address
 from spanspec.span.specials import (
     FINALIZER,

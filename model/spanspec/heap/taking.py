@@ -7,7 +7,7 @@ the lists of mcentral and the sweep buffers, follows from the records of spans b
 from typing import Final, cast
 
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
-from spanspec.base.steps import NotAStep, Step, after
+from spanspec.base.steps import NotAStep, PartT, Step
 from spanspec.base.words import U64
 from spanspec.heap.accounts import Accounts, ClassCounts
 from spanspec.heap.allp import AllP
@@ -40,6 +40,16 @@ from spanspec.span.tiny import (
 
 CACHE_LINE: Final = 64
 """Bytes to which what threads share without a lock is aligned."""
+
+
+def after(part: object, step: Step[PartT], *chosen: object) -> PartT:
+    """Return what becomes of a part by a step, which has to be possible.
+
+    Raises: NotAStep if its guard does not hold.
+    """
+    if not step.may(part, *chosen):
+        raise NotAStep(f"{step.name} {chosen} is not possible: {part}")
+    return step.take(part, *chosen)
 
 
 def advance(owner: HeapState | Mcentral | Mcache, step: Step[object], *chosen: object) -> None:

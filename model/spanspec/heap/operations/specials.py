@@ -8,7 +8,6 @@ a pointer to one.
 
 from spanspec.base.constants import TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY
-from spanspec.base.steps import after
 from spanspec.base.words import U64
 from spanspec.heap import cycle
 from spanspec.heap.collector import OFF
@@ -20,6 +19,7 @@ from spanspec.heap.program import AddSpecial, Input, RemoveFinalizer
 from spanspec.heap.specials import ADD, REMOVE, RUN, DueTable, FinalizersDue, special_id
 from spanspec.heap.state import Course, HeapState, StopsWorld
 from spanspec.heap.sweeping import ensure_swept, specials_of
+from spanspec.heap.taking import after
 from spanspec.pages.pageheap import Actor
 from spanspec.span.mspan import find_object, is_allocated, obj_index
 from spanspec.span.specials import FINALIZER, KINDS, has_special
