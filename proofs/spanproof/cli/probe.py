@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from spanproof.cli.output import Unusable, complain, err, out, print_json, status_of
-from spanproof.cli.saving import kept
+from spanproof.cli.saving import kept, tell_saved
 from spanproof.support import savedfile
 from spanspec.base.wording import counted
 from spanspec.rules.book import in_words
@@ -101,6 +101,8 @@ def probe(
             print_outcome(probed.outcome)
         if save is not None:
             whole = saved(probed.recording, save) and whole
+            if whole and not json:
+                tell_saved(save, "check")
         if probed.interrupted:
             interrupted = True
             break

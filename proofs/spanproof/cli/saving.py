@@ -23,9 +23,9 @@ def kept(write: Callable[[], Result], what: str, place: Path) -> Result | None:
         return None
 
 
-def tell_saved(path: Path) -> None:
-    """Say where a finding is, and how it is run again."""
-    again = f"spanspec replay {savedfile.as_argument(path)}"
+def tell_saved(path: Path, command: str = "replay") -> None:
+    """Say where a finding, or a recording of one, is, and how it is run again."""
+    again = f"spanspec {command} {savedfile.as_argument(path)}"
     out.print(f"saved as {path}; run it again with {again}", markup=False)
 
 

@@ -114,6 +114,8 @@ def test_what_is_found_is_told_before_it_is_saved_and_is_the_status(
     said = capsys.readouterr()
     assert said.out.count("go1.0") == 2
     assert "the recording could not be saved" in said.err
+    assert f"run it again with spanspec check {tmp_path / 'new.jsonl'}" in said.out
+    assert f"spanspec check {tmp_path / 'nowhere'}" not in said.out
 
 
 def test_a_toolchain_that_cannot_be_used_hides_no_finding_of_another(
