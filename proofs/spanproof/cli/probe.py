@@ -111,6 +111,10 @@ def probe(
     elif len(outcomes) > 1:
         print_matrix(outcomes)
     found = any(outcome.divergence for outcome in outcomes)
+    idle = [outcome.go for outcome in outcomes if not (outcome.events or outcome.divergence)]
+    if idle and not interrupted:
+        whole = False
+        complain(f"nothing was judged of {', '.join(idle)}: ask for operations, or programs")
     return status_of(found, interrupted, unusable=not whole)
 
 

@@ -11,6 +11,7 @@ import typer
 
 from spanproof.cli.output import complain, err, out, print_json, progress, status_of
 from spanproof.support.sidebyside import KILLED, each_result
+from spanspec.base.wording import counted
 
 if TYPE_CHECKING:
     from spanproof.selftest.campaign import Tally
@@ -84,6 +85,9 @@ def selftest(
         show(total, lines, seconds)
     if interrupted:
         err.print(f"interrupted: {total.functions} of {functions} were compared")
+    if not (total.agreed or total.outside or interrupted):
+        whole = False
+        complain("nothing was judged: none of the functions could be compared; write more")
     return status_of(bool(total.problems), interrupted, unusable=not whole)
 
 
@@ -136,8 +140,9 @@ def show(total: "Tally", lines: "Sequence[Coverage]", seconds: float) -> None:
         run = every - sum(len(one.missed) for one in lines)
         out.print(f"{'all':<18} {every:>7} {100 * run / every:>8.0f} %\n")
     out.print(
-        f"{total.functions} functions: {total.inside} of the subset, {total.looping} with a loop "
-        f"or a contract, {total.methods} with methods ({total.refused} of all these refused), "
+        f"{counted(total.functions, 'function')}: {total.inside} of the subset, "
+        f"{total.looping} with a loop or a contract, {total.methods} with methods "
+        f"({total.refused} of all these refused), "
         f"{total.outside} outside the subset; "
         f"{total.agreed} values agree, a condition fails for {total.claimed} inputs; "
         f"{len(total.problems)} differ; wall {seconds:.0f} s",

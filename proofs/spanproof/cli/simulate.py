@@ -161,6 +161,8 @@ def replay_simulation(file: Path, json: bool) -> int:
         saved = load(file)
     except NotSaved as problem:
         raise Unusable(str(problem)) from None
+    if isinstance(saved, SimulatedProgram) and not saved.inputs:
+        raise Unusable(f"{file}: it has no inputs, so there is nothing to judge")
     failure = again(saved).failure
     if json:
         print_json({"holds": failure is None, "failure": as_record(failure)})

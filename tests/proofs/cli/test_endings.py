@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.cli import check
+from spanproof.cli import check, selftest
 from spanproof.cli.app import run
 from spanproof.cli.output import status_of
 from spanproof.decide import suite
@@ -93,7 +93,7 @@ def test_functions_whose_worker_is_killed_are_named_and_the_others_are_compared(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def judged(seed: int, first: int, end: int, folder: str) -> Tally:
-        return Tally(inside=end - first, problems=problems)
+        return Tally(inside=end - first, agreed=1, problems=problems)
 
     monkeypatch.setattr(campaign, "judged", judged)
     killed((500, 1000, False))
@@ -102,6 +102,17 @@ def test_functions_whose_worker_is_killed_are_named_and_the_others_are_compared(
     said = capsys.readouterr()
     assert "700 functions" in said.out
     assert f"functions 500 to 999: {sidebyside.KILLED}" in said.err
+
+
+def test_functions_that_are_all_refused_show_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = Tally(inside=1, refused=1)
+    monkeypatch.setattr(selftest, "each_result", lambda tasks, *_: [(tasks[0], refused)])
+    assert run(["selftest", "--functions", "1", "--no-coverage"]) == 2
+    said = capsys.readouterr()
+    assert "1 function:" in said.out
+    assert "nothing was judged" in said.err
 
 
 def test_an_interrupt_hides_no_divergence(diverges: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from spanproof.simulate.racing import Racing
 from spanproof.simulate.scripts import many_full_spans
 from spanproof.simulate.simulation import Simulation
 from spanproof.simulate.stepjudges import StepJudges
+from spanproof.support import savedfile
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import CycleStarts, PhaseChanges
 from spanspec.heap.collector import MARK_TERMINATION
@@ -330,6 +331,15 @@ def test_a_finalizer_for_an_object_of_no_bytes_is_not_missed() -> None:
 def test_every_kind_of_input_reads_as_words() -> None:
     told = [in_words(kind()) for kind in get_args(AnyInput)]
     assert len(set(told)) == len(OPERATIONS)
+
+
+def test_a_saved_program_without_inputs_shows_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    place = tmp_path / "empty.json"
+    savedfile.write(msgspec.structs.replace(Simulation(0).saved(), inputs=()), place)
+    assert run(["replay", str(place)]) == 2
+    assert "nothing to judge" in capsys.readouterr().err
 
 
 def test_what_is_no_saved_simulation_is_refused(

@@ -105,7 +105,7 @@ def test_what_is_found_is_told_before_it_is_saved_and_is_the_status(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    outcome = Outcome("go1.0", 1, {}, 0, 0.0, found)
+    outcome = Outcome("go1.0", 1, {"gc": 1}, 0, 0.0, found)
     monkeypatch.setattr(probe, "run_probe", lambda *_, **__: Probed(outcome, [], False))
     status = run(["probe", "--go", "go", "--save", str(tmp_path / "new.jsonl")])
     assert status == (1 if found else 0)
@@ -118,15 +118,23 @@ def test_what_is_found_is_told_before_it_is_saved_and_is_the_status(
     assert f"spanspec check {tmp_path / 'nowhere'}" not in said.out
 
 
+def test_a_probe_that_judges_nothing_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = Outcome("go1.0", 0, {}, 0, 0.0)
+    monkeypatch.setattr(probe, "run_probe", lambda *_, **__: Probed(outcome, [], False))
+    assert run(["probe", "--go", "go", "--operations", "0", "--programs", "0"]) == 2
+    assert "nothing was judged of go1.0" in capsys.readouterr().err
+
+
 def test_a_toolchain_that_cannot_be_used_hides_no_finding_of_another(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def tried(go: Path, *_: int, record: bool) -> Probed:
         if go == Path("bad"):
             raise WitnessError("it does not build")
-        return Probed(
-            Outcome("go1.0", 1, {}, 0, 0.0, FOUND if go == Path("odd") else None), [], record
-        )
+        found = FOUND if go == Path("odd") else None
+        return Probed(Outcome("go1.0", 1, {"gc": 1}, 0, 0.0, found), [], record)
 
     monkeypatch.setattr(probe, "run_probe", tried)
     monkeypatch.setattr(toolchains, "on_path", lambda: Path("good"))
