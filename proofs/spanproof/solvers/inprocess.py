@@ -35,6 +35,13 @@ Our claims about integers are many small steps with a case distinction each: wit
 decided in half the time. Products are better off with the one that Z3 takes by itself.
 """
 
+DIVISION: Final = "bvudiv"
+"""A division of words, in SMT-LIB.
+
+Written out in bits it is large, and most claims about layouts need little of it: where there is one
+a question is asked after those before it first, as it stands.
+"""
+
 Attempt: TypeAlias = Callable[[Sequence[z3.BoolRef], float], Finding]
 """A way to ask whether formulas can be met, within a time."""
 
@@ -94,11 +101,22 @@ class OwnContext:
     def __init__(self) -> None:
         self._context = z3.Context()
         self._known: dict[int, _Known] = {}
+        self._dividing: dict[int, bool] = {}
         self._standing: dict[bool, _Standing] = {}
 
     def kinds(self, formulas: Sequence[z3.BoolRef]) -> Kinds:
         """Tell what there is in formulas."""
         return _kinds([self._of(formula) for formula in formulas])
+
+    def divides_words(self, formulas: Sequence[z3.BoolRef]) -> bool:
+        """Tell whether a machine word is divided in any formula."""
+        return any(self._divides(self._of(formula)) for formula in formulas)
+
+    def _divides(self, known: _Known) -> bool:
+        number = identity(known.asked)
+        if number not in self._dividing:
+            self._dividing[number] = known.words and DIVISION in known.asked.sexpr()
+        return self._dividing[number]
 
     def check(self, formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0) -> Finding:
         """Let Z3 decide formulas as they are, with as much work as an idle machine does in a
@@ -251,7 +269,7 @@ class Z3:
 
     def _tried(self, formulas: Sequence[z3.BoolRef], timeout: float, words: bool) -> Finding:
         spent = 0.0
-        if not words:
+        if not words or self._own.divides_words(formulas):
             finding = self._next(formulas, timeout)
             if finding.result != "unknown":
                 return finding
