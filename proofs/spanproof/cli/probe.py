@@ -98,7 +98,7 @@ def probe(
             raise Unusable(f"there is no {missing.name}: pip install 'spanspec[witness]'") from None
         outcomes.append(probed.outcome)
         if not json:
-            print_outcome(probed.outcome)
+            print_outcome(probed.outcome, probed.interrupted)
         if save is not None:
             whole = saved(probed.recording, save) and whole
             if whole and not json:
@@ -183,9 +183,11 @@ def run_probe(go: Path, operations: int, programs: int, seed: int, record: bool)
     return Probed(outcome, recorded, interrupted)
 
 
-def print_outcome(outcome: Outcome) -> None:
-    """Print what one toolchain did."""
-    verdict = "[red]diverges[/]" if outcome.divergence else "[green]holds[/]"
+def print_outcome(outcome: Outcome, interrupted: bool) -> None:
+    """Print what one toolchain did, of what it was asked to do."""
+    verdict = "[yellow]interrupted[/]" if interrupted else "[green]holds[/]"
+    if outcome.divergence:
+        verdict = "[red]diverges[/]"
     out.print(verdict, end=" ")
     kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(outcome.events.items()))
     out.print(

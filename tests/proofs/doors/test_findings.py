@@ -80,7 +80,7 @@ def test_several_causes_are_looked_for(
 ) -> None:
     """This span refuses nothing and never frees: two causes at least."""
     monkeypatch.setattr(diagnosis, "variants_for", lambda divergence: iter(()))
-    options = ["--exec", found_with("good").command, "--examples", "40", "--shrink", "1"]
+    options = ["--exec", found_with("good").command, "--examples", "40", "--shrink", "0.1"]
     status = app.run(["fuzz", *options, "--findings", "2", "--save", str(tmp_path)])
     told = capsys.readouterr().out
     assert status == 1
@@ -127,7 +127,7 @@ def test_a_finding_stays_one_where_what_it_behaves_like_cannot_be_told(
         raise OSError("no such source")
 
     monkeypatch.setattr(diagnosis, "diagnose", fails)
-    options = ["--exec", found_with("good").command, "--examples", "40", "--shrink", "1"]
+    options = ["--exec", found_with("good").command, "--examples", "40", "--shrink", "0.1"]
     assert app.run(["fuzz", *options, "--save", str(tmp_path)]) == 1
     assert "cannot be told: OSError: no such source" in capsys.readouterr().err
     assert list(tmp_path.glob("divergence-*.json"))

@@ -118,6 +118,19 @@ def test_what_is_found_is_told_before_it_is_saved_and_is_the_status(
     assert f"spanspec check {tmp_path / 'nowhere'}" not in said.out
 
 
+def test_an_interrupted_probe_tells_and_saves_what_was_done_and_does_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = Outcome("go1.0", 9, {"gc": 1}, 0, 0.0)
+    monkeypatch.setattr(probe, "run_probe", lambda *_, **__: Probed(outcome, [{"e": "gc"}], True))
+    place = tmp_path / "new.jsonl"
+    assert run(["probe", "--go", "go", "--save", str(place)]) == 130
+    assert place.read_text() == '{"e":"gc"}\n'
+    said = capsys.readouterr().out
+    assert said.startswith("interrupted go1.0: 9 operations")
+    assert "holds" not in said
+
+
 def test_a_probe_that_judges_nothing_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
