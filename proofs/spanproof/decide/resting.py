@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Final, NewType
 
+from msgspec import Struct
+
 from spanproof.fingerprint.code import Code
 from spanproof.fingerprint.dependencies import Sources
 from spanproof.fingerprint.facts import Store
@@ -73,7 +75,7 @@ VARIABLES: Final = ("Z3_LIBRARY_PATH", "Z3_LIBRARY_DIRS", "LD_LIBRARY_PATH", "LD
 """Variables of the environment that say which solver is loaded."""
 
 
-KNOWN: Final = (tuple, list, dict, FunctionType, BuiltinFunctionType, type, NewType)
+KNOWN: Final = (tuple, list, dict, Struct, FunctionType, BuiltinFunctionType, type, NewType)
 """Kinds of values that an obligation may be made with: their parts count, or what their name says.
 """
 
@@ -156,6 +158,8 @@ def made_with(build: Callable[..., object]) -> Iterator[object]:
             waiting.extend(value)
         elif isinstance(value, dict):
             waiting.extend(value.items())
+        elif isinstance(value, Struct):
+            waiting.extend(getattr(value, name) for name in value.__struct_fields__)
 
 
 def values_of(build: Callable[..., object]) -> tuple[list[str], list[str]]:

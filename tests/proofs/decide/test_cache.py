@@ -89,6 +89,17 @@ def test_what_names_say_covers_whatever_a_proof_reads_and_it_reads_what_runs(
     assert bool(runs) == (name not in READ_NOTHING_THAT_RUNS)
 
 
+def test_a_claim_about_a_step_rests_on_its_guard_and_its_effect() -> None:
+    """The step is in a record that the claim was made with."""
+    for name, module, functions in (
+        ("protocol.pop", "spanspec.sharing.sweeping", ("may_pop", "pop")),
+        ("pages.give-back", "spanspec.pages.steps", ("may_give_back", "give_back")),
+        ("objects.pages.give-back", "spanspec.pages.steps", ("may_give_back", "give_back")),
+    ):
+        units = what_it_rests_on(SOURCES, all_obligations()[name])
+        assert {Unit(module, function) for function in functions} <= units, name
+
+
 def definition_of(name: str) -> str:
     """Return a function's name, and of a method that of its class."""
     module, place = module_and_place(name)
