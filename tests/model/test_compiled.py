@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import cast
@@ -12,6 +13,7 @@ import pytest
 
 import spanspec
 from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.steps import Step
 from spanspec.compiled import (
     INTERPRET,
     MANIFEST,
@@ -22,7 +24,7 @@ from spanspec.compiled import (
     how,
     write_manifest,
 )
-from spanspec.pages.runs import PageRun, end_of
+from spanspec.heap.taking import after
 from spanspec.span import mspan
 from spanspec.span.mspan import init_span, with_small_limit
 
@@ -218,30 +220,30 @@ def test_a_subinterpreter_runs_the_source_and_leaves_the_compiled_modules_alone(
     assert "in the main interpreter only" in done.stdout
 
 
-class Piece:
-    """What looks like a run of pages."""
+class Change:
+    """What looks like a step."""
 
-    __slots__ = ("base", "npages")
+    __slots__ = ("may", "name", "take")
 
-    def __init__(self, base: int, npages: int) -> None:
-        self.base, self.npages = base, npages
+    def __init__(self, take: Callable[[int], int]) -> None:
+        self.name, self.may, self.take = "change", lambda _: True, take
 
 
 def test_a_field_that_was_read_before_is_read_as_its_class_says_now(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    piece = cast(PageRun, Piece(PAGE_SIZE, 2))
+    step = cast("Step[int]", Change(lambda it: it + 1))
     for _ in range(3):
-        assert end_of(piece) == 3 * PAGE_SIZE
+        assert after(1, step) == 2
     with monkeypatch.context() as patched:
-        patched.setattr(Piece, "base", property(lambda _: 0))
-        assert end_of(piece) == 2 * PAGE_SIZE
-    assert end_of(piece) == 3 * PAGE_SIZE
-    other = cast(PageRun, Piece(0, 1))
-    assert end_of(other) == PAGE_SIZE
-    del other.base
-    with pytest.raises(AttributeError, match="base"):
-        end_of(other)
+        patched.setattr(Change, "take", property(lambda _: lambda it: 0))
+        assert after(1, step) == 0
+    assert after(1, step) == 2
+    other = Change(lambda it: it + 2)
+    assert after(1, cast("Step[int]", other)) == 3
+    del other.take
+    with pytest.raises(AttributeError, match="take"):
+        after(1, cast("Step[int]", other))
 
 
 def test_a_name_that_was_read_before_is_what_its_module_has_now(

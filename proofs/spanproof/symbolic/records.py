@@ -105,10 +105,16 @@ def annotations_of(kind: type) -> dict[str, object]:
     body = ast.parse(module_path(module).read_text(encoding="utf-8")).body
     fields = next(n.body for n in body if isinstance(n, ast.ClassDef) and n.name == kind.__name__)
     return {
-        field.target.id: eval(ast.unparse(field.annotation), vars(module))
+        field.target.id: meant_by(field.annotation, vars(module))
         for field in fields
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
     }
+
+
+def meant_by(annotation: ast.expr, names: dict[str, object]) -> object:
+    """Return the type that an annotation means, which may stand in quotes."""
+    meant: object = eval(ast.unparse(annotation), names)
+    return eval(meant, names) if isinstance(meant, str) else meant
 
 
 def parts_of(value: Value) -> tuple[Value, ...] | None:

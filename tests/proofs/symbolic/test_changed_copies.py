@@ -1,13 +1,13 @@
 """What a changed text makes of its own classes is known as what the installed classes make."""
 
 from importlib import import_module
-from inspect import getsource
 
 import pytest
 import z3
 
 from spanproof.symbolic.fresh import FreshSymbols, counts, word_bits
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.modules import module_path
 from spanproof.symbolic.ranges import in_ranges
 from spanproof.symbolic.records import parts_of
 from spanproof.symbolic.sources import SourceTree, original
@@ -25,10 +25,15 @@ MORE = {
 }
 
 
+def text_of(module: str) -> str:
+    """Return the source of a module, which may be compiled."""
+    return module_path(import_module(module)).read_text(encoding="utf-8")
+
+
 def made(module: str) -> tuple[Value, list[z3.BoolRef]]:
     """Return a value of the type that a changed copy of a module makes, and what is assumed."""
     imports = "from typing import NamedTuple, NewType\n"
-    text = f"{getsource(import_module(module))}\n{imports}{MORE[module]}"
+    text = f"{text_of(module)}\n{imports}{MORE[module]}"
     kind = SourceTree({module: text}).lookup(module, "IT")
     assumed: list[z3.BoolRef] = []
     return FreshSymbols(Integers(), assumed.append).value(kind, "it"), assumed
@@ -43,7 +48,7 @@ def test_a_word_of_a_changed_copy_is_a_word() -> None:
         "it.1.other",
     ]
     assert len(assumed) == 3
-    text = getsource(import_module("spanspec.base.words"))
+    text = text_of("spanspec.base.words")
     kind = SourceTree({"spanspec.base.words": f"{text}\n"}).lookup("spanspec.base.words", "U16")
     assert (word_bits(kind), counts(kind)) == (16, False)
     assert len(list(in_ranges(Integers(), kind, z3.Int("it")))) == 1
