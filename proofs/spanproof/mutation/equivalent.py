@@ -49,6 +49,12 @@ OF_DRAWN: Final = (
         "weights[other] > weight -> (weights[other] >= weight)",
         SAME,
     ),
+    Reason(
+        "spanspec.span.mspan.marked_and_free",
+        "if below > 0",
+        "below > 0 -> (below >= 0)",
+        "a word is the same after a shift by nothing",
+    ),
     *(
         Reason(f"spanspec.{function}", "", change, SAME)
         for function, change in (

@@ -395,6 +395,33 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.span.mspan.marked_and_free",
+        Variant(
+            "marked-free-slot-untold",
+            "found.append(slot)",
+            "pass",
+            "courses.damage",
+            "a slot that is free, and marked, is no problem",
+        ),
+        Variant(
+            "marked-free-slot-misnamed",
+            "(marked & -marked).bit_length() - 1",
+            "(marked & -marked).bit_length()",
+            "courses.damage",
+            "of a slot that is free, and marked, the next one is told",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.mallocinit.linear_alloc",
+        Variant(
+            "linear-alloc-beyond-the-end",
+            "address + size > linear.end",
+            "address > linear.end",
+            "memory.metadata",
+            "a piece of memory from the low end may reach beyond it",
+        ),
+    ),
+    *variants_of(
         "spanspec.invariants.accounting.heap_live",
         Variant(
             "live-bytes-unchecked",

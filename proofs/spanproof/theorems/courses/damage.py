@@ -18,7 +18,7 @@ from spanspec.heap.program import FlushMcaches, FreeManual, TakeManual
 from spanspec.heap.state import HeapState
 from spanspec.invariants import violations
 from spanspec.invariants.pages import coalesced
-from spanspec.invariants.spans import zeroed, zeroed_span
+from spanspec.invariants.spans import marked_is_allocated, zeroed, zeroed_span
 from spanspec.invariants.sweeping import lists
 from spanspec.pages.invariant import run_is_sound
 from spanspec.pages.runs import LISTED, LOOSE, SPARE, PhysicalPages
@@ -26,7 +26,7 @@ from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import NO_SPAN, Proc
 from spanspec.span.alloccache import cache_is_exact
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
-from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, init_span
+from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, init_span, marked_and_free
 
 BEFORE: Final = (1 << 32) - 2
 """The sweepgen before a heap's first."""
@@ -257,15 +257,37 @@ def caches(met: Counter[str]) -> None:
     met["cache"] += 1
 
 
+def marks(met: Counter[str]) -> None:
+    """Each slot is told that is marked and free: none that was allocated since the sweep, and none
+    beyond the last.
+    """
+    span = init_span(base=0xC000000000, npages=1, spanclass=8, limit=0)
+    nelems = span.nelems
+    promise(nelems == 170, "I-4: slots that fill two words and a part of the third")
+    slots = (0, 1, 2, 62, 63, 64, 65, 127, 128, 168, 169)
+    marked = sum(1 << slot for slot in (*slots, nelems, nelems + 1))
+    taken = sum(1 << slot for slot in slots[::3])
+    for at in (0, 1, 63, 64, 65, 128, nelems):
+        record = replace(
+            span, freeindex=at, alloc_bits=Bits(taken), gcmark_bits=Bits(marked), alloc_count=1
+        )
+        wrong = [slot for slot in slots if slot >= at and not taken >> slot & 1]
+        told = marked_and_free(record)
+        promise(told == wrong, f"I-4: {told} are told with freeindex {at}, not {wrong}")
+        problem = marked_is_allocated(Heap().state, 0, record)
+        promise((problem is not None) == bool(wrong), f"I-4: {problem} with freeindex {at}")
+    met["marks"] += 1
+
+
 @explored(
     "courses.damage",
-    "I-3 I-9 I-10 I-13 I-14 I-19 I-31 I-33 HEAP-8 SPAN-10 SPAN-29 MC-13 CEN-16 HEAP-33 HEAP-35",
-    needs="lists zero neighbours cache runs books",
+    "I-3 I-4 I-9 I-10 I-13 I-14 I-19 I-31 I-33 HEAP-8 SPAN-10 SPAN-29 MC-13 CEN-16 HEAP-33 HEAP-35",
+    needs="lists zero neighbours cache marks runs books",
     assumes=(SMALL_SCOPE,),
 )
 def what_is_damaged_is_told() -> Ran:
-    """Of a sound heap the invariants of lists, mcaches, zero memory, free neighbours, caches and
-    books tell nothing; each damage to it they tell in the words that are due.
+    """Of a sound heap the invariants of lists, mcaches, zero memory, free neighbours, caches, marks
+    and books tell nothing; each damage to it they tell in the words that are due.
     """
     return every_case(
         [
@@ -274,6 +296,7 @@ def what_is_damaged_is_told() -> Ran:
             ("zero memory", zero),
             ("free neighbours", neighbours),
             ("caches", caches),
+            ("marks", marks),
             ("runs", runs),
             ("books", books),
         ]

@@ -353,7 +353,7 @@ def memory_for_the_runtime_is_counted() -> Ran:
         promise(heap.state.finalizer_blocks.made == 1, "SWP-24: one finalizer is due")
 
     def linear(met: Counter[str]) -> None:
-        for at, size, align in product((0, 5, 8, 4096), (1, 8, 4096), (1, 8, 4096)):
+        for at, size, align in product((0, 5, 8, 4096, 4097, 8192), (1, 8, 4096), (1, 8, 4096)):
             before = LinearAlloc(at, 4096, 8192)
             placed = linear_alloc(before, size, align, 4096)
             address = -(-at // align) * align
