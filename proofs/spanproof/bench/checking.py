@@ -117,7 +117,7 @@ def time_by_lines(settings: Settings) -> Measured:
 
 @figure(
     "check.time-p4",
-    "spanspec check of a real trace of four Ps",
+    "spanspec check of a real trace of four Ps, unless another one is named",
     "gunzip and msgspec decoding alone, line by line",
     goal=Goal("at most", 4),
 )
