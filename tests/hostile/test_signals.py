@@ -9,6 +9,7 @@ import gzip
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +53,7 @@ COMMANDS = (
     "selftest --functions 100000 --jobs 1 --json",
     "vectors out",
     "mutants --random 20 --no-cache",
-    "mutants --generated --no-cache --jobs 1",
+    *(("mutants --generated --no-cache --jobs 1",) if find_spec("cosmic_ray") else ()),
     *(("probe --operations 200000 --save run.jsonl.gz",) if shutil.which("go") else ()),
 )
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
@@ -138,6 +140,10 @@ def test_a_signal_at_any_moment_ends_a_command_and_all_that_it_started(
         assert not any(name.startswith("spanspec-selftest-") for name in left_over)
 
 
+FOUND = re.compile(rb"^missed ", re.MULTILINE)
+"""What a benchmark prints of a goal that it has missed."""
+
+
 def check_status(attack: Attack, status: int, out: bytes, err: str) -> None:
     ours = [line for line in err.splitlines() if "resource_tracker" not in line]
     if attack.number is signal.SIGKILL:
@@ -152,6 +158,8 @@ def check_status(attack: Attack, status: int, out: bytes, err: str) -> None:
         assert out == b""
         assert "spanproof/cli/app.py" not in err
         return
+    if status == 1 and FOUND.search(out):
+        return  # a finding stays the status, whatever ends the command after it
     assert status in (128 + attack.number, 0), (status, err)
     assert "Traceback" not in err, err
     assert not any("Warning" in line or "bug" in line for line in ours), err
