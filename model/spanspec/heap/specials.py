@@ -249,9 +249,9 @@ def may_free(at: SpanSpecials, it: SpecialId) -> bool:
         is_there(at, it)
         and not lives_on(at, it)
         and all(
-            not at.records[other].there
+            kind_of(other) != FINALIZER
+            or not at.records[other].there
             or at.records[other].slot != slot
-            or kind_of(other) != FINALIZER
             for other in at.records
         )
     )

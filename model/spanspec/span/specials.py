@@ -5,6 +5,7 @@ a finalizer of its own. What dies is the slot. One with a finalizer outlives the
 dead: it is marked, its finalizers are queued, and the next cycle decides anew.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, Literal
@@ -33,12 +34,17 @@ Specials = tuple[Special, ...]
 """The special records of a span, by offset and kind."""
 
 
+def place_of(special: Special) -> tuple[U64, int]:
+    """Return by what records are ordered: offset and kind."""
+    return special.offset, special.kind
+
+
 def in_order(specials: Sequence[Special]) -> bool:
     """Tell whether records are in order of offset and kind, no address with two of a kind.
 
     Rules: SWP-24.
     """
-    keys = [(special.offset, special.kind) for special in specials]
+    keys = [place_of(special) for special in specials]
     return all(one < next_one for one, next_one in pairwise(keys))
 
 
@@ -47,7 +53,9 @@ def has_special(specials: Specials, offset: U64, kind: int) -> bool:
 
     Rules: SWP-24.
     """
-    return Special(offset, kind) in specials
+    # A sweep asks of each record about all others, so not one by one.
+    at = bisect_left(specials, (offset, kind), key=place_of)
+    return at < len(specials) and place_of(specials[at]) == (offset, kind)
 
 
 def add_special(specials: Specials, offset: U64, kind: int) -> Specials:
@@ -62,7 +70,7 @@ def add_special(specials: Specials, offset: U64, kind: int) -> Specials:
         assert kind != PROFILE, "T-42: setprofilebucket: profile already set"
         return specials
     added = (*specials, Special(offset, kind))
-    return tuple(sorted(added, key=lambda special: (special.offset, special.kind)))
+    return tuple(sorted(added, key=place_of))
 
 
 def remove_special(specials: Specials, offset: U64, kind: int) -> Specials:

@@ -92,8 +92,8 @@ SPECIAL_STEP_MUTANTS = (
         ),
         Variant(
             "record-freed-before-its-object-is-saved",
-            "not at.records[other].there",
-            "not at.records[other].there or other != it",
+            "or not at.records[other].there",
+            "or not at.records[other].there or other != it",
             "specials.swept",
             "a record is freed whose object is saved by a finalizer afterwards",
         ),
