@@ -57,7 +57,7 @@ class SpanShot(Record, frozen=True):
 
 
 class McacheShot(Record, frozen=True):
-    """An mcache: its P, the pairs of span class and cached span, the tiny block.
+    """An mcache: its P, the pairs of span class and cached span, and the tiny block.
 
     `refilled` is the class whose span is fresh from a refill, -1 for none.
     """

@@ -1,6 +1,6 @@
 """The files that a process has mapped: its program, plugins, and libraries that Go built."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -59,11 +59,23 @@ def file_in(pid: int) -> Finder:
     return lambda name: Path(f"/proc/{pid}/root{name.removesuffix(DELETED)}")
 
 
-def modules_of(mapped: Iterable[Mapped], where: Finder) -> list[Module]:
-    """Return the mapped files that Go built, as far as they can be read, each once."""
+def file_at(mapped: Iterable[Mapped], address: int | None) -> str | None:
+    """Return the name of the file that is mapped at an address; None if none is."""
+    if address is None:
+        return None
+    return next((one.name for one in mapped if one.start <= address < one.end), None)
+
+
+def modules_of(mapped: Sequence[Mapped], where: Finder, entry: int | None) -> list[Module]:
+    """Return the mapped files that Go built, as far as they can be read, each once.
+
+    Not the program itself, which begins at `entry`: it is read by whoever looks at it.
+    """
+    program = file_at(mapped, entry)
     first: dict[str, Mapped] = {}
     for one in mapped:
-        first.setdefault(one.name, one)
+        if one.name != program:
+            first.setdefault(one.name, one)
     found = []
     for name, one in first.items():
         path = where(name)

@@ -13,7 +13,15 @@ from spanproof.witness.executable import Executable, read_executable
 from spanproof.witness.image import Image
 from spanproof.witness.layout import Layout, layout_of
 from spanproof.witness.locating import located
-from spanproof.witness.mapped import DELETED, Module, file_in, mapped_by, modules_of, with_a_heap
+from spanproof.witness.mapped import (
+    DELETED,
+    Module,
+    file_at,
+    file_in,
+    mapped_by,
+    modules_of,
+    with_a_heap,
+)
 from spanproof.witness.memory import CHUNK, Copied, Memory
 from spanproof.witness.process import (
     Frozen,
@@ -192,8 +200,9 @@ def modules_of_process(pid: int, exe: Path | None) -> tuple[Module, list[Module]
 
     Raises: WitnessError; OSError.
     """
-    modules = modules_of(mapped_by(pid), file_in(pid))
-    return program_among(modules, executable_of(pid), exe, entry_of(pid)), modules
+    entry = entry_of(pid)
+    modules = modules_of(mapped_by(pid), file_in(pid), entry)
+    return program_among(modules, executable_of(pid), exe, entry), modules
 
 
 class Attached:
@@ -293,13 +302,13 @@ def program_of(core: Core, exe: Path | None) -> Path:
     """
     if exe is not None:
         return exe
-    for mapped in core.mapped:
-        if core.entry is not None and mapped.start <= core.entry < mapped.end:
-            path = Path(mapped.name.removesuffix(DELETED))
-            if path.is_file():
-                return path
-            raise WitnessError(f"{path}: the program that left the core is gone; name it by --exe")
-    raise WitnessError(f"{core.path}: the core does not name its program; name it by --exe")
+    name = file_at(core.mapped, core.entry)
+    if name is None:
+        raise WitnessError(f"{core.path}: the core does not name its program; name it by --exe")
+    path = Path(name.removesuffix(DELETED))
+    if not path.is_file():
+        raise WitnessError(f"{path}: the program that left the core is gone; name it by --exe")
+    return path
 
 
 def modules_of_core(core: Core, exe: Path | None) -> tuple[Module, list[Module]]:
@@ -307,7 +316,7 @@ def modules_of_core(core: Core, exe: Path | None) -> tuple[Module, list[Module]]
 
     Raises: WitnessError; OSError.
     """
-    modules = modules_of(core.mapped, lambda name: Path(name.removesuffix(DELETED)))
+    modules = modules_of(core.mapped, lambda name: Path(name.removesuffix(DELETED)), core.entry)
     return program_among(modules, program_of(core, exe), exe, core.entry), modules
 
 

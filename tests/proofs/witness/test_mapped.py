@@ -11,6 +11,7 @@ from spanproof.witness.executable import Executable, Segment
 from spanproof.witness.mapped import (
     Mapped,
     Module,
+    file_at,
     mapped_in,
     modules_of,
     slide_by,
@@ -62,4 +63,19 @@ def test_a_library_of_go_in_another_program_is_the_one_that_is_looked_at(tmp_pat
 def test_files_that_are_gone_or_no_elf_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(b"\x7fELF" + struct.pack("<QQ", 1, 2))
     mapped = [Mapped(0, 1, 0, name) for name in ("data", "gone")]
-    assert modules_of(mapped, lambda name: tmp_path / name) == []
+    assert modules_of(mapped, lambda name: tmp_path / name, None) == []
+
+
+def test_the_program_is_the_file_at_which_the_process_begins() -> None:
+    mapped = list(mapped_in(MAPS.splitlines()))
+    assert file_at(mapped, 0x55D0A8A00010) == "/opt/a program"
+    assert file_at(mapped, 0x1000) is None
+    assert file_at(mapped, None) is None
+    read: list[str] = []
+
+    def noted(name: str) -> Path:
+        read.append(name)
+        return Path("/")
+
+    modules_of(mapped, noted, 0x55D0A8A00010)
+    assert read == ["/tmp/plug.so (deleted)"]
