@@ -44,9 +44,9 @@ def each_result(
     """
     waiting = deque(items)
     while waiting:
-        lost: list[Item] = []
-        yield from _side_by_side(waiting, min(workers, len(items)), preload, work, lost)
-        for item in lost:
+        left: list[Item] = []
+        yield from _side_by_side(waiting, min(workers, len(items)), preload, work, left)
+        for item in left:
             yield _alone(item, preload, work, killed)
 
 
@@ -55,7 +55,7 @@ def _side_by_side(
     workers: int,
     preload: Sequence[str],
     work: Callable[[Item], Result],
-    lost: list[Item],
+    left: list[Item],
 ) -> Iterator[Result]:
     """Do what is waiting; if a worker is killed, stop, and tell what was under way."""
     with pool(workers, preload=preload) as processes:
@@ -66,18 +66,18 @@ def _side_by_side(
                     running[processes.submit(work, waiting[0])] = waiting[0]
                     waiting.popleft()
             except BrokenProcessPool:
-                lost += running.values()
+                left += running.values()
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 item = running.pop(future)
                 try:
                     result = future.result()
                 except BrokenProcessPool:
-                    lost.append(item)
+                    left.append(item)
                 else:
                     yield result
-            if lost:
-                lost += running.values()
+            if left:
+                left += running.values()
                 return
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import z3
 
-from spanproof.symbolic.construct import TRUE, same_term, substituted
+from spanproof.symbolic.construct import TRUE, identity, same_term, substituted
 from spanproof.symbolic.interfaces import Host
 from spanproof.symbolic.records import parts_of
 from spanproof.symbolic.sources import FunctionSource
@@ -160,7 +160,7 @@ def _on(term: z3.BoolRef, mark: z3.BoolRef, path: z3.BoolRef) -> z3.BoolRef:
 def identified(value: Value) -> object:
     """Return what two values have in common just if they are the same one, of the same type."""
     if isinstance(value, z3.ExprRef):
-        return value.ast.value
+        return identity(value)
     if value is None or isinstance(value, bool | int | str):
         return type(value), value
     parts = parts_of(value)
