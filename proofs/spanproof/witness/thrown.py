@@ -113,6 +113,9 @@ def span_of(
     return 0, ""
 
 
+FREED_TOO_EARLY: Final = "I-4"
+"""The rule that a marked slot is allocated: the cause need not lie in the span that breaks it."""
+
 OF_STATE: Final = ("non in-use span", "bad span state", "span is not in use")
 """What messages say whose check requires that a span is in use."""
 
@@ -211,6 +214,12 @@ def next_step(scene: Scene, error: Thrown, broken: list[str]) -> str:
     if span is None:
         return "the stack of the thread, for the address that it was given"
     end = span.base + span.npages * scene.image.page_size
+    if FREED_TOO_EARLY in broken:
+        return (
+            "an object was freed while a pointer to it was left: a pointer that the collector does "
+            "not see (uintptr, cgo, unsafe.Pointer), or a span whose marks were wrong a cycle ago, "
+            "and are sound by now; run with -gcflags=all=-d=checkptr and GODEBUG=clobberfree=1"
+        )
     if broken:
         return (
             "who writes through unsafe.Pointer, cgo or without a lock near "

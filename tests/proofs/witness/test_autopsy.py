@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from spanproof.cli.app import run
+from spanproof.witness.acceptance.cores import Death
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.finding import Scene, Verdict, record_of
 from spanproof.witness.image import Image, SpanImage, ThreadImage
@@ -15,7 +16,7 @@ from spanproof.witness.learning import fitting, learn
 from spanproof.witness.midway import is_amid_allocation, order_of_allocation, reached_with
 from spanproof.witness.report import Report, judged, merge
 from spanproof.witness.snapshots import Snapshot, concerned, load, redacted, save
-from spanproof.witness.thrown import ALIKE, rule_of, thrown
+from spanproof.witness.thrown import ALIKE, diagnosis, rule_of, thrown
 from spanproof.witness.toolchains import donor_for
 from spanspec.rules.book import BY_ID
 from spanspec.sharing.spansets import Entries, entries_hold
@@ -430,6 +431,37 @@ def test_a_check_whose_span_no_thread_shows_names_the_one_that_it_rejects(saved:
     assert error is not None
     assert (error.rule, error.descriptor) == ("T-55", span.descriptor)
     assert error.function == "runtime.sweepone"
+
+
+def test_an_object_that_was_freed_too_early_may_have_its_cause_elsewhere(saved: Snapshot) -> None:
+    span = next(
+        s for s in saved.image.spans
+        if s.state == 1 and s.spanclass > 1 and s.freeindex < s.nelems
+        and not s.alloc_bits >> s.freeindex & 1 and s is not cached(saved.image)
+    )  # fmt: skip
+    frames = ["throw", "(*mspan).reportZombies", "(*sweepLocked).sweep"]
+    near = {span.descriptor: "stack+8"}
+    with_thread(saved.image, 0, frames, message="found pointer to free object", near=near)
+    span.mark_bits |= 1 << span.freeindex
+    found = judged(saved.image, saved.profile)
+    scene = Scene(saved.image, saved.profile)
+    error = thrown(scene, found)
+    assert error is not None
+    assert (error.rule, error.descriptor) == ("I-4", span.descriptor)
+    assert "an object was freed" in diagnosis(scene, found, error)[-1]
+    span.mark_bits &= ~(1 << span.freeindex)
+    alter(span, needzero=9)
+    found = judged(saved.image, saved.profile)
+    assert "an object was freed" not in diagnosis(scene, found, error)[-1]
+
+
+def test_what_a_core_does_not_show_any_more_has_to_be_seen_where_it_went() -> None:
+    assert Death("go1.27.3", "state", 8, ended=True, named=True, rule="T-58").holds
+    assert not Death("go1.27.3", "state", 8, ended=True, rule="I-4").holds
+    assert not Death("go1.27.3", "state", 8, ended=True, rule="I-4", spread=16).holds
+    spread = Death("go1.27.3", "state", 8, ended=True, rule="I-4", spread=16, rules=["I-4"])
+    assert spread.holds
+    assert "span 0x8 is sound by now, what it did is in 0x10" in spread.line()
 
 
 def test_a_span_on_its_way_is_in_flight_for_one_thread_only(saved: Snapshot) -> None:

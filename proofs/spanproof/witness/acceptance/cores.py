@@ -21,7 +21,7 @@ from spanproof.witness.errors import WitnessError
 from spanproof.witness.finding import Scene, Verdict, is_about
 from spanproof.witness.image import SpanImage
 from spanproof.witness.process import stopped
-from spanproof.witness.report import reported
+from spanproof.witness.report import Report, reported
 from spanproof.witness.source import Attached, image_of, image_of_core
 
 TURNS: Final = 12
@@ -36,7 +36,10 @@ class Death(msgspec.Struct):
 
     It is damaged again and again until it dies, each time another span: `damaged` are all of them,
     `descriptor` the one that the core is of, or the last. `ended`: it ended by itself. `message` is
-    the fatal error, `rule` that of its check, `rules` those that the damaged span breaks.
+    the fatal error, `rule` that of its check, `rules` those that the named span breaks. `spread` is
+    the span that the error is about if that is another, and the damaged ones are sound in the core:
+    a span that is not swept keeps old marks, so that what its objects point at is freed too early,
+    and the next sweep puts its own numbers right.
     """
 
     go: str
@@ -48,11 +51,14 @@ class Death(msgspec.Struct):
     named: bool = False
     rules: list[str] = []
     damaged: list[int] = []
+    spread: int = 0
     problem: str = ""
 
     @property
     def holds(self) -> bool:
-        """Whether the core names the span and a rule."""
+        """Whether the core names the span and a rule; of another span, one that it breaks."""
+        if self.spread:
+            return bool(self.rules)
         return self.named and bool(self.rule or self.rules)
 
     def line(self) -> str:
@@ -60,11 +66,13 @@ class Death(msgspec.Struct):
         if not self.ended or self.problem:
             return f"{self.go}, {self.kind}: {self.problem or 'it did not end'}"
         said = self.message or "no message"
-        told = "named" if self.named else "not named"
+        told = f"span {self.descriptor:#x} {'named' if self.named else 'not named'}"
+        if self.spread:
+            told = f"span {self.descriptor:#x} is sound by now, what it did is in {self.spread:#x}"
         broken = ", ".join(self.rules) or "none"
         return (
             f"{self.go}, {self.kind}: {said!r} ({self.rule or 'no T rule'}); "
-            f"span {self.descriptor:#x} {told}, rules broken: {broken}"
+            f"{told}, rules broken: {broken}"
         )
 
 
@@ -181,17 +189,24 @@ def death(program: Path, go: str, kind: str, place: Path, seed: int) -> Death:
         result.problem = str(problem)
         return result
     error = report.fatal_error()
-    damaged = [f for f in report.findings if f.verdict is Verdict.DAMAGE]
-    scene = Scene(report.image, report.profile)
     if error is not None:
         result.message, result.rule = error.message, error.rule
         result.named = error.descriptor in result.damaged
         if result.named:
             result.descriptor = error.descriptor
-    span = scene.by_descriptor.get(result.descriptor)
-    if span is not None:
-        result.rules = sorted({f.rule for f in damaged if is_about(scene, f, span)})
+    sound = not any(broken_by(report, one) for one in result.damaged)
+    if error is not None and not result.named and sound:
+        result.spread = error.descriptor
+    result.rules = broken_by(report, result.spread or result.descriptor)
     return result
+
+
+def broken_by(report: Report, descriptor: int) -> list[str]:
+    """Return the rules that a span breaks in a report."""
+    scene = Scene(report.image, report.profile)
+    span = scene.by_descriptor.get(descriptor)
+    damaged = [f for f in report.findings if f.verdict is Verdict.DAMAGE]
+    return sorted({f.rule for f in damaged if span is not None and is_about(scene, f, span)})
 
 
 def damage_live(attached: Attached, kind: Callable[[Target], Overwrite], seed: int) -> int:
