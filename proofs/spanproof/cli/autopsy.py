@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from spanproof.cli.files import kept
 from spanproof.cli.output import Unusable, out, print_json, status_of
-from spanproof.cli.saving import kept
 from spanspec.rules.book import in_words
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Final
 
 from rich.table import Table
 
+from spanproof.cli.files import tell_saved
 from spanproof.cli.output import out
-from spanproof.cli.saving import tell_saved
 from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.jobs import Job, Outcome, Summary
 from spanproof.prove.assumptions import ALL, EVERYWHERE, Assumption

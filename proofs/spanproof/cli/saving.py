@@ -1,32 +1,17 @@
 """Saving a finding: the program, a test, and a shell script where it is a process."""
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from spanproof.cli.output import Result, complain, out
+from spanproof.cli.files import tell_saved
+from spanproof.cli.output import out
 from spanproof.doors.reproducing import script_of, test_of
 from spanproof.fuzz.divergence import Divergence
 from spanproof.fuzz.factories import WrongFactory
 from spanproof.fuzz.finding import FoundWith, finding_of
 from spanproof.protocol.faults import Broken, CannotStart
 from spanproof.support import savedfile
-
-
-def kept(write: Callable[[], Result], what: str, place: Path) -> Result | None:
-    """Write something for the user; where that fails, a line says so and None is returned."""
-    try:
-        return write()
-    except OSError as problem:
-        complain(f"{what} could not be saved: {problem.filename or place}: {problem.strerror}")
-        return None
-
-
-def tell_saved(path: Path, command: str = "replay") -> None:
-    """Say where a finding, or a recording of one, is, and how it is run again."""
-    again = f"spanspec {command} {savedfile.as_argument(path)}"
-    out.print(f"saved as {path}; run it again with {again}", markup=False)
 
 
 class Saver:

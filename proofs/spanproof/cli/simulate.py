@@ -11,8 +11,8 @@ import msgspec
 import typer
 
 from spanproof.cli.explore import explore_scenes
+from spanproof.cli.files import kept, tell_saved
 from spanproof.cli.output import FAILS, HOLDS, Unusable, err, out, print_json, progress, status_of
-from spanproof.cli.saving import kept, tell_saved
 from spanproof.simulate.judging import Failure, Simulated
 from spanproof.simulate.program import NotSaved, SimulatedProgram, describe, load
 from spanproof.simulate.racing import Racing
