@@ -45,6 +45,7 @@ from spanproof.decide.cache import Cache, NoCache
 from spanproof.decide.catalogue import Catalogue, book_for, kept, listed
 from spanproof.decide.changes import changes, keep, readers_of
 from spanproof.decide.jobs import Job, Outcome, summarize
+from spanproof.decide.rewritten import remember
 from spanproof.decide.schedule import (
     founded,
     get_ready,
@@ -159,6 +160,7 @@ def prove(
         raise Unusable(f"{solver} has no theory for any of it: nothing was decided")
     if len(chosen) == 1 and chosen[0] == "*":
         keep(store)
+        remember(store, book.world)
     return HOLDS
 
 

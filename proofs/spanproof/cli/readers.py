@@ -44,7 +44,7 @@ def cached_readers(read_by: Sequence[str], outcomes: Sequence[Outcome]) -> str:
     """Say so if a function that differs is read by nothing that was decided in this run."""
     readers = [o for o in outcomes if o.job.mutant is None and o.job.obligation in read_by]
     if readers and all(outcome.cached for outcome in readers):
-        return " (all decided before, with this text)"
+        return " (all decided before, with this text or one that means the same)"
     return ""
 
 

@@ -5,7 +5,7 @@ nothing is imported: neither the obligations nor a solver.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from spanproof.decide.cache import Cache, NoCache
@@ -21,9 +21,12 @@ from spanproof.decide.resting import (
     what_is_run,
     what_it_rests_on,
 )
+from spanproof.decide.rewritten import rewritten
+from spanproof.decide.verdict import Verdict
 from spanproof.fingerprint.code import Code
+from spanproof.fingerprint.dependencies import Sources
 from spanproof.fingerprint.modules import is_within, modules_of
-from spanproof.fingerprint.units import PACKAGES, digest_of
+from spanproof.fingerprint.units import PACKAGES, Unit, digest_of
 from spanproof.prove.references import rests_on
 from spanproof.solvers.names import installed_version
 from spanproof.support.collecting import put_off
@@ -31,6 +34,7 @@ from spanproof.support.collecting import put_off
 if TYPE_CHECKING:
     from spanproof.prove.exploration import Exploration
     from spanproof.prove.proof import Obligation
+    from spanproof.symbolic.arithmetic import Arithmetic
 
 
 TRIER: Final = "spanproof.decide.trying"
@@ -45,7 +49,8 @@ class Claim(NamedTuple):
     """An obligation as it is listed; `rests_on` is the fingerprint of all that it rests on.
 
     `unknown` says what it uses that no fingerprint can speak of; then its answer is not kept.
-    `uses` are the obligations whose claims it builds on.
+    `uses` are the obligations whose claims it builds on. `before` is what `rests_on` was before
+    functions were written otherwise that are the same, if there is an answer of then; else empty.
     """
 
     id: str
@@ -55,6 +60,7 @@ class Claim(NamedTuple):
     rests_on: str
     unknown: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    before: str = ""
 
 
 class Variation(NamedTuple):
@@ -98,10 +104,21 @@ class Catalogue(NamedTuple):
     def key(self, job: Job) -> str:
         """Return the name of what a job depends on."""
         change = self.mutants[job.mutant].change if job.mutant is not None else ""
-        version = installed_version(job.solver)
-        return digest_of(
-            self.claims[job.obligation].rests_on, change, job.solver, version, job.obligation
-        )
+        return key_of(job, self.claims[job.obligation].rests_on, change)
+
+    def key_before(self, job: Job) -> str | None:
+        """Return the name of what a job depended on whose answer is its answer; None for none.
+
+        A mutant has none: it is a change of a text, and the text is another one.
+        """
+        before = self.claims[job.obligation].before
+        return key_of(job, before) if before and job.mutant is None else None
+
+
+def key_of(job: Job, rests_on: str, change: str = "") -> str:
+    """Return the name of what a job depends on, in the sources of which that is told."""
+    version = installed_version(job.solver)
+    return digest_of(rests_on, change, job.solver, version, job.obligation)
 
 
 class Kept(NamedTuple):
@@ -197,26 +214,58 @@ def _made(world: str, cache: Cache) -> Catalogue:
     obligations = all_obligations()
     argued = {claim.id: _argued_by(claim) for claim in obligations.values()}
 
+    earlier = rewritten(cache)
+
+    def before(
+        claim: "Obligation | Exploration",
+        units: frozenset[Unit],
+        key_in: Callable[[Sources], str],
+        arithmetic: "Arithmetic | None",
+    ) -> str:
+        """Return what a claim rested on before functions were written otherwise, if they are the
+        same and it was decided then.
+        """
+        functions = earlier.functions & units if earlier is not None else frozenset()
+        if earlier is None or not functions:
+            return ""
+        key = key_in(earlier.sources)
+        known = cache.get(key_of(Job(claim.id), key), Verdict)
+        return key if known is not None and earlier.are_same(functions, arithmetic) else ""
+
     def claimed(claim: "Obligation") -> Claim:
         proves = [claim, *(obligations[name] for name in rests_on(claim.id, argued))]
-        units = frozenset().union(*(what_it_rests_on(sources, one) for one in proves))
         made = [values_of(one.build) for one in proves]
         values = [value for known, _ in made for value in known]
         unknown = [one for _, others in made for one in others]
         # Who begins to build on it may ask for more than it shows.
         values += sorted(said(stated) for stated in due(claim))
+
+        def units_in(sources: Sources) -> frozenset[Unit]:
+            return frozenset().union(*(what_it_rests_on(sources, one) for one in proves))
+
+        def key_in(sources: Sources) -> str:
+            return digest_of(tools, sources.fingerprint(units_in(sources)), *values)
+
+        units = units_in(sources)
         return _listed(
             claim,
             digest_of(tools, sources.fingerprint(units), *values),
             (*everywhere, *sources.unknowns(units), *unknown),
-        )
+        )._replace(before=before(claim, units, key_in, claim.arithmetic))
 
     claims = {claim.id: claimed(claim) for claim in obligations.values()}
     trier = sources.fingerprint(sources.closure(sources.whole(TRIER)))
     for tried in all_explorations().values():
+
+        def key_in(sources: Sources, tried: "Exploration" = tried) -> str:
+            return digest_of(tools, trier, sources.fingerprint(what_is_run(sources, tried)))
+
         units = what_is_run(sources, tried)
-        rests = digest_of(tools, trier, sources.fingerprint(units))
-        claims[tried.id] = _tried(tried, rests, (*everywhere, *sources.unknowns(units)))
+        claims[tried.id] = _tried(
+            tried,
+            digest_of(tools, trier, sources.fingerprint(units)),
+            (*everywhere, *sources.unknowns(units)),
+        )._replace(before=before(tried, units, key_in, None))
     return Catalogue(world, claims, _variations())
 
 

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Final, NewType
@@ -25,6 +25,7 @@ PROVER: Final = tuple(
     f"spanproof.{name}"
     for name in (
         "decide.prover",
+        "decide.sameness",
         "decide.verdict",
         "prove.claims",
         "prove.composition",
@@ -108,9 +109,9 @@ def beyond(code: Code) -> list[str]:
     ]
 
 
-def code_of_ours(store: Store | None = None) -> Code:
-    """Return our modules; what decides counts for everything anyway."""
-    return Code(counted=(*PROVER, TELLER, *BEGINNINGS), store=store)
+def code_of_ours(store: Store | None = None, changed: Mapping[str, str] | None = None) -> Code:
+    """Return our modules, some with other texts; what decides counts for everything anyway."""
+    return Code(counted=(*PROVER, TELLER, *BEGINNINGS), store=store, changed=changed)
 
 
 def sources_of_claims(code: Code | None = None) -> Sources:

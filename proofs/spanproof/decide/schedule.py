@@ -184,9 +184,14 @@ def run(
     """
     keys = {job: book.key(job) for job in jobs}
     kept = {job: key for job, key in keys.items() if book.keeps(job)}
-    entries, _ = cache.split(kept, Verdict)
-    decided = [Outcome(job, verdict, cached=True) for job, verdict in entries]
+    entries, others = cache.split(kept, Verdict)
+    before = {job: key for job in others if (key := book.key_before(job)) is not None}
+    carried, _ = cache.split(before, Verdict)
+    decided = [Outcome(job, verdict, cached=True) for job, verdict in (*entries, *carried)]
     decided = [outcome for outcome in decided if outcome.credible]
+    for outcome in decided:
+        if outcome.job in before:
+            cache.put(keys[outcome.job], outcome.verdict)
     known = {outcome.job for outcome in decided}
     undecided = [job for job in jobs if job not in known]
     yield from decided

@@ -205,7 +205,7 @@ def test_every_job_has_a_key_of_its_own(book: Catalogue) -> None:
     assert book.key(Job("tiny.inside", timeout=1)) == book.key(Job("tiny.inside", timeout=2))
 
 
-def run_in(folder: Path, *arguments: str) -> dict[str, object]:
+def run_in(folder: Path, *arguments: str, status: int = 0) -> dict[str, object]:
     """Run the command line on a copy of the sources, with a cache of its own."""
     roots = os.pathsep.join(str(folder / root) for root in ("model", "impl", "proofs"))
     done = subprocess.run(
@@ -216,7 +216,7 @@ def run_in(folder: Path, *arguments: str) -> dict[str, object]:
         check=False,
         cwd=folder,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == status, done.stderr
     document: dict[str, object] = json.loads(done.stdout)
     return document
 
@@ -239,14 +239,20 @@ def test_only_what_rests_on_a_changed_rule_is_decided_again(
     assert [one.good and not one.cached for one in here] == [True] * 3
     path = tmp_path / "model" / "spanspec" / "span" / "sweepgen.py"
     text = path.read_text()
+    proved = digest_of("all was proved", "texts", str(tmp_path / "model/spanspec/__init__.py"))
+    Cache().put(proved, {"spanspec.span.sweepgen": text})
     assert "return (sg + 2) & M32" in text
-    text = text.replace("return (sg + 2) & M32", "return (2 + sg) & M32")
-    path.write_text("# a remark\n" + text.replace('"""', '"""So: ', 1))
+    changed = text.replace("T-51: bad", "T-51: no").replace("(sg + 2) & M32", "(2 + sg) & M32")
+    path.write_text("# a remark\n" + changed.replace('"""', '"""So: ', 1))
     assert cached(run_in(tmp_path, *command)) == {
         "sweepgen.states": True,
-        "sweepgen.transitions": True,
-        "sweepgen.relabel": False,
+        "sweepgen.transitions": False,  # a fatal check says something else
+        "sweepgen.relabel": True,  # a rule is written otherwise, and the same
     }
+    path.write_text(text.replace("(sg + 2) & M32", "(sg + 4) & M32"))
+    refuted = run_in(tmp_path, *command, status=1)["obligations"]
+    assert isinstance(refuted, list)
+    assert [one["answer"] for one in refuted] == ["proved", "proved", "refuted"]
 
 
 def test_a_run_that_decides_nothing_loads_no_solver(

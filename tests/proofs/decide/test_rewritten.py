@@ -1,0 +1,178 @@
+"""An answer is taken over where a rule is written otherwise, and only if it is the same rule."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import pytest
+
+from spanproof.decide import rewritten as module
+from spanproof.decide.cache import Cache
+from spanproof.decide.catalogue import Catalogue, _made
+from spanproof.decide.jobs import Job, Outcome
+from spanproof.decide.resting import sources_of_claims, what_is_run, what_it_rests_on
+from spanproof.decide.rewritten import remember, rewritten, texts_of_rules, with_functions_of
+from spanproof.decide.sameness import same_in_proofs, same_when_run
+from spanproof.decide.schedule import mutant_jobs
+from spanproof.decide.schedule import run as decide
+from spanproof.decide.verdict import Verdict
+from spanproof.fingerprint.units import Unit
+from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.sources import SourceTree
+from spanproof.theorems import all_explorations, all_obligations
+
+T = TypeVar("T")
+
+PROVED = Verdict("sweepgen.relabel", "proved", 3, 0.1, 0.1)
+
+SWEEPGEN = "spanspec.span.sweepgen"
+ALLP = "spanspec.heap.allp"
+CACHING = "spanspec.sharing.caching"
+TINY = "spanspec.span.tiny"
+LOOP = "spanspec.span.alloccache"
+INTEGERS, WORDS = Integers(), Words(32)
+
+
+def text_before(name: str, now: str, before: str) -> str:
+    text = texts_of_rules()[name]
+    assert text.count(now) == 1
+    return text.replace(now, before)
+
+
+class Edit(NamedTuple):
+    """A piece of a rule, what stood there before, and whether that is the same rule."""
+
+    place: str
+    function: str
+    now: str
+    before: str
+    arithmetic: Arithmetic
+    in_proofs: bool
+    when_run: bool
+
+
+UNBOOTED = "ps.given == 0 and ps.mcache[FIRST] == NOBODY and mcache >= 0"
+UNBOOTED_BACKWARDS = " and ".join(reversed(UNBOOTED.split(" and ")))
+TAKES = "return state.threads[thread].task == TAKING"
+TAKES_BACKWARDS = "return TAKING == state.threads[thread].task"
+TAKES_OF_A_VARIABLE = "it = state.threads[thread]\n    return it.task == TAKING"
+TWO_WAYS = "if block.address == 0:\n        return block.offset == 0\n    return "
+ONE_WAY = "return block.offset == 0 if block.address == 0 else "
+FATAL = 'assert is_cached(sg, gen), "T-51: bad sweepgen in refill"'
+
+EDITS = (
+    Edit(SWEEPGEN, "is_swept", "gen == sg\n", "sg == gen\n", WORDS, True, True),
+    Edit(SWEEPGEN, "is_swept", "gen == sg\n", "sg != gen\n", WORDS, False, False),
+    Edit(SWEEPGEN, "next_cycle", "(sg + 2) & M32", "(2 + sg + 7 - 7) & M32", WORDS, True, True),
+    Edit(SWEEPGEN, "next_cycle", "(sg + 2) & M32", "(sg + 4) & M32", WORDS, False, False),
+    # Words have an end: it is claimed that no sum goes beyond it.
+    Edit(SWEEPGEN, "next_cycle", "return (sg + 2) & M32", "return sg + 2 - 2", WORDS, False, False),
+    Edit(TINY, "is_sound", "block.offset == 0\n", "block.offset + 9 == 9\n", WORDS, False, True),
+    # Of natural numbers only.
+    Edit(ALLP, "may_resize", "count >= 1 and", "1 <= count and", INTEGERS, True, True),
+    Edit(ALLP, "may_resize", "count >= 1 and", "count != 0 and", INTEGERS, False, False),
+    # The table is read after other conditions, and the key may not be there.
+    Edit(ALLP, "may_boot", UNBOOTED, UNBOOTED_BACKWARDS, INTEGERS, True, False),
+    Edit(CACHING, "may_move_claimed", TAKES, TAKES_BACKWARDS, INTEGERS, True, True),
+    Edit(CACHING, "may_move_claimed", TAKES, TAKES_OF_A_VARIABLE, INTEGERS, True, True),
+    # Who runs a rule sees what a fatal check says.
+    Edit(SWEEPGEN, "retire_full", FATAL, FATAL.replace("bad", "good"), WORDS, False, False),
+    Edit(SWEEPGEN, "retire_full", FATAL, "pass", WORDS, False, False),
+    # Another way through a rule is one more that has to be possible.
+    Edit(TINY, "is_sound", TWO_WAYS, ONE_WAY, INTEGERS, False, False),
+    # How a loop is read an obligation says.
+    Edit(LOOP, "next_free_index", "while ", "while True and ", INTEGERS, False, False),
+)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_rule_is_the_same_if_nobody_can_tell(edit: Edit) -> None:
+    rule: Callable[..., object] = getattr(importlib.import_module(edit.place), edit.function)
+    before = SourceTree({edit.place: text_before(edit.place, edit.now, edit.before)})
+    assert same_in_proofs(rule, before, edit.arithmetic) == edit.in_proofs
+    assert same_when_run(rule, before) == edit.when_run
+
+
+def test_functions_are_put_back_by_themselves() -> None:
+    now = "A = 2\n\n\ndef one() -> int:\n    return A + 1\n\n\ndef other() -> int:\n    return 3\n"
+    put_back = "def one() -> int:\n    return (\n        1 + A  # more\n    )\n"
+    before = f"A = 1\n\n\ndef gone() -> int:\n    return 4\n\n\n{put_back}"
+    assert with_functions_of(now, before) == (
+        f"A = 2\n\n\n{put_back}\n\ndef other() -> int:\n    return 3\n",
+        ["one"],
+    )
+    assert with_functions_of(now, now.replace("A + 1", "A + 1  # more")) is None
+    assert with_functions_of(now, "def one(:") is None
+    decorated = now.replace("def one", "@cache\ndef one")
+    assert with_functions_of(decorated, before) is None
+
+
+# --- keys -----------------------------------------------------------------------------------------
+
+
+class AllDecided(Cache):
+    """A cache in which everything was proved when the rules had some texts."""
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        super().__init__()
+        self._texts = texts
+
+    def get(self, key: str, kind: type[T]) -> T | None:
+        """Return an entry."""
+        known: object = PROVED if kind is Verdict else self._texts
+        if kind is Verdict or key == module._key("texts"):
+            return known  # type: ignore[return-value]
+        return super().get(key, kind)
+
+
+def book_with(before: str) -> Catalogue:
+    """Return the catalogue as it is made when `next_cycle` was another text before."""
+    changed = text_before(SWEEPGEN, "(sg + 2) & M32", before)
+    return _made("world", AllDecided(texts_of_rules() | {SWEEPGEN: changed}))
+
+
+@pytest.fixture(scope="module")
+def book() -> Catalogue:
+    return book_with("(2 + sg) & M32")
+
+
+def test_what_rests_on_a_rule_that_is_the_same_has_the_key_of_before(book: Catalogue) -> None:
+    sources, rule = sources_of_claims(), Unit(SWEEPGEN, "next_cycle")
+    for name, claim in all_obligations().items():
+        if rule in what_it_rests_on(sources, claim):
+            assert book.claims[name].before not in ("", book.claims[name].rests_on), name
+    for name, tried in all_explorations().items():
+        assert bool(book.claims[name].before) == (rule in what_is_run(sources, tried)), name
+    assert book.claims["tiny.inside"].before == ""
+    assert all(book.key_before(job) is None for job in mutant_jobs(book, "sweepgen.relabel"))
+
+
+def test_of_a_rule_that_is_another_one_nothing_is_taken_over() -> None:
+    changed = book_with("(sg + 4) & M32")
+    assert {claim.before for claim in changed.claims.values()} == {""}
+
+
+def test_an_answer_of_before_is_kept_as_one_of_now(tmp_path: Path, book: Catalogue) -> None:
+    cache, job = Cache(tmp_path), Job("sweepgen.relabel")
+    key = book.key_before(job)
+    assert key is not None
+    cache.put(key, PROVED._replace(obligation="another"))
+    (outcome,) = decide([job], book, cache, workers=1)
+    assert outcome.good
+    assert not outcome.cached
+    cache = Cache(tmp_path / "other")
+    cache.put(key, PROVED)
+    assert list(decide([job], book, cache, workers=1)) == [Outcome(job, PROVED, cached=True)]
+    assert cache.get(book.key(job), Verdict) == PROVED
+
+
+def test_nothing_is_rewritten_where_nothing_differs_or_is_known(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    assert rewritten(cache) is None
+    remember(cache, "world")
+    assert rewritten(cache) is None
+    cache.put(module._key("texts"), {SWEEPGEN: "def is_swept(:"})
+    assert rewritten(cache) is None
