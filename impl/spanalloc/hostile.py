@@ -215,7 +215,7 @@ ABORTED: Final = 6
 # --- operating systems that raise, or lie --------------------------------------------------------
 
 
-class Liar(SimulatedMemory):
+class LyingMemory(SimulatedMemory):
     """An operating system that may lie from the time on when it is told to."""
 
     def __init__(self) -> None:
@@ -232,7 +232,7 @@ def raising(problem: type[BaseException]) -> Callable[[object], object]:
     return lie
 
 
-class Whim(BaseException):
+class UnplannedError(BaseException):
     """An exception that no handler expects."""
 
 
@@ -241,7 +241,7 @@ LIES: Final[dict[str, Callable[[object], object]]] = {
     "raises MemoryError": raising(MemoryError),
     "raises RecursionError": raising(RecursionError),
     "raises KeyboardInterrupt": raising(KeyboardInterrupt),
-    "raises a BaseException": raising(Whim),
+    "raises a BaseException": raising(UnplannedError),
     "gives nothing": lambda answer: None,
     "gives a text": lambda answer: "12288",
     "gives a float": lambda answer: 12288.0,
@@ -266,15 +266,15 @@ METHODS: Final = (
 )
 
 
-def lying_system(method: str, lie: Callable[[object], object]) -> Liar:
+def lying_system(method: str, lie: Callable[[object], object]) -> LyingMemory:
     """Return an operating system of which one method lies once it is told to."""
     honest = getattr(SimulatedMemory, method)
 
-    def call(self: Liar, *arguments: int) -> object:
+    def call(self: LyingMemory, *arguments: int) -> object:
         answer: object = honest(self, *arguments)
         return lie(answer) if self.lies else answer
 
-    made: Liar = type("Lying", (Liar,), {method: call})()
+    made: LyingMemory = type("Lying", (LyingMemory,), {method: call})()
     return made
 
 
@@ -291,11 +291,11 @@ def lying_systems(stride: int) -> Iterator[tuple[str, int]]:
             heap, live = prepared(system)
             system.lies = True
             for operation in OPERATIONS.values():
-                with suppress(HeapError, KeyboardInterrupt, Whim, StopIteration):
+                with suppress(HeapError, KeyboardInterrupt, UnplannedError, StopIteration):
                     operation(heap, live)
                 if (left := verdict(heap)) != HOLDS:
                     return left
-            with suppress(HeapError, KeyboardInterrupt, Whim):
+            with suppress(HeapError, KeyboardInterrupt, UnplannedError):
                 heap.close()
             return HOLDS if heap.closed else VIOLATED
 

@@ -12,14 +12,14 @@ from spanspec.trace.replay import Replay
 from spanspec.trace.schema import Header
 from spanspec.trace.verdict import Divergence, Tally
 from spanspec.trace.watch import Watching
-from spanspec.trace.watched import Life, Subject
+from spanspec.trace.watched import History, Subject
 
 
 class Report(NamedTuple):
     """The outcome of checking one trace; `problem` is what ended the reading too early.
 
-    `lives` has the life of each span and page that was watched, `steps` the number of steps of the
-    sharing protocol that were taken, if that was asked for.
+    `histories` has what became of each span and page that was watched, `steps` the number of steps
+    of the sharing protocol that were taken, if that was asked for.
     """
 
     path: str
@@ -27,7 +27,7 @@ class Report(NamedTuple):
     tally: Tally
     divergence: Divergence | None
     problem: TraceError | None = None
-    lives: Sequence[Life] = ()
+    histories: Sequence[History] = ()
     steps: int | None = None
 
     @property
@@ -163,6 +163,6 @@ def check_trace(
             divergence = divergence or replay.finish()
     except TraceError as error:
         problem = error
-    lives = watching.lives()
+    histories = watching.histories()
     steps = sum(replay.state.taken.values()) if protocol else None
-    return Report(source.path, source.header, replay.tally, divergence, problem, lives, steps)
+    return Report(source.path, source.header, replay.tally, divergence, problem, histories, steps)

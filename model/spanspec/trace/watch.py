@@ -23,7 +23,7 @@ from spanspec.trace.phrases import STATES, phrase, slots
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KIND_OF, spans_of
 from spanspec.trace.verdict import Divergence
-from spanspec.trace.watched import NEVER_SEEN, Entry, Life, Subject, View
+from spanspec.trace.watched import NEVER_SEEN, Entry, History, Subject, View
 
 LISTS: Final[dict[int, str]] = {NONEMPTY: "nonempty", EMPTY: "empty"}
 """The names of the lists of a span class."""
@@ -109,10 +109,10 @@ class Watch:
         self._sight = _Sight()
         self._sight = self._look(set())
 
-    def life(self) -> Life:
+    def history(self) -> History:
         """Return what was seen so far."""
         self._end_slots()
-        return Life(self.subject, tuple(self._entries))
+        return History(self.subject, tuple(self._entries))
 
     def seen(self) -> View:
         """Return what can be seen of it now."""
@@ -211,9 +211,9 @@ class Watching:
         self._replay = replay
         self._watches = [Watch(one, replay.state) for one in subjects]
 
-    def lives(self) -> tuple[Life, ...]:
+    def histories(self) -> tuple[History, ...]:
         """Return the life of each subject, as far as it was seen."""
-        return tuple(watch.life() for watch in self._watches)
+        return tuple(watch.history() for watch in self._watches)
 
     def run(self, events: Sequence[EventBase]) -> Divergence | None:
         """Replay the next events one by one, up to the first that the model excludes."""

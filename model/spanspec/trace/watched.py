@@ -71,7 +71,7 @@ class Entry(NamedTuple):
     after: View
 
 
-class Life(NamedTuple):
+class History(NamedTuple):
     """All that happened to what was watched, in order."""
 
     subject: Subject

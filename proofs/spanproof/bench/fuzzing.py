@@ -90,7 +90,7 @@ def by_engine(programs: list[HeapProgram], number: int) -> list[Run]:
         outcome = run_heap_program_quickly(program, installed)
         if outcome.divergence is not None:
             raise RuntimeError(outcome.divergence.render())
-        source.heard(program, outcome.features, outcome.exercised["calls"])
+        source.observed(program, outcome.features, outcome.exercised["calls"])
         runs.append(outcome)
     return runs
 

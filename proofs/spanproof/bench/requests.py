@@ -48,7 +48,7 @@ class Cycle(NamedTuple):
 Request = Allocation | Drop | Cycle
 
 
-class _Born(NamedTuple):
+class _Allocation(NamedTuple):
     """An allocation of the trace, by its order among them; the number of cycles before it."""
 
     size: int
@@ -62,13 +62,13 @@ def requests_of(path: str | Path) -> Iterator[Request]:
     Raises: TraceError if the trace cannot be read.
     """
     with TraceReader(path) as source:
-        born, deaths, cycles = _lives(source)
-    yield from _ordered(born, deaths, cycles)
+        allocations, deaths, cycles = _lifetimes(source)
+    yield from _ordered(allocations, deaths, cycles)
 
 
-def _lives(events: Iterable[EventBase]) -> tuple[list[_Born], list[int], int]:
+def _lifetimes(events: Iterable[EventBase]) -> tuple[list[_Allocation], list[int], int]:
     """Return all allocations, the cycle at which each is dead, and the number of cycles."""
-    born: list[_Born] = []
+    allocations: list[_Allocation] = []
     deaths: list[int] = []
     held: dict[int, dict[int, list[int]]] = {}
     cycles = 0
@@ -76,8 +76,8 @@ def _lives(events: Iterable[EventBase]) -> tuple[list[_Born], list[int], int]:
         match event:
             case Malloc(base_page=base, slot=slot) | TinyHit(base_page=base, slot=slot):
                 slots = held.setdefault(base, {})
-                slots.setdefault(slot, []).append(len(born))
-                born.append(_Born(event.size, event.flags, cycles))
+                slots.setdefault(slot, []).append(len(allocations))
+                allocations.append(_Allocation(event.size, event.flags, cycles))
                 deaths.append(NEVER)
             case SweepResult():
                 slots = held.get(event.base_page, {})
@@ -89,10 +89,10 @@ def _lives(events: Iterable[EventBase]) -> tuple[list[_Born], list[int], int]:
                 cycles += 1
             case _:
                 pass
-    return born, deaths, cycles
+    return allocations, deaths, cycles
 
 
-def _ordered(born: list[_Born], deaths: list[int], cycles: int) -> Iterator[Request]:
+def _ordered(allocations: list[_Allocation], deaths: list[int], cycles: int) -> Iterator[Request]:
     """Yield allocations in their order, and before each cycle the drops that belong to it.
 
     An object takes the lowest place that is free, so that the table is no longer than it must be.
@@ -108,7 +108,7 @@ def _ordered(born: list[_Born], deaths: list[int], cycles: int) -> Iterator[Requ
             yield Drop(place)
         yield Cycle()
 
-    for one, death in zip(born, deaths, strict=True):
+    for one, death in zip(allocations, deaths, strict=True):
         while cycle < one.cycle:
             cycle += 1
             yield from end_cycle()

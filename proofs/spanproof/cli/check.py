@@ -10,7 +10,7 @@ from rich.table import Table
 
 from spanproof.cli.cluster import Scheduler, on_cluster
 from spanproof.cli.output import complain, err, out, print_json, progress, status_of
-from spanproof.cli.watched import life_json, life_lines, subjects
+from spanproof.cli.watched import history_json, history_lines, subjects
 from spanproof.support.sidebyside import KILLED, each_result
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.recordcheck import Checked, check_recording
@@ -124,8 +124,8 @@ def recording_json(checked: Checked) -> dict[str, object]:
 
 def was_touched(subject: Subject, reports: Sequence[tuple[Report, float]]) -> bool:
     """Tell whether some trace had an event of what was watched."""
-    lives = (life for report, _ in reports for life in report.lives)
-    return any(life.subject == subject and life.entries for life in lives)
+    histories = (history for report, _ in reports for history in report.histories)
+    return any(history.subject == subject and history.entries for history in histories)
 
 
 class Asked(NamedTuple):
@@ -237,8 +237,8 @@ def print_report(report: Report, seconds: float) -> None:
     out.print(
         f"{report.path}: {counted(tally.events, 'event')}: {counts} ({seconds:.1f} s)", markup=False
     )
-    for life in report.lives:
-        for line in life_lines(life):
+    for history in report.histories:
+        for line in history_lines(history):
             out.print(line, markup=False)
 
 
@@ -326,7 +326,7 @@ def as_json(report: Report, seconds: float) -> dict[str, object]:
             for kind, counts in sorted(report.tally.by_kind.items())
         },
         "divergence": divergence_json(report.divergence),
-        "watched": [life_json(life) for life in report.lives],
+        "watched": [history_json(history) for history in report.histories],
     }
 
 

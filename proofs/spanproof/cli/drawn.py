@@ -15,7 +15,7 @@ from spanproof.decide.schedule import known_reads, known_runs, matching
 from spanproof.decide.verdict import Verdict
 from spanproof.fingerprint.units import digest_of
 from spanproof.mutation.drawn import Drawn, all_drawn, draw, drawable, drawn_of_structures
-from spanproof.mutation.fates import Court, Fate, Judges
+from spanproof.mutation.fates import Fate, Judges, MutantJudge
 from spanproof.theorems import all_obligations
 from spanspec.base.wording import counted
 
@@ -66,9 +66,9 @@ def judged_and_told(
     runs = quickest_first(book, cache)
     # The formulas about spanalloc's vectors are the slowest of all.
     first = mutants[0].module.startswith("spanalloc")
-    court = Court(book, cache, reads, runs, judges, running_first=first)
+    judge = MutantJudge(book, cache, reads, runs, judges, running_first=first)
     started = time.perf_counter()
-    judged = (court.known(mutant) or court.judge(mutant) for mutant in mutants)
+    judged = (judge.known(mutant) or judge.judge(mutant) for mutant in mutants)
     fates, interrupted = gathered("random mutants", "judging", len(mutants), judged)
     show(mutants, fates, judges, time.perf_counter() - started, json)
     if interrupted:

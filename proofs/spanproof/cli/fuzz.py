@@ -26,7 +26,7 @@ from spanproof.cli.output import (
     out,
     print_json,
 )
-from spanproof.cli.rounds import Rounds, Wish, divergence_json
+from spanproof.cli.rounds import Budget, Rounds, divergence_json
 from spanproof.cli.simulate import replay_simulation
 from spanproof.counterexamples.saved import is_counterexample
 from spanproof.doors.slices import PROGRAMS, Sliced, campaigner_in_slices, slices_of
@@ -126,10 +126,10 @@ def fuzz(
     elif corpus is not None:
         first = next(slices_of(corpus, seed)) * PROGRAMS
         campaign = partial(campaign, corpus=corpus, first=first)
-    wish = Wish(seconds, examples, seed, Limits(limit), shrink, findings)
+    budget = Budget(seconds, examples, seed, Limits(limit), shrink, findings)
     watcher = Watcher() if by_rule else None
     try:
-        return Rounds(found_with, campaign, wish, save_to, json, watcher).run()
+        return Rounds(found_with, campaign, budget, save_to, json, watcher).run()
     except WrongFactory as problem:
         raise Unusable(f"{named(found_with)}{problem}") from None
     except Missing as problem:

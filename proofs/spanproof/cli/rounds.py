@@ -24,7 +24,7 @@ MOST_REPEATED: Final = 3
 """Rounds in a row that come to a known cause, as by the end of a process, before it is enough."""
 
 
-class Wish(NamedTuple):
+class Budget(NamedTuple):
     """How long to look, and for how much; `examples` is 0 for a time."""
 
     seconds: float
@@ -42,7 +42,7 @@ class Rounds:
         self,
         found_with: FoundWith,
         campaign: Campaigner,
-        wish: Wish,
+        budget: Budget,
         folder: Path | None,
         json: bool,
         watcher: Watcher | None = None,
@@ -50,7 +50,7 @@ class Rounds:
         self._watcher = watcher
         self._found_with = found_with
         self._campaign = campaign
-        self._wish = wish
+        self._budget = budget
         self._folder = folder
         self._json = json
         self._known: list[str] = []
@@ -61,8 +61,8 @@ class Rounds:
 
         Raises: WrongFactory if what is under test cannot be used.
         """
-        until = time.monotonic() + self._wish.seconds
-        left, number, repeated = self._wish.seconds, 0, 0
+        until = time.monotonic() + self._budget.seconds
+        left, number, repeated = self._budget.seconds, 0, 0
         while True:
             saver = Saver(self._folder, self._found_with)
             result = self._round(number, left, saver)
@@ -76,8 +76,8 @@ class Rounds:
             if found is not None and not again:
                 self._known.append(cause_of(found))
             number, left = number + 1, until - time.monotonic()
-            enough = len(self._known) >= self._wish.findings or repeated >= MOST_REPEATED
-            late = left <= 0 and not self._wish.examples
+            enough = len(self._known) >= self._budget.findings or repeated >= MOST_REPEATED
+            late = left <= 0 and not self._budget.examples
             if found is None or result.interrupted or enough or late:
                 break
         reached = None if self._watcher is None else self._watcher.finish()
@@ -85,20 +85,20 @@ class Rounds:
             for line in by_rule(reached):
                 out.print(line, markup=False)
         if self._json:
-            several = self._wish.findings > 1
+            several = self._budget.findings > 1
             document = {"findings": self._documents} if several else self._documents[0]
             rules = {} if reached is None else {"rules": reached_json(reached)}
             print_json({**document, **rules})
-        elif self._wish.findings > 1:
+        elif self._budget.findings > 1:
             self._tell_causes()
         return self._status(result)
 
     def _round(self, number: int, left: float, saver: Saver) -> CampaignResult:
         """Run a campaign, and have what it finds saved before it is shrunk."""
-        wish = self._wish
-        with progress("programs" if wish.examples else "seconds", live=False) as display:
-            whole = wish.examples or round(left)
-            shown = Shown(display, whole, not wish.examples, self._watcher, len(self._known))
+        budget = self._budget
+        with progress("programs" if budget.examples else "seconds", live=False) as display:
+            whole = budget.examples or round(left)
+            shown = Shown(display, whole, not budget.examples, self._watcher, len(self._known))
 
             def is_found(divergence: Divergence) -> None:
                 if cause_of(divergence) not in self._known:
@@ -106,11 +106,11 @@ class Rounds:
                 shown.is_found()
 
             return self._campaign(
-                start=wish.seed + number * STRIDE,
-                examples=wish.examples or None,
-                seconds=None if wish.examples else left,
-                limits=wish.limits,
-                shrink=wish.shrink,
+                start=budget.seed + number * STRIDE,
+                examples=budget.examples or None,
+                seconds=None if budget.examples else left,
+                limits=budget.limits,
+                shrink=budget.shrink,
                 on_progress=shown.advance,
                 on_kept=shown.kept,
                 on_found=is_found,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from spanproof.cli.output import Unusable
 from spanspec.base.wording import counted
-from spanspec.trace.watched import Entry, Life, Subject, View, subject
+from spanspec.trace.watched import Entry, History, Subject, View, subject
 
 
 def subjects(watch: Sequence[str]) -> list[Subject]:
@@ -18,15 +18,15 @@ def subjects(watch: Sequence[str]) -> list[Subject]:
         raise Unusable(str(problem)) from None
 
 
-def life_lines(life: Life) -> Iterator[str]:
-    """Yield the life of a span or page as text: what happened, and what became of it."""
-    if not life.entries:
-        yield f"{life.subject}: nothing touched it"
+def history_lines(history: History) -> Iterator[str]:
+    """Yield the history of a span or page as text: what happened, and what became of it."""
+    if not history.entries:
+        yield f"{history.subject}: nothing touched it"
         return
-    events = sum(entry.events for entry in life.entries)
-    yield f"{life.subject}: {counted(events, 'event')} touched it"
-    yield f"          at first: {in_words(life.entries[0].before)}"
-    for entry in life.entries:
+    events = sum(entry.events for entry in history.entries)
+    yield f"{history.subject}: {counted(events, 'event')} touched it"
+    yield f"          at first: {in_words(history.entries[0].before)}"
+    for entry in history.entries:
         lines = str(entry.line) if entry.last == entry.line else f"{entry.line}-{entry.last}"
         yield f"{lines:>15}  {entry.kind:<2}  {entry.what}"
         for line in changes(entry):
@@ -65,17 +65,17 @@ def shown(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def life_json(life: Life) -> dict[str, object]:
+def history_json(history: History) -> dict[str, object]:
     """Return the life of a span or page as a JSON document."""
     return {
-        life.subject.thing: life.subject.number,
+        history.subject.thing: history.subject.number,
         "life": [
             {
                 **entry._asdict(),
                 "before": seen_json(entry.before),
                 "after": seen_json(entry.after),
             }
-            for entry in life.entries
+            for entry in history.entries
         ],
     }
 

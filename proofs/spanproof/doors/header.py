@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import fields
 
 from spanproof.protocol import messages
-from spanproof.protocol.messages import REPLIES, VERSION, Ask, Came, Done, Reply, op_of
+from spanproof.protocol.messages import REPLIES, VERSION, Ask, Done, Reply, Returned, op_of
 
 MOST_PARAMETERS: Final = 6
 """What has more fields is given to its function as a struct."""
@@ -244,7 +244,7 @@ def dispatch() -> Iterator[str]:
             yield f"        struct {struct_of(reply)} reply = {{0}};\n"
             arguments.append("&reply")
         yield f"        *refused = {function}({', '.join(arguments)});\n"
-        if issubclass(reply, Came):
+        if issubclass(reply, Returned):
             yield "        *events = reply.events;\n"
         for name, kind in typed(reply) if reply is not Done else ():
             yield from (f"        {line}\n" for line in written(name, kind))

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from spanproof.doors.targets import Campaigner, campaign_of
-from spanproof.fuzz.campaign import CampaignResult, Heard
+from spanproof.fuzz.campaign import CampaignResult, OnProgress
 from spanproof.fuzz.divergence import Divergence
 from spanproof.fuzz.finding import FoundWith
 from spanproof.fuzz.isolation.ending import Limits
@@ -88,7 +88,7 @@ def campaign_in_slices(
     shrink: float,
     start: int = 0,
     known: Collection[str] = (),
-    on_progress: Heard | None = None,
+    on_progress: OnProgress | None = None,
     on_found: Callable[[Divergence], None] | None = None,
     **_: object,
 ) -> CampaignResult:

@@ -12,15 +12,15 @@ from typing import Final, NamedTuple
 from spanproof.fuzz.causes import beside
 from spanproof.fuzz.divergence import AnyProgram, Divergence, ProgramT
 from spanproof.fuzz.isolation.ending import Limits
-from spanproof.fuzz.isolation.keeper import Keeper
 from spanproof.fuzz.isolation.supervised import Again, Supervised
+from spanproof.fuzz.isolation.supervisor import Supervisor
 from spanproof.fuzz.isolation.worker import Campaign, work
 from spanproof.fuzz.subjects import SubjectFactory
 from spanproof.fuzz.target import Target, of_span
 
 LIMITS: Final = Limits()
 
-Heard = Callable[[Counter[str], float], None]
+OnProgress = Callable[[Counter[str], float], None]
 """Hears what was done so far, and the seconds that it took."""
 
 SHRINK: Final = 20.0
@@ -61,7 +61,7 @@ def run(
     start: int = 0,
     examples: int | None = None,
     seconds: float | None = None,
-    on_progress: Heard | None = None,
+    on_progress: OnProgress | None = None,
 ) -> CampaignResult:
     """Run a campaign on one span, as `run_target` does."""
     return run_target(
@@ -79,7 +79,7 @@ def run_target(
     start: int = 0,
     examples: int | None = None,
     seconds: float | None = None,
-    on_progress: Heard | None = None,
+    on_progress: OnProgress | None = None,
     on_found: Callable[[Divergence], None] | None = None,
     limits: Limits = LIMITS,
     shrink: float = SHRINK,
@@ -107,8 +107,8 @@ def run_target(
     if known:
         target = target._replace(attempt=beside(target.attempt, known))
     interrupted, stuck = False, None
-    with Keeper(partial(work, target)) as keeper:
-        one: Supervised[ProgramT] = Supervised(keeper, limits, on_progress, on_found, on_kept)
+    with Supervisor(partial(work, target)) as supervisor:
+        one: Supervised[ProgramT] = Supervised(supervisor, limits, on_progress, on_found, on_kept)
         try:
             folder = "" if corpus is None else str(corpus)
             one.campaign(Campaign(start, examples, seconds, shrink, calls, folder, first, enough))
@@ -133,6 +133,6 @@ def run_once(
 
     Raises: WrongFactory if what is under test cannot be used; OurBug.
     """
-    with Keeper(partial(work, target)) as keeper:
-        one: Supervised[ProgramT] = Supervised(keeper, limits)
+    with Supervisor(partial(work, target)) as supervisor:
+        one: Supervised[ProgramT] = Supervised(supervisor, limits)
         return one.once(program).divergence

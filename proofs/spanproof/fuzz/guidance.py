@@ -89,7 +89,7 @@ class Source(Generic[ProgramT]):
         self._is_fresh = not (self._guided and self.kept.programs and self._ahead > 0)
         return self._grammar(choices) if self._is_fresh else self._changed(choices)
 
-    def heard(self, program: ProgramT, shown: frozenset[Feature], calls: int) -> bool:
+    def observed(self, program: ProgramT, shown: frozenset[Feature], calls: int) -> bool:
         """Hear what the last program has shown, in so many calls; return whether it is new."""
         self._ahead += calls if self._is_fresh else -FRESH * calls
         return self.kept.add(program, frozenset(map(lasting, shown)), calls)

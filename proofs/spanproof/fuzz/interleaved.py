@@ -43,7 +43,7 @@ OWN: Final = {"m", "t"}
 """Events of what a P does with what it has to itself."""
 
 
-class ModelLane:
+class ModelCaller:
     """The calls of one P on the model's side, each of which takes its steps when it is told to."""
 
     def __init__(self, model: ModelHeap) -> None:
@@ -91,14 +91,14 @@ class ModelLane:
         return Stop.WAITS if waits[0] else Stop.STEP
 
 
-class Lane:
+class Caller:
     """What one P does: its calls; on the implementation's side, a thread for them.
 
     `unready` is a span that it has put into use, and whose slots are not set up yet; with `large`,
     its object not allocated.
     """
 
-    def __init__(self, p: int, calls: Calls, model: "ModelLane", other: Worker) -> None:
+    def __init__(self, p: int, calls: Calls, model: "ModelCaller", other: Worker) -> None:
         self.p = p
         self.model = model
         self.other = other
@@ -141,7 +141,7 @@ class InTurns:
         self._exercised = exercised
         self._calls = calls
         self._scheduler = Scheduler()
-        self._lanes: list[Lane] = []
+        self._callers: list[Caller] = []
         self._last: tuple[int, list[str]] = (-1, [])
         self.on_meeting: Callable[[list[str], list[str]], None] | None = None
         self.compare: Callable[[set[int]], None] = self._compare_all
@@ -155,10 +155,10 @@ class InTurns:
         threads: list[Worker] = []
         try:
             for p in sorted({task.p for task in together.tasks}):
-                model, other = ModelLane(self._model), Worker(self._scheduler, f"of P {p}")
+                model, other = ModelCaller(self._model), Worker(self._scheduler, f"of P {p}")
                 threads.append(other)
                 tasks = [task for task in together.tasks if task.p == p]
-                self._lanes.append(Lane(p, chained(map(self._calls, tasks)), model, other))
+                self._callers.append(Caller(p, chained(map(self._calls, tasks)), model, other))
             self._take_turns(together.order)
         finally:
             for thread in threads:
@@ -167,46 +167,46 @@ class InTurns:
 
     def _take_turns(self, order: tuple[int, ...]) -> None:
         choices = cycle(order or (0,))
-        last: Lane | None = None
-        while self._lanes:
-            able = [lane for lane in self._lanes if not lane.waits]
+        last: Caller | None = None
+        while self._callers:
+            able = [caller for caller in self._callers if not caller.waits]
             if not able:
                 raise Difference("the threads", "one can go on", "each waits for another")
             if last in able:
                 place = able.index(last)
                 able = able[place:] + able[:place]
-            lane = able[next(choices) % len(able)] if len(able) > 1 else able[0]
-            if last is not None and lane is not last and last.other.in_call:
+            caller = able[next(choices) % len(able)] if len(able) > 1 else able[0]
+            if last is not None and caller is not last and last.other.in_call:
                 self._exercised["switches"] += 1
-            if not self._advance(lane):
-                self._lanes.remove(lane)
-            if not lane.waits:
-                for one in self._lanes:
+            if not self._advance(caller):
+                self._callers.remove(caller)
+            if not caller.waits:
+                for one in self._callers:
                     one.waits = False
-            last = lane
+            last = caller
 
-    def _advance(self, lane: Lane) -> bool:
+    def _advance(self, caller: Caller) -> bool:
         """Let a P take a step; return whether it has more to do.
 
         Calls that end at once, as most allocations do, touch nothing but the P: they are part of
         the step.
         """
         while True:
-            begins = not lane.other.in_call
+            begins = not caller.other.in_call
             if begins:
-                call = lane.next_call()
+                call = caller.next_call()
                 if call is None:
                     return False
                 self._exercised["calls"] += 1
-                lane.other.begin(partial(outcome_of, self._other, IMPLEMENTATION, call))
-                lane.model.begin(call)
+                caller.other.begin(partial(outcome_of, self._other, IMPLEMENTATION, call))
+                caller.model.begin(call)
             with IMPLEMENTATION:
-                stop = lane.other.go_on()
-            told = self._follow(lane, stop)
+                stop = caller.other.go_on()
+            told = self._follow(caller, stop)
             if not (begins and stop is Stop.ENDED and OWN.issuperset(told)):
                 return True
 
-    def _follow(self, lane: Lane, stop: Stop) -> list[str]:
+    def _follow(self, caller: Caller, stop: Stop) -> list[str]:
         """Let the model take the steps that the implementation has taken, and compare.
 
         Returns the kinds of the events that told of them.
@@ -219,49 +219,49 @@ class InTurns:
         for kind, figures in seen:
             if kind == "si":
                 span = figures.get("s")
-                lane.unready = span if isinstance(span, int) else -1
-                lane.large = figures.get("lg") == 1
-            elif kind == ("m" if lane.large else "ib"):
-                lane.unready = -1
-        if lane.other.left:
+                caller.unready = span if isinstance(span, int) else -1
+                caller.large = figures.get("lg") == 1
+            elif kind == ("m" if caller.large else "ib"):
+                caller.unready = -1
+        if caller.other.left:
             # Nobody waits for it any more, although it may have told of nothing since.
-            self._model.heap.state.sweepers.discard(lane.p)
-            lane.other.left = False
-        lane.waits = stop is Stop.WAITS
-        self._exercised["waits"] += lane.waits
+            self._model.heap.state.sweepers.discard(caller.p)
+            caller.other.left = False
+        caller.waits = stop is Stop.WAITS
+        self._exercised["waits"] += caller.waits
         if stop is Stop.ENDED:
             # One step more than was told would be one too many, and shows as such.
-            self._let_model_go_on(lane, len(told) + 1)
+            self._let_model_go_on(caller, len(told) + 1)
         elif told:
-            self._let_model_go_on(lane, len(told))
+            self._let_model_go_on(caller, len(told))
         if stop is Stop.PUBLISHED:
             with MODEL:
-                see_published(self._model.heap.state, lane.other.span)
+                see_published(self._model.heap.state, caller.other.span)
         with IMPLEMENTATION:
             compare_events(self._model.events(), seen)
         self._exercised.update(kind for kind, _ in seen)
         if stop is Stop.ENDED:
-            if lane.model.in_call:
+            if caller.model.in_call:
                 raise Difference("the call", "goes on", "has ended")
-            expected = lane.model.result
-            outcome = cast(Outcome, lane.other.result)
+            expected = caller.model.result
+            outcome = cast(Outcome, caller.other.result)
             if not same(expected, outcome):
                 raise parted_results(expected, outcome)
-            lane.answer(outcome)
+            caller.answer(outcome)
             self._exercised.update(met(outcome))
         if told or stop is not Stop.WAITS:
-            self.compare({lane.unready for lane in self._lanes})
+            self.compare({caller.unready for caller in self._callers})
         if told:
             p, before = self._last
-            if p not in (-1, lane.p) and self.on_meeting is not None:
+            if p not in (-1, caller.p) and self.on_meeting is not None:
                 self.on_meeting(before, told)
-            self._last = lane.p, told
+            self._last = caller.p, told
         return told
 
-    def _let_model_go_on(self, lane: Lane, steps: int) -> None:
+    def _let_model_go_on(self, caller: Caller, steps: int) -> None:
         try:
             with MODEL:
-                stopped = lane.model.go_on(steps)
+                stopped = caller.model.go_on(steps)
         except Raised as problem:
             # It follows the order of the implementation, which may be one that no model can follow.
             raise Difference(

@@ -109,7 +109,7 @@ class Search(Generic[ProgramT]):
                 return
             del made["calls"]
             exercised.update(made)
-            if source.heard(program, outcome.features, calls_made):
+            if source.observed(program, outcome.features, calls_made):
                 exercised["kept"] += 1
                 if corpus is not None:
                     corpus.add(program, source.kept.features[-1])

@@ -117,7 +117,7 @@ def corrupt(trace: Trace, index: int, how: How, rng: random.Random) -> Corruptio
     event = trace.events[index]
     following = trace.events[index + 1 : index + 2]
     end = index + 2
-    partner = next_in_order(trace.events, index) if how == "exchange" else None
+    later = next_in_order(trace.events, index) if how == "exchange" else None
     what, pieces = f"{how} the event", list[EventBase]()
     if how == "change":
         what = rng.choice([name for name in event.__struct_fields__ if can_change(event, name)])
@@ -127,8 +127,8 @@ def corrupt(trace: Trace, index: int, how: How, rng: random.Random) -> Corruptio
         pieces = [*following]
     elif how == "duplicate":
         pieces = [event, event, *following]
-    elif partner is not None:
-        what, end = f"exchange with the next {partner.order}", partner.place + 1
+    elif later is not None:
+        what, end = f"exchange with the next {later.order}", later.place + 1
         pieces = exchanged(trace.events[index:end], index + 1)
     else:
         what, pieces = "swap the event", [*following, event]
@@ -143,19 +143,19 @@ def corrupt(trace: Trace, index: int, how: How, rng: random.Random) -> Corruptio
     )
 
 
-class Partner(NamedTuple):
+class LaterEvent(NamedTuple):
     """A later event whose order with one is fixed, and by what."""
 
     place: int
     order: str
 
 
-def next_in_order(events: Sequence[EventBase], index: int) -> Partner | None:
+def next_in_order(events: Sequence[EventBase], index: int) -> LaterEvent | None:
     """Return the next event, not far away, that must not come before the one at an index."""
     for other in range(index + 1, min(index + FAR, len(events))):
         order = fixed_order(events[index], events[other])
         if order:
-            return Partner(other, order)
+            return LaterEvent(other, order)
     return None
 
 

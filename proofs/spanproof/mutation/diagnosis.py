@@ -22,7 +22,7 @@ SECONDS: Final = 20.0
 """How long variants are tried."""
 
 
-class Like(NamedTuple):
+class Resemblance(NamedTuple):
     """What a finding behaves like, and the rules that this breaks."""
 
     name: str
@@ -34,7 +34,7 @@ class Like(NamedTuple):
         return f"behaves like: {self.name}{rules if self.rules else ''}"
 
 
-def diagnose(divergence: Divergence, seconds: float = SECONDS) -> Iterator[Like]:
+def diagnose(divergence: Divergence, seconds: float = SECONDS) -> Iterator[Resemblance]:
     """Yield the variants that come to the same difference in the same step.
 
     One whose rules are not known breaks those of the difference.
@@ -48,7 +48,7 @@ def diagnose(divergence: Divergence, seconds: float = SECONDS) -> Iterator[Like]
             continue
         if any(same(divergence, other) for other in runs_on(variant, divergence)):
             told.add(variant.name)
-            yield Like(variant.name, variant.rules or divergence.rules)
+            yield Resemblance(variant.name, variant.rules or divergence.rules)
 
 
 def variants_for(divergence: Divergence) -> Iterator[Variant]:
@@ -74,11 +74,11 @@ def runs_on(variant: Variant, divergence: Divergence) -> Iterator[Divergence | N
     assert isinstance(program, Program)
     make = cast("SubjectFactory", factory)
     for shows_path in (True, False):
-        yield run_program(program, partial(veiled, make, shows_path)).divergence
+        yield run_program(program, partial(opaque_span, make, shows_path)).divergence
     yield run_program(program, make).divergence
 
 
-class Veiled:
+class OpaqueSpan:
     """A span that shows no state, and perhaps not by which path it found a slot."""
 
     def __init__(self, span: Subject, shows_path: bool) -> None:
@@ -99,9 +99,9 @@ class Veiled:
         """Show nothing."""
 
 
-def veiled(make: SubjectFactory, shows_path: bool, program: Program) -> Veiled:
+def opaque_span(make: SubjectFactory, shows_path: bool, program: Program) -> OpaqueSpan:
     """Return the span that a program starts with, veiled."""
-    return Veiled(make(program), shows_path)
+    return OpaqueSpan(make(program), shows_path)
 
 
 def same(one: Divergence, other: Divergence | None) -> bool:

@@ -77,7 +77,7 @@ class Kept(NamedTuple):
     basis: str
 
 
-class Court:
+class MutantJudge:
     """Those who judge mutants, and what they have judged before."""
 
     def __init__(

@@ -17,7 +17,7 @@ from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.reasons import are_alike
 from spanproof.fuzz.target import of_heap
 from spanproof.mutation.variants import Variant
-from spanproof.protocol.messages import Came, HeapCall, HeapShown, Reply, Request
+from spanproof.protocol.messages import HeapCall, HeapShown, Reply, Request, Returned
 from spanproof.protocol.messages import Refused as Declines
 from spanproof.support.timelimit import WALL, limited
 
@@ -88,7 +88,7 @@ def compare(wanted: Reply, seen: Reply) -> None:
     match wanted, seen:
         case HeapShown(), HeapShown():
             compare_states(wanted.state, seen.state)
-        case Came(), Came():
+        case Returned(), Returned():
             if (wanted.result, wanted.no_memory) != (seen.result, seen.no_memory):
                 raise Difference("the result", wanted.result, seen.result)
             compare_events(wanted.events, seen.events)

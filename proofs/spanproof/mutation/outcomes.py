@@ -96,7 +96,7 @@ ALONE: Final = ("take_manual", "free_manual", "scavenge_all", "set_procs", "flus
 """Calls that are one section under the lock of the page heap, or for which the world stops."""
 
 
-class Lane:
+class ThreadCaller:
     """The calls of a thread, and where it is.
 
     `refills` is the span class of which it wants a span, `sweeps` that of a span that it gives back
@@ -171,29 +171,29 @@ class Racing:
                     continue
         self.model.events()
         self.model.whole_sections = True
-        self._lanes = [Lane(self.model, of_thread) for of_thread in calls]
+        self._callers = [ThreadCaller(self.model, of_thread) for of_thread in calls]
 
     def moves(self) -> list[Move]:
         """Return what can happen next."""
-        able = [thread for thread, lane in enumerate(self._lanes) if self._can_go_on(lane)]
+        able = [thread for thread, caller in enumerate(self._callers) if self._can_go_on(caller)]
         state = self.model.heap.state
         return [*able, *(-1 - span for span in state.spans if is_publishing(state, span))]
 
-    def _can_go_on(self, lane: Lane) -> bool:
-        if lane.steps is None or lane.waits:
+    def _can_go_on(self, caller: ThreadCaller) -> bool:
+        if caller.steps is None or caller.waits:
             return False
-        walked = [walks(other.last) for other in self._lanes if other is not lane]
-        return not {lane.refills, lane.sweeps}.intersection(walked) - {-1}
+        walked = [walks(other.last) for other in self._callers if other is not caller]
+        return not {caller.refills, caller.sweeps}.intersection(walked) - {-1}
 
     def move(self, move: Move) -> None:
         """Let it happen."""
         if move < 0:
             see_published(self.model.heap.state, -1 - move)
             return
-        lane = self._lanes[move]
-        lane.go_on()
-        if not lane.waits:
-            for one in self._lanes:
+        caller = self._callers[move]
+        caller.go_on()
+        if not caller.waits:
+            for one in self._callers:
                 one.waits = False
 
     def key(self) -> tuple[object, ...]:
@@ -201,17 +201,19 @@ class Racing:
         state = self.model.heap.state
         threads = tuple(sorted(state.tables.threads.records.items()))
         spans = tuple(sorted(state.tables.spans.records.items()))
-        lanes = tuple([(one.steps is None, one.place, one.waits, one.said) for one in self._lanes])
-        return snapshot_of(state), threads, spans, lanes
+        callers = tuple(
+            [(one.steps is None, one.place, one.waits, one.said) for one in self._callers]
+        )
+        return snapshot_of(state), threads, spans, callers
 
     def outcome(self) -> Outcome:
         """Return what all came to.
 
         Raises: RuntimeError if not all have ended, and none can go on.
         """
-        if any(one.steps is not None for one in self._lanes):
+        if any(one.steps is not None for one in self._callers):
             raise RuntimeError("each thread waits for another")
-        said = tuple([one.said for one in self._lanes])
+        said = tuple([one.said for one in self._callers])
         return Outcome(said, ENCODER.encode(self.model.state()))
 
 

@@ -376,7 +376,7 @@ class SpanShown(Reply, frozen=True):
     alloc_cache: Natural | None = None
 
 
-class Came(Reply, frozen=True):
+class Returned(Reply, frozen=True):
     """What a call has come to: an address, or a number of pages, or 0; or that there is no memory.
 
     With `events`, what a recorder would have written of it: kinds, and figures by their names.
@@ -387,7 +387,7 @@ class Came(Reply, frozen=True):
     events: list[tuple[str, Figures]] = msgspec.field(default_factory=list)
 
 
-class Stopped(Came, frozen=True, kw_only=True):
+class Stopped(Returned, frozen=True, kw_only=True):
     """Where a call has stopped: after a step, because it waits for another P, or at its end.
 
     `published`: the sweepgen of `span` was stored, which no event tells. `left`: since it stopped
@@ -448,7 +448,7 @@ REPLIES: Final[dict[type[Ask], type[Reply]]] = {
     Sweep: Swept,
     SpanState: SpanShown,
     NewHeap: Done,
-    HeapCall: Came,
+    HeapCall: Returned,
     HeapBegin: Stopped,
     Turn: Stopped,
     HeapState: HeapShown,

@@ -4,8 +4,8 @@ import random
 from typing import Final
 
 from spanproof.fuzz.places import PLACES, Books, address_at
-from spanproof.simulate.moods import Mood
 from spanproof.simulate.programbooks import ProgramBooks
+from spanproof.simulate.workloads import Workload
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.pacing import Effort
 from spanspec.heap.program import (
@@ -47,12 +47,12 @@ class Drawing:
     """
 
     def __init__(
-        self, rng: random.Random, state: HeapState, books: ProgramBooks, mood: str
+        self, rng: random.Random, state: HeapState, books: ProgramBooks, workload: str
     ) -> None:
         self._rng = rng
         self._state = state
         self._books = books
-        self._mood = Mood(rng, mood)
+        self._workload = Workload(rng, workload)
         self.stray = False
 
     def next(self) -> AnyInput:
@@ -61,7 +61,7 @@ class Drawing:
         books = self._books
         rng, p = self._rng, self._rng.randrange(self._state.procs)
         if rng.random() < 0.004:
-            self._mood.change()
+            self._workload.change()
         if rng.random() < 0.02:
             stray = self._stray_input(p)
             if stray is not None:
@@ -73,15 +73,15 @@ class Drawing:
                 return MarkObject(p, address + rng.randrange(min(books.objects.sizes[address], 2)))
             if not books.to_mark and rng.random() < 0.2:
                 return FinishCycle(p, self._effort())
-            return self._mood.allocation(p)
+            return self._workload.allocation(p)
         draw = rng.random()
         full = len(books.objects.sizes) > MOST_OBJECTS or books.objects.total > MOST_BYTES
         if draw < 0.004 or (full and draw < 0.3):
             return StartCycle(p)
         if draw < 0.03 and books.objects.sizes:
-            return self._special(p) or self._mood.allocation(p)
+            return self._special(p) or self._workload.allocation(p)
         if draw < 0.35:
-            return self._mood.allocation(p) if self._state.sweepdone else SweepOne(p)
+            return self._workload.allocation(p) if self._state.sweepdone else SweepOne(p)
         if draw < 0.36 and books.objects.sizes:
             return EnsureSwept(p, rng.choice(list(books.objects.sizes)))
         if draw < 0.38:
@@ -100,7 +100,7 @@ class Drawing:
             return FlushMcaches(p)
         if draw < 0.416:
             return SetGcPercent(p, rng.choice(PERCENTAGES))
-        return self._mood.allocation(p)
+        return self._workload.allocation(p)
 
     def _effort(self) -> Effort | None:
         """Say what the cycle has taken, if it shall have begun by itself, which it seldom can."""

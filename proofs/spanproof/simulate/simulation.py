@@ -3,10 +3,10 @@
 All invariants are checked at checkpoints. A program that fails at one is run again, with all of
 them after each step, so that the step is named which has broken something.
 
-A program is drawn step by step from a seed, in moods that stress one part of the allocator each.
-Apart from the invariants, five judges watch: objects in use never overlap and stay allocated, the
-replay accepts what a recorder would have observed, which is a run of the proved protocol, no fatal
-check of the runtime fails, and books kept apart agree on what was reclaimed, searched and paced.
+A program is drawn step by step from a seed, by workloads that stress one part each. Apart from the
+invariants, five judges watch: objects in use never overlap and stay allocated, the replay accepts
+what a recorder would have observed, which is a run of the proved protocol, no fatal check of the
+runtime fails, and books kept apart agree on what was reclaimed, searched and paced.
 """
 
 import random
@@ -80,8 +80,8 @@ class Simulation:
         self.heap = Heap(self.procs, os, self.phys, self._observe)
         self._books = ProgramBooks(self.rng, self.heap, os)
         self._judges.follow(self.heap, self._books)
-        mood = "small" if plain else "huge"
-        self._drawing = Drawing(self.rng, self.heap.state, self._books, mood)
+        workload = "small" if plain else "huge"
+        self._drawing = Drawing(self.rng, self.heap.state, self._books, workload)
 
     def header(self, events: int) -> Header:
         """Return the header of a recording of so many events."""

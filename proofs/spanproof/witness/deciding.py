@@ -18,7 +18,7 @@ from spanproof.witness.balancing import balanced, holder_of_pages
 from spanproof.witness.finding import Finding, Scene, Verdict, record_of
 from spanproof.witness.image import SpanImage
 from spanproof.witness.midway import (
-    Sight,
+    SpanView,
     is_amid_allocation,
     is_amid_sweep,
     places_in_sets,
@@ -71,7 +71,7 @@ class Decider:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        self.sights = reached_with(scene.span_sets).sights
+        self.views = reached_with(scene.span_sets).views
         self.operations = at_tasks(scene.span_sets)
         self.leaving = LEAVING_SETS if scene.span_sets else LEAVING_LISTS
         self.entries = entries_of(scene)[0] if scene.span_sets else {}
@@ -82,7 +82,7 @@ class Decider:
                     self.where.setdefault(descriptor, []).append(place)
         self.showing = Showing(scene)
 
-    def sight(self, span: SpanImage) -> Sight:
+    def view(self, span: SpanImage) -> SpanView:
         """Return what is seen of a span."""
         places: tuple[int, ...]
         if self.scene.span_sets:
@@ -92,7 +92,7 @@ class Decider:
             places = tuple(self.where.get(span.descriptor, [NOWHERE]))
         large = size_class_of(span.spanclass) == 0
         room = self.scene.has_room(span)
-        return Sight(
+        return SpanView(
             large,
             relative(self.scene.sweepgen, span.sweepgen),
             room,
@@ -104,7 +104,7 @@ class Decider:
     def of_span(self, span: SpanImage, rules: Iterable[str]) -> tuple[Verdict, str]:
         """Return the verdict on all that does not hold of a span."""
         rules = set(rules)
-        options = self.sights.get(self.sight(span), frozenset())
+        options = self.views.get(self.view(span), frozenset())
         if not options:
             return Verdict.DAMAGE, "no order of the model's steps leaves a span so"
         if () in options:

@@ -46,7 +46,7 @@ CYCLES: Final = 3
 """How many cycles are looked at: after two, nothing new is shown."""
 
 
-class Sight(NamedTuple):
+class SpanView(NamedTuple):
     """What a snapshot shows of a span in use.
 
     `ahead` is its generation relative to the heap's; `bare`: nothing is counted as allocated;
@@ -79,11 +79,11 @@ def places_in_sets(entries: Entries) -> tuple[int, ...]:
 class Reached(NamedTuple):
     """What is reached by taking all steps in every order.
 
-    `sights`: each sight that a span in use may show, and in the middle of which tasks. `steps_at`:
+    `views`: each sight that a span in use may show, and in the middle of which tasks. `steps_at`:
     the definitions of the steps that lead into a task or out of it; `steps_into`: into it only.
     """
 
-    sights: dict[Sight, frozenset[Tasks]]
+    views: dict[SpanView, frozenset[Tasks]]
     steps_at: dict[int, frozenset[str]]
     steps_into: dict[int, frozenset[str]]
 
@@ -108,13 +108,13 @@ def reached_with_sets() -> Reached:
     """Return what is reached with span sets."""
     start = first_system(FIRST, 2)
     seen, waiting = {start}, [start]
-    found: dict[Sight, set[Tasks]] = {}
+    found: dict[SpanView, set[Tasks]] = {}
     around = Around()
     while waiting:
         state = waiting.pop()
-        sight, tasks = sight_of_sets(state)
+        view, tasks = view_of_sets(state)
         if state.span.in_use:
-            found.setdefault(sight, set()).add(tasks)
+            found.setdefault(view, set()).add(tasks)
         for step in SET_STEPS:
             for thread, worker in enumerate(state.workers):
                 for after in step.take(state, thread):
@@ -126,19 +126,19 @@ def reached_with_sets() -> Reached:
     return reached(found, around)
 
 
-def reached(found: dict[Sight, set[Tasks]], around: Around) -> Reached:
+def reached(found: dict[SpanView, set[Tasks]], around: Around) -> Reached:
     """Return what was reached, unchangeable."""
     return Reached(
-        {sight: frozenset(tasks) for sight, tasks in found.items()},
+        {view: frozenset(tasks) for view, tasks in found.items()},
         {task: frozenset(steps) for task, steps in around.at.items()},
         {task: frozenset(steps) for task, steps in around.into.items()},
     )
 
 
-def sight_of_sets(state: SetSystem) -> tuple[Sight, Tasks]:
+def view_of_sets(state: SetSystem) -> tuple[SpanView, Tasks]:
     """Return what a system shows of its span, and which tasks are under way."""
     it = state.span
-    sight = Sight(
+    view = SpanView(
         it.large,
         relative(state.sweepgen, it.sweepgen),
         it.has_free,
@@ -146,7 +146,7 @@ def sight_of_sets(state: SetSystem) -> tuple[Sight, Tasks]:
         sum(worker.holds for worker in state.workers),
         places_in_sets(it.entries),
     )
-    return sight, tuple(sorted(w.task for w in state.workers if w.task != IDLE))
+    return view, tuple(sorted(w.task for w in state.workers if w.task != IDLE))
 
 
 def writes(function: Callable[..., object]) -> tuple[str, ...]:
@@ -235,7 +235,7 @@ def reached_with_lists() -> Reached:
     """
     start = finite.initial(FIRST, Size(spans=1, procs=1, threads=1, classes=1))
     seen, waiting = {start}, [start]
-    found: dict[Sight, set[Tasks]] = {}
+    found: dict[SpanView, set[Tasks]] = {}
     around = Around()
     while waiting:
         state = waiting.pop()
@@ -245,7 +245,7 @@ def reached_with_lists() -> Reached:
                 state.threads[t].task for t in state.threads if state.threads[t].span != NO_SPAN
             ))  # fmt: skip
             for bare in (False, True):
-                found.setdefault(sight_of_lists(state, bare), set()).add(tasks)
+                found.setdefault(view_of_lists(state, bare), set()).add(tasks)
         for taken in enabled(state):
             after = taken.after
             step = taken.step.take
@@ -263,9 +263,9 @@ def reached_with(span_sets: bool) -> Reached:
     return reached_with_sets() if span_sets else reached_with_lists()
 
 
-def sight_of_lists(state: Sharing, bare: bool) -> Sight:
+def view_of_lists(state: Sharing, bare: bool) -> SpanView:
     """Return what a system shows of its only span."""
     it = state.spans[SpanId(1)]
     holders = sum(state.slots[slot].span == SpanId(1) for slot in state.slots)
     ahead = relative(state.sweepgen, it.sweepgen)
-    return Sight(it.large, ahead, it.has_free and not it.large, bare, holders, (it.place,))
+    return SpanView(it.large, ahead, it.has_free and not it.large, bare, holders, (it.place,))

@@ -61,7 +61,7 @@ class Stop(NamedTuple):
     stood_still: float
 
 
-class Moment(NamedTuple):
+class Capture(NamedTuple):
     """What was copied while a process stood still, its registers, and what was read of it."""
 
     memory: Copied
@@ -236,7 +236,7 @@ class Attached:
         """
         return self.copied().stop
 
-    def copied(self) -> "Moment":
+    def copied(self) -> "Capture":
         """Stop the process, and return what was copied beside what was read of it.
 
         Raises: WitnessError.
@@ -254,10 +254,10 @@ class Attached:
                 took = time.perf_counter() - started
             copy = Copied(frozen.memory.chunks, frozen.memory.holes)
             if last:
-                return Moment(copy, frozen.registers, Stop(image, took))
+                return Capture(copy, frozen.registers, Stop(image, took))
             try:
                 image = image_of(copy, self.program, frozen.registers, source)
-                return Moment(copy, frozen.registers, Stop(image, took))
+                return Capture(copy, frozen.registers, Stop(image, took))
             except Unreadable:
                 self._wanted |= copy.missing
         raise AssertionError("the last attempt returns")

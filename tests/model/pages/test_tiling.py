@@ -198,10 +198,10 @@ def test_statistics_that_do_not_balance_are_noticed() -> None:
 # --- ghosts ---------------------------------------------------------------------------------------
 
 
-class Forgetful:
+class Discarding:
     """A map of addresses that knows nothing: whoever reads it fails."""
 
-    def set_range(self, start: Address, end: Address, value: object) -> "Forgetful":
+    def set_range(self, start: Address, end: Address, value: object) -> "Discarding":
         return self
 
 
@@ -210,7 +210,7 @@ def churn(phys: PhysicalPages, forget: bool) -> tuple[bytes, int]:
     heap, rng, live = Heap(phys=phys), random.Random(5), list[int]()
     pages = heap.state.pages
     if forget:
-        nothing: dict[str, object] = dict.fromkeys(GHOSTS, Forgetful())
+        nothing: dict[str, object] = dict.fromkeys(GHOSTS, Discarding())
         pages.tiling = replace(pages.tiling, **nothing)
     for _ in range(300):
         if rng.random() < 0.6 or not live:

@@ -21,7 +21,7 @@ from spanspec.trace.reader import TraceReader
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import KIND_OF, KINDS
 from spanspec.trace.watch import Watch
-from spanspec.trace.watched import Life, Subject, subject
+from spanspec.trace.watched import History, Subject, subject
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 
@@ -53,16 +53,16 @@ def test_each_state_follows_from_the_one_before(name: str) -> None:
         name, *(f"s={n}" for n in range(0, 60, 7)), *(f"b={n}" for n in range(0, 99, 9))
     )
     assert report.holds
-    assert sum(bool(life.entries) for life in report.lives) > 10
-    for life in report.lives:
-        for earlier, later in zip(life.entries, life.entries[1:], strict=False):
+    assert sum(bool(history.entries) for history in report.histories) > 10
+    for history in report.histories:
+        for earlier, later in zip(history.entries, history.entries[1:], strict=False):
             assert earlier.line <= earlier.last < later.line
-            assert earlier.after == later.before, (life.subject, later.line)
+            assert earlier.after == later.before, (history.subject, later.line)
 
 
 def test_every_event_that_names_a_span_is_in_its_life() -> None:
-    (life,) = watched("small-holes", "s=9").lives
-    told = {entry.line for entry in life.entries}
+    (history,) = watched("small-holes", "s=9").histories
+    told = {entry.line for entry in history.entries}
     naming = {
         line
         for line, event in enumerate(events("small-holes"), 1)
@@ -75,12 +75,12 @@ def test_every_event_that_names_a_span_is_in_its_life() -> None:
 def test_a_watched_trace_gets_the_same_verdicts() -> None:
     plain, report = watched("small-fill"), watched("small-fill", "s=0", "b=3")
     assert plain.tally.by_kind == report.tally.by_kind
-    assert plain.lives == ()
+    assert plain.histories == ()
 
 
 def test_slots_taken_in_a_row_are_one_line() -> None:
-    (life,) = watched("small-fill", "b=0").lives
-    allocations = [entry for entry in life.entries if entry.kind == "m"]
+    (history,) = watched("small-fill", "b=0").histories
+    allocations = [entry for entry in history.entries if entry.kind == "m"]
     taken = [
         event
         for event in events("small-fill")
@@ -98,22 +98,22 @@ def test_slots_taken_in_a_row_are_one_line() -> None:
 
 
 def test_a_span_is_born_and_its_generations_are_told_relative_to_the_heap_s() -> None:
-    (life,) = watched("small-holes", "s=9").lives
-    assert life.entries[0].before.state == "never seen"
-    seen = [entry.after.sweepgen for entry in life.entries if entry.after.sweepgen]
+    (history,) = watched("small-holes", "s=9").histories
+    assert history.entries[0].before.state == "never seen"
+    seen = [entry.after.sweepgen for entry in history.entries if entry.after.sweepgen]
     turns = [one for one, before in zip(seen, [None, *seen], strict=False) if one != before]
     assert turns[:8] == ["sg", "sg+3", "sg+1", "sg-1", "sg", "sg-2", "sg-1", "sg"]
-    lists = [entry.after.list for entry in life.entries if entry.after.list]
+    lists = [entry.after.list for entry in history.entries if entry.after.list]
     assert (lists[0], lists[-1]) == ("empty", "nonempty")
 
 
 def test_a_page_is_followed_through_splits_and_merges() -> None:
     owners: set[int | None] = set()
     words = ""
-    for life in watched("small-large", *(f"b={n}" for n in range(20, 140, 10))).lives:
-        owners |= {entry.after.span for entry in life.entries}
-        words += " ".join(entry.what for entry in life.entries)
-        assert {entry.after.state for entry in life.entries} <= {
+    for history in watched("small-large", *(f"b={n}" for n in range(20, 140, 10))).histories:
+        owners |= {entry.after.span for entry in history.entries}
+        words += " ".join(entry.what for entry in history.entries)
+        assert {entry.after.state for entry in history.entries} <= {
             "free", "dead", "in use", "manual",
         }  # fmt: skip
     assert len(owners) > 12
@@ -155,9 +155,9 @@ def test_the_life_ends_with_the_event_that_diverges(tmp_path: Path) -> None:
     with TraceReader(tmp_path / "wrong.jsonl") as source:
         report = check_trace(source, watched=[Subject("page", page), Subject("page", 99)])
     assert report.divergence == plain.divergence is not None
-    assert report.lives[0].entries[-1].line == place
-    assert report.lives[0].entries[-1].what.startswith("the trace diverges: ")
-    assert report.lives[1] == Life(Subject("page", 99), ())
+    assert report.histories[0].entries[-1].line == place
+    assert report.histories[0].entries[-1].what.startswith("the trace diverges: ")
+    assert report.histories[1] == History(Subject("page", 99), ())
 
 
 def test_every_kind_of_event_has_words_of_its_own() -> None:

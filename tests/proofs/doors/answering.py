@@ -177,14 +177,14 @@ class Answering:
         if self.workers:
             self.end_threads()
             self.heap.obey(None)
-        return self.came(ask)
+        return self.returned(ask)
 
     def end_threads(self) -> None:
         for worker in self.workers.values():
             worker.close()
         self.workers.clear()
 
-    def came(self, ask: Message) -> Message:
+    def returned(self, ask: Message) -> Message:
         fields = {name: value for name, value in ask.items() if name not in ("op", "n", "call")}
         if "bytes" in fields:
             fields["size"] = fields.pop("bytes")
@@ -192,18 +192,18 @@ class Answering:
         names = inspect.signature(does).parameters
         given = {name: fields.get(name, DEFAULTS.get(name, 0)) for name in names}
         try:
-            came = {"result": does(**given) or 0}
+            returned = {"result": does(**given) or 0}
         except Exception as problem:
             if type(problem).__name__ != "NoMemory":
                 raise
-            came = {"no_memory": True}
-        if self.kind == "wrong pages" and ask["call"] == "sweep_one" and came["result"] > 0:
-            came["result"] += 1
+            returned = {"no_memory": True}
+        if self.kind == "wrong pages" and ask["call"] == "sweep_one" and returned["result"] > 0:
+            returned["result"] += 1
         if self.kind == "wrong address" and ask["call"] == "malloc":
-            came["result"] += 8
+            returned["result"] += 8
         if self.kind == "always finds a span" and ask["call"] == "sweep_one":
-            came["result"] = max(came["result"], 0)
-        return {**came, "events": self.heap.events() if "events" in SHOWS else []}
+            returned["result"] = max(returned["result"], 0)
+        return {**returned, "events": self.heap.events() if "events" in SHOWS else []}
 
     def heap_begin(self, ask: Message) -> Message:
         from spanproof.fuzz.scheduler import Scheduler, Worker
@@ -214,7 +214,7 @@ class Answering:
             self.heap.obey(self.scheduler)
         if p not in self.workers:
             self.workers[p] = Worker(self.scheduler, f"of P {p}")
-        self.workers[p].begin(lambda: self.came(ask))
+        self.workers[p].begin(lambda: self.returned(ask))
         return self.turn({"p": p})
 
     def turn(self, ask: Message) -> Message:
@@ -225,9 +225,9 @@ class Answering:
         left, worker.left = worker.left, False
         told = {"stop": stop, "span": max(worker.span, 0), "left": left}
         if stop == "ended":
-            came = worker.result
-            assert isinstance(came, dict)
-            return {**told, **came}
+            returned = worker.result
+            assert isinstance(returned, dict)
+            return {**told, **returned}
         return {**told, "events": self.heap.events()}
 
     def heap_state(self, ask: Message) -> Message:

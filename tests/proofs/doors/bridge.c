@@ -131,7 +131,7 @@ static void send(const char *op, const struct spanspec_heap_call *ask) {
     fprintf(to, "}\n");
 }
 
-const char *spanspec_heap_call(const struct spanspec_heap_call *ask, struct spanspec_came *came) {
+const char *spanspec_heap_call(const struct spanspec_heap_call *ask, struct spanspec_returned *came) {
     send("heap_call", ask);
     const char *refused = reply();
     came->result = number("\"result\": ");

@@ -199,7 +199,7 @@ def test_guided_programs_are_determined_by_the_seed_and_by_what_was_heard() -> N
         for number in range(40):
             program = source.next()
             programs.append(program)
-            source.heard(program, frozenset({(number % 7,)}), 10)
+            source.observed(program, frozenset({(number % 7,)}), 10)
         return programs
 
     assert drawn(True) == drawn(True)
@@ -216,7 +216,7 @@ def test_changed_programs_take_no_more_than_their_share_of_the_calls() -> None:
         fresh = program == heap_program(FromBytes(seeded(5, number)))
         made = 10 if fresh else 70
         calls[fresh] += made
-        source.heard(program, frozenset({(number,)}), made)
+        source.observed(program, frozenset({(number,)}), made)
     assert 0 < FRESH * calls[False] <= calls[True] + FRESH * 70
 
 

@@ -24,7 +24,7 @@ from spanproof.fuzz.heapprogram import HeapProgram, Malloc, StartCycle, Sweep, T
 from spanproof.fuzz.heapsides import Side
 from spanproof.fuzz.isolation import supervised
 from spanproof.fuzz.isolation.ending import Limits
-from spanproof.fuzz.isolation.keeper import Keeper
+from spanproof.fuzz.isolation.supervisor import Supervisor
 from spanproof.fuzz.program import Allocate, MarkFree, Program, Refill, Retire
 from spanproof.fuzz.spanalloc_subject import SpanallocSpan, installed
 from spanproof.fuzz.subjects import Path as SearchPath
@@ -146,7 +146,7 @@ ENDS = {
     "an abort": (lambda: LIBC.abort(), "ends its process by SIGABRT"),
     "a signal": (lambda: os.killpg(0, signal.SIGTERM), "ends its process by SIGTERM"),
     "the files": (lambda: os.closerange(0, 256), "closes the pipe by which its process is watched"),
-    "the keeper": (
+    "the supervisor": (
         lambda: os.kill(os.getppid(), signal.SIGKILL),
         "ends the process that watches its own",
     ),
@@ -263,20 +263,20 @@ def test_what_is_found_is_told_before_it_is_shrunk() -> None:
 def test_what_does_not_end_is_shown_when_it_is_interrupted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    keepers: list[Keeper] = []
-    original = Keeper.__enter__
+    supervisors: list[Supervisor] = []
+    original = Supervisor.__enter__
 
-    def enter(keeper: Keeper) -> Keeper:
-        keepers.append(keeper)
-        return original(keeper)
+    def enter(supervisor: Supervisor) -> Supervisor:
+        supervisors.append(supervisor)
+        return original(supervisor)
 
     def interrupt(number: int, frame: object) -> None:
-        if keepers and keepers[0].note.read().step == 3:
+        if supervisors and supervisors[0].note.read().step == 3:
             # Once: on a busy machine a second one would come before the first is dealt with.
             signal.setitimer(signal.ITIMER_REAL, 0)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Keeper, "__enter__", enter)
+    monkeypatch.setattr(Supervisor, "__enter__", enter)
     monkeypatch.setattr(supervised, "STUCK", 0)
     before = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)

@@ -13,7 +13,7 @@ from spanproof.decide.catalogue import Catalogue, Claim
 from spanproof.decide.verdict import Verdict
 from spanproof.mutation import fates
 from spanproof.mutation.drawn import Drawn, draw, drawable, drawn_of_structures, mutants_of
-from spanproof.mutation.fates import Court
+from spanproof.mutation.fates import MutantJudge
 from spanproof.report.implread import share_of
 
 TEXT = '''"""A module."""
@@ -118,13 +118,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_only_those_who_read_or_run_a_function_are_asked(asked: list[str]) -> None:
-    court = Court(BOOK, NoCache(), READS, RUNS, "proofs")
-    fate = court.judge(MUTANT)
+    judge = MutantJudge(BOOK, NoCache(), READS, RUNS, "proofs")
+    fate = judge.judge(MUTANT)
     assert (fate.by, fate.says, fate.proved) == ("r", "refuted: it holds", True)
     assert asked == ["formula", "run"]
-    court.judge(OTHER)
+    judge.judge(OTHER)
     assert asked == ["formula", "run", "run"]
-    nobody = court.judge(MUTANT._replace(function="spanspec.m.third"))
+    nobody = judge.judge(MUTANT._replace(function="spanspec.m.third"))
     assert not nobody.killed
     assert asked == ["formula", "run", "run"]
 
@@ -133,11 +133,11 @@ def test_what_was_judged_is_kept_as_long_as_the_judge_is_the_same(
     asked: list[str], tmp_path: Path
 ) -> None:
     cache = Cache(tmp_path)
-    fate = Court(BOOK, cache, READS, RUNS, "proofs").judge(MUTANT)
-    assert Court(BOOK, cache, READS, RUNS, "proofs").known(MUTANT) == fate
+    fate = MutantJudge(BOOK, cache, READS, RUNS, "proofs").judge(MUTANT)
+    assert MutantJudge(BOOK, cache, READS, RUNS, "proofs").known(MUTANT) == fate
     changed = BOOK._replace(claims={**BOOK.claims, "r": claim("r", "3")})
-    assert Court(changed, cache, READS, RUNS, "proofs").known(MUTANT) is None
-    assert Court(BOOK, cache, READS, RUNS, "proofs").known(OTHER) is None
+    assert MutantJudge(changed, cache, READS, RUNS, "proofs").known(MUTANT) is None
+    assert MutantJudge(BOOK, cache, READS, RUNS, "proofs").known(OTHER) is None
 
 
 def test_the_command_tells_who_killed_how_many(

@@ -600,11 +600,11 @@ def test_what_is_undecided_is_damage_if_it_stays_and_in_flight_if_it_goes(saved:
 
 
 def test_what_rests_is_what_the_rule_of_the_sets_says() -> None:
-    for sight, tasks in reached_with(span_sets=True).sights.items():
+    for view, tasks in reached_with(span_sets=True).views.items():
         if () in tasks:
-            generation = (4 + sight.ahead) % (1 << 32)
-            entries = Entries(*sight.places)
-            assert entries_hold(4, generation, sight.has_free, sight.large, entries), sight
+            generation = (4 + view.ahead) % (1 << 32)
+            entries = Entries(*view.places)
+            assert entries_hold(4, generation, view.has_free, view.large, entries), view
 
 
 def test_an_allocation_writes_in_the_order_that_is_looked_for() -> None:

@@ -50,18 +50,18 @@ def attached(pid: int, donor: Path | None = None) -> Attached:
 def test_a_load_at_rest_holds_and_single_damages_of_it_are_noticed(load: Path) -> None:
     with running(load, "still") as process:
         witness = attached(process.pid)
-        moment = witness.copied()
-    assert reported(moment.stop.image).findings == []
+        capture = witness.copied()
+    assert reported(capture.stop.image).findings == []
     noticed = 0
     tried = []
     for number, kind in enumerate(KINDS):
         try:
-            target = Target(moment.memory, witness.program, moment.stop.image, number)
+            target = Target(capture.memory, witness.program, capture.stop.image, number)
             change = KINDS[kind](target)
         except NotHere:
             continue
         tried.append(kind)
-        noticed += found_in(damaged(moment, change), witness.program, moment) != []
+        noticed += found_in(damaged(capture, change), witness.program, capture) != []
     assert len(tried) > 25
     assert noticed >= 0.95 * len(tried)
 

@@ -147,7 +147,7 @@ SPANSPEC_WEAK const char *spanspec_new_heap(uint64_t procs, uint64_t sweepgen, u
 /* What a call has come to: an address, or a number of pages, or 0; or that there is no memory.
 
    With events, what a recorder would have written of it: kinds, and figures by their names. */
-struct spanspec_came {
+struct spanspec_returned {
     int64_t result;
     int no_memory;
     const char *events;
@@ -174,7 +174,7 @@ struct spanspec_heap_call {
 /* Do something with the heap, on a P; only what the call is about has a field, unless it is 0.
 
    kind is that of a special record, purpose that of a manual span. */
-SPANSPEC_WEAK const char *spanspec_heap_call(const struct spanspec_heap_call *ask, struct spanspec_came *reply);
+SPANSPEC_WEAK const char *spanspec_heap_call(const struct spanspec_heap_call *ask, struct spanspec_returned *reply);
 
 /* Where a call has stopped: after a step, because it waits for another P, or at its end.
 
@@ -500,7 +500,7 @@ static int ss_dispatch(const char *op, const uint64_t *field, const char *const 
     }
     if (strcmp(op, "heap_call") == 0 && spanspec_heap_call) {
         struct spanspec_heap_call ask = ss_heap_call_asked(field, text);
-        struct spanspec_came reply = {0};
+        struct spanspec_returned reply = {0};
         *refused = spanspec_heap_call(&ask, &reply);
         *events = reply.events;
         ss_put(out, ",\"result\":");

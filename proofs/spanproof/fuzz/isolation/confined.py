@@ -55,12 +55,12 @@ def become_worker(
     connection: Connection, output: int, body: Body, note: Note, assignment: bytes
 ) -> NoReturn:
     """Do what is assigned, in this process, which has just been forked; then end it."""
-    keeper, worker = os.getppid(), os.getpid()
+    supervisor, worker = os.getppid(), os.getpid()
     last = FINISHED
     try:
         os.setsid()
         ask_kernel(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != keeper:
+        if os.getppid() != supervisor:
             os._exit(0)
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)

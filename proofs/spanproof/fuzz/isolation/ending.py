@@ -25,7 +25,7 @@ class Ended(msgspec.Struct, frozen=True):
     """How a worker ended, and what it printed last.
 
     `number` is its exit status, or the signal's number. `done` is the only good end; `stopped` is
-    what the command asked for; `lost` means that the keeper is gone, too; for `bug`, what was
+    what the command asked for; `lost` means that the supervisor is gone, too; for `bug`, what was
     printed is the traceback of an exception in our own code.
     """
 

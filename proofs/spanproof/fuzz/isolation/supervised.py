@@ -15,14 +15,14 @@ from msgspec.structs import replace
 from spanproof.fuzz.divergence import AnyProgram, Divergence, ProgramT, doing_in
 from spanproof.fuzz.factories import WrongFactory
 from spanproof.fuzz.isolation.ending import Ended, Limits
-from spanproof.fuzz.isolation.keeper import Keeper
 from spanproof.fuzz.isolation.lastwords import last_words
 from spanproof.fuzz.isolation.reduce import reduced
+from spanproof.fuzz.isolation.supervisor import Supervisor
 from spanproof.fuzz.isolation.worker import (
     Campaign,
     Counted,
     Diverged,
-    KeptOne,
+    KeptProgram,
     Message,
     Once,
     Unsuitable,
@@ -94,13 +94,13 @@ class Supervised(Generic[ProgramT]):
 
     def __init__(
         self,
-        keeper: Keeper,
+        supervisor: Supervisor,
         limits: Limits,
         on_progress: Callable[[Counter[str], float], None] | None = None,
         on_found: Callable[[Divergence], None] | None = None,
         on_kept: Callable[[AnyProgram], None] | None = None,
     ) -> None:
-        self._keeper = keeper
+        self._supervisor = supervisor
         self._limits = limits
         self._on_progress = on_progress
         self._on_found = on_found
@@ -126,7 +126,7 @@ class Supervised(Generic[ProgramT]):
             self._make_sure(self.first)
         elif ended is not None:
             found = self._found_by_its_end(ended)
-            self.exercised["programs"] = self._keeper.note.read().begun
+            self.exercised["programs"] = self._supervisor.note.read().begun
             self._is_found(found)
             self._make_smaller(Tried(found, ended))
 
@@ -154,20 +154,20 @@ class Supervised(Generic[ProgramT]):
         self, assignment: Campaign | Once, limits: Limits, hear: Callable[[Message], None]
     ) -> Ended | None:
         """Have something done by a worker; return how it ended, unless by itself."""
-        self._keeper.until = None
-        for message in self._keeper.run(ENCODER.encode(assignment), limits):
+        self._supervisor.until = None
+        for message in self._supervisor.run(ENCODER.encode(assignment), limits):
             told: Message = MESSAGE.decode(message)
             if isinstance(told, Unsuitable):
                 raise WrongFactory(told.why)
             hear(told)
-        ended = self._keeper.ended
+        ended = self._supervisor.ended
         if ended.cause == "bug":
             raise OurBug(ended.printed.decode(errors="replace"))
         return None if ended.cause in ("done", "stopped") else ended
 
     def stuck(self) -> Divergence | None:
         """Return what is under way, as a divergence, if nothing was heard for a second."""
-        noted = self._keeper.note.read()
+        noted = self._supervisor.note.read()
         spent = time.monotonic() - self._heard
         if self.first is not None or not noted.under_way or noted.text is None or spent < STUCK:
             return None
@@ -182,13 +182,13 @@ class Supervised(Generic[ProgramT]):
             self._slowest = message.slowest
             if self._on_progress is not None:
                 self._on_progress(self.exercised, self.spent())
-        elif isinstance(message, KeptOne):
+        elif isinstance(message, KeptProgram):
             if self._on_kept is not None:
                 self._on_kept(message.program)
         elif isinstance(message, Diverged):
             if self.first is None:
                 self._is_found(message.divergence)
-                self._keeper.until = self._until + SLACK
+                self._supervisor.until = self._until + SLACK
             self.simplest = message.divergence
 
     def _is_found(self, divergence: Divergence) -> None:
@@ -199,7 +199,7 @@ class Supervised(Generic[ProgramT]):
 
     def _found_by_its_end(self, ended: Ended) -> Divergence:
         """Return the divergence that the end of a process is, of the program under way."""
-        noted = self._keeper.note.read()
+        noted = self._supervisor.note.read()
         words = last_words(ended, self._limits, noted.cut_off)
         if noted.begun == 0 and ended.cause != "lost":
             raise WrongFactory(f"importing it {words.splitlines()[0]}")

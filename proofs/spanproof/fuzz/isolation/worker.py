@@ -67,7 +67,7 @@ class Diverged(msgspec.Struct, frozen=True, tag="found"):
     divergence: Divergence
 
 
-class KeptOne(msgspec.Struct, frozen=True, tag="kept"):
+class KeptProgram(msgspec.Struct, frozen=True, tag="kept"):
     """A program that has shown something new."""
 
     program: AnyProgram
@@ -80,7 +80,7 @@ class Unsuitable(msgspec.Struct, frozen=True, tag="unsuitable"):
 
 
 Assignment = Campaign | Once
-Message = Counted | Diverged | KeptOne | Unsuitable
+Message = Counted | Diverged | KeptProgram | Unsuitable
 
 ENCODER = msgspec.msgpack.Encoder()
 
@@ -198,7 +198,7 @@ class Teller(Generic[ProgramT]):
 
     def kept(self, program: ProgramT) -> None:
         """Tell of a program that has shown something new."""
-        self.tell(KeptOne(program))
+        self.tell(KeptProgram(program))
 
     def found(self, divergence: Divergence) -> None:
         """Tell of a divergence."""

@@ -15,7 +15,6 @@ from spanproof.fuzz.levels.remote import RefusedWith, ReplyT
 from spanproof.protocol.messages import (
     VERSION,
     Ask,
-    Came,
     Done,
     Extra,
     Greeting,
@@ -25,6 +24,7 @@ from spanproof.protocol.messages import (
     NewHeap,
     Reply,
     Request,
+    Returned,
 )
 from spanproof.protocol.messages import Refused as Declines
 from spanspec.pages.pagealloc import Purpose
@@ -123,12 +123,12 @@ class AnsweringHeap:
         if isinstance(request, HeapState):
             return HeapShown(n=0, state=dict(side.state() or {}))
         assert isinstance(request, HeapCall)
-        came = Came(n=0)
+        returned = Returned(n=0)
         try:
-            came = replace(came, result=call_of(request)(side) or 0)
+            returned = replace(returned, result=call_of(request)(side) or 0)
         except NoMemory:
-            came = replace(came, no_memory=True)
-        return replace(came, events=self._told())
+            returned = replace(returned, no_memory=True)
+        return replace(returned, events=self._told())
 
     def _told(self) -> list[tuple[str, dict[str, object]]]:
         """Return the events since the last call."""

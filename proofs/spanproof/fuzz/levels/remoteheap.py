@@ -11,7 +11,6 @@ from spanproof.fuzz.heapsides import Event, NoMemory, State
 from spanproof.fuzz.levels.remote import RefusedWith, ReplyT
 from spanproof.fuzz.scheduler import Scheduler, Worker
 from spanproof.protocol.messages import (
-    Came,
     Done,
     Extra,
     Greeting,
@@ -21,6 +20,7 @@ from spanproof.protocol.messages import (
     HeapState,
     NewHeap,
     Request,
+    Returned,
     Stopped,
     Turn,
 )
@@ -68,7 +68,7 @@ class RemoteHeap:
         try:
             if self._scheduler is not None and self._scheduler.running is not None:
                 return self._in_turns(request, self._scheduler, self._scheduler.running)
-            return self._heard(self._answerer.ask(request, Came))
+            return self._heard(self._answerer.ask(request, Returned))
         except RefusedWith as problem:
             self._events += problem.events
             raise
@@ -77,29 +77,29 @@ class RemoteHeap:
         """Begin a call, and go on with it whenever the scheduler says so."""
         asked: Request = HeapBegin(**asdict(request))
         while True:
-            came = self._answerer.ask(asked, Stopped)
-            worker.left = worker.left or came.left
-            if came.stop == "ended":
-                return self._heard(came)
-            self._keep_events(came)
-            match came.stop:
+            returned = self._answerer.ask(asked, Stopped)
+            worker.left = worker.left or returned.left
+            if returned.stop == "ended":
+                return self._heard(returned)
+            self._keep_events(returned)
+            match returned.stop:
                 case "published":
-                    scheduler.published(came.span)
+                    scheduler.published(returned.span)
                 case "waits":
                     scheduler.cannot_go_on()
                 case _:
                     scheduler.step_ends()
             asked = Turn(request.p)
 
-    def _heard(self, came: Came) -> int:
+    def _heard(self, returned: Returned) -> int:
         """Return what a call has come to."""
-        self._keep_events(came)
-        if came.no_memory:
+        self._keep_events(returned)
+        if returned.no_memory:
             raise NoMemory
-        return came.result
+        return returned.result
 
-    def _keep_events(self, came: Came) -> None:
-        self._events += came.events
+    def _keep_events(self, returned: Returned) -> None:
+        self._events += returned.events
 
     def obey(self, scheduler: Scheduler | None) -> None:
         """Make calls in steps from now on, as a scheduler says; None: no more."""

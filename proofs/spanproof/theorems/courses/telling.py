@@ -11,7 +11,7 @@ from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.hearing import Heard
+from spanproof.simulate.checkedplayer import CheckedPlayer
 from spanproof.simulate.operations import (
     add_special,
     allocate,
@@ -103,8 +103,8 @@ def tells(make: Callable[[], Player], told: tuple[Told, ...]) -> Case:
         for (name, act), expected in told:
             player.told.clear()
             act(player)
-            heard = " ".join(str(type(event).__struct_config__.tag) for event in player.told)
-            promise(heard == " ".join(expected.split()), f"{name} tells {heard}, not {expected}")
+            kinds = " ".join(str(type(event).__struct_config__.tag) for event in player.told)
+            promise(kinds == " ".join(expected.split()), f"{name} tells {kinds}, not {expected}")
             chunks(player)
             player.judge()
         met.update(player.met)
@@ -129,7 +129,7 @@ def searched(pages: int) -> str:
 SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = (
     (
         "new spans",
-        Heard,
+        CheckedPlayer,
         (
             (allocate(8192), f"cm {MAPPED} {SPAN} cg rn m"),
             (allocate(8192), f"ro cm {GROWTH} {SPAN} cg rn m"),
@@ -144,17 +144,17 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     ),
     (
         "just the rest of an arena",
-        Heard,
+        CheckedPlayer,
         ((allocate(40 * MIB), f"{MAPPED} {SPAN} m"), (allocate(24 * MIB), f"{GROWTH} {SPAN} m")),
     ),
     (
         "an empty cycle",
-        Heard,
+        CheckedPlayer,
         ((start(), STOPPED), (end(), f"{MARKED} {FLUSHED.format('')}"), (sweep_one(), "po sd")),
     ),
     (
         "what is cached lives",
-        Heard,
+        CheckedPlayer,
         (
             (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
             (allocate(8192), f"cm {GROWTH} {SPAN} cg rn m"),
@@ -165,7 +165,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     ),
     (
         "nothing lives",
-        Heard,
+        CheckedPlayer,
         (
             (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
             (allocate(8192), f"cm {GROWTH} {SPAN} cg rn m"),
@@ -176,7 +176,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     ),
     (
         "refills out of the lists",
-        Heard,
+        CheckedPlayer,
         (
             (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
             (allocate(4096), "m"),
@@ -190,7 +190,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     ),
     (
         "swept spans with room",
-        Heard,
+        CheckedPlayer,
         (
             (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
             (flush(), "ra un um ra np"),
@@ -203,7 +203,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     ),
     (
         "an unswept span with room",
-        Heard,
+        CheckedPlayer,
         (
             (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
             (flush(), "ra un um ra np"),
@@ -213,7 +213,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     ),
     (
         "full spans",
-        Heard,
+        CheckedPlayer,
         (
             (allocate(8192), f"cm {MAPPED} {SPAN} cg rn m"),
             (allocate(8192), f"ro cm {GROWTH} {SPAN} cg rn m"),
@@ -223,7 +223,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     ),
     (
         "the reclaimer",
-        Heard,
+        CheckedPlayer,
         (
             (allocate(40_000), f"{MAPPED} {SPAN} m"),
             (allocate(80_000), f"{GROWTH} {SPAN} m"),
@@ -235,7 +235,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     ),
     (
         "a debt",
-        Heard,
+        CheckedPlayer,
         (
             (allocate(40 * MIB), f"{MAPPED} {SPAN} m"),
             (allocate(8192), f"cm {GROWTH} {SPAN} cg rn m"),
@@ -249,7 +249,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     ),
     (
         "Ps",
-        Heard,
+        CheckedPlayer,
         (
             (set_procs(3), "np mc pi mc pi"),
             (allocate(4096, p=1), f"cm {MAPPED} {SPAN} cg rn m"),
@@ -258,7 +258,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     ),
     (
         "manual spans and the scavenger",
-        Heard,
+        CheckedPlayer,
         (
             (take_manual(4), f"{MAPPED} ha ma"),
             (take_manual(4), f"{GROWTH} ha ma"),
@@ -272,7 +272,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     *(
         (
             f"huge pages in runs of {pages} pages",
-            Heard,
+            CheckedPlayer,
             (
                 (take_manual(pages, "other"), f"{MAPPED} ha ma"),
                 (take_manual(pages, "other"), f"{GROWTH} ha ma"),
@@ -288,7 +288,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     ),
     (
         "the scavenger later",
-        Heard,
+        CheckedPlayer,
         (
             (allocate(40 * MIB), f"{MAPPED} {SPAN} m"),
             (cycle("none live", none), f"{MARKED} {FLUSHED.format('')}"),
@@ -298,7 +298,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
     ),
     (
         "what a record hangs on",
-        Heard,
+        CheckedPlayer,
         (
             (allocate(4096), f"cm {MAPPED} {SPAN} cg rn m"),
             (flush(), "ra un um ra np"),
@@ -315,7 +315,7 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
 
 def passed_over(met: Counter[str]) -> None:
     """Who walks a list tells of each span that another thread is sweeping."""
-    player = Heard(2)
+    player = CheckedPlayer(2)
     for _, act in (allocate(4096), flush(), cycle("all live", every)):
         act(player)
     sweeping = sweepone(player.state, Actor(1, 1), "bg")
@@ -323,8 +323,8 @@ def passed_over(met: Counter[str]) -> None:
     promise(told == ["BufferPop", "SweepClaim"], f"SWP-15: {told} of a sweep that begins")
     player.told.clear()
     allocate(4096)[1](player)
-    heard = [str(type(event).__struct_config__.tag) for event in player.told[:2]]
-    promise(heard == ["ck", "cm"], f"CEN-3: {heard} of a walk past a span that is being swept")
+    kinds = [str(type(event).__struct_config__.tag) for event in player.told[:2]]
+    promise(kinds == ["ck", "cm"], f"CEN-3: {kinds} of a walk past a span that is being swept")
     span = player.heap.span_of(player.order[0])
     state, thread = player.state, player.state.thread_of(Actor(1, 1))
     promise(publisher_of(state, span) is None, "SWP-29: a sweep that is not complete is seen")

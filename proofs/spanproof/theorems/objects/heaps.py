@@ -26,7 +26,7 @@ from spanspec.span.sweep import Swept
 from spanspec.span.tiny import TinyBlock
 
 
-class Tenant(Record, frozen=True):
+class BlockGhost(Record, frozen=True):
     """What the argument notes of a block: where its last object ends, and whether it has a
     finalizer. The runtime knows the first of current tiny blocks only, the second by a list.
     """
@@ -39,7 +39,7 @@ class Whole(Record, frozen=True):
     """A heap: pages, the slots of the spans in use, and cycles.
 
     Ghosts: `swept_in` is the cycle in which a span was last swept, or taken into use; `cycle`
-    counts the ends of marking; `tenants` has what is noted of blocks; `dirty` tells which
+    counts the ends of marking; `block_ghosts` has what is noted of blocks; `dirty` tells which
     addresses may hold something other than zero.
     """
 
@@ -48,7 +48,7 @@ class Whole(Record, frozen=True):
     swept_in: Table[SpanId, U64]
     cycle: Count
     marking: bool
-    tenants: Table[Address, Tenant]
+    block_ghosts: Table[Address, BlockGhost]
     dirty: AddressMap[bool]
 
 
@@ -91,13 +91,13 @@ def block_of(heap: Whole, address: Address) -> Block:
     span = heap.tiling.map[address]
     record = heap.contents[span]
     slot = find_object(record, address).slot
-    tenant = heap.tenants[address]
+    ghost = heap.block_ghosts[address]
     return Block(
         slot_end(record, slot) - slot_address(record, slot),
-        tenant.used,
+        ghost.used,
         is_noscan(record.spanclass),
         kept_until(heap, span, slot),
-        tenant.finalizer,
+        ghost.finalizer,
     )
 
 
@@ -129,7 +129,7 @@ def with_new_object(
     return replace(
         heap,
         contents=heap.contents.set(span, record),
-        tenants=heap.tenants.set(at, Tenant(size, False)),
+        block_ghosts=heap.block_ghosts.set(at, BlockGhost(size, False)),
         dirty=heap.dirty.set_range(at, end, False) if clears else heap.dirty,
     )
 
@@ -152,8 +152,8 @@ def with_mark(heap: Whole, span: SpanId, address: U64) -> Whole:
 def with_tiny_object(heap: Whole, before: TinyBlock, after: TinyBlock) -> Whole:
     """Return the heap in which a tiny block holds one more object."""
     at = Address(before.address)
-    tenant = replace(heap.tenants[at], used=after.offset)
-    return replace(heap, tenants=heap.tenants.set(at, tenant))
+    ghost = replace(heap.block_ghosts[at], used=after.offset)
+    return replace(heap, block_ghosts=heap.block_ghosts.set(at, ghost))
 
 
 # --- what is done to pages ------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def with_large_span(
         tiling=tiling,
         contents=heap.contents.set(span, born(with_large_object(fresh, size), 0, phase)),
         swept_in=heap.swept_in.set(span, heap.cycle),
-        tenants=heap.tenants.set(start, Tenant(size, False)),
+        block_ghosts=heap.block_ghosts.set(start, BlockGhost(size, False)),
         dirty=heap.dirty.set_range(start, end, False) if clears else heap.dirty,
     )
 
@@ -227,18 +227,18 @@ def with_written(heap: Whole, block: Address) -> Whole:
 
 def with_finalizer(heap: Whole, block: Address, wanted: bool) -> Whole:
     """Return the heap in which an object has a finalizer, or none."""
-    tenant = replace(heap.tenants[block], finalizer=wanted)
-    return replace(heap, tenants=heap.tenants.set(block, tenant))
+    ghost = replace(heap.block_ghosts[block], finalizer=wanted)
+    return replace(heap, block_ghosts=heap.block_ghosts.set(block, ghost))
 
 
 def with_queued(heap: Whole, span: SpanId, slot: U16, block: Address) -> Whole:
     """Return the heap in which a sweep has marked an object, and queued its finalizer."""
     saved = set_marked(heap.contents[span], slot)
-    tenant = replace(heap.tenants[block], finalizer=False)
+    ghost = replace(heap.block_ghosts[block], finalizer=False)
     return replace(
         heap,
         contents=heap.contents.set(span, saved),
-        tenants=heap.tenants.set(block, tenant),
+        block_ghosts=heap.block_ghosts.set(block, ghost),
     )
 
 

@@ -290,7 +290,9 @@ def is_unmarked(heap: Whole, block: Address) -> bool:
     span = heap.tiling.map[block]
     record = heap.contents[span]
     marked = record.gcmark_bits.bit(find_object(record, block).slot)
-    return not marked and heap.swept_in[span] != heap.cycle and not heap.tenants[block].finalizer
+    return (
+        not marked and heap.swept_in[span] != heap.cycle and not heap.block_ghosts[block].finalizer
+    )
 
 
 def is_released(heap: Whole, address: Address) -> bool:

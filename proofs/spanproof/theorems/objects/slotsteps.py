@@ -185,7 +185,7 @@ def works_with(heap: Whole, state: Sharing, thread: ThreadId, span: SpanId) -> b
 
 def finalizer_is_marked(heap: Whole, span: SpanId, slot: U16, block: Address) -> bool:
     """A block that has a finalizer is marked when the marks of its span are counted."""
-    return not heap.tenants[block].finalizer or heap.contents[span].gcmark_bits.bit(slot)
+    return not heap.block_ghosts[block].finalizer or heap.contents[span].gcmark_bits.bit(slot)
 
 
 # --- marking --------------------------------------------------------------------------------------

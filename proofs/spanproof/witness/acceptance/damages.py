@@ -15,7 +15,7 @@ from spanproof.witness.errors import Unreadable, WitnessError
 from spanproof.witness.finding import Finding, Verdict
 from spanproof.witness.memory import Changed
 from spanproof.witness.report import reported
-from spanproof.witness.source import Attached, Moment, Program, image_of
+from spanproof.witness.source import Attached, Capture, Program, image_of
 
 TRIES: Final = 200
 """Stops until a heap is at rest."""
@@ -54,10 +54,10 @@ class Tried(msgspec.Struct):
                 yield f"  {kind}: {noticed} noticed, {called} called damage, of {number}"
 
 
-def found_in(memory: Changed, program: Program, moment: Moment) -> list[Finding] | None:
+def found_in(memory: Changed, program: Program, capture: Capture) -> list[Finding] | None:
     """Return the findings of a damaged copy; None if it is refused in a line."""
     try:
-        return reported(image_of(memory, program, moment.registers, "a damaged copy")).findings
+        return reported(image_of(memory, program, capture.registers, "a damaged copy")).findings
     except WitnessError:
         return None
     except Unreadable as problem:
@@ -66,23 +66,23 @@ def found_in(memory: Changed, program: Program, moment: Moment) -> list[Finding]
         return None  # what is led to was not copied: a live reader would look there, and stop again
 
 
-def damaged(moment: Moment, change: Overwrite) -> Changed:
+def damaged(capture: Capture, change: Overwrite) -> Changed:
     """Return a copy with a damage."""
-    memory = Changed(moment.memory)
+    memory = Changed(capture.memory)
     memory.overwrite(change.address, change.data)
     return memory
 
 
-def moment_of(
+def capture_of(
     attached: Attached, quiet: bool, drawn: random.Random
-) -> tuple[Moment, list[Finding]]:
+) -> tuple[Capture, list[Finding]]:
     """Return a copied heap, at rest or as it comes, and what is found in it."""
     for _ in range(TRIES):
         time.sleep(drawn.random() / 50)
-        moment = attached.copied()
-        report = reported(moment.stop.image)
-        if not quiet or (not report.findings and moment.stop.image.phase in (0, None)):
-            return moment, report.findings
+        capture = attached.copied()
+        report = reported(capture.stop.image)
+        if not quiet or (not report.findings and capture.stop.image.phase in (0, None)):
+            return capture, report.findings
     raise WitnessError("the load is never at rest")
 
 
@@ -98,24 +98,24 @@ def damages(program: Path, go: str, number: int, quiet: bool, seed: int) -> Trie
     noticed, called, of = Counter[str](), Counter[str](), Counter[str]()
     with running(program, "slow" if quiet else "busy") as process:
         attached = Attached(process.pid, None, None)
-        moment, base = moment_of(attached, quiet, drawn)
+        capture, base = capture_of(attached, quiet, drawn)
         for turn in range(10 * number):
             if sum(of.values()) >= number:
                 break
             if turn % OF_EACH == OF_EACH - 1:
-                moment, base = moment_of(attached, quiet, drawn)
+                capture, base = capture_of(attached, quiet, drawn)
             kind = names[turn % len(names)]
             target = Target(
-                moment.memory, attached.program, moment.stop.image, drawn.getrandbits(32)
+                capture.memory, attached.program, capture.stop.image, drawn.getrandbits(32)
             )
             try:
                 change = kinds[kind](target)
-                if moment.memory.read(change.address, len(change.data)) == change.data:
+                if capture.memory.read(change.address, len(change.data)) == change.data:
                     continue
             except NotHere:
                 continue
             of[kind] += 1
-            seen = found_in(damaged(moment, change), attached.program, moment)
+            seen = found_in(damaged(capture, change), attached.program, capture)
             before = {(f.key, f.what) for f in base}
             fresh = [f for f in seen or [] if (f.key, f.what) not in before]
             noticed[kind] += seen is None or bool(fresh)

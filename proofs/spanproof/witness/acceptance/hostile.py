@@ -77,16 +77,16 @@ def hostile(program: Path, number: int, seed: int, folder: Path, with_core: bool
     os.environ["SPANSPEC_CACHE"] = str(folder / "cache")
     with running(program, "still") as process:
         attached = Attached(process.pid, None, None)
-        moment = attached.copied()
-        report = reported(moment.stop.image)
+        capture = attached.copied()
+        report = reported(capture.stop.image)
         saved = folder / "heap.json"
         save(report.image, report.profile, saved)
         cores = core_of(process.pid, folder) if with_core else []
-    registers = moment.registers
-    chunks = sorted(moment.memory.chunks)
+    registers = capture.registers
+    chunks = sorted(capture.memory.chunks)
 
     def memory() -> Report:
-        changed = Changed(moment.memory)
+        changed = Changed(capture.memory)
         for _ in range(drawn.choice((1, 1, 1, 2, 20))):
             at = drawn.choice(chunks) * CHUNK + 8 * drawn.randrange(CHUNK // 8)
             try:
@@ -106,7 +106,7 @@ def hostile(program: Path, number: int, seed: int, folder: Path, with_core: bool
             )
             for thread, known in registers.items()
         }
-        return judged_copy(Changed(moment.memory), strange)
+        return judged_copy(Changed(capture.memory), strange)
 
     def judged_copy(changed: Changed, known: dict[int, Registers]) -> Report:
         try:

@@ -49,7 +49,7 @@ def merging_above_across_a_shared_physical_page() -> None:
     merge_above(phys, below, replace(below, base=below.base + PAGE_SIZE))
 
 
-class Forgetful:
+class FindsNothing:
     """A free set that finds nothing."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class NoGoal:
 
 def a_search_that_misses_what_has_grown() -> None:
     """A search that misses what has grown."""
-    list(allocate(PageHeap(NoGoal(), free=cast(FreeSpans, Forgetful())), ACTOR, 1))
+    list(allocate(PageHeap(NoGoal(), free=cast(FreeSpans, FindsNothing())), ACTOR, 1))
 
 
 def taking_a_run_that_is_not_free() -> None:

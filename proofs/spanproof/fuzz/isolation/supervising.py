@@ -1,4 +1,4 @@
-"""The keeper: the process that starts workers, has the clock, and ends those that do not go on.
+"""The supervisor: the process that starts workers, has the clock, and ends those that do not go on.
 
 It adopts what a worker leaves behind, so that all of it can be ended; and it ends itself, with all
 that it has started, when the command is gone.
@@ -48,13 +48,13 @@ ENDED: Final = b"e"
 
 
 class Start(msgspec.Struct, frozen=True):
-    """Tells the keeper to start a worker; an empty message tells it to stop the worker."""
+    """Tells the supervisor to start a worker; an empty message tells it to stop the worker."""
 
     assignment: bytes
     limits: Limits
 
 
-def become_keeper(channel: Connection, body: Body, note: Note, command: int) -> NoReturn:
+def become_supervisor(channel: Connection, body: Body, note: Note, command: int) -> NoReturn:
     """Serve the command until it closes the channel, or is gone."""
     try:
         os.setsid()

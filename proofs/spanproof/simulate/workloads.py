@@ -1,4 +1,4 @@
-"""What sizes a simulated program allocates: in moods that stress one part of the allocator each."""
+"""What sizes a simulated program allocates: by workloads that stress one part of it each."""
 
 import random
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from spanspec.base.sizeclass import CLASS_TO_SIZE
 from spanspec.heap.program import Allocate
 
-MOODS: Final[dict[str, tuple[int, int]]] = {
+WORKLOADS: Final[dict[str, tuple[int, int]]] = {
     "tiny": (1, 15),
     "small": (1, 1100),
     "one class": (0, 0),
@@ -21,8 +21,8 @@ MOODS: Final[dict[str, tuple[int, int]]] = {
 SEAMS: Final = (1, 8, 15, 16, 17, 1016, 1017, 1023, 1024, 1025, 32767, 32768, 32769)
 
 
-class Mood:
-    """What a program allocates for a while; `now` is one of `MOODS`."""
+class Workload:
+    """What a program allocates for a while; `now` is one of `WORKLOADS`."""
 
     def __init__(self, rng: random.Random, now: str) -> None:
         self._rng = rng
@@ -30,14 +30,14 @@ class Mood:
         self.now = now
 
     def change(self) -> None:
-        """Come into another mood."""
-        self.now = self._rng.choice(list(MOODS))
+        """Begin another workload."""
+        self.now = self._rng.choice(list(WORKLOADS))
         self._size = self._rng.choice(CLASS_TO_SIZE[1:])
 
     def allocation(self, p: int) -> Allocate:
         """Return an allocation on a P."""
         rng, noscan = self._rng, self._rng.random() < 0.5
-        low, high = MOODS[self.now]
+        low, high = WORKLOADS[self.now]
         if self.now == "one class":
             size = self._size
         elif self.now == "seams":

@@ -1,7 +1,7 @@
 """Processes in which the code of others runs, as the command sees them.
 
-The command forks a keeper, and the keeper forks a worker for each assignment. The command waits for
-messages and can always be interrupted; what is under test runs in workers only.
+The command forks a supervisor, and the supervisor forks a worker for each assignment. The command
+waits for messages and can always be interrupted; what is under test runs in workers only.
 """
 
 import os
@@ -17,14 +17,14 @@ import msgspec
 
 from spanproof.fuzz.isolation.confined import Body
 from spanproof.fuzz.isolation.ending import Ended, Limits
-from spanproof.fuzz.isolation.keeping import ENDED, Start, become_keeper
 from spanproof.fuzz.isolation.shared_note import Note
+from spanproof.fuzz.isolation.supervising import ENDED, Start, become_supervisor
 
 PATIENCE: Final = 3.0
-"""Seconds that a keeper has to end all that it has started."""
+"""Seconds that a supervisor has to end all that it has started."""
 
 
-class Keeper:
+class Supervisor:
     """Starts workers, one at a time, and hears of them.
 
     `note` is what the worker is about to do, `ended` how the last one ended, and `until` the time,
@@ -42,16 +42,16 @@ class Keeper:
         self._channel, theirs = Pipe()
         command = os.getpid()
         with warnings.catch_warnings():
-            # Other threads have no lock that a keeper needs.
+            # Other threads have no lock that a supervisor needs.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._pid = os.fork()
         if self._pid == 0:
             self._channel.close()
-            become_keeper(theirs, self._body, self.note, command)
+            become_supervisor(theirs, self._body, self.note, command)
         theirs.close()
 
-    def __enter__(self) -> "Keeper":
-        """Return the keeper itself."""
+    def __enter__(self) -> "Supervisor":
+        """Return the supervisor itself."""
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -81,7 +81,7 @@ class Keeper:
             self.close()
 
     def close(self) -> None:
-        """End the keeper, and all that it has started."""
+        """End the supervisor, and all that it has started."""
         self._channel.close()
         pid, self._pid = self._pid, 0
         if pid == 0:

@@ -59,7 +59,7 @@ class Advised(Willing):
         self.advice.append((address, size))
 
 
-class Heard(Player):
+class CheckedPlayer(Player):
     """Plays programs, and holds each event against the state in which it is told.
 
     `claimed` has the records that spans had when their sweeps began; `bits` counts the bytes of
