@@ -267,7 +267,7 @@ def central_shots(central: list[Mcentral]) -> tuple[CentralShot, ...]:
     return tuple(
         CentralShot(number, tuple(one.nonempty), tuple(one.empty), one.counts)
         for number, one in enumerate(central)
-        if one.counts != unused or len(one.nonempty) + len(one.empty) > 0
+        if one.counts != unused or one.nonempty or one.empty
     )
 
 

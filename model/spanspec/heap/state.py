@@ -5,7 +5,7 @@ from typing import Final, Protocol, TypeVar
 
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import NUM_SPAN_CLASSES
-from spanspec.base.ids import NOBODY, ProcId, ThreadId
+from spanspec.base.ids import NOBODY, ClassId, ProcId, ThreadId
 from spanspec.base.intervals import Regions
 from spanspec.base.records import Record
 from spanspec.base.words import U16, U32, U64
@@ -29,8 +29,9 @@ from spanspec.pages.persistent import (
 )
 from spanspec.sharing.growing import Tables, slot_id, span_id, thread_id
 from spanspec.sharing.records import NO_SPAN, UNUSED, SharedSpan
-from spanspec.sharing.spanlist import SpanList
+from spanspec.sharing.spanlist import SpanList, SpanLists, no_lists
 from spanspec.sharing.sweepbuf import SweepBuffer, swept_buffer
+from spanspec.span.listing import EMPTY, NONEMPTY
 from spanspec.span.markbits import NO_ARENAS, needs_chunk, take_bits
 from spanspec.span.mspan import Mspan, SpanState
 from spanspec.span.specials import FINALIZER, PROFILE, Specials
@@ -89,9 +90,9 @@ class Mcache:
 class Mcentral:
     """The spans of one class that no mcache has, and those cached or full (CEN-1)."""
 
-    def __init__(self) -> None:
-        self.nonempty = SpanList()
-        self.empty = SpanList()
+    def __init__(self, lists: SpanLists, spanclass: ClassId) -> None:
+        self.nonempty = SpanList(lists, spanclass, NONEMPTY)
+        self.empty = SpanList(lists, spanclass, EMPTY)
         self.counts = ClassCounts()
 
 
@@ -215,7 +216,9 @@ class HeapState:
         self.collector = Collector()
         self.sweepers: set[int] = set()
         self.spans: dict[int, Mspan] = {}
-        self.central = [Mcentral() for _ in range(NUM_SPAN_CLASSES)]
+        self.lists = no_lists()
+        classes = map(ClassId, range(NUM_SPAN_CLASSES))
+        self.central = [Mcentral(self.lists, spanclass) for spanclass in classes]
         self.mcaches: dict[int, Mcache] = {}
         self.mcache_ids = FixAlloc(pages.metadata, MCACHE_BYTES, "mcache_sys")
         table = McacheTable()

@@ -17,6 +17,7 @@ from spanspec.heap.progress import Progress
 from spanspec.heap.state import HeapState, Mcache, Mcentral
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import EXAMINED, IDLE, NO_SPAN, SAW_USED, SharedSpan, Sharing
+from spanspec.sharing.spanlist import follow
 from spanspec.sharing.steps import (
     COMPARE_AND_SWAP,
     DROP,
@@ -28,7 +29,6 @@ from spanspec.sharing.steps import (
     Choice,
 )
 from spanspec.sharing.sweeping import may_publish, publishes_alone
-from spanspec.span.listing import EMPTY, NONEMPTY
 from spanspec.span.tiny import (
     TinyBlock,
     align_tiny,
@@ -138,7 +138,7 @@ def take(
         after = spans.records[span]
         # A claimed span moves even from the empty list to the empty list: to its back.
         if before.place != after.place or step is MOVE_CLAIMED:
-            move(state, span, before, after)
+            state.lists = follow(state.lists, span, before, after)
         if before.in_buffer_0 != after.in_buffer_0:
             enter_or_leave(state, 0, span, place, p, after.in_buffer_0)
         if before.in_buffer_1 != after.in_buffer_1:
@@ -148,29 +148,6 @@ def take(
         # anew.
         for mcache in state.mcaches.values():
             mcache.may_allocate = False
-
-
-def move(state: HeapState, span: SpanId, before: SharedSpan, after: SharedSpan) -> None:
-    """Let the lists of mcentral follow the record of a span that was moved.
-
-    What may be taken goes to the front, what is full or cached to the back.
-
-    Rules: SPAN-28 CEN-3 CEN-4 CEN-7 CEN-12 CEN-14.
-    """
-    leave(state.central[before.central], span - 1, before.place)
-    central = state.central[after.central]
-    if after.place == NONEMPTY:
-        central.nonempty.insert(span - 1)
-    elif after.place == EMPTY:
-        central.empty.insert_back(span - 1)
-
-
-def leave(central: Mcentral, span: int, place: int) -> None:
-    """Take a span out of the list that it is in, if it is in one."""
-    if place == NONEMPTY:
-        central.nonempty.remove(span)
-    elif place == EMPTY:
-        central.empty.remove(span)
 
 
 def enter_or_leave(

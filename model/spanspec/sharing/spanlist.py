@@ -1,43 +1,215 @@
 """Lists of spans with two ends, as mcentral keeps them (rules SPAN-28 and SPAN-29).
 
-Which list a span is in, its shared record says, and one at most; a list has the order. What the
-runtime checks where it moves a span, `spanspec.span.listing.moved` checks of the record.
+As in the runtime a span has the links of the one list that it may be in, and a list its first and
+its last span. So a span is taken out wherever it stands, in a few stores, and a walk that goes from
+span to span needs no copy of the list. Which list a span should be in, its shared record says;
+`follow` lets the lists follow the record. What the runtime checks where it moves a span,
+`spanspec.span.listing.moved` checks of the record.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
+from typing import Final
+
+from spanspec.base.ids import ClassId, SpanId
+from spanspec.base.records import Record
+from spanspec.base.tables import Table
+from spanspec.base.words import U8
+from spanspec.sharing.growing import Growing, span_id
+from spanspec.sharing.records import NO_SPAN, SharedSpan
+from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
+
+
+class Link(Record, frozen=True):
+    """Where a span is: in the list `place` of class `central`, between two others or at an end.
+
+    `prev` and `next` are NO_SPAN where there is none.
+    """
+
+    place: U8
+    central: ClassId
+    prev: SpanId
+    next: SpanId
+
+
+NO_CLASS: Final = ClassId(0)
+"""The class that the link of a span in no list names."""
+
+UNLISTED: Final = Link(NOWHERE, NO_CLASS, NO_SPAN, NO_SPAN)
+"""The link of a span that is in no list."""
+
+
+class Ends(Record, frozen=True):
+    """The first span of a list and its last; NO_SPAN if it is empty."""
+
+    first: SpanId
+    last: SpanId
+
+
+NO_SPANS: Final = Ends(NO_SPAN, NO_SPAN)
+"""The ends of an empty list."""
+
+
+class CentralLists(Record, frozen=True):
+    """The two lists of a class (CEN-1)."""
+
+    nonempty: Ends
+    empty: Ends
+
+
+class SpanLists(Record, frozen=True):
+    """The links of all spans, and the ends of the lists of all classes."""
+
+    links: Table[SpanId, Link]
+    central: Table[ClassId, CentralLists]
+
+
+def no_lists() -> SpanLists:
+    """Return lists that are empty, whose tables are updated in place."""
+    return SpanLists(Growing(first_link), Growing(first_lists))
+
+
+def first_link(span: SpanId) -> Link:
+    """Return the link of a span that was never in a list.
+
+    Rules: SPAN-3 SPAN-29.
+    """
+    return UNLISTED
+
+
+def first_lists(central: ClassId) -> CentralLists:
+    """Return the lists of a class before it has a span.
+
+    Rules: CEN-1.
+    """
+    return CentralLists(NO_SPANS, NO_SPANS)
+
+
+def ends_of(lists: CentralLists, place: U8) -> Ends:
+    """Return the ends of one of the lists of a class."""
+    return lists.nonempty if place == NONEMPTY else lists.empty
+
+
+def with_ends(lists: CentralLists, place: U8, first: SpanId, last: SpanId) -> CentralLists:
+    """Return the lists of a class, one of them with other ends."""
+    ends = Ends(first, last)
+    if place == NONEMPTY:
+        return CentralLists(ends, lists.empty)
+    return CentralLists(lists.nonempty, ends)
+
+
+def with_prev(links: Table[SpanId, Link], span: SpanId, prev: SpanId) -> Table[SpanId, Link]:
+    """Return the links in which another span, or none, stands before one."""
+    it = links[span]
+    return links.set(span, Link(it.place, it.central, prev, it.next))
+
+
+def with_next(links: Table[SpanId, Link], span: SpanId, following: SpanId) -> Table[SpanId, Link]:
+    """Return the links in which another span, or none, stands behind one."""
+    it = links[span]
+    return links.set(span, Link(it.place, it.central, it.prev, following))
+
+
+def insert(lists: SpanLists, place: U8, central: ClassId, span: SpanId) -> SpanLists:
+    """Put a span that is in no list at the front of one.
+
+    Rules: SPAN-28.
+    """
+    assert lists.links[span].place == NOWHERE, "SPAN-28: the span is in a list already"
+    both = lists.central[central]
+    ends = ends_of(both, place)
+    links = lists.links.set(span, Link(place, central, NO_SPAN, ends.first))
+    last = span
+    if ends.first != NO_SPAN:
+        links, last = with_prev(links, ends.first, span), ends.last
+    return SpanLists(links, lists.central.set(central, with_ends(both, place, span, last)))
+
+
+def insert_back(lists: SpanLists, place: U8, central: ClassId, span: SpanId) -> SpanLists:
+    """Put a span that is in no list at the back of one.
+
+    Rules: SPAN-28.
+    """
+    assert lists.links[span].place == NOWHERE, "SPAN-28: the span is in a list already"
+    both = lists.central[central]
+    ends = ends_of(both, place)
+    links = lists.links.set(span, Link(place, central, ends.last, NO_SPAN))
+    first = span
+    if ends.last != NO_SPAN:
+        links, first = with_next(links, ends.last, span), ends.first
+    return SpanLists(links, lists.central.set(central, with_ends(both, place, first, span)))
+
+
+def remove(lists: SpanLists, span: SpanId) -> SpanLists:
+    """Take a span out of the list that it is in, wherever it stands there.
+
+    Rules: SPAN-28.
+    """
+    it = lists.links[span]
+    assert it.place != NOWHERE, "SPAN-28: the span is not in the list"
+    both = lists.central[it.central]
+    ends = ends_of(both, it.place)
+    first, last = ends.first, ends.last
+    links = lists.links.set(span, UNLISTED)
+    if it.prev != NO_SPAN:
+        links = with_next(links, it.prev, it.next)
+    else:
+        first = it.next
+    if it.next != NO_SPAN:
+        links = with_prev(links, it.next, it.prev)
+    else:
+        last = it.prev
+    return SpanLists(links, lists.central.set(it.central, with_ends(both, it.place, first, last)))
+
+
+def follow(lists: SpanLists, span: SpanId, before: SharedSpan, after: SharedSpan) -> SpanLists:
+    """Let the lists follow the record of a span that was moved.
+
+    What may be taken goes to the front, what is full or cached to the back.
+
+    Rules: SPAN-28 CEN-3 CEN-4 CEN-7 CEN-12 CEN-14.
+    """
+    rest = lists if before.place == NOWHERE else remove(lists, span)
+    if after.place == NONEMPTY:
+        return insert(rest, NONEMPTY, after.central, span)
+    if after.place == EMPTY:
+        return insert_back(rest, EMPTY, after.central, span)
+    return rest
 
 
 class SpanList:
-    """The spans of one list, from the front to the back."""
+    """The descriptors of one list, from the front to the back.
 
-    def __init__(self) -> None:
-        self._spans: OrderedDict[int, None] = OrderedDict()
+    Without an argument it is the nonempty list of lists of its own.
+    """
+
+    def __init__(
+        self, lists: SpanLists | None = None, central: ClassId = NO_CLASS, place: U8 = NONEMPTY
+    ) -> None:
+        self._lists = no_lists() if lists is None else lists
+        self._central = central
+        self._place = place
 
     def insert(self, span: int) -> None:
         """Put a span at the front.
 
         Rules: SPAN-28.
         """
-        assert span not in self._spans, "SPAN-28: the span is in the list already"
-        self._spans[span] = None
-        self._spans.move_to_end(span, last=False)
+        insert(self._lists, self._place, self._central, span_id(span))
 
     def insert_back(self, span: int) -> None:
         """Put a span at the back.
 
         Rules: SPAN-28.
         """
-        assert span not in self._spans, "SPAN-28: the span is in the list already"
-        self._spans[span] = None
+        insert_back(self._lists, self._place, self._central, span_id(span))
 
     def remove(self, span: int) -> None:
         """Take out a span that is in this list.
 
         Rules: SPAN-28.
         """
-        assert span in self._spans, "SPAN-28: the span is not in the list"
-        del self._spans[span]
+        assert span in self, "SPAN-28: the span is not in the list"
+        remove(self._lists, span_id(span))
 
     def take_all(self, other: "SpanList") -> None:
         """Move all spans of another list in front of this one's, in their order.
@@ -49,10 +221,20 @@ class SpanList:
             self.insert(span)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._spans)
+        links = self._lists.links
+        span = ends_of(self._lists.central[self._central], self._place).first
+        while span != NO_SPAN:
+            # Who walks along a list may take out the span that he has come to.
+            following = links[span].next
+            yield span - 1
+            span = following
+
+    def __bool__(self) -> bool:
+        return ends_of(self._lists.central[self._central], self._place).first != NO_SPAN
 
     def __len__(self) -> int:
-        return len(self._spans)
+        return sum(1 for _ in self)
 
-    def __contains__(self, span: object) -> bool:
-        return span in self._spans
+    def __contains__(self, span: int) -> bool:
+        it = self._lists.links[span_id(span)]
+        return it.place == self._place and it.central == self._central

@@ -36,7 +36,7 @@ def state_of(state: HeapState) -> State:
         "central": {
             spanclass: (tuple(central.nonempty), tuple(central.empty))
             for spanclass, central in enumerate(state.central)
-            if len(central.nonempty) + len(central.empty) > 0
+            if central.nonempty or central.empty
         },
         "buffers": tuple(
             tuple(span for _, span in sorted(buffer.entries.items())) for buffer in state.buffers

@@ -46,7 +46,7 @@ from spanproof.theorems.objects import (
 )
 from spanproof.theorems.pages import freeruns as freespans
 from spanproof.theorems.pages import nooverlap, rotations, scavenge, tiling
-from spanproof.theorems.sharing import lists, liveness, meeting, progress, protocol
+from spanproof.theorems.sharing import lists, liveness, meeting, progress, protocol, spanlists
 from spanproof.theorems.span import counting, counts, sizeclass, span, specials, sweepgen
 
 __all__ = [
@@ -96,6 +96,7 @@ __all__ = [
     "slots",
     "slotsteps",
     "span",
+    "spanlists",
     "specials",
     "structures",
     "sweep_progress",

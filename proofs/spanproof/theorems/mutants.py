@@ -26,6 +26,7 @@ from spanproof.theorems.pages.scavenge_mutants import SCAVENGE_MUTANTS
 from spanproof.theorems.pages.tiling_mutants import TILING_MUTANTS
 from spanproof.theorems.sharing.progress_mutants import PROGRESS_MUTANTS
 from spanproof.theorems.sharing.protocol_mutants import PROTOCOL_MUTANTS
+from spanproof.theorems.sharing.spanlists_mutants import LIST_MUTANTS
 from spanproof.theorems.span.sizeclass_mutants import SIZECLASS_MUTANTS
 from spanproof.theorems.span.span_mutants import SPAN_MUTANTS
 from spanproof.theorems.span.specials_mutants import SPECIAL_MUTANTS
@@ -48,6 +49,7 @@ MUTANTS: Final = _by_name(
     *SWEEPGEN_MUTANTS,
     *PROTOCOL_MUTANTS,
     *PROGRESS_MUTANTS,
+    *LIST_MUTANTS,
     *TILING_MUTANTS,
     *TREAP_MUTANTS,
     *SCAVENGE_MUTANTS,

@@ -219,9 +219,9 @@ BUGS: Final = (
     KnownBug(
         "uncached-to-the-back",
         "plain",
-        "heap.taking",
-        "        central.nonempty.insert(span - 1)\n",
-        "        central.nonempty.insert_back(span - 1)\n",
+        "sharing.spanlist",
+        "return insert(rest, NONEMPTY, after.central, span)",
+        "return insert_back(rest, NONEMPTY, after.central, span)",
         "a span goes to the wrong end of the nonempty list",
     ),
     KnownBug(

@@ -11,8 +11,11 @@ from spanproof.theorems.sharing.protocol import (
     is_unswept,
     is_used,
 )
+from spanproof.theorems.sharing.spanlists import LISTED
 from spanspec.base.ids import ClassId, SpanId
+from spanspec.base.words import U8
 from spanspec.sharing import places
+from spanspec.sharing.listinvariant import is_in
 from spanspec.sharing.places import is_in_cache
 from spanspec.sharing.records import (
     POPPED,
@@ -20,16 +23,25 @@ from spanspec.sharing.records import (
     Sharing,
     is_in_unswept,
 )
-from spanspec.span.listing import EMPTY, STOP, belongs, on_empty
+from spanspec.sharing.spanlist import SpanLists
+from spanspec.span.listing import EMPTY, NONEMPTY, STOP, belongs, on_empty
 
 
-@obligation("lists.one-place", "CEN-1 CEN-16 SPAN-29 I-19 I-20", WORDS, assumes=INTERLEAVED)
+@obligation(
+    "lists.one-place",
+    "CEN-1 CEN-16 SPAN-29 I-19 I-20",
+    WORDS,
+    assumes=INTERLEAVED,
+    lemmas=(LISTED,),
+)
 def a_span_is_in_exactly_one_place(p: Proof) -> None:
     """At every moment a span is in exactly one place: the page heap, large, the nonempty or the
     empty list, a cache slot, or on its way; one that rests in the empty list has no free slot.
+    The lists that are linked say so, too.
     """
     state = any_system(p)
-    span = p.fresh(SpanId, "span")
+    span, lists = p.fresh(SpanId, "span"), p.fresh(SpanLists, "lists")
+    p.rely(LISTED, lists, state.spans, span)
     where = [
         p.holds(place, state, span)
         for place in (
@@ -46,8 +58,15 @@ def a_span_is_in_exactly_one_place(p: Proof) -> None:
     p.show("nonempty has room", z3.Implies(where[4], p.holds(has_room, state, span)))
     p.show("empty is full", z3.Implies(where[5], z3.Not(p.holds(has_room, state, span))))
     p.show("own class", z3.Implies(z3.Or(*where[3:]), p.holds(in_own_class, state, span)))
+    for place, rests in ((NONEMPTY, where[4]), (EMPTY, where[5])):
+        p.show(f"linked {place}", z3.Implies(rests, p.holds(is_linked, lists, state, place, span)))
     for number, place in enumerate(where):
         p.possible(f"place {number}", place)
+
+
+def is_linked(lists: SpanLists, state: Sharing, place: U8, span: SpanId) -> bool:
+    """A span is linked into a list of its class."""
+    return is_in(lists, place, state.spans[span].spanclass, span)
 
 
 def in_own_class(state: Sharing, span: SpanId) -> bool:
@@ -76,15 +95,19 @@ def is_where_it_belongs(state: Sharing, span: SpanId) -> bool:
     return it.place == belongs(it.large, it.has_free, is_in_cache(state, span))
 
 
-@obligation("lists.early-stop", "CEN-4 CEN-5 SWP-13", WORDS, assumes=INTERLEAVED)
+@obligation("lists.early-stop", "CEN-4 CEN-5 SWP-13", WORDS, assumes=INTERLEAVED, lemmas=(LISTED,))
 def the_walk_along_empty_loses_no_span(p: Proof) -> None:
     """Where the walk along the empty list stops early, no span that it did not reach is lost: one
     with a free slot is cached or on its way, and one that needs sweeping will be swept.
     """
-    state = any_system(p)
+    # Which spans a walk comes to, their links say; the contract is that the records agree.
+    state, lists = any_system(p), p.fresh(SpanLists, "lists")
     stop, missed = p.fresh(SpanId, "stop"), p.fresh(SpanId, "missed")
     spanclass = p.fresh(ClassId, "spanclass")
-    p.assume(p.holds(walk_stops, state, stop, spanclass), p.holds(is_in_list, state, missed))
+    for span in (stop, missed):
+        p.rely(LISTED, lists, state.spans, span)
+        p.assume(p.holds(is_in, lists, EMPTY, spanclass, span))
+    p.assume(p.holds(walk_stops, state, stop))
     for name, span in (("missed", missed), ("stopped at", stop)):
         elsewhere = z3.Or(
             p.holds(places.is_in_cache, state, span), p.holds(places.is_being_moved, state, span)
@@ -106,17 +129,6 @@ def has_a_popper_or_entry(state: Sharing, span: SpanId) -> bool:
     )
 
 
-def walk_stops(state: Sharing, span: SpanId, spanclass: ClassId) -> bool:
-    """The walk along the empty list of a class ends at a span."""
-    it = state.spans[span]
-    return (
-        it.in_use
-        and it.place == EMPTY
-        and it.central == spanclass
-        and on_empty(state.sweepgen, it.sweepgen) == STOP
-    )
-
-
-def is_in_list(state: Sharing, span: SpanId) -> bool:
-    """A span is in an empty list."""
-    return state.spans[span].in_use and state.spans[span].place == EMPTY
+def walk_stops(state: Sharing, span: SpanId) -> bool:
+    """The walk along the empty list ends at a span of it."""
+    return on_empty(state.sweepgen, state.spans[span].sweepgen) == STOP
