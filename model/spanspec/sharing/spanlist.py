@@ -8,15 +8,18 @@ span to span needs no copy of the list. Which list a span should be in, its shar
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from spanspec.base.ids import ClassId, SpanId
 from spanspec.base.records import Record
 from spanspec.base.tables import Table
 from spanspec.base.words import U8
-from spanspec.sharing.growing import Growing, span_id
+from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import NO_SPAN, SharedSpan
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
+
+KeyT = TypeVar("KeyT")
+RecordT = TypeVar("RecordT")
 
 
 class Link(Record, frozen=True):
@@ -65,7 +68,30 @@ class SpanLists(Record, frozen=True):
 
 def no_lists() -> SpanLists:
     """Return lists that are empty, whose tables are updated in place."""
-    return SpanLists(Growing(first_link), Growing(first_lists))
+    return SpanLists(Kept(first_link(NO_SPAN)), Kept(first_lists(NO_CLASS)))
+
+
+class Kept(Generic[KeyT, RecordT]):
+    """A table that is updated in place; whatever was never `set` has the first record."""
+
+    __slots__ = ("_first", "_records")
+
+    def __init__(self, first: RecordT) -> None:
+        self._first = first
+        self._records: dict[KeyT, RecordT] = {}
+
+    def __getitem__(self, key: KeyT) -> RecordT:
+        """Return the record of an identity."""
+        return self._records.get(key, self._first)
+
+    def __iter__(self) -> Iterator[KeyT]:
+        """Iterate over the identities that were ever given a record."""
+        return iter(self._records)
+
+    def set(self, key: KeyT, value: RecordT) -> "Kept[KeyT, RecordT]":
+        """Give an identity another record; return this table."""
+        self._records[key] = value
+        return self
 
 
 def first_link(span: SpanId) -> Link:
