@@ -20,6 +20,9 @@ ProcId = NewType("ProcId", int)
 ClassId = NewType("ClassId", int)
 """Identity of a span class."""
 
+PlaceId = NewType("PlaceId", int)
+"""A place in a sweep buffer: its number, from 0 on."""
+
 Address = NewType("Address", int)
 """An address in the heap, in bytes."""
 

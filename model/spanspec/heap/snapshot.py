@@ -202,7 +202,7 @@ def snapshot_of(state: HeapState) -> Snapshot:
         mcaches=mcache_shots(state),
         central=central_shots(state.central),
         buffers=tuple(
-            BufferShot(tuple(sorted(buffer.entries.items())), buffer.made, buffer.spine)
+            BufferShot(tuple(sorted(buffer.entries.items())), buffer.stack.made, buffer.stack.spine)
             for buffer in state.buffers
         ),
         free=tuple(heap.free.in_order()),

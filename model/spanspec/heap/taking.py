@@ -140,9 +140,9 @@ def take(
         if before.place != after.place or step is MOVE_CLAIMED:
             state.lists = follow(state.lists, span, before, after)
         if before.in_buffer_0 != after.in_buffer_0:
-            enter_or_leave(state, 0, span, place, p, after.in_buffer_0)
+            enter_or_leave(state, 0, span, place, p, before.in_buffer_0, after.in_buffer_0)
         if before.in_buffer_1 != after.in_buffer_1:
-            enter_or_leave(state, 1, span, place, p, after.in_buffer_1)
+            enter_or_leave(state, 1, span, place, p, before.in_buffer_1, after.in_buffer_1)
     elif step is START_CYCLE:
         # Guards hold for the rest of the cycle once they hold (`take_slot`), and have to be asked
         # anew.
@@ -151,19 +151,17 @@ def take(
 
 
 def enter_or_leave(
-    state: HeapState, buffer: int, span: SpanId, place: int, p: int, enters: bool
+    state: HeapState, buffer: int, span: SpanId, place: int, p: int, was_in: bool, is_in: bool
 ) -> None:
     """Let a sweep buffer follow the record of a span that was pushed or popped.
 
     Rules: SWP-10 SWP-11.
     """
     stack = state.buffers[buffer]
-    if enters:
+    if is_in:
         for size in stack.grow_for(place):
             state.pages.metadata.persistent(size, CACHE_LINE, "gc_sys", p)
-        stack.push(span - 1, place)
-    else:
-        stack.pop(place)
+    stack.follow(span, place, was_in, is_in)
 
 
 def look_at_popped(state: HeapState, thread: ThreadId, seen: SharedSpan) -> bool:

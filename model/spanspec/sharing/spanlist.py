@@ -68,7 +68,9 @@ class SpanLists(Record, frozen=True):
 
 def no_lists() -> SpanLists:
     """Return lists that are empty, whose tables are updated in place."""
-    return SpanLists(Kept(first_link(NO_SPAN)), Kept(first_lists(NO_CLASS)))
+    links: Kept[SpanId, Link] = Kept(first_link(NO_SPAN))
+    central: Kept[ClassId, CentralLists] = Kept(first_lists(NO_CLASS))
+    return SpanLists(links, central)
 
 
 class Kept(Generic[KeyT, RecordT]):

@@ -316,7 +316,7 @@ class Witness:
         """Return the place of a push: the index, or one that other threads have left."""
         stack, event = self.state.buffers[buffer], self.event
         if type(event) is ev.BufferPush and event.place != stack.index:
-            free = event.place not in stack.entries
+            free = not stack.is_filled(event.place)
             ahead = event.place - stack.index < 1 + len(self._others())
             if self._race(free and ahead):
                 return event.place
@@ -326,7 +326,7 @@ class Witness:
         """Return the place of a pop: below the index, or one that other threads have left."""
         stack, event = self.state.buffers[buffer], self.event
         if type(event) is ev.BufferPop and event.place != stack.index - 1:
-            there = event.place in stack.entries
+            there = stack.is_filled(event.place)
             behind = stack.index - event.place <= 1 + len(self._others())
             if self._race((there or event.place < 0) and behind):
                 return event.place

@@ -193,7 +193,7 @@ class World:
         """Require that nothing is left to sweep, whether or not all caches are in use."""
         for thread in threads:
             thread.come_to_rest()
-        expect("SWP-13", "entries of the unswept buffer", 0, len(self._state.unswept.entries))
+        expect("SWP-13", "entries of the unswept buffer", 0, self._state.unswept.stack.filled)
         for problem in violations(self._state, ("I-24", "I-35")):
             raise Diverged(problem.invariant, problem.what, "holds", "violated")
 

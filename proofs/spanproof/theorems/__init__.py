@@ -46,7 +46,15 @@ from spanproof.theorems.objects import (
 )
 from spanproof.theorems.pages import freeruns as freespans
 from spanproof.theorems.pages import nooverlap, rotations, scavenge, tiling
-from spanproof.theorems.sharing import lists, liveness, meeting, progress, protocol, spanlists
+from spanproof.theorems.sharing import (
+    buffers,
+    lists,
+    liveness,
+    meeting,
+    progress,
+    protocol,
+    spanlists,
+)
 from spanproof.theorems.span import counting, counts, sizeclass, span, specials, sweepgen
 
 __all__ = [
@@ -56,6 +64,7 @@ __all__ = [
     "all_obligations",
     "allp",
     "books",
+    "buffers",
     "checks",
     "collector",
     "containers",

@@ -31,12 +31,13 @@ def by_induction(
     start: z3.ExprRef,
     end: z3.ExprRef,
     facts: Callable[[z3.ExprRef], Iterable[z3.BoolRef]],
+    kind: object = U16,
 ) -> None:
-    """Prove `claim` at every j in start..end, then assume it at `end`.
+    """Prove `claim` at every j in start..end, then assume it at `end`; j is of a kind of numbers.
 
     `facts` are hypotheses about one step j -> j+1; they must hold for every j in start..end-1.
     """
-    j = p.number(U16, "j")
+    j = p.number(kind, "j")
     p.show(f"{label}: base", claim(start))
     p.show(
         f"{label}: step",

@@ -24,6 +24,7 @@ from spanproof.theorems.objects.simulation_mutants import SIMULATION_MUTANTS
 from spanproof.theorems.pages.rotations_mutants import TREAP_MUTANTS
 from spanproof.theorems.pages.scavenge_mutants import SCAVENGE_MUTANTS
 from spanproof.theorems.pages.tiling_mutants import TILING_MUTANTS
+from spanproof.theorems.sharing.buffers_mutants import BUFFER_MUTANTS
 from spanproof.theorems.sharing.progress_mutants import PROGRESS_MUTANTS
 from spanproof.theorems.sharing.protocol_mutants import PROTOCOL_MUTANTS
 from spanproof.theorems.sharing.spanlists_mutants import LIST_MUTANTS
@@ -50,6 +51,7 @@ MUTANTS: Final = _by_name(
     *PROTOCOL_MUTANTS,
     *PROGRESS_MUTANTS,
     *LIST_MUTANTS,
+    *BUFFER_MUTANTS,
     *TILING_MUTANTS,
     *TREAP_MUTANTS,
     *SCAVENGE_MUTANTS,

@@ -419,7 +419,8 @@ def test_a_sweep_buffer_takes_a_block_at_a_time_and_keeps_it() -> None:
     buffer = SweepBuffer()
     taken = [size for place in range(512 * 257) for size in buffer.grow_for(place)]
     assert taken == [2048, *[4096] * 256, 4096, 4096]
-    assert (buffer.made, buffer.spine) == (257, 512)
+    assert (buffer.stack.made, buffer.stack.spine) == (257, 512)
+    buffer.push(7, 0)
     buffer.pop(0)
     assert buffer.grow_for(512 * 256) == ()
     assert buffer.block(256) == ()

@@ -56,16 +56,6 @@ CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.sweepbuf.SweepBuffer.push",
-        Variant(
-            "reserved-places-lost",
-            "max(self.index, place + 1)",
-            "place + 1",
-            "containers.sweep-buffers",
-            "a place that is filled late takes the places above it back",
-        ),
-    ),
-    *variants_of(
         "spanspec.pages.pagemap.PageTable.set_range",
         Variant(
             "last-page-not-mapped",

@@ -3,6 +3,7 @@
 import z3
 
 from spanproof.prove.proof import Proof, obligation
+from spanproof.theorems.sharing.buffers import ENTERED, unswept_buffer
 from spanproof.theorems.sharing.protocol import (
     INTERLEAVED,
     WORDS,
@@ -15,6 +16,7 @@ from spanproof.theorems.sharing.spanlists import LISTED
 from spanspec.base.ids import ClassId, SpanId
 from spanspec.base.words import U8
 from spanspec.sharing import places
+from spanspec.sharing.bufferinvariant import Content, Entries
 from spanspec.sharing.listinvariant import is_in
 from spanspec.sharing.places import is_in_cache
 from spanspec.sharing.records import (
@@ -95,7 +97,9 @@ def is_where_it_belongs(state: Sharing, span: SpanId) -> bool:
     return it.place == belongs(it.large, it.has_free, is_in_cache(state, span))
 
 
-@obligation("lists.early-stop", "CEN-4 CEN-5 SWP-13", WORDS, assumes=INTERLEAVED, lemmas=(LISTED,))
+@obligation(
+    "lists.early-stop", "CEN-4 CEN-5 SWP-13", WORDS, assumes=INTERLEAVED, lemmas=(LISTED, ENTERED)
+)
 def the_walk_along_empty_loses_no_span(p: Proof) -> None:
     """Where the walk along the empty list stops early, no span that it did not reach is lost: one
     with a free slot is cached or on its way, and one that needs sweeping will be swept.
@@ -117,7 +121,23 @@ def the_walk_along_empty_loses_no_span(p: Proof) -> None:
     kept = p.holds(places.will_be_swept, state, missed)
     p.show("missed: unswept", z3.Implies(due, kept))
     p.show("by whom", z3.Implies(kept, p.holds(has_a_popper_or_entry, state, missed)))
+    content, entries = p.fresh(Content, "content"), p.fresh(Entries, "at")
+    p.rely(
+        ENTERED, content, entries, state.spans, p.integer(unswept_buffer, state.sweepgen), missed
+    )
+    told = p.holds(is_told_unswept, state, missed)
+    p.show("where", z3.Implies(told, p.holds(is_at_its_place, content, entries, missed)))
     p.possible("an unswept span behind a swept one", z3.And(due, missed != stop))
+
+
+def is_told_unswept(state: Sharing, span: SpanId) -> bool:
+    """The record of a span says that it is in the unswept stack."""
+    return is_in_unswept(state.sweepgen, state.spans[span])
+
+
+def is_at_its_place(content: Content, at: Entries, span: SpanId) -> bool:
+    """The entry of a span is one that a sweeper will find."""
+    return content[at[span]] == span
 
 
 def has_a_popper_or_entry(state: Sharing, span: SpanId) -> bool:
