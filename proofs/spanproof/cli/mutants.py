@@ -19,7 +19,7 @@ from spanproof.decide.jobs import Outcome, summarize
 from spanproof.decide.schedule import matching, mutant_jobs
 from spanproof.decide.verdict import DEFAULT_TIMEOUT
 from spanproof.mutation.knownbugs import BUGS, FoundBy, KnownBug
-from spanproof.mutation.knownbugs.hunt import hunt
+from spanproof.mutation.knownbugs.finding import find_all
 from spanspec.base.wording import counted
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def hunt_all(
     with progress("known bugs") as display:
         task = display.add_task("hunting", total=len(bugs))
         try:
-            for one in hunt(bugs, book, store, jobs or None):
+            for one in find_all(bugs, book, store, jobs or None):
                 found.append(one)
                 display.advance(task)
         except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""An operating system that a simulated program has to do with: it does not grant every wish."""
+"""An operating system for simulated programs that grants less than it is asked for."""
 
 import random
 from collections.abc import Sequence

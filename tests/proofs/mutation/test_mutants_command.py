@@ -8,7 +8,7 @@ from spanproof.cli import mutants as command
 from spanproof.cli.app import run
 from spanproof.decide import suite
 from spanproof.decide.verdict import Verdict
-from spanproof.mutation.knownbugs import BUGS, FoundBy, hunt
+from spanproof.mutation.knownbugs import BUGS, FoundBy, finding
 
 
 def test_each_mutant_is_shown_with_its_killer_and_a_counterexample(
@@ -46,7 +46,7 @@ def test_a_survivor_is_a_failure(
 def test_a_bug_that_nothing_finds_is_a_failure(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hunt, "find", lambda bug: FoundBy("", ""))
+    monkeypatch.setattr(finding, "find", lambda bug: FoundBy("", ""))
     assert run(["mutants", BUGS[0].name, "--no-cache"]) == 1
     assert "NOT FOUND" in capsys.readouterr().out
 
@@ -57,7 +57,7 @@ def test_an_interrupt_keeps_what_was_decided(
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "hunt", interrupted)
+    monkeypatch.setattr(command, "find_all", interrupted)
     assert run(["mutants", BUGS[0].name]) == 130
     capsys.readouterr()
     monkeypatch.setattr(suite, "run_job", interrupted)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from spanproof.fuzz.divergence import AnyProgram, Divergence, ProgramT, doing_in
 from spanproof.fuzz.factories import WrongFactory
 from spanproof.fuzz.isolation.ending import Ended, Limits
-from spanproof.fuzz.isolation.lastwords import last_words
+from spanproof.fuzz.isolation.endreport import end_report
 from spanproof.fuzz.isolation.reduce import reduced
 from spanproof.fuzz.isolation.supervisor import Supervisor
 from spanproof.fuzz.isolation.worker import (
@@ -200,7 +200,7 @@ class Supervised(Generic[ProgramT]):
     def _found_by_its_end(self, ended: Ended) -> Divergence:
         """Return the divergence that the end of a process is, of the program under way."""
         noted = self._supervisor.note.read()
-        words = last_words(ended, self._limits, noted.cut_off)
+        words = end_report(ended, self._limits, noted.cut_off)
         if noted.begun == 0 and ended.cause != "lost":
             raise WrongFactory(f"importing it {words.splitlines()[0]}")
         if noted.text is None:

@@ -68,7 +68,7 @@ class RemoteHeap:
         try:
             if self._scheduler is not None and self._scheduler.running is not None:
                 return self._in_turns(request, self._scheduler, self._scheduler.running)
-            return self._heard(self._answerer.ask(request, Returned))
+            return self._result_of(self._answerer.ask(request, Returned))
         except RefusedWith as problem:
             self._events += problem.events
             raise
@@ -80,7 +80,7 @@ class RemoteHeap:
             returned = self._answerer.ask(asked, Stopped)
             worker.left = worker.left or returned.left
             if returned.stop == "ended":
-                return self._heard(returned)
+                return self._result_of(returned)
             self._keep_events(returned)
             match returned.stop:
                 case "published":
@@ -91,7 +91,7 @@ class RemoteHeap:
                     scheduler.step_ends()
             asked = Turn(request.p)
 
-    def _heard(self, returned: Returned) -> int:
+    def _result_of(self, returned: Returned) -> int:
         """Return what a call has come to."""
         self._keep_events(returned)
         if returned.no_memory:

@@ -6,7 +6,7 @@ The changes are of the implementation's source.
 from typing import Final
 
 from spanproof.fuzz.campaign import CampaignResult
-from spanproof.fuzz.planted.ofgo import OF_GO
+from spanproof.fuzz.planted.gobugs import OF_GO
 from spanproof.fuzz.planted.planting import EFFORT, Effort, PlantedBug, look, package_with
 from spanproof.fuzz.spanallocheap import of_package
 from spanproof.fuzz.target import of_heap

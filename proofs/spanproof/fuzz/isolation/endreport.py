@@ -19,7 +19,7 @@ STACK: Final = "(most recent call first):"
 OURS: Final = str(Path(spanproof.__file__).parent)
 
 
-def last_words(ended: Ended, limits: Limits, cut_off: bool) -> str:
+def end_report(ended: Ended, limits: Limits, cut_off: bool) -> str:
     """Return what a process did that ended; `cut_off` says that nothing could be sent any more."""
     printed = plain_lines(ended.printed)
     return "\n".join(

@@ -11,7 +11,7 @@ from spanproof.mutation.knownbugs.catalogue import KnownBug
 from spanproof.mutation.knownbugs.switch import FoundBy, find
 
 
-def hunt(
+def find_all(
     bugs: Sequence[KnownBug], book: Catalogue, cache: Cache, workers: int | None = None
 ) -> Iterator[tuple[KnownBug, FoundBy]]:
     """Yield each bug with what found it, as they are found, or why nobody could look."""
