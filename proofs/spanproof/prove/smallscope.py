@@ -12,14 +12,21 @@ from typing import Final
 
 import z3
 
-from spanproof.symbolic.construct import identity, unknown_symbols
+from spanproof.symbolic.construct import (
+    applied,
+    disjunction,
+    equality,
+    identity,
+    measured,
+    unknown_symbols,
+)
 from spanproof.symbolic.terms import subterms
 from spanproof.symbolic.values import IDENTITY_SORT
 
 SCOPE: Final = 4
 """Number of identities of each kind; 0 is the identity of nothing."""
 
-_QUANTIFIES: Final = z3.Probe("has-quantifiers")
+_QUANTIFIES: Final = (z3.Probe("has-quantifiers"),)
 
 _IDENTITIES: Final = [z3.IntVal(number) for number in range(SCOPE)]
 
@@ -42,9 +49,7 @@ def has_quantifier(formulas: Sequence[z3.BoolRef]) -> bool:
 
 def _quantifies(formula: z3.ExprRef) -> bool:
     """Tell whether there is any quantifier in a formula. Most have none, as Z3 is quick to say."""
-    goal = z3.Goal()
-    goal.add(formula)
-    return bool(_QUANTIFIES(goal))
+    return measured(formula, _QUANTIFIES) != [0]
 
 
 class SmallScope:
@@ -71,7 +76,7 @@ class SmallScope:
     def _keep_inside(self, symbol: z3.FuncDeclRef) -> None:
         if symbol.name() not in self._inside:
             self._inside[symbol.name()] = [
-                z3.Or(*(term == identity for identity in _IDENTITIES))
+                disjunction(*(equality(term, one) for one in _IDENTITIES))
                 for term in applications(symbol)
             ]
 
@@ -103,7 +108,12 @@ class WrittenOut:
 
     def out(self, term: z3.ExprRef) -> z3.ExprRef:
         """Return a term written out; the term itself if it has no quantifier over identities."""
-        return self._pair(term, 0)[1] if _quantifies(term) else term
+        known = self._known.get(identity(term))
+        if known is None:
+            quantifies = _quantifies(term)
+            known = self._pair(term, 0) if quantifies else (term, term)
+            self._known[identity(term)] = known
+        return known[1]
 
     def _pair(self, term: z3.ExprRef, depth: int) -> tuple[z3.ExprRef, z3.ExprRef]:
         """Return a term and what it becomes, the very same object if it stays as it is; `depth`
@@ -139,4 +149,4 @@ def applications(declaration: z3.FuncDeclRef) -> Iterator[z3.ExprRef]:
     domain = [declaration.domain(place) for place in range(declaration.arity())]
     if all(sort == IDENTITY_SORT for sort in domain):
         for identities in product(_IDENTITIES, repeat=len(domain)):
-            yield declaration(*identities)
+            yield applied(declaration, z3.ArithRef, identities)

@@ -12,7 +12,7 @@ from spanproof.prove.smallscope import SmallScope, has_quantifier
 from spanproof.solvers.finding import Finding
 from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
 from spanproof.support import interrupts
-from spanproof.symbolic.construct import identity
+from spanproof.symbolic.construct import has_operation, identity, measured
 
 ATTEMPTS: Final = (0.5, 0.25, 0.25)
 """Shares of the time limit, each with a random seed of its own.
@@ -35,8 +35,8 @@ Our claims about integers are many small steps with a case distinction each: wit
 decided in half the time. Products are better off with the one that Z3 takes by itself.
 """
 
-DIVISION: Final = "bvudiv"
-"""A division of words, in SMT-LIB.
+DIVISION: Final[int] = z3.Z3_OP_BUDIV
+"""A division of words.
 
 Written out in bits it is large, and most claims about layouts need little of it: where there is one
 a question is asked after those before it first, as it stands.
@@ -113,10 +113,7 @@ class OwnContext:
         return any(self._divides(self._of(formula)) for formula in formulas)
 
     def _divides(self, known: _Known) -> bool:
-        number = identity(known.asked)
-        if number not in self._dividing:
-            self._dividing[number] = known.words and DIVISION in known.asked.sexpr()
-        return self._dividing[number]
+        return known.words and has_operation(known.asked, DIVISION, self._dividing)
 
     def check(self, formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0) -> Finding:
         """Let Z3 decide formulas as they are, with as much work as an idle machine does in a
@@ -183,17 +180,14 @@ class OwnContext:
     def _of(self, formula: z3.BoolRef) -> _Known:
         known = self._known.get(identity(formula))
         if known is None:
-            goal = z3.Goal()
-            goal.add(formula)
             here = formula.translate(self._context)
-            words, products = bool(_NUMBER_OF_WORDS(goal)), _DEGREE(goal) > 1
-            known = _Known(formula, here, has_quantifier([formula]), words, products)
+            words, degree = measured(formula, _WORDS_AND_DEGREE)
+            known = _Known(formula, here, has_quantifier([formula]), words > 0, degree > 1)
             self._known[identity(formula)] = known
         return known
 
 
-_NUMBER_OF_WORDS: Final = z3.Probe("num-bv-consts")
-_DEGREE: Final = z3.Probe("arith-max-deg")
+_WORDS_AND_DEGREE: Final = (z3.Probe("num-bv-consts"), z3.Probe("arith-max-deg"))
 
 
 def check(formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:

@@ -8,13 +8,13 @@ to Z3, which yields no term where they do not.
 """
 
 import ctypes
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final, TypeAlias
 
 import z3
 from z3 import z3core
-from z3.z3types import Ast, FuncDecl
+from z3.z3types import Ast, FuncDecl, ProbeObj
 
 _CONTEXT: Final = z3.main_ctx()
 _REF: Final = ctypes.cast(_CONTEXT.ref(), ctypes.c_void_p)
@@ -45,8 +45,14 @@ _symbol_of = _function("Z3_get_app_decl", FuncDecl, _POINTER, _POINTER)
 _symbol_kind = _function("Z3_get_decl_kind", ctypes.c_uint, _POINTER, FuncDecl)
 _simplified = _function("Z3_simplify", _POINTER, _POINTER, _POINTER)
 _substitute = _function("Z3_substitute", Ast, _POINTER, _POINTER, ctypes.c_uint, _POINTER, _POINTER)
+_mk_app = _function("Z3_mk_app", Ast, _POINTER, FuncDecl, ctypes.c_uint, _POINTER)
 _mk_not = _function("Z3_mk_not", Ast, _POINTER, _POINTER)
 _mk_ite = _function("Z3_mk_ite", Ast, _POINTER, _POINTER, _POINTER, _POINTER)
+_mk_goal = _function("Z3_mk_goal", _POINTER, _POINTER, ctypes.c_bool, ctypes.c_bool, ctypes.c_bool)
+_hold_goal = _function("Z3_goal_inc_ref", None, _POINTER, _POINTER)
+_let_go_of_goal = _function("Z3_goal_dec_ref", None, _POINTER, _POINTER)
+_assert_in_goal = _function("Z3_goal_assert", None, _POINTER, _POINTER, _POINTER)
+_probe = _function("Z3_probe_apply", ctypes.c_double, _POINTER, ProbeObj, _POINTER)
 
 
 def _held(kind: type, ast: Ast) -> z3.ExprRef:
@@ -152,6 +158,26 @@ def choice(condition: z3.BoolRef, one: z3.ExprRef, other: z3.ExprRef) -> z3.Expr
     return _held(_CLASSES[type(one)], _mk_ite(_REF, condition.ast, one.ast, other.ast))
 
 
+def applied(
+    symbol: z3.FuncDeclRef, kind: type[z3.ExprRef], arguments: Sequence[z3.ExprRef]
+) -> z3.ExprRef:
+    """Return an unknown function's value at arguments of its sorts; `kind` is the term's class."""
+    number = len(arguments)
+    array = _array(number)(*[one.ast for one in arguments])
+    return _held(kind, _mk_app(_REF, symbol.ast, number, array))
+
+
+def measured(formula: z3.BoolRef, probes: Sequence[z3.Probe]) -> list[float]:
+    """Return what probes say of a formula, in their order."""
+    goal = _mk_goal(_REF, False, False, False)
+    _hold_goal(_REF, goal)
+    try:
+        _assert_in_goal(_REF, goal, formula.ast)
+        return [_probe(_REF, probe.probe, goal) for probe in probes]
+    finally:
+        _let_go_of_goal(_REF, goal)
+
+
 def simplifies_to(term: z3.BoolRef, known: bool) -> bool:
     """Tell whether Z3 simplifies a term to a known truth value."""
     return bool(_simplified(_REF, term.ast) == (_TRUE if known else _FALSE))
@@ -210,6 +236,31 @@ def same_sort(one: z3.ExprRef, other: z3.ExprRef) -> bool:
 def identity(term: z3.ExprRef) -> int:
     """Return a number that no other term has, as long as this one is there."""
     return int(term.ast.value)
+
+
+def has_operation(term: z3.ExprRef, operation: int, known: dict[int, bool]) -> bool:
+    """Tell whether an operation is in a term, bodies of quantifiers included.
+
+    `known` has what was found out before, and gets the rest: the terms must be kept.
+    """
+    waiting = [term.ast.value]
+    while waiting:
+        here = waiting[-1]
+        if here in known:
+            waiting.pop()
+            continue
+        kind, parts = _kind_of(_REF, here), []
+        if kind == z3.Z3_APP_AST:
+            parts = [_part(_REF, here, place) for place in range(_parts_of(_REF, here))]
+        elif kind == z3.Z3_QUANTIFIER_AST:
+            parts = [_body_of(_REF, here)]
+        unknown = [part for part in parts if part not in known]
+        if unknown:
+            waiting += unknown
+            continue
+        does = kind == z3.Z3_APP_AST and _symbol_kind(_REF, _symbol_of(_REF, here)) == operation
+        known[here] = does or any(known[part] for part in parts)
+    return known[term.ast.value]
 
 
 def unknown_symbols(

@@ -1,7 +1,7 @@
 """Symbols for the types that rules are written with: the annotation decides sort and range."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Literal, NewType, cast, get_args, get_origin
+from typing import Annotated, Final, Literal, NewType, cast, get_args, get_origin
 
 import z3
 from librt.vecs import vec
@@ -9,7 +9,7 @@ from mypy_extensions import i64
 
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed, Words
-from spanproof.symbolic.construct import disjunction
+from spanproof.symbolic.construct import applied, disjunction
 from spanproof.symbolic.records import record_fields
 from spanproof.symbolic.sources import original
 from spanproof.symbolic.values import (
@@ -23,6 +23,13 @@ from spanspec.base.bitmap import Bitmap
 from spanspec.base.ids import Address
 from spanspec.base.tables import AddressMap, Table
 from spanspec.base.words import Unsigned
+
+CLASSES: Final[dict[type[z3.SortRef], type[z3.ExprRef]]] = {
+    z3.BoolSortRef: z3.BoolRef,
+    z3.ArithSortRef: z3.ArithRef,
+    z3.BitVecSortRef: z3.BitVecRef,
+}
+"""The class of Z3's own that a term of a sort has."""
 
 
 class Leaf:
@@ -39,7 +46,8 @@ class Leaf:
         """Return one symbol of a sort."""
         if not self.of:
             return z3.Const(name, sort)
-        return z3.Function(name, *(one.sort() for one in self.of), sort)(*self.of)
+        symbol = z3.Function(name, *(one.sort() for one in self.of), sort)
+        return applied(symbol, CLASSES[type(sort)], self.of)
 
     def function(
         self, name: str, argument: z3.SortRef, result: z3.SortRef

@@ -96,3 +96,42 @@ def test_unknown_symbols_are_found_once_and_inside_quantifiers() -> None:
     found = construct.unknown_symbols([inside, X + Y == X, P], z3.IntSort(), seen)
     assert {symbol.name() for symbol in found} == {"f", "inside", "x", "y"}
     assert not list(construct.unknown_symbols([X == Y], z3.IntSort(), seen))
+
+
+def test_an_unknown_function_is_applied_as_usual() -> None:
+    function = z3.Function("f", z3.IntSort(), V.sort(), z3.BoolSort())
+    made = construct.applied(function, z3.BoolRef, [X, V])
+    assert type(made) is z3.BoolRef
+    assert made.eq(function(X, V))
+    assert construct.applied(X.decl(), z3.ArithRef, []).eq(X)
+    with pytest.raises(z3.Z3Exception):
+        construct.applied(function, z3.BoolRef, [V, X])
+
+
+def test_probes_say_of_a_formula_what_they_say_of_a_goal() -> None:
+    probes = [z3.Probe(name) for name in ("num-bv-consts", "arith-max-deg", "has-quantifiers")]
+    quantified = z3.ForAll([X], X * Y > 0)
+    for formula in (P, V == 1, X * Y == 2, z3.And(P, quantified)):
+        goal = z3.Goal()
+        goal.add(formula)
+        assert construct.measured(formula, probes) == [probe(goal) for probe in probes]
+    assert construct.measured(X * Y == 2, probes) == [0, 2, 0]
+    assert construct.measured(z3.And(V == 1, quantified), probes[::2]) == [1, 1]
+
+
+def test_an_operation_is_found_wherever_it_is() -> None:
+    quotient = z3.UDiv(V, V + 1)
+    known: dict[int, bool] = {}
+    bound = z3.BitVec("bound", 64)
+    kept = [
+        V + 1 == V,
+        z3.And(P, quotient == 3),
+        quotient == V,
+        z3.ForAll([bound], z3.UDiv(bound, V) == V),
+        z3.URem(V, V + 1) == V,
+    ]
+    found = [construct.has_operation(term, z3.Z3_OP_BUDIV, known) for term in kept]
+    assert found == [False, True, True, True, False]
+    # What was found out before is found out from what is known, too.
+    assert construct.has_operation(kept[1], z3.Z3_OP_BUDIV, known)
+    assert not construct.has_operation(kept[0], z3.Z3_OP_BUDIV, known)
