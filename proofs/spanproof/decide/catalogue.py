@@ -50,7 +50,7 @@ class Claim(NamedTuple):
 
     `unknown` says what it uses that no fingerprint can speak of; then its answer is not kept.
     `uses` are the obligations whose claims it builds on. `before` is what `rests_on` was before
-    functions were written otherwise that are the same, if there is an answer of then; else empty.
+    something was written otherwise that is the same, if there is an answer of then; else empty.
     """
 
     id: str
@@ -222,15 +222,16 @@ def _made(world: str, cache: Cache) -> Catalogue:
         key_in: Callable[[Sources], str],
         arithmetic: "Arithmetic | None",
     ) -> str:
-        """Return what a claim rested on before functions were written otherwise, if they are the
+        """Return what a claim rested on before something was written otherwise, if that is the
         same and it was decided then.
         """
-        functions = earlier.functions & units if earlier is not None else frozenset()
-        if earlier is None or not functions:
+        edited = earlier.units & units if earlier is not None else frozenset()
+        if earlier is None or not edited:
             return ""
         key = key_in(earlier.sources)
-        known = cache.get(key_of(Job(claim.id), key), Verdict)
-        return key if known is not None and earlier.are_same(functions, arithmetic) else ""
+        if cache.get(key_of(Job(claim.id), key), Verdict) is None:
+            return ""
+        return key if earlier.are_same(edited, earlier.reading(units, arithmetic)) else ""
 
     def claimed(claim: "Obligation") -> Claim:
         proves = [claim, *(obligations[name] for name in rests_on(claim.id, argued))]

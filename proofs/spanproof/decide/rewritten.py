@@ -1,36 +1,60 @@
-"""Functions that are written otherwise than when all was proved, and are the same functions.
+"""Definitions that are written otherwise than when all was proved, and are the same ones.
 
-Such an edit changes the key of every obligation that rests on the function, and nothing that could
-be found out. So the sources are kept whose obligations hold. After an edit, an obligation has two
-keys: its own, and that of the same obligation where each function that differs is written as it was
-before. An answer under the second one is an answer to the obligation of before; it is one to the
-present obligation if `sameness` shows that the functions are the same. What is kept is believed for
+Such an edit changes the key of every obligation that rests on one, and nothing that could be found
+out. So the sources are kept whose obligations hold. After an edit, an obligation has two keys: its
+own, and that of the same obligation where each definition that differs is written as it was before.
+An answer under the second one is an answer to the obligation of before; it is one to the present
+obligation if `sameness` shows that the definitions are the same. What is kept is believed for
 nothing but that: a text that is not the one that was proved leads to a key that has no answer.
 """
 
 import ast
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from spanproof.decide.cache import Cache
 from spanproof.decide.resting import code_of_ours, sources_of_claims
 from spanproof.fingerprint.dependencies import Sources
-from spanproof.fingerprint.modules import module_file, modules_of
+from spanproof.fingerprint.modules import is_within, module_file, modules_of
 from spanproof.fingerprint.units import Unit, digest_of
 from spanproof.fingerprint.walking import written
 
 if TYPE_CHECKING:
     from spanproof.symbolic.arithmetic import Arithmetic
 
-PACKAGE: Final = "spanspec"
-"""The package whose functions are looked at: the rules."""
+PACKAGES: Final = ("spanspec", "spanalloc")
+"""The packages whose definitions are looked at: what obligations are about."""
+
+CLAIMS: Final = ("spanproof.theorems",)
+
+WAYS: Final = "cases"
+"""What a claim calls that asks for each way through a rule by itself."""
+
+Definition = ast.FunctionDef | ast.ClassDef
 
 
-def texts_of_rules() -> dict[str, str]:
-    """Return the text of each module of rules."""
+class Edit(NamedTuple):
+    """A definition that is written otherwise: as it is now, and as it was."""
+
+    now: Definition
+    before: Definition
+
+
+class Reading(NamedTuple):
+    """How an obligation reads rules: in an arithmetic, or None if it runs them; and each way by
+    itself, or not.
+    """
+
+    arithmetic: "Arithmetic | None"
+    ways: bool = False
+
+
+def texts_of_ours() -> dict[str, str]:
+    """Return the text of each module that obligations are about."""
     return {
         name: path.read_text(encoding="utf-8")
-        for name in modules_of(PACKAGE)
+        for package in PACKAGES
+        for name in modules_of(package)
         if (path := module_file(name)) is not None
     }
 
@@ -38,43 +62,60 @@ def texts_of_rules() -> dict[str, str]:
 def remember(cache: Cache, world: str) -> None:
     """Keep the sources, of which `world` is the fingerprint, as those whose obligations hold."""
     if cache.get(_key("world"), str) != world:
-        cache.put(_key("texts"), texts_of_rules())
+        cache.put(_key("texts"), texts_of_ours())
         cache.put(_key("world"), world)
 
 
 def _key(what: str) -> str:
-    return digest_of("all was proved", what, str(module_file(PACKAGE)))
+    return digest_of("all was proved", what, *(str(module_file(name)) for name in PACKAGES))
 
 
 class Rewritten:
-    """The functions that are written otherwise than before, and the sources where they are not."""
+    """What is written otherwise than before, and the sources in which it is not."""
 
-    def __init__(self, functions: Iterable[Unit], texts: dict[str, str], cache: Cache) -> None:
-        """`texts` has the modules in which the functions are written as before."""
-        self.functions = frozenset(functions)
+    def __init__(self, edits: dict[Unit, Edit], texts: dict[str, str], cache: Cache) -> None:
+        """`texts` has the modules in which the definitions are written as before."""
+        self.units = frozenset(edits)
         self.sources: Sources = sources_of_claims(code_of_ours(cache, texts))
+        self._edits = edits
         self._texts = texts
-        self._known: dict[tuple[Unit, str], bool] = {}
+        self._known: dict[tuple[Unit, str, bool], bool] = {}
 
-    def are_same(self, functions: Iterable[Unit], arithmetic: "Arithmetic | None") -> bool:
-        """Tell whether functions are the same in the proofs of an arithmetic; None: when run."""
-        return all(self._is_same(one, arithmetic) for one in sorted(functions))
+    def reading(self, units: Iterable[Unit], arithmetic: "Arithmetic | None") -> Reading:
+        """Return how an obligation reads rules that rests on some units."""
+        for unit in units:
+            facts = self.sources.facts(unit.module) if is_within(unit.module, CLAIMS) else None
+            said = facts.units.get(unit.name) if facts is not None else None
+            if said is not None and any(one.attribute == WAYS for one in said.mentions):
+                return Reading(arithmetic, True)
+        return Reading(arithmetic)
 
-    def _is_same(self, function: Unit, arithmetic: "Arithmetic | None") -> bool:
-        key = function, "" if arithmetic is None else arithmetic.name
+    def are_same(self, units: Iterable[Unit], reading: Reading) -> bool:
+        """Tell whether some of the definitions are the same as before to who reads them so."""
+        return all(self._is_same(unit, reading) for unit in sorted(units))
+
+    def _is_same(self, unit: Unit, reading: Reading) -> bool:
+        arithmetic, ways = reading
+        key = unit, "" if arithmetic is None else arithmetic.name, ways
         if key not in self._known:
             from importlib import import_module
 
-            from spanproof.decide.sameness import same_in_proofs, same_when_run
+            from spanproof.decide.sameness import same_but_for_sides, same_in_proofs, same_when_run
             from spanproof.symbolic.sources import SourceTree
 
-            rule = getattr(import_module(function.module), function.name)
-            before = SourceTree(self._texts)
-            self._known[key] = (
-                same_when_run(rule, before)
-                if arithmetic is None
-                else same_in_proofs(rule, before, arithmetic)
-            )
+            edit = self._edits[unit]
+            if same_but_for_sides(edit.now, edit.before):
+                self._known[key] = True
+            elif not (is_plain(edit.now) and is_plain(edit.before)):
+                self._known[key] = False
+            else:
+                rule = getattr(import_module(unit.module), unit.name)
+                before = SourceTree(self._texts)
+                self._known[key] = (
+                    same_when_run(rule, before)
+                    if arithmetic is None
+                    else same_in_proofs(rule, before, arithmetic, ways=ways)
+                )
         return self._known[key]
 
 
@@ -83,48 +124,49 @@ def rewritten(cache: Cache) -> Rewritten | None:
     kept = cache.get(_key("texts"), dict[str, str])
     if kept is None:
         return None
-    functions: list[Unit] = []
+    edits: dict[Unit, Edit] = {}
     texts: dict[str, str] = {}
-    for module, text in texts_of_rules().items():
+    for module, text in texts_of_ours().items():
         if kept.get(module, text) != text:
-            replaced = with_functions_of(text, kept[module])
-            if replaced is not None:
-                texts[module], names = replaced
-                functions += [Unit(module, name) for name in names]
-    return Rewritten(functions, texts, cache) if functions else None
+            texts[module], its = with_definitions_of(text, kept[module])
+            edits |= {Unit(module, name): edit for name, edit in its.items()}
+    return Rewritten(edits, texts, cache) if edits else None
 
 
-def with_functions_of(text: str, before: str) -> tuple[str, list[str]] | None:
-    """Return a module's text with its functions written as in another text, and which differ.
+def with_definitions_of(text: str, before: str) -> tuple[str, dict[str, Edit]]:
+    """Return a module's text with its definitions written as in another text, and which differ.
 
-    None if it is no Python, or none does. Functions are those of the module's top level that are
-    plain definitions in both.
+    Definitions are the functions and classes of the top level. There are none in what is no Python.
     """
     try:
-        now, then = dict(_functions(text)), dict(_functions(before))
+        now, then = dict(_definitions(text)), dict(_definitions(before))
     except (SyntaxError, ValueError):
-        return None
-    differ = [
-        name
+        return text, {}
+    edits = {
+        name: Edit(now[name], then[name])
         for name in now.keys() & then.keys()
         if written(now[name], docstrings=False) != written(then[name], docstrings=False)
-    ]
+    }
     lines, old = text.splitlines(keepends=True), before.splitlines(keepends=True)
-    for name in sorted(differ, key=lambda one: -now[one].lineno):
-        lines[_lines(now[name])] = old[_lines(then[name])]
-    return ("".join(lines), sorted(differ)) if differ else None
+    for edit in sorted(edits.values(), key=lambda one: -one.now.lineno):
+        lines[_lines(edit.now)] = old[_lines(edit.before)]
+    return "".join(lines), edits
 
 
-def _lines(function: ast.FunctionDef) -> slice:
-    assert function.end_lineno is not None
-    return slice(function.lineno - 1, function.end_lineno)
+def _lines(definition: Definition) -> slice:
+    assert definition.end_lineno is not None
+    first = min(node.lineno for node in (definition, *definition.decorator_list))
+    return slice(first - 1, definition.end_lineno)
 
 
-def _functions(text: str) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Yield the functions that are defined once at the top level of a text, without decorators."""
+def _definitions(text: str) -> Iterator[tuple[str, Definition]]:
+    """Yield the functions and classes that are defined once at the top level of a text."""
     body = ast.parse(text).body
-    defined = [one for one in body if isinstance(one, ast.FunctionDef)]
+    defined = [one for one in body if isinstance(one, Definition)]
     names = [one.name for one in defined]
-    for one in defined:
-        if names.count(one.name) == 1 and not one.decorator_list:
-            yield one.name, one
+    yield from ((one.name, one) for one in defined if names.count(one.name) == 1)
+
+
+def is_plain(definition: Definition) -> bool:
+    """Tell whether a definition is a function, and nothing else bears its name."""
+    return isinstance(definition, ast.FunctionDef) and not definition.decorator_list

@@ -1,5 +1,6 @@
 """An answer is taken over where a rule is written otherwise, and only if it is the same rule."""
 
+import ast
 import importlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,22 @@ from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue, _made
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.resting import sources_of_claims, what_is_run, what_it_rests_on
-from spanproof.decide.rewritten import remember, rewritten, texts_of_rules, with_functions_of
-from spanproof.decide.sameness import same_in_proofs, same_when_run
+from spanproof.decide.rewritten import (
+    CLAIMS,
+    WAYS,
+    is_plain,
+    remember,
+    rewritten,
+    texts_of_ours,
+    with_definitions_of,
+)
+from spanproof.decide.sameness import same_but_for_sides, same_in_proofs, same_when_run
 from spanproof.decide.schedule import mutant_jobs
 from spanproof.decide.schedule import run as decide
 from spanproof.decide.verdict import Verdict
+from spanproof.fingerprint.dependencies import Sources
+from spanproof.fingerprint.facts import UnitFacts
+from spanproof.fingerprint.modules import module_file, modules_of
 from spanproof.fingerprint.units import Unit
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Words
@@ -37,7 +49,7 @@ INTEGERS, WORDS = Integers(), Words(32)
 
 
 def text_before(name: str, now: str, before: str) -> str:
-    text = texts_of_rules()[name]
+    text = texts_of_ours()[name]
     assert text.count(now) == 1
     return text.replace(now, before)
 
@@ -82,7 +94,7 @@ EDITS = (
     Edit(SWEEPGEN, "retire_full", FATAL, FATAL.replace("bad", "good"), WORDS, False, False),
     Edit(SWEEPGEN, "retire_full", FATAL, "pass", WORDS, False, False),
     # Another way through a rule is one more that has to be possible.
-    Edit(TINY, "is_sound", TWO_WAYS, ONE_WAY, INTEGERS, False, False),
+    Edit(TINY, "is_sound", TWO_WAYS, ONE_WAY, INTEGERS, False, True),
     # How a loop is read an obligation says.
     Edit(LOOP, "next_free_index", "while ", "while True and ", INTEGERS, False, False),
 )
@@ -99,15 +111,39 @@ def test_a_rule_is_the_same_if_nobody_can_tell(edit: Edit) -> None:
 def test_functions_are_put_back_by_themselves() -> None:
     now = "A = 2\n\n\ndef one() -> int:\n    return A + 1\n\n\ndef other() -> int:\n    return 3\n"
     put_back = "def one() -> int:\n    return (\n        1 + A  # more\n    )\n"
-    before = f"A = 1\n\n\ndef gone() -> int:\n    return 4\n\n\n{put_back}"
-    assert with_functions_of(now, before) == (
-        f"A = 2\n\n\n{put_back}\n\ndef other() -> int:\n    return 3\n",
-        ["one"],
-    )
-    assert with_functions_of(now, now.replace("A + 1", "A + 1  # more")) is None
-    assert with_functions_of(now, "def one(:") is None
-    decorated = now.replace("def one", "@cache\ndef one")
-    assert with_functions_of(decorated, before) is None
+    before = f"A = 1\n\n\ndef gone() -> int:\n    return 4\n\n\n@cache\n{put_back}"
+    text, edits = with_definitions_of(now, before)
+    assert text == f"A = 2\n\n\n@cache\n{put_back}\n\ndef other() -> int:\n    return 3\n"
+    assert list(edits) == ["one"]
+    assert not is_plain(edits["one"].before)
+    assert is_plain(edits["one"].now)
+    for same in (now, now.replace("A + 1", "A + 1  # more"), "def one(:", "class One: pass\n"):
+        assert with_definitions_of(now, same) == (now, {})
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "same"),
+    [
+        ("a.b == c[0]", "c[0] == a.b", True),
+        ("a <= b < c", "a <= b < c", True),
+        ("a <= b", "b >= a", True),
+        ("a <= b", "b <= a", False),
+        ("a < b", "b >= a", False),
+        ("a < b", "b > a + 1", False),
+        ("not a != b", "not b != a", True),
+        ("a() == b", "b == a()", False),
+        ("a in b", "b in a", False),
+        ("a + b == 1", "1 == b + a", False),
+        ("a and b", "b and a", False),
+    ],
+)
+def test_the_sides_of_a_comparison_are_exchanged_anywhere(
+    now: str, before: str, same: bool
+) -> None:
+    course = "class C:\n    def one(self, a, b, c):\n        while {}:\n            yield a\n"
+    trees = [ast.parse(course.format(text)) for text in (now, before)]
+    assert same_but_for_sides(*trees) == same
+    assert same_but_for_sides(*reversed(trees)) == same
 
 
 # --- keys -----------------------------------------------------------------------------------------
@@ -131,7 +167,7 @@ class AllDecided(Cache):
 def book_with(before: str) -> Catalogue:
     """Return the catalogue as it is made when `next_cycle` was another text before."""
     changed = text_before(SWEEPGEN, "(sg + 2) & M32", before)
-    return _made("world", AllDecided(texts_of_rules() | {SWEEPGEN: changed}))
+    return _made("world", AllDecided(texts_of_ours() | {SWEEPGEN: changed}))
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +184,25 @@ def test_what_rests_on_a_rule_that_is_the_same_has_the_key_of_before(book: Catal
         assert bool(book.claims[name].before) == (rule in what_is_run(sources, tried)), name
     assert book.claims["tiny.inside"].before == ""
     assert all(book.key_before(job) is None for job in mutant_jobs(book, "sweepgen.relabel"))
+
+
+def test_it_is_known_who_asks_for_each_way_through_a_rule() -> None:
+    sources = sources_of_claims()
+    for name in modules_of(*CLAIMS):
+        path = module_file(name)
+        assert path is not None
+        asks = [
+            unit.name
+            for unit in sources.whole(name)
+            if any(one.attribute == WAYS for one in known_facts(sources, unit).mentions)
+        ]
+        assert bool(asks) == (f".{WAYS}(" in path.read_text()), name
+
+
+def known_facts(sources: Sources, unit: Unit) -> UnitFacts:
+    facts = sources.facts(unit.module)
+    assert facts is not None
+    return facts.units[unit.name]
 
 
 def test_of_a_rule_that_is_another_one_nothing_is_taken_over() -> None:
