@@ -15,6 +15,7 @@ from spanproof.decide.resting import (
     beyond,
     code_of_ours,
     fingerprint_of_the_prover,
+    fingerprint_of_the_trier,
     sources_of_claims,
     surroundings,
     values_of,
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
     from spanproof.prove.exploration import Exploration
     from spanproof.prove.proof import Obligation
     from spanproof.symbolic.arithmetic import Arithmetic
-
-
-TRIER: Final = "spanproof.decide.trying"
-"""The module that decides by running."""
 
 
 NEAR: Final = ("spanspec", "spanproof.theorems")
@@ -255,7 +252,7 @@ def _made(world: str, cache: Cache) -> Catalogue:
         )._replace(before=before(claim, units, key_in, claim.arithmetic))
 
     claims = {claim.id: claimed(claim) for claim in obligations.values()}
-    trier = sources.fingerprint(sources.closure(sources.whole(TRIER)))
+    trier = fingerprint_of_the_trier(code)
     for tried in all_explorations().values():
 
         def key_in(sources: Sources, tried: "Exploration" = tried) -> str:

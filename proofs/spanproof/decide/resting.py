@@ -46,6 +46,14 @@ TELLER: Final = "spanproof.counterexamples"
 """The package that tells counterexamples."""
 
 
+TRIER: Final = "spanproof.decide.trying"
+"""The module that decides by running."""
+
+
+ALLOCATOR: Final = "spanalloc"
+"""The package of which what decides knows the name, and imports nothing."""
+
+
 BEGINNINGS: Final = (
     "spanspec.compiled",
     "spanalloc.compiled",
@@ -178,7 +186,7 @@ def fingerprint_of_the_prover(code: Code) -> str:
     """Return the fingerprint of the modules that decide, and of what they read of the model.
 
     What tells counterexamples counts as it is written, not with the protocols that it runs; so do
-    the beginnings.
+    the beginnings. The allocator counts for those obligations only that read it.
     """
     sources = Sources(code=code)
     written = [
@@ -187,7 +195,7 @@ def fingerprint_of_the_prover(code: Code) -> str:
         for module in modules_of(place)
         for unit in sources.whole(module)
     ]
-    deciding = Sources(outside=(TELLER,), code=code)
+    deciding = Sources(outside=(TELLER, ALLOCATOR), code=code)
     roots = [
         unit for place in PROVER for module in modules_of(place) for unit in deciding.whole(module)
     ]
@@ -196,3 +204,10 @@ def fingerprint_of_the_prover(code: Code) -> str:
         deciding.fingerprint(deciding.closure(roots)),
         sources.fingerprint(written),
     )
+
+
+def fingerprint_of_the_trier(code: Code) -> str:
+    """Return the fingerprint of the module that decides by running."""
+    outside = (*PROVER, TELLER, *BEGINNINGS, ALLOCATOR)
+    sources = Sources(outside=outside, code=code)
+    return sources.fingerprint(sources.closure(sources.whole(TRIER)))

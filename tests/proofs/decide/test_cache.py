@@ -25,7 +25,15 @@ from spanproof.decide.catalogue import (
     kept,
 )
 from spanproof.decide.jobs import Job, Outcome, summarize
-from spanproof.decide.resting import sources_of_claims, what_it_rests_on
+from spanproof.decide.resting import (
+    ALLOCATOR,
+    PROVER,
+    TELLER,
+    TRIER,
+    code_of_ours,
+    sources_of_claims,
+    what_it_rests_on,
+)
 from spanproof.decide.schedule import mutant_jobs, obligation_jobs
 from spanproof.decide.schedule import run as decide
 from spanproof.decide.verdict import Verdict
@@ -196,6 +204,20 @@ def test_a_closure_follows_names_attributes_and_strings() -> None:
     assert modules_of("spanspec.base.words") == ["spanspec.base.words"]
 
 
+def test_what_decides_imports_nothing_of_the_allocator() -> None:
+    """So an edit of the allocator concerns those obligations only that rest on it."""
+    code, seen = code_of_ours(), set[str]()
+    waiting = [module for place in (*PROVER, TRIER) for module in modules_of(place)]
+    while waiting:
+        name = waiting.pop()
+        facts = code.facts(name)
+        if facts is not None and name not in seen and not is_within(name, (TELLER,)):
+            seen.add(name)
+            waiting += facts.modules()
+    assert "spanproof.symbolic.translate" in seen
+    assert not [name for name in seen if is_within(name, (ALLOCATOR,))]
+
+
 # --- keys -----------------------------------------------------------------------------------------
 
 
@@ -239,7 +261,8 @@ def test_only_what_rests_on_a_changed_rule_is_decided_again(
     assert [one.good and not one.cached for one in here] == [True] * 3
     path = tmp_path / "model" / "spanspec" / "span" / "sweepgen.py"
     text = path.read_text()
-    proved = digest_of("all was proved", "texts", str(tmp_path / "model/spanspec/__init__.py"))
+    packages = ("model/spanspec/__init__.py", "impl/spanalloc/__init__.py")
+    proved = digest_of("all was proved", "texts", *(str(tmp_path / one) for one in packages))
     Cache().put(proved, {"spanspec.span.sweepgen": text})
     assert "return (sg + 2) & M32" in text
     changed = text.replace("T-51: bad", "T-51: no").replace("(sg + 2) & M32", "(2 + sg) & M32")

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from spanproof.decide.catalogue import NEAR, TRIER
+from spanproof.decide.catalogue import NEAR
 from spanproof.decide.resting import (
     BEGINNINGS,
     COMMANDS,
     DECIDING,
     PROVER,
     TELLER,
+    TRIER,
     beyond,
     code_of_ours,
     sources_of_claims,
