@@ -50,21 +50,42 @@ class Intervals(Generic[ValueT]):
         """Give every place from one up to another a value."""
         if start >= end:
             return
+        # In place, and without a slice: mostly one or two intervals become one or two others.
         starts, values = self._starts, self._values
-        first = bisect_left(starts, start)
-        last = bisect_right(starts, end, first) - 1
-        after = values[last]
-        behind = last + 1 if starts[last] == end else max(last + 1, first)
-        new_starts: list[int] = []
-        new_values: list[ValueT] = []
-        if values[first - 1] != value:
-            new_starts.append(start)
-            new_values.append(value)
+        at, high = 0, len(starts)
+        while at < high:
+            middle = (at + high) >> 1
+            if starts[middle] < start:
+                at = middle + 1
+            else:
+                high = middle
+        # From here on intervals begin that are replaced, up to the last one that begins in time.
+        behind, size = at, len(starts)
+        while behind < size and starts[behind] <= end:
+            behind += 1
+        after = values[behind - 1]
+        if values[at - 1] != value:
+            behind += self._begin(at, behind, start, value)
+            at += 1
         if after != value:
-            new_starts.append(end)
-            new_values.append(after)
-        starts[first:behind] = new_starts
-        values[first:behind] = new_values
+            behind += self._begin(at, behind, end, after)
+            at += 1
+        if at < behind:
+            del starts[at:behind]
+            del values[at:behind]
+
+    def _begin(self, at: int, behind: int, start: int, value: ValueT) -> int:
+        """Begin an interval at a place, instead of one that is replaced; return how many are new.
+
+        Those from `at` up to `behind` are.
+        """
+        if at < behind:
+            self._starts[at] = start
+            self._values[at] = value
+            return 0
+        self._starts.insert(at, start)
+        self._values.insert(at, value)
+        return 1
 
 
 class Regions(Sequence[int]):

@@ -333,7 +333,7 @@ class Mark(ThreadEvent, frozen=True, tag="mk"):
     second: Integer = field(name="c")
 
 
-SHARES_BOUND: Final = (UncacheToNonempty, SweepClaim, CentralSkips)
+SHARES_BOUND: Final = frozenset((UncacheToNonempty, SweepClaim, CentralSkips))
 """Events after which the next one may have the lower bound of the step that they tell of."""
 
 Bounded = CentralSkips | CentralTakes | SweepClaim | BufferPush | BufferPop | SweepDrops

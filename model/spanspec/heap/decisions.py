@@ -226,5 +226,5 @@ class Decisions:
     def told(self, event: EventBase) -> None:
         """Note that a step was told, on a line of its own."""
         self.steps_told += 1
-        if not isinstance(event, SHARES_BOUND):
+        if type(event) not in SHARES_BOUND:
             self._bound = self.steps_told + 1

@@ -1,7 +1,7 @@
 """Driving a heap that runs on its own: operations take their steps, and tell what they do."""
 
 from collections.abc import Callable, Generator
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from spanspec.base.words import U32
 from spanspec.events.fields import EventBase
@@ -25,7 +25,7 @@ def completed(steps: Steps[Result]) -> Result:
     """
     try:
         while True:
-            if isinstance(next(steps), Waits):
+            if type(next(steps)) is Waits:
                 raise RuntimeError("an operation waits for a thread that does not exist")
     except StopIteration as end:
         result: Result = end.value
@@ -79,16 +79,18 @@ class Machine:
                 result: Result = end.value
                 return result
             answer = None
-            if isinstance(step, NeedPages):
+            # By class: to ask of what else is a record takes as long as a small step.
+            if type(step) is NeedPages:
                 section = allocate(self.state.pages, actor, step.npages)
                 answer = yield from self._told(section, whole_sections)
-            elif isinstance(step, Waits):
+            elif type(step) is Waits:
                 # Asked again each time: another thread may have undone what it had waited for.
                 while not step.until():
                     yield step
-            elif not isinstance(step, StopsWorld):  # it is stopped: nobody else is at work
-                self.tell(step)
-                yield step
+            elif type(step) is not StopsWorld:  # it is stopped: nobody else is at work
+                event = cast(EventBase, step)
+                self.tell(event)
+                yield event
 
     def _told(self, section: Generator[EventBase, None, Result], whole: bool) -> Steps[Result]:
         """Run a section under the lock of the page heap step by step, or to its end."""

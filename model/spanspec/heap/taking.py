@@ -47,9 +47,11 @@ def after(part: object, step: Step[PartT], *chosen: object) -> PartT:
 
     Raises: NotAStep if its guard does not hold.
     """
-    if not step.may(part, *chosen):
+    # One tuple for both calls: to unpack into each, compiled code would make a list every time.
+    told = (part,) + chosen  # noqa: RUF005
+    if not step.may(*told):
         raise NotAStep(f"{step.name} {chosen} is not possible: {part}")
-    return step.take(part, *chosen)
+    return step.take(*told)
 
 
 def advance(owner: HeapState | Mcentral | Mcache, step: Step[object], *chosen: object) -> None:
@@ -126,7 +128,7 @@ def take(
     Raises: NotAStep if the guard does not hold; AssertionError if a fatal check of the runtime
         fails, with the rule's id.
     """
-    # One tuple for both calls: to unpack into each, compiled code would make a list every time.
+    # One tuple for both calls: see `after`.
     told, spans = (state.sharing,) + chosen, state.tables.spans  # noqa: RUF005
     if not step.may(*told):
         raise NotAStep(f"{step.name} is not possible: {about(state, step, chosen)}")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from spanspec.base.collecting import put_off
 from spanspec.base.constants import ARENA_BASE, HEAP_ARENA_BYTES, NUM_SIZE_CLASSES
 from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.pages.mallocinit import mallocinit
@@ -35,6 +36,9 @@ class Report(NamedTuple):
         """Whether the whole trace was read and nothing diverged."""
         return self.divergence is None and self.problem is None
 
+
+MANY_OBJECTS: Final = 100_000
+"""Objects after which cycles are looked for: a million events leave a few thousand in some."""
 
 RUNTIME: Final = "go1.13.15"
 PLATFORM: Final = "linux/amd64"
@@ -151,16 +155,17 @@ def check_trace(
     problem = None
     due = every
     try:
-        for batch in source.batches() if divergence is None else ():
-            divergence = run(batch)
-            if divergence is not None:
-                break
-            if replay.line >= due:
-                due += every
-                if on_progress is not None:
-                    on_progress(replay.line)
-        else:
-            divergence = divergence or replay.finish()
+        with put_off(MANY_OBJECTS):
+            for batch in source.batches() if divergence is None else ():
+                divergence = run(batch)
+                if divergence is not None:
+                    break
+                if replay.line >= due:
+                    due += every
+                    if on_progress is not None:
+                        on_progress(replay.line)
+            else:
+                divergence = divergence or replay.finish()
     except TraceError as error:
         problem = error
     histories = watching.histories()

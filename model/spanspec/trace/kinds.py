@@ -57,6 +57,9 @@ BEGINS_WALK: Final = frozenset((ev.CentralSkips, ev.CentralTakes, ev.CentralMiss
 OPENS_ALLOCATION: Final = BEGINS_WALK | {ev.RefillBegins, ev.SweepDebt, hev.ReclaimBegins}
 """Kinds of events that are only seen in a refill, or on the way to a large object."""
 
+STOPS_WORLD: Final = frozenset((ev.CycleStarts, ev.PhaseChanges, ev.ProcResize))
+"""Kinds of events by which an operation begins for which the world is stopped."""
+
 CHANGES_OPERATION: Final = OPENS_ALLOCATION | {
     ev.SweepClaim,
     ev.RefillEnds,

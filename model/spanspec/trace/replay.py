@@ -193,14 +193,12 @@ class Replay:
     def _advance(self, thread: Thread, event: ThreadEvent, about: Kind) -> EventBase:
         """Let the model take the thread's next step; return what it observes."""
         if about.begins_section and thread.section is None and thread.hand == NO_SPAN:
-            thread.section = begin_section(self.state, event)
+            thread.section = begin_section(self.state, thread, event)
         if thread.section is not None:
-            try:
-                return next(thread.section)
-            except StopIteration as end:
-                thread.section = None
-                if end.value is not None:
-                    thread.hand = end.value
+            observed = next(thread.section, None)
+            if observed is not None:
+                return observed
+            thread.section = None
             # The section ended before this event, which then belongs to what the thread was at.
             return self._advance(thread, event, about)
         if about.is_manual:

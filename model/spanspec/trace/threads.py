@@ -22,10 +22,10 @@ from spanspec.heap.sweeping import deduct_sweep_credit, ensure_swept, sweepone
 from spanspec.pages.pagealloc import allocate, free_manual
 from spanspec.pages.pageheap import Actor, page_number
 from spanspec.pages.scavenge import scavenge
-from spanspec.trace.kinds import BEGINS_WALK, Kind
+from spanspec.trace.kinds import BEGINS_WALK, STOPS_WORLD, Kind
 from spanspec.trace.verdict import Diverged, expect
 
-Section = Generator[EventBase, None, int | None]
+Section = Generator[EventBase, None, None]
 """A course of steps under the lock of the page heap."""
 
 NO_SPAN = -2
@@ -114,8 +114,10 @@ def is_claim_in_walk(event: EventBase) -> bool:
     return type(event) is ev.SweepClaim and event.by in CENTRAL
 
 
-def begin_section(state: HeapState, event: EventBase) -> Section | None:
+def begin_section(state: HeapState, thread: Thread, event: EventBase) -> Section | None:
     """Return the course under the heap's lock that an event begins, if it does not belong to one.
+
+    What it takes from the heap, the thread has in hand when it is over.
 
     How many pages a thread wants, which manual span it frees, and what the background scavenger
     asks for, are inputs.
@@ -125,13 +127,13 @@ def begin_section(state: HeapState, event: EventBase) -> Section | None:
     heap = state.pages
     if type(event) is hev.HeapGrows or type(event) is hev.HeapAllocates:
         expect("HEAP-13", "pages asked for, at least 1", True, event.npages > 0)
-        return allocate(heap, Actor(event.p, event.thread), event.npages)
+        return into_hand(thread, allocate(heap, Actor(event.p, event.thread), event.npages))
     if type(event) is hev.HeapFrees and event.state == 2:
         if event.span not in heap.purposes:
             raise Diverged("HEAP-28", f"state of span {event.span}", "manual", "not manual")
         expect("I-25", "phase in which a manual span is freed", 0, state.phase)
         actor, sweepgen = Actor(event.p, event.thread), state.generation(event.span)
-        return cast(Section, free_manual(heap, actor, event.span, sweepgen))
+        return free_manual(heap, actor, event.span, sweepgen)
     if type(event) is hev.ScavengeBegins and event.by != "grow":
         if event.by == "FreeOSMemory":
             expect("SCAV-13", "bytes that FreeOSMemory asks for", 2**64 - 1, event.wanted)
@@ -139,16 +141,22 @@ def begin_section(state: HeapState, event: EventBase) -> Section | None:
             within = 0 < event.wanted <= event.retained and event.goal < event.retained
             expect("SCAV-17", "bytes asked for lie above the line", True, within)
         actor = Actor(event.p, event.thread)
-        return cast(Section, scavenge(heap, actor, event.by, event.wanted))
+        return scavenge(heap, actor, event.by, event.wanted)
     return None
 
 
-def begin_course(state: HeapState, thread: Thread, event: EventBase) -> Course[object] | None:
+def into_hand(thread: Thread, course: Generator[EventBase, None, int]) -> Section:
+    """Take a span from the heap; the thread has it in hand when the course is over."""
+    # Whoever asks for the next event is then told of the end by None. What a course returns comes
+    # with an exception, which takes as long as several events.
+    thread.hand = yield from course
+
+
+def begin_course(state: HeapState, thread: Thread, event: ThreadEvent) -> Course[object] | None:
     """Return the operation that an event begins, if there is one.
 
     Rules: MC-4 MC-6 MC-7 MC-8 CEN-2 SWP-15 SWP-18 SWP-19 SWP-21 MAL-11.
     """
-    assert isinstance(event, ThreadEvent)
     actor = Actor(event.p, event.thread)
     if type(event) is ev.BufferPop:
         return cast(Course[object], sweepone(state, actor, event.by))
@@ -158,10 +166,10 @@ def begin_course(state: HeapState, thread: Thread, event: EventBase) -> Course[o
     if type(event) is ev.PrepareForSweep:
         _expect_mcache(state, event.mcache)
         return cast(Course[object], prepare_for_sweep(state, actor, event.mcache))
-    if isinstance(event, ev.CycleStarts | ev.PhaseChanges | ev.ProcResize):
+    if type(event) in STOPS_WORLD:
         thread.resizing = cast(Course[object], _with_world_stopped(state, actor, event))
         return thread.resizing
-    if isinstance(event, ev.McacheChanges) and not state.mcaches and event.p == NO_P:
+    if type(event) is ev.McacheChanges and not state.mcaches and event.p == NO_P:
         return cast(Course[object], boot(state, actor))
     if type(event) is ev.SweepClaim and event.by == "ensure":
         if event.span not in state.spans:
@@ -170,13 +178,11 @@ def begin_course(state: HeapState, thread: Thread, event: EventBase) -> Course[o
     return _begin_allocation(state, thread, event, actor)
 
 
-def _with_world_stopped(
-    state: HeapState, actor: Actor, event: ev.CycleStarts | ev.PhaseChanges | ev.ProcResize
-) -> Course[None]:
+def _with_world_stopped(state: HeapState, actor: Actor, event: ThreadEvent) -> Course[None]:
     """Return the operation for which the world is stopped; with its last step it starts again."""
-    if isinstance(event, ev.CycleStarts):
+    if type(event) is ev.CycleStarts:
         return start_marking(state, actor, event.trigger, event.mode, event.heap_live)
-    if isinstance(event, ev.PhaseChanges):
+    if type(event) is ev.PhaseChanges:
         return terminate_marking(state, actor)
     return start_the_world(state, actor)
 
@@ -209,13 +215,12 @@ def _begin_allocation(
         )
         return cast(Course[object], refill(state, actor, mcache, event.spanclass))
     if type(event) in BEGINS_WALK or is_claim_in_walk(event):
-        assert isinstance(event, ev.ClassedSpanEvent)
-        mcache = mcache_of(state, event.p)
+        mcache, spanclass = mcache_of(state, event.p), cast(ev.ClassedSpanEvent, event).spanclass
         _expect_nothing_pending(state, event)
-        expect("MC-4", "span of the cache", NOBODY, state.cached(mcache.identity, event.spanclass))
+        expect("MC-4", "span of the cache", NOBODY, state.cached(mcache.identity, spanclass))
         if owed is not None:
-            expect("SWP-19", "bytes that were paid for", owed, (span_bytes(event.spanclass), 0))
-        return cast(Course[object], install(state, actor, mcache, event.spanclass))
+            expect("SWP-19", "bytes that were paid for", owed, (span_bytes(spanclass), 0))
+        return cast(Course[object], install(state, actor, mcache, spanclass))
     return None
 
 

@@ -11,6 +11,8 @@ from spanspec.base.words import M32, U32
 from spanspec.events import span_events as ev
 from spanspec.events.fields import ThreadEvent
 from spanspec.heap.state import HeapState
+from spanspec.pages.runs import PageRun
+from spanspec.sharing.records import SharedSpan
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, SpanState
 from spanspec.span.sweepgen import is_cached, is_swept, needs_sweep
 from spanspec.trace.kinds import ALLOCATING, NEITHER, SWEPT, TAKEN, Kind
@@ -24,7 +26,7 @@ class UnlockedReads:
     def __init__(self) -> None:
         self._generations: dict[int, dict[U32, int]] = {}
         self._states: dict[int, dict[SpanState, int]] = {}
-        self._before: list[tuple[int, SpanState, U32]] = []
+        self._before: list[tuple[int, PageRun, SharedSpan]] = []
         self._storing: dict[int, tuple[int, U32]] = {}
         self._under_way: tuple[set[int], set[int], set[int]] = (set(), set(), set())
         self._heap_changed = NEVER
@@ -40,15 +42,18 @@ class UnlockedReads:
         for name in about.descriptors:
             span: int = getattr(event, name)
             if span in runs:
-                noted.append((span, runs[span].state, state.generation(span)))
+                noted.append((span, runs[span], state.shared(span)))
 
     def after(self, state: HeapState, line: int, event: ThreadEvent, about: Kind) -> None:
         """Note what an event has changed, and what its thread is going to change."""
-        for span, old_state, old in self._before:
-            if state.pages.runs[span].state != old_state:
-                self._states.setdefault(span, {})[old_state] = line
-            if state.generation(span) != old:
-                self._generations.setdefault(span, {})[old] = line
+        runs = state.pages.runs
+        for span, old_run, old in self._before:
+            # A record that is still the same object has not changed.
+            run, it = runs[span], state.shared(span)
+            if run is not old_run and run.state != old_run.state:
+                self._states.setdefault(span, {})[old_run.state] = line
+            if it is not old and it.sweepgen != old.sweepgen:
+                self._generations.setdefault(span, {})[old.sweepgen] = line
         if self._storing and event.thread in self._storing:
             stored, value = self._storing.pop(event.thread)
             self._generations.setdefault(stored, {})[value] = line

@@ -30,7 +30,7 @@ from spanproof.fingerprint.modules import is_within, modules_of
 from spanproof.fingerprint.units import PACKAGES, Unit, digest_of
 from spanproof.prove.references import rests_on
 from spanproof.solvers.names import installed_version
-from spanproof.support.collecting import put_off
+from spanspec.base.collecting import put_off
 
 if TYPE_CHECKING:
     from spanproof.prove.exploration import Exploration

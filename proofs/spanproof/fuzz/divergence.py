@@ -13,7 +13,7 @@ from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.novelty import Feature
 from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.program import Program
-from spanproof.support.collecting import put_off
+from spanspec.base.collecting import put_off
 from spanspec.rules.book import in_words
 
 AnyProgram = Program | HeapProgram | SizesProgram | ContractProgram

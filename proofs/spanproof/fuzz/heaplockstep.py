@@ -80,12 +80,12 @@ class Lockstep:
 
         Raises: Difference if they differ.
         """
-        if isinstance(step, Together):
+        if type(step) is Together:
             self._take_together(step)
         else:
             make_each(self.holdings.calls(step), partial(self._make, type(step).__name__))
             self._compare_unseen()
-        if self._parts is None or isinstance(step, Together) or self._due <= 0:
+        if self._parts is None or type(step) is Together or self._due <= 0:
             self.compare()
 
     def _take_together(self, step: Together) -> None:

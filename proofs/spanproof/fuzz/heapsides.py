@@ -15,8 +15,10 @@ State = Mapping[str, object]
 MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 4, 14, 15
 """What Linux calls the advice that the events `os madvise` are about."""
 
-UNTOLD = ("k", "lo", "t")
-"""Keys that are not compared: the kind has a place of its own, the others depend on who counts."""
+UNTOLD = ("lo", "t")
+"""Keys that are not compared, besides that of the kind, which has a place of its own: they depend
+on who counts.
+"""
 
 
 class Side(Protocol):

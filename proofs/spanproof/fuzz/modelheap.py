@@ -36,7 +36,6 @@ from spanspec.pages.pagealloc import Purpose
 from spanspec.pages.runs import Bounds, PhysicalPages
 from spanspec.span.mspan import NO_OBJECT, find_object, is_allocated
 from spanspec.span.specials import SpecialKind
-from spanspec.trace.schema import KIND_OF
 
 SAYS: Final = wordings(
     {
@@ -157,9 +156,10 @@ class ModelHeap:
 
     def _tell(self, event: EventBase) -> None:
         figures: dict[str, object] = msgspec.to_builtins(event)
+        kind = str(figures.pop("k"))
         for untold in UNTOLD:
             figures.pop(untold, None)
-        self._os.told.append((KIND_OF[type(event)], figures))
+        self._os.told.append((kind, figures))
 
     def begin(self, call: Callable[[Side], int | None]) -> Steps[int | None]:
         """Return a call that takes its steps one by one; those of other calls may come between."""

@@ -194,11 +194,11 @@ class SpanallocHeap:
         told: list[tuple[str, Event]] = []
         events = self._recorder.events
         for at in range(self._told, len(events)):
-            one = events[at]
-            kind = str(one["k"])
+            take_out = events[at].pop
+            kind = str(take_out("k"))
             for untold in UNTOLD:
-                one.pop(untold, None)
-            told.append((kind, one))
+                take_out(untold, None)
+            told.append((kind, events[at]))
         self._told = len(events)
         return told
 

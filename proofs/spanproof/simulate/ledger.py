@@ -25,6 +25,11 @@ PRECISION: Final = 1 << 50
 LARGE: Final = 1 << 62
 """Above this, numbers wrap, and nothing is said of them here."""
 
+HEARD: Final = frozenset(
+    (hev.ReclaimChunk, hev.HeapFrees, ev.CentralMisses, ev.PhaseChanges, ev.SweepPhaseStarts)
+)
+"""Kinds of events that are booked: for the others, none of their patterns has to be tried."""
+
 
 class Ledger:
     """The books of one heap; `wrong` says what did not agree with them first, if anything."""
@@ -44,6 +49,8 @@ class Ledger:
 
     def hear(self, event: EventBase) -> None:
         """Note an event, just after what it tells of; look whether it agrees."""
+        if type(event) not in HEARD:
+            return
         match event:
             case hev.ReclaimChunk():
                 self._chunk(event)

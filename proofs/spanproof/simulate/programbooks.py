@@ -58,46 +58,46 @@ class ProgramBooks:
 
     def note(self, request: AnyInput, result: int | None) -> str | None:
         """Note what an input has done; return what is wrong by these books."""
-        if isinstance(request, Allocate) and result is not None and result != ZERO_BASE:
+        if type(request) is Allocate and result is not None and result != ZERO_BASE:
             if self.marking:
                 self._born.add(result)
             return self.objects.add(result, request.size)
-        if isinstance(request, TakeManual) and result is not None:
+        if type(request) is TakeManual and result is not None:
             self.manual.append(result)
-        elif isinstance(request, StartCycle):
+        elif type(request) is StartCycle:
             self.marking = True
             share = self._rng.choice((0.0, 0.1, 0.5, 0.5, 0.9, 1.0))
             self.to_mark = [one for one in self.objects.sizes if self._rng.random() < share]
             self._born, self._marked = set(), set()
-        elif isinstance(request, MarkObject):
+        elif type(request) is MarkObject:
             owner = self.objects.holding(request.address)
             if owner is not None:
                 self._marked.add(owner)
             return self._must_hold(request.address, "was marked")
-        elif isinstance(request, EnsureSwept):
+        elif type(request) is EnsureSwept:
             state = self._heap.state
             it = state.shared(state.pages.map.span_of(request.address))
             if it.in_use and not is_legal_between_cycles(state.sweepgen, it.sweepgen):
                 return f"SWP-18: the span at {request.address:#x} is not swept"
-        elif isinstance(request, ScavengeAll) and not nothing_left(self._heap.state.pages):
+        elif type(request) is ScavengeAll and not nothing_left(self._heap.state.pages):
             return "SCAV-13: FreeOSMemory left a whole free page"
-        elif isinstance(request, FinishCycle):
+        elif type(request) is FinishCycle:
             self.marking = False
             alive = self._marked | self._born
             self.lost += [one for one in self.objects.sizes if one not in alive]
             del self.lost[:-MOST_LOST]
             self.objects.keep(alive)
             self.specials = {one for one in self.specials if self._may_have(*one)}
-        elif isinstance(request, AddSpecial):
+        elif type(request) is AddSpecial:
             if request.address != ZERO_BASE:  # nothing has one of no bytes: it is forgotten
                 self.specials.add((request.address, request.kind))
             return self.check_finalizers()
-        elif isinstance(request, RemoveFinalizer):
+        elif type(request) is RemoveFinalizer:
             self.specials.discard((request.address, "finalizer"))
             return self.check_finalizers()
-        elif isinstance(request, RunFinalizers):
+        elif type(request) is RunFinalizers:
             self._due = 0
-        elif isinstance(request, FlushMcaches):
+        elif type(request) is FlushMcaches:
             return self._check_memstats()
         return None
 

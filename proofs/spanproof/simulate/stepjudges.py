@@ -159,7 +159,7 @@ class StepJudges:
     def _usable(self) -> str | None:
         """Require that the pages of what came into use can be used (OS-1)."""
         for event in self._told[self._before :]:
-            if isinstance(event, SpanInUse | SpanManual):
+            if type(event) is SpanInUse or type(event) is SpanManual:
                 address, size = page_address(event.base_page), event.npages * PAGE_SIZE
                 if not self._os.is_usable(self._phys, address, size):
                     return f"OS-1: {address:#x} + {size} is in use and not ready"
