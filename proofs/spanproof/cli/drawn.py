@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.table import Table
 
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, gathered, out, print_json
+from spanproof.cli.output import Unusable, err, gathered, out, print_json
 from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.jobs import Job
@@ -69,16 +69,16 @@ def judged_and_told(
     judge = MutantJudge(book, cache, reads, runs, judges, running_first=first)
     started = time.perf_counter()
     judged = (judge.known(mutant) or judge.judge(mutant) for mutant in mutants)
-    fates, interrupted = gathered("random mutants", "judging", len(mutants), judged)
+    all_of = gathered("random mutants", "judging", len(mutants), judged)
+    fates = all_of.found
     show(mutants, fates, judges, time.perf_counter() - started, json)
-    if interrupted:
+    if all_of.interrupted:
         err.print(f"interrupted: {len(fates)} of {len(mutants)} were judged; say it again to go on")
-        return INTERRUPTED
     proved, killed = sum(fate.proved for fate in fates), sum(fate.killed for fate in fates)
     noticeable = len(fates) - sum(bool(fate.reason) for fate in fates)
     by_proofs = proved >= least * noticeable
     by_all = judges == "proofs" or killed >= LEAST["all"] * noticeable
-    return HOLDS if by_proofs and by_all else FAILS
+    return all_of.status(by_proofs and by_all)
 
 
 def read_by_formulas(

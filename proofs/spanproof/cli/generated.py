@@ -3,16 +3,14 @@
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from itertools import islice
 from os import cpu_count
 from typing import TYPE_CHECKING
 
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, out, print_json, progress
+from spanproof.cli.output import Unusable, err, gathered, out, print_json
 from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.schedule import matching
-from spanproof.support.processes import pool
+from spanproof.support.sidebyside import each_result_of, lost
 from spanspec.base.wording import counted
 
 if TYPE_CHECKING:
@@ -46,35 +44,43 @@ def campaign(
         raise Unusable(f"no function that a proof reads matches {' or '.join(patterns)}")
     mutants = generated.all_mutants(users, sample, seed)
     started = time.perf_counter()
-    fates: list[Fate] = []
-    interrupted = False
-    with progress("generated mutants") as display:
-        task = display.add_task("judging", total=len(mutants))
-        waiting = []
-        for mutant in mutants:
-            kept = cache.get(mutant.key, generated.Kept)
-            judges = users[mutant.function]
-            if kept and kept.basis == generated.basis_of(kept.fate, judges, book.claims):
-                fates.append(kept.fate)
-                display.advance(task)
-            else:
-                waiting.append(mutant)
-        try:
-            for mutant, fate in judged(waiting, users, jobs or cpu_count() or 1):
-                basis = generated.basis_of(fate, users[mutant.function], book.claims)
-                cache.put(mutant.key, generated.Kept(fate, basis))
-                fates.append(fate)
-                display.advance(task)
-        except KeyboardInterrupt:
-            interrupted = True
+    judged = judge_all(mutants, users, jobs or cpu_count() or 1, cache, book)
+    all_of = gathered("generated mutants", "judging", len(mutants), judged)
+    fates = all_of.found
     show(fates, len(mutants), unread, time.perf_counter() - started, json)
-    if interrupted:
+    if all_of.interrupted:
         err.print(f"interrupted: {len(fates)} of {len(mutants)} were judged; say it again to go on")
-        return INTERRUPTED
-    killed = sum(fate.killed for fate in fates)
-    if not fates:
+    if not mutants:
         raise Unusable("no function that was chosen has a mutant: nothing was judged")
-    return HOLDS if killed >= LEAST_KILLED * len(fates) else FAILS
+    killed = sum(fate.killed for fate in fates)
+    return all_of.status(killed >= LEAST_KILLED * len(fates))
+
+
+def judge_all(
+    mutants: Sequence["Generated"],
+    users: dict[str, list[str]],
+    workers: int,
+    cache: Cache,
+    book: Catalogue,
+) -> "Iterator[Fate]":
+    """Yield what becomes of mutants, first of those that were judged before.
+
+    Raises: Lost at the end, with those that have their workers killed.
+    """
+    from spanproof.mutation import generated
+
+    waiting = []
+    for mutant in mutants:
+        kept = cache.get(mutant.key, generated.Kept)
+        judges = users[mutant.function]
+        if kept and kept.basis == generated.basis_of(kept.fate, judges, book.claims):
+            yield kept.fate
+        else:
+            waiting.append(mutant)
+    for mutant, fate in judged(waiting, users, workers):
+        basis = generated.basis_of(fate, users[mutant.function], book.claims)
+        cache.put(mutant.key, generated.Kept(fate, basis))
+        yield fate
 
 
 def judged(
@@ -84,24 +90,24 @@ def judged(
 
     Obligations that killed mutants of the same function before are asked first, then those that
     killed others.
-    """
-    from spanproof.mutation.generated import judge
 
-    upcoming = iter(mutants)
+    Raises: Lost at the end, with those that have their workers killed.
+    """
+    from spanproof.mutation.generated import judge_one
+
     kills: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    with pool(workers, preload=["spanproof.mutation.generated"]) as processes:
-        running: dict[Future[Fate], Generated] = {}
-        while True:
-            for mutant in islice(upcoming, 2 * workers - len(running)):
-                judges = likeliest_first(users[mutant.function], kills, mutant.function)
-                running[processes.submit(judge, mutant, judges)] = mutant
-            if not running:
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                fate = future.result()
-                for group in (fate.function, EVERYWHERE):
-                    kills[group][fate.by] += fate.killed
-                yield running.pop(future), fate
+
+    def given(mutant: "Generated") -> "tuple[Generated, list[str]]":
+        return mutant, likeliest_first(users[mutant.function], kills, mutant.function)
+
+    def killed(mutant: "Generated") -> "tuple[Generated, Fate]":
+        lost(f"{mutant.function} line {mutant.line}: {mutant.after}")
+
+    preload = ["spanproof.mutation.generated"]
+    for mutant, fate in each_result_of(mutants, workers, preload, judge_one, killed, given):
+        for group in (fate.function, EVERYWHERE):
+            kills[group][fate.by] += fate.killed
+        yield mutant, fate
 
 
 def likeliest_first(

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.markup import escape
 
-from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, err, gathered, out, print_json
+from spanproof.cli.output import Unusable, err, gathered, out, print_json
 from spanproof.decide.cache import Cache
 from spanproof.mutation.ofspanalloc import Efforts, ImplFate, drawn, judge_all
 from spanproof.report.tests import folder_of_tests
@@ -29,14 +29,13 @@ def mutants_of_spanalloc(
         err.print("the tests of spanalloc are not here, only fuzzing judges: use a checkout")
     started = time.perf_counter()
     judged = judge_all(chosen, efforts, jobs or 2, cache)
-    fates, interrupted = gathered("mutants", "judging", len(chosen), judged)
-    fates.sort(key=lambda fate: (fate.module, fate.line, fate.before, fate.after))
+    all_of = gathered("mutants", "judging", len(chosen), judged)
+    fates = sorted(all_of.found, key=lambda fate: (fate.module, fate.line, fate.before, fate.after))
     show(fates, time.perf_counter() - started, json)
-    if interrupted:
+    if all_of.interrupted:
         err.print(f"interrupted: {len(fates)} of {len(chosen)} were judged; say it again to go on")
-        return INTERRUPTED
     can_be, noticed = figures_of(fates)
-    return HOLDS if noticed >= LEAST * can_be else FAILS
+    return all_of.status(noticed >= LEAST * can_be)
 
 
 def figures_of(fates: Sequence[ImplFate]) -> tuple[int, int]:

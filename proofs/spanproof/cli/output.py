@@ -3,7 +3,8 @@
 import json
 import sys
 from collections.abc import Iterable
-from typing import Final, TypeVar
+from concurrent.futures.process import BrokenProcessPool
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 from rich.console import Console
@@ -60,10 +61,28 @@ def print_json(value: object) -> None:
     sys.stdout.buffer.flush()
 
 
+class Gathered(NamedTuple, Generic[Result]):
+    """Results, whether Ctrl-C cut them short, and what is to be told of those that never come."""
+
+    found: list[Result]
+    interrupted: bool = False
+    lost: str = ""
+
+    def status(self, good: bool) -> int:
+        """Return the exit status of a command, and tell what was lost.
+
+        Whether it is good is asked only where all results are there.
+        """
+        if self.lost:
+            complain(self.lost)
+        whole = not (self.interrupted or self.lost)
+        return status_of(whole and not good, self.interrupted, unusable=bool(self.lost))
+
+
 def gathered(
     unit: str, description: str, total: int, results: Iterable[Result]
-) -> tuple[list[Result], bool]:
-    """Return results as they come, with progress shown, and whether Ctrl-C cut them short."""
+) -> Gathered[Result]:
+    """Return results as they come, with progress shown."""
     found: list[Result] = []
     with progress(unit) as display:
         task = display.add_task(description, total=total)
@@ -72,8 +91,10 @@ def gathered(
                 found.append(result)
                 display.advance(task)
         except KeyboardInterrupt:
-            return found, True
-    return found, False
+            return Gathered(found, interrupted=True)
+        except BrokenProcessPool as problem:
+            return Gathered(found, lost=str(problem))
+    return Gathered(found)
 
 
 def progress(unit: str, live: bool = True) -> Progress:

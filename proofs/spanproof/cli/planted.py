@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spanproof.cli.cluster import Scheduler, on_cluster
-from spanproof.cli.output import Unusable, out, print_json, progress, status_of
+from spanproof.cli.output import FAILS, Unusable, gathered, out, print_json
 from spanproof.decide.cache import Cache, NoCache
 from spanproof.fuzz.planted.planting import Effort
 from spanproof.mutation.planted import Campaigned, campaigns, look_for_all
@@ -43,21 +43,13 @@ def planted(
     chosen = [name for name in campaigns() if pattern.lower() in name.lower()]
     if not chosen:
         raise Unusable(f"no planted bug has {pattern!r} in its name")
-    results: list[Campaigned] = []
     effort = Effort(seed, operations)
     began = time.monotonic()
-    interrupted = False
-    with progress("bugs") as display:
-        task = display.add_task("planting", total=len(chosen))
-        try:
-            store = Cache() if cache else NoCache()
-            with on_cluster(scheduler):
-                for found in look_for_all(chosen, effort, blind, jobs, store):
-                    results.append(found)
-                    display.advance(task)
-        except KeyboardInterrupt:
-            interrupted = True
-    results.sort(key=lambda one: chosen.index(one.name))
+    store = Cache() if cache else NoCache()
+    with on_cluster(scheduler):
+        looked = look_for_all(chosen, effort, blind, jobs, store)
+        all_of = gathered("bugs", "planting", len(chosen), looked)
+    results = sorted(all_of.found, key=lambda one: chosen.index(one.name))
     steps = [one.steps for one in results if one.steps is not None]
     median = statistics.median(steps) if steps else None
     made = statistics.median([one.operations for one in results]) if results else None
@@ -74,7 +66,7 @@ def planted(
                 "bugs": results,
                 "median_steps": median,
                 "median_operations": made,
-                "interrupted": interrupted,
+                "interrupted": all_of.interrupted,
             }
         )
     else:
@@ -83,10 +75,11 @@ def planted(
             f"\n{len(steps)} of {counted(len(results), 'bug')} found in "
             f"{time.monotonic() - began:.0f} s; median {made} operations, {median} steps"
         )
-        if interrupted:
+        if all_of.interrupted:
             out.print(f"interrupted: {len(chosen) - len(results)} are left")
     # What is left may change a median, but not that a bug was not found.
-    return status_of(len(steps) < len(results) if interrupted else not good, interrupted)
+    status = all_of.status(good)
+    return FAILS if len(steps) < len(results) else status
 
 
 def table_of(results: list[Campaigned]) -> Table:

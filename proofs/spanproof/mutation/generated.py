@@ -222,3 +222,9 @@ def judge(mutant: Generated, obligations: Sequence[str]) -> Fate:
         if answer == "unknown":
             fate = (answer, name)
     return Fate(mutant.function, mutant.line, mutant.before, mutant.after, mutant.operator, *fate)
+
+
+def judge_one(given: tuple[Generated, Sequence[str]]) -> tuple[Generated, Fate]:
+    """Judge a mutant by obligations in an order, in a worker; return it with its fate."""
+    mutant, obligations = given
+    return mutant, judge(mutant, obligations)

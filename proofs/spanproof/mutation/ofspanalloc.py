@@ -209,7 +209,10 @@ def reason_for(one: Candidate) -> str:
 def judge_all(
     chosen: Sequence[Candidate], efforts: Efforts, jobs: int, store: Cache
 ) -> Iterator[ImplFate]:
-    """Yield what becomes of each mutant, first those judged before on the same sources."""
+    """Yield what becomes of each mutant, first those judged before on the same sources.
+
+    Raises: Lost at the end, with those that have their workers killed.
+    """
     basis = hash_of_sources() + hash_of_tests()
     keys = {
         at: hashlib.sha256(f"{basis} {mutant_of(one).text} {efforts}".encode()).hexdigest()
@@ -223,7 +226,7 @@ def judge_all(
     # Workers start afresh: a mutant is planted by importing the package once more.
     work = partial(noticed_at, efforts=efforts)
     mutants = [(at, mutant_of(chosen[at])) for at in left]
-    for at, by, says in each_result(mutants, jobs, (), work, lost):
+    for at, by, says in each_result(mutants, jobs, (), work, lambda one: lost(one[1].name)):
         one = chosen[at]
         was = (one.change[0], one.line, one.source, one.before, one.after)
         fate = ImplFate(one.module, one.function, *was, by, says)

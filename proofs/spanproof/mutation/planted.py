@@ -76,6 +76,8 @@ def look_for_all(
     """Yield what each campaign comes to, first those that were run before on the same sources.
 
     An interrupt is passed on; what was found is kept.
+
+    Raises: Lost at the end, with those that have their workers killed.
     """
     sources = hash_of_sources()
     keys = {name: key_of(sources, name, effort, blind) for name in names}

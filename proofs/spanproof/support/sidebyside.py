@@ -10,6 +10,7 @@ from typing import Final, NoReturn, TypeVar
 from spanproof.support.processes import pool
 
 Item = TypeVar("Item")
+Given = TypeVar("Given")
 Result = TypeVar("Result")
 
 ALONE: Final = 2
@@ -21,12 +22,16 @@ KILLED: Final = (
 """What is told of an item whose worker is killed each time."""
 
 
+class Lost(BrokenProcessPool):
+    """Nothing can come of some items: they have their workers killed each time."""
+
+
 def lost(item: object) -> NoReturn:
     """Say of an item whose worker is killed each time that nothing can come of it.
 
-    Raises: BrokenProcessPool.
+    Raises: Lost.
     """
-    raise BrokenProcessPool(f"{item}: {KILLED}")
+    raise Lost(f"{item}: {KILLED}")
 
 
 def each_result(
@@ -41,21 +46,51 @@ def each_result(
     If a worker is killed, what was under way is tried again, each alone; what has its worker killed
     then, too, comes to what `killed` says, and the rest goes on. On an interrupt, what is under way
     is abandoned and the interrupt passed on.
+
+    Raises: Lost at the end, with all of which `killed` says that nothing can come.
+    """
+
+    def unchanged(item: Item) -> Item:
+        return item
+
+    return each_result_of(items, workers, preload, work, killed, unchanged)
+
+
+def each_result_of(
+    items: Sequence[Item],
+    workers: int,
+    preload: Sequence[str],
+    work: Callable[[Given], Result],
+    killed: Callable[[Item], Result],
+    given: Callable[[Item], Given],
+) -> Iterator[Result]:
+    """Do what `each_result` does; a worker gets what `given` says when its turn has come.
+
+    So it may depend on results that were reached before.
     """
     waiting = deque(items)
+    hopeless: list[str] = []
     while waiting:
         left: list[Item] = []
-        yield from _side_by_side(waiting, min(workers, len(items)), preload, work, left)
+        yield from _side_by_side(waiting, min(workers, len(items)), preload, work, left, given)
         for item in left:
-            yield _alone(item, preload, work, killed)
+            try:
+                result = _alone(item, preload, work, killed, given)
+            except Lost as problem:
+                hopeless.append(str(problem))
+            else:
+                yield result
+    if hopeless:
+        raise Lost("; ".join(hopeless))
 
 
 def _side_by_side(
     waiting: deque[Item],
     workers: int,
     preload: Sequence[str],
-    work: Callable[[Item], Result],
+    work: Callable[[Given], Result],
     left: list[Item],
+    given: Callable[[Item], Given],
 ) -> Iterator[Result]:
     """Do what is waiting; if a worker is killed, stop, and tell what was under way."""
     with pool(workers, preload=preload) as processes:
@@ -63,7 +98,7 @@ def _side_by_side(
         while waiting or running:
             try:
                 while waiting and len(running) < workers:
-                    running[processes.submit(work, waiting[0])] = waiting[0]
+                    running[processes.submit(work, given(waiting[0]))] = waiting[0]
                     waiting.popleft()
             except BrokenProcessPool:
                 left += running.values()
@@ -84,11 +119,12 @@ def _side_by_side(
 def _alone(
     item: Item,
     preload: Sequence[str],
-    work: Callable[[Item], Result],
+    work: Callable[[Given], Result],
     killed: Callable[[Item], Result],
+    given: Callable[[Item], Given],
 ) -> Result:
     """Do what was under way, or about to be, when a worker was killed."""
     for _ in range(ALONE):
         with pool(1, preload=preload) as processes, suppress(BrokenProcessPool):
-            return processes.submit(work, item).result()
+            return processes.submit(work, given(item)).result()
     return killed(item)

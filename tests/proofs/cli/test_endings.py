@@ -6,6 +6,7 @@ from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,6 +24,9 @@ from spanproof.selftest.campaign import Tally
 from spanproof.selftest.judge import Problem
 from spanproof.support import sidebyside
 from spanproof.support.traces import bundled_traces
+
+if TYPE_CHECKING:
+    from spanproof.mutation.generated import Fate, Generated
 
 HOLDS = next(path for path in bundled_traces() if path.name.startswith("small-tiny"))
 
@@ -157,7 +161,54 @@ def test_a_bug_whose_worker_is_killed_is_neither_found_nor_missed(
 
     monkeypatch.setattr(planted, "look_for", found)
     killed("nothing")
-    assert run(["planted", "#39432", "--no-cache"]) == 0
-    killed(next(name for name in planted.campaigns() if "#39432" in name))
-    assert run(["planted", "#39432", "--no-cache"]) == 2
-    assert "a worker process was killed" in capsys.readouterr().err
+    assert run(["planted", "#46827", "--no-cache"]) == 0
+    first = next(name for name in planted.campaigns() if "#46827" in name)
+    killed(first)
+    capsys.readouterr()
+    assert run(["planted", "#46827", "--no-cache"]) == 2
+    said = capsys.readouterr()
+    assert said.err == f"spanspec: {first}: {sidebyside.KILLED}\n"
+    assert "2 of 2 bugs found" in said.out
+
+
+def test_a_mutant_whose_worker_is_killed_is_named_and_the_others_are_judged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generated = pytest.importorskip(
+        "spanproof.mutation.generated", reason="pip install 'spanspec[mutation]'"
+    )
+    users = {"spanspec.span.sweepgen.next_cycle": ["sweepgen.relabel"]}
+    monkeypatch.setattr(generated, "users_of_functions", lambda: users)
+    monkeypatch.setenv("SPANSPEC_CACHE", str(tmp_path))
+    judged: list[str] = []
+
+    def judge(mutant: "Generated", obligations: Sequence[str]) -> "Fate":
+        judged.append(mutant.after)
+        what = (mutant.function, mutant.line, mutant.before, mutant.after, mutant.operator)
+        fate: Fate = generated.Fate(*what, "refuted", obligations[0])
+        return fate
+
+    class KilledAtSub(OneKills):
+        def submit(  # type: ignore[override]
+            self, work: Callable[[object], object], item: "tuple[Generated, list[str]]"
+        ) -> Future[object]:
+            kills = deadly and item[0].after == "return (sg - 2) & M32"
+            return OneKills(item if kills else None).submit(work, item)
+
+    @contextmanager
+    def pool(workers: int, preload: Sequence[str] = ()) -> Iterator[Executor]:
+        yield KilledAtSub(None)
+
+    monkeypatch.setattr(generated, "judge", judge)
+    monkeypatch.setattr(sidebyside, "pool", pool)
+    mutants = generated.all_mutants(users, 0, 0)
+    deadly = True
+    assert run(["mutants", "--generated", "--jobs", "1"]) == 2
+    said = capsys.readouterr()
+    assert f"{len(mutants) - 1} of {len(mutants) - 1} generated mutants killed" in said.out
+    assert "next_cycle line" in said.err
+    assert f"return (sg - 2) & M32: {sidebyside.KILLED}\n" in said.err
+    deadly = False
+    judged.clear()
+    assert run(["mutants", "--generated", "--jobs", "1"]) == 0
+    assert judged == ["return (sg - 2) & M32"]
