@@ -144,7 +144,7 @@ MODEL = [
 ALL_GROUPS: Final = {"spanalloc": ALLOCATOR, "spanspec": MODEL, "spanproof": FIGURES}
 """The sources that are compiled into one library each, by the name of their package."""
 
-SLOTS: Final = Path(__file__).parent.resolve() / "slots.h"
+HEADERS: Final = [Path(__file__).parent.resolve() / name for name in ("slots.h", "reserve.h")]
 """What all that mypyc writes includes first."""
 
 ROOTS: Final = {"spanalloc": Path("impl"), "spanspec": Path("model"), "spanproof": Path("proofs")}
@@ -213,9 +213,11 @@ def extensions() -> tuple[list[Extension], str]:
         # that nobody replaces them, it calls each small kernel through the linkage table instead
         # of inlining it, which makes an allocation four times as slow.
         module.extra_compile_args.append("-fno-semantic-interposition")
-        # Half of what a replay does is reading fields of records.
-        module.extra_compile_args += ["-include", str(SLOTS)]
-        module.depends.append(str(SLOTS))
+        # Half of what a replay does is reading fields of records; and what mypyc's code cannot
+        # tell of a failure of must not fail.
+        for header in HEADERS:
+            module.extra_compile_args += ["-include", str(header)]
+            module.depends.append(str(header))
     return modules, ""
 
 

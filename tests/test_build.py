@@ -30,7 +30,14 @@ def tree(tmp_path: Path) -> Path:
     """A copy of the sources in which all but the smallest group is compiled."""
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
         shutil.copy(ROOT / name, tmp_path)
-    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "mkdocs.yml", "slots.h"):
+    for name in (
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "Makefile",
+        "mkdocs.yml",
+        "reserve.h",
+        "slots.h",
+    ):
         shutil.copy(ROOT / name, tmp_path)
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.gz")
     for name in ("model", "impl", "proofs", "docs", "tests"):

@@ -1,6 +1,8 @@
 """What is alive, in the ways in which a caller may say it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import and_
+from typing import Final
 
 from librt.vecs import append, vec
 from mypy_extensions import i64
@@ -11,6 +13,10 @@ from spanalloc.errors import BadRequest, BadType
 from spanalloc.layout import ADDRESS_SPACE
 from spanalloc.malloc import ZERO_BASE
 from spanalloc.state import HeapState
+
+WORD_BITS: Final = 62
+LOW_BITS: Final = (1 << WORD_BITS) - 1
+"""How many bits of a bitmap are looked at together: such a number is no object in compiled code."""
 
 Marks = Iterable[int] | Mapping[int, int] | Callable[[], Iterable[int]]
 """What is alive: addresses; or, by the base of a span, the bits of its slots; or a function that
@@ -47,10 +53,15 @@ def addresses_of_bits(state: HeapState, marks: Mapping[int, int]) -> vec[i64]:
         span = span_holding(state, base) if 0 <= base < ADDRESS_SPACE else None
         if span is None or span.base != base or bits < 0 or bits >> int(span.nelems) != 0:
             raise BadRequest(f"no span with these bits begins at {base:#x}")
-        slot: i64 = 0
+        first: i64 = 0
         while bits != 0:
-            if bits & 1 != 0:
-                addresses = append(addresses, span.base + slot * span.elemsize)
-            bits >>= 1
-            slot += 1
+            word: i64 = and_(bits, LOW_BITS)
+            slot = first
+            while word != 0:
+                if word & 1 != 0:
+                    addresses = append(addresses, span.base + slot * span.elemsize)
+                word >>= 1
+                slot += 1
+            bits >>= WORD_BITS
+            first += WORD_BITS
     return addresses

@@ -1,5 +1,6 @@
 """The counters that several threads add to, and the pace that they set for sweeping."""
 
+from operator import add, mul, sub
 from typing import Final, final
 
 from mypy_extensions import i64
@@ -131,11 +132,12 @@ class Pacing:
         grown = self.heap_live - self.heap_live_basis + span_bytes
         words: int = grown
         if words < 0:
-            words += 1 << 64
+            words = add(words, 1 << 64)
         due = self.pages_per_byte * float(words)
         spared: int = caller_pages
         pages = (int(due) if due < float(1 << 63) else -(1 << 63)) - spared
-        return pages if pages >> 63 >= -1 else pages + (1 << 64)
+        wrapped: int = pages if pages >> 63 >= -1 else add(pages, 1 << 64)
+        return wrapped
 
     def cycle_begins(self) -> None:
         """Leave a cycle that begins some room up to its goal (startCycle)."""
@@ -153,7 +155,7 @@ class Pacing:
         share = WORKERS_SHARE
         if nanoseconds > 0:
             share += float(assisting) / float(nanoseconds * procs)
-        room = unsigned(self.next_gc - self.alive)
+        room = unsigned(sub(self.next_gc, self.alive))
         live: int = self.heap_live
         grown = float(live) / before - 1 - self.ratio
         off = float(room) / before - self.ratio - share / SHARE_WANTED * grown
@@ -183,13 +185,15 @@ class Pacing:
             self.next_gc = self.trigger = NEVER
             return
         self.ratio = min(self.ratio, 0.95 * float(percent) / 100)
-        trigger = max(int(float(self.alive) * (1 + self.ratio)), LEAST_HEAP * percent // 100)
+        share: i64 = percent
+        least: int = share * LEAST_HEAP // 100
+        trigger = max(int(float(self.alive) * (1 + self.ratio)), least)
         live: int = self.heap_live
         if not swept:
             trigger = max(trigger, live + SWEEP_MIN_HEAP_DISTANCE)
         if trigger >> 63 != 0:
             raise HeapError("T-90: gc_trigger underflow")
-        goal = self.alive + unsigned(self.alive * percent) // 100
+        goal = add(self.alive, unsigned(mul(self.alive, percent)) // 100)
         self.trigger = trigger
         self.next_gc = max(unsigned(goal), trigger)
 

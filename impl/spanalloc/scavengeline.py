@@ -1,5 +1,6 @@
 """The background scavenger's line: so much is to be returned by such a time, and when to look."""
 
+from operator import add, and_, sub
 from typing import Final, final
 
 from spanalloc.pagesizes import PageSizes
@@ -57,9 +58,9 @@ class ScavengeLine:
             self.rate = 0.0
             return
         goal = converted(float(inuse) * (float(next_gc) / float(last_next_gc)))
-        goal = unsigned(goal + goal // RETAIN_EXTRA)
+        goal = unsigned(add(goal, goal // RETAIN_EXTRA))
         physical: int = sizes.physical
-        goal = unsigned(goal + physical - 1) & ~(physical - 1)
+        goal = and_(unsigned(add(goal, physical - 1)), ~(physical - 1))
         self.goal = goal
         if retained <= goal:
             self.rate = 0.0
@@ -98,7 +99,7 @@ class ScavengeLine:
             return 0
         passed = self.rate * float(now - self.time_basis)
         fallen = converted(passed)
-        want = unsigned(self.basis - fallen)
+        want = unsigned(sub(self.basis, fallen))
         return retained - want if retained > want else 0
 
     def turn_ends(self, retained: int, wanted: int, released: int, now: int) -> None:

@@ -1,5 +1,10 @@
-"""A span's state as plain numbers, for comparing and printing."""
+"""A span's state as plain numbers, for comparing and printing.
 
+What may be a number beyond 62 bits is computed by functions of `operator`: where compiled code
+computes it and there is no memory for it, the process ends, while a function can raise MemoryError.
+"""
+
+from operator import and_, sub
 from typing import Final, NamedTuple
 
 from librt.vecs import vec
@@ -28,17 +33,23 @@ class SpanSnapshot(NamedTuple):
 def unsigned(word: int) -> int:
     """Return the number in 0..2^64 - 1 that has the same lowest 64 bits as `word`.
 
-    A small number is returned as it is: a mask of 64 bits makes an object, for which there may be
-    no memory, and compiled code does not come back from that.
+    Raises: MemoryError.
     """
-    return word if word >> 62 == 0 else word & UNSIGNED_64
+    if word >> 62 == 0:
+        return word
+    masked: int = and_(word, UNSIGNED_64)
+    return masked
 
 
 def joined(words: vec[i64], nelems: int) -> int:
-    """Return the first `nelems` bits of a bitmap as one number, bit i for slot i."""
-    bits = 0
-    shift = 0
+    """Return the first `nelems` bits of a bitmap as one number, bit i for slot i.
+
+    Raises: MemoryError.
+    """
+    if nelems < 62:
+        return words[0] & ((1 << nelems) - 1) if nelems > 0 else 0
+    parts = bytearray()
     for word in words:
-        bits |= unsigned(word) << shift
-        shift += 64
-    return bits & ((1 << nelems) - 1)
+        parts += int(word).to_bytes(8, "little", signed=True)
+    bits: int = and_(int.from_bytes(parts, "little"), sub(1 << nelems, 1))
+    return bits
