@@ -179,6 +179,18 @@ TWICE(PyNumber_And)
 TWICE(PyNumber_Or)
 TWICE(PyNumber_Xor)
 
+#define ONE_TWICE(name)                                     \
+    static inline PyObject *name##_twice(PyObject *number)  \
+    {                                                       \
+        PyObject *made = name(number);                      \
+        return RARELY(made == NULL) && again(number, number) ? name(number) : made; \
+    }
+
+ONE_TWICE(PyNumber_Negative)
+ONE_TWICE(PyNumber_Invert)
+
+#define PyNumber_Negative PyNumber_Negative_twice
+#define PyNumber_Invert PyNumber_Invert_twice
 #define PyNumber_Add PyNumber_Add_twice
 #define PyNumber_Subtract PyNumber_Subtract_twice
 #define PyNumber_Multiply PyNumber_Multiply_twice

@@ -29,10 +29,12 @@ from setuptools.command.build_py import build_py
 
 # Exceptions that are a MemoryError or an OSError, too, cannot be native classes, nor can what weak
 # references are kept of; the others are programs that use the allocator, and want the interpreter
-# to switch between their threads.
+# to switch between their threads. What audits a heap computes with bitmaps, for which there may be
+# no memory.
 INTERPRETED = (
     "__init__.py",
     "__main__.py",
+    "audit.py",
     "compiled.py",
     "errors.py",
     "handles.py",

@@ -113,6 +113,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "caches flushed": lambda heap, live: heap.flush_caches(),
     "statistics": lambda heap, live: heap.statistics(),
     "a snapshot": lambda heap, live: heap.snapshot(),
+    "an audit": lambda heap, live: audit(heap.snapshot()),
     "marks as bits": lambda heap, live: heap.collect(marked_bits(heap, live)),
     "a wide goal": wide_goal,
     "an extent": lambda heap, live: (heap.extent(live[0]), heap.finalizers_due),

@@ -38,8 +38,8 @@ def main() -> NoReturn:
             interrupts.over()
         except KeyboardInterrupt:
             _tell_interrupted()
+    _end_children()
     if interrupts.noted():
-        _end_children()
         status = FAILS if status == FAILS else interrupts.status()
     sys.stdout.flush()
     if results.failure:
@@ -55,5 +55,9 @@ def _tell_interrupted() -> None:
 
 def _end_children() -> None:
     processes = sys.modules.get("spanproof.support.processes")
-    if processes is not None:
+    if processes is None:
+        return
+    if interrupts.noted():
         processes.end_children()
+    else:
+        processes.end_left_over()

@@ -13,8 +13,8 @@ command, and ends by itself when the command is gone, even if that was killed.
 A program (`subprocess.run`, `subprocess.Popen`) is started with `preexec_fn=with_parent()`: the
 kernel kills it when its parent ends. A process of Python that `multiprocessing` starts without a
 pool calls `end_with_parent()` first. Start either from the main thread: to the kernel the parent is
-the thread. What a program started on its own account is ended by `end_children()`, which the
-command line calls for an interrupted command.
+the thread. What a program started on its own account, also in a session of its own, is ended with
+the command, by `end_children()` for an interrupted one.
 """
 
 import ctypes
@@ -205,17 +205,33 @@ def with_parent() -> Callable[[], None]:
     return child
 
 
+class _Adopting:
+    """Whether a command is the parent of orphans, and the children that it had before."""
+
+    began = False
+    before: frozenset[int] = frozenset()
+
+
 def _adopt_orphans() -> None:
     """Let a command become the parent of what a child leaves behind, for `end_children`."""
-    if interrupts.caught():
+    if interrupts.caught() and not _Adopting.began:
+        _Adopting.began = True
+        _Adopting.before = frozenset(child.pid for child in psutil.Process().children())
         ask_kernel(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_left_over() -> None:
+    """End what programs that this command has started have left behind."""
+    if _Adopting.began:
+        end_children()
 
 
 def end_children() -> None:
     """End all processes that descend from this one: ask first, and kill what stays.
 
-    The tracker of multiprocessing's semaphores ends when this process does, and would be started
-    again if it ended earlier.
+    Left alone are those that were there before it started any, as where a shell has replaced itself
+    by this command. The tracker of multiprocessing's semaphores ends when this process does, and
+    would be started again if it ended earlier.
     """
     for _ in range(3):
         children = _descendants()
@@ -233,7 +249,8 @@ def _descendants() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children(recursive=True):
         try:
-            if "multiprocessing.resource_tracker" not in " ".join(child.cmdline()):
+            tracks = "multiprocessing.resource_tracker" in " ".join(child.cmdline())
+            if not tracks and child.pid not in _Adopting.before:
                 found.append(child)
         except psutil.Error:
             continue

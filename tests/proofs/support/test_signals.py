@@ -105,6 +105,30 @@ print("still here")
 """
 
 
+LEAVES_ONE_BEHIND = """
+import os, subprocess, sys
+from spanproof.support import interrupts, processes
+theirs = int(sys.argv[1])
+interrupts.catch()
+LEAVES = '''
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    child = os.fork()
+    if child == 0:
+        os.close(1)
+        time.sleep(600)
+    print(child)
+'''
+told = subprocess.run([sys.executable, "-c", LEAVES], stdout=subprocess.PIPE,
+                      preexec_fn=processes.with_parent())
+processes.end_left_over()
+print(int(told.stdout), flush=True)
+"""
+
+REPLACES_A_SHELL = 'sleep 600 >&- 2>&- & exec "$0" -c "$1" $!'
+
+
 def listen() -> None:
     """Undo what `nohup` or a shell's background does: what is ignored stays so in what is run."""
     for number in ENDINGS:
@@ -193,6 +217,19 @@ def test_an_interrupt_that_cannot_be_raised_ends_the_command(
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60) == (out, err)
     assert process.returncode == 130
+
+
+def test_what_a_program_leaves_behind_ends_with_a_command_that_nobody_interrupts() -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", REPLACES_A_SHELL, sys.executable, LEAVES_ONE_BEHIND + "print(theirs)"],
+        capture_output=True,
+        text=True,
+    )
+    left, theirs = (int(pid) for pid in done.stdout.split())
+    there = psutil.Process(theirs)
+    assert there.name() == "sleep"
+    there.kill()
+    assert all_gone({left})
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
