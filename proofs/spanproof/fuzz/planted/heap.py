@@ -220,7 +220,7 @@ SLIPS: Final = (
     PlantedBug(
         "a cycle is due however small the heap is",
         "pacing",
-        "max(int(float(self.alive) * (1 + self.ratio)), LEAST_HEAP * percent // 100)",
+        "max(int(float(self.alive) * (1 + self.ratio)), least)",
         "int(float(self.alive) * (1 + self.ratio))",
     ),
     PlantedBug(
