@@ -50,8 +50,8 @@ TRIER: Final = "spanproof.decide.trying"
 """The module that decides by running."""
 
 
-ALLOCATOR: Final = "spanalloc"
-"""The package of which what decides knows the name, and imports nothing."""
+NAMED: Final = ("spanalloc", "spanspec.pages.treap")
+"""The package and the module of which what decides knows names, and imports nothing."""
 
 
 BEGINNINGS: Final = (
@@ -186,7 +186,7 @@ def fingerprint_of_the_prover(code: Code) -> str:
     """Return the fingerprint of the modules that decide, and of what they read of the model.
 
     What tells counterexamples counts as it is written, not with the protocols that it runs; so do
-    the beginnings. The allocator counts for those obligations only that read it.
+    the beginnings. What is only named counts for those obligations that read it.
     """
     sources = Sources(code=code)
     written = [
@@ -195,7 +195,7 @@ def fingerprint_of_the_prover(code: Code) -> str:
         for module in modules_of(place)
         for unit in sources.whole(module)
     ]
-    deciding = Sources(outside=(TELLER, ALLOCATOR), code=code)
+    deciding = Sources(outside=(TELLER, *NAMED), code=code)
     roots = [
         unit for place in PROVER for module in modules_of(place) for unit in deciding.whole(module)
     ]
@@ -208,6 +208,6 @@ def fingerprint_of_the_prover(code: Code) -> str:
 
 def fingerprint_of_the_trier(code: Code) -> str:
     """Return the fingerprint of the module that decides by running."""
-    outside = (*PROVER, TELLER, *BEGINNINGS, ALLOCATOR)
+    outside = (*PROVER, TELLER, *BEGINNINGS, *NAMED)
     sources = Sources(outside=outside, code=code)
     return sources.fingerprint(sources.closure(sources.whole(TRIER)))

@@ -26,7 +26,7 @@ from spanproof.decide.catalogue import (
 )
 from spanproof.decide.jobs import Job, Outcome, summarize
 from spanproof.decide.resting import (
-    ALLOCATOR,
+    NAMED,
     PROVER,
     TELLER,
     TRIER,
@@ -204,8 +204,8 @@ def test_a_closure_follows_names_attributes_and_strings() -> None:
     assert modules_of("spanspec.base.words") == ["spanspec.base.words"]
 
 
-def test_what_decides_imports_nothing_of_the_allocator() -> None:
-    """So an edit of the allocator concerns those obligations only that rest on it."""
+def test_what_decides_imports_nothing_of_what_it_knows_by_name() -> None:
+    """So an edit of the allocator, or the treap, concerns those obligations that rest on it."""
     code, seen = code_of_ours(), set[str]()
     waiting = [module for place in (*PROVER, TRIER) for module in modules_of(place)]
     while waiting:
@@ -215,7 +215,7 @@ def test_what_decides_imports_nothing_of_the_allocator() -> None:
             seen.add(name)
             waiting += facts.modules()
     assert "spanproof.symbolic.translate" in seen
-    assert not [name for name in seen if is_within(name, (ALLOCATOR,))]
+    assert not [name for name in seen if is_within(name, NAMED)]
 
 
 # --- keys -----------------------------------------------------------------------------------------
