@@ -211,6 +211,11 @@ def _made(world: str, cache: Cache) -> Catalogue:
     obligations = all_obligations()
     argued = {claim.id: _argued_by(claim) for claim in obligations.values()}
 
+    @functools.cache
+    def rests_on_units(sources: Sources, name: str) -> frozenset[Unit]:
+        """Return what an obligation rests on by itself: many count for others, too."""
+        return what_it_rests_on(sources, obligations[name])
+
     earlier = rewritten(cache)
 
     def before(
@@ -239,7 +244,7 @@ def _made(world: str, cache: Cache) -> Catalogue:
         values += sorted(said(stated) for stated in due(claim))
 
         def units_in(sources: Sources) -> frozenset[Unit]:
-            return frozenset().union(*(what_it_rests_on(sources, one) for one in proves))
+            return frozenset().union(*(rests_on_units(sources, one.id) for one in proves))
 
         def key_in(sources: Sources) -> str:
             return digest_of(tools, sources.fingerprint(units_in(sources)), *values)

@@ -79,9 +79,10 @@ class Scheduled(Interleaved):
         for thread, operation in scene.before:
             self._left[thread].append(operation)
             while self._left[thread][len(scene.threads[thread]) :] or not self._at_rest():
-                able = [one for one in self.moves() if not one.seen_early]
-                mine = [one for one in able if one.thread == thread]
-                self.move((mine or able)[0])
+                able = (
+                    number for number, worker in enumerate(self._workers) if self._can_go(worker)
+                )
+                self.move(Move(thread if self._can_go(self._workers[thread]) else next(able)))
         self._places = [0] * len(scene.threads)
 
     def _at_rest(self) -> bool:

@@ -165,10 +165,12 @@ def try_all(settings: Sequence[Setting]) -> Ran:
                 return Ran(states, met, wrong, f"{setting.name}: {how}")
             states += 1
             met.update(player.met)
-            key = player.key()
             if states >= MOST_STATES:
                 return Ran(states, met, complete=False)
-            if key not in seen and len(program) < setting.length:
+            if len(program) == setting.length:
+                continue
+            key = player.key()
+            if key not in seen:
                 seen.add(key)
                 waiting.extend((*program, one) for one in setting.operations)
     return Ran(states, met)
