@@ -160,7 +160,6 @@ def prove(
         raise Unusable(f"{solver} has no theory for any of it: nothing was decided")
     if len(chosen) == 1 and chosen[0] == "*":
         keep(store)
-        remember(store, book.world)
     return HOLDS
 
 
@@ -263,7 +262,11 @@ def decide_all(
             return founded(outcomes, book), True
     order = {job: place for place, job in enumerate(work)}
     outcomes.sort(key=lambda outcome: order[outcome.job])
-    return founded(outcomes, book), False
+    judged = founded(outcomes, book)
+    good = {one.job.obligation for one in judged if one.job.mutant is None and one.good}
+    if good >= book.claims.keys():
+        remember(store, book.world)
+    return judged, False
 
 
 def list_obligations(work: list[Job], book: Catalogue, json: bool) -> int:

@@ -27,6 +27,9 @@ PACKAGES: Final = ("spanspec", "spanalloc")
 
 CLAIMS: Final = ("spanproof.theorems",)
 
+MOST: Final = 8
+"""Definitions that are looked at: of more at once, hardly all are the same."""
+
 WAYS: Final = "cases"
 """What a claim calls that asks for each way through a rule by itself."""
 
@@ -61,7 +64,7 @@ def texts_of_ours() -> dict[str, str]:
 
 def remember(cache: Cache, world: str) -> None:
     """Keep the sources, of which `world` is the fingerprint, as those whose obligations hold."""
-    if cache.get(_key("world"), str) != world:
+    if world and cache.get(_key("world"), str) != world:
         cache.put(_key("texts"), texts_of_ours())
         cache.put(_key("world"), world)
 
@@ -120,7 +123,10 @@ class Rewritten:
 
 
 def rewritten(cache: Cache) -> Rewritten | None:
-    """Return what is written otherwise than when all was proved; None where nothing is known."""
+    """Return what is written otherwise than when all was proved.
+
+    None where that is unknown, or nothing, or so much that to look at it would take its time, too.
+    """
     kept = cache.get(_key("texts"), dict[str, str])
     if kept is None:
         return None
@@ -130,7 +136,7 @@ def rewritten(cache: Cache) -> Rewritten | None:
         if kept.get(module, text) != text:
             texts[module], its = with_definitions_of(text, kept[module])
             edits |= {Unit(module, name): edit for name, edit in its.items()}
-    return Rewritten(edits, texts, cache) if edits else None
+    return Rewritten(edits, texts, cache) if 0 < len(edits) <= MOST else None
 
 
 def with_definitions_of(text: str, before: str) -> tuple[str, dict[str, Edit]]:
@@ -140,17 +146,19 @@ def with_definitions_of(text: str, before: str) -> tuple[str, dict[str, Edit]]:
     """
     try:
         now, then = dict(_definitions(text)), dict(_definitions(before))
+        edits = {
+            name: Edit(now[name], then[name])
+            for name in now.keys() & then.keys()
+            if written(now[name], docstrings=False) != written(then[name], docstrings=False)
+        }
+        lines, old = text.split("\n"), before.split("\n")
+        for edit in sorted(edits.values(), key=lambda one: -one.now.lineno):
+            lines[_lines(edit.now)] = old[_lines(edit.before)]
+        changed = "\n".join(lines)
+        ast.parse(changed)
     except (SyntaxError, ValueError):
         return text, {}
-    edits = {
-        name: Edit(now[name], then[name])
-        for name in now.keys() & then.keys()
-        if written(now[name], docstrings=False) != written(then[name], docstrings=False)
-    }
-    lines, old = text.splitlines(keepends=True), before.splitlines(keepends=True)
-    for edit in sorted(edits.values(), key=lambda one: -one.now.lineno):
-        lines[_lines(edit.now)] = old[_lines(edit.before)]
-    return "".join(lines), edits
+    return changed, edits
 
 
 def _lines(definition: Definition) -> slice:

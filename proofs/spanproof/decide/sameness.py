@@ -30,7 +30,7 @@ from spanproof.symbolic.sources import SourceTree
 from spanproof.symbolic.translate import Translator
 from spanproof.symbolic.values import SymbolicBitmap, SymbolicTable, Value
 
-SECONDS: Final = 1.0
+SECONDS: Final = 0.5
 """How long a solver may look for a difference; what takes longer is no small change."""
 
 VARIABLE: Final = "(variable)"
@@ -66,8 +66,9 @@ class _Meaning(NamedTuple):
 def same_but_for_sides(now: ast.AST, before: ast.AST) -> bool:
     """Tell whether two definitions differ in nothing but the sides of comparisons.
 
-    Those of two sides that are both evaluated, call nothing, and are compared by what means the
-    same with its sides exchanged. So the definition may be anything, a course or a class as well.
+    Both sides are evaluated in any case. They call nothing, one at most reads an item, and they are
+    compared by what means the same with its sides exchanged. So the definition may be anything, a
+    course or a class as well.
     """
     one, other = (
         written(_Sided().visit(copy.deepcopy(tree)), docstrings=False) for tree in (now, before)
@@ -82,7 +83,9 @@ class _Sided(ast.NodeTransformer):
         """Put the smaller number on the left, and of equal ones that whose text comes first."""
         self.generic_visit(node)
         match node:
-            case ast.Compare(left=left, ops=[op], comparators=[right]) if not _calls(node):
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if _in_any_order(
+                left, right
+            ):
                 backwards = type(op) in EXCHANGED or (
                     isinstance(op, ast.Eq | ast.NotEq) and ast.dump(right) < ast.dump(left)
                 )
@@ -92,9 +95,12 @@ class _Sided(ast.NodeTransformer):
         return node
 
 
-def _calls(expression: ast.expr) -> bool:
-    called = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
-    return any(isinstance(node, called) for node in ast.walk(expression))
+def _in_any_order(*expressions: ast.expr) -> bool:
+    """Tell whether it does not matter in which order some expressions are evaluated."""
+    kinds = [{type(node) for node in ast.walk(one)} for one in expressions]
+    called = {ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr}
+    reads = [one for one in kinds if ast.Subscript in one]
+    return len(reads) <= 1 and all(called.isdisjoint(one) for one in kinds)
 
 
 def same_in_proofs(

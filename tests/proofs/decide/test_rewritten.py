@@ -117,6 +117,10 @@ def test_functions_are_put_back_by_themselves() -> None:
     assert list(edits) == ["one"]
     assert not is_plain(edits["one"].before)
     assert is_plain(edits["one"].now)
+    put_back = "class One:\n    pass\n\n\ndef one() -> str:\n    return '\x0c'\n"
+    assert with_definitions_of(now, put_back)[0] == now.replace(
+        "int:\n    return A + 1", "str:\n    return '\x0c'"
+    )
     for same in (now, now.replace("A + 1", "A + 1  # more"), "def one(:", "class One: pass\n"):
         assert with_definitions_of(now, same) == (now, {})
 
@@ -132,6 +136,7 @@ def test_functions_are_put_back_by_themselves() -> None:
         ("a < b", "b > a + 1", False),
         ("not a != b", "not b != a", True),
         ("a() == b", "b == a()", False),
+        ("a[1] == b[2]", "b[2] == a[1]", False),
         ("a in b", "b in a", False),
         ("a + b == 1", "1 == b + a", False),
         ("a and b", "b and a", False),
@@ -224,10 +229,19 @@ def test_an_answer_of_before_is_kept_as_one_of_now(tmp_path: Path, book: Catalog
     assert cache.get(book.key(job), Verdict) == PROVED
 
 
-def test_nothing_is_rewritten_where_nothing_differs_or_is_known(tmp_path: Path) -> None:
+def test_nothing_is_rewritten_where_nothing_or_everything_differs(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     assert rewritten(cache) is None
     remember(cache, "world")
     assert rewritten(cache) is None
     cache.put(module._key("texts"), {SWEEPGEN: "def is_swept(:"})
+    assert rewritten(cache) is None
+    text = texts_of_ours()[SWEEPGEN]
+    one, many = (
+        text.replace("(sg + 2) & M32", "M32"),
+        text.replace("    return ", "    return 1 + "),
+    )
+    cache.put(module._key("texts"), {SWEEPGEN: one})
+    assert rewritten(cache) is not None
+    cache.put(module._key("texts"), {SWEEPGEN: many})
     assert rewritten(cache) is None
