@@ -66,12 +66,17 @@ class SmallScope:
         self._inside: dict[str, list[z3.BoolRef]] = {}
 
     def formulas(self, formulas: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:
-        """Return formulas over the identities 0..3 only, without quantifiers over identities."""
+        """Return formulas over the identities 0..3 only, without quantifiers over identities.
+
+        The last one stays the last, behind what keeps the symbols in scope: questions with the same
+        hypotheses begin alike.
+        """
         self._asked += formulas
         for symbol in unknown_symbols(formulas, IDENTITY_SORT, self._seen):
             self._keep_inside(symbol)
         inside = [one for facts in self._inside.values() for one in facts]
-        return [*(self._written.out(formula) for formula in formulas), *inside]
+        written = [self._written.out(formula) for formula in formulas]
+        return [*written[:-1], *inside, *written[-1:]]
 
     def _keep_inside(self, symbol: z3.FuncDeclRef) -> None:
         if symbol.name() not in self._inside:

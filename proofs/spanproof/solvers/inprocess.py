@@ -1,18 +1,15 @@
 """Z3 in this process: it decides the terms themselves, and its models can be read."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 import z3
 
 from spanproof.prove.questions import Expected, Question
-from spanproof.prove.smallscope import SmallScope, has_quantifier
+from spanproof.prove.smallscope import SmallScope
+from spanproof.solvers.connections import Connections
 from spanproof.solvers.finding import Finding
-from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
-from spanproof.support import interrupts
-from spanproof.symbolic.construct import has_operation, identity, measured
+from spanproof.solvers.owncontext import OwnContext
 
 ATTEMPTS: Final = (0.5, 0.25, 0.25)
 """Shares of the time limit, each with a random seed of its own.
@@ -25,198 +22,34 @@ NEXT: Final = 0.1
 """Share of the time limit for a question that is asked after those before it.
 
 For integers that is several times quicker than to ask each anew, and with quantifiers over
-identities ten times; for machine words it is slower.
+identities ten times.
 """
 
-ARITHMETIC: Final = 2
-"""Z3's solver of integers, its first one, for questions in which no unknowns are multiplied.
+AT_HAND: Final = 0.01
+"""Seconds of work for a question about machine words that is asked after those before it.
 
-Our claims about integers are many small steps with a case distinction each: with this one they are
-decided in half the time. Products are better off with the one that Z3 takes by itself.
+What follows from what Z3 has written out in bits already takes a tenth of the time then; what does
+not takes longer than in a solver of its own, which simplifies the question as a whole before.
 """
 
-DIVISION: Final[int] = z3.Z3_OP_BUDIV
-"""A division of words.
+IN_VAIN: Final = 3
+"""How many questions about machine words may come out so less often than not, until a proof asks
+none so any more.
+"""
 
-Written out in bits it is large, and most claims about layouts need little of it: where there is one
-a question is asked after those before it first, as it stands.
+SITUATION: Final = 0.2
+"""Seconds of work in which Z3 finds a model of a situation of identities, if at all.
+
+Where there are machine words as well it hardly ever does.
 """
 
 Attempt: TypeAlias = Callable[[Sequence[z3.BoolRef], float], Finding]
 """A way to ask whether formulas can be met, within a time."""
 
 
-class _Known(NamedTuple):
-    """A formula as it was asked, in the context where it is decided, and what is in it.
-
-    The original is kept, for Z3 gives the number of a term that is gone to another one.
-    """
-
-    asked: z3.BoolRef
-    here: z3.BoolRef
-    quantified: bool
-    words: bool
-    products: bool
-
-
-class Kinds(NamedTuple):
-    """What there is in a question: quantifiers over identities, machine words, and products of
-    unknowns.
-    """
-
-    quantified: bool
-    words: bool
-    products: bool
-
-    @property
-    def linear(self) -> bool:
-        """Whether integers are only added, compared and multiplied by constants."""
-        return not (self.words or self.products)
-
-
-def _kinds(known: Sequence[_Known]) -> Kinds:
-    return Kinds(
-        any(one.quantified for one in known),
-        any(one.words for one in known),
-        any(one.products for one in known),
-    )
-
-
-class _Standing(NamedTuple):
-    """A solver with what was asked last, but for the goal, and the numbers of that."""
-
-    solver: z3.Solver
-    names: list[int]
-
-
-class OwnContext:
-    """A context of Z3's own for questions that belong together, those of one proof.
-
-    The order in which Z3 looks at terms, and so which model it finds and how soon, hangs on which
-    terms its context has seen before. In one of its own that is nothing but the questions asked so
-    far: an answer does not depend on what else this process has proved. Models stay there, for the
-    numbers of the symbols that Z3 makes up go over from one context to another with each term.
-    """
-
-    def __init__(self) -> None:
-        self._context = z3.Context()
-        self._known: dict[int, _Known] = {}
-        self._dividing: dict[int, bool] = {}
-        self._standing: dict[bool, _Standing] = {}
-
-    def kinds(self, formulas: Sequence[z3.BoolRef]) -> Kinds:
-        """Tell what there is in formulas."""
-        return _kinds([self._of(formula) for formula in formulas])
-
-    def divides_words(self, formulas: Sequence[z3.BoolRef]) -> bool:
-        """Tell whether a machine word is divided in any formula."""
-        return any(self._divides(self._of(formula)) for formula in formulas)
-
-    def _divides(self, known: _Known) -> bool:
-        return known.words and has_operation(known.asked, DIVISION, self._dividing)
-
-    def check(self, formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0) -> Finding:
-        """Let Z3 decide formulas as they are, with as much work as an idle machine does in a
-        time.
-        """
-        known = [self._of(formula) for formula in formulas]
-        solver = self._empty(_kinds(known).linear)
-        solver.set("random_seed", seed)
-        self._assert(solver, known)
-        return self._decided(solver, timeout)
-
-    def check_next(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
-        """Let Z3 decide formulas of which all but the last mostly are those of the time before.
-
-        They stay where they are, with what Z3 has learnt of them.
-        """
-        known = [self._of(formula) for formula in formulas]
-        names = [identity(formula) for formula in formulas[:-1]]
-        linear = _kinds(known).linear
-        standing = self._standing.get(linear)
-        if standing is None or names[: len(standing.names)] != standing.names:
-            standing = _Standing(self._empty(linear), [])
-        solver = standing.solver
-        solver.push()  # from now on Z3 expects more questions
-        solver.pop()
-        self._assert(solver, known[len(standing.names) : -1])
-        self._standing[linear] = _Standing(solver, names)
-        solver.push()
-        try:
-            self._assert(solver, known[-1:])
-            return self._decided(solver, timeout)
-        finally:
-            solver.pop()
-
-    def _empty(self, linear: bool) -> z3.Solver:
-        """Return a solver that knows nothing."""
-        solver = z3.Solver(ctx=self._context)
-        if linear:
-            solver.set("arith.solver", ARITHMETIC)
-        return solver
-
-    def _assert(self, solver: z3.Solver, known: Sequence[_Known]) -> None:
-        """Add formulas, which are truth values of this context: `Solver.add` looks at each anew."""
-        context = self._context.ref()
-        for one in known:
-            z3.Z3_solver_assert(context, solver.solver, one.here.ast)
-
-    def _decided(self, solver: z3.Solver, timeout: float) -> Finding:
-        solver.set("rlimit", units(timeout, Z3_UNITS))
-        solver.set("timeout", milliseconds(timeout, CLOCK))
-        started = time.perf_counter()
-        with _interruptible(self._context):
-            result = solver.check()
-        spent = time.perf_counter() - started
-        if result == z3.sat:
-            return Finding("sat", spent, model=solver.model())
-        if result == z3.unsat:
-            return Finding("unsat", spent)
-        reason = solver.reason_unknown()
-        if any(word in reason for word in ("resource limit", "canceled", "timeout")):
-            reason = exhausted(timeout, Z3_UNITS, 0 if "resource limit" in reason else spent)
-        return Finding("unknown", spent, reason)
-
-    def _of(self, formula: z3.BoolRef) -> _Known:
-        known = self._known.get(identity(formula))
-        if known is None:
-            here = formula.translate(self._context)
-            words, degree = measured(formula, _WORDS_AND_DEGREE)
-            known = _Known(formula, here, has_quantifier([formula]), words > 0, degree > 1)
-            self._known[identity(formula)] = known
-        return known
-
-
-_WORDS_AND_DEGREE: Final = (z3.Probe("num-bv-consts"), z3.Probe("arith-max-deg"))
-
-
 def check(formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
     """Let Z3 decide formulas by themselves, in a context of their own."""
     return OwnContext().check(formulas, timeout)
-
-
-_COMPUTING: Final[list[z3.Context]] = []
-"""The contexts in which Z3 computes now."""
-
-
-@contextmanager
-def _interruptible(context: z3.Context) -> Iterator[None]:
-    _COMPUTING.append(context)
-    try:
-        yield
-    finally:
-        _COMPUTING.remove(context)
-
-
-def _interrupt() -> None:
-    for context in (z3.main_ctx(), *_COMPUTING):
-        context.interrupt()
-
-
-if interrupts.caught():
-    # Z3 would take Ctrl-C for a reason to answer `unknown`, and nobody else would hear of it.
-    z3.set_param("ctrl_c", False)
-    interrupts.also(_interrupt)
 
 
 class Z3:
@@ -227,20 +60,23 @@ class Z3:
     def __init__(self) -> None:
         self._own = OwnContext()
         self._few = SmallScope()
+        self._connections = Connections()
         self._outgrown = False
+        self._vague = False
+        self._in_vain = 0
 
     def ask(self, question: Question, timeout: float) -> Finding:
         """Decide a question.
 
         Where quantifiers may make Z3 give up, a model of few identities is looked for, which is
-        found in a moment if there is one: first if a model is what the proof needs, unless this
+        found in a moment if there is one: soon if a model is what the proof needs, unless this
         proof has asked for one before that is not so small; else as soon as Z3 hesitates.
         """
         kinds = self._own.kinds(question.formulas)
         if not kinds.quantified:
-            return self._tried(question.formulas, timeout, kinds.words)
+            return self._tried(question, timeout, kinds.words)
         spent = 0.0
-        for attempt in self._attempts(question.expected):
+        for attempt in self._attempts(question.expected, kinds.words):
             finding = attempt(question.formulas, timeout)
             spent += finding.seconds
             if attempt == self._among_few and finding.result == "unsat":
@@ -249,28 +85,60 @@ class Z3:
                 break
         return finding._replace(seconds=spent)
 
-    def _attempts(self, expected: Expected) -> Sequence[Attempt]:
+    def _attempts(self, expected: Expected, words: bool) -> Sequence[Attempt]:
         """Return in which ways a question with quantifiers is asked; the last has to decide it."""
-        if expected == "sat" and not self._outgrown:
-            return self._among_few, self._next, self._own.check
-        return self._next, self._among_few, self._own.check
+        if expected == "unsat" or self._outgrown:
+            return self._next, self._among_few, self._own.check
+        soon = () if words or self._vague else (self._soon,)
+        return *soon, self._among_few, self._next, self._own.check
+
+    def _soon(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+        """Look for a model in a moment, until once there is none in one."""
+        finding = self._own.check_next(formulas, min(timeout, SITUATION))
+        self._vague = finding.result == "unknown"
+        return finding
 
     def _among_few(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
-        return self._own.check(self._few.formulas(formulas), timeout)
+        few = self._few.formulas(formulas)
+        finding = self._own.check_next(few, timeout * NEXT, few=True)
+        if finding.result != "unknown":
+            return finding
+        again = self._own.check(few, timeout)
+        return again._replace(seconds=finding.seconds + again.seconds)
 
     def _next(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
         return self._own.check_next(formulas, timeout * NEXT)
 
-    def _tried(self, formulas: Sequence[z3.BoolRef], timeout: float, words: bool) -> Finding:
-        spent = 0.0
-        if not words or self._own.divides_words(formulas):
-            finding = self._next(formulas, timeout)
-            if finding.result != "unknown":
-                return finding
-            spent = finding.seconds
-        finding = Finding("unknown", 0.0)
+    def _at_hand(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+        """Ask a question about machine words after those before it, if that has been of use."""
+        if self._in_vain == IN_VAIN:
+            return Finding("unknown", 0.0)
+        finding = self._own.check_next(formulas, min(timeout, AT_HAND))
+        if finding.result == "unknown":
+            self._in_vain += 1
+        else:
+            self._in_vain = max(0, self._in_vain - 1)
+        return finding
+
+    def _tried(self, question: Question, timeout: float, words: bool) -> Finding:
+        formulas = question.formulas
+        alike = not words or self._own.divides_words(formulas)
+        finding = (self._next if alike else self._at_hand)(formulas, timeout)
+        if finding.result != "unknown":
+            return finding
+        spent = finding.seconds
+        if words and question.expected == "unsat":
+            near = self._connections.with_last(formulas)
+            if len(near) < len(formulas):
+                finding = check(near, timeout * ATTEMPTS[0])
+                spent += finding.seconds
+                if finding.result == "unsat":
+                    return finding._replace(seconds=spent)
         for seed, share in enumerate(ATTEMPTS):
-            finding = self._own.check(formulas, timeout * share, seed)
+            # Among terms that were there before it takes Z3 up to ten times as long to decide a
+            # hard question about machine words.
+            context = OwnContext() if words else self._own
+            finding = context.check(formulas, timeout * share, seed)
             spent += finding.seconds
             if finding.result != "unknown":
                 break
@@ -283,7 +151,7 @@ class FewFirst(Z3):
     def ask(self, question: Question, timeout: float) -> Finding:
         """Decide a question; a model of few identities is a model."""
         if self._own.kinds(question.formulas).quantified:
-            few = self._own.check(self._few.formulas(question.formulas), timeout)
+            few = self._among_few(question.formulas, timeout)
             if few.result == "sat":
                 return few
         return super().ask(question, timeout)

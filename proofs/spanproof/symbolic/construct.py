@@ -263,6 +263,27 @@ def has_operation(term: z3.ExprRef, operation: int, known: dict[int, bool]) -> b
     return known[term.ast.value]
 
 
+def symbols_in(term: z3.ExprRef) -> frozenset[int]:
+    """Return the numbers of the unknown constants and functions in a term, as long as it is there;
+    bodies of quantifiers included.
+    """
+    found, seen, waiting = set(), set(), [term.ast.value]
+    while waiting:
+        here = waiting.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        kind = _kind_of(_REF, here)
+        if kind == z3.Z3_APP_AST:
+            waiting += [_part(_REF, here, place) for place in range(_parts_of(_REF, here))]
+            symbol = _symbol_of(_REF, here)
+            if _symbol_kind(_REF, symbol) == z3.Z3_OP_UNINTERPRETED:
+                found.add(symbol.value)
+        elif kind == z3.Z3_QUANTIFIER_AST:
+            waiting.append(_body_of(_REF, here))
+    return frozenset(found)
+
+
 def unknown_symbols(
     terms: Iterable[z3.ExprRef], sort: z3.SortRef, seen: set[int]
 ) -> Iterator[z3.FuncDeclRef]:
