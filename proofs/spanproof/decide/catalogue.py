@@ -216,7 +216,7 @@ def _made(world: str, cache: Cache) -> Catalogue:
         """Return what an obligation rests on by itself: many count for others, too."""
         return what_it_rests_on(sources, obligations[name])
 
-    earlier = rewritten(cache)
+    earlier = rewritten(cache, code)
 
     def before(
         claim: "Obligation | Exploration",

@@ -117,9 +117,13 @@ def beyond(code: Code) -> list[str]:
     ]
 
 
-def code_of_ours(store: Store | None = None, changed: Mapping[str, str] | None = None) -> Code:
+def code_of_ours(
+    store: Store | None = None,
+    changed: Mapping[str, str] | None = None,
+    like: Code | None = None,
+) -> Code:
     """Return our modules, some with other texts; what decides counts for everything anyway."""
-    return Code(counted=(*PROVER, TELLER, *BEGINNINGS), store=store, changed=changed)
+    return Code((*PROVER, TELLER, *BEGINNINGS), changed, store, like)
 
 
 def sources_of_claims(code: Code | None = None) -> Sources:

@@ -10,12 +10,14 @@ nothing but that: a text that is not the one that was proved leads to a key that
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from spanproof.decide.cache import Cache
 from spanproof.decide.resting import code_of_ours, sources_of_claims
+from spanproof.fingerprint.code import Code
 from spanproof.fingerprint.dependencies import Sources
-from spanproof.fingerprint.modules import is_within, module_file, modules_of
+from spanproof.fingerprint.modules import module_file, modules_of
 from spanproof.fingerprint.units import Unit, digest_of
 from spanproof.fingerprint.walking import written
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 PACKAGES: Final = ("spanspec", "spanalloc")
 """The packages whose definitions are looked at: what obligations are about."""
 
-CLAIMS: Final = ("spanproof.theorems",)
+CLAIMS: Final = "spanproof.theorems"
 
 MOST: Final = 8
 """Definitions that are looked at: of more at once, hardly all are the same."""
@@ -76,22 +78,31 @@ def _key(what: str) -> str:
 class Rewritten:
     """What is written otherwise than before, and the sources in which it is not."""
 
-    def __init__(self, edits: dict[Unit, Edit], texts: dict[str, str], cache: Cache) -> None:
-        """`texts` has the modules in which the definitions are written as before."""
+    def __init__(
+        self, edits: dict[Unit, Edit], texts: dict[str, str], cache: Cache, code: Code | None
+    ) -> None:
+        """`texts` has the modules in which the definitions are written as before; of the others
+        much may be known.
+        """
         self.units = frozenset(edits)
-        self.sources: Sources = sources_of_claims(code_of_ours(cache, texts))
+        self.sources: Sources = sources_of_claims(code_of_ours(cache, texts, code))
         self._edits = edits
         self._texts = texts
         self._known: dict[tuple[Unit, str, bool], bool] = {}
 
-    def reading(self, units: Iterable[Unit], arithmetic: "Arithmetic | None") -> Reading:
+    @cached_property
+    def _asking_for_ways(self) -> frozenset[Unit]:
+        found = set[Unit]()
+        for name in modules_of(CLAIMS):
+            facts = self.sources.facts(name)
+            for unit, said in facts.units.items() if facts is not None else ():
+                if any(one.attribute == WAYS for one in said.mentions):
+                    found.add(Unit(name, unit))
+        return frozenset(found)
+
+    def reading(self, units: frozenset[Unit], arithmetic: "Arithmetic | None") -> Reading:
         """Return how an obligation reads rules that rests on some units."""
-        for unit in units:
-            facts = self.sources.facts(unit.module) if is_within(unit.module, CLAIMS) else None
-            said = facts.units.get(unit.name) if facts is not None else None
-            if said is not None and any(one.attribute == WAYS for one in said.mentions):
-                return Reading(arithmetic, True)
-        return Reading(arithmetic)
+        return Reading(arithmetic, not self._asking_for_ways.isdisjoint(units))
 
     def are_same(self, units: Iterable[Unit], reading: Reading) -> bool:
         """Tell whether some of the definitions are the same as before to who reads them so."""
@@ -122,7 +133,7 @@ class Rewritten:
         return self._known[key]
 
 
-def rewritten(cache: Cache) -> Rewritten | None:
+def rewritten(cache: Cache, code: Code | None = None) -> Rewritten | None:
     """Return what is written otherwise than when all was proved.
 
     None where that is unknown, or nothing, or so much that to look at it would take its time, too.
@@ -136,7 +147,7 @@ def rewritten(cache: Cache) -> Rewritten | None:
         if kept.get(module, text) != text:
             texts[module], its = with_definitions_of(text, kept[module])
             edits |= {Unit(module, name): edit for name, edit in its.items()}
-    return Rewritten(edits, texts, cache) if 0 < len(edits) <= MOST else None
+    return Rewritten(edits, texts, cache, code) if 0 < len(edits) <= MOST else None
 
 
 def with_definitions_of(text: str, before: str) -> tuple[str, dict[str, Edit]]:

@@ -48,13 +48,19 @@ class Code:
         counted: Iterable[str] = (),
         changed: Mapping[str, str] | None = None,
         store: Store | None = None,
+        like: "Code | None" = None,
     ) -> None:
-        """Take other texts for the modules `changed`."""
+        """Take other texts for the modules `changed`; of others, what is known in `like` is taken
+        over.
+        """
         self.counted = tuple(counted)
         self._changed = changed or {}
         self._store = store
         self._modules: dict[str, ModuleUnits | None] = {}
         self._facts: dict[str, tuple[str, Facts] | None] = {}
+        for name, said in like._facts.items() if like is not None else ():
+            if name not in self._changed:
+                self._facts[name] = said
         self._judged: dict[str, Judged] = {}
         self._imports: dict[str, set[str]] = {}
         self._looked_up: set[tuple[str, str]] = set()

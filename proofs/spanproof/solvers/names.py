@@ -1,5 +1,6 @@
 """The solvers by name, and whether they are installed; none is loaded for this."""
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -16,8 +17,9 @@ class SolverMissing(Exception):
     """A solver is not installed; the message says what to install."""
 
 
+@cache
 def installed_version(name: str) -> str:
-    """Return the version of a solver.
+    """Return the version of a solver; it is looked for once, and asked for with each question.
 
     Raises: SolverMissing if it is not installed.
     """

@@ -193,7 +193,7 @@ def test_what_rests_on_a_rule_that_is_the_same_has_the_key_of_before(book: Catal
 
 def test_it_is_known_who_asks_for_each_way_through_a_rule() -> None:
     sources = sources_of_claims()
-    for name in modules_of(*CLAIMS):
+    for name in modules_of(CLAIMS):
         path = module_file(name)
         assert path is not None
         asks = [
