@@ -26,7 +26,7 @@ class Addresses(Generic[ValueT]):
 
     def all_are(self, start: Address, end: Address, value: ValueT) -> bool:
         """Tell whether every address from `start` up to, not including, `end` has a value."""
-        return all(one == value for one in self._values.values(start, end))
+        return self._values.all_are(start, end, value)
 
     def set_range(self, start: Address, end: Address, value: ValueT) -> Self:
         """Give every address from `start` up to, not including, `end` a value."""

@@ -71,7 +71,7 @@ class PageTable(Generic[ValueT]):
 
         Rules: HEAP-7.
         """
-        return all(one == value for one in self.values(start, end))
+        return self._pages.all_are(start >> PAGE_SHIFT, end >> PAGE_SHIFT, value)
 
     def values(self, start: int, end: int) -> Sequence[ValueT]:
         """Return the values of the pages from one address up to another, one for each interval."""
@@ -89,5 +89,5 @@ class PageMap(PageTable[SpanId]):
 
         Rules: HEAP-6.
         """
-        span = self[address]
+        span = self._pages.at(address >> PAGE_SHIFT)
         return NOBODY if span == UNMAPPED else span

@@ -45,7 +45,7 @@ def span_is_linked(lists: SpanLists, ranks: Ranks, span: SpanId) -> bool:
     it = lists.links[span]
     if it.place == NOWHERE:
         return it.prev == NO_SPAN and it.next == NO_SPAN
-    ends = ends_of(lists.central[it.central], it.place)
+    ends = ends_of(lists, it.place, it.central)
     return (
         it.place <= EMPTY
         and span != NO_SPAN
@@ -61,7 +61,7 @@ def span_is_linked(lists: SpanLists, ranks: Ranks, span: SpanId) -> bool:
 
 def list_has_its_ends(lists: SpanLists, place: U8, central: ClassId) -> bool:
     """Tell whether the ends of a list are two of its spans, or it has none."""
-    ends = ends_of(lists.central[central], place)
+    ends = ends_of(lists, place, central)
     if ends.first == NO_SPAN or ends.last == NO_SPAN:
         return ends.first == ends.last
     return is_in(lists, place, central, ends.first) and is_in(lists, place, central, ends.last)

@@ -52,25 +52,20 @@ NO_SPANS: Final = Ends(NO_SPAN, NO_SPAN)
 """The ends of an empty list."""
 
 
-class CentralLists(Record, frozen=True):
-    """The two lists of a class (CEN-1)."""
-
-    nonempty: Ends
-    empty: Ends
-
-
 class SpanLists(Record, frozen=True):
-    """The links of all spans, and the ends of the lists of all classes."""
+    """The links of all spans, and the ends of the two lists of each class (CEN-1)."""
 
     links: Table[SpanId, Link]
-    central: Table[ClassId, CentralLists]
+    nonempty: Table[ClassId, Ends]
+    empty: Table[ClassId, Ends]
 
 
 def no_lists() -> SpanLists:
     """Return lists that are empty, whose tables are updated in place."""
     links: Kept[SpanId, Link] = Kept(first_link(NO_SPAN))
-    central: Kept[ClassId, CentralLists] = Kept(first_lists(NO_CLASS))
-    return SpanLists(links, central)
+    nonempty: Kept[ClassId, Ends] = Kept(first_ends(NO_CLASS))
+    empty: Kept[ClassId, Ends] = Kept(first_ends(NO_CLASS))
+    return SpanLists(links, nonempty, empty)
 
 
 class Kept(Generic[KeyT, RecordT]):
@@ -104,25 +99,26 @@ def first_link(span: SpanId) -> Link:
     return UNLISTED
 
 
-def first_lists(central: ClassId) -> CentralLists:
-    """Return the lists of a class before it has a span.
+def first_ends(central: ClassId) -> Ends:
+    """Return the ends of a list before a span of its class was put into it.
 
     Rules: CEN-1.
     """
-    return CentralLists(NO_SPANS, NO_SPANS)
+    return NO_SPANS
 
 
-def ends_of(lists: CentralLists, place: U8) -> Ends:
+def ends_of(lists: SpanLists, place: U8, central: ClassId) -> Ends:
     """Return the ends of one of the lists of a class."""
-    return lists.nonempty if place == NONEMPTY else lists.empty
+    return lists.nonempty[central] if place == NONEMPTY else lists.empty[central]
 
 
-def with_ends(lists: CentralLists, place: U8, first: SpanId, last: SpanId) -> CentralLists:
-    """Return the lists of a class, one of them with other ends."""
-    ends = Ends(first, last)
+def linked(
+    lists: SpanLists, links: Table[SpanId, Link], place: U8, central: ClassId, ends: Ends
+) -> SpanLists:
+    """Return lists with other links, one of them with other ends."""
     if place == NONEMPTY:
-        return CentralLists(ends, lists.empty)
-    return CentralLists(lists.nonempty, ends)
+        return SpanLists(links, lists.nonempty.set(central, ends), lists.empty)
+    return SpanLists(links, lists.nonempty, lists.empty.set(central, ends))
 
 
 def with_prev(links: Table[SpanId, Link], span: SpanId, prev: SpanId) -> Table[SpanId, Link]:
@@ -143,13 +139,12 @@ def insert(lists: SpanLists, place: U8, central: ClassId, span: SpanId) -> SpanL
     Rules: SPAN-28.
     """
     assert lists.links[span].place == NOWHERE, "SPAN-28: the span is in a list already"
-    both = lists.central[central]
-    ends = ends_of(both, place)
+    ends = ends_of(lists, place, central)
     links = lists.links.set(span, Link(place, central, NO_SPAN, ends.first))
     last = span
     if ends.first != NO_SPAN:
         links, last = with_prev(links, ends.first, span), ends.last
-    return SpanLists(links, lists.central.set(central, with_ends(both, place, span, last)))
+    return linked(lists, links, place, central, Ends(span, last))
 
 
 def insert_back(lists: SpanLists, place: U8, central: ClassId, span: SpanId) -> SpanLists:
@@ -158,13 +153,12 @@ def insert_back(lists: SpanLists, place: U8, central: ClassId, span: SpanId) -> 
     Rules: SPAN-28.
     """
     assert lists.links[span].place == NOWHERE, "SPAN-28: the span is in a list already"
-    both = lists.central[central]
-    ends = ends_of(both, place)
+    ends = ends_of(lists, place, central)
     links = lists.links.set(span, Link(place, central, ends.last, NO_SPAN))
     first = span
     if ends.last != NO_SPAN:
         links, first = with_next(links, ends.last, span), ends.first
-    return SpanLists(links, lists.central.set(central, with_ends(both, place, first, span)))
+    return linked(lists, links, place, central, Ends(first, span))
 
 
 def remove(lists: SpanLists, span: SpanId) -> SpanLists:
@@ -174,8 +168,7 @@ def remove(lists: SpanLists, span: SpanId) -> SpanLists:
     """
     it = lists.links[span]
     assert it.place != NOWHERE, "SPAN-28: the span is not in the list"
-    both = lists.central[it.central]
-    ends = ends_of(both, it.place)
+    ends = ends_of(lists, it.place, it.central)
     first, last = ends.first, ends.last
     links = lists.links.set(span, UNLISTED)
     if it.prev != NO_SPAN:
@@ -186,7 +179,7 @@ def remove(lists: SpanLists, span: SpanId) -> SpanLists:
         links = with_prev(links, it.next, it.prev)
     else:
         last = it.prev
-    return SpanLists(links, lists.central.set(it.central, with_ends(both, it.place, first, last)))
+    return linked(lists, links, it.place, it.central, Ends(first, last))
 
 
 def follow(lists: SpanLists, span: SpanId, before: SharedSpan, after: SharedSpan) -> SpanLists:
@@ -250,7 +243,7 @@ class SpanList:
 
     def __iter__(self) -> Iterator[int]:
         links = self._lists.links
-        span = ends_of(self._lists.central[self._central], self._place).first
+        span = ends_of(self._lists, self._place, self._central).first
         while span != NO_SPAN:
             # Who walks along a list may take out the span that he has come to.
             following = links[span].next
@@ -258,7 +251,7 @@ class SpanList:
             span = following
 
     def __bool__(self) -> bool:
-        return ends_of(self._lists.central[self._central], self._place).first != NO_SPAN
+        return ends_of(self._lists, self._place, self._central).first != NO_SPAN
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

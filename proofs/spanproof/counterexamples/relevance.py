@@ -37,6 +37,7 @@ class _Search:
         self._proof = proof
         self._assumptions = assumptions
         self._model = model
+        self._known: list[frozenset[int]] = []
         self._seen: dict[int, z3.ExprRef] = {}
         self.found: dict[str, None] = {}
 
@@ -86,9 +87,19 @@ class _Search:
             identity = int(known.as_long()) if z3.is_int_value(known) else None
         if not self._named(term.decl().name(), identity):
             # What a contract yields, or a loop leaves, is known by what is assumed of it.
-            about = [fact for fact in self._assumptions if _speaks_of(fact, term)]
+            key = term.get_id()
+            speaking = zip(self._assumptions, self._parts(), strict=True)
+            about = [fact for fact, parts in speaking if key in parts]
             for fact in about[:MOST_ASSUMPTIONS]:
                 self.why(fact)
+
+    def _parts(self) -> list[frozenset[int]]:
+        """Return for each assumption the identities of the terms in it, looked up once."""
+        if not self._known:
+            self._known = [
+                frozenset(part.get_id() for part in subterms(fact)) for fact in self._assumptions
+            ]
+        return self._known
 
     def _named(self, name: str, identity: int | None) -> bool:
         """Note a symbol by the name of the value that it is part of; False if it is of none."""
@@ -110,10 +121,6 @@ class _Search:
 
 def _part(value: Value, field: str) -> Value:
     return value[int(field)] if type(value) is tuple else getattr(value, field, None)
-
-
-def _speaks_of(fact: z3.BoolRef, term: z3.ExprRef) -> bool:
-    return any(part.eq(term) for part in subterms(fact))
 
 
 Chosen = Callable[[str], bool]

@@ -9,7 +9,7 @@ import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.construct import implication
-from spanproof.symbolic.frames import Contract, Loop
+from spanproof.symbolic.frames import Contract, Environment, Loop
 from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.sources import SourceTree
 from spanproof.symbolic.translate import Translator
@@ -170,6 +170,13 @@ class Claims:
         value = self._translator.loop_states[source.qualified][variable]
         self.looked_up[f"{source.qualified}.{variable}"] = value
         return self.arithmetic.exact(scalar_of(value))
+
+    def arrivals(self, function: str) -> list[Environment]:
+        """Return what the variables of a function are at each arrival at its loop so far.
+
+        `function` is its qualified name, of a method, too.
+        """
+        return [env for name, env in self._translator.arrivals if name == function]
 
     def assume(self, *facts: z3.BoolRef | bool) -> None:
         """Add hypotheses of this obligation's own."""

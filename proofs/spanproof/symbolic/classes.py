@@ -20,7 +20,7 @@ from types import (
     UnionType,
     WrapperDescriptorType,
 )
-from typing import Final, NamedTuple, get_args
+from typing import Final, Generic, NamedTuple, get_args, get_origin
 
 import msgspec
 import z3
@@ -30,7 +30,7 @@ from mypy_extensions import i64
 from spanproof.symbolic.definitions import Definition, Mismatch, ModuleSource, local_to, same_code
 from spanproof.symbolic.errors import NotTranslatable
 from spanproof.symbolic.fresh import FreshSymbols
-from spanproof.symbolic.memory import ITEMS, Content, Memory, Place
+from spanproof.symbolic.memory import ITEMS, LIST, Content, Memory, Place
 from spanproof.symbolic.modules import IMPLEMENTATION
 from spanproof.symbolic.sources import SourceTree, installed
 from spanproof.symbolic.values import SymbolicObject, SymbolicVector, Value
@@ -39,8 +39,15 @@ UNKNOWN: Final = object()
 """The kind of a field that cannot be told."""
 
 
-LINKED: Final = frozenset({"spanspec.pages.treap.Node"})
-"""The classes of the model whose objects methods change: the nodes of its one linked container."""
+CONTAINERS: Final = frozenset(
+    {
+        "spanspec.base.intervals.Intervals",
+        "spanspec.pages.pagemap.PageMap",
+        "spanspec.pages.pagemap.PageTable",
+        "spanspec.pages.treap.Node",
+    }
+)
+"""The classes of the model whose objects methods change: nodes of the treap, and the page map."""
 
 REDEFINED: Final = frozenset(
     f"__{name}__"
@@ -64,7 +71,8 @@ class VectorOf(NamedTuple):
 def object_kind(kind: object) -> tuple[type, bool] | None:
     """Return the class of a kind whose values are objects, and whether None is one of them."""
     parts = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-    rest = [one for one in parts if one is not NoneType]
+    # What a generic class is of is a matter for those who check types.
+    rest = [get_origin(one) or one for one in parts if one is not NoneType]
     if len(rest) == 1 and is_changeable(rest[0]):
         return rest[0], len(rest) < len(parts)
     return None
@@ -72,13 +80,13 @@ def object_kind(kind: object) -> tuple[type, bool] | None:
 
 def is_changeable(kind: object) -> bool:
     """Tell whether objects of a type are changed by methods: an ordinary class of spanalloc, of a
-    test, or one that a selftest has written, or a node of the model's.
+    test, or one that a selftest has written, or a container of the model's.
     """
     return (
         isinstance(kind, type)
         and (
             kind.__module__.split(".")[0] == IMPLEMENTATION
-            or f"{kind.__module__}.{kind.__qualname__}" in LINKED
+            or f"{kind.__module__}.{kind.__qualname__}" in CONTAINERS
             or kind.__module__.startswith(("test", "spanproof.selftest.written"))
         )
         and not issubclass(kind, tuple | msgspec.Struct | BaseException)
@@ -143,7 +151,7 @@ def require_plain(kind: type) -> None:
     """
     if type(kind) is not type:
         raise NotTranslatable(f"{kind.__name__} has a metaclass of its own")
-    bases: tuple[type, ...] = kind.__mro__[:-1]
+    bases: tuple[type, ...] = tuple(one for one in kind.__mro__[:-1] if one is not Generic)
     foreign = [base.__name__ for base in bases if not is_changeable(base)]
     if foreign:
         raise NotTranslatable(f"{kind.__name__} is derived from {foreign[0]}, not ours")
@@ -288,10 +296,10 @@ def first_value(
     if number <= 0:
         raise NotTranslatable(f"{kind.__name__}.{field} has no value yet")
     name = f"{names[number]}.{field}"
-    if isinstance(known, VectorOf):
+    if isinstance(known, VectorOf) or get_origin(known) is list:
         made = memory.given()
         names[made.as_long()] = name
-        return SymbolicVector(known.item, made)
+        return SymbolicVector(known.item if isinstance(known, VectorOf) else LIST, made)
     other = object_kind(known)
     if other is not None:
         made, optional = z3.Int(name), other[1]
@@ -307,7 +315,7 @@ def _content(symbols: FreshSymbols, kind: object, name: str) -> Content:
     sort = symbols.arithmetic.sort
     length = z3.Const(f"{name}.len", sort)
     symbols.assume(length >= 0)
-    if kind is i64:
+    if kind in (i64, LIST):
         items = z3.Function(f"{name}.item", sort, sort)
         return Content(lambda index: items(index), length)
     raise NotTranslatable(f"no symbolic counterpart of a vector of {kind}")

@@ -38,6 +38,7 @@ class Host(Protocol):
     results: dict[str, list[Value]]
     ghosts: dict[str, Value]
     loop_states: dict[str, Environment]
+    arrivals: list[tuple[str, Environment]]
     objects: list[SymbolicObject]
     raised: list[Raised]
     linear: Linear

@@ -99,6 +99,7 @@ class Loops:
                 self._fits(f"{where}: {name} fits its type", kind, env[name], path)
                 around[name] = self._forget(frame, loop, name, env[name], kind)
         self._host.loop_states[known] = around
+        self._host.arrivals.append((known, around))
         invariant = self._about(frame, contract.invariant, around, path)
         self._host.assumptions.append(implication(self._host.reached(path), invariant))
         if contract.definition is not None:

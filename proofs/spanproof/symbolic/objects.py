@@ -56,6 +56,10 @@ class Objects:
                     # What is known may be any integer, what a field holds is a number that it has.
                     self._host.arithmetic.exact(scalar_of(value))
                 self._host.memory.write(place_of(owner.kind, name), owner.identity, value)
+            case ast.Subscript(
+                value=base, slice=ast.Slice(ast.expr() as lower, ast.expr() as upper, None)
+            ):
+                self._splice(base, lower, upper, value, target, place)
             case ast.Subscript(value=base, slice=index):
                 vector = self._evaluator.value(base, place)
                 if not isinstance(vector, SymbolicVector):
@@ -64,6 +68,46 @@ class Objects:
                 at = self._inside(vector, key, target, place)
                 self._fits(vector.kind, value, target, place)
                 self._host.memory.store(vector, at, value)
+
+    def _splice(
+        self,
+        base: ast.expr,
+        lower: ast.expr,
+        upper: ast.expr,
+        value: Value,
+        node: ast.AST,
+        place: Place,
+    ) -> None:
+        """Put the items of a list in the place of those between two indices of another one."""
+        vector = self._evaluator.value(base, place)
+        if not (isinstance(vector, SymbolicVector) and isinstance(value, SymbolicVector)):
+            self._evaluator.refuse(node, place, "only lists have items to be put between others")
+        if {vector.kind, value.kind} != {LIST}:
+            self._evaluator.refuse(node, place, "only lists have items to be put between others")
+        arithmetic, memory = self._host.arithmetic, self._host.memory
+        if arithmetic.limits:
+            self._evaluator.refuse(node, place, "an index into a list may be any integer")
+        before, items = self.content(vector), self.content(value)
+        start, end = (scalar_of(self._evaluator.value(one, place)) for one in (lower, upper))
+        length, more = scalar_of(before.length), scalar_of(items.length)
+        # Python takes an index that is below 0 from the end, and cuts one that is beyond.
+        ordered = ((Scalar(0), start), (start, end), (end, length))
+        says = f"{place.frame.source.name}: {ast.unparse(node)} is between two indices"
+        inside = conjunction(
+            *(as_bool(arithmetic.compare("<=", one, other)) for one, other in ordered)
+        )
+        self._host.side(says, place.path, inside)
+        first, beyond = arithmetic.lift(start).term, arithmetic.binary("+", start, more)
+        behind, last = arithmetic.lift(beyond).term, arithmetic.lift(end).term
+
+        def get(index: z3.ExprRef) -> Value:
+            rest = before.get(z3.simplify(index - behind + last))
+            inner = memory.joined(index < behind, items.get(z3.simplify(index - first)), rest)
+            return memory.joined(index < first, before.get(index), inner)
+
+        kept = arithmetic.binary("-", length, arithmetic.binary("-", end, start))
+        longer = arithmetic.binary("+", kept, more).term
+        memory.write((LIST, ITEMS), vector.identity, Content(get, longer))
 
     def _fits(self, kind: object, value: Value, node: ast.AST, place: Place) -> None:
         """Require that an item is one of the vector's kind."""

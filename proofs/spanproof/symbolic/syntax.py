@@ -123,6 +123,15 @@ def _method_statement(node: ast.stmt) -> Wrong:
             | ast.AnnAssign(target=ast.Attribute(value=base), value=ast.expr() as value)
         ):
             yield from _method_expressions(base, value)
+        case ast.Assign(
+            targets=[
+                ast.Subscript(
+                    value=base, slice=ast.Slice(ast.expr() as lower, ast.expr() as upper, None)
+                )
+            ],
+            value=value,
+        ):
+            yield from _method_expressions(base, lower, upper, value)
         case ast.Assign(targets=[ast.Subscript(value=base, slice=index)], value=value):
             yield from _method_expressions(base, index, value)
         case ast.AugAssign(target=ast.Attribute(value=base), op=op, value=value) if (

@@ -67,6 +67,7 @@ class Translator:
         self.ghosts: dict[str, Value] = {}
         self._claimed: dict[int, z3.BoolRef] = {}
         self.loop_states: dict[str, Environment] = {}
+        self.arrivals: list[tuple[str, Environment]] = []
         self.symbols = FreshSymbols(arithmetic, self.assumptions.append)
         self.linear = Linear()
         self.memory = Memory(arithmetic, self._first)

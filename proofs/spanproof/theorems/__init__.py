@@ -45,7 +45,7 @@ from spanproof.theorems.objects import (
     slotsteps,
 )
 from spanproof.theorems.pages import freeruns as freespans
-from spanproof.theorems.pages import nooverlap, rotations, scavenge, tiling
+from spanproof.theorems.pages import nooverlap, pagemap, rotations, scavenge, tiling
 from spanproof.theorems.sharing import (
     buffers,
     lists,
@@ -92,6 +92,7 @@ __all__ = [
     "nooverlap",
     "objects",
     "pacing",
+    "pagemap",
     "pagesteps",
     "programs",
     "progress",

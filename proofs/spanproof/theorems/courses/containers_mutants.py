@@ -49,10 +49,20 @@ CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanspec.sharing.spanlist.SpanList.insert",
         Variant(
             "front-is-back",
-            "self._spans.move_to_end(span, last=False)",
-            "self._spans.move_to_end(span)",
+            "insert(self._lists",
+            "insert_back(self._lists",
             "containers.lists",
             "what is put at the front goes to the back",
+        ),
+    ),
+    *variants_of(
+        "spanspec.sharing.sweepbuf.SweepBuffer.block",
+        Variant(
+            "block-ends-at-what-is-filled",
+            "min(first + BLOCK_PLACES, self.index)",
+            "min(first + BLOCK_PLACES, self.stack.filled)",
+            "containers.sweep-buffers",
+            "a block is told without its last span where a place is reserved",
         ),
     ),
     *variants_of(

@@ -30,8 +30,8 @@ from spanspec.sharing.records import NO_SPAN, SharedSpan
 from spanspec.sharing.spanlist import (
     SpanLists,
     ends_of,
+    first_ends,
     first_link,
-    first_lists,
     follow,
     insert,
     insert_back,
@@ -126,12 +126,12 @@ class Looked:
 
 def first_of(lists: SpanLists, place: U8, central: ClassId) -> SpanId:
     """The first span of a list."""
-    return ends_of(lists.central[central], place).first
+    return ends_of(lists, place, central).first
 
 
 def last_of(lists: SpanLists, place: U8, central: ClassId) -> SpanId:
     """The last span of a list."""
-    return ends_of(lists.central[central], place).last
+    return ends_of(lists, place, central).last
 
 
 def prev_of(lists: SpanLists, span: SpanId) -> SpanId:
@@ -274,7 +274,7 @@ def is_unlisted(lists: SpanLists, span: SpanId) -> bool:
 
 def is_empty(lists: SpanLists, place: U8, central: ClassId) -> bool:
     """A list has the ends that it has at first."""
-    ends, first = ends_of(lists.central[central], place), ends_of(first_lists(central), place)
+    ends, first = ends_of(lists, place, central), first_ends(central)
     return ends.first == first.first and ends.last == first.last
 
 

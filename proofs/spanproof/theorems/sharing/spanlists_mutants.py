@@ -64,13 +64,13 @@ LIST_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.spanlist.with_ends",
+        "spanspec.sharing.spanlist.linked",
         Variant(
-            "other-list-emptied",
-            "return CentralLists(ends, lists.empty)",
-            "return CentralLists(ends, NO_SPANS)",
+            "one-list-for-both",
+            "SpanLists(links, lists.nonempty.set(central, ends), lists.empty)",
+            "SpanLists(links, lists.nonempty.set(central, ends), lists.empty.set(central, ends))",
             "lists.insert",
-            "a span that comes to the nonempty list empties the other one of its class",
+            "a span that comes to the nonempty list of its class comes to the empty one, too",
         ),
     ),
     *variants_of(

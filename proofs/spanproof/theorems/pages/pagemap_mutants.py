@@ -1,0 +1,116 @@
+"""Wrong variants of the page map: which interval a place is in, and what a range gives way to."""
+
+from typing import Final
+
+from spanproof.patch.mutant import Mutant, Variant, variants_of
+
+MAP_MUTANTS: Final[tuple[Mutant, ...]] = (
+    *variants_of(
+        "spanspec.base.intervals.Intervals.find",
+        Variant(
+            "interval-before",
+            "if starts[middle] <= place:",
+            "if starts[middle] < place:",
+            "intervals.set",
+            "the first page of a span leads to the span below it",
+        ),
+    ),
+    *variants_of(
+        "spanspec.base.intervals.Intervals.set",
+        Variant(
+            "rest-of-an-interval-lost",
+            "if after != value:",
+            "if after == value:",
+            "intervals.set",
+            "what lies behind a range that was set has its value, too",
+        ),
+        Variant(
+            "begins-a-place-late",
+            "before = self.find(0, start - 1)",
+            "before = self.find(0, start)",
+            "intervals.set",
+            "an interval that begins with the range stays before it",
+        ),
+        Variant(
+            "neighbours-not-merged",
+            "if values[before] != value:",
+            "if start < end:",
+            "intervals.set",
+            "each run that is freed beside another one makes an interval of its own",
+        ),
+        Variant(
+            "one-interval-too-many",
+            "values[before + 1 : last + 1] = new_values",
+            "values[before + 1 : last] = new_values",
+            "intervals.set",
+            "values are no longer those of the intervals at their places",
+        ),
+    ),
+    *variants_of(
+        "spanspec.base.intervals.Intervals.all_are",
+        Variant(
+            "end-not-looked-at",
+            "self._values[first] == value and self.find(first, end - 1) == first",
+            "self._values[first] == value",
+            "intervals.all-are",
+            "a range counts as mapped that is mapped at its start",
+        ),
+        Variant(
+            "place-behind-looked-at",
+            "self.find(first, end - 1) == first",
+            "self.find(first, end) == first",
+            "intervals.all-are",
+            "a range counts as mapped only if the place behind it is",
+        ),
+    ),
+    *variants_of(
+        "spanspec.base.intervals.Intervals.__init__",
+        Variant(
+            "no-value-from-0-on",
+            "= [FAR_BELOW]",
+            "= [FAR_BELOW, 0]",
+            "pages.map-start",
+            "an address that nothing was entered for has no value",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pagemap.PageMap.span_of",
+        Variant(
+            "unmapped-is-a-span",
+            "NOBODY if span == UNMAPPED else span",
+            "span",
+            "pages.span-of",
+            "what was never in an arena leads to a descriptor",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pagemap.PageTable.set_range",
+        Variant(
+            "range-ends-a-page-early",
+            "end >> PAGE_SHIFT",
+            "(end >> PAGE_SHIFT) - 1",
+            "pages.map",
+            "the last page of a range is not mapped",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pagemap.PageTable.__getitem__",
+        Variant(
+            "address-of-another-page",
+            "address >> PAGE_SHIFT",
+            "(address + 1) >> PAGE_SHIFT",
+            "pages.map",
+            "the last byte of a page leads to the span behind it",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pagemap.PageTable.all_are",
+        Variant(
+            "last-page-not-looked-at",
+            "end >> PAGE_SHIFT",
+            "(end - 1) >> PAGE_SHIFT",
+            "pages.map-range",
+            "a range counts as mapped whose last page is not",
+        ),
+    ),
+)
