@@ -12,7 +12,7 @@ from spanproof.symbolic.construct import implication
 from spanproof.symbolic.frames import Contract, Environment, Loop
 from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.sources import SourceTree
-from spanproof.symbolic.translate import Translator
+from spanproof.symbolic.translate import Inner, Translator
 from spanproof.symbolic.values import SymbolicBitmap, Value
 
 
@@ -170,6 +170,14 @@ class Claims:
         value = self._translator.loop_states[source.qualified][variable]
         self.looked_up[f"{source.qualified}.{variable}"] = value
         return self.arithmetic.exact(scalar_of(value))
+
+    def by_recursion(self, function: str, inner: Inner) -> None:
+        """Let `inner` say what a function yields where it calls itself: the induction's hypothesis.
+
+        `function` is its qualified name. What the proof assumes of that value is what it shows of
+        the function's own; that the arguments are smaller is for the proof to say.
+        """
+        self._translator.recursion[function] = inner
 
     def arrivals(self, function: str) -> list[Environment]:
         """Return what the variables of a function are at each arrival at its loop so far.

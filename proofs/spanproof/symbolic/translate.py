@@ -40,6 +40,9 @@ from spanproof.symbolic.statements import Statements
 from spanproof.symbolic.syntax import refusals
 from spanproof.symbolic.values import SymbolicObject, Value
 
+Inner = Callable[[Sequence[Value], z3.BoolRef], Value]
+"""What a function yields where it calls itself, with these arguments and on this path."""
+
 
 class Translator:
     """Turns calls of rules into terms.
@@ -59,6 +62,7 @@ class Translator:
         self.arithmetic = arithmetic
         self.sources = sources or SourceTree()
         self.loops = dict(loops or {})
+        self.recursion: dict[str, Inner] = {}
         self.contracts = dict(contracts or {})
         self.assumptions: list[z3.BoolRef] = []
         self.sides: list[SideCondition] = []
@@ -167,6 +171,8 @@ class Translator:
         """
         if source.qualified in self.contracts:
             return self._stand_ins.result(source, arguments, path)
+        if source.qualified in self._stack and source.qualified in self.recursion:
+            return self.recursion[source.qualified](arguments, path)
         return self._remembered.value(source, arguments, path)
 
     def _evaluated(
@@ -192,7 +198,7 @@ class Translator:
         self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef
     ) -> tuple[list[tuple[z3.BoolRef, Value]], list[Gone], list[State]]:
         """Return each value of a function with its path, what was replaced, and what was stored."""
-        self._require_subset(source)
+        self._require_subset(source, arguments)
         names = self.parameters(source, arguments)
         if source.qualified in self._stack:
             self.unsupported(source, source.tree, f"{source.name} calls itself")
@@ -320,9 +326,13 @@ class Translator:
 
     # --- what is refused --------------------------------------------------------------------------
 
-    def _require_subset(self, source: FunctionSource) -> None:
-        """Refuse a function that has a construct outside the subset, reached or not."""
-        for line, what in refusals(source.tree, method="." in source.name):
+    def _require_subset(self, source: FunctionSource, arguments: Sequence[Value]) -> None:
+        """Refuse a function that has a construct outside the subset, reached or not.
+
+        What is given objects that methods change may contain what a method may.
+        """
+        changes = any(isinstance(one, SymbolicObject) for one in arguments)
+        for line, what in refusals(source.tree, method=changes or "." in source.name):
             raise UnsupportedConstruct(source.path, line, what)
 
     def parameters(self, source: FunctionSource, arguments: Sequence[Value]) -> list[str]:

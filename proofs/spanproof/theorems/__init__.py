@@ -45,7 +45,7 @@ from spanproof.theorems.objects import (
     slotsteps,
 )
 from spanproof.theorems.pages import freeruns as freespans
-from spanproof.theorems.pages import nooverlap, pagemap, rotations, scavenge, tiling
+from spanproof.theorems.pages import merging, nooverlap, pagemap, rotations, scavenge, tiling
 from spanproof.theorems.sharing import (
     buffers,
     lists,
@@ -85,6 +85,7 @@ __all__ = [
     "mcaches",
     "meeting",
     "memory",
+    "merging",
     "methods_shape",
     "methods_slots",
     "methods_sweep",

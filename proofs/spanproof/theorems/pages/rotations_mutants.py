@@ -44,4 +44,28 @@ TREAP_MUTANTS = (
             "with a run its subtrees are taken out",
         ),
     ),
+    *variants_of(
+        "spanspec.pages.treap.merge",
+        Variant(
+            "higher-priority-above",
+            "if left.priority < right.priority:",
+            "if left.priority > right.priority:",
+            "treap.merge",
+            "what is joined is a search tree, and no heap",
+        ),
+        Variant(
+            "joined-out-of-order",
+            "merge(left, right.left)",
+            "merge(right.left, left)",
+            "treap.merge",
+            "runs of the left tree come behind some of the right one",
+        ),
+        Variant(
+            "joined-on-the-wrong-side",
+            "left.hang_right(merge(left.right, right))",
+            "left.hang_left(merge(left.right, right))",
+            "treap.merge",
+            "what comes behind a run hangs before it, and what was there is lost",
+        ),
+    ),
 )
