@@ -63,13 +63,7 @@ class Intervals(Generic[ValueT]):
             return
         # In place, and without a slice: mostly one or two intervals become one or two others.
         starts, values = self._starts, self._values
-        at, high = 0, len(starts)
-        while at < high:
-            middle = (at + high) >> 1
-            if starts[middle] < start:
-                at = middle + 1
-            else:
-                high = middle
+        at = self.find(start - 1) + 1
         # From here on intervals begin that are replaced, up to the last one that begins in time.
         behind, size = at, len(starts)
         while behind < size and starts[behind] <= end:

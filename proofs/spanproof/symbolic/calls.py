@@ -152,6 +152,9 @@ class Calls:
         if isinstance(base, SymbolicVector) and base.kind is LIST and name == "append":
             self._objects.append(base, node, place)
             return None
+        if isinstance(base, SymbolicVector) and base.kind is LIST and name == "insert":
+            self._objects.insert(base, node, place)
+            return None
         bitmap = as_bitmap(base)
         if bitmap is not None and name in ("bit", "word", "count", "with_bit"):
             parameter = "end" if name == "count" else "index"

@@ -84,11 +84,23 @@ class Objects:
             self._evaluator.refuse(node, place, "only lists have items to be put between others")
         if {vector.kind, value.kind} != {LIST}:
             self._evaluator.refuse(node, place, "only lists have items to be put between others")
+        start, end = (scalar_of(self._evaluator.value(one, place)) for one in (lower, upper))
+        self._exchange(vector, start, end, self.content(value), node, place)
+
+    def _exchange(
+        self,
+        vector: SymbolicVector,
+        start: Scalar,
+        end: Scalar,
+        items: Content,
+        node: ast.AST,
+        place: Place,
+    ) -> None:
+        """Put items in the place of those between two indices of a list."""
         arithmetic, memory = self._host.arithmetic, self._host.memory
         if arithmetic.limits:
             self._evaluator.refuse(node, place, "an index into a list may be any integer")
-        before, items = self.content(vector), self.content(value)
-        start, end = (scalar_of(self._evaluator.value(one, place)) for one in (lower, upper))
+        before = self.content(vector)
         length, more = scalar_of(before.length), scalar_of(items.length)
         # Python takes an index that is below 0 from the end, and cuts one that is beyond.
         ordered = ((Scalar(0), start), (start, end), (end, length))
@@ -108,6 +120,13 @@ class Objects:
         kept = arithmetic.binary("-", length, arithmetic.binary("-", end, start))
         longer = arithmetic.binary("+", kept, more).term
         memory.write((LIST, ITEMS), vector.identity, Content(get, longer))
+
+    def insert(self, vector: SymbolicVector, node: ast.Call, place: Place) -> None:
+        """Insert an item into a list before an index."""
+        index, item = self._evaluator.arguments(node, ["index", "item"], place)
+        self._fits(vector.kind, item, node, place)
+        at = scalar_of(index)
+        self._exchange(vector, at, at, Content(lambda other: item, 1), node, place)
 
     def _fits(self, kind: object, value: Value, node: ast.AST, place: Place) -> None:
         """Require that an item is one of the vector's kind."""

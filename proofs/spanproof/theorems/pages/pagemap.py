@@ -29,12 +29,10 @@ from spanspec.pages.records import NO_SPAN, UNMAPPED
 INTEGERS: Final = Integers()
 
 
-def interval_lies_between(
-    starts: list[int], place: int, low: int, high: int, entry_low: int
-) -> bool:
+def interval_lies_between(starts: list[int], place: int, low: int, high: int) -> bool:
     """The interval of a place is none below `low`, and none from `high` on."""
     return (
-        0 <= entry_low <= low < high <= len(starts)
+        0 <= low < high <= len(starts)
         and starts[low] <= place
         and (high == len(starts) or starts[high] > place)
     )
@@ -45,8 +43,20 @@ def intervals_left(low: int, high: int) -> int:
     return high - low
 
 
+def replaced_begin_in_time(starts: list[int], end: int, at: int, behind: int, size: int) -> bool:
+    """Of the intervals from one on up to another, all begin at the end of the range or before."""
+    return 0 <= at <= behind <= size and (behind == at or starts[behind - 1] <= end)
+
+
+def not_looked_at(behind: int, size: int) -> int:
+    """How many intervals were not looked at."""
+    return size - behind
+
+
 SEARCHED: Final = "spanspec.base.intervals.Intervals.find"
+PASSED: Final = "spanspec.base.intervals.Intervals.set"
 SEARCH: Final = {SEARCHED: LoopInvariant(interval_lies_between, intervals_left)}
+LOOPS: Final = {**SEARCH, PASSED: LoopInvariant(replaced_begin_in_time, not_looked_at)}
 
 FIRST: Final = z3.IntVal(0)
 """The number of the first interval."""
@@ -82,6 +92,7 @@ class Line:
         ended so far, and at others that have these numbers now.
         """
         found = [cast(z3.ArithRef, env["low"]) for env in self._p.arrivals(SEARCHED)]
+        found += [cast(z3.ArithRef, env["behind"]) for env in self._p.arrivals(PASSED)]
         places = [FIRST, *more, *found]
         # What has a number behind those that were exchanged had another one before.
         moved = self.before.starts.length - self.held().starts.length
@@ -104,7 +115,7 @@ def ran(
     return p.arithmetic.lift(scalar_of(value)).term
 
 
-@obligation("intervals.set", "HEAP-6 HEAP-8", INTEGERS, loops=SEARCH)
+@obligation("intervals.set", "HEAP-6 HEAP-8", INTEGERS, loops=LOOPS)
 def a_range_has_the_value_that_it_was_given(p: Proof) -> None:
     """Of a long line each place from one up to another has the value that it is given, and every
     other place the one that it had. Intervals stay in order, and two next to each other have
@@ -148,7 +159,7 @@ def a_range_has_one_value_just_if_each_place_has_it(p: Proof) -> None:
     has_it = ran(p, fields, "at", at) == value
     # Where it is told not to be so, the first place or the one at which the next interval begins
     # has another value.
-    own, first = ran(p, fields, "at", start), ran(p, fields, "find", 0, start)
+    own, first = ran(p, fields, "at", start), ran(p, fields, "find", start)
     starts, values = line.before
     line.looked_at()
     inside = z3.And(start <= at, at < end)
@@ -224,7 +235,7 @@ def first_map() -> PageTable[SpanId]:
     return PageTable(UNMAPPED)
 
 
-@obligation("pages.map", "HEAP-6 HEAP-8", INTEGERS, loops=SEARCH)
+@obligation("pages.map", "HEAP-6 HEAP-8", INTEGERS, loops=LOOPS)
 def each_address_has_what_its_page_was_given(p: Proof) -> None:
     """After a range of whole pages was set, across arenas or not, each address in it has that
     span, and every other address has what it had: as steps take a map to be.
