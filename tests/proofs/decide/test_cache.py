@@ -62,6 +62,8 @@ PREDICATES = "it is about the predicates themselves"
 CONTRACT = "it is about the abstract allocator, with which a heap is compared"
 ABSTRACT = [name for name in all_obligations() if name.startswith("objects.abstract.")]
 READ_NOTHING_THAT_RUNS = dict.fromkeys(ABSTRACT, CONTRACT) | {
+    "buffers.reserved": PREDICATES,
+    "buffers.turn": PREDICATES,
     "collector.one-way": PREDICATES,
     "collector.start": PREDICATES,
     "count.full": PREDICATES,

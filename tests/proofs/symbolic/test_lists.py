@@ -35,6 +35,10 @@ class Row:
         """Put what is no list."""
         self.row[1:2] = 7  # type: ignore[call-overload]
 
+    def insert(self, index: int, value: int) -> None:
+        """Insert a number."""
+        self.row.insert(index, value)
+
     def at(self, index: int) -> int:
         """Return a number."""
         return self.row[index]
@@ -78,6 +82,17 @@ def test_indices_that_python_would_cut_are_claimed_not_to_be(start: int, end: in
     solver.add(*p.assumptions)
     (claim,) = [one for one in p.queries if "between two indices" in one.label]
     assert solver.check(z3.Not(claim.goal)) == z3.sat
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_a_number_is_inserted_where_python_inserts_it(index: int) -> None:
+    p = Proof(Integers())
+    fields, ran = Fields(p, Row, "row"), Row()
+    fields.run("__init__")
+    fields.run("insert", index, 7)
+    ran.insert(index, 7)
+    found = [z3.simplify(z3.IntVal(0) + fields.run("at", n).value) for n in range(len(ran.row))]
+    assert [one.as_long() for one in found] == ran.row
 
 
 def test_a_list_that_is_put_into_itself_is_copied_first() -> None:
