@@ -78,6 +78,7 @@ def test_each_field_of_the_state_is_read_somewhere_in_the_model() -> None:
 NOT_SAVED = {
     "HeapState": {
         "allp": "its number is, and its table as `mcache_of`; the rest is that number at rest",
+        "lists": "saved of each class, as what `central` shows of them",
         "page_marks": "saved of each span: whether its page counts as marked in this cycle",
         "sharing": "its parts are, but for ghosts; nobody is at work between operations",
         "slots": "another name for a table of sharing",

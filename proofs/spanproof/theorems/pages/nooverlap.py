@@ -6,6 +6,7 @@ import z3
 from msgspec.structs import replace
 
 from spanproof.prove.proof import Proof, obligation
+from spanproof.theorems.pages.pagemap import LEADS
 from spanproof.theorems.pages.tiling import INTEGERS
 from spanproof.theorems.pages.tilingaround import any_tiling, show_invariant, sound_around
 from spanproof.theorems.pages.tilingreads import (
@@ -60,7 +61,7 @@ def is_unused(tiling: Tiling, span: SpanId) -> bool:
     return tiling.runs[span].role == SPARE and tiling.runs[span].state == DEAD
 
 
-@obligation("pages.no-overlap", "I-12 I-14 HEAP-33", INTEGERS)
+@obligation("pages.no-overlap", "I-12 I-14 HEAP-33", INTEGERS, lemmas=(LEADS,))
 def live_runs_do_not_overlap(p: Proof) -> None:
     """Two live runs have no address in common, and an address in use leads to the one it is in, as
     the ends of a free one do. What is not in a run leads nowhere, and free neighbours are unlike.
@@ -76,6 +77,10 @@ def live_runs_do_not_overlap(p: Proof) -> None:
     p.show("no overlap", z3.Implies(p.holds(is_inside, tiling, other, at), spans[0] == spans[1]))
     used = z3.Not(p.holds(is_free, tiling, one))
     p.show("found", z3.Implies(used, term(p, mapped_at, tiling, at) == spans[0]))
+    # What the map that runs has there, steps take it to have.
+    found = cast(z3.ExprRef, p.fresh(SpanId, "found"))
+    p.rely(LEADS, found, tiling.map, at)
+    p.show("found where it runs", z3.Implies(used, found == spans[0]))
     for rule, label in ((base_at, "its first address"), (last_at, "its last address")):
         place = term(p, rule, tiling, one)
         p.show(f"found from {label}", term(p, mapped_at, tiling, place) == spans[0])
