@@ -20,6 +20,7 @@ from spanproof.symbolic.construct import (
     choice,
     conjunction,
     disjunction,
+    same_term,
     word,
 )
 from spanproof.symbolic.errors import NotTranslatable
@@ -119,6 +120,16 @@ class _BitVectors(Arithmetic):
         fits: z3.BoolRef = exact == extend(self.width, left * right)
         return fits
 
+    def _divided(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> z3.ExprRef:
+        """Return the quotient or the remainder of natural numbers, for a divisor that is not 0.
+
+        Of a number and itself it is known; written out in bits it would take a second to find out.
+        """
+        if same_term(left, right):
+            return self.const(1 if operator == "//" else 0)
+        divide = z3.UDiv if operator == "//" else z3.URem
+        return divide(left, right)
+
     def _multiple_fits(self, factor: int, other: z3.ExprRef) -> z3.BoolRef:
         if factor in (0, 1):
             return TRUE
@@ -171,10 +182,8 @@ class Words(_BitVectors):
             return Scalar(shifted, (z3.LShR(shifted, right) == left, z3.ULT(right, self.width)))
         if operator == ">>":
             return Scalar(z3.LShR(left, right))
-        if operator == "//":
-            return Scalar(z3.UDiv(left, right), (), (right != 0,))
-        if operator == "%":
-            return Scalar(z3.URem(left, right), (), (right != 0,))
+        if operator in ("//", "%"):
+            return Scalar(self._divided(operator, left, right), (), (right != 0,))
         return Scalar(PYTHON[operator](left, right))
 
     def _compare(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:
@@ -226,8 +235,7 @@ class Signed(_BitVectors):
             return Scalar(left >> right, (), (in_range,))
         if operator in ("//", "%"):
             natural = conjunction(left >= 0, right > 0)
-            divide = z3.UDiv if operator == "//" else z3.URem
-            return Scalar(divide(left, right), (), (natural,))
+            return Scalar(self._divided(operator, left, right), (), (natural,))
         return Scalar(PYTHON[operator](left, right))
 
     def _compare(self, operator: str, left: z3.ExprRef, right: z3.ExprRef) -> z3.BoolRef:

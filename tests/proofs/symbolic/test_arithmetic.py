@@ -86,6 +86,24 @@ def test_every_operator_at_its_edges(operator: str, right: int) -> None:
         check(Words(64), operator, left, right)
 
 
+@pytest.mark.parametrize("arithmetic", [Words(64), Signed(64)], ids=["words", "signed"])
+@pytest.mark.parametrize("operator", ["//", "%"])
+def test_a_number_divided_by_itself_is_known_wherever_it_can_be(
+    arithmetic: Arithmetic, operator: str
+) -> None:
+    unknown = z3.BitVec("unknown", 64)
+    outcome = arithmetic.binary(operator, Scalar(unknown), Scalar(unknown))
+    assert z3.is_bv_value(outcome.term)
+    assert not z3.is_bv_value(
+        arithmetic.binary(operator, Scalar(unknown + 1), Scalar(unknown)).term
+    )
+    for value in (value for value in {*WORD_EDGES, *SIGNED_EDGES} if arithmetic.holds(value)):
+        needs = [z3.substitute(one, (unknown, arithmetic.const(value))) for one in outcome.needs]
+        assert holds(Scalar(outcome.term, (), tuple(needs))) == (value > 0)
+        if value > 0:
+            assert value_of(outcome.term, arithmetic) == PYTHON[operator](value, value)
+
+
 @settings(max_examples=MANY)
 @given(comparisons, words, words, signed, signed)
 def test_comparisons_follow_the_signedness(
