@@ -35,7 +35,6 @@ from spanspec.base.collecting import put_off
 if TYPE_CHECKING:
     from spanproof.prove.exploration import Exploration
     from spanproof.prove.proof import Obligation
-    from spanproof.symbolic.arithmetic import Arithmetic
 
 
 NEAR: Final = ("spanspec", "spanproof.theorems")
@@ -222,7 +221,6 @@ def _made(world: str, cache: Cache) -> Catalogue:
         claim: "Obligation | Exploration",
         units: frozenset[Unit],
         key_in: Callable[[Sources], str],
-        arithmetic: "Arithmetic | None",
     ) -> str:
         """Return what a claim rested on before something was written otherwise, if that is the
         same and it was decided then.
@@ -233,7 +231,7 @@ def _made(world: str, cache: Cache) -> Catalogue:
         key = key_in(earlier.sources)
         if cache.get(key_of(Job(claim.id), key), Verdict) is None:
             return ""
-        return key if earlier.are_same(edited, earlier.reading(units, arithmetic)) else ""
+        return key if earlier.are_same(edited, earlier.reading(claim, units)) else ""
 
     def claimed(claim: "Obligation") -> Claim:
         proves = [claim, *(obligations[name] for name in rests_on(claim.id, argued))]
@@ -254,7 +252,7 @@ def _made(world: str, cache: Cache) -> Catalogue:
             claim,
             digest_of(tools, sources.fingerprint(units), *values),
             (*everywhere, *sources.unknowns(units), *unknown),
-        )._replace(before=before(claim, units, key_in, claim.arithmetic))
+        )._replace(before=before(claim, units, key_in))
 
     claims = {claim.id: claimed(claim) for claim in obligations.values()}
     trier = fingerprint_of_the_trier(code)
@@ -268,7 +266,7 @@ def _made(world: str, cache: Cache) -> Catalogue:
             tried,
             digest_of(tools, trier, sources.fingerprint(units)),
             (*everywhere, *sources.unknowns(units)),
-        )._replace(before=before(tried, units, key_in, None))
+        )._replace(before=before(tried, units, key_in))
     return Catalogue(world, claims, _variations())
 
 

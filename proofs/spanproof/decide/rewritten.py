@@ -22,6 +22,8 @@ from spanproof.fingerprint.units import Unit, digest_of
 from spanproof.fingerprint.walking import written
 
 if TYPE_CHECKING:
+    from spanproof.prove.exploration import Exploration
+    from spanproof.prove.proof import Obligation
     from spanproof.symbolic.arithmetic import Arithmetic
 
 PACKAGES: Final = ("spanspec", "spanalloc")
@@ -32,8 +34,8 @@ CLAIMS: Final = "spanproof.theorems"
 MOST: Final = 8
 """Definitions that are looked at: of more at once, hardly all are the same."""
 
-WAYS: Final = "cases"
-"""What a claim calls that asks for each way through a rule by itself."""
+PARTS: Final = frozenset({"at_loop", "cases", "results_of"})
+"""What a claim calls that asks for a part of a rule by itself."""
 
 Definition = ast.FunctionDef | ast.ClassDef
 
@@ -46,12 +48,12 @@ class Edit(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """How an obligation reads rules: in an arithmetic, or None if it runs them; and each way by
-    itself, or not.
+    """How an obligation reads rules: in an arithmetic, or None if it runs them; and whether it
+    looks at parts of them by themselves.
     """
 
     arithmetic: "Arithmetic | None"
-    ways: bool = False
+    apart: bool = False
 
 
 def texts_of_ours() -> dict[str, str]:
@@ -91,26 +93,31 @@ class Rewritten:
         self._known: dict[tuple[Unit, str, bool], bool] = {}
 
     @cached_property
-    def _asking_for_ways(self) -> frozenset[Unit]:
+    def _asking_for_parts(self) -> frozenset[Unit]:
         found = set[Unit]()
         for name in modules_of(CLAIMS):
             facts = self.sources.facts(name)
             for unit, said in facts.units.items() if facts is not None else ():
-                if any(one.attribute == WAYS for one in said.mentions):
+                if any(one.attribute in PARTS for one in said.mentions):
                     found.add(Unit(name, unit))
         return frozenset(found)
 
-    def reading(self, units: frozenset[Unit], arithmetic: "Arithmetic | None") -> Reading:
-        """Return how an obligation reads rules that rests on some units."""
-        return Reading(arithmetic, not self._asking_for_ways.isdisjoint(units))
+    def reading(self, claim: "Obligation | Exploration", units: frozenset[Unit]) -> Reading:
+        """Return how a claim that rests on some units reads rules."""
+        from spanproof.prove.exploration import Exploration
+
+        if isinstance(claim, Exploration):
+            return Reading(None)
+        stated = bool(claim.contracts or claim.loops)
+        return Reading(claim.arithmetic, stated or not self._asking_for_parts.isdisjoint(units))
 
     def are_same(self, units: Iterable[Unit], reading: Reading) -> bool:
         """Tell whether some of the definitions are the same as before to who reads them so."""
         return all(self._is_same(unit, reading) for unit in sorted(units))
 
     def _is_same(self, unit: Unit, reading: Reading) -> bool:
-        arithmetic, ways = reading
-        key = unit, "" if arithmetic is None else arithmetic.name, ways
+        arithmetic, apart = reading
+        key = unit, "" if arithmetic is None else arithmetic.name, apart
         if key not in self._known:
             from importlib import import_module
 
@@ -128,7 +135,7 @@ class Rewritten:
                 self._known[key] = (
                     same_when_run(rule, before)
                     if arithmetic is None
-                    else same_in_proofs(rule, before, arithmetic, ways=ways)
+                    else same_in_proofs(rule, before, arithmetic, apart=apart)
                 )
         return self._known[key]
 
