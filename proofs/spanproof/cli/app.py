@@ -10,7 +10,8 @@ import typer
 from typer.exceptions import TyperException
 
 from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain, out
-from spanproof.cli.unexpected import unexpected
+from spanproof.cli.unexpected import refused, unexpected
+from spanproof.support import interrupts
 from spanproof.support.stale import stale
 from spanspec.trace.reader import TraceError
 
@@ -117,13 +118,17 @@ def run(arguments: list[str]) -> int:
         complain("interrupted")
         return INTERRUPTED
     except OSError as problem:
-        place = f"{problem.filename}: " if problem.filename else ""
-        complain(f"{place}{problem.strerror or problem}")
+        complain(refused(problem))
         return UNUSABLE
     except BrokenProcessPool:
         complain("a worker process was killed, perhaps for want of memory; nothing is judged")
         return UNUSABLE
     except (Exception, SystemExit) as problem:
+        if interrupts.asked_to_end():
+            # Some libraries make another exception of an interrupt, and a process that was ended
+            # by the same signal makes one, too.
+            complain("interrupted")
+            return INTERRUPTED
         return unexpected(problem)
     return outcome if isinstance(outcome, int) else HOLDS
 

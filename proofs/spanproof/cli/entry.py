@@ -34,6 +34,8 @@ def main() -> NoReturn:
         _tell_interrupted()
     except BaseException as problem:
         try:
+            if interrupts.asked_to_end():
+                raise KeyboardInterrupt
             status = unexpected(problem)
             interrupts.over()
         except KeyboardInterrupt:

@@ -20,12 +20,20 @@ def unexpected(problem: BaseException) -> int:
     what = " ".join(described(problem).split())
     if isinstance(problem, MemoryError):
         line = f"out of memory{f': {what}' if what else ''}"
+    elif isinstance(problem, OSError):
+        line = refused(problem)
     elif isinstance(problem, SyntaxError):
         line = f"{problem.filename}:{problem.lineno}: {problem.msg}"
     else:
         line = f"this is a bug of spanspec, and no finding: {what}; {where_to_look(problem)}"
     sys.stderr.write(f"spanspec: {line}\n")
     return UNUSABLE
+
+
+def refused(problem: OSError) -> str:
+    """Return what the system has refused, in one line."""
+    place = f"{problem.filename}: " if problem.filename else ""
+    return f"{place}{problem.strerror or problem}"
 
 
 def described(problem: BaseException) -> str:

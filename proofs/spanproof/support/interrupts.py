@@ -29,7 +29,7 @@ AT_ONCE: Final = 0.5
 """Seconds after which one more signal is a second wish; a closing terminal sends two in a row."""
 
 SOON: Final = 0.02
-"""Seconds until an interrupt that was lost is raised again."""
+"""Seconds until an interrupt that was lost is raised again, and in which a signal reaches all."""
 
 HEARD: Final = 2.0
 """Seconds in which the main thread has to hear of a signal."""
@@ -70,6 +70,16 @@ def caught() -> bool:
 def noted() -> bool:
     """Tell whether a signal has asked this process to end."""
     return _Noted.number != 0
+
+
+def asked_to_end() -> bool:
+    """Tell whether a signal has asked this process to end, or does so in this moment.
+
+    A signal to all processes of a group reaches one of them after another.
+    """
+    if _Noted.caught and not noted():
+        time.sleep(SOON)
+    return noted()
 
 
 def catch() -> None:

@@ -1,5 +1,6 @@
 """What nobody planned is one line and status 2: no traceback, and no status of a finding."""
 
+import signal
 import subprocess
 import sys
 from concurrent.futures.process import BrokenProcessPool
@@ -106,6 +107,7 @@ def test_what_is_not_our_bug_is_not_called_one(
             "bug of spanspec, and no finding: ModuleNotFoundError: No module",
         ),
         ("def f(:", "rich/__init__.py:1: invalid syntax"),
+        ("raise OSError(24, 'Too many open files', 'x.py')", "spanspec: x.py: Too many open"),
         ("raise ValueError(1)", "bug of spanspec, and no finding: ValueError: 1; please"),
     ],
 )
@@ -122,3 +124,33 @@ def test_a_command_that_cannot_be_loaded_is_a_line(broken: str, says: str, tmp_p
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1, done.stderr
     assert says in done.stderr
+
+
+TURNS_INTO_ANOTHER = """
+import os, signal, sys
+from spanproof.cli import app, main
+
+def application(arguments):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        while True:
+            pass
+    except KeyboardInterrupt:
+        raise EOFError("unexpected EOF")
+
+app.application = application
+main()
+"""
+
+
+def test_what_an_interrupt_has_become_is_no_bug() -> None:
+    command = [sys.executable, "-c", TURNS_INTO_ANOTHER]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=listen)
+    assert done.returncode == 143
+    assert done.stderr.endswith("spanspec: interrupted\n")
+    assert "bug" not in done.stderr
+
+
+def listen() -> None:
+    """Undo what `nohup` or a shell's background does: what is ignored stays so in what is run."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
