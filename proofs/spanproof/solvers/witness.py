@@ -45,7 +45,9 @@ def symbols_of(formula: z3.BoolRef) -> list[z3.FuncDeclRef]:
 
 def meaning(model: z3.ModelRef, symbol: z3.FuncDeclRef) -> z3.ExprRef:
     """Return what a symbol is in a model, in terms of its arguments: Var(0) is the first."""
-    found = model[symbol]
+    # What Z3 yields for a function that a model says nothing of is one that cannot be looked at.
+    told = any(one.eq(symbol) for one in model.decls())
+    found = model[symbol] if told else None
     if isinstance(found, z3.FuncInterp):
         value = found.else_value()
         for number in range(found.num_entries()):

@@ -10,13 +10,15 @@ from spanproof.prove.questions import Question, each_query
 from spanproof.prove.smallscope import has_quantifier
 from spanproof.solvers import limits
 from spanproof.solvers.export import export
+from spanproof.solvers.inprocess import check
 from spanproof.solvers.instances import instances
 from spanproof.solvers.names import SolverMissing, installed_version
 from spanproof.solvers.narrow_identities import with_words_for_identities
 from spanproof.solvers.reply import Reply
 from spanproof.solvers.secondopinion import SecondOpinion, decider, text_solver
 from spanproof.solvers.smtlib import Features, NotPortable, Writer, features, portable
-from spanproof.solvers.witness import falsified
+from spanproof.solvers.witness import falsified, meaning
+from spanproof.symbolic.terms import within
 from spanproof.theorems import all_obligations
 from spanproof.theorems.mutants import MUTANTS
 
@@ -151,6 +153,15 @@ def test_instances_are_made_of_identities_of_the_right_kind() -> None:
     deep = [z3.ForAll([i], of_span(i) == i + 1), of_span(of_span(span)) != span + 2]
     assert "of_span(of_span(of_span(span)))" not in str(instances(deep))
     assert "of_span(of_span(span)) == of_span(span) + 1" in str(instances(deep))
+
+
+def test_a_function_that_a_model_says_nothing_of_may_be_any() -> None:
+    f = z3.Function("f", z3.IntSort(), z3.BoolSort())
+    formulas = [i > 3, z3.Or(f(i), z3.Not(f(i)))]
+    model = check([i > 3], 5).model
+    assert model is not None
+    assert z3.is_bool(meaning(model, within(model.ctx, f(i)).decl()))
+    assert falsified(formulas, 5) is not None
 
 
 def test_a_model_is_checked_by_the_other_solver_not_believed() -> None:
