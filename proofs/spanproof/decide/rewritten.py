@@ -121,11 +121,11 @@ class Rewritten:
         if key not in self._known:
             from importlib import import_module
 
-            from spanproof.decide.sameness import same_but_for_sides, same_in_proofs, same_when_run
+            from spanproof.decide.sameness import same_form, same_in_proofs, same_when_run
             from spanproof.symbolic.sources import SourceTree
 
             edit = self._edits[unit]
-            if same_but_for_sides(edit.now, edit.before):
+            if same_form(edit.now, edit.before):
                 self._known[key] = True
             elif not (is_plain(edit.now) and is_plain(edit.before)):
                 self._known[key] = False

@@ -8,7 +8,7 @@ an instance of that. Nothing is assumed of the arguments, not even that a word i
 Who runs a rule sees more: at which keys a table is read, for one may not be there. So for what is
 decided by running the two texts also have to read the same, and after the same conditions.
 
-Where nothing but the sides of comparisons are exchanged no translator is asked.
+Where nothing but the form differs no translator is asked.
 """
 
 import ast
@@ -63,21 +63,34 @@ class _Meaning(NamedTuple):
     others: tuple[object, ...]
 
 
-def same_but_for_sides(now: ast.AST, before: ast.AST) -> bool:
-    """Tell whether two definitions differ in nothing but the sides of comparisons.
+def same_form(now: ast.AST, before: ast.AST) -> bool:
+    """Tell whether two definitions differ in nothing but the sides of comparisons, and in whether
+    what is returned is given to a variable first.
 
     Both sides are evaluated in any case. They call nothing, one at most reads an item, and they are
     compared by what means the same with its sides exchanged. So the definition may be anything, a
     course or a class as well.
     """
     one, other = (
-        written(_Sided().visit(copy.deepcopy(tree)), docstrings=False) for tree in (now, before)
+        written(_Form().visit(copy.deepcopy(tree)), docstrings=False) for tree in (now, before)
     )
     return one == other
 
 
-class _Sided(ast.NodeTransformer):
-    """Gives each comparison the sides that it has in all its forms."""
+class _Form(ast.NodeTransformer):
+    """Gives what can be written in several forms one of them."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        """Return at once what is given to a variable of this function's own, and returned."""
+        self.generic_visit(node)
+        match node.body:
+            case [
+                *_,
+                ast.Assign(targets=[ast.Name(id=name)], value=value),
+                ast.Return(value=ast.Name(id=returned)),
+            ] if name == returned and not _is_shared(name, node):
+                node.body[-2:] = [ast.Return(value)]
+        return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.Compare:
         """Put the smaller number on the left, and of equal ones that whose text comes first."""
@@ -93,6 +106,17 @@ class _Sided(ast.NodeTransformer):
                     op = EXCHANGED.get(type(op), type(op))()
                     return ast.Compare(right, [op], [left])
         return node
+
+
+def _is_shared(name: str, function: ast.FunctionDef) -> bool:
+    """Tell whether a variable may be that of others, too: functions inside, or the module."""
+    others = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.comprehension)
+    nodes = list(ast.walk(function))[1:]
+    return any(
+        isinstance(node, others)
+        or (isinstance(node, ast.Global | ast.Nonlocal) and name in node.names)
+        for node in nodes
+    )
 
 
 def _in_any_order(*expressions: ast.expr) -> bool:

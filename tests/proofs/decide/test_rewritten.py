@@ -22,7 +22,7 @@ from spanproof.decide.rewritten import (
     texts_of_ours,
     with_definitions_of,
 )
-from spanproof.decide.sameness import same_but_for_sides, same_in_proofs, same_when_run
+from spanproof.decide.sameness import same_form, same_in_proofs, same_when_run
 from spanproof.decide.schedule import mutant_jobs
 from spanproof.decide.schedule import run as decide
 from spanproof.decide.verdict import Verdict
@@ -115,6 +115,23 @@ def test_a_rule_is_the_same_if_nobody_can_tell(edit: Edit) -> None:
     assert same_when_run(rule, before) == edit.when_run
 
 
+@pytest.mark.parametrize(
+    ("body", "same"),
+    [
+        ("c = a + b; return c", True),
+        ("d = a + b; return d", True),
+        ("c = a + b; return b", False),
+        ("c = d = a + b; return c", False),
+        ("global c; c = a + b; return c", False),
+        ("f = lambda: c; c = a + b; return c", False),
+        ("c += a + b; return c", False),
+    ],
+)
+def test_what_is_returned_may_be_given_to_a_variable(body: str, same: bool) -> None:
+    trees = [ast.parse(f"def one(a, b): {text}") for text in ("return a + b", body)]
+    assert same_form(*trees) == same
+
+
 def test_functions_are_put_back_by_themselves() -> None:
     now = "A = 2\n\n\ndef one() -> int:\n    return A + 1\n\n\ndef other() -> int:\n    return 3\n"
     put_back = "def one() -> int:\n    return (\n        1 + A  # more\n    )\n"
@@ -149,13 +166,13 @@ def test_functions_are_put_back_by_themselves() -> None:
         ("a and b", "b and a", False),
     ],
 )
-def test_the_sides_of_a_comparison_are_exchanged_anywhere(
+def test_the_sides_of_a_comparison_may_be_exchanged_anywhere(
     now: str, before: str, same: bool
 ) -> None:
     course = "class C:\n    def one(self, a, b, c):\n        while {}:\n            yield a\n"
     trees = [ast.parse(course.format(text)) for text in (now, before)]
-    assert same_but_for_sides(*trees) == same
-    assert same_but_for_sides(*reversed(trees)) == same
+    assert same_form(*trees) == same
+    assert same_form(*reversed(trees)) == same
 
 
 # --- keys -----------------------------------------------------------------------------------------
