@@ -10,7 +10,7 @@ import z3
 from spanproof.prove.smallscope import has_quantifier
 from spanproof.solvers.finding import Finding
 from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
-from spanproof.support import interrupts
+from spanproof.support import freedmemory, interrupts
 from spanproof.symbolic.construct import has_operation, identity, measured
 
 ARITHMETIC: Final = 2
@@ -90,6 +90,7 @@ class OwnContext:
     """
 
     def __init__(self) -> None:
+        freedmemory.stays()
         self._context = z3.Context()
         self._known: dict[int, _Known] = {}
         self._dividing: dict[int, bool] = {}
