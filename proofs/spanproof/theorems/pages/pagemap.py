@@ -69,34 +69,56 @@ class Held(NamedTuple):
     values: SymbolicWords
 
 
+def held_by(p: Proof, fields: Fields) -> Held:
+    """Return what the lists of intervals hold now."""
+    starts, values = fields.value("_starts"), fields.value("_values")
+    assert isinstance(starts, SymbolicVector)
+    assert isinstance(values, SymbolicVector)
+    return Held(words_of(p, starts), words_of(p, values))
+
+
 class Line:
     """Intervals of which nothing is known but their contract, assumed where they are looked at."""
 
     def __init__(self, p: Proof, fields: Fields) -> None:
         self._p = p
         self.fields = fields
-        self.before = self.held()
+        self.before = self.now = self._later = self.held()
         starts, values = self.before
         p.assume(starts.length == values.length, starts.length >= 1)
         p.assume(starts.get(FIRST) == FAR_BELOW)
 
     def held(self) -> Held:
         """Return what the lists hold now."""
-        starts, values = self.fields.value("_starts"), self.fields.value("_values")
-        assert isinstance(starts, SymbolicVector)
-        assert isinstance(values, SymbolicVector)
-        return Held(words_of(self._p, starts), words_of(self._p, values))
+        return held_by(self._p, self.fields)
 
-    def looked_at(self, *more: z3.ArithRef) -> None:
+    def as_they_are(self) -> Fields:
+        """Return intervals that hold what these do now, wherever they are looked at.
+
+        What a search in them reads is a symbol then, and not all that was done to the lists.
+        """
+        self.now = self.held()
+        later = Fields(self._p, Intervals, "later")
+        self._later = held_by(self._p, later)
+        for one, other in zip(self._later, self.now, strict=True):
+            self._p.assume(one.length == other.length, one.get(FIRST) == other.get(FIRST))
+        return later
+
+    def looked_at(self, *later: z3.ArithRef, searches: int = 0) -> None:
         """Assume that the intervals were in order, and neighbours different, wherever a search has
-        ended so far, and at others that have these numbers now.
+        ended so far. `later` are numbers of intervals as they are now; so are those that the last
+        `searches` have found.
         """
         found = [cast(z3.ArithRef, env["low"]) for env in self._p.arrivals(SEARCHED)]
-        found += [cast(z3.ArithRef, env["behind"]) for env in self._p.arrivals(PASSED)]
-        places = [FIRST, *more, *found]
+        passed = [cast(z3.ArithRef, env["behind"]) for env in self._p.arrivals(PASSED)]
+        earlier = found[: len(found) - searches]
+        now = [*later, *found[len(earlier) :]]
         # What has a number behind those that were exchanged had another one before.
-        moved = self.before.starts.length - self.held().starts.length
-        places += [place + moved for place in places[1:]]
+        moved = self.before.starts.length - self.now.starts.length
+        for place in (at for one in now for at in (one, one + 1)):
+            for held, known in zip(self._later, self.now, strict=True):
+                self._p.assume(held.get(place) == known.get(place))
+        places = [FIRST, *earlier, *passed, *now, *(one + moved for one in now)]
         places += [place + 1 for place in places]
         starts, values = self.before
         for one, other in product(places, repeat=2):
@@ -127,8 +149,8 @@ def a_range_has_the_value_that_it_was_given(p: Proof) -> None:
     p.assume(start > FAR_BELOW, end > FAR_BELOW, at > FAR_BELOW)
     before = ran(p, fields, "at", at)
     fields.run("set", start, end, value)
-    after = ran(p, fields, "at", at)
-    line.looked_at(index)
+    after = ran(p, line.as_they_are(), "at", at)
+    line.looked_at(index, searches=1)
     inside = z3.And(start <= at, at < end)
     p.show("what a place has", after == z3.If(inside, value, before))
     starts, values = line.held()
@@ -246,8 +268,9 @@ def each_address_has_what_its_page_was_given(p: Proof) -> None:
     before = ran(p, pages, "__getitem__", address)
     p.assume(p.holds(leads_as_told, before, told, address))
     returned = pages.run("set_range", start, end, span).value
+    pages.set("_pages", line.as_they_are().target)
     after = ran(p, pages, "__getitem__", address)
-    line.looked_at()
+    line.looked_at(searches=1)
     assert isinstance(returned, SymbolicObject)
     p.show("the map itself", returned.identity == pages.target.identity)
     later = p.call(given_range, told, start, end, span)
