@@ -46,8 +46,13 @@ def joined(words: vec[i64], nelems: int) -> int:
 
     Raises: MemoryError.
     """
+    used: i64 = len(words)
+    while used > 0 and words[used - 1] == 0:
+        used -= 1
+    if used == 0:
+        return 0
     if nelems < 62:
-        return words[0] & ((1 << nelems) - 1) if nelems > 0 else 0
+        return words[0] & ((1 << nelems) - 1)
     parts = bytearray()
     for word in words:
         parts += int(word).to_bytes(8, "little", signed=True)
