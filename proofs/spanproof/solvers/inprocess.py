@@ -9,7 +9,7 @@ from spanproof.prove.questions import Expected, Question
 from spanproof.prove.smallscope import SmallScope
 from spanproof.solvers.connections import Connections
 from spanproof.solvers.finding import Finding
-from spanproof.solvers.owncontext import OwnContext
+from spanproof.solvers.owncontext import Kinds, OwnContext
 
 ATTEMPTS: Final = (0.5, 0.25, 0.25)
 """Shares of the time limit, each with a random seed of its own.
@@ -25,7 +25,7 @@ For integers that is several times quicker than to ask each anew, and with quant
 identities ten times.
 """
 
-NEXT_NUMBERS: Final = 0.02
+NEXT_NUMBERS: Final = 0.05
 """The same without quantifiers; what takes longer is mostly decided soon when it is asked anew."""
 
 AT_HAND: Final = 0.01
@@ -77,7 +77,7 @@ class Z3:
         """
         kinds = self._own.kinds(question.formulas)
         if not kinds.quantified:
-            return self._tried(question, timeout, kinds.words)
+            return self._tried(question, timeout, kinds)
         spent = 0.0
         for attempt in self._attempts(question.expected, kinds.words):
             finding = attempt(question.formulas, timeout)
@@ -123,11 +123,12 @@ class Z3:
             self._in_vain = max(0, self._in_vain - 1)
         return finding
 
-    def _tried(self, question: Question, timeout: float, words: bool) -> Finding:
-        formulas = question.formulas
+    def _tried(self, question: Question, timeout: float, kinds: Kinds) -> Finding:
+        formulas, words = question.formulas, kinds.words
         alike = not words or self._own.divides_words(formulas)
         if alike:
-            finding = self._own.check_next(formulas, timeout * NEXT_NUMBERS)
+            share = NEXT if kinds.binds else NEXT_NUMBERS
+            finding = self._own.check_next(formulas, timeout * share)
         else:
             finding = self._at_hand(formulas, timeout)
         if finding.result != "unknown":

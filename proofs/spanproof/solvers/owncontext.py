@@ -36,16 +36,18 @@ class _Known(NamedTuple):
 
     asked: z3.BoolRef
     here: z3.BoolRef
+    binds: bool
     quantified: bool
     words: bool
     products: bool
 
 
 class Kinds(NamedTuple):
-    """What there is in a question: quantifiers over identities, machine words, and products of
-    unknowns.
+    """What there is in a question: quantifiers at all, those over identities, machine words, and
+    products of unknowns.
     """
 
+    binds: bool
     quantified: bool
     words: bool
     products: bool
@@ -58,6 +60,7 @@ class Kinds(NamedTuple):
 
 def _kinds(known: Sequence[_Known]) -> Kinds:
     return Kinds(
+        any(one.binds for one in known),
         any(one.quantified for one in known),
         any(one.words for one in known),
         any(one.products for one in known),
@@ -176,13 +179,16 @@ class OwnContext:
         known = self._known.get(identity(formula))
         if known is None:
             here = formula.translate(self._context)
-            words, degree = measured(formula, _WORDS_AND_DEGREE)
-            known = _Known(formula, here, has_quantifier([formula]), words > 0, degree > 1)
+            words, degree, binds = measured(formula, _PROBES)
+            quantified = binds > 0 and has_quantifier([formula])
+            known = _Known(formula, here, binds > 0, quantified, words > 0, degree > 1)
             self._known[identity(formula)] = known
         return known
 
 
-_WORDS_AND_DEGREE: Final = (z3.Probe("num-bv-consts"), z3.Probe("arith-max-deg"))
+_PROBES: Final = tuple(
+    z3.Probe(name) for name in ("num-bv-consts", "arith-max-deg", "has-quantifiers")
+)
 
 
 _COMPUTING: Final[list[z3.Context]] = []

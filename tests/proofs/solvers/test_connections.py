@@ -95,3 +95,22 @@ def test_questions_among_few_identities_have_a_solver_of_their_own() -> None:
         few = [symbol < 4, goal]
         assert context.check_next(few, TIMEOUT, few=True).result == result
         assert context.check_next([symbol > 5, goal], TIMEOUT).result != result
+
+
+def test_quantifiers_of_any_kind_are_told_from_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares: list[float] = []
+    check_next = OwnContext.check_next
+
+    def noted(
+        self: OwnContext, formulas: Sequence[z3.BoolRef], timeout: float, *, few: bool = False
+    ) -> Finding:
+        shares.append(timeout / TIMEOUT)
+        return check_next(self, formulas, timeout, few=few)
+
+    monkeypatch.setattr(OwnContext, "check_next", noted)
+    number = z3.Int("number")
+    assert asked(Z3(), number > 3, number < 3) == "unsat"
+    flags = z3.Bool("flag"), z3.Function("holds", z3.BoolSort(), z3.BoolSort())
+    every = z3.ForAll([flags[0]], flags[1](flags[0]))
+    assert asked(Z3(), every, z3.Not(flags[1](number > 3))) == "unsat"
+    assert shares == [inprocess.NEXT_NUMBERS, inprocess.NEXT]
