@@ -146,7 +146,15 @@ MODEL = [
 ALL_GROUPS: Final = {"spanalloc": ALLOCATOR, "spanspec": MODEL, "spanproof": FIGURES}
 """The sources that are compiled into one library each, by the name of their package."""
 
-HEADERS: Final = [Path(__file__).parent.resolve() / name for name in ("slots.h", "reserve.h")]
+FLAGS: Final = {"spanspec": ["-O2", "-DKEEP_INTEGERS"]}
+"""What the compiler of C is told about one package alone.
+
+To replay a trace runs through more code than the processor's caches hold, so that code that is
+larger for the sake of speed is slower; and it takes longer to compile. An allocator is a few
+kernels, and mostly returns addresses that it has not returned before.
+"""
+
+HEADERS: Final = [Path(__file__).parent.resolve() / name for name in ("reserve.h", "slots.h")]
 """What all that mypyc writes includes first."""
 
 ROOTS: Final = {"spanalloc": Path("impl"), "spanspec": Path("model"), "spanproof": Path("proofs")}
@@ -194,6 +202,19 @@ def why_not() -> str:
     return ""
 
 
+def flags(name: str) -> list[str]:
+    """Return what the compiler of C is told besides about a package."""
+    # The functions of mypyc's modules are exported symbols. Unless the compiler may assume that
+    # nobody replaces them, it calls each small kernel through the linkage table instead of
+    # inlining it, which makes an allocation four times as slow.
+    told = ["-fno-semantic-interposition", *FLAGS.get(name, [])]
+    # Half of what a replay does is reading fields of records; and what mypyc's code cannot tell of
+    # a failure of must not fail.
+    for header in HEADERS:
+        told += ["-include", str(header)]
+    return told
+
+
 def extensions() -> tuple[list[Extension], str]:
     """Return the extension modules to build; or none, and why the source is to run interpreted."""
     reason = why_not()
@@ -202,24 +223,15 @@ def extensions() -> tuple[list[Extension], str]:
     from mypyc.build import mypycify
 
     tell("reading " + ", ".join(f"{name} ({len(them)} files)" for name, them in GROUPS.items()))
+    modules: list[Extension] = []
     try:
-        modules = [
-            module
-            for name, sources in GROUPS.items()
-            for module in mypycify(sources, opt_level="3", group_name=name)
-        ]
+        for name, sources in GROUPS.items():
+            for module in mypycify(sources, opt_level="3", group_name=name):
+                module.extra_compile_args = [*module.extra_compile_args, *flags(name)]
+                module.depends += map(str, HEADERS)
+                modules.append(module)
     except SystemExit:  # mypyc has said what it cannot compile
         return [], "mypyc could not compile it when it was installed"
-    for module in modules:
-        # The functions of mypyc's modules are exported symbols. Unless the compiler may assume
-        # that nobody replaces them, it calls each small kernel through the linkage table instead
-        # of inlining it, which makes an allocation four times as slow.
-        module.extra_compile_args.append("-fno-semantic-interposition")
-        # Half of what a replay does is reading fields of records; and what mypyc's code cannot
-        # tell of a failure of must not fail.
-        for header in HEADERS:
-            module.extra_compile_args += ["-include", str(header)]
-            module.depends.append(str(header))
     return modules, ""
 
 

@@ -1,4 +1,5 @@
-/* Looks up a field of a record, and a name of a module, once, and not each time that it is named.
+/* Looks up a field of a record, a method, and a name of a module, once, and not each time that it is
+named; and keeps what is hardly ever done apart from what is done for each event.
 
 The records of the model are msgspec Structs: C objects whose fields are slots. mypyc does not know
 that, and reads each field by `PyObject_GetAttr`, which looks the name up in the class, asks the
@@ -16,14 +17,53 @@ remembered, only of classes with the default lookup, and an empty slot is left t
 What a module has imported from one that is not compiled mypyc looks up in the dictionary of the
 module each time. That is remembered as well, for as long as the dictionary is what it was
 (`ma_version_tag`, which later versions of Python do not have any more).
+
+A method of an object whose class is not known is looked up by `PyObject_VectorcallMethod` in the
+same way, and remembered in the same way, where objects of the class have no attributes of their own
+that could hide it. And a change of a record, `msgspec.structs.replace`, looks for each name among
+those of all fields; here the slots of the names are remembered.
+
+An integer of compiled code is a machine word, of which an object is made where a record takes it,
+or a table is asked for it. With `KEEP_INTEGERS` the object of the last such integers is kept: as
+long as the same spans, threads and addresses are told of again and again, none has to be made, and
+a table finds the very object that it has as its key.
+
+Whatever way mypyc writes for an error is code that runs once at most: by `cold` the compiler puts
+it, and what leads to it, away from the code around it. It is two thirds of all code, and replaying
+a trace is slowed by code that does not fit the processor's caches.
 */
 
 #ifndef SLOTS_H
 #define SLOTS_H
 
 #include <Python.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <structmember.h>
+
+#if defined(__GNUC__)
+
+/* Declared as in CPy.h, which is included after this. */
+#define COLD __attribute__((cold))
+
+COLD void CPy_AddTraceback(const char *, const char *, int, PyObject *);
+COLD void CPy_TypeError(const char *, PyObject *);
+COLD void CPy_TypeErrorTraceback(
+    const char *, const char *, int, PyObject *, const char *, PyObject *);
+COLD void CPy_AttributeError(
+    const char *, const char *, const char *, const char *, int, PyObject *);
+COLD void CPyError_OutOfMemory(void);
+COLD void PyErr_SetString(PyObject *, const char *);
+
+/* Of integers that do not fit a word, and of objects that an error leaves behind. */
+COLD void CPyTagged_IncRef(size_t);
+COLD void CPyTagged_DecRef(size_t);
+COLD void CPyTagged_XDecRef(size_t);
+static COLD void CPy_DecRef(PyObject *);
+static COLD void CPy_XDecRef(void *);
+
+#endif
 
 #if !defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x030F0000
 
@@ -37,57 +77,6 @@ typedef struct {
 #define SLOTS 2048
 
 static Slot known_slots[SLOTS];
-
-static __attribute__((noinline)) PyObject *get_and_remember(
-    PyObject *object, PyObject *name, Slot *place)
-{
-    PyTypeObject *type = Py_TYPE(object);
-    if (PyModule_CheckExact(object) && PyUnicode_CheckExact(name) &&
-        PyUnicode_READ_CHAR(name, 0) != '_') {
-        /* What the class of modules defines itself has names with underscores. */
-        PyObject *found = PyDict_GetItemWithError(PyModule_GetDict(object), name);
-        if (found != NULL) {
-            Py_INCREF(found);
-            return found;
-        }
-        if (PyErr_Occurred()) {
-            return NULL;
-        }
-    }
-    else if (type->tp_getattro == PyObject_GenericGetAttr && PyUnicode_CheckExact(name) &&
-             PyUnicode_CHECK_INTERNED(name)) {
-        PyObject *found = _PyType_Lookup(type, name);
-        if (found != NULL && Py_IS_TYPE(found, &PyMemberDescr_Type)) {
-            PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
-            if (member->type == T_OBJECT_EX && type->tp_version_tag != 0 &&
-                PyType_IsSubtype(type, ((PyDescrObject *)found)->d_type)) {
-                Py_INCREF(name);
-                Py_XSETREF(place->name, name);
-                place->type = type;
-                place->offset = member->offset;
-                place->version = type->tp_version_tag;
-            }
-        }
-    }
-    return PyObject_GetAttr(object, name);
-}
-
-static inline PyObject *get_attribute(PyObject *object, PyObject *name)
-{
-    PyTypeObject *type = Py_TYPE(object);
-    uintptr_t mixed = ((uintptr_t)type >> 5) ^ ((uintptr_t)name >> 4);
-    Slot *place = &known_slots[mixed % SLOTS];
-    if (place->type == type && place->name == name && place->version == type->tp_version_tag) {
-        PyObject *value = *(PyObject **)((char *)object + place->offset);
-        if (value != NULL) {
-            Py_INCREF(value);
-            return value;
-        }
-    }
-    return get_and_remember(object, name, place);
-}
-
-#define PyObject_GetAttr get_attribute
 
 #if PY_VERSION_HEX < 0x030D0000
 
@@ -133,8 +122,268 @@ static inline PyObject *get_item(PyObject *dict, PyObject *key)
 
 #pragma GCC diagnostic pop
 
-#define PyDict_GetItemWithError get_item
+#else
+
+#define get_item PyDict_GetItemWithError
 
 #endif
+
+static __attribute__((noinline)) PyObject *get_and_remember(
+    PyObject *object, PyObject *name, Slot *place)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    if (PyModule_CheckExact(object) && PyUnicode_CheckExact(name) &&
+        PyUnicode_READ_CHAR(name, 0) != '_') {
+        /* What the class of modules defines itself has names with underscores. */
+        PyObject *found = get_item(PyModule_GetDict(object), name);
+        if (found != NULL) {
+            Py_INCREF(found);
+            return found;
+        }
+        if (PyErr_Occurred()) {
+            return NULL;
+        }
+    }
+    else if (type->tp_getattro == PyObject_GenericGetAttr && PyUnicode_CheckExact(name) &&
+             PyUnicode_CHECK_INTERNED(name)) {
+        PyObject *found = _PyType_Lookup(type, name);
+        if (found != NULL && Py_IS_TYPE(found, &PyMemberDescr_Type)) {
+            PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
+            if (member->type == T_OBJECT_EX && type->tp_version_tag != 0 &&
+                PyType_IsSubtype(type, ((PyDescrObject *)found)->d_type)) {
+                Py_INCREF(name);
+                Py_XSETREF(place->name, name);
+                place->type = type;
+                place->offset = member->offset;
+                place->version = type->tp_version_tag;
+            }
+        }
+    }
+    return PyObject_GetAttr(object, name);
+}
+
+static inline PyObject *get_attribute(PyObject *object, PyObject *name)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    uintptr_t mixed = ((uintptr_t)type >> 5) ^ ((uintptr_t)name >> 4);
+    Slot *place = &known_slots[mixed % SLOTS];
+    if (place->type == type && place->name == name && place->version == type->tp_version_tag) {
+        PyObject *value = *(PyObject **)((char *)object + place->offset);
+        if (value != NULL) {
+            Py_INCREF(value);
+            return value;
+        }
+    }
+    return get_and_remember(object, name, place);
+}
+
+typedef struct {
+    PyTypeObject *type;
+    PyObject *name;   /* owned */
+    PyObject *method; /* the class's own, while it is what it was */
+    unsigned int version;
+} Method;
+
+static Method known_methods[SLOTS];
+
+static __attribute__((noinline)) PyObject *find_and_call_method(
+    PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames, Method *place)
+{
+    PyTypeObject *type = Py_TYPE(args[0]);
+    if (type->tp_getattro == PyObject_GenericGetAttr && type->tp_dictoffset == 0 &&
+        PyUnicode_CheckExact(name) && PyUnicode_CHECK_INTERNED(name)) {
+        PyObject *found = _PyType_Lookup(type, name);
+        if (found != NULL && type->tp_version_tag != 0 &&
+            PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_METHOD_DESCRIPTOR)) {
+            Py_INCREF(name);
+            Py_XSETREF(place->name, name);
+            place->type = type;
+            place->method = found;
+            place->version = type->tp_version_tag;
+        }
+    }
+    return PyObject_VectorcallMethod(name, args, nargsf, kwnames);
+}
+
+static inline PyObject *call_method(
+    PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    PyTypeObject *type = Py_TYPE(args[0]);
+    uintptr_t mixed = ((uintptr_t)type >> 5) ^ ((uintptr_t)name >> 4);
+    Method *place = &known_methods[mixed % SLOTS];
+    if (place->type == type && place->name == name && place->version == type->tp_version_tag) {
+        PyObject *method = place->method;
+        Py_INCREF(method);
+        PyObject *result = PyObject_Vectorcall(
+            method, args, nargsf & ~PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+        Py_DECREF(method);
+        return result;
+    }
+    return find_and_call_method(name, args, nargsf, kwnames, place);
+}
+
+#define MOST_CHANGED 8
+
+typedef struct {
+    PyTypeObject *type;
+    PyObject *names; /* owned */
+    unsigned int version;
+    Py_ssize_t offsets[MOST_CHANGED];
+} Change;
+
+#define CHANGES 512
+
+static Change known_changes[CHANGES];
+
+static PyMethodDef *replace_method; /* that of `msgspec.structs.replace`, once it was seen */
+
+static __attribute__((noinline)) bool is_replace(PyObject *callable)
+{
+    PyCFunctionObject *function = (PyCFunctionObject *)callable;
+    if (replace_method == NULL && strcmp(function->m_ml->ml_name, "replace") == 0 &&
+        function->m_module != NULL && PyUnicode_Check(function->m_module) &&
+        PyUnicode_CompareWithASCIIString(function->m_module, "msgspec._core") == 0) {
+        replace_method = function->m_ml;
+    }
+    return function->m_ml == replace_method;
+}
+
+/* Find the slots of some fields, in records that are nothing but fields; false if these are not. */
+static __attribute__((noinline)) bool find_changed(
+    PyTypeObject *type, PyObject *names, Change *place)
+{
+    static PyObject *fields_of_struct, *after_init;
+    if (fields_of_struct == NULL) {
+        fields_of_struct = PyUnicode_InternFromString("__struct_fields__");
+        after_init = PyUnicode_InternFromString("__post_init__");
+        if (fields_of_struct == NULL || after_init == NULL) {
+            Py_CLEAR(fields_of_struct);
+            PyErr_Clear();
+            return false;
+        }
+    }
+    place->type = NULL;
+    PyObject *fields = PyObject_GetAttr((PyObject *)type, fields_of_struct);
+    if (fields == NULL) {
+        PyErr_Clear();
+        return false;
+    }
+    Py_ssize_t size = PyTuple_CheckExact(fields) ? PyTuple_GET_SIZE(fields) : -1;
+    Py_DECREF(fields);
+    Py_ssize_t number = PyTuple_GET_SIZE(names);
+    if (number > MOST_CHANGED || _PyType_Lookup(type, after_init) != NULL || PyType_IS_GC(type) ||
+        type->tp_dictoffset != 0 || type->tp_weaklistoffset != 0 || type->tp_itemsize != 0 ||
+        type->tp_basicsize != (Py_ssize_t)sizeof(PyObject) + size * (Py_ssize_t)sizeof(PyObject *)) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < number; i++) {
+        PyObject *found = _PyType_Lookup(type, PyTuple_GET_ITEM(names, i));
+        if (found == NULL || !Py_IS_TYPE(found, &PyMemberDescr_Type) ||
+            ((PyMemberDescrObject *)found)->d_member->type != T_OBJECT_EX) {
+            return false;
+        }
+        place->offsets[i] = ((PyMemberDescrObject *)found)->d_member->offset;
+    }
+    if (type->tp_version_tag == 0) {
+        return false;
+    }
+    Py_INCREF(names);
+    Py_XSETREF(place->names, names);
+    place->type = type;
+    place->version = type->tp_version_tag;
+    return true;
+}
+
+static inline PyObject *slot_at(PyObject *record, Py_ssize_t offset)
+{
+    return *(PyObject **)((char *)record + offset);
+}
+
+/* Return a record with other values in some fields; NULL without an error if it is none of ours. */
+static PyObject *changed_record(PyObject *const *args, PyObject *names)
+{
+    PyObject *record = args[0];
+    PyTypeObject *type = Py_TYPE(record);
+    uintptr_t mixed = ((uintptr_t)type >> 5) ^ ((uintptr_t)names >> 4);
+    Change *place = &known_changes[mixed % CHANGES];
+    if ((place->type != type || place->names != names ||
+         place->version != type->tp_version_tag) && !find_changed(type, names, place)) {
+        return NULL;
+    }
+    Py_ssize_t size = type->tp_basicsize;
+    for (Py_ssize_t at = sizeof(PyObject); at < size; at += sizeof(PyObject *)) {
+        if (slot_at(record, at) == NULL) {
+            return NULL;
+        }
+    }
+    PyObject *result = PyObject_New(PyObject, type);
+    if (result == NULL) {
+        return NULL;
+    }
+    memcpy((char *)result + sizeof(PyObject), (char *)record + sizeof(PyObject),
+           size - sizeof(PyObject));
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
+        *(PyObject **)((char *)result + place->offsets[i]) = args[i + 1];
+    }
+    for (Py_ssize_t at = sizeof(PyObject); at < size; at += sizeof(PyObject *)) {
+        Py_INCREF(slot_at(result, at));
+    }
+    return result;
+}
+
+static inline PyObject *call_function(
+    PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    if (kwnames != NULL && PyCFunction_CheckExact(callable) && is_replace(callable) &&
+        PyVectorcall_NARGS(nargsf) == 1) {
+        PyObject *result = changed_record(args, kwnames);
+        if (result != NULL || PyErr_Occurred()) {
+            return result;
+        }
+    }
+    return PyObject_Vectorcall(callable, args, nargsf, kwnames);
+}
+
+#ifdef KEEP_INTEGERS
+
+typedef struct {
+    PyObject *object; /* owned */
+    long value;
+} Integer;
+
+#define INTEGERS 2048
+
+static Integer known_integers[INTEGERS];
+
+static inline PyObject *integer_of(long value)
+{
+    if (value >= -5 && value <= 256) {
+        return PyLong_FromLong(value); /* Python itself keeps these */
+    }
+    Integer *place = &known_integers[((uint64_t)value * 0x9E3779B97F4A7C15u) >> 53];
+    if (place->value != value || place->object == NULL) {
+        PyObject *object = PyLong_FromLong(value);
+        if (object == NULL) {
+            return NULL;
+        }
+        place->value = value;
+        Py_XSETREF(place->object, object);
+    }
+    Py_INCREF(place->object);
+    return place->object;
+}
+
+#undef PyLong_FromLong /* `reserve.h` has one that does not fail, which is called above */
+#define PyLong_FromLong integer_of
+
+#endif
+
+#define PyObject_GetAttr get_attribute
+#define PyObject_VectorcallMethod call_method
+#define PyObject_Vectorcall call_function
+#if PY_VERSION_HEX < 0x030D0000
+#define PyDict_GetItemWithError get_item
+#endif
+
 #endif
 #endif

@@ -1,0 +1,219 @@
+"""What compiled code remembers (`slots.h`) is what there is: fields, methods, names, integers."""
+
+import gc
+import importlib.util
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SOURCE = """
+from msgspec.structs import replace
+
+def changed(record: object, a: int, b: object) -> object:
+    return replace(record, b=b, a=a)
+
+def misnamed(record: object) -> object:
+    return replace(record, nothing=1)
+
+def called(one: object, x: int) -> object:
+    return one.f(x)
+
+def called_by_name(one: object, x: int) -> object:
+    return one.f(x=x)
+
+def field(one: object) -> object:
+    return one.a
+
+def integers(n: int) -> list[object]:
+    return [n, n + 1, n * 2]
+""".replace(": object", ": Any").replace("replace\n\n", "replace\nfrom typing import Any\n\n", 1)
+
+BUILD = """
+from mypyc.build import mypycify
+from setuptools import setup
+
+modules = mypycify(["remembering.py"], opt_level="0", target_dir="build")
+for module in modules:
+    headers = ["-include", {reserve!r}, "-include", {slots!r}]
+    module.extra_compile_args = [*module.extra_compile_args, *headers, "-DKEEP_INTEGERS"]
+setup(ext_modules=modules, script_args=["-q", "build_ext", "--inplace"])
+"""
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """A module that was compiled as the model is."""
+    if shutil.which("cc") is None:
+        pytest.skip("needs a C compiler: apt-get install gcc")
+    pytest.importorskip("mypyc", reason="needs mypyc: pip install 'mypy[mypyc]'")
+    folder = tmp_path_factory.mktemp("compiled")
+    (folder / "remembering.py").write_text(SOURCE)
+    (folder / "build.py").write_text(
+        BUILD.format(reserve=str(ROOT / "reserve.h"), slots=str(ROOT / "slots.h"))
+    )
+    built = subprocess.run(
+        [sys.executable, "build.py"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    (place,) = folder.glob("remembering*.so")
+    spec = importlib.util.spec_from_file_location("remembering", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Plain(msgspec.Struct, frozen=True, gc=False):
+    a: int
+    b: object = None
+    c: int = 3
+
+    def f(self, x: int) -> object:
+        return self.a, x
+
+
+class Collected(msgspec.Struct, frozen=True):
+    a: int
+    b: object = None
+
+
+class Referred(msgspec.Struct, weakref=True):
+    a: int
+    b: object = None
+
+
+class Open(msgspec.Struct, dict=True):
+    a: int
+    b: object = None
+
+
+class Hashed(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
+    a: int
+    b: int = 0
+
+
+class Checked(msgspec.Struct, gc=False):
+    a: int
+    b: object = None
+
+    def __post_init__(self) -> None:
+        made.append(self.a)
+
+
+made: list[int] = []
+
+RECORDS = (Plain, Collected, Referred, Open, Hashed, Checked)
+
+
+def test_a_change_of_a_record_is_that_of_the_interpreter(compiled: ModuleType) -> None:
+    for kind in RECORDS:
+        for value in (0, -1, 256, 257, 1 << 40, 1 << 62, -(1 << 62), 1 << 100):
+            record = kind(1, 2)
+            hash_before = hash(record) if kind is Hashed else 0
+            for _ in range(3):
+                made.clear()
+                told = replace(record, b=5, a=value)
+                checked = tuple(made)
+                made.clear()
+                assert compiled.changed(record, value, 5) == told
+                assert tuple(made) == checked
+                assert type(compiled.changed(record, value, 5)) is kind
+            assert record == kind(1, 2)
+            if kind is Hashed:
+                assert hash(compiled.changed(record, value, 5)) == hash(told)
+                assert hash(record) == hash_before
+        for _ in range(2):
+            with pytest.raises(TypeError, match="nothing"):
+                compiled.misnamed(kind(1))
+    for other in (object(), 3, None):
+        with pytest.raises(TypeError):
+            compiled.changed(other, 1, 2)
+
+
+def test_a_record_holds_what_it_was_made_of(compiled: ModuleType) -> None:
+    held, before = object(), 0
+    record = Plain(1, held)
+    before, of_class = sys.getrefcount(held), sys.getrefcount(Plain)
+    many = [compiled.changed(record, number, held) for number in range(100)]
+    assert sys.getrefcount(held) == before + 100
+    assert sys.getrefcount(Plain) == of_class + 100
+    del many
+    assert sys.getrefcount(held) == before
+    assert sys.getrefcount(Plain) == of_class
+
+
+class Free:
+    def f(self, x: int) -> object:
+        return "class", x
+
+
+class Closed:
+    __slots__ = ("a",)
+
+    def __init__(self, a: int) -> None:
+        self.a = a
+
+    def f(self, x: int) -> object:
+        return "class", x
+
+
+def test_a_method_is_that_of_the_class_as_it_is_now(compiled: ModuleType) -> None:
+    free, closed = Free(), Closed(7)
+    for call in (compiled.called, compiled.called_by_name):
+        for _ in range(3):
+            assert call(free, 1) == call(closed, 1) == ("class", 1)
+            assert call(Plain(4), 300) == (4, 300)
+    free.f = lambda x: ("own", x)  # type: ignore[method-assign]
+    assert [compiled.called(free, 1) for _ in range(3)] == [("own", 1)] * 3
+    for new in (lambda _, x: ("new", x), staticmethod(lambda x: ("new", x))):
+        Closed.f = new  # type: ignore[method-assign, assignment]
+        assert [compiled.called(closed, 1) for _ in range(3)] == [("new", 1)] * 3
+    del Closed.f
+    for _ in range(2):
+        with pytest.raises(AttributeError):
+            compiled.called(closed, 1)
+
+
+def test_classes_come_and_go(compiled: ModuleType) -> None:
+    def method(number: int) -> Callable[[object, int], object]:
+        return lambda _, x: (number, x)
+
+    for number in range(3000):
+        kind = type(f"T{number % 7}", (), {"__slots__": ("a",), "f": method(number)})
+        one = kind()
+        one.a = number
+        assert compiled.called(one, 1) == (number, 1)
+        assert compiled.field(one) == number
+    for number in range(40):
+        gc.collect()  # the class before, so that the next one comes to lie where it was
+        # Where the same fields are in the record depends on those before them.
+        fields: list[tuple[str, type, object]] = [(f"f{at}", int, at) for at in range(number % 5)]
+        fields += [("a", int, 0), ("b", object, None)]
+        struct = msgspec.defstruct("Made", fields, gc=False, frozen=True)
+        assert compiled.changed(struct(), number, "b") == replace(struct(), a=number, b="b")
+
+
+def test_an_integer_is_itself(compiled: ModuleType) -> None:
+    rng = random.Random(1)
+    for _ in range(50_000):
+        number = rng.choice(
+            (
+                rng.randrange(-300, 600),
+                rng.randrange(-(1 << 62), 1 << 62),
+                rng.randrange(1 << 40) << 13,
+                rng.randrange(3000),
+            )
+        )
+        assert cast("list[int]", compiled.integers(number)) == [number, number + 1, number * 2]
