@@ -21,6 +21,7 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -30,6 +31,7 @@ from contextvars import ContextVar
 from importlib import import_module
 from multiprocessing import active_children, forkserver, get_context, parent_process
 from multiprocessing.connection import wait
+from multiprocessing.util import get_temp_dir
 from types import FrameType
 from typing import Final, ParamSpec, TypeVar
 
@@ -52,6 +54,12 @@ RETRIES: Final = 3
 """How often work is done again whose worker was lost."""
 
 _SCHEDULER: Final[ContextVar[str]] = ContextVar("scheduler", default="")
+
+LONGEST_FOLDER: Final = 75
+SHORT_FOLDER: Final = "/tmp"
+"""Bytes that the folder for temporary files may have in its name, as a socket's name has 107 and 32
+are `multiprocessing`'s; and the one that stands in for a longer one.
+"""
 
 MOMENT: Final = 0.5
 """Seconds in which a process can tidy up after SIGTERM, before it is killed."""
@@ -205,6 +213,16 @@ def with_parent() -> Callable[[], None]:
     return child
 
 
+def _keep_sockets_near() -> None:
+    """Let `multiprocessing` have its sockets in a folder whose name is short enough for one."""
+    if len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER:
+        usual, tempfile.tempdir = tempfile.tempdir, SHORT_FOLDER
+        try:
+            get_temp_dir()  # it makes one now, and stays with it
+        finally:
+            tempfile.tempdir = usual
+
+
 class _Adopting:
     """Whether a command is the parent of orphans, and the children that it had before."""
 
@@ -214,6 +232,7 @@ class _Adopting:
 
 def _adopt_orphans() -> None:
     """Let a command become the parent of what a child leaves behind, for `end_children`."""
+    _keep_sockets_near()
     if interrupts.caught() and not _Adopting.began:
         _Adopting.began = True
         _Adopting.before = frozenset(child.pid for child in psutil.Process().children())

@@ -1,5 +1,6 @@
 """However a command ends, its exit status tells why, and nothing that it has started is left."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -230,6 +231,21 @@ def test_what_a_program_leaves_behind_ends_with_a_command_that_nobody_interrupts
     assert there.name() == "sleep"
     there.kill()
     assert all_gone({left})
+
+
+def test_workers_need_no_short_name_of_the_folder_for_temporary_files(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 25)
+    folder.mkdir()
+    script = "from spanproof.support.processes import pool\n"
+    script += "with pool(1) as workers: print(workers.submit(len, 'abc').result())"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TMPDIR": str(folder)},
+    )
+    assert done.stdout == "3\n", done.stderr
+    assert list(folder.iterdir()) == []
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
