@@ -43,7 +43,7 @@ INTERPRETED = (
     "mappings.py",
     "seed.py",
     "stress.py",
-    "tenure.py",
+    "resources.py",
 )
 
 ALLOCATOR = sorted(

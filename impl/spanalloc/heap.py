@@ -27,6 +27,7 @@ from spanalloc.osmem import OsMemory, RealMemory
 from spanalloc.pagesizes import ARENA_BYTES, PAGE_SHIFT
 from spanalloc.procs import boot, release_all, resize
 from spanalloc.recorder import Recorder
+from spanalloc.resources import HeapResources
 from spanalloc.scavenge import EVERYTHING, scavenge
 from spanalloc.scavengeturn import scavenge_turn
 from spanalloc.sizeclass import MAX_SMALL_SIZE
@@ -36,7 +37,6 @@ from spanalloc.state import PHASE_MARK, PHASE_OFF, HeapState
 from spanalloc.statistics import HeapStatistics, statistics_of
 from spanalloc.sweep import ensure_swept, sweep_one, wait_for_sweepers
 from spanalloc.system import System
-from spanalloc.tenure import Tenure
 from spanalloc.tiny import TINY_SIZE
 from spanalloc.turns import Turns
 from spanalloc.world import CLOSED, INTERPRETED, MARKING, OPEN, RECORDING, World
@@ -89,7 +89,7 @@ class Heap:
         self.background = Background(self.state, self.world)
         boot(self.state, number)
         self.first = self.state.mcaches[0]
-        self.tenure = Tenure(self.world, self.state.os, self.background)
+        self.resources = HeapResources(self.world, self.state.os, self.background)
 
     # --- objects ---------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ class Placed(Record, frozen=True):
     offset: int
 
 
-def born(span: Mspan, slot: U16, phase: int) -> Mspan:
+def allocate_black(span: Mspan, slot: U16, phase: int) -> Mspan:
     """Return a span in which a slot has just been allocated: while marking, it is marked at once.
 
     Rules: MAL-14.
@@ -164,7 +164,7 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
     if full or not mcache.may_allocate:
         take(state, ALLOCATE, SlotId(mcache.first_slot + spanclass), full)
         mcache.may_allocate = True
-    state.spans[span] = born(found.span, found.slot, state.phase)
+    state.spans[span] = allocate_black(found.span, found.slot, state.phase)
     return Taken(record, found.slot, path)
 
 
@@ -198,7 +198,7 @@ def take_large_object(state: HeapState, span: int, size: U64) -> Mspan:
     Rules: MAL-11 MAL-12 MAL-13.
     """
     record = state.spans[span]
-    record = born(with_large_object(record, size), 0, state.phase)
+    record = allocate_black(with_large_object(record, size), 0, state.phase)
     state.spans[span] = record
     return record
 

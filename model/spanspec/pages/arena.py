@@ -67,7 +67,7 @@ class Os(Protocol):
         ...
 
 
-class Willing:
+class GrantingOs:
     """An operating system that grants everything, and a reservation just where it was asked for.
 
     Where it was not asked for a place, it grants one that is not aligned, as is usual.

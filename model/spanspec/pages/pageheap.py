@@ -17,7 +17,7 @@ from spanspec.base.records import Record
 from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
 from spanspec.events.fields import EventBase
-from spanspec.pages.arena import Hint, Os, Willing, initial_hints
+from spanspec.pages.arena import GrantingOs, Hint, Os, initial_hints
 from spanspec.pages.coalescing import (
     alike_above,
     alike_below,
@@ -127,7 +127,7 @@ class PageHeap:
         free: FreeSpans | None = None,
     ) -> None:
         self.phys = phys
-        self.os: Os = Willing() if os is None else os
+        self.os: Os = GrantingOs() if os is None else os
         self.goals = goals
         self.metadata = Metadata(self.os)
         self.hints: tuple[Hint, ...] = ()

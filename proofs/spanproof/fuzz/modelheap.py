@@ -30,7 +30,7 @@ from spanspec.heap.cycle import pointer_is_bad, span_at
 from spanspec.heap.machine import Steps, completed
 from spanspec.heap.pacing import Effort
 from spanspec.heap.program import Input
-from spanspec.pages.arena import Willing
+from spanspec.pages.arena import GrantingOs
 from spanspec.pages.osmemory import huge_advice, no_huge_advice
 from spanspec.pages.pagealloc import Purpose
 from spanspec.pages.runs import Bounds, PhysicalPages
@@ -54,7 +54,7 @@ SAYS: Final = wordings(
 """What the model's refusals say, from the first pattern that is found on."""
 
 
-class ScriptedOs(Willing):
+class ScriptedOs(GrantingOs):
     """The operating system on the model's side, with the answers of a program.
 
     It tells each call, and what the kernel is told of the use of memory in consequence.

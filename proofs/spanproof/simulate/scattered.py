@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from spanproof.fuzz.heapprogram import Answer
 from spanproof.fuzz.heapsides import place_for
 from spanspec.base.constants import HEAP_ARENA_BYTES
-from spanspec.pages.arena import Willing
+from spanspec.pages.arena import GrantingOs
 
 
-class Scattered(Willing):
+class Scattered(GrantingOs):
     """An operating system that refuses many hints, or goes elsewhere, and gives up after a while.
 
     `answers` has what it has said so far. One that is given answers says those first, and then

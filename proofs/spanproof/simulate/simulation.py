@@ -24,7 +24,7 @@ from spanproof.simulate.stepjudges import StepJudges
 from spanspec.events.fields import EventBase
 from spanspec.heap.heap import Heap, OutOfMemory, Refused
 from spanspec.heap.program import AnyInput, RunFinalizers
-from spanspec.pages.arena import Os, Willing
+from spanspec.pages.arena import GrantingOs, Os
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.runs import PhysicalPages
 from spanspec.trace.schema import KIND_OF, Header
@@ -62,7 +62,7 @@ class Simulation:
         self.procs = self.rng.choice((1, 1, 2, 4))
         plain = seed % 2 == 0
         self._answers: list[Answer] = []
-        system: Os = Willing()
+        system: Os = GrantingOs()
         if saved is not None:
             self.phys, self.procs = PhysicalPages(saved.physical, 2 << 20), saved.procs
         script = None if saved is None else saved.answers

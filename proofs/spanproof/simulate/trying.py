@@ -21,7 +21,7 @@ from spanspec.heap.memstats import live_by_spans, read_memstats
 from spanspec.heap.program import AnyInput
 from spanspec.heap.snapshot import snapshot_of
 from spanspec.invariants import violations
-from spanspec.pages.arena import Os, Willing
+from spanspec.pages.arena import GrantingOs, Os
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pageheap import page_address
 from spanspec.pages.runs import AMD64, PhysicalPages
@@ -57,7 +57,7 @@ class Player:
         self.told: list[EventBase] = []
         self.met: Counter[str] = Counter()
         self.live_bytes = 0
-        self.os = FollowedOs(Willing() if os is None else os)
+        self.os = FollowedOs(GrantingOs() if os is None else os)
         self.heap = Heap(procs, self.os, phys, self._note, sweepgen)
         self.state = self.heap.state
         self.objects = Objects()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spanspec.base.ids import Address
 from spanspec.base.intervals import Intervals, Regions
 from spanspec.events.fields import EventBase
-from spanspec.pages.arena import Willing
+from spanspec.pages.arena import GrantingOs
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pagealloc import allocate, free_manual, make_manual
 from spanspec.pages.pageheap import Actor, PageHeap
@@ -50,7 +50,11 @@ class NoGoal:
 
 def test_space_follows_the_number_of_spans_and_not_their_sizes() -> None:
     """A span of 2 TiB, taken, freed and taken again."""
-    heap, actor, told = PageHeap(NoGoal(), FollowedOs(Willing())), Actor(-1, 0), list[EventBase]()
+    heap, actor, told = (
+        PageHeap(NoGoal(), FollowedOs(GrantingOs())),
+        Actor(-1, 0),
+        list[EventBase](),
+    )
     npages = 1 << 28
     tracemalloc.start()
     for _ in range(3):

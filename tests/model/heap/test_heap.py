@@ -36,7 +36,7 @@ from spanspec.heap.snapshot import from_json
 from spanspec.heap.state import Waits
 from spanspec.heap.sweeping import ensure_swept, finish_sweeping, sweepone
 from spanspec.invariants import INVARIANTS, violations
-from spanspec.pages.arena import Willing
+from spanspec.pages.arena import GrantingOs
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.runs import PhysicalPages
 from spanspec.pages.scavenge import Line, nothing_left
@@ -377,7 +377,7 @@ def fill(heap: Heap) -> None:
 
 
 def test_out_of_memory_leaves_a_sound_heap() -> None:
-    class Small(Willing):
+    class Small(GrantingOs):
         left = 1
 
         def reserve(self, address: int, size: int) -> int:

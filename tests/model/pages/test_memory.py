@@ -14,7 +14,7 @@ from spanspec.base.words import M64
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import AddSpecial
 from spanspec.heap.specials import DueTable, SpanSpecials, SpecialTable, by_fate
-from spanspec.pages.arena import Hint, Region, Willing, reserve_aligned, reserve_arenas
+from spanspec.pages.arena import GrantingOs, Hint, Region, reserve_aligned, reserve_arenas
 from spanspec.pages.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
 from spanspec.pages.fixalloc import FixAlloc
 from spanspec.pages.freeruns import ALL, UNSCAVENGED, UNSCAVENGED_SMALL, FreeSpan, SortedFreeSpans
@@ -89,7 +89,7 @@ def test_without_huge_pages_there_is_no_advice() -> None:
 
 
 def test_a_region_is_reserved_mapped_used_and_released_in_that_order() -> None:
-    system, base = FollowedOs(Willing()), 0xC000000000
+    system, base = FollowedOs(GrantingOs()), 0xC000000000
     with pytest.raises(AssertionError, match="OS-1"):
         system.map(base, 64 * MIB)
     assert system.reserve(base, 64 * MIB) == base
@@ -120,7 +120,7 @@ def test_a_region_is_reserved_mapped_used_and_released_in_that_order() -> None:
 def test_persistent_memory_is_aligned_apart_and_counted(
     requests: list[tuple[int, int, int]],
 ) -> None:
-    metadata = Metadata(Willing())
+    metadata = Metadata(GrantingOs())
     pieces = []
     for size, align, p in requests:
         address = metadata.persistent(size, align, "gc_sys", p)
@@ -136,13 +136,13 @@ def test_persistent_memory_is_aligned_apart_and_counted(
 
 
 def test_the_map_of_the_arenas_counts_as_nothing() -> None:
-    system = FollowedOs(Willing())
+    system = FollowedOs(GrantingOs())
     heap = Heap(os=system)
     heap.malloc(100 << 20)
     before, stats = heap.read_memstats(), heap.state.pages.stats
     assert before.sys == stats.heap_sys + system.own - ARENA_MAP_BYTES
     assert before.gc_sys + before.other_sys + before.mspan_sys < 7 * MIB
-    metadata = Metadata(Willing())
+    metadata = Metadata(GrantingOs())
     metadata.persistent(1 << 20, 8, None, 0)
     metadata.persistent(1000, 8, None, 0)
     assert sum(metadata.counted.values()) == PERSISTENT_CHUNK - 1000
@@ -180,7 +180,7 @@ def test_each_p_takes_memory_for_the_runtime_from_a_chunk_of_its_own() -> None:
     assert len(heap.state.special_records[FINALIZER]) == 0
 
 
-class Below(Willing):
+class Below(GrantingOs):
     """A system that grants only what is below 4 GiB, and notes what it is asked."""
 
     def __init__(self, anywhere: int) -> None:
@@ -223,7 +223,7 @@ def test_a_hint_down_to_address_0_asks_for_any_place_and_takes_none() -> None:
 
 
 def test_descriptors_are_recycled_last_in_first_out() -> None:
-    metadata = Metadata(Willing())
+    metadata = Metadata(GrantingOs())
     made: list[int] = []
     fixed = FixAlloc(metadata, 136, "mspan_sys", lambda: made.append(1))
     taken = [fixed.take(0) for _ in range(200)]
@@ -236,7 +236,7 @@ def test_descriptors_are_recycled_last_in_first_out() -> None:
 
 
 def test_the_table_of_all_spans_grows_by_half() -> None:
-    metadata = Metadata(Willing())
+    metadata = Metadata(GrantingOs())
     spans = AllSpans(metadata)
     sizes = set()
     for _ in range(20_000):
@@ -256,7 +256,7 @@ def test_a_linear_allocator_maps_what_it_hands_out() -> None:
     assert linear_alloc(second.after, MIB, 8, 4096).address == 0
 
 
-class Places(Willing):
+class Places(GrantingOs):
     """Grants one place, and notes what is given back."""
 
     def __init__(self, place: int) -> None:

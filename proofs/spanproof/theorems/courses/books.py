@@ -26,7 +26,7 @@ from spanspec.heap.program import (
 from spanspec.heap.state import HeapState
 from spanspec.heap.sweeping import deduct_sweep_credit
 from spanspec.heap.taking import look_at_popped, take
-from spanspec.pages.arena import Willing
+from spanspec.pages.arena import GrantingOs
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.runs import SPARE
@@ -188,7 +188,7 @@ def a_late_look(met: Counter[str]) -> None:
 
 def the_figures(met: Counter[str]) -> None:
     """ReadMemStats tells of what was made and has died, and of all memory that the system gave."""
-    os = FollowedOs(Willing())
+    os = FollowedOs(GrantingOs())
     heap = Heap(2, os)
     state = heap.state
     heap.step(TakeManual(0, 8))

@@ -23,7 +23,7 @@ from spanspec.base.intervals import Intervals
 from spanspec.heap.heap import Heap
 from spanspec.heap.operations.refusals import Refused
 from spanspec.heap.program import AddSpecial, RemoveFinalizer
-from spanspec.pages.arena import Hint, Region, Willing, reserve_arenas
+from spanspec.pages.arena import GrantingOs, Hint, Region, reserve_arenas
 from spanspec.pages.fixalloc import FixAlloc
 from spanspec.pages.growth import check_mapped
 from spanspec.pages.mallocinit import LinearAlloc, linear_alloc
@@ -57,7 +57,7 @@ MOST_ASKED: Final = 2000
 """Reservations that a program asks for at most: one that fails tries each hint, some 130, once."""
 
 
-class Scripted(Willing):
+class Scripted(GrantingOs):
     """An operating system that answers by a script, and then always the same.
 
     Places of its own choice are aligned to arenas where the answer's number is odd.
@@ -254,7 +254,7 @@ def memory_for_the_runtime_is_counted() -> Ran:
     sizes = (8, 100, 4096, (64 << 10) - 8, 64 << 10, 200 << 10)
 
     def pieces(met: Counter[str], some: Sequence[tuple[int, int]]) -> None:
-        os = Willing()
+        os = GrantingOs()
         begin, metadata = os.next_metadata, Metadata(os)
         taken: list[range] = []
         for number, (size, align) in enumerate(some):
@@ -277,7 +277,7 @@ def memory_for_the_runtime_is_counted() -> Ran:
         refuses("T-25", lambda: metadata.persistent(8, 16384, "gc_sys", -1))
 
     def table(met: Counter[str]) -> None:
-        metadata = Metadata(Willing())
+        metadata = Metadata(GrantingOs())
         spans = AllSpans(metadata)
         for number in range(FIRST_ALLSPANS + 2):
             spans.record()
@@ -296,7 +296,7 @@ def memory_for_the_runtime_is_counted() -> Ran:
         met["table"] += 1
 
     def descriptors(met: Counter[str]) -> None:
-        metadata, fresh = Metadata(Willing()), list[int]()
+        metadata, fresh = Metadata(GrantingOs()), list[int]()
         made = FixAlloc(metadata, 5000, "mspan_sys", lambda: fresh.append(1))
         taken = [made.take(-1) for _ in range(7)]
         promise(taken == list(range(7)) and len(fresh) == 7, "HEAP-3: new descriptors")
@@ -309,7 +309,7 @@ def memory_for_the_runtime_is_counted() -> Ran:
         )
 
     def chunks_of_ps(met: Counter[str]) -> None:
-        metadata = Metadata(Willing())
+        metadata = Metadata(GrantingOs())
         first, other, nobody = (metadata.persistent(100, 0, "gc_sys", p) for p in (0, 1, -1))
         counted = sum(metadata.counted.values())
         promise(counted == 3 * PERSISTENT_CHUNK, f"OS-9: {counted} bytes for two Ps and nobody")
@@ -319,7 +319,7 @@ def memory_for_the_runtime_is_counted() -> Ran:
         met["private"] += 1
 
     def finalizers(met: Counter[str]) -> None:
-        metadata = Metadata(Willing())
+        metadata = Metadata(GrantingOs())
         blocks = FinalizerBlocks(metadata)
         for due in (*range(1, 204), *range(1, 204)):
             most = max(blocks.made, -(-due // 101))

@@ -32,12 +32,12 @@ from spanspec.heap.program import (
     TakeManual,
 )
 from spanspec.heap.snapshot import own_memory, snapshot_of
-from spanspec.pages.arena import Willing
+from spanspec.pages.arena import GrantingOs
 
 LONGEST: Final = (1 << 50) - 1
 
 
-class Full(Willing):
+class Full(GrantingOs):
     """An operating system that has one arena, and no more."""
 
     def __init__(self) -> None:

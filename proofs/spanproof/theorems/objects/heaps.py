@@ -14,7 +14,7 @@ from spanspec.base.ids import Address, SpanId
 from spanspec.base.records import Record
 from spanspec.base.tables import AddressMap, Table
 from spanspec.base.words import U16, U64, Count
-from spanspec.heap.malloc import born, with_large_object
+from spanspec.heap.malloc import allocate_black, with_large_object
 from spanspec.heap.marking import with_object_marked
 from spanspec.objects.records import NO_BLOCK, NOTHING, Block
 from spanspec.pages.records import Tiling, is_live
@@ -122,7 +122,7 @@ def with_new_object(
 
     It is marked at birth while marking, and cleared if it has to be zero and need not be already.
     """
-    record = born(taken, slot, phase)
+    record = allocate_black(taken, slot, phase)
     at = Address(slot_address(taken, slot))
     end = Address(slot_end(taken, slot))
     clears = zero and taken.needzero != 0
@@ -199,7 +199,7 @@ def with_large_span(
     return replace(
         heap,
         tiling=tiling,
-        contents=heap.contents.set(span, born(with_large_object(fresh, size), 0, phase)),
+        contents=heap.contents.set(span, allocate_black(with_large_object(fresh, size), 0, phase)),
         swept_in=heap.swept_in.set(span, heap.cycle),
         block_ghosts=heap.block_ghosts.set(start, BlockGhost(size, False)),
         dirty=heap.dirty.set_range(start, end, False) if clears else heap.dirty,

@@ -37,7 +37,7 @@ from spanspec.base.constants import (
 )
 from spanspec.base.words import M64, U8, U16, U32, U64
 from spanspec.heap.collector import MARK
-from spanspec.heap.malloc import born, pages_for_large, with_large_object
+from spanspec.heap.malloc import allocate_black, pages_for_large, with_large_object
 from spanspec.heap.marking import with_object_marked
 from spanspec.pages.runs import (
     AMD64,
@@ -139,7 +139,7 @@ def tiny_objects_die_only_with_their_block(p: Proof) -> None:
     p.assume(z3.ULT(span.base, 1 << 48))
     address = p.integer(slot_address, span, slot)
     marked = p.call(with_object_marked, span, address)
-    fresh = p.call(born, span, slot, MARK)
+    fresh = p.call(allocate_black, span, slot, MARK)
     for name, after in (("at the start", marked), ("at birth", fresh)):
         assert isinstance(after, Mspan)
         p.show(f"marked {name}", p.holds(is_marked, after, slot))

@@ -57,7 +57,7 @@ OBJECT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.malloc.born",
+        "spanspec.heap.malloc.allocate_black",
         Variant(
             "born-without-mark",
             "span if phase == OFF else set_marked(span, slot)",

@@ -71,7 +71,7 @@ SIMULATION_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.malloc.born",
+        "spanspec.heap.malloc.allocate_black",
         Variant(
             "new-objects-die-young",
             "span if phase == OFF else set_marked(span, slot)",

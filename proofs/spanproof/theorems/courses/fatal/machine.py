@@ -5,7 +5,7 @@ from typing import Final
 from spanproof.theorems.courses.fatal.checks import Checks
 from spanspec.heap.heap import Heap
 from spanspec.pages import mallocinit
-from spanspec.pages.arena import Hint, Willing
+from spanspec.pages.arena import GrantingOs, Hint
 from spanspec.pages.osmemory import check_release
 from spanspec.pages.persistent import (
     ARENA_MAP_BYTES,
@@ -51,7 +51,7 @@ def odd_huge_pages() -> None:
     Heap(phys=PhysicalPages(4096, 3 << 20))
 
 
-class NoHints(Willing):
+class NoHints(GrantingOs):
     """Grants no hint, and answers with one place to everything else."""
 
     def __init__(self, place: int) -> None:
@@ -75,7 +75,7 @@ def a_region_that_is_not_aligned() -> None:
     heap.malloc(8)
 
 
-class Refusing(Willing):
+class Refusing(GrantingOs):
     """Refuses memory of some size for the runtime itself, once it has granted some."""
 
     def __init__(self, refused: int, granted: int = 0) -> None:
@@ -90,7 +90,7 @@ class Refusing(Willing):
         return 0 if self.granted < 0 else super().alloc(size)
 
 
-class Unreserving(Willing):
+class Unreserving(GrantingOs):
     """Reserves no addresses for the heap."""
 
     def reserve(self, address: int, size: int) -> int:
@@ -137,7 +137,7 @@ def no_memory_for_mark_bits() -> None:
     Heap(os=Refusing(GC_BITS_CHUNK, granted=1)).malloc(8)
 
 
-class Unmapping(Willing):
+class Unmapping(GrantingOs):
     """Maps memory somewhere else, or not at all."""
 
     def __init__(self, mapped_at: int) -> None:
@@ -171,7 +171,7 @@ def persistent_memory_at_odd_addresses() -> None:
 
 def persistent_memory_at_wide_addresses() -> None:
     """Persistent memory at wide addresses."""
-    Metadata(Willing()).persistent(8, 16384, "other_sys", 0)
+    Metadata(GrantingOs()).persistent(8, 16384, "other_sys", 0)
 
 
 def a_release_of_half_a_page() -> None:

@@ -14,7 +14,7 @@ from spanspec.heap.malloc import with_large_object
 from spanspec.heap.memstats import read_memstats
 from spanspec.heap.procs import mcache_of
 from spanspec.heap.sweeping import with_marks
-from spanspec.pages.arena import Willing
+from spanspec.pages.arena import GrantingOs
 from spanspec.pages.freeruns import FreeSpan, SortedFreeSpans
 from spanspec.pages.growth import end_of_request
 from spanspec.pages.osmemory import FollowedOs, check_release
@@ -142,12 +142,12 @@ def a_request_beyond_all_addresses() -> None:
 
 def memory_that_was_never_reserved_is_mapped() -> None:
     """Memory that was never reserved is mapped."""
-    FollowedOs(Willing()).map(BASE, PAGE_SIZE)
+    FollowedOs(GrantingOs()).map(BASE, PAGE_SIZE)
 
 
 def more_is_freed_than_was_counted() -> None:
     """More is freed than was counted."""
-    Metadata(Willing()).sys_free(0, 1 << 40, "other_sys")
+    Metadata(GrantingOs()).sys_free(0, 1 << 40, "other_sys")
 
 
 def a_release_from_the_middle_of_a_page() -> None:

@@ -19,7 +19,7 @@ LONGEST_WAIT: Final = 1.0
 """Seconds that a fork waits for operations to end."""
 
 
-class Tenure:
+class HeapResources:
     """Belongs to one heap, and dies with it."""
 
     __slots__ = ("__weakref__", "background", "system", "world")
@@ -28,7 +28,7 @@ class Tenure:
         self.world: Final = world
         self.system: Final = system
         self.background: Final = background
-        TENURES.add(self)
+        RESOURCES.add(self)
 
     def __del__(self) -> None:
         """Give back what a heap that was not closed holds, and say that it was not closed."""
@@ -40,36 +40,36 @@ class Tenure:
             warnings.warn("a Heap was dropped without close()", ResourceWarning, stacklevel=2)
 
 
-TENURES: Final[WeakSet[Tenure]] = WeakSet()
+RESOURCES: Final[WeakSet[HeapResources]] = WeakSet()
 """Those of all heaps that are in use."""
 
-FORKING: Final[dict[int, list[tuple[Tenure, bool]]]] = {}
+FORKING: Final[dict[int, list[tuple[HeapResources, bool]]]] = {}
 """By thread that forks: the heaps, and whether the world of each is stopped."""
 
 
 def before_fork() -> None:
     """Stop the world of each heap, if that can be done in time."""
     until = time.monotonic() + LONGEST_WAIT
-    FORKING[get_ident()] = [(one, one.world.try_stop(until)) for one in list(TENURES)]
+    FORKING[get_ident()] = [(one, one.world.try_stop(until)) for one in list(RESOURCES)]
 
 
 def after_fork_in_parent() -> None:
     """Let each world go on."""
-    for tenure, stopped in FORKING.pop(get_ident(), []):
+    for resources, stopped in FORKING.pop(get_ident(), []):
         if stopped:
-            tenure.world.start()
+            resources.world.start()
 
 
 def after_fork_in_child() -> None:
     """Let each world go on that was whole; its background threads do not exist here."""
     known = FORKING.pop(get_ident(), [])
     FORKING.clear()
-    for tenure, stopped in known:
-        tenure.background.forked()
+    for resources, stopped in known:
+        resources.background.forked()
         if stopped:
-            tenure.world.start()
+            resources.world.start()
         else:
-            tenure.world.forked()
+            resources.world.forked()
 
 
 os.register_at_fork(
