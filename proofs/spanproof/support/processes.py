@@ -29,7 +29,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
-from multiprocessing import active_children, forkserver, get_context, parent_process
+from multiprocessing import (
+    active_children,
+    forkserver,
+    get_context,
+    parent_process,
+    resource_tracker,
+)
 from multiprocessing.connection import wait
 from multiprocessing.util import get_temp_dir
 from types import FrameType
@@ -81,11 +87,11 @@ def pool(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iter
         with cluster(scheduler) as executor:
             yield executor
         return
-    _adopt_orphans()
-    context = get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
+    get_ready(preload)
     others = set(active_children())
-    processes = ProcessPoolExecutor(workers, mp_context=context, initializer=_serve)
+    processes = ProcessPoolExecutor(
+        workers, mp_context=get_context("forkserver"), initializer=_serve
+    )
     try:
         yield processes
     finally:
@@ -105,7 +111,15 @@ def get_ready(preload: Sequence[str]) -> None:
     """
     _adopt_orphans()
     get_context("forkserver").set_forkserver_preload(list(preload))
-    forkserver.ensure_running()
+    # While it loads them, the server has Python's own handler of SIGINT, which prints a traceback.
+    # It is not needed there: the server ends when the command does. Who starts the tracker, as the
+    # server's beginning does, lets SIGINT come in again.
+    resource_tracker.ensure_running()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 @contextmanager
@@ -188,6 +202,8 @@ def end_with_parent() -> None:
     parent = parent_process()
     if parent is None:
         return
+    # What this process starts has to hear of an interrupt, of which the server does not.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     # The parent of a forked worker is the server, which itself ends when the command is gone.
     ask_kernel(PR_SET_PDEATHSIG, signal.SIGKILL)
 

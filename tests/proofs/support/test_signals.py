@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -320,3 +321,35 @@ def test_a_signal_is_one_from_the_first_moment_to_the_last(
     assert done.returncode == 128 + number, done.stderr
     assert done.stderr.endswith("spanspec: interrupted\n")
     assert "Traceback" not in done.stderr
+
+
+POOL = """
+import signal, sys
+from spanproof.support.processes import pool
+signal.signal(signal.SIGINT, lambda number, frame: None)
+with pool(1, ["loads_slowly"]) as processes:
+    print(processes.submit(abs, -3).result())
+"""
+
+LOADS_SLOWLY = """
+import pathlib, time
+pathlib.Path({marker!r}).touch()
+time.sleep(0.3)
+"""
+
+
+def test_an_interrupt_while_the_server_of_workers_loads_modules_is_not_its_affair(
+    tmp_path: Path,
+) -> None:
+    marker = tmp_path / "loading"
+    (tmp_path / "loads_slowly.py").write_text(LOADS_SLOWLY.format(marker=str(marker)))
+    process = subprocess.Popen(
+        [sys.executable, "-c", POOL],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    while not marker.exists() and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    said, complained = process.communicate()
+    assert (said, complained, process.returncode) == ("3\n", "", 0)
