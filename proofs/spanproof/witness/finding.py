@@ -6,7 +6,7 @@ import msgspec
 
 from spanproof.witness.image import Image, SpanImage, with_span_sets
 from spanspec.base.bitmap import Bits
-from spanspec.base.words import M32
+from spanspec.base.words import M32, M64
 from spanspec.span.mspan import IN_USE, Mspan, has_room
 from spanspec.span.profile import Profile
 
@@ -93,6 +93,17 @@ class Scene:
         ahead = (span.sweepgen - self.sweepgen) & M32
         return ahead if ahead <= 4 else ahead - (1 << 32) if ahead >= M32 - 3 else ahead
 
+    def mapped(self, address: int) -> int:
+        """Return the descriptor that the span map leads to from an address; 0 for none."""
+        page = ((address + self.image.arena_offset) & M64) // self.image.page_size
+        number, place = divmod(page, self.image.pages_per_arena)
+        for arena in self.image.arenas:
+            if arena.index == number:
+                for first, count, descriptor in arena.runs:
+                    if first <= place < first + count:
+                        return descriptor
+        return 0
+
     def has_room(self, span: SpanImage) -> bool:
         """Tell whether a slot of a span is free, by its count."""
         key = (span.alloc_count, span.nelems)
@@ -104,12 +115,21 @@ class Scene:
 def is_about(scene: Scene, finding: Finding, span: SpanImage) -> bool:
     """Tell whether a finding is of a span, or of pages that are its own.
 
-    A span that is said to be free is not the one that its pages are told of; its address is.
+    A span that is said to be free is not the one that its pages are told of; its address is. So is
+    the address of descriptors that had these pages before: of several, it is the one that the span
+    map leads to.
     """
-    end = span.base + min(span.npages, M32) * scene.image.page_size
-    return finding.descriptor == span.descriptor or (
-        not finding.descriptor and span.base <= finding.address < end
-    )
+    if finding.descriptor:
+        return finding.descriptor == span.descriptor
+    if not covers(scene, span, finding.address):
+        return False
+    mapped = scene.by_descriptor.get(scene.mapped(finding.address), span)
+    return mapped is span or not covers(scene, mapped, finding.address)
+
+
+def covers(scene: Scene, span: SpanImage, address: int) -> bool:
+    """Tell whether an address is in the pages of a span, in use or not."""
+    return span.base <= address < span.base + min(span.npages, M32) * scene.image.page_size
 
 
 def told(scene: Scene, span: SpanImage) -> str:

@@ -82,9 +82,10 @@ def span_of(
 ) -> tuple[int, str]:
     """Return the span that a check failed on, and what shows that; 0 if nothing does.
 
-    A damaged span that the thread has at hand, or its P in the cache, is the one. Where the
-    operands of the check are no longer in registers or on the stack, it is a damaged span, one that
-    the check rejects first. A span that is at hand and sound comes last: a stray pointer led to it.
+    Where it can be told which spans the check rejects, it is one of them. Else a damaged span that
+    the thread has at hand, or its P in the cache, is the one. Where the operands of the check are
+    no longer in registers or on the stack, it is a damaged span. One that is at hand and sound
+    comes last: a stray pointer led to it.
     """
     damage = [finding for finding in findings if finding.verdict is Verdict.DAMAGE]
     damaged = [
@@ -102,9 +103,10 @@ def span_of(
         one for one in damaged if rejects(scene, rule, thread.message, scene.by_descriptor[one])
     ]
     for those, how in (
+        ([one for one in near if one in rejected], "the thread has it at hand"),
+        (rejected, "it is damaged as the check rejects it"),
         ([one for one in near if one in damaged], "the thread has it at hand"),
         ([one for one in held if one in damaged], "its P has it cached"),
-        (rejected, "it is damaged as the check rejects it"),
         (damaged, "no other is damaged" if len(damaged) == 1 else "it is damaged"),
         (near, "the thread has it at hand"),
     ):

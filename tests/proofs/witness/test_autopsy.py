@@ -417,14 +417,18 @@ def test_who_called_a_check_that_fails_is_not_at_its_pages(saved: Snapshot) -> N
     assert (error.rule, error.descriptor) == ("T-58", span.descriptor)
 
 
-def test_a_check_whose_span_no_thread_shows_names_the_one_that_it_rejects(saved: Snapshot) -> None:
+@pytest.mark.parametrize("shown", ["a sound span", "another damaged one"])
+def test_a_check_whose_span_no_thread_shows_names_the_one_that_it_rejects(
+    saved: Snapshot, shown: str
+) -> None:
     span = small(saved.image)
     sound = cached(saved.image)
+    other = next(s for s in saved.image.spans if s.state == 1 and s not in (span, sound))
+    near = sound if shown == "a sound span" else other
     text = "non in-use span in unswept list"
     with_thread(saved.image, 0, ["throw", "sweepone", "bgsweep"], message=text,
-                near={sound.descriptor: "register 2"})  # fmt: skip
+                near={near.descriptor: "register 2"})  # fmt: skip
     alter(span, state=0, sweepgen=saved.image.sweepgen - 2)
-    other = next(s for s in saved.image.spans if s.state == 1 and s not in (span, sound))
     alter(other, needzero=9)
     found = judged(saved.image, saved.profile)
     error = thrown(Scene(saved.image, saved.profile), found)
@@ -462,6 +466,23 @@ def test_what_a_core_does_not_show_any_more_has_to_be_seen_where_it_went() -> No
     spread = Death("go1.27.3", "state", 8, ended=True, rule="I-4", spread=16, rules=["I-4"])
     assert spread.holds
     assert "span 0x8 is sound by now, what it did is in 0x10" in spread.line()
+
+
+def test_a_descriptor_that_had_the_pages_before_is_not_taken_for_the_damaged_one(
+    saved: Snapshot,
+) -> None:
+    span = small(saved.image)
+    unswept = saved.image.sweepgen - 2
+    dead = msgspec.structs.replace(span, descriptor=8, state=0, sweepgen=unswept - 16)
+    saved.image.spans.insert(0, dead)
+    with_thread(saved.image, 0, ["throw", "sweepone", "bgsweep"],
+                message="non in-use span in unswept list")  # fmt: skip
+    alter(span, state=0, sweepgen=unswept)
+    found = judged(saved.image, saved.profile)
+    assert "I-17" in {finding.rule for finding in found if not finding.descriptor}
+    error = thrown(Scene(saved.image, saved.profile), found)
+    assert error is not None
+    assert (error.rule, error.descriptor) == ("T-55", span.descriptor)
 
 
 def test_a_span_on_its_way_is_in_flight_for_one_thread_only(saved: Snapshot) -> None:
