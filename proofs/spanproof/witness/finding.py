@@ -1,12 +1,13 @@
 """What a judge finds: a rule that does not hold, of which span, and whether that is damage."""
 
+from collections.abc import Iterable
 from enum import Enum
 
 import msgspec
 
 from spanproof.witness.image import Image, SpanImage, with_span_sets
 from spanspec.base.bitmap import Bits
-from spanspec.base.words import M32, M64
+from spanspec.base.words import M32
 from spanspec.span.mspan import IN_USE, Mspan, has_room
 from spanspec.span.profile import Profile
 
@@ -95,8 +96,7 @@ class Scene:
 
     def mapped(self, address: int) -> int:
         """Return the descriptor that the span map leads to from an address; 0 for none."""
-        page = ((address + self.image.arena_offset) & M64) // self.image.page_size
-        number, place = divmod(page, self.image.pages_per_arena)
+        number, place = self.image.page_of(address)
         for arena in self.image.arenas:
             if arena.index == number:
                 for first, count, descriptor in arena.runs:
@@ -130,6 +130,12 @@ def is_about(scene: Scene, finding: Finding, span: SpanImage) -> bool:
 def covers(scene: Scene, span: SpanImage, address: int) -> bool:
     """Tell whether an address is in the pages of a span, in use or not."""
     return span.base <= address < span.base + min(span.npages, M32) * scene.image.page_size
+
+
+def rules_broken(scene: Scene, findings: Iterable[Finding], span: SpanImage | None) -> list[str]:
+    """Return the rules of the damage that is about a span; none for no span."""
+    damage = [finding for finding in findings if finding.verdict is Verdict.DAMAGE]
+    return sorted({one.rule for one in damage if span is not None and is_about(scene, one, span)})
 
 
 def told(scene: Scene, span: SpanImage) -> str:

@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from spanspec.base.words import M64
+
 KIND: Final = "spanspec-heap-image"
 """What a saved image says it is."""
 
@@ -151,6 +153,11 @@ class Image(msgspec.Struct):
     unknown: list[str]
     panicking: int = 0
     partial: bool = False
+
+    def page_of(self, address: int) -> tuple[int, int]:
+        """Return the index of the arena that an address lies in, and its page there."""
+        page = ((address + self.arena_offset) & M64) // self.page_size
+        return divmod(page, self.pages_per_arena)
 
 
 def with_span_sets(image: Image) -> bool:

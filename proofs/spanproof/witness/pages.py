@@ -170,10 +170,10 @@ def allocated_bits(
     for number, proc in enumerate(image.procs):
         if not proc.page_bits:
             continue
-        page = ((proc.page_base + image.arena_offset) & M64) // image.page_size
-        if page // image.pages_per_arena != arena.index:
+        index, place = image.page_of(proc.page_base)
+        if index != arena.index:
             continue
-        own = proc.page_bits << page % image.pages_per_arena
+        own = proc.page_bits << place
         if own & want:
             run = next(runs_of(own & want))
             those = owners_at(scene, arena, run)

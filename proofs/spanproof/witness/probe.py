@@ -30,7 +30,6 @@ from spanproof.witness.recordknown import Diverged
 from spanproof.witness.report import judged as judged_heap
 from spanproof.witness.source import image_of, placed, slide_of
 from spanspec.base.constants import TINY_SIZE
-from spanspec.base.words import M64
 from spanspec.span.profile import class_for, smallest_large
 
 BETWEEN: Final = 1000
@@ -189,8 +188,7 @@ class Probe:
     def _holding(self, address: int) -> SpanImage:
         """Return the span in use that holds an address, by the span map."""
         table, spans = self._layout.need("mheap", "arenas"), self._layout.need("heapArena", "spans")
-        page = ((address + self.image.arena_offset) & M64) // self.image.page_size
-        arena, place = divmod(page, self.image.pages_per_arena)
+        arena, place = self.image.page_of(address)
         first = self._memory.number(self._reader.heap + table.offset)
         at = self._memory.number(first + 8 * arena)
         return self._span(self._memory.number(at + spans.offset + 8 * place))

@@ -5,7 +5,7 @@ import re
 from functools import cache
 from typing import Final, NamedTuple
 
-from spanproof.witness.finding import Finding, Scene, Verdict, is_about, told
+from spanproof.witness.finding import Finding, Scene, Verdict, is_about, rules_broken, told
 from spanproof.witness.image import SpanImage, ThreadImage
 from spanproof.witness.operations import is_throwing, operation_of
 from spanspec.rules.book import BY_ID, definitions_of_rules, modules
@@ -195,13 +195,7 @@ def diagnosis(scene: Scene, findings: list[Finding], error: Thrown) -> list[str]
     others.discard(error.descriptor)
     more = ", ".join(f"{one:#x}" for one in sorted(others)[:8])
     lines.append(f"    other damaged spans: {more or 'none'}")
-    broken = sorted(
-        {
-            f.rule
-            for f in findings
-            if f.verdict is Verdict.DAMAGE and span is not None and is_about(scene, f, span)
-        }
-    )
+    broken = rules_broken(scene, findings, span)
     for one in broken:
         by = ", ".join(could_have_broken(one)[:12])
         if by:

@@ -18,10 +18,10 @@ import msgspec
 from spanproof.witness.acceptance.damage import NotHere, Overwrite, Target
 from spanproof.witness.acceptance.programs import ENDS, running
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.finding import Scene, Verdict, is_about
+from spanproof.witness.finding import Scene, rules_broken
 from spanproof.witness.image import SpanImage
 from spanproof.witness.process import stopped
-from spanproof.witness.report import Report, reported
+from spanproof.witness.report import reported
 from spanproof.witness.source import Attached, image_of, image_of_core
 
 TURNS: Final = 12
@@ -194,19 +194,15 @@ def death(program: Path, go: str, kind: str, place: Path, seed: int) -> Death:
         result.named = error.descriptor in result.damaged
         if result.named:
             result.descriptor = error.descriptor
-    sound = not any(broken_by(report, one) for one in result.damaged)
-    if error is not None and not result.named and sound:
-        result.spread = error.descriptor
-    result.rules = broken_by(report, result.spread or result.descriptor)
-    return result
-
-
-def broken_by(report: Report, descriptor: int) -> list[str]:
-    """Return the rules that a span breaks in a report."""
     scene = Scene(report.image, report.profile)
-    span = scene.by_descriptor.get(descriptor)
-    damaged = [f for f in report.findings if f.verdict is Verdict.DAMAGE]
-    return sorted({f.rule for f in damaged if span is not None and is_about(scene, f, span)})
+
+    def broken_by(descriptor: int) -> list[str]:
+        return rules_broken(scene, report.findings, scene.by_descriptor.get(descriptor))
+
+    if error is not None and not result.named and not any(map(broken_by, result.damaged)):
+        result.spread = error.descriptor
+    result.rules = broken_by(result.spread or result.descriptor)
+    return result
 
 
 def damage_live(attached: Attached, kind: Callable[[Target], Overwrite], seed: int) -> int:

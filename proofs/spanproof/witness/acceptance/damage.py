@@ -139,25 +139,25 @@ class Target:
     def map_entry(self, other: bool) -> Overwrite:
         """An entry of the span map: 0, or another span."""
         span = self.pick(self.used)
-        page = (span.base + self.image.arena_offset & M64) // self.image.page_size
-        page += self.drawn.randrange(span.npages)
+        ahead = self.drawn.randrange(span.npages)
+        arena, place = self.image.page_of(span.base + ahead * self.image.page_size)
         value = self.pick([s for s in self.used if s is not span]).descriptor if other else 0
         spans = self.need("heapArena", "spans")
-        at = self.arena(page) + spans.offset + 8 * (page % self.image.pages_per_arena)
+        at = self.arena(arena) + spans.offset + 8 * place
         return Overwrite(at, value.to_bytes(8, "little"), span.descriptor)
 
-    def arena(self, page: int) -> int:
-        """Return the address of the metadata of a page's arena."""
+    def arena(self, index: int) -> int:
+        """Return the address of the metadata of an arena."""
         first = self.need("mheap", "arenas")
         table = self.memory.number(self.heap + first.offset)
-        return self.memory.number(table + 8 * (page // self.image.pages_per_arena))
+        return self.memory.number(table + 8 * index)
 
     def in_use_bit(self) -> Overwrite:
         """The in-use bit of a span's first page."""
         span = self.pick(self.used)
-        page = (span.base + self.image.arena_offset & M64) // self.image.page_size
-        at = self.arena(page) + self.need("heapArena", "pageInUse").offset
-        return self.flip(at, page % self.image.pages_per_arena, span.descriptor)
+        arena, place = self.image.page_of(span.base)
+        at = self.arena(arena) + self.need("heapArena", "pageInUse").offset
+        return self.flip(at, place, span.descriptor)
 
     def page_bit(self) -> Overwrite:
         """A bit of the page bitmap."""
