@@ -46,7 +46,7 @@ def symbols_of(formula: z3.BoolRef) -> list[z3.FuncDeclRef]:
 def meaning(model: z3.ModelRef, symbol: z3.FuncDeclRef) -> z3.ExprRef:
     """Return what a symbol is in a model, in terms of its arguments: Var(0) is the first."""
     # What Z3 yields for a function that a model says nothing of is one that cannot be looked at.
-    told = any(one.eq(symbol) for one in model.decls())
+    told = z3.Z3_model_has_interp(model.ctx.ref(), model.model, symbol.ast)
     found = model[symbol] if told else None
     if isinstance(found, z3.FuncInterp):
         value = found.else_value()

@@ -267,21 +267,7 @@ def symbols_in(term: z3.ExprRef) -> frozenset[int]:
     """Return the numbers of the unknown constants and functions in a term, as long as it is there;
     bodies of quantifiers included.
     """
-    found, seen, waiting = set(), set(), [term.ast.value]
-    while waiting:
-        here = waiting.pop()
-        if here in seen:
-            continue
-        seen.add(here)
-        kind = _kind_of(_REF, here)
-        if kind == z3.Z3_APP_AST:
-            waiting += [_part(_REF, here, place) for place in range(_parts_of(_REF, here))]
-            symbol = _symbol_of(_REF, here)
-            if _symbol_kind(_REF, symbol) == z3.Z3_OP_UNINTERPRETED:
-                found.add(symbol.value)
-        elif kind == z3.Z3_QUANTIFIER_AST:
-            waiting.append(_body_of(_REF, here))
-    return frozenset(found)
+    return frozenset(symbol.value for _, symbol in _unknown([term], set()))
 
 
 def unknown_symbols(
@@ -292,6 +278,13 @@ def unknown_symbols(
     `seen` has what was walked through before, and gets the rest: the terms must be kept.
     """
     wanted = sort.ast.value
+    for term, symbol in _unknown(terms, seen):
+        if _sort_of(_REF, term) == wanted:
+            yield z3.FuncDeclRef(symbol, _CONTEXT)
+
+
+def _unknown(terms: Iterable[z3.ExprRef], seen: set[int]) -> Iterator[tuple[int, z3.FuncDecl]]:
+    """Yield each application of an unknown in terms that were not seen before, and the unknown."""
     waiting = [term.ast.value for term in terms]
     while waiting:
         term = waiting.pop()
@@ -301,9 +294,8 @@ def unknown_symbols(
         kind = _kind_of(_REF, term)
         if kind == z3.Z3_APP_AST:
             waiting += [_part(_REF, term, place) for place in range(_parts_of(_REF, term))]
-            if _sort_of(_REF, term) == wanted:
-                symbol = _symbol_of(_REF, term)
-                if _symbol_kind(_REF, symbol) == z3.Z3_OP_UNINTERPRETED:
-                    yield z3.FuncDeclRef(symbol, _CONTEXT)
+            symbol = _symbol_of(_REF, term)
+            if _symbol_kind(_REF, symbol) == z3.Z3_OP_UNINTERPRETED:
+                yield term, symbol
         elif kind == z3.Z3_QUANTIFIER_AST:
             waiting.append(_body_of(_REF, term))
