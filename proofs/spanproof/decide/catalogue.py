@@ -220,7 +220,7 @@ def _made(world: str, cache: Cache) -> Catalogue:
     def before(
         claim: "Obligation | Exploration",
         units: frozenset[Unit],
-        key_in: Callable[[Sources], str],
+        resting_in: Callable[[Sources], tuple[frozenset[Unit], str]],
     ) -> str:
         """Return what a claim rested on before something was written otherwise, if that is the
         same and it was decided then.
@@ -228,7 +228,7 @@ def _made(world: str, cache: Cache) -> Catalogue:
         edited = earlier.units & units if earlier is not None else frozenset()
         if earlier is None or not edited:
             return ""
-        key = key_in(earlier.sources)
+        _, key = resting_in(earlier.sources)
         if cache.get(key_of(Job(claim.id), key), Verdict) is None:
             return ""
         return key if earlier.are_same(edited, earlier.reading(claim, units)) else ""
@@ -241,32 +241,29 @@ def _made(world: str, cache: Cache) -> Catalogue:
         # Who begins to build on it may ask for more than it shows.
         values += sorted(said(stated) for stated in due(claim))
 
-        def units_in(sources: Sources) -> frozenset[Unit]:
-            return frozenset().union(*(rests_on_units(sources, one.id) for one in proves))
+        def resting_in(sources: Sources) -> tuple[frozenset[Unit], str]:
+            units = frozenset().union(*(rests_on_units(sources, one.id) for one in proves))
+            return units, digest_of(tools, sources.fingerprint(units), *values)
 
-        def key_in(sources: Sources) -> str:
-            return digest_of(tools, sources.fingerprint(units_in(sources)), *values)
-
-        units = units_in(sources)
-        return _listed(
-            claim,
-            digest_of(tools, sources.fingerprint(units), *values),
-            (*everywhere, *sources.unknowns(units), *unknown),
-        )._replace(before=before(claim, units, key_in))
+        units, key = resting_in(sources)
+        return _listed(claim, key, (*everywhere, *sources.unknowns(units), *unknown))._replace(
+            before=before(claim, units, resting_in)
+        )
 
     claims = {claim.id: claimed(claim) for claim in obligations.values()}
     trier = fingerprint_of_the_trier(code)
     for tried in all_explorations().values():
 
-        def key_in(sources: Sources, tried: "Exploration" = tried) -> str:
-            return digest_of(tools, trier, sources.fingerprint(what_is_run(sources, tried)))
+        def resting_in(
+            sources: Sources, tried: "Exploration" = tried
+        ) -> tuple[frozenset[Unit], str]:
+            units = what_is_run(sources, tried)
+            return units, digest_of(tools, trier, sources.fingerprint(units))
 
-        units = what_is_run(sources, tried)
-        claims[tried.id] = _tried(
-            tried,
-            digest_of(tools, trier, sources.fingerprint(units)),
-            (*everywhere, *sources.unknowns(units)),
-        )._replace(before=before(tried, units, key_in))
+        units, key = resting_in(sources)
+        claims[tried.id] = _tried(tried, key, (*everywhere, *sources.unknowns(units)))._replace(
+            before=before(tried, units, resting_in)
+        )
     return Catalogue(world, claims, _variations())
 
 
