@@ -17,8 +17,9 @@ from spanproof.theorems.objects.heaps import (
     with_written,
 )
 from spanproof.theorems.objects.layout import INDEX, LAYOUT
-from spanproof.theorems.objects.simulation import INTEGERS, Scene, shared, table_of
+from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
 from spanproof.theorems.objects.slotsteps import address_of, swept_now
+from spanproof.theorems.objects.told import shared, show_told, threads
 from spanproof.theorems.sharing.order import BEGINS
 from spanspec.base.ids import Address
 from spanspec.objects import steps as abstract
@@ -53,7 +54,7 @@ def marking_begins_with_everything_swept(p: Proof) -> None:
     held = z3.And(at != 0, p.holds(tiny_block_holds, heap, tiny))
     p.assume(z3.Implies(held, p.holds(swept_now, heap, scene.leads_to(at))))
     # What may start a cycle holds here: so all is swept, as if one began.
-    state = scene.threads(here)
+    state = threads(scene, here)
     p.rely(BEGINS, state, p.fresh(Sharing, "threads_then"), shared(p, here))
     before = scene.seen(heap)
     p.show("none is condemned", z3.Not(p.holds(is_condemned, before, scene.address)))
@@ -99,7 +100,7 @@ def a_cycle_condemns_what_it_has_not_marked(p: Proof) -> None:
     scene.show_same(over, after)
     scene.show_kept(after, here)
     held = p.holds(tiny_block_holds, heap, tiny)
-    scene.show_told(BEGINS, scene.threads(here), after, here)
+    show_told(scene, BEGINS, threads(scene, here), after, here)
     p.show("tiny blocks are kept", z3.Implies(held, p.holds(tiny_block_holds, after, tiny)))
     dead = p.holds(is_condemned, over, scene.address)
     p.possible("a block is condemned", dead)

@@ -8,7 +8,6 @@ needs.
 from msgspec.structs import replace
 
 from spanproof.theorems.objects.layout import laid_out, slot_end
-from spanproof.theorems.sharing.order import has_swept_slots
 from spanspec.base.constants import TINY_SIZE, is_noscan
 from spanspec.base.ids import Address, SpanId
 from spanspec.base.records import Record
@@ -20,7 +19,6 @@ from spanspec.objects.records import NO_BLOCK, NOTHING, Block
 from spanspec.pages.records import Tiling, is_live
 from spanspec.pages.runs import end_of
 from spanspec.pages.steps import is_taken, is_used
-from spanspec.sharing.records import Sharing
 from spanspec.span.mspan import IN_USE, Mspan, find_object, is_allocated, set_marked, slot_address
 from spanspec.span.sweep import Swept
 from spanspec.span.tiny import TinyBlock
@@ -309,18 +307,4 @@ def tiny_block_holds(heap: Whole, tiny: TinyBlock) -> bool:
         and block.kept == newest
         and block.used <= tiny.offset <= TINY_SIZE
         and tiny.address % TINY_SIZE == 0
-    )
-
-
-def shared_id(span: SpanId) -> SpanId:
-    """The identity under which threads share a descriptor: 0 is that of none."""
-    return SpanId(span + 1)
-
-
-def told_alike(heap: Whole, state: Sharing, span: SpanId) -> bool:
-    """Threads are told of a span what it is: whether it is in use, and was swept in this cycle."""
-    used = is_in_use(heap.tiling, span)
-    shared = shared_id(span)
-    return state.spans[shared].in_use == used and (
-        not used or has_swept_slots(state, shared) == (heap.swept_in[span] == heap.cycle)
     )

@@ -13,7 +13,7 @@ from spanproof.theorems.objects.heaps import Whole, is_in_use, with_large_span, 
 from spanproof.theorems.objects.layout import INDEX, LARGE_CUT, LAYOUT, laid_out
 from spanproof.theorems.objects.objects import ONE_SLOT, WORDS
 from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
-from spanproof.theorems.objects.slotsteps import works_with
+from spanproof.theorems.objects.told import show_told_by_its_thread
 from spanproof.theorems.pages.tilingaround import sound_around
 from spanproof.theorems.pages.tilingreads import base_at, end_at, npages_at, term
 from spanproof.theorems.sharing.order import USES
@@ -26,7 +26,7 @@ from spanspec.base.constants import (
     is_noscan,
     make_span_class,
 )
-from spanspec.base.ids import Address, ThreadId
+from spanspec.base.ids import Address
 from spanspec.base.words import U16, U32, U64
 from spanspec.heap.collector import MARK, OFF
 from spanspec.heap.malloc import pages_for_large
@@ -112,17 +112,9 @@ def a_new_span_has_no_object(p: Proof) -> None:
     scene.show_same(cleared, used.after)
     scene.show_kept(used.after, used.span)
     p.show("it is in use", p.holds(is_in_use, used.after.tiling, used.span))
-    show_used(p, scene, used)
+    show_told_by_its_thread(scene, USES, used.after, used.span)
     p.possible("an object elsewhere", table_of(abstraction.block_at).get(scene.address) != NOTHING)
     p.possible("it is cleared", run.needzero != 0)
-
-
-def show_used(p: Proof, scene: Scene, used: "Used") -> None:
-    """Claim that threads are told of a span that has come into use."""
-    thread = cast(z3.ExprRef, p.fresh(ThreadId, "thread"))
-    state = scene.threads(used.span)
-    p.assume(p.holds(works_with, scene.heap, state, thread, used.span))
-    scene.show_told(USES, state, used.after, used.span, thread)
 
 
 def run_of(heap: Whole, span: z3.ExprRef) -> PageRun:
@@ -204,7 +196,7 @@ def a_large_object_has_a_span_of_its_own(p: Proof) -> None:
     assert isinstance(made, Objects)
     scene.show_same(made, after)
     scene.show_kept(after, used.span)
-    show_used(p, scene, used._replace(after=after))
+    show_told_by_its_thread(scene, USES, after, used.span)
     p.possible("while marking", heap.marking)
     p.possible("cleared", clears)
     p.possible("not whole pages", size % PAGE_SIZE != 0)

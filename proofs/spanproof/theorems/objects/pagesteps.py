@@ -20,13 +20,13 @@ from spanproof.theorems.objects.heaps import (
 from spanproof.theorems.objects.layout import LAYOUT
 from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
 from spanproof.theorems.objects.slots import EMPTY
-from spanproof.theorems.objects.slotsteps import works_with
+from spanproof.theorems.objects.told import show_told_by_its_thread
 from spanproof.theorems.pages.tiling import CHOSEN, StepClaim, is_merge, seams_of, span_of
 from spanproof.theorems.pages.tiling import STEPS as PAGE_STEPS
 from spanproof.theorems.pages.tilingaround import sound_around
 from spanproof.theorems.pages.tilingreads import base_at, end_at, is_scavenged, owner_at, term
 from spanproof.theorems.sharing.order import FREES
-from spanspec.base.ids import Address, ThreadId
+from spanspec.base.ids import Address
 from spanspec.objects import steps as abstract_steps
 from spanspec.objects.records import Objects
 from spanspec.objects.steps import provide as abstract_provide
@@ -37,11 +37,42 @@ from spanspec.span.mspan import Mspan
 Step = Callable[..., Tiling]
 
 
+class Leaves(NamedTuple):
+    """How a span leaves the heap: what is known of it before, and is claimed of it afterwards.
+
+    `lemmas` is what that builds on; no other step rests on it.
+    """
+
+    lemmas: tuple[Reached, ...]
+    assume: Callable[[Proof, Scene, z3.ExprRef, z3.ExprRef], None]
+    show: Callable[[Scene, Whole, z3.ExprRef], None]
+
+
 class Moves(NamedTuple):
-    """What a step of the page heap is to a program: in words, and which memory comes or goes."""
+    """What a step of the page heap is to a program: in words, and which memory comes or goes.
+
+    `leaves` is for the one after which a span is no longer in use.
+    """
 
     says: str
     abstract: Callable[..., Objects] | None = None
+    leaves: Leaves | None = None
+
+
+def goes_back_empty(p: Proof, scene: Scene, span: z3.ExprRef, alloc_count: z3.ExprRef) -> None:
+    """Assume what is known of a span that goes back: its count is of its slots, and there are none.
+
+    A span that is manual has no slots.
+    """
+    record = cast(Mspan, table_of(scene.heap.contents).get(span))
+    used = p.holds(is_in_use, scene.heap.tiling, span)
+    p.assume(z3.Implies(used, record.alloc_count == alloc_count))
+    p.rely(EMPTY, record, scene.index(record, scene.address))
+
+
+def show_freed(scene: Scene, after: Whole, span: z3.ExprRef) -> None:
+    """Claim that threads are told of a span that has gone back, if it was one that they share."""
+    show_told_by_its_thread(scene, FREES, after, span)
 
 
 STEPS: Final[dict[Step, Moves]] = {
@@ -57,7 +88,10 @@ STEPS: Final[dict[Step, Moves]] = {
         abstract_steps.provide,
     ),
     steps.use_manually: Moves("A manual span holds no object."),
-    steps.give_back: Moves("A span that goes back holds no object any more."),
+    steps.give_back: Moves(
+        "A span that goes back holds no object any more.",
+        leaves=Leaves((EMPTY, FREES), goes_back_empty, show_freed),
+    ),
     steps.scavenge: Moves("What is scavenged belongs to no object.", abstract_steps.release),
     steps.scavenge_part: Moves(
         "The part of a run that is scavenged belongs to no object.", abstract_steps.release
@@ -86,16 +120,16 @@ def prove_step(step: Step, pages: StepClaim, moves: Moves) -> None:
         p.assume(p.holds(contents_fit, heap, here), p.holds(contents_fit, heap, other))
         p.assume(p.holds(memory_is_clean, heap, scene.address))
         p.assume(p.holds(free_slot_is_clean, heap, scene.address))
-        if step is steps.give_back:
-            goes_back_empty(p, scene, chosen)
+        if moves.leaves is not None:
+            moves.leaves.assume(p, scene, chosen["span"], chosen["alloc_count"])
         after_pages = p.call(step, tiling, *chosen.values())
         assert isinstance(after_pages, Tiling)
         before = scene.seen(heap)
         seen, after = outcome(p, step, moves, scene, before, chosen, after_pages)
         scene.show_same(seen, after)
         p.show("slots are laid out", p.holds(contents_fit, after, other))
-        if step is steps.give_back:
-            show_freed(p, scene, after, chosen["span"])
+        if moves.leaves is not None:
+            moves.leaves.show(scene, after, chosen["span"])
         else:
             stays = p.holds(is_in_use, after.tiling, other) == p.holds(is_in_use, tiling, other)
             p.show("no span comes or goes", stays)
@@ -112,7 +146,7 @@ def prove_step(step: Step, pages: StepClaim, moves: Moves) -> None:
         assumes = (LOCK_SECTIONS, DISJOINT_REGIONS)
     elif moves.abstract is abstract_steps.provide:
         assumes = (LOCK_SECTIONS, ZERO_PAGES)
-    lemmas: tuple[Reached, ...] = (EMPTY, FREES) if step is steps.give_back else ()
+    lemmas = moves.leaves.lemmas if moves.leaves is not None else ()
     name = step.__name__.replace("_", "-")
     rules = f"{pages.rules} I-37"
     obligation(
@@ -159,25 +193,6 @@ def one_heap(released: bool, heap: Whole, pages: Tiling, start: Address, end: Ad
 def provided(released: bool, heap: Objects, start: Address, end: Address) -> Objects:
     """The abstract allocator after memory has come, or has been there."""
     return abstract_provide(heap, start, end) if released else heap
-
-
-def goes_back_empty(p: Proof, scene: Scene, chosen: dict[str, z3.ExprRef]) -> None:
-    """Assume what is known of a span that goes back: its count is of its slots, and there are none.
-
-    A span that is manual has no slots.
-    """
-    record = cast(Mspan, table_of(scene.heap.contents).get(chosen["span"]))
-    used = p.holds(is_in_use, scene.heap.tiling, chosen["span"])
-    p.assume(z3.Implies(used, record.alloc_count == chosen["alloc_count"]))
-    p.rely(EMPTY, record, scene.index(record, scene.address))
-
-
-def show_freed(p: Proof, scene: Scene, after: Whole, span: z3.ExprRef) -> None:
-    """Claim that threads are told of a span that has gone back, if it was one that they share."""
-    thread = cast(z3.ExprRef, p.fresh(ThreadId, "thread"))
-    state = scene.threads(span)
-    p.assume(p.holds(works_with, scene.heap, state, thread, span))
-    scene.show_told(FREES, state, after, span, thread)
 
 
 def situations(

@@ -24,9 +24,7 @@ from spanproof.theorems.objects.heaps import (
     marks_are_of_objects,
     memory_is_clean,
     object_at,
-    shared_id,
     span_at,
-    told_alike,
 )
 from spanproof.theorems.objects.layout import INDEX, holds_it, is_slot
 from spanproof.theorems.pages.tilingaround import distinct
@@ -35,7 +33,6 @@ from spanspec.base.ids import Address, SpanId
 from spanspec.objects.records import Block, Objects
 from spanspec.pages import invariant
 from spanspec.pages.runs import AMD64
-from spanspec.sharing.records import Sharing
 from spanspec.span.mspan import Mspan, obj_index
 
 INTEGERS: Final = Integers()
@@ -91,24 +88,6 @@ class Scene:
         record = cast(Mspan, table_of(self.heap.contents).get(span))
         for slot in distinct([self.index(record, self.address), *slots]):
             p.assume(p.holds(marks_are_of_objects, self.heap, span, slot))
-
-    def threads(self, *spans: z3.ExprRef) -> Sharing:
-        """What threads share of spans, which is what they are told of them."""
-        p = self.p
-        state = p.fresh(Sharing, "threads")
-        assert isinstance(state, Sharing)
-        p.assume(*(p.holds(told_alike, self.heap, state, span) for span in spans))
-        return state
-
-    def show_told(
-        self, shown: Shown, state: Sharing, after: Whole, span: z3.ExprRef, *chosen: z3.ExprRef
-    ) -> None:
-        """Build on what a step of threads does to a span; claim that they are told what it is."""
-        p = self.p
-        then = p.fresh(Sharing, "threads_then")
-        assert isinstance(then, Sharing)
-        p.rely(shown, state, then, *chosen, shared(p, span))
-        p.show("threads are told", p.holds(told_alike, after, then, span))
 
     def index(self, record: Mspan, address: z3.ExprRef) -> z3.ExprRef:
         """The slot of a span that an address lies in; anything outside its objects."""
@@ -198,11 +177,6 @@ class Scene:
             p.show("only objects are marked", p.holds(marks_are_of_objects, after, span, slot))
         p.show("memory is clean", p.holds(memory_is_clean, after, self.address))
         p.show("free slots are clean", p.holds(free_slot_is_clean, after, self.address))
-
-
-def shared(p: Proof, span: z3.ExprRef) -> z3.ExprRef:
-    """The identity under which threads share a descriptor."""
-    return cast(z3.ExprRef, p.call(shared_id, span))
 
 
 def table_of(value: object) -> SymbolicTable:

@@ -11,18 +11,24 @@ from spanproof.theorems.objects.heaps import (
     is_in_use,
     marks_are_of_objects,
     object_at,
-    shared_id,
     span_at,
     tiny_block_holds,
-    told_alike,
     with_mark,
     with_new_object,
     with_swept,
     with_tiny_object,
 )
 from spanproof.theorems.objects.layout import INDEX, LAYOUT, SERVES, slot_end
-from spanproof.theorems.objects.simulation import INTEGERS, Scene, shared, table_of
+from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
 from spanproof.theorems.objects.slots import SWEEPS, TAKES
+from spanproof.theorems.objects.told import (
+    shared,
+    shared_id,
+    show_told,
+    threads,
+    told_alike,
+    works_with,
+)
 from spanproof.theorems.sharing.order import ALLOCATES, ALONE, SWEEPS_ONCE
 from spanspec.base.constants import TINY_SIZE, is_noscan
 from spanspec.base.ids import Address, SlotId, SpanId, ThreadId
@@ -66,7 +72,7 @@ def an_allocation_is_one_of_the_abstract_allocator(p: Proof) -> None:
     assert isinstance(found, NextFree)
     record = cast(Mspan, table_of(heap.contents).get(span))
     scene.sound([span])
-    state, cached = scene.threads(span), cast(z3.ExprRef, p.fresh(SlotId, "cached"))
+    state, cached = threads(scene, span), cast(z3.ExprRef, p.fresh(SlotId, "cached"))
     p.assume(p.holds(caches, heap, state, cached, span))
     p.rely(ALLOCATES, state, cached, p.fresh(ThreadId, "any_thread"))
     p.show("it is in use", p.holds(is_in_use, heap.tiling, span))
@@ -98,7 +104,7 @@ def an_allocation_is_one_of_the_abstract_allocator(p: Proof) -> None:
     assert isinstance(made, Objects)
     scene.show_same(made, after)
     scene.show_kept(after, span)
-    scene.show_told(ALONE, state, after, span)
+    show_told(scene, ALONE, state, after, span)
     p.possible("while marking", heap.marking)
     p.possible("cleared", clears)
     p.possible("another object in the span", p.holds(is_another, heap, scene.block, at))
@@ -143,7 +149,7 @@ def a_sweep_frees_what_is_condemned(p: Proof) -> None:
     record = cast(Mspan, table_of(heap.contents).get(span))
     found, other = scene.object_at(scene.address), scene.object_at(scene.block)
     scene.sound([span], [found, other])
-    state, thread = scene.threads(span), cast(z3.ExprRef, p.fresh(ThreadId, "thread"))
+    state, thread = threads(scene, span), cast(z3.ExprRef, p.fresh(ThreadId, "thread"))
     p.assume(p.holds(works_with, heap, state, thread, span))
     then = p.fresh(Sharing, "threads_then")
     p.rely(SWEEPS_ONCE, state, then, thread, shared(p, span))
@@ -176,11 +182,6 @@ def a_sweep_frees_what_is_condemned(p: Proof) -> None:
     p.show("threads are told", p.holds(told_alike, after, then, span))
     p.possible("one dies", dead)
     p.possible("one lives", z3.And(here, found != NOTHING, z3.Not(dead)))
-
-
-def works_with(heap: Whole, state: Sharing, thread: ThreadId, span: SpanId) -> bool:
-    """A thread is at work with a span."""
-    return state.threads[thread].span == shared_id(span)
 
 
 def finalizer_is_marked(heap: Whole, span: SpanId, slot: U16, block: Address) -> bool:
