@@ -152,8 +152,12 @@ class Claims:
         """Return the integer that a rule yields at symbolic arguments, as a term."""
         return self.arithmetic.exact(scalar_of(self.call(rule, *arguments)))
 
-    def constant(self, module: str, name: str) -> object:
-        """Return a constant of the model, as the sources under proof define it."""
+    def constant(self, dotted: str) -> object:
+        """Return a constant of ours, as the sources under proof define it; `dotted` is its name.
+
+        Written out, that name is all of its module that an obligation rests on.
+        """
+        module, _, name = dotted.rpartition(".")
         return self._translator.sources.lookup(module, name)
 
     def results_of(self, rule: Callable[..., object]) -> list[Value]:

@@ -25,7 +25,9 @@ from spanspec.base.words import U16, U32
 
 NATIVE = Signed(64)
 INTEGERS = Integers()
-TABLES = "spanalloc.sizeclass"
+SIZES = "spanalloc.sizeclass.CLASS_SIZES"
+PAGES = "spanalloc.sizeclass.CLASS_PAGES"
+RECIPROCALS = "spanalloc.sizeclass.CLASS_RECIPROCALS"
 
 
 # --- counting -----------------------------------------------------------------------------------
@@ -191,8 +193,7 @@ def kernel_divides_exactly(p: Proof) -> None:
     """obj_index is the exact quotient for all 66 classes and offsets to the end of the span."""
     offset = p.number(U32, "offset")
     sizes, pages, reciprocals = (
-        cast(vec[i64], p.constant(TABLES, name))
-        for name in ("CLASS_SIZES", "CLASS_PAGES", "CLASS_RECIPROCALS")
+        cast(vec[i64], p.constant(name)) for name in (SIZES, PAGES, RECIPROCALS)
     )
     p.show("large", p.integer(obj_index, offset, reciprocals[0]) == 0)
     for number in range(1, len(sizes)):
@@ -207,7 +208,7 @@ def kernel_division_stays_in_range(p: Proof) -> None:
     """The product in obj_index fits a native integer for every offset and every class."""
     offset = p.number(U32, "offset")
     p.assume(offset <= 10 * 8192)
-    for number, magic in enumerate(cast(vec[i64], p.constant(TABLES, "CLASS_RECIPROCALS"))):
+    for number, magic in enumerate(cast(vec[i64], p.constant(RECIPROCALS))):
         index = p.integer(obj_index, offset, magic)
         p.show(f"class {number}", z3.And(index >= 0, index <= 10 * 8192))
     p.possible("the end of the longest span", offset == 10 * 8192)

@@ -130,7 +130,11 @@ CHOSEN: Final = ("span", "chosen", "part")
 """The names of the parameters that are descriptors."""
 
 
-def prove_step(step: Callable[..., Tiling], claim: StepClaim) -> None:
+Settled = Callable[[Proof, Tiling, Tiling, z3.ExprRef], None]
+"""What claims how far a run is merged with its neighbours, from the pages before and after."""
+
+
+def prove_step(step: Callable[..., Tiling], claim: StepClaim, settled: Settled | None) -> None:
     """Register the obligation that a step keeps the invariant."""
 
     def build(p: Proof) -> None:
@@ -146,7 +150,7 @@ def prove_step(step: Callable[..., Tiling], claim: StepClaim) -> None:
         after = p.call(step, tiling, *chosen.values())
         assert isinstance(after, Tiling)
         show_invariant(p, after, span, address)
-        show_outcome(p, step, tiling, after, chosen)
+        show_outcome(p, step, tiling, after, chosen, settled)
         if step is steps.add_arenas:
             base, end = span_of(chosen, "base"), end_of_region(chosen)
             inside = z3.And(base <= address, address < end)
@@ -205,6 +209,7 @@ def show_outcome(
     before: Tiling,
     after: Tiling,
     chosen: dict[str, Value],
+    settled: Settled | None,
 ) -> None:
     """Claim what has become of the span that a step is about."""
     if step is steps.add_arenas:
@@ -241,11 +246,26 @@ def show_outcome(
         alike = p.holds(is_alike, before, neighbour, target)
         merged = z3.And(neighbour != NO_SPAN, z3.Not(p.holds(is_live, after, neighbour)))
         p.show("merged just if it is alike", merged == alike)
-    if step is coalescing.merge_lower:
-        p.show("settled below", term(p, coalescing.alike_below, after, target) == NO_SPAN)
-    if step is coalescing.merge_upper:
-        settled_below = term(p, coalescing.alike_below, before, target) == NO_SPAN
-        p.show("settled", p.holds(coalescing.may_enter_free_set, after, target), settled_below)
+    if settled is not None:
+        settled(p, before, after, target)
+
+
+def settled_below(p: Proof, before: Tiling, after: Tiling, span: z3.ExprRef) -> None:
+    """Claim of a run that was merged downwards that no neighbour below is alike."""
+    p.show("settled below", term(p, coalescing.alike_below, after, span) == NO_SPAN)
+
+
+def settled_around(p: Proof, before: Tiling, after: Tiling, span: z3.ExprRef) -> None:
+    """Claim of a run that was merged upwards that it may enter the free set."""
+    below = term(p, coalescing.alike_below, before, span) == NO_SPAN
+    p.show("settled", p.holds(coalescing.may_enter_free_set, after, span), below)
+
+
+SETTLED: Final[dict[Callable[..., Tiling], Settled]] = {
+    coalescing.merge_lower: settled_below,
+    coalescing.merge_upper: settled_around,
+}
+"""What is claimed of steps after which less is left to merge. No other step rests on it."""
 
 
 def situations(
@@ -290,4 +310,4 @@ def situations(
 
 
 for _step, _claim in STEPS.items():
-    prove_step(_step, _claim)
+    prove_step(_step, _claim, SETTLED.get(_step))

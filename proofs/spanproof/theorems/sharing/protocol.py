@@ -209,8 +209,11 @@ CLAIMS: Final = {
 }
 """The claim of each step, by name."""
 
+Changes = Callable[[Proof, Step, Sharing, Sharing, dict[str, Value]], None]
+"""What claims what a step does to an arbitrary span, from the systems before and after it."""
 
-def prove_step(step: Step, claim: Claim, order: Order) -> None:
+
+def prove_step(step: Step, claim: Claim, order: Order, show_changes: Changes) -> None:
     """Register the obligation that a step keeps the invariant, and changes spans legally."""
 
     def build(p: Proof) -> None:
@@ -233,18 +236,11 @@ def prove_step(step: Step, claim: Claim, order: Order) -> None:
     obligation(f"protocol.{step.name}", claim.rules, WORDS, assumes=assumes)(build)
 
 
-def show_changes(
+def changes_in_a_cycle(
     p: Proof, step: Step, before: Sharing, after: Sharing, chosen: dict[str, Value]
 ) -> None:
-    """Claim what a step may do to an arbitrary span."""
+    """Claim what a step within a cycle may do to an arbitrary span."""
     span = p.fresh(SpanId, "any_span")
-    if step.take is start_cycle:
-        used = p.holds(is_used, before, span)
-        p.show("all is swept", p.holds(everything_is_swept, before))
-        p.show("swept in this cycle", z3.Implies(used, p.holds(swept_in_this_cycle, before, span)))
-        p.show("due or stale", z3.Implies(used, p.holds(is_due_or_stale, after, span)))
-        p.possible("a span in use", used)
-        return
     p.show("legal transitions only", p.holds(changes_legally, before, after, span))
     p.show("the unswept stack never grows", p.holds(unswept_only_shrinks, before, after, span))
     slot = p.fresh(SlotId, "any_slot")
@@ -261,6 +257,21 @@ def show_changes(
         p.show("a stale span is taken by its P only", own)
     else:
         p.show("a stale span is left alone", p.holds(stale_span_waits, before, after, span))
+
+
+def changes_of_a_start(
+    p: Proof, step: Step, before: Sharing, after: Sharing, chosen: dict[str, Value]
+) -> None:
+    """Claim what the start of a cycle does to an arbitrary span.
+
+    It is by itself, so that no other step rests on what a start of a cycle asks for.
+    """
+    span = p.fresh(SpanId, "any_span")
+    used = p.holds(is_used, before, span)
+    p.show("all is swept", p.holds(everything_is_swept, before))
+    p.show("swept in this cycle", z3.Implies(used, p.holds(swept_in_this_cycle, before, span)))
+    p.show("due or stale", z3.Implies(used, p.holds(is_due_or_stale, after, span)))
+    p.possible("a span in use", used)
 
 
 def is_used(state: Sharing, span: SpanId) -> bool:
@@ -290,7 +301,12 @@ def is_due_or_stale(state: Sharing, span: SpanId) -> bool:
 
 
 for _step in STEPS:
-    prove_step(_step, CLAIMS[_step.name], order_of(_step.name))
+    prove_step(
+        _step,
+        CLAIMS[_step.name],
+        order_of(_step.name),
+        changes_of_a_start if _step.take is start_cycle else changes_in_a_cycle,
+    )
 
 
 # --- consequences ---------------------------------------------------------------------------------

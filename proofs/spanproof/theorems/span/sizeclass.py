@@ -45,7 +45,7 @@ INTEGERS = Integers()
 
 def small_classes(p: Proof) -> list[tuple[int, SizeClass]]:
     """The 66 classes of the sources under proof, with their numbers."""
-    classes = cast(tuple[SizeClass, ...], p.constant("spanspec.base.sizeclass", "CLASSES"))
+    classes = cast(tuple[SizeClass, ...], p.constant("spanspec.base.sizeclass.CLASSES"))
     return list(enumerate(classes))[1:]
 
 
