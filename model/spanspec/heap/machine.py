@@ -99,11 +99,14 @@ class Machine:
             try:
                 step = next(section)
             except StopIteration as end:
-                if whole and last is not None:
-                    yield last
                 result: Result = end.value
-                return result
+                break
             self.tell(step)
             last = step
             if not whole:
                 yield step
+        # Not above: a compiled generator that is closed where it has yielded inside of an exception
+        # handler makes its caller lose the exception that it handles.
+        if whole and last is not None:
+            yield last
+        return result

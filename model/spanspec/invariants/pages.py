@@ -146,7 +146,13 @@ def free_set(state: HeapState) -> Iterator[str]:
     if huge != heap.unscavenged_huge:
         yield f"{heap.unscavenged_huge} unscavenged huge pages are counted, there are {huge}"
     if isinstance(heap.free, Treap):
-        try:
-            check_treap(heap.free.root)
-        except AssertionError as broken:
-            yield str(broken)
+        yield from broken_treap(heap.free)
+
+
+def broken_treap(treap: Treap) -> list[str]:
+    """Return what is wrong with the order, the priorities or the sums of a treap's nodes."""
+    try:
+        check_treap(treap.root)
+    except AssertionError as broken:
+        return [str(broken)]
+    return []

@@ -104,7 +104,10 @@ def compare(wanted: Reply, seen: Reply) -> None:
 def choose_heaps(
     variants: Iterable[Variant], hear: Callable[[str], None] = lambda name: None
 ) -> ChosenHeaps:
-    """Return vectors that find the wrong variants of a heap; `hear` is told of each."""
+    """Return vectors that find the wrong variants of a heap; `hear` is told of each.
+
+    Raises: KeyboardInterrupt, also where it came in a campaign, which returns what it has by then.
+    """
     found: list[tuple[HeapProgram, Divergence, Exchange, list[str]]] = []
     left: list[str] = []
     for variant in variants:
@@ -114,7 +117,10 @@ def choose_heaps(
         if names is not None:
             names.append(variant.name)
             continue
-        told = run_target(of_heap(make), calls=CALLS, shrink=SHRINK).divergence
+        result = run_target(of_heap(make), calls=CALLS, shrink=SHRINK)
+        if result.interrupted:
+            raise KeyboardInterrupt
+        told = result.divergence
         if told is None or not isinstance(told.program, HeapProgram):
             left.append(variant.name)
             continue

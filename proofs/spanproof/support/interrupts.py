@@ -10,6 +10,7 @@ Only the process of a command calls `catch`; nothing here has an effect on a pro
 our packages. It imports little, so that it is in force before anything else is loaded.
 """
 
+import atexit
 import os
 import select
 import signal
@@ -96,6 +97,14 @@ def catch() -> None:
         signal.signal(number, _interrupt)
     _raise_again(sys.unraisablehook)
     threading.Thread(target=_watch, args=(reader, frozenset(caught)), daemon=True).start()
+
+    def at_the_end() -> None:
+        # All is done and printed. Python's last act gives signals their usual meaning back, and one
+        # that came then would be the exit status instead of what the command has found.
+        for number in caught:
+            signal.signal(number, signal.SIG_IGN)
+
+    atexit.register(at_the_end)  # the first one: it is called last, when no thread is left to end
 
     def in_child() -> None:
         # The pipe is the parent's, and so is what a signal means.

@@ -114,10 +114,23 @@ def get_ready(preload: Sequence[str]) -> None:
     # While it loads them, the server has Python's own handler of SIGINT, which prints a traceback.
     # It is not needed there: the server ends when the command does. Who starts the tracker, as the
     # server's beginning does, lets SIGINT come in again.
-    resource_tracker.ensure_running()
+    start_tracker()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def start_tracker() -> None:
+    """Start the tracker of multiprocessing's semaphores, which leaves signals to the command.
+
+    By itself it does not leave SIGHUP: a closed terminal would end it before the command, which
+    starts another then, and that one knows nothing of the semaphores and prints so.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        resource_tracker.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 

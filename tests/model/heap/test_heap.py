@@ -1,6 +1,7 @@
 """The heap on its own: what a program sees of it, and what it refuses."""
 
 import re
+import sys
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
@@ -475,3 +476,19 @@ def test_the_reclaimer_is_shown_the_lowest_unswept_span_without_a_mark() -> None
         assert found == (min(due)[1] if due else None)
         seen.append(found)
     assert len(set(seen)) > 3
+
+
+@pytest.mark.parametrize("whole_sections", [False, True])
+def test_an_operation_can_be_given_up_after_any_step(whole_sections: bool) -> None:
+    total = len(list(Heap().begin(Allocate(0, 40000), whole_sections)))
+    assert total > 2
+    for taken in range(total + 1):
+        steps = Heap().begin(Allocate(0, 40000), whole_sections)
+        for _ in islice(steps, taken):
+            pass
+        try:
+            raise KeyError(taken)
+        except KeyError:
+            steps.close()
+            left = sys.exc_info()[0]
+        assert left is KeyError

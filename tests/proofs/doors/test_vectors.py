@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
@@ -15,6 +16,7 @@ import pytest
 from spanproof.cli.app import run
 from spanproof.doors import consuming
 from spanproof.doors.header import PLACE
+from spanproof.fuzz.campaign import CampaignResult
 from spanproof.fuzz.program import (
     Allocate,
     MarkEvery,
@@ -144,6 +146,14 @@ def test_spanalloc_gives_every_reply(folder: Path, capsys: pytest.CaptureFixture
         for line in file.read_text().splitlines()
     )
     assert f" {asked} replies" in shown
+
+
+def test_an_interrupt_of_a_campaign_ends_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A campaign returns what it has by then, and the next one would begin.
+    ended = CampaignResult(0, 0.0, Counter(), None, True, ())
+    monkeypatch.setattr(heapvectors, "run_target", lambda *_, **__: ended)
+    with pytest.raises(KeyboardInterrupt):
+        heapvectors.choose_heaps(islice(of_heap(), 2))
 
 
 HEAP_BUGS = ("#15022", "needzero is forgotten")

@@ -353,3 +353,43 @@ def test_an_interrupt_while_the_server_of_workers_loads_modules_is_not_its_affai
     os.killpg(process.pid, signal.SIGINT)
     said, complained = process.communicate()
     assert (said, complained, process.returncode) == ("3\n", "", 0)
+
+
+AT_THE_VERY_END = """
+import os, sys
+from spanproof.support import interrupts
+
+class Late:
+    def __del__(self, kill=os.kill, own=os.getpid()):
+        kill(own, {number})
+
+interrupts.catch()
+interrupts.over()
+late = Late()  # gone when modules are taken apart, after Python has given signals back
+sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_signal_after_all_is_done_leaves_the_exit_status_alone(number: signal.Signals) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_VERY_END.format(number=int(number))],
+        capture_output=True,
+        text=True,
+        cwd=PROOFS,
+        preexec_fn=listen,
+    )
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+def test_a_closed_terminal_does_not_end_the_tracker_of_semaphores() -> None:
+    script = (
+        "from multiprocessing.resource_tracker import _resource_tracker as tracker\n"
+        "from spanproof.support.processes import get_ready\n"
+        "get_ready([])\n"
+        "print(open(f'/proc/{tracker._pid}/status').read())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    masks = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("SigBlk:")]
+    assert len(masks) == 1, done.stderr
+    assert int(masks[0], 16) >> (signal.SIGHUP - 1) & 1
