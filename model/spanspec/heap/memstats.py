@@ -35,7 +35,7 @@ def objects_by_class(state: HeapState) -> list[U64]:
     Rules: CEN-17.
     """
     counts = [0] * NUM_SIZE_CLASSES
-    for spanclass, central in enumerate(state.central):
+    for spanclass, central in state.central.used():
         counts[size_class_of(spanclass)] += central.counts.nmalloc
     return counts
 
@@ -46,7 +46,7 @@ def dead_by_class(state: HeapState) -> list[U64]:
     Rules: HEAP-38.
     """
     counts = [0] * NUM_SIZE_CLASSES
-    for spanclass, central in enumerate(state.central):
+    for spanclass, central in state.central.used():
         counts[size_class_of(spanclass)] += central.counts.nfree
     return counts
 

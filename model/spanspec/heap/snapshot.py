@@ -15,7 +15,7 @@ from spanspec.heap.decisions import Decisions
 from spanspec.heap.marking import page_is_marked
 from spanspec.heap.pacing import SweepPace, Trigger
 from spanspec.heap.progress import Progress
-from spanspec.heap.state import HeapState, Inputs, Mcentral
+from spanspec.heap.state import Centrals, HeapState, Inputs
 from spanspec.pages.arena import Hint
 from spanspec.pages.bgscavenge import Scavenger
 from spanspec.pages.fixalloc import Records
@@ -261,12 +261,12 @@ def mcache_shots(state: HeapState) -> tuple[McacheShot, ...]:
     )
 
 
-def central_shots(central: list[Mcentral]) -> tuple[CentralShot, ...]:
+def central_shots(central: Centrals) -> tuple[CentralShot, ...]:
     """Return the lists of the classes that were ever used."""
     unused = ClassCounts()
     return tuple(
         CentralShot(number, tuple(one.nonempty), tuple(one.empty), one.counts)
-        for number, one in enumerate(central)
+        for number, one in central.used()
         if one.counts != unused or one.nonempty or one.empty
     )
 

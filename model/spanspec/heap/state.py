@@ -96,6 +96,34 @@ class Mcentral:
         self.counts = ClassCounts()
 
 
+class Centrals:
+    """The lists of every span class; those of a class are made when they are first asked for."""
+
+    def __init__(self, lists: SpanLists) -> None:
+        self._lists = lists
+        self._made: dict[int, Mcentral] = {}
+
+    def __getitem__(self, spanclass: int) -> Mcentral:
+        """Return the lists of a class.
+
+        Raises: IndexError if there is no such class.
+        """
+        found = self._made.get(spanclass)
+        if found is None:
+            if not 0 <= spanclass < NUM_SPAN_CLASSES:
+                raise IndexError(spanclass)
+            found = self._made[spanclass] = Mcentral(self._lists, ClassId(spanclass))
+        return found
+
+    def used(self) -> list[tuple[int, Mcentral]]:
+        """Return the classes, in order, of which something was ever listed, counted or asked for.
+
+        The lists of all others are empty, and nothing of them is counted.
+        """
+        listed = {*self._lists.nonempty, *self._lists.empty}
+        return [(number, self[number]) for number in sorted(listed | self._made.keys())]
+
+
 class Inputs(Protocol):
     """What the rules leave open: the marker, pacing, and what a thread sees of another's steps."""
 
@@ -217,8 +245,7 @@ class HeapState:
         self.sweepers: set[int] = set()
         self.spans: dict[int, Mspan] = {}
         self.lists = no_lists()
-        classes = map(ClassId, range(NUM_SPAN_CLASSES))
-        self.central = [Mcentral(self.lists, spanclass) for spanclass in classes]
+        self.central = Centrals(self.lists)
         self.mcaches: dict[int, Mcache] = {}
         self.mcache_ids = FixAlloc(pages.metadata, MCACHE_BYTES, "mcache_sys")
         table = McacheTable()

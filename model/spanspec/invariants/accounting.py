@@ -41,7 +41,7 @@ def heap_statistics(state: HeapState) -> Iterator[str]:
 def object_counts(state: HeapState) -> Iterator[str]:
     """Of each class, what was handed out less what was freed is allocated or cached (I-30)."""
     handed_out = [0] * NUM_SIZE_CLASSES
-    for spanclass, central in enumerate(state.central):
+    for spanclass, central in state.central.used():
         handed_out[size_class_of(spanclass)] += central.counts.nmalloc - central.counts.nfree
     held = [0] * NUM_SIZE_CLASSES
     cached = cached_spans(state)

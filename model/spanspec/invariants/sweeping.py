@@ -71,7 +71,7 @@ def lists(state: HeapState) -> Iterator[str]:
 @invariant("I-20", When.ALWAYS)
 def own_class(state: HeapState) -> Iterator[str]:
     """A listed span is in use, and in a list of its own class (I-20)."""
-    for spanclass, central in enumerate(state.central):
+    for spanclass, central in state.central.used():
         for which in (central.nonempty, central.empty):
             for span in which:
                 record, it = state.spans.get(span), state.shared(span)

@@ -150,10 +150,11 @@ class PageHeap:
 
     def set_hints(self, hints: tuple[Hint, ...], p: int) -> None:
         """Go on with other hints; each has a record, a new one taken on P `p` (HEAP-2, AR-4)."""
-        while len(self.hint_records) > len(hints):
-            self.hint_records.let_go()
-        while len(self.hint_records) < len(hints):
+        missing = len(hints) - len(self.hint_records)
+        for _ in range(missing):
             self.hint_records.hold(p)
+        for _ in range(-missing):
+            self.hint_records.let_go()
         self.hints = hints
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from spanspec.base.constants import NUM_SPAN_CLASSES
 from spanspec.base.ids import NOBODY
 from spanspec.events.fields import EventBase
 from spanspec.heap.picture import relative
@@ -72,7 +73,7 @@ def surroundings(state: HeapState, event: EventBase) -> Iterator[str]:
     for span in sorted(spans - {NOBODY}):
         yield from describe(state, span)
     spanclass = getattr(event, "spanclass", NOBODY)
-    if 2 <= spanclass < len(state.central):
+    if 2 <= spanclass < NUM_SPAN_CLASSES:
         central = state.central[spanclass]
         yield (
             f"span class {spanclass}: nonempty {some(central.nonempty)}, "

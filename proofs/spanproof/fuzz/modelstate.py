@@ -35,7 +35,7 @@ def state_of(state: HeapState) -> State:
         "caches": caches_of(state),
         "central": {
             spanclass: (tuple(central.nonempty), tuple(central.empty))
-            for spanclass, central in enumerate(state.central)
+            for spanclass, central in state.central.used()
             if central.nonempty or central.empty
         },
         "buffers": tuple(
