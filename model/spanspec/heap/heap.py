@@ -17,6 +17,7 @@ from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.heap import cycle
 from spanspec.heap.allp import NO_P
+from spanspec.heap.decisions import Decisions
 from spanspec.heap.machine import Machine, Steps
 from spanspec.heap.malloc import ZERO_BASE, array_size
 from spanspec.heap.memstats import MemStats, read_memstats
@@ -60,7 +61,8 @@ class Heap:
 
     `procs` is the number of Ps to begin with, `os` answers for the operating system (by default it
     grants all), `phys` has the sizes of physical and huge pages in bytes. `on_event` is told every
-    observation, in order. `sweepgen` is the heap's first, an even number.
+    observation, in order. `sweepgen` is the heap's first, an even number. `decisions` decide
+    instead of its own.
     """
 
     def __init__(
@@ -70,10 +72,11 @@ class Heap:
         phys: PhysicalPages = AMD64,
         on_event: Callable[[EventBase], None] | None = None,
         sweepgen: U32 = 0,
+        decisions: Decisions | None = None,
     ) -> None:
         require(procs >= 1, f"{procs} Ps; a heap has at least 1")
         mallocinit(phys)
-        self._machine = Machine(os, phys, on_event, sweepgen=sweepgen)
+        self._machine = Machine(os, phys, on_event, decisions, sweepgen)
         self.state = self._machine.state
         # The first thread has no P until the Ps are set; its mcache becomes that of P 0.
         nobody = Actor(NO_P, 0)

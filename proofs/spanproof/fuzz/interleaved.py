@@ -20,6 +20,7 @@ from spanproof.fuzz.differences import (
     compare_events,
     compare_states,
 )
+from spanproof.fuzz.earlierlooks import Look
 from spanproof.fuzz.heapcalls import (
     Call,
     Calls,
@@ -38,6 +39,9 @@ from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
 from spanspec.heap.machine import Steps
 from spanspec.heap.state import Waits
 from spanspec.heap.taking import see_published
+
+DEBT: Final = "dd"
+"""The event of who sweeps before it takes a span."""
 
 OWN: Final = {"m", "t"}
 """Events of what a P does with what it has to itself."""
@@ -95,7 +99,8 @@ class Caller:
     """What one P does: its calls; on the implementation's side, a thread for them.
 
     `unready` is a span that it has put into use, and whose slots are not set up yet; with `large`,
-    its object not allocated.
+    its object not allocated. `looked` is what it could see where it began to wait, if it
+    has told of nothing since.
     """
 
     def __init__(self, p: int, calls: Calls, model: "ModelCaller", other: Worker) -> None:
@@ -105,6 +110,7 @@ class Caller:
         self.waits = False
         self.unready = -1
         self.large = False
+        self.looked: Look | None = None
         self._calls = calls
         self._answer: int | None = None
 
@@ -229,11 +235,18 @@ class InTurns:
             caller.other.left = False
         caller.waits = stop is Stop.WAITS
         self._exercised["waits"] += caller.waits
+        if caller.waits and not told and caller.looked is None:
+            caller.looked = self._model.looks.look()
+        # It tells of a debt as soon as it looks, so there may have been none if it told of others.
+        self._model.looks.earlier = caller.looked if told and told[0] != DEBT else None
         if stop is Stop.ENDED:
             # One step more than was told would be one too many, and shows as such.
             self._let_model_go_on(caller, len(told) + 1)
         elif told:
             self._let_model_go_on(caller, len(told))
+        self._model.looks.earlier = None
+        if told or stop is Stop.ENDED:
+            caller.looked = None
         if stop is Stop.PUBLISHED:
             with MODEL:
                 see_published(self._model.heap.state, caller.other.span)

@@ -8,6 +8,7 @@ import msgspec
 
 from spanproof.fuzz import reasons
 from spanproof.fuzz.differences import Refused
+from spanproof.fuzz.earlierlooks import WithEarlierLooks
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
 from spanproof.fuzz.heapsides import (
     MADV_DONTNEED,
@@ -150,8 +151,9 @@ class ModelHeap:
         self.whole_sections = False
         sizes = PhysicalPages(program.physical, 2 << 20)
         self._os = ScriptedOs(program.answers, sizes)
+        self.looks = WithEarlierLooks()
         self.heap = model.Heap(
-            program.procs, self._os, sizes, self._tell, sweepgen=program.sweepgen
+            program.procs, self._os, sizes, self._tell, program.sweepgen, self.looks
         )
 
     def _tell(self, event: EventBase) -> None:

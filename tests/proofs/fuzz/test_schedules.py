@@ -129,6 +129,35 @@ def test_a_search_has_to_look_at_both_lists_again_after_a_sweep() -> None:
     assert run_heap_program(program, installed).divergence is None
 
 
+def test_who_owes_no_sweeping_when_it_begins_to_wait_for_a_list_owes_none_afterwards() -> None:
+    # P 2 looks, and waits for the list in which P 0 searches. Until it can go on, the others let
+    # the heap grow so much that it would owe a page by then.
+    program = HeapProgram(
+        (
+            Malloc(2056193),
+            Malloc(3457, 9),
+            StartCycle(),
+            MarkEvery(3),
+            FinishCycle(),
+            Malloc(1, 3),
+            Malloc(3457, 3),
+            Malloc(32769),
+            StartCycle(),
+            MarkEvery(2),
+            MarkEvery(3),
+            FinishCycle(),
+            Together(
+                (Malloc(3457, 4), Sweep(1, p=1), Malloc(3457, p=2), Malloc(3457, 2, p=3)),
+                (0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1, 2, 0, 0, 0),
+            ),
+        ),
+        procs=4,
+    )
+    done = run_heap_program(program, installed)
+    assert done.divergence is None
+    assert done.exercised["waits"] >= 2
+
+
 def test_freeing_all_memory_waits_for_a_span_that_another_thread_sweeps() -> None:
     at_once = Together((FreeOsMemory(), Sweep(p=1)), (1, 0, 1, 0, 0, 0, 0, 0))
     program = HeapProgram((Malloc(40_000), StartCycle(), FinishCycle(), at_once), procs=2)
