@@ -20,7 +20,7 @@ from spanproof.fuzz.levels.contractprogram import ContractProgram, Malloc, Reall
 from spanproof.fuzz.levels.contractruns import run_whole
 from spanproof.fuzz.levels.known import Known, told_of_known
 from spanproof.fuzz.levels.remote import Answerer
-from spanproof.protocol.faults import CannotStart
+from spanproof.protocol.faults import Broken, CannotStart
 from spanproof.protocol.messages import Made
 
 HERE = Path(__file__).parent
@@ -128,6 +128,38 @@ def test_allocators_of_the_distribution_keep_the_contract(
     except CannotStart:
         pytest.skip(f"{library} is not installed: {INSTALLED[library]}")
     assert found(on(library), 1, threads) is None
+
+
+@pytest.mark.parametrize(
+    ("act", "says"),
+    [
+        ("_exit(0)", "ends its process, with exit status 0, instead of replying to `malloc`"),
+        ("_exit(113)", "ends its process, with exit status 113, instead of replying to `malloc`"),
+        ("exit(3)", "ends its process, with exit status 3, instead of replying to `malloc`"),
+        ("raise(SIGSEGV)", "ends its process by SIGSEGV instead of replying to `malloc`"),
+        ("abort()", "ends its process by SIGABRT instead of replying to `malloc`"),
+    ],
+)
+def test_one_that_ends_the_process_is_a_finding_with_its_step(
+    tmp_path: Path, on: Callable[[str], Answerer], act: str, says: str
+) -> None:
+    flags = ("-shared", "-fPIC", "-fno-builtin", "-DCALL=200", f"-DACT={act}")
+    library = compiled(HERE / "passing.c", tmp_path / "passing.so", *flags)
+    divergence = found(on(library), 1)
+    assert divergence is not None
+    assert divergence.seen == says
+    assert 100 < divergence.step < OPERATIONS
+    assert isinstance(divergence.program.steps[divergence.step - 1], Malloc | Realloc)
+
+
+def test_one_that_ends_the_process_while_it_is_loaded_is_told(
+    tmp_path: Path, on: Callable[[str], Answerer]
+) -> None:
+    flags = ("-shared", "-fPIC", "-fno-builtin", "-DCALL=1", "-DACT=_exit(0)")
+    library = compiled(HERE / "passing.c", tmp_path / "passing.so", *flags)
+    answerer = on(library)
+    with pytest.raises(Broken, match="with exit status 0, instead of replying to `hello`"):
+        answerer.greeted()
 
 
 def test_the_step_that_shows_it_is_told(shim: Callable[[str], str]) -> None:
