@@ -130,11 +130,11 @@ CHOSEN: Final = ("span", "chosen", "part")
 """The names of the parameters that are descriptors."""
 
 
-Settled = Callable[[Proof, Tiling, Tiling, z3.ExprRef], None]
-"""What claims how far a run is merged with its neighbours, from the pages before and after."""
+Outcome = Callable[[Proof, Tiling, Tiling, z3.ExprRef], None]
+"""What claims something of a descriptor, from the pages before and after a step."""
 
 
-def prove_step(step: Callable[..., Tiling], claim: StepClaim, settled: Settled | None) -> None:
+def prove_step(step: Callable[..., Tiling], claim: StepClaim, own: Outcome | None) -> None:
     """Register the obligation that a step keeps the invariant."""
 
     def build(p: Proof) -> None:
@@ -150,7 +150,7 @@ def prove_step(step: Callable[..., Tiling], claim: StepClaim, settled: Settled |
         after = p.call(step, tiling, *chosen.values())
         assert isinstance(after, Tiling)
         show_invariant(p, after, span, address)
-        show_outcome(p, step, tiling, after, chosen, settled)
+        show_outcome(p, step, tiling, after, chosen, own)
         if step is steps.add_arenas:
             base, end = span_of(chosen, "base"), end_of_region(chosen)
             inside = z3.And(base <= address, address < end)
@@ -209,7 +209,7 @@ def show_outcome(
     before: Tiling,
     after: Tiling,
     chosen: dict[str, Value],
-    settled: Settled | None,
+    own: Outcome | None,
 ) -> None:
     """Claim what has become of the span that a step is about."""
     if step is steps.add_arenas:
@@ -226,13 +226,11 @@ def show_outcome(
         return
     target = chosen["part" if step is steps.scavenge_part else "span"]
     p.show("it is a run", p.holds(is_live, after, target))
+    if own is not None:
+        own(p, before, after, target)
     if step is steps.use or step is steps.use_manually:
-        p.show("it is used", p.holds(is_in_use, after, target))
-        manual = p.holds(is_manual, after, target)
-        p.show("as was asked", manual if step is steps.use_manually else z3.Not(manual))
         return
     if step is steps.take_whole or step is steps.take_part:
-        p.show("it is taken", p.holds(steps.is_taken, after, target))
         p.show("the pages asked for", term(p, npages_at, after, target) == chosen["npages"])
         return
     if step is coalescing.enter_free_set:
@@ -246,8 +244,23 @@ def show_outcome(
         alike = p.holds(is_alike, before, neighbour, target)
         merged = z3.And(neighbour != NO_SPAN, z3.Not(p.holds(is_live, after, neighbour)))
         p.show("merged just if it is alike", merged == alike)
-    if settled is not None:
-        settled(p, before, after, target)
+
+
+def used(p: Proof, before: Tiling, after: Tiling, span: z3.ExprRef) -> None:
+    """Claim of a run that it has become a span of the collected heap."""
+    p.show("it is used", p.holds(is_in_use, after, span))
+    p.show("as was asked", z3.Not(p.holds(is_manual, after, span)))
+
+
+def used_manually(p: Proof, before: Tiling, after: Tiling, span: z3.ExprRef) -> None:
+    """Claim of a run that it has become a manual span."""
+    p.show("it is used", p.holds(is_in_use, after, span))
+    p.show("as was asked", p.holds(is_manual, after, span))
+
+
+def taken(p: Proof, before: Tiling, after: Tiling, span: z3.ExprRef) -> None:
+    """Claim of a run that it was taken out of the free set."""
+    p.show("it is taken", p.holds(steps.is_taken, after, span))
 
 
 def settled_below(p: Proof, before: Tiling, after: Tiling, span: z3.ExprRef) -> None:
@@ -261,11 +274,15 @@ def settled_around(p: Proof, before: Tiling, after: Tiling, span: z3.ExprRef) ->
     p.show("settled", p.holds(coalescing.may_enter_free_set, after, span), below)
 
 
-SETTLED: Final[dict[Callable[..., Tiling], Settled]] = {
+OWN: Final[dict[Callable[..., Tiling], Outcome]] = {
+    steps.use: used,
+    steps.use_manually: used_manually,
+    steps.take_whole: taken,
+    steps.take_part: taken,
     coalescing.merge_lower: settled_below,
     coalescing.merge_upper: settled_around,
 }
-"""What is claimed of steps after which less is left to merge. No other step rests on it."""
+"""What is claimed of single steps by the model's own rules. No other step rests on these."""
 
 
 def situations(
@@ -310,4 +327,4 @@ def situations(
 
 
 for _step, _claim in STEPS.items():
-    prove_step(_step, _claim, SETTLED.get(_step))
+    prove_step(_step, _claim, OWN.get(_step))
