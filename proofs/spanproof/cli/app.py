@@ -87,8 +87,15 @@ class Stopped(Exception):
     """A command was interrupted, and has not said so itself."""
 
 
+class EndedEarly(Exception):
+    """An EOFError, its cause, has come out of a command."""
+
+
 def stopping(command: Callable[..., int]) -> Callable[..., int]:
-    """Return a command whose interrupt is `Stopped`: typer would make a silent status of it."""
+    """Return a command whose interrupt is `Stopped`, and whose EOFError is `EndedEarly`.
+
+    Of the first typer would make a silent status, and of the second an interrupt.
+    """
 
     @wraps(command)
     def call(*arguments: object, **options: object) -> int:
@@ -96,6 +103,8 @@ def stopping(command: Callable[..., int]) -> Callable[..., int]:
             return command(*arguments, **options)
         except KeyboardInterrupt:
             raise Stopped from None
+        except EOFError as problem:
+            raise EndedEarly from problem
 
     return call
 
@@ -129,7 +138,8 @@ def run(arguments: list[str]) -> int:
             # by the same signal makes one, too.
             complain("interrupted")
             return INTERRUPTED
-        return unexpected(problem)
+        cause = problem.__cause__ if isinstance(problem, EndedEarly) else None
+        return unexpected(cause or problem)
     return outcome if isinstance(outcome, int) else HOLDS
 
 

@@ -12,6 +12,9 @@ UNUSABLE = 2
 TRACEBACK = "SPANSPEC_TRACEBACK"
 """The environment variable that has tracebacks printed, when it is 1."""
 
+NO_THREAD = "can't start new thread"
+"""What Python says, by a RuntimeError, where the system refuses a thread."""
+
 
 def unexpected(problem: BaseException) -> int:
     """Print one line about an exception that nothing was prepared for; return the exit status."""
@@ -22,6 +25,8 @@ def unexpected(problem: BaseException) -> int:
         line = f"out of memory{f': {what}' if what else ''}"
     elif isinstance(problem, OSError):
         line = refused(problem)
+    elif isinstance(problem, RuntimeError) and what.endswith(NO_THREAD):
+        line = "no more threads can be started (ulimit -u), or there is no memory for one"
     elif isinstance(problem, SyntaxError):
         line = f"{problem.filename}:{problem.lineno}: {problem.msg}"
     else:

@@ -28,6 +28,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
+from errno import EAGAIN
 from importlib import import_module
 from multiprocessing import (
     active_children,
@@ -61,6 +62,9 @@ RETRIES: Final = 3
 
 _SCHEDULER: Final[ContextVar[str]] = ContextVar("scheduler", default="")
 
+QUIET: Final = "spanproof.support.quietserver"
+"""The module that the server of workers loads first, so that it prints no traceback."""
+
 LONGEST_FOLDER: Final = 75
 SHORT_FOLDER: Final = "/tmp"
 """Bytes that the folder for temporary files may have in its name, as a socket's name has 107 and 32
@@ -80,7 +84,8 @@ def pool(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iter
     workers are those of its cluster, which must have this package; one that is lost is replaced,
     and its work done again. What loses its worker again and again has broken the pool.
 
-    Raises: Missing without the package `distributed`; OSError if there is no such cluster.
+    Raises: Missing without the package `distributed`; OSError if there is no such cluster, and
+        where work is submitted, if the system lets no more processes be started.
     """
     scheduler = scheduler or _SCHEDULER.get()
     if scheduler:
@@ -89,9 +94,7 @@ def pool(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iter
         return
     get_ready(preload)
     others = set(active_children())
-    processes = ProcessPoolExecutor(
-        workers, mp_context=get_context("forkserver"), initializer=_serve
-    )
+    processes = Workers(workers, mp_context=get_context("forkserver"), initializer=_serve)
     try:
         yield processes
     finally:
@@ -104,13 +107,26 @@ def pool(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iter
         wait([child.sentinel for child in started], timeout=2)
 
 
+class Workers(ProcessPoolExecutor):
+    """A pool whose server of workers may come to its end, since the system lets it fork no more."""
+
+    def submit(
+        self, fn: Callable[Given, Result], /, *args: Given.args, **kwargs: Given.kwargs
+    ) -> Future[Result]:
+        """Have a function called by a worker. Raises: OSError if none can be started."""
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except EOFError:
+            raise BlockingIOError(EAGAIN, "no more processes can be started (ulimit -u)") from None
+
+
 def get_ready(preload: Sequence[str]) -> None:
     """Start the server that workers are forked from, which loads modules while others load here.
 
     Nothing waits for it. The first pool has to ask for the same modules.
     """
     _adopt_orphans()
-    get_context("forkserver").set_forkserver_preload(list(preload))
+    get_context("forkserver").set_forkserver_preload([QUIET, *preload])
     # While it loads them, the server has Python's own handler of SIGINT, which prints a traceback.
     # It is not needed there: the server ends when the command does. Who starts the tracker, as the
     # server's beginning does, lets SIGINT come in again.
@@ -203,7 +219,11 @@ def _serve() -> None:
     if "z3" in sys.modules:
         # It would take an interrupt from the terminal for a reason to answer `unknown`.
         sys.modules["z3"].set_param("ctrl_c", False)
-    end_with_parent()
+    sys.excepthook = sys.__excepthook__  # the server's is silent
+    try:
+        end_with_parent()
+    except RuntimeError:
+        os._exit(1)  # there is no thread to be had that would watch over it
 
 
 def _left_to_the_command(number: int, frame: FrameType | None) -> None:

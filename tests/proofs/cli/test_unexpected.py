@@ -7,6 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
+import typer
 
 from spanproof.cli import app, unexpected
 from spanproof.cli.app import run
@@ -82,6 +83,7 @@ def test_a_report_that_cannot_be_kept_is_no_second_failure(
     [
         (MemoryError(), "spanspec: out of memory\n"),
         (BrokenProcessPool(), "a worker process was killed"),
+        (RuntimeError("can't start new thread"), "no more threads can be started (ulimit -u)"),
         (OSError(28, "No space left on device", "a[/b].json"), "a[/b].json: No space left"),
     ],
 )
@@ -97,6 +99,22 @@ def test_what_is_not_our_bug_is_not_called_one(
     assert err.count("\n") == 1
     assert says in err
     assert "bug" not in err
+
+
+def ends_early() -> int:
+    raise EOFError("of a pipe")
+
+
+def test_an_end_of_file_that_nobody_planned_is_a_bug_and_no_interrupt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # typer takes one for Ctrl-D at a question.
+    command = typer.Typer()
+    command.command()(app.stopping(ends_early))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(app, "application", lambda _: typer.main.get_command(command))
+    assert run(["--"]) == 2
+    assert "a bug of spanspec, and no finding: EOFError: of a pipe" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

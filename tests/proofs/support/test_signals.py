@@ -393,3 +393,31 @@ def test_a_closed_terminal_does_not_end_the_tracker_of_semaphores() -> None:
     masks = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("SigBlk:")]
     assert len(masks) == 1, done.stderr
     assert int(masks[0], 16) >> (signal.SIGHUP - 1) & 1
+
+
+FORKS_NO_MORE = """
+import os
+def fork():
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+os.fork = fork
+"""
+
+WITHOUT_PROCESSES = """
+from spanproof.support.processes import pool
+with pool(2, ["forks_no_more"]) as processes:
+    try:
+        print(processes.submit(abs, -3).result())
+    except OSError as problem:
+        print(problem.strerror)
+"""
+
+
+def test_where_no_process_can_be_started_is_no_interrupt_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "forks_no_more.py").write_text(FORKS_NO_MORE)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PROCESSES],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert (done.stdout, done.stderr) == ("no more processes can be started (ulimit -u)\n", "")
