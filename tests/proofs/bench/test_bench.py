@@ -13,11 +13,13 @@ from array import array
 from collections.abc import Callable, Mapping
 from multiprocessing.heap import Heap as StandardHeap
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 import z3
 
+import spanalloc
 from spanalloc import Heap
 from spanproof.bench import (
     calls,
@@ -32,11 +34,16 @@ from spanproof.bench import (
 from spanproof.bench.child import in_child, sources_only
 from spanproof.bench.figure import Figure, Goal, Measured, Outcome, Pair, Settings, Table
 from spanproof.bench.figures import all_figures
+from spanproof.bench.fuzzing import by_engine
 from spanproof.bench.machine import described
 from spanproof.bench.pairing import in_turns
+from spanproof.bench.plainmachine import by_state_machine
 from spanproof.bench.requests import Allocation, Cycle, Drop, Request, packed, requests_of
 from spanproof.cli import bench
 from spanproof.cli.app import run
+from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.heapsides import State
+from spanproof.fuzz.spanallocheap import SpanallocHeap
 from spanproof.search.boundedsearch import search
 from spanproof.search.sharingscope import sharing_breach, start_of, steps_of
 from spanproof.search.spin import verifier
@@ -571,3 +578,24 @@ def test_bookkeeping_grows_with_the_spans() -> None:
 def test_rates_are_those_of_work_that_was_done(task: str, amount: str) -> None:
     work = rates.simulate if task == "simulate" else rates.fuzz
     assert work(amount)["seconds"] > 0
+
+
+def test_the_plain_machine_does_the_operations_that_the_engine_does() -> None:
+    programs, calls = by_state_machine(0, 3)
+    assert calls > 0
+    assert by_engine(programs, 0) == calls
+
+
+def test_the_plain_machine_compares_the_whole_state_after_each_operation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Lies(SpanallocHeap):
+        def state(self) -> State:
+            return {**super().state(), "cycles": -1}
+
+    def lying(program: HeapProgram) -> SpanallocHeap:
+        return Lies(program, SimpleNamespace(**vars(spanalloc)))
+
+    monkeypatch.setattr("spanproof.bench.plainmachine.installed", lying)
+    with pytest.raises(AssertionError):
+        by_state_machine(0, 3)
