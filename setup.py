@@ -65,6 +65,7 @@ HOT = (
     "heap/allp",
     "heap/collector",
     "heap/cycle",
+    "heap/lines",
     "heap/machine",
     "heap/malloc",
     "heap/marking",

@@ -9,9 +9,8 @@ from msgspec.structs import replace
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import ThreadId
 from spanspec.base.words import U32, U64
-from spanspec.events.fields import EventBase
-from spanspec.events.span_events import SHARES_BOUND
 from spanspec.heap.collector import OFF
+from spanspec.heap.lines import Lines
 from spanspec.heap.marking import may_reclaim
 from spanspec.heap.pacing import (
     FIRST_MARKED,
@@ -46,8 +45,7 @@ class Decisions:
         self.line = Line()
         self.scavenger = Scavenger()
         self.time_ns = 0
-        self.steps_told = 0
-        self._bound = 1
+        self.telling = Lines()
         self.gc_percent = 100
         self.marked: U64 = FIRST_MARKED
         self.last_next_gc: U64 = 0
@@ -221,10 +219,4 @@ class Decisions:
 
         A step that was announced by the one before has happened just after that one.
         """
-        return self._bound
-
-    def told(self, event: EventBase) -> None:
-        """Note that a step was told, on a line of its own."""
-        self.steps_told += 1
-        if type(event) not in SHARES_BOUND:
-            self._bound = self.steps_told + 1
+        return self.telling.bound

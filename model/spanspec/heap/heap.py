@@ -91,9 +91,16 @@ class Heap:
         Raises: Refused if the input does not fit the state; OutOfMemory; AssertionError, with the
             rule's id, if the model violates a fatal check of the runtime.
         """
-        self._machine.observed = []
-        result = self._machine.drive(*self._operation(request))
+        result = self.run(request)
         return Outcome(result, tuple(self._machine.observed))
+
+    def run(self, request: Input) -> int | None:
+        """Take one step and return its result alone; its observations are heard as they are made.
+
+        Raises: what `step` raises.
+        """
+        self._machine.observed = []
+        return self._machine.drive(*self._operation(request))
 
     def begin(self, request: Input, whole_sections: bool = False) -> Steps[int | None]:
         """Return an operation that takes a step whenever it is asked for the next.

@@ -1,7 +1,7 @@
 """Driving a heap that runs on its own: operations take their steps, and tell what they do."""
 
 from collections.abc import Callable, Generator
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from spanspec.base.words import U32
 from spanspec.events.fields import EventBase
@@ -18,6 +18,9 @@ Steps = Generator[EventBase | Waits, None, Result]
 """An operation that goes on when it is told to: after each observation, and while it waits."""
 
 
+ALONE: Final = "an operation waits for a thread that does not exist"
+
+
 def completed(steps: Steps[Result]) -> Result:
     """Take all steps of an operation, with no other in between, and return its result.
 
@@ -26,7 +29,7 @@ def completed(steps: Steps[Result]) -> Result:
     try:
         while True:
             if type(next(steps)) is Waits:
-                raise RuntimeError("an operation waits for a thread that does not exist")
+                raise RuntimeError(ALONE)
     except StopIteration as end:
         result: Result = end.value
         return result
@@ -46,22 +49,50 @@ class Machine:
         self.decisions = Decisions() if decisions is None else decisions
         self.state = HeapState(self.decisions, PageHeap(self.decisions, os, phys), sweepgen)
         self.decisions.state = self.state
+        self._lines = self.decisions.telling
         self.observed: list[EventBase] = []
         self._on_event = on_event
 
     def tell(self, event: EventBase) -> None:
         """Add an observation."""
         self.observed.append(event)
-        self.decisions.told(event)
+        self._lines.tell(event)
         if self._on_event is not None:
             self._on_event(event)
 
     def drive(self, actor: Actor, course: Course[Result]) -> Result:
         """Run an operation to its end.
 
+        It is what `completed(self.steps(...))` does, with nobody in between to be told of each
+        step: handing steps on takes longer than many of them.
+
         Raises: RuntimeError if it waits for another thread, as there is none.
         """
-        return completed(self.steps(actor, course))
+        answer: int | None = None
+        while True:
+            try:
+                step = course.send(answer)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            answer = None
+            if type(step) is NeedPages:
+                answer = self._whole(allocate(self.state.pages, actor, step.npages))
+            elif type(step) is Waits:
+                if not step.until():
+                    raise RuntimeError(ALONE)
+            elif type(step) is not StopsWorld:
+                self.tell(cast(EventBase, step))
+
+    def _whole(self, section: Generator[EventBase, None, Result]) -> Result:
+        """Run a section under the lock of the page heap to its end."""
+        while True:
+            try:
+                step = next(section)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            self.tell(step)
 
     def steps(
         self, actor: Actor, course: Course[Result], whole_sections: bool = False

@@ -106,7 +106,15 @@ class Code:
         traceback: TracebackType | None,
     ) -> None:
         """End it."""
-        if problem is not None and not isinstance(problem, ANSWERS) and not is_of_user(problem):
+        if problem is not None:
+            self.blame(problem)
+
+    def blame(self, problem: BaseException) -> None:
+        """Say that code of the side has raised something, as `with` does at the end of its block.
+
+        For what is done for each call: a `try` that calls this costs nothing if nothing is raised.
+        """
+        if not isinstance(problem, ANSWERS) and not is_of_user(problem):
             raise Raised(self._side, problem) from problem
 
 

@@ -118,6 +118,37 @@ class Pair(Protocol[StepT]):
         ...
 
 
+class Progress:
+    """How far a run has come: the number of its step, and what it has exercised."""
+
+    def __init__(self) -> None:
+        self.step = 0
+        self.exercised: Counter[str] = Counter()
+
+
+def taken(
+    steps: Sequence[StepT],
+    make: Callable[[], Pair[StepT]],
+    done: Progress,
+    on_step: StepHeard | None,
+) -> frozenset[Feature]:
+    """Take the steps of a program; return what they have shown.
+
+    Raises: Difference, Raised; `done` says in which step.
+    """
+    pair = make()
+    done.exercised = exercised = pair.exercised
+    pair.compare()
+    for step in steps:
+        done.step += 1
+        if on_step is not None:
+            on_step(done.step)
+        pair.take(step)
+        exercised["steps"] += 1
+    pair.compare()
+    return frozenset(pair.features)
+
+
 def run_steps(
     program: AnyProgram,
     steps: Sequence[StepT],
@@ -129,21 +160,12 @@ def run_steps(
 
     Whatever a side raises is a divergence, and names the side: a crash is an observation.
     """
-    number = 0
-    exercised: Counter[str] = Counter()
+    done = Progress()
     try:
-        # Both heaps are there until the program is over, so there is nothing to collect before.
+        # Both heaps are there until the program is over, so there is nothing to collect before; and
+        # they are gone afterwards, or the collector would go through what is about to end anyway.
         with put_off():
-            pair = make()
-            exercised = pair.exercised
-            pair.compare()
-            for step in steps:
-                number += 1
-                if on_step is not None:
-                    on_step(number)
-                pair.take(step)
-                exercised["steps"] += 1
-            pair.compare()
+            features = taken(steps, make, done, on_step)
     except Difference as difference:
         told = difference
     except Raised as problem:
@@ -151,10 +173,11 @@ def run_steps(
         if problem.side == "implementation":
             expected, seen = "goes through", problem.says
         rules = of_message(problem.says)
-        doing = describe_step(steps[number - 1]) if number else MAKING
+        doing = describe_step(steps[done.step - 1]) if done.step else MAKING
         told = Difference(doing, expected, seen, side=problem.side, rules=rules)
     else:
-        return Run(None, exercised, frozenset(pair.features))
+        return Run(None, done.exercised, features)
+    number, exercised = done.step, done.exercised
     divergence = Divergence(
         program,
         number,

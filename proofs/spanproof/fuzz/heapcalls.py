@@ -81,12 +81,14 @@ def outcome_of(side: Side, code: Code, call: Call) -> Outcome:
     Raises: Raised, with the side's name, if it raises anything but a refusal.
     """
     try:
-        with code:
-            result = call(side)
+        result = call(side)
     except Refused as problem:
         return Refusal(problem.reason, str(problem))
     except NoMemory:
         return "out of memory"
+    except BaseException as problem:
+        code.blame(problem)
+        raise
     if result is None:
         return 0
     if type(result) is not int:

@@ -14,7 +14,6 @@ from spanproof.fuzz.heapsides import (
     MADV_DONTNEED,
     MADV_HUGEPAGE,
     MADV_NOHUGEPAGE,
-    UNTOLD,
     Event,
     NoMemory,
     Side,
@@ -23,6 +22,7 @@ from spanproof.fuzz.heapsides import (
 )
 from spanproof.fuzz.modelstate import counts_of, state_of
 from spanproof.fuzz.reasons import reason_in, wordings
+from spanproof.fuzz.shape import as_compared
 from spanspec.base.ids import NOBODY
 from spanspec.events.fields import EventBase
 from spanspec.heap import heap as model
@@ -124,7 +124,11 @@ def at_once(
     """Make a call that takes all its steps of one that takes them one by one."""
 
     def whole(model: "ModelHeap", /, *args: Given.args, **kwargs: Given.kwargs) -> Result:
-        return completed(call(model, *args, **kwargs))
+        model.alone = True
+        try:
+            return completed(call(model, *args, **kwargs))
+        finally:
+            model.alone = False
 
     whole.__name__, whole.__doc__ = call.__name__, call.__doc__
     STEPWISE[call.__name__] = call
@@ -141,14 +145,21 @@ class Stepwise:
         return partial(STEPWISE[name], self._model)
 
 
+def refused(problem: model.Refused) -> Refused:
+    """Return a refusal of the model as one of a side."""
+    text = str(problem)
+    return Refused(text, reason_in(text, SAYS))
+
+
 class ModelHeap:
     """The model, behind the interface of a side.
 
-    With `whole_sections`, pages are taken in one step.
+    With `whole_sections`, pages are taken in one step. While it is `alone`, a call takes its steps
+    with nobody in between.
     """
 
     def __init__(self, program: HeapProgram) -> None:
-        self.whole_sections = False
+        self.whole_sections = self.alone = False
         sizes = PhysicalPages(program.physical, 2 << 20)
         self._os = ScriptedOs(program.answers, sizes)
         self.looks = WithEarlierLooks()
@@ -158,20 +169,28 @@ class ModelHeap:
 
     def _tell(self, event: EventBase) -> None:
         figures: dict[str, object] = msgspec.to_builtins(event)
-        kind = str(figures.pop("k"))
-        for untold in UNTOLD:
-            figures.pop(untold, None)
-        self._os.told.append((kind, figures))
+        self._os.told.append(as_compared(figures))
+
+    def _run(self, request: Input) -> int | None:
+        """Return the result of a call of one operation that is taken at once."""
+        try:
+            return self.heap.run(request)
+        except model.Refused as problem:
+            raise refused(problem) from None
+        except model.OutOfMemory as problem:
+            raise NoMemory(str(problem)) from None
 
     def begin(self, call: Callable[[Side], int | None]) -> Steps[int | None]:
         """Return a call that takes its steps one by one; those of other calls may come between."""
         return cast(Steps[int | None], call(cast(Side, Stepwise(self))))
 
     def _do(self, request: Input) -> Steps[int | None]:
+        if self.alone:
+            return self._run(request)
         try:
             return (yield from self.heap.begin(request, self.whole_sections))
         except model.Refused as problem:
-            raise Refused(str(problem), reason_in(str(problem), SAYS)) from None
+            raise refused(problem) from None
         except model.OutOfMemory as problem:
             raise NoMemory(str(problem)) from None
 

@@ -40,6 +40,8 @@ class Novelty:
         self._state = state
         self._last: Feature = ()
         self._end = 0
+        self._gone: set[tuple[str, ...]] = set()
+        self._in: Feature = ()
 
     def call_ends(
         self, step: str, outcome: str, told: Sequence[tuple[str, Mapping[str, object]]]
@@ -51,8 +53,12 @@ class Novelty:
             kind, figures = told[0]
             path = (kind, figures.get("w"), figures.get("f"))
         else:
-            path, pairs, looked_at, asked = way_through(tuple([kind for kind, _ in told]))
-            self.features |= pairs
+            kinds = tuple([kind for kind, _ in told])
+            path, pairs, looked_at, asked = way_through(kinds)
+            # What a set has already is not put in again: to find that out takes as long.
+            if kinds not in self._gone:
+                self._gone.add(kinds)
+                self.features |= pairs
             for at in asked:
                 add(self._place(told[at][1]))
             if asked:
@@ -65,7 +71,10 @@ class Novelty:
             add(("path", *signature))
             add(("met", self._last[:2], signature))
             self._last = signature
-        add(("in", step, outcome, len(told) > 1, self._situation()))
+        situation: Feature = ("in", step, outcome, len(told) > 1, self._situation())
+        if situation != self._in:
+            add(situation)
+            self._in = situation
 
     def _place(self, figures: Mapping[str, object]) -> Feature:
         """Return what the system has answered when it was asked for addresses.

@@ -5,44 +5,19 @@ from types import SimpleNamespace
 from typing import Final, Protocol
 
 import spanalloc
-from spanalloc.heapsnapshot import HeapShot, RunShot
 from spanproof.fuzz import reasons
 from spanproof.fuzz.differences import Refused
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
-from spanproof.fuzz.heapsides import UNTOLD, Event, NoMemory, Part, State, Wanted, place_for
+from spanproof.fuzz.heapsides import Event, NoMemory, Part, State, Wanted, place_for
 from spanproof.fuzz.reasons import reason_in, wordings
 from spanproof.fuzz.scheduler import Scheduler
+from spanproof.fuzz.shape import since
+from spanproof.fuzz.spanallocstate import run_in_part, state_of
 from spanspec.pages.pagealloc import Purpose
-from spanspec.span.mspan import DEAD, IN_USE
 from spanspec.span.specials import SpecialKind
 
-PARTS = (
-    "sweepgen",
-    "phase",
-    "cycles",
-    "procs",
-    "sweepdone",
-    "heap_live",
-    "reclaim_index",
-    "reclaim_credit",
-    "pages_swept",
-    "finalizers_due",
-    "buffers",
-    "free",
-    "arenas",
-)
-FIGURES = (
-    "heap_sys",
-    "heap_idle",
-    "heap_inuse",
-    "heap_released",
-    "stacks_inuse",
-    "gc_manual",
-    "pages_in_use",
-)
 COUNTS = ("mallocs", "frees", "tinyallocs", "total_alloc", "total_free")
-"""What both sides call by the same name."""
-
+"""What is counted, by the names of both sides."""
 
 SAYS: Final = wordings(
     {
@@ -72,6 +47,12 @@ class SpanallocHeap:
         self.heap = self._made(program)
         self._told = 0
         self._now = 0
+        self._answers: tuple[type[Exception], ...] = (
+            package.OutOfMemory,
+            package.BadRequest,
+            package.PhaseError,
+            package.SpanError,
+        )
 
     def _made(self, program: HeapProgram) -> spanalloc.Heap:
         """Return a heap that records what it does, and tells of its steps."""
@@ -90,7 +71,10 @@ class SpanallocHeap:
 
     def malloc(self, size: int, noscan: bool, zero: bool, p: int) -> int:
         """Allocate an object."""
-        return int(self._try(lambda: self.heap.malloc(size, noscan, zero, p)))
+        try:
+            return self.heap.malloc(size, noscan, zero, p)
+        except self._answers as problem:
+            raise self._answer(problem) from None
 
     def start_cycle(self, p: int) -> None:
         """Begin to mark."""
@@ -98,7 +82,10 @@ class SpanallocHeap:
 
     def mark(self, address: int) -> None:
         """Mark an object."""
-        self._try(lambda: self.heap.mark(address))
+        try:
+            self.heap.mark(address)
+        except self._answers as problem:
+            raise self._answer(problem) from None
 
     def finish_cycle(self, p: int) -> None:
         """End marking."""
@@ -179,26 +166,23 @@ class SpanallocHeap:
         return int(self.heap.state.pacing.trigger)
 
     def _try(self, call: Callable[[], int | None]) -> int:
-        package = self._package
         try:
             result = call()
-        except package.OutOfMemory as problem:
-            raise NoMemory(str(problem)) from None
-        except (package.BadRequest, package.PhaseError, package.SpanError) as problem:
-            raise Refused(str(problem), reason_in(str(problem), SAYS)) from None
+        except self._answers as problem:
+            raise self._answer(problem) from None
         return 0 if result is None else result
+
+    def _answer(self, problem: Exception) -> NoMemory | Refused:
+        """Return what the lockstep calls a refusal, or want of memory."""
+        if isinstance(problem, self._package.OutOfMemory):
+            return NoMemory(str(problem))
+        return Refused(str(problem), reason_in(str(problem), SAYS))
 
     def events(self) -> Sequence[tuple[str, Event]] | None:
         """Return the new events."""
         # The recorder goes on counting lines, so what is taken from it leaves its place.
-        told: list[tuple[str, Event]] = []
         events = self._recorder.events
-        for at in range(self._told, len(events)):
-            take_out = events[at].pop
-            kind = str(take_out("k"))
-            for untold in UNTOLD:
-                take_out(untold, None)
-            told.append((kind, events[at]))
+        told = since(events, self._told)
         self._told = len(events)
         return told
 
@@ -241,47 +225,6 @@ class QuietHeap(SpanallocHeap):
     def events(self) -> None:
         """Show none; what the system was asked is forgotten."""
         self._recorder.events.clear()
-
-
-def state_of(shot: HeapShot) -> State:
-    """Return the state that a snapshot shows."""
-    parts: dict[str, object] = {name: getattr(shot, name) for name in (*PARTS, *FIGURES)}
-    parts["runs"] = {
-        run.ident: (run.base, run.npages, run.state, run.scavenged)
-        + (() if run.state == IN_USE else (run.needzero,))
-        for run in shot.runs
-    }
-    parts["caches"] = {
-        cache.p: (cache.ident, cache.flush_gen, cache.alloc, cache.tiny, cache.tinyoffset)
-        for cache in shot.caches
-    }
-    parts["central"] = {one.spanclass: (one.nonempty, one.empty) for one in shot.central}
-    parts["free descriptors"] = shot.free_descriptors
-    parts["current arena"] = shot.current
-    parts["unscavenged huge pages"] = shot.unscavenged_huge_pages
-    for span in shot.spans:
-        parts[f"span {span.ident}"] = {
-            "base": span.base,
-            "npages": span.npages,
-            "spanclass": span.spanclass,
-            "limit": span.limit,
-            "freeindex": span.freeindex,
-            "allocCount": span.alloc_count,
-            "allocCache": span.alloc_cache,
-            "allocBits": span.alloc_bits,
-            "gcmarkBits": span.mark_bits,
-            "sweepgen": span.sweepgen,
-            "needzero": span.needzero,
-            "specials": span.specials,
-        }
-    return parts
-
-
-def run_in_part(run: RunShot) -> tuple[int, ...] | None:
-    """Return a run as a part of a state has it."""
-    if run.state == DEAD:
-        return None
-    return (*run[:5], 0) if run.state == IN_USE else run
 
 
 def scripted_memory(

@@ -99,8 +99,7 @@ NOT_SAVED = {
     },
     "Decisions": {
         "state": "the heap",
-        "steps_told": "counts what was told",
-        "_bound": "counts what was told",
+        "telling": "counts what was told",
     },
 }
 """Fields that a snapshot does without, and why nothing is lost."""
