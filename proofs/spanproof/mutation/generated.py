@@ -1,13 +1,15 @@
 """Mutants that nobody chose: the operators of cosmic-ray on every function that a proof reads.
 
 `prove` alone is the judge. A mutant is killed if an obligation that rests on its function is
-refuted or vacuous, or if the function leaves the translatable subset or no longer runs; an answer
-`unknown` is counted apart, for it is a failure of `prove` and yet no counterexample.
+refuted or vacuous, or if the function leaves the translatable subset or no longer runs, which
+includes that it runs without an end; an answer `unknown` is counted apart, for it is a failure of
+`prove` and yet no counterexample.
 """
 
 import ast
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from traceback import walk_tb
 from typing import Final, NamedTuple
 
 from cosmic_ray.ast import ast_nodes, get_ast
@@ -20,7 +22,8 @@ from spanproof.fingerprint.modules import module_file, modules_of
 from spanproof.fingerprint.units import ModuleUnits, digest_of
 from spanproof.patch.mutant import module_and_place
 from spanproof.solvers.inprocess import FewFirst
-from spanproof.symbolic.sources import SourceTree
+from spanproof.support.timelimit import PROCESSOR, limited
+from spanproof.symbolic.sources import VARIANT, SourceTree
 from spanproof.theorems import all_obligations
 
 OPERATORS: Final = (
@@ -71,6 +74,20 @@ TIMEOUT: Final = 5.0
 """Seconds a question: a mutant that takes longer is counted as unknown."""
 
 
+KILLED: Final = ("refuted", "vacuous", "untranslatable", "endless")
+"""The answers that are a reason against a mutant."""
+
+LONGEST: Final = 60.0
+"""Seconds of the processor that one obligation may take about a mutant.
+
+A loop of which the mutant leaves out the step would otherwise keep a worker for ever.
+"""
+
+
+class Expired(BaseException):
+    """An obligation took too long; no code of ours takes it for an exception of its own."""
+
+
 class Generated(NamedTuple):
     """A mutant: the function, the operator and its occurrence in the module, and the new line."""
 
@@ -104,7 +121,7 @@ class Fate(NamedTuple):
     @property
     def killed(self) -> bool:
         """Whether an obligation objects to it for a reason."""
-        return self.answer in ("refuted", "vacuous", "untranslatable")
+        return self.answer in KILLED
 
 
 class Kept(NamedTuple):
@@ -213,15 +230,31 @@ def judge(mutant: Generated, obligations: Sequence[str]) -> Fate:
         try:
             sources = SourceTree({module: mutant.text})
             claim = all_obligations()[name]
-            answer: str = decide(claim, sources, TIMEOUT, FewFirst(), explain=False).answer
+            with limited(LONGEST, PROCESSOR, Expired):
+                answer: str = decide(claim, sources, TIMEOUT, FewFirst(), explain=False).answer
+        except Expired as expired:
+            answer = "endless" if is_running(mutant.function, expired) else "unknown"
         except Exception:
             answer = "untranslatable"
-        if answer in ("refuted", "vacuous", "untranslatable"):
+        if answer in KILLED:
             fate = (answer, name)
             break
         if answer == "unknown":
             fate = (answer, name)
     return Fate(mutant.function, mutant.line, mutant.before, mutant.after, mutant.operator, *fate)
+
+
+def is_running(function: str, expired: Expired) -> bool:
+    """Tell whether a function of ours, or one that it called, ran when the time was over.
+
+    Otherwise the time went into terms and questions about it, which says nothing against it.
+    """
+    module, place = module_and_place(function)
+    name = place.rpartition(".")[2]
+    return any(
+        frame.f_code.co_name == name and frame.f_globals.get("__name__") == f"{module}{VARIANT}"
+        for frame, _ in walk_tb(expired.__traceback__)
+    )
 
 
 def judge_one(given: tuple[Generated, Sequence[str]]) -> tuple[Generated, Fate]:

@@ -55,6 +55,26 @@ def test_the_proofs_judge() -> None:
     assert not fate.killed
 
 
+def without_end(monkeypatch: pytest.MonkeyPatch, function: str, text: str) -> Fate:
+    monkeypatch.setattr(generated, "LONGEST", 0.5)
+    mutant = Generated(function, "op", 0, 1, "a", "b", text)
+    return judge(mutant, ["accounts.objects"])
+
+
+def test_a_mutant_that_runs_without_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "def charge(span):\n    while True:\n        pass\n\n\ncharge(None)\n"
+    fate = without_end(monkeypatch, "spanspec.heap.accounts.charge", text)
+    assert fate.answer == "endless"
+    assert fate.killed
+
+
+def test_an_obligation_that_takes_too_long_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "while True:\n    pass\n"
+    fate = without_end(monkeypatch, "spanspec.heap.accounts.charge", text)
+    assert fate.answer == "unknown"
+    assert not fate.killed
+
+
 def test_a_fate_is_kept_as_long_as_what_it_rests_on() -> None:
     claims = current().claims
     killed = Fate("f", 1, "a", "b", "op", "refuted", "tiny.inside")

@@ -11,7 +11,7 @@ from spanproof.theorems.heap.keeping import keep_invariant
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.words import U16, U64
 from spanspec.heap import accounts as of
-from spanspec.heap.accounts import ACCOUNT_STEPS, COUNT_STEPS, Accounts, ClassCounts
+from spanspec.heap.accounts import ACCOUNT_STEPS, COUNT_STEPS, Accounts, ClassCounts, is_large
 from spanspec.span.mspan import Mspan
 
 INTEGERS: Final = Integers()
@@ -118,3 +118,33 @@ def what_was_marked_stays_live(p: Proof) -> None:
     """
     keep_invariant(p, ACCOUNT_STEPS, Accounts, of.accounts_hold)
     p.show("at first", p.holds(of.accounts_hold, Accounts()))
+
+
+@obligation("accounts.guards", "CEN-12 CEN-18 SWP-24 MAL-11 HEAP-22 I-30 I-31 I-32", INTEGERS)
+def what_is_there_may_be_counted_and_nothing_else(p: Proof) -> None:
+    """A guard admits what there is, down to one object or byte and up to all: a span's free slots
+    that are out are handed back, and their bytes if none of them was marked; no more objects die
+    than are out; a large object has a page and a byte.
+    """
+    counts, accounts = p.fresh(ClassCounts, "counts"), p.fresh(Accounts, "accounts")
+    span, dead = any_counted(p), p.number(U16, "dead")
+    assert isinstance(counts, ClassCounts)
+    assert isinstance(accounts, Accounts)
+    free, out = span.nelems - span.alloc_count, p.integer(outstanding, counts)
+    back = p.holds(of.may_hand_back, counts, span)
+    p.show("some are handed back", back == z3.And(free > 0, free <= out))
+    died = p.holds(of.may_count_dead, counts, dead)
+    p.show("some die", died == z3.And(dead > 0, dead <= out))
+    refund = free * span.elemsize
+    unmarked = refund <= accounts.heap_live - accounts.live_at_mark
+    refunded = p.holds(of.may_refund_uncached, accounts, span)
+    p.show("some bytes go back", refunded == z3.And(refund > 0, unmarked))
+    large, size = p.holds(is_large, span), span.elemsize
+    counted = p.holds(of.may_count_large, accounts, span)
+    p.show("a large object", counted == z3.And(large, span.npages > 0, size > 0))
+    alive = accounts.largealloc - accounts.largefree
+    number = accounts.nlargealloc - accounts.nlargefree
+    gone = p.holds(of.may_count_large_dead, accounts, span)
+    p.show("a large one dies", gone == z3.And(large, number > 0, size > 0, size <= alive))
+    p.possible("the last free slot", z3.And(back, free == 1, out == 1))
+    p.possible("the last byte", z3.And(gone, size == 1, alive == 1))

@@ -123,4 +123,54 @@ COUNT_MUTANTS = (
             "more large objects are found dead than there were",
         ),
     ),
+    *variants_of(
+        "spanspec.heap.accounts.may_hand_back",
+        Variant(
+            "last-slot-not-handed-back",
+            "1 <= free_slots(span)",
+            "2 <= free_slots(span)",
+            "accounts.guards",
+            "a span with one free slot is never handed back",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.accounts.may_count_dead",
+        Variant(
+            "none-found-dead",
+            "1 <= nfreed",
+            "0 <= nfreed",
+            "accounts.guards",
+            "a sweep that finds nothing counts it",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.accounts.may_refund_uncached",
+        Variant(
+            "last-byte-not-refunded",
+            "1 <= refund",
+            "2 <= refund",
+            "accounts.guards",
+            "the last byte of what an mcache did not use stays counted",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.accounts.may_count_large",
+        Variant(
+            "large-object-without-pages",
+            "span.npages >= 1",
+            "span.npages >= 0",
+            "accounts.guards",
+            "a large object may have no page",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.accounts.may_count_large_dead",
+        Variant(
+            "smallest-large-object-lives-on",
+            "1 <= span.elemsize",
+            "1 < span.elemsize",
+            "accounts.guards",
+            "a large object of one byte never dies",
+        ),
+    ),
 )

@@ -218,16 +218,19 @@ def moving_a_weight_keeps_each_node_the_largest_of_its_group(p: Proof) -> None:
     (right,) = tree.above(other)
     for name, case in (
         ("one group, another place", z3.And(mine == its, group != its)),
-        ("the group left", z3.And(mine != its, group == mine)),
         ("the group entered", z3.And(mine != its, group == its)),
         ("another", z3.And(group != mine, group != its)),
     ):
         p.show(f"its node, {name}", right, case)
-    node, first = tree.starts[1] + its, its * FANOUT
-    for k in range(FANOUT):
-        bound = tree.weights.get(first + k) <= tree.weights.get(node)
-        p.show(f"no larger than its node, {k}", bound, mine == its)
-    held = [tree.weights.get(first + k) == tree.weights.get(node) for k in range(FANOUT)]
-    p.show("its node's weight is one of them", z3.Or(*held), mine == its)
+    for name, changed, case in (
+        ("in one group", its, mine == its),
+        ("the group left", mine, mine != its),
+    ):
+        node, first = tree.starts[1] + changed, changed * FANOUT
+        weights, most = tree.weights, tree.weights.get(node)
+        for k in range(FANOUT):
+            p.show(f"no larger than its node, {name}, {k}", weights.get(first + k) <= most, case)
+        held = [weights.get(first + k) == most for k in range(FANOUT)]
+        p.show(f"its node's weight is one of them, {name}", z3.Or(*held), case)
     p.possible("in one group", place / FANOUT == to / FANOUT)
     p.possible("in two", place / FANOUT != to / FANOUT)
