@@ -73,6 +73,7 @@ def the_first_thread_gets_its_mcache(p: Proof) -> None:
     show_sound(p, after, one, other)
     first = z3.IntVal(FIRST)
     p.show("it has it", p.integer(mcache_at, after, first) == mcache)
+    p.show("there is one", mcache != NOBODY)
     p.show("others stay", p.holds(others_stay, ps, after, first, one))
     p.show("it had none", p.integer(mcache_at, ps, first) == NOBODY)
     p.possible("there are to be some", cast(z3.ExprRef, ps.count) > 1)

@@ -19,6 +19,13 @@ PS_MUTANTS = (
             "allp.boot",
             "the first thread gets an mcache although it has one, which is lost",
         ),
+        Variant(
+            "booted-with-nobody",
+            "mcache >= 0",
+            "mcache >= -1",
+            "allp.boot",
+            "what the first thread gets is no mcache",
+        ),
     ),
     *variants_of(
         "spanspec.heap.allp.resize",

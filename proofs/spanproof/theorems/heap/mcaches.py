@@ -11,7 +11,7 @@ from spanspec.base.ids import NOBODY
 from spanspec.heap import refilling
 from spanspec.heap.refilling import NO_REFILL, REFILL_STEPS
 from spanspec.span import tiny as of
-from spanspec.span.tiny import TINY_STEPS, TinyBlock
+from spanspec.span.tiny import TINY_SIZE, TINY_STEPS, TinyBlock
 
 INTEGERS: Final = Integers()
 
@@ -41,8 +41,13 @@ def a_tiny_block_is_used_from_its_start(p: Proof) -> None:
     mcache has no span of its class.
     """
     before, taken = keep_invariant(p, TINY_STEPS, TinyBlock, of.is_sound)
-    (size,), hits, hit = taken["take-tiny"]
-    p.show("one object more", p.implied(hits, has_more_used, before, hit, size))
+    (placed,), hits, hit = taken["take-tiny"]
+    p.show("one object more", p.implied(hits, has_more_used, before, hit, placed))
+    tiny = z3.And(placed >= 1, placed < TINY_SIZE, p.holds(of.tiny_fits, before, placed))
+    p.show(
+        "each tiny object that fits, and no other",
+        p.holds(of.may_take_tiny, before, placed) == tiny,
+    )
     (fresh, size), misses, current = taken["replace-tiny-block"]
     room = p.implied(misses, has_as_much_room, before, current, fresh, size)
     p.show("the one with more room", room)
@@ -53,6 +58,7 @@ def a_tiny_block_is_used_from_its_start(p: Proof) -> None:
     assert isinstance(dropped, TinyBlock)
     p.show("what was counted stays", dropped.allocs == before.allocs, drops)
     p.show("at first", p.holds(of.is_sound, of.NO_TINY_BLOCK))
+    p.possible("an object of one byte", z3.And(hits, placed == 1))
     p.possible("a block that is kept", z3.And(misses, cast(z3.ExprRef, before.offset) < size))
 
 

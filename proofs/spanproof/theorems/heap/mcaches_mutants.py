@@ -22,6 +22,20 @@ MCACHE_MUTANTS = (
             "tiny.steps",
             "an object goes into a block that has no room for it",
         ),
+        Variant(
+            "nothing-put-into-a-block",
+            "1 <= size",
+            "0 <= size",
+            "tiny.steps",
+            "an object of no bytes takes a place in a block",
+        ),
+        Variant(
+            "smallest-object-missed",
+            "1 <= size",
+            "1 < size",
+            "tiny.steps",
+            "an object of one byte is never put into the current block",
+        ),
     ),
     *variants_of(
         "spanspec.span.tiny.may_replace_tiny_block",
