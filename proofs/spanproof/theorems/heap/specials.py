@@ -19,7 +19,7 @@ from spanspec.heap.specials import (
     may_queue,
     was_marked,
 )
-from spanspec.span.mspan import is_allocated
+from spanspec.span.mspan import is_allocated, obj_index, slot_address
 from spanspec.span.specials import FINALIZER, PROFILE
 
 INTEGERS: Final = Integers()
@@ -72,6 +72,20 @@ def any_specials(p: Proof, *some: z3.ExprRef) -> SpanSpecials:
     return at
 
 
+def may_have_one(at: SpanSpecials, it: SpecialId, slot: U16) -> bool:
+    """The address is the first of an allocated object, and has no such record."""
+    address = address_of(at, it)
+    return (
+        it >= 0
+        and not is_there(at, it)
+        and address < at.found.limit
+        and slot == obj_index(at.found, address)
+        and slot < at.found.nelems
+        and is_allocated(at.found, slot)
+        and slot_address(at.found, slot) == address
+    )
+
+
 @obligation("specials.given", "SWP-24 SWP-18 T-42", INTEGERS, contracts=LAYOUT)
 def a_record_is_one_of_an_allocated_object(p: Proof) -> None:
     """A program gives records to allocated objects only, at most one of a kind to each address, and
@@ -81,6 +95,7 @@ def a_record_is_one_of_an_allocated_object(p: Proof) -> None:
     at, slot = any_specials(p, it, other), p.number(U16, "slot")
     adds = p.holds(of.may_add, at, it, slot)
     added = p.call_given(adds, of.add, at, it, slot)
+    p.show("each object may have it", z3.Implies(p.holds(may_have_one, at, it, slot), adds))
     p.show("it had none", z3.Not(p.holds(is_there, at, it)), adds)
     p.show("it has it", p.implied(adds, is_there, added, it))
     p.show("in its slot", p.implied(adds, slot_holds, at.found, slot, p.call(address_of, at, it)))
@@ -98,6 +113,7 @@ def a_record_is_one_of_an_allocated_object(p: Proof) -> None:
         p.show("its offset", p.integer(of.offset_of, named) == offset)
         p.show("its kind", p.integer(of.kind_of, named) == kind)
     p.possible("it is given", adds)
+    p.possible("the first of all is given", z3.And(adds, it == 0))
     p.possible("it is taken away", removes)
 
 

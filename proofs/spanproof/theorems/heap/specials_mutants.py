@@ -13,6 +13,13 @@ SPECIAL_STEP_MUTANTS = (
             "a free slot gets a record, which the next object there finds",
         ),
         Variant(
+            "no-finalizer-at-the-start",
+            "it < 0",
+            "it < 1",
+            "specials.given",
+            "the first object of a span gets no finalizer",
+        ),
+        Variant(
             "record-given-twice",
             " or is_there(at, it)",
             "",

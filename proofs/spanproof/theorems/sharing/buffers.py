@@ -345,6 +345,7 @@ def a_buffer_has_no_entry_at_first(p: Proof) -> None:
     p.assume(*(it.at(first, one) == NOT_FILLED for one in (it.place, own)))
     p.assume(z3.Not(p.holds(is_told, spans, buffer, it.span)))
     told = p.holds(has_entry_as_told, first.places, it.entries, spans, buffer, it.span)
+    p.show("nothing is made", z3.And(first.made == 0, first.spine == 0))
     p.show("as the record says", told)
     p.show("one entry", p.holds(place_is_of_its_span, first.places, it.entries, it.place))
     p.show("below the index", p.holds(is_taken, first, it.place))

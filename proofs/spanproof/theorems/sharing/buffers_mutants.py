@@ -103,6 +103,13 @@ BUFFER_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
         "spanspec.sharing.sweepbuf.first_stack",
         Variant(
+            "spine-from-nowhere",
+            "Stack(0, 0, 0, 0, places)",
+            "Stack(0, 0, 0, 1, places)",
+            "buffers.start",
+            "a buffer has a spine before a block is made",
+        ),
+        Variant(
             "first-place-skipped",
             "Stack(0, 0,",
             "Stack(1, 0,",
