@@ -18,6 +18,7 @@ from cosmic_ray.plugins import get_operator
 
 from spanproof.decide.catalogue import Claim
 from spanproof.decide.prover import decide
+from spanproof.decide.verdict import DEFAULT_TIMEOUT
 from spanproof.fingerprint.modules import module_file, modules_of
 from spanproof.fingerprint.units import ModuleUnits, digest_of
 from spanproof.patch.mutant import module_and_place
@@ -71,7 +72,7 @@ PACKAGES: Final = ("spanspec", "spanalloc")
 """The packages whose functions are changed."""
 
 TIMEOUT: Final = 5.0
-"""Seconds a question: a mutant that takes longer is counted as unknown."""
+"""Seconds a question; an obligation that is not decided so is asked again as `prove` asks it."""
 
 
 KILLED: Final = ("refuted", "vacuous", "untranslatable", "endless")
@@ -224,24 +225,31 @@ def all_mutants(users: dict[str, list[str]], sample: int, seed: int) -> list[Gen
 
 def judge(mutant: Generated, obligations: Sequence[str]) -> Fate:
     """Decide the obligations that read a mutant's function, until one objects."""
-    module, _ = module_and_place(mutant.function)
     fate = ("proved", "")
     for name in obligations:
-        try:
-            sources = SourceTree({module: mutant.text})
-            claim = all_obligations()[name]
-            with limited(LONGEST, PROCESSOR, Expired):
-                answer: str = decide(claim, sources, TIMEOUT, FewFirst(), explain=False).answer
-        except Expired as expired:
-            answer = "endless" if is_running(mutant.function, expired) else "unknown"
-        except Exception:
-            answer = "untranslatable"
+        answer = asked(mutant, name, TIMEOUT)
+        if answer == "unknown":
+            answer = asked(mutant, name, DEFAULT_TIMEOUT)
         if answer in KILLED:
             fate = (answer, name)
             break
         if answer == "unknown":
             fate = (answer, name)
     return Fate(mutant.function, mutant.line, mutant.before, mutant.after, mutant.operator, *fate)
+
+
+def asked(mutant: Generated, name: str, timeout: float) -> str:
+    """Return what an obligation answers of a mutant, with so many seconds for a question."""
+    module, _ = module_and_place(mutant.function)
+    try:
+        with limited(LONGEST, PROCESSOR, Expired):
+            sources = SourceTree({module: mutant.text})
+            claim = all_obligations()[name]
+            return decide(claim, sources, timeout, FewFirst(), explain=False).answer
+    except Expired as expired:
+        return "endless" if is_running(mutant.function, expired) else "unknown"
+    except Exception:
+        return "untranslatable"
 
 
 def is_running(function: str, expired: Expired) -> bool:

@@ -95,7 +95,8 @@ def an_address_has_the_page_it_lies_in(p: Proof) -> None:
 @obligation("kernels.cut", "SCAV-9 SCAV-10", NATIVE)
 def the_scavenger_kernel_cuts_where_it_should(p: Proof) -> None:
     """The scavenger's kernel cuts a run at a physical page inside it, so that its upper part has
-    what is wanted, and less than a huge page and a page more; 0 tells that it takes the whole.
+    what is wanted, and less than a huge page and a page more, and no huge page of the run is cut;
+    0 tells that it takes the whole.
     """
     start, end, wanted = (p.number(U48, name) for name in ("start", "end", "wanted"))
     p.assume(start >= PAGE, wanted > 0)
@@ -108,6 +109,9 @@ def the_scavenger_kernel_cuts_where_it_should(p: Proof) -> None:
             p.show("a page", at & (page - 1) == 0, cut)
             p.show("as much as wanted", end - at >= wanted, cut)
             p.show("little more", end - at - wanted < excess, cut)
+            if huge:
+                broken = at & (huge - 1)
+                p.show("no huge page broken", z3.Or(broken == 0, at - broken < start), cut)
             p.show("a whole run, little more", end - start - wanted < excess, whole)
         at = p.integer(cut_address, start, end, wanted, page, huge)
         example = z3.And(start == 0x1_0001_0000, end == 0x1_0009_0000, wanted == 65536)

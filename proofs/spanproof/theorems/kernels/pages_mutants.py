@@ -63,6 +63,13 @@ KERNEL_PAGE_MUTANTS = (
     *variants_of(
         "spanalloc.pagesizes.cut_address",
         Variant(
+            "first-huge-page-broken-up",
+            "round_down(at, huge) >= start",
+            "round_down(at, huge) > start",
+            "kernels.cut",
+            "the scavenger breaks up a huge page that begins where the run does",
+        ),
+        Variant(
             "kernel-cuts-below-the-run",
             "round_down(at, huge) >= start",
             "at >= start",
