@@ -7,11 +7,12 @@ import z3
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanproof.theorems.heap.keeping import keep_invariant
+from spanspec.base.constants import TINY_SIZE
 from spanspec.base.ids import NOBODY
 from spanspec.heap import refilling
 from spanspec.heap.refilling import NO_REFILL, REFILL_STEPS
 from spanspec.span import tiny as of
-from spanspec.span.tiny import TINY_SIZE, TINY_STEPS, TinyBlock
+from spanspec.span.tiny import TINY_STEPS, TinyBlock
 
 INTEGERS: Final = Integers()
 
@@ -41,7 +42,8 @@ def a_tiny_block_is_used_from_its_start(p: Proof) -> None:
     mcache has no span of its class.
     """
     before, taken = keep_invariant(p, TINY_STEPS, TinyBlock, of.is_sound)
-    (placed,), hits, hit = taken["take-tiny"]
+    (given,), hits, hit = taken["take-tiny"]
+    placed = cast(z3.ExprRef, given)
     p.show("one object more", p.implied(hits, has_more_used, before, hit, placed))
     tiny = z3.And(placed >= 1, placed < TINY_SIZE, p.holds(of.tiny_fits, before, placed))
     p.show(
