@@ -152,6 +152,15 @@ def test_one_that_ends_the_process_is_a_finding_with_its_step(
     assert isinstance(divergence.program.steps[divergence.step - 1], Malloc | Realloc)
 
 
+def test_a_whole_program_is_under_way_up_to_its_last_step(
+    shim: Callable[[str], str], on: Callable[[str], Answerer]
+) -> None:
+    heard: list[int] = []
+    program = drawn("0", OPERATIONS, 1)
+    assert run_whole(program, on(shim("none")), heard.append).divergence is None
+    assert heard == [len(program.steps)]
+
+
 def test_one_that_ends_the_process_while_it_is_loaded_is_told(
     tmp_path: Path, on: Callable[[str], Answerer]
 ) -> None:

@@ -84,6 +84,7 @@ def run_whole(program: ContractProgram, answerer: Answerer, on_step: StepHeard) 
         planned = plan(program, lacks=greeting.lacks)
         judge = Judge(greeting.alignment, of_name(ours(), greeting.name))
         answerer.ask(NewContract(), Done)
+        on_step(place)  # one that does not end hangs somewhere in it, not before its first step
         replies = answerer.ask_all([one.request for one in planned], program.threads)
         if program.threads > 1:
             judge.hear_at_once(planned, [replies[at] for at in range(len(planned))])
