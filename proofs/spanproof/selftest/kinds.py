@@ -203,8 +203,9 @@ def parts(value: object) -> Iterator[object]:
                     if isinstance(table, SymbolicTable)
                     else table[SpanId(key)]
                 )
-        case Box():
-            yield from (value.size, value.flag)
+        case Box():  # Python does not ask whether a field has a value of its annotation
+            yield from parts(value.size)
+            yield from parts(value.flag)
         case tuple():
             for one in value:
                 yield from parts(one)

@@ -3,7 +3,8 @@
 Their terms have unknown parts. So it is asked of a solver, for known inputs: where every side
 condition follows from what is assumed before it, Python returns a value, and nothing that is
 assumed excludes it. Some of the invariants and variants are wrong, so that a side condition has to
-fail. That a function keeps to its contract, and raises nothing, is the claim of another proof.
+fail. That a function keeps to its contract, raises nothing, and returns what the arithmetic holds,
+is the claim of another proof; where that proof would fail, nothing is compared.
 """
 
 from collections.abc import Callable
@@ -14,11 +15,12 @@ from typing import Final, NamedTuple, cast
 import z3
 
 from spanproof.selftest.inside import Writer
-from spanproof.selftest.judge import Outcome, Problem, imported_function, may_be
+from spanproof.selftest.judge import Outcome, Problem, evaluated, imported_function, may_be
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.frames import Contract, LoopInvariant
 from spanproof.symbolic.translate import Translator
+from spanproof.symbolic.values import Value
 
 MILLISECONDS: Final = 400
 """The time of one question; no answer counts as a side condition that fails."""
@@ -111,14 +113,14 @@ def judge_looping(
         if not _all_conditions_follow(translator, known):
             claimed += 1
             continue
+        if not _contract_is_kept(case, module, given, arithmetic):
+            claimed += 1
+            continue
         expected: object
         try:
             expected = function(*given)
             possible = _allows(translator, known, term, expected, arithmetic)
         except Exception as problem:
-            if case.contract is not None:
-                claimed += 1
-                continue
             expected, possible = f"{type(problem).__name__}: {problem}", False
         if not possible:
             told = Problem(
@@ -132,6 +134,44 @@ def judge_looping(
             return Outcome(None, agreed, claimed, told)
         agreed += 1
     return Outcome(None, agreed, claimed, None)
+
+
+def _contract_is_kept(
+    case: Looping, module: ModuleType, given: tuple[int, int], arithmetic: Arithmetic
+) -> bool:
+    """Tell whether all is well with the calls that a contract stands in for, if there is one.
+
+    That is what the proof of the contract claims: no side condition of theirs fails.
+    """
+    if case.contract is None:
+        return True
+    told = imported_function(module, case.contract[0])
+    calls: list[tuple[int, int]] = []
+
+    def noting(a: int, b: int) -> object:
+        calls.append((a, b))
+        return told(a, b)
+
+    vars(module)[case.contract[0]] = noting
+    try:
+        imported_function(module, case.name)(*given)
+    except Exception:
+        return False
+    finally:
+        vars(module)[case.contract[0]] = told
+    return all(_raises_nothing(told, call, arithmetic) for call in calls)
+
+
+def _raises_nothing(
+    function: Callable[..., object], call: tuple[int, int], arithmetic: Arithmetic
+) -> bool:
+    translator = Translator(arithmetic)
+    try:
+        translator.call(function, *(cast(Value, arithmetic.const(one)) for one in call))
+    except UnsupportedConstruct:
+        return False
+    sides = z3.And(*(side.goal for side in translator.sides), z3.BoolVal(True))
+    return bool(z3.is_true(evaluated(sides, ())))
 
 
 def _stated(

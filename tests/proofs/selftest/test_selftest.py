@@ -55,6 +55,21 @@ def test_the_term_of_a_written_function_is_what_python_does(first: int) -> None:
     assert tally.claimed > 0
 
 
+@pytest.mark.parametrize("number", [4505, 10115])
+def test_what_a_field_has_beside_its_annotation_is_compared_part_by_part(number: int) -> None:
+    tally = judged(1, number, number + 1)
+    assert tally.problems == ()
+    assert tally.agreed > 0
+
+
+@pytest.mark.parametrize("number", [22807, 29407, 80287])
+def test_nothing_is_compared_where_the_proof_of_a_contract_would_fail(number: int) -> None:
+    # What these return in Python is more than a word of the arithmetic holds.
+    tally = judged(1, number, number + 1)
+    assert tally.problems == ()
+    assert tally.claimed > 0
+
+
 @settings(
     max_examples=60,
     deadline=None,
