@@ -65,6 +65,13 @@ _SCHEDULER: Final[ContextVar[str]] = ContextVar("scheduler", default="")
 QUIET: Final = "spanproof.support.quietserver"
 """The module that the server of workers loads first, so that it prints no traceback."""
 
+OWN_TASKS: Final = 4
+"""Threads and processes of a pool beside its workers, which have a thread each: the manager of the
+pool, the one that fills its queue, the server, and the tracker of semaphores.
+"""
+
+NO_MORE: Final = "no more processes can be started (ulimit -u)"
+
 LONGEST_FOLDER: Final = 75
 SHORT_FOLDER: Final = "/tmp"
 """Bytes that the folder for temporary files may have in its name, as a socket's name has 107 and 32
@@ -85,13 +92,14 @@ def pool(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iter
     and its work done again. What loses its worker again and again has broken the pool.
 
     Raises: Missing without the package `distributed`; OSError if there is no such cluster, and
-        where work is submitted, if the system lets no more processes be started.
+        where work is submitted, too, if the system lets no more processes be started.
     """
     scheduler = scheduler or _SCHEDULER.get()
     if scheduler:
         with cluster(scheduler) as executor:
             yield executor
         return
+    make_sure_of_room(OWN_TASKS + 2 * workers)
     get_ready(preload)
     others = set(active_children())
     processes = Workers(workers, mp_context=get_context("forkserver"), initializer=_serve)
@@ -117,7 +125,29 @@ class Workers(ProcessPoolExecutor):
         try:
             return super().submit(fn, *args, **kwargs)
         except EOFError:
-            raise BlockingIOError(EAGAIN, "no more processes can be started (ulimit -u)") from None
+            raise BlockingIOError(EAGAIN, NO_MORE) from None
+
+
+def make_sure_of_room(tasks: int) -> None:
+    """Start so many threads for a moment, which to the system are the same as processes.
+
+    A pool that can start some of its threads and not all of them would never come to an end.
+
+    Raises: OSError if the system does not let them be started.
+    """
+    enough = threading.Event()
+    started: list[threading.Thread] = []
+    try:
+        for _ in range(tasks):
+            thread = threading.Thread(target=enough.wait, daemon=True)
+            thread.start()
+            started.append(thread)
+    except RuntimeError:
+        raise BlockingIOError(EAGAIN, NO_MORE) from None
+    finally:
+        enough.set()
+        for thread in started:
+            thread.join()
 
 
 def get_ready(preload: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from spanproof.support import processes
 
 PROOFS = Path(__file__).resolve().parents[3] / "proofs"
 
@@ -421,3 +424,20 @@ def test_where_no_process_can_be_started_is_no_interrupt_and_no_traceback(tmp_pa
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
     )
     assert (done.stdout, done.stderr) == ("no more processes can be started (ulimit -u)\n", "")
+
+
+def test_a_pool_that_would_have_too_few_threads_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[threading.Thread] = []
+    real = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if len(started) == 3:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(OSError, match="no more processes can be started"), processes.pool(2):
+        pass
+    assert len(started) == 3
+    assert not any(thread.is_alive() for thread in started)
