@@ -131,7 +131,8 @@ def compared(
             return f"{type(problem).__name__}: {problem}", "all conditions hold"
         return False
     if not holds:
-        return ("a value", "a condition fails") if strict else False
+        # A way without a `return` is a condition that fails; Python gives None, which is no value.
+        return ("a value", "a condition fails") if strict and None not in expected else False
     found = [lowered(part, numerals, arithmetic) for part in kinds.parts(term)]
     same = len(found) == len(expected) and all(
         type(one) is type(two) and one == two for one, two in zip(found, expected, strict=True)

@@ -62,6 +62,13 @@ def test_what_a_field_has_beside_its_annotation_is_compared_part_by_part(number:
     assert tally.agreed > 0
 
 
+@pytest.mark.parametrize("number", [181410, 182540])
+def test_a_way_without_a_return_is_a_condition_that_fails(number: int) -> None:
+    tally = judged(1, number, number + 1)
+    assert tally.problems == ()
+    assert tally.claimed > 0
+
+
 @pytest.mark.parametrize("number", [22807, 29407, 80287])
 def test_nothing_is_compared_where_the_proof_of_a_contract_would_fail(number: int) -> None:
     # What these return in Python is more than a word of the arithmetic holds.
