@@ -161,11 +161,8 @@ def get_ready(preload: Sequence[str]) -> None:
     # It is not needed there: the server ends when the command does. Who starts the tracker, as the
     # server's beginning does, lets SIGINT come in again.
     start_tracker()
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with withheld(signal.SIGINT):
         forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def start_tracker() -> None:
@@ -174,11 +171,18 @@ def start_tracker() -> None:
     By itself it does not leave SIGHUP: a closed terminal would end it before the command, which
     starts another then, and that one knows nothing of the semaphores and prints so.
     """
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    try:
+    with withheld(signal.SIGHUP):
         resource_tracker.ensure_running()
+
+
+@contextmanager
+def withheld(number: signal.Signals) -> Iterator[None]:
+    """Withhold a signal from this thread, and for good from the processes that it starts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
