@@ -161,8 +161,11 @@ def get_ready(preload: Sequence[str]) -> None:
     # It is not needed there: the server ends when the command does. Who starts the tracker, as the
     # server's beginning does, lets SIGINT come in again.
     start_tracker()
-    with withheld(signal.SIGINT):
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
         forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def start_tracker() -> None:
@@ -171,18 +174,11 @@ def start_tracker() -> None:
     By itself it does not leave SIGHUP: a closed terminal would end it before the command, which
     starts another then, and that one knows nothing of the semaphores and prints so.
     """
-    with withheld(signal.SIGHUP):
-        resource_tracker.ensure_running()
-
-
-@contextmanager
-def withheld(number: signal.Signals) -> Iterator[None]:
-    """Withhold a signal from this thread, and for good from the processes that it starts."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
-        yield
+        resource_tracker.ensure_running()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 @contextmanager
