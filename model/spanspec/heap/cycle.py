@@ -218,14 +218,13 @@ def sweep_phase_starts(state: HeapState, actor: Actor) -> ev.SweepPhaseStarts:
         if proc not in state.mcaches:
             take(state, FLUSH, proc)
     advance(state, BEGIN_SWEEP_PHASE)
-    advance(state, BEGIN_SWEEPING, state.pages.stats.pages_in_use)
-    # Arenas that are added later hold new spans only, which need no sweep in this cycle.
-    state.sweep_arenas = state.pages.all_arenas.copy()
+    arenas = len(state.pages.all_arenas)
+    advance(state, BEGIN_SWEEPING, state.pages.stats.pages_in_use, arenas)
     return ev.SweepPhaseStarts(
         *who(actor),
         sweepgen=state.sweepgen,
         mode=state.collector.mode,
-        arenas=len(state.sweep_arenas),
+        arenas=arenas,
     )
 
 

@@ -24,13 +24,15 @@ class Progress(Record, frozen=True):
     """How far a sweep phase has come, in pages: swept so far, and in use when it began.
 
     `reclaim_index` is the place of the reclaimer; `reclaim_credit` what was swept free, and nobody
-    has used yet.
+    has used yet. `sweep_arenas` is the number of arenas that there were when the phase began: those
+    that are added later hold new spans only, which need no sweep in this cycle.
     """
 
     pages_swept: Count = 0
     pages_to_sweep: Count = 0
     reclaim_index: Count = 0
     reclaim_credit: Count = 0
+    sweep_arenas: Count = 0
 
 
 def is_sound(progress: Progress) -> bool:
@@ -45,7 +47,7 @@ def is_sound(progress: Progress) -> bool:
     )
 
 
-def may_begin_sweeping(progress: Progress, pages_in_use: U64) -> bool:
+def may_begin_sweeping(progress: Progress, pages_in_use: U64, arenas: Count) -> bool:
     """Guard: all that the phase before had to sweep is swept.
 
     Rules: SWP-35 I-28.
@@ -53,12 +55,12 @@ def may_begin_sweeping(progress: Progress, pages_in_use: U64) -> bool:
     return progress.pages_swept == progress.pages_to_sweep and pages_in_use >= 0
 
 
-def begin_sweeping(progress: Progress, pages_in_use: U64) -> Progress:
-    """Begin a sweep phase, of all pages in use, with no credit.
+def begin_sweeping(progress: Progress, pages_in_use: U64, arenas: Count) -> Progress:
+    """Begin a sweep phase, of all pages in use and in the arenas that there are, with no credit.
 
     Rules: SWP-23 SWP-35.
     """
-    return Progress(0, pages_in_use, 0, 0)
+    return Progress(0, pages_in_use, 0, 0, arenas)
 
 
 def may_count_swept(progress: Progress, npages: U64) -> bool:
@@ -141,15 +143,15 @@ def next_chunk(index: U64) -> U64:
     return index + CHUNK_PAGES
 
 
-def may_take_chunk(progress: Progress, index: U64, arenas: U64) -> bool:
-    """Guard: at the place that was taken a chunk of some arena begins.
+def may_take_chunk(progress: Progress, index: U64) -> bool:
+    """Guard: at the place that was taken a chunk begins, of an arena that is to be swept.
 
     Rules: SWP-21 SWP-22.
     """
-    return index >= 0 and index % CHUNK_PAGES == 0 and not is_beyond(index, arenas)
+    return index >= 0 and index % CHUNK_PAGES == 0 and not is_beyond(index, progress.sweep_arenas)
 
 
-def take_chunk(progress: Progress, index: U64, arenas: U64) -> Progress:
+def take_chunk(progress: Progress, index: U64) -> Progress:
     """Go on behind a chunk, unless somebody else has gone on further.
 
     Rules: SWP-21 SWP-22.
@@ -160,15 +162,15 @@ def take_chunk(progress: Progress, index: U64, arenas: U64) -> Progress:
     return replace(progress, reclaim_index=after)
 
 
-def may_end_reclaiming(progress: Progress, index: U64, arenas: U64) -> bool:
+def may_end_reclaiming(progress: Progress, index: U64) -> bool:
     """Guard: the place that was taken is behind the last arena.
 
     Rules: SWP-21.
     """
-    return is_beyond(index, arenas)
+    return is_beyond(index, progress.sweep_arenas)
 
 
-def end_reclaiming(progress: Progress, index: U64, arenas: U64) -> Progress:
+def end_reclaiming(progress: Progress, index: U64) -> Progress:
     """Let nobody look for chunks any more: the last arena was passed.
 
     Rules: SWP-21.
@@ -178,12 +180,14 @@ def end_reclaiming(progress: Progress, index: U64, arenas: U64) -> Progress:
 
 PART: Final = "progress"
 
-BEGIN_SWEEPING: Final = step_of(PART, may_begin_sweeping, begin_sweeping, pages_in_use=int)
+BEGIN_SWEEPING: Final = step_of(
+    PART, may_begin_sweeping, begin_sweeping, pages_in_use=int, arenas=int
+)
 COUNT_SWEPT: Final = step_of(PART, may_count_swept, count_swept, npages=int)
 GIVE_CREDIT: Final = step_of(PART, may_give_credit, give_credit, npages=int)
 USE_CREDIT: Final = step_of(PART, may_use_credit, use_credit, taken=int)
-TAKE_CHUNK: Final = step_of(PART, may_take_chunk, take_chunk, index=int, arenas=int)
-END_RECLAIMING: Final = step_of(PART, may_end_reclaiming, end_reclaiming, index=int, arenas=int)
+TAKE_CHUNK: Final = step_of(PART, may_take_chunk, take_chunk, index=int)
+END_RECLAIMING: Final = step_of(PART, may_end_reclaiming, end_reclaiming, index=int)
 
 PROGRESS_STEPS: Final = (
     BEGIN_SWEEPING,

@@ -49,12 +49,11 @@ def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:
             yield hev.ReclaimTakesCredit(*who(actor), credit=credit, taken=taken, npages=wanted)
             continue
         index = state.inputs.reclaim_index()
-        arenas = len(state.sweep_arenas)
-        if is_beyond(index, arenas):
-            advance(state, END_RECLAIMING, index, arenas)
+        if is_beyond(index, state.progress.sweep_arenas):
+            advance(state, END_RECLAIMING, index)
             yield chunk_event(actor, "done", index, wanted, 0)
             break
-        advance(state, TAKE_CHUNK, index, arenas)
+        advance(state, TAKE_CHUNK, index)
         yield chunk_event(actor, "beg", index, wanted, 0)
         found = yield from reclaim_chunk(state, actor, index)
         yield chunk_event(actor, "end", index, wanted, found)
@@ -73,7 +72,8 @@ def reclaim_chunk(state: HeapState, actor: Actor, index: U64) -> Course[U64]:
 
     Rules: SWP-22 MAL-15.
     """
-    arena = state.sweep_arenas[index // PAGES_PER_ARENA]
+    # Arenas are listed in the order in which they were added, so those to be swept come first.
+    arena = state.pages.all_arenas[index // PAGES_PER_ARENA]
     first = arena_base(arena) + index % PAGES_PER_ARENA * PAGE_SIZE
     end = first + CHUNK_PAGES * PAGE_SIZE
     freed = 0

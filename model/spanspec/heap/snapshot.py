@@ -157,7 +157,6 @@ class Snapshot(Record, frozen=True):
     buffers: tuple[BufferShot, ...]
     free: tuple[FreeSpan, ...]
     arenas: tuple[int, ...]
-    sweep_arenas: tuple[int, ...]
     current: Arena
     hints: tuple[Hint, ...]
     stats: HeapStatistics
@@ -207,7 +206,6 @@ def snapshot_of(state: HeapState) -> Snapshot:
         ),
         free=tuple(heap.free.in_order()),
         arenas=tuple(heap.all_arenas),
-        sweep_arenas=tuple(state.sweep_arenas),
         current=heap.current,
         hints=heap.hints,
         stats=heap.stats,

@@ -6,7 +6,6 @@ from typing import Final, Protocol, TypeVar
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import NUM_SPAN_CLASSES
 from spanspec.base.ids import NOBODY, ClassId, ProcId, ThreadId
-from spanspec.base.intervals import Regions
 from spanspec.base.records import Record
 from spanspec.base.words import U16, U32, U64
 from spanspec.events.fields import EventBase
@@ -264,7 +263,6 @@ class HeapState:
         }
         self.bits_arenas = NO_ARENAS
         self.progress = Progress()
-        self.sweep_arenas = Regions()
         self.accounts = Accounts()
         self.scanned = 0
         self.trigger = FIRST_TRIGGER

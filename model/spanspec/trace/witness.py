@@ -184,7 +184,7 @@ class Witness:
         over = self.state.progress.reclaim_index >= NO_MORE_RECLAIM
         if type(self.event) is hev.ReclaimBegins:
             return over and not self._race(True)
-        past = self.state.progress.reclaim_index // 8192 >= len(self.state.sweep_arenas)
+        past = self.state.progress.reclaim_index // 8192 >= self.state.progress.sweep_arenas
         return over or (past and self._race(True))
 
     def reclaim_credit(self) -> U64:

@@ -116,7 +116,7 @@ def test_what_no_guard_allows_is_no_step() -> None:
     refused: tuple[tuple[HeapState | Mcache, Step[object], tuple[int, ...]], ...] = (
         (state, STEPS["END_MARKING"], ()),
         (state, STEPS["GIVE_CREDIT"], (1,)),
-        (state, STEPS["TAKE_CHUNK"], (0, 0)),
+        (state, STEPS["TAKE_CHUNK"], (0,)),
         (mcache, STEPS["NOTE_REFILL"], (5, -1)),
         (mcache, STEPS["USE_REFILL"], (5,)),
         (mcache, STEPS["DROP_TINY_BLOCK"], (3,)),

@@ -87,7 +87,7 @@ def chunks(player: Player) -> None:
                     promise(event.reclaimed == freed, f"SWP-22: {event}: {freed} are free")
                     at, wanted = at + 512, max(wanted - freed, 0)
                 if event.stage == "done":
-                    beyond = len(player.state.sweep_arenas) * PAGES_PER_ARENA
+                    beyond = player.state.progress.sweep_arenas * PAGES_PER_ARENA
                     promise(at >= beyond and wanted > 0, f"SWP-21: {event}, and there is more")
             case hev.HeapFrees():
                 freed += event.npages

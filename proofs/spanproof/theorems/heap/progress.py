@@ -8,6 +8,7 @@ from spanproof.prove.assumptions import ATOMICS
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanproof.theorems.heap.keeping import keep_invariant
+from spanspec.base.constants import PAGES_PER_ARENA
 from spanspec.base.words import U64
 from spanspec.heap import progress as of
 from spanspec.heap.progress import PROGRESS_STEPS, Progress
@@ -38,14 +39,20 @@ def same_reclaim(before: Progress, after: Progress) -> bool:
     )
 
 
+def same_arenas(before: Progress, after: Progress) -> bool:
+    """The arenas to be swept are those that they were."""
+    return after.sweep_arenas == before.sweep_arenas
+
+
 @obligation("progress.steps", "SWP-15 SWP-21 SWP-22 SWP-23 SWP-24 SWP-35 I-28", INTEGERS)
 def each_page_is_counted_once(p: Proof) -> None:
     """However a sweep phase goes on, no page is swept twice, and what is free by it is no more than
-    was swept. It begins with all pages in use to be swept, once all of the one before are.
+    was swept. It begins with all pages in use to be swept, once all of the one before are; the
+    arenas to be swept are those that there were by then.
     """
     before, taken = keep_invariant(p, PROGRESS_STEPS, Progress, of.is_sound)
     assert isinstance(before, Progress)
-    (pages,), begins, begun = taken["begin-sweeping"]
+    (pages, arenas), begins, begun = taken["begin-sweeping"]
     assert isinstance(begun, Progress)
     done = p.integer(left_to_sweep, before) == 0
     p.show("a phase begins after the last", z3.Implies(begins, done))
@@ -53,6 +60,7 @@ def each_page_is_counted_once(p: Proof) -> None:
     p.show(
         "no credit at first", z3.And(begun.reclaim_credit == 0, begun.reclaim_index == 0), begins
     )
+    p.show("the arenas that there are", begun.sweep_arenas == arenas, begins)
     (pages,), counts, counted = taken["count-swept"]
     left = p.integer_given(counts, left_to_sweep, counted)
     p.show("swept once", left == p.integer(left_to_sweep, before) - pages, counts)
@@ -60,6 +68,9 @@ def each_page_is_counted_once(p: Proof) -> None:
     for name in ("give-credit", "use-credit", "take-chunk", "end-reclaiming"):
         _, given, after = taken[name]
         p.show(f"{name} sweeps nothing", p.implied(given, same_sweeping, before, after))
+    for name in ("count-swept", "give-credit", "use-credit", "take-chunk", "end-reclaiming"):
+        _, given, after = taken[name]
+        p.show(f"{name} adds no arena", p.implied(given, same_arenas, before, after))
     p.show("at first", p.holds(of.is_sound, Progress()))
     p.possible("the last page", z3.And(counts, left == 0))
 
@@ -97,14 +108,14 @@ def the_reclaimer_goes_up(p: Proof) -> None:
     has gone meanwhile; and once it has ended, it has. It takes a chunk or ends, and never both.
     """
     progress, index = p.fresh(Progress, "progress"), p.number(U64, "index")
-    arenas = p.number(U64, "arenas")
     assert isinstance(progress, Progress)
-    takes = p.holds(of.may_take_chunk, progress, index, arenas)
-    ends = p.holds(of.may_end_reclaiming, progress, index, arenas)
+    takes = p.holds(of.may_take_chunk, progress, index)
+    ends = p.holds(of.may_end_reclaiming, progress, index)
     p.show("one or the other", z3.Implies(index % of.CHUNK_PAGES == 0, z3.Xor(takes, ends)))
     p.show("a chunk begins there", index % of.CHUNK_PAGES == 0, takes)
+    p.show("of an arena to be swept", index < progress.sweep_arenas * PAGES_PER_ARENA, takes)
     p.assume(index + of.CHUNK_PAGES < 1 << 64)
-    after = p.call(of.take_chunk, progress, index, arenas)
+    after = p.call(of.take_chunk, progress, index)
     assert isinstance(after, Progress)
     behind = p.integer(of.next_chunk, index)
     p.show("behind the chunk", after.reclaim_index >= behind)
@@ -112,7 +123,7 @@ def the_reclaimer_goes_up(p: Proof) -> None:
     goes = z3.Or(after.reclaim_index == behind, after.reclaim_index == progress.reclaim_index)
     p.show("no further", goes)
     p.show("the same credit", after.reclaim_credit == progress.reclaim_credit)
-    ended = p.call(of.end_reclaiming, progress, index, arenas)
+    ended = p.call(of.end_reclaiming, progress, index)
     assert isinstance(ended, Progress)
     p.show("ended", ended.reclaim_index >= of.NO_MORE_RECLAIM)
     p.possible("another has gone further", z3.And(takes, progress.reclaim_index > behind))

@@ -17,10 +17,18 @@ SWEEP_PROGRESS_MUTANTS = (
         "spanspec.heap.progress.begin_sweeping",
         Variant(
             "credit-of-last-cycle",
-            "Progress(0, pages_in_use, 0, 0)",
-            "Progress(0, pages_in_use, 0, pages_in_use)",
+            "Progress(0, pages_in_use, 0, 0, arenas)",
+            "Progress(0, pages_in_use, 0, pages_in_use, arenas)",
             "progress.steps",
             "a sweep phase begins with credit that nobody has earned",
+        ),
+        Variant(
+            "arenas-of-the-last-phase",
+            "Progress(0, pages_in_use, 0, 0, arenas)",
+            "replace(progress, pages_swept=0, pages_to_sweep=pages_in_use, reclaim_index=0,"
+            " reclaim_credit=0)",
+            "progress.steps",
+            "a sweep phase passes over the arenas that were added since the last began",
         ),
     ),
     *variants_of(
@@ -94,7 +102,7 @@ SWEEP_PROGRESS_MUTANTS = (
         ),
         Variant(
             "chunk-beyond-the-arenas",
-            " and not is_beyond(index, arenas)",
+            " and not is_beyond(index, progress.sweep_arenas)",
             "",
             "progress.chunks",
             "the reclaimer looks where there is no arena",
