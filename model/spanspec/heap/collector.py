@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from spanspec.base.records import Record
 from spanspec.base.steps import step_of
-from spanspec.base.words import U8, Count
+from spanspec.base.words import U8, U64, Count
 from spanspec.events.span_events import Phase
 
 OFF: Final[Phase] = 0
@@ -26,6 +26,8 @@ class Collector(Record, frozen=True):
     `cycle` counts the cycles that have begun, `mode` is what the last was begun with, and `epoch`
     counts those that have begun to mark: by it mark bits age. `marked`: marking has begun, and the
     sweepgen has not been raised since. `sweepdone`: somebody has found nothing left to sweep.
+    `scanned` has the bytes of the objects that the last cycle to mark has looked through for their
+    finalizers, whether or not it marks them.
     """
 
     phase: "Phase" = OFF
@@ -34,6 +36,7 @@ class Collector(Record, frozen=True):
     epoch: Count = 0
     marked: bool = False
     sweepdone: bool = False
+    scanned: Count = 0
 
 
 def is_sound(at: Collector) -> bool:
@@ -67,7 +70,7 @@ def begin_cycle(at: Collector, mode: U8) -> Collector:
     return replace(at, cycle=at.cycle + 1, mode=mode)
 
 
-def may_begin_marking(at: Collector) -> bool:
+def may_begin_marking(at: Collector, with_finalizers: U64) -> bool:
     """Guard: a cycle has begun, and everything is swept.
 
     Rules: SWP-32 SWP-33.
@@ -75,12 +78,30 @@ def may_begin_marking(at: Collector) -> bool:
     return at.phase == OFF and at.cycle == at.epoch + 1 and at.sweepdone
 
 
-def begin_marking(at: Collector) -> Collector:
+def begin_marking(at: Collector, with_finalizers: U64) -> Collector:
     """Begin to mark: what were mark bits are older by one cycle.
 
-    Rules: SWP-32 SPAN-26.
+    The objects that have a finalizer are looked through, so many bytes, and nothing else yet.
+
+    Rules: SWP-32 SWP-34 SPAN-26.
     """
-    return replace(at, phase=MARK, epoch=at.epoch + 1, marked=True)
+    return replace(at, phase=MARK, epoch=at.epoch + 1, marked=True, scanned=with_finalizers)
+
+
+def may_look_through(at: Collector, size: U64) -> bool:
+    """Guard: the cycle is marking. Otherwise the next one looks through all that have a finalizer.
+
+    Rules: SWP-34.
+    """
+    return at.phase == MARK and size >= 1
+
+
+def look_through(at: Collector, size: U64) -> Collector:
+    """Count an object of so many bytes that gets its finalizer while marking: it is looked through.
+
+    Rules: SWP-34.
+    """
+    return replace(at, scanned=at.scanned + size)
 
 
 def may_stop_marking(at: Collector) -> bool:
@@ -150,18 +171,21 @@ def note_all_swept(at: Collector) -> Collector:
 PART: Final = "collector"
 
 BEGIN_CYCLE: Final = step_of(PART, may_begin_cycle, begin_cycle, mode=int)
-BEGIN_MARKING: Final = step_of(PART, may_begin_marking, begin_marking)
+BEGIN_MARKING: Final = step_of(PART, may_begin_marking, begin_marking, with_finalizers=int)
+LOOK_THROUGH: Final = step_of(PART, may_look_through, look_through, size=int)
 STOP_MARKING: Final = step_of(PART, may_stop_marking, stop_marking)
 END_MARKING: Final = step_of(PART, may_end_marking, end_marking)
 BEGIN_SWEEP_PHASE: Final = step_of(PART, may_begin_sweep_phase, begin_sweep_phase)
 NOTE_ALL_SWEPT: Final = step_of(PART, may_note_all_swept, note_all_swept)
 
-COLLECTOR_STEPS: Final = (
+CYCLE_STEPS: Final = (
     BEGIN_CYCLE,
     BEGIN_MARKING,
     STOP_MARKING,
     END_MARKING,
     BEGIN_SWEEP_PHASE,
-    NOTE_ALL_SWEPT,
 )
-"""Every step of the collector: all but the last in their order, round and round."""
+"""The steps of a cycle in their order, round and round."""
+
+COLLECTOR_STEPS: Final = (*CYCLE_STEPS, NOTE_ALL_SWEPT, LOOK_THROUGH)
+"""Every step of the collector."""

@@ -132,7 +132,7 @@ def marking_begins(state: HeapState, actor: Actor) -> ev.PhaseChanges:
 
     Rules: SWP-32 SWP-33 SPAN-26 MAL-24.
     """
-    advance(state, BEGIN_MARKING)
+    advance(state, BEGIN_MARKING, bytes_with_finalizers(state))
     state.bits_arenas = next_epoch(state.bits_arenas)
     # With an unswept span its old marks would be taken for those of this cycle.
     check_roots(state)
@@ -141,7 +141,6 @@ def marking_begins(state: HeapState, actor: Actor) -> ev.PhaseChanges:
         # be freed with them (issue 17503).
         mark_tiny_block(state, mcache.tiny.address)
     mark_finalizers_due(state)
-    state.scanned = bytes_with_finalizers(state)
     return phase_changes(state, actor)
 
 

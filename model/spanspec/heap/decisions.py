@@ -71,7 +71,7 @@ class Decisions:
             span.gcmark_bits.count(span.nelems) * span.elemsize
             for span in self.state.spans.values()
         )
-        return sum(marked) + self.state.scanned
+        return sum(marked) + self.state.collector.scanned
 
     def sweep_pace(self) -> SweepPace:
         """Return the pace of sweeping; set the trigger, and the scavenger's line, which wakes up.

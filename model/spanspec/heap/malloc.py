@@ -26,10 +26,9 @@ from spanspec.heap.newspan import take_large
 from spanspec.heap.procs import mcache_of
 from spanspec.heap.refilling import USE_REFILL
 from spanspec.heap.state import Course, HeapState, Mcache
-from spanspec.heap.taking import advance, hit_tiny_block, take, take_tiny_block
+from spanspec.heap.taking import advance, allocate, hit_tiny_block, take_tiny_block
 from spanspec.pages.pageheap import Actor, page_number
 from spanspec.sharing.records import NO_SPAN
-from spanspec.sharing.steps import ALLOCATE
 from spanspec.span.alloccache import next_free_fast, next_free_slow
 from spanspec.span.mspan import Mspan, has_room, set_marked, slot_address
 
@@ -133,9 +132,7 @@ def with_large_object(span: Mspan, size: U64) -> Mspan:
 def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
     """Take a slot of the cached span, fast or by the slow search; None if a refill is needed.
 
-    While marking, the new object is marked at once. To others, only the last slot makes a
-    difference: the step changes nothing before, and its guard, once it holds, does so to the end
-    of the cycle while there are slots.
+    While marking, the new object is marked at once.
 
     Rules: MAL-10 MAL-14 MAL-19 SPAN-12 SPAN-15 T-16.
     """
@@ -158,12 +155,7 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
             path = ev.SLOW
             if found.slot == record.nelems:
                 return None
-    # See the docstring: between the first and the last slot the protocol sees no difference, and
-    # the check of a guard for each object would be most of the time of a replay.
-    full = not has_room(found.span)
-    if full or not mcache.may_allocate:
-        take(state, ALLOCATE, SlotId(mcache.first_slot + spanclass), full)
-        mcache.may_allocate = True
+    allocate(state, mcache, SlotId(mcache.first_slot + spanclass), not has_room(found.span))
     state.spans[span] = allocate_black(found.span, found.slot, state.phase)
     return Taken(record, found.slot, path)
 

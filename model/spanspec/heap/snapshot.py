@@ -141,7 +141,6 @@ class Snapshot(Record, frozen=True):
     procs: int
     sweepers: tuple[int, ...]
     accounts: Accounts
-    scanned: int
     progress: Progress
     trigger: Trigger
     pace: SweepPace
@@ -187,7 +186,6 @@ def snapshot_of(state: HeapState) -> Snapshot:
         procs=state.procs,
         sweepers=tuple(sorted(state.sweepers)),
         accounts=state.accounts,
-        scanned=state.scanned,
         progress=state.progress,
         trigger=state.trigger,
         pace=state.pace,

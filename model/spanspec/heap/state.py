@@ -74,8 +74,8 @@ class Mcache:
 
     `first_slot` is its slot for span class 0. `refilled` is the class whose span is fresh from a
     refill, -1 for none: the next allocation is the one that asked for it. `tiny` is the current
-    tiny block. Their own steps change both. `may_allocate` is no state: it tells that a guard was
-    found to hold in this cycle, which it does to its end.
+    tiny block. Their own steps change both. `may_allocate` is no state: `taking.allocate` notes
+    there that a guard was found to hold in this cycle, which it does to its end.
     """
 
     def __init__(self, identity: int) -> None:
@@ -227,8 +227,7 @@ class HeapState:
     allocBits and mark bits were obtained; `freed_in` has the spans in which some slot was freed.
     `page_marks` has the epoch in which the marker has found an object on the first page of a span;
     in a replay, only the roots, as a recording does not tell what is marked when.
-    `trigger` tells when the next cycle is due; `scanned` has the bytes of the objects that a cycle
-    has looked through for their finalizers, whether or not it marks them.
+    `trigger` tells when the next cycle is due.
     `finalizers` has the addresses of the objects whose finalizers are due; `sweepers` the threads
     that pop spans to sweep them, or sweep one that they have popped, as the runtime counts them.
     """
@@ -264,7 +263,6 @@ class HeapState:
         self.bits_arenas = NO_ARENAS
         self.progress = Progress()
         self.accounts = Accounts()
-        self.scanned = 0
         self.trigger = FIRST_TRIGGER
         self.pace = SweepPace()
 

@@ -6,7 +6,7 @@ the lists of mcentral and the sweep buffers, follows from the records of spans b
 
 from typing import Final, cast
 
-from spanspec.base.ids import NOBODY, SpanId, ThreadId
+from spanspec.base.ids import NOBODY, SlotId, SpanId, ThreadId
 from spanspec.base.steps import NotAStep, PartT, Step
 from spanspec.base.words import U64
 from spanspec.heap.accounts import Accounts, ClassCounts
@@ -19,6 +19,7 @@ from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import EXAMINED, IDLE, NO_SPAN, SAW_USED, SharedSpan, Sharing
 from spanspec.sharing.spanlist import follow
 from spanspec.sharing.steps import (
+    ALLOCATE,
     COMPARE_AND_SWAP,
     DROP,
     LOOK,
@@ -146,10 +147,26 @@ def take(
         if before.in_buffer_1 != after.in_buffer_1:
             enter_or_leave(state, 1, span, place, p, before.in_buffer_1, after.in_buffer_1)
     elif step is START_CYCLE:
-        # Guards hold for the rest of the cycle once they hold (`take_slot`), and have to be asked
+        # Guards hold for the rest of the cycle once they hold (`allocate`), and have to be asked
         # anew.
         for mcache in state.mcaches.values():
             mcache.may_allocate = False
+
+
+def allocate(state: HeapState, mcache: Mcache, slot: SlotId, last: bool) -> None:
+    """Take the step by which an mcache allocates from the span in a slot; `last`: it is full then.
+
+    To others, only the last slot makes a difference: the step changes nothing before, and its
+    guard, once it holds, does so to the end of the cycle while there are slots. To ask it for each
+    object would be most of the time of a replay.
+
+    Rules: MAL-10.
+
+    Raises: NotAStep if the span may not be allocated from.
+    """
+    if last or not mcache.may_allocate:
+        take(state, ALLOCATE, slot, last)
+        mcache.may_allocate = True
 
 
 def enter_or_leave(

@@ -10,7 +10,7 @@ from spanspec.base.constants import TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.heap import cycle
-from spanspec.heap.collector import OFF
+from spanspec.heap.collector import LOOK_THROUGH, OFF
 from spanspec.heap.cycle import start_the_world
 from spanspec.heap.malloc import ZERO_BASE
 from spanspec.heap.mcache import flush_all_mcaches
@@ -19,7 +19,7 @@ from spanspec.heap.program import AddSpecial, Input, RemoveFinalizer
 from spanspec.heap.specials import ADD, REMOVE, RUN, DueTable, FinalizersDue, special_id
 from spanspec.heap.state import Course, HeapState, StopsWorld
 from spanspec.heap.sweeping import ensure_swept, specials_of
-from spanspec.heap.taking import after
+from spanspec.heap.taking import advance, after
 from spanspec.pages.pageheap import Actor
 from spanspec.span.mspan import find_object, is_allocated, obj_index
 from spanspec.span.specials import FINALIZER, KINDS, has_special
@@ -118,7 +118,7 @@ def add(state: HeapState, actor: Actor, request: Input) -> Course[None]:
     after(specials_of(state, span, record), ADD, special_id(offset, kind), slot)
     if kind == FINALIZER and state.phase != OFF:
         # While marking the object is looked through at once.
-        state.scanned += state.spans[span].elemsize
+        advance(state, LOOK_THROUGH, state.spans[span].elemsize)
 
 
 def remove_finalizer(state: HeapState, actor: Actor, request: Input) -> Course[None]:

@@ -339,8 +339,8 @@ BUGS: Final = (
         "finalizers-looked-through-for-free",
         "plain",
         "heap.cycle",
-        "    state.scanned = bytes_with_finalizers(state)\n",
-        "    state.scanned = 0\n",
+        "BEGIN_MARKING, bytes_with_finalizers(state)",
+        "BEGIN_MARKING, 0",
         "objects that are looked through for their finalizers do not count as live",
     ),
     KnownBug(

@@ -90,9 +90,15 @@ def records_that_stay(met: Counter[str]) -> None:
     address = heap.malloc(48)
     heap.step(AddSpecial(0, address, "profile"))
     heap.step(StartCycle())
-    promise(heap.state.scanned == 0, f"SWP-34: {heap.state.scanned} bytes are looked through")
+    promise(
+        heap.state.collector.scanned == 0,
+        f"SWP-34: {heap.state.collector.scanned} bytes are looked through",
+    )
     heap.step(AddSpecial(0, address))
-    promise(heap.state.scanned == 48, f"SWP-34: {heap.state.scanned} bytes are looked through")
+    promise(
+        heap.state.collector.scanned == 48,
+        f"SWP-34: {heap.state.collector.scanned} bytes are looked through",
+    )
     met["kept"] += 1
 
 

@@ -475,7 +475,7 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanspec.heap.operations.specials.add",
         Variant(
             "looked-through-for-nothing",
-            "state.scanned += state.spans[span].elemsize",
+            "advance(state, LOOK_THROUGH, state.spans[span].elemsize)",
             "pass",
             "courses.books",
             "an object that gets its finalizer while marking is looked through, and not counted",

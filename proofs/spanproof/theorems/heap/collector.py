@@ -8,7 +8,7 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanspec.base.steps import Step
 from spanspec.heap import collector as of
-from spanspec.heap.collector import COLLECTOR_STEPS, MARK, OFF, Collector
+from spanspec.heap.collector import COLLECTOR_STEPS, CYCLE_STEPS, MARK, OFF, Collector
 
 INTEGERS: Final = Integers()
 
@@ -40,9 +40,23 @@ def unswept_by_one_step(before: Collector, after: Collector) -> bool:
     )
 
 
+def same_cycle(before: Collector, after: Collector) -> bool:
+    """The cycle stands where it stood."""
+    return (
+        after.phase == before.phase
+        and after.cycle == before.cycle
+        and after.epoch == before.epoch
+        and after.mode == before.mode
+        and after.marked == before.marked
+        and after.sweepdone == before.sweepdone
+    )
+
+
 CLAIMS: Final = {
     of.BEGIN_CYCLE.name: "A cycle begins, and has neither marked nor been swept yet.",
-    of.BEGIN_MARKING.name: "Marking begins with everything swept, and with mark bits of a new age.",
+    of.BEGIN_MARKING.name: "Marking begins with everything swept, with mark bits of a new age, and"
+    " has looked through what has a finalizer, and nothing else.",
+    of.LOOK_THROUGH.name: "While marking, and at no other time, more is looked through.",
     of.STOP_MARKING.name: "Marking is completed once it has begun.",
     of.END_MARKING.name: "Marking is over once it is complete.",
     of.BEGIN_SWEEP_PHASE.name: "After marking, once in a cycle, everything is to be swept.",
@@ -63,12 +77,22 @@ def prove_step(step: Step[Collector]) -> None:
         p.show("the invariant", p.holds(of.is_sound, after))
         p.show("one at a time", p.holds(goes_on, at, after))
         p.show("swept", p.holds(unswept_by_one_step, at, after))
-        stays = step is of.NOTE_ALL_SWEPT
+        stays = step not in CYCLE_STEPS
         due = stage(p, at) if stays else (stage(p, at) + 1) % len(STAGES)
         p.show("one stage on", stage(p, after) == due)
         if step is of.BEGIN_CYCLE:
             p.show("its mode", cast(z3.ExprRef, after.mode) == chosen[0])
-        if stays:
+        looked, before = cast(z3.ArithRef, after.scanned), cast(z3.ArithRef, at.scanned)
+        if step is of.BEGIN_MARKING:
+            p.show("what has a finalizer", looked == chosen[0])
+        elif step is of.LOOK_THROUGH:
+            p.show("while marking", at.phase == MARK)
+            p.show("what has one now", looked == before + chosen[0])
+            p.show("is looked through as well", looked > before)
+            p.show("nothing else", p.holds(same_cycle, at, after))
+        else:
+            p.show("nothing is looked through", looked == before)
+        if step is of.NOTE_ALL_SWEPT:
             p.show("it is noted", cast(z3.BoolRef, after.sweepdone))
             p.show("no marks are of use", z3.Not(cast(z3.BoolRef, at.marked)))
         p.possible("it has gone round before", at.epoch > 1)
@@ -77,7 +101,7 @@ def prove_step(step: Step[Collector]) -> None:
     obligation(f"collector.{step.name}", RULES, INTEGERS)(build)
 
 
-STAGES: Final = COLLECTOR_STEPS[:-1]
+STAGES: Final = CYCLE_STEPS
 """The steps that lead from stage to stage of a cycle."""
 
 
@@ -134,6 +158,9 @@ def there_is_one_way_on(p: Proof) -> None:
         for other in ways[first + 1 :]:
             p.show("no two ways", z3.Not(z3.And(one, other)))
     begun = p.holds(begun_not_marked, at)
-    marks, notes = p.holds(of.may_begin_marking, at), p.holds(of.may_note_all_swept, at)
+    marks, notes = (
+        p.holds(of.may_begin_marking, at, z3.IntVal(0)),
+        p.holds(of.may_note_all_swept, at),
+    )
     p.show("it can come to mark", z3.Implies(begun, z3.Or(marks, notes)))
     p.possible("something is unswept", z3.And(begun, z3.Not(marks)))

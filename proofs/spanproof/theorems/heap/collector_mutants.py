@@ -54,6 +54,36 @@ COLLECTOR_MUTANTS = (
         ),
     ),
     *variants_of(
+        "spanspec.heap.collector.begin_marking",
+        Variant(
+            "looked-through-in-all-cycles",
+            "scanned=with_finalizers",
+            "scanned=at.scanned + with_finalizers",
+            "collector.begin-marking",
+            "what the cycle before has looked through counts once more",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.collector.may_look_through",
+        Variant(
+            "looked-through-before-marking",
+            "at.phase == MARK and ",
+            "",
+            "collector.look-through",
+            "an object counts as looked through before a cycle marks, which then counts it anew",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.collector.look_through",
+        Variant(
+            "the-last-one-counts",
+            "at.scanned + size",
+            "size",
+            "collector.look-through",
+            "of the objects that are looked through only the last one counts",
+        ),
+    ),
+    *variants_of(
         "spanspec.heap.collector.stop_marking",
         Variant(
             "allocates-while-marking-ends",

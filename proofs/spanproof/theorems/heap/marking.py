@@ -46,7 +46,7 @@ def a_span_with_a_grey_object_is_not_reclaimed(p: Proof) -> None:
     p.assume(p.holds(laid_out, at.record), p.holds(of.marks_hold, at, collector))
     p.assume(p.holds(cycles.is_sound, collector))
     epoch = collector.epoch
-    begun = p.call(cycles.begin_marking, collector)
+    begun = p.call(cycles.begin_marking, collector, z3.IntVal(0))
     assert isinstance(begun, Collector)
     p.show("page marks age", z3.Not(p.holds(of.page_is_marked, at, begun.epoch)))
     p.show("they stay sound", p.holds(of.marks_hold, at, begun))
