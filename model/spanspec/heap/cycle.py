@@ -1,7 +1,5 @@
 """The collector's cycle as the allocator sees it (rules SWP-32 to SWP-37, MC-12, MAL-24)."""
 
-from msgspec.structs import replace
-
 from spanspec.base.constants import PAGE_SHIFT
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
@@ -16,7 +14,7 @@ from spanspec.heap.collector import (
     STOP_MARKING,
 )
 from spanspec.heap.decisions import Decisions
-from spanspec.heap.pacing import Effort, goal_at_start
+from spanspec.heap.pacing import CORRECT_RATIO, RAISE_GOAL, SET_PACE, Effort
 from spanspec.heap.procs import procresize
 from spanspec.heap.progress import BEGIN_SWEEPING
 from spanspec.heap.state import Course, HeapState, StopsWorld
@@ -76,8 +74,7 @@ def start_marking(
     """
     yield cycle_starts(state, actor, trigger, mode, heap_live)
     yield from sweep_all(state, actor, "finish")
-    goal = goal_at_start(state.trigger.goal, state.accounts.heap_live)
-    state.trigger = replace(state.trigger, goal=goal)
+    advance(state, RAISE_GOAL, state.accounts.heap_live, state.collector)
     yield marking_begins(state, actor)
     yield from start_the_world(state, actor)
 
@@ -93,7 +90,7 @@ def gc_mark_done(state: HeapState, actor: Actor, effort: Effort | None = None) -
     if effort is not None:
         decisions = state.inputs
         assert isinstance(decisions, Decisions), "SWP-20: a recording does not tell of efforts"
-        state.trigger = replace(state.trigger, ratio=decisions.ratio_after(effort))
+        advance(state, CORRECT_RATIO, decisions.ratio_after(effort), state.collector)
     yield from terminate_marking(state, actor)
 
 
@@ -110,7 +107,7 @@ def terminate_marking(state: HeapState, actor: Actor) -> Course[None]:
     advance(state, END_MARKING)
     yield phase_changes(state, actor)
     event = sweep_phase_starts(state, actor)
-    state.pace = state.inputs.sweep_pace()
+    advance(state, SET_PACE, state.inputs.sweep_pace(), state.collector)
     yield event
     yield from start_the_world(state, actor)
 

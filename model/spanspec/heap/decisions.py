@@ -14,6 +14,7 @@ from spanspec.heap.lines import Lines
 from spanspec.heap.marking import may_reclaim
 from spanspec.heap.pacing import (
     FIRST_MARKED,
+    SET_TRIGGER,
     Debt,
     Effort,
     SweepPace,
@@ -25,6 +26,7 @@ from spanspec.heap.pacing import (
 )
 from spanspec.heap.progress import NO_MORE_RECLAIM
 from spanspec.heap.state import HeapState
+from spanspec.heap.taking import advance
 from spanspec.pages.bgscavenge import Scavenger, wake
 from spanspec.pages.scavenge import Line, goal_for, pace
 from spanspec.pages.statistics import retained
@@ -90,7 +92,8 @@ class Decisions:
         """
         state, heap = self.state, self.state.pages
         live, done, ratio = state.accounts.heap_live, state.sweepdone, state.trigger.ratio
-        state.trigger = trigger_for(ratio, self.marked, live, self.gc_percent, done)
+        trigger = trigger_for(ratio, self.marked, live, self.gc_percent, done)
+        advance(state, SET_TRIGGER, trigger, state.collector)
         last, now = self.last_next_gc, retained(heap.stats)
         # Before a cycle was completed nothing is known of what the next one will use.
         if last == 0:

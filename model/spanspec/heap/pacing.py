@@ -7,7 +7,9 @@ from msgspec.structs import replace
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.conversions import TOP_BIT, signed, to_int64, to_uint64
 from spanspec.base.records import Record
+from spanspec.base.steps import step_of
 from spanspec.base.words import M64, U64
+from spanspec.heap.collector import MARK, MARK_TERMINATION, OFF, Collector
 
 SWEEP_MIN_HEAP_DISTANCE: Final = 1 << 20
 """Bytes of heap growth that are kept for concurrent sweeping at least (CONST-1)."""
@@ -229,3 +231,104 @@ def left_of(owed: Debt, pace: SweepPace, pages_swept: U64) -> Debt | None:
     """
     swept = pages_swept - pace.swept_basis
     return Debt(owed.target, swept) if owed.target > swept else None
+
+
+# --- when what is due may change ------------------------------------------------------------------
+
+
+def may_set_trigger(at: Trigger, trigger: Trigger, collector: Collector) -> bool:
+    """Guard: marking is not just being completed, and the cycle starts before it is to be over.
+
+    GOGC may be set in any phase else; in that one the world is stopped.
+
+    Rules: SWP-20 SWP-34 SCAV-5.
+    """
+    paced = collector.phase != MARK_TERMINATION
+    return paced and trigger.heap <= trigger.goal and trigger.ratio >= 0
+
+
+def set_trigger(at: Trigger, trigger: Trigger, collector: Collector) -> Trigger:
+    """Set when the next cycle starts: marking is over, or GOGC was set.
+
+    Rules: SWP-20 SCAV-5.
+    """
+    return trigger
+
+
+def may_raise_goal(at: Trigger, heap_live: U64, collector: Collector) -> bool:
+    """Guard: a cycle has begun, and does not mark yet.
+
+    Rules: SWP-32.
+    """
+    return collector.phase == OFF and collector.cycle == collector.epoch + 1
+
+
+def raise_goal(at: Trigger, heap_live: U64, collector: Collector) -> Trigger:
+    """Let the goal be some way above the heap at which a cycle begins.
+
+    Rules: SWP-32.
+    """
+    return replace(at, goal=goal_at_start(at.goal, heap_live))
+
+
+def may_correct_ratio(at: Trigger, ratio: float, collector: Collector) -> bool:
+    """Guard: a cycle has marked, so that its error is known.
+
+    Rules: SWP-20.
+    """
+    return collector.phase == MARK
+
+
+def correct_ratio(at: Trigger, ratio: float, collector: Collector) -> Trigger:
+    """Take over what a cycle has told of the next one's trigger, before that is bounded.
+
+    Rules: SWP-20.
+    """
+    return replace(at, ratio=ratio)
+
+
+def may_set_pace(at: SweepPace, to: SweepPace, collector: Collector) -> bool:
+    """Guard: marking is not just being completed; nothing is owed where all is swept.
+
+    Rules: SWP-20 SWP-34.
+    """
+    owes = to.pages_per_byte > 0
+    none = to.pages_per_byte == 0
+    return collector.phase != MARK_TERMINATION and (none or (owes and not collector.sweepdone))
+
+
+def set_pace(at: SweepPace, to: SweepPace, collector: Collector) -> SweepPace:
+    """Set how much an allocation has to sweep: a sweep phase begins, or GOGC was set.
+
+    Rules: SWP-20.
+    """
+    return to
+
+
+def may_drop_pace(at: SweepPace, collector: Collector, unswept: int) -> bool:
+    """Guard: all is swept, or nothing is left on the unswept stack, and somebody notes that soon.
+
+    Rules: SWP-19 SWP-16.
+    """
+    return collector.sweepdone or unswept == 0
+
+
+def drop_pace(at: SweepPace, collector: Collector, unswept: int) -> SweepPace:
+    """Let nobody owe anything: who was to pay has found nothing left to sweep.
+
+    Rules: SWP-19.
+    """
+    return without_pace(at)
+
+
+SET_TRIGGER: Final = step_of(
+    "trigger", may_set_trigger, set_trigger, trigger=Trigger, collector=Collector
+)
+RAISE_GOAL: Final = step_of(
+    "trigger", may_raise_goal, raise_goal, heap_live=int, collector=Collector
+)
+CORRECT_RATIO: Final = step_of(
+    "trigger", may_correct_ratio, correct_ratio, ratio=float, collector=Collector
+)
+SET_PACE: Final = step_of("pace", may_set_pace, set_pace, to=SweepPace, collector=Collector)
+DROP_PACE: Final = step_of("pace", may_drop_pace, drop_pace, collector=Collector, unswept=int)

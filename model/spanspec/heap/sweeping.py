@@ -11,7 +11,7 @@ from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.heap.accounts import COUNT_DEAD, COUNT_LARGE_DEAD
 from spanspec.heap.collector import NOTE_ALL_SWEPT
-from spanspec.heap.pacing import Debt, without_pace
+from spanspec.heap.pacing import DROP_PACE, Debt
 from spanspec.heap.progress import COUNT_SWEPT, GIVE_CREDIT
 from spanspec.heap.specials import DueTable, SpanSpecials, SpecialTable, by_fate
 from spanspec.heap.state import Course, HeapState, Waits
@@ -367,7 +367,7 @@ def deduct_sweep_credit(
         )
         if (yield from sweepone(state, actor, "prop")) == NOTHING_LEFT:
             # All is swept, so nothing is owed any more until the next cycle sets a pace.
-            state.pace = without_pace(state.pace)
+            advance(state, DROP_PACE, state.collector, state.unswept.index)
             return
         if state.pace.swept_basis != basis:
             owed, basis = None, state.pace.swept_basis

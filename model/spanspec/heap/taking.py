@@ -13,6 +13,7 @@ from spanspec.heap.accounts import Accounts, ClassCounts
 from spanspec.heap.allp import AllP
 from spanspec.heap.collector import Collector
 from spanspec.heap.marking import GREY
+from spanspec.heap.pacing import SweepPace, Trigger
 from spanspec.heap.progress import Progress
 from spanspec.heap.state import HeapState, Mcache, Mcentral
 from spanspec.sharing.growing import span_id
@@ -75,6 +76,10 @@ def advance(owner: HeapState | Mcentral | Mcache, step: Step[object], *chosen: o
         owner.collector = cast(Collector, after(owner.collector, step, *chosen))
     elif isinstance(owner, HeapState) and part == "allp":
         owner.allp = cast(AllP, after(owner.allp, step, *chosen))
+    elif isinstance(owner, HeapState) and part == "trigger":
+        owner.trigger = cast(Trigger, after(owner.trigger, step, *chosen))
+    elif isinstance(owner, HeapState) and part == "pace":
+        owner.pace = cast(SweepPace, after(owner.pace, step, *chosen))
     else:
         raise NotAStep(f"{step.name} is none of {type(owner).__name__}: it has no {part}")
 

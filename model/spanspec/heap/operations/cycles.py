@@ -9,9 +9,11 @@ from spanspec.heap.decisions import Decisions
 from spanspec.heap.malloc import ZERO_BASE
 from spanspec.heap.mcache import prepare_for_sweep
 from spanspec.heap.operations.refusals import require
+from spanspec.heap.pacing import SET_PACE
 from spanspec.heap.program import EnsureSwept, FinishCycle, Input, MarkObject, SetGcPercent
 from spanspec.heap.state import Course, HeapState
 from spanspec.heap.sweeping import NOTHING_LEFT, ensure_swept, finish_sweeping, sweepone
+from spanspec.heap.taking import advance
 from spanspec.pages.pageheap import Actor
 from spanspec.span.mspan import find_object, is_allocated
 
@@ -118,6 +120,6 @@ def set_gc_percent(state: HeapState, actor: Actor, request: Input) -> Course[int
     require(-(1 << 31) <= percent < 1 << 31, f"{percent} percent are no int32")
     require(percent >= 0 or state.phase == OFF, "GOGC off waits for the end of the cycle")
     before, decisions.gc_percent = decisions.gc_percent, max(percent, -1)
-    state.pace = decisions.paced_anew()
+    advance(state, SET_PACE, decisions.paced_anew(), state.collector)
     yield from ()
     return before

@@ -172,11 +172,50 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "assists are taken for a share of one P's time",
         ),
     ),
+    *(
+        one
+        for function, before, after, what in (
+            (
+                "may_set_trigger",
+                "trigger.heap <= trigger.goal",
+                "True",
+                "a cycle may start at a heap at which it is to be over",
+            ),
+            (
+                "may_raise_goal",
+                " and collector.cycle == collector.epoch + 1",
+                "",
+                "the goal is raised although no cycle has begun",
+            ),
+            (
+                "may_correct_ratio",
+                "collector.phase == MARK",
+                "collector.phase != OFF",
+                "what a cycle has taken counts once more when it has ended marking",
+            ),
+            (
+                "may_set_pace",
+                "owes and not collector.sweepdone",
+                "owes",
+                "an allocation owes sweeping although all is swept",
+            ),
+            (
+                "may_drop_pace",
+                "collector.sweepdone or unswept == 0",
+                "True",
+                "nobody owes anything although something is unswept",
+            ),
+        )
+        for one in variants_of(
+            f"spanspec.heap.pacing.{function}",
+            Variant(f"{function.replace('_', '-')}-always", before, after, "courses.paces", what),
+        )
+    ),
     *variants_of(
         "spanspec.heap.cycle.gc_mark_done",
         Variant(
             "trigger-stays",
-            "state.trigger = replace(state.trigger, ratio=decisions.ratio_after(effort))",
+            "advance(state, CORRECT_RATIO, decisions.ratio_after(effort), state.collector)",
             "pass",
             "courses.checks",
             "a cycle that began by itself tells nothing of the next trigger",
@@ -328,7 +367,7 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanspec.heap.cycle.terminate_marking",
         Variant(
             "sweeping-not-paced",
-            "state.pace = state.inputs.sweep_pace()",
+            "advance(state, SET_PACE, state.inputs.sweep_pace(), state.collector)",
             "state.inputs.sweep_pace()",
             "courses.books",
             "a sweep phase begins with the pace of the one before",
@@ -338,7 +377,7 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanspec.heap.sweeping.deduct_sweep_credit",
         Variant(
             "pace-stays-when-all-is-swept",
-            "state.pace = without_pace(state.pace)",
+            "advance(state, DROP_PACE, state.collector, state.unswept.index)",
             "pass",
             "courses.books",
             "who finds nothing to sweep leaves the pace what it was",

@@ -14,15 +14,26 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case, refuses
+from spanspec.heap.collector import MARK, MARK_TERMINATION, OFF, Collector, is_sound
 from spanspec.heap.pacing import (
     NEVER,
     Debt,
     SweepPace,
     Trigger,
+    correct_ratio,
     debt,
+    drop_pace,
     goal_at_start,
     heap_minimum,
     left_of,
+    may_correct_ratio,
+    may_drop_pace,
+    may_raise_goal,
+    may_set_pace,
+    may_set_trigger,
+    raise_goal,
+    set_pace,
+    set_trigger,
     sweep_pace,
     trigger_for,
 )
@@ -120,6 +131,70 @@ def what_is_due_is_what_fractions_say() -> Ran:
     sweeping, and what an allocation has to sweep, are those that exact fractions give.
     """
     return every_case((("triggers", triggers), ("sweeping", sweeping), ("debts", debts)))
+
+
+PLACES: Final = tuple(
+    at
+    for phase, begun, marked, done in product(
+        (OFF, MARK, MARK_TERMINATION), (0, 1), (False, True), (False, True)
+    )
+    if is_sound(at := Collector(phase, 5 + begun, 0, 5, marked, done))
+)
+"""Each place at which a collector may stand, in some cycle."""
+
+
+def trigger_steps(met: Counter[str]) -> None:
+    """The trigger is set and corrected where a cycle or GOGC may, and starts no cycle too late."""
+    before = Trigger(4 * MIB, 6 * MIB, 0.5)
+    for at, heap, goal, ratio in product(
+        PLACES, (0, MIB, NEVER), (0, MIB, NEVER), (-1.0, 0.0, 1.0)
+    ):
+        to = Trigger(heap, goal, ratio)
+        allowed = at.phase != MARK_TERMINATION and heap <= goal and ratio >= 0
+        promise(may_set_trigger(before, to, at) == allowed, f"SWP-20: {to} is set in {at}")
+        promise(set_trigger(before, to, at) == to, f"SWP-20: {to} is set")
+        known = at.phase == MARK
+        promise(may_correct_ratio(before, ratio, at) == known, f"SWP-20: an error in {at}")
+        corrected = Trigger(before.heap, before.goal, ratio)
+        promise(correct_ratio(before, ratio, at) == corrected, f"SWP-20: a share of {ratio}")
+        met["trigger"] += allowed
+    for at, live in product(PLACES, (0, 8 * MIB)):
+        begins = at.phase == OFF and at.cycle == 6
+        promise(may_raise_goal(before, live, at) == begins, f"SWP-32: a goal in {at}")
+        raised = Trigger(before.heap, max(before.goal, live + MIB), before.ratio)
+        promise(raise_goal(before, live, at) == raised, f"SWP-32: a goal for {live}")
+        met["goal"] += begins
+
+
+def pace_steps(met: Counter[str]) -> None:
+    """Nobody is given a debt where all is swept, and only there, or nearly, are debts dropped."""
+    before = SweepPace(0.25, 77, 7)
+    for at, speed in product(PLACES, (-1.0, 0.0, 0.5)):
+        to = SweepPace(speed, 5, 3)
+        allowed = at.phase != MARK_TERMINATION and (speed == 0 or (speed > 0 and not at.sweepdone))
+        promise(may_set_pace(before, to, at) == allowed, f"SWP-20: {to} is set in {at}")
+        promise(set_pace(before, to, at) == to, f"SWP-20: {to} is set")
+        met["pace"] += allowed and speed > 0
+    for at, unswept in product(PLACES, (0, 1, 9)):
+        swept = at.sweepdone or unswept == 0
+        promise(may_drop_pace(before, at, unswept) == swept, f"SWP-19: {unswept} left in {at}")
+        dropped = drop_pace(before, at, unswept)
+        promise(dropped == SweepPace(0.0, 77, 7), f"SWP-19: {dropped} when all is swept")
+        met["dropped"] += swept
+
+
+@explored(
+    "courses.paces",
+    "SWP-16 SWP-19 SWP-20 SWP-32 SWP-34 SCAV-5",
+    needs="trigger goal pace dropped",
+    assumes=(SMALL_SCOPE,),
+)
+def what_is_due_changes_where_a_cycle_says_so() -> Ran:
+    """Wherever a collector stands: the trigger and the pace are set but for mark termination, the
+    goal is raised as a cycle begins, the share is corrected where one has marked; where all is
+    swept no pace is set, and elsewhere none is dropped while something is on the unswept stack.
+    """
+    return every_case((("trigger", trigger_steps), ("pace", pace_steps)))
 
 
 # --- the scavenger --------------------------------------------------------------------------------
