@@ -173,6 +173,143 @@ def merge(left: Node | None, right: Node | None) -> Node | None:
     return right
 
 
+def insert_below(node: Node | None, leaf: Node) -> Node:
+    """Add a leaf to a subtree; return the node that is above then.
+
+    Rules: TREAP-4 T-70.
+    """
+    if node is None:
+        return leaf
+    assert node.run.base != leaf.run.base, "T-70: inserting span already in treap"
+    side = node.left if belongs_left(leaf.run, node.run) else node.right
+    return node.adopt(insert_below(side, leaf))
+
+
+def without(node: Node | None, base: U64) -> Node | None:
+    """Take the run at an address out of a subtree; return the node that is above then.
+
+    The runtime rotates the node down to a leaf; the tree that results is the same.
+
+    Rules: TREAP-5 T-73.
+    """
+    # For given priorities there is just one treap of a set of runs, so how one is taken out
+    # cannot be seen.
+    assert node is not None, "T-73: span and treap node base addresses do not match"
+    if base == node.run.base:
+        return merge(node.left, node.right)
+    if base < node.run.base:
+        node.hang_left(without(node.left, base))
+    else:
+        node.hang_right(without(node.right, base))
+    return node
+
+
+def change(node: Node | None, base: U64, run: FreeSpan) -> None:
+    """Change the run at an address of a subtree in place, and the sums above it.
+
+    Rules: TREAP-6 T-73.
+    """
+    assert node is not None, "T-73: span and treap node base addresses do not match"
+    if base == node.run.base:
+        node.run = run
+    elif base < node.run.base:
+        change(node.left, base, run)
+    else:
+        change(node.right, base, run)
+    node.update()
+
+
+def first_fit(node: Node | None, npages: U64) -> Node | None:
+    """Return the node of the lowest run of a subtree with at least so many pages.
+
+    Rules: TREAP-2 TREAP-3 I-40.
+    """
+    if node is None:
+        return None
+    turn = descend(most(node.left), node.run.npages, most(node.right), npages)
+    if turn == HERE:
+        return node
+    if turn == LEFT:
+        return first_fit(node.left, npages)
+    return first_fit(node.right, npages) if turn == RIGHT else None
+
+
+def find_minimal(node: Node | None, wanted: U8) -> Node | None:
+    """Return the node of the lowest run of a subtree that passes a filter.
+
+    Rules: TREAP-8 T-62.
+    """
+    if node is None or node.types & wanted == 0:
+        return None
+    left = node.left
+    if left is not None and left.types & wanted != 0:
+        return find_minimal(left, wanted)
+    if passes(node.run, wanted):
+        return node
+    right = node.right
+    assert right is not None, "T-62: failed to find minimal node matching filter"
+    assert right.types & wanted != 0, "T-62: failed to find minimal node matching filter"
+    return find_minimal(right, wanted)
+
+
+def find_maximal(node: Node | None, wanted: U8) -> Node | None:
+    """Return the node of the highest run of a subtree that passes a filter.
+
+    Rules: TREAP-8 T-63.
+    """
+    if node is None or node.types & wanted == 0:
+        return None
+    right = node.right
+    if right is not None and right.types & wanted != 0:
+        return find_maximal(right, wanted)
+    if passes(node.run, wanted):
+        return node
+    left = node.left
+    # The runtime says "minimal" here, too.
+    assert left is not None, "T-63: failed to find minimal node matching filter"
+    assert left.types & wanted != 0, "T-63: failed to find minimal node matching filter"
+    return find_maximal(left, wanted)
+
+
+def highest_below(node: Node | None, base: U64, wanted: U8) -> Node | None:
+    """Return the node of the highest run of a subtree below an address that passes a filter.
+
+    Rules: TREAP-8.
+    """
+    if node is None or node.types & wanted == 0:
+        return None
+    if node.run.base < base:
+        found = highest_below(node.right, base, wanted)
+        if found is not None:
+            return found
+        if passes(node.run, wanted):
+            return node
+    # Either all that is to the right is too high, or nothing there passes.
+    return highest_below(node.left, base, wanted)
+
+
+def lowest_above(node: Node | None, base: U64, wanted: U8) -> Node | None:
+    """Return the node of the lowest run of a subtree above an address that passes a filter.
+
+    Rules: TREAP-8.
+    """
+    if node is None or node.types & wanted == 0:
+        return None
+    if base < node.run.base:
+        found = lowest_above(node.left, base, wanted)
+        if found is not None:
+            return found
+        if passes(node.run, wanted):
+            return node
+    # Either all that is to the left is too low, or nothing there passes.
+    return lowest_above(node.right, base, wanted)
+
+
+def run_of(node: Node | None) -> FreeSpan | None:
+    """Return the run of a node, or none."""
+    return None if node is None else node.run
+
+
 class Treap:
     """The set of free runs; `seed` fixes the priorities, which nothing observable depends on."""
 
@@ -185,163 +322,61 @@ class Treap:
 
         Rules: TREAP-2 TREAP-3.
         """
-        node = self.root
-        while node is not None:
-            turn = descend(most(node.left), node.run.npages, most(node.right), npages)
-            if turn == HERE:
-                return node.run
-            node = node.left if turn == LEFT else node.right if turn == RIGHT else None
-        return None
+        return run_of(first_fit(self.root, npages))
 
     def last(self, wanted: U8) -> FreeSpan | None:
         """Return the highest run that passes a filter.
 
         Rules: TREAP-8.
         """
-        return find_maximal(self.root, wanted)
+        return run_of(find_maximal(self.root, wanted))
 
     def before(self, base: U64, wanted: U8) -> FreeSpan | None:
         """Return the highest run below an address that passes a filter.
 
         Rules: TREAP-8.
         """
-        node, passed = self.root, list[Node]()
-        while node is not None:
-            # The runs below the address are those passed on the way down, each with its left
-            # subtree.
-            if base <= node.run.base:
-                node = node.left
-            else:
-                passed.append(node)
-                node = node.right
-        for candidate in reversed(passed):
-            if passes(candidate.run, wanted):
-                return candidate.run
-            found = find_maximal(candidate.left, wanted)
-            if found is not None:
-                return found
-        return None
+        return run_of(highest_below(self.root, base, wanted))
 
     def first(self, wanted: U8) -> FreeSpan | None:
         """Return the lowest run that passes a filter.
 
         Rules: TREAP-8.
         """
-        return find_minimal(self.root, wanted)
+        return run_of(find_minimal(self.root, wanted))
 
     def after(self, base: U64, wanted: U8) -> FreeSpan | None:
         """Return the lowest run above an address that passes a filter.
 
         Rules: TREAP-8.
         """
-        node, passed = self.root, list[Node]()
-        while node is not None:
-            if base >= node.run.base:
-                node = node.right
-            else:
-                passed.append(node)
-                node = node.left
-        for candidate in reversed(passed):
-            if passes(candidate.run, wanted):
-                return candidate.run
-            found = find_minimal(candidate.right, wanted)
-            if found is not None:
-                return found
-        return None
+        return run_of(lowest_above(self.root, base, wanted))
 
     def insert(self, run: FreeSpan) -> None:
         """Add a run as a leaf, then rotate it up while its parent's priority is greater.
 
         Rules: TREAP-4.
         """
-        below = Node(run, self._priorities.getrandbits(32))
-        node, path = self.root, list[Node]()
-        while node is not None:
-            assert node.run.base != run.base, "T-70: inserting span already in treap"
-            path.append(node)
-            node = node.left if belongs_left(run, node.run) else node.right
-        for above in reversed(path):
-            below = above.adopt(below)
-        self.root = below
+        leaf = Node(run, self._priorities.getrandbits(32))
+        self.root = insert_below(self.root, leaf)
 
     def remove(self, base: U64) -> None:
         """Take out the run at an address: its subtrees close up over it.
 
-        The runtime rotates the node down to a leaf; the tree that results is the same.
-
         Rules: TREAP-5.
         """
-        # For given priorities there is just one treap of a set of runs, so how one is taken out
-        # cannot be seen.
-        path = self._path_to(base)
-        gone = path.pop()
-        below = merge(gone.left, gone.right)
-        for above in reversed(path):
-            if base < above.run.base:
-                above.hang_left(below)
-            else:
-                above.hang_right(below)
-            below = above
-        self.root = below
-
-    def _path_to(self, base: U64) -> list[Node]:
-        """Return the nodes from the root to that of the run at an address."""
-        node, path = self.root, list[Node]()
-        while True:
-            assert node is not None, "T-73: span and treap node base addresses do not match"
-            path.append(node)
-            if node.run.base == base:
-                return path
-            node = node.left if base < node.run.base else node.right
+        self.root = without(self.root, base)
 
     def mutate(self, base: U64, run: FreeSpan) -> None:
         """Change the run at an address in place; its order among the others must not change.
 
         Rules: TREAP-6.
         """
-        path = self._path_to(base)
-        path[-1].run = run
-        for above in reversed(path):
-            above.update()
+        change(self.root, base, run)
 
     def in_order(self) -> list[FreeSpan]:
         """Return all runs by address."""
         return [node.run for node in nodes(self.root)]
-
-
-def find_minimal(node: Node | None, wanted: U8) -> FreeSpan | None:
-    """Return the lowest run of a subtree that passes a filter.
-
-    Rules: TREAP-8 T-62.
-    """
-    while node is not None and node.types & wanted:
-        if node.left is not None and node.left.types & wanted:
-            node = node.left
-        elif passes(node.run, wanted):
-            return node.run
-        else:
-            node = node.right
-            assert node is not None, "T-62: failed to find minimal node matching filter"
-            assert node.types & wanted, "T-62: failed to find minimal node matching filter"
-    return None
-
-
-def find_maximal(node: Node | None, wanted: U8) -> FreeSpan | None:
-    """Return the highest run of a subtree that passes a filter.
-
-    Rules: TREAP-8.
-    """
-    while node is not None and node.types & wanted:
-        if node.right is not None and node.right.types & wanted:
-            node = node.right
-        elif passes(node.run, wanted):
-            return node.run
-        else:
-            node = node.left
-            # The runtime says "minimal" here, too.
-            assert node is not None, "T-63: failed to find minimal node matching filter"
-            assert node.types & wanted, "T-63: failed to find minimal node matching filter"
-    return None
 
 
 def nodes(root: Node | None) -> Iterator[Node]:

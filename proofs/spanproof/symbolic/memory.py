@@ -17,8 +17,6 @@ from spanproof.symbolic.construct import integer, is_false, is_true, same_term
 from spanproof.symbolic.merge import merge
 from spanproof.symbolic.values import SymbolicVector, Value
 
-NONE: Final = integer(0)
-
 
 class Content:
     """What a vector holds: an item for each index, and a length."""

@@ -18,6 +18,7 @@ from spanproof.symbolic.construct import (
 from spanproof.symbolic.errors import MixedSorts
 from spanproof.symbolic.records import parts_of, remade
 from spanproof.symbolic.values import (
+    NONE,
     SymbolicBitmap,
     SymbolicObject,
     SymbolicTable,
@@ -82,6 +83,7 @@ def merge(arithmetic: Arithmetic, condition: z3.BoolRef, one: Value, other: Valu
             (one, other),
             one.stands_for_all,
         )
+    one, other = _object_or_none(one, other), _object_or_none(other, one)
     if isinstance(one, SymbolicObject | SymbolicVector) and type(one) is type(other):
         return _reference(condition, one, other)
     if isinstance(one, SymbolicWords) or isinstance(other, SymbolicWords):
@@ -100,6 +102,13 @@ def merge(arithmetic: Arithmetic, condition: z3.BoolRef, one: Value, other: Valu
         return one
     left, right = _as_terms(arithmetic, one, other)
     return left if same_term(left, right) else choice(condition, left, right)
+
+
+def _object_or_none(value: Value, other: Value) -> Value:
+    """Return a value; None, if it meets an object, as the object of its class that is none."""
+    if value is None and isinstance(other, SymbolicObject):
+        return SymbolicObject(other.kind, NONE)
+    return value
 
 
 def _reference(condition: z3.BoolRef, one: Value, other: Value) -> SymbolicObject | SymbolicVector:

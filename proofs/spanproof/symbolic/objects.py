@@ -11,9 +11,9 @@ from spanproof.symbolic.classes import field_kinds, object_kind, place_of
 from spanproof.symbolic.construct import conjunction, is_false, is_true, negation
 from spanproof.symbolic.frames import Place
 from spanproof.symbolic.interfaces import Evaluator, Host
-from spanproof.symbolic.memory import ITEMS, LIST, NONE, Content
+from spanproof.symbolic.memory import ITEMS, LIST, Content
 from spanproof.symbolic.merge import as_bool, scalar_of
-from spanproof.symbolic.values import SymbolicObject, SymbolicVector, Value
+from spanproof.symbolic.values import NONE, SymbolicObject, SymbolicVector, Value
 
 
 class Objects:

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import z3
 
-from spanproof.symbolic.construct import INTEGERS, choice, disjunction
+from spanproof.symbolic.construct import INTEGERS, choice, disjunction, integer
 
 Value: TypeAlias = object
 """Any of the above. Shapes are checked where a value is used."""
@@ -132,6 +132,10 @@ class SymbolicObject:
 
     kind: type
     identity: z3.ExprRef
+
+
+NONE: Final = integer(0)
+"""The identity of None where an object may be."""
 
 
 @dataclass(frozen=True, slots=True)

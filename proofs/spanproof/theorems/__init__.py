@@ -44,8 +44,16 @@ from spanproof.theorems.objects import (
     slots,
     slotsteps,
 )
+from spanproof.theorems.pages import (
+    descents,
+    merging,
+    nooverlap,
+    pagemap,
+    rotations,
+    scavenge,
+    tiling,
+)
 from spanproof.theorems.pages import freeruns as freespans
-from spanproof.theorems.pages import merging, nooverlap, pagemap, rotations, scavenge, tiling
 from spanproof.theorems.sharing import (
     buffers,
     lists,
@@ -72,6 +80,7 @@ __all__ = [
     "counts",
     "cycles",
     "damage",
+    "descents",
     "fatalchecks",
     "freespans",
     "heap_specials",

@@ -36,11 +36,11 @@ CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.treap.Treap.remove",
+        "spanspec.pages.treap.without",
         Variant(
             "removal-of-the-root-alone",
-            "            below = above\n",
-            "            below = gone.left\n",
+            "        node.hang_left(without(node.left, base))\n",
+            "        return without(node.left, base)\n",
             "containers.treap",
             "what is above a run that is taken out is lost with it",
         ),

@@ -11,8 +11,7 @@ import z3
 
 from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.memory import NONE
-from spanproof.symbolic.values import SymbolicObject, Value
+from spanproof.symbolic.values import NONE, SymbolicObject, Value
 from spanproof.theorems.pages.rotations import WORDS, Shape, is_at, target
 from spanspec.pages.treap import Node, merge
 

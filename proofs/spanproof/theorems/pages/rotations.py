@@ -12,9 +12,8 @@ import z3
 from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.memory import NONE
 from spanproof.symbolic.merge import scalar_of
-from spanproof.symbolic.values import SymbolicObject
+from spanproof.symbolic.values import NONE, SymbolicObject
 from spanspec.base.words import U8
 from spanspec.pages.freeruns import FreeSpan, type_of
 from spanspec.pages.treap import Node, belongs_left

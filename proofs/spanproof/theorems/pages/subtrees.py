@@ -1,0 +1,134 @@
+"""Trees of free runs of any size and shape: a node, and on each side a subtree that is what it
+holds.
+
+What a subtree holds is a predicate of addresses. A claim about all runs is made of an arbitrary
+address, and what is known of them is assumed at the addresses that are looked at.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, cast
+
+import z3
+
+from spanproof.prove.methods import Fields
+from spanproof.prove.proof import Proof
+from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.merge import as_bool, scalar_of
+from spanproof.symbolic.values import NONE, SymbolicObject, Value
+from spanspec.pages.freeruns import FreeSpan
+from spanspec.pages.treap import Node
+
+WORDS: Final = Words(64)
+ADDRESS: Final = z3.BitVecSort(64)
+KINDS: Final = 4
+"""How many types of runs there are."""
+
+FIELDS: Final = ("run", "max_pages", "types", "priority")
+"""What is read of a node that may be there or not, behind a question whether it is."""
+
+
+def number(p: Proof, value: Value) -> z3.BitVecRef:
+    """Return a number as a term."""
+    return cast(z3.BitVecRef, p.arithmetic.lift(scalar_of(value)).term)
+
+
+def run_of(node: Fields) -> FreeSpan:
+    """Return the run of a node."""
+    run = node.value("run")
+    assert isinstance(run, FreeSpan)
+    return run
+
+
+def base_of(p: Proof, node: Fields) -> z3.BitVecRef:
+    """Return the address of a node's run."""
+    return number(p, run_of(node).base)
+
+
+def fields_of_none(p: Proof) -> None:
+    """Let None have fields, of any values: that none is read is a claim at each place."""
+    nothing = Fields(p, Node, "nothing")
+    for field in FIELDS:
+        p.translator.memory.write((Node, field), NONE, nothing.value(field))
+
+
+def node_or_none(node: Fields, there: z3.BoolRef) -> SymbolicObject:
+    """Return a node that is there or not."""
+    return SymbolicObject(Node, z3.If(there, node.target.identity, NONE))
+
+
+def bit(types: z3.ExprRef, kind: int) -> z3.BoolRef:
+    """Return that a bit of a number is set."""
+    return cast(z3.BoolRef, z3.Extract(kind, kind, types) == 1)
+
+
+class Runs:
+    """The free runs that there are, by address, and the priorities of their nodes."""
+
+    def __init__(self, name: str) -> None:
+        self.pages = z3.Function(f"pages_{name}", ADDRESS, ADDRESS)
+        self.scavenged = z3.Function(f"scavenged_{name}", ADDRESS, z3.BoolSort())
+        self.huge = z3.Function(f"huge_{name}", ADDRESS, z3.BoolSort())
+        self.priority = z3.Function(f"priority_{name}", ADDRESS, ADDRESS)
+
+    def has(self, p: Proof, run: FreeSpan) -> z3.BoolRef:
+        """Return that a run is the one at its address."""
+        at = number(p, run.base)
+        return z3.And(
+            number(p, run.npages) == self.pages(at),
+            as_bool(run.scavenged) == self.scavenged(at),
+            as_bool(run.huge) == self.huge(at),
+        )
+
+    def has_type(self, types: z3.ExprRef, at: z3.ExprRef) -> z3.BoolRef:
+        """Return that a sum of types, or a filter, has the bit for a run (TREAP-7)."""
+        small, scavenged, huge, both = (bit(types, kind) for kind in range(KINDS))
+        of_huge = z3.If(self.scavenged(at), both, huge)
+        of_small = z3.If(self.scavenged(at), scavenged, small)
+        return cast(z3.BoolRef, z3.If(self.huge(at), of_huge, of_small))
+
+
+class Subtree(NamedTuple):
+    """A subtree that is there or not: its name, its root, and what it holds."""
+
+    name: str
+    root: Fields
+    target: SymbolicObject
+    there: z3.BoolRef
+    holds: Callable[[z3.ExprRef], z3.BoolRef]
+
+
+def any_subtree(p: Proof, name: str) -> Subtree:
+    """Return a subtree of which nothing is known; what it holds is a predicate of addresses."""
+    root, there = Fields(p, Node, name), z3.Bool(f"{name}_there")
+    inside = z3.Function(f"in_{name}", ADDRESS, z3.BoolSort())
+
+    def holds(at: z3.ExprRef) -> z3.BoolRef:
+        return z3.And(there, inside(at))
+
+    return Subtree(name, root, node_or_none(root, there), there, holds)
+
+
+class Tree:
+    """A node with a subtree on each side, in order; it is there."""
+
+    def __init__(self, p: Proof, name: str, runs: Runs) -> None:
+        self.node = Fields(p, Node, name)
+        self.left, self.right = any_subtree(p, f"{name}_left"), any_subtree(p, f"{name}_right")
+        self.node.set("left", self.left.target)
+        self.node.set("right", self.right.target)
+        self.base = base_of(p, self.node)
+        there = z3.BoolVal(True)
+        self.whole = Subtree(name, self.node, self.node.target, there, self.holds)
+        self.sides = (self.left, self.right)
+        p.assume(runs.has(p, run_of(self.node)), runs.priority(self.base) == self.node["priority"])
+
+    def holds(self, at: z3.ExprRef) -> z3.BoolRef:
+        """Return that there is a run at an address in the tree."""
+        return z3.Or(at == self.base, self.left.holds(at), self.right.holds(at))
+
+    def in_order(self, at: z3.ExprRef) -> z3.BoolRef:
+        """Return that a run is on the side of the node where it belongs (TREAP-1)."""
+        return z3.And(
+            z3.Implies(self.left.holds(at), z3.ULT(at, self.base)),
+            z3.Implies(self.right.holds(at), z3.UGT(at, self.base)),
+        )
