@@ -14,14 +14,16 @@ from spanproof.symbolic.bitvectors import Signed, Words
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.frames import LoopInvariant
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.merge import merge
 from spanproof.symbolic.records import parts_of, remade
 from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values import SymbolicBitmap, Value
+from spanproof.symbolic.values import NONE, SymbolicBitmap, SymbolicObject, Value
 from spanspec.base import sizeclass, words
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import Address, SpanId
 from spanspec.base.records import Record
 from spanspec.base.tables import AddressMap
+from spanspec.pages.treap import Node
 from spanspec.span import sweepgen, tiny
 from spanspec.span.alloccache import NextFree, next_free_fast, next_free_index, window_at
 from spanspec.span.mspan import Mspan, init_span
@@ -447,3 +449,16 @@ def test_a_value_does_not_repeat_the_condition_under_which_it_counts() -> None:
     solver.add(value != z3.And(first, second))
     assert solver.check() == z3.unsat
     assert str(value).count("first") == 1
+
+
+def test_none_is_an_object_where_it_meets_one() -> None:
+    there, node = z3.Bool("there"), SymbolicObject(Node, z3.IntVal(3))
+    for either in (
+        merge(Words(64), there, node, None),
+        merge(Words(64), z3.Not(there), None, node),
+    ):
+        assert isinstance(either, SymbolicObject)
+        assert either.kind is Node
+        solver = z3.Solver()
+        solver.add(either.identity != z3.If(there, z3.IntVal(3), NONE))
+        assert solver.check() == z3.unsat
