@@ -45,6 +45,7 @@ from spanproof.theorems.objects import (
     slotsteps,
 )
 from spanproof.theorems.pages import (
+    changes,
     descents,
     merging,
     nooverlap,
@@ -73,6 +74,7 @@ __all__ = [
     "allp",
     "books",
     "buffers",
+    "changes",
     "checks",
     "collector",
     "containers",

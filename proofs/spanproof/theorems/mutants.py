@@ -21,6 +21,7 @@ from spanproof.theorems.objects.abstract_mutants import ABSTRACT_MUTANTS
 from spanproof.theorems.objects.objects_mutants import LIVENESS_MUTANTS, OBJECT_MUTANTS
 from spanproof.theorems.objects.pagesteps_mutants import PAGE_MUTANTS
 from spanproof.theorems.objects.simulation_mutants import SIMULATION_MUTANTS
+from spanproof.theorems.pages.changes_mutants import CHANGE_MUTANTS
 from spanproof.theorems.pages.descents_mutants import DESCENT_MUTANTS
 from spanproof.theorems.pages.pagemap_mutants import MAP_MUTANTS
 from spanproof.theorems.pages.rotations_mutants import TREAP_MUTANTS
@@ -57,6 +58,7 @@ MUTANTS: Final = _by_name(
     *TILING_MUTANTS,
     *MAP_MUTANTS,
     *TREAP_MUTANTS,
+    *CHANGE_MUTANTS,
     *DESCENT_MUTANTS,
     *SCAVENGE_MUTANTS,
     *OBJECT_MUTANTS,

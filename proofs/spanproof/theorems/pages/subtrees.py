@@ -132,3 +132,38 @@ class Tree:
             z3.Implies(self.left.holds(at), z3.ULT(at, self.base)),
             z3.Implies(self.right.holds(at), z3.UGT(at, self.base)),
         )
+
+
+def same_run(p: Proof, one: FreeSpan, other: FreeSpan) -> z3.BoolRef:
+    """Return that two runs have the same address, length and type."""
+    return z3.And(
+        number(p, one.base) == number(p, other.base),
+        number(p, one.npages) == number(p, other.npages),
+        as_bool(one.scavenged) == as_bool(other.scavenged),
+        as_bool(one.huge) == as_bool(other.huge),
+    )
+
+
+def sums_are_right(p: Proof, node: Fields, *below: Subtree) -> z3.BoolRef:
+    """Return that a node has the sums of its run and of what is below it now, and no others."""
+    run, told, types = run_of(node), node["max_pages"], node["types"]
+    own = number(p, run.npages)
+    claims = [z3.UGE(told, own)]
+    claims += [z3.Implies(one.there, z3.UGE(told, one.root["max_pages"])) for one in below]
+    claims.append(
+        z3.Or(told == own, *(z3.And(one.there, told == one.root["max_pages"]) for one in below))
+    )
+    for kind in range(KINDS):
+        is_own = z3.And(
+            as_bool(run.scavenged) == bool(kind & 1), as_bool(run.huge) == bool(kind & 2)
+        )
+        others = (z3.And(one.there, bit(one.root["types"], kind)) for one in below)
+        claims.append(bit(types, kind) == z3.Or(is_own, *others))
+    return z3.And(*claims)
+
+
+def hangs(node: Fields, side: str, tree: Subtree) -> z3.BoolRef:
+    """Return that a node has a tree, or none if it is not there, on a side now."""
+    held = node.value(side)
+    assert isinstance(held, SymbolicObject)
+    return cast(z3.BoolRef, held.identity == tree.target.identity)

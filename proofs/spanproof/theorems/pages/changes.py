@@ -1,0 +1,129 @@
+"""Changes of the treap are made at the right place: by induction over trees of any size and shape.
+
+Each way down calls itself with a subtree. What that leaves is taken to be what is shown of the
+whole: which runs the tree holds then. Of sums it is shown that each node that is passed has those
+of what is below it, so by induction all nodes have.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import z3
+
+from spanproof.prove.methods import Fields
+from spanproof.prove.proof import Proof, obligation
+from spanproof.symbolic.values import SymbolicObject, Value
+from spanproof.theorems.pages.subtrees import (
+    WORDS,
+    Runs,
+    Subtree,
+    Tree,
+    base_of,
+    fields_of_none,
+    hangs,
+    number,
+    run_of,
+    same_run,
+    sums_are_right,
+)
+from spanspec.base.words import U64
+from spanspec.pages.freeruns import FreeSpan
+from spanspec.pages.treap import Node, change
+
+MODULE: Final = "spanspec.pages.treap"
+SIDES: Final = ("left", "right")
+
+
+class Calls:
+    """The calls of a way down by itself: where each goes on, and whether it goes on rightly."""
+
+    def __init__(self, tree: Tree, held: z3.ExprRef) -> None:
+        self._tree = tree
+        self._held = held
+        self._ways: list[tuple[z3.BoolRef, list[z3.BoolRef]]] = []
+        self.goes_on: list[z3.BoolRef] = []
+
+    def to(self, root: Value, path: z3.BoolRef, same: z3.BoolRef) -> list[z3.BoolRef]:
+        """Note a call; return of each side whether it goes on there.
+
+        The subtree has the address that is looked for just if the whole has it; `same` tells that
+        everything else is passed on as it is.
+        """
+        assert isinstance(root, SymbolicObject)
+        tree, held = self._tree, self._held
+        is_it = [root.identity == side.target.identity for side in tree.sides]
+        found = tree.holds(held)
+        right = (
+            z3.And(one, side.holds(held) == found)
+            for one, side in zip(is_it, tree.sides, strict=True)
+        )
+        self.goes_on.append(z3.Implies(path, z3.And(z3.Or(*right), same)))
+        self._ways.append((path, is_it))
+        return is_it
+
+    @property
+    def anywhere(self) -> z3.BoolRef:
+        """Whether it goes on below at all."""
+        return z3.Or(*(path for path, _ in self._ways))
+
+    def on(self, side: int) -> z3.BoolRef:
+        """Return whether it goes on on a side."""
+        return z3.Or(*(z3.And(path, is_it[side]) for path, is_it in self._ways))
+
+
+@obligation("treap.change-at", "TREAP-1 TREAP-6 TREAP-9 T-73 I-18", WORDS)
+def a_run_is_changed_where_it_is(p: Proof) -> None:
+    """In a tree of any size and shape the run at an address is changed to another one, which comes
+    at the same place among the others; no other run is, nor is the tree's shape or a priority, and
+    every node that is passed has right sums. Just if there is no run at the address, the way goes
+    down to where nothing is, and is refused there (T-73).
+    """
+    fields_of_none(p)
+    tree, at = Tree(p, "change", Runs("change")), z3.BitVec("change_at", 64)
+    base, run = p.number(U64, "base"), p.fresh(FreeSpan, "run")
+    assert isinstance(run, FreeSpan)
+    new = number(p, run.base)
+    p.assume(tree.in_order(at), tree.in_order(base))
+    for one in (at, tree.base):
+        among = (z3.ULT(one, base) == z3.ULT(one, new), z3.UGT(one, base) == z3.UGT(one, new))
+        p.assume(z3.Implies(z3.And(tree.holds(one), one != base), z3.And(*among)))
+    was, priority = run_of(tree.node), tree.node["priority"]
+    calls = Calls(tree, base)
+
+    def inner(given: Sequence[Value], path: z3.BoolRef) -> Value:
+        root, where, what = given
+        assert isinstance(root, SymbolicObject)
+        assert isinstance(what, FreeSpan)
+        calls.to(root, path, z3.And(number(p, where) == base, same_run(p, what, run)))
+        left = Fields(p, Node, f"changed_{len(calls.goes_on)}")
+        for field in ("run", "max_pages", "types"):
+            p.translator.memory.write((Node, field), root.identity, left.value(field))
+        return None
+
+    def after(side: int) -> z3.BoolRef:
+        """Return that an address is in a subtree afterwards."""
+        one: Subtree = tree.sides[side]
+        changed = z3.Or(z3.And(one.holds(at), at != base), z3.And(one.holds(base), at == new))
+        return z3.If(calls.on(side), changed, one.holds(at))
+
+    p.by_recursion(f"{MODULE}.change", inner)
+    p.call(change, tree.node.target, base, run)
+    there, here = tree.holds(base), tree.base == base
+    p.show("goes on below", z3.And(*calls.goes_on))
+    p.show("ends where it is", calls.anywhere == z3.Not(here))
+    p.show("changed here", same_run(p, run_of(tree.node), run), here)
+    p.show("not changed here", same_run(p, run_of(tree.node), was), z3.Not(here))
+    stays = [hangs(tree.node, *one) for one in zip(SIDES, tree.sides, strict=True)]
+    p.show("the shape stays", z3.And(*stays, tree.node["priority"] == priority))
+    p.show("its sums", sums_are_right(p, tree.node, *tree.sides))
+    top = base_of(p, tree.node)
+    left, right = after(0), after(1)
+    held = z3.Or(z3.And(tree.holds(at), at != base), at == new)
+    p.show("just these runs", z3.Or(at == top, left, right) == held, there)
+    ordered = z3.And(z3.Implies(left, z3.ULT(at, top)), z3.Implies(right, z3.UGT(at, top)))
+    p.show("in order", ordered, there)
+    both = z3.And(tree.left.there, tree.right.there, new != base)
+    for which, side in zip(SIDES, tree.sides, strict=True):
+        p.possible(f"to the {which}", z3.And(both, side.holds(base)))
+    p.possible("here", z3.And(both, here))
+    p.possible("nowhere", z3.And(both, z3.Not(there)))
