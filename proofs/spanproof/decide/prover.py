@@ -4,18 +4,21 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import z3
+
 from spanproof.counterexamples.description import near
 from spanproof.counterexamples.from_model import explained
 from spanproof.decide.verdict import DEFAULT_TIMEOUT, Answer, Verdict
 from spanproof.prove.claims import Query
 from spanproof.prove.composition import gap
 from spanproof.prove.proof import Obligation, Proof
-from spanproof.prove.questions import Question, joint_queries, jointly, witnesses
+from spanproof.prove.questions import Question, joint_queries, jointly, question_of, witnesses
 from spanproof.solvers.finding import Decider, Finding
 from spanproof.solvers.inprocess import Z3
 from spanproof.solvers.smtlib import NotPortable
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.terms import within
 
 READ = ("spanspec", "spanalloc")
 """The packages that proofs are about."""
@@ -81,6 +84,10 @@ class _Examination:
         if final or failure.finding.outside:
             yield failure
             return
+        wrong = _first_false(failure, queries)
+        if wrong is not None:
+            yield failure._replace(question=question_of(self._proof, wrong))
+            return
         middle = len(queries) // 2
         for half in (queries[:middle], queries[middle:]):
             yield from self._failures_among(jointly(self._proof, half), half)
@@ -89,6 +96,20 @@ class _Examination:
         finding = self._decider.ask(question, timeout or self._timeout)
         self.seconds += finding.seconds
         return None if finding.result == question.expected else _Failure(question, finding)
+
+
+def _first_false(failure: _Failure, queries: Sequence[Query]) -> Query | None:
+    """Return the first of the queries of a joint question that what the solver found objects to.
+
+    What it found meets all that these may assume, which is the same, so it objects to each whose
+    goal is false in it. None is returned if it does not tell, as of a goal with quantifiers.
+    """
+    model = failure.finding.model
+    if model is None or failure.answer != "refuted":
+        return None
+    goals = ((query, within(model.ctx, query.goal)) for query in queries)
+    told = (query for query, goal in goals if z3.is_false(model.eval(goal, True)))
+    return next(told, None)
 
 
 def decide(
