@@ -75,7 +75,9 @@ class _Examination:
                 yield failure
 
     def _failures_among(self, question: Question, queries: Sequence[Query]) -> Iterator[_Failure]:
-        """Yield failures of single queries: a joint question that fails is asked in halves."""
+        """Yield failures of single queries: of a joint question that fails, the first one that what
+        refutes it objects to, or else those that are found by asking in halves.
+        """
         final = len(queries) == 1 or not self._locate
         budget = self._timeout if final else min(self._timeout, JOINT_TIMEOUT)
         failure = self._asked(question, budget)
