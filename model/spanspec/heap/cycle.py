@@ -23,7 +23,7 @@ from spanspec.heap.taking import advance, grey_in, take
 from spanspec.pages.pageheap import Actor, who
 from spanspec.sharing.cycle import all_flushed
 from spanspec.sharing.steps import FLUSH, START_CYCLE
-from spanspec.span.markbits import next_epoch
+from spanspec.span.markbits import NEXT_EPOCH
 from spanspec.span.mspan import IN_USE, MANUAL
 from spanspec.span.specials import FINALIZER
 from spanspec.span.sweepgen import is_legal_between_cycles
@@ -130,7 +130,7 @@ def marking_begins(state: HeapState, actor: Actor) -> ev.PhaseChanges:
     Rules: SWP-32 SWP-33 SPAN-26 MAL-24.
     """
     advance(state, BEGIN_MARKING, bytes_with_finalizers(state))
-    state.bits_arenas = next_epoch(state.bits_arenas)
+    advance(state, NEXT_EPOCH, state.collector.epoch)
     # With an unswept span its old marks would be taken for those of this cycle.
     check_roots(state)
     for mcache in state.mcaches.values():

@@ -8,12 +8,13 @@ from spanspec.heap.accounts import COUNT_LARGE
 from spanspec.heap.reclaim import reclaim
 from spanspec.heap.state import Course, HeapState, NeedPages
 from spanspec.heap.sweeping import deduct_sweep_credit, pushed
-from spanspec.heap.taking import advance, take
+from spanspec.heap.taking import advance, change_bits, take, take_bits
 from spanspec.pages.pagealloc import NO_MEMORY, make_in_use
 from spanspec.pages.pageheap import Actor, about_run, about_span
 from spanspec.sharing.growing import slot_id, span_id
 from spanspec.sharing.steps import GROW, USE
 from spanspec.sharing.sweepbuf import swept_buffer
+from spanspec.span.markbits import OBTAIN_BITS
 from spanspec.span.mspan import Mspan, init_span, with_small_limit
 
 
@@ -59,8 +60,9 @@ def take_span(
     state.spans[span] = record
     check_bitmap(run.base, npages)
     # Twice: mark bits, and allocation bits.
-    state.take_bits(span, record.nelems)
-    state.take_bits(span, record.nelems)
+    take_bits(state, record.nelems)
+    take_bits(state, record.nelems)
+    change_bits(state, span, OBTAIN_BITS)
     if large:
         advance(state, COUNT_LARGE, record)
     yield hev.SpanInUse(

@@ -25,7 +25,7 @@ from spanspec.pages.persistent import Chunk
 from spanspec.pages.records import Arena
 from spanspec.pages.runs import PageRun
 from spanspec.pages.statistics import HeapStatistics
-from spanspec.span.markbits import BitsArenas
+from spanspec.span.markbits import BitsArenas, SpanBits
 from spanspec.span.mspan import Mspan
 from spanspec.span.specials import Specials
 from spanspec.span.tiny import TinyBlock
@@ -34,8 +34,8 @@ from spanspec.span.tiny import TinyBlock
 class SpanShot(Record, frozen=True):
     """An in-use span; bitmaps are bytes in hexadecimal, slot 0 in the lowest bit of the first.
 
-    `epochs` are those in which allocBits and mark bits were obtained, `freed` tells that some slot
-    was ever freed, `page_marked` that the marker has found an object on its first page.
+    `bits` tells in which epochs allocBits and mark bits were obtained, `freed` that some slot was
+    ever freed, `page_marked` that the marker has found an object on its first page.
     """
 
     span: int
@@ -51,7 +51,7 @@ class SpanShot(Record, frozen=True):
     sweepgen: int
     needzero: int
     specials: Specials
-    epochs: tuple[int, int]
+    bits: SpanBits
     freed: bool
     page_marked: bool
 
@@ -227,7 +227,7 @@ def shot(state: HeapState, span: int, record: Mspan) -> SpanShot:
         sweepgen=state.generation(span),
         needzero=record.needzero,
         specials=state.specials.get(span, ()),
-        epochs=state.bits_epoch[span],
+        bits=state.bits_epoch[span],
         freed=span in state.freed_in,
         page_marked=page_is_marked(state.marked_span(span), state.collector.epoch),
     )

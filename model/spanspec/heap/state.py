@@ -7,7 +7,7 @@ from spanspec.base.bitmap import Bits
 from spanspec.base.constants import NUM_SPAN_CLASSES
 from spanspec.base.ids import NOBODY, ClassId, ProcId, ThreadId
 from spanspec.base.records import Record
-from spanspec.base.words import U16, U32, U64
+from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import Phase
 from spanspec.heap.accounts import Accounts, ClassCounts
@@ -20,7 +20,6 @@ from spanspec.heap.refilling import NO_REFILL
 from spanspec.pages.fixalloc import FixAlloc, Nameless
 from spanspec.pages.pageheap import Actor, PageHeap
 from spanspec.pages.persistent import (
-    GC_BITS_CHUNK,
     MCACHE_BYTES,
     SPECIAL_FINALIZER_BYTES,
     SPECIAL_PROFILE_BYTES,
@@ -31,7 +30,7 @@ from spanspec.sharing.records import NO_SPAN, UNUSED, SharedSpan
 from spanspec.sharing.spanlist import SpanList, SpanLists, no_lists
 from spanspec.sharing.sweepbuf import SweepBuffer, swept_buffer
 from spanspec.span.listing import EMPTY, NONEMPTY
-from spanspec.span.markbits import NO_ARENAS, needs_chunk, take_bits
+from spanspec.span.markbits import NO_ARENAS, SpanBits
 from spanspec.span.mspan import Mspan, SpanState
 from spanspec.span.specials import FINALIZER, PROFILE, Specials
 from spanspec.span.tiny import NO_TINY_BLOCK, TinyBlock
@@ -250,7 +249,7 @@ class HeapState:
         self.allp = AllP(0, 0, 0, table)
         self.mcache_of = table.records
         self.buffers = (SweepBuffer(), SweepBuffer())
-        self.bits_epoch: dict[int, tuple[int, int]] = {}
+        self.bits_epoch: dict[int, SpanBits] = {}
         self.freed_in: set[int] = set()
         self.page_marks: dict[int, int] = {}
         self.specials: dict[int, Specials] = {}
@@ -338,16 +337,3 @@ class HeapState:
         if mcache == NOBODY:
             mcache = self.mcache_of.get(actor.p, BOOT_MCACHE)
         return self.inputs.stand_in(thread_id(actor.thread, mcache))
-
-    def take_bits(self, span: int, nelems: U16) -> None:
-        """Take fresh mark bits for a span; what were its mark bits become its allocBits.
-
-        Rules: SPAN-22 SPAN-24 SPAN-25 SPAN-27 T-45.
-        """
-        if needs_chunk(self.bits_arenas, nelems):
-            refused = "T-45: runtime: cannot allocate memory"
-            self.pages.metadata.sys_alloc(GC_BITS_CHUNK, "gc_sys", refused)
-        self.bits_arenas = take_bits(self.bits_arenas, nelems)
-        epoch = self.collector.epoch
-        # A pair by age: what was taken last serves as mark bits, what was before as allocBits.
-        self.bits_epoch[span] = (self.bits_epoch.get(span, (0, epoch))[1], epoch)

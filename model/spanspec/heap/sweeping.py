@@ -15,7 +15,14 @@ from spanspec.heap.pacing import DROP_PACE, Debt
 from spanspec.heap.progress import COUNT_SWEPT, GIVE_CREDIT
 from spanspec.heap.specials import DueTable, SpanSpecials, SpecialTable, by_fate
 from spanspec.heap.state import Course, HeapState, Waits
-from spanspec.heap.taking import advance, look_at_popped, publish_alone, take
+from spanspec.heap.taking import (
+    advance,
+    change_bits,
+    look_at_popped,
+    publish_alone,
+    take,
+    take_bits,
+)
 from spanspec.pages.pagealloc import free_in_use
 from spanspec.pages.pageheap import Actor, about_run, about_span, page_number, who
 from spanspec.sharing.growing import span_id
@@ -31,6 +38,7 @@ from spanspec.sharing.steps import (
 )
 from spanspec.sharing.sweepbuf import swept_buffer
 from spanspec.sharing.sweeping import may_free, may_publish_dead, may_relist, publishes_alone
+from spanspec.span.markbits import DROP_BITS, RENEW_BITS
 from spanspec.span.mspan import IN_USE, Mspan
 from spanspec.span.specials import KEPT, QUEUED, fates_of
 from spanspec.span.sweep import Swept, frees_some, leaves_nothing, sweep
@@ -167,7 +175,8 @@ def age_bits(state: HeapState, span: int, swept: Swept) -> None:
 
     Rules: SPAN-27 I-10 I-34.
     """
-    state.take_bits(span, swept.span.nelems)
+    take_bits(state, swept.span.nelems)
+    change_bits(state, span, RENEW_BITS)
     if swept.nfreed > 0:
         state.freed_in.add(span)
 
@@ -203,7 +212,7 @@ def return_span(
     take(state, FREE, thread)
     record = state.spans.pop(span)
     assert span not in state.specials, "SWP-24: a span without objects keeps special records"
-    del state.bits_epoch[span]
+    change_bits(state, span, DROP_BITS)
     state.freed_in.discard(span)
     if swept.large_dead:
         advance(state, COUNT_LARGE_DEAD, record)

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from spanspec.base.ids import NOBODY, SlotId, SpanId, ThreadId
 from spanspec.base.steps import NotAStep, PartT, Step
-from spanspec.base.words import U64
+from spanspec.base.words import U16, U64
 from spanspec.heap.accounts import Accounts, ClassCounts
 from spanspec.heap.allp import AllP
 from spanspec.heap.collector import Collector
@@ -16,6 +16,7 @@ from spanspec.heap.marking import GREY
 from spanspec.heap.pacing import SweepPace, Trigger
 from spanspec.heap.progress import Progress
 from spanspec.heap.state import HeapState, Mcache, Mcentral
+from spanspec.pages.persistent import GC_BITS_CHUNK
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import EXAMINED, IDLE, NO_SPAN, SAW_USED, SharedSpan, Sharing
 from spanspec.sharing.spanlist import follow
@@ -31,6 +32,7 @@ from spanspec.sharing.steps import (
     Choice,
 )
 from spanspec.sharing.sweeping import may_publish, publishes_alone
+from spanspec.span.markbits import NO_SPAN_BITS, TAKE_BITS, BitsArenas, SpanBits, needs_chunk
 from spanspec.span.tiny import (
     TinyBlock,
     align_tiny,
@@ -80,8 +82,35 @@ def advance(owner: HeapState | Mcentral | Mcache, step: Step[object], *chosen: o
         owner.trigger = cast(Trigger, after(owner.trigger, step, *chosen))
     elif isinstance(owner, HeapState) and part == "pace":
         owner.pace = cast(SweepPace, after(owner.pace, step, *chosen))
+    elif isinstance(owner, HeapState) and part == "bits_arenas":
+        owner.bits_arenas = cast(BitsArenas, after(owner.bits_arenas, step, *chosen))
     else:
         raise NotAStep(f"{step.name} is none of {type(owner).__name__}: it has no {part}")
+
+
+def take_bits(state: HeapState, nelems: U16) -> None:
+    """Take fresh bits for a span of so many slots, from an arena of this epoch.
+
+    Rules: SPAN-22 SPAN-24 SPAN-25 T-45.
+    """
+    if needs_chunk(state.bits_arenas, nelems):
+        refused = "T-45: runtime: cannot allocate memory"
+        state.pages.metadata.sys_alloc(GC_BITS_CHUNK, "gc_sys", refused)
+    advance(state, TAKE_BITS, nelems, state.collector.epoch)
+
+
+def change_bits(state: HeapState, span: int, step: Step[SpanBits]) -> None:
+    """Take a step of the bits of a span, in the epoch that it is.
+
+    Raises: NotAStep if its guard does not hold.
+
+    Rules: SPAN-27 I-34.
+    """
+    bits = after(state.bits_epoch.get(span, NO_SPAN_BITS), step, state.collector.epoch)
+    if bits.held:
+        state.bits_epoch[span] = bits
+    else:
+        del state.bits_epoch[span]
 
 
 def hit_tiny_block(mcache: Mcache, size: U64) -> int | None:

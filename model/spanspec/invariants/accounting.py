@@ -7,6 +7,7 @@ from spanspec.heap.state import HeapState
 from spanspec.invariants.registry import When, invariant
 from spanspec.invariants.sweeping import cached_spans
 from spanspec.pages.runs import released
+from spanspec.span.markbits import bits_are_kept
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL
 
 
@@ -97,7 +98,7 @@ def descriptors(state: HeapState) -> Iterator[str]:
 def mark_bits(state: HeapState) -> Iterator[str]:
     """No span's bits are older than two epochs: none lie in a free arena (I-34)."""
     epoch = state.collector.epoch
-    for span, epochs in state.bits_epoch.items():
+    for span, bits in state.bits_epoch.items():
         # Two cycles on, the arena that the bits lie in is cleared for others (see `markbits`).
-        if min(epochs) < epoch - 2:
-            yield f"span {span}: bits of epochs {epochs}, now is {epoch}"
+        if not bits_are_kept(bits, epoch):
+            yield f"span {span}: bits of epochs {bits.alloc} and {bits.marks}, now is {epoch}"

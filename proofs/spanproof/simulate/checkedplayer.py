@@ -139,12 +139,12 @@ class CheckedPlayer(Player):
                 promise(there == event.span, f"{event}: there is {there}")
             case hev.SpanInitialized():
                 self._takes_bits(self.state.spans[event.span], 2)
-                epochs, now = self.state.bits_epoch[event.span], self.state.collector.epoch
-                promise(epochs == (now, now), f"I-34: bits of epochs {epochs}, and it is {now}")
+                bits, now = self.state.bits_epoch[event.span], self.state.collector.epoch
+                promise((bits.alloc, bits.marks) == (now, now), f"I-34: {bits}, and it is {now}")
 
     def _takes_bits(self, record: Mspan, times: int) -> None:
         self.bits += times * 8 * ((record.nelems + 63) // 64)
-        taken = sum(arena.free for arena in self.state.bits_arenas.next)
+        taken = self.state.bits_arenas.next.taken
         promise(taken == self.bits, f"SPAN-27: {taken} bytes of bits are taken, not {self.bits}")
 
     def _of_the_cycle(self, event: EventBase) -> None:

@@ -20,7 +20,7 @@ from spanproof.theorems.courses import (
     threads,
     versions,
 )
-from spanproof.theorems.heap import accounts, allp, collector, marking, mcaches
+from spanproof.theorems.heap import accounts, allp, collector, markbits, marking, mcaches
 from spanproof.theorems.heap import progress as sweep_progress
 from spanproof.theorems.heap import specials as heap_specials
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
@@ -92,6 +92,7 @@ __all__ = [
     "layout",
     "lists",
     "liveness",
+    "markbits",
     "marking",
     "mcaches",
     "meeting",

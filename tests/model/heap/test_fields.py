@@ -20,7 +20,7 @@ STATES = {
     "pages/bgscavenge.py": ("Scavenger",),
     "span/tiny.py": ("TinyBlock",),
     "span/specials.py": ("Special",),
-    "span/markbits.py": ("BitsArena", "BitsArenas"),
+    "span/markbits.py": ("Generation", "BitsArenas", "SpanBits"),
     "pages/persistent.py": ("Chunk", "AllSpans", "AllArenas", "Metadata"),
 }
 """The classes that hold what the rules speak of, by module."""

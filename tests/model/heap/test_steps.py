@@ -51,10 +51,9 @@ FIELDS = {
 }
 """The fields of a heap, parts that steps change or not."""
 
-BITS = "in which epoch bits were taken: I-34 and I-10 judge it in each state, no result rests on it"
+FREED = "whether something was freed: I-10 judges it in each state, no result rests on it"
 RECORD = "what a rule of one record yields, which `objects.*` and `span.*` prove"
 BESIDE_STEPS = {
-    "heap/cycle.py": {"marking_begins: state.bits_arenas": "aged with BEGIN_MARKING"},
     "heap/malloc.py": {
         "take_slot: state.spans[span]": RECORD,
         "take_large_object: state.spans[span]": RECORD,
@@ -67,16 +66,11 @@ BESIDE_STEPS = {
     },
     "heap/mcentral.py": {"check_room: state.spans[span]": RECORD},
     "heap/newspan.py": {"take_span: state.spans[span]": RECORD},
-    "heap/state.py": {
-        "take_bits: self.bits_arenas": "memory of the runtime's own, counted in gc_sys",
-        "take_bits: self.bits_epoch[span]": BITS,
-    },
     "heap/sweeping.py": {
         "sweep_span: state.spans[span]": RECORD,
-        "age_bits: state.freed_in.add(span)": BITS,
+        "age_bits: state.freed_in.add(span)": FREED,
         "return_span: state.spans.pop(span)": "FREE and the page heap's steps take it out of use",
-        "return_span: state.bits_epoch[span]": BITS,
-        "return_span: state.freed_in.discard(span)": BITS,
+        "return_span: state.freed_in.discard(span)": FREED,
         "sweepone: state.sweepers.add(actor.thread)": "only runtime.GC waits for them (SWP-38)",
         "sweepone: state.sweepers.discard(actor.thread)": "as above",
         "sweepone: state.buffers[number].pop(place)": "sets the index of a drained stack back",
@@ -119,6 +113,7 @@ def what_it_changes(node: ast.AST) -> ast.expr | None:
 def test_each_part_is_one_of_a_heap() -> None:
     assert len(STEPS) > 45
     assert {"sharing", "collector", "allp", "accounts", "counts", "progress", "tiny"} <= PARTS
+    assert {"bits_arenas", "bits_epoch"} <= PARTS
 
 
 @pytest.mark.parametrize("wing", ["heap", "pages", "sharing", "span", "trace"])

@@ -9,9 +9,11 @@ from spanspec.sharing.spanlist import SpanList
 from spanspec.span.markbits import (
     ARENA_BYTES,
     NO_ARENAS,
-    BitsArena,
     BitsArenas,
+    Generation,
     bitmap_bytes,
+    may_next_epoch,
+    may_take_bits,
     next_epoch,
     take_bits,
 )
@@ -28,39 +30,47 @@ def test_bits_take_whole_words(nelems: int, size: int) -> None:
 def test_an_arena_is_filled_to_its_last_byte() -> None:
     arenas = NO_ARENAS
     for _ in range(ARENA_BYTES // 128):
-        arenas = take_bits(arenas, 1024)
-    assert arenas.next == (BitsArena(ARENA_BYTES // 128 * 128),)
+        arenas = take_bits(arenas, 1024, 0)
+    assert arenas.next.arenas == 1
     rest = (ARENA_BYTES - ARENA_BYTES // 128 * 128) // 8
-    for _ in range(rest + 1):
-        arenas = take_bits(arenas, 64)
-    assert arenas.next == (BitsArena(8), BitsArena(ARENA_BYTES))
+    for _ in range(rest):
+        arenas = take_bits(arenas, 64, 0)
+    assert arenas.next == Generation(0, 1, ARENA_BYTES, ARENA_BYTES)
+    arenas = take_bits(arenas, 64, 0)
+    assert arenas.next == Generation(0, 2, 8, ARENA_BYTES + 8)
 
 
 def test_bits_larger_than_an_arena_are_fatal() -> None:
     with pytest.raises(AssertionError, match="T-44"):
-        take_bits(NO_ARENAS, ARENA_BYTES * 8 + 1)
+        take_bits(NO_ARENAS, ARENA_BYTES * 8 + 1, 0)
 
 
 def test_arenas_age_once_in_a_cycle_and_are_reused_two_later() -> None:
-    one, two, three = BitsArena(8), BitsArena(16), BitsArena(24)
-    aged = next_epoch(BitsArenas((one,), (two,), (three,), ()))
-    assert aged == BitsArenas((), (one,), (two,), (three,))
-    assert take_bits(aged, 1) == BitsArenas((BitsArena(8),), (one,), (two,), ())
+    one, two, three = (Generation(5 - age, 1, 8, 8) for age in range(3))
+    aged = next_epoch(BitsArenas(one, two, three, 0), 6)
+    assert aged == BitsArenas(Generation(6), one, two, 1)
+    assert take_bits(aged, 1, 6) == BitsArenas(Generation(6, 1, 8, 8), one, two, 0)
 
 
-def test_span_27_bits_stay_out_of_the_free_list_while_a_span_may_hold_them() -> None:
+def test_bits_are_taken_in_the_epoch_that_it_is() -> None:
+    assert may_take_bits(NO_ARENAS, 1, 0)
+    assert not may_take_bits(NO_ARENAS, 1, 1)
+    assert not may_next_epoch(NO_ARENAS, 2)
+
+
+def test_span_27_bits_stay_out_of_the_free_arenas_while_a_span_may_hold_them() -> None:
     """Bits of epoch e are marks in e + 1 and allocation bits until the sweep of e + 2.
 
     Each epoch fills one arena to a mark of its own, by which it is recognized.
     """
     arenas = NO_ARENAS
     for epoch in range(12):
-        arenas = take_bits(arenas, 64 * (epoch + 1))
-        held = {BitsArena(8 * (known + 1)) for known in (epoch, epoch - 1, epoch - 2) if known >= 0}
-        assert not held & set(arenas.free)
-        assert held == {*arenas.next, *arenas.current, *arenas.previous}
-        arenas = next_epoch(arenas)
-        assert len(arenas.free) == min(1, max(0, epoch - 1))
+        arenas = take_bits(arenas, 64 * (epoch + 1), epoch)
+        held = [known for known in (epoch, epoch - 1, epoch - 2) if known >= 0]
+        kept = [one for one in (arenas.next, arenas.current, arenas.previous) if one.arenas]
+        assert [(one.epoch, one.taken) for one in kept] == [(it, 8 * (it + 1)) for it in held]
+        arenas = next_epoch(arenas, epoch + 1)
+        assert arenas.free == min(1, max(0, epoch - 1))
 
 
 spans = st.lists(st.integers(1, 50), unique=True, max_size=12)

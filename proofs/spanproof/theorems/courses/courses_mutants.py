@@ -335,10 +335,10 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanspec.heap.newspan.take_span",
         Variant(
             "fresh-span-of-old-bits",
-            """    state.take_bits(span, record.nelems)
-    state.take_bits(span, record.nelems)
+            """    take_bits(state, record.nelems)
+    take_bits(state, record.nelems)
 """,
-            "    state.take_bits(span, record.nelems)\n",
+            "    take_bits(state, record.nelems)\n",
             "courses.told",
             "a fresh span takes mark bits, and no allocBits",
         ),

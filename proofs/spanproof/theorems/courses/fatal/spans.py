@@ -134,7 +134,7 @@ def a_span_that_begins_within_a_byte_of_bitmap() -> None:
 
 def bits_that_no_arena_holds() -> None:
     """Bits that no arena holds."""
-    take_bits(NO_ARENAS, 1 << 20)
+    take_bits(NO_ARENAS, 1 << 20, 0)
 
 
 def freeing_a_cached_span() -> None:
