@@ -23,6 +23,7 @@ from spanproof.fuzz.heapprogram import (
     HeapProgram,
     Malloc,
     MarkEvery,
+    PhysicalPage,
     StartCycle,
     Step,
 )
@@ -50,10 +51,9 @@ class Plain(HeapMachine):
         sweepgen=st.sampled_from((0, 0, *LAST_GENERATIONS)),
         physical=st.sampled_from(PHYSICAL),
     )
-    def begin(self, procs: int, sweepgen: int, physical: int) -> None:
+    def begin(self, procs: int, sweepgen: int, physical: PhysicalPage) -> None:
         """Make both heaps."""
-        pages = next(one for one in PHYSICAL if one == physical)
-        self.begun = HeapProgram((), procs, sweepgen, pages)
+        self.begun = HeapProgram((), procs, sweepgen, physical)
         self.model, self.other = ModelHeap(self.begun), installed(self.begun)
         self.holdings = Holdings(self.model, self.other)
         self.agree()

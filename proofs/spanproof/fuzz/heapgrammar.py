@@ -1,7 +1,7 @@
 """Programs of a whole heap, drawn choice by choice, biased to where allocators go wrong."""
 
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -20,6 +20,7 @@ from spanproof.fuzz.heapprogram import (
     MarkAt,
     MarkEvery,
     PassTime,
+    PhysicalPage,
     RemoveFinalizer,
     RunFinalizers,
     ScavengeAll,
@@ -59,7 +60,7 @@ MARKED_PLACES: Final[tuple[Place, ...]] = ("free slot", "swept", "dead", "free s
 
 PURPOSES: Final[tuple[Purpose, ...]] = ("stack", "other")
 ANSWERS: Final[tuple[Answer, ...]] = ("grant", "grant", "refuse", "elsewhere", "below")
-PHYSICAL: Final[tuple[Literal[4096, 16384, 65536], ...]] = (4096, 4096, 16384, 65536)
+PHYSICAL: Final[tuple[PhysicalPage, ...]] = (4096, 4096, 16384, 65536)
 
 Steps = tuple[Step, ...]
 Part = Callable[[Choices], Steps]

@@ -23,6 +23,9 @@ Pick = Annotated[int, Meta(ge=0, le=1 << 16)]
 Answer = Literal["grant", "refuse", "elsewhere", "below"]
 """What the operating system says to a request for addresses."""
 
+PhysicalPage = Literal[4096, 16384, 65536]
+"""Bytes of a page of the operating system: where they exceed 8 KiB, two runs may share one."""
+
 
 class Malloc(msgspec.Struct, frozen=True, tag="malloc"):
     """Allocate `count` objects of `size` bytes on a P."""
@@ -228,7 +231,7 @@ class HeapProgram(msgspec.Struct, frozen=True, tag="heap", tag_field="kind"):
     steps: tuple[Step, ...]
     procs: Annotated[int, Meta(ge=1, le=8)] = 1
     sweepgen: Annotated[int, Meta(ge=0, le=0xFFFF_FFFE, multiple_of=2)] = 0
-    physical: Literal[4096, 16384, 65536] = 4096
+    physical: PhysicalPage = 4096
     answers: tuple[Answer, ...] = ()
     format: Literal[1] = 1
 

@@ -37,6 +37,7 @@ from spanproof.fuzz.heapprogram import (
     Malloc,
     MarkAt,
     PassTime,
+    PhysicalPage,
     ScavengeAll,
     SetProcs,
     StartCycle,
@@ -74,10 +75,9 @@ class HeapMachine(RuleBasedStateMachine):
         sweepgen=st.sampled_from((0, 0, *LAST_GENERATIONS)),
         physical=st.sampled_from(PHYSICAL),
     )
-    def begin(self, procs: int, sweepgen: int, physical: int) -> None:
+    def begin(self, procs: int, sweepgen: int, physical: PhysicalPage) -> None:
         """Make both heaps."""
-        pages = next(one for one in PHYSICAL if one == physical)
-        self.begun = HeapProgram((), procs, sweepgen, pages)
+        self.begun = HeapProgram((), procs, sweepgen, physical)
         self.pair = Lockstep(self.begun, self.make_heap, thorough=self.thorough)
 
     def take(self, step: Step) -> None:

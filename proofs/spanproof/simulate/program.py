@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from spanproof.fuzz.heapprogram import Answer
+from spanproof.fuzz.heapprogram import Answer, PhysicalPage
 from spanproof.support import savedfile
 from spanspec.base.wording import counted
 from spanspec.heap import program as inputs
@@ -24,7 +24,7 @@ class SimulatedProgram(msgspec.Struct, frozen=True, tag="simulation", tag_field=
 
     seed: int
     procs: Annotated[int, Meta(ge=1)]
-    physical: Literal[4096, 16384, 65536]
+    physical: PhysicalPage
     answers: tuple[Answer, ...]
     inputs: tuple[AnyInput, ...]
     format: Literal[1] = 1

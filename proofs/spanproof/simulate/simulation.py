@@ -12,9 +12,9 @@ runtime fails, and books kept apart agree on what was reclaimed, searched and pa
 import random
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final
 
-from spanproof.fuzz.heapprogram import Answer
+from spanproof.fuzz.heapprogram import Answer, PhysicalPage
 from spanproof.simulate.drawing import Drawing
 from spanproof.simulate.judging import Failure, Simulated, header_for
 from spanproof.simulate.program import SimulatedProgram
@@ -32,7 +32,7 @@ from spanspec.trace.schema import KIND_OF, Header
 PHYS_PAGES: Final = (4096, 4096, 4096, 16384, 65536)
 """Physical page sizes to choose from: where they exceed 8 KiB, neighbours share one (HEAP-32)."""
 
-PHYSICAL: Final[dict[int, Literal[4096, 16384, 65536]]] = {
+PHYSICAL: Final[dict[int, PhysicalPage]] = {
     4096: 4096,
     16384: 16384,
     65536: 65536,
