@@ -34,7 +34,7 @@ from spanspec.span.tiny import TinyBlock
 class SpanShot(Record, frozen=True):
     """An in-use span; bitmaps are bytes in hexadecimal, slot 0 in the lowest bit of the first.
 
-    `bits` tells in which epochs allocBits and mark bits were obtained, `freed` that some slot was
+    `bits` tells in which epochs allocBits and mark bits were obtained, and whether some slot was
     ever freed, `page_marked` that the marker has found an object on its first page.
     """
 
@@ -52,7 +52,6 @@ class SpanShot(Record, frozen=True):
     needzero: int
     specials: Specials
     bits: SpanBits
-    freed: bool
     page_marked: bool
 
 
@@ -228,7 +227,6 @@ def shot(state: HeapState, span: int, record: Mspan) -> SpanShot:
         needzero=record.needzero,
         specials=state.specials.get(span, ()),
         bits=state.bits_epoch[span],
-        freed=span in state.freed_in,
         page_marked=page_is_marked(state.marked_span(span), state.collector.epoch),
     )
 

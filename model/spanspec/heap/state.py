@@ -223,7 +223,7 @@ class HeapState:
     change them, by `taking.advance`. `mcache_of` shows the table of `allp`.
 
     `spans` has the slots of the in-use spans. `bits_epoch` tells in which mark-bit epochs a span's
-    allocBits and mark bits were obtained; `freed_in` has the spans in which some slot was freed.
+    allocBits and mark bits were obtained, and whether some slot of it was freed.
     `page_marks` has the epoch in which the marker has found an object on the first page of a span;
     in a replay, only the roots, as a recording does not tell what is marked when.
     `trigger` tells when the next cycle is due.
@@ -250,7 +250,6 @@ class HeapState:
         self.mcache_of = table.records
         self.buffers = (SweepBuffer(), SweepBuffer())
         self.bits_epoch: dict[int, SpanBits] = {}
-        self.freed_in: set[int] = set()
         self.page_marks: dict[int, int] = {}
         self.specials: dict[int, Specials] = {}
         self.finalizers: list[U64] = []

@@ -176,9 +176,7 @@ def age_bits(state: HeapState, span: int, swept: Swept) -> None:
     Rules: SPAN-27 I-10 I-34.
     """
     take_bits(state, swept.span.nelems)
-    change_bits(state, span, RENEW_BITS)
-    if swept.nfreed > 0:
-        state.freed_in.add(span)
+    change_bits(state, span, RENEW_BITS, swept.nfreed)
 
 
 def free_to_central(
@@ -213,7 +211,6 @@ def return_span(
     record = state.spans.pop(span)
     assert span not in state.specials, "SWP-24: a span without objects keeps special records"
     change_bits(state, span, DROP_BITS)
-    state.freed_in.discard(span)
     if swept.large_dead:
         advance(state, COUNT_LARGE_DEAD, record)
     yield from free_in_use(

@@ -99,14 +99,14 @@ def take_bits(state: HeapState, nelems: U16) -> None:
     advance(state, TAKE_BITS, nelems, state.collector.epoch)
 
 
-def change_bits(state: HeapState, span: int, step: Step[SpanBits]) -> None:
+def change_bits(state: HeapState, span: int, step: Step[SpanBits], *chosen: U16) -> None:
     """Take a step of the bits of a span, in the epoch that it is.
 
     Raises: NotAStep if its guard does not hold.
 
-    Rules: SPAN-27 I-34.
+    Rules: SPAN-27 I-10 I-34.
     """
-    bits = after(state.bits_epoch.get(span, NO_SPAN_BITS), step, state.collector.epoch)
+    bits = after(state.bits_epoch.get(span, NO_SPAN_BITS), step, state.collector.epoch, *chosen)
     if bits.held:
         state.bits_epoch[span] = bits
     else:

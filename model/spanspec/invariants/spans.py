@@ -106,7 +106,7 @@ def zeroed_span(state: HeapState, span: int, record: Mspan) -> str | None:
 
     Rules: I-10 HEAP-35 MAL-23.
     """
-    if record.needzero == 0 and span in state.freed_in:
+    if record.needzero == 0 and state.bits_epoch[span].freed:
         return f"span {span}: something in it was freed, and needzero is 0"
     return None
 

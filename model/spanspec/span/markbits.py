@@ -143,12 +143,14 @@ def next_epoch(arenas: BitsArenas, epoch: Count) -> BitsArenas:
 class SpanBits(Record, frozen=True):
     """In which epochs the bits of a span were obtained: its allocBits, and its mark bits.
 
-    A span that is not in use has none: `held` is false.
+    A span that is not in use has none: `held` is false. `freed` tells that by some of them a slot
+    was freed since it came into use.
     """
 
     held: bool = False
     alloc: Count = 0
     marks: Count = 0
+    freed: bool = False
 
 
 NO_SPAN_BITS: Final = SpanBits()
@@ -188,10 +190,10 @@ def obtain_bits(bits: SpanBits, epoch: Count) -> SpanBits:
 
     Rules: SPAN-22 SPAN-27.
     """
-    return SpanBits(True, epoch, epoch)
+    return SpanBits(True, epoch, epoch, False)
 
 
-def may_renew_bits(bits: SpanBits, epoch: Count) -> bool:
+def may_renew_bits(bits: SpanBits, epoch: Count, nfreed: U16) -> bool:
     """Guard: the span is in use, and the last epoch has not passed it over.
 
     Rules: SPAN-27.
@@ -199,12 +201,14 @@ def may_renew_bits(bits: SpanBits, epoch: Count) -> bool:
     return bits.held and bits.marks <= epoch <= bits.marks + 1
 
 
-def renew_bits(bits: SpanBits, epoch: Count) -> SpanBits:
+def renew_bits(bits: SpanBits, epoch: Count, nfreed: U16) -> SpanBits:
     """Give a span that is swept new mark bits; what were its mark bits become its allocBits.
 
-    Rules: SPAN-27 I-34.
+    So many of its slots were found free by them that were not before.
+
+    Rules: SPAN-27 I-10 I-34.
     """
-    return SpanBits(True, bits.marks, epoch)
+    return SpanBits(True, bits.marks, epoch, bits.freed or nfreed > 0)
 
 
 def may_drop_bits(bits: SpanBits, epoch: Count) -> bool:
@@ -230,7 +234,7 @@ ARENA_STEPS: Final = (TAKE_BITS, NEXT_EPOCH)
 """Every step of the arenas of bits."""
 
 OBTAIN_BITS: Final = step_of("bits_epoch", may_obtain_bits, obtain_bits, epoch=int)
-RENEW_BITS: Final = step_of("bits_epoch", may_renew_bits, renew_bits, epoch=int)
+RENEW_BITS: Final = step_of("bits_epoch", may_renew_bits, renew_bits, epoch=int, nfreed=int)
 DROP_BITS: Final = step_of("bits_epoch", may_drop_bits, drop_bits, epoch=int)
 
 SPAN_BITS_STEPS: Final = (OBTAIN_BITS, RENEW_BITS, DROP_BITS)

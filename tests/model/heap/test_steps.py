@@ -51,7 +51,6 @@ FIELDS = {
 }
 """The fields of a heap, parts that steps change or not."""
 
-FREED = "whether something was freed: I-10 judges it in each state, no result rests on it"
 RECORD = "what a rule of one record yields, which `objects.*` and `span.*` prove"
 BESIDE_STEPS = {
     "heap/malloc.py": {
@@ -68,9 +67,7 @@ BESIDE_STEPS = {
     "heap/newspan.py": {"take_span: state.spans[span]": RECORD},
     "heap/sweeping.py": {
         "sweep_span: state.spans[span]": RECORD,
-        "age_bits: state.freed_in.add(span)": FREED,
         "return_span: state.spans.pop(span)": "FREE and the page heap's steps take it out of use",
-        "return_span: state.freed_in.discard(span)": FREED,
         "sweepone: state.sweepers.add(actor.thread)": "only runtime.GC waits for them (SWP-38)",
         "sweepone: state.sweepers.discard(actor.thread)": "as above",
         "sweepone: state.buffers[number].pop(place)": "sets the index of a drained stack back",

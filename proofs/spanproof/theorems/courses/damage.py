@@ -145,7 +145,7 @@ def zero(met: Counter[str]) -> None:
     scene = Scene()
     state, span = scene.state, scene.listed
     promise(not list(zeroed(state)), "I-10: a sound heap")
-    state.freed_in.add(span)
+    state.bits_epoch[span] = replace(state.bits_epoch[span], freed=True)
     tells("something in it was freed", [zeroed_span(state, span, state.spans[span]) or ""])
     tells("something in it was freed", zeroed(state))
     scene.record(span, needzero=1)

@@ -87,6 +87,16 @@ def hands_on(before: SpanBits, after: SpanBits) -> bool:
     return after.held and after.alloc == before.marks
 
 
+def tells_of_freed(before: SpanBits, after: SpanBits, nfreed: U16) -> bool:
+    """A slot was freed before, or is by this sweep."""
+    return after.freed == (before.freed or nfreed > 0)
+
+
+def tells_of_none(after: SpanBits) -> bool:
+    """No slot was freed of what comes into use, or is in use no more."""
+    return not after.freed
+
+
 def holds_no_bits_of(bits: SpanBits, epoch: Count) -> bool:
     """A span has no bits that were taken in an epoch."""
     return not bits.held or (bits.alloc != epoch and bits.marks != epoch)
@@ -120,11 +130,12 @@ def bits_are_taken_from_the_arenas_of_the_epoch(p: Proof) -> None:
     p.possible("one may be reused", z3.And(turns, aged.free > before.free))
 
 
-@obligation("bits.spans", "SPAN-22 SPAN-27 I-34", INTEGERS)
+@obligation("bits.spans", "SPAN-22 SPAN-27 I-10 I-34", INTEGERS)
 def what_becomes_free_holds_no_bits_of_a_span(p: Proof) -> None:
     """Whatever is done in an epoch, a span's mark bits are of this epoch or the last, its allocBits
     of those or the one before. So they lie in arenas that are in use. An epoch ends when each span
-    has new mark bits: no arena that becomes free then has bits of a span.
+    has new mark bits: no arena that becomes free then has bits of a span. That a slot was
+    freed is known until the span leaves use.
     """
     before, now = p.fresh(SpanBits, "before"), p.number(Count, "now")
     arenas = p.fresh(BitsArenas, "arenas")
@@ -135,13 +146,17 @@ def what_becomes_free_holds_no_bits_of_a_span(p: Proof) -> None:
     p.assume(p.holds(of.bits_are_kept, before, now))
     p.show("they lie in arenas in use", p.holds(lies_in_use, before, arenas))
     for step in SPAN_BITS_STEPS:
-        given = p.holds(step.may, before, now)
-        after = p.call_given(given, step.take, before, now)
+        chosen = (now, *list(p.parameters(step.take).values())[1:])
+        given = p.holds(step.may, before, *chosen)
+        after = p.call_given(given, step.take, before, *chosen)
         assert isinstance(after, SpanBits)
         p.show(f"{step.name} keeps it", p.implied(given, of.bits_are_kept, after, now))
         p.show(f"{step.name} is new", p.implied(given, of.is_of_this_epoch, after, now))
         if step is of.RENEW_BITS:
             p.show("mark bits become allocBits", p.implied(given, hands_on, before, after))
+            p.show("what was freed", p.implied(given, tells_of_freed, before, after, chosen[1]))
+        else:
+            p.show(f"{step.name} frees no slot", p.implied(given, tells_of_none, after))
         p.possible(f"{step.name} is taken", given)
     due = z3.And(
         p.holds(of.is_of_this_epoch, before, now), p.holds(of.may_next_epoch, arenas, now + 1)

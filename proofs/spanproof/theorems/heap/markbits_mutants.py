@@ -64,10 +64,17 @@ MARKBITS_MUTANTS = (
         "spanspec.span.markbits.renew_bits",
         Variant(
             "alloc-bits-kept",
-            "SpanBits(True, bits.marks, epoch)",
-            "SpanBits(True, bits.alloc, epoch)",
+            "SpanBits(True, bits.marks, ",
+            "SpanBits(True, bits.alloc, ",
             "bits.spans",
             "a sweep keeps the old allocBits beside its new mark bits",
+        ),
+        Variant(
+            "what-was-freed-forgotten",
+            "bits.freed or nfreed > 0",
+            "nfreed > 0",
+            "bits.spans",
+            "only the last sweep tells whether a slot of a span was freed",
         ),
     ),
     *variants_of(
