@@ -10,7 +10,6 @@ from typing import Final
 
 import z3
 
-from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import SymbolicObject, Value
 from spanproof.theorems.pages.subtrees import (
@@ -20,6 +19,7 @@ from spanproof.theorems.pages.subtrees import (
     Tree,
     base_of,
     fields_of_none,
+    forget,
     hangs,
     number,
     run_of,
@@ -28,7 +28,7 @@ from spanproof.theorems.pages.subtrees import (
 )
 from spanspec.base.words import U64
 from spanspec.pages.freeruns import FreeSpan
-from spanspec.pages.treap import Node, change
+from spanspec.pages.treap import change
 
 MODULE: Final = "spanspec.pages.treap"
 SIDES: Final = ("left", "right")
@@ -95,9 +95,7 @@ def a_run_is_changed_where_it_is(p: Proof) -> None:
         assert isinstance(root, SymbolicObject)
         assert isinstance(what, FreeSpan)
         calls.to(root, path, z3.And(number(p, where) == base, same_run(p, what, run)))
-        left = Fields(p, Node, f"changed_{len(calls.goes_on)}")
-        for field in ("run", "max_pages", "types"):
-            p.translator.memory.write((Node, field), root.identity, left.value(field))
+        forget(p, root, f"changed_{len(calls.goes_on)}", "run", "max_pages", "types")
         return None
 
     def after(side: int) -> z3.BoolRef:

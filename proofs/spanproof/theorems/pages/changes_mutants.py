@@ -27,4 +27,28 @@ CHANGE_MUTANTS = (
             "another run than the one at the address is changed",
         ),
     ),
+    *variants_of(
+        "spanspec.pages.treap.without",
+        Variant(
+            "removal-on-the-wrong-side",
+            "    if base < node.run.base:\n        node.hang_left(without(node.left, base))\n",
+            "    if base < node.run.base:\n        node.hang_left(without(node.right, base))\n",
+            "treap.remove-at",
+            "the run to take out is looked for on the other side, and what was there is lost",
+        ),
+        Variant(
+            "merge-left-out",
+            "return merge(node.left, node.right)",
+            "return node.left",
+            "treap.remove-at",
+            "with a run all those are taken out that are on the right below it",
+        ),
+        Variant(
+            "rest-of-the-left-hung-on-the-right",
+            "node.hang_left(without(node.left, base))",
+            "node.hang_right(without(node.left, base))",
+            "treap.remove-at",
+            "what is left of the lower runs comes behind the higher ones, which are lost",
+        ),
+    ),
 )

@@ -49,6 +49,8 @@ def fields_of_none(p: Proof) -> None:
     nothing = Fields(p, Node, "nothing")
     for field in FIELDS:
         p.translator.memory.write((Node, field), NONE, nothing.value(field))
+    for side in ("left", "right"):
+        p.translator.memory.write((Node, side), NONE, SymbolicObject(Node, NONE))
 
 
 def node_or_none(node: Fields, there: z3.BoolRef) -> SymbolicObject:
@@ -109,11 +111,16 @@ def any_subtree(p: Proof, name: str) -> Subtree:
 
 
 class Tree:
-    """A node with a subtree on each side, in order; it is there."""
+    """A node with a subtree on each side, any or these, in order; it is there."""
 
-    def __init__(self, p: Proof, name: str, runs: Runs) -> None:
+    def __init__(
+        self, p: Proof, name: str, runs: Runs, sides: tuple[Subtree, Subtree] | None = None
+    ) -> None:
         self.node = Fields(p, Node, name)
-        self.left, self.right = any_subtree(p, f"{name}_left"), any_subtree(p, f"{name}_right")
+        self.left, self.right = sides or (
+            any_subtree(p, f"{name}_left"),
+            any_subtree(p, f"{name}_right"),
+        )
         self.node.set("left", self.left.target)
         self.node.set("right", self.right.target)
         self.base = base_of(p, self.node)
@@ -132,6 +139,15 @@ class Tree:
             z3.Implies(self.left.holds(at), z3.ULT(at, self.base)),
             z3.Implies(self.right.holds(at), z3.UGT(at, self.base)),
         )
+
+    def or_none(self) -> Subtree:
+        """Return it as a subtree that is there or not."""
+        name, there = self.whole.name, z3.Bool(f"{self.whole.name}_there")
+
+        def holds(at: z3.ExprRef) -> z3.BoolRef:
+            return z3.And(there, self.holds(at))
+
+        return Subtree(name, self.node, node_or_none(self.node, there), there, holds)
 
 
 def same_run(p: Proof, one: FreeSpan, other: FreeSpan) -> z3.BoolRef:
@@ -167,3 +183,28 @@ def hangs(node: Fields, side: str, tree: Subtree) -> z3.BoolRef:
     held = node.value(side)
     assert isinstance(held, SymbolicObject)
     return cast(z3.BoolRef, held.identity == tree.target.identity)
+
+
+def no_lower(priority: z3.ExprRef, *below: Subtree) -> z3.BoolRef:
+    """Return that no root of some trees has a lower priority now (TREAP-1)."""
+    return z3.And(*(z3.Implies(one.there, z3.ULE(priority, one.root["priority"])) for one in below))
+
+
+def forget(p: Proof, root: SymbolicObject, name: str, *fields: str) -> None:
+    """Let some fields of a node, if it is there, hold whatever it may be."""
+    anything, below = Fields(p, Node, name), Fields(p, Node, f"{name}_below")
+    memory = p.translator.memory
+
+    def write(identity: z3.ExprRef, given: z3.BoolRef, field: str, value: Value) -> None:
+        if z3.is_app_of(identity, z3.Z3_OP_ITE):
+            condition, one, other = identity.children()
+            write(one, z3.And(given, condition), field, value)
+            write(other, z3.And(given, z3.Not(condition)), field, value)
+        elif not z3.eq(identity, NONE):
+            old = memory.read((Node, field), identity)
+            memory.write((Node, field), identity, memory.joined(given, value, old))
+
+    for field in fields:
+        side = field in ("left", "right")
+        value = node_or_none(below, z3.Bool(f"{name}_{field}")) if side else anything.value(field)
+        write(root.identity, z3.BoolVal(True), field, value)
