@@ -36,7 +36,7 @@ from spanspec.sharing.steps import (
     PUSH,
     RELIST,
 )
-from spanspec.sharing.sweepbuf import swept_buffer
+from spanspec.sharing.sweepbuf import FIND_DRAINED, swept_buffer
 from spanspec.sharing.sweeping import may_free, may_publish_dead, may_relist, publishes_alone
 from spanspec.span.markbits import DROP_BITS, RENEW_BITS
 from spanspec.span.mspan import IN_USE, Mspan
@@ -261,7 +261,7 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
         span = state.buffers[number].at(place)
         # The index is set back, else many who find the stack drained would take it ever lower.
         if span == NOBODY:
-            state.buffers[number].pop(place)
+            advance(state.buffers[number], FIND_DRAINED, place)
         else:
             take(state, POP, thread, span_id(span), place=place)
         yield popped(state, actor, span, place, by)

@@ -31,6 +31,7 @@ from spanspec.sharing.steps import (
     START_CYCLE,
     Choice,
 )
+from spanspec.sharing.sweepbuf import Stack, SweepBuffer
 from spanspec.sharing.sweeping import may_publish, publishes_alone
 from spanspec.span.markbits import NO_SPAN_BITS, TAKE_BITS, BitsArenas, SpanBits, needs_chunk
 from spanspec.span.tiny import (
@@ -58,7 +59,9 @@ def after(part: object, step: Step[PartT], *chosen: object) -> PartT:
     return step.take(*told)
 
 
-def advance(owner: HeapState | Mcentral | Mcache, step: Step[object], *chosen: object) -> None:
+def advance(
+    owner: HeapState | Mcentral | Mcache | SweepBuffer, step: Step[object], *chosen: object
+) -> None:
     """Take a step of a part of the heap, which has to be possible; `owner` holds the part.
 
     Raises: NotAStep if its guard does not hold, or the owner has no such part.
@@ -84,6 +87,8 @@ def advance(owner: HeapState | Mcentral | Mcache, step: Step[object], *chosen: o
         owner.pace = cast(SweepPace, after(owner.pace, step, *chosen))
     elif isinstance(owner, HeapState) and part == "bits_arenas":
         owner.bits_arenas = cast(BitsArenas, after(owner.bits_arenas, step, *chosen))
+    elif isinstance(owner, SweepBuffer) and part == "stack":
+        owner.stack = cast(Stack, after(owner.stack, step, *chosen))
     else:
         raise NotAStep(f"{step.name} is none of {type(owner).__name__}: it has no {part}")
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from spanspec.base.ids import PlaceId, SpanId
 from spanspec.base.records import Record
+from spanspec.base.steps import step_of
 from spanspec.base.tables import Table
 from spanspec.base.words import Count
 from spanspec.pages.persistent import SWEEP_BLOCK_BYTES
@@ -116,13 +117,24 @@ def pop(stack: Stack, place: PlaceId) -> Stack:
     return Stack(index, stack.filled - 1, stack.made, stack.spine, places)
 
 
-def find_drained(stack: Stack) -> Stack:
+def may_find_drained(stack: Stack, place: PlaceId) -> bool:
+    """Guard: the place that was taken is below the first, so that no span was taken.
+
+    Rules: SWP-11.
+    """
+    return place < 0
+
+
+def find_drained(stack: Stack, place: PlaceId) -> Stack:
     """Take a place below the first, as who finds the stack drained does.
 
     Rules: SWP-11.
     """
     # In the runtime the index falls below 0 then, and is set back.
     return replace(stack, index=0)
+
+
+FIND_DRAINED: Final = step_of("stack", may_find_drained, find_drained, place=PlaceId)
 
 
 def follow(stack: Stack, span: SpanId, place: PlaceId, was_in: bool, is_in: bool) -> Stack:
@@ -198,11 +210,11 @@ class SweepBuffer:
         return span - 1
 
     def pop(self, place: int) -> None:
-        """Take out the span at a place; below the first there is none.
+        """Take out the span at a place.
 
         Rules: SWP-11.
         """
-        self.stack = find_drained(self.stack) if place < 0 else pop(self.stack, PlaceId(place))
+        self.stack = pop(self.stack, PlaceId(place))
 
     def follow(self, span: SpanId, place: int, was_in: bool, is_in: bool) -> None:
         """Follow the record of a span that was pushed or popped."""

@@ -12,6 +12,7 @@ from spanspec.base.steps import NotAStep, Step
 from spanspec.heap import Heap
 from spanspec.heap.state import HeapState, Mcache
 from spanspec.heap.taking import advance, take_tiny_block
+from spanspec.sharing.sweepbuf import SweepBuffer
 
 FOLDER = Path(spanspec.__file__).parent
 TAKING = "heap/taking.py"
@@ -70,7 +71,6 @@ BESIDE_STEPS = {
         "return_span: state.spans.pop(span)": "FREE and the page heap's steps take it out of use",
         "sweepone: state.sweepers.add(actor.thread)": "only runtime.GC waits for them (SWP-38)",
         "sweepone: state.sweepers.discard(actor.thread)": "as above",
-        "sweepone: state.buffers[number].pop(place)": "sets the index of a drained stack back",
     },
 }
 """What functions beside `taking` change of a heap, and why that is no step of its own."""
@@ -165,13 +165,15 @@ def test_each_step_is_applied_by_a_course() -> None:
 def test_what_no_guard_allows_is_no_step() -> None:
     state = Heap().state
     mcache = state.mcaches[0]
-    refused: tuple[tuple[HeapState | Mcache, Step[object], tuple[int, ...]], ...] = (
+    refused: tuple[tuple[HeapState | Mcache | SweepBuffer, Step[object], tuple[int, ...]], ...] = (
         (state, STEPS["END_MARKING"], ()),
         (state, STEPS["GIVE_CREDIT"], (1,)),
         (state, STEPS["TAKE_CHUNK"], (0,)),
         (mcache, STEPS["NOTE_REFILL"], (5, -1)),
         (mcache, STEPS["USE_REFILL"], (5,)),
         (mcache, STEPS["DROP_TINY_BLOCK"], (3,)),
+        (state.buffers[0], STEPS["FIND_DRAINED"], (0,)),
+        (state, STEPS["TAKE_BITS"], (64, 1)),
     )
     for owner, step, chosen in refused:
         with pytest.raises(NotAStep, match=f"{step.name} .* is not possible"):

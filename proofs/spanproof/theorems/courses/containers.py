@@ -13,7 +13,8 @@ from typing import Final
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import Wrong, promise
-from spanspec.base.ids import NOBODY, SpanId
+from spanspec.base.ids import NOBODY, PlaceId, SpanId
+from spanspec.heap.taking import advance
 from spanspec.pages.freeruns import (
     ALL,
     UNSCAVENGED,
@@ -28,7 +29,7 @@ from spanspec.pages.freeruns import (
 from spanspec.pages.pagemap import PageMap
 from spanspec.pages.treap import Treap, check_treap
 from spanspec.sharing.spanlist import SpanList
-from spanspec.sharing.sweepbuf import SweepBuffer
+from spanspec.sharing.sweepbuf import FIND_DRAINED, SweepBuffer, may_find_drained
 
 PAGE: Final = 8192
 
@@ -240,7 +241,8 @@ def places_of_a_buffer(order: Sequence[int], popped: Sequence[int]) -> Case:
             index = min(index, place)
             _is_right(buffer, plain, index)
             met["given up"] += any(one > place for one in plain)
-        buffer.pop(-1)
+        promise(not may_find_drained(buffer.stack, PlaceId(0)), "SWP-11: the first place")
+        advance(buffer, FIND_DRAINED, -1)
         promise(buffer.index == 0 and buffer.at(-1) == NOBODY, "SWP-11: a drained stack")
 
     return case

@@ -41,6 +41,7 @@ from spanspec.sharing.sweepbuf import (
     follow,
     grow_for,
     is_reserved,
+    may_find_drained,
     pop,
     push,
     swept_buffer,
@@ -125,7 +126,8 @@ def a_pop_empties_its_place_and_no_other(p: Proof) -> None:
     stack, place = it.before, it.place
     # `buffers.reserved` shows that a stack with a place that is filled counts one at least.
     p.assume(place >= 0, it.at(stack, place) != NOT_FILLED, number(p, stack.filled) > 0)
-    after, drained = p.call(pop, stack, place), p.call(find_drained, stack)
+    below = cast(z3.ArithRef, p.fresh(PlaceId, "below"))
+    after, drained = p.call(pop, stack, place), p.call(find_drained, stack, below)
     assert isinstance(after, Stack)
     assert isinstance(drained, Stack)
     index = number(p, stack.index)
@@ -134,6 +136,7 @@ def a_pop_empties_its_place_and_no_other(p: Proof) -> None:
     p.show("filled below the index", z3.Implies(full, p.holds(is_filled, after, it.other)))
     p.show("drained: filled below", z3.Implies(full, p.holds(is_filled, drained, it.other)))
     p.show("drained: the same", it.at(drained, it.other) == it.at(stack, it.other))
+    p.show("drained: below the first", p.holds(may_find_drained, stack, below) == (below < 0))
     p.possible("the last", place == index - 1)
     p.possible("one that was given up before", place >= index)
     p.possible("one below others", z3.And(place < it.other, it.other < index, full))

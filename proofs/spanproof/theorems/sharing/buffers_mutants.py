@@ -64,6 +64,16 @@ BUFFER_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.sharing.sweepbuf.may_find_drained",
+        Variant(
+            "first-place-found-drained",
+            "place < 0",
+            "place <= 0",
+            "buffers.pop",
+            "who takes the first place finds the stack drained",
+        ),
+    ),
+    *variants_of(
         "spanspec.sharing.sweepbuf.is_reserved",
         Variant(
             "one-place-may-be-left",
