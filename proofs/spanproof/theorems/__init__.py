@@ -47,6 +47,7 @@ from spanproof.theorems.objects import (
 from spanproof.theorems.pages import (
     changes,
     descents,
+    insertions,
     merging,
     nooverlap,
     pagemap,
@@ -87,6 +88,7 @@ __all__ = [
     "fatalchecks",
     "freespans",
     "heap_specials",
+    "insertions",
     "kernel_arithmetic",
     "kernel_pages",
     "kernels",

@@ -51,4 +51,21 @@ CHANGE_MUTANTS = (
             "what is left of the lower runs comes behind the higher ones, which are lost",
         ),
     ),
+    *variants_of(
+        "spanspec.pages.treap.insert_below",
+        Variant(
+            "insertion-on-the-wrong-side",
+            "side = node.left if belongs_left(leaf.run, node.run) else node.right",
+            "side = node.right if belongs_left(leaf.run, node.run) else node.left",
+            "treap.insert-at",
+            "a run is put among those that are higher although it is lower",
+        ),
+        Variant(
+            "insertion-loses-what-is-above",
+            "return node.adopt(insert_below(side, leaf))",
+            "return insert_below(side, leaf)",
+            "treap.insert-at",
+            "of the tree into which a run is put only a subtree is left",
+        ),
+    ),
 )
