@@ -46,6 +46,8 @@ class Search(NamedTuple):
     by_pages: bool
     lowest: bool
     good: Callable[[z3.ExprRef], z3.BoolRef]
+    relies: bool
+    """Whether the way down relies on it that a sum is no larger than its runs make it."""
 
     def covers(self, tree: Subtree, at: z3.ExprRef) -> z3.BoolRef:
         """Return that a tree's sum covers the run at an address, if it is in it (TREAP-9)."""
@@ -57,7 +59,9 @@ class Search(NamedTuple):
         return z3.Implies(tree.holds(at), covered)
 
     def reach(self, tree: Subtree) -> list[z3.ExprRef]:
-        """Return the addresses of runs that make a tree's sum what it is."""
+        """Return the addresses of runs that make a tree's sum what it is, if that matters."""
+        if not self.relies:
+            return []
         number_of = 1 if self.by_pages else KINDS
         return [z3.BitVec(f"{tree.name}_reaches_{kind}", 64) for kind in range(number_of)]
 
@@ -150,9 +154,11 @@ def ends_right(
 
     fields_of_none(p)
     tree, at = Tree(p, name, runs), z3.BitVec(f"{name}_at", 64)
-    search = Search(runs, by_pages, lowest, good)
+    # A way beside an address asks whether something was found below, and what it is told suffices.
+    search = Search(runs, by_pages, lowest, good, relies=by_pages or len(passed) == 1)
     for one in (tree.whole, *tree.sides):
-        p.assume(search.is_reached(one))
+        if search.relies:
+            p.assume(search.is_reached(one))
         # What decides on the way: an arbitrary run, the node's own, and those that make a sum.
         looked_at = [at, tree.base, *search.reach(tree.whole)]
         p.assume(*(search.covers(one, where) for where in looked_at))
