@@ -239,7 +239,7 @@ class HeapState:
         self.slots = self.tables.slots.records
         self.taken: dict[str, int] = {}
         self.collector = Collector()
-        self.sweepers: set[int] = set()
+        self.sweepers: frozenset[int] = frozenset()
         self.spans: dict[int, Mspan] = {}
         self.lists = no_lists()
         self.central = Centrals(self.lists)

@@ -15,6 +15,7 @@ from spanspec.heap.pacing import DROP_PACE, Debt
 from spanspec.heap.progress import COUNT_SWEPT, GIVE_CREDIT
 from spanspec.heap.specials import DueTable, SpanSpecials, SpecialTable, by_fate
 from spanspec.heap.state import Course, HeapState, Waits
+from spanspec.heap.sweepers import BEGIN_POPPING, END_POPPING
 from spanspec.heap.taking import (
     advance,
     change_bits,
@@ -251,7 +252,7 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
     if state.inputs.sweep_is_done():
         return NOTHING_LEFT
     # Counted while it works: runtime.GC waits until nobody does (SWP-38).
-    state.sweepers.add(actor.thread)
+    advance(state, BEGIN_POPPING, actor.thread)
     number = 1 - swept_buffer(state.sweepgen)
     # A popped span that somebody else sweeps is no result: pop the next.
     freed = NOTHING_LEFT
@@ -278,7 +279,9 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
         yield claimed(state, actor, span, by)
         back = yield from sweep_span(state, actor, thread, span, preserve=False, credited=True)
         freed = npages if back else 0
-    state.sweepers.discard(actor.thread)
+    # Who compares with another heap may know before that the thread is done, and has said so.
+    if actor.thread in state.sweepers:
+        advance(state, END_POPPING, actor.thread)
     return freed
 
 

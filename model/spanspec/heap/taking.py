@@ -87,6 +87,8 @@ def advance(
         owner.pace = cast(SweepPace, after(owner.pace, step, *chosen))
     elif isinstance(owner, HeapState) and part == "bits_arenas":
         owner.bits_arenas = cast(BitsArenas, after(owner.bits_arenas, step, *chosen))
+    elif isinstance(owner, HeapState) and part == "sweepers":
+        owner.sweepers = cast(frozenset[int], after(owner.sweepers, step, *chosen))
     elif isinstance(owner, SweepBuffer) and part == "stack":
         owner.stack = cast(Stack, after(owner.stack, step, *chosen))
     else:

@@ -38,7 +38,8 @@ from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
 from spanspec.heap.machine import Steps
 from spanspec.heap.state import Waits
-from spanspec.heap.taking import see_published
+from spanspec.heap.sweepers import END_POPPING
+from spanspec.heap.taking import advance, see_published
 
 DEBT: Final = "dd"
 """The event of who sweeps before it takes a span."""
@@ -231,7 +232,9 @@ class InTurns:
                 caller.unready = -1
         if caller.other.left:
             # Nobody waits for it any more, although it may have told of nothing since.
-            self._model.heap.state.sweepers.discard(caller.p)
+            state = self._model.heap.state
+            if caller.p in state.sweepers:
+                advance(state, END_POPPING, caller.p)
             caller.other.left = False
         caller.waits = stop is Stop.WAITS
         self._exercised["waits"] += caller.waits

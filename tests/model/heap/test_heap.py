@@ -35,7 +35,9 @@ from spanspec.heap.program import (
 )
 from spanspec.heap.snapshot import from_json
 from spanspec.heap.state import Waits
+from spanspec.heap.sweepers import BEGIN_POPPING
 from spanspec.heap.sweeping import ensure_swept, finish_sweeping, sweepone
+from spanspec.heap.taking import advance
 from spanspec.invariants import INVARIANTS, violations
 from spanspec.pages.arena import GrantingOs
 from spanspec.pages.pageheap import Actor
@@ -136,7 +138,7 @@ def test_nobody_waits_once_another_cycle_has_begun() -> None:
     state = heap.state
     finishing = finish_sweeping(state, Actor(0, 0))
     next(finishing)
-    state.sweepers.add(1)
+    advance(state, BEGIN_POPPING, 1)
     state.collector = replace(state.collector, cycle=state.cycle + 1)
     assert not any(isinstance(step, Waits) for step in finishing)
 

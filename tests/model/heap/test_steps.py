@@ -69,8 +69,6 @@ BESIDE_STEPS = {
     "heap/sweeping.py": {
         "sweep_span: state.spans[span]": RECORD,
         "return_span: state.spans.pop(span)": "FREE and the page heap's steps take it out of use",
-        "sweepone: state.sweepers.add(actor.thread)": "only runtime.GC waits for them (SWP-38)",
-        "sweepone: state.sweepers.discard(actor.thread)": "as above",
     },
 }
 """What functions beside `taking` change of a heap, and why that is no step of its own."""

@@ -344,6 +344,26 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.heap.sweepers.begin_popping",
+        Variant(
+            "last-sweeper-counted-alone",
+            "sweepers | {thread}",
+            "frozenset({thread})",
+            "courses.sweepers",
+            "who begins to sweep is counted in place of the others",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweepers.end_popping",
+        Variant(
+            "nobody-sweeps-after-the-first",
+            "sweepers - {thread}",
+            "frozenset()",
+            "courses.sweepers",
+            "once one thread has swept, nobody waits for the others",
+        ),
+    ),
+    *variants_of(
         "spanspec.heap.mcentral.uncached",
         Variant(
             "staleness-untold",
