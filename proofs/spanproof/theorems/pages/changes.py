@@ -76,7 +76,7 @@ def a_run_is_changed_where_it_is(p: Proof) -> None:
     """In a tree of any size and shape the run at an address is changed to another one, which comes
     at the same place among the others; no other run is, nor is the tree's shape or a priority, and
     every node that is passed has right sums. Just if there is no run at the address, the way goes
-    down to where nothing is, and is refused there (T-73).
+    down to where nothing is. That T-73 stops it there is tried (`containers.treap`).
     """
     fields_of_none(p)
     tree, at = Tree(p, "change", Runs("change")), z3.BitVec("change_at", 64)

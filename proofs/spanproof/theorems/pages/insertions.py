@@ -106,8 +106,8 @@ def goes_on_where_it_is(p: Proof, leaf: Tree, runs: Runs) -> None:
 def a_run_is_put_where_it_belongs(p: Proof) -> None:
     """In a tree of any size and shape into which a run is put there are just the runs that were
     there and the new one, in order, and no priority is lower than the one above it. The sums of the
-    nodes that are passed and rotated are those of `treap.insert` and `treap.rotations`. A run is
-    refused just if its address is there (T-70).
+    nodes that are passed and rotated are those of `treap.insert` and `treap.rotations`. T-70 stops
+    no run whose address is not there; that it stops the others is tried (`containers.treap`).
     """
     fields_of_none(p)
     runs, at = Runs("insert"), z3.BitVec("insert_at", 64)

@@ -106,7 +106,7 @@ def a_run_is_taken_out_where_it_is(p: Proof) -> None:
     """In a tree of any size and shape the run at an address is taken out: the tree holds just the
     others then, in order, every node that is passed or that comes above others has right sums, and
     no priority is lower than the one above it. Just if there is no run at the address, the way goes
-    down to where nothing is, and is refused there (T-73).
+    down to where nothing is. That T-73 stops it there is tried (`containers.treap`).
     """
     fields_of_none(p)
     runs, at, base = Runs("remove"), z3.BitVec("remove_at", 64), p.number(U64, "base")
