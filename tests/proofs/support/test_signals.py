@@ -319,7 +319,12 @@ def test_a_signal_is_one_from_the_first_moment_to_the_last(
 ) -> None:
     program = AT_A_BAD_MOMENT.format(moment=moment.format(number=int(number)))
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, cwd=PROOFS
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=PROOFS,
+        preexec_fn=listen,
     )
     assert done.returncode == 128 + number, done.stderr
     assert done.stderr.endswith("spanspec: interrupted\n")

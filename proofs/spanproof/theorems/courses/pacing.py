@@ -133,21 +133,20 @@ def what_is_due_is_what_fractions_say() -> Ran:
     return every_case((("triggers", triggers), ("sweeping", sweeping), ("debts", debts)))
 
 
-PLACES: Final = tuple(
-    at
-    for phase, begun, marked, done in product(
-        (OFF, MARK, MARK_TERMINATION), (0, 1), (False, True), (False, True)
-    )
-    if is_sound(at := Collector(phase, 5 + begun, 0, 5, marked, done))
-)
-"""Each place at which a collector may stand, in some cycle."""
+def places() -> list[Collector]:
+    """Return each place at which a collector may stand, in some cycle."""
+    everywhere = product((OFF, MARK, MARK_TERMINATION), (0, 1), (False, True), (False, True))
+    found = [
+        Collector(phase, 5 + begun, 0, 5, marked, done) for phase, begun, marked, done in everywhere
+    ]
+    return [at for at in found if is_sound(at)]
 
 
 def trigger_steps(met: Counter[str]) -> None:
     """The trigger is set and corrected where a cycle or GOGC may, and starts no cycle too late."""
     before = Trigger(4 * MIB, 6 * MIB, 0.5)
     for at, heap, goal, ratio in product(
-        PLACES, (0, MIB, NEVER), (0, MIB, NEVER), (-1.0, 0.0, 1.0)
+        places(), (0, MIB, NEVER), (0, MIB, NEVER), (-1.0, 0.0, 1.0)
     ):
         to = Trigger(heap, goal, ratio)
         allowed = at.phase != MARK_TERMINATION and heap <= goal and ratio >= 0
@@ -158,7 +157,7 @@ def trigger_steps(met: Counter[str]) -> None:
         corrected = Trigger(before.heap, before.goal, ratio)
         promise(correct_ratio(before, ratio, at) == corrected, f"SWP-20: a share of {ratio}")
         met["trigger"] += allowed
-    for at, live in product(PLACES, (0, 8 * MIB)):
+    for at, live in product(places(), (0, 8 * MIB)):
         begins = at.phase == OFF and at.cycle == 6
         promise(may_raise_goal(before, live, at) == begins, f"SWP-32: a goal in {at}")
         raised = Trigger(before.heap, max(before.goal, live + MIB), before.ratio)
@@ -169,13 +168,13 @@ def trigger_steps(met: Counter[str]) -> None:
 def pace_steps(met: Counter[str]) -> None:
     """Nobody is given a debt where all is swept, and only there, or nearly, are debts dropped."""
     before = SweepPace(0.25, 77, 7)
-    for at, speed in product(PLACES, (-1.0, 0.0, 0.5)):
+    for at, speed in product(places(), (-1.0, 0.0, 0.5)):
         to = SweepPace(speed, 5, 3)
         allowed = at.phase != MARK_TERMINATION and (speed == 0 or (speed > 0 and not at.sweepdone))
         promise(may_set_pace(before, to, at) == allowed, f"SWP-20: {to} is set in {at}")
         promise(set_pace(before, to, at) == to, f"SWP-20: {to} is set")
         met["pace"] += allowed and speed > 0
-    for at, unswept in product(PLACES, (0, 1, 9)):
+    for at, unswept in product(places(), (0, 1, 9)):
         swept = at.sweepdone or unswept == 0
         promise(may_drop_pace(before, at, unswept) == swept, f"SWP-19: {unswept} left in {at}")
         dropped = drop_pace(before, at, unswept)

@@ -24,11 +24,12 @@ def one_at_a_time(met: Counter[str]) -> None:
             others = {other for other in some if other != thread}
             if counted:
                 left = end_popping(sweepers, thread)
-                promise(left == others, f"SWP-38: {left} when {thread} of {some} ends")
+                promise(left == others, f"SWP-38: {sorted(left)} when {thread} of {some} ends")
                 met["ends"] += 1
             else:
                 more = begin_popping(sweepers, thread)
-                promise(more == {*others, thread}, f"SWP-15: {more} when {thread} joins {some}")
+                wrong = f"SWP-15: {sorted(more)} when {thread} joins {some}"
+                promise(more == others | {thread}, wrong)
                 met["begins"] += 1
 
 
