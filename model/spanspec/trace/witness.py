@@ -14,7 +14,7 @@ from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap.pacing import Debt, SweepPace
-from spanspec.heap.progress import NO_MORE_RECLAIM
+from spanspec.heap.progress import NO_MORE_RECLAIM, is_beyond
 from spanspec.heap.state import HeapState
 from spanspec.heap.taking import see_published
 from spanspec.pages.pageheap import page_address
@@ -181,10 +181,11 @@ class Witness:
 
     def reclaim_is_over(self) -> bool:
         """Return whether the reclaim index is past all arenas, as the acting thread reads it."""
-        over = self.state.progress.reclaim_index >= NO_MORE_RECLAIM
+        progress = self.state.progress
+        over = progress.reclaim_index >= NO_MORE_RECLAIM
         if type(self.event) is hev.ReclaimBegins:
             return over and not self._race(True)
-        past = self.state.progress.reclaim_index // 8192 >= self.state.progress.sweep_arenas
+        past = is_beyond(progress.reclaim_index, progress.sweep_arenas)
         return over or (past and self._race(True))
 
     def reclaim_credit(self) -> U64:
