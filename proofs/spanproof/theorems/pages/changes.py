@@ -6,14 +6,15 @@ of what is below it, so by induction all nodes have.
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import z3
 
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import SymbolicObject, Value
+from spanproof.theorems.pages.rotations import SIDES, WORDS, sums_are_right
 from spanproof.theorems.pages.subtrees import (
-    WORDS,
+    MODULE,
+    Calls,
     Runs,
     Subtree,
     Tree,
@@ -22,53 +23,13 @@ from spanproof.theorems.pages.subtrees import (
     forget,
     hangs,
     number,
+    roots,
     run_of,
     same_run,
-    sums_are_right,
 )
 from spanspec.base.words import U64
 from spanspec.pages.freeruns import FreeSpan
 from spanspec.pages.treap import change
-
-MODULE: Final = "spanspec.pages.treap"
-SIDES: Final = ("left", "right")
-
-
-class Calls:
-    """The calls of a way down by itself: where each goes on, and whether it goes on rightly."""
-
-    def __init__(self, tree: Tree, held: z3.ExprRef) -> None:
-        self._tree = tree
-        self._held = held
-        self._ways: list[tuple[z3.BoolRef, list[z3.BoolRef]]] = []
-        self.goes_on: list[z3.BoolRef] = []
-
-    def to(self, root: Value, path: z3.BoolRef, same: z3.BoolRef) -> list[z3.BoolRef]:
-        """Note a call; return of each side whether it goes on there.
-
-        The subtree has the address that is looked for just if the whole has it; `same` tells that
-        everything else is passed on as it is.
-        """
-        assert isinstance(root, SymbolicObject)
-        tree, held = self._tree, self._held
-        is_it = [root.identity == side.target.identity for side in tree.sides]
-        found = tree.holds(held)
-        right = (
-            z3.And(one, side.holds(held) == found)
-            for one, side in zip(is_it, tree.sides, strict=True)
-        )
-        self.goes_on.append(z3.Implies(path, z3.And(z3.Or(*right), same)))
-        self._ways.append((path, is_it))
-        return is_it
-
-    @property
-    def anywhere(self) -> z3.BoolRef:
-        """Whether it goes on below at all."""
-        return z3.Or(*(path for path, _ in self._ways))
-
-    def on(self, side: int) -> z3.BoolRef:
-        """Return whether it goes on on a side."""
-        return z3.Or(*(z3.And(path, is_it[side]) for path, is_it in self._ways))
 
 
 @obligation("treap.change-at", "TREAP-1 TREAP-6 TREAP-9 T-73 I-18", WORDS)
@@ -79,7 +40,7 @@ def a_run_is_changed_where_it_is(p: Proof) -> None:
     down to where nothing is. That T-73 stops it there is tried (`containers.treap`).
     """
     fields_of_none(p)
-    tree, at = Tree(p, "change", Runs("change")), z3.BitVec("change_at", 64)
+    tree, at = Tree(p, "change", Runs(p, "change")), z3.BitVec("change_at", 64)
     base, run = p.number(U64, "base"), p.fresh(FreeSpan, "run")
     assert isinstance(run, FreeSpan)
     new = number(p, run.base)
@@ -113,7 +74,7 @@ def a_run_is_changed_where_it_is(p: Proof) -> None:
     p.show("not changed here", same_run(p, run_of(tree.node), was), z3.Not(here))
     stays = [hangs(tree.node, *one) for one in zip(SIDES, tree.sides, strict=True)]
     p.show("the shape stays", z3.And(*stays, tree.node["priority"] == priority))
-    p.show("its sums", sums_are_right(p, tree.node, *tree.sides))
+    p.show("its sums", sums_are_right(p, tree.node, *roots(*tree.sides)))
     top = base_of(p, tree.node)
     left, right = after(0), after(1)
     held = z3.Or(z3.And(tree.holds(at), at != base), at == new)

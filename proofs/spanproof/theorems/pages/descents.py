@@ -5,16 +5,16 @@ whole: the lowest run, or the highest one, that is looked for, if there is any.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import z3
 
 from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import NONE, SymbolicObject, Value
+from spanproof.theorems.pages.rotations import KINDS, SIDES, WORDS
 from spanproof.theorems.pages.subtrees import (
-    KINDS,
-    WORDS,
+    MODULE,
     Runs,
     Subtree,
     Tree,
@@ -35,8 +35,6 @@ from spanspec.pages.treap import (
     highest_below,
     lowest_above,
 )
-
-MODULE: Final = "spanspec.pages.treap"
 
 
 class Search(NamedTuple):
@@ -119,7 +117,7 @@ class Found:
         name = f"{tree.whole.name}_found_{len(self.goes_on)}"
         found, there = Fields(p, Node, name), z3.Bool(f"{name}_there")
         base = base_of(p, found)
-        p.assume(search.runs.has(p, run_of(found)), tree.in_order(base))
+        p.assume(search.runs.has(run_of(found)), tree.in_order(base))
         is_it = [root.identity == side.target.identity for side in tree.sides]
         for side, given_it in zip(tree.sides, is_it, strict=True):
             for at in (self._at, *search.reach(side)):
@@ -143,7 +141,7 @@ def ends_right(
     matters on which side of it a run is, and a filter.
     """
     name = way.__name__
-    runs = Runs(name)
+    runs = Runs(p, name)
 
     def good(at: z3.ExprRef) -> z3.BoolRef:
         if by_pages:
@@ -175,10 +173,10 @@ def ends_right(
     assert isinstance(run, FreeSpan)
     base = number(p, run.base)
     is_good, missed = search.finds(tree.whole, there, base, at)
-    p.show(f"{name}: it is one", z3.And(is_good, z3.Implies(there, runs.has(p, run))))
+    p.show(f"{name}: it is one", z3.And(is_good, z3.Implies(there, runs.has(run))))
     p.show(f"{name}: none is missed", missed)
     both = z3.And(tree.left.there, tree.right.there)
-    for which, side in zip(("left", "right"), tree.sides, strict=True):
+    for which, side in zip(SIDES, tree.sides, strict=True):
         p.possible(f"{name}: to the {which}", z3.And(there, side.holds(base)))
     p.possible(f"{name}: here", z3.And(there, base == tree.base, both))
     p.possible(f"{name}: none", z3.And(z3.Not(there), both))

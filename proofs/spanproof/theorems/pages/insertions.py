@@ -12,9 +12,10 @@ import z3
 from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import NONE, SymbolicObject, Value
-from spanproof.theorems.pages.changes import MODULE, SIDES, Calls
+from spanproof.theorems.pages.rotations import SIDES, WORDS
 from spanproof.theorems.pages.subtrees import (
-    WORDS,
+    MODULE,
+    Calls,
     Runs,
     Subtree,
     Tree,
@@ -110,7 +111,7 @@ def a_run_is_put_where_it_belongs(p: Proof) -> None:
     no run whose address is not there; that it stops the others is tried (`containers.treap`).
     """
     fields_of_none(p)
-    runs, at = Runs("insert"), z3.BitVec("insert_at", 64)
+    runs, at = Runs(p, "insert"), z3.BitVec("insert_at", 64)
     tree, leaf = Tree(p, "insert", runs), Tree(p, "leaf", runs)
     p.assume(*(z3.Not(one.there) for one in leaf.sides), z3.Not(tree.holds(leaf.base)))
     p.assume(tree.in_order(at), no_lower(tree.node["priority"], *tree.sides))

@@ -12,11 +12,10 @@ import z3
 from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import NONE, SymbolicObject, Value
-from spanproof.theorems.pages.rotations import WORDS, Shape, is_at, target
+from spanproof.theorems.pages.rotations import SIDES, WORDS, Shape, is_at, target
 from spanspec.pages.treap import Node, merge
 
 MERGE: Final = "spanspec.pages.treap.merge"
-SIDES: Final = ("left", "right")
 
 SHAPES: Final = (
     (True, True, True, True),

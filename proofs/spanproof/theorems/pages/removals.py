@@ -11,9 +11,10 @@ import z3
 
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import NONE, SymbolicObject, Value
-from spanproof.theorems.pages.changes import MODULE, SIDES, Calls
+from spanproof.theorems.pages.rotations import SIDES, WORDS, sums_are_right
 from spanproof.theorems.pages.subtrees import (
-    WORDS,
+    MODULE,
+    Calls,
     Runs,
     Subtree,
     Tree,
@@ -23,9 +24,9 @@ from spanproof.theorems.pages.subtrees import (
     hangs,
     no_lower,
     number,
+    roots,
     run_of,
     same_run,
-    sums_are_right,
 )
 from spanspec.base.words import U64
 from spanspec.pages.treap import without
@@ -109,7 +110,7 @@ def a_run_is_taken_out_where_it_is(p: Proof) -> None:
     down to where nothing is. That T-73 stops it there is tried (`containers.treap`).
     """
     fields_of_none(p)
-    runs, at, base = Runs("remove"), z3.BitVec("remove_at", 64), p.number(U64, "base")
+    runs, at, base = Runs(p, "remove"), z3.BitVec("remove_at", 64), p.number(U64, "base")
     left, right = Tree(p, "remove_left", runs), Tree(p, "remove_right", runs)
     tree = Tree(p, "remove", runs, (left.or_none(), right.or_none()))
     p.assume(*(one.in_order(at) for one in (tree, left, right)))
@@ -137,7 +138,7 @@ def a_run_is_taken_out_where_it_is(p: Proof) -> None:
         p.show(f"{label}: there", is_it[near], given)
         hung = z3.And(hangs(tree.node, side, rest), hangs(tree.node, SIDES[1 - near], other))
         p.show(f"{label}: hung", hung, given)
-        p.show(f"{label}: its sums", sums_are_right(p, tree.node, rest, other), given)
+        p.show(f"{label}: its sums", sums_are_right(p, tree.node, *roots(rest, other)), given)
         p.show(f"{label}: a heap", no_lower(priority, rest, other), given)
         held = z3.Or(at == tree.base, rest.holds(at), other.holds(at))
         p.show(f"{label}: just these", held == z3.And(tree.holds(at), at != base), given)
@@ -163,7 +164,7 @@ def a_run_is_taken_out_where_it_is(p: Proof) -> None:
         hung = z3.And(hangs(top.node, SIDES[near], own), hangs(top.node, SIDES[far], rest))
         is_above = above.identity == top.node.target.identity
         p.show(f"{label}: hung", z3.And(is_above, hung), given)
-        p.show(f"{label}: its sums", sums_are_right(p, top.node, own, rest), given)
+        p.show(f"{label}: its sums", sums_are_right(p, top.node, *roots(own, rest)), given)
         p.show(f"{label}: a heap", no_lower(kept[which]["priority"], own, rest), given)
         held = z3.Or(at == top.base, own.holds(at), rest.holds(at))
         p.show(f"{label}: just these", held == z3.And(tree.holds(at), at != base), given)

@@ -14,6 +14,7 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.merge import scalar_of
 from spanproof.symbolic.values import NONE, SymbolicObject
+from spanproof.theorems.pages.freeruns import has_type
 from spanspec.base.words import U8
 from spanspec.pages.freeruns import FreeSpan, type_of
 from spanspec.pages.treap import Node, belongs_left
@@ -22,10 +23,8 @@ WORDS: Final = Words(64)
 KINDS: Final = 4
 """How many types of runs there are."""
 
-
-def has_type(types: U8, kind: U8) -> bool:
-    """A sum says that there is a run of a type."""
-    return (types >> kind) & 1 == 1
+SIDES: Final = ("left", "right")
+"""The fields of a node that lead to its subtrees."""
 
 
 def is_of_type(run: FreeSpan, kind: U8) -> bool:
@@ -52,6 +51,38 @@ class Sums(NamedTuple):
     types: tuple[z3.BoolRef, ...]
 
 
+def sums_told(p: Proof, node: Fields) -> Sums:
+    """Return the sums that a node has."""
+    types = tuple(p.holds(has_type, node["types"], kind) for kind in range(KINDS))
+    return Sums(node["max_pages"], types)
+
+
+def sums_of_run(p: Proof, node: Fields) -> Sums:
+    """Return the sums of a node's run alone."""
+    run = node.value("run")
+    assert isinstance(run, FreeSpan)
+    types = tuple(p.holds(is_of_type, run, kind) for kind in range(KINDS))
+    return Sums(p.arithmetic.lift(scalar_of(run.npages)).term, types)
+
+
+def sums_are_right(p: Proof, node: Fields, *below: tuple[Fields, z3.BoolRef]) -> z3.BoolRef:
+    """Return that a node has the sums of its run and of what is below it, and no others.
+
+    Each root below comes with whether it is there.
+    """
+    told = sums_told(p, node)
+    parts = [(sums_of_run(p, node), z3.BoolVal(True))]
+    parts += [(sums_told(p, one), there) for one, there in below]
+    return z3.And(
+        *(z3.Implies(there, z3.UGE(told.most, part.most)) for part, there in parts),
+        z3.Or(*(z3.And(there, told.most == part.most) for part, there in parts)),
+        *(
+            told.types[kind] == z3.Or(*(z3.And(there, part.types[kind]) for part, there in parts))
+            for kind in range(KINDS)
+        ),
+    )
+
+
 class Shape:
     """Two nodes, one below the other, and the three subtrees below them that are there."""
 
@@ -70,31 +101,10 @@ class Shape:
         self.child.set(self.near, target(outer))
         self.child.set(self.far, target(middle))
 
-    def told(self, node: Fields) -> Sums:
-        """Return the sums that a node has."""
-        kinds = range(KINDS)
-        types = tuple(self._p.holds(has_type, node["types"], kind) for kind in kinds)
-        return Sums(node["max_pages"], types)
-
-    def of_run(self, node: Fields) -> Sums:
-        """Return the sums of a node's run alone."""
-        run = node.value("run")
-        assert isinstance(run, FreeSpan)
-        types = tuple(self._p.holds(is_of_type, run, kind) for kind in range(KINDS))
-        return Sums(self._p.arithmetic.lift(scalar_of(run.npages)).term, types)
-
     def are_right(self, node: Fields, *below: Fields | None) -> z3.BoolRef:
         """Return that a node has the sums of its run and of what is below it, and no others."""
-        told = self.told(node)
-        parts = [self.of_run(node), *(self.told(one) for one in below if one is not None)]
-        return z3.And(
-            *(z3.UGE(told.most, part.most) for part in parts),
-            z3.Or(*(told.most == part.most for part in parts)),
-            *(
-                told.types[kind] == z3.Or(*(part.types[kind] for part in parts))
-                for kind in range(KINDS)
-            ),
-        )
+        there = ((one, z3.BoolVal(True)) for one in below if one is not None)
+        return sums_are_right(self._p, node, *there)
 
 
 def target(node: Fields | None) -> SymbolicObject:
@@ -140,8 +150,8 @@ def a_rotation_keeps_order_and_sums(p: Proof) -> None:
         p.show(f"{label}: the lower sums", shape.are_right(node, shape.middle, shape.other))
         p.show(f"{label}: the upper sums", shape.are_right(child, shape.outer, node))
         if shape.middle is not None:
-            middle = shape.told(shape.middle).most
-            larger.append(z3.UGT(middle, shape.of_run(child).most))
+            middle = sums_told(p, shape.middle).most
+            larger.append(z3.UGT(middle, sums_of_run(p, child).most))
     p.possible("larger runs in the middle", z3.And(*larger))
 
 
@@ -230,7 +240,7 @@ def removal_keeps_order_and_sums(p: Proof) -> None:
         node.set(far, target(kept))
         shape = Shape(p, left, (False, False, False))
         runs, priority = node.value("run"), node["priority"]
-        told = [shape.told(one) for one in (fresh, kept) if one is not None]
+        told = [sums_told(p, one) for one in (fresh, kept) if one is not None]
         ran = node.run("hang_left" if left else "hang_right", target(fresh))
         label = f"{near}, {below}, {other}"
         p.show(f"{label}: not refused", z3.Not(ran.raises))
@@ -238,8 +248,8 @@ def removal_keeps_order_and_sums(p: Proof) -> None:
         same = node.value("run") == runs
         p.show(f"{label}: its run stays", z3.And(z3.BoolVal(same), node["priority"] == priority))
         p.show(f"{label}: its sums", shape.are_right(node, fresh, kept))
-        after = [shape.told(one) for one in (fresh, kept) if one is not None]
+        after = [sums_told(p, one) for one in (fresh, kept) if one is not None]
         p.show(f"{label}: what is below stays", z3.BoolVal(told == after))
         if fresh is not None:
-            larger.append(z3.UGT(fresh["max_pages"], shape.of_run(node).most))
+            larger.append(z3.UGT(fresh["max_pages"], sums_of_run(p, node).most))
     p.possible("larger runs below", z3.And(*larger))

@@ -12,16 +12,14 @@ import z3
 
 from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof
-from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.values import NONE, SymbolicObject, Value
+from spanproof.theorems.pages.rotations import KINDS, SIDES
 from spanspec.pages.freeruns import FreeSpan
 from spanspec.pages.treap import Node
 
-WORDS: Final = Words(64)
+MODULE: Final = "spanspec.pages.treap"
 ADDRESS: Final = z3.BitVecSort(64)
-KINDS: Final = 4
-"""How many types of runs there are."""
 
 FIELDS: Final = ("run", "max_pages", "types", "priority")
 """What is read of a node that may be there or not, behind a question whether it is."""
@@ -49,7 +47,7 @@ def fields_of_none(p: Proof) -> None:
     nothing = Fields(p, Node, "nothing")
     for field in FIELDS:
         p.translator.memory.write((Node, field), NONE, nothing.value(field))
-    for side in ("left", "right"):
+    for side in SIDES:
         p.translator.memory.write((Node, side), NONE, SymbolicObject(Node, NONE))
 
 
@@ -66,20 +64,22 @@ def bit(types: z3.ExprRef, kind: int) -> z3.BoolRef:
 class Runs:
     """The free runs that there are, by address, and the priorities of their nodes."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, p: Proof, name: str) -> None:
+        self._p = p
         self.pages = z3.Function(f"pages_{name}", ADDRESS, ADDRESS)
         self.scavenged = z3.Function(f"scavenged_{name}", ADDRESS, z3.BoolSort())
         self.huge = z3.Function(f"huge_{name}", ADDRESS, z3.BoolSort())
         self.priority = z3.Function(f"priority_{name}", ADDRESS, ADDRESS)
 
-    def has(self, p: Proof, run: FreeSpan) -> z3.BoolRef:
+    def at(self, address: z3.ExprRef) -> FreeSpan:
+        """Return the run at an address; its descriptor does not matter."""
+        make: Callable[..., FreeSpan] = FreeSpan
+        scavenged, huge = self.scavenged(address), self.huge(address)
+        return make(address, self.pages(address), 0, scavenged, huge)
+
+    def has(self, run: FreeSpan) -> z3.BoolRef:
         """Return that a run is the one at its address."""
-        at = number(p, run.base)
-        return z3.And(
-            number(p, run.npages) == self.pages(at),
-            as_bool(run.scavenged) == self.scavenged(at),
-            as_bool(run.huge) == self.huge(at),
-        )
+        return same_run(self._p, run, self.at(number(self._p, run.base)))
 
     def has_type(self, types: z3.ExprRef, at: z3.ExprRef) -> z3.BoolRef:
         """Return that a sum of types, or a filter, has the bit for a run (TREAP-7)."""
@@ -127,7 +127,7 @@ class Tree:
         there = z3.BoolVal(True)
         self.whole = Subtree(name, self.node, self.node.target, there, self.holds)
         self.sides = (self.left, self.right)
-        p.assume(runs.has(p, run_of(self.node)), runs.priority(self.base) == self.node["priority"])
+        p.assume(runs.has(run_of(self.node)), runs.priority(self.base) == self.node["priority"])
 
     def holds(self, at: z3.ExprRef) -> z3.BoolRef:
         """Return that there is a run at an address in the tree."""
@@ -150,6 +150,43 @@ class Tree:
         return Subtree(name, self.node, node_or_none(self.node, there), there, holds)
 
 
+class Calls:
+    """The calls of a way down by itself: where each goes on, and whether it goes on rightly."""
+
+    def __init__(self, tree: Tree, held: z3.ExprRef) -> None:
+        self._tree = tree
+        self._held = held
+        self._ways: list[tuple[z3.BoolRef, list[z3.BoolRef]]] = []
+        self.goes_on: list[z3.BoolRef] = []
+
+    def to(self, root: Value, path: z3.BoolRef, same: z3.BoolRef) -> list[z3.BoolRef]:
+        """Note a call; return of each side whether it goes on there.
+
+        The subtree has the address that is looked for just if the whole has it; `same` tells that
+        everything else is passed on as it is.
+        """
+        assert isinstance(root, SymbolicObject)
+        tree, held = self._tree, self._held
+        is_it = [root.identity == side.target.identity for side in tree.sides]
+        found = tree.holds(held)
+        right = (
+            z3.And(one, side.holds(held) == found)
+            for one, side in zip(is_it, tree.sides, strict=True)
+        )
+        self.goes_on.append(z3.Implies(path, z3.And(z3.Or(*right), same)))
+        self._ways.append((path, is_it))
+        return is_it
+
+    @property
+    def anywhere(self) -> z3.BoolRef:
+        """Whether it goes on below at all."""
+        return z3.Or(*(path for path, _ in self._ways))
+
+    def on(self, side: int) -> z3.BoolRef:
+        """Return whether it goes on on a side."""
+        return z3.Or(*(z3.And(path, is_it[side]) for path, is_it in self._ways))
+
+
 def same_run(p: Proof, one: FreeSpan, other: FreeSpan) -> z3.BoolRef:
     """Return that two runs have the same address, length and type."""
     return z3.And(
@@ -160,22 +197,9 @@ def same_run(p: Proof, one: FreeSpan, other: FreeSpan) -> z3.BoolRef:
     )
 
 
-def sums_are_right(p: Proof, node: Fields, *below: Subtree) -> z3.BoolRef:
-    """Return that a node has the sums of its run and of what is below it now, and no others."""
-    run, told, types = run_of(node), node["max_pages"], node["types"]
-    own = number(p, run.npages)
-    claims = [z3.UGE(told, own)]
-    claims += [z3.Implies(one.there, z3.UGE(told, one.root["max_pages"])) for one in below]
-    claims.append(
-        z3.Or(told == own, *(z3.And(one.there, told == one.root["max_pages"]) for one in below))
-    )
-    for kind in range(KINDS):
-        is_own = z3.And(
-            as_bool(run.scavenged) == bool(kind & 1), as_bool(run.huge) == bool(kind & 2)
-        )
-        others = (z3.And(one.there, bit(one.root["types"], kind)) for one in below)
-        claims.append(bit(types, kind) == z3.Or(is_own, *others))
-    return z3.And(*claims)
+def roots(*below: Subtree) -> list[tuple[Fields, z3.BoolRef]]:
+    """Return the roots of subtrees, each with whether it is there."""
+    return [(one.root, one.there) for one in below]
 
 
 def hangs(node: Fields, side: str, tree: Subtree) -> z3.BoolRef:
@@ -205,6 +229,6 @@ def forget(p: Proof, root: SymbolicObject, name: str, *fields: str) -> None:
             memory.write((Node, field), identity, memory.joined(given, value, old))
 
     for field in fields:
-        side = field in ("left", "right")
+        side = field in SIDES
         value = node_or_none(below, z3.Bool(f"{name}_{field}")) if side else anything.value(field)
         write(root.identity, z3.BoolVal(True), field, value)
