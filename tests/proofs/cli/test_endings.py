@@ -1,6 +1,8 @@
 """However a command ends, a finding is the status; a killed worker costs its own work only."""
 
+import errno
 import gzip
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -22,7 +24,7 @@ from spanproof.mutation.planted import Campaigned
 from spanproof.selftest import campaign
 from spanproof.selftest.campaign import Tally
 from spanproof.selftest.judge import Problem
-from spanproof.support import sidebyside
+from spanproof.support import processes, sidebyside
 from spanproof.support.traces import bundled_traces
 
 if TYPE_CHECKING:
@@ -169,6 +171,27 @@ def test_a_bug_whose_worker_is_killed_is_neither_found_nor_missed(
     said = capsys.readouterr()
     assert said.err == f"spanspec: {first}: {sidebyside.KILLED}\n"
     assert "2 of 2 bugs found" in said.out
+
+
+@pytest.mark.parametrize("of_command", [True, False], ids=["supervisor", "worker"])
+def test_where_no_process_can_be_started_no_bug_is_looked_for_and_that_is_said(
+    of_command: bool,
+    killed: Callable[[object], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command, fork = os.getpid(), os.fork
+
+    def refusing() -> int:
+        if (os.getpid() == command) == of_command:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return fork()
+
+    monkeypatch.setattr(os, "fork", refusing)
+    killed("no bug")
+    name = next(iter(planted.campaigns()))
+    assert run(["planted", "--no-cache", name]) == 2
+    assert capsys.readouterr().err == f"spanspec: {processes.NO_MORE}\n"
 
 
 def test_a_mutant_whose_worker_is_killed_is_named_and_the_others_are_judged(

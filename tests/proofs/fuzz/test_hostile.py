@@ -4,7 +4,9 @@ Each kind runs in processes that it may end, hang or fill, under limits that kee
 """
 
 import ctypes
+import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -30,6 +32,7 @@ from spanproof.fuzz.spanalloc_subject import SpanallocSpan, installed
 from spanproof.fuzz.subjects import Path as SearchPath
 from spanproof.fuzz.subjects import SubjectFactory
 from spanproof.fuzz.target import Target, of_heap, of_schedules, of_span
+from spanproof.support.processes import NO_MORE
 
 NTH = 3
 """The allocation of a span in which something happens."""
@@ -455,3 +458,48 @@ def test_an_implementation_that_prints_much_is_no_finding() -> None:
         os.write(2, b"y" * 1_000_000)
 
     assert campaign(action, Limits(10)).divergence is None
+
+
+def refuse_forks(monkeypatch: pytest.MonkeyPatch, after: int, here: bool) -> None:
+    """Let the system refuse processes, after the first so many, to this one or to its children."""
+    command, fork, made = os.getpid(), os.fork, [0]
+
+    def refusing() -> int:
+        if (os.getpid() == command) == here:
+            made[0] += 1
+            if made[0] > after:
+                raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return fork()
+
+    monkeypatch.setattr(os, "fork", refusing)
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["supervisor", "worker"])
+def test_where_no_process_can_be_started_that_is_told(
+    monkeypatch: pytest.MonkeyPatch, here: bool
+) -> None:
+    refuse_forks(monkeypatch, 0, here)
+    with pytest.raises(BlockingIOError, match=re.escape(NO_MORE)) as refused:
+        run_target(target_of(installed), examples=1)
+    assert refused.value.errno == errno.EAGAIN
+
+
+def test_what_is_found_stays_found_where_no_more_processes_can_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refuse_forks(monkeypatch, 1, here=False)
+    result = run_target(target_of(acting(lambda: (9, "fast"))), examples=1)
+    assert result.divergence is not None
+    assert result.divergence.program == LEAST
+    assert result.again is None
+
+
+def test_a_supervisor_that_is_killed_before_the_first_program_is_told_as_such() -> None:
+    def grammar(_: Choices) -> Program:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+        return WHOLE
+
+    target = target_of(installed)._replace(grammar=grammar)
+    with pytest.raises(ChildProcessError, match="was killed before the first program"):
+        run_target(target, examples=1)

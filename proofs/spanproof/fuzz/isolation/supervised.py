@@ -7,6 +7,8 @@ the program that it had noted. What is found is tried again in fresh processes.
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from errno import ECHILD
 from typing import Final, Generic, NamedTuple, cast
 
 import msgspec
@@ -44,6 +46,12 @@ SHORTEST: Final = 0.5
 PROGRAM: Final = msgspec.msgpack.Decoder(AnyProgram)
 MESSAGE: Final = msgspec.msgpack.Decoder(Message)
 ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+LOST: Final = (
+    "the process that watches what is under test was killed before the first program: is there no "
+    "memory, or does importing it do so?"
+)
 
 
 class OurBug(Exception):
@@ -118,17 +126,21 @@ class Supervised(Generic[ProgramT]):
     def campaign(self, assignment: Campaign) -> None:
         """Run a campaign, and make sure of what it finds.
 
-        Raises: WrongFactory if what is under test cannot be used; OurBug.
+        Raises: WrongFactory if what is under test cannot be used; OurBug; OSError if the system
+            lets no process be started for it.
         """
         self._shrink = assignment.shrink
         ended = self._have_done(assignment, self._limits, self._hear)
         if self.first is not None:
-            self._make_sure(self.first)
+            # Found is found, also where the system lets no process be started any more.
+            with suppress(OSError):
+                self._make_sure(self.first)
         elif ended is not None:
             found = self._found_by_its_end(ended)
             self.exercised["programs"] = self._supervisor.note.read().begun
             self._is_found(found)
-            self._make_smaller(Tried(found, ended))
+            with suppress(OSError):
+                self._make_smaller(Tried(found, ended))
 
     def spent(self) -> float:
         """Return the seconds since it began."""
@@ -137,7 +149,8 @@ class Supervised(Generic[ProgramT]):
     def once(self, program: AnyProgram, limits: Limits | None = None) -> Tried:
         """Run one program in a fresh process.
 
-        Raises: WrongFactory if what is under test cannot be used; OurBug.
+        Raises: WrongFactory if what is under test cannot be used; OurBug; OSError if the system
+            lets no process be started for it.
         """
         found: list[Divergence] = []
 
@@ -161,6 +174,8 @@ class Supervised(Generic[ProgramT]):
                 raise WrongFactory(told.why)
             hear(told)
         ended = self._supervisor.ended
+        if ended.cause == "lost" and self._supervisor.note.read().begun == 0:
+            raise ChildProcessError(ECHILD, LOST)
         if ended.cause == "bug":
             raise OurBug(ended.printed.decode(errors="replace"))
         return None if ended.cause in ("done", "stopped") else ended
@@ -201,7 +216,7 @@ class Supervised(Generic[ProgramT]):
         """Return the divergence that the end of a process is, of the program under way."""
         noted = self._supervisor.note.read()
         words = end_report(ended, self._limits, noted.cut_off)
-        if noted.begun == 0 and ended.cause != "lost":
+        if noted.begun == 0:
             raise WrongFactory(f"importing it {words.splitlines()[0]}")
         if noted.text is None:
             raise OurBug(f"program {noted.begun} {words}, and what was noted of it is damaged")

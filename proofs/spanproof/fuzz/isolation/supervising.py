@@ -90,14 +90,18 @@ def _serve(channel: Connection, body: Body, note: Note, command: int) -> None:
         if not order:
             continue  # to stop a worker that has ended already
         start = msgspec.msgpack.decode(order, type=Start)
-        watch = Watch(channel, body, note, start, command)
-        ended = watch.until_it_ends()
-        _end_descendants()
+        try:
+            watch = Watch(channel, body, note, start, command)
+        except OSError as problem:
+            ended = Ended("refused", problem.errno or 0)
+        else:
+            ended = watch.until_it_ends()
+            _end_descendants()
         channel.send_bytes(ENDED + msgspec.msgpack.encode(ended))
 
 
 class Watch:
-    """One worker, from its start to its end."""
+    """One worker, from its start to its end. Raises: OSError if it cannot be started."""
 
     def __init__(
         self, channel: Connection, body: Body, note: Note, start: Start, command: int
@@ -110,7 +114,14 @@ class Watch:
         self._last = b""
         self._messages, sender = Pipe(duplex=False)
         self._output, output = os.pipe()
-        self._pid = os.fork()
+        try:
+            self._pid = os.fork()
+        except OSError:
+            for end in (self._messages, sender):
+                end.close()
+            for opened in (self._output, output):
+                os.close(opened)
+            raise
         if self._pid == 0:
             channel.close()
             self._messages.close()

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from errno import EAGAIN
 from multiprocessing import Pipe
 from typing import Final
 
@@ -19,6 +20,7 @@ from spanproof.fuzz.isolation.confined import Body
 from spanproof.fuzz.isolation.ending import Ended, Limits
 from spanproof.fuzz.isolation.shared_note import Note
 from spanproof.fuzz.isolation.supervising import ENDED, Start, become_supervisor
+from spanproof.support.processes import NO_MORE
 
 PATIENCE: Final = 3.0
 """Seconds that a supervisor has to end all that it has started."""
@@ -44,7 +46,12 @@ class Supervisor:
         with warnings.catch_warnings():
             # Other threads have no lock that a supervisor needs.
             warnings.simplefilter("ignore", DeprecationWarning)
-            self._pid = os.fork()
+            try:
+                self._pid = os.fork()
+            except OSError as problem:
+                self._channel.close()
+                theirs.close()
+                raise not_started(problem.errno or 0) from None
         if self._pid == 0:
             self._channel.close()
             become_supervisor(theirs, self._body, self.note, command)
@@ -59,7 +66,10 @@ class Supervisor:
         self.close()
 
     def run(self, assignment: bytes, limits: Limits) -> Iterator[bytes]:
-        """Start a worker, and yield what it sends until it has ended."""
+        """Start a worker, and yield what it sends until it has ended.
+
+        Raises: OSError if the system lets none be started.
+        """
         if self._pid == 0:
             self._start()
         self.ended = Ended("lost")
@@ -75,10 +85,12 @@ class Supervisor:
                     message = self._channel.recv_bytes()
                     if message[:1] == ENDED:
                         self.ended = msgspec.msgpack.decode(message[1:], type=Ended)
-                        return
+                        break
                     yield message[1:]
         except (EOFError, OSError):
             self.close()
+        if self.ended.cause == "refused":
+            raise not_started(self.ended.number)
 
     def close(self) -> None:
         """End the supervisor, and all that it has started."""
@@ -92,3 +104,10 @@ class Supervisor:
                 if time.monotonic() >= limit:
                     os.kill(pid, signal.SIGKILL)
                 time.sleep(0.002)
+
+
+def not_started(number: int) -> OSError:
+    """Return what the system has refused, with the number of its error, where it lets no process
+    be started.
+    """
+    return OSError(number, NO_MORE if number == EAGAIN else os.strerror(number))
