@@ -75,6 +75,7 @@ HOT = (
     "heap/operations/allocation",
     "heap/operations/cycles",
     "heap/pacing",
+    "heap/parts",
     "heap/procs",
     "heap/progress",
     "heap/refilling",

@@ -106,7 +106,8 @@ def make_each(calls: Calls, make: Callable[[Call], Outcome]) -> None:
             call = calls.send(answer)
         except StopIteration:
             return
-        answer = answer_of(make(call))
+        outcome = make(call)
+        answer = outcome if isinstance(outcome, int) else None
 
 
 def answer_of(outcome: Outcome) -> int | None:

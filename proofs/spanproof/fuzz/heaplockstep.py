@@ -7,6 +7,7 @@ step, so that the step which parts the two is named.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -22,7 +23,6 @@ from spanproof.fuzz.heapcalls import (
     Call,
     Holdings,
     Outcome,
-    answer_of,
     make_each,
     met,
     outcome_of,
@@ -30,11 +30,20 @@ from spanproof.fuzz.heapcalls import (
     same,
 )
 from spanproof.fuzz.heapprogram import HeapProgram, Step, Together, describe_step
-from spanproof.fuzz.heapsides import Schedulable, ShowsParts, Side, SideFactory
+from spanproof.fuzz.heapsides import (
+    Event,
+    Schedulable,
+    ShowsParts,
+    ShowsWholeEvents,
+    Side,
+    SideFactory,
+    WholeEvent,
+)
 from spanproof.fuzz.interleaved import InTurns
 from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.modelpart import Changes, part_of
-from spanproof.fuzz.novelty import Novelty
+from spanproof.fuzz.novelty import SLOTS_ALONE, Novelty, kinds_of
+from spanproof.fuzz.shape import as_compared
+from spanspec.heap.parts import Changes, part_of
 from spanspec.invariants import Violation, violations, violations_at
 
 CHECKPOINT: Final = 512
@@ -42,9 +51,6 @@ CHECKPOINT: Final = 512
 
 MOST_UNSEEN: Final = 16
 """Calls of one step after which it is compared what they have changed; the step may have more."""
-
-SLOTS_ALONE: Final = frozenset({"m", "t"})
-"""Kinds of events of calls that change nothing but slots, and a tiny block."""
 
 
 class Lockstep:
@@ -63,6 +69,7 @@ class Lockstep:
             self.other: Side = factory(program)
         self.holdings = Holdings(self.model, self.other)
         self.exercised: Counter[str] = Counter()
+        self._tells = self.other if isinstance(self.other, ShowsWholeEvents) else None
         self._parts: ShowsParts | None = None
         if isinstance(self.other, ShowsParts) and not thorough:
             self._parts = self.other
@@ -96,6 +103,7 @@ class Lockstep:
         if self._parts is not None:
             turns.compare = partial(self._compare_in_the_middle, self._parts)
         turns.run(step)
+        self._novelty.look_anew()
 
     def _make(self, name: str, call: Call) -> Outcome:
         """Make a call of a step on both sides, compare what it comes to, and return that.
@@ -104,38 +112,47 @@ class Lockstep:
         """
         expected = outcome_of(self.model, MODEL, call)
         seen = outcome_of(self.other, IMPLEMENTATION, call)
-        if not same(expected, seen):
+        if (type(expected) is not int or expected != seen) and not same(expected, seen):
             raise parted_results(expected, seen)
-        told = self.model.events()
+        told = self.model.whole_events()
         try:
-            seen_told = self.other.events()
-            if seen_told is not None and seen_told != told:
-                compare_events(told, seen_told)
+            self._compare_told(told)
         except BaseException as problem:
             IMPLEMENTATION.blame(problem)
             raise
-        kinds = [kind for kind, _ in told]
+        kinds, exercised = kinds_of(told), self.exercised
         for kind in kinds:
-            self.exercised[kind] += 1
-        self.exercised["calls"] += 1
+            exercised[kind] += 1
+        exercised["calls"] += 1
         reason = ""
-        if answer_of(expected) is None:
+        if not isinstance(expected, int):
             come_to = met(expected)
-            self.exercised.update(come_to)
+            exercised.update(come_to)
             reason = come_to[-1]
-        self._novelty.call_ends(name, reason, told)
-        self.call_ends(kinds)
-        return expected
-
-    def call_ends(self, kinds: list[str]) -> None:
-        """Note that a call has told of events of some kinds; compare, if it is one of many.
-
-        Raises: Difference at the first difference.
-        """
+        self._novelty.call_ends(name, reason, kinds, told)
         self._unseen += 1
-        self._shape = self._shape or not SLOTS_ALONE.issuperset(kinds)
+        if not self._shape and not SLOTS_ALONE.issuperset(kinds):
+            self._shape = True
         if self._unseen >= MOST_UNSEEN:
             self._compare_unseen()
+        return expected
+
+    def _compare_told(self, told: list[WholeEvent]) -> None:
+        """Compare what a call has told of with what the other heap shows of it.
+
+        Raises: Difference at the first event that differs.
+        """
+        seen: Sequence[tuple[str, Event]] | None
+        if self._tells is None:
+            seen = self.other.events()
+        else:
+            whole = self._tells.whole_events()
+            # Mostly alike with what need not be, too.
+            if whole is None or whole == told:
+                return
+            seen = list(map(as_compared, whole))
+        if seen is not None:
+            compare_events(list(map(as_compared, told)), seen)
 
     def _compare_unseen(self) -> None:
         """Compare what the calls have changed that were made since the last look.

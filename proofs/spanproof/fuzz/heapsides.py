@@ -1,16 +1,21 @@
 """The two sides of the lockstep of whole heaps: the same calls, the same events, the same state."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from spanproof.fuzz.differences import NoMemory as NoMemory
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
 from spanproof.fuzz.scheduler import Scheduler
 from spanspec.base.constants import HEAP_ARENA_BYTES
+from spanspec.heap.parts import Part as Part
+from spanspec.heap.parts import Wanted as Wanted
 from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
 Event = Mapping[str, object]
+WholeEvent = dict[str, object]
+"""An event with all of its figures, and its kind as `k`."""
+
 State = Mapping[str, object]
 MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE = 4, 14, 15
 """What Linux calls the advice that the events `os madvise` are about."""
@@ -98,6 +103,15 @@ class Side(Protocol):
 
 
 @runtime_checkable
+class ShowsWholeEvents(Protocol):
+    """A heap that shows its events as it notes them, for less than in the shape for comparing."""
+
+    def whole_events(self) -> list[WholeEvent] | None:
+        """Return the events since the last call, with all of their figures; None: not shown."""
+        ...
+
+
+@runtime_checkable
 class LooksUp(Protocol):
     """A heap that tells which object holds an address; one that does not is not asked."""
 
@@ -147,46 +161,12 @@ class Schedulable(Side, Protocol):
         ...
 
 
-NO_DESCRIPTOR: Final = -1
-"""Stands for the next descriptor where there is none that was used before."""
-
-
-class Wanted(NamedTuple):
-    """Which part of a state is asked for: of some descriptors, and with `shape` what they are in.
-
-    `classes` are the span classes whose lists are part of it.
-    """
-
-    spans: list[int]
-    classes: list[int]
-    shape: bool
-
-
-class Part(NamedTuple):
-    """A part of a state, in plain tuples that compare as a whole.
-
-    Whatever is in it is in the whole state as well, by which a difference is told. `figures` are
-    those of the whole heap. `slots` has an entry for each descriptor that was asked for, None if it
-    is not in use for objects. The rest is empty without `shape`: the runs of the descriptors, None
-    for one that is dead; the lists of the classes; all caches; the free spans by address; and the
-    descriptor that is used next.
-    """
-
-    figures: tuple[object, ...]
-    slots: tuple[tuple[object, ...] | None, ...]
-    runs: tuple[tuple[int, ...] | None, ...]
-    central: tuple[tuple[object, ...], ...]
-    caches: tuple[tuple[object, ...], ...]
-    free: tuple[int, ...]
-    next_descriptor: int
-
-
 @runtime_checkable
 class ShowsParts(Protocol):
     """A heap that shows a part of its state, for less than the whole; others show the whole."""
 
     def part(self, wanted: Wanted) -> Part:
-        """Return a part of the state, in the form of `spanproof.fuzz.modelpart`."""
+        """Return a part of the state, in the form of `spanspec.heap.parts`."""
         ...
 
 

@@ -18,16 +18,17 @@ from spanproof.fuzz.heapsides import (
     NoMemory,
     Side,
     State,
+    WholeEvent,
     place_for,
 )
 from spanproof.fuzz.modelstate import counts_of, state_of
 from spanproof.fuzz.reasons import reason_in, wordings
 from spanproof.fuzz.shape import as_compared
 from spanspec.base.ids import NOBODY
-from spanspec.events.fields import EventBase
 from spanspec.heap import heap as model
 from spanspec.heap import program as inputs
 from spanspec.heap.cycle import pointer_is_bad, span_at
+from spanspec.heap.lines import Lines
 from spanspec.heap.machine import Steps, completed
 from spanspec.heap.pacing import Effort
 from spanspec.heap.program import Input
@@ -58,14 +59,16 @@ SAYS: Final = wordings(
 class ScriptedOs(GrantingOs):
     """The operating system on the model's side, with the answers of a program.
 
-    It tells each call, and what the kernel is told of the use of memory in consequence.
+    It tells each call, and what the kernel is told of the use of memory in consequence. `told` has
+    that, and the heap's own events among it.
     """
 
-    def __init__(self, answers: tuple[Answer, ...], phys: PhysicalPages) -> None:
+    def __init__(self, answers: tuple[Answer, ...], phys: PhysicalPages, lines: Lines) -> None:
         super().__init__()
+        self._lines = lines
         self.answers = list(answers)
         self.asked = 0
-        self.told: list[tuple[str, Event]] = []
+        self.told: list[object] = []
         self._phys = phys
 
     def reserve(self, address: int, size: int) -> int:
@@ -108,7 +111,11 @@ class ScriptedOs(GrantingOs):
             self._tell("os madvise", address=about.start, size=size, advice=advice)
 
     def _tell(self, kind: str, **figures: object) -> None:
-        self.told.append((kind, figures))
+        # A recorder counts these lines, too. What it says of lines is not compared; but events that
+        # agree in it as well are seen to be alike as they are.
+        self._lines.told += 1
+        self._lines.bound += 1
+        self.told.append({"k": kind, **figures})
 
 
 Result = TypeVar("Result")
@@ -133,6 +140,14 @@ def at_once(
     whole.__name__, whole.__doc__ = call.__name__, call.__doc__
     STEPWISE[call.__name__] = call
     return whole
+
+
+def stepwise(
+    call: Callable[Concatenate["ModelHeap", Given], Steps[Result]],
+) -> Callable[Concatenate["ModelHeap", Given], Steps[Result]]:
+    """Enter a call `NAME_by_steps`, which takes its steps one by one, as NAME."""
+    STEPWISE[call.__name__.removesuffix("_by_steps")] = call
+    return call
 
 
 class Stepwise:
@@ -161,15 +176,11 @@ class ModelHeap:
     def __init__(self, program: HeapProgram) -> None:
         self.whole_sections = self.alone = False
         sizes = PhysicalPages(program.physical, 2 << 20)
-        self._os = ScriptedOs(program.answers, sizes)
         self.looks = WithEarlierLooks()
+        self._os = ScriptedOs(program.answers, sizes, self.looks.telling)
         self.heap = model.Heap(
-            program.procs, self._os, sizes, self._tell, program.sweepgen, self.looks
+            program.procs, self._os, sizes, self._os.told.append, program.sweepgen, self.looks
         )
-
-    def _tell(self, event: EventBase) -> None:
-        figures: dict[str, object] = msgspec.to_builtins(event)
-        self._os.told.append(as_compared(figures))
 
     def _run(self, request: Input) -> int | None:
         """Return the result of a call of one operation that is taken at once."""
@@ -194,9 +205,16 @@ class ModelHeap:
         except model.OutOfMemory as problem:
             raise NoMemory(str(problem)) from None
 
-    @at_once
-    def malloc(self, size: int, noscan: bool, zero: bool, p: int) -> Steps[int]:
+    # The busiest calls run at once without a generator around them, which takes as long as they do.
+    def malloc(self, size: int, noscan: bool, zero: bool, p: int) -> int:
         """Allocate an object."""
+        address = self._run(inputs.Allocate(p, size, noscan, zero))
+        assert address is not None
+        return address
+
+    @stepwise
+    def malloc_by_steps(self, size: int, noscan: bool, zero: bool, p: int) -> Steps[int]:
+        """Allocate an object, step by step."""
         address = yield from self._do(inputs.Allocate(p, size, noscan, zero))
         assert address is not None
         return address
@@ -206,9 +224,13 @@ class ModelHeap:
         """Begin to mark."""
         yield from self._do(inputs.StartCycle(p))
 
-    @at_once
-    def mark(self, address: int) -> Steps[None]:
+    def mark(self, address: int) -> None:
         """Mark an object."""
+        self._run(inputs.MarkObject(0, address))
+
+    @stepwise
+    def mark_by_steps(self, address: int) -> Steps[None]:
+        """Mark an object, step by step."""
         yield from self._do(inputs.MarkObject(0, address))
 
     @at_once
@@ -323,8 +345,14 @@ class ModelHeap:
 
     def events(self) -> Sequence[tuple[str, Event]]:
         """Return the new events."""
-        told, self._os.told = self._os.told, []
-        return told
+        return [as_compared(event) for event in self.whole_events()]
+
+    def whole_events(self) -> list[WholeEvent]:
+        """Return the new events as a trace has them."""
+        told = self._os.told
+        made: list[WholeEvent] = msgspec.to_builtins(told)
+        told.clear()
+        return made
 
     def state(self) -> State:
         """Return the whole state, and what was counted."""

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from msgspec import inspect
 
@@ -28,6 +28,9 @@ RESERVES: Final = "os reserve"
 MOST_WAYS: Final = 10_000
 """Ways of which it is remembered what they show."""
 
+SLOTS_ALONE: Final = frozenset({"m", "t"})
+"""Kinds of events of calls that change nothing but slots, and a tiny block."""
+
 MANY: Final = 3
 """Numbers are told apart up to this one."""
 
@@ -42,36 +45,49 @@ class Novelty:
         self._end = 0
         self._gone: set[tuple[str, ...]] = set()
         self._in: Feature = ()
+        self._situation: Feature | None = None
 
     def call_ends(
-        self, step: str, outcome: str, told: Sequence[tuple[str, Mapping[str, object]]]
+        self,
+        step: str,
+        outcome: str,
+        kinds: tuple[str, ...],
+        told: Sequence[Mapping[str, object]],
     ) -> None:
-        """Note what a call of a step came to: a refusal's reason, or "", and what was told."""
+        """Note what a call of a step came to: a refusal's reason, or "", and what was told.
+
+        `kinds` are those of the events `told`. The situation is that at the end of the call; it
+        is not looked at again while calls change nothing that is part of it.
+        """
         add = self.features.add
         path: Hashable
         if len(told) == 1:
-            kind, figures = told[0]
-            path = (kind, figures.get("w"), figures.get("f"))
+            figures = told[0]
+            path = (kinds[0], figures.get("w"), figures.get("f"))
+            if kinds[0] not in SLOTS_ALONE:
+                self._situation = None
         else:
-            kinds = tuple([kind for kind, _ in told])
+            self._situation = None
             path, pairs, looked_at, asked = way_through(kinds)
             # What a set has already is not put in again: to find that out takes as long.
             if kinds not in self._gone:
                 self._gone.add(kinds)
                 self.features |= pairs
             for at in asked:
-                add(self._place(told[at][1]))
+                add(self._place(told[at]))
             if asked:
                 self._end = self._state.pages.current.end
             for at, kind, names in looked_at:
-                get = told[at][1].get
+                get = told[at].get
                 add(("way", kind, tuple([get(name) for name in names])))
         signature: Feature = (step, outcome, path)
         if signature != self._last:
             add(("path", *signature))
             add(("met", self._last[:2], signature))
             self._last = signature
-        situation: Feature = ("in", step, outcome, len(told) > 1, self._situation())
+        if self._situation is None:
+            self._situation = situation_of(self._state)
+        situation: Feature = ("in", step, outcome, len(told) > 1, self._situation)
         if situation != self._in:
             add(situation)
             self._in = situation
@@ -87,23 +103,34 @@ class Novelty:
         side = (found > self._end) - (found < self._end)
         return ("asked", address == 0, found == address, found == 0, self._end == 0, side)
 
+    def look_anew(self) -> None:
+        """Note that the heap has changed by calls of which no end was noted."""
+        self._situation = None
+
     def steps_meet(self, before: Sequence[str], after: Sequence[str]) -> None:
         """Note that a step of a thread came right after one of another, by what each has told."""
         self.features.add(("threads", tuple(before), tuple(after)))
 
-    def _situation(self) -> Feature:
-        """Return the situation in which a heap is."""
-        state = self._state
-        stats = state.pages.stats
-        return (
-            state.phase,
-            state.sweepdone,
-            min(state.cycle, MANY),
-            state.sweepgen < NARROW * 2,
-            stats.heap_released > state.pages.current.end - state.pages.current.base,
-            bool(state.finalizers),
-            state.progress.reclaim_credit > 0,
-        )
+
+def situation_of(state: HeapState) -> Feature:
+    """Return the situation in which a heap is."""
+    stats = state.pages.stats
+    return (
+        state.phase,
+        state.sweepdone,
+        min(state.cycle, MANY),
+        state.sweepgen < NARROW * 2,
+        stats.heap_released > state.pages.current.end - state.pages.current.base,
+        bool(state.finalizers),
+        state.progress.reclaim_credit > 0,
+    )
+
+
+def kinds_of(told: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
+    """Return the kinds of events that have them as `k`."""
+    if len(told) == 1:
+        return (cast(str, told[0]["k"]),)
+    return tuple([cast(str, event["k"]) for event in told])
 
 
 def lasting(feature: Feature) -> str:

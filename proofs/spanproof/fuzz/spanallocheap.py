@@ -8,10 +8,10 @@ import spanalloc
 from spanproof.fuzz import reasons
 from spanproof.fuzz.differences import Refused
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
-from spanproof.fuzz.heapsides import Event, NoMemory, Part, State, Wanted, place_for
+from spanproof.fuzz.heapsides import Event, NoMemory, Part, State, Wanted, WholeEvent, place_for
 from spanproof.fuzz.reasons import reason_in, wordings
 from spanproof.fuzz.scheduler import Scheduler
-from spanproof.fuzz.shape import since
+from spanproof.fuzz.shape import as_compared
 from spanproof.fuzz.spanallocstate import run_in_part, state_of
 from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
@@ -180,9 +180,14 @@ class SpanallocHeap:
 
     def events(self) -> Sequence[tuple[str, Event]] | None:
         """Return the new events."""
+        whole = self.whole_events()
+        return None if whole is None else [as_compared(event) for event in whole]
+
+    def whole_events(self) -> list[WholeEvent] | None:
+        """Return the new events as the recorder notes them."""
         # The recorder goes on counting lines, so what is taken from it leaves its place.
-        events = self._recorder.events
-        told = since(events, self._told)
+        events: list[WholeEvent] = self._recorder.events
+        told = events[self._told :]
         self._told = len(events)
         return told
 
@@ -222,7 +227,7 @@ class QuietHeap(SpanallocHeap):
         made.world.set(package.world.INTERPRETED, False)
         return made
 
-    def events(self) -> None:
+    def whole_events(self) -> None:
         """Show none; what the system was asked is forgotten."""
         self._recorder.events.clear()
 

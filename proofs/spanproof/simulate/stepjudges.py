@@ -8,7 +8,6 @@ import random
 from collections.abc import Iterable
 from typing import Final
 
-from spanproof.fuzz.modelpart import Changes
 from spanproof.simulate.judging import Judge, growth_of
 from spanproof.simulate.ledger import Ledger
 from spanproof.simulate.programbooks import ProgramBooks
@@ -17,6 +16,7 @@ from spanspec.events.fields import EventBase
 from spanspec.events.heap_events import SpanInUse, SpanManual
 from spanspec.events.span_events import Malloc, TinyHit
 from spanspec.heap.heap import ZERO_BASE, Heap
+from spanspec.heap.parts import Changes
 from spanspec.heap.program import AddSpecial, AnyInput, FinishCycle
 from spanspec.invariants import violations, violations_at
 from spanspec.pages.osmemory import FollowedOs

@@ -1,6 +1,6 @@
 """The fuzzer's engine: programs from bytes, what is compared after a call, and what guides it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 
 import msgspec
@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 import spanalloc
 from spanproof.fuzz.choices import Choices, FromBytes, seeded
+from spanproof.fuzz.differences import Told, compare_events
 from spanproof.fuzz.divergence import ProgramT
 from spanproof.fuzz.guidance import FRESH, Kept, Source
 from spanproof.fuzz.heapgrammar import heap_program
@@ -23,7 +24,7 @@ from spanproof.fuzz.heapprogram import (
     Step,
     Sweep,
 )
-from spanproof.fuzz.heapsides import Part, State, Wanted
+from spanproof.fuzz.heapsides import Part, State, Wanted, WholeEvent
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.novelty import Feature
 from spanproof.fuzz.program import Program
@@ -139,6 +140,61 @@ def test_what_no_call_has_changed_is_compared_in_the_end_and_the_step_is_named()
     exact = run_heap_program(program, lambda one: Decays(one, PACKAGE)).divergence
     assert exact is not None
     assert (exact.step, exact.what) == (2, "buffers")
+
+
+class Tells(SpanallocHeap):
+    """A heap that tells in another way what it has done."""
+
+    change: Callable[[list[WholeEvent]], list[WholeEvent]] = staticmethod(lambda events: events)
+
+    def whole_events(self) -> list[WholeEvent]:
+        events = super().whole_events()
+        assert events is not None
+        return self.change(events)
+
+
+def told_otherwise(change: Callable[[list[WholeEvent]], list[WholeEvent]]) -> str:
+    """What differs where a heap tells in another way what it has done."""
+
+    class Changed(Tells):
+        pass
+
+    Changed.change = staticmethod(change)
+    program = HeapProgram((Malloc(64, 3), StartCycle(), FinishCycle(), Sweep(2)))
+    quick = run_heap_program_quickly(program, lambda one: Changed(one, PACKAGE)).divergence
+    exact = run_heap_program(program, lambda one: Changed(one, PACKAGE)).divergence
+    assert quick == exact
+    return "" if quick is None else quick.what
+
+
+def test_events_are_the_same_whoever_counts_lines_and_threads() -> None:
+    assert told_otherwise(lambda told: told) == ""
+    assert told_otherwise(lambda told: [{**one, "lo": 1, "t": 9} for one in told]) == ""
+
+
+def test_events_that_tell_something_else_differ() -> None:
+    assert told_otherwise(lambda told: told[1:]) != ""
+    assert told_otherwise(lambda told: [*told, *told[-1:]]) != ""
+    assert told_otherwise(lambda told: told[::-1]).startswith("event ")
+    assert told_otherwise(lambda told: [{**one, "p": 5} for one in told]).endswith(", p")
+
+
+def test_events_of_both_sides_mostly_agree_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To compare them figure by figure takes longer than to make them."""
+    slowly = []
+
+    def compare(expected: Sequence[Told], seen: Sequence[Told]) -> None:
+        slowly.append(expected)
+        compare_events(expected, seen)
+
+    monkeypatch.setattr("spanproof.fuzz.heaplockstep.compare_events", compare)
+    calls = 0
+    for seed in range(20):
+        program = heap_program(FromBytes(seeded(seed)))
+        run = run_heap_program_quickly(program, installed)
+        assert run.divergence is None
+        calls += run.exercised["calls"]
+    assert len(slowly) < calls // 20
 
 
 def broken_model() -> ModelHeap:

@@ -1,15 +1,12 @@
-"""The part of the model's heap that an operation has changed, to be compared with another heap's.
+"""The part of a heap that its steps have changed: plain numbers, to be compared or judged.
 
-Records of the model are never changed, but replaced. So what has changed since the last look is
-what is another record now.
+Records are never changed, but replaced. So what has changed since the last look is what is another
+record now.
 """
 
 from collections.abc import Mapping
-from itertools import compress
-from operator import is_not
-from typing import TypeVar
+from typing import Final, NamedTuple, TypeVar
 
-from spanproof.fuzz.heapsides import NO_DESCRIPTOR, Part, Wanted
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import SpanId
 from spanspec.heap.progress import NO_MORE_RECLAIM
@@ -21,6 +18,39 @@ from spanspec.span.specials import Specials
 
 KeyT = TypeVar("KeyT", bound=int)
 ValueT = TypeVar("ValueT")
+
+NO_DESCRIPTOR: Final = -1
+"""Stands for the next descriptor where there is none that was used before."""
+
+
+class Wanted(NamedTuple):
+    """Which part of a state is asked for: of some descriptors, and with `shape` what they are in.
+
+    `classes` are the span classes whose lists are part of it.
+    """
+
+    spans: list[int]
+    classes: list[int]
+    shape: bool
+
+
+class Part(NamedTuple):
+    """A part of a state, in plain tuples that compare as a whole.
+
+    Whatever is in it is in the whole state as well, by which a difference is told. `figures` are
+    those of the whole heap. `slots` has an entry for each descriptor that was asked for, None if it
+    is not in use for objects. The rest is empty without `shape`: the runs of the descriptors, None
+    for one that is dead; the lists of the classes; all caches; the free spans by address; and the
+    descriptor that is used next.
+    """
+
+    figures: tuple[object, ...]
+    slots: tuple[tuple[object, ...] | None, ...]
+    runs: tuple[tuple[int, ...] | None, ...]
+    central: tuple[tuple[object, ...], ...]
+    caches: tuple[tuple[object, ...], ...]
+    free: tuple[int, ...]
+    next_descriptor: int
 
 
 class Changes:
@@ -36,15 +66,19 @@ class Changes:
 
     def look(self, shape: bool) -> Wanted:
         """Return what has changed since the last look; without `shape`, of the slots alone."""
-        state, classes = self._state, set[int]()
+        state = self._state
+        classes = set[int]()
         changed = replaced(self._spans, state.spans)
         if shape:
-            classes |= {self._spans[span].spanclass for span in changed if span in self._spans}
+            for span in changed:
+                before = self._spans.get(span)
+                if before is not None:
+                    classes.add(before.spanclass)
         follow(self._spans, state.spans, changed)
         if state.specials or self._specials:
             given = replaced(self._specials, state.specials)
             follow(self._specials, state.specials, given)
-            changed = [*changed, *(span for span in given if span not in changed)]
+            changed = changed + [span for span in given if span not in changed]
         if not shape:
             return Wanted(changed, [], False)
         shared = state.tables.spans.records
@@ -52,8 +86,15 @@ class Changes:
         follow(self._shared, shared, moved)
         runs = replaced(self._runs, state.pages.runs)
         follow(self._runs, state.pages.runs, runs)
-        spans = {*changed, *runs, *(identity - 1 for identity in moved if identity > 0)}
-        classes |= {state.spans[span].spanclass for span in spans if span in state.spans}
+        spans = set(changed)
+        spans.update(runs)
+        for identity in moved:
+            if identity > 0:
+                spans.add(identity - 1)
+        for span in spans:
+            record = state.spans.get(span)
+            if record is not None:
+                classes.add(record.spanclass)
         return Wanted(sorted(spans), sorted(classes), True)
 
     def phase_has_changed(self) -> bool:
@@ -63,11 +104,9 @@ class Changes:
         return before != self._phase
 
 
-def replaced(before: Mapping[KeyT, ValueT], now: Mapping[KeyT, ValueT]) -> list[KeyT]:
+def replaced(before: dict[KeyT, ValueT], now: Mapping[KeyT, ValueT]) -> list[KeyT]:
     """Return the keys that have another value than before, none now, or had none before."""
-    # A loop in C: this is done after each call, and there may be hundreds of records.
-    changed = map(is_not, now.values(), map(before.get, now.keys()))
-    found = list(compress(now.keys(), changed))
+    found = [key for key, value in now.items() if before.get(key) is not value]
     if len(before) + len(found) > len(now):
         found += [key for key in before if key not in now]
     return found
@@ -90,14 +129,12 @@ def part_of(state: HeapState, wanted: Wanted) -> Part:
     if not wanted.shape:
         return Part(figures, slots, (), (), (), (), NO_DESCRIPTOR)
     heap = state.pages
-    runs = [(span, heap.runs[span]) for span in wanted.spans]
-    central = [(number, state.central[number]) for number in wanted.classes]
     free = heap.descriptors.free
     return Part(
         figures,
         slots,
-        tuple([run_of(span, run) for span, run in runs]),
-        tuple([(number, tuple(one.nonempty), tuple(one.empty)) for number, one in central]),
+        tuple([run_of(span, heap.runs[span]) for span in wanted.spans]),
+        tuple([lists_of(state, number) for number in wanted.classes]),
         tuple([cache_of(state, p, state.mcache_of[p]) for p in sorted(state.mcache_of) if p >= 0]),
         tuple([one.span for one in heap.free.in_order()]),
         free[-1] if free else NO_DESCRIPTOR,
@@ -110,11 +147,12 @@ def slots_of(state: HeapState, span: int) -> tuple[object, ...] | None:
     if record is None:
         return None
     shared = state.shared(span)
-    assert isinstance(record.alloc_bits, Bits)
-    assert isinstance(record.gcmark_bits, Bits)
+    alloc_bits, mark_bits = record.alloc_bits, record.gcmark_bits
+    assert isinstance(alloc_bits, Bits)
+    assert isinstance(mark_bits, Bits)
     spanclass, nelems = record.spanclass, record.nelems
     holding = [one for one in state.mcaches if state.cached(one, spanclass) == span]
-    known = record.freeindex < nelems and holding
+    known = record.freeindex < nelems and len(holding) > 0
     mask = (1 << nelems) - 1
     return (
         span,
@@ -127,8 +165,8 @@ def slots_of(state: HeapState, span: int) -> tuple[object, ...] | None:
         record.freeindex,
         record.alloc_count,
         record.alloc_cache if known else None,
-        record.alloc_bits.value & mask,
-        record.gcmark_bits.value & mask,
+        alloc_bits.value & mask,
+        mark_bits.value & mask,
         shared.sweepgen,
         record.needzero,
         shared.place,
@@ -144,6 +182,12 @@ def run_of(span: int, run: PageRun) -> tuple[int, ...] | None:
     return (span, run.base, run.npages, run.state, run.scavenged, needzero)
 
 
+def lists_of(state: HeapState, spanclass: int) -> tuple[object, ...]:
+    """Return the lists of a span class."""
+    one = state.central[spanclass]
+    return (spanclass, tuple(one.nonempty), tuple(one.empty))
+
+
 def cache_of(state: HeapState, p: int, identity: int) -> tuple[object, ...]:
     """Return the cache of a P."""
     tiny = state.mcaches[identity].tiny
@@ -153,14 +197,15 @@ def cache_of(state: HeapState, p: int, identity: int) -> tuple[object, ...]:
 
 def figures_of(state: HeapState) -> tuple[object, ...]:
     """Return the figures of the whole heap, in their order."""
-    heap, stats = state.pages, state.pages.stats
+    heap, stats, progress = state.pages, state.pages.stats, state.progress
     blocks: list[int] = []
     for p in sorted(state.mcache_of):
         if p >= 0:
             tiny = state.mcaches[state.mcache_of[p]].tiny
-            blocks += (tiny.address, tiny.offset)
+            blocks.append(tiny.address)
+            blocks.append(tiny.offset)
     first, second = state.buffers
-    over = state.progress.reclaim_index >= NO_MORE_RECLAIM
+    over = progress.reclaim_index >= NO_MORE_RECLAIM
     return (
         state.sweepgen,
         state.phase,
@@ -168,9 +213,9 @@ def figures_of(state: HeapState) -> tuple[object, ...]:
         state.procs,
         state.sweepdone,
         state.accounts.heap_live,
-        -1 if over else state.progress.reclaim_index,
-        state.progress.reclaim_credit,
-        state.progress.pages_swept,
+        -1 if over else progress.reclaim_index,
+        progress.reclaim_credit,
+        progress.pages_swept,
         len(state.finalizers),
         first.stack.filled,
         second.stack.filled,
