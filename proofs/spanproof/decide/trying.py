@@ -47,7 +47,7 @@ def try_out(claim: Exploration, seconds: float = MOST_SECONDS, *, noting: bool =
         detail = f"{type(problem).__name__}: {problem}"
         return Verdict(claim.id, "refuted", 1, spent, 0.0, "it can be run", detail)
     spent = time.process_time() - started
-    reads = tuple(sorted(_functions(ran_code)))
+    reads = tuple(sorted(set(_functions(ran_code))))
     verdict = Verdict(claim.id, "proved", ran.states, spent, 0.0, reads=reads)
     if ran.wrong:
         return verdict._replace(answer="refuted", failed=ran.wrong, detail=ran.how)

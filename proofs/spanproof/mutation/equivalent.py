@@ -88,6 +88,7 @@ OF_DRAWN: Final = (
                 "the cut is at a page of the heap before that",
             ),
             ("at > start -> (at >= start)", "a cut at the start was refused before"),
+            ("assert at > start* -> pass", "no cut is below the start: others were refused before"),
         )
     ),
     Reason(
@@ -97,10 +98,28 @@ OF_DRAWN: Final = (
         "whole pages are a multiple of 32 bytes, so both are of 4",
     ),
     Reason(
-        "spanspec.heap.newspan.take_span",
+        "spanspec.heap.newspan.check_bitmap",
+        "",
+        "assert npages * PAGE_SIZE* -> pass",
+        "the bitmap of whole pages is a multiple of 4 words",
+    ),
+    Reason(
+        "spanspec.heap.heap.Heap.set_gc_percent",
+        "",
+        "assert before is not None* -> pass",
+        "tells the type checker that this operation has a result",
+    ),
+    Reason(
+        "spanspec.heap.*",
         "",
         "assert span is not None* -> pass",
         "tells the type checker what a driver sees to: it answers with a span",
+    ),
+    Reason(
+        "spanspec.heap.malloc.mallocgc",
+        "",
+        "assert placed is not None* -> pass",
+        "a refilled span that is full was refused before, where the slot is taken (T-16)",
     ),
     Reason(
         "spanspec.*",

@@ -74,6 +74,7 @@ def test_a_plain_copy_tells_which_functions_ran(name: str) -> None:
     assert "spanspec.heap.sweeping.after_specials" in ran
     assert "spanspec.pages.treap.Treap.find" in ran
     assert "spanspec.pages.mallocinit.linear_alloc" not in ran
+    assert len(ran) == len(set(ran)), "what a function defines inside counts as it does"
 
 
 def test_functions_are_noted_only_where_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:

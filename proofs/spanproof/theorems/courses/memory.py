@@ -259,12 +259,15 @@ def memory_for_the_runtime_is_counted() -> Ran:
         taken: list[range] = []
         for number, (size, align) in enumerate(some):
             statistic: Statistic = "gc_sys" if number % 2 else "other_sys"
+            cut = dict(metadata.chunks)
             address = metadata.persistent(size, align, statistic, -1)
             promise(address % (align or 8) == 0, f"OS-9: {address:#x} is not aligned to {align}")
             for other in taken:
                 apart = address >= other.stop or address + size <= other.start
                 promise(apart, f"OS-9: {address:#x} was given out already")
             taken.append(range(address, address + size))
+            direct = metadata.chunks == cut
+            promise(direct == (size >= 64 << 10), f"OS-9: {size} bytes, off a chunk or not")
             met["direct" if size >= 64 << 10 else "chunk"] += 1
         counted = sum(metadata.counted.values())
         promise(counted == os.next_metadata - begin, f"OS-8: {counted} bytes are counted")

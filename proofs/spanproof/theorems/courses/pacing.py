@@ -219,6 +219,9 @@ def lines(met: Counter[str]) -> None:
         promise(flat == Line(5 * MIB, 2, 3, 0.0, 8), f"SCAV-4: nothing to release, and {flat}")
     line = pace(old, pages, 5 * MIB, 6 * MIB, 0, 700)
     promise(line == Line(5 * MIB, 6 * MIB, 700, 4096 / 1_000_000, 9), f"SCAV-3: {line}")
+    # One huge page takes as long as a small one, so the rate tells how much is to be released.
+    huge = pace(old, PhysicalPages(4096, 2 * MIB), 5 * MIB, 8 * MIB, 1, 700)
+    promise(huge.rate == 3 * MIB / 257_000_000, f"SCAV-4: 3 MiB, a huge page of them: {huge}")
     for now, later, asked in (
         (5 * MIB, 10**9, None),
         (5 * MIB + 1, 0, 0),

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from spanproof.theorems.courses.fatal import machine, pages, rules, sharing, spans
+from spanproof.theorems.courses.fatal import containers, machine, pages, rules, sharing, spans
 
 
 def provoked() -> dict[str, Callable[[], object]]:
     """Return what runs into a fatal check, by the rule's id and a name."""
     return {
         f"{check}-{act.__name__}": act
-        for checks in (machine.CHECKS, pages.CHECKS, rules.CHECKS, sharing.CHECKS, spans.CHECKS)
-        for check, act in checks
+        for module in (containers, machine, pages, rules, sharing, spans)
+        for check, act in module.CHECKS
     }

@@ -155,6 +155,20 @@ def types_that_promise_a_higher_match() -> None:
     find_maximal(node, 2)
 
 
+def types_that_promise_a_match_on_the_right() -> None:
+    """Types that promise a match, and a run on the right that is none."""
+    node = Node(entry(3), 1)
+    node.right, node.types = Node(entry(5), 2), 15
+    find_minimal(node, 2)
+
+
+def types_that_promise_a_match_on_the_left() -> None:
+    """Types that promise a match, and a run on the left that is none."""
+    node = Node(entry(3), 1)
+    node.left, node.types = Node(entry(1), 2), 15
+    find_maximal(node, 2)
+
+
 def swapped(side: str) -> Node:
     """Return a node with a child on the wrong side."""
     node = Node(entry(5), 1)
@@ -232,6 +246,8 @@ CHECKS: Final[Checks] = (
     ("T-39", inserting_a_listed_span_at_the_back),
     ("T-62", types_that_promise_a_lower_match),
     ("T-63", types_that_promise_a_higher_match),
+    ("T-62", types_that_promise_a_match_on_the_right),
+    ("T-63", types_that_promise_a_match_on_the_left),
     ("T-66", a_left_child_with_a_greater_base),
     ("T-67", a_right_child_with_a_lesser_base),
     ("T-68", a_sum_of_pages_that_is_stale),

@@ -10,19 +10,20 @@ from spanspec.base.constants import HEAP_ADDR_BITS, PAGE_SIZE
 from spanspec.base.sizeclass import size_class_for
 from spanspec.heap.accounts import check_some_free
 from spanspec.heap.heap import Heap
+from spanspec.heap.machine import completed
 from spanspec.heap.malloc import with_large_object
 from spanspec.heap.memstats import read_memstats
+from spanspec.heap.newspan import take_large
 from spanspec.heap.procs import mcache_of
+from spanspec.heap.state import NeedPages
 from spanspec.heap.sweeping import with_marks
 from spanspec.pages.arena import GrantingOs
-from spanspec.pages.freeruns import FreeSpan, SortedFreeSpans
 from spanspec.pages.growth import end_of_request
 from spanspec.pages.osmemory import FollowedOs, check_release
+from spanspec.pages.pagealloc import allocate
+from spanspec.pages.pageheap import Actor
 from spanspec.pages.persistent import Metadata
 from spanspec.pages.runs import AMD64
-from spanspec.pages.treap import Node, check_treap
-from spanspec.sharing.spanlist import SpanList
-from spanspec.sharing.sweepbuf import SweepBuffer
 from spanspec.span.alloccache import next_free_fast, reload_cache, searched_full
 from spanspec.span.mspan import Mspan, init_span, obj_index, set_marked
 from spanspec.span.sweepgen import (
@@ -65,6 +66,16 @@ def a_full_count_with_a_free_slot() -> None:
 def a_free_slot_that_is_found_by_nobody() -> None:
     """A span whose search ends, although its count says that a slot is free."""
     searched_full(replace(ONE, freeindex=SPAN.nelems))
+
+
+def a_span_to_cache_of_which_the_count_says_that_it_is_full() -> None:
+    """A span to cache of which the count says that it is full."""
+    reload_cache(replace(ONE, alloc_count=SPAN.nelems))
+
+
+def a_free_slot_beyond_the_cache() -> None:
+    """A free slot that only the slow search finds."""
+    searched_full(replace(ONE, alloc_cache=0))
 
 
 def a_second_large_object() -> None:
@@ -155,79 +166,15 @@ def a_release_from_the_middle_of_a_page() -> None:
     check_release(AMD64, BASE + 512, 4096)
 
 
-def run(page: int) -> FreeSpan:
-    """Return a free run of a page."""
-    return FreeSpan(page * PAGE_SIZE, 1, page, False, False)
-
-
-def a_run_that_is_in_the_sorted_set_already() -> None:
-    """A run that is in the sorted set already."""
-    free = SortedFreeSpans()
-    free.insert(run(1))
-    free.insert(run(1))
-
-
-def a_run_that_is_not_in_the_sorted_set() -> None:
-    """A run that is not in the sorted set."""
-    runs = SortedFreeSpans()
-    runs.remove(PAGE_SIZE)
-
-
-def parent_of(side: str, page: int) -> Node:
-    """Return a node of page 5 with a child on one side, whose priority is lower than its own."""
-    node = Node(run(5), 9)
-    if side == "left":
-        node.left = Node(run(page), 1)
-    else:
-        node.right = Node(run(page), 1)
-    return node
-
-
-def a_left_child_of_lower_priority() -> None:
-    """A left child of lower priority."""
-    check_treap(parent_of("left", 1))
-
-
-def a_right_child_of_lower_priority() -> None:
-    """A right child of lower priority."""
-    check_treap(parent_of("right", 9))
-
-
-def a_span_is_put_into_a_list_twice() -> None:
-    """A span is put into a list twice."""
-    found = SpanList()
-    found.insert(1)
-    found.insert(1)
-
-
-def a_span_is_put_at_the_back_of_a_list_twice() -> None:
-    """A span is put at the back of a list twice."""
-    found = SpanList()
-    found.insert_back(1)
-    found.insert_back(1)
-
-
-def a_span_is_taken_out_of_a_list_that_it_is_not_in() -> None:
-    """A span is taken out of a list that it is not in."""
-    spans = SpanList()
-    spans.remove(1)
-
-
-def a_place_is_filled_twice() -> None:
-    """A place of a sweep buffer is filled twice."""
-    buffer = SweepBuffer()
-    buffer.push(1, 0)
-    buffer.push(2, 0)
-
-
-def an_empty_place_is_read() -> None:
-    """An empty place of a sweep buffer is read."""
-    SweepBuffer().at(3)
-
-
-def a_block_below_the_buffer() -> None:
-    """A block below the buffer."""
-    SweepBuffer().block(-1)
+def a_span_of_another_size_than_was_asked_for() -> None:
+    """Three pages are asked for, and a driver answers with a span of two."""
+    heap = Heap()
+    state, actor = heap.state, Actor(0, 0)
+    two = completed(allocate(state.pages, actor, 2))
+    course = take_large(state, actor, 3, noscan=False)
+    while not isinstance(next(course), NeedPages):
+        pass
+    course.send(two)
 
 
 CHECKS: Final[Checks] = (
@@ -235,6 +182,8 @@ CHECKS: Final[Checks] = (
     ("T-46", a_full_span_is_handed_out),
     ("T-46", a_span_to_cache_that_was_searched_to_its_end),
     ("T-50", a_full_count_with_a_free_slot),
+    ("T-46", a_span_to_cache_of_which_the_count_says_that_it_is_full),
+    ("T-50", a_free_slot_beyond_the_cache),
     ("T-15", a_free_slot_that_is_found_by_nobody),
     ("MAL-12", a_second_large_object),
     ("MC-14", a_p_that_does_not_exist),
@@ -253,15 +202,6 @@ CHECKS: Final[Checks] = (
     ("OS-1", memory_that_was_never_reserved_is_mapped),
     ("OS-8", more_is_freed_than_was_counted),
     ("T-78", a_release_from_the_middle_of_a_page),
-    ("T-70", a_run_that_is_in_the_sorted_set_already),
-    ("T-73", a_run_that_is_not_in_the_sorted_set),
-    ("TREAP-1", a_left_child_of_lower_priority),
-    ("TREAP-1", a_right_child_of_lower_priority),
-    ("SPAN-28", a_span_is_put_into_a_list_twice),
-    ("SPAN-28", a_span_is_put_at_the_back_of_a_list_twice),
-    ("SPAN-28", a_span_is_taken_out_of_a_list_that_it_is_not_in),
-    ("SWP-10", a_place_is_filled_twice),
-    ("SWP-11", an_empty_place_is_read),
-    ("T-61", a_block_below_the_buffer),
+    ("HEAP-13", a_span_of_another_size_than_was_asked_for),
 )
 """Each fatal check, and what runs into it."""

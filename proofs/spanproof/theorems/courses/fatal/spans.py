@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from spanproof.theorems.courses.fatal.checks import Checks
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import ProcId, SlotId, ThreadId
+from spanspec.events.span_events import SweepResult
 from spanspec.heap import cycle, malloc, newspan, sweeping
 from spanspec.heap.collector import MARK, MARK_TERMINATION
 from spanspec.heap.heap import Heap
@@ -14,6 +15,7 @@ from spanspec.heap.mcache import let_go, must_flush
 from spanspec.heap.mcentral import account_cached, uncache_span
 from spanspec.heap.pacing import trigger_for
 from spanspec.heap.procs import procresize
+from spanspec.heap.program import FinishCycle, FlushMcaches, StartCycle
 from spanspec.heap.state import HeapState
 from spanspec.heap.taking import take
 from spanspec.pages.pageheap import Actor
@@ -217,6 +219,19 @@ def freeing_a_span_that_is_not_swept() -> None:
     take(heap.state, steps.FREE, thread)
 
 
+def giving_back_a_span_with_special_records() -> None:
+    """A span without objects goes back, and somebody has made it a special record meanwhile."""
+    heap = Heap()
+    span = heap.span_of(heap.malloc(16))
+    for request in (FlushMcaches(), StartCycle(), FinishCycle()):
+        heap.step(request)
+    course = sweeping.sweepone(heap.state, ACTOR, "bg")
+    while not isinstance(next(course), SweepResult):
+        pass
+    heap.state.specials[span] = ()
+    list(course)
+
+
 def publishing_a_span_that_has_left_use() -> None:
     """Publishing a span that has left use."""
     heap, thread = being_swept(EXAMINED)
@@ -307,6 +322,7 @@ CHECKS: Final[Checks] = (
     ("T-59", a_mark_on_a_free_slot),
     ("T-34", freeing_a_span_that_is_not_swept),
     ("T-60", publishing_a_span_that_has_left_use),
+    ("SWP-24", giving_back_a_span_with_special_records),
     ("T-61", a_block_beyond_the_buffer),
     ("T-86", a_cycle_with_a_cache_that_is_not_flushed),
     ("T-87", a_sweep_phase_while_marking),
