@@ -7,8 +7,12 @@ from spanproof.theorems.courses.fatal import containers, machine, pages, rules, 
 
 def provoked() -> dict[str, Callable[[], object]]:
     """Return what runs into a fatal check, by the rule's id and a name."""
-    return {
-        f"{check}-{act.__name__}": act
-        for module in (containers, machine, pages, rules, sharing, spans)
-        for check, act in module.CHECKS
-    }
+    every = (
+        *containers.CHECKS,
+        *machine.CHECKS,
+        *pages.CHECKS,
+        *rules.CHECKS,
+        *sharing.CHECKS,
+        *spans.CHECKS,
+    )
+    return {f"{check}-{act.__name__}": act for check, act in every}
