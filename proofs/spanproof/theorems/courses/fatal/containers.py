@@ -86,8 +86,9 @@ def a_span_is_taken_out_of_no_list() -> None:
 def a_span_is_taken_out_of_another_list() -> None:
     """A span in the empty list of a class is taken out of the nonempty one."""
     lists = no_lists()
-    SpanList(lists, NO_CLASS, EMPTY).insert(1)
-    SpanList(lists, NO_CLASS, NONEMPTY).remove(1)
+    empty, nonempty = SpanList(lists, NO_CLASS, EMPTY), SpanList(lists, NO_CLASS, NONEMPTY)
+    empty.insert(1)
+    nonempty.remove(1)
 
 
 def a_place_is_filled_twice() -> None:
@@ -104,7 +105,8 @@ def an_empty_place_is_read() -> None:
 
 def an_empty_place_is_emptied() -> None:
     """An empty place of a sweep buffer is emptied."""
-    SweepBuffer().pop(0)
+    buffer = SweepBuffer()
+    buffer.pop(0)
 
 
 def another_span_is_taken_out() -> None:
