@@ -5,10 +5,11 @@ came to what, by which path; what the path said of its way; in which situation; 
 or steps of two threads, met. Each is a tuple, so that a feature is the same in every process.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final, NamedTuple, cast
 
 from msgspec import inspect
@@ -77,9 +78,8 @@ class Novelty:
                 add(self._place(told[at]))
             if asked:
                 self._end = self._state.pages.current.end
-            for at, kind, names in looked_at:
-                get = told[at].get
-                add(("way", kind, tuple([get(name) for name in names])))
+            for at, kind, values in looked_at:
+                add(("way", kind, values(told[at])))
         signature: Feature = (step, outcome, path)
         if signature != self._last:
             add(("path", *signature))
@@ -153,17 +153,30 @@ def spelled(value: object) -> str:
 _NAMES: Final[dict[Feature, str]] = {}
 
 
+Values = Callable[[Mapping[str, object]], tuple[object, ...]]
+"""Returns the values of some figures of an event."""
+
+
+def values_of(names: tuple[str, ...]) -> Values:
+    """Return what returns the values of one figure or more, which an event has to have."""
+    if len(names) == 1:
+        (name,) = names
+        return lambda event: (event[name],)
+    several: Values = itemgetter(*names)
+    return several
+
+
 class Way(NamedTuple):
     """What the kinds of a call's events show.
 
     `kinds` are all of them, `pairs` those that follow each other; `looked_at` are the events, by
-    place, with figures that tell of a way, and `asked` those in which the system is asked for
+    place, with the figures that tell of a way, and `asked` those in which the system is asked for
     addresses.
     """
 
     kinds: frozenset[str]
     pairs: frozenset[Feature]
-    looked_at: tuple[tuple[int, str, tuple[str, ...]], ...]
+    looked_at: tuple[tuple[int, str, Values], ...]
     asked: tuple[int, ...]
 
 
@@ -173,7 +186,7 @@ def way_through(kinds: tuple[str, ...]) -> Way:
     if known is None:
         pairs = frozenset[Feature](("then", *one) for one in pairwise(kinds))
         looked_at = tuple(
-            [(at, kind, narrow(kind)) for at, kind in enumerate(kinds) if narrow(kind)]
+            [(at, kind, values_of(narrow(kind))) for at, kind in enumerate(kinds) if narrow(kind)]
         )
         asked = tuple([at for at, kind in enumerate(kinds) if kind == RESERVES])
         known = Way(frozenset(kinds), pairs, looked_at, asked)

@@ -1,8 +1,9 @@
 """The heap of spanalloc, as a side of the lockstep: the installed one, or a changed copy."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from types import SimpleNamespace
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import spanalloc
 from spanproof.fuzz import reasons
@@ -34,6 +35,10 @@ SAYS: Final = wordings(
     }
 )
 """What the heap's refusals say, from the first pattern that is found on."""
+
+
+PACKAGES: Final = 4
+"""Packages of which classes are kept: a changed copy is one of its own."""
 
 
 class SpanallocHeap:
@@ -232,6 +237,14 @@ class QuietHeap(SpanallocHeap):
         self._recorder.events.clear()
 
 
+class Told(Protocol):
+    """Simulated memory of a program: it is told what the program says that the system answers."""
+
+    def follow(self, answers: tuple[Answer, ...], events: list[WholeEvent]) -> None:
+        """Answer the first requests so, and put each call among some events."""
+        ...
+
+
 def scripted_memory(
     package: SimpleNamespace, program: HeapProgram, recorder: spanalloc.Recorder
 ) -> spanalloc.OsMemory:
@@ -239,46 +252,55 @@ def scripted_memory(
 
     Each call, and each range that the kernel is told about, goes among the recorder's events.
     """
-    answers = list(program.answers)
-    asked = 0
+    made = scripted(package.SimulatedMemory)(package.PageSizes(program.physical, 2 << 20))
+    cast(Told, made).follow(program.answers, recorder.events)
+    return cast(spanalloc.OsMemory, made)
 
-    def tell(kind: str, **figures: object) -> None:
-        recorder.events.append({"k": kind, **figures})
 
-    class Scripted(package.SimulatedMemory):  # type: ignore[misc, name-defined]
+# Of a package, these classes are made once: to make a class takes longer than to make a heap.
+@lru_cache(maxsize=PACKAGES)
+def scripted(memory: type) -> type:
+    """Return the class of simulated memory that follows a program's script."""
+
+    class Scripted(memory):  # type: ignore[misc]
+        def follow(self, answers: tuple[Answer, ...], events: list[WholeEvent]) -> None:
+            self.answers, self.events = list(answers), events
+            self.asked = 0
+
+        def tell(self, kind: str, **figures: object) -> None:
+            self.events.append({"k": kind, **figures})
+
         def reserve(self, address: int, size: int) -> int:
-            nonlocal asked
-            asked += 1
-            answer: Answer = answers.pop(0) if answers else "grant"
-            found = place_for(answer, address, size, asked)
-            tell("os reserve", address=address, size=size, found=found)
+            self.asked += 1
+            answer: Answer = self.answers.pop(0) if self.answers else "grant"
+            found = place_for(answer, address, size, self.asked)
+            self.tell("os reserve", address=address, size=size, found=found)
             return found
 
         def commit(self, address: int, size: int) -> int:
-            tell("os map", address=address, size=size)
+            self.tell("os map", address=address, size=size)
             return int(super().commit(address, size))
 
         def release(self, address: int, size: int) -> None:
-            tell("os release", address=address, size=size)
+            self.tell("os release", address=address, size=size)
 
         def used(self, base: int, size: int) -> None:
-            tell("os used", address=base, size=size)
+            self.tell("os used", address=base, size=size)
             super().welcome_huge(base, size)
 
         def unused(self, base: int, size: int) -> None:
-            tell("os unused", address=base, size=size)
+            self.tell("os unused", address=base, size=size)
             super().unused(base, size)
 
         def welcome_huge(self, base: int, size: int) -> None:
-            tell("os huge", address=base, size=size)
+            self.tell("os huge", address=base, size=size)
             super().welcome_huge(base, size)
 
         def madvise(self, address: int, size: int, advice: int) -> int:
-            tell("os madvise", address=address, size=size, advice=advice)
+            self.tell("os madvise", address=address, size=size, advice=advice)
             return 0
 
-    made: spanalloc.OsMemory = Scripted(package.PageSizes(program.physical, 2 << 20))
-    return made
+    return Scripted
 
 
 class Passing(Protocol):
@@ -289,8 +311,14 @@ class Passing(Protocol):
 
 def passing(package: SimpleNamespace) -> Passing:
     """Return the turns of a package, to be decided by a scheduler."""
+    return cast(Passing, passed(package.Turns)())
 
-    class Passed(package.Turns):  # type: ignore[misc, name-defined]
+
+@lru_cache(maxsize=PACKAGES)
+def passed(turns: type) -> type:
+    """Return the class of turns that a scheduler decides."""
+
+    class Passed(turns):  # type: ignore[misc]
         scheduler: Scheduler | None = None
 
         def step_ends(self) -> None:
@@ -309,8 +337,7 @@ def passing(package: SimpleNamespace) -> Passing:
             if self.scheduler is not None:
                 self.scheduler.cannot_go_on()
 
-    made: Passing = Passed()
-    return made
+    return Passed
 
 
 class of_package:  # noqa: N801 - used like the function `installed`
@@ -328,11 +355,14 @@ class of_package:  # noqa: N801 - used like the function `installed`
         return self._kind(program, self._package)
 
 
+INSTALLED: Final = SimpleNamespace(**vars(spanalloc))
+
+
 def installed(program: HeapProgram) -> SpanallocHeap:
     """Return a heap of the installed spanalloc."""
-    return of_package(SimpleNamespace(**vars(spanalloc)))(program)
+    return SpanallocHeap(program, INSTALLED)
 
 
 def quiet(program: HeapProgram) -> SpanallocHeap:
     """Return a heap of the installed spanalloc that records nothing."""
-    return of_package(SimpleNamespace(**vars(spanalloc)), QuietHeap)(program)
+    return QuietHeap(program, INSTALLED)
