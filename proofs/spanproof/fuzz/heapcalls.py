@@ -1,7 +1,7 @@
 """What each step of a program asks of a heap: calls, one after another, that both sides get."""
 
 from collections.abc import Callable, Generator
-from operator import index
+from operator import index, methodcaller
 from typing import Literal, NamedTuple, cast
 
 from spanproof.fuzz.differences import MODEL, Code, Difference
@@ -38,6 +38,7 @@ from spanspec.heap.collector import MARK
 from spanspec.heap.heap import ZERO_BASE
 
 Call = Callable[[Side], int | None]
+"""A call of either side; the busiest are method callers, which take no frame of their own."""
 
 Calls = Generator[Call, int | None, None]
 """The calls of a step; each is answered with its result, 0 for none, None if it was refused."""
@@ -167,7 +168,11 @@ class Holdings:
                     self.marked = set()
             case MarkEvery(n=n, k=k, inside=inside):
                 for address in self.books.living[k % n :: n]:
-                    yield from self._mark(address, inside)
+                    if (yield methodcaller("mark", address)) is not None:
+                        self.marked.add(address)
+                        if inside:
+                            # Most objects have more than one byte; any of them stands for it.
+                            yield methodcaller("mark", address + inside % 2)
             case MarkAt(k=k, at=at):
                 yield from self._mark_at(at, k)
             case LookUp(k=k, at=at):
@@ -240,19 +245,13 @@ class Holdings:
             self.marked.update(self._model.beside(place, self.books.living))
 
     def _malloc(self, step: Malloc) -> Calls:
+        call = methodcaller("malloc", step.size, step.noscan, step.zero, step.p)
+        books, state = self.books, self._model.heap.state
         for _ in range(step.count):
-            address = yield lambda side: side.malloc(step.size, step.noscan, step.zero, step.p)
+            address = yield call
             if address is None:
                 break
             if address != ZERO_BASE:
-                self.books.living.append(address)
-                if self._model.heap.state.phase == MARK:
+                books.living.append(address)
+                if state.phase == MARK:
                     self.marked.add(address)
-
-    def _mark(self, address: int, inside: int) -> Calls:
-        if (yield lambda side: side.mark(address)) is None:
-            return
-        self.marked.add(address)
-        if inside:
-            # Most objects have more than one byte, and any of them stands for the object.
-            yield lambda side: side.mark(address + inside % 2)
