@@ -20,8 +20,11 @@ JUDGED: Final = ("spanspec", "spanalloc")
 """The packages whose functions are run, and noted."""
 
 
-class DoesNotEnd(Exception):
-    """What is being run takes far longer than it ever should."""
+class DoesNotEnd(BaseException):
+    """What is being run takes far longer than it ever should.
+
+    What is run tells the exceptions of a broken rule as findings, and goes on: this is none.
+    """
 
 
 def try_out(claim: Exploration, seconds: float = MOST_SECONDS, *, noting: bool = False) -> Verdict:

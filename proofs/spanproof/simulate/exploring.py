@@ -30,6 +30,16 @@ Item = TypeVar("Item")
 MOST_STATES: Final = 20_000
 """States after which an exploration gives up, and says so."""
 
+LONGEST: Final = 1000
+"""Moves after which a schedule, with what was done before it, counts as one that has no end.
+
+None of a scene that holds has 200.
+"""
+
+
+class NotBegun(AssertionError):
+    """What a scene says was done before cannot be done."""
+
 
 class Move(NamedTuple):
     """A thread takes its next step; or others see, early, that a sweep of its is complete."""
@@ -76,14 +86,24 @@ class Scheduled(Interleaved):
         self._left = [list(reversed(program)) for program in scene.threads]
         self._places = [0] * len(scene.threads)
         self._chosen = self._workers[0]
+        self.made = 0
         for thread, operation in scene.before:
             self._left[thread].append(operation)
             while self._left[thread][len(scene.threads[thread]) :] or not self._at_rest():
                 able = (
                     number for number, worker in enumerate(self._workers) if self._can_go(worker)
                 )
-                self.move(Move(thread if self._can_go(self._workers[thread]) else next(able)))
+                self._prepare(thread if self._can_go(self._workers[thread]) else next(able))
         self._places = [0] * len(scene.threads)
+
+    def _prepare(self, thread: int) -> None:
+        """Let a thread take a step of what was done before the scene.
+
+        Raises: NotBegun if it goes wrong, or has no end: else it would be tried for ever.
+        """
+        failure = self.move(Move(thread)) or self.endless()
+        if failure is not None:
+            raise NotBegun(f"before the scene: {failure}")
 
     def _at_rest(self) -> bool:
         return not self._stopping and self.all_idle
@@ -102,6 +122,7 @@ class Scheduled(Interleaved):
 
     def move(self, move: Move) -> str | None:
         """Let something happen; return what went wrong, if anything did."""
+        self.made += 1
         self._chosen = worker = self._workers[move.thread]
         if move.seen_early:
             see_published(self.state, self._publishes(worker))
@@ -170,6 +191,10 @@ class Scheduled(Interleaved):
             return f"{problem.invariant}: {problem.what}"
         return None
 
+    def endless(self) -> str | None:
+        """Return that it goes on for too long, if it does."""
+        return f"after {LONGEST} moves it has not ended" if self.made >= LONGEST else None
+
     def wrong_at_the_end(self) -> str | None:
         """Return what is wrong where nobody can go on any more."""
         if any(self._left) or not self._at_rest():
@@ -181,9 +206,15 @@ class Scheduled(Interleaved):
 
 
 def events_of(scene: Scene, schedule: Sequence[Move]) -> list[EventBase]:
-    """Return the events of a schedule, without those of what was done before."""
+    """Return the events of a schedule, without those of what was done before.
+
+    Where that cannot be done, they are those on the way there.
+    """
     told: list[EventBase] = []
-    run = Scheduled(scene, told.append)
+    try:
+        run = Scheduled(scene, told.append)
+    except NotBegun:
+        return told
     told.clear()
     for move in schedule:
         run.move(move)
@@ -204,14 +235,17 @@ def explore(
 
     while waiting:
         schedule = list(waiting.pop())
-        run = Scheduled(scene)
+        try:
+            run = Scheduled(scene)
+        except NotBegun as problem:
+            return outcome(False, str(problem), ())
         for move in schedule:
             failure = run.move(move)
             moves += 1
             if failure is not None:
                 return outcome(False, failure, schedule)
         while True:
-            failure = run.wrong()
+            failure = run.wrong() or run.endless()
             if failure is not None:
                 return outcome(False, failure, schedule)
             key = run.key()

@@ -92,6 +92,27 @@ def test_a_failure_is_told_with_its_schedule(
     assert run(["simulate", "--every", "--threads", "2"]) == 2
 
 
+def test_what_cannot_be_done_before_a_scene_is_told_and_not_tried_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = next(scene for scene in SCENES if scene.before)
+
+    def refused(self: exploring.Scheduled) -> None:
+        raise ValueError("no step")
+
+    monkeypatch.setattr(exploring.Scheduled, "act", refused)
+    found = explore(scene)
+    assert found.failure == "before the scene: the model raises ValueError: no step"
+    assert (found.complete, found.states) == (False, 0)
+    assert events_of(scene, found.schedule)  # those of the way there
+
+
+def test_threads_that_never_come_to_their_end_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert explore(QUICK[0]).failure is None
+    monkeypatch.setattr(exploring, "LONGEST", 40)
+    assert "after 40 moves it has not ended" in (explore(QUICK[0]).failure or "")
+
+
 LEFT_OUT = [
     KnownBug(
         "the push on the swept stack",

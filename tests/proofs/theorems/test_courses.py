@@ -1,6 +1,7 @@
 """Obligations that are decided by running: what holds, what is vacuous, what does not end."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from spanproof.prove.exploration import EXPLORATIONS, Exploration, Ran, explored
 from spanproof.simulate.operations import allocate, set_procs
 from spanproof.simulate.trying import Player, Setting, Wrong, promise, try_all
 from spanproof.theorems import all_explorations
+from spanproof.theorems.courses.containers import every_case
 from spanproof.theorems.mutants import MUTANTS
 
 QUICK = "courses.specials"
@@ -125,6 +127,19 @@ def test_what_is_not_tried_to_the_end_is_unknown() -> None:
 
 def test_what_does_not_end_is_unknown() -> None:
     def runs_on() -> Ran:
+        while True:
+            pass
+
+    verdict = try_out(claim_of(runs_on, "pop"), seconds=0.05)
+    assert (verdict.answer, verdict.failed) == ("unknown", "it ends")
+
+
+def test_what_does_not_end_is_no_exception_that_is_told_and_gone_on_after() -> None:
+    def runs_on() -> Ran:
+        found = every_case([("for ever", forever)])
+        return found._replace(complete=True)
+
+    def forever(met: Counter[str]) -> None:
         while True:
             pass
 
