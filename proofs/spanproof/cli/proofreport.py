@@ -120,10 +120,14 @@ def complaint(outcome: Outcome) -> str:
 
 
 def print_failures(outcomes: Sequence[Outcome]) -> None:
-    """Print every outcome that is not good, in full."""
+    """Print every outcome that is not good, in full; what was not asked in one line."""
+    unasked = [one for one in outcomes if one.verdict.answer == "unasked"]
     for outcome in outcomes:
-        if not outcome.good:
+        if not outcome.good and outcome not in unasked:
             out.print(complaint(outcome), markup=False)
+    if unasked:
+        names = families([one.job.obligation for one in unasked])
+        out.print(f"not asked, for {unasked[0].verdict.detail}: {names}", markup=False)
 
 
 def print_saved(outcomes: Sequence[Outcome], files: Mapping[Job, Path]) -> None:

@@ -1,9 +1,12 @@
 """What there is to decide, and what became of it. Needs no solver: a report loads quickly."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from spanproof.decide.verdict import DEFAULT_TIMEOUT, Verdict
+
+Effort = Literal["full", "brief", "none"]
+"""How long an obligation is asked: as long as its time allows, briefly, or not at all."""
 
 
 class Job(NamedTuple):
@@ -13,6 +16,7 @@ class Job(NamedTuple):
     mutant: str | None = None
     timeout: float = DEFAULT_TIMEOUT
     solver: str = "z3"
+    effort: Effort = "full"
 
 
 class Outcome(NamedTuple):

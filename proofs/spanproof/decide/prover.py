@@ -55,11 +55,14 @@ class _Failure(NamedTuple):
 class _Examination:
     """The questions of one proof, asked one after the other until one fails."""
 
-    def __init__(self, proof: Proof, decider: Decider, timeout: float, locate: bool) -> None:
+    def __init__(
+        self, proof: Proof, decider: Decider, timeout: float, locate: bool, briefly: bool
+    ) -> None:
         self._proof = proof
         self._decider = decider
         self._timeout = timeout
         self._locate = locate
+        self._briefly = briefly
         self.seconds = 0.0
 
     def failure(self) -> _Failure | None:
@@ -83,7 +86,7 @@ class _Examination:
         failure = self._asked(question, budget)
         if failure is None:
             return
-        if final or failure.finding.outside:
+        if final or failure.finding.outside or (self._briefly and failure.answer == "unknown"):
             yield failure
             return
         wrong = _first_false(failure, queries)
@@ -121,11 +124,13 @@ def decide(
     decider: Decider | None = None,
     *,
     explain: bool = True,
+    briefly: bool = False,
 ) -> Verdict:
     """Decide an obligation, with Z3 unless told otherwise, on the present or on changed sources.
 
     `explain` tells whether the claim at fault is looked for, and its counterexample put into words
-    and run in Python; if not, only the answer is of interest.
+    and run in Python; if not, only the answer is of interest. `briefly`: Z3 is not asked for long,
+    and with the first question that stays open the obligation does.
     """
     started = time.perf_counter()
     read = sources or SourceTree()
@@ -134,7 +139,8 @@ def decide(
         missing = gap(claim, proof)
         if missing:
             return _untranslatable(claim, read, started, missing, "composition")
-        examination = _Examination(proof, decider or Z3(), timeout, explain)
+        decider = decider or Z3(briefly=briefly)
+        examination = _Examination(proof, decider, timeout, explain, briefly)
         failure = examination.failure()
     except NotPortable as problem:
         detail = f"{decider.name if decider else 'z3'}: {problem}"

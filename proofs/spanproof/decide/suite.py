@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from spanproof.decide.copies import try_out_changed
+from spanproof.decide.enough import ENOUGH, Given, in_rounds
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.prover import decide
 from spanproof.decide.resting import DECIDING
-from spanproof.decide.trying import try_out
+from spanproof.decide.trying import BRIEF_SECONDS, MOST_SECONDS, try_out
 from spanproof.decide.verdict import Answer, Verdict
 from spanproof.patch.patches import DoesNotApply, place_of
 from spanproof.solvers.secondopinion import decider
-from spanproof.support.sidebyside import KILLED, each_result
+from spanproof.support.sidebyside import KILLED, each_result_of
 from spanproof.theorems import all_explorations, all_obligations
 from spanproof.theorems.mutants import MUTANTS
 
@@ -21,6 +22,8 @@ MUTANT_TABLES: Final = "spanproof.theorems"
 
 READS_NOTHING: Final = "it reads no function of the model, nor of spanalloc: it is about neither"
 
+UNASKED: Final = f"{ENOUGH} others fail"
+
 PRELOAD: Final = (DECIDING,)
 
 Decide = Callable[[Job], Outcome]
@@ -28,6 +31,8 @@ Decide = Callable[[Job], Outcome]
 
 def run_job(job: Job) -> Outcome:
     """Decide one job in this process; a mutant that does not apply is told as such."""
+    if job.effort == "none":
+        return _undecided(job, "unasked", UNASKED)
     if job.obligation in all_explorations():
         return _run_by_running(job)
     try:
@@ -36,7 +41,9 @@ def run_job(job: Job) -> Outcome:
         where = place_of(job.mutant or "", MUTANT_TABLES)
         return _undecided(job, "inapplicable", f"{where}: {problem}")
     claim = all_obligations()[job.obligation]
-    verdict = decide(claim, sources, job.timeout, decider(job.solver))
+    brief = job.effort == "brief"
+    by = None if job.solver == "z3" else decider(job.solver)
+    verdict = decide(claim, sources, job.timeout, by, briefly=brief)
     if verdict.proved and not verdict.reads:
         verdict = verdict._replace(answer="vacuous", failed="nothing is read", detail=READS_NOTHING)
     return Outcome(job, verdict)
@@ -47,7 +54,8 @@ def _run_by_running(job: Job) -> Outcome:
     if job.solver != "z3":
         return _undecided(job, "outside", "nothing is asked of a solver")
     if job.mutant is None:
-        return Outcome(job, try_out(all_explorations()[job.obligation]))
+        seconds = BRIEF_SECONDS if job.effort == "brief" else MOST_SECONDS
+        return Outcome(job, try_out(all_explorations()[job.obligation], seconds))
     mutant = MUTANTS[job.mutant]
     try:
         text = mutant.text()
@@ -64,16 +72,19 @@ def run(
 
     If a worker is killed, what was being decided is tried again, each alone; what has its worker
     killed then, too, is `unknown`, and the rest goes on. On an interrupt the running jobs are
-    abandoned and the interrupt is passed on.
+    abandoned and the interrupt is passed on. What is not decided soon waits; see `enough`.
     """
     workers = workers or os.cpu_count() or 1
     decide_one = decide_one or run_job
     # Other solvers keep Python's lock while they compute, so that no signal would be heard of.
     interruptible = all(job.solver == "z3" for job in jobs)
-    if interruptible and (workers == 1 or len(jobs) == 1):
-        yield from map(decide_one, jobs)
-        return
-    yield from each_result(jobs, workers, PRELOAD, decide_one, _killed)
+
+    def ask(some: Sequence[Job], given: Given) -> Iterator[Outcome]:
+        if interruptible and (workers == 1 or len(jobs) == 1):
+            return (decide_one(given(job)) for job in some)
+        return each_result_of(some, workers, PRELOAD, decide_one, _killed, given)
+
+    yield from in_rounds(jobs, ask)
 
 
 def _killed(job: Job) -> Outcome:

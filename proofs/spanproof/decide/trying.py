@@ -16,6 +16,9 @@ from spanproof.support.timelimit import PROCESSOR, limited
 MOST_SECONDS: Final = 120.0
 """Seconds of the processor after which an obligation counts as one that does not end."""
 
+BRIEF_SECONDS: Final = 4.0
+"""The same where it is asked briefly; no obligation takes a second."""
+
 JUDGED: Final = ("spanspec", "spanalloc")
 """The packages whose functions are run, and noted."""
 

@@ -13,8 +13,10 @@ Answer = Literal[
     "outside",
     "inapplicable",
     "unfounded",
+    "unasked",
 ]
 """`unfounded`: proved as far as it goes, but an obligation that it rests on is not.
+`unasked`: so many others fail that it was not asked.
 `inapplicable`: the mutant's place is not there, so there was nothing to decide.
 `outside`: the solver has no counterpart of the integers or quantifiers in the question.
 """

@@ -5,7 +5,7 @@ from typing import Final, TypeAlias
 
 import z3
 
-from spanproof.prove.questions import Expected, Question
+from spanproof.prove.questions import Question
 from spanproof.prove.smallscope import SmallScope
 from spanproof.solvers.connections import Connections
 from spanproof.solvers.finding import Finding
@@ -40,6 +40,18 @@ IN_VAIN: Final = 3
 none so any more.
 """
 
+AT_ONCE: Final = 0.2
+"""Seconds of work in which Z3 proves a goal of identities, if it is true, but for a few.
+
+Before more is spent, it is asked whether the goal is false among few identities: that is decided in
+less, and mostly it is why Z3 hesitates.
+"""
+
+BRIEFLY: Final = 2.0
+"""Seconds of work at most for one attempt where a question is asked briefly, and no obligation
+takes half of it; with quantifiers over identities a quarter is enough.
+"""
+
 SITUATION: Final = 0.2
 """Seconds of work in which Z3 finds a model of a situation of identities, if at all.
 
@@ -60,7 +72,9 @@ class Z3:
 
     name = "z3"
 
-    def __init__(self) -> None:
+    def __init__(self, *, briefly: bool = False) -> None:
+        """`briefly`: what is not decided soon stays unknown, for the moment."""
+        self._briefly = briefly
         self._own = OwnContext()
         self._few = SmallScope()
         self._connections = Connections()
@@ -79,7 +93,7 @@ class Z3:
         if not kinds.quantified:
             return self._tried(question, timeout, kinds)
         spent = 0.0
-        for attempt in self._attempts(question.expected, kinds.words):
+        for attempt in self._attempts(question, kinds.words):
             finding = attempt(question.formulas, timeout)
             spent += finding.seconds
             if attempt == self._among_few and finding.result == "unsat":
@@ -88,12 +102,19 @@ class Z3:
                 break
         return finding._replace(seconds=spent)
 
-    def _attempts(self, expected: Expected, words: bool) -> Sequence[Attempt]:
-        """Return in which ways a question with quantifiers is asked; the last has to decide it."""
-        if expected == "unsat" or self._outgrown:
-            return self._next, self._among_few, self._own.check
+    def _attempts(self, question: Question, words: bool) -> Sequence[Attempt]:
+        """Return in which ways a question with quantifiers is asked; the last has to decide it.
+
+        Several queries at once are not asked to the last: each is asked by itself then.
+        """
+        last = () if self._briefly or question.queries > 1 else (self._own.check,)
+        if question.expected == "unsat" or self._outgrown:
+            return self._at_once, self._among_few, self._next, *last
         soon = () if words or self._vague else (self._soon,)
-        return *soon, self._among_few, self._next, self._own.check
+        return *soon, self._among_few, self._next, *last
+
+    def _at_once(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+        return self._own.check_next(formulas, min(timeout * NEXT, AT_ONCE))
 
     def _soon(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
         """Look for a model in a moment, until once there is none in one."""
@@ -103,14 +124,18 @@ class Z3:
 
     def _among_few(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
         few = self._few.formulas(formulas)
-        finding = self._own.check_next(few, timeout * NEXT, few=True)
-        if finding.result != "unknown":
+        finding = self._own.check_next(few, self._at_most(timeout * NEXT, BRIEFLY / 4), few=True)
+        if finding.result != "unknown" or self._briefly:
             return finding
         again = self._own.check(few, timeout)
         return again._replace(seconds=finding.seconds + again.seconds)
 
     def _next(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
-        return self._own.check_next(formulas, timeout * NEXT)
+        return self._own.check_next(formulas, self._at_most(timeout * NEXT, BRIEFLY / 4))
+
+    def _at_most(self, limit: float, briefly: float = BRIEFLY) -> float:
+        """Return a limit, or less where questions are asked briefly."""
+        return min(limit, briefly) if self._briefly else limit
 
     def _at_hand(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
         """Ask a question about machine words after those before it, if that has been of use."""
@@ -137,15 +162,15 @@ class Z3:
         if words and question.expected == "unsat":
             near = self._connections.with_last(formulas)
             if len(near) < len(formulas):
-                finding = check(near, timeout * ATTEMPTS[0])
+                finding = check(near, self._at_most(timeout * ATTEMPTS[0]))
                 spent += finding.seconds
                 if finding.result == "unsat":
                     return finding._replace(seconds=spent)
-        for seed, share in enumerate(ATTEMPTS):
+        for seed, share in enumerate(ATTEMPTS[:1] if self._briefly else ATTEMPTS):
             # Among terms that were there before it takes Z3 up to ten times as long to decide a
             # hard question about machine words.
             context = OwnContext() if words else self._own
-            finding = context.check(formulas, timeout * share, seed)
+            finding = context.check(formulas, self._at_most(timeout * share), seed)
             spent += finding.seconds
             if finding.result != "unknown":
                 break
