@@ -28,13 +28,15 @@ Ask = Callable[[Sequence[Job], Given], Iterator[Outcome]]
 
 
 class _Tally:
-    """How many obligations have failed so far."""
+    """How many obligations have been decided so far, and have failed."""
 
     def __init__(self) -> None:
+        self._decided = 0
         self._failed = 0
 
     def note(self, outcome: Outcome) -> Outcome:
         """Count an outcome, and return it."""
+        self._decided += 1
         self._failed += not outcome.good and _may_wait(outcome.job)
         return outcome
 
@@ -42,7 +44,10 @@ class _Tally:
         """Return what is asked of a job at first."""
         if not _may_wait(job):
             return job
-        return job._replace(effort="none" if self._failed >= ENOUGH else "brief")
+        if self._failed >= ENOUGH:
+            return job._replace(effort="none")
+        doubtful = self._failed > 0 and 2 * self._failed >= self._decided
+        return job._replace(effort="doubtful" if doubtful else "brief")
 
     def again(self, job: Job) -> Job:
         """Return what is asked of a job that is open."""
@@ -59,7 +64,7 @@ def in_rounds(jobs: Sequence[Job], ask: Ask) -> Iterator[Outcome]:
     opened: dict[Job, Outcome] = {}
     for outcome in ask(jobs, tally.at_first):
         job = outcome.job._replace(effort="full")
-        if outcome.job.effort == "brief" and outcome.verdict.answer == "unknown":
+        if outcome.job.effort != "full" and outcome.verdict.answer == "unknown":
             opened[job] = outcome._replace(job=job)
         else:
             yield tally.note(outcome._replace(job=job))

@@ -5,8 +5,10 @@ from typing import Literal, NamedTuple
 
 from spanproof.decide.verdict import DEFAULT_TIMEOUT, Verdict
 
-Effort = Literal["full", "brief", "none"]
-"""How long an obligation is asked: as long as its time allows, briefly, or not at all."""
+Effort = Literal["full", "brief", "doubtful", "none"]
+"""How an obligation is asked: as long as its time allows, briefly, briefly where an objection is
+likely, or not at all.
+"""
 
 
 class Job(NamedTuple):

@@ -130,7 +130,7 @@ def decide(
 
     `explain` tells whether the claim at fault is looked for, and its counterexample put into words
     and run in Python; if not, only the answer is of interest. `briefly`: Z3 is not asked for long,
-    and with the first question that stays open the obligation does.
+    and the first question that stays open ends it.
     """
     started = time.perf_counter()
     read = sources or SourceTree()

@@ -12,6 +12,7 @@ from spanproof.decide.resting import DECIDING
 from spanproof.decide.trying import BRIEF_SECONDS, MOST_SECONDS, try_out
 from spanproof.decide.verdict import Answer, Verdict
 from spanproof.patch.patches import DoesNotApply, place_of
+from spanproof.solvers.inprocess import Z3, FewFirst
 from spanproof.solvers.secondopinion import decider
 from spanproof.support.sidebyside import KILLED, each_result_of
 from spanproof.theorems import all_explorations, all_obligations
@@ -41,9 +42,10 @@ def run_job(job: Job) -> Outcome:
         where = place_of(job.mutant or "", MUTANT_TABLES)
         return _undecided(job, "inapplicable", f"{where}: {problem}")
     claim = all_obligations()[job.obligation]
-    brief = job.effort == "brief"
-    by = None if job.solver == "z3" else decider(job.solver)
-    verdict = decide(claim, sources, job.timeout, by, briefly=brief)
+    by = decider(job.solver)
+    if job.effort != "full":
+        by = FewFirst(briefly=True) if job.effort == "doubtful" else Z3(briefly=True)
+    verdict = decide(claim, sources, job.timeout, by, briefly=job.effort != "full")
     if verdict.proved and not verdict.reads:
         verdict = verdict._replace(answer="vacuous", failed="nothing is read", detail=READS_NOTHING)
     return Outcome(job, verdict)
@@ -54,7 +56,7 @@ def _run_by_running(job: Job) -> Outcome:
     if job.solver != "z3":
         return _undecided(job, "outside", "nothing is asked of a solver")
     if job.mutant is None:
-        seconds = BRIEF_SECONDS if job.effort == "brief" else MOST_SECONDS
+        seconds = MOST_SECONDS if job.effort == "full" else BRIEF_SECONDS
         return Outcome(job, try_out(all_explorations()[job.obligation], seconds))
     mutant = MUTANTS[job.mutant]
     try:

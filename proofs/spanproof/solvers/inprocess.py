@@ -40,7 +40,7 @@ IN_VAIN: Final = 3
 none so any more.
 """
 
-AT_ONCE: Final = 0.2
+AT_ONCE: Final = 0.3
 """Seconds of work in which Z3 proves a goal of identities, if it is true, but for a few.
 
 Before more is spent, it is asked whether the goal is false among few identities: that is decided in
