@@ -3,19 +3,24 @@
 What holds is decided soon, for that is how the proofs are written; what does not hold may leave a
 solver in doubt for as long as it is let. So obligations are asked briefly first. What stays open is
 asked again, as long as it takes, if nothing fails: then the answer hangs on it. If something fails
-the answer is known, and what is open stays unknown, which is a failure as well. Where many fail,
-the rest is not asked at all: whoever has broken a rule mends it and asks again.
+the answer is known, and what is open stays unknown, which is a failure as well. Where many fail, or
+one does and a while has passed, the rest is not asked at all: whoever has broken a rule mends it
+and asks again, and what was proved meanwhile is kept.
 
 A proof is a proof, asked briefly or not. Mutants are asked by themselves, and as long as it takes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
 from typing import Final
 
 from spanproof.decide.jobs import Job, Outcome
 
 ENOUGH: Final = 8
 """Obligations that fail, after which the others are not asked any more."""
+
+PATIENCE: Final = 2.5
+"""Seconds of the clock for which obligations are asked once one fails, since the first was."""
 
 LEFT: Final = "it was asked briefly, for others fail; by itself it is asked for longer"
 """What is told of an obligation that is open where others fail."""
@@ -31,6 +36,7 @@ class _Tally:
     """How many obligations have been decided so far, and have failed."""
 
     def __init__(self) -> None:
+        self._begun = monotonic()
         self._decided = 0
         self._failed = 0
 
@@ -44,7 +50,8 @@ class _Tally:
         """Return what is asked of a job at first."""
         if not _may_wait(job):
             return job
-        if self._failed >= ENOUGH:
+        late = monotonic() - self._begun > PATIENCE
+        if self._failed >= ENOUGH or (self._failed and late):
             return job._replace(effort="none")
         doubtful = self._failed > 0 and 2 * self._failed >= self._decided
         return job._replace(effort="doubtful" if doubtful else "brief")
