@@ -179,6 +179,10 @@ class Decisions:
         """Return sweepdone."""
         return self.state.sweepdone
 
+    def seen_sweepers(self) -> frozenset[int]:
+        """Return who sweeps."""
+        return self.state.sweepers
+
     def reclaim_is_over(self) -> bool:
         """Return whether the reclaimer has passed all arenas."""
         return self.state.progress.reclaim_index >= NO_MORE_RECLAIM

@@ -183,6 +183,10 @@ class Inputs(Protocol):
         """Return sweepdone as the acting thread reads it without a lock."""
         ...
 
+    def seen_sweepers(self) -> frozenset[int]:
+        """Return who sweeps still, as the acting thread reads their number without a lock."""
+        ...
+
     def reclaim_is_over(self) -> bool:
         """Return whether the acting thread reads a reclaim index past all arenas."""
         ...

@@ -279,9 +279,7 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
         yield claimed(state, actor, span, by)
         back = yield from sweep_span(state, actor, thread, span, preserve=False, credited=True)
         freed = npages if back else 0
-    # Who compares with another heap may know before that the thread is done, and has said so.
-    if actor.thread in state.sweepers:
-        advance(state, END_POPPING, actor.thread)
+    advance(state, END_POPPING, actor.thread)
     return freed
 
 
@@ -324,8 +322,8 @@ def finish_sweeping(state: HeapState, actor: Actor) -> Course[U64]:
         if pages == NOTHING_LEFT:
             break
         freed += pages
-    while state.sweepers and state.cycle == cycle:
-        yield Waits(lambda: not state.sweepers or state.cycle != cycle)
+    while state.inputs.seen_sweepers() and state.cycle == cycle:
+        yield Waits(lambda: not state.inputs.seen_sweepers() or state.cycle != cycle)
     return freed
 
 

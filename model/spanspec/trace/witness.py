@@ -179,6 +179,10 @@ class Witness:
             return True
         return done
 
+    def seen_sweepers(self) -> frozenset[int]:
+        """Return who sweeps: no event tells what a thread that waits for them has read."""
+        return self.state.sweepers
+
     def reclaim_is_over(self) -> bool:
         """Return whether the reclaim index is past all arenas, as the acting thread reads it."""
         progress = self.state.progress

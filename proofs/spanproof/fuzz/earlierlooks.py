@@ -1,9 +1,12 @@
-"""What a thread that waits for a lock had looked at before it waited.
+"""What a thread that waits for a lock had looked at before it waited, and what others see early.
 
 In the runtime a thread first looks whether it owes sweeping, and then waits for the lock of the
 list from which it takes a span. Nothing is told of a look that finds no debt. The model looks when
 it takes the step of which the implementation tells next, and by then other threads may have let the
 heap grow. So it is right, too, to go by what could be seen where the thread began to wait.
+
+A thread that has swept what it popped is done before it tells of anything else. Who waits for those
+that sweep may see that, and the model takes that step only with the next that is told.
 """
 
 from typing import NamedTuple
@@ -25,9 +28,21 @@ class WithEarlierLooks(Decisions):
     """The decisions of a heap, some of which may go by an earlier look than that of now.
 
     `earlier` is that of the thread whose step it is, if it waited and has told of no debt since.
+    `left` has the threads that do not sweep any more, although the model has not said so yet.
     """
 
     earlier: Look | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left: set[int] = set()
+
+    def seen_sweepers(self) -> frozenset[int]:
+        """Return who sweeps, but for those that have left.
+
+        Rules: SWP-38.
+        """
+        return super().seen_sweepers() - self.left
 
     def look(self) -> Look:
         """Return what can be seen now."""

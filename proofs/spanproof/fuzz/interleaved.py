@@ -38,8 +38,7 @@ from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
 from spanspec.heap.machine import Steps
 from spanspec.heap.state import Waits
-from spanspec.heap.sweepers import END_POPPING
-from spanspec.heap.taking import advance, see_published
+from spanspec.heap.taking import see_published
 
 DEBT: Final = "dd"
 """The event of who sweeps before it takes a span."""
@@ -232,9 +231,7 @@ class InTurns:
                 caller.unready = -1
         if caller.other.left:
             # Nobody waits for it any more, although it may have told of nothing since.
-            state = self._model.heap.state
-            if caller.p in state.sweepers:
-                advance(state, END_POPPING, caller.p)
+            self._model.looks.left.add(caller.p)
             caller.other.left = False
         caller.waits = stop is Stop.WAITS
         self._exercised["waits"] += caller.waits
@@ -275,6 +272,8 @@ class InTurns:
         return told
 
     def _let_model_go_on(self, caller: Caller, steps: int) -> None:
+        state = self._model.heap.state
+        sweepers = state.sweepers
         try:
             with MODEL:
                 stopped = caller.model.go_on(steps)
@@ -287,6 +286,9 @@ class InTurns:
                 side="model",
                 rules=of_message(problem.says),
             ) from None
+        if state.sweepers is not sweepers:
+            # Its own step has said what was seen before; and it may sweep again.
+            self._model.looks.left.discard(caller.p)
         if stopped is Stop.WAITS:
             raise Difference(
                 "the call", "waits for another thread", "goes on", rules=("SWP-18", "SWP-38")

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 from spanproof.cli.app import run
 from spanproof.fuzz.divergence import describe, length_of
+from spanproof.fuzz.earlierlooks import WithEarlierLooks
 from spanproof.fuzz.factories import METHODS, Scope
 from spanproof.fuzz.heaplockstep import run_heap_program
 from spanproof.fuzz.heapprogram import (
@@ -31,6 +32,7 @@ from spanproof.fuzz.planted.schedule import RACES, find_in_schedule
 from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
 from spanproof.fuzz.spanallocheap import installed, of_package
 from spanproof.fuzz.strategies import scheduled_programs
+from spanspec.heap.decisions import Decisions
 
 BEFORE = (
     Malloc(2048, 40),
@@ -166,6 +168,18 @@ def test_freeing_all_memory_waits_for_a_span_that_another_thread_sweeps() -> Non
     assert outcome.exercised["waits"] > 0
     changed = of_package(package_with(race("#45315")))
     divergence = run_heap_program(program, changed).divergence
+    assert divergence is not None
+    assert (divergence.expected, divergence.seen) == ("waits for another thread", "goes on")
+
+
+def test_who_waits_for_those_that_sweep_may_see_that_one_is_done_before_it_tells_of_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_once = Together((FreeOsMemory(p=1), FreeOsMemory()), (0, 1, 0))
+    program = HeapProgram((Malloc(5000, 5), StartCycle(), FinishCycle(), at_once), procs=2)
+    assert run_heap_program(program, installed).divergence is None
+    monkeypatch.setattr(WithEarlierLooks, "seen_sweepers", Decisions.seen_sweepers)
+    divergence = run_heap_program(program, installed).divergence
     assert divergence is not None
     assert (divergence.expected, divergence.seen) == ("waits for another thread", "goes on")
 

@@ -179,7 +179,7 @@ BUGS: Final = (
         "sweepers-not-awaited",
         "#45315",
         "heap.sweeping",
-        "    while state.sweepers and state.cycle == cycle:\n",
+        "    while state.inputs.seen_sweepers() and state.cycle == cycle:\n",
         "    while False:\n",
         "runtime.GC returns while another thread sweeps the last spans",
     ),
