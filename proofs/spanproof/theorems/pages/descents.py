@@ -26,7 +26,7 @@ from spanproof.theorems.pages.subtrees import (
     run_of,
 )
 from spanspec.base.words import U8, U64
-from spanspec.pages.freeruns import FreeSpan
+from spanspec.pages.freeruns import FreeSpan, passes, type_of
 from spanspec.pages.treap import (
     Node,
     find_maximal,
@@ -34,6 +34,7 @@ from spanspec.pages.treap import (
     first_fit,
     highest_below,
     lowest_above,
+    types_of,
 )
 
 
@@ -180,6 +181,25 @@ def ends_right(
         p.possible(f"{name}: to the {which}", z3.And(there, side.holds(base)))
     p.possible(f"{name}: here", z3.And(there, base == tree.base, both))
     p.possible(f"{name}: none", z3.And(z3.Not(there), both))
+
+
+@obligation("treap.types", "TREAP-7 TREAP-9", WORDS)
+def a_run_passes_by_the_bit_of_its_type(p: Proof) -> None:
+    """A run passes a filter just if that has the bit which these proofs look at; and so has a sum
+    of types, just if it has been made of a run of that type, or of others that have it.
+    """
+    runs, at, types = Runs(p, "any"), z3.BitVec("at", 64), p.number(U8, "types")
+    run = runs.at(at)
+    p.show("a filter", p.holds(passes, run, types) == runs.has_type(types, at))
+    left, right, kind = p.number(U8, "left"), p.number(U8, "right"), p.integer(type_of, run)
+    total = p.integer(types_of, left, kind, right)
+    p.show("its own sum", runs.has_type(total, at))
+    other = z3.BitVec("other", 64)
+    alike = p.integer(type_of, runs.at(other)) == kind
+    below = z3.Or(runs.has_type(left, other), runs.has_type(right, other))
+    p.show("a sum", runs.has_type(total, other) == z3.Or(alike, below))
+    for which in range(KINDS):
+        p.possible(f"a run of type {which}", kind == which)
 
 
 @obligation("treap.find", "TREAP-1 TREAP-2 TREAP-3 I-40", WORDS)

@@ -67,4 +67,24 @@ DESCENT_MUTANTS = (
             "a run above is found that is not the next one",
         ),
     ),
+    *variants_of(
+        "spanspec.pages.freeruns.passes",
+        Variant(
+            "passes-by-its-number",
+            "(wanted >> type_of(run)) & 1 == 1",
+            "wanted & type_of(run) != 0",
+            "treap.types",
+            "the type of a run is taken for a bit of a filter",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.freeruns.type_of",
+        Variant(
+            "types-confused",
+            "(HUGE_BIT if run.huge else 0)",
+            "(HUGE_BIT if run.scavenged else 0)",
+            "treap.types",
+            "a run counts as huge where it is scavenged",
+        ),
+    ),
 )

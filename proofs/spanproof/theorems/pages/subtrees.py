@@ -82,7 +82,11 @@ class Runs:
         return same_run(self._p, run, self.at(number(self._p, run.base)))
 
     def has_type(self, types: z3.ExprRef, at: z3.ExprRef) -> z3.BoolRef:
-        """Return that a sum of types, or a filter, has the bit for a run (TREAP-7)."""
+        """Return that a sum of types, or a filter, has the bit for a run (TREAP-7).
+
+        `treap.types` shows that it is what the model says, which takes a solver longer: there the
+        type is a number by which a word is shifted.
+        """
         small, scavenged, huge, both = (bit(types, kind) for kind in range(KINDS))
         of_huge = z3.If(self.scavenged(at), both, huge)
         of_small = z3.If(self.scavenged(at), scavenged, small)
