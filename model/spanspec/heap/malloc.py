@@ -20,17 +20,17 @@ from spanspec.base.records import Record
 from spanspec.base.sizeclass import size_class_for
 from spanspec.base.words import M64, U16, U64
 from spanspec.events import span_events as ev
-from spanspec.heap.collector import MARK_TERMINATION, OFF
+from spanspec.heap.collector import MARK_TERMINATION
 from spanspec.heap.mcache import refill
 from spanspec.heap.newspan import take_large
 from spanspec.heap.procs import mcache_of
 from spanspec.heap.refilling import USE_REFILL
 from spanspec.heap.state import Course, HeapState, Mcache
-from spanspec.heap.taking import advance, allocate, hit_tiny_block, take_tiny_block
+from spanspec.heap.taking import advance, allocate, allocate_large, hit_tiny_block, take_tiny_block
 from spanspec.pages.pageheap import Actor, page_number
 from spanspec.sharing.records import NO_SPAN
 from spanspec.span.alloccache import next_free_fast, next_free_slow
-from spanspec.span.mspan import Mspan, has_room, set_marked, slot_address
+from spanspec.span.mspan import Mspan, slot_address
 
 MAX_ALLOC: Final = 1 << 48
 """Bytes above which the callers of mallocgc panic: the address space has no more (CONST-2)."""
@@ -111,24 +111,6 @@ class Placed(Record, frozen=True):
     offset: int
 
 
-def allocate_black(span: Mspan, slot: U16, phase: int) -> Mspan:
-    """Return a span in which a slot has just been allocated: while marking, it is marked at once.
-
-    Rules: MAL-14.
-    """
-    # Else it would have to be found by the marker to survive the cycle in which it was made.
-    return span if phase == OFF else set_marked(span, slot)
-
-
-def with_large_object(span: Mspan, size: U64) -> Mspan:
-    """Return a large span whose only slot holds an object of so many bytes.
-
-    Rules: MAL-11 MAL-12.
-    """
-    assert span.alloc_count == 0, "MAL-12: the large span holds an object already"
-    return replace(span, freeindex=1, alloc_count=1, limit=span.base + size)
-
-
 def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
     """Take a slot of the cached span, fast or by the slow search; None if a refill is needed.
 
@@ -136,7 +118,8 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
 
     Rules: MAL-10 MAL-14 MAL-19 SPAN-12 SPAN-15 T-16.
     """
-    cached = state.slots.get(SlotId(mcache.first_slot + spanclass))
+    slot = SlotId(mcache.first_slot + spanclass)
+    cached = state.slots.get(slot)
     if cached is None or cached.span == NO_SPAN:
         return None
     span = cached.span - 1
@@ -155,8 +138,7 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
             path = ev.SLOW
             if found.slot == record.nelems:
                 return None
-    allocate(state, mcache, SlotId(mcache.first_slot + spanclass), not has_room(found.span))
-    state.spans[span] = allocate_black(found.span, found.slot, state.phase)
+    allocate(state, mcache, slot, span, record, found)
     return Taken(record, found.slot, path)
 
 
@@ -182,17 +164,6 @@ def take_cached(
         if take_tiny_block(mcache, address, size):
             return replace(taken, current=True)
     return taken
-
-
-def take_large_object(state: HeapState, span: int, size: U64) -> Mspan:
-    """Take the only slot of a large span for an object of so many bytes; return the record.
-
-    Rules: MAL-11 MAL-12 MAL-13.
-    """
-    record = state.spans[span]
-    record = allocate_black(with_large_object(record, size), 0, state.phase)
-    state.spans[span] = record
-    return record
 
 
 def flags_of(
@@ -278,6 +249,6 @@ def large_alloc(state: HeapState, actor: Actor, size: U64, noscan: bool, zero: b
     span = yield from take_large(state, actor, pages_for_large(size), noscan)
     if span == NOBODY:
         return NOBODY
-    record = take_large_object(state, span, size)
+    record = allocate_large(state, span, size)
     yield slot_taken(actor, size, noscan, zero, Taken(record, 0, ev.LARGE))
     return record.base

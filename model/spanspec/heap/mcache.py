@@ -4,14 +4,13 @@ from spanspec.base.constants import TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY, ProcId, SlotId
 from spanspec.base.words import M32, U32
 from spanspec.events import span_events as ev
-from spanspec.heap.accounts import KEEP_TINY_ALLOCS
+from spanspec.heap.contents import ENTER_CACHE, SEARCH_FULL
 from spanspec.heap.mcentral import cache_span, uncache_span
 from spanspec.heap.refilling import NOTE_REFILL
 from spanspec.heap.state import Course, HeapState, Mcache
-from spanspec.heap.taking import advance, take
+from spanspec.heap.taking import advance, drop_mcache, make_mcache, take, take_both
 from spanspec.pages.pageheap import Actor, about_span, slots_of, who
-from spanspec.sharing.steps import FLUSH, INSTALL, RETIRE
-from spanspec.span.alloccache import reload_cache, searched_full
+from spanspec.sharing.steps import FLUSH
 from spanspec.span.mspan import Mspan
 from spanspec.span.tiny import DROP_TINY_BLOCK
 
@@ -22,8 +21,7 @@ def new_mcache(state: HeapState, actor: Actor) -> ev.McacheChanges:
     Rules: MC-2 MC-3.
     """
     identity = state.mcache_ids.take(actor.p)
-    state.mcaches[identity] = Mcache(identity)
-    take(state, FLUSH, ProcId(identity))
+    make_mcache(state, identity)
     return ev.McacheChanges(*who(actor), new=1, mcache=identity)
 
 
@@ -34,9 +32,7 @@ def free_mcache(state: HeapState, actor: Actor, identity: int) -> ev.McacheChang
 
     Rules: MC-10 MC-11.
     """
-    take(state, FLUSH, ProcId(identity))
-    gone = state.mcaches.pop(identity)
-    advance(state, KEEP_TINY_ALLOCS, gone.tiny.allocs)
+    drop_mcache(state, identity)
     state.mcache_ids.give_back(identity)
     return ev.McacheChanges(*who(actor), new=0, mcache=identity)
 
@@ -49,10 +45,7 @@ def let_go(state: HeapState, mcache: Mcache, spanclass: int) -> int:
     span = state.cached(mcache.identity, spanclass)
     if span == NOBODY:
         return NOBODY
-    # The searches come first: a fatal check that fails leaves everything as it was.
-    record = searched_full(state.spans[span])
-    take(state, RETIRE, SlotId(mcache.first_slot + spanclass))
-    state.spans[span] = record
+    take_both(state, span, SEARCH_FULL, SlotId(mcache.first_slot + spanclass))
     return span
 
 
@@ -75,9 +68,7 @@ def install(state: HeapState, actor: Actor, mcache: Mcache, spanclass: int) -> C
     thread, span = yield from cache_span(state, actor, SlotId(mcache.first_slot + spanclass))
     if span == NOBODY:
         return False
-    take(state, INSTALL, thread)
-    record = reload_cache(state.spans[span])
-    state.spans[span] = record
+    record = take_both(state, span, ENTER_CACHE, thread)
     # The allocation that asked for the refill takes its slot by the slow search, and a trace tells
     # the two paths apart (MAL-19).
     advance(mcache, NOTE_REFILL, spanclass, span)

@@ -16,10 +16,11 @@ from spanspec.heap.accounts import (
     REFUND_UNCACHED,
     check_some_free,
 )
+from spanspec.heap.contents import LOOK_FOR_ROOM
 from spanspec.heap.newspan import take_span
 from spanspec.heap.state import Course, HeapState, Mcentral
 from spanspec.heap.sweeping import claimed, deduct_sweep_credit, sweep_span
-from spanspec.heap.taking import advance, see_published, take
+from spanspec.heap.taking import advance, see_published, take, take_both
 from spanspec.pages.pageheap import Actor, about_span, page_number, slots_of, who
 from spanspec.sharing.caching import may_move_uncached
 from spanspec.sharing.growing import span_id
@@ -33,7 +34,6 @@ from spanspec.sharing.steps import (
     TAKE_LISTED,
     UNCACHE,
 )
-from spanspec.span.alloccache import next_free_index, room_found
 from spanspec.span.listing import CLAIM, SKIP, STOP, on_empty, on_nonempty
 from spanspec.span.mspan import Mspan
 from spanspec.span.sweepgen import is_stale
@@ -145,12 +145,11 @@ def check_room(state: HeapState, actor: Actor, thread: ThreadId, span: int) -> C
 
     Rules: CEN-4 SPAN-15.
     """
-    take(state, CHECK_ROOM, thread)
+    record = take_both(state, span, LOOK_FOR_ROOM, thread)
     room = state.sharing.threads[thread].task == HELD
-    found = next_free_index(state.spans[span])
-    state.spans[span] = room_found(found)
-    record = found.span
-    yield ev.CentralChecksRoom(*about_span(actor, span, record), room=int(room), slot=found.slot)
+    # The next search begins where this one has ended.
+    slot = record.freeindex
+    yield ev.CentralChecksRoom(*about_span(actor, span, record), room=int(room), slot=slot)
     return span if room else NOBODY
 
 

@@ -8,14 +8,14 @@ from spanspec.heap.accounts import COUNT_LARGE
 from spanspec.heap.reclaim import reclaim
 from spanspec.heap.state import Course, HeapState, NeedPages
 from spanspec.heap.sweeping import deduct_sweep_credit, pushed
-from spanspec.heap.taking import advance, change_bits, take, take_bits
+from spanspec.heap.taking import advance, change_bits, take, take_bits, use_span
 from spanspec.pages.pagealloc import NO_MEMORY, make_in_use
 from spanspec.pages.pageheap import Actor, about_run, about_span
 from spanspec.sharing.growing import slot_id, span_id
-from spanspec.sharing.steps import GROW, USE
+from spanspec.sharing.steps import GROW
 from spanspec.sharing.sweepbuf import swept_buffer
 from spanspec.span.markbits import OBTAIN_BITS
-from spanspec.span.mspan import Mspan, init_span, with_small_limit
+from spanspec.span.mspan import Mspan
 
 
 def take_span(
@@ -54,10 +54,8 @@ def take_span(
         spanclass = state.inputs.large_span_class(1 if noscan else 0)
     # In use before its bits are set up, as in the runtime; no slot is taken until the span is
     # installed, and the collector finds no pointer into it.
-    take(state, USE, thread)
+    record = use_span(state, thread, span, run.base, npages, spanclass)
     make_in_use(state.pages, actor, span)
-    record = with_small_limit(init_span(run.base, npages, spanclass, run.base))
-    state.spans[span] = record
     check_bitmap(run.base, npages)
     # Twice: mark bits, and allocation bits.
     take_bits(state, record.nelems)

@@ -4,13 +4,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from spanspec.base.bitmap import Bits, hexadecimal
+from spanspec.base.bitmap import Bitmap, Bits, hexadecimal
 from spanspec.base.constants import size_class_of
 from spanspec.base.ids import NOBODY, ThreadId
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.heap.accounts import COUNT_DEAD, COUNT_LARGE_DEAD
 from spanspec.heap.collector import NOTE_ALL_SWEPT
+from spanspec.heap.contents import LEAVE_USE
 from spanspec.heap.pacing import DROP_PACE, Debt
 from spanspec.heap.progress import COUNT_SWEPT, GIVE_CREDIT
 from spanspec.heap.specials import DueTable, SpanSpecials, SpecialTable, by_fate
@@ -21,16 +22,16 @@ from spanspec.heap.taking import (
     change_bits,
     look_at_popped,
     publish_alone,
+    sweep_with,
     take,
     take_bits,
+    take_both,
 )
 from spanspec.pages.pagealloc import free_in_use
 from spanspec.pages.pageheap import Actor, about_run, about_span, page_number, who
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.steps import (
     CLAIM_DIRECTLY,
-    EXAMINE,
-    FREE,
     POP,
     PUBLISH,
     PUBLISH_DEAD,
@@ -42,7 +43,7 @@ from spanspec.sharing.sweeping import may_free, may_publish_dead, may_relist, pu
 from spanspec.span.markbits import DROP_BITS, RENEW_BITS
 from spanspec.span.mspan import IN_USE, Mspan
 from spanspec.span.specials import KEPT, QUEUED, fates_of
-from spanspec.span.sweep import Swept, frees_some, leaves_nothing, sweep
+from spanspec.span.sweep import Swept, frees_some, leaves_nothing
 from spanspec.span.sweepgen import is_legal_between_cycles, needs_sweep
 
 NOTHING_LEFT: Final = -1
@@ -78,14 +79,15 @@ def sweep_span(
 
     Rules: SWP-24 SWP-25 SWP-26 SWP-29 SWP-31.
     """
-    record = with_marks(state.spans[span], state.inputs.marks(span))
+    record = state.spans[span]
+    found = state.inputs.marks(span)
+    check_marks(record, found)
+    marks: Bitmap = found
     if span in state.specials:
-        record = after_specials(state, actor, span, record)
+        marks = after_specials(state, actor, span, replace(record, gcmark_bits=found))
     # Counted before the sweep, so that who pays for an allocation by sweeping sees it at once.
     advance(state, COUNT_SWEPT, record.npages)
-    swept = sweep(record)
-    take(state, EXAMINE, thread, frees_some(swept), leaves_nothing(swept))
-    state.spans[span] = swept.span
+    swept = sweep_with(state, thread, span, marks)
     age_bits(state, span, swept)
     size_class = size_class_of(record.spanclass)
     to_central = size_class != 0 and frees_some(swept)
@@ -127,8 +129,8 @@ def result_of(
     )
 
 
-def with_marks(record: Mspan, marks: Bits) -> Mspan:
-    """Return a span with the marks that its sweep finds: the marker's and allocation's own.
+def check_marks(record: Mspan, marks: Bits) -> None:
+    """Check the marks that a sweep of a span finds: the marker's and allocation's own.
 
     Only allocated slots may be marked, and all that were allocated while marking are.
 
@@ -145,11 +147,10 @@ def with_marks(record: Mspan, marks: Bits) -> Mspan:
         if bad and (bad := bad >> max(record.freeindex - 64 * index, 0)):
             slot = max(64 * index, record.freeindex) + (bad & -bad).bit_length() - 1
             raise AssertionError(f"T-59: slot {slot} is free, and marked")
-    return replace(record, gcmark_bits=marks)
 
 
-def after_specials(state: HeapState, actor: Actor, span: int, record: Mspan) -> Mspan:
-    """Let a sweep decide on a span's special records; return the span with the objects it saves.
+def after_specials(state: HeapState, actor: Actor, span: int, record: Mspan) -> Bitmap:
+    """Let a sweep decide on a span's special records; return its marks, and those of what it saves.
 
     Rules: SWP-24.
     """
@@ -162,7 +163,7 @@ def after_specials(state: HeapState, actor: Actor, span: int, record: Mspan) -> 
         at = by_fate(at, special, fate)
         if fate != KEPT:
             state.special_records[special.kind].let_go()
-    return at.span
+    return at.span.gcmark_bits
 
 
 def specials_of(state: HeapState, span: int, record: Mspan) -> SpanSpecials:
@@ -208,8 +209,8 @@ def return_span(
 
     Rules: SWP-24 SWP-26 HEAP-26.
     """
-    take(state, FREE, thread)
-    record = state.spans.pop(span)
+    record = state.spans[span]
+    take_both(state, span, LEAVE_USE, thread)
     assert span not in state.specials, "SWP-24: a span without objects keeps special records"
     change_bits(state, span, DROP_BITS)
     if swept.large_dead:

@@ -6,13 +6,26 @@ the lists of mcentral and the sweep buffers, follows from the records of spans b
 
 from typing import Final, cast
 
-from spanspec.base.ids import NOBODY, SlotId, SpanId, ThreadId
+from spanspec.base.bitmap import Bitmap
+from spanspec.base.ids import NOBODY, ProcId, SlotId, SpanId, ThreadId
 from spanspec.base.steps import NotAStep, PartT, Step
 from spanspec.base.words import U16, U64
-from spanspec.heap.accounts import Accounts, ClassCounts
+from spanspec.heap.accounts import KEEP_TINY_ALLOCS, Accounts, ClassCounts
 from spanspec.heap.allp import AllP
 from spanspec.heap.collector import Collector
+from spanspec.heap.contents import (
+    BESIDE,
+    NO_CONTENTS,
+    TAKE_LARGE,
+    enter_use,
+    may_enter_use,
+    may_sweep_slots,
+    may_take_slot,
+    sweep_slots,
+    take_slot,
+)
 from spanspec.heap.marking import GREY
+from spanspec.heap.mcaches import DROP_MCACHE, MAKE_MCACHE, NO_MCACHE, OwnPart
 from spanspec.heap.pacing import SweepPace, Trigger
 from spanspec.heap.progress import Progress
 from spanspec.heap.state import HeapState, Mcache, Mcentral
@@ -24,16 +37,22 @@ from spanspec.sharing.steps import (
     ALLOCATE,
     COMPARE_AND_SWAP,
     DROP,
+    EXAMINE,
+    FLUSH,
     LOOK,
     MOVE_CLAIMED,
     PUBLISH,
     PUBLISH_DEAD,
     START_CYCLE,
+    USE,
     Choice,
 )
 from spanspec.sharing.sweepbuf import Stack, SweepBuffer
 from spanspec.sharing.sweeping import may_publish, publishes_alone
+from spanspec.span.alloccache import NextFree
 from spanspec.span.markbits import NO_SPAN_BITS, TAKE_BITS, BitsArenas, SpanBits, needs_chunk
+from spanspec.span.mspan import IN_USE, Mspan, has_room
+from spanspec.span.sweep import Swept, frees_some, leaves_nothing
 from spanspec.span.tiny import (
     TinyBlock,
     align_tiny,
@@ -149,6 +168,40 @@ def take_tiny_block(mcache: Mcache, address: U64, size: U64) -> bool:
     return mcache.tiny.address == address
 
 
+def own_part(state: HeapState, identity: int) -> OwnPart:
+    """Return what an mcache has for itself; nothing if there is none."""
+    mcache = state.mcaches.get(identity)
+    return NO_MCACHE if mcache is None else OwnPart(True, mcache.refilled, mcache.tiny)
+
+
+def make_mcache(state: HeapState, identity: int) -> None:
+    """Take the step by which an mcache comes, empty and flushed.
+
+    Rules: MC-2 MC-3.
+
+    Raises: NotAStep if its guard does not hold.
+    """
+    held = identity in state.mcache_of.values()
+    made = after(own_part(state, identity), MAKE_MCACHE, held)
+    take(state, FLUSH, ProcId(identity))
+    mcache = state.mcaches[identity] = Mcache(identity)
+    mcache.refilled, mcache.tiny = made.refilled, made.tiny
+
+
+def drop_mcache(state: HeapState, identity: int) -> None:
+    """Take the step by which an mcache goes, and its count to the heap's. Empty, it is flushed.
+
+    Rules: MC-10 MC-11.
+
+    Raises: NotAStep if its guard does not hold, or it has a span.
+    """
+    held, own = identity in state.mcache_of.values(), own_part(state, identity)
+    after(own, DROP_MCACHE, held)
+    take(state, FLUSH, ProcId(identity))
+    advance(state, KEEP_TINY_ALLOCS, own.tiny.allocs)
+    del state.mcaches[identity]
+
+
 def grey_in(state: HeapState, span: int, address: U64) -> None:
     """Take the step of the marker that marks an object of a span.
 
@@ -194,20 +247,99 @@ def take(
             mcache.may_allocate = False
 
 
-def allocate(state: HeapState, mcache: Mcache, slot: SlotId, last: bool) -> None:
-    """Take the step by which an mcache allocates from the span in a slot; `last`: it is full then.
+def take_both(state: HeapState, span: int, step: Step[Mspan], *chosen: Choice) -> Mspan:
+    """Take a step of a span's slots, and the step beside it of what threads share of the span.
 
-    To others, only the last slot makes a difference: the step changes nothing before, and its
-    guard, once it holds, does so to the end of the cycle while there are slots. To ask it for each
-    object would be most of the time of a replay.
+    What is chosen is for what threads share. What fails changes nothing, be it a guard or a fatal
+    check. Returns the record afterwards; that of a span that has left use is none.
 
-    Rules: MAL-10.
-
-    Raises: NotAStep if the span may not be allocated from.
+    Raises: NotAStep if one of the guards does not hold; AssertionError as `take`.
     """
+    before, it = state.spans[span], state.shared(span)
+    if not step.may(before, it):
+        raise NotAStep(f"{step.name} is not possible: {before}, {it}")
+    record = step.take(before, it)
+    take(state, BESIDE[step.name], *chosen)
+    if record.state == IN_USE:
+        state.spans[span] = record
+    else:
+        del state.spans[span]
+    return record
+
+
+def use_span(
+    state: HeapState, thread: ThreadId, span: int, base: U64, npages: U64, spanclass: int
+) -> Mspan:
+    """Take the step by which a span comes into use on fresh pages; return its record.
+
+    This does what `take_both` does, by calls that are compiled.
+
+    Raises: NotAStep if one of the guards does not hold; AssertionError as `take`.
+
+    Rules: HEAP-22 SPAN-4 SPAN-6.
+    """
+    before, it = state.spans.get(span, NO_CONTENTS), state.shared(span)
+    if not may_enter_use(before, it, base, npages, spanclass):
+        raise NotAStep(f"enter-use {base:#x} {npages} {spanclass} is not possible: {before}, {it}")
+    record = enter_use(before, it, base, npages, spanclass)
+    take(state, USE, thread)
+    state.spans[span] = record
+    return record
+
+
+def allocate(
+    state: HeapState, mcache: Mcache, slot: SlotId, span: int, record: Mspan, found: NextFree
+) -> None:
+    """Take the step by which an mcache allocates what a search has found in the span of a slot.
+
+    This does what `take_both` does, by calls that are compiled. To others, only the last slot makes
+    a difference: their step changes nothing before, and its guard, once it holds, does so to the
+    end of the cycle while there are slots. To ask it for each object would be most of the time of a
+    replay.
+
+    Rules: MAL-10 MAL-14.
+
+    Raises: NotAStep if the span may not be allocated from, or the slot not be taken.
+    """
+    phase = state.collector.phase
+    if not may_take_slot(record, found, phase):
+        raise NotAStep(f"take-slot {found.slot} is not possible: {record}")
+    last = not has_room(found.span)
     if last or not mcache.may_allocate:
         take(state, ALLOCATE, slot, last)
         mcache.may_allocate = True
+    state.spans[span] = take_slot(record, found, phase)
+
+
+def allocate_large(state: HeapState, span: int, size: U64) -> Mspan:
+    """Take the step by which an object gets the span that was taken for it; return the record.
+
+    Raises: NotAStep if its guard does not hold.
+
+    Rules: MAL-11 MAL-12 MAL-14.
+    """
+    phase = state.collector.phase
+    record = after(state.spans[span], TAKE_LARGE, state.shared(span), size, phase)
+    state.spans[span] = record
+    return record
+
+
+def sweep_with(state: HeapState, thread: ThreadId, span: int, marks: Bitmap) -> Swept:
+    """Take the step by which the owner of a sweep makes the marks the slots of its span.
+
+    This does what `take_both` does, by calls that are compiled; threads are told what it finds.
+
+    Raises: NotAStep if one of the guards does not hold; AssertionError as `take`.
+
+    Rules: SWP-24 SWP-28.
+    """
+    record, it = state.spans[span], state.shared(span)
+    if not may_sweep_slots(record, it, marks):
+        raise NotAStep(f"sweep-slots is not possible: {record}, {it}")
+    swept = sweep_slots(record, it, marks)
+    take(state, EXAMINE, thread, frees_some(swept), leaves_nothing(swept))
+    state.spans[span] = swept.span
+    return swept
 
 
 def enter_or_leave(

@@ -20,10 +20,10 @@ from spanspec.heap.malloc import (
     pages_for_large,
     span_class_for,
     take_cached,
-    take_large_object,
 )
 from spanspec.heap.procs import mcache_of
 from spanspec.heap.state import HeapState, Mcache
+from spanspec.heap.taking import allocate_large
 from spanspec.pages.pageheap import page_address
 from spanspec.span.mspan import slot_address
 from spanspec.trace.verdict import AFTER, INPUT, PREDICTED, Diverged, Verdict, expect
@@ -128,7 +128,7 @@ class Objects:
         expect("MAL-11", "noscan", record.spanclass == 1, noscan)
         expect("MAL-12", "slot", 0, event.slot)
         expect("HEAP-23", "flags that a large object can have", event.flags & 3, event.flags)
-        take_large_object(self._state, span, event.size)
+        allocate_large(self._state, span, event.size)
         self._last[event.p] = record.base
         return PREDICTED
 

@@ -21,7 +21,7 @@ from spanproof.theorems.courses import (
     threads,
     versions,
 )
-from spanproof.theorems.heap import accounts, allp, collector, markbits, marking, mcaches
+from spanproof.theorems.heap import accounts, allp, collector, contents, markbits, marking, mcaches
 from spanproof.theorems.heap import progress as sweep_progress
 from spanproof.theorems.heap import specials as heap_specials
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
@@ -81,6 +81,7 @@ __all__ = [
     "checks",
     "collector",
     "containers",
+    "contents",
     "counting",
     "counts",
     "cycles",

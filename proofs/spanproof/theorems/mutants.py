@@ -8,6 +8,7 @@ from spanproof.theorems.courses.courses_mutants import COURSE_MUTANTS
 from spanproof.theorems.heap.accounts_mutants import COUNT_MUTANTS
 from spanproof.theorems.heap.allp_mutants import PS_MUTANTS
 from spanproof.theorems.heap.collector_mutants import COLLECTOR_MUTANTS
+from spanproof.theorems.heap.contents_mutants import CONTENTS_MUTANTS
 from spanproof.theorems.heap.markbits_mutants import MARKBITS_MUTANTS
 from spanproof.theorems.heap.marking_mutants import MARKING_MUTANTS
 from spanproof.theorems.heap.mcaches_mutants import MCACHE_MUTANTS
@@ -72,6 +73,7 @@ MUTANTS: Final = _by_name(
     *KERNEL_MUTANTS,
     *COUNT_MUTANTS,
     *COLLECTOR_MUTANTS,
+    *CONTENTS_MUTANTS,
     *MARKBITS_MUTANTS,
     *SWEEP_PROGRESS_MUTANTS,
     *MARKING_MUTANTS,

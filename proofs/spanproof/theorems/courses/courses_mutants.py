@@ -29,8 +29,8 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanspec.heap.mcache.install",
         Variant(
             "refill-enters-no-cache",
-            "take(state, INSTALL, thread)",
-            "pass",
+            "take_both(state, span, ENTER_CACHE, thread)",
+            "state.spans[span]",
             "courses.allocate",
             "a refill does not put its span into the cache",
         ),
@@ -139,8 +139,8 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanspec.heap.sweeping.return_span",
         Variant(
             "freed-span-stays-shared",
-            "take(state, FREE, thread)",
-            "pass",
+            "take_both(state, span, LEAVE_USE, thread)",
+            "del state.spans[span]",
             "courses.free-and-take",
             "a span goes back to the page heap, and threads share it still",
         ),
@@ -232,7 +232,7 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.sweeping.with_marks",
+        "spanspec.heap.sweeping.check_marks",
         Variant(
             "marks-beyond-the-span",
             "    assert marks.value >> record.nelems == 0,",

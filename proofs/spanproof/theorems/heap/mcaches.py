@@ -6,10 +6,13 @@ import z3
 
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.merge import as_bool
 from spanproof.theorems.heap.keeping import keep_invariant
 from spanspec.base.constants import TINY_SIZE
 from spanspec.base.ids import NOBODY
-from spanspec.heap import refilling
+from spanspec.heap import mcaches, refilling
+from spanspec.heap.accounts import Accounts, keep_tiny_allocs, may_keep_tiny_allocs
+from spanspec.heap.mcaches import MCACHE_STEPS, NO_MCACHE, OwnPart
 from spanspec.heap.refilling import NO_REFILL, REFILL_STEPS
 from spanspec.span import tiny as of
 from spanspec.span.tiny import TINY_STEPS, TinyBlock
@@ -78,3 +81,39 @@ def a_refill_serves_who_asked_for_it(p: Proof) -> None:
     p.show("its class", z3.And(before == spanclass, spanclass != NO_REFILL), used)
     p.show("once", after == NO_REFILL, used)
     p.show("at first", p.holds(refilling.is_sound, z3.IntVal(NO_REFILL)))
+
+
+@obligation("mcaches.steps", "MC-2 MC-3 MC-9 MC-10 MC-11 HEAP-40 I-36", INTEGERS)
+def an_mcache_comes_and_goes_with_nothing(p: Proof) -> None:
+    """An mcache is made where there is none, with nothing in it; it goes when no P has it, with no
+    tiny block and no slot owed; the tiny objects that it has counted stay counted.
+    """
+    before, taken = keep_invariant(p, MCACHE_STEPS, OwnPart, mcaches.is_sound)
+    assert isinstance(before, OwnPart)
+    for name, there in (("make-mcache", True), ("drop-mcache", False)):
+        (held,), given, after = taken[name]
+        assert isinstance(after, OwnPart)
+        p.show(f"it changes, {name}", p.implied(given, comes_or_goes, before, after, there))
+        p.show(f"no P has it, {name}", z3.Not(as_bool(held)), given)
+    dropped = taken["drop-mcache"].given
+    p.show("nothing is owed", before.refilled == NO_REFILL, dropped)
+    p.show("no tiny block is left", before.tiny.address == 0, dropped)
+    kept = p.fresh(Accounts, "accounts")
+    given = z3.And(dropped, p.holds(may_keep_tiny_allocs, kept, before.tiny.allocs))
+    total = p.call_given(given, keep_tiny_allocs, kept, before.tiny.allocs)
+    assert isinstance(kept, Accounts)
+    assert isinstance(total, Accounts)
+    p.show("its count stays", total.tiny_allocs == kept.tiny_allocs + before.tiny.allocs, given)
+    p.show("at first", p.holds(mcaches.is_sound, NO_MCACHE))
+    p.possible("it has counted some", z3.And(given, before.tiny.allocs > 0))
+
+
+def comes_or_goes(before: OwnPart, after: OwnPart, there: bool) -> bool:
+    """An mcache was not there and is, or the other way round; where it is, it is empty."""
+    return (
+        before.there != there
+        and after.there == there
+        and after.refilled == NO_REFILL
+        and after.tiny.address == 0
+        and after.tiny.allocs == 0
+    )

@@ -104,4 +104,48 @@ MCACHE_MUTANTS = (
             "every allocation counts as the first after a refill",
         ),
     ),
+    *variants_of(
+        "spanspec.heap.mcaches.may_make_mcache",
+        Variant(
+            "mcache-made-for-a-p-that-has-it",
+            " and not held",
+            "",
+            "mcaches.steps",
+            "an mcache is made that a P has already",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcaches.may_drop_mcache",
+        Variant(
+            "mcache-dropped-under-its-p",
+            " and not held",
+            "",
+            "mcaches.steps",
+            "an mcache goes that a P has still",
+        ),
+        Variant(
+            "mcache-dropped-with-a-block",
+            " and at.tiny.address == 0",
+            "",
+            "mcaches.steps",
+            "an mcache goes with its tiny block",
+        ),
+        Variant(
+            "mcache-dropped-in-a-refill",
+            " and at.refilled == NO_REFILL",
+            "",
+            "mcaches.steps",
+            "an mcache goes while an allocation is owed its slot",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcaches.drop_mcache",
+        Variant(
+            "dropped-mcache-counts-twice",
+            "return NO_MCACHE",
+            "return OwnPart(False, NO_REFILL, at.tiny)",
+            "mcaches.steps",
+            "what an mcache has counted is the heap's, and its own still",
+        ),
+    ),
 )

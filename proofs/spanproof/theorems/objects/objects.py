@@ -37,7 +37,8 @@ from spanspec.base.constants import (
 )
 from spanspec.base.words import M64, U8, U16, U32, U64
 from spanspec.heap.collector import MARK
-from spanspec.heap.malloc import allocate_black, pages_for_large, with_large_object
+from spanspec.heap.contents import allocate_black, with_large_object
+from spanspec.heap.malloc import pages_for_large
 from spanspec.heap.marking import with_object_marked
 from spanspec.pages.runs import (
     AMD64,

@@ -57,7 +57,7 @@ OBJECT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.malloc.allocate_black",
+        "spanspec.heap.contents.allocate_black",
         Variant(
             "born-without-mark",
             "span if phase == OFF else set_marked(span, slot)",
@@ -77,7 +77,7 @@ OBJECT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.malloc.with_large_object",
+        "spanspec.heap.contents.with_large_object",
         Variant(
             "d97625ae9e-large-not-counted",
             "alloc_count=1, ",

@@ -152,7 +152,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.malloc.with_large_object",
+        "spanspec.heap.contents.with_large_object",
         Variant(
             "large-object-loses-a-byte",
             "limit=span.base + size",

@@ -71,7 +71,7 @@ SIMULATION_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.malloc.allocate_black",
+        "spanspec.heap.contents.allocate_black",
         Variant(
             "new-objects-die-young",
             "span if phase == OFF else set_marked(span, slot)",

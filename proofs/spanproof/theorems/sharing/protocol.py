@@ -15,6 +15,7 @@ from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.values import Value
 from spanproof.theorems.sharing.order import Order, order_of, show_order
+from spanproof.theorems.sharing.rooms import show_what_is_told
 from spanproof.theorems.sharing.situations import SITUATIONS, in_words
 from spanspec.base.ids import ProcId, SlotId, SpanId, ThreadId
 from spanspec.sharing import invariant, sweeping, threadinvariant
@@ -225,6 +226,7 @@ def prove_step(step: Step, claim: Claim, order: Order, show_changes: Changes) ->
         show_invariant(p, after)
         show_changes(p, step, state, after, chosen)
         show_order(p, order, state, after, chosen)
+        show_what_is_told(p, step.name, state, after, chosen)
         if step.take is not start_cycle:
             p.possible("at the wrap-around", state.sweepgen == 0)
         p.possible("before the wrap-around", state.sweepgen == LAST)

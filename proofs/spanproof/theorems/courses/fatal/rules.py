@@ -9,14 +9,14 @@ from spanspec.base.bitmap import Bits
 from spanspec.base.constants import HEAP_ADDR_BITS, PAGE_SIZE
 from spanspec.base.sizeclass import size_class_for
 from spanspec.heap.accounts import check_some_free
+from spanspec.heap.contents import with_large_object
 from spanspec.heap.heap import Heap
 from spanspec.heap.machine import completed
-from spanspec.heap.malloc import with_large_object
 from spanspec.heap.memstats import read_memstats
 from spanspec.heap.newspan import take_large
 from spanspec.heap.procs import mcache_of
 from spanspec.heap.state import NeedPages
-from spanspec.heap.sweeping import with_marks
+from spanspec.heap.sweeping import check_marks
 from spanspec.pages.arena import GrantingOs
 from spanspec.pages.growth import end_of_request
 from spanspec.pages.osmemory import FollowedOs, check_release
@@ -97,12 +97,12 @@ def statistics_of_what_mcaches_hold() -> None:
 
 def marks_beyond_the_slots() -> None:
     """Marks beyond the slots."""
-    with_marks(ONE, Bits(1 << SPAN.nelems))
+    check_marks(ONE, Bits(1 << SPAN.nelems))
 
 
 def a_mark_of_allocation_that_is_lost() -> None:
     """A mark of allocation that is lost."""
-    with_marks(set_marked(ONE, 0), Bits(0))
+    check_marks(set_marked(ONE, 0), Bits(0))
 
 
 def a_slot_beyond_the_span_is_marked() -> None:

@@ -210,7 +210,7 @@ def more_marks_than_objects() -> None:
 def a_mark_on_a_free_slot() -> None:
     """A mark on a free slot."""
     record: Mspan = replace(SPAN, alloc_count=2, freeindex=2)
-    sweeping.with_marks(record, Bits(0b100))
+    sweeping.check_marks(record, Bits(0b100))
 
 
 def freeing_a_span_that_is_not_swept() -> None:
