@@ -110,6 +110,20 @@ def test_a_claim_about_a_step_rests_on_its_guard_and_its_effect() -> None:
         assert {Unit(module, function) for function in functions} <= units, name
 
 
+def test_a_claim_about_one_way_through_the_treap_does_not_rest_on_the_others() -> None:
+    ways = {
+        "treap.find": "first_fit",
+        "treap.insert-at": "insert_below",
+        "treap.remove-at": "without",
+        "treap.change-at": "change",
+        "treap.neighbours": "highest_below",
+    }
+    for name, own in ways.items():
+        units = what_it_rests_on(SOURCES, all_obligations()[name])
+        named = {unit.name for unit in units if unit.module == "spanspec.pages.treap"}
+        assert named & set(ways.values()) == {own}, name
+
+
 def definition_of(name: str) -> str:
     """Return a function's name, and of a method that of its class."""
     module, place = module_and_place(name)

@@ -13,7 +13,6 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import SymbolicObject, Value
 from spanproof.theorems.pages.rotations import SIDES, WORDS, sums_are_right
 from spanproof.theorems.pages.subtrees import (
-    MODULE,
     Calls,
     Runs,
     Subtree,
@@ -65,7 +64,7 @@ def a_run_is_changed_where_it_is(p: Proof) -> None:
         changed = z3.Or(z3.And(one.holds(at), at != base), z3.And(one.holds(base), at == new))
         return z3.If(calls.on(side), changed, one.holds(at))
 
-    p.by_recursion(f"{MODULE}.change", inner)
+    p.by_recursion("spanspec.pages.treap.change", inner)
     p.call(change, tree.node.target, base, run)
     there, here = tree.holds(base), tree.base == base
     p.show("goes on below", z3.And(*calls.goes_on))

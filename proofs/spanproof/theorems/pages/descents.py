@@ -14,7 +14,6 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import NONE, SymbolicObject, Value
 from spanproof.theorems.pages.rotations import KINDS, SIDES, WORDS
 from spanproof.theorems.pages.subtrees import (
-    MODULE,
     Runs,
     Subtree,
     Tree,
@@ -163,7 +162,7 @@ def ends_right(
         p.assume(*(search.covers(one, where) for where in looked_at))
         p.assume(*(tree.in_order(where) for where in (at, *search.reach(one))))
     inner = Found(p, tree, search, at, passed)
-    p.by_recursion(f"{MODULE}.{name}", inner)
+    p.by_recursion(p.translator.sources.function(way).qualified, inner)
     nothing = p.call(way, SymbolicObject(Node, NONE), *passed)
     found = p.call(way, tree.node.target, *passed)
     assert isinstance(found, SymbolicObject)

@@ -14,7 +14,6 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import NONE, SymbolicObject, Value
 from spanproof.theorems.pages.rotations import SIDES, WORDS
 from spanproof.theorems.pages.subtrees import (
-    MODULE,
     Calls,
     Runs,
     Subtree,
@@ -96,7 +95,7 @@ def goes_on_where_it_is(p: Proof, leaf: Tree, runs: Runs) -> None:
         calls.to(given[0], path, z3.BoolVal(True))
         return Tree(p, f"twice_{len(calls.goes_on)}", runs).node.target
 
-    p.by_recursion(f"{MODULE}.insert_below", inner)
+    p.by_recursion("spanspec.pages.treap.insert_below", inner)
     p.call(insert_below, tree.node.target, leaf.node.target)
     p.show("goes on to one of that address", z3.And(calls.anywhere, *calls.goes_on))
     for which, side in zip(SIDES, tree.sides, strict=True):
@@ -117,7 +116,7 @@ def a_run_is_put_where_it_belongs(p: Proof) -> None:
     p.assume(tree.in_order(at), no_lower(tree.node["priority"], *tree.sides))
     was, priority = run_of(tree.node), tree.node["priority"]
     inner = Grown(p, tree, leaf, runs, at)
-    p.by_recursion(f"{MODULE}.insert_below", inner)
+    p.by_recursion("spanspec.pages.treap.insert_below", inner)
     none = p.call(insert_below, SymbolicObject(Node, NONE), leaf.node.target)
     assert isinstance(none, SymbolicObject)
     p.show("alone", none.identity == leaf.node.target.identity)

@@ -13,7 +13,6 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import NONE, SymbolicObject, Value
 from spanproof.theorems.pages.rotations import SIDES, WORDS, sums_are_right
 from spanproof.theorems.pages.subtrees import (
-    MODULE,
     Calls,
     Runs,
     Subtree,
@@ -121,8 +120,8 @@ def a_run_is_taken_out_where_it_is(p: Proof) -> None:
     below = [run_of(one.node) for one in (left, right)]
     kept = [{name: one.node[name] for name in KEPT} for one in (left, right)]
     rests, joins = Rests(p, tree, base, at), Joins(p, left, right, at)
-    p.by_recursion(f"{MODULE}.without", rests)
-    p.by_recursion(f"{MODULE}.merge", joins)
+    p.by_recursion("spanspec.pages.treap.without", rests)
+    p.by_recursion("spanspec.pages.treap.merge", joins)
     above = p.call(without, tree.node.target, base)
     assert isinstance(above, SymbolicObject)
     calls, there, here = rests.calls, tree.holds(base), tree.base == base

@@ -18,7 +18,6 @@ from spanproof.theorems.pages.rotations import KINDS, SIDES
 from spanspec.pages.freeruns import FreeSpan
 from spanspec.pages.treap import Node
 
-MODULE: Final = "spanspec.pages.treap"
 ADDRESS: Final = z3.BitVecSort(64)
 
 FIELDS: Final = ("run", "max_pages", "types", "priority")
