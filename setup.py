@@ -180,10 +180,25 @@ def load_compiled() -> ModuleType:
 
 compiled = load_compiled()
 
+
+def settings(package: str) -> str:
+    """Return the digest of what makes a build besides the text of its sources."""
+    texts = [header.read_bytes() for header in HEADERS]
+    told = [*ALL_GROUPS[package], *FLAGS.get(package, [])]
+    return str(compiled.hash_of(b"\0".join([*map(str.encode, told), *texts])))
+
+
+def is_current(package: str) -> bool:
+    """Tell whether what is compiled in place is what would be compiled now."""
+    folder = ROOTS[package] / package
+    noted = compiled.read_manifest(folder)
+    return compiled.how(folder).compiled and noted.settings == settings(package)
+
+
 GROUPS: Final = {
     package: sources
     for package, sources in ALL_GROUPS.items()
-    if not (IN_PLACE and compiled.how(ROOTS[package] / package).compiled)
+    if not (IN_PLACE and is_current(package))
 }
 """Those that are to be compiled now."""
 
@@ -276,7 +291,10 @@ def manifest(package: str) -> object:
         }
 
     return compiled.Manifest(
-        digests(set(sources), bodies=True), digests(seen - set(sources), bodies=False), ""
+        digests(set(sources), bodies=True),
+        digests(seen - set(sources), bodies=False),
+        "",
+        settings(package),
     )
 
 

@@ -95,6 +95,17 @@ def test_what_is_compiled_is_of_the_sources_and_can_be_imported(tree: Path) -> N
     assert how(tree / "proofs" / "spanproof") == (True, "", ())
 
 
+def test_another_flag_compiles_what_it_is_for_again(tree: Path) -> None:
+    for flag, groups in (("", 1), ("", 0), ("-DANOTHER", 1)):
+        text = (ROOT / "setup.py").read_text()
+        with_flag = text.replace("FLAGS: Final = {", f'FLAGS: Final = {{"spanproof": ["{flag}"],')
+        (tree / "setup.py").write_text(with_flag if flag else text)
+        built = run(tree, "setup.py", "build_ext", "--inplace")
+        assert built.returncode == 0, built.stderr
+        assert built.stdout.count("compiling spanproof") == groups, built.stdout
+        assert "compiling spanalloc" not in built.stdout
+
+
 def test_the_archive_of_the_sources_has_docs_and_the_makefile(tree: Path) -> None:
     built = run(tree, "setup.py", "-q", "sdist", SPANALLOC_INTERPRETED="1")
     assert built.returncode == 0, built.stderr

@@ -44,12 +44,14 @@ class Manifest(NamedTuple):
     """What a build did: the modules compiled, what they may have read besides, or why none is.
 
     Keys are paths relative to the package's folder. Of a module that is only read, compiled code
-    has constants, signatures and the shapes of classes, but no function bodies.
+    has constants, signatures and the shapes of classes, but no function bodies. `settings` is the
+    digest of what else makes a build: which modules, the flags and the headers of the compiler.
     """
 
     compiled: dict[str, Digest]
     read: dict[str, Digest]
     reason: str
+    settings: str = ""
 
 
 class Running(NamedTuple):
@@ -88,10 +90,11 @@ def digest(source: Path, *, bodies: bool) -> Digest:
     text = source.read_bytes()
     tree: ast.AST = _Undocumented().visit(ast.parse(text))
     shown = ast.dump(tree if bodies else _Bodiless().visit(tree))
-    return Digest(_hash(text), _hash(shown.encode()))
+    return Digest(hash_of(text), hash_of(shown.encode()))
 
 
-def _hash(text: bytes) -> str:
+def hash_of(text: bytes) -> str:
+    """Return what identifies a text."""
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
@@ -103,7 +106,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             {name: Digest(*pair) for name, pair in noted[key].items()}
             for key in ("compiled", "read")
         ]
-        return Manifest(tables[0], tables[1], str(noted["reason"]))
+        return Manifest(tables[0], tables[1], str(noted["reason"]), str(noted.get("settings", "")))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -170,7 +173,7 @@ def _differs(folder: Path, name: str, known: Digest, bodies: bool | int) -> bool
     """Tell whether a source is another one than the build saw; a changed comment is no change."""
     source = folder / name
     try:
-        if _hash(source.read_bytes()) == known.text:
+        if hash_of(source.read_bytes()) == known.text:
             return False
         return digest(source, bodies=bool(bodies)).syntax != known.syntax
     except (OSError, SyntaxError, ValueError):
