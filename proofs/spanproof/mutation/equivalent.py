@@ -92,6 +92,27 @@ OF_DRAWN: Final = (
         )
     ),
     Reason(
+        "spanspec.pages.arena.reservable",
+        "",
+        "arena_index(base) < MAX_ARENAS -> (arena_index(base) <= MAX_ARENAS)",
+        "the last byte is not below the first, and is asked the same",
+    ),
+    *(
+        Reason(
+            f"spanspec.pages.treap.{function}",
+            "",
+            "node.types & wanted -> (node.types | wanted)",
+            "no more than time is saved by passing over a subtree in which nothing is found",
+        )
+        for function in ("highest_below", "lowest_above")
+    ),
+    Reason(
+        "spanspec.span.profile.class_for",
+        "",
+        "number > 0 -> (number >= 0)",
+        "class 0 is of 0 bytes, and holds no request",
+    ),
+    Reason(
         "spanspec.heap.newspan.check_bitmap",
         "",
         "npages * PAGE_SIZE // 8 -> (npages * PAGE_SIZE * 8)",

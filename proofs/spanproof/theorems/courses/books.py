@@ -10,12 +10,15 @@ from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case
 from spanspec.base.steps import NotAStep
 from spanspec.events.span_events import SweepDebt
+from spanspec.heap.cycle import gc_start
 from spanspec.heap.heap import Heap
 from spanspec.heap.marking import page_is_marked
+from spanspec.heap.operations.pages import set_procs
 from spanspec.heap.pacing import SweepPace
 from spanspec.heap.program import (
     AddSpecial,
     FinishCycle,
+    FlushMcaches,
     MarkObject,
     RunFinalizers,
     SetProcs,
@@ -23,7 +26,7 @@ from spanspec.heap.program import (
     SweepOne,
     TakeManual,
 )
-from spanspec.heap.state import HeapState
+from spanspec.heap.state import HeapState, StopsWorld
 from spanspec.heap.sweeping import deduct_sweep_credit
 from spanspec.heap.taking import look_at_popped, take
 from spanspec.pages.arena import GrantingOs
@@ -57,6 +60,24 @@ def cycles(met: Counter[str]) -> None:
         heap.sweep()
         promise(state.sweepdone, "SWP-16: all is swept")
         met["cycle"] += 1
+
+
+def before_the_world_stops(met: Counter[str]) -> None:
+    """Who asks for a cycle sweeps all that is left, and then stops the world; so does who changes
+    the number of Ps, before anything else.
+    """
+    heap, actor = Heap(), Actor(0, 0)
+    heap.malloc(40_000)
+    for request in (FlushMcaches(), StartCycle(), FinishCycle()):
+        heap.step(request)
+    unswept = heap.state.unswept.stack
+    course = gc_start(heap.state, actor)
+    while not isinstance(next(course), StopsWorld):
+        met["swept"] += 1
+    left = heap.state.unswept.stack.filled
+    promise(unswept.filled > 0 and left == 0, f"SWP-32: {left} spans are left to be swept")
+    first = next(set_procs(Heap().state, actor, SetProcs(0, 2)))
+    promise(isinstance(first, StopsWorld), f"MC-14: {first} while the others run")
 
 
 def tiny_hits(met: Counter[str]) -> None:
@@ -235,7 +256,7 @@ def the_figures(met: Counter[str]) -> None:
     "courses.books",
     "SWP-14 SWP-15 SWP-16 SWP-19 SWP-20 SWP-24 SWP-32 SWP-33 SWP-34 SWP-35 SPAN-26"
     " MC-10 MC-11 MC-14 MAL-19 HEAP-36 HEAP-38 HEAP-40 AR-2 CONC-4",
-    needs="cycle hit kept p pace look figures",
+    needs="cycle swept hit kept p pace look figures",
     assumes=(SMALL_SCOPE,),
 )
 def what_is_noted_beside_the_steps() -> Ran:
@@ -246,6 +267,7 @@ def what_is_noted_beside_the_steps() -> Ran:
     return every_case(
         (
             ("cycles", cycles),
+            ("before the world stops", before_the_world_stops),
             ("tiny objects", tiny_hits),
             ("records", records_that_stay),
             ("Ps", each_p_has_one),

@@ -23,7 +23,7 @@ from spanspec.base.intervals import Intervals
 from spanspec.heap.heap import Heap
 from spanspec.heap.operations.refusals import Refused
 from spanspec.heap.program import AddSpecial, RemoveFinalizer
-from spanspec.pages.arena import GrantingOs, Hint, Region, reserve_arenas
+from spanspec.pages.arena import GrantingOs, Hint, Region, reservable, reserve_arenas
 from spanspec.pages.fixalloc import FixAlloc
 from spanspec.pages.growth import check_mapped
 from spanspec.pages.mallocinit import LinearAlloc, linear_alloc
@@ -32,16 +32,20 @@ from spanspec.pages.osmemory import (
     huge_advice,
     no_huge_advice,
 )
+from spanspec.pages.pagemap import MAX_ARENAS, arena_base
 from spanspec.pages.persistent import (
     FIRST_ALLSPANS,
     PERSISTENT_CHUNK,
     AllArenas,
     AllSpans,
+    Chunk,
     FinalizerBlocks,
     Metadata,
     Statistic,
+    offset_in,
 )
 from spanspec.pages.runs import PhysicalPages
+from spanspec.span.markbits import ARENA_BYTES, Generation, fits_arena
 from spanspec.span.specials import FINALIZER, PROFILE
 
 Answer = Literal["grant", "elsewhere", "refuse"]
@@ -79,6 +83,11 @@ class Scripted(GrantingOs):
 
     def release(self, address: int, size: int) -> None:
         """Take memory back."""
+        regions = self.held_regions().items()
+        held = any(at <= address and address + size <= at + n for at, n in regions)
+        promise(
+            held, f"AR-6: of {size:#x} bytes at {address:#x} that are given back, not all were held"
+        )
         self.held.set(address, address + size, False)
 
     def held_regions(self) -> dict[int, int]:
@@ -150,6 +159,9 @@ def arenas_are_reserved_by_the_hints() -> Ran:
     """
     arena = HEAP_ARENA_BYTES
     up, down = Hint(8 * arena, False), Hint(64 * arena, True)
+    last = arena_base(MAX_ARENAS - 1)
+    promise(reservable(last, arena), "AR-4: the last arena of the map")
+    promise(not reservable(last, arena + 1), "AR-4: a byte beyond the last arena of the map")
 
     def case(met: Counter[str], hints: tuple[Hint, ...], script: tuple[Answer, ...]) -> None:
         for ask in (1, arena, arena + 1):
@@ -242,7 +254,7 @@ def advice_is_about_the_right_huge_pages() -> Ran:
 
 @explored(
     "memory.metadata",
-    "OS-2 OS-7 OS-8 OS-9 AR-2 AR-3 AR-5 HEAP-2 HEAP-3 HEAP-4 SWP-24 T-23 T-24 T-25 T-26",
+    "OS-2 OS-7 OS-8 OS-9 SPAN-23 AR-2 AR-3 AR-5 HEAP-2 HEAP-3 HEAP-4 SWP-24 T-23 T-24 T-25 T-26",
     needs="chunk direct table private refused",
     assumes=(SMALL_SCOPE,),
 )
@@ -273,6 +285,12 @@ def memory_for_the_runtime_is_counted() -> Ran:
         promise(counted == os.next_metadata - begin, f"OS-8: {counted} bytes are counted")
         gc = sum(size for number, (size, _) in enumerate(some) if number % 2)
         promise(metadata.counted["gc_sys"] == gc, f"OS-8: gc_sys is not {gc}")
+        last = Chunk(PAGE, PERSISTENT_CHUNK - 64)
+        promise(offset_in(last, 64, 8) == last.offset, "OS-9: what fills a chunk goes into it")
+        promise(offset_in(last, 72, 8) is None, "OS-9: what a chunk has no room for does not")
+        newest = Generation(0, 1, ARENA_BYTES - 8, ARENA_BYTES - 8)
+        promise(fits_arena(newest, 64), "SPAN-23: bits that fill an arena go into it")
+        promise(not fits_arena(newest, 65), "SPAN-23: bits that an arena has no room for do not")
         chunks = sum(size < 64 << 10 for size, _ in some)
         promise(chunks == 0 or counted >= PERSISTENT_CHUNK, "OS-9: no chunk was taken")
         refuses("T-23", lambda: metadata.persistent(0, 8, "gc_sys", -1))

@@ -10,11 +10,15 @@ from itertools import product
 from math import ceil, floor
 from typing import Final
 
+from msgspec.structs import replace
+
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case, refuses
 from spanspec.heap.collector import MARK, MARK_TERMINATION, OFF, Collector, is_sound
+from spanspec.heap.decisions import Decisions
+from spanspec.heap.heap import Heap
 from spanspec.heap.pacing import (
     NEVER,
     Debt,
@@ -37,6 +41,8 @@ from spanspec.heap.pacing import (
     sweep_pace,
     trigger_for,
 )
+from spanspec.heap.program import ScavengeAll, ScavengeLater
+from spanspec.pages.arena import GrantingOs
 from spanspec.pages.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep
 from spanspec.pages.runs import PhysicalPages
 from spanspec.pages.scavenge import Line, background_work, goal_for, pace
@@ -241,6 +247,40 @@ def lines(met: Counter[str]) -> None:
     promise(endless.rate == float("inf"), f"SCAV-4: no time, and a rate of {endless.rate}")
 
 
+class Unused(GrantingOs):
+    """An operating system that counts the bytes whose contents are not needed any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unneeded = 0
+
+    def unused(self, address: int, size: int) -> None:
+        """Count them."""
+        self.unneeded += size
+
+
+def heaps(met: Counter[str]) -> None:
+    """A heap has no line before a cycle, its clock shows what has passed, and what is counted as
+    released the system was told of.
+    """
+    system, decisions = Unused(), Decisions()
+    heap = Heap(os=system, decisions=decisions)
+    decisions.line = replace(decisions.line, rate=1.0)
+    heap.set_gc_percent(50)
+    promise(decisions.line.rate == 0.0, f"SCAV-4: no cycle has ended, and {decisions.line}")
+    for passed in (7, 10**9):
+        heap.step(ScavengeLater(0, passed))
+    promise(decisions.time_ns == 10**9 + 7, f"SCAV-17: it is {decisions.time_ns}")
+    heap.malloc(3 * MIB)
+    heap.gc()
+    stats, before = heap.state.pages.stats, system.unneeded
+    heap.step(ScavengeAll())
+    released = heap.state.pages.stats.heap_released - stats.heap_released
+    told = system.unneeded - before
+    promise(told == released, f"OS-6: {released} bytes are released, and {told} unused")
+    met["released"] += released
+
+
 def turns(met: Counter[str]) -> None:
     """After a turn the scavenger parks, backs off, or sleeps until the line has come down."""
     line = Line(MIB, 9 * MIB, 0, 0.5, 4)
@@ -266,12 +306,13 @@ def turns(met: Counter[str]) -> None:
 
 @explored(
     "courses.scavenger-turns",
-    "SCAV-3 SCAV-4 SCAV-17 SCAV-18 SCAV-19",
-    needs="goal asked turn",
+    "SCAV-3 SCAV-4 SCAV-6 SCAV-17 SCAV-18 SCAV-19 OS-6",
+    needs="goal asked turn released",
     assumes=(SMALL_SCOPE,),
 )
 def the_scavenger_takes_its_turns() -> Ran:
     """The scavenger's goal and line are those that exact fractions give; it asks for what lies
-    above the line, and after each turn parks, backs off, or sleeps for as long as it is ahead.
+    above the line, and after each turn parks, backs off, or sleeps for as long as it is ahead. What
+    a heap counts as released the system was told of.
     """
-    return every_case((("goals", goals), ("lines", lines), ("turns", turns)))
+    return every_case((("goals", goals), ("lines", lines), ("heaps", heaps), ("turns", turns)))

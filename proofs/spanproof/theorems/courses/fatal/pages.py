@@ -179,6 +179,20 @@ def swapped(side: str) -> Node:
     return node
 
 
+def a_left_child_with_the_same_base() -> None:
+    """A left child with the same base."""
+    node = Node(entry(5), 1)
+    node.left = Node(entry(5), 2)
+    check_treap(node)
+
+
+def a_right_child_with_the_same_base() -> None:
+    """A right child with the same base."""
+    node = Node(entry(5), 1)
+    node.right = Node(entry(5), 2)
+    check_treap(node)
+
+
 def a_left_child_with_a_greater_base() -> None:
     """A left child with a greater base."""
     check_treap(swapped("left"))
@@ -248,6 +262,8 @@ CHECKS: Final[Checks] = (
     ("T-63", types_that_promise_a_higher_match),
     ("T-62", types_that_promise_a_match_on_the_right),
     ("T-63", types_that_promise_a_match_on_the_left),
+    ("T-66", a_left_child_with_the_same_base),
+    ("T-67", a_right_child_with_the_same_base),
     ("T-66", a_left_child_with_a_greater_base),
     ("T-67", a_right_child_with_a_lesser_base),
     ("T-68", a_sum_of_pages_that_is_stale),
