@@ -120,14 +120,14 @@ def complaint(outcome: Outcome) -> str:
 
 
 def print_failures(outcomes: Sequence[Outcome]) -> None:
-    """Print every outcome that is not good, in full; what was not asked in one line."""
+    """Print every outcome that is not good, in full; how many were not asked in one line."""
     unasked = [one for one in outcomes if one.verdict.answer == "unasked"]
     for outcome in outcomes:
         if not outcome.good and outcome not in unasked:
             out.print(complaint(outcome), markup=False)
     if unasked:
-        names = families([one.job.obligation for one in unasked])
-        out.print(f"not asked, for {unasked[0].verdict.detail}: {names}", markup=False)
+        number = counted(len(unasked), "other")
+        out.print(f"{number} not asked, or resting on such, as these fail; --keep-going asks all")
 
 
 def print_saved(outcomes: Sequence[Outcome], files: Mapping[Job, Path]) -> None:

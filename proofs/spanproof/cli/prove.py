@@ -101,6 +101,9 @@ def prove(
     cache: Annotated[
         bool, typer.Option(help="Take over answers of earlier runs to the same questions.")
     ] = True,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", "-k", help="Ask all in full, also where some fail.")
+    ] = False,
     scheduler: Scheduler = "",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
@@ -129,7 +132,7 @@ def prove(
     written = write_questions(work, smt2) if smt2 is not None else 0
     started = time.perf_counter()
     with on_cluster(scheduler):
-        outcomes, interrupted = decide_all(work, book, store, jobs)
+        outcomes, interrupted = decide_all(work, book, store, jobs, keep_going=keep_going)
     wall = time.perf_counter() - started
     summary = summarize(outcomes)
     differing = changes(store, known_reads(book, store, outcomes), book.claims)
@@ -248,14 +251,23 @@ def save_failures(outcomes: Sequence[Outcome], folder: Path | None) -> dict[Job,
 
 
 def decide_all(
-    work: list[Job], book: Catalogue, store: Cache, jobs: int, what: str = "obligations"
+    work: list[Job],
+    book: Catalogue,
+    store: Cache,
+    jobs: int,
+    what: str = "obligations",
+    *,
+    keep_going: bool = False,
 ) -> tuple[list[Outcome], bool]:
-    """Decide jobs with a progress display; return the outcomes and whether it was interrupted."""
+    """Decide jobs with a progress display; return the outcomes and whether it was interrupted.
+
+    With `keep_going` all are asked in full, whatever fails.
+    """
     outcomes: list[Outcome] = []
     with progress(what) as display:
         task = display.add_task("proving", total=len(work))
         try:
-            for outcome in run(work, book, store, jobs or None):
+            for outcome in run(work, book, store, jobs or None, keep_going=keep_going):
                 outcomes.append(outcome)
                 display.advance(task)
         except KeyboardInterrupt:

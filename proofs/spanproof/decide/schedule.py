@@ -12,7 +12,7 @@ from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.resting import DECIDING
-from spanproof.decide.verdict import DEFAULT_TIMEOUT, Verdict
+from spanproof.decide.verdict import DEFAULT_TIMEOUT, Answer, Verdict
 from spanproof.fingerprint.units import digest_of
 from spanproof.support import processes
 
@@ -113,13 +113,14 @@ def founded(outcomes: Sequence[Outcome], book: Catalogue) -> list[Outcome]:
     def judged(outcome: Outcome) -> Outcome:
         if outcome.job.mutant is not None or not outcome.verdict.proved:
             return outcome
-        for name in book.rests_on(outcome.job.obligation):
-            if name in failed:
-                detail = f"rests on {name}, which is {failed[name]}"
-                return outcome._replace(
-                    verdict=outcome.verdict._replace(answer="unfounded", detail=detail)
-                )
-        return outcome
+        below = [name for name in book.rests_on(outcome.job.obligation) if name in failed]
+        if not below:
+            return outcome
+        # That something below was not asked says nothing of what rests on it, unless it fails.
+        name = next((one for one in below if failed[one] != "unasked"), below[0])
+        answer: Answer = "unasked" if failed[name] == "unasked" else "unfounded"
+        detail = f"rests on {name}, which is {failed[name]}"
+        return outcome._replace(verdict=outcome.verdict._replace(answer=answer, detail=detail))
 
     return [judged(outcome) for outcome in outcomes] if failed else list(outcomes)
 
@@ -184,12 +185,17 @@ def get_ready() -> None:
 
 
 def run(
-    jobs: Sequence[Job], book: Catalogue, cache: Cache, workers: int | None = None
+    jobs: Sequence[Job],
+    book: Catalogue,
+    cache: Cache,
+    workers: int | None = None,
+    *,
+    keep_going: bool = False,
 ) -> Iterator[Outcome]:
     """Yield outcomes: first those of earlier runs, then others as they are reached and kept.
 
     On an interrupt the running jobs are abandoned and the interrupt is passed on; what was decided
-    is kept.
+    is kept. With `keep_going` all are asked in full, whatever fails.
     """
     keys = {job: book.key(job) for job in jobs}
     kept = {job: key for job, key in keys.items() if book.keeps(job)}
@@ -209,7 +215,7 @@ def run(
     from spanproof.decide import suite
 
     undecided.sort(key=lambda job: _place(job.obligation))
-    for outcome in suite.run(undecided, workers):
+    for outcome in suite.run(undecided, workers, keep_going=keep_going):
         if outcome.good and outcome.job in kept:
             cache.put(keys[outcome.job], outcome.verdict)
         yield outcome

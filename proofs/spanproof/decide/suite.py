@@ -68,13 +68,18 @@ def _run_by_running(job: Job) -> Outcome:
 
 
 def run(
-    jobs: Sequence[Job], workers: int | None = None, decide_one: Decide | None = None
+    jobs: Sequence[Job],
+    workers: int | None = None,
+    decide_one: Decide | None = None,
+    *,
+    keep_going: bool = False,
 ) -> Iterator[Outcome]:
     """Yield outcomes as they are reached; one worker runs everything in this process, with Z3.
 
     If a worker is killed, what was being decided is tried again, each alone; what has its worker
     killed then, too, is `unknown`, and the rest goes on. On an interrupt the running jobs are
-    abandoned and the interrupt is passed on. What is not decided soon waits; see `enough`.
+    abandoned and the interrupt is passed on. What is not decided soon waits; see `enough`. With
+    `keep_going` everything is asked for as long as it takes, whatever fails.
     """
     workers = workers or os.cpu_count() or 1
     decide_one = decide_one or run_job
@@ -86,7 +91,7 @@ def run(
             return (decide_one(given(job)) for job in some)
         return each_result_of(some, workers, PRELOAD, decide_one, _killed, given)
 
-    yield from in_rounds(jobs, ask)
+    yield from ask(jobs, lambda job: job) if keep_going else in_rounds(jobs, ask)
 
 
 def _killed(job: Job) -> Outcome:

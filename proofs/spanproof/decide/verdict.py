@@ -16,7 +16,7 @@ Answer = Literal[
     "unasked",
 ]
 """`unfounded`: proved as far as it goes, but an obligation that it rests on is not.
-`unasked`: it was not asked, for others fail; see `enough`.
+`unasked`: it was not asked, or rests on what was not, for others fail; see `enough`.
 `inapplicable`: the mutant's place is not there, so there was nothing to decide.
 `outside`: the solver has no counterpart of the integers or quantifiers in the question.
 """

@@ -6,9 +6,11 @@ import pytest
 
 from spanproof.cli.app import run
 from spanproof.decide import enough, suite
+from spanproof.decide.catalogue import current
 from spanproof.decide.enough import ENOUGH, LEFT, Given, in_rounds
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.prover import decide
+from spanproof.decide.schedule import founded
 from spanproof.decide.verdict import Answer, Verdict
 from spanproof.prove.exploration import EXPLORATIONS, Exploration, Ran
 from spanproof.prove.questions import Question
@@ -125,9 +127,26 @@ def test_what_is_not_asked_is_a_failure_and_told_in_one_line(
     lines = capsys.readouterr().out.splitlines()
     assert sum("is refuted" in line for line in lines) == ENOUGH
     assert [line for line in lines if "unasked" in line] == []
-    [line] = [line for line in lines if line.startswith("not asked")]
-    assert "others fail" in line
-    assert "protocol.{" in line
+    [line] = [line for line in lines if "not asked" in line]
+    number = len([name for name in all_obligations() if name.startswith("protocol.")])
+    assert line.startswith(f"{number - ENOUGH} others not asked, or resting on such")
+
+
+def test_what_rests_on_what_was_not_asked_is_told_of_with_it() -> None:
+    book = current()
+    above = next(name for name in book.claims if len(book.rests_on(name)) > 1)
+    below, other = list(book.rests_on(above))[:2]
+
+    def judged(answer: Answer) -> Verdict:
+        asked: dict[str, Answer] = {above: "proved", below: "unasked", other: answer}
+        outcomes = [
+            Outcome(Job(name), Verdict(name, one, 1, 0.0, 0.0)) for name, one in asked.items()
+        ]
+        return founded(outcomes, book)[0].verdict
+
+    assert judged("proved").answer == "unasked"
+    assert judged("refuted").answer == "unfounded"
+    assert judged("refuted").detail == f"rests on {other}, which is refuted"
 
 
 def test_how_a_job_is_asked_is_how_a_solver_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,3 +189,17 @@ def test_the_first_question_that_stays_open_ends_a_brief_decision() -> None:
     asked.clear()
     decide(claim, None, 20.0, Dumb())
     assert len(asked) > 1
+
+
+def test_all_are_asked_in_full_for_who_says_so() -> None:
+    efforts: list[str] = []
+
+    def refuted(job: Job) -> Outcome:
+        efforts.append(job.effort)
+        return Outcome(job, Verdict(job.obligation, "refuted", 1, 0.0, 0.0))
+
+    jobs = [Job(f"one.{number}") for number in range(ENOUGH + 4)]
+    assert {one.verdict.answer for one in suite.run(jobs, 1, refuted, keep_going=True)} == {
+        "refuted"
+    }
+    assert efforts == ["full"] * len(jobs)

@@ -76,7 +76,7 @@ def test_the_obligations_that_take_longest_are_begun_first(
 ) -> None:
     begun: list[Job] = []
 
-    def note(jobs: list[Job], workers: int | None) -> Iterator[Outcome]:
+    def note(jobs: list[Job], workers: int | None, *, keep_going: bool) -> Iterator[Outcome]:
         begun.extend(jobs)
         return iter(())
 
