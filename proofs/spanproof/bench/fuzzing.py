@@ -41,8 +41,8 @@ def by_engine(programs: list[HeapProgram], number: int) -> int:
 def frozen() -> Iterator[None]:
     """Let Python's collector pass over what there is, as it does where a campaign's programs run.
 
-    Their processes are forked from one in which all is loaded (`isolation.supervising`). A user's
-    tests run where they are loaded.
+    Their processes are forked from one in which all is loaded (`isolation.supervising`). So it is
+    for both sides: what a benchmark has loaded says nothing of either.
     """
     gc.freeze()
     try:
@@ -83,9 +83,8 @@ def lockstep(settings: Settings) -> Measured:
         ) -> None:
             done["engine"] = by_engine(programs, number)
 
-        theirs = seconds(plain)
         with frozen():
-            ours = seconds(engine)
+            theirs, ours = seconds(plain), seconds(engine)
         if done["engine"] != done["plain"]:
             raise RuntimeError(f"{done['engine']} operations here, {done['plain']} there")
         if number == ROUNDS:
