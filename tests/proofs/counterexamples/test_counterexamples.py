@@ -331,7 +331,7 @@ def test_an_obligation_that_fails_is_saved(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = refuted(TOO_EARLY)
-    monkeypatch.setattr("spanproof.decide.suite.decide", lambda *arguments: verdict)
+    monkeypatch.setattr("spanproof.decide.suite.decide", lambda *arguments, **how: verdict)
     calling = [
         "prove",
         "protocol.start-cycle",

@@ -35,7 +35,7 @@ def test_a_known_bug_is_shown_with_what_found_it(capsys: pytest.CaptureFixture[s
 def test_a_survivor_is_a_failure(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def proved(*arguments: object) -> Verdict:
+    def proved(*arguments: object, **how: object) -> Verdict:
         return Verdict("sweepgen.relabel", "proved", 1, 0.0, 0.0, reads=("spanspec.rule",))
 
     monkeypatch.setattr(suite, "decide", proved)

@@ -62,7 +62,7 @@ BUGS: Final = (
     KnownBug(
         "large-never-counted",
         "d97625ae9e",
-        "heap.malloc",
+        "heap.contents",
         "replace(span, freeindex=1, alloc_count=1, limit",
         "replace(span, freeindex=1, alloc_count=0, limit",
         "the only slot of a large span is not counted as allocated",
@@ -211,7 +211,7 @@ BUGS: Final = (
     KnownBug(
         "born-unmarked",
         "plain",
-        "heap.malloc",
+        "heap.contents",
         "span if phase == OFF else set_marked(span, slot)",
         "span",
         "objects allocated while marking are not marked",
