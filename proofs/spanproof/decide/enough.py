@@ -19,7 +19,7 @@ from spanproof.decide.jobs import Job, Outcome
 ENOUGH: Final = 8
 """Obligations that fail, after which the others are not asked any more."""
 
-PATIENCE: Final = 1.5
+PATIENCE: Final = 1.0
 """Seconds of the clock for which obligations are asked once one fails, since the first was."""
 
 LEFT: Final = "it was asked briefly, for others fail; by itself it is asked for longer"
