@@ -213,6 +213,12 @@ def a_mark_on_a_free_slot() -> None:
     sweeping.check_marks(record, Bits(0b100))
 
 
+def a_mark_on_the_last_slot_which_is_free() -> None:
+    """A mark on the last slot of a span, in the last word of its bits, which is free."""
+    record: Mspan = replace(SPAN, alloc_count=2, freeindex=2)
+    sweeping.check_marks(record, Bits(1 << 511))
+
+
 def freeing_a_span_that_is_not_swept() -> None:
     """Freeing a span that is not swept."""
     heap, thread = being_swept(FREEING)
@@ -320,6 +326,7 @@ CHECKS: Final[Checks] = (
     ("T-58", sweeping_a_span_that_is_not_in_use),
     ("T-59", more_marks_than_objects),
     ("T-59", a_mark_on_a_free_slot),
+    ("T-59", a_mark_on_the_last_slot_which_is_free),
     ("T-34", freeing_a_span_that_is_not_swept),
     ("T-60", publishing_a_span_that_has_left_use),
     ("SWP-24", giving_back_a_span_with_special_records),
