@@ -92,6 +92,42 @@ OF_DRAWN: Final = (
         )
     ),
     Reason(
+        "spanspec.base.words.is_trailing_zeros",
+        "",
+        "count < WORD_BITS -> (count <= WORD_BITS)",
+        "a word has no bit 64, and that it is set is asked besides",
+    ),
+    Reason(
+        "spanspec.heap.accounts.may_charge_cached",
+        "",
+        "charge(span) > 0 -> (charge(span) >= 0)",
+        "there is a free slot, which has bytes",
+    ),
+    Reason(
+        "spanspec.heap.sweeping.check_marks",
+        "",
+        "bad & -bad -> (bad | -bad)",
+        "that is minus the lowest bit, which has the same length",
+    ),
+    Reason(
+        "spanspec.pages.arena.reserve_aligned",
+        "",
+        "rest > 0 -> (rest >= 0)",
+        "what is cut off in front is less than what was asked for besides",
+    ),
+    Reason(
+        "spanspec.pages.arena.reservable",
+        "",
+        "end <= M64 -> (end < M64)",
+        "a region of whole arenas does not end at an odd address",
+    ),
+    Reason(
+        "spanspec.pages.scavenge.*",
+        "",
+        "check_release(* -> pass",
+        "what can be released of a run are whole physical pages",
+    ),
+    Reason(
         "spanspec.pages.arena.reservable",
         "",
         "arena_index(base) < MAX_ARENAS -> (arena_index(base) <= MAX_ARENAS)",

@@ -1,6 +1,7 @@
 """Fatal checks that no course of ours can run into: each is asked all the same, where it is due."""
 
 from collections import Counter
+from functools import partial
 from typing import cast
 
 from msgspec.structs import replace
@@ -9,6 +10,8 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case, refuses
+from spanspec.base.bitmap import Bits
+from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import ProcId
 from spanspec.heap.collector import MARK_TERMINATION
 from spanspec.heap.cycle import gc_mark_done, marking_begins
@@ -17,9 +20,11 @@ from spanspec.heap.operations import cycles, pages
 from spanspec.heap.pacing import Effort, Trigger, ratio_after
 from spanspec.heap.program import FinishCycle, MarkObject, ScavengeLater, SetGcPercent, StartCycle
 from spanspec.heap.state import Inputs
+from spanspec.heap.sweeping import check_marks
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import Proc
+from spanspec.span.mspan import init_span
 
 MIB = 1 << 20
 BEFORE = (1 << 32) - 2
@@ -116,6 +121,16 @@ def efforts(met: Counter[str]) -> None:
         promise(False, f"T-90: {wrong} after a cycle that found nothing alive")
 
 
+def marks_on_free_slots(met: Counter[str]) -> None:
+    """A mark on a free slot is refused, and told of with its slot: the lowest."""
+    span = replace(init_span(PAGE_SIZE, 1, 5, PAGE_SIZE), freeindex=70, alloc_count=70)
+    for slot in (70, 71, 127, 128, 511):
+        refuses(f"T-59: slot {slot} is free", partial(check_marks, span, Bits.of(slot)))
+    refuses("T-59: slot 71 is free", partial(check_marks, span, Bits.of(3, 71, 75, 300)))
+    check_marks(span, Bits.of(0, 3, 69))
+    met["marks"] += 1
+
+
 def of_a_recording(met: Counter[str]) -> None:
     """What only a heap on its own decides is not asked of a recording."""
     heap, actor = Heap(), Actor(0, 0)
@@ -132,14 +147,14 @@ def of_a_recording(met: Counter[str]) -> None:
 
 @explored(
     "courses.checks",
-    "MAL-1 MC-12 SWP-20 SWP-40 SCAV-5 T-18 T-86 T-90 T-91",
-    needs="allocate cycle mark percent refused recording",
+    "MAL-1 MC-12 SWP-20 SWP-40 SCAV-5 T-18 T-59 T-86 T-90 T-91",
+    needs="allocate cycle mark marks percent refused recording",
     assumes=(SMALL_SCOPE,),
 )
 def what_must_not_be_is_asked() -> Ran:
     """In states that no course reaches, an allocation, a cycle and marking are refused by the fatal
-    check that is due there; so is GOGC where the runtime would wait. What a cycle that began by
-    itself has taken moves the next trigger.
+    check that is due there; so are GOGC where the runtime would wait, and a mark on a free slot.
+    What a cycle that began by itself has taken moves the next trigger.
     """
     return every_case(
         (
@@ -148,6 +163,7 @@ def what_must_not_be_is_asked() -> Ran:
             ("not swept", not_swept),
             ("GOGC", gc_percent),
             ("efforts", efforts),
+            ("marks on free slots", marks_on_free_slots),
             ("a recording", of_a_recording),
         )
     )

@@ -83,6 +83,7 @@ class Scripted(GrantingOs):
 
     def release(self, address: int, size: int) -> None:
         """Take memory back."""
+        promise(size > 0, "AR-6: nothing is given back")
         regions = self.held_regions().items()
         held = any(at <= address and address + size <= at + n for at, n in regions)
         promise(
@@ -298,7 +299,10 @@ def memory_for_the_runtime_is_counted() -> Ran:
         refuses("T-25", lambda: metadata.persistent(8, 16384, "gc_sys", -1))
 
     def table(met: Counter[str]) -> None:
-        metadata = Metadata(GrantingOs())
+        os = Scripted(())
+        os.held.set(os.next_metadata, os.next_metadata + (1 << 30), True)
+        held = os.held_regions()
+        metadata = Metadata(os)
         spans = AllSpans(metadata)
         for number in range(FIRST_ALLSPANS + 2):
             spans.record()
@@ -306,6 +310,8 @@ def memory_for_the_runtime_is_counted() -> Ran:
             promise(spans.capacity == right and spans.length == number + 1, "HEAP-3: the table")
             counted = metadata.counted["other_sys"]
             promise(counted == right * 8, f"OS-8: {counted} bytes for {right} descriptors")
+        given_back = sum(held.values()) - sum(os.held_regions().values())
+        promise(given_back == FIRST_ALLSPANS * 8, f"OS-7: {given_back} bytes of the smaller table")
         refuses("OS-8", lambda: metadata.sys_free(0, 1 << 40, "other_sys"))
         arenas = AllArenas(metadata)
         arenas.add(range(5, 7), PAGE, -1)

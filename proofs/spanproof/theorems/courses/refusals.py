@@ -11,7 +11,7 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import Wrong, promise
 from spanproof.theorems.courses.containers import every_case
-from spanspec.base.constants import PAGE_SIZE
+from spanspec.base.constants import MAX_SMALL_SIZE, PAGE_SIZE
 from spanspec.base.words import M64
 from spanspec.heap.heap import ZERO_BASE, Heap, OutOfMemory, Refused
 from spanspec.heap.malloc import MAX_ALLOC
@@ -114,6 +114,12 @@ def full() -> Made:
     return heap, heap.malloc(60 << 20)
 
 
+def without_a_page() -> Made:
+    """A heap with an object that takes all the memory there is."""
+    heap = Heap(os=Full())
+    return heap, heap.malloc(64 << 20)
+
+
 def with_record(kind: str) -> Made:
     """A heap with an object that has a record."""
     heap, address = fresh()
@@ -201,6 +207,8 @@ def all_without_memory() -> tuple[Case, ...]:
         ("T-22", fresh, lambda at: Allocate(0, M64 - PAGE_SIZE)),
         ("T-22", fresh, lambda at: Allocate(0, MAX_ALLOC + 1)),
         ("T-22", full, lambda at: Allocate(0, 8 << 20)),
+        ("T-22", without_a_page, lambda at: Allocate(0, MAX_SMALL_SIZE + 1)),
+        ("T-52", without_a_page, lambda at: Allocate(0, MAX_SMALL_SIZE)),
         ("T-106", full, lambda at: TakeManual(0, 1024)),
     )
 
@@ -287,7 +295,7 @@ def a_manual_span_is_no_object(met: Counter[str]) -> None:
 @explored(
     "courses.refusals",
     "HEAP-24 HEAP-25 HEAP-27 MAL-1 MC-14 SCAV-5 SPAN-18 SPAN-19 SWP-20 SWP-24 SWP-32 SWP-34 T-21"
-    " T-22 T-40 T-41 T-42 T-85 T-90 T-104 T-105 T-106 I-25 HEAP-38 MC-9",
+    " T-22 T-40 T-41 T-42 T-52 T-85 T-90 T-104 T-105 T-106 I-25 HEAP-38 MC-9",
     needs="Refused OutOfMemory granted",
     assumes=(SMALL_SCOPE,),
 )
