@@ -284,15 +284,13 @@ def sweepone(state: HeapState, actor: Actor, by: ev.Popper) -> Course[int]:
     return freed
 
 
-def sweep_all(state: HeapState, actor: Actor, by: ev.Popper) -> Course[U64]:
-    """Sweep until the unswept stack is drained; return the pages freed.
+def sweep_all(state: HeapState, actor: Actor, by: ev.Popper) -> Course[None]:
+    """Sweep until the unswept stack is drained.
 
     Rules: SWP-32 SWP-33.
     """
-    freed = 0
-    while (pages := (yield from sweepone(state, actor, by))) != NOTHING_LEFT:
-        freed += pages
-    return freed
+    while (yield from sweepone(state, actor, by)) != NOTHING_LEFT:
+        pass
 
 
 def popped(state: HeapState, actor: Actor, span: int, place: int, by: ev.Popper) -> ev.BufferPop:
