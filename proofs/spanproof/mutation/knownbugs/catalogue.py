@@ -137,8 +137,8 @@ BUGS: Final = (
         "cycle-before-swept",
         "24a7252e25",
         "heap.sweeping",
-        "    while (pages := (yield from sweepone(state, actor, by)))",
-        "    if (pages := (yield from sweepone(state, actor, by)))",
+        "    while (yield from sweepone(state, actor, by))",
+        "    if (yield from sweepone(state, actor, by))",
         "a cycle starts before the last one's sweeping is done",
     ),
     KnownBug(
