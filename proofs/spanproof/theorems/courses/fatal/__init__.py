@@ -2,13 +2,22 @@
 
 from collections.abc import Callable
 
-from spanproof.theorems.courses.fatal import containers, machine, pages, rules, sharing, spans
+from spanproof.theorems.courses.fatal import (
+    containers,
+    freeruns,
+    machine,
+    pages,
+    rules,
+    sharing,
+    spans,
+)
 
 
 def provoked() -> dict[str, Callable[[], object]]:
     """Return what runs into a fatal check, by the rule's id and a name."""
     every = (
         *containers.CHECKS,
+        *freeruns.CHECKS,
         *machine.CHECKS,
         *pages.CHECKS,
         *rules.CHECKS,

@@ -1,61 +1,12 @@
-"""Containers are asked for what they refuse: the sorted set, the treap, the lists, the buffers."""
+"""Lists of spans and sweep buffers are asked for what they refuse."""
 
 from typing import Final
 
 from spanproof.theorems.courses.fatal.checks import Checks
-from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import SpanId
-from spanspec.pages.freeruns import FreeSpan, SortedFreeSpans
-from spanspec.pages.treap import Node, check_treap
 from spanspec.sharing.spanlist import NO_CLASS, SpanList, no_lists, remove
 from spanspec.sharing.sweepbuf import SweepBuffer
 from spanspec.span.listing import EMPTY, NONEMPTY
-
-
-def run(page: int) -> FreeSpan:
-    """Return a free run of a page."""
-    return FreeSpan(page * PAGE_SIZE, 1, page, False, False)
-
-
-def a_run_that_is_in_the_sorted_set_already() -> None:
-    """A run that is in the sorted set already."""
-    free = SortedFreeSpans()
-    free.insert(run(1))
-    free.insert(run(1))
-
-
-def a_run_that_is_not_in_the_sorted_set() -> None:
-    """A run that is not in the sorted set."""
-    runs = SortedFreeSpans()
-    runs.remove(PAGE_SIZE)
-
-
-def parent_of(side: str, page: int) -> Node:
-    """Return a node of page 5 with a child on one side, whose priority is lower than its own."""
-    node = Node(run(5), 9)
-    if side == "left":
-        node.left = Node(run(page), 1)
-    else:
-        node.right = Node(run(page), 1)
-    return node
-
-
-def a_left_child_of_lower_priority() -> None:
-    """A left child of lower priority."""
-    check_treap(parent_of("left", 1))
-
-
-def a_right_child_of_lower_priority() -> None:
-    """A right child of lower priority."""
-    check_treap(parent_of("right", 9))
-
-
-def a_run_below_the_root_on_the_wrong_side_of_it() -> None:
-    """A run on the right side of its parent, and on the wrong side of the root."""
-    root, child = Node(run(5), 1), Node(run(3), 2)
-    child.hang_right(Node(run(7), 3))
-    root.hang_left(child)
-    check_treap(root)
 
 
 def a_span_is_put_into_a_list_twice() -> None:
@@ -122,11 +73,6 @@ def a_block_below_the_buffer() -> None:
 
 
 CHECKS: Final[Checks] = (
-    ("T-70", a_run_that_is_in_the_sorted_set_already),
-    ("T-73", a_run_that_is_not_in_the_sorted_set),
-    ("TREAP-1", a_left_child_of_lower_priority),
-    ("TREAP-1", a_right_child_of_lower_priority),
-    ("TREAP-1", a_run_below_the_root_on_the_wrong_side_of_it),
     ("SPAN-28", a_span_is_put_into_a_list_twice),
     ("SPAN-28", a_span_is_put_at_the_back_of_a_list_twice),
     ("SPAN-28", a_span_is_taken_out_of_a_list_that_it_is_not_in),

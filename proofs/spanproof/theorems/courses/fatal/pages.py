@@ -1,4 +1,4 @@
-"""A run of pages, or the tree of free runs, is not as it should be."""
+"""A run of pages is not as it should be, or a span is put into a list that it cannot be in."""
 
 from typing import Final, cast
 
@@ -20,11 +20,7 @@ from spanspec.pages.runs import (
     merge_below,
 )
 from spanspec.pages.treap import (
-    Node,
     Treap,
-    check_treap,
-    find_maximal,
-    find_minimal,
 )
 from spanspec.sharing.records import UNUSED
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE, moved
@@ -124,127 +120,6 @@ def inserting_a_listed_span_at_the_back() -> None:
     moved(NONEMPTY, NOWHERE, EMPTY)
 
 
-# --- the treap -----------------------------------------------------------------------------------
-
-
-def entry(page: int, npages: int = 1, scavenged: bool = False) -> FreeSpan:
-    """Return a free run."""
-    return FreeSpan(page * PAGE_SIZE, npages, page, scavenged, False)
-
-
-def tree(*pages: int) -> Node:
-    """Return the root of a treap with a run at each page."""
-    treap = Treap()
-    for page in pages:
-        treap.insert(entry(page))
-    assert treap.root is not None
-    return treap.root
-
-
-def types_that_promise_a_lower_match() -> None:
-    """Types that promise a lower match."""
-    node = Node(entry(3), 1)
-    node.types = 15
-    find_minimal(node, 2)
-
-
-def types_that_promise_a_higher_match() -> None:
-    """Types that promise a higher match."""
-    node = Node(entry(3), 1)
-    node.types = 15
-    find_maximal(node, 2)
-
-
-def types_that_promise_a_match_on_the_right() -> None:
-    """Types that promise a match, and a run on the right that is none."""
-    node = Node(entry(3), 1)
-    node.right, node.types = Node(entry(5), 2), 15
-    find_minimal(node, 2)
-
-
-def types_that_promise_a_match_on_the_left() -> None:
-    """Types that promise a match, and a run on the left that is none."""
-    node = Node(entry(3), 1)
-    node.left, node.types = Node(entry(1), 2), 15
-    find_maximal(node, 2)
-
-
-def swapped(side: str) -> Node:
-    """Return a node with a child on the wrong side."""
-    node = Node(entry(5), 1)
-    if side == "left":
-        node.left = Node(entry(9), 2)
-    else:
-        node.right = Node(entry(1), 2)
-    return node
-
-
-def a_left_child_with_the_same_base() -> None:
-    """A left child with the same base."""
-    node = Node(entry(5), 1)
-    node.left = Node(entry(5), 2)
-    check_treap(node)
-
-
-def a_right_child_with_the_same_base() -> None:
-    """A right child with the same base."""
-    node = Node(entry(5), 1)
-    node.right = Node(entry(5), 2)
-    check_treap(node)
-
-
-def a_left_child_with_a_greater_base() -> None:
-    """A left child with a greater base."""
-    check_treap(swapped("left"))
-
-
-def a_right_child_with_a_lesser_base() -> None:
-    """A right child with a lesser base."""
-    check_treap(swapped("right"))
-
-
-def a_sum_of_pages_that_is_stale() -> None:
-    """A sum of pages that is stale."""
-    node = tree(1, 2, 3)
-    node.max_pages = 7
-    check_treap(node)
-
-
-def a_sum_of_types_that_is_stale() -> None:
-    """A sum of types that is stale."""
-    node = tree(1, 2, 3)
-    node.types = 15
-    check_treap(node)
-
-
-def a_base_that_is_there_already() -> None:
-    """A base that is there already."""
-    treap = Treap()
-    treap.insert(entry(1))
-    treap.insert(entry(1))
-
-
-def removing_what_is_not_there() -> None:
-    """Removing what is not there."""
-    runs = Treap()
-    runs.remove(8192)
-
-
-def changing_what_is_not_there() -> None:
-    """Changing what is not there."""
-    Treap().mutate(8192, entry(1))
-
-
-def rotating_without_a_right_child() -> None:
-    """Rotating without a right child."""
-    Node(entry(1), 1).rotate_left()
-
-
-def rotating_without_a_left_child() -> None:
-    """Rotating without a left child."""
-    Node(entry(1), 1).rotate_right()
-
-
 CHECKS: Final[Checks] = (
     ("T-27", merging_below_across_a_shared_physical_page),
     ("T-27", merging_above_across_a_shared_physical_page),
@@ -258,20 +133,5 @@ CHECKS: Final[Checks] = (
     ("T-37", removing_a_span_from_another_list),
     ("T-38", inserting_a_listed_span),
     ("T-39", inserting_a_listed_span_at_the_back),
-    ("T-62", types_that_promise_a_lower_match),
-    ("T-63", types_that_promise_a_higher_match),
-    ("T-62", types_that_promise_a_match_on_the_right),
-    ("T-63", types_that_promise_a_match_on_the_left),
-    ("T-66", a_left_child_with_the_same_base),
-    ("T-67", a_right_child_with_the_same_base),
-    ("T-66", a_left_child_with_a_greater_base),
-    ("T-67", a_right_child_with_a_lesser_base),
-    ("T-68", a_sum_of_pages_that_is_stale),
-    ("T-69", a_sum_of_types_that_is_stale),
-    ("T-70", a_base_that_is_there_already),
-    ("T-73", removing_what_is_not_there),
-    ("T-73", changing_what_is_not_there),
-    ("T-75", rotating_without_a_right_child),
-    ("T-76", rotating_without_a_left_child),
 )
 """Each fatal check, and what runs into it."""
