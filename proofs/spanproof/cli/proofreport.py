@@ -121,12 +121,14 @@ def complaint(outcome: Outcome) -> str:
 
 def print_failures(outcomes: Sequence[Outcome]) -> None:
     """Print every outcome that is not good, in full; how many were not asked in one line."""
-    unasked = [one for one in outcomes if one.verdict.answer == "unasked"]
+    unasked = 0
     for outcome in outcomes:
-        if not outcome.good and outcome not in unasked:
+        if outcome.verdict.answer == "unasked":
+            unasked += 1
+        elif not outcome.good:
             out.print(complaint(outcome), markup=False)
     if unasked:
-        number = counted(len(unasked), "other")
+        number = counted(unasked, "other")
         out.print(f"{number} not asked, or resting on such, as these fail; --keep-going asks all")
 
 

@@ -7,8 +7,7 @@ from spanproof.fuzz.differences import NoMemory as NoMemory
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
 from spanproof.fuzz.scheduler import Scheduler
 from spanspec.base.constants import HEAP_ARENA_BYTES
-from spanspec.heap.parts import Part as Part
-from spanspec.heap.parts import Wanted as Wanted
+from spanspec.heap.parts import Part, Wanted
 from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 

@@ -9,11 +9,12 @@ import spanalloc
 from spanproof.fuzz import reasons
 from spanproof.fuzz.differences import Refused
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
-from spanproof.fuzz.heapsides import Event, NoMemory, Part, State, Wanted, WholeEvent, place_for
+from spanproof.fuzz.heapsides import Event, NoMemory, State, WholeEvent, place_for
 from spanproof.fuzz.reasons import reason_in, wordings
 from spanproof.fuzz.scheduler import Scheduler
 from spanproof.fuzz.shape import as_compared
 from spanproof.fuzz.spanallocstate import run_in_part, state_of
+from spanspec.heap.parts import Part, Wanted
 from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 

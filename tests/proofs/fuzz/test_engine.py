@@ -24,7 +24,7 @@ from spanproof.fuzz.heapprogram import (
     Step,
     Sweep,
 )
-from spanproof.fuzz.heapsides import Part, State, Wanted, WholeEvent
+from spanproof.fuzz.heapsides import State, WholeEvent
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.novelty import Feature
 from spanproof.fuzz.program import Program
@@ -32,6 +32,7 @@ from spanproof.fuzz.schedulegrammar import scheduled_program
 from spanproof.fuzz.spanallocheap import SpanallocHeap, installed
 from spanproof.fuzz.spangrammar import span_program
 from spanproof.fuzz.target import of_heap, of_schedules
+from spanspec.heap.parts import Part, Wanted
 from spanspec.invariants import violations, violations_at
 
 GRAMMARS = (heap_program, scheduled_program, span_program)

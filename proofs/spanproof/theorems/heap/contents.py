@@ -27,7 +27,7 @@ from spanproof.theorems.span.counting import (
     count_is_between,
     marks_allocated,
 )
-from spanproof.theorems.span.counts import any_exact_span, search
+from spanproof.theorems.span.counts import any_exact_span, search, search_to_the_end
 from spanproof.theorems.span.span import SEARCHES, SLOW, keeps_layout
 from spanspec.base.bitmap import Bitmap
 from spanspec.base.constants import HEAP_ADDR_BITS, MAX_SMALL_SIZE, NUM_SPAN_CLASSES, PAGE_SIZE
@@ -46,7 +46,6 @@ from spanspec.span.alloccache import (
     next_free_index,
     next_free_slow,
 )
-from spanspec.span.freeslots import is_passed_over
 from spanspec.span.mspan import DEAD, IN_USE, Mspan, has_room, is_allocated, is_free
 from spanspec.span.sweep import Swept, frees_some, leaves_nothing
 
@@ -221,13 +220,7 @@ def what_a_search_finds_may_be_taken(p: Proof) -> None:
     p.arbitrary("below", U16)
     span = any_exact_span(p)
     phase = p.number(U8, "phase")
-    slow, any_found = search(p, span, next_free_index)
-    p.use(
-        FULL,
-        span,
-        given=z3.Not(any_found),
-        every=lambda below: [p.holds(is_passed_over, span, slow, below)],
-    )
+    search_to_the_end(p, span)
     for name, find in (("fast", next_free_fast), ("slow", next_free_slow)):
         found = p.call(find, span)
         assert isinstance(found, NextFree)

@@ -17,11 +17,14 @@ from spanspec.base.ids import SlotId, SpanId, ThreadId
 from spanspec.sharing.records import SharedSpan, Sharing
 
 
+def keeps_class(old: SharedSpan, new: SharedSpan) -> bool:
+    """A span is of the class that it was made ready for."""
+    return new.large == old.large and new.spanclass == old.spanclass
+
+
 def is_as_before(old: SharedSpan, new: SharedSpan) -> bool:
     """A span is of the class that it was made ready for, and has room if it had."""
-    return (
-        new.large == old.large and new.spanclass == old.spanclass and new.has_free == old.has_free
-    )
+    return keeps_class(old, new) and new.has_free == old.has_free
 
 
 def tells_nothing_new(before: Sharing, after: Sharing, span: SpanId) -> bool:
@@ -48,8 +51,7 @@ def tells_of_freed(
     return (
         old.in_use
         and new.in_use
-        and new.large == old.large
-        and new.spanclass == old.spanclass
+        and keeps_class(old, new)
         and new.has_free == (old.has_free or freed)
     )
 
@@ -63,8 +65,7 @@ def tells_of_last(before: Sharing, after: Sharing, slot: SlotId, last: bool, spa
         old.in_use
         and old.has_free
         and new.in_use
-        and new.large == old.large
-        and new.spanclass == old.spanclass
+        and keeps_class(old, new)
         and new.has_free != last
     )
 

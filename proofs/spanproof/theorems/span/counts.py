@@ -132,6 +132,20 @@ def search(
     return slot, found
 
 
+def search_to_the_end(p: Proof, span: Mspan) -> z3.BoolRef:
+    """Search slowly, and build on it that all slots are counted where none is found; return whether
+    one was found.
+    """
+    slot, found = search(p, span, next_free_index)
+    p.use(
+        FULL,
+        span,
+        given=z3.Not(found),
+        every=lambda below: [p.holds(is_passed_over, span, slot, below)],
+    )
+    return found
+
+
 @obligation(
     "count.allocate",
     "SPAN-9 SPAN-12 MAL-19 I-2 T-15 T-17",
@@ -146,13 +160,7 @@ def allocation_keeps_the_count(p: Proof) -> None:
     p.arbitrary("below", U16)
     span = any_exact_span(p)
     fast, taken = search(p, span, next_free_fast)
-    slow, found = search(p, span, next_free_index)
-    p.use(
-        FULL,
-        span,
-        given=z3.Not(found),
-        every=lambda below: [p.holds(is_passed_over, span, slow, below)],
-    )
+    found = search_to_the_end(p, span)
     for name, find in (("fast", next_free_fast), ("slow", next_free_slow)):
         _, after = parts(p.call(find, span))
         p.show(f"count, {name}", p.holds(count_is_exact, after))
