@@ -158,8 +158,13 @@ larger for the sake of speed is slower; and it takes longer to compile. An alloc
 kernels, and mostly returns addresses that it has not returned before.
 """
 
-HEADERS: Final = [Path(__file__).parent.resolve() / name for name in ("reserve.h", "slots.h")]
+ROOT: Final = Path(__file__).parent.resolve()
+
+HEADERS: Final = [ROOT / name for name in ("reserve.h", "slots.h")]
 """What all that mypyc writes includes first."""
+
+FIELD_READS: Final = {"spanspec": [ROOT / name for name in ("fieldreads.py", "fields.h")]}
+"""What lets a package's C read fields of records where they lie; the model does that most."""
 
 ROOTS: Final = {"spanalloc": Path("impl"), "spanspec": Path("model"), "spanproof": Path("proofs")}
 
@@ -167,10 +172,9 @@ IN_PLACE: Final = "--inplace" in sys.argv
 """Whether compiled modules go beside their sources; then those that are up to date are left."""
 
 
-def load_compiled() -> ModuleType:
-    """Return the module that says what a manifest is, without its package."""
-    place = Path(__file__).parent / "model" / "spanspec" / "compiled.py"
-    spec = importlib.util.spec_from_file_location("compiled", place)
+def load(place: Path) -> ModuleType:
+    """Return a module from its source, without its package."""
+    spec = importlib.util.spec_from_file_location(place.stem, place)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -178,12 +182,12 @@ def load_compiled() -> ModuleType:
     return module
 
 
-compiled = load_compiled()
+compiled = load(ROOT / "model" / "spanspec" / "compiled.py")
 
 
 def settings(package: str) -> str:
     """Return the digest of what makes a build besides the text of its sources."""
-    texts = [header.read_bytes() for header in HEADERS]
+    texts = [source.read_bytes() for source in (*HEADERS, *FIELD_READS.get(package, []))]
     told = [*ALL_GROUPS[package], *FLAGS.get(package, [])]
     return str(compiled.hash_of(b"\0".join([*map(str.encode, told), *texts])))
 
@@ -234,6 +238,15 @@ def flags(name: str) -> list[str]:
     return told
 
 
+def read_fields_in(module: Extension) -> None:
+    """Let what mypyc has written read fields of records where they lie."""
+    with_places = load(ROOT / "fieldreads.py").with_places
+    module.include_dirs.append(str(ROOT))
+    for source in map(Path, module.sources):
+        text = source.read_text(encoding="utf-8")
+        source.write_text(with_places(text), encoding="utf-8")
+
+
 def extensions() -> tuple[list[Extension], str]:
     """Return the extension modules to build; or none, and why the source is to run interpreted."""
     reason = why_not()
@@ -247,7 +260,9 @@ def extensions() -> tuple[list[Extension], str]:
         for name, sources in GROUPS.items():
             for module in mypycify(sources, opt_level="3", group_name=name):
                 module.extra_compile_args = [*module.extra_compile_args, *flags(name)]
-                module.depends += map(str, HEADERS)
+                module.depends += map(str, (*HEADERS, *FIELD_READS.get(name, [])))
+                if name in FIELD_READS:
+                    read_fields_in(module)
                 modules.append(module)
     except SystemExit:  # mypyc has said what it cannot compile
         return [], "mypyc could not compile it when it was installed"

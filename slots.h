@@ -19,8 +19,8 @@ module each time. That is remembered as well, for as long as the dictionary is w
 (`ma_version_tag`, which later versions of Python do not have any more).
 
 A method of an object whose class is not known is looked up by `PyObject_VectorcallMethod` in the
-same way, and remembered in the same way, where objects of the class have no attributes of their own
-that could hide it. And a change of a record, `msgspec.structs.replace`, looks for each name among
+same way, and remembered in the same way, where the object has no attributes of its own that could
+hide it. And a change of a record, `msgspec.structs.replace`, looks for each name among
 those of all fields; here the slots of the names are remembered.
 
 An integer of compiled code is a machine word, of which an object is made where a record takes it,
@@ -37,6 +37,7 @@ a trace is slowed by code that does not fit the processor's caches.
 #define SLOTS_H
 
 #include <Python.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -66,6 +67,8 @@ static COLD void CPy_XDecRef(void *);
 #endif
 
 #if !defined(Py_GIL_DISABLED) && PY_VERSION_HEX < 0x030F0000
+
+#define SLOTS_KNOWN
 
 typedef struct {
     PyTypeObject *type;
@@ -128,6 +131,28 @@ static inline PyObject *get_item(PyObject *dict, PyObject *key)
 
 #endif
 
+static inline PyObject *slot_at(PyObject *record, Py_ssize_t offset)
+{
+    return *(PyObject **)((char *)record + offset);
+}
+
+/* Return where the slot of a field is in objects of a class; 0 if the name is no such field. */
+static Py_ssize_t offset_of_slot(PyTypeObject *type, PyObject *name)
+{
+    if (type->tp_getattro != PyObject_GenericGetAttr || !PyUnicode_CheckExact(name) ||
+        !PyUnicode_CHECK_INTERNED(name)) {
+        return 0;
+    }
+    PyObject *found = _PyType_Lookup(type, name);
+    if (found == NULL || !Py_IS_TYPE(found, &PyMemberDescr_Type)) {
+        return 0;
+    }
+    PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
+    bool is_slot = member->type == T_OBJECT_EX && type->tp_version_tag != 0 &&
+                   PyType_IsSubtype(type, ((PyDescrObject *)found)->d_type);
+    return is_slot ? member->offset : 0;
+}
+
 static __attribute__((noinline)) PyObject *get_and_remember(
     PyObject *object, PyObject *name, Slot *place)
 {
@@ -144,19 +169,14 @@ static __attribute__((noinline)) PyObject *get_and_remember(
             return NULL;
         }
     }
-    else if (type->tp_getattro == PyObject_GenericGetAttr && PyUnicode_CheckExact(name) &&
-             PyUnicode_CHECK_INTERNED(name)) {
-        PyObject *found = _PyType_Lookup(type, name);
-        if (found != NULL && Py_IS_TYPE(found, &PyMemberDescr_Type)) {
-            PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
-            if (member->type == T_OBJECT_EX && type->tp_version_tag != 0 &&
-                PyType_IsSubtype(type, ((PyDescrObject *)found)->d_type)) {
-                Py_INCREF(name);
-                Py_XSETREF(place->name, name);
-                place->type = type;
-                place->offset = member->offset;
-                place->version = type->tp_version_tag;
-            }
+    else {
+        Py_ssize_t offset = offset_of_slot(type, name);
+        if (offset != 0) {
+            Py_INCREF(name);
+            Py_XSETREF(place->name, name);
+            place->type = type;
+            place->offset = offset;
+            place->version = type->tp_version_tag;
         }
     }
     return PyObject_GetAttr(object, name);
@@ -182,6 +202,7 @@ typedef struct {
     PyObject *name;   /* owned */
     PyObject *method; /* the class's own, while it is what it was */
     unsigned int version;
+    int dict; /* where the attributes of an object itself are; 0 if it cannot have any */
 } Method;
 
 static Method known_methods[SLOTS];
@@ -190,8 +211,9 @@ static __attribute__((noinline)) PyObject *find_and_call_method(
     PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames, Method *place)
 {
     PyTypeObject *type = Py_TYPE(args[0]);
-    if (type->tp_getattro == PyObject_GenericGetAttr && type->tp_dictoffset == 0 &&
-        PyUnicode_CheckExact(name) && PyUnicode_CHECK_INTERNED(name)) {
+    if (type->tp_getattro == PyObject_GenericGetAttr && type->tp_dictoffset >= 0 &&
+        type->tp_dictoffset <= INT_MAX && PyUnicode_CheckExact(name) &&
+        PyUnicode_CHECK_INTERNED(name)) {
         PyObject *found = _PyType_Lookup(type, name);
         if (found != NULL && type->tp_version_tag != 0 &&
             PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_METHOD_DESCRIPTOR)) {
@@ -200,6 +222,7 @@ static __attribute__((noinline)) PyObject *find_and_call_method(
             place->type = type;
             place->method = found;
             place->version = type->tp_version_tag;
+            place->dict = (int)type->tp_dictoffset;
         }
     }
     return PyObject_VectorcallMethod(name, args, nargsf, kwnames);
@@ -211,7 +234,8 @@ static inline PyObject *call_method(
     PyTypeObject *type = Py_TYPE(args[0]);
     uintptr_t mixed = ((uintptr_t)type >> 5) ^ ((uintptr_t)name >> 4);
     Method *place = &known_methods[mixed % SLOTS];
-    if (place->type == type && place->name == name && place->version == type->tp_version_tag) {
+    if (place->type == type && place->name == name && place->version == type->tp_version_tag &&
+        (place->dict == 0 || slot_at(args[0], place->dict) == NULL)) {
         PyObject *method = place->method;
         Py_INCREF(method);
         PyObject *result = PyObject_Vectorcall(
@@ -292,11 +316,6 @@ static __attribute__((noinline)) bool find_changed(
     place->type = type;
     place->version = type->tp_version_tag;
     return true;
-}
-
-static inline PyObject *slot_at(PyObject *record, Py_ssize_t offset)
-{
-    return *(PyObject **)((char *)record + offset);
 }
 
 /* Return a record with other values in some fields; NULL without an error if it is none of ours. */

@@ -35,6 +35,8 @@ def tree(tmp_path: Path) -> Path:
         "CONTRIBUTING.md",
         "Makefile",
         "mkdocs.yml",
+        "fieldreads.py",
+        "fields.h",
         "reserve.h",
         "slots.h",
     ):

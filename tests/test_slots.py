@@ -1,4 +1,7 @@
-"""What compiled code remembers (`slots.h`) is what there is: fields, methods, names, integers."""
+"""What compiled code remembers (`slots.h`, `fields.h`) is what there is.
+
+Fields, methods, names, integers.
+"""
 
 import gc
 import importlib.util
@@ -18,7 +21,23 @@ from msgspec.structs import replace
 ROOT = Path(__file__).resolve().parent.parent
 
 SOURCE = """
+from typing import TYPE_CHECKING
 from msgspec.structs import replace
+
+if TYPE_CHECKING:
+    from kinds import Kind
+
+def number(one: "Kind") -> int:
+    return one.a
+
+def added(one: "Kind", other: "Kind") -> int:
+    return one.a + other.a
+
+def flag(one: "Kind") -> bool:
+    return one.f
+
+def inner_flag(one: "Kind") -> bool:
+    return one.b.f
 
 def changed(record: object, a: int, b: object) -> object:
     return replace(record, b=b, a=a)
@@ -39,7 +58,21 @@ def integers(n: int) -> list[object]:
     return [n, n + 1, n * 2]
 """.replace(": object", ": Any").replace("replace\n\n", "replace\nfrom typing import Any\n\n", 1)
 
+KINDS = """
+import msgspec
+
+class Kind(msgspec.Struct, gc=False, kw_only=True):
+    a: int = 0
+    f: bool = False
+    b: "Kind"
+"""
+
 BUILD = """
+import sys
+from pathlib import Path
+
+sys.path.insert(0, {root!r})
+from fieldreads import with_places
 from mypyc.build import mypycify
 from setuptools import setup
 
@@ -47,6 +80,12 @@ modules = mypycify(["remembering.py"], opt_level="0", target_dir="build")
 for module in modules:
     headers = ["-include", {reserve!r}, "-include", {slots!r}]
     module.extra_compile_args = [*module.extra_compile_args, *headers, "-DKEEP_INTEGERS"]
+    module.include_dirs.append({root!r})
+    for source in map(Path, module.sources):
+        text = with_places(source.read_text())
+        assert with_places(text) == text
+        source.write_text(text)
+        print(*(text.count(f" = get_{{kind}}(") for kind in ("int", "bool", "field")))
 setup(ext_modules=modules, script_args=["-q", "build_ext", "--inplace"])
 """
 
@@ -60,12 +99,15 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     folder = tmp_path_factory.mktemp("compiled")
     (folder / "remembering.py").write_text(SOURCE)
     (folder / "build.py").write_text(
-        BUILD.format(reserve=str(ROOT / "reserve.h"), slots=str(ROOT / "slots.h"))
+        BUILD.format(reserve=str(ROOT / "reserve.h"), slots=str(ROOT / "slots.h"), root=str(ROOT))
     )
+    (folder / "kinds.py").write_text(KINDS)
     built = subprocess.run(
         [sys.executable, "build.py"], cwd=folder, capture_output=True, text=True, check=False
     )
     assert built.returncode == 0, built.stdout + built.stderr
+    # Each function above reads so, and no read is left that takes longer.
+    assert built.stdout.split()[-3:] == ["3", "2", "2"], built.stdout
     (place,) = folder.glob("remembering*.so")
     spec = importlib.util.spec_from_file_location("remembering", place)
     assert spec is not None
@@ -217,3 +259,87 @@ def test_an_integer_is_itself(compiled: ModuleType) -> None:
             )
         )
         assert cast("list[int]", compiled.integers(number)) == [number, number + 1, number * 2]
+
+
+class Inner(msgspec.Struct, gc=False):
+    f: bool = True
+
+
+class ReadIn(msgspec.Struct, gc=False):
+    a: int
+    f: bool = False
+    b: object = None
+
+
+class Computed:
+    f = True
+    b = Inner(False)
+
+    @property
+    def a(self) -> int:
+        return 11
+
+
+def test_a_field_is_read_where_it_lies(compiled: ModuleType) -> None:
+    numbers = [
+        sign * (1 << size) + near
+        for size in (0, 8, 30, 60, 61, 62, 63, 100)
+        for sign in (-1, 1)
+        for near in (-1, 0, 1)
+    ]
+    for _ in range(2):
+        for number in numbers:
+            # The second and third have no slot where the first has, or none at all.
+            for one in (ReadIn(number), Plain(number), Free(), Computed()):
+                if isinstance(one, Free):
+                    vars(one)["a"] = number
+                expected = cast("int", getattr(one, "a", None))
+                assert compiled.number(one) == expected
+                assert compiled.added(one, Plain(number)) == expected + number
+    assert compiled.number(ReadIn(True)) == 1
+    for truth in (True, False):
+        assert compiled.flag(ReadIn(1, truth)) is truth
+        assert compiled.inner_flag(ReadIn(1, b=Inner(truth))) is truth
+    assert compiled.flag(Computed()) is True
+    assert compiled.inner_flag(Computed()) is False
+
+
+def test_a_field_that_is_not_what_it_seems(compiled: ModuleType) -> None:
+    for _ in range(2):
+        assert compiled.number(ReadIn(5)) == 5
+        assert compiled.flag(ReadIn(5)) is False
+        with pytest.raises(TypeError, match="int object expected; got str"):
+            compiled.number(ReadIn(cast("int", "5")))
+        with pytest.raises(TypeError, match="bool object expected; got int"):
+            compiled.flag(ReadIn(5, cast("bool", 1)))
+        with pytest.raises(AttributeError, match="no attribute 'a'"):
+            compiled.number(object())
+        with pytest.raises(AttributeError, match="no attribute 'f'"):
+            compiled.flag(Collected(5))
+        emptied = ReadIn(5, True)
+        del emptied.a, emptied.f
+        with pytest.raises(AttributeError, match="a"):
+            compiled.number(emptied)
+        with pytest.raises(AttributeError, match="f"):
+            compiled.flag(emptied)
+
+
+def test_a_field_is_that_of_the_class_as_it_is_now(compiled: ModuleType) -> None:
+    for number in range(4):
+        kind = type("Slotted", (), {"__slots__": ("f", "a")})
+        one = kind()
+        one.a, one.f = number, True
+        assert (compiled.number(one), compiled.flag(one)) == (number, True)
+        kind.a = property(lambda _: 7)  # type: ignore[attr-defined]
+        kind.f = property(lambda _: False)  # type: ignore[attr-defined]
+        assert (compiled.number(one), compiled.flag(one)) == (7, False)
+
+
+def test_reading_leaves_the_counts_of_references(compiled: ModuleType) -> None:
+    held, number = Inner(), 1 << 40
+    record = ReadIn(number, b=held)
+    before = sys.getrefcount(held), sys.getrefcount(number), sys.getrefcount(record)
+    for _ in range(100):
+        compiled.inner_flag(record)
+        compiled.added(record, record)
+    assert (sys.getrefcount(held), sys.getrefcount(number), sys.getrefcount(record)) == before

@@ -1,0 +1,74 @@
+"""Lets the C that mypyc writes read the fields of records by `fields.h`.
+
+mypyc reads a field of a class that it does not compile as any attribute: it asks the object, gets a
+reference, takes the integer or the boolean out of it, and gives the reference back. Here these
+statements become one call, with a place for each of them in which it remembers where the field is.
+What has another form is left as it is, and does the same, but slower.
+"""
+
+import re
+from collections.abc import Callable
+from itertools import count
+from typing import Final
+
+INCLUDE: Final = '#include "fields.h"\n'
+
+READ: Final = r"""    (?P<read>cpy_r_\w+) = CPyObject_GetAttr\((?P<record>\w+), (?P<name>\w+)\);
+"""
+CHECKED: Final = r"""(?P<done>    CPy_DECREF\(\w+\);
+)?    if \(unlikely\((?P=read) == NULL\)\) \{
+(?:        CPy_AddTraceback\([^\n]*\);
+)?        goto \w+;
+    \}
+"""
+INTEGER: Final = r"""    if \(likely\(PyLong_Check\((?P=read)\)\)\)
+        (?P<value>cpy_r_\w+) = CPyTagged_FromObject\((?P=read)\);
+    else \{
+        CPy_TypeError\("int", (?P=read)\); (?P=value) = CPY_INT_TAG;
+    \}
+"""
+BOOLEAN: Final = r"""    if \(unlikely\(!PyBool_Check\((?P=read)\)\)\) \{
+        CPy_TypeError\("bool", (?P=read)\); (?P<value>cpy_r_\w+) = 2;
+    \} else
+        (?P=value) = (?P=read) == Py_True;
+"""
+RELEASED: Final = r"""    CPy_DECREF\((?P=read)\);
+(?=(?:    CPy_DECREF\(\w+\);
+)?    if \(unlikely\((?P=value) == (?:CPY_INT_TAG|2)\)\) )"""
+
+# An error shows in the value, which mypyc looks at next, with the same traceback.
+FORMS: Final = {
+    "get_int": re.compile(READ + CHECKED + INTEGER + RELEASED),
+    "get_bool": re.compile(READ + CHECKED + BOOLEAN + RELEASED),
+    "get_field": re.compile(READ),
+}
+"""The statements that each function of `fields.h` stands for; the first form that fits counts."""
+
+
+def with_places(text: str) -> str:
+    """Return what mypyc has written with each read of a field by a place of its own.
+
+    Text that has been through this, or reads none, is returned as it is.
+    """
+    if INCLUDE in text or not FORMS["get_field"].search(text):
+        return text
+    numbers = count()
+
+    def by(function: str) -> Callable[[re.Match[str]], str]:
+        def read(found: re.Match[str]) -> str:
+            said = found.groupdict()
+            place = f"place_{next(numbers)}"
+            return (
+                f"    static Place {place};\n"
+                f"    {said.get('value') or said['read']} = "
+                f"{function}({said['record']}, {said['name']}, &{place});\n"
+                f"{said.get('done') or ''}"
+            )
+
+        return read
+
+    head, last, code = text.rpartition("\n#include ")
+    line, end, code = code.partition("\n")
+    for function, form in FORMS.items():
+        code = form.sub(by(function), code)
+    return head + last + line + end + INCLUDE + code

@@ -1,0 +1,136 @@
+/* Reads a field of a record where it lies: what `fields.py` writes into the C of mypyc.
+
+`slots.h` remembers for each class and name where a field is, and has to look that up in a table; this
+remembers it for each place of a program that reads one. And most fields that are read are integers
+that are wanted as machine words, or booleans: those are taken from their objects without a reference
+to these, which mypyc takes and gives back.
+
+As there, what is found is what `PyObject_GetAttr` would find. A place reads records of one class, for
+nearly all places; for others, and for whatever is unusual, `get_attribute` of `slots.h` is asked.
+*/
+
+#ifndef FIELDS_H
+#define FIELDS_H
+
+/* Where a place of the program has found its field; nowhere so far if there is no class. */
+typedef struct {
+    PyTypeObject *type; /* owned */
+    unsigned int version;
+    int offset;
+} Place;
+
+#ifdef SLOTS_KNOWN
+
+static __attribute__((noinline)) void find_field(PyTypeObject *type, PyObject *name, Place *place)
+{
+    if (place->type != NULL || type->tp_version_tag == 0) {
+        return;
+    }
+    Py_ssize_t offset = offset_of_slot(type, name);
+    if (offset > 0 && offset <= INT_MAX) {
+        Py_INCREF(type);
+        place->offset = (int)offset;
+        place->version = type->tp_version_tag;
+        place->type = type;
+    }
+}
+
+/* Return the object in the slot of a field, borrowed; NULL if that is not known, or it is empty. */
+static inline PyObject *known_field(PyObject *record, Place *place)
+{
+    PyTypeObject *type = Py_TYPE(record);
+    if (type != place->type || type->tp_version_tag != place->version) {
+        return NULL;
+    }
+    return *(PyObject **)((char *)record + place->offset);
+}
+
+#else
+
+#define find_field(type, name, place) ((void)(place))
+#define known_field(record, place) ((PyObject *)NULL)
+
+#endif
+
+static __attribute__((noinline)) PyObject *other_field(
+    PyObject *record, PyObject *name, Place *place)
+{
+    /* A name of a module is no field. */
+    if (!PyModule_CheckExact(record)) {
+        find_field(Py_TYPE(record), name, place);
+    }
+    return PyObject_GetAttr(record, name);
+}
+
+static inline PyObject *get_field(PyObject *record, PyObject *name, Place *place)
+{
+    PyObject *value = known_field(record, place);
+    if (likely(value != NULL)) {
+        Py_INCREF(value);
+        return value;
+    }
+    return other_field(record, name, place);
+}
+
+static __attribute__((noinline)) CPyTagged other_int(
+    PyObject *record, PyObject *name, Place *place)
+{
+    PyObject *value = other_field(record, name, place);
+    if (value == NULL) {
+        return CPY_INT_TAG;
+    }
+    CPyTagged result = CPY_INT_TAG;
+    if (likely(PyLong_Check(value))) {
+        result = CPyTagged_FromObject(value);
+    }
+    else {
+        CPy_TypeError("int", value);
+    }
+    Py_DECREF(value);
+    return result;
+}
+
+static inline CPyTagged get_int(PyObject *record, PyObject *name, Place *place)
+{
+    PyObject *value = known_field(record, place);
+    if (likely(value != NULL && Py_IS_TYPE(value, &PyLong_Type))) {
+        PyLongObject *number = (PyLongObject *)value;
+        Py_ssize_t size = CPY_LONG_SIZE_SIGNED(number);
+        if (likely(size == 1)) {
+            return (CPyTagged)CPY_LONG_DIGIT(number, 0) << 1;
+        }
+        if (likely(size == 2)) {
+            CPyTagged high = CPY_LONG_DIGIT(number, 1);
+            return (high << PyLong_SHIFT | CPY_LONG_DIGIT(number, 0)) << 1;
+        }
+        if (likely(size == 0)) {
+            return 0;
+        }
+    }
+    return other_int(record, name, place);
+}
+
+static __attribute__((noinline)) char other_bool(PyObject *record, PyObject *name, Place *place)
+{
+    PyObject *value = other_field(record, name, place);
+    if (value == NULL) {
+        return 2;
+    }
+    char result = 2;
+    if (likely(PyBool_Check(value))) {
+        result = value == Py_True;
+    }
+    else {
+        CPy_TypeError("bool", value);
+    }
+    Py_DECREF(value);
+    return result;
+}
+
+static inline char get_bool(PyObject *record, PyObject *name, Place *place)
+{
+    PyObject *value = known_field(record, place);
+    return value == Py_False ? 0 : value == Py_True ? 1 : other_bool(record, name, place);
+}
+
+#endif
