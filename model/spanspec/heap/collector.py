@@ -19,6 +19,11 @@ MARK: Final[Phase] = 1
 MARK_TERMINATION: Final[Phase] = 2
 """Phases of a cycle (gcphase)."""
 
+CONCURRENT: Final = 0
+STOPPED_TO_MARK: Final = 1
+STOPPED_TO_SWEEP: Final = 2
+"""Modes of a cycle: the usual one, and those of GODEBUG=gcstoptheworld=1 and =2 (gcMode)."""
+
 
 class Collector(Record, frozen=True):
     """Where the collector stands.

@@ -9,9 +9,11 @@ from spanspec.heap.collector import (
     BEGIN_CYCLE,
     BEGIN_MARKING,
     BEGIN_SWEEP_PHASE,
+    CONCURRENT,
     END_MARKING,
     OFF,
     STOP_MARKING,
+    STOPPED_TO_SWEEP,
 )
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.pacing import CORRECT_RATIO, RAISE_GOAL, SET_PACE, Effort
@@ -52,14 +54,14 @@ def cycle_starts(
     return event
 
 
-def gc_start(state: HeapState, actor: Actor) -> Course[None]:
+def gc_start(state: HeapState, actor: Actor, mode: int = CONCURRENT) -> Course[None]:
     """Start a cycle that the program asks for: sweep what is left, stop the world, begin to mark.
 
     Rules: SWP-32.
     """
     yield from sweep_all(state, actor, "gcstart")
     yield StopsWorld()
-    yield from start_marking(state, actor, "cycle", 0, state.accounts.heap_live)
+    yield from start_marking(state, actor, "cycle", mode, state.accounts.heap_live)
 
 
 def start_marking(
@@ -97,6 +99,8 @@ def gc_mark_done(state: HeapState, actor: Actor, effort: Effort | None = None) -
 def terminate_marking(state: HeapState, actor: Actor) -> Course[None]:
     """With the world stopped, end marking, raise the sweepgen, and let the world start again.
 
+    In the mode that stops the world for sweeping, too, all but what is cached is swept before.
+
     Rules: SWP-34 SWP-35 SWP-20.
     """
     advance(state, STOP_MARKING)
@@ -107,8 +111,14 @@ def terminate_marking(state: HeapState, actor: Actor) -> Course[None]:
     advance(state, END_MARKING)
     yield phase_changes(state, actor)
     event = sweep_phase_starts(state, actor)
+    stopped = state.collector.mode == STOPPED_TO_SWEEP
+    if stopped:
+        yield event
+        yield from sweep_all(state, actor, "sync")
+    # A pace for what is left to sweep, which is nothing if all was swept just now.
     advance(state, SET_PACE, state.inputs.sweep_pace(), state.collector)
-    yield event
+    if not stopped:
+        yield event
     yield from start_the_world(state, actor)
 
 

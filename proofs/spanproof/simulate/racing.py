@@ -30,7 +30,7 @@ from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap.allp import NO_P
-from spanspec.heap.collector import MARK, OFF
+from spanspec.heap.collector import CONCURRENT, MARK, OFF, STOPPED_TO_SWEEP
 from spanspec.heap.cycle import gc_mark_done, gc_start
 from spanspec.heap.machine import Machine
 from spanspec.heap.malloc import mallocgc, span_class_for
@@ -77,6 +77,8 @@ class Interleaved:
         self._machine = Machine(None, AMD64, self._log, self._decisions)
         self.state = self._machine.state
         self.procs = procs
+        # As GODEBUG=gcstoptheworld would have it, for all of a process; mostly unset.
+        self.mode = STOPPED_TO_SWEEP if seed % 8 == 7 else CONCURRENT
         self._workers = [Worker(number) for number in range(procs)]
         self._heap_holder: Worker | None = None
         self._manual: list[int] = []
@@ -347,9 +349,10 @@ class Interleaved:
 
     def _collect(self, worker: Worker) -> None:
         """Begin a cycle, or end marking."""
-        begins = gc_start if self.state.phase == OFF else gc_mark_done
+        starts = self.state.phase == OFF
+        course = gc_start(self.state, worker.actor, self.mode) if starts else None
         self._collector = worker
-        self._start(worker, "collect", begins(self.state, worker.actor))
+        self._start(worker, "collect", course or gc_mark_done(self.state, worker.actor))
 
     def _with_world_stopped(self, worker: Worker) -> None:
         """Go on to the next phase of the cycle, with every other thread at rest."""
