@@ -71,6 +71,9 @@ CHANGES_OPERATION: Final = OPENS_ALLOCATION | {
 }
 """Kinds of events by which an operation may begin or end."""
 
+CHANGES_PS: Final = frozenset((ev.ProcResize, ev.ProcGetsMcache, ev.McacheChanges))
+"""Kinds of events that tell how far a change of the number of Ps has come."""
+
 MAY_BE_LAST: Final = frozenset(
     (
         ev.RefillEnds,
@@ -209,6 +212,7 @@ class Kind:
         self.is_pop = event is ev.BufferPop
         self.is_resize = event is ev.ProcResize
         self.is_mcache = event is ev.McacheChanges
+        self.changes_ps = event in CHANGES_PS
         self.is_initialized = event is hev.SpanInitialized
         self.is_in_use = event is hev.SpanInUse
         self.is_manual = event is hev.SpanManual

@@ -12,6 +12,7 @@ from spanspec.events.span_events import (
     TINY_CURRENT,
     ZEROED,
 )
+from spanspec.heap.allp import NO_P
 from spanspec.heap.malloc import (
     NO_SMALL_CLASS,
     Placed,
@@ -70,6 +71,8 @@ class Objects:
         p = event.p
         if self._world.guarded:
             self._world.expect_running(p)
+        if p == NO_P:
+            self._expect_no_p()
         mcache = mcache_of(self._state, p)
         tiny = is_tiny(size, noscan)
         taken = take_cached(self._state, mcache, spanclass, size, tiny)
@@ -97,6 +100,15 @@ class Objects:
             expect("MAL-4", "taken by the tiny allocator", False, True)
         self._last[p] = taken
         return PREDICTED
+
+    def _expect_no_p(self) -> None:
+        """Require that no P has allocated: the first thread does so without one up to then.
+
+        Rules: MC-14.
+        """
+        others = [p for p in self._last if p != NO_P]
+        if others:
+            raise Diverged("MC-14", "P of an allocation", "one, as the first was there", "none")
 
     def _explain(self, event: ev.Malloc, taken: Taken, mcache: Mcache) -> None:
         record = taken.record
@@ -137,6 +149,8 @@ class Objects:
 
         Rules: MAL-5 MAL-6.
         """
+        if event.p == NO_P:
+            self._expect_no_p()
         mcache = mcache_of(self._state, event.p)
         block = mcache.tiny.address
         if not is_tiny(event.size, event.flags & NOSCAN != 0):

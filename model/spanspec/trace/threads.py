@@ -96,17 +96,18 @@ class Thread:
         else:
             self.creating = type(event) is ev.ProcResize
 
-    def come_to_rest(self) -> None:
+    def come_to_rest(self, stops: bool) -> None:
         """Let operations that have nothing more to show come to their end.
 
-        What the world is stopped for stays: it goes on once the world has started.
+        What the thread itself `stops` the world for stays: it goes on once the world has started.
 
         Raises: Diverged if the thread is in the middle of something.
         """
-        for course in self.courses:
-            if course is not self.resizing and next(course, None) is not None:
+        stays = self.resizing if stops else None
+        for course in reversed(self.courses):
+            if course is not stays and next(course, None) is not None:
                 raise Diverged("CONC-9", f"thread {self.number}", "at rest", "busy")
-        self.courses = [one for one in self.courses if one is self.resizing]
+        self.courses = [one for one in self.courses if one is stays]
 
 
 def is_claim_in_walk(event: EventBase) -> bool:
@@ -131,7 +132,10 @@ def begin_section(state: HeapState, thread: Thread, event: EventBase) -> Section
     if type(event) is hev.HeapFrees and event.state == 2:
         if event.span not in heap.purposes:
             raise Diverged("HEAP-28", f"state of span {event.span}", "manual", "not manual")
-        expect("I-25", "phase in which a manual span is freed", 0, state.phase)
+        # The bitmap that a GC program makes of a variable is freed as soon as that was scanned, or
+        # its stack copied. All others wait for the end of the cycle.
+        if heap.purposes[event.span] == "stack":
+            expect("I-25", "phase in which a span of stacks is freed", 0, state.phase)
         actor, sweepgen = Actor(event.p, event.thread), state.generation(event.span)
         return free_manual(heap, actor, event.span, sweepgen)
     if type(event) is hev.ScavengeBegins and event.by != "grow":
@@ -159,6 +163,9 @@ def begin_course(state: HeapState, thread: Thread, event: ThreadEvent) -> Course
     """
     actor = Actor(event.p, event.thread)
     if type(event) is ev.BufferPop:
+        # Who owes pages has told so before, and is in the operation that pays for them.
+        if event.by == "prop":
+            return None
         return cast(Course[object], sweepone(state, actor, event.by))
     if type(event) is ev.ReleaseAll:
         _expect_mcache(state, event.mcache)

@@ -5,6 +5,8 @@ that line. So for each descriptor this keeps until which line each earlier value
 seen, and which values a step that is under way is about to store.
 """
 
+from bisect import bisect_right
+from operator import itemgetter
 from typing import Final, cast
 
 from spanspec.base.words import M32, U32
@@ -30,6 +32,7 @@ class UnlockedReads:
         self._storing: dict[int, tuple[int, U32]] = {}
         self._under_way: tuple[set[int], set[int], set[int]] = (set(), set(), set())
         self._heap_changed = NEVER
+        self._swept: list[tuple[int, int]] = []
 
     def before(self, state: HeapState, event: ThreadEvent, about: Kind) -> None:
         """Note how the descriptors of an event look before it."""
@@ -62,10 +65,21 @@ class UnlockedReads:
             self._storing[event.thread] = told.span, replaced(told)
         if about.begins != NEITHER:
             self._under_way[about.begins].add(cast(ev.SpanEvent, event).span)
+            if about.begins == SWEPT:
+                self._swept.append((line, state.progress.pages_swept))
         elif about.ends != NEITHER and not (type(event) is ev.CentralChecksRoom and event.room):
             self._under_way[about.ends].discard(cast(ev.SpanEvent, event).span)
         if about.heap_changes:
             self._heap_changed = line
+
+    def swept_by(self, line: int) -> int:
+        """Return the pages that were counted as swept, in this sweep phase, by a line."""
+        later = bisect_right(self._swept, line, key=itemgetter(0))
+        return self._swept[later - 1][1] if later > 0 else 0
+
+    def forget_swept(self) -> None:
+        """Begin to count anew, as a sweep phase does."""
+        self._swept.clear()
 
     def states(self, state: HeapState, span: int, low: int, locked: bool) -> set[SpanState]:
         """Return the states that a descriptor may have been seen in since a line."""

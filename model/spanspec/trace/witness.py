@@ -45,6 +45,8 @@ class Witness:
         self._phys_page = phys_page
         self._goal: U64 = 0
         self._swept_basis = 0
+        self._least_basis = 0
+        self._swept_at_debt = 0
         self._owed: dict[int, ev.SweepDebt] = {}
         self.claims_unseen: dict[int, int] = {}
         self.unlocked_reads = UnlockedReads()
@@ -114,21 +116,37 @@ class Witness:
             if before is not None and not done and not self._race(True):
                 raise Diverged("SWP-19", "pages still to be swept", before.target - swept, "none")
             return None
+        least = most = state.progress.pages_swept
+        if self.concurrent:
+            least, most = self.unlocked_reads.swept_by(self.low), most + self._pages_being_swept()
+        if not 0 <= event.swept <= most - self._least_basis:
+            expected = f"0..{most - self._least_basis}"
+            raise Diverged("SWP-19", "pages swept", expected, event.swept)
         if event.swept != swept:
-            most = state.progress.pages_swept + (
-                self._pages_being_swept() if self.concurrent else 0
-            )
-            if not 0 <= event.swept <= most:
-                raise Diverged("SWP-19", "pages swept", f"0..{most}", event.swept)
             if not self.concurrent:
-                self._swept_basis = state.progress.pages_swept - event.swept
+                self._change_basis(event.swept, midway=before is not None)
             self.racing = True
+        # They are counted from 0, or from where the pace was changed since; and so never from less.
+        self._least_basis = max(self._least_basis, least - event.swept)
+        self._swept_at_debt = 0 if self.concurrent else most
         if event.target <= event.swept:
             raise Diverged("SWP-19", "pages to be swept", f"above {event.swept}", event.target)
         if before is not None and before.target != event.target and not self._race(True):
             expect("SWP-19", "pages to be swept, as before", before.target, event.target)
         self._owed[self.thread] = event
         return Debt(event.target, event.swept)
+
+    def _change_basis(self, swept: int, midway: bool) -> None:
+        """Note that the pace was changed since the last debt, and pages are counted from then on.
+
+        It is the program that does so, between two allocations, and never `midway` in one.
+
+        Raises: Diverged if it cannot have.
+        """
+        pages = self.state.progress.pages_swept
+        if midway or swept > pages - self._swept_at_debt:
+            raise Diverged("SWP-19", "pages swept", pages - self._swept_basis, swept)
+        self._swept_basis = pages - swept
 
     def _pages_being_swept(self) -> int:
         """Return the pages of the spans that are claimed, which may or may not be counted yet."""
@@ -163,7 +181,8 @@ class Witness:
         Raises: Diverged if one that was seen was not.
         """
         expect("SWP-3", "spans of which a claim was seen, and never told", {}, self.claims_unseen)
-        self._swept_basis = 0
+        self._swept_basis = self._least_basis = self._swept_at_debt = 0
+        self.unlocked_reads.forget_swept()
         self._owed.clear()
         return SweepPace()
 

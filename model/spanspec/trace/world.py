@@ -22,8 +22,9 @@ class World:
     """What all threads share besides the heap: locks, Ps, and whether the world is stopped.
 
     `_walking` has the thread that holds the lock of the lists of a span class, for its walk;
-    `_busy` the thread that is in the middle of an operation on a P. `guarded` tells that some P
-    cannot run its program just now.
+    `_busy` the thread that is in the middle of an operation on a P. `_resizer` is who changes the
+    number of Ps, and `_to_make` how often it may still allocate before it makes an mcache, or goes
+    on. `guarded` tells that some P cannot run its program just now.
     """
 
     def __init__(self, state: HeapState) -> None:
@@ -35,6 +36,8 @@ class World:
         self._nested = False
         self._walking: dict[int, int] = {}
         self._busy: dict[int, int] = {}
+        self._resizer: Thread | None = None
+        self._to_make = 0
         self.guarded = False
 
     @property
@@ -54,6 +57,11 @@ class World:
             raise Diverged("MC-14", f"P {p}", "one that exists", "none")
         if self._stopper is not None and p not in (self._stopper.p, NO_P):
             raise Diverged("CONC-9", "P while the world is stopped", self._stopper.p, p)
+        if self._resizer is not None and thread is not self._resizer:
+            one = f"thread {self._resizer.number}"
+            raise Diverged(
+                "MC-14", "who acts while Ps are made or dropped", one, f"thread {number}"
+            )
         if self._lock == number:
             if not about.may_hold_lock:
                 raise Diverged("CONC-1", f"mheap.lock of thread {number}", "given back", "held")
@@ -102,6 +110,20 @@ class World:
         if self._stopper is not None:
             what = f"program of P {p} while P {self._stopper.p} has stopped the world"
             raise Diverged("CONC-9", what, "at rest", "running")
+        if self._resizer is not None:
+            self._make(p, self._resizer)
+
+    def _make(self, p: int, resizer: Thread) -> None:
+        """Note that who changes the number of Ps allocates: a list of Ps, or one of them.
+
+        The list comes before the first P, and each P before its mcache.
+
+        Rules: MC-14.
+        """
+        expect("MC-14", "P that allocates while Ps are made or dropped", resizer.p, p)
+        what = "allocations while Ps are made or dropped, up to the next mcache"
+        expect("MC-14", what, "no more", "no more" if self._to_make > 0 else "one more")
+        self._to_make -= 1
 
     def note(self, event: ThreadEvent, about: Kind, p: int, thread: Thread) -> None:
         """Note what an event changes: who holds the page heap's lock, and what each P is doing.
@@ -118,6 +140,8 @@ class World:
             section_ends = self._nested and not about.is_in_use
             self._lock = FREE_LOCK
         thread.goes_on(event, about, p, section_ends)
+        if about.changes_ps:
+            self._change_ps(event, thread)
         if self._lock == number:
             thread.midway = True
         busy = thread.busy
@@ -127,7 +151,20 @@ class World:
                 self._busy[p] = number
             else:
                 self._busy.pop(p, None)
-        self.guarded = bool(self._busy) or self._stopper is not None
+        stopped = self._stopper is not None or self._resizer is not None
+        self.guarded = stopped or bool(self._busy)
+
+    def _change_ps(self, event: ThreadEvent, thread: Thread) -> None:
+        """Note how far a change of the number of Ps has come: the world is stopped meanwhile.
+
+        Rules: MC-14.
+        """
+        if type(event) is ev.ProcResize:
+            self._to_make = 2 if event.procs > event.old else 0
+        else:
+            self._to_make = 1 if type(event) is ev.ProcGetsMcache else 0
+        ps = self._state.allp
+        self._resizer = thread if ps.given != ps.count else None
 
     def _take_lock(self, event: ThreadEvent, thread: Thread) -> None:
         """Give the page heap's lock to a thread, up to one of some kinds of events.
@@ -173,10 +210,10 @@ class World:
         if isinstance(event, ev.CycleStarts):
             expect("SWP-32", "phase before a cycle", 0, state.phase)
         elif isinstance(event, ev.SweepPhaseStarts):
-            self._check_all_swept(threads)
+            self._check_all_swept(threads, event.thread)
             check_invariants(state, When.AT_REST)
         elif isinstance(event, ev.PhaseChanges) and event.phase == MARK:
-            self._check_all_swept(threads)
+            self._check_all_swept(threads, event.thread)
 
     def _starts(self) -> None:
         """Note that the world goes on; it does so after marking has begun, or after the relabel.
@@ -189,10 +226,13 @@ class World:
         expect("SWP-32", "world may start again", True, begun)
         self._stopper = None
 
-    def _check_all_swept(self, threads: Iterable[Thread]) -> None:
-        """Require that nothing is left to sweep, whether or not all caches are in use."""
+    def _check_all_swept(self, threads: Iterable[Thread], number: int) -> None:
+        """Require that nothing is left to sweep, whether or not all caches are in use.
+
+        The world is stopped by the thread of that number.
+        """
         for thread in threads:
-            thread.come_to_rest()
+            thread.come_to_rest(stops=thread.number == number)
         expect("SWP-13", "entries of the unswept buffer", 0, self._state.unswept.stack.filled)
         for problem in violations(self._state, ("I-24", "I-35")):
             raise Diverged(problem.invariant, problem.what, "holds", "violated")
