@@ -64,6 +64,8 @@ OF_DRAWN: Final = (
                 "retained_now + size <= goal -> (retained_now + size < goal)",
             ),
             ("pages.scavenge.work_to", "now > want -> (now >= want)"),
+            ("pages.bgscavenge.after_turn", "released > wanted -> (released >= wanted)"),
+            ("pages.runs.huge_pages", "end > start -> (end >= start)"),
             ("pages.scavenge.coarser_page", "phys.size > PAGE_SIZE -> (phys.size >= PAGE_SIZE)"),
             ("pages.scavenge.total_time_ns", "huge >= total -> (huge > total)"),
             (
@@ -82,6 +84,7 @@ OF_DRAWN: Final = (
         for change, why in (
             ("end <= start -> (end < start)", "no bytes are at most the size that is wanted"),
             ("end - start <= size -> (end - start < size)", "the cut would be at the start"),
+            ("end - start -> (end + start)", "a cut that is too low is refused further below"),
             ("at <= start -> (at < start)", "a cut at the start is refused further below"),
             (
                 "phys.huge > PAGE_SIZE -> (phys.huge >= PAGE_SIZE)",
@@ -102,6 +105,30 @@ OF_DRAWN: Final = (
         "",
         "charge(span) > 0 -> (charge(span) >= 0)",
         "there is a free slot, which has bytes",
+    ),
+    *(
+        Reason(
+            f"spanspec.pages.runs.{function}",
+            "",
+            change,
+            "runs begin and end at pages of the heap, which are physical ones then",
+        )
+        for function, change in (
+            ("boundary_is_physical", "phys.size <= PAGE_SIZE -> (phys.size < PAGE_SIZE)"),
+            ("phys_page_bounds", "phys.size > PAGE_SIZE -> (phys.size >= PAGE_SIZE)"),
+        )
+    ),
+    Reason(
+        "spanspec.pages.mallocinit.mallocinit",
+        "",
+        "check_build(CLASS_TO_SIZE[TINY_SIZE_CLASS], HEAP_ARENA_BITMAP_BYTES) -> pass",
+        "it is asked of two constants, of which it is true",
+    ),
+    Reason(
+        "spanspec.heap.pacing.may_set_pace",
+        "",
+        "to.pages_per_byte > 0 -> (to.pages_per_byte >= 0)",
+        "a pace of 0 is allowed anyway",
     ),
     Reason(
         "spanspec.heap.sweeping.check_marks",
@@ -141,6 +168,15 @@ OF_DRAWN: Final = (
             "no more than time is saved by passing over a subtree in which nothing is found",
         )
         for function in ("highest_below", "lowest_above")
+    ),
+    *(
+        Reason(
+            f"spanspec.pages.treap.{function}",
+            "",
+            "base < node.run.base -> (base <= node.run.base)",
+            "whether both are the same was asked before",
+        )
+        for function in ("without", "change")
     ),
     Reason(
         "spanspec.span.profile.class_for",

@@ -8,12 +8,16 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case
+from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.steps import NotAStep
+from spanspec.base.words import U64
 from spanspec.events.span_events import SweepDebt
 from spanspec.heap.cycle import gc_start
+from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
 from spanspec.heap.marking import page_is_marked
 from spanspec.heap.operations.pages import set_procs
+from spanspec.heap.operations.specials import flush_mcaches
 from spanspec.heap.pacing import SweepPace
 from spanspec.heap.program import (
     AddSpecial,
@@ -65,8 +69,8 @@ def cycles(met: Counter[str]) -> None:
 
 
 def before_the_world_stops(met: Counter[str]) -> None:
-    """Who asks for a cycle sweeps all that is left, and then stops the world; so does who changes
-    the number of Ps, before anything else.
+    """Who asks for a cycle sweeps all that is left, and then stops the world; who changes the
+    number of Ps, or flushes mcaches, stops it before anything else.
     """
     heap, actor = Heap(), Actor(0, 0)
     heap.malloc(40_000)
@@ -80,6 +84,8 @@ def before_the_world_stops(met: Counter[str]) -> None:
     promise(unswept.filled > 0 and left == 0, f"SWP-32: {left} spans are left to be swept")
     first = next(set_procs(Heap().state, actor, SetProcs(0, 2)))
     promise(isinstance(first, StopsWorld), f"MC-14: {first} while the others run")
+    first = next(flush_mcaches(Heap().state, actor, FlushMcaches()))
+    promise(isinstance(first, StopsWorld), f"MC-9: {first} while the others run")
 
 
 def tiny_hits(met: Counter[str]) -> None:
@@ -189,6 +195,35 @@ def a_debt_under_another_pace(met: Counter[str]) -> None:
     met["pace"] += 1
 
 
+class Looks(Decisions):
+    """Decisions that note where the reclaimer looks for a span."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: list[tuple[U64, U64]] = []
+
+    def reclaim_candidate(self, first: U64, end: U64) -> int | None:
+        """Note the look."""
+        self.looks.append((first, end))
+        return super().reclaim_candidate(first, end)
+
+
+def looks_of_the_reclaimer(met: Counter[str]) -> None:
+    """The reclaimer looks at each page of a chunk once, upwards: at first from its start, and then
+    from the page behind the first one of the span that it has swept.
+    """
+    decisions = Looks()
+    heap = Heap(decisions=decisions)
+    dead = [heap.malloc(40_000) for _ in range(3)]
+    heap.step(StartCycle())
+    heap.step(FinishCycle())
+    heap.malloc(40_000)
+    starts, end = (dead[0], *(address + PAGE_SIZE for address in dead)), dead[0] + (4 << 20)
+    right = [(start, end) for start in starts]
+    promise(decisions.looks == right, f"SWP-22: {decisions.looks}, not {right}")
+    met["reclaimed"] += 1
+
+
 def a_late_look(met: Counter[str]) -> None:
     """A thread that has popped a span may read it as it was before; the span stays what it is, and
     nobody claims it as it was.
@@ -256,9 +291,9 @@ def the_figures(met: Counter[str]) -> None:
 
 @explored(
     "courses.books",
-    "SWP-14 SWP-15 SWP-16 SWP-19 SWP-20 SWP-24 SWP-32 SWP-33 SWP-34 SWP-35 SPAN-26"
-    " MC-10 MC-11 MC-14 MAL-19 HEAP-36 HEAP-38 HEAP-40 AR-2 CONC-4",
-    needs="cycle swept hit kept p pace look figures",
+    "SWP-14 SWP-15 SWP-16 SWP-19 SWP-20 SWP-22 SWP-24 SWP-32 SWP-33 SWP-34 SWP-35 SPAN-26"
+    " MC-9 MC-10 MC-11 MC-14 MAL-19 HEAP-36 HEAP-38 HEAP-40 AR-2 CONC-4",
+    needs="cycle swept hit kept p pace reclaimed look figures",
     assumes=(SMALL_SCOPE,),
 )
 def what_is_noted_beside_the_steps() -> Ran:
@@ -275,6 +310,7 @@ def what_is_noted_beside_the_steps() -> Ran:
             ("Ps", each_p_has_one),
             ("the pace", the_pace),
             ("a debt under another pace", a_debt_under_another_pace),
+            ("looks of the reclaimer", looks_of_the_reclaimer),
             ("a late look", a_late_look),
             ("the figures", the_figures),
         )

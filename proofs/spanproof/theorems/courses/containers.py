@@ -27,7 +27,7 @@ from spanspec.pages.freeruns import (
     type_of,
 )
 from spanspec.pages.pagemap import PageMap
-from spanspec.pages.treap import Treap, check_treap
+from spanspec.pages.treap import Node, Treap, check_treap
 from spanspec.sharing.spanlist import SpanList
 from spanspec.sharing.sweepbuf import FIND_DRAINED, SweepBuffer, may_find_drained
 
@@ -161,8 +161,17 @@ def the_treap_answers_as_a_sorted_list() -> Ran:
             cases.append((f"runs {order}, priorities {priorities}", case))
     for order in permutations(range(4), 3):
         cases.append((f"a sorted list of {order}", free_runs(SortedFreeSpans, order)))
-    cases.append(("filters", filters))
+    cases += (("filters", filters), ("priorities", equal_priorities))
     return every_case(cases)
+
+
+def equal_priorities(met: Counter[str]) -> None:
+    """A child may have the priority of its parent: two that are drawn may be the same."""
+    root = Node(RUNS[1], 5)
+    root.hang_left(Node(RUNS[0], 5))
+    root.hang_right(Node(RUNS[2], 5))
+    check_treap(root)
+    met["priorities"] += 1
 
 
 def filters(met: Counter[str]) -> None:

@@ -550,4 +550,54 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "a run that is just one huge page counts for none",
         ),
     ),
+    *variants_of(
+        "spanspec.heap.sweeping.finish_sweeping",
+        Variant(
+            "waits-for-nobody",
+            "while state.inputs.seen_sweepers() and state.cycle == cycle:",
+            "while state.inputs.seen_sweepers() and state.cycle != cycle:",
+            "courses.meanwhile",
+            "a collection is complete while another thread still sweeps",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.taking.sweep_with",
+        Variant(
+            "guard-of-a-sweep-not-asked",
+            "if not may_sweep_slots(record, it, marks):",
+            "if not may_sweep_slots(record, it, marks) and False:",
+            "courses.guards",
+            "the slots of a span that has left use for all others are swept",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.osmemory.FollowedOs.is_usable",
+        Variant(
+            "prepared-page-used",
+            "if phys.size > PAGE_SIZE:",
+            "if phys.size >= PAGE_SIZE:",
+            "memory.states",
+            "memory that was not made ready may be used where physical pages are just as large",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.reclaim.reclaim_chunk",
+        Variant(
+            "page-looked-at-twice",
+            "first = run.base + PAGE_SIZE",
+            "first = run.base",
+            "courses.books",
+            "the reclaimer looks at the first page of a span that it has swept once more",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.operations.pages.scavenge_later",
+        Variant(
+            "late-at-the-deadline",
+            "decisions.scavenger.wake_at <= deadline",
+            "decisions.scavenger.wake_at < deadline",
+            "courses.scavenger-turns",
+            "the scavenger is not awake at the end of the time that passes, when its sleep is over",
+        ),
+    ),
 )

@@ -21,7 +21,7 @@ from spanproof.theorems.courses.containers import every_case, refuses
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.base.intervals import Intervals
 from spanspec.heap.heap import Heap
-from spanspec.heap.operations.refusals import Refused
+from spanspec.heap.operations.refusals import OutOfMemory, Refused
 from spanspec.heap.program import AddSpecial, RemoveFinalizer
 from spanspec.pages.arena import GrantingOs, Hint, Region, reservable, reserve_arenas
 from spanspec.pages.fixalloc import FixAlloc
@@ -213,7 +213,17 @@ def arenas_are_reserved_by_the_hints() -> Ran:
         refuses("T-79", lambda: check_mapped(0, 0))
         met["zero"] += 1
 
-    return every_case([*cases, ("a hint down to address 0", down_to_zero)])
+    def no_hint_left(met: Counter[str]) -> None:
+        heap = Heap(os=Scripted((), "refuse"))
+        try:
+            heap.malloc(8)
+        except OutOfMemory:
+            left = heap.state.pages.hints
+            promise(left == (), f"AR-4: {len(left)} hints are left, and each has failed")
+            met["none"] += 1
+
+    others = (("a hint down to address 0", down_to_zero), ("no hint is left", no_hint_left))
+    return every_case([*cases, *others])
 
 
 @explored("memory.advice", "OS-5 OS-6 T-78", needs="whole cut", assumes=(SMALL_SCOPE,))
@@ -239,6 +249,11 @@ def advice_is_about_the_right_huge_pages() -> Ran:
         promise(len(bounds) == (1 if together else len(cut)), f"OS-6: {len(bounds)} calls")
         met["whole"] += bool(inside)
         met["cut"] += bool(cut)
+        # Where the end is in no page's middle, the last byte tells which huge page is cut.
+        if size > 1:
+            short = no_huge_advice(PHYS, start, size - 1)
+            last = (start + size - 2) // PHYS.huge * PHYS.huge
+            promise(short[-1].end == last + PHYS.huge, f"OS-6: {short} up to {start + size - 2:#x}")
         check_release(PHYS, start, size)
         refuses("T-78", lambda: check_release(PHYS, start + 1, size))
         refuses("T-78", lambda: check_release(PHYS, start, size + 1))
@@ -297,6 +312,8 @@ def memory_for_the_runtime_is_counted() -> Ran:
         refuses("T-23", lambda: metadata.persistent(0, 8, "gc_sys", -1))
         refuses("T-24", lambda: metadata.persistent(8, 3, "gc_sys", -1))
         refuses("T-25", lambda: metadata.persistent(8, 16384, "gc_sys", -1))
+        widest = metadata.persistent(8, 8192, "gc_sys", -1)
+        promise(widest % 8192 == 0, f"OS-9: {widest:#x} is not aligned to a page of the heap")
 
     def table(met: Counter[str]) -> None:
         os = Scripted(())
@@ -313,6 +330,9 @@ def memory_for_the_runtime_is_counted() -> Ran:
         given_back = sum(held.values()) - sum(os.held_regions().values())
         promise(given_back == FIRST_ALLSPANS * 8, f"OS-7: {given_back} bytes of the smaller table")
         refuses("OS-8", lambda: metadata.sys_free(0, 1 << 40, "other_sys"))
+        all_of_it = metadata.sys_alloc(PAGE, "mcache_sys", "OS-2: refused")
+        metadata.sys_free(all_of_it, PAGE, "mcache_sys")
+        promise(metadata.counted["mcache_sys"] == 0, "OS-8: all of it is given back")
         arenas = AllArenas(metadata)
         arenas.add(range(5, 7), PAGE, -1)
         promise(list(arenas.indices) == [5, 6] and arenas.capacity == PAGE // 8, "AR-7: arenas")
@@ -353,6 +373,11 @@ def memory_for_the_runtime_is_counted() -> Ran:
             blocks.make_room(due, 0)
             promise(blocks.made == most, f"SWP-24: {blocks.made} blocks for {due} finalizers")
         promise(metadata.counted["gc_sys"] == 3 * 4096, "OS-9: three blocks of the queue")
+        heap = Heap()
+        heap.step(AddSpecial(0, heap.malloc(32), "profile"))
+        heap.gc()
+        heap.sweep()
+        promise(heap.state.finalizer_blocks.made == 0, "SWP-24: a block, and no finalizer is due")
 
     def special_records(met: Counter[str]) -> None:
         heap = Heap(procs=2)

@@ -16,6 +16,7 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case, refuses
+from spanspec.events.heap_events import ScavengesSpan
 from spanspec.heap.collector import MARK, MARK_TERMINATION, OFF, Collector, is_sound
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
@@ -41,11 +42,12 @@ from spanspec.heap.pacing import (
     sweep_pace,
     trigger_for,
 )
-from spanspec.heap.program import ScavengeAll, ScavengeLater
+from spanspec.heap.program import FreeManual, ScavengeAll, ScavengeLater, TakeManual
 from spanspec.pages.arena import GrantingOs
 from spanspec.pages.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep
+from spanspec.pages.pageheap import Actor
 from spanspec.pages.runs import PhysicalPages
-from spanspec.pages.scavenge import Line, background_work, goal_for, pace
+from spanspec.pages.scavenge import Line, background_work, goal_for, pace, scavenge
 
 MIB: Final = 1 << 20
 PAGE: Final = 8192
@@ -281,6 +283,45 @@ def heaps(met: Counter[str]) -> None:
     met["released"] += released
 
 
+def by_runs(met: Counter[str]) -> None:
+    """What is asked for is released of the highest runs, and of the last one no more than is left:
+    the lower ones keep what they have.
+    """
+    for asked, parts in (
+        (1, [1]),
+        (4 * PAGE, [4]),
+        (4 * PAGE + 1, [4, 1]),
+        (7 * PAGE, [4, 3]),
+        (8 * PAGE, [4, 4]),
+        # The lowest begins with a huge page, which is not cut.
+        (9 * PAGE, [4, 4, 4]),
+    ):
+        heap = Heap()
+        spans = [heap.step(TakeManual(0, 4)).result or 0 for _ in range(6)]
+        heap.step(ScavengeAll())
+        for span in spans[::2]:
+            heap.step(FreeManual(0, span))
+        told = list(scavenge(heap.state.pages, Actor(0, 0), "FreeOSMemory", asked))
+        released = [one.released // PAGE for one in told if isinstance(one, ScavengesSpan)]
+        promise(released == parts, f"SCAV-7: of {asked} bytes {released} pages, not {parts}")
+        met["released"] += sum(released)
+
+
+def backing_off(met: Counter[str]) -> None:
+    """Below its line the scavenger backs off, twice as long each time: for 0.1, 0.2 and 0.4 ms, the
+    last turn being at the very end of the time that passes.
+    """
+    decisions = Decisions()
+    heap = Heap(decisions=decisions)
+    heap.malloc(3 * MIB)
+    decisions.line = Line(MIB, 9 * MIB, 0, 1.0, 3)
+    decisions.scavenger = Scavenger(False, 0)
+    heap.step(ScavengeLater(0, 700_000))
+    due = Scavenger(False, 1_500_000, 800_000, 3, True)
+    promise(decisions.scavenger == due, f"SCAV-18: {decisions.scavenger}, not {due}")
+    met["turn"] += 1
+
+
 def turns(met: Counter[str]) -> None:
     """After a turn the scavenger parks, backs off, or sleeps until the line has come down."""
     line = Line(MIB, 9 * MIB, 0, 0.5, 4)
@@ -306,7 +347,7 @@ def turns(met: Counter[str]) -> None:
 
 @explored(
     "courses.scavenger-turns",
-    "SCAV-3 SCAV-4 SCAV-6 SCAV-17 SCAV-18 SCAV-19 OS-6",
+    "SCAV-3 SCAV-4 SCAV-6 SCAV-7 SCAV-17 SCAV-18 SCAV-19 OS-6",
     needs="goal asked turn released",
     assumes=(SMALL_SCOPE,),
 )
@@ -315,4 +356,5 @@ def the_scavenger_takes_its_turns() -> Ran:
     above the line, and after each turn parks, backs off, or sleeps for as long as it is ahead. What
     a heap counts as released the system was told of.
     """
-    return every_case((("goals", goals), ("lines", lines), ("heaps", heaps), ("turns", turns)))
+    cases = (("goals", goals), ("lines", lines), ("heaps", heaps), ("turns", turns))
+    return every_case((*cases, ("by runs", by_runs), ("backing off", backing_off)))

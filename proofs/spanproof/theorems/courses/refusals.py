@@ -292,10 +292,24 @@ def a_manual_span_is_no_object(met: Counter[str]) -> None:
     refused(("is in no object", lambda: (heap, base), lambda at: MarkObject(0, at)), Refused, met)
 
 
+def sweeps_for_the_largest_size(met: Counter[str]) -> None:
+    """Up to the largest size that callers let pass, the heap is swept for an object before it turns
+    out that no system grants it; above, nothing is done.
+    """
+    for size, swept in ((MAX_ALLOC + 1, False), (MAX_ALLOC, True)):
+        heap, _ = unswept()
+        try:
+            heap.malloc(size)
+        except OutOfMemory:
+            met["OutOfMemory"] += 1
+        pages = heap.state.progress.pages_swept
+        promise((pages > 0) == swept, f"MAL-11: {pages} pages are swept for {size} bytes")
+
+
 @explored(
     "courses.refusals",
     "HEAP-24 HEAP-25 HEAP-27 MAL-1 MC-14 SCAV-5 SPAN-18 SPAN-19 SWP-20 SWP-24 SWP-32 SWP-34 T-21"
-    " T-22 T-40 T-41 T-42 T-52 T-85 T-90 T-104 T-105 T-106 I-25 HEAP-38 MC-9",
+    " T-22 T-40 T-41 T-42 T-52 T-85 T-90 T-104 T-105 T-106 I-25 HEAP-38 MC-9 MAL-11",
     needs="Refused OutOfMemory granted",
     assumes=(SMALL_SCOPE,),
 )
@@ -310,5 +324,6 @@ def what_no_program_does_is_refused() -> Ran:
             *(("granted", partial(granted, make, request)) for make, request in all_granted()),
             ("a manual span while marking", a_manual_span_while_marking),
             ("a manual span is no object", a_manual_span_is_no_object),
+            ("the largest size", sweeps_for_the_largest_size),
         ]
     )

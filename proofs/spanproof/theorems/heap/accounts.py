@@ -123,8 +123,9 @@ def what_was_marked_stays_live(p: Proof) -> None:
 @obligation("accounts.guards", "CEN-12 CEN-18 SWP-24 MAL-11 HEAP-22 I-30 I-31 I-32", INTEGERS)
 def what_is_there_may_be_counted_and_nothing_else(p: Proof) -> None:
     """A guard admits what there is, down to one object or byte and up to all: a span's free slots
-    that are out are handed back, and their bytes if none of them was marked; no more objects die
-    than are out; a large object has a page and a byte.
+    that are out are handed back, and their bytes if none of them was marked; bytes of a span are
+    charged just if a slot is free; no more objects die than are out; a large object has a page and
+    a byte.
     """
     counts, accounts = p.fresh(ClassCounts, "counts"), p.fresh(Accounts, "accounts")
     span, dead = any_counted(p), p.number(U16, "dead")
@@ -135,6 +136,9 @@ def what_is_there_may_be_counted_and_nothing_else(p: Proof) -> None:
     p.show("some are handed back", back == z3.And(free > 0, free <= out))
     died = p.holds(of.may_count_dead, counts, dead)
     p.show("some die", died == z3.And(dead > 0, dead <= out))
+    charge = p.integer(of.charge, span)
+    charged = p.holds(of.may_charge_cached, accounts, span)
+    p.show("some bytes are charged", charged == z3.And(free > 0, charge > 0))
     refund = free * span.elemsize
     unmarked = refund <= accounts.heap_live - accounts.live_at_mark
     refunded = p.holds(of.may_refund_uncached, accounts, span)
@@ -146,5 +150,6 @@ def what_is_there_may_be_counted_and_nothing_else(p: Proof) -> None:
     number = accounts.nlargealloc - accounts.nlargefree
     gone = p.holds(of.may_count_large_dead, accounts, span)
     p.show("a large one dies", gone == z3.And(large, number > 0, size > 0, size <= alive))
+    p.possible("a full span has a tail", z3.And(free == 0, charge > 0))
     p.possible("the last free slot", z3.And(back, free == 1, out == 1))
     p.possible("the last byte", z3.And(gone, size == 1, alive == 1))

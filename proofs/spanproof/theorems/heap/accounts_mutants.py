@@ -173,4 +173,14 @@ COUNT_MUTANTS = (
             "a large object of one byte never dies",
         ),
     ),
+    *variants_of(
+        "spanspec.heap.accounts.may_charge_cached",
+        Variant(
+            "tail-of-a-full-span-charged",
+            "span.alloc_count < span.nelems and charge(span) > 0",
+            "charge(span) > 0",
+            "accounts.guards",
+            "a full span is charged for what lies behind its last slot",
+        ),
+    ),
 )

@@ -82,6 +82,11 @@ def lies_in_use(bits: SpanBits, arenas: BitsArenas) -> bool:
     return not bits.held or (is_in_use(arenas, bits.alloc) and is_in_use(arenas, bits.marks))
 
 
+def has_room(one: Generation) -> bool:
+    """No more bytes are taken than the arenas have, of which only the newest has some left."""
+    return one.arenas == 0 or one.taken + ARENA_BYTES <= one.arenas * ARENA_BYTES + one.newest
+
+
 def hands_on(before: SpanBits, after: SpanBits) -> bool:
     """What were mark bits serve as allocBits."""
     return after.held and after.alloc == before.marks
@@ -110,6 +115,8 @@ def bits_are_taken_from_the_arenas_of_the_epoch(p: Proof) -> None:
     """
     before, taken = keep_invariant(p, ARENA_STEPS, BitsArenas, of.is_sound)
     assert isinstance(before, BitsArenas)
+    for age in (before.next, before.current, before.previous):
+        p.show("no more than there is", p.holds(has_room, age))
     (nelems, epoch), takes, after = taken["take-bits"]
     assert isinstance(after, BitsArenas)
     p.show("of this epoch", epoch == before.next.epoch, takes)

@@ -87,4 +87,14 @@ MARKBITS_MUTANTS = (
             "an epoch ends while a span has its mark bits from the one before",
         ),
     ),
+    *variants_of(
+        "spanspec.span.markbits.generation_is_sound",
+        Variant(
+            "more-taken-than-arenas",
+            "older = (one.arenas - 1) * ARENA_BYTES",
+            "older = one.arenas * ARENA_BYTES",
+            "bits.arenas",
+            "more bytes are taken than the arenas of an epoch have",
+        ),
+    ),
 )

@@ -219,6 +219,16 @@ def a_mark_on_the_last_slot_which_is_free() -> None:
     sweeping.check_marks(record, Bits(1 << 511))
 
 
+def a_sweep_that_finds_a_mark_on_a_free_slot() -> None:
+    """A sweep finds a mark on a free slot, and none on the object."""
+    heap = Heap()
+    span = heap.span_of(heap.malloc(16))
+    for request in (FlushMcaches(), StartCycle(), FinishCycle()):
+        heap.step(request)
+    heap.state.spans[span] = replace(heap.state.spans[span], gcmark_bits=Bits(0b10))
+    heap.sweep()
+
+
 def freeing_a_span_that_is_not_swept() -> None:
     """Freeing a span that is not swept."""
     heap, thread = being_swept(FREEING)
@@ -327,6 +337,7 @@ CHECKS: Final[Checks] = (
     ("T-59", more_marks_than_objects),
     ("T-59", a_mark_on_a_free_slot),
     ("T-59", a_mark_on_the_last_slot_which_is_free),
+    ("T-59", a_sweep_that_finds_a_mark_on_a_free_slot),
     ("T-34", freeing_a_span_that_is_not_swept),
     ("T-60", publishing_a_span_that_has_left_use),
     ("SWP-24", giving_back_a_span_with_special_records),

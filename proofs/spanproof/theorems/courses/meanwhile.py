@@ -1,0 +1,153 @@
+"""What a course does while others are at it: whom it waits for, and what it leaves to them."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from spanproof.prove.assumptions import SMALL_SCOPE
+from spanproof.prove.exploration import Ran, explored
+from spanproof.simulate.trying import promise
+from spanproof.theorems.courses.containers import every_case
+from spanspec.heap.decisions import Decisions
+from spanspec.heap.heap import Heap
+from spanspec.heap.program import FinishCycle, FlushMcaches, StartCycle, SweepOne
+from spanspec.heap.state import Waits
+from spanspec.heap.sweepers import BEGIN_POPPING, END_POPPING
+from spanspec.heap.sweeping import ensure_swept, finish_sweeping, sweep_span
+from spanspec.heap.taking import advance, take
+from spanspec.pages.pageheap import Actor
+from spanspec.sharing.growing import span_id
+from spanspec.sharing.steps import CLAIM_DIRECTLY
+
+FIRST, OTHER = Actor(0, 0), Actor(0, 1)
+"""Who waits, and for whom."""
+
+MOST_LOOKS = 100
+"""Looks of a course that waits: who takes no step between two of them spins for ever."""
+
+
+class Impatient(Decisions):
+    """Decisions that are asked a few times, and by who spins too often."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+
+    def seen_generation(self, span: int) -> int:
+        """Return the span's sweepgen."""
+        self._look()
+        return super().seen_generation(span)
+
+    def seen_sweepers(self) -> frozenset[int]:
+        """Return who sweeps."""
+        self._look()
+        return super().seen_sweepers()
+
+    def _look(self) -> None:
+        self.looks += 1
+        promise(self.looks <= MOST_LOOKS, "CONC-4: a course spins, and nobody can go on")
+
+
+def to_be_swept(decisions: Decisions) -> tuple[Heap, int]:
+    """Return a heap with a dead object of five pages, which is not swept; and its span."""
+    heap = Heap(decisions=decisions)
+    span = heap.span_of(heap.malloc(40_000))
+    for request in (FlushMcaches(), StartCycle(), FinishCycle()):
+        heap.step(request)
+    return heap, span
+
+
+def waits(course: Iterator[object]) -> Waits:
+    """Return what a course waits for, which is what it does next."""
+    step = next(course)
+    assert isinstance(step, Waits), f"{step}, where it waits"
+    return step
+
+
+def for_the_sweep_of_a_span(met: Counter[str]) -> None:
+    """Who needs a span swept that another thread has claimed waits until that sweep is complete."""
+    heap, span = to_be_swept(Impatient())
+    state = heap.state
+    thread = state.thread_of(OTHER)
+    take(state, CLAIM_DIRECTLY, thread, span_id(span))
+    course = ensure_swept(state, FIRST, span)
+    wait = waits(course)
+    promise(not wait.until(), "SWP-18: the other has just begun")
+    for _ in sweep_span(state, OTHER, thread, span, preserve=False):
+        pass
+    promise(wait.until(), "SWP-18: the other has swept it")
+    promise(next(course, None) is None, "SWP-18: nothing is left to be done")
+    met["wait"] += 1
+
+
+def for_all_sweepers(met: Counter[str]) -> None:
+    """Who completes a collection waits until nobody sweeps any more, or another cycle began."""
+    for ends in ("they are done", "another cycle"):
+        heap, _ = to_be_swept(Impatient())
+        heap.sweep()
+        state = heap.state
+        advance(state, BEGIN_POPPING, OTHER.thread)
+        course = finish_sweeping(state, FIRST)
+        told = [step for step in (next(course),) if not isinstance(step, Waits)]
+        promise(not told, f"SWP-38: {told} although all is swept")
+        wait = waits(finish_sweeping(state, FIRST))
+        promise(not wait.until(), "SWP-38: one still sweeps")
+        if ends == "they are done":
+            advance(state, END_POPPING, OTHER.thread)
+        else:
+            heap.step(StartCycle())
+        promise(wait.until(), f"SWP-38: it waits, although {ends}")
+        met["wait"] += 1
+
+
+class Late(Decisions):
+    """Decisions of a thread that takes a place after all others: it finds the stack drained."""
+
+    def place_to_pop(self, buffer: int) -> int:
+        """Return the place below the first."""
+        return -1
+
+
+def a_drained_stack(met: Counter[str]) -> None:
+    """Who takes a place below the first leaves a stack that begins there, whoever is at work."""
+    heap, _ = to_be_swept(Late())
+    before = heap.state.unswept.index
+    pages = heap.step(SweepOne()).result
+    after = heap.state.unswept.index
+    promise((before, after) == (1, 0), f"SWP-11: the index is {after} after {before}")
+    promise(pages is None and heap.state.sweepdone, f"SWP-16: {pages} pages")
+    met["drained"] += 1
+
+
+def credit_for_others(met: Counter[str]) -> None:
+    """The pages of a span that a sweep gives back, for nobody, are credit for who reclaims next."""
+    heap, span = to_be_swept(Decisions())
+    heap.step(SweepOne())
+    credit = heap.state.progress.reclaim_credit
+    promise(credit == 5, f"SWP-23: a credit of {credit} pages")
+    heap, span = to_be_swept(Decisions())
+    for _ in ensure_swept(heap.state, FIRST, span):
+        pass
+    credit = heap.state.progress.reclaim_credit
+    promise(credit == 0, f"SWP-23: a credit of {credit} pages of a span that was to be swept")
+    met["credit"] += 1
+
+
+@explored(
+    "courses.meanwhile",
+    "SWP-11 SWP-16 SWP-18 SWP-23 SWP-38",
+    needs="wait drained credit",
+    assumes=(SMALL_SCOPE,),
+)
+def who_waits_and_for_whom() -> Ran:
+    """A course that needs the sweep of a span, or of all, waits while another thread is at it, and
+    no longer. Who finds the stack drained leaves it so, and what a sweep frees for nobody is
+    credit.
+    """
+    return every_case(
+        (
+            ("the sweep of a span", for_the_sweep_of_a_span),
+            ("all sweepers", for_all_sweepers),
+            ("a drained stack", a_drained_stack),
+            ("credit for others", credit_for_others),
+        )
+    )
