@@ -211,9 +211,11 @@ class TraceReader:
         while data:
             member = zlib.decompressobj(_GZIP_WINDOW)
             while not member.eof:
+                before = member.copy()
                 try:
                     inflated = member.decompress(data, _CHUNK)
                 except zlib.error as problem:
+                    yield from _up_to_damage(before, data)
                     raise self._next_error(f"gzip data is damaged ({problem}); {AGAIN}") from None
                 data = member.unconsumed_tail
                 if inflated:
@@ -285,3 +287,17 @@ class TraceReader:
 
     def _file_error(self, problem: str) -> TraceError:
         return TraceError(self.path, None, problem)
+
+
+def _up_to_damage(member: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+    """Yield what inflates of data in front of their damage, which is lost with the call that fails.
+
+    Often that is all, as where only the check sum at the end is wrong.
+    """
+    for place in range(len(data)):
+        try:
+            inflated = member.decompress(data[place : place + 1])
+        except zlib.error:
+            return
+        if inflated:
+            yield inflated

@@ -475,8 +475,7 @@ def test_damaged_gzip_data_are_refused_after_what_could_be_read(refusal: Refuse)
     wrong_checksum = packed[:-8] + bytes(4) + packed[-4:]
     error = refusal(wrong_checksum)
     assert "gzip data is damaged" in error.problem
-    assert error.line is not None
-    assert error.line <= len(SAMPLES) + 1
+    assert error.line == len(SAMPLES) + 1
     assert "gzip data is damaged" in refusal(packed + b"rubbish").problem
 
 
