@@ -47,6 +47,9 @@ Arenas = Annotated[int, Meta(ge=0, le=1 << 22)]
 Place = Annotated[int, Meta(ge=-1, le=(1 << 32) - 1)]
 """A place in a sweep buffer; -1 for none."""
 
+PlacePopped = Annotated[int, Meta(ge=-(1 << 31), le=(1 << 32) - 1)]
+"""A place in a sweep buffer, or how far below the first several that find it drained have come."""
+
 Mode = Annotated[int, Meta(ge=0, le=2)]
 """How a cycle collects: concurrently, or with the world stopped (1), for sweeping too (2)."""
 

@@ -25,6 +25,7 @@ from spanspec.events.fields import (
     PageOrNone,
     Pages,
     Place,
+    PlacePopped,
     Slots,
     SpanClass,
     Sweepgen,
@@ -274,7 +275,7 @@ class BufferPop(SpanEvent, frozen=True, tag="po"):
 
     buffer: Flag = field(name="q")
     by: Popper
-    place: Place = field(name="x")
+    place: PlacePopped = field(name="x")
     not_before: Line = field(name="lo")
 
 

@@ -222,3 +222,18 @@ def test_who_has_set_the_number_of_ps_is_done_before_another_thread_ends_a_cycle
     assert thread.courses == [thread.resizing]
     with pytest.raises(Diverged, match="at rest"):
         thread.come_to_rest(stops=False)
+
+
+# --- sweep buffers --------------------------------------------------------------------------------
+
+
+def test_several_that_find_a_sweep_buffer_drained_at_once_come_further_below_it() -> None:
+    """The index falls with each, and rises again as they find nothing."""
+    told: list[EventBase] = []
+    assert Racing(28, 4, told.append).run(2000).failure is None
+    place = next(n for n, one in enumerate(told) if isinstance(one, ev.BufferPop) and one.span < 0)
+    nothing, header = told[place], header_for(AMD64, 4, place + 1, "drained")
+    for slot, text in ((-1, ""), (-2, ""), (-99, "SWP-11 po x")):
+        changed = replace(nothing, place=slot)
+        found = judged([*told[:place], changed], header)
+        assert found.split(" ")[:2] == text.split(" ")[:2], found
