@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from types import ModuleType
 from typing import Final, NamedTuple
 
 from spanproof.selftest import preface
@@ -103,20 +104,24 @@ def judged(seed: int, first: int, last: int, inside: str | None = None) -> Tally
 def _batch(seed: int, numbers: range, folder: Path) -> Iterator[Tally]:
     cases = [case_of(seed, number) for number in numbers]
     text = preface.TEXT + "\n".join(map(text_of, cases))
-    module = imported(f"written_{seed}_{numbers.start}", folder, text)
-    for number, case in zip(numbers, cases, strict=True):
-        arithmetic = ARITHMETICS[number % len(ARITHMETICS)]
-        random = Random(f"{seed}:{number}:inputs")
-        match case:
-            case Outside():
-                problem = judge_outside(case, module, arithmetic)
-                yield Tally(outside=1, problems=(problem,) if problem else ())
-            case Looping():
-                yield _counted(judge_looping(case, module, arithmetic, random), looping=1)
-            case Written():
-                yield _counted(judge(case, module, arithmetic, random), inside=1)
-            case Method():
-                yield _counted(judge_method(case, module, random), methods=1)
+    with imported(f"written_{seed}_{numbers.start}", folder, text) as module:
+        for number, case in zip(numbers, cases, strict=True):
+            yield _judged(seed, number, case, module)
+
+
+def _judged(seed: int, number: int, case: Case, module: ModuleType) -> Tally:
+    arithmetic = ARITHMETICS[number % len(ARITHMETICS)]
+    random = Random(f"{seed}:{number}:inputs")
+    match case:
+        case Outside():
+            problem = judge_outside(case, module, arithmetic)
+            return Tally(outside=1, problems=(problem,) if problem else ())
+        case Looping():
+            return _counted(judge_looping(case, module, arithmetic, random), looping=1)
+        case Written():
+            return _counted(judge(case, module, arithmetic, random), inside=1)
+        case Method():
+            return _counted(judge_method(case, module, random), methods=1)
 
 
 def _counted(outcome: Outcome, inside: int = 0, looping: int = 0, methods: int = 0) -> Tally:

@@ -6,7 +6,8 @@ exception, one of them has to fail. A refusal names a line of the written text.
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -59,15 +60,19 @@ class Outcome(NamedTuple):
     problem: Problem | None
 
 
-def imported(name: str, folder: Path, text: str) -> ModuleType:
-    """Write a text into a folder, and import it as a module of this package."""
+@contextmanager
+def imported(name: str, folder: Path, text: str) -> Iterator[ModuleType]:
+    """Write a text into a folder, and import it as a module of this package for as long."""
     path = folder / f"{name}.py"
     path.write_text(text, encoding="utf-8")
     module = ModuleType(f"{__package__}.{name}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
-    exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
-    return importlib.import_module(module.__name__)
+    try:
+        exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
+        yield importlib.import_module(module.__name__)
+    finally:
+        del sys.modules[module.__name__]
 
 
 def judge(written: Written, module: ModuleType, arithmetic: Arithmetic, random: Random) -> Outcome:

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 
 import z3
 
@@ -27,7 +27,7 @@ def parts_read(source: FunctionSource, arguments: Sequence[Value]) -> list[Value
     return found
 
 
-@cache
+@lru_cache(maxsize=1 << 12)
 def fields_named(tree: ast.FunctionDef, parameter: str) -> frozenset[str] | None:
     """Return the fields of a parameter that a function names; None if it uses it otherwise."""
     reads = [node for node in ast.walk(tree) if is_name(node, parameter)]
@@ -52,7 +52,7 @@ def identity_of(value: Value) -> object:
     return ("term", value.get_id()) if isinstance(value, z3.ExprRef) else ("value", id(value))
 
 
-@cache
+@lru_cache(maxsize=1 << 12)
 def loops_of(tree: ast.FunctionDef) -> tuple[ast.While, ...]:
     """Return the loops of a function, in the order of its text."""
     found = (node for node in ast.walk(tree) if isinstance(node, ast.While))

@@ -225,6 +225,9 @@ def installed(name: str) -> ModuleSource:
         text = text_of(path)
         code = code_of(name, str(path), text)
         source = ModuleSource(name, str(path), text, vars(module), code, is_compiled(module))
+        # Those that have gone would be kept for ever, with all that they define.
+        for gone in [n for n, (one, *_) in _INSTALLED.items() if sys.modules.get(n) is not one]:
+            del _INSTALLED[gone]
         known = _INSTALLED[name] = module, stamp, source
     return known[2]
 

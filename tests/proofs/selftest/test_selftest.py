@@ -1,6 +1,8 @@
 """Whole functions at random: the term says what Python does, and what is outside is refused."""
 
 import ast
+import gc
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -30,6 +32,7 @@ from spanproof.symbolic import (
 )
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.definitions import ModuleSource
 from spanproof.symbolic.expressions import Expressions
 from spanproof.symbolic.frames import Place
 from spanproof.symbolic.integers import Integers
@@ -89,8 +92,19 @@ def test_a_function_that_hypothesis_writes_is_read_as_it_runs(
 ) -> None:
     written = Writer(random, "f", arithmetic).function()
     text = f"{preface.TEXT}\n{written.others}\n{written.text}"
-    outcome = judge(written, imported("shrunk", tmp_path, text), arithmetic, random)
+    with imported("shrunk", tmp_path, text) as module:
+        outcome = judge(written, module, arithmetic, random)
     assert outcome.problem is None, text
+
+
+def test_what_was_judged_is_not_kept() -> None:
+    # Of 200,000 functions the texts and their trees would be 16 GB.
+    assert judged(0, 0, 200).functions == 200
+    gc.collect()
+    written = [one.name for one in gc.get_objects() if isinstance(one, ModuleSource)]
+    # The last one is dropped when another is read.
+    assert len([name for name in written if ".written_" in name]) <= 1
+    assert not [name for name in sys.modules if ".written_" in name]
 
 
 def test_every_class_of_node_is_inside_the_subset_or_refused() -> None:
