@@ -51,7 +51,7 @@ OF_DRAWN: Final = (
     ),
     Reason(
         "spanspec.span.mspan.marked_and_free",
-        "if below > 0",
+        "",
         "below > 0 -> (below >= 0)",
         "a word is the same after a shift by nothing",
     ),
@@ -64,6 +64,16 @@ OF_DRAWN: Final = (
                 "retained_now + size <= goal -> (retained_now + size < goal)",
             ),
             ("pages.scavenge.work_to", "now > want -> (now >= want)"),
+            ("base.sizeclass.round_up_size", "size < MAX_SMALL_SIZE -> (size <= MAX_SMALL_SIZE)"),
+            (
+                "base.sizeclass.size_class_for",
+                "size <= SMALL_SIZE_MAX - SMALL_SIZE_DIV -> (size < *",
+            ),
+            ("span.mspan.allocated_below", "end <= span.freeindex -> (end < span.freeindex)"),
+            (
+                "span.profile.is_aligned",
+                "span.elemsize < LEAST_WITH_MARKS -> (span.elemsize <= LEAST_WITH_MARKS)",
+            ),
             ("pages.bgscavenge.after_turn", "released > wanted -> (released >= wanted)"),
             ("pages.runs.huge_pages", "end > start -> (end >= start)"),
             ("pages.scavenge.coarser_page", "phys.size > PAGE_SIZE -> (phys.size >= PAGE_SIZE)"),
@@ -121,7 +131,7 @@ OF_DRAWN: Final = (
     Reason(
         "spanspec.pages.mallocinit.mallocinit",
         "",
-        "check_build(CLASS_TO_SIZE[TINY_SIZE_CLASS], HEAP_ARENA_BITMAP_BYTES) -> pass",
+        "check_build(* -> pass",
         "it is asked of two constants, of which it is true",
     ),
     Reason(
@@ -189,6 +199,48 @@ OF_DRAWN: Final = (
         "",
         "npages * PAGE_SIZE // 8 -> (npages * PAGE_SIZE * 8)",
         "whole pages are a multiple of 32 bytes, so both are of 4",
+    ),
+    Reason(
+        "spanspec.heap.newspan.check_bitmap",
+        "",
+        "npages * PAGE_SIZE -> (npages // PAGE_SIZE)",
+        "a multiple of 4 words it is, and so is 0",
+    ),
+    Reason(
+        "spanspec.base.sizeclass.generate_classes",
+        "",
+        "raise ValueError(*) -> pass",
+        "there is nothing to choose: as many are always generated",
+    ),
+    Reason(
+        "spanspec.heap.newspan.take_span",
+        "",
+        "check_bitmap(run.base, npages) -> pass",
+        "the step by which a span comes into use asks whether its pages are whole",
+    ),
+    Reason(
+        "spanspec.heap.decisions.Decisions.reclaim_candidate",
+        "",
+        "record.base < state.spans* -> (record.base <= *",
+        "no two spans in use begin at the same page",
+    ),
+    *(
+        Reason(
+            "spanspec.span.mspan.marked_and_free",
+            "",
+            change,
+            "words behind the last, and bits behind the last slot, are passed over",
+        )
+        for change in (
+            "span.nelems + WORD_BITS - 1 -> (span.nelems + WORD_BITS + 1)",
+            "(span.nelems + WORD_BITS - 1) // WORD_BITS*",
+        )
+    ),
+    Reason(
+        "spanspec.span.mspan.marked_and_free",
+        "",
+        "marked & -marked -> (marked | -marked)",
+        "that is minus the lowest bit, which has the same length",
     ),
     Reason(
         "spanspec.heap.newspan.check_bitmap",

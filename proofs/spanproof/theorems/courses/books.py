@@ -11,8 +11,8 @@ from spanproof.theorems.courses.containers import every_case
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.steps import NotAStep
 from spanspec.base.words import U64
-from spanspec.events.span_events import SweepDebt
-from spanspec.heap.cycle import gc_start
+from spanspec.events.span_events import SweepClaim, SweepDebt
+from spanspec.heap.cycle import gc_start, start_marking
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
 from spanspec.heap.marking import page_is_marked
@@ -30,6 +30,7 @@ from spanspec.heap.program import (
     SweepOne,
     TakeManual,
 )
+from spanspec.heap.reclaim import reclaim
 from spanspec.heap.state import HeapState, StopsWorld
 from spanspec.heap.sweeping import deduct_sweep_credit
 from spanspec.heap.taking import look_at_popped, take
@@ -82,6 +83,15 @@ def before_the_world_stops(met: Counter[str]) -> None:
         met["swept"] += 1
     left = heap.state.unswept.stack.filled
     promise(unswept.filled > 0 and left == 0, f"SWP-32: {left} spans are left to be swept")
+    heap = Heap()
+    heap.malloc(40_000)
+    for request in (FlushMcaches(), StartCycle(), FinishCycle()):
+        heap.step(request)
+    state = heap.state
+    live = state.accounts.heap_live
+    course = start_marking(state, actor, "cycle", 0, live)
+    swept = sum(isinstance(step, SweepClaim) for step in course)
+    promise(swept == 1, f"SWP-33: {swept} spans are swept before marking begins")
     first = next(set_procs(Heap().state, actor, SetProcs(0, 2)))
     promise(isinstance(first, StopsWorld), f"MC-14: {first} while the others run")
     first = next(flush_mcaches(Heap().state, actor, FlushMcaches()))
@@ -112,6 +122,9 @@ def records_that_stay(met: Counter[str]) -> None:
     kept = heap.state.specials.get(span)
     promise(kept == (Special(0, PROFILE),), f"SWP-24: {kept} stay")
     promise(heap.state.finalizers == [address], "SWP-24: what is due")
+    heap.gc()
+    heap.sweep()
+    promise(span in heap.state.spans, "SWP-24: it dies before its finalizer has run")
     heap.step(RunFinalizers(0))
     heap.gc()
     promise(not heap.state.specials and span not in heap.state.spans, "SWP-24: it dies after that")
@@ -214,14 +227,44 @@ def looks_of_the_reclaimer(met: Counter[str]) -> None:
     """
     decisions = Looks()
     heap = Heap(decisions=decisions)
-    dead = [heap.malloc(40_000) for _ in range(3)]
+    chunk = 4 << 20
+    dead = [heap.malloc(size) for size in (40_000, 2 * chunk, 40_000, 40_000)]
+    start = dead[0]
     heap.step(StartCycle())
     heap.step(FinishCycle())
-    heap.malloc(40_000)
-    starts, end = (dead[0], *(address + PAGE_SIZE for address in dead)), dead[0] + (4 << 20)
-    right = [(start, end) for start in starts]
+    for _ in reclaim(heap.state, Actor(0, 0), 4096):
+        pass
+    behind = {0: dead[:2], 2: dead[2:]}
+    right = [
+        (first, start + (number + 1) * chunk)
+        for number in range(16)
+        for first in (
+            start + number * chunk,
+            *(address + PAGE_SIZE for address in behind.get(number, ())),
+        )
+    ]
     promise(decisions.looks == right, f"SWP-22: {decisions.looks}, not {right}")
     met["reclaimed"] += 1
+
+
+def memory_of_what_is_noted(met: Counter[str]) -> None:
+    """The first span takes a chunk for its bits, and the spine and a block of the swept stack; the
+    next ones take nothing. A P is asked once in a cycle whether it may allocate from its spans.
+    """
+    heap = Heap()
+    # So that the arena is there, whose own tables count as the collector's.
+    heap.step(TakeManual(0, 4))
+    counted, taken = heap.state.pages.metadata.counted, heap.state.taken
+    before = counted["gc_sys"]
+    heap.malloc(48)
+    first = counted["gc_sys"] - before
+    promise(first == (64 << 10) + 8 * 256 + 8 * 512, f"SWP-10: {first} bytes for a span")
+    for size in (48, 48, 64, 80, 40_000):
+        heap.malloc(size)
+    more = counted["gc_sys"] - before - first
+    promise(more == 0, f"SPAN-24: {more} bytes more for the next spans")
+    promise(taken["allocate"] == 1, f"MAL-10: it is asked {taken['allocate']} times")
+    met["memory"] += 1
 
 
 def a_late_look(met: Counter[str]) -> None:
@@ -291,9 +334,9 @@ def the_figures(met: Counter[str]) -> None:
 
 @explored(
     "courses.books",
-    "SWP-14 SWP-15 SWP-16 SWP-19 SWP-20 SWP-22 SWP-24 SWP-32 SWP-33 SWP-34 SWP-35 SPAN-26"
-    " MC-9 MC-10 MC-11 MC-14 MAL-19 HEAP-36 HEAP-38 HEAP-40 AR-2 CONC-4",
-    needs="cycle swept hit kept p pace reclaimed look figures",
+    "SWP-10 SWP-14 SWP-15 SWP-16 SWP-19 SWP-20 SWP-22 SWP-24 SWP-32 SWP-33 SWP-34 SWP-35"
+    " SPAN-24 SPAN-26 MAL-10 MC-9 MC-10 MC-11 MC-14 MAL-19 HEAP-36 HEAP-38 HEAP-40 AR-2 CONC-4",
+    needs="cycle swept hit kept p pace reclaimed memory look figures",
     assumes=(SMALL_SCOPE,),
 )
 def what_is_noted_beside_the_steps() -> Ran:
@@ -311,6 +354,7 @@ def what_is_noted_beside_the_steps() -> Ran:
             ("the pace", the_pace),
             ("a debt under another pace", a_debt_under_another_pace),
             ("looks of the reclaimer", looks_of_the_reclaimer),
+            ("memory", memory_of_what_is_noted),
             ("a late look", a_late_look),
             ("the figures", the_figures),
         )

@@ -561,6 +561,26 @@ COURSE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.heap.malloc.array_size",
+        Variant(
+            "longest-array-refused",
+            "size <= MAX_ALLOC",
+            "size < MAX_ALLOC",
+            "courses.edges",
+            "an array of as many bytes as there are addresses makes its maker panic",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.cycle.marking_begins",
+        Variant(
+            "queue-of-finalizers-no-root",
+            "    mark_finalizers_due(state)\n",
+            "",
+            "courses.books",
+            "an object is freed before its finalizer, which is due, has run",
+        ),
+    ),
+    *variants_of(
         "spanspec.heap.taking.sweep_with",
         Variant(
             "guard-of-a-sweep-not-asked",

@@ -128,6 +128,10 @@ def in_lists(says: str, damage: Callable[[Scene], object], met: Counter[str]) ->
     promise(not told, f"I-19: {told} of a sound heap")
     damage(scene)
     tells(says, lists(scene.state))
+    if says == "is not one of class":
+        # Whether it was flushed in time is not asked of a span that does not belong there.
+        more = [one for one in lists(scene.state) if "has sweepgen" in one]
+        promise(not more, f"I-19: {more} of a span that is not one of the class")
     met["lists"] += 1
 
 

@@ -83,6 +83,12 @@ def takes_pages_in_use(it: Scene) -> None:
     use_span(it.state, it.thread, it.small, record.base, record.npages, record.spanclass)
 
 
+def drops_an_mcache_with_a_span(it: Scene) -> None:
+    """Let the mcache go that has the small span, as if no P had it."""
+    it.state.mcache_of.clear()
+    drop_mcache(it.state, 0)
+
+
 def sweeps_what_left_use(it: Scene) -> None:
     """Sweep the slots of a span that has left use for all others."""
     it.state.sharing.spans.set(span_id(it.small), replace(it.state.shared(it.small), in_use=False))
@@ -108,6 +114,8 @@ def not_possible() -> tuple[tuple[str, Ask], ...]:
         # It is there, and a P has it.
         ("make-mcache", lambda it: make_mcache(it.state, 0)),
         ("drop-mcache", lambda it: drop_mcache(it.state, 0)),
+        # It has a span.
+        ("flush", drops_an_mcache_with_a_span),
         # Nobody marks; nobody holds a span, or has one to himself.
         ("grey", lambda it: grey_in(it.state, it.small, it.state.spans[it.small].base)),
         ("install", lambda it: take(it.state, INSTALL, it.thread)),

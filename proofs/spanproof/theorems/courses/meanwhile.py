@@ -7,12 +7,13 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case
+from spanspec.events.span_events import SweepResult
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
-from spanspec.heap.program import FinishCycle, FlushMcaches, StartCycle, SweepOne
+from spanspec.heap.program import FinishCycle, FlushMcaches, MarkObject, StartCycle, SweepOne
 from spanspec.heap.state import Waits
 from spanspec.heap.sweepers import BEGIN_POPPING, END_POPPING
-from spanspec.heap.sweeping import ensure_swept, finish_sweeping, sweep_span
+from spanspec.heap.sweeping import ensure_swept, finish_sweeping, sweep_span, sweepone
 from spanspec.heap.taking import advance, take
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import span_id
@@ -99,6 +100,35 @@ def for_all_sweepers(met: Counter[str]) -> None:
         met["wait"] += 1
 
 
+class Early(Decisions):
+    """Decisions of a thread that sees the sweep of each span as complete."""
+
+    def seen_generation(self, span: int) -> int:
+        """Return the heap's sweepgen."""
+        return self.state.sweepgen
+
+
+def a_store_that_is_seen_first(met: Counter[str]) -> None:
+    """Who walks a list may see that a sweep is complete before its own thread goes on: the span is
+    taken all the same, as it was swept.
+    """
+    decisions = Early()
+    heap = Heap(decisions=decisions)
+    live = heap.malloc(4096)
+    heap.step(FlushMcaches())
+    heap.step(StartCycle())
+    heap.step(MarkObject(0, live))
+    heap.step(FinishCycle())
+    sweeping = sweepone(heap.state, OTHER, "bg")
+    while not isinstance(next(sweeping), SweepResult):
+        pass
+    address = heap.malloc(4096)
+    span = heap.span_of(live)
+    promise(heap.span_of(address) == span, "CEN-3: the span that was swept is passed over")
+    promise(heap.state.generation(span) == heap.state.sweepgen + 3, "SWP-29: it is cached")
+    met["seen"] += 1
+
+
 class Late(Decisions):
     """Decisions of a thread that takes a place after all others: it finds the stack drained."""
 
@@ -134,19 +164,20 @@ def credit_for_others(met: Counter[str]) -> None:
 
 @explored(
     "courses.meanwhile",
-    "SWP-11 SWP-16 SWP-18 SWP-23 SWP-38",
-    needs="wait drained credit",
+    "SWP-11 SWP-16 SWP-18 SWP-23 SWP-29 SWP-38 CEN-3 CONC-4",
+    needs="wait seen drained credit",
     assumes=(SMALL_SCOPE,),
 )
 def who_waits_and_for_whom() -> Ran:
     """A course that needs the sweep of a span, or of all, waits while another thread is at it, and
-    no longer. Who finds the stack drained leaves it so, and what a sweep frees for nobody is
-    credit.
+    no longer; who sees that it is complete goes on. Who finds the stack drained leaves it so, and
+    what a sweep frees for nobody is credit.
     """
     return every_case(
         (
             ("the sweep of a span", for_the_sweep_of_a_span),
             ("all sweepers", for_all_sweepers),
+            ("a store that is seen first", a_store_that_is_seen_first),
             ("a drained stack", a_drained_stack),
             ("credit for others", credit_for_others),
         )

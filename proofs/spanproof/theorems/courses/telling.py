@@ -95,6 +95,19 @@ def chunks(player: Player) -> None:
                 promise(event.npages == wanted, f"SWP-21: {event}, not {wanted}")
 
 
+def sources(player: Player) -> None:
+    """Require that each span is told to be taken from the list in which it was claimed, if it was;
+    one that was swept is taken from the nonempty list.
+    """
+    claimer = ""
+    for event in player.told:
+        if isinstance(event, ev.SweepClaim):
+            claimer = event.by
+        if isinstance(event, ev.CentralTakes):
+            due = {"cs-nonempty": 1, "cs-empty": 2}.get(claimer, 0)
+            promise(event.source == due, f"CEN-3: {event}, not {due}")
+
+
 def tells(make: Callable[[], Player], told: tuple[Told, ...]) -> Case:
     """Require of operations, one after the other, that they tell exactly what is said."""
 
@@ -106,6 +119,7 @@ def tells(make: Callable[[], Player], told: tuple[Told, ...]) -> Case:
             kinds = " ".join(str(type(event).__struct_config__.tag) for event in player.told)
             promise(kinds == " ".join(expected.split()), f"{name} tells {kinds}, not {expected}")
             chunks(player)
+            sources(player)
             player.judge()
         met.update(player.met)
 
@@ -313,6 +327,21 @@ SCENES: Final[tuple[tuple[str, Callable[[], Player], tuple[Told, ...]], ...]] = 
 """Programs, and what each of their operations tells, by the names of the trace format."""
 
 
+def full_ones_passed_over(met: Counter[str]) -> None:
+    """Who walks the empty list tells of a span there that another thread is sweeping, too."""
+    player = CheckedPlayer(2)
+    for _, act in (allocate(8192), flush(), cycle("all live", every)):
+        act(player)
+    sweeping = sweepone(player.state, Actor(1, 1), "bg")
+    for _ in range(2):
+        next(sweeping)
+    player.told.clear()
+    allocate(8192)[1](player)
+    kinds = [str(type(event).__struct_config__.tag) for event in player.told[:2]]
+    promise(kinds == ["ck", "cm"], f"CEN-4: {kinds} of a walk past a span that is being swept")
+    met["full ones passed over"] += 1
+
+
 def passed_over(met: Counter[str]) -> None:
     """Who walks a list tells of each span that another thread is sweeping."""
     player = CheckedPlayer(2)
@@ -348,4 +377,8 @@ def what_is_told_is_what_was_done() -> Ran:
     order, and what stands in an event is what is there when it is told.
     """
     scenes = [(name, partial(tells(make, told))) for name, make, told in SCENES]
-    return every_case([*scenes, ("a span that is being swept", passed_over)])
+    being_swept = (
+        ("a span that is being swept", passed_over),
+        ("a full one that is being swept", full_ones_passed_over),
+    )
+    return every_case([*scenes, *being_swept])
