@@ -64,6 +64,7 @@ OF_DRAWN: Final = (
                 "retained_now + size <= goal -> (retained_now + size < goal)",
             ),
             ("pages.scavenge.work_to", "now > want -> (now >= want)"),
+            ("sharing.sweepbuf.pop", "stack.index < place -> (stack.index <= place)"),
             ("base.sizeclass.round_up_size", "size < MAX_SMALL_SIZE -> (size <= MAX_SMALL_SIZE)"),
             (
                 "base.sizeclass.size_class_for",

@@ -10,7 +10,7 @@ from spanproof.simulate.trying import promise
 from spanproof.theorems.courses.containers import every_case, refuses
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import NUM_SPAN_CLASSES, PAGE_SIZE
-from spanspec.base.ids import SpanId
+from spanspec.base.ids import PlaceId, SpanId
 from spanspec.base.words import M64
 from spanspec.heap.collector import MARK, Collector, may_look_through
 from spanspec.heap.contents import NO_CONTENTS, may_enter_use
@@ -30,7 +30,9 @@ from spanspec.pages.coalescing import realign
 from spanspec.pages.fixalloc import FixAlloc
 from spanspec.pages.persistent import Metadata
 from spanspec.pages.runs import PhysicalPages
+from spanspec.sharing.bufferinvariant import has_room_for
 from spanspec.sharing.records import UNUSED
+from spanspec.sharing.sweepbuf import SweepBuffer
 from spanspec.span.markbits import ARENA_BYTES, NO_ARENAS, take_bits
 from spanspec.span.mspan import allocated_below, init_span
 from spanspec.span.profile import GO_1_13, is_aligned
@@ -117,6 +119,9 @@ def pieces(met: Counter[str]) -> None:
         promise(counted == chunks << 14, f"HEAP-4: {counted} bytes for {number} of 4 KiB")
     taken = take_bits(NO_ARENAS, 8 * ARENA_BYTES, 0)
     promise(taken.next.newest == ARENA_BYTES, f"SPAN-23: bits of a whole arena: {taken.next}")
+    stack = replace(SweepBuffer().stack, made=2, spine=256)
+    room = [has_room_for(stack, PlaceId(place)) for place in (0, 1023, 1024)]
+    promise(room == [True, True, False], f"SWP-10: room in two blocks of 512 places: {room}")
     met["pieces"] += 1
 
 
@@ -134,7 +139,7 @@ def boundaries(met: Counter[str]) -> None:
 
 @explored(
     "courses.edges",
-    "MAL-11 MAL-20 T-21 HEAP-4 HEAP-22 HEAP-31 I-39 SPAN-9 SPAN-23 SWP-24 SWP-34",
+    "MAL-11 MAL-20 T-21 HEAP-4 HEAP-22 HEAP-31 I-39 SPAN-9 SPAN-23 SWP-10 SWP-24 SWP-34",
     needs="sizes spans records pieces boundaries",
     assumes=(SMALL_SCOPE,),
 )
