@@ -1,7 +1,7 @@
 """The world of a trace: who has stopped it, who holds the page heap's lock, and the cycle."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
@@ -135,7 +135,7 @@ class World:
             if about.begins_section:
                 self._take_lock(event, thread)
             elif about.is_resize:
-                self._starts()
+                self._starts(cast(ev.ProcResize, event))
         elif number == self._lock and about.event in self._lock_ends:
             section_ends = self._nested and not about.is_in_use
             self._lock = FREE_LOCK
@@ -215,13 +215,15 @@ class World:
         elif isinstance(event, ev.PhaseChanges) and event.phase == MARK:
             self._check_all_swept(threads, event.thread)
 
-    def _starts(self) -> None:
+    def _starts(self, event: ev.ProcResize) -> None:
         """Note that the world goes on; it does so after marking has begun, or after the relabel.
 
-        A change of the number of Ps stops the world for itself.
+        A change of the number of Ps stops the world for itself, once no cycle is marking.
 
-        Rules: SWP-32 SWP-34 SWP-35.
+        Rules: SWP-32 SWP-34 SWP-35 MC-14.
         """
+        if self._stopper is not None or self._state.phase == MARK:
+            expect("MC-14", "number of Ps, in a cycle as before", event.old, event.procs)
         begun = self._cycle_event in (None, ev.SweepPhaseStarts) or self._state.phase == MARK
         expect("SWP-32", "world may start again", True, begun)
         self._stopper = None

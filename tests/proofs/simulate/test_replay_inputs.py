@@ -205,6 +205,16 @@ def test_as_many_ps_are_made_or_dropped_as_there_are_to_be(procs: Trace, more: i
             assert judged(wrong, procs.header) != "", place
 
 
+def test_the_number_of_ps_stays_where_a_cycle_starts_the_world(procs: Trace) -> None:
+    events = list(procs.events)
+    starts = [n for n, one in enumerate(events) if isinstance(one, ev.ProcResize)]
+    for cause in (ev.PhaseChanges, ev.SweepPhaseStarts):
+        place = next(n for n in starts if isinstance(events[n - 1], cause))
+        changed = replace(events[place], procs=2)
+        found = judged([*events[:place], changed], procs.header)
+        assert found == "MC-14 np number of Ps, in a cycle as before"
+
+
 def test_nobody_else_acts_while_ps_are_made_or_dropped(procs: Trace) -> None:
     events = list(procs.events)
     place = next(n for n, one in enumerate(events) if isinstance(one, ev.ProcGetsMcache))
