@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from spanproof.fuzz.differences import NoMemory as NoMemory
-from spanproof.fuzz.heapprogram import Answer, HeapProgram
+from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.scheduler import Scheduler
-from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.heap.parts import Part, Wanted
 from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
@@ -171,26 +170,3 @@ class ShowsParts(Protocol):
 
 SideFactory = Callable[[HeapProgram], Side]
 """Makes the heap that a program starts with."""
-
-
-LARGEST_PAGE = 65536
-"""Bytes of the largest physical page; what the system grants begins with a page."""
-
-
-def place_for(answer: Answer, address: int, size: int, number: int) -> int:
-    """Return where a request for addresses is granted, 0 if it is refused, or too large.
-
-    Elsewhere is far above the hints, and leaves a gap to the last such place. A request without an
-    address is granted there; every other such place is not aligned.
-    """
-    if answer == "refuse":
-        return 0
-    shift = number % 2 * LARGEST_PAGE if address == 0 else 0
-    if address == 0 and answer == "grant":
-        answer = "elsewhere"
-    if answer == "below":
-        address = (0x20 + 2 * number) * HEAP_ARENA_BYTES
-    elif answer == "elsewhere":
-        address = 0x6000_0000_0000 + number * 64 * HEAP_ARENA_BYTES
-    address += shift
-    return address if address + size <= 1 << 47 else 0

@@ -7,6 +7,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar, cast
 import msgspec
 
 from spanproof.fuzz import reasons
+from spanproof.fuzz.addressspace import AddressSpace
 from spanproof.fuzz.differences import Refused
 from spanproof.fuzz.earlierlooks import WithEarlierLooks
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
@@ -19,7 +20,6 @@ from spanproof.fuzz.heapsides import (
     Side,
     State,
     WholeEvent,
-    place_for,
 )
 from spanproof.fuzz.modelstate import counts_of, state_of
 from spanproof.fuzz.reasons import reason_in, wordings
@@ -67,15 +67,14 @@ class ScriptedOs(GrantingOs):
         super().__init__()
         self._lines = lines
         self.answers = list(answers)
-        self.asked = 0
+        self._space = AddressSpace()
         self.told: list[object] = []
         self._phys = phys
 
     def reserve(self, address: int, size: int) -> int:
         """Answer by the script."""
-        self.asked += 1
         answer = self.answers.pop(0) if self.answers else "grant"
-        found = place_for(answer, address, size, self.asked)
+        found = self._space.reserve(answer, address, size)
         self._tell("os reserve", address=address, size=size, found=found)
         return found
 
@@ -86,6 +85,7 @@ class ScriptedOs(GrantingOs):
 
     def release(self, address: int, size: int) -> None:
         """Tell it."""
+        self._space.release(address, size)
         self._tell("os release", address=address, size=size)
 
     def used(self, address: int, size: int) -> None:

@@ -7,9 +7,10 @@ from typing import Final, Protocol, cast
 
 import spanalloc
 from spanproof.fuzz import reasons
+from spanproof.fuzz.addressspace import AddressSpace
 from spanproof.fuzz.differences import Refused
 from spanproof.fuzz.heapprogram import Answer, HeapProgram
-from spanproof.fuzz.heapsides import Event, NoMemory, State, WholeEvent, place_for
+from spanproof.fuzz.heapsides import Event, NoMemory, State, WholeEvent
 from spanproof.fuzz.reasons import reason_in, wordings
 from spanproof.fuzz.scheduler import Scheduler
 from spanproof.fuzz.shape import as_compared
@@ -266,15 +267,14 @@ def scripted(memory: type) -> type:
     class Scripted(memory):  # type: ignore[misc]
         def follow(self, answers: tuple[Answer, ...], events: list[WholeEvent]) -> None:
             self.answers, self.events = list(answers), events
-            self.asked = 0
+            self.space = AddressSpace()
 
         def tell(self, kind: str, **figures: object) -> None:
             self.events.append({"k": kind, **figures})
 
         def reserve(self, address: int, size: int) -> int:
-            self.asked += 1
             answer: Answer = self.answers.pop(0) if self.answers else "grant"
-            found = place_for(answer, address, size, self.asked)
+            found = self.space.reserve(answer, address, size)
             self.tell("os reserve", address=address, size=size, found=found)
             return found
 
@@ -283,6 +283,7 @@ def scripted(memory: type) -> type:
             return int(super().commit(address, size))
 
         def release(self, address: int, size: int) -> None:
+            self.space.release(address, size)
             self.tell("os release", address=address, size=size)
 
         def used(self, base: int, size: int) -> None:

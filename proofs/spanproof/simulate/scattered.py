@@ -3,8 +3,8 @@
 import random
 from collections.abc import Sequence
 
+from spanproof.fuzz.addressspace import AddressSpace
 from spanproof.fuzz.heapprogram import Answer
-from spanproof.fuzz.heapsides import place_for
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.pages.arena import GrantingOs
 
@@ -22,6 +22,7 @@ class Scattered(GrantingOs):
         self._left = arenas
         self._script = None if script is None else list(script)
         self.answers: list[Answer] = []
+        self._space = AddressSpace()
 
     def reserve(self, address: int, size: int) -> int:
         """Grant the address, another one, or nothing; without one, a place far from the hints."""
@@ -29,13 +30,17 @@ class Scattered(GrantingOs):
             return self._answer(0, size, ("elsewhere",))
         return self._answer(address, size, ("grant", "grant", "grant", "elsewhere", "refuse"))
 
+    def release(self, address: int, size: int) -> None:
+        """Take it back."""
+        self._space.release(address, size)
+
     def _answer(self, address: int, size: int, choices: Sequence[Answer]) -> int:
         if self._script is not None:
             answer = self._script.pop(0) if self._script else choices[0]
         else:
             answer = self._rng.choice(choices) if self._take(size) else "refuse"
         self.answers.append(answer)
-        return place_for(answer, address, size, len(self.answers))
+        return self._space.reserve(answer, address, size)
 
     def _take(self, size: int) -> bool:
         arenas = size // HEAP_ARENA_BYTES
