@@ -211,12 +211,14 @@ class TraceReader:
         while data:
             member = zlib.decompressobj(_GZIP_WINDOW)
             while not member.eof:
-                before = member.copy()
+                before, damage, inflated = member.copy(), "", b""
                 try:
                     inflated = member.decompress(data, _CHUNK)
                 except zlib.error as problem:
+                    damage = str(problem)
+                if damage:
                     yield from _up_to_damage(before, data)
-                    raise self._next_error(f"gzip data is damaged ({problem}); {AGAIN}") from None
+                    raise self._next_error(f"gzip data is damaged ({damage}); {AGAIN}")
                 data = member.unconsumed_tail
                 if inflated:
                     yield inflated
