@@ -154,6 +154,7 @@ class Interleaved:
             worker.sweeps = event.spanclass if event.to_central else -1
         elif isinstance(event, ev.Uncache):
             worker.sweeps = event.spanclass
+            worker.uncached_after = self._decisions.lines + 2
 
     # --- who can go on ----------------------------------------------------------------------------
 
@@ -223,7 +224,8 @@ class Interleaved:
         last = worker.last
         if isinstance(last, ev.SweepClaim) and last.by.startswith("cs-"):
             return worker.claimed_after
-        return 0
+        # What an uncache announces is stored just after it: a stale span is claimed by that.
+        return worker.uncached_after if isinstance(last, ev.UncacheToNonempty) else 0
 
     def _publish_early(self, worker: Worker) -> None:
         """Let others see the end of a sweep some time before the step that shows it."""
@@ -357,8 +359,8 @@ class Interleaved:
     def _with_world_stopped(self, worker: Worker) -> None:
         """Go on to the next phase of the cycle, with every other thread at rest."""
         self.steps["stop the world"] += 1
-        self._decisions.bound = 0
         while worker.course is not None:
+            self._decisions.bound = self._bound_of(worker)
             if worker.late is not None:
                 self._log(worker.late)
                 worker.late = None

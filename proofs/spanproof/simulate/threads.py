@@ -46,7 +46,7 @@ class Worker:
         self.refills = self.sweeps = -1
         self.last: EventBase | None = None
         self.late: EventBase | None = None
-        self.claimed_after = 0
+        self.claimed_after = self.uncached_after = 0
         self.waits: Waits | None = None
         self.popped = NOBODY
 

@@ -247,3 +247,9 @@ def test_several_that_find_a_sweep_buffer_drained_at_once_come_further_below_it(
         changed = replace(nothing, place=slot)
         found = judged([*told[:place], changed], header)
         assert found.split(" ")[:2] == text.split(" ")[:2], found
+
+
+def test_a_schedule_of_one_thread_is_a_recording_of_one_p() -> None:
+    """Where nobody comes between, a step has happened just when it can have happened first."""
+    for seed in (600, 7):
+        assert Racing(seed, 1).run(1200).failure is None
