@@ -4,13 +4,15 @@ A course chooses who and what; the step decides what becomes of their records. W
 the lists of mcentral and the sweep buffers, follows from the records of spans before and after.
 """
 
-from typing import Final
+from typing import Final, cast
 
 from spanspec.base.bitmap import Bitmap
 from spanspec.base.ids import NOBODY, ProcId, SlotId, SpanId, ThreadId
 from spanspec.base.steps import NotAStep, PartT, Step
 from spanspec.base.words import U16, U64
-from spanspec.heap.accounts import KEEP_TINY_ALLOCS
+from spanspec.heap.accounts import KEEP_TINY_ALLOCS, Accounts, ClassCounts
+from spanspec.heap.allp import AllP
+from spanspec.heap.collector import Collector
 from spanspec.heap.contents import (
     BESIDE,
     NO_CONTENTS,
@@ -24,6 +26,8 @@ from spanspec.heap.contents import (
 )
 from spanspec.heap.marking import GREY
 from spanspec.heap.mcaches import DROP_MCACHE, MAKE_MCACHE, NO_MCACHE, OwnPart
+from spanspec.heap.pacing import SweepPace, Trigger
+from spanspec.heap.progress import Progress
 from spanspec.heap.state import HeapState, Mcache, Mcentral
 from spanspec.pages.persistent import GC_BITS_CHUNK
 from spanspec.sharing.growing import span_id
@@ -43,13 +47,14 @@ from spanspec.sharing.steps import (
     USE,
     Choice,
 )
-from spanspec.sharing.sweepbuf import SweepBuffer
+from spanspec.sharing.sweepbuf import Stack, SweepBuffer
 from spanspec.sharing.sweeping import may_publish, publishes_alone
 from spanspec.span.alloccache import NextFree
-from spanspec.span.markbits import NO_SPAN_BITS, TAKE_BITS, SpanBits, needs_chunk
+from spanspec.span.markbits import NO_SPAN_BITS, TAKE_BITS, BitsArenas, SpanBits, needs_chunk
 from spanspec.span.mspan import IN_USE, Mspan, has_room
 from spanspec.span.sweep import Swept, frees_some, leaves_nothing
 from spanspec.span.tiny import (
+    TinyBlock,
     align_tiny,
     may_replace_tiny_block,
     may_take_tiny,
@@ -61,30 +66,15 @@ CACHE_LINE: Final = 64
 """Bytes to which what threads share without a lock is aligned."""
 
 
-PARTS: Final[dict[type, frozenset[str]]] = {
-    HeapState: frozenset(
-        (
-            *("accounts", "allp", "bits_arenas", "collector"),
-            *("pace", "progress", "sweepers", "trigger"),
-        )
-    ),
-    Mcache: frozenset(("refilled", "tiny")),
-    Mcentral: frozenset(("counts",)),
-    SweepBuffer: frozenset(("stack",)),
-}
-"""What holds a part that is changed by its own steps alone, and the names of these parts."""
-
-
-def became(step: Step[PartT], told: tuple[object, ...]) -> PartT:
+def became(part: object, step: Step[PartT], chosen: tuple[object, ...]) -> PartT:
     """Return what becomes of a part by a step, which has to be possible.
 
-    `told` is the part, and what was chosen. Both functions are called with the one tuple: to unpack
-    anything else, compiled code would make a list every time.
-
-    Raises: NotAStep if the guard does not hold.
+    Raises: NotAStep if its guard does not hold.
     """
+    # One tuple for both calls: to unpack into each, compiled code would make a list every time.
+    told = (part,) + chosen  # noqa: RUF005
     if not step.may(*told):
-        raise NotAStep(f"{step.name} {told[1:]} is not possible: {told[0]}")
+        raise NotAStep(f"{step.name} {chosen} is not possible: {part}")
     return step.take(*told)
 
 
@@ -93,7 +83,7 @@ def after(part: object, step: Step[PartT], *chosen: object) -> PartT:
 
     Raises: NotAStep if its guard does not hold.
     """
-    return became(step, (part,) + chosen)  # noqa: RUF005
+    return became(part, step, chosen)
 
 
 def advance(
@@ -104,10 +94,32 @@ def advance(
     Raises: NotAStep if its guard does not hold, or the owner has no such part.
     """
     part = step.part
-    if part not in PARTS[type(owner)]:
+    if isinstance(owner, Mcache) and part == "refilled":
+        owner.refilled = cast(int, became(owner.refilled, step, chosen))
+    elif isinstance(owner, Mcache) and part == "tiny":
+        owner.tiny = cast(TinyBlock, became(owner.tiny, step, chosen))
+    elif isinstance(owner, Mcentral) and part == "counts":
+        owner.counts = cast(ClassCounts, became(owner.counts, step, chosen))
+    elif isinstance(owner, HeapState) and part == "progress":
+        owner.progress = cast(Progress, became(owner.progress, step, chosen))
+    elif isinstance(owner, HeapState) and part == "accounts":
+        owner.accounts = cast(Accounts, became(owner.accounts, step, chosen))
+    elif isinstance(owner, HeapState) and part == "collector":
+        owner.collector = cast(Collector, became(owner.collector, step, chosen))
+    elif isinstance(owner, HeapState) and part == "allp":
+        owner.allp = cast(AllP, became(owner.allp, step, chosen))
+    elif isinstance(owner, HeapState) and part == "trigger":
+        owner.trigger = cast(Trigger, became(owner.trigger, step, chosen))
+    elif isinstance(owner, HeapState) and part == "pace":
+        owner.pace = cast(SweepPace, became(owner.pace, step, chosen))
+    elif isinstance(owner, HeapState) and part == "bits_arenas":
+        owner.bits_arenas = cast(BitsArenas, became(owner.bits_arenas, step, chosen))
+    elif isinstance(owner, HeapState) and part == "sweepers":
+        owner.sweepers = cast(frozenset[int], became(owner.sweepers, step, chosen))
+    elif isinstance(owner, SweepBuffer) and part == "stack":
+        owner.stack = cast(Stack, became(owner.stack, step, chosen))
+    else:
         raise NotAStep(f"{step.name} is none of {type(owner).__name__}: it has no {part}")
-    now: object = getattr(owner, part)
-    setattr(owner, part, became(step, (now,) + chosen))  # noqa: RUF005
 
 
 def take_bits(state: HeapState, nelems: U16) -> None:
@@ -128,10 +140,8 @@ def change_bits(state: HeapState, span: int, step: Step[SpanBits], *chosen: U16)
 
     Rules: SPAN-27 I-10 I-34.
     """
-    bits = became(
-        step,
-        (state.bits_epoch.get(span, NO_SPAN_BITS), state.collector.epoch) + chosen,  # noqa: RUF005
-    )
+    before = state.bits_epoch.get(span, NO_SPAN_BITS)
+    bits = after(before, step, state.collector.epoch, *chosen)
     if bits.held:
         state.bits_epoch[span] = bits
     else:
