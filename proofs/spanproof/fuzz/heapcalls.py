@@ -1,6 +1,7 @@
 """What each step of a program asks of a heap: calls, one after another, that both sides get."""
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from operator import index, methodcaller
 from typing import Literal, NamedTuple, cast
 
@@ -39,6 +40,19 @@ from spanspec.heap.heap import ZERO_BASE
 
 Call = Callable[[Side], int | None]
 """A call of either side; the busiest are method callers, which take no frame of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A call about the address of an object, which each side looks up as the call begins."""
+
+    operation: Callable[[Side, int], int | None]
+    address: int
+
+    def __call__(self, side: Side) -> int | None:
+        """Make the call."""
+        return self.operation(side, self.address)
+
 
 Calls = Generator[Call, int | None, None]
 """The calls of a step; each is answered with its result, 0 for none, None if it was refused."""
@@ -237,7 +251,7 @@ class Holdings:
     def _on(self, at: Place, k: int, operation: Callable[[Side, int], int | None]) -> Calls:
         place = self._at(at, k)
         if place is not None:
-            yield lambda side: operation(side, place)
+            yield Located(operation, place)
 
     def _mark_at(self, at: Place, k: int) -> Calls:
         place = self._at(at, k)

@@ -24,6 +24,7 @@ from spanproof.fuzz.earlierlooks import Look
 from spanproof.fuzz.heapcalls import (
     Call,
     Calls,
+    Located,
     Outcome,
     answer_of,
     met,
@@ -36,9 +37,13 @@ from spanproof.fuzz.heapsides import Schedulable, Side
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
+from spanspec.base.ids import NOBODY
+from spanspec.heap.cycle import span_at
 from spanspec.heap.machine import Steps
 from spanspec.heap.state import Waits
+from spanspec.heap.sweeping import seen_swept
 from spanspec.heap.taking import see_published
+from spanspec.span.sweepgen import needs_sweep
 
 DEBT: Final = "dd"
 """The event of who sweeps before it takes a span."""
@@ -100,7 +105,8 @@ class Caller:
 
     `unready` is a span that it has put into use, and whose slots are not set up yet; with `large`,
     its object not allocated. `looked` is what it could see where it began to wait, if it
-    has told of nothing since.
+    has told of nothing since. `located` is the address that its call is about, if that has only
+    begun.
     """
 
     def __init__(self, p: int, calls: Calls, model: "ModelCaller", other: Worker) -> None:
@@ -111,6 +117,7 @@ class Caller:
         self.unready = -1
         self.large = False
         self.looked: Look | None = None
+        self.located: int | None = None
         self._calls = calls
         self._answer: int | None = None
 
@@ -206,6 +213,7 @@ class InTurns:
                 self._exercised["calls"] += 1
                 caller.other.begin(partial(outcome_of, self._other, IMPLEMENTATION, call))
                 caller.model.begin(call)
+                caller.located = call.address if isinstance(call, Located) else None
             with IMPLEMENTATION:
                 stop = caller.other.go_on()
             told = self._follow(caller, stop)
@@ -237,6 +245,9 @@ class InTurns:
         self._exercised["waits"] += caller.waits
         if caller.waits and not told and caller.looked is None:
             caller.looked = self._model.looks.look()
+        if caller.waits and not told and caller.located is not None:
+            self._let_model_wait(caller, caller.located)
+        caller.located = None
         # It tells of a debt as soon as it looks, so there may have been none if it told of others.
         self._model.looks.earlier = caller.looked if told and told[0] != DEBT else None
         if stop is Stop.ENDED:
@@ -270,6 +281,22 @@ class InTurns:
                 self.on_meeting(before, told)
             self._last = caller.p, told
         return told
+
+    def _let_model_wait(self, caller: Caller, address: int) -> None:
+        """Let the model wait as well, where the span of an object is being swept by another thread.
+
+        It has looked for the span by then, as the implementation has; later that may be in use no
+        more.
+        """
+        with MODEL:
+            state = self._model.heap.state
+            span = span_at(state, address)
+            if (
+                span != NOBODY
+                and not needs_sweep(state.sweepgen, state.generation(span))
+                and not seen_swept(state, span)
+            ):
+                caller.model.go_on(1)
 
     def _let_model_go_on(self, caller: Caller, steps: int) -> None:
         state = self._model.heap.state

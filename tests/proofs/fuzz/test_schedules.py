@@ -26,6 +26,7 @@ from spanproof.fuzz.heapprogram import (
     save,
     with_less_at_once,
 )
+from spanproof.fuzz.interleaved import InTurns
 from spanproof.fuzz.planted.heap import find_in_heap
 from spanproof.fuzz.planted.planting import Effort, PlantedBug, package_with
 from spanproof.fuzz.planted.schedule import RACES, find_in_schedule
@@ -170,6 +171,21 @@ def test_freeing_all_memory_waits_for_a_span_that_another_thread_sweeps() -> Non
     divergence = run_heap_program(program, changed).divergence
     assert divergence is not None
     assert (divergence.expected, divergence.seen) == ("waits for another thread", "goes on")
+
+
+def test_who_waits_for_a_sweep_of_a_span_has_found_it_before_it_is_freed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cycles = (StartCycle(), MarkEvery(), FinishCycle(), StartCycle(), FinishCycle())
+    at_once = Together((Malloc(32769), EnsureSwept(0, p=1, at="swept")), (0, 0, 0, 0, 1))
+    program = HeapProgram((Malloc(1), *cycles, at_once), procs=2)
+    outcome = run_heap_program(program, installed)
+    assert outcome.divergence is None
+    assert outcome.exercised["waits"] > 0
+    monkeypatch.setattr(InTurns, "_let_model_wait", lambda *_: None)
+    divergence = run_heap_program(program, installed).divergence
+    assert divergence is not None
+    assert "lies in no span in use" in divergence.expected
 
 
 def test_who_waits_for_those_that_sweep_may_see_that_one_is_done_before_it_tells_of_more(
