@@ -18,6 +18,7 @@ from spanproof.fuzz.heapprogram import (
     HeapProgram,
     Malloc,
     MarkEvery,
+    RemoveFinalizer,
     StartCycle,
     Sweep,
     TakeManual,
@@ -186,6 +187,20 @@ def test_who_waits_for_a_sweep_of_a_span_has_found_it_before_it_is_freed(
     divergence = run_heap_program(program, installed).divergence
     assert divergence is not None
     assert "lies in no span in use" in divergence.expected
+
+
+def test_why_there_is_no_object_in_a_span_that_comes_into_use_is_not_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tasks = (RemoveFinalizer(0, p=1, at="dead"), Sweep(), Malloc(32769, p=2))
+    at_once = Together(tasks, (0, 0, 2, 0, 0, 0, 0, 2, 0, 1, 1, 0, 1, 0, 0, 2, 0))
+    program = HeapProgram((Malloc(106497), StartCycle(), FinishCycle(), at_once), procs=3)
+    assert run_heap_program(program, installed).divergence is None
+    monkeypatch.setattr(InTurns, "_is_unready", lambda *_: False)
+    divergence = run_heap_program(program, installed).divergence
+    assert divergence is not None
+    assert "free slot" in divergence.expected
+    assert "is in no object" in divergence.seen
 
 
 def test_who_waits_for_those_that_sweep_may_see_that_one_is_done_before_it_tells_of_more(
