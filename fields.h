@@ -1,4 +1,4 @@
-/* Reads a field of a record where it lies: what `fields.py` writes into the C of mypyc.
+/* Reads a field of a record where it lies: what `fieldreads.py` writes into the C of mypyc.
 
 `slots.h` remembers for each class and name where a field is, and has to look that up in a table; this
 remembers it for each place of a program that reads one. And most fields that are read are integers
@@ -23,10 +23,7 @@ typedef struct {
 
 static __attribute__((noinline)) void find_field(PyTypeObject *type, PyObject *name, Place *place)
 {
-    if (place->type != NULL || type->tp_version_tag == 0) {
-        return;
-    }
-    Py_ssize_t offset = offset_of_slot(type, name);
+    Py_ssize_t offset = place->type == NULL ? offset_of_slot(type, name) : 0;
     if (offset > 0 && offset <= INT_MAX) {
         Py_INCREF(type);
         place->offset = (int)offset;
@@ -42,7 +39,7 @@ static inline PyObject *known_field(PyObject *record, Place *place)
     if (type != place->type || type->tp_version_tag != place->version) {
         return NULL;
     }
-    return *(PyObject **)((char *)record + place->offset);
+    return slot_at(record, place->offset);
 }
 
 #else

@@ -244,7 +244,9 @@ def read_fields_in(module: Extension) -> None:
     module.include_dirs.append(str(ROOT))
     for source in map(Path, module.sources):
         text = source.read_text(encoding="utf-8")
-        source.write_text(with_places(text), encoding="utf-8")
+        changed = with_places(text)
+        if changed != text:  # a source that is as it was needs not be compiled again
+            source.write_text(changed, encoding="utf-8")
 
 
 def extensions() -> tuple[list[Extension], str]:

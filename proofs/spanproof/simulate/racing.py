@@ -351,10 +351,11 @@ class Interleaved:
 
     def _collect(self, worker: Worker) -> None:
         """Begin a cycle, or end marking."""
-        starts = self.state.phase == OFF
-        course = gc_start(self.state, worker.actor, self.mode) if starts else None
+        state, actor = self.state, worker.actor
+        starts = state.phase == OFF
+        course = gc_start(state, actor, self.mode) if starts else gc_mark_done(state, actor)
         self._collector = worker
-        self._start(worker, "collect", course or gc_mark_done(self.state, worker.actor))
+        self._start(worker, "collect", course)
 
     def _with_world_stopped(self, worker: Worker) -> None:
         """Go on to the next phase of the cycle, with every other thread at rest."""

@@ -5,8 +5,9 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanspec.base.ids import Address
+from spanspec.base.ids import Address, SpanId
 from spanspec.base.intervals import Intervals, Regions
+from spanspec.events import heap_events as hev
 from spanspec.events.fields import EventBase
 from spanspec.pages.arena import GrantingOs
 from spanspec.pages.osmemory import FollowedOs
@@ -58,13 +59,10 @@ def test_space_follows_the_number_of_spans_and_not_their_sizes() -> None:
     npages = 1 << 28
     tracemalloc.start()
     for _ in range(3):
-        taking = allocate(heap, actor, npages)
-        while True:
-            try:
-                told.append(next(taking))
-            except StopIteration as end:
-                span = end.value
-                break
+        told.extend(allocate(heap, actor, npages))
+        taken = told[-1]
+        assert isinstance(taken, hev.HeapAllocates)
+        span = SpanId(taken.span)
         told.append(make_manual(heap, actor, span, "other"))
         assert heap.map.all_are(heap.runs[span].base, end_of(heap.runs[span]), span)
         told += free_manual(heap, actor, span, 0)

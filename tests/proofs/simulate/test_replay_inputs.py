@@ -143,14 +143,11 @@ def freed_while_marking(purpose: Purpose, npages: int) -> str:
     heap, actor = Heap(1, on_event=told.append), Actor(0, 0)
     heap.malloc(100)
     heap.run(StartCycle(0))
-    pages, span = heap.state.pages, -1
-    taking = allocate(pages, actor, npages)
-    while True:
-        try:
-            told.append(next(taking))
-        except StopIteration as end:
-            span = end.value
-            break
+    pages = heap.state.pages
+    told.extend(allocate(pages, actor, npages))
+    taken = told[-1]
+    assert isinstance(taken, hev.HeapAllocates)
+    span = taken.span
     told.append(make_manual(pages, actor, span, purpose))
     told.extend(free_manual(pages, actor, span, heap.state.generation(span)))
     assert isinstance(told[-1], hev.Coalesces)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from itertools import combinations, product
 
 from spanproof.prove.assumptions import SMALL_SCOPE
@@ -37,10 +38,7 @@ def a_region_is_used_when_all_of_it_is_ready() -> Ran:
             met["usable"] += told
 
     cases = [
-        (
-            f"{' '.join(pieces)}, pages of {size}",
-            lambda met, pieces=pieces, size=size: case(met, pieces, size),
-        )
+        (f"{' '.join(pieces)}, pages of {size}", partial(case, pieces=pieces, size=size))
         for size in (4096, 8192, 16384)
         for number in (1, 2, 3, 4)
         for pieces in product(("reserved", "prepared", "ready"), repeat=number)
