@@ -39,6 +39,7 @@ from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.quantifiers import Quantifiers
 from spanproof.symbolic.statements import Statements
 from spanproof.symbolic.translate import Translator
+from spanspec.base.bitmap import Bits
 
 FUNCTIONS = 2000
 TOGETHER = 100
@@ -105,6 +106,24 @@ def test_what_was_judged_is_not_kept() -> None:
     # The last one is dropped when another is read.
     assert len([name for name in written if ".written_" in name]) <= 1
     assert not [name for name in sys.modules if ".written_" in name]
+
+
+@pytest.mark.parametrize("number", [951, 1420])
+def test_nothing_is_run_of_which_nothing_is_said(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    # These count the bits below 2**32 and more: half a GB for each mask.
+    ends: list[int] = []
+    original = Bits.count
+
+    def count(self: Bits, end: int) -> int:
+        ends.append(end)
+        return original(self, end)
+
+    monkeypatch.setattr(Bits, "count", count)
+    assert judged(0, number, number + 1).claimed == 1
+    assert ends
+    assert max(ends) < 1 << 16
 
 
 def test_every_class_of_node_is_inside_the_subset_or_refused() -> None:
