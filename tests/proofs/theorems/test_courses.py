@@ -20,7 +20,7 @@ from spanproof.prove.exploration import EXPLORATIONS, Exploration, Ran, explored
 from spanproof.simulate.operations import allocate, set_procs
 from spanproof.simulate.trying import Player, Setting, Wrong, promise, try_all
 from spanproof.theorems import all_explorations
-from spanproof.theorems.courses.containers import every_case
+from spanproof.theorems.cases import every_case
 from spanproof.theorems.mutants import MUTANTS
 
 QUICK = "courses.specials"

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
-from spanproof.theorems.courses.containers import every_case
+from spanproof.theorems.cases import every_case
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.steps import NotAStep
 from spanspec.base.words import U64

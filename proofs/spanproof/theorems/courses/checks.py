@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
-from spanproof.theorems.courses.containers import every_case, refuses
+from spanproof.theorems.cases import every_case, refuses
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import ProcId

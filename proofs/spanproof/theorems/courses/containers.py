@@ -12,7 +12,8 @@ from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import Wrong, promise
+from spanproof.simulate.trying import promise
+from spanproof.theorems.cases import Case, every_case, refuses
 from spanspec.base.ids import NOBODY, PlaceId, SpanId
 from spanspec.heap.taking import advance
 from spanspec.pages.freeruns import (
@@ -34,36 +35,7 @@ from spanspec.sharing.sweepbuf import FIND_DRAINED, SweepBuffer, may_find_draine
 PAGE: Final = 8192
 
 
-Case = Callable[[Counter[str]], None]
-"""Something to be tried, which counts what it has met."""
-
-
-def every_case(cases: Sequence[tuple[str, Case]]) -> Ran:
-    """Try cases until one is wrong."""
-    met: Counter[str] = Counter()
-    for number, (name, case) in enumerate(cases):
-        try:
-            case(met)
-        except Wrong as problem:
-            return Ran(number + 1, met, str(problem), name)
-        except Exception as problem:
-            return Ran(number + 1, met, f"{type(problem).__name__}: {problem}", name)
-    return Ran(len(cases), met)
-
-
-def refuses(check: str, act: Callable[[], object]) -> None:
-    """Require that a fatal check fires."""
-    try:
-        act()
-    except AssertionError as fatal:
-        promise(str(fatal).startswith(check), f"{check} is expected, {fatal}")
-        return
-    raise Wrong(f"{check} does not fire")
-
-
 # --- the free runs --------------------------------------------------------------------------------
-
-
 RUNS: Final = (
     FreeSpan(10 * PAGE, 2, 7, False, False),
     FreeSpan(20 * PAGE, 1, 3, True, True),
@@ -71,6 +43,7 @@ RUNS: Final = (
     FreeSpan(40 * PAGE, 2, 1, True, False),
 )
 """Runs of every type, whose descriptors are not in the order of their addresses."""
+
 
 FILTERS: Final = (ALL, UNSCAVENGED, UNSCAVENGED_HUGE, UNSCAVENGED_SMALL, 0b1010)
 
@@ -186,8 +159,6 @@ def filters(met: Counter[str]) -> None:
 
 
 # --- the lists of mcentral, the sweep buffers -----------------------------------------------------
-
-
 def spans_in_a_list(moves: Sequence[tuple[str, int]]) -> Case:
     """Move spans into a list and out of it."""
 
@@ -310,8 +281,6 @@ def a_sweep_buffer_has_reserved_places() -> Ran:
 
 
 # --- the map of pages -----------------------------------------------------------------------------
-
-
 def pages_of_a_map(ranges: Sequence[tuple[int, int, int]], at: int) -> Case:
     """Give ranges of pages to spans, about a place."""
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
-from spanproof.theorems.courses.containers import every_case
+from spanproof.theorems.cases import every_case
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import NOBODY, ProcId, SlotId, SpanId
 from spanspec.heap.heap import Heap

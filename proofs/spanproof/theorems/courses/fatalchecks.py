@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.theorems.courses.containers import Case, every_case, refuses
+from spanproof.theorems.cases import Case, every_case, refuses
 from spanproof.theorems.courses.fatal import provoked
 
 

@@ -17,7 +17,7 @@ from spanproof.simulate.operations import (
     take_manual,
 )
 from spanproof.simulate.trying import Player, Setting, promise, try_all
-from spanproof.theorems.courses.containers import every_case, refuses
+from spanproof.theorems.cases import every_case, refuses
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.base.intervals import Intervals
 from spanspec.heap.heap import Heap

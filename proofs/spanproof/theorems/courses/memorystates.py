@@ -8,7 +8,7 @@ from itertools import combinations, product
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
-from spanproof.theorems.courses.containers import every_case
+from spanproof.theorems.cases import every_case
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.pages.arena import GrantingOs
 from spanspec.pages.osmemory import FollowedOs

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
-from spanproof.theorems.courses.containers import every_case, refuses
+from spanproof.theorems.cases import every_case, refuses
 from spanspec.events.heap_events import ScavengesSpan
 from spanspec.heap.collector import MARK, MARK_TERMINATION, OFF, Collector, is_sound
 from spanspec.heap.decisions import Decisions

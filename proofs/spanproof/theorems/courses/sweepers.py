@@ -7,7 +7,7 @@ from typing import Final
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
-from spanproof.theorems.courses.containers import every_case
+from spanproof.theorems.cases import every_case
 from spanspec.heap.sweepers import begin_popping, end_popping, may_begin_popping, may_end_popping
 
 THREADS: Final = range(4)

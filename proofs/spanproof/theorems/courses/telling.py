@@ -28,7 +28,7 @@ from spanproof.simulate.operations import (
     take_manual,
 )
 from spanproof.simulate.trying import Operation, Player, promise
-from spanproof.theorems.courses.containers import Case, every_case
+from spanproof.theorems.cases import Case, every_case
 from spanproof.theorems.courses.programs import every, none, odd
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev

@@ -20,7 +20,7 @@ from spanalloc.span import IN_NO_LIST, IN_USE, Span
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import Wrong, promise
-from spanproof.theorems.courses.containers import Case, every_case
+from spanproof.theorems.cases import Case, every_case
 
 PAGE: Final = 8192
 ARENA: Final = 64 << 20
