@@ -5,26 +5,19 @@ Importing this package registers them all.
 
 from spanproof.prove.exploration import EXPLORATIONS, Exploration
 from spanproof.prove.proof import REGISTRY, Obligation
-from spanproof.theorems.courses import (
-    books,
+from spanproof.theorems.courses import containers
+from spanproof.theorems.courses.limits import (
     checks,
-    containers,
     damage,
     edges,
     fatalchecks,
     guards,
-    meanwhile,
-    memory,
-    memorystates,
-    pacing,
-    programs,
-    records,
     refusals,
-    sweepers,
-    telling,
-    threads,
-    versions,
 )
+from spanproof.theorems.courses.memory import advice, arenas, metadata, requests, states
+from spanproof.theorems.courses.operations import meanwhile, programs, sweepers, threads
+from spanproof.theorems.courses.outcomes import books, pacing, records, telling
+from spanproof.theorems.courses.versions import profile, spansets
 from spanproof.theorems.heap import accounts, allp, collector, contents, markbits, marking, mcaches
 from spanproof.theorems.heap import progress as sweep_progress
 from spanproof.theorems.heap import specials as heap_specials
@@ -76,9 +69,11 @@ from spanproof.theorems.span import counting, counts, sizeclass, span, specials,
 __all__ = [
     "abstract",
     "accounts",
+    "advice",
     "all_explorations",
     "all_obligations",
     "allp",
+    "arenas",
     "books",
     "buffers",
     "changes",
@@ -108,9 +103,8 @@ __all__ = [
     "mcaches",
     "meanwhile",
     "meeting",
-    "memory",
-    "memorystates",
     "merging",
+    "metadata",
     "methods_shape",
     "methods_slots",
     "methods_sweep",
@@ -120,12 +114,14 @@ __all__ = [
     "pacing",
     "pagemap",
     "pagesteps",
+    "profile",
     "programs",
     "progress",
     "protocol",
     "records",
     "refusals",
     "removals",
+    "requests",
     "rotations",
     "safety",
     "scavenge",
@@ -134,7 +130,9 @@ __all__ = [
     "slotsteps",
     "span",
     "spanlists",
+    "spansets",
     "specials",
+    "states",
     "structures",
     "sweep_progress",
     "sweepers",
@@ -143,7 +141,6 @@ __all__ = [
     "threads",
     "tiling",
     "trees",
-    "versions",
 ]
 
 

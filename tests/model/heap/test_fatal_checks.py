@@ -2,8 +2,8 @@
 
 import pytest
 
-from spanproof.theorems.courses.fatal import provoked
-from spanproof.theorems.courses.fatal.machine import NoHints, Unreserving
+from spanproof.theorems.courses.limits.fatal import provoked
+from spanproof.theorems.courses.limits.fatal.machine import NoHints, Unreserving
 from spanspec.heap.heap import Heap, OutOfMemory, Refused
 from spanspec.heap.operations.specials import heap_span
 from spanspec.heap.program import (

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.theorems.cases import Case, every_case, refuses
-from spanproof.theorems.courses.fatal import provoked
+from spanproof.theorems.courses.limits.fatal import provoked
 
 
 def runs_into(name: str, provoke: Callable[[], object]) -> Case:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from spanproof.theorems.courses.fatal.checks import Checks
+from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.base.ids import SpanId
 from spanspec.sharing.spanlist import NO_CLASS, SpanList, no_lists, remove
 from spanspec.sharing.sweepbuf import SweepBuffer

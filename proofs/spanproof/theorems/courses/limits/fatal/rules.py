@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from spanproof.theorems.courses.fatal.checks import Checks
+from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import HEAP_ADDR_BITS, PAGE_SIZE
 from spanspec.base.sizeclass import size_class_for

@@ -29,7 +29,7 @@ from spanproof.simulate.operations import (
 )
 from spanproof.simulate.trying import Operation, Player, promise
 from spanproof.theorems.cases import Case, every_case
-from spanproof.theorems.courses.programs import every, none, odd
+from spanproof.theorems.courses.operations.programs import every, none, odd
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.heap import program

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from spanproof.theorems.courses.fatal.checks import Checks
+from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.heap.heap import Heap
 from spanspec.pages import mallocinit
 from spanspec.pages.arena import GrantingOs, Hint

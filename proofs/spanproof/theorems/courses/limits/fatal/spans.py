@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from spanproof.theorems.courses.fatal.checks import Checks
+from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import ProcId, SlotId, ThreadId
 from spanspec.events.span_events import SweepResult

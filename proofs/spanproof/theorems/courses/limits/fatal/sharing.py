@@ -4,8 +4,8 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from spanproof.theorems.courses.fatal.checks import Checks
-from spanproof.theorems.courses.fatal.spans import ACTOR, being_swept, put, slot_of
+from spanproof.theorems.courses.limits.fatal.checks import Checks
+from spanproof.theorems.courses.limits.fatal.spans import ACTOR, being_swept, put, slot_of
 from spanspec.base.ids import ThreadId
 from spanspec.base.words import M32
 from spanspec.heap.heap import Heap

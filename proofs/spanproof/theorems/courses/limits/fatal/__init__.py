@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from spanproof.theorems.courses.fatal import (
+from spanproof.theorems.courses.limits.fatal import (
     containers,
     freeruns,
     machine,

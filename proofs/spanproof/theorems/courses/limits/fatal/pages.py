@@ -4,8 +4,8 @@ from typing import Final, cast
 
 from msgspec.structs import replace
 
-from spanproof.theorems.courses.fatal.checks import Checks
-from spanproof.theorems.courses.fatal.spans import put
+from spanproof.theorems.courses.limits.fatal.checks import Checks
+from spanproof.theorems.courses.limits.fatal.spans import put
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.heap.heap import Heap
 from spanspec.pages.freeruns import FreeSpan, FreeSpans

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from spanproof.theorems.courses.fatal.checks import Checks
+from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.pages.freeruns import FreeSpan, SortedFreeSpans
 from spanspec.pages.treap import Node, Treap, check_treap, find_maximal, find_minimal
