@@ -45,6 +45,8 @@ from spanproof.theorems.objects import (
 from spanproof.theorems.pages import (
     changes,
     descents,
+    firstfit,
+    growth,
     insertions,
     merging,
     nooverlap,
@@ -52,9 +54,9 @@ from spanproof.theorems.pages import (
     removals,
     rotations,
     scavenge,
+    statistics,
     tiling,
 )
-from spanproof.theorems.pages import freeruns as freespans
 from spanproof.theorems.sharing import (
     buffers,
     lists,
@@ -64,7 +66,17 @@ from spanproof.theorems.sharing import (
     protocol,
     spanlists,
 )
-from spanproof.theorems.span import counting, counts, sizeclass, span, specials, sweepgen
+from spanproof.theorems.span import (
+    cache,
+    counting,
+    counts,
+    freeslots,
+    searches,
+    sizeclass,
+    specials,
+    sweepgen,
+    sweeps,
+)
 
 __all__ = [
     "abstract",
@@ -76,6 +88,7 @@ __all__ = [
     "arenas",
     "books",
     "buffers",
+    "cache",
     "changes",
     "checks",
     "collector",
@@ -88,7 +101,9 @@ __all__ = [
     "descents",
     "edges",
     "fatalchecks",
-    "freespans",
+    "firstfit",
+    "freeslots",
+    "growth",
     "guards",
     "heap_specials",
     "insertions",
@@ -125,18 +140,20 @@ __all__ = [
     "rotations",
     "safety",
     "scavenge",
+    "searches",
     "sizeclass",
     "slots",
     "slotsteps",
-    "span",
     "spanlists",
     "spansets",
     "specials",
     "states",
+    "statistics",
     "structures",
     "sweep_progress",
     "sweepers",
     "sweepgen",
+    "sweeps",
     "telling",
     "threads",
     "tiling",

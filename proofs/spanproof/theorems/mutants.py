@@ -4,8 +4,12 @@ from typing import Final
 
 from spanproof.patch.mutant import Mutant
 from spanproof.theorems.courses.containers_mutants import CONTAINER_MUTANTS
-from spanproof.theorems.courses.courses_mutants import COURSE_MUTANTS
-from spanproof.theorems.heap.accounts_mutants import COUNT_MUTANTS
+from spanproof.theorems.courses.limits.limits_mutants import LIMIT_MUTANTS
+from spanproof.theorems.courses.memory.memory_mutants import MEMORY_MUTANTS
+from spanproof.theorems.courses.operations.operations_mutants import OPERATION_MUTANTS
+from spanproof.theorems.courses.outcomes.outcomes_mutants import OUTCOME_MUTANTS
+from spanproof.theorems.courses.versions.versions_mutants import VERSION_MUTANTS
+from spanproof.theorems.heap.accounts_mutants import ACCOUNT_MUTANTS
 from spanproof.theorems.heap.allp_mutants import PS_MUTANTS
 from spanproof.theorems.heap.collector_mutants import COLLECTOR_MUTANTS
 from spanproof.theorems.heap.contents_mutants import CONTENTS_MUTANTS
@@ -25,18 +29,31 @@ from spanproof.theorems.objects.pagesteps_mutants import PAGE_MUTANTS
 from spanproof.theorems.objects.simulation_mutants import SIMULATION_MUTANTS
 from spanproof.theorems.pages.changes_mutants import CHANGE_MUTANTS
 from spanproof.theorems.pages.descents_mutants import DESCENT_MUTANTS
+from spanproof.theorems.pages.firstfit_mutants import FIRSTFIT_MUTANTS
+from spanproof.theorems.pages.growth_mutants import GROWTH_MUTANTS
+from spanproof.theorems.pages.nooverlap_mutants import OVERLAP_MUTANTS
 from spanproof.theorems.pages.pagemap_mutants import MAP_MUTANTS
 from spanproof.theorems.pages.rotations_mutants import TREAP_MUTANTS
+from spanproof.theorems.pages.runs_mutants import RUN_MUTANTS
 from spanproof.theorems.pages.scavenge_mutants import SCAVENGE_MUTANTS
+from spanproof.theorems.pages.statistics_mutants import STATISTICS_MUTANTS
 from spanproof.theorems.pages.tiling_mutants import TILING_MUTANTS
 from spanproof.theorems.sharing.buffers_mutants import BUFFER_MUTANTS
+from spanproof.theorems.sharing.caching_mutants import CACHING_MUTANTS
+from spanproof.theorems.sharing.cycle_mutants import CYCLE_MUTANTS
+from spanproof.theorems.sharing.lists_mutants import PLACE_MUTANTS
+from spanproof.theorems.sharing.meeting_mutants import MEETING_MUTANTS
 from spanproof.theorems.sharing.progress_mutants import PROGRESS_MUTANTS
-from spanproof.theorems.sharing.protocol_mutants import PROTOCOL_MUTANTS
 from spanproof.theorems.sharing.spanlists_mutants import LIST_MUTANTS
+from spanproof.theorems.sharing.sweeping_mutants import SWEEPING_MUTANTS
+from spanproof.theorems.span.cache_mutants import CACHE_MUTANTS
+from spanproof.theorems.span.counts_mutants import COUNT_MUTANTS
+from spanproof.theorems.span.freeslots_mutants import FREESLOT_MUTANTS
+from spanproof.theorems.span.searches_mutants import SEARCH_MUTANTS
 from spanproof.theorems.span.sizeclass_mutants import SIZECLASS_MUTANTS
-from spanproof.theorems.span.span_mutants import SPAN_MUTANTS
 from spanproof.theorems.span.specials_mutants import SPECIAL_MUTANTS
 from spanproof.theorems.span.sweepgen_mutants import SWEEPGEN_MUTANTS
+from spanproof.theorems.span.sweeps_mutants import SWEEP_MUTANTS
 
 
 def _by_name(*mutants: Mutant) -> dict[str, Mutant]:
@@ -51,39 +68,56 @@ def _by_name(*mutants: Mutant) -> dict[str, Mutant]:
 
 
 MUTANTS: Final = _by_name(
-    *SPAN_MUTANTS,
+    *CACHE_MUTANTS,
+    *COUNT_MUTANTS,
+    *FREESLOT_MUTANTS,
+    *SEARCH_MUTANTS,
+    *SIZECLASS_MUTANTS,
+    *SPECIAL_MUTANTS,
     *SWEEPGEN_MUTANTS,
-    *PROTOCOL_MUTANTS,
+    *SWEEP_MUTANTS,
+    *BUFFER_MUTANTS,
+    *CACHING_MUTANTS,
+    *CYCLE_MUTANTS,
+    *PLACE_MUTANTS,
+    *MEETING_MUTANTS,
     *PROGRESS_MUTANTS,
     *LIST_MUTANTS,
-    *BUFFER_MUTANTS,
-    *TILING_MUTANTS,
-    *MAP_MUTANTS,
-    *TREAP_MUTANTS,
+    *SWEEPING_MUTANTS,
     *CHANGE_MUTANTS,
     *DESCENT_MUTANTS,
+    *FIRSTFIT_MUTANTS,
+    *GROWTH_MUTANTS,
+    *OVERLAP_MUTANTS,
+    *MAP_MUTANTS,
+    *TREAP_MUTANTS,
+    *RUN_MUTANTS,
     *SCAVENGE_MUTANTS,
-    *OBJECT_MUTANTS,
+    *STATISTICS_MUTANTS,
+    *TILING_MUTANTS,
     *ABSTRACT_MUTANTS,
-    *SIMULATION_MUTANTS,
-    *PAGE_MUTANTS,
-    *KERNEL_PAGE_MUTANTS,
+    *OBJECT_MUTANTS,
     *LIVENESS_MUTANTS,
-    *SIZECLASS_MUTANTS,
-    *KERNEL_MUTANTS,
-    *COUNT_MUTANTS,
+    *PAGE_MUTANTS,
+    *SIMULATION_MUTANTS,
+    *ACCOUNT_MUTANTS,
+    *PS_MUTANTS,
     *COLLECTOR_MUTANTS,
     *CONTENTS_MUTANTS,
     *MARKBITS_MUTANTS,
-    *SWEEP_PROGRESS_MUTANTS,
     *MARKING_MUTANTS,
     *MCACHE_MUTANTS,
+    *SWEEP_PROGRESS_MUTANTS,
     *SPECIAL_STEP_MUTANTS,
-    *PS_MUTANTS,
-    *SPECIAL_MUTANTS,
-    *COURSE_MUTANTS,
     *CONTAINER_MUTANTS,
+    *LIMIT_MUTANTS,
+    *MEMORY_MUTANTS,
+    *OPERATION_MUTANTS,
+    *OUTCOME_MUTANTS,
+    *VERSION_MUTANTS,
     *METHOD_MUTANTS,
-    *TREE_MUTANTS,
+    *KERNEL_PAGE_MUTANTS,
+    *KERNEL_MUTANTS,
     *STRUCTURE_MUTANTS,
+    *TREE_MUTANTS,
 )

@@ -209,7 +209,7 @@ def test_a_closure_follows_names_attributes_and_strings() -> None:
     assert Unit("spanspec.base.words", REST) in sources.closure(
         [Unit("spanspec.base.words", "M32")]
     )
-    span = sources.closure(sources.named("spanproof.theorems.span.span", "SLOW"))
+    span = sources.closure(sources.named("spanproof.theorems.span.searches", "SLOW"))
     assert Unit("spanspec.span.alloccache", "next_free_index") in span
     assert sources.named("spanspec.base.words", "no_such_name") == []
     assert sources.whole("spanspec.no_such_module") == []

@@ -21,6 +21,7 @@ from spanproof.symbolic.frames import Contract
 from spanproof.symbolic.integers import Integers
 from spanproof.theorems import all_obligations
 from spanproof.theorems.induction import count_starts, count_steps
+from spanproof.theorems.span.cache import ZEROS
 from spanproof.theorems.span.counting import (
     MARKS,
     ROOM,
@@ -28,7 +29,7 @@ from spanproof.theorems.span.counting import (
     counts_exactly,
     marks_allocated,
 )
-from spanproof.theorems.span.span import SLOW, ZEROS, may_search
+from spanproof.theorems.span.searches import SLOW, may_search
 from spanspec.base.bitmap import NO_BITS
 from spanspec.base.words import U16, U32, U64, is_trailing_zeros, trailing_zeros
 from spanspec.span.alloccache import NextFree, next_free_index

@@ -166,7 +166,7 @@ def test_tiny_rules_agree(offset: int, size: int, address: int) -> None:
 @given(spans)
 def test_a_cut_loop_admits_what_python_computes(span: Mspan) -> None:
     """The loop's result is unknown to the translator, but Python's must be among the possible."""
-    from spanproof.theorems.span.span import SEARCH
+    from spanproof.theorems.span.searches import SEARCH
 
     span = replace(span, alloc_cache=window_at(span.alloc_bits, span.freeindex))
     translator = Translator(Words(64), loops=SEARCH)

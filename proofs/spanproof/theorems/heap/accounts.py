@@ -8,11 +8,20 @@ from msgspec.structs import replace
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanproof.theorems.heap.keeping import keep_invariant
-from spanspec.base.constants import PAGE_SIZE
+from spanproof.theorems.span.sizeclass import small_classes
+from spanspec.base.constants import PAGE_SIZE, make_span_class
 from spanspec.base.words import U16, U64
 from spanspec.heap import accounts as of
-from spanspec.heap.accounts import ACCOUNT_STEPS, COUNT_STEPS, Accounts, ClassCounts, is_large
-from spanspec.span.mspan import Mspan
+from spanspec.heap.accounts import (
+    ACCOUNT_STEPS,
+    COUNT_STEPS,
+    Accounts,
+    ClassCounts,
+    charge,
+    is_large,
+)
+from spanspec.heap.mcentral import span_bytes
+from spanspec.span.mspan import Mspan, init_span
 
 INTEGERS: Final = Integers()
 
@@ -153,3 +162,25 @@ def what_is_there_may_be_counted_and_nothing_else(p: Proof) -> None:
     p.possible("a full span has a tail", z3.And(free == 0, charge > 0))
     p.possible("the last free slot", z3.And(back, free == 1, out == 1))
     p.possible("the last byte", z3.And(gone, size == 1, alive == 1))
+
+
+@obligation("central.charge", "CEN-2 CEN-8 CEN-10 CEN-18 I-31", INTEGERS)
+def a_cached_span_is_charged_for_what_it_can_give(p: Proof) -> None:
+    """What heap_live grows by when an mcache takes a span covers every object that can be allocated
+    from it, and nothing that was in use before. What is swept for it first is paid for by the bytes
+    of the whole span.
+    """
+    base = p.number(U64, "base")
+    used = p.number(U16, "used")
+    for number, entry in small_classes(p):
+        fresh = p.call(init_span, base, entry.npages, make_span_class(number, True), base)
+        assert isinstance(fresh, Mspan)
+        span = replace(fresh, alloc_count=used)
+        bound = z3.And(used >= 0, used <= span.nelems)
+        charged = p.integer(charge, span)
+        p.show(f"{entry.size}: all free slots", charged >= (span.nelems - used) * entry.size, bound)
+        spent = charged + used * entry.size
+        p.show(f"{entry.size}: no more", spent <= entry.span_bytes, bound)
+        paid = p.integer(span_bytes, fresh.spanclass)
+        p.show(f"{entry.size}: the whole span is paid for", paid == entry.span_bytes)
+    p.possible("a partly used span", used == 3)

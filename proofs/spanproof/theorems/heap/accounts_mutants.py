@@ -2,7 +2,7 @@
 
 from spanproof.patch.mutant import Variant, variants_of
 
-COUNT_MUTANTS = (
+ACCOUNT_MUTANTS = (
     *variants_of(
         "spanspec.heap.accounts.hand_out",
         Variant(
@@ -82,6 +82,13 @@ COUNT_MUTANTS = (
             "accounts.counts",
             "what was found dead is handed back once more",
         ),
+        Variant(
+            "last-slot-not-handed-back",
+            "1 <= free_slots(span)",
+            "2 <= free_slots(span)",
+            "accounts.guards",
+            "a span with one free slot is never handed back",
+        ),
     ),
     *variants_of(
         "spanspec.heap.accounts.may_count_dead",
@@ -91,6 +98,13 @@ COUNT_MUTANTS = (
             "nfreed >= 1",
             "accounts.counts",
             "objects are found dead that were never handed out",
+        ),
+        Variant(
+            "none-found-dead",
+            "1 <= nfreed",
+            "0 <= nfreed",
+            "accounts.guards",
+            "a sweep that finds nothing counts it",
         ),
     ),
     *variants_of(
@@ -112,6 +126,13 @@ COUNT_MUTANTS = (
             "accounts.heap",
             "what an mcache had before the mark is taken from what was marked",
         ),
+        Variant(
+            "last-byte-not-refunded",
+            "1 <= refund",
+            "2 <= refund",
+            "accounts.guards",
+            "the last byte of what an mcache did not use stays counted",
+        ),
     ),
     *variants_of(
         "spanspec.heap.accounts.may_count_large_dead",
@@ -122,35 +143,12 @@ COUNT_MUTANTS = (
             "accounts.heap",
             "more large objects are found dead than there were",
         ),
-    ),
-    *variants_of(
-        "spanspec.heap.accounts.may_hand_back",
         Variant(
-            "last-slot-not-handed-back",
-            "1 <= free_slots(span)",
-            "2 <= free_slots(span)",
+            "smallest-large-object-lives-on",
+            "1 <= span.elemsize",
+            "1 < span.elemsize",
             "accounts.guards",
-            "a span with one free slot is never handed back",
-        ),
-    ),
-    *variants_of(
-        "spanspec.heap.accounts.may_count_dead",
-        Variant(
-            "none-found-dead",
-            "1 <= nfreed",
-            "0 <= nfreed",
-            "accounts.guards",
-            "a sweep that finds nothing counts it",
-        ),
-    ),
-    *variants_of(
-        "spanspec.heap.accounts.may_refund_uncached",
-        Variant(
-            "last-byte-not-refunded",
-            "1 <= refund",
-            "2 <= refund",
-            "accounts.guards",
-            "the last byte of what an mcache did not use stays counted",
+            "a large object of one byte never dies",
         ),
     ),
     *variants_of(
@@ -164,16 +162,6 @@ COUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.may_count_large_dead",
-        Variant(
-            "smallest-large-object-lives-on",
-            "1 <= span.elemsize",
-            "1 < span.elemsize",
-            "accounts.guards",
-            "a large object of one byte never dies",
-        ),
-    ),
-    *variants_of(
         "spanspec.heap.accounts.may_charge_cached",
         Variant(
             "tail-of-a-full-span-charged",
@@ -181,6 +169,33 @@ COUNT_MUTANTS = (
             "charge(span) > 0",
             "accounts.guards",
             "a full span is charged for what lies behind its last slot",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.accounts.charge",
+        Variant(
+            "12040-charged-in-full",
+            " - span.alloc_count * span.elemsize",
+            "",
+            "central.charge",
+            "a cached span is charged for the part that was in use already",
+        ),
+        Variant(
+            "87d939dee8-not-charged",
+            "span.npages * PAGE_SIZE - span.alloc_count * span.elemsize",
+            "0 * span.npages",
+            "central.charge",
+            "heap_live does not know what the caches have taken",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcentral.span_bytes",
+        Variant(
+            "13535-credit-by-object",
+            "CLASS_TO_PAGES[size_class_of(spanclass)] * PAGE_SIZE",
+            "CLASS_TO_PAGES[size_class_of(spanclass)] * PAGE_SIZE // 8",
+            "central.charge",
+            "sweeping is paid for by a part of the span, as by an object",
         ),
     ),
 )

@@ -52,9 +52,6 @@ COLLECTOR_MUTANTS = (
             "collector.begin-marking",
             "a cycle marks in the mark bits of the one before",
         ),
-    ),
-    *variants_of(
-        "spanspec.heap.collector.begin_marking",
         Variant(
             "looked-through-in-all-cycles",
             "scanned=with_finalizers",

@@ -28,7 +28,7 @@ from spanproof.theorems.span.counting import (
     marks_allocated,
 )
 from spanproof.theorems.span.counts import any_exact_span, search, search_to_the_end
-from spanproof.theorems.span.span import SEARCHES, SLOW, keeps_layout
+from spanproof.theorems.span.searches import SEARCHES, SLOW, keeps_layout
 from spanspec.base.bitmap import Bitmap
 from spanspec.base.constants import HEAP_ADDR_BITS, MAX_SMALL_SIZE, NUM_SPAN_CLASSES, PAGE_SIZE
 from spanspec.base.ids import SlotId, SpanId, ThreadId

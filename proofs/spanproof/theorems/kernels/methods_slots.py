@@ -28,7 +28,7 @@ from spanproof.theorems.kernels.spans import (
     SEARCHES,
     cache_bit_is_exact,
 )
-from spanproof.theorems.span.span import took_free_slot
+from spanproof.theorems.span.searches import took_free_slot
 from spanspec.span.freeslots import ends_search, is_passed_over
 from spanspec.span.mspan import Mspan, is_allocated, is_free
 

@@ -16,6 +16,7 @@ from spanproof.symbolic.merge import as_bool
 from spanproof.symbolic.values import SymbolicBitmap
 from spanproof.theorems.induction import count_starts, count_steps
 from spanproof.theorems.pages.tilingreads import is_addressable
+from spanproof.theorems.span.cache import any_span
 from spanproof.theorems.span.counting import (
     FREED,
     MARKS,
@@ -25,8 +26,9 @@ from spanproof.theorems.span.counting import (
     is_handed_out,
     marks_allocated,
 )
+from spanproof.theorems.span.searches import SLOW
 from spanproof.theorems.span.sizeclass import small_classes
-from spanproof.theorems.span.span import SLOW, any_span, any_sweep, returns_to_heap
+from spanproof.theorems.span.sweeps import any_sweep, returns_to_heap
 from spanspec.base.bitmap import Bitmap
 from spanspec.base.constants import (
     PAGE_SIZE,

@@ -29,7 +29,7 @@ from spanproof.theorems.objects.layout import LAYOUT
 from spanproof.theorems.objects.pagesteps import STEPS as PAGE_STEPS
 from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
 from spanproof.theorems.objects.told import shared_id, told_alike
-from spanproof.theorems.pages.freeruns import ADDS_UP
+from spanproof.theorems.pages.statistics import ADDS_UP
 from spanproof.theorems.pages.tiling import STEPS as TILING_STEPS
 from spanproof.theorems.pages.tilingreads import owner_at
 from spanproof.theorems.sharing.order import WAITS, has_swept_slots, is_to_be_swept

@@ -14,6 +14,7 @@ from spanproof.prove.lemmas import Shown
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.theorems.induction import count_starts, count_steps
+from spanproof.theorems.span.cache import BITWISE, ZEROS, any_span, bitwise
 from spanproof.theorems.span.counting import (
     FREED,
     FULL,
@@ -24,15 +25,8 @@ from spanproof.theorems.span.counting import (
     dies,
     marks_allocated,
 )
-from spanproof.theorems.span.span import (
-    BITWISE,
-    SLOW,
-    ZEROS,
-    any_span,
-    any_sweep,
-    bitwise,
-    keeps_layout,
-)
+from spanproof.theorems.span.searches import SLOW, keeps_layout
+from spanproof.theorems.span.sweeps import any_sweep
 from spanspec.base.bitmap import NO_BITS
 from spanspec.base.words import U16, trailing_zeros
 from spanspec.span.alloccache import NextFree, next_free_fast, next_free_index, next_free_slow

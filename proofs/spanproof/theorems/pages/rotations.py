@@ -14,7 +14,7 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.merge import scalar_of
 from spanproof.symbolic.values import NONE, SymbolicObject
-from spanproof.theorems.pages.freeruns import has_type
+from spanproof.theorems.pages.firstfit import has_type
 from spanspec.base.words import U8
 from spanspec.pages.freeruns import FreeSpan, type_of
 from spanspec.pages.treap import Node, belongs_left

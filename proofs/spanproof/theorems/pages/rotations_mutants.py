@@ -68,4 +68,24 @@ TREAP_MUTANTS = (
             "what comes behind a run hangs before it, and what was there is lost",
         ),
     ),
+    *variants_of(
+        "spanspec.pages.treap.Node.rotate_left",
+        Variant(
+            "middle-subtree-lost",
+            "self.right = child.left",
+            "self.right = None",
+            "treap.rotations",
+            "the runs between two nodes that rotate are in the tree no more",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.treap.Node.sums",
+        Variant(
+            "right-subtree-not-summed",
+            "right_most, right_types = right.max_pages, right.types",
+            "right_types = right.types",
+            "treap.rotations",
+            "a node does not know how long the runs to its right are",
+        ),
+    ),
 )

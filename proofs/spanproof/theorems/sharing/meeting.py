@@ -6,8 +6,10 @@ import z3
 
 from spanproof.prove.assumptions import MARKER
 from spanproof.prove.proof import Proof, obligation
+from spanproof.theorems.span.cache import WORDS
 from spanproof.theorems.span.counting import MARKS
-from spanproof.theorems.span.span import SLOW, WORDS, any_sweep
+from spanproof.theorems.span.searches import SLOW
+from spanproof.theorems.span.sweeps import any_sweep
 from spanspec.base.ids import ThreadId
 from spanspec.base.words import U16
 from spanspec.sharing.meeting import records_meet

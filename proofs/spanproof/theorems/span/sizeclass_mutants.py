@@ -158,4 +158,14 @@ SIZECLASS_MUTANTS = (
             "the block with less room left becomes the current one",
         ),
     ),
+    *variants_of(
+        "spanspec.span.mspan.init_span",
+        Variant(
+            "fresh-span-used",
+            "freeindex=0",
+            "freeindex=1",
+            "sizeclass.layout",
+            "a fresh span loses its first slot",
+        ),
+    ),
 )

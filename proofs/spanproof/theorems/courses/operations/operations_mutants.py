@@ -1,0 +1,188 @@
+"""Mutants of operations: what one leaves out, takes too early, or does not wait for."""
+
+from typing import Final
+
+from spanproof.patch.mutant import Mutant, Variant, variants_of
+
+OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
+    *variants_of(
+        "spanspec.heap.mcentral.claim_listed",
+        Variant(
+            "claimed-span-not-swept",
+            "    yield from sweep_span(state, actor, thread, span, preserve=True)",
+            "    yield from ()",
+            "courses.refill-and-sweep",
+            "a span that is claimed in a list is not swept",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.push",
+        Variant(
+            "swept-span-not-pushed",
+            "take(state, PUSH, thread, place=place, p=actor.p)",
+            "pass",
+            "courses.refill-and-sweep",
+            "a swept span does not get onto the swept stack",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcache.install",
+        Variant(
+            "refill-enters-no-cache",
+            "take_both(state, span, ENTER_CACHE, thread)",
+            "state.spans[span]",
+            "courses.allocate",
+            "a refill does not put its span into the cache",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.deduct_sweep_credit",
+        Variant(
+            "debt-paid-once",
+            "== NOTHING_LEFT",
+            "!= NOTHING_LEFT",
+            "courses.allocate",
+            "an allocation sweeps one span at most, whatever it owes",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.cycle.marking_begins",
+        Variant(
+            "tiny-blocks-not-marked",
+            "mark_tiny_block(state, mcache.tiny.address)",
+            "pass",
+            "courses.tiny",
+            "the current tiny block is not marked when marking begins",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.sweep_span",
+        Variant(
+            "specials-not-looked-at",
+            "if span in state.specials:",
+            "if span in ():",
+            "courses.specials",
+            "a sweep does not decide on special records",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.procs.procresize",
+        Variant(
+            "gone-p-not-released",
+            "        yield from release_all(state, actor, mcache)\n",
+            "        yield from ()\n",
+            "courses.procs",
+            "the mcache of a P that goes is dropped with its spans",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pageheap.PageHeap.coalesce",
+        Variant(
+            "coalesces-upwards-only",
+            "self.act(actor, may_merge_lower, merge_lower, span)",
+            "pass",
+            "courses.pages",
+            "a freed run is not merged with the one below",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.scavenge.scavenge_for_growth",
+        Variant(
+            "growth-not-paid-for",
+            "if work > 0:",
+            "if work < 0:",
+            "courses.scavenger",
+            "nothing is released when the heap grows",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.cycle.sweep_phase_starts",
+        Variant(
+            "dead-mcaches-not-flushed",
+            "take(state, FLUSH, proc)",
+            "pass",
+            "courses.procs",
+            "mcaches that are gone do not count as flushed",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcache.prepare_for_sweep",
+        Variant(
+            "flush-not-noted",
+            "    take(state, FLUSH, ProcId(identity))\n",
+            "",
+            "courses.procs",
+            "a flushed mcache does not count as flushed",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcache.release_all",
+        Variant(
+            "flush-keeps-spans",
+            "for spanclass in state.cached_spans(identity):",
+            "for spanclass in ():",
+            "courses.stop-the-world",
+            "a flush leaves the spans in the mcache",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.return_span",
+        Variant(
+            "freed-span-stays-shared",
+            "take_both(state, span, LEAVE_USE, thread)",
+            "del state.spans[span]",
+            "courses.free-and-take",
+            "a span goes back to the page heap, and threads share it still",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweepers.begin_popping",
+        Variant(
+            "last-sweeper-counted-alone",
+            "sweepers | {thread}",
+            "frozenset({thread})",
+            "courses.sweepers",
+            "who begins to sweep is counted in place of the others",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweepers.end_popping",
+        Variant(
+            "nobody-sweeps-after-the-first",
+            "sweepers - {thread}",
+            "frozenset()",
+            "courses.sweepers",
+            "once one thread has swept, nobody waits for the others",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pagealloc.free_manual",
+        Variant(
+            "purpose-kept",
+            "    del heap.purposes[span]\n",
+            "",
+            "courses.pages",
+            "a span that is manual no longer still counts as a stack or a work buffer",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pageheap.PageHeap._follow",
+        Variant(
+            "treap-nodes-leak",
+            "self.treap_nodes.let_go()",
+            "pass",
+            "courses.pages",
+            "the node of a run that leaves the free set is never given back",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.finish_sweeping",
+        Variant(
+            "waits-for-nobody",
+            "while state.inputs.seen_sweepers() and state.cycle == cycle:",
+            "while state.inputs.seen_sweepers() and state.cycle != cycle:",
+            "courses.meanwhile",
+            "a collection is complete while another thread still sweeps",
+        ),
+    ),
+)

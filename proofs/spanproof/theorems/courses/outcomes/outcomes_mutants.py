@@ -1,0 +1,256 @@
+"""Mutants of what operations leave: what they note, when they are due, and what is told of them."""
+
+from typing import Final
+
+from spanproof.patch.mutant import Mutant, Variant, variants_of
+
+OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
+    *(
+        one
+        for function, before, after, what in (
+            (
+                "may_set_trigger",
+                "trigger.heap <= trigger.goal",
+                "True",
+                "a cycle may start at a heap at which it is to be over",
+            ),
+            (
+                "may_raise_goal",
+                " and collector.cycle == collector.epoch + 1",
+                "",
+                "the goal is raised although no cycle has begun",
+            ),
+            (
+                "may_correct_ratio",
+                "collector.phase == MARK",
+                "collector.phase != OFF",
+                "what a cycle has taken counts once more when it has ended marking",
+            ),
+            (
+                "may_set_pace",
+                "owes and not collector.sweepdone",
+                "owes",
+                "an allocation owes sweeping although all is swept",
+            ),
+            (
+                "may_drop_pace",
+                "collector.sweepdone or unswept == 0",
+                "True",
+                "nobody owes anything although something is unswept",
+            ),
+        )
+        for one in variants_of(
+            f"spanspec.heap.pacing.{function}",
+            Variant(f"{function.replace('_', '-')}-always", before, after, "courses.paces", what),
+        )
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.after_specials",
+        Variant(
+            "saved-object-not-marked",
+            "at = by_fate(at, special, fate)",
+            "by_fate(at, special, fate)",
+            "courses.books",
+            "an object that is saved for its finalizer is freed with the others",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.pacing.distance_to",
+        Variant(
+            "no-room-for-sweeping",
+            " - SWEEP_MIN_HEAP_DISTANCE",
+            "",
+            "courses.pacing",
+            "sweeping is done only when the heap has reached its trigger",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.pacing.grown_since",
+        Variant(
+            "coming-span-not-counted",
+            " + span_bytes",
+            "",
+            "courses.pacing",
+            "an allocation does not pay for the span that it takes",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.bgscavenge.after_turn",
+        Variant(
+            "never-backs-off",
+            "backs_off=True",
+            "backs_off=False",
+            "courses.scavenger-turns",
+            "a scavenger that finds nothing to release tries again as soon as before",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.bgscavenge.may_sleep",
+        Variant(
+            "new-line-overslept",
+            "scavenger.generation == line.generation",
+            "scavenger.generation <= line.generation",
+            "courses.scavenger-turns",
+            "the scavenger sleeps although a new line was set",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.reclaim.reclaim",
+        Variant(
+            "end-of-reclaim-untold",
+            """yield chunk_event(actor, "done", index, wanted, 0)""",
+            "pass",
+            "courses.told",
+            "a reclaimer that has passed all arenas does not tell it",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.newspan.take_span",
+        Variant(
+            "fresh-span-of-old-bits",
+            """    take_bits(state, record.nelems)
+    take_bits(state, record.nelems)
+""",
+            "    take_bits(state, record.nelems)\n",
+            "courses.told",
+            "a fresh span takes mark bits, and no allocBits",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcentral.uncached",
+        Variant(
+            "staleness-untold",
+            "int(stale)",
+            "0",
+            "courses.told",
+            "a span that was cached since before the cycle is told to be of this one",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.pageheap.PageHeap.coalesce",
+        Variant(
+            "upper-huge-pages-not-counted",
+            "huge += self.huge_contribution(upper)",
+            "pass",
+            "courses.told",
+            "huge pages that were whole before a merge are advised about once more",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.cycle.terminate_marking",
+        Variant(
+            "sweeping-not-paced",
+            "advance(state, SET_PACE, state.inputs.sweep_pace(), state.collector)",
+            "state.inputs.sweep_pace()",
+            "courses.books",
+            "a sweep phase begins with the pace of the one before",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.sweeping.deduct_sweep_credit",
+        Variant(
+            "pace-stays-when-all-is-swept",
+            "advance(state, DROP_PACE, state.collector, state.unswept.index)",
+            "pass",
+            "courses.books",
+            "who finds nothing to sweep leaves the pace what it was",
+        ),
+        Variant(
+            "old-debt-under-a-new-pace",
+            "if state.pace.swept_basis != basis:",
+            "if state.pace.swept_basis == basis and False:",
+            "courses.books",
+            "a debt stays what it was although the pace has changed",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.marking.page_is_marked",
+        Variant(
+            "page-marks-stay",
+            "at.page_epoch == epoch",
+            "at.page_epoch != NEVER_MARKED",
+            "courses.books",
+            "what the cycle before has marked is not reclaimed in this one",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.taking.look_at_popped",
+        Variant(
+            "late-look-stays",
+            "state.tables.spans.records[span] = now",
+            "pass",
+            "courses.books",
+            "a span becomes what it was when somebody reads it late",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.memstats.read_memstats",
+        Variant(
+            "manual-spans-not-counted",
+            "stats.heap_sys + stats.stacks_inuse + stats.gc_manual",
+            "stats.heap_sys + stats.stacks_inuse",
+            "courses.books",
+            "what the collector's own spans take is in no figure",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.mcentral.walk_nonempty",
+        Variant(
+            "passing-over-untold",
+            """yield skip(state, actor, span, "N")""",
+            "pass",
+            "courses.told",
+            "a walk does not tell of a span that another thread is sweeping",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.operations.specials.add",
+        Variant(
+            "looked-through-for-nothing",
+            "advance(state, LOOK_THROUGH, state.spans[span].elemsize)",
+            "pass",
+            "courses.books",
+            "an object that gets its finalizer while marking is looked through, and not counted",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.runs.huge_pages",
+        Variant(
+            "single-huge-page-overlooked",
+            "run.npages < phys.huge // PAGE_SIZE",
+            "run.npages <= phys.huge // PAGE_SIZE",
+            "courses.told",
+            "a run that is just one huge page counts for none",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.cycle.marking_begins",
+        Variant(
+            "queue-of-finalizers-no-root",
+            "    mark_finalizers_due(state)\n",
+            "",
+            "courses.books",
+            "an object is freed before its finalizer, which is due, has run",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.reclaim.reclaim_chunk",
+        Variant(
+            "page-looked-at-twice",
+            "first = run.base + PAGE_SIZE",
+            "first = run.base",
+            "courses.books",
+            "the reclaimer looks at the first page of a span that it has swept once more",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.operations.pages.scavenge_later",
+        Variant(
+            "late-at-the-deadline",
+            "decisions.scavenger.wake_at <= deadline",
+            "decisions.scavenger.wake_at < deadline",
+            "courses.scavenger-turns",
+            "the scavenger is not awake at the end of the time that passes, when its sleep is over",
+        ),
+    ),
+)
