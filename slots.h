@@ -109,9 +109,114 @@ static __attribute__((noinline)) PyObject *get_and_keep(
     return value;
 }
 
+#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030C0000 && PyLong_SHIFT == 30
+
+#define TABLES_KNOWN
+
+#ifdef Py_BUILD_CORE
+#include <internal/pycore_dict.h>
+#else
+#define Py_BUILD_CORE
+#include <internal/pycore_dict.h>
+#undef Py_BUILD_CORE
+#endif
+
+/* Return an integer of at most two digits that is not negative, which is its hash, too; -1 for any
+other object. */
+static inline Py_ssize_t small_number(PyObject *key)
+{
+    if (!PyLong_CheckExact(key)) {
+        return -1;
+    }
+    digit *digits = ((PyLongObject *)key)->ob_digit;
+    switch (Py_SIZE(key)) {
+    case 0:
+        return 0;
+    case 1:
+        return digits[0];
+    case 2:
+        return (Py_ssize_t)digits[1] << PyLong_SHIFT | digits[0];
+    default:
+        return -1;
+    }
+}
+
+static inline Py_ssize_t index_at(PyDictKeysObject *keys, size_t place)
+{
+    if (keys->dk_log2_size < 8) {
+        return ((int8_t *)keys->dk_indices)[place];
+    }
+    if (keys->dk_log2_size < 16) {
+        return ((int16_t *)keys->dk_indices)[place];
+    }
+    return keys->dk_log2_size < 32 ? ((int32_t *)keys->dk_indices)[place]
+                                   : ((int64_t *)keys->dk_indices)[place];
+}
+
+#define ABSENT (-1)
+#define UNKNOWN (-2)
+
+/* Return the number of the entry of a key, from a place of the table on, after which the next one is
+told by `left`; `ABSENT` if there is none, `UNKNOWN` if Python has to be asked. */
+static __attribute__((noinline)) Py_ssize_t find_entry(
+    PyDictKeysObject *keys, PyObject *key, Py_ssize_t number, size_t place, size_t left)
+{
+    PyDictKeyEntry *entries = DK_ENTRIES(keys);
+    size_t mask = ((size_t)1 << keys->dk_log2_size) - 1;
+    for (;;) {
+        Py_ssize_t index = index_at(keys, place);
+        if (index >= 0) {
+            PyDictKeyEntry *entry = &entries[index];
+            if (entry->me_key == key) {
+                return index;
+            }
+            if (entry->me_hash == number) {
+                Py_ssize_t other = small_number(entry->me_key);
+                if (other < 0 || other == number) {
+                    return other < 0 ? UNKNOWN : index;
+                }
+            }
+        }
+        else if (index == DKIX_EMPTY) {
+            return ABSENT;
+        }
+        left >>= 5;
+        place = (place * 5 + left + 1) & mask;
+    }
+}
+
+/* Find the value of a key in a dictionary, borrowed; NULL if there is none. False if Python has to be
+asked: the key is no small integer, or there is a key that could be equal to it and is none either.
+
+The places are looked at in the same order as by `_Py_dict_lookup`. */
+static inline bool find_number(PyObject *dict, PyObject *key, PyObject **value)
+{
+    Py_ssize_t number = small_number(key);
+    PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+    if (number < 0 || keys->dk_kind != DICT_KEYS_GENERAL) {
+        return false;
+    }
+    PyDictKeyEntry *entries = DK_ENTRIES(keys);
+    size_t place = (size_t)number & (((size_t)1 << keys->dk_log2_size) - 1);
+    Py_ssize_t index = index_at(keys, place);
+    if (index < 0 || entries[index].me_key != key) {
+        index = find_entry(keys, key, number, place, (size_t)number);
+    }
+    *value = index >= 0 ? entries[index].me_value : NULL;
+    return index != UNKNOWN;
+}
+
+#endif
+
 static inline PyObject *get_item(PyObject *dict, PyObject *key)
 {
     if (!PyUnicode_CheckExact(key)) {
+#ifdef TABLES_KNOWN
+        PyObject *value;
+        if (find_number(dict, key, &value)) {
+            return value;
+        }
+#endif
         return PyDict_GetItemWithError(dict, key);
     }
     uintptr_t mixed = ((uintptr_t)dict >> 5) ^ ((uintptr_t)key >> 4);
@@ -122,6 +227,30 @@ static inline PyObject *get_item(PyObject *dict, PyObject *key)
     }
     return get_and_keep(dict, key, place);
 }
+
+#ifdef TABLES_KNOWN
+
+static __attribute__((noinline)) int has_key(PyObject *dict, PyObject *key)
+{
+    PyObject *value;
+    return find_number(dict, key, &value) ? value != NULL : PyDict_Contains(dict, key);
+}
+
+/* Of dictionaries, also those of a class that is derived from theirs and finds items as they do. */
+static __attribute__((noinline)) PyObject *get_subscript(PyObject *object, PyObject *key)
+{
+    PyMappingMethods *mapping = Py_TYPE(object)->tp_as_mapping;
+    if (mapping != NULL && mapping->mp_subscript == PyDict_Type.tp_as_mapping->mp_subscript) {
+        PyObject *value;
+        if (find_number(object, key, &value) && value != NULL) {
+            Py_INCREF(value);
+            return value;
+        }
+    }
+    return PyObject_GetItem(object, key);
+}
+
+#endif
 
 #pragma GCC diagnostic pop
 
@@ -153,20 +282,29 @@ static Py_ssize_t offset_of_slot(PyTypeObject *type, PyObject *name)
     return is_slot ? member->offset : 0;
 }
 
+/* Return what a module has by a name, borrowed; NULL without an error if Python has to be asked. */
+static inline PyObject *name_of_module(PyObject *module, PyObject *name)
+{
+    /* What the class of modules defines itself has names with underscores. */
+    if (!PyUnicode_CheckExact(name) || PyUnicode_READ_CHAR(name, 0) == '_') {
+        return NULL;
+    }
+    PyObject *found = get_item(PyModule_GetDict(module), name);
+    if (found == NULL) {
+        PyErr_Clear();
+    }
+    return found;
+}
+
 static __attribute__((noinline)) PyObject *get_and_remember(
     PyObject *object, PyObject *name, Slot *place)
 {
     PyTypeObject *type = Py_TYPE(object);
-    if (PyModule_CheckExact(object) && PyUnicode_CheckExact(name) &&
-        PyUnicode_READ_CHAR(name, 0) != '_') {
-        /* What the class of modules defines itself has names with underscores. */
-        PyObject *found = get_item(PyModule_GetDict(object), name);
+    if (PyModule_CheckExact(object)) {
+        PyObject *found = name_of_module(object, name);
         if (found != NULL) {
             Py_INCREF(found);
             return found;
-        }
-        if (PyErr_Occurred()) {
-            return NULL;
         }
     }
     else {
@@ -374,19 +512,44 @@ typedef struct {
 
 static Integer known_integers[INTEGERS];
 
+/* Python itself makes each of these once. */
+#define LEAST_KEPT (-5)
+#define MOST_KEPT 256
+
+static PyObject *kept_integers[MOST_KEPT - LEAST_KEPT + 1]; /* owned */
+
+static __attribute__((noinline)) PyObject *make_kept(long value)
+{
+    PyObject *object = PyLong_FromLong(value);
+    Py_XINCREF(object);
+    kept_integers[value - LEAST_KEPT] = object;
+    return object;
+}
+
+static __attribute__((noinline)) PyObject *make_integer(long value, Integer *place)
+{
+    PyObject *object = PyLong_FromLong(value);
+    if (object != NULL) {
+        Py_INCREF(object);
+        place->value = value;
+        Py_XSETREF(place->object, object);
+    }
+    return object;
+}
+
 static inline PyObject *integer_of(long value)
 {
-    if (value >= -5 && value <= 256) {
-        return PyLong_FromLong(value); /* Python itself keeps these */
+    if (value >= LEAST_KEPT && value <= MOST_KEPT) {
+        PyObject *kept = kept_integers[value - LEAST_KEPT];
+        if (kept == NULL) {
+            return make_kept(value);
+        }
+        Py_INCREF(kept);
+        return kept;
     }
     Integer *place = &known_integers[((uint64_t)value * 0x9E3779B97F4A7C15u) >> 53];
     if (place->value != value || place->object == NULL) {
-        PyObject *object = PyLong_FromLong(value);
-        if (object == NULL) {
-            return NULL;
-        }
-        place->value = value;
-        Py_XSETREF(place->object, object);
+        return make_integer(value, place);
     }
     Py_INCREF(place->object);
     return place->object;
@@ -402,6 +565,10 @@ static inline PyObject *integer_of(long value)
 #define PyObject_Vectorcall call_function
 #if PY_VERSION_HEX < 0x030D0000
 #define PyDict_GetItemWithError get_item
+#endif
+#ifdef TABLES_KNOWN
+#define PyDict_Contains has_key
+#define PyObject_GetItem get_subscript
 #endif
 
 #endif
