@@ -163,8 +163,13 @@ ROOT: Final = Path(__file__).parent.resolve()
 HEADERS: Final = [ROOT / name for name in ("reserve.h", "slots.h")]
 """What all that mypyc writes includes first."""
 
-FIELD_READS: Final = {"spanspec": [ROOT / name for name in ("fieldreads.py", "fields.h")]}
-"""What lets a package's C read fields of records where they lie; the model does that most."""
+REWRITING: Final = {
+    "spanspec": [
+        ROOT / name for name in ("fieldreads.py", "fields.h", "starcalls.py", "starcalls.h")
+    ]
+}
+"""What lets a package's C read fields of records where they lie, and pass arguments where they are;
+the model does that most."""
 
 ROOTS: Final = {"spanalloc": Path("impl"), "spanspec": Path("model"), "spanproof": Path("proofs")}
 
@@ -187,7 +192,7 @@ compiled = load(ROOT / "model" / "spanspec" / "compiled.py")
 
 def settings(package: str) -> str:
     """Return the digest of what makes a build besides the text of its sources."""
-    texts = [source.read_bytes() for source in (*HEADERS, *FIELD_READS.get(package, []))]
+    texts = [source.read_bytes() for source in (*HEADERS, *REWRITING.get(package, []))]
     told = [*ALL_GROUPS[package], *FLAGS.get(package, [])]
     return str(compiled.hash_of(b"\0".join([*map(str.encode, told), *texts])))
 
@@ -238,13 +243,14 @@ def flags(name: str) -> list[str]:
     return told
 
 
-def read_fields_in(module: Extension) -> None:
-    """Let what mypyc has written read fields of records where they lie."""
+def rewrite(module: Extension) -> None:
+    """Let what mypyc has written read fields of records and pass arguments in shorter ways."""
     with_places = load(ROOT / "fieldreads.py").with_places
+    without_lists = load(ROOT / "starcalls.py").without_lists
     module.include_dirs.append(str(ROOT))
     for source in map(Path, module.sources):
         text = source.read_text(encoding="utf-8")
-        changed = with_places(text)
+        changed = without_lists(with_places(text))
         if changed != text:  # a source that is as it was needs not be compiled again
             source.write_text(changed, encoding="utf-8")
 
@@ -262,9 +268,9 @@ def extensions() -> tuple[list[Extension], str]:
         for name, sources in GROUPS.items():
             for module in mypycify(sources, opt_level="3", group_name=name):
                 module.extra_compile_args = [*module.extra_compile_args, *flags(name)]
-                module.depends += map(str, (*HEADERS, *FIELD_READS.get(name, [])))
-                if name in FIELD_READS:
-                    read_fields_in(module)
+                module.depends += map(str, (*HEADERS, *REWRITING.get(name, [])))
+                if name in REWRITING:
+                    rewrite(module)
                 modules.append(module)
     except SystemExit:  # mypyc has said what it cannot compile
         return [], "mypyc could not compile it when it was installed"

@@ -39,6 +39,8 @@ def tree(tmp_path: Path) -> Path:
         "fields.h",
         "reserve.h",
         "slots.h",
+        "starcalls.h",
+        "starcalls.py",
     ):
         shutil.copy(ROOT / name, tmp_path)
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.gz")

@@ -1,6 +1,6 @@
-"""What compiled code remembers (`slots.h`, `fields.h`) is what there is.
+"""What compiled code remembers (`slots.h`, `fields.h`) is what there is; calls are what is said.
 
-Fields, methods, names, integers.
+Fields, methods, names, integers, keys of tables, calls with stars (`starcalls.h`).
 """
 
 import gc
@@ -56,6 +56,48 @@ def field(one: object) -> object:
 
 def integers(n: int) -> list[object]:
     return [n, n + 1, n * 2]
+
+def by_word(table: dict[int, object], key: int) -> tuple[object, bool]:
+    return table.get(key), key in table
+
+def by_object(table: dict[object, object], key: object) -> tuple[object, bool]:
+    return table.get(key), key in table
+
+def item(table: object, key: object) -> object:
+    return table[key]
+
+def item_of_dict(table: dict[object, object], key: object) -> object:
+    return table[key]
+
+def pair(a: int, b: object) -> tuple[int, object]:
+    return a, b
+
+def one_star(f: object, a: int, b: object) -> object:
+    return f(*pair(a, b))
+
+def two_stars(f: object, a: int, b: object) -> object:
+    return f(*pair(a, b), b, *pair(a + 1, a), last=a, first=b)
+
+def named_star(f: object, a: int, b: object) -> object:
+    return f(*pair(a, b), c=b)
+
+def many(f: object, a: int, b: object) -> object:
+    return f(*pair(a, b), *pair(a, b), *pair(a, b), *pair(a, b), a, b, a, b, a, b, a, b, a, b, z=b)
+
+def named_z(f: object, a: int, b: object) -> object:
+    return f(*pair(a, b), z=b)
+
+def any_star(f: object, a: object, b: object) -> object:
+    return f(*a, b, c=b)
+
+def dict_star(f: object, a: int, b: object) -> object:
+    return f(*pair(a, a), **b)
+
+def listed(a: int, b: object) -> tuple[object, ...]:
+    made: list[object] = []
+    made.append(a)
+    made.extend(pair(a, b))
+    return tuple(made)
 """.replace(": object", ": Any").replace("replace\n\n", "replace\nfrom typing import Any\n\n", 1)
 
 KINDS = """
@@ -73,6 +115,7 @@ from pathlib import Path
 
 sys.path.insert(0, {root!r})
 from fieldreads import with_places
+from starcalls import without_lists
 from mypyc.build import mypycify
 from setuptools import setup
 
@@ -82,10 +125,11 @@ for module in modules:
     module.extra_compile_args = [*module.extra_compile_args, *headers, "-DKEEP_INTEGERS"]
     module.include_dirs.append({root!r})
     for source in map(Path, module.sources):
-        text = with_places(source.read_text())
-        assert with_places(text) == text
+        text = without_lists(with_places(source.read_text()))
+        assert without_lists(with_places(text)) == text
         source.write_text(text)
         print(*(text.count(f" = get_{{kind}}(") for kind in ("int", "bool", "field")))
+        print(text.count(" = call_with("))
 setup(ext_modules=modules, script_args=["-q", "build_ext", "--inplace"])
 """
 
@@ -107,7 +151,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     )
     assert built.returncode == 0, built.stdout + built.stderr
     # Each function above reads so, and no read is left that takes longer.
-    assert built.stdout.split()[-3:] == ["3", "2", "2"], built.stdout
+    # As does each call with stars, and something else, that are of tuples of known length.
+    assert built.stdout.split()[-4:] == ["3", "2", "2", "4"], built.stdout
     (place,) = folder.glob("remembering*.so")
     spec = importlib.util.spec_from_file_location("remembering", place)
     assert spec is not None
@@ -343,3 +388,143 @@ def test_reading_leaves_the_counts_of_references(compiled: ModuleType) -> None:
         compiled.inner_flag(record)
         compiled.added(record, record)
     assert (sys.getrefcount(held), sys.getrefcount(number), sys.getrefcount(record)) == before
+
+
+class Filling(dict[object, object]):
+    """A table that makes what is missing, and one that answers itself."""
+
+    def __missing__(self, key: object) -> object:
+        return "missing", key
+
+
+class Answering(dict[object, object]):
+    def __getitem__(self, key: object) -> object:
+        return "answered", key
+
+
+class Alike(int):
+    """Equal to every integer that has its hash."""
+
+    def __eq__(self, other: object) -> bool:
+        return hash(other) == hash(self)
+
+    __hash__ = int.__hash__
+
+
+# An integer beyond 2**61 - 2 has the hash of a smaller one, and -1 that of -2.
+KEYS: list[object] = [
+    sign * ((1 << size) + near)
+    for size in (0, 3, 8, 29, 30, 31, 59, 60, 61, 62, 63, 100)
+    for sign in (1, -1)
+    for near in (-2, -1, 0, 1)
+]
+KEYS += [True, False, 7.0, 2.5, "7", "", None, (1, 2), Alike(5), Alike(1 << 40), float(1 << 40)]
+
+
+def test_a_table_has_what_the_interpreter_finds(compiled: ModuleType) -> None:
+    rng = random.Random(1)
+    for size in (0, 1, 3, 8, 100, 300, 70_000):
+        # All multiples of the last one have the same hash.
+        for step in (1, 8, 1 << 20, (1 << 61) - 1)[: 3 if size > 1000 else 4]:
+            table: dict[object, object] = {number * step: number for number in range(size)}
+            for removed in rng.sample(range(size), size // 3):
+                del table[removed * step]
+            if rng.random() < 0.7:
+                # Of the same hash, some of them equal.
+                table |= {key: key for key in rng.sample(KEYS, 9)}
+            near = [rng.randrange(size + 9) * step + rng.randrange(2) for _ in range(60)]
+            for key in [*KEYS, *near, *rng.sample(list(table), min(60, len(table)))]:
+                expected = table.get(key), key in table
+                assert compiled.by_object(table, key) == expected
+                if type(key) is int:
+                    assert compiled.by_word(table, key) == expected
+                for look in (compiled.item, compiled.item_of_dict):
+                    if key in table:
+                        assert look(table, key) is table[key]
+                    else:
+                        with pytest.raises(KeyError):
+                            look(table, key)
+                assert compiled.item(Filling(table), key) == Filling(table)[key]
+                assert compiled.item(Answering(table), key) == ("answered", key)
+
+
+def test_a_key_that_cannot_be_one_is_refused(compiled: ModuleType) -> None:
+    for table in ({}, {1: 2}, {"a": 1}):
+        for look in (compiled.by_object, compiled.item, compiled.item_of_dict):
+            with pytest.raises(TypeError, match="unhashable"):
+                look(table, [])
+
+
+def test_a_table_leaves_the_counts_of_references(compiled: ModuleType) -> None:
+    held, key = object(), 1 << 40
+    table: dict[int, object] = {key: held}
+    before = sys.getrefcount(held), sys.getrefcount(key)
+    for _ in range(100):
+        compiled.by_object(table, key)
+        compiled.by_word(table, 1 << 39)
+        compiled.item(table, key)
+        compiled.item_of_dict(table, key)
+    assert (sys.getrefcount(held), sys.getrefcount(key)) == before
+
+
+def told(*given: object, **named: object) -> tuple[object, ...]:
+    return *given, *named.items()
+
+
+class Calls:
+    def __call__(self, *given: object, **named: object) -> tuple[object, ...]:
+        return told(*given, **named)
+
+
+class Three(msgspec.Struct, frozen=True, gc=False):
+    a: int
+    b: object
+    c: object = None
+
+
+def test_a_call_with_stars_passes_what_it_says(compiled: ModuleType) -> None:
+    for a in (0, 5, 1 << 40, 1 << 80):
+        for b in ("b", {"x": 1}, None):
+            for f in (told, Calls(), Calls().__call__):
+                for _ in range(3):
+                    assert compiled.one_star(f, a, b) == (a, b)
+                    named = ("last", a), ("first", b)
+                    assert compiled.two_stars(f, a, b) == (a, b, b, a + 1, a, *named)
+                    assert compiled.named_star(f, a, b) == (a, b, ("c", b))
+                    assert compiled.many(f, a, b) == (*(a, b) * 9, ("z", b))
+                    assert compiled.any_star(f, [a, a], b) == (a, a, b, ("c", b))
+                    assert compiled.dict_star(f, a, {"y": b}) == (a, a, ("y", b))
+            assert compiled.named_star(Three, a, b) == Three(a, b, b)
+            assert compiled.one_star(Three, a, b) == Three(a, b)
+            assert compiled.listed(a, b) == (a, a, b)
+
+
+def test_a_call_with_stars_fails_as_it_says(compiled: ModuleType) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise ValueError("own")
+
+    for _ in range(3):
+        with pytest.raises(ValueError, match="own"):
+            compiled.two_stars(failing, 1, 2)
+        with pytest.raises(TypeError, match="not callable"):
+            compiled.named_star(3, 1, 2)
+        with pytest.raises(TypeError, match="positional"):
+            compiled.two_stars(Three, 1, 2)
+        with pytest.raises(TypeError, match="'z'"):
+            compiled.named_z(Three, 1, 2)
+        with pytest.raises(TypeError):
+            compiled.named_star(lambda a, b: (a, b), 1, 2)
+
+
+def test_a_call_with_stars_leaves_the_counts_of_references(compiled: ModuleType) -> None:
+    held, number = object(), 1 << 40
+    before = sys.getrefcount(held), sys.getrefcount(told), sys.getrefcount(None)
+    for _ in range(100):
+        compiled.one_star(told, number, held)
+        compiled.two_stars(told, number, held)
+        compiled.named_star(Three, number, held)
+        with pytest.raises(TypeError):
+            compiled.two_stars(Three, number, held)
+    after = sys.getrefcount(held), sys.getrefcount(told), sys.getrefcount(None)
+    assert after[:2] == before[:2]
+    assert abs(after[2] - before[2]) < 20
