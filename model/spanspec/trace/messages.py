@@ -19,9 +19,7 @@ AGAIN: Final = "copy or record the trace again"
 def explain(raw: bytes, problem: Exception) -> str:
     """Say why a line is not an event, and what to do about it."""
     try:
-        loose = msgspec.json.decode(raw)
-    except msgspec.ValidationError:  # valid JSON, but no program could hold such a number
-        loose = json.loads(raw, parse_int=str, parse_float=str)
+        loose = loosely_decoded(raw)
     except UNDECODABLE:
         return f"{not_json(raw)}; every line is one JSON object; {AGAIN}"
     if not isinstance(loose, dict):
@@ -34,6 +32,18 @@ def explain(raw: bytes, problem: Exception) -> str:
     if not isinstance(kind, str) or kind not in KINDS:
         return f"unknown kind of event {as_json(kind)}; {SEE} for the kinds of this version"
     return f"event '{kind}' {in_words(str(problem), loose, KINDS[kind])}; {SEE}"
+
+
+def loosely_decoded(raw: bytes) -> object:
+    """Return what a line of JSON says, whatever that is; numbers that are too large as texts.
+
+    Raises: what is in `UNDECODABLE`, if it is no JSON.
+    """
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.ValidationError:
+        # No program could hold such a number. What comes after it has not been looked at yet.
+        return json.loads(raw, parse_int=str, parse_float=str)
 
 
 def not_json(raw: bytes) -> str:

@@ -281,6 +281,8 @@ def test_events_before_a_bad_line_are_delivered(tmp_path: Path) -> None:
             "key 'np' is out of every range, not \"999",
         ),
         (CLAIM.replace('"np":1', '"np":1e999'), "key 'np' is out of every range, not \"1e999"),
+        (CLAIM.replace('"np":1', '"np":1e999') + "x", "not JSON"),
+        (CLAIM.replace('"np":1', '"np":1e999,"x":' + "[" * 100000), "not JSON"),
         (CLAIM.replace('"np":1', '"np":NaN'), "not JSON"),
         (CLAIM.replace('"np":1', '"np":-Infinity'), "not JSON"),
         (CLAIM.replace('"np":1', '"np":1.5'), "key 'np' must be an integer, not a fraction"),
