@@ -46,8 +46,10 @@ def status_of(found: bool, interrupted: bool = False, unusable: bool = False) ->
 
 
 def complain(message: str) -> None:
-    """Print one line about an unusable call or input."""
-    err.print(f"spanspec: {' '.join(message.split())}", markup=False, style="red")
+    """Print one line about an unusable call or input; what controls a terminal is written out."""
+    words = " ".join(message.replace("\n    it printed: ", "; it printed: ").split())
+    told = "".join(one if one.isprintable() else repr(one)[1:-1] for one in words)
+    err.print(f"spanspec: {told}", markup=False, style="red")
 
 
 def print_json(value: object) -> None:

@@ -53,6 +53,7 @@ class Rounds:
         self._budget = budget
         self._folder = folder
         self._json = json
+        self._interrupted = False
         self._known: list[str] = []
         self._documents: list[dict[str, object]] = []
 
@@ -68,17 +69,17 @@ class Rounds:
             result = self._round(number, left, saver)
             found = result.divergence
             again = found is not None and cause_of(found) in self._known
+            if found is not None and not again:
+                self._known.append(cause_of(found))
             if again:
                 repeated += 1
             else:
                 repeated = 0
                 self._tell(result, saver)
-            if found is not None and not again:
-                self._known.append(cause_of(found))
             number, left = number + 1, until - time.monotonic()
             enough = len(self._known) >= self._budget.findings or repeated >= MOST_REPEATED
             late = left <= 0 and not self._budget.examples
-            if found is None or result.interrupted or enough or late:
+            if found is None or self._is_interrupted(result) or enough or late:
                 break
         reached = None if self._watcher is None else self._watcher.finish()
         if reached is not None and not self._json:
@@ -157,6 +158,8 @@ class Rounds:
                 likes.append(str(like))
                 if not self._json:
                     out.print(str(like), markup=False)
+        except KeyboardInterrupt:
+            self._interrupted = True
         except Exception as problem:
             # What was found stays found.
             complain(f"what it behaves like cannot be told: {type(problem).__name__}: {problem}")
@@ -169,10 +172,15 @@ class Rounds:
             out.print(f"  {cause}", markup=False)
 
     def _status(self, last: CampaignResult) -> int:
-        little = bool(last.missing) and not (self._known or last.interrupted)
+        interrupted = self._is_interrupted(last)
+        little = bool(last.missing) and not (self._known or interrupted)
         if little:
             complain(f"too little was exercised: no {', no '.join(last.missing)}; run it longer")
-        return status_of(bool(self._known), last.interrupted, unusable=little)
+        return status_of(bool(self._known), interrupted, unusable=little)
+
+    def _is_interrupted(self, last: CampaignResult) -> bool:
+        """Tell whether an interrupt ended the last campaign, or what was told of it."""
+        return last.interrupted or self._interrupted
 
 
 def summary_line(result: CampaignResult) -> str:
@@ -184,7 +192,7 @@ def summary_line(result: CampaignResult) -> str:
     elif result.interrupted:
         verdict = "interrupted, no divergence so far"
     if "m" not in result.must_exercise and "full allocations" not in result.must_exercise:
-        figures = ", ".join(f"{counts[name]} {name}" for name in result.must_exercise)
+        figures = ", ".join(f"{counts[name]} {name}" for name in result.had)
     elif "m" in result.must_exercise:
         figures = (
             f"{counted(counts['m'], 'slot')} and {counted(counts['t'], 'tiny object')} allocated, "
@@ -202,7 +210,7 @@ def summary_line(result: CampaignResult) -> str:
             f"{counted(counts['refusals'], 'refusal')}"
         )
     run = f"{counted(result.programs, 'program')}, {counted(counts['steps'], 'step')}"
-    return f"{run} in {result.seconds:.1f} s: {verdict}; {figures}"
+    return "; ".join(filter(None, (f"{run} in {result.seconds:.1f} s: {verdict}", figures)))
 
 
 def divergence_json(divergence: Divergence | None) -> dict[str, object] | None:

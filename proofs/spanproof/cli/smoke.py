@@ -54,14 +54,19 @@ def smoke(
             for level in greeting.levels:
                 one = replace(found_with, of=Scope(level))
                 run = campaign_of(one, long_of(one, 0, 1))
-                result = run(seconds=share, limits=Limits(), shrink=SHRINK)
-                if result.interrupted:
-                    return INTERRUPTED
-                results.append(judged(level, result))
+                try:
+                    result = run(seconds=share, limits=Limits(), shrink=SHRINK)
+                except WrongFactory as problem:
+                    # It has said that it has this level; the others may work.
+                    results.append(Level(level, False, 0, 0, str(problem)))
+                else:
+                    if result.interrupted:
+                        return INTERRUPTED
+                    results.append(judged(level, result))
                 display.advance(task)
                 if not json:
                     tell(results[-1])
-    except (CannotStart, WrongFactory) as problem:
+    except CannotStart as problem:
         raise Unusable(f"{named(found_with)}{problem}") from None
     if json:
         print_json({"greeting": greeting, "levels": [one._asdict() for one in results]})

@@ -3,11 +3,15 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import Final
 
 from spanproof.doors.driver import driver, library_of
 from spanproof.fuzz.finding import DoorName
 from spanproof.fuzz.levels.remote import Called
 from spanproof.protocol.faults import CannotStart
+
+PRELOADED: Final = 'LD_PRELOAD="$SPANSPEC_LIBRARY" exec "$0" 3>&1 1>&2'
+"""Starts a program with a library, whose constructors may print on standard output, too."""
 
 
 def called_of(door: DoorName, command: str, folder: str) -> Called:
@@ -24,8 +28,8 @@ def called_of(door: DoorName, command: str, folder: str) -> Called:
             raise CannotStart("--exec: it has to be a command")
         return Called(words, folder)
     if door == "malloc":
-        path = str(library_of(command, folder))
-        return Called((str(driver()),), "", {"LD_PRELOAD": path, "SPANSPEC_LIBRARY": path})
+        extra = {"SPANSPEC_LIBRARY": str(library_of(command, folder)), "SPANSPEC_REPLIES": "3"}
+        return Called(("/bin/sh", "-c", PRELOADED, str(driver())), "", extra)
     library = Path(folder, command)
     if not library.is_file():
         raise CannotStart(f"{library}: there is no such file")

@@ -5,6 +5,7 @@ does to this one only.
 """
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -246,12 +247,13 @@ class Library:
 
 
 def main() -> None:
-    """Answer what comes on standard input."""
+    """Answer what comes on standard input; what the library prints goes to standard error."""
+    replies = open(os.dup(1), "wb")  # noqa: SIM115
+    os.dup2(2, 1)
     try:
         library = Library(Path(sys.argv[1]).absolute())
     except OSError as problem:
         sys.exit(f"it cannot be loaded: {problem}")
-    replies = sys.stdout.buffer
     for line in sys.stdin.buffer:
         replies.write(ENCODER.encode(library.answer(DECODER.decode(line))) + b"\n")
         replies.flush()

@@ -15,6 +15,7 @@ from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.isolation.supervised import Again, Supervised
 from spanproof.fuzz.isolation.supervisor import Supervisor
 from spanproof.fuzz.isolation.worker import Campaign, work
+from spanproof.fuzz.levels.contract import LACKS
 from spanproof.fuzz.subjects import SubjectFactory
 from spanproof.fuzz.target import Target, of_span
 
@@ -46,8 +47,13 @@ class CampaignResult(NamedTuple):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What was never exercised although it must be."""
-        return tuple(name for name in self.must_exercise if not self.exercised[name])
+        """What was never exercised although it must be; what is lacking cannot be."""
+        return tuple(name for name in self.had if not self.exercised[name])
+
+    @property
+    def had(self) -> tuple[str, ...]:
+        """What must be exercised, without what an allocator lacks."""
+        return tuple(one for one in self.must_exercise if not self.exercised[f"{LACKS}{one}"])
 
     @property
     def good(self) -> bool:

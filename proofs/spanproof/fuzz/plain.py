@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from spanproof.protocol.faults import Broken
+from spanproof.protocol.faults import Broken, Declined
 
 LONGEST: Final = 1_000
 LINES: Final = 12
@@ -22,8 +22,10 @@ def plain(value: object) -> str:
 
 
 def said_by(problem: BaseException) -> str:
-    """Return in words that something was raised, with what it says."""
+    """Return in words that something was raised, with what it says; or that a message says so."""
     text = plain(problem)
+    if isinstance(problem, Declined):
+        return f"refuses: {text}"
     if isinstance(problem, Broken):
         return text
     return f"raises {_type_of(problem)}{f': {text}' if text else ''}"

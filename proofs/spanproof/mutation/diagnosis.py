@@ -6,6 +6,7 @@ A variant on which it comes to the very same difference behaves as what was foun
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 from typing import Final, NamedTuple, cast
 
 from spanproof.fuzz.divergence import Divergence
@@ -14,7 +15,7 @@ from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import SideFactory
 from spanproof.fuzz.lockstep import run_program
 from spanproof.fuzz.program import Program
-from spanproof.fuzz.subjects import Path, Subject, SubjectFactory
+from spanproof.fuzz.subjects import Path, State, Subject, SubjectFactory
 from spanproof.mutation import variants
 from spanproof.mutation.variants import Variant
 
@@ -73,17 +74,18 @@ def runs_on(variant: Variant, divergence: Divergence) -> Iterator[Divergence | N
         return
     assert isinstance(program, Program)
     make = cast("SubjectFactory", factory)
-    for shows_path in (True, False):
-        yield run_program(program, partial(opaque_span, make, shows_path)).divergence
-    yield run_program(program, make).divergence
+    for shows_path, shows_state in product((True, False), repeat=2):
+        veiled = partial(opaque_span, make, shows_path, shows_state)
+        yield run_program(program, veiled).divergence
 
 
 class OpaqueSpan:
-    """A span that shows no state, and perhaps not by which path it found a slot."""
+    """A span that perhaps shows no state, or not by which path it found a slot."""
 
-    def __init__(self, span: Subject, shows_path: bool) -> None:
+    def __init__(self, span: Subject, shows_path: bool, shows_state: bool) -> None:
         self._span = span
         self._shows_path = shows_path
+        self._shows_state = shows_state
         self.mark = span.mark
         self.claim_and_sweep = span.claim_and_sweep
         self.flush = span.flush
@@ -95,13 +97,16 @@ class OpaqueSpan:
         slot, path = self._span.allocate()
         return slot, path if self._shows_path else None
 
-    def state(self) -> None:
-        """Show nothing."""
+    def state(self) -> State | None:
+        """Show the whole state, or nothing."""
+        return self._span.state() if self._shows_state else None
 
 
-def opaque_span(make: SubjectFactory, shows_path: bool, program: Program) -> OpaqueSpan:
+def opaque_span(
+    make: SubjectFactory, shows_path: bool, shows_state: bool, program: Program
+) -> OpaqueSpan:
     """Return the span that a program starts with, veiled."""
-    return OpaqueSpan(make(program), shows_path)
+    return OpaqueSpan(make(program), shows_path, shows_state)
 
 
 def same(one: Divergence, other: Divergence | None) -> bool:

@@ -54,7 +54,7 @@ def exception_of(request: Ask, line: bytes | msgspec.Raw, problem: Exception) ->
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as other:
         head = Head()
         if not isinstance(other, msgspec.ValidationError):
-            return Broken(f"replies to `{op}` with what is no JSON: {start_of(line)}")
+            return Broken(f"replies to `{op}` with what is no JSON: {start_of(line)}{_why(other)}")
         for field, reply in EXCEPTIONAL.items():
             if f"`$.{field}`" in str(other):
                 problem, expected = other, reply
@@ -62,13 +62,29 @@ def exception_of(request: Ask, line: bytes | msgspec.Raw, problem: Exception) ->
         if head.n is not None:
             check_number(request, head.n)
         if head.refused is not None:
-            return Declined(head.refused[:SHOWN], head.reason[:SHOWN], head.events)
+            return Declined(in_one_line(head.refused), head.reason[:SHOWN], head.events)
         if head.error is not None:
-            return Broken(f"replies to `{op}` that it failed: {head.error[:SHOWN]}")
+            return Broken(f"replies to `{op}` that it failed: {in_one_line(head.error)}")
     except Broken as numbered:
         return numbered
     form = form_of(expected)
     return Broken(f"replies to `{op}` with {start_of(line)}: {problem}; the form is {form}")
+
+
+def _why(problem: Exception) -> str:
+    """Return why a line is no JSON, as the end of a sentence, where there is more to say of it."""
+    told = str(problem).removeprefix("JSON is malformed: ")
+    return "" if isinstance(problem, RecursionError) else f" ({told})"
+
+
+def in_one_line(text: str, most: int = SHOWN) -> str:
+    """Return the beginning of a text that somebody else wrote; what is no character is written out.
+
+    So it can neither end a line nor control a terminal.
+    """
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text[:most]
+    )
 
 
 def check_number(request: Ask, number: int) -> None:

@@ -16,8 +16,8 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from spanproof.protocol.faults import Broken, CannotStart
-from spanproof.protocol.forms import read_reply
+from spanproof.protocol.faults import Broken, CannotStart, Declined
+from spanproof.protocol.forms import in_one_line, read_reply, start_of
 from spanproof.protocol.messages import (
     REPLIES,
     Ask,
@@ -44,6 +44,9 @@ LINES: Final = 6
 MOMENT: Final = 0.5
 """Seconds in which a process that has closed its output has to end, to tell how."""
 
+WAITS: Final = "spanspec waits: "
+"""How a line begins that says what a process was asked that has not replied in its time."""
+
 ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -64,6 +67,7 @@ class Process:
         self._printed = bytearray()
         self._read = bytearray()
         self._written = 0
+        self._op = ""
         try:
             self._process = subprocess.Popen(
                 list(command),
@@ -95,12 +99,18 @@ class Process:
 
         Raises: Broken.
         """
-        greeting = self.ask(Hello(), Greeting)
+        try:
+            greeting = self.ask(Hello(), Greeting)
+        except Declined as problem:
+            raise Broken(f"refuses to say who it is: {problem}") from None
         if greeting.protocol != Hello().protocol:
             raise Broken(
                 f"speaks version {greeting.protocol} of the protocol; this is {Hello().protocol}"
             )
-        return greeting
+        if greeting.alignment & (greeting.alignment - 1):
+            raise Broken(f"says an `alignment` of {greeting.alignment}, which is no power of two")
+        levels = list(dict.fromkeys(greeting.levels))
+        return replace(greeting, name=in_one_line(greeting.name, len(greeting.name)), levels=levels)
 
     def ask(self, request: Request, expected: type[ReplyT]) -> ReplyT:
         """Return the reply to a request.
@@ -127,6 +137,15 @@ class Process:
             )
         return Replies(requests, replies)
 
+    def waiting(self) -> list[str]:
+        """Return lines about a reply that has not come: to what, what came of it, what it printed.
+
+        The first begins with `WAITS`. There are none between two exchanges.
+        """
+        if not self._op:
+            return []
+        return [f"{WAITS}it does not reply to `{self._op}`{self._so_far()}", *self._last_lines()]
+
     def close(self) -> None:
         """End it, with all that is in its process group."""
         for kill in (os.killpg, os.kill):
@@ -138,9 +157,10 @@ class Process:
 
     def _noted(self, content: bytes, op: str, longest: int) -> bytes:
         """Send a line, and return the one that comes back; note both."""
-        line = b""
+        line, self._op = b"", op
         try:
             line = self._exchange(content + b"\n", op, longest)
+            self._op = ""
         finally:
             if self.record is not None:
                 self.record.append((content, line))
@@ -169,7 +189,8 @@ class Process:
                 )
             if self._is_late():
                 spent = time.monotonic() - began
-                raise self._broken(f"does not reply to `{op}` within {spent:.1f} s")
+                late = f"does not reply to `{op}` within {spent:.1f} s{self._so_far()}"
+                raise self._broken(late)
             for number, event in poll.poll(50):
                 if number == self._input:
                     if event & select.POLLERR or not self._may_write(left):
@@ -257,13 +278,23 @@ class Process:
 
     def _broken(self, what: str) -> Broken:
         """Return what it did, with what it printed last."""
+        said = [f"    it printed: {line}" for line in self._last_lines()]
+        return Broken("\n".join([what, *said]))
+
+    def _so_far(self) -> str:
+        """Return what has come of a reply, as the end of a sentence; nothing if nothing has."""
+        if not self._read:
+            return ""
+        return f"; so far it has said {start_of(bytes(self._read))}, without an end of line"
+
+    def _last_lines(self) -> list[str]:
+        """Return what it printed last on standard error."""
         with suppress(OSError):
             while self._errors is not None and select.select([self._errors], [], [], 0)[0]:
                 if not self._drain() or len(self._printed) > KEPT:
                     break
         lines = bytes(self._printed[-KEPT:]).decode(errors="replace").splitlines()
-        said = [line[:160] for line in lines if line.strip()][-LINES:]
-        return Broken("\n".join([what, *(f"    it printed: {line}" for line in said)]))
+        return [line[:160] for line in lines if line.strip()][-LINES:]
 
 
 class Replies:

@@ -36,6 +36,26 @@ def forks() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def take_memory() -> None:
+    held = []
+    while True:
+        held.append(bytearray(b"x" * (1 << 22)))
+        time.sleep(0.002)
+
+
+def greeting(kind: str, level: str) -> dict[str, object]:
+    """Return what `hello` is replied, which may be wrong itself."""
+    shows = ["results", "events"] if level in ("heap", "schedule") else ["results"]
+    good: dict[str, object] = {"protocol": 1, "name": "hostile", "levels": [level], "shows": shows}
+    changed: dict[str, dict[str, object]] = {
+        "another greeting": {"levels": "span"},
+        "an odd alignment": {"alignment": 24},
+        "a name that controls the terminal": {"name": "\x1b[31mred\nspan: works"},
+        "a level without what it needs": {"levels": ["schedule", "span", "span"], "shows": []},
+    }
+    return {"refused": "nobody"} if kind == "refuses hello" else good | changed.get(kind, {})
+
+
 def misbehave(kind: str, n: int) -> None:
     match kind:
         case "crash":
@@ -72,6 +92,21 @@ def misbehave(kind: str, n: int) -> None:
             sys.exit()
         case "says that it failed":
             reply(n, error="no more of that")
+        case "says half a reply":
+            say(b'{"n": 6, "slo')
+            hang()
+        case "prints and hangs":
+            os.write(2, b"waiting for a lock\n")
+            hang()
+        case "refuses":
+            reply(n, refused="not\n\x1b[31mtoday")
+        case "takes memory":
+            take_memory()
+        case "lets a child take memory":
+            if os.fork() == 0:
+                os.setsid()
+                take_memory()
+            hang()
         case "prints and aborts":
             os.write(2, b"free(): invalid pointer\n")
             os.abort()
@@ -81,14 +116,11 @@ def main(kind: str, level: str) -> None:
     if kind == "before hello":
         hang()
     slot = -1
-    shows = ["results", "events"] if level in ("heap", "schedule") else ["results"]
     for line in sys.stdin:
         ask = json.loads(line)
         match ask["op"]:
-            case "hello" if kind == "another greeting":
-                reply(ask["n"], protocol=1, name="hostile", levels="span")
             case "hello":
-                reply(ask["n"], protocol=1, name="hostile", levels=[level], shows=shows)
+                reply(ask["n"], **greeting(kind, level))
             case "allocate":
                 slot += 1
                 if slot == 2:

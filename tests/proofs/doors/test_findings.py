@@ -1,9 +1,11 @@
 """A finding can be run again without the campaign that found it, and is told what it is like."""
 
+import json
 import shlex
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -22,7 +24,7 @@ from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.lockstep import run_program
 from spanproof.fuzz.planted.planting import package_with
 from spanproof.fuzz.planted.span import PLANTED
-from spanproof.fuzz.program import Allocate, Program, Refill
+from spanproof.fuzz.program import Allocate, Flush, Program, Refill, StartCycle
 from spanproof.fuzz.spanalloc_subject import of_package
 from spanproof.mutation import diagnosis, variants
 from spanproof.symbolic.sources import SourceTree
@@ -144,3 +146,42 @@ def test_a_variant_is_made_of_the_source_whatever_a_compiled_module_says_of_its_
     state = make(Program(1, ())).state()
     assert state is not None
     assert state.nelems == 1024
+
+
+def test_a_path_that_is_never_told_is_not_compared_and_not_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (bug,) = (one for one in PLANTED if one.name == "a sweep keeps freeindex")
+    steps = (Refill(), Allocate(2), StartCycle(), Flush(), Refill(), Allocate(1))
+    program = Program(1, steps)
+    for shows_state in (True, False):
+        veiled = partial(diagnosis.opaque_span, of_package(package_with(bug)), False, shows_state)
+        divergence = run_program(program, veiled).divergence
+        assert divergence is not None
+        if not shows_state:
+            assert divergence.what == "slot of an allocation"
+            assert "slow" not in divergence.expected + divergence.seen
+        itself = next(one for one in variants.of_span() if one.name == bug.name)
+        monkeypatch.setattr(diagnosis, "variants_for", lambda divergence, one=itself: [one])
+        assert bug.name in {like.name for like in diagnosis.diagnose(divergence, 60)}
+
+
+@pytest.mark.parametrize("options", [["--json"], []])
+def test_an_interrupt_while_it_is_told_what_it_behaves_like_keeps_the_finding(
+    options: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(divergence: Divergence) -> list[object]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(diagnosis, "diagnose", interrupted)
+    command = ["fuzz", "--exec", found_with("good").command, "--examples", "40", "--shrink", "0.1"]
+    assert app.run([*command, "--findings", "2", "--save", str(tmp_path), *options]) == 1
+    said = capsys.readouterr().out
+    assert str(tmp_path / "divergence-1.json") in said
+    if options:
+        assert len(json.loads(said)["findings"]) == 1
+    else:
+        assert "1 finding\n" in said

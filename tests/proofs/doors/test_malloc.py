@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from spanproof.cli import app
 from spanproof.doors.calling import called_of
 from spanproof.doors.driver import library_of
 from spanproof.doors.targets import run_again
@@ -193,6 +194,36 @@ def test_a_known_failure_is_told_and_is_no_finding() -> None:
     mended = Judge(16, (known,))
     mended.hear(planned[0], Made(n=1, address=0x1000))
     assert list(told_of_known(mended.known)) == ["known failure, not met any more: some issue"]
+
+
+LEAST = """
+#include <stddef.h>
+#include <unistd.h>
+static char pool[1 << 30];
+static size_t used;
+__attribute__((constructor)) static void begins(void) {
+    if (write(1, "my allocator\\n", 13)) {}
+}
+void *malloc(size_t bytes) {
+    size_t at = __atomic_fetch_add(&used, (bytes + 31) & ~(size_t)15, __ATOMIC_SEQ_CST);
+    return at + bytes < sizeof pool - 16 ? pool + at : NULL;
+}
+void free(void *object) { (void)object; }
+"""
+
+
+def test_one_that_prints_and_has_only_malloc_and_free_holds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it lacks cannot be missed, and what it prints is no reply."""
+    source = tmp_path / "least.c"
+    source.write_text(LEAST)
+    flags = ("-shared", "-fPIC", "-fno-builtin")
+    library = compiled(source, tmp_path / "least.so", *flags)
+    assert app.run(["fuzz", "--malloc", library, "--operations", "2000"]) == 0
+    said = capsys.readouterr().out
+    assert "no divergence" in said
+    assert "realloc" not in said
 
 
 def test_a_library_that_is_none_is_told(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Vectors find the variants that they are chosen for, and are consumed without Python."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -124,6 +125,36 @@ def test_a_consumer_in_c_finds_a_planted_bug(
         done = subprocess.run([tmp_path / "span", "vectors", file], capture_output=True, text=True)
         assert done.returncode == status, done.stdout
         assert says in done.stdout
+
+
+def test_the_consumer_in_c_leaves_out_what_is_not_shown(
+    chosen: tuple[vectors.Chosen, Path], tmp_path: Path
+) -> None:
+    """The harness that `new` writes shows neither a state nor a path, the other no cache."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler: apt-get install gcc")
+    lines = [line for line in chosen[1].read_text().splitlines() if '"level":"span"' in line]
+    file = tmp_path / "span.jsonl"
+    file.write_text("".join(f"{line}\n" for line in lines))
+    whole = (ROOT / "examples" / "c" / "span.c").read_text()
+    without_cache = re.sub(r".*has_alloc_cache =.*\n", "", whole)
+    assert without_cache != whole
+    harness = (ROOT / "proofs/spanproof/doors/templates/c/harness.c").read_text()
+    wrong = harness.replace("reply->slot = 0;", "reply->slot = 1;")
+    assert wrong != harness
+    for source, status in (
+        (harness, 0),
+        (f"#define SPANSPEC_MAIN\n{without_cache}", 0),
+        (wrong, 1),
+    ):
+        (tmp_path / "one.c").write_text(source)
+        flags = ("-pthread", f"-I{PLACE.parent}", "-o", str(tmp_path / "one"))
+        subprocess.run([compiler, *flags, str(tmp_path / "one.c")], check=True)
+        done = subprocess.run([tmp_path / "one", "vectors", file], capture_output=True, text=True)
+        assert done.returncode == status, done.stdout
+        asked = int(done.stdout.splitlines()[-1].split()[2])
+        assert status or asked > len(lines)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Final
 import spanproof
 from spanproof.fuzz.isolation.ending import Ended, Limits
 from spanproof.fuzz.plain import plain
+from spanproof.protocol.process import WAITS
 
 LINES: Final = 6
 """Lines of its output that are shown, and calls of its stack."""
@@ -25,6 +26,7 @@ def end_report(ended: Ended, limits: Limits, cut_off: bool) -> str:
     return "\n".join(
         [
             cause_of(ended, limits, cut_off),
+            *(f"    {line}" for line in waits(printed)[-1:]),
             *(f"    {line}" for line in where(printed)[:LINES]),
             *(f"    it printed: {line}" for line in said(printed)[-LINES:]),
         ]
@@ -61,6 +63,11 @@ def plain_lines(printed: bytes) -> list[str]:
     return [plain(line) for line in printed.decode(errors="replace").splitlines()]
 
 
+def waits(printed: list[str]) -> list[str]:
+    """Return what the process of an implementation was waited for, of one that is asked."""
+    return [line.removeprefix(WAITS) for line in printed if line.startswith(WAITS)]
+
+
 def where(printed: list[str]) -> list[str]:
     """Return the calls that a thread was in which runs the implementation, the innermost first."""
     for place, line in enumerate(printed):
@@ -80,7 +87,7 @@ def said(printed: list[str]) -> list[str]:
     lines = []
     for line in printed:
         before, fatal, _ = line.partition(FATAL)
-        if before.strip():
+        if before.strip() and not before.startswith(WAITS):
             lines.append(before if len(before) <= WIDTH else f"{before[:WIDTH]} ...")
         if fatal:
             break

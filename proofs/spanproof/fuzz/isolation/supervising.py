@@ -13,12 +13,14 @@ import time
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
 import msgspec
 import psutil
 
+from spanproof.fuzz.isolation import holding
 from spanproof.fuzz.isolation.confined import FAILED, FINISHED, MESSAGE, Body, become_worker
 from spanproof.fuzz.isolation.ending import Cause, Ended, Limits
 from spanproof.fuzz.isolation.shared_note import Note, Noted
@@ -216,11 +218,8 @@ class Watch:
 
     def _over_limit(self) -> Cause | None:
         """Return which limit it is beyond, if it is beyond one."""
-        try:
-            if self._process.memory_info().rss > self._limits.memory:
-                return "memory"
-        except psutil.Error:
-            return None
+        if holding.is_beyond(os.getpid(), self._limits.memory):
+            return "memory"
         noted: Noted = self._note.read()
         now = time.monotonic()
         if (noted.begun, noted.under_way) != (self._seen[0], self._seen[2]):
@@ -248,11 +247,7 @@ class Watch:
 
 def _waited_for_processor(pid: int) -> float:
     """Return the seconds for which a worker, or what it has started, was ready and did not run."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            children = [int(child) for child in file.read().split()]
-    except (OSError, ValueError):
-        children = []
+    children = holding.numbers_in(Path(f"/proc/{pid}/task/{pid}/children"))
     return sum(map(waited_for_processor, (pid, *children)))
 
 

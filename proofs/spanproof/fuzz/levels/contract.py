@@ -29,6 +29,9 @@ from spanspec.objects.records import NOTHING, alignment_for
 PLACE: Final = "place of an object"
 CONTENTS: Final = "contents"
 ZEROED: Final = "zeroed memory"
+LACKS: Final = "lacks "
+"""How that is counted which an allocator says it lacks, and so is not asked for."""
+
 ZERO: Final = ("MAL-23", "I-39")
 KEPT: Final = ("I-37", "I-38")
 

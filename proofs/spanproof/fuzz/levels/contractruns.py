@@ -7,11 +7,12 @@ from typing import Final
 
 from spanproof.fuzz.differences import IMPLEMENTATION, Difference
 from spanproof.fuzz.divergence import Divergence, Run, StepHeard, run_steps
-from spanproof.fuzz.levels.contract import Judge, Planned, plan
+from spanproof.fuzz.levels.contract import LACKS, Judge, Planned, plan
 from spanproof.fuzz.levels.contractprogram import ContractProgram, describe_step
 from spanproof.fuzz.levels.known import of_name, ours
 from spanproof.fuzz.levels.remote import Answerer
 from spanproof.fuzz.novelty import Feature
+from spanproof.fuzz.plain import said_by
 from spanproof.protocol.faults import Broken, Declined
 from spanproof.protocol.messages import REPLIES, Done, NewContract, Reply
 
@@ -39,6 +40,7 @@ class StepByStep:
         with IMPLEMENTATION:
             greeting = answerer.greeted()
             answerer.ask(NewContract(), Done)
+        self.exercised.update(f"{LACKS}{one}" for one in greeting.lacks)
         self._answerer = answerer
         self._judge = Judge(greeting.alignment, of_name(ours(), greeting.name))
         planned = plan(program, "account" in greeting.shows, greeting.lacks)
@@ -81,6 +83,7 @@ def run_whole(program: ContractProgram, answerer: Answerer, on_step: StepHeard) 
     planned: list[Planned] = []
     try:
         greeting = answerer.greeted()
+        exercised.update(f"{LACKS}{one}" for one in greeting.lacks)
         planned = plan(program, lacks=greeting.lacks)
         judge = Judge(greeting.alignment, of_name(ours(), greeting.name))
         answerer.ask(NewContract(), Done)
@@ -99,7 +102,8 @@ def run_whole(program: ContractProgram, answerer: Answerer, on_step: StepHeard) 
             alone = run_by_steps(program, answerer, on_step)
             if alone.divergence is not None:
                 return alone
-        said = Difference("a whole program", "goes through", problem, side="implementation")
+        told = said_by(problem)
+        said = Difference("a whole program", "goes through", told, side="implementation")
         return Run(as_divergence(program, place, said), Counter())
     for one in planned:
         count(exercised, one)

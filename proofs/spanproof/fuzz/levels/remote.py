@@ -1,7 +1,11 @@
 """What answers messages, as what a program runs on: started anew after it has failed."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from types import FrameType
 from typing import NamedTuple, TypeVar
 
 from spanproof.fuzz.differences import Refused
@@ -28,8 +32,8 @@ class Called(NamedTuple):
     extra: Mapping[str, str] = {}
 
 
-class RefusedWith(Refused):
-    """A refusal, and the events of what was done before it could be told."""
+class RefusedWith(Refused, Declined):
+    """A refusal in a message, and the events of what was done before it could be told."""
 
     def __init__(
         self, text: str, reason: str, events: Sequence[tuple[str, dict[str, object]]]
@@ -61,10 +65,11 @@ class Answerer:
         self.limit: float | None = None
 
     def prepare(self, begins: Callable[..., None]) -> None:
-        """Start it, and hear who it is.
+        """Start it, and hear who it is; once in a worker, of which there is nothing else to tell.
 
         Raises: WrongFactory if it cannot be used.
         """
+        signal.signal(signal.SIGABRT, self._tell_what_it_waits_for)
         try:
             greeting = self.greeted()
         except (CannotStart, Broken) as problem:
@@ -79,6 +84,14 @@ class Answerer:
                 f"{greeting.name} shows no events, which the level schedule needs: steps are told "
                 "apart by them"
             )
+
+    def _tell_what_it_waits_for(self, number: int, frame: FrameType | None) -> None:
+        """Print what was asked last, as the time of this worker is over; and end it."""
+        lines = [] if self._process is None else self._process.waiting()
+        with suppress(OSError):
+            os.write(2, "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     def greeted(self) -> Greeting:
         """Return what it says of itself; start it unless it is running.
