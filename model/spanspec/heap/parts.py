@@ -84,8 +84,8 @@ class Changes:
         shared = state.tables.spans.records
         moved = replaced(self._shared, shared)
         follow(self._shared, shared, moved)
-        runs = replaced(self._runs, state.pages.runs)
-        follow(self._runs, state.pages.runs, runs)
+        runs = replaced(self._runs, state.pages.runs.records)
+        follow(self._runs, state.pages.runs.records, runs)
         spans = set(changed)
         spans.update(runs)
         for identity in moved:

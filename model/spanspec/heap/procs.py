@@ -70,5 +70,6 @@ def mcache_of(state: HeapState, p: int) -> Mcache:
 
     Rules: MC-1 MC-14.
     """
-    assert p in state.mcache_of, f"MC-14: P {p} has no mcache"
-    return state.mcaches[state.mcache_of[p]]
+    mcache = state.mcache_of.get(p)
+    assert mcache is not None, f"MC-14: P {p} has no mcache"
+    return state.mcaches[mcache]

@@ -189,7 +189,7 @@ def snapshot_of(state: HeapState) -> Snapshot:
         trigger=state.trigger,
         pace=state.pace,
         pacing=pacing_shot(state.inputs),
-        runs=tuple(sorted(heap.runs.items())),
+        runs=tuple(sorted(heap.runs.records.items())),
         map=tuple((start, int(heap.map[start])) for start in heap.map),
         generations=generations(state),
         purposes=tuple(sorted(heap.purposes.items())),

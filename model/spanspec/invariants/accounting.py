@@ -16,10 +16,12 @@ def heap_statistics(state: HeapState) -> Iterator[str]:
     """The statistics are the sums over the spans (I-29, HEAP-36)."""
     heap, stats = state.pages, state.pages.stats
     size = {FREE: 0, IN_USE: 0, MANUAL: 0, DEAD: 0}
-    for run in heap.runs.values():
+    for run in heap.runs.records.values():
         size[run.state] += run.npages * PAGE_SIZE
     rest = heap.current.end - heap.current.base
-    given_back = sum(released(heap.phys, run) for run in heap.runs.values() if run.state == FREE)
+    given_back = sum(
+        released(heap.phys, run) for run in heap.runs.records.values() if run.state == FREE
+    )
     expected = {
         "heap_inuse": (size[IN_USE], stats.heap_inuse),
         "heap_idle": (size[FREE] + rest, stats.heap_idle),
@@ -83,13 +85,13 @@ def descriptors(state: HeapState) -> Iterator[str]:
     their purpose (I-33).
     """
     heap = state.pages
-    dead = {span for span, run in heap.runs.items() if run.state == DEAD}
+    dead = {span for span, run in heap.runs.records.items() if run.state == DEAD}
     free = set(heap.descriptors.free)
     if len(free) != len(heap.descriptors.free):
         yield "a descriptor is free twice"
     if dead != free:
         yield f"descriptors {sorted(dead ^ free)} are dead or free, and not both"
-    manual = {span for span, run in heap.runs.items() if run.state == MANUAL}
+    manual = {span for span, run in heap.runs.records.items() if run.state == MANUAL}
     if manual != heap.purposes.keys():
         yield f"descriptors {sorted(manual ^ heap.purposes.keys())} are manual, or have a purpose"
 

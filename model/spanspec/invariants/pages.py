@@ -26,7 +26,7 @@ from spanspec.span.mspan import DEAD, FREE, IN_USE
 
 def runs_in_order(heap: PageHeap) -> list[tuple[PageRun, int]]:
     """Return the runs that represent memory, with their descriptors, by address."""
-    pairs = ((run, span) for span, run in heap.runs.items() if run.state != DEAD)
+    pairs = ((run, span) for span, run in heap.runs.records.items() if run.state != DEAD)
     return sorted(pairs, key=lambda pair: pair[0].base)
 
 
@@ -136,7 +136,7 @@ def free_set(state: HeapState) -> Iterator[str]:
     """The free set holds exactly the free runs, in good order, and counts huge pages (I-18)."""
     heap = state.pages
     listed = {entry.span: entry for entry in heap.free.in_order()}
-    free = {span: run for span, run in heap.runs.items() if run.state == FREE}
+    free = {span: run for span, run in heap.runs.records.items() if run.state == FREE}
     for span in listed.keys() ^ free.keys():
         yield f"span {span}: {'free' if span in free else 'listed'} only"
     for span in listed.keys() & free.keys():

@@ -78,7 +78,7 @@ def run_invariant(identifier: str, when: When = When.AT_REST) -> Callable[[RunCh
 
     def entered(check: RunCheck) -> RunCheck:
         def of_all(state: HeapState) -> Iterator[str]:
-            for span, run in state.pages.runs.items():
+            for span, run in state.pages.runs.records.items():
                 what = check(state, span, run)
                 if what is not None:
                     yield what

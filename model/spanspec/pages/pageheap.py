@@ -76,27 +76,32 @@ class Actor(Record, frozen=True):
     thread: int
 
 
-class Runs(dict[int, PageRun]):
+class Runs:
     """The records of all descriptors, updated in place; any other one is spare, and was never used.
 
-    `changed` has what the records were that a step has changed, in the order of the changes.
+    `records` has those of the descriptors that were ever used. `changed` has what the records were
+    that a step has changed, in the order of the changes.
     """
 
+    __slots__ = ("changed", "records")
+
     def __init__(self) -> None:
+        self.records: dict[int, PageRun] = {}
         self.changed: dict[int, PageRun] = {}
 
-    def __missing__(self, key: int) -> PageRun:
-        """Return the record of a descriptor that was never used."""
-        return UNUSED
+    def __getitem__(self, key: int) -> PageRun:
+        """Return the record of a descriptor."""
+        return self.records.get(key, UNUSED)
 
     def __iter__(self) -> Iterator[SpanId]:
         """Iterate over the descriptors that were ever used."""
-        return map(SpanId, self.keys())
+        return map(SpanId, self.records)
 
     def set(self, key: int, value: PageRun) -> Self:
         """Give a descriptor another record."""
-        self.changed.setdefault(key, self[key])
-        self[key] = value
+        records = self.records
+        self.changed.setdefault(key, records.get(key, UNUSED))
+        records[key] = value
         return self
 
 
@@ -191,7 +196,7 @@ class PageHeap:
         # runs.
         if runs.changed:
             for span, old in runs.changed.items():
-                self._follow(actor, span, old, runs[span])
+                self._follow(actor, span, old, runs.records[span])
             runs.changed.clear()
 
     def _follow(self, actor: Actor, span: int, old: PageRun, new: PageRun) -> None:

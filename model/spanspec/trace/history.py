@@ -90,7 +90,7 @@ def surroundings(state: HeapState, event: EventBase) -> Iterator[str]:
 
 def describe(state: HeapState, span: int) -> Iterator[str]:
     """Yield lines that describe a span: its run, its neighbours, and its slots if it is in use."""
-    run = state.pages.runs.get(span)
+    run = state.pages.runs.records.get(span)
     if run is None:
         yield f"span {span}: never seen"
         return

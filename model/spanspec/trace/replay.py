@@ -79,7 +79,8 @@ class Replay:
     def run(self, events: Sequence[EventBase]) -> Divergence | None:
         """Replay the next events, up to the first that the model excludes."""
         self.past.append((self.line + 1, events))
-        predicted = self.tally.predicted
+        tally = self.tally
+        predicted, allowed, inputs = tally.predicted, tally.allowed, tally.inputs
         for event in events:
             self.line += 1
             about = KINDS[type(event)]
@@ -100,11 +101,13 @@ class Replay:
                 known = "something known"
                 lost = Diverged(about.rule, "what it refers to", known, what, DURING)
                 return self._divergence(event, lost)
-            # Nearly all are; counted here, as a call for each event would be felt.
+            # Counted here, as a call for each event would be felt.
             if verdict is PREDICTED:
                 predicted[about.number] += 1
+            elif verdict is ALLOWED:
+                allowed[about.number] += 1
             else:
-                self.tally.add(about.event, verdict)
+                inputs[about.number] += 1
         return None
 
     def _replay(self, event: EventBase, about: Kind) -> Verdict:

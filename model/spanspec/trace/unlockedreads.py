@@ -41,7 +41,7 @@ class UnlockedReads:
             noted.clear()
         if about.leaves_alike:
             return
-        runs = state.pages.runs
+        runs = state.pages.runs.records
         for name in about.descriptors:
             span: int = getattr(event, name)
             if span in runs:
@@ -49,7 +49,7 @@ class UnlockedReads:
 
     def after(self, state: HeapState, line: int, event: ThreadEvent, about: Kind) -> None:
         """Note what an event has changed, and what its thread is going to change."""
-        runs = state.pages.runs
+        runs = state.pages.runs.records
         for span, old_run, old in self._before:
             # A record that is still the same object has not changed.
             run, it = runs[span], state.shared(span)

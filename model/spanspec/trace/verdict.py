@@ -5,7 +5,6 @@ from collections import Counter
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from spanspec.events.fields import EventBase
 from spanspec.trace.schema import KIND_OF
 
 
@@ -29,34 +28,31 @@ INPUT: Final = Verdict.INPUT
 
 
 class Tally:
-    """Counts of verdicts by kind of event.
-
-    `predicted` has those of the commonest verdict, in the order of the kinds.
-    """
+    """Counts of verdicts by kind of event: for each verdict, one count a kind, in their order."""
 
     def __init__(self) -> None:
         self.predicted: list[int] = [0] * len(KIND_OF)
-        self._others: Counter[tuple[type[EventBase], Verdict]] = Counter()
-
-    def add(self, kind: type[EventBase], verdict: Verdict) -> None:
-        """Count one event that is not merely predicted."""
-        self._others[kind, verdict] += 1
+        self.allowed: list[int] = [0] * len(KIND_OF)
+        self.inputs: list[int] = [0] * len(KIND_OF)
 
     @property
     def by_kind(self) -> dict[str, Counter[Verdict]]:
         """Counts by kind, of the kinds that occurred."""
         found: dict[str, Counter[Verdict]] = {}
-        for kind, count in zip(KIND_OF.values(), self.predicted, strict=True):
-            if count:
-                found[kind] = Counter({Verdict.PREDICTED: count})
-        for (event, verdict), count in self._others.items():
-            found.setdefault(KIND_OF[event], Counter())[verdict] += count
+        for verdict, counts in (
+            (PREDICTED, self.predicted),
+            (ALLOWED, self.allowed),
+            (INPUT, self.inputs),
+        ):
+            for kind, count in zip(KIND_OF.values(), counts, strict=True):
+                if count:
+                    found.setdefault(kind, Counter())[verdict] = count
         return found
 
     @property
     def events(self) -> int:
         """How many events were counted."""
-        return sum(self.predicted) + sum(self._others.values())
+        return sum(self.predicted) + sum(self.allowed) + sum(self.inputs)
 
     def total(self, verdict: Verdict) -> int:
         """Return how many events got a verdict."""

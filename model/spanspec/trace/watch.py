@@ -155,7 +155,7 @@ class Watch:
     def _look(self, named: set[int]) -> _Sight:
         state = self._state
         span = self._owner(named)
-        run = state.pages.runs.get(span)
+        run = state.pages.runs.records.get(span)
         if run is None:
             return _Sight()
         record = state.spans.get(span)
@@ -183,17 +183,21 @@ class Watch:
         if self.subject.thing == "span":
             return self.subject.number
         heap, last = self._state.pages, self._sight
-        if last.run is not None and last.run.state != DEAD and heap.runs.get(last.span) is last.run:
+        if (
+            last.run is not None
+            and last.run.state != DEAD
+            and heap.runs.records.get(last.span) is last.run
+        ):
             return last.span
         address = page_address(self.subject.number)
         mapped = heap.map.span_of(address)
-        run = heap.runs.get(mapped)
+        run = heap.runs.records.get(mapped)
         if run is not None and run.state in (IN_USE, MANUAL) and has(run, address):
             return mapped
         below = heap.free.before(address + 1, ALL)
         candidates = [] if below is None else [below.span]
         for span in (*candidates, *sorted(named), last.span):
-            run = heap.runs.get(span)
+            run = heap.runs.records.get(span)
             if run is not None and has(run, address):
                 return span
         return NOBODY

@@ -280,7 +280,7 @@ class ModelHeap:
     def free_manual(self, address: int, p: int) -> Steps[None]:
         """Give a manual span back."""
         span = self.heap.state.pages.map.span_of(address)
-        run = self.heap.state.pages.runs.get(span)
+        run = self.heap.state.pages.runs.records.get(span)
         # The input names a span; which one begins at an address is nobody's rule.
         begins = run is not None and run.base == address
         yield from self._do(inputs.FreeManual(p, span if begins else NOBODY))

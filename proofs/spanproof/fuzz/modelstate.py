@@ -29,7 +29,7 @@ def state_of(state: HeapState) -> State:
         "runs": {
             span: (run.base, run.npages, run.state, run.scavenged)
             + (() if run.state == IN_USE else (run.needzero,))
-            for span, run in heap.runs.items()
+            for span, run in heap.runs.records.items()
             if run.state != DEAD
         },
         "caches": caches_of(state),

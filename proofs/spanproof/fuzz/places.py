@@ -137,6 +137,6 @@ def within(state: HeapState, span: int, place: Place) -> Iterator[int]:
 
 def outside(state: HeapState) -> list[int]:
     """Return addresses that no arena has, and the one that all objects of no bytes share."""
-    ends = [state.pages.current.end, *(run.base - 1 for run in state.pages.runs.values())]
+    ends = [state.pages.current.end, *(run.base - 1 for run in state.pages.runs.records.values())]
     inside = [end for end in ends if state.pages.map.span_of(end) == NOBODY]
     return [0, 1, ZERO_BASE, *inside[:2], (1 << 47) - 1, 1 << 47, 1 << 48, 1 << 63, M64]

@@ -121,7 +121,9 @@ class Ledger:
         else:
             ahead = 8192
         pages = Fraction(state.pace.pages_per_byte) * ahead
-        unswept = sum(run.npages for run in state.pages.runs.values() if run.state == IN_USE)
+        unswept = sum(
+            run.npages for run in state.pages.runs.records.values() if run.state == IN_USE
+        )
         if abs(pages - unswept) > Fraction(unswept, PRECISION):
             self._object(f"SWP-20: {float(pages)} pages are to be swept until then, not {unswept}")
         self._retained(decisions)

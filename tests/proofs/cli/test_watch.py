@@ -133,7 +133,7 @@ def test_a_page_belongs_to_the_one_span_that_covers_it(name: str) -> None:
                 watch.note(line, event)
                 if line % 7 == 0 or isinstance(event, hev.HeapAllocates | hev.Coalesces):
                     address = page_address(watch.subject.number)
-                    runs = replay.state.pages.runs.items()
+                    runs = replay.state.pages.runs.records.items()
                     owners = [
                         span
                         for span, run in runs

@@ -234,7 +234,7 @@ def test_an_invariant_that_a_changed_span_breaks_is_found_there(rule: str) -> No
 def test_an_invariant_that_a_changed_run_breaks_is_found_there(rule: str) -> None:
     state = broken_model().heap.state
     span = min(state.spans)
-    state.pages.runs[span] = replace(state.pages.runs[span], **RUN_DAMAGE[rule])
+    state.pages.runs.records[span] = replace(state.pages.runs[span], **RUN_DAMAGE[rule])
     assert rule in {one.invariant for one in violations_at(state, (), [span])}
     assert rule in {one.invariant for one in violations(state)}
 

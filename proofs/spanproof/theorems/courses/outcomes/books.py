@@ -326,7 +326,7 @@ def the_figures(met: Counter[str]) -> None:
     tables = os.own - own
     promise(tables == 32 << 20, f"AR-2: {tables} bytes that are counted as nothing")
     promise(stats.sys == arenas + own, f"HEAP-38: {stats.sys} bytes in all")
-    runs = sum(run.role != SPARE for run in state.pages.runs.values())
+    runs = sum(run.role != SPARE for run in state.pages.runs.records.values())
     inuse = (stats.mspan_inuse, stats.mcache_inuse)
     promise(inuse == (runs * 136, 2 * 1736), f"HEAP-38: {inuse} bytes of descriptors")
     met["figures"] += 1
