@@ -83,6 +83,7 @@ HOT = (
     "heap/refilling",
     "heap/reclaim",
     "heap/state",
+    "heap/sweepers",
     "heap/sweeping",
     "heap/taking",
     "invariants/accounting",

@@ -467,23 +467,26 @@ static PyObject *changed_record(PyObject *const *args, PyObject *names)
          place->version != type->tp_version_tag) && !find_changed(type, names, place)) {
         return NULL;
     }
-    Py_ssize_t size = type->tp_basicsize;
-    for (Py_ssize_t at = sizeof(PyObject); at < size; at += sizeof(PyObject *)) {
-        if (slot_at(record, at) == NULL) {
-            return NULL;
-        }
-    }
     PyObject *result = PyObject_New(PyObject, type);
     if (result == NULL) {
         return NULL;
     }
-    memcpy((char *)result + sizeof(PyObject), (char *)record + sizeof(PyObject),
-           size - sizeof(PyObject));
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
-        *(PyObject **)((char *)result + place->offsets[i]) = args[i + 1];
-    }
+    Py_ssize_t size = type->tp_basicsize;
     for (Py_ssize_t at = sizeof(PyObject); at < size; at += sizeof(PyObject *)) {
-        Py_INCREF(slot_at(result, at));
+        PyObject *value = slot_at(record, at);
+        if (value == NULL) {
+            /* A field without a value. Those behind it have to be empty, to be let go of. */
+            memset((char *)result + at, 0, size - at);
+            Py_DECREF(result);
+            return NULL;
+        }
+        Py_INCREF(value);
+        *(PyObject **)((char *)result + at) = value;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
+        PyObject *value = args[i + 1];
+        Py_INCREF(value);
+        Py_SETREF(*(PyObject **)((char *)result + place->offsets[i]), value);
     }
     return result;
 }

@@ -71,9 +71,11 @@ NO_BITS: Final = Bits(0)
 
 
 def hexadecimal(bits: Bitmap, nelems: int) -> str:
-    """Return a bitmap of so many slots as bytes in hexadecimal, slot 0 in the lowest bit."""
-    size = (nelems + 7) // 8
-    value = bits.word(0)
-    for i in range(1, (size + 7) // 8):
-        value |= bits.word(i) << (64 * i)
-    return value.to_bytes(size, "little").hex()
+    """Return a bitmap of so many slots as bytes in hexadecimal, slot 0 in the lowest bit.
+
+    Raises: OverflowError if a bit behind the last of these bytes is set.
+    """
+    # What runs has no other bitmaps. Word by word, as a protocol would have it, a span of 1024
+    # slots would take sixteen calls, for each sweep that is told.
+    assert isinstance(bits, Bits), "only bits that are known can be written down"
+    return bits.value.to_bytes((nelems + 7) // 8, "little").hex()
