@@ -37,9 +37,8 @@ STATM: Final = Path("/proc/self/statm")
 HOLDS: Final = 0
 VIOLATED: Final = 3
 UNPLANNED: Final = 4
-HUNG: Final = -signal.SIGALRM
 """How a child ends: as it should; with an invariant violated in silence; with an exception that is
-not the heap's; not at all."""
+not the heap's. One that does not end is killed by SIGALRM."""
 
 LONGEST: Final = 20
 """Seconds that one attack may take."""

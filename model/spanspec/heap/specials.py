@@ -293,9 +293,6 @@ QUEUE: Final = step_of("specials", may_queue, queue, it=SpecialId)
 FREE_SPECIAL: Final = step_of("specials", may_free, free, it=SpecialId)
 RUN: Final = step_of("finalizers", may_run, run, address=Address)
 
-SPECIAL_STEPS: Final = (ADD, REMOVE, QUEUE, FREE_SPECIAL)
-"""Every step of the special records of a span."""
-
 
 def by_fate(at: SpanSpecials, special: Special, fate: int) -> SpanSpecials:
     """Return what becomes of a record in the sweep of its span, as was decided.

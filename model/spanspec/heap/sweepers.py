@@ -41,6 +41,3 @@ PART: Final = "sweepers"
 
 BEGIN_POPPING: Final = step_of(PART, may_begin_popping, begin_popping, thread=int)
 END_POPPING: Final = step_of(PART, may_end_popping, end_popping, thread=int)
-
-SWEEPER_STEPS: Final = (BEGIN_POPPING, END_POPPING)
-"""Every step of who sweeps."""

@@ -5,8 +5,6 @@ before or after a step of another. The witness then takes what the event says, p
 one of those, and notes that the event was `allowed`, not predicted.
 """
 
-from typing import Final
-
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import NOBODY, ThreadId
 from spanspec.base.words import M32, U32, U64
@@ -24,8 +22,6 @@ from spanspec.span.sweepgen import is_sweeping, needs_sweep
 from spanspec.trace.latereads import LateReads
 from spanspec.trace.unlockedreads import UnlockedReads
 from spanspec.trace.verdict import Diverged, expect
-
-CENTRAL_CLAIMS: Final = ("cs-nonempty", "cs-empty")
 
 
 class Witness:

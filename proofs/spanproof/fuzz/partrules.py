@@ -81,11 +81,6 @@ def of_part(path: tuple[str, ...]) -> tuple[str, ...]:
     return OF_PART.get(path[0], ()) if path else ()
 
 
-def of_function(function: object) -> tuple[str, ...]:
-    """Return the rules that a function of the model cites."""
-    return cited(getattr(function, "__doc__", None))
-
-
 def of_message(text: str) -> tuple[str, ...]:
     """Return the rule ids in a message of a fatal check, an invariant, or a refusal."""
     return cited(text)

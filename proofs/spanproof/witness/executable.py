@@ -42,13 +42,10 @@ BROKEN: Final = (
 
 
 class Segment(NamedTuple):
-    """What is loaded: its address, the bytes in the file and in memory, and the place in the
-    file.
-    """
+    """What is loaded: its address, and how many bytes of the file, and where in it."""
 
     address: int
     file_size: int
-    memory_size: int
     offset: int
 
 
@@ -115,7 +112,7 @@ def from_elf(path: Path, elf: ELFFile) -> Executable:
     symbols, functions = read_symbols(elf)
     names = {section.name for section in elf.iter_sections()}
     segments = tuple(
-        Segment(one["p_vaddr"], one["p_filesz"], one["p_memsz"], one["p_offset"])
+        Segment(one["p_vaddr"], one["p_filesz"], one["p_offset"])
         for one in elf.iter_segments()
         if one["p_type"] == "PT_LOAD"
     )

@@ -46,7 +46,6 @@ class Known:
             inline_marks=learnt["nelems_noscan16"] == 504,
             limit_ignores_bits=False,
         )
-        self.spanclasses: int = header["spanclasses"]
         self.header_bytes = learnt["off_scan520"]
         self.number = -1
         self.sweepgen: int | None = None

@@ -28,7 +28,7 @@ MAPS = """\
 
 
 def library(name: str, go: str = "go1.24.11", build_id: bytes = b"id") -> Executable:
-    segments = (Segment(0, 0x2F00, 0x2F00, 0), Segment(0x4C00, 0x1000, 0x1000, 0x3C00))
+    segments = (Segment(0, 0x2F00, 0), Segment(0x4C00, 0x1000, 0x3C00))
     functions = ((0x4C00, 0x100, "runtime.mallocgc"),)
     ids = {0x100: build_id}
     return Executable(Path(name), 0x900, True, segments, (), ids, go, {}, functions, (), True)
