@@ -1,7 +1,7 @@
 """The rooms and their doors: no package imports upwards, and the model stands alone."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -134,6 +134,50 @@ def test_an_import_of_a_later_wing_would_be_noticed() -> None:
     tree = ast.parse("from spanspec.base.words import U64\nfrom spanspec.heap import state\n")
     assert upward_imports("spanspec", "pages", tree) == ["spanspec.heap.state"]
     assert upward_imports("spanspec", "invariants", tree) == []
+
+
+ONE_IDEA = {
+    *(
+        "Allocate",
+        "Flush",
+        "Free",
+        "Malloc",
+        "MarkEvery",
+        "Program",
+        "Realloc",
+        "Refill",
+        "Refused",
+    ),
+    *("Retire", "Show", "Sized", "StartCycle", "Sweep"),
+}
+"""Classes of one name that are one idea: what is asked of a heap or a span, and what is answered,
+as a message, as a step of programs, and as an exception.
+"""
+
+
+def classes_by_name(trees: Iterable[tuple[Path, ast.AST]]) -> dict[str, list[Path]]:
+    """Return in which files a class of a name is defined, nested ones and private ones apart."""
+    found: dict[str, list[Path]] = {}
+    for path, tree in trees:
+        for node in ast.iter_child_nodes(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(path)
+    return found
+
+
+@pytest.mark.parametrize("package", sorted(ROOMS))
+def test_a_name_stands_for_one_class_of_a_package(package: str) -> None:
+    trees = ((path, ast.parse(path.read_text(encoding="utf-8"))) for path in sources(package))
+    found = classes_by_name(trees)
+    assert {
+        name: files for name, files in found.items() if len(files) > 1 and name not in ONE_IDEA
+    } == {}
+
+
+def test_a_second_class_of_a_name_would_be_noticed() -> None:
+    one, other = Path("one.py"), Path("other.py")
+    trees = [(one, ast.parse("class Found: ...")), (other, ast.parse("class Found: ..."))]
+    assert classes_by_name(trees) == {"Found": [one, other]}
 
 
 def test_the_tests_of_the_implementation_do_not_use_the_model() -> None:

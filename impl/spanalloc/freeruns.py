@@ -10,7 +10,7 @@ from typing import final
 from mypy_extensions import i64
 
 from spanalloc.maxtree import MaxTree
-from spanalloc.pagemap import Arena, PageMap, page_of
+from spanalloc.pagemap import HeapArena, PageMap, page_of
 from spanalloc.pagesizes import ARENA_BYTES, ARENA_PAGES, PAGE_SHIFT, PageSizes
 from spanalloc.span import Span
 
@@ -89,7 +89,7 @@ class FreeRuns:
             span.npages -= npages
             self.enter_kind(arena, page_of(base), span)
 
-    def enter_kind(self, arena: Arena, page: i64, span: Span) -> None:
+    def enter_kind(self, arena: HeapArena, page: i64, span: Span) -> None:
         """Enter an unscavenged span by whether it has a whole huge page (TREAP-7)."""
         huge = self.sizes.huge_pages(span.base, span.npages)
         if huge > 0:
@@ -98,7 +98,7 @@ class FreeRuns:
         else:
             arena.plain.add(page)
 
-    def leave_kind(self, arena: Arena, page: i64, span: Span) -> None:
+    def leave_kind(self, arena: HeapArena, page: i64, span: Span) -> None:
         """Undo `enter_kind`."""
         if arena.huge.has(page):
             arena.huge.discard(page)

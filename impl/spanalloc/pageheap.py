@@ -9,7 +9,7 @@ from spanalloc.errors import HeapError, MadviseFailed, MmapFailed, OsFailed, Out
 from spanalloc.freespans import FreeSpans
 from spanalloc.mcache import Mcache
 from spanalloc.mutex import Mutex
-from spanalloc.pagemap import Arena, page_of
+from spanalloc.pagemap import HeapArena, page_of
 from spanalloc.pagesizes import ARENA_BYTES, PAGE_SHIFT, round_up
 from spanalloc.recorder import Recorder, page_number
 from spanalloc.scavenge import scavenge_for_growth
@@ -139,7 +139,7 @@ class PageHeap:
             self.nlargealloc += 1
             self.largealloc += span.elemsize
 
-    def looked_up(self, arena: Arena, page: i64) -> Span | None:
+    def looked_up(self, arena: HeapArena, page: i64) -> Span | None:
         """Return what the table has for a page; while the heap is locked nobody can free it."""
         self.lock.expect()
         return arena.spans[page]
@@ -364,13 +364,13 @@ class PageHeap:
             self.free.runs.arena_added(self.free.pages.add(arena))
         return base, size
 
-    def arenas_for(self, base: i64, size: i64) -> list[Arena]:
+    def arenas_for(self, base: i64, size: i64) -> list[HeapArena]:
         """Return new arenas, which are still to be entered into the map (AR-5)."""
-        arenas: list[Arena] = []
+        arenas: list[HeapArena] = []
         at = base
         while at < base + size:
             # Compiled code does not survive that a table cannot be had: ask for the room first.
             bytearray(TABLES)
-            arenas.append(Arena(at, self.os.view(at, ARENA_BYTES)))
+            arenas.append(HeapArena(at, self.os.view(at, ARENA_BYTES)))
             at += ARENA_BYTES
         return arenas

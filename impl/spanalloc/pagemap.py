@@ -18,7 +18,7 @@ GROUPS: Final = 2048
 
 
 @final
-class Arena:
+class HeapArena:
     """64 MiB of address space, and what is known of its 8192 pages.
 
     `spans` has the span of each page (HEAP-8). A free span is entered at its first page: its
@@ -47,15 +47,15 @@ class PageMap:
     """
 
     def __init__(self) -> None:
-        self.groups = vec[vec[Arena | None]]([vec[Arena | None]()] * GROUPS)
-        self.all: list[Arena] = []
-        self.by_address: list[Arena] = []
+        self.groups = vec[vec[HeapArena | None]]([vec[HeapArena | None]()] * GROUPS)
+        self.all: list[HeapArena] = []
+        self.by_address: list[HeapArena] = []
 
-    def add(self, arena: Arena) -> bool:
+    def add(self, arena: HeapArena) -> bool:
         """Add an arena; return whether it is the highest of all so far."""
         group = arena.base >> GROUP_SHIFT
         if len(self.groups[group]) == 0:
-            self.groups[group] = vec[Arena | None]([None] * (ARENA_IN_GROUP + 1))
+            self.groups[group] = vec[HeapArena | None]([None] * (ARENA_IN_GROUP + 1))
         self.groups[group][(arena.base >> ARENA_SHIFT) & ARENA_IN_GROUP] = arena
         self.all.append(arena)
         place = len(self.by_address)
@@ -66,12 +66,12 @@ class PageMap:
             self.by_address[rank].rank = rank
         return place == len(self.by_address) - 1
 
-    def arena_of(self, address: i64) -> Arena | None:
+    def arena_of(self, address: i64) -> HeapArena | None:
         """Return the arena that holds an address below 2^48, if it is mapped."""
         group = self.groups[address >> GROUP_SHIFT]
         return group[(address >> ARENA_SHIFT) & ARENA_IN_GROUP] if len(group) != 0 else None
 
-    def arena_at(self, address: i64) -> Arena:
+    def arena_at(self, address: i64) -> HeapArena:
         """Return the arena that holds an address, which is mapped."""
         arena = self.arena_of(address)
         assert arena is not None

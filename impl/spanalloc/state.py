@@ -10,7 +10,7 @@ from spanalloc.mcache import Mcache
 from spanalloc.mutex import Interrupts, Mutex
 from spanalloc.pacing import Pacing
 from spanalloc.pageheap import PageHeap
-from spanalloc.pagemap import Arena
+from spanalloc.pagemap import HeapArena
 from spanalloc.recorder import Recorder, page_number
 from spanalloc.scavengeline import ScavengeLine
 from spanalloc.sizeclass import NUM_SPAN_CLASSES
@@ -61,7 +61,7 @@ class HeapState:
         self.mcaches: list[Mcache] = []
         self.free_mcaches: list[i64] = []
         self.next_mcache: i64 = 1
-        self.sweep_arenas: list[Arena] = []
+        self.sweep_arenas: list[HeapArena] = []
         self.sg: i64 = sg
         self.phase: i64 = PHASE_OFF
         self.cycles: i64 = 0

@@ -9,7 +9,7 @@ from spanalloc.central import Central
 from spanalloc.errors import HeapBroken, HeapError
 from spanalloc.mcache import Mcache
 from spanalloc.pacing import RECLAIM_OVER
-from spanalloc.pagemap import Arena
+from spanalloc.pagemap import HeapArena
 from spanalloc.pagesizes import ARENA_PAGES
 from spanalloc.recorder import page_number
 from spanalloc.snapshot import joined
@@ -317,7 +317,7 @@ def reclaim_chunk(state: HeapState, who: Mcache, index: i64) -> i64:
     return freed
 
 
-def claim_at(state: HeapState, who: Mcache, arena: Arena, page: i64) -> Span | None:
+def claim_at(state: HeapState, who: Mcache, arena: HeapArena, page: i64) -> Span | None:
     """Claim the span that begins at a page, if one does still, and if it is unswept."""
     state.step_ends()
     # Under the lock of the page heap it cannot be freed meanwhile.

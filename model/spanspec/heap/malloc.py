@@ -92,7 +92,7 @@ def array_size(elemsize: U64, count: int) -> U64 | None:
     return size if count >= 0 and size <= MAX_ALLOC else None
 
 
-class Taken(Record, frozen=True):
+class TakenSlot(Record, frozen=True):
     """A slot that was taken: the span's record before, the slot, and the path (1, 2 or 3).
 
     `current`: the slot is the P's tiny block now.
@@ -104,14 +104,14 @@ class Taken(Record, frozen=True):
     current: bool = False
 
 
-class Placed(Record, frozen=True):
+class PlacedTiny(Record, frozen=True):
     """Where a tiny object went: the address of the block, and the offset in it."""
 
     block: U64
     offset: int
 
 
-def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
+def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> TakenSlot | None:
     """Take a slot of the cached span, fast or by the slow search; None if a refill is needed.
 
     While marking, the new object is marked at once.
@@ -139,12 +139,12 @@ def take_slot(state: HeapState, mcache: Mcache, spanclass: int) -> Taken | None:
             if found.slot == record.nelems:
                 return None
     allocate(state, mcache, slot, span, record, found)
-    return Taken(record, found.slot, path)
+    return TakenSlot(record, found.slot, path)
 
 
 def take_cached(
     state: HeapState, mcache: Mcache, spanclass: int, size: U64, tiny: bool
-) -> Taken | Placed | None:
+) -> TakenSlot | PlacedTiny | None:
     """Place a small object in what its P has cached: the tiny block, or a slot of its span.
 
     All of it is one step, since nobody else touches a P's mcache. None if a refill is needed.
@@ -157,7 +157,7 @@ def take_cached(
         # the block is marked already (MAL-14, MAL-24).
         offset = hit_tiny_block(mcache, size)
         if offset is not None:
-            return Placed(block, offset)
+            return PlacedTiny(block, offset)
     taken = take_slot(state, mcache, spanclass)
     if tiny and taken is not None:
         address = slot_address(taken.record, taken.slot)
@@ -179,7 +179,7 @@ def flags_of(
     )
 
 
-def slot_taken(actor: Actor, size: U64, noscan: bool, zero: bool, taken: Taken) -> ev.Malloc:
+def slot_taken(actor: Actor, size: U64, noscan: bool, zero: bool, taken: TakenSlot) -> ev.Malloc:
     """Tell that an object took a slot."""
     record = taken.record
     needzero, tiny = record.needzero != 0, is_tiny(size, noscan)
@@ -195,7 +195,7 @@ def slot_taken(actor: Actor, size: U64, noscan: bool, zero: bool, taken: Taken) 
 
 
 def tiny_hit(
-    state: HeapState, actor: Actor, size: U64, noscan: bool, zero: bool, placed: Placed
+    state: HeapState, actor: Actor, size: U64, noscan: bool, zero: bool, placed: PlacedTiny
 ) -> ev.TinyHit:
     """Tell that a tiny object went into the current block."""
     record = state.spans[state.pages.map.span_of(placed.block)]
@@ -234,7 +234,7 @@ def mallocgc(
             return NOBODY
         placed = take_cached(state, mcache, spanclass, size, tiny)
         assert placed is not None, "MAL-19: a refilled span has a free slot"
-    if isinstance(placed, Placed):
+    if isinstance(placed, PlacedTiny):
         yield tiny_hit(state, actor, size, noscan, zero, placed)
         return placed.block + placed.offset
     yield slot_taken(actor, size, noscan, zero, placed)
@@ -250,5 +250,5 @@ def large_alloc(state: HeapState, actor: Actor, size: U64, noscan: bool, zero: b
     if span == NOBODY:
         return NOBODY
     record = allocate_large(state, span, size)
-    yield slot_taken(actor, size, noscan, zero, Taken(record, 0, ev.LARGE))
+    yield slot_taken(actor, size, noscan, zero, TakenSlot(record, 0, ev.LARGE))
     return record.base

@@ -89,7 +89,7 @@ Choice = int | bool
 """An identity, or the outcome of something that the protocol leaves open."""
 
 
-class Taken(NamedTuple):
+class Successor(NamedTuple):
     """A step that is possible in some system, what was chosen for it, and the system after it."""
 
     step: Step
@@ -109,7 +109,7 @@ def choices_for(step: Step, state: Sharing) -> Iterator[tuple[Choice, ...]]:
     yield from product(*(pools[kind] for kind in step.chosen.values()))
 
 
-def enabled(state: Sharing) -> Iterator[Taken]:
+def enabled(state: Sharing) -> Iterator[Successor]:
     """Yield every step that is possible in a system of finitely many identities.
 
     Raises: AssertionError if a step runs into a fatal check of the runtime.
@@ -117,4 +117,4 @@ def enabled(state: Sharing) -> Iterator[Taken]:
     for step in STEPS:
         for chosen in choices_for(step, state):
             if step.may(state, *chosen):
-                yield Taken(step, chosen, step.take(state, *chosen))
+                yield Successor(step, chosen, step.take(state, *chosen))

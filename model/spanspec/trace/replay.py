@@ -21,12 +21,12 @@ from spanspec.trace.inputs import is_input
 from spanspec.trace.kinds import KINDS, MALLOC, OF_CYCLE, OF_THREAD, TINY_HIT, Kind
 from spanspec.trace.phrases import in_full, term, value
 from spanspec.trace.recordedos import RecordedOs
-from spanspec.trace.replay_objects import Objects
+from spanspec.trace.replay_objects import ReplayedObjects
 from spanspec.trace.schema import KIND_OF, Header
 from spanspec.trace.threads import (
     CENTRAL,
     NO_SPAN,
-    Thread,
+    RecordedThread,
     begin_course,
     begin_section,
     is_claim_in_walk,
@@ -72,8 +72,8 @@ class Replay:
         self.state = HeapState(self.witness, PageHeap(self.witness, system, phys))
         self.witness.state = self.state
         self.world = World(self.state)
-        self.objects = Objects(self.state, self.world)
-        self.threads: dict[int, Thread] = {}
+        self.objects = ReplayedObjects(self.state, self.world)
+        self.threads: dict[int, RecordedThread] = {}
         self._moment = BEFORE
 
     def run(self, events: Sequence[EventBase]) -> Divergence | None:
@@ -143,10 +143,10 @@ class Replay:
 
     # --- events of a thread ----------------------------------------------------------------------
 
-    def _thread(self, number: int) -> Thread:
+    def _thread(self, number: int) -> RecordedThread:
         thread = self.threads.get(number)
         if thread is None:
-            thread = self.threads[number] = Thread(number)
+            thread = self.threads[number] = RecordedThread(number)
         return thread
 
     def _of_thread(self, event: ThreadEvent, about: Kind) -> Verdict:
@@ -193,7 +193,7 @@ class Replay:
             return INPUT
         return PREDICTED
 
-    def _advance(self, thread: Thread, event: ThreadEvent, about: Kind) -> EventBase:
+    def _advance(self, thread: RecordedThread, event: ThreadEvent, about: Kind) -> EventBase:
         """Let the model take the thread's next step; return what it observes."""
         if about.begins_section and thread.section is None and thread.hand == NO_SPAN:
             thread.section = begin_section(self.state, thread, event)
@@ -214,7 +214,7 @@ class Replay:
             return make_manual(self.state.pages, actor, span, manual.purpose)
         return self._advance_course(thread, event, about)
 
-    def _advance_course(self, thread: Thread, event: ThreadEvent, about: Kind) -> EventBase:
+    def _advance_course(self, thread: RecordedThread, event: ThreadEvent, about: Kind) -> EventBase:
         begun = False
         while True:
             if thread.courses and (begun or not self._is_nested(thread, event, about)):
@@ -234,7 +234,7 @@ class Replay:
             begun = True
 
     def _resume(
-        self, thread: Thread, course: Course[object], event: ThreadEvent
+        self, thread: RecordedThread, course: Course[object], event: ThreadEvent
     ) -> EventBase | None:
         """Let a course go on to its next observation; give it the span in hand if it asks.
 
@@ -256,7 +256,7 @@ class Replay:
         assert not waits, "CONC-9: what was done was not waited for"
         return cast("EventBase | None", step)
 
-    def _is_nested(self, thread: Thread, event: ThreadEvent, about: Kind) -> bool:
+    def _is_nested(self, thread: RecordedThread, event: ThreadEvent, about: Kind) -> bool:
         """Tell whether an allocation begins in the middle of a change of the number of Ps."""
         if thread.courses[-1] is not thread.resizing or not thread.creating:
             return False
@@ -285,7 +285,7 @@ class Replay:
             power = event.npages >= 4 and event.npages & (event.npages - 1) == 0
             expect("HEAP-25", "pages of a stack are a power of two from 4 on", True, power)
 
-    def _check_not_before(self, thread: Thread, event: ThreadEvent, told: int) -> None:
+    def _check_not_before(self, thread: RecordedThread, event: ThreadEvent, told: int) -> None:
         """Require that a lower bound lies after the thread's last step, and not after its line.
 
         A span that was claimed is taken by the same step, and a stale one is claimed by the store
@@ -301,7 +301,7 @@ class Replay:
         if not low <= told <= line:
             raise Diverged("CONC-4", "lo", low if low == line else f"{low}..{line}", told)
 
-    def _mismatch(self, thread: Thread, observed: EventBase, event: EventBase) -> Diverged:
+    def _mismatch(self, thread: RecordedThread, observed: EventBase, event: EventBase) -> Diverged:
         """Say in which figure an event differs from what the model observes."""
         if type(observed) is not type(event):
             what = f"next event of thread {thread.number}"

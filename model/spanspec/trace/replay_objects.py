@@ -15,8 +15,8 @@ from spanspec.events.span_events import (
 from spanspec.heap.allp import NO_P
 from spanspec.heap.malloc import (
     NO_SMALL_CLASS,
-    Placed,
-    Taken,
+    PlacedTiny,
+    TakenSlot,
     is_tiny,
     pages_for_large,
     span_class_for,
@@ -34,13 +34,13 @@ ADDRESS_NOTE = 10
 """The `note` by which a program tells an address that it was given."""
 
 
-class Objects:
+class ReplayedObjects:
     """Replays allocations, and remembers the last address that each P handed out."""
 
     def __init__(self, state: HeapState, world: World) -> None:
         self._state = state
         self._world = world
-        self._last: dict[int, Taken | int] = {}
+        self._last: dict[int, TakenSlot | int] = {}
         self.large_ready: dict[int, int] = {}
         """Spans that wait for the large object they were taken for, by P."""
 
@@ -78,7 +78,7 @@ class Objects:
         taken = take_cached(self._state, mcache, spanclass, size, tiny)
         if taken is None:
             raise Diverged("MAL-19", "what comes before this allocation", "a refill", "none")
-        if not isinstance(taken, Taken):
+        if not isinstance(taken, TakenSlot):
             what = f"tiny object of {size} bytes"
             raise Diverged("MAL-6", what, "a hit", "a new block", AFTER)
         record = taken.record
@@ -110,7 +110,7 @@ class Objects:
         if others:
             raise Diverged("MC-14", "P of an allocation", "one, as the first was there", "none")
 
-    def _explain(self, event: ev.Malloc, taken: Taken, mcache: Mcache) -> None:
+    def _explain(self, event: ev.Malloc, taken: TakenSlot, mcache: Mcache) -> None:
         record = taken.record
         pending = mcache.refilled
         expect("MAL-19", "class whose refill has to be used first", NOBODY, pending, AFTER)
@@ -160,7 +160,7 @@ class Objects:
         if mcache.refilled != NOBODY:
             expect("MAL-19", "class whose refill has to be used first", NOBODY, mcache.refilled)
         placed = take_cached(self._state, mcache, TINY_SPAN_CLASS, event.size, tiny=True)
-        if not isinstance(placed, Placed):
+        if not isinstance(placed, PlacedTiny):
             raise Diverged("MAL-6", f"tiny object of {event.size} bytes", "a new block", "a hit")
         if event.flags > 3:
             expect("MAL-6", "flags that a hit has", event.flags & 3, event.flags)
@@ -182,7 +182,7 @@ class Objects:
         if event.note != ADDRESS_NOTE:
             return INPUT
         last = self._last.get(event.p)
-        if isinstance(last, Taken):
+        if isinstance(last, TakenSlot):
             last = slot_address(last.record, last.slot)
         expect("SPAN-12", "address that the program got", last, event.first)
         return PREDICTED

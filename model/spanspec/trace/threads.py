@@ -32,7 +32,7 @@ NO_SPAN = -2
 """No span in hand; a failed allocation leaves -1."""
 
 
-class Thread:
+class RecordedThread:
     """What one thread is doing.
 
     `courses` are its operations, the innermost last: creating a P allocates. `hand` is the span
@@ -115,7 +115,7 @@ def is_claim_in_walk(event: EventBase) -> bool:
     return type(event) is ev.SweepClaim and event.by in CENTRAL
 
 
-def begin_section(state: HeapState, thread: Thread, event: EventBase) -> Section | None:
+def begin_section(state: HeapState, thread: RecordedThread, event: EventBase) -> Section | None:
     """Return the course under the heap's lock that an event begins, if it does not belong to one.
 
     What it takes from the heap, the thread has in hand when it is over.
@@ -149,14 +149,16 @@ def begin_section(state: HeapState, thread: Thread, event: EventBase) -> Section
     return None
 
 
-def into_hand(thread: Thread, course: Generator[EventBase, None, int]) -> Section:
+def into_hand(thread: RecordedThread, course: Generator[EventBase, None, int]) -> Section:
     """Take a span from the heap; the thread has it in hand when the course is over."""
     # Whoever asks for the next event is then told of the end by None. What a course returns comes
     # with an exception, which takes as long as several events.
     thread.hand = yield from course
 
 
-def begin_course(state: HeapState, thread: Thread, event: ThreadEvent) -> Course[object] | None:
+def begin_course(
+    state: HeapState, thread: RecordedThread, event: ThreadEvent
+) -> Course[object] | None:
     """Return the operation that an event begins, if there is one.
 
     Rules: MC-4 MC-6 MC-7 MC-8 CEN-2 SWP-15 SWP-18 SWP-19 SWP-21 MAL-11.
@@ -195,7 +197,7 @@ def _with_world_stopped(state: HeapState, actor: Actor, event: ThreadEvent) -> C
 
 
 def _begin_allocation(
-    state: HeapState, thread: Thread, event: ThreadEvent, actor: Actor
+    state: HeapState, thread: RecordedThread, event: ThreadEvent, actor: Actor
 ) -> Course[object] | None:
     """Return the course of a refill or of a large object that an event begins, if it does."""
     if type(event) is ev.SweepDebt:
@@ -235,7 +237,7 @@ CENTRAL = ("cs-nonempty", "cs-empty")
 """Claims by which the walk of a central list begins."""
 
 
-def _in_hand(state: HeapState, thread: Thread) -> int | None:
+def _in_hand(state: HeapState, thread: RecordedThread) -> int | None:
     return state.pages.runs[thread.hand].npages if thread.hand >= 0 else None
 
 
@@ -251,7 +253,7 @@ def _expect_mcache(state: HeapState, identity: int) -> None:
         raise Diverged("MC-2", f"mcache {identity}", "one", "none")
 
 
-def page_in_hand(state: HeapState, thread: Thread) -> int:
+def page_in_hand(state: HeapState, thread: RecordedThread) -> int:
     """Return the page of the span that a thread has from the page heap."""
     return page_number(state.pages.runs[thread.hand].base)
 
@@ -259,8 +261,8 @@ def page_in_hand(state: HeapState, thread: Thread) -> int:
 __all__ = [
     "NO_SPAN",
     "NeedPages",
+    "RecordedThread",
     "Section",
-    "Thread",
     "begin_course",
     "begin_section",
     "page_in_hand",

@@ -12,7 +12,7 @@ from spanspec.heap.state import HeapState
 from spanspec.invariants import When, violations
 from spanspec.pages.pageheap import Actor
 from spanspec.trace.kinds import Kind
-from spanspec.trace.threads import Thread
+from spanspec.trace.threads import RecordedThread
 from spanspec.trace.verdict import Diverged, expect
 
 FREE_LOCK: Final = -1
@@ -36,7 +36,7 @@ class World:
         self._nested = False
         self._walking: dict[int, int] = {}
         self._busy: dict[int, int] = {}
-        self._resizer: Thread | None = None
+        self._resizer: RecordedThread | None = None
         self._to_make = 0
         self.guarded = False
 
@@ -45,7 +45,7 @@ class World:
         """Whether a thread holds the lock of the page heap."""
         return self._lock != FREE_LOCK
 
-    def admit(self, about: Kind, p: int, thread: Thread) -> None:
+    def admit(self, about: Kind, p: int, thread: RecordedThread) -> None:
         """Require that an event's P exists, may run now, and does not need a lock that is held.
 
         Rules: MC-14 CONC-1 CONC-9.
@@ -113,7 +113,7 @@ class World:
         if self._resizer is not None:
             self._make(p, self._resizer)
 
-    def _make(self, p: int, resizer: Thread) -> None:
+    def _make(self, p: int, resizer: RecordedThread) -> None:
         """Note that who changes the number of Ps allocates: a list of Ps, or one of them.
 
         The list comes before the first P, and each P before its mcache.
@@ -125,7 +125,7 @@ class World:
         expect("MC-14", what, "no more", "no more" if self._to_make > 0 else "one more")
         self._to_make -= 1
 
-    def note(self, event: ThreadEvent, about: Kind, p: int, thread: Thread) -> None:
+    def note(self, event: ThreadEvent, about: Kind, p: int, thread: RecordedThread) -> None:
         """Note what an event changes: who holds the page heap's lock, and what each P is doing.
 
         Rules: CONC-1 CONC-9.
@@ -154,7 +154,7 @@ class World:
         stopped = self._stopper is not None or self._resizer is not None
         self.guarded = stopped or bool(self._busy)
 
-    def _change_ps(self, event: ThreadEvent, thread: Thread) -> None:
+    def _change_ps(self, event: ThreadEvent, thread: RecordedThread) -> None:
         """Note how far a change of the number of Ps has come: the world is stopped meanwhile.
 
         Rules: MC-14.
@@ -166,7 +166,7 @@ class World:
         ps = self._state.allp
         self._resizer = thread if ps.given != ps.count else None
 
-    def _take_lock(self, event: ThreadEvent, thread: Thread) -> None:
+    def _take_lock(self, event: ThreadEvent, thread: RecordedThread) -> None:
         """Give the page heap's lock to a thread, up to one of some kinds of events.
 
         What the thread was doing before goes on afterwards, unless it gives a span in use back.
@@ -189,7 +189,7 @@ class World:
             what = f"thread {number} on P {p} while the world is stopped"
             raise Diverged("CONC-9", what, "at rest", "in an operation")
 
-    def admit_cycle(self, event: ThreadEvent, threads: Iterable[Thread]) -> None:
+    def admit_cycle(self, event: ThreadEvent, threads: Iterable[RecordedThread]) -> None:
         """Require that the world may stop, or is stopped, for a step of the cycle.
 
         Rules: SWP-13 SWP-32 SWP-33 SWP-34 SWP-35 CONC-9.
@@ -228,7 +228,7 @@ class World:
         expect("SWP-32", "world may start again", True, begun)
         self._stopper = None
 
-    def _check_all_swept(self, threads: Iterable[Thread], number: int) -> None:
+    def _check_all_swept(self, threads: Iterable[RecordedThread], number: int) -> None:
         """Require that nothing is left to sweep, whether or not all caches are in use.
 
         The world is stopped by the thread of that number.

@@ -8,7 +8,7 @@ from typing import Final
 
 from spanalloc import Heap, SimulatedMemory
 from spanproof.bench.child import Figures, in_child
-from spanproof.bench.figure import Goal, Measured, Pair, Settings, figure
+from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, figure
 from spanproof.bench.pairing import in_turns
 
 GO_SPAN: Final = 136
@@ -63,7 +63,7 @@ def growth(size: str, slots: str, spans: str) -> Figures:
 
 
 @cache
-def grown(settings: Settings) -> tuple[Pair, ...]:
+def grown(settings: Settings) -> tuple[SamplePair, ...]:
     """Return pairs of bytes resident a span: with one slot, and with many of them."""
     spans = SPANS_QUICK if settings.quick else SPANS
 
@@ -87,7 +87,7 @@ def grown(settings: Settings) -> tuple[Pair, ...]:
 )
 def span(settings: Settings) -> Measured:
     """Measure what a span costs."""
-    pairs = tuple(Pair(one, GO_SPAN) for one, _ in grown(settings))
+    pairs = tuple(SamplePair(one, GO_SPAN) for one, _ in grown(settings))
     return Measured(pairs, unit="bytes")
 
 
@@ -99,5 +99,7 @@ def span(settings: Settings) -> Measured:
 )
 def slot(settings: Settings) -> Measured:
     """Measure what a slot costs: the difference between spans of many slots and of one."""
-    pairs = tuple(Pair(8 * (many - one) / (SLOTS - 1), GO_SLOT) for one, many in grown(settings))
+    pairs = tuple(
+        SamplePair(8 * (many - one) / (SLOTS - 1), GO_SLOT) for one, many in grown(settings)
+    )
     return Measured(pairs, unit="bits")

@@ -12,7 +12,7 @@ from typing import Final
 import spanalloc
 from spanproof.bench import baseline
 from spanproof.bench.child import in_child, sources_only
-from spanproof.bench.figure import Goal, Measured, Pair, Settings, Table, figure
+from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, Table, figure
 from spanproof.bench.pairing import in_turns
 from spanproof.bench.serving import NOT_COMPILED, nanoseconds
 from spanproof.support.tools import Missing
@@ -68,7 +68,7 @@ def malloc_call(settings: Settings) -> Measured:
     need_compiled()
     rounds = 5 if settings.quick else ROUNDS
     nothing = baseline.Nothing()
-    pairs: dict[int, tuple[Pair, ...]] = {}
+    pairs: dict[int, tuple[SamplePair, ...]] = {}
     rows: list[tuple[str, ...]] = []
     with spanalloc.Heap() as heap:
         for size in SIZES:
@@ -164,7 +164,7 @@ def interpreted(settings: Settings) -> Measured:
         quick = "quick" if settings.quick else "full"
         taken = in_child(f"{__name__}:interpreted_batches", quick, path=folder)
     rounds = (len(taken) - 1) // 2
-    pairs = [Pair(taken[f"ours {one}"], taken[f"theirs {one}"]) for one in range(rounds)]
+    pairs = [SamplePair(taken[f"ours {one}"], taken[f"theirs {one}"]) for one in range(rounds)]
     return Measured(
         tuple(pairs), note=f"{OBJECTS} objects of {OBJECT} bytes, then all of them freed"
     )

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from spanproof.bench.child import Figures, in_child
-from spanproof.bench.figure import Goal, Measured, Pair, Settings, figure
+from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, figure
 from spanproof.bench.pairing import in_turns
 from spanproof.support.traces import bundled_traces
 from spanspec.trace.check import check_trace
@@ -145,7 +145,7 @@ def time_by_blocks(settings: Settings) -> Measured:
 def memory(settings: Settings) -> Measured:
     """Measure the peak of a check in a process of its own."""
     done = in_child(f"{__name__}:check", str(trace_for(settings)))
-    pair = Pair(done["peak"] / 1e6, MEMORY / 1e6)
+    pair = SamplePair(done["peak"] / 1e6, MEMORY / 1e6)
     return Measured(
         (pair,), unit="MB", note=f"{done['events']:.0f} events of {described(settings)}"
     )

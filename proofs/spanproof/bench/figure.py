@@ -16,7 +16,7 @@ class Settings(NamedTuple):
     trace: Path | None = None
 
 
-class Pair(NamedTuple):
+class SamplePair(NamedTuple):
     """Two samples taken one after the other, in one unit: ours, and what it is held against."""
 
     ours: float
@@ -33,7 +33,7 @@ class Table(NamedTuple):
 class Measured(NamedTuple):
     """The samples of a figure, in their order; `details` and `note` are for the reader."""
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[SamplePair, ...]
     unit: str = "s"
     details: Table | None = None
     note: str = ""
@@ -69,7 +69,7 @@ class Figure(NamedTuple):
     goal: Goal | None
     measure: Callable[[Settings], Measured]
 
-    def ratio(self, pair: Pair) -> float:
+    def ratio(self, pair: SamplePair) -> float:
         """Return the ratio of a pair as this figure reads it."""
         return pair.ours / pair.theirs if self.reads == "cost" else pair.theirs / pair.ours
 
@@ -77,7 +77,7 @@ class Figure(NamedTuple):
 Verdict = Literal["met", "missed", "measured", "skipped", "failed"]
 
 
-class Outcome(NamedTuple):
+class FigureOutcome(NamedTuple):
     """A figure and its samples, or why there are none.
 
     It is skipped if this machine lacks something, and has failed if what ran was wrong.
@@ -142,11 +142,11 @@ def chosen(figures: Sequence[Figure], pattern: str) -> list[Figure]:
     return [one for one in figures if fnmatch.fnmatchcase(one.id, pattern) or pattern in one.id]
 
 
-def measure(figure: Figure, settings: Settings) -> Outcome:
+def measure(figure: Figure, settings: Settings) -> FigureOutcome:
     """Measure one figure, unless it lacks something or goes wrong; the outcome says why."""
     try:
-        return Outcome(figure, figure.measure(settings))
+        return FigureOutcome(figure, figure.measure(settings))
     except Missing as reason:
-        return Outcome(figure, None, skipped=str(reason))
+        return FigureOutcome(figure, None, skipped=str(reason))
     except RuntimeError as problem:
-        return Outcome(figure, None, failed=" ".join(str(problem).split()))
+        return FigureOutcome(figure, None, failed=" ".join(str(problem).split()))

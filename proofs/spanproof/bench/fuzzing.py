@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from spanproof.bench.figure import Goal, Measured, Pair, Settings, figure
+from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, figure
 from spanproof.bench.pairing import seconds
 from spanproof.bench.plainmachine import by_state_machine
 from spanproof.fuzz.guidance import Source
@@ -60,7 +60,7 @@ def frozen() -> Iterator[None]:
 )
 def lockstep(settings: Settings) -> Measured:
     """Measure the processor time of an operation; both sides compare after each one."""
-    pairs: list[Pair] = []
+    pairs: list[SamplePair] = []
     calls = 0
     # One pair ahead of all is not counted: then both sides have run their code, as in a campaign
     # or a suite of tests, which go on for long.
@@ -90,7 +90,7 @@ def lockstep(settings: Settings) -> Measured:
         if number == ROUNDS:
             continue
         calls += done["engine"]
-        pairs.append(Pair(ours / done["engine"], theirs / done["plain"]))
+        pairs.append(SamplePair(ours / done["engine"], theirs / done["plain"]))
     note = f"{calls} operations, {calls * len(pairs) / sum(p.ours for p in pairs) / calls:.0f}/s"
     return Measured(tuple(pairs), note=note)
 
@@ -122,7 +122,7 @@ def simulate(settings: Settings) -> Measured:
     """Measure both on the same programs."""
     steps = SIMULATED // 3 if settings.quick else SIMULATED
     pairs = [
-        Pair(simulated(seed, steps, False), simulated(seed, steps, True))
+        SamplePair(simulated(seed, steps, False), simulated(seed, steps, True))
         for seed in range(1 if settings.quick else ROUNDS)
     ]
     rate = len(pairs) / sum(pair.ours for pair in pairs)

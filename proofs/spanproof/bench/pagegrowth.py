@@ -7,7 +7,7 @@ from statistics import median
 from typing import Final
 
 from spanalloc import Heap, SimulatedMemory
-from spanproof.bench.figure import Goal, Measured, Pair, Settings, Table, figure
+from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, Table, figure
 
 FEWEST: Final = 100
 MOST: Final = 1_000_000
@@ -78,7 +78,7 @@ def growth(settings: Settings) -> Measured:
             spent = heap.sample()
             if number >= 0:
                 taken.append(spent)
-    pairs = tuple(Pair(*pair) for pair in zip(samples[-1], samples[0], strict=True))
+    pairs = tuple(SamplePair(*pair) for pair in zip(samples[-1], samples[0], strict=True))
     rows = tuple(
         (f"{size}", f"{median(taken) * 1e9:.0f}")
         for size, taken in zip(sizes, samples, strict=True)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from spanproof.bench.figure import Pair
+from spanproof.bench.figure import SamplePair
 
 Sample = Callable[[], float]
 """Runs one side once and returns what it took."""
@@ -11,19 +11,19 @@ Sample = Callable[[], float]
 
 def in_turns(
     ours: Sample, theirs: Sample, rounds: int, *, warm_up: bool = True
-) -> tuple[Pair, ...]:
+) -> tuple[SamplePair, ...]:
     """Return so many pairs; whoever went first goes second in the next pair.
 
     A drift of the machine then favours neither. One pair ahead of all is not counted.
     """
-    pairs: list[Pair] = []
+    pairs: list[SamplePair] = []
     for number in range(-1 if warm_up else 0, rounds):
         if number % 2 == 0:
             mine = ours()
-            pair = Pair(mine, theirs())
+            pair = SamplePair(mine, theirs())
         else:
             other = theirs()
-            pair = Pair(ours(), other)
+            pair = SamplePair(ours(), other)
         if number >= 0:
             pairs.append(pair)
     return tuple(pairs)

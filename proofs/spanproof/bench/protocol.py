@@ -11,7 +11,7 @@ from itertools import product
 from typing import Final, NamedTuple
 
 from spanproof.bench.child import Figures, in_child
-from spanproof.bench.figure import Goal, Measured, Pair, Settings, Table, figure
+from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, Table, figure
 from spanproof.decide.prover import decide
 from spanproof.search.boundedsearch import Searched, search
 from spanproof.search.sharingscope import sharing_breach, start_of, steps_of
@@ -42,7 +42,7 @@ LIMIT: Final = 60.0
 QUICK_LIMIT: Final = 3.0
 
 
-class Row(NamedTuple):
+class SystemRow(NamedTuple):
     """What one system takes; a search is None if a part of the system met its limit already."""
 
     size: Size
@@ -72,12 +72,12 @@ def proof_seconds() -> float:
 
 
 @cache
-def rows(limit: float, with_spin: bool, /) -> tuple[Row, ...]:
+def rows(limit: float, with_spin: bool, /) -> tuple[SystemRow, ...]:
     """Measure size after size; what holds a system that a search did not finish is not tried.
 
     Raises: RuntimeError if the protocol fails, or the searches disagree.
     """
-    found: list[Row] = []
+    found: list[SystemRow] = []
     for size in SIZES:
         smaller = [row for row in found if is_part(row.size, size)]
         ours = spin = None
@@ -89,7 +89,7 @@ def rows(limit: float, with_spin: bool, /) -> tuple[Row, ...]:
                 raise RuntimeError(f"SPIN finds {spin.errors} errors in the protocol")
         if ours and spin and ours.complete and spin.complete and ours.states != spin.states:
             raise RuntimeError(f"{ours.states} states by the model, {spin.states} by SPIN")
-        found.append(Row(size, proof_seconds(), ours, spin))
+        found.append(SystemRow(size, proof_seconds(), ours, spin))
     return tuple(found)
 
 
@@ -116,7 +116,7 @@ def limit_of(settings: Settings) -> float:
     return QUICK_LIMIT if settings.quick else LIMIT
 
 
-def table(measured: tuple[Row, ...]) -> Table:
+def table(measured: tuple[SystemRow, ...]) -> Table:
     """Return what each size took."""
 
     def shown(done: Searched[Sharing] | Verified | None) -> str:
@@ -124,7 +124,7 @@ def table(measured: tuple[Row, ...]) -> Table:
             return "-"
         return f"{done.seconds:.3f} s" if done.complete else f"over {done.seconds:.0f} s"
 
-    def states(row: Row) -> str:
+    def states(row: SystemRow) -> str:
         done = [one for one in (row.spin, row.ours) if one is not None]
         if not done:
             return "-"
@@ -156,7 +156,7 @@ def proof(settings: Settings) -> Measured:
     """Show that the proof does not depend on a size: it speaks of any number of spans."""
     measured = rows(limit_of(settings), _spin_is_there())
     first, *others = (row.proof for row in measured)
-    return Measured(tuple(Pair(one, first) for one in others), details=table(measured))
+    return Measured(tuple(SamplePair(one, first) for one in others), details=table(measured))
 
 
 @figure(
@@ -174,7 +174,7 @@ def own_search(settings: Settings) -> Measured:
     ]
     return Measured(
         tuple(
-            Pair(seconds, fewer)
+            SamplePair(seconds, fewer)
             for (size, seconds), (smaller, fewer) in product(done, done)
             if is_one_more(size, smaller)
         )
@@ -193,7 +193,7 @@ def spin(settings: Settings) -> Measured:
     row, verified = max(done, key=lambda pair: pair[1].states)
     size = row.size
     note = f"{size.spans} spans, {size.procs} Ps, {size.threads} threads: {verified.states} states"
-    return Measured((Pair(verified.seconds, row.proof),), note=note)
+    return Measured((SamplePair(verified.seconds, row.proof),), note=note)
 
 
 def _spin_is_there() -> bool:

@@ -83,7 +83,7 @@ def summary(command: Callable[..., int]) -> str:
     return " ".join((command.__doc__ or "").partition("\n\n")[0].split())
 
 
-class Stopped(Exception):
+class StoppedByUser(Exception):
     """A command was interrupted, and has not said so itself."""
 
 
@@ -92,7 +92,7 @@ class EndedEarly(Exception):
 
 
 def stopping(command: Callable[..., int]) -> Callable[..., int]:
-    """Return a command whose interrupt is `Stopped`, and whose EOFError is `EndedEarly`.
+    """Return a command whose interrupt is `StoppedByUser`, and whose EOFError is `EndedEarly`.
 
     Of the first typer would make a silent status, and of the second an interrupt.
     """
@@ -102,7 +102,7 @@ def stopping(command: Callable[..., int]) -> Callable[..., int]:
         try:
             return command(*arguments, **options)
         except KeyboardInterrupt:
-            raise Stopped from None
+            raise StoppedByUser from None
         except EOFError as problem:
             raise EndedEarly from problem
 
@@ -123,7 +123,7 @@ def run(arguments: list[str]) -> int:
     except (Unusable, TraceError) as problem:
         complain(str(problem))
         return UNUSABLE
-    except (KeyboardInterrupt, Stopped, typer.Abort):
+    except (KeyboardInterrupt, StoppedByUser, typer.Abort):
         complain("interrupted")
         return INTERRUPTED
     except OSError as problem:

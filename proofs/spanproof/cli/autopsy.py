@@ -12,7 +12,7 @@ from spanproof.cli.output import Unusable, out, print_json, status_of
 from spanspec.rules.book import in_words
 
 if TYPE_CHECKING:
-    from spanproof.witness.finding import Finding, Scene
+    from spanproof.witness.finding import Finding, JudgedImage
     from spanproof.witness.report import Report
 
 MOST_STOPS: Final = 1000
@@ -84,17 +84,17 @@ def autopsy(
 
 def print_report(report: "Report") -> None:
     """Print what was found, and what was not looked at."""
-    from spanproof.witness.finding import Scene, Verdict
+    from spanproof.witness.finding import FindingVerdict, JudgedImage
     from spanproof.witness.thrown import diagnosis
 
     for line in report.headline():
         out.print(line, markup=False)
-    scene = Scene(report.image, report.profile)
+    scene = JudgedImage(report.image, report.profile)
     error = report.fatal_error()
     if error is not None:
         for line in diagnosis(scene, report.findings, error):
             out.print(line, markup=False)
-    shown = Counter[tuple[Verdict, str]]()
+    shown = Counter[tuple[FindingVerdict, str]]()
     for finding in report.findings:
         kind = (finding.verdict, finding.rule)
         shown[kind] += 1
@@ -108,11 +108,15 @@ def print_report(report: "Report") -> None:
     out.print(report.summary(), markup=False)
 
 
-def print_finding(scene: "Scene", finding: "Finding") -> None:
+def print_finding(scene: "JudgedImage", finding: "Finding") -> None:
     """Print one finding: the verdict, the rule in words, what is seen, and why."""
-    from spanproof.witness.finding import Verdict, told
+    from spanproof.witness.finding import FindingVerdict, told
 
-    colour = {Verdict.DAMAGE: "red", Verdict.IN_FLIGHT: "green", Verdict.UNDECIDED: "yellow"}
+    colour = {
+        FindingVerdict.DAMAGE: "red",
+        FindingVerdict.IN_FLIGHT: "green",
+        FindingVerdict.UNDECIDED: "yellow",
+    }
     out.print(f"[{colour[finding.verdict]}]{finding.verdict.value}[/]", end=" ")
     out.print(" ".join(in_words([finding.rule])) or finding.rule, markup=False)
     span = scene.by_descriptor.get(finding.descriptor)

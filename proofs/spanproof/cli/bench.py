@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from spanproof.bench.figure import Figure, Measured, Outcome, Settings, chosen, measure
+from spanproof.bench.figure import Figure, FigureOutcome, Measured, Settings, chosen, measure
 from spanproof.bench.figures import all_figures
 from spanproof.bench.machine import described
 from spanproof.cli.output import HOLDS, Unusable, err, out, print_json, status_of
@@ -40,7 +40,7 @@ def bench(
     if listing:
         return list_figures(work, json)
     machine = described()
-    outcomes: list[Outcome] = []
+    outcomes: list[FigureOutcome] = []
     interrupted = False
     try:
         for one in work:
@@ -78,7 +78,7 @@ def preposition(one: Figure) -> str:
     return "against" if one.reads == "cost" else "as many times as fast as"
 
 
-def print_outcome(outcome: Outcome) -> None:
+def print_outcome(outcome: FigureOutcome) -> None:
     """Print a figure: its verdict and ratio, what they are about, and details."""
     one, measured = outcome.figure, outcome.measured
     if measured is None:
@@ -102,7 +102,7 @@ def print_outcome(outcome: Outcome) -> None:
         out.print(shown)
 
 
-def spread(outcome: Outcome) -> str:
+def spread(outcome: FigureOutcome) -> str:
     """Return the least and the greatest ratio, if there are more than one."""
     ratios = outcome.ratios
     if len(ratios) == 1:
@@ -126,7 +126,7 @@ def quantity(value: float, unit: str) -> str:
     return f"{value * 1e9:.3g} ns"
 
 
-def summary(outcomes: list[Outcome]) -> str:
+def summary(outcomes: list[FigureOutcome]) -> str:
     """Return how many goals were met and missed, in one line."""
     counts = Counter(outcome.verdict for outcome in outcomes)
     return (
@@ -147,7 +147,7 @@ def claim(one: Figure) -> dict[str, object]:
     }
 
 
-def as_json(outcome: Outcome) -> dict[str, object]:
+def as_json(outcome: FigureOutcome) -> dict[str, object]:
     """Return a figure and what came out as JSON."""
     measured = outcome.measured
     shown = {**claim(outcome.figure), "verdict": outcome.verdict}

@@ -9,7 +9,7 @@ from spanproof.fuzz.divergence import AnyProgram
 from spanproof.fuzz.watching import ReachedBy, Watcher
 
 
-class Shown:
+class ProgressLine:
     """The line of a campaign under way: operations a second, rules, findings, since when nothing
     was new.
     """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spanproof.cli.output import Unusable, complain, err, out, progress
 from spanproof.report.exercised import Unexercised, exercised
-from spanproof.report.matrix import Row
+from spanproof.report.matrix import RuleRow
 from spanproof.report.recorder import Exercised
 from spanproof.report.tests import folder_of_tests
 from spanproof.support.traces import bundled_traces
@@ -42,7 +42,7 @@ def replayed(traces: Sequence[Path] | None) -> Exercised:
     return counts
 
 
-def print_coverage(rows: Sequence[Row], counts: Exercised) -> None:
+def print_coverage(rows: Sequence[RuleRow], counts: Exercised) -> None:
     """Print the matrix, then the rules that the model does not cover by reason, then the sums."""
     out.print(HEADINGS, style="bold")
     covered = [row for row in rows if not uncovered(row)]
@@ -63,12 +63,12 @@ def print_coverage(rows: Sequence[Row], counts: Exercised) -> None:
         err.print(NOT_HERE, markup=False)
 
 
-def uncovered(row: Row) -> bool:
+def uncovered(row: RuleRow) -> bool:
     """Tell whether the matrix lists a rule as not modelled."""
     return not row.covered and bool(row.reason)
 
 
-def line_of(row: Row) -> str:
+def line_of(row: RuleRow) -> str:
     """Return one line of the matrix: counts, and the names of what stands for the rule."""
     names = dict.fromkeys(one.qualified.partition(".")[2] for one in row.definitions)
     where = ", ".join(list(names)[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -79,7 +79,7 @@ def line_of(row: Row) -> str:
     return line.rstrip()
 
 
-def sums(rows: Sequence[Row], counts: Exercised) -> Iterator[str]:
+def sums(rows: Sequence[RuleRow], counts: Exercised) -> Iterator[str]:
     """Yield what the matrix comes to."""
     functions = sum(bool(row.definitions) for row in rows)
     proved = sum(bool(row.obligations) for row in rows)
@@ -93,7 +93,7 @@ def sums(rows: Sequence[Row], counts: Exercised) -> Iterator[str]:
     )
 
 
-def coverage_json(rows: Sequence[Row], counts: Exercised) -> dict[str, object]:
+def coverage_json(rows: Sequence[RuleRow], counts: Exercised) -> dict[str, object]:
     """Return the matrix as a JSON document."""
     return {
         "events": counts.events,

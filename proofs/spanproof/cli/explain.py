@@ -16,7 +16,7 @@ from spanproof.decide.catalogue import Variation, current
 from spanproof.decide.resting import sources_of_claims, what_it_rests_on
 from spanproof.decide.schedule import known_reads
 from spanproof.fingerprint.units import Unit
-from spanproof.report.matrix import Row, matrix
+from spanproof.report.matrix import RuleRow, matrix
 from spanspec.rules import FAMILIES, RULES, Rule
 from spanspec.rules.book import BY_ID, Definition, definitions_of_rules
 
@@ -164,12 +164,12 @@ def print_statements(rules: Sequence[Rule]) -> None:
         out.print(f"  {rule.id:<9} {rule.says}", markup=False)
 
 
-def mutants_of(row: Row) -> list[Variation]:
+def mutants_of(row: RuleRow) -> list[Variation]:
     """Return the mutants that the obligations resting on a rule must refute."""
     return [mutant for mutant in current().mutants.values() if mutant.killed_by in row.obligations]
 
 
-def as_json(row: Row) -> dict[str, object]:
+def as_json(row: RuleRow) -> dict[str, object]:
     """Return all about a rule as a JSON document."""
     obligations = current().claims
     return {
@@ -183,7 +183,7 @@ def as_json(row: Row) -> dict[str, object]:
     }
 
 
-def print_rule(row: Row) -> None:
+def print_rule(row: RuleRow) -> None:
     """Print all about a rule."""
     out.print(f"[bold]{row.rule.id}[/]  ", end="")
     out.print(row.rule.says, markup=False)

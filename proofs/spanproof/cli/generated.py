@@ -14,7 +14,7 @@ from spanproof.support.sidebyside import each_result_of, lost
 from spanspec.base.wording import counted
 
 if TYPE_CHECKING:
-    from spanproof.mutation.generated import Fate, Generated
+    from spanproof.mutation.generated import Generated, GeneratedFate
 
 EVERYWHERE = "*"
 """Stands for all functions together, where kills are counted."""
@@ -62,7 +62,7 @@ def judge_all(
     workers: int,
     cache: Cache,
     book: Catalogue,
-) -> "Iterator[Fate]":
+) -> "Iterator[GeneratedFate]":
     """Yield what becomes of mutants, first of those that were judged before.
 
     Raises: Lost at the end, with those that have their workers killed.
@@ -71,7 +71,7 @@ def judge_all(
 
     waiting = []
     for mutant in mutants:
-        kept = cache.get(mutant.key, generated.Kept)
+        kept = cache.get(mutant.key, generated.KeptGeneratedFate)
         judges = users[mutant.function]
         if kept and kept.basis == generated.basis_of(kept.fate, judges, book.claims):
             yield kept.fate
@@ -79,13 +79,13 @@ def judge_all(
             waiting.append(mutant)
     for mutant, fate in judged(waiting, users, workers):
         basis = generated.basis_of(fate, users[mutant.function], book.claims)
-        cache.put(mutant.key, generated.Kept(fate, basis))
+        cache.put(mutant.key, generated.KeptGeneratedFate(fate, basis))
         yield fate
 
 
 def judged(
     mutants: Sequence["Generated"], users: dict[str, list[str]], workers: int
-) -> "Iterator[tuple[Generated, Fate]]":
+) -> "Iterator[tuple[Generated, GeneratedFate]]":
     """Yield mutants with what became of them, a few under way at a time.
 
     Obligations that killed mutants of the same function before are asked first, then those that
@@ -100,7 +100,7 @@ def judged(
     def given(mutant: "Generated") -> "tuple[Generated, list[str]]":
         return mutant, likeliest_first(users[mutant.function], kills, mutant.function)
 
-    def killed(mutant: "Generated") -> "tuple[Generated, Fate]":
+    def killed(mutant: "Generated") -> "tuple[Generated, GeneratedFate]":
         lost(f"{mutant.function} line {mutant.line}: {mutant.after}")
 
     preload = ["spanproof.mutation.generated"]
@@ -119,7 +119,7 @@ def likeliest_first(
 
 
 def show(
-    fates: Sequence["Fate"], total: int, unread: Sequence[str], wall: float, json: bool
+    fates: Sequence["GeneratedFate"], total: int, unread: Sequence[str], wall: float, json: bool
 ) -> None:
     """Print the survivors, the figures, and which functions no proof reads."""
     tally = Counter(fate.answer for fate in fates)

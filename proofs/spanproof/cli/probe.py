@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spanproof.witness.recordings import Event
 
 
-class Outcome(msgspec.Struct):
+class ProbeOutcome(msgspec.Struct):
     """What a toolchain did: its version, operations, events by kind, programs, and a divergence.
 
     `checked` tells how often each rule was held against an event, `heaps` how often the whole heap
@@ -85,7 +85,7 @@ def probe(
             raise Unusable("--save keeps the recording of one toolchain")
     except WitnessError as problem:
         raise Unusable(str(problem)) from None
-    outcomes: list[Outcome] = []
+    outcomes: list[ProbeOutcome] = []
     whole, interrupted = True, False
     for one in chosen:
         try:
@@ -121,7 +121,7 @@ def probe(
 class Probed(NamedTuple):
     """What became of a toolchain, all that was recorded, and whether an interrupt has ended it."""
 
-    outcome: Outcome
+    outcome: ProbeOutcome
     recording: "list[Event]"
     interrupted: bool
 
@@ -141,7 +141,7 @@ def run_probe(go: Path, operations: int, programs: int, seed: int, record: bool)
     from spanproof.witness import probe as probes
     from spanproof.witness import scripts, toolchains
     from spanproof.witness.recordcheck import Recording
-    from spanproof.witness.recordknown import Diverged
+    from spanproof.witness.recordknown import StepDiverged
 
     version = toolchains.version_of(go)
     recorded: list[Event] = []
@@ -169,21 +169,21 @@ def run_probe(go: Path, operations: int, programs: int, seed: int, record: bool)
             except KeyboardInterrupt:
                 interrupted = True
                 err.print(f"interrupted: {counted(kinds.total(), 'event')} judged", markup=False)
-            except Diverged as problem:
+            except StepDiverged as problem:
                 found = {"rule": problem.rule, "what": problem.what,
                          "expected": problem.expected, "seen": problem.seen}  # fmt: skip
             except AssertionError as problem:
                 rule, _, what = str(problem).partition(": ")
                 found = {"rule": rule, "what": what, "expected": "", "seen": ""}
         spent = time.perf_counter() - started
-    outcome = Outcome(
+    outcome = ProbeOutcome(
         version, operations, dict(kinds), programs, spent, found,
         dict(recording.checked), recording.heaps,
     )  # fmt: skip
     return Probed(outcome, recorded, interrupted)
 
 
-def print_outcome(outcome: Outcome, interrupted: bool) -> None:
+def print_outcome(outcome: ProbeOutcome, interrupted: bool) -> None:
     """Print what one toolchain did, of what it was asked to do."""
     verdict = "[yellow]interrupted[/]" if interrupted else "[green]holds[/]"
     if outcome.divergence:
@@ -210,7 +210,7 @@ def divergence_lines(divergence: dict[str, str]) -> list[str]:
     ]
 
 
-def print_matrix(outcomes: list[Outcome]) -> None:
+def print_matrix(outcomes: list[ProbeOutcome]) -> None:
     """Print version by rule: how often a rule was held against an event, or where it diverges."""
     table = Table(title="how often each rule was checked", box=None, pad_edge=False)
     table.add_column("rule")

@@ -6,8 +6,8 @@ from spanproof.cli.output import out
 from spanproof.cli.proofreport import families
 from spanproof.decide.changes import Changes
 from spanproof.decide.jobs import Outcome
-from spanproof.report.deciding import Reading
-from spanproof.report.implread import Share
+from spanproof.report.deciding import ReadBy
+from spanproof.report.implread import ReadShare
 
 SHOWN = 12
 """Functions that are named in one line; of more, the number is told."""
@@ -69,7 +69,7 @@ def changes_as_json(found: Changes | None, outcomes: Sequence[Outcome]) -> dict[
     }
 
 
-def print_readers(found: Mapping[str, Sequence[Reading]], outdated: Sequence[str]) -> None:
+def print_readers(found: Mapping[str, Sequence[ReadBy]], outdated: Sequence[str]) -> None:
     """Print module by module who reads what decides, and what none reads, with the reason."""
     wing = ""
     for module, made in found.items():
@@ -94,7 +94,7 @@ def print_readers(found: Mapping[str, Sequence[Reading]], outdated: Sequence[str
         out.print(f"the reason for {name} is out of date", markup=False)
 
 
-def print_shares(found: Sequence[Share]) -> None:
+def print_shares(found: Sequence[ReadShare]) -> None:
     """Print how many lines of spanalloc's spans and pages are read, module by module."""
     out.print("\n[bold]spanalloc[/], lines of code in functions that are read", highlight=False)
     for one in found:
@@ -107,11 +107,11 @@ def print_shares(found: Sequence[Share]) -> None:
     out.print(f"  {read} of {lines} lines are read ({share:.0f} %)", highlight=False)
 
 
-def _by(one: Reading) -> tuple[bool, bool]:
+def _by(one: ReadBy) -> tuple[bool, bool]:
     return bool(one.read_by), bool(one.run_by)
 
 
-def _says(one: Reading) -> str:
+def _says(one: ReadBy) -> str:
     if one.reason:
         return f"by none: {one.reason}"
     parts = [families(list(one.read_by))] if one.read_by else []
@@ -119,13 +119,13 @@ def _says(one: Reading) -> str:
     return "; ".join(parts) or "READ BY NONE"
 
 
-def unexplained(every: Sequence[Reading]) -> list[str]:
+def unexplained(every: Sequence[ReadBy]) -> list[str]:
     """Return what is read by no obligation, and no reason is known."""
     return [one.function for one in every if not (one.is_read or one.reason)]
 
 
 def readings_as_json(
-    found: Mapping[str, Sequence[Reading]], outdated: Sequence[str]
+    found: Mapping[str, Sequence[ReadBy]], outdated: Sequence[str]
 ) -> dict[str, object]:
     """Return who reads what decides as a JSON document."""
     every = [one for made in found.values() for one in made]

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from spanproof.cli.campaigns import Shown, reached_json
+from spanproof.cli.campaigns import ProgressLine, reached_json
 from spanproof.cli.output import complain, out, print_json, progress, status_of
 from spanproof.cli.saving import Saver
 from spanproof.doors.targets import Campaigner
@@ -99,7 +99,9 @@ class Rounds:
         budget = self._budget
         with progress("programs" if budget.examples else "seconds", live=False) as display:
             whole = budget.examples or round(left)
-            shown = Shown(display, whole, not budget.examples, self._watcher, len(self._known))
+            shown = ProgressLine(
+                display, whole, not budget.examples, self._watcher, len(self._known)
+            )
 
             def is_found(divergence: Divergence) -> None:
                 if cause_of(divergence) not in self._known:

@@ -44,7 +44,7 @@ CORRUPTIONS = 100
 """Corrupted copies of the small traces that are tried."""
 
 
-class Checked(NamedTuple):
+class CheckedTraces(NamedTuple):
     """What the traces said: a report each, corruptions tried, and the seconds it took."""
 
     reports: Sequence[tuple[Report, float]]
@@ -114,7 +114,7 @@ def verify(
     summary = summarize(outcomes)
     mutants = Mutants(summary.killed, len(chosen), len(book.mutants), None if full else drawn)
     differing = changes(store, known_reads(book, store, outcomes), book.claims)
-    checked = Checked([], [], 0.0)
+    checked = CheckedTraces([], [], 0.0)
     campaigns: Mapping[str, CampaignResult] = {}
     if interrupted:
         err.print(f"interrupted: {len(outcomes)} of {len(work)} queries were decided")
@@ -164,7 +164,7 @@ def verify(
 
 
 def idle_parts(
-    summary: Summary, checked: Checked, campaigns: Mapping[str, CampaignResult]
+    summary: Summary, checked: CheckedTraces, campaigns: Mapping[str, CampaignResult]
 ) -> list[str]:
     """Return the parts that had nothing to judge, and so say nothing."""
     counts = {
@@ -177,7 +177,9 @@ def idle_parts(
     return [name for name, count in counts.items() if count == 0]
 
 
-def judged(seconds: float, seed: int, jobs: int) -> tuple[Checked, Mapping[str, CampaignResult]]:
+def judged(
+    seconds: float, seed: int, jobs: int
+) -> tuple[CheckedTraces, Mapping[str, CampaignResult]]:
     """Check the bundled traces in a process of their own while this one fuzzes.
 
     With one job they are checked first. An interrupt is told by the campaigns; then nothing was
@@ -189,21 +191,21 @@ def judged(seconds: float, seed: int, jobs: int) -> tuple[Checked, Mapping[str, 
         checking = processes.submit(check_quietly)
         campaigns = fuzz_for(seconds, seed)
         if any(campaign.interrupted for campaign in campaigns.values()):
-            return Checked([], [], 0.0), campaigns
+            return CheckedTraces([], [], 0.0), campaigns
         try:
             return checking.result(), campaigns
         except BrokenProcessPool:  # what was found meanwhile stays found
             complain("the process that checks traces was killed, perhaps for want of memory")
-            return Checked([], [], 0.0), campaigns
+            return CheckedTraces([], [], 0.0), campaigns
 
 
-def check_quietly() -> Checked:
+def check_quietly() -> CheckedTraces:
     """Check the bundled traces, and leave the terminal to the command."""
     err.quiet = True
     return check_bundled()
 
 
-def check_bundled() -> Checked:
+def check_bundled() -> CheckedTraces:
     """Replay the bundled traces, then corrupted copies of the small ones."""
     started = time.perf_counter()
     paths = bundled_traces()
@@ -216,7 +218,7 @@ def check_bundled() -> Checked:
         for corruption in corruptions(small, CORRUPTIONS, seed=1):
             tried.append(corruption)
             display.advance(task)
-    return Checked(reports, tried, time.perf_counter() - started)
+    return CheckedTraces(reports, tried, time.perf_counter() - started)
 
 
 def fuzz_for(seconds: float, seed: int) -> Mapping[str, CampaignResult]:
@@ -246,7 +248,7 @@ def overview(
     summary: Summary,
     mutants: Mutants,
     proving: float,
-    checked: Checked,
+    checked: CheckedTraces,
     campaigns: Mapping[str, CampaignResult],
 ) -> Table:
     """Return the table of what was proved, checked and fuzzed."""
@@ -296,7 +298,7 @@ def overview(
 
 
 def complaints(
-    outcomes: Sequence[Outcome], checked: Checked, campaigns: Mapping[str, CampaignResult]
+    outcomes: Sequence[Outcome], checked: CheckedTraces, campaigns: Mapping[str, CampaignResult]
 ) -> list[str]:
     """Return what does not hold, in full."""
     lines = [complaint(outcome) for outcome in outcomes if not outcome.good]

@@ -41,7 +41,7 @@ NEAR: Final = ("spanspec", "spanproof.theorems")
 """Where a statement that is not understood counts with all that it names, elsewhere as written."""
 
 
-class Claim(NamedTuple):
+class ListedClaim(NamedTuple):
     """An obligation as it is listed; `rests_on` is the fingerprint of all that it rests on.
 
     `unknown` says what it uses that no fingerprint can speak of; then its answer is not kept.
@@ -73,7 +73,7 @@ class Catalogue(NamedTuple):
     """Every obligation and every mutant; `world` is the fingerprint of all sources."""
 
     world: str
-    claims: dict[str, Claim]
+    claims: dict[str, ListedClaim]
     mutants: dict[str, Variation]
 
     def used(self, obligations: Iterable[str]) -> dict[str, list[str]]:
@@ -117,7 +117,7 @@ def key_of(job: Job, rests_on: str, change: str = "") -> str:
     return digest_of(rests_on, change, job.solver, version, job.obligation)
 
 
-class Kept(NamedTuple):
+class KeptCatalogue(NamedTuple):
     """The catalogue, if the cache has it, and the fingerprint of all sources."""
 
     book: Catalogue | None
@@ -140,12 +140,12 @@ def catalogue(cache: Cache, world: str = "") -> Catalogue:
     return made
 
 
-def kept(cache: Cache) -> Kept:
+def kept(cache: Cache) -> KeptCatalogue:
     """Return the catalogue if the cache has it, and what is known to make it if it has not."""
     if isinstance(cache, NoCache):
-        return Kept(None, "")
+        return KeptCatalogue(None, "")
     world = fingerprint_of_everything(cache)
-    return Kept(_stored(cache, world), world)
+    return KeptCatalogue(_stored(cache, world), world)
 
 
 def _stored(cache: Cache, world: str) -> Catalogue | None:
@@ -233,7 +233,7 @@ def _made(world: str, cache: Cache) -> Catalogue:
             return ""
         return key if earlier.are_same(edited, earlier.reading(claim, units)) else ""
 
-    def claimed(claim: "Obligation") -> Claim:
+    def claimed(claim: "Obligation") -> ListedClaim:
         proves = [claim, *(obligations[name] for name in rests_on(claim.id, argued))]
         made = [values_of(one.build) for one in proves]
         values = [value for known, _ in made for value in known]
@@ -273,21 +273,23 @@ def _argued_by(claim: "Obligation") -> tuple[str, ...]:
     What every step shows, or keeps, is not among them: of that only the statement counts here, for
     it is decided beside, and who builds on it is `unfounded` if it fails.
     """
-    from spanproof.prove.lemmas import Inductive, Shown, provers_of
+    from spanproof.prove.lemmas import Inductive, ShownOfSteps, provers_of
 
     stated = [*claim.lemmas, *claim.contracts.values()]
-    argued = [one for one in stated if not isinstance(one, Shown | Inductive)]
+    argued = [one for one in stated if not isinstance(one, ShownOfSteps | Inductive)]
     return tuple(dict.fromkeys(name for one in argued for name in provers_of(one)))
 
 
-def _listed(claim: "Obligation", fingerprint: str, unknown: tuple[str, ...]) -> Claim:
+def _listed(claim: "Obligation", fingerprint: str, unknown: tuple[str, ...]) -> ListedClaim:
     assumes = tuple(assumption.id for assumption in claim.assumes)
-    return Claim(claim.id, claim.rules, claim.claim, assumes, fingerprint, unknown, claim.uses)
+    return ListedClaim(
+        claim.id, claim.rules, claim.claim, assumes, fingerprint, unknown, claim.uses
+    )
 
 
-def _tried(claim: "Exploration", fingerprint: str, unknown: tuple[str, ...]) -> Claim:
+def _tried(claim: "Exploration", fingerprint: str, unknown: tuple[str, ...]) -> ListedClaim:
     assumes = tuple(assumption.id for assumption in claim.assumes)
-    return Claim(claim.id, claim.rules, claim.claim, assumes, fingerprint, unknown)
+    return ListedClaim(claim.id, claim.rules, claim.claim, assumes, fingerprint, unknown)
 
 
 def _variations() -> dict[str, Variation]:

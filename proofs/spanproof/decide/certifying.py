@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from spanproof.prove.questions import each_query
 from spanproof.solvers.certify import Checker, certify
-from spanproof.solvers.smtlib import NotPortable, Writer
+from spanproof.solvers.smtlib import NotPortable, ScriptWriter
 from spanproof.support.sidebyside import KILLED
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.theorems import all_obligations
@@ -24,7 +24,7 @@ class Certified(NamedTuple):
 def certified(name: str, checker: Checker, timeout: float) -> Certified:
     """Certify the answers that an obligation needs to be `unsat`; those to witnesses are models."""
     without: list[tuple[str, str, bool]] = []
-    questions, writer = 0, Writer()
+    questions, writer = 0, ScriptWriter()
     try:
         for question in each_query(all_obligations()[name].proof()):
             if question.expected != "unsat":

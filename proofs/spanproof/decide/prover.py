@@ -13,7 +13,7 @@ from spanproof.prove.claims import Query
 from spanproof.prove.composition import gap
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.questions import Question, joint_queries, jointly, question_of, witnesses
-from spanproof.solvers.finding import Decider, Finding
+from spanproof.solvers.finding import Decider, SolverAnswer
 from spanproof.solvers.inprocess import Z3
 from spanproof.solvers.smtlib import NotPortable
 from spanproof.symbolic.errors import UnsupportedConstruct
@@ -31,7 +31,7 @@ class _Failure(NamedTuple):
     """A question that did not get the answer that the proof needs."""
 
     question: Question
-    finding: Finding
+    finding: SolverAnswer
 
     @property
     def answer(self) -> Answer:

@@ -7,14 +7,14 @@ from typing import Final
 
 from spanproof.doors.driver import driver, library_of
 from spanproof.fuzz.finding import DoorName
-from spanproof.fuzz.levels.remote import Called
+from spanproof.fuzz.levels.remote import ProcessCommand
 from spanproof.protocol.faults import CannotStart
 
 PRELOADED: Final = 'LD_PRELOAD="$SPANSPEC_LIBRARY" exec "$0" 3>&1 1>&2'
 """Starts a program with a library, whose constructors may print on standard output, too."""
 
 
-def called_of(door: DoorName, command: str, folder: str) -> Called:
+def called_of(door: DoorName, command: str, folder: str) -> ProcessCommand:
     """Return how the process is called that a door leads to; paths are relative to a folder.
 
     Raises: CannotStart if there is no such command or file.
@@ -26,11 +26,13 @@ def called_of(door: DoorName, command: str, folder: str) -> Called:
             raise CannotStart(f"--exec {command}: {problem}") from None
         if not words:
             raise CannotStart("--exec: it has to be a command")
-        return Called(words, folder)
+        return ProcessCommand(words, folder)
     if door == "malloc":
         extra = {"SPANSPEC_LIBRARY": str(library_of(command, folder)), "SPANSPEC_REPLIES": "3"}
-        return Called(("/bin/sh", "-c", PRELOADED, str(driver())), "", extra)
+        return ProcessCommand(("/bin/sh", "-c", PRELOADED, str(driver())), "", extra)
     library = Path(folder, command)
     if not library.is_file():
         raise CannotStart(f"{library}: there is no such file")
-    return Called((sys.executable, "-P", "-m", "spanproof.doors.library", str(library)), folder)
+    return ProcessCommand(
+        (sys.executable, "-P", "-m", "spanproof.doors.library", str(library)), folder
+    )

@@ -8,7 +8,15 @@ import msgspec
 
 from spanproof.fuzz.differences import Difference, compare_states
 from spanproof.fuzz.levels.answeringheap import program_of
-from spanproof.fuzz.levels.atonce import Calls, Outcome, SaidByAll, made, said_of, ways, why_none
+from spanproof.fuzz.levels.atonce import (
+    Calls,
+    JointOutcome,
+    SaidByAll,
+    made,
+    said_of,
+    ways,
+    why_none,
+)
 from spanproof.fuzz.levels.recorded import shown
 from spanproof.fuzz.levels.remote import Answerer, refusal_of
 from spanproof.fuzz.levels.remoteheap import RemoteHeaps
@@ -109,7 +117,7 @@ def is_asked_of(request: Ask, greeting: Greeting) -> bool:
 
 def parted(answerer: Answerer, race: RaceLine) -> str:
     """Return why calls that are made at once come to none of the outcomes, "" if they always do."""
-    outcomes = [Outcome(one.said, bytes(one.state)) for one in race.outcomes]
+    outcomes = [JointOutcome(one.said, bytes(one.state)) for one in race.outcomes]
     asked = [ask for ask, _ in race.exchange if is_asked_of(ask, answerer.greeted())]
     start = program_of(cast("NewHeap", asked[0]))
     in_steps = "schedule" in answerer.greeted().levels

@@ -12,7 +12,7 @@ from typing import Final, Generic
 import msgspec
 
 from spanproof.fuzz.divergence import AnyProgram, ProgramT
-from spanproof.fuzz.guidance import Kept
+from spanproof.fuzz.guidance import KeptPrograms
 from spanproof.support import savedfile
 
 SUFFIX: Final = ".program.json"
@@ -65,7 +65,7 @@ class Corpus(Generic[ProgramT]):
 
         The other number is how many there were.
         """
-        kept: Kept[ProgramT] = Kept()
+        kept: KeptPrograms[ProgramT] = KeptPrograms()
         paths: dict[bytes, Path] = {}
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
             entry = msgspec.json.decode(path.read_bytes(), type=Entry)

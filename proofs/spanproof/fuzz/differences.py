@@ -87,7 +87,7 @@ ANSWERS: Final = (Refused, NoMemory, Difference, Raised, Abandoned)
 """What a side may raise, what was told of a side already, and the end of a call in the middle."""
 
 
-class Code:
+class CodeOf:
     """Says whose code runs in a `with` block, so that what it raises names the right side.
 
     Raises: Raised for whatever the block raises but an answer.
@@ -127,8 +127,8 @@ def is_of_user(problem: BaseException) -> bool:
     return isinstance(problem, KeyboardInterrupt) and by_signal
 
 
-MODEL: Final = Code("model")
-IMPLEMENTATION: Final = Code("implementation")
+MODEL: Final = CodeOf("model")
+IMPLEMENTATION: Final = CodeOf("implementation")
 
 
 def compare_events(expected: Sequence[Told], seen: Sequence[Told]) -> None:

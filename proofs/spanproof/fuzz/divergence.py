@@ -97,7 +97,7 @@ def doing_in(one: AnyProgram, step: int) -> str:
             return program.describe_step(one.steps[step - 1])
 
 
-class Pair(Protocol[StepT]):
+class SidePair(Protocol[StepT]):
     """Two sides that take every step together; `features` are what that shows of the model."""
 
     exercised: Counter[str]
@@ -128,7 +128,7 @@ class Progress:
 
 def taken(
     steps: Sequence[StepT],
-    make: Callable[[], Pair[StepT]],
+    make: Callable[[], SidePair[StepT]],
     done: Progress,
     on_step: StepHeard | None,
 ) -> frozenset[Feature]:
@@ -152,7 +152,7 @@ def taken(
 def run_steps(
     program: AnyProgram,
     steps: Sequence[StepT],
-    make: Callable[[], Pair[StepT]],
+    make: Callable[[], SidePair[StepT]],
     describe_step: Callable[[StepT], str],
     on_step: StepHeard | None = None,
 ) -> Run:

@@ -57,7 +57,7 @@ class FoundWith(msgspec.Struct, frozen=True, omit_defaults=True):
     command: str = ""
 
 
-class Finding(msgspec.Struct, frozen=True, tag=KIND, tag_field="kind"):
+class FuzzFinding(msgspec.Struct, frozen=True, tag=KIND, tag_field="kind"):
     """A program on which two sides part, and what was seen of that."""
 
     program: AnyProgram
@@ -70,9 +70,9 @@ class Finding(msgspec.Struct, frozen=True, tag=KIND, tag_field="kind"):
     format: Literal[1] = 1
 
 
-def finding_of(divergence: Divergence, again: str, found_with: FoundWith) -> Finding:
+def finding_of(divergence: Divergence, again: str, found_with: FoundWith) -> FuzzFinding:
     """Return a divergence as it is saved."""
-    return Finding(
+    return FuzzFinding(
         divergence.program,
         divergence.step,
         divergence.what,
@@ -92,7 +92,7 @@ def load(path: Path) -> tuple[AnyProgram, FoundWith | None]:
     found_with: FoundWith | None
     kind = savedfile.kind_of(path)
     if kind == KIND:
-        found = savedfile.read(path, Finding, "not a saved finding", ProgramError)
+        found = savedfile.read(path, FuzzFinding, "not a saved finding", ProgramError)
         program, found_with = found.program, found.found_with
     else:
         of_kind = OF_KIND.get(kind, Program)

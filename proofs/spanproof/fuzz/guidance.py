@@ -28,7 +28,7 @@ PICKS: Final = 4
 """Programs of which the one with the fewest calls is changed: more changes of it can be tried."""
 
 
-class Kept(Generic[ProgramT]):
+class KeptPrograms(Generic[ProgramT]):
     """The programs that were the first to show something, in the order in which they were found.
 
     `known` are the lasting names of all that they show.
@@ -79,7 +79,7 @@ class Source(Generic[ProgramT]):
         self._guided = guided
         self._is_fresh = True
         self._ahead = 0
-        self.kept: Kept[ProgramT] = Kept()
+        self.kept: KeptPrograms[ProgramT] = KeptPrograms()
         self.drawn = 0
 
     def next(self) -> ProgramT:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import index, methodcaller
 from typing import Literal, NamedTuple, cast
 
-from spanproof.fuzz.differences import MODEL, Code, Difference
+from spanproof.fuzz.differences import MODEL, CodeOf, Difference
 from spanproof.fuzz.display import shown_result
 from spanproof.fuzz.heapprogram import (
     AddSpecial,
@@ -90,7 +90,7 @@ def met(outcome: Outcome) -> list[str]:
     return [] if isinstance(outcome, int) else [outcome]
 
 
-def outcome_of(side: Side, code: Code, call: Call) -> Outcome:
+def outcome_of(side: Side, code: CodeOf, call: Call) -> Outcome:
     """Make a call on one side.
 
     Raises: Raised, with the side's name, if it raises anything but a refusal.

@@ -53,7 +53,7 @@ MOST_UNSEEN: Final = 16
 """Calls of one step after which it is compared what they have changed; the step may have more."""
 
 
-class Lockstep:
+class HeapLockstep:
     """The model's heap and another, that take every step together.
 
     A heap that shows a part of its state is asked for what a step has changed; with `thorough`, and
@@ -247,7 +247,7 @@ def run_heap_program_quickly(
     return run_steps(
         program,
         program.steps,
-        lambda: Lockstep(program, factory, thorough=thorough),
+        lambda: HeapLockstep(program, factory, thorough=thorough),
         describe_step,
         on_step,
     )

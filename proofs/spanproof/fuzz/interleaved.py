@@ -37,7 +37,7 @@ from spanproof.fuzz.heapprogram import Task, Together
 from spanproof.fuzz.heapsides import Schedulable, Side
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.partrules import of_message
-from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
+from spanproof.fuzz.scheduler import CallingThread, Scheduler, StopReason
 from spanspec.base.ids import NOBODY
 from spanspec.heap.cycle import span_at
 from spanspec.heap.machine import Steps
@@ -70,18 +70,18 @@ class ModelCaller:
         """Begin a call, which takes no step yet."""
         self._steps = self._model.begin(call)
 
-    def go_on(self, steps: int) -> Stop:
+    def go_on(self, steps: int) -> StopReason:
         """Take so many steps, unless the call ends or waits before.
 
         Raises: Raised, with the model's name, if the model raises anything but a refusal.
         """
         for _ in range(steps):
             step = self._step()
-            if step is not Stop.STEP:
+            if step is not StopReason.STEP:
                 return step
-        return Stop.STEP
+        return StopReason.STEP
 
-    def _step(self) -> Stop:
+    def _step(self) -> StopReason:
         under_way = self._steps
         assert under_way is not None, "the model takes steps of calls that were begun"
 
@@ -97,8 +97,8 @@ class ModelCaller:
         self.result = outcome_of(self._model, MODEL, on)
         if not waits:
             self._steps = None
-            return Stop.ENDED
-        return Stop.WAITS if waits[0] else Stop.STEP
+            return StopReason.ENDED
+        return StopReason.WAITS if waits[0] else StopReason.STEP
 
 
 class Caller:
@@ -110,7 +110,7 @@ class Caller:
     `begins`: the call has not stopped so far.
     """
 
-    def __init__(self, p: int, calls: Calls, model: "ModelCaller", other: Worker) -> None:
+    def __init__(self, p: int, calls: Calls, model: "ModelCaller", other: CallingThread) -> None:
         self.p = p
         self.model = model
         self.other = other
@@ -167,10 +167,10 @@ class InTurns:
         Raises: Difference if the sides differ.
         """
         self._other.obey(self._scheduler)
-        threads: list[Worker] = []
+        threads: list[CallingThread] = []
         try:
             for p in sorted({task.p for task in together.tasks}):
-                model, other = ModelCaller(self._model), Worker(self._scheduler, f"of P {p}")
+                model, other = ModelCaller(self._model), CallingThread(self._scheduler, f"of P {p}")
                 threads.append(other)
                 tasks = [task for task in together.tasks if task.p == p]
                 self._callers.append(Caller(p, chained(map(self._calls, tasks)), model, other))
@@ -220,10 +220,10 @@ class InTurns:
             with IMPLEMENTATION:
                 stop = caller.other.go_on()
             told = self._follow(caller, stop)
-            if not (begins and stop is Stop.ENDED and OWN.issuperset(told)):
+            if not (begins and stop is StopReason.ENDED and OWN.issuperset(told)):
                 return True
 
-    def _follow(self, caller: Caller, stop: Stop) -> list[str]:
+    def _follow(self, caller: Caller, stop: StopReason) -> list[str]:
         """Let the model take the steps that the implementation has taken, and compare.
 
         Returns the kinds of the events that told of them.
@@ -244,7 +244,7 @@ class InTurns:
             # Nobody waits for it any more, although it may have told of nothing since.
             self._model.looks.left.add(caller.p)
             caller.other.left = False
-        caller.waits = stop is Stop.WAITS
+        caller.waits = stop is StopReason.WAITS
         self._exercised["waits"] += caller.waits
         if caller.waits and not told and caller.looked is None:
             caller.looked = self._model.looks.look()
@@ -253,21 +253,21 @@ class InTurns:
         caller.begins = False
         # It tells of a debt as soon as it looks, so there may have been none if it told of others.
         self._model.looks.earlier = caller.looked if told and told[0] != DEBT else None
-        if stop is Stop.ENDED:
+        if stop is StopReason.ENDED:
             # One step more than was told would be one too many, and shows as such.
             self._let_model_go_on(caller, len(told) + 1)
         elif told:
             self._let_model_go_on(caller, len(told))
         self._model.looks.earlier = None
-        if told or stop is Stop.ENDED:
+        if told or stop is StopReason.ENDED:
             caller.looked = None
-        if stop is Stop.PUBLISHED:
+        if stop is StopReason.PUBLISHED:
             with MODEL:
                 see_published(self._model.heap.state, caller.other.span)
         with IMPLEMENTATION:
             compare_events(self._model.events(), seen)
         self._exercised.update(kind for kind, _ in seen)
-        if stop is Stop.ENDED:
+        if stop is StopReason.ENDED:
             if caller.model.in_call:
                 raise Difference("the call", "goes on", "has ended")
             expected = caller.model.result
@@ -280,7 +280,7 @@ class InTurns:
                 raise parted_results(expected, outcome)
             caller.answer(outcome)
             self._exercised.update(met(outcome))
-        if told or stop is not Stop.WAITS:
+        if told or stop is not StopReason.WAITS:
             self.compare({caller.unready for caller in self._callers})
         if told:
             p, before = self._last
@@ -332,7 +332,7 @@ class InTurns:
         if state.sweepers is not sweepers:
             # Its own step has said what was seen before; and it may sweep again.
             self._model.looks.left.discard(caller.p)
-        if stopped is Stop.WAITS:
+        if stopped is StopReason.WAITS:
             raise Difference(
                 "the call", "waits for another thread", "goes on", rules=("SWP-18", "SWP-38")
             )

@@ -61,7 +61,7 @@ def _same(what: str, rules: tuple[str, ...], expected: object, seen: object) -> 
         raise Difference(what, expected, seen, rules=rules)
 
 
-class Lockstep:
+class SpanLockstep:
     """A model span and a subject that take every step together."""
 
     def __init__(self, program: Program, factory: SubjectFactory) -> None:
@@ -250,5 +250,5 @@ def run_program(program: Program, factory: SubjectFactory, on_step: StepHeard | 
     Whatever a side raises is a divergence, and names the side: a crash is an observation.
     """
     return run_steps(
-        program, program.steps, lambda: Lockstep(program, factory), describe_step, on_step
+        program, program.steps, lambda: SpanLockstep(program, factory), describe_step, on_step
     )

@@ -56,7 +56,7 @@ SAYS: Final = wordings(
 """What the model's refusals say, from the first pattern that is found on."""
 
 
-class ScriptedOs(GrantingOs):
+class ProgramOs(GrantingOs):
     """The operating system on the model's side, with the answers of a program.
 
     It tells each call, and what the kernel is told of the use of memory in consequence. `told` has
@@ -177,7 +177,7 @@ class ModelHeap:
         self.whole_sections = self.alone = False
         sizes = PhysicalPages(program.physical, 2 << 20)
         self.looks = WithEarlierLooks()
-        self._os = ScriptedOs(program.answers, sizes, self.looks.telling)
+        self._os = ProgramOs(program.answers, sizes, self.looks.telling)
         self.heap = model.Heap(
             program.procs, self._os, sizes, self._os.told.append, program.sweepgen, self.looks
         )

@@ -166,7 +166,7 @@ def values_of(names: tuple[str, ...]) -> Values:
     return several
 
 
-class Way(NamedTuple):
+class EventWay(NamedTuple):
     """What the kinds of a call's events show.
 
     `kinds` are all of them, `pairs` those that follow each other; `looked_at` are the events, by
@@ -180,7 +180,7 @@ class Way(NamedTuple):
     asked: tuple[int, ...]
 
 
-def way_through(kinds: tuple[str, ...]) -> Way:
+def way_through(kinds: tuple[str, ...]) -> EventWay:
     """Return what the kinds of the events of a call show, and which of their figures to look at."""
     known = _WAYS.get(kinds)
     if known is None:
@@ -189,13 +189,13 @@ def way_through(kinds: tuple[str, ...]) -> Way:
             [(at, kind, values_of(narrow(kind))) for at, kind in enumerate(kinds) if narrow(kind)]
         )
         asked = tuple([at for at, kind in enumerate(kinds) if kind == RESERVES])
-        known = Way(frozenset(kinds), pairs, looked_at, asked)
+        known = EventWay(frozenset(kinds), pairs, looked_at, asked)
         if len(_WAYS) < MOST_WAYS:
             _WAYS[kinds] = known
     return known
 
 
-_WAYS: Final[dict[tuple[str, ...], Way]] = {}
+_WAYS: Final[dict[tuple[str, ...], EventWay]] = {}
 
 
 @cache

@@ -20,7 +20,7 @@ from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.support.ruleplaces import rules_by_place
 
 
-class Reached:
+class ReachedRules:
     """The rules that programs have reached so far."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Reached:
 
 def main() -> None:
     """Run the programs that come in, until there are no more."""
-    reached = Reached()
+    reached = ReachedRules()
     for line in sys.stdin.buffer:
         program = msgspec.json.decode(line, type=HeapProgram)
         sys.stdout.buffer.write(msgspec.json.encode(reached.run(program)) + b"\n")

@@ -12,7 +12,7 @@ LONGEST_STEP: Final = 20.0
 """Seconds after which a thread is taken to wait for something that will not happen."""
 
 
-class Stop(Enum):
+class StopReason(Enum):
     """Why a thread has stopped.
 
     After a step; after a sweep was published, which no event tells; because another thread has to
@@ -29,7 +29,7 @@ class Abandoned(BaseException):
     """Raised in a call that will not be gone on with; no handler of errors should take it."""
 
 
-class Worker:
+class CallingThread:
     """A thread that makes calls, one after another, and stops where the scheduler stops it.
 
     `result` and `problem` are those of the last call that has ended; `span` is the span that was
@@ -42,7 +42,7 @@ class Worker:
         self._go, self._stopped = threading.Lock(), threading.Lock()
         self._go.acquire()
         self._stopped.acquire()
-        self._stop = Stop.ENDED
+        self._stop = StopReason.ENDED
         self._abandoned = self._lost = False
         self.result: object = None
         self.problem: BaseException | None = None
@@ -61,7 +61,7 @@ class Worker:
         """Set the next call, which begins when the thread goes on."""
         self._call, self.problem = call, None
 
-    def go_on(self, steps: int = 1) -> Stop:
+    def go_on(self, steps: int = 1) -> StopReason:
         """Let the thread run until it has taken so many steps, or stops for another reason.
 
         Raises: whatever the call raises, once it has; RuntimeError if it does not stop at all.
@@ -73,13 +73,13 @@ class Worker:
             self._lost = True
             raise RuntimeError(f"{self._thread.name} waits for a lock that a stopped thread holds")
         self._scheduler.running = None
-        if self._stop is Stop.ENDED:
+        if self._stop is StopReason.ENDED:
             self._call = None
             if self.problem is not None:
                 raise self.problem
         return self._stop
 
-    def stop(self, reason: Stop) -> None:
+    def stop(self, reason: StopReason) -> None:
         """Stop here, on the worker's own thread, until the driver says `go_on`."""
         if not self._abandoned:
             self._stop = reason
@@ -106,7 +106,7 @@ class Worker:
                 return
             except BaseException as problem:
                 self.problem = problem
-            self._stop = Stop.ENDED
+            self._stop = StopReason.ENDED
             self._stopped.release()
 
 
@@ -117,7 +117,7 @@ class Scheduler:
     """
 
     def __init__(self) -> None:
-        self.running: Worker | None = None
+        self.running: CallingThread | None = None
 
     def step_ends(self) -> None:
         """Stop if the worker has taken the steps that it was to take."""
@@ -125,13 +125,13 @@ class Scheduler:
         if worker is not None:
             worker.steps_left -= 1
             if worker.steps_left <= 0:
-                worker.stop(Stop.STEP)
+                worker.stop(StopReason.STEP)
 
     def published(self, span: int) -> None:
         """Stop after the sweepgen of a span was stored."""
         if self.running is not None:
             self.running.span = span
-            self.running.stop(Stop.PUBLISHED)
+            self.running.stop(StopReason.PUBLISHED)
 
     def sweeper_leaves(self) -> None:
         """Note that the worker has swept what it popped."""
@@ -145,4 +145,4 @@ class Scheduler:
         """
         if self.running is None:
             raise RuntimeError("waits for a thread that does not exist")
-        self.running.stop(Stop.WAITS)
+        self.running.stop(StopReason.WAITS)

@@ -47,7 +47,7 @@ class Listener(Protocol[OneT]):
         ...
 
 
-class Search(Generic[ProgramT]):
+class FuzzSearch(Generic[ProgramT]):
     """One search, and what it has come to.
 
     `exercised` counts what was done until a program diverged: `programs` and `calls` have those of

@@ -68,10 +68,12 @@ class SpanallocSpan:
 
 def installed(program: Program) -> SpanallocSpan:
     """Return the installed implementation's span for a program."""
-    return of_package(SimpleNamespace(Span=spanalloc.Span, SpanError=spanalloc.SpanError))(program)
+    return spans_of_package(SimpleNamespace(Span=spanalloc.Span, SpanError=spanalloc.SpanError))(
+        program
+    )
 
 
-class of_package:  # noqa: N801 - used like the function `installed`
+class spans_of_package:  # noqa: N801 - used like the function `installed`
     """Makes spans from any package that has `Span` and `SpanError`, such as a changed copy."""
 
     def __init__(self, package: SimpleNamespace) -> None:

@@ -239,7 +239,7 @@ class QuietHeap(SpanallocHeap):
         self._recorder.events.clear()
 
 
-class Told(Protocol):
+class ToldMemory(Protocol):
     """Simulated memory of a program: it is told what the program says that the system answers."""
 
     def follow(self, answers: tuple[Answer, ...], events: list[WholeEvent]) -> None:
@@ -255,7 +255,7 @@ def scripted_memory(
     Each call, and each range that the kernel is told about, goes among the recorder's events.
     """
     made = scripted(package.SimulatedMemory)(package.PageSizes(program.physical, 2 << 20))
-    cast(Told, made).follow(program.answers, recorder.events)
+    cast(ToldMemory, made).follow(program.answers, recorder.events)
     return cast(spanalloc.OsMemory, made)
 
 
@@ -342,7 +342,7 @@ def passed(turns: type) -> type:
     return Passed
 
 
-class of_package:  # noqa: N801 - used like the function `installed`
+class heaps_of_package:  # noqa: N801 - used like the function `installed`
     """Makes heaps from any package that has the classes of spanalloc, such as a changed copy.
 
     They are of a `kind`: recorded, or quiet.

@@ -27,7 +27,7 @@ from spanproof.fuzz.heapgrammar import (
     size_of,
     special,
 )
-from spanproof.fuzz.heaplockstep import Lockstep
+from spanproof.fuzz.heaplockstep import HeapLockstep
 from spanproof.fuzz.heapprogram import (
     EnsureSwept,
     FinishCycle,
@@ -63,7 +63,7 @@ class HeapMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pair: Lockstep | None = None
+        self.pair: HeapLockstep | None = None
         self.steps: list[Step] = []
 
     def make_heap(self, program: HeapProgram) -> Side:
@@ -78,7 +78,7 @@ class HeapMachine(RuleBasedStateMachine):
     def begin(self, procs: int, sweepgen: int, physical: PhysicalPage) -> None:
         """Make both heaps."""
         self.begun = HeapProgram((), procs, sweepgen, physical)
-        self.pair = Lockstep(self.begun, self.make_heap, thorough=self.thorough)
+        self.pair = HeapLockstep(self.begun, self.make_heap, thorough=self.thorough)
 
     def take(self, step: Step) -> None:
         """Take a step on both heaps and compare.

@@ -17,7 +17,7 @@ from spanproof.fuzz.lockstep import run_program
 from spanproof.fuzz.program import Program
 from spanproof.fuzz.subjects import Path, State, Subject, SubjectFactory
 from spanproof.mutation import variants
-from spanproof.mutation.variants import Variant
+from spanproof.mutation.variants import ModelVariant
 
 SECONDS: Final = 20.0
 """How long variants are tried."""
@@ -52,7 +52,7 @@ def diagnose(divergence: Divergence, seconds: float = SECONDS) -> Iterator[Resem
             yield Resemblance(variant.name, variant.rules or divergence.rules)
 
 
-def variants_for(divergence: Divergence) -> Iterator[Variant]:
+def variants_for(divergence: Divergence) -> Iterator[ModelVariant]:
     """Return the variants that a program can run on; a finding of another kind has none."""
     if divergence.side is not None:
         return iter(())
@@ -65,7 +65,7 @@ def variants_for(divergence: Divergence) -> Iterator[Variant]:
             return iter(())
 
 
-def runs_on(variant: Variant, divergence: Divergence) -> Iterator[Divergence | None]:
+def runs_on(variant: ModelVariant, divergence: Divergence) -> Iterator[Divergence | None]:
     """Run the program of a finding on a variant, which shows all, or as little as others may."""
     program = divergence.program
     factory = variant.make()

@@ -70,7 +70,7 @@ class Fate(NamedTuple):
         return "" if self.killed else reason_for(self.function, "", change, OF_DRAWN)
 
 
-class Kept(NamedTuple):
+class KeptFate(NamedTuple):
     """A fate as it is kept, with the fingerprint of what it rests on."""
 
     fate: Fate
@@ -105,14 +105,14 @@ class MutantJudge:
 
     def known(self, mutant: Drawn) -> Fate | None:
         """Return what became of a mutant in an earlier run, if all that it rests on is the same."""
-        kept = self._cache.get(mutant.key, Kept)
+        kept = self._cache.get(mutant.key, KeptFate)
         return kept.fate if kept is not None and kept.basis == self._basis(kept.fate) else None
 
     def judge(self, mutant: Drawn) -> Fate:
         """Judge a mutant, and keep what became of it."""
         by, says, proved = next(self._objections(mutant), ("", "", False))
         fate = Fate(*mutant[:5], by, says, proved)
-        self._cache.put(mutant.key, Kept(fate, self._basis(fate)))
+        self._cache.put(mutant.key, KeptFate(fate, self._basis(fate)))
         return fate
 
     def _basis(self, fate: Fate) -> str:

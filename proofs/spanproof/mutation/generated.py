@@ -16,7 +16,7 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 
-from spanproof.decide.catalogue import Claim
+from spanproof.decide.catalogue import ListedClaim
 from spanproof.decide.prover import decide
 from spanproof.decide.verdict import DEFAULT_TIMEOUT
 from spanproof.fingerprint.modules import module_file, modules_of
@@ -108,7 +108,7 @@ class Generated(NamedTuple):
         return digest_of("generated", self.function, changed.digest(inside.split(".")[0]))
 
 
-class Fate(NamedTuple):
+class GeneratedFate(NamedTuple):
     """What became of a mutant: `by` names the obligation, `answer` what it said."""
 
     function: str
@@ -125,14 +125,16 @@ class Fate(NamedTuple):
         return self.answer in KILLED
 
 
-class Kept(NamedTuple):
+class KeptGeneratedFate(NamedTuple):
     """A fate as it is kept, with the fingerprint of what it rests on."""
 
-    fate: Fate
+    fate: GeneratedFate
     basis: str
 
 
-def basis_of(fate: Fate, obligations: Sequence[str], claims: Mapping[str, Claim]) -> str:
+def basis_of(
+    fate: GeneratedFate, obligations: Sequence[str], claims: Mapping[str, ListedClaim]
+) -> str:
     """Return the fingerprint of what a fate rests on.
 
     A mutant that was killed stays so while its killer is the same; one that survived was judged by
@@ -223,7 +225,7 @@ def all_mutants(users: dict[str, list[str]], sample: int, seed: int) -> list[Gen
     return made[:sample] if sample else made
 
 
-def judge(mutant: Generated, obligations: Sequence[str]) -> Fate:
+def judge(mutant: Generated, obligations: Sequence[str]) -> GeneratedFate:
     """Decide the obligations that read a mutant's function, until one objects."""
     fate = ("proved", "")
     for name in obligations:
@@ -235,7 +237,9 @@ def judge(mutant: Generated, obligations: Sequence[str]) -> Fate:
             break
         if answer == "unknown":
             fate = (answer, name)
-    return Fate(mutant.function, mutant.line, mutant.before, mutant.after, mutant.operator, *fate)
+    return GeneratedFate(
+        mutant.function, mutant.line, mutant.before, mutant.after, mutant.operator, *fate
+    )
 
 
 def asked(mutant: Generated, name: str, timeout: float) -> str:
@@ -265,7 +269,7 @@ def is_running(function: str, expired: Expired) -> bool:
     )
 
 
-def judge_one(given: tuple[Generated, Sequence[str]]) -> tuple[Generated, Fate]:
+def judge_one(given: tuple[Generated, Sequence[str]]) -> tuple[Generated, GeneratedFate]:
     """Judge a mutant by obligations in an order, in a worker; return it with its fate."""
     mutant, obligations = given
     return mutant, judge(mutant, obligations)

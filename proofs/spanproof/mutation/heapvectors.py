@@ -16,7 +16,7 @@ from spanproof.fuzz.levels.remoteheap import RemoteHeaps
 from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.reasons import are_alike
 from spanproof.fuzz.target import of_heap
-from spanproof.mutation.variants import Variant
+from spanproof.mutation.variants import ModelVariant
 from spanproof.protocol.messages import HeapCall, HeapShown, Reply, Request, Returned
 from spanproof.protocol.messages import Refused as Declines
 from spanproof.support.timelimit import WALL, limited
@@ -102,7 +102,7 @@ def compare(wanted: Reply, seen: Reply) -> None:
 
 
 def choose_heaps(
-    variants: Iterable[Variant], hear: Callable[[str], None] = lambda name: None
+    variants: Iterable[ModelVariant], hear: Callable[[str], None] = lambda name: None
 ) -> ChosenHeaps:
     """Return vectors that find the wrong variants of a heap; `hear` is told of each.
 

@@ -26,9 +26,9 @@ from spanproof.fuzz.divergence import ProgramT
 from spanproof.fuzz.factories import WrongFactory
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.planted.planting import package_with
-from spanproof.fuzz.spanalloc_subject import of_package as span_of
+from spanproof.fuzz.spanalloc_subject import spans_of_package as span_of
 from spanproof.fuzz.spanallocheap import QuietHeap
-from spanproof.fuzz.spanallocheap import of_package as heap_of
+from spanproof.fuzz.spanallocheap import heaps_of_package as heap_of
 from spanproof.fuzz.target import Target, of_heap, of_schedules, of_span
 from spanproof.mutation import equivalent
 from spanproof.mutation.drawn import Change, changes_in, with_replaced

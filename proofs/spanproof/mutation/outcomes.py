@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from spanproof.fuzz.differences import NoMemory, Refused
-from spanproof.fuzz.heaplockstep import Lockstep
+from spanproof.fuzz.heaplockstep import HeapLockstep
 from spanproof.fuzz.heapprogram import HeapProgram, Malloc, Sweep, Together
 from spanproof.fuzz.levels.answeringheap import ENCODER, AnsweringHeap, call_of, program_of
-from spanproof.fuzz.levels.atonce import Calls, Outcome, Said
+from spanproof.fuzz.levels.atonce import Calls, JointOutcome, Said
 from spanproof.fuzz.levels.recorded import Exchange
 from spanproof.fuzz.levels.remote import ReplyT
 from spanproof.fuzz.levels.remoteheap import RemoteHeap, RemoteHeaps
@@ -45,7 +45,7 @@ class Race(NamedTuple):
 
     before: Exchange
     calls: tuple[Calls, ...]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[JointOutcome, ...]
     states: int
 
 
@@ -75,7 +75,7 @@ def race_of(program: HeapProgram) -> Race:
     if not isinstance(last, Together):
         raise ValueError("the last step of a race is one of several tasks at once")
     answering = AnsweringHeap(ModelHeap)
-    lockstep = Lockstep(program, RemoteHeaps(answering))
+    lockstep = HeapLockstep(program, RemoteHeaps(answering))
     lockstep.compare()
     for step in before:
         lockstep.take(step)
@@ -156,7 +156,7 @@ class ThreadCaller:
         self._begin()
 
 
-class Racing:
+class ModelRace:
     """The model with what was done before, and calls under way."""
 
     def __init__(self, before: Exchange, calls: Sequence[Calls]) -> None:
@@ -206,7 +206,7 @@ class Racing:
         )
         return snapshot_of(state), threads, spans, callers
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> JointOutcome:
         """Return what all came to.
 
         Raises: RuntimeError if not all have ended, and none can go on.
@@ -214,7 +214,7 @@ class Racing:
         if any(one.steps is not None for one in self._callers):
             raise RuntimeError("each thread waits for another")
         said = tuple([one.said for one in self._callers])
-        return Outcome(said, ENCODER.encode(self.model.state()))
+        return JointOutcome(said, ENCODER.encode(self.model.state()))
 
 
 def explored(before: Exchange, calls: tuple[Calls, ...]) -> Race:
@@ -223,11 +223,11 @@ def explored(before: Exchange, calls: tuple[Calls, ...]) -> Race:
     Raises: TooMany.
     """
     seen: set[tuple[object, ...]] = set()
-    outcomes: dict[Outcome, None] = {}
+    outcomes: dict[JointOutcome, None] = {}
     waiting: list[tuple[Move, ...]] = [()]
     while waiting:
         moves = list(waiting.pop())
-        racing = Racing(before, calls)
+        racing = ModelRace(before, calls)
         for move in moves:
             racing.move(move)
         while (key := racing.key()) not in seen:

@@ -27,7 +27,7 @@ from spanproof.fuzz.levels.answeringheap import ENCODER, program_of
 from spanproof.fuzz.levels.atonce import made, said_of, ways, why_none
 from spanproof.fuzz.levels.recorded import line_of
 from spanproof.mutation.outcomes import Race, race_of
-from spanproof.mutation.variants import Variant
+from spanproof.mutation.variants import ModelVariant
 from spanproof.protocol.messages import HeapCall, NewHeap
 
 DEAD: Final[tuple[Step, ...]] = (StartCycle(), FinishCycle())
@@ -36,7 +36,7 @@ HALF: Final[tuple[Step, ...]] = (StartCycle(), MarkEvery(2), FinishCycle())
 """A cycle in which nothing stays alive, all does, or every other object."""
 
 
-class Scene(NamedTuple):
+class RaceScene(NamedTuple):
     """A race by its name, what is done before, what two Ps then do, and the rules that it is about.
 
     What is done is few steps, so that every order of them can be gone through.
@@ -54,80 +54,82 @@ class Scene(NamedTuple):
 
 
 SCENES: Final = (
-    Scene("two finalizers", (Malloc(64),), AddSpecial(), AddSpecial(p=1), ("SWP-26",)),
-    Scene("two first spans", (), Malloc(2048), Malloc(2048, p=1), ("CEN-8", "CEN-10", "HEAP-13")),
-    Scene("two sweepers", (Malloc(8192, 2), *HALF), Sweep(), Sweep(p=1), ("SWP-11", "SWP-15")),
-    Scene(
+    RaceScene("two finalizers", (Malloc(64),), AddSpecial(), AddSpecial(p=1), ("SWP-26",)),
+    RaceScene(
+        "two first spans", (), Malloc(2048), Malloc(2048, p=1), ("CEN-8", "CEN-10", "HEAP-13")
+    ),
+    RaceScene("two sweepers", (Malloc(8192, 2), *HALF), Sweep(), Sweep(p=1), ("SWP-11", "SWP-15")),
+    RaceScene(
         "a sweeper, and one that needs the span swept",
         (Malloc(8192, 2), *HALF),
         Sweep(),
         EnsureSwept(p=1),
         ("SWP-15", "SWP-18"),
     ),
-    Scene(
+    RaceScene(
         "a sweeper, and a finalizer",
         (Malloc(4096, 3), *HALF),
         Sweep(2),
         AddSpecial(p=1),
         ("SWP-18", "SWP-24"),
     ),
-    Scene(
+    RaceScene(
         "a sweeper, and a finalizer that is taken away",
         (Malloc(4096, 3), AddSpecial(), *ALL),
         Sweep(),
         RemoveFinalizer(p=1),
         ("SWP-18", "SWP-24"),
     ),
-    Scene(
+    RaceScene(
         "a refill of unswept spans, and a sweeper",
         (Malloc(8192, 2), *HALF),
         Malloc(8192),
         Sweep(p=1),
         ("CEN-4", "SWP-15"),
     ),
-    Scene(
+    RaceScene(
         "a refill of spans with free slots, and a sweeper",
         (Malloc(4096, 3), *HALF),
         Malloc(4096),
         Sweep(p=1),
         ("CEN-3", "SWP-15"),
     ),
-    Scene(
+    RaceScene(
         "a refill from the nonempty list, unswept, and a sweeper",
         (Malloc(4096, 3), *HALF, *HALF),
         Malloc(4096),
         Sweep(p=1),
         ("CEN-3", "SWP-15"),
     ),
-    Scene(
+    RaceScene(
         "two refills from the nonempty list, unswept",
         (Malloc(4096, 3), *HALF, *HALF),
         Malloc(4096),
         Malloc(4096, p=1),
         ("CEN-3", "CEN-10"),
     ),
-    Scene(
+    RaceScene(
         "two refills of unswept spans",
         (Malloc(8192, 2), *DEAD),
         Malloc(8192),
         Malloc(8192, p=1),
         ("CEN-4",),
     ),
-    Scene(
+    RaceScene(
         "a large object, for which pages are reclaimed, and a sweeper",
         (Malloc(8192, 2), Malloc(40_000), *HALF),
         Malloc(40_000),
         Sweep(p=1),
         ("SWP-21", "SWP-15"),
     ),
-    Scene(
+    RaceScene(
         "a manual span, and a sweeper that frees",
         (Malloc(8192, 2), *DEAD),
         TakeManual(4),
         Sweep(p=1),
         ("HEAP-24",),
     ),
-    Scene(
+    RaceScene(
         "a sweeper, and FreeOSMemory",
         (Malloc(8192, 2), *DEAD),
         FreeOsMemory(),
@@ -140,7 +142,7 @@ SCENES: Final = (
 class RaceVector(NamedTuple):
     """A scene, its outcomes, and the wrong variants that it finds."""
 
-    scene: Scene
+    scene: RaceScene
     race: Race
     finds: tuple[str, ...]
 
@@ -171,8 +173,8 @@ def wrong_in(make: SideFactory, race: Race) -> str:
 
 
 def choose_races(
-    variants: Iterable[Variant],
-    scenes: Sequence[Scene] = SCENES,
+    variants: Iterable[ModelVariant],
+    scenes: Sequence[RaceScene] = SCENES,
     hear: Callable[[str], None] = lambda name: None,
 ) -> tuple[list[RaceVector], list[str]]:
     """Return the vectors of all scenes, the shortest first, and the variants that none finds."""

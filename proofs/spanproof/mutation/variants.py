@@ -21,8 +21,8 @@ from spanproof.fuzz.planted import heap as heaps
 from spanproof.fuzz.planted import span as spans
 from spanproof.fuzz.planted.planting import PlantedBug, package_with
 from spanproof.fuzz.planted.schedule import RACES
-from spanproof.fuzz.spanalloc_subject import of_package as span_of_package
-from spanproof.fuzz.spanallocheap import of_package as heap_of_package
+from spanproof.fuzz.spanalloc_subject import spans_of_package
+from spanproof.fuzz.spanallocheap import heaps_of_package
 from spanproof.fuzz.subjects import ModelSpan, SubjectFactory
 from spanproof.mutation.knownbugs.catalogue import BUGS
 from spanproof.patch.mutant import Mutant
@@ -36,7 +36,7 @@ ANEW: Final = ("spanspec.span.", "spanproof.fuzz.subjects")
 """What is imported anew for a variant of the model's span."""
 
 
-class Variant(NamedTuple):
+class ModelVariant(NamedTuple):
     """What is wrong with a variant, the rules that it breaks, if that is known, and how it is made.
 
     What is made is a factory: of spans, or of heaps. `function` is what a mutant changes.
@@ -48,7 +48,7 @@ class Variant(NamedTuple):
     function: str = ""
 
 
-class Changed(InspectLoader):
+class ChangedLoader(InspectLoader):
     """Loads a module of the model from its source, or from other text."""
 
     def __init__(self, path: Path, text: str | None) -> None:
@@ -60,7 +60,7 @@ class Changed(InspectLoader):
         return self._text if self._text is not None else self._path.read_text(encoding="utf-8")
 
 
-class Sources(MetaPathFinder):
+class SourcesFinder(MetaPathFinder):
     """Finds modules by their sources only, one of them changed."""
 
     def __init__(self, module: str, text: str, places: dict[str, Path]) -> None:
@@ -76,7 +76,7 @@ class Sources(MetaPathFinder):
         if place is None:
             return None
         text = self._text if fullname == self._module else None
-        return spec_from_file_location(fullname, place, loader=Changed(place, text))
+        return spec_from_file_location(fullname, place, loader=ChangedLoader(place, text))
 
 
 def model_span_with(module: str, text: str) -> SubjectFactory:
@@ -86,7 +86,7 @@ def model_span_with(module: str, text: str) -> SubjectFactory:
     ]
     places = {name: source_of(name) for name in {*names, module}}
     installed = {name: sys.modules.pop(name) for name in names}
-    finder = Sources(module, text, places)
+    finder = SourcesFinder(module, text, places)
     sys.meta_path.insert(0, finder)
     try:
         return cast("type[ModelSpan]", import_module("spanproof.fuzz.subjects").ModelSpan)
@@ -104,7 +104,7 @@ def source_of(name: str) -> Path:
     return found
 
 
-def of_span() -> Iterator[Variant]:
+def of_span() -> Iterator[ModelVariant]:
     """Yield the wrong variants of a span: those with a known origin first."""
     for known in BUGS:
         module = f"{MODEL}{known.module}"
@@ -114,13 +114,13 @@ def of_span() -> Iterator[Variant]:
             origin = "" if known.origin == "plain" else f"Go {known.origin}: "
             make = partial(model_span_with, module, changed)
             function = f"{module}.{function_with(text, known.old)}"
-            yield Variant(f"{origin}{known.story}", (), make, function)
+            yield ModelVariant(f"{origin}{known.story}", (), make, function)
     for bug in spans.PLANTED:
-        yield Variant(bug.name, (), partial(planted_span, bug))
+        yield ModelVariant(bug.name, (), partial(planted_span, bug))
     for mutant in MUTANTS.values():
         if mutant.module.startswith(ANEW) or mutant.module == "spanspec.base.words":
             make = partial(of_mutant, mutant)
-            yield Variant(mutant.story, rules_of(mutant), make, mutant.function)
+            yield ModelVariant(mutant.story, rules_of(mutant), make, mutant.function)
 
 
 def function_with(text: str, piece: str) -> str:
@@ -134,12 +134,12 @@ def function_with(text: str, piece: str) -> str:
 
 def planted_span(bug: PlantedBug) -> SubjectFactory:
     """Return what makes spans of spanalloc with a bug."""
-    return span_of_package(package_with(bug))
+    return spans_of_package(package_with(bug))
 
 
 def planted_heap(bug: PlantedBug) -> SideFactory:
     """Return what makes heaps of spanalloc with a bug."""
-    return heap_of_package(package_with(bug))
+    return heaps_of_package(package_with(bug))
 
 
 def of_mutant(mutant: Mutant) -> SubjectFactory:
@@ -153,14 +153,14 @@ def rules_of(mutant: Mutant) -> tuple[str, ...]:
     return cited(getattr(function, "__doc__", None))
 
 
-def of_heap() -> Iterator[Variant]:
+def of_heap() -> Iterator[ModelVariant]:
     """Yield the wrong variants of a heap."""
     for bug in heaps.BUGS:
         name = f"Go {bug.name}" if bug.name.startswith("#") else bug.name
-        yield Variant(name, (), partial(planted_heap, bug))
+        yield ModelVariant(name, (), partial(planted_heap, bug))
 
 
-def of_schedule() -> Iterator[Variant]:
+def of_schedule() -> Iterator[ModelVariant]:
     """Yield the wrong variants of a heap that only several Ps at once can tell."""
     for bug in RACES:
-        yield Variant(bug.name, (), partial(planted_heap, bug))
+        yield ModelVariant(bug.name, (), partial(planted_heap, bug))

@@ -24,7 +24,7 @@ from spanproof.fuzz.program import Allocate, Flush, Program, Refill, StartCycle,
 from spanproof.fuzz.spangrammar import span_program
 from spanproof.fuzz.subjects import Path as SearchPath
 from spanproof.fuzz.subjects import State, Subject, SubjectFactory, SweepOutcome
-from spanproof.mutation.variants import Variant, model_span_with
+from spanproof.mutation.variants import ModelVariant, model_span_with
 from spanproof.symbolic.sources import SourceTree
 from spanspec.base.sizeclass import CLASSES
 
@@ -99,7 +99,7 @@ class Chosen(NamedTuple):
 
 
 def choose(
-    variants: Iterable[Variant],
+    variants: Iterable[ModelVariant],
     within: Container[str],
     hear: Callable[[str], None] = lambda name: None,
 ) -> Chosen:

@@ -32,7 +32,7 @@ class Lemma(NamedTuple):
         return f"{self.proved_by}: {self.then.__name__}"
 
 
-class Shown(NamedTuple):
+class ShownOfSteps(NamedTuple):
     """What each of some obligations shows of the steps that it is about, in its own arithmetic.
 
     They have the rule itself among their goals. Whoever builds on it speaks of the records before
@@ -69,7 +69,7 @@ class Inductive(NamedTuple):
         return self.then.__name__
 
 
-Reached: TypeAlias = Shown | Inductive
+Reached: TypeAlias = ShownOfSteps | Inductive
 Stated: TypeAlias = Lemma | Contract | Reached
 
 
@@ -80,7 +80,7 @@ def taken(rule: Rule, values: Sequence[Value]) -> Sequence[Value]:
 
 def provers_of(stated: Stated) -> tuple[str, ...]:
     """Return the obligations that show what is stated; none for a contract that names none."""
-    if isinstance(stated, Shown | Inductive):
+    if isinstance(stated, ShownOfSteps | Inductive):
         return stated.shown_by
     return (stated.proved_by,) if stated.proved_by else ()
 
@@ -89,6 +89,6 @@ def rules_of(stated: Stated) -> tuple[Rule, ...]:
     """Return the rules in which a lemma or a contract is stated."""
     if isinstance(stated, Lemma):
         return (stated.then, *stated.given, *stated.every)
-    if isinstance(stated, Shown | Inductive):
+    if isinstance(stated, ShownOfSteps | Inductive):
         return (stated.then,)
     return (stated.ensures,) if stated.requires is None else (stated.ensures, stated.requires)

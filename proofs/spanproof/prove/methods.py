@@ -7,7 +7,7 @@ import z3
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.classes import place_of
 from spanproof.symbolic.construct import conjunction, disjunction, implication
-from spanproof.symbolic.frames import Raised
+from spanproof.symbolic.frames import RaisedPath
 from spanproof.symbolic.memory import ITEMS, Content, Place
 from spanproof.symbolic.merge import as_bool, scalar_of
 from spanproof.symbolic.values import SymbolicObject, SymbolicVector, SymbolicWords, Value
@@ -15,14 +15,14 @@ from spanproof.symbolic.values import SymbolicObject, SymbolicVector, SymbolicWo
 Record = TypeVar("Record", bound=NamedTuple)
 
 
-class Ran(NamedTuple):
+class MethodOutcome(NamedTuple):
     """What a call of a method came to: its value, and where it raised an exception.
 
     The value, and what objects hold afterwards, count where it raised none.
     """
 
     value: Value
-    raised: tuple[Raised, ...]
+    raised: tuple[RaisedPath, ...]
 
     @property
     def raises(self) -> z3.BoolRef:
@@ -54,12 +54,12 @@ class Fields:
         assert isinstance(vector, SymbolicVector)
         return words_of(self._p, vector)
 
-    def run(self, method: str, *arguments: Value, given: z3.BoolRef | None = None) -> Ran:
+    def run(self, method: str, *arguments: Value, given: z3.BoolRef | None = None) -> MethodOutcome:
         """Call a method where `given` holds; what objects hold is afterwards what it left there."""
         translator = self._p.translator
         before = len(translator.raised)
         value = translator.call_method(self.target, method, *arguments, path=given)
-        return Ran(value, tuple(translator.raised[before:]))
+        return MethodOutcome(value, tuple(translator.raised[before:]))
 
     def set(self, name: str, value: Value) -> None:
         """Let a field hold a value."""
@@ -68,7 +68,7 @@ class Fields:
     def _place(self, name: str) -> Place:
         return place_of(self.target.kind, name)
 
-    def same_where_raised(self, ran: Ran, before: dict[str, Value]) -> z3.BoolRef:
+    def same_where_raised(self, ran: MethodOutcome, before: dict[str, Value]) -> z3.BoolRef:
         """Return that where an exception was raised, fields hold what they held before."""
         place = [self._place(name) for name in before]
         memory = self._p.translator.memory

@@ -15,7 +15,7 @@ from spanproof.prove.generality import generality
 from spanproof.prove.lemmas import (
     Lemma,
     Reached,
-    Shown,
+    ShownOfSteps,
     Stated,
     provers_of,
     taken,
@@ -257,7 +257,7 @@ class Proof(Claims):
         self.conclude(self.implied(path, lemma.then, *taken(lemma.then, values)))
         self.used.append(lemma)
 
-    def shows(self, stated: Shown, *values: Value, given: z3.BoolRef | None = None) -> None:
+    def shows(self, stated: ShownOfSteps, *values: Value, given: z3.BoolRef | None = None) -> None:
         """Add what others build on as a goal, under the hypotheses that this obligation has."""
         path = TRUE if given is None else given
         values = tuple(taken(stated.then, values))

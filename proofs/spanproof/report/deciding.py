@@ -28,7 +28,7 @@ CITES: Final = re.compile(r"^\s*Rules: ", re.MULTILINE)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class Reading(NamedTuple):
+class ReadBy(NamedTuple):
     """Who reads a function: obligations that are formulas, and such as are decided by running.
 
     `reason` says why none does; it is empty where one does, and where no reason is known.
@@ -47,7 +47,7 @@ class Reading(NamedTuple):
 
 def readings(
     readers: Mapping[str, Sequence[str]], runs: Mapping[str, Sequence[str]]
-) -> dict[str, list[Reading]]:
+) -> dict[str, list[ReadBy]]:
     """Return for each module its functions that decide, and who reads each.
 
     `readers` has the obligations that read a function, `runs` the functions that each obligation
@@ -59,7 +59,7 @@ def readings(
             runners.setdefault(function, []).append(obligation)
     return {
         module: [
-            Reading(
+            ReadBy(
                 name,
                 read_by := tuple(readers.get(name, ())),
                 run_by := tuple(runners.get(name, ())),
@@ -76,7 +76,7 @@ def reason_for(function: str) -> str:
     return next((why for name, why in UNREAD.items() if fnmatchcase(function, name)), "")
 
 
-def outdated_reasons(found: Mapping[str, Sequence[Reading]]) -> list[str]:
+def outdated_reasons(found: Mapping[str, Sequence[ReadBy]]) -> list[str]:
     """Return the reasons that stand for no function any more: what they name is read, or gone."""
     unread = [one.function for made in found.values() for one in made if not one.is_read]
     return [name for name in UNREAD if not any(fnmatchcase(one, name) for one in unread)]

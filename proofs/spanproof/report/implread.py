@@ -17,7 +17,7 @@ STRUCTURES: Final = ("span", "layout", "maxtree", "pagemap")
 """Those that hold what every allocation rests on: `Span`, `MaxTree` and the page map."""
 
 
-class Share(NamedTuple):
+class ReadShare(NamedTuple):
     """Of a module of spanalloc, the lines of code in functions, and how many of them are read.
 
     `unread` names the functions that no obligation reads.
@@ -30,12 +30,12 @@ class Share(NamedTuple):
     unread: tuple[str, ...]
 
 
-def shares(read: Collection[str]) -> list[Share]:
+def shares(read: Collection[str]) -> list[ReadShare]:
     """Return the share of each module, if some functions, by dotted names, are read."""
     return [share_of(wing, module, read) for wing, made in WINGS.items() for module in made]
 
 
-def share_of(wing: str, module: str, read: Collection[str]) -> Share:
+def share_of(wing: str, module: str, read: Collection[str]) -> ReadShare:
     """Return the share of one module."""
     name = f"spanalloc.{module}"
     path = module_file(name)
@@ -43,7 +43,7 @@ def share_of(wing: str, module: str, read: Collection[str]) -> Share:
     lines = {f"{name}.{inner}": lines_of(function) for inner, function in functions_in(text)}
     unread = tuple(one for one in lines if one not in read)
     every = sum(lines.values())
-    return Share(wing, module, every, every - sum(lines[one] for one in unread), unread)
+    return ReadShare(wing, module, every, every - sum(lines[one] for one in unread), unread)
 
 
 def functions_in(text: str) -> Iterator[tuple[str, Function]]:

@@ -10,7 +10,7 @@ from spanspec.rules.book import Definition, definitions_of_rules
 from spanspec.rules.uncovered import UNCOVERED
 
 
-class Row(NamedTuple):
+class RuleRow(NamedTuple):
     """One rule of the matrix.
 
     `definitions` of the model stand for it, `obligations` rest on it, `tests` show it, and
@@ -30,7 +30,7 @@ class Row(NamedTuple):
         return bool(self.definitions or self.obligations or self.tests)
 
 
-def matrix(events: Mapping[str, int] | None = None) -> tuple[Row, ...]:
+def matrix(events: Mapping[str, int] | None = None) -> tuple[RuleRow, ...]:
     """Return a row for each rule; `events` tells how many recorded ones exercised which rule."""
     definitions = definitions_of_rules()
     folder = folder_of_tests()
@@ -40,7 +40,7 @@ def matrix(events: Mapping[str, int] | None = None) -> tuple[Row, ...]:
         for identifier in obligation.rules:
             obligations.setdefault(identifier, []).append(obligation.id)
     return tuple(
-        Row(
+        RuleRow(
             rule,
             definitions.get(rule.id, ()),
             tuple(obligations.get(rule.id, ())),
@@ -52,11 +52,11 @@ def matrix(events: Mapping[str, int] | None = None) -> tuple[Row, ...]:
     )
 
 
-def unexplained(rows: Iterable[Row]) -> list[str]:
+def unexplained(rows: Iterable[RuleRow]) -> list[str]:
     """Return the rules that nothing covers, and for which no reason is given either."""
     return [row.rule.id for row in rows if not row.covered and not row.reason]
 
 
-def outdated(rows: Iterable[Row]) -> list[str]:
+def outdated(rows: Iterable[RuleRow]) -> list[str]:
     """Return the rules that are covered although a reason says that they are not."""
     return [row.rule.id for row in rows if row.covered and row.reason]

@@ -33,7 +33,7 @@ class Exercised(NamedTuple):
     diverged: list[str]
 
 
-class Calls:
+class RecordedCalls:
     """Which functions of the model are called, event by event."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ def rules_of(codes: Counter[frozenset[CodeType]]) -> dict[str, int]:
 
 
 def exercise(
-    path: str, calls: Calls, on_progress: Callable[[int], None]
+    path: str, calls: RecordedCalls, on_progress: Callable[[int], None]
 ) -> tuple[int, Divergence | None]:
     """Replay a trace with its calls noted; return how many events, and what ended it if it did.
 
@@ -93,7 +93,7 @@ def say(**words: object) -> None:
 
 def main() -> None:
     """Exercise the traces named on the command line, and print the counts."""
-    calls, events = Calls(), 0
+    calls, events = RecordedCalls(), 0
     diverged: list[str] = []
     for path in sys.argv[1:]:
 

@@ -38,7 +38,7 @@ class Move(NamedTuple):
         return f"{self.action}({', '.join(map(str, self.chosen))})"
 
 
-class Reached(NamedTuple, Generic[State]):
+class ReachedState(NamedTuple, Generic[State]):
     """What was looked for, a shortest run to it, and the last state that this run reaches.
 
     If a fatal check fails inside a step, the last move is that step, and `state` the one before.
@@ -60,7 +60,7 @@ class Searched(NamedTuple, Generic[State]):
     depth: int
     complete: bool
     seconds: float
-    found: Reached[State] | None
+    found: ReachedState[State] | None
 
 
 def everything(state: State) -> Hashable:
@@ -83,7 +83,7 @@ class Transition(NamedTuple, Generic[State]):
     fatal: str | None = None
 
 
-class Exploration(Generic[State]):
+class ExploredStates(Generic[State]):
     """All that can be reached from a state, breadth first; how each view was first reached."""
 
     def __init__(
@@ -157,15 +157,15 @@ def search(
     forgets something is sound only if no guard, no step and not `wrong` depends on it.
     """
     began, limit = time.process_time(), math.inf if seconds is None else seconds
-    explored = Exploration(start, actions, view)
+    explored = ExploredStates(start, actions, view)
     transitions, depth, complete = 0, 0, True
     what = wrong(start)
-    found = None if what is None else Reached(what, (), start)
+    found = None if what is None else ReachedState(what, (), start)
     for one in explored.transitions() if found is None else ():
         transitions += 1
         what = wrong(one.after) if one.new else one.fatal
         if what is not None:
-            found = Reached(what, (*explored.run_to(one.before), one.move), one.after)
+            found = ReachedState(what, (*explored.run_to(one.before), one.move), one.after)
             break
         depth = one.depth if one.new else depth
         late = transitions % BETWEEN_LOOKS == 0 and time.process_time() - began > limit

@@ -7,7 +7,7 @@ span. A proof about all reachable systems would hold trivially if next to none w
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from spanproof.search.boundedsearch import Exploration, Move
+from spanproof.search.boundedsearch import ExploredStates, Move
 from spanproof.search.sharingscope import steps_of
 from spanspec.base.words import U32
 from spanspec.sharing.finite import Size, initial
@@ -88,7 +88,7 @@ def shortest_runs(
     Raises: AssertionError if a step runs into a fatal check of the runtime.
     """
     start = initial(sg, size)
-    explored = Exploration(start, steps_of(start))
+    explored = ExploredStates(start, steps_of(start))
     found: dict[str, tuple[Move, ...]] = {}
     for taken in explored.transitions():
         assert taken.fatal is None, taken.fatal

@@ -8,11 +8,11 @@ from types import ModuleType
 from typing import Final, NamedTuple
 
 from spanproof.selftest import preface
-from spanproof.selftest.inside import Writer, Written
+from spanproof.selftest.inside import FunctionWriter, Written
 from spanproof.selftest.judge import (
     ARITHMETICS,
-    Outcome,
     Problem,
+    SelftestOutcome,
     imported,
     judge,
     judge_outside,
@@ -76,7 +76,7 @@ def case_of(seed: int, number: int) -> Case:
         return method(random, name, NATIVE)
     if number % 40 == 7:
         return looping(random, name, arithmetic)
-    return Writer(random, name, arithmetic).function()
+    return FunctionWriter(random, name, arithmetic).function()
 
 
 def text_of(case: Case) -> str:
@@ -124,7 +124,9 @@ def _judged(seed: int, number: int, case: Case, module: ModuleType) -> Tally:
             return _counted(judge_method(case, module, random), methods=1)
 
 
-def _counted(outcome: Outcome, inside: int = 0, looping: int = 0, methods: int = 0) -> Tally:
+def _counted(
+    outcome: SelftestOutcome, inside: int = 0, looping: int = 0, methods: int = 0
+) -> Tally:
     return Tally(
         inside,
         looping,

@@ -12,7 +12,7 @@ from spanproof.selftest.preface import LOCALS, NUMBERS, ROWS
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.integers import Integers
 
-KINDS: Final = ("int", "int", "int", "bool", "Pair", "Box", "State", "Bitmap", "vec")
+KINDS: Final = ("int", "int", "int", "bool", "Pair", "Box", "Boxes", "Bitmap", "vec")
 RESULTS: Final = ("int", "int", "int", "bool", "Pair", "Box", "tuple")
 COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=")
 CONSTANTS: Final = (0, 1, 2, 3, 7, 8, 64, 127, 128, 255, 256, (1 << 63) - 1, 1 << 63, 1 << 64)
@@ -35,23 +35,23 @@ class Written(NamedTuple):
     others: str = ""
 
 
-class Scope:
+class Variables:
     """The variables that have values at a place, each with its kind."""
 
     def __init__(self, kinds: dict[str, str], deep: int) -> None:
         self.kinds = dict(kinds)
         self.deep = deep
 
-    def inner(self) -> "Scope":
+    def inner(self) -> "Variables":
         """Return the scope of a branch."""
-        return Scope(self.kinds, self.deep + 1)
+        return Variables(self.kinds, self.deep + 1)
 
     def of(self, kind: str) -> list[str]:
         """Return the names of a kind."""
         return [name for name, one in self.kinds.items() if one == kind]
 
 
-class Writer:
+class FunctionWriter:
     """Writes one function, mostly of what an arithmetic has."""
 
     def __init__(self, random: Random, name: str, arithmetic: Arithmetic) -> None:
@@ -74,18 +74,18 @@ class Writer:
         else:
             names = self.random.sample(LOCALS, self.random.randint(1, 4))
             parameters = {name: self.random.choice(self.kinds) for name in names}
-            if "State" in parameters.values():
+            if "Boxes" in parameters.values():
                 parameters["span"] = "SpanId"
         self.kind_of = dict(parameters)
         result = "int" if leaf else self.random.choice(RESULTS)
-        lines = self._block(Scope(parameters, 0), result, self.random.randint(0, 4))
+        lines = self._block(Variables(parameters, 0), result, self.random.randint(0, 4))
         head = f"def {self.name}({', '.join(parameters)}):"
         text = "\n".join([head, *(f"    {line}" for line in lines), ""])
         return Written(self.name, parameters, text, "\n".join(self.helpers.values()))
 
     # --- statements ------------------------------------------------------------------------------
 
-    def _block(self, scope: Scope, result: str, statements: int) -> list[str]:
+    def _block(self, scope: Variables, result: str, statements: int) -> list[str]:
         """Write statements that end with a return."""
         lines: list[str] = []
         for _ in range(statements):
@@ -96,7 +96,7 @@ class Writer:
                 lines.append(f"{self.random.choice(LOCALS)} = 1")
         return lines or ["pass"]
 
-    def _statement(self, scope: Scope, result: str) -> list[str]:
+    def _statement(self, scope: Variables, result: str) -> list[str]:
         choice = self.random.random()
         if choice < 0.42:
             return self._assignment(scope)
@@ -124,9 +124,9 @@ class Writer:
         """Return the names that may get a value of a kind: none changes its kind."""
         return [one for one in LOCALS if self.kind_of.get(one, kind) == kind]
 
-    def _assignment(self, scope: Scope) -> list[str]:
+    def _assignment(self, scope: Variables) -> list[str]:
         kind = self.random.choice(("int", "int", "int", "bool", "Pair", "Box"))
-        states = scope.of("State")
+        states = scope.of("Boxes")
         if states and self.random.random() < 0.3:
             name = self.random.choice(states)
             put = f"{name}.spans.set(span, {self._of('Box', scope, 2)})"
@@ -141,9 +141,9 @@ class Writer:
         note = ": int" if self.random.random() < 0.1 else ""
         return [f"{name}{note} = {value}"]
 
-    def _if(self, scope: Scope, result: str) -> list[str]:
+    def _if(self, scope: Variables, result: str) -> list[str]:
         lines: list[str] = []
-        ends: list[Scope] = []
+        ends: list[Variables] = []
         word = "if"
         for _ in range(self.random.randint(1, 2)):
             branch = scope.inner()
@@ -164,7 +164,7 @@ class Writer:
             }
         return lines
 
-    def _branch(self, scope: Scope, result: str, ends: list[Scope]) -> list[str]:
+    def _branch(self, scope: Variables, result: str, ends: list[Variables]) -> list[str]:
         if self.random.random() < 0.3:
             return [f"    {line}" for line in self._block(scope, result, self.random.randint(0, 2))]
         lines: list[str] = []
@@ -175,8 +175,8 @@ class Writer:
 
     # --- expressions -----------------------------------------------------------------------------
 
-    def _of(self, kind: str, scope: Scope, depth: int) -> str:
-        writers: dict[str, Callable[[Scope, int], str]] = {
+    def _of(self, kind: str, scope: Variables, depth: int) -> str:
+        writers: dict[str, Callable[[Variables, int], str]] = {
             "int": self._int,
             "bool": self._bool,
             "Pair": self._pair,
@@ -188,13 +188,13 @@ class Writer:
         }
         return writers[kind](scope, depth)
 
-    def _name(self, kind: str, scope: Scope) -> str | None:
+    def _name(self, kind: str, scope: Variables) -> str | None:
         if self.random.random() < UNKNOWN:
             return self.random.choice(LOCALS)
         names = scope.of(kind)
         return self.random.choice(names) if names else None
 
-    def _int(self, scope: Scope, depth: int) -> str:
+    def _int(self, scope: Variables, depth: int) -> str:
         if depth == 0 or self.random.random() < 0.3:
             name = self._name("int", scope)
             if name is not None and self.random.random() < 0.75:
@@ -233,9 +233,9 @@ class Writer:
             return f"int({self._int(scope, inner)})"
         return self._part(scope, inner)
 
-    def _part(self, scope: Scope, depth: int) -> str:
+    def _part(self, scope: Variables, depth: int) -> str:
         """Read a number out of something larger."""
-        vectors, bitmaps, states = scope.of("vec"), scope.of("Bitmap"), scope.of("State")
+        vectors, bitmaps, states = scope.of("vec"), scope.of("Bitmap"), scope.of("Boxes")
         if vectors and self.random.random() < 0.7:
             name = self.random.choice(vectors)
             return f"{name}[{self._index(scope, depth, 4)}]"
@@ -263,7 +263,7 @@ class Writer:
             return self.random.choice(("7", "127"))
         return self.random.choice(("MASK", "0xFFFF", "7", "WIDE" if self.exact else "3"))
 
-    def _index(self, scope: Scope, depth: int, length: int) -> str:
+    def _index(self, scope: Variables, depth: int, length: int) -> str:
         choice = self.random.random()
         if choice < BEYOND:
             return self._int(scope, min(depth, 1))
@@ -273,30 +273,30 @@ class Writer:
             return self.random.choice(scope.of("int"))
         return f"{self._int(scope, 0)} & {3 if length > 3 else 1}"
 
-    def _count(self, scope: Scope, depth: int) -> str:
+    def _count(self, scope: Variables, depth: int) -> str:
         if self.exact or self.random.random() < 0.5:
             return str(self.random.choice((0, 1, 3, 6, 7)))
         return f"({self._int(scope, min(depth, 1))} & {self.random.choice((7, 63, 127))})"
 
-    def _divisor(self, scope: Scope, depth: int) -> str:
+    def _divisor(self, scope: Variables, depth: int) -> str:
         if self.exact or self.random.random() < 0.6:
             return str(self.random.choice((1, 2, 3, 8, 10, 64)))
         return self._int(scope, min(depth, 1))
 
-    def _call(self, scope: Scope, depth: int) -> str:
+    def _call(self, scope: Variables, depth: int) -> str:
         name = f"{self.name}_helper{self.random.randrange(2)}"
         if name not in self.helpers:
-            helper = Writer(self.random, name, self.arithmetic)
+            helper = FunctionWriter(self.random, name, self.arithmetic)
             self.helpers[name] = helper.function(leaf=True).text
         one, two = self._int(scope, depth), self._int(scope, depth)
         return (
             f"{name}({one}, {two})" if self.random.random() < 0.6 else f"{name}(b={one}, a={two})"
         )
 
-    def _choice(self, write: Callable[[Scope, int], str], scope: Scope, depth: int) -> str:
+    def _choice(self, write: Callable[[Variables, int], str], scope: Variables, depth: int) -> str:
         return f"({write(scope, depth)} if {self._bool(scope, depth)} else {write(scope, depth)})"
 
-    def _bool(self, scope: Scope, depth: int) -> str:
+    def _bool(self, scope: Variables, depth: int) -> str:
         if depth == 0 or self.random.random() < 0.1:
             name = self._name("bool", scope)
             if name is not None:
@@ -326,13 +326,13 @@ class Writer:
             return f"{self.random.choice(scope.of('Bitmap'))}.bit({self._index(scope, inner, 5)})"
         return f"{self._box(scope, inner)}.flag"
 
-    def _chain(self, scope: Scope, depth: int) -> str:
+    def _chain(self, scope: Variables, depth: int) -> str:
         text = self._int(scope, depth)
         for _ in range(self.random.choice((1, 1, 1, 2, 3))):
             text += f" {self.random.choice(COMPARISONS)} {self._int(scope, depth)}"
         return f"({text})"
 
-    def _quantifier(self, scope: Scope, depth: int) -> str:
+    def _quantifier(self, scope: Variables, depth: int) -> str:
         """Write a quantifier over a few numbers: known ones, or those below a small bound."""
         self.bound += 1
         name = self.random.choice((f"i{self.bound}", self.random.choice(LOCALS)))
@@ -347,7 +347,7 @@ class Writer:
         body = self._bool(inside, min(depth, 1))
         return f"{self.random.choice(('all', 'any'))}({body} for {name} in {over})"
 
-    def _pair(self, scope: Scope, depth: int) -> str:
+    def _pair(self, scope: Variables, depth: int) -> str:
         name = self._name("Pair", scope)
         choice = self.random.randrange(8)
         if name is not None and (depth == 0 or choice < 3):
@@ -364,7 +364,7 @@ class Writer:
             return f"Pair(second={self._int(scope, inner)}, first={self._int(scope, inner)})"
         return f"Pair({self._int(scope, inner)}, {self._int(scope, inner)})"
 
-    def _box(self, scope: Scope, depth: int) -> str:
+    def _box(self, scope: Variables, depth: int) -> str:
         name = self._name("Box", scope)
         choice = self.random.randrange(8)
         if name is not None and (depth == 0 or choice < 3):
@@ -372,8 +372,8 @@ class Writer:
         inner = max(depth - 1, 0)
         if name is not None and choice == 3:
             return f"replace({name}, size={self._int(scope, inner)})"
-        if scope.of("State") and choice < 6:
-            return f"{self.random.choice(scope.of('State'))}.spans[span]"
+        if scope.of("Boxes") and choice < 6:
+            return f"{self.random.choice(scope.of('Boxes'))}.spans[span]"
         if choice == 6 and depth > 0:
             return self._choice(self._box, scope, inner)
         return f"Box({self._int(scope, inner)}, flag={self._bool(scope, inner)})"

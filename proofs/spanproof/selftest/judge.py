@@ -48,7 +48,7 @@ class Problem(NamedTuple):
     translator: str
 
 
-class Outcome(NamedTuple):
+class SelftestOutcome(NamedTuple):
     """What became of one function in one arithmetic.
 
     `agreed` counts inputs where both gave the same value, `claimed` those where a condition fails.
@@ -75,7 +75,9 @@ def imported(name: str, folder: Path, text: str) -> Iterator[ModuleType]:
         del sys.modules[module.__name__]
 
 
-def judge(written: Written, module: ModuleType, arithmetic: Arithmetic, random: Random) -> Outcome:
+def judge(
+    written: Written, module: ModuleType, arithmetic: Arithmetic, random: Random
+) -> SelftestOutcome:
     """Compare a function's term with the function, on random and edge inputs."""
     function = cast(Callable[..., object], getattr(module, written.name))
     arguments = [
@@ -91,9 +93,9 @@ def judge(written: Written, module: ModuleType, arithmetic: Arithmetic, random: 
         term = translator.call(function, *arguments)
     except UnsupportedConstruct as refusal:
         says = _misplaced(refusal, module)
-        return Outcome(refusal.what, 0, 0, told("", "", says) if says else None)
+        return SelftestOutcome(refusal.what, 0, 0, told("", "", says) if says else None)
     except Exception as bug:
-        return Outcome(None, 0, 0, told("", "", f"{type(bug).__name__}: {bug}"))
+        return SelftestOutcome(None, 0, 0, told("", "", f"{type(bug).__name__}: {bug}"))
     sides = z3.And(*(side.goal for side in translator.sides), z3.BoolVal(True))
     strict = isinstance(arithmetic, Integers) and not any(
         one in written.text + written.others for one in STRICT
@@ -109,10 +111,10 @@ def judge(written: Written, module: ModuleType, arithmetic: Arithmetic, random: 
         outcome = compared(term, sides, known, partial(function, *values), arithmetic, strict)
         if isinstance(outcome, tuple):
             inputs = ", ".join(f"{name} = {value}" for name, value in known.items())
-            return Outcome(None, agreed, claimed, told(inputs, *outcome))
+            return SelftestOutcome(None, agreed, claimed, told(inputs, *outcome))
         agreed += outcome
         claimed += not outcome
-    return Outcome(None, agreed, claimed, None)
+    return SelftestOutcome(None, agreed, claimed, None)
 
 
 def compared(

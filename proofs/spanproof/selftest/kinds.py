@@ -46,7 +46,7 @@ class Box(Record, frozen=True):
     flag: bool
 
 
-class State(Record, frozen=True):
+class Boxes(Record, frozen=True):
     """A system of boxes."""
 
     spans: Table[SpanId, Box]
@@ -76,9 +76,9 @@ def symbolic(kind: str, name: str, arithmetic: Arithmetic) -> Value:
             return Box(number(".size"), truth(".flag"))
         case "SpanId":
             return z3.Const(name, IDENTITY_SORT)
-        case "State":
+        case "Boxes":
             boxes = [Box(number(f".{i}.size"), truth(f".{i}.flag")) for i in range(SLOTS)]
-            return State(cast(Table[SpanId, Box], _table(boxes, arithmetic)))
+            return Boxes(cast(Table[SpanId, Box], _table(boxes, arithmetic)))
         case "Bitmap":
             return _bitmap([z3.Bool(f"{name}.{i}") for i in range(SLOTS)], arithmetic)
     words = [z3.Const(f"{name}.{i}", arithmetic.sort) for i in range(SLOTS)]
@@ -168,10 +168,10 @@ def drawn(kind: str, name: str, arithmetic: Arithmetic, random: Random) -> tuple
             made = Box(number(".size"), truth(".flag"))
         case "SpanId":
             known[name] = made = random.randrange(SLOTS)
-        case "State":
+        case "Boxes":
             boxes = tuple(Box(number(f".{i}.size"), truth(f".{i}.flag")) for i in range(SLOTS))
             keys = tuple(SpanId(i) for i in range(SLOTS))
-            made = State(Finite(keys, boxes))
+            made = Boxes(Finite(keys, boxes))
         case "Bitmap":
             made = Bits.of(*(i for i in range(SLOTS) if truth(f".{i}")))
         case _:
@@ -196,7 +196,7 @@ def parts(value: object) -> Iterator[object]:
     match value:
         case Bits() | SymbolicBitmap() | SymbolicWords():
             return
-        case State(spans=table):
+        case Boxes(spans=table):
             for key in range(SLOTS):
                 yield from parts(
                     table.get(z3.IntVal(key))

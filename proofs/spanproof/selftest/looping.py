@@ -14,8 +14,8 @@ from typing import Final, NamedTuple, cast
 
 import z3
 
-from spanproof.selftest.inside import Writer
-from spanproof.selftest.judge import Outcome, Problem, evaluated, imported_function, may_be
+from spanproof.selftest.inside import FunctionWriter
+from spanproof.selftest.judge import Problem, SelftestOutcome, evaluated, imported_function, may_be
 from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.frames import Contract, LoopInvariant
@@ -75,7 +75,7 @@ def looping(random: Random, name: str, arithmetic: Arithmetic) -> Looping:
 
 
 def _with_contract(random: Random, name: str, arithmetic: Arithmetic) -> Looping:
-    helper = Writer(random, f"{name}_told", arithmetic).function(leaf=True)
+    helper = FunctionWriter(random, f"{name}_told", arithmetic).function(leaf=True)
     again = helper.text.replace(f"def {name}_told(", f"def {name}_again(", 1)
     says = random.choice((f"result == {name}_again(a, b)", "True"))
     text = "\n".join(
@@ -97,7 +97,7 @@ def _with_contract(random: Random, name: str, arithmetic: Arithmetic) -> Looping
 
 def judge_looping(
     case: Looping, module: ModuleType, arithmetic: Arithmetic, random: Random
-) -> Outcome:
+) -> SelftestOutcome:
     """Compare what is assumed and asked of a function's term with what Python does."""
     function = imported_function(module, case.name)
     n, a = (z3.Const(name, arithmetic.sort) for name in ("n", "a"))
@@ -105,7 +105,7 @@ def judge_looping(
     try:
         term = translator.call(function, n, a)
     except UnsupportedConstruct as refusal:
-        return Outcome(refusal.what, 0, 0, None)
+        return SelftestOutcome(refusal.what, 0, 0, None)
     agreed = claimed = 0
     for _ in range(INPUTS):
         given = random.randrange(6), random.choice((0, 1, 2, 5, 100))
@@ -131,9 +131,9 @@ def judge_looping(
                 str(expected),
                 "all conditions hold, and this is excluded",
             )
-            return Outcome(None, agreed, claimed, told)
+            return SelftestOutcome(None, agreed, claimed, told)
         agreed += 1
-    return Outcome(None, agreed, claimed, None)
+    return SelftestOutcome(None, agreed, claimed, None)
 
 
 def _contract_is_kept(

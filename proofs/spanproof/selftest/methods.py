@@ -13,11 +13,11 @@ import z3
 from mypy_extensions import i64
 
 from spanproof.selftest import kinds
-from spanproof.selftest.inside import Scope, Writer
+from spanproof.selftest.inside import FunctionWriter, Variables
 from spanproof.selftest.judge import (
     Numerals,
-    Outcome,
     Problem,
+    SelftestOutcome,
     evaluated,
     imported_function,
     lowered,
@@ -27,7 +27,7 @@ from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed
 from spanproof.symbolic.classes import place_of
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
-from spanproof.symbolic.memory import ITEMS, Content, State
+from spanproof.symbolic.memory import ITEMS, Content, MemoryState
 from spanproof.symbolic.merge import scalar_of
 from spanproof.symbolic.translate import Translator
 from spanproof.symbolic.values import SymbolicObject, SymbolicVector, Value
@@ -68,7 +68,7 @@ class Method(NamedTuple):
     others: str
 
 
-class MethodWriter(Writer):
+class MethodWriter(FunctionWriter):
     """Writes a method: a rule that also stores, raises, makes objects and calls methods."""
 
     def __init__(self, random: Random, name: str, arithmetic: Arithmetic, *, calls: bool) -> None:
@@ -80,12 +80,12 @@ class MethodWriter(Writer):
     def method(self, name: str, parameters: tuple[str, ...], result: str, most: int) -> str:
         """Return the text of a method."""
         self.kind_of = dict.fromkeys(parameters, "int")
-        scope = Scope({**FIXED, **self.kind_of}, 0)
+        scope = Variables({**FIXED, **self.kind_of}, 0)
         lines = self._block(scope, result, self.random.randint(1, most))
         head = f"    def {name}(self, {', '.join(parameters)}):"
         return "\n".join([head, *(f"        {line}" for line in lines), ""])
 
-    def _statement(self, scope: Scope, result: str) -> list[str]:
+    def _statement(self, scope: Variables, result: str) -> list[str]:
         if self.random.random() < 0.45:
             return super()._statement(scope, result)
         choice = self.random.randrange(15)
@@ -121,15 +121,15 @@ class MethodWriter(Writer):
             return [f"self.step({self._int(scope, 1)})"]
         return [f"w = {self._vector(scope)}", f"w[{self._place(scope)}] = {self._int(scope, 2)}"]
 
-    def _vector(self, scope: Scope) -> str:
+    def _vector(self, scope: Variables) -> str:
         return self.random.choice(scope.of("vec"))
 
-    def _place(self, scope: Scope) -> str:
+    def _place(self, scope: Variables) -> str:
         if self.calls and self.random.random() < 0.15:
             return f"self.step({self._int(scope, 0)}) & 3"
         return self._index(scope, 1, WORDS)
 
-    def _told(self, scope: Scope) -> str:
+    def _told(self, scope: Variables) -> str:
         """Write a number, maybe one that a call yields which changes the object."""
         choice = self.random.random()
         if choice < 0.12 and self.calls:
@@ -138,7 +138,7 @@ class MethodWriter(Writer):
             return f"self.part.add({self._int(scope, 1)})"
         return self._int(scope, 2)
 
-    def _known_list(self, scope: Scope) -> list[str]:
+    def _known_list(self, scope: Variables) -> list[str]:
         one, two = self._int(scope, 1), self._int(scope, 1)
         return [
             f"xs = [{one}, {two}]",
@@ -146,7 +146,7 @@ class MethodWriter(Writer):
             f"self.n = xs[{self.random.randrange(3)}] + len(xs)",
         ]
 
-    def _for(self, scope: Scope, result: str) -> list[str]:
+    def _for(self, scope: Variables, result: str) -> list[str]:
         """Write a loop over a range of known length; its body may return or raise."""
         low = self.random.choice(("0", "1", "2", "self.n", "a"))
         more = self.random.randrange(4)
@@ -182,16 +182,16 @@ def method(random: Random, name: str, arithmetic: Arithmetic) -> Method:
     return Method(name, text, "\n".join([*step.helpers.values(), *works.helpers.values()]))
 
 
-class Ended(NamedTuple):
+class CallEnd(NamedTuple):
     """What a call came to, as terms: its value, where it raised, and what holds there."""
 
     value: Value
-    raised: tuple[tuple[z3.BoolRef, State], ...]
-    state: State
+    raised: tuple[tuple[z3.BoolRef, MemoryState], ...]
+    state: MemoryState
     sides: z3.BoolRef
 
 
-def judge_method(case: Method, module: ModuleType, random: Random) -> Outcome:
+def judge_method(case: Method, module: ModuleType, random: Random) -> SelftestOutcome:
     """Compare what a method's term stores, returns and raises with what Python does."""
     kind = cast(type, imported_function(module, case.name.upper()))
     told = Problem(case.name, case.others + case.text, NATIVE.name, "", "", "")
@@ -203,7 +203,7 @@ def judge_method(case: Method, module: ModuleType, random: Random) -> Outcome:
         value = translator.call_method(target, "works", *symbols[2:])
         raised = tuple((one.path, one.state) for one in translator.raised)
         sides = z3.And(*(side.goal for side in translator.sides), z3.BoolVal(True))
-        ended = Ended(value, raised, translator.memory.state, sides)
+        ended = CallEnd(value, raised, translator.memory.state, sides)
         agreed = claimed = 0
         for _ in range(INPUTS):
             known: kinds.Known = {}
@@ -215,22 +215,22 @@ def judge_method(case: Method, module: ModuleType, random: Random) -> Outcome:
             if isinstance(outcome, tuple):
                 inputs = ", ".join(f"{name} = {number}" for name, number in known.items())
                 says = told._replace(inputs=inputs, python=outcome[0], translator=outcome[1])
-                return Outcome(None, agreed, claimed, says)
+                return SelftestOutcome(None, agreed, claimed, says)
             agreed += outcome
             claimed += not outcome
     except UnsupportedConstruct as refusal:
-        return Outcome(refusal.what, 0, 0, None)
+        return SelftestOutcome(refusal.what, 0, 0, None)
     except (NotTranslatable, MixedSorts) as refusal:
         # A field that holds a truth value on one way and a number on another is refused once it
         # is read, which here is after the method has ended.
-        return Outcome(str(refusal), 0, 0, None)
-    return Outcome(None, agreed, claimed, None)
+        return SelftestOutcome(str(refusal), 0, 0, None)
+    return SelftestOutcome(None, agreed, claimed, None)
 
 
 def _compared(
     translator: Translator,
     target: SymbolicObject,
-    ended: Ended,
+    ended: CallEnd,
     known: kinds.Known,
     kind: Callable[[int, int], object],
     numbers: list[int],

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Final, NamedTuple
 
-from spanproof.selftest.inside import Writer, Written
+from spanproof.selftest.inside import FunctionWriter, Written
 from spanproof.symbolic.arithmetic import Arithmetic
 
 STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
@@ -214,7 +214,7 @@ def _indented(text: str) -> str:
 
 def outside(random: Random, name: str, arithmetic: Arithmetic) -> Outside:
     """Write a function with one construct that a rule cannot contain."""
-    written = Writer(random, name, arithmetic).function()
+    written = FunctionWriter(random, name, arithmetic).function()
     if random.random() < 0.05:
         return _with_parameter(written, random.choice(PARAMETERS))
     kind, construct, anywhere = random.choice(constructs())

@@ -17,7 +17,7 @@ PAIRS: Final = ((1, 2), (3, 4), (3, 4))
 TEXT: Final = "\n".join(
     [
         "from msgspec.structs import replace",
-        "from spanproof.selftest.kinds import Box, Pair, State",
+        "from spanproof.selftest.kinds import Box, Pair, Boxes",
         "from spanspec.base.ids import SpanId",
         *(f"{name} = {900 + place}" for place, name in enumerate(LOCALS)),
         *(f"{name} = {value}" for name, value in NUMBERS.items()),

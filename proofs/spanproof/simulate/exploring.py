@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from spanproof.simulate.racing import Interleaved
 from spanproof.simulate.scenes import Malloc, Scene
-from spanproof.simulate.threads import Worker
+from spanproof.simulate.threads import ProcThread
 from spanspec.base.ids import NOBODY
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
@@ -41,7 +41,7 @@ class NotBegun(AssertionError):
     """What a scene says was done before cannot be done."""
 
 
-class Move(NamedTuple):
+class ThreadMove(NamedTuple):
     """A thread takes its next step; or others see, early, that a sweep of its is complete."""
 
     thread: int
@@ -60,7 +60,7 @@ class Explored(NamedTuple):
     complete: bool
     steps: Counter[str]
     failure: str | None = None
-    schedule: tuple[Move, ...] = ()
+    schedule: tuple[ThreadMove, ...] = ()
 
 
 class Settled:
@@ -101,7 +101,7 @@ class Scheduled(Interleaved):
 
         Raises: NotBegun if it goes wrong, or has no end: else it would be tried for ever.
         """
-        failure = self.move(Move(thread)) or self.endless()
+        failure = self.move(ThreadMove(thread)) or self.endless()
         if failure is not None:
             raise NotBegun(f"before the scene: {failure}")
 
@@ -110,17 +110,17 @@ class Scheduled(Interleaved):
 
     # --- moves ------------------------------------------------------------------------------------
 
-    def moves(self) -> list[Move]:
+    def moves(self) -> list[ThreadMove]:
         """Return what can happen next."""
         found = []
         for number, worker in enumerate(self._workers):
             if self._can_go(worker):
-                found.append(Move(number))
+                found.append(ThreadMove(number))
             if self._publishes(worker) != NOBODY:
-                found.append(Move(number, seen_early=True))
+                found.append(ThreadMove(number, seen_early=True))
         return found
 
-    def move(self, move: Move) -> str | None:
+    def move(self, move: ThreadMove) -> str | None:
         """Let something happen; return what went wrong, if anything did."""
         self.made += 1
         self._chosen = worker = self._workers[move.thread]
@@ -134,19 +134,19 @@ class Scheduled(Interleaved):
             return f"the model raises {type(problem).__name__}: {problem}"
         return None
 
-    def _publishes(self, worker: Worker) -> int:
+    def _publishes(self, worker: ProcThread) -> int:
         span = worker.last.span if isinstance(worker.last, ev.SweepResult) else NOBODY
         return span if span != NOBODY and is_publishing(self.state, span) else NOBODY
 
-    def _can_go(self, worker: Worker) -> bool:
+    def _can_go(self, worker: ProcThread) -> bool:
         if worker.idle and not self._left[worker.actor.p] and not self._stopping:
             return False
         return super()._can_go(worker)
 
-    def _next_worker(self) -> Worker:
+    def _next_worker(self) -> ProcThread:
         return self._chosen
 
-    def _begin(self, worker: Worker) -> None:
+    def _begin(self, worker: ProcThread) -> None:
         actor = worker.actor
         if self._unflushed(worker):
             flush = prepare_for_sweep(self.state, actor, self.state.mcache_of[actor.p])
@@ -205,7 +205,7 @@ class Scheduled(Interleaved):
         return None
 
 
-def events_of(scene: Scene, schedule: Sequence[Move]) -> list[EventBase]:
+def events_of(scene: Scene, schedule: Sequence[ThreadMove]) -> list[EventBase]:
     """Return the events of a schedule, without those of what was done before.
 
     Where that cannot be done, they are those on the way there.
@@ -228,9 +228,9 @@ def explore(
     seen: set[tuple[object, ...]] = set()
     steps: Counter[str] = Counter()
     moves = 0
-    waiting: list[tuple[Move, ...]] = [()]
+    waiting: list[tuple[ThreadMove, ...]] = [()]
 
-    def outcome(complete: bool, failure: str | None, schedule: Sequence[Move]) -> Explored:
+    def outcome(complete: bool, failure: str | None, schedule: Sequence[ThreadMove]) -> Explored:
         return Explored(scene.name, len(seen), moves, complete, steps, failure, tuple(schedule))
 
     while waiting:

@@ -65,7 +65,7 @@ def header_for(phys: PhysicalPages, procs: int, events: int, program: str) -> He
     )
 
 
-class Judge:
+class ReplayJudge:
     """The replay of traces, which is told every event, and takes the proved steps by them."""
 
     def __init__(self, header: Header) -> None:
@@ -95,7 +95,7 @@ def _told(divergence: Divergence) -> str:
     return f"{told}: expected {divergence.expected}, seen {divergence.seen}"
 
 
-class Objects:
+class ProgramObjects:
     """The objects that a program was given and the collector has not found dead.
 
     `total` are their bytes.

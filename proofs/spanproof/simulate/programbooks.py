@@ -7,7 +7,7 @@ manual spans. What they say is one line about what is wrong, or None.
 import random
 from typing import Final
 
-from spanproof.simulate.judging import Objects
+from spanproof.simulate.judging import ProgramObjects
 from spanspec.heap.heap import ZERO_BASE, Heap
 from spanspec.heap.memstats import live_by_spans, read_memstats
 from spanspec.heap.program import (
@@ -46,7 +46,7 @@ class ProgramBooks:
         self._rng = rng
         self._heap = heap
         self._os = os
-        self.objects = Objects()
+        self.objects = ProgramObjects()
         self.marking = False
         self.to_mark: list[int] = []
         self.specials: set[tuple[int, SpecialKind]] = set()

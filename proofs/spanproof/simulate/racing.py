@@ -14,14 +14,14 @@ from functools import cached_property
 from random import Random
 from typing import Final
 
-from spanproof.simulate.judging import Failure, Judge, Simulated, header_for
+from spanproof.simulate.judging import Failure, ReplayJudge, Simulated, header_for
 from spanproof.simulate.program import SimulatedSchedule
 from spanproof.simulate.threads import (
     Chance,
     Ending,
+    ProcThread,
     RacingDecisions,
     Section,
-    Worker,
     frees_pages,
     walks,
 )
@@ -79,10 +79,10 @@ class Interleaved:
         self.procs = procs
         # As GODEBUG=gcstoptheworld would have it, for all of a process; mostly unset.
         self.mode = STOPPED_TO_SWEEP if seed % 8 == 7 else CONCURRENT
-        self._workers = [Worker(number) for number in range(procs)]
-        self._heap_holder: Worker | None = None
+        self._workers = [ProcThread(number) for number in range(procs)]
+        self._heap_holder: ProcThread | None = None
         self._manual: list[int] = []
-        self._collector: Worker | None = None
+        self._collector: ProcThread | None = None
         self._stopping = False
         self._decisions.on_marked = self._mark
         nobody = Actor(NO_P, 0)
@@ -119,7 +119,7 @@ class Interleaved:
         if self._on_event is not None:
             self._on_event(event)
 
-    def _observe(self, worker: Worker, event: EventBase) -> None:
+    def _observe(self, worker: ProcThread, event: EventBase) -> None:
         """Note a step, at once or, where no lock orders it, perhaps later."""
         if isinstance(event, ev.Malloc | ev.TinyHit):
             self._log(event)
@@ -142,7 +142,7 @@ class Interleaved:
         else:
             self._log(event)
 
-    def _follow_locks(self, worker: Worker, event: EventBase) -> None:
+    def _follow_locks(self, worker: ProcThread, event: EventBase) -> None:
         """Note which locks and lists the worker's next step is about."""
         if isinstance(event, hev.Coalesces) and worker.section is None and worker.wants is None:
             self._heap_holder = None  # freeing a span in use ends here
@@ -158,7 +158,7 @@ class Interleaved:
 
     # --- who can go on ----------------------------------------------------------------------------
 
-    def _next_worker(self) -> Worker:
+    def _next_worker(self) -> ProcThread:
         """Choose who goes on; in every other schedule, those that sweep what they popped are slow.
 
         So all may be popped long before all is swept.
@@ -168,7 +168,7 @@ class Interleaved:
         slow = self.seed % 2 == 1 and others and self.rng.random() < 0.98
         return self.rng.choice(others if slow else able)
 
-    def _can_go(self, worker: Worker) -> bool:
+    def _can_go(self, worker: ProcThread) -> bool:
         if worker.late is not None:
             return True
         if worker is self._collector and self._stopping:
@@ -186,16 +186,16 @@ class Interleaved:
                 return False
         return True
 
-    def _may_stop(self, worker: Worker) -> bool:
+    def _may_stop(self, worker: ProcThread) -> bool:
         """Tell whether the world may stop as far as a worker goes: once its mcache is flushed."""
         return worker.idle and not self._unflushed(worker)
 
-    def _unflushed(self, worker: Worker) -> bool:
+    def _unflushed(self, worker: ProcThread) -> bool:
         return needs_flush(self.state, self.state.mcache_of[worker.actor.p])
 
     # --- one step ---------------------------------------------------------------------------------
 
-    def _advance(self, worker: Worker) -> None:
+    def _advance(self, worker: ProcThread) -> None:
         late = worker.late
         if late is not None:
             worker.late = None
@@ -219,7 +219,7 @@ class Interleaved:
         else:
             self._begin(worker)
 
-    def _bound_of(self, worker: Worker) -> int:
+    def _bound_of(self, worker: ProcThread) -> int:
         """Return the lower bound of the next step where it was announced by the one before."""
         last = worker.last
         if isinstance(last, ev.SweepClaim) and last.by.startswith("cs-"):
@@ -227,7 +227,7 @@ class Interleaved:
         # What an uncache announces is stored just after it: a stale span is claimed by that.
         return worker.uncached_after if isinstance(last, ev.UncacheToNonempty) else 0
 
-    def _publish_early(self, worker: Worker) -> None:
+    def _publish_early(self, worker: ProcThread) -> None:
         """Let others see the end of a sweep some time before the step that shows it."""
         for one in self._workers:
             span = one.last.span if isinstance(one.last, ev.SweepResult) else -1
@@ -236,7 +236,7 @@ class Interleaved:
             if self.rng.random() < 0.1:
                 see_published(self.state, span)
 
-    def _in_section(self, worker: Worker, section: Section) -> None:
+    def _in_section(self, worker: ProcThread, section: Section) -> None:
         try:
             self._observe(worker, next(section))
         except StopIteration as end:
@@ -249,7 +249,7 @@ class Interleaved:
             else:
                 worker.answer = end.value
 
-    def _in_course(self, worker: Worker, course: Course[object]) -> None:
+    def _in_course(self, worker: ProcThread, course: Course[object]) -> None:
         answer, worker.answer = worker.answer, None
         try:
             step = course.send(answer)
@@ -266,14 +266,14 @@ class Interleaved:
         elif not isinstance(step, Waits):
             self._observe(worker, step)
 
-    def _end(self, worker: Worker, value: int | bool | None) -> None:
+    def _end(self, worker: ProcThread, value: int | bool | None) -> None:
         ending, worker.ending = worker.ending, None
         if ending is not None:
             ending(value)
 
     # --- what a P does next -----------------------------------------------------------------------
 
-    def _begin(self, worker: Worker) -> None:
+    def _begin(self, worker: ProcThread) -> None:
         actor, draw = worker.actor, self.rng.random()
         if self._unflushed(worker):
             self._start(
@@ -298,7 +298,7 @@ class Interleaved:
                 if not self._allocate(worker, self.rng.choice(SIZES), noscan):
                     break
 
-    def _finish_sweeping(self, worker: Worker) -> None:
+    def _finish_sweeping(self, worker: ProcThread) -> None:
         """Do what runtime.GC does at its end, after which nobody sweeps what was popped."""
 
         def check(_: int | bool | None) -> None:
@@ -309,12 +309,12 @@ class Interleaved:
         self._start(worker, "finish sweeping", course, check)
 
     def _start(
-        self, worker: Worker, what: str, course: Course[object], ending: Ending | None = None
+        self, worker: ProcThread, what: str, course: Course[object], ending: Ending | None = None
     ) -> None:
         self.steps[what] += 1
         worker.course, worker.ending, worker.last = course, ending, None
 
-    def _allocate(self, worker: Worker, size: int, noscan: bool = False) -> bool:
+    def _allocate(self, worker: ProcThread, size: int, noscan: bool = False) -> bool:
         """Allocate an object; return whether that took one step only."""
         self._start(worker, "allocate", mallocgc(self.state, worker.actor, size, noscan))
         worker.refills = span_class_for(size, noscan)
@@ -324,7 +324,7 @@ class Interleaved:
                 return False
         return worker.course is None
 
-    def _manual_span(self, worker: Worker) -> None:
+    def _manual_span(self, worker: ProcThread) -> None:
         """Take a manual span, or give one back unless somebody marks."""
         if self._heap_holder is not None:
             return
@@ -341,7 +341,7 @@ class Interleaved:
         self._operate(worker, "manual", TakeManual(p), keep)
 
     def _operate(
-        self, worker: Worker, what: str, request: Input, ending: Ending | None = None
+        self, worker: ProcThread, what: str, request: Input, ending: Ending | None = None
     ) -> None:
         """Begin an operation that a heap can be asked for."""
         operation = OPERATIONS[type(request)]
@@ -349,7 +349,7 @@ class Interleaved:
 
     # --- the world stops --------------------------------------------------------------------------
 
-    def _collect(self, worker: Worker) -> None:
+    def _collect(self, worker: ProcThread) -> None:
         """Begin a cycle, or end marking."""
         state, actor = self.state, worker.actor
         starts = state.phase == OFF
@@ -357,7 +357,7 @@ class Interleaved:
         self._collector = worker
         self._start(worker, "collect", course)
 
-    def _with_world_stopped(self, worker: Worker) -> None:
+    def _with_world_stopped(self, worker: ProcThread) -> None:
         """Go on to the next phase of the cycle, with every other thread at rest."""
         self.steps["stop the world"] += 1
         while worker.course is not None:
@@ -382,8 +382,8 @@ class Racing(Interleaved):
     """One random schedule of so many Ps, which the replay judges."""
 
     @cached_property
-    def _judge(self) -> Judge:
-        return Judge(self.header(0))
+    def _judge(self) -> ReplayJudge:
+        return ReplayJudge(self.header(0))
 
     def header(self, events: int) -> Header:
         """Return the header of a recording of so many events."""

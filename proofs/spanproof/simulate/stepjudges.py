@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterable
 from typing import Final
 
-from spanproof.simulate.judging import Judge, growth_of
+from spanproof.simulate.judging import ReplayJudge, growth_of
 from spanproof.simulate.ledger import Ledger
 from spanproof.simulate.programbooks import ProgramBooks
 from spanspec.base.constants import PAGE_SIZE
@@ -50,7 +50,7 @@ class StepJudges:
         self._os = os
         self._phys = PhysicalPages(header.phys_page_size, header.huge_page_size)
         self._thorough = thorough
-        self._replay: Judge | None = Judge(header)
+        self._replay: ReplayJudge | None = ReplayJudge(header)
         self._ledger: Ledger | None = None
         self._until_checkpoint = CHECKPOINT
         self._unjudged = 0

@@ -28,7 +28,7 @@ class Chance(Protocol):
         ...
 
 
-class Worker:
+class ProcThread:
     """A P and its thread: the operation it is in, and what its recorder has still to note.
 
     `refills` is the span class that it refills, and `sweeps` that of the span it sweeps, -1 for

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from spanproof.prove.exploration import Ran
-from spanproof.simulate.judging import Objects, growth_of
+from spanproof.simulate.judging import ProgramObjects, growth_of
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import NOBODY
 from spanspec.base.sizeclass import CLASS_TO_SIZE
@@ -60,7 +60,7 @@ class Player:
         self.os = FollowedOs(GrantingOs() if os is None else os)
         self.heap = Heap(procs, self.os, phys, self._note, sweepgen)
         self.state = self.heap.state
-        self.objects = Objects()
+        self.objects = ProgramObjects()
         self.order: list[int] = []
         self.manual: list[int] = []
         self.born: set[int] = set()

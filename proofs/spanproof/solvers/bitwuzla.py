@@ -3,7 +3,7 @@
 import bitwuzla
 
 from spanproof.solvers.limits import CLOCK_ALONE, milliseconds
-from spanproof.solvers.reply import Reply
+from spanproof.solvers.reply import SolverReply
 from spanproof.solvers.smtlib import Features
 
 
@@ -16,7 +16,7 @@ class Bitwuzla:
         """Tell whether a question is one about words without quantifiers."""
         return not (features.integers or features.reals or features.quantifiers)
 
-    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> Reply:
+    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> SolverReply:
         """Decide a script; see `TextSolver`. There is nothing to saturate."""
         options = bitwuzla.Options()
         options.set(bitwuzla.Option.TIME_LIMIT_PER, milliseconds(timeout, CLOCK_ALONE))
@@ -25,12 +25,12 @@ class Bitwuzla:
             parser.parse(script, True, False)
             result = parser.bitwuzla().check_sat()
         except bitwuzla.BitwuzlaException as problem:
-            return Reply("unknown", " ".join(str(problem).split()))
+            return SolverReply("unknown", " ".join(str(problem).split()))
         if result == bitwuzla.Result.SAT:
-            return Reply("sat")
+            return SolverReply("sat")
         if result == bitwuzla.Result.UNSAT:
-            return Reply("unsat")
+            return SolverReply("unsat")
         spent = milliseconds(timeout, CLOCK_ALONE) / 1000
-        return Reply(
+        return SolverReply(
             "unknown", f"gave up after {spent:g} s by the clock, for --timeout {timeout:g}"
         )

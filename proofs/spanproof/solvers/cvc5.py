@@ -6,7 +6,7 @@ import time
 import cvc5
 
 from spanproof.solvers.limits import CLOCK, CVC5_UNITS, exhausted, milliseconds, units
-from spanproof.solvers.reply import Reply
+from spanproof.solvers.reply import SolverReply
 from spanproof.solvers.smtlib import Features
 
 
@@ -19,7 +19,7 @@ class Cvc5:
         """Tell that cvc5 reads everything."""
         return True
 
-    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> Reply:
+    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> SolverReply:
         """Decide a script; see `TextSolver`."""
         manager = cvc5.TermManager()
         solver = cvc5.Solver(manager)
@@ -40,14 +40,14 @@ class Cvc5:
             while not (command := parser.nextCommand()).isNull():
                 said += command.invoke(solver, symbols)
         except RuntimeError as problem:
-            return Reply("unknown", " ".join(str(problem).split()))
+            return SolverReply("unknown", " ".join(str(problem).split()))
         first = said.split()[0] if said.split() else ""
         if first == "sat":
-            return Reply("sat")
+            return SolverReply("sat")
         if first == "unsat":
-            return Reply("unsat")
+            return SolverReply("unsat")
         reason = " ".join(said.split()) or "no answer"
         if first == "unknown":
             limit = exhausted(timeout, CVC5_UNITS, time.perf_counter() - started)
             reason = f"cannot tell, or {limit}"
-        return Reply("unknown", reason)
+        return SolverReply("unknown", reason)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spanproof.prove.proof import Obligation
 from spanproof.prove.questions import Question, each_query
-from spanproof.solvers.smtlib import Writer
+from spanproof.solvers.smtlib import ScriptWriter
 
 
 def export(claim: Obligation, folder: Path) -> list[Path]:
@@ -16,7 +16,7 @@ def export(claim: Obligation, folder: Path) -> list[Path]:
     """
     place = folder / claim.id
     place.mkdir(parents=True, exist_ok=True)
-    writer, questions = Writer(), list(each_query(claim.proof()))
+    writer, questions = ScriptWriter(), list(each_query(claim.proof()))
     written = []
     for number, question in enumerate(questions, start=1):
         path = place / file_name(number, question)

@@ -8,7 +8,7 @@ from spanproof.prove.questions import Question
 from spanproof.solvers.reply import Result
 
 
-class Finding(NamedTuple):
+class SolverAnswer(NamedTuple):
     """The answer to a question, with the seconds that the solver took.
 
     `reason` says why there is no answer, `script` is the text that was asked if the answer is not
@@ -28,6 +28,6 @@ class Decider(Protocol):
 
     name: str
 
-    def ask(self, question: Question, timeout: float) -> Finding:
+    def ask(self, question: Question, timeout: float) -> SolverAnswer:
         """Decide one question; each use of a solver takes at most so many seconds."""
         ...

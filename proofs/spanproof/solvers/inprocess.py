@@ -8,8 +8,8 @@ import z3
 from spanproof.prove.questions import Question
 from spanproof.prove.smallscope import SmallScope
 from spanproof.solvers.connections import Connections
-from spanproof.solvers.finding import Finding
-from spanproof.solvers.owncontext import Kinds, OwnContext
+from spanproof.solvers.finding import SolverAnswer
+from spanproof.solvers.owncontext import OwnContext, QuestionTraits
 
 ATTEMPTS: Final = (0.5, 0.25, 0.25)
 """Shares of the time limit, each with a random seed of its own.
@@ -58,11 +58,11 @@ SITUATION: Final = 0.2
 Where there are machine words as well it hardly ever does.
 """
 
-Attempt: TypeAlias = Callable[[Sequence[z3.BoolRef], float], Finding]
+Attempt: TypeAlias = Callable[[Sequence[z3.BoolRef], float], SolverAnswer]
 """A way to ask whether formulas can be met, within a time."""
 
 
-def check(formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+def check(formulas: Sequence[z3.BoolRef], timeout: float) -> SolverAnswer:
     """Let Z3 decide formulas by themselves, in a context of their own."""
     return OwnContext().check(formulas, timeout)
 
@@ -82,7 +82,7 @@ class Z3:
         self._vague = False
         self._in_vain = 0
 
-    def ask(self, question: Question, timeout: float) -> Finding:
+    def ask(self, question: Question, timeout: float) -> SolverAnswer:
         """Decide a question.
 
         Where quantifiers may make Z3 give up, a model of few identities is looked for, which is
@@ -113,16 +113,16 @@ class Z3:
         soon = () if words or self._vague else (self._soon,)
         return *soon, self._among_few, self._next, *last
 
-    def _at_once(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+    def _at_once(self, formulas: Sequence[z3.BoolRef], timeout: float) -> SolverAnswer:
         return self._own.check_next(formulas, min(timeout * NEXT, AT_ONCE))
 
-    def _soon(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+    def _soon(self, formulas: Sequence[z3.BoolRef], timeout: float) -> SolverAnswer:
         """Look for a model in a moment, until once there is none in one."""
         finding = self._own.check_next(formulas, min(timeout, SITUATION))
         self._vague = finding.result == "unknown"
         return finding
 
-    def _among_few(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+    def _among_few(self, formulas: Sequence[z3.BoolRef], timeout: float) -> SolverAnswer:
         few = self._few.formulas(formulas)
         finding = self._own.check_next(few, self._at_most(timeout * NEXT, BRIEFLY / 4), few=True)
         if finding.result != "unknown" or self._briefly:
@@ -130,17 +130,17 @@ class Z3:
         again = self._own.check(few, timeout)
         return again._replace(seconds=finding.seconds + again.seconds)
 
-    def _next(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+    def _next(self, formulas: Sequence[z3.BoolRef], timeout: float) -> SolverAnswer:
         return self._own.check_next(formulas, self._at_most(timeout * NEXT, BRIEFLY / 4))
 
     def _at_most(self, limit: float, briefly: float = BRIEFLY) -> float:
         """Return a limit, or less where questions are asked briefly."""
         return min(limit, briefly) if self._briefly else limit
 
-    def _at_hand(self, formulas: Sequence[z3.BoolRef], timeout: float) -> Finding:
+    def _at_hand(self, formulas: Sequence[z3.BoolRef], timeout: float) -> SolverAnswer:
         """Ask a question about machine words after those before it, if that has been of use."""
         if self._in_vain == IN_VAIN:
-            return Finding("unknown", 0.0)
+            return SolverAnswer("unknown", 0.0)
         finding = self._own.check_next(formulas, min(timeout, AT_HAND))
         if finding.result == "unknown":
             self._in_vain += 1
@@ -148,7 +148,7 @@ class Z3:
             self._in_vain = max(0, self._in_vain - 1)
         return finding
 
-    def _tried(self, question: Question, timeout: float, kinds: Kinds) -> Finding:
+    def _tried(self, question: Question, timeout: float, kinds: QuestionTraits) -> SolverAnswer:
         formulas, words = question.formulas, kinds.words
         alike = not words or self._own.divides_words(formulas)
         if alike:
@@ -180,7 +180,7 @@ class Z3:
 class FewFirst(Z3):
     """Z3 where an objection is likely: it looks among few identities first."""
 
-    def ask(self, question: Question, timeout: float) -> Finding:
+    def ask(self, question: Question, timeout: float) -> SolverAnswer:
         """Decide a question; a model of few identities is a model."""
         if self._own.kinds(question.formulas).quantified:
             few = self._among_few(question.formulas, timeout)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import z3
 
 from spanproof.prove.smallscope import has_quantifier
-from spanproof.solvers.finding import Finding
+from spanproof.solvers.finding import SolverAnswer
 from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
 from spanproof.support import freedmemory, interrupts
 from spanproof.symbolic.construct import has_operation, identity, measured
@@ -42,7 +42,7 @@ class _Known(NamedTuple):
     products: bool
 
 
-class Kinds(NamedTuple):
+class QuestionTraits(NamedTuple):
     """What there is in a question: quantifiers at all, those over identities, machine words, and
     products of unknowns.
     """
@@ -58,8 +58,8 @@ class Kinds(NamedTuple):
         return not (self.words or self.products)
 
 
-def _kinds(known: Sequence[_Known]) -> Kinds:
-    return Kinds(
+def _kinds(known: Sequence[_Known]) -> QuestionTraits:
+    return QuestionTraits(
         any(one.binds for one in known),
         any(one.quantified for one in known),
         any(one.words for one in known),
@@ -99,7 +99,7 @@ class OwnContext:
         self._dividing: dict[int, bool] = {}
         self._standing: dict[_Series, _Standing] = {}
 
-    def kinds(self, formulas: Sequence[z3.BoolRef]) -> Kinds:
+    def kinds(self, formulas: Sequence[z3.BoolRef]) -> QuestionTraits:
         """Tell what there is in formulas."""
         return _kinds([self._of(formula) for formula in formulas])
 
@@ -110,7 +110,7 @@ class OwnContext:
     def _divides(self, known: _Known) -> bool:
         return known.words and has_operation(known.asked, DIVISION, self._dividing)
 
-    def check(self, formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0) -> Finding:
+    def check(self, formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0) -> SolverAnswer:
         """Let Z3 decide formulas as they are, with as much work as an idle machine does in a
         time.
         """
@@ -122,7 +122,7 @@ class OwnContext:
 
     def check_next(
         self, formulas: Sequence[z3.BoolRef], timeout: float, *, few: bool = False
-    ) -> Finding:
+    ) -> SolverAnswer:
         """Let Z3 decide formulas of which all but the last mostly are those of the time before.
 
         They stay where they are, with what Z3 has learnt of them. Questions among few identities
@@ -159,7 +159,7 @@ class OwnContext:
         for one in known:
             z3.Z3_solver_assert(context, solver.solver, one.here.ast)
 
-    def _decided(self, solver: z3.Solver, timeout: float) -> Finding:
+    def _decided(self, solver: z3.Solver, timeout: float) -> SolverAnswer:
         solver.set("rlimit", units(timeout, Z3_UNITS))
         solver.set("timeout", milliseconds(timeout, CLOCK))
         started = time.perf_counter()
@@ -167,13 +167,13 @@ class OwnContext:
             result = solver.check()
         spent = time.perf_counter() - started
         if result == z3.sat:
-            return Finding("sat", spent, model=solver.model())
+            return SolverAnswer("sat", spent, model=solver.model())
         if result == z3.unsat:
-            return Finding("unsat", spent)
+            return SolverAnswer("unsat", spent)
         reason = solver.reason_unknown()
         if any(word in reason for word in ("resource limit", "canceled", "timeout")):
             reason = exhausted(timeout, Z3_UNITS, 0 if "resource limit" in reason else spent)
-        return Finding("unknown", spent, reason)
+        return SolverAnswer("unknown", spent, reason)
 
     def _of(self, formula: z3.BoolRef) -> _Known:
         known = self._known.get(identity(formula))

@@ -7,7 +7,7 @@ from spanproof.solvers.smtlib import Features
 Result = Literal["sat", "unsat", "unknown"]
 
 
-class Reply(NamedTuple):
+class SolverReply(NamedTuple):
     """An answer, and why there is none if it is `unknown`."""
 
     result: Result
@@ -23,7 +23,7 @@ class TextSolver(Protocol):
         """Tell whether the solver has the theories that a question makes use of."""
         ...
 
-    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> Reply:
+    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> SolverReply:
         """Decide a script of one `check-sat`, in at most so many seconds.
 
         `saturate` makes the solver try all instances of a quantifier: better at refuting, and

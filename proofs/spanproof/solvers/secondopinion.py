@@ -7,13 +7,13 @@ from typing import Final, NamedTuple, cast
 
 from spanproof.prove.questions import Question
 from spanproof.prove.smallscope import in_small_scope
-from spanproof.solvers.finding import Decider, Finding
+from spanproof.solvers.finding import Decider, SolverAnswer
 from spanproof.solvers.inprocess import Z3
 from spanproof.solvers.instances import instances
 from spanproof.solvers.names import SolverMissing
 from spanproof.solvers.narrow_identities import with_words_for_identities
 from spanproof.solvers.reply import TextSolver
-from spanproof.solvers.smtlib import Writer
+from spanproof.solvers.smtlib import ScriptWriter
 from spanproof.solvers.witness import falsified
 
 _CLASSES: Final = {"cvc5": "Cvc5", "bitwuzla": "Bitwuzla"}
@@ -87,12 +87,12 @@ class SecondOpinion:
 
     def __init__(self, solver: TextSolver) -> None:
         self._solver = solver
-        self._writer = Writer()
+        self._writer = ScriptWriter()
         self.name = solver.name
 
-    def ask(self, question: Question, timeout: float) -> Finding:
+    def ask(self, question: Question, timeout: float) -> SolverAnswer:
         """Decide a question in the first form that the solver can decide."""
-        finding = Finding("unknown", 0.0, f"{self.name} has no such theory", outside=True)
+        finding = SolverAnswer("unknown", 0.0, f"{self.name} has no such theory", outside=True)
         spent = 0.0
         quantified = self._writer.features(question.formulas).quantifiers
         for form in forms(question, quantified, timeout):
@@ -103,11 +103,11 @@ class SecondOpinion:
             reply = self._solver.ask(text, form.timeout, saturate=form.saturate)
             spent += time.perf_counter() - started
             if reply.result == form.question.expected:
-                return Finding(question.expected, spent)
+                return SolverAnswer(question.expected, spent)
             if form.exact and reply.result != "unknown":
-                return Finding(reply.result, spent, script=text)
+                return SolverAnswer(reply.result, spent, script=text)
             reason = reply.reason or f"{reply.result}, but only of {form.described}"
-            finding = Finding("unknown", spent, reason, text)
+            finding = SolverAnswer("unknown", spent, reason, text)
         return finding
 
     def _text(self, question: Question) -> str | None:

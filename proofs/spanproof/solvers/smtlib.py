@@ -125,7 +125,7 @@ def portable(formula: z3.BoolRef) -> z3.BoolRef:
     return rebuilt(formula, make)
 
 
-class Writer:
+class ScriptWriter:
     """Writes questions as scripts, and remembers the formulas that they share."""
 
     def __init__(self) -> None:

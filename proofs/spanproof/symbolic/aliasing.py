@@ -17,7 +17,7 @@ import z3
 from spanproof.symbolic.classes import VectorOf, derived, field_kinds, own_classes, place_of
 from spanproof.symbolic.construct import inequality
 from spanproof.symbolic.errors import NotTranslatable
-from spanproof.symbolic.memory import Memory, is_missing
+from spanproof.symbolic.memory import ObjectMemory, is_missing
 from spanproof.symbolic.sources import installed
 from spanproof.symbolic.values import SymbolicObject, SymbolicVector
 
@@ -95,7 +95,7 @@ def _is_new(value: ast.expr) -> bool:
     return False
 
 
-def apart(memory: Memory, objects: Iterable[SymbolicObject]) -> Iterator[Apart]:
+def apart(memory: ObjectMemory, objects: Iterable[SymbolicObject]) -> Iterator[Apart]:
     """Yield the claims that no two fields of some objects hold the same vector.
 
     What was not stored is what was there before, of which this is taken for granted.

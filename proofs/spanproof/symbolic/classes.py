@@ -30,7 +30,7 @@ from mypy_extensions import i64
 from spanproof.symbolic.definitions import Definition, Mismatch, ModuleSource, local_to, same_code
 from spanproof.symbolic.errors import NotTranslatable
 from spanproof.symbolic.fresh import FreshSymbols
-from spanproof.symbolic.memory import ITEMS, LIST, Content, Memory, Place
+from spanproof.symbolic.memory import ITEMS, LIST, Content, ObjectMemory, Place
 from spanproof.symbolic.modules import IMPLEMENTATION
 from spanproof.symbolic.sources import SourceTree, installed
 from spanproof.symbolic.values import SymbolicObject, SymbolicVector, Value
@@ -276,7 +276,7 @@ def _runs(method: object, own: CodeType, source: ModuleSource) -> bool:
 
 def first_value(
     symbols: FreshSymbols,
-    memory: Memory,
+    memory: ObjectMemory,
     names: MutableMapping[int, str],
     place: Place,
     identity: z3.ExprRef,

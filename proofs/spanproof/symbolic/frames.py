@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 import z3
 
 from spanproof.symbolic.construct import conjunction
-from spanproof.symbolic.memory import State
+from spanproof.symbolic.memory import MemoryState
 from spanproof.symbolic.sources import FunctionSource
 from spanproof.symbolic.values import Value
 
@@ -69,11 +69,11 @@ class SideCondition(NamedTuple):
     at: str = ""
 
 
-class Raised(NamedTuple):
+class RaisedPath(NamedTuple):
     """Where a method raised an exception: on which path, and what objects held then."""
 
     path: z3.BoolRef
-    state: State
+    state: MemoryState
     where: str
 
 
@@ -84,7 +84,7 @@ class Frame(NamedTuple):
     entry: Mapping[str, Value]
     returns: list[tuple[z3.BoolRef, Value]]
     loops: list[ast.While]
-    states: list[State]
+    states: list[MemoryState]
 
 
 class Place:

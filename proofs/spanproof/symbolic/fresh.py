@@ -32,7 +32,7 @@ CLASSES: Final[dict[type[z3.SortRef], type[z3.ExprRef]]] = {
 """The class of Z3's own that a term of a sort has."""
 
 
-class Leaf:
+class SymbolMaker:
     """Makes the symbols that a value consists of: constants, or functions of what it depends on.
 
     `of` are the arguments that the value is a function of: an identity, those of a contract, or
@@ -75,11 +75,11 @@ class FreshSymbols:
 
         Raises: TypeError for a type that has no symbolic counterpart.
         """
-        return self._build(annotation, name, Leaf(), self.assume)
+        return self._build(annotation, name, SymbolMaker(), self.assume)
 
     def result(self, annotation: object, name: str, arguments: Sequence[z3.ExprRef]) -> Value:
         """Return what an unknown function of this name yields: equal for equal arguments."""
-        return self._build(annotation, name, Leaf(*arguments), self.assume)
+        return self._build(annotation, name, SymbolMaker(*arguments), self.assume)
 
     def in_range(self, value: Value, bits: int) -> bool:
         """Tell whether a value is a symbol of which it is assumed that it has so many bits."""
@@ -94,7 +94,7 @@ class FreshSymbols:
         return None if known is None else known[1]
 
     def _build(
-        self, annotation: object, name: str, leaf: Leaf, assume: Callable[[z3.BoolRef], None]
+        self, annotation: object, name: str, leaf: SymbolMaker, assume: Callable[[z3.BoolRef], None]
     ) -> Value:
         annotation = original(annotation)
         if annotation is bool:
@@ -134,7 +134,7 @@ class FreshSymbols:
         return record
 
     def _word(
-        self, annotation: object, name: str, leaf: Leaf, assume: Callable[[z3.BoolRef], None]
+        self, annotation: object, name: str, leaf: SymbolMaker, assume: Callable[[z3.BoolRef], None]
     ) -> z3.ExprRef:
         bits = word_bits(annotation)
         if bits is None or get_args(annotation)[0] is not int:
@@ -150,7 +150,7 @@ class FreshSymbols:
         self,
         known: Sequence[int],
         name: str,
-        leaf: Leaf,
+        leaf: SymbolMaker,
         assume: Callable[[z3.BoolRef], None],
     ) -> z3.ExprRef:
         for value in known:
@@ -168,11 +168,11 @@ class FreshSymbols:
         if not isinstance(self.arithmetic, Signed) or self.arithmetic.width != 64:
             raise TypeError(f"native integers are signed and have 64 bits: {self.arithmetic.name}")
 
-    def _bitmap(self, name: str, leaf: Leaf) -> SymbolicBitmap:
+    def _bitmap(self, name: str, leaf: SymbolMaker) -> SymbolicBitmap:
         """Return a bitmap of unknown bits."""
         sort = self.arithmetic.sort
         count = leaf.function(f"{name}.count", sort, sort)
-        self.counted[f"{name}.count"] = lambda *of: self._bitmap(name, Leaf(*of))
+        self.counted[f"{name}.count"] = lambda *of: self._bitmap(name, SymbolMaker(*of))
         if isinstance(self.arithmetic, Words) and self.arithmetic.width == 64:
             word = leaf.function(f"{name}.word", sort, sort)
             return SymbolicBitmap(
@@ -181,7 +181,9 @@ class FreshSymbols:
         bit = leaf.function(f"{name}.bit", sort, z3.BoolSort())
         return SymbolicBitmap(lambda i: cast(z3.BoolRef, bit(i)), None, count)
 
-    def _words(self, name: str, leaf: Leaf, assume: Callable[[z3.BoolRef], None]) -> SymbolicWords:
+    def _words(
+        self, name: str, leaf: SymbolMaker, assume: Callable[[z3.BoolRef], None]
+    ) -> SymbolicWords:
         """Return a vector of machine words of unknown length and content."""
         sort = self.arithmetic.sort
         length = leaf(f"{name}.len", sort)
@@ -200,11 +202,11 @@ class FreshSymbols:
 
         def get(identity: z3.ExprRef) -> Value:
             if identity.get_id() not in known:
-                found = self._build(record, name, Leaf(identity), lambda in_range: None)
+                found = self._build(record, name, SymbolMaker(identity), lambda in_range: None)
                 known[identity.get_id()] = identity, found
             return known[identity.get_id()][1]
 
-        self._build(record, name, Leaf(bound), assume_everywhere)
+        self._build(record, name, SymbolMaker(bound), assume_everywhere)
         return SymbolicTable(IDENTITY_SORT, get)
 
 

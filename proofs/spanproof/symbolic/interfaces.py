@@ -12,10 +12,10 @@ from typing import NoReturn, Protocol, TypeAlias
 import z3
 
 from spanproof.symbolic.arithmetic import Arithmetic, Scalar
-from spanproof.symbolic.frames import Contract, Environment, Frame, Loop, Place, Raised
+from spanproof.symbolic.frames import Contract, Environment, Frame, Loop, Place, RaisedPath
 from spanproof.symbolic.fresh import FreshSymbols
 from spanproof.symbolic.linear import Linear
-from spanproof.symbolic.memory import Memory
+from spanproof.symbolic.memory import ObjectMemory
 from spanproof.symbolic.sources import FunctionSource, SourceTree
 from spanproof.symbolic.values import SymbolicObject, Value
 
@@ -40,9 +40,9 @@ class Host(Protocol):
     loop_states: dict[str, Environment]
     arrivals: list[tuple[str, Environment]]
     objects: list[SymbolicObject]
-    raised: list[Raised]
+    raised: list[RaisedPath]
     linear: Linear
-    memory: Memory
+    memory: ObjectMemory
     symbols: FreshSymbols
     at: str
     named: int

@@ -56,7 +56,7 @@ LIST: Final = list
 """The kind of the items of a list of numbers: a list is no vector, and none is the other."""
 
 
-class State(NamedTuple):
+class MemoryState(NamedTuple):
     """What the fields of all objects hold, and which objects were made so far.
 
     It is never changed, but replaced.
@@ -66,7 +66,7 @@ class State(NamedTuple):
     made: frozenset[int]
 
 
-def is_missing(state: State, identity: z3.ExprRef) -> bool:
+def is_missing(state: MemoryState, identity: z3.ExprRef) -> bool:
     """Tell whether an object is one that was not made where a state holds."""
     if not isinstance(identity, z3.IntNumRef):
         return False
@@ -74,7 +74,7 @@ def is_missing(state: State, identity: z3.ExprRef) -> bool:
     return bool(number < 0 and number not in state.made)
 
 
-class Memory:
+class ObjectMemory:
     """What the fields of all objects hold at some point of an evaluation.
 
     `first` tells what a field holds of which nothing is known yet.
@@ -83,7 +83,7 @@ class Memory:
     def __init__(self, arithmetic: Arithmetic, first: Callable[[Place, z3.ExprRef], Value]) -> None:
         self._arithmetic = arithmetic
         self._first = first
-        self.state = State({}, frozenset())
+        self.state = MemoryState({}, frozenset())
         self._origin: dict[Place, Cells] = {}
         self._numbers = count(1)
 
@@ -97,7 +97,7 @@ class Memory:
         """Return an identity for an object that was there before."""
         return integer(next(self._numbers))
 
-    def _of(self, state: State, place: Place) -> Cells:
+    def _of(self, state: MemoryState, place: Place) -> Cells:
         if place in state.cells:
             return state.cells[place]
         # The same in every state: what was not stored is what was there.
@@ -140,7 +140,7 @@ class Memory:
 
         self.write(place, vector.identity, Content(get, before.length))
 
-    def join(self, condition: z3.BoolRef, one: State, other: State) -> State:
+    def join(self, condition: z3.BoolRef, one: MemoryState, other: MemoryState) -> MemoryState:
         """Return what holds `one` where the condition holds, and `other` elsewhere."""
         joined: dict[Place, Cells] = {}
         for place in {**one.cells, **other.cells}:
@@ -150,10 +150,13 @@ class Memory:
             else:
                 joined[place] = self._either(condition, (one, mine), (other, others))
         same = one.made >= other.made and all(joined[at] is self._of(one, at) for at in joined)
-        return one if same else State(joined, one.made | other.made)
+        return one if same else MemoryState(joined, one.made | other.made)
 
     def _either(
-        self, condition: z3.BoolRef, one: tuple[State, Cells], other: tuple[State, Cells]
+        self,
+        condition: z3.BoolRef,
+        one: tuple[MemoryState, Cells],
+        other: tuple[MemoryState, Cells],
     ) -> Cells:
         def get(identity: z3.ExprRef) -> Value:
             # Nothing refers to what was made on one way only, where the other was gone.

@@ -14,7 +14,7 @@ import z3
 
 from spanproof.symbolic.construct import FALSE, conjunction, disjunction, implication, negation
 from spanproof.symbolic.expressions import Expressions
-from spanproof.symbolic.frames import Environment, Frame, LoopBound, Raised
+from spanproof.symbolic.frames import Environment, Frame, LoopBound, RaisedPath
 from spanproof.symbolic.interfaces import Host, Outcome, Way
 from spanproof.symbolic.loops import Loops
 from spanproof.symbolic.merge import as_bool
@@ -65,7 +65,7 @@ class Statements:
             case ast.Raise():
                 self._is_told(frame, statement, env)
                 reached = self._host.reached(path)
-                raised = Raised(reached, self._host.memory.state, frame.source.qualified)
+                raised = RaisedPath(reached, self._host.memory.state, frame.source.qualified)
                 self._host.raised.append(raised)
                 return None, FALSE
             case ast.If():

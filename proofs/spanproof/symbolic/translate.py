@@ -27,10 +27,10 @@ from spanproof.symbolic.definitions import Mismatch
 from spanproof.symbolic.dependence import loops_of
 from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
 from spanproof.symbolic.expressions import Expressions
-from spanproof.symbolic.frames import Contract, Environment, Frame, Loop, Raised, SideCondition
+from spanproof.symbolic.frames import Contract, Environment, Frame, Loop, RaisedPath, SideCondition
 from spanproof.symbolic.fresh import FreshSymbols
 from spanproof.symbolic.linear import Gone, Linear
-from spanproof.symbolic.memory import Memory, State
+from spanproof.symbolic.memory import MemoryState, ObjectMemory
 from spanproof.symbolic.memory import Place as Cell
 from spanproof.symbolic.merge import merge
 from spanproof.symbolic.remembered import Remembered
@@ -74,8 +74,8 @@ class Translator:
         self.arrivals: list[tuple[str, Environment]] = []
         self.symbols = FreshSymbols(arithmetic, self.assumptions.append)
         self.linear = Linear()
-        self.memory = Memory(arithmetic, self._first)
-        self.raised: list[Raised] = []
+        self.memory = ObjectMemory(arithmetic, self._first)
+        self.raised: list[RaisedPath] = []
         self._raised_from = 0
         self._object_names: dict[int, str] = {}
         self.objects: list[SymbolicObject] = []
@@ -196,7 +196,7 @@ class Translator:
 
     def _returns(
         self, source: FunctionSource, arguments: Sequence[Value], path: z3.BoolRef
-    ) -> tuple[list[tuple[z3.BoolRef, Value]], list[Gone], list[State]]:
+    ) -> tuple[list[tuple[z3.BoolRef, Value]], list[Gone], list[MemoryState]]:
         """Return each value of a function with its path, what was replaced, and what was stored."""
         self._require_subset(source, arguments)
         names = self.parameters(source, arguments)

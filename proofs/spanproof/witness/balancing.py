@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from spanproof.witness.finding import Finding, Scene
+from spanproof.witness.finding import Finding, JudgedImage
 from spanproof.witness.image import SpanImage, ThreadImage
 from spanproof.witness.operations import (
     at_pages,
@@ -60,7 +60,7 @@ def changes(counts: str) -> tuple[str, ...]:
             return at_pages()
 
 
-def amounts(scene: Scene, finding: Finding, span: SpanImage) -> Iterator[tuple[int, int]]:
+def amounts(scene: JudgedImage, finding: Finding, span: SpanImage) -> Iterator[tuple[int, int]]:
     """Yield what a count may be off by in the middle of a step about a span: least and most.
 
     Rules: HEAP-36 HEAP-37 CEN-8 CEN-12 SWP-24 MAL-13.
@@ -97,7 +97,7 @@ def amounts(scene: Scene, finding: Finding, span: SpanImage) -> Iterator[tuple[i
         yield -whole, -whole
 
 
-def shares_of(scene: Scene, finding: Finding, thread: ThreadImage) -> list[Share]:
+def shares_of(scene: JudgedImage, finding: Finding, thread: ThreadImage) -> list[Share]:
     """Return what a thread may let a count be off by.
 
     A refill lets one span go, which its slot still has, while it sweeps another for it: it may be
@@ -128,7 +128,7 @@ def shares_of(scene: Scene, finding: Finding, thread: ThreadImage) -> list[Share
     return found
 
 
-def at_hand(scene: Scene, thread: ThreadImage) -> set[int]:
+def at_hand(scene: JudgedImage, thread: ThreadImage) -> set[int]:
     """Return the descriptors that a thread works with: in a register, on its stack, or cached by
     the P that it has.
     """
@@ -140,7 +140,7 @@ def at_hand(scene: Scene, thread: ThreadImage) -> set[int]:
     return held | thread.near.keys()
 
 
-def balanced(scene: Scene, finding: Finding) -> tuple[Share, ...]:
+def balanced(scene: JudgedImage, finding: Finding) -> tuple[Share, ...]:
     """Return the threads and spans that a count is off by, or none if they do not explain it."""
     each = [shares_of(scene, finding, thread) for thread in scene.image.threads]
     each = [shares for shares in each if shares]
@@ -156,7 +156,7 @@ def balanced(scene: Scene, finding: Finding) -> tuple[Share, ...]:
     return ()
 
 
-def holder_of_pages(scene: Scene, finding: Finding, threads: Iterable[ThreadImage]) -> str:
+def holder_of_pages(scene: JudgedImage, finding: Finding, threads: Iterable[ThreadImage]) -> str:
     """Return what shows that a thread at the page heap has some pages at hand, or "".
 
     It has the address of the run that it takes, gives back or scavenges, or the descriptor of the

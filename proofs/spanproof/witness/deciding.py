@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from spanproof.witness.balancing import balanced, holder_of_pages
-from spanproof.witness.finding import Finding, Scene, Verdict, record_of
+from spanproof.witness.finding import Finding, FindingVerdict, JudgedImage, record_of
 from spanproof.witness.image import SpanImage
 from spanproof.witness.midway import (
     SpanView,
@@ -66,10 +66,10 @@ LEAVING_LISTS: Final = (lists.UNLISTING,)
 SWEPT_NOW: Final = (sets.SWEEPING, sets.EXAMINED)
 
 
-class Decider:
+class VerdictGiver:
     """Gives verdicts on the findings of one image."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: JudgedImage) -> None:
         self.scene = scene
         self.views = reached_with(scene.span_sets).views
         self.operations = at_tasks(scene.span_sets)
@@ -101,26 +101,26 @@ class Decider:
             places,
         )
 
-    def of_span(self, span: SpanImage, rules: Iterable[str]) -> tuple[Verdict, str]:
+    def of_span(self, span: SpanImage, rules: Iterable[str]) -> tuple[FindingVerdict, str]:
         """Return the verdict on all that does not hold of a span."""
         rules = set(rules)
         options = self.views.get(self.view(span), frozenset())
         if not options:
-            return Verdict.DAMAGE, "no order of the model's steps leaves a span so"
+            return FindingVerdict.DAMAGE, "no order of the model's steps leaves a span so"
         if () in options:
             if rules & OF_PLACES - OF_SLOTS:
-                return Verdict.DAMAGE, "no step of the model explains it"
+                return FindingVerdict.DAMAGE, "no step of the model explains it"
             return self.of_left(span, rules, "")
-        best = Verdict.DAMAGE, "no thread is at an operation that leaves a span so"
-        order = [Verdict.IN_FLIGHT, Verdict.UNDECIDED, Verdict.DAMAGE]
+        best = FindingVerdict.DAMAGE, "no thread is at an operation that leaves a span so"
+        order = [FindingVerdict.IN_FLIGHT, FindingVerdict.UNDECIDED, FindingVerdict.DAMAGE]
         for evidence, tasks in self.by_tasks(span, options):
             verdict, why = self.of_left(
                 span, rules - OF_PLACES - self.explained(span, tasks), evidence.how
             )
-            if verdict is Verdict.IN_FLIGHT and not evidence.certain:
-                verdict = Verdict.UNDECIDED
+            if verdict is FindingVerdict.IN_FLIGHT and not evidence.certain:
+                verdict = FindingVerdict.UNDECIDED
             best = min(best, (verdict, why), key=lambda one: order.index(one[0]))
-            if best[0] is Verdict.IN_FLIGHT:
+            if best[0] is FindingVerdict.IN_FLIGHT:
                 break
         return best
 
@@ -136,28 +136,28 @@ class Decider:
             found |= {"SPAN-10"}
         return found
 
-    def of_left(self, span: SpanImage, left: set[str], why: str) -> tuple[Verdict, str]:
+    def of_left(self, span: SpanImage, left: set[str], why: str) -> tuple[FindingVerdict, str]:
         """Return the verdict on what the place of a span does not explain: slots and pages."""
         if left & OF_SLOTS:
             evidence = self.showing.shown(span, (*alloc(), *refill()), "allocation")
             amid = is_amid_allocation(record_of(span)) and not self.showing.throws(span)
             if evidence is None or not amid:
-                return Verdict.DAMAGE, "no allocation leaves a span so between two writes"
+                return FindingVerdict.DAMAGE, "no allocation leaves a span so between two writes"
             if not evidence.certain:
-                return Verdict.UNDECIDED, evidence.how
+                return FindingVerdict.UNDECIDED, evidence.how
             why = evidence.how
             left = left - OF_SLOTS
         if left & OF_PAGES:
             evidence = self.showing.shown(span, at_pages(), PAGES)
             if evidence is None:
-                return Verdict.DAMAGE, "no thread is at the page heap with it"
+                return FindingVerdict.DAMAGE, "no thread is at the page heap with it"
             if not evidence.certain:
-                return Verdict.UNDECIDED, evidence.how
+                return FindingVerdict.UNDECIDED, evidence.how
             why = evidence.how
             left = left - OF_PAGES
         if left:
-            return Verdict.DAMAGE, "no step of the model explains it"
-        return Verdict.IN_FLIGHT, why
+            return FindingVerdict.DAMAGE, "no step of the model explains it"
+        return FindingVerdict.IN_FLIGHT, why
 
     def by_tasks(
         self, span: SpanImage, options: Iterable[tuple[int, ...]]
@@ -170,42 +170,45 @@ class Decider:
             if evidence is not None:
                 yield evidence, tasks
 
-    def of_other(self, span: SpanImage, rules: Iterable[str]) -> tuple[Verdict, str]:
+    def of_other(self, span: SpanImage, rules: Iterable[str]) -> tuple[FindingVerdict, str]:
         """Return the verdict on all that does not hold of a span that is not in use.
 
         It may be on its way to the page heap, or from it, and in no other operation.
         """
         left = set(rules) - OF_PAGES - {"SPAN-1", "I-19", "I-20"}
         if left:
-            return Verdict.DAMAGE, "no step of the model leaves a span that is not in use so"
+            return FindingVerdict.DAMAGE, "no step of the model leaves a span that is not in use so"
         evidence = self.showing.shown(span, (*at_pages(), *sweep(), *release()), PAGES)
         if evidence is None:
-            return Verdict.DAMAGE, "no thread is at the page heap with it"
-        return Verdict.IN_FLIGHT if evidence.certain else Verdict.UNDECIDED, evidence.how
+            return FindingVerdict.DAMAGE, "no thread is at the page heap with it"
+        return (
+            FindingVerdict.IN_FLIGHT if evidence.certain else FindingVerdict.UNDECIDED,
+            evidence.how,
+        )
 
-    def of_rest(self, finding: Finding) -> tuple[Verdict, str]:
+    def of_rest(self, finding: Finding) -> tuple[FindingVerdict, str]:
         """Return the verdict on a finding that is of no single span."""
         if finding.counts == UNFILLED:
             return self.of_unfilled(finding)
         if finding.counts:
             shares = balanced(self.scene, finding)
             if shares:
-                return Verdict.IN_FLIGHT, " and ".join(
+                return FindingVerdict.IN_FLIGHT, " and ".join(
                     f"thread {one.thread.thread} is in {one.function} "
                     f"with span {one.span.descriptor:#x}"
                     for one in shares
                 )
-            return Verdict.DAMAGE, "no span that a thread is at accounts for it"
+            return FindingVerdict.DAMAGE, "no span that a thread is at accounts for it"
         if finding.rule in OF_PAGES and finding.amount:
             how = holder_of_pages(self.scene, finding, self.scene.image.threads)
             if how:
-                return Verdict.IN_FLIGHT, how
-            return Verdict.DAMAGE, "no thread at the page heap has these pages at hand"
+                return FindingVerdict.IN_FLIGHT, how
+            return FindingVerdict.DAMAGE, "no thread at the page heap has these pages at hand"
         if finding.rule == "I-36" and finding.proc is not None:
             return self.of_tiny(finding.proc)
-        return Verdict.DAMAGE, "no step of the model explains it"
+        return FindingVerdict.DAMAGE, "no step of the model explains it"
 
-    def of_unfilled(self, finding: Finding) -> tuple[Verdict, str]:
+    def of_unfilled(self, finding: Finding) -> tuple[FindingVerdict, str]:
         """Return the verdict on places at the tail of a set: each is one thread's that fills it.
 
         Rules: VER-4.
@@ -213,12 +216,15 @@ class Decider:
         pushing = [t for t in self.scene.image.threads if innermost(t, PUSHING)]
         shown = [thread for thread in pushing if finding.spanclass in thread.classes]
         if finding.amount <= len(shown):
-            return Verdict.IN_FLIGHT, f"thread {shown[0].thread} is in {PUSHING[0]} of this class"
+            return (
+                FindingVerdict.IN_FLIGHT,
+                f"thread {shown[0].thread} is in {PUSHING[0]} of this class",
+            )
         if finding.amount <= len(pushing):
-            return Verdict.UNDECIDED, f"thread {pushing[0].thread} is in {PUSHING[0]}"
-        return Verdict.DAMAGE, "fewer threads are at the set than places are unfilled"
+            return FindingVerdict.UNDECIDED, f"thread {pushing[0].thread} is in {PUSHING[0]}"
+        return FindingVerdict.DAMAGE, "fewer threads are at the set than places are unfilled"
 
-    def of_tiny(self, number: int) -> tuple[Verdict, str]:
+    def of_tiny(self, number: int) -> tuple[FindingVerdict, str]:
         """Return the verdict on a tiny block: its address is written before its offset.
 
         Rules: MAL-7 MC-10.
@@ -231,18 +237,18 @@ class Decider:
             for thread in [own] if own is not None else self.scene.image.threads:
                 function = innermost(thread, names)
                 if function:
-                    return Verdict.IN_FLIGHT, f"thread {thread.thread} is in {function}"
-        return Verdict.DAMAGE, "no allocation leaves a tiny block so between two writes"
+                    return FindingVerdict.IN_FLIGHT, f"thread {thread.thread} is in {function}"
+        return FindingVerdict.DAMAGE, "no allocation leaves a tiny block so between two writes"
 
 
-def decide(scene: Scene, findings: list[Finding]) -> list[Finding]:
+def decide(scene: JudgedImage, findings: list[Finding]) -> list[Finding]:
     """Give each finding its verdict, and return them.
 
     What does not hold of one span is explained together, or not at all.
     """
     if not findings:
         return findings  # what the model's steps can leave is looked at only where something is
-    decider = Decider(scene)
+    decider = VerdictGiver(scene)
     of_spans: dict[int, list[Finding]] = {}
     for finding in findings:
         if finding.descriptor in scene.by_descriptor:

@@ -31,7 +31,7 @@ def record_of(span: SpanImage) -> Mspan:
     )
 
 
-class Verdict(Enum):
+class FindingVerdict(Enum):
     """What a finding is."""
 
     DAMAGE = "damage"
@@ -39,7 +39,7 @@ class Verdict(Enum):
     UNDECIDED = "undecided"
 
     @classmethod
-    def ranked(cls) -> tuple["Verdict", ...]:
+    def ranked(cls) -> tuple["FindingVerdict", ...]:
         """Return the verdicts, the worst first."""
         return cls.DAMAGE, cls.UNDECIDED, cls.IN_FLIGHT
 
@@ -61,7 +61,7 @@ class Finding(msgspec.Struct):
     amount: int = 0
     counts: str = ""
     address: int = 0
-    verdict: Verdict = Verdict.UNDECIDED
+    verdict: FindingVerdict = FindingVerdict.UNDECIDED
     why: str = ""
 
     @property
@@ -70,7 +70,7 @@ class Finding(msgspec.Struct):
         return self.rule, self.descriptor, self.spanclass, self.proc
 
 
-class Scene:
+class JudgedImage:
     """An image with what the judges look up in it again and again."""
 
     def __init__(self, image: Image, profile: Profile) -> None:
@@ -112,7 +112,7 @@ class Scene:
         return self._room[key]
 
 
-def is_about(scene: Scene, finding: Finding, span: SpanImage) -> bool:
+def is_about(scene: JudgedImage, finding: Finding, span: SpanImage) -> bool:
     """Tell whether a finding is of a span, or of pages that are its own.
 
     A span that is said to be free is not the one that its pages are told of; its address is. So is
@@ -127,18 +127,20 @@ def is_about(scene: Scene, finding: Finding, span: SpanImage) -> bool:
     return mapped is span or not covers(scene, mapped, finding.address)
 
 
-def covers(scene: Scene, span: SpanImage, address: int) -> bool:
+def covers(scene: JudgedImage, span: SpanImage, address: int) -> bool:
     """Tell whether an address is in the pages of a span, in use or not."""
     return span.base <= address < span.base + min(span.npages, M32) * scene.image.page_size
 
 
-def rules_broken(scene: Scene, findings: Iterable[Finding], span: SpanImage | None) -> list[str]:
+def rules_broken(
+    scene: JudgedImage, findings: Iterable[Finding], span: SpanImage | None
+) -> list[str]:
     """Return the rules of the damage that is about a span; none for no span."""
-    damage = [finding for finding in findings if finding.verdict is Verdict.DAMAGE]
+    damage = [finding for finding in findings if finding.verdict is FindingVerdict.DAMAGE]
     return sorted({one.rule for one in damage if span is not None and is_about(scene, one, span)})
 
 
-def told(scene: Scene, span: SpanImage) -> str:
+def told(scene: JudgedImage, span: SpanImage) -> str:
     """Return a span in a line."""
     return (
         f"span {span.descriptor:#x}: base {span.base:#x}, {span.npages} pages, "

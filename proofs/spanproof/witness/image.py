@@ -103,7 +103,7 @@ class ArenaImage(msgspec.Struct):
     allocated: str | None = None
 
 
-class Broken(msgspec.Struct):
+class UnreadPart(msgspec.Struct):
     """Something that could not be read, because what leads to it is damaged."""
 
     rule: str
@@ -149,7 +149,7 @@ class Image(msgspec.Struct):
     freed_by_class: list[int]
     bit_arenas: dict[str, list[int]]
     specials: dict[int, list[tuple[int, int]]]
-    broken: list[Broken]
+    broken: list[UnreadPart]
     unknown: list[str]
     panicking: int = 0
     partial: bool = False

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from spanproof.witness.finding import Finding, Scene
+from spanproof.witness.finding import Finding, JudgedImage
 from spanproof.witness.image import Image
 from spanproof.witness.pages import judge_pages
 from spanproof.witness.places import judge_places
@@ -13,14 +13,14 @@ from spanspec.span.profile import Profile
 
 def findings(image: Image, profile: Profile) -> list[Finding]:
     """Return what does not hold in an image, the same finding once."""
-    scene = Scene(image, profile)
+    scene = JudgedImage(image, profile)
     found: dict[tuple[object, ...], Finding] = {}
     for finding in all_findings(scene):
         found.setdefault((*finding.key, finding.what), finding)
     return list(found.values())
 
 
-def all_findings(scene: Scene) -> Iterator[Finding]:
+def all_findings(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the findings of all judges."""
     for broken in scene.image.broken:
         yield Finding(broken.rule, broken.what, broken.descriptor)

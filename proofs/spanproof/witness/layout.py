@@ -71,7 +71,7 @@ class Layout(msgspec.Struct, frozen=True):
         return self.types.constants.get(f"runtime.{name}", default) & M64
 
 
-class Kept(msgspec.Struct, frozen=True):
+class KeptLayout(msgspec.Struct, frozen=True):
     """A layout as it is kept from run to run."""
 
     format: int
@@ -88,7 +88,7 @@ def read_layout(program: Executable) -> Layout:
     digest = hashlib.sha256(program.path.read_bytes()).hexdigest()
     place = cache_folder() / "layouts" / f"{digest}.json"
     try:
-        kept = msgspec.json.decode(place.read_bytes(), type=Kept)
+        kept = msgspec.json.decode(place.read_bytes(), type=KeptLayout)
         if kept.format == FORMAT:
             return kept.layout
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
@@ -107,7 +107,7 @@ def read_layout(program: Executable) -> Layout:
     layout = Layout(program.go, types, sizes, pages)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        savedfile.write(Kept(FORMAT, layout), place)
+        savedfile.write(KeptLayout(FORMAT, layout), place)
     except OSError:
         pass
     return layout

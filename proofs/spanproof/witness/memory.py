@@ -114,7 +114,7 @@ class Copied(Memory):
         return index in self.missing
 
 
-class Changed(Memory):
+class OverwrittenMemory(Memory):
     """Another memory in which some bytes were overwritten, to see what is noticed."""
 
     def __init__(self, base: Memory) -> None:

@@ -76,7 +76,7 @@ def places_in_sets(entries: Entries) -> tuple[int, ...]:
     return entries.partial_swept, entries.full_swept, entries.partial_unswept, entries.full_unswept
 
 
-class Reached(NamedTuple):
+class ReachedSets(NamedTuple):
     """What is reached by taking all steps in every order.
 
     `views`: each sight that a span in use may show, and in the middle of which tasks. `steps_at`:
@@ -104,7 +104,7 @@ class Around:
 
 
 @cache
-def reached_with_sets() -> Reached:
+def reached_with_sets() -> ReachedSets:
     """Return what is reached with span sets."""
     start = first_system(FIRST, 2)
     seen, waiting = {start}, [start]
@@ -126,9 +126,9 @@ def reached_with_sets() -> Reached:
     return reached(found, around)
 
 
-def reached(found: dict[SpanView, set[Tasks]], around: Around) -> Reached:
+def reached(found: dict[SpanView, set[Tasks]], around: Around) -> ReachedSets:
     """Return what was reached, unchangeable."""
-    return Reached(
+    return ReachedSets(
         {view: frozenset(tasks) for view, tasks in found.items()},
         {task: frozenset(steps) for task, steps in around.at.items()},
         {task: frozenset(steps) for task, steps in around.into.items()},
@@ -228,7 +228,7 @@ def is_amid_sweep(seen: Mspan) -> bool:
 
 
 @cache
-def reached_with_lists() -> Reached:
+def reached_with_lists() -> ReachedSets:
     """Return what is reached with central lists.
 
     Whether anything is allocated is not what the protocol of lists is about: both count.
@@ -258,7 +258,7 @@ def reached_with_lists() -> Reached:
     return reached(found, around)
 
 
-def reached_with(span_sets: bool) -> Reached:
+def reached_with(span_sets: bool) -> ReachedSets:
     """Return what is reached with span sets, or with central lists."""
     return reached_with_sets() if span_sets else reached_with_lists()
 

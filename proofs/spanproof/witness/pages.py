@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from spanproof.witness.finding import Finding, Scene
+from spanproof.witness.finding import Finding, JudgedImage
 from spanproof.witness.image import ArenaImage, SpanImage
 from spanspec.base.words import M64
 
@@ -15,26 +15,26 @@ MOST_TOLD: Final = 20
 """Runs of pages of one arena that are told; more of them say nothing new."""
 
 
-class Run(NamedTuple):
+class PageRange(NamedTuple):
     """Some pages of an arena, from `first` on."""
 
     first: int
     length: int
 
 
-def runs_of(bits: int) -> Iterator[Run]:
+def runs_of(bits: int) -> Iterator[PageRange]:
     """Yield the runs of set bits, lowest first."""
     at = 0
     while bits:
         zeros = (bits & -bits).bit_length() - 1
         bits >>= zeros
         ones = (~bits & (bits + 1)).bit_length() - 1
-        yield Run(at + zeros, ones)
+        yield PageRange(at + zeros, ones)
         at += zeros + ones
         bits >>= ones
 
 
-def judge_pages(scene: Scene) -> Iterator[Finding]:
+def judge_pages(scene: JudgedImage) -> Iterator[Finding]:
     """Yield what does not hold of pages.
 
     Rules: I-12 I-13 I-17 I-37 HEAP-8 HEAP-9 VER-3.
@@ -84,7 +84,7 @@ def judge_pages(scene: Scene) -> Iterator[Finding]:
 
 
 def span_map(
-    scene: Scene, arena: ArenaImage, expected: list[tuple[int, int, int]]
+    scene: JudgedImage, arena: ArenaImage, expected: list[tuple[int, int, int]]
 ) -> Iterator[Finding]:
     """Yield the pages that do not lead to their span.
 
@@ -113,14 +113,14 @@ def span_map(
             )
 
 
-def address_of(scene: Scene, arena: ArenaImage, page: int) -> int:
+def address_of(scene: JudgedImage, arena: ArenaImage, page: int) -> int:
     """Return the address of a page of an arena."""
     image = scene.image
     number = arena.index * image.pages_per_arena + page
     return (number * image.page_size - image.arena_offset) & M64
 
 
-def in_use_bits(scene: Scene, arena: ArenaImage, want: int) -> Iterator[Finding]:
+def in_use_bits(scene: JudgedImage, arena: ArenaImage, want: int) -> Iterator[Finding]:
     """Yield the pages whose in-use bit disagrees with the spans that start there.
 
     Rules: I-17 HEAP-9.
@@ -141,7 +141,7 @@ def in_use_bits(scene: Scene, arena: ArenaImage, want: int) -> Iterator[Finding]
             )
 
 
-def owners_at(scene: Scene, arena: ArenaImage, run: Run) -> list[SpanImage]:
+def owners_at(scene: JudgedImage, arena: ArenaImage, run: PageRange) -> list[SpanImage]:
     """Return the spans that have the first and the last page of a run."""
     pages = {run.first, run.first + run.length - 1}
     return [
@@ -152,7 +152,7 @@ def owners_at(scene: Scene, arena: ArenaImage, run: Run) -> list[SpanImage]:
 
 
 def allocated_bits(
-    scene: Scene, arena: ArenaImage, expected: list[tuple[int, int, int]], padded: bool
+    scene: JudgedImage, arena: ArenaImage, expected: list[tuple[int, int, int]], padded: bool
 ) -> tuple[list[Finding], bool]:
     """Return where the page allocator disagrees with spans and page caches; and whether one run
     at a chunk's edge is taken without a span, which from Go 1.26 on happens once, on purpose.

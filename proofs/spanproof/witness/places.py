@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from spanproof.witness.finding import Finding, Scene, record_of
+from spanproof.witness.finding import Finding, JudgedImage, record_of
 from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS, size_class_of
 from spanspec.base.wording import counted
 from spanspec.heap.mcache import must_flush
@@ -25,7 +25,7 @@ UNFILLED: Final = "places of a set that nobody has filled"
 PLACES: Final[dict[int, str]] = {NOWHERE: "no list", NONEMPTY: "nonempty", EMPTY: "empty"}
 
 
-def judge_places(scene: Scene) -> Iterator[Finding]:
+def judge_places(scene: JudgedImage) -> Iterator[Finding]:
     """Yield what does not hold of where spans are."""
     yield from descriptors(scene)
     yield from caches(scene)
@@ -38,7 +38,7 @@ def judge_places(scene: Scene) -> Iterator[Finding]:
     yield from tiny_blocks(scene)
 
 
-def descriptors(scene: Scene) -> Iterator[Finding]:
+def descriptors(scene: JudgedImage) -> Iterator[Finding]:
     """Yield what does not hold of the list of all descriptors.
 
     Rules: I-33 MC-3.
@@ -52,7 +52,7 @@ def descriptors(scene: Scene) -> Iterator[Finding]:
         yield Finding("MC-3", "the empty span was written to", scene.image.empty_span)
 
 
-def caches(scene: Scene) -> Iterator[Finding]:
+def caches(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the cache slots that hold what they must not.
 
     Rules: I-19 I-21 I-35 MC-13.
@@ -104,7 +104,7 @@ def caches(scene: Scene) -> Iterator[Finding]:
             yield Finding("I-21", f"in {len(places)} cache slots", descriptor)
 
 
-def cached_generations(scene: Scene) -> Iterator[Finding]:
+def cached_generations(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the spans whose generation says that a cache has them, though none does.
 
     Rules: SWP-1 I-19.
@@ -120,7 +120,7 @@ def cached_generations(scene: Scene) -> Iterator[Finding]:
             )
 
 
-def central_classes(scene: Scene) -> Iterator[Finding]:
+def central_classes(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the central lists that are of another class than their place says.
 
     Rules: CEN-1.
@@ -132,7 +132,7 @@ def central_classes(scene: Scene) -> Iterator[Finding]:
             )
 
 
-def entries_of(scene: Scene) -> tuple[dict[int, Entries], list[Finding]]:
+def entries_of(scene: JudgedImage) -> tuple[dict[int, Entries], list[Finding]]:
     """Return how often each span is in which sets, and what in them is no span of theirs."""
     found: dict[int, Entries] = {}
     strays = []
@@ -182,7 +182,7 @@ def entries_of(scene: Scene) -> tuple[dict[int, Entries], list[Finding]]:
     return found, strays
 
 
-def sets(scene: Scene) -> Iterator[Finding]:
+def sets(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the spans that are not in the span sets that they should be in.
 
     Rules: VER-4 I-19 I-20 I-23.
@@ -200,7 +200,7 @@ def sets(scene: Scene) -> Iterator[Finding]:
             yield Finding("I-19", f"should be in {wanted}, is in {entries.told()}", span.descriptor)
 
 
-def lists(scene: Scene) -> Iterator[Finding]:
+def lists(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the spans that are not in the list that they should be in.
 
     Rules: I-19 I-20 CEN-1 CEN-16 SPAN-29.
@@ -227,7 +227,7 @@ def lists(scene: Scene) -> Iterator[Finding]:
             yield Finding("I-19", f"in {PLACES[where_now]}", span.descriptor)
 
 
-def tiny_is_set(scene: Scene, address: int) -> bool:
+def tiny_is_set(scene: JudgedImage, address: int) -> bool:
     """Tell whether an address is that of a block for tiny objects, whatever of it is taken."""
     return any(
         span.base <= address < span.limit
@@ -240,7 +240,7 @@ def tiny_is_set(scene: Scene, address: int) -> bool:
     )
 
 
-def tiny_blocks(scene: Scene) -> Iterator[Finding]:
+def tiny_blocks(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the tiny blocks that are none.
 
     Rules: I-36.

@@ -14,7 +14,7 @@ from typing import IO, Final
 from spanproof.support.processes import with_parent
 from spanproof.witness.errors import Unreadable, WitnessError
 from spanproof.witness.executable import read_executable
-from spanproof.witness.finding import Finding, Verdict
+from spanproof.witness.finding import Finding, FindingVerdict
 from spanproof.witness.image import ProcImage, SpanImage
 from spanproof.witness.layout import read_layout
 from spanproof.witness.learning import learn
@@ -26,7 +26,7 @@ from spanproof.witness.readprocs import read_procs
 from spanproof.witness.readspans import descriptors, read_bits, span_decoder
 from spanproof.witness.recordcheck import Recording
 from spanproof.witness.recordings import Event
-from spanproof.witness.recordknown import Diverged
+from spanproof.witness.recordknown import StepDiverged
 from spanproof.witness.report import judged as judged_heap
 from spanproof.witness.source import image_of, placed, slide_of
 from spanspec.base.constants import TINY_SIZE
@@ -293,7 +293,7 @@ def judged(probe: Probe, script: Iterator[str], recording: Recording) -> Iterato
 
     After each cycle, and now and then between, the whole heap is judged, too.
 
-    Raises: recordings.Diverged at the first that does not agree.
+    Raises: StepDiverged at the first that does not agree.
     """
     for turn, operation in enumerate(script):
         for event in probe.run(operation, recording.number + 1):
@@ -302,5 +302,7 @@ def judged(probe: Probe, script: Iterator[str], recording: Recording) -> Iterato
         if operation == "g" or turn % BETWEEN == BETWEEN - 1:
             recording.heaps += 1
             for finding in probe.heap():
-                if finding.verdict is Verdict.DAMAGE:
-                    raise Diverged(finding.rule, finding.what, "what the rule says", finding.why)
+                if finding.verdict is FindingVerdict.DAMAGE:
+                    raise StepDiverged(
+                        finding.rule, finding.what, "what the rule says", finding.why
+                    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from spanproof.witness.errors import Unreadable
-from spanproof.witness.image import Broken
+from spanproof.witness.image import UnreadPart
 from spanproof.witness.reader import Reader
 
 
@@ -100,7 +100,7 @@ def read_list(reader: Reader, at: int, name: str) -> Iterator[int]:
     seen = set()
     while at:
         if at in seen:
-            reader.broken.append(Broken("SPAN-28", f"the list {name} forms a circle", at))
+            reader.broken.append(UnreadPart("SPAN-28", f"the list {name} forms a circle", at))
             return
         seen.add(at)
         yield at

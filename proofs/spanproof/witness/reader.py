@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from spanproof.witness.dwarf import Field
 from spanproof.witness.errors import Unreadable, WitnessError
-from spanproof.witness.image import Broken
+from spanproof.witness.image import UnreadPart
 from spanproof.witness.layout import Layout
 from spanproof.witness.memory import Memory
 
@@ -47,7 +47,7 @@ class Reader:
         self.layout = layout
         self.addresses = addresses
         self.heap = addresses.need("mheap_")
-        self.broken: list[Broken] = []
+        self.broken: list[UnreadPart] = []
         self.unknown: list[str] = []
         self.most_listed = MOST_LISTED
 
@@ -83,7 +83,7 @@ class Attempt:
 
     def __init__(self, reader: Reader, rule: str, what: str, descriptor: int) -> None:
         self._reader = reader
-        self._broken = Broken(rule, what, descriptor)
+        self._broken = UnreadPart(rule, what, descriptor)
 
     def __enter__(self) -> None:
         """Begin."""

@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import Final
 
 from spanproof.witness.errors import Unreadable, WitnessError
-from spanproof.witness.image import Broken, SpanImage
+from spanproof.witness.image import SpanImage, UnreadPart
 from spanproof.witness.layout import Layout
 from spanproof.witness.memory import Memory
 from spanproof.witness.reader import Reader
@@ -107,7 +107,7 @@ def read_spans(reader: Reader, addresses: list[int], in_use: int) -> list[SpanIm
             if problem.missing:
                 raise
             reader.broken.append(
-                Broken("I-33", f"allspans[{number}] is {descriptor:#x}: no memory", descriptor)
+                UnreadPart("I-33", f"allspans[{number}] is {descriptor:#x}: no memory", descriptor)
             )
             continue
         spans.append(span)
@@ -161,7 +161,7 @@ def read_specials(reader: Reader, spans: list[SpanImage]) -> dict[int, list[tupl
             while at:
                 if at in seen:
                     reader.broken.append(
-                        Broken("SWP-24", "the special records form a circle", span.descriptor)
+                        UnreadPart("SWP-24", "the special records form a circle", span.descriptor)
                     )
                     break
                 seen.add(at)

@@ -4,7 +4,7 @@ import msgspec
 from msgspec.structs import replace
 
 from spanproof.witness.recordings import Event, record_of
-from spanproof.witness.recordknown import Diverged, Known
+from spanproof.witness.recordknown import RecordedHeap, StepDiverged
 from spanspec.base.bitmap import NO_BITS
 from spanspec.base.constants import TINY_SIZE, make_span_class
 from spanspec.base.words import M64
@@ -15,7 +15,7 @@ from spanspec.span.sweepgen import is_cached, is_swept
 from spanspec.span.tiny import TinyBlock, align_tiny, replace_tiny_block, take_tiny, tiny_fits
 
 
-def alloc(known: Known, event: Event) -> None:
+def alloc(known: RecordedHeap, event: Event) -> None:
     """Check an allocation."""
     known.at_generation(event["hsg"])
     if event["noscan"] not in (0, 1):
@@ -76,7 +76,7 @@ def alloc(known: Known, event: Event) -> None:
         known.tiny_slots[event["addr"]] = slot
 
 
-def small_enough(known: Known, event: Event, size: int) -> bool:
+def small_enough(known: RecordedHeap, event: Event, size: int) -> bool:
     """Check the tiny block; tell whether the object went into the current one.
 
     Rules: MAL-5 MAL-6 MAL-7 MAL-8.
@@ -103,7 +103,7 @@ def small_enough(known: Known, event: Event, size: int) -> bool:
     return False
 
 
-def untouched(known: Known, event: Event, after: Mspan) -> None:
+def untouched(known: RecordedHeap, event: Event, after: Mspan) -> None:
     """Check that an object in the current tiny block took no slot.
 
     Rules: MAL-6.
@@ -117,10 +117,10 @@ def untouched(known: Known, event: Event, after: Mspan) -> None:
                 want, seen = getattr(before, name), getattr(after, name)
                 known.require(want == seen, "MAL-6", f"{name} after a tiny object", want, seen)
     elif after.nelems and after.alloc_count < after.freeindex:
-        raise Diverged("SPAN-9", "allocCount", f"at least {after.freeindex}", after.alloc_count)
+        raise StepDiverged("SPAN-9", "allocCount", f"at least {after.freeindex}", after.alloc_count)
 
 
-def span_before(known: Known, event: Event, after: Mspan) -> Mspan:
+def span_before(known: RecordedHeap, event: Event, after: Mspan) -> Mspan:
     """Return the span from which the slot was taken, as it was: cached, or just refilled.
 
     Rules: MC-4 CEN-3 CEN-7 CEN-9 SPAN-6 VER-4.
@@ -174,7 +174,7 @@ def span_before(known: Known, event: Event, after: Mspan) -> Mspan:
     return reload_cache(record_of(seen))
 
 
-def large(known: Known, event: Event, after: Mspan) -> None:
+def large(known: RecordedHeap, event: Event, after: Mspan) -> None:
     """Check a large object.
 
     Rules: MAL-13 HEAP-22.

@@ -12,7 +12,7 @@ from spanproof.witness.errors import WitnessError
 from spanproof.witness.recordalloc import alloc
 from spanproof.witness.recorddump import checkpoint, cycle
 from spanproof.witness.recordings import Event, lines_of
-from spanproof.witness.recordknown import Diverged, Known
+from spanproof.witness.recordknown import RecordedHeap, StepDiverged
 
 
 class Checked(NamedTuple):
@@ -24,13 +24,13 @@ class Checked(NamedTuple):
     divergence: dict[str, str | int] | None
 
 
-class Recording(Known):
+class Recording(RecordedHeap):
     """Checks the events of one recording, one after the other."""
 
     def take(self, event: Event) -> str:
         """Check one event; return its kind.
 
-        Raises: Diverged; KeyError, TypeError or ValueError if it lacks what the schema says.
+        Raises: StepDiverged; KeyError, TypeError or ValueError if it lacks what the schema says.
         """
         kind: str = event["e"]
         if kind != "gcstart" or "n" in event:
@@ -80,7 +80,7 @@ def check_recording(path: str) -> Checked:
         for event in source:
             line += 1
             kinds[recording.take(event)] += 1
-    except Diverged as problem:
+    except StepDiverged as problem:
         found: dict[str, str | int] = {
             "line": line,
             "rule": problem.rule,

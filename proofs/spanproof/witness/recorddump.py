@@ -1,7 +1,7 @@
 """Checking recorded cycles and dumps: where each span is, and what a cycle left of it."""
 
 from spanproof.witness.recordings import Event, record_of
-from spanproof.witness.recordknown import Known
+from spanproof.witness.recordknown import RecordedHeap
 from spanspec.base.constants import MAX_OBJECTS_PER_SPAN, size_class_of
 from spanspec.sharing.spansets import FULL, NO_ENTRIES, PARTIAL, Entries, entries_hold, swept_set
 from spanspec.span.listing import EMPTY, NONEMPTY, belongs
@@ -10,7 +10,7 @@ from spanspec.span.sweepgen import is_cached, is_legal, is_legal_between_cycles,
 from spanspec.span.tiny import NO_TINY_BLOCK
 
 
-def cycle(known: Known, event: Event) -> None:
+def cycle(known: RecordedHeap, event: Event) -> None:
     """Check that a cycle has ended.
 
     Rules: SWP-2.
@@ -37,7 +37,7 @@ def cycle(known: Known, event: Event) -> None:
     known.after_cycle = True
 
 
-def checkpoint(known: Known, event: Event) -> None:
+def checkpoint(known: RecordedHeap, event: Event) -> None:
     """Check a dump of spans: each by itself, where it is, and what a cycle left of it.
 
     Rules: I-5 I-19 I-22 I-27 VER-4 SWP-27 T-89.
@@ -100,7 +100,7 @@ def checkpoint(known: Known, event: Event) -> None:
     known.remember(event, dumped)
 
 
-def listed(known: Known, event: Event, record: Mspan, cached: bool) -> None:
+def listed(known: RecordedHeap, event: Event, record: Mspan, cached: bool) -> None:
     """Check that a dumped span is in the central list that it belongs in.
 
     A cached span counts as full; it is in the list `empty`, too.
@@ -137,7 +137,7 @@ def entries_in(event: Event, sg: int) -> dict[int, dict[int, Entries]] | None:
     return found
 
 
-def collected(known: Known, dumped: dict[int, dict[int, Event]], cached: set[int]) -> None:
+def collected(known: RecordedHeap, dumped: dict[int, dict[int, Event]], cached: set[int]) -> None:
     """Check what a cycle left: live objects, and none that was dropped before it.
 
     Rules: I-27 SWP-27 SWP-28.

@@ -24,7 +24,7 @@ MOST_KEPT: Final = 1 << 16
 """Spans, with their values, that are remembered to be sound."""
 
 
-class Diverged(Exception):
+class StepDiverged(Exception):
     """A step of Go is not that of the model."""
 
     def __init__(self, rule: str, what: str, expected: object, seen: object) -> None:
@@ -33,7 +33,7 @@ class Diverged(Exception):
         self.expected, self.seen = str(expected), str(seen)
 
 
-class Known:
+class RecordedHeap:
     """The version's profile by the header, and spans, lists and objects by the events since."""
 
     def __init__(self, header: Event) -> None:
@@ -65,7 +65,7 @@ class Known:
         """Count that a rule is checked, and raise a divergence unless it holds."""
         self.checked[rule] += 1
         if not holds:
-            raise Diverged(rule, what, expected, seen)
+            raise StepDiverged(rule, what, expected, seen)
 
     def at_generation(self, seen: int) -> None:
         """Check that the heap has the generation that it had: only a cycle changes it.
@@ -94,7 +94,7 @@ class Known:
             shaped = msgspec.structs.replace(record, limit=record.base + record.elemsize)
         self.checked.update(OF_SHAPE)
         for rule, what in shape(self.profile, shaped):
-            raise Diverged(rule, what, "what the class says", span)
+            raise StepDiverged(rule, what, "what the class says", span)
         self.require(
             bounds_hold(record),
             "I-1",
@@ -122,7 +122,7 @@ class Known:
             self.checked.update(OF_SLOTS)
             for rule, what in occupancy(record, span.get("fs")):
                 if rule != "I-7":
-                    raise Diverged(rule, what, "what allocBits say", span)
+                    raise StepDiverged(rule, what, "what allocBits say", span)
         if len(self._sound) >= MOST_KEPT:
             self._sound.clear()
         self._sound.add(key)

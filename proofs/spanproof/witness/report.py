@@ -11,7 +11,7 @@ from spanproof.support import savedfile
 from spanproof.witness.core import is_core, read_core
 from spanproof.witness.deciding import decide
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.finding import Finding, Scene, Verdict, told
+from spanproof.witness.finding import Finding, FindingVerdict, JudgedImage, told
 from spanproof.witness.image import KIND, Image
 from spanproof.witness.judging import findings
 from spanproof.witness.learning import fitting, learn
@@ -58,9 +58,9 @@ class Report(msgspec.Struct):
     @property
     def damaged(self) -> bool:
         """Whether some finding is damage."""
-        return any(finding.verdict is Verdict.DAMAGE for finding in self.findings)
+        return any(finding.verdict is FindingVerdict.DAMAGE for finding in self.findings)
 
-    def number(self, verdict: Verdict) -> int:
+    def number(self, verdict: FindingVerdict) -> int:
         """Return how many findings have a verdict."""
         return sum(finding.verdict is verdict for finding in self.findings)
 
@@ -82,12 +82,12 @@ class Report(msgspec.Struct):
 
     def summary(self) -> str:
         """Return the number of findings by verdict."""
-        numbers = ", ".join(f"{self.number(verdict)} {verdict.value}" for verdict in Verdict)
+        numbers = ", ".join(f"{self.number(verdict)} {verdict.value}" for verdict in FindingVerdict)
         return f"{numbers}{'' if self.findings else ': everything holds'}"
 
     def fatal_error(self) -> Thrown | None:
         """Return the fatal error that ends the program, if one does."""
-        return thrown(Scene(self.image, self.profile), self.findings)
+        return thrown(JudgedImage(self.image, self.profile), self.findings)
 
     def rejudged(self, image: Image) -> "Report":
         """Return the report on another form of the same image."""
@@ -95,7 +95,7 @@ class Report(msgspec.Struct):
 
     def document(self) -> dict[str, object]:
         """Return the report as a JSON document."""
-        scene = Scene(self.image, self.profile)
+        scene = JudgedImage(self.image, self.profile)
         spans = scene.by_descriptor
         error = self.fatal_error()
         return {
@@ -114,9 +114,9 @@ class Report(msgspec.Struct):
             "fatal_error": None
             if error is None
             else {**error._asdict(), "told": diagnosis(scene, self.findings, error)},
-            "damage": self.number(Verdict.DAMAGE),
-            "in_flight": self.number(Verdict.IN_FLIGHT),
-            "undecided": self.number(Verdict.UNDECIDED),
+            "damage": self.number(FindingVerdict.DAMAGE),
+            "in_flight": self.number(FindingVerdict.IN_FLIGHT),
+            "undecided": self.number(FindingVerdict.UNDECIDED),
             "findings": [
                 {
                     "verdict": finding.verdict.value,
@@ -140,8 +140,8 @@ class Report(msgspec.Struct):
 
 def judged(image: Image, profile: Profile) -> list[Finding]:
     """Return what does not hold in an image, each with its verdict; damage first."""
-    scene = Scene(image, profile)
-    order = list(Verdict)
+    scene = JudgedImage(image, profile)
+    order = list(FindingVerdict)
     return sorted(decide(scene, findings(image, profile)), key=lambda f: order.index(f.verdict))
 
 
@@ -232,11 +232,11 @@ def merge(report: Report, seen: Sequence[Mapping[Key, Finding]]) -> None:
     for finding in report.findings:
         others = [those.get(finding.key) for those in seen]
         stays = all(other is not None and other.what == finding.what for other in others)
-        if finding.verdict is Verdict.UNDECIDED:
-            finding.verdict = Verdict.DAMAGE if stays else Verdict.IN_FLIGHT
+        if finding.verdict is FindingVerdict.UNDECIDED:
+            finding.verdict = FindingVerdict.DAMAGE if stays else FindingVerdict.IN_FLIGHT
             finding.why += f"; it {'stays' if stays else 'is gone'} over {len(seen)} stops"
-        elif finding.verdict is Verdict.DAMAGE:
+        elif finding.verdict is FindingVerdict.DAMAGE:
             number = sum(other is not None for other in others)
             finding.why += f"; seen at {number} of {len(seen)} stops"
-    order = list(Verdict)
+    order = list(FindingVerdict)
     report.findings.sort(key=lambda one: order.index(one.verdict))

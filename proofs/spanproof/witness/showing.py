@@ -6,7 +6,7 @@ lets go of one, and looks for another.
 
 from typing import Final, NamedTuple
 
-from spanproof.witness.finding import Scene
+from spanproof.witness.finding import JudgedImage
 from spanproof.witness.gofunctions import is_one_of
 from spanproof.witness.image import SpanImage, ThreadImage
 from spanproof.witness.operations import (
@@ -39,7 +39,7 @@ Place = tuple[int, str]
 class Showing:
     """What the threads of an image show, each for one span in each role."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: JudgedImage) -> None:
         self.scene = scene
         self.taken: dict[Place, int] = {}
         self.candidates: dict[tuple[int, str], list[Evidence]] = {}

@@ -7,7 +7,7 @@ values are judged once.
 from collections.abc import Iterator
 from typing import Final
 
-from spanproof.witness.finding import Finding, Scene, record_of
+from spanproof.witness.finding import Finding, JudgedImage, record_of
 from spanspec.base.constants import MAX_OBJECTS_PER_SPAN, PAGE_SIZE, size_class_of
 from spanspec.base.words import M64
 from spanspec.span.alloccache import cache_is_exact, window_at
@@ -90,7 +90,7 @@ def occupancy(record: Mspan, scan_index: int | None) -> Iterator[tuple[str, str]
         yield "SPAN-1", f"needzero is {record.needzero}"
 
 
-def judge_spans(scene: Scene) -> Iterator[Finding]:
+def judge_spans(scene: JudgedImage) -> Iterator[Finding]:
     """Yield what does not hold of single spans in use."""
     image, profile = scene.image, scene.profile
     scans = "freeIndexForScan" in image.present
@@ -138,7 +138,7 @@ def judge_spans(scene: Scene) -> Iterator[Finding]:
     yield from leftovers(scene)
 
 
-def generations(scene: Scene) -> Iterator[Finding]:
+def generations(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the spans whose generation is none that they may have now.
 
     Rules: I-22 I-24 I-25 SWP-5.
@@ -161,7 +161,7 @@ def generations(scene: Scene) -> Iterator[Finding]:
             yield Finding("I-26", "being swept, and nobody is counted as sweeping", span.descriptor)
 
 
-def divisions(scene: Scene) -> Iterator[Finding]:
+def divisions(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the small spans whose magic does not divide as their slot size does.
 
     From Go 1.16 on it is one multiplier: the least that is exact at the ends of slots.
@@ -180,7 +180,7 @@ def divisions(scene: Scene) -> Iterator[Finding]:
             )
 
 
-def leftovers(scene: Scene) -> Iterator[Finding]:
+def leftovers(scene: JudgedImage) -> Iterator[Finding]:
     """Yield what must be zero in a span in use, or in one that was never used, and is not.
 
     Rules: SPAN-1 SPAN-2 SPAN-29.

@@ -8,7 +8,7 @@ import msgspec
 
 from spanproof.support import savedfile
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.finding import Finding, Scene
+from spanproof.witness.finding import Finding, JudgedImage
 from spanproof.witness.image import KIND, Image, ThreadImage
 from spanproof.witness.operations import at_pages, innermost
 from spanspec.base.words import M64
@@ -95,7 +95,7 @@ def concerned(image: Image, profile: Profile, findings: Iterable[Finding]) -> Im
     named = {finding.descriptor for finding in findings if finding.descriptor}
     if not named:
         return image
-    scene = Scene(image, profile)
+    scene = JudgedImage(image, profile)
     ordered = sorted(image.spans, key=lambda span: span.base)
     keep = set(named)
     for place, span in enumerate(ordered):

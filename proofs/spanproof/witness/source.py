@@ -45,7 +45,7 @@ ATTEMPTS: Final = 6
 """How often a process is stopped for one image, until the copy has all that is to be read."""
 
 
-class Program(NamedTuple):
+class WitnessedProgram(NamedTuple):
     """A program with its layout, and where its variables are in memory."""
 
     executable: Executable
@@ -54,7 +54,7 @@ class Program(NamedTuple):
     functions: Functions
 
 
-class Stop(NamedTuple):
+class StoppedImage(NamedTuple):
     """An image, and for how long the process stood still for it, in seconds."""
 
     image: Image
@@ -66,7 +66,7 @@ class Capture(NamedTuple):
 
     memory: Copied
     registers: dict[int, Registers]
-    stop: Stop
+    stop: StoppedImage
 
 
 def placed(
@@ -76,7 +76,7 @@ def placed(
     memory: Memory,
     threads: AbstractSet[int],
     others: Iterable[Module] = (),
-) -> Program:
+) -> WitnessedProgram:
     """Return a program at the place where it was loaded; `threads` are those that it has.
 
     Where it has no symbols, its variables are looked for in memory. `others` are the files of Go
@@ -90,7 +90,7 @@ def placed(
         at, machines = located(memory, executable, layout, slide, threads)
     modules = {one.slide: one.executable for one in others} | {slide: executable}
     functions = Functions(*(functions_in(one, at) for at, one in modules.items()))
-    return Program(executable, layout, Addresses(at, tuple(machines)), functions)
+    return WitnessedProgram(executable, layout, Addresses(at, tuple(machines)), functions)
 
 
 def functions_in(executable: Executable, slide: int) -> FunctionsOfFile:
@@ -162,7 +162,7 @@ def check_build_id(executable: Executable, memory: Memory, slide: int) -> bool:
 
 
 def image_of(
-    memory: Memory, program: Program, registers: dict[int, Registers], source: str
+    memory: Memory, program: WitnessedProgram, registers: dict[int, Registers], source: str
 ) -> Image:
     """Read the heap and the threads.
 
@@ -229,7 +229,7 @@ class Attached:
                 image_of(memory, self.program, {}, "")
             self._wanted |= memory.chunks.keys()
 
-    def take(self) -> Stop:
+    def take(self) -> StoppedImage:
         """Stop the process, copy what is to be read, let it go on, and read the copy.
 
         Raises: WitnessError.
@@ -254,10 +254,10 @@ class Attached:
                 took = time.perf_counter() - started
             copy = Copied(frozen.memory.chunks, frozen.memory.holes)
             if last:
-                return Capture(copy, frozen.registers, Stop(image, took))
+                return Capture(copy, frozen.registers, StoppedImage(image, took))
             try:
                 image = image_of(copy, self.program, frozen.registers, source)
-                return Capture(copy, frozen.registers, Stop(image, took))
+                return Capture(copy, frozen.registers, StoppedImage(image, took))
             except Unreadable:
                 self._wanted |= copy.missing
         raise AssertionError("the last attempt returns")
@@ -323,7 +323,7 @@ def modules_of_core(core: Core, exe: Path | None) -> tuple[Module, list[Module]]
 @contextmanager
 def opened_core(
     path: Path, exe: Path | None, donor: Path | None
-) -> Iterator[tuple[CoreMemory, Program, Core, bool]]:
+) -> Iterator[tuple[CoreMemory, WitnessedProgram, Core, bool]]:
     """Open a core: its memory, the program, and whether its build id could be compared.
 
     Raises: WitnessError; OSError.
@@ -377,4 +377,12 @@ def image_of_core(path: Path, exe: Path | None, donor: Path | None) -> Image:
         return image
 
 
-__all__ = ["Attached", "LiveMemory", "Program", "Stop", "image_of", "image_of_core", "opened_core"]
+__all__ = [
+    "Attached",
+    "LiveMemory",
+    "StoppedImage",
+    "WitnessedProgram",
+    "image_of",
+    "image_of_core",
+    "opened_core",
+]

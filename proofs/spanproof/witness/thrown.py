@@ -5,7 +5,14 @@ import re
 from functools import cache
 from typing import Final, NamedTuple
 
-from spanproof.witness.finding import Finding, Scene, Verdict, is_about, rules_broken, told
+from spanproof.witness.finding import (
+    Finding,
+    FindingVerdict,
+    JudgedImage,
+    is_about,
+    rules_broken,
+    told,
+)
 from spanproof.witness.image import SpanImage, ThreadImage
 from spanproof.witness.operations import is_throwing, operation_of
 from spanspec.rules.book import BY_ID, definitions_of_rules, modules
@@ -67,7 +74,7 @@ def rule_of(message: str) -> str:
     return rules.get(message) or next((r for text, r in rules.items() if text in message), "")
 
 
-def thrown(scene: Scene, findings: list[Finding]) -> Thrown | None:
+def thrown(scene: JudgedImage, findings: list[Finding]) -> Thrown | None:
     """Return the fatal error that ends the program, if one does."""
     for thread in scene.image.threads:
         if is_throwing(thread):
@@ -78,7 +85,7 @@ def thrown(scene: Scene, findings: list[Finding]) -> Thrown | None:
 
 
 def span_of(
-    scene: Scene, thread: ThreadImage, rule: str, findings: list[Finding]
+    scene: JudgedImage, thread: ThreadImage, rule: str, findings: list[Finding]
 ) -> tuple[int, str]:
     """Return the span that a check failed on, and what shows that; 0 if nothing does.
 
@@ -87,7 +94,7 @@ def span_of(
     no longer in registers or on the stack, it is a damaged span. One that is at hand and sound
     comes last: a stray pointer led to it.
     """
-    damage = [finding for finding in findings if finding.verdict is Verdict.DAMAGE]
+    damage = [finding for finding in findings if finding.verdict is FindingVerdict.DAMAGE]
     damaged = [
         span.descriptor
         for span in scene.image.spans
@@ -122,7 +129,7 @@ OF_STATE: Final = ("non in-use span", "bad span state", "span is not in use")
 """What messages say whose check requires that a span is in use."""
 
 
-def rejects(scene: Scene, rule: str, message: str, span: SpanImage) -> bool:
+def rejects(scene: JudgedImage, rule: str, message: str, span: SpanImage) -> bool:
     """Tell whether a check fails on a span; only of checks of its state this can be told.
 
     Rules: T-55 T-58.
@@ -179,7 +186,7 @@ def could_have_broken(rule: str) -> tuple[str, ...]:
     return tuple(sorted({one for field in fields_of(rule) for one in writers().get(field, ())}))
 
 
-def diagnosis(scene: Scene, findings: list[Finding], error: Thrown) -> list[str]:
+def diagnosis(scene: JudgedImage, findings: list[Finding], error: Thrown) -> list[str]:
     """Return what is known of a fatal error, in lines."""
     rule = BY_ID.get(error.rule)
     lines = [f"fatal error: {error.message or 'the message is not found'}"]
@@ -191,7 +198,7 @@ def diagnosis(scene: Scene, findings: list[Finding], error: Thrown) -> list[str]
         lines.append("    the thread shows no span")
     else:
         lines.append(f"    {told(scene, span)} ({error.how})")
-    others = {f.descriptor for f in findings if f.verdict is Verdict.DAMAGE and f.descriptor}
+    others = {f.descriptor for f in findings if f.verdict is FindingVerdict.DAMAGE and f.descriptor}
     others.discard(error.descriptor)
     more = ", ".join(f"{one:#x}" for one in sorted(others)[:8])
     lines.append(f"    other damaged spans: {more or 'none'}")
@@ -204,7 +211,7 @@ def diagnosis(scene: Scene, findings: list[Finding], error: Thrown) -> list[str]
     return lines
 
 
-def next_step(scene: Scene, error: Thrown, broken: list[str]) -> str:
+def next_step(scene: JudgedImage, error: Thrown, broken: list[str]) -> str:
     """Return what to look at next."""
     span = scene.by_descriptor.get(error.descriptor)
     if span is None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from spanproof.witness.finding import Finding, Scene
+from spanproof.witness.finding import Finding, JudgedImage
 from spanspec.base.constants import size_class_of
 from spanspec.base.words import M64
 from spanspec.span.markbits import ARENA_BYTES, bitmap_bytes
@@ -21,7 +21,7 @@ HEADER: Final = 16
 """Bytes before the bits of an arena: how much is taken, and the next arena."""
 
 
-def judge_totals(scene: Scene) -> Iterator[Finding]:
+def judge_totals(scene: JudgedImage) -> Iterator[Finding]:
     """Yield what does not hold of sums."""
     yield from bits(scene)
     yield from specials(scene)
@@ -30,7 +30,7 @@ def judge_totals(scene: Scene) -> Iterator[Finding]:
         yield from counters(scene)
 
 
-def bits(scene: Scene) -> Iterator[Finding]:
+def bits(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the spans whose bits lie where they must not.
 
     Rules: SPAN-22 SPAN-27 I-34.
@@ -64,7 +64,7 @@ def bits(scene: Scene) -> Iterator[Finding]:
             yield Finding("I-34", f"its bits at {at:#x} are in a free arena", descriptor)
 
 
-def specials(scene: Scene) -> Iterator[Finding]:
+def specials(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the spans whose special records are not in order, or beyond their end.
 
     Rules: SWP-24.
@@ -77,7 +77,7 @@ def specials(scene: Scene) -> Iterator[Finding]:
             yield Finding("SWP-24", "a special record beyond its end", descriptor)
 
 
-def counters(scene: Scene) -> Iterator[Finding]:
+def counters(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the statistics that are not the sums over the spans.
 
     Rules: I-29 I-30 I-32.
@@ -130,7 +130,7 @@ def difference(known: dict[str, int], more: str, less: str) -> int | None:
     return (known[more] - known[less]) & M64
 
 
-def by_class(scene: Scene) -> Iterator[Finding]:
+def by_class(scene: JudgedImage) -> Iterator[Finding]:
     """Yield the classes whose objects are not those that were handed out and not freed.
 
     Those handed out from a cached span are counted when it leaves the cache.

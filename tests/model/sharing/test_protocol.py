@@ -11,7 +11,7 @@ from spanspec.sharing import places
 from spanspec.sharing.finite import Finite, Size, initial
 from spanspec.sharing.invariant import is_initial, sharing_holds
 from spanspec.sharing.records import HELD, NO_SPAN, SWEEPING, Sharing
-from spanspec.sharing.steps import STEPS, Taken, enabled
+from spanspec.sharing.steps import STEPS, Successor, enabled
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE, moved
 
 WRAP = (1 << 32) - 2
@@ -25,12 +25,12 @@ PLACES = (
 )
 
 
-def walk(seed: int, size: Size, steps: int, start: int) -> list[Taken]:
+def walk(seed: int, size: Size, steps: int, start: int) -> list[Successor]:
     """Take random steps; those that begin an operation are chosen as often as others."""
     rng = random.Random(seed)
     state, taken = initial(start, size), []
     for _ in range(steps):
-        by_name: dict[str, list[Taken]] = {}
+        by_name: dict[str, list[Successor]] = {}
         for possible in enabled(state):
             by_name.setdefault(possible.step.name, []).append(possible)
         chosen = rng.choice(by_name[rng.choice(sorted(by_name))])

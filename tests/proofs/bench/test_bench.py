@@ -32,7 +32,15 @@ from spanproof.bench import (
     serving,
 )
 from spanproof.bench.child import in_child, sources_only
-from spanproof.bench.figure import Figure, Goal, Measured, Outcome, Pair, Settings, Table
+from spanproof.bench.figure import (
+    Figure,
+    FigureOutcome,
+    Goal,
+    Measured,
+    SamplePair,
+    Settings,
+    Table,
+)
 from spanproof.bench.figures import all_figures
 from spanproof.bench.fuzzing import by_engine
 from spanproof.bench.machine import described
@@ -60,7 +68,7 @@ SMALL = bundled_traces()[0]
 def fixed(*pairs: tuple[float, float], name: str = "area.figure", **changes: object) -> Figure:
     """A figure with known samples."""
     details = Table(("n", "took"), (("1", "2 s"),))
-    measured = Measured(tuple(Pair(*pair) for pair in pairs), details=details, note="a note")
+    measured = Measured(tuple(SamplePair(*pair) for pair in pairs), details=details, note="a note")
     made = Figure(name, "this", "that", "cost", Goal("at most", 2), lambda _: measured)
     return made._replace(**changes)  # type: ignore[arg-type]  # the names are those of the fields
 
@@ -90,14 +98,14 @@ def test_both_sides_run_in_turns_and_swap_places() -> None:
 
     pairs = in_turns(lambda: side("a"), lambda: side("b"), 3)
     assert "".join(log) == "ba" + "ab" + "ba" + "ab"
-    assert pairs == (Pair(3, 4), Pair(6, 5), Pair(7, 8))
+    assert pairs == (SamplePair(3, 4), SamplePair(6, 5), SamplePair(7, 8))
     assert len(in_turns(lambda: side("a"), lambda: side("b"), 2, warm_up=False)) == 2
 
 
 # --- ratios and goals -----------------------------------------------------------------------------
 
 
-def outcome_of(one: Figure) -> Outcome:
+def outcome_of(one: Figure) -> FigureOutcome:
     return figure.measure(one, Settings())
 
 

@@ -28,7 +28,7 @@ from spanproof.support import processes, sidebyside
 from spanproof.support.traces import bundled_traces
 
 if TYPE_CHECKING:
-    from spanproof.mutation.generated import Fate, Generated
+    from spanproof.mutation.generated import Generated, GeneratedFate
 
 HOLDS = next(path for path in bundled_traces() if path.name.startswith("small-tiny"))
 
@@ -205,10 +205,10 @@ def test_a_mutant_whose_worker_is_killed_is_named_and_the_others_are_judged(
     monkeypatch.setenv("SPANSPEC_CACHE", str(tmp_path))
     judged: list[str] = []
 
-    def judge(mutant: "Generated", obligations: Sequence[str]) -> "Fate":
+    def judge(mutant: "Generated", obligations: Sequence[str]) -> "GeneratedFate":
         judged.append(mutant.after)
         what = (mutant.function, mutant.line, mutant.before, mutant.after, mutant.operator)
-        fate: Fate = generated.Fate(*what, "refuted", obligations[0])
+        fate: GeneratedFate = generated.Fate(*what, "refuted", obligations[0])
         return fate
 
     class KilledAtSub(OneKills):

@@ -31,8 +31,10 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> list[Cache]:
         answers = {True: WORK, False: WORK._replace(answer="refuted")}
         return [Outcome(job, answers[job.mutant is None]) for job in work], False
 
-    def judged_nothing(*arguments: object) -> tuple[verify.Checked, Mapping[str, CampaignResult]]:
-        return verify.Checked([], [], 0.0), {}
+    def judged_nothing(
+        *arguments: object,
+    ) -> tuple[verify.CheckedTraces, Mapping[str, CampaignResult]]:
+        return verify.CheckedTraces([], [], 0.0), {}
 
     monkeypatch.setattr(prove, "decide_all", decided)
     monkeypatch.setattr(verify, "judged", judged_nothing)
@@ -80,13 +82,15 @@ def test_where_ci_is_set_nothing_is_taken_from_a_cache(
 
 
 @pytest.fixture(scope="module")
-def before() -> verify.Checked:
+def before() -> verify.CheckedTraces:
     """What the bundled traces give in this process, which takes seconds."""
     return verify.check_bundled()
 
 
 def test_verify_ends_with_one_table(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, before: verify.Checked
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    before: verify.CheckedTraces,
 ) -> None:
     monkeypatch.setattr(verify, "check_bundled", lambda: before)
     book = current()
@@ -112,12 +116,12 @@ def nothing_but_the_checks(*arguments: object) -> Mapping[str, CampaignResult]:
     return {}
 
 
-def figures(checked: verify.Checked) -> list[tuple[str, int, int | None]]:
+def figures(checked: verify.CheckedTraces) -> list[tuple[str, int, int | None]]:
     return [(report.path, report.tally.events, report.steps) for report, _ in checked.reports]
 
 
 def test_traces_are_checked_beside_the_fuzzing_as_without_it(
-    monkeypatch: pytest.MonkeyPatch, before: verify.Checked
+    monkeypatch: pytest.MonkeyPatch, before: verify.CheckedTraces
 ) -> None:
     monkeypatch.setattr(verify, "fuzz_for", nothing_but_the_checks)
     beside, _ = verify.judged(1, 0, 2)

@@ -14,7 +14,7 @@ from spanproof.decide.schedule import founded
 from spanproof.decide.verdict import Answer, Verdict
 from spanproof.prove.exploration import EXPLORATIONS, Exploration, Ran
 from spanproof.prove.questions import Question
-from spanproof.solvers.finding import Finding
+from spanproof.solvers.finding import SolverAnswer
 from spanproof.solvers.inprocess import Z3, FewFirst
 from spanproof.theorems import all_obligations
 
@@ -179,9 +179,9 @@ def test_the_first_question_that_stays_open_ends_a_brief_decision() -> None:
     class Dumb:
         name = "z3"
 
-        def ask(self, question: Question, timeout: float) -> Finding:
+        def ask(self, question: Question, timeout: float) -> SolverAnswer:
             asked.append(question)
-            return Finding("unknown", 0.0, "too hard")
+            return SolverAnswer("unknown", 0.0, "too hard")
 
     claim = all_obligations()["protocol.start"]
     verdict = decide(claim, None, 20.0, Dumb(), briefly=True)

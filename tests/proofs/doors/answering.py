@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spanspec.base.sizeclass import CLASSES, round_up_size, size_class_for
 
 if TYPE_CHECKING:
-    from spanproof.fuzz.scheduler import Scheduler, Worker
+    from spanproof.fuzz.scheduler import CallingThread, Scheduler
     from spanproof.fuzz.spanalloc_subject import SpanallocSpan
     from spanproof.fuzz.spanallocheap import SpanallocHeap
 
@@ -47,7 +47,7 @@ class Answering:
         self.heap: SpanallocHeap
         self.objects: dict[int, tuple[int, int]] = {}
         self.scheduler: Scheduler
-        self.workers: dict[int, Worker] = {}
+        self.workers: dict[int, CallingThread] = {}
 
     def answer(self, ask: Message) -> Message:
         try:
@@ -123,13 +123,13 @@ class Answering:
     def new_span(self, ask: Message) -> Message:
         import spanalloc
         from spanproof.fuzz.program import Program
-        from spanproof.fuzz.spanalloc_subject import of_package
+        from spanproof.fuzz.spanalloc_subject import spans_of_package
 
         package = SimpleNamespace(Span=spanalloc.Span, SpanError=spanalloc.SpanError)
         program = Program(
             ask["size_class"], (), ask["noscan"], ask["sweepgen"], max(1, ask["pages"])
         )
-        self.span = of_package(package)(program)
+        self.span = spans_of_package(package)(program)
         return {}
 
     def allocate(self, ask: Message) -> Message:
@@ -206,14 +206,14 @@ class Answering:
         return {**returned, "events": self.heap.events() if "events" in SHOWS else []}
 
     def heap_begin(self, ask: Message) -> Message:
-        from spanproof.fuzz.scheduler import Scheduler, Worker
+        from spanproof.fuzz.scheduler import CallingThread, Scheduler
 
         p = ask.get("p", 0)
         if not self.workers:
             self.scheduler = Scheduler()
             self.heap.obey(self.scheduler)
         if p not in self.workers:
-            self.workers[p] = Worker(self.scheduler, f"of P {p}")
+            self.workers[p] = CallingThread(self.scheduler, f"of P {p}")
         self.workers[p].begin(lambda: self.returned(ask))
         return self.turn({"p": p})
 

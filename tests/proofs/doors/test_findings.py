@@ -25,7 +25,7 @@ from spanproof.fuzz.lockstep import run_program
 from spanproof.fuzz.planted.planting import package_with
 from spanproof.fuzz.planted.span import PLANTED
 from spanproof.fuzz.program import Allocate, Flush, Program, Refill, StartCycle
-from spanproof.fuzz.spanalloc_subject import of_package
+from spanproof.fuzz.spanalloc_subject import spans_of_package
 from spanproof.mutation import diagnosis, variants
 from spanproof.symbolic.sources import SourceTree
 
@@ -105,7 +105,7 @@ def test_causes_are_told_apart_by_rule_field_and_failure_and_not_by_numbers() ->
 def test_a_finding_is_told_what_it_behaves_like(monkeypatch: pytest.MonkeyPatch) -> None:
     bug = PLANTED[0]
     program = Program(1, (Refill(), Allocate(64)))
-    divergence = run_program(program, of_package(package_with(bug))).divergence
+    divergence = run_program(program, spans_of_package(package_with(bug))).divergence
     assert divergence is not None
     wanted = {bug.name, "the fast path takes the last slot of a word and leaves a used-up cache"}
     few = [one for one in variants.of_span() if one.name in wanted]
@@ -155,7 +155,9 @@ def test_a_path_that_is_never_told_is_not_compared_and_not_said(
     steps = (Refill(), Allocate(2), StartCycle(), Flush(), Refill(), Allocate(1))
     program = Program(1, steps)
     for shows_state in (True, False):
-        veiled = partial(diagnosis.opaque_span, of_package(package_with(bug)), False, shows_state)
+        veiled = partial(
+            diagnosis.opaque_span, spans_of_package(package_with(bug)), False, shows_state
+        )
         divergence = run_program(program, veiled).divergence
         assert divergence is not None
         if not shows_state:

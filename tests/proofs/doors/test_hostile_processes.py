@@ -22,7 +22,7 @@ from spanproof.fuzz.finding import FoundWith
 from spanproof.fuzz.heapprogram import HeapProgram, StartCycle, Sweep, Together
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.contractprogram import ContractProgram, Malloc
-from spanproof.fuzz.levels.sizesprogram import Ask, SizesProgram
+from spanproof.fuzz.levels.sizesprogram import AskSize, SizesProgram
 from spanproof.fuzz.program import Allocate, Program, Refill
 
 HOSTILE = Path(__file__).parent / "hostile.py"
@@ -78,7 +78,7 @@ def left_of(kind: str) -> list[psutil.Process]:
 
 LEVELS: dict[Scope, tuple[str, int, AnyProgram]] = {
     Scope.SPAN: ("allocate", 6, PROGRAM),
-    Scope.SIZES: ("size", 2, SizesProgram((Ask(8),))),
+    Scope.SIZES: ("size", 2, SizesProgram((AskSize(8),))),
     Scope.CONTRACT: ("malloc", 3, ContractProgram((Malloc(8),))),
     Scope.HEAP: ("heap_call", 3, HeapProgram((StartCycle(),))),
     Scope.SCHEDULE: ("heap_begin", 3, HeapProgram((Together((Sweep(), Sweep(p=1))),), procs=2)),

@@ -17,7 +17,7 @@ from spanproof.fuzz.finding import DoorName, FoundWith
 from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.contractprogram import ContractProgram, Free, Malloc, Realloc, Show
-from spanproof.fuzz.levels.sizesprogram import Ask, SizesProgram
+from spanproof.fuzz.levels.sizesprogram import AskSize, SizesProgram
 from spanproof.fuzz.program import (
     Allocate,
     Flush,
@@ -32,7 +32,9 @@ from spanproof.protocol.faults import CannotStart
 ANSWERING = Path(__file__).parent / "answering.py"
 LIMITS = Limits(seconds=20)
 
-SIZES = SizesProgram((Ask(1), Ask(1024), Ask(1025), Ask(32768), Ask(32769), Ask(1 << 40)))
+SIZES = SizesProgram(
+    (AskSize(1), AskSize(1024), AskSize(1025), AskSize(32768), AskSize(32769), AskSize(1 << 40))
+)
 CONTRACT = ContractProgram(
     (Malloc(24, zero=True), Malloc(0), Malloc(100, 256), Show(0), Realloc(0, 5000), Free(2))
 )

@@ -16,10 +16,10 @@ from spanproof.fuzz.divergence import Divergence
 from spanproof.fuzz.factories import Scope, WrongFactory
 from spanproof.fuzz.finding import FoundWith
 from spanproof.fuzz.isolation.ending import Limits
-from spanproof.fuzz.levels.contract import Judge, plan
+from spanproof.fuzz.levels.contract import ContractJudge, plan
 from spanproof.fuzz.levels.contractprogram import ContractProgram, Malloc, Realloc, drawn
 from spanproof.fuzz.levels.contractruns import run_whole
-from spanproof.fuzz.levels.known import Known, told_of_known
+from spanproof.fuzz.levels.known import KnownFailure, told_of_known
 from spanproof.fuzz.levels.remote import Answerer
 from spanproof.protocol.faults import Broken, CannotStart
 from spanproof.protocol.messages import Made
@@ -185,13 +185,13 @@ def test_the_step_that_shows_it_is_told(shim: Callable[[str], str]) -> None:
 def test_a_known_failure_is_told_and_is_no_finding() -> None:
     """And one that is not met any more is told as well."""
     planned = plan(ContractProgram((Malloc(512, 512), Malloc(32, 32))))
-    known = Known("lib*", "alignment", "some issue", {"align": [512]})
-    judge = Judge(16, (known,))
+    known = KnownFailure("lib*", "alignment", "some issue", {"align": [512]})
+    judge = ContractJudge(16, (known,))
     judge.hear(planned[0], Made(n=1, address=0x1010))
     with pytest.raises(Difference, match="alignment"):
         judge.hear(planned[1], Made(n=1, address=0x2010))
     assert list(told_of_known(judge.known)) == ["known failure, met 1 of 1 time: some issue"]
-    mended = Judge(16, (known,))
+    mended = ContractJudge(16, (known,))
     mended.hear(planned[0], Made(n=1, address=0x1000))
     assert list(told_of_known(mended.known)) == ["known failure, not met any more: some issue"]
 
@@ -256,13 +256,13 @@ def test_threads_are_judged_by_when_calls_began_and_ended() -> None:
         Made(n=2, address=0x2000, runs=[(planned[1].byte, 64)], began=3, ended=6),
         Made(n=3, address=0x1000, began=4, ended=5),
     ]
-    Judge(16).hear_at_once(planned, replies)
+    ContractJudge(16).hear_at_once(planned, replies)
     backwards = [replies[0], replies[1], Made(n=3, address=0x1000, began=5, ended=4)]
     with pytest.raises(Difference, match="order of a call"):
-        Judge(16).hear_at_once(planned, backwards)
+        ContractJudge(16).hear_at_once(planned, backwards)
     too_soon = [*replies[:2], Made(n=3, address=0x2000, began=4, ended=7)]
     with pytest.raises(Difference, match="place of an object"):
-        Judge(16).hear_at_once(planned, too_soon)
+        ContractJudge(16).hear_at_once(planned, too_soon)
 
 
 def test_a_library_is_found_by_each_name_that_it_has(
@@ -285,6 +285,6 @@ def test_a_library_is_found_by_each_name_that_it_has(
 @pytest.mark.parametrize("address", [(1 << 64) - 48, 1 << 64, 1 << 70])
 def test_an_object_lies_in_64_bits(address: int) -> None:
     planned = plan(ContractProgram((Malloc(64),)))
-    Judge(16).hear(planned[0], Made(n=1, address=(1 << 64) - 64))
+    ContractJudge(16).hear(planned[0], Made(n=1, address=(1 << 64) - 64))
     with pytest.raises(Difference, match="place of an object"):
-        Judge(16).hear(planned[0], Made(n=1, address=address))
+        ContractJudge(16).hear(planned[0], Made(n=1, address=address))

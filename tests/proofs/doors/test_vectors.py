@@ -29,14 +29,14 @@ from spanproof.fuzz.program import (
 )
 from spanproof.fuzz.subjects import SubjectFactory
 from spanproof.mutation import heapvectors, outcomes, races, vectors
-from spanproof.mutation.variants import Variant, of_heap, of_schedule, of_span
+from spanproof.mutation.variants import ModelVariant, of_heap, of_schedule, of_span
 
 ROOT = Path(__file__).parents[3]
 ANSWERING = Path(__file__).parent / "answering.py"
 WANTED = ("the fast path takes", "the slow search skips", "free slots can be marked")
 
 
-def few() -> Iterator[Variant]:
+def few() -> Iterator[ModelVariant]:
     return islice((one for one in of_span() if one.name.startswith(WANTED)), 4)
 
 

@@ -11,7 +11,7 @@ import spanalloc
 from spanproof.fuzz.choices import Choices, FromBytes, seeded
 from spanproof.fuzz.differences import Told, compare_events
 from spanproof.fuzz.divergence import ProgramT
-from spanproof.fuzz.guidance import FRESH, Kept, Source
+from spanproof.fuzz.guidance import FRESH, KeptPrograms, Source
 from spanproof.fuzz.heapgrammar import heap_program
 from spanproof.fuzz.heaplockstep import MOST_UNSEEN, run_heap_program, run_heap_program_quickly
 from spanproof.fuzz.heapprogram import (
@@ -240,7 +240,7 @@ def test_an_invariant_that_a_changed_run_breaks_is_found_there(rule: str) -> Non
 
 
 def test_a_program_is_kept_if_it_shows_anything_new() -> None:
-    kept: Kept[HeapProgram] = Kept()
+    kept: KeptPrograms[HeapProgram] = KeptPrograms()
     short, long = HeapProgram((Malloc(8),)), HeapProgram((Malloc(8), Malloc(16)))
     assert kept.add(long, frozenset("ab"))
     assert not kept.add(short, frozenset("b"))

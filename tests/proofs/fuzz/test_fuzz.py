@@ -27,11 +27,11 @@ from spanproof.fuzz.program import (
     load,
     save,
 )
-from spanproof.fuzz.spanalloc_subject import SpanallocSpan, installed, of_package
+from spanproof.fuzz.spanalloc_subject import SpanallocSpan, installed, spans_of_package
 from spanproof.fuzz.strategies import span_programs
 from spanproof.fuzz.subjects import State, SubjectFactory
 
-INTERPRETED = of_package(package_with(None))
+INTERPRETED = spans_of_package(package_with(None))
 SIDES: dict[str, SubjectFactory] = {"installed": installed, "interpreted": INTERPRETED}
 
 
@@ -58,7 +58,7 @@ def test_a_planted_bug_is_found_and_shrunk_to_eight_steps(bug: PlantedBug) -> No
     assert divergence is not None
     assert isinstance(divergence.program, Program)
     assert len(divergence.program.steps) <= 8
-    again = run_program(divergence.program, of_package(package_with(bug))).divergence
+    again = run_program(divergence.program, spans_of_package(package_with(bug))).divergence
     assert again == divergence
     assert run_program(divergence.program, installed).divergence is None
 

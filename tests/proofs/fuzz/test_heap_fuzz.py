@@ -10,7 +10,7 @@ from spanproof.fuzz import finding
 from spanproof.fuzz.choices import FromBytes, seeded
 from spanproof.fuzz.divergence import describe
 from spanproof.fuzz.heapgrammar import heap_program
-from spanproof.fuzz.heaplockstep import Lockstep, run_heap_program
+from spanproof.fuzz.heaplockstep import HeapLockstep, run_heap_program
 from spanproof.fuzz.heapprogram import (
     FinishCycle,
     FlushCaches,
@@ -33,7 +33,13 @@ from spanproof.fuzz.heapsides import State
 from spanproof.fuzz.planted.heap import BUGS, find_in_heap
 from spanproof.fuzz.planted.planting import PlantedBug, package_with
 from spanproof.fuzz.program import ProgramError
-from spanproof.fuzz.spanallocheap import QuietHeap, SpanallocHeap, installed, of_package, quiet
+from spanproof.fuzz.spanallocheap import (
+    QuietHeap,
+    SpanallocHeap,
+    heaps_of_package,
+    installed,
+    quiet,
+)
 from spanproof.fuzz.strategies import heap_programs
 
 DEEP = HeapProgram(
@@ -98,7 +104,7 @@ def test_every_program_agrees(program: HeapProgram) -> None:
 
 
 def test_both_sides_steer_by_what_a_cycle_took() -> None:
-    pair = Lockstep(STEERED, installed, thorough=True)
+    pair = HeapLockstep(STEERED, installed, thorough=True)
     triggers = []
     for step in STEERED.steps:
         pair.take(step)
@@ -133,14 +139,14 @@ FASTEST = PlantedBug(
 def test_a_bug_of_the_fast_path_alone_is_found_in_a_heap_that_records_nothing() -> None:
     package = package_with(FASTEST)
     program = HeapProgram((Malloc(64, 2, noscan=True), Malloc(64)))
-    assert run_heap_program(program, of_package(package)).divergence is None
-    divergence = run_heap_program(program, of_package(package, QuietHeap)).divergence
+    assert run_heap_program(program, heaps_of_package(package)).divergence is None
+    divergence = run_heap_program(program, heaps_of_package(package, QuietHeap)).divergence
     assert divergence is not None
     assert divergence.what == "the result"
 
 
 def test_the_interpreted_source_agrees_too() -> None:
-    assert run_heap_program(DEEP, of_package(package_with(None))).divergence is None
+    assert run_heap_program(DEEP, heaps_of_package(package_with(None))).divergence is None
 
 
 @pytest.mark.parametrize("name", EASY)
@@ -166,7 +172,7 @@ class Lies(SpanallocHeap):
 
 
 def test_a_difference_is_shown_with_both_values() -> None:
-    honest = of_package(package_with(None))(DEEP)
+    honest = heaps_of_package(package_with(None))(DEEP)
     divergence = run_heap_program(DEEP, lambda program: Lies(program, honest._package)).divergence
     assert divergence is not None
     assert (divergence.step, divergence.what) == (0, "heap_live")

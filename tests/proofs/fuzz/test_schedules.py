@@ -31,8 +31,8 @@ from spanproof.fuzz.interleaved import InTurns
 from spanproof.fuzz.planted.heap import find_in_heap
 from spanproof.fuzz.planted.planting import Effort, PlantedBug, package_with
 from spanproof.fuzz.planted.schedule import RACES, find_in_schedule
-from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
-from spanproof.fuzz.spanallocheap import installed, of_package
+from spanproof.fuzz.scheduler import CallingThread, Scheduler, StopReason
+from spanproof.fuzz.spanallocheap import heaps_of_package, installed
 from spanproof.fuzz.strategies import scheduled_programs
 from spanspec.heap.decisions import Decisions
 
@@ -85,7 +85,7 @@ def test_threads_meet_in_lists_and_wait_for_locks() -> None:
 
 
 def test_the_interpreted_source_agrees_too() -> None:
-    outcome = run_heap_program(MEETING, of_package(package_with(None)))
+    outcome = run_heap_program(MEETING, heaps_of_package(package_with(None)))
     assert outcome == run_heap_program(MEETING, installed)
 
 
@@ -115,7 +115,7 @@ def test_a_race_planted_into_the_heap_is_found(name: str) -> None:
     assert length_of(divergence.program) <= 12
     assert isinstance(divergence.program, HeapProgram)
     assert run_heap_program(divergence.program, installed).divergence is None
-    again = run_heap_program(divergence.program, of_package(package_with(bug))).divergence
+    again = run_heap_program(divergence.program, heaps_of_package(package_with(bug))).divergence
     assert again == divergence
 
 
@@ -126,7 +126,7 @@ def test_a_search_has_to_look_at_both_lists_again_after_a_sweep() -> None:
     program = HeapProgram(
         (Malloc(4096, 8), StartCycle(), first, second, third, FinishCycle(), at_once), procs=2
     )
-    changed = of_package(package_with(race("does not look at the nonempty list again")))
+    changed = heaps_of_package(package_with(race("does not look at the nonempty list again")))
     divergence = run_heap_program(program, changed).divergence
     assert divergence is not None
     assert divergence.what == "event 'ct'"
@@ -168,7 +168,7 @@ def test_freeing_all_memory_waits_for_a_span_that_another_thread_sweeps() -> Non
     outcome = run_heap_program(program, installed)
     assert outcome.divergence is None
     assert outcome.exercised["waits"] > 0
-    changed = of_package(package_with(race("#45315")))
+    changed = heaps_of_package(package_with(race("#45315")))
     divergence = run_heap_program(program, changed).divergence
     assert divergence is not None
     assert (divergence.expected, divergence.seen) == ("waits for another thread", "goes on")
@@ -249,12 +249,12 @@ def test_workers_run_one_at_a_time_and_stop_where_their_steps_end() -> None:
             scheduler.step_ends()
         return len(told)
 
-    one, other = Worker(scheduler, "one"), Worker(scheduler, "other")
+    one, other = CallingThread(scheduler, "one"), CallingThread(scheduler, "other")
     one.begin(lambda: work("a"))
     other.begin(lambda: work("b"))
-    assert [one.go_on(), other.go_on(), other.go_on(), one.go_on()] == [Stop.STEP] * 4
+    assert [one.go_on(), other.go_on(), other.go_on(), one.go_on()] == [StopReason.STEP] * 4
     assert told == ["a0", "b0", "b1", "a1"]
-    assert one.go_on() is Stop.ENDED
+    assert one.go_on() is StopReason.ENDED
     assert (one.result, one.in_call, other.in_call) == (4, False, True)
     for worker in (one, other):
         worker.close()
@@ -272,13 +272,13 @@ def test_a_call_that_raises_has_ended_and_one_that_is_abandoned_cleans_up() -> N
         finally:
             cleaned.append(True)
 
-    worker = Worker(scheduler, "worker")
+    worker = CallingThread(scheduler, "worker")
     worker.begin(fail)
     with pytest.raises(ZeroDivisionError):
         worker.go_on()
     assert not worker.in_call
     worker.begin(wait)
-    assert worker.go_on() is Stop.WAITS
+    assert worker.go_on() is StopReason.WAITS
     worker.close()
     assert cleaned == [True]
     with pytest.raises(RuntimeError, match="does not exist"):

@@ -30,7 +30,7 @@ from spanproof.fuzz.places import PLACES, Place
 from spanproof.fuzz.planted.heap import BUGS
 from spanproof.fuzz.planted.planting import PlantedBug, package_with
 from spanproof.fuzz.reasons import reason_in, rules_of, wordings
-from spanproof.fuzz.spanallocheap import installed, of_package
+from spanproof.fuzz.spanallocheap import heaps_of_package, installed
 from spanproof.fuzz.strategies import heap_programs
 from spanspec.rules.book import BY_ID
 
@@ -111,7 +111,7 @@ def test_a_bug_that_only_such_a_program_shows_is_seen(
     name: str, steps: tuple[Step, ...], answers: tuple[str, ...]
 ) -> None:
     program = HeapProgram(steps, answers=answers)  # type: ignore[arg-type]
-    divergence = run_heap_program(program, of_package(package_with(planted(name)))).divergence
+    divergence = run_heap_program(program, heaps_of_package(package_with(planted(name)))).divergence
     assert divergence is not None
     assert divergence.rules
     assert run_heap_program(program, installed).divergence is None

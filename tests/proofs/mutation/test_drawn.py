@@ -9,7 +9,7 @@ import pytest
 from spanproof.cli import drawn as command
 from spanproof.cli.app import run
 from spanproof.decide.cache import Cache, NoCache
-from spanproof.decide.catalogue import Catalogue, Claim
+from spanproof.decide.catalogue import Catalogue, ListedClaim
 from spanproof.decide.verdict import Verdict
 from spanproof.mutation import fates
 from spanproof.mutation.drawn import Drawn, draw, drawable, drawn_of_structures, mutants_of
@@ -86,8 +86,8 @@ def test_courses_steps_and_containers_are_among_them() -> None:
     assert not any(name.startswith(("spanspec.rules", "spanspec.trace")) for name in names)
 
 
-def claim(name: str, rests_on: str) -> Claim:
-    return Claim(name, (), "It holds.", (), rests_on)
+def claim(name: str, rests_on: str) -> ListedClaim:
+    return ListedClaim(name, (), "It holds.", (), rests_on)
 
 
 MADE = "".join(f"def {name}(): pass\n" for name in ("rule", "other", "third"))

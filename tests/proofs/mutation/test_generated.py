@@ -13,8 +13,8 @@ from spanproof.cli.app import run
 from spanproof.decide.catalogue import current
 from spanproof.mutation import generated
 from spanproof.mutation.generated import (
-    Fate,
     Generated,
+    GeneratedFate,
     all_mutants,
     basis_of,
     judge,
@@ -55,7 +55,7 @@ def test_the_proofs_judge() -> None:
     assert not fate.killed
 
 
-def without_end(monkeypatch: pytest.MonkeyPatch, function: str, text: str) -> Fate:
+def without_end(monkeypatch: pytest.MonkeyPatch, function: str, text: str) -> GeneratedFate:
     monkeypatch.setattr(generated, "LONGEST", 0.5)
     mutant = Generated(function, "op", 0, 1, "a", "b", text)
     return judge(mutant, ["accounts.objects"])
@@ -77,7 +77,7 @@ def test_an_obligation_that_takes_too_long_says_nothing(monkeypatch: pytest.Monk
 
 def test_a_fate_is_kept_as_long_as_what_it_rests_on() -> None:
     claims = current().claims
-    killed = Fate("f", 1, "a", "b", "op", "refuted", "tiny.inside")
+    killed = GeneratedFate("f", 1, "a", "b", "op", "refuted", "tiny.inside")
     survived = killed._replace(answer="proved", by="")
     judges = ["tiny.inside", "tiny.disjoint"]
     changed = {
@@ -111,7 +111,7 @@ def test_a_campaign_prints_its_survivors_and_goes_on_where_it_stopped(
         for mutant in mutants:
             asked.append(mutant.key)
             answer = "proved" if "|" in mutant.after else "refuted"
-            yield mutant, Fate(mutant.function, 1, "a", mutant.after, "op", answer, "")
+            yield mutant, GeneratedFate(mutant.function, 1, "a", mutant.after, "op", answer, "")
             if len(asked) == 2:
                 raise KeyboardInterrupt
 

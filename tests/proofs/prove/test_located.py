@@ -5,7 +5,7 @@ import z3
 from spanproof.decide.prover import decide
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.questions import Question
-from spanproof.solvers.finding import Finding
+from spanproof.solvers.finding import SolverAnswer
 from spanproof.solvers.inprocess import Z3
 from spanproof.symbolic.integers import Integers
 
@@ -31,7 +31,7 @@ class Counting(Z3):
         self.tells = tells
         self.asked: list[int] = []
 
-    def ask(self, question: Question, timeout: float) -> Finding:
+    def ask(self, question: Question, timeout: float) -> SolverAnswer:
         """Decide a question; `tells` says whether the model is shown."""
         self.asked.append(question.queries)
         finding = super().ask(question, timeout)

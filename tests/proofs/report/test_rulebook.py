@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.report.matrix import Row, matrix, outdated, unexplained
+from spanproof.report.matrix import RuleRow, matrix, outdated, unexplained
 from spanproof.theorems import all_obligations
 from spanspec.rules import FAMILIES, RULES
 from spanspec.rules.book import BY_ID, RULE_ID, cited, definitions, definitions_of_rules, rule
@@ -58,8 +58,8 @@ def test_every_reason_is_about_rules_that_exist_and_no_rule_has_two() -> None:
     assert set(listed) <= set(BY_ID)
 
 
-def row_of(reason: str, tests: tuple[str, ...]) -> Row:
-    return Row(RULES[0], (), (), tests, 0, reason)
+def row_of(reason: str, tests: tuple[str, ...]) -> RuleRow:
+    return RuleRow(RULES[0], (), (), tests, 0, reason)
 
 
 def test_a_missing_and_a_stale_reason_would_be_noticed() -> None:

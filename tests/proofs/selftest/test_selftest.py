@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from spanproof.cli.app import application
 from spanproof.selftest import kinds, outside, preface
 from spanproof.selftest.campaign import Tally, case_of, judged, text_of
-from spanproof.selftest.inside import Writer
+from spanproof.selftest.inside import FunctionWriter
 from spanproof.selftest.judge import ARITHMETICS, imported, judge
 from spanproof.selftest.lines import coverage_of
 from spanproof.symbolic import (
@@ -91,7 +91,7 @@ def test_nothing_is_compared_where_the_proof_of_a_contract_would_fail(number: in
 def test_a_function_that_hypothesis_writes_is_read_as_it_runs(
     tmp_path: Path, random: Random, arithmetic: Arithmetic
 ) -> None:
-    written = Writer(random, "f", arithmetic).function()
+    written = FunctionWriter(random, "f", arithmetic).function()
     text = f"{preface.TEXT}\n{written.others}\n{written.text}"
     with imported("shrunk", tmp_path, text) as module:
         outcome = judge(written, module, arithmetic, random)
@@ -218,14 +218,17 @@ def place_is_found_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def stores_are_swapped_where_ways_meet(patch: pytest.MonkeyPatch) -> None:
-    original = memory.Memory.join
+    original = memory.ObjectMemory.join
 
     def join(
-        self: memory.Memory, condition: z3.BoolRef, one: memory.State, other: memory.State
-    ) -> memory.State:
+        self: memory.ObjectMemory,
+        condition: z3.BoolRef,
+        one: memory.MemoryState,
+        other: memory.MemoryState,
+    ) -> memory.MemoryState:
         return original(self, condition, other, one)
 
-    patch.setattr(memory.Memory, "join", join)
+    patch.setattr(memory.ObjectMemory, "join", join)
 
 
 FAULTS = {

@@ -10,7 +10,7 @@ from spanproof.cli.app import run
 from spanproof.mutation.knownbugs.catalogue import KnownBug
 from spanproof.mutation.knownbugs.switch import find
 from spanproof.simulate import exploring
-from spanproof.simulate.exploring import Move, events_of, explore
+from spanproof.simulate.exploring import ThreadMove, events_of, explore
 from spanproof.simulate.scenes import QUICK, SCENES, in_words
 from spanspec.events.fields import EventBase
 from spanspec.heap.state import HeapState
@@ -45,7 +45,7 @@ def test_scenes_have_names_of_their_own_and_read_as_words() -> None:
 
 def test_a_schedule_does_the_same_again() -> None:
     scene = QUICK[0]
-    schedule: list[Move] = []
+    schedule: list[ThreadMove] = []
     going = exploring.Scheduled(scene)
     while able := going.moves():
         schedule.append(able[-1])

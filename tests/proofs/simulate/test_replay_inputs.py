@@ -22,7 +22,7 @@ from spanspec.pages.pageheap import Actor
 from spanspec.pages.runs import AMD64
 from spanspec.trace.replay import Replay
 from spanspec.trace.schema import Header
-from spanspec.trace.threads import Thread
+from spanspec.trace.threads import RecordedThread
 from spanspec.trace.verdict import Diverged
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
@@ -221,7 +221,7 @@ def test_nobody_else_acts_while_ps_are_made_or_dropped(procs: Trace) -> None:
 
 
 def test_who_has_set_the_number_of_ps_is_done_before_another_thread_ends_a_cycle() -> None:
-    heap, thread = Heap(1), Thread(7)
+    heap, thread = Heap(1), RecordedThread(7)
     thread.resizing = procresize(heap.state, Actor(0, 7), 2)
     thread.courses.append(thread.resizing)
     assert isinstance(next(thread.resizing), ev.ProcResize)

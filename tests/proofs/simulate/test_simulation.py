@@ -14,7 +14,7 @@ from spanalloc.recorder import Recorder
 from spanproof.cli.app import run
 from spanproof.mutation.corruption import Trace, corruptions
 from spanproof.mutation.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
-from spanproof.simulate.judging import Judge, Objects
+from spanproof.simulate.judging import ProgramObjects, ReplayJudge
 from spanproof.simulate.ledger import Ledger
 from spanproof.simulate.program import SimulatedProgram, SimulatedSchedule, in_words, load
 from spanproof.simulate.programbooks import ProgramBooks
@@ -71,7 +71,7 @@ def test_random_programs_violate_no_invariant_and_exercise_every_input() -> None
 
 
 def test_objects_that_overlap_are_noticed() -> None:
-    objects = Objects()
+    objects = ProgramObjects()
     assert objects.add(100, 50) is None
     assert objects.add(150, 10) is None
     assert "overlaps" in str(objects.add(60, 41))
@@ -196,14 +196,14 @@ def test_bugs_that_the_model_cannot_have_say_why() -> None:
 def test_what_is_judged_together_is_told_of_the_step_that_it_begins_with(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(judge: Judge, events: Sequence[EventBase]) -> str | None:
+    def refuse(judge: ReplayJudge, events: Sequence[EventBase]) -> str | None:
         batches.append(len(events))
         begins = any(isinstance(event, CycleStarts) for event in events)
         return judged(judge, events) or ("SWP-32: no cycle starts" if begins else None)
 
     batches: list[int] = []
-    judged = Judge.run
-    monkeypatch.setattr(Judge, "run", refuse)
+    judged = ReplayJudge.run
+    monkeypatch.setattr(ReplayJudge, "run", refuse)
     failure = Simulation(0).run(4000).failure
     assert failure is not None
     assert failure.what == "SWP-32: no cycle starts"

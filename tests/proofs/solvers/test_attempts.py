@@ -6,7 +6,7 @@ import pytest
 import z3
 
 from spanproof.prove.questions import Expected, Question
-from spanproof.solvers.finding import Finding
+from spanproof.solvers.finding import SolverAnswer
 from spanproof.solvers.inprocess import AT_ONCE, BRIEFLY, Z3, FewFirst
 from spanproof.solvers.owncontext import OwnContext
 from spanproof.symbolic.values import IDENTITY_SORT
@@ -27,15 +27,17 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[Attempt]:
     """Let Z3 be in doubt of everything, and note what it was asked, and for how long."""
     made: list[Attempt] = []
 
-    def alone(self: OwnContext, formulas: Sequence[z3.BoolRef], timeout: float, *_: int) -> Finding:
+    def alone(
+        self: OwnContext, formulas: Sequence[z3.BoolRef], timeout: float, *_: int
+    ) -> SolverAnswer:
         made.append(("alone", timeout))
-        return Finding("unknown", 0.0, "too hard")
+        return SolverAnswer("unknown", 0.0, "too hard")
 
     def after(
         self: OwnContext, formulas: Sequence[z3.BoolRef], timeout: float, *, few: bool = False
-    ) -> Finding:
+    ) -> SolverAnswer:
         made.append(("few" if few else "after others", timeout))
-        return Finding("unknown", 0.0, "too hard")
+        return SolverAnswer("unknown", 0.0, "too hard")
 
     monkeypatch.setattr(OwnContext, "check", alone)
     monkeypatch.setattr(OwnContext, "check_next", after)

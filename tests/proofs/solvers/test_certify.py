@@ -16,7 +16,7 @@ from spanproof.decide.jobs import Job
 from spanproof.prove.questions import each_query
 from spanproof.solvers.certify import RULES, Checker, certify, proof_of, with_binary_numerals
 from spanproof.solvers.proofscript import NotOfThisQuestion, require_same_question
-from spanproof.solvers.smtlib import Writer
+from spanproof.solvers.smtlib import ScriptWriter
 from spanproof.theorems import all_obligations
 
 SCRIPT = """(set-logic QF_UFBV)
@@ -49,7 +49,7 @@ def test_a_proof_assumes_what_the_question_asserts(question: str) -> None:
 
 
 def test_the_questions_of_an_obligation_have_proofs_of_their_own() -> None:
-    writer, claim = Writer(), all_obligations()["sweepgen.relabel"]
+    writer, claim = ScriptWriter(), all_obligations()["sweepgen.relabel"]
     asked = [q for q in each_query(claim.proof()) if q.expected == "unsat"][:3]
     texts = [with_binary_numerals(writer.script(question)) for question in asked]
     for text in texts:

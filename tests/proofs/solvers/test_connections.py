@@ -9,7 +9,7 @@ from spanproof.prove.questions import Expected, Question
 from spanproof.prove.smallscope import in_small_scope
 from spanproof.solvers import inprocess
 from spanproof.solvers.connections import Connections
-from spanproof.solvers.finding import Finding
+from spanproof.solvers.finding import SolverAnswer
 from spanproof.solvers.inprocess import AT_HAND, IN_VAIN, Z3
 from spanproof.solvers.owncontext import OwnContext
 from spanproof.symbolic.values import IDENTITY_SORT
@@ -52,7 +52,7 @@ def test_only_what_is_near_is_written_out_where_that_is_enough(
 
     def counted(
         self: OwnContext, formulas: Sequence[z3.BoolRef], timeout: float, seed: int = 0
-    ) -> Finding:
+    ) -> SolverAnswer:
         sizes.append(len(formulas))
         return check(self, formulas, timeout, seed)
 
@@ -67,9 +67,9 @@ def test_what_is_at_hand_is_asked_until_that_was_in_vain(monkeypatch: pytest.Mon
 
     def gives_up(
         self: OwnContext, formulas: Sequence[z3.BoolRef], timeout: float, *, few: bool = False
-    ) -> Finding:
+    ) -> SolverAnswer:
         budgets.append(timeout)
-        return Finding("unknown", 0.0)
+        return SolverAnswer("unknown", 0.0)
 
     monkeypatch.setattr(OwnContext, "check_next", gives_up)
     solver = Z3()
@@ -103,7 +103,7 @@ def test_quantifiers_of_any_kind_are_told_from_none(monkeypatch: pytest.MonkeyPa
 
     def noted(
         self: OwnContext, formulas: Sequence[z3.BoolRef], timeout: float, *, few: bool = False
-    ) -> Finding:
+    ) -> SolverAnswer:
         shares.append(timeout / TIMEOUT)
         return check_next(self, formulas, timeout, few=few)
 

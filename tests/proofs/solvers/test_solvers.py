@@ -14,9 +14,9 @@ from spanproof.solvers.inprocess import check
 from spanproof.solvers.instances import instances
 from spanproof.solvers.names import SolverMissing, installed_version
 from spanproof.solvers.narrow_identities import with_words_for_identities
-from spanproof.solvers.reply import Reply
+from spanproof.solvers.reply import SolverReply
 from spanproof.solvers.secondopinion import SecondOpinion, decider, text_solver
-from spanproof.solvers.smtlib import Features, NotPortable, Writer, features, portable
+from spanproof.solvers.smtlib import Features, NotPortable, ScriptWriter, features, portable
 from spanproof.solvers.witness import falsified, meaning
 from spanproof.symbolic.terms import within
 from spanproof.theorems import all_obligations
@@ -94,7 +94,7 @@ def question(*formulas: z3.BoolRef, expected: str = "sat") -> Question:
 
 def test_symbols_of_one_solver_are_refused_by_name() -> None:
     with pytest.raises(NotPortable, match="bvumul_noovfl"):
-        Writer().script(question(z3.BVMulNoOverflow(x, y, False)))
+        ScriptWriter().script(question(z3.BVMulNoOverflow(x, y, False)))
 
 
 def test_what_only_z3_writes_is_written_as_everybody_does() -> None:
@@ -172,9 +172,9 @@ def test_a_model_is_checked_by_the_other_solver_not_believed() -> None:
     assert false is not None
     solver = text_solver("cvc5")
     asked = question(false, expected="unsat")
-    assert solver.ask(Writer().script(asked), 5).result == "unsat"
+    assert solver.ask(ScriptWriter().script(asked), 5).result == "unsat"
     assert falsified([i < j, j < i], 5) is None
-    opinion = SecondOpinion(Stubborn(Reply("sat")))
+    opinion = SecondOpinion(Stubborn(SolverReply("sat")))
     finding = opinion.ask(question(*open_, i > 10), 5)
     assert finding.result == "sat", "the model among few identities is the solver's own"
     doubting = SecondOpinion(Doubting())
@@ -197,13 +197,13 @@ class Stubborn:
 
     name = "stubborn"
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: SolverReply) -> None:
         self.reply = reply
 
     def reads(self, features: Features) -> bool:
         return True
 
-    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> Reply:
+    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> SolverReply:
         return self.reply
 
 
@@ -211,28 +211,32 @@ class Doubting(Stubborn):
     """A solver that finds no model, and says of any that it may be false."""
 
     def __init__(self) -> None:
-        super().__init__(Reply("sat"))
+        super().__init__(SolverReply("sat"))
 
-    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> Reply:
-        return Reply("sat" if ":status unsat" in script else "unknown")
+    def ask(self, script: str, timeout: float, *, saturate: bool = False) -> SolverReply:
+        return SolverReply("sat" if ":status unsat" in script else "unknown")
 
 
 @pytest.mark.parametrize(
     ("reply", "answer"),
     [
-        (Reply("sat"), "refuted"),
-        (Reply("unknown", "tired"), "unknown"),
-        (Reply("unsat"), "vacuous"),
+        (SolverReply("sat"), "refuted"),
+        (SolverReply("unknown", "tired"), "unknown"),
+        (SolverReply("unsat"), "vacuous"),
     ],
 )
-def test_disagreement_and_unknown_are_failures_with_the_script(reply: Reply, answer: str) -> None:
+def test_disagreement_and_unknown_are_failures_with_the_script(
+    reply: SolverReply, answer: str
+) -> None:
     verdict = decide(OBLIGATIONS["sweepgen.relabel"], decider=SecondOpinion(Stubborn(reply)))
     assert verdict.answer == answer
     assert "(check-sat)" in verdict.script
 
 
 def test_a_model_of_a_weaker_form_refutes_nothing() -> None:
-    verdict = decide(OBLIGATIONS["protocol.flush"], decider=SecondOpinion(Stubborn(Reply("sat"))))
+    verdict = decide(
+        OBLIGATIONS["protocol.flush"], decider=SecondOpinion(Stubborn(SolverReply("sat")))
+    )
     assert verdict.answer in ("unknown", "refuted")
     opinion = SecondOpinion(text_solver("bitwuzla"))
     finding = opinion.ask(question(z3.ForAll([i], f(i) != i), expected="unsat"), 5)
@@ -246,7 +250,7 @@ def test_time_outs_and_garbage_are_unknown(name: str, monkeypatch: pytest.Monkey
     solver = text_solver(name)
     a, b = z3.BitVecs("a b", 64)
     factors = z3.And(z3.UGT(a, 1), z3.UGT(b, 1), a * b == 0xC96F_2A6B_9D5B_A5E5)
-    hard = Writer().script(question(factors, z3.ULT(a, 1 << 32), z3.ULT(b, 1 << 32)))
+    hard = ScriptWriter().script(question(factors, z3.ULT(a, 1 << 32), z3.ULT(b, 1 << 32)))
     assert solver.ask(hard, 0.05).result == "unknown"
     assert solver.ask("(set-logic ALL)(check-sat", 1).result == "unknown"
     assert installed_version(name)[0].isdigit()

@@ -7,7 +7,7 @@ import pytest
 import z3
 
 from spanproof.decide.prover import decide
-from spanproof.prove.lemmas import Inductive, Shown
+from spanproof.prove.lemmas import Inductive, ShownOfSteps
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.references import rests_on
 from spanproof.symbolic.dependence import fields_named
@@ -69,7 +69,7 @@ def is_positive(number: U64) -> bool:
     return number > 0
 
 
-POSITIVE = Shown(is_positive, ("span.once",))
+POSITIVE = ShownOfSteps(is_positive, ("span.once",))
 
 
 def test_what_is_built_on_has_to_be_declared() -> None:

@@ -10,7 +10,7 @@ import pytest
 from spanproof.cli.app import run
 from spanproof.witness.acceptance.cores import Death
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.finding import Scene, Verdict, record_of
+from spanproof.witness.finding import FindingVerdict, JudgedImage, record_of
 from spanproof.witness.image import Image, SpanImage, ThreadImage
 from spanproof.witness.learning import fitting, learn
 from spanproof.witness.midway import is_amid_allocation, order_of_allocation, reached_with
@@ -197,7 +197,7 @@ def test_a_single_damage_is_noticed(saved: Snapshot, kind: str) -> None:
     damage(saved.image)
     found = judged(saved.image, saved.profile)
     assert rule in {finding.rule for finding in found}
-    assert all(finding.verdict is Verdict.DAMAGE for finding in found)
+    assert all(finding.verdict is FindingVerdict.DAMAGE for finding in found)
 
 
 def test_a_redacted_heap_has_the_same_findings_and_no_address_of_it(saved: Snapshot) -> None:
@@ -297,7 +297,7 @@ def test_an_image_that_cannot_be_judged_is_refused(saved: Snapshot, tmp_path: Pa
 
 
 def test_generations_are_told_from_the_heap(saved: Snapshot) -> None:
-    scene = Scene(saved.image, saved.profile)
+    scene = JudgedImage(saved.image, saved.profile)
     span = small(saved.image)
     for ahead in (-2, -1, 0, 1, 3):
         span.sweepgen = (saved.image.sweepgen + ahead) % (1 << 32)
@@ -325,7 +325,7 @@ MALLOC = ["mallocgc", "main"]
 REFILLING = ["(*mcentral).cacheSpan", "(*mcache).refill", "(*mcache).nextFree", "mallocgc"]
 
 
-def verdicts(saved: Snapshot) -> dict[str, Verdict]:
+def verdicts(saved: Snapshot) -> dict[str, FindingVerdict]:
     return {f.rule: f.verdict for f in judged(saved.image, saved.profile)}
 
 
@@ -345,16 +345,16 @@ def test_an_allocation_between_two_writes_is_in_flight_where_its_thread_shows_it
     saved: Snapshot,
 ) -> None:
     span = half_allocated(saved.image)
-    assert verdicts(saved) == {"I-2": Verdict.DAMAGE}
+    assert verdicts(saved) == {"I-2": FindingVerdict.DAMAGE}
     with_thread(saved.image, owner(saved.image, span), MALLOC)
-    assert verdicts(saved) == {"I-2": Verdict.IN_FLIGHT}
+    assert verdicts(saved) == {"I-2": FindingVerdict.IN_FLIGHT}
 
 
 def test_no_thread_excuses_what_no_allocation_leaves(saved: Snapshot) -> None:
     span = cached(saved.image)
     alter(span, alloc_count=span.alloc_count + 1)
     with_thread(saved.image, owner(saved.image, span), MALLOC, near={span.descriptor: "register 1"})
-    assert verdicts(saved)["I-2"] is Verdict.DAMAGE
+    assert verdicts(saved)["I-2"] is FindingVerdict.DAMAGE
 
 
 def test_a_thread_that_throws_excuses_nothing(saved: Snapshot) -> None:
@@ -363,8 +363,8 @@ def test_a_thread_that_throws_excuses_nothing(saved: Snapshot) -> None:
     frames = ["throw", "(*mcache).nextFree", "mallocgc"]
     with_thread(saved.image, owner(saved.image, span), frames, message=text)
     found = judged(saved.image, saved.profile)
-    assert {f.verdict for f in found} == {Verdict.DAMAGE}
-    error = thrown(Scene(saved.image, saved.profile), found)
+    assert {f.verdict for f in found} == {FindingVerdict.DAMAGE}
+    error = thrown(JudgedImage(saved.image, saved.profile), found)
     assert error is not None
     assert (error.rule, error.descriptor) == ("T-15", span.descriptor)
     assert error.function == "runtime.(*mcache).nextFree"
@@ -390,12 +390,12 @@ def test_a_check_that_fails_comes_before_what_its_step_writes(saved: Snapshot) -
         span.count_before_cache = span.alloc_count
     of_place = {"I-19", "MC-13"}
     seen = {f.verdict for f in judged(saved.image, saved.profile) if f.rule in of_place}
-    assert seen == {Verdict.IN_FLIGHT}
+    assert seen == {FindingVerdict.IN_FLIGHT}
     refilling.frames.insert(0, "runtime.throw")
     refilling.message = "bad sweepgen in refill"
     found = judged(saved.image, saved.profile)
-    assert {f.verdict for f in found if f.rule in of_place} == {Verdict.DAMAGE}
-    error = thrown(Scene(saved.image, saved.profile), found)
+    assert {f.verdict for f in found if f.rule in of_place} == {FindingVerdict.DAMAGE}
+    error = thrown(JudgedImage(saved.image, saved.profile), found)
     assert error is not None
     assert (error.rule, error.descriptor) == ("T-51", span.descriptor)
 
@@ -407,12 +407,12 @@ def test_who_called_a_check_that_fails_is_not_at_its_pages(saved: Snapshot) -> N
     frames = ["(*sweepLocked).sweep", "(*mheap).reclaim", "(*mheap).alloc", "mallocgc"]
     thread = with_thread(saved.image, 0, frames, pages=[span.base])
     found = judged(saved.image, saved.profile)
-    assert {f.verdict for f in found if f.rule == "I-17"} == {Verdict.IN_FLIGHT}
+    assert {f.verdict for f in found if f.rule == "I-17"} == {FindingVerdict.IN_FLIGHT}
     thread.frames.insert(0, "runtime.throw")
     thread.message = "mspan.sweep: bad span state"
     found = judged(saved.image, saved.profile)
-    assert {f.verdict for f in found if f.rule == "I-17"} == {Verdict.DAMAGE}
-    error = thrown(Scene(saved.image, saved.profile), found)
+    assert {f.verdict for f in found if f.rule == "I-17"} == {FindingVerdict.DAMAGE}
+    error = thrown(JudgedImage(saved.image, saved.profile), found)
     assert error is not None
     assert (error.rule, error.descriptor) == ("T-58", span.descriptor)
 
@@ -431,7 +431,7 @@ def test_a_check_whose_span_no_thread_shows_names_the_one_that_it_rejects(
     alter(span, state=0, sweepgen=saved.image.sweepgen - 2)
     alter(other, needzero=9)
     found = judged(saved.image, saved.profile)
-    error = thrown(Scene(saved.image, saved.profile), found)
+    error = thrown(JudgedImage(saved.image, saved.profile), found)
     assert error is not None
     assert (error.rule, error.descriptor) == ("T-55", span.descriptor)
     assert error.function == "runtime.sweepone"
@@ -448,7 +448,7 @@ def test_an_object_that_was_freed_too_early_may_have_its_cause_elsewhere(saved: 
     with_thread(saved.image, 0, frames, message="found pointer to free object", near=near)
     span.mark_bits |= 1 << span.freeindex
     found = judged(saved.image, saved.profile)
-    scene = Scene(saved.image, saved.profile)
+    scene = JudgedImage(saved.image, saved.profile)
     error = thrown(scene, found)
     assert error is not None
     assert (error.rule, error.descriptor) == ("I-4", span.descriptor)
@@ -480,7 +480,7 @@ def test_a_descriptor_that_had_the_pages_before_is_not_taken_for_the_damaged_one
     alter(span, state=0, sweepgen=unswept)
     found = judged(saved.image, saved.profile)
     assert "I-17" in {finding.rule for finding in found if not finding.descriptor}
-    error = thrown(Scene(saved.image, saved.profile), found)
+    error = thrown(JudgedImage(saved.image, saved.profile), found)
     assert error is not None
     assert (error.rule, error.descriptor) == ("T-55", span.descriptor)
 
@@ -493,7 +493,7 @@ def test_a_span_on_its_way_is_in_flight_for_one_thread_only(saved: Snapshot) -> 
     )  # fmt: skip
     for span in (first, second):
         unlist(saved.image, span.descriptor)
-    assert set(verdicts(saved).values()) == {Verdict.DAMAGE}
+    assert set(verdicts(saved).values()) == {FindingVerdict.DAMAGE}
     near = {first.descriptor: "register 3", second.descriptor: "stack+64"}
     with_thread(saved.image, 0, REFILLING, near=near)
     seen = [f.verdict for f in judged(saved.image, saved.profile)]
@@ -515,7 +515,7 @@ def test_two_spans_of_two_threads_at_the_same_sets_are_in_flight_both(saved: Sna
     with_thread(saved.image, 0, frames, near={first.descriptor: "stack+8"}, classes=classes)
     seen = judged(saved.image, saved.profile)
     assert {f.descriptor for f in seen} == {first.descriptor, second.descriptor}
-    assert {f.verdict for f in seen} == {Verdict.IN_FLIGHT}
+    assert {f.verdict for f in seen} == {FindingVerdict.IN_FLIGHT}
 
 
 def test_a_count_is_off_only_by_the_span_that_a_thread_is_at(saved: Snapshot) -> None:
@@ -526,12 +526,12 @@ def test_a_count_is_off_only_by_the_span_that_a_thread_is_at(saved: Snapshot) ->
     saved.image.counters["pagesInUse"] -= span.npages
     frames = ["(*mheap).initSpan", "(*mheap).allocSpan"]
     with_thread(saved.image, 0, frames)
-    assert verdicts(saved) == {"I-29": Verdict.DAMAGE}
+    assert verdicts(saved) == {"I-29": FindingVerdict.DAMAGE}
     saved.image.threads.clear()
     with_thread(saved.image, 0, frames, near={span.descriptor: "register 2"})
-    assert verdicts(saved) == {"I-29": Verdict.IN_FLIGHT}
+    assert verdicts(saved) == {"I-29": FindingVerdict.IN_FLIGHT}
     saved.image.counters["pagesInUse"] -= 1
-    assert verdicts(saved) == {"I-29": Verdict.DAMAGE}
+    assert verdicts(saved) == {"I-29": FindingVerdict.DAMAGE}
 
 
 def test_pages_that_nobody_has_are_at_hand_of_a_thread_or_damage(saved: Snapshot) -> None:
@@ -544,10 +544,10 @@ def test_pages_that_nobody_has_are_at_hand_of_a_thread_or_damage(saved: Snapshot
     arena.allocated = bits.hex()
     frames = ["(*pageAlloc).scavengeOne", "bgscavenge"]
     thread = with_thread(image, 0, frames)
-    assert verdicts(saved) == {"I-12": Verdict.DAMAGE}
+    assert verdicts(saved) == {"I-12": FindingVerdict.DAMAGE}
     page = (arena.index + 1) * image.pages_per_arena - 1
     thread.pages = [(page * image.page_size - image.arena_offset) % (1 << 64)]
-    assert verdicts(saved) == {"I-12": Verdict.IN_FLIGHT}
+    assert verdicts(saved) == {"I-12": FindingVerdict.IN_FLIGHT}
 
 
 def test_each_unfilled_place_of_a_set_is_one_threads(saved: Snapshot) -> None:
@@ -555,13 +555,13 @@ def test_each_unfilled_place_of_a_set_is_one_threads(saved: Snapshot) -> None:
     if "partial0" not in central[0]:
         pytest.skip("this version has central lists")
     central[4]["full0"].append(0)
-    assert verdicts(saved) == {"CEN-1": Verdict.DAMAGE}
+    assert verdicts(saved) == {"CEN-1": FindingVerdict.DAMAGE}
     thread = with_thread(saved.image, 0, ["(*spanSet).push", "(*mcentral).uncacheSpan"])
-    assert verdicts(saved) == {"CEN-1": Verdict.UNDECIDED}
+    assert verdicts(saved) == {"CEN-1": FindingVerdict.UNDECIDED}
     thread.classes = [4]
-    assert verdicts(saved) == {"CEN-1": Verdict.IN_FLIGHT}
+    assert verdicts(saved) == {"CEN-1": FindingVerdict.IN_FLIGHT}
     central[4]["full0"].append(0)
-    assert verdicts(saved) == {"CEN-1": Verdict.DAMAGE}
+    assert verdicts(saved) == {"CEN-1": FindingVerdict.DAMAGE}
 
 
 def test_a_tiny_block_without_an_offset_is_in_flight_in_an_allocation_of_its_p(
@@ -569,21 +569,21 @@ def test_a_tiny_block_without_an_offset_is_in_flight_in_an_allocation_of_its_p(
 ) -> None:
     proc = next(n for n, proc in enumerate(saved.image.procs) if proc.tiny)
     saved.image.procs[proc].tiny_offset = 0
-    assert verdicts(saved) == {"I-36": Verdict.DAMAGE}
+    assert verdicts(saved) == {"I-36": FindingVerdict.DAMAGE}
     with_thread(saved.image, proc, MALLOC)
-    assert verdicts(saved) == {"I-36": Verdict.IN_FLIGHT}
+    assert verdicts(saved) == {"I-36": FindingVerdict.IN_FLIGHT}
     saved.image.procs[proc].tiny_offset = 17
-    assert verdicts(saved) == {"I-36": Verdict.DAMAGE}
+    assert verdicts(saved) == {"I-36": FindingVerdict.DAMAGE}
     saved.image.procs[proc].tiny_offset = 0
     saved.image.procs[proc].tiny += 8
-    assert verdicts(saved) == {"I-36": Verdict.DAMAGE}
+    assert verdicts(saved) == {"I-36": FindingVerdict.DAMAGE}
 
 
 def test_no_allocation_moves_the_index_for_scans_beyond_freeindex(saved: Snapshot) -> None:
     span = cached(saved.image)
     span.scan_index = span.freeindex + 1
     with_thread(saved.image, owner(saved.image, span), MALLOC, near={span.descriptor: "register 1"})
-    assert verdicts(saved) == {"VER-7": Verdict.DAMAGE}
+    assert verdicts(saved) == {"VER-7": FindingVerdict.DAMAGE}
 
 
 def test_chunks_of_user_arenas_are_not_held_against_the_heap(saved: Snapshot) -> None:
@@ -603,7 +603,7 @@ def test_chunks_of_user_arenas_are_not_held_against_the_heap(saved: Snapshot) ->
 def test_a_thread_at_the_operation_that_shows_no_span_leaves_it_undecided(saved: Snapshot) -> None:
     unlist(saved.image, small(saved.image).descriptor)
     with_thread(saved.image, 0, REFILLING)
-    assert set(verdicts(saved).values()) == {Verdict.UNDECIDED}
+    assert set(verdicts(saved).values()) == {FindingVerdict.UNDECIDED}
 
 
 def test_what_is_undecided_is_damage_if_it_stays_and_in_flight_if_it_goes(saved: Snapshot) -> None:
@@ -612,12 +612,12 @@ def test_what_is_undecided_is_damage_if_it_stays_and_in_flight_if_it_goes(saved:
     undecided = Report(saved.image, saved.profile, judged(saved.image, saved.profile))
     seen = {finding.key: finding for finding in undecided.findings}
     merge(undecided, [seen, seen])
-    assert {f.verdict for f in undecided.findings} == {Verdict.UNDECIDED}
+    assert {f.verdict for f in undecided.findings} == {FindingVerdict.UNDECIDED}
     gone = msgspec.structs.replace(undecided, findings=judged(saved.image, saved.profile))
     merge(gone, [seen, {}, seen])
-    assert {f.verdict for f in gone.findings} == {Verdict.IN_FLIGHT}
+    assert {f.verdict for f in gone.findings} == {FindingVerdict.IN_FLIGHT}
     merge(undecided, [seen, seen, seen])
-    assert {f.verdict for f in undecided.findings} == {Verdict.DAMAGE}
+    assert {f.verdict for f in undecided.findings} == {FindingVerdict.DAMAGE}
 
 
 def test_what_rests_is_what_the_rule_of_the_sets_says() -> None:

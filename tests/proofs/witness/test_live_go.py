@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spanproof.witness import process as processes
-from spanproof.witness.acceptance.damage import KINDS, NotHere, Target
+from spanproof.witness.acceptance.damage import KINDS, NotHere, TargetHeap
 from spanproof.witness.acceptance.damages import damaged, found_in
 from spanproof.witness.acceptance.hostile import hostile
 from spanproof.witness.acceptance.programs import built, running
@@ -56,7 +56,7 @@ def test_a_load_at_rest_holds_and_single_damages_of_it_are_noticed(load: Path) -
     tried = []
     for number, kind in enumerate(KINDS):
         try:
-            target = Target(capture.memory, witness.program, capture.stop.image, number)
+            target = TargetHeap(capture.memory, witness.program, capture.stop.image, number)
             change = KINDS[kind](target)
         except NotHere:
             continue

@@ -10,7 +10,7 @@ import pytest
 
 from spanproof.cli import probe
 from spanproof.cli.app import run
-from spanproof.cli.probe import Outcome, Probed
+from spanproof.cli.probe import Probed, ProbeOutcome
 from spanproof.witness import toolchains
 from spanproof.witness.acceptance.recorded import KINDS, damaged, diverges, missed, places_of
 from spanproof.witness.acceptance.variants import VARIANTS
@@ -105,7 +105,7 @@ def test_what_is_found_is_told_before_it_is_saved_and_is_the_status(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    outcome = Outcome("go1.0", 1, {"gc": 1}, 0, 0.0, found)
+    outcome = ProbeOutcome("go1.0", 1, {"gc": 1}, 0, 0.0, found)
     monkeypatch.setattr(probe, "run_probe", lambda *_, **__: Probed(outcome, [], False))
     status = run(["probe", "--go", "go", "--save", str(tmp_path / "new.jsonl")])
     assert status == (1 if found else 0)
@@ -121,7 +121,7 @@ def test_what_is_found_is_told_before_it_is_saved_and_is_the_status(
 def test_an_interrupted_probe_tells_and_saves_what_was_done_and_does_not_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outcome = Outcome("go1.0", 9, {"gc": 1}, 0, 0.0)
+    outcome = ProbeOutcome("go1.0", 9, {"gc": 1}, 0, 0.0)
     monkeypatch.setattr(probe, "run_probe", lambda *_, **__: Probed(outcome, [{"e": "gc"}], True))
     place = tmp_path / "new.jsonl"
     assert run(["probe", "--go", "go", "--save", str(place)]) == 130
@@ -134,7 +134,7 @@ def test_an_interrupted_probe_tells_and_saves_what_was_done_and_does_not_hold(
 def test_a_probe_that_judges_nothing_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outcome = Outcome("go1.0", 0, {}, 0, 0.0)
+    outcome = ProbeOutcome("go1.0", 0, {}, 0, 0.0)
     monkeypatch.setattr(probe, "run_probe", lambda *_, **__: Probed(outcome, [], False))
     assert run(["probe", "--go", "go", "--operations", "0", "--programs", "0"]) == 2
     assert "nothing was judged of go1.0" in capsys.readouterr().err
@@ -147,7 +147,7 @@ def test_a_toolchain_that_cannot_be_used_hides_no_finding_of_another(
         if go == Path("bad"):
             raise WitnessError("it does not build")
         found = FOUND if go == Path("odd") else None
-        return Probed(Outcome("go1.0", 1, {"gc": 1}, 0, 0.0, found), [], record)
+        return Probed(ProbeOutcome("go1.0", 1, {"gc": 1}, 0, 0.0, found), [], record)
 
     monkeypatch.setattr(probe, "run_probe", tried)
     monkeypatch.setattr(toolchains, "on_path", lambda: Path("good"))

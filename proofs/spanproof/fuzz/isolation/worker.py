@@ -24,7 +24,7 @@ from spanproof.fuzz.factories import WrongFactory
 from spanproof.fuzz.isolation.confined import Sender
 from spanproof.fuzz.isolation.shared_note import Note
 from spanproof.fuzz.plain import said_by
-from spanproof.fuzz.searching import Search
+from spanproof.fuzz.searching import FuzzSearch
 from spanproof.fuzz.target import Target
 
 OFTEN = 0.05
@@ -100,7 +100,7 @@ def work(target: Target[ProgramT], assignment: bytes, sender: Sender, note: Note
         if outcome.divergence is not None:
             teller.found(outcome.divergence)
         return
-    search = Search(target, teller)
+    search = FuzzSearch(target, teller)
     try:
         corpus = Corpus(Path(what.corpus), target.kind) if what.corpus else None
         search.run(

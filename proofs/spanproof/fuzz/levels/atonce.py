@@ -11,7 +11,7 @@ import msgspec
 from spanproof.fuzz.differences import Difference, NoMemory, Refused, compare_states
 from spanproof.fuzz.heapsides import Schedulable, Side, State
 from spanproof.fuzz.levels.answeringheap import call_of
-from spanproof.fuzz.scheduler import Scheduler, Stop, Worker
+from spanproof.fuzz.scheduler import CallingThread, Scheduler, StopReason
 from spanproof.protocol.messages import HeapCall
 
 Said = int | str
@@ -31,7 +31,7 @@ SaidByAll = tuple[tuple[Said, ...], ...]
 """What the calls of each thread come to."""
 
 
-class Outcome(NamedTuple):
+class JointOutcome(NamedTuple):
     """What calls come to, in the order of the threads, and the state that they leave, as JSON."""
 
     said: SaidByAll
@@ -71,7 +71,7 @@ def in_turns(side: Schedulable, calls: Sequence[Calls], order: Sequence[int]) ->
     """
     scheduler = Scheduler()
     side.obey(scheduler)
-    workers = [Worker(scheduler, f"of call {number}") for number in range(len(calls))]
+    workers = [CallingThread(scheduler, f"of call {number}") for number in range(len(calls))]
     try:
         for worker, of_thread in zip(workers, calls, strict=True):
             worker.begin(partial(all_said, side, of_thread))
@@ -84,11 +84,11 @@ def in_turns(side: Schedulable, calls: Sequence[Calls], order: Sequence[int]) ->
             ready = [one for one in ready if one >= at] + [one for one in ready if one < at]
             at = ready[next(choices) % len(ready)]
             stop = workers[at].go_on()
-            if stop is Stop.WAITS:
+            if stop is StopReason.WAITS:
                 waits.add(at)
                 continue
             waits.clear()
-            if stop is Stop.ENDED:
+            if stop is StopReason.ENDED:
                 able.remove(at)
         return tuple([cast("tuple[Said, ...]", worker.result) for worker in workers])
     finally:
@@ -114,7 +114,7 @@ def made(side: Side, calls: Sequence[Calls], way: tuple[int, ...], in_steps: boo
     return tuple([said[number] for number in range(len(calls))])
 
 
-def why_none(outcomes: Iterable[Outcome], said: SaidByAll, state: State | None) -> str:
+def why_none(outcomes: Iterable[JointOutcome], said: SaidByAll, state: State | None) -> str:
     """Return why what calls came to is none of what they may, "" if it is."""
     why = f"the calls come to {said}, which no order of them allows"
     for one in outcomes:

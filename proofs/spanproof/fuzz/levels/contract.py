@@ -17,7 +17,7 @@ from spanproof.fuzz.levels.contractprogram import (
     Realloc,
     Show,
 )
-from spanproof.fuzz.levels.known import MET, TRIED, Known
+from spanproof.fuzz.levels.known import MET, TRIED, KnownFailure
 from spanproof.protocol import messages
 from spanproof.protocol.messages import Accounted, Made, Reply, Request, Shown
 from spanspec.base.ids import Address
@@ -99,13 +99,13 @@ def plan(
     return planned
 
 
-class Judge:
+class ContractJudge:
     """The abstract allocator, and what it says to each reply.
 
     `known` counts known failures, those that were tried and those that were met.
     """
 
-    def __init__(self, alignment: int, known: Sequence[Known] = ()) -> None:
+    def __init__(self, alignment: int, known: Sequence[KnownFailure] = ()) -> None:
         self.known: Counter[str] = Counter()
         self._failures = known
         self._heap = no_objects(mapped=True)

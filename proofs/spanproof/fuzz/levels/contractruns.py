@@ -7,7 +7,7 @@ from typing import Final
 
 from spanproof.fuzz.differences import IMPLEMENTATION, Difference
 from spanproof.fuzz.divergence import Divergence, Run, StepHeard, run_steps
-from spanproof.fuzz.levels.contract import LACKS, Judge, Planned, plan
+from spanproof.fuzz.levels.contract import LACKS, ContractJudge, Planned, plan
 from spanproof.fuzz.levels.contractprogram import ContractProgram, describe_step
 from spanproof.fuzz.levels.known import of_name, ours
 from spanproof.fuzz.levels.remote import Answerer
@@ -42,7 +42,7 @@ class StepByStep:
             answerer.ask(NewContract(), Done)
         self.exercised.update(f"{LACKS}{one}" for one in greeting.lacks)
         self._answerer = answerer
-        self._judge = Judge(greeting.alignment, of_name(ours(), greeting.name))
+        self._judge = ContractJudge(greeting.alignment, of_name(ours(), greeting.name))
         planned = plan(program, "account" in greeting.shows, greeting.lacks)
         self._planned = {step: list(some) for step, some in groupby(planned, lambda one: one.step)}
         self._taken = 0
@@ -85,7 +85,7 @@ def run_whole(program: ContractProgram, answerer: Answerer, on_step: StepHeard) 
         greeting = answerer.greeted()
         exercised.update(f"{LACKS}{one}" for one in greeting.lacks)
         planned = plan(program, lacks=greeting.lacks)
-        judge = Judge(greeting.alignment, of_name(ours(), greeting.name))
+        judge = ContractJudge(greeting.alignment, of_name(ours(), greeting.name))
         answerer.ask(NewContract(), Done)
         on_step(place)  # one that does not end hangs somewhere in it, not before its first step
         replies = answerer.ask_all([one.request for one in planned], program.threads)

@@ -19,7 +19,7 @@ PLACE: Final = Path(__file__).parent / "known.json"
 """Those that we know of ourselves."""
 
 
-class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class KnownFailure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A failure of allocators whose name is like `name`: what differs, and for which requests.
 
     `where` has, for fields of the request, the values with which it comes up; `note` says where it
@@ -40,21 +40,21 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return told.what == self.what and self.is_tried(request)
 
 
-def read(path: Path) -> tuple[Known, ...]:
+def read(path: Path) -> tuple[KnownFailure, ...]:
     """Read a list of known failures.
 
     Raises: OSError; msgspec.DecodeError.
     """
-    return msgspec.json.decode(path.read_bytes(), type=tuple[Known, ...])
+    return msgspec.json.decode(path.read_bytes(), type=tuple[KnownFailure, ...])
 
 
 @cache
-def ours() -> tuple[Known, ...]:
+def ours() -> tuple[KnownFailure, ...]:
     """Return those that we know of."""
     return read(PLACE)
 
 
-def of_name(known: Sequence[Known], name: str) -> tuple[Known, ...]:
+def of_name(known: Sequence[KnownFailure], name: str) -> tuple[KnownFailure, ...]:
     """Return the known failures of an allocator."""
     return tuple(one for one in known if fnmatchcase(name, one.name))
 

@@ -24,7 +24,7 @@ from spanspec.span.mspan import elemsize_of
 ReplyT = TypeVar("ReplyT", bound=Reply)
 
 
-class Called(NamedTuple):
+class ProcessCommand(NamedTuple):
     """How a process is started: its command, the folder, what its environment has besides."""
 
     command: tuple[str, ...]
@@ -55,7 +55,7 @@ class Answerer:
     else, unless somebody else watches it. With a `record`, every line of it is noted there.
     """
 
-    def __init__(self, called: Called, level: str, patience: float) -> None:
+    def __init__(self, called: ProcessCommand, level: str, patience: float) -> None:
         self._called = called
         self._level = level
         self._patience = patience

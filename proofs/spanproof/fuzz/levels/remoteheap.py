@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import Event, NoMemory, State
 from spanproof.fuzz.levels.remote import RefusedWith, ReplyT
-from spanproof.fuzz.scheduler import Scheduler, Worker
+from spanproof.fuzz.scheduler import CallingThread, Scheduler
 from spanproof.protocol.messages import (
     Done,
     Extra,
@@ -30,7 +30,7 @@ from spanspec.span.specials import SpecialKind
 UINT64: Final = (1 << 64) - 1
 
 
-class Asked(Protocol):
+class AnswersMessages(Protocol):
     """What answers messages."""
 
     def greeted(self) -> Greeting:
@@ -52,7 +52,7 @@ class RemoteHeap:
     what answers needs no thread, and only one exchange is under way at a time.
     """
 
-    def __init__(self, answerer: Asked, program: HeapProgram) -> None:
+    def __init__(self, answerer: AnswersMessages, program: HeapProgram) -> None:
         self._answerer = answerer
         shows = answerer.greeted().shows
         self._shows_events = "events" in shows
@@ -73,7 +73,7 @@ class RemoteHeap:
             self._events += problem.events
             raise
 
-    def _in_turns(self, request: HeapCall, scheduler: Scheduler, worker: Worker) -> int:
+    def _in_turns(self, request: HeapCall, scheduler: Scheduler, worker: CallingThread) -> int:
         """Begin a call, and go on with it whenever the scheduler says so."""
         asked: Request = HeapBegin(**asdict(request))
         while True:
@@ -186,7 +186,7 @@ class RemoteHeap:
         return self._answerer.ask(asked, HeapShown).state
 
 
-class Finding:
+class FindsObjects:
     """The call by which a heap tells which object holds an address."""
 
     _call: Callable[[HeapCall], int]
@@ -221,7 +221,7 @@ class Steered(Paced):
 @cache
 def heap_with(calls: tuple[Extra, ...]) -> type[RemoteHeap]:
     """Return the class of a heap that has some calls besides: what it has not it is not asked."""
-    also: list[type] = [Finding] if "find" in calls else []
+    also: list[type] = [FindsObjects] if "find" in calls else []
     if "set_gc_percent" in calls:
         also.append(Steered if "finish_paced" in calls else Paced)
     return cast("type[RemoteHeap]", type("RemoteHeap", (RemoteHeap, *also), {}))
@@ -230,7 +230,7 @@ def heap_with(calls: tuple[Extra, ...]) -> type[RemoteHeap]:
 class RemoteHeaps:
     """Makes the heap that a program starts with, of what answers messages."""
 
-    def __init__(self, answerer: Asked) -> None:
+    def __init__(self, answerer: AnswersMessages) -> None:
         self._answerer = answerer
 
     def __call__(self, program: HeapProgram) -> RemoteHeap:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, Protocol
 from spanproof.fuzz.choices import Choices, between, pick
 from spanproof.fuzz.differences import IMPLEMENTATION, MODEL, Difference
 from spanproof.fuzz.divergence import Run, StepHeard, run_steps
-from spanproof.fuzz.levels.sizesprogram import Ask, SizesProgram, describe_step
+from spanproof.fuzz.levels.sizesprogram import AskSize, SizesProgram, describe_step
 from spanproof.fuzz.novelty import Feature
 from spanspec.base.constants import MAX_SMALL_SIZE, PAGE_SIZE
 from spanspec.base.sizeclass import CLASSES, round_up_size, size_class_for
@@ -57,7 +57,7 @@ class Comparison:
         self.exercised: Counter[str] = Counter()
         self.features: set[Feature] = set()
 
-    def take(self, step: Ask) -> None:
+    def take(self, step: AskSize) -> None:
         """Ask both sides.
 
         Raises: Difference if they differ.
@@ -102,4 +102,4 @@ def request_of(choices: Choices) -> int:
 def sizes_program(choices: Choices) -> SizesProgram:
     """Draw some requests."""
     number = choices.below(MOST_REQUESTS + 1)
-    return SizesProgram(tuple([Ask(request_of(choices)) for _ in range(number)]))
+    return SizesProgram(tuple([AskSize(request_of(choices)) for _ in range(number)]))

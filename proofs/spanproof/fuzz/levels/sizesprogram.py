@@ -8,7 +8,7 @@ from msgspec import Meta
 from spanspec.base.wording import counted
 
 
-class Ask(msgspec.Struct, frozen=True, tag="ask"):
+class AskSize(msgspec.Struct, frozen=True, tag="ask"):
     """Ask which size class serves a request of so many bytes."""
 
     bytes: Annotated[int, Meta(ge=1, le=1 << 47)] = 1
@@ -17,11 +17,11 @@ class Ask(msgspec.Struct, frozen=True, tag="ask"):
 class SizesProgram(msgspec.Struct, frozen=True, tag="sizes", tag_field="kind"):
     """Requests, each of which is asked about."""
 
-    steps: tuple[Ask, ...]
+    steps: tuple[AskSize, ...]
     format: Literal[1] = 1
 
 
-def describe_step(step: Ask) -> str:
+def describe_step(step: AskSize) -> str:
     """Return a step in words."""
     return f"ask for the size class of {counted(step.bytes, 'byte')}"
 

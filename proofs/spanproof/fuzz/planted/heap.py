@@ -8,7 +8,7 @@ from typing import Final
 from spanproof.fuzz.campaign import CampaignResult
 from spanproof.fuzz.planted.gobugs import OF_GO
 from spanproof.fuzz.planted.planting import EFFORT, Effort, PlantedBug, look, package_with
-from spanproof.fuzz.spanallocheap import of_package
+from spanproof.fuzz.spanallocheap import heaps_of_package
 from spanproof.fuzz.target import of_heap
 
 SLIPS: Final = (
@@ -268,4 +268,4 @@ BUGS: Final = (*OF_GO, *SLIPS)
 
 def find_in_heap(bug: PlantedBug, effort: Effort = EFFORT) -> CampaignResult:
     """Run a campaign on whole heaps against the implementation with a planted bug."""
-    return look(of_heap(of_package(package_with(bug))), effort)
+    return look(of_heap(heaps_of_package(package_with(bug))), effort)

@@ -7,7 +7,7 @@ from typing import Final
 
 from spanproof.fuzz.campaign import CampaignResult
 from spanproof.fuzz.planted.planting import EFFORT, Effort, PlantedBug, look, package_with
-from spanproof.fuzz.spanallocheap import of_package
+from spanproof.fuzz.spanallocheap import heaps_of_package
 from spanproof.fuzz.target import of_schedules
 
 RACES: Final = (
@@ -151,4 +151,4 @@ RACES: Final = (
 
 def find_in_schedule(bug: PlantedBug, effort: Effort = EFFORT) -> CampaignResult:
     """Run a campaign on several Ps at once against the implementation with a planted bug."""
-    return look(of_schedules(of_package(package_with(bug))), effort)
+    return look(of_schedules(heaps_of_package(package_with(bug))), effort)

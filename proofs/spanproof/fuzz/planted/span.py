@@ -4,7 +4,7 @@ from typing import Final
 
 from spanproof.fuzz.campaign import CampaignResult
 from spanproof.fuzz.planted.planting import EFFORT, Effort, PlantedBug, look, package_with
-from spanproof.fuzz.spanalloc_subject import of_package
+from spanproof.fuzz.spanalloc_subject import spans_of_package
 from spanproof.fuzz.target import of_span
 
 PLANTED: Final = (
@@ -91,4 +91,4 @@ PLANTED: Final = (
 
 def find(bug: PlantedBug, effort: Effort = EFFORT) -> CampaignResult:
     """Run a campaign on spans against the implementation with a planted bug."""
-    return look(of_span(of_package(package_with(bug))), effort)
+    return look(of_span(spans_of_package(package_with(bug))), effort)

@@ -11,7 +11,7 @@ import z3
 from msgspec.structs import replace
 
 from spanproof.prove.assumptions import MARKER
-from spanproof.prove.lemmas import Shown
+from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
@@ -71,7 +71,7 @@ class Told:
         """What threads share of the span before the step."""
         return cast(SharedSpan, self.p.call(shared, self.before, self.span))
 
-    def rely(self, shown: Shown, *chosen: Value) -> None:
+    def rely(self, shown: ShownOfSteps, *chosen: Value) -> None:
         """Build on what is shown of the step, which is taken of this span."""
         self.p.rely(shown, self.before, self.after, *chosen, self.span)
 

@@ -12,7 +12,7 @@ from mypy_extensions import i64
 
 from spanalloc.kernels import next_free_index
 from spanalloc.span import Span
-from spanproof.prove.methods import Fields, Ran, equal
+from spanproof.prove.methods import Fields, MethodOutcome, equal
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.bitvectors import Signed
 from spanproof.symbolic.merge import scalar_of
@@ -136,7 +136,9 @@ def bits_of(p: Proof, span: Fields) -> dict[str, SymbolicBitmap]:
     return {name: bitmap(p, span.words(name)) for name in VECTORS}
 
 
-def refuses(p: Proof, span: Fields, ran: Ran, before: dict[str, object], when: z3.BoolRef) -> None:
+def refuses(
+    p: Proof, span: Fields, ran: MethodOutcome, before: dict[str, object], when: z3.BoolRef
+) -> None:
     """Show that a method raises an exception exactly there, and leaves the span as it was."""
     p.show("refused exactly where it must be", ran.raises == when)
     p.show("a refusal changes nothing", span.same_where_raised(ran, before))

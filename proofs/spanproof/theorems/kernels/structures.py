@@ -12,7 +12,7 @@ from typing import Final
 from spanalloc.errors import SpanError
 from spanalloc.freeruns import FreeRuns
 from spanalloc.maxtree import MaxTree
-from spanalloc.pagemap import Arena, PageMap
+from spanalloc.pagemap import HeapArena, PageMap
 from spanalloc.pageset import PageSet
 from spanalloc.pagesizes import PageSizes
 from spanalloc.sizeclass import CLASS_OBJECTS, CLASS_PAGES, CLASS_SIZES
@@ -43,9 +43,9 @@ def mapped_in(order: Sequence[int]) -> Case:
     """Map arenas in an order, and look every address up."""
 
     def case(met: Counter[str]) -> None:
-        pages, there = PageMap(), dict[int, Arena]()
+        pages, there = PageMap(), dict[int, HeapArena]()
         for number in order:
-            arena = Arena(PLACES[number], None)
+            arena = HeapArena(PLACES[number], None)
             highest = pages.add(arena)
             promise(highest == all(arena.base > one for one in there), "AR-7: the highest arena")
             there[arena.base] = arena
@@ -80,7 +80,7 @@ def spans_at(border: int) -> Case:
     def case(met: Counter[str]) -> None:
         pages, plain = PageMap(), dict[int, Span]()
         for base in (border - ARENA, border, border + ARENA):
-            pages.add(Arena(base, None))
+            pages.add(HeapArena(base, None))
         for start, npages in ((-2, 1), (-3, 4), (0, 1), (-1, 3), (-1, 8194), (8190, 4), (-4, 2)):
             for how in ("page", "ends", "all"):
                 span = a_span(border + start * PAGE, npages)
@@ -246,7 +246,7 @@ def filled(order: Sequence[int], arenas: Sequence[int]) -> tuple[FreeRuns, dict[
     free = FreeRuns(pages, PageSizes())
     for number in arenas:
         free.make_room(len(pages.all) + 1)
-        free.arena_added(pages.add(Arena(BORDER + number * ARENA, None)))
+        free.arena_added(pages.add(HeapArena(BORDER + number * ARENA, None)))
     spans = dict[Run, Span]()
     for number in order:
         start, npages, scavenged = run = RUNS[number]
@@ -291,7 +291,7 @@ def many_arenas(met: Counter[str]) -> None:
         for number in range(18):
             at = BORDER + (18 - number if down else number) * ARENA
             free.make_room(number + 1)
-            free.arena_added(pages.add(Arena(at, None)))
+            free.arena_added(pages.add(HeapArena(at, None)))
             span = a_span(at, number + 1)
             pages.enter_ends(span)
             free.insert(span)

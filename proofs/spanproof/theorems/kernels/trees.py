@@ -38,7 +38,7 @@ def weight_at(weights: vec[i64], place: i64) -> i64:
     return weights[place]
 
 
-class Tree:
+class WeightTree:
     """A tree of some capacity with arbitrary weights."""
 
     def __init__(self, p: Proof, capacity: int) -> None:
@@ -114,7 +114,7 @@ def term(p: Proof, value: object) -> z3.ExprRef:
     return p.arithmetic.lift(scalar_of(value)).term
 
 
-def descent(p: Proof, tree: Tree, weight: z3.ExprRef) -> list[z3.BoolRef]:
+def descent(p: Proof, tree: WeightTree, weight: z3.ExprRef) -> list[z3.BoolRef]:
     """The invariant of the nodes that a search meets: the first of each group that is enough."""
     known, node = [], z3.IntVal(0)
     for row in range(tree.rows - 1, 0, -1):
@@ -133,7 +133,7 @@ def descent(p: Proof, tree: Tree, weight: z3.ExprRef) -> list[z3.BoolRef]:
 
 def finds_the_first(p: Proof, capacity: int) -> None:
     """Show that `lowest` finds the first place with enough weight."""
-    tree = Tree(p, capacity)
+    tree = WeightTree(p, capacity)
     weight, other = p.number(int, "weight"), p.number(U16, "other")
     p.assume(weight >= 1, tree.is_place(other), *tree.bounded(other))
     p.assume(*descent(p, tree, weight))
@@ -160,7 +160,7 @@ def lowest_finds_the_first_place_with_enough(p: Proof) -> None:
 @obligation("trees.largest", "TREAP-3", INTEGERS)
 def largest_is_the_largest_weight(p: Proof) -> None:
     """`largest` is the largest weight of all places, if none is below 0."""
-    tree, other = Tree(p, 512), p.number(U16, "other")
+    tree, other = WeightTree(p, 512), p.number(U16, "other")
     p.assume(tree.is_place(other), *tree.bounded(other))
     top = [tree.weights.get(z3.IntVal(tree.starts[-1] + k)) for k in range(FANOUT)]
     p.assume(*(weight >= 0 for weight in top))
@@ -177,7 +177,7 @@ def largest_is_the_largest_weight(p: Proof) -> None:
 def storing_keeps_each_node_the_largest_of_its_group(p: Proof) -> None:
     """`store` changes the weight of one place, and leaves each node the largest of its group."""
     for capacity in (16, 512):
-        tree = Tree(p, capacity)
+        tree = WeightTree(p, capacity)
         place, other, weight = (
             p.number(U16, "place"),
             p.number(U16, "other"),
@@ -200,7 +200,7 @@ def moving_a_weight_keeps_each_node_the_largest_of_its_group(p: Proof) -> None:
     """`move` leaves a place without weight, gives another one that had none, and leaves each node
     the largest of its group.
     """
-    tree = Tree(p, 32)
+    tree = WeightTree(p, 32)
     place, to, other = (p.number(U16, name) for name in ("place", "to", "other"))
     weight = p.number(int, "weight")
     for one in (place, to, other):

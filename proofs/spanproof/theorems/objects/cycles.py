@@ -17,7 +17,7 @@ from spanproof.theorems.objects.heaps import (
     with_written,
 )
 from spanproof.theorems.objects.layout import INDEX, LAYOUT
-from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
+from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
 from spanproof.theorems.objects.slotsteps import address_of, swept_now
 from spanproof.theorems.objects.told import shared, show_told, threads
 from spanproof.theorems.sharing.order import BEGINS
@@ -43,7 +43,7 @@ def marking_begins_with_everything_swept(p: Proof) -> None:
     """Where marking begins, everything is swept: so no block waits to be freed, and none dies by
     it. The current tiny blocks are marked at once.
     """
-    scene = Scene(p)
+    scene = ClaimedHeap(p)
     heap, here = scene.heap, scene.leads_to(scene.address)
     tiny = p.fresh(TinyBlock, "tiny")
     assert isinstance(tiny, TinyBlock)
@@ -84,7 +84,7 @@ def a_cycle_condemns_what_it_has_not_marked(p: Proof) -> None:
     """Where sweepgen is raised, marking ends: what is marked is kept for the cycle that begins,
     what is not is condemned; no slot changes. The current tiny blocks were marked.
     """
-    scene = Scene(p)
+    scene = ClaimedHeap(p)
     heap, here = scene.heap, scene.leads_to(scene.address)
     tiny = p.fresh(TinyBlock, "tiny")
     assert isinstance(tiny, TinyBlock)
@@ -110,7 +110,7 @@ def a_cycle_condemns_what_it_has_not_marked(p: Proof) -> None:
 @obligation("objects.write", "MAL-23 I-39", INTEGERS, contracts=LAYOUT, lemmas=(INDEX,))
 def a_program_writes_to_its_objects_only(p: Proof) -> None:
     """What a program writes to its objects changes no memory that is said to be zero."""
-    scene = Scene(p)
+    scene = ClaimedHeap(p)
     heap, at = scene.heap, cast(z3.ExprRef, p.fresh(Address, "at"))
     scene.sound([], [at])
     before = scene.seen(heap, at)
@@ -133,7 +133,7 @@ def a_finalizer_saves_its_object(p: Proof) -> None:
     """To set a finalizer, or take it away, moves nothing. Where a sweep finds a condemned object
     that has one, it marks it: the object lives on through this cycle.
     """
-    scene = Scene(p)
+    scene = ClaimedHeap(p)
     heap, at = scene.heap, cast(z3.ExprRef, p.fresh(Address, "at"))
     wanted = cast(z3.BoolRef, p.fresh(bool, "wanted"))
     scene.sound([], [at])

@@ -9,7 +9,7 @@ from typing import Final, cast
 import z3
 from msgspec.structs import replace
 
-from spanproof.prove.lemmas import Lemma, Shown
+from spanproof.prove.lemmas import Lemma, ShownOfSteps
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.frames import Contract
 from spanproof.symbolic.integers import Integers
@@ -149,7 +149,7 @@ def holds_one(span: Mspan, size: U64) -> bool:
 
 LARGE_CUT: Final = Lemma("objects.layout.slots", holds_one, given=(is_large, fits_pages))
 CUT: Final = Contract(what_layout_means, proved_by="objects.layout.slots")
-SERVES: Final = Shown(serves, ("objects.layout.serves",))
+SERVES: Final = ShownOfSteps(serves, ("objects.layout.serves",))
 LAYOUT: Final = {
     f"{__name__}.laid_out": CUT,
     "spanspec.span.mspan.slot_address": PLACED,

@@ -6,13 +6,13 @@ import z3
 from msgspec.structs import replace
 
 from spanproof.prove.assumptions import ADDRESSES, LOCK_SECTIONS
-from spanproof.prove.lemmas import Shown
+from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.merge import as_bool
 from spanproof.theorems.objects.heaps import Whole, is_in_use, with_large_span, with_span_in_use
 from spanproof.theorems.objects.layout import INDEX, LARGE_CUT, LAYOUT, laid_out
 from spanproof.theorems.objects.objects import ONE_SLOT, WORDS
-from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
+from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
 from spanproof.theorems.objects.told import show_told_by_its_thread
 from spanproof.theorems.pages.tilingaround import sound_around
 from spanproof.theorems.pages.tilingreads import base_at, end_at, npages_at, term
@@ -53,7 +53,7 @@ def is_fresh(base: U64, npages: U64, span: Mspan, other: U16) -> bool:
 
 
 LARGE: Final = "objects.slot.fresh-large"
-FRESH: Final = Shown(is_fresh, ("objects.slot.fresh", LARGE))
+FRESH: Final = ShownOfSteps(is_fresh, ("objects.slot.fresh", LARGE))
 
 
 @obligation(
@@ -102,7 +102,7 @@ def a_fresh_large_span_is_empty(p: Proof) -> None:
 )
 def a_new_span_has_no_object(p: Proof) -> None:
     """A run that becomes a span for small objects has none, and its memory is zero by then."""
-    scene = Scene(p)
+    scene = ClaimedHeap(p)
     used, fresh, abstraction = a_run_in_use(p, scene)
     p.assume(fresh.spanclass >= 2)
     run = run_of(scene.heap, used.span)
@@ -131,7 +131,7 @@ class Used(NamedTuple):
     after: Whole
 
 
-def a_run_in_use(p: Proof, scene: Scene) -> tuple[Used, Mspan, Objects]:
+def a_run_in_use(p: Proof, scene: ClaimedHeap) -> tuple[Used, Mspan, Objects]:
     """Any run that becomes a span, which is fresh; what a program saw before."""
     heap, span = scene.heap, scene.span("span")
     fresh = p.fresh(Mspan, "fresh")
@@ -171,7 +171,7 @@ def a_large_object_has_a_span_of_its_own(p: Proof) -> None:
     """A run that becomes the span of a large object becomes a block of its size: nothing lived
     there, it is aligned, in usable memory, and zero if that is promised.
     """
-    scene = Scene(p)
+    scene = ClaimedHeap(p)
     heap, size = scene.heap, p.number(U64, "size")
     zero = cast(z3.BoolRef, p.fresh(bool, "zero"))
     used, fresh, seen = a_run_in_use(p, scene)

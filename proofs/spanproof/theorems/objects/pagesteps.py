@@ -18,7 +18,7 @@ from spanproof.theorems.objects.heaps import (
     with_pages,
 )
 from spanproof.theorems.objects.layout import LAYOUT
-from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
+from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
 from spanproof.theorems.objects.slots import EMPTY
 from spanproof.theorems.objects.told import show_told_by_its_thread
 from spanproof.theorems.pages.tiling import CHOSEN, StepClaim, is_merge, seams_of, span_of
@@ -44,8 +44,8 @@ class Leaves(NamedTuple):
     """
 
     lemmas: tuple[Reached, ...]
-    assume: Callable[[Proof, Scene, z3.ExprRef, z3.ExprRef], None]
-    show: Callable[[Scene, Whole, z3.ExprRef], None]
+    assume: Callable[[Proof, ClaimedHeap, z3.ExprRef, z3.ExprRef], None]
+    show: Callable[[ClaimedHeap, Whole, z3.ExprRef], None]
 
 
 class Moves(NamedTuple):
@@ -59,7 +59,9 @@ class Moves(NamedTuple):
     leaves: Leaves | None = None
 
 
-def goes_back_empty(p: Proof, scene: Scene, span: z3.ExprRef, alloc_count: z3.ExprRef) -> None:
+def goes_back_empty(
+    p: Proof, scene: ClaimedHeap, span: z3.ExprRef, alloc_count: z3.ExprRef
+) -> None:
     """Assume what is known of a span that goes back: its count is of its slots, and there are none.
 
     A span that is manual has no slots.
@@ -70,7 +72,7 @@ def goes_back_empty(p: Proof, scene: Scene, span: z3.ExprRef, alloc_count: z3.Ex
     p.rely(EMPTY, record, scene.index(record, scene.address))
 
 
-def show_freed(scene: Scene, after: Whole, span: z3.ExprRef) -> None:
+def show_freed(scene: ClaimedHeap, after: Whole, span: z3.ExprRef) -> None:
     """Claim that threads are told of a span that has gone back, if it was one that they share."""
     show_told_by_its_thread(scene, FREES, after, span)
 
@@ -107,7 +109,7 @@ def prove_step(step: Step, pages: StepClaim, moves: Moves) -> None:
     """Register the obligation that a step of the page heap is one of the abstract allocator."""
 
     def build(p: Proof) -> None:
-        scene = Scene(p)
+        scene = ClaimedHeap(p)
         heap, tiling = scene.heap, scene.heap.tiling
         chosen = p.parameters(step)
         known = [span_of(chosen, name) for name in chosen if name in CHOSEN]
@@ -158,7 +160,7 @@ def outcome(
     p: Proof,
     step: Step,
     moves: Moves,
-    scene: Scene,
+    scene: ClaimedHeap,
     before: Objects,
     chosen: dict[str, z3.ExprRef],
     pages: Tiling,

@@ -27,7 +27,7 @@ from spanproof.theorems.objects.heaps import (
 )
 from spanproof.theorems.objects.layout import LAYOUT
 from spanproof.theorems.objects.pagesteps import STEPS as PAGE_STEPS
-from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
+from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
 from spanproof.theorems.objects.told import shared_id, told_alike
 from spanproof.theorems.pages.statistics import ADDS_UP
 from spanproof.theorems.pages.tiling import STEPS as TILING_STEPS
@@ -52,7 +52,7 @@ from spanspec.span.mspan import find_object
 @obligation("objects.start", "I-12 I-37 SPAN-3", INTEGERS, contracts=LAYOUT)
 def there_is_no_object_at_first(p: Proof) -> None:
     """Before the heap has grown, no address leads to an object, and none is usable."""
-    scene = Scene(p)
+    scene = ClaimedHeap(p)
     heap, here = scene.heap, scene.leads_to(scene.address)
     p.assume(p.holds(is_untouched, heap, here, scene.address), z3.Not(heap.marking))
     seen = scene.seen(heap)

@@ -10,7 +10,7 @@ from typing import Final, cast
 import z3
 from msgspec.structs import replace
 
-from spanproof.prove.lemmas import Shown
+from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.merge import as_bool
@@ -38,7 +38,7 @@ from spanspec.span.mspan import Mspan, obj_index
 INTEGERS: Final = Integers()
 
 
-class Scene:
+class ClaimedHeap:
     """A heap of which something is claimed at an arbitrary address, and of an arbitrary block."""
 
     def __init__(self, p: Proof) -> None:
@@ -100,7 +100,7 @@ class Scene:
         given = z3.And(p.holds(is_slot, record, slot), p.holds(holds_it, record, slot, address))
         p.use(INDEX, record, slot, address, given=given)
 
-    def rely(self, shown: Shown, record: Mspan, result: Value, *slots: z3.ExprRef) -> None:
+    def rely(self, shown: ShownOfSteps, record: Mspan, result: Value, *slots: z3.ExprRef) -> None:
         """Build on what is shown of a slot: of some, and of those that are looked at."""
         looked_at = [self.index(record, at) for at in (self.address, self.block)]
         for slot in distinct([*slots, *looked_at]):

@@ -10,7 +10,7 @@ import z3
 from msgspec.structs import replace
 
 from spanproof.prove.assumptions import MARKER
-from spanproof.prove.lemmas import Shown
+from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.theorems.induction import count_starts, count_steps
@@ -81,11 +81,11 @@ def is_empty(span: Mspan, other: U16) -> bool:
     return span.alloc_count != 0 or other >= span.nelems or not is_allocated(span, other)
 
 
-EMPTY: Final = Shown(is_empty, ("objects.slot.empty",))
+EMPTY: Final = ShownOfSteps(is_empty, ("objects.slot.empty",))
 FAST: Final = "objects.slot.fast"
 SWEEP: Final = "objects.slot.sweep"
-TAKES: Final = Shown(hands_out, (FAST, "objects.slot.slow"))
-SWEEPS: Final = Shown(sweeps_slot, (SWEEP,))
+TAKES: Final = ShownOfSteps(hands_out, (FAST, "objects.slot.slow"))
+SWEEPS: Final = ShownOfSteps(sweeps_slot, (SWEEP,))
 
 
 # --- what shows it --------------------------------------------------------------------------------

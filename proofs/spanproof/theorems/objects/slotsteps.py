@@ -19,7 +19,7 @@ from spanproof.theorems.objects.heaps import (
     with_tiny_object,
 )
 from spanproof.theorems.objects.layout import INDEX, LAYOUT, SERVES, slot_end
-from spanproof.theorems.objects.simulation import INTEGERS, Scene, table_of
+from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
 from spanproof.theorems.objects.slots import SWEEPS, TAKES
 from spanproof.theorems.objects.told import (
     shared,
@@ -64,7 +64,7 @@ def an_allocation_is_one_of_the_abstract_allocator(p: Proof) -> None:
     """A slot that a search takes from a swept span becomes a block: nothing lived there, it is
     aligned, in usable memory, and zero if that is promised; nothing else changes.
     """
-    scene = Scene(p)
+    scene = ClaimedHeap(p)
     span = scene.span("span")
     heap, size = scene.heap, p.number(U64, "size")
     zero = cast(z3.BoolRef, p.fresh(bool, "zero"))
@@ -142,7 +142,7 @@ def a_sweep_frees_what_is_condemned(p: Proof) -> None:
     """A sweep ends the lives of the blocks of its span that were not marked in the last cycle, each
     of which may die; to all others nothing happens.
     """
-    scene = Scene(p)
+    scene = ClaimedHeap(p)
     heap, span = scene.heap, scene.span("span")
     swept = p.fresh(Swept, "swept")
     assert isinstance(swept, Swept)
@@ -204,7 +204,7 @@ def a_mark_keeps_one_block(p: Proof) -> None:
     """To mark the object at an address, a tiny block for instance, keeps its block through this
     cycle, and moves nothing.
     """
-    scene = Scene(p)
+    scene = ClaimedHeap(p)
     heap, at = scene.heap, cast(z3.ExprRef, p.fresh(Address, "at"))
     block = scene.object_at(at)
     scene.sound([], [at, block])
@@ -234,7 +234,7 @@ def a_tiny_object_is_placed_in_a_living_block(p: Proof) -> None:
     """A tiny object that fits the current block of a P is placed behind all that the block holds,
     aligned, and in a block that lives as long as a new one would.
     """
-    scene = Scene(p)
+    scene = ClaimedHeap(p)
     heap = scene.heap
     tiny, size = p.fresh(TinyBlock, "tiny"), p.number(U8, "size")
     assert isinstance(tiny, TinyBlock)

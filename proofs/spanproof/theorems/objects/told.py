@@ -8,10 +8,10 @@ from typing import cast
 
 import z3
 
-from spanproof.prove.lemmas import Shown
+from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof
 from spanproof.theorems.objects.heaps import Whole, is_in_use
-from spanproof.theorems.objects.simulation import Scene
+from spanproof.theorems.objects.simulation import ClaimedHeap
 from spanproof.theorems.sharing.order import has_swept_slots
 from spanspec.base.ids import SpanId, ThreadId
 from spanspec.sharing.records import Sharing
@@ -36,7 +36,7 @@ def works_with(heap: Whole, state: Sharing, thread: ThreadId, span: SpanId) -> b
     return state.threads[thread].span == shared_id(span)
 
 
-def threads(scene: Scene, *spans: z3.ExprRef) -> Sharing:
+def threads(scene: ClaimedHeap, *spans: z3.ExprRef) -> Sharing:
     """What threads share of spans, which is what they are told of them."""
     p = scene.p
     state = p.fresh(Sharing, "threads")
@@ -46,7 +46,12 @@ def threads(scene: Scene, *spans: z3.ExprRef) -> Sharing:
 
 
 def show_told(
-    scene: Scene, shown: Shown, state: Sharing, after: Whole, span: z3.ExprRef, *chosen: z3.ExprRef
+    scene: ClaimedHeap,
+    shown: ShownOfSteps,
+    state: Sharing,
+    after: Whole,
+    span: z3.ExprRef,
+    *chosen: z3.ExprRef,
 ) -> None:
     """Build on what a step of threads does to a span; claim that they are told what it is."""
     p = scene.p
@@ -56,7 +61,9 @@ def show_told(
     p.show("threads are told", p.holds(told_alike, after, then, span))
 
 
-def show_told_by_its_thread(scene: Scene, shown: Shown, after: Whole, span: z3.ExprRef) -> None:
+def show_told_by_its_thread(
+    scene: ClaimedHeap, shown: ShownOfSteps, after: Whole, span: z3.ExprRef
+) -> None:
     """Claim that threads are told of a span with which one of them is at work, by a step of its."""
     p = scene.p
     thread = cast(z3.ExprRef, p.fresh(ThreadId, "thread"))

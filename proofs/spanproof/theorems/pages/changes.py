@@ -13,7 +13,7 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import SymbolicObject, Value
 from spanproof.theorems.pages.rotations import SIDES, WORDS, sums_are_right
 from spanproof.theorems.pages.subtrees import (
-    Calls,
+    DescentCalls,
     Runs,
     Subtree,
     Tree,
@@ -48,7 +48,7 @@ def a_run_is_changed_where_it_is(p: Proof) -> None:
         among = (z3.ULT(one, base) == z3.ULT(one, new), z3.UGT(one, base) == z3.UGT(one, new))
         p.assume(z3.Implies(z3.And(tree.holds(one), one != base), z3.And(*among)))
     was, priority = run_of(tree.node), tree.node["priority"]
-    calls = Calls(tree, base)
+    calls = DescentCalls(tree, base)
 
     def inner(given: Sequence[Value], path: z3.BoolRef) -> Value:
         root, where, what = given

@@ -37,7 +37,7 @@ from spanspec.pages.treap import (
 )
 
 
-class Search(NamedTuple):
+class TreapSearch(NamedTuple):
     """What is looked for, by pages or by type: the lowest run, or the highest one, that is good."""
 
     runs: Runs
@@ -100,7 +100,12 @@ class Found:
     """
 
     def __init__(
-        self, p: Proof, tree: Tree, search: Search, at: z3.ExprRef, passed: Sequence[z3.ExprRef]
+        self,
+        p: Proof,
+        tree: Tree,
+        search: TreapSearch,
+        at: z3.ExprRef,
+        passed: Sequence[z3.ExprRef],
     ) -> None:
         self._p = p
         self._tree = tree
@@ -153,7 +158,7 @@ def ends_right(
     fields_of_none(p)
     tree, at = Tree(p, name, runs), z3.BitVec(f"{name}_at", 64)
     # A way beside an address asks whether something was found below, and what it is told suffices.
-    search = Search(runs, by_pages, lowest, good, relies=by_pages or len(passed) == 1)
+    search = TreapSearch(runs, by_pages, lowest, good, relies=by_pages or len(passed) == 1)
     for one in (tree.whole, *tree.sides):
         if search.relies:
             p.assume(search.is_reached(one))

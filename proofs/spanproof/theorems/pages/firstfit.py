@@ -17,7 +17,7 @@ INTEGERS: Final = Integers()
 WORDS: Final = Words(64)
 
 
-class Subtree:
+class NodeSide:
     """One side of a node: whether a run is inside, and the most pages of a run, at a witness."""
 
     def __init__(self, p: Proof, name: str) -> None:
@@ -32,7 +32,7 @@ class SearchNode:
     def __init__(self, p: Proof) -> None:
         self.base = z3.Function("base", z3.IntSort(), z3.IntSort())
         self.pages = z3.Function("pages", z3.IntSort(), z3.IntSort())
-        self.left, self.right = Subtree(p, "left"), Subtree(p, "right")
+        self.left, self.right = NodeSide(p, "left"), NodeSide(p, "right")
 
     def below(self, run: z3.ExprRef) -> z3.BoolRef:
         """Return whether a run is in the subtree of the node."""

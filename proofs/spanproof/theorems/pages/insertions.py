@@ -14,7 +14,7 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import NONE, SymbolicObject, Value
 from spanproof.theorems.pages.rotations import SIDES, WORDS
 from spanproof.theorems.pages.subtrees import (
-    Calls,
+    DescentCalls,
     Runs,
     Subtree,
     Tree,
@@ -29,7 +29,7 @@ from spanproof.theorems.pages.subtrees import (
 from spanspec.pages.treap import Node, insert_below
 
 
-class Way(NamedTuple):
+class InsertionWay(NamedTuple):
     """A call of `insert_below` by itself: its path, on which side it is, and what it yields."""
 
     path: z3.BoolRef
@@ -46,8 +46,8 @@ class Grown:
         self._leaf = leaf
         self._runs = runs
         self._at = at
-        self.calls = Calls(tree, leaf.base)
-        self.made: list[Way] = []
+        self.calls = DescentCalls(tree, leaf.base)
+        self.made: list[InsertionWay] = []
 
     def __call__(self, given: Sequence[Value], path: z3.BoolRef) -> Value:
         """Return a tree that holds the subtree's runs and the new one, under the lower root."""
@@ -69,7 +69,7 @@ class Grown:
             p.assume(z3.Implies(given_it, z3.And(*told)))
         for number_of, one in enumerate((root, leaf.node.target)):
             forget(p, one, f"below_{len(self.made)}_{number_of}", "max_pages", "types", *SIDES)
-        self.made.append(Way(path, is_it, grown))
+        self.made.append(InsertionWay(path, is_it, grown))
         return grown.node.target
 
 
@@ -88,7 +88,7 @@ def comes_above(p: Proof, top: Fields, leaf: Tree, was: Subtree, *below: Subtree
 def goes_on_where_it_is(p: Proof, leaf: Tree, runs: Runs) -> None:
     """Claim that a run whose address is below a node is looked for where it is, to be refused."""
     tree = Tree(p, "twice", runs)
-    calls = Calls(tree, leaf.base)
+    calls = DescentCalls(tree, leaf.base)
     p.assume(tree.in_order(leaf.base), tree.base != leaf.base)
 
     def inner(given: Sequence[Value], path: z3.BoolRef) -> Value:

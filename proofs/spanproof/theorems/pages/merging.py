@@ -44,7 +44,7 @@ class Joined:
         return tree.target
 
 
-class Tree(NamedTuple):
+class RootBefore(NamedTuple):
     """A root as it is before: its node, what hangs on its sides, and the priorities there."""
 
     node: Fields
@@ -52,7 +52,7 @@ class Tree(NamedTuple):
     priorities: tuple[z3.ExprRef | None, ...]
     priority: z3.ExprRef
 
-    def lowest_with(self, side: int, other: "Tree") -> z3.ExprRef:
+    def lowest_with(self, side: int, other: "RootBefore") -> z3.ExprRef:
         """Return the lower priority of what hangs on a side and of another root."""
         own = self.priorities[side]
         return other.priority if own is None else lower_of(own, other.priority)
@@ -63,7 +63,7 @@ def lower_of(one: z3.ExprRef, other: z3.ExprRef) -> z3.ExprRef:
     return z3.If(z3.ULT(one, other), one, other)
 
 
-def any_tree(p: Proof, shape: Shape, name: str, there: Sequence[bool]) -> Tree:
+def any_tree(p: Proof, shape: Shape, name: str, there: Sequence[bool]) -> RootBefore:
     """Return a root with subtrees that are there or not, and whose priorities are no lower."""
     node = Fields(p, Node, name)
     below = tuple(
@@ -75,7 +75,7 @@ def any_tree(p: Proof, shape: Shape, name: str, there: Sequence[bool]) -> Tree:
     p.assume(shape.are_right(node, *below))
     priorities = tuple(None if one is None else one["priority"] for one in below)
     p.assume(*(z3.ULE(node["priority"], one) for one in priorities if one is not None))
-    return Tree(node, below, priorities, node["priority"])
+    return RootBefore(node, below, priorities, node["priority"])
 
 
 def joins(p: Proof, there: tuple[bool, ...]) -> tuple[z3.BoolRef, z3.BoolRef]:

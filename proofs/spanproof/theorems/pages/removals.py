@@ -13,7 +13,7 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values import NONE, SymbolicObject, Value
 from spanproof.theorems.pages.rotations import SIDES, WORDS, sums_are_right
 from spanproof.theorems.pages.subtrees import (
-    Calls,
+    DescentCalls,
     Runs,
     Subtree,
     Tree,
@@ -82,7 +82,7 @@ class Rests:
         self._tree = tree
         self._base = base
         self._at = at
-        self.calls = Calls(tree, base)
+        self.calls = DescentCalls(tree, base)
         self.made: list[tuple[z3.BoolRef, list[z3.BoolRef], Subtree]] = []
 
     def __call__(self, given: Sequence[Value], path: z3.BoolRef) -> Value:

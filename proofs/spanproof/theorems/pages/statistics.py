@@ -5,7 +5,7 @@ from typing import Final, cast
 import z3
 from msgspec.structs import replace
 
-from spanproof.prove.lemmas import Shown
+from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanproof.theorems.pages.tilingreads import is_addressable
@@ -19,7 +19,7 @@ from spanspec.span.mspan import FREE, IN_USE, MANUAL
 INTEGERS: Final = Integers()
 
 
-ADDS_UP: Final = Shown(balances, ("pages.statistics",))
+ADDS_UP: Final = ShownOfSteps(balances, ("pages.statistics",))
 
 
 @obligation("pages.statistics", "HEAP-36 HEAP-37 I-29", INTEGERS)

@@ -153,7 +153,7 @@ class Tree:
         return Subtree(name, self.node, node_or_none(self.node, there), there, holds)
 
 
-class Calls:
+class DescentCalls:
     """The calls of a way down by itself: where each goes on, and whether it goes on rightly."""
 
     def __init__(self, tree: Tree, held: z3.ExprRef) -> None:

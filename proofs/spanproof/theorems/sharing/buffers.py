@@ -50,7 +50,7 @@ from spanspec.sharing.sweepbuf import (
 INTEGERS: Final = Integers()
 
 
-class Looked:
+class LookedAtStack:
     """A stack of which nothing is known, and what is looked at of it."""
 
     def __init__(self, p: Proof) -> None:
@@ -103,7 +103,7 @@ def a_push_fills_its_place_and_no_other(p: Proof) -> None:
     """A push puts the span at its place and leaves all others as they are, also those below that
     are still to be filled; the index lies behind every place that is filled, and never falls.
     """
-    it = Looked(p)
+    it = LookedAtStack(p)
     stack, place = it.before, it.place
     p.assume(it.span != NO_SPAN, place >= 0, it.at(stack, place) == NOT_FILLED)
     after = p.call(push, stack, it.span, place)
@@ -122,7 +122,7 @@ def a_pop_empties_its_place_and_no_other(p: Proof) -> None:
     """A pop empties its place and leaves all others as they are; every place below the index stays
     filled, whoever has given up places above it. Who finds the stack drained takes nothing.
     """
-    it = Looked(p)
+    it = LookedAtStack(p)
     stack, place = it.before, it.place
     # `buffers.reserved` shows that a stack with a place that is filled counts one at least.
     p.assume(place >= 0, it.at(stack, place) != NOT_FILLED, number(p, stack.filled) > 0)
@@ -147,7 +147,7 @@ def a_drained_buffer_can_be_pushed_on(p: Proof) -> None:
     """A stack that is filled below its index, and of which no place is filled, has index 0: so a
     stack that was popped from is one to be pushed on when the two change roles.
     """
-    it = Looked(p)
+    it = LookedAtStack(p)
     stack, index = it.before, number(p, it.before.index)
     p.assume(*(it.at(stack, one) == NOT_FILLED for one in (index - 1, it.place)))
     p.assume(p.holds(is_filled, stack, index - 1))
@@ -161,7 +161,7 @@ def there_is_a_block_for_each_place(p: Proof) -> None:
     """Before a place is filled there is a block for it that its spine has room for, and for each
     that had one before; the stack extends over the blocks that its places are in, and no more.
     """
-    it = Looked(p)
+    it = LookedAtStack(p)
     stack, place = it.before, it.place
     made, spine = number(p, stack.made), number(p, stack.spine)
     # Places are taken one after the other, so the next block at most is missing.
@@ -206,7 +206,7 @@ def count_at(counts: Counts, place: PlaceId) -> int:
     return counts[place]
 
 
-class Counted:
+class CountedStack:
     """What a stack holds, and how many places below each are filled."""
 
     def __init__(self, p: Proof, stack: Stack, name: str) -> None:
@@ -247,10 +247,10 @@ def fewer_places_are_filled_than_taken_just_if_one_is_reserved(p: Proof) -> None
     """Of a stack that is pushed on fewer places are filled than were taken just if some place was
     reserved and nobody has filled it yet.
     """
-    it = Looked(p)
+    it = LookedAtStack(p)
     stack, left = it.before, it.place
     full = as_bool(p.fresh(bool, "full"))
-    counted = Counted(p, stack, "counts")
+    counted = CountedStack(p, stack, "counts")
     index = number(p, stack.index)
     p.assume(number(p, stack.filled) == counted.below(index))
     p.assume(left >= 0, it.at(stack, left) == NOT_FILLED)
@@ -281,12 +281,12 @@ def what_is_filled_is_counted(p: Proof) -> None:
     """A push counts one place more as filled and a pop one less: so the number is that of all
     places with a span, which of a stack that is pushed on are those below its index.
     """
-    it = Looked(p)
+    it = LookedAtStack(p)
     stack, place = it.before, it.place
     far = p.number(Count, "far")
     index, filled = number(p, stack.index), number(p, stack.filled)
     fills = as_bool(p.fresh(bool, "fills"))
-    before = Counted(p, stack, "counts")
+    before = CountedStack(p, stack, "counts")
     p.assume(
         place >= 0, place < far, it.span != NO_SPAN, fills == (it.at(stack, place) == NOT_FILLED)
     )
@@ -302,7 +302,7 @@ def what_is_filled_is_counted(p: Proof) -> None:
     popped = p.call_given(z3.Not(fills), pop, stack, place)
     assert isinstance(pushed, Stack)
     assert isinstance(popped, Stack)
-    more, less = Counted(p, pushed, "more"), Counted(p, popped, "less")
+    more, less = CountedStack(p, pushed, "more"), CountedStack(p, popped, "less")
     for label, given, after, sign in (
         ("a push", fills, more, 1),
         ("a pop", z3.Not(fills), less, -1),
@@ -311,7 +311,7 @@ def what_is_filled_is_counted(p: Proof) -> None:
         def claim(
             n: z3.ExprRef,
             given: z3.BoolRef = given,
-            after: Counted = after,
+            after: CountedStack = after,
             sign: int = sign,
         ) -> z3.BoolRef:
             changed = before.below(n) + sign * one_if(place < n)
@@ -340,7 +340,7 @@ def what_is_filled_is_counted(p: Proof) -> None:
 @obligation("buffers.start", "SWP-8 SWP-10 SWP-13", INTEGERS)
 def a_buffer_has_no_entry_at_first(p: Proof) -> None:
     """Before a span is pushed no place is filled or reserved, and no record says otherwise."""
-    it = Looked(p)
+    it = LookedAtStack(p)
     spans, buffer = p.fresh(Table[SpanId, SharedSpan], "spans"), p.number(U8, "buffer")
     first = p.call(first_stack, it.before.places)
     assert isinstance(first, Stack)
@@ -369,7 +369,7 @@ def the_buffers_follow_the_records(p: Proof) -> None:
     so, as before, and one at most: a push fills a place that was not filled, a pop empties that of
     the span.
     """
-    it = Looked(p)
+    it = LookedAtStack(p)
     spans, buffer = p.fresh(Table[SpanId, SharedSpan], "spans"), p.number(U8, "buffer")
     new = p.fresh(SharedSpan, "new")
     another = cast(z3.ExprRef, p.fresh(SpanId, "another"))

@@ -7,7 +7,7 @@ to slots, is claimed of every step of the protocol beside its invariant.
 
 from typing import Final, NamedTuple
 
-from spanproof.prove.lemmas import Shown
+from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.values import Value
 from spanspec.base.ids import SlotId, SpanId, ThreadId
@@ -86,7 +86,7 @@ def begins_with_all_swept(before: Sharing, after: Sharing, span: SpanId) -> bool
     )
 
 
-ALONE: Final = Shown(
+ALONE: Final = ShownOfSteps(
     leaves_slots_alone,
     (
         "protocol.pop",
@@ -116,17 +116,17 @@ ALONE: Final = Shown(
 taken from the table of steps, so that who builds on it does not rest on every step's text.
 """
 
-ALLOCATES: Final = Shown(allocates_where_swept, ("protocol.allocate",))
-SWEEPS_ONCE: Final = Shown(sweeps_once, ("protocol.examine",))
-USES: Final = Shown(uses_fresh, ("protocol.use",))
-FREES: Final = Shown(frees_swept, ("protocol.free",))
-BEGINS: Final = Shown(begins_with_all_swept, ("protocol.start-cycle",))
+ALLOCATES: Final = ShownOfSteps(allocates_where_swept, ("protocol.allocate",))
+SWEEPS_ONCE: Final = ShownOfSteps(sweeps_once, ("protocol.examine",))
+USES: Final = ShownOfSteps(uses_fresh, ("protocol.use",))
+FREES: Final = ShownOfSteps(frees_swept, ("protocol.free",))
+BEGINS: Final = ShownOfSteps(begins_with_all_swept, ("protocol.start-cycle",))
 
 
 class Order(NamedTuple):
     """What a step may do to the slots of a span, and whether it is one of the step's own thread."""
 
-    shown: Shown
+    shown: ShownOfSteps
     of_a_thread: bool
     allocates: bool
 
@@ -178,4 +178,4 @@ def waits_for_a_sweep(state: Sharing, span: SpanId) -> bool:
     return swept or is_to_be_swept(state, span)
 
 
-WAITS: Final = Shown(waits_for_a_sweep, ("objects.no-slot-lost",))
+WAITS: Final = ShownOfSteps(waits_for_a_sweep, ("objects.no-slot-lost",))

@@ -9,7 +9,7 @@ from typing import Final
 
 import z3
 
-from spanproof.prove.lemmas import Shown
+from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.values import Value
 from spanproof.theorems.sharing.order import ALONE
@@ -77,16 +77,16 @@ def tells_of_end(before: Sharing, after: Sharing, thread: ThreadId, span: SpanId
     return before.spans[span].in_use and not after.spans[span].in_use
 
 
-NOTHING_NEW: Final = Shown(
+NOTHING_NEW: Final = ShownOfSteps(
     tells_nothing_new,
     (*(step for step in ALONE.shown_by if step != "protocol.allocate"), "protocol.start-cycle"),
 )
-OF_USE: Final = Shown(tells_of_use, ("protocol.use",))
-OF_FREED: Final = Shown(tells_of_freed, ("protocol.examine",))
-OF_LAST: Final = Shown(tells_of_last, ("protocol.allocate",))
-OF_END: Final = Shown(tells_of_end, ("protocol.free",))
+OF_USE: Final = ShownOfSteps(tells_of_use, ("protocol.use",))
+OF_FREED: Final = ShownOfSteps(tells_of_freed, ("protocol.examine",))
+OF_LAST: Final = ShownOfSteps(tells_of_last, ("protocol.allocate",))
+OF_END: Final = ShownOfSteps(tells_of_end, ("protocol.free",))
 
-CHOSEN: Final[dict[str, tuple[Shown, tuple[str, ...]]]] = {
+CHOSEN: Final[dict[str, tuple[ShownOfSteps, tuple[str, ...]]]] = {
     "use": (OF_USE, ("thread",)),
     "examine": (OF_FREED, ("thread", "freed")),
     "allocate": (OF_LAST, ("slot", "last")),

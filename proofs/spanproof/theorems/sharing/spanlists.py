@@ -75,7 +75,7 @@ class Numbered:
             p.show(name, p.holds(rule, lists, *about))
 
 
-class Looked:
+class LookedAtLists:
     """Lists of which the contract is assumed where they are looked at."""
 
     def __init__(self, p: Proof) -> None:
@@ -168,7 +168,7 @@ def stays_where_it_is(before: SpanLists, after: SpanLists, span: SpanId) -> bool
 
 def inserted_at(p: Proof, front: bool) -> None:
     """Claim what a list is into which a span was put at one end."""
-    it = Looked(p)
+    it = LookedAtLists(p)
     span, central = (cast(z3.ExprRef, p.fresh(k, n)) for k, n in ((SpanId, "span"), (ClassId, "c")))
     place = p.number(U8, "place")
     unlisted = it.term(place_of, span) == NOWHERE
@@ -211,7 +211,7 @@ def a_span_that_is_taken_out_leaves_the_others_in_order(p: Proof) -> None:
     """A span that is taken out of its list, wherever it stands there, is in no list; all others
     keep their order, and no other list changes.
     """
-    it = Looked(p)
+    it = LookedAtLists(p)
     span = cast(z3.ExprRef, p.fresh(SpanId, "span"))
     place, central = it.term(place_of, span), it.term(class_of, span)
     p.assume(place != NOWHERE)
@@ -233,7 +233,7 @@ def a_walk_comes_to_every_span(p: Proof) -> None:
     """A walk begins with the span of a list that comes before all others, goes on to the next one,
     with none between them, and ends behind the last: it comes to every span once, in their order.
     """
-    it = Looked(p)
+    it = LookedAtLists(p)
     at = cast(z3.ExprRef, p.fresh(SpanId, "at"))
     first, last = it.lists_have_ends((it.place, it.central))
     it.sound_around([it.span, at], [first, last])
@@ -255,7 +255,7 @@ def a_walk_comes_to_every_span(p: Proof) -> None:
 @obligation("lists.start", "SPAN-28 SPAN-29", INTEGERS)
 def lists_are_empty_at_first(p: Proof) -> None:
     """Before a span is put into a list each is empty, and no span is in one: as the records say."""
-    it = Looked(p)
+    it = LookedAtLists(p)
     lists, spans = it.before.lists, p.fresh(Table[SpanId, SharedSpan], "spans")
     for span in (it.span, it.other):
         p.assume(p.holds(is_unlisted, lists, span))

@@ -15,10 +15,10 @@ from typing import Final
 
 import msgspec
 
-from spanproof.witness.acceptance.damage import NotHere, Overwrite, Target
+from spanproof.witness.acceptance.damage import NotHere, Overwrite, TargetHeap
 from spanproof.witness.acceptance.programs import ENDS, running
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.finding import Scene, rules_broken
+from spanproof.witness.finding import JudgedImage, rules_broken
 from spanproof.witness.image import SpanImage
 from spanproof.witness.process import stopped
 from spanproof.witness.report import reported
@@ -76,7 +76,7 @@ class Death(msgspec.Struct):
         )
 
 
-def full_soon(target: Target) -> list[SpanImage]:
+def full_soon(target: TargetHeap) -> list[SpanImage]:
     """Return cached spans with little room, of classes that are used much.
 
     The next sweep would put the numbers of any other right again.
@@ -85,36 +85,36 @@ def full_soon(target: Target) -> list[SpanImage]:
     return sorted(found, key=lambda s: s.nelems - s.alloc_count)[:3]
 
 
-def count_of_cached(target: Target) -> Overwrite:
+def count_of_cached(target: TargetHeap) -> Overwrite:
     """A cached span counts one slot more than it has allocated."""
     return target.of_span("allocCount", lambda v: v + 1, full_soon(target))
 
 
-def no_count(target: Target) -> Overwrite:
+def no_count(target: TargetHeap) -> Overwrite:
     """A span with many objects counts none."""
     held = [s for s in target.small if s.alloc_count > 2 and s not in target.cached]
     return target.of_span("allocCount", lambda _: 1, held)
 
 
-def index_of_cached(target: Target) -> Overwrite:
+def index_of_cached(target: TargetHeap) -> Overwrite:
     """A cached span has its freeindex beyond its slots."""
     spans = full_soon(target)
     span = target.pick(spans)
     return target.of_span("freeindex", lambda _: span.nelems + 1, [span])
 
 
-def generation_of_cached(target: Target) -> Overwrite:
+def generation_of_cached(target: TargetHeap) -> Overwrite:
     """A cached span has the generation of one that is not."""
     return target.of_span("sweepgen", lambda v: v - 3, full_soon(target))
 
 
-def state_of_used(target: Target) -> Overwrite:
+def state_of_used(target: TargetHeap) -> Overwrite:
     """A span with objects is said to be free."""
     held = [s for s in target.small if s.alloc_count and s not in target.cached]
     return target.of_span("state", lambda _: 0, held)
 
 
-def live_bit(target: Target) -> Overwrite:
+def live_bit(target: TargetHeap) -> Overwrite:
     """A slot with an object is said to be free."""
     held = [
         s
@@ -126,7 +126,7 @@ def live_bit(target: Target) -> Overwrite:
     return target.flip(span.alloc_bits_at, target.drawn.choice(slots), span.descriptor)
 
 
-FATAL: Final[dict[str, Callable[[Target], Overwrite]]] = {
+FATAL: Final[dict[str, Callable[[TargetHeap], Overwrite]]] = {
     "allocCount of a cached span": count_of_cached,
     "allocCount lost": no_count,
     "freeindex beyond nelems": index_of_cached,
@@ -194,7 +194,7 @@ def death(program: Path, go: str, kind: str, place: Path, seed: int) -> Death:
         result.named = error.descriptor in result.damaged
         if result.named:
             result.descriptor = error.descriptor
-    scene = Scene(report.image, report.profile)
+    scene = JudgedImage(report.image, report.profile)
 
     def broken_by(descriptor: int) -> list[str]:
         return rules_broken(scene, report.findings, scene.by_descriptor.get(descriptor))
@@ -205,7 +205,7 @@ def death(program: Path, go: str, kind: str, place: Path, seed: int) -> Death:
     return result
 
 
-def damage_live(attached: Attached, kind: Callable[[Target], Overwrite], seed: int) -> int:
+def damage_live(attached: Attached, kind: Callable[[TargetHeap], Overwrite], seed: int) -> int:
     """Overwrite a field in a stopped process; return the descriptor that it is of.
 
     Raises: WitnessError if there is nothing to be damaged so.
@@ -215,7 +215,7 @@ def damage_live(attached: Attached, kind: Callable[[Target], Overwrite], seed: i
         time.sleep(drawn.random() / 50)
         with stopped(attached.pid) as frozen:
             image = image_of(frozen.memory, attached.program, frozen.registers, "a load")
-            target = Target(frozen.memory, attached.program, image, drawn.getrandbits(32))
+            target = TargetHeap(frozen.memory, attached.program, image, drawn.getrandbits(32))
             try:
                 change = kind(target)
             except NotHere:

@@ -12,7 +12,7 @@ from spanproof.witness.dwarf import Field
 from spanproof.witness.image import Image, SpanImage
 from spanproof.witness.layout import Layout
 from spanproof.witness.memory import Memory
-from spanproof.witness.source import Program
+from spanproof.witness.source import WitnessedProgram
 from spanspec.base.constants import size_class_of
 from spanspec.base.words import M64
 
@@ -29,10 +29,10 @@ class NotHere(Exception):
     """There is nothing in this version, or in this heap, that could be damaged so."""
 
 
-class Target:
+class TargetHeap:
     """A heap to be damaged, with the places of its records."""
 
-    def __init__(self, memory: Memory, program: Program, image: Image, seed: int) -> None:
+    def __init__(self, memory: Memory, program: WitnessedProgram, image: Image, seed: int) -> None:
         self.memory = memory
         self.layout: Layout = program.layout
         self.image = image
@@ -260,7 +260,7 @@ class Target:
         return self.write(at, field, number ^ 1 << self.drawn.randrange(6))
 
 
-KINDS: Final[dict[str, Callable[[Target], Overwrite]]] = {
+KINDS: Final[dict[str, Callable[[TargetHeap], Overwrite]]] = {
     "freeindex by one": lambda t: t.field_off_by_one("freeindex"),
     "allocCount by one": lambda t: t.field_off_by_one("allocCount"),
     "nelems by one": lambda t: t.field_off_by_one("nelems"),
@@ -284,17 +284,17 @@ KINDS: Final[dict[str, Callable[[Target], Overwrite]]] = {
     "allocCountBeforeCache": lambda t: t.of_span(
         "allocCountBeforeCache", lambda v: v + 1, t.cached
     ),
-    "an allocation bit": Target.alloc_bit,
-    "a bit of allocCache": Target.cache_bit,
-    "state": Target.state,
-    "sweepgen": Target.sweepgen,
-    "startAddr by a page": Target.base,
+    "an allocation bit": TargetHeap.alloc_bit,
+    "a bit of allocCache": TargetHeap.cache_bit,
+    "state": TargetHeap.state,
+    "sweepgen": TargetHeap.sweepgen,
+    "startAddr by a page": TargetHeap.base,
     "allocBits of another span": lambda t: t.bits_of_another("allocBits"),
     "gcmarkBits of another span": lambda t: t.bits_of_another("gcmarkBits"),
     "span map: no span": lambda t: t.map_entry(False),
     "span map: another span": lambda t: t.map_entry(True),
-    "in-use bit": Target.in_use_bit,
-    "page bitmap": Target.page_bit,
+    "in-use bit": TargetHeap.in_use_bit,
+    "page bitmap": TargetHeap.page_bit,
     "slot of an mcache: empty": lambda t: t.slot(t.image.empty_span),
     "slot of an mcache: another span": lambda t: t.slot(t.pick(t.small).descriptor),
     "tiny block": lambda t: t.tiny("tiny", lambda v: v + 8),
@@ -303,12 +303,12 @@ KINDS: Final[dict[str, Callable[[Target], Overwrite]]] = {
     "sweepgen of the heap": lambda t: t.of_heap("sweepgen", 2 * t.one()),
     "entry of a span set: nothing": lambda t: t.set_entry(lambda: 0),
     "entry of a span set: another span": lambda t: t.set_entry(lambda: t.pick(t.small).descriptor),
-    "end of a span set": Target.set_index,
-    "list of all spans": Target.listed,
-    "link of a central list": Target.link,
-    "class of an mcentral": Target.central_class,
+    "end of a span set": TargetHeap.set_index,
+    "list of all spans": TargetHeap.listed,
+    "link of a central list": TargetHeap.link,
+    "class of an mcentral": TargetHeap.central_class,
 }
 """The kinds that are declared to be noticed at rest, each with what draws one."""
 
-ONLY_AT_REST: Final = {"a mark of a free slot": Target.mark_of_free_slot}
+ONLY_AT_REST: Final = {"a mark of a free slot": TargetHeap.mark_of_free_slot}
 """Kinds that are noticed only while no cycle runs, because they are legal while one marks."""

@@ -9,13 +9,13 @@ from typing import Final
 
 import msgspec
 
-from spanproof.witness.acceptance.damage import KINDS, ONLY_AT_REST, NotHere, Overwrite, Target
+from spanproof.witness.acceptance.damage import KINDS, ONLY_AT_REST, NotHere, Overwrite, TargetHeap
 from spanproof.witness.acceptance.programs import running
 from spanproof.witness.errors import Unreadable, WitnessError
-from spanproof.witness.finding import Finding, Verdict
-from spanproof.witness.memory import Changed
+from spanproof.witness.finding import Finding, FindingVerdict
+from spanproof.witness.memory import OverwrittenMemory
 from spanproof.witness.report import reported
-from spanproof.witness.source import Attached, Capture, Program, image_of
+from spanproof.witness.source import Attached, Capture, WitnessedProgram, image_of
 
 TRIES: Final = 200
 """Stops until a heap is at rest."""
@@ -24,7 +24,7 @@ OF_EACH: Final = 12
 """Damages of one copied heap; then another is copied."""
 
 
-class Tried(msgspec.Struct):
+class DamagesTried(msgspec.Struct):
     """Damages by kind: how many there were, were noticed, and were called damage."""
 
     go: str
@@ -54,7 +54,9 @@ class Tried(msgspec.Struct):
                 yield f"  {kind}: {noticed} noticed, {called} called damage, of {number}"
 
 
-def found_in(memory: Changed, program: Program, capture: Capture) -> list[Finding] | None:
+def found_in(
+    memory: OverwrittenMemory, program: WitnessedProgram, capture: Capture
+) -> list[Finding] | None:
     """Return the findings of a damaged copy; None if it is refused in a line."""
     try:
         return reported(image_of(memory, program, capture.registers, "a damaged copy")).findings
@@ -66,9 +68,9 @@ def found_in(memory: Changed, program: Program, capture: Capture) -> list[Findin
         return None  # what is led to was not copied: a live reader would look there, and stop again
 
 
-def damaged(capture: Capture, change: Overwrite) -> Changed:
+def damaged(capture: Capture, change: Overwrite) -> OverwrittenMemory:
     """Return a copy with a damage."""
-    memory = Changed(capture.memory)
+    memory = OverwrittenMemory(capture.memory)
     memory.overwrite(change.address, change.data)
     return memory
 
@@ -86,13 +88,16 @@ def capture_of(
     raise WitnessError("the load is never at rest")
 
 
-def damages(program: Path, go: str, number: int, quiet: bool, seed: int) -> Tried:
+def damages(program: Path, go: str, number: int, quiet: bool, seed: int) -> DamagesTried:
     """Damage copied heaps of a load, each kind in turn.
 
     Raises: WitnessError if it cannot be read.
     """
     drawn = random.Random(seed)
-    kinds: dict[str, Callable[[Target], Overwrite]] = {**KINDS, **(ONLY_AT_REST if quiet else {})}
+    kinds: dict[str, Callable[[TargetHeap], Overwrite]] = {
+        **KINDS,
+        **(ONLY_AT_REST if quiet else {}),
+    }
     names = list(kinds)
     drawn.shuffle(names)
     noticed, called, of = Counter[str](), Counter[str](), Counter[str]()
@@ -105,7 +110,7 @@ def damages(program: Path, go: str, number: int, quiet: bool, seed: int) -> Trie
             if turn % OF_EACH == OF_EACH - 1:
                 capture, base = capture_of(attached, quiet, drawn)
             kind = names[turn % len(names)]
-            target = Target(
+            target = TargetHeap(
                 capture.memory, attached.program, capture.stop.image, drawn.getrandbits(32)
             )
             try:
@@ -119,5 +124,5 @@ def damages(program: Path, go: str, number: int, quiet: bool, seed: int) -> Trie
             before = {(f.key, f.what) for f in base}
             fresh = [f for f in seen or [] if (f.key, f.what) not in before]
             noticed[kind] += seen is None or bool(fresh)
-            called[kind] += seen is None or any(f.verdict is Verdict.DAMAGE for f in fresh)
-    return Tried(go, quiet, dict(of), dict(noticed), dict(called))
+            called[kind] += seen is None or any(f.verdict is FindingVerdict.DAMAGE for f in fresh)
+    return DamagesTried(go, quiet, dict(of), dict(noticed), dict(called))

@@ -18,7 +18,7 @@ import msgspec
 from spanproof.support.processes import with_parent
 from spanproof.witness.acceptance.programs import running
 from spanproof.witness.errors import Unreadable, WitnessError
-from spanproof.witness.memory import CHUNK, Changed
+from spanproof.witness.memory import CHUNK, OverwrittenMemory
 from spanproof.witness.process import Registers
 from spanproof.witness.report import Report, examined, reported
 from spanproof.witness.snapshots import save
@@ -86,7 +86,7 @@ def hostile(program: Path, number: int, seed: int, folder: Path, with_core: bool
     chunks = sorted(capture.memory.chunks)
 
     def memory() -> Report:
-        changed = Changed(capture.memory)
+        changed = OverwrittenMemory(capture.memory)
         for _ in range(drawn.choice((1, 1, 1, 2, 20))):
             at = drawn.choice(chunks) * CHUNK + 8 * drawn.randrange(CHUNK // 8)
             try:
@@ -106,9 +106,9 @@ def hostile(program: Path, number: int, seed: int, folder: Path, with_core: bool
             )
             for thread, known in registers.items()
         }
-        return judged_copy(Changed(capture.memory), strange)
+        return judged_copy(OverwrittenMemory(capture.memory), strange)
 
-    def judged_copy(changed: Changed, known: dict[int, Registers]) -> Report:
+    def judged_copy(changed: OverwrittenMemory, known: dict[int, Registers]) -> Report:
         try:
             return reported(image_of(changed, attached.program, known, "a changed copy"))
         except Unreadable as problem:

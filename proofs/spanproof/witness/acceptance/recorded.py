@@ -7,7 +7,7 @@ from typing import Final
 
 from spanproof.witness.recordcheck import Recording
 from spanproof.witness.recordings import Event
-from spanproof.witness.recordknown import Diverged
+from spanproof.witness.recordknown import StepDiverged
 
 
 def is_cached_alloc(event: Event) -> bool:
@@ -202,7 +202,7 @@ def diverges(events: Sequence[Event]) -> bool:
     try:
         for event in events[1:]:
             recording.take(event)
-    except (Diverged, AssertionError):
+    except (StepDiverged, AssertionError):
         return True
     return False
 

@@ -10,7 +10,7 @@ import msgspec
 
 from spanproof.witness.acceptance.programs import running
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.finding import Verdict
+from spanproof.witness.finding import FindingVerdict
 from spanproof.witness.report import reported
 from spanproof.witness.snapshots import save
 from spanproof.witness.source import Attached
@@ -84,13 +84,13 @@ def stopped_often(
             longest = max(longest, taken.stood_still)
             report = reported(taken.image)
             verdicts = {finding.verdict for finding in report.findings}
-            worst = next((one for one in Verdict.ranked() if one in verdicts), None)
+            worst = next((one for one in FindingVerdict.ranked() if one in verdicts), None)
             shown[worst.value if worst else "at rest"] += 1
-            if worst in (Verdict.DAMAGE, Verdict.UNDECIDED):
+            if worst in (FindingVerdict.DAMAGE, FindingVerdict.UNDECIDED):
                 odd += [
                     f"stop {stop}: {f.verdict.value} {f.rule}: {f.what} ({f.why})"
                     for f in report.findings
-                    if f.verdict is not Verdict.IN_FLIGHT
+                    if f.verdict is not FindingVerdict.IN_FLIGHT
                 ]
                 if keep is not None:
                     keep.mkdir(parents=True, exist_ok=True)

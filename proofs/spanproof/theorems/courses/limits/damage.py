@@ -32,7 +32,7 @@ BEFORE: Final = (1 << 32) - 2
 """The sweepgen before a heap's first."""
 
 
-class Scene:
+class DamagedHeap:
     """A heap with a cached span that has room, one with room in a list, a full one, a large one."""
 
     def __init__(self) -> None:
@@ -65,13 +65,13 @@ class Scene:
         self.state.spans[span] = replace(self.state.spans[span], **changes)
 
 
-def full_in_nonempty(it: Scene) -> None:
+def full_in_nonempty(it: DamagedHeap) -> None:
     """The listed span is full, and is told to be."""
     it.record(it.listed, alloc_count=2)
     it.share(it.listed, has_free=False)
 
 
-def moved_to_empty(it: Scene) -> None:
+def moved_to_empty(it: DamagedHeap) -> None:
     """The listed span is in the empty list, although it has room."""
     central = it.state.central[it.state.spans[it.listed].spanclass]
     central.nonempty.remove(it.listed)
@@ -79,17 +79,17 @@ def moved_to_empty(it: Scene) -> None:
     it.share(it.listed, place=EMPTY)
 
 
-def unflushed(it: Scene) -> None:
+def unflushed(it: DamagedHeap) -> None:
     """The mcache was not flushed in this cycle, and its span is of this one."""
     it.state.sharing.procs.set(ProcId(0), Proc(BEFORE))
 
 
-def not_in_use(it: Scene) -> None:
+def not_in_use(it: DamagedHeap) -> None:
     """The cached span is not in use."""
     del it.state.spans[it.cached]
 
 
-Damage = tuple[str, Callable[[Scene], object]]
+Damage = tuple[str, Callable[[DamagedHeap], object]]
 
 
 def damages_in_lists() -> tuple[Damage, ...]:
@@ -121,9 +121,9 @@ def tells(says: str, problems: Iterable[str]) -> None:
     promise(any(says in one for one in told), f"{says!r} is expected, told is {told}")
 
 
-def in_lists(says: str, damage: Callable[[Scene], object], met: Counter[str]) -> None:
+def in_lists(says: str, damage: Callable[[DamagedHeap], object], met: Counter[str]) -> None:
     """Damage what is in the lists and in the mcache."""
-    scene = Scene()
+    scene = DamagedHeap()
     told = list(lists(scene.state))
     promise(not told, f"I-19: {told} of a sound heap")
     damage(scene)
@@ -137,7 +137,7 @@ def in_lists(says: str, damage: Callable[[Scene], object], met: Counter[str]) ->
 
 def stale_is_sound(met: Counter[str]) -> None:
     """In an mcache that was not flushed since the cycle began, spans are rightly stale."""
-    scene = Scene()
+    scene = DamagedHeap()
     unflushed(scene)
     scene.share(scene.cached, sweepgen=1)
     promise(not list(lists(scene.state)), "I-19: a stale span in an unflushed mcache")
@@ -146,7 +146,7 @@ def stale_is_sound(met: Counter[str]) -> None:
 
 def zero(met: Counter[str]) -> None:
     """What was freed, or handed out, is zero only where needzero says that it may not be."""
-    scene = Scene()
+    scene = DamagedHeap()
     state, span = scene.state, scene.listed
     promise(not list(zeroed(state)), "I-10: a sound heap")
     state.bits_epoch[span] = replace(state.bits_epoch[span], freed=True)

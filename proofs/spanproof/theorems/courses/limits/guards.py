@@ -39,7 +39,7 @@ from spanspec.span.alloccache import NextFree
 from spanspec.span.markbits import OBTAIN_BITS, TAKE_BITS
 
 
-class Scene(NamedTuple):
+class GuardedHeap(NamedTuple):
     """A heap with an object of 16 bytes, in a span that an mcache has, and a large object."""
 
     state: HeapState
@@ -54,22 +54,22 @@ class Scene(NamedTuple):
         return self.state.shared(self.small).cacher
 
 
-def scene() -> Scene:
+def scene() -> GuardedHeap:
     """Return such a heap."""
     heap = Heap()
     small, large = heap.span_of(heap.malloc(16)), heap.span_of(heap.malloc(100_000))
     state = heap.state
-    return Scene(state, state.mcaches[0], small, large, state.thread_of(Actor(0, 0)))
+    return GuardedHeap(state, state.mcaches[0], small, large, state.thread_of(Actor(0, 0)))
 
 
-def takes_a_slot(it: Scene, freeindex: int, counted: int) -> None:
+def takes_a_slot(it: GuardedHeap, freeindex: int, counted: int) -> None:
     """Allocate slot 3, which a search of the small span is told to have found."""
     record = it.state.spans[it.small]
     searched = replace(record, freeindex=freeindex, alloc_count=record.alloc_count + counted)
     allocate(it.state, it.mcache, it.slot, it.small, record, NextFree(3, searched))
 
 
-def takes_a_slot_that_is_not_there(it: Scene) -> None:
+def takes_a_slot_that_is_not_there(it: GuardedHeap) -> None:
     """Allocate the slot behind the last one of the small span."""
     record = it.state.spans[it.small]
     end = record.nelems
@@ -77,25 +77,25 @@ def takes_a_slot_that_is_not_there(it: Scene) -> None:
     allocate(it.state, it.mcache, it.slot, it.small, record, NextFree(end, searched))
 
 
-def takes_pages_in_use(it: Scene) -> None:
+def takes_pages_in_use(it: GuardedHeap) -> None:
     """Let a span come into use that is in use."""
     record = it.state.spans[it.small]
     use_span(it.state, it.thread, it.small, record.base, record.npages, record.spanclass)
 
 
-def drops_an_mcache_with_a_span(it: Scene) -> None:
+def drops_an_mcache_with_a_span(it: GuardedHeap) -> None:
     """Let the mcache go that has the small span, as if no P had it."""
     it.state.mcache_of.clear()
     drop_mcache(it.state, 0)
 
 
-def sweeps_what_left_use(it: Scene) -> None:
+def sweeps_what_left_use(it: GuardedHeap) -> None:
     """Sweep the slots of a span that has left use for all others."""
     it.state.sharing.spans.set(span_id(it.small), replace(it.state.shared(it.small), in_use=False))
     sweep_with(it.state, it.thread, it.small, NO_BITS)
 
 
-Ask = Callable[[Scene], object]
+Ask = Callable[[GuardedHeap], object]
 
 
 def not_possible() -> tuple[tuple[str, Ask], ...]:

@@ -7,7 +7,7 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.cases import every_case, refuses
-from spanproof.theorems.courses.memory.scripted import ANSWERS, Answer, Scripted
+from spanproof.theorems.courses.memory.scripted import ANSWERS, Answer, ScriptedOs
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.heap.heap import Heap
 from spanspec.heap.operations.refusals import OutOfMemory
@@ -36,7 +36,7 @@ def arenas_are_reserved_by_the_hints() -> Ran:
     def case(met: Counter[str], hints: tuple[Hint, ...], script: tuple[Answer, ...]) -> None:
         for ask in (1, arena, arena + 1):
             size = -(-ask // arena) * arena
-            os = Scripted(script)
+            os = ScriptedOs(script)
             region = reserve_arenas(os, hints, ask)
             used = [hint for hint, answer in zip(hints, script, strict=False) if answer == "grant"]
             if region is None:
@@ -72,18 +72,18 @@ def arenas_are_reserved_by_the_hints() -> Ran:
 
     def down_to_zero(met: Counter[str]) -> None:
         for answer in ANSWERS[:2]:
-            os = Scripted((answer, "grant"))
+            os = ScriptedOs((answer, "grant"))
             region = reserve_arenas(os, (lowest, up), 1)
             promise(region is not None and region.base == up.address, f"AR-4: {region}")
             promise(os.held_regions() == {up.address: arena}, "AR-4: something is kept")
             promise(os.asked == 2, "AR-4: address 0 is not asked for")
-        region = reserve_arenas(Scripted(("refuse",)), (lowest, up), 1)
+        region = reserve_arenas(ScriptedOs(("refuse",)), (lowest, up), 1)
         promise(region == Region(0, arena, (Hint(0, True), up)), f"AR-4: {region}")
         refuses("T-79", lambda: check_mapped(0, 0))
         met["zero"] += 1
 
     def no_hint_left(met: Counter[str]) -> None:
-        heap = Heap(os=Scripted((), "refuse"))
+        heap = Heap(os=ScriptedOs((), "refuse"))
         try:
             heap.malloc(8)
         except OutOfMemory:

@@ -9,7 +9,7 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.cases import every_case, refuses
-from spanproof.theorems.courses.memory.scripted import Scripted
+from spanproof.theorems.courses.memory.scripted import ScriptedOs
 from spanspec.heap.heap import Heap
 from spanspec.heap.operations.refusals import Refused
 from spanspec.heap.program import AddSpecial, RemoveFinalizer
@@ -75,7 +75,7 @@ def pieces(met: Counter[str], some: Sequence[tuple[int, int]]) -> None:
 
 def table(met: Counter[str]) -> None:
     """A table that is full gives way to a larger one."""
-    os = Scripted(())
+    os = ScriptedOs(())
     os.held.set(os.next_metadata, os.next_metadata + (1 << 30), True)
     held = os.held_regions()
     metadata = Metadata(os)

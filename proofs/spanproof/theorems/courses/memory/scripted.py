@@ -20,7 +20,7 @@ MOST_ASKED: Final = 2000
 """Reservations that a program asks for at most: one that fails tries each hint, some 130, once."""
 
 
-class Scripted(GrantingOs):
+class ScriptedOs(GrantingOs):
     """An operating system that answers by a script, and then always the same.
 
     Places of its own choice are aligned to arenas where the answer's number is odd.
@@ -70,4 +70,4 @@ class Scripted(GrantingOs):
 
 def answering(script: Sequence[Answer], then: Answer = "grant") -> Player:
     """Return a player on whose heap the operating system answers by a script, and then as told."""
-    return Player(os=Scripted(script, then))
+    return Player(os=ScriptedOs(script, then))
