@@ -16,13 +16,14 @@ from spanproof.theorems.courses.limits import (
 )
 from spanproof.theorems.courses.memory import advice, arenas, metadata, requests, states
 from spanproof.theorems.courses.operations import meanwhile, programs, sweepers, threads
-from spanproof.theorems.courses.outcomes import books, pacing, records, telling
+from spanproof.theorems.courses.outcomes import books, pacing, records, scavenging, telling
 from spanproof.theorems.courses.versions import profile, spansets
 from spanproof.theorems.heap import accounts, allp, collector, contents, markbits, marking, mcaches
 from spanproof.theorems.heap import progress as sweep_progress
 from spanproof.theorems.heap import specials as heap_specials
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
 from spanproof.theorems.kernels import (
+    methods_made,
     methods_shape,
     methods_slots,
     methods_sweep,
@@ -34,13 +35,16 @@ from spanproof.theorems.kernels import spans as kernels
 from spanproof.theorems.objects import (
     abstract,
     cycles,
+    large,
     layout,
     newspans,
-    objects,
     pagesteps,
+    places,
     safety,
     slots,
     slotsteps,
+    tiny,
+    zeroing,
 )
 from spanproof.theorems.pages import (
     changes,
@@ -54,11 +58,15 @@ from spanproof.theorems.pages import (
     removals,
     rotations,
     scavenge,
+    scavengeline,
     statistics,
     tiling,
 )
 from spanproof.theorems.sharing import (
+    buffercounts,
+    bufferrecords,
     buffers,
+    consequences,
     lists,
     liveness,
     meeting,
@@ -87,11 +95,14 @@ __all__ = [
     "allp",
     "arenas",
     "books",
+    "buffercounts",
+    "bufferrecords",
     "buffers",
     "cache",
     "changes",
     "checks",
     "collector",
+    "consequences",
     "containers",
     "contents",
     "counting",
@@ -110,6 +121,7 @@ __all__ = [
     "kernel_arithmetic",
     "kernel_pages",
     "kernels",
+    "large",
     "layout",
     "lists",
     "liveness",
@@ -120,15 +132,16 @@ __all__ = [
     "meeting",
     "merging",
     "metadata",
+    "methods_made",
     "methods_shape",
     "methods_slots",
     "methods_sweep",
     "newspans",
     "nooverlap",
-    "objects",
     "pacing",
     "pagemap",
     "pagesteps",
+    "places",
     "profile",
     "programs",
     "progress",
@@ -140,6 +153,8 @@ __all__ = [
     "rotations",
     "safety",
     "scavenge",
+    "scavengeline",
+    "scavenging",
     "searches",
     "sizeclass",
     "slots",
@@ -157,7 +172,9 @@ __all__ = [
     "telling",
     "threads",
     "tiling",
+    "tiny",
     "trees",
+    "zeroing",
 ]
 
 

@@ -24,7 +24,7 @@ from spanproof.theorems.kernels.spans_mutants import KERNEL_MUTANTS
 from spanproof.theorems.kernels.structures_mutants import STRUCTURE_MUTANTS
 from spanproof.theorems.kernels.trees_mutants import TREE_MUTANTS
 from spanproof.theorems.objects.abstract_mutants import ABSTRACT_MUTANTS
-from spanproof.theorems.objects.objects_mutants import LIVENESS_MUTANTS, OBJECT_MUTANTS
+from spanproof.theorems.objects.objects_mutants import OBJECT_MUTANTS
 from spanproof.theorems.objects.pagesteps_mutants import PAGE_MUTANTS
 from spanproof.theorems.objects.simulation_mutants import SIMULATION_MUTANTS
 from spanproof.theorems.pages.changes_mutants import CHANGE_MUTANTS
@@ -42,6 +42,7 @@ from spanproof.theorems.sharing.buffers_mutants import BUFFER_MUTANTS
 from spanproof.theorems.sharing.caching_mutants import CACHING_MUTANTS
 from spanproof.theorems.sharing.cycle_mutants import CYCLE_MUTANTS
 from spanproof.theorems.sharing.lists_mutants import PLACE_MUTANTS
+from spanproof.theorems.sharing.liveness_mutants import LIVENESS_MUTANTS
 from spanproof.theorems.sharing.meeting_mutants import MEETING_MUTANTS
 from spanproof.theorems.sharing.progress_mutants import PROGRESS_MUTANTS
 from spanproof.theorems.sharing.spanlists_mutants import LIST_MUTANTS

@@ -5,28 +5,36 @@ is tried instead, at the borders of words, of rows, of arenas and of groups of t
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import permutations, product
 from typing import Final
 
-from spanalloc.errors import SpanError
 from spanalloc.freeruns import FreeRuns
 from spanalloc.maxtree import MaxTree
 from spanalloc.pagemap import HeapArena, PageMap
 from spanalloc.pageset import PageSet
 from spanalloc.pagesizes import PageSizes
-from spanalloc.sizeclass import CLASS_OBJECTS, CLASS_PAGES, CLASS_SIZES
-from spanalloc.span import IN_NO_LIST, IN_USE, Span
+from spanalloc.span import Span
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import Wrong, promise
 from spanproof.theorems.cases import Case, every_case
 
 PAGE: Final = 8192
+
+
 ARENA: Final = 64 << 20
+
+
 GROUP: Final = 1 << 37
+
+
 SPACE: Final = 1 << 48
+
+
 BORDER: Final = 7 * GROUP
+
+
 PLACES: Final = (BORDER - ARENA, BORDER, BORDER + ARENA, 0, SPACE - ARENA)
 """Bases of arenas: on both sides of a border of groups, and the first and last of all."""
 
@@ -37,8 +45,6 @@ def a_span(base: int, npages: int) -> Span:
 
 
 # --- the page map ---------------------------------------------------------------------------------
-
-
 def mapped_in(order: Sequence[int]) -> Case:
     """Map arenas in an order, and look every address up."""
 
@@ -124,8 +130,6 @@ def the_page_map_leads_from_pages_to_spans() -> Ran:
 
 
 # --- sets of pages, and trees ---------------------------------------------------------------------
-
-
 MEMBERS: Final = (0, 1, 31, 32, 63, 8160, 8191)
 """Pages at the borders of words."""
 
@@ -199,11 +203,12 @@ def a_tree_lists_its_weights() -> Ran:
 
 
 # --- free runs ------------------------------------------------------------------------------------
-
-
 HUGE_PAGES: Final = 256
+
+
 Run = tuple[int, int, bool]
 """A free run: its first page from the border on, how many it has, and whether it is scavenged."""
+
 
 RUNS: Final[tuple[Run, ...]] = (
     (-600, 2, False),
@@ -326,74 +331,4 @@ def free_runs_answer_as_a_sorted_list() -> Ran:
                 for arenas in (tuple(permutations((-1, 0, 1)))[number % 6],)
             ),
         ]
-    )
-
-
-# --- a span when it is made -----------------------------------------------------------------------
-
-
-def refuses(make: Callable[[], object]) -> None:
-    """Require that a span cannot be made."""
-    try:
-        make()
-    except SpanError:
-        return
-    raise Wrong("SPAN-1: a span that there cannot be")
-
-
-def of_a_class(spanclass: int, npages: int) -> Case:
-    """Make a span of a class."""
-
-    def case(met: Counter[str]) -> None:
-        base, number = SPACE - npages * PAGE, spanclass >> 1
-        span = Span(base, spanclass, npages, 6)
-        size = CLASS_SIZES[number] if number else npages * PAGE
-        slots = CLASS_OBJECTS[number] if number else 1
-        due = (base, npages, spanclass, size, slots, base + slots * size, 6)
-        has = (span.base, span.npages, span.spanclass, span.elemsize, span.nelems, span.limit)
-        promise((*has, span.sweepgen) == due, f"SPAN-5: {has}, not {due}")
-        words = (slots + 63) // 64
-        lengths = (len(span.alloc_bits), len(span.gcmark_bits))
-        promise(lengths == (words, words), f"SPAN-6: bitmaps of {lengths} words")
-        clear = not any(span.alloc_bits) and not any(span.gcmark_bits)
-        counts = (span.freeindex, span.alloc_count, span.needzero, span.alloc_cache, span.ident)
-        promise(clear and counts == (0, 0, 0, -1, 0), f"SPAN-6: {counts} of a fresh span")
-        flags = (span.was_empty, span.scavenged, span.dirty, span.next, span.prev)
-        promise(flags == (False, False, False, None, None), f"SPAN-6: {flags} of a fresh span")
-        promise((span.state, span.listed) == (IN_USE, IN_NO_LIST), "SPAN-2: its state")
-        for slot in (0, slots - 1):
-            promise(span.index_of(base + slot * size) == slot, "SPAN-18: the slot of an address")
-        for args in (
-            (base, spanclass, 0, 6),
-            (base, spanclass, npages + (1 if number else (1 << 35)), 6),
-            (base, 134, npages, 6),
-            (base, -1, npages, 6),
-            (base + 1, spanclass, npages, 6),
-            (-PAGE, spanclass, npages, 6),
-            (SPACE, spanclass, npages, 6),
-            (base, spanclass, npages, -1),
-            (base, spanclass, npages, 1 << 32),
-        ):
-            refuses(lambda args=args: Span(*args))  # type: ignore[misc]
-        span.malloc()
-        span.mark(0)
-        told = span.snapshot()
-        figures = (told.nelems, told.freeindex, told.alloc_count, told.sweepgen, told.needzero)
-        promise(figures == (slots, 1, 1, 6, 0), f"SPAN-1: a snapshot of {figures}")
-        bits = (told.alloc_bits, told.mark_bits, told.alloc_cache)
-        promise(bits == (0, 1, (1 << 63) - 1), f"SPAN-1: a snapshot of bits {bits}")
-        met["class"] += 1
-
-    return case
-
-
-@explored("methods.made", "SPAN-1 SPAN-2 SPAN-5 SPAN-6", needs="class", assumes=(SMALL_SCOPE,))
-def a_fresh_span_is_that_of_its_class() -> Ran:
-    """A span of each class, and large ones, at the end of the address space: it has the class's
-    slots, all free, and what is no span is refused; its snapshot says what is in it.
-    """
-    small = [(number, CLASS_PAGES[number >> 1]) for number in range(2, 134)]
-    large = [(number, npages) for number in (0, 1) for npages in (1, 5, 1 << 20)]
-    return every_case(
-        [(f"span class {a} of {b} pages", of_a_class(a, b)) for a, b in small + large]
     )

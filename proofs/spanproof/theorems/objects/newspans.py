@@ -10,8 +10,9 @@ from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.merge import as_bool
 from spanproof.theorems.objects.heaps import Whole, is_in_use, with_large_span, with_span_in_use
+from spanproof.theorems.objects.large import ONE_SLOT
 from spanproof.theorems.objects.layout import INDEX, LARGE_CUT, LAYOUT, laid_out
-from spanproof.theorems.objects.objects import ONE_SLOT, WORDS
+from spanproof.theorems.objects.places import WORDS
 from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
 from spanproof.theorems.objects.told import show_told_by_its_thread
 from spanproof.theorems.pages.tilingaround import sound_around

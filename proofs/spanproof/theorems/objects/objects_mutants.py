@@ -1,11 +1,13 @@
-"""Mutants of what programs rely on: objects, zeroing, and the ends of loops.
+"""Mutants of what programs rely on: tiny and large objects, zeroing, and where objects are.
 
 Names that begin with an issue or a commit of Go reintroduce that bug.
 """
 
-from spanproof.patch.mutant import Variant, variants_of
+from typing import Final
 
-OBJECT_MUTANTS = (
+from spanproof.patch.mutant import Mutant, Variant, variants_of
+
+OBJECT_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
         "spanspec.span.mspan.elemsize_of",
         Variant(
@@ -95,6 +97,9 @@ OBJECT_MUTANTS = (
             "zero.slots",
             "a span in which something was freed counts as zero",
         ),
+    ),
+    *variants_of(
+        "spanspec.span.sweep.sweep",
         Variant(
             "large-span-counts-as-zero",
             "freed_some = large_dead or (small and nfreed > 0)",
@@ -131,39 +136,6 @@ OBJECT_MUTANTS = (
             "page_run(end_of(run) - npages * PAGE_SIZE, npages)",
             "object.lowest-pages",
             "the pages are taken from the high end of the run",
-        ),
-    ),
-)
-
-LIVENESS_MUTANTS = (
-    *variants_of(
-        "spanspec.heap.progress.credit_taken",
-        Variant(
-            "all-credit-taken",
-            "found if found < wanted else wanted",
-            "found",
-            "liveness.reclaim",
-            "more pages are taken as credit than are wanted",
-        ),
-    ),
-    *variants_of(
-        "spanspec.heap.progress.next_chunk",
-        Variant(
-            "chunk-taken-again",
-            "index + CHUNK_PAGES",
-            "index",
-            "liveness.reclaim",
-            "the reclaimer visits the same chunk for ever",
-        ),
-    ),
-    *variants_of(
-        "spanspec.pages.treap.descend",
-        Variant(
-            "descends-into-nothing",
-            "RIGHT if right_most >= npages else NO_FIT",
-            "RIGHT",
-            "liveness.descent",
-            "the search goes right where there is no child",
         ),
     ),
 )

@@ -3,7 +3,7 @@
 import z3
 
 from spanproof.prove.proof import Proof, obligation
-from spanproof.theorems.sharing.buffers import ENTERED, unswept_buffer
+from spanproof.theorems.sharing.bufferrecords import ENTERED, unswept_buffer
 from spanproof.theorems.sharing.protocol import (
     INTERLEAVED,
     WORDS,

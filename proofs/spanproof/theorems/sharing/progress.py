@@ -13,13 +13,8 @@ import z3
 from spanproof.prove.assumptions import FAIRNESS, REALS
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
-from spanproof.theorems.sharing.protocol import (
-    INTERLEAVED,
-    OWN_STEPS,
-    WORDS,
-    any_system,
-    is_busy_thread,
-)
+from spanproof.theorems.sharing.consequences import OWN_STEPS, is_busy_thread
+from spanproof.theorems.sharing.protocol import INTERLEAVED, WORDS, any_system
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import ProcId, SlotId, SpanId, ThreadId
 from spanspec.base.words import U8, U64
