@@ -156,11 +156,11 @@ class Decisions:
         )
 
     def seen_state(self, span: int) -> SpanState:
-        """Return the state as it is."""
+        """Return the span's state: nobody has changed it since it was popped."""
         return self.state.pages.runs[span].state
 
     def seen_base(self, span: int) -> U64:
-        """Return the base as it is."""
+        """Return the span's first address: it is the same span still."""
         return self.state.pages.runs[span].base
 
     def seen_generation(self, span: int) -> U32:
@@ -168,7 +168,7 @@ class Decisions:
         return self.state.generation(span)
 
     def seen_popped(self, thread: ThreadId, span: int) -> SharedSpan | None:
-        """Return the span as it is."""
+        """Return what threads share of the span: nobody has changed it since it was popped."""
         return self.state.shared(span)
 
     def stand_in(self, thread: ThreadId) -> ThreadId:
@@ -188,7 +188,7 @@ class Decisions:
         return self.state.progress.reclaim_index >= NO_MORE_RECLAIM
 
     def reclaim_credit(self) -> U64:
-        """Return the reclaim credit."""
+        """Return the pages that sweeping has freed, and nobody has counted as reclaimed yet."""
         return self.state.progress.reclaim_credit
 
     def reclaim_index(self) -> U64:

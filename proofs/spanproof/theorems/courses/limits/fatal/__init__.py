@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 from spanproof.theorems.courses.limits.fatal import (
+    allocation,
     containers,
     freeruns,
     machine,
     pages,
     rules,
     sharing,
-    spans,
+    sweeping,
 )
 
 
@@ -22,6 +23,7 @@ def provoked() -> dict[str, Callable[[], object]]:
         *pages.CHECKS,
         *rules.CHECKS,
         *sharing.CHECKS,
-        *spans.CHECKS,
+        *sweeping.CHECKS,
+        *allocation.CHECKS,
     )
     return {f"{check}-{act.__name__}": act for check, act in every}

@@ -10,21 +10,18 @@ from spanspec.span.listing import EMPTY, NONEMPTY
 
 
 def a_span_is_put_into_a_list_twice() -> None:
-    """A span is put into a list twice."""
     found = SpanList()
     found.insert(1)
     found.insert(1)
 
 
 def a_span_is_put_at_the_back_of_a_list_twice() -> None:
-    """A span is put at the back of a list twice."""
     found = SpanList()
     found.insert_back(1)
     found.insert_back(1)
 
 
 def a_span_is_taken_out_of_a_list_that_it_is_not_in() -> None:
-    """A span is taken out of a list that it is not in."""
     spans = SpanList()
     spans.remove(1)
 
@@ -68,7 +65,6 @@ def another_span_is_taken_out() -> None:
 
 
 def a_block_below_the_buffer() -> None:
-    """A block below the buffer."""
     SweepBuffer().block(-1)
 
 

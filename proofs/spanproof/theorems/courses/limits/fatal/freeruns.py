@@ -14,14 +14,12 @@ def run(page: int) -> FreeSpan:
 
 
 def a_run_that_is_in_the_sorted_set_already() -> None:
-    """A run that is in the sorted set already."""
     free = SortedFreeSpans()
     free.insert(run(1))
     free.insert(run(1))
 
 
 def a_run_that_is_not_in_the_sorted_set() -> None:
-    """A run that is not in the sorted set."""
     runs = SortedFreeSpans()
     runs.remove(PAGE_SIZE)
 
@@ -39,14 +37,12 @@ def tree(*pages: int) -> Node:
 
 
 def types_that_promise_a_lower_match() -> None:
-    """Types that promise a lower match."""
     node = Node(run(3), 1)
     node.types = 15
     find_minimal(node, 2)
 
 
 def types_that_promise_a_higher_match() -> None:
-    """Types that promise a higher match."""
     node = Node(run(3), 1)
     node.types = 15
     find_maximal(node, 2)
@@ -77,74 +73,61 @@ def parent_of(side: str, page: int, priority: int = 2) -> Node:
 
 
 def a_left_child_with_the_same_base() -> None:
-    """A left child with the same base."""
     check_treap(parent_of("left", 5))
 
 
 def a_right_child_with_the_same_base() -> None:
-    """A right child with the same base."""
     check_treap(parent_of("right", 5))
 
 
 def a_left_child_with_a_greater_base() -> None:
-    """A left child with a greater base."""
     check_treap(parent_of("left", 9))
 
 
 def a_right_child_with_a_lesser_base() -> None:
-    """A right child with a lesser base."""
     check_treap(parent_of("right", 1))
 
 
 def a_sum_of_pages_that_is_stale() -> None:
-    """A sum of pages that is stale."""
     node = tree(1, 2, 3)
     node.max_pages = 7
     check_treap(node)
 
 
 def a_sum_of_types_that_is_stale() -> None:
-    """A sum of types that is stale."""
     node = tree(1, 2, 3)
     node.types = 15
     check_treap(node)
 
 
 def a_base_that_is_there_already() -> None:
-    """A base that is there already."""
     treap = Treap()
     treap.insert(run(1))
     treap.insert(run(1))
 
 
 def removing_what_is_not_there() -> None:
-    """Removing what is not there."""
     runs = Treap()
     runs.remove(8192)
 
 
 def changing_what_is_not_there() -> None:
-    """Changing what is not there."""
     Treap().mutate(8192, run(1))
 
 
 def rotating_without_a_right_child() -> None:
-    """Rotating without a right child."""
     Node(run(1), 1).rotate_left()
 
 
 def rotating_without_a_left_child() -> None:
-    """Rotating without a left child."""
     Node(run(1), 1).rotate_right()
 
 
 def a_left_child_of_lower_priority() -> None:
-    """A left child of lower priority."""
     check_treap(parent_of("left", 1, 0))
 
 
 def a_right_child_of_lower_priority() -> None:
-    """A right child of lower priority."""
     check_treap(parent_of("right", 9, 0))
 
 

@@ -22,32 +22,26 @@ from spanspec.pages.runs import AMD64, PhysicalPages
 
 
 def tiny_class_of_another_size() -> None:
-    """Tiny class of another size."""
     mallocinit.check_build(24, mallocinit.HEAP_ARENA_BITMAP_BYTES)
 
 
 def bitmap_of_an_odd_size() -> None:
-    """Bitmap of an odd size."""
     mallocinit.check_build(16, 3 << 20)
 
 
 def no_page_size() -> None:
-    """No page size."""
     Heap(phys=PhysicalPages(0, 0))
 
 
 def small_physical_pages() -> None:
-    """Small physical pages."""
     Heap(phys=PhysicalPages(2048, 0))
 
 
 def odd_physical_pages() -> None:
-    """Odd physical pages."""
     Heap(phys=PhysicalPages(12288, 0))
 
 
 def odd_huge_pages() -> None:
-    """Odd huge pages."""
     Heap(phys=PhysicalPages(4096, 3 << 20))
 
 
@@ -64,12 +58,10 @@ class NoHints(GrantingOs):
 
 
 def a_region_beyond_the_address_space() -> None:
-    """A region beyond the address space."""
     Heap(os=NoHints(1 << 48)).malloc(8)
 
 
 def a_region_that_is_not_aligned() -> None:
-    """A region that is not aligned."""
     heap = Heap()
     heap.state.pages.set_hints((Hint(0x7F00_0000_1000, False),), 0)
     heap.malloc(8)
@@ -99,40 +91,33 @@ class Unreserving(GrantingOs):
 
 
 def no_memory_for_the_arena_map() -> None:
-    """No memory for the arena map."""
     Heap(os=Refusing(ARENA_MAP_BYTES)).malloc(8)
 
 
 def the_same_arena_twice() -> None:
-    """The same arena twice."""
     heap = Heap(os=NoHints(0x7F00_0000_0000))
     for _ in range(4):
         heap.malloc(40 << 20)
 
 
 def no_memory_for_the_metadata_of_an_arena() -> None:
-    """No memory for the metadata of an arena."""
     Heap(os=Refusing(HEAP_ARENA_METADATA)).malloc(8)
 
 
 def no_memory_for_the_table_of_arenas() -> None:
-    """No memory for the table of arenas."""
     # With pages of 512 KiB the first table is large enough to be asked for directly.
     Heap(os=Refusing(512 << 10), phys=PhysicalPages(512 << 10, 0)).malloc(8)
 
 
 def no_memory_for_a_persistent_chunk() -> None:
-    """No memory for a persistent chunk."""
     Heap(os=Refusing(PERSISTENT_CHUNK))
 
 
 def no_memory_for_the_table_of_spans() -> None:
-    """No memory for the table of spans."""
     Heap(os=Refusing(FIRST_ALLSPANS * 8)).malloc(8)
 
 
 def no_memory_for_mark_bits() -> None:
-    """No memory for mark bits."""
     # The table of all spans is as large as a chunk of bits, and is made first.
     Heap(os=Refusing(GC_BITS_CHUNK, granted=1)).malloc(8)
 
@@ -150,32 +135,26 @@ class Unmapping(GrantingOs):
 
 
 def memory_that_cannot_be_mapped() -> None:
-    """Memory that cannot be mapped."""
     Heap(os=Unmapping(0)).malloc(8)
 
 
 def memory_that_is_mapped_elsewhere() -> None:
-    """Memory that is mapped elsewhere."""
     Heap(os=Unmapping(0x7000_0000_0000)).malloc(8)
 
 
 def nothing_of_persistent_memory() -> None:
-    """Nothing of persistent memory."""
     check_request(0, 8)
 
 
 def persistent_memory_at_odd_addresses() -> None:
-    """Persistent memory at odd addresses."""
     check_request(8, 24)
 
 
 def persistent_memory_at_wide_addresses() -> None:
-    """Persistent memory at wide addresses."""
     Metadata(GrantingOs()).persistent(8, 16384, "other_sys", 0)
 
 
 def a_release_of_half_a_page() -> None:
-    """A release of half a page."""
     check_release(AMD64, 0xC000000000, 6000)
 
 

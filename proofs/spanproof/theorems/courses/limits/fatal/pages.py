@@ -5,7 +5,7 @@ from typing import Final, cast
 from msgspec.structs import replace
 
 from spanproof.theorems.courses.limits.fatal.checks import Checks
-from spanproof.theorems.courses.limits.fatal.spans import put
+from spanproof.theorems.courses.limits.fatal.sweeping import put
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.heap.heap import Heap
 from spanspec.pages.freeruns import FreeSpan, FreeSpans
@@ -34,13 +34,11 @@ RUN = PageRun(0xC000000000, 1, FREE, False, 0)
 
 
 def merging_below_across_a_shared_physical_page() -> None:
-    """Merging below across a shared physical page."""
     phys, below = PhysicalPages(16384, 0), replace(RUN, scavenged=True)
     merge_below(phys, below, replace(below, base=below.base + PAGE_SIZE))
 
 
 def merging_above_across_a_shared_physical_page() -> None:
-    """Merging above across a shared physical page."""
     phys, below = PhysicalPages(16384, 0), replace(RUN, scavenged=True)
     merge_above(phys, below, replace(below, base=below.base + PAGE_SIZE))
 
@@ -68,22 +66,18 @@ class NoGoal:
 
 
 def a_search_that_misses_what_has_grown() -> None:
-    """A search that misses what has grown."""
     list(allocate(PageHeap(NoGoal(), free=cast(FreeSpans, FindsNothing())), ACTOR, 1))
 
 
 def taking_a_run_that_is_not_free() -> None:
-    """Taking a run that is not free."""
     check_can_be_allocated(replace(RUN, state=IN_USE), 1)
 
 
 def taking_a_run_that_is_too_small() -> None:
-    """Taking a run that is too small."""
     check_can_be_allocated(RUN, 2)
 
 
 def taking_a_span_that_is_listed() -> None:
-    """Taking a span that is listed."""
     heap = Heap()
     fresh = heap.state.pages.descriptors.made
     put(heap.state, fresh, replace(UNUSED, place=NONEMPTY))
@@ -91,32 +85,26 @@ def taking_a_span_that_is_listed() -> None:
 
 
 def freeing_a_stack_in_use() -> None:
-    """Freeing a stack in use."""
     check_can_be_freed(replace(RUN, state=MANUAL), 1)
 
 
 def freeing_a_span_with_objects() -> None:
-    """Freeing a span with objects."""
     check_can_be_freed(replace(RUN, state=IN_USE), 1)
 
 
 def freeing_a_dead_span() -> None:
-    """Freeing a dead span."""
     check_can_be_freed(replace(RUN, state=DEAD), 0)
 
 
 def removing_a_span_from_another_list() -> None:
-    """Removing a span from another list."""
     moved(EMPTY, NONEMPTY, EMPTY)
 
 
 def inserting_a_listed_span() -> None:
-    """Inserting a listed span."""
     moved(EMPTY, NOWHERE, NONEMPTY)
 
 
 def inserting_a_listed_span_at_the_back() -> None:
-    """Inserting a listed span at the back."""
     moved(NONEMPTY, NOWHERE, EMPTY)
 
 

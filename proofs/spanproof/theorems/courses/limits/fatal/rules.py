@@ -44,22 +44,18 @@ SG = 8
 
 
 def a_class_for_a_large_request() -> None:
-    """A class for a large request."""
     size_class_for(32769)
 
 
 def a_full_span_is_handed_out() -> None:
-    """A full span is handed out."""
     check_some_free(replace(SPAN, alloc_count=SPAN.nelems))
 
 
 def a_span_to_cache_that_was_searched_to_its_end() -> None:
-    """A span to cache that was searched to its end."""
     reload_cache(replace(SPAN, freeindex=SPAN.nelems))
 
 
 def a_full_count_with_a_free_slot() -> None:
-    """A full count with a free slot."""
     searched_full(replace(ONE, alloc_count=SPAN.nelems))
 
 
@@ -69,7 +65,6 @@ def a_free_slot_that_is_found_by_nobody() -> None:
 
 
 def a_span_to_cache_of_which_the_count_says_that_it_is_full() -> None:
-    """A span to cache of which the count says that it is full."""
     reload_cache(replace(ONE, alloc_count=SPAN.nelems))
 
 
@@ -79,12 +74,10 @@ def a_free_slot_beyond_the_cache() -> None:
 
 
 def a_second_large_object() -> None:
-    """A second large object."""
     with_large_object(ONE, 40_000)
 
 
 def a_p_that_does_not_exist() -> None:
-    """A P that does not exist."""
     mcache_of(Heap().state, 7)
 
 
@@ -96,73 +89,59 @@ def statistics_of_what_mcaches_hold() -> None:
 
 
 def marks_beyond_the_slots() -> None:
-    """Marks beyond the slots."""
     check_marks(ONE, Bits(1 << SPAN.nelems))
 
 
 def a_mark_of_allocation_that_is_lost() -> None:
-    """A mark of allocation that is lost."""
     check_marks(set_marked(ONE, 0), Bits(0))
 
 
 def a_slot_beyond_the_span_is_marked() -> None:
-    """A slot beyond the span is marked."""
     # One that counts as allocated, so that nothing else refuses it.
     set_marked(replace(ONE, freeindex=SPAN.nelems + 1), SPAN.nelems)
 
 
 def a_free_slot_is_marked() -> None:
-    """A free slot is marked."""
     set_marked(ONE, 1)
 
 
 def an_address_below_the_span() -> None:
-    """An address below the span."""
     obj_index(SPAN, BASE - 16)
 
 
 def an_unswept_span_enters_a_cache() -> None:
-    """An unswept span enters a cache."""
     enter_cache(SG, SG - 2)
 
 
 def a_span_leaves_a_cache_that_it_is_not_in() -> None:
-    """A span leaves a cache that it is not in."""
     leave_cache(SG, SG)
 
 
 def a_swept_span_is_claimed() -> None:
-    """A swept span is claimed."""
     claim_for_sweep(SG, SG)
 
 
 def a_sweep_that_nobody_has_claimed_ends() -> None:
-    """A sweep that nobody has claimed ends."""
     publish_swept(SG, SG - 2)
 
 
 def an_unused_span_from_two_cycles_ago() -> None:
-    """An unused span from two cycles ago."""
     check_unused(SG, SG - 4)
 
 
 def a_request_beyond_all_addresses() -> None:
-    """A request beyond all addresses."""
     end_of_request(1 << HEAP_ADDR_BITS, 1 << 51, PAGE_SIZE)
 
 
 def memory_that_was_never_reserved_is_mapped() -> None:
-    """Memory that was never reserved is mapped."""
     FollowedOs(GrantingOs()).map(BASE, PAGE_SIZE)
 
 
 def more_is_freed_than_was_counted() -> None:
-    """More is freed than was counted."""
     Metadata(GrantingOs()).sys_free(0, 1 << 40, "other_sys")
 
 
 def a_release_from_the_middle_of_a_page() -> None:
-    """A release from the middle of a page."""
     check_release(AMD64, BASE + 512, 4096)
 
 

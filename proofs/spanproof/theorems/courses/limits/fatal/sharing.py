@@ -4,8 +4,9 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from spanproof.theorems.courses.limits.fatal.allocation import ACTOR, slot_of
 from spanproof.theorems.courses.limits.fatal.checks import Checks
-from spanproof.theorems.courses.limits.fatal.spans import ACTOR, being_swept, put, slot_of
+from spanproof.theorems.courses.limits.fatal.sweeping import being_swept, put
 from spanspec.base.ids import ThreadId
 from spanspec.base.words import M32
 from spanspec.heap.heap import Heap
@@ -49,35 +50,30 @@ def midway(task: int) -> Midway:
 
 
 def a_span_that_left_use_is_examined() -> None:
-    """A span that left use is examined."""
     it = midway(SWEEPING)
     it.put(replace(it.it, in_use=False))
     sweeping.examine(it.heap.state.sharing, it.thread, freed=True, dead=False)
 
 
 def a_span_that_is_not_claimed_is_examined() -> None:
-    """A span that is not claimed is examined."""
     it = midway(SWEEPING)
     it.put(replace(it.it, sweepgen=it.heap.state.sweepgen))
     sweeping.examine(it.heap.state.sharing, it.thread, freed=True, dead=False)
 
 
 def a_span_that_left_use_is_published() -> None:
-    """A span that left use is published."""
     it = midway(EXAMINED)
     it.put(replace(it.it, in_use=False))
     sweeping.publish(it.heap.state.sharing, it.thread)
 
 
 def a_cached_span_is_published() -> None:
-    """A cached span is published."""
     it = midway(EXAMINED)
     it.put(replace(it.it, sweepgen=it.heap.state.sweepgen + CACHED))
     sweeping.publish(it.heap.state.sharing, it.thread)
 
 
 def an_unlisted_span_is_kept_for_its_sweeper() -> None:
-    """An unlisted span is kept for its sweeper."""
     it = midway(EXAMINED)
     threads = it.heap.state.sharing.threads
     threads.set(it.thread, replace(threads[it.thread], preserve=True, freed=True))
@@ -86,14 +82,12 @@ def an_unlisted_span_is_kept_for_its_sweeper() -> None:
 
 
 def a_span_is_published_twice_in_a_cycle() -> None:
-    """A span is published twice in a cycle."""
     it = midway(EXAMINED)
     it.put(replace(it.it, swept_at=it.heap.state.sweepgen))
     sweeping.publish(it.heap.state.sharing, it.thread)
 
 
 def a_swept_span_is_pushed_twice() -> None:
-    """A swept span is pushed twice."""
     it = midway(EXAMINED)
     sg = it.heap.state.sweepgen
     first = swept_buffer(sg) == 0
@@ -101,41 +95,35 @@ def a_swept_span_is_pushed_twice() -> None:
 
 
 def a_dead_span_that_left_use_is_published() -> None:
-    """A dead span that left use is published."""
     it = midway(EXAMINED)
     it.put(replace(it.it, in_use=False))
     sweeping.publish_dead(it.heap.state.sharing, it.thread)
 
 
 def a_dead_span_that_is_cached_is_published() -> None:
-    """A dead span that is cached is published."""
     it = midway(EXAMINED)
     it.put(replace(it.it, sweepgen=it.heap.state.sweepgen + CACHED))
     sweeping.publish_dead(it.heap.state.sharing, it.thread)
 
 
 def a_dead_span_is_published_twice_in_a_cycle() -> None:
-    """A dead span is published twice in a cycle."""
     it = midway(EXAMINED)
     it.put(replace(it.it, swept_at=it.heap.state.sweepgen))
     sweeping.publish_dead(it.heap.state.sharing, it.thread)
 
 
 def a_span_is_freed_that_left_use() -> None:
-    """A span is freed that left use."""
     it = midway(FREEING)
     it.put(replace(it.it, in_use=False))
     sweeping.free(it.heap.state.sharing, it.thread)
 
 
 def a_span_is_freed_that_is_being_swept() -> None:
-    """A span is freed that is being swept."""
     it = midway(FREEING)
     sweeping.free(it.heap.state.sharing, it.thread)
 
 
 def a_span_is_freed_that_is_listed() -> None:
-    """A span is freed that is listed."""
     it = midway(FREEING)
     it.put(replace(it.it, sweepgen=it.heap.state.sweepgen, place=NONEMPTY))
     sweeping.free(it.heap.state.sharing, it.thread)
@@ -145,7 +133,6 @@ def a_span_is_freed_that_is_listed() -> None:
 
 
 def an_unswept_span_is_taken_from_a_list() -> None:
-    """An unswept span is taken from a list."""
     it = midway(HELD)
     it.put(replace(it.it, place=NONEMPTY))
     slot = slot_of(it.heap, it.span)
@@ -162,7 +149,6 @@ def a_span_with_room_is_full() -> None:
 
 
 def a_full_span_is_installed() -> None:
-    """A full span is installed."""
     it = midway(HELD)
     it.put(replace(it.it, has_free=False))
     caching.install(it.heap.state.sharing, it.thread)
