@@ -1,6 +1,7 @@
 """The rooms and their doors: no package imports upwards, and the model stands alone."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -128,6 +129,14 @@ def test_the_tests_stand_in_the_wings_that_they_are_about(package: str) -> None:
     rooms = {path.parent.relative_to(folder).parts[0] for path in folder.glob("*/test_*.py")}
     assert rooms
     assert rooms <= set(WINGS[package])
+
+
+@pytest.mark.parametrize("package", sorted(WINGS))
+def test_the_design_tells_of_each_wing_in_this_order(package: str) -> None:
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    table = text.partition(f"| wing of `{package}` |")[2].partition("\n\n")[0]
+    told = re.findall(r"^\| `(\w+)/?` \|", table, re.MULTILINE)
+    assert told == [wing for wing in WINGS[package] if wing != "__main__"]
 
 
 def test_an_import_of_a_later_wing_would_be_noticed() -> None:

@@ -15,11 +15,12 @@ from spanspec.heap.collector import (
     STOP_MARKING,
     STOPPED_TO_SWEEP,
 )
+from spanspec.heap.courses import Course, StopsWorld
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.pacing import CORRECT_RATIO, RAISE_GOAL, SET_PACE, Effort
 from spanspec.heap.procs import procresize
 from spanspec.heap.progress import BEGIN_SWEEPING
-from spanspec.heap.state import Course, HeapState, StopsWorld
+from spanspec.heap.state import HeapState
 from spanspec.heap.sweeping import sweep_all
 from spanspec.heap.taking import advance, grey_in, take
 from spanspec.pages.pageheap import Actor, who

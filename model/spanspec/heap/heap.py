@@ -17,6 +17,7 @@ from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
 from spanspec.heap import cycle
 from spanspec.heap.allp import NO_P
+from spanspec.heap.courses import Course
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.machine import Machine, Steps
 from spanspec.heap.malloc import ZERO_BASE, array_size
@@ -38,7 +39,6 @@ from spanspec.heap.program import (
     SweepOne,
 )
 from spanspec.heap.snapshot import Snapshot, snapshot_of
-from spanspec.heap.state import Course
 from spanspec.pages.arena import Os
 from spanspec.pages.bgscavenge import Scavenger
 from spanspec.pages.mallocinit import mallocinit

@@ -21,11 +21,12 @@ from spanspec.base.sizeclass import size_class_for
 from spanspec.base.words import M64, U16, U64
 from spanspec.events import span_events as ev
 from spanspec.heap.collector import MARK_TERMINATION
+from spanspec.heap.courses import Course
 from spanspec.heap.mcache import refill
 from spanspec.heap.newspan import take_large
 from spanspec.heap.procs import mcache_of
 from spanspec.heap.refilling import USE_REFILL
-from spanspec.heap.state import Course, HeapState, Mcache
+from spanspec.heap.state import HeapState, Mcache
 from spanspec.heap.taking import advance, allocate, allocate_large, hit_tiny_block, take_tiny_block
 from spanspec.pages.pageheap import Actor, page_number
 from spanspec.sharing.records import NO_SPAN

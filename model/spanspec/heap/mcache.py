@@ -5,9 +5,10 @@ from spanspec.base.ids import NOBODY, ProcId, SlotId
 from spanspec.base.words import M32, U32
 from spanspec.events import span_events as ev
 from spanspec.heap.contents import ENTER_CACHE, SEARCH_FULL
+from spanspec.heap.courses import Course
 from spanspec.heap.mcentral import cache_span, uncache_span
 from spanspec.heap.refilling import NOTE_REFILL
-from spanspec.heap.state import Course, HeapState, Mcache
+from spanspec.heap.state import HeapState, Mcache
 from spanspec.heap.taking import advance, drop_mcache, make_mcache, take, take_both
 from spanspec.pages.pageheap import Actor, about_span, slots_of, who
 from spanspec.sharing.steps import FLUSH

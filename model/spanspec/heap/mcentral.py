@@ -17,10 +17,12 @@ from spanspec.heap.accounts import (
     check_some_free,
 )
 from spanspec.heap.contents import LOOK_FOR_ROOM
+from spanspec.heap.courses import Course
 from spanspec.heap.newspan import take_span
-from spanspec.heap.state import Course, HeapState, Mcentral
+from spanspec.heap.publishing import see_published
+from spanspec.heap.state import HeapState, Mcentral
 from spanspec.heap.sweeping import claimed, deduct_sweep_credit, sweep_span
-from spanspec.heap.taking import advance, see_published, take, take_both
+from spanspec.heap.taking import advance, take, take_both
 from spanspec.pages.pageheap import Actor, about_span, page_number, slots_of, who
 from spanspec.sharing.caching import may_move_uncached
 from spanspec.sharing.growing import span_id
@@ -53,6 +55,7 @@ def cache_span(state: HeapState, actor: Actor, slot: SlotId) -> Course[tuple[Thr
     Rules: CEN-2 CEN-3 CEN-4 CEN-7.
     """
     spanclass = state.sharing.slots[slot].spanclass
+    # Before the lock of the lists is taken: sweeping takes that lock itself.
     yield from deduct_sweep_credit(state, actor, span_bytes(spanclass), 0)
     # Chosen after the sweeping for credit, in which the same M acts as a sweeper.
     thread, span = state.thread_of(actor), NOBODY
@@ -130,6 +133,8 @@ def walk_empty(
     """
     for span in lists_of(state, slot).empty:
         look = on_empty(state.sweepgen, state.inputs.seen_generation(span))
+        # What stands behind it is taken to be swept. An unswept span that stands there all the same
+        # is missed, and the heap grows (CEN-5).
         if look == STOP:
             return NOBODY, span
         if look == SKIP:
@@ -186,6 +191,8 @@ def account_cached(state: HeapState, span: int) -> None:
 
     Rules: CEN-8 CEN-10 CEN-17 CEN-18 T-46.
     """
+    # All of them at once, as if each were allocated: an allocation from the cache counts nothing
+    # then. What nobody took is taken back by `uncache_span`.
     record = check_some_free(state.spans[span])
     advance(state.central[record.spanclass], HAND_OUT, record)
     advance(state, CHARGE_CACHED, record)

@@ -5,8 +5,9 @@ from spanspec.base.ids import NOBODY, SlotId, ThreadId
 from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
 from spanspec.heap.accounts import COUNT_LARGE
+from spanspec.heap.courses import Course, NeedPages
 from spanspec.heap.reclaim import reclaim
-from spanspec.heap.state import Course, HeapState, NeedPages
+from spanspec.heap.state import HeapState
 from spanspec.heap.sweeping import deduct_sweep_credit, pushed
 from spanspec.heap.taking import advance, change_bits, take, take_bits, use_span
 from spanspec.pages.pagealloc import NO_MEMORY, make_in_use

@@ -3,6 +3,7 @@
 from spanspec.events import span_events as ev
 from spanspec.heap.allp import BOOT, GIVE, NO_P, RESIZE, TAKE_AWAY
 from spanspec.heap.collector import NOTE_ALL_SWEPT
+from spanspec.heap.courses import Course
 from spanspec.heap.mcache import (
     free_mcache,
     needs_flush,
@@ -10,7 +11,7 @@ from spanspec.heap.mcache import (
     prepare_for_sweep,
     release_all,
 )
-from spanspec.heap.state import Course, HeapState, Mcache
+from spanspec.heap.state import HeapState, Mcache
 from spanspec.heap.taking import advance
 from spanspec.pages.pageheap import Actor, who
 

@@ -3,6 +3,7 @@
 from spanspec.base.constants import PAGE_SIZE, PAGES_PER_ARENA
 from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
+from spanspec.heap.courses import Course
 from spanspec.heap.progress import (
     CHUNK_PAGES,
     END_RECLAIMING,
@@ -13,7 +14,7 @@ from spanspec.heap.progress import (
     credit_taken,
     is_beyond,
 )
-from spanspec.heap.state import Course, HeapState
+from spanspec.heap.state import HeapState
 from spanspec.heap.sweeping import claimed, sweep_span
 from spanspec.heap.taking import advance, take
 from spanspec.pages.pageheap import Actor, who

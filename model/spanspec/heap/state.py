@@ -1,20 +1,17 @@
-"""The whole state of a heap, and what it takes from outside (rules HEAP-1, MC-1, CEN-1)."""
+"""The whole state of a heap (rules HEAP-1, MC-1, CEN-1)."""
 
-from collections.abc import Callable, Generator
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
-from spanspec.base.bitmap import Bits
 from spanspec.base.constants import NUM_SPAN_CLASSES
 from spanspec.base.ids import NOBODY, ClassId, ProcId, ThreadId
-from spanspec.base.records import Record
 from spanspec.base.words import U32, U64
-from spanspec.events.fields import EventBase
 from spanspec.events.span_events import Phase
 from spanspec.heap.accounts import Accounts, ClassCounts
 from spanspec.heap.allp import AllP, McacheTable
 from spanspec.heap.collector import Collector
+from spanspec.heap.inputs import Inputs
 from spanspec.heap.marking import NEVER_MARKED, MarkedSpan
-from spanspec.heap.pacing import FIRST_TRIGGER, Debt, SweepPace
+from spanspec.heap.pacing import FIRST_TRIGGER, SweepPace
 from spanspec.heap.progress import Progress
 from spanspec.heap.refilling import NO_REFILL
 from spanspec.pages.fixalloc import FixAlloc, Nameless
@@ -31,41 +28,12 @@ from spanspec.sharing.spanlist import SpanList, SpanLists, no_lists
 from spanspec.sharing.sweepbuf import SweepBuffer, swept_buffer
 from spanspec.span.listing import EMPTY, NONEMPTY
 from spanspec.span.markbits import NO_ARENAS, SpanBits
-from spanspec.span.mspan import Mspan, SpanState
+from spanspec.span.mspan import Mspan
 from spanspec.span.specials import FINALIZER, PROFILE, Specials
 from spanspec.span.tiny import NO_TINY_BLOCK, TinyBlock
 
-Result = TypeVar("Result")
-
 BOOT_MCACHE: Final = 0
 """The mcache that the first thread has before there is a P; P 0 inherits it (MC-14)."""
-
-
-class NeedPages(Record, frozen=True):
-    """A course asks its driver for a span of so many pages; it goes on with the span's identity."""
-
-    npages: U64
-
-
-class Waits:
-    """A course cannot go on before another thread has done something, so that `until` holds.
-
-    Its driver asks before it goes on; a course that was driven on too early waits anew.
-    """
-
-    def __init__(self, until: Callable[[], bool]) -> None:
-        self.until = until
-
-
-class StopsWorld(Record, frozen=True):
-    """A course stops the world: it goes on when no other thread is in the middle of an operation.
-
-    Nobody else goes on before the course has told that the Ps were set, by which the world starts.
-    """
-
-
-Course = Generator[EventBase | NeedPages | Waits | StopsWorld, int | None, Result]
-"""An operation of one thread, step by step: observations, and what it asks of its driver."""
 
 
 class Mcache:
@@ -120,100 +88,6 @@ class Centrals:
         """
         listed = {*self._lists.nonempty, *self._lists.empty}
         return [(number, self[number]) for number in sorted(listed | self._made.keys())]
-
-
-class Inputs(Protocol):
-    """What the rules leave open: the marker, pacing, and what a thread sees of another's steps."""
-
-    def procs(self) -> int:
-        """Return the number of Ps with which the world starts again (MC-14)."""
-        ...
-
-    def bytes_marked(self) -> U64 | None:
-        """Return the bytes that marking has found alive; None if nobody counts them (SWP-34)."""
-        ...
-
-    def sweep_pace(self) -> SweepPace:
-        """Return how fast the sweeping that now begins has to be (SWP-20)."""
-        ...
-
-    def retained_goal(self) -> U64:
-        """Return the scavenger's goal in bytes (SCAV-3)."""
-        ...
-
-    def large_span_class(self, spanclass: int) -> int:
-        """Return the span class, 0 or 1, of the large object that a span is for."""
-        ...
-
-    def marks(self, span: int) -> Bits:
-        """Return the mark bits that the sweep of a span finds."""
-        ...
-
-    def debt(self, span_bytes: U64, caller_pages: U64, owed: Debt | None) -> Debt | None:
-        """Return what is to be swept before a span of so many bytes is taken (SWP-19).
-
-        `owed` is what the acting thread was told before its last sweep, None at first.
-        """
-        ...
-
-    def seen_state(self, span: int) -> SpanState:
-        """Return a descriptor's state as the acting thread reads it without a lock."""
-        ...
-
-    def seen_base(self, span: int) -> U64:
-        """Return a descriptor's base as the acting thread reads it without a lock."""
-        ...
-
-    def seen_generation(self, span: int) -> U32:
-        """Return a span's sweepgen as the acting thread reads it without a lock."""
-        ...
-
-    def seen_popped(self, thread: ThreadId, span: int) -> SharedSpan | None:
-        """Return a span as a thread that has popped it reads it without a lock.
-
-        None: it reads that the span is claimed, and by whom, nobody knows yet.
-        """
-        ...
-
-    def stand_in(self, thread: ThreadId) -> ThreadId:
-        """Return who acts for a thread, of which another operation may not be over yet."""
-        ...
-
-    def sweep_is_done(self) -> bool:
-        """Return sweepdone as the acting thread reads it without a lock."""
-        ...
-
-    def seen_sweepers(self) -> frozenset[int]:
-        """Return who sweeps still, as the acting thread reads their number without a lock."""
-        ...
-
-    def reclaim_is_over(self) -> bool:
-        """Return whether the acting thread reads a reclaim index past all arenas."""
-        ...
-
-    def reclaim_credit(self) -> U64:
-        """Return the reclaim credit as the acting thread reads it without a lock."""
-        ...
-
-    def reclaim_index(self) -> U64:
-        """Return the place of the reclaimer that the acting thread has taken."""
-        ...
-
-    def reclaim_candidate(self, first: U64, end: U64) -> int | None:
-        """Return the lowest unmarked, unswept span whose base lies in first..end, if any."""
-        ...
-
-    def place_to_push(self, buffer: int) -> int:
-        """Return the place in a sweep buffer that the acting thread has reserved."""
-        ...
-
-    def place_to_pop(self, buffer: int) -> int:
-        """Return the place in a sweep buffer that the acting thread has taken; -1 for none."""
-        ...
-
-    def not_before(self) -> int:
-        """Return the line before which the coming step cannot have happened."""
-        ...
 
 
 class HeapState:

@@ -12,16 +12,17 @@ from spanspec.events import span_events as ev
 from spanspec.heap.accounts import COUNT_DEAD, COUNT_LARGE_DEAD
 from spanspec.heap.collector import NOTE_ALL_SWEPT
 from spanspec.heap.contents import LEAVE_USE
+from spanspec.heap.courses import Course, Waits
 from spanspec.heap.pacing import DROP_PACE, Debt
 from spanspec.heap.progress import COUNT_SWEPT, GIVE_CREDIT
+from spanspec.heap.publishing import publish_alone
 from spanspec.heap.specials import DueTable, SpanSpecials, SpecialTable, by_fate
-from spanspec.heap.state import Course, HeapState, Waits
+from spanspec.heap.state import HeapState
 from spanspec.heap.sweepers import BEGIN_POPPING, END_POPPING
 from spanspec.heap.taking import (
     advance,
     change_bits,
     look_at_popped,
-    publish_alone,
     sweep_with,
     take,
     take_bits,
@@ -190,6 +191,8 @@ def free_to_central(
 
     Rules: CEN-14 CEN-15 SWP-3.
     """
+    # The move comes first: once sg is stored, an mcache may have the span, which then must be where
+    # cached spans are.
     if may_relist(state.sharing, thread):
         take(state, RELIST, thread)
     take(state, PUBLISH_DEAD if may_publish_dead(state.sharing, thread) else PUBLISH, thread)

@@ -30,8 +30,7 @@ from spanspec.heap.pacing import SweepPace, Trigger
 from spanspec.heap.progress import Progress
 from spanspec.heap.state import HeapState, Mcache, Mcentral
 from spanspec.pages.persistent import GC_BITS_CHUNK
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.records import EXAMINED, IDLE, NO_SPAN, SAW_USED, SharedSpan, Sharing
+from spanspec.sharing.records import IDLE, NO_SPAN, SAW_USED, SharedSpan, Sharing
 from spanspec.sharing.spanlist import follow
 from spanspec.sharing.steps import (
     ALLOCATE,
@@ -41,14 +40,11 @@ from spanspec.sharing.steps import (
     FLUSH,
     LOOK,
     MOVE_CLAIMED,
-    PUBLISH,
-    PUBLISH_DEAD,
     START_CYCLE,
     USE,
     Choice,
 )
 from spanspec.sharing.sweepbuf import Stack, SweepBuffer
-from spanspec.sharing.sweeping import may_publish, publishes_alone
 from spanspec.span.alloccache import NextFree
 from spanspec.span.markbits import NO_SPAN_BITS, TAKE_BITS, BitsArenas, SpanBits, needs_chunk
 from spanspec.span.mspan import IN_USE, Mspan, has_room
@@ -389,40 +385,6 @@ def look_at_popped(state: HeapState, thread: ThreadId, seen: SharedSpan) -> bool
     if claims and seen is not now:
         raise NotAStep(f"span {span - 1} is claimed as it was: {seen}, not {now}")
     return claims
-
-
-def publish_alone(state: HeapState, thread: ThreadId) -> None:
-    """Store the heap's sweepgen in a span whose sweep is complete, unless others saw that before.
-
-    Rules: SWP-24 SWP-29 CONC-8.
-    """
-    if state.sharing.threads[thread].task == EXAMINED:
-        take(state, PUBLISH if may_publish(state.sharing, thread) else PUBLISH_DEAD, thread)
-
-
-def publisher_of(state: HeapState, span: int) -> ThreadId | None:
-    """Return who has completed the sweep of a span, so that others may see that any time.
-
-    Rules: SWP-24 SWP-29 CONC-8.
-    """
-    large, identity = state.shared(span).large, span_id(span)
-    for thread, worker in state.tables.threads.records.items():
-        if worker.task == EXAMINED and worker.span == identity:
-            alone = publishes_alone(large, worker.preserve, worker.freed)
-            return thread if alone else None
-    return None
-
-
-def is_publishing(state: HeapState, span: int) -> bool:
-    """Tell whether the sweep of a span is complete, and others may see that any time."""
-    return publisher_of(state, span) is not None
-
-
-def see_published(state: HeapState, span: int) -> None:
-    """Let others see that the sweep of a span is complete, if it is."""
-    publisher = publisher_of(state, span)
-    if publisher is not None:
-        publish_alone(state, publisher)
 
 
 def about(state: HeapState, step: Step[Sharing], chosen: tuple[Choice, ...]) -> str:

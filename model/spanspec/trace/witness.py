@@ -13,8 +13,8 @@ from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap.pacing import Debt, SweepPace
 from spanspec.heap.progress import NO_MORE_RECLAIM, is_beyond
+from spanspec.heap.publishing import see_published
 from spanspec.heap.state import HeapState
-from spanspec.heap.taking import see_published
 from spanspec.pages.pageheap import page_address
 from spanspec.sharing.records import SharedSpan
 from spanspec.span.mspan import IN_USE, SpanState

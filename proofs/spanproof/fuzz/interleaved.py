@@ -39,11 +39,11 @@ from spanproof.fuzz.modelheap import ModelHeap
 from spanproof.fuzz.partrules import of_message
 from spanproof.fuzz.scheduler import CallingThread, Scheduler, StopReason
 from spanspec.base.ids import NOBODY
+from spanspec.heap.courses import Waits
 from spanspec.heap.cycle import span_at
 from spanspec.heap.machine import Steps
-from spanspec.heap.state import Waits
+from spanspec.heap.publishing import see_published
 from spanspec.heap.sweeping import seen_swept
-from spanspec.heap.taking import see_published
 from spanspec.span.sweepgen import needs_sweep
 
 DEBT: Final = "dd"

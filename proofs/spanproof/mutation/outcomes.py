@@ -23,11 +23,11 @@ from spanproof.simulate.threads import walks
 from spanspec.base.constants import MAX_SMALL_SIZE
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import SweepResult, Uncache
+from spanspec.heap.courses import Waits
 from spanspec.heap.machine import Steps
 from spanspec.heap.malloc import span_class_for
+from spanspec.heap.publishing import is_publishing, see_published
 from spanspec.heap.snapshot import snapshot_of
-from spanspec.heap.state import Waits
-from spanspec.heap.taking import is_publishing, see_published
 
 MOST_STATES: Final = 20_000
 """States after which an exploration gives up."""

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
+from spanspec.heap.courses import Waits
 from spanspec.heap.heap import ZERO_BASE, Heap, OutOfMemory, Refused
 from spanspec.heap.malloc import array_size
 from spanspec.heap.memstats import live_by_spans
@@ -34,7 +35,6 @@ from spanspec.heap.program import (
     TakeManual,
 )
 from spanspec.heap.snapshot import from_json
-from spanspec.heap.state import Waits
 from spanspec.heap.sweepers import BEGIN_POPPING
 from spanspec.heap.sweeping import ensure_swept, finish_sweeping, sweepone
 from spanspec.heap.taking import advance

@@ -2,11 +2,12 @@
 
 from spanspec.heap import cycle
 from spanspec.heap.collector import OFF
+from spanspec.heap.courses import Course, NeedPages, StopsWorld
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.operations.refusals import OutOfMemory, require
 from spanspec.heap.procs import procresize
 from spanspec.heap.program import FreeManual, Input, ScavengeLater, SetProcs, TakeManual
-from spanspec.heap.state import Course, HeapState, NeedPages, StopsWorld
+from spanspec.heap.state import HeapState
 from spanspec.pages.bgscavenge import after_turn, wake
 from spanspec.pages.pagealloc import NO_MEMORY, free_manual, make_manual
 from spanspec.pages.pageheap import Actor

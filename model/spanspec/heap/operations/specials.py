@@ -11,13 +11,14 @@ from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.heap import cycle
 from spanspec.heap.collector import LOOK_THROUGH, OFF
+from spanspec.heap.courses import Course, StopsWorld
 from spanspec.heap.cycle import start_the_world
 from spanspec.heap.malloc import ZERO_BASE
 from spanspec.heap.mcache import flush_all_mcaches
 from spanspec.heap.operations.refusals import Refused, require
 from spanspec.heap.program import AddSpecial, Input, RemoveFinalizer
 from spanspec.heap.specials import ADD, REMOVE, RUN, DueTable, FinalizersDue, special_id
-from spanspec.heap.state import Course, HeapState, StopsWorld
+from spanspec.heap.state import HeapState
 from spanspec.heap.sweeping import ensure_swept, specials_of
 from spanspec.heap.taking import advance, after
 from spanspec.pages.pageheap import Actor

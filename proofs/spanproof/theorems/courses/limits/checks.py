@@ -16,10 +16,10 @@ from spanspec.base.ids import ProcId
 from spanspec.heap.collector import MARK_TERMINATION
 from spanspec.heap.cycle import gc_mark_done, marking_begins
 from spanspec.heap.heap import Heap, Refused
+from spanspec.heap.inputs import Inputs
 from spanspec.heap.operations import cycles, pages
 from spanspec.heap.pacing import Effort, Trigger, ratio_after
 from spanspec.heap.program import FinishCycle, MarkObject, ScavengeLater, SetGcPercent, StartCycle
-from spanspec.heap.state import Inputs
 from spanspec.heap.sweeping import check_marks
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import span_id

@@ -8,10 +8,10 @@ from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.cases import every_case
 from spanspec.events.span_events import SweepResult
+from spanspec.heap.courses import Waits
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import FinishCycle, FlushMcaches, MarkObject, StartCycle, SweepOne
-from spanspec.heap.state import Waits
 from spanspec.heap.sweepers import BEGIN_POPPING, END_POPPING
 from spanspec.heap.sweeping import ensure_swept, finish_sweeping, sweep_span, sweepone
 from spanspec.heap.taking import advance, take

@@ -12,6 +12,7 @@ from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.steps import NotAStep
 from spanspec.base.words import U64
 from spanspec.events.span_events import SweepClaim, SweepDebt
+from spanspec.heap.courses import StopsWorld
 from spanspec.heap.cycle import gc_start, start_marking
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
@@ -31,7 +32,7 @@ from spanspec.heap.program import (
     TakeManual,
 )
 from spanspec.heap.reclaim import reclaim
-from spanspec.heap.state import HeapState, StopsWorld
+from spanspec.heap.state import HeapState
 from spanspec.heap.sweeping import deduct_sweep_credit
 from spanspec.heap.taking import look_at_popped, take
 from spanspec.pages.arena import GrantingOs
