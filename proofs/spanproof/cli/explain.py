@@ -175,7 +175,14 @@ def as_json(row: RuleRow) -> dict[str, object]:
     return {
         **row.rule._asdict(),
         "functions": [definition.qualified for definition in row.definitions],
-        "obligations": [{"id": name, "claim": obligations[name].claim} for name in row.obligations],
+        "obligations": [
+            {
+                "id": name,
+                "claim": obligations[name].claim,
+                "module": obligations[name].module,
+            }
+            for name in row.obligations
+        ],
         "mutants": [{"name": m.name, "story": m.story} for m in mutants_of(row)],
         "tests": list(row.tests),
         "goal_of": goals_of(row.rule.id) if family_of(row.rule) == "T" else [],
@@ -247,8 +254,9 @@ def asserting(rule: str, obligations: Iterable["Obligation"]) -> list[str]:
 
 
 def claim(obligation: str) -> str:
-    """Return an obligation's id and what it claims."""
-    return f"{obligation}: {current().claims[obligation].claim}"
+    """Return an obligation's id, the module where it is claimed, and what it claims."""
+    listed = current().claims[obligation]
+    return f"{obligation} ({listed.module}): {listed.claim}"
 
 
 def section(title: str, lines: list[str] | tuple[str, ...]) -> None:

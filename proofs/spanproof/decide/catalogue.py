@@ -47,6 +47,7 @@ class ListedClaim(NamedTuple):
     `unknown` says what it uses that no fingerprint can speak of; then its answer is not kept.
     `uses` are the obligations whose claims it builds on. `before` is what `rests_on` was before
     something was written otherwise that is the same, if there is an answer of then; else empty.
+    `module` is where it is claimed.
     """
 
     id: str
@@ -57,6 +58,7 @@ class ListedClaim(NamedTuple):
     unknown: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     before: str = ""
+    module: str = ""
 
 
 class Variation(NamedTuple):
@@ -283,13 +285,28 @@ def _argued_by(claim: "Obligation") -> tuple[str, ...]:
 def _listed(claim: "Obligation", fingerprint: str, unknown: tuple[str, ...]) -> ListedClaim:
     assumes = tuple(assumption.id for assumption in claim.assumes)
     return ListedClaim(
-        claim.id, claim.rules, claim.claim, assumes, fingerprint, unknown, claim.uses
+        claim.id,
+        claim.rules,
+        claim.claim,
+        assumes,
+        fingerprint,
+        unknown,
+        claim.uses,
+        module=claim.build.__module__,
     )
 
 
 def _tried(claim: "Exploration", fingerprint: str, unknown: tuple[str, ...]) -> ListedClaim:
     assumes = tuple(assumption.id for assumption in claim.assumes)
-    return ListedClaim(claim.id, claim.rules, claim.claim, assumes, fingerprint, unknown)
+    return ListedClaim(
+        claim.id,
+        claim.rules,
+        claim.claim,
+        assumes,
+        fingerprint,
+        unknown,
+        module=claim.run.__module__,
+    )
 
 
 def _variations() -> dict[str, Variation]:

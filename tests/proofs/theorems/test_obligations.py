@@ -1,6 +1,7 @@
 """Every obligation is proved, every mutant is killed, and the prover does not cheat."""
 
 import re
+import sys
 from typing import NamedTuple
 
 import pytest
@@ -9,6 +10,7 @@ import z3
 from spanproof.decide.jobs import Job
 from spanproof.decide.prover import decide
 from spanproof.decide.suite import run_job
+from spanproof.patch.mutant import Mutant
 from spanproof.prove import assumptions
 from spanproof.prove.proof import REGISTRY, Obligation, Proof, obligation
 from spanproof.symbolic.bitvectors import Words
@@ -40,6 +42,27 @@ def test_mutant_is_killed_by_a_counterexample(name: str) -> None:
 
 def test_every_obligation_has_a_mutant_that_it_kills() -> None:
     assert {*OBLIGATIONS, *all_explorations()} == {one.killed_by for one in MUTANTS.values()}
+
+
+def test_a_mutant_stands_in_the_folder_of_the_theorem_that_it_breaks() -> None:
+    claimed = {name: one.build.__module__ for name, one in OBLIGATIONS.items()}
+    claimed |= {name: one.run.__module__ for name, one in all_explorations().items()}
+    tables = [
+        (module, mutant)
+        for name, module in sys.modules.items()
+        if name.startswith("spanproof.theorems.") and name.endswith("_mutants")
+        for table in vars(module).values()
+        if isinstance(table, tuple)
+        for mutant in table
+        if isinstance(mutant, Mutant)
+    ]
+    assert {mutant.name for _, mutant in tables} == set(MUTANTS)
+    apart = [
+        (mutant.name, module.__name__)
+        for module, mutant in tables
+        if module.__package__ != claimed[mutant.killed_by].rpartition(".")[0]
+    ]
+    assert apart == []
 
 
 def test_every_mutant_applies() -> None:

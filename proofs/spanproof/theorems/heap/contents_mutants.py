@@ -1,8 +1,10 @@
 """Mutants of the steps of a span's slots, and of what threads are told of them."""
 
-from spanproof.patch.mutant import Variant, variants_of
+from typing import Final
 
-CONTENTS_MUTANTS = (
+from spanproof.patch.mutant import Mutant, Variant, variants_of
+
+CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
         "spanspec.heap.contents.may_enter_use",
         Variant(
@@ -176,46 +178,6 @@ CONTENTS_MUTANTS = (
             "(it.place == 1) == has_room(record)",
             "contents.others",
             "the list in which a span is takes the place of what threads are told",
-        ),
-    ),
-    *variants_of(
-        "spanspec.sharing.sweeping.examine",
-        Variant(
-            "freed-slot-not-told",
-            "has_free=it.has_free or freed",
-            "has_free=it.has_free",
-            "protocol.examine",
-            "threads take a span for full of which a sweep has freed a slot",
-        ),
-    ),
-    *variants_of(
-        "spanspec.heap.taking.take_both",
-        Variant(
-            "slots-change-untold",
-            "    take(state, BESIDE[step.name], *chosen)\n",
-            "",
-            "courses.allocate",
-            "the slots of a span change, and threads are not told",
-        ),
-    ),
-    *variants_of(
-        "spanspec.heap.taking.allocate",
-        Variant(
-            "last-slot-not-told",
-            "if last or not mcache.may_allocate:",
-            "if not mcache.may_allocate:",
-            "courses.refill-and-sweep",
-            "threads are not told that a cached span is full",
-        ),
-    ),
-    *variants_of(
-        "spanspec.heap.taking.sweep_with",
-        Variant(
-            "sweep-keeps-the-slots",
-            "    state.spans[span] = swept.span\n",
-            "",
-            "courses.refill-and-sweep",
-            "a sweep leaves the slots of its span as they were",
         ),
     ),
 )

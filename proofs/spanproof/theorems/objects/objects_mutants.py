@@ -97,9 +97,6 @@ OBJECT_MUTANTS: Final[tuple[Mutant, ...]] = (
             "zero.slots",
             "a span in which something was freed counts as zero",
         ),
-    ),
-    *variants_of(
-        "spanspec.span.sweep.sweep",
         Variant(
             "large-span-counts-as-zero",
             "freed_some = large_dead or (small and nfreed > 0)",

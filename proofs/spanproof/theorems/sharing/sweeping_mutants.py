@@ -84,6 +84,13 @@ SWEEPING_MUTANTS: Final[tuple[Mutant, ...]] = (
             "protocol.examine",
             "whether the span was full is asked after its slots were freed",
         ),
+        Variant(
+            "freed-slot-not-told",
+            "has_free=it.has_free or freed",
+            "has_free=it.has_free",
+            "protocol.examine",
+            "threads take a span for full of which a sweep has freed a slot",
+        ),
     ),
     *variants_of(
         "spanspec.sharing.sweeping.relist",

@@ -1,8 +1,10 @@
-"""Mutants of special records in a sweep, and of tiny blocks that are given up."""
+"""Mutants of special records, one by one, and of tiny blocks that are given up."""
 
-from spanproof.patch.mutant import Variant, variants_of
+from typing import Final
 
-SPECIAL_MUTANTS = (
+from spanproof.patch.mutant import Mutant, Variant, variants_of
+
+SPECIAL_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
         "spanspec.span.specials.fate_of",
         Variant(
@@ -28,26 +30,6 @@ SPECIAL_MUTANTS = (
             "marked",
             "specials.fate",
             "an object dies, and its finalizer with it",
-        ),
-    ),
-    *variants_of(
-        "spanspec.span.specials.fates_of",
-        Variant(
-            "finalizer-of-one-address-alone",
-            "slot in finalized",
-            "special.kind == FINALIZER",
-            "specials.sweep",
-            "the profile records of an object that is saved are freed",
-        ),
-    ),
-    *variants_of(
-        "spanspec.span.specials.remove_special",
-        Variant(
-            "wrong-record-removed",
-            "special != Special(offset, kind)",
-            "special.offset != offset",
-            "specials.sweep",
-            "with a finalizer its object's profile record goes",
         ),
     ),
     *variants_of(

@@ -185,4 +185,34 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
             "a collection is complete while another thread still sweeps",
         ),
     ),
+    *variants_of(
+        "spanspec.heap.taking.take_both",
+        Variant(
+            "slots-change-untold",
+            "    take(state, BESIDE[step.name], *chosen)\n",
+            "",
+            "courses.allocate",
+            "the slots of a span change, and threads are not told",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.taking.allocate",
+        Variant(
+            "last-slot-not-told",
+            "if last or not mcache.may_allocate:",
+            "if not mcache.may_allocate:",
+            "courses.refill-and-sweep",
+            "threads are not told that a cached span is full",
+        ),
+    ),
+    *variants_of(
+        "spanspec.heap.taking.sweep_with",
+        Variant(
+            "sweep-keeps-the-slots",
+            "    state.spans[span] = swept.span\n",
+            "",
+            "courses.refill-and-sweep",
+            "a sweep leaves the slots of its span as they were",
+        ),
+    ),
 )

@@ -253,4 +253,24 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
             "the scavenger is not awake at the end of the time that passes, when its sleep is over",
         ),
     ),
+    *variants_of(
+        "spanspec.span.specials.fates_of",
+        Variant(
+            "finalizer-of-one-address-alone",
+            "slot in finalized",
+            "special.kind == FINALIZER",
+            "specials.sweep",
+            "the profile records of an object that is saved are freed",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.specials.remove_special",
+        Variant(
+            "wrong-record-removed",
+            "special != Special(offset, kind)",
+            "special.offset != offset",
+            "specials.sweep",
+            "with a finalizer its object's profile record goes",
+        ),
+    ),
 )
