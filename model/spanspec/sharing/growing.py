@@ -26,8 +26,12 @@ from spanspec.sharing.records import (
 KeyT = TypeVar("KeyT")
 RecordT = TypeVar("RecordT")
 
-WIDTH: Final = 1 << 20
-"""More than there can be mcaches."""
+WIDTH: Final = (1 << 20) + 5
+"""More than there can be mcaches.
+
+A table looks for an integer by its lowest bits first. By those of this number, a few threads on a
+few Ps are told apart.
+"""
 
 
 class Growing(Generic[KeyT, RecordT]):

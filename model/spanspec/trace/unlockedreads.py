@@ -44,8 +44,9 @@ class UnlockedReads:
         runs = state.pages.runs.records
         for name in about.descriptors:
             span: int = getattr(event, name)
-            if span in runs:
-                noted.append((span, runs[span], state.shared(span)))
+            run = runs.get(span)
+            if run is not None:
+                noted.append((span, run, state.shared(span)))
 
     def after(self, state: HeapState, line: int, event: ThreadEvent, about: Kind) -> None:
         """Note what an event has changed, and what its thread is going to change."""
