@@ -21,7 +21,8 @@ module each time. That is remembered as well, for as long as the dictionary is w
 A method of an object whose class is not known is looked up by `PyObject_VectorcallMethod` in the
 same way, and remembered in the same way, where the object has no attributes of its own that could
 hide it. And a change of a record, `msgspec.structs.replace`, looks for each name among
-those of all fields; here the slots of the names are remembered.
+those of all fields; here the slots of the names are remembered. So are those of all fields of a class,
+by which a record is made, and compared with another one.
 
 An integer of compiled code is a machine word, of which an object is made where a record takes it,
 or a table is asked for it. With `KEEP_INTEGERS` the object of the last such integers is kept: as
@@ -153,6 +154,9 @@ static inline Py_ssize_t index_at(PyDictKeysObject *keys, size_t place)
                                    : ((int64_t *)keys->dk_indices)[place];
 }
 
+/* Written out in the few functions that ask a table. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 #define ABSENT (-1)
 #define UNKNOWN (-2)
 
@@ -189,7 +193,7 @@ static __attribute__((noinline)) Py_ssize_t find_entry(
 asked: the key is no small integer, or there is a key that could be equal to it and is none either.
 
 The places are looked at in the same order as by `_Py_dict_lookup`. */
-static inline bool find_number(PyObject *dict, PyObject *key, PyObject **value)
+static ALWAYS_INLINE bool find_number(PyObject *dict, PyObject *key, PyObject **value)
 {
     Py_ssize_t number = small_number(key);
     PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
@@ -199,7 +203,9 @@ static inline bool find_number(PyObject *dict, PyObject *key, PyObject **value)
     PyDictKeyEntry *entries = DK_ENTRIES(keys);
     size_t place = (size_t)number & (((size_t)1 << keys->dk_log2_size) - 1);
     Py_ssize_t index = index_at(keys, place);
-    if (index < 0 || entries[index].me_key != key) {
+    if (index < 0 ||
+        !(entries[index].me_key == key ||
+          (entries[index].me_hash == number && small_number(entries[index].me_key) == number))) {
         index = find_entry(keys, key, number, place, (size_t)number);
     }
     *value = index >= 0 ? entries[index].me_value : NULL;
@@ -229,6 +235,13 @@ static inline PyObject *get_item(PyObject *dict, PyObject *key)
 }
 
 #ifdef TABLES_KNOWN
+
+static __attribute__((noinline)) int set_item(PyObject *dict, PyObject *key, PyObject *value)
+{
+    Py_ssize_t number = PyDict_Check(dict) ? small_number(key) : -1;
+    return number < 0 ? PyDict_SetItem(dict, key, value)
+                      : _PyDict_SetItem_KnownHash(dict, key, value, number);
+}
 
 static __attribute__((noinline)) int has_key(PyObject *dict, PyObject *key)
 {
@@ -341,9 +354,23 @@ typedef struct {
     PyObject *method; /* the class's own, while it is what it was */
     unsigned int version;
     int dict; /* where the attributes of an object itself are; 0 if it cannot have any */
+    _PyCFunctionFastWithKeywords function; /* of a compiled method, or NULL */
 } Method;
 
 static Method known_methods[SLOTS];
+
+/* Return the function of a method that mypyc has compiled, or one of the same form; or NULL. */
+static _PyCFunctionFastWithKeywords function_of(PyTypeObject *type, PyObject *method)
+{
+    if (!Py_IS_TYPE(method, &PyMethodDescr_Type) ||
+        !PyType_IsSubtype(type, ((PyDescrObject *)method)->d_type)) {
+        return NULL;
+    }
+    PyMethodDef *defined = ((PyMethodDescrObject *)method)->d_method;
+    return defined->ml_flags == (METH_FASTCALL | METH_KEYWORDS)
+               ? (_PyCFunctionFastWithKeywords)(void (*)(void))defined->ml_meth
+               : NULL;
+}
 
 static __attribute__((noinline)) PyObject *find_and_call_method(
     PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames, Method *place)
@@ -361,6 +388,7 @@ static __attribute__((noinline)) PyObject *find_and_call_method(
             place->method = found;
             place->version = type->tp_version_tag;
             place->dict = (int)type->tp_dictoffset;
+            place->function = function_of(type, found);
         }
     }
     return PyObject_VectorcallMethod(name, args, nargsf, kwnames);
@@ -374,6 +402,15 @@ static inline PyObject *call_method(
     Method *place = &known_methods[mixed % SLOTS];
     if (place->type == type && place->name == name && place->version == type->tp_version_tag &&
         (place->dict == 0 || slot_at(args[0], place->dict) == NULL)) {
+        if (place->function != NULL) {
+            if (Py_EnterRecursiveCall(" while calling a Python object")) {
+                return NULL;
+            }
+            Py_ssize_t given = PyVectorcall_NARGS(nargsf) - 1;
+            PyObject *result = place->function(args[0], args + 1, given, kwnames);
+            Py_LeaveRecursiveCall();
+            return result;
+        }
         PyObject *method = place->method;
         Py_INCREF(method);
         PyObject *result = PyObject_Vectorcall(
@@ -382,6 +419,215 @@ static inline PyObject *call_method(
         return result;
     }
     return find_and_call_method(name, args, nargsf, kwnames, place);
+}
+
+#define MOST_FIELDS 32
+
+/* What is known of a class of records that are nothing but fields. */
+typedef struct {
+    PyTypeObject *type;
+    PyObject *fields; /* their names, owned; NULL if the class is none of those */
+    unsigned int version;
+    int by_place; /* how many can be given without a name */
+    bool by_fields; /* whether two are equal if all their fields are */
+    Py_ssize_t offsets[MOST_FIELDS];
+} Layout;
+
+#define LAYOUTS 512
+
+static Layout known_layouts[LAYOUTS];
+
+static PyTypeObject *class_of_structs; /* `msgspec.StructMeta`, once it was seen */
+
+static bool is_class_of_structs(PyTypeObject *meta)
+{
+    if (class_of_structs == NULL && strcmp(meta->tp_name, "msgspec._core.StructMeta") == 0) {
+        class_of_structs = meta;
+    }
+    return meta == class_of_structs;
+}
+
+/* Return an attribute that has to be a tuple, or NULL without an error. */
+static PyObject *tuple_named(PyTypeObject *type, const char *name)
+{
+    PyObject *found = PyObject_GetAttrString((PyObject *)type, name);
+    if (found == NULL) {
+        PyErr_Clear();
+    }
+    else if (!PyTuple_CheckExact(found)) {
+        Py_CLEAR(found);
+    }
+    return found;
+}
+
+/* Tell whether records of a class are compared as msgspec does, field by field. */
+static bool equal_by_fields(PyTypeObject *type)
+{
+    PyTypeObject *first = type; /* becomes `msgspec.Struct`, from which all others are derived */
+    while (first->tp_base != NULL && is_class_of_structs(Py_TYPE(first->tp_base))) {
+        first = first->tp_base;
+    }
+    PyObject *config = PyObject_GetAttrString((PyObject *)type, "__struct_config__");
+    PyObject *equal = config == NULL ? NULL : PyObject_GetAttrString(config, "eq");
+    bool result = equal == Py_True && type->tp_richcompare == first->tp_richcompare;
+    Py_XDECREF(config);
+    Py_XDECREF(equal);
+    PyErr_Clear();
+    return result;
+}
+
+/* Find where the fields of a class are; `place->fields` stays NULL if there may be more to it. */
+static void find_fields(PyTypeObject *type, Layout *place)
+{
+    static PyObject *after_init;
+    if (after_init == NULL && (after_init = PyUnicode_InternFromString("__post_init__")) == NULL) {
+        PyErr_Clear();
+        return;
+    }
+    PyObject *fields = tuple_named(type, "__struct_fields__");
+    PyObject *by_place = tuple_named(type, "__match_args__");
+    Py_ssize_t size = fields == NULL ? -1 : PyTuple_GET_SIZE(fields);
+    if (size < 0 || size > MOST_FIELDS || by_place == NULL ||
+        _PyType_Lookup(type, after_init) != NULL || PyType_IS_GC(type) ||
+        type->tp_dictoffset != 0 || type->tp_weaklistoffset != 0 || type->tp_itemsize != 0 ||
+        type->tp_basicsize != (Py_ssize_t)sizeof(PyObject) + size * (Py_ssize_t)sizeof(PyObject *)) {
+        goto done;
+    }
+    for (Py_ssize_t i = 0; i < size; i++) {
+        PyObject *found = _PyType_Lookup(type, PyTuple_GET_ITEM(fields, i));
+        if (found == NULL || !Py_IS_TYPE(found, &PyMemberDescr_Type) ||
+            ((PyMemberDescrObject *)found)->d_member->type != T_OBJECT_EX) {
+            goto done;
+        }
+        place->offsets[i] = ((PyMemberDescrObject *)found)->d_member->offset;
+    }
+    place->by_place = (int)PyTuple_GET_SIZE(by_place);
+    place->by_fields = equal_by_fields(type);
+    Py_INCREF(fields);
+    place->fields = fields;
+done:
+    Py_XDECREF(fields);
+    Py_XDECREF(by_place);
+}
+
+static __attribute__((noinline)) void find_layout(PyTypeObject *type, Layout *place)
+{
+    Py_CLEAR(place->fields);
+    place->type = NULL;
+    find_fields(type, place);
+    /* Looking something up gives a class its version. */
+    if (type->tp_version_tag != 0) {
+        place->type = type;
+        place->version = type->tp_version_tag;
+    }
+    else {
+        Py_CLEAR(place->fields);
+    }
+}
+
+/* Return what is known of a class of records; NULL if they may be more than their fields. */
+static inline Layout *layout_of(PyTypeObject *type)
+{
+    Layout *place = &known_layouts[((uintptr_t)type >> 5) % LAYOUTS];
+    if (place->type != type || place->version != type->tp_version_tag) {
+        find_layout(type, place);
+    }
+    return place->fields == NULL ? NULL : place;
+}
+
+/* Return a new record of a class of msgspec's with the given fields; NULL without an error if that
+has to be left to the class: it may have others, or not these. */
+static PyObject *new_record(
+    PyTypeObject *type, PyObject *const *args, Py_ssize_t given, PyObject *names)
+{
+    Layout *layout = layout_of(type);
+    if (layout == NULL || given > layout->by_place) {
+        return NULL;
+    }
+    PyObject *fields = layout->fields;
+    Py_ssize_t size = PyTuple_GET_SIZE(fields);
+    Py_ssize_t named = names == NULL ? 0 : PyTuple_GET_SIZE(names);
+    if (given + named != size) {
+        return NULL;
+    }
+    Py_ssize_t places[MOST_FIELDS];
+    for (Py_ssize_t i = 0, next = given; i < named; i++, next++) {
+        /* Fields are mostly named in their order. No two names are the same. */
+        PyObject *name = PyTuple_GET_ITEM(names, i);
+        if (next == size || PyTuple_GET_ITEM(fields, next) != name) {
+            for (next = given; next < size && PyTuple_GET_ITEM(fields, next) != name; next++) {
+            }
+            if (next == size) {
+                return NULL;
+            }
+        }
+        places[i] = layout->offsets[next];
+    }
+    PyObject *result = PyObject_New(PyObject, type);
+    if (result == NULL) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < size; i++) {
+        Py_INCREF(args[i]);
+        Py_ssize_t offset = i < given ? layout->offsets[i] : places[i - given];
+        *(PyObject **)((char *)result + offset) = args[i];
+    }
+    return result;
+}
+
+#define UNSET 2
+
+/* Compare two records of a class of msgspec's: 1 if they are equal, 0 if not, -1 with an error;
+`UNSET` if a field is empty, of which the class has to tell. */
+static int equal_records(Layout *layout, PyObject *left, PyObject *right)
+{
+    Py_ssize_t size = PyTuple_GET_SIZE(layout->fields);
+    for (Py_ssize_t i = 0; i < size; i++) {
+        PyObject *one = slot_at(left, layout->offsets[i]);
+        PyObject *other = slot_at(right, layout->offsets[i]);
+        if (one == other && one != NULL) {
+            continue;
+        }
+        if (one == NULL || other == NULL) {
+            return UNSET;
+        }
+#ifdef TABLES_KNOWN
+        if (PyLong_CheckExact(one) && PyLong_CheckExact(other)) {
+            Py_ssize_t digits = Py_SIZE(one);
+            if (digits != Py_SIZE(other) ||
+                memcmp(((PyLongObject *)one)->ob_digit, ((PyLongObject *)other)->ob_digit,
+                       (digits < 0 ? -digits : digits) * sizeof(digit)) != 0) {
+                return 0;
+            }
+            continue;
+        }
+#endif
+        Py_INCREF(one);
+        Py_INCREF(other);
+        int equal = PyObject_RichCompareBool(one, other, Py_EQ);
+        Py_DECREF(one);
+        Py_DECREF(other);
+        if (equal != 1) {
+            return equal;
+        }
+    }
+    return 1;
+}
+
+static __attribute__((noinline)) PyObject *compare(PyObject *left, PyObject *right, int how)
+{
+    PyTypeObject *type = Py_TYPE(left);
+    if ((how == Py_EQ || how == Py_NE) && Py_TYPE(right) == type && class_of_structs != NULL &&
+        Py_TYPE(type) == class_of_structs) {
+        Layout *layout = layout_of(type);
+        if (layout != NULL && layout->by_fields) {
+            int equal = equal_records(layout, left, right);
+            if (equal != UNSET) {
+                return equal < 0 ? NULL : PyBool_FromLong(equal == (how == Py_EQ));
+            }
+        }
+    }
+    return PyObject_RichCompare(left, right, how);
 }
 
 #define MOST_CHANGED 8
@@ -414,40 +660,19 @@ static __attribute__((noinline)) bool is_replace(PyObject *callable)
 static __attribute__((noinline)) bool find_changed(
     PyTypeObject *type, PyObject *names, Change *place)
 {
-    static PyObject *fields_of_struct, *after_init;
-    if (fields_of_struct == NULL) {
-        fields_of_struct = PyUnicode_InternFromString("__struct_fields__");
-        after_init = PyUnicode_InternFromString("__post_init__");
-        if (fields_of_struct == NULL || after_init == NULL) {
-            Py_CLEAR(fields_of_struct);
-            PyErr_Clear();
-            return false;
-        }
-    }
     place->type = NULL;
-    PyObject *fields = PyObject_GetAttr((PyObject *)type, fields_of_struct);
-    if (fields == NULL) {
-        PyErr_Clear();
-        return false;
-    }
-    Py_ssize_t size = PyTuple_CheckExact(fields) ? PyTuple_GET_SIZE(fields) : -1;
-    Py_DECREF(fields);
+    Layout *layout = layout_of(type);
     Py_ssize_t number = PyTuple_GET_SIZE(names);
-    if (number > MOST_CHANGED || _PyType_Lookup(type, after_init) != NULL || PyType_IS_GC(type) ||
-        type->tp_dictoffset != 0 || type->tp_weaklistoffset != 0 || type->tp_itemsize != 0 ||
-        type->tp_basicsize != (Py_ssize_t)sizeof(PyObject) + size * (Py_ssize_t)sizeof(PyObject *)) {
+    if (layout == NULL || number > MOST_CHANGED) {
         return false;
     }
     for (Py_ssize_t i = 0; i < number; i++) {
-        PyObject *found = _PyType_Lookup(type, PyTuple_GET_ITEM(names, i));
-        if (found == NULL || !Py_IS_TYPE(found, &PyMemberDescr_Type) ||
-            ((PyMemberDescrObject *)found)->d_member->type != T_OBJECT_EX) {
+        Py_ssize_t at = PySequence_Index(layout->fields, PyTuple_GET_ITEM(names, i));
+        if (at < 0) {
+            PyErr_Clear();
             return false;
         }
-        place->offsets[i] = ((PyMemberDescrObject *)found)->d_member->offset;
-    }
-    if (type->tp_version_tag == 0) {
-        return false;
+        place->offsets[i] = layout->offsets[at];
     }
     Py_INCREF(names);
     Py_XSETREF(place->names, names);
@@ -501,7 +726,24 @@ static inline PyObject *call_function(
             return result;
         }
     }
+    else if (is_class_of_structs(Py_TYPE(callable))) {
+        PyObject *result =
+            new_record((PyTypeObject *)callable, args, PyVectorcall_NARGS(nargsf), kwnames);
+        if (result != NULL || PyErr_Occurred()) {
+            return result;
+        }
+    }
     return PyObject_Vectorcall(callable, args, nargsf, kwnames);
+}
+
+/* A tuple of arguments is passed as it lies. */
+static inline PyObject *call_by_tuple(PyObject *callable, PyObject *args)
+{
+    if (args == NULL || !PyTuple_CheckExact(args)) {
+        return PyObject_CallObject(callable, args);
+    }
+    PyObject **items = ((PyTupleObject *)args)->ob_item;
+    return call_function(callable, items, PyTuple_GET_SIZE(args), NULL);
 }
 
 #ifdef KEEP_INTEGERS
@@ -566,11 +808,14 @@ static inline PyObject *integer_of(long value)
 #define PyObject_GetAttr get_attribute
 #define PyObject_VectorcallMethod call_method
 #define PyObject_Vectorcall call_function
+#define PyObject_CallObject call_by_tuple
+#define PyObject_RichCompare compare
 #if PY_VERSION_HEX < 0x030D0000
 #define PyDict_GetItemWithError get_item
 #endif
 #ifdef TABLES_KNOWN
 #define PyDict_Contains has_key
+#define PyDict_SetItem set_item
 #define PyObject_GetItem get_subscript
 #endif
 
