@@ -1,8 +1,9 @@
-"""Lets the C that mypyc writes read the fields of records by `fields.h`.
+"""Lets the C that mypyc writes read fields of records, and names of modules, by `fields.h`.
 
 mypyc reads a field of a class that it does not compile as any attribute: it asks the object, gets a
 reference, takes the integer or the boolean out of it, and gives the reference back. Here these
 statements become one call, with a place for each of them in which it remembers where the field is.
+A name of a module, which mypyc looks up each time, is remembered in the same way.
 What has another form is left as it is, and does the same, but slower.
 """
 
@@ -36,6 +37,11 @@ RELEASED: Final = r"""    CPy_DECREF\((?P=read)\);
 (?=(?:    CPy_DECREF\(\w+\);
 )?    if \(unlikely\((?P=value) == (?:CPY_INT_TAG|2)\)\) )"""
 
+GLOBAL: Final = re.compile(r"""(?P<read>    (?P<dict>cpy_r_\w+) = CPyStatic_\w*globals;
+    (?P<name>cpy_r_\w+) = CPyStatics\[[^\n]*
+)    (?P<value>cpy_r_\w+) = CPyDict_GetItem\((?P=dict), (?P=name)\);
+""")
+
 # An error shows in the value, which mypyc looks at next, with the same traceback.
 FORMS: Final = {
     "get_int": re.compile(READ + CHECKED + INTEGER + RELEASED),
@@ -46,11 +52,11 @@ FORMS: Final = {
 
 
 def with_places(text: str) -> str:
-    """Return what mypyc has written with each read of a field by a place of its own.
+    """Return what mypyc has written with each read of a field or name by a place of its own.
 
     Text that has been through this, or reads none, is returned as it is.
     """
-    if INCLUDE in text or not FORMS["get_field"].search(text):
+    if INCLUDE in text or not any(form.search(text) for form in (FORMS["get_field"], GLOBAL)):
         return text
     numbers = count()
 
@@ -67,8 +73,16 @@ def with_places(text: str) -> str:
 
         return read
 
+    def read_global(found: re.Match[str]) -> str:
+        place = f"global_{next(numbers)}"
+        return (
+            f"{found['read']}    static Global {place};\n"
+            f"    {found['value']} = get_global({found['dict']}, {found['name']}, &{place});\n"
+        )
+
     head, last, code = text.rpartition("\n#include ")
     line, end, code = code.partition("\n")
     for function, form in FORMS.items():
         code = form.sub(by(function), code)
+    code = GLOBAL.sub(read_global, code)
     return head + last + line + end + INCLUDE + code

@@ -5,6 +5,8 @@ remembers it for each place of a program that reads one. And most fields that ar
 that are wanted as machine words, or booleans: those are taken from their objects without a reference
 to these, which mypyc takes and gives back.
 
+So does a place that reads a name of its module.
+
 As there, what is found is what `PyObject_GetAttr` would find. A place reads records of one class, for
 nearly all places; for others, and for whatever is unusual, `get_attribute` of `slots.h` is asked.
 */
@@ -138,5 +140,45 @@ static inline char get_bool(PyObject *record, PyObject *name, Place *place)
     PyObject *value = known_field(record, place);
     return value == Py_False ? 0 : value == Py_True ? 1 : other_bool(record, name, place);
 }
+
+/* What a place of the program has found under a name of its module, and in which state of the
+module's dictionary: no two states of dictionaries have the same version. */
+typedef struct {
+    PyObject *value; /* the dictionary's own, while it is what it was */
+    uint64_t version;
+} Global;
+
+#if defined(SLOTS_KNOWN) && PY_VERSION_HEX < 0x030D0000
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+static __attribute__((noinline)) PyObject *find_global(
+    PyObject *dict, PyObject *name, Global *place)
+{
+    PyObject *value = CPyDict_GetItem(dict, name);
+    if (value != NULL && PyDict_CheckExact(dict)) {
+        place->value = value;
+        place->version = ((PyDictObject *)dict)->ma_version_tag;
+    }
+    return value;
+}
+
+static inline PyObject *get_global(PyObject *dict, PyObject *name, Global *place)
+{
+    if (likely(place->version == ((PyDictObject *)dict)->ma_version_tag && place->value != NULL)) {
+        Py_INCREF(place->value);
+        return place->value;
+    }
+    return find_global(dict, name, place);
+}
+
+#pragma GCC diagnostic pop
+
+#else
+
+#define get_global(dict, name, place) ((void)(place), CPyDict_GetItem(dict, name))
+
+#endif
 
 #endif
