@@ -250,11 +250,11 @@ def flags(name: str) -> list[str]:
 def rewrite(module: Extension) -> None:
     """Let what mypyc has written read fields of records and pass arguments in shorter ways."""
     with_places = load(ROOT / "fieldreads.py").with_places
-    without_lists = load(ROOT / "starcalls.py").without_lists
+    calls = load(ROOT / "starcalls.py")
     module.include_dirs.append(str(ROOT))
     for source in map(Path, module.sources):
         text = source.read_text(encoding="utf-8")
-        changed = without_lists(with_places(text))
+        changed = calls.taken_directly(calls.without_lists(with_places(text)))
         if changed != text:  # a source that is as it was needs not be compiled again
             source.write_text(changed, encoding="utf-8")
 

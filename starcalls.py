@@ -5,6 +5,9 @@ that are named, which the callee takes apart again. Where each star is of a tupl
 as most are in the model, the number of arguments is known: here they are put into one tuple, those
 that are named behind the others, and passed by `PyObject_Vectorcall`, with names that never change.
 
+A function that mypyc has compiled, and that Python calls, takes its arguments out of their array by
+one with any number of parameters; where all are there by their places, they are taken directly.
+
 What has another form is left as it is, and does the same, but slower.
 """
 
@@ -49,6 +52,27 @@ UNUSUAL: Final = re.compile(
     r"if \(unlikely\(\w+ == NULL\)\) \{|CPy_DECREF\(\w+\);|CPy_DecRef\(\w+\);"
 )
 """Lines with the list or the tuple that stay as they are: one is held to NULL, or is let go of."""
+
+
+TAKEN: Final = re.compile(
+    r"(?<!else )if \(!CPyArg_ParseStackAndKeywordsSimple"
+    r"\(args, nargs, kwnames, &parser, (?P<places>[^)]*)\)\)"
+)
+"""Where a function takes its arguments, each of which has a place."""
+
+
+def taken_directly(text: str) -> str:
+    """Return what mypyc has written with arguments taken as they are, if all come by place.
+
+    Text that has been through this is returned as it is.
+    """
+
+    def taken(found: re.Match[str]) -> str:
+        names = found["places"].replace("&", "").split(", ")
+        some = " ".join(f"{name} = args[{number}];" for number, name in enumerate(names))
+        return f"if (likely(kwnames == NULL && nargs == {len(names)})) {{ {some} }} else {found[0]}"
+
+    return TAKEN.sub(taken, text)
 
 
 def without_lists(text: str) -> str:

@@ -5,6 +5,7 @@ Fields, methods, names, integers, keys of tables, calls with stars (`starcalls.h
 
 import gc
 import importlib.util
+import operator
 import random
 import shutil
 import subprocess
@@ -69,6 +70,12 @@ def item(table: object, key: object) -> object:
 def item_of_dict(table: dict[object, object], key: object) -> object:
     return table[key]
 
+def set_by_word(table: dict[int, object], key: int, value: object) -> None:
+    table[key] = value
+
+def set_by_object(table: dict[object, object], key: object, value: object) -> None:
+    table[key] = value
+
 def pair(a: int, b: object) -> tuple[int, object]:
     return a, b
 
@@ -93,6 +100,36 @@ def any_star(f: object, a: object, b: object) -> object:
 def dict_star(f: object, a: int, b: object) -> object:
     return f(*pair(a, a), **b)
 
+def made(kind: object, a: object, b: object) -> object:
+    return kind(a, b=b)
+
+def made_by_place(kind: object, a: object, b: object) -> object:
+    return kind(a, b)
+
+def made_by_name(kind: object, a: object, b: object) -> object:
+    return kind(b=b, a=a)
+
+def made_in_part(kind: object, a: object) -> object:
+    return kind(a=a)
+
+def equal(one: object, other: object) -> tuple[bool, bool]:
+    return one == other, one != other
+
+def less(one: object, other: object) -> bool:
+    return one < other
+
+answer: object = 1
+
+def answered() -> object:
+    return answer
+
+class Compiled:
+    def f(self, x: int) -> object:
+        return "compiled", x
+
+    def again(self, other: object, x: int) -> object:
+        return other.again(other, x)
+
 def listed(a: int, b: object) -> tuple[object, ...]:
     made: list[object] = []
     made.append(a)
@@ -115,7 +152,7 @@ from pathlib import Path
 
 sys.path.insert(0, {root!r})
 from fieldreads import with_places
-from starcalls import without_lists
+from starcalls import taken_directly, without_lists
 from mypyc.build import mypycify
 from setuptools import setup
 
@@ -125,11 +162,13 @@ for module in modules:
     module.extra_compile_args = [*module.extra_compile_args, *headers, "-DKEEP_INTEGERS"]
     module.include_dirs.append({root!r})
     for source in map(Path, module.sources):
-        text = without_lists(with_places(source.read_text()))
-        assert without_lists(with_places(text)) == text
+        text = taken_directly(without_lists(with_places(source.read_text())))
+        assert taken_directly(without_lists(with_places(text))) == text
         source.write_text(text)
         print(*(text.count(f" = get_{{kind}}(") for kind in ("int", "bool", "field")))
         print(text.count(" = call_with("))
+        assert text.count("nargs == 2)) {{ obj_") > 9
+        assert text.count(" = get_global(") > 1
 setup(ext_modules=modules, script_args=["-q", "build_ext", "--inplace"])
 """
 
@@ -448,6 +487,24 @@ def test_a_table_has_what_the_interpreter_finds(compiled: ModuleType) -> None:
                 assert compiled.item(Answering(table), key) == ("answered", key)
 
 
+def test_a_table_changes_as_by_the_interpreter(compiled: ModuleType) -> None:
+    rng = random.Random(2)
+    for step in (1, 1 << 20, (1 << 61) - 1):
+        ours: dict[object, object] = {}
+        theirs: dict[object, object] = {}
+        for _ in range(1000):
+            key: object = rng.randrange(100) * step if rng.random() < 0.7 else rng.choice(KEYS)
+            if rng.random() < 0.3:
+                assert ours.pop(key, None) is theirs.pop(key, None)
+                continue
+            theirs[key] = rng.random()
+            compiled.set_by_object(ours, key, theirs[key])
+            if type(key) is int:
+                theirs[key + 1] = 0.5
+                compiled.set_by_word(ours, key + 1, 0.5)
+        assert list(map(repr, ours.items())) == list(map(repr, theirs.items()))
+
+
 def test_a_key_that_cannot_be_one_is_refused(compiled: ModuleType) -> None:
     for table in ({}, {1: 2}, {"a": 1}):
         for look in (compiled.by_object, compiled.item, compiled.item_of_dict):
@@ -528,3 +585,142 @@ def test_a_call_with_stars_leaves_the_counts_of_references(compiled: ModuleType)
     after = sys.getrefcount(held), sys.getrefcount(told), sys.getrefcount(None)
     assert after[:2] == before[:2]
     assert abs(after[2] - before[2]) < 20
+
+
+class Defaults(msgspec.Struct, frozen=True, gc=False):
+    b: object = 7
+    a: object = 8
+
+
+class Named(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    a: object
+    b: object
+
+
+class Derived(Named, frozen=True, gc=False):
+    b: object
+    c: object = 3
+
+
+class Unequal(msgspec.Struct, gc=False, eq=False):
+    a: object
+    b: object = None
+
+
+class Own(msgspec.Struct, gc=False):
+    a: object
+    b: object = None
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+class Ordered(msgspec.Struct, gc=False, order=True):
+    a: object
+    b: object = None
+
+
+MADE: list[type[msgspec.Struct]] = [*RECORDS, Defaults, Named, Derived, Three]
+MADE += [Unequal, Own, Ordered, ReadIn, Inner]
+
+
+def outcome(call: Callable[..., object], *given: object, **named: object) -> object:
+    """What a call returns, as text, or which exception it raises."""
+    try:
+        return repr(call(*given, **named))
+    except Exception as problem:
+        return type(problem), str(problem)
+
+
+def test_a_record_is_made_as_by_the_interpreter(compiled: ModuleType) -> None:
+    for kind in MADE:
+        for a, b in ((1, 2), (1 << 40, "b"), (None, [])):
+            for _ in range(2):
+                assert outcome(compiled.made, kind, a, b) == outcome(kind, a, b=b)
+                assert outcome(compiled.made_by_place, kind, a, b) == outcome(kind, a, b)
+                assert outcome(compiled.made_by_name, kind, a, b) == outcome(kind, b=b, a=a)
+                assert outcome(compiled.made_in_part, kind, a) == outcome(kind, a=a)
+    held = object()
+    before = sys.getrefcount(held), sys.getrefcount(Three), sys.getrefcount(Named)
+    for _ in range(100):
+        compiled.made_by_name(Named, held, held)
+        compiled.one_star(Three, 5, held)
+        compiled.named_star(Three, 5, held)
+    after = sys.getrefcount(held), sys.getrefcount(Three), sys.getrefcount(Named)
+    assert after == before
+
+
+def test_records_are_compared_as_by_the_interpreter(compiled: ModuleType) -> None:
+    odd = float("nan")
+    values: list[object] = [
+        0,
+        1,
+        1 << 40,
+        1 << 100,
+        -1,
+        True,
+        1.0,
+        "a",
+        odd,
+        float("nan"),
+        None,
+        [],
+    ]
+    for kind in MADE:
+        make = cast("Callable[..., object]", kind)
+        some = [make(a=a) for a in values if kind not in (Named, Derived, Three, Inner)]
+        if kind in (Named, Derived, Three):
+            some = [make(a=a, b=b) for a in values[:6] for b in values[5:8]]
+        for one in some:
+            for other in (*some, *(replace(cast("msgspec.Struct", each)) for each in some), 3):
+                assert compiled.equal(one, other) == (one == other, one != other)
+                assert outcome(compiled.less, one, other) == outcome(operator.lt, one, other)
+    emptied, same = ReadIn(5), ReadIn(5)
+    del emptied.a, same.a
+    for one in (emptied, same, ReadIn(5)):
+        for other in (emptied, same, ReadIn(5)):
+            assert outcome(compiled.equal, one, other) == outcome(
+                lambda x, y: (x == y, x != y), one, other
+            )
+
+    class Failing:
+        def __eq__(self, other: object) -> bool:
+            raise ValueError("own")
+
+    with pytest.raises(ValueError, match="own"):
+        compiled.equal(ReadIn(1, b=Failing()), ReadIn(1, b=Failing()))
+
+
+def test_a_name_of_a_module_is_what_it_is_now(compiled: ModuleType) -> None:
+    names = vars(compiled)
+    first = names["answer"]
+    for number in range(3):
+        value = object()
+        before = sys.getrefcount(value)
+        names["answer"] = value
+        assert [compiled.answered() for _ in range(3)] == [value] * 3
+        names["another"] = number
+        assert compiled.answered() is value
+        names["answer"] = first
+        assert sys.getrefcount(value) == before
+    del names["answer"]
+    with pytest.raises((NameError, KeyError)):
+        compiled.answered()
+    names["answer"] = first
+
+
+def test_a_compiled_method_is_called_as_it_says(compiled: ModuleType) -> None:
+    one = compiled.Compiled()
+    for _ in range(3):
+        assert compiled.called(one, 5) == compiled.called_by_name(one, 5) == ("compiled", 5)
+        with pytest.raises(TypeError):
+            compiled.called(one, "5")
+
+    class Foreign:
+        f = compiled.Compiled.f
+
+    for _ in range(3):
+        with pytest.raises(TypeError):
+            compiled.called(Foreign(), 5)
+    with pytest.raises(RecursionError):
+        one.again(one, 5)
