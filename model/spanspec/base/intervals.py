@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
+from spanspec.base.words import Count
+
 ValueT = TypeVar("ValueT")
 
 FAR_BELOW: Final = -(1 << 80)
@@ -15,7 +17,7 @@ class Intervals(Generic[ValueT]):
     def __init__(self, value: ValueT) -> None:
         self._starts: list[int] = [FAR_BELOW]
         self._values: list[ValueT] = [value]
-        self._found = 0
+        self._found: Count = 0
         """Where the last place that was asked for lies: the next one is mostly near."""
 
     def __len__(self) -> int:
