@@ -80,8 +80,7 @@ class Replay:
     def run(self, events: Sequence[EventBase]) -> Divergence | None:
         """Replay the next events, up to the first that the model excludes."""
         self.past.append((self.line + 1, events))
-        tally = self.tally
-        predicted, allowed, inputs = tally.predicted, tally.allowed, tally.inputs
+        counts_of = self.tally.of
         for event in events:
             self.line += 1
             about = KINDS[type(event)]
@@ -103,12 +102,13 @@ class Replay:
                 lost = Diverged(about.rule, "what it refers to", known, what, DURING)
                 return self._divergence(event, lost)
             # Counted here, as a call for each event would be felt.
+            counts = counts_of[about.number]
             if verdict is PREDICTED:
-                predicted[about.number] += 1
+                counts.predicted += 1
             elif verdict is ALLOWED:
-                allowed[about.number] += 1
+                counts.allowed += 1
             else:
-                inputs[about.number] += 1
+                counts.inputs += 1
         return None
 
     def _replay(self, event: EventBase, about: Kind) -> Verdict:

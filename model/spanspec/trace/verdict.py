@@ -27,32 +27,37 @@ INPUT: Final = Verdict.INPUT
 """The verdicts as compiled code finds them at once: a member of a class is looked up there."""
 
 
-class Tally:
-    """Counts of verdicts by kind of event: for each verdict, one count a kind, in their order."""
+class Counts:
+    """How many events of a kind got each verdict."""
 
     def __init__(self) -> None:
-        self.predicted: list[int] = [0] * len(KIND_OF)
-        self.allowed: list[int] = [0] * len(KIND_OF)
-        self.inputs: list[int] = [0] * len(KIND_OF)
+        self.predicted = 0
+        self.allowed = 0
+        self.inputs = 0
+
+    def by_verdict(self) -> Counter[Verdict]:
+        """Return the counts of the verdicts that were given."""
+        counts = {PREDICTED: self.predicted, ALLOWED: self.allowed, INPUT: self.inputs}
+        return Counter({verdict: count for verdict, count in counts.items() if count})
+
+
+class Tally:
+    """Counts of verdicts by kind of event; `of` has those of each kind, in their order."""
+
+    def __init__(self) -> None:
+        self.of = [Counts() for _ in KIND_OF]
 
     @property
     def by_kind(self) -> dict[str, Counter[Verdict]]:
         """Counts by kind, of the kinds that occurred."""
-        found: dict[str, Counter[Verdict]] = {}
-        for verdict, counts in (
-            (PREDICTED, self.predicted),
-            (ALLOWED, self.allowed),
-            (INPUT, self.inputs),
-        ):
-            for kind, count in zip(KIND_OF.values(), counts, strict=True):
-                if count:
-                    found.setdefault(kind, Counter())[verdict] = count
-        return found
+        kinds = zip(KIND_OF.values(), self.of, strict=True)
+        found = {kind: counts.by_verdict() for kind, counts in kinds}
+        return {kind: counts for kind, counts in found.items() if counts}
 
     @property
     def events(self) -> int:
         """How many events were counted."""
-        return sum(self.predicted) + sum(self.allowed) + sum(self.inputs)
+        return sum(counts.predicted + counts.allowed + counts.inputs for counts in self.of)
 
     def total(self, verdict: Verdict) -> int:
         """Return how many events got a verdict."""
