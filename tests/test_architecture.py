@@ -50,6 +50,18 @@ WINGS = {
 }
 """The wings of each package, each built on those before it alone."""
 
+WITNESS = [
+    "errors",
+    "program",
+    "reading",
+    "judging",
+    "snapshots",
+    "report",
+    "recording",
+    "acceptance",
+]
+"""The parts of the witness, each built on those before it alone."""
+
 MAY_IMPORT: dict[str, set[str]] = {
     "spanspec": set(),
     "spanalloc": set(),
@@ -120,6 +132,21 @@ def test_a_wing_is_built_on_those_before_it(package: str) -> None:
         upwards = upward_imports(package, wing, ast.parse(path.read_text(encoding="utf-8")))
         if upwards:
             offenders[str(path.relative_to(ROOT))] = upwards
+    assert offenders == {}
+
+
+def test_a_part_of_the_witness_is_built_on_those_before_it() -> None:
+    root = ROOT / "proofs" / "spanproof" / "witness"
+    offenders = {}
+    for path in root.rglob("*.py"):
+        part = path.relative_to(root).with_suffix("").parts[0]
+        if part == "__init__":
+            continue
+        later = {f"spanproof.witness.{one}" for one in WITNESS[WITNESS.index(part) + 1 :]}
+        names = imported_modules(ast.parse(path.read_text(encoding="utf-8")))
+        upwards = [name for name in names if ".".join(name.split(".")[:3]) in later]
+        if upwards:
+            offenders[str(path.relative_to(root))] = sorted(upwards)
     assert offenders == {}
 
 

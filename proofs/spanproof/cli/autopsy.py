@@ -12,7 +12,7 @@ from spanproof.cli.output import Unusable, out, print_json, status_of
 from spanspec.rules.book import in_words
 
 if TYPE_CHECKING:
-    from spanproof.witness.finding import Finding, JudgedImage
+    from spanproof.witness.judging.finding import Finding, JudgedImage
     from spanproof.witness.report import Report
 
 MOST_STOPS: Final = 1000
@@ -84,8 +84,8 @@ def autopsy(
 
 def print_report(report: "Report") -> None:
     """Print what was found, and what was not looked at."""
-    from spanproof.witness.finding import FindingVerdict, JudgedImage
-    from spanproof.witness.thrown import diagnosis
+    from spanproof.witness.judging.finding import FindingVerdict, JudgedImage
+    from spanproof.witness.judging.thrown import diagnosis
 
     for line in report.headline():
         out.print(line, markup=False)
@@ -110,7 +110,7 @@ def print_report(report: "Report") -> None:
 
 def print_finding(scene: "JudgedImage", finding: "Finding") -> None:
     """Print one finding: the verdict, the rule in words, what is seen, and why."""
-    from spanproof.witness.finding import FindingVerdict, told
+    from spanproof.witness.judging.finding import FindingVerdict, told
 
     colour = {
         FindingVerdict.DAMAGE: "red",

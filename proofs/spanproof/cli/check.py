@@ -13,8 +13,8 @@ from spanproof.cli.output import complain, err, out, print_json, progress, statu
 from spanproof.cli.watched import history_json, history_lines, subjects
 from spanproof.support.sidebyside import KILLED, each_result
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.recordcheck import Checked, check_recording
-from spanproof.witness.recordings import is_recording
+from spanproof.witness.recording.check import Checked, check_recording
+from spanproof.witness.recording.recordings import is_recording
 from spanspec.base.wording import counted
 from spanspec.rules.book import BY_ID
 from spanspec.trace.check import Report, check_trace

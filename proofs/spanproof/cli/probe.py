@@ -19,7 +19,7 @@ from spanspec.base.wording import counted
 from spanspec.rules.book import in_words
 
 if TYPE_CHECKING:
-    from spanproof.witness.recordings import Event
+    from spanproof.witness.recording.recordings import Event
 
 
 class ProbeOutcome(msgspec.Struct):
@@ -62,8 +62,8 @@ def probe(
     `spanspec check` reads what is saved.
     """
     try:
-        from spanproof.witness import toolchains
         from spanproof.witness.errors import WitnessError
+        from spanproof.witness.program import toolchains
     except ModuleNotFoundError as missing:
         raise Unusable(f"there is no {missing.name}: pip install 'spanspec[witness]'") from None
     if sum((go is not None, bool(go_version), everything)) > 1:
@@ -138,10 +138,11 @@ def run_probe(go: Path, operations: int, programs: int, seed: int, record: bool)
 
     Raises: WitnessError.
     """
-    from spanproof.witness import probe as probes
-    from spanproof.witness import scripts, toolchains
-    from spanproof.witness.recordcheck import Recording
-    from spanproof.witness.recordknown import StepDiverged
+    from spanproof.witness.program import toolchains
+    from spanproof.witness.recording import probe as probes
+    from spanproof.witness.recording import scripts
+    from spanproof.witness.recording.check import Recording
+    from spanproof.witness.recording.known import StepDiverged
 
     version = toolchains.version_of(go)
     recorded: list[Event] = []

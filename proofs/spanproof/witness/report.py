@@ -8,22 +8,22 @@ from typing import Final
 import msgspec
 
 from spanproof.support import savedfile
-from spanproof.witness.core import is_core, read_core
-from spanproof.witness.deciding import decide
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.finding import Finding, FindingVerdict, JudgedImage, told
-from spanproof.witness.image import KIND, Image
-from spanproof.witness.judging import findings
-from spanproof.witness.learning import fitting, learn
-from spanproof.witness.snapshots import load
-from spanproof.witness.source import (
+from spanproof.witness.judging.deciding import decide
+from spanproof.witness.judging.finding import Finding, FindingVerdict, JudgedImage, told
+from spanproof.witness.judging.judging import findings
+from spanproof.witness.judging.thrown import Thrown, diagnosis, thrown
+from spanproof.witness.program.core import is_core, read_core
+from spanproof.witness.program.toolchains import donor_for
+from spanproof.witness.reading.image import KIND, Image
+from spanproof.witness.reading.learning import fitting, learn
+from spanproof.witness.reading.source import (
     Attached,
     image_of_core,
     modules_of_core,
     modules_of_process,
 )
-from spanproof.witness.thrown import Thrown, diagnosis, thrown
-from spanproof.witness.toolchains import donor_for
+from spanproof.witness.snapshots import load
 from spanspec.base.wording import counted
 from spanspec.rules.book import in_words
 from spanspec.span.profile import Profile

@@ -8,9 +8,9 @@ import msgspec
 
 from spanproof.support import savedfile
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.finding import Finding, JudgedImage
-from spanproof.witness.image import KIND, Image, ThreadImage
-from spanproof.witness.operations import at_pages, innermost
+from spanproof.witness.judging.finding import Finding, JudgedImage
+from spanproof.witness.judging.operations import at_pages, innermost
+from spanproof.witness.reading.image import KIND, Image, ThreadImage
 from spanspec.base.words import M64
 from spanspec.span.profile import Profile
 

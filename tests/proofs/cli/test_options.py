@@ -10,7 +10,7 @@ from spanproof.cli.app import run
 from spanproof.decide.cache import Cache
 from spanproof.witness import report, snapshots
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.image import Image
+from spanproof.witness.reading.image import Image
 
 HEAP = sorted((Path(__file__).parents[1] / "witness" / "heaps").glob("*.json"))[0]
 

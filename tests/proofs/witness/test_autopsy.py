@@ -10,14 +10,14 @@ import pytest
 from spanproof.cli.app import run
 from spanproof.witness.acceptance.cores import Death
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.finding import FindingVerdict, JudgedImage, record_of
-from spanproof.witness.image import Image, SpanImage, ThreadImage
-from spanproof.witness.learning import fitting, learn
-from spanproof.witness.midway import is_amid_allocation, order_of_allocation, reached_with
+from spanproof.witness.judging.finding import FindingVerdict, JudgedImage, record_of
+from spanproof.witness.judging.midway import is_amid_allocation, order_of_allocation, reached_with
+from spanproof.witness.judging.thrown import ALIKE, diagnosis, rule_of, thrown
+from spanproof.witness.program.toolchains import donor_for
+from spanproof.witness.reading.image import Image, SpanImage, ThreadImage
+from spanproof.witness.reading.learning import fitting, learn
 from spanproof.witness.report import Report, judged, merge
 from spanproof.witness.snapshots import Snapshot, concerned, load, redacted, save
-from spanproof.witness.thrown import ALIKE, diagnosis, rule_of, thrown
-from spanproof.witness.toolchains import donor_for
 from spanspec.rules.book import BY_ID
 from spanspec.sharing.spansets import Entries, entries_hold
 from spanspec.span.alloccache import next_free_fast

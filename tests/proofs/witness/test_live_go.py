@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.witness import process as processes
 from spanproof.witness.acceptance.damage import KINDS, NotHere, TargetHeap
 from spanproof.witness.acceptance.damages import damaged, found_in
 from spanproof.witness.acceptance.hostile import hostile
 from spanproof.witness.acceptance.programs import built, running
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.executable import read_executable
-from spanproof.witness.layout import layout_of
+from spanproof.witness.program import process as processes
+from spanproof.witness.program.executable import read_executable
+from spanproof.witness.program.layout import layout_of
+from spanproof.witness.reading.source import Attached
 from spanproof.witness.report import reported
-from spanproof.witness.source import Attached
 
 GO = shutil.which("go")
 

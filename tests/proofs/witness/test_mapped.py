@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.executable import Executable, Segment
-from spanproof.witness.mapped import (
+from spanproof.witness.program.executable import Executable, Segment
+from spanproof.witness.program.mapped import (
     Mapped,
     Module,
     file_at,
@@ -17,7 +17,7 @@ from spanproof.witness.mapped import (
     slide_by,
     with_a_heap,
 )
-from spanproof.witness.source import program_among
+from spanproof.witness.reading.source import program_among
 
 MAPS = """\
 55d0a8a00000-55d0a8a2f000 r--p 00000000 fe:00 131  /opt/a program

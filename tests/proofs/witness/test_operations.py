@@ -5,16 +5,16 @@ import struct
 import pytest
 
 from spanproof.report.gonames import places
-from spanproof.witness import gofunctions, operations
-from spanproof.witness.dwarf import Field, Types
-from spanproof.witness.gofunctions import LATER, functions_of, is_one_of, names_of
-from spanproof.witness.layout import Layout
-from spanproof.witness.memory import Memory
-from spanproof.witness.midway import reached_with
-from spanproof.witness.process import Registers
-from spanproof.witness.reader import Addresses
-from spanproof.witness.stacks import Functions, FunctionsOfFile, Stacks
-from spanproof.witness.threads import machines_of
+from spanproof.witness.judging import gofunctions, operations
+from spanproof.witness.judging.gofunctions import LATER, functions_of, is_one_of, names_of
+from spanproof.witness.judging.midway import reached_with
+from spanproof.witness.program.dwarf import Field, Types
+from spanproof.witness.program.layout import Layout
+from spanproof.witness.program.memory import Memory
+from spanproof.witness.program.process import Registers
+from spanproof.witness.reading.reader import Addresses
+from spanproof.witness.reading.stacks import Functions, FunctionsOfFile, Stacks
+from spanproof.witness.reading.threads import machines_of
 from spanspec.rules import RULES
 from spanspec.sharing import setsteps
 

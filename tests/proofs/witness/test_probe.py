@@ -11,12 +11,12 @@ import pytest
 from spanproof.cli import probe
 from spanproof.cli.app import run
 from spanproof.cli.probe import Probed, ProbeOutcome
-from spanproof.witness import toolchains
 from spanproof.witness.acceptance.recorded import KINDS, damaged, diverges, missed, places_of
 from spanproof.witness.acceptance.variants import VARIANTS
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.recordcheck import check_recording
-from spanproof.witness.recordings import is_recording, lines_of
+from spanproof.witness.program import toolchains
+from spanproof.witness.recording.check import check_recording
+from spanproof.witness.recording.recordings import is_recording, lines_of
 
 RECORDED = sorted((Path(__file__).parent / "heaps").glob("*.jsonl.gz"))
 GO = shutil.which("go")

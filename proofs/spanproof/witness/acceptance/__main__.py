@@ -140,7 +140,7 @@ def recordings(
 ) -> None:
     """Check recordings, and damage each in every way that is declared to be noticed."""
     from spanproof.witness.acceptance.recorded import KINDS, diverges, missed
-    from spanproof.witness.recordings import lines_of
+    from spanproof.witness.recording.recordings import lines_of
 
     failed = False
     for path in paths:

@@ -18,11 +18,11 @@ import msgspec
 from spanproof.witness.acceptance.damage import NotHere, Overwrite, TargetHeap
 from spanproof.witness.acceptance.programs import ENDS, running
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.finding import JudgedImage, rules_broken
-from spanproof.witness.image import SpanImage
-from spanproof.witness.process import stopped
+from spanproof.witness.judging.finding import JudgedImage, rules_broken
+from spanproof.witness.program.process import stopped
+from spanproof.witness.reading.image import SpanImage
+from spanproof.witness.reading.source import Attached, image_of, image_of_core
 from spanproof.witness.report import reported
-from spanproof.witness.source import Attached, image_of, image_of_core
 
 TURNS: Final = 12
 """How often a program is damaged until it dies of it: a sweep may put numbers right before."""

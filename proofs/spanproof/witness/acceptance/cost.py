@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from spanproof.witness.acceptance.programs import running
+from spanproof.witness.reading.source import Attached
 from spanproof.witness.report import reported
-from spanproof.witness.source import Attached
 
 MOST_SECONDS: Final = 3.0
 MOST_BYTES: Final = 500 << 20

@@ -8,11 +8,11 @@ import random
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from spanproof.witness.dwarf import Field
-from spanproof.witness.image import Image, SpanImage
-from spanproof.witness.layout import Layout
-from spanproof.witness.memory import Memory
-from spanproof.witness.source import WitnessedProgram
+from spanproof.witness.program.dwarf import Field
+from spanproof.witness.program.layout import Layout
+from spanproof.witness.program.memory import Memory
+from spanproof.witness.reading.image import Image, SpanImage
+from spanproof.witness.reading.source import WitnessedProgram
 from spanspec.base.constants import size_class_of
 from spanspec.base.words import M64
 

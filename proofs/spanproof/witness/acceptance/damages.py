@@ -12,10 +12,10 @@ import msgspec
 from spanproof.witness.acceptance.damage import KINDS, ONLY_AT_REST, NotHere, Overwrite, TargetHeap
 from spanproof.witness.acceptance.programs import running
 from spanproof.witness.errors import Unreadable, WitnessError
-from spanproof.witness.finding import Finding, FindingVerdict
-from spanproof.witness.memory import OverwrittenMemory
+from spanproof.witness.judging.finding import Finding, FindingVerdict
+from spanproof.witness.program.memory import OverwrittenMemory
+from spanproof.witness.reading.source import Attached, Capture, WitnessedProgram, image_of
 from spanproof.witness.report import reported
-from spanproof.witness.source import Attached, Capture, WitnessedProgram, image_of
 
 TRIES: Final = 200
 """Stops until a heap is at rest."""

@@ -18,11 +18,11 @@ import msgspec
 from spanproof.support.processes import with_parent
 from spanproof.witness.acceptance.programs import running
 from spanproof.witness.errors import Unreadable, WitnessError
-from spanproof.witness.memory import CHUNK, OverwrittenMemory
-from spanproof.witness.process import Registers
+from spanproof.witness.program.memory import CHUNK, OverwrittenMemory
+from spanproof.witness.program.process import Registers
+from spanproof.witness.reading.source import Attached, image_of
 from spanproof.witness.report import Report, examined, reported
 from spanproof.witness.snapshots import save
-from spanproof.witness.source import Attached, image_of
 
 SLOWEST: Final = 30
 """Seconds after which a case counts as hanging."""

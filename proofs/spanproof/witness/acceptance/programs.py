@@ -11,7 +11,7 @@ from typing import Final
 
 from spanproof.support.processes import with_parent
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.toolchains import kept, on_path, quiet, version_of
+from spanproof.witness.program.toolchains import kept, on_path, quiet, version_of
 
 LOAD: Final = Path(__file__).parents[1] / "goload" / "main.go"
 

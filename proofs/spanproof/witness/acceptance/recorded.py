@@ -5,9 +5,9 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from spanproof.witness.recordcheck import Recording
-from spanproof.witness.recordings import Event
-from spanproof.witness.recordknown import StepDiverged
+from spanproof.witness.recording.check import Recording
+from spanproof.witness.recording.known import StepDiverged
+from spanproof.witness.recording.recordings import Event
 
 
 def is_cached_alloc(event: Event) -> bool:

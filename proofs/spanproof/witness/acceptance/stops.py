@@ -10,10 +10,10 @@ import msgspec
 
 from spanproof.witness.acceptance.programs import running
 from spanproof.witness.errors import WitnessError
-from spanproof.witness.finding import FindingVerdict
+from spanproof.witness.judging.finding import FindingVerdict
+from spanproof.witness.reading.source import Attached
 from spanproof.witness.report import reported
 from spanproof.witness.snapshots import save
-from spanproof.witness.source import Attached
 
 GAP: Final = 0.03
 """Seconds between two stops, at most."""

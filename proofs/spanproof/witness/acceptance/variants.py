@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from spanproof.witness.recordings import Event
+from spanproof.witness.recording.recordings import Event
 from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.span.profile import ALIGNED_TO_8
 

@@ -1,0 +1,1 @@
+"""Judging an image: which rule does not hold, of which span, and what that is."""
