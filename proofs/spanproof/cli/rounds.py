@@ -54,6 +54,7 @@ class Rounds:
         self._folder = folder
         self._json = json
         self._interrupted = False
+        self._unkept = ""
         self._known: list[str] = []
         self._documents: list[dict[str, object]] = []
 
@@ -68,6 +69,7 @@ class Rounds:
             saver = Saver(self._folder, self._found_with)
             result = self._round(number, left, saver)
             found = result.divergence
+            self._unkept = self._unkept or result.unkept
             again = found is not None and cause_of(found) in self._known
             if found is not None and not again:
                 self._known.append(cause_of(found))
@@ -135,10 +137,14 @@ class Rounds:
                 out.print(f"interrupted, and not judged:\n{result.stuck.render()}", markup=False)
         likes: list[str] = []
         if divergence is not None:
-            saver.save(divergence, str(result.again or ""))
-            if not result.interrupted:
-                saver.save_what_reproduces(divergence)
-                likes = self._diagnose(divergence)
+            try:
+                saver.save(divergence, str(result.again or ""))
+                if not result.interrupted:
+                    saver.save_what_reproduces(divergence)
+                    self._diagnose(divergence, likes)
+            except KeyboardInterrupt:
+                # What was found is told all the same.
+                self._interrupted = True
         elif result.stuck is not None:
             saver.save(result.stuck, "interrupted, and not judged")
         if self._json:
@@ -148,24 +154,20 @@ class Rounds:
         if saver.problem:
             complain(saver.problem)
 
-    def _diagnose(self, divergence: Divergence) -> list[str]:
-        """Tell what a finding of somebody's implementation behaves like."""
+    def _diagnose(self, divergence: Divergence, likes: list[str]) -> None:
+        """Tell what a finding of somebody's implementation behaves like, and note it."""
         if not (self._found_with.door or self._found_with.python):
-            return []
+            return
         from spanproof.mutation.diagnosis import diagnose
 
-        likes = []
         try:
             for like in diagnose(divergence):
                 likes.append(str(like))
                 if not self._json:
                     out.print(str(like), markup=False)
-        except KeyboardInterrupt:
-            self._interrupted = True
         except Exception as problem:
             # What was found stays found.
             complain(f"what it behaves like cannot be told: {type(problem).__name__}: {problem}")
-        return likes
 
     def _tell_causes(self) -> None:
         causes = "findings of different causes" if len(self._known) != 1 else "finding"
@@ -178,7 +180,10 @@ class Rounds:
         little = bool(last.missing) and not (self._known or interrupted)
         if little:
             complain(f"too little was exercised: no {', no '.join(last.missing)}; run it longer")
-        return status_of(bool(self._known), interrupted, unusable=little)
+        if self._unkept:
+            complain(f"the corpus does not have all that it should: {self._unkept}")
+        unusable = little or bool(self._unkept)
+        return status_of(bool(self._known), interrupted, unusable=unusable)
 
     def _is_interrupted(self, last: CampaignResult) -> bool:
         """Tell whether an interrupt ended the last campaign, or what was told of it."""

@@ -7,10 +7,10 @@ folder that all of them share; a slice whose process is killed is run again.
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -22,6 +22,7 @@ from spanproof.fuzz.campaign import CampaignResult, OnProgress
 from spanproof.fuzz.divergence import Divergence
 from spanproof.fuzz.finding import FoundWith
 from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.isolation.worker import Diverged
 from spanproof.support import savedfile
 from spanproof.support.processes import pool
 
@@ -32,6 +33,9 @@ SECONDS: Final = 10.0
 """A slice takes so long; then it is known what it has done."""
 
 PROGRESS: Final = "progress.json"
+
+LOOK: Final = 0.5
+"""Seconds between two looks at what slices under way have found."""
 
 ATTEMPTS: Final = 3
 """How often a slice is tried whose process is killed."""
@@ -47,6 +51,23 @@ class Slice(NamedTuple):
     limits: Limits
     shrink: float
     corpus: Path
+
+    @property
+    def found(self) -> Path:
+        """The file with what it has found, until the campaign ends."""
+        return self.corpus / f"found-{self.start}-{self.number}.json"
+
+    def note(self, divergence: Divergence) -> None:
+        """Note what it has found, as it is told before it is made smaller."""
+        with suppress(OSError):
+            savedfile.write(Diverged(divergence), self.found)
+
+    def noted(self) -> Divergence | None:
+        """Return what it has found, if it has noted that."""
+        try:
+            return msgspec.json.decode(self.found.read_bytes(), type=Diverged).divergence
+        except (OSError, msgspec.DecodeError):
+            return None
 
 
 class Begun(msgspec.Struct):
@@ -65,6 +86,7 @@ def run_slice(found_with: FoundWith, one: Slice) -> CampaignResult:
         shrink=one.shrink,
         corpus=one.corpus,
         first=one.number * PROGRAMS,
+        on_found=one.note,
     )
 
 
@@ -102,6 +124,14 @@ def campaign_in_slices(
     began = time.monotonic()
     done = Counter[str]()
     result = CampaignResult(0, 0.0, done, None, False, ())
+    noted: list[Divergence] = []
+    begun: list[Slice] = []
+
+    def is_found(divergence: Divergence) -> None:
+        noted.append(divergence)
+        if on_found is not None and len(noted) == 1:
+            on_found(divergence)
+
     with ExitStack() as stack:
         folder = sliced.corpus
         if folder is None:
@@ -111,20 +141,28 @@ def campaign_in_slices(
         def cut() -> Slice:
             left = max(0.1, began + seconds - time.monotonic())
             part = min(SECONDS, left)
-            return Slice(next(numbers), start, tuple(known), part, limits, shrink, folder)
+            one = Slice(next(numbers), start, tuple(known), part, limits, shrink, folder)
+            begun.append(one)
+            return one
 
         try:
-            for one in finished(found_with, sliced, cut, began + seconds):
+            for one in finished(found_with, sliced, cut, began + seconds, is_found):
                 done.update(one.exercised)
-                result = one._replace(exercised=done, seconds=time.monotonic() - began)
+                unkept = result.unkept or one.unkept
+                result = one._replace(exercised=done, unkept=unkept)
                 if on_progress is not None:
-                    on_progress(done, result.seconds)
+                    on_progress(done, time.monotonic() - began)
                 if one.divergence is not None:
-                    if on_found is not None:
-                        on_found(one.divergence)
+                    is_found(one.divergence)
                     break
         except KeyboardInterrupt:
-            result = result._replace(interrupted=True)
+            # What a slice has found stays found, although it was not made smaller.
+            found = result.divergence or next(iter(noted), None)
+            result = result._replace(interrupted=True, divergence=found)
+        finally:
+            for piece in begun:
+                with suppress(OSError):
+                    piece.found.unlink()
     return result._replace(programs=done["programs"], seconds=time.monotonic() - began)
 
 
@@ -134,16 +172,25 @@ def campaigner_in_slices(found_with: FoundWith, sliced: Sliced) -> Campaigner:
 
 
 def slices_of(folder: Path, seed: int) -> Iterator[int]:
-    """Yield the numbers of slices that were not begun in a folder; each is noted there first."""
+    """Yield the numbers of slices that were not begun in a folder; each is noted there first.
+
+    Raises: OSError if the first cannot be noted; later ones, on a full disk, are done without.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PROGRESS
+    least = 0
     while True:
         begun = Begun()
         if path.exists():
             begun = msgspec.json.decode(path.read_bytes(), type=Begun)
-        number = begun.slices.get(str(seed), 0)
+        number = max(least, begun.slices.get(str(seed), 0))
         begun.slices[str(seed)] = number + 1
-        savedfile.write(begun, path)
+        try:
+            savedfile.write(begun, path)
+        except OSError:
+            if least == 0:
+                raise
+        least = number + 1
         yield number
 
 
@@ -152,8 +199,11 @@ def finished(
     sliced: Sliced,
     cut: Callable[[], Slice],
     until: float,
+    on_found: Callable[[Divergence], None],
 ) -> Iterator[CampaignResult]:
     """Yield what each slice comes to, of as many at once as there are jobs, until a time.
+
+    `on_found` hears of what a slice has found that is under way.
 
     Raises: BrokenProcessPool if a slice ends its process again and again.
     """
@@ -168,16 +218,30 @@ def finished(
                     running[processes.submit(run_slice, found_with, one)] = one, tries
                 if not running:
                     return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                ended = set[Future[CampaignResult]]()
+                try:
+                    ended = wait(running, LOOK, FIRST_COMPLETED).done
+                finally:
+                    if not ended:
+                        look_at(running.values(), on_found)
+                for future in ended:
                     one, tries = running.pop(future)
                     try:
                         result = future.result()
                     except BrokenProcessPool as problem:
                         if tries == ATTEMPTS:
-                            ended = f"slice {one.number} ends its process"
-                            raise BrokenProcessPool(ended) from problem
+                            says = f"slice {one.number} ends its process"
+                            raise BrokenProcessPool(says) from problem
                         again.append((one, tries + 1))
                         broken = True
                     else:
                         yield result
             again += [(one, tries + 1) for one, tries in running.values()]
+
+
+def look_at(slices: Iterable[tuple[Slice, int]], on_found: Callable[[Divergence], None]) -> None:
+    """Tell of what slices under way have found."""
+    for one, _ in slices:
+        found = one.noted()
+        if found is not None:
+            on_found(found)

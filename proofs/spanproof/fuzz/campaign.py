@@ -33,7 +33,7 @@ class CampaignResult(NamedTuple):
 
     `programs` are those until one diverged. `again` is how often what was found came up in runs of
     its own; None if it was not run again. `stuck` is what was under way at an interrupt, if it had
-    been for long.
+    been for long. `unkept` says why the corpus has not all that it should.
     """
 
     programs: int
@@ -44,6 +44,7 @@ class CampaignResult(NamedTuple):
     must_exercise: tuple[str, ...]
     again: Again | None = None
     stuck: Divergence | None = None
+    unkept: str = ""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -129,6 +130,7 @@ def run_target(
         target.must_exercise,
         one.again,
         stuck,
+        one.unkept,
     )
 
 

@@ -32,18 +32,21 @@ class Corpus(Generic[ProgramT]):
         self.folder = folder
         self._kind: type[ProgramT] = kind
         self._seen: set[str] = set()
+        self.unkept = ""
+        """Why a program could not be saved, of the first such; "" if all were."""
 
     def add(self, program: ProgramT, shows: frozenset[str]) -> None:
-        """Save a program.
-
-        Raises: OSError if that is not possible.
-        """
+        """Save a program, if that is possible: a search goes on without."""
         entry = Entry(program, tuple(sorted(shows)))
         name = hashlib.sha256(msgspec.json.encode(program)).hexdigest()[:16] + SUFFIX
         if name not in self._seen:
             self._seen.add(name)
-            self.folder.mkdir(parents=True, exist_ok=True)
-            savedfile.write(entry, self.folder / name)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                savedfile.write(entry, self.folder / name)
+            except OSError as problem:
+                why = problem.strerror or str(problem)
+                self.unkept = self.unkept or f"{problem.filename or self.folder}: {why}"
 
     def fresh(self) -> Iterator[tuple[ProgramT, frozenset[str]]]:
         """Yield the programs of this kind that were not here when it was asked last."""

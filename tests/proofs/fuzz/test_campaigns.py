@@ -1,5 +1,6 @@
 """Campaigns over time and over processes: what they keep and share, which rules they reach."""
 
+import errno
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -11,10 +12,20 @@ from typing import ClassVar
 import msgspec
 import pytest
 
+from spanproof.cli import app
 from spanproof.doors import slices
-from spanproof.doors.slices import ATTEMPTS, PROGRAMS, Slice, Sliced, campaign_in_slices, slices_of
+from spanproof.doors.slices import (
+    ATTEMPTS,
+    PROGRAMS,
+    PROGRESS,
+    Slice,
+    Sliced,
+    campaign_in_slices,
+    slices_of,
+)
 from spanproof.fuzz.campaign import CampaignResult
 from spanproof.fuzz.corpus import Corpus
+from spanproof.fuzz.divergence import Divergence
 from spanproof.fuzz.factories import Scope
 from spanproof.fuzz.finding import FoundWith
 from spanproof.fuzz.heapprogram import (
@@ -30,10 +41,12 @@ from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.program import Program, Refill
 from spanproof.fuzz.reachable import APART, reachable
 from spanproof.fuzz.watching import Watcher, by_rule
+from spanproof.support import savedfile
 from spanspec.rules.book import definitions, modules
 
 SHORT, LONG = HeapProgram((Malloc(8),)), HeapProgram((Malloc(8), Malloc(16)))
 WITH = FoundWith(Scope.HEAP, 5)
+FOUND = Divergence(SHORT, 1, "the result", "1", "2", None, ("MAL-10",))
 
 
 def test_programs_are_shared_by_a_folder(tmp_path: Path) -> None:
@@ -66,6 +79,73 @@ def test_a_later_campaign_goes_on_with_other_programs(tmp_path: Path) -> None:
     assert [next(first), next(first)] == [0, 1]
     assert next(slices_of(tmp_path, 7)) == 2
     assert next(slices_of(tmp_path, 8)) == 0
+
+
+def test_a_campaign_goes_on_where_its_corpus_cannot_be_written_and_says_so_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The disk is full once the campaign has begun."""
+    whole = savedfile.write
+
+    def full(record: msgspec.Struct, path: Path) -> None:
+        if path.name != PROGRESS:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        whole(record, path)
+
+    monkeypatch.setattr(savedfile, "write", full)
+    command = ["fuzz", "--of", "span", "--seconds", "1.5", "--corpus", str(tmp_path)]
+    assert app.run(command) == 2
+    said = capsys.readouterr()
+    assert "no divergence" in said.out
+    assert "corpus does not have all that it should" in said.err
+    assert "No space left on device" in said.err
+    assert "bug of spanspec" not in said.err
+
+
+def test_slices_go_on_where_they_cannot_be_noted_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(record: msgspec.Struct, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    numbers = slices_of(tmp_path, 7)
+    assert next(numbers) == 0
+    monkeypatch.setattr(savedfile, "write", full)
+    assert [next(numbers), next(numbers)] == [1, 2]
+    with pytest.raises(OSError, match="No space"):
+        next(slices_of(tmp_path, 7))
+
+
+class Shrinks(Executor):
+    """Slices that have found something, and are making it smaller for ever."""
+
+    def submit(  # type: ignore[override]
+        self, function: object, found_with: FoundWith, one: Slice
+    ) -> Future[CampaignResult]:
+        one.note(FOUND)
+        return Future()
+
+
+@contextmanager
+def shrinking(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> Iterator[Executor]:
+    yield Shrinks()
+
+
+def test_what_a_slice_has_found_is_told_before_it_is_made_smaller_and_kept_by_an_interrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Divergence] = []
+
+    def hear(divergence: Divergence) -> None:
+        heard.append(divergence)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(slices, "pool", shrinking)
+    cut = Sliced(2, "", tmp_path)
+    result = campaign_in_slices(WITH, cut, seconds=60, limits=Limits(1), shrink=60, on_found=hear)
+    assert heard == [FOUND]
+    assert (result.divergence, result.interrupted) == (FOUND, True)
+    assert [path.name for path in tmp_path.iterdir()] == [PROGRESS]
 
 
 class Breaks(Executor):

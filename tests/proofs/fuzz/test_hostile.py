@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
@@ -141,7 +142,21 @@ def eat_memory() -> None:
         eaten.append(bytearray(b"x") * 10_000_000)
 
 
+def stop_the_clock() -> None:
+    setattr(time, "monotonic", lambda: 0.0)  # noqa: B010
+
+
+def spoil_messages() -> None:
+    """Have each message of this process begin as a longer one does, which never is whole."""
+
+    def sends(connection: Connection, content: bytes) -> None:
+        os.write(connection.fileno(), b"\0\1\0\0" + bytes(content))
+
+    setattr(Connection, "_send_bytes", sends)  # noqa: B010
+
+
 ENDS = {
+    "a message of its own": (spoil_messages, "damages what its process tells"),
     "exit in C": (lambda: LIBC.exit(0), "ends its process, with exit status 0"),
     "os._exit": (lambda: os._exit(0), "ends its process, with exit status 0"),
     "another status": (lambda: os._exit(113), "ends its process, with exit status 113"),
@@ -503,3 +518,10 @@ def test_a_supervisor_that_is_killed_before_the_first_program_is_told_as_such() 
     target = target_of(installed)._replace(grammar=grammar)
     with pytest.raises(ChildProcessError, match="was killed before the first program"):
         run_target(target, examples=1)
+
+
+def test_a_campaign_ends_although_the_clock_of_its_worker_stands_still() -> None:
+    began = time.monotonic()
+    result = run_target(target_of(acting(stop_the_clock)), seconds=0.2, limits=Limits(1.0))
+    assert result.divergence is None
+    assert time.monotonic() - began < 60

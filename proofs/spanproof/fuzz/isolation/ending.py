@@ -11,7 +11,9 @@ MOST_MEMORY: Final = min(2 << 30, psutil.virtual_memory().total // 2)
 MOST_SECONDS: Final = 5.0
 """Seconds that a program may take; most take a twentieth of a second, few half a second."""
 
-Cause = Literal["done", "exit", "signal", "time", "memory", "stopped", "lost", "refused", "bug"]
+Cause = Literal[
+    "done", "exit", "signal", "time", "memory", "stopped", "damaged", "lost", "refused", "bug"
+]
 
 
 class Limits(NamedTuple):
@@ -25,9 +27,9 @@ class Ended(msgspec.Struct, frozen=True):
     """How a worker ended, and what it printed last.
 
     `number` is its exit status, or the signal's number. `done` is the only good end; `stopped` is
-    what the command asked for; `lost` means that the supervisor is gone, too; `refused` that the
-    system has let no worker be started, with its error as the number; for `bug`, what was printed
-    is the traceback of an exception in our own code.
+    what the command asked for; `damaged` that it wrote what is no message; `lost` means that the
+    supervisor is gone, too; `refused` that the system has let no worker be started, with its error
+    as the number; for `bug`, what was printed is the traceback of an exception in our own code.
     """
 
     cause: Cause

@@ -46,6 +46,8 @@ def cause_of(ended: Ended, limits: Limits, cut_off: bool) -> str:
             return f"does not end within {limits.seconds:g} s"
         case "memory":
             return f"takes more than {limits.memory >> 20} MiB of memory"
+        case "damaged":
+            return "damages what its process tells the one that watches it"
         case _:
             return "ends the process that watches its own"
 

@@ -27,6 +27,7 @@ from spanproof.fuzz.isolation.worker import (
     KeptProgram,
     Message,
     Once,
+    Unkept,
     Unsuitable,
 )
 from spanspec.base.wording import counted
@@ -39,6 +40,9 @@ STUCK: Final = 1.0
 
 SLACK: Final = 1.0
 """Seconds that a worker has to stop by itself, when its time to shrink is over."""
+
+PATIENCE: Final = 4
+"""Limits of a program after the end of a campaign's time in which its worker has to stop."""
 
 SHORTEST: Final = 0.5
 """The least limit of a program that is tried while one that does not end is made smaller."""
@@ -122,6 +126,7 @@ class Supervised(Generic[ProgramT]):
         self.first: Divergence | None = None
         self.simplest: Divergence | None = None
         self.again: Again | None = None
+        self.unkept = ""
 
     def campaign(self, assignment: Campaign) -> None:
         """Run a campaign, and make sure of what it finds.
@@ -130,7 +135,11 @@ class Supervised(Generic[ProgramT]):
             lets no process be started for it.
         """
         self._shrink = assignment.shrink
-        ended = self._have_done(assignment, self._limits, self._hear)
+        until = None
+        if assignment.seconds is not None:
+            # What is under test may have stopped the clock of its worker, or never come back to it.
+            until = self._began + assignment.seconds + PATIENCE * self._limits.seconds
+        ended = self._have_done(assignment, self._limits, self._hear, until)
         if self.first is not None:
             # Found is found, also where the system lets no process be started any more.
             with suppress(OSError):
@@ -164,16 +173,28 @@ class Supervised(Generic[ProgramT]):
         return Tried(None if ended is None else self._found_by_its_end(ended), ended)
 
     def _have_done(
-        self, assignment: Campaign | Once, limits: Limits, hear: Callable[[Message], None]
+        self,
+        assignment: Campaign | Once,
+        limits: Limits,
+        hear: Callable[[Message], None],
+        until: float | None = None,
     ) -> Ended | None:
-        """Have something done by a worker; return how it ended, unless by itself."""
-        self._supervisor.until = None
+        """Have something done by a worker, until a time; return how it ended, unless by itself."""
+        self._supervisor.until = until
+        damaged = False
         for message in self._supervisor.run(ENCODER.encode(assignment), limits):
-            told: Message = MESSAGE.decode(message)
+            try:
+                told: Message = MESSAGE.decode(message)
+            except msgspec.DecodeError:
+                damaged, self._supervisor.until = True, time.monotonic()
+            if damaged:
+                continue
             if isinstance(told, Unsuitable):
                 raise WrongFactory(told.why)
             hear(told)
         ended = self._supervisor.ended
+        if damaged and ended.cause == "stopped":
+            ended = replace(ended, cause="damaged")
         if ended.cause == "lost" and self._supervisor.note.read().begun == 0:
             raise ChildProcessError(ECHILD, LOST)
         if ended.cause == "bug":
@@ -200,6 +221,8 @@ class Supervised(Generic[ProgramT]):
         elif isinstance(message, KeptProgram):
             if self._on_kept is not None:
                 self._on_kept(message.program)
+        elif isinstance(message, Unkept):
+            self.unkept = message.why
         elif isinstance(message, Diverged):
             if self.first is None:
                 self._is_found(message.divergence)

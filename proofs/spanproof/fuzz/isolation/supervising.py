@@ -10,6 +10,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -41,6 +42,10 @@ STARVED: Final = 3
 
 BETWEEN: Final = 4
 """The same between two programs, where the work is ours."""
+
+HEAD: Final = 4
+LONGEST: Final = 1 << 26
+"""Bytes before a message of a worker that say how long it is, and the most that it has."""
 
 KEPT: Final = 32_768
 """Bytes kept of what a worker has printed last."""
@@ -102,6 +107,38 @@ def _serve(channel: Connection, body: Body, note: Note, command: int) -> None:
         channel.send_bytes(ENDED + msgspec.msgpack.encode(ended))
 
 
+class Incoming:
+    """What a worker writes, taken apart as `Connection.send_bytes` puts it together.
+
+    The code under test shares its process, and may have written there itself, or made the worker
+    write something else; so nothing waits for the rest of a message.
+    """
+
+    def __init__(self) -> None:
+        self._content = bytearray()
+        self.is_damaged = False
+
+    @property
+    def is_amid(self) -> bool:
+        """Whether a message has begun and is not whole."""
+        return bool(self._content)
+
+    def messages(self, content: bytes) -> Iterator[bytes]:
+        """Yield the messages that are whole by now."""
+        self._content += content
+        while not self.is_damaged and len(self._content) >= HEAD:
+            length = int.from_bytes(self._content[:HEAD], "big", signed=True)
+            end = HEAD + length
+            message = bytes(self._content[HEAD:end])
+            if not 0 < length <= LONGEST or message[:1] not in (MESSAGE, FINISHED, FAILED, b""):
+                self.is_damaged = True
+            elif len(self._content) < end:
+                return
+            else:
+                del self._content[:end]
+                yield message
+
+
 class Watch:
     """One worker, from its start to its end. Raises: OSError if it cannot be started."""
 
@@ -114,7 +151,9 @@ class Watch:
         self._command = command
         self._printed = bytearray()
         self._last = b""
+        self._incoming = Incoming()
         self._messages, sender = Pipe(duplex=False)
+        os.set_blocking(self._messages.fileno(), False)
         self._output, output = os.pipe()
         try:
             self._pid = os.fork()
@@ -155,6 +194,8 @@ class Watch:
                 if time.monotonic() >= looked + TICK:
                     looked = time.monotonic()
                     cause = cause or self._over_limit()
+                    if self._incoming.is_damaged:
+                        cause = "damaged"
                     if os.getppid() != self._command:
                         raise EOFError
                 status = self._status()
@@ -181,6 +222,8 @@ class Watch:
             return Ended("done", 0, printed)
         if self._last[:1] == FAILED:
             return Ended("bug", 0, self._last[1:])
+        if self._incoming.is_damaged or (status == 0 and self._incoming.is_amid):
+            return Ended("damaged", 0, printed)
         if cause is not None or status is None:
             return Ended(cause or "lost", 0, printed)
         if os.WIFSIGNALED(status):
@@ -202,16 +245,21 @@ class Watch:
         return bool(content)
 
     def _pass_on(self, poll: "select.poll") -> bool:
-        """Pass a message on; return whether there was one."""
+        """Pass messages on; return whether something came."""
         try:
-            message = self._messages.recv_bytes()
-        except (EOFError, OSError):
+            content = os.read(self._messages.fileno(), 1 << 18)
+        except BlockingIOError:
+            return False
+        except OSError:
+            content = b""
+        if not content:
             poll.unregister(self._messages)
             return False
-        if message[:1] == MESSAGE:
-            self._channel.send_bytes(message)
-        else:
-            self._last = message
+        for message in self._incoming.messages(content):
+            if message[:1] == MESSAGE:
+                self._channel.send_bytes(message)
+            else:
+                self._last = message
         # It goes on; and the command may have been long about taking it.
         self._since = time.monotonic()
         return True

@@ -73,6 +73,12 @@ class KeptProgram(msgspec.Struct, frozen=True, tag="kept"):
     program: AnyProgram
 
 
+class Unkept(msgspec.Struct, frozen=True, tag="unkept"):
+    """The corpus does not have all that it should."""
+
+    why: str
+
+
 class Unsuitable(msgspec.Struct, frozen=True, tag="unsuitable"):
     """The implementation is none that can be used."""
 
@@ -80,7 +86,7 @@ class Unsuitable(msgspec.Struct, frozen=True, tag="unsuitable"):
 
 
 Assignment = Campaign | Once
-Message = Counted | Diverged | KeptProgram | Unsuitable
+Message = Counted | Diverged | KeptProgram | Unkept | Unsuitable
 
 ENCODER = msgspec.msgpack.Encoder()
 
@@ -101,8 +107,8 @@ def work(target: Target[ProgramT], assignment: bytes, sender: Sender, note: Note
             teller.found(outcome.divergence)
         return
     search = FuzzSearch(target, teller)
+    corpus = Corpus(Path(what.corpus), target.kind) if what.corpus else None
     try:
-        corpus = Corpus(Path(what.corpus), target.kind) if what.corpus else None
         search.run(
             what.start,
             what.examples,
@@ -118,6 +124,8 @@ def work(target: Target[ProgramT], assignment: bytes, sender: Sender, note: Note
         if raised is None:
             raise
         teller.found(teller.comes_out(raised))
+    if corpus is not None and corpus.unkept:
+        teller.tell(Unkept(corpus.unkept))
     teller.tell_counts(search.exercised)
 
 
