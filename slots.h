@@ -22,7 +22,7 @@ A method of an object whose class is not known is looked up by `PyObject_Vectorc
 same way, and remembered in the same way, where the object has no attributes of its own that could
 hide it. And a change of a record, `msgspec.structs.replace`, looks for each name among
 those of all fields; here the slots of the names are remembered. So are those of all fields of a class,
-by which a record is made, and compared with another one.
+by which a record is made, compared with another one, and freed.
 
 An integer of compiled code is a machine word, of which an object is made where a record takes it,
 or a table is asked for it. With `KEEP_INTEGERS` the object of the last such integers is kept: as
@@ -253,14 +253,17 @@ static __attribute__((noinline)) int has_key(PyObject *dict, PyObject *key)
 static __attribute__((noinline)) PyObject *get_subscript(PyObject *object, PyObject *key)
 {
     PyMappingMethods *mapping = Py_TYPE(object)->tp_as_mapping;
-    if (mapping != NULL && mapping->mp_subscript == PyDict_Type.tp_as_mapping->mp_subscript) {
+    if (mapping == NULL || mapping->mp_subscript == NULL) {
+        return PyObject_GetItem(object, key);
+    }
+    if (mapping->mp_subscript == PyDict_Type.tp_as_mapping->mp_subscript) {
         PyObject *value;
         if (find_number(object, key, &value) && value != NULL) {
             Py_INCREF(value);
             return value;
         }
     }
-    return PyObject_GetItem(object, key);
+    return mapping->mp_subscript(object, key);
 }
 
 #endif
@@ -476,6 +479,39 @@ static bool equal_by_fields(PyTypeObject *type)
     return result;
 }
 
+static destructor free_struct; /* what msgspec frees a record with */
+
+/* Free a record that is nothing but fields.
+
+msgspec looks through all members of the class for those that are fields, and of all classes that it
+is derived from, each time. A replay makes and frees seven records for an event. */
+static void free_record(PyObject *record)
+{
+    PyTypeObject *type = Py_TYPE(record);
+    if (type->tp_finalize != NULL) {
+        free_struct(record);
+        return;
+    }
+    Py_ssize_t size = type->tp_basicsize;
+    for (Py_ssize_t at = sizeof(PyObject); at < size; at += sizeof(PyObject *)) {
+        Py_XDECREF(slot_at(record, at));
+    }
+    type->tp_free(record);
+    Py_DECREF(type);
+}
+
+/* Let records of a class be freed so. No class that is derived from it inherits that: each gets
+msgspec's own function, until its fields are known as well. */
+static void free_by_fields(PyTypeObject *type)
+{
+    if (free_struct == NULL) {
+        free_struct = type->tp_dealloc;
+    }
+    if (type->tp_dealloc == free_struct) {
+        type->tp_dealloc = free_record;
+    }
+}
+
 /* Find where the fields of a class are; `place->fields` stays NULL if there may be more to it. */
 static void find_fields(PyTypeObject *type, Layout *place)
 {
@@ -503,6 +539,7 @@ static void find_fields(PyTypeObject *type, Layout *place)
     }
     place->by_place = (int)PyTuple_GET_SIZE(by_place);
     place->by_fields = equal_by_fields(type);
+    free_by_fields(type);
     Py_INCREF(fields);
     place->fields = fields;
 done:

@@ -10,6 +10,7 @@ import random
 import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -648,6 +649,51 @@ def test_a_record_is_made_as_by_the_interpreter(compiled: ModuleType) -> None:
         compiled.named_star(Three, 5, held)
     after = sys.getrefcount(held), sys.getrefcount(Three), sys.getrefcount(Named)
     assert after == before
+
+
+class Held:
+    pass
+
+
+def test_a_record_is_freed_with_what_it_holds(compiled: ModuleType) -> None:
+    finalized: list[object] = []
+
+    class Mourned(msgspec.Struct, gc=False):
+        a: object
+        b: object = None
+
+        def __del__(self) -> None:
+            finalized.append(self.a)
+
+    mourned: type[msgspec.Struct] = Mourned
+    for kind in [*MADE, mourned]:
+        fields: list[tuple[str, type, object]] = [(f"g{at}", object, None) for at in range(5)]
+        # Derived before the fields of the class are known, and afterwards.
+        kinds = [kind, msgspec.defstruct("Before", fields, bases=(kind,), kw_only=True)]
+        for _ in range(3):
+            held = Held()
+            dying, before = weakref.ref(held), sys.getrefcount(held)
+            of_kinds = [sys.getrefcount(each) for each in kinds]
+            for each in kinds:
+                for made_by in (compiled.made, compiled.made_by_place, compiled.made_by_name):
+                    outcome(made_by, each, held, held)
+                given = dict.fromkeys(("a", "b") if kind is not Inner else ("f",), held)
+                if each is not kind:
+                    given["g4"] = held
+                one = cast("Callable[..., object]", each)(**given)
+                assert compiled.equal(one, one)[0] == (one == one)
+                del one, given, each
+            finalized.clear()
+            made.clear()
+            assert sys.getrefcount(held) == before
+            del held
+            assert dying() is None
+            assert [sys.getrefcount(each) for each in kinds] == of_kinds
+            if len(kinds) == 2:
+                kinds.append(msgspec.defstruct("After", fields, bases=(kind,), kw_only=True))
+    last = Mourned(7)
+    del last
+    assert finalized == [7]
 
 
 def test_records_are_compared_as_by_the_interpreter(compiled: ModuleType) -> None:
