@@ -164,7 +164,7 @@ def listed() -> Catalogue:
     unknown = ("its fingerprint was not asked for",)
     claims = {
         **{name: _listed(claim, "", unknown) for name, claim in all_obligations().items()},
-        **{name: _tried(claim, "", unknown) for name, claim in all_explorations().items()},
+        **{name: _listed(claim, "", unknown) for name, claim in all_explorations().items()},
     }
     return Catalogue("", claims, _variations())
 
@@ -263,7 +263,7 @@ def _made(world: str, cache: Cache) -> Catalogue:
             return units, digest_of(tools, trier, sources.fingerprint(units))
 
         units, key = resting_in(sources)
-        claims[tried.id] = _tried(tried, key, (*everywhere, *sources.unknowns(units)))._replace(
+        claims[tried.id] = _listed(tried, key, (*everywhere, *sources.unknowns(units)))._replace(
             before=before(tried, units, resting_in)
         )
     return Catalogue(world, claims, _variations())
@@ -282,30 +282,18 @@ def _argued_by(claim: "Obligation") -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for one in argued for name in provers_of(one)))
 
 
-def _listed(claim: "Obligation", fingerprint: str, unknown: tuple[str, ...]) -> ListedClaim:
-    assumes = tuple(assumption.id for assumption in claim.assumes)
+def _listed(
+    claim: "Obligation | Exploration", fingerprint: str, unknown: tuple[str, ...]
+) -> ListedClaim:
     return ListedClaim(
         claim.id,
         claim.rules,
         claim.claim,
-        assumes,
+        tuple(assumption.id for assumption in claim.assumes),
         fingerprint,
         unknown,
         claim.uses,
-        module=claim.build.__module__,
-    )
-
-
-def _tried(claim: "Exploration", fingerprint: str, unknown: tuple[str, ...]) -> ListedClaim:
-    assumes = tuple(assumption.id for assumption in claim.assumes)
-    return ListedClaim(
-        claim.id,
-        claim.rules,
-        claim.claim,
-        assumes,
-        fingerprint,
-        unknown,
-        module=claim.run.__module__,
+        module=claim.module,
     )
 
 

@@ -41,6 +41,16 @@ class Exploration(NamedTuple):
     needs: tuple[str, ...]
     assumes: tuple[Assumption, ...] = ()
 
+    @property
+    def module(self) -> str:
+        """Where it is claimed."""
+        return self.run.__module__
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The obligations whose claims it builds on: none, as it runs all there is to try."""
+        return ()
+
 
 EXPLORATIONS: Final[dict[str, Exploration]] = {}
 """All of them by id, filled as the modules of `spanproof.theorems` are imported."""

@@ -294,6 +294,11 @@ class Obligation(NamedTuple):
     lemmas: tuple[Lemma | Reached, ...] = ()
 
     @property
+    def module(self) -> str:
+        """Where it is claimed."""
+        return self.build.__module__
+
+    @property
     def uses(self) -> tuple[str, ...]:
         """The obligations whose claims this one builds on, as lemmas and as contracts."""
         stated: list[Stated] = [*self.lemmas, *self.contracts.values()]
