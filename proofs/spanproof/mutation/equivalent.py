@@ -50,6 +50,12 @@ OF_DRAWN: Final = (
         SAME,
     ),
     Reason(
+        "spanspec.sharing.setsteps.start_cycle",
+        "",
+        "entries.partial_unswept + entries.full_unswept -> *-*",
+        "a span is in one set at most, so the difference is 0 just where the sum is",
+    ),
+    Reason(
         "spanspec.span.mspan.marked_and_free",
         "",
         "below > 0 -> (below >= 0)",

@@ -165,6 +165,7 @@ def check_meaning(step: str, before: SetSystem, after: SetSystem, thread: int) -
         promise(it.entries == turned and swept_set(sg) != swept_set(after.sweepgen), "SWP-8")
         promise(not any(worker.flushed for worker in after.workers), "MC-12: nobody has flushed")
         promise(all(worker.flushed for worker in before.workers), "MC-12: not all had flushed")
+        promise(thread == 0, "SWP-33: another thread than the one that stops the world")
     elif step == "allocate":
         may = was.has_free and old.flushed and is_cached(sg, was.sweepgen) and old.holds
         promise(may and not it.bare and it.in_use, "MAL-10: allocation")

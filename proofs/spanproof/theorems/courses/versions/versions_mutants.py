@@ -26,6 +26,16 @@ VERSION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.sharing.setsteps.start_cycle",
+        Variant(
+            "another-stops-the-world",
+            "thread == 0 and quiet",
+            "thread != 0 and quiet",
+            "versions.span-sets",
+            "a cycle is begun by a thread that has not stopped the world",
+        ),
+    ),
+    *variants_of(
         "spanspec.span.profile.reserved_bytes",
         Variant(
             "marks-where-slots-are",
