@@ -44,6 +44,7 @@ from spanproof.fuzz.program import Program, ProgramError
 from spanproof.fuzz.watching import Watcher
 from spanproof.protocol.faults import CannotStart
 from spanproof.simulate.program import is_one as is_simulation
+from spanproof.support import savedfile
 from spanproof.support.tools import Missing
 
 Factory = Annotated[
@@ -105,6 +106,7 @@ def fuzz(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Run random programs on the model and an implementation; shrink what diverges."""
+    savedfile.check_folder(save_to)  # better now than after weeks
     check_implementation(impl)
     door, behind = door_of(command, lib, malloc, python)
     folder = os.getcwd() if python or door else ""

@@ -20,6 +20,7 @@ from spanproof.decide.schedule import matching, mutant_jobs
 from spanproof.decide.verdict import DEFAULT_TIMEOUT
 from spanproof.mutation.knownbugs import BUGS, FoundBy, KnownBug
 from spanproof.mutation.knownbugs.finding import find_all
+from spanproof.support import savedfile
 from spanspec.base.wording import counted
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def mutants(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Show for each mutant which obligation kills it, and by which counterexample."""
+    savedfile.check_folder(save_to)
     store = Cache() if cache else NoCache()
     chosen = tuple(patterns or ("*",))
     if judge not in ("proofs", "all"):

@@ -62,7 +62,7 @@ from spanproof.prove.references import graph
 from spanproof.report.deciding import outdated_reasons, readings
 from spanproof.report.implread import shares
 from spanproof.solvers.names import NAMES, SolverMissing, installed_version
-from spanproof.support.savedfile import write_bytes
+from spanproof.support.savedfile import check_folder, write_bytes
 
 
 def prove(
@@ -108,6 +108,7 @@ def prove(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Prove the obligations; unknown, vacuous and timed-out ones count as failures."""
+    check_folder(save_to)
     store = Cache() if cache else NoCache()
     if reads:
         return who_reads(tuple(patterns or ()), book_for(store), store, jobs, json)

@@ -54,6 +54,7 @@ def simulate(
         return explore_scenes(json)
     if trace is not None:
         savedfile.check_place(trace)  # better now than after a long run
+    savedfile.check_folder(save_to)
     started = time.perf_counter()
     done: list[Simulated] = []
     recorded: list[EventBase] = []

@@ -76,7 +76,8 @@ def smoke(
 def introduction(greeting: Greeting) -> str:
     """Return who answers, and what it has, in one line."""
     shown = [one for one in greeting.shows if one != "results"]
-    lacks = f"; its contract lacks {', '.join(greeting.lacks)}" if greeting.lacks else ""
+    has_contract = greeting.lacks and "contract" in greeting.levels
+    lacks = f"; its contract lacks {', '.join(greeting.lacks)}" if has_contract else ""
     return (
         f"{greeting.name}, protocol {greeting.protocol}: has {', '.join(greeting.levels)}; "
         f"shows {', '.join(['results', *shown])}{lacks}"

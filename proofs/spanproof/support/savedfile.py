@@ -10,6 +10,7 @@ import shlex
 import stat
 import tempfile
 from collections.abc import Callable
+from errno import EACCES, ENOTDIR
 from pathlib import Path
 from typing import TypeVar
 
@@ -75,6 +76,19 @@ def _written(content: bytes, place: Path) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def check_folder(folder: Path | None) -> None:
+    """Find out before the work whether there can be such a folder; nothing is made.
+
+    Raises: OSError if not, with the name of what is in the way.
+    """
+    if folder is None:
+        return
+    there = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
+    number = ENOTDIR if not there.is_dir() else EACCES
+    if number == ENOTDIR or not os.access(there, os.W_OK | os.X_OK):
+        raise OSError(number, os.strerror(number), str(there))
 
 
 def check_place(path: Path) -> None:

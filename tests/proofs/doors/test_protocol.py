@@ -8,11 +8,14 @@ import msgspec
 import pytest
 
 from spanproof.doors import header
+from spanproof.fuzz import reasons
+from spanproof.fuzz.addressspace import AddressSpace
 from spanproof.fuzz.differences import Difference, compare_states
 from spanproof.protocol import messages, schema
 from spanproof.protocol.faults import Broken, Declined
 from spanproof.protocol.forms import form_of, read_reply
 from spanproof.protocol.messages import REPLIES, op_of
+from spanspec.heap.malloc import ZERO_BASE
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "protocol.md").read_text(encoding="utf-8")
@@ -40,6 +43,27 @@ def test_the_page_has_each_request_with_its_fields() -> None:
         told = set(re.findall(r"`(\w+)`", rows[op_of(asked)]))
         fields = {*asked.__struct_fields__, *reply.__struct_fields__} - {"n", "began", "ended"}
         assert fields <= told, op_of(asked)
+
+
+def test_the_page_has_each_reason_of_a_refusal() -> None:
+    told = set(re.findall(r"^\| `([^`]*)` \|", PAGE, re.M))
+    assert {*reasons.RULES} - {reasons.FREE} <= told
+    assert reasons.free_slot(3, 0xC0_0000_0000) in told
+
+
+def test_the_page_says_where_addresses_are_granted() -> None:
+    """As a script of the operating system in C has it from there."""
+    system = AddressSpace()
+    arena = 1 << 26
+    assert system.reserve("grant", 0xC0_0000_0000, arena) == 0xC0_0000_0000
+    assert system.reserve("elsewhere", 1 << 40, arena) == 0x6000_0000_0000 + 2 * 2**32
+    assert system.reserve("below", 1 << 40, arena) == (32 + 2 * 3) * 2**26
+    assert system.reserve("refuse", 1 << 40, arena) == 0
+    assert system.reserve("grant", 0, arena) == 0x6000_0000_0000 + 5 * 2**32 + 65536
+    assert system.reserve("grant", 0xC0_0000_0000, arena) == 0, "it is held"
+    for figure in ("0xc000000000", "0x600000000000 + i * 2^32", "(32 + 2 * i) * 2^26", "65536"):
+        assert figure in PAGE
+    assert f"the address {ZERO_BASE}" in PAGE
 
 
 def test_the_exchange_on_the_page_is_one() -> None:

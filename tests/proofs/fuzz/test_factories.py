@@ -1,5 +1,6 @@
 """Implementations by name: the example of the docs is one, and what is none gets one line."""
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from spanproof.fuzz.finding import load
 from spanproof.fuzz.heapprogram import HeapProgram, Malloc
 from spanproof.fuzz.program import Allocate, MarkEvery, Program, Refill, StartCycle, save
 from spanproof.fuzz.subjects import Subject
+from spanproof.support import savedfile
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "fuzzing.md"
 
@@ -158,15 +160,30 @@ def test_a_factory_that_raises_is_a_finding_that_says_so(
 
 
 def test_a_finding_that_cannot_be_saved_is_printed_and_its_status_stays(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (here / "file").write_bytes(b"")
+    def full(*_: object) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device", "[/b]")
+
+    monkeypatch.setattr(savedfile, "write_new", full)
     arguments = ["fuzz", "--python", "wrong:raises", "--examples", "5", "--save", "file/[/b]"]
     assert run(arguments) == 1
     out, err = capsys.readouterr()
     assert "out of [/b] order" in out
-    assert "could not be saved" in err
+    assert "could not be saved: [/b]: No space" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["fuzz", "simulate", "prove", "mutants"])
+def test_a_folder_that_cannot_be_is_told_before_the_work(
+    command: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "file").write_bytes(b"")
+    assert run([command, "--save", "file/deep/below"]) == 2
+    said = capsys.readouterr()
+    assert "file: Not a directory" in said.err
+    assert said.err.count("\n") == 1
+    assert not said.out
 
 
 def test_a_program_that_was_saved_alone_is_still_replayed(here: Path) -> None:
