@@ -6,6 +6,7 @@ the process that answers messages with them.
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, cast, get_args, get_origin, get_type_hints
 
@@ -252,17 +253,18 @@ def dispatch() -> Iterator[str]:
     yield "    return 0;\n}\n\n"
 
 
-def typed(one: type[msgspec.Struct]) -> list[tuple[str, object]]:
+@cache
+def typed(one: type[msgspec.Struct]) -> tuple[tuple[str, object], ...]:
     """Return the fields of a message but its number, each with its plain type.
 
     Of a number that may be absent it is `None`, of a bitmap `list`, of one of several words `str`,
     of a list of words `WORDS`, of what is passed on as it is written `msgspec.Raw`, of a number
-    that may be below 0 `SIGNED`.
+    that may be below 0 `SIGNED`. A library is asked for it with each message, so it is kept.
     """
     hints = get_type_hints(one, include_extras=True)
-    return [
-        (field.name, plain_type(hints[field.name])) for field in fields(one) if field.name != "n"
-    ]
+    return tuple(
+        [(field.name, plain_type(hints[field.name])) for field in fields(one) if field.name != "n"]
+    )
 
 
 def plain_type(hint: object) -> object:
