@@ -92,10 +92,12 @@ struct spanspec_bits {{
     uint64_t word[SPANSPEC_WORDS];
 }};
 
-/* Who answers: its name; what objects are aligned to (8); the threads that may act at once (1);
-   what its contract lacks. All may be left out. */
+/* Who answers: its name; what objects are aligned to (8), a power of two; the bytes of the largest
+   object that it makes (any); the threads that may act at once (1), not of a library; what its
+   contract lacks. All may be left out. */
 SPANSPEC_WEAK const char *spanspec_name(void);
 SPANSPEC_WEAK uint64_t spanspec_alignment(void);
+SPANSPEC_WEAK uint64_t spanspec_largest(void);
 SPANSPEC_WEAK uint64_t spanspec_threads(void);
 #define SPANSPEC_NO_REALLOC 1u
 #define SPANSPEC_NO_ALIGN 2u

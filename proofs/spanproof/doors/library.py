@@ -16,6 +16,7 @@ import msgspec
 from spanproof.doors.header import GENERIC, SIGNED, WORDS, function_of, given_as, typed
 from spanproof.protocol import messages
 from spanproof.protocol.messages import (
+    LARGEST,
     REPLIES,
     VERSION,
     Ask,
@@ -116,6 +117,7 @@ class Library:
             ("free", None, [ctypes.c_void_p]),
             ("name", ctypes.c_char_p, []),
             ("alignment", ctypes.c_uint64, []),
+            ("largest", ctypes.c_uint64, []),
             ("lacks", ctypes.c_uint, []),
             ("shows_events", ctypes.c_int, []),
             ("calls", ctypes.c_uint, []),
@@ -177,6 +179,7 @@ class Library:
             "levels": levels,
             "shows": shown,
             "alignment": self._library.spanspec_alignment() if self.has("alignment") else 8,
+            "largest": self._library.spanspec_largest() if self.has("largest") else LARGEST,
             "programs": True,
             "lacks": [one for bit, one in enumerate(get_args(Lack)) if lacks >> bit & 1],
             "calls": [one for bit, one in enumerate(get_args(Extra)) if calls >> bit & 1],

@@ -130,6 +130,7 @@ def contract_target(found_with: FoundWith, long: Long | None) -> Target[Contract
     if not found_with.door:
         raise WrongFactory("the contract is asked of --exec, --lib or --malloc")
     answerer = answerer_of(found_with)
+    answerer.threads = 1 if long is None else long.threads
     target = of_contract(answerer) if long is None else of_long_contracts(answerer, *long)
     return target._replace(prepare=answerer.prepare)
 

@@ -10,11 +10,12 @@ import pytest
 from spanproof.cli import app
 from spanproof.doors.calling import called_of
 from spanproof.doors.driver import library_of
+from spanproof.doors.header import PLACE
 from spanproof.doors.targets import run_again
 from spanproof.fuzz.differences import Difference
 from spanproof.fuzz.divergence import Divergence
 from spanproof.fuzz.factories import Scope, WrongFactory
-from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.finding import DoorName, FoundWith
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.contract import ContractJudge, plan
 from spanproof.fuzz.levels.contractprogram import ContractProgram, Malloc, Realloc, drawn
@@ -224,6 +225,54 @@ def test_one_that_prints_and_has_only_malloc_and_free_holds(
     said = capsys.readouterr().out
     assert "no divergence" in said
     assert "realloc" not in said
+
+
+SMALL = """
+#include "spanspec.h"
+#include <stdlib.h>
+
+uint64_t spanspec_largest(void) { return 1000; }
+unsigned spanspec_lacks(void) { return SPANSPEC_NO_ALIGN; }
+void *spanspec_malloc(uint64_t bytes, uint64_t align, int zero) {
+    (void)align;
+    return bytes > MOST ? NULL : zero ? calloc(1, bytes + 1) : malloc(bytes + 1);
+}
+void *spanspec_realloc(void *object, uint64_t bytes) {
+    return bytes > MOST ? NULL : realloc(object, bytes + 1);
+}
+void spanspec_free(void *object) { free(object); }
+"""
+
+
+@pytest.mark.parametrize("door", ["exec", "lib"])
+def test_one_whose_objects_have_a_limit_is_asked_for_none_above_it(
+    door: DoorName, tmp_path: Path
+) -> None:
+    source = tmp_path / "small.c"
+    source.write_text(SMALL)
+    kind = ("-pthread", "-DSPANSPEC_MAIN") if door == "exec" else ("-shared", "-fPIC")
+    program = drawn("0", 300, 1)
+    for most in (1000, 999):
+        flags = (*kind, f"-I{PLACE.parent}", f"-DMOST={most}")
+        small = compiled(source, tmp_path / f"small{most}", *flags)
+        found_with = FoundWith(Scope.CONTRACT, door=door, command=small)
+        divergence = run_again(program, found_with, LIMITS)
+        if most == 1000:
+            assert divergence is None
+        else:
+            assert divergence is not None
+            assert divergence.what == "memory"
+
+
+def test_threads_that_it_does_not_have_are_no_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "small.c"
+    source.write_text(SMALL)
+    flags = ("-pthread", "-DSPANSPEC_MAIN", f"-I{PLACE.parent}", "-DMOST=1000")
+    small = compiled(source, tmp_path / "small", *flags)
+    assert app.run(["fuzz", "--exec", small, "--threads", "2", "--seconds", "1"]) == 2
+    assert "does not let 2 threads act at once" in capsys.readouterr().err
 
 
 def test_a_library_that_is_none_is_told(tmp_path: Path) -> None:

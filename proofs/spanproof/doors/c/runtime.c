@@ -391,6 +391,10 @@ static void ss_hello(struct ss_text *out) {
     ss_put_number(out, spanspec_threads ? spanspec_threads() : 1);
     ss_put(out, ",\"alignment\":");
     ss_put_number(out, spanspec_alignment ? spanspec_alignment() : 8);
+    if (spanspec_largest) {
+        ss_put(out, ",\"largest\":");
+        ss_put_number(out, spanspec_largest());
+    }
     ss_put(out, ",\"programs\":true,\"lacks\":[");
     if (!spanspec_realloc)
         lacks |= SPANSPEC_NO_REALLOC;

@@ -33,10 +33,12 @@ struct spanspec_bits {
     uint64_t word[SPANSPEC_WORDS];
 };
 
-/* Who answers: its name; what objects are aligned to (8); the threads that may act at once (1);
-   what its contract lacks. All may be left out. */
+/* Who answers: its name; what objects are aligned to (8), a power of two; the bytes of the largest
+   object that it makes (any); the threads that may act at once (1), not of a library; what its
+   contract lacks. All may be left out. */
 SPANSPEC_WEAK const char *spanspec_name(void);
 SPANSPEC_WEAK uint64_t spanspec_alignment(void);
+SPANSPEC_WEAK uint64_t spanspec_largest(void);
 SPANSPEC_WEAK uint64_t spanspec_threads(void);
 #define SPANSPEC_NO_REALLOC 1u
 #define SPANSPEC_NO_ALIGN 2u
@@ -874,6 +876,10 @@ static void ss_hello(struct ss_text *out) {
     ss_put_number(out, spanspec_threads ? spanspec_threads() : 1);
     ss_put(out, ",\"alignment\":");
     ss_put_number(out, spanspec_alignment ? spanspec_alignment() : 8);
+    if (spanspec_largest) {
+        ss_put(out, ",\"largest\":");
+        ss_put_number(out, spanspec_largest());
+    }
     ss_put(out, ",\"programs\":true,\"lacks\":[");
     if (!spanspec_realloc)
         lacks |= SPANSPEC_NO_REALLOC;

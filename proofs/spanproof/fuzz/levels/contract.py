@@ -50,12 +50,16 @@ class Planned(NamedTuple):
 
 
 def plan(
-    program: ContractProgram, account: bool = False, lacks: Container[str] = ()
+    program: ContractProgram,
+    account: bool = False,
+    lacks: Container[str] = (),
+    largest: int = messages.LARGEST,
 ) -> list[Planned]:
     """Return what a program asks, in order; at its end, every living object is looked at.
 
     Objects have numbers, so requests depend on no reply. With `account`, the sums are asked for
-    after each step. What an allocator lacks is not asked for.
+    after each step. What an allocator lacks is not asked for, and no object larger than the
+    `largest` that it has.
     """
     living: list[int] = []
     held: dict[int, tuple[int, int]] = {}
@@ -76,12 +80,14 @@ def plan(
             case Malloc(bytes=size):
                 align = 0 if "align" in lacks else step.align
                 zero = step.zero and "zero" not in lacks
+                size = min(size, largest)
                 ids, fills = ids + 1, fills + 1
                 fill = 1 + fills * 53 % 255
                 ask(number, messages.Malloc(ids, size, align, zero, fill, thread))
                 held[ids] = (size, fill)
                 living.append(ids)
             case Realloc(k=k, bytes=size):
+                size = min(size, largest)
                 one, fills = living[k % len(living)], fills + 1
                 fill = 1 + fills * 53 % 255
                 ask(number, messages.Realloc(one, size, fill, thread), one)

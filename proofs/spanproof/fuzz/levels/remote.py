@@ -63,6 +63,8 @@ class Answerer:
         self.greeting: Greeting | None = None
         self.record: list[tuple[bytes, bytes]] | None = None
         self.limit: float | None = None
+        self.threads = 1
+        """How many are asked to act at once."""
 
     def prepare(self, begins: Callable[..., None]) -> None:
         """Start it, and hear who it is; once in a worker, of which there is nothing else to tell.
@@ -78,6 +80,11 @@ class Answerer:
             levels = ", ".join(greeting.levels)
             raise WrongFactory(
                 f"{greeting.name} does not have the level {self._level}; it has: {levels}"
+            )
+        if self.threads > (greeting.threads if greeting.programs else 1):
+            raise WrongFactory(
+                f"{greeting.name} does not let {self.threads} threads act at once: its `hello` "
+                "does not say so"
             )
         if self._level == "schedule" and "events" not in greeting.shows:
             raise WrongFactory(
