@@ -13,8 +13,9 @@ from spanproof.fuzz.finding import FoundWith
 from spanproof.fuzz.heaplockstep import run_heap_program
 from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.levels.contract import ALIGNMENT, PLACE
 from spanproof.fuzz.levels.contractprogram import ContractProgram
-from spanproof.fuzz.levels.contractruns import attempt_on
+from spanproof.fuzz.levels.contractruns import run_by_steps
 from spanproof.fuzz.levels.remote import Answerer, RemoteSizes, RemoteSpans
 from spanproof.fuzz.levels.remoteheap import RemoteHeaps
 from spanproof.fuzz.levels.sizes import run_sizes
@@ -28,6 +29,31 @@ LONGEST: Final = 1 << 16
 
 VARYING: Final = re.compile(r'"(address|began|ended)":\d+')
 """What differs from run to run."""
+
+UNIT: Final = re.compile(r"a multiple of (\d+)")
+"""What is expected of an address, and its unit."""
+
+WHERE: Final = r"""
+function number(line, key) {
+    if (!match(line, "\"" key "\":[0-9]+")) return -1
+    return substr(line, RSTART + length(key) + 3, RLENGTH - length(key) - 3) + 0
+}
+/^$/ { replies = 1; next }
+!replies { asked[number($0, "n")] = $0; next }
+{
+    ask = asked[number($0, "n")]
+    id = number(ask, "id"); at = number($0, "address"); size = number(ask, "bytes"); said = ""
+    if (ask ~ /"op":"(free|realloc)"/) delete start[id]
+    if (ask !~ /"op":"(malloc|realloc)"/ || at <= 0 || size <= 0) next
+    if (at % UNIT) said = "it is no multiple of UNIT"
+    if (at + size > 18446744073709551616) said = "it ends beyond 64 bits"
+    for (one in start)
+        if (start[one] < at + size && at < start[one] + room[one]) said = "it overlaps object " one
+    start[id] = at; room[id] = size
+}
+END { print said }
+"""
+"""Says what is wrong with the last object, as addresses are others each time: a program for awk."""
 
 
 def replayed(path: Path) -> Divergence | None:
@@ -75,23 +101,46 @@ def script_of(found_with: FoundWith, divergence: Divergence) -> str | None:
     called = called_of(found_with.door, found_with.command, found_with.folder)
     variables = [f"{name}={value}" for name, value in called.extra.items()]
     command = shlex.join([*(("env", *variables) if variables else ()), *called.command])
+    begins = [
+        "#!/bin/sh",
+        "# Found by `spanspec fuzz`; this asks the process what it was asked then, and ends",
+        "# with status 1 while it still replies so, and with 0 when it does not.",
+        "#",
+        *(f"# {line}".rstrip() for line in divergence.render().splitlines()),
+        "",
+        f"cd {shlex.quote(called.folder or '.')} || exit 2",
+        f"asked={shlex.quote(record[-1][0].decode()[:400])}",
+    ]
+    requests = [line.decode() for line, _ in record]
+    command = f"timeout {round(found_with.limit) + 5} {command}"
+    if divergence.what in (ALIGNMENT, PLACE):
+        unit = UNIT.match(divergence.expected)
+        return "\n".join(
+            [
+                *begins,
+                f"requests=$(cat <<'{END}'",
+                *requests,
+                END,
+                ")",
+                f"replies=$(printf '%s\\n' \"$requests\" | {command} | tr -d ' ')",
+                'wrong=$(printf "%s\\n\\n%s\\n" "$requests" "$replies" | awk '
+                f"{shlex.quote(WHERE.replace('UNIT', unit[1] if unit else '1'))})",
+                'echo "asked:  $asked"',
+                f'echo "says:   $(echo "$replies" | sed -n {len(record)}p | cut -c -400)"',
+                'if [ -n "$wrong" ]; then echo "as it was found: $wrong"; exit 1; fi',
+                "",
+            ]
+        )
     reply = VARYING.sub(r'"\1":0', record[-1][1].decode(errors="replace").replace(" ", ""))
     return "\n".join(
         [
-            "#!/bin/sh",
-            "# Found by `spanspec fuzz`; this asks the process what it was asked then, and ends",
-            "# with status 1 while it still replies so, and with 0 when it does not.",
-            "#",
-            *(f"# {line}".rstrip() for line in divergence.render().splitlines()),
-            "",
-            f"cd {shlex.quote(called.folder or '.')} || exit 2",
-            f"said=$(timeout {round(found_with.limit) + 5} {command} <<'{END}' |",
-            *(line.decode() for line, _ in record),
+            *begins,
+            f"said=$({command} <<'{END}' |",
+            *requests,
             END,
             f"    sed -n {len(record)}p | tr -d ' ' | cut -c -{LONGEST} |",
             '    sed -E \'s/"(address|began|ended)":[0-9]+/"\\1":0/g\')',
             f"found={shlex.quote(reply[:LONGEST])}",
-            f"asked={shlex.quote(record[-1][0].decode()[:400])}",
             'echo "asked:  $asked"',
             'echo "says:   ${said:-nothing}"',
             'if [ "$said" = "$found" ]; then echo "as it was found"; exit 1; fi',
@@ -122,6 +171,7 @@ def run_on(answerer: Answerer, divergence: Divergence) -> Run:
         case SizesProgram() as program:
             return run_sizes(program, RemoteSizes(answerer))
         case ContractProgram() as program:
-            return attempt_on(answerer)(program, lambda step: None)
+            # Step by step, so that the last reply is the one at fault.
+            return run_by_steps(program, answerer, lambda step: None)
         case HeapProgram() as program:
             return run_heap_program(program, RemoteHeaps(answerer))

@@ -11,6 +11,7 @@ from spanproof.cli import app
 from spanproof.doors.calling import called_of
 from spanproof.doors.driver import library_of
 from spanproof.doors.header import PLACE
+from spanproof.doors.reproducing import script_of
 from spanproof.doors.targets import run_again
 from spanproof.fuzz.differences import Difference
 from spanproof.fuzz.divergence import Divergence
@@ -273,6 +274,66 @@ def test_threads_that_it_does_not_have_are_no_finding(
     small = compiled(source, tmp_path / "small", *flags)
     assert app.run(["fuzz", "--exec", small, "--threads", "2", "--seconds", "1"]) == 2
     assert "does not let 2 threads act at once" in capsys.readouterr().err
+
+
+PLACING = """
+#include "spanspec.h"
+#include <stdlib.h>
+
+static char pool[1 << 24];
+static size_t used;
+
+unsigned spanspec_lacks(void) { return SPANSPEC_NO_ALIGN | SPANSPEC_NO_ZERO; }
+uint64_t spanspec_alignment(void) { return 16; }
+void *spanspec_malloc(uint64_t bytes, uint64_t align, int zero) {
+    const char *plant = getenv("PLANT");
+    char *object = (char *)(((uintptr_t)pool + used + 15) / 16 * 16);
+    (void)align, (void)zero;
+    used = (size_t)(object - pool) + bytes + 16;
+    if (bytes >= 24 && bytes <= 32 && plant != NULL && plant[0] == 'm')
+        return object + 8;
+    if (bytes > 100 && bytes < 120 && plant != NULL && plant[0] == 'o')
+        used -= 48;
+    return object;
+}
+void spanspec_free(void *object) { (void)object; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("planted", "sizes", "what", "wrong"),
+    [
+        ("misaligned", (100, 24), "alignment", "it is no multiple of 16"),
+        ("overlap", (8, 110, 50), "place of an object", "it overlaps object 2"),
+        ("overlap", (*[8] * 60, 110, 50), "place of an object", "it overlaps object 61"),
+    ],
+)
+def test_a_script_judges_addresses_as_they_are_others_each_time(
+    planted: str,
+    sizes: tuple[int, ...],
+    what: str,
+    wrong: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = tmp_path / "placing.c"
+    source.write_text(PLACING)
+    flags = ("-pthread", "-DSPANSPEC_MAIN", f"-I{PLACE.parent}")
+    command = compiled(source, tmp_path / "placing", *flags)
+    found_with = FoundWith(Scope.CONTRACT, door="exec", command=command, limit=20.0)
+    monkeypatch.setenv("PLANT", planted)
+    divergence = run_again(ContractProgram(tuple(map(Malloc, sizes))), found_with, LIMITS)
+    assert divergence is not None
+    assert divergence.what == what
+    script = tmp_path / "finding.sh"
+    script.write_text(script_of(found_with, divergence) or "")
+    told = subprocess.run(["sh", script], capture_output=True, text=True)
+    assert told.returncode == 1, told.stdout + told.stderr
+    assert f"as it was found: {wrong}" in told.stdout
+    monkeypatch.delenv("PLANT")
+    mended = subprocess.run(["sh", script], capture_output=True, text=True)
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert "says:   {" in mended.stdout
 
 
 def test_a_library_that_is_none_is_told(tmp_path: Path) -> None:

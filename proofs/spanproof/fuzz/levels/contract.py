@@ -27,6 +27,7 @@ from spanspec.objects.memory import no_objects
 from spanspec.objects.records import NOTHING, alignment_for
 
 PLACE: Final = "place of an object"
+ALIGNMENT: Final = "alignment"
 CONTENTS: Final = "contents"
 ZEROED: Final = "zeroed memory"
 LACKS: Final = "lacks "
@@ -186,7 +187,7 @@ class ContractJudge:
         unit = align or min(alignment_for(size), self._alignment)
         if at % unit:
             by, seen = f"a multiple of {unit}", f"{at:#x} = {at // unit} * {unit} + {at % unit}"
-            self._tell(planned, Difference("alignment", by, seen, rules=("MAL-22", "I-39")))
+            self._tell(planned, Difference(ALIGNMENT, by, seen, rules=("MAL-22", "I-39")))
         start, end = Address(at), Address(at + size)
         if not steps.is_vacant(self._heap, start, end):
             seen = self._overlap(at, size)
