@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, TypeVar
+from operator import index
+from typing import Final, SupportsIndex, TypeVar, cast
 
 from spanproof.fuzz.differences import IMPLEMENTATION, MODEL, Difference, Raised
 from spanproof.fuzz.display import both_shown
@@ -59,6 +60,20 @@ OF_ALLOCATION: Final = ("SPAN-12", "SPAN-15")
 def _same(what: str, rules: tuple[str, ...], expected: object, seen: object) -> None:
     if expected != seen:
         raise Difference(what, expected, seen, rules=rules)
+    _require_integers(expected, seen)
+
+
+def _require_integers(expected: object, seen: object) -> None:
+    """Have what equals an integer be one: 1.0 equals 1, and is no slot.
+
+    Raises: Raised, with the implementation's name, if it does not convert.
+    """
+    if isinstance(expected, tuple) and isinstance(seen, tuple):
+        for one, other in zip(expected, seen, strict=True):
+            _require_integers(one, other)
+    elif type(expected) is int and type(seen) is not int:
+        with IMPLEMENTATION:
+            index(cast("SupportsIndex", seen))
 
 
 class SpanLockstep:
@@ -159,6 +174,7 @@ class SpanLockstep:
                 if one != other:
                     texts = both_shown(field, one, other)
                     raise Difference(field, *texts, rules=RULES[field], after=True)
+                _require_integers(one, other)
         with MODEL:
             broken = self.model.broken_invariant(self.sg)
         if broken is not None:

@@ -4,6 +4,7 @@ import errno
 import json
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -11,8 +12,20 @@ from spanproof.cli.app import run
 from spanproof.fuzz.differences import Difference, compare_states
 from spanproof.fuzz.finding import load
 from spanproof.fuzz.heapprogram import HeapProgram, Malloc
-from spanproof.fuzz.program import Allocate, MarkEvery, Program, Refill, StartCycle, save
-from spanproof.fuzz.subjects import Subject
+from spanproof.fuzz.lockstep import run_program
+from spanproof.fuzz.program import (
+    Allocate,
+    Flush,
+    MarkEvery,
+    Program,
+    Refill,
+    StartCycle,
+    Sweep,
+    save,
+)
+from spanproof.fuzz.spanalloc_subject import SpanallocSpan, installed
+from spanproof.fuzz.subjects import Path as SearchPath
+from spanproof.fuzz.subjects import State, Subject, SweepOutcome
 from spanproof.support import savedfile
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "fuzzing.md"
@@ -218,3 +231,41 @@ def test_a_heap_program_is_not_taken_for_that_of_a_span(here: Path) -> None:
     heapprogram.save(HeapProgram((Malloc(8),)), here / "h.json")
     assert load(here / "h.json") == (HeapProgram((Malloc(8),)), None)
     assert run(["replay", "h.json", "--python", "spans:make"]) == 2
+
+
+class Inexact(SpanallocSpan):
+    """A span whose figures are floating-point numbers, at one place."""
+
+    place = ""
+
+    def allocate(self) -> tuple[int, SearchPath]:
+        slot, path = super().allocate()
+        return cast("int", float(slot)) if self.place == "slot" else slot, path
+
+    def claim_and_sweep(self, sg: int) -> SweepOutcome:
+        swept = super().claim_and_sweep(sg)
+        freed = cast("int", float(swept.nfreed))
+        return swept._replace(nfreed=freed) if self.place == "freed" else swept
+
+    def state(self) -> State:
+        state = super().state()
+        place = cast("int", float(state.freeindex))
+        return state._replace(freeindex=place) if self.place == "state" else state
+
+
+@pytest.mark.parametrize("place", ["slot", "freed", "state", ""])
+def test_a_number_that_is_no_integer_is_none_although_it_is_equal(place: str) -> None:
+    def make(program: Program) -> Subject:
+        honest = installed(program)
+        made = Inexact(honest._span, honest._error)
+        made.place = place
+        return made
+
+    steps = (Refill(), Allocate(9), Flush(), StartCycle(), Sweep())
+    divergence = run_program(Program(1, steps), make).divergence
+    if place == "":
+        assert divergence is None
+    else:
+        assert divergence is not None
+        assert divergence.side == "implementation"
+        assert "'float' object cannot be interpreted as an integer" in divergence.seen
