@@ -44,7 +44,7 @@ compile:
 	@$(BIN)/python setup.py -q build_ext --inplace
 	@$(BIN)/python -m spanalloc
 
-$(STAMP): pyproject.toml setup.py fieldreads.py fields.h reserve.h slots.h starcalls.h starcalls.py
+$(STAMP): pyproject.toml setup.py $(wildcard compiling/*.*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "spanspec needs Python 3.11 or newer; say make PYTHON=python3.12" >&2; exit 2; }
 	@echo "1 of 3: $(VENV)"

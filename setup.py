@@ -164,12 +164,15 @@ kernels, and mostly returns addresses that it has not returned before.
 
 ROOT: Final = Path(__file__).parent.resolve()
 
-HEADERS: Final = [ROOT / name for name in ("reserve.h", "slots.h")]
+COMPILING: Final = ROOT / "compiling"
+"""What goes into the C that mypyc writes, and what changes it."""
+
+HEADERS: Final = [COMPILING / name for name in ("reserve.h", "slots.h")]
 """What all that mypyc writes includes first."""
 
 REWRITING: Final = {
     "spanspec": [
-        ROOT / name for name in ("fieldreads.py", "fields.h", "starcalls.py", "starcalls.h")
+        COMPILING / name for name in ("fieldreads.py", "fields.h", "starcalls.py", "starcalls.h")
     ]
 }
 """What lets a package's C read fields of records where they lie, and pass arguments where they are;
@@ -249,9 +252,9 @@ def flags(name: str) -> list[str]:
 
 def rewrite(module: Extension) -> None:
     """Let what mypyc has written read fields of records and pass arguments in shorter ways."""
-    with_places = load(ROOT / "fieldreads.py").with_places
-    calls = load(ROOT / "starcalls.py")
-    module.include_dirs.append(str(ROOT))
+    with_places = load(COMPILING / "fieldreads.py").with_places
+    calls = load(COMPILING / "starcalls.py")
+    module.include_dirs.append(str(COMPILING))
     for source in map(Path, module.sources):
         text = source.read_text(encoding="utf-8")
         changed = calls.taken_directly(calls.without_lists(with_places(text)))

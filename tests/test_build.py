@@ -30,21 +30,10 @@ def tree(tmp_path: Path) -> Path:
     """A copy of the sources in which all but the smallest group is compiled."""
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
         shutil.copy(ROOT / name, tmp_path)
-    for name in (
-        "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "Makefile",
-        "mkdocs.yml",
-        "fieldreads.py",
-        "fields.h",
-        "reserve.h",
-        "slots.h",
-        "starcalls.h",
-        "starcalls.py",
-    ):
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "mkdocs.yml"):
         shutil.copy(ROOT / name, tmp_path)
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.gz")
-    for name in ("model", "impl", "proofs", "docs", "tests"):
+    for name in ("model", "impl", "proofs", "compiling", "docs", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=ignored)
     for library in ROOT.glob("*__mypyc*.so"):
         shutil.copy(library, tmp_path)

@@ -20,7 +20,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-ROOT = Path(__file__).resolve().parent.parent
+COMPILING = Path(__file__).resolve().parent.parent / "compiling"
 
 SOURCE = """
 from typing import TYPE_CHECKING
@@ -183,7 +183,11 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     folder = tmp_path_factory.mktemp("compiled")
     (folder / "remembering.py").write_text(SOURCE)
     (folder / "build.py").write_text(
-        BUILD.format(reserve=str(ROOT / "reserve.h"), slots=str(ROOT / "slots.h"), root=str(ROOT))
+        BUILD.format(
+            reserve=str(COMPILING / "reserve.h"),
+            slots=str(COMPILING / "slots.h"),
+            root=str(COMPILING),
+        )
     )
     (folder / "kinds.py").write_text(KINDS)
     built = subprocess.run(

@@ -20,7 +20,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = tmp_path_factory.mktemp("tree")
     for name in BUILT_FROM:
         shutil.copy(ROOT / name, tree)
-    for name in ("model", "impl", "proofs"):
+    for name in ("model", "impl", "proofs", "compiling"):
         shutil.copytree(
             ROOT / name, tree / name, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT)
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-HEADER = Path(__file__).parents[2] / "reserve.h"
+HEADER = Path(__file__).parents[2] / "compiling" / "reserve.h"
 
 TAKES = """
 #include "%s"
