@@ -168,7 +168,7 @@ COMPILING: Final = ROOT / "compiling"
 """What goes into the C that mypyc writes, and what changes it."""
 
 HEADERS: Final = [COMPILING / name for name in ("reserve.h", "slots.h")]
-"""What all that mypyc writes includes first."""
+"""What all that mypyc writes includes first; `slots.h` includes the others."""
 
 REWRITING: Final = {
     "spanspec": [
@@ -199,7 +199,9 @@ compiled = load(ROOT / "model" / "spanspec" / "compiled.py")
 
 def settings(package: str) -> str:
     """Return the digest of what makes a build besides the text of its sources."""
-    texts = [source.read_bytes() for source in (*HEADERS, *REWRITING.get(package, []))]
+    others = {one for name, files in REWRITING.items() if name != package for one in files}
+    used = [one for one in sorted(COMPILING.glob("*.*")) if one not in others]
+    texts = [one.read_bytes() for one in used]
     told = [*ALL_GROUPS[package], *FLAGS.get(package, [])]
     return str(compiled.hash_of(b"\0".join([*map(str.encode, told), *texts])))
 

@@ -1,6 +1,6 @@
 /* Reads a field of a record where it lies: what `fieldreads.py` writes into the C of mypyc.
 
-`slots.h` remembers for each class and name where a field is, and has to look that up in a table; this
+`attributes.h` remembers for each class and name where a field is, and has to look that up in a table; this
 remembers it for each place of a program that reads one. And most fields that are read are integers
 that are wanted as machine words, or booleans: those are taken from their objects without a reference
 to these, which mypyc takes and gives back.
@@ -8,7 +8,7 @@ to these, which mypyc takes and gives back.
 So does a place that reads a name of its module.
 
 As there, what is found is what `PyObject_GetAttr` would find. A place reads records of one class, for
-nearly all places; for others, and for whatever is unusual, `get_attribute` of `slots.h` is asked.
+nearly all places; for others, and for whatever is unusual, `get_attribute` of `attributes.h` is asked.
 */
 
 #ifndef FIELDS_H

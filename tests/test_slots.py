@@ -1,4 +1,4 @@
-"""What compiled code remembers (`slots.h`, `fields.h`) is what there is; calls are what is said.
+"""What compiled code remembers (`compiling/`) is what there is; calls are what is said.
 
 Fields, methods, names, integers, keys of tables, calls with stars (`starcalls.h`).
 """

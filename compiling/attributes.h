@@ -1,0 +1,110 @@
+/* Looks up a field of a record once, and not each time that it is named.
+
+The records of the model are msgspec Structs: C objects whose fields are slots. mypyc does not know
+that, and reads each field by `PyObject_GetAttr`, which looks the name up in the class, asks the
+descriptor that it finds, and so takes ten times as long as the interpreter, which remembers for
+each place in a program where the slot was. Here is remembered where the slot of a name is in objects
+of a class, for as long as the class is what it was (`tp_version_tag` tells, as it does to the
+interpreter).
+
+What is found is what `PyObject_GetAttr` would find: only members that are plain object slots are
+remembered, only of classes with the default lookup, and an empty slot is left to it.
+*/
+
+#ifndef ATTRIBUTES_H
+#define ATTRIBUTES_H
+
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <structmember.h>
+
+#include "tables.h"
+
+typedef struct {
+    PyTypeObject *type;
+    PyObject *name; /* owned, so that no other name comes to lie there */
+    Py_ssize_t offset;
+    unsigned int version; /* of the class; 0 is none */
+} Slot;
+
+#define SLOTS 2048
+
+static Slot known_slots[SLOTS];
+
+static inline PyObject *slot_at(PyObject *record, Py_ssize_t offset)
+{
+    return *(PyObject **)((char *)record + offset);
+}
+
+/* Return where the slot of a field is in objects of a class; 0 if the name is no such field. */
+static Py_ssize_t offset_of_slot(PyTypeObject *type, PyObject *name)
+{
+    if (type->tp_getattro != PyObject_GenericGetAttr || !PyUnicode_CheckExact(name) ||
+        !PyUnicode_CHECK_INTERNED(name)) {
+        return 0;
+    }
+    PyObject *found = _PyType_Lookup(type, name);
+    if (found == NULL || !Py_IS_TYPE(found, &PyMemberDescr_Type)) {
+        return 0;
+    }
+    PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
+    bool is_slot = member->type == T_OBJECT_EX && type->tp_version_tag != 0 &&
+                   PyType_IsSubtype(type, ((PyDescrObject *)found)->d_type);
+    return is_slot ? member->offset : 0;
+}
+
+/* Return what a module has by a name, borrowed; NULL without an error if Python has to be asked. */
+static inline PyObject *name_of_module(PyObject *module, PyObject *name)
+{
+    /* What the class of modules defines itself has names with underscores. */
+    if (!PyUnicode_CheckExact(name) || PyUnicode_READ_CHAR(name, 0) == '_') {
+        return NULL;
+    }
+    PyObject *found = get_item(PyModule_GetDict(module), name);
+    if (found == NULL) {
+        PyErr_Clear();
+    }
+    return found;
+}
+
+static __attribute__((noinline)) PyObject *get_and_remember(
+    PyObject *object, PyObject *name, Slot *place)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    if (PyModule_CheckExact(object)) {
+        PyObject *found = name_of_module(object, name);
+        if (found != NULL) {
+            Py_INCREF(found);
+            return found;
+        }
+    }
+    else {
+        Py_ssize_t offset = offset_of_slot(type, name);
+        if (offset != 0) {
+            Py_INCREF(name);
+            Py_XSETREF(place->name, name);
+            place->type = type;
+            place->offset = offset;
+            place->version = type->tp_version_tag;
+        }
+    }
+    return PyObject_GetAttr(object, name);
+}
+
+static inline PyObject *get_attribute(PyObject *object, PyObject *name)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    uintptr_t mixed = ((uintptr_t)type >> 5) ^ ((uintptr_t)name >> 4);
+    Slot *place = &known_slots[mixed % SLOTS];
+    if (place->type == type && place->name == name && place->version == type->tp_version_tag) {
+        PyObject *value = *(PyObject **)((char *)object + place->offset);
+        if (value != NULL) {
+            Py_INCREF(value);
+            return value;
+        }
+    }
+    return get_and_remember(object, name, place);
+}
+
+#endif

@@ -1,0 +1,90 @@
+/* Looks up a method once, where the class of the object is not known.
+
+`PyObject_VectorcallMethod` looks it up each time. It is remembered for as long as the class is what
+it was, and used where the object has no attributes of its own that could hide it.
+*/
+
+#ifndef METHODS_H
+#define METHODS_H
+
+#include <limits.h>
+#include <stdint.h>
+
+#include "attributes.h"
+
+#define METHODS 2048
+
+typedef struct {
+    PyTypeObject *type;
+    PyObject *name;   /* owned */
+    PyObject *method; /* the class's own, while it is what it was */
+    unsigned int version;
+    int dict; /* where the attributes of an object itself are; 0 if it cannot have any */
+    _PyCFunctionFastWithKeywords function; /* of a compiled method, or NULL */
+} Method;
+
+static Method known_methods[METHODS];
+
+/* Return the function of a method that mypyc has compiled, or one of the same form; or NULL. */
+static _PyCFunctionFastWithKeywords function_of(PyTypeObject *type, PyObject *method)
+{
+    if (!Py_IS_TYPE(method, &PyMethodDescr_Type) ||
+        !PyType_IsSubtype(type, ((PyDescrObject *)method)->d_type)) {
+        return NULL;
+    }
+    PyMethodDef *defined = ((PyMethodDescrObject *)method)->d_method;
+    return defined->ml_flags == (METH_FASTCALL | METH_KEYWORDS)
+               ? (_PyCFunctionFastWithKeywords)(void (*)(void))defined->ml_meth
+               : NULL;
+}
+
+static __attribute__((noinline)) PyObject *find_and_call_method(
+    PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames, Method *place)
+{
+    PyTypeObject *type = Py_TYPE(args[0]);
+    if (type->tp_getattro == PyObject_GenericGetAttr && type->tp_dictoffset >= 0 &&
+        type->tp_dictoffset <= INT_MAX && PyUnicode_CheckExact(name) &&
+        PyUnicode_CHECK_INTERNED(name)) {
+        PyObject *found = _PyType_Lookup(type, name);
+        if (found != NULL && type->tp_version_tag != 0 &&
+            PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_METHOD_DESCRIPTOR)) {
+            Py_INCREF(name);
+            Py_XSETREF(place->name, name);
+            place->type = type;
+            place->method = found;
+            place->version = type->tp_version_tag;
+            place->dict = (int)type->tp_dictoffset;
+            place->function = function_of(type, found);
+        }
+    }
+    return PyObject_VectorcallMethod(name, args, nargsf, kwnames);
+}
+
+static inline PyObject *call_method(
+    PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    PyTypeObject *type = Py_TYPE(args[0]);
+    uintptr_t mixed = ((uintptr_t)type >> 5) ^ ((uintptr_t)name >> 4);
+    Method *place = &known_methods[mixed % METHODS];
+    if (place->type == type && place->name == name && place->version == type->tp_version_tag &&
+        (place->dict == 0 || slot_at(args[0], place->dict) == NULL)) {
+        if (place->function != NULL) {
+            if (Py_EnterRecursiveCall(" while calling a Python object")) {
+                return NULL;
+            }
+            Py_ssize_t given = PyVectorcall_NARGS(nargsf) - 1;
+            PyObject *result = place->function(args[0], args + 1, given, kwnames);
+            Py_LeaveRecursiveCall();
+            return result;
+        }
+        PyObject *method = place->method;
+        Py_INCREF(method);
+        PyObject *result = PyObject_Vectorcall(
+            method, args, nargsf & ~PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+        Py_DECREF(method);
+        return result;
+    }
+    return find_and_call_method(name, args, nargsf, kwnames, place);
+}
+
+#endif
