@@ -77,6 +77,7 @@ class Rounds:
                 repeated += 1
             else:
                 repeated = 0
+                self._tell_beside(result, saver)
                 self._tell(result, saver)
             number, left = number + 1, until - time.monotonic()
             enough = len(self._known) >= self._budget.findings or repeated >= MOST_REPEATED
@@ -121,6 +122,20 @@ class Rounds:
                 on_found=is_found,
                 known=tuple(self._known),
             )
+
+    def _tell_beside(self, result: CampaignResult, saver: Saver) -> None:
+        """Tell of what another process has found, which was saved before this was found."""
+        if result.beside is None or cause_of(result.beside) in self._known:
+            return
+        self._known.append(cause_of(result.beside))
+        if self._json:
+            first = result._replace(divergence=result.beside, again=None)
+            self._documents.append({**as_json(first, saver.path), "like": []})
+        else:
+            out.print("found by another process, and not made smaller:", markup=False)
+            out.print(result.beside.render(), markup=False)
+            saver.tell()
+        saver.go_on()
 
     def _tell(self, result: CampaignResult, saver: Saver) -> None:
         """Save what a campaign came to, and print it."""

@@ -39,6 +39,10 @@ class Saver:
             place = problem.filename or self._folder
             self.problem = f"the divergence could not be saved: {place}: {problem.strerror}"
 
+    def go_on(self) -> None:
+        """Leave what was saved where it is: what is saved next is another finding."""
+        self.path = None
+
     def save_what_reproduces(self, divergence: Divergence) -> None:
         """Write a test of what was saved, and a shell script where a process was asked."""
         if self.path is None or not (self._found_with.door or self._found_with.python):

@@ -7,7 +7,7 @@ folder that all of them share; a slice whose process is killed is run again.
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
@@ -19,6 +19,7 @@ import msgspec
 
 from spanproof.doors.targets import Campaigner, campaign_of
 from spanproof.fuzz.campaign import CampaignResult, OnProgress
+from spanproof.fuzz.causes import cause_of
 from spanproof.fuzz.divergence import Divergence
 from spanproof.fuzz.finding import FoundWith
 from spanproof.fuzz.isolation.ending import Limits
@@ -124,11 +125,11 @@ def campaign_in_slices(
     began = time.monotonic()
     done = Counter[str]()
     result = CampaignResult(0, 0.0, done, None, False, ())
-    noted: list[Divergence] = []
+    noted: dict[int, Divergence] = {}
     begun: list[Slice] = []
 
-    def is_found(divergence: Divergence) -> None:
-        noted.append(divergence)
+    def is_found(one: Slice, divergence: Divergence) -> None:
+        noted.setdefault(one.number, divergence)
         if on_found is not None and len(noted) == 1:
             on_found(divergence)
 
@@ -146,24 +147,35 @@ def campaign_in_slices(
             return one
 
         try:
-            for one in finished(found_with, sliced, cut, began + seconds, is_found):
+            for piece, one in finished(found_with, sliced, cut, began + seconds, is_found):
                 done.update(one.exercised)
                 unkept = result.unkept or one.unkept
                 result = one._replace(exercised=done, unkept=unkept)
                 if on_progress is not None:
                     on_progress(done, time.monotonic() - began)
                 if one.divergence is not None:
-                    is_found(one.divergence)
+                    is_found(piece, one.divergence)
+                    result = result._replace(beside=other_of(noted, piece, one.divergence))
                     break
         except KeyboardInterrupt:
             # What a slice has found stays found, although it was not made smaller.
-            found = result.divergence or next(iter(noted), None)
+            found = result.divergence or next(iter(noted.values()), None)
             result = result._replace(interrupted=True, divergence=found)
         finally:
             for piece in begun:
                 with suppress(OSError):
                     piece.found.unlink()
     return result._replace(programs=done["programs"], seconds=time.monotonic() - began)
+
+
+def other_of(noted: Mapping[int, Divergence], ended: Slice, found: Divergence) -> Divergence | None:
+    """Return what was heard of first, if that is of another slice than the one that ended first.
+
+    None if it has the same cause: then the smaller one stands for both.
+    """
+    number, first = next(iter(noted.items()))
+    same = number == ended.number or cause_of(first) == cause_of(found)
+    return None if same else first
 
 
 def campaigner_in_slices(found_with: FoundWith, sliced: Sliced) -> Campaigner:
@@ -199,9 +211,9 @@ def finished(
     sliced: Sliced,
     cut: Callable[[], Slice],
     until: float,
-    on_found: Callable[[Divergence], None],
-) -> Iterator[CampaignResult]:
-    """Yield what each slice comes to, of as many at once as there are jobs, until a time.
+    on_found: Callable[[Slice, Divergence], None],
+) -> Iterator[tuple[Slice, CampaignResult]]:
+    """Yield each slice with what it comes to, of as many at once as there are jobs, until a time.
 
     `on_found` hears of what a slice has found that is under way.
 
@@ -222,8 +234,8 @@ def finished(
                 try:
                     ended = wait(running, LOOK, FIRST_COMPLETED).done
                 finally:
-                    if not ended:
-                        look_at(running.values(), on_found)
+                    under_way = [one for future, one in running.items() if future not in ended]
+                    look_at(under_way, on_found)
                 for future in ended:
                     one, tries = running.pop(future)
                     try:
@@ -235,13 +247,15 @@ def finished(
                         again.append((one, tries + 1))
                         broken = True
                     else:
-                        yield result
+                        yield one, result
             again += [(one, tries + 1) for one, tries in running.values()]
 
 
-def look_at(slices: Iterable[tuple[Slice, int]], on_found: Callable[[Divergence], None]) -> None:
+def look_at(
+    slices: Iterable[tuple[Slice, int]], on_found: Callable[[Slice, Divergence], None]
+) -> None:
     """Tell of what slices under way have found."""
     for one, _ in slices:
         found = one.noted()
         if found is not None:
-            on_found(found)
+            on_found(one, found)

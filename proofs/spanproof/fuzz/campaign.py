@@ -33,7 +33,8 @@ class CampaignResult(NamedTuple):
 
     `programs` are those until one diverged. `again` is how often what was found came up in runs of
     its own; None if it was not run again. `stuck` is what was under way at an interrupt, if it had
-    been for long. `unkept` says why the corpus has not all that it should.
+    been for long. `unkept` says why the corpus has not all that it should. `beside` is what another
+    process has found, of another cause, that was not made smaller.
     """
 
     programs: int
@@ -45,6 +46,7 @@ class CampaignResult(NamedTuple):
     again: Again | None = None
     stuck: Divergence | None = None
     unkept: str = ""
+    beside: Divergence | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -11,8 +11,10 @@ from typing import ClassVar
 
 import msgspec
 import pytest
+from msgspec import json
 
 from spanproof.cli import app
+from spanproof.cli.rounds import Budget, Rounds
 from spanproof.doors import slices
 from spanproof.doors.slices import (
     ATTEMPTS,
@@ -21,6 +23,7 @@ from spanproof.doors.slices import (
     Slice,
     Sliced,
     campaign_in_slices,
+    campaigner_in_slices,
     slices_of,
 )
 from spanproof.fuzz.campaign import CampaignResult
@@ -146,6 +149,42 @@ def test_what_a_slice_has_found_is_told_before_it_is_made_smaller_and_kept_by_an
     assert heard == [FOUND]
     assert (result.divergence, result.interrupted) == (FOUND, True)
     assert [path.name for path in tmp_path.iterdir()] == [PROGRESS]
+
+
+OTHER = FOUND._replace(what="something else")
+
+
+class FindsBoth(Executor):
+    """Of two slices the first is making something smaller for ever; the second has done so."""
+
+    def submit(  # type: ignore[override]
+        self, function: object, found_with: FoundWith, one: Slice
+    ) -> Future[CampaignResult]:
+        future: Future[CampaignResult] = Future()
+        if one.number % 2 == 0:
+            one.note(FOUND)
+        else:
+            future.set_result(CampaignResult(1, 0.1, Counter(programs=1), OTHER, False, ()))
+        return future
+
+
+@contextmanager
+def finding_both(
+    workers: int, preload: Sequence[str] = (), scheduler: str = ""
+) -> Iterator[Executor]:
+    yield FindsBoth()
+
+
+def test_what_was_found_first_is_no_less_a_finding_if_another_slice_ends_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(slices, "pool", finding_both)
+    budget = Budget(60, 0, 0, Limits(1), 0, 2)
+    campaign = campaigner_in_slices(WITH, Sliced(2, "", tmp_path / "corpus"))
+    assert Rounds(WITH, campaign, budget, tmp_path, False).run() == 1
+    saved = [tmp_path / f"divergence-{number}.json" for number in (1, 2)]
+    assert [json.decode(one.read_bytes())["what"] for one in saved] == [FOUND.what, OTHER.what]
+    assert "found by another process, and not made smaller" in capsys.readouterr().out
 
 
 class Breaks(Executor):
