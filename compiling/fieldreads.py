@@ -51,6 +51,9 @@ FORMS: Final = {
 """The statements that each function of `fields.h` stands for; the first form that fits counts."""
 
 
+ASSIGNED: Final = re.compile(r"^ +(cpy_r_\w+) = (CPyStatics\[)?", re.MULTILINE)
+
+
 def with_places(text: str) -> str:
     """Return what mypyc has written with each read of a field or name by a place of its own.
 
@@ -59,10 +62,25 @@ def with_places(text: str) -> str:
     if INCLUDE in text or not any(form.search(text) for form in (FORMS["get_field"], GLOBAL)):
         return text
     numbers = count()
+    head, last, code = text.rpartition("\n#include ")
+    line, end, code = code.partition("\n")
+    functions = [_in_function(one, numbers) for one in re.split(r"(?<=\n\}\n)", code)]
+    return head + last + line + end + INCLUDE + "".join(functions)
+
+
+def _in_function(code: str, numbers: "count[int]") -> str:
+    """Return a function with places."""
+    # A place remembers where one field is: that of a name which the program's text has. `getattr`
+    # with a name that is computed, for each field of a record perhaps, reads another each time.
+    assigned = ASSIGNED.findall(code)
+    computed = {name for name, known in assigned if not known}
+    named = {name for name, known in assigned if known} - computed
 
     def by(function: str) -> Callable[[re.Match[str]], str]:
         def read(found: re.Match[str]) -> str:
             said = found.groupdict()
+            if said["name"] not in named:
+                return found[0]
             place = f"place_{next(numbers)}"
             return (
                 f"    static Place {place};\n"
@@ -80,9 +98,6 @@ def with_places(text: str) -> str:
             f"    {found['value']} = get_global({found['dict']}, {found['name']}, &{place});\n"
         )
 
-    head, last, code = text.rpartition("\n#include ")
-    line, end, code = code.partition("\n")
     for function, form in FORMS.items():
         code = form.sub(by(function), code)
-    code = GLOBAL.sub(read_global, code)
-    return head + last + line + end + INCLUDE + code
+    return GLOBAL.sub(read_global, code)

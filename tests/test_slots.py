@@ -56,6 +56,12 @@ def called_by_name(one: object, x: int) -> object:
 def field(one: object) -> object:
     return one.a
 
+def fields(one: object, names: object) -> list[object]:
+    found: list[object] = []
+    for name in names:
+        found.append(getattr(one, name))
+    return found
+
 def integers(n: int) -> list[object]:
     return [n, n + 1, n * 2]
 
@@ -271,6 +277,16 @@ def test_a_change_of_a_record_is_that_of_the_interpreter(compiled: ModuleType) -
     for other in (object(), 3, None):
         with pytest.raises(TypeError):
             compiled.changed(other, 1, 2)
+
+
+def test_a_name_that_is_computed_is_looked_up_each_time(compiled: ModuleType) -> None:
+    for one, names in ((Plain(1, 2), ("a", "b", "c")), (operator, ("add", "sub", "mul"))):
+        for _ in range(3):
+            expected = [getattr(one, name) for name in names]
+            assert compiled.fields(one, names) == expected
+            assert compiled.fields(one, names[::-1]) == expected[::-1]
+        with pytest.raises(AttributeError):
+            compiled.fields(one, ("nothing",))
 
 
 def test_a_record_holds_what_it_was_made_of(compiled: ModuleType) -> None:

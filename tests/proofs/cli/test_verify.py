@@ -127,6 +127,10 @@ def test_traces_are_checked_beside_the_fuzzing_as_without_it(
     beside, _ = verify.judged(1, 0, 2)
     assert figures(beside) == figures(before)
     assert beside.corruptions == before.corruptions
+    # The first divergence of a process, too, names the figure that differs.
+    seen = [one.divergence.seen for one in beside.corruptions if one.divergence is not None]
+    assert seen
+    assert "events differ in no figure" not in seen
     assert beside.good
 
 
