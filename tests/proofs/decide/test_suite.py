@@ -1,7 +1,6 @@
 """Jobs side by side: a worker that is killed costs no more than its own job."""
 
 import importlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,16 +104,17 @@ def test_a_killed_worker_is_told_at_the_end(
 
 
 def test_what_fails_comes_last_and_is_saved_after_it_was_printed(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    place = tmp_path / "inside"
+
     def failing(job: Job) -> Outcome:
+        place.touch()  # it was no file when the command began
         verdict = Verdict(job.obligation, "unknown", 1, 0.0, 0.0, "a claim", "why", "(check-sat)")
         return Outcome(job, verdict)
 
     monkeypatch.setattr(suite, "run_job", failing)
-    with tempfile.NamedTemporaryFile() as file:
-        place = f"{file.name}/inside"
-        assert run(["prove", "sweepgen.relabel", "--no-cache", "--save", place]) == 1
+    assert run(["prove", "sweepgen.relabel", "--no-cache", "--save", str(place)]) == 1
     out, err = capsys.readouterr()
     assert "sweepgen.relabel is unknown: a claim" in out
     assert "not saved: " in err
