@@ -98,7 +98,7 @@ static inline PyObject *get_attribute(PyObject *object, PyObject *name)
     uintptr_t mixed = ((uintptr_t)type >> 5) ^ ((uintptr_t)name >> 4);
     Slot *place = &known_slots[mixed % SLOTS];
     if (place->type == type && place->name == name && place->version == type->tp_version_tag) {
-        PyObject *value = *(PyObject **)((char *)object + place->offset);
+        PyObject *value = slot_at(object, place->offset);
         if (value != NULL) {
             Py_INCREF(value);
             return value;

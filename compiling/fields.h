@@ -54,19 +54,13 @@ static inline PyObject *known_field(PyObject *record, Place *place)
 static __attribute__((noinline)) PyObject *other_field(
     PyObject *record, PyObject *name, Place *place)
 {
-    if (!PyModule_CheckExact(record)) {
-        find_field(Py_TYPE(record), name, place);
-    }
 #ifdef SLOTS_KNOWN
-    else {
-        /* A name of a module is no field. */
-        PyObject *value = name_of_module(record, name);
-        if (value != NULL) {
-            Py_INCREF(value);
-            return value;
-        }
+    /* A name of a module is no field: there is nothing to remember. */
+    if (PyModule_CheckExact(record)) {
+        return get_and_remember(record, name, NULL);
     }
 #endif
+    find_field(Py_TYPE(record), name, place);
     return PyObject_GetAttr(record, name);
 }
 

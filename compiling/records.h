@@ -206,7 +206,7 @@ static PyObject *new_record(
 #define UNSET 2
 
 /* Compare two records of a class of msgspec's: 1 if they are equal, 0 if not, -1 with an error;
-`UNSET` if a field is empty, of which the class has to tell. */
+`UNSET` if the class has to tell: a field is empty, or the layout was forgotten meanwhile. */
 static int equal_records(Layout *layout, PyObject *left, PyObject *right)
 {
     Py_ssize_t size = PyTuple_GET_SIZE(layout->fields);
@@ -237,6 +237,10 @@ static int equal_records(Layout *layout, PyObject *left, PyObject *right)
         Py_DECREF(other);
         if (equal != 1) {
             return equal;
+        }
+        /* That may have run anything: another class may be known there now. */
+        if (layout->type != Py_TYPE(left)) {
+            return UNSET;
         }
     }
     return 1;

@@ -289,6 +289,22 @@ def test_a_name_that_is_computed_is_looked_up_each_time(compiled: ModuleType) ->
             compiled.fields(one, ("nothing",))
 
 
+def test_a_comparison_of_a_field_may_compare_records_of_many_classes(compiled: ModuleType) -> None:
+    # As many that another one comes to lie where the layout of the first was noted. Slots are in
+    # the order of their names, so in each the second field lies before the first.
+    many = [
+        msgspec.defstruct(f"Kind{n}", [("z", int), ("a", int)], gc=False)(n, n) for n in range(4096)
+    ]
+
+    class Compares:
+        def __eq__(self, other: object) -> bool:
+            return all(compiled.equal(one, one) == (True, False) for one in many)
+
+    pair = msgspec.defstruct("Pair", ["a", "b"], gc=False)
+    one, other = (compiled.made_by_place(pair, Compares(), number) for number in (1, 2))
+    assert compiled.equal(one, other) == (False, True)
+
+
 def test_a_record_holds_what_it_was_made_of(compiled: ModuleType) -> None:
     held, before = object(), 0
     record = Plain(1, held)
