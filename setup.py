@@ -47,7 +47,7 @@ INTERPRETED = (
 )
 
 ALLOCATOR = sorted(
-    str(path) for path in Path("impl/spanalloc").glob("*.py") if path.name not in INTERPRETED
+    str(path) for path in Path("impl/spanalloc").rglob("*.py") if path.name not in INTERPRETED
 )
 
 # The busiest modules of the model. What else is busy stays interpreted for what mypyc makes of

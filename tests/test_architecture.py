@@ -24,6 +24,16 @@ WINGS = {
         "trace",
         "rules",
     ],
+    "spanalloc": [
+        "compiled",
+        "base",
+        "span",
+        "pages",
+        "central",
+        "heap",
+        "programs",
+        "__main__",
+    ],
     "spanproof": [
         "support",
         "symbolic",

@@ -12,14 +12,12 @@ from typing import Final
 
 # First of all: one refuses a subinterpreter, the other lets the sources run if compiled modules are
 # not of them.
-from spanalloc import maininterpreter as maininterpreter
+from spanalloc.base import maininterpreter as maininterpreter
 from spanalloc.compiled import RUNNING
 
 # isort: split
 
-from spanalloc import kernels
-from spanalloc.audit import audit
-from spanalloc.errors import (
+from spanalloc.base.errors import (
     BadRequest,
     BadType,
     HeapBroken,
@@ -35,17 +33,19 @@ from spanalloc.errors import (
     SpanError,
     ThreadFailed,
 )
-from spanalloc.handles import Arena, Handle
-from spanalloc.heap import Heap
-from spanalloc.malloc import ZERO_BASE
-from spanalloc.osmem import OsMemory, RealMemory, SimulatedMemory
-from spanalloc.pagesizes import PageSizes
-from spanalloc.recorder import Recorder
-from spanalloc.snapshot import SpanSnapshot
-from spanalloc.span import Span
-from spanalloc.statistics import HeapStatistics
-from spanalloc.stream import Stream, replay_stream
-from spanalloc.turns import Turns
+from spanalloc.base.pagesizes import PageSizes
+from spanalloc.base.recorder import Recorder
+from spanalloc.base.turns import Turns
+from spanalloc.heap.heap import Heap
+from spanalloc.heap.malloc import ZERO_BASE
+from spanalloc.heap.statistics import HeapStatistics
+from spanalloc.pages.osmem import OsMemory, RealMemory, SimulatedMemory
+from spanalloc.programs.audit import audit
+from spanalloc.programs.handles import Arena, Handle
+from spanalloc.programs.stream import Stream, replay_stream
+from spanalloc.span import kernels
+from spanalloc.span.snapshot import SpanSnapshot
+from spanalloc.span.span import Span
 
 COMPILED: Final[bool] = RUNNING.compiled
 """Whether this package runs as native extension modules."""

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import spanalloc
-from spanalloc.span import Span
+from spanalloc.span.span import Span
 from spanproof.fuzz.program import Program
 from spanproof.fuzz.subjects import BASE, Path, Refused, State, SweepOutcome
 

@@ -1,6 +1,6 @@
 """The state of a heap of spanalloc as named parts, to be compared with the model's."""
 
-from spanalloc.heapsnapshot import HeapShot, RunShot
+from spanalloc.heap.heapsnapshot import HeapShot, RunShot
 from spanproof.fuzz.heapsides import State
 from spanspec.span.mspan import DEAD, IN_USE
 

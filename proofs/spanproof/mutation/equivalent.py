@@ -20,19 +20,19 @@ class Reason(NamedTuple):
 
 REASONS: Final = (
     Reason(
-        "freeruns.FreeRuns.make_room",
+        "pages.freeruns.FreeRuns.make_room",
         "capacity *= 16",
         "16 -> 17",
         "how much more room there is than arenas changes no result: the tree rounds its rows up",
     ),
     Reason(
-        "malloc.take",
+        "heap.malloc.take",
         "if slot < 0",
         "slot < 0 -> (slot <= 0)",
         "a span enters a cache in a refill, which takes its first slot: later ones are not 0",
     ),
     Reason(
-        "scavengeline.ScavengeLine.due",
+        "pages.scavengeline.ScavengeLine.due",
         "return retained - want if retained > want else 0",
         "retained > want -> (retained >= want)",
         "where both are the same the difference is 0, too",
@@ -44,7 +44,7 @@ SAME: Final = "where both sides are equal, so are both results"
 
 OF_DRAWN: Final = (
     Reason(
-        "spanalloc.maxtree.MaxTree.store",
+        "spanalloc.base.maxtree.MaxTree.store",
         "",
         "weights[other] > weight -> (weights[other] >= weight)",
         SAME,

@@ -26,6 +26,7 @@ from spanproof.fuzz.divergence import ProgramT
 from spanproof.fuzz.factories import WrongFactory
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.planted.planting import package_with
+from spanproof.fuzz.planted.sources import FOLDER, modules, source_of
 from spanproof.fuzz.spanalloc_subject import spans_of_package as span_of
 from spanproof.fuzz.spanallocheap import QuietHeap
 from spanproof.fuzz.spanallocheap import heaps_of_package as heap_of
@@ -41,13 +42,12 @@ from spanproof.support.processes import with_parent
 from spanproof.support.sidebyside import each_result, lost
 
 LEFT_OUT: Final = (
-    "__init__",
     "__main__",
+    "base.maininterpreter",
     "compiled",
-    "hostile",
-    "maininterpreter",
-    "seed",
-    "stress",
+    "programs.hostile",
+    "programs.seed",
+    "programs.stress",
 )
 """Modules that are programs which use the allocator, or how it is loaded."""
 
@@ -133,9 +133,9 @@ def candidates() -> tuple[Candidate, ...]:
     return tuple(
         [
             one
-            for path in sorted(Path(spanalloc.__path__[0]).glob("*.py"))
-            if path.stem not in LEFT_OUT
-            for one in in_module(path.stem, path.read_text(encoding="utf-8"))
+            for module, text in modules()
+            if module not in LEFT_OUT
+            for one in in_module(module, text)
         ]
     )
 
@@ -194,8 +194,7 @@ def drawn(number: int, seed: int, patterns: Sequence[str] = ("*",)) -> list[Cand
 
 def mutant_of(one: Candidate) -> ImplMutant:
     """Return a mutant with the text of its module."""
-    path = Path(spanalloc.__path__[0]) / f"{one.module}.py"
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = source_of(one.module).read_text(encoding="utf-8").splitlines(keepends=True)
     text = with_replaced(lines, one.change[1], one.change[2])
     return ImplMutant(f"{one.module}:{one.line}: {one.after}", one.module, text)
 
@@ -276,7 +275,8 @@ def found_by_tests(mutant: ImplMutant) -> str:
         return ""
     with tempfile.TemporaryDirectory() as name:
         copy = copy_package(spanalloc, Path(name))
-        (copy / f"{mutant.module}.py").write_text(mutant.text, encoding="utf-8")
+        changed = copy / source_of(mutant.module).relative_to(FOLDER)
+        changed.write_text(mutant.text, encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-rfE"]
         command += ["-p", "no:cacheprovider", "--rootdir", str(tests.parent), str(tests / "impl")]
         try:
@@ -303,6 +303,6 @@ def hash_of_tests() -> str:
     """Return a hash of the tests of spanalloc; none if they are not here."""
     tests, hashed = folder_of_tests(), hashlib.sha256()
     if tests is not None:
-        for path in sorted((tests / "impl").glob("*.py")):
+        for path in sorted((tests / "impl").rglob("*.py")):
             hashed.update(path.name.encode() + b"\0" + path.read_bytes())
     return hashed.hexdigest()

@@ -19,7 +19,7 @@ MODEL: Final = "spanspec"
 LEFT_OUT: Final = ("spanspec.rules", "spanspec.trace", "spanspec.compiled")
 """What is no part of the allocator: the rule book, and what judges a trace."""
 
-KERNELS: Final = ("spanalloc.kernels", "spanalloc.tiny")
+KERNELS: Final = ("spanalloc.span.kernels", "spanalloc.span.tiny")
 """Where the implementation decides by arithmetic alone; it cites no rules."""
 
 CITES: Final = re.compile(r"^\s*Rules: ", re.MULTILINE)

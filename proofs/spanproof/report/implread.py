@@ -8,12 +8,28 @@ from spanproof.fingerprint.modules import module_file
 from spanproof.report.deciding import Function
 
 WINGS: Final[dict[str, tuple[str, ...]]] = {
-    "span": ("kernels", "sizeclass", "layout", "span", "tiny", "marks", "slotzero"),
-    "pages": ("pagesizes", "maxtree", "pageset", "pagemap", "freeruns", "freespans", "pageheap"),
+    "span": (
+        "span.kernels",
+        "base.sizeclass",
+        "span.layout",
+        "span.span",
+        "span.tiny",
+        "heap.marks",
+        "central.slotzero",
+    ),
+    "pages": (
+        "base.pagesizes",
+        "base.maxtree",
+        "pages.pageset",
+        "pages.pagemap",
+        "pages.freeruns",
+        "pages.freespans",
+        "pages.pageheap",
+    ),
 }
 """The modules of spanalloc that are about spans, and about pages."""
 
-STRUCTURES: Final = ("span", "layout", "maxtree", "pagemap")
+STRUCTURES: Final = ("span.span", "span.layout", "base.maxtree", "pages.pagemap")
 """Those that hold what every allocation rests on: `Span`, `MaxTree` and the page map."""
 
 

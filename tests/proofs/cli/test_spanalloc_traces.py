@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import spanalloc
-from spanalloc.stress import Stress
+from spanalloc.programs.stress import Stress
 from spanproof.cli.app import run
 
 

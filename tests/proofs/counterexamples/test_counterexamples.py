@@ -178,9 +178,9 @@ UNSEEN: dict[str, tuple[str, str, dict[str, object], dict[str, object]]] = {
             "ahead": 56,
         },
         {
-            "spanalloc.kernels.trailing_zeros#0": 0,
-            "spanalloc.kernels.next_free_index.position": 435,
-            "spanalloc.kernels.next_free_index.cache": 0,
+            "spanalloc.span.kernels.trailing_zeros#0": 0,
+            "spanalloc.span.kernels.next_free_index.position": 435,
+            "spanalloc.span.kernels.next_free_index.cache": 0,
         },
     ),
     "slow-no-refill": (

@@ -173,12 +173,12 @@ def test_structures_of_spanalloc_are_judged_by_obligations_alone(
 ) -> None:
     names = {one.function for one in drawn_of_structures(lambda name: True)}
     assert {
-        "spanalloc.span.Span.sweep_slots",
-        "spanalloc.layout.SpanLayout.checked",
-        "spanalloc.maxtree.MaxTree.store",
-        "spanalloc.pagemap.PageMap.enter_all",
+        "spanalloc.span.span.Span.sweep_slots",
+        "spanalloc.span.layout.SpanLayout.checked",
+        "spanalloc.base.maxtree.MaxTree.store",
+        "spanalloc.pages.pagemap.PageMap.enter_all",
     } <= names
-    name = "spanalloc.span.Span.claim"
+    name = "spanalloc.span.span.Span.claim"
     monkeypatch.setattr(command, "read_by_formulas", lambda *rest: {"methods.sweepgen": (name,)})
     monkeypatch.setattr(command, "known_runs", lambda *rest: {})
     monkeypatch.setattr(command, "known_reads", lambda *rest: {})
@@ -195,6 +195,6 @@ def test_structures_of_spanalloc_are_judged_by_obligations_alone(
 def test_the_share_of_a_module_that_is_read_is_counted_in_lines() -> None:
     every = share_of("pages", "pageset", ())
     assert (every.lines > 20, every.read) == (True, 0)
-    assert "spanalloc.pageset.PageSet.highest" in every.unread
-    one = share_of("pages", "pageset", {"spanalloc.pageset.PageSet.has"})
+    assert "spanalloc.pages.pageset.PageSet.highest" in every.unread
+    one = share_of("pages", "pageset", {"spanalloc.pages.pageset.PageSet.has"})
     assert (one.read, one.lines, len(one.unread)) == (1, every.lines, len(every.unread) - 1)

@@ -96,9 +96,8 @@ def test_the_tests_judge_what_fuzzing_leaves(
 ) -> None:
     (tmp_path / "impl").mkdir()
     test = tmp_path / "impl" / "test_drop.py"
-    test.write_text(
-        "from spanalloc.stream import DROP\n\n\ndef test_drop() -> None:\n    assert DROP == -1\n"
-    )
+    drop = "from spanalloc.programs.stream import DROP\n\n\n"
+    test.write_text(f"{drop}def test_drop() -> None:\n    assert DROP == -1\n")
     monkeypatch.setattr(ofspanalloc, "folder_of_tests", lambda: tmp_path)
     changed = mutant("stream.DROP", "1", "2")
     assert found_by_tests(changed) == f"{tmp_path.name}/impl/test_drop.py::test_drop"

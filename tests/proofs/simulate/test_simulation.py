@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from spanalloc.recorder import Recorder
+from spanalloc.base.recorder import Recorder
 from spanproof.cli.app import run
 from spanproof.mutation.corruption import Trace, corruptions
 from spanproof.mutation.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find

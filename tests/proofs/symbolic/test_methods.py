@@ -12,9 +12,9 @@ import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from spanalloc.errors import SpanError
-from spanalloc.maxtree import MaxTree
-from spanalloc.span import Span
+from spanalloc.base.errors import SpanError
+from spanalloc.base.maxtree import MaxTree
+from spanalloc.span.span import Span
 from spanproof.prove.methods import Fields, words_of
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.bitvectors import Signed
@@ -27,7 +27,7 @@ from spanproof.symbolic.values import SymbolicObject, SymbolicVector
 
 NATIVE: Final = Signed(64)
 KERNELS: Final = {
-    f"spanalloc.kernels.{name}": LoopBound(20) for name in ("next_free_index", "count_ones")
+    f"spanalloc.span.kernels.{name}": LoopBound(20) for name in ("next_free_index", "count_ones")
 }
 NUMBERS: Final = (
     *("base", "npages", "spanclass", "elemsize", "nelems", "magic", "sweepgen", "freeindex"),

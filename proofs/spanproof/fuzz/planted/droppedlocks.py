@@ -2,17 +2,16 @@
 
 The sections are read from the sources, so that one which is added later is tried as well. What
 shows a missing lock is not an order of threads, which may be rare: under test each access to what
-is shared asks whether its lock is held (`spanalloc.mutex`).
+is shared asks whether its lock is held (`spanalloc.base.mutex`).
 """
 
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
-import spanalloc
 from spanproof.fuzz.planted.planting import PlantedBug
+from spanproof.fuzz.planted.sources import modules
 
 ORIGINS: Final = {
     "heap.scavenge_all": "#52158, #35788",
@@ -27,8 +26,8 @@ LOCK: Final = "lock"
 def dropped_locks() -> list[PlantedBug]:
     """Return a planted bug for each section under a lock, in the order of the sources."""
     found: list[PlantedBug] = []
-    for path in sorted(Path(next(iter(spanalloc.__path__))).glob("*.py")):
-        found.extend(in_module(path.stem, path.read_text(encoding="utf-8")))
+    for module, text in modules():
+        found.extend(in_module(module, text))
     return found
 
 
@@ -41,7 +40,7 @@ def in_module(module: str, text: str) -> Iterator[PlantedBug]:
             continue
         for section in ast.walk(function):
             if isinstance(section, ast.With) and any(is_lock(one) for one in section.items):
-                name = f"{module}.{function.name}"
+                name = f"{module.rpartition('.')[2]}.{function.name}"
                 seen[name] += 1
                 # From its function on, the text of a section is the only one of its kind.
                 first, last = function.lineno - 1, section.body[0].lineno - 1

@@ -14,14 +14,14 @@ from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Final, NamedTuple, Protocol
 
-import spanalloc
 from spanproof.fuzz.campaign import CampaignResult, run_target
 from spanproof.fuzz.divergence import ProgramT
+from spanproof.fuzz.planted.sources import NAME, source_of
 from spanproof.fuzz.target import Target
 from spanproof.patch.patches import DoesNotApply, patched
 
-NAME = "spanalloc"
-SETTLED = "spanalloc.compiled"
+SETTLED: Final = f"{NAME}.compiled"
+"""The module that tells how the installed package runs."""
 
 
 class Planted(Protocol):
@@ -34,7 +34,7 @@ class Planted(Protocol):
 
     @property
     def module(self) -> str:
-        """The module that is changed."""
+        """The module that is changed, by its dotted name below the package."""
         ...
 
     def apply(self, text: str) -> str:
@@ -81,8 +81,8 @@ class ChangedSource(InspectLoader):
         self._bug = bug
 
     def is_package(self, fullname: str) -> bool:
-        """Tell whether a module is the package itself."""
-        return fullname == NAME
+        """Tell whether a module is the package itself, or a wing of it."""
+        return self._path.name == "__init__.py"
 
     def get_source(self, fullname: str) -> str:
         """Return the text of the module.
@@ -106,7 +106,6 @@ class SourceFinder(MetaPathFinder):
 
     def __init__(self, bug: Planted | None) -> None:
         self._bug = bug
-        self._folder = Path(spanalloc.__path__[0])
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -115,8 +114,8 @@ class SourceFinder(MetaPathFinder):
         package, _, module = fullname.partition(".")
         if package != NAME:
             return None
-        file = self._folder / f"{module or '__init__'}.py"
-        folders = None if module else [str(self._folder)]
+        file = source_of(module)
+        folders = [str(file.parent)] if file.name == "__init__.py" else None
         return spec_from_file_location(
             fullname,
             file,
@@ -130,8 +129,8 @@ def package_with(bug: Planted | None) -> SimpleNamespace:
 
     Raises: ValueError if the piece to be changed is not there, once: the bug is out of date.
     """
-    if bug is not None and not (Path(spanalloc.__path__[0]) / f"{bug.module}.py").exists():
-        raise ValueError(f"planted bug {bug.name!r}: there is no {bug.module}.py")
+    if bug is not None and not source_of(bug.module).exists():
+        raise ValueError(f"planted bug {bug.name!r}: there is no module {bug.module}")
     installed = take_modules()
     # How the installed package runs is settled; anew, its own finder would come before this one.
     sys.modules[SETTLED] = installed[SETTLED]

@@ -13,7 +13,7 @@ from spanproof.fuzz.target import of_schedules
 RACES: Final = (
     PlantedBug(
         "a popped span is claimed without a compare-and-swap",
-        "sweep",
+        "central.sweep",
         "        if in_use and state.claim(who, span, by):\n",
         "        unswept = span.sweepgen == (state.sg - 2) & 0xFFFF_FFFF\n"
         "        state.step_ends()\n"
@@ -23,7 +23,7 @@ RACES: Final = (
     ),
     PlantedBug(
         "the reclaimer claims what it saw before it had the lock",
-        "sweep",
+        "central.sweep",
         "    state.step_ends()\n"
         "    # Under the lock of the page heap it cannot be freed meanwhile.\n"
         "    with state.pages.lock:\n"
@@ -37,19 +37,19 @@ RACES: Final = (
     ),
     PlantedBug(
         "a span that another thread sweeps is taken from the nonempty list",
-        "mcentral",
+        "central.mcentral",
         "        if span.sweepgen != being_swept:\n            return span\n",
         "        if span.sweepgen != being_swept + 5:\n            return span\n",
     ),
     PlantedBug(
         "the walk along the empty list stops at a span that is being swept",
-        "mcentral",
+        "central.mcentral",
         "        if span.sweepgen != being_swept:\n            break\n",
         "        if span.sweepgen != being_swept + 5:\n            break\n",
     ),
     PlantedBug(
         "the slow search does not look at the nonempty list again after a sweep",
-        "mcentral",
+        "central.mcentral",
         "    while True:\n"
         "        source: i64 = SWEPT\n"
         "        state.about_to_take(central.lock)\n"
@@ -65,13 +65,13 @@ RACES: Final = (
     ),
     PlantedBug(
         "a swept span goes to its list before it is published",
-        "sweep",
+        "central.sweep",
         "        span.publish(state.sg)\n        if state.trace is not None:",
         "        if gone:\n            span.publish(state.sg)\n        if state.trace is not None:",
     ),
     PlantedBug(
         "a swept span is published before it is in its list",
-        "sweep",
+        "central.sweep",
         "    state.about_to_take(central.lock)\n"
         "    with central.lock:\n"
         "        if span.was_empty:\n",
@@ -83,7 +83,7 @@ RACES: Final = (
     ),
     PlantedBug(
         "two threads pop the same span",
-        "sweep",
+        "central.sweep",
         "        span = state.unswept().pop(who, by)\n",
         "        top = state.unswept().spans[-1:]\n"
         "        state.step_ends()\n"
@@ -92,19 +92,19 @@ RACES: Final = (
     ),
     PlantedBug(
         "nobody waits for a sweep that another thread has begun",
-        "sweep",
+        "central.sweep",
         "    while not state.is_swept(span):\n",
         "    while span.nelems < 0:\n",
     ),
     PlantedBug(
         "#45315: FreeOSMemory does not wait for what other threads sweep",
-        "sweep",
+        "central.sweep",
         "    while state.pacing.sweepers > 0 and",
         "    while state.pacing.sweepers < 0 and",
     ),
     PlantedBug(
         "credit of the reclaimer is used twice",
-        "sweep",
+        "central.sweep",
         "            credit, taken = pacing.take_credit(wanted)\n",
         "            credit = pacing.reclaim_credit\n"
         "            taken = min(credit, wanted)\n"
@@ -113,7 +113,7 @@ RACES: Final = (
     ),
     PlantedBug(
         "two reclaimers take the same chunk",
-        "sweep",
+        "central.sweep",
         "        index = pacing.next_chunk(CHUNK)\n",
         "        index = pacing.reclaim_index\n"
         "        state.step_ends()\n"
@@ -121,7 +121,7 @@ RACES: Final = (
     ),
     PlantedBug(
         "an addition to heap_live is lost",
-        "mcentral",
+        "central.mcentral",
         "    state.pacing.grow_live((npages << PAGE_SHIFT) - span.alloc_count * span.elemsize)\n",
         "    live = state.pacing.heap_live\n"
         "    state.step_ends()\n"
@@ -130,7 +130,7 @@ RACES: Final = (
     ),
     PlantedBug(
         "slots handed out in advance are counted without the lock",
-        "mcentral",
+        "central.mcentral",
         "    state.about_to_take(central.lock)\n"
         "    with central.lock:\n"
         "        central.count(free)\n",
@@ -140,7 +140,7 @@ RACES: Final = (
     ),
     PlantedBug(
         "the sweep debt grows with what others allocate meanwhile",
-        "sweep",
+        "central.sweep",
         "        swept = pacing.pages_swept - basis\n",
         "        swept = pacing.pages_swept - basis\n"
         "        target = pacing.pages_to_sweep(span_bytes, caller_pages)\n",

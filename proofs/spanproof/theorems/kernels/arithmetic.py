@@ -7,7 +7,8 @@ import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from spanalloc.kernels import (
+from spanalloc.base.sizeclass import CLASS_SIZES
+from spanalloc.span.kernels import (
     byte_counts,
     count_ones,
     obj_index,
@@ -15,7 +16,6 @@ from spanalloc.kernels import (
     round_up_size,
     size_class,
 )
-from spanalloc.sizeclass import CLASS_SIZES
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Signed
 from spanproof.symbolic.frames import Contract, LoopInvariant
@@ -25,9 +25,9 @@ from spanspec.base.words import U16, U32
 
 NATIVE = Signed(64)
 INTEGERS = Integers()
-SIZES = "spanalloc.sizeclass.CLASS_SIZES"
-PAGES = "spanalloc.sizeclass.CLASS_PAGES"
-RECIPROCALS = "spanalloc.sizeclass.CLASS_RECIPROCALS"
+SIZES = "spanalloc.base.sizeclass.CLASS_SIZES"
+PAGES = "spanalloc.base.sizeclass.CLASS_PAGES"
+RECIPROCALS = "spanalloc.base.sizeclass.CLASS_RECIPROCALS"
 
 
 # --- counting -----------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ ONES = Contract(is_count, proved_by="kernels.popcount")
     "kernels.popcount",
     "SPAN-20",
     NATIVE,
-    contracts={"spanalloc.kernels.byte_counts": BYTES},
+    contracts={"spanalloc.span.kernels.byte_counts": BYTES},
 )
 def kernel_counts_the_ones_of_a_word(p: Proof) -> None:
     """Popcount is the sum of the four counters, and so of the 64 bits of its word."""
@@ -138,8 +138,8 @@ def kernel_counts_the_ones_of_a_word(p: Proof) -> None:
     "kernels.count-ones",
     "SPAN-20 SWP-24",
     NATIVE,
-    contracts={"spanalloc.kernels.popcount": ONES},
-    loops={"spanalloc.kernels.count_ones": LoopInvariant(count_loop, words_left, adds_up)},
+    contracts={"spanalloc.span.kernels.popcount": ONES},
+    loops={"spanalloc.span.kernels.count_ones": LoopInvariant(count_loop, words_left, adds_up)},
 )
 def kernel_counts_the_ones_of_a_span(p: Proof) -> None:
     """count_ones adds the ones of all whole words, and of the part of the last that is slots.

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Callable
 
-from spanalloc.errors import SpanError
-from spanalloc.sizeclass import CLASS_OBJECTS, CLASS_PAGES, CLASS_SIZES
-from spanalloc.span import IN_NO_LIST, IN_USE, Span
+from spanalloc.base.errors import SpanError
+from spanalloc.base.sizeclass import CLASS_OBJECTS, CLASS_PAGES, CLASS_SIZES
+from spanalloc.span.span import IN_NO_LIST, IN_USE, Span
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import Wrong, promise

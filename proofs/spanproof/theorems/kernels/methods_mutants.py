@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 METHOD_MUTANTS = (
     *variants_of(
-        "spanalloc.span.Span.malloc_fast",
+        "spanalloc.span.span.Span.malloc_fast",
         Variant(
             "method-fast-not-counted",
             "self.alloc_count += 1",
@@ -21,7 +21,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.malloc_slow",
+        "spanalloc.span.span.Span.malloc_slow",
         Variant(
             "method-slow-counts-full",
             "self.alloc_count >= self.nelems",
@@ -38,7 +38,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.malloc",
+        "spanalloc.span.span.Span.malloc",
         Variant(
             "method-malloc-fast-only",
             "slot if slot >= 0 else self.malloc_slow()",
@@ -48,7 +48,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.malloc_large",
+        "spanalloc.span.span.Span.malloc_large",
         Variant(
             "method-large-again",
             "self.freeindex = 1",
@@ -58,7 +58,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.first_free",
+        "spanalloc.span.span.Span.first_free",
         Variant(
             "method-first-is-next",
             "found[0]",
@@ -68,7 +68,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.is_taken",
+        "spanalloc.span.span.Span.is_taken",
         Variant(
             "method-taken-below",
             "slot < self.freeindex",
@@ -78,7 +78,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.set_mark",
+        "spanalloc.span.span.Span.set_mark",
         Variant(
             "method-mark-alone",
             "self.gcmark_bits[slot >> 6] |= bit_of(slot)",
@@ -95,7 +95,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.cache",
+        "spanalloc.span.span.Span.cache",
         Variant(
             "method-cache-full",
             "self.alloc_count == self.nelems or self.freeindex == self.nelems",
@@ -112,7 +112,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.claim",
+        "spanalloc.span.span.Span.claim",
         Variant(
             "method-claim-twice",
             "self.sweepgen = (sg - 1) & UINT32",
@@ -122,7 +122,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.uncache",
+        "spanalloc.span.span.Span.uncache",
         Variant(
             "method-uncache-stale",
             "self.sweepgen = (sg - 1) & UINT32",
@@ -132,7 +132,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.sweep_slots",
+        "spanalloc.span.span.Span.sweep_slots",
         Variant(
             "method-sweep-marks-stay",
             "self.gcmark_bits = vec[i64]([0] * len(before))",
@@ -156,7 +156,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.init_slots",
+        "spanalloc.span.span.Span.init_slots",
         Variant(
             "method-init-one-bitmap",
             "self.gcmark_bits = vec[i64]([0] * words)",
@@ -166,7 +166,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.layout.SpanLayout.shape",
+        "spanalloc.span.layout.SpanLayout.shape",
         Variant(
             "method-shape-elements",
             "self.nelems = CLASS_OBJECTS[sizeclass]",
@@ -176,7 +176,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.reset",
+        "spanalloc.span.span.Span.reset",
         Variant(
             "method-reset-keeps-count",
             "self.alloc_count = 0",
@@ -186,7 +186,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.layout.SpanLayout.address",
+        "spanalloc.span.layout.SpanLayout.address",
         Variant(
             "method-address-next",
             "self.checked(slot) * self.elemsize",
@@ -196,7 +196,7 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.layout.SpanLayout.index_of",
+        "spanalloc.span.layout.SpanLayout.index_of",
         Variant(
             "method-index-end",
             "offset < length",

@@ -6,8 +6,8 @@ import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from spanalloc.kernels import obj_index
-from spanalloc.span import DEAD, MANUAL
+from spanalloc.span.kernels import obj_index
+from spanalloc.span.span import DEAD, MANUAL
 from spanproof.prove.methods import Fields, equal
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.merge import scalar_of
@@ -48,7 +48,7 @@ def a_span_is_cut_as_in_the_model(p: Proof) -> None:
     span.set("npages", npages)
     held, below, ahead = span.held(*CHANGED), ghost(p, "below"), ghost(p, "ahead")
     large, sizeclass = spanclass < 2, z3.LShR(spanclass, 1)
-    pages = p.integer(item, p.constant("spanalloc.sizeclass.CLASS_PAGES"), sizeclass)
+    pages = p.integer(item, p.constant("spanalloc.base.sizeclass.CLASS_PAGES"), sizeclass)
     p.assume(z3.Or(large, npages == pages))
     ran = span.run("init_slots", spanclass, limit)
     p.show("it is not refused", z3.Not(ran.raises))
@@ -58,7 +58,7 @@ def a_span_is_cut_as_in_the_model(p: Proof) -> None:
         cut = layout(entry.npages, entry.size).objects if number else 1
         p.show(f"slots, class {number}", span["nelems"] == cut, sizeclass == number)
     p.show("its class", span["spanclass"] == spanclass)
-    reciprocals = p.constant("spanalloc.sizeclass.CLASS_RECIPROCALS")
+    reciprocals = p.constant("spanalloc.base.sizeclass.CLASS_RECIPROCALS")
     p.show("its magic", span["magic"] == p.integer(item, reciprocals, sizeclass))
     for name in ("freeindex", "alloc_count"):
         p.show(f"{name} is 0", span[name] == 0)
@@ -118,7 +118,7 @@ def addresses_and_slots_agree(p: Proof) -> None:
     span = any_span(p, exact=False)
     slot, address, base = p.number(i64, "slot"), p.number(i64, "address"), p.number(U48, "base")
     p.assume(address >= 0, address < 1 << 48)
-    magics = cast(vec[i64], p.constant("spanalloc.sizeclass.CLASS_RECIPROCALS"))
+    magics = cast(vec[i64], p.constant("spanalloc.base.sizeclass.CLASS_RECIPROCALS"))
     for number, entry in list(enumerate(CLASSES))[1::13]:
         cut = layout(entry.npages, entry.size)
         shape = {"base": base, "npages": entry.npages, "elemsize": entry.size}

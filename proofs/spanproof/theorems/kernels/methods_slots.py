@@ -171,7 +171,7 @@ def looking_at_a_slot_agrees_with_the_model(p: Proof) -> None:
     bits_stay(p, span, bits)
 
 
-MARKING: Final = {"spanalloc.kernels.bit_of": BIT}
+MARKING: Final = {"spanalloc.span.kernels.bit_of": BIT}
 
 
 @obligation("methods.mark", "SPAN-21 I-4", NATIVE, contracts=MARKING)

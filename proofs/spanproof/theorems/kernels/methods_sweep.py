@@ -4,7 +4,7 @@ from typing import cast
 
 import z3
 
-from spanalloc.kernels import count_ones
+from spanalloc.span.kernels import count_ones
 from spanproof.prove.methods import equal
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.merge import as_bool, scalar_of
@@ -111,7 +111,7 @@ def generations_change_as_in_the_model(p: Proof) -> None:
     "methods.sweep",
     "SWP-24 SWP-27 SWP-28 SWP-30 I-27 T-59",
     NATIVE,
-    contracts={**SEARCHES, "spanalloc.kernels.count_ones": COUNT},
+    contracts={**SEARCHES, "spanalloc.span.kernels.count_ones": COUNT},
 )
 def a_sweep_keeps_marked_and_frees_unmarked_slots(p: Proof) -> None:
     """After a sweep a slot is allocated iff it was marked; the marks are clear, the cache exact,

@@ -8,10 +8,10 @@ from typing import Annotated, Final, cast
 import z3
 from mypy_extensions import i64
 
-from spanalloc.maxtree import FANOUT, round_to_fanout
-from spanalloc.pagemap import page_of
-from spanalloc.pagesizes import ARENA_PAGES, PAGE, cut_address, round_down, round_up
-from spanalloc.tiny import TINY_SIZE, place_in_block, takes_over
+from spanalloc.base.maxtree import FANOUT, round_to_fanout
+from spanalloc.base.pagesizes import ARENA_PAGES, PAGE, cut_address, round_down, round_up
+from spanalloc.pages.pagemap import page_of
+from spanalloc.span.tiny import TINY_SIZE, place_in_block, takes_over
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Signed
 from spanproof.symbolic.merge import scalar_of

@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 KERNEL_PAGE_MUTANTS = (
     *variants_of(
-        "spanalloc.pagesizes.round_up",
+        "spanalloc.base.pagesizes.round_up",
         Variant(
             "kernel-rounds-too-far",
             "(value + unit - 1) & ~(unit - 1)",
@@ -14,7 +14,7 @@ KERNEL_PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.tiny.place_in_block",
+        "spanalloc.span.tiny.place_in_block",
         Variant(
             "kernel-tiny-unaligned",
             "(offset + 3) & ~3",
@@ -31,7 +31,7 @@ KERNEL_PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.tiny.takes_over",
+        "spanalloc.span.tiny.takes_over",
         Variant(
             "kernel-tie-replaces",
             "size < offset",
@@ -41,7 +41,7 @@ KERNEL_PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.maxtree.round_to_fanout",
+        "spanalloc.base.maxtree.round_to_fanout",
         Variant(
             "kernel-group-too-many",
             "length + FANOUT - 1",
@@ -51,7 +51,7 @@ KERNEL_PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.pagemap.page_of",
+        "spanalloc.pages.pagemap.page_of",
         Variant(
             "kernel-page-beyond-arena",
             "& PAGE_IN_ARENA",
@@ -61,7 +61,7 @@ KERNEL_PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.pagesizes.cut_address",
+        "spanalloc.base.pagesizes.cut_address",
         Variant(
             "first-huge-page-broken-up",
             "round_down(at, huge) >= start",

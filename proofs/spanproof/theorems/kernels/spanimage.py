@@ -10,8 +10,8 @@ import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from spanalloc.kernels import next_free_index
-from spanalloc.span import Span
+from spanalloc.span.kernels import next_free_index
+from spanalloc.span.span import Span
 from spanproof.prove.methods import Fields, MethodOutcome, equal
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.bitvectors import Signed

@@ -10,7 +10,7 @@ import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from spanalloc.kernels import (
+from spanalloc.span.kernels import (
     bit_of,
     next_free_fast,
     next_free_index,
@@ -118,8 +118,8 @@ def is_shift(cache: i64, n: i64) -> bool:
 ZEROS: Final = Contract(counts_trailing_zeros, proved_by="kernels.trailing-zeros")
 SHIFT: Final = Contract(moves_bit, is_shift, proved_by="kernels.shift-out")
 CONTRACTS: Final = {
-    "spanalloc.kernels.trailing_zeros": ZEROS,
-    "spanalloc.kernels.shift_out": SHIFT,
+    "spanalloc.span.kernels.trailing_zeros": ZEROS,
+    "spanalloc.span.kernels.shift_out": SHIFT,
 }
 """What the searches rely on."""
 
@@ -197,7 +197,7 @@ def may_cut(words: vec[i64], freeindex: i64) -> bool:
 
 
 WINDOW: Final = Contract(is_window, may_cut, proved_by="kernels.window")
-WINDOWS: Final = {"spanalloc.kernels.window": WINDOW}
+WINDOWS: Final = {"spanalloc.span.kernels.window": WINDOW}
 
 
 @obligation("kernels.window", "SPAN-10 SPAN-11 CEN-9", NATIVE)
@@ -307,9 +307,9 @@ def finds_slow(
 FAST: Final = Contract(finds_fast, may_start, proved_by="kernels.fast")
 SLOW: Final = Contract(finds_slow, may_search, proved_by="kernels.slow")
 SEARCHES: Final = {
-    "spanalloc.kernels.next_free_fast": FAST,
-    "spanalloc.kernels.next_free_index": SLOW,
-    "spanalloc.kernels.shift_out": SHIFT,
+    "spanalloc.span.kernels.next_free_fast": FAST,
+    "spanalloc.span.kernels.next_free_index": SLOW,
+    "spanalloc.span.kernels.shift_out": SHIFT,
 }
 """What the methods of a span rely on."""
 
@@ -354,7 +354,7 @@ def kernel_fast_path_takes_the_lowest_free_slot(p: Proof) -> None:
     "SPAN-15 SPAN-16",
     NATIVE,
     contracts=CONTRACTS,
-    loops={"spanalloc.kernels.next_free_index": LoopInvariant(search_loop, slots_ahead)},
+    loops={"spanalloc.span.kernels.next_free_index": LoopInvariant(search_loop, slots_ahead)},
     lemmas=(BITWISE,),
 )
 def kernel_slow_search_finds_the_lowest_free_slot(p: Proof) -> None:

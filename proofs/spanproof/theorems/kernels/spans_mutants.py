@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 KERNEL_MUTANTS = (
     *variants_of(
-        "spanalloc.kernels.trailing_zeros",
+        "spanalloc.span.kernels.trailing_zeros",
         Variant(
             "kernel-zeros-half",
             "count += 32",
@@ -21,7 +21,7 @@ KERNEL_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.kernels.shift_out",
+        "spanalloc.span.kernels.shift_out",
         Variant(
             "kernel-arithmetic-shift",
             "(cache >> 2) & LOW_62",
@@ -38,7 +38,7 @@ KERNEL_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.kernels.bit_of",
+        "spanalloc.span.kernels.bit_of",
         Variant(
             "kernel-bit-two",
             "below + 1",
@@ -55,7 +55,7 @@ KERNEL_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.kernels.window",
+        "spanalloc.span.kernels.window",
         Variant(
             "kernel-window-not-complemented",
             "~words[freeindex >> 6]",
@@ -72,7 +72,7 @@ KERNEL_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.kernels.next_free_fast",
+        "spanalloc.span.kernels.next_free_fast",
         Variant(
             "kernel-fast-word-end",
             "following & 63 == 0 and following != nelems",
@@ -96,7 +96,7 @@ KERNEL_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.kernels.next_free_index",
+        "spanalloc.span.kernels.next_free_index",
         Variant(
             "kernel-slow-skips",
             "(position | 63) + 1",
@@ -120,7 +120,7 @@ KERNEL_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.kernels.byte_counts",
+        "spanalloc.span.kernels.byte_counts",
         Variant(
             "kernel-count-pairs",
             "low -= (low >> 1) & BITS_OF_PAIRS",
@@ -130,7 +130,7 @@ KERNEL_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.kernels.popcount",
+        "spanalloc.span.kernels.popcount",
         Variant(
             "kernel-count-half",
             "total += total >> 16",
@@ -140,7 +140,7 @@ KERNEL_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.kernels.count_ones",
+        "spanalloc.span.kernels.count_ones",
         Variant(
             "kernel-count-padding",
             "shift_out(-1, 63 - partial)",
@@ -157,7 +157,7 @@ KERNEL_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.kernels.size_class",
+        "spanalloc.span.kernels.size_class",
         Variant(
             "kernel-class-rounds-down",
             "(size + 7) >> 3",
@@ -167,7 +167,7 @@ KERNEL_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.sizeclass.reciprocals",
+        "spanalloc.base.sizeclass.reciprocals",
         Variant(
             "kernel-reciprocal-down",
             "((1 << 32) + size - 1) // size",
@@ -177,7 +177,7 @@ KERNEL_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.kernels.obj_index",
+        "spanalloc.span.kernels.obj_index",
         Variant(
             "kernel-index-overflow",
             "(offset * magic) >> 32",

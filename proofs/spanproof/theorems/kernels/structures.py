@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from itertools import permutations, product
 from typing import Final
 
-from spanalloc.freeruns import FreeRuns
-from spanalloc.maxtree import MaxTree
-from spanalloc.pagemap import HeapArena, PageMap
-from spanalloc.pageset import PageSet
-from spanalloc.pagesizes import PageSizes
-from spanalloc.span import Span
+from spanalloc.base.maxtree import MaxTree
+from spanalloc.base.pagesizes import PageSizes
+from spanalloc.pages.freeruns import FreeRuns
+from spanalloc.pages.pagemap import HeapArena, PageMap
+from spanalloc.pages.pageset import PageSet
+from spanalloc.span.span import Span
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import Wrong, promise

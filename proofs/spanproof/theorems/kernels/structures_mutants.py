@@ -6,7 +6,7 @@ from spanproof.patch.mutant import Mutant, Variant, variants_of
 
 STRUCTURE_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
-        "spanalloc.pagemap.PageMap.add",
+        "spanalloc.pages.pagemap.PageMap.add",
         Variant(
             "arenas-in-order-of-mapping",
             "self.by_address[place - 1].base > arena.base",
@@ -16,7 +16,7 @@ STRUCTURE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanalloc.pagemap.PageMap.enter_all",
+        "spanalloc.pages.pagemap.PageMap.enter_all",
         Variant(
             "second-arena-not-entered",
             "            address += here << PAGE_SHIFT\n",
@@ -26,7 +26,7 @@ STRUCTURE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanalloc.pageset.PageSet.highest",
+        "spanalloc.pages.pageset.PageSet.highest",
         Variant(
             "page-itself-left-out",
             "POWERS[(last & 31) + 1] - 1",
@@ -36,7 +36,7 @@ STRUCTURE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanalloc.maxtree.MaxTree.in_use",
+        "spanalloc.base.maxtree.MaxTree.in_use",
         Variant(
             "places-of-weight-0",
             "if self.weights[start + place] > 0:",
@@ -46,7 +46,7 @@ STRUCTURE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanalloc.freeruns.FreeRuns.cut",
+        "spanalloc.pages.freeruns.FreeRuns.cut",
         Variant(
             "cut-run-has-all-its-pages",
             "page_of(base), span.npages - npages)",
@@ -56,7 +56,7 @@ STRUCTURE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanalloc.span.Span.__init__",
+        "spanalloc.span.span.Span.__init__",
         Variant(
             "generation-too-large",
             "if not 0 <= sweepgen <= UINT32:",

@@ -12,7 +12,7 @@ import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from spanalloc.maxtree import FANOUT, FANOUT_SHIFT, MaxTree
+from spanalloc.base.maxtree import FANOUT, FANOUT_SHIFT, MaxTree
 from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.frames import LoopBound
@@ -23,7 +23,7 @@ from spanproof.symbolic.values import SymbolicVector, SymbolicWords
 from spanspec.base.words import U16
 
 INTEGERS: Final = Integers()
-SEARCH: Final = {"spanalloc.maxtree.MaxTree.lowest": LoopBound(FANOUT)}
+SEARCH: Final = {"spanalloc.base.maxtree.MaxTree.lowest": LoopBound(FANOUT)}
 
 
 def is_largest(weights: vec[i64], above: i64, first: i64) -> bool:

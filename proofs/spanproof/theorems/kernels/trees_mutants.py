@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 TREE_MUTANTS = (
     *variants_of(
-        "spanalloc.maxtree.MaxTree.store",
+        "spanalloc.base.maxtree.MaxTree.store",
         Variant(
             "tree-node-keeps-its-weight",
             "weights[above] = weight",
@@ -21,7 +21,7 @@ TREE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.maxtree.MaxTree.lowest",
+        "spanalloc.base.maxtree.MaxTree.lowest",
         Variant(
             "tree-more-than-asked",
             "weights[at] < weight",
@@ -31,7 +31,7 @@ TREE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.maxtree.MaxTree.largest",
+        "spanalloc.base.maxtree.MaxTree.largest",
         Variant(
             "tree-smallest",
             "self.weights[at] > best",
@@ -41,7 +41,7 @@ TREE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanalloc.maxtree.MaxTree.move",
+        "spanalloc.base.maxtree.MaxTree.move",
         Variant(
             "tree-left-behind",
             "self.weights[place] = 0",

@@ -1,0 +1,1 @@
+"""What the other parts stand on: sizes, errors, locks, and small structures of no span or heap."""
