@@ -98,7 +98,7 @@ def print_shares(found: Sequence[ReadShare]) -> None:
     """Print how many lines of spanalloc's spans and pages are read, module by module."""
     out.print("\n[bold]spanalloc[/], lines of code in functions that are read", highlight=False)
     for one in found:
-        out.print(f"  {one.wing} {one.module}  {one.read} of {one.lines}", highlight=False)
+        out.print(f"  {one.module}  {one.read} of {one.lines}", highlight=False)
         if one.unread:
             names = [name.removeprefix(f"spanalloc.{one.module}.") for name in one.unread]
             out.print(f"    by none: {shortened(names)}", markup=False)

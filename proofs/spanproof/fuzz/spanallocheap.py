@@ -200,7 +200,7 @@ class SpanallocHeap:
 
     def part(self, wanted: Wanted) -> Part:
         """Return a part of the state."""
-        shown = self._package.heapsnapshot.part_of(self.heap.state, *wanted)
+        shown = self._package.heap.heapsnapshot.part_of(self.heap.state, *wanted)
         runs = shown.runs and tuple([run_in_part(run) for run in shown.runs])
         return Part(shown.figures, shown.spans, runs, *shown[3:])
 
@@ -212,7 +212,10 @@ class SpanallocHeap:
 
     def state_now(self) -> State:
         """Return the whole state without stopping anybody."""
-        return {**state_of(self._package.heapsnapshot.shot_of(self.heap.state)), **self._sleep()}
+        return {
+            **state_of(self._package.heap.heapsnapshot.shot_of(self.heap.state)),
+            **self._sleep(),
+        }
 
     def _sleep(self) -> dict[str, object]:
         """Return how the background scavenger sleeps."""
@@ -231,7 +234,7 @@ class QuietHeap(SpanallocHeap):
     def _made(self, program: HeapProgram) -> spanalloc.Heap:
         package = self._package
         made: spanalloc.Heap = package.Heap(program.procs, self._os, sweepgen=program.sweepgen)
-        made.world.set(package.world.INTERPRETED, False)
+        made.world.set(package.heap.world.INTERPRETED, False)
         return made
 
     def whole_events(self) -> None:

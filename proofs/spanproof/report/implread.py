@@ -7,27 +7,23 @@ from typing import Final, NamedTuple
 from spanproof.fingerprint.modules import module_file
 from spanproof.report.deciding import Function
 
-WINGS: Final[dict[str, tuple[str, ...]]] = {
-    "span": (
-        "span.kernels",
-        "base.sizeclass",
-        "span.layout",
-        "span.span",
-        "span.tiny",
-        "heap.marks",
-        "central.slotzero",
-    ),
-    "pages": (
-        "base.pagesizes",
-        "base.maxtree",
-        "pages.pageset",
-        "pages.pagemap",
-        "pages.freeruns",
-        "pages.freespans",
-        "pages.pageheap",
-    ),
-}
-"""The modules of spanalloc that are about spans, and about pages."""
+COUNTED: Final = (
+    "span.kernels",
+    "base.sizeclass",
+    "span.layout",
+    "span.span",
+    "span.tiny",
+    "heap.marks",
+    "central.slotzero",
+    "base.pagesizes",
+    "base.maxtree",
+    "pages.pageset",
+    "pages.pagemap",
+    "pages.freeruns",
+    "pages.freespans",
+    "pages.pageheap",
+)
+"""The modules of spanalloc that are about spans, and then those about pages."""
 
 STRUCTURES: Final = ("span.span", "span.layout", "base.maxtree", "pages.pagemap")
 """Those that hold what every allocation rests on: `Span`, `MaxTree` and the page map."""
@@ -39,7 +35,6 @@ class ReadShare(NamedTuple):
     `unread` names the functions that no obligation reads.
     """
 
-    wing: str
     module: str
     lines: int
     read: int
@@ -48,10 +43,10 @@ class ReadShare(NamedTuple):
 
 def shares(read: Collection[str]) -> list[ReadShare]:
     """Return the share of each module, if some functions, by dotted names, are read."""
-    return [share_of(wing, module, read) for wing, made in WINGS.items() for module in made]
+    return [share_of(module, read) for module in COUNTED]
 
 
-def share_of(wing: str, module: str, read: Collection[str]) -> ReadShare:
+def share_of(module: str, read: Collection[str]) -> ReadShare:
     """Return the share of one module."""
     name = f"spanalloc.{module}"
     path = module_file(name)
@@ -59,7 +54,7 @@ def share_of(wing: str, module: str, read: Collection[str]) -> ReadShare:
     lines = {f"{name}.{inner}": lines_of(function) for inner, function in functions_in(text)}
     unread = tuple(one for one in lines if one not in read)
     every = sum(lines.values())
-    return ReadShare(wing, module, every, every - sum(lines[one] for one in unread), unread)
+    return ReadShare(module, every, every - sum(lines[one] for one in unread), unread)
 
 
 def functions_in(text: str) -> Iterator[tuple[str, Function]]:

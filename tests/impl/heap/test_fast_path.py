@@ -13,7 +13,7 @@ SIZES = (1, 2, 5, 6, 8, 12, 15, 16, 24, 100, 1024, 2048, 5000, 32768, 32769, 100
 def both(package: ModuleType) -> tuple[Heap, Heap]:
     quiet = package.Heap(2, package.SimulatedMemory())
     # Interpreted, the fast path is left to those who have one thread, as here.
-    quiet.world.set(package.world.INTERPRETED, False)
+    quiet.world.set(package.heap.world.INTERPRETED, False)
     recorded = package.Heap(2, package.SimulatedMemory(), package.Recorder())
     return quiet, recorded
 

@@ -161,7 +161,7 @@ def test_a_heap_gives_all_address_space_back(package: ModuleType, memory: Simula
 
 
 def test_the_highest_page_of_a_set_is_found_at_every_place(package: ModuleType) -> None:
-    made = package.pageset.PageSet()
+    made = package.pages.pageset.PageSet()
     assert made.highest(8191) == -1
     for page in (0, 31, 32, 63, 64, 4095, 8191):
         made.add(page)
@@ -177,7 +177,7 @@ def test_the_highest_page_of_a_set_is_found_at_every_place(package: ModuleType) 
 
 def test_the_lowest_heavy_place_of_a_tree_is_found(package: ModuleType) -> None:
     for capacity in (16, 256, 8192):
-        tree, weights = package.maxtree.MaxTree(capacity), [0] * capacity
+        tree, weights = package.base.maxtree.MaxTree(capacity), [0] * capacity
         rng = random.Random(capacity)
         for _ in range(1500):
             place, weight = rng.randrange(capacity), rng.choice((0, 0, 1, 2, 9, rng.randrange(99)))

@@ -14,11 +14,11 @@ def test_an_object_goes_to_the_first_place_that_is_aligned_for_it(package: Modul
     for offset in range(17):
         for size in range(1, 16):
             expected = plain_place(offset, size)
-            assert package.tiny.place_in_block(offset, size) == expected, (offset, size)
+            assert package.span.tiny.place_in_block(offset, size) == expected, (offset, size)
 
 
 def test_the_block_with_more_room_left_is_current(package: ModuleType) -> None:
     for offset in range(17):
         for size in range(1, 16):
-            assert package.tiny.takes_over(1 << 20, offset, size) == (16 - size > 16 - offset)
-            assert package.tiny.takes_over(0, offset, size)
+            assert package.span.tiny.takes_over(1 << 20, offset, size) == (16 - size > 16 - offset)
+            assert package.span.tiny.takes_over(0, offset, size)

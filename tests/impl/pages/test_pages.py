@@ -11,9 +11,9 @@ ARENA_PAGES = 8192
 
 
 def test_an_arena_is_found_at_each_of_its_addresses_and_nowhere_else(package: ModuleType) -> None:
-    pages = package.pagemap.PageMap()
+    pages = package.pages.pagemap.PageMap()
     bases = (0, ARENA, 2047 * ARENA, 2048 * ARENA, 0xC0_0000_0000, (1 << 48) - ARENA)
-    arenas = {base: package.pagemap.HeapArena(base, None) for base in bases}
+    arenas = {base: package.pages.pagemap.HeapArena(base, None) for base in bases}
     for base in sorted(bases, key=lambda base: base % 7):
         highest = all(other.base < base for other in pages.all)
         assert pages.add(arenas[base]) == highest
@@ -27,9 +27,9 @@ def test_an_arena_is_found_at_each_of_its_addresses_and_nowhere_else(package: Mo
 
 
 def test_a_span_is_found_at_each_of_its_pages_across_arenas(package: ModuleType) -> None:
-    pages = package.pagemap.PageMap()
+    pages = package.pages.pagemap.PageMap()
     for base in (ARENA, 2 * ARENA, 3 * ARENA):
-        pages.add(package.pagemap.HeapArena(base, None))
+        pages.add(package.pages.pagemap.HeapArena(base, None))
     first = 2 * ARENA - 3 * PAGE
     span = package.Span(first, 0, ARENA_PAGES + 5, 0)
     pages.enter_all(span)
@@ -40,7 +40,7 @@ def test_a_span_is_found_at_each_of_its_pages_across_arenas(package: ModuleType)
 
 def test_a_weight_moves_in_a_tree_as_if_it_was_stored_anew(package: ModuleType) -> None:
     for capacity in (16, 256, 8192):
-        tree, weights = package.maxtree.MaxTree(capacity), [0] * capacity
+        tree, weights = package.base.maxtree.MaxTree(capacity), [0] * capacity
         rng = random.Random(capacity)
         places = rng.sample(range(capacity), 10)
         for place in places:

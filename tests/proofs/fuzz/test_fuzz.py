@@ -64,8 +64,8 @@ def test_a_planted_bug_is_found_and_shrunk_to_eight_steps(bug: PlantedBug) -> No
 
 
 def test_a_planted_bug_out_of_date_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"is not in spanalloc\.span"):
-        package_with(PLANTED[0]._replace(module="span"))
+    with pytest.raises(ValueError, match=r"is not in spanalloc\.span\.span"):
+        package_with(PLANTED[0]._replace(module="span.span"))
 
 
 def test_a_campaign_is_determined_by_its_seed() -> None:

@@ -130,7 +130,7 @@ def test_a_heap_that_records_nothing_agrees_too() -> None:
 
 FASTEST = PlantedBug(
     "pointers are looked for in objects that have none",
-    "heap",
+    "heap.heap",
     "                    if noscan:\n                        spanclass += 1\n",
     "                    if not noscan:\n                        spanclass += 1\n",
 )
@@ -221,6 +221,6 @@ def test_a_bug_is_planted_although_the_installed_package_runs_from_its_source(
     with_bug = package_with(next(one for one in BUGS if one.name.startswith("a cycle is one")))
     heap = with_bug.Heap(os=with_bug.SimulatedMemory())
     heap.start_cycle()
-    with pytest.raises(with_bug.errors.HeapError, match="flushGen 0 in generation 1"):
+    with pytest.raises(with_bug.HeapError, match="flushGen 0 in generation 1"):
         heap.finish()
     assert sys.meta_path == before

@@ -193,8 +193,8 @@ def test_structures_of_spanalloc_are_judged_by_obligations_alone(
 
 
 def test_the_share_of_a_module_that_is_read_is_counted_in_lines() -> None:
-    every = share_of("pages", "pageset", ())
+    every = share_of("pages.pageset", ())
     assert (every.lines > 20, every.read) == (True, 0)
     assert "spanalloc.pages.pageset.PageSet.highest" in every.unread
-    one = share_of("pages", "pageset", {"spanalloc.pages.pageset.PageSet.has"})
+    one = share_of("pages.pageset", {"spanalloc.pages.pageset.PageSet.has"})
     assert (one.read, one.lines, len(one.unread)) == (1, every.lines, len(every.unread) - 1)

@@ -61,13 +61,13 @@ def test_each_kind_of_change_is_made_with_or_without_a_rule_that_is_cited() -> N
 
 def test_programs_that_use_the_allocator_are_left_out() -> None:
     modules = {one.module for one in candidates()}
-    assert {"kernels", "sweep", "pageheap", "osmem"} <= modules
-    assert not modules & {"stress", "hostile", "__main__", "compiled"}
+    assert {"span.kernels", "central.sweep", "pages.pageheap", "pages.osmem"} <= modules
+    assert not modules & {"programs.stress", "programs.hostile", "__main__", "compiled"}
 
 
 def test_the_seed_determines_which_are_drawn() -> None:
     assert drawn(5, 1) == drawn(5, 1) != drawn(5, 2)
-    assert {one.module for one in drawn(5, 1, ["kernels.*"])} == {"kernels"}
+    assert {one.module for one in drawn(5, 1, ["span.kernels.*"])} == {"span.kernels"}
 
 
 def mutant(function: str, before: str, after: str) -> ofspanalloc.ImplMutant:
@@ -80,14 +80,14 @@ def mutant(function: str, before: str, after: str) -> ofspanalloc.ImplMutant:
 
 
 def test_fuzzing_notices_a_wrong_kernel() -> None:
-    changed = mutant("kernels.next_free_fast", "following != nelems", "(following == nelems)")
+    changed = mutant("span.kernels.next_free_fast", "following != nelems", "(following == nelems)")
     by, says = noticed(changed, Efforts(calls=4000, tests=False))
     assert by == "fuzzing"
     assert says
 
 
 def test_what_no_program_reaches_is_noticed_by_nobody() -> None:
-    changed = mutant("background.SWEEPER_THREAD", "16", "17")
+    changed = mutant("heap.background.SWEEPER_THREAD", "16", "17")
     assert noticed(changed, Efforts(calls=40, tests=False)) == ("", "")
 
 
@@ -99,7 +99,7 @@ def test_the_tests_judge_what_fuzzing_leaves(
     drop = "from spanalloc.programs.stream import DROP\n\n\n"
     test.write_text(f"{drop}def test_drop() -> None:\n    assert DROP == -1\n")
     monkeypatch.setattr(ofspanalloc, "folder_of_tests", lambda: tmp_path)
-    changed = mutant("stream.DROP", "1", "2")
+    changed = mutant("programs.stream.DROP", "1", "2")
     assert found_by_tests(changed) == f"{tmp_path.name}/impl/test_drop.py::test_drop"
     test.write_text("def test_drop() -> None:\n    assert True\n")
     assert found_by_tests(changed) == ""
