@@ -8,11 +8,11 @@ from typing import Final
 from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, figure
 from spanproof.bench.pairing import seconds
 from spanproof.bench.plainmachine import by_state_machine
-from spanproof.fuzz.guidance import Source
-from spanproof.fuzz.heapgrammar import heap_program
-from spanproof.fuzz.heaplockstep import run_heap_program_quickly
-from spanproof.fuzz.heapprogram import HeapProgram
-from spanproof.fuzz.spanallocheap import installed
+from spanproof.fuzz.engine.guidance import Source
+from spanproof.fuzz.lockstep.heaplockstep import run_heap_program_quickly
+from spanproof.fuzz.programs.heapgrammar import heap_program
+from spanproof.fuzz.programs.heapprogram import HeapProgram
+from spanproof.fuzz.sides.spanallocheap import installed
 from spanproof.simulate.simulation import Simulation
 
 RUNS: Final = 12

@@ -15,10 +15,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from msgspec.structs import replace
 
-from spanproof.fuzz.differences import IMPLEMENTATION, MODEL
-from spanproof.fuzz.heapcalls import Call, Holdings, Outcome, make_each, outcome_of, same
-from spanproof.fuzz.heapgrammar import COUNTS, LAST_GENERATIONS, PHYSICAL, SMALL, SPAN_FILLERS
-from spanproof.fuzz.heapprogram import (
+from spanproof.fuzz.differences.differences import IMPLEMENTATION, MODEL
+from spanproof.fuzz.lockstep.heapcalls import Call, Holdings, Outcome, make_each, outcome_of, same
+from spanproof.fuzz.programs.heapgrammar import (
+    COUNTS,
+    LAST_GENERATIONS,
+    PHYSICAL,
+    SMALL,
+    SPAN_FILLERS,
+)
+from spanproof.fuzz.programs.heapprogram import (
     FinishCycle,
     HeapProgram,
     Malloc,
@@ -27,8 +33,8 @@ from spanproof.fuzz.heapprogram import (
     StartCycle,
     Step,
 )
-from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.spanallocheap import installed
+from spanproof.fuzz.sides.modelheap import ModelHeap
+from spanproof.fuzz.sides.spanallocheap import installed
 from spanproof.fuzz.statemachine import HeapMachine, P
 from spanspec.invariants import violations
 

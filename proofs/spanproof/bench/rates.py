@@ -10,8 +10,8 @@ from spanproof.bench.child import Figures, in_child, sources_only
 from spanproof.bench.figure import Measured, Settings, figure
 from spanproof.bench.pairing import in_turns
 from spanproof.bench.serving import NOT_COMPILED
-from spanproof.fuzz.campaign import run
-from spanproof.fuzz.spanalloc_subject import installed
+from spanproof.fuzz.campaigns.campaign import run
+from spanproof.fuzz.sides.spanalloc_subject import installed
 from spanproof.simulate.simulation import Simulation
 from spanproof.support.tools import Missing
 

@@ -5,8 +5,8 @@ from collections import Counter
 
 from rich.progress import Progress, TaskID
 
-from spanproof.fuzz.divergence import AnyProgram
-from spanproof.fuzz.watching import ReachedBy, Watcher
+from spanproof.fuzz.engine.watching import ReachedBy, Watcher
+from spanproof.fuzz.lockstep.divergence import AnyProgram
 
 
 class ProgressLine:

@@ -6,8 +6,8 @@ import typer
 
 from spanproof.cli.output import Unusable
 from spanproof.doors.targets import Long, greeting_of
-from spanproof.fuzz.factories import Scope
-from spanproof.fuzz.finding import DoorName, FoundWith
+from spanproof.fuzz.campaigns.finding import DoorName, FoundWith
+from spanproof.fuzz.sides.factories import Scope
 
 Exec = Annotated[
     str,

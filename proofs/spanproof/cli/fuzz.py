@@ -31,17 +31,17 @@ from spanproof.cli.simulate import replay_simulation
 from spanproof.counterexamples.saved import is_counterexample
 from spanproof.doors.slices import PROGRAMS, Sliced, campaigner_in_slices, slices_of
 from spanproof.doors.targets import campaign_of, run_again
-from spanproof.fuzz import finding
-from spanproof.fuzz.campaign import SHRINK
-from spanproof.fuzz.divergence import AnyProgram, describe
-from spanproof.fuzz.factories import Scope, WrongFactory
-from spanproof.fuzz.finding import FoundWith, versions_here
-from spanproof.fuzz.heapprogram import HeapProgram, Together
+from spanproof.fuzz.campaigns import finding
+from spanproof.fuzz.campaigns.campaign import SHRINK
+from spanproof.fuzz.campaigns.finding import FoundWith, versions_here
+from spanproof.fuzz.engine.watching import Watcher
 from spanproof.fuzz.isolation.ending import MOST_SECONDS, Limits
-from spanproof.fuzz.levels.contractprogram import ContractProgram
-from spanproof.fuzz.levels.sizesprogram import SizesProgram
+from spanproof.fuzz.lockstep.divergence import AnyProgram, describe
 from spanproof.fuzz.program import Program, ProgramError
-from spanproof.fuzz.watching import Watcher
+from spanproof.fuzz.programs.contractprogram import ContractProgram
+from spanproof.fuzz.programs.heapprogram import HeapProgram, Together
+from spanproof.fuzz.programs.sizesprogram import SizesProgram
+from spanproof.fuzz.sides.factories import Scope, WrongFactory
 from spanproof.protocol.faults import CannotStart
 from spanproof.simulate.program import is_one as is_simulation
 from spanproof.support import savedfile

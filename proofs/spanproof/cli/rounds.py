@@ -8,13 +8,13 @@ from spanproof.cli.campaigns import ProgressLine, reached_json
 from spanproof.cli.output import complain, out, print_json, progress, status_of
 from spanproof.cli.saving import Saver
 from spanproof.doors.targets import Campaigner
-from spanproof.fuzz.campaign import CampaignResult
-from spanproof.fuzz.causes import cause_of
-from spanproof.fuzz.divergence import Divergence
-from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.campaigns.campaign import CampaignResult
+from spanproof.fuzz.campaigns.finding import FoundWith
+from spanproof.fuzz.engine.causes import cause_of
+from spanproof.fuzz.engine.watching import Watcher, by_rule
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.known import told_of_known
-from spanproof.fuzz.watching import Watcher, by_rule
+from spanproof.fuzz.lockstep.divergence import Divergence
 from spanspec.base.wording import counted
 
 STRIDE: Final = 1_000_003

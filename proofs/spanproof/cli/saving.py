@@ -7,9 +7,9 @@ from pathlib import Path
 from spanproof.cli.files import tell_saved
 from spanproof.cli.output import out
 from spanproof.doors.reproducing import script_of, test_of
-from spanproof.fuzz.divergence import Divergence
-from spanproof.fuzz.factories import WrongFactory
-from spanproof.fuzz.finding import FoundWith, finding_of
+from spanproof.fuzz.campaigns.finding import FoundWith, finding_of
+from spanproof.fuzz.lockstep.divergence import Divergence
+from spanproof.fuzz.sides.factories import WrongFactory
 from spanproof.protocol.faults import Broken, CannotStart
 from spanproof.support import savedfile
 

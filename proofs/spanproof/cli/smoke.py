@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from spanproof.cli.doors import AnyMalloc, Exec, Library, door_of, long_of, named
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, out, print_json, progress
 from spanproof.doors.targets import campaign_of, greeting_of
-from spanproof.fuzz.campaign import CampaignResult
-from spanproof.fuzz.factories import Scope, WrongFactory
-from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.campaigns.campaign import CampaignResult
+from spanproof.fuzz.campaigns.finding import FoundWith
 from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.sides.factories import Scope, WrongFactory
 from spanproof.protocol.faults import CannotStart
 from spanproof.protocol.messages import Greeting
 from spanspec.base.wording import counted

@@ -13,8 +13,8 @@ from spanproof.cli.doors import Exec, Library, door_of, named
 from spanproof.cli.output import FAILS, HOLDS, Unusable, out, progress
 from spanproof.doors.consuming import consume
 from spanproof.doors.targets import answerer_of
-from spanproof.fuzz.factories import Scope
-from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.campaigns.finding import FoundWith
+from spanproof.fuzz.sides.factories import Scope
 from spanproof.protocol.faults import Broken, CannotStart
 from spanproof.support import savedfile
 from spanspec.base.wording import counted

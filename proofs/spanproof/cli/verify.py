@@ -24,9 +24,9 @@ from spanproof.decide.catalogue import book_for
 from spanproof.decide.changes import changes
 from spanproof.decide.jobs import Job, Outcome, Summary, summarize
 from spanproof.decide.schedule import known_reads, mutant_jobs, obligation_jobs
-from spanproof.fuzz import spanalloc_subject, spanallocheap
-from spanproof.fuzz.campaign import CampaignResult, run, run_target
-from spanproof.fuzz.target import of_heap
+from spanproof.fuzz.campaigns.campaign import CampaignResult, run, run_target
+from spanproof.fuzz.engine.target import of_heap
+from spanproof.fuzz.sides import spanalloc_subject, spanallocheap
 from spanproof.mutation.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
 from spanproof.support.processes import pool
 from spanproof.support.traces import bundled_traces

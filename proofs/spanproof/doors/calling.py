@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from spanproof.doors.driver import driver, library_of
-from spanproof.fuzz.finding import DoorName
+from spanproof.fuzz.campaigns.finding import DoorName
 from spanproof.fuzz.levels.remote import ProcessCommand
 from spanproof.protocol.faults import CannotStart
 

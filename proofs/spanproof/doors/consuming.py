@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, cast
 
 import msgspec
 
-from spanproof.fuzz.differences import Difference, compare_states
+from spanproof.fuzz.differences.differences import Difference, compare_states
 from spanproof.fuzz.levels.answeringheap import program_of
 from spanproof.fuzz.levels.atonce import (
     Calls,

@@ -7,21 +7,21 @@ from typing import Final
 
 from spanproof.doors.calling import called_of
 from spanproof.doors.targets import SHARE, run_again
-from spanproof.fuzz import finding
-from spanproof.fuzz.divergence import Divergence, Run
-from spanproof.fuzz.finding import FoundWith
-from spanproof.fuzz.heaplockstep import run_heap_program
-from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.campaigns import finding
+from spanproof.fuzz.campaigns.finding import FoundWith
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.contract import ALIGNMENT, PLACE
-from spanproof.fuzz.levels.contractprogram import ContractProgram
 from spanproof.fuzz.levels.contractruns import run_by_steps
 from spanproof.fuzz.levels.remote import Answerer, RemoteSizes, RemoteSpans
 from spanproof.fuzz.levels.remoteheap import RemoteHeaps
 from spanproof.fuzz.levels.sizes import run_sizes
-from spanproof.fuzz.levels.sizesprogram import SizesProgram
-from spanproof.fuzz.lockstep import run_program
+from spanproof.fuzz.lockstep.divergence import Divergence, Run
+from spanproof.fuzz.lockstep.heaplockstep import run_heap_program
+from spanproof.fuzz.lockstep.spanlockstep import run_program
 from spanproof.fuzz.program import Program, ProgramError
+from spanproof.fuzz.programs.contractprogram import ContractProgram
+from spanproof.fuzz.programs.heapprogram import HeapProgram
+from spanproof.fuzz.programs.sizesprogram import SizesProgram
 
 END: Final = "END OF REQUESTS"
 LONGEST: Final = 1 << 16

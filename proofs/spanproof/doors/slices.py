@@ -18,12 +18,12 @@ from typing import Final, NamedTuple
 import msgspec
 
 from spanproof.doors.targets import Campaigner, campaign_of
-from spanproof.fuzz.campaign import CampaignResult, OnProgress
-from spanproof.fuzz.causes import cause_of
-from spanproof.fuzz.divergence import Divergence
-from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.campaigns.campaign import CampaignResult, OnProgress
+from spanproof.fuzz.campaigns.finding import FoundWith
+from spanproof.fuzz.engine.causes import cause_of
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.isolation.worker import Diverged
+from spanproof.fuzz.lockstep.divergence import Divergence
 from spanproof.support import savedfile
 from spanproof.support.processes import pool
 

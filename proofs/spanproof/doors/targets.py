@@ -5,22 +5,9 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from spanproof.doors.calling import called_of
-from spanproof.fuzz import spanalloc_subject, spanallocheap
-from spanproof.fuzz.campaign import CampaignResult, run_once, run_target
-from spanproof.fuzz.divergence import AnyProgram, Divergence
-from spanproof.fuzz.factories import ByName, Scope, WrongFactory
-from spanproof.fuzz.finding import FoundWith
-from spanproof.fuzz.heapprogram import HeapProgram
-from spanproof.fuzz.heapsides import Side
-from spanproof.fuzz.isolation.ending import Limits
-from spanproof.fuzz.levels.contractprogram import ContractProgram
-from spanproof.fuzz.levels.remote import Answerer, RemoteSizes, RemoteSpans
-from spanproof.fuzz.levels.remoteheap import RemoteHeaps
-from spanproof.fuzz.levels.sizes import SizeClasses
-from spanproof.fuzz.levels.sizesprogram import SizesProgram
-from spanproof.fuzz.program import Program
-from spanproof.fuzz.subjects import Subject
-from spanproof.fuzz.target import (
+from spanproof.fuzz.campaigns.campaign import CampaignResult, run_once, run_target
+from spanproof.fuzz.campaigns.finding import FoundWith
+from spanproof.fuzz.engine.target import (
     Target,
     of_contract,
     of_heap,
@@ -29,6 +16,19 @@ from spanproof.fuzz.target import (
     of_sizes,
     of_span,
 )
+from spanproof.fuzz.heapsides import Side
+from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.levels.remote import Answerer, RemoteSizes, RemoteSpans
+from spanproof.fuzz.levels.remoteheap import RemoteHeaps
+from spanproof.fuzz.levels.sizes import SizeClasses
+from spanproof.fuzz.lockstep.divergence import AnyProgram, Divergence
+from spanproof.fuzz.program import Program
+from spanproof.fuzz.programs.contractprogram import ContractProgram
+from spanproof.fuzz.programs.heapprogram import HeapProgram
+from spanproof.fuzz.programs.sizesprogram import SizesProgram
+from spanproof.fuzz.sides import spanalloc_subject, spanallocheap
+from spanproof.fuzz.sides.factories import ByName, Scope, WrongFactory
+from spanproof.fuzz.subjects import Subject
 from spanproof.protocol.faults import Broken, CannotStart
 from spanproof.protocol.messages import Greeting
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from spanproof.fuzz.heapprogram import Answer
+from spanproof.fuzz.programs.heapprogram import Answer
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.base.intervals import Intervals
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from spanproof.fuzz.differences import NoMemory as NoMemory
-from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.differences.differences import NoMemory as NoMemory
+from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.scheduler import Scheduler
 from spanspec.heap.parts import Part, Wanted
 from spanspec.pages.pagealloc import Purpose

@@ -14,8 +14,10 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from spanproof.fuzz.choices import strategy_of
-from spanproof.fuzz.heapgrammar import (
+from spanproof.fuzz.heapsides import Side, SideFactory
+from spanproof.fuzz.lockstep.heaplockstep import HeapLockstep
+from spanproof.fuzz.programs.choices import strategy_of
+from spanproof.fuzz.programs.heapgrammar import (
     COUNTS,
     LAST_GENERATIONS,
     PHYSICAL,
@@ -27,8 +29,7 @@ from spanproof.fuzz.heapgrammar import (
     size_of,
     special,
 )
-from spanproof.fuzz.heaplockstep import HeapLockstep
-from spanproof.fuzz.heapprogram import (
+from spanproof.fuzz.programs.heapprogram import (
     EnsureSwept,
     FinishCycle,
     FlushCaches,
@@ -45,7 +46,6 @@ from spanproof.fuzz.heapprogram import (
     Sweep,
     TakeManual,
 )
-from spanproof.fuzz.heapsides import Side, SideFactory
 from spanspec.pages.pagealloc import Purpose
 
 P = st.sampled_from(PS)

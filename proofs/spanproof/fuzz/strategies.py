@@ -1,8 +1,7 @@
 """Hypothesis strategies for programs, to be used in tests of your own.
 
     from hypothesis import given
-    from spanproof.fuzz.heaplockstep import run_heap_program
-    from spanproof.fuzz.strategies import heap_programs
+    from spanproof.fuzz.strategies import heap_programs, run_heap_program
 
     @given(heap_programs())
     def test_my_heap_agrees(program):
@@ -14,21 +13,33 @@ fails, and keeps it in its database.
 
 from hypothesis.strategies import SearchStrategy
 
-from spanproof.fuzz.choices import strategy_of
-from spanproof.fuzz.heapgrammar import heap_program
-from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.lockstep.heaplockstep import run_heap_program
+from spanproof.fuzz.lockstep.spanlockstep import run_program
 from spanproof.fuzz.program import Program
-from spanproof.fuzz.schedulegrammar import scheduled_program
-from spanproof.fuzz.spangrammar import span_program
+from spanproof.fuzz.programs.choices import strategy_of
+from spanproof.fuzz.programs.heapgrammar import heap_program
+from spanproof.fuzz.programs.heapprogram import HeapProgram
+from spanproof.fuzz.programs.schedulegrammar import scheduled_program
+from spanproof.fuzz.programs.spangrammar import span_program
+
+__all__ = [
+    "HeapProgram",
+    "Program",
+    "heap_programs",
+    "run_heap_program",
+    "run_program",
+    "scheduled_programs",
+    "span_programs",
+]
 
 
 def span_programs() -> SearchStrategy[Program]:
-    """Return programs of one span, for `spanproof.fuzz.lockstep.run_program`."""
+    """Return programs of one span, for `run_program`."""
     return strategy_of(span_program)
 
 
 def heap_programs() -> SearchStrategy[HeapProgram]:
-    """Return programs of a whole heap, for `spanproof.fuzz.heaplockstep.run_heap_program`."""
+    """Return programs of a whole heap, for `run_heap_program`."""
     return strategy_of(heap_program)
 
 

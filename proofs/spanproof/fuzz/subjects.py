@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from spanproof.fuzz.differences import Refused as Refused
+from spanproof.fuzz.differences.differences import Refused as Refused
 from spanproof.fuzz.program import Program
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import make_span_class

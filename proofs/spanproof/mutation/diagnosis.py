@@ -9,12 +9,12 @@ from functools import partial
 from itertools import product
 from typing import Final, NamedTuple, cast
 
-from spanproof.fuzz.divergence import Divergence
-from spanproof.fuzz.heaplockstep import run_heap_program
-from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import SideFactory
-from spanproof.fuzz.lockstep import run_program
+from spanproof.fuzz.lockstep.divergence import Divergence
+from spanproof.fuzz.lockstep.heaplockstep import run_heap_program
+from spanproof.fuzz.lockstep.spanlockstep import run_program
 from spanproof.fuzz.program import Program
+from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.subjects import Path, State, Subject, SubjectFactory
 from spanproof.mutation import variants
 from spanproof.mutation.variants import ModelVariant

@@ -3,19 +3,24 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple, cast
 
-from spanproof.fuzz.campaign import run_target
-from spanproof.fuzz.differences import Difference, Refused, compare_events, compare_states
-from spanproof.fuzz.divergence import Divergence
-from spanproof.fuzz.heaplockstep import run_heap_program_quickly
-from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.campaigns.campaign import run_target
+from spanproof.fuzz.differences.differences import (
+    Difference,
+    Refused,
+    compare_events,
+    compare_states,
+)
+from spanproof.fuzz.engine.target import of_heap
 from spanproof.fuzz.heapsides import SideFactory
 from spanproof.fuzz.levels.answeringheap import AnsweringHeap
 from spanproof.fuzz.levels.recorded import Exchange, line_of
 from spanproof.fuzz.levels.remote import refusal_of
 from spanproof.fuzz.levels.remoteheap import RemoteHeaps
-from spanproof.fuzz.modelheap import ModelHeap
+from spanproof.fuzz.lockstep.divergence import Divergence
+from spanproof.fuzz.lockstep.heaplockstep import run_heap_program_quickly
+from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.reasons import are_alike
-from spanproof.fuzz.target import of_heap
+from spanproof.fuzz.sides.modelheap import ModelHeap
 from spanproof.mutation.variants import ModelVariant
 from spanproof.protocol.messages import HeapCall, HeapShown, Reply, Request, Returned
 from spanproof.protocol.messages import Refused as Declines

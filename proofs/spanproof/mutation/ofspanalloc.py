@@ -21,16 +21,16 @@ import msgspec
 import spanalloc
 from spanproof.decide.cache import Cache
 from spanproof.decide.schedule import matching
-from spanproof.fuzz.campaign import CampaignResult, run_target
-from spanproof.fuzz.divergence import ProgramT
-from spanproof.fuzz.factories import WrongFactory
+from spanproof.fuzz.campaigns.campaign import CampaignResult, run_target
+from spanproof.fuzz.engine.target import Target, of_heap, of_schedules, of_span
 from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.lockstep.divergence import ProgramT
 from spanproof.fuzz.planted.planting import package_with
 from spanproof.fuzz.planted.sources import FOLDER, modules, source_of
-from spanproof.fuzz.spanalloc_subject import spans_of_package as span_of
-from spanproof.fuzz.spanallocheap import QuietHeap
-from spanproof.fuzz.spanallocheap import heaps_of_package as heap_of
-from spanproof.fuzz.target import Target, of_heap, of_schedules, of_span
+from spanproof.fuzz.sides.factories import WrongFactory
+from spanproof.fuzz.sides.spanalloc_subject import spans_of_package as span_of
+from spanproof.fuzz.sides.spanallocheap import QuietHeap
+from spanproof.fuzz.sides.spanallocheap import heaps_of_package as heap_of
 from spanproof.mutation import equivalent
 from spanproof.mutation.drawn import Change, changes_in, with_replaced
 from spanproof.mutation.equivalent import REASONS

@@ -9,15 +9,15 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from spanproof.fuzz.differences import NoMemory, Refused
-from spanproof.fuzz.heaplockstep import HeapLockstep
-from spanproof.fuzz.heapprogram import HeapProgram, Malloc, Sweep, Together
+from spanproof.fuzz.differences.differences import NoMemory, Refused
 from spanproof.fuzz.levels.answeringheap import ENCODER, AnsweringHeap, call_of, program_of
 from spanproof.fuzz.levels.atonce import Calls, JointOutcome, Said
 from spanproof.fuzz.levels.recorded import Exchange
 from spanproof.fuzz.levels.remote import ReplyT
 from spanproof.fuzz.levels.remoteheap import RemoteHeap, RemoteHeaps
-from spanproof.fuzz.modelheap import ModelHeap
+from spanproof.fuzz.lockstep.heaplockstep import HeapLockstep
+from spanproof.fuzz.programs.heapprogram import HeapProgram, Malloc, Sweep, Together
+from spanproof.fuzz.sides.modelheap import ModelHeap
 from spanproof.protocol.messages import Greeting, HeapCall, NewHeap, Request
 from spanproof.simulate.threads import walks
 from spanspec.base.constants import MAX_SMALL_SIZE

@@ -11,8 +11,8 @@ import spanalloc
 import spanspec
 from spanproof import fuzz, patch
 from spanproof.decide.cache import Cache
-from spanproof.fuzz.campaign import CampaignResult
-from spanproof.fuzz.divergence import length_of
+from spanproof.fuzz.campaigns.campaign import CampaignResult
+from spanproof.fuzz.lockstep.divergence import length_of
 from spanproof.fuzz.planted import droppedlocks
 from spanproof.fuzz.planted import heap as heaps
 from spanproof.fuzz.planted import schedule as schedules

@@ -6,7 +6,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from spanproof.fuzz.heapprogram import (
+from spanproof.fuzz.heapsides import Side, SideFactory
+from spanproof.fuzz.levels.answeringheap import ENCODER, program_of
+from spanproof.fuzz.levels.atonce import made, said_of, ways, why_none
+from spanproof.fuzz.levels.recorded import line_of
+from spanproof.fuzz.programs.heapprogram import (
     AddSpecial,
     EnsureSwept,
     FinishCycle,
@@ -22,10 +26,6 @@ from spanproof.fuzz.heapprogram import (
     Task,
     Together,
 )
-from spanproof.fuzz.heapsides import Side, SideFactory
-from spanproof.fuzz.levels.answeringheap import ENCODER, program_of
-from spanproof.fuzz.levels.atonce import made, said_of, ways, why_none
-from spanproof.fuzz.levels.recorded import line_of
 from spanproof.mutation.outcomes import Race, race_of
 from spanproof.mutation.variants import ModelVariant
 from spanproof.protocol.messages import HeapCall, NewHeap

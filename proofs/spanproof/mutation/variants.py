@@ -21,8 +21,8 @@ from spanproof.fuzz.planted import heap as heaps
 from spanproof.fuzz.planted import span as spans
 from spanproof.fuzz.planted.planting import PlantedBug, package_with
 from spanproof.fuzz.planted.schedule import RACES
-from spanproof.fuzz.spanalloc_subject import spans_of_package
-from spanproof.fuzz.spanallocheap import heaps_of_package
+from spanproof.fuzz.sides.spanalloc_subject import spans_of_package
+from spanproof.fuzz.sides.spanallocheap import heaps_of_package
 from spanproof.fuzz.subjects import ModelSpan, SubjectFactory
 from spanproof.mutation.knownbugs.catalogue import BUGS
 from spanproof.patch.mutant import Mutant

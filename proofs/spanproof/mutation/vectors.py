@@ -15,13 +15,13 @@ from types import FrameType
 from typing import Final, NamedTuple, TypeVar, cast
 
 import spanspec
-from spanproof.fuzz.choices import FromBytes
-from spanproof.fuzz.divergence import Divergence
-from spanproof.fuzz.isolation.reduce import reduced
+from spanproof.fuzz.engine.reduce import reduced
 from spanproof.fuzz.levels.recorded import Exchange, RecordedSpan, line_of, sizes_asked
-from spanproof.fuzz.lockstep import run_program
+from spanproof.fuzz.lockstep.divergence import Divergence
+from spanproof.fuzz.lockstep.spanlockstep import run_program
 from spanproof.fuzz.program import Allocate, Flush, Program, Refill, StartCycle, Sweep
-from spanproof.fuzz.spangrammar import span_program
+from spanproof.fuzz.programs.choices import FromBytes
+from spanproof.fuzz.programs.spangrammar import span_program
 from spanproof.fuzz.subjects import Path as SearchPath
 from spanproof.fuzz.subjects import State, Subject, SubjectFactory, SweepOutcome
 from spanproof.mutation.variants import ModelVariant, model_span_with

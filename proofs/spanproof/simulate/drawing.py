@@ -3,7 +3,7 @@
 import random
 from typing import Final
 
-from spanproof.fuzz.places import PLACES, Books, address_at
+from spanproof.fuzz.programs.places import PLACES, Books, address_at
 from spanproof.simulate.programbooks import ProgramBooks
 from spanproof.simulate.workloads import Workload
 from spanspec.heap.decisions import Decisions

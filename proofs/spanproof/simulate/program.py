@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from spanproof.fuzz.heapprogram import Answer, PhysicalPage
+from spanproof.fuzz.programs.heapprogram import Answer, PhysicalPage
 from spanproof.support import savedfile
 from spanspec.base.wording import counted
 from spanspec.heap import program as inputs

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 
 from spanproof.fuzz.addressspace import AddressSpace
-from spanproof.fuzz.heapprogram import Answer
+from spanproof.fuzz.programs.heapprogram import Answer
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.pages.arena import GrantingOs
 

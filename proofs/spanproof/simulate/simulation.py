@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from spanproof.fuzz.heapprogram import Answer, PhysicalPage
+from spanproof.fuzz.programs.heapprogram import Answer, PhysicalPage
 from spanproof.simulate.drawing import Drawing
 from spanproof.simulate.judging import Failure, Simulated, header_for
 from spanproof.simulate.program import SimulatedProgram

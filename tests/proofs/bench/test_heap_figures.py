@@ -11,9 +11,9 @@ from spanproof.bench import calls, pagegrowth, rates
 from spanproof.bench.child import in_child
 from spanproof.bench.fuzzing import by_engine
 from spanproof.bench.plainmachine import by_state_machine
-from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import State
-from spanproof.fuzz.spanallocheap import SpanallocHeap
+from spanproof.fuzz.programs.heapprogram import HeapProgram
+from spanproof.fuzz.sides.spanallocheap import SpanallocHeap
 from spanproof.support.tools import Missing
 
 

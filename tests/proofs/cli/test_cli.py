@@ -15,8 +15,8 @@ import pytest
 from spanproof.cli import app, coverage
 from spanproof.cli.app import run
 from spanproof.decide import suite
-from spanproof.fuzz.divergence import AnyProgram
 from spanproof.fuzz.isolation.supervised import Supervised
+from spanproof.fuzz.lockstep.divergence import AnyProgram
 from spanproof.fuzz.program import Allocate, Program, Refill, save
 from spanproof.report import matrix
 from spanproof.support.traces import bundled_traces

@@ -11,9 +11,10 @@ from spanproof.decide.cache import Cache, NoCache, in_ci
 from spanproof.decide.catalogue import Catalogue, catalogue, current
 from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.verdict import Verdict
-from spanproof.fuzz import campaign, spanalloc_subject, spanallocheap
-from spanproof.fuzz.campaign import CampaignResult
-from spanproof.fuzz.target import of_heap
+from spanproof.fuzz.campaigns import campaign
+from spanproof.fuzz.campaigns.campaign import CampaignResult
+from spanproof.fuzz.engine.target import of_heap
+from spanproof.fuzz.sides import spanalloc_subject, spanallocheap
 
 JUDGED = verify.judged
 WORK = Verdict("o", "proved", 1, 0.1, 0.1)

@@ -12,8 +12,8 @@ from spanspec.base.sizeclass import CLASSES, round_up_size, size_class_for
 
 if TYPE_CHECKING:
     from spanproof.fuzz.scheduler import CallingThread, Scheduler
-    from spanproof.fuzz.spanalloc_subject import SpanallocSpan
-    from spanproof.fuzz.spanallocheap import SpanallocHeap
+    from spanproof.fuzz.sides.spanalloc_subject import SpanallocSpan
+    from spanproof.fuzz.sides.spanallocheap import SpanallocHeap
 
 LIBC = ctypes.CDLL(None)
 for name in ("malloc", "calloc", "aligned_alloc", "realloc"):
@@ -123,7 +123,7 @@ class Answering:
     def new_span(self, ask: Message) -> Message:
         import spanalloc
         from spanproof.fuzz.program import Program
-        from spanproof.fuzz.spanalloc_subject import spans_of_package
+        from spanproof.fuzz.sides.spanalloc_subject import spans_of_package
 
         package = SimpleNamespace(Span=spanalloc.Span, SpanError=spanalloc.SpanError)
         program = Program(
@@ -163,8 +163,8 @@ class Answering:
         return state
 
     def new_heap(self, ask: Message) -> Message:
-        from spanproof.fuzz import spanallocheap
-        from spanproof.fuzz.heapprogram import HeapProgram
+        from spanproof.fuzz.programs.heapprogram import HeapProgram
+        from spanproof.fuzz.sides import spanallocheap
 
         answers = tuple(ask["answers"])
         start = HeapProgram((), ask["procs"], ask["sweepgen"], ask["physical"], answers)

@@ -16,16 +16,16 @@ from spanproof.cli import app
 from spanproof.cli.saving import Saver
 from spanproof.doors.reproducing import replayed, script_of
 from spanproof.doors.targets import run_again
-from spanproof.fuzz.causes import beside, cause_of
-from spanproof.fuzz.divergence import Divergence, Run
-from spanproof.fuzz.factories import Scope
-from spanproof.fuzz.finding import FoundWith
+from spanproof.fuzz.campaigns.finding import FoundWith
+from spanproof.fuzz.engine.causes import beside, cause_of
 from spanproof.fuzz.isolation.ending import Limits
-from spanproof.fuzz.lockstep import run_program
+from spanproof.fuzz.lockstep.divergence import Divergence, Run
+from spanproof.fuzz.lockstep.spanlockstep import run_program
 from spanproof.fuzz.planted.planting import package_with
 from spanproof.fuzz.planted.span import PLANTED
 from spanproof.fuzz.program import Allocate, Flush, Program, Refill, StartCycle
-from spanproof.fuzz.spanalloc_subject import spans_of_package
+from spanproof.fuzz.sides.factories import Scope
+from spanproof.fuzz.sides.spanalloc_subject import spans_of_package
 from spanproof.mutation import diagnosis, variants
 from spanproof.symbolic.sources import SourceTree
 

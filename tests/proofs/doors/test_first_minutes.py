@@ -12,8 +12,7 @@ from spanproof.cli import app
 from spanproof.doors.header import PLACE
 from spanproof.doors.targets import run_again
 from spanproof.doors.templates.language import FILES, Language, files_of, first_steps
-from spanproof.fuzz.factories import Scope
-from spanproof.fuzz.finding import DoorName, FoundWith
+from spanproof.fuzz.campaigns.finding import DoorName, FoundWith
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.program import (
     Allocate,
@@ -24,6 +23,7 @@ from spanproof.fuzz.program import (
     Refill,
     StartCycle,
 )
+from spanproof.fuzz.sides.factories import Scope
 
 ROOT = Path(__file__).parents[3]
 HOSTILE = Path(__file__).parent / "hostile.py"

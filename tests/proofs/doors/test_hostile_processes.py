@@ -15,15 +15,15 @@ import pytest
 from spanproof.cli import app
 from spanproof.doors.header import PLACE
 from spanproof.doors.targets import run_again, span_target
-from spanproof.fuzz.campaign import run_target
-from spanproof.fuzz.divergence import AnyProgram
-from spanproof.fuzz.factories import Scope, WrongFactory
-from spanproof.fuzz.finding import FoundWith
-from spanproof.fuzz.heapprogram import HeapProgram, StartCycle, Sweep, Together
+from spanproof.fuzz.campaigns.campaign import run_target
+from spanproof.fuzz.campaigns.finding import FoundWith
 from spanproof.fuzz.isolation.ending import Limits
-from spanproof.fuzz.levels.contractprogram import ContractProgram, Malloc
-from spanproof.fuzz.levels.sizesprogram import AskSize, SizesProgram
+from spanproof.fuzz.lockstep.divergence import AnyProgram
 from spanproof.fuzz.program import Allocate, Program, Refill
+from spanproof.fuzz.programs.contractprogram import ContractProgram, Malloc
+from spanproof.fuzz.programs.heapprogram import HeapProgram, StartCycle, Sweep, Together
+from spanproof.fuzz.programs.sizesprogram import AskSize, SizesProgram
+from spanproof.fuzz.sides.factories import Scope, WrongFactory
 
 HOSTILE = Path(__file__).parent / "hostile.py"
 PROGRAM = Program(1, (Refill(), Allocate(3)))

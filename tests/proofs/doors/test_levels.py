@@ -10,14 +10,9 @@ import pytest
 from spanproof.doors.calling import called_of
 from spanproof.doors.header import PLACE
 from spanproof.doors.targets import run_again
-from spanproof.fuzz import heapprogram as heap
-from spanproof.fuzz.divergence import AnyProgram, Divergence
-from spanproof.fuzz.factories import Scope, WrongFactory
-from spanproof.fuzz.finding import DoorName, FoundWith
-from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.campaigns.finding import DoorName, FoundWith
 from spanproof.fuzz.isolation.ending import Limits
-from spanproof.fuzz.levels.contractprogram import ContractProgram, Free, Malloc, Realloc, Show
-from spanproof.fuzz.levels.sizesprogram import AskSize, SizesProgram
+from spanproof.fuzz.lockstep.divergence import AnyProgram, Divergence
 from spanproof.fuzz.program import (
     Allocate,
     Flush,
@@ -27,6 +22,11 @@ from spanproof.fuzz.program import (
     Refill,
     StartCycle,
 )
+from spanproof.fuzz.programs import heapprogram as heap
+from spanproof.fuzz.programs.contractprogram import ContractProgram, Free, Malloc, Realloc, Show
+from spanproof.fuzz.programs.heapprogram import HeapProgram
+from spanproof.fuzz.programs.sizesprogram import AskSize, SizesProgram
+from spanproof.fuzz.sides.factories import Scope, WrongFactory
 from spanproof.protocol.faults import CannotStart
 
 ANSWERING = Path(__file__).parent / "answering.py"

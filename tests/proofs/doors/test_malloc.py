@@ -13,16 +13,16 @@ from spanproof.doors.driver import library_of
 from spanproof.doors.header import PLACE
 from spanproof.doors.reproducing import script_of
 from spanproof.doors.targets import run_again
-from spanproof.fuzz.differences import Difference
-from spanproof.fuzz.divergence import Divergence
-from spanproof.fuzz.factories import Scope, WrongFactory
-from spanproof.fuzz.finding import DoorName, FoundWith
+from spanproof.fuzz.campaigns.finding import DoorName, FoundWith
+from spanproof.fuzz.differences.differences import Difference
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.contract import ContractJudge, plan
-from spanproof.fuzz.levels.contractprogram import ContractProgram, Malloc, Realloc, drawn
 from spanproof.fuzz.levels.contractruns import run_whole
 from spanproof.fuzz.levels.known import KnownFailure, told_of_known
 from spanproof.fuzz.levels.remote import Answerer
+from spanproof.fuzz.lockstep.divergence import Divergence
+from spanproof.fuzz.programs.contractprogram import ContractProgram, Malloc, Realloc, drawn
+from spanproof.fuzz.sides.factories import Scope, WrongFactory
 from spanproof.protocol.faults import Broken, CannotStart
 from spanproof.protocol.messages import Made
 

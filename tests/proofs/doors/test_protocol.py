@@ -10,7 +10,7 @@ import pytest
 from spanproof.doors import header
 from spanproof.fuzz import reasons
 from spanproof.fuzz.addressspace import AddressSpace
-from spanproof.fuzz.differences import Difference, compare_states
+from spanproof.fuzz.differences.differences import Difference, compare_states
 from spanproof.protocol import messages, schema
 from spanproof.protocol.faults import Broken, Declined
 from spanproof.protocol.forms import form_of, read_reply

@@ -17,7 +17,7 @@ import pytest
 from spanproof.cli.app import run
 from spanproof.doors import consuming
 from spanproof.doors.header import PLACE
-from spanproof.fuzz.campaign import CampaignResult
+from spanproof.fuzz.campaigns.campaign import CampaignResult
 from spanproof.fuzz.program import (
     Allocate,
     MarkEvery,

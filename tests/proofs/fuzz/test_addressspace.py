@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanproof.fuzz.addressspace import END, AddressSpace
-from spanproof.fuzz.heaplockstep import run_heap_program
-from spanproof.fuzz.heapprogram import Answer, HeapProgram, Malloc
-from spanproof.fuzz.spanallocheap import installed
+from spanproof.fuzz.lockstep.heaplockstep import run_heap_program
+from spanproof.fuzz.programs.heapprogram import Answer, HeapProgram, Malloc
+from spanproof.fuzz.sides.spanallocheap import installed
 from spanspec.base.constants import HEAP_ARENA_BYTES
 
 SIZES = st.integers(1, 5).map(lambda arenas: arenas * HEAP_ARENA_BYTES) | st.just(1 << 40)

@@ -26,12 +26,15 @@ from spanproof.doors.slices import (
     campaigner_in_slices,
     slices_of,
 )
-from spanproof.fuzz.campaign import CampaignResult
-from spanproof.fuzz.corpus import Corpus
-from spanproof.fuzz.divergence import Divergence
-from spanproof.fuzz.factories import Scope
-from spanproof.fuzz.finding import FoundWith
-from spanproof.fuzz.heapprogram import (
+from spanproof.fuzz.campaigns.campaign import CampaignResult
+from spanproof.fuzz.campaigns.finding import FoundWith
+from spanproof.fuzz.engine.corpus import Corpus
+from spanproof.fuzz.engine.reachable import APART, reachable
+from spanproof.fuzz.engine.watching import Watcher, by_rule
+from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.lockstep.divergence import Divergence
+from spanproof.fuzz.program import Program, Refill
+from spanproof.fuzz.programs.heapprogram import (
     FinishCycle,
     FreeManual,
     HeapProgram,
@@ -40,10 +43,7 @@ from spanproof.fuzz.heapprogram import (
     Sweep,
     TakeManual,
 )
-from spanproof.fuzz.isolation.ending import Limits
-from spanproof.fuzz.program import Program, Refill
-from spanproof.fuzz.reachable import APART, reachable
-from spanproof.fuzz.watching import Watcher, by_rule
+from spanproof.fuzz.sides.factories import Scope
 from spanproof.support import savedfile
 from spanspec.rules.book import definitions, modules
 

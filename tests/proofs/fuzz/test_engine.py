@@ -8,13 +8,21 @@ import pytest
 from msgspec.structs import replace
 
 import spanalloc
-from spanproof.fuzz.choices import Choices, FromBytes, seeded
-from spanproof.fuzz.differences import Told, compare_events
-from spanproof.fuzz.divergence import ProgramT
-from spanproof.fuzz.guidance import FRESH, KeptPrograms, Source
-from spanproof.fuzz.heapgrammar import heap_program
-from spanproof.fuzz.heaplockstep import MOST_UNSEEN, run_heap_program, run_heap_program_quickly
-from spanproof.fuzz.heapprogram import (
+from spanproof.fuzz.differences.differences import Told, compare_events
+from spanproof.fuzz.engine.guidance import FRESH, KeptPrograms, Source
+from spanproof.fuzz.engine.target import of_heap, of_schedules
+from spanproof.fuzz.heapsides import State, WholeEvent
+from spanproof.fuzz.lockstep.divergence import ProgramT
+from spanproof.fuzz.lockstep.heaplockstep import (
+    MOST_UNSEEN,
+    run_heap_program,
+    run_heap_program_quickly,
+)
+from spanproof.fuzz.lockstep.novelty import Feature
+from spanproof.fuzz.program import Program
+from spanproof.fuzz.programs.choices import Choices, FromBytes, seeded
+from spanproof.fuzz.programs.heapgrammar import heap_program
+from spanproof.fuzz.programs.heapprogram import (
     Answer,
     FinishCycle,
     FlushCaches,
@@ -24,14 +32,10 @@ from spanproof.fuzz.heapprogram import (
     Step,
     Sweep,
 )
-from spanproof.fuzz.heapsides import State, WholeEvent
-from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.novelty import Feature
-from spanproof.fuzz.program import Program
-from spanproof.fuzz.schedulegrammar import scheduled_program
-from spanproof.fuzz.spanallocheap import SpanallocHeap, installed
-from spanproof.fuzz.spangrammar import span_program
-from spanproof.fuzz.target import of_heap, of_schedules
+from spanproof.fuzz.programs.schedulegrammar import scheduled_program
+from spanproof.fuzz.programs.spangrammar import span_program
+from spanproof.fuzz.sides.modelheap import ModelHeap
+from spanproof.fuzz.sides.spanallocheap import SpanallocHeap, installed
 from spanspec.heap.parts import Part, Wanted
 from spanspec.invariants import violations, violations_at
 
@@ -188,7 +192,7 @@ def test_events_of_both_sides_mostly_agree_as_they_are(monkeypatch: pytest.Monke
         slowly.append(expected)
         compare_events(expected, seen)
 
-    monkeypatch.setattr("spanproof.fuzz.heaplockstep.compare_events", compare)
+    monkeypatch.setattr("spanproof.fuzz.lockstep.heaplockstep.compare_events", compare)
     calls = 0
     for seed in range(20):
         program = heap_program(FromBytes(seeded(seed)))

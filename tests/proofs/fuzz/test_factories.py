@@ -9,10 +9,9 @@ from typing import cast
 import pytest
 
 from spanproof.cli.app import run
-from spanproof.fuzz.differences import Difference, compare_states
-from spanproof.fuzz.finding import load
-from spanproof.fuzz.heapprogram import HeapProgram, Malloc
-from spanproof.fuzz.lockstep import run_program
+from spanproof.fuzz.campaigns.finding import load
+from spanproof.fuzz.differences.differences import Difference, compare_states
+from spanproof.fuzz.lockstep.spanlockstep import run_program
 from spanproof.fuzz.program import (
     Allocate,
     Flush,
@@ -23,7 +22,8 @@ from spanproof.fuzz.program import (
     Sweep,
     save,
 )
-from spanproof.fuzz.spanalloc_subject import SpanallocSpan, installed
+from spanproof.fuzz.programs.heapprogram import HeapProgram, Malloc
+from spanproof.fuzz.sides.spanalloc_subject import SpanallocSpan, installed
 from spanproof.fuzz.subjects import Path as SearchPath
 from spanproof.fuzz.subjects import State, Subject, SweepOutcome
 from spanproof.support import savedfile
@@ -90,8 +90,8 @@ def test_the_methods_of_a_span_are_those_that_the_docs_name() -> None:
 
 
 WRONG = """
-from spanproof.fuzz.spanalloc_subject import installed as spans
-from spanproof.fuzz.spanallocheap import installed as heaps
+from spanproof.fuzz.sides.spanalloc_subject import installed as spans
+from spanproof.fuzz.sides.spanallocheap import installed as heaps
 
 def none(program): return None
 def nothing(): return None
@@ -226,7 +226,7 @@ def test_a_span_that_shows_an_alloccache_once_shows_it_always(here: Path) -> Non
 
 
 def test_a_heap_program_is_not_taken_for_that_of_a_span(here: Path) -> None:
-    from spanproof.fuzz import heapprogram
+    from spanproof.fuzz.programs import heapprogram
 
     heapprogram.save(HeapProgram((Malloc(8),)), here / "h.json")
     assert load(here / "h.json") == (HeapProgram((Malloc(8),)), None)

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from spanproof.fuzz.campaign import run
-from spanproof.fuzz.lockstep import run_program
+from spanproof.fuzz.campaigns.campaign import run
+from spanproof.fuzz.lockstep.spanlockstep import run_program
 from spanproof.fuzz.planted.planting import Effort, PlantedBug, package_with
 from spanproof.fuzz.planted.span import PLANTED, find
 from spanproof.fuzz.program import (
@@ -27,7 +27,7 @@ from spanproof.fuzz.program import (
     load,
     save,
 )
-from spanproof.fuzz.spanalloc_subject import SpanallocSpan, installed, spans_of_package
+from spanproof.fuzz.sides.spanalloc_subject import SpanallocSpan, installed, spans_of_package
 from spanproof.fuzz.strategies import span_programs
 from spanproof.fuzz.subjects import State, SubjectFactory
 

@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from spanproof.fuzz import finding
-from spanproof.fuzz.choices import FromBytes, seeded
-from spanproof.fuzz.divergence import describe
-from spanproof.fuzz.heapgrammar import heap_program
-from spanproof.fuzz.heaplockstep import HeapLockstep, run_heap_program
-from spanproof.fuzz.heapprogram import (
+from spanproof.fuzz.campaigns import finding
+from spanproof.fuzz.heapsides import State
+from spanproof.fuzz.lockstep.divergence import describe
+from spanproof.fuzz.lockstep.heaplockstep import HeapLockstep, run_heap_program
+from spanproof.fuzz.planted.heap import BUGS, find_in_heap
+from spanproof.fuzz.planted.planting import PlantedBug, package_with
+from spanproof.fuzz.program import ProgramError
+from spanproof.fuzz.programs.choices import FromBytes, seeded
+from spanproof.fuzz.programs.heapgrammar import heap_program
+from spanproof.fuzz.programs.heapprogram import (
     FinishCycle,
     FlushCaches,
     FreeManual,
@@ -29,11 +33,7 @@ from spanproof.fuzz.heapprogram import (
     load,
     save,
 )
-from spanproof.fuzz.heapsides import State
-from spanproof.fuzz.planted.heap import BUGS, find_in_heap
-from spanproof.fuzz.planted.planting import PlantedBug, package_with
-from spanproof.fuzz.program import ProgramError
-from spanproof.fuzz.spanallocheap import (
+from spanproof.fuzz.sides.spanallocheap import (
     QuietHeap,
     SpanallocHeap,
     heaps_of_package,

@@ -19,20 +19,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spanproof.fuzz import spanallocheap
-from spanproof.fuzz.campaign import CampaignResult, run_once, run_target
-from spanproof.fuzz.choices import Choices, pick
-from spanproof.fuzz.divergence import Divergence
-from spanproof.fuzz.heapprogram import HeapProgram, Malloc, StartCycle, Sweep, Together
+from spanproof.fuzz.campaigns.campaign import CampaignResult, run_once, run_target
+from spanproof.fuzz.engine.target import Target, of_heap, of_schedules, of_span
 from spanproof.fuzz.heapsides import Side
 from spanproof.fuzz.isolation import supervised
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.isolation.supervisor import Supervisor
+from spanproof.fuzz.lockstep.divergence import Divergence
 from spanproof.fuzz.program import Allocate, MarkFree, Program, Refill, Retire
-from spanproof.fuzz.spanalloc_subject import SpanallocSpan, installed
+from spanproof.fuzz.programs.choices import Choices, pick
+from spanproof.fuzz.programs.heapprogram import HeapProgram, Malloc, StartCycle, Sweep, Together
+from spanproof.fuzz.sides import spanallocheap
+from spanproof.fuzz.sides.spanalloc_subject import SpanallocSpan, installed
 from spanproof.fuzz.subjects import Path as SearchPath
 from spanproof.fuzz.subjects import SubjectFactory
-from spanproof.fuzz.target import Target, of_heap, of_schedules, of_span
 from spanproof.support.processes import NO_MORE
 
 NTH = 3

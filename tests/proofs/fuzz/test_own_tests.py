@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from spanproof.fuzz.differences import Difference
-from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.differences.differences import Difference
 from spanproof.fuzz.heapsides import State
-from spanproof.fuzz.spanallocheap import SpanallocHeap, installed
+from spanproof.fuzz.programs.heapprogram import HeapProgram
+from spanproof.fuzz.sides.spanallocheap import SpanallocHeap, installed
 from spanproof.fuzz.statemachine import HeapMachine, state_machine_of
 
 FEW = settings(
@@ -53,8 +53,8 @@ def test_a_machine_without_a_heap_says_what_it_lacks() -> None:
 
 MINE = """
 from hypothesis import given
-from spanproof.fuzz.heaplockstep import run_heap_program
-from spanproof.fuzz.spanallocheap import installed
+from spanproof.fuzz.lockstep.heaplockstep import run_heap_program
+from spanproof.fuzz.sides.spanallocheap import installed
 from spanproof.fuzz.statemachine import state_machine_of
 from spanproof.fuzz.strategies import heap_programs
 

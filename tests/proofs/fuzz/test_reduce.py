@@ -2,7 +2,8 @@
 
 import time
 
-from spanproof.fuzz.heapprogram import (
+from spanproof.fuzz.engine.reduce import reduced
+from spanproof.fuzz.programs.heapprogram import (
     HeapProgram,
     Malloc,
     MarkEvery,
@@ -11,7 +12,6 @@ from spanproof.fuzz.heapprogram import (
     Sweep,
     Together,
 )
-from spanproof.fuzz.isolation.reduce import reduced
 
 LONG: tuple[Step, ...] = tuple([MarkEvery(n=number) for number in range(1, 90)])
 NEVER = 1e18

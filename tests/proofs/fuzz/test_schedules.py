@@ -7,11 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from spanproof.cli.app import run
-from spanproof.fuzz.divergence import describe, length_of
-from spanproof.fuzz.earlierlooks import WithEarlierLooks
-from spanproof.fuzz.factories import METHODS, Scope
-from spanproof.fuzz.heaplockstep import run_heap_program
-from spanproof.fuzz.heapprogram import (
+from spanproof.fuzz.lockstep.divergence import describe, length_of
+from spanproof.fuzz.lockstep.heaplockstep import run_heap_program
+from spanproof.fuzz.lockstep.interleaved import InTurns
+from spanproof.fuzz.planted.heap import find_in_heap
+from spanproof.fuzz.planted.planting import Effort, PlantedBug, package_with
+from spanproof.fuzz.planted.schedule import RACES, find_in_schedule
+from spanproof.fuzz.programs.heapprogram import (
     EnsureSwept,
     FinishCycle,
     FreeOsMemory,
@@ -27,12 +29,10 @@ from spanproof.fuzz.heapprogram import (
     save,
     with_less_at_once,
 )
-from spanproof.fuzz.interleaved import InTurns
-from spanproof.fuzz.planted.heap import find_in_heap
-from spanproof.fuzz.planted.planting import Effort, PlantedBug, package_with
-from spanproof.fuzz.planted.schedule import RACES, find_in_schedule
 from spanproof.fuzz.scheduler import CallingThread, Scheduler, StopReason
-from spanproof.fuzz.spanallocheap import heaps_of_package, installed
+from spanproof.fuzz.sides.earlierlooks import WithEarlierLooks
+from spanproof.fuzz.sides.factories import METHODS, Scope
+from spanproof.fuzz.sides.spanallocheap import heaps_of_package, installed
 from spanproof.fuzz.strategies import scheduled_programs
 from spanspec.heap.decisions import Decisions
 

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
 from spanproof.fuzz import reasons
-from spanproof.fuzz.heapcalls import Refusal, same
-from spanproof.fuzz.heaplockstep import run_heap_program
-from spanproof.fuzz.heapprogram import (
+from spanproof.fuzz.lockstep.heapcalls import Refusal, same
+from spanproof.fuzz.lockstep.heaplockstep import run_heap_program
+from spanproof.fuzz.planted.heap import BUGS
+from spanproof.fuzz.planted.planting import PlantedBug, package_with
+from spanproof.fuzz.programs.heapprogram import (
     AddSpecial,
     EnsureSwept,
     FinishCycle,
@@ -26,11 +28,9 @@ from spanproof.fuzz.heapprogram import (
     TakeManual,
     describe_step,
 )
-from spanproof.fuzz.places import PLACES, Place
-from spanproof.fuzz.planted.heap import BUGS
-from spanproof.fuzz.planted.planting import PlantedBug, package_with
+from spanproof.fuzz.programs.places import PLACES, Place
 from spanproof.fuzz.reasons import reason_in, rules_of, wordings
-from spanproof.fuzz.spanallocheap import heaps_of_package, installed
+from spanproof.fuzz.sides.spanallocheap import heaps_of_package, installed
 from spanproof.fuzz.strategies import heap_programs
 from spanspec.rules.book import BY_ID
 

@@ -6,19 +6,26 @@ import pytest
 from msgspec.structs import replace
 
 from spanproof.cli.app import run
-from spanproof.fuzz import partrules, subjects
-from spanproof.fuzz.differences import Difference, compare_events, compare_states
-from spanproof.fuzz.display import event_shown, shown
-from spanproof.fuzz.divergence import Divergence
-from spanproof.fuzz.heaplockstep import run_heap_program
-from spanproof.fuzz.heapprogram import FinishCycle, HeapProgram, Malloc, StartCycle, Together
+from spanproof.fuzz import subjects
+from spanproof.fuzz.differences import partrules
+from spanproof.fuzz.differences.differences import Difference, compare_events, compare_states
+from spanproof.fuzz.differences.display import event_shown, shown
 from spanproof.fuzz.heapsides import SideFactory, State
-from spanproof.fuzz.lockstep import RULES, run_program
-from spanproof.fuzz.modelheap import ModelHeap
+from spanproof.fuzz.lockstep.divergence import Divergence
+from spanproof.fuzz.lockstep.heaplockstep import run_heap_program
+from spanproof.fuzz.lockstep.spanlockstep import RULES, run_program
 from spanproof.fuzz.program import Allocate, Program, Refill, Sweep
 from spanproof.fuzz.program import StartCycle as SpanCycle
-from spanproof.fuzz.spanalloc_subject import installed as installed_span
-from spanproof.fuzz.spanallocheap import SpanallocHeap, installed
+from spanproof.fuzz.programs.heapprogram import (
+    FinishCycle,
+    HeapProgram,
+    Malloc,
+    StartCycle,
+    Together,
+)
+from spanproof.fuzz.sides.modelheap import ModelHeap
+from spanproof.fuzz.sides.spanalloc_subject import installed as installed_span
+from spanproof.fuzz.sides.spanallocheap import SpanallocHeap, installed
 from spanspec.heap import Heap, operations
 from spanspec.heap.program import Allocate as AllocateInput
 from spanspec.heap.program import StartCycle as StartCycleInput
@@ -69,7 +76,7 @@ def test_a_broken_invariant_of_the_model_names_the_model(monkeypatch: pytest.Mon
     def broken(state: object) -> list[Violation]:
         return [Violation("I-38", "a slot is offered twice")]
 
-    monkeypatch.setattr("spanproof.fuzz.heaplockstep.violations", broken)
+    monkeypatch.setattr("spanproof.fuzz.lockstep.heaplockstep.violations", broken)
     divergence = found(CYCLE)
     assert (divergence.side, divergence.rules, divergence.after) == ("model", ("I-38",), True)
     assert "offered twice" in divergence.expected

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.fuzz import heapprogram, program
+from spanproof.fuzz import program
+from spanproof.fuzz.programs import heapprogram
 from spanspec.base.wording import counted, ordinal
 
 ROOT = Path(__file__).parents[3]

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 import spanproof
+from spanproof.fuzz.differences.plain import plain
 from spanproof.fuzz.isolation.ending import Ended, Limits
-from spanproof.fuzz.plain import plain
 from spanproof.protocol.process import WAITS
 
 LINES: Final = 6

@@ -14,11 +14,9 @@ from typing import Final, Generic, NamedTuple, cast
 import msgspec
 from msgspec.structs import replace
 
-from spanproof.fuzz.divergence import AnyProgram, Divergence, ProgramT, doing_in
-from spanproof.fuzz.factories import WrongFactory
+from spanproof.fuzz.engine.reduce import reduced
 from spanproof.fuzz.isolation.ending import Ended, Limits
 from spanproof.fuzz.isolation.endreport import end_report
-from spanproof.fuzz.isolation.reduce import reduced
 from spanproof.fuzz.isolation.supervisor import Supervisor
 from spanproof.fuzz.isolation.worker import (
     Campaign,
@@ -30,6 +28,8 @@ from spanproof.fuzz.isolation.worker import (
     Unkept,
     Unsuitable,
 )
+from spanproof.fuzz.lockstep.divergence import AnyProgram, Divergence, ProgramT, doing_in
+from spanproof.fuzz.sides.factories import WrongFactory
 from spanspec.base.wording import counted
 
 RUNS: Final = 3

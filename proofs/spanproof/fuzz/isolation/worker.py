@@ -12,20 +12,20 @@ import msgspec
 
 import spanproof
 import spanspec
-from spanproof.fuzz.corpus import Corpus
-from spanproof.fuzz.divergence import (
+from spanproof.fuzz.differences.plain import said_by
+from spanproof.fuzz.engine.corpus import Corpus
+from spanproof.fuzz.engine.searching import FuzzSearch
+from spanproof.fuzz.engine.target import Target
+from spanproof.fuzz.isolation.confined import Sender
+from spanproof.fuzz.isolation.shared_note import Note
+from spanproof.fuzz.lockstep.divergence import (
     AnyProgram,
     Divergence,
     ProgramT,
     Run,
     doing_in,
 )
-from spanproof.fuzz.factories import WrongFactory
-from spanproof.fuzz.isolation.confined import Sender
-from spanproof.fuzz.isolation.shared_note import Note
-from spanproof.fuzz.plain import said_by
-from spanproof.fuzz.searching import FuzzSearch
-from spanproof.fuzz.target import Target
+from spanproof.fuzz.sides.factories import WrongFactory
 
 OFTEN = 0.05
 """Seconds between two messages about what was done so far."""

@@ -6,12 +6,12 @@ from typing import Final, cast
 import msgspec
 from msgspec.structs import replace
 
-from spanproof.fuzz.differences import Refused
-from spanproof.fuzz.heapcalls import Call
-from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.differences.differences import Refused
 from spanproof.fuzz.heapsides import LooksUp, NoMemory, Paces, Side, SideFactory, Steers
 from spanproof.fuzz.levels.recorded import Exchange
 from spanproof.fuzz.levels.remote import RefusedWith, ReplyT
+from spanproof.fuzz.lockstep.heapcalls import Call
+from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.protocol.messages import (
     VERSION,
     Ask,

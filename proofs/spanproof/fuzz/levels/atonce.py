@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, cast
 
 import msgspec
 
-from spanproof.fuzz.differences import Difference, NoMemory, Refused, compare_states
+from spanproof.fuzz.differences.differences import Difference, NoMemory, Refused, compare_states
 from spanproof.fuzz.heapsides import Schedulable, Side, State
 from spanproof.fuzz.levels.answeringheap import call_of
 from spanproof.fuzz.scheduler import CallingThread, Scheduler, StopReason

@@ -9,15 +9,15 @@ from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from spanproof.fuzz.differences import Difference
-from spanproof.fuzz.levels.contractprogram import (
+from spanproof.fuzz.differences.differences import Difference
+from spanproof.fuzz.levels.known import MET, TRIED, KnownFailure
+from spanproof.fuzz.programs.contractprogram import (
     ContractProgram,
     Free,
     Malloc,
     Realloc,
     Show,
 )
-from spanproof.fuzz.levels.known import MET, TRIED, KnownFailure
 from spanproof.protocol import messages
 from spanproof.protocol.messages import Accounted, Made, Reply, Request, Shown
 from spanspec.base.ids import Address

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Final
 
-from spanproof.fuzz.differences import IMPLEMENTATION, Difference
-from spanproof.fuzz.divergence import Divergence, Run, StepHeard, run_steps
+from spanproof.fuzz.differences.differences import IMPLEMENTATION, Difference
+from spanproof.fuzz.differences.plain import said_by
 from spanproof.fuzz.levels.contract import LACKS, ContractJudge, Planned, plan
-from spanproof.fuzz.levels.contractprogram import ContractProgram, describe_step
 from spanproof.fuzz.levels.known import of_name, ours
 from spanproof.fuzz.levels.remote import Answerer
-from spanproof.fuzz.novelty import Feature
-from spanproof.fuzz.plain import said_by
+from spanproof.fuzz.lockstep.divergence import Divergence, Run, StepHeard, run_steps
+from spanproof.fuzz.lockstep.novelty import Feature
+from spanproof.fuzz.programs.contractprogram import ContractProgram, describe_step
 from spanproof.protocol.faults import Broken, Declined
 from spanproof.protocol.messages import REPLIES, Done, NewContract, Reply
 

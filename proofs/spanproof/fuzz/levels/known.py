@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from spanproof.fuzz.differences import Difference
+from spanproof.fuzz.differences.differences import Difference
 from spanproof.protocol.messages import Ask
 from spanspec.base.wording import counted
 

@@ -8,11 +8,11 @@ from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple, TypeVar
 
-from spanproof.fuzz.differences import Refused
-from spanproof.fuzz.factories import WrongFactory
+from spanproof.fuzz.differences.differences import Refused
 from spanproof.fuzz.levels.sizes import Sized
-from spanproof.fuzz.levels.sizesprogram import SizesProgram
 from spanproof.fuzz.program import Program
+from spanproof.fuzz.programs.sizesprogram import SizesProgram
+from spanproof.fuzz.sides.factories import WrongFactory
 from spanproof.fuzz.subjects import Path, State, SweepOutcome
 from spanproof.protocol import messages
 from spanproof.protocol.faults import Broken, CannotStart, Declined

@@ -6,9 +6,9 @@ from typing import Final, Protocol, cast
 
 from msgspec.structs import asdict
 
-from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import Event, NoMemory, State
 from spanproof.fuzz.levels.remote import RefusedWith, ReplyT
+from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.scheduler import CallingThread, Scheduler
 from spanproof.protocol.messages import (
     Done,

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from spanproof.fuzz.choices import Choices, between, pick
-from spanproof.fuzz.differences import IMPLEMENTATION, MODEL, Difference
-from spanproof.fuzz.divergence import Run, StepHeard, run_steps
-from spanproof.fuzz.levels.sizesprogram import AskSize, SizesProgram, describe_step
-from spanproof.fuzz.novelty import Feature
+from spanproof.fuzz.differences.differences import IMPLEMENTATION, MODEL, Difference
+from spanproof.fuzz.lockstep.divergence import Run, StepHeard, run_steps
+from spanproof.fuzz.lockstep.novelty import Feature
+from spanproof.fuzz.programs.choices import Choices, between, pick
+from spanproof.fuzz.programs.sizesprogram import AskSize, SizesProgram, describe_step
 from spanspec.base.constants import MAX_SMALL_SIZE, PAGE_SIZE
 from spanspec.base.sizeclass import CLASSES, round_up_size, size_class_for
 from spanspec.heap.malloc import pages_for_large

@@ -5,11 +5,11 @@ The changes are of the implementation's source.
 
 from typing import Final
 
-from spanproof.fuzz.campaign import CampaignResult
+from spanproof.fuzz.campaigns.campaign import CampaignResult
+from spanproof.fuzz.engine.target import of_heap
 from spanproof.fuzz.planted.gobugs import OF_GO
 from spanproof.fuzz.planted.planting import EFFORT, Effort, PlantedBug, look, package_with
-from spanproof.fuzz.spanallocheap import heaps_of_package
-from spanproof.fuzz.target import of_heap
+from spanproof.fuzz.sides.spanallocheap import heaps_of_package
 
 SLIPS: Final = (
     PlantedBug("freeindex is not advanced", "span.span", "        self.freeindex = slot + 1\n", ""),

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Final, NamedTuple, Protocol
 
-from spanproof.fuzz.campaign import CampaignResult, run_target
-from spanproof.fuzz.divergence import ProgramT
+from spanproof.fuzz.campaigns.campaign import CampaignResult, run_target
+from spanproof.fuzz.engine.target import Target
+from spanproof.fuzz.lockstep.divergence import ProgramT
 from spanproof.fuzz.planted.sources import NAME, source_of
-from spanproof.fuzz.target import Target
 from spanproof.patch.patches import DoesNotApply, patched
 
 SETTLED: Final = f"{NAME}.compiled"

@@ -5,10 +5,10 @@ In some of them an atomic access became a load and a store, so there is a step b
 
 from typing import Final
 
-from spanproof.fuzz.campaign import CampaignResult
+from spanproof.fuzz.campaigns.campaign import CampaignResult
+from spanproof.fuzz.engine.target import of_schedules
 from spanproof.fuzz.planted.planting import EFFORT, Effort, PlantedBug, look, package_with
-from spanproof.fuzz.spanallocheap import heaps_of_package
-from spanproof.fuzz.target import of_schedules
+from spanproof.fuzz.sides.spanallocheap import heaps_of_package
 
 RACES: Final = (
     PlantedBug(

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from spanproof.fuzz.campaign import CampaignResult
+from spanproof.fuzz.campaigns.campaign import CampaignResult
+from spanproof.fuzz.engine.target import of_span
 from spanproof.fuzz.planted.planting import EFFORT, Effort, PlantedBug, look, package_with
-from spanproof.fuzz.spanalloc_subject import spans_of_package
-from spanproof.fuzz.target import of_span
+from spanproof.fuzz.sides.spanalloc_subject import spans_of_package
 
 PLANTED: Final = (
     PlantedBug(

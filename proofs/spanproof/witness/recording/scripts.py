@@ -4,9 +4,9 @@ import random
 from collections.abc import Iterator
 from typing import Final
 
-from spanproof.fuzz.choices import FromBytes
 from spanproof.fuzz.program import Allocate, MarkEvery, Program, StartCycle
-from spanproof.fuzz.spangrammar import span_program
+from spanproof.fuzz.programs.choices import FromBytes
+from spanproof.fuzz.programs.spangrammar import span_program
 
 ROOTS: Final = 1 << 16
 """Objects that the probe can keep."""

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import cycle
 from typing import Final, cast
 
-from spanproof.fuzz.differences import (
+from spanproof.fuzz.differences.differences import (
     IMPLEMENTATION,
     MODEL,
     Difference,
@@ -20,8 +20,9 @@ from spanproof.fuzz.differences import (
     compare_events,
     compare_states,
 )
-from spanproof.fuzz.earlierlooks import Look
-from spanproof.fuzz.heapcalls import (
+from spanproof.fuzz.differences.partrules import of_message
+from spanproof.fuzz.heapsides import Schedulable, Side
+from spanproof.fuzz.lockstep.heapcalls import (
     Call,
     Calls,
     Located,
@@ -33,11 +34,10 @@ from spanproof.fuzz.heapcalls import (
     parted_results,
     same,
 )
-from spanproof.fuzz.heapprogram import Task, Together
-from spanproof.fuzz.heapsides import Schedulable, Side
-from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.partrules import of_message
+from spanproof.fuzz.programs.heapprogram import Task, Together
 from spanproof.fuzz.scheduler import CallingThread, Scheduler, StopReason
+from spanproof.fuzz.sides.earlierlooks import Look
+from spanproof.fuzz.sides.modelheap import ModelHeap
 from spanspec.base.ids import NOBODY
 from spanspec.heap.courses import Waits
 from spanspec.heap.cycle import span_at

@@ -3,22 +3,22 @@
 from collections.abc import Callable
 from typing import Generic, NamedTuple
 
-from spanproof.fuzz.choices import Choices
-from spanproof.fuzz.divergence import ProgramT, Run, StepHeard
-from spanproof.fuzz.factories import AnyStart
-from spanproof.fuzz.heapgrammar import heap_program
-from spanproof.fuzz.heaplockstep import run_heap_program, run_heap_program_quickly
-from spanproof.fuzz.heapprogram import HeapProgram
 from spanproof.fuzz.heapsides import SideFactory
-from spanproof.fuzz.levels.contractprogram import ContractProgram, contract_program, drawn
 from spanproof.fuzz.levels.contractruns import attempt_on
 from spanproof.fuzz.levels.remote import Answerer
 from spanproof.fuzz.levels.sizes import SizesFactory, run_sizes, sizes_program
-from spanproof.fuzz.levels.sizesprogram import SizesProgram
-from spanproof.fuzz.lockstep import run_program
+from spanproof.fuzz.lockstep.divergence import ProgramT, Run, StepHeard
+from spanproof.fuzz.lockstep.heaplockstep import run_heap_program, run_heap_program_quickly
+from spanproof.fuzz.lockstep.spanlockstep import run_program
 from spanproof.fuzz.program import Program
-from spanproof.fuzz.schedulegrammar import scheduled_program
-from spanproof.fuzz.spangrammar import span_program
+from spanproof.fuzz.programs.choices import Choices
+from spanproof.fuzz.programs.contractprogram import ContractProgram, contract_program, drawn
+from spanproof.fuzz.programs.heapgrammar import heap_program
+from spanproof.fuzz.programs.heapprogram import HeapProgram
+from spanproof.fuzz.programs.schedulegrammar import scheduled_program
+from spanproof.fuzz.programs.sizesprogram import SizesProgram
+from spanproof.fuzz.programs.spangrammar import span_program
+from spanproof.fuzz.sides.factories import AnyStart
 from spanproof.fuzz.subjects import SubjectFactory
 
 MUST_EXERCISE = (

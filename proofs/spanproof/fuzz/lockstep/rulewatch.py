@@ -1,4 +1,4 @@
-"""Which rules programs reach: `python -m spanproof.fuzz.rulewatch`.
+"""Which rules programs reach: `python -m spanproof.fuzz.lockstep.rulewatch`.
 
 It runs programs on the model's heap alone, where the model is plain Python, so that every call of
 one of its functions can be seen. A rule is reached when a function that stands for it is called, or
@@ -13,10 +13,10 @@ from typing import Final
 
 import msgspec
 
-from spanproof.fuzz.differences import MODEL
-from spanproof.fuzz.heapcalls import Holdings, make_each, outcome_of
-from spanproof.fuzz.heapprogram import HeapProgram, Together
-from spanproof.fuzz.modelheap import ModelHeap
+from spanproof.fuzz.differences.differences import MODEL
+from spanproof.fuzz.lockstep.heapcalls import Holdings, make_each, outcome_of
+from spanproof.fuzz.programs.heapprogram import HeapProgram, Together
+from spanproof.fuzz.sides.modelheap import ModelHeap
 from spanproof.support.ruleplaces import rules_by_place
 
 

@@ -8,9 +8,7 @@ import msgspec
 
 from spanproof.fuzz import reasons
 from spanproof.fuzz.addressspace import AddressSpace
-from spanproof.fuzz.differences import Refused
-from spanproof.fuzz.earlierlooks import WithEarlierLooks
-from spanproof.fuzz.heapprogram import Answer, HeapProgram
+from spanproof.fuzz.differences.differences import Refused
 from spanproof.fuzz.heapsides import (
     MADV_DONTNEED,
     MADV_HUGEPAGE,
@@ -21,9 +19,11 @@ from spanproof.fuzz.heapsides import (
     State,
     WholeEvent,
 )
-from spanproof.fuzz.modelstate import counts_of, state_of
+from spanproof.fuzz.programs.heapprogram import Answer, HeapProgram
 from spanproof.fuzz.reasons import reason_in, wordings
-from spanproof.fuzz.shape import as_compared
+from spanproof.fuzz.sides.earlierlooks import WithEarlierLooks
+from spanproof.fuzz.sides.modelstate import counts_of, state_of
+from spanproof.fuzz.sides.shape import as_compared
 from spanspec.base.ids import NOBODY
 from spanspec.heap import heap as model
 from spanspec.heap import program as inputs

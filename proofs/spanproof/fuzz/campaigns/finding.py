@@ -7,13 +7,13 @@ from typing import Final, Literal
 
 import msgspec
 
-from spanproof.fuzz.divergence import AnyProgram, Divergence
-from spanproof.fuzz.factories import Scope
-from spanproof.fuzz.heapprogram import HeapProgram, check_bounds
 from spanproof.fuzz.isolation.ending import MOST_SECONDS
-from spanproof.fuzz.levels.contractprogram import ContractProgram
-from spanproof.fuzz.levels.sizesprogram import SizesProgram
+from spanproof.fuzz.lockstep.divergence import AnyProgram, Divergence
 from spanproof.fuzz.program import Program, ProgramError
+from spanproof.fuzz.programs.contractprogram import ContractProgram
+from spanproof.fuzz.programs.heapprogram import HeapProgram, check_bounds
+from spanproof.fuzz.programs.sizesprogram import SizesProgram
+from spanproof.fuzz.sides.factories import Scope
 from spanproof.support import savedfile
 
 KIND: Final = "finding"

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Container
 from typing import Final
 
-from spanproof.fuzz.divergence import Divergence, ProgramT, Run, StepHeard
-from spanproof.fuzz.target import Attempt
+from spanproof.fuzz.engine.target import Attempt
+from spanproof.fuzz.lockstep.divergence import Divergence, ProgramT, Run, StepHeard
 
 NUMBERS: Final = re.compile(r"0x[0-9a-f]+|\d+")
 

@@ -8,15 +8,15 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from spanproof.fuzz.corpus import Corpus
-from spanproof.fuzz.divergence import Divergence, ProgramT, Run, length_of
-from spanproof.fuzz.guidance import Source
-from spanproof.fuzz.heapprogram import HeapProgram
-from spanproof.fuzz.isolation.reduce import reduced
-from spanproof.fuzz.levels.contractprogram import ContractProgram
-from spanproof.fuzz.levels.sizesprogram import SizesProgram
+from spanproof.fuzz.engine.corpus import Corpus
+from spanproof.fuzz.engine.guidance import Source
+from spanproof.fuzz.engine.reduce import reduced
+from spanproof.fuzz.engine.target import Target
+from spanproof.fuzz.lockstep.divergence import Divergence, ProgramT, Run, length_of
 from spanproof.fuzz.program import Program
-from spanproof.fuzz.target import Target
+from spanproof.fuzz.programs.contractprogram import ContractProgram
+from spanproof.fuzz.programs.heapprogram import HeapProgram
+from spanproof.fuzz.programs.sizesprogram import SizesProgram
 
 LOOK_AGAIN: Final = 2.0
 """Seconds between two looks at what others have added to a corpus."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Literal, cast
 
-from spanproof.fuzz.display import both_shown, event_shown, first_difference
-from spanproof.fuzz.partrules import of_event, of_part
-from spanproof.fuzz.plain import plain, said_by
+from spanproof.fuzz.differences.display import both_shown, event_shown, first_difference
+from spanproof.fuzz.differences.partrules import of_event, of_part
+from spanproof.fuzz.differences.plain import plain, said_by
 from spanproof.fuzz.scheduler import Abandoned
 
 Told = tuple[str, Mapping[str, object]]

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from operator import index, methodcaller
 from typing import Literal, NamedTuple, cast
 
-from spanproof.fuzz.differences import MODEL, CodeOf, Difference
-from spanproof.fuzz.display import shown_result
-from spanproof.fuzz.heapprogram import (
+from spanproof.fuzz.differences.differences import MODEL, CodeOf, Difference
+from spanproof.fuzz.differences.display import shown_result
+from spanproof.fuzz.heapsides import LooksUp, NoMemory, Paces, Side, Steers
+from spanproof.fuzz.programs.heapprogram import (
     AddSpecial,
     EnsureSwept,
     FinishCycle,
@@ -30,10 +31,9 @@ from spanproof.fuzz.heapprogram import (
     TakeManual,
     Together,
 )
-from spanproof.fuzz.heapsides import LooksUp, NoMemory, Paces, Side, Steers
-from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.places import Books, Place, address_at
+from spanproof.fuzz.programs.places import Books, Place, address_at
 from spanproof.fuzz.reasons import are_alike, rules_of
+from spanproof.fuzz.sides.modelheap import ModelHeap
 from spanproof.fuzz.subjects import Refused
 from spanspec.heap.collector import MARK
 from spanspec.heap.heap import ZERO_BASE

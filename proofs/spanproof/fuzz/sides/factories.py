@@ -11,11 +11,11 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Final, Generic, TypeVar, cast
 
-from spanproof.fuzz.heapprogram import HeapProgram
+from spanproof.fuzz.differences.plain import plain, said_by
 from spanproof.fuzz.heapsides import Schedulable, Side
-from spanproof.fuzz.levels.sizesprogram import SizesProgram
-from spanproof.fuzz.plain import plain, said_by
 from spanproof.fuzz.program import Program
+from spanproof.fuzz.programs.heapprogram import HeapProgram
+from spanproof.fuzz.programs.sizesprogram import SizesProgram
 from spanproof.fuzz.subjects import Subject
 
 

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from spanproof.fuzz.divergence import AnyProgram
-from spanproof.fuzz.heapprogram import HeapProgram
-from spanproof.fuzz.reachable import Reachable, reachable
+from spanproof.fuzz.engine.reachable import Reachable, reachable
+from spanproof.fuzz.lockstep.divergence import AnyProgram
+from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.support.processes import with_parent
 from spanspec.compiled import INTERPRET
 from spanspec.rules.book import BY_ID
@@ -53,7 +53,7 @@ class Watcher:
         self._programs = 0
         self._queue: SimpleQueue[bytes] = SimpleQueue()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "spanproof.fuzz.rulewatch"],
+            [sys.executable, "-m", "spanproof.fuzz.lockstep.rulewatch"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, INTERPRET: "1"},

@@ -4,9 +4,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from spanproof.fuzz.choices import Choices, between, pick
-from spanproof.fuzz.heapgrammar import LAST_GENERATIONS, Steps
-from spanproof.fuzz.heapprogram import (
+from spanproof.fuzz.programs.choices import Choices, between, pick
+from spanproof.fuzz.programs.heapgrammar import LAST_GENERATIONS, Steps
+from spanproof.fuzz.programs.heapprogram import (
     AddSpecial,
     EnsureSwept,
     FinishCycle,
@@ -25,7 +25,7 @@ from spanproof.fuzz.heapprogram import (
     Task,
     Together,
 )
-from spanproof.fuzz.places import PLACES, Place
+from spanproof.fuzz.programs.places import PLACES, Place
 
 SIZES: Final = (2048, 4096, 8192, 1024, 5000)
 """A program is about one of these, so that Ps meet in its lists; most spans hold few objects."""

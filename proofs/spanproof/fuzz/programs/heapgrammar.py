@@ -5,8 +5,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from spanproof.fuzz.choices import Choices, between, pick
-from spanproof.fuzz.heapprogram import (
+from spanproof.fuzz.programs.choices import Choices, between, pick
+from spanproof.fuzz.programs.heapprogram import (
     AddSpecial,
     Answer,
     EnsureSwept,
@@ -31,7 +31,7 @@ from spanproof.fuzz.heapprogram import (
     Sweep,
     TakeManual,
 )
-from spanproof.fuzz.places import PLACES, Place
+from spanproof.fuzz.programs.places import PLACES, Place
 from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from operator import index
 from typing import Final, SupportsIndex, TypeVar, cast
 
-from spanproof.fuzz.differences import IMPLEMENTATION, MODEL, Difference, Raised
-from spanproof.fuzz.display import both_shown
-from spanproof.fuzz.divergence import Run, StepHeard, run_steps
-from spanproof.fuzz.novelty import Feature
+from spanproof.fuzz.differences.differences import IMPLEMENTATION, MODEL, Difference, Raised
+from spanproof.fuzz.differences.display import both_shown
+from spanproof.fuzz.lockstep.divergence import Run, StepHeard, run_steps
+from spanproof.fuzz.lockstep.novelty import Feature
 from spanproof.fuzz.program import (
     Allocate,
     Flush,

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-from spanproof.fuzz import heapprogram, program
-from spanproof.fuzz.differences import Difference, Raised, SideName
-from spanproof.fuzz.heapprogram import HeapProgram, length
-from spanproof.fuzz.levels import contractprogram, sizesprogram
-from spanproof.fuzz.levels.contractprogram import ContractProgram
-from spanproof.fuzz.levels.sizesprogram import SizesProgram
-from spanproof.fuzz.novelty import Feature
-from spanproof.fuzz.partrules import of_message
+from spanproof.fuzz import program
+from spanproof.fuzz.differences.differences import Difference, Raised, SideName
+from spanproof.fuzz.differences.partrules import of_message
+from spanproof.fuzz.lockstep.novelty import Feature
 from spanproof.fuzz.program import Program
+from spanproof.fuzz.programs import contractprogram, heapprogram, sizesprogram
+from spanproof.fuzz.programs.contractprogram import ContractProgram
+from spanproof.fuzz.programs.heapprogram import HeapProgram, length
+from spanproof.fuzz.programs.sizesprogram import SizesProgram
 from spanspec.base.collecting import put_off
 from spanspec.rules.book import in_words
 

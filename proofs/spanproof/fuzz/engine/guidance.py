@@ -9,9 +9,9 @@ from typing import Final, Generic
 
 from msgspec.structs import replace
 
-from spanproof.fuzz.choices import Choices, FromBytes, between, seeded
-from spanproof.fuzz.divergence import ProgramT
-from spanproof.fuzz.novelty import Feature, lasting
+from spanproof.fuzz.lockstep.divergence import ProgramT
+from spanproof.fuzz.lockstep.novelty import Feature, lasting
+from spanproof.fuzz.programs.choices import Choices, FromBytes, between, seeded
 
 LONGEST: Final = 96
 """Steps that a program has at most which is made of others."""

@@ -9,15 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from spanproof.fuzz.causes import beside
-from spanproof.fuzz.divergence import AnyProgram, Divergence, ProgramT
+from spanproof.fuzz.engine.causes import beside
+from spanproof.fuzz.engine.target import Target, of_span
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.isolation.supervised import Again, Supervised
 from spanproof.fuzz.isolation.supervisor import Supervisor
 from spanproof.fuzz.isolation.worker import Campaign, work
 from spanproof.fuzz.levels.contract import LACKS
+from spanproof.fuzz.lockstep.divergence import AnyProgram, Divergence, ProgramT
 from spanproof.fuzz.subjects import SubjectFactory
-from spanproof.fuzz.target import Target, of_span
 
 LIMITS: Final = Limits()
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Final
 
-from spanproof.fuzz.choices import Choices, between, pick
 from spanproof.fuzz.program import (
     Allocate,
     Flush,
@@ -16,6 +15,7 @@ from spanproof.fuzz.program import (
     Step,
     Sweep,
 )
+from spanproof.fuzz.programs.choices import Choices, between, pick
 
 EDGE_COUNTS: Final = (1, 2, 62, 63, 64, 65, 66, 127, 128, 129, 1024)
 EDGE_CLASSES: Final = (1, 2, 5, 9, 7, 8, 4, 50, 66, 0)

@@ -8,13 +8,13 @@ from typing import Final, Protocol, cast
 import spanalloc
 from spanproof.fuzz import reasons
 from spanproof.fuzz.addressspace import AddressSpace
-from spanproof.fuzz.differences import Refused
-from spanproof.fuzz.heapprogram import Answer, HeapProgram
+from spanproof.fuzz.differences.differences import Refused
 from spanproof.fuzz.heapsides import Event, NoMemory, State, WholeEvent
+from spanproof.fuzz.programs.heapprogram import Answer, HeapProgram
 from spanproof.fuzz.reasons import reason_in, wordings
 from spanproof.fuzz.scheduler import Scheduler
-from spanproof.fuzz.shape import as_compared
-from spanproof.fuzz.spanallocstate import run_in_part, state_of
+from spanproof.fuzz.sides.shape import as_compared
+from spanproof.fuzz.sides.spanallocstate import run_in_part, state_of
 from spanspec.heap.parts import Part, Wanted
 from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind

@@ -7,8 +7,8 @@ from typing import Final, Generic, NamedTuple, TypeGuard, TypeVar
 import msgspec
 from msgspec.structs import fields, replace
 
-from spanproof.fuzz.divergence import ProgramT, length_of
-from spanproof.fuzz.heapprogram import HeapProgram, with_less_at_once
+from spanproof.fuzz.lockstep.divergence import ProgramT, length_of
+from spanproof.fuzz.programs.heapprogram import HeapProgram, with_less_at_once
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 

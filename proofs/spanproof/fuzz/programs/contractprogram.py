@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from spanproof.fuzz.choices import Choices, between, pick
+from spanproof.fuzz.programs.choices import Choices, between, pick
 from spanspec.base.wording import counted
 
 Bytes = Annotated[int, Meta(ge=0, le=1 << 40)]

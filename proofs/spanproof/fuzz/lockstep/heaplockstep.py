@@ -11,25 +11,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from spanproof.fuzz.differences import (
+from spanproof.fuzz.differences.differences import (
     IMPLEMENTATION,
     MODEL,
     Difference,
     compare_events,
     compare_states,
 )
-from spanproof.fuzz.divergence import Run, StepHeard, run_steps
-from spanproof.fuzz.heapcalls import (
-    Call,
-    Holdings,
-    Outcome,
-    make_each,
-    met,
-    outcome_of,
-    parted_results,
-    same,
-)
-from spanproof.fuzz.heapprogram import HeapProgram, Step, Together, describe_step
 from spanproof.fuzz.heapsides import (
     Event,
     Schedulable,
@@ -39,10 +27,22 @@ from spanproof.fuzz.heapsides import (
     SideFactory,
     WholeEvent,
 )
-from spanproof.fuzz.interleaved import InTurns
-from spanproof.fuzz.modelheap import ModelHeap
-from spanproof.fuzz.novelty import SLOTS_ALONE, Novelty, kinds_of
-from spanproof.fuzz.shape import as_compared
+from spanproof.fuzz.lockstep.divergence import Run, StepHeard, run_steps
+from spanproof.fuzz.lockstep.heapcalls import (
+    Call,
+    Holdings,
+    Outcome,
+    make_each,
+    met,
+    outcome_of,
+    parted_results,
+    same,
+)
+from spanproof.fuzz.lockstep.interleaved import InTurns
+from spanproof.fuzz.lockstep.novelty import SLOTS_ALONE, Novelty, kinds_of
+from spanproof.fuzz.programs.heapprogram import HeapProgram, Step, Together, describe_step
+from spanproof.fuzz.sides.modelheap import ModelHeap
+from spanproof.fuzz.sides.shape import as_compared
 from spanspec.heap.parts import Changes, part_of
 from spanspec.invariants import Violation, violations, violations_at
 

@@ -11,8 +11,8 @@ from typing import Final, Generic
 
 import msgspec
 
-from spanproof.fuzz.divergence import AnyProgram, ProgramT
-from spanproof.fuzz.guidance import KeptPrograms
+from spanproof.fuzz.engine.guidance import KeptPrograms
+from spanproof.fuzz.lockstep.divergence import AnyProgram, ProgramT
 from spanproof.support import savedfile
 
 SUFFIX: Final = ".program.json"

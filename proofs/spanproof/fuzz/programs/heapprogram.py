@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from spanproof.fuzz.places import PLACES, Place
 from spanproof.fuzz.program import ProgramError
+from spanproof.fuzz.programs.places import PLACES, Place
 from spanproof.support import savedfile
 from spanspec.base.wording import counted, ordinal
 from spanspec.pages.pagealloc import Purpose

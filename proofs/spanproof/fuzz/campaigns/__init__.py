@@ -1,0 +1,1 @@
+"""A whole campaign, and what it has found, as a file."""

@@ -1,0 +1,1 @@
+"""What differs between two sides, by which rules, and how it is shown."""

@@ -1,0 +1,1 @@
+"""Running a program on both sides, step by step, up to the first difference."""

@@ -1,0 +1,1 @@
+"""The sides of a comparison: their interfaces, the model, and the implementation."""
