@@ -15,23 +15,26 @@ from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL
 def heap_statistics(state: HeapState) -> Iterator[str]:
     """The statistics are the sums over the spans (I-29, HEAP-36)."""
     heap, stats = state.pages, state.pages.stats
-    size = {FREE: 0, IN_USE: 0, MANUAL: 0, DEAD: 0}
+    in_use = manual = free = given_back = 0
     for run in heap.runs.records.values():
-        size[run.state] += run.npages * PAGE_SIZE
+        if run.state == IN_USE:
+            in_use += run.npages * PAGE_SIZE
+        elif run.state == MANUAL:
+            manual += run.npages * PAGE_SIZE
+        elif run.state == FREE:
+            free += run.npages * PAGE_SIZE
+            given_back += released(heap.phys, run)
     rest = heap.current.end - heap.current.base
-    given_back = sum(
-        released(heap.phys, run) for run in heap.runs.records.values() if run.state == FREE
-    )
     expected = {
-        "heap_inuse": (size[IN_USE], stats.heap_inuse),
-        "heap_idle": (size[FREE] + rest, stats.heap_idle),
-        "heap_sys": (size[IN_USE] + size[FREE] + rest, stats.heap_sys),
+        "heap_inuse": (in_use, stats.heap_inuse),
+        "heap_idle": (free + rest, stats.heap_idle),
+        "heap_sys": (in_use + free + rest, stats.heap_sys),
         "heap_released": (given_back + rest, stats.heap_released),
         # In-use, manual and free runs, with what is left of the current arena, are all that was
         # mapped.
-        "mapped": (size[MANUAL] + stats.heap_sys, len(heap.all_arenas) * HEAP_ARENA_BYTES),
-        "pages in use": (size[IN_USE], stats.pages_in_use * PAGE_SIZE),
-        "manual": (size[MANUAL], stats.stacks_inuse + stats.gc_manual),
+        "mapped": (manual + stats.heap_sys, len(heap.all_arenas) * HEAP_ARENA_BYTES),
+        "pages in use": (in_use, stats.pages_in_use * PAGE_SIZE),
+        "manual": (manual, stats.stacks_inuse + stats.gc_manual),
     }
     for name, (summed, counted) in expected.items():
         if summed != counted:
@@ -85,13 +88,18 @@ def descriptors(state: HeapState) -> Iterator[str]:
     their purpose (I-33).
     """
     heap = state.pages
-    dead = {span for span, run in heap.runs.records.items() if run.state == DEAD}
+    dead: set[int] = set()
+    manual: set[int] = set()
+    for span, run in heap.runs.records.items():
+        if run.state == DEAD:
+            dead.add(span)
+        elif run.state == MANUAL:
+            manual.add(span)
     free = set(heap.descriptors.free)
     if len(free) != len(heap.descriptors.free):
         yield "a descriptor is free twice"
     if dead != free:
         yield f"descriptors {sorted(dead ^ free)} are dead or free, and not both"
-    manual = {span for span, run in heap.runs.records.items() if run.state == MANUAL}
     if manual != heap.purposes.keys():
         yield f"descriptors {sorted(manual ^ heap.purposes.keys())} are manual, or have a purpose"
 

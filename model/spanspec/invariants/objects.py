@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from spanspec.heap.state import HeapState
 from spanspec.invariants.pages import runs_in_order
 from spanspec.invariants.registry import When, invariant, span_invariant
+from spanspec.invariants.sweeping import cached_spans
 from spanspec.pages.freeruns import SortedFreeSpans
 from spanspec.pages.runs import end_of
 from spanspec.span.mspan import IN_USE, Mspan, slot_address
@@ -31,8 +32,8 @@ def tiny_blocks(state: HeapState) -> Iterator[str]:
 def no_overlap(state: HeapState) -> Iterator[str]:
     """Slots lie within their span, and in-use spans do not overlap (I-37)."""
     end = 0
-    for run, span in runs_in_order(state.pages):
-        if run.base < end:
+    for base, span, run in runs_in_order(state.pages):
+        if base < end:
             yield f"span {span}: overlaps the one below"
         end = end_of(run)
         record = state.spans.get(span)
@@ -45,16 +46,15 @@ def no_overlap(state: HeapState) -> Iterator[str]:
 @invariant("I-38", When.ALWAYS)
 def below_freeindex(state: HeapState) -> Iterator[str]:
     """No allocated slot is offered again: the cached window shows free slots only (I-38)."""
-    for mcache in state.mcaches:
-        for span in state.cached_spans(mcache).values():
-            record = state.spans.get(span)
-            if record is None or record.freeindex >= record.nelems:
-                continue
-            # By the word that the cache comes from: where a bit is set in both, a slot that was
-            # kept is offered.
-            kept = record.alloc_bits.word(record.freeindex >> 6) >> (record.freeindex & 63)
-            if kept & record.alloc_cache:
-                yield f"span {span}: a slot that was kept is offered as free"
+    for span in cached_spans(state):
+        record = state.spans.get(span)
+        if record is None or record.freeindex >= record.nelems:
+            continue
+        # By the word that the cache comes from: where a bit is set in both, a slot that was kept is
+        # offered.
+        kept = record.alloc_bits.word(record.freeindex >> 6) >> (record.freeindex & 63)
+        if kept & record.alloc_cache:
+            yield f"span {span}: a slot that was kept is offered as free"
 
 
 @span_invariant("I-39")

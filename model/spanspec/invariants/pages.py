@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from msgspec.structs import astuple
 
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
-from spanspec.base.ids import Address, SpanId
+from spanspec.base.ids import NOBODY, Address, SpanId
+from spanspec.base.words import U64
 from spanspec.heap.state import HeapState
 from spanspec.invariants.registry import When, invariant, run_invariant
 from spanspec.pages.invariant import (
@@ -24,29 +25,35 @@ from spanspec.pages.treap import Treap, check_treap
 from spanspec.span.mspan import DEAD, FREE, IN_USE
 
 
-def runs_in_order(heap: PageHeap) -> list[tuple[PageRun, int]]:
-    """Return the runs that represent memory, with their descriptors, by address."""
-    pairs = ((run, span) for span, run in heap.runs.records.items() if run.state != DEAD)
-    return sorted(pairs, key=lambda pair: pair[0].base)
+def runs_in_order(heap: PageHeap) -> list[tuple[U64, int, PageRun]]:
+    """Return the runs that represent memory by address: each its base, its descriptor, and itself.
+
+    Runs are not compared: of two with the same base, that with the lower descriptor comes first.
+    """
+    runs = [(run.base, span, run) for span, run in heap.runs.records.items() if run.state != DEAD]
+    runs.sort()
+    return runs
 
 
 @invariant("I-12", When.UNLOCKED)
 def tiling(state: HeapState) -> Iterator[str]:
     """Spans and the rest of the current arena tile all mapped arenas (I-12)."""
     heap = state.pages
-    pieces = [(run.base, end_of(run), f"span {span}") for run, span in runs_in_order(heap)]
+    pieces = [(base, end_of(run), span) for base, span, run in runs_in_order(heap)]
     if heap.current.end > heap.current.base:
-        pieces.append((heap.current.base, heap.current.end, "the current arena"))
+        pieces.append((heap.current.base, heap.current.end, NOBODY))
         pieces.sort()
     arenas = heap.all_arenas
     at = arena_base(min(region.start for region in arenas.regions)) if arenas else 0
-    for base, end, name in pieces:
+    total = 0
+    for base, end, span in pieces:
         # Arenas need not follow each other: between two there may be what is not the heap's.
         begins = base % HEAP_ARENA_BYTES == 0 and arena_index(base) in arenas
         if base != at and (at % HEAP_ARENA_BYTES != 0 or not begins):
+            name = "the current arena" if span == NOBODY else f"span {span}"
             yield f"{name} begins at {base:#x}, the piece before ends at {at:#x}"
         at = end
-    total = sum(end - base for base, end, _ in pieces)
+        total += end - base
     if total != len(arenas) * HEAP_ARENA_BYTES:
         yield f"pieces of {total} bytes in {len(arenas)} arenas"
 
@@ -109,14 +116,15 @@ def scavenged_holds_a_page(state: HeapState, span: int, run: PageRun) -> str | N
 @invariant("I-16", When.UNLOCKED)
 def current_arena(state: HeapState) -> Iterator[str]:
     """The current arena is cut at pages and ends at an arena's end (I-16)."""
-    base, end = state.pages.current.base, state.pages.current.end
-    unit = max(PAGE_SIZE, state.pages.phys.size)
+    tiling = state.pages.tiling
+    base, end = tiling.current.base, tiling.current.end
+    unit = max(PAGE_SIZE, tiling.phys.size)
     if base % unit or end % HEAP_ARENA_BYTES or base > end:
         yield f"the current arena is {base:#x}..{end:#x}"
-    for address in state.pages.map:
-        if not arena_is_unused(state.pages.tiling, address):
+    for address in tiling.map:
+        if not arena_is_unused(tiling, address):
             yield f"address {address:#x} of the current arena has had a span"
-        if not arena_is_addressable(state.pages.tiling, address):
+        if not arena_is_addressable(tiling, address):
             yield f"address {address:#x} of an arena is beyond the address space"
 
 
@@ -126,7 +134,7 @@ def in_use_pages(state: HeapState, span: int, run: PageRun) -> str | None:
     record = state.spans.get(span)
     if (run.state == IN_USE) != (record is not None):
         return f"span {span}: state {run.state}, {'with' if record else 'without'} slots"
-    if record is not None and (record.base, record.npages) != (run.base, run.npages):
+    if record is not None and (record.base != run.base or record.npages != run.npages):
         return f"span {span}: its pages and its slots lie apart"
     return None
 

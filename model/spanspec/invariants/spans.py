@@ -87,8 +87,9 @@ def nothing_idle(state: HeapState, span: int, record: Mspan) -> str | None:
 @run_invariant("I-8")
 def free_is_bare(state: HeapState, span: int, run: PageRun) -> str | None:
     """A free or manual span is in no list and holds no objects (I-8)."""
-    listed = state.shared(span).place != NOWHERE
-    if run.state in (FREE, MANUAL) and (listed or span in state.spans):
+    if run.state != FREE and run.state != MANUAL:
+        return None
+    if state.shared(span).place != NOWHERE or span in state.spans:
         return f"span {span}: not in use, and in a list or with objects"
     return None
 
@@ -96,7 +97,7 @@ def free_is_bare(state: HeapState, span: int, run: PageRun) -> str | None:
 @run_invariant("I-9", When.UNLOCKED)
 def scavenged_is_free(state: HeapState, span: int, run: PageRun) -> str | None:
     """Only free spans are scavenged (I-9)."""
-    if run.state in (IN_USE, MANUAL) and run.scavenged:
+    if run.scavenged and (run.state == IN_USE or run.state == MANUAL):
         return f"span {span}: in state {run.state}, and scavenged"
     return None
 

@@ -9,6 +9,7 @@ from spanspec.heap.state import HeapState
 from spanspec.invariants.registry import When, invariant, span_invariant
 from spanspec.sharing.cycle import nothing_under_way
 from spanspec.sharing.meeting import records_meet
+from spanspec.sharing.records import NO_SPAN
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
 from spanspec.span.mspan import IN_USE, Mspan
 from spanspec.span.sweepgen import (
@@ -24,9 +25,10 @@ from spanspec.span.sweepgen import (
 def cached_spans(state: HeapState) -> dict[int, list[tuple[int, int]]]:
     """Return, for each cached span, the mcache and span class of each place it is in."""
     places: dict[int, list[tuple[int, int]]] = {}
-    for identity in state.mcaches:
-        for spanclass, span in state.cached_spans(identity).items():
-            places.setdefault(span, []).append((identity, spanclass))
+    # In one pass over the slots, as most of them are empty.
+    for slot in state.slots.values():
+        if slot.span != NO_SPAN and slot.proc in state.mcaches:
+            places.setdefault(slot.span - 1, []).append((slot.proc, slot.spanclass))
     return places
 
 
@@ -56,16 +58,16 @@ def lists(state: HeapState) -> Iterator[str]:
                 yield f"span {span}: empty, and neither full nor cached"
         else:
             yield f"span {span}: in neither list of its class"
-    for identity in state.mcaches:
-        flushed = state.flush_gen(identity) == state.sweepgen
-        for spanclass, span in state.cached_spans(identity).items():
-            cached_record = state.spans.get(span)
+    for span, places in cached.items():
+        cached_record, generation = state.spans.get(span), state.generation(span)
+        for identity, spanclass in places:
             if cached_record is None or cached_record.spanclass != spanclass:
                 yield f"mcache {identity}: span {span} is not one of class {spanclass}"
                 continue
+            flushed = state.flush_gen(identity) == state.sweepgen
             good = is_cached if flushed else is_stale
-            if not good(state.sweepgen, state.generation(span)):
-                yield f"mcache {identity}: span {span} has sweepgen {state.generation(span)}"
+            if not good(state.sweepgen, generation):
+                yield f"mcache {identity}: span {span} has sweepgen {generation}"
 
 
 @invariant("I-20", When.ALWAYS)
@@ -104,10 +106,11 @@ def buffers(state: HeapState) -> Iterator[str]:
     counts = {span: swept.count(span) for span in swept} if len(swept) != len(set(swept)) else {}
     once, waiting = set(swept), set(unswept)
     for span in state.spans:
-        if is_legal_between_cycles(state.sweepgen, state.generation(span)):
-            if span not in once or counts.get(span, 1) != 1:
+        generation = state.generation(span)
+        if is_legal_between_cycles(state.sweepgen, generation):
+            if span not in once or (counts and counts.get(span, 1) != 1):
                 yield f"span {span}: swept, and not once in the swept buffer"
-        elif needs_sweep(state.sweepgen, state.generation(span)) and span not in waiting:
+        elif needs_sweep(state.sweepgen, generation) and span not in waiting:
             yield f"span {span}: unswept, and not in the unswept buffer"
     for span in once:
         if state.pages.runs[span].state != IN_USE:

@@ -11,7 +11,7 @@ from spanspec.pages.records import (
     is_listed,
     is_live,
 )
-from spanspec.pages.runs import TAKEN, end_of
+from spanspec.pages.runs import SPARE, TAKEN, end_of
 from spanspec.span.mspan import DEAD, FREE
 
 
@@ -25,9 +25,8 @@ def address_has_its_span(tiling: Tiling, address: Address) -> bool:
     span = tiling.owner[address]
     if span == NO_SPAN:
         return tiling.map[address] < 0 and not tiling.written[address]
-    return (
-        is_live(tiling, span) and contains(tiling.runs[span], address) and tiling.map[address] >= 0
-    )
+    run = tiling.runs[span]
+    return span >= 0 and run.role != SPARE and contains(run, address) and tiling.map[address] >= 0
 
 
 def run_has_its_address(tiling: Tiling, span: SpanId, address: Address) -> bool:
@@ -45,7 +44,7 @@ def used_address_is_mapped(tiling: Tiling, address: Address) -> bool:
     Rules: I-13 HEAP-8.
     """
     span = tiling.owner[address]
-    return not is_live(tiling, span) or is_free(tiling, span) or tiling.map[address] == span
+    return span < 0 or tiling.runs[span].role != TAKEN or tiling.map[address] == span
 
 
 def free_address_is_zero(tiling: Tiling, address: Address) -> bool:
@@ -83,9 +82,11 @@ def run_is_sound(tiling: Tiling, span: SpanId) -> bool:
 
     Rules: I-9 I-13 I-33 HEAP-8.
     """
+    if span < 0:
+        return True
     run = tiling.runs[span]
-    if not is_live(tiling, span):
-        return span < 0 or run.state == DEAD
+    if run.role == SPARE:
+        return run.state == DEAD
     return (
         run.npages >= 1
         and tiling.map[Address(run.base)] == span
@@ -99,10 +100,11 @@ def run_is_coalesced(tiling: Tiling, span: SpanId) -> bool:
 
     Rules: I-14 HEAP-33.
     """
+    if not is_listed(tiling, span):
+        return True
     above = tiling.owner[Address(end_of(tiling.runs[span]))]
     return (
-        not (is_listed(tiling, span) and is_listed(tiling, above))
-        or tiling.runs[span].scavenged != tiling.runs[above].scavenged
+        not is_listed(tiling, above) or tiling.runs[span].scavenged != tiling.runs[above].scavenged
     )
 
 

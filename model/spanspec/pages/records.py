@@ -76,7 +76,7 @@ def is_free(tiling: Tiling, span: SpanId) -> bool:
 
     Rules: SPAN-2.
     """
-    return is_listed(tiling, span) or is_loose(tiling, span)
+    return span >= 0 and tiling.runs[span].role >= LOOSE
 
 
 def contains(run: PageRun, address: Address) -> bool:
