@@ -32,22 +32,21 @@ class LateReads:
         self._stand_ins: dict[ThreadId, ThreadId] = {}
         self._set_aside = 0
 
-    def before(self, state: HeapState, event: ThreadEvent, about: Kind) -> None:
-        """Remember a span as it is, for who may be reading it, if an event changes its state."""
-        if about.changes_state:
-            span = cast(ev.SpanEvent, event).span
-            it = state.shared(span)
-            if type(event) is ev.BufferPush and it.in_use:
-                return
-            reader = self._readers.get(span)
-            if reader is not None and works_on(state.sharing, reader, POPPED, span_id(span)):
-                self._past.setdefault(reader, {})[it.in_use] = it
-            self._changing = span_id(span), it
+    def before(self, state: HeapState, event: ev.SpanEvent) -> None:
+        """Remember a span as it is, for who may be reading it: an event changes its state."""
+        span = event.span
+        it = state.shared(span)
+        if type(event) is ev.BufferPush and it.in_use:
+            return
+        reader = self._readers.get(span)
+        if reader is not None and works_on(state.sharing, reader, POPPED, span_id(span)):
+            self._past.setdefault(reader, {})[it.in_use] = it
+        self._changing = span_id(span), it
 
     def after(self, state: HeapState, event: ThreadEvent, about: Kind) -> None:
         """Note that a change was made by now, or that a span was popped, perhaps while it changed.
 
-        A change is made once the lock under which it is made is free.
+        It is one or the other. A change is made once the lock under which it is made is free.
         """
         if about.change_is_made:
             self._changing = None

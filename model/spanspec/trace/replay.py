@@ -169,7 +169,8 @@ class Replay:
             witness.low = told if told > 0 else thread.last_line
             witness.heap_locked = world.locked
             witness.unlocked_reads.before(self.state, event, about)
-            witness.late_reads.before(self.state, event, about)
+            if about.changes_state:
+                witness.late_reads.before(self.state, cast(ev.SpanEvent, event))
         self._moment = DURING
         observed = self._advance(thread, event, about)
         self._moment = AFTER
@@ -177,8 +178,9 @@ class Replay:
             raise self._mismatch(thread, observed, event)
         world.note(event, about, p, thread)
         if concurrent:
-            witness.unlocked_reads.after(self.state, self.line, event, about)
-            witness.late_reads.after(self.state, event, about)
+            witness.unlocked_reads.after(self.state, self.line, event, about, thread.number)
+            if about.change_is_made or about.is_pop:
+                witness.late_reads.after(self.state, event, about)
         if about.is_claim:
             witness.claimed(cast(ev.SweepClaim, event))
             thread.claimed_after = told

@@ -9,17 +9,30 @@ from bisect import bisect_right
 from operator import itemgetter
 from typing import Final, cast
 
+from spanspec.base.ids import NOBODY
 from spanspec.base.words import M32, U32
 from spanspec.events import span_events as ev
 from spanspec.events.fields import ThreadEvent
 from spanspec.heap.state import HeapState
-from spanspec.pages.runs import PageRun
-from spanspec.sharing.records import SharedSpan
+from spanspec.pages.pageheap import UNUSED as UNUSED_RUN
+from spanspec.sharing.records import UNUSED
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, SpanState
 from spanspec.span.sweepgen import is_cached, is_swept, needs_sweep
-from spanspec.trace.kinds import ALLOCATING, NEITHER, SWEPT, TAKEN, Kind
+from spanspec.trace.kinds import ALLOCATING, KINDS, NEITHER, SWEPT, TAKEN, Kind
 
 NEVER: Final = -1
+
+MOST_DESCRIPTORS: Final = max(len(about.descriptors) for about in KINDS.values())
+"""How many descriptors an event may name."""
+
+
+class Noted:
+    """How a descriptor looked before an event."""
+
+    def __init__(self) -> None:
+        self.span = NOBODY
+        self.run = UNUSED_RUN
+        self.shared = UNUSED
 
 
 class UnlockedReads:
@@ -28,7 +41,9 @@ class UnlockedReads:
     def __init__(self) -> None:
         self._generations: dict[int, dict[U32, int]] = {}
         self._states: dict[int, dict[SpanState, int]] = {}
-        self._before: list[tuple[int, PageRun, SharedSpan]] = []
+        # Filled anew for each event, so that none has to be made for it: the first `_noted` count.
+        self._before = [Noted() for _ in range(MOST_DESCRIPTORS)]
+        self._noted = 0
         self._storing: dict[int, tuple[int, U32]] = {}
         self._under_way: tuple[set[int], set[int], set[int]] = (set(), set(), set())
         self._heap_changed = NEVER
@@ -36,34 +51,38 @@ class UnlockedReads:
 
     def before(self, state: HeapState, event: ThreadEvent, about: Kind) -> None:
         """Note how the descriptors of an event look before it."""
-        noted = self._before
-        if noted:
-            noted.clear()
+        self._noted = 0
         if about.leaves_alike:
             return
-        runs = state.pages.runs.records
+        runs, noted = state.pages.runs.records, 0
         for name in about.descriptors:
             span: int = getattr(event, name)
             run = runs.get(span)
             if run is not None:
-                noted.append((span, run, state.shared(span)))
+                one = self._before[noted]
+                one.span, one.run, one.shared = span, run, state.shared(span)
+                noted += 1
+        self._noted = noted
 
-    def after(self, state: HeapState, line: int, event: ThreadEvent, about: Kind) -> None:
+    def after(
+        self, state: HeapState, line: int, event: ThreadEvent, about: Kind, thread: int
+    ) -> None:
         """Note what an event has changed, and what its thread is going to change."""
-        runs = state.pages.runs.records
-        for span, old_run, old in self._before:
+        for place in range(self._noted):
+            one = self._before[place]
+            old_run, old = one.run, one.shared
             # A record that is still the same object has not changed.
-            run, it = runs[span], state.shared(span)
+            run, it = state.pages.runs[one.span], state.shared(one.span)
             if run is not old_run and run.state != old_run.state:
-                self._states.setdefault(span, {})[old_run.state] = line
+                self._states.setdefault(one.span, {})[old_run.state] = line
             if it is not old and it.sweepgen != old.sweepgen:
-                self._generations.setdefault(span, {})[old.sweepgen] = line
-        if self._storing and event.thread in self._storing:
-            stored, value = self._storing.pop(event.thread)
+                self._generations.setdefault(one.span, {})[old.sweepgen] = line
+        if self._storing and thread in self._storing:
+            stored, value = self._storing.pop(thread)
             self._generations.setdefault(stored, {})[value] = line
         if about.replaces:
             told = cast(ev.SpanEvent, event)
-            self._storing[event.thread] = told.span, replaced(told)
+            self._storing[thread] = told.span, replaced(told)
         if about.begins != NEITHER:
             self._under_way[about.begins].add(cast(ev.SpanEvent, event).span)
             if about.begins == SWEPT:

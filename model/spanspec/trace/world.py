@@ -55,7 +55,7 @@ class World:
         number = thread.number
         if p not in self._state.mcache_of and not about.is_mcache:
             raise Diverged("MC-14", f"P {p}", "one that exists", "none")
-        if self._stopper is not None and p not in (self._stopper.p, NO_P):
+        if self._stopper is not None and p != NO_P and p != self._stopper.p:
             raise Diverged("CONC-9", "P while the world is stopped", self._stopper.p, p)
         if self._resizer is not None and thread is not self._resizer:
             one = f"thread {self._resizer.number}"
@@ -72,9 +72,11 @@ class World:
             what = f"P of thread {number} in the middle of an operation"
             raise Diverged("CONC-9", what, thread.p, p)
         # Threads without a P are any number, and each is in an operation of its own.
-        if p != NO_P and self._busy.get(p, number) != number:
-            what = f"thread in the middle of an operation on P {p}"
-            raise Diverged("CONC-9", what, self._busy[p], number)
+        if p != NO_P and self._busy:
+            worker = self._busy.get(p)
+            if worker is not None and worker != number:
+                what = f"thread in the middle of an operation on P {p}"
+                raise Diverged("CONC-9", what, worker, number)
         if about.is_resize:
             self._expect_nobody_busy()
 

@@ -168,7 +168,7 @@ def test_a_popped_span_may_have_been_read_before_its_last_change() -> None:
     freed = hev.HeapFrees(
         p=1, thread=1, span=span, base_page=0, state=1, needzero=0, npages=5, sweepgen=2
     )
-    reads.before(state, freed, ABOUT[type(freed)])
+    reads.before(state, freed)
     swept = replace(then, sweepgen=state.sweepgen, in_use=False)
     state.sharing.spans.set(span_id(span), swept)
     assert reads.past(thread, in_use=True) is then
