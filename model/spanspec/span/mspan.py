@@ -4,11 +4,11 @@ from typing import Final, Literal
 
 from msgspec.structs import replace
 
-from spanspec.base.bitmap import NO_BITS, Bitmap
+from spanspec.base.bitmap import NO_BITS, Bitmap, Bits
 from spanspec.base.constants import PAGE_SIZE, size_class_of
 from spanspec.base.records import Record
 from spanspec.base.sizeclass import CLASS_TO_MAGIC, CLASS_TO_SIZE, divide_by_size
-from spanspec.base.words import M64, U8, U16, U32, U64, WORD_BITS
+from spanspec.base.words import M64, U8, U16, U32, U64
 
 SpanState = Literal[0, 1, 2, 3]
 
@@ -174,19 +174,19 @@ def marked_and_free(span: Mspan) -> list[int]:
 
     Rules: SPAN-8 I-4.
     """
+    marks, kept = span.gcmark_bits, span.alloc_bits
+    # All words at once: most spans have many, and nothing that would have to be told.
+    assert isinstance(marks, Bits), "only bits that are known can be looked through"
+    assert isinstance(kept, Bits), "only bits that are known can be looked through"
+    # What was allocated since the last sweep has no bit in alloc_bits, but lies below freeindex:
+    # those slots may be marked, so they are cut off.
+    marked = (marks.value & ~kept.value) >> span.freeindex << span.freeindex
     found: list[int] = []
-    for index in range((span.nelems + WORD_BITS - 1) // WORD_BITS):
-        # What was allocated since the last sweep has no bit in alloc_bits, but lies below
-        # freeindex: those slots may be marked, so they are cut off the word.
-        below = span.freeindex - index * WORD_BITS
-        marked = span.gcmark_bits.word(index) & ~span.alloc_bits.word(index)
-        if below > 0:
-            marked = marked >> below << below
-        while marked:
-            slot = index * WORD_BITS + (marked & -marked).bit_length() - 1
-            if slot < span.nelems and not is_allocated(span, slot):
-                found.append(slot)
-            marked &= marked - 1
+    while marked:
+        slot = (marked & -marked).bit_length() - 1
+        if slot < span.nelems:
+            found.append(slot)
+        marked &= marked - 1
     return found
 
 

@@ -55,12 +55,6 @@ OF_DRAWN: Final = (
         "entries.partial_unswept + entries.full_unswept -> *-*",
         "a span is in one set at most, so the difference is 0 just where the sum is",
     ),
-    Reason(
-        "spanspec.span.mspan.marked_and_free",
-        "",
-        "below > 0 -> (below >= 0)",
-        "a word is the same after a shift by nothing",
-    ),
     *(
         Reason(f"spanspec.{function}", "", change, SAME)
         for function, change in (
@@ -231,18 +225,6 @@ OF_DRAWN: Final = (
         "record.base < state.spans* -> (record.base <= *",
         "no two spans in use begin at the same page",
     ),
-    *(
-        Reason(
-            "spanspec.span.mspan.marked_and_free",
-            "",
-            change,
-            "words behind the last, and bits behind the last slot, are passed over",
-        )
-        for change in (
-            "span.nelems + WORD_BITS - 1 -> (span.nelems + WORD_BITS + 1)",
-            "(span.nelems + WORD_BITS - 1) // WORD_BITS*",
-        )
-    ),
     Reason(
         "spanspec.span.mspan.marked_and_free",
         "",
@@ -254,12 +236,6 @@ OF_DRAWN: Final = (
         "",
         "assert npages * PAGE_SIZE* -> pass",
         "the bitmap of whole pages is a multiple of 4 words",
-    ),
-    Reason(
-        "spanspec.heap.sweeping.check_marks",
-        "",
-        "(record.nelems + 63) // 64 -> ((record.nelems + 63) * 64)",
-        "words behind the last have no bits, so there is nothing wrong in them",
     ),
     Reason(
         "spanspec.heap.heap.Heap.set_gc_percent",
