@@ -90,12 +90,20 @@ class Centrals:
         return [(number, self[number]) for number in sorted(listed | self._made.keys())]
 
 
+class Times:
+    """How often a step was taken."""
+
+    # An object, so that to count changes no table: it is found again where it was found before.
+    def __init__(self) -> None:
+        self.times = 0
+
+
 class HeapState:
     """Everything that the rules speak of, except the page heap's own part in `pages`.
 
     `sharing` is what threads share of spans: sweepgens, lists, sweep buffers and cache slots. Only
     its steps change it, by `spanspec.heap.taking`, in the tables of `tables`; `central` and
-    `buffers` have the order of what its records say, and `taken` counts the steps.
+    `buffers` have the order of what its records say, and `step_counts` counts the steps, by name.
 
     `collector` tells how far a cycle has come, and `allp` which P has which mcache; their own steps
     change them, by `taking.advance`. `mcache_of` shows the table of `allp`.
@@ -115,7 +123,7 @@ class HeapState:
         self.tables = Tables()
         self.sharing = self.tables.system(sweepgen)
         self.slots = self.tables.slots.records
-        self.taken: dict[str, int] = {}
+        self.step_counts: dict[str, Times] = {}
         self.collector = Collector()
         self.sweepers: frozenset[int] = frozenset()
         self.spans: dict[int, Mspan] = {}
@@ -141,6 +149,11 @@ class HeapState:
         self.accounts = Accounts()
         self.trigger = FIRST_TRIGGER
         self.pace = SweepPace()
+
+    @property
+    def taken(self) -> dict[str, int]:
+        """How often each step of what is shared was taken, by its name."""
+        return {name: one.times for name, one in self.step_counts.items()}
 
     @property
     def phase(self) -> Phase:

@@ -28,7 +28,7 @@ from spanspec.heap.marking import GREY
 from spanspec.heap.mcaches import DROP_MCACHE, MAKE_MCACHE, NO_MCACHE, OwnPart
 from spanspec.heap.pacing import SweepPace, Trigger
 from spanspec.heap.progress import Progress
-from spanspec.heap.state import HeapState, Mcache, Mcentral
+from spanspec.heap.state import HeapState, Mcache, Mcentral, Times
 from spanspec.pages.persistent import GC_BITS_CHUNK
 from spanspec.sharing.records import IDLE, NO_SPAN, SAW_USED, SharedSpan, Sharing
 from spanspec.sharing.spanlist import follow
@@ -234,7 +234,10 @@ def take(
         raise NotAStep(f"{step.name} is not possible: {about(state, step, chosen)}")
     spans.forget()
     state.sharing = step.take(*told)
-    state.taken[step.name] = state.taken.get(step.name, 0) + 1
+    counted = state.step_counts.get(step.name)
+    if counted is None:
+        counted = state.step_counts[step.name] = Times()
+    counted.times += 1
     span, before = spans.replaced, spans.before
     if span is not None and before is not None:
         after = spans.records[span]

@@ -82,7 +82,7 @@ NOT_SAVED = {
         "page_marks": "saved of each span: whether its page counts as marked in this cycle",
         "sharing": "its parts are, but for ghosts; nobody is at work between operations",
         "slots": "another name for a table of sharing",
-        "taken": "counted for tests",
+        "step_counts": "counted for tests",
     },
     "Mcache": {
         "identity": "saved as the key of its table",
