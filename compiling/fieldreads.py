@@ -3,7 +3,7 @@
 mypyc reads a field of a class that it does not compile as any attribute: it asks the object, gets a
 reference, takes the integer or the boolean out of it, and gives the reference back. Here these
 statements become one call, with a place for each of them in which it remembers where the field is.
-A name of a module, which mypyc looks up each time, is remembered in the same way.
+A name of a module, its own or another, which mypyc looks up each time, is remembered so, too.
 What has another form is left as it is, and does the same, but slower.
 """
 
@@ -41,6 +41,15 @@ GLOBAL: Final = re.compile(r"""(?P<read>    (?P<dict>cpy_r_\w+) = CPyStatic_\w*g
     (?P<name>cpy_r_\w+) = CPyStatics\[[^\n]*
 )    (?P<value>cpy_r_\w+) = CPyDict_GetItem\((?P=dict), (?P=name)\);
 """)
+
+OF_GLOBAL: Final = re.compile(
+    r"""    static Place (?P<place>place_\d+);
+    (?P<read>\w+) = get_field\((?P<owner>\w+), (?P<name>\w+), &(?P=place)\);
+"""
+)
+"""A read of a field, perhaps of what a name of the module has, such as another module."""
+
+FROM_GLOBAL: Final = re.compile(r"^ +(cpy_r_\w+) = get_global\(", re.MULTILINE)
 
 # An error shows in the value, which mypyc looks at next, with the same traceback.
 FORMS: Final = {
@@ -100,4 +109,16 @@ def _in_function(code: str, numbers: "count[int]") -> str:
 
     for function, form in FORMS.items():
         code = form.sub(by(function), code)
-    return GLOBAL.sub(read_global, code)
+    code = GLOBAL.sub(read_global, code)
+    found_in_module = set(FROM_GLOBAL.findall(code))
+
+    def read_name(found: re.Match[str]) -> str:
+        if found["owner"] not in found_in_module:
+            return found[0]
+        place = found["place"].replace("place", "name")
+        return (
+            f"    static Name {place};\n"
+            f"    {found['read']} = get_name({found['owner']}, {found['name']}, &{place});\n"
+        )
+
+    return OF_GLOBAL.sub(read_name, code)

@@ -175,4 +175,51 @@ static inline PyObject *get_global(PyObject *dict, PyObject *name, Global *place
 
 #endif
 
+/* What a place of the program has found under a name of another module, or in a field of what is no
+module. */
+typedef struct {
+    Place field;
+    Global name;
+} Name;
+
+#if defined(SLOTS_KNOWN) && PY_VERSION_HEX < 0x030D0000
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+static __attribute__((noinline)) PyObject *find_name(
+    PyObject *module, PyObject *dict, PyObject *name, Global *place)
+{
+    PyObject *value = name_of_module(module, name);
+    if (value == NULL) {
+        return PyObject_GetAttr(module, name);
+    }
+    place->value = value;
+    place->version = ((PyDictObject *)dict)->ma_version_tag;
+    Py_INCREF(value);
+    return value;
+}
+
+static inline PyObject *get_name(PyObject *owner, PyObject *name, Name *place)
+{
+    if (!PyModule_CheckExact(owner)) {
+        return get_field(owner, name, &place->field);
+    }
+    PyObject *dict = PyModule_GetDict(owner);
+    if (likely(place->name.version == ((PyDictObject *)dict)->ma_version_tag &&
+               place->name.value != NULL)) {
+        Py_INCREF(place->name.value);
+        return place->name.value;
+    }
+    return find_name(owner, dict, name, &place->name);
+}
+
+#pragma GCC diagnostic pop
+
+#else
+
+#define get_name(owner, name, place) get_field(owner, name, &(place)->field)
+
+#endif
+
 #endif

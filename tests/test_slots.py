@@ -25,6 +25,7 @@ COMPILING = Path(__file__).resolve().parent.parent / "compiling"
 SOURCE = """
 from typing import TYPE_CHECKING
 from msgspec.structs import replace
+from package import elsewhere
 
 if TYPE_CHECKING:
     from kinds import Kind
@@ -130,6 +131,12 @@ answer: object = 1
 def answered() -> object:
     return answer
 
+def answered_elsewhere() -> object:
+    return elsewhere.answer
+
+def hidden_elsewhere() -> object:
+    return elsewhere._answer
+
 class Compiled:
     def f(self, x: int) -> object:
         return "compiled", x
@@ -142,7 +149,7 @@ def listed(a: int, b: object) -> tuple[object, ...]:
     made.append(a)
     made.extend(pair(a, b))
     return tuple(made)
-""".replace(": object", ": Any").replace("replace\n\n", "replace\nfrom typing import Any\n\n", 1)
+""".replace(": object", ": Any").replace("typing import", "typing import Any,", 1)
 
 KINDS = """
 import msgspec
@@ -176,6 +183,7 @@ for module in modules:
         print(text.count(" = call_with("))
         assert text.count("nargs == 2)) {{ obj_") > 9
         assert text.count(" = get_global(") > 1
+        assert text.count(" = get_name(") == 2
 setup(ext_modules=modules, script_args=["-q", "build_ext", "--inplace"])
 """
 
@@ -196,6 +204,9 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
         )
     )
     (folder / "kinds.py").write_text(KINDS)
+    for name, text in (("__init__", ""), ("elsewhere", "answer: object\n_answer: object\n")):
+        (folder / "package").mkdir(exist_ok=True)
+        (folder / "package" / f"{name}.py").write_text(text)
     built = subprocess.run(
         [sys.executable, "build.py"], cwd=folder, capture_output=True, text=True, check=False
     )
@@ -203,12 +214,17 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     # Each function above reads so, and no read is left that takes longer.
     # As does each call with stars, and something else, that are of tuples of known length.
     assert built.stdout.split()[-4:] == ["3", "2", "2", "4"], built.stdout
+    monkeypatch = pytest.MonkeyPatch()
+    package = ModuleType("package")
+    vars(package)["elsewhere"] = ModuleType("elsewhere")
+    monkeypatch.setitem(sys.modules, "package", package)
     (place,) = folder.glob("remembering*.so")
     spec = importlib.util.spec_from_file_location("remembering", place)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    monkeypatch.undo()
     return module
 
 
@@ -789,6 +805,54 @@ def test_a_name_of_a_module_is_what_it_is_now(compiled: ModuleType) -> None:
     with pytest.raises((NameError, KeyError)):
         compiled.answered()
     names["answer"] = first
+
+
+def test_a_name_of_another_module_is_what_it_is_now(compiled: ModuleType) -> None:
+    elsewhere = compiled.elsewhere
+    with pytest.raises(AttributeError, match="answer"):
+        compiled.answered_elsewhere()
+    for number in range(3):
+        value = object()
+        before = sys.getrefcount(value)
+        elsewhere.answer = value
+        assert [compiled.answered_elsewhere() for _ in range(3)] == [value] * 3
+        elsewhere.another = number
+        assert compiled.answered_elsewhere() is value
+        assert sys.getrefcount(value) == before + 1
+        elsewhere.answer = None
+        assert sys.getrefcount(value) == before
+    del elsewhere.answer
+    with pytest.raises(AttributeError, match="answer"):
+        compiled.answered_elsewhere()
+    for number in range(3):
+        elsewhere._answer = number
+        assert [compiled.hidden_elsewhere() for _ in range(3)] == [number] * 3
+
+
+def test_a_name_of_what_is_no_module_is_its_attribute(compiled: ModuleType) -> None:
+    names, asked = vars(compiled), ModuleType("asked")
+    vars(asked)["__getattr__"] = lambda name: f"asked for {name}"
+    cases = [
+        (Answer(1), 1),
+        (Answer(2), 2),
+        (NamedModule("own"), "own"),
+        (asked, "asked for answer"),
+    ]
+    module = names["elsewhere"]
+    for owner, answer in cases:
+        names["elsewhere"] = owner
+        assert [compiled.answered_elsewhere() for _ in range(3)] == [answer] * 3
+    names["elsewhere"] = module
+
+
+class Answer(msgspec.Struct):
+    answer: object
+
+
+class NamedModule(ModuleType):
+    @property
+    def answer(self) -> object:
+        return self.__name__
 
 
 def test_a_compiled_method_is_called_as_it_says(compiled: ModuleType) -> None:
