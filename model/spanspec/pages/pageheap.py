@@ -7,8 +7,8 @@ coalescing (HEAP-1, HEAP-29 to HEAP-33). Taking and freeing spans is in `pageall
 A generator of this package yields each observation just after the step that it tells of.
 """
 
-from collections.abc import Callable, Generator, Iterator
-from typing import Final, Protocol, Self, TypeVarTuple
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Final, Generic, Protocol, Self, TypeVar, TypeVarTuple, cast
 
 from spanspec.base.constants import ARENA_BASE, PAGE_SHIFT, PAGE_SIZE
 from spanspec.base.ids import NOBODY, SpanId
@@ -65,6 +65,9 @@ REFUSED: Final = {
 UNUSED: Final = page_run(0, 0)
 """The record of a descriptor that stood for no run yet."""
 
+# Not bound to `int`, as it always is: see `sharing.growing`.
+KeyT = TypeVar("KeyT")
+
 Steps = Generator[EventBase, None, None]
 """A course of steps, each told by an observation."""
 
@@ -76,7 +79,7 @@ class Actor(Record, frozen=True):
     thread: int
 
 
-class Runs:
+class Runs(Generic[KeyT]):
     """The records of all descriptors, updated in place; any other one is spare, and was never used.
 
     `records` has those of the descriptors that were ever used. `changed` has what the records were
@@ -86,18 +89,18 @@ class Runs:
     __slots__ = ("changed", "records")
 
     def __init__(self) -> None:
-        self.records: dict[int, PageRun] = {}
-        self.changed: dict[int, PageRun] = {}
+        self.records: dict[KeyT, PageRun] = {}
+        self.changed: dict[KeyT, PageRun] = {}
 
-    def __getitem__(self, key: int) -> PageRun:
+    def __getitem__(self, key: KeyT) -> PageRun:
         """Return the record of a descriptor."""
         return self.records.get(key, UNUSED)
 
     def __iter__(self) -> Iterator[SpanId]:
         """Iterate over the descriptors that were ever used."""
-        return map(SpanId, self.records)
+        return map(SpanId, cast(Iterable[int], self.records))
 
-    def set(self, key: int, value: PageRun) -> Self:
+    def set(self, key: KeyT, value: PageRun) -> Self:
         """Give a descriptor another record."""
         records = self.records
         self.changed.setdefault(key, records.get(key, UNUSED))
@@ -143,7 +146,7 @@ class PageHeap:
         self.descriptors = FixAlloc(self.metadata, MSPAN_BYTES, "mspan_sys", self.all_spans.record)
         treap_nodes = FixAlloc(self.metadata, TREAP_NODE_BYTES, "other_sys")
         self.treap_nodes = Nameless(treap_nodes)
-        self.runs = Runs()
+        self.runs: Runs[int] = Runs()
         self.map = PageMap()
         owner, written = PageTable(NO_SPAN), PageTable(False)
         self.tiling = Tiling(phys, self.runs, self.map, Arena(0, 0), 0, owner, written)

@@ -77,7 +77,8 @@ def persistent() -> Tiling:
 def in_place() -> Tiling:
     """No page has a span; tables are updated in place, as in the heap that runs."""
     owner, written = PageTable(NO_SPAN), PageTable(False)
-    return Tiling(AMD64, Runs(), PageTable(UNMAPPED), Arena(0, 0), 0, owner, written)
+    runs: Runs[int] = Runs()
+    return Tiling(AMD64, runs, PageTable(UNMAPPED), Arena(0, 0), 0, owner, written)
 
 
 def possible(tiling: Tiling, rng: random.Random) -> dict[str, Step]:
