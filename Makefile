@@ -10,8 +10,8 @@ STAMP  := $(VENV)/.installed
 FLOORS := .floors
 LOG    := $(VENV)/install.log
 PIP    := $(BIN)/pip --disable-pip-version-check
-COMPILED := *__mypyc*.so impl/spanalloc/*/*.so model/spanspec/*/*.so proofs/spanproof/bench/*.so \
-            */*/compiled.json
+COMPILED := *__mypyc*.so impl/spanalloc/*/*.so model/spanspec/*/*.so \
+            model/spanspec/*/*/*.so proofs/spanproof/bench/*.so */*/compiled.json
 
 .PHONY: verify test lint types format docs ready compile floors clean
 

@@ -61,6 +61,32 @@ WINGS = {
 """The wings of each package, each built on those before it alone."""
 
 PARTS = {
+    "spanspec.heap": [
+        "state",
+        "lines",
+        "decisions",
+        "courses",
+        "program",
+        "operations",
+        "machine",
+        "memstats",
+        "parts",
+        "picture",
+        "snapshot",
+        "heap",
+    ],
+    "spanproof.symbolic": [
+        "text",
+        "values",
+        "bitvectors",
+        "integers",
+        "reading",
+        "evaluation",
+        "aliasing",
+        "remembered",
+        "standins",
+        "translate",
+    ],
     "spanproof.fuzz": [
         "program",
         "reasons",

@@ -93,8 +93,8 @@ def test_the_table_of_go_names_is_of_these_sources() -> None:
 
 def test_a_name_of_go_leads_to_the_function_of_that_name() -> None:
     rows = {(one.file, one.name): one for one in go_names()}
-    assert rows["mcentral.go", "cacheSpan"].ours[0] == "heap.mcentral.cache_span"
-    assert rows["mgcsweep.go", "sweepone"].ours[0] == "heap.sweeping.sweepone"
+    assert rows["mcentral.go", "cacheSpan"].ours[0] == "heap.courses.mcentral.cache_span"
+    assert rows["mgcsweep.go", "sweepone"].ours[0] == "heap.courses.sweeping.sweepone"
     assert {"CEN-3", "CEN-4"} <= set(rows["mcentral.go", "cacheSpan"].rules)
     assert list(places("mcentral.go: refill, grow; Go 1.14; mheap.go: init")) == [
         ("mcentral.go", "refill"),

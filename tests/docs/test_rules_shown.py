@@ -16,12 +16,12 @@ import z3
 
 from spanproof.counterexamples.concrete import known, plain, table_of
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.errors import UnsupportedConstruct
-from spanproof.symbolic.fresh import FreshSymbols
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.records import record_fields
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
+from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.symbolic.translate import Translator
+from spanproof.symbolic.values.fresh import FreshSymbols
+from spanproof.symbolic.values.records import record_fields
 from spanspec.base.tables import Table
 from spanspec.span import alloccache
 
@@ -147,7 +147,7 @@ def test_the_rule_that_the_overview_shows_is_the_rule() -> None:
 
 
 def test_the_tables_of_the_page_name_the_operators_that_are_translated() -> None:
-    from spanproof.symbolic.syntax import COMPARISONS, OPERATORS
+    from spanproof.symbolic.text.syntax import COMPARISONS, OPERATORS
 
     text = PAGE.read_text(encoding="utf-8")
     listed = re.search(r"`(\+ - [^`]*)`, unary `-`; `([^`]*)`", text)

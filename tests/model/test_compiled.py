@@ -24,7 +24,7 @@ from spanspec.compiled import (
     how,
     write_manifest,
 )
-from spanspec.heap.taking import after
+from spanspec.heap.state.taking import after
 from spanspec.span import mspan
 from spanspec.span.mspan import init_span, with_small_limit
 

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import ThreadId
 from spanspec.base.words import U32, U64
-from spanspec.heap.collector import OFF
 from spanspec.heap.lines import Lines
-from spanspec.heap.marking import may_reclaim
-from spanspec.heap.pacing import (
+from spanspec.heap.state.collector import OFF
+from spanspec.heap.state.marking import may_reclaim
+from spanspec.heap.state.pacing import (
     FIRST_MARKED,
     SET_TRIGGER,
     Debt,
@@ -24,9 +24,9 @@ from spanspec.heap.pacing import (
     sweep_pace,
     trigger_for,
 )
-from spanspec.heap.progress import NO_MORE_RECLAIM
-from spanspec.heap.state import HeapState
-from spanspec.heap.taking import advance
+from spanspec.heap.state.progress import NO_MORE_RECLAIM
+from spanspec.heap.state.state import HeapState
+from spanspec.heap.state.taking import advance
 from spanspec.pages.bgscavenge import Scavenger, wake
 from spanspec.pages.scavenge import Line, goal_for, pace
 from spanspec.pages.statistics import retained

@@ -15,17 +15,16 @@ from spanspec.base.ids import NOBODY
 from spanspec.base.records import Record
 from spanspec.base.words import U32, U64
 from spanspec.events.fields import EventBase
-from spanspec.heap import cycle
-from spanspec.heap.allp import NO_P
-from spanspec.heap.courses import Course
+from spanspec.heap.courses import cycle
+from spanspec.heap.courses.course import Course
+from spanspec.heap.courses.malloc import ZERO_BASE, array_size
+from spanspec.heap.courses.procs import boot, procresize
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.machine import Machine, Steps
-from spanspec.heap.malloc import ZERO_BASE, array_size
 from spanspec.heap.memstats import MemStats, read_memstats
 from spanspec.heap.operations import OPERATIONS
 from spanspec.heap.operations.refusals import OutOfMemory, Refused, require
 from spanspec.heap.picture import overview, picture
-from spanspec.heap.procs import boot, procresize
 from spanspec.heap.program import (
     Allocate,
     FinishCycle,
@@ -39,6 +38,7 @@ from spanspec.heap.program import (
     SweepOne,
 )
 from spanspec.heap.snapshot import Snapshot, snapshot_of
+from spanspec.heap.state.allp import NO_P
 from spanspec.pages.arena import Os
 from spanspec.pages.bgscavenge import Scavenger
 from spanspec.pages.mallocinit import mallocinit

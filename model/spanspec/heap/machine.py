@@ -5,9 +5,9 @@ from typing import Final, TypeVar, cast
 
 from spanspec.base.words import U32
 from spanspec.events.fields import EventBase
-from spanspec.heap.courses import Course, NeedPages, StopsWorld, Waits
+from spanspec.heap.courses.course import Course, NeedPages, StopsWorld, Waits
 from spanspec.heap.decisions import Decisions
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.arena import Os
 from spanspec.pages.pagealloc import allocate
 from spanspec.pages.pageheap import Actor, PageHeap

@@ -4,7 +4,7 @@ from spanspec.base.constants import NUM_SIZE_CLASSES, size_class_of
 from spanspec.base.records import Record
 from spanspec.base.sizeclass import CLASS_TO_SIZE
 from spanspec.base.words import U64
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 
 
 class MemStats(Record, frozen=True):

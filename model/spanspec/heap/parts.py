@@ -9,8 +9,8 @@ from typing import Final, NamedTuple, TypeVar
 
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import SpanId
-from spanspec.heap.progress import NO_MORE_RECLAIM
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.progress import NO_MORE_RECLAIM
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.runs import PageRun
 from spanspec.sharing.records import SharedSpan
 from spanspec.span.mspan import DEAD, IN_USE, Mspan

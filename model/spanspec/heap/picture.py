@@ -5,7 +5,7 @@ from typing import Final
 
 from spanspec.base.constants import size_class_of
 from spanspec.base.words import U32
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.pageheap import page_number
 from spanspec.span.mspan import Mspan, is_allocated
 

@@ -9,14 +9,14 @@ import msgspec
 
 from spanspec.base.bitmap import hexadecimal
 from spanspec.base.records import Record
-from spanspec.heap.accounts import Accounts, ClassCounts
-from spanspec.heap.collector import Collector
 from spanspec.heap.decisions import Decisions
-from spanspec.heap.inputs import Inputs
-from spanspec.heap.marking import page_is_marked
-from spanspec.heap.pacing import SweepPace, Trigger
-from spanspec.heap.progress import Progress
-from spanspec.heap.state import Centrals, HeapState
+from spanspec.heap.state.accounts import Accounts, ClassCounts
+from spanspec.heap.state.collector import Collector
+from spanspec.heap.state.inputs import Inputs
+from spanspec.heap.state.marking import page_is_marked
+from spanspec.heap.state.pacing import SweepPace, Trigger
+from spanspec.heap.state.progress import Progress
+from spanspec.heap.state.state import Centrals, HeapState
 from spanspec.pages.arena import Hint
 from spanspec.pages.bgscavenge import Scavenger
 from spanspec.pages.fixalloc import Records

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from spanspec.base.constants import HEAP_ARENA_BYTES, NUM_SIZE_CLASSES, PAGE_SIZE, size_class_of
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.invariants.registry import When, invariant
 from spanspec.invariants.sweeping import cached_spans
 from spanspec.pages.runs import released

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.invariants import accounting, objects, pages, spans, sweeping
 from spanspec.invariants.registry import INVARIANTS, When
 

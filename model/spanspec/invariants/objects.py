@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.invariants.pages import runs_in_order
 from spanspec.invariants.registry import When, invariant, span_invariant
 from spanspec.invariants.sweeping import cached_spans

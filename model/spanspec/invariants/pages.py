@@ -7,7 +7,7 @@ from msgspec.structs import astuple
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.base.ids import NOBODY, Address, SpanId
 from spanspec.base.words import U64
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.invariants.registry import When, invariant, run_invariant
 from spanspec.pages.invariant import (
     address_has_its_span,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from spanspec.heap.collector import OFF
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.collector import OFF
+from spanspec.heap.state.state import HeapState
 from spanspec.invariants.registry import When, invariant, run_invariant, span_invariant
 from spanspec.pages.invariant import free_address_is_zero
 from spanspec.pages.runs import PageRun

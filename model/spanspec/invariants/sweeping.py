@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from spanspec.base.constants import size_class_of
 from spanspec.base.words import M32
-from spanspec.heap.collector import OFF
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.collector import OFF
+from spanspec.heap.state.state import HeapState
 from spanspec.invariants.registry import When, invariant, span_invariant
 from spanspec.sharing.cycle import nothing_under_way
 from spanspec.sharing.meeting import records_meet

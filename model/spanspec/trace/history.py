@@ -8,7 +8,7 @@ from spanspec.base.constants import NUM_SPAN_CLASSES
 from spanspec.base.ids import NOBODY
 from spanspec.events.fields import EventBase
 from spanspec.heap.picture import relative
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.pageheap import page_address, page_number
 from spanspec.span.mspan import Mspan, is_allocated
 from spanspec.trace.phrases import PHASES, STATES, in_full, slots_of

@@ -13,8 +13,8 @@ from spanspec.base.ids import NOBODY, SpanId, ThreadId
 from spanspec.base.steps import NotAStep
 from spanspec.events import span_events as ev
 from spanspec.events.fields import ThreadEvent
-from spanspec.heap.state import HeapState
-from spanspec.heap.taking import look_at_popped
+from spanspec.heap.state.state import HeapState
+from spanspec.heap.state.taking import look_at_popped
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import WIDTH, span_id, thread_id
 from spanspec.sharing.records import POPPED, SharedSpan, works_on

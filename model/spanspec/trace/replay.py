@@ -9,8 +9,8 @@ from spanspec.base.steps import NotAStep
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
-from spanspec.heap.courses import Course, NeedPages, StopsWorld, Waits
-from spanspec.heap.state import HeapState
+from spanspec.heap.courses.course import Course, NeedPages, StopsWorld, Waits
+from spanspec.heap.state.state import HeapState
 from spanspec.invariants import When
 from spanspec.pages.pagealloc import make_manual
 from spanspec.pages.pageheap import Actor, PageHeap

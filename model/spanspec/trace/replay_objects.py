@@ -12,8 +12,7 @@ from spanspec.events.span_events import (
     TINY_CURRENT,
     ZEROED,
 )
-from spanspec.heap.allp import NO_P
-from spanspec.heap.malloc import (
+from spanspec.heap.courses.malloc import (
     NO_SMALL_CLASS,
     PlacedTiny,
     TakenSlot,
@@ -22,9 +21,10 @@ from spanspec.heap.malloc import (
     span_class_for,
     take_cached,
 )
-from spanspec.heap.procs import mcache_of
-from spanspec.heap.state import HeapState, Mcache
-from spanspec.heap.taking import allocate_large
+from spanspec.heap.courses.procs import mcache_of
+from spanspec.heap.state.allp import NO_P
+from spanspec.heap.state.state import HeapState, Mcache
+from spanspec.heap.state.taking import allocate_large
 from spanspec.pages.pageheap import page_address
 from spanspec.span.mspan import slot_address
 from spanspec.trace.verdict import AFTER, INPUT, PREDICTED, Diverged, Verdict, expect

@@ -11,15 +11,15 @@ from spanspec.base.ids import NOBODY
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
-from spanspec.heap.allp import NO_P
-from spanspec.heap.courses import Course, NeedPages
-from spanspec.heap.cycle import start_marking, start_the_world, terminate_marking
-from spanspec.heap.mcache import install, prepare_for_sweep, refill, release_all
-from spanspec.heap.mcentral import span_bytes
-from spanspec.heap.newspan import take_large
-from spanspec.heap.procs import boot, mcache_of
-from spanspec.heap.state import HeapState
-from spanspec.heap.sweeping import deduct_sweep_credit, ensure_swept, sweepone
+from spanspec.heap.courses.course import Course, NeedPages
+from spanspec.heap.courses.cycle import start_marking, start_the_world, terminate_marking
+from spanspec.heap.courses.mcache import install, prepare_for_sweep, refill, release_all
+from spanspec.heap.courses.mcentral import span_bytes
+from spanspec.heap.courses.newspan import take_large
+from spanspec.heap.courses.procs import boot, mcache_of
+from spanspec.heap.courses.sweeping import deduct_sweep_credit, ensure_swept, sweepone
+from spanspec.heap.state.allp import NO_P
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.pagealloc import allocate, free_manual
 from spanspec.pages.pageheap import Actor, page_number
 from spanspec.pages.scavenge import scavenge

@@ -13,7 +13,7 @@ from spanspec.base.ids import NOBODY
 from spanspec.base.words import M32, U32
 from spanspec.events import span_events as ev
 from spanspec.events.fields import ThreadEvent
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.pageheap import UNUSED as UNUSED_RUN
 from spanspec.sharing.records import UNUSED
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, SpanState

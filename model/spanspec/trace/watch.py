@@ -12,7 +12,7 @@ from spanspec.base.words import U64
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap.picture import relative
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.freeruns import ALL
 from spanspec.pages.pageheap import page_address, page_number
 from spanspec.pages.runs import PageRun, end_of

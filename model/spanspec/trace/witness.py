@@ -11,10 +11,10 @@ from spanspec.base.words import M32, U32, U64
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
-from spanspec.heap.pacing import Debt, SweepPace
-from spanspec.heap.progress import NO_MORE_RECLAIM, is_beyond
-from spanspec.heap.publishing import see_published
-from spanspec.heap.state import HeapState
+from spanspec.heap.courses.publishing import see_published
+from spanspec.heap.state.pacing import Debt, SweepPace
+from spanspec.heap.state.progress import NO_MORE_RECLAIM, is_beyond
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.pageheap import page_address
 from spanspec.sharing.records import SharedSpan
 from spanspec.span.mspan import IN_USE, SpanState

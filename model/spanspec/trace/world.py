@@ -6,9 +6,9 @@ from typing import Final, cast
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
-from spanspec.heap.allp import NO_P
-from spanspec.heap.collector import MARK
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.allp import NO_P
+from spanspec.heap.state.collector import MARK
+from spanspec.heap.state.state import HeapState
 from spanspec.invariants import When, violations
 from spanspec.pages.pageheap import Actor
 from spanspec.trace.kinds import Kind

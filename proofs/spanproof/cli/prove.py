@@ -202,7 +202,7 @@ def write_questions(work: list[Job], folder: Path) -> int:
     """
     from spanproof.solvers.export import export
     from spanproof.solvers.smtlib import NotPortable
-    from spanproof.symbolic.errors import UnsupportedConstruct
+    from spanproof.symbolic.text.errors import UnsupportedConstruct
     from spanproof.theorems import all_obligations
 
     ids = dict.fromkeys(job.obligation for job in work)

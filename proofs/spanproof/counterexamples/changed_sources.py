@@ -4,8 +4,8 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import cast
 
-from spanproof.symbolic.modules import is_ours
-from spanproof.symbolic.sources import VARIANT, SourceTree, execute
+from spanproof.symbolic.reading.sources import VARIANT, SourceTree, execute
+from spanproof.symbolic.text.modules import is_ours
 
 
 class Running:

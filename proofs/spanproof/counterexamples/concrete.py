@@ -12,11 +12,11 @@ import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.records import parts_of, record_fields, remade
-from spanproof.symbolic.terms import within
-from spanproof.symbolic.values import (
+from spanproof.symbolic.values.arithmetic import Arithmetic
+from spanproof.symbolic.values.records import parts_of, record_fields, remade
+from spanproof.symbolic.values.terms import within
+from spanproof.symbolic.values.values import (
     IDENTITY_SORT,
     SymbolicBitmap,
     SymbolicTable,

@@ -7,8 +7,8 @@ from typing import Final
 from spanproof.counterexamples.relevance import Chosen, chosen
 from spanproof.counterexamples.rerun import Called, Reran
 from spanproof.search.reachability import TASKS
-from spanproof.symbolic.records import parts_of, record_fields
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values.records import parts_of, record_fields
+from spanproof.symbolic.values.values import Value
 from spanspec.base.bitmap import Bits
 from spanspec.sharing.finite import Finite
 

@@ -11,9 +11,9 @@ from typing import Final
 import z3
 
 from spanproof.prove.proof import Proof
-from spanproof.symbolic.arithmetic import Scalar
-from spanproof.symbolic.merge import as_bool
-from spanproof.symbolic.terms import subterms
+from spanproof.symbolic.values.arithmetic import Scalar
+from spanproof.symbolic.values.merge import as_bool
+from spanproof.symbolic.values.terms import subterms
 
 SCOPES: Final = (8, 64)
 """Numbers of slots in which a counterexample is looked for, one after the other."""

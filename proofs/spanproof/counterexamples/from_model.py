@@ -15,7 +15,7 @@ from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.questions import Question
 from spanproof.prove.smallscope import has_quantifier, in_small_scope
 from spanproof.solvers.inprocess import check
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
 
 SEARCH_SECONDS = 5.0
 """Seconds for finding a model of few identities in place of one of many."""

@@ -11,7 +11,7 @@ from typing import Final, cast
 from spanproof.counterexamples.changed_sources import Running
 from spanproof.search.boundedsearch import Searched, search
 from spanproof.search.sharingscope import start_of, steps_of
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
 from spanspec.sharing.finite import Size
 from spanspec.sharing.invariant import sharing_holds
 from spanspec.sharing.records import Sharing

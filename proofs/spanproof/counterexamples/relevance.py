@@ -10,8 +10,8 @@ import z3
 
 from spanproof.prove.proof import Proof
 from spanproof.prove.smallscope import expand, is_over_identities
-from spanproof.symbolic.terms import subterms, within
-from spanproof.symbolic.values import (
+from spanproof.symbolic.values.terms import subterms, within
+from spanproof.symbolic.values.values import (
     IDENTITY_SORT,
     SymbolicBitmap,
     SymbolicTable,

@@ -19,11 +19,11 @@ from spanproof.prove.claims import Case
 from spanproof.prove.lemmas import Lemma
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.solvers.inprocess import check
-from spanproof.symbolic.errors import UnsupportedConstruct
-from spanproof.symbolic.frames import Contract
-from spanproof.symbolic.merge import as_bool
-from spanproof.symbolic.sources import SourceTree
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.evaluation.frames import Contract
+from spanproof.symbolic.reading.sources import SourceTree
+from spanproof.symbolic.text.errors import UnsupportedConstruct
+from spanproof.symbolic.values.merge import as_bool
+from spanproof.symbolic.values.values import Value
 
 DECIDING: Final = 0.4
 """Seconds of an idle machine for which way a rule takes; all its arguments are constants."""

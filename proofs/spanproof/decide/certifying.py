@@ -6,7 +6,7 @@ from spanproof.prove.questions import each_query
 from spanproof.solvers.certify import Checker, certify
 from spanproof.solvers.smtlib import NotPortable, ScriptWriter
 from spanproof.support.sidebyside import KILLED
-from spanproof.symbolic.errors import UnsupportedConstruct
+from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.theorems import all_obligations
 
 

@@ -16,9 +16,9 @@ from spanproof.prove.questions import Question, joint_queries, jointly, question
 from spanproof.solvers.finding import Decider, SolverAnswer
 from spanproof.solvers.inprocess import Z3
 from spanproof.solvers.smtlib import NotPortable
-from spanproof.symbolic.errors import UnsupportedConstruct
-from spanproof.symbolic.sources import SourceTree
-from spanproof.symbolic.terms import within
+from spanproof.symbolic.reading.sources import SourceTree
+from spanproof.symbolic.text.errors import UnsupportedConstruct
+from spanproof.symbolic.values.terms import within
 
 READ = ("spanspec", "spanalloc")
 """The packages that proofs are about."""

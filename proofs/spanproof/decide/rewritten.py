@@ -24,7 +24,7 @@ from spanproof.fingerprint.walking import written
 if TYPE_CHECKING:
     from spanproof.prove.exploration import Exploration
     from spanproof.prove.proof import Obligation
-    from spanproof.symbolic.arithmetic import Arithmetic
+    from spanproof.symbolic.values.arithmetic import Arithmetic
 
 PACKAGES: Final = ("spanspec", "spanalloc")
 """The packages whose definitions are looked at: what obligations are about."""
@@ -122,7 +122,7 @@ class Rewritten:
             from importlib import import_module
 
             from spanproof.decide.sameness import same_form, same_in_proofs, same_when_run
-            from spanproof.symbolic.sources import SourceTree
+            from spanproof.symbolic.reading.sources import SourceTree
 
             edit = self._edits[unit]
             if same_form(edit.now, edit.before):

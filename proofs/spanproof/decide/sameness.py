@@ -20,15 +20,15 @@ import z3
 
 from spanproof.fingerprint.walking import written
 from spanproof.solvers.inprocess import check
-from spanproof.symbolic.arithmetic import Arithmetic
-from spanproof.symbolic.construct import disjunction, inequality, same_sort, same_term
-from spanproof.symbolic.dependence import fields_named
-from spanproof.symbolic.frames import SideCondition
+from spanproof.symbolic.evaluation.frames import SideCondition
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.records import parts_of
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.dependence import fields_named
+from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values import SymbolicBitmap, SymbolicTable, Value
+from spanproof.symbolic.values.arithmetic import Arithmetic
+from spanproof.symbolic.values.construct import disjunction, inequality, same_sort, same_term
+from spanproof.symbolic.values.records import parts_of
+from spanproof.symbolic.values.values import SymbolicBitmap, SymbolicTable, Value
 
 SECONDS: Final = 0.5
 """How long a solver may look for a difference; what takes longer is no small change."""

@@ -80,11 +80,11 @@ OF_DRAWN: Final = (
             ("pages.scavenge.coarser_page", "phys.size > PAGE_SIZE -> (phys.size >= PAGE_SIZE)"),
             ("pages.scavenge.total_time_ns", "huge >= total -> (huge > total)"),
             (
-                "heap.progress.take_chunk",
+                "heap.state.progress.take_chunk",
                 "progress.reclaim_index >= after -> (progress.reclaim_index > after)",
             ),
-            ("heap.progress.credit_taken", "found < wanted -> (found <= wanted)"),
-            ("heap.pacing.distance_to", "distance > PAGE_SIZE -> (distance >= PAGE_SIZE)"),
+            ("heap.state.progress.credit_taken", "found < wanted -> (found <= wanted)"),
+            ("heap.state.pacing.distance_to", "distance > PAGE_SIZE -> (distance >= PAGE_SIZE)"),
             ("pages.runs.releasable", "bounds.end > bounds.start -> (bounds.end >= bounds.start)"),
             ("pages.treap.most_of", "run_pages >= larger -> (run_pages > larger)"),
             ("pages.treap.most_of", "left_most >= right_most -> (left_most > right_most)"),
@@ -112,7 +112,7 @@ OF_DRAWN: Final = (
         "a word has no bit 64, and that it is set is asked besides",
     ),
     Reason(
-        "spanspec.heap.accounts.may_charge_cached",
+        "spanspec.heap.state.accounts.may_charge_cached",
         "",
         "charge(span) > 0 -> (charge(span) >= 0)",
         "there is a free slot, which has bytes",
@@ -136,13 +136,13 @@ OF_DRAWN: Final = (
         "it is asked of two constants, of which it is true",
     ),
     Reason(
-        "spanspec.heap.pacing.may_set_pace",
+        "spanspec.heap.state.pacing.may_set_pace",
         "",
         "to.pages_per_byte > 0 -> (to.pages_per_byte >= 0)",
         "a pace of 0 is allowed anyway",
     ),
     Reason(
-        "spanspec.heap.sweeping.check_marks",
+        "spanspec.heap.courses.sweeping.check_marks",
         "",
         "bad & -bad -> (bad | -bad)",
         "that is minus the lowest bit, which has the same length",
@@ -196,13 +196,13 @@ OF_DRAWN: Final = (
         "class 0 is of 0 bytes, and holds no request",
     ),
     Reason(
-        "spanspec.heap.newspan.check_bitmap",
+        "spanspec.heap.courses.newspan.check_bitmap",
         "",
         "npages * PAGE_SIZE // 8 -> (npages * PAGE_SIZE * 8)",
         "whole pages are a multiple of 32 bytes, so both are of 4",
     ),
     Reason(
-        "spanspec.heap.newspan.check_bitmap",
+        "spanspec.heap.courses.newspan.check_bitmap",
         "",
         "npages * PAGE_SIZE -> (npages // PAGE_SIZE)",
         "a multiple of 4 words it is, and so is 0",
@@ -214,7 +214,7 @@ OF_DRAWN: Final = (
         "there is nothing to choose: as many are always generated",
     ),
     Reason(
-        "spanspec.heap.newspan.take_span",
+        "spanspec.heap.courses.newspan.take_span",
         "",
         "check_bitmap(run.base, npages) -> pass",
         "the step by which a span comes into use asks whether its pages are whole",
@@ -232,7 +232,7 @@ OF_DRAWN: Final = (
         "that is minus the lowest bit, which has the same length",
     ),
     Reason(
-        "spanspec.heap.newspan.check_bitmap",
+        "spanspec.heap.courses.newspan.check_bitmap",
         "",
         "assert npages * PAGE_SIZE* -> pass",
         "the bitmap of whole pages is a multiple of 4 words",
@@ -250,7 +250,7 @@ OF_DRAWN: Final = (
         "tells the type checker what a driver sees to: it answers with a span",
     ),
     Reason(
-        "spanspec.heap.malloc.mallocgc",
+        "spanspec.heap.courses.malloc.mallocgc",
         "",
         "assert placed is not None* -> pass",
         "a refilled span that is full was refused before, where the slot is taken (T-16)",

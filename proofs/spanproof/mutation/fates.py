@@ -21,7 +21,7 @@ from spanproof.mutation.equivalent import OF_DRAWN, reason_for
 from spanproof.mutation.knownbugs.switch import JudgesFailed, judged
 from spanproof.solvers.inprocess import FewFirst
 from spanproof.support.plaincopy import copy_changed
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.theorems import all_obligations
 
 Judges = Literal["proofs", "all"]

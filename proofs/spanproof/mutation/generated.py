@@ -24,7 +24,7 @@ from spanproof.fingerprint.units import ModuleUnits, digest_of
 from spanproof.patch.mutant import module_and_place
 from spanproof.solvers.inprocess import FewFirst
 from spanproof.support.timelimit import PROCESSOR, limited
-from spanproof.symbolic.sources import VARIANT, SourceTree
+from spanproof.symbolic.reading.sources import VARIANT, SourceTree
 from spanproof.theorems import all_obligations
 
 OPERATORS: Final = (

@@ -23,10 +23,10 @@ from spanproof.simulate.threads import walks
 from spanspec.base.constants import MAX_SMALL_SIZE
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import SweepResult, Uncache
-from spanspec.heap.courses import Waits
+from spanspec.heap.courses.course import Waits
+from spanspec.heap.courses.malloc import span_class_for
+from spanspec.heap.courses.publishing import is_publishing, see_published
 from spanspec.heap.machine import Steps
-from spanspec.heap.malloc import span_class_for
-from spanspec.heap.publishing import is_publishing, see_published
 from spanspec.heap.snapshot import snapshot_of
 
 MOST_STATES: Final = 20_000

@@ -27,7 +27,7 @@ from spanproof.fuzz.subjects import ModelSpan, SubjectFactory
 from spanproof.mutation.knownbugs.catalogue import BUGS
 from spanproof.patch.mutant import Mutant
 from spanproof.patch.patches import patched
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.theorems.mutants import MUTANTS
 from spanspec.rules.book import cited
 

@@ -25,7 +25,7 @@ from spanproof.fuzz.programs.spangrammar import span_program
 from spanproof.fuzz.subjects import Path as SearchPath
 from spanproof.fuzz.subjects import State, Subject, SubjectFactory, SweepOutcome
 from spanproof.mutation.variants import ModelVariant, model_span_with
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
 from spanspec.base.sizeclass import CLASSES
 
 ResultT = TypeVar("ResultT")

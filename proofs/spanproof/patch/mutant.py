@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from spanproof.patch.patches import patched
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
 
 _INSTALLED = SourceTree()
 

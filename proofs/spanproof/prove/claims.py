@@ -7,13 +7,13 @@ from typing import Final, NamedTuple
 
 import z3
 
-from spanproof.symbolic.arithmetic import Arithmetic
-from spanproof.symbolic.construct import implication
-from spanproof.symbolic.frames import Contract, Environment, Loop
-from spanproof.symbolic.merge import as_bool, scalar_of
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.evaluation.frames import Contract, Environment, Loop
+from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.symbolic.translate import Inner, Translator
-from spanproof.symbolic.values import SymbolicBitmap, Value
+from spanproof.symbolic.values.arithmetic import Arithmetic
+from spanproof.symbolic.values.construct import implication
+from spanproof.symbolic.values.merge import as_bool, scalar_of
+from spanproof.symbolic.values.values import SymbolicBitmap, Value
 
 
 class Query(NamedTuple):

@@ -9,11 +9,11 @@ from typing import NamedTuple, get_args, get_origin
 
 import z3
 
-from spanproof.symbolic.dependence import identity_of
-from spanproof.symbolic.fresh import FreshSymbols, word_bits
-from spanproof.symbolic.merge import described
-from spanproof.symbolic.records import record_fields
-from spanproof.symbolic.values import SymbolicBitmap, SymbolicTable, SymbolicWords, Value
+from spanproof.symbolic.reading.dependence import identity_of
+from spanproof.symbolic.values.fresh import FreshSymbols, word_bits
+from spanproof.symbolic.values.merge import described
+from spanproof.symbolic.values.records import record_fields
+from spanproof.symbolic.values.values import SymbolicBitmap, SymbolicTable, SymbolicWords, Value
 
 Part = tuple[str, object, Value]
 """A part of a value: its name, its type, and itself."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import NamedTuple, TypeAlias
 
-from spanproof.symbolic.frames import Contract
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.evaluation.frames import Contract
+from spanproof.symbolic.values.values import Value
 
 Rule = Callable[..., bool]
 

@@ -5,12 +5,12 @@ from typing import NamedTuple, TypeVar
 import z3
 
 from spanproof.prove.proof import Proof
-from spanproof.symbolic.classes import place_of
-from spanproof.symbolic.construct import conjunction, disjunction, implication
-from spanproof.symbolic.frames import RaisedPath
-from spanproof.symbolic.memory import ITEMS, Content, Place
-from spanproof.symbolic.merge import as_bool, scalar_of
-from spanproof.symbolic.values import SymbolicObject, SymbolicVector, SymbolicWords, Value
+from spanproof.symbolic.evaluation.frames import RaisedPath
+from spanproof.symbolic.reading.classes import place_of
+from spanproof.symbolic.values.construct import conjunction, disjunction, implication
+from spanproof.symbolic.values.memory import ITEMS, Content, Place
+from spanproof.symbolic.values.merge import as_bool, scalar_of
+from spanproof.symbolic.values.values import SymbolicObject, SymbolicVector, SymbolicWords, Value
 
 Record = TypeVar("Record", bound=NamedTuple)
 

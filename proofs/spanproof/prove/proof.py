@@ -21,15 +21,21 @@ from spanproof.prove.lemmas import (
     taken,
 )
 from spanproof.prove.references import rests_on
-from spanproof.symbolic.arithmetic import Arithmetic, Scalar
-from spanproof.symbolic.construct import TRUE, conjunction, disjunction, implication, simplifies_to
-from spanproof.symbolic.dependence import identity_of
-from spanproof.symbolic.frames import Contract, Loop
-from spanproof.symbolic.merge import as_bool, scalar_of
-from spanproof.symbolic.ranges import in_ranges
-from spanproof.symbolic.records import part_at, same
-from spanproof.symbolic.sources import SourceTree
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.evaluation.frames import Contract, Loop
+from spanproof.symbolic.reading.dependence import identity_of
+from spanproof.symbolic.reading.sources import SourceTree
+from spanproof.symbolic.values.arithmetic import Arithmetic, Scalar
+from spanproof.symbolic.values.construct import (
+    TRUE,
+    conjunction,
+    disjunction,
+    implication,
+    simplifies_to,
+)
+from spanproof.symbolic.values.merge import as_bool, scalar_of
+from spanproof.symbolic.values.ranges import in_ranges
+from spanproof.symbolic.values.records import part_at, same
+from spanproof.symbolic.values.values import Value
 from spanspec.base.words import U16
 
 

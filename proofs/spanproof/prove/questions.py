@@ -9,7 +9,7 @@ import z3
 from spanproof.prove.claims import Query
 from spanproof.prove.proof import Proof
 from spanproof.prove.smallscope import has_quantifier
-from spanproof.symbolic.construct import conjunction, negation
+from spanproof.symbolic.values.construct import conjunction, negation
 
 Expected = Literal["unsat", "sat"]
 

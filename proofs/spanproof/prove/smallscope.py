@@ -12,7 +12,7 @@ from typing import Final
 
 import z3
 
-from spanproof.symbolic.construct import (
+from spanproof.symbolic.values.construct import (
     applied,
     disjunction,
     equality,
@@ -20,8 +20,8 @@ from spanproof.symbolic.construct import (
     measured,
     unknown_symbols,
 )
-from spanproof.symbolic.terms import subterms
-from spanproof.symbolic.values import IDENTITY_SORT
+from spanproof.symbolic.values.terms import subterms
+from spanproof.symbolic.values.values import IDENTITY_SORT
 
 SCOPE: Final = 4
 """Number of identities of each kind; 0 is the identity of nothing."""

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from spanproof.selftest.kinds import has
 from spanproof.selftest.preface import LOCALS, NUMBERS, ROWS
-from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.values.arithmetic import Arithmetic
 
 KINDS: Final = ("int", "int", "int", "bool", "Pair", "Box", "Boxes", "Bitmap", "vec")
 RESULTS: Final = ("int", "int", "int", "bool", "Pair", "Box", "tuple")

@@ -19,12 +19,12 @@ import z3
 from spanproof.selftest import kinds
 from spanproof.selftest.inside import Written
 from spanproof.selftest.outside import Outside
-from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed, Words
-from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values.arithmetic import Arithmetic
+from spanproof.symbolic.values.values import Value
 
 ARITHMETICS: Final = (Integers(), Words(64), Signed(64), Words(8), Signed(8))
 INPUTS: Final = 4

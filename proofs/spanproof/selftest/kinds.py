@@ -12,10 +12,10 @@ import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from spanproof.symbolic.arithmetic import Arithmetic, Scalar
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.merge import merge
-from spanproof.symbolic.values import (
+from spanproof.symbolic.values.arithmetic import Arithmetic, Scalar
+from spanproof.symbolic.values.merge import merge
+from spanproof.symbolic.values.values import (
     IDENTITY_SORT,
     SymbolicBitmap,
     SymbolicTable,

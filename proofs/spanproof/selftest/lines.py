@@ -7,7 +7,7 @@ from types import CodeType, FrameType
 from typing import NamedTuple
 
 from spanproof import symbolic
-from spanproof.symbolic.sources import text_of
+from spanproof.symbolic.reading.sources import text_of
 
 TraceFunction = Callable[[FrameType, str, object], "TraceFunction | None"]
 

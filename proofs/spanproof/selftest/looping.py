@@ -16,11 +16,11 @@ import z3
 
 from spanproof.selftest.inside import FunctionWriter
 from spanproof.selftest.judge import Problem, SelftestOutcome, evaluated, imported_function, may_be
-from spanproof.symbolic.arithmetic import Arithmetic
-from spanproof.symbolic.errors import UnsupportedConstruct
-from spanproof.symbolic.frames import Contract, LoopInvariant
+from spanproof.symbolic.evaluation.frames import Contract, LoopInvariant
+from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values.arithmetic import Arithmetic
+from spanproof.symbolic.values.values import Value
 
 MILLISECONDS: Final = 400
 """The time of one question; no answer counts as a side condition that fails."""

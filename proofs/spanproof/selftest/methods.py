@@ -23,14 +23,14 @@ from spanproof.selftest.judge import (
     lowered,
     substitution,
 )
-from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.classes import place_of
-from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
-from spanproof.symbolic.memory import ITEMS, Content, MemoryState
-from spanproof.symbolic.merge import scalar_of
+from spanproof.symbolic.reading.classes import place_of
+from spanproof.symbolic.text.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
 from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values import SymbolicObject, SymbolicVector, Value
+from spanproof.symbolic.values.arithmetic import Arithmetic
+from spanproof.symbolic.values.memory import ITEMS, Content, MemoryState
+from spanproof.symbolic.values.merge import scalar_of
+from spanproof.symbolic.values.values import SymbolicObject, SymbolicVector, Value
 
 NATIVE: Final = Signed(64)
 INPUTS: Final = 4

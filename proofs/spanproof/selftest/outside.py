@@ -11,7 +11,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from spanproof.selftest.inside import FunctionWriter, Written
-from spanproof.symbolic.arithmetic import Arithmetic
+from spanproof.symbolic.values.arithmetic import Arithmetic
 
 STATEMENTS: Final[dict[str, tuple[str, ...]]] = {
     "FunctionDef": ("def inner(x): return x", "@property\ndef inner(x): return x"),

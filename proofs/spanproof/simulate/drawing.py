@@ -7,7 +7,6 @@ from spanproof.fuzz.programs.places import PLACES, Books, address_at
 from spanproof.simulate.programbooks import ProgramBooks
 from spanproof.simulate.workloads import Workload
 from spanspec.heap.decisions import Decisions
-from spanspec.heap.pacing import Effort
 from spanspec.heap.program import (
     AddSpecial,
     AnyInput,
@@ -27,7 +26,8 @@ from spanspec.heap.program import (
     SweepOne,
     TakeManual,
 )
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.pacing import Effort
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 

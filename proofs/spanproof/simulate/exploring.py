@@ -17,10 +17,10 @@ from spanproof.simulate.threads import ProcThread
 from spanspec.base.ids import NOBODY
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
-from spanspec.heap.mcache import prepare_for_sweep
-from spanspec.heap.publishing import is_publishing, see_published
+from spanspec.heap.courses.mcache import prepare_for_sweep
+from spanspec.heap.courses.publishing import is_publishing, see_published
+from spanspec.heap.courses.sweeping import finish_sweeping, sweepone
 from spanspec.heap.snapshot import snapshot_of
-from spanspec.heap.sweeping import finish_sweeping, sweepone
 from spanspec.invariants import violations
 from spanspec.sharing.records import IDLE
 from spanspec.span.mspan import is_allocated, set_marked

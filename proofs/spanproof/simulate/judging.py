@@ -16,7 +16,7 @@ from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.events.heap_events import SpanInUse
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.runs import PhysicalPages
 from spanspec.sharing.growing import span_id
 from spanspec.trace.check import PLATFORM, RUNTIME

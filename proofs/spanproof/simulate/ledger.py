@@ -10,9 +10,9 @@ from typing import Final
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
-from spanspec.heap.collector import MARK, MARK_TERMINATION
 from spanspec.heap.decisions import Decisions
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.collector import MARK, MARK_TERMINATION
+from spanspec.heap.state.state import HeapState
 from spanspec.span.mspan import IN_USE
 from spanspec.span.specials import FINALIZER
 from spanspec.span.sweepgen import needs_sweep

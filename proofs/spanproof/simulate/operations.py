@@ -17,9 +17,9 @@ from spanspec.base.words import M32
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.heap import program
-from spanspec.heap.collector import MARK, OFF
 from spanspec.heap.heap import ZERO_BASE, Refused
-from spanspec.heap.pacing import SweepPace
+from spanspec.heap.state.collector import MARK, OFF
+from spanspec.heap.state.pacing import SweepPace
 from spanspec.pages.pagealloc import Purpose
 from spanspec.pages.scavenge import nothing_left
 from spanspec.span.specials import FINALIZER, SpecialKind

@@ -29,18 +29,18 @@ from spanspec.base.ids import NOBODY
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
-from spanspec.heap.allp import NO_P
-from spanspec.heap.collector import CONCURRENT, MARK, OFF, STOPPED_TO_SWEEP
-from spanspec.heap.courses import Course, NeedPages, StopsWorld, Waits
-from spanspec.heap.cycle import gc_mark_done, gc_start
+from spanspec.heap.courses.course import Course, NeedPages, StopsWorld, Waits
+from spanspec.heap.courses.cycle import gc_mark_done, gc_start
+from spanspec.heap.courses.malloc import mallocgc, span_class_for
+from spanspec.heap.courses.mcache import needs_flush, prepare_for_sweep
+from spanspec.heap.courses.procs import boot, procresize
+from spanspec.heap.courses.publishing import is_publishing, see_published
+from spanspec.heap.courses.sweeping import finish_sweeping, sweepone
 from spanspec.heap.machine import Machine
-from spanspec.heap.malloc import mallocgc, span_class_for
-from spanspec.heap.mcache import needs_flush, prepare_for_sweep
 from spanspec.heap.operations import OPERATIONS
-from spanspec.heap.procs import boot, procresize
 from spanspec.heap.program import FreeManual, Input, TakeManual
-from spanspec.heap.publishing import is_publishing, see_published
-from spanspec.heap.sweeping import finish_sweeping, sweepone
+from spanspec.heap.state.allp import NO_P
+from spanspec.heap.state.collector import CONCURRENT, MARK, OFF, STOPPED_TO_SWEEP
 from spanspec.invariants import When, violations
 from spanspec.pages.pagealloc import allocate
 from spanspec.pages.pageheap import Actor

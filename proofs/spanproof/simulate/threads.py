@@ -7,7 +7,7 @@ from spanspec.base.ids import NOBODY
 from spanspec.base.words import U32, U64
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
-from spanspec.heap.courses import Course, Waits
+from spanspec.heap.courses.course import Course, Waits
 from spanspec.heap.decisions import Decisions
 from spanspec.pages.pageheap import Actor
 

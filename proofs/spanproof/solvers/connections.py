@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import z3
 
-from spanproof.symbolic.construct import identity, symbols_in
+from spanproof.symbolic.values.construct import identity, symbols_in
 
 
 class Connections:

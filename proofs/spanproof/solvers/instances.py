@@ -17,8 +17,8 @@ from itertools import product
 import z3
 
 from spanproof.prove.smallscope import WrittenOut, has_quantifier, is_over_identities
-from spanproof.symbolic.terms import subterms
-from spanproof.symbolic.values import IDENTITY_SORT
+from spanproof.symbolic.values.terms import subterms
+from spanproof.symbolic.values.values import IDENTITY_SORT
 
 Place = tuple[str, int]
 """A place of a function: its name, and the number of the argument."""

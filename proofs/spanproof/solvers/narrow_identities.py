@@ -5,8 +5,8 @@ from typing import Final
 
 import z3
 
-from spanproof.symbolic.terms import rebuilt
-from spanproof.symbolic.values import IDENTITY_SORT
+from spanproof.symbolic.values.terms import rebuilt
+from spanproof.symbolic.values.values import IDENTITY_SORT
 
 IDENTITY_WORD: Final = z3.BitVecSort(16)
 

@@ -11,7 +11,7 @@ from spanproof.prove.smallscope import has_quantifier
 from spanproof.solvers.finding import SolverAnswer
 from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
 from spanproof.support import freedmemory, interrupts
-from spanproof.symbolic.construct import has_operation, identity, measured
+from spanproof.symbolic.values.construct import has_operation, identity, measured
 
 ARITHMETIC: Final = 2
 """Z3's solver of integers, its first one, for questions in which no unknowns are multiplied.

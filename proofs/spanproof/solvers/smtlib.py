@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import z3
 
 from spanproof.prove.questions import Question
-from spanproof.symbolic.terms import rebuilt, subterms, with_parts
+from spanproof.symbolic.values.terms import rebuilt, subterms, with_parts
 
 PORTABLE: Final = frozenset(
     re.findall(

@@ -11,7 +11,7 @@ from typing import Final
 import z3
 
 from spanproof.solvers.inprocess import check
-from spanproof.symbolic.terms import subterms, within
+from spanproof.symbolic.values.terms import subterms, within
 
 ROUNDS: Final = 8
 """How often what stands for a symbol may itself name symbols that Z3 has made up."""

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import z3
 
-from spanproof.symbolic.classes import VectorOf, derived, field_kinds, own_classes, place_of
-from spanproof.symbolic.construct import inequality
-from spanproof.symbolic.errors import NotTranslatable
-from spanproof.symbolic.memory import ObjectMemory, is_missing
-from spanproof.symbolic.sources import installed
-from spanproof.symbolic.values import SymbolicObject, SymbolicVector
+from spanproof.symbolic.reading.classes import VectorOf, derived, field_kinds, own_classes, place_of
+from spanproof.symbolic.reading.sources import installed
+from spanproof.symbolic.text.errors import NotTranslatable
+from spanproof.symbolic.values.construct import inequality
+from spanproof.symbolic.values.memory import ObjectMemory, is_missing
+from spanproof.symbolic.values.values import SymbolicObject, SymbolicVector
 
 
 class Apart(NamedTuple):

@@ -11,8 +11,9 @@ from math import ceil, floor
 
 import z3
 
-from spanproof.symbolic.arithmetic import PYTHON, Arithmetic, Scalar
-from spanproof.symbolic.construct import (
+from spanproof.symbolic.text.errors import NotTranslatable
+from spanproof.symbolic.values.arithmetic import PYTHON, Arithmetic, Scalar
+from spanproof.symbolic.values.construct import (
     FALSE,
     OF_NATURALS,
     OF_SIGNED,
@@ -23,7 +24,6 @@ from spanproof.symbolic.construct import (
     same_term,
     word,
 )
-from spanproof.symbolic.errors import NotTranslatable
 
 
 class _BitVectors(Arithmetic):

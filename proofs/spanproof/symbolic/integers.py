@@ -2,14 +2,14 @@
 
 import z3
 
-from spanproof.symbolic.arithmetic import (
+from spanproof.symbolic.text.errors import NotTranslatable
+from spanproof.symbolic.values.arithmetic import (
     LONGEST_SHIFT,
     PYTHON,
     Arithmetic,
     Scalar,
 )
-from spanproof.symbolic.construct import INTEGERS, OF_INTEGERS, conjunction, integer
-from spanproof.symbolic.errors import NotTranslatable
+from spanproof.symbolic.values.construct import INTEGERS, OF_INTEGERS, conjunction, integer
 
 
 class Integers(Arithmetic):

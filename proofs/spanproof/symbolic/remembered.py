@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import z3
 
-from spanproof.symbolic.construct import TRUE, identity, same_term, substituted
-from spanproof.symbolic.interfaces import Host
-from spanproof.symbolic.records import parts_of
-from spanproof.symbolic.sources import FunctionSource
-from spanproof.symbolic.values import (
+from spanproof.symbolic.evaluation.interfaces import Host
+from spanproof.symbolic.reading.sources import FunctionSource
+from spanproof.symbolic.values.construct import TRUE, identity, same_term, substituted
+from spanproof.symbolic.values.records import parts_of
+from spanproof.symbolic.values.values import (
     SymbolicBitmap,
     SymbolicObject,
     SymbolicTable,

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 import z3
 
-from spanproof.symbolic.arithmetic import Scalar
-from spanproof.symbolic.construct import conjunction, implication
-from spanproof.symbolic.dependence import fields_named, identity_of, parts_read
-from spanproof.symbolic.errors import UnsupportedConstruct
-from spanproof.symbolic.frames import Contract
-from spanproof.symbolic.interfaces import Host
-from spanproof.symbolic.merge import as_bool
-from spanproof.symbolic.ranges import in_ranges
-from spanproof.symbolic.records import part_at, same, with_part
-from spanproof.symbolic.sources import FunctionSource
-from spanproof.symbolic.syntax import parameters_refused
-from spanproof.symbolic.values import SymbolicObject, SymbolicVector, Value
+from spanproof.symbolic.evaluation.frames import Contract
+from spanproof.symbolic.evaluation.interfaces import Host
+from spanproof.symbolic.reading.dependence import fields_named, identity_of, parts_read
+from spanproof.symbolic.reading.sources import FunctionSource
+from spanproof.symbolic.text.errors import UnsupportedConstruct
+from spanproof.symbolic.text.syntax import parameters_refused
+from spanproof.symbolic.values.arithmetic import Scalar
+from spanproof.symbolic.values.construct import conjunction, implication
+from spanproof.symbolic.values.merge import as_bool
+from spanproof.symbolic.values.ranges import in_ranges
+from spanproof.symbolic.values.records import part_at, same, with_part
+from spanproof.symbolic.values.values import SymbolicObject, SymbolicVector, Value
 
 
 class StandIns:

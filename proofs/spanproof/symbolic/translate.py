@@ -12,9 +12,27 @@ from typing import NoReturn
 import z3
 
 from spanproof.symbolic.aliasing import apart, require_own_vectors
-from spanproof.symbolic.arithmetic import Arithmetic
-from spanproof.symbolic.classes import first_value, method_of
-from spanproof.symbolic.construct import (
+from spanproof.symbolic.evaluation.expressions import Expressions
+from spanproof.symbolic.evaluation.frames import (
+    Contract,
+    Environment,
+    Frame,
+    Loop,
+    RaisedPath,
+    SideCondition,
+)
+from spanproof.symbolic.evaluation.statements import Statements
+from spanproof.symbolic.reading.classes import first_value, method_of
+from spanproof.symbolic.reading.dependence import loops_of
+from spanproof.symbolic.reading.linear import Gone, Linear
+from spanproof.symbolic.reading.sources import FunctionSource, SourceTree
+from spanproof.symbolic.remembered import Remembered
+from spanproof.symbolic.standins import StandIns
+from spanproof.symbolic.text.definitions import Mismatch
+from spanproof.symbolic.text.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
+from spanproof.symbolic.text.syntax import refusals
+from spanproof.symbolic.values.arithmetic import Arithmetic
+from spanproof.symbolic.values.construct import (
     FALSE,
     TRUE,
     conjunction,
@@ -23,22 +41,11 @@ from spanproof.symbolic.construct import (
     simplifies_to,
     substituted,
 )
-from spanproof.symbolic.definitions import Mismatch
-from spanproof.symbolic.dependence import loops_of
-from spanproof.symbolic.errors import MixedSorts, NotTranslatable, UnsupportedConstruct
-from spanproof.symbolic.expressions import Expressions
-from spanproof.symbolic.frames import Contract, Environment, Frame, Loop, RaisedPath, SideCondition
-from spanproof.symbolic.fresh import FreshSymbols
-from spanproof.symbolic.linear import Gone, Linear
-from spanproof.symbolic.memory import MemoryState, ObjectMemory
-from spanproof.symbolic.memory import Place as Cell
-from spanproof.symbolic.merge import merge
-from spanproof.symbolic.remembered import Remembered
-from spanproof.symbolic.sources import FunctionSource, SourceTree
-from spanproof.symbolic.standins import StandIns
-from spanproof.symbolic.statements import Statements
-from spanproof.symbolic.syntax import refusals
-from spanproof.symbolic.values import SymbolicObject, Value
+from spanproof.symbolic.values.fresh import FreshSymbols
+from spanproof.symbolic.values.memory import MemoryState, ObjectMemory
+from spanproof.symbolic.values.memory import Place as Cell
+from spanproof.symbolic.values.merge import merge
+from spanproof.symbolic.values.values import SymbolicObject, Value
 
 Inner = Callable[[Sequence[Value], z3.BoolRef], Value]
 """What a function yields where it calls itself, with these arguments and on this path."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import z3
 
 from spanproof.prove.proof import Proof
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values.values import Value
 from spanspec.base.bitmap import Bitmap
 from spanspec.base.words import U16
 

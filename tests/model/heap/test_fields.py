@@ -8,14 +8,14 @@ import spanspec
 FOLDER = Path(spanspec.__path__[0])
 
 STATES = {
-    "heap/state.py": ("HeapState", "Mcache", "Mcentral"),
+    "heap/state/state.py": ("HeapState", "Mcache", "Mcentral"),
     "pages/pageheap.py": ("PageHeap",),
     "pages/records.py": ("Arena", "Tiling"),
     "heap/decisions.py": ("Decisions",),
     "pages/statistics.py": ("HeapStatistics",),
     "span/mspan.py": ("Mspan",),
     "pages/runs.py": ("PageRun",),
-    "heap/pacing.py": ("SweepPace", "Debt"),
+    "heap/state/pacing.py": ("SweepPace", "Debt"),
     "pages/scavenge.py": ("Line",),
     "pages/bgscavenge.py": ("Scavenger",),
     "span/tiny.py": ("TinyBlock",),

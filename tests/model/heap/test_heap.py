@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
-from spanspec.heap.courses import Waits
+from spanspec.heap.courses.course import Waits
+from spanspec.heap.courses.malloc import array_size
+from spanspec.heap.courses.sweeping import ensure_swept, finish_sweeping, sweepone
 from spanspec.heap.heap import ZERO_BASE, Heap, OutOfMemory, Refused
-from spanspec.heap.malloc import array_size
 from spanspec.heap.memstats import live_by_spans
 from spanspec.heap.program import (
     AddSpecial,
@@ -35,9 +36,8 @@ from spanspec.heap.program import (
     TakeManual,
 )
 from spanspec.heap.snapshot import from_json
-from spanspec.heap.sweepers import BEGIN_POPPING
-from spanspec.heap.sweeping import ensure_swept, finish_sweeping, sweepone
-from spanspec.heap.taking import advance
+from spanspec.heap.state.sweepers import BEGIN_POPPING
+from spanspec.heap.state.taking import advance
 from spanspec.invariants import INVARIANTS, violations
 from spanspec.pages.arena import GrantingOs
 from spanspec.pages.pageheap import Actor

@@ -7,9 +7,11 @@ import pytest
 from spanspec.base.conversions import signed, to_int64, to_uint64
 from spanspec.base.words import M64
 from spanspec.events.span_events import SweepDebt
+from spanspec.heap.courses.sweeping import deduct_sweep_credit
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap, Refused
-from spanspec.heap.pacing import (
+from spanspec.heap.program import AddSpecial, FinishCycle, MarkObject, StartCycle
+from spanspec.heap.state.pacing import (
     FIRST_MARKED,
     NEVER,
     Debt,
@@ -20,8 +22,6 @@ from spanspec.heap.pacing import (
     sweep_pace,
     trigger_for,
 )
-from spanspec.heap.program import AddSpecial, FinishCycle, MarkObject, StartCycle
-from spanspec.heap.sweeping import deduct_sweep_credit
 from spanspec.pages.pageheap import Actor
 
 MIB = 1 << 20

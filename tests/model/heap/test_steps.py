@@ -11,7 +11,7 @@ import pytest
 import spanspec
 from spanspec.base.steps import NotAStep, Step
 from spanspec.heap import Heap
-from spanspec.heap.contents import (
+from spanspec.heap.state.contents import (
     BESIDE,
     ENTER_CACHE,
     LEAVE_USE,
@@ -19,8 +19,8 @@ from spanspec.heap.contents import (
     class_is_told,
     is_told,
 )
-from spanspec.heap.state import HeapState, Mcache
-from spanspec.heap.taking import (
+from spanspec.heap.state.state import HeapState, Mcache
+from spanspec.heap.state.taking import (
     advance,
     allocate,
     allocate_large,
@@ -34,7 +34,7 @@ from spanspec.sharing.sweepbuf import SweepBuffer
 from spanspec.span.alloccache import NextFree
 
 FOLDER = Path(spanspec.__file__).parent
-TAKING = "heap/taking.py"
+TAKING = "heap/state/taking.py"
 CHANGES = [
     "add",
     "append",
@@ -64,7 +64,7 @@ PARTS = {step.part for step in STEPS.values()}
 
 FIELDS = {
     node.attr
-    for part in ast.parse((FOLDER / "heap/state.py").read_text(encoding="utf-8")).body
+    for part in ast.parse((FOLDER / "heap/state/state.py").read_text(encoding="utf-8")).body
     if isinstance(part, ast.ClassDef) and part.name in ("HeapState", "Mcache", "Mcentral")
     for node in ast.walk(part)
     if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)

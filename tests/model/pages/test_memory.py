@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from spanspec.base.bitmap import Bits
 from spanspec.base.steps import NotAStep
 from spanspec.base.words import M64
+from spanspec.heap.courses.specials import DueTable, SpanSpecials, SpecialTable, by_fate
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import AddSpecial
-from spanspec.heap.specials import DueTable, SpanSpecials, SpecialTable, by_fate
 from spanspec.pages.arena import GrantingOs, Hint, Region, reserve_aligned, reserve_arenas
 from spanspec.pages.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
 from spanspec.pages.fixalloc import FixAlloc

@@ -30,8 +30,8 @@ from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.questions import each_query
 from spanproof.solvers.inprocess import check
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.merge import as_bool
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
+from spanproof.symbolic.values.merge import as_bool
 from spanproof.theorems import all_obligations
 from spanproof.theorems.mutants import MUTANTS
 from spanspec.base.bitmap import Bits

@@ -42,7 +42,7 @@ from spanproof.fingerprint.facts import unknowns
 from spanproof.fingerprint.modules import is_within, module_file, modules_of
 from spanproof.fingerprint.units import REST, ModuleUnits, Unit, digest_of
 from spanproof.patch.mutant import module_and_place
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.theorems import all_explorations, all_obligations
 
 PROVED = Verdict("o", "proved", 1, 0.1, 0.1)

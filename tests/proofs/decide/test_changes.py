@@ -134,17 +134,17 @@ def test_prove_tells_what_no_obligation_reads(
     piece = module.Piece("", function=True)
     edited = {
         "spanspec.span.sweepgen.next_cycle": piece,
-        "spanspec.heap.mcentral.walk_empty": piece,
+        "spanspec.heap.courses.mcentral.walk_empty": piece,
     }
     monkeypatch.setattr(module, "differing", lambda cache: (COMMIT, edited))
     assert run(["prove", "sweepgen.relabel", "--jobs", "1"]) == 0
     text = capsys.readouterr().out
     assert "spanspec.span.sweepgen.next_cycle: read by sweepgen.relabel" in text
-    assert "spanspec.heap.mcentral.walk_empty\n    judged by spanspec simulate" in text
+    assert "spanspec.heap.courses.mcentral.walk_empty\n    judged by spanspec simulate" in text
     assert run(["prove", "sweepgen.relabel", "--jobs", "1", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)["changes"]
     told = {one["function"]: one["read_by"] for one in document["functions"]}
-    assert told["spanspec.heap.mcentral.walk_empty"] == []
+    assert told["spanspec.heap.courses.mcentral.walk_empty"] == []
     assert "sweepgen.relabel" in told["spanspec.span.sweepgen.next_cycle"]
     assert run(["prove", "sweepgen.relabel", "--jobs", "1"]) == 0
     assert "(all decided before, with this text" in capsys.readouterr().out
@@ -154,12 +154,13 @@ def test_prove_prints_who_reads_what(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = {"sweepgen.relabel": ("spanspec.span.sweepgen.next_cycle",)}
-    runs = {"courses.allocate": ("spanspec.heap.mcentral.walk_empty",)}
+    runs = {"courses.allocate": ("spanspec.heap.courses.mcentral.walk_empty",)}
     monkeypatch.setattr(command, "known_reads", lambda *rest: reads)
     monkeypatch.setattr(command, "known_runs", lambda *rest: runs)
     monkeypatch.setattr(command, "decide_all", lambda *rest: ([], False))
     monkeypatch.setattr(deciding, "UNREAD", {"spanspec.span.sweepgen.*": "it is said why"})
-    assert run(["prove", "--reads", "spanspec.span.sweepgen", "spanspec.heap.mcentral"]) == 1
+    asked = ("spanspec.span.sweepgen", "spanspec.heap.courses.mcentral")
+    assert run(["prove", "--reads", *asked]) == 1
     text = capsys.readouterr().out
     assert "next_cycle: sweepgen.relabel" in text
     assert "walk_empty: run by courses.allocate" in text

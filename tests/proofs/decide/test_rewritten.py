@@ -30,10 +30,10 @@ from spanproof.fingerprint.dependencies import Sources
 from spanproof.fingerprint.facts import UnitFacts
 from spanproof.fingerprint.modules import module_file, modules_of
 from spanproof.fingerprint.units import Unit
-from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
+from spanproof.symbolic.values.arithmetic import Arithmetic
 from spanproof.theorems import all_explorations, all_obligations
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ T = TypeVar("T")
 PROVED = Verdict("sweepgen.relabel", "proved", 3, 0.1, 0.1)
 
 SWEEPGEN = "spanspec.span.sweepgen"
-ALLP = "spanspec.heap.allp"
+ALLP = "spanspec.heap.state.allp"
 CACHING = "spanspec.sharing.caching"
 TINY = "spanspec.span.tiny"
 LOOP = "spanspec.span.alloccache"

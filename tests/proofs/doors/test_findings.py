@@ -27,7 +27,7 @@ from spanproof.fuzz.program import Allocate, Flush, Program, Refill, StartCycle
 from spanproof.fuzz.sides.factories import Scope
 from spanproof.fuzz.sides.spanalloc_subject import spans_of_package
 from spanproof.mutation import diagnosis, variants
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
 
 HOSTILE = Path(__file__).parent / "hostile.py"
 PROGRAM = Program(1, (Refill(), Allocate(3)))

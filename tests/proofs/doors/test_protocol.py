@@ -15,7 +15,7 @@ from spanproof.protocol import messages, schema
 from spanproof.protocol.faults import Broken, Declined
 from spanproof.protocol.forms import form_of, read_reply
 from spanproof.protocol.messages import REPLIES, op_of
-from spanspec.heap.malloc import ZERO_BASE
+from spanspec.heap.courses.malloc import ZERO_BASE
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "protocol.md").read_text(encoding="utf-8")

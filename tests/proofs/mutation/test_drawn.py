@@ -79,7 +79,7 @@ def test_a_seed_determines_what_is_drawn() -> None:
 def test_courses_steps_and_containers_are_among_them() -> None:
     names = drawable()
     assert {
-        "spanspec.heap.mcentral.cache_span",
+        "spanspec.heap.courses.mcentral.cache_span",
         "spanspec.sharing.sweeping.pop",
         "spanspec.pages.treap.Treap.find",
     } <= set(names)

@@ -63,14 +63,14 @@ def without_end(monkeypatch: pytest.MonkeyPatch, function: str, text: str) -> Ge
 
 def test_a_mutant_that_runs_without_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "def charge(span):\n    while True:\n        pass\n\n\ncharge(None)\n"
-    fate = without_end(monkeypatch, "spanspec.heap.accounts.charge", text)
+    fate = without_end(monkeypatch, "spanspec.heap.state.accounts.charge", text)
     assert fate.answer == "endless"
     assert fate.killed
 
 
 def test_an_obligation_that_takes_too_long_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "while True:\n    pass\n"
-    fate = without_end(monkeypatch, "spanspec.heap.accounts.charge", text)
+    fate = without_end(monkeypatch, "spanspec.heap.state.accounts.charge", text)
     assert fate.answer == "unknown"
     assert not fate.killed
 
@@ -92,7 +92,7 @@ def test_a_fate_is_kept_as_long_as_what_it_rests_on() -> None:
 def test_functions_that_no_proof_reads_are_named() -> None:
     users = users_of_functions()
     unread = unread_functions(users)
-    assert "spanspec.heap.reclaim.reclaim" in unread
+    assert "spanspec.heap.courses.reclaim.reclaim" in unread
     assert not set(unread) & set(users)
 
 

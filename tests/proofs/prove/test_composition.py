@@ -17,7 +17,7 @@ from spanproof.decide.verdict import Answer, Verdict
 from spanproof.prove.proof import REGISTRY, Obligation, Proof, obligation
 from spanproof.prove.references import Circular, rests_on
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.frames import Contract
+from spanproof.symbolic.evaluation.frames import Contract
 from spanproof.symbolic.integers import Integers
 from spanproof.theorems import all_obligations
 from spanproof.theorems.induction import count_starts, count_steps

@@ -20,25 +20,18 @@ from spanproof.selftest.campaign import Tally, case_of, judged, text_of
 from spanproof.selftest.inside import FunctionWriter
 from spanproof.selftest.judge import ARITHMETICS, imported, judge
 from spanproof.selftest.lines import coverage_of
-from spanproof.symbolic import (
-    calls,
-    expressions,
-    memory,
-    merge,
-    records,
-    subscripts,
-    syntax,
-    tables,
-)
-from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.definitions import ModuleSource
-from spanproof.symbolic.expressions import Expressions
-from spanproof.symbolic.frames import Place
+from spanproof.symbolic.evaluation import calls, expressions, subscripts, tables
+from spanproof.symbolic.evaluation.expressions import Expressions
+from spanproof.symbolic.evaluation.frames import Place
+from spanproof.symbolic.evaluation.quantifiers import Quantifiers
+from spanproof.symbolic.evaluation.statements import Statements
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.quantifiers import Quantifiers
-from spanproof.symbolic.statements import Statements
+from spanproof.symbolic.text import syntax
+from spanproof.symbolic.text.definitions import ModuleSource
 from spanproof.symbolic.translate import Translator
+from spanproof.symbolic.values import memory, merge, records
+from spanproof.symbolic.values.arithmetic import Arithmetic
 from spanspec.base.bitmap import Bits
 
 FUNCTIONS = 2000

@@ -13,7 +13,7 @@ from spanproof.simulate import exploring
 from spanproof.simulate.exploring import ThreadMove, events_of, explore
 from spanproof.simulate.scenes import QUICK, SCENES, in_words
 from spanspec.events.fields import EventBase
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.sharing.steps import STEPS
 
 
@@ -117,7 +117,7 @@ LEFT_OUT = [
     KnownBug(
         "the push on the swept stack",
         "plain",
-        "heap.sweeping",
+        "heap.courses.sweeping",
         "    take(state, PUSH, thread, place=place, p=actor.p)\n",
         "",
         "a swept span is told to be pushed, and is not",
@@ -125,7 +125,7 @@ LEFT_OUT = [
     KnownBug(
         "the store of a sweep that is complete",
         "plain",
-        "heap.sweeping",
+        "heap.courses.sweeping",
         "        publish_alone(state, thread)\n",
         "        pass\n",
         "a sweep that freed nothing does not publish the generation",

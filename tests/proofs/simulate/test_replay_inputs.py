@@ -14,9 +14,9 @@ from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap import Heap
-from spanspec.heap.collector import STOPPED_TO_SWEEP
-from spanspec.heap.procs import procresize
+from spanspec.heap.courses.procs import procresize
 from spanspec.heap.program import StartCycle
+from spanspec.heap.state.collector import STOPPED_TO_SWEEP
 from spanspec.pages.pagealloc import Purpose, allocate, free_manual, make_manual
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.runs import AMD64

@@ -21,7 +21,7 @@ from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap import Heap
 from spanspec.heap.program import Allocate, FinishCycle, FlushMcaches, StartCycle
-from spanspec.heap.taking import look_at_popped, take
+from spanspec.heap.state.taking import look_at_popped, take
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.runs import AMD64
 from spanspec.sharing.growing import span_id

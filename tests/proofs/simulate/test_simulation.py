@@ -25,12 +25,12 @@ from spanproof.simulate.stepjudges import StepJudges
 from spanproof.support import savedfile
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import CycleStarts, PhaseChanges
-from spanspec.heap.collector import MARK_TERMINATION
-from spanspec.heap.cycle import sweep_phase_starts
+from spanspec.heap.courses.cycle import sweep_phase_starts
+from spanspec.heap.courses.reclaim import chunk_event
 from spanspec.heap.heap import ZERO_BASE, Heap
 from spanspec.heap.operations import OPERATIONS
 from spanspec.heap.program import AddSpecial, Allocate, AnyInput, RemoveFinalizer, StartCycle
-from spanspec.heap.reclaim import chunk_event
+from spanspec.heap.state.collector import MARK_TERMINATION
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pageheap import Actor
 from spanspec.trace.check import check_trace

@@ -9,7 +9,7 @@ from spanproof.prove.questions import Expected, Question
 from spanproof.solvers.finding import SolverAnswer
 from spanproof.solvers.inprocess import AT_ONCE, BRIEFLY, Z3, FewFirst
 from spanproof.solvers.owncontext import OwnContext
-from spanproof.symbolic.values import IDENTITY_SORT
+from spanproof.symbolic.values.values import IDENTITY_SORT
 
 TIMEOUT = 20.0
 

@@ -12,7 +12,7 @@ from spanproof.solvers.connections import Connections
 from spanproof.solvers.finding import SolverAnswer
 from spanproof.solvers.inprocess import AT_HAND, IN_VAIN, Z3
 from spanproof.solvers.owncontext import OwnContext
-from spanproof.symbolic.values import IDENTITY_SORT
+from spanproof.symbolic.values.values import IDENTITY_SORT
 
 A, B, C, D = z3.BitVecs("a b c d", 64)
 TIMEOUT = 10.0

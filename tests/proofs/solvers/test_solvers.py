@@ -18,7 +18,7 @@ from spanproof.solvers.reply import SolverReply
 from spanproof.solvers.secondopinion import SecondOpinion, decider, text_solver
 from spanproof.solvers.smtlib import Features, NotPortable, ScriptWriter, features, portable
 from spanproof.solvers.witness import falsified, meaning
-from spanproof.symbolic.terms import within
+from spanproof.symbolic.values.terms import within
 from spanproof.theorems import all_obligations
 from spanproof.theorems.mutants import MUTANTS
 

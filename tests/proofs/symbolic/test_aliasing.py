@@ -10,7 +10,7 @@ from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.symbolic.aliasing import require_own_vectors
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.errors import NotTranslatable, UnsupportedConstruct
+from spanproof.symbolic.text.errors import NotTranslatable, UnsupportedConstruct
 
 
 class Two:

@@ -7,10 +7,10 @@ import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanproof.symbolic.arithmetic import PYTHON, PYTHON_COMPARE, Arithmetic, Scalar
 from spanproof.symbolic.bitvectors import Signed, Words
-from spanproof.symbolic.errors import NotTranslatable
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.text.errors import NotTranslatable
+from spanproof.symbolic.values.arithmetic import PYTHON, PYTHON_COMPARE, Arithmetic, Scalar
 
 WORD_EDGES = [0, 1, 2, 31, 32, 62, 63, 64, 65, 127, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32]
 WORD_EDGES += [(1 << 63) - 1, 1 << 63, (1 << 63) + 1, (1 << 64) - 2, (1 << 64) - 1]

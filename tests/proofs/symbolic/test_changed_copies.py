@@ -5,13 +5,13 @@ from importlib import import_module
 import pytest
 import z3
 
-from spanproof.symbolic.fresh import FreshSymbols, counts, word_bits
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.modules import module_path
-from spanproof.symbolic.ranges import in_ranges
-from spanproof.symbolic.records import parts_of
-from spanproof.symbolic.sources import SourceTree, original
-from spanproof.symbolic.values import SymbolicBitmap, SymbolicTable, Value
+from spanproof.symbolic.reading.sources import SourceTree, original
+from spanproof.symbolic.text.modules import module_path
+from spanproof.symbolic.values.fresh import FreshSymbols, counts, word_bits
+from spanproof.symbolic.values.ranges import in_ranges
+from spanproof.symbolic.values.records import parts_of
+from spanproof.symbolic.values.values import SymbolicBitmap, SymbolicTable, Value
 from spanspec.base.bitmap import Bits
 from spanspec.base.words import Unsigned
 

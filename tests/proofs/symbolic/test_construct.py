@@ -5,7 +5,7 @@ import gc
 import pytest
 import z3
 
-from spanproof.symbolic import construct
+from spanproof.symbolic.values import construct
 
 P, Q, R = z3.Bools("p q r")
 X, Y = z3.Ints("x y")

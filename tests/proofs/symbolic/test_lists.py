@@ -8,8 +8,8 @@ import z3
 from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.errors import UnsupportedConstruct
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.text.errors import UnsupportedConstruct
 
 
 class Row:

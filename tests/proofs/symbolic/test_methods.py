@@ -18,12 +18,12 @@ from spanalloc.span.span import Span
 from spanproof.prove.methods import Fields, words_of
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.classes import require_plain
-from spanproof.symbolic.errors import NotTranslatable, UnsupportedConstruct
-from spanproof.symbolic.frames import LoopBound
-from spanproof.symbolic.memory import ITEMS, Content
-from spanproof.symbolic.merge import scalar_of
-from spanproof.symbolic.values import SymbolicObject, SymbolicVector
+from spanproof.symbolic.evaluation.frames import LoopBound
+from spanproof.symbolic.reading.classes import require_plain
+from spanproof.symbolic.text.errors import NotTranslatable, UnsupportedConstruct
+from spanproof.symbolic.values.memory import ITEMS, Content
+from spanproof.symbolic.values.merge import scalar_of
+from spanproof.symbolic.values.values import SymbolicObject, SymbolicVector
 
 NATIVE: Final = Signed(64)
 KERNELS: Final = {

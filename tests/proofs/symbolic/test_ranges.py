@@ -8,10 +8,10 @@ from spanproof.decide.prover import decide
 from spanproof.decide.verdict import Verdict
 from spanproof.prove.lemmas import Lemma
 from spanproof.prove.proof import Obligation, Proof
-from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.frames import Contract
+from spanproof.symbolic.evaluation.frames import Contract
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.values.arithmetic import Arithmetic
 from spanproof.theorems import all_obligations
 from spanspec.base.records import Record
 from spanspec.base.words import U8, U16, Count

@@ -15,13 +15,13 @@ from librt.vecs import vec
 from mypy_extensions import i64
 
 from spanproof.prove.proof import Proof
-from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed, Words
-from spanproof.symbolic.errors import UnsupportedConstruct
-from spanproof.symbolic.frames import LoopInvariant
+from spanproof.symbolic.evaluation.frames import LoopInvariant
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
+from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.symbolic.translate import Translator
+from spanproof.symbolic.values.arithmetic import Arithmetic
 from spanspec.base import words
 from spanspec.base.bitmap import Bitmap
 from spanspec.base.ids import SpanId

@@ -8,12 +8,12 @@ import z3
 
 from spanproof.prove.proof import Proof
 from spanproof.symbolic import translate
-from spanproof.symbolic.frames import Contract
+from spanproof.symbolic.evaluation.frames import Contract
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.reading.sources import FunctionSource
 from spanproof.symbolic.remembered import Remembered
-from spanproof.symbolic.sources import FunctionSource
 from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values.values import Value
 from spanproof.theorems import all_obligations
 
 

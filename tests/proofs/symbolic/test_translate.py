@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from spanproof.prove.proof import Proof
-from spanproof.symbolic.arithmetic import Arithmetic
 from spanproof.symbolic.bitvectors import Signed, Words
-from spanproof.symbolic.errors import UnsupportedConstruct
-from spanproof.symbolic.frames import LoopInvariant
+from spanproof.symbolic.evaluation.frames import LoopInvariant
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.merge import merge
-from spanproof.symbolic.records import parts_of, remade
+from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values import NONE, SymbolicBitmap, SymbolicObject, Value
+from spanproof.symbolic.values.arithmetic import Arithmetic
+from spanproof.symbolic.values.merge import merge
+from spanproof.symbolic.values.records import parts_of, remade
+from spanproof.symbolic.values.values import NONE, SymbolicBitmap, SymbolicObject, Value
 from spanspec.base import sizeclass, words
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import Address, SpanId

@@ -73,7 +73,7 @@ def test_a_mutant_is_refuted_by_a_program(name: str) -> None:
 @pytest.mark.parametrize("name", [QUICK])
 def test_a_plain_copy_tells_which_functions_ran(name: str) -> None:
     ran = functions_run_by((name,))[name]
-    assert "spanspec.heap.sweeping.after_specials" in ran
+    assert "spanspec.heap.courses.sweeping.after_specials" in ran
     assert "spanspec.pages.treap.Treap.find" in ran
     assert "spanspec.pages.mallocinit.linear_alloc" not in ran
     assert len(ran) == len(set(ran)), "what a function defines inside counts as it does"
@@ -95,7 +95,7 @@ def test_what_ran_last_is_known_after_an_edit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, book = Cache(tmp_path), current()
-    ran = dict.fromkeys(all_explorations(), ("spanspec.heap.malloc.take_slot",))
+    ran = dict.fromkeys(all_explorations(), ("spanspec.heap.courses.malloc.take_slot",))
     monkeypatch.setattr(
         copies, "functions_run_by", lambda claims: {one: ran[one] for one in claims}
     )

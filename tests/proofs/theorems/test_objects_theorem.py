@@ -10,10 +10,10 @@ from spanproof.decide.prover import decide
 from spanproof.prove.lemmas import Inductive, ShownOfSteps
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.references import rests_on
-from spanproof.symbolic.dependence import fields_named
-from spanproof.symbolic.frames import Contract
+from spanproof.symbolic.evaluation.frames import Contract
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.dependence import fields_named
+from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.theorems import all_obligations
 from spanproof.theorems.objects.safety import ABSTRACT, STEPS
 from spanproof.theorems.sharing import order

@@ -3,7 +3,7 @@
 import pytest
 
 from spanproof.decide.prover import decide
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.theorems import all_obligations
 from spanproof.theorems.sharing.situations import SITUATIONS, in_words
 from spanspec.sharing.steps import STEPS

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Final
 
 from spanspec.heap import program
-from spanspec.heap.courses import Course
+from spanspec.heap.courses.course import Course
 from spanspec.heap.operations import allocation, cycles, pages, specials
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.pageheap import Actor
 
 Operation = Callable[[HeapState, Actor, program.Input], Course[int | None]]

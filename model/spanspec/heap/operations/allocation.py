@@ -3,11 +3,11 @@
 from spanspec.base.constants import MAX_SMALL_SIZE, PAGE_SIZE
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import M64
-from spanspec.heap.courses import Course
-from spanspec.heap.malloc import MAX_ALLOC, mallocgc
+from spanspec.heap.courses.course import Course
+from spanspec.heap.courses.malloc import MAX_ALLOC, mallocgc
 from spanspec.heap.operations.refusals import OutOfMemory, require
 from spanspec.heap.program import Allocate, Input
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.pageheap import Actor
 
 

@@ -3,18 +3,18 @@
 from typing import Final
 
 from spanspec.base.ids import NOBODY
-from spanspec.heap import cycle
-from spanspec.heap.collector import MARK, OFF
-from spanspec.heap.courses import Course
+from spanspec.heap.courses import cycle
+from spanspec.heap.courses.course import Course
+from spanspec.heap.courses.malloc import ZERO_BASE
+from spanspec.heap.courses.mcache import prepare_for_sweep
+from spanspec.heap.courses.sweeping import NOTHING_LEFT, ensure_swept, finish_sweeping, sweepone
 from spanspec.heap.decisions import Decisions
-from spanspec.heap.malloc import ZERO_BASE
-from spanspec.heap.mcache import prepare_for_sweep
 from spanspec.heap.operations.refusals import require
-from spanspec.heap.pacing import SET_PACE
 from spanspec.heap.program import EnsureSwept, FinishCycle, Input, MarkObject, SetGcPercent
-from spanspec.heap.state import HeapState
-from spanspec.heap.sweeping import NOTHING_LEFT, ensure_swept, finish_sweeping, sweepone
-from spanspec.heap.taking import advance
+from spanspec.heap.state.collector import MARK, OFF
+from spanspec.heap.state.pacing import SET_PACE
+from spanspec.heap.state.state import HeapState
+from spanspec.heap.state.taking import advance
 from spanspec.pages.pageheap import Actor
 from spanspec.span.mspan import find_object, is_allocated
 

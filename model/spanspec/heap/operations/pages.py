@@ -1,13 +1,13 @@
 """Manual spans, the number of Ps, and the scavenger, as they are asked for."""
 
-from spanspec.heap import cycle
-from spanspec.heap.collector import OFF
-from spanspec.heap.courses import Course, NeedPages, StopsWorld
+from spanspec.heap.courses import cycle
+from spanspec.heap.courses.course import Course, NeedPages, StopsWorld
+from spanspec.heap.courses.procs import procresize
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.operations.refusals import OutOfMemory, require
-from spanspec.heap.procs import procresize
 from spanspec.heap.program import FreeManual, Input, ScavengeLater, SetProcs, TakeManual
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.collector import OFF
+from spanspec.heap.state.state import HeapState
 from spanspec.pages.bgscavenge import after_turn, wake
 from spanspec.pages.pagealloc import NO_MEMORY, free_manual, make_manual
 from spanspec.pages.pageheap import Actor

@@ -9,18 +9,18 @@ a pointer to one.
 from spanspec.base.constants import TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
-from spanspec.heap import cycle
-from spanspec.heap.collector import LOOK_THROUGH, OFF
-from spanspec.heap.courses import Course, StopsWorld
-from spanspec.heap.cycle import start_the_world
-from spanspec.heap.malloc import ZERO_BASE
-from spanspec.heap.mcache import flush_all_mcaches
+from spanspec.heap.courses import cycle
+from spanspec.heap.courses.course import Course, StopsWorld
+from spanspec.heap.courses.cycle import start_the_world
+from spanspec.heap.courses.malloc import ZERO_BASE
+from spanspec.heap.courses.mcache import flush_all_mcaches
+from spanspec.heap.courses.specials import ADD, REMOVE, RUN, DueTable, FinalizersDue, special_id
+from spanspec.heap.courses.sweeping import ensure_swept, specials_of
 from spanspec.heap.operations.refusals import Refused, require
 from spanspec.heap.program import AddSpecial, Input, RemoveFinalizer
-from spanspec.heap.specials import ADD, REMOVE, RUN, DueTable, FinalizersDue, special_id
-from spanspec.heap.state import HeapState
-from spanspec.heap.sweeping import ensure_swept, specials_of
-from spanspec.heap.taking import advance, after
+from spanspec.heap.state.collector import LOOK_THROUGH, OFF
+from spanspec.heap.state.state import HeapState
+from spanspec.heap.state.taking import advance, after
 from spanspec.pages.pageheap import Actor
 from spanspec.span.mspan import find_object, is_allocated, obj_index
 from spanspec.span.specials import FINALIZER, KINDS, has_special

@@ -43,7 +43,7 @@ APART: Final[dict[str, str]] = {
     "spanspec.sharing.sweepbuf.SweepBuffer.blocks": "only snapshots show blocks",
     "spanspec.sharing.sweepbuf.SweepBuffer.block": "only snapshots show blocks",
     "spanspec.heap.heap.Heap.newarray": "an array is asked for as an object",
-    "spanspec.heap.malloc.array_size": "an array is asked for as an object",
+    "spanspec.heap.courses.malloc.array_size": "an array is asked for as an object",
     "spanspec.heap.memstats.live_by_spans": "books of spanspec simulate",
     "spanspec.heap.snapshot": "a snapshot shows the state",
     "spanspec.heap.picture": "a picture shows the state",

@@ -11,7 +11,7 @@ from spanproof.fuzz.programs.choices import Choices, between, pick
 from spanproof.fuzz.programs.sizesprogram import AskSize, SizesProgram, describe_step
 from spanspec.base.constants import MAX_SMALL_SIZE, PAGE_SIZE
 from spanspec.base.sizeclass import CLASSES, round_up_size, size_class_for
-from spanspec.heap.malloc import pages_for_large
+from spanspec.heap.courses.malloc import pages_for_large
 
 
 class Sized(NamedTuple):

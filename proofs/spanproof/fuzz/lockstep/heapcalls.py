@@ -35,8 +35,8 @@ from spanproof.fuzz.programs.places import Books, Place, address_at
 from spanproof.fuzz.reasons import are_alike, rules_of
 from spanproof.fuzz.sides.modelheap import ModelHeap
 from spanproof.fuzz.subjects import Refused
-from spanspec.heap.collector import MARK
 from spanspec.heap.heap import ZERO_BASE
+from spanspec.heap.state.collector import MARK
 
 Call = Callable[[Side], int | None]
 """A call of either side; the busiest are method callers, which take no frame of their own."""

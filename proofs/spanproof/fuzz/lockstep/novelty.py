@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, cast
 
 from msgspec import inspect
 
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.trace.schema import KINDS
 
 Feature = tuple[Hashable, ...]

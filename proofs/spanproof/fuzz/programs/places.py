@@ -12,7 +12,7 @@ from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import M64
 from spanspec.heap.heap import ZERO_BASE
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.span.mspan import find_object, is_allocated, slot_address
 from spanspec.span.sweepgen import is_legal_between_cycles
 

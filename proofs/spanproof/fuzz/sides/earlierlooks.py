@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from spanspec.base.words import U64
 from spanspec.heap.decisions import Decisions
-from spanspec.heap.pacing import Debt, SweepPace, debt, left_of
+from spanspec.heap.state.pacing import Debt, SweepPace, debt, left_of
 
 
 class Look(NamedTuple):

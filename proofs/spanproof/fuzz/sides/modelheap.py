@@ -27,11 +27,11 @@ from spanproof.fuzz.sides.shape import as_compared
 from spanspec.base.ids import NOBODY
 from spanspec.heap import heap as model
 from spanspec.heap import program as inputs
-from spanspec.heap.cycle import pointer_is_bad, span_at
+from spanspec.heap.courses.cycle import pointer_is_bad, span_at
 from spanspec.heap.lines import Lines
 from spanspec.heap.machine import Steps, completed
-from spanspec.heap.pacing import Effort
 from spanspec.heap.program import Input
+from spanspec.heap.state.pacing import Effort
 from spanspec.pages.arena import GrantingOs
 from spanspec.pages.osmemory import huge_advice, no_huge_advice
 from spanspec.pages.pagealloc import Purpose

@@ -5,8 +5,8 @@ from spanspec.base.bitmap import Bits
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.base.sizeclass import CLASS_TO_SIZE
 from spanspec.heap.memstats import dead_by_class, objects_by_class, tiny_hits
-from spanspec.heap.progress import NO_MORE_RECLAIM
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.progress import NO_MORE_RECLAIM
+from spanspec.heap.state.state import HeapState
 from spanspec.span.mspan import DEAD, IN_USE, Mspan
 
 

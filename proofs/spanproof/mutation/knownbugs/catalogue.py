@@ -21,7 +21,7 @@ BUGS: Final = (
     KnownBug(
         "stale-uncache-preserves",
         "70d7e96c78",
-        "heap.mcentral",
+        "heap.courses.mcentral",
         "yield from sweep_span(state, actor, thread, span, preserve=False)",
         "yield from sweep_span(state, actor, thread, span, preserve=True)",
         "uncaching a stale span keeps it in its mcentral even if nothing in it lives",
@@ -29,7 +29,7 @@ BUGS: Final = (
     KnownBug(
         "tiny-blocks-not-marked",
         "#17503",
-        "heap.cycle",
+        "heap.courses.cycle",
         "        mark_tiny_block(state, mcache.tiny.address)\n",
         "        pass\n",
         "the current tiny block is not marked when a cycle starts",
@@ -37,7 +37,7 @@ BUGS: Final = (
     KnownBug(
         "page-mark-trusted",
         "#39432",
-        "heap.reclaim",
+        "heap.courses.reclaim",
         '        yield claimed(state, actor, span, "reclaim")\n',
         '        yield claimed(state, actor, span, "reclaim")\n'
         "        state.spans[span] = replace(state.spans[span], gcmark_bits=NO_BITS)\n",
@@ -46,7 +46,7 @@ BUGS: Final = (
     KnownBug(
         "freed-while-swept",
         "cc8f544198",
-        "heap.sweeping",
+        "heap.courses.sweeping",
         "        publish_alone(state, thread)\n    else:\n",
         "        if size_class != 0:\n            publish_alone(state, thread)\n    else:\n",
         "a large span goes back before its sweep is published",
@@ -62,7 +62,7 @@ BUGS: Final = (
     KnownBug(
         "large-never-counted",
         "d97625ae9e",
-        "heap.contents",
+        "heap.state.contents",
         "replace(span, freeindex=1, alloc_count=1, limit",
         "replace(span, freeindex=1, alloc_count=0, limit",
         "the only slot of a large span is not counted as allocated",
@@ -104,7 +104,7 @@ BUGS: Final = (
     KnownBug(
         "credit-by-object",
         "#13535",
-        "heap.mcentral",
+        "heap.courses.mcentral",
         "deduct_sweep_credit(state, actor, span_bytes(spanclass), 0)",
         "deduct_sweep_credit(state, actor, span_bytes(spanclass) // 8, 0)",
         "sweeping is paid for by the object's bytes instead of the span's",
@@ -112,7 +112,7 @@ BUGS: Final = (
     KnownBug(
         "charged-in-full",
         "#12040",
-        "heap.accounts",
+        "heap.state.accounts",
         "span.npages * PAGE_SIZE - span.alloc_count * span.elemsize",
         "span.npages * PAGE_SIZE",
         "a cached span is charged for the part that was in use already",
@@ -128,7 +128,7 @@ BUGS: Final = (
     KnownBug(
         "heap-live-lags",
         "87d939dee8",
-        "heap.accounts",
+        "heap.state.accounts",
         "heap_live=accounts.heap_live + charge(span)",
         "heap_live=accounts.heap_live + 0 * charge(span)",
         "heap_live does not know what the caches have taken",
@@ -136,7 +136,7 @@ BUGS: Final = (
     KnownBug(
         "cycle-before-swept",
         "24a7252e25",
-        "heap.sweeping",
+        "heap.courses.sweeping",
         "    while (yield from sweepone(state, actor, by))",
         "    if (yield from sweepone(state, actor, by))",
         "a cycle starts before the last one's sweeping is done",
@@ -178,7 +178,7 @@ BUGS: Final = (
     KnownBug(
         "sweepers-not-awaited",
         "#45315",
-        "heap.sweeping",
+        "heap.courses.sweeping",
         "    while state.inputs.seen_sweepers() and state.cycle == cycle:\n",
         "    while False:\n",
         "runtime.GC returns while another thread sweeps the last spans",
@@ -203,7 +203,7 @@ BUGS: Final = (
     KnownBug(
         "tail-waste-given-back",
         "#50592",
-        "heap.accounts",
+        "heap.state.accounts",
         "heap_live=accounts.heap_live - free_slots(span) * span.elemsize",
         "heap_live=accounts.heap_live - charge(span)",
         "a span that is uncached gives back its tail waste, too",
@@ -211,7 +211,7 @@ BUGS: Final = (
     KnownBug(
         "born-unmarked",
         "plain",
-        "heap.contents",
+        "heap.state.contents",
         "span if phase == OFF else set_marked(span, slot)",
         "span",
         "objects allocated while marking are not marked",
@@ -268,7 +268,7 @@ BUGS: Final = (
     KnownBug(
         "tiny-block-survives-flush",
         "plain",
-        "heap.mcache",
+        "heap.courses.mcache",
         "    advance(mcache, DROP_TINY_BLOCK, state.cached(identity, TINY_SPAN_CLASS))\n",
         "",
         "the tiny block outlives the flush of its cache",
@@ -292,7 +292,7 @@ BUGS: Final = (
     KnownBug(
         "spans-for-pages",
         "#9048",
-        "heap.reclaim",
+        "heap.courses.reclaim",
         "            freed += run.npages\n",
         "            freed += 1\n",
         "the reclaimer counts the spans that it frees instead of their pages",
@@ -300,7 +300,7 @@ BUGS: Final = (
     KnownBug(
         "search-gives-up",
         "#18155",
-        "heap.mcentral",
+        "heap.courses.mcentral",
         "    thread, span = state.thread_of(actor), NOBODY\n"
         "    while span == NOBODY:\n"
         "        span = yield from walk_nonempty(state, actor, thread, slot)\n"
@@ -322,7 +322,7 @@ BUGS: Final = (
     KnownBug(
         "no-least-heap",
         "plain",
-        "heap.pacing",
+        "heap.state.pacing",
         "heap = max(to_uint64(float(marked) * (1 + ratio)), heap_minimum(gc_percent))",
         "heap = to_uint64(float(marked) * (1 + ratio))",
         "a cycle is due however small the heap is",
@@ -330,7 +330,7 @@ BUGS: Final = (
     KnownBug(
         "off-is-far-away",
         "plain",
-        "heap.pacing",
+        "heap.state.pacing",
         "signed(trigger) - signed(heap_live)",
         "trigger - heap_live",
         "without collection there seems to be all the time in the world for sweeping",
@@ -338,7 +338,7 @@ BUGS: Final = (
     KnownBug(
         "finalizers-looked-through-for-free",
         "plain",
-        "heap.cycle",
+        "heap.courses.cycle",
         "BEGIN_MARKING, bytes_with_finalizers(state)",
         "BEGIN_MARKING, 0",
         "objects that are looked through for their finalizers do not count as live",

@@ -54,7 +54,7 @@ def changed_copy(bug: KnownBug, folder: Path) -> None:
     text = path.read_text(encoding="utf-8")
     changed = patched(text, bug.old, bug.new, where=f"spanspec.{bug.module}")
     head = "from msgspec.structs import replace\nfrom spanspec.base.bitmap import NO_BITS\n"
-    if bug.module == "heap.reclaim":
+    if bug.module == "heap.courses.reclaim":
         changed = changed.replace("from typing import Final\n", f"from typing import Final\n{head}")
     path.write_text(changed, encoding="utf-8")
 

@@ -11,12 +11,12 @@ import z3
 
 from spanproof.search.spin.cterms import WORD, CTerms
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.fresh import word_bits
-from spanproof.symbolic.merge import as_bool
-from spanproof.symbolic.records import record_fields
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values import SymbolicTable, Value
+from spanproof.symbolic.values.fresh import word_bits
+from spanproof.symbolic.values.merge import as_bool
+from spanproof.symbolic.values.records import record_fields
+from spanproof.symbolic.values.values import SymbolicTable, Value
 from spanspec.base.records import Record
 from spanspec.base.words import M32
 from spanspec.sharing.finite import Finite

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from spanproof.search.spin.promela import promela
 from spanproof.support.processes import with_parent
 from spanproof.support.tools import C_COMPILER, SPIN, command_of
-from spanproof.symbolic.sources import SourceTree
+from spanproof.symbolic.reading.sources import SourceTree
 from spanspec.sharing.records import Sharing
 
 MEMORY: Final = 4000

@@ -15,7 +15,7 @@ from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.cases import Case, every_case, refuses
 from spanspec.base.ids import NOBODY, PlaceId, SpanId
-from spanspec.heap.taking import advance
+from spanspec.heap.state.taking import advance
 from spanspec.pages.freeruns import (
     ALL,
     UNSCAVENGED,

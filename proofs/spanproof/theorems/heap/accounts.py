@@ -11,8 +11,9 @@ from spanproof.theorems.heap.keeping import keep_invariant
 from spanproof.theorems.span.sizeclass import small_classes
 from spanspec.base.constants import PAGE_SIZE, make_span_class
 from spanspec.base.words import U16, U64
-from spanspec.heap import accounts as of
-from spanspec.heap.accounts import (
+from spanspec.heap.courses.mcentral import span_bytes
+from spanspec.heap.state import accounts as of
+from spanspec.heap.state.accounts import (
     ACCOUNT_STEPS,
     COUNT_STEPS,
     Accounts,
@@ -20,7 +21,6 @@ from spanspec.heap.accounts import (
     charge,
     is_large,
 )
-from spanspec.heap.mcentral import span_bytes
 from spanspec.span.mspan import Mspan, init_span
 
 INTEGERS: Final = Integers()

@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 ACCOUNT_MUTANTS = (
     *variants_of(
-        "spanspec.heap.accounts.hand_out",
+        "spanspec.heap.state.accounts.hand_out",
         Variant(
             "handed-out-in-full",
             "counts.nmalloc + free_slots(span)",
@@ -14,7 +14,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.hand_back",
+        "spanspec.heap.state.accounts.hand_back",
         Variant(
             "never-handed-back",
             "counts.nmalloc - free_slots(span)",
@@ -24,7 +24,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.count_dead",
+        "spanspec.heap.state.accounts.count_dead",
         Variant(
             "one-dies-at-a-time",
             "counts.nfree + nfreed",
@@ -34,7 +34,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.refund_uncached",
+        "spanspec.heap.state.accounts.refund_uncached",
         Variant(
             "50592-tail-waste-refunded",
             "accounts.heap_live - free_slots(span) * span.elemsize",
@@ -44,7 +44,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.count_marked",
+        "spanspec.heap.state.accounts.count_marked",
         Variant(
             "marked-added",
             "heap_live=marked",
@@ -54,7 +54,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.count_large_dead",
+        "spanspec.heap.state.accounts.count_large_dead",
         Variant(
             "dead-large-object-kept",
             "accounts.nlargefree + 1",
@@ -64,7 +64,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.keep_tiny_allocs",
+        "spanspec.heap.state.accounts.keep_tiny_allocs",
         Variant(
             "tiny-count-lost",
             "accounts.tiny_allocs + tiny_allocs",
@@ -74,7 +74,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.may_hand_back",
+        "spanspec.heap.state.accounts.may_hand_back",
         Variant(
             "more-handed-back-than-out",
             "<= counts.nmalloc - counts.nfree",
@@ -91,7 +91,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.may_count_dead",
+        "spanspec.heap.state.accounts.may_count_dead",
         Variant(
             "more-dead-than-there-were",
             "1 <= nfreed <= counts.nmalloc - counts.nfree",
@@ -108,7 +108,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.may_hand_out",
+        "spanspec.heap.state.accounts.may_hand_out",
         Variant(
             "full-span-handed-out",
             "span.alloc_count < span.nelems",
@@ -118,7 +118,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.may_refund_uncached",
+        "spanspec.heap.state.accounts.may_refund_uncached",
         Variant(
             "marked-refunded",
             "accounts.heap_live - accounts.live_at_mark",
@@ -135,7 +135,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.may_count_large_dead",
+        "spanspec.heap.state.accounts.may_count_large_dead",
         Variant(
             "large-object-dies-twice",
             "accounts.nlargefree < accounts.nlargealloc",
@@ -152,7 +152,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.may_count_large",
+        "spanspec.heap.state.accounts.may_count_large",
         Variant(
             "large-object-without-pages",
             "span.npages >= 1",
@@ -162,7 +162,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.may_charge_cached",
+        "spanspec.heap.state.accounts.may_charge_cached",
         Variant(
             "tail-of-a-full-span-charged",
             "span.alloc_count < span.nelems and charge(span) > 0",
@@ -172,7 +172,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.accounts.charge",
+        "spanspec.heap.state.accounts.charge",
         Variant(
             "12040-charged-in-full",
             " - span.alloc_count * span.elemsize",
@@ -189,7 +189,7 @@ ACCOUNT_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.mcentral.span_bytes",
+        "spanspec.heap.courses.mcentral.span_bytes",
         Variant(
             "13535-credit-by-object",
             "CLASS_TO_PAGES[size_class_of(spanclass)] * PAGE_SIZE",

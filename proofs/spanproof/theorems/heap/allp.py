@@ -8,8 +8,8 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanspec.base.ids import NOBODY, PId
 from spanspec.base.words import Count
-from spanspec.heap import allp as of
-from spanspec.heap.allp import FIRST, AllP, p_id
+from spanspec.heap.state import allp as of
+from spanspec.heap.state.allp import FIRST, AllP, p_id
 
 INTEGERS: Final = Integers()
 

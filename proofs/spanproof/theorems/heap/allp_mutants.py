@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 PS_MUTANTS = (
     *variants_of(
-        "spanspec.heap.allp.may_boot",
+        "spanspec.heap.state.allp.may_boot",
         Variant(
             "no-first-mcache",
             "ps.given == 0",
@@ -28,7 +28,7 @@ PS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.allp.resize",
+        "spanspec.heap.state.allp.resize",
         Variant(
             "nobody-has-to-go",
             "gone=min(count, ps.given)",
@@ -38,7 +38,7 @@ PS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.allp.may_give",
+        "spanspec.heap.state.allp.may_give",
         Variant(
             "mcache-of-two",
             "missing and all(ps.mcache[p] != mcache for p in ps.mcache)",
@@ -55,7 +55,7 @@ PS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.allp.take_away",
+        "spanspec.heap.state.allp.take_away",
         Variant(
             "dead-p-keeps-its-mcache",
             "mcache=ps.mcache.set(p_id(ps.gone), NOBODY)",

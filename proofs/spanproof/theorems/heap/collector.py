@@ -7,8 +7,8 @@ import z3
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanspec.base.steps import Step
-from spanspec.heap import collector as of
-from spanspec.heap.collector import COLLECTOR_STEPS, CYCLE_STEPS, MARK, OFF, Collector
+from spanspec.heap.state import collector as of
+from spanspec.heap.state.collector import COLLECTOR_STEPS, CYCLE_STEPS, MARK, OFF, Collector
 
 INTEGERS: Final = Integers()
 

@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 COLLECTOR_MUTANTS = (
     *variants_of(
-        "spanspec.heap.collector.is_sound",
+        "spanspec.heap.state.collector.is_sound",
         Variant(
             "always-in-a-cycle",
             "(at.cycle == at.epoch or waits_to_mark)",
@@ -14,7 +14,7 @@ COLLECTOR_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.collector.may_stop_marking",
+        "spanspec.heap.state.collector.may_stop_marking",
         Variant(
             "marking-never-stops",
             "at.phase == MARK",
@@ -24,7 +24,7 @@ COLLECTOR_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.collector.may_begin_cycle",
+        "spanspec.heap.state.collector.may_begin_cycle",
         Variant(
             "cycle-in-a-cycle",
             " and not at.marked and at.cycle == at.epoch",
@@ -34,7 +34,7 @@ COLLECTOR_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.collector.may_begin_marking",
+        "spanspec.heap.state.collector.may_begin_marking",
         Variant(
             "marks-unswept",
             " and at.sweepdone",
@@ -44,7 +44,7 @@ COLLECTOR_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.collector.begin_marking",
+        "spanspec.heap.state.collector.begin_marking",
         Variant(
             "mark-bits-do-not-age",
             "epoch=at.epoch + 1, ",
@@ -61,7 +61,7 @@ COLLECTOR_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.collector.may_look_through",
+        "spanspec.heap.state.collector.may_look_through",
         Variant(
             "looked-through-before-marking",
             "at.phase == MARK and ",
@@ -71,7 +71,7 @@ COLLECTOR_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.collector.look_through",
+        "spanspec.heap.state.collector.look_through",
         Variant(
             "the-last-one-counts",
             "at.scanned + size",
@@ -81,7 +81,7 @@ COLLECTOR_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.collector.stop_marking",
+        "spanspec.heap.state.collector.stop_marking",
         Variant(
             "allocates-while-marking-ends",
             "phase=MARK_TERMINATION",
@@ -91,7 +91,7 @@ COLLECTOR_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.collector.end_marking",
+        "spanspec.heap.state.collector.end_marking",
         Variant(
             "marks-for-ever",
             "phase=OFF",
@@ -101,7 +101,7 @@ COLLECTOR_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.collector.begin_sweep_phase",
+        "spanspec.heap.state.collector.begin_sweep_phase",
         Variant(
             "all-swept-at-once",
             ", sweepdone=False",
@@ -111,7 +111,7 @@ COLLECTOR_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.collector.may_note_all_swept",
+        "spanspec.heap.state.collector.may_note_all_swept",
         Variant(
             "done-while-marking",
             " and not at.marked",

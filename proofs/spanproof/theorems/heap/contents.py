@@ -15,8 +15,8 @@ from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.merge import as_bool
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values.merge import as_bool
+from spanproof.symbolic.values.values import Value
 from spanproof.theorems.objects.slots import TAKES
 from spanproof.theorems.sharing.rooms import NOTHING_NEW, OF_END, OF_FREED, OF_LAST, OF_USE
 from spanproof.theorems.span.counting import (
@@ -33,10 +33,10 @@ from spanspec.base.bitmap import Bitmap
 from spanspec.base.constants import HEAP_ADDR_BITS, MAX_SMALL_SIZE, NUM_SPAN_CLASSES, PAGE_SIZE
 from spanspec.base.ids import SlotId, SpanId, ThreadId
 from spanspec.base.words import U8, U16, U32, U64
-from spanspec.heap import contents as of
-from spanspec.heap.collector import MARK, OFF
-from spanspec.heap.contents import class_is_told, is_told
-from spanspec.heap.malloc import pages_for_large
+from spanspec.heap.courses.malloc import pages_for_large
+from spanspec.heap.state import contents as of
+from spanspec.heap.state.collector import MARK, OFF
+from spanspec.heap.state.contents import class_is_told, is_told
 from spanspec.sharing.records import SWEEPING, UNUSED, SharedSpan, Sharing
 from spanspec.sharing.sweeping import may_examine
 from spanspec.span.alloccache import (

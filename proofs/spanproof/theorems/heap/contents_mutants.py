@@ -6,7 +6,7 @@ from spanproof.patch.mutant import Mutant, Variant, variants_of
 
 CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
-        "spanspec.heap.contents.may_enter_use",
+        "spanspec.heap.state.contents.may_enter_use",
         Variant(
             "span-of-too-few-pages",
             "        and npages == CLASS_TO_PAGES[size_class]\n",
@@ -30,7 +30,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.may_leave_use",
+        "spanspec.heap.state.contents.may_leave_use",
         Variant(
             "slots-leave-with-objects",
             " and record.alloc_count == 0",
@@ -40,7 +40,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.leave_use",
+        "spanspec.heap.state.contents.leave_use",
         Variant(
             "slots-outlive-their-span",
             "return NO_CONTENTS",
@@ -50,7 +50,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.may_take_slot",
+        "spanspec.heap.state.contents.may_take_slot",
         Variant(
             "slot-not-counted",
             "        and searched.alloc_count == record.alloc_count + 1\n",
@@ -67,7 +67,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.take_slot",
+        "spanspec.heap.state.contents.take_slot",
         Variant(
             "slot-taken-white",
             "allocate_black(found.span, found.slot, phase)",
@@ -77,7 +77,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.may_take_large",
+        "spanspec.heap.state.contents.may_take_large",
         Variant(
             "pages-to-spare",
             "pages - PAGE_SIZE < size <= pages",
@@ -94,7 +94,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.may_search",
+        "spanspec.heap.state.contents.may_search",
         Variant(
             "large-span-searched",
             " and not it.large",
@@ -104,7 +104,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.search_full",
+        "spanspec.heap.state.contents.search_full",
         Variant(
             "full-span-not-searched",
             "return searched_full(record)",
@@ -114,7 +114,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.look_for_room",
+        "spanspec.heap.state.contents.look_for_room",
         Variant(
             "room-is-taken",
             "room_found(next_free_index(record))",
@@ -124,7 +124,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.may_enter_cache",
+        "spanspec.heap.state.contents.may_enter_cache",
         Variant(
             "full-span-enters-a-cache",
             " and it.has_free",
@@ -134,7 +134,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.enter_cache",
+        "spanspec.heap.state.contents.enter_cache",
         Variant(
             "cache-of-a-list",
             "return reload_cache(record)",
@@ -144,7 +144,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.may_sweep_slots",
+        "spanspec.heap.state.contents.may_sweep_slots",
         Variant(
             "unused-span-swept",
             "return is_of(record, it)",
@@ -154,7 +154,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.sweep_slots",
+        "spanspec.heap.state.contents.sweep_slots",
         Variant(
             "swept-by-other-marks",
             "sweep(replace(record, gcmark_bits=marks))",
@@ -164,7 +164,7 @@ CONTENTS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.is_told",
+        "spanspec.heap.state.contents.is_told",
         Variant(
             "room-told-by-chance",
             "return not it.large and it.has_free == has_room(record)",

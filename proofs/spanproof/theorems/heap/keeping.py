@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 import z3
 
 from spanproof.prove.proof import Proof
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values.values import Value
 from spanspec.base.steps import Step
 
 PartT = TypeVar("PartT")

@@ -8,10 +8,10 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
 from spanproof.theorems.objects.layout import LAYOUT, laid_out
 from spanspec.base.words import U16, U32, U64
-from spanspec.heap import collector as cycles
-from spanspec.heap import marking as of
-from spanspec.heap.collector import Collector
-from spanspec.heap.marking import MarkedSpan
+from spanspec.heap.state import collector as cycles
+from spanspec.heap.state import marking as of
+from spanspec.heap.state.collector import Collector
+from spanspec.heap.state.marking import MarkedSpan
 from spanspec.span.mspan import obj_index
 
 INTEGERS: Final = Integers()

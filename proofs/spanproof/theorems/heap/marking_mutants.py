@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 MARKING_MUTANTS = (
     *variants_of(
-        "spanspec.heap.marking.may_grey",
+        "spanspec.heap.state.marking.may_grey",
         Variant(
             "free-slot-marked",
             "        and is_allocated(record, obj_index(record, address))\n",
@@ -14,7 +14,7 @@ MARKING_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.marking.grey",
+        "spanspec.heap.state.marking.grey",
         Variant(
             "page-not-marked",
             "page_epoch=collector.epoch",
@@ -24,7 +24,7 @@ MARKING_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.marking.may_reclaim",
+        "spanspec.heap.state.marking.may_reclaim",
         Variant(
             "marked-span-reclaimed",
             " and not page_is_marked(at, epoch)",
@@ -34,7 +34,7 @@ MARKING_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.marking.page_is_marked",
+        "spanspec.heap.state.marking.page_is_marked",
         Variant(
             "page-marks-of-old-cycles",
             "at.page_epoch == epoch",

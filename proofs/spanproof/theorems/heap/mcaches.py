@@ -6,14 +6,14 @@ import z3
 
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.values.merge import as_bool
 from spanproof.theorems.heap.keeping import keep_invariant
 from spanspec.base.constants import TINY_SIZE
 from spanspec.base.ids import NOBODY
-from spanspec.heap import mcaches, refilling
-from spanspec.heap.accounts import Accounts, keep_tiny_allocs, may_keep_tiny_allocs
-from spanspec.heap.mcaches import MCACHE_STEPS, NO_MCACHE, OwnPart
-from spanspec.heap.refilling import NO_REFILL, REFILL_STEPS
+from spanspec.heap.state import mcaches, refilling
+from spanspec.heap.state.accounts import Accounts, keep_tiny_allocs, may_keep_tiny_allocs
+from spanspec.heap.state.mcaches import MCACHE_STEPS, NO_MCACHE, OwnPart
+from spanspec.heap.state.refilling import NO_REFILL, REFILL_STEPS
 from spanspec.span import tiny as of
 from spanspec.span.tiny import TINY_STEPS, TinyBlock
 

@@ -75,7 +75,7 @@ MCACHE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.refilling.may_note_refill",
+        "spanspec.heap.state.refilling.may_note_refill",
         Variant(
             "two-refills-owed",
             "refilled == NO_REFILL and ",
@@ -85,7 +85,7 @@ MCACHE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.refilling.may_use_refill",
+        "spanspec.heap.state.refilling.may_use_refill",
         Variant(
             "refill-of-another-class-used",
             " and refilled == spanclass",
@@ -95,7 +95,7 @@ MCACHE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.refilling.use_refill",
+        "spanspec.heap.state.refilling.use_refill",
         Variant(
             "refill-owed-for-ever",
             "NO_REFILL",
@@ -105,7 +105,7 @@ MCACHE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.mcaches.may_make_mcache",
+        "spanspec.heap.state.mcaches.may_make_mcache",
         Variant(
             "mcache-made-for-a-p-that-has-it",
             " and not held",
@@ -115,7 +115,7 @@ MCACHE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.mcaches.may_drop_mcache",
+        "spanspec.heap.state.mcaches.may_drop_mcache",
         Variant(
             "mcache-dropped-under-its-p",
             " and not held",
@@ -139,7 +139,7 @@ MCACHE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.mcaches.drop_mcache",
+        "spanspec.heap.state.mcaches.drop_mcache",
         Variant(
             "dropped-mcache-counts-twice",
             "return NO_MCACHE",

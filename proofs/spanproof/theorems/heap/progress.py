@@ -10,8 +10,8 @@ from spanproof.symbolic.integers import Integers
 from spanproof.theorems.heap.keeping import keep_invariant
 from spanspec.base.constants import PAGES_PER_ARENA
 from spanspec.base.words import U64
-from spanspec.heap import progress as of
-from spanspec.heap.progress import PROGRESS_STEPS, Progress
+from spanspec.heap.state import progress as of
+from spanspec.heap.state.progress import PROGRESS_STEPS, Progress
 
 INTEGERS: Final = Integers()
 

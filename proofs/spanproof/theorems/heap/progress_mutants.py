@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 SWEEP_PROGRESS_MUTANTS = (
     *variants_of(
-        "spanspec.heap.progress.credit_left",
+        "spanspec.heap.state.progress.credit_left",
         Variant(
             "credit-used-twice",
             "found - credit_taken(found, wanted)",
@@ -14,7 +14,7 @@ SWEEP_PROGRESS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.progress.begin_sweeping",
+        "spanspec.heap.state.progress.begin_sweeping",
         Variant(
             "credit-of-last-cycle",
             "Progress(0, pages_in_use, 0, 0, arenas)",
@@ -32,7 +32,7 @@ SWEEP_PROGRESS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.progress.count_swept",
+        "spanspec.heap.state.progress.count_swept",
         Variant(
             "spans-counted-for-pages",
             "progress.pages_swept + npages",
@@ -42,7 +42,7 @@ SWEEP_PROGRESS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.progress.take_chunk",
+        "spanspec.heap.state.progress.take_chunk",
         Variant(
             "reclaimer-goes-back",
             "progress.reclaim_index >= after",
@@ -52,7 +52,7 @@ SWEEP_PROGRESS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.progress.end_reclaiming",
+        "spanspec.heap.state.progress.end_reclaiming",
         Variant(
             "reclaiming-begins-anew",
             "reclaim_index=NO_MORE_RECLAIM",
@@ -62,7 +62,7 @@ SWEEP_PROGRESS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.progress.may_begin_sweeping",
+        "spanspec.heap.state.progress.may_begin_sweeping",
         Variant(
             "phase-begins-unswept",
             "progress.pages_swept == progress.pages_to_sweep and ",
@@ -72,7 +72,7 @@ SWEEP_PROGRESS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.progress.may_count_swept",
+        "spanspec.heap.state.progress.may_count_swept",
         Variant(
             "page-swept-twice",
             "progress.pages_to_sweep - progress.pages_swept",
@@ -82,7 +82,7 @@ SWEEP_PROGRESS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.progress.may_give_credit",
+        "spanspec.heap.state.progress.may_give_credit",
         Variant(
             "credit-of-nobody",
             "1 <= npages <= progress.pages_swept - progress.reclaim_credit",
@@ -92,7 +92,7 @@ SWEEP_PROGRESS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.progress.may_take_chunk",
+        "spanspec.heap.state.progress.may_take_chunk",
         Variant(
             "half-a-chunk-taken",
             " and index % CHUNK_PAGES == 0",
@@ -109,7 +109,7 @@ SWEEP_PROGRESS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.progress.may_use_credit",
+        "spanspec.heap.state.progress.may_use_credit",
         Variant(
             "credit-used-for-nothing",
             "taken >= 1",

@@ -9,8 +9,8 @@ from spanproof.symbolic.integers import Integers
 from spanproof.theorems.objects.layout import LAYOUT, laid_out, slot_holds
 from spanspec.base.ids import Address, SpecialId
 from spanspec.base.words import U16
-from spanspec.heap import specials as of
-from spanspec.heap.specials import (
+from spanspec.heap.courses import specials as of
+from spanspec.heap.courses.specials import (
     FinalizersDue,
     SpanSpecials,
     address_of,

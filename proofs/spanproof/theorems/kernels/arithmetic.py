@@ -18,7 +18,7 @@ from spanalloc.span.kernels import (
 )
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.frames import Contract, LoopInvariant
+from spanproof.symbolic.evaluation.frames import Contract, LoopInvariant
 from spanproof.symbolic.integers import Integers
 from spanproof.theorems.kernels.spans import has_slots
 from spanspec.base.words import U16, U32

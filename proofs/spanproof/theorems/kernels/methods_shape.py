@@ -10,8 +10,8 @@ from spanalloc.span.kernels import obj_index
 from spanalloc.span.span import DEAD, MANUAL
 from spanproof.prove.methods import Fields, equal
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.merge import scalar_of
-from spanproof.symbolic.values import SymbolicObject
+from spanproof.symbolic.values.merge import scalar_of
+from spanproof.symbolic.values.values import SymbolicObject
 from spanproof.theorems.kernels.arithmetic import item
 from spanproof.theorems.kernels.pages import U48
 from spanproof.theorems.kernels.spanimage import (

@@ -7,7 +7,7 @@ from mypy_extensions import i64
 
 from spanproof.prove.methods import Fields, equal
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.merge import as_bool, scalar_of
+from spanproof.symbolic.values.merge import as_bool, scalar_of
 from spanproof.theorems.kernels.spanimage import (
     CHANGED,
     NATIVE,

@@ -7,7 +7,7 @@ import z3
 from spanalloc.span.kernels import count_ones
 from spanproof.prove.methods import equal
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.merge import as_bool, scalar_of
+from spanproof.symbolic.values.merge import as_bool, scalar_of
 from spanproof.theorems.kernels.arithmetic import COUNT
 from spanproof.theorems.kernels.spanimage import (
     CHANGED,

@@ -14,7 +14,7 @@ from spanalloc.pages.pagemap import page_of
 from spanalloc.span.tiny import TINY_SIZE, place_in_block, takes_over
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.merge import scalar_of
+from spanproof.symbolic.values.merge import scalar_of
 from spanspec.base.words import Unsigned
 
 NATIVE: Final = Signed(64)

@@ -15,8 +15,8 @@ from spanalloc.span.span import Span
 from spanproof.prove.methods import Fields, MethodOutcome, equal
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.merge import scalar_of
-from spanproof.symbolic.values import SymbolicBitmap, SymbolicWords
+from spanproof.symbolic.values.merge import scalar_of
+from spanproof.symbolic.values.values import SymbolicBitmap, SymbolicWords
 from spanproof.theorems.kernels.spans import (
     cache_is_exact,
     can_search,

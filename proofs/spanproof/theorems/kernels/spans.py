@@ -21,9 +21,9 @@ from spanalloc.span.kernels import (
 from spanproof.prove.lemmas import Lemma
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Signed
-from spanproof.symbolic.frames import Contract, LoopInvariant
-from spanproof.symbolic.merge import scalar_of
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.evaluation.frames import Contract, LoopInvariant
+from spanproof.symbolic.values.merge import scalar_of
+from spanproof.symbolic.values.values import Value
 from spanspec.base.words import U8, U16
 
 MAX_I64: Final = (1 << 63) - 1

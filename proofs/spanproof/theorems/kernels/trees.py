@@ -15,11 +15,11 @@ from mypy_extensions import i64
 from spanalloc.base.maxtree import FANOUT, FANOUT_SHIFT, MaxTree
 from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.frames import LoopBound
+from spanproof.symbolic.evaluation.frames import LoopBound
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.memory import ITEMS, Content
-from spanproof.symbolic.merge import scalar_of
-from spanproof.symbolic.values import SymbolicVector, SymbolicWords
+from spanproof.symbolic.values.memory import ITEMS, Content
+from spanproof.symbolic.values.merge import scalar_of
+from spanproof.symbolic.values.values import SymbolicVector, SymbolicWords
 from spanspec.base.words import U16
 
 INTEGERS: Final = Integers()

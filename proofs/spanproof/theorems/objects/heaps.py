@@ -13,8 +13,8 @@ from spanspec.base.ids import Address, SpanId
 from spanspec.base.records import Record
 from spanspec.base.tables import AddressMap, Table
 from spanspec.base.words import U16, U64, Count
-from spanspec.heap.contents import allocate_black, with_large_object
-from spanspec.heap.marking import with_object_marked
+from spanspec.heap.state.contents import allocate_black, with_large_object
+from spanspec.heap.state.marking import with_object_marked
 from spanspec.objects.records import NO_BLOCK, NOTHING, Block
 from spanspec.pages.records import Tiling, is_live
 from spanspec.pages.runs import end_of

@@ -10,8 +10,8 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.theorems.objects.places import WORDS
 from spanspec.base.constants import PAGE_SIZE, make_span_class, size_class_of
 from spanspec.base.words import U32, U64
-from spanspec.heap.contents import with_large_object
-from spanspec.heap.malloc import pages_for_large
+from spanspec.heap.courses.malloc import pages_for_large
+from spanspec.heap.state.contents import with_large_object
 from spanspec.span.mspan import (
     Mspan,
     bounds_hold,

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from spanproof.prove.lemmas import Lemma, ShownOfSteps
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.frames import Contract
+from spanproof.symbolic.evaluation.frames import Contract
 from spanproof.symbolic.integers import Integers
 from spanproof.theorems.span.sizeclass import small_classes
 from spanspec.base.constants import (
@@ -23,7 +23,7 @@ from spanspec.base.constants import (
 )
 from spanspec.base.sizeclass import CLASSES
 from spanspec.base.words import U16, U32, U64
-from spanspec.heap.malloc import NO_SMALL_CLASS, span_class_for
+from spanspec.heap.courses.malloc import NO_SMALL_CLASS, span_class_for
 from spanspec.span.mspan import IN_USE, Mspan, obj_index, slot_address
 
 INTEGERS: Final = Integers()

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from spanproof.prove.assumptions import ADDRESSES, LOCK_SECTIONS
 from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.values.merge import as_bool
 from spanproof.theorems.objects.heaps import Whole, is_in_use, with_large_span, with_span_in_use
 from spanproof.theorems.objects.large import ONE_SLOT
 from spanproof.theorems.objects.layout import INDEX, LARGE_CUT, LAYOUT, laid_out
@@ -29,8 +29,8 @@ from spanspec.base.constants import (
 )
 from spanspec.base.ids import Address
 from spanspec.base.words import U16, U32, U64
-from spanspec.heap.collector import MARK, OFF
-from spanspec.heap.malloc import pages_for_large
+from spanspec.heap.courses.malloc import pages_for_large
+from spanspec.heap.state.collector import MARK, OFF
 from spanspec.objects import steps as abstract
 from spanspec.objects.records import NOTHING, Objects
 from spanspec.objects.steps import provide

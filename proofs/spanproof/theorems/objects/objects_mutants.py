@@ -49,7 +49,7 @@ OBJECT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.marking.with_object_marked",
+        "spanspec.heap.state.marking.with_object_marked",
         Variant(
             "17503-tiny-block-not-marked",
             "set_marked(span, obj_index(span, address))",
@@ -59,7 +59,7 @@ OBJECT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.allocate_black",
+        "spanspec.heap.state.contents.allocate_black",
         Variant(
             "born-without-mark",
             "span if phase == OFF else set_marked(span, slot)",
@@ -69,7 +69,7 @@ OBJECT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.malloc.pages_for_large",
+        "spanspec.heap.courses.malloc.pages_for_large",
         Variant(
             "large-rounded-down",
             "(size + PAGE_SIZE - 1) // PAGE_SIZE",
@@ -79,7 +79,7 @@ OBJECT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.with_large_object",
+        "spanspec.heap.state.contents.with_large_object",
         Variant(
             "d97625ae9e-large-not-counted",
             "alloc_count=1, ",

@@ -152,7 +152,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.with_large_object",
+        "spanspec.heap.state.contents.with_large_object",
         Variant(
             "large-object-loses-a-byte",
             "limit=span.base + size",
@@ -162,7 +162,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.marking.with_object_marked",
+        "spanspec.heap.state.marking.with_object_marked",
         Variant(
             "17503-not-marked-at-the-start",
             "set_marked(span, obj_index(span, address))",

@@ -12,7 +12,7 @@ import z3
 from spanproof.prove.assumptions import ATOMICS, LOCK_SECTIONS, NON_PREEMPTION, STOP_THE_WORLD
 from spanproof.prove.lemmas import Inductive
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.values.merge import as_bool
 from spanproof.theorems.objects.abstract import STEPS as ABSTRACT_STEPS
 from spanproof.theorems.objects.abstract import is_kept
 from spanproof.theorems.objects.heaps import (

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.merge import as_bool
-from spanproof.symbolic.values import IDENTITY_SORT, SymbolicTable, Value
+from spanproof.symbolic.values.merge import as_bool
+from spanproof.symbolic.values.values import IDENTITY_SORT, SymbolicTable, Value
 from spanproof.theorems.objects.heaps import (
     Whole,
     block_of,

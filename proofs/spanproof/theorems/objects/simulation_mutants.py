@@ -24,7 +24,7 @@ SIMULATION_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.malloc.is_tiny",
+        "spanspec.heap.courses.malloc.is_tiny",
         Variant(
             "tiny-up-to-31-bytes",
             "size < TINY_SIZE",
@@ -71,7 +71,7 @@ SIMULATION_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.contents.allocate_black",
+        "spanspec.heap.state.contents.allocate_black",
         Variant(
             "new-objects-die-young",
             "span if phase == OFF else set_marked(span, slot)",
@@ -101,7 +101,7 @@ SIMULATION_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.marking.with_object_marked",
+        "spanspec.heap.state.marking.with_object_marked",
         Variant(
             "17503-tiny-block-dies",
             "set_marked(span, obj_index(span, address))",

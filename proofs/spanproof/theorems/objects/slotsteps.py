@@ -33,7 +33,7 @@ from spanproof.theorems.sharing.order import ALLOCATES, ALONE, SWEEPS_ONCE
 from spanspec.base.constants import TINY_SIZE, is_noscan
 from spanspec.base.ids import Address, SlotId, SpanId, ThreadId
 from spanspec.base.words import U8, U16, U64
-from spanspec.heap.collector import MARK, OFF
+from spanspec.heap.state.collector import MARK, OFF
 from spanspec.objects import steps
 from spanspec.objects.records import NOTHING, Objects, is_condemned, lives
 from spanspec.sharing.records import Sharing

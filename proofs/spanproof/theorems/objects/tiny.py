@@ -11,9 +11,9 @@ from spanproof.theorems.span.counting import NOT_AGAIN, is_free_slot, is_handed_
 from spanproof.theorems.span.sizeclass import small_classes
 from spanspec.base.constants import PAGE_SIZE, TINY_SIZE, TINY_SPAN_CLASS, size_class_of
 from spanspec.base.words import M64, U8, U16, U64
-from spanspec.heap.collector import MARK
-from spanspec.heap.contents import allocate_black
-from spanspec.heap.marking import with_object_marked
+from spanspec.heap.state.collector import MARK
+from spanspec.heap.state.contents import allocate_black
+from spanspec.heap.state.marking import with_object_marked
 from spanspec.span.mspan import IN_USE, Mspan, is_allocated, layout, slot_address
 from spanspec.span.tiny import TinyBlock, align_tiny, replace_tiny_block, take_tiny, tiny_fits
 

@@ -4,8 +4,8 @@ import z3
 
 from spanproof.prove.assumptions import MARKER, ZERO_PAGES
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.merge import as_bool
-from spanproof.symbolic.values import SymbolicBitmap
+from spanproof.symbolic.values.merge import as_bool
+from spanproof.symbolic.values.values import SymbolicBitmap
 from spanproof.theorems.induction import count_starts, count_steps
 from spanproof.theorems.objects.large import ONE_SLOT, is_cut_as_large
 from spanproof.theorems.objects.places import INTEGERS, WORDS

@@ -11,7 +11,7 @@ import z3
 
 from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.values import NONE, SymbolicObject, Value
+from spanproof.symbolic.values.values import NONE, SymbolicObject, Value
 from spanproof.theorems.pages.rotations import SIDES, WORDS
 from spanproof.theorems.pages.subtrees import (
     DescentCalls,

@@ -13,10 +13,10 @@ import z3
 from spanproof.prove.lemmas import Inductive
 from spanproof.prove.methods import Fields, words_of
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.frames import LoopInvariant
+from spanproof.symbolic.evaluation.frames import LoopInvariant
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.merge import as_bool, scalar_of
-from spanproof.symbolic.values import SymbolicObject, SymbolicVector, SymbolicWords, Value
+from spanproof.symbolic.values.merge import as_bool, scalar_of
+from spanproof.symbolic.values.values import SymbolicObject, SymbolicVector, SymbolicWords, Value
 from spanproof.theorems.pages.tilingaround import any_tiling, sound_around
 from spanproof.theorems.pages.tilingreads import is_in_use, owner_at
 from spanspec.base.constants import HEAP_ADDR_LIMIT, PAGE_SIZE

@@ -10,7 +10,7 @@ from typing import Final
 import z3
 
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.values import NONE, SymbolicObject, Value
+from spanproof.symbolic.values.values import NONE, SymbolicObject, Value
 from spanproof.theorems.pages.rotations import SIDES, WORDS, sums_are_right
 from spanproof.theorems.pages.subtrees import (
     DescentCalls,

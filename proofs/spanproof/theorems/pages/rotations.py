@@ -12,8 +12,8 @@ import z3
 from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.merge import scalar_of
-from spanproof.symbolic.values import NONE, SymbolicObject
+from spanproof.symbolic.values.merge import scalar_of
+from spanproof.symbolic.values.values import NONE, SymbolicObject
 from spanproof.theorems.pages.firstfit import has_type
 from spanspec.base.words import U8
 from spanspec.pages.freeruns import FreeSpan, type_of

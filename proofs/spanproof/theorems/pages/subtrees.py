@@ -12,8 +12,8 @@ import z3
 
 from spanproof.prove.methods import Fields
 from spanproof.prove.proof import Proof
-from spanproof.symbolic.merge import as_bool, scalar_of
-from spanproof.symbolic.values import NONE, SymbolicObject, Value
+from spanproof.symbolic.values.merge import as_bool, scalar_of
+from spanproof.symbolic.values.values import NONE, SymbolicObject, Value
 from spanproof.theorems.pages.rotations import KINDS, SIDES
 from spanspec.pages.freeruns import FreeSpan
 from spanspec.pages.treap import Node

@@ -11,7 +11,7 @@ import z3
 from spanproof.prove.assumptions import DISJOINT_REGIONS, LOCK_SECTIONS
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values.values import Value
 from spanproof.theorems.pages.tilingaround import any_tiling, show_invariant, sound_around
 from spanproof.theorems.pages.tilingreads import (
     arena_base_at,

@@ -6,7 +6,7 @@ from typing import cast
 import z3
 
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.values.merge import as_bool
 from spanproof.theorems.induction import by_induction
 from spanproof.theorems.sharing.buffers import INTEGERS, LookedAtStack, number
 from spanspec.base.ids import PlaceId

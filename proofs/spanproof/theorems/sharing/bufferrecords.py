@@ -6,7 +6,7 @@ import z3
 
 from spanproof.prove.lemmas import Inductive
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.values import SymbolicTable
+from spanproof.symbolic.values.values import SymbolicTable
 from spanproof.theorems.sharing.buffers import INTEGERS, LookedAtStack, number, put, span_at
 from spanproof.theorems.sharing.protocol import STOPPED, WORDS, any_system
 from spanspec.base.ids import PlaceId, SpanId

@@ -8,7 +8,7 @@ from typing import Final
 import z3
 
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values.values import Value
 from spanproof.theorems.sharing.protocol import (
     INTERLEAVED,
     LAST,

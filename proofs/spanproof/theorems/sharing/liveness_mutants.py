@@ -6,7 +6,7 @@ from spanproof.patch.mutant import Mutant, Variant, variants_of
 
 LIVENESS_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
-        "spanspec.heap.progress.credit_taken",
+        "spanspec.heap.state.progress.credit_taken",
         Variant(
             "all-credit-taken",
             "found if found < wanted else wanted",
@@ -16,7 +16,7 @@ LIVENESS_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.progress.next_chunk",
+        "spanspec.heap.state.progress.next_chunk",
         Variant(
             "chunk-taken-again",
             "index + CHUNK_PAGES",

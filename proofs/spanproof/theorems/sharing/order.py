@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values.values import Value
 from spanspec.base.ids import SlotId, SpanId, ThreadId
 from spanspec.sharing.places import will_be_swept
 from spanspec.sharing.records import (

@@ -18,7 +18,7 @@ from spanproof.theorems.sharing.protocol import INTERLEAVED, WORDS, any_system
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import ProcId, SlotId, SpanId, ThreadId
 from spanspec.base.words import U8, U64
-from spanspec.heap.pacing import distance_to, grown_since, owed
+from spanspec.heap.state.pacing import distance_to, grown_since, owed
 from spanspec.sharing.cycle import all_flushed, may_start_cycle, nothing_under_way
 from spanspec.sharing.records import (
     CHECKING,

@@ -24,7 +24,7 @@ PROGRESS_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.pacing.distance_to",
+        "spanspec.heap.state.pacing.distance_to",
         Variant(
             "sweeping-is-late",
             " - SWEEP_MIN_HEAP_DISTANCE",

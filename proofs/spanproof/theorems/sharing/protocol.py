@@ -12,8 +12,8 @@ import z3
 from spanproof.prove.assumptions import ATOMICS, LOCK_SECTIONS, NON_PREEMPTION, STOP_THE_WORLD
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.merge import as_bool
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values.merge import as_bool
+from spanproof.symbolic.values.values import Value
 from spanproof.theorems.sharing.order import Order, order_of, show_order
 from spanproof.theorems.sharing.rooms import show_what_is_told
 from spanproof.theorems.sharing.situations import SITUATIONS, in_words

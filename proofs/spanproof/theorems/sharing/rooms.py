@@ -1,8 +1,8 @@
 """What threads are told of a span in use: its class, and whether it has room.
 
-The record of the span says the same (`heap.contents`), since each step that tells something new of
-a span is taken together with one of its slots. That all other steps tell nothing new is claimed of
-every step of the protocol beside its invariant.
+The record of the span says the same (`heap.state.contents`), since each step that tells something
+new of a span is taken together with one of its slots. That all other steps tell nothing new is
+claimed of every step of the protocol beside its invariant.
 """
 
 from typing import Final
@@ -11,7 +11,7 @@ import z3
 
 from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.values.values import Value
 from spanproof.theorems.sharing.order import ALONE
 from spanspec.base.ids import SlotId, SpanId, ThreadId
 from spanspec.sharing.records import SharedSpan, Sharing

@@ -14,7 +14,7 @@ import z3
 from spanproof.prove.lemmas import Inductive
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.values import SymbolicTable
+from spanproof.symbolic.values.values import SymbolicTable
 from spanspec.base.ids import ClassId, SpanId
 from spanspec.base.tables import Table
 from spanspec.base.words import U8

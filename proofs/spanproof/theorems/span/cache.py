@@ -8,8 +8,8 @@ import z3
 from spanproof.prove.lemmas import Lemma
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
-from spanproof.symbolic.frames import Contract
-from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.evaluation.frames import Contract
+from spanproof.symbolic.values.merge import as_bool
 from spanspec.base.constants import NUM_SPAN_CLASSES, size_class_of
 from spanspec.base.sizeclass import CLASS_TO_PAGES
 from spanspec.base.words import U8, U16, U32, U64, is_trailing_zeros, trailing_zeros

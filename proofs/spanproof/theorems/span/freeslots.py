@@ -6,8 +6,8 @@ import z3
 
 from spanproof.prove.assumptions import MARKER
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.frames import LoopInvariant
-from spanproof.symbolic.values import Value
+from spanproof.symbolic.evaluation.frames import LoopInvariant
+from spanproof.symbolic.values.values import Value
 from spanproof.theorems.span.cache import WORDS, any_span
 from spanproof.theorems.span.counting import MARKS, NOT_AGAIN
 from spanproof.theorems.span.counts import INTEGERS, any_counted_span

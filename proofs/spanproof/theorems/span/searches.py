@@ -10,7 +10,7 @@ import z3
 from msgspec.structs import replace
 
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.frames import Contract, LoopInvariant
+from spanproof.symbolic.evaluation.frames import Contract, LoopInvariant
 from spanproof.theorems.span.cache import (
     BITWISE,
     WORDS,

@@ -11,7 +11,7 @@ import z3
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
-from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.values.merge import as_bool
 from spanspec.base.constants import (
     HEAP_ADDR_LIMIT,
     MAX_OBJECTS_PER_SPAN,

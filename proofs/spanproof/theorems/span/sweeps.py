@@ -4,7 +4,7 @@ import z3
 
 from spanproof.prove.assumptions import MARKER
 from spanproof.prove.proof import Proof, obligation
-from spanproof.symbolic.merge import as_bool
+from spanproof.symbolic.values.merge import as_bool
 from spanproof.theorems.span.cache import WORDS, any_span
 from spanproof.theorems.span.counting import MARKS, count_is_between, marks_allocated
 from spanproof.theorems.span.searches import SLOW, parts

@@ -6,7 +6,7 @@ from typing import Final
 from spanproof.witness.judging.finding import Finding, JudgedImage, record_of
 from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS, size_class_of
 from spanspec.base.wording import counted
-from spanspec.heap.mcache import must_flush
+from spanspec.heap.courses.mcache import must_flush
 from spanspec.sharing.spansets import (
     FULL,
     NO_ENTRIES,

@@ -13,14 +13,14 @@ from spanproof.theorems.cases import every_case, refuses
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import ProcId
-from spanspec.heap.collector import MARK_TERMINATION
-from spanspec.heap.cycle import gc_mark_done, marking_begins
+from spanspec.heap.courses.cycle import gc_mark_done, marking_begins
+from spanspec.heap.courses.sweeping import check_marks
 from spanspec.heap.heap import Heap, Refused
-from spanspec.heap.inputs import Inputs
 from spanspec.heap.operations import cycles, pages
-from spanspec.heap.pacing import Effort, Trigger, ratio_after
 from spanspec.heap.program import FinishCycle, MarkObject, ScavengeLater, SetGcPercent, StartCycle
-from spanspec.heap.sweeping import check_marks
+from spanspec.heap.state.collector import MARK_TERMINATION
+from spanspec.heap.state.inputs import Inputs
+from spanspec.heap.state.pacing import Effort, Trigger, ratio_after
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import Proc

@@ -15,7 +15,7 @@ from spanspec.base.bitmap import Bits
 from spanspec.base.ids import NOBODY, ProcId, SlotId, SpanId
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import FlushMcaches, FreeManual, TakeManual
-from spanspec.heap.state import HeapState
+from spanspec.heap.state.state import HeapState
 from spanspec.invariants import violations
 from spanspec.invariants.pages import coalesced
 from spanspec.invariants.spans import marked_is_allocated, zeroed, zeroed_span

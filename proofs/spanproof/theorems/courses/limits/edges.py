@@ -12,12 +12,8 @@ from spanspec.base.bitmap import Bits
 from spanspec.base.constants import NUM_SPAN_CLASSES, PAGE_SIZE
 from spanspec.base.ids import PlaceId, SpanId
 from spanspec.base.words import M64
-from spanspec.heap.collector import MARK, Collector, may_look_through
-from spanspec.heap.contents import NO_CONTENTS, may_enter_use
-from spanspec.heap.heap import Heap
-from spanspec.heap.malloc import MAX_ALLOC, array_size, pages_for_large
-from spanspec.heap.program import FreeManual, TakeManual
-from spanspec.heap.specials import (
+from spanspec.heap.courses.malloc import MAX_ALLOC, array_size, pages_for_large
+from spanspec.heap.courses.specials import (
     DueTable,
     SpanSpecials,
     SpecialTable,
@@ -25,6 +21,10 @@ from spanspec.heap.specials import (
     special_holds,
     special_id,
 )
+from spanspec.heap.heap import Heap
+from spanspec.heap.program import FreeManual, TakeManual
+from spanspec.heap.state.collector import MARK, Collector, may_look_through
+from spanspec.heap.state.contents import NO_CONTENTS, may_enter_use
 from spanspec.pages.arena import GrantingOs
 from spanspec.pages.coalescing import realign
 from spanspec.pages.fixalloc import FixAlloc

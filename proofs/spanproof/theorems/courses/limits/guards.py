@@ -14,11 +14,11 @@ from spanproof.theorems.cases import every_case
 from spanspec.base.bitmap import NO_BITS
 from spanspec.base.ids import SlotId, ThreadId
 from spanspec.base.steps import NotAStep
-from spanspec.heap.contents import ENTER_CACHE, LEAVE_USE
 from spanspec.heap.heap import Heap
-from spanspec.heap.progress import GIVE_CREDIT, TAKE_CHUNK
-from spanspec.heap.state import HeapState, Mcache
-from spanspec.heap.taking import (
+from spanspec.heap.state.contents import ENTER_CACHE, LEAVE_USE
+from spanspec.heap.state.progress import GIVE_CREDIT, TAKE_CHUNK
+from spanspec.heap.state.state import HeapState, Mcache
+from spanspec.heap.state.taking import (
     advance,
     allocate,
     allocate_large,

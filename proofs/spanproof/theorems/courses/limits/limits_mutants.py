@@ -6,7 +6,7 @@ from spanproof.patch.mutant import Mutant, Variant, variants_of
 
 LIMIT_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
-        "spanspec.heap.cycle.cycle_starts",
+        "spanspec.heap.courses.cycle.cycle_starts",
         Variant(
             "cycle-starts-unflushed",
             "    check_flushed(state)\n",
@@ -16,7 +16,7 @@ LIMIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.pacing.ratio_after",
+        "spanspec.heap.state.pacing.ratio_after",
         Variant(
             "all-of-the-error-at-once",
             "TRIGGER_GAIN * error",
@@ -33,7 +33,7 @@ LIMIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.pacing.utilization",
+        "spanspec.heap.state.pacing.utilization",
         Variant(
             "one-p-assists",
             "float(effort.duration * procs)",
@@ -43,7 +43,7 @@ LIMIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.cycle.gc_mark_done",
+        "spanspec.heap.courses.cycle.gc_mark_done",
         Variant(
             "trigger-stays",
             "advance(state, CORRECT_RATIO, decisions.ratio_after(effort), state.collector)",
@@ -63,7 +63,7 @@ LIMIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.sweeping.check_marks",
+        "spanspec.heap.courses.sweeping.check_marks",
         Variant(
             "marks-beyond-the-span",
             "    assert marks.value >> record.nelems == 0,",
@@ -120,7 +120,7 @@ LIMIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.malloc.array_size",
+        "spanspec.heap.courses.malloc.array_size",
         Variant(
             "longest-array-refused",
             "size <= MAX_ALLOC",
@@ -130,7 +130,7 @@ LIMIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.taking.sweep_with",
+        "spanspec.heap.state.taking.sweep_with",
         Variant(
             "guard-of-a-sweep-not-asked",
             "if not may_sweep_slots(record, it, marks):",

@@ -13,9 +13,8 @@ from spanproof.simulate.trying import Wrong, promise
 from spanproof.theorems.cases import every_case
 from spanspec.base.constants import MAX_SMALL_SIZE, PAGE_SIZE
 from spanspec.base.words import M64
+from spanspec.heap.courses.malloc import MAX_ALLOC
 from spanspec.heap.heap import ZERO_BASE, Heap, OutOfMemory, Refused
-from spanspec.heap.malloc import MAX_ALLOC
-from spanspec.heap.pacing import Effort
 from spanspec.heap.program import (
     AddSpecial,
     Allocate,
@@ -32,6 +31,7 @@ from spanspec.heap.program import (
     TakeManual,
 )
 from spanspec.heap.snapshot import own_memory, snapshot_of
+from spanspec.heap.state.pacing import Effort
 from spanspec.pages.arena import GrantingOs
 
 LONGEST: Final = (1 << 50) - 1

@@ -16,7 +16,7 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.mcentral.cache_span",
+        "spanspec.heap.courses.mcentral.cache_span",
         Variant(
             "no-memory-is-a-span",
             "            if span == NOBODY:\n                break\n",
@@ -86,7 +86,7 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.sweeping.after_specials",
+        "spanspec.heap.courses.sweeping.after_specials",
         Variant(
             "special-record-leaks",
             "state.special_records[special.kind].let_go()",

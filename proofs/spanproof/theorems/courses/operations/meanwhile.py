@@ -8,13 +8,13 @@ from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.cases import every_case
 from spanspec.events.span_events import SweepResult
-from spanspec.heap.courses import Waits
+from spanspec.heap.courses.course import Waits
+from spanspec.heap.courses.sweeping import ensure_swept, finish_sweeping, sweep_span, sweepone
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import FinishCycle, FlushMcaches, MarkObject, StartCycle, SweepOne
-from spanspec.heap.sweepers import BEGIN_POPPING, END_POPPING
-from spanspec.heap.sweeping import ensure_swept, finish_sweeping, sweep_span, sweepone
-from spanspec.heap.taking import advance, take
+from spanspec.heap.state.sweepers import BEGIN_POPPING, END_POPPING
+from spanspec.heap.state.taking import advance, take
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.steps import CLAIM_DIRECTLY

@@ -6,7 +6,7 @@ from spanproof.patch.mutant import Mutant, Variant, variants_of
 
 OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
-        "spanspec.heap.mcentral.claim_listed",
+        "spanspec.heap.courses.mcentral.claim_listed",
         Variant(
             "claimed-span-not-swept",
             "    yield from sweep_span(state, actor, thread, span, preserve=True)",
@@ -16,7 +16,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.sweeping.push",
+        "spanspec.heap.courses.sweeping.push",
         Variant(
             "swept-span-not-pushed",
             "take(state, PUSH, thread, place=place, p=actor.p)",
@@ -26,7 +26,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.mcache.install",
+        "spanspec.heap.courses.mcache.install",
         Variant(
             "refill-enters-no-cache",
             "take_both(state, span, ENTER_CACHE, thread)",
@@ -36,7 +36,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.sweeping.deduct_sweep_credit",
+        "spanspec.heap.courses.sweeping.deduct_sweep_credit",
         Variant(
             "debt-paid-once",
             "== NOTHING_LEFT",
@@ -46,7 +46,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.cycle.marking_begins",
+        "spanspec.heap.courses.cycle.marking_begins",
         Variant(
             "tiny-blocks-not-marked",
             "mark_tiny_block(state, mcache.tiny.address)",
@@ -56,7 +56,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.sweeping.sweep_span",
+        "spanspec.heap.courses.sweeping.sweep_span",
         Variant(
             "specials-not-looked-at",
             "if span in state.specials:",
@@ -66,7 +66,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.procs.procresize",
+        "spanspec.heap.courses.procs.procresize",
         Variant(
             "gone-p-not-released",
             "        yield from release_all(state, actor, mcache)\n",
@@ -96,7 +96,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.cycle.sweep_phase_starts",
+        "spanspec.heap.courses.cycle.sweep_phase_starts",
         Variant(
             "dead-mcaches-not-flushed",
             "take(state, FLUSH, proc)",
@@ -106,7 +106,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.mcache.prepare_for_sweep",
+        "spanspec.heap.courses.mcache.prepare_for_sweep",
         Variant(
             "flush-not-noted",
             "    take(state, FLUSH, ProcId(identity))\n",
@@ -116,7 +116,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.mcache.release_all",
+        "spanspec.heap.courses.mcache.release_all",
         Variant(
             "flush-keeps-spans",
             "for spanclass in state.cached_spans(identity):",
@@ -126,7 +126,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.sweeping.return_span",
+        "spanspec.heap.courses.sweeping.return_span",
         Variant(
             "freed-span-stays-shared",
             "take_both(state, span, LEAVE_USE, thread)",
@@ -136,7 +136,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.sweepers.begin_popping",
+        "spanspec.heap.state.sweepers.begin_popping",
         Variant(
             "last-sweeper-counted-alone",
             "sweepers | {thread}",
@@ -146,7 +146,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.sweepers.end_popping",
+        "spanspec.heap.state.sweepers.end_popping",
         Variant(
             "nobody-sweeps-after-the-first",
             "sweepers - {thread}",
@@ -176,7 +176,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.sweeping.finish_sweeping",
+        "spanspec.heap.courses.sweeping.finish_sweeping",
         Variant(
             "waits-for-nobody",
             "while state.inputs.seen_sweepers() and state.cycle == cycle:",
@@ -186,7 +186,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.taking.take_both",
+        "spanspec.heap.state.taking.take_both",
         Variant(
             "slots-change-untold",
             "    take(state, BESIDE[step.name], *chosen)\n",
@@ -196,7 +196,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.taking.allocate",
+        "spanspec.heap.state.taking.allocate",
         Variant(
             "last-slot-not-told",
             "if last or not mcache.may_allocate:",
@@ -206,7 +206,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.taking.sweep_with",
+        "spanspec.heap.state.taking.sweep_with",
         Variant(
             "sweep-keeps-the-slots",
             "    state.spans[span] = swept.span\n",

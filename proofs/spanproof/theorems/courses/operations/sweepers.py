@@ -8,7 +8,12 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.cases import every_case
-from spanspec.heap.sweepers import begin_popping, end_popping, may_begin_popping, may_end_popping
+from spanspec.heap.state.sweepers import (
+    begin_popping,
+    end_popping,
+    may_begin_popping,
+    may_end_popping,
+)
 
 THREADS: Final = range(4)
 

@@ -12,14 +12,14 @@ from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.steps import NotAStep
 from spanspec.base.words import U64
 from spanspec.events.span_events import SweepClaim, SweepDebt
-from spanspec.heap.courses import StopsWorld
-from spanspec.heap.cycle import gc_start, start_marking
+from spanspec.heap.courses.course import StopsWorld
+from spanspec.heap.courses.cycle import gc_start, start_marking
+from spanspec.heap.courses.reclaim import reclaim
+from spanspec.heap.courses.sweeping import deduct_sweep_credit
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.heap import Heap
-from spanspec.heap.marking import page_is_marked
 from spanspec.heap.operations.pages import set_procs
 from spanspec.heap.operations.specials import flush_mcaches
-from spanspec.heap.pacing import SweepPace
 from spanspec.heap.program import (
     AddSpecial,
     FinishCycle,
@@ -31,10 +31,10 @@ from spanspec.heap.program import (
     SweepOne,
     TakeManual,
 )
-from spanspec.heap.reclaim import reclaim
-from spanspec.heap.state import HeapState
-from spanspec.heap.sweeping import deduct_sweep_credit
-from spanspec.heap.taking import look_at_popped, take
+from spanspec.heap.state.marking import page_is_marked
+from spanspec.heap.state.pacing import SweepPace
+from spanspec.heap.state.state import HeapState
+from spanspec.heap.state.taking import look_at_popped, take
 from spanspec.pages.arena import GrantingOs
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pageheap import Actor

@@ -40,12 +40,12 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
             ),
         )
         for one in variants_of(
-            f"spanspec.heap.pacing.{function}",
+            f"spanspec.heap.state.pacing.{function}",
             Variant(f"{function.replace('_', '-')}-always", before, after, "courses.paces", what),
         )
     ),
     *variants_of(
-        "spanspec.heap.sweeping.after_specials",
+        "spanspec.heap.courses.sweeping.after_specials",
         Variant(
             "saved-object-not-marked",
             "at = by_fate(at, special, fate)",
@@ -55,7 +55,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.pacing.distance_to",
+        "spanspec.heap.state.pacing.distance_to",
         Variant(
             "no-room-for-sweeping",
             " - SWEEP_MIN_HEAP_DISTANCE",
@@ -65,7 +65,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.pacing.grown_since",
+        "spanspec.heap.state.pacing.grown_since",
         Variant(
             "coming-span-not-counted",
             " + span_bytes",
@@ -95,7 +95,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.reclaim.reclaim",
+        "spanspec.heap.courses.reclaim.reclaim",
         Variant(
             "end-of-reclaim-untold",
             """yield chunk_event(actor, "done", index, wanted, 0)""",
@@ -105,7 +105,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.newspan.take_span",
+        "spanspec.heap.courses.newspan.take_span",
         Variant(
             "fresh-span-of-old-bits",
             """    take_bits(state, record.nelems)
@@ -117,7 +117,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.mcentral.uncached",
+        "spanspec.heap.courses.mcentral.uncached",
         Variant(
             "staleness-untold",
             "int(stale)",
@@ -137,7 +137,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.cycle.terminate_marking",
+        "spanspec.heap.courses.cycle.terminate_marking",
         Variant(
             "sweeping-not-paced",
             "advance(state, SET_PACE, state.inputs.sweep_pace(), state.collector)",
@@ -147,7 +147,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.sweeping.deduct_sweep_credit",
+        "spanspec.heap.courses.sweeping.deduct_sweep_credit",
         Variant(
             "pace-stays-when-all-is-swept",
             "advance(state, DROP_PACE, state.collector, state.unswept.index)",
@@ -164,7 +164,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.marking.page_is_marked",
+        "spanspec.heap.state.marking.page_is_marked",
         Variant(
             "page-marks-stay",
             "at.page_epoch == epoch",
@@ -174,7 +174,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.taking.look_at_popped",
+        "spanspec.heap.state.taking.look_at_popped",
         Variant(
             "late-look-stays",
             "state.tables.spans.records[span] = now",
@@ -194,7 +194,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.mcentral.walk_nonempty",
+        "spanspec.heap.courses.mcentral.walk_nonempty",
         Variant(
             "passing-over-untold",
             """yield skip(state, actor, span, "N")""",
@@ -224,7 +224,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.cycle.marking_begins",
+        "spanspec.heap.courses.cycle.marking_begins",
         Variant(
             "queue-of-finalizers-no-root",
             "    mark_finalizers_due(state)\n",
@@ -234,7 +234,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.heap.reclaim.reclaim_chunk",
+        "spanspec.heap.courses.reclaim.reclaim_chunk",
         Variant(
             "page-looked-at-twice",
             "first = run.base + PAGE_SIZE",

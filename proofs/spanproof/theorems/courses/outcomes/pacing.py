@@ -14,8 +14,8 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.cases import every_case, refuses
-from spanspec.heap.collector import MARK, MARK_TERMINATION, OFF, Collector, is_sound
-from spanspec.heap.pacing import (
+from spanspec.heap.state.collector import MARK, MARK_TERMINATION, OFF, Collector, is_sound
+from spanspec.heap.state.pacing import (
     NEVER,
     Debt,
     SweepPace,

@@ -33,8 +33,8 @@ from spanproof.theorems.courses.operations.programs import every, none, odd
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.heap import program
-from spanspec.heap.publishing import publisher_of
-from spanspec.heap.sweeping import sweepone
+from spanspec.heap.courses.publishing import publisher_of
+from spanspec.heap.courses.sweeping import sweepone
 from spanspec.pages.pageheap import Actor
 
 MIB: Final = 1 << 20

@@ -6,12 +6,12 @@ from msgspec.structs import replace
 
 from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.base.ids import SlotId
-from spanspec.heap import malloc, newspan
-from spanspec.heap.collector import MARK_TERMINATION
+from spanspec.heap.courses import malloc, newspan
+from spanspec.heap.courses.mcache import let_go, must_flush
+from spanspec.heap.courses.mcentral import account_cached, uncache_span
 from spanspec.heap.heap import Heap
-from spanspec.heap.mcache import let_go, must_flush
-from spanspec.heap.mcentral import account_cached, uncache_span
-from spanspec.heap.pacing import trigger_for
+from spanspec.heap.state.collector import MARK_TERMINATION
+from spanspec.heap.state.pacing import trigger_for
 from spanspec.pages.pageheap import Actor
 from spanspec.span.alloccache import next_free_index, next_free_slow, reload_cache
 from spanspec.span.mspan import init_span

@@ -8,15 +8,15 @@ from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.base.bitmap import Bits
 from spanspec.base.constants import HEAP_ADDR_BITS, PAGE_SIZE
 from spanspec.base.sizeclass import size_class_for
-from spanspec.heap.accounts import check_some_free
-from spanspec.heap.contents import with_large_object
-from spanspec.heap.courses import NeedPages
+from spanspec.heap.courses.course import NeedPages
+from spanspec.heap.courses.newspan import take_large
+from spanspec.heap.courses.procs import mcache_of
+from spanspec.heap.courses.sweeping import check_marks
 from spanspec.heap.heap import Heap
 from spanspec.heap.machine import completed
 from spanspec.heap.memstats import read_memstats
-from spanspec.heap.newspan import take_large
-from spanspec.heap.procs import mcache_of
-from spanspec.heap.sweeping import check_marks
+from spanspec.heap.state.accounts import check_some_free
+from spanspec.heap.state.contents import with_large_object
 from spanspec.pages.arena import GrantingOs
 from spanspec.pages.growth import end_of_request
 from spanspec.pages.osmemory import FollowedOs, check_release

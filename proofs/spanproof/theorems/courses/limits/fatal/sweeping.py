@@ -9,13 +9,13 @@ from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import ProcId, ThreadId
 from spanspec.events.span_events import SweepResult
-from spanspec.heap import cycle, sweeping
-from spanspec.heap.collector import MARK
+from spanspec.heap.courses import cycle, sweeping
+from spanspec.heap.courses.procs import procresize
 from spanspec.heap.heap import Heap
-from spanspec.heap.procs import procresize
 from spanspec.heap.program import FinishCycle, FlushMcaches, StartCycle
-from spanspec.heap.state import HeapState
-from spanspec.heap.taking import take
+from spanspec.heap.state.collector import MARK
+from spanspec.heap.state.state import HeapState
+from spanspec.heap.state.taking import take
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing import steps
 from spanspec.sharing.growing import span_id

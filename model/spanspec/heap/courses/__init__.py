@@ -1,0 +1,1 @@
+"""The operations of threads: which step comes next, what is asked for, and what is told."""

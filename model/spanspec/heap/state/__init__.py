@@ -1,0 +1,1 @@
+"""What a heap that runs consists of, and the steps that change it."""

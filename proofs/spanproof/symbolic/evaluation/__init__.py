@@ -1,0 +1,1 @@
+"""Evaluation of a rule's statements and expressions over symbolic values."""
