@@ -17,10 +17,10 @@ import z3
 from spanproof.counterexamples.concrete import known, plain, table_of
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.reading.fresh import FreshSymbols
 from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values.fresh import FreshSymbols
 from spanproof.symbolic.values.records import record_fields
 from spanspec.base.tables import Table
 from spanspec.span import alloccache

@@ -10,7 +10,7 @@ from typing import NamedTuple, get_args, get_origin
 import z3
 
 from spanproof.symbolic.reading.dependence import identity_of
-from spanproof.symbolic.values.fresh import FreshSymbols, word_bits
+from spanproof.symbolic.reading.fresh import FreshSymbols, word_bits
 from spanproof.symbolic.values.merge import described
 from spanproof.symbolic.values.records import record_fields
 from spanproof.symbolic.values.values import SymbolicBitmap, SymbolicTable, SymbolicWords, Value

@@ -23,6 +23,7 @@ from spanproof.prove.lemmas import (
 from spanproof.prove.references import rests_on
 from spanproof.symbolic.evaluation.frames import Contract, Loop
 from spanproof.symbolic.reading.dependence import identity_of
+from spanproof.symbolic.reading.ranges import in_ranges
 from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.symbolic.values.arithmetic import Arithmetic, Scalar
 from spanproof.symbolic.values.construct import (
@@ -33,7 +34,6 @@ from spanproof.symbolic.values.construct import (
     simplifies_to,
 )
 from spanproof.symbolic.values.merge import as_bool, scalar_of
-from spanproof.symbolic.values.ranges import in_ranges
 from spanproof.symbolic.values.records import part_at, same
 from spanproof.symbolic.values.values import Value
 from spanspec.base.words import U16

@@ -7,13 +7,13 @@ import z3
 from spanproof.symbolic.evaluation.frames import Contract
 from spanproof.symbolic.evaluation.interfaces import Host
 from spanproof.symbolic.reading.dependence import fields_named, identity_of, parts_read
+from spanproof.symbolic.reading.ranges import in_ranges
 from spanproof.symbolic.reading.sources import FunctionSource
 from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.symbolic.text.syntax import parameters_refused
 from spanproof.symbolic.values.arithmetic import Scalar
 from spanproof.symbolic.values.construct import conjunction, implication
 from spanproof.symbolic.values.merge import as_bool
-from spanproof.symbolic.values.ranges import in_ranges
 from spanproof.symbolic.values.records import part_at, same, with_part
 from spanproof.symbolic.values.values import SymbolicObject, SymbolicVector, Value
 

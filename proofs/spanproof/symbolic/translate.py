@@ -24,6 +24,7 @@ from spanproof.symbolic.evaluation.frames import (
 from spanproof.symbolic.evaluation.statements import Statements
 from spanproof.symbolic.reading.classes import first_value, method_of
 from spanproof.symbolic.reading.dependence import loops_of
+from spanproof.symbolic.reading.fresh import FreshSymbols
 from spanproof.symbolic.reading.linear import Gone, Linear
 from spanproof.symbolic.reading.sources import FunctionSource, SourceTree
 from spanproof.symbolic.remembered import Remembered
@@ -41,7 +42,6 @@ from spanproof.symbolic.values.construct import (
     simplifies_to,
     substituted,
 )
-from spanproof.symbolic.values.fresh import FreshSymbols
 from spanproof.symbolic.values.memory import MemoryState, ObjectMemory
 from spanproof.symbolic.values.memory import Place as Cell
 from spanproof.symbolic.values.merge import merge

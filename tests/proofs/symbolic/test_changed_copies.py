@@ -6,10 +6,10 @@ import pytest
 import z3
 
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.reading.fresh import FreshSymbols, counts, word_bits
+from spanproof.symbolic.reading.ranges import in_ranges
 from spanproof.symbolic.reading.sources import SourceTree, original
 from spanproof.symbolic.text.modules import module_path
-from spanproof.symbolic.values.fresh import FreshSymbols, counts, word_bits
-from spanproof.symbolic.values.ranges import in_ranges
 from spanproof.symbolic.values.records import parts_of
 from spanproof.symbolic.values.values import SymbolicBitmap, SymbolicTable, Value
 from spanspec.base.bitmap import Bits

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from spanproof.symbolic.evaluation.frames import LoopInvariant
 from spanproof.symbolic.integers import Integers
+from spanproof.symbolic.reading.fresh import FreshSymbols
 from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values.fresh import FreshSymbols
 from spanspec.base.ids import Address, SpanId
 from spanspec.base.records import Record
 from spanspec.base.tables import AddressMap, Table

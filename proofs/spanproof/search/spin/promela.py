@@ -11,9 +11,9 @@ import z3
 
 from spanproof.search.spin.cterms import WORD, CTerms
 from spanproof.symbolic.bitvectors import Words
+from spanproof.symbolic.reading.fresh import word_bits
 from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values.fresh import word_bits
 from spanproof.symbolic.values.merge import as_bool
 from spanproof.symbolic.values.records import record_fields
 from spanproof.symbolic.values.values import SymbolicTable, Value

@@ -13,12 +13,12 @@ from spanproof.symbolic.evaluation.quantifiers import Quantifiers
 from spanproof.symbolic.evaluation.subscripts import Subscripts
 from spanproof.symbolic.evaluation.tables import TABLE_METHODS, Tables
 from spanproof.symbolic.reading.classes import is_changeable
+from spanproof.symbolic.reading.ranges import in_ranges
 from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.symbolic.values.arithmetic import Scalar
 from spanproof.symbolic.values.construct import conjunction
 from spanproof.symbolic.values.memory import LIST
 from spanproof.symbolic.values.merge import as_bitmap, as_bool, merge, scalar_of
-from spanproof.symbolic.values.ranges import in_ranges
 from spanproof.symbolic.values.records import (
     is_named_tuple,
     record_fields,

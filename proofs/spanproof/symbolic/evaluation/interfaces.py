@@ -19,10 +19,10 @@ from spanproof.symbolic.evaluation.frames import (
     Place,
     RaisedPath,
 )
+from spanproof.symbolic.reading.fresh import FreshSymbols
 from spanproof.symbolic.reading.linear import Linear
 from spanproof.symbolic.reading.sources import FunctionSource, SourceTree
 from spanproof.symbolic.values.arithmetic import Arithmetic, Scalar
-from spanproof.symbolic.values.fresh import FreshSymbols
 from spanproof.symbolic.values.memory import ObjectMemory
 from spanproof.symbolic.values.values import SymbolicObject, Value
 

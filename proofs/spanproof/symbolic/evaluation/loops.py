@@ -9,9 +9,9 @@ from mypy_extensions import i64
 
 from spanproof.symbolic.evaluation.frames import Environment, Frame, LoopBound, LoopInvariant
 from spanproof.symbolic.evaluation.interfaces import Evaluator, Executor, Host, Outcome
+from spanproof.symbolic.reading.fresh import word_bits
 from spanproof.symbolic.values.arithmetic import Scalar
 from spanproof.symbolic.values.construct import conjunction, has_sort, implication, negation
-from spanproof.symbolic.values.fresh import word_bits
 from spanproof.symbolic.values.merge import as_bool, scalar_of
 from spanproof.symbolic.values.values import Value
 

@@ -1,1 +1,1 @@
-"""A rule's text with the records that it is about: where it is from, and what it depends on."""
+"""What a rule says and is about: its text and records, where they are from, what they depend on."""

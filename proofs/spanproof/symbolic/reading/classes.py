@@ -27,6 +27,7 @@ import z3
 from librt.vecs import vec
 from mypy_extensions import i64
 
+from spanproof.symbolic.reading.fresh import FreshSymbols
 from spanproof.symbolic.reading.sources import SourceTree, installed
 from spanproof.symbolic.text.definitions import (
     Definition,
@@ -37,7 +38,6 @@ from spanproof.symbolic.text.definitions import (
 )
 from spanproof.symbolic.text.errors import NotTranslatable
 from spanproof.symbolic.text.modules import IMPLEMENTATION
-from spanproof.symbolic.values.fresh import FreshSymbols
 from spanproof.symbolic.values.memory import ITEMS, LIST, Content, ObjectMemory, Place
 from spanproof.symbolic.values.values import SymbolicObject, SymbolicVector, Value
 

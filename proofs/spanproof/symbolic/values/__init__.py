@@ -1,1 +1,1 @@
-"""Symbolic values: terms, the arithmetics, records, objects, and fresh symbols of each type."""
+"""Symbolic values: terms, the arithmetics, records and objects, and how two values are joined."""

@@ -5,9 +5,9 @@ from typing import Literal, get_args, get_origin
 
 import z3
 
+from spanproof.symbolic.reading.fresh import counts, word_bits
 from spanproof.symbolic.values.arithmetic import Arithmetic, Scalar
 from spanproof.symbolic.values.construct import conjunction, disjunction
-from spanproof.symbolic.values.fresh import counts, word_bits
 from spanproof.symbolic.values.merge import as_bool, scalar_of
 from spanproof.symbolic.values.records import record_fields
 from spanproof.symbolic.values.values import Value
