@@ -142,7 +142,7 @@ REPLAY = (
     "world",
 )
 
-FIGURES = ["proofs/spanproof/bench/baseline.py"]
+FIGURES = ["bench/spanbench/others/baseline.py"]
 """What a compiled method without a body costs is a figure."""
 
 MODEL = [
@@ -151,7 +151,17 @@ MODEL = [
 ]
 """What runs for nearly each event of a trace: compiled, a check takes three quarters the time."""
 
-ALL_GROUPS: Final = {"spanalloc": ALLOCATOR, "spanspec": MODEL, "spanproof": FIGURES}
+IN_PLACE: Final = "--inplace" in sys.argv
+"""Whether compiled modules go beside their sources; then those that are up to date are left."""
+
+FROM_SOURCES: Final = IN_PLACE or not {"editable_wheel", "develop"}.isdisjoint(sys.argv)
+"""Whether the sources stay where they are, and run there. What users install has no benchmarks."""
+
+ALL_GROUPS: Final = {
+    "spanalloc": ALLOCATOR,
+    "spanspec": MODEL,
+    **({"spanbench": FIGURES} if FROM_SOURCES else {}),
+}
 """The sources that are compiled into one library each, by the name of their package."""
 
 FLAGS: Final = {"spanspec": ["-O2", "-DKEEP_INTEGERS"]}
@@ -178,10 +188,7 @@ REWRITING: Final = {
 """What lets a package's C read fields of records where they lie, and pass arguments where they are;
 the model does that most."""
 
-ROOTS: Final = {"spanalloc": Path("impl"), "spanspec": Path("model"), "spanproof": Path("proofs")}
-
-IN_PLACE: Final = "--inplace" in sys.argv
-"""Whether compiled modules go beside their sources; then those that are up to date are left."""
+ROOTS: Final = {"spanalloc": Path("impl"), "spanspec": Path("model"), "spanbench": Path("bench")}
 
 
 def load(place: Path) -> ModuleType:
@@ -332,6 +339,14 @@ def manifest(package: str) -> object:
 
 class BuildPy(build_py):
     """Copies the sources, and notes that nothing is compiled so far."""
+
+    def finalize_options(self) -> None:
+        """Leave the benchmarks out of what users install."""
+        super().finalize_options()
+        if not FROM_SOURCES and self.packages:
+            self.packages = [
+                name for name in self.packages if name.partition(".")[0] != "spanbench"
+            ]
 
     def run(self) -> None:
         """Run the command."""

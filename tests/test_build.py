@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 import spanalloc
-import spanproof
+import spanbench
 import spanspec
 from spanspec.compiled import extension_modules, how
 
 ROOT = Path(__file__).resolve().parent.parent
 
 pytestmark = pytest.mark.skipif(
-    not all(package.RUNNING.compiled for package in (spanspec, spanalloc, spanproof)),
+    not all(package.RUNNING.compiled for package in (spanspec, spanalloc, spanbench)),
     reason="this copy is not compiled, or no longer: install a C compiler, then say make compile",
 )
 
@@ -33,11 +33,11 @@ def tree(tmp_path: Path) -> Path:
     for name in ("CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "mkdocs.yml"):
         shutil.copy(ROOT / name, tmp_path)
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.gz")
-    for name in ("model", "impl", "proofs", "compiling", "docs", "tests"):
+    for name in ("model", "impl", "proofs", "bench", "compiling", "docs", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=ignored)
     for library in ROOT.glob("*__mypyc*.so"):
         shutil.copy(library, tmp_path)
-    (tmp_path / "proofs" / "spanproof" / "compiled.json").unlink()
+    (tmp_path / "bench" / "spanbench" / "compiled.json").unlink()
     return tmp_path
 
 
@@ -57,16 +57,16 @@ def test_a_compiler_that_fails_on_one_file_leaves_the_sources(tree: Path) -> Non
     compiler.chmod(compiler.stat().st_mode | stat.S_IEXEC)
     built = run(tree, "setup.py", "build_ext", "--inplace", CC=str(compiler))
     assert built.returncode == 0, built.stderr
-    package = tree / "proofs" / "spanproof"
+    package = tree / "bench" / "spanbench"
     assert extension_modules(package) == set()
     assert how(package).reason.startswith("compiling failed when it was installed")
     assert how(tree / "impl" / "spanalloc").compiled
 
 
 def test_a_build_that_is_killed_leaves_nothing_that_counts_as_compiled(tree: Path) -> None:
-    package = tree / "proofs" / "spanproof"
-    shutil.copy(ROOT / "proofs" / "spanproof" / "compiled.json", package)
-    source = package / "bench" / "baseline.py"
+    package = tree / "bench" / "spanbench"
+    shutil.copy(ROOT / "bench" / "spanbench" / "compiled.json", package)
+    source = package / "others" / "baseline.py"
     text = source.read_text()
     source.write_text(f"{text}\nMORE = 1\n")
     compiler = tree / "cc"
@@ -81,21 +81,21 @@ def test_a_build_that_is_killed_leaves_nothing_that_counts_as_compiled(tree: Pat
 
 def test_what_is_compiled_is_of_the_sources_and_can_be_imported(tree: Path) -> None:
     # A module that was compiled once, and is not any more.
-    (tree / "proofs" / "spanproof" / "bench" / f"figures{EXTENSION_SUFFIXES[0]}").touch()
+    (tree / "bench" / "spanbench" / f"figures{EXTENSION_SUFFIXES[0]}").touch()
     built = run(tree, "setup.py", "build_ext", "--inplace")
     assert built.returncode == 0, built.stderr
-    assert "reading spanproof (1 files)" in built.stdout
-    assert how(tree / "proofs" / "spanproof") == (True, "", ())
+    assert "reading spanbench (1 files)" in built.stdout
+    assert how(tree / "bench" / "spanbench") == (True, "", ())
 
 
 def test_another_flag_compiles_what_it_is_for_again(tree: Path) -> None:
     for flag, groups in (("", 1), ("", 0), ("-DANOTHER", 1)):
         text = (ROOT / "setup.py").read_text()
-        with_flag = text.replace("FLAGS: Final = {", f'FLAGS: Final = {{"spanproof": ["{flag}"],')
+        with_flag = text.replace("FLAGS: Final = {", f'FLAGS: Final = {{"spanbench": ["{flag}"],')
         (tree / "setup.py").write_text(with_flag if flag else text)
         built = run(tree, "setup.py", "build_ext", "--inplace")
         assert built.returncode == 0, built.stderr
-        assert built.stdout.count("compiling spanproof") == groups, built.stdout
+        assert built.stdout.count("compiling spanbench") == groups, built.stdout
         assert "compiling spanalloc" not in built.stdout
 
 

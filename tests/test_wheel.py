@@ -20,7 +20,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = tmp_path_factory.mktemp("tree")
     for name in BUILT_FROM:
         shutil.copy(ROOT / name, tree)
-    for name in ("model", "impl", "proofs", "compiling"):
+    for name in ("model", "impl", "proofs", "bench", "compiling"):
         shutil.copytree(
             ROOT / name, tree / name, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT)
         )
@@ -73,7 +73,6 @@ def test_the_packages_are_those_of_the_wheel(unpacked: Path, tmp_path: Path) -> 
         ("-m spanproof simulate --steps 300 --trace run.jsonl.gz", "steps"),
         ("-m spanproof explain SPAN-12", "SPAN-12"),
         ("-m spanproof selftest --functions 20 --jobs 1 --no-coverage", "20 functions"),
-        ("-m spanproof bench --list", "lockstep"),
         ("-m spanproof vectors --of sizes out", "written to out"),
         ("-m spanalloc", "spanalloc runs interpreted"),
     ],
@@ -82,6 +81,23 @@ def test_a_command_works_outside_the_repository(
     unpacked: Path, tmp_path: Path, command: str, says: str
 ) -> None:
     assert says in run(unpacked, tmp_path, command)
+
+
+def test_the_benchmarks_are_not_installed(unpacked: Path, tmp_path: Path) -> None:
+    assert not (unpacked / "spanbench").exists()
+    script = tmp_path / "called.py"
+    # Where the tests run, the sources are installed as well.
+    script.write_text(
+        "import sys\nfrom spanproof.cli import app\n"
+        "app.find_spec = lambda name: None\n"
+        "print(app.run(['bench', '--list']))\n"
+        "print(app.run(['--help']))\n"
+    )
+    told = run(unpacked, tmp_path, str(script))
+    assert told.startswith("2\n")
+    assert "bench measures what is in the repository, and is not installed: clone that" in told
+    assert "verify" in told
+    assert "every performance" not in told
 
 
 @pytest.mark.parametrize("language", ["python", "c"])

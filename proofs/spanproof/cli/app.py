@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from functools import wraps
+from importlib.util import find_spec
 from typing import Annotated, Final
 
 import typer
@@ -16,29 +17,40 @@ from spanproof.support.stale import stale
 from spanspec.trace.reader import TraceError
 
 COMMANDS: Final = {
-    "verify": "verify",
-    "prove": "prove",
-    "mutants": "mutants",
-    "check": "check",
-    "corrupt": "corrupt",
-    "fuzz": "fuzz",
-    "replay": "fuzz",
-    "new": "new",
-    "smoke": "smoke",
-    "vectors": "vectors",
-    "planted": "planted",
-    "simulate": "simulate",
-    "explain": "explain",
-    "autopsy": "autopsy",
-    "probe": "probe",
-    "bench": "bench",
-    "selftest": "selftest",
+    "verify": "spanproof.cli.verify",
+    "prove": "spanproof.cli.prove",
+    "mutants": "spanproof.cli.mutants",
+    "check": "spanproof.cli.check",
+    "corrupt": "spanproof.cli.corrupt",
+    "fuzz": "spanproof.cli.fuzz",
+    "replay": "spanproof.cli.fuzz",
+    "new": "spanproof.cli.new",
+    "smoke": "spanproof.cli.smoke",
+    "vectors": "spanproof.cli.vectors",
+    "planted": "spanproof.cli.planted",
+    "simulate": "spanproof.cli.simulate",
+    "explain": "spanproof.cli.explain",
+    "autopsy": "spanproof.cli.autopsy",
+    "probe": "spanproof.cli.probe",
+    "bench": "spanbench.command",
+    "selftest": "spanproof.cli.selftest",
 }
-"""Each command, a function of its name, with the module of this package that it is in."""
+"""Each command, a function of its name, with the module that it is in."""
+
+OF_SOURCES: Final = "bench"
+"""The command that measures: a tool of the sources, which users do not install."""
+
+NOT_INSTALLED: Final = (
+    f"{OF_SOURCES} measures what is in the repository, and is not installed: clone that, say "
+    f"`make ready`, and run .venv/bin/spanspec {OF_SOURCES} there"
+)
 
 
 def application(arguments: list[str]) -> typer.Typer:
-    """Return the application; of the commands, only the one called is loaded, or all for help."""
+    """Return the application; of the commands, only the one called is loaded, or all for help.
+
+    Raises: Unusable if that is one which is not installed.
+    """
     app = typer.Typer(
         name="spanspec",
         help="A formally checked reference model of the Go 1.13 memory allocator.",
@@ -49,8 +61,12 @@ def application(arguments: list[str]) -> typer.Typer:
     )
     called = arguments[0] if arguments else ""
     wanted = [called] if called in COMMANDS else list(COMMANDS)
+    if OF_SOURCES in wanted and find_spec("spanbench") is None:
+        if called == OF_SOURCES:
+            raise Unusable(NOT_INSTALLED)
+        wanted.remove(OF_SOURCES)
     for name in wanted if called != "--version" else ():
-        module = importlib.import_module(f"spanproof.cli.{COMMANDS[name]}")
+        module = importlib.import_module(COMMANDS[name])
         command = stopping(getattr(module, name))
         # Without a short help typer makes one, and cuts it to the width of a line.
         app.command(name, short_help=summary(command))(command)

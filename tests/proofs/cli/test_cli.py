@@ -260,7 +260,7 @@ def test_help_tells_what_each_command_does_in_full(
     text = " ".join(capsys.readouterr().out.split())
     assert "..." not in text.replace("[ARGS]...", "")
     for name, module in app.COMMANDS.items():
-        command = getattr(importlib.import_module(f"spanproof.cli.{module}"), name)
+        command = getattr(importlib.import_module(module), name)
         assert f"{name} {app.summary(command)}" in text
 
 

@@ -7,10 +7,10 @@ import pytest
 
 import spanalloc
 from spanalloc import Heap
-from spanproof.bench import calls, pagegrowth, rates
-from spanproof.bench.child import in_child
-from spanproof.bench.fuzzing import by_engine
-from spanproof.bench.plainmachine import by_state_machine
+from spanbench.areas import calls, pagegrowth, rates
+from spanbench.areas.fuzzing import by_engine
+from spanbench.measuring.child import in_child
+from spanbench.others.plainmachine import by_state_machine
 from spanproof.fuzz.heapsides import State
 from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.sides.spanallocheap import SpanallocHeap
@@ -43,7 +43,7 @@ def test_interpreted_figures_insist_on_running_interpreted(
 
 
 def test_bookkeeping_grows_with_the_spans() -> None:
-    done = in_child("spanproof.bench.bookkeeping:growth", "8192", "1", "512")
+    done = in_child("spanbench.areas.bookkeeping:growth", "8192", "1", "512")
     assert 0 < done["bytes"] < 8192
 
 
@@ -69,6 +69,6 @@ def test_the_plain_machine_compares_the_whole_state_after_each_operation(
     def lying(program: HeapProgram) -> SpanallocHeap:
         return Lies(program, SimpleNamespace(**vars(spanalloc)))
 
-    monkeypatch.setattr("spanproof.bench.plainmachine.installed", lying)
+    monkeypatch.setattr("spanbench.others.plainmachine.installed", lying)
     with pytest.raises(AssertionError):
         by_state_machine(0, 3)

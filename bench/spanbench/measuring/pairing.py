@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from spanproof.bench.figure import SamplePair
+from spanbench.measuring.figure import SamplePair
 
 Sample = Callable[[], float]
 """Runs one side once and returns what it took."""

@@ -6,10 +6,10 @@ from statistics import median
 from typing import Final
 
 import spanalloc
-from spanproof.bench.child import Figures, in_child, sources_only
-from spanproof.bench.figure import Measured, Settings, figure
-from spanproof.bench.pairing import in_turns
-from spanproof.bench.serving import NOT_COMPILED
+from spanbench.areas.serving import NOT_COMPILED
+from spanbench.measuring.child import Figures, in_child, sources_only
+from spanbench.measuring.figure import Measured, Settings, figure
+from spanbench.measuring.pairing import in_turns
 from spanproof.fuzz.campaigns.campaign import run
 from spanproof.fuzz.sides.spanalloc_subject import installed
 from spanproof.simulate.simulation import Simulation

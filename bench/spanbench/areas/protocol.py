@@ -10,8 +10,8 @@ from functools import cache
 from itertools import product
 from typing import Final, NamedTuple
 
-from spanproof.bench.child import Figures, in_child
-from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, Table, figure
+from spanbench.measuring.child import Figures, in_child
+from spanbench.measuring.figure import Goal, Measured, SamplePair, Settings, Table, figure
 from spanproof.decide.prover import decide
 from spanproof.search.boundedsearch import Searched, search
 from spanproof.search.sharingscope import sharing_breach, start_of, steps_of

@@ -17,12 +17,12 @@ from statistics import median
 from typing import Final
 
 import spanalloc
-from spanproof.bench.checking import trace_for
-from spanproof.bench.child import Figures, in_child
-from spanproof.bench.figure import Goal, Measured, Settings, Table, figure
-from spanproof.bench.goprogram import Kind, Pass, built, serve
-from spanproof.bench.pairing import in_turns
-from spanproof.bench.requests import Allocation, Cycle, Drop, Request, packed, requests_of
+from spanbench.areas.checking import trace_for
+from spanbench.measuring.child import Figures, in_child
+from spanbench.measuring.figure import Goal, Measured, Settings, Table, figure
+from spanbench.measuring.pairing import in_turns
+from spanbench.others.goprogram import Kind, Pass, built, serve
+from spanbench.others.requests import Allocation, Cycle, Drop, Request, packed, requests_of
 from spanproof.support.tools import Missing
 
 PASSES: Final = 5

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.bench import checking, figure
-from spanproof.bench.child import in_child, sources_only
-from spanproof.bench.figure import (
+from spanbench import command as bench
+from spanbench.areas import checking
+from spanbench.figures import all_figures
+from spanbench.measuring import figure
+from spanbench.measuring.child import in_child, sources_only
+from spanbench.measuring.figure import (
     Figure,
     FigureOutcome,
     Goal,
@@ -22,10 +25,8 @@ from spanproof.bench.figure import (
     Settings,
     Table,
 )
-from spanproof.bench.figures import all_figures
-from spanproof.bench.machine import described
-from spanproof.bench.pairing import in_turns
-from spanproof.cli import bench
+from spanbench.measuring.machine import described
+from spanbench.measuring.pairing import in_turns
 from spanproof.cli.app import run
 from spanproof.support.tools import Missing, Tool, command_of
 from spanproof.support.traces import bundled_traces
@@ -226,7 +227,7 @@ def test_the_machine_is_described_even_without_tools(monkeypatch: pytest.MonkeyP
 
 # --- children ---------------------------------------------------------------------------------
 def test_a_child_returns_its_figures_and_its_peak_memory() -> None:
-    done = in_child("spanproof.bench.checking:check", str(SMALL))
+    done = in_child("spanbench.areas.checking:check", str(SMALL))
     with TraceReader(SMALL) as source:
         assert done["events"] == source.header.events
     assert done["seconds"] > 0
@@ -235,7 +236,7 @@ def test_a_child_returns_its_figures_and_its_peak_memory() -> None:
 
 def test_a_child_that_fails_says_why() -> None:
     with pytest.raises(RuntimeError, match=r"cannot be opened|No such file"):
-        in_child("spanproof.bench.checking:check", "no-such-trace.jsonl")
+        in_child("spanbench.areas.checking:check", "no-such-trace.jsonl")
 
 
 def test_sources_only_run_interpreted() -> None:

@@ -2,7 +2,7 @@
 //
 //	goreplay STREAM PASSES
 //
-// A stream is pairs of 64-bit integers, a code and a place, as spanproof/bench/requests.py writes
+// A stream is pairs of 64-bit integers, a code and a place, as spanbench/others/requests.py writes
 // them. What the program holds stands in one slice of pointers. Automatic collection is off: the
 // cycles are those of the stream. Between two passes everything is dropped and collected, which
 // is not counted.

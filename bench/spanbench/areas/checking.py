@@ -8,9 +8,9 @@ from typing import Final
 
 import msgspec
 
-from spanproof.bench.child import Figures, in_child
-from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, figure
-from spanproof.bench.pairing import in_turns
+from spanbench.measuring.child import Figures, in_child
+from spanbench.measuring.figure import Goal, Measured, SamplePair, Settings, figure
+from spanbench.measuring.pairing import in_turns
 from spanproof.support.traces import bundled_traces
 from spanspec.trace.check import check_trace
 from spanspec.trace.reader import TraceReader

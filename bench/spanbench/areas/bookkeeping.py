@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from spanalloc import Heap, SimulatedMemory
-from spanproof.bench.child import Figures, in_child
-from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, figure
-from spanproof.bench.pairing import in_turns
+from spanbench.measuring.child import Figures, in_child
+from spanbench.measuring.figure import Goal, Measured, SamplePair, Settings, figure
+from spanbench.measuring.pairing import in_turns
 
 GO_SPAN: Final = 136
 """Bytes of Go's mspan."""

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Final
 
 from spanalloc import Heap, SimulatedMemory
-from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, Table, figure
+from spanbench.measuring.figure import Goal, Measured, SamplePair, Settings, Table, figure
 
 FEWEST: Final = 100
 MOST: Final = 1_000_000

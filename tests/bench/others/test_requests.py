@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.bench import goprogram, serving
-from spanproof.bench.requests import Allocation, Cycle, Drop, Request, packed, requests_of
+from spanbench.areas import serving
+from spanbench.others import goprogram
+from spanbench.others.requests import Allocation, Cycle, Drop, Request, packed, requests_of
 from spanproof.support.tools import Missing
 from spanproof.support.traces import bundled_traces
 from spanspec.trace.reader import TraceReader

@@ -8,9 +8,9 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from spanproof.bench.figure import Figure, FigureOutcome, Measured, Settings, chosen, measure
-from spanproof.bench.figures import all_figures
-from spanproof.bench.machine import described
+from spanbench.figures import all_figures
+from spanbench.measuring.figure import Figure, FigureOutcome, Measured, Settings, chosen, measure
+from spanbench.measuring.machine import described
 from spanproof.cli.output import HOLDS, Unusable, err, out, print_json, status_of
 from spanspec.trace.check import expect_usable
 from spanspec.trace.reader import TraceReader

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 import z3
 
-from spanproof.bench import protocol
-from spanproof.bench.figure import Settings
+from spanbench.areas import protocol
+from spanbench.measuring.figure import Settings
 from spanproof.search.boundedsearch import search
 from spanproof.search.sharingscope import sharing_breach, start_of, steps_of
 from spanproof.search.spin import verifier

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, figure
-from spanproof.bench.pairing import seconds
-from spanproof.bench.plainmachine import by_state_machine
+from spanbench.measuring.figure import Goal, Measured, SamplePair, Settings, figure
+from spanbench.measuring.pairing import seconds
+from spanbench.others.plainmachine import by_state_machine
 from spanproof.fuzz.engine.guidance import Source
 from spanproof.fuzz.lockstep.heaplockstep import run_heap_program_quickly
 from spanproof.fuzz.programs.heapgrammar import heap_program

@@ -1,6 +1,6 @@
 """All figures: one module for each area. Importing this module registers them."""
 
-from spanproof.bench import (
+from spanbench.areas import (
     bookkeeping,
     calls,
     checking,
@@ -10,7 +10,7 @@ from spanproof.bench import (
     rates,
     serving,
 )
-from spanproof.bench.figure import REGISTRY, Figure
+from spanbench.measuring.figure import REGISTRY, Figure
 
 __all__ = [
     "all_figures",

@@ -10,11 +10,11 @@ from statistics import median
 from typing import Final
 
 import spanalloc
-from spanproof.bench import baseline
-from spanproof.bench.child import in_child, sources_only
-from spanproof.bench.figure import Goal, Measured, SamplePair, Settings, Table, figure
-from spanproof.bench.pairing import in_turns
-from spanproof.bench.serving import NOT_COMPILED, nanoseconds
+from spanbench.areas.serving import NOT_COMPILED, nanoseconds
+from spanbench.measuring.child import in_child, sources_only
+from spanbench.measuring.figure import Goal, Measured, SamplePair, Settings, Table, figure
+from spanbench.measuring.pairing import in_turns
+from spanbench.others import baseline
 from spanproof.support.tools import Missing
 
 SIZES: Final = (8, 32, 128, 1024)
