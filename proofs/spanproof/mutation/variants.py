@@ -26,7 +26,6 @@ from spanproof.fuzz.sides.spanallocheap import heaps_of_package
 from spanproof.fuzz.subjects import ModelSpan, SubjectFactory
 from spanproof.mutation.knownbugs.catalogue import BUGS
 from spanproof.patch.mutant import Mutant
-from spanproof.patch.patches import patched
 from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.theorems.mutants import MUTANTS
 from spanspec.rules.book import cited
@@ -106,18 +105,22 @@ def source_of(name: str) -> Path:
 
 def of_span() -> Iterator[ModelVariant]:
     """Yield the wrong variants of a span: those with a known origin first."""
+    seen = set()
     for known in BUGS:
         module = f"{MODEL}{known.module}"
         if module.startswith(ANEW):
             text = SourceTree().module(module).text
-            changed = patched(text, known.old, known.new, where=module)
+            changed = known.apply(text)
             origin = "" if known.origin == "plain" else f"Go {known.origin}: "
             make = partial(model_span_with, module, changed)
-            function = f"{module}.{function_with(text, known.old)}"
+            function = f"{module}.{known.function or function_with(text, known.old)}"
+            seen.add((function, known.old, known.new))
             yield ModelVariant(f"{origin}{known.story}", (), make, function)
     for bug in spans.PLANTED:
         yield ModelVariant(bug.name, (), partial(planted_span, bug))
     for mutant in MUTANTS.values():
+        if (mutant.function, mutant.old, mutant.new) in seen:
+            continue
         if mutant.module.startswith(ANEW) or mutant.module == "spanspec.base.words":
             make = partial(of_mutant, mutant)
             yield ModelVariant(mutant.story, rules_of(mutant), make, mutant.function)

@@ -2,9 +2,13 @@
 
 from typing import Final, NamedTuple
 
+from spanproof.patch.mutant import module_and_place
+from spanproof.patch.patches import patched
+from spanproof.theorems.mutants import MUTANTS
+
 
 class KnownBug(NamedTuple):
-    """In `module`, the text `old` becomes `new`.
+    """In `module`, the text `old` becomes `new`: it stands there once, or is first in `function`.
 
     `origin` is an issue or a commit of Go, or "plain" for a slip that anybody could make.
     """
@@ -15,6 +19,23 @@ class KnownBug(NamedTuple):
     old: str
     new: str
     story: str
+    function: str | None = None
+
+    def apply(self, text: str) -> str:
+        """Return the text of the module with the bug.
+
+        Raises: DoesNotApply if the piece is not there: the bug is out of date.
+        """
+        where = f"spanspec.{self.module}"
+        return patched(text, self.old, self.new, function=self.function, where=where)
+
+
+def as_proofs_have_it(name: str, origin: str, mutant: str) -> KnownBug:
+    """Return a bug that a proof kills, too: its change is that of the mutant."""
+    it = MUTANTS[mutant]
+    module, function = module_and_place(it.function)
+    module = module.removeprefix("spanspec.")
+    return KnownBug(name, origin, module, it.old, it.new, it.story, function)
 
 
 BUGS: Final = (
@@ -26,14 +47,7 @@ BUGS: Final = (
         "yield from sweep_span(state, actor, thread, span, preserve=True)",
         "uncaching a stale span keeps it in its mcentral even if nothing in it lives",
     ),
-    KnownBug(
-        "tiny-blocks-not-marked",
-        "#17503",
-        "heap.courses.cycle",
-        "        mark_tiny_block(state, mcache.tiny.address)\n",
-        "        pass\n",
-        "the current tiny block is not marked when a cycle starts",
-    ),
+    as_proofs_have_it("tiny-blocks-not-marked", "#17503", "tiny-blocks-not-marked"),
     KnownBug(
         "page-mark-trusted",
         "#39432",
@@ -51,40 +65,10 @@ BUGS: Final = (
         "        if size_class != 0:\n            publish_alone(state, thread)\n    else:\n",
         "a large span goes back before its sweep is published",
     ),
-    KnownBug(
-        "freed-counts-all-free",
-        "d97625ae9e",
-        "span.sweep",
-        "nfreed = span.alloc_count - nalloc",
-        "nfreed = span.nelems - nalloc",
-        "every free slot counts as newly freed",
-    ),
-    KnownBug(
-        "large-never-counted",
-        "d97625ae9e",
-        "heap.state.contents",
-        "replace(span, freeindex=1, alloc_count=1, limit",
-        "replace(span, freeindex=1, alloc_count=0, limit",
-        "the only slot of a large span is not counted as allocated",
-    ),
-    KnownBug(
-        "any-fit",
-        "#31616",
-        "pages.treap",
-        "    if left_most >= npages:\n        return LEFT\n"
-        "    if run_pages >= npages:\n        return HERE\n",
-        "    if run_pages >= npages:\n        return HERE\n"
-        "    if left_most >= npages:\n        return LEFT\n",
-        "the search returns a run that fits, but not the lowest",
-    ),
-    KnownBug(
-        "treap-by-identity",
-        "#28805",
-        "pages.treap",
-        "    return run.base < other.base\n",
-        "    return run.span < other.span\n",
-        "the treap is ordered by descriptor instead of address",
-    ),
+    as_proofs_have_it("freed-counts-all-free", "d97625ae9e", "sweep-counts-free-slots"),
+    as_proofs_have_it("large-never-counted", "d97625ae9e", "d97625ae9e-large-not-counted"),
+    as_proofs_have_it("any-fit", "#31616", "31616-any-fit"),
+    as_proofs_have_it("treap-by-identity", "#28805", "28805-by-descriptor"),
     KnownBug(
         "released-again",
         "#28595",
@@ -93,46 +77,11 @@ BUGS: Final = (
         "((1, UNSCAVENGED_HUGE | UNSCAVENGED_HUGE << 1), (0, 15))",
         "what is scavenged already is released and counted again",
     ),
-    KnownBug(
-        "realign-inverted",
-        "2ab6d0172e",
-        "pages.runs",
-        "    if below.scavenged:\n        return round_down(above.base, phys.size)\n",
-        "    if not below.scavenged:\n        return round_down(above.base, phys.size)\n",
-        "a shared physical page goes to the scavenged neighbour",
-    ),
-    KnownBug(
-        "credit-by-object",
-        "#13535",
-        "heap.courses.mcentral",
-        "deduct_sweep_credit(state, actor, span_bytes(spanclass), 0)",
-        "deduct_sweep_credit(state, actor, span_bytes(spanclass) // 8, 0)",
-        "sweeping is paid for by the object's bytes instead of the span's",
-    ),
-    KnownBug(
-        "charged-in-full",
-        "#12040",
-        "heap.state.accounts",
-        "span.npages * PAGE_SIZE - span.alloc_count * span.elemsize",
-        "span.npages * PAGE_SIZE",
-        "a cached span is charged for the part that was in use already",
-    ),
-    KnownBug(
-        "pages-subtracted-twice",
-        "#15022",
-        "pages.statistics",
-        "        stats.pages_in_use + pages,\n",
-        "        stats.pages_in_use + 2 * pages,\n",
-        "pages in use go down twice when a span is freed",
-    ),
-    KnownBug(
-        "heap-live-lags",
-        "87d939dee8",
-        "heap.state.accounts",
-        "heap_live=accounts.heap_live + charge(span)",
-        "heap_live=accounts.heap_live + 0 * charge(span)",
-        "heap_live does not know what the caches have taken",
-    ),
+    as_proofs_have_it("realign-inverted", "2ab6d0172e", "2ab6d0172e-realign-inverted"),
+    as_proofs_have_it("credit-by-object", "#13535", "13535-credit-by-object"),
+    as_proofs_have_it("charged-in-full", "#12040", "12040-charged-in-full"),
+    as_proofs_have_it("pages-subtracted-twice", "#15022", "15022-pages-subtracted-twice"),
+    as_proofs_have_it("heap-live-lags", "87d939dee8", "87d939dee8-not-charged"),
     KnownBug(
         "cycle-before-swept",
         "24a7252e25",
@@ -141,14 +90,7 @@ BUGS: Final = (
         "    if (yield from sweepone(state, actor, by))",
         "a cycle starts before the last one's sweeping is done",
     ),
-    KnownBug(
-        "rounded-outwards",
-        "#35445",
-        "pages.runs",
-        "        start = round_up(start, phys.size)\n        end = round_down(end, phys.size)\n",
-        "        start = round_down(start, phys.size)\n        end = round_up(end, phys.size)\n",
-        "whole physical pages are counted outwards instead of inwards",
-    ),
+    as_proofs_have_it("rounded-outwards", "#35445", "35445-rounded-outwards"),
     KnownBug(
         "walk-starts-late",
         "#35858",
@@ -158,14 +100,7 @@ BUGS: Final = (
         "        entry = heap.free.before(entry.base, wanted) if entry is not None else None\n",
         "FreeOSMemory starts below the highest run",
     ),
-    KnownBug(
-        "any-reservation-taken",
-        "e5a5c03f5b",
-        "pages.steps",
-        "current.end != 0 and base == current.end",
-        "current.end != 0",
-        "a reservation somewhere else is taken as the arena's continuation",
-    ),
+    as_proofs_have_it("any-reservation-taken", "e5a5c03f5b", "e5a5c03f5b-region-taken-unseen"),
     KnownBug(
         "specials-by-slot",
         "#46827",
@@ -200,22 +135,8 @@ BUGS: Final = (
         "",
         "a reservation that came elsewhere than hinted is not given back",
     ),
-    KnownBug(
-        "tail-waste-given-back",
-        "#50592",
-        "heap.state.accounts",
-        "heap_live=accounts.heap_live - free_slots(span) * span.elemsize",
-        "heap_live=accounts.heap_live - charge(span)",
-        "a span that is uncached gives back its tail waste, too",
-    ),
-    KnownBug(
-        "born-unmarked",
-        "plain",
-        "heap.state.contents",
-        "span if phase == OFF else set_marked(span, slot)",
-        "span",
-        "objects allocated while marking are not marked",
-    ),
+    as_proofs_have_it("tail-waste-given-back", "#50592", "50592-tail-waste-refunded"),
+    as_proofs_have_it("born-unmarked", "plain", "born-without-mark"),
     KnownBug(
         "uncached-to-the-back",
         "plain",
@@ -241,30 +162,9 @@ BUGS: Final = (
         "    bounds = phys_page_bounds(phys, rest)\n    if rest.scavenged and",
         "what is left of a split run forgets that it is scavenged",
     ),
-    KnownBug(
-        "map-one-end",
-        "plain",
-        "pages.coalescing",
-        "    return with_page(joined, Address(last_page(merged)), span)\n",
-        "    return joined\n",
-        "the span map is not updated at the upper end of a merged run",
-    ),
-    KnownBug(
-        "scavenges-upwards",
-        "plain",
-        "pages.scavenge",
-        "    at = round_down(end - size, coarser_page(phys))\n",
-        "    at = round_down(start + size, coarser_page(phys))\n",
-        "a run is cut from its low end",
-    ),
-    KnownBug(
-        "one-generation-a-cycle",
-        "plain",
-        "span.sweepgen",
-        "    return (sg + 2) & M32\n",
-        "    return (sg + 1) & M32\n",
-        "the heap's sweepgen goes up by one",
-    ),
+    as_proofs_have_it("map-one-end", "plain", "upper-end-not-mapped"),
+    as_proofs_have_it("scavenges-upwards", "plain", "cut-from-the-low-end"),
+    as_proofs_have_it("one-generation-a-cycle", "plain", "one-per-cycle"),
     KnownBug(
         "tiny-block-survives-flush",
         "plain",
@@ -343,14 +243,7 @@ BUGS: Final = (
         "BEGIN_MARKING, 0",
         "objects that are looked through for their finalizers do not count as live",
     ),
-    KnownBug(
-        "zero-not-needed",
-        "plain",
-        "span.sweep",
-        "needzero=1 if freed_some else span.needzero",
-        "needzero=span.needzero",
-        "a span in which something was freed counts as zero",
-    ),
+    as_proofs_have_it("zero-not-needed", "plain", "freed-slot-counts-as-zero"),
 )
 """Every bug that can be switched in; modules are named below `spanspec`."""
 

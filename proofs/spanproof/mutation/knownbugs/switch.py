@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from spanproof.mutation.knownbugs.catalogue import KnownBug
-from spanproof.patch.patches import DoesNotApply, patched, place_of
+from spanproof.patch.patches import DoesNotApply, place_of
 from spanproof.support.plaincopy import copy_model, environment
 from spanproof.support.processes import with_parent
 
@@ -22,7 +22,7 @@ PROGRAMS: Final = 40
 STEPS: Final = 1500
 """Steps of each of them."""
 
-JUDGE: Final = "spanproof.mutation.knownbugs.judge"
+JUDGE: Final = "spanproof.mutation.judge"
 """The module that runs in the other process."""
 
 
@@ -52,7 +52,7 @@ def changed_copy(bug: KnownBug, folder: Path) -> None:
     """
     path = copy_model(folder) / f"{bug.module.replace('.', '/')}.py"
     text = path.read_text(encoding="utf-8")
-    changed = patched(text, bug.old, bug.new, where=f"spanspec.{bug.module}")
+    changed = bug.apply(text)
     head = "from msgspec.structs import replace\nfrom spanspec.base.bitmap import NO_BITS\n"
     if bug.module == "heap.courses.reclaim":
         changed = changed.replace("from typing import Final\n", f"from typing import Final\n{head}")
