@@ -106,6 +106,18 @@ PARTS = {
         "campaigns",
         "planted",
     ],
+    "spanproof.cli": [
+        "output",
+        "unexpected",
+        "version",
+        "files",
+        "cluster",
+        "showing",
+        "campaigning",
+        "commands",
+        "app",
+        "entry",
+    ],
     "spanproof.witness": [
         "errors",
         "program",

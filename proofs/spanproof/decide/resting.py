@@ -68,7 +68,10 @@ are written.
 """
 
 
-COMMANDS: Final = tuple(f"spanproof.cli.{name}" for name in ("app", "prove", "mutants", "verify"))
+COMMANDS: Final = (
+    "spanproof.cli.app",
+    *(f"spanproof.cli.commands.{name}" for name in ("prove", "mutants", "verify")),
+)
 """The modules that are imported in the process that decides."""
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.cli import app, coverage
+from spanproof.cli import app
 from spanproof.cli.app import run
+from spanproof.cli.showing import coverage
 from spanproof.decide import suite
 from spanproof.fuzz.isolation.supervised import Supervised
 from spanproof.fuzz.lockstep.divergence import AnyProgram
@@ -270,7 +271,7 @@ def test_explain_works_for_every_rule(
 ) -> None:
     # Which proofs have a fatal check as a goal is shown elsewhere; to build them takes seconds.
     nothing: dict[str, tuple[str, ...]] = dict.fromkeys(all_obligations(), ())
-    monkeypatch.setattr("spanproof.cli.explain.known_reads", lambda *_: nothing)
+    monkeypatch.setattr("spanproof.cli.commands.explain.known_reads", lambda *_: nothing)
     assert run(["explain", rule.lower()]) == 0
     assert rule in capsys.readouterr().out
     assert run(["explain", rule, "--json"]) == 0

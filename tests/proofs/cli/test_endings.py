@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spanproof.cli import check, selftest
 from spanproof.cli.app import run
+from spanproof.cli.commands import check, selftest
 from spanproof.cli.output import status_of
 from spanproof.decide import suite
 from spanproof.decide.jobs import Job, Outcome

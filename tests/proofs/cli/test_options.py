@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.cli import planted
 from spanproof.cli.app import run
+from spanproof.cli.commands import planted
 from spanproof.decide.cache import Cache
 from spanproof.witness import report, snapshots
 from spanproof.witness.errors import WitnessError

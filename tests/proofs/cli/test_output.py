@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from spanproof.cli import output
-from spanproof.cli.corrupt import unnoticed_table
-from spanproof.cli.planted import table_of
+from spanproof.cli.commands.corrupt import unnoticed_table
+from spanproof.cli.commands.planted import table_of
 from spanproof.mutation.corruption import Corruption
 from spanproof.mutation.planted import Campaigned
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from spanproof.cli import prove, verify
 from spanproof.cli.app import run
+from spanproof.cli.commands import prove, verify
 from spanproof.decide.cache import Cache, NoCache, in_ci
 from spanproof.decide.catalogue import Catalogue, catalogue, current
 from spanproof.decide.jobs import Job, Outcome
@@ -98,7 +98,7 @@ def test_verify_ends_with_one_table(
     claims = {name: claim for name, claim in book.claims.items() if name.startswith("sweepgen.")}
     mutants = {name: one for name, one in book.mutants.items() if one.killed_by in claims}
     few = book._replace(claims=claims, mutants=mutants)
-    monkeypatch.setattr("spanproof.cli.verify.book_for", lambda store: few)
+    monkeypatch.setattr("spanproof.cli.commands.verify.book_for", lambda store: few)
 
     def fuzzed(seconds: float, seed: int) -> dict[str, CampaignResult]:
         return {
@@ -106,7 +106,8 @@ def test_verify_ends_with_one_table(
             "spans": campaign.run(spanalloc_subject.installed, start=1, examples=60),
         }
 
-    monkeypatch.setattr("spanproof.cli.verify.fuzz_for", fuzzed)  # as much on a busy machine
+    # As much on a busy machine.
+    monkeypatch.setattr("spanproof.cli.commands.verify.fuzz_for", fuzzed)
     assert run(["verify", "--jobs", "1"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     for word in ("proved", "checked", "fuzzed", "of 100 corruptions", "everything holds"):

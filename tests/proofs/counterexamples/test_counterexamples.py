@@ -8,7 +8,7 @@ import z3
 from msgspec.structs import replace
 
 from spanproof.cli.app import run
-from spanproof.cli.proofreport import complaint
+from spanproof.cli.showing.proofreport import complaint
 from spanproof.counterexamples.changed_sources import Running
 from spanproof.counterexamples.concrete import (
     NotConcrete,

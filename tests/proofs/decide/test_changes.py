@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.cli import prove as command
 from spanproof.cli.app import run
+from spanproof.cli.commands import prove as command
 from spanproof.decide import changes as module
 from spanproof.decide.cache import Cache, NoCache
 from spanproof.decide.catalogue import current

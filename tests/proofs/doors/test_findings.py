@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from spanproof.cli import app
-from spanproof.cli.saving import Saver
+from spanproof.cli.campaigning.saving import Saver
 from spanproof.doors.reproducing import replayed, script_of
 from spanproof.doors.targets import run_again
 from spanproof.fuzz.campaigns.finding import FoundWith

@@ -14,7 +14,7 @@ import pytest
 from msgspec import json
 
 from spanproof.cli import app
-from spanproof.cli.rounds import Budget, Rounds
+from spanproof.cli.campaigning.rounds import Budget, Rounds
 from spanproof.doors import slices
 from spanproof.doors.slices import (
     ATTEMPTS,

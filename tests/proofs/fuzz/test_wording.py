@@ -42,7 +42,7 @@ def test_programs_read_as_sentences() -> None:
 def test_no_command_counts_a_noun_in_the_plural_whatever_the_number() -> None:
     """A number of something is told by `counted`: `{...} steps` would be "1 steps"."""
     wrong = re.compile(rf"^ ({NOUNS})\\b")
-    for path in sorted((ROOT / "proofs" / "spanproof" / "cli").glob("*.py")):
+    for path in sorted((ROOT / "proofs" / "spanproof" / "cli").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.JoinedStr):
                 continue

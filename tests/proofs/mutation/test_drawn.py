@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.cli import drawn as command
 from spanproof.cli.app import run
+from spanproof.cli.showing import drawn as command
 from spanproof.decide.cache import Cache, NoCache
 from spanproof.decide.catalogue import Catalogue, ListedClaim
 from spanproof.decide.verdict import Verdict

@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("cosmic_ray", reason="pip install 'spanspec[mutation]'")
 
-from spanproof.cli import generated as command
 from spanproof.cli.app import run
+from spanproof.cli.showing import generated as command
 from spanproof.decide.catalogue import current
 from spanproof.mutation import generated
 from spanproof.mutation.generated import (

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from spanproof.cli import implmutants as command
 from spanproof.cli.app import run
+from spanproof.cli.showing import implmutants as command
 from spanproof.mutation import ofspanalloc
 from spanproof.mutation.equivalent import REASONS
 from spanproof.mutation.ofspanalloc import (

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from spanproof.cli import mutants as command
 from spanproof.cli.app import run
+from spanproof.cli.commands import mutants as command
 from spanproof.decide import suite
 from spanproof.decide.verdict import Verdict
 from spanproof.mutation.knownbugs import BUGS, FoundBy, finding

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from spanproof.cli.app import run
-from spanproof.cli.explain import asserting
+from spanproof.cli.commands.explain import asserting
 from spanproof.decide import suite
 from spanproof.decide.cache import NoCache
 from spanproof.decide.catalogue import catalogue, current
@@ -344,7 +344,7 @@ def test_explain_says_of_a_fatal_check_whose_goal_it_is(
     def none_known(*_: object) -> dict[str, tuple[str, ...]]:
         return {name: () for name in OBLIGATIONS if name != "zero.returned"}
 
-    monkeypatch.setattr("spanproof.cli.explain.known_reads", none_known)
+    monkeypatch.setattr("spanproof.cli.commands.explain.known_reads", none_known)
     assert run(["explain", "T-59"]) == 0
     assert "zero.returned: spanspec.span.sweep.sweep" in capsys.readouterr().out
     assert run(["explain", "T-15"]) == 0

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from spanproof.cli import explore as command
 from spanproof.cli.app import run
+from spanproof.cli.showing import explore as command
 from spanproof.mutation.knownbugs.catalogue import KnownBug
 from spanproof.mutation.knownbugs.switch import find
 from spanproof.simulate import exploring

@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip("cvc5", reason="pip install 'spanspec[solvers]'")
 
-from spanproof.cli.certified import certify_all, each_certified
 from spanproof.cli.output import Unusable
+from spanproof.cli.showing.certified import certify_all, each_certified
 from spanproof.decide.jobs import Job
 from spanproof.prove.questions import each_query
 from spanproof.solvers.certify import RULES, Checker, certify, proof_of, with_binary_numerals

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from spanproof.cli import probe
 from spanproof.cli.app import run
-from spanproof.cli.probe import Probed, ProbeOutcome
+from spanproof.cli.commands import probe
+from spanproof.cli.commands.probe import Probed, ProbeOutcome
 from spanproof.witness.acceptance.recorded import KINDS, damaged, diverges, missed, places_of
 from spanproof.witness.acceptance.variants import VARIANTS
 from spanproof.witness.errors import WitnessError

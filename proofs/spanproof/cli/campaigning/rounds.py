@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from spanproof.cli.campaigns import ProgressLine, reached_json
+from spanproof.cli.campaigning.campaigns import ProgressLine, reached_json
+from spanproof.cli.campaigning.saving import Saver
 from spanproof.cli.output import complain, out, print_json, progress, status_of
-from spanproof.cli.saving import Saver
 from spanproof.doors.targets import Campaigner
 from spanproof.fuzz.campaigns.campaign import CampaignResult
 from spanproof.fuzz.campaigns.finding import FoundWith

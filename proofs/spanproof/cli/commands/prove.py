@@ -9,7 +9,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from spanproof.cli.certified import certify_all
 from spanproof.cli.cluster import Scheduler, on_cluster
 from spanproof.cli.output import (
     FAILS,
@@ -23,7 +22,8 @@ from spanproof.cli.output import (
     progress,
     status_of,
 )
-from spanproof.cli.proofreport import (
+from spanproof.cli.showing.certified import certify_all
+from spanproof.cli.showing.proofreport import (
     as_json,
     print_assumptions,
     print_failures,
@@ -32,7 +32,7 @@ from spanproof.cli.proofreport import (
     summary_line,
     table,
 )
-from spanproof.cli.readers import (
+from spanproof.cli.showing.readers import (
     changes_as_json,
     print_changes,
     print_readers,

@@ -13,12 +13,12 @@ import typer
 from rich.table import Table
 
 import spanalloc
-from spanproof.cli import check, prove
+from spanproof.cli.campaigning.rounds import as_json as campaign_json
+from spanproof.cli.commands import check, prove
 from spanproof.cli.output import Unusable, complain, err, out, print_json, progress, status_of
-from spanproof.cli.proofreport import as_json as proofs_json
-from spanproof.cli.proofreport import complaint
-from spanproof.cli.readers import changes_as_json, print_changes
-from spanproof.cli.rounds import as_json as campaign_json
+from spanproof.cli.showing.proofreport import as_json as proofs_json
+from spanproof.cli.showing.proofreport import complaint
+from spanproof.cli.showing.readers import changes_as_json, print_changes
 from spanproof.decide.cache import Cache, NoCache, in_ci
 from spanproof.decide.catalogue import book_for
 from spanproof.decide.changes import changes
@@ -187,7 +187,7 @@ def judged(
     """
     if jobs == 1:
         return check_bundled(), fuzz_for(seconds, seed)
-    with pool(1, preload=("spanproof.cli.verify",)) as processes:
+    with pool(1, preload=("spanproof.cli.commands.verify",)) as processes:
         checking = processes.submit(check_quietly)
         campaigns = fuzz_for(seconds, seed)
         if any(campaign.interrupted for campaign in campaigns.values()):

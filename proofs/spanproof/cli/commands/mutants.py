@@ -9,10 +9,10 @@ import typer
 from rich.markup import escape
 
 from spanproof.cli.cluster import Scheduler, on_cluster
-from spanproof.cli.generated import campaign
+from spanproof.cli.commands.prove import decide_all, refuse_unmatched, save_failures
 from spanproof.cli.output import Unusable, err, out, print_json, progress, status_of
-from spanproof.cli.proofreport import print_saved, with_cost
-from spanproof.cli.prove import decide_all, refuse_unmatched, save_failures
+from spanproof.cli.showing.generated import campaign
+from spanproof.cli.showing.proofreport import print_saved, with_cost
 from spanproof.decide.cache import Cache, NoCache
 from spanproof.decide.catalogue import Catalogue, book_for
 from spanproof.decide.jobs import Outcome, summarize
@@ -82,17 +82,17 @@ def mutants(
     if sample and not (generated or of != "model"):
         raise Unusable("--sample says how many of --generated, or of --of spanalloc, to judge")
     if of == "spanalloc":
-        from spanproof.cli.implmutants import mutants_of_spanalloc
+        from spanproof.cli.showing.implmutants import mutants_of_spanalloc
 
         with on_cluster(scheduler):
             return mutants_of_spanalloc(chosen, random or sample or MANY, seed, jobs, store, json)
     book = book_for(store)
     if of == "structures":
-        from spanproof.cli.drawn import mutants_of_structures
+        from spanproof.cli.showing.drawn import mutants_of_structures
 
         return mutants_of_structures(chosen, random or sample or MANY, seed, store, book, json)
     if random:
-        from spanproof.cli.drawn import random_mutants
+        from spanproof.cli.showing.drawn import random_mutants
 
         judges: Judges = "all" if judge == "all" else "proofs"
         return random_mutants(chosen, random, seed, judges, store, book, json)

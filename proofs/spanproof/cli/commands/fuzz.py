@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from spanproof.cli.counterexample import replay_counterexample
-from spanproof.cli.doors import (
+from spanproof.cli.campaigning.doors import (
     LONG,
     AnyMalloc,
     Exec,
@@ -19,6 +18,8 @@ from spanproof.cli.doors import (
     long_of,
     named,
 )
+from spanproof.cli.campaigning.rounds import Budget, Rounds, divergence_json
+from spanproof.cli.commands.simulate import replay_simulation
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -26,8 +27,7 @@ from spanproof.cli.output import (
     out,
     print_json,
 )
-from spanproof.cli.rounds import Budget, Rounds, divergence_json
-from spanproof.cli.simulate import replay_simulation
+from spanproof.cli.showing.counterexample import replay_counterexample
 from spanproof.counterexamples.saved import is_counterexample
 from spanproof.doors.slices import PROGRAMS, Sliced, campaigner_in_slices, slices_of
 from spanproof.doors.targets import campaign_of, run_again

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.syntax import Syntax
 
-from spanproof.cli.coverage import NOT_HERE, coverage_json, print_coverage, replayed
 from spanproof.cli.output import HOLDS, Unusable, out, print_json
+from spanproof.cli.showing.coverage import NOT_HERE, coverage_json, print_coverage, replayed
 from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Variation, current
 from spanproof.decide.resting import sources_of_claims, what_it_rests_on

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from spanproof.cli.cluster import Scheduler, on_cluster
 from spanproof.cli.output import complain, err, out, print_json, progress, status_of
-from spanproof.cli.watched import history_json, history_lines, subjects
+from spanproof.cli.showing.watched import history_json, history_lines, subjects
 from spanproof.support.sidebyside import KILLED, each_result
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.recording.check import Checked, check_recording
@@ -155,7 +155,7 @@ def each_of(
     apart = dict.fromkeys(path for path in paths if path != "-" and not is_recording(path))
     work = partial(judge_apart, asked=asked)
     with on_cluster(scheduler):
-        reached = each_result(list(apart), jobs, ["spanproof.cli.check"], work, killed)
+        reached = each_result(list(apart), jobs, ["spanproof.cli.commands.check"], work, killed)
         done: dict[str, Judged | TraceError] = {}
         for path in paths:
             while path in apart and path not in done:

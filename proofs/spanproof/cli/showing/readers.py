@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from spanproof.cli.output import out
-from spanproof.cli.proofreport import families
+from spanproof.cli.showing.proofreport import families
 from spanproof.decide.changes import Changes
 from spanproof.decide.jobs import Outcome
 from spanproof.report.deciding import ReadBy

@@ -6,7 +6,7 @@ from typing import Annotated, Final, NamedTuple
 import typer
 from msgspec.structs import replace
 
-from spanproof.cli.doors import AnyMalloc, Exec, Library, door_of, long_of, named
+from spanproof.cli.campaigning.doors import AnyMalloc, Exec, Library, door_of, long_of, named
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, out, print_json, progress
 from spanproof.doors.targets import campaign_of, greeting_of
 from spanproof.fuzz.campaigns.campaign import CampaignResult

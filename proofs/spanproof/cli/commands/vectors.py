@@ -9,7 +9,7 @@ import msgspec
 import typer
 from rich.progress import Progress
 
-from spanproof.cli.doors import Exec, Library, door_of, named
+from spanproof.cli.campaigning.doors import Exec, Library, door_of, named
 from spanproof.cli.output import FAILS, HOLDS, Unusable, out, progress
 from spanproof.doors.consuming import consume
 from spanproof.doors.targets import answerer_of

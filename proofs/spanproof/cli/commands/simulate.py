@@ -10,9 +10,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from spanproof.cli.explore import explore_scenes
 from spanproof.cli.files import kept, tell_saved
 from spanproof.cli.output import FAILS, HOLDS, Unusable, err, out, print_json, progress, status_of
+from spanproof.cli.showing.explore import explore_scenes
 from spanproof.simulate.judging import Failure, Simulated
 from spanproof.simulate.program import NotSaved, SimulatedProgram, describe, load
 from spanproof.simulate.racing import Racing

@@ -1,0 +1,1 @@
+"""Campaigns from the command line: their rounds, what is plugged in, and what is saved."""
