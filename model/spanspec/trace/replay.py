@@ -178,7 +178,7 @@ class Replay:
             raise self._mismatch(thread, observed, event)
         world.note(event, about, p, thread)
         if concurrent:
-            witness.unlocked_reads.after(self.state, self.line, event, about, thread.number)
+            witness.unlocked_reads.after(self.state, self.line, event, about, thread)
             if about.change_is_made or about.is_pop:
                 witness.late_reads.after(self.state, event, about)
         if about.is_claim:

@@ -6,7 +6,6 @@ seen, and which values a step that is under way is about to store.
 """
 
 from bisect import bisect_right
-from operator import itemgetter
 from typing import Final, cast
 
 from spanspec.base.ids import NOBODY
@@ -19,6 +18,7 @@ from spanspec.sharing.records import UNUSED
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, SpanState
 from spanspec.span.sweepgen import is_cached, is_swept, needs_sweep
 from spanspec.trace.kinds import ALLOCATING, KINDS, NEITHER, SWEPT, TAKEN, Kind
+from spanspec.trace.threads import RecordedThread
 
 NEVER: Final = -1
 
@@ -47,7 +47,9 @@ class UnlockedReads:
         self._storing: dict[int, tuple[int, U32]] = {}
         self._under_way: tuple[set[int], set[int], set[int]] = (set(), set(), set())
         self._heap_changed = NEVER
-        self._swept: list[tuple[int, int]] = []
+        # Lines, and how many pages were counted as swept by each of them.
+        self._swept_lines: list[int] = []
+        self._swept_pages: list[int] = []
 
     def before(self, state: HeapState, event: ThreadEvent, about: Kind) -> None:
         """Note how the descriptors of an event look before it."""
@@ -65,7 +67,7 @@ class UnlockedReads:
         self._noted = noted
 
     def after(
-        self, state: HeapState, line: int, event: ThreadEvent, about: Kind, thread: int
+        self, state: HeapState, line: int, event: ThreadEvent, about: Kind, thread: RecordedThread
     ) -> None:
         """Note what an event has changed, and what its thread is going to change."""
         for place in range(self._noted):
@@ -77,16 +79,19 @@ class UnlockedReads:
                 self._states.setdefault(one.span, {})[old_run.state] = line
             if it is not old and it.sweepgen != old.sweepgen:
                 self._generations.setdefault(one.span, {})[old.sweepgen] = line
-        if self._storing and thread in self._storing:
-            stored, value = self._storing.pop(thread)
+        if thread.storing:
+            stored, value = self._storing.pop(thread.number)
             self._generations.setdefault(stored, {})[value] = line
+            thread.storing = False
         if about.replaces:
             told = cast(ev.SpanEvent, event)
-            self._storing[thread] = told.span, replaced(told)
+            self._storing[thread.number] = told.span, replaced(told)
+            thread.storing = True
         if about.begins != NEITHER:
             self._under_way[about.begins].add(cast(ev.SpanEvent, event).span)
             if about.begins == SWEPT:
-                self._swept.append((line, state.progress.pages_swept))
+                self._swept_lines.append(line)
+                self._swept_pages.append(state.progress.pages_swept)
         elif about.ends != NEITHER and not (type(event) is ev.CentralChecksRoom and event.room):
             self._under_way[about.ends].discard(cast(ev.SpanEvent, event).span)
         if about.heap_changes:
@@ -94,12 +99,13 @@ class UnlockedReads:
 
     def swept_by(self, line: int) -> int:
         """Return the pages that were counted as swept, in this sweep phase, by a line."""
-        later = bisect_right(self._swept, line, key=itemgetter(0))
-        return self._swept[later - 1][1] if later > 0 else 0
+        later = bisect_right(self._swept_lines, line)
+        return self._swept_pages[later - 1] if later > 0 else 0
 
     def forget_swept(self) -> None:
         """Begin to count anew, as a sweep phase does."""
-        self._swept.clear()
+        self._swept_lines.clear()
+        self._swept_pages.clear()
 
     def states(self, state: HeapState, span: int, low: int, locked: bool) -> set[SpanState]:
         """Return the states that a descriptor may have been seen in since a line."""
