@@ -104,7 +104,7 @@ def coalesced(state: HeapState, span: int, run: PageRun) -> str | None:
     return None
 
 
-@run_invariant("I-15", When.UNLOCKED)
+@run_invariant("I-15", When.UNLOCKED, of_dead=False)
 def scavenged_holds_a_page(state: HeapState, span: int, run: PageRun) -> str | None:
     """A scavenged run holds at least one whole physical page (I-15, HEAP-34)."""
     heap = state.pages

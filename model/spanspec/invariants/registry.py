@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from spanspec.heap.state.state import HeapState
 from spanspec.pages.runs import PageRun
-from spanspec.span.mspan import Mspan
+from spanspec.span.mspan import DEAD, Mspan
 
 Check = Callable[[HeapState], Iterator[str]]
 # Of one span, or one run, there is one line or none: a generator for each would cost more than what
@@ -73,15 +73,21 @@ def span_invariant(identifier: str, when: When = When.AT_REST) -> Callable[[Span
     return entered
 
 
-def run_invariant(identifier: str, when: When = When.AT_REST) -> Callable[[RunCheck], RunCheck]:
-    """Enter a predicate on a run of pages, by descriptor, as the invariant of that id."""
+def run_invariant(
+    identifier: str, when: When = When.AT_REST, *, of_dead: bool = True
+) -> Callable[[RunCheck], RunCheck]:
+    """Enter a predicate on a run of pages, by descriptor, as the invariant of that id.
+
+    Without `of_dead` it says nothing of a dead run, and is asked about none: most are dead.
+    """
 
     def entered(check: RunCheck) -> RunCheck:
         def of_all(state: HeapState) -> Iterator[str]:
             for span, run in state.pages.runs.records.items():
-                what = check(state, span, run)
-                if what is not None:
-                    yield what
+                if of_dead or run.state != DEAD:
+                    what = check(state, span, run)
+                    if what is not None:
+                        yield what
 
         enter(Invariant(identifier, when, of_all, of_run=check))
         return check

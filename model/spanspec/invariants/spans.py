@@ -84,7 +84,7 @@ def nothing_idle(state: HeapState, span: int, record: Mspan) -> str | None:
     return None
 
 
-@run_invariant("I-8")
+@run_invariant("I-8", of_dead=False)
 def free_is_bare(state: HeapState, span: int, run: PageRun) -> str | None:
     """A free or manual span is in no list and holds no objects (I-8)."""
     if run.state != FREE and run.state != MANUAL:
@@ -94,7 +94,7 @@ def free_is_bare(state: HeapState, span: int, run: PageRun) -> str | None:
     return None
 
 
-@run_invariant("I-9", When.UNLOCKED)
+@run_invariant("I-9", When.UNLOCKED, of_dead=False)
 def scavenged_is_free(state: HeapState, span: int, run: PageRun) -> str | None:
     """Only free spans are scavenged (I-9)."""
     if run.scavenged and (run.state == IN_USE or run.state == MANUAL):
