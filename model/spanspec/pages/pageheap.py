@@ -249,6 +249,9 @@ class PageHeap:
         Rules: HEAP-29 HEAP-30 HEAP-31 HEAP-33.
         """
         span, runs = SpanId(number), self.runs
+        # Where physical pages are no larger, no boundary moves: without a run to absorb there is
+        # nothing to do.
+        moves = self.phys.size > PAGE_SIZE
         # What the parts have in whole huge pages, to see below whether merging has made another
         # whole.
         huge = self.huge_contribution(runs[span])
@@ -257,12 +260,14 @@ class PageHeap:
         lower = runs[below]
         if below != NOBODY:
             huge += self.huge_contribution(lower)
-        self.act(actor, may_merge_lower, merge_lower, span)
+        if moves or below != NOBODY:
+            self.act(actor, may_merge_lower, merge_lower, span)
         above = alike_above(self.tiling, span)
         upper = runs[above]
         if above != NOBODY:
             huge += self.huge_contribution(upper)
-        self.act(actor, may_merge_upper, merge_upper, span)
+        if moves or above != NOBODY:
+            self.act(actor, may_merge_upper, merge_upper, span)
         run = runs[span]
         # Parts of a huge page may have been taken out of it one by one; now it is in one run again,
         # and the system may back it by one page.
