@@ -38,17 +38,14 @@ class Growing(Generic[KeyT, RecordT]):
     """A table that makes the record of an identity when it is first asked for.
 
     `set` changes the table itself, so it serves a run that never goes back to a system it left.
-    `records` has those that were named so far; `replaced` is the identity that `set` last gave
-    another record, and `before` the one that it had.
+    `records` has those that were named so far.
     """
 
-    __slots__ = ("_first", "before", "records", "replaced")
+    __slots__ = ("_first", "records")
 
     def __init__(self, first: Callable[[KeyT], RecordT]) -> None:
         self._first = first
         self.records: dict[KeyT, RecordT] = {}
-        self.replaced: KeyT | None = None
-        self.before: RecordT | None = None
 
     def __getitem__(self, key: KeyT) -> RecordT:
         """Return the record of an identity."""
@@ -61,14 +58,33 @@ class Growing(Generic[KeyT, RecordT]):
         """Iterate over the identities that were named so far."""
         return iter(tuple(self.records))
 
+    def set(self, key: KeyT, value: RecordT) -> "Growing[KeyT, RecordT]":
+        """Give an identity another record; return this table."""
+        self.records[key] = value
+        return self
+
+
+class Spans(Growing[SpanId, SharedSpan]):
+    """The table of spans, which remembers what a step has replaced.
+
+    `replaced` is the identity that `set` last gave another record, and `before` the one that it
+    had. Lists and buffers follow from the records before and after a step (`taking.take`), which
+    replaces at most one span.
+    """
+
+    __slots__ = ("before", "replaced")
+
+    def __init__(self) -> None:
+        super().__init__(_unused)
+        self.replaced: SpanId | None = None
+        self.before: SharedSpan | None = None
+
     def forget(self) -> None:
         """Forget what was replaced."""
         self.replaced = self.before = None
 
-    def set(self, key: KeyT, value: RecordT) -> "Growing[KeyT, RecordT]":
+    def set(self, key: SpanId, value: SharedSpan) -> "Spans":
         """Give an identity another record; return this table."""
-        # Lists and buffers follow from the records before and after a step (`taking.take`), so the
-        # last replacement is kept. A step replaces at most one span.
         self.replaced, self.before = key, self.records.get(key)
         self.records[key] = value
         return self
@@ -78,7 +94,7 @@ class Tables:
     """The tables of a heap that runs, each with the records that were named so far."""
 
     def __init__(self) -> None:
-        self.spans: Growing[SpanId, SharedSpan] = Growing(_unused)
+        self.spans = Spans()
         self.slots: Growing[SlotId, CacheSlot] = Growing(_empty)
         self.procs: Growing[ProcId, Proc] = Growing(_fresh)
         self.threads: Growing[ThreadId, Thread] = Growing(_idle)
