@@ -263,10 +263,10 @@ def take_both(state: HeapState, span: int, step: Step[Mspan], *chosen: Choice) -
 
     Raises: NotAStep if one of the guards does not hold; AssertionError as `take`.
     """
-    before, it = state.spans[span], state.shared(span)
-    if not step.may(before, it):
-        raise NotAStep(f"{step.name} is not possible: {before}, {it}")
-    record = step.take(before, it)
+    told = state.spans[span], state.shared(span)
+    if not step.may(*told):
+        raise NotAStep(f"{step.name} is not possible: {told[0]}, {told[1]}")
+    record = step.take(*told)
     take(state, BESIDE[step.name], *chosen)
     if record.state == IN_USE:
         state.spans[span] = record
