@@ -43,6 +43,27 @@ static PyObject *names_of(PyObject **known, int number, ...)
     return made;
 }
 
+/* Return `(first,) + rest`; the reference to the first is taken over. */
+static __attribute__((noinline)) PyObject *tuple_before(PyObject *first, PyObject *rest)
+{
+    Py_ssize_t size = PyTuple_CheckExact(rest) ? PyTuple_GET_SIZE(rest) : 0;
+    PyObject *made = PyTuple_New(size + 1);
+    if (made == NULL) {
+        Py_DECREF(first);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(made, 0, first);
+    for (Py_ssize_t i = 0; i < size; i++) {
+        put_argument(made, i + 1, PyTuple_GET_ITEM(rest, i));
+    }
+    if (PyTuple_CheckExact(rest)) {
+        return made;
+    }
+    PyObject *joined = PySequence_Concat(made, rest);
+    Py_DECREF(made);
+    return joined;
+}
+
 static inline PyObject *call_with(PyObject *callee, PyObject *arguments, PyObject *names)
 {
     Py_ssize_t named = names == NULL ? 0 : PyTuple_GET_SIZE(names);

@@ -5,6 +5,8 @@ that are named, which the callee takes apart again. Where each star is of a tupl
 as most are in the model, the number of arguments is known: here they are put into one tuple, those
 that are named behind the others, and passed by `PyObject_Vectorcall`, with names that never change.
 
+What is told to several callees is put before what was chosen, `(one,) + chosen`, as one tuple.
+
 A function that mypyc has compiled, and that Python calls, takes its arguments out of their array by
 one with any number of parameters; where all are there by their places, they are taken directly.
 
@@ -54,6 +56,16 @@ UNUSUAL: Final = re.compile(
 """Lines with the list or the tuple that stay as they are: one is held to NULL, or is let go of."""
 
 
+BEFORE: Final = re.compile(r"""    (?P<one>cpy_r_\w+) = PyTuple_New\(1\);
+    if \(unlikely\((?P=one) == NULL\)\)
+        CPyError_OutOfMemory\(\);
+    PyObject \*(?P<item>\w+) = (?P<first>[^\n]*);
+    PyTuple_SET_ITEM\((?P=one), 0, (?P=item)\);
+    (?P<made>cpy_r_\w+) = PySequence_Concat\((?P=one), (?P<rest>\w+)\);
+    CPy_DECREF\((?P=one)\);
+""")
+"""Where mypyc makes a tuple of one, to put it before another one."""
+
 TAKEN: Final = re.compile(
     r"(?<!else )if \(!CPyArg_ParseStackAndKeywordsSimple"
     r"\(args, nargs, kwnames, &parser, (?P<places>[^)]*)\)\)"
@@ -92,6 +104,7 @@ def without_lists(text: str) -> str:
 
 def _in_function(code: str, numbers: "count[int]") -> str:
     """Return a function with each call that has the form."""
+    code = BEFORE.sub(r"    \g<made> = tuple_before(\g<first>, \g<rest>);\n", code)
     at = 0
     while found := MADE.search(code, at):
         at = found.end()

@@ -87,6 +87,10 @@ def set_by_object(table: dict[object, object], key: object, value: object) -> No
 def pair(a: int, b: object) -> tuple[int, object]:
     return a, b
 
+def before(first: object, rest: object) -> object:
+    some: tuple[object, ...] = rest
+    return (first,) + some
+
 def one_star(f: object, a: int, b: object) -> object:
     return f(*pair(a, b))
 
@@ -184,6 +188,7 @@ for module in modules:
         assert text.count("nargs == 2)) {{ obj_") > 9
         assert text.count(" = get_global(") > 1
         assert text.count(" = get_name(") == 2
+        assert text.count(" = tuple_before(") == 1
 setup(ext_modules=modules, script_args=["-q", "build_ext", "--inplace"])
 """
 
@@ -607,6 +612,24 @@ def test_a_call_with_stars_passes_what_it_says(compiled: ModuleType) -> None:
             assert compiled.named_star(Three, a, b) == Three(a, b, b)
             assert compiled.one_star(Three, a, b) == Three(a, b)
             assert compiled.listed(a, b) == (a, a, b)
+
+
+def test_one_before_others_is_a_tuple_of_all(compiled: ModuleType) -> None:
+    class Pair(tuple[object, ...]):
+        pass
+
+    first, held = object(), object()
+    before = sys.getrefcount(first), sys.getrefcount(held)
+    for size in range(20):
+        rest = (held,) * size
+        assert compiled.before(first, rest) == (first, *rest)
+        assert compiled.before(first, Pair(rest)) == (first, *rest)
+    assert compiled.before(1 << 40, (first,)) == (1 << 40, first)
+    del rest
+    assert (sys.getrefcount(first), sys.getrefcount(held)) == before
+    for wrong in ([first], None, 3):
+        with pytest.raises(TypeError):
+            compiled.before(first, wrong)
 
 
 def test_a_call_with_stars_fails_as_it_says(compiled: ModuleType) -> None:
