@@ -32,6 +32,10 @@ typedef struct {
 
 static Slot known_slots[SLOTS];
 
+/* In a table of what is known, each has a place; where that is taken, one of those behind it. Two that
+are needed in turns would otherwise be looked up anew each time. */
+#define PROBES 4
+
 static inline PyObject *slot_at(PyObject *record, Py_ssize_t offset)
 {
     return *(PyObject **)((char *)record + offset);
@@ -68,8 +72,40 @@ static inline PyObject *name_of_module(PyObject *module, PyObject *name)
     return found;
 }
 
+static inline Slot *slot_of(PyTypeObject *type, PyObject *name)
+{
+    uintptr_t mixed = ((uintptr_t)type >> 5) ^ ((uintptr_t)name >> 4);
+    return &known_slots[mixed % SLOTS];
+}
+
+/* Return what an object has in a slot that is known, borrowed; NULL if that is not known. */
+static inline PyObject *known_attribute(PyObject *object, PyObject *name, Slot *place)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    bool known = place->type == type && place->name == name &&
+                 place->version == type->tp_version_tag;
+    return known ? slot_at(object, place->offset) : NULL;
+}
+
+/* Return the place of a name of a class, from its first one on: where it is known, or else an empty one
+or the first. */
+static Slot *other_slot(PyTypeObject *type, PyObject *name, Slot *first)
+{
+    Slot *place = NULL;
+    for (int i = 0; i < PROBES; i++) {
+        Slot *next = &known_slots[(first - known_slots + i) % SLOTS];
+        if (next->type == type && next->name == name) {
+            return next;
+        }
+        if (place == NULL && next->type == NULL) {
+            place = next;
+        }
+    }
+    return place == NULL ? first : place;
+}
+
 static __attribute__((noinline)) PyObject *get_and_remember(
-    PyObject *object, PyObject *name, Slot *place)
+    PyObject *object, PyObject *name, Slot *first)
 {
     PyTypeObject *type = Py_TYPE(object);
     if (PyModule_CheckExact(object)) {
@@ -80,6 +116,12 @@ static __attribute__((noinline)) PyObject *get_and_remember(
         }
     }
     else {
+        Slot *place = other_slot(type, name, first);
+        PyObject *value = known_attribute(object, name, place);
+        if (value != NULL) {
+            Py_INCREF(value);
+            return value;
+        }
         Py_ssize_t offset = offset_of_slot(type, name);
         if (offset != 0) {
             Py_INCREF(name);
@@ -94,15 +136,11 @@ static __attribute__((noinline)) PyObject *get_and_remember(
 
 static inline PyObject *get_attribute(PyObject *object, PyObject *name)
 {
-    PyTypeObject *type = Py_TYPE(object);
-    uintptr_t mixed = ((uintptr_t)type >> 5) ^ ((uintptr_t)name >> 4);
-    Slot *place = &known_slots[mixed % SLOTS];
-    if (place->type == type && place->name == name && place->version == type->tp_version_tag) {
-        PyObject *value = slot_at(object, place->offset);
-        if (value != NULL) {
-            Py_INCREF(value);
-            return value;
-        }
+    Slot *place = slot_of(Py_TYPE(object), name);
+    PyObject *value = known_attribute(object, name, place);
+    if (value != NULL) {
+        Py_INCREF(value);
+        return value;
     }
     return get_and_remember(object, name, place);
 }

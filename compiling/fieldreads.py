@@ -49,7 +49,9 @@ OF_GLOBAL: Final = re.compile(
 )
 """A read of a field, perhaps of what a name of the module has, such as another module."""
 
-FROM_GLOBAL: Final = re.compile(r"^ +(cpy_r_\w+) = get_global\(", re.MULTILINE)
+FROM_GLOBAL: Final = re.compile(
+    r"^ +(cpy_r_\w+) = (?:get_global|CPyImport_GetModuleCache)\(", re.MULTILINE
+)
 
 # An error shows in the value, which mypyc looks at next, with the same traceback.
 FORMS: Final = {

@@ -44,10 +44,17 @@ static inline PyObject *known_field(PyObject *record, Place *place)
     return slot_at(record, place->offset);
 }
 
+/* The same by the table of all fields, for a record of another class. */
+static inline PyObject *elsewhere_known(PyObject *record, PyObject *name)
+{
+    return known_attribute(record, name, slot_of(Py_TYPE(record), name));
+}
+
 #else
 
 #define find_field(type, name, place) ((void)(place))
 #define known_field(record, place) ((PyObject *)NULL)
+#define elsewhere_known(record, name) ((PyObject *)NULL)
 
 #endif
 
@@ -74,9 +81,35 @@ static inline PyObject *get_field(PyObject *record, PyObject *name, Place *place
     return other_field(record, name, place);
 }
 
+/* Take an integer of at most two digits that is not negative out of its object; false for others. */
+static inline bool is_small(PyObject *value, CPyTagged *result)
+{
+    if (unlikely(value == NULL || !Py_IS_TYPE(value, &PyLong_Type))) {
+        return false;
+    }
+    PyLongObject *number = (PyLongObject *)value;
+    Py_ssize_t size = CPY_LONG_SIZE_SIGNED(number);
+    if (likely(size == 1)) {
+        *result = (CPyTagged)CPY_LONG_DIGIT(number, 0) << 1;
+        return true;
+    }
+    if (likely(size == 2)) {
+        CPyTagged high = CPY_LONG_DIGIT(number, 1);
+        *result = (high << PyLong_SHIFT | CPY_LONG_DIGIT(number, 0)) << 1;
+        return true;
+    }
+    *result = 0;
+    return size == 0;
+}
+
 static __attribute__((noinline)) CPyTagged other_int(
     PyObject *record, PyObject *name, Place *place)
 {
+    CPyTagged small;
+    /* Where records of several classes are read, such as events, most are not of the place's. */
+    if (place->type != NULL && is_small(elsewhere_known(record, name), &small)) {
+        return small;
+    }
     PyObject *value = other_field(record, name, place);
     if (value == NULL) {
         return CPY_INT_TAG;
@@ -94,20 +127,9 @@ static __attribute__((noinline)) CPyTagged other_int(
 
 static inline CPyTagged get_int(PyObject *record, PyObject *name, Place *place)
 {
-    PyObject *value = known_field(record, place);
-    if (likely(value != NULL && Py_IS_TYPE(value, &PyLong_Type))) {
-        PyLongObject *number = (PyLongObject *)value;
-        Py_ssize_t size = CPY_LONG_SIZE_SIGNED(number);
-        if (likely(size == 1)) {
-            return (CPyTagged)CPY_LONG_DIGIT(number, 0) << 1;
-        }
-        if (likely(size == 2)) {
-            CPyTagged high = CPY_LONG_DIGIT(number, 1);
-            return (high << PyLong_SHIFT | CPY_LONG_DIGIT(number, 0)) << 1;
-        }
-        if (likely(size == 0)) {
-            return 0;
-        }
+    CPyTagged small;
+    if (likely(is_small(known_field(record, place), &small))) {
+        return small;
     }
     return other_int(record, name, place);
 }

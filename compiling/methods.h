@@ -38,10 +38,56 @@ static _PyCFunctionFastWithKeywords function_of(PyTypeObject *type, PyObject *me
                : NULL;
 }
 
+static inline bool is_known(Method *place, PyTypeObject *type, PyObject *name, PyObject *object)
+{
+    return place->type == type && place->name == name && place->version == type->tp_version_tag &&
+           (place->dict == 0 || slot_at(object, place->dict) == NULL);
+}
+
+static inline PyObject *call_known(
+    Method *place, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    if (place->function != NULL) {
+        if (Py_EnterRecursiveCall(" while calling a Python object")) {
+            return NULL;
+        }
+        Py_ssize_t given = PyVectorcall_NARGS(nargsf) - 1;
+        PyObject *result = place->function(args[0], args + 1, given, kwnames);
+        Py_LeaveRecursiveCall();
+        return result;
+    }
+    PyObject *method = place->method;
+    Py_INCREF(method);
+    PyObject *result = PyObject_Vectorcall(
+        method, args, nargsf & ~PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
+    Py_DECREF(method);
+    return result;
+}
+
+/* As `other_slot`. */
+static Method *other_method(PyTypeObject *type, PyObject *name, Method *first)
+{
+    Method *place = NULL;
+    for (int i = 0; i < PROBES; i++) {
+        Method *next = &known_methods[(first - known_methods + i) % METHODS];
+        if (next->type == type && next->name == name) {
+            return next;
+        }
+        if (place == NULL && next->type == NULL) {
+            place = next;
+        }
+    }
+    return place == NULL ? first : place;
+}
+
 static __attribute__((noinline)) PyObject *find_and_call_method(
-    PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames, Method *place)
+    PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames, Method *first)
 {
     PyTypeObject *type = Py_TYPE(args[0]);
+    Method *place = other_method(type, name, first);
+    if (is_known(place, type, name, args[0])) {
+        return call_known(place, args, nargsf, kwnames);
+    }
     if (type->tp_getattro == PyObject_GenericGetAttr && type->tp_dictoffset >= 0 &&
         type->tp_dictoffset <= INT_MAX && PyUnicode_CheckExact(name) &&
         PyUnicode_CHECK_INTERNED(name)) {
@@ -66,23 +112,8 @@ static inline PyObject *call_method(
     PyTypeObject *type = Py_TYPE(args[0]);
     uintptr_t mixed = ((uintptr_t)type >> 5) ^ ((uintptr_t)name >> 4);
     Method *place = &known_methods[mixed % METHODS];
-    if (place->type == type && place->name == name && place->version == type->tp_version_tag &&
-        (place->dict == 0 || slot_at(args[0], place->dict) == NULL)) {
-        if (place->function != NULL) {
-            if (Py_EnterRecursiveCall(" while calling a Python object")) {
-                return NULL;
-            }
-            Py_ssize_t given = PyVectorcall_NARGS(nargsf) - 1;
-            PyObject *result = place->function(args[0], args + 1, given, kwnames);
-            Py_LeaveRecursiveCall();
-            return result;
-        }
-        PyObject *method = place->method;
-        Py_INCREF(method);
-        PyObject *result = PyObject_Vectorcall(
-            method, args, nargsf & ~PY_VECTORCALL_ARGUMENTS_OFFSET, kwnames);
-        Py_DECREF(method);
-        return result;
+    if (is_known(place, type, name, args[0])) {
+        return call_known(place, args, nargsf, kwnames);
     }
     return find_and_call_method(name, args, nargsf, kwnames, place);
 }

@@ -138,7 +138,7 @@ done:
     Py_XDECREF(by_place);
 }
 
-static __attribute__((noinline)) void find_layout(PyTypeObject *type, Layout *place)
+static void find_layout(PyTypeObject *type, Layout *place)
 {
     Py_CLEAR(place->fields);
     place->type = NULL;
@@ -153,12 +153,35 @@ static __attribute__((noinline)) void find_layout(PyTypeObject *type, Layout *pl
     }
 }
 
+/* Return the place of a class, from its first one on; see `other_slot`. */
+static __attribute__((noinline)) Layout *other_layout(PyTypeObject *type, Layout *first)
+{
+    Layout *place = NULL;
+    for (int i = 0; i < PROBES; i++) {
+        Layout *next = &known_layouts[(first - known_layouts + i) % LAYOUTS];
+        if (next->type == type) {
+            place = next;
+            break;
+        }
+        if (place == NULL && next->type == NULL) {
+            place = next;
+        }
+    }
+    if (place == NULL) {
+        place = first;
+    }
+    if (place->type != type || place->version != type->tp_version_tag) {
+        find_layout(type, place);
+    }
+    return place;
+}
+
 /* Return what is known of a class of records; NULL if they may be more than their fields. */
 static inline Layout *layout_of(PyTypeObject *type)
 {
     Layout *place = &known_layouts[((uintptr_t)type >> 5) % LAYOUTS];
     if (place->type != type || place->version != type->tp_version_tag) {
-        find_layout(type, place);
+        place = other_layout(type, place);
     }
     return place->fields == NULL ? NULL : place;
 }
@@ -289,8 +312,7 @@ static __attribute__((noinline)) bool is_replace(PyObject *callable)
 }
 
 /* Find the slots of some fields, in records that are nothing but fields; false if these are not. */
-static __attribute__((noinline)) bool find_changed(
-    PyTypeObject *type, PyObject *names, Change *place)
+static bool find_changed(PyTypeObject *type, PyObject *names, Change *place)
 {
     place->type = NULL;
     Layout *layout = layout_of(type);
@@ -313,6 +335,32 @@ static __attribute__((noinline)) bool find_changed(
     return true;
 }
 
+static inline bool is_of(Change *place, PyTypeObject *type, PyObject *names)
+{
+    return place->type == type && place->names == names && place->version == type->tp_version_tag;
+}
+
+/* Return the place of some fields of a class, from its first one on; see `other_slot`. NULL if records
+of the class may be more than their fields. */
+static __attribute__((noinline)) Change *other_change(
+    PyTypeObject *type, PyObject *names, Change *first)
+{
+    Change *place = NULL;
+    for (int i = 0; i < PROBES; i++) {
+        Change *next = &known_changes[(first - known_changes + i) % CHANGES];
+        if (is_of(next, type, names)) {
+            return next;
+        }
+        if (place == NULL && (next->type == NULL || (next->type == type && next->names == names))) {
+            place = next;
+        }
+    }
+    if (place == NULL) {
+        place = first;
+    }
+    return find_changed(type, names, place) ? place : NULL;
+}
+
 /* Return a record with other values in some fields; NULL without an error if it is none of ours. */
 static PyObject *changed_record(PyObject *const *args, PyObject *names)
 {
@@ -320,9 +368,11 @@ static PyObject *changed_record(PyObject *const *args, PyObject *names)
     PyTypeObject *type = Py_TYPE(record);
     uintptr_t mixed = ((uintptr_t)type >> 5) ^ ((uintptr_t)names >> 4);
     Change *place = &known_changes[mixed % CHANGES];
-    if ((place->type != type || place->names != names ||
-         place->version != type->tp_version_tag) && !find_changed(type, names, place)) {
-        return NULL;
+    if (!is_of(place, type, names)) {
+        place = other_change(type, names, place);
+        if (place == NULL) {
+            return NULL;
+        }
     }
     PyObject *result = PyObject_New(PyObject, type);
     if (result == NULL) {
