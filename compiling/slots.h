@@ -19,6 +19,24 @@ without a global lock) nothing is remembered.
 #include "methods.h"
 #include "records.h"
 
+/* Call what is mostly a function that mypyc has compiled, without what Python checks of any other. */
+static __attribute__((noinline)) PyObject *call_compiled(
+    PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    PyMethodDef *function =
+        PyCFunction_CheckExact(callable) ? ((PyCFunctionObject *)callable)->m_ml : NULL;
+    if (function == NULL || function->ml_flags != (METH_FASTCALL | METH_KEYWORDS)) {
+        return PyObject_Vectorcall(callable, args, nargsf, kwnames);
+    }
+    if (Py_EnterRecursiveCall(" while calling a Python object")) {
+        return NULL;
+    }
+    PyObject *result = ((_PyCFunctionFastWithKeywords)(void (*)(void))function->ml_meth)(
+        ((PyCFunctionObject *)callable)->m_self, args, PyVectorcall_NARGS(nargsf), kwnames);
+    Py_LeaveRecursiveCall();
+    return result;
+}
+
 static inline PyObject *call_function(
     PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
@@ -36,7 +54,7 @@ static inline PyObject *call_function(
             return result;
         }
     }
-    return PyObject_Vectorcall(callable, args, nargsf, kwnames);
+    return call_compiled(callable, args, nargsf, kwnames);
 }
 
 /* A tuple of arguments is passed as it lies. */

@@ -126,11 +126,11 @@ static __attribute__((noinline)) Py_ssize_t find_entry(
     }
 }
 
-/* Find the value of a key in a dictionary, borrowed; NULL if there is none. False if Python has to be
-asked: the key is no small integer, or there is a key that could be equal to it and is none either.
+/* Find the entry of a key in a dictionary; NULL if there is none. False if Python has to be asked: the
+key is no small integer, or there is a key that could be equal to it and is none either.
 
 The places are looked at in the same order as by `_Py_dict_lookup`. */
-static ALWAYS_INLINE bool find_number(PyObject *dict, PyObject *key, PyObject **value)
+static ALWAYS_INLINE bool find_number(PyObject *dict, PyObject *key, PyDictKeyEntry **entry)
 {
     Py_ssize_t number = small_number(key);
     PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
@@ -145,7 +145,7 @@ static ALWAYS_INLINE bool find_number(PyObject *dict, PyObject *key, PyObject **
           (entries[index].me_hash == number && small_number(entries[index].me_key) == number))) {
         index = find_entry(keys, key, number, place, (size_t)number);
     }
-    *value = index >= 0 ? entries[index].me_value : NULL;
+    *entry = index >= 0 ? &entries[index] : NULL;
     return index != UNKNOWN;
 }
 
@@ -155,9 +155,9 @@ static inline PyObject *get_item(PyObject *dict, PyObject *key)
 {
     if (!PyUnicode_CheckExact(key)) {
 #ifdef TABLES_KNOWN
-        PyObject *value;
-        if (find_number(dict, key, &value)) {
-            return value;
+        PyDictKeyEntry *entry;
+        if (find_number(dict, key, &entry)) {
+            return entry == NULL ? NULL : entry->me_value;
         }
 #endif
         return PyDict_GetItemWithError(dict, key);
@@ -173,17 +173,31 @@ static inline PyObject *get_item(PyObject *dict, PyObject *key)
 
 #ifdef TABLES_KNOWN
 
+/* The value of a key that is there is put into its place. The dictionary keeps its version then: that
+is asked about names only, and what they stand for has not changed. */
 static __attribute__((noinline)) int set_item(PyObject *dict, PyObject *key, PyObject *value)
 {
     Py_ssize_t number = PyDict_Check(dict) ? small_number(key) : -1;
+    /* A dictionary that the collector does not look at yet has to be told to it with what it looks
+    at. */
+    if (number >= 0 && (!PyType_IS_GC(Py_TYPE(value)) || PyObject_GC_IsTracked(dict))) {
+        PyDictKeyEntry *entry;
+        if (find_number(dict, key, &entry) && entry != NULL) {
+            PyObject *before = entry->me_value;
+            Py_INCREF(value);
+            entry->me_value = value;
+            Py_DECREF(before);
+            return 0;
+        }
+    }
     return number < 0 ? PyDict_SetItem(dict, key, value)
                       : _PyDict_SetItem_KnownHash(dict, key, value, number);
 }
 
 static __attribute__((noinline)) int has_key(PyObject *dict, PyObject *key)
 {
-    PyObject *value;
-    return find_number(dict, key, &value) ? value != NULL : PyDict_Contains(dict, key);
+    PyDictKeyEntry *entry;
+    return find_number(dict, key, &entry) ? entry != NULL : PyDict_Contains(dict, key);
 }
 
 /* Of dictionaries, also those of a class that is derived from theirs and finds items as they do. */
@@ -194,10 +208,9 @@ static __attribute__((noinline)) PyObject *get_subscript(PyObject *object, PyObj
         return PyObject_GetItem(object, key);
     }
     if (mapping->mp_subscript == PyDict_Type.tp_as_mapping->mp_subscript) {
-        PyObject *value;
-        if (find_number(object, key, &value) && value != NULL) {
-            Py_INCREF(value);
-            return value;
+        PyDictKeyEntry *entry;
+        if (find_number(object, key, &entry) && entry != NULL) {
+            return Py_NewRef(entry->me_value);
         }
     }
     return mapping->mp_subscript(object, key);

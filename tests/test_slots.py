@@ -555,12 +555,33 @@ def test_a_table_changes_as_by_the_interpreter(compiled: ModuleType) -> None:
             if rng.random() < 0.3:
                 assert ours.pop(key, None) is theirs.pop(key, None)
                 continue
-            theirs[key] = rng.random()
+            theirs[key] = rng.choice((rng.random(), [rng.random()]))
             compiled.set_by_object(ours, key, theirs[key])
             if type(key) is int:
                 theirs[key + 1] = 0.5
                 compiled.set_by_word(ours, key + 1, 0.5)
         assert list(map(repr, ours.items())) == list(map(repr, theirs.items()))
+
+
+def test_a_table_is_shown_to_the_collector_with_what_it_has_to_see(compiled: ModuleType) -> None:
+    table: dict[object, object] = {1: 2, 1 << 40: "three"}
+    assert not gc.is_tracked(table)
+    compiled.set_by_word(table, 1, 3)
+    assert not gc.is_tracked(table)
+    compiled.set_by_word(table, 1 << 40, [table])
+    assert gc.is_tracked(table)
+
+
+def test_what_a_table_had_is_let_go_of(compiled: ModuleType) -> None:
+    class Last:
+        def __del__(self) -> None:
+            seen.append(table[1])
+
+    seen: list[object] = []
+    table: dict[object, object] = {1: Last()}
+    for value in ("first", "second"):
+        compiled.set_by_word(table, 1, value)
+    assert (seen, table) == (["first"], {1: "second"})
 
 
 def test_a_key_that_cannot_be_one_is_refused(compiled: ModuleType) -> None:
@@ -575,6 +596,7 @@ def test_a_table_leaves_the_counts_of_references(compiled: ModuleType) -> None:
     table: dict[int, object] = {key: held}
     before = sys.getrefcount(held), sys.getrefcount(key)
     for _ in range(100):
+        compiled.set_by_word(table, key, held)
         compiled.by_object(table, key)
         compiled.by_word(table, 1 << 39)
         compiled.item(table, key)
