@@ -18,7 +18,8 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain, product
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -147,9 +148,13 @@ FIGURES = ["bench/spanbench/others/baseline.py"]
 
 MODEL = [
     *(f"model/spanspec/{name}.py" for name in HOT),
-    *(f"model/spanspec/trace/{name}.py" for name in REPLAY),
+    *(f"proofs/spanproof/replay/{name}.py" for name in REPLAY),
 ]
-"""What runs for nearly each event of a trace: compiled, a check takes three quarters the time."""
+"""What runs for nearly each event of a trace.
+
+The judge of traces is in one library with the state that it drives: so it reads records where they
+lie, and calls steps without Python in between.
+"""
 
 IN_PLACE: Final = "--inplace" in sys.argv
 """Whether compiled modules go beside their sources; then those that are up to date are left."""
@@ -162,10 +167,17 @@ ALL_GROUPS: Final = {
     "spanspec": MODEL,
     **({"spanbench": FIGURES} if FROM_SOURCES else {}),
 }
-"""The sources that are compiled into one library each, by the name of their package."""
+"""The sources that are compiled into one library each, by its name."""
+
+FOLDERS: Final = {
+    "spanalloc": [Path("impl/spanalloc")],
+    "spanspec": [Path("model/spanspec"), Path("proofs/spanproof/replay")],
+    "spanbench": [Path("bench/spanbench")],
+}
+"""The packages that each library's sources are of; each notes what was compiled of it."""
 
 FLAGS: Final = {"spanspec": ["-O2", "-DKEEP_INTEGERS"]}
-"""What the compiler of C is told about one package alone.
+"""What the compiler of C is told about one library alone.
 
 To replay a trace runs through more code than the processor's caches hold, so that code that is
 larger for the sake of speed is slower; and it takes longer to compile. An allocator is a few
@@ -185,10 +197,8 @@ REWRITING: Final = {
         COMPILING / name for name in ("fieldreads.py", "fields.h", "starcalls.py", "starcalls.h")
     ]
 }
-"""What lets a package's C read fields of records where they lie, and pass arguments where they are;
+"""What lets a library's C read fields of records where they lie, and pass arguments where they are;
 the model does that most."""
-
-ROOTS: Final = {"spanalloc": Path("impl"), "spanspec": Path("model"), "spanbench": Path("bench")}
 
 
 def load(place: Path) -> ModuleType:
@@ -204,26 +214,28 @@ def load(place: Path) -> ModuleType:
 compiled = load(ROOT / "model" / "spanspec" / "compiled.py")
 
 
-def settings(package: str) -> str:
+def settings(library: str) -> str:
     """Return the digest of what makes a build besides the text of its sources."""
-    others = {one for name, files in REWRITING.items() if name != package for one in files}
+    others = {one for name, files in REWRITING.items() if name != library for one in files}
     used = [one for one in sorted(COMPILING.glob("*.*")) if one not in others]
     texts = [one.read_bytes() for one in used]
-    told = [*ALL_GROUPS[package], *FLAGS.get(package, [])]
+    told = [*ALL_GROUPS[library], *FLAGS.get(library, [])]
     return str(compiled.hash_of(b"\0".join([*map(str.encode, told), *texts])))
 
 
-def is_current(package: str) -> bool:
+def is_current(library: str) -> bool:
     """Tell whether what is compiled in place is what would be compiled now."""
-    folder = ROOTS[package] / package
-    noted = compiled.read_manifest(folder)
-    return compiled.how(folder).compiled and noted.settings == settings(package)
+    return all(
+        compiled.how(folder).compiled
+        and compiled.read_manifest(folder).settings == settings(library)
+        for folder in FOLDERS[library]
+    )
 
 
 GROUPS: Final = {
-    package: sources
-    for package, sources in ALL_GROUPS.items()
-    if not (IN_PLACE and is_current(package))
+    library: sources
+    for library, sources in ALL_GROUPS.items()
+    if not (IN_PLACE and is_current(library))
 }
 """Those that are to be compiled now."""
 
@@ -296,45 +308,49 @@ def extensions() -> tuple[list[Extension], str]:
 MODULES, REASON = extensions() if BUILDS.intersection(sys.argv) else ([], why_not())
 
 
-def imported(source: Path, package: str) -> Iterator[Path]:
-    """Yield the sources of its own package that a source imports."""
+def imported(source: Path, folders: Sequence[Path]) -> Iterator[Path]:
+    """Yield the sources of some packages that a source imports."""
     for node in ast.walk(ast.parse(source.read_bytes())):
         names = []
         if isinstance(node, ast.ImportFrom) and node.module is not None:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        for name in names:
-            if name.partition(".")[0] == package:
-                place = ROOTS[package].joinpath(*name.split("."))
-                for found in (place.with_suffix(".py"), place / "__init__.py"):
-                    if found.is_file() and found.name != "compiled.py":
-                        yield found
+        for name, folder in product(names, folders):
+            place = Path(folder.parts[0]).joinpath(*name.split("."))
+            for found in (place.with_suffix(".py"), place / "__init__.py"):
+                inside = found.is_relative_to(folder)
+                if inside and found.is_file() and found.name != "compiled.py":
+                    yield found
 
 
-def manifest(package: str) -> object:
-    """Return what identifies the sources of a package that are compiled, or read meanwhile."""
-    folder = ROOTS[package] / package
-    sources = [Path(source) for source in GROUPS[package]]
+def manifests(library: str) -> dict[Path, object]:
+    """Return what identifies the sources of each package that are compiled, or read meanwhile."""
+    sources = [Path(source) for source in GROUPS[library]]
     seen, waiting = set(sources), list(sources)
     while waiting:
-        for found in imported(waiting.pop(), package):
+        for found in imported(waiting.pop(), FOLDERS[library]):
             if found not in seen:
                 seen.add(found)
                 waiting.append(found)
 
-    def digests(some: set[Path], bodies: bool) -> dict[str, object]:
+    def digests(some: set[Path], folder: Path, bodies: bool) -> dict[str, object]:
         return {
             source.relative_to(folder).as_posix(): compiled.digest(source, bodies=bodies)
             for source in sorted(some)
+            if source.is_relative_to(folder)
         }
 
-    return compiled.Manifest(
-        digests(set(sources), bodies=True),
-        digests(seen - set(sources), bodies=False),
-        "",
-        settings(package),
-    )
+    return {
+        folder: compiled.Manifest(
+            digests(set(sources), folder, bodies=True),
+            digests(seen - set(sources), folder, bodies=False),
+            "",
+            settings(library),
+            library,
+        )
+        for folder in FOLDERS[library]
+    }
 
 
 class BuildPy(build_py):
@@ -370,15 +386,17 @@ class BuildExt(build_ext):
             return
         self.parallel = self.parallel or os.cpu_count()
         started = time.perf_counter()
-        noted = {package: manifest(package) for package in GROUPS}
-        for package in noted:
+        noted: dict[Path, object] = {}
+        for library in GROUPS:
+            noted |= manifests(library)
+        for folder in noted:
             # A build that is killed leaves libraries of which nobody knows what they were made of.
-            (folder_of(self, package) / compiled.MANIFEST).unlink(missing_ok=True)
+            (written_to(self, folder) / compiled.MANIFEST).unlink(missing_ok=True)
         try:
             super().run()
-            for package, known in noted.items():
-                remove_left_over(folder_of(self, package), package)
-                compiled.write_manifest(folder_of(self, package), known)
+            for folder, known in noted.items():
+                remove_left_over(self, folder)
+                compiled.write_manifest(written_to(self, folder), known)
             check(self)
             tell(f"compiled in {time.perf_counter() - started:.0f} s")
         except Exception as problem:
@@ -387,33 +405,33 @@ class BuildExt(build_ext):
             note_interpreted(self, f"compiling failed when it was installed: {line}")
 
 
-def folder_of(command: build_py | build_ext, package: str) -> Path:
-    """Return the folder of a package that a command writes into."""
+def written_to(command: build_py | build_ext, folder: Path) -> Path:
+    """Return where a command writes what is of the package in a folder."""
     # `inplace` itself is cleared while the libraries are built.
     in_place = IN_PLACE or command.editable_mode
-    return (ROOTS[package] if in_place else Path(command.build_lib)) / package
+    return folder if in_place else Path(command.build_lib, *folder.parts[1:])
 
 
-def remove_left_over(folder: Path, package: str) -> None:
+def remove_left_over(command: build_ext, folder: Path) -> None:
     """Remove what an earlier build has compiled in place, and this one has not.
 
     A library beside a source, of which nothing is noted, counts as a change: the whole package
     would run from its sources.
     """
-    now = {
-        Path(source).relative_to(ROOTS[package] / package).as_posix() for source in GROUPS[package]
-    }
-    for name in compiled.extension_modules(folder) - now:
-        (folder / name).with_suffix(compiled.EXTENSION_SUFFIXES[0]).unlink()
+    sources = map(Path, chain.from_iterable(GROUPS.values()))
+    now = {one.relative_to(folder).as_posix() for one in sources if one.is_relative_to(folder)}
+    place = written_to(command, folder)
+    for name in compiled.extension_modules(place) - now:
+        (place / name).with_suffix(compiled.EXTENSION_SUFFIXES[0]).unlink()
 
 
 def note_interpreted(command: build_py | build_ext, reason: str) -> None:
     """Remove what is compiled from each package, and note the reason."""
-    for package in GROUPS:
-        folder = folder_of(command, package)
-        for name in compiled.extension_modules(folder):
-            (folder / name).with_suffix(compiled.EXTENSION_SUFFIXES[0]).unlink()
-        compiled.write_manifest(folder, compiled.Manifest({}, {}, reason))
+    for folder in chain.from_iterable(FOLDERS[library] for library in GROUPS):
+        place = written_to(command, folder)
+        for name in compiled.extension_modules(place):
+            (place / name).with_suffix(compiled.EXTENSION_SUFFIXES[0]).unlink()
+        compiled.write_manifest(place, compiled.Manifest({}, {}, reason))
 
 
 def check(command: build_ext) -> None:
@@ -421,17 +439,15 @@ def check(command: build_ext) -> None:
 
     Raises: RuntimeError if that fails, or the sources are imported instead.
     """
-    places = [folder_of(command, package).parent for package in GROUPS]
-    names = [
-        Path(source).relative_to(ROOTS[package]).with_suffix("").as_posix().replace("/", ".")
-        for package, sources in GROUPS.items()
-        for source in sources
-    ]
+    sources = [Path(source) for source in chain.from_iterable(GROUPS.values())]
+    names = [".".join(source.with_suffix("").parts[1:]) for source in sources]
+    # The root of each package, or the one folder into which all are built.
+    places = {written_to(command, Path(*source.parts[:2])).parent.resolve() for source in sources}
     script = (
         f"import importlib\nfor name in {names!r}:\n"
         "    assert not importlib.import_module(name).__file__.endswith('.py'), name"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sorted(places)))}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True
     )

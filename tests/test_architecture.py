@@ -21,7 +21,6 @@ WINGS = {
         "sharing",
         "heap",
         "invariants",
-        "trace",
         "rules",
     ],
     "spanalloc": [
@@ -36,6 +35,7 @@ WINGS = {
     ],
     "spanproof": [
         "support",
+        "replay",
         "symbolic",
         "fingerprint",
         "patch",

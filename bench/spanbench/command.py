@@ -12,8 +12,8 @@ from spanbench.figures import all_figures
 from spanbench.measuring.figure import Figure, FigureOutcome, Measured, Settings, chosen, measure
 from spanbench.measuring.machine import described
 from spanproof.cli.output import HOLDS, Unusable, err, out, print_json, status_of
-from spanspec.trace.check import expect_usable
-from spanspec.trace.reader import TraceReader
+from spanproof.replay.check import expect_usable
+from spanproof.replay.reader import TraceReader
 
 COLOURS: Final = {"met": "green", "missed": "red", "measured": "cyan"}
 

@@ -46,12 +46,14 @@ class Manifest(NamedTuple):
     Keys are paths relative to the package's folder. Of a module that is only read, compiled code
     has constants, signatures and the shapes of classes, but no function bodies. `settings` is the
     digest of what else makes a build: which modules, the flags and the headers of the compiler.
+    `library` is the name of what all were compiled into.
     """
 
     compiled: dict[str, Digest]
     read: dict[str, Digest]
     reason: str
     settings: str = ""
+    library: str = ""
 
 
 class Running(NamedTuple):
@@ -106,7 +108,8 @@ def read_manifest(folder: Path) -> Manifest | None:
             {name: Digest(*pair) for name, pair in noted[key].items()}
             for key in ("compiled", "read")
         ]
-        return Manifest(tables[0], tables[1], str(noted["reason"]), str(noted.get("settings", "")))
+        told = (str(noted.get(key, "")) for key in ("settings", "library"))
+        return Manifest(tables[0], tables[1], str(noted["reason"]), *told)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -147,7 +150,7 @@ def how(folder: Path) -> Running:
         names = tuple(sorted(set(stale)))
         shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
         return Running(False, f"changed since it was compiled: {shown}; {AGAIN}", names)
-    library = f"{folder.name}__mypyc"
+    library = f"{manifest.library or folder.name}__mypyc"
     if find_spec(library) is None:
         return Running(False, f"the library {library} is not installed; {AGAIN}")
     if not in_main_interpreter():
@@ -197,12 +200,16 @@ class SourceFinder(MetaPathFinder):
         return None
 
 
-def prepare(folder: Path) -> Running:
+def prepare(folder: Path, beside: Running | None = None) -> Running:
     """Let the source of the package in a folder run, unless what was compiled is of it.
 
-    Returns how the package runs. To be called before a compiled module of it is imported.
+    Where it is compiled into one library with another package, `beside` says how that one runs:
+    compiled modules of the one cannot be used with sources of the other. Returns how the package
+    runs. To be called before a compiled module of it is imported.
     """
     running = how(folder)
+    if running.compiled and beside is not None and not beside.compiled:
+        running = Running(False, f"what it is compiled with runs interpreted: {beside.reason}")
     if not running.compiled and extension_modules(folder):
         sys.meta_path.insert(0, SourceFinder(folder))
     return running

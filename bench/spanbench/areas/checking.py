@@ -11,10 +11,10 @@ import msgspec
 from spanbench.measuring.child import Figures, in_child
 from spanbench.measuring.figure import Goal, Measured, SamplePair, Settings, figure
 from spanbench.measuring.pairing import in_turns
+from spanproof.replay.check import check_trace
+from spanproof.replay.reader import TraceReader
+from spanproof.replay.schema import Event
 from spanproof.support.traces import bundled_traces
-from spanspec.trace.check import check_trace
-from spanspec.trace.reader import TraceReader
-from spanspec.trace.schema import Event
 
 TRACE: Final = "real-compile-gotypes-p1"
 """The compiler at work on a package, on one P: 150,000 of its million events are bundled."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from spanproof.replay.reader import TraceReader
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import (
     NOSCAN,
@@ -20,7 +21,6 @@ from spanspec.events.span_events import (
     SweepResult,
     TinyHit,
 )
-from spanspec.trace.reader import TraceReader
 
 NEVER: Final = 1 << 62
 """The cycle of the death of an object that no sweep found dead."""

@@ -152,6 +152,8 @@ def generate_classes() -> tuple[SizeClass, ...]:
 
 
 CLASSES: Final = generate_classes()
+"""Every size class, by number; its figures are those of the published table (SC-14)."""
+
 CLASS_TO_SIZE: Final = tuple(entry.size for entry in CLASSES)
 CLASS_TO_PAGES: Final = tuple(entry.npages for entry in CLASSES)
 CLASS_TO_MAGIC: Final = tuple(

@@ -124,7 +124,7 @@ class PageHeap:
     page. Statistics and free set follow from the records. `purposes` tells what manual spans are
     for.
 
-    Rules: HEAP-1 HEAP-2.
+    Rules: CONC-1 HEAP-1 HEAP-2.
     """
 
     def __init__(

@@ -6,8 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import spanalloc
 import spanspec
+from spanproof.replay.check import RUNTIME
 from spanproof.solvers.names import DISTRIBUTIONS
-from spanspec.trace.check import RUNTIME
 
 
 def version_lines() -> Iterator[str]:

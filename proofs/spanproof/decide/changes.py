@@ -24,7 +24,6 @@ PROVED: Final = "what was proved before"
 
 JUDGES: Final = {
     "spanspec.rules": ("pytest tests/model",),
-    "spanspec.trace": ("spanspec verify", "spanspec check TRACE", "pytest tests/model"),
     "spanspec": ("spanspec simulate", "spanspec verify", "pytest tests/model"),
     "spanalloc": ("spanspec fuzz", "spanspec verify", "pytest tests/impl"),
 }

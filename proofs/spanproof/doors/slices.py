@@ -22,7 +22,7 @@ from spanproof.fuzz.campaigns.campaign import CampaignResult, OnProgress
 from spanproof.fuzz.campaigns.finding import FoundWith
 from spanproof.fuzz.engine.causes import cause_of
 from spanproof.fuzz.isolation.ending import Limits
-from spanproof.fuzz.isolation.worker import Diverged
+from spanproof.fuzz.isolation.worker import SliceDiverged
 from spanproof.fuzz.lockstep.divergence import Divergence
 from spanproof.support import savedfile
 from spanproof.support.processes import pool
@@ -61,12 +61,12 @@ class Slice(NamedTuple):
     def note(self, divergence: Divergence) -> None:
         """Note what it has found, as it is told before it is made smaller."""
         with suppress(OSError):
-            savedfile.write(Diverged(divergence), self.found)
+            savedfile.write(SliceDiverged(divergence), self.found)
 
     def noted(self) -> Divergence | None:
         """Return what it has found, if it has noted that."""
         try:
-            return msgspec.json.decode(self.found.read_bytes(), type=Diverged).divergence
+            return msgspec.json.decode(self.found.read_bytes(), type=SliceDiverged).divergence
         except (OSError, msgspec.DecodeError):
             return None
 

@@ -12,6 +12,13 @@ from typing import Final, Literal, NamedTuple, get_args
 
 import msgspec
 
+from spanproof.replay.check import expect_usable
+from spanproof.replay.history import as_text
+from spanproof.replay.kinds import UNDER_LIST_LOCK, UNDER_LOCK
+from spanproof.replay.reader import TraceReader
+from spanproof.replay.replay import Replay
+from spanproof.replay.schema import KIND_OF, Header
+from spanproof.replay.verdict import TraceDivergence
 from spanspec.events.fields import EventBase, ThreadEvent
 from spanspec.events.span_events import (
     ClassedSpanEvent,
@@ -22,13 +29,6 @@ from spanspec.events.span_events import (
     ProcResize,
     TinyHit,
 )
-from spanspec.trace.check import expect_usable
-from spanspec.trace.history import as_text
-from spanspec.trace.kinds import UNDER_LIST_LOCK, UNDER_LOCK
-from spanspec.trace.reader import TraceReader
-from spanspec.trace.replay import Replay
-from spanspec.trace.schema import KIND_OF, Header
-from spanspec.trace.verdict import Divergence
 
 How = Literal["change", "delete", "duplicate", "swap", "exchange"]
 
@@ -68,7 +68,7 @@ class Corruption(NamedTuple):
     what: str
     before: str
     after: str
-    divergence: Divergence | None
+    divergence: TraceDivergence | None
 
     @property
     def noticed(self) -> bool:
@@ -91,7 +91,7 @@ def read_trace(path: Path, most: int | None = None) -> Trace:
         return Trace(path.name, source.header, events)
 
 
-def first_divergence(trace: Trace) -> Divergence | None:
+def first_divergence(trace: Trace) -> TraceDivergence | None:
     """Replay a trace as it is: one that the checker refuses says nothing about corrupted copies."""
     replay = Replay(trace.header)
     return replay.run(trace.events) or replay.finish()
@@ -220,7 +220,7 @@ def other_value(value: int | str, rng: random.Random) -> int | str:
 
 def replay_with(
     trace: Trace, index: int, pieces: Sequence[EventBase], end: int
-) -> Divergence | None:
+) -> TraceDivergence | None:
     """Replay a trace whose events from `index` on, up to `end`, gave way to others.
 
     A value that the format does not allow is refused when a trace is read; that counts too.
@@ -230,7 +230,9 @@ def replay_with(
             msgspec.convert(msgspec.to_builtins(piece), type(piece))
         except msgspec.ValidationError as problem:
             kind = KIND_OF[type(piece)]
-            return Divergence(index + 1, kind, as_text(piece), "", "value", "one", str(problem))
+            return TraceDivergence(
+                index + 1, kind, as_text(piece), "", "value", "one", str(problem)
+            )
     replay = Replay(trace.header)
     for part in (trace.events[:index], pieces, trace.events[end:]):
         divergence = replay.run(part)

@@ -3,14 +3,14 @@
 import json
 import sys
 
+from spanproof.replay.check import check_trace
+from spanproof.replay.reader import TraceReader
 from spanproof.simulate.exploring import explore
 from spanproof.simulate.racing import Racing
 from spanproof.simulate.scenes import QUICK
 from spanproof.simulate.scripts import SCRIPTS
 from spanproof.simulate.simulation import Simulation
 from spanproof.support.traces import bundled_traces
-from spanspec.trace.check import check_trace
-from spanspec.trace.reader import TraceReader
 
 MOST_EVENTS = 10_000
 """Longer traces are left out: each bug is judged anew."""

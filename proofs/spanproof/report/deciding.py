@@ -16,8 +16,8 @@ from spanproof.report.unread import UNREAD
 
 MODEL: Final = "spanspec"
 
-LEFT_OUT: Final = ("spanspec.rules", "spanspec.trace", "spanspec.compiled")
-"""What is no part of the allocator: the rule book, and what judges a trace."""
+LEFT_OUT: Final = ("spanspec.rules", "spanspec.compiled")
+"""What is no part of the allocator: the rule book, and what tells how the package runs."""
 
 KERNELS: Final = ("spanalloc.span.kernels", "spanalloc.span.tiny")
 """Where the implementation decides by arithmetic alone; it cites no rules."""

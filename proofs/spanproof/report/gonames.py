@@ -19,7 +19,7 @@ ENDS: Final = "<!-- end of Go names -->"
 MOST: Final = 3
 """Definitions that are named for one of Go's; `spanspec explain RULE` shows all."""
 
-NOT_THE_ALLOCATOR: Final = ("spanspec.invariants", "spanspec.trace", "spanspec.following")
+NOT_THE_ALLOCATOR: Final = ("spanspec.invariants",)
 """Modules that judge, or follow a recording: not what somebody looks for by a name of Go's."""
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Final, NamedTuple
 
+from spanproof.replay.reader import TraceError, TraceReader
+from spanproof.replay.replay import Replay
+from spanproof.replay.verdict import TraceDivergence
 from spanproof.support.ruleplaces import rules_by_place
-from spanspec.trace.reader import TraceError, TraceReader
-from spanspec.trace.replay import Replay
-from spanspec.trace.verdict import Divergence
 
 EVERY: Final = 5_000
 """Events between two words of progress."""
@@ -64,7 +64,7 @@ def rules_of(codes: Counter[frozenset[CodeType]]) -> dict[str, int]:
 
 def exercise(
     path: str, calls: RecordedCalls, on_progress: Callable[[int], None]
-) -> tuple[int, Divergence | None]:
+) -> tuple[int, TraceDivergence | None]:
     """Replay a trace with its calls noted; return how many events, and what ended it if it did.
 
     Raises: TraceError if the trace cannot be read.

@@ -27,7 +27,7 @@ TOGETHER: Final = 50
 Case = Written | Outside | Looping | Method
 
 
-class Tally(NamedTuple):
+class FunctionTally(NamedTuple):
     """What became of written functions.
 
     `inside`, `looping`, `outside` and `methods` count functions by kind; of all but those outside,
@@ -44,9 +44,9 @@ class Tally(NamedTuple):
     problems: tuple[Problem, ...] = ()
     methods: int = 0
 
-    def plus(self, other: "Tally") -> "Tally":
+    def plus(self, other: "FunctionTally") -> "FunctionTally":
         """Return the sum of two tallies."""
-        return Tally(
+        return FunctionTally(
             self.inside + other.inside,
             self.looping + other.looping,
             self.outside + other.outside,
@@ -86,13 +86,13 @@ def text_of(case: Case) -> str:
     return f"{others}\n{written.text}"
 
 
-def judged(seed: int, first: int, last: int, inside: str | None = None) -> Tally:
+def judged(seed: int, first: int, last: int, inside: str | None = None) -> FunctionTally:
     """Write, import and judge the functions of some numbers, `last` left out.
 
     They are written into a folder of their own, `inside` another if it is given: who may be killed
     leaves it to whoever made that to remove it.
     """
-    total = Tally()
+    total = FunctionTally()
     with tempfile.TemporaryDirectory(prefix="spanspec-selftest-", dir=inside) as folder:
         for start in range(first, last, TOGETHER):
             numbers = range(start, min(start + TOGETHER, last))
@@ -101,7 +101,7 @@ def judged(seed: int, first: int, last: int, inside: str | None = None) -> Tally
     return total
 
 
-def _batch(seed: int, numbers: range, folder: Path) -> Iterator[Tally]:
+def _batch(seed: int, numbers: range, folder: Path) -> Iterator[FunctionTally]:
     cases = [case_of(seed, number) for number in numbers]
     text = preface.TEXT + "\n".join(map(text_of, cases))
     with imported(f"written_{seed}_{numbers.start}", folder, text) as module:
@@ -109,13 +109,13 @@ def _batch(seed: int, numbers: range, folder: Path) -> Iterator[Tally]:
             yield _judged(seed, number, case, module)
 
 
-def _judged(seed: int, number: int, case: Case, module: ModuleType) -> Tally:
+def _judged(seed: int, number: int, case: Case, module: ModuleType) -> FunctionTally:
     arithmetic = ARITHMETICS[number % len(ARITHMETICS)]
     random = Random(f"{seed}:{number}:inputs")
     match case:
         case Outside():
             problem = judge_outside(case, module, arithmetic)
-            return Tally(outside=1, problems=(problem,) if problem else ())
+            return FunctionTally(outside=1, problems=(problem,) if problem else ())
         case Looping():
             return _counted(judge_looping(case, module, arithmetic, random), looping=1)
         case Written():
@@ -126,8 +126,8 @@ def _judged(seed: int, number: int, case: Case, module: ModuleType) -> Tally:
 
 def _counted(
     outcome: SelftestOutcome, inside: int = 0, looping: int = 0, methods: int = 0
-) -> Tally:
-    return Tally(
+) -> FunctionTally:
+    return FunctionTally(
         inside,
         looping,
         0,

@@ -23,7 +23,7 @@ class Coverage(NamedTuple):
 def translator_files() -> list[Path]:
     """Return the files of the translator."""
     (folder,) = symbolic.__path__
-    return sorted(Path(folder).glob("*.py"))
+    return sorted(Path(folder).rglob("*.py"))
 
 
 def coverage_of(run: Callable[[], None]) -> list[Coverage]:

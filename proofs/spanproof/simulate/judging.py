@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
+from spanproof.replay.check import PLATFORM, RUNTIME
+from spanproof.replay.replay import Replay
+from spanproof.replay.schema import Header
+from spanproof.replay.verdict import TraceDivergence
 from spanproof.simulate.agreement import disagreements
 from spanproof.simulate.program import Saved
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
@@ -19,10 +23,6 @@ from spanspec.events.heap_events import SpanInUse
 from spanspec.heap.state.state import HeapState
 from spanspec.pages.runs import PhysicalPages
 from spanspec.sharing.growing import span_id
-from spanspec.trace.check import PLATFORM, RUNTIME
-from spanspec.trace.replay import Replay
-from spanspec.trace.schema import Header
-from spanspec.trace.verdict import Divergence
 
 
 class Failure(NamedTuple):
@@ -90,7 +90,7 @@ class ReplayJudge:
         return None if divergence is None else _told(divergence)
 
 
-def _told(divergence: Divergence) -> str:
+def _told(divergence: TraceDivergence) -> str:
     told = f"{divergence.rule}: {divergence.what}, line {divergence.line} {divergence.event}"
     return f"{told}: expected {divergence.expected}, seen {divergence.seen}"
 

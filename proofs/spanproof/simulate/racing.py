@@ -14,6 +14,7 @@ from functools import cached_property
 from random import Random
 from typing import Final
 
+from spanproof.replay.schema import KIND_OF, Header
 from spanproof.simulate.judging import Failure, ReplayJudge, Simulated, header_for
 from spanproof.simulate.program import SimulatedSchedule
 from spanproof.simulate.threads import (
@@ -47,7 +48,6 @@ from spanspec.pages.pageheap import Actor
 from spanspec.pages.runs import AMD64
 from spanspec.pages.scavenge import scavenge_all
 from spanspec.span.mspan import is_allocated, set_marked
-from spanspec.trace.schema import KIND_OF, Header
 
 SIZES: Final = (8, 48, 48, 48, 1024, 1024, 8192)
 """Sizes of small objects: few classes, so that threads meet in the lists."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from spanproof.fuzz.programs.heapprogram import Answer, PhysicalPage
+from spanproof.replay.schema import KIND_OF, Header
 from spanproof.simulate.drawing import Drawing
 from spanproof.simulate.judging import Failure, Simulated, header_for
 from spanproof.simulate.program import SimulatedProgram
@@ -27,7 +28,6 @@ from spanspec.heap.program import AnyInput, RunFinalizers
 from spanspec.pages.arena import GrantingOs, Os
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.runs import PhysicalPages
-from spanspec.trace.schema import KIND_OF, Header
 
 PHYS_PAGES: Final = (4096, 4096, 4096, 16384, 65536)
 """Physical page sizes to choose from: where they exceed 8 KiB, neighbours share one (HEAP-32)."""

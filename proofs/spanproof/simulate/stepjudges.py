@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterable
 from typing import Final
 
+from spanproof.replay.schema import Header
 from spanproof.simulate.judging import ReplayJudge, growth_of
 from spanproof.simulate.ledger import Ledger
 from spanproof.simulate.programbooks import ProgramBooks
@@ -22,7 +23,6 @@ from spanspec.invariants import violations, violations_at
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pageheap import page_address
 from spanspec.pages.runs import PhysicalPages
-from spanspec.trace.schema import Header
 
 CHECKPOINT: Final = 250
 """Steps from one look at everything to the next."""

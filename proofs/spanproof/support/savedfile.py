@@ -19,7 +19,7 @@ import msgspec
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 
 
-class Kind(msgspec.Struct):
+class SavedKind(msgspec.Struct):
     """The only key that tells of which kind a saved record is."""
 
     kind: str = ""
@@ -155,6 +155,6 @@ def read(
 def kind_of(path: Path) -> str:
     """Return the kind that a file says it is of; "" if it says none, or cannot be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Kind).kind
+        return msgspec.json.decode(path.read_bytes(), type=SavedKind).kind
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return ""

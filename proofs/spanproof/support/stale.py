@@ -11,7 +11,7 @@ from typing import Final
 
 from spanspec.compiled import how
 
-PACKAGES: Final = ("spanspec", "spanalloc", "spanbench")
+PACKAGES: Final = ("spanspec", "spanproof.replay", "spanalloc", "spanbench")
 
 
 def stale() -> Iterator[str]:

@@ -13,15 +13,15 @@ from msgspec.structs import replace
 from spanproof.cli.app import run
 from spanproof.cli.output import FAILS, HOLDS, UNUSABLE
 from spanproof.mutation.corruption import How, Trace, corruptions, read_trace
+from spanproof.replay.check import check_header, check_trace
+from spanproof.replay.reader import TraceError, TraceReader
+from spanproof.replay.replay import Replay
+from spanproof.replay.schema import KINDS
+from spanproof.replay.verdict import Diverged, EventVerdict, TraceDivergence, broken_off
 from spanproof.support.traces import bundled_traces
 from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
-from spanspec.trace.check import check_header, check_trace
-from spanspec.trace.reader import TraceError, TraceReader
-from spanspec.trace.replay import Replay
-from spanspec.trace.schema import KINDS
-from spanspec.trace.verdict import Diverged, Divergence, Verdict, broken_off
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 SMALL = [read_trace(path) for name, path in TRACES.items() if name.startswith("small")]
@@ -35,7 +35,7 @@ def test_a_recorded_trace_holds(name: str) -> None:
         report = check_trace(source)
     assert report.divergence is None
     assert report.tally.events == report.header.events
-    allowed = report.tally.total(Verdict.ALLOWED)
+    allowed = report.tally.total(EventVerdict.ALLOWED)
     assert allowed < 20 if "-p4" in name else allowed == 0
 
 
@@ -151,7 +151,7 @@ def test_the_world_is_not_stopped_in_the_middle_of_an_operation() -> None:
     assert judged([*RACE.events[:end], stop]).startswith("CONC-9 thread ")
 
 
-def replay(events: list[EventBase]) -> Divergence | None:
+def replay(events: list[EventBase]) -> TraceDivergence | None:
     return Replay(HEADER).run(events)
 
 

@@ -22,7 +22,7 @@ from spanproof.fuzz.planted.planting import Effort
 from spanproof.mutation import planted
 from spanproof.mutation.planted import Campaigned
 from spanproof.selftest import campaign
-from spanproof.selftest.campaign import Tally
+from spanproof.selftest.campaign import FunctionTally
 from spanproof.selftest.judge import Problem
 from spanproof.support import processes, sidebyside
 from spanproof.support.traces import bundled_traces
@@ -98,8 +98,8 @@ def test_functions_whose_worker_is_killed_are_named_and_the_others_are_compared(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def judged(seed: int, first: int, end: int, folder: str) -> Tally:
-        return Tally(inside=end - first, agreed=1, problems=problems)
+    def judged(seed: int, first: int, end: int, folder: str) -> FunctionTally:
+        return FunctionTally(inside=end - first, agreed=1, problems=problems)
 
     monkeypatch.setattr(campaign, "judged", judged)
     killed((500, 1000, False))
@@ -113,7 +113,7 @@ def test_functions_whose_worker_is_killed_are_named_and_the_others_are_compared(
 def test_functions_that_are_all_refused_show_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    refused = Tally(inside=1, refused=1)
+    refused = FunctionTally(inside=1, refused=1)
     monkeypatch.setattr(selftest, "each_result", lambda tasks, *_: [(tasks[0], refused)])
     assert run(["selftest", "--functions", "1", "--no-coverage"]) == 2
     said = capsys.readouterr()

@@ -8,6 +8,13 @@ import msgspec
 import pytest
 
 from spanproof.cli.app import run
+from spanproof.replay.check import CheckReport, check_trace
+from spanproof.replay.phrases import phrase, ranges, slots
+from spanproof.replay.reader import TraceReader
+from spanproof.replay.replay import Replay
+from spanproof.replay.schema import KIND_OF, KINDS
+from spanproof.replay.watch import Watch
+from spanproof.replay.watched import History, WatchedThing, subject
 from spanproof.support.traces import bundled_traces
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
@@ -15,18 +22,11 @@ from spanspec.events.fields import EventBase
 from spanspec.pages.pageheap import page_address
 from spanspec.pages.runs import end_of
 from spanspec.span.mspan import DEAD
-from spanspec.trace.check import Report, check_trace
-from spanspec.trace.phrases import phrase, ranges, slots
-from spanspec.trace.reader import TraceReader
-from spanspec.trace.replay import Replay
-from spanspec.trace.schema import KIND_OF, KINDS
-from spanspec.trace.watch import Watch
-from spanspec.trace.watched import History, Subject, subject
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 
 
-def watched(name: str, *texts: str) -> Report:
+def watched(name: str, *texts: str) -> CheckReport:
     with TraceReader(TRACES[name]) as source:
         return check_trace(source, watched=[subject(text) for text in texts])
 
@@ -43,7 +43,7 @@ def test_what_is_no_span_and_no_page_is_refused(text: str) -> None:
 
 
 def test_a_span_and_a_page_can_be_named() -> None:
-    assert subject("s=17") == Subject("span", 17)
+    assert subject("s=17") == WatchedThing("span", 17)
     assert str(subject("b=403")) == "page 403"
 
 
@@ -125,7 +125,7 @@ def test_a_page_is_followed_through_splits_and_merges() -> None:
 def test_a_page_belongs_to_the_one_span_that_covers_it(name: str) -> None:
     with TraceReader(TRACES[name]) as source:
         replay = Replay(source.header)
-        pages = [Watch(Subject("page", number), replay.state) for number in range(0, 120, 17)]
+        pages = [Watch(WatchedThing("page", number), replay.state) for number in range(0, 120, 17)]
         found = 0
         for line, event in enumerate(source, 1):
             assert replay.run((event,)) is None
@@ -153,11 +153,11 @@ def test_the_life_ends_with_the_event_that_diverges(tmp_path: Path) -> None:
     with TraceReader(tmp_path / "wrong.jsonl") as source:
         plain = check_trace(source)
     with TraceReader(tmp_path / "wrong.jsonl") as source:
-        report = check_trace(source, watched=[Subject("page", page), Subject("page", 99)])
+        report = check_trace(source, watched=[WatchedThing("page", page), WatchedThing("page", 99)])
     assert report.divergence == plain.divergence is not None
     assert report.histories[0].entries[-1].line == place
     assert report.histories[0].entries[-1].what.startswith("the trace diverges: ")
-    assert report.histories[1] == History(Subject("page", 99), ())
+    assert report.histories[1] == History(WatchedThing("page", 99), ())
 
 
 def test_every_kind_of_event_has_words_of_its_own() -> None:

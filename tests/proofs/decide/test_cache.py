@@ -216,7 +216,7 @@ def test_a_closure_follows_names_attributes_and_strings() -> None:
     assert Sources(outside=["spanspec.base.words"]).facts("spanspec.base.words") is None
     assert not is_within("spanspec.wordsmith", ["spanspec.base.words"])
     assert module_file("json") is None
-    assert "spanspec.trace" in modules_of("spanspec")
+    assert "spanspec.pages" in modules_of("spanspec")
     assert modules_of("spanspec.base.words") == ["spanspec.base.words"]
 
 

@@ -268,8 +268,8 @@ def test_a_set_whose_order_does_not_show_may_be_kept(text: str, body: str) -> No
 @pytest.mark.parametrize(
     "more",
     [
-        "from spanspec.trace.schema import spans_of\ndef extra(e):\n    return [*spans_of(e)]",
-        "from spanspec.trace.inputs import MAY_BE_INPUT as M\ndef extra():\n    return tuple(M)",
+        "from spanproof.replay.schema import spans_of\ndef extra(e):\n    return [*spans_of(e)]",
+        "from spanproof.replay.inputs import MAY_BE_INPUT as M\ndef extra():\n    return tuple(M)",
     ],
 )
 def test_a_set_that_is_imported_is_one(text: str, more: str) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from spanproof.replay.reader import TraceReader
+from spanproof.replay.schema import KIND_OF
 from spanproof.report import exercised as recording
 from spanproof.report.exercised import Unexercised, exercised
 from spanproof.report.tests import folder_of_tests, shown_by, shown_by_tests
 from spanproof.support.traces import bundled_traces
 from spanspec.rules.book import BY_ID
-from spanspec.trace.reader import TraceReader
-from spanspec.trace.schema import KIND_OF
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 

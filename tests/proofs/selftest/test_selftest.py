@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from spanproof.cli.app import application
 from spanproof.selftest import kinds, outside, preface
-from spanproof.selftest.campaign import Tally, case_of, judged, text_of
+from spanproof.selftest.campaign import FunctionTally, case_of, judged, text_of
 from spanproof.selftest.inside import FunctionWriter
 from spanproof.selftest.judge import ARITHMETICS, imported, judge
 from spanproof.selftest.lines import coverage_of
@@ -240,7 +240,7 @@ FAULTS = {
 """Each fault with the number of a function that shows it, which is looked at first."""
 
 
-def tallies(hint: int) -> Iterator[Tally]:
+def tallies(hint: int) -> Iterator[FunctionTally]:
     yield judged(2, hint, hint + 1)
     for first in range(0, 3000, 50):
         yield judged(2, first, first + 50)

@@ -7,6 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from spanproof.mutation.corruption import Trace, read_trace
+from spanproof.replay.replay import Replay
+from spanproof.replay.schema import Header
+from spanproof.replay.threads import RecordedThread
+from spanproof.replay.verdict import Diverged
 from spanproof.simulate.judging import header_for
 from spanproof.simulate.racing import Racing
 from spanproof.support.traces import bundled_traces
@@ -20,10 +24,6 @@ from spanspec.heap.state.collector import STOPPED_TO_SWEEP
 from spanspec.pages.pagealloc import Purpose, allocate, free_manual, make_manual
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.runs import AMD64
-from spanspec.trace.replay import Replay
-from spanspec.trace.schema import Header
-from spanspec.trace.threads import RecordedThread
-from spanspec.trace.verdict import Diverged
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 

@@ -10,6 +10,12 @@ from msgspec.structs import replace
 
 from spanproof.cli.app import run
 from spanproof.mutation.corruption import read_trace
+from spanproof.replay.kinds import KINDS as ABOUT
+from spanproof.replay.kinds import LEAVES_ALIKE
+from spanproof.replay.latereads import LateReads
+from spanproof.replay.replay import Replay
+from spanproof.replay.schema import Header, spans_of
+from spanproof.replay.verdict import Diverged
 from spanproof.simulate.agreement import disagreements
 from spanproof.simulate.judging import header_for
 from spanproof.simulate.racing import Racing
@@ -29,12 +35,6 @@ from spanspec.sharing.invariant import sharing_holds
 from spanspec.sharing.records import IDLE, NO_SPAN, SWEEPING, UNUSED, Proc, is_idle
 from spanspec.sharing.steps import CLAIM_DIRECTLY, POP, STEPS
 from spanspec.span.listing import EMPTY, NONEMPTY
-from spanspec.trace.kinds import KINDS as ABOUT
-from spanspec.trace.kinds import LEAVES_ALIKE
-from spanspec.trace.latereads import LateReads
-from spanspec.trace.replay import Replay
-from spanspec.trace.schema import Header, spans_of
-from spanspec.trace.verdict import Diverged
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 

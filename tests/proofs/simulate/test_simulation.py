@@ -14,6 +14,10 @@ from spanalloc.base.recorder import Recorder
 from spanproof.cli.app import run
 from spanproof.mutation.corruption import Trace, corruptions
 from spanproof.mutation.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
+from spanproof.replay.check import check_trace
+from spanproof.replay.reader import TraceReader
+from spanproof.replay.replay import Replay
+from spanproof.replay.verdict import EventVerdict
 from spanproof.simulate.judging import ProgramObjects, ReplayJudge
 from spanproof.simulate.ledger import Ledger
 from spanproof.simulate.program import SimulatedProgram, SimulatedSchedule, in_words, load
@@ -33,10 +37,6 @@ from spanspec.heap.program import AddSpecial, Allocate, AnyInput, RemoveFinalize
 from spanspec.heap.state.collector import MARK_TERMINATION
 from spanspec.pages.osmemory import FollowedOs
 from spanspec.pages.pageheap import Actor
-from spanspec.trace.check import check_trace
-from spanspec.trace.reader import TraceReader
-from spanspec.trace.replay import Replay
-from spanspec.trace.verdict import Verdict
 
 PROGRAMS = 10
 STEPS = 300
@@ -148,7 +148,7 @@ def test_threads_that_meet_are_seen_to() -> None:
         result = racing.run(4000)
         replay = Replay(racing.header(len(told)))
         assert replay.run(told) is None
-        allowed += replay.tally.total(Verdict.ALLOWED)
+        allowed += replay.tally.total(EventVerdict.ALLOWED)
         stops += result.steps["stop the world"]
         skips += result.events["ck"]
     assert allowed > 0

@@ -11,16 +11,16 @@ from rich.table import Table
 from spanproof.cli.cluster import Scheduler, on_cluster
 from spanproof.cli.output import complain, err, out, print_json, progress, status_of
 from spanproof.cli.showing.watched import history_json, history_lines, subjects
+from spanproof.replay.check import CheckReport, check_trace
+from spanproof.replay.reader import TraceError, TraceReader
+from spanproof.replay.verdict import EventVerdict, TraceDivergence
+from spanproof.replay.watched import WatchedThing
 from spanproof.support.sidebyside import KILLED, each_result
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.recording.check import Checked, check_recording
 from spanproof.witness.recording.recordings import is_recording
 from spanspec.base.wording import counted
 from spanspec.rules.book import BY_ID
-from spanspec.trace.check import Report, check_trace
-from spanspec.trace.reader import TraceError, TraceReader
-from spanspec.trace.verdict import Divergence, Verdict
-from spanspec.trace.watched import Subject
 
 
 def check(
@@ -45,7 +45,7 @@ def check(
     divergence.
     """
     watched = subjects(watch or ())
-    reports: list[tuple[Report, float]] = []
+    reports: list[tuple[CheckReport, float]] = []
     unusable: list[TraceError] = []
     recordings: list[Checked] = []
     refused = 0
@@ -122,7 +122,7 @@ def recording_json(checked: Checked) -> dict[str, object]:
     return {**checked._asdict(), "holds": checked.divergence is None}
 
 
-def was_touched(subject: Subject, reports: Sequence[tuple[Report, float]]) -> bool:
+def was_touched(subject: WatchedThing, reports: Sequence[tuple[CheckReport, float]]) -> bool:
     """Tell whether some trace had an event of what was watched."""
     histories = (history for report, _ in reports for history in report.histories)
     return any(history.subject == subject and history.entries for history in histories)
@@ -131,12 +131,12 @@ def was_touched(subject: Subject, reports: Sequence[tuple[Report, float]]) -> bo
 class Asked(NamedTuple):
     """What is asked of traces: whose lives are printed, and what `check_trace` is to do."""
 
-    watched: Sequence[Subject] = ()
+    watched: Sequence[WatchedThing] = ()
     protocol: bool = False
     any_runtime: bool = False
 
 
-Judged = tuple[Report, float]
+Judged = tuple[CheckReport, float]
 """What a trace came to, and the seconds that it took."""
 
 
@@ -222,7 +222,7 @@ def judge(
     return report, time.perf_counter() - started
 
 
-def print_report(report: Report, seconds: float) -> None:
+def print_report(report: CheckReport, seconds: float) -> None:
     """Print the outcome of one trace in a line, and what was watched."""
     tally, divergence = report.tally, report.divergence
     verdict = "[green]holds[/]"
@@ -230,7 +230,7 @@ def print_report(report: Report, seconds: float) -> None:
         verdict = "[red]diverges[/]"
     elif report.problem is not None:
         verdict = "[yellow]breaks off[/]"
-    counts = ", ".join(f"{tally.total(v)} {v.value}" for v in Verdict if tally.total(v))
+    counts = ", ".join(f"{tally.total(v)} {v.value}" for v in EventVerdict if tally.total(v))
     if report.steps is not None:
         counts += f"; {counted(report.steps, 'step')} of the protocol"
     out.print(verdict, end=" ")
@@ -242,9 +242,9 @@ def print_report(report: Report, seconds: float) -> None:
             out.print(line, markup=False)
 
 
-def by_cause(reports: Sequence[Report]) -> Iterator[str]:
+def by_cause(reports: Sequence[CheckReport]) -> Iterator[str]:
     """Yield a text for each cause of divergences: the first of them, and where the others are."""
-    causes: dict[str, list[tuple[str, Divergence]]] = {}
+    causes: dict[str, list[tuple[str, TraceDivergence]]] = {}
     for report in reports:
         if report.divergence is not None:
             causes.setdefault(report.divergence.cause, []).append((report.path, report.divergence))
@@ -257,7 +257,7 @@ def by_cause(reports: Sequence[Report]) -> Iterator[str]:
         yield text
 
 
-def render(path: str, divergence: Divergence) -> str:
+def render(path: str, divergence: TraceDivergence) -> str:
     """Return a divergence as text: event, rule, expected and seen, history, surroundings."""
     lines = [
         f"divergence at {path}:{divergence.line}",
@@ -284,23 +284,23 @@ def cited(identifier: str) -> str:
     return f"{identifier}{says} (spanspec explain {identifier})"
 
 
-def kinds_table(reports: list[Report]) -> Table:
+def kinds_table(reports: list[CheckReport]) -> Table:
     """Return the table of verdicts by kind of event, over some traces."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("kind")
-    for verdict in Verdict:
+    for verdict in EventVerdict:
         table.add_column(verdict.value, justify="right")
     kinds = sorted({kind for report in reports for kind in report.tally.by_kind})
     for kind in kinds:
         counts = [
             sum(report.tally.by_kind[kind][v] for report in reports if kind in report.tally.by_kind)
-            for v in Verdict
+            for v in EventVerdict
         ]
         table.add_row(kind, *(str(count) if count else "" for count in counts))
     return table
 
 
-def total_line(reports: list[tuple[Report, float]]) -> str:
+def total_line(reports: list[tuple[CheckReport, float]]) -> str:
     """Return the sum over all traces in one line."""
     events = sum(report.tally.events for report, _ in reports)
     diverged = sum(report.divergence is not None for report, _ in reports)
@@ -311,7 +311,7 @@ def total_line(reports: list[tuple[Report, float]]) -> str:
     return f"{traces}, {seen}{told}, {counted(diverged, 'divergence')} ({seconds:.1f} s)"
 
 
-def as_json(report: Report, seconds: float) -> dict[str, object]:
+def as_json(report: CheckReport, seconds: float) -> dict[str, object]:
     """Return a report as a JSON document."""
     return {
         "path": report.path,
@@ -322,7 +322,7 @@ def as_json(report: Report, seconds: float) -> dict[str, object]:
         "problem": str(report.problem) if report.problem else None,
         "protocol_steps": report.steps,
         "kinds": {
-            kind: {verdict.value: counts[verdict] for verdict in Verdict}
+            kind: {verdict.value: counts[verdict] for verdict in EventVerdict}
             for kind, counts in sorted(report.tally.by_kind.items())
         },
         "divergence": divergence_json(report.divergence),
@@ -330,6 +330,6 @@ def as_json(report: Report, seconds: float) -> dict[str, object]:
     }
 
 
-def divergence_json(divergence: Divergence | None) -> dict[str, object] | None:
+def divergence_json(divergence: TraceDivergence | None) -> dict[str, object] | None:
     """Return a divergence as a JSON document; those of one cause have it in common."""
     return None if divergence is None else {**divergence._asdict(), "cause": divergence.cause}

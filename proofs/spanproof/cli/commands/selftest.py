@@ -14,7 +14,7 @@ from spanproof.support.sidebyside import KILLED, each_result
 from spanspec.base.wording import counted
 
 if TYPE_CHECKING:
-    from spanproof.selftest.campaign import Tally
+    from spanproof.selftest.campaign import FunctionTally
     from spanproof.selftest.judge import Problem
     from spanproof.selftest.lines import Coverage
 
@@ -45,10 +45,10 @@ def selftest(
     conditions hold, term and Python have the same value. Functions outside it have to be refused,
     with file and line.
     """
-    from spanproof.selftest.campaign import Tally
+    from spanproof.selftest.campaign import FunctionTally
 
     started = time.perf_counter()
-    total, lines, interrupted, whole = Tally(), list["Coverage"](), False, True
+    total, lines, interrupted, whole = FunctionTally(), list["Coverage"](), False, True
     tasks = [Task(at, min(at + TASK, functions)) for at in range(0, functions, TASK)]
     if coverage:
         tasks.insert(1, Task(0, min(functions, TRACED), watched=True))
@@ -59,7 +59,7 @@ def selftest(
                 work = partial(done_of, seed=seed, folder=folder)
                 workers = jobs or cpu_count() or 1
                 for one, result in each_result(tasks, workers, PRELOAD, work, lost):
-                    if isinstance(result, Tally):
+                    if isinstance(result, FunctionTally):
                         total = total.plus(result)
                         display.update(task, completed=total.functions)
                     elif isinstance(result, list):
@@ -99,7 +99,7 @@ class Task(NamedTuple):
     watched: bool = False
 
 
-def done_of(task: Task, seed: int, folder: str) -> "tuple[Task, Tally | list[Coverage]]":
+def done_of(task: Task, seed: int, folder: str) -> "tuple[Task, FunctionTally | list[Coverage]]":
     """Do a task in a worker."""
     from spanproof.selftest.campaign import judged
 
@@ -124,7 +124,7 @@ def traced(seed: int, functions: int, folder: str) -> "list[Coverage]":
     return coverage_of(run)
 
 
-def show(total: "Tally", lines: "Sequence[Coverage]", seconds: float) -> None:
+def show(total: "FunctionTally", lines: "Sequence[Coverage]", seconds: float) -> None:
     """Print what differs, the coverage, and the figures."""
     for problem in total.problems[:SHOWN]:
         show_problem(problem)

@@ -13,6 +13,8 @@ import typer
 from spanproof.cli.files import kept, tell_saved
 from spanproof.cli.output import FAILS, HOLDS, Unusable, err, out, print_json, progress, status_of
 from spanproof.cli.showing.explore import explore_scenes
+from spanproof.replay.phrases import phrase
+from spanproof.replay.schema import Header
 from spanproof.simulate.judging import Failure, Simulated
 from spanproof.simulate.program import NotSaved, SimulatedProgram, describe, load
 from spanproof.simulate.racing import Racing
@@ -22,8 +24,6 @@ from spanproof.support import savedfile
 from spanspec.base.wording import counted
 from spanspec.events.fields import EventBase
 from spanspec.rules.book import cited, in_words
-from spanspec.trace.phrases import phrase
-from spanspec.trace.schema import Header
 
 SHOWN = 40
 """Inputs shown of a program that failed, or events of a schedule: the last ones."""

@@ -28,11 +28,11 @@ from spanproof.fuzz.campaigns.campaign import CampaignResult, run, run_target
 from spanproof.fuzz.engine.target import of_heap
 from spanproof.fuzz.sides import spanalloc_subject, spanallocheap
 from spanproof.mutation.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
+from spanproof.replay.check import CheckReport
+from spanproof.replay.verdict import EventVerdict
 from spanproof.support.processes import pool
 from spanproof.support.traces import bundled_traces
 from spanspec.base.wording import counted
-from spanspec.trace.check import Report
-from spanspec.trace.verdict import Verdict
 
 HEAP_SHARE = 0.75
 """The part of the time for fuzzing that whole heaps get; single spans need less."""
@@ -47,7 +47,7 @@ CORRUPTIONS = 100
 class CheckedTraces(NamedTuple):
     """What the traces said: a report each, corruptions tried, and the seconds it took."""
 
-    reports: Sequence[tuple[Report, float]]
+    reports: Sequence[tuple[CheckReport, float]]
     corruptions: Sequence[Corruption]
     seconds: float
 
@@ -272,7 +272,8 @@ def overview(
     )
     tallies = [report.tally for report, _ in checked.reports]
     counts = ", ".join(
-        f"{sum(tally.total(verdict) for tally in tallies)} {verdict.value}" for verdict in Verdict
+        f"{sum(tally.total(verdict) for tally in tallies)} {verdict.value}"
+        for verdict in EventVerdict
     )
     events = counted(sum(tally.events for tally in tallies), "event")
     steps = sum(report.steps or 0 for report, _ in checked.reports)

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from spanproof.cli.output import Unusable, complain, err, out, progress
+from spanproof.replay.check import expect_usable
+from spanproof.replay.reader import TraceReader
 from spanproof.report.exercised import Unexercised, exercised
 from spanproof.report.matrix import RuleRow
 from spanproof.report.recorder import Exercised
 from spanproof.report.tests import folder_of_tests
 from spanproof.support.traces import bundled_traces
 from spanspec.base.wording import counted
-from spanspec.trace.check import expect_usable
-from spanspec.trace.reader import TraceReader
 
 HEADINGS = (
     f"{'rule':<9}{'functions':>10}{'obligations':>13}{'tests':>7}{'events':>10}  in the model"

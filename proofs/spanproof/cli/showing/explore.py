@@ -6,13 +6,13 @@ from collections import Counter
 from rich.table import Table
 
 from spanproof.cli.output import Unusable, err, out, print_json, progress, status_of
+from spanproof.replay.phrases import phrase
 from spanproof.simulate.exploring import Explored, events_of, explore
 from spanproof.simulate.scenes import SCENES, Scene, in_words
 from spanspec.base.wording import counted
 from spanspec.rules.book import cited
 from spanspec.rules.book import in_words as rules_in_words
 from spanspec.sharing.steps import STEPS
-from spanspec.trace.phrases import phrase
 
 SHOWN = 30
 """Events that are shown of a schedule that fails: the last ones."""

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from spanproof.cli.output import Unusable
+from spanproof.replay.watched import History, HistoryEntry, View, WatchedThing, subject
 from spanspec.base.wording import counted
-from spanspec.trace.watched import Entry, History, Subject, View, subject
 
 
-def subjects(watch: Sequence[str]) -> list[Subject]:
+def subjects(watch: Sequence[str]) -> list[WatchedThing]:
     """Return what the arguments ask to watch.
 
     Raises: Unusable if one of them is no span and no page.
@@ -40,7 +40,7 @@ def in_words(view: View) -> str:
     return ", ".join((state, *(f"{named(name)} {value}" for name, value in told.items())))
 
 
-def changes(entry: Entry) -> Iterator[str]:
+def changes(entry: HistoryEntry) -> Iterator[str]:
     """Yield what an event changed, and the whole view if the span is another one or its state."""
     before, after = entry.before._asdict(), entry.after._asdict()
     if (before["state"], before["span"]) != (after["state"], after["span"]):

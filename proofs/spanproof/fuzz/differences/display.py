@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from spanspec.trace.phrases import ranges
-from spanspec.trace.schema import KINDS
+from spanproof.replay.phrases import ranges
+from spanproof.replay.schema import KINDS
 
 BITMAPS = ("allocBits", "gcmarkBits", "alloc_bits", "mark_bits")
 ADDRESSES = ("base", "limit", "address", "found", "size")

@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from spanproof.replay.fieldrules import rule_of
+from spanproof.replay.schema import KINDS
 from spanspec.rules.book import cited
-from spanspec.trace.fieldrules import rule_of
-from spanspec.trace.schema import KINDS
 
 OF_PART: Final[dict[str, tuple[str, ...]]] = {
     "sweepgen": ("SWP-2",),

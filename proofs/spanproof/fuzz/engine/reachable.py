@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 from spanspec.rules.book import Definition, definitions, modules
 
 APART: Final[dict[str, str]] = {
-    "spanspec.trace": "only recorded traces are replayed",
     "spanspec.rules": "it is about the rule book",
     "spanspec.events": "it is about the form of traces",
     "spanspec.invariants": "an invariant is checked, not reached",

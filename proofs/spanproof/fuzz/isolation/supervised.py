@@ -21,10 +21,10 @@ from spanproof.fuzz.isolation.supervisor import Supervisor
 from spanproof.fuzz.isolation.worker import (
     Campaign,
     Counted,
-    Diverged,
     KeptProgram,
     Message,
     Once,
+    SliceDiverged,
     Unkept,
     Unsuitable,
 )
@@ -164,7 +164,7 @@ class Supervised(Generic[ProgramT]):
         found: list[Divergence] = []
 
         def hear(message: Message) -> None:
-            if isinstance(message, Diverged):
+            if isinstance(message, SliceDiverged):
                 found.append(message.divergence)
 
         ended = self._have_done(Once(program), limits or self._limits, hear)
@@ -223,7 +223,7 @@ class Supervised(Generic[ProgramT]):
                 self._on_kept(message.program)
         elif isinstance(message, Unkept):
             self.unkept = message.why
-        elif isinstance(message, Diverged):
+        elif isinstance(message, SliceDiverged):
             if self.first is None:
                 self._is_found(message.divergence)
                 self._supervisor.until = self._until + SLACK

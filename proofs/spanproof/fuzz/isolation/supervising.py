@@ -98,7 +98,7 @@ def _serve(channel: Connection, body: Body, note: Note, command: int) -> None:
             continue  # to stop a worker that has ended already
         start = msgspec.msgpack.decode(order, type=Start)
         try:
-            watch = Watch(channel, body, note, start, command)
+            watch = ProcessWatch(channel, body, note, start, command)
         except OSError as problem:
             ended = Ended("refused", problem.errno or 0)
         else:
@@ -139,7 +139,7 @@ class Incoming:
                 yield message
 
 
-class Watch:
+class ProcessWatch:
     """One worker, from its start to its end. Raises: OSError if it cannot be started."""
 
     def __init__(

@@ -61,7 +61,7 @@ class Counted(msgspec.Struct, frozen=True, tag="counted"):
     slowest: float
 
 
-class Diverged(msgspec.Struct, frozen=True, tag="found"):
+class SliceDiverged(msgspec.Struct, frozen=True, tag="found"):
     """A divergence; each is simpler than the one before."""
 
     divergence: Divergence
@@ -86,7 +86,7 @@ class Unsuitable(msgspec.Struct, frozen=True, tag="unsuitable"):
 
 
 Assignment = Campaign | Once
-Message = Counted | Diverged | KeptProgram | Unkept | Unsuitable
+Message = Counted | SliceDiverged | KeptProgram | Unkept | Unsuitable
 
 ENCODER = msgspec.msgpack.Encoder()
 
@@ -210,4 +210,4 @@ class Teller(Generic[ProgramT]):
 
     def found(self, divergence: Divergence) -> None:
         """Tell of a divergence."""
-        self.tell(Diverged(divergence))
+        self.tell(SliceDiverged(divergence))

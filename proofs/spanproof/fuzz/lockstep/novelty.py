@@ -14,8 +14,8 @@ from typing import Final, NamedTuple, cast
 
 from msgspec import inspect
 
+from spanproof.replay.schema import KINDS
 from spanspec.heap.state.state import HeapState
-from spanspec.trace.schema import KINDS
 
 Feature = tuple[Hashable, ...]
 """Something that a run has shown."""

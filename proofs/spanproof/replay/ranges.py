@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.inspect import Field, IntType, ListType, StructType, Type, UnionType, type_info
 
+from spanproof.replay.schema import KINDS, Header
 from spanspec.base.words import M64
-from spanspec.trace.schema import KINDS, Header
 
 HEADER: Final = "header"
 """What stands for the kind of event where a key is the header's."""

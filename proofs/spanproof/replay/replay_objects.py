@@ -1,5 +1,7 @@
 """Replay of allocations: which slot, by which path, and where a tiny object goes."""
 
+from spanproof.replay.verdict import AFTER, INPUT, PREDICTED, Diverged, EventVerdict, expect
+from spanproof.replay.world import World
 from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY
 from spanspec.events import span_events as ev
@@ -27,8 +29,6 @@ from spanspec.heap.state.state import HeapState, Mcache
 from spanspec.heap.state.taking import allocate_large
 from spanspec.pages.pageheap import page_address
 from spanspec.span.mspan import slot_address
-from spanspec.trace.verdict import AFTER, INPUT, PREDICTED, Diverged, Verdict, expect
-from spanspec.trace.world import World
 
 ADDRESS_NOTE = 10
 """The `note` by which a program tells an address that it was given."""
@@ -53,7 +53,7 @@ class ReplayedObjects:
         expect("MAL-11", "large span without its object", None, waiting)
         self.large_ready[p] = span
 
-    def malloc(self, event: ev.Malloc) -> Verdict:
+    def malloc(self, event: ev.Malloc) -> EventVerdict:
         """Replay an allocation that took a slot.
 
         Rules: MAL-4 MAL-7 MAL-8 MAL-10 MAL-14 MAL-19 SPAN-12 SPAN-15.
@@ -123,7 +123,7 @@ class ReplayedObjects:
         expect("SWP-27", "span.needzero", record.needzero != 0, needzero, AFTER)
         expect("MAL-4", "flags, at most", _ALL_FLAGS, event.flags, AFTER)
 
-    def _malloc_large(self, event: ev.Malloc, noscan: bool) -> Verdict:
+    def _malloc_large(self, event: ev.Malloc, noscan: bool) -> EventVerdict:
         """Replay a large object: the only slot of a span of its own.
 
         Rules: MAL-4 MAL-11 MAL-12 HEAP-23.
@@ -144,7 +144,7 @@ class ReplayedObjects:
         self._last[event.p] = record.base
         return PREDICTED
 
-    def tiny_hit(self, event: ev.TinyHit) -> Verdict:
+    def tiny_hit(self, event: ev.TinyHit) -> EventVerdict:
         """Replay a tiny object that went into the current block.
 
         Rules: MAL-5 MAL-6.
@@ -172,7 +172,7 @@ class ReplayedObjects:
         self._last[event.p] = address + placed.offset
         return PREDICTED
 
-    def note(self, event: ev.Mark) -> Verdict:
+    def note(self, event: ev.Mark) -> EventVerdict:
         """Replay a note of the traced program: an address it got is the P's last allocation.
 
         Rules: SPAN-12 CONC-9.

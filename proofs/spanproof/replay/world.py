@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from typing import Final, cast
 
+from spanproof.replay.kinds import Kind
+from spanproof.replay.threads import RecordedThread
+from spanproof.replay.verdict import Diverged, expect
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent
@@ -11,9 +14,6 @@ from spanspec.heap.state.collector import MARK
 from spanspec.heap.state.state import HeapState
 from spanspec.invariants import When, violations
 from spanspec.pages.pageheap import Actor
-from spanspec.trace.kinds import Kind
-from spanspec.trace.threads import RecordedThread
-from spanspec.trace.verdict import Diverged, expect
 
 FREE_LOCK: Final = -1
 

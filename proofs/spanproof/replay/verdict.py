@@ -5,10 +5,10 @@ from collections import Counter
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from spanspec.trace.schema import KIND_OF
+from spanproof.replay.schema import KIND_OF
 
 
-class Verdict(StrEnum):
+class EventVerdict(StrEnum):
     """How an event stands to the model.
 
     `predicted`: the model says exactly this. `allowed`: a race or an unrecorded pacing parameter
@@ -21,9 +21,9 @@ class Verdict(StrEnum):
     INPUT = "input"
 
 
-PREDICTED: Final = Verdict.PREDICTED
-ALLOWED: Final = Verdict.ALLOWED
-INPUT: Final = Verdict.INPUT
+PREDICTED: Final = EventVerdict.PREDICTED
+ALLOWED: Final = EventVerdict.ALLOWED
+INPUT: Final = EventVerdict.INPUT
 """The verdicts as compiled code finds them at once: a member of a class is looked up there."""
 
 
@@ -35,7 +35,7 @@ class Counts:
         self.allowed = 0
         self.inputs = 0
 
-    def by_verdict(self) -> Counter[Verdict]:
+    def by_verdict(self) -> Counter[EventVerdict]:
         """Return the counts of the verdicts that were given."""
         counts = {PREDICTED: self.predicted, ALLOWED: self.allowed, INPUT: self.inputs}
         return Counter({verdict: count for verdict, count in counts.items() if count})
@@ -48,7 +48,7 @@ class Tally:
         self.of = [Counts() for _ in KIND_OF]
 
     @property
-    def by_kind(self) -> dict[str, Counter[Verdict]]:
+    def by_kind(self) -> dict[str, Counter[EventVerdict]]:
         """Counts by kind, of the kinds that occurred."""
         kinds = zip(KIND_OF.values(), self.of, strict=True)
         found = {kind: counts.by_verdict() for kind, counts in kinds}
@@ -59,12 +59,12 @@ class Tally:
         """How many events were counted."""
         return sum(counts.predicted + counts.allowed + counts.inputs for counts in self.of)
 
-    def total(self, verdict: Verdict) -> int:
+    def total(self, verdict: EventVerdict) -> int:
         """Return how many events got a verdict."""
         return sum(counts[verdict] for counts in self.by_kind.values())
 
 
-class Divergence(NamedTuple):
+class TraceDivergence(NamedTuple):
     """An event that the model excludes.
 
     `line` is the event's place in the trace, `kind` its kind, `event` its text, and `told` the same

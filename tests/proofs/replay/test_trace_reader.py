@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spanproof.replay.ranges import HEADER as HEADER_LINE
+from spanproof.replay.ranges import Range, ranges, table
+from spanproof.replay.reader import MAX_LINE, TraceError, TraceReader
+from spanproof.replay.schema import KINDS
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
-from spanspec.trace.ranges import HEADER as HEADER_LINE
-from spanspec.trace.ranges import Range, ranges, table
-from spanspec.trace.reader import MAX_LINE, TraceError, TraceReader
-from spanspec.trace.schema import KINDS
 
 HEADER: dict[str, object] = {
     "k": "header",

@@ -3,20 +3,20 @@
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from spanproof.replay.reader import TraceError, TraceReader
+from spanproof.replay.replay import Replay
+from spanproof.replay.schema import Header
+from spanproof.replay.verdict import Tally, TraceDivergence
+from spanproof.replay.watch import Watching
+from spanproof.replay.watched import History, WatchedThing
 from spanspec.base.collecting import put_off
 from spanspec.base.constants import ARENA_BASE, HEAP_ARENA_BYTES, NUM_SIZE_CLASSES
 from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.pages.mallocinit import mallocinit
 from spanspec.pages.runs import PhysicalPages
-from spanspec.trace.reader import TraceError, TraceReader
-from spanspec.trace.replay import Replay
-from spanspec.trace.schema import Header
-from spanspec.trace.verdict import Divergence, Tally
-from spanspec.trace.watch import Watching
-from spanspec.trace.watched import History, Subject
 
 
-class Report(NamedTuple):
+class CheckReport(NamedTuple):
     """The outcome of checking one trace; `problem` is what ended the reading too early.
 
     `histories` has what became of each span and page that was watched, `steps` the number of steps
@@ -26,7 +26,7 @@ class Report(NamedTuple):
     path: str
     header: Header
     tally: Tally
-    divergence: Divergence | None
+    divergence: TraceDivergence | None
     problem: TraceError | None = None
     histories: Sequence[History] = ()
     steps: int | None = None
@@ -99,7 +99,7 @@ def expect_usable(source: TraceReader) -> None:
     expect_events(source.path, source.header)
 
 
-def check_header(header: Header) -> Divergence | None:
+def check_header(header: Header) -> TraceDivergence | None:
     """Hold the pages and the size classes of a trace's header against the model's.
 
     Rules: CONST-2 SC-4 SC-14.
@@ -123,18 +123,18 @@ def check_header(header: Header) -> Divergence | None:
     return None
 
 
-def _of_header(rule: str, what: str, expected: str, seen: str) -> Divergence:
-    return Divergence(0, "header", "", rule, what, expected, seen, "the header of the trace")
+def _of_header(rule: str, what: str, expected: str, seen: str) -> TraceDivergence:
+    return TraceDivergence(0, "header", "", rule, what, expected, seen, "the header of the trace")
 
 
 def check_trace(
     source: TraceReader,
     on_progress: Callable[[int], None] | None = None,
     every: int = 20_000,
-    watched: Sequence[Subject] = (),
+    watched: Sequence[WatchedThing] = (),
     protocol: bool = False,
     any_runtime: bool = False,
-) -> Report:
+) -> CheckReport:
     """Replay a whole trace, up to its first divergence.
 
     `on_progress` is told the number of events done, about once for each `every` of them. A trace
@@ -170,4 +170,6 @@ def check_trace(
         problem = error
     histories = watching.histories()
     steps = sum(replay.state.taken.values()) if protocol else None
-    return Report(source.path, source.header, replay.tally, divergence, problem, histories, steps)
+    return CheckReport(
+        source.path, source.header, replay.tally, divergence, problem, histories, steps
+    )

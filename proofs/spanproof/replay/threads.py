@@ -7,6 +7,8 @@ manual spans in the middle of another operation of the same thread.
 from collections.abc import Generator
 from typing import cast
 
+from spanproof.replay.kinds import BEGINS_WALK, STOPS_WORLD, Kind
+from spanproof.replay.verdict import Diverged, expect
 from spanspec.base.ids import NOBODY
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
@@ -23,8 +25,6 @@ from spanspec.heap.state.state import HeapState
 from spanspec.pages.pagealloc import allocate, free_manual
 from spanspec.pages.pageheap import Actor, page_number
 from spanspec.pages.scavenge import scavenge
-from spanspec.trace.kinds import BEGINS_WALK, STOPS_WORLD, Kind
-from spanspec.trace.verdict import Diverged, expect
 
 Section = Generator[EventBase, None, None]
 """A course of steps under the lock of the page heap."""

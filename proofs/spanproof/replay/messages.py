@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.inspect import LiteralType, StructType, type_info
 
-from spanspec.trace.schema import KINDS
+from spanproof.replay.schema import KINDS
 
 UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What decoding a line may raise."""

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from spanproof.replay.phrases import PHASES, STATES, in_full, slots_of
+from spanproof.replay.schema import spans_of
 from spanspec.base.constants import NUM_SPAN_CLASSES
 from spanspec.base.ids import NOBODY
 from spanspec.events.fields import EventBase
@@ -11,8 +13,6 @@ from spanspec.heap.picture import relative
 from spanspec.heap.state.state import HeapState
 from spanspec.pages.pageheap import page_address, page_number
 from spanspec.span.mspan import Mspan, is_allocated
-from spanspec.trace.phrases import PHASES, STATES, in_full, slots_of
-from spanspec.trace.schema import spans_of
 
 SHOWN = 8
 """Events shown with a divergence."""

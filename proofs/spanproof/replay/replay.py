@@ -4,6 +4,38 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, cast
 
+from spanproof.replay.fieldrules import OF_KIND, rule_of
+from spanproof.replay.history import as_text, past_of, surroundings
+from spanproof.replay.inputs import is_input
+from spanproof.replay.kinds import KINDS, MALLOC, OF_CYCLE, OF_THREAD, TINY_HIT, Kind
+from spanproof.replay.phrases import in_full, term, value
+from spanproof.replay.recordedos import RecordedOs
+from spanproof.replay.replay_objects import ReplayedObjects
+from spanproof.replay.schema import KIND_OF, Header
+from spanproof.replay.threads import (
+    CENTRAL,
+    NO_SPAN,
+    RecordedThread,
+    begin_course,
+    begin_section,
+    is_claim_in_walk,
+)
+from spanproof.replay.verdict import (
+    AFTER,
+    ALLOWED,
+    BEFORE,
+    DURING,
+    INPUT,
+    PREDICTED,
+    Diverged,
+    EventVerdict,
+    Tally,
+    TraceDivergence,
+    broken_off,
+    expect,
+)
+from spanproof.replay.witness import TraceWitness
+from spanproof.replay.world import World, check_invariants
 from spanspec.base.ids import NOBODY
 from spanspec.base.steps import NotAStep
 from spanspec.events import heap_events as hev
@@ -16,38 +48,6 @@ from spanspec.pages.pagealloc import make_manual
 from spanspec.pages.pageheap import Actor, PageHeap
 from spanspec.pages.runs import PhysicalPages
 from spanspec.sharing.invariant import sharing_holds
-from spanspec.trace.fieldrules import OF_KIND, rule_of
-from spanspec.trace.history import as_text, past_of, surroundings
-from spanspec.trace.inputs import is_input
-from spanspec.trace.kinds import KINDS, MALLOC, OF_CYCLE, OF_THREAD, TINY_HIT, Kind
-from spanspec.trace.phrases import in_full, term, value
-from spanspec.trace.recordedos import RecordedOs
-from spanspec.trace.replay_objects import ReplayedObjects
-from spanspec.trace.schema import KIND_OF, Header
-from spanspec.trace.threads import (
-    CENTRAL,
-    NO_SPAN,
-    RecordedThread,
-    begin_course,
-    begin_section,
-    is_claim_in_walk,
-)
-from spanspec.trace.verdict import (
-    AFTER,
-    ALLOWED,
-    BEFORE,
-    DURING,
-    INPUT,
-    PREDICTED,
-    Diverged,
-    Divergence,
-    Tally,
-    Verdict,
-    broken_off,
-    expect,
-)
-from spanspec.trace.witness import Witness
-from spanspec.trace.world import World, check_invariants
 
 REMEMBERED: Final = 100
 """Batches of events kept, so that a divergence can show what touched the same span before."""
@@ -67,7 +67,7 @@ class Replay:
         self.line = 0
         self.past: deque[tuple[int, Sequence[EventBase]]] = deque(maxlen=REMEMBERED)
         self.tally = Tally()
-        self.witness = Witness(header.phys_page_size)
+        self.witness = TraceWitness(header.phys_page_size)
         phys = PhysicalPages(header.phys_page_size, header.huge_page_size)
         system = RecordedOs(self.witness)
         self.state = HeapState(self.witness, PageHeap(self.witness, system, phys))
@@ -77,7 +77,7 @@ class Replay:
         self.threads: dict[int, RecordedThread] = {}
         self._moment = BEFORE
 
-    def run(self, events: Sequence[EventBase]) -> Divergence | None:
+    def run(self, events: Sequence[EventBase]) -> TraceDivergence | None:
         """Replay the next events, up to the first that the model excludes."""
         self.past.append((self.line + 1, events))
         counts_of = self.tally.of
@@ -111,7 +111,7 @@ class Replay:
                 counts.inputs += 1
         return None
 
-    def _replay(self, event: EventBase, about: Kind) -> Verdict:
+    def _replay(self, event: EventBase, about: Kind) -> EventVerdict:
         """Let the model take the step that an event tells of; return how that stands to the model.
 
         Raises: Diverged if the model excludes it.
@@ -125,7 +125,7 @@ class Replay:
             return self._of_thread(cast(ThreadEvent, event), about)
         return self._of_cycle(event, about) if replayed_as == OF_CYCLE else self._note(event)
 
-    def finish(self) -> Divergence | None:
+    def finish(self) -> TraceDivergence | None:
         """Check the whole state at the end, as far as nobody is in the middle of something."""
         try:
             check_invariants(self.state, When.ALWAYS if self.world.locked else When.UNLOCKED)
@@ -150,7 +150,7 @@ class Replay:
             thread = self.threads[number] = RecordedThread(number)
         return thread
 
-    def _of_thread(self, event: ThreadEvent, about: Kind) -> Verdict:
+    def _of_thread(self, event: ThreadEvent, about: Kind) -> EventVerdict:
         witness, world = self.witness, self.world
         witness.at(self.line, event)
         self._moment = BEFORE
@@ -320,13 +320,13 @@ class Replay:
 
     # --- notes of the program, and the cycle -----------------------------------------------------
 
-    def _note(self, event: EventBase) -> Verdict:
+    def _note(self, event: EventBase) -> EventVerdict:
         """Replay a note of the traced program, which runs when the allocator does not."""
         assert type(event) is ev.Mark
         self._thread(event.thread).come_to_rest(stops=True)
         return self.objects.note(event)
 
-    def _of_cycle(self, event: EventBase, about: Kind) -> Verdict:
+    def _of_cycle(self, event: EventBase, about: Kind) -> EventVerdict:
         assert isinstance(event, ThreadEvent)
         self.witness.at(self.line, event)
         self._moment = BEFORE
@@ -341,10 +341,10 @@ class Replay:
 
     # --- divergences -----------------------------------------------------------------------------
 
-    def _divergence(self, event: EventBase, problem: Diverged) -> Divergence:
+    def _divergence(self, event: EventBase, problem: Diverged) -> TraceDivergence:
         kind = type(event)
         own = BEFORE if kind in (ev.Malloc, ev.TinyHit, ev.Mark) else self._moment
-        return Divergence(
+        return TraceDivergence(
             line=self.line,
             kind=KIND_OF[kind],
             event=as_text(event),

@@ -13,7 +13,7 @@ NEVER_SEEN: Final = "never seen"
 """The state of a page that no span has had, and of a descriptor that was never used."""
 
 
-class Subject(NamedTuple):
+class WatchedThing(NamedTuple):
     """What is watched: a span by its descriptor, or a page by its number."""
 
     thing: Thing
@@ -23,7 +23,7 @@ class Subject(NamedTuple):
         return f"{self.thing} {self.number}"
 
 
-def subject(text: str) -> Subject:
+def subject(text: str) -> WatchedThing:
     """Return what a text such as `s=17` or `b=403` asks to watch.
 
     Raises: ValueError if it is neither.
@@ -31,7 +31,7 @@ def subject(text: str) -> Subject:
     found = re.fullmatch(r"([sb])=(\d{1,9})", text, re.ASCII)
     if found is None:
         raise ValueError(f"watch s=NUMBER for a span or b=NUMBER for a page, not {text!r}")
-    return Subject(LETTERS[found[1]], int(found[2]))
+    return WatchedThing(LETTERS[found[1]], int(found[2]))
 
 
 class View(NamedTuple):
@@ -56,7 +56,7 @@ class View(NamedTuple):
     cached_by: int | None = None
 
 
-class Entry(NamedTuple):
+class HistoryEntry(NamedTuple):
     """A line of a life: an event, or the allocations from `line` to `last`, in words.
 
     `events` counts them; `kind` is that of the event, or `m` for allocations.
@@ -74,5 +74,5 @@ class Entry(NamedTuple):
 class History(NamedTuple):
     """All that happened to what was watched, in order."""
 
-    subject: Subject
-    entries: Sequence[Entry]
+    subject: WatchedThing
+    entries: Sequence[HistoryEntry]

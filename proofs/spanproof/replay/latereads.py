@@ -9,6 +9,7 @@ the protocol it is all the same who is who, and there is any number of threads.
 
 from typing import cast
 
+from spanproof.replay.kinds import Kind
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
 from spanspec.base.steps import NotAStep
 from spanspec.events import span_events as ev
@@ -18,7 +19,6 @@ from spanspec.heap.state.taking import look_at_popped
 from spanspec.pages.pageheap import Actor
 from spanspec.sharing.growing import WIDTH, span_id, thread_id
 from spanspec.sharing.records import POPPED, SharedSpan, works_on
-from spanspec.trace.kinds import Kind
 
 
 class LateReads:

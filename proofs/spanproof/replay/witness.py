@@ -5,6 +5,9 @@ before or after a step of another. The witness then takes what the event says, p
 one of those, and notes that the event was `allowed`, not predicted.
 """
 
+from spanproof.replay.latereads import LateReads
+from spanproof.replay.unlockedreads import UnlockedReads
+from spanproof.replay.verdict import Diverged, expect
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import NOBODY, ThreadId
 from spanspec.base.words import M32, U32, U64
@@ -19,12 +22,9 @@ from spanspec.pages.pageheap import page_address
 from spanspec.sharing.records import SharedSpan
 from spanspec.span.mspan import IN_USE, SpanState
 from spanspec.span.sweepgen import is_sweeping, needs_sweep
-from spanspec.trace.latereads import LateReads
-from spanspec.trace.unlockedreads import UnlockedReads
-from spanspec.trace.verdict import Diverged, expect
 
 
-class Witness:
+class TraceWitness:
     """Answers from the event at hand.
 
     `concurrent` tells whether several threads may act at once; `claims_unseen` has the spans of

@@ -1,18 +1,18 @@
 """The operating system of a recorded process: it gave arenas where the trace says."""
 
+from spanproof.replay.witness import TraceWitness
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.base.words import M64, U64
 from spanspec.events.heap_events import ArenaMapped
 from spanspec.pages.arena import GrantingOs
 from spanspec.pages.pageheap import page_address
 from spanspec.pages.runs import round_down
-from spanspec.trace.witness import Witness
 
 
 class RecordedOs(GrantingOs):
     """Answers a reservation by the event at hand, and grants everything else: the trace goes on."""
 
-    def __init__(self, witness: Witness) -> None:
+    def __init__(self, witness: TraceWitness) -> None:
         super().__init__()
         self._witness = witness
 

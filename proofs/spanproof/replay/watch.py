@@ -7,6 +7,12 @@ the span that the page belongs to. Slots taken one after the other are told toge
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from spanproof.replay.history import as_text
+from spanproof.replay.phrases import STATES, phrase, slots
+from spanproof.replay.replay import Replay
+from spanproof.replay.schema import KIND_OF, spans_of
+from spanproof.replay.verdict import TraceDivergence
+from spanproof.replay.watched import NEVER_SEEN, History, HistoryEntry, View, WatchedThing
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64
 from spanspec.events import span_events as ev
@@ -18,12 +24,6 @@ from spanspec.pages.pageheap import page_address, page_number
 from spanspec.pages.runs import PageRun, end_of
 from spanspec.span.listing import EMPTY, NONEMPTY
 from spanspec.span.mspan import DEAD, IN_USE, MANUAL, Mspan
-from spanspec.trace.history import as_text
-from spanspec.trace.phrases import STATES, phrase, slots
-from spanspec.trace.replay import Replay
-from spanspec.trace.schema import KIND_OF, spans_of
-from spanspec.trace.verdict import Divergence
-from spanspec.trace.watched import NEVER_SEEN, Entry, History, Subject, View
 
 LISTS: Final[dict[int, str]] = {NONEMPTY: "nonempty", EMPTY: "empty"}
 """The names of the lists of a span class."""
@@ -91,20 +91,20 @@ class _Slots:
         else:
             self.tiny.append(event.slot)
 
-    def entry(self, after: _Sight) -> Entry:
+    def entry(self, after: _Sight) -> HistoryEntry:
         """Return all of them as one line of a life."""
         words = slots(self.taken, self.tiny)
         views = self.before.view(), after.view()
-        return Entry(self.line, self.last, self.events, "m", words, *views)
+        return HistoryEntry(self.line, self.last, self.events, "m", words, *views)
 
 
 class Watch:
     """Follows one subject from event to event."""
 
-    def __init__(self, subject: Subject, state: HeapState) -> None:
+    def __init__(self, subject: WatchedThing, state: HeapState) -> None:
         self.subject = subject
         self._state = state
-        self._entries: list[Entry] = []
+        self._entries: list[HistoryEntry] = []
         self._slots: _Slots | None = None
         self._sight = _Sight()
         self._sight = self._look(set())
@@ -135,7 +135,9 @@ class Watch:
         self._end_slots()
         self._sight = now
         views = before.view(), now.view()
-        self._entries.append(Entry(line, line, 1, KIND_OF[type(event)], phrase(event), *views))
+        self._entries.append(
+            HistoryEntry(line, line, 1, KIND_OF[type(event)], phrase(event), *views)
+        )
 
     def note_divergence(self, line: int, event: EventBase) -> None:
         """Note the event that the model excludes, if it names the subject."""
@@ -145,7 +147,9 @@ class Watch:
             self._end_slots()
             view = self._sight.view()
             what = f"the trace diverges: {as_text(event)}"
-            self._entries.append(Entry(line, line, 1, KIND_OF[type(event)], what, view, view))
+            self._entries.append(
+                HistoryEntry(line, line, 1, KIND_OF[type(event)], what, view, view)
+            )
 
     def _end_slots(self) -> None:
         if self._slots is not None:
@@ -211,7 +215,7 @@ def has(run: PageRun, address: U64) -> bool:
 class Watching:
     """A replay with some subjects watched: `run` is what the replay's own does, and notes."""
 
-    def __init__(self, replay: Replay, subjects: Sequence[Subject]) -> None:
+    def __init__(self, replay: Replay, subjects: Sequence[WatchedThing]) -> None:
         self._replay = replay
         self._watches = [Watch(one, replay.state) for one in subjects]
 
@@ -219,7 +223,7 @@ class Watching:
         """Return the life of each subject, as far as it was seen."""
         return tuple(watch.history() for watch in self._watches)
 
-    def run(self, events: Sequence[EventBase]) -> Divergence | None:
+    def run(self, events: Sequence[EventBase]) -> TraceDivergence | None:
         """Replay the next events one by one, up to the first that the model excludes."""
         replay = self._replay
         past = replay.past

@@ -8,6 +8,8 @@ seen, and which values a step that is under way is about to store.
 from bisect import bisect_right
 from typing import Final, cast
 
+from spanproof.replay.kinds import ALLOCATING, KINDS, NEITHER, SWEPT, TAKEN, Kind
+from spanproof.replay.threads import RecordedThread
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import M32, U32
 from spanspec.events import span_events as ev
@@ -17,8 +19,6 @@ from spanspec.pages.pageheap import UNUSED as UNUSED_RUN
 from spanspec.sharing.records import UNUSED
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, SpanState
 from spanspec.span.sweepgen import is_cached, is_swept, needs_sweep
-from spanspec.trace.kinds import ALLOCATING, KINDS, NEITHER, SWEPT, TAKEN, Kind
-from spanspec.trace.threads import RecordedThread
 
 NEVER: Final = -1
 
@@ -26,7 +26,7 @@ MOST_DESCRIPTORS: Final = max(len(about.descriptors) for about in KINDS.values()
 """How many descriptors an event may name."""
 
 
-class Noted:
+class NotedSpan:
     """How a descriptor looked before an event."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class UnlockedReads:
         self._generations: dict[int, dict[U32, int]] = {}
         self._states: dict[int, dict[SpanState, int]] = {}
         # Filled anew for each event, so that none has to be made for it: the first `_noted` count.
-        self._before = [Noted() for _ in range(MOST_DESCRIPTORS)]
+        self._before = [NotedSpan() for _ in range(MOST_DESCRIPTORS)]
         self._noted = 0
         self._storing: dict[int, tuple[int, U32]] = {}
         self._under_way: tuple[set[int], set[int], set[int]] = (set(), set(), set())

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Final
 
+from spanproof.replay.schema import KIND_OF
 from spanspec.base.bitmap import Bits
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL
-from spanspec.trace.schema import KIND_OF
 
 PATHS: Final[dict[ev.Path, str]] = {
     ev.FAST: "by the fast path",
