@@ -447,7 +447,9 @@ def check(command: build_ext) -> None:
         f"import importlib\nfor name in {names!r}:\n"
         "    assert not importlib.import_module(name).__file__.endswith('.py'), name"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sorted(places)))}
+    # Where pip builds apart from all that is installed, what a build needs is on this path, too.
+    path = [*map(str, sorted(places)), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True
     )

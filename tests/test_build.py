@@ -88,6 +88,18 @@ def test_what_is_compiled_is_of_the_sources_and_can_be_imported(tree: Path) -> N
     assert how(tree / "bench" / "spanbench") == (True, "", ())
 
 
+def test_what_is_built_is_tried_with_what_the_build_has_on_its_path(tree: Path) -> None:
+    needed, told = tree / "needed", tree / "told"
+    needed.mkdir()
+    # Where pip builds apart from all that is installed, it puts what a build needs on this path.
+    starts = f"import sys\nprint(sys.orig_argv, file=open({str(told)!r}, 'a'))\n"
+    (needed / "sitecustomize.py").write_text(starts)
+    built = run(tree, "setup.py", "build_ext", "--inplace", PYTHONPATH=str(needed))
+    assert built.returncode == 0, built.stderr
+    assert "spanbench.others.baseline" in told.read_text()
+    assert how(tree / "bench" / "spanbench").compiled
+
+
 def test_another_flag_compiles_what_it_is_for_again(tree: Path) -> None:
     for flag, groups in (("", 1), ("", 0), ("-DANOTHER", 1)):
         text = (ROOT / "setup.py").read_text()
