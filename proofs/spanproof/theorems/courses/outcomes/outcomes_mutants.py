@@ -105,6 +105,16 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.pages.growth.grow",
+        Variant(
+            "first-growth-in-an-arena",
+            "arena_base=page_number(heap.current.base) if started else None",
+            "arena_base=page_number(heap.current.base) if not started else None",
+            "courses.told",
+            "the first growth is told to begin in an arena, and no later one is",
+        ),
+    ),
+    *variants_of(
         "spanspec.heap.courses.newspan.take_span",
         Variant(
             "fresh-span-of-old-bits",

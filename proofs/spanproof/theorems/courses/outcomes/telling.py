@@ -108,11 +108,31 @@ def sources(player: Player) -> None:
             promise(event.source == due, f"CEN-3: {event}, not {due}")
 
 
+Arena = tuple[int | None, int | None]
+"""The first page of the current arena, and the one behind it; None before there is one."""
+
+
+def grown(player: Player, arena: Arena) -> Arena:
+    """Require of each growth that it is told to begin in the arena that the one before has left.
+
+    Return what the last one leaves.
+    """
+    for event in player.told:
+        match event:
+            case hev.HeapGrows():
+                said = (event.arena_base, event.arena_end)
+                promise(said == arena, f"HEAP-21: {event}, not {arena}")
+            case hev.HeapGrown():
+                arena = (event.arena_base, event.arena_end)
+    return arena
+
+
 def tells(make: Callable[[], Player], told: tuple[Told, ...]) -> Case:
     """Require of operations, one after the other, that they tell exactly what is said."""
 
     def case(met: Counter[str]) -> None:
         player = make()
+        arena: Arena = (None, None)
         for (name, act), expected in told:
             player.told.clear()
             act(player)
@@ -120,6 +140,7 @@ def tells(make: Callable[[], Player], told: tuple[Told, ...]) -> Case:
             promise(kinds == " ".join(expected.split()), f"{name} tells {kinds}, not {expected}")
             chunks(player)
             sources(player)
+            arena = grown(player, arena)
             player.judge()
         met.update(player.met)
 
@@ -367,7 +388,7 @@ def passed_over(met: Counter[str]) -> None:
 @explored(
     "courses.told",
     "CEN-2 CEN-3 CEN-4 CEN-11 CEN-12 MC-4 MC-6 MC-7 MC-10 SWP-9 SWP-15 SWP-19 SWP-21 SWP-22 SWP-24"
-    " SWP-32 SWP-34 HEAP-17 HEAP-28 SCAV-7 SCAV-14 MAL-10",
+    " SWP-32 SWP-34 HEAP-17 HEAP-21 HEAP-28 SCAV-7 SCAV-14 MAL-10",
     needs="CentralTakes CentralChecksRoom ReclaimChunk ReclaimTakesCredit ScavengesSpan SweepDebt"
     " McacheChanges UncacheToNonempty CentralFreesSpan SweepDrops SweepDone TinyHit",
     assumes=(SMALL_SCOPE,),
