@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+import spanproof.replay
 import spanspec
 from spanspec.base.steps import NotAStep, Step
 from spanspec.heap import Heap
@@ -34,6 +35,7 @@ from spanspec.sharing.sweepbuf import SweepBuffer
 from spanspec.span.alloccache import NextFree
 
 FOLDER = Path(spanspec.__file__).parent
+REPLAY = Path(spanproof.replay.__file__).parent
 TAKING = "heap/state/taking.py"
 CHANGES = [
     "add",
@@ -109,15 +111,19 @@ def test_each_part_is_one_of_a_heap() -> None:
     assert {"bits_arenas", "bits_epoch"} <= PARTS
 
 
-@pytest.mark.parametrize("wing", ["heap", "pages", "sharing", "span", "trace"])
-def test_only_steps_assign_a_part(wing: str) -> None:
-    places = {path.relative_to(FOLDER).as_posix(): path for path in (FOLDER / wing).rglob("*.py")}
+@pytest.mark.parametrize(
+    "folder",
+    [*(FOLDER / wing for wing in ("heap", "pages", "sharing", "span")), REPLAY],
+    ids=lambda folder: str(folder.name),
+)
+def test_only_steps_assign_a_part(folder: Path) -> None:
     told = {
-        name: assigned(path.read_text(encoding="utf-8"))
-        for name, path in places.items()
-        if name != TAKING
+        path: assigned(path.read_text(encoding="utf-8"))
+        for path in folder.rglob("*.py")
+        if path != FOLDER / TAKING
     }
-    assert {name: them for name, them in told.items() if them} == {}
+    assert told
+    assert {path: them for path, them in told.items() if them} == {}
 
 
 def test_nothing_else_of_a_heap_is_assigned() -> None:
@@ -139,8 +145,8 @@ def test_nobody_assigns_by_a_name_that_is_computed() -> None:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         return any(isinstance(node, ast.Name) and node.id == "setattr" for node in ast.walk(tree))
 
-    places = {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.rglob("*.py")}
-    assert [name for name, path in places.items() if assigns(path)] == []
+    paths = [*FOLDER.rglob("*.py"), *REPLAY.rglob("*.py")]
+    assert [path for path in paths if assigns(path)] == []
 
 
 def test_an_assignment_would_be_noticed() -> None:

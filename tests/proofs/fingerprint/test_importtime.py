@@ -60,7 +60,7 @@ T = "SIZE_TO_CLASS8"
 ODD = {
     "an item": f"{T}[0] = 1",
     "an attribute": "MAGIC.mul = 1",
-    "an attribute of another module": "import spanspec.base.words\nspanspec.words.M64 = 1",
+    "an attribute of another module": "import spanspec.base.words\nspanspec.base.words.M64 = 1",
     "an attribute of a module renamed": "from spanspec.base import words as w\nw.M64 = 1",
     "an attribute of this module": f"import sys\nsys.modules[__name__].{T} = (1,)",
     "a name bound twice": f"{T} = (1,)",
@@ -197,7 +197,7 @@ def test_our_modules_are_plain_so_that_little_is_decided_again() -> None:
 def test_what_only_a_command_imports_counts_as_it_is_written() -> None:
     path = module_file("spanproof.cli.output")
     assert path is not None
-    more = "\nimport spanspec.base.words\nspanspec.words.M64 = 1\n"
+    more = "\nimport spanspec.base.words\nspanspec.base.words.M64 = 1\n"
     code = code_of_ours()
     other = Code(code.counted, {"spanproof.cli.output": path.read_text() + more})
     assert set(beyond(code)) < set(beyond(other))
