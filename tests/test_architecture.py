@@ -327,16 +327,37 @@ def yields_while_handling(tree: ast.AST) -> list[int]:
     return [part.lineno for one in handling for part in ast.walk(one) if isinstance(part, yields)]
 
 
-@pytest.mark.parametrize("package", ["spanspec", "spanalloc"])
+REPLAY = ROOT / "proofs" / "spanproof" / "replay"
+"""What of the evidence is compiled: into one library with the model."""
+
+
+@pytest.mark.parametrize("folder", [ROOT / "model", ROOT / "impl", REPLAY], ids=lambda it: it.name)
 def test_no_generator_that_may_be_compiled_yields_while_it_handles_an_exception(
-    package: str,
+    folder: Path,
 ) -> None:
     # One that mypyc compiles, and that is closed there, puts back the exception that was handled
     # when it began; its caller, which handles another one by now, writes to what is none.
-    for path in sources(package):
+    paths = sorted(folder.rglob("*.py"))
+    assert paths
+    for path in paths:
         assert yields_while_handling(ast.parse(path.read_text(encoding="utf-8"))) == [], path
     careless = "try:\n f()\nexcept E:\n yield 1\nfinally:\n if x:\n  yield from y\n"
     assert yields_while_handling(ast.parse(careless)) == [7, 4]
+
+
+def of_the_other_evidence(tree: ast.AST) -> list[str]:
+    """Return what is imported of the evidence, but for the judge of traces."""
+    names = (name.split(".") for name in imported_modules(tree))
+    return sorted(".".join(one) for one in names if one[0] == "spanproof" and one[1] != "replay")
+
+
+def test_the_judge_of_traces_reads_nothing_that_its_build_does_not_note() -> None:
+    # Compiled code holds constants and signatures of what it has imported; the build notes those of
+    # the model and of the judge itself.
+    for path in sorted(REPLAY.rglob("*.py")):
+        assert of_the_other_evidence(ast.parse(path.read_text(encoding="utf-8"))) == [], path
+    careless = "from spanproof.support.traces import FOLDER\nfrom spanproof.replay import kinds\n"
+    assert of_the_other_evidence(ast.parse(careless)) == ["spanproof.support.traces.FOLDER"]
 
 
 def test_the_model_knows_no_solver() -> None:
