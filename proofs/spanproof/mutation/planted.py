@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 import spanalloc
 import spanspec
-from spanproof import fuzz, patch
+from spanproof import fuzz, patch, protocol, replay
 from spanproof.decide.cache import Cache
 from spanproof.fuzz.campaigns.campaign import CampaignResult
 from spanproof.fuzz.lockstep.divergence import length_of
@@ -94,12 +95,18 @@ def look_for_all(
         yield found
 
 
+DEPENDED_ON: Final = (spanspec, spanalloc, patch, replay, protocol, fuzz)
+"""The packages of both sides, of the patches, and of the fuzzer with the forms that it reads."""
+
+
 def hash_of_sources() -> str:
-    """Return a hash of all that a campaign depends on: both sides, the patches, and the fuzzer."""
+    """Return a hash of all that a campaign depends on."""
     hashed = hashlib.sha256()
-    for package in (spanspec, spanalloc, patch, fuzz):
-        for path in sorted(Path(next(iter(package.__path__))).rglob("*.py")):
-            hashed.update(path.name.encode() + b"\0" + path.read_bytes())
+    for package in DEPENDED_ON:
+        folder = Path(next(iter(package.__path__)))
+        for path in sorted(folder.rglob("*.py")):
+            name = path.relative_to(folder).as_posix()
+            hashed.update(f"{package.__name__} {name}\0".encode() + path.read_bytes())
     return hashed.hexdigest()
 
 

@@ -1,5 +1,6 @@
 """Random mutants of spanalloc: what is changed, who notices, and what is told of the survivors."""
 
+import ast
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from spanproof.cli.app import run
 from spanproof.cli.showing import implmutants as command
+from spanproof.fingerprint.modules import module_file, modules_of
 from spanproof.mutation import ofspanalloc
 from spanproof.mutation.equivalent import REASONS
 from spanproof.mutation.ofspanalloc import (
@@ -22,6 +24,7 @@ from spanproof.mutation.ofspanalloc import (
     noticed,
     reason_for,
 )
+from spanproof.mutation.planted import DEPENDED_ON
 
 TEXT = '''"""A module."""
 
@@ -138,6 +141,24 @@ def test_the_command_tells_of_the_survivors(
 def test_a_call_that_names_nothing_is_unusable() -> None:
     assert run(["mutants", "no-such-function", "--of", "spanalloc"]) == 2
     assert run(["mutants", "--of", "malloc"]) == 2
+
+
+def imported_wings(package: str) -> set[str]:
+    """Return the wings of the evidence that the modules of a package import."""
+    found = set[str]()
+    for name in modules_of(package):
+        path = module_file(name)
+        assert path is not None
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("spanproof."):
+                found.add(".".join((node.module or "").split(".")[:2]))
+    return found
+
+
+def test_what_is_kept_of_a_campaign_depends_on_what_the_fuzzer_compares_by() -> None:
+    imported = imported_wings("spanproof.fuzz") | imported_wings("spanproof.replay")
+    # What runs a campaign and ends it in time has no part in what it finds.
+    assert imported - {"spanproof.support"} <= {one.__name__ for one in DEPENDED_ON}
 
 
 def test_a_reason_is_of_mutants_that_there_are() -> None:
