@@ -1,7 +1,8 @@
 """Mutants that nobody can notice, each with the reason.
 
 A mutant is named by its function (a shell pattern), by what stands in the line that it changes, and
-by what stood there and what stands there instead, `a < b -> (a <= b)`, a shell pattern as well.
+by what stood there and what stands there instead, `a < b -> (a <= b)`, a shell pattern as well: in
+it `[[]` is a bracket.
 """
 
 from collections.abc import Iterable
@@ -46,7 +47,7 @@ OF_DRAWN: Final = (
     Reason(
         "spanalloc.base.maxtree.MaxTree.store",
         "",
-        "weights[other] > weight -> (weights[other] >= weight)",
+        "weights[[]other] > weight -> (weights[[]other] >= weight)",
         SAME,
     ),
     Reason(

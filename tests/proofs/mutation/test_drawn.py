@@ -2,6 +2,7 @@
 
 import ast
 import json
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,15 @@ from spanproof.decide.cache import Cache, NoCache
 from spanproof.decide.catalogue import Catalogue, ListedClaim
 from spanproof.decide.verdict import Verdict
 from spanproof.mutation import fates
-from spanproof.mutation.drawn import Drawn, draw, drawable, drawn_of_structures, mutants_of
+from spanproof.mutation.drawn import (
+    Drawn,
+    all_drawn,
+    draw,
+    drawable,
+    drawn_of_structures,
+    mutants_of,
+)
+from spanproof.mutation.equivalent import OF_DRAWN
 from spanproof.mutation.fates import MutantJudge
 from spanproof.report.implread import share_of
 
@@ -190,6 +199,19 @@ def test_structures_of_spanalloc_are_judged_by_obligations_alone(
     monkeypatch.setattr(command, "read_by_formulas", lambda *rest: {})
     assert run(arguments) == 1
     assert run(["mutants", "no-such", "--of", "structures", "--no-cache"]) == 2
+
+
+def test_a_reason_is_of_mutants_that_can_be_drawn() -> None:
+    every = [*all_drawn(drawable()), *drawn_of_structures(lambda _: True)]
+    made = {(one.function, f"{one.before} -> {one.after}") for one in every}
+    assert [
+        one
+        for one in OF_DRAWN
+        if not any(
+            fnmatchcase(function, one.function) and fnmatchcase(change, one.change)
+            for function, change in made
+        )
+    ] == []
 
 
 def test_the_share_of_a_module_that_is_read_is_counted_in_lines() -> None:
