@@ -14,13 +14,16 @@ import pytest
 
 import spanalloc
 import spanbench
+import spanproof.replay
 import spanspec
 from spanspec.compiled import extension_modules, how
 
 ROOT = Path(__file__).resolve().parent.parent
 
+PACKAGES = (spanspec, spanproof.replay, spanalloc, spanbench)
+
 pytestmark = pytest.mark.skipif(
-    not all(package.RUNNING.compiled for package in (spanspec, spanalloc, spanbench)),
+    not all(package.RUNNING.compiled for package in PACKAGES),
     reason="this copy is not compiled, or no longer: install a C compiler, then say make compile",
 )
 

@@ -18,10 +18,12 @@ from spanspec.compiled import (
     INTERPRET,
     MANIFEST,
     Manifest,
+    Running,
     SourceFinder,
     digest,
     extension_modules,
     how,
+    prepare,
     write_manifest,
 )
 from spanspec.heap.state.taking import after
@@ -172,6 +174,21 @@ def test_the_finder_knows_the_sources_of_its_folder_only(folder: Path) -> None:
     assert finder.find_spec("p.other", [str(folder)]) is None
     assert finder.find_spec("p.adds", [str(folder.parent)]) is None
     assert finder.find_spec("adds", None) is None
+
+
+@pytest.mark.parametrize(
+    ("beside", "compiled"), [(None, True), (Running(True), True), (Running(False, "why"), False)]
+)
+def test_what_is_compiled_with_sources_that_run_is_not_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, beside: Running | None, compiled: bool
+) -> None:
+    monkeypatch.setattr(sys, "meta_path", before := [*sys.meta_path])
+    running = prepare(folder, beside)
+    assert running.compiled is compiled
+    assert running.reason == ("" if compiled else "what it is compiled with runs interpreted: why")
+    assert running.stale == ()
+    assert isinstance(sys.meta_path[0], SourceFinder) is not compiled
+    assert sys.meta_path is before
 
 
 @pytest.mark.skipif(

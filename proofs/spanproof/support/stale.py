@@ -21,7 +21,7 @@ def stale() -> Iterator[str]:
         for place in (spec.submodule_search_locations if spec is not None else None) or ():
             running = how(Path(place))
             if running.stale:
-                yield f"{package} runs from its source, which {running.reason}"
+                yield f"{package} runs from its source: {running.reason}"
 
 
 def main() -> int:
