@@ -65,8 +65,8 @@ floors: ready
 	@test -x $(FLOORS)/bin/python || $(PYTHON) -m venv $(FLOORS)
 	@$(BIN)/python tests/floors.py pyproject.toml > $(FLOORS)/pins.txt
 	@$(FLOORS)/bin/pip install -q --disable-pip-version-check -r $(FLOORS)/pins.txt
-	@PYTHONPATH=model:impl:proofs:. $(FLOORS)/bin/python -m spanproof prove --no-cache
-	@PYTHONPATH=model:impl:proofs:. $(FLOORS)/bin/python -m pytest -n 2 tests/proofs/cli/test_cli.py \
+	@PYTHONPATH=model:impl:proofs:bench:. $(FLOORS)/bin/python -m spanproof prove --no-cache
+	@PYTHONPATH=model:impl:proofs:bench:. $(FLOORS)/bin/python -m pytest -n 2 tests/proofs/cli/test_cli.py \
 	  tests/proofs/symbolic/test_translate.py tests/proofs/cli/test_check.py
 
 clean:
