@@ -1,4 +1,4 @@
-"""The command line `spanspec`: one module for each command.
+"""The command line `spanspec`: `commands` has one module for each.
 
 Exit status: 0 holds; 1 a divergence, counterexample or surviving mutant; 2 the call or its input is
 unusable, or a bug of ours; 130 on interrupt, and for SIGTERM and SIGHUP 143 and 129.

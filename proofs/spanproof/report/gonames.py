@@ -20,7 +20,7 @@ MOST: Final = 3
 """Definitions that are named for one of Go's; `spanspec explain RULE` shows all."""
 
 NOT_THE_ALLOCATOR: Final = ("spanspec.invariants",)
-"""Modules that judge, or follow a recording: not what somebody looks for by a name of Go's."""
+"""Modules that judge: not what somebody looks for by a name of Go's."""
 
 
 class GoName(NamedTuple):

@@ -50,7 +50,8 @@ def share_of(module: str, read: Collection[str]) -> ReadShare:
     """Return the share of one module."""
     name = f"spanalloc.{module}"
     path = module_file(name)
-    text = path.read_text(encoding="utf-8") if path is not None else ""
+    assert path is not None, f"{name} has a source"
+    text = path.read_text(encoding="utf-8")
     lines = {f"{name}.{inner}": lines_of(function) for inner, function in functions_in(text)}
     unread = tuple(one for one in lines if one not in read)
     every = sum(lines.values())
