@@ -66,10 +66,19 @@ def test_a_compiler_that_fails_on_one_file_leaves_the_sources(tree: Path) -> Non
     assert how(tree / "impl" / "spanalloc").compiled
 
 
-def test_a_build_that_is_killed_leaves_nothing_that_counts_as_compiled(tree: Path) -> None:
-    package = tree / "bench" / "spanbench"
-    shutil.copy(ROOT / "bench" / "spanbench" / "compiled.json", package)
-    source = package / "others" / "baseline.py"
+@pytest.mark.parametrize(
+    ("module", "together"),
+    [
+        ("bench/spanbench/others/baseline.py", ["bench/spanbench"]),
+        ("proofs/spanproof/replay/threads.py", ["model/spanspec", "proofs/spanproof/replay"]),
+    ],
+)
+def test_a_build_that_is_killed_leaves_nothing_that_counts_as_compiled(
+    tree: Path, module: str, together: list[str]
+) -> None:
+    shutil.copy(ROOT / "bench" / "spanbench" / "compiled.json", tree / "bench" / "spanbench")
+    assert all(how(tree / package).compiled for package in together)
+    source = tree / module
     text = source.read_text()
     source.write_text(f"{text}\nMORE = 1\n")
     compiler = tree / "cc"
@@ -79,7 +88,7 @@ def test_a_build_that_is_killed_leaves_nothing_that_counts_as_compiled(tree: Pat
     assert built.returncode == -signal.SIGKILL
     # The text is again what the libraries that were there say they were made of.
     source.write_text(text)
-    assert not how(package).compiled
+    assert not any(how(tree / package).compiled for package in together)
 
 
 def test_what_is_compiled_is_of_the_sources_and_can_be_imported(tree: Path) -> None:
