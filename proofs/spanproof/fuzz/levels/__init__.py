@@ -1,1 +1,1 @@
-"""The levels below a span and a heap: size classes, and the contract that any malloc keeps."""
+"""Other levels: size classes, the contract of any malloc, Ps at once, and what answers messages."""

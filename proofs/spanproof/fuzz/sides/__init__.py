@@ -1,1 +1,1 @@
-"""The sides of a comparison: their interfaces, the model, and the implementation."""
+"""The sides of a comparison: the model and spanalloc behind one interface, and who makes others."""
