@@ -1,8 +1,8 @@
-"""Build hook: compiles `spanalloc`, and the busiest modules of the model, with mypyc.
+"""Build hook: compiles `spanalloc`, and the busiest modules of the model and the judge of traces.
 
-Without a C compiler, or with SPANALLOC_INTERPRETED=1 in the environment, the very same source is
-installed as plain Python; `spanalloc.RUNNING` tells which of the two is running, and why. What the
-prover reads is the source in either case.
+It does so with mypyc. Without a C compiler, or with SPANALLOC_INTERPRETED=1 in the environment, the
+very same source is installed as plain Python; `spanalloc.RUNNING` tells which of the two is
+running, and why. What the prover reads is the source in either case.
 
 Compiled is all or nothing: where one module fails, or what was built cannot be imported, sources
 are installed, with the reason. What was compiled is noted with digests of its sources, so that an
