@@ -54,7 +54,6 @@ def new_span(
         clear(state, span.base, npages << PAGE_SHIFT)
     span.needzero = 0
     span.dirty = False
-    span.init_slots(spanclass, span.base + large if large > 0 else 0)
     if state.trace is not None:
         state.trace.event(
             "ib",

@@ -130,8 +130,9 @@ class PageHeap:
         free.heap_inuse += span.npages << PAGE_SHIFT
         span.sweepgen = sg
         span.state = IN_USE
-        span.alloc_count = 0
-        span.shape(spanclass)
+        # Before anybody can come upon it by an address: what the descriptor has of a former span
+        # (HEAP-14) is of other slots.
+        span.init_slots(spanclass, span.base + size if size > 0 else 0)
         arena = free.pages.arena_at(span.base)
         arena.in_use[page_of(span.base)] = 1
         self.pages_in_use += span.npages

@@ -119,6 +119,19 @@ def test_a_race_planted_into_the_heap_is_found(name: str) -> None:
     assert again == divergence
 
 
+def test_a_span_has_its_slots_before_an_address_leads_to_it() -> None:
+    at_once = Together(
+        (TakeManual(1, p=3), RemoveFinalizer(p=3, at="tail"), Sweep(), Malloc(33, p=1)),
+        (2, 1, 0, 0, 1),
+    )
+    cycles = (StartCycle(), FinishCycle(), StartCycle())
+    program = HeapProgram((Malloc(5377), Malloc(2305, 4), *cycles, at_once), procs=4)
+    for factory in (installed, heaps_of_package(package_with(None))):
+        outcome = run_heap_program(program, factory)
+        assert outcome.divergence is None
+        assert outcome.exercised["switches"] > 0
+
+
 def test_a_search_has_to_look_at_both_lists_again_after_a_sweep() -> None:
     first, second, third = (MarkEvery(4, k) for k in range(3))
     order = (0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 1, 1)
@@ -189,15 +202,33 @@ def test_who_waits_for_a_sweep_of_a_span_has_found_it_before_it_is_freed(
     assert "lies in no span in use" in divergence.expected
 
 
+class SetUpLate:
+    """As Go does, a span has no objects yet when it comes into use."""
+
+    name, module = "set up late", "central.newspan"
+
+    def apply(self, text: str) -> str:
+        """Return the text of the module with this order."""
+        used = "        pages.use(span, state.sg, spanclass, large)\n"
+        clean = "    span.dirty = False\n"
+        slots = "    span.init_slots(spanclass, span.base + large if large > 0 else 0)\n"
+        assert used in text
+        assert clean in text
+        nothing = f"{used}        span.limit = span.base\n"
+        return text.replace(used, nothing).replace(clean, f"{clean}{slots}")
+
+
 def test_why_there_is_no_object_in_a_span_that_comes_into_use_is_not_compared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    late = heaps_of_package(package_with(SetUpLate()))
     tasks = (RemoveFinalizer(0, p=1, at="dead"), Sweep(), Malloc(32769, p=2))
     at_once = Together(tasks, (0, 0, 2, 0, 0, 0, 0, 2, 0, 1, 1, 0, 1, 0, 0, 2, 0))
     program = HeapProgram((Malloc(106497), StartCycle(), FinishCycle(), at_once), procs=3)
-    assert run_heap_program(program, installed).divergence is None
+    assert run_heap_program(program, late).divergence is None
     monkeypatch.setattr(InTurns, "_is_unready", lambda *_: False)
-    divergence = run_heap_program(program, installed).divergence
+    assert run_heap_program(program, installed).divergence is None
+    divergence = run_heap_program(program, late).divergence
     assert divergence is not None
     assert "free slot" in divergence.expected
     assert "is in no object" in divergence.seen
