@@ -21,9 +21,14 @@ remembered, only of classes with the default lookup, and an empty slot is left t
 
 #include "tables.h"
 
+/* What a table of what is known is searched by. Each kind of entry begins with it. */
 typedef struct {
     PyTypeObject *type;
-    PyObject *name; /* owned, so that no other name comes to lie there */
+    PyObject *name; /* or the names of some fields; owned, so that no other comes to lie there */
+} Key;
+
+typedef struct {
+    Key key;
     Py_ssize_t offset;
     unsigned int version; /* of the class; 0 is none */
 } Slot;
@@ -35,6 +40,25 @@ static Slot known_slots[SLOTS];
 /* In a table of what is known, each has a place; where that is taken, one of those behind it. Two that
 are needed in turns would otherwise be looked up anew each time. */
 #define PROBES 4
+
+/* Return the place of a key in a table of so many entries of a size, from its first place on: where the
+key is, or else an empty one or the first. */
+static void *other_place(
+    void *table, size_t number, size_t size, void *first, PyTypeObject *type, PyObject *name)
+{
+    size_t at = (size_t)((char *)first - (char *)table) / size;
+    Key *empty = NULL;
+    for (size_t i = 0; i < PROBES; i++) {
+        Key *next = (Key *)((char *)table + (at + i) % number * size);
+        if (next->type == type && next->name == name) {
+            return next;
+        }
+        if (empty == NULL && next->type == NULL) {
+            empty = next;
+        }
+    }
+    return empty == NULL ? first : empty;
+}
 
 static inline PyObject *slot_at(PyObject *record, Py_ssize_t offset)
 {
@@ -82,26 +106,9 @@ static inline Slot *slot_of(PyTypeObject *type, PyObject *name)
 static inline PyObject *known_attribute(PyObject *object, PyObject *name, Slot *place)
 {
     PyTypeObject *type = Py_TYPE(object);
-    bool known = place->type == type && place->name == name &&
+    bool known = place->key.type == type && place->key.name == name &&
                  place->version == type->tp_version_tag;
     return known ? slot_at(object, place->offset) : NULL;
-}
-
-/* Return the place of a name of a class, from its first one on: where it is known, or else an empty one
-or the first. */
-static Slot *other_slot(PyTypeObject *type, PyObject *name, Slot *first)
-{
-    Slot *place = NULL;
-    for (int i = 0; i < PROBES; i++) {
-        Slot *next = &known_slots[(first - known_slots + i) % SLOTS];
-        if (next->type == type && next->name == name) {
-            return next;
-        }
-        if (place == NULL && next->type == NULL) {
-            place = next;
-        }
-    }
-    return place == NULL ? first : place;
 }
 
 static __attribute__((noinline)) PyObject *get_and_remember(
@@ -116,7 +123,7 @@ static __attribute__((noinline)) PyObject *get_and_remember(
         }
     }
     else {
-        Slot *place = other_slot(type, name, first);
+        Slot *place = other_place(known_slots, SLOTS, sizeof(Slot), first, type, name);
         PyObject *value = known_attribute(object, name, place);
         if (value != NULL) {
             Py_INCREF(value);
@@ -125,8 +132,8 @@ static __attribute__((noinline)) PyObject *get_and_remember(
         Py_ssize_t offset = offset_of_slot(type, name);
         if (offset != 0) {
             Py_INCREF(name);
-            Py_XSETREF(place->name, name);
-            place->type = type;
+            Py_XSETREF(place->key.name, name);
+            place->key.type = type;
             place->offset = offset;
             place->version = type->tp_version_tag;
         }

@@ -164,39 +164,6 @@ typedef struct {
     uint64_t version;
 } Global;
 
-#if defined(SLOTS_KNOWN) && PY_VERSION_HEX < 0x030D0000
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-
-static __attribute__((noinline)) PyObject *find_global(
-    PyObject *dict, PyObject *name, Global *place)
-{
-    PyObject *value = CPyDict_GetItem(dict, name);
-    if (value != NULL && PyDict_CheckExact(dict)) {
-        place->value = value;
-        place->version = ((PyDictObject *)dict)->ma_version_tag;
-    }
-    return value;
-}
-
-static inline PyObject *get_global(PyObject *dict, PyObject *name, Global *place)
-{
-    if (likely(place->version == ((PyDictObject *)dict)->ma_version_tag && place->value != NULL)) {
-        Py_INCREF(place->value);
-        return place->value;
-    }
-    return find_global(dict, name, place);
-}
-
-#pragma GCC diagnostic pop
-
-#else
-
-#define get_global(dict, name, place) ((void)(place), CPyDict_GetItem(dict, name))
-
-#endif
-
 /* What a place of the program has found under a name of another module, or in a field of what is no
 module. */
 typedef struct {
@@ -209,6 +176,40 @@ typedef struct {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
+/* Return what a place has found in a dictionary, as long as that is what it was; otherwise NULL. */
+static inline PyObject *known_global(PyObject *dict, Global *place)
+{
+    if (likely(place->version == ((PyDictObject *)dict)->ma_version_tag && place->value != NULL)) {
+        Py_INCREF(place->value);
+        return place->value;
+    }
+    return NULL;
+}
+
+static inline void remember_global(PyObject *dict, PyObject *value, Global *place)
+{
+    place->value = value;
+    place->version = ((PyDictObject *)dict)->ma_version_tag;
+}
+
+#pragma GCC diagnostic pop
+
+static __attribute__((noinline)) PyObject *find_global(
+    PyObject *dict, PyObject *name, Global *place)
+{
+    PyObject *value = CPyDict_GetItem(dict, name);
+    if (value != NULL && PyDict_CheckExact(dict)) {
+        remember_global(dict, value, place);
+    }
+    return value;
+}
+
+static inline PyObject *get_global(PyObject *dict, PyObject *name, Global *place)
+{
+    PyObject *value = known_global(dict, place);
+    return likely(value != NULL) ? value : find_global(dict, name, place);
+}
+
 static __attribute__((noinline)) PyObject *find_name(
     PyObject *module, PyObject *dict, PyObject *name, Global *place)
 {
@@ -216,8 +217,7 @@ static __attribute__((noinline)) PyObject *find_name(
     if (value == NULL) {
         return PyObject_GetAttr(module, name);
     }
-    place->value = value;
-    place->version = ((PyDictObject *)dict)->ma_version_tag;
+    remember_global(dict, value, place);
     Py_INCREF(value);
     return value;
 }
@@ -228,18 +228,13 @@ static inline PyObject *get_name(PyObject *owner, PyObject *name, Name *place)
         return get_field(owner, name, &place->field);
     }
     PyObject *dict = PyModule_GetDict(owner);
-    if (likely(place->name.version == ((PyDictObject *)dict)->ma_version_tag &&
-               place->name.value != NULL)) {
-        Py_INCREF(place->name.value);
-        return place->name.value;
-    }
-    return find_name(owner, dict, name, &place->name);
+    PyObject *value = known_global(dict, &place->name);
+    return likely(value != NULL) ? value : find_name(owner, dict, name, &place->name);
 }
-
-#pragma GCC diagnostic pop
 
 #else
 
+#define get_global(dict, name, place) ((void)(place), CPyDict_GetItem(dict, name))
 #define get_name(owner, name, place) get_field(owner, name, &(place)->field)
 
 #endif

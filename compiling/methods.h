@@ -15,8 +15,7 @@ it was, and used where the object has no attributes of its own that could hide i
 #define METHODS 2048
 
 typedef struct {
-    PyTypeObject *type;
-    PyObject *name;   /* owned */
+    Key key;
     PyObject *method; /* the class's own, while it is what it was */
     unsigned int version;
     int dict; /* where the attributes of an object itself are; 0 if it cannot have any */
@@ -40,7 +39,8 @@ static _PyCFunctionFastWithKeywords function_of(PyTypeObject *type, PyObject *me
 
 static inline bool is_known(Method *place, PyTypeObject *type, PyObject *name, PyObject *object)
 {
-    return place->type == type && place->name == name && place->version == type->tp_version_tag &&
+    return place->key.type == type && place->key.name == name &&
+           place->version == type->tp_version_tag &&
            (place->dict == 0 || slot_at(object, place->dict) == NULL);
 }
 
@@ -64,27 +64,11 @@ static inline PyObject *call_known(
     return result;
 }
 
-/* As `other_slot`. */
-static Method *other_method(PyTypeObject *type, PyObject *name, Method *first)
-{
-    Method *place = NULL;
-    for (int i = 0; i < PROBES; i++) {
-        Method *next = &known_methods[(first - known_methods + i) % METHODS];
-        if (next->type == type && next->name == name) {
-            return next;
-        }
-        if (place == NULL && next->type == NULL) {
-            place = next;
-        }
-    }
-    return place == NULL ? first : place;
-}
-
 static __attribute__((noinline)) PyObject *find_and_call_method(
     PyObject *name, PyObject *const *args, size_t nargsf, PyObject *kwnames, Method *first)
 {
     PyTypeObject *type = Py_TYPE(args[0]);
-    Method *place = other_method(type, name, first);
+    Method *place = other_place(known_methods, METHODS, sizeof(Method), first, type, name);
     if (is_known(place, type, name, args[0])) {
         return call_known(place, args, nargsf, kwnames);
     }
@@ -95,8 +79,8 @@ static __attribute__((noinline)) PyObject *find_and_call_method(
         if (found != NULL && type->tp_version_tag != 0 &&
             PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_METHOD_DESCRIPTOR)) {
             Py_INCREF(name);
-            Py_XSETREF(place->name, name);
-            place->type = type;
+            Py_XSETREF(place->key.name, name);
+            place->key.type = type;
             place->method = found;
             place->version = type->tp_version_tag;
             place->dict = (int)type->tp_dictoffset;

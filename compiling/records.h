@@ -19,7 +19,7 @@ more than its fields, or not given all of them, is left to the class.
 
 /* What is known of a class of records that are nothing but fields. */
 typedef struct {
-    PyTypeObject *type;
+    Key key; /* a class; there is no name */
     PyObject *fields; /* their names, owned; NULL if the class is none of those */
     unsigned int version;
     int by_place; /* how many can be given without a name */
@@ -141,11 +141,11 @@ done:
 static void find_layout(PyTypeObject *type, Layout *place)
 {
     Py_CLEAR(place->fields);
-    place->type = NULL;
+    place->key.type = NULL;
     find_fields(type, place);
     /* Looking something up gives a class its version. */
     if (type->tp_version_tag != 0) {
-        place->type = type;
+        place->key.type = type;
         place->version = type->tp_version_tag;
     }
     else {
@@ -153,24 +153,16 @@ static void find_layout(PyTypeObject *type, Layout *place)
     }
 }
 
-/* Return the place of a class, from its first one on; see `other_slot`. */
+static inline bool is_layout_of(Layout *place, PyTypeObject *type)
+{
+    return place->key.type == type && place->version == type->tp_version_tag;
+}
+
+/* Return the place of a class, from its first one on, where its layout is known then. */
 static __attribute__((noinline)) Layout *other_layout(PyTypeObject *type, Layout *first)
 {
-    Layout *place = NULL;
-    for (int i = 0; i < PROBES; i++) {
-        Layout *next = &known_layouts[(first - known_layouts + i) % LAYOUTS];
-        if (next->type == type) {
-            place = next;
-            break;
-        }
-        if (place == NULL && next->type == NULL) {
-            place = next;
-        }
-    }
-    if (place == NULL) {
-        place = first;
-    }
-    if (place->type != type || place->version != type->tp_version_tag) {
+    Layout *place = other_place(known_layouts, LAYOUTS, sizeof(Layout), first, type, NULL);
+    if (!is_layout_of(place, type)) {
         find_layout(type, place);
     }
     return place;
@@ -180,7 +172,7 @@ static __attribute__((noinline)) Layout *other_layout(PyTypeObject *type, Layout
 static inline Layout *layout_of(PyTypeObject *type)
 {
     Layout *place = &known_layouts[((uintptr_t)type >> 5) % LAYOUTS];
-    if (place->type != type || place->version != type->tp_version_tag) {
+    if (!is_layout_of(place, type)) {
         place = other_layout(type, place);
     }
     return place->fields == NULL ? NULL : place;
@@ -262,7 +254,7 @@ static int equal_records(Layout *layout, PyObject *left, PyObject *right)
             return equal;
         }
         /* That may have run anything: another class may be known there now. */
-        if (layout->type != Py_TYPE(left)) {
+        if (layout->key.type != Py_TYPE(left)) {
             return UNSET;
         }
     }
@@ -288,8 +280,7 @@ static __attribute__((noinline)) PyObject *compare(PyObject *left, PyObject *rig
 #define MOST_CHANGED 8
 
 typedef struct {
-    PyTypeObject *type;
-    PyObject *names; /* owned */
+    Key key;
     unsigned int version;
     Py_ssize_t offsets[MOST_CHANGED];
 } Change;
@@ -314,7 +305,7 @@ static __attribute__((noinline)) bool is_replace(PyObject *callable)
 /* Find the slots of some fields, in records that are nothing but fields; false if these are not. */
 static bool find_changed(PyTypeObject *type, PyObject *names, Change *place)
 {
-    place->type = NULL;
+    place->key.type = NULL;
     Layout *layout = layout_of(type);
     Py_ssize_t number = PyTuple_GET_SIZE(names);
     if (layout == NULL || number > MOST_CHANGED) {
@@ -329,36 +320,25 @@ static bool find_changed(PyTypeObject *type, PyObject *names, Change *place)
         place->offsets[i] = layout->offsets[at];
     }
     Py_INCREF(names);
-    Py_XSETREF(place->names, names);
-    place->type = type;
+    Py_XSETREF(place->key.name, names);
+    place->key.type = type;
     place->version = type->tp_version_tag;
     return true;
 }
 
 static inline bool is_of(Change *place, PyTypeObject *type, PyObject *names)
 {
-    return place->type == type && place->names == names && place->version == type->tp_version_tag;
+    return place->key.type == type && place->key.name == names &&
+           place->version == type->tp_version_tag;
 }
 
-/* Return the place of some fields of a class, from its first one on; see `other_slot`. NULL if records
-of the class may be more than their fields. */
+/* Return the place of some fields of a class, from its first one on, where they are known then. NULL if
+records of the class may be more than their fields. */
 static __attribute__((noinline)) Change *other_change(
     PyTypeObject *type, PyObject *names, Change *first)
 {
-    Change *place = NULL;
-    for (int i = 0; i < PROBES; i++) {
-        Change *next = &known_changes[(first - known_changes + i) % CHANGES];
-        if (is_of(next, type, names)) {
-            return next;
-        }
-        if (place == NULL && (next->type == NULL || (next->type == type && next->names == names))) {
-            place = next;
-        }
-    }
-    if (place == NULL) {
-        place = first;
-    }
-    return find_changed(type, names, place) ? place : NULL;
+    Change *place = other_place(known_changes, CHANGES, sizeof(Change), first, type, names);
+    return is_of(place, type, names) || find_changed(type, names, place) ? place : NULL;
 }
 
 /* Return a record with other values in some fields; NULL without an error if it is none of ours. */
