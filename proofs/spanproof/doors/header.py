@@ -93,11 +93,13 @@ struct spanspec_bits {{
 }};
 
 /* Who answers: its name; what objects are aligned to (8), a power of two; the bytes of the largest
-   object that it makes (any); the threads that may act at once (1), not of a library; what its
-   contract lacks. All may be left out. */
+   object that it makes (any), and of all that live at once (any), each counted as 64 at least, and
+   with its alignment besides if that was asked for; the threads that may act at once (1), not of a
+   library; what its contract lacks. All may be left out. */
 SPANSPEC_WEAK const char *spanspec_name(void);
 SPANSPEC_WEAK uint64_t spanspec_alignment(void);
 SPANSPEC_WEAK uint64_t spanspec_largest(void);
+SPANSPEC_WEAK uint64_t spanspec_memory(void);
 SPANSPEC_WEAK uint64_t spanspec_threads(void);
 #define SPANSPEC_NO_REALLOC 1u
 #define SPANSPEC_NO_ALIGN 2u

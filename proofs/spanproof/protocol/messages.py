@@ -282,14 +282,16 @@ class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 LARGEST: Final = (1 << 64) - 1
-"""Bytes of the largest object of an allocator that does not say so: all that a word can say."""
+"""Bytes of the largest object, and of all, of an allocator that does not say so: all that a word
+can say."""
 
 
 class Greeting(Reply, frozen=True):
     """Who answers, the levels that it has, and what it shows.
 
     `alignment` is what every object of at least so many bytes is aligned to, and smaller ones to
-    the largest power of two that they hold; `largest` is the most bytes that are asked for in one.
+    the largest power of two that they hold; `largest` is the most bytes that are asked for in one,
+    and `memory` in all that live: each counts 64 at least, and its alignment if that is asked for.
     With `programs` it takes many requests in one message, on which `threads` may act at once. Of
     the contract it may lack some: resizing, alignment by wish, zeroed memory. A heap may have some
     `calls` besides those that each has.
@@ -301,6 +303,7 @@ class Greeting(Reply, frozen=True):
     shows: list[Shows] = msgspec.field(default_factory=list)
     alignment: Annotated[int, Meta(ge=1, le=4096)] = 8
     largest: Annotated[int, Meta(ge=1)] = LARGEST
+    memory: Annotated[int, Meta(ge=1)] = LARGEST
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     programs: bool = False
     lacks: list[Lack] = msgspec.field(default_factory=list)

@@ -12,11 +12,14 @@ import tempfile
 from collections.abc import Callable
 from errno import EACCES, ENOTDIR
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
+
+UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What a decoder raises: no JSON, another form, no UTF-8, too many digits, too deep."""
 
 
 class SavedKind(msgspec.Struct):
@@ -148,7 +151,7 @@ def read(
         return msgspec.json.decode(path.read_bytes(), type=record)
     except OSError as problem:
         raise refusal(f"{path}: cannot be read: {problem.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except UNDECODABLE as problem:
         raise refusal(f"{path}: {otherwise}: {problem}") from None
 
 
@@ -156,5 +159,5 @@ def kind_of(path: Path) -> str:
     """Return the kind that a file says it is of; "" if it says none, or cannot be read."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=SavedKind).kind
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, *UNDECODABLE):
         return ""

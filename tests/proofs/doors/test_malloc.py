@@ -21,10 +21,12 @@ from spanproof.fuzz.levels.contractruns import run_whole
 from spanproof.fuzz.levels.known import KnownFailure, told_of_known
 from spanproof.fuzz.levels.remote import Answerer
 from spanproof.fuzz.lockstep.divergence import Divergence
-from spanproof.fuzz.programs.contractprogram import ContractProgram, Malloc, Realloc, drawn
+from spanproof.fuzz.programs.contractprogram import ContractProgram, Free, Malloc, Realloc, drawn
 from spanproof.fuzz.sides.factories import Scope, WrongFactory
 from spanproof.protocol.faults import Broken, CannotStart
-from spanproof.protocol.messages import Made
+from spanproof.protocol.messages import Greeting, Made
+from spanproof.protocol.messages import Malloc as MallocAsked
+from spanproof.protocol.messages import Realloc as ReallocAsked
 
 HERE = Path(__file__).parent
 FAULTS = ["none", "overlap", "misaligned", "lost contents", "dirty calloc"]
@@ -263,6 +265,101 @@ def test_one_whose_objects_have_a_limit_is_asked_for_none_above_it(
         else:
             assert divergence is not None
             assert divergence.what == "memory"
+
+
+BOUNDED = """
+#include "spanspec.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct { char *at; uint64_t bytes, counts; } kept[4096];
+static uint64_t held;
+
+uint64_t spanspec_memory(void) { return 20000; }
+uint64_t spanspec_threads(void) { return 4; }
+
+static void *make(uint64_t bytes, uint64_t align) {
+    uint64_t counts = (bytes < 64 ? 64 : bytes) + align, i = 0, step = align < 16 ? 16 : align;
+    if (held + counts > MOST)
+        return NULL;
+    while (kept[i].at != NULL)
+        i++;
+    kept[i].at = aligned_alloc(step, (bytes + step) / step * step);
+    kept[i].bytes = bytes;
+    kept[i].counts = counts;
+    held += counts;
+    return kept[i].at;
+}
+static void drop(void *object) {
+    for (unsigned i = 0; object != NULL && i < 4096; i++)
+        if (kept[i].at == object) {
+            held -= kept[i].counts;
+            free(object);
+            kept[i].at = NULL;
+            return;
+        }
+}
+void *spanspec_malloc(uint64_t bytes, uint64_t align, int zero) {
+    pthread_mutex_lock(&lock);
+    void *made = make(bytes, align);
+    pthread_mutex_unlock(&lock);
+    return made != NULL && zero ? memset(made, 0, bytes) : made;
+}
+void *spanspec_realloc(void *object, uint64_t bytes) {
+    pthread_mutex_lock(&lock);
+    char *made = make(bytes, 0);
+    for (unsigned i = 0; made != NULL && object != NULL && i < 4096; i++)
+        if (kept[i].at == object)
+            memcpy(made, object, bytes < kept[i].bytes ? bytes : kept[i].bytes);
+    if (made != NULL)
+        drop(object);
+    pthread_mutex_unlock(&lock);
+    return made;
+}
+void spanspec_free(void *object) {
+    pthread_mutex_lock(&lock);
+    drop(object);
+    pthread_mutex_unlock(&lock);
+}
+"""
+
+
+@pytest.mark.parametrize(("door", "threads"), [("exec", 1), ("exec", 4), ("lib", 1)])
+def test_one_whose_memory_is_bounded_is_not_asked_for_more(
+    door: DoorName, threads: int, tmp_path: Path
+) -> None:
+    """It is asked for all that it says; one byte less is a finding, which tells how to say so."""
+    source = tmp_path / "bounded.c"
+    source.write_text(BOUNDED)
+    kind = ("-DSPANSPEC_MAIN",) if door == "exec" else ("-shared", "-fPIC")
+    program = drawn("0", 400, threads)
+    for most in (20000, 19999):
+        flags = (*kind, "-pthread", f"-I{PLACE.parent}", f"-DMOST={most}")
+        bounded = compiled(source, tmp_path / f"bounded{most}", *flags)
+        found_with = FoundWith(Scope.CONTRACT, door=door, command=bounded)
+        divergence = run_again(program, found_with, LIMITS)
+        if most == 20000:
+            assert divergence is None
+        elif threads == 1:
+            assert divergence is not None
+            assert divergence.what == "memory"
+            assert "as `largest` or `memory`" in divergence.seen
+
+
+def test_a_bounded_allocator_gets_back_what_is_freed() -> None:
+    """With several threads it does not before the program ends: nobody knows the order."""
+    steps = (Malloc(900, 16), Malloc(500), Free(1), Malloc(500), Realloc(1, 400), Malloc(0))
+    limits = Greeting(n=1, protocol=1, name="pool", levels=["contract"], memory=1000)
+
+    def sizes(program: ContractProgram) -> list[int]:
+        asked = [one.request for one in plan(program, limits=limits)]
+        return [one.bytes for one in asked if isinstance(one, MallocAsked | ReallocAsked)]
+
+    assert sizes(ContractProgram(steps)) == [900, 84, 84]
+    assert sizes(ContractProgram(steps, 2)) == [900, 84]
+    assert sizes(ContractProgram((Malloc(10), Realloc(0, 2000), Malloc(1)))) == [10, 936, 1]
 
 
 def test_threads_that_it_does_not_have_are_no_finding(

@@ -188,7 +188,17 @@ def test_a_program_is_saved_loaded_and_reads_as_a_text(tmp_path: Path) -> None:
     assert "\n 17. start a cycle on P 2\n" in text
 
 
-@pytest.mark.parametrize("text", ["{", '{"kind":"heap"}', '{"kind":"heap","steps":[{"type":"x"}]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        '{"kind":"heap"}',
+        '{"kind":"heap","steps":[{"type":"x"}]}',
+        '{"a":' * 100_000,
+        '{"kind":"heap","procs":' + "9" * 10_000 + "}",
+    ],
+    ids=["cut short", "lacks steps", "unknown step", "nested deeply", "a long number"],
+)
 def test_a_file_that_is_no_program_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "p.json").write_text(text)
     with pytest.raises(ProgramError, match=r"p\.json: not a saved program"):

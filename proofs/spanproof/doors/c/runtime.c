@@ -395,6 +395,10 @@ static void ss_hello(struct ss_text *out) {
         ss_put(out, ",\"largest\":");
         ss_put_number(out, spanspec_largest());
     }
+    if (spanspec_memory) {
+        ss_put(out, ",\"memory\":");
+        ss_put_number(out, spanspec_memory());
+    }
     ss_put(out, ",\"programs\":true,\"lacks\":[");
     if (!spanspec_realloc)
         lacks |= SPANSPEC_NO_REALLOC;

@@ -14,6 +14,7 @@ import msgspec
 from spanproof.fuzz.engine.guidance import KeptPrograms
 from spanproof.fuzz.lockstep.divergence import AnyProgram, ProgramT
 from spanproof.support import savedfile
+from spanproof.support.savedfile import UNDECODABLE
 
 SUFFIX: Final = ".program.json"
 
@@ -58,7 +59,7 @@ class Corpus(Generic[ProgramT]):
             self._seen.add(path.name)
             try:
                 entry = msgspec.json.decode(path.read_bytes(), type=Entry)
-            except (OSError, msgspec.DecodeError):
+            except (OSError, *UNDECODABLE):
                 continue  # of another version, or gone meanwhile
             if isinstance(entry.program, self._kind):
                 yield entry.program, frozenset(entry.shows)

@@ -30,6 +30,7 @@ PLACE: Final = "place of an object"
 ALIGNMENT: Final = "alignment"
 CONTENTS: Final = "contents"
 ZEROED: Final = "zeroed memory"
+HAS_NONE: Final = "has none; one that is bounded says so in its hello, as `largest` or `memory`"
 LACKS: Final = "lacks "
 """How that is counted which an allocator says it lacks, and so is not asked for."""
 
@@ -50,18 +51,56 @@ class Planned(NamedTuple):
     byte: int = 0
 
 
+LEAST_COUNTED: Final = 64
+"""Bytes that an object counts at least: its allocator may have to keep something about it."""
+
+
+class Room:
+    """How much an allocator can be asked for: the largest object, and all objects together.
+
+    An object counts its bytes, 64 at least, and what it is to be aligned to besides. While it is
+    resized it counts twice. With several threads nobody knows what was freed before, so nothing is
+    given back.
+    """
+
+    def __init__(self, limits: messages.Greeting | None, threads: int) -> None:
+        self._largest = messages.LARGEST if limits is None else limits.largest
+        self._left = messages.LARGEST if limits is None else limits.memory
+        self._gives_back = threads == 1
+        self._counted: dict[int, int] = {}
+
+    def has(self, align: int) -> bool:
+        """Tell whether there is room for any object that is aligned so."""
+        return self._left >= LEAST_COUNTED + align
+
+    def take(self, one: int, size: int, align: int) -> int:
+        """Count an object of so many bytes, or of as many as there are; return how many."""
+        size = min(size, self._largest, self._left - align)
+        counted_as = max(size, LEAST_COUNTED) + align
+        self._left -= counted_as
+        self.give_back(one)
+        self._counted[one] = counted_as
+        return size
+
+    def give_back(self, one: int) -> None:
+        """Count an object no more."""
+        if self._gives_back:
+            self._left += self._counted.pop(one, 0)
+
+
 def plan(
     program: ContractProgram,
     account: bool = False,
     lacks: Container[str] = (),
-    largest: int = messages.LARGEST,
+    limits: messages.Greeting | None = None,
 ) -> list[Planned]:
     """Return what a program asks, in order; at its end, every living object is looked at.
 
     Objects have numbers, so requests depend on no reply. With `account`, the sums are asked for
-    after each step. What an allocator lacks is not asked for, and no object larger than the
-    `largest` that it has.
+    after each step. What an allocator lacks is not asked for, and no more than its `limits` allow:
+    objects are smaller then, and left out where there is no room.
     """
+    room = Room(limits, program.threads)
     living: list[int] = []
     held: dict[int, tuple[int, int]] = {}
     planned: list[Planned] = []
@@ -81,20 +120,25 @@ def plan(
             case Malloc(bytes=size):
                 align = 0 if "align" in lacks else step.align
                 zero = step.zero and "zero" not in lacks
-                size = min(size, largest)
+                if not room.has(align):
+                    continue
                 ids, fills = ids + 1, fills + 1
+                size = room.take(ids, size, align)
                 fill = 1 + fills * 53 % 255
                 ask(number, messages.Malloc(ids, size, align, zero, fill, thread))
                 held[ids] = (size, fill)
                 living.append(ids)
             case Realloc(k=k, bytes=size):
-                size = min(size, largest)
+                if not room.has(0):
+                    continue
                 one, fills = living[k % len(living)], fills + 1
+                size = room.take(one, size, 0)
                 fill = 1 + fills * 53 % 255
                 ask(number, messages.Realloc(one, size, fill, thread), one)
                 held[one] = (size, fill)
             case Free(k=k):
                 one = living.pop(k % len(living))
+                room.give_back(one)
                 ask(number, messages.Free(one, thread), one)
             case Show(k=k):
                 one = living[k % len(living)]
@@ -180,7 +224,7 @@ class ContractJudge:
         if size == 0:
             return  # it may be anywhere, or nowhere
         if at is None or at == 0:
-            raise Difference("memory", f"has {size} bytes", "has none", rules=("MAL-10",))
+            raise Difference("memory", f"has {size} bytes", HAS_NONE, rules=("MAL-10",))
         if at + size > 1 << 64:
             last = f"its last byte at {at + size - 1:#x}"
             raise Difference(PLACE, "an address of 64 bits", last, rules=("CONST-2",))

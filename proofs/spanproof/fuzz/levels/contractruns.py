@@ -43,7 +43,7 @@ class StepByStep:
         self.exercised.update(f"{LACKS}{one}" for one in greeting.lacks)
         self._answerer = answerer
         self._judge = ContractJudge(greeting.alignment, of_name(ours(), greeting.name))
-        planned = plan(program, "account" in greeting.shows, greeting.lacks, greeting.largest)
+        planned = plan(program, "account" in greeting.shows, greeting.lacks, greeting)
         self._planned = {step: list(some) for step, some in groupby(planned, lambda one: one.step)}
         self._taken = 0
 
@@ -84,7 +84,7 @@ def run_whole(program: ContractProgram, answerer: Answerer, on_step: StepHeard) 
     try:
         greeting = answerer.greeted()
         exercised.update(f"{LACKS}{one}" for one in greeting.lacks)
-        planned = plan(program, lacks=greeting.lacks, largest=greeting.largest)
+        planned = plan(program, lacks=greeting.lacks, limits=greeting)
         judge = ContractJudge(greeting.alignment, of_name(ours(), greeting.name))
         answerer.ask(NewContract(), Done)
         on_step(place)  # one that does not end hangs somewhere in it, not before its first step

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 
+from spanproof.support.savedfile import UNDECODABLE
 from spanproof.witness.errors import WitnessError
 from spanspec.base.bitmap import Bits
 from spanspec.span.mspan import Mspan
@@ -57,7 +58,7 @@ def lines_of(path: Path) -> Iterator[Event]:
                 if not isinstance(event, dict):
                     raise WitnessError(f"{path}:{number}: no event")
                 yield event
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except UNDECODABLE as problem:
         raise WitnessError(f"{path}:{number}: no JSON ({problem})") from None
     except (OSError, EOFError, zlib.error) as problem:
         raise WitnessError(f"{path}:{number}: cannot be read further ({problem})") from None
