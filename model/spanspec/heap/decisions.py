@@ -27,9 +27,9 @@ from spanspec.heap.state.pacing import (
 from spanspec.heap.state.progress import NO_MORE_RECLAIM
 from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.taking import advance
-from spanspec.pages.bgscavenge import Scavenger, wake
-from spanspec.pages.scavenge import Line, goal_for, pace
-from spanspec.pages.statistics import retained
+from spanspec.pages.courses.bgscavenge import Scavenger, wake
+from spanspec.pages.courses.scavenge import Line, goal_for, pace
+from spanspec.pages.tables.statistics import retained
 from spanspec.sharing.records import SharedSpan
 from spanspec.span.mspan import SpanState
 

@@ -39,11 +39,11 @@ from spanspec.heap.program import (
 )
 from spanspec.heap.snapshot import Snapshot, snapshot_of
 from spanspec.heap.state.allp import NO_P
-from spanspec.pages.arena import Os
-from spanspec.pages.bgscavenge import Scavenger
-from spanspec.pages.mallocinit import mallocinit
+from spanspec.pages.courses.bgscavenge import Scavenger
+from spanspec.pages.memory.arena import Os
+from spanspec.pages.memory.mallocinit import mallocinit
 from spanspec.pages.pageheap import Actor
-from spanspec.pages.runs import AMD64, PhysicalPages
+from spanspec.pages.tables.runs import AMD64, PhysicalPages
 from spanspec.span.mspan import find_object, is_allocated
 
 __all__ = ["ZERO_BASE", "Heap", "OutOfMemory", "Outcome", "Refused"]

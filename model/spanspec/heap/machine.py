@@ -8,10 +8,10 @@ from spanspec.events.fields import EventBase
 from spanspec.heap.courses.course import Course, NeedPages, StopsWorld, Waits
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.state.state import HeapState
-from spanspec.pages.arena import Os
-from spanspec.pages.pagealloc import allocate
+from spanspec.pages.courses.pagealloc import allocate
+from spanspec.pages.memory.arena import Os
 from spanspec.pages.pageheap import Actor, PageHeap
-from spanspec.pages.runs import PhysicalPages
+from spanspec.pages.tables.runs import PhysicalPages
 
 Result = TypeVar("Result")
 

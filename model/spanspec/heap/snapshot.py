@@ -17,15 +17,15 @@ from spanspec.heap.state.marking import page_is_marked
 from spanspec.heap.state.pacing import SweepPace, Trigger
 from spanspec.heap.state.progress import Progress
 from spanspec.heap.state.state import Centrals, HeapState
-from spanspec.pages.arena import Hint
-from spanspec.pages.bgscavenge import Scavenger
-from spanspec.pages.fixalloc import Records
-from spanspec.pages.freeruns import FreeSpan
+from spanspec.pages.courses.bgscavenge import Scavenger
+from spanspec.pages.freeset.freeruns import FreeSpan
+from spanspec.pages.memory.arena import Hint
+from spanspec.pages.memory.fixalloc import Records
+from spanspec.pages.memory.persistent import Chunk
 from spanspec.pages.pageheap import PageHeap
-from spanspec.pages.persistent import Chunk
-from spanspec.pages.records import Arena
-from spanspec.pages.runs import PageRun
-from spanspec.pages.statistics import HeapStatistics
+from spanspec.pages.tables.records import Arena
+from spanspec.pages.tables.runs import PageRun
+from spanspec.pages.tables.statistics import HeapStatistics
 from spanspec.span.markbits import BitsArenas, SpanBits
 from spanspec.span.mspan import Mspan
 from spanspec.span.specials import Specials

@@ -6,7 +6,7 @@ from spanspec.base.constants import HEAP_ARENA_BYTES, NUM_SIZE_CLASSES, PAGE_SIZ
 from spanspec.heap.state.state import HeapState
 from spanspec.invariants.registry import When, invariant
 from spanspec.invariants.sweeping import cached_spans
-from spanspec.pages.runs import released
+from spanspec.pages.tables.runs import released
 from spanspec.span.markbits import bits_are_kept
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL
 

@@ -6,8 +6,8 @@ from spanspec.heap.state.state import HeapState
 from spanspec.invariants.pages import runs_in_order
 from spanspec.invariants.registry import When, invariant, span_invariant
 from spanspec.invariants.sweeping import cached_spans
-from spanspec.pages.freeruns import SortedFreeSpans
-from spanspec.pages.runs import end_of
+from spanspec.pages.freeset.freeruns import SortedFreeSpans
+from spanspec.pages.tables.runs import end_of
 from spanspec.span.mspan import IN_USE, Mspan, slot_address
 from spanspec.span.profile import GO_1_13, is_aligned
 from spanspec.span.tiny import block_holds

@@ -9,7 +9,9 @@ from spanspec.base.ids import NOBODY, Address, SpanId
 from spanspec.base.words import U64
 from spanspec.heap.state.state import HeapState
 from spanspec.invariants.registry import When, invariant, run_invariant
-from spanspec.pages.invariant import (
+from spanspec.pages.freeset.treap import Treap, check_treap
+from spanspec.pages.pageheap import PageHeap
+from spanspec.pages.tables.invariant import (
     address_has_its_span,
     arena_is_addressable,
     arena_is_unused,
@@ -17,11 +19,9 @@ from spanspec.pages.invariant import (
     run_is_sound,
     used_address_is_mapped,
 )
-from spanspec.pages.pageheap import PageHeap
-from spanspec.pages.pagemap import arena_base, arena_index
-from spanspec.pages.records import Tiling
-from spanspec.pages.runs import PageRun, end_of, released
-from spanspec.pages.treap import Treap, check_treap
+from spanspec.pages.tables.pagemap import arena_base, arena_index
+from spanspec.pages.tables.records import Tiling
+from spanspec.pages.tables.runs import PageRun, end_of, released
 from spanspec.span.mspan import DEAD, FREE, IN_USE
 
 

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from spanspec.heap.state.state import HeapState
-from spanspec.pages.runs import PageRun
+from spanspec.pages.tables.runs import PageRun
 from spanspec.span.mspan import DEAD, Mspan
 
 Check = Callable[[HeapState], Iterator[str]]

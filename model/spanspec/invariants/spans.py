@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from spanspec.heap.state.collector import OFF
 from spanspec.heap.state.state import HeapState
 from spanspec.invariants.registry import When, invariant, run_invariant, span_invariant
-from spanspec.pages.invariant import free_address_is_zero
-from spanspec.pages.runs import PageRun
+from spanspec.pages.tables.invariant import free_address_is_zero
+from spanspec.pages.tables.runs import PageRun
 from spanspec.span.alloccache import cache_is_exact
 from spanspec.span.listing import NOWHERE
 from spanspec.span.mspan import (

@@ -17,8 +17,19 @@ from spanspec.base.records import Record
 from spanspec.base.words import U64
 from spanspec.events import heap_events as hev
 from spanspec.events.fields import EventBase
-from spanspec.pages.arena import GrantingOs, Hint, Os, initial_hints
-from spanspec.pages.coalescing import (
+from spanspec.pages.freeset.freeruns import FreeSpan, FreeSpans
+from spanspec.pages.freeset.treap import Treap
+from spanspec.pages.memory.arena import GrantingOs, Hint, Os, initial_hints
+from spanspec.pages.memory.fixalloc import FixAlloc, Nameless
+from spanspec.pages.memory.persistent import (
+    ARENA_HINT_BYTES,
+    MSPAN_BYTES,
+    TREAP_NODE_BYTES,
+    AllArenas,
+    AllSpans,
+    Metadata,
+)
+from spanspec.pages.tables.coalescing import (
     alike_above,
     alike_below,
     enter_free_set,
@@ -28,19 +39,9 @@ from spanspec.pages.coalescing import (
     merge_lower,
     merge_upper,
 )
-from spanspec.pages.fixalloc import FixAlloc, Nameless
-from spanspec.pages.freeruns import FreeSpan, FreeSpans
-from spanspec.pages.pagemap import PageMap, PageTable
-from spanspec.pages.persistent import (
-    ARENA_HINT_BYTES,
-    MSPAN_BYTES,
-    TREAP_NODE_BYTES,
-    AllArenas,
-    AllSpans,
-    Metadata,
-)
-from spanspec.pages.records import NO_SPAN, Arena, Tiling
-from spanspec.pages.runs import (
+from spanspec.pages.tables.pagemap import PageMap, PageTable
+from spanspec.pages.tables.records import NO_SPAN, Arena, Tiling
+from spanspec.pages.tables.runs import (
     AMD64,
     LISTED,
     SPARE,
@@ -49,8 +50,7 @@ from spanspec.pages.runs import (
     huge_pages,
     page_run,
 )
-from spanspec.pages.statistics import HeapStatistics, after_change, after_growth
-from spanspec.pages.treap import Treap
+from spanspec.pages.tables.statistics import HeapStatistics, after_change, after_growth
 from spanspec.span.mspan import Mspan
 
 Chosen = TypeVarTuple("Chosen")

@@ -15,7 +15,7 @@ from spanspec.base.records import Record
 from spanspec.base.steps import step_of
 from spanspec.base.tables import Table
 from spanspec.base.words import Count
-from spanspec.pages.persistent import SWEEP_BLOCK_BYTES
+from spanspec.pages.memory.persistent import SWEEP_BLOCK_BYTES
 
 BLOCK_PLACES: Final = 512
 """Places in a block (gcSweepBlockEntries)."""

@@ -7,7 +7,7 @@ from spanproof.fuzz.differences.differences import NoMemory as NoMemory
 from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.scheduler import Scheduler
 from spanspec.heap.parts import Part, Wanted
-from spanspec.pages.pagealloc import Purpose
+from spanspec.pages.courses.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
 Event = Mapping[str, object]

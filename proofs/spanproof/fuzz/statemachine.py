@@ -46,7 +46,7 @@ from spanproof.fuzz.programs.heapprogram import (
     Sweep,
     TakeManual,
 )
-from spanspec.pages.pagealloc import Purpose
+from spanspec.pages.courses.pagealloc import Purpose
 
 P = st.sampled_from(PS)
 NUMBER = st.integers(0, 99)

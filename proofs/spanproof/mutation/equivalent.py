@@ -59,12 +59,12 @@ OF_DRAWN: Final = (
     *(
         Reason(f"spanspec.{function}", "", change, SAME)
         for function, change in (
-            ("pages.scavenge.growth_work", "above < size -> (above <= size)"),
+            ("pages.courses.scavenge.growth_work", "above < size -> (above <= size)"),
             (
-                "pages.scavenge.growth_work",
+                "pages.courses.scavenge.growth_work",
                 "retained_now + size <= goal -> (retained_now + size < goal)",
             ),
-            ("pages.scavenge.work_to", "now > want -> (now >= want)"),
+            ("pages.courses.scavenge.work_to", "now > want -> (now >= want)"),
             ("sharing.sweepbuf.pop", "stack.index < place -> (stack.index <= place)"),
             ("base.sizeclass.round_up_size", "size < MAX_SMALL_SIZE -> (size <= MAX_SMALL_SIZE)"),
             (
@@ -76,23 +76,29 @@ OF_DRAWN: Final = (
                 "span.profile.is_aligned",
                 "span.elemsize < LEAST_WITH_MARKS -> (span.elemsize <= LEAST_WITH_MARKS)",
             ),
-            ("pages.bgscavenge.after_turn", "released > wanted -> (released >= wanted)"),
-            ("pages.runs.huge_pages", "end > start -> (end >= start)"),
-            ("pages.scavenge.coarser_page", "phys.size > PAGE_SIZE -> (phys.size >= PAGE_SIZE)"),
-            ("pages.scavenge.total_time_ns", "huge >= total -> (huge > total)"),
+            ("pages.courses.bgscavenge.after_turn", "released > wanted -> (released >= wanted)"),
+            ("pages.tables.runs.huge_pages", "end > start -> (end >= start)"),
+            (
+                "pages.courses.scavenge.coarser_page",
+                "phys.size > PAGE_SIZE -> (phys.size >= PAGE_SIZE)",
+            ),
+            ("pages.courses.scavenge.total_time_ns", "huge >= total -> (huge > total)"),
             (
                 "heap.state.progress.take_chunk",
                 "progress.reclaim_index >= after -> (progress.reclaim_index > after)",
             ),
             ("heap.state.progress.credit_taken", "found < wanted -> (found <= wanted)"),
             ("heap.state.pacing.distance_to", "distance > PAGE_SIZE -> (distance >= PAGE_SIZE)"),
-            ("pages.runs.releasable", "bounds.end > bounds.start -> (bounds.end >= bounds.start)"),
-            ("pages.treap.most_of", "run_pages >= larger -> (run_pages > larger)"),
-            ("pages.treap.most_of", "left_most >= right_most -> (left_most > right_most)"),
+            (
+                "pages.tables.runs.releasable",
+                "bounds.end > bounds.start -> (bounds.end >= bounds.start)",
+            ),
+            ("pages.freeset.treap.most_of", "run_pages >= larger -> (run_pages > larger)"),
+            ("pages.freeset.treap.most_of", "left_most >= right_most -> (left_most > right_most)"),
         )
     ),
     *(
-        Reason("spanspec.pages.scavenge.split_address", "", change, why)
+        Reason("spanspec.pages.courses.scavenge.split_address", "", change, why)
         for change, why in (
             ("end <= start -> (end < start)", "no bytes are at most the size that is wanted"),
             ("end - start <= size -> (end - start < size)", "the cut would be at the start"),
@@ -120,7 +126,7 @@ OF_DRAWN: Final = (
     ),
     *(
         Reason(
-            f"spanspec.pages.runs.{function}",
+            f"spanspec.pages.tables.runs.{function}",
             "",
             change,
             "runs begin and end at pages of the heap, which are physical ones then",
@@ -131,7 +137,7 @@ OF_DRAWN: Final = (
         )
     ),
     Reason(
-        "spanspec.pages.mallocinit.mallocinit",
+        "spanspec.pages.memory.mallocinit.mallocinit",
         "",
         "check_build(* -> pass",
         "it is asked of two constants, of which it is true",
@@ -149,32 +155,32 @@ OF_DRAWN: Final = (
         "that is minus the lowest bit, which has the same length",
     ),
     Reason(
-        "spanspec.pages.arena.reserve_aligned",
+        "spanspec.pages.memory.arena.reserve_aligned",
         "",
         "rest > 0 -> (rest >= 0)",
         "what is cut off in front is less than what was asked for besides",
     ),
     Reason(
-        "spanspec.pages.arena.reservable",
+        "spanspec.pages.memory.arena.reservable",
         "",
         "end <= M64 -> (end < M64)",
         "a region of whole arenas does not end at an odd address",
     ),
     Reason(
-        "spanspec.pages.scavenge.*",
+        "spanspec.pages.courses.scavenge.*",
         "",
         "check_release(* -> pass",
         "what can be released of a run are whole physical pages",
     ),
     Reason(
-        "spanspec.pages.arena.reservable",
+        "spanspec.pages.memory.arena.reservable",
         "",
         "arena_index(base) < MAX_ARENAS -> (arena_index(base) <= MAX_ARENAS)",
         "the last byte is not below the first, and is asked the same",
     ),
     *(
         Reason(
-            f"spanspec.pages.treap.{function}",
+            f"spanspec.pages.freeset.treap.{function}",
             "",
             "node.types & wanted -> (node.types | wanted)",
             "no more than time is saved by passing over a subtree in which nothing is found",
@@ -183,7 +189,7 @@ OF_DRAWN: Final = (
     ),
     *(
         Reason(
-            f"spanspec.pages.treap.{function}",
+            f"spanspec.pages.freeset.treap.{function}",
             "",
             "base < node.run.base -> (base <= node.run.base)",
             "whether both are the same was asked before",

@@ -12,8 +12,8 @@ from spanproof.replay.watched import History, WatchedThing
 from spanspec.base.collecting import put_off
 from spanspec.base.constants import ARENA_BASE, HEAP_ARENA_BYTES, NUM_SIZE_CLASSES
 from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
-from spanspec.pages.mallocinit import mallocinit
-from spanspec.pages.runs import PhysicalPages
+from spanspec.pages.memory.mallocinit import mallocinit
+from spanspec.pages.tables.runs import PhysicalPages
 
 
 class CheckReport(NamedTuple):

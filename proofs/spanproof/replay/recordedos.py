@@ -4,9 +4,9 @@ from spanproof.replay.witness import TraceWitness
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.base.words import M64, U64
 from spanspec.events.heap_events import ArenaMapped
-from spanspec.pages.arena import GrantingOs
+from spanspec.pages.memory.arena import GrantingOs
 from spanspec.pages.pageheap import page_address
-from spanspec.pages.runs import round_down
+from spanspec.pages.tables.runs import round_down
 
 
 class RecordedOs(GrantingOs):

@@ -44,9 +44,9 @@ from spanspec.events.fields import EventBase, ThreadEvent
 from spanspec.heap.courses.course import Course, NeedPages, StopsWorld, Waits
 from spanspec.heap.state.state import HeapState
 from spanspec.invariants import When
-from spanspec.pages.pagealloc import make_manual
+from spanspec.pages.courses.pagealloc import make_manual
 from spanspec.pages.pageheap import Actor, PageHeap
-from spanspec.pages.runs import PhysicalPages
+from spanspec.pages.tables.runs import PhysicalPages
 from spanspec.sharing.invariant import sharing_holds
 
 REMEMBERED: Final = 100

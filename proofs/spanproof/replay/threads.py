@@ -22,9 +22,9 @@ from spanspec.heap.courses.procs import boot, mcache_of
 from spanspec.heap.courses.sweeping import deduct_sweep_credit, ensure_swept, sweepone
 from spanspec.heap.state.allp import NO_P
 from spanspec.heap.state.state import HeapState
-from spanspec.pages.pagealloc import allocate, free_manual
+from spanspec.pages.courses.pagealloc import allocate, free_manual
+from spanspec.pages.courses.scavenge import scavenge
 from spanspec.pages.pageheap import Actor, page_number
-from spanspec.pages.scavenge import scavenge
 
 Section = Generator[EventBase, None, None]
 """A course of steps under the lock of the page heap."""

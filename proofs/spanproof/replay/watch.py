@@ -19,9 +19,9 @@ from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.heap.picture import relative
 from spanspec.heap.state.state import HeapState
-from spanspec.pages.freeruns import ALL
+from spanspec.pages.freeset.freeruns import ALL
 from spanspec.pages.pageheap import page_address, page_number
-from spanspec.pages.runs import PageRun, end_of
+from spanspec.pages.tables.runs import PageRun, end_of
 from spanspec.span.listing import EMPTY, NONEMPTY
 from spanspec.span.mspan import DEAD, IN_USE, MANUAL, Mspan
 

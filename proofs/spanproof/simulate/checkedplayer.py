@@ -10,7 +10,7 @@ from spanspec.base.words import M32
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
-from spanspec.pages.arena import GrantingOs
+from spanspec.pages.memory.arena import GrantingOs
 from spanspec.pages.pageheap import page_number
 from spanspec.span.mspan import FREE, IN_USE, Mspan
 

@@ -28,7 +28,7 @@ from spanspec.heap.program import (
 )
 from spanspec.heap.state.pacing import Effort
 from spanspec.heap.state.state import HeapState
-from spanspec.pages.pagealloc import Purpose
+from spanspec.pages.courses.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
 MOST_OBJECTS: Final = 300

@@ -21,7 +21,7 @@ from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.events.heap_events import SpanInUse
 from spanspec.heap.state.state import HeapState
-from spanspec.pages.runs import PhysicalPages
+from spanspec.pages.tables.runs import PhysicalPages
 from spanspec.sharing.growing import span_id
 
 

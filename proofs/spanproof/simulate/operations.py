@@ -20,8 +20,8 @@ from spanspec.heap import program
 from spanspec.heap.heap import ZERO_BASE, Refused
 from spanspec.heap.state.collector import MARK, OFF
 from spanspec.heap.state.pacing import SweepPace
-from spanspec.pages.pagealloc import Purpose
-from spanspec.pages.scavenge import nothing_left
+from spanspec.pages.courses.pagealloc import Purpose
+from spanspec.pages.courses.scavenge import nothing_left
 from spanspec.span.specials import FINALIZER, SpecialKind
 from spanspec.span.sweepgen import is_legal_between_cycles, needs_sweep
 

@@ -24,9 +24,9 @@ from spanspec.heap.program import (
     StartCycle,
     TakeManual,
 )
-from spanspec.pages.osmemory import FollowedOs
-from spanspec.pages.persistent import ARENA_MAP_BYTES
-from spanspec.pages.scavenge import nothing_left
+from spanspec.pages.courses.scavenge import nothing_left
+from spanspec.pages.memory.osmemory import FollowedOs
+from spanspec.pages.memory.persistent import ARENA_MAP_BYTES
 from spanspec.span.specials import FINALIZER, SpecialKind
 from spanspec.span.sweepgen import is_legal_between_cycles
 

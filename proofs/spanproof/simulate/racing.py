@@ -43,10 +43,10 @@ from spanspec.heap.program import FreeManual, Input, TakeManual
 from spanspec.heap.state.allp import NO_P
 from spanspec.heap.state.collector import CONCURRENT, MARK, OFF, STOPPED_TO_SWEEP
 from spanspec.invariants import When, violations
-from spanspec.pages.pagealloc import allocate
+from spanspec.pages.courses.pagealloc import allocate
+from spanspec.pages.courses.scavenge import scavenge_all
 from spanspec.pages.pageheap import Actor
-from spanspec.pages.runs import AMD64
-from spanspec.pages.scavenge import scavenge_all
+from spanspec.pages.tables.runs import AMD64
 from spanspec.span.mspan import is_allocated, set_marked
 
 SIZES: Final = (8, 48, 48, 48, 1024, 1024, 8192)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from spanproof.fuzz.addressspace import AddressSpace
 from spanproof.fuzz.programs.heapprogram import Answer
 from spanspec.base.constants import HEAP_ARENA_BYTES
-from spanspec.pages.arena import GrantingOs
+from spanspec.pages.memory.arena import GrantingOs
 
 
 class Scattered(GrantingOs):

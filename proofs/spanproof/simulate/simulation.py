@@ -25,9 +25,9 @@ from spanproof.simulate.stepjudges import StepJudges
 from spanspec.events.fields import EventBase
 from spanspec.heap.heap import Heap, OutOfMemory, Refused
 from spanspec.heap.program import AnyInput, RunFinalizers
-from spanspec.pages.arena import GrantingOs, Os
-from spanspec.pages.osmemory import FollowedOs
-from spanspec.pages.runs import PhysicalPages
+from spanspec.pages.memory.arena import GrantingOs, Os
+from spanspec.pages.memory.osmemory import FollowedOs
+from spanspec.pages.tables.runs import PhysicalPages
 
 PHYS_PAGES: Final = (4096, 4096, 4096, 16384, 65536)
 """Physical page sizes to choose from: where they exceed 8 KiB, neighbours share one (HEAP-32)."""

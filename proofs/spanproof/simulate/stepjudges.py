@@ -20,9 +20,9 @@ from spanspec.heap.heap import ZERO_BASE, Heap
 from spanspec.heap.parts import Changes
 from spanspec.heap.program import AddSpecial, AnyInput, FinishCycle
 from spanspec.invariants import violations, violations_at
-from spanspec.pages.osmemory import FollowedOs
+from spanspec.pages.memory.osmemory import FollowedOs
 from spanspec.pages.pageheap import page_address
-from spanspec.pages.runs import PhysicalPages
+from spanspec.pages.tables.runs import PhysicalPages
 
 CHECKPOINT: Final = 250
 """Steps from one look at everything to the next."""

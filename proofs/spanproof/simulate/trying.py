@@ -21,10 +21,10 @@ from spanspec.heap.memstats import live_by_spans, read_memstats
 from spanspec.heap.program import AnyInput
 from spanspec.heap.snapshot import snapshot_of
 from spanspec.invariants import violations
-from spanspec.pages.arena import GrantingOs, Os
-from spanspec.pages.osmemory import FollowedOs
+from spanspec.pages.memory.arena import GrantingOs, Os
+from spanspec.pages.memory.osmemory import FollowedOs
 from spanspec.pages.pageheap import page_address
-from spanspec.pages.runs import AMD64, PhysicalPages
+from spanspec.pages.tables.runs import AMD64, PhysicalPages
 from spanspec.span.mspan import Mspan
 
 MOST_STATES: Final = 50_000

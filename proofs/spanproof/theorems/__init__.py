@@ -46,22 +46,17 @@ from spanproof.theorems.objects import (
     tiny,
     zeroing,
 )
-from spanproof.theorems.pages import (
+from spanproof.theorems.pages.courses import growth, scavenge, scavengeline
+from spanproof.theorems.pages.freeset import (
     changes,
     descents,
     firstfit,
-    growth,
     insertions,
     merging,
-    nooverlap,
-    pagemap,
     removals,
     rotations,
-    scavenge,
-    scavengeline,
-    statistics,
-    tiling,
 )
+from spanproof.theorems.pages.tables import nooverlap, pagemap, statistics, tiling
 from spanproof.theorems.sharing import (
     buffercounts,
     bufferrecords,

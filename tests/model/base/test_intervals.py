@@ -9,11 +9,11 @@ from spanspec.base.ids import Address, SpanId
 from spanspec.base.intervals import Intervals, Regions
 from spanspec.events import heap_events as hev
 from spanspec.events.fields import EventBase
-from spanspec.pages.arena import GrantingOs
-from spanspec.pages.osmemory import FollowedOs
-from spanspec.pages.pagealloc import allocate, free_manual, make_manual
+from spanspec.pages.courses.pagealloc import allocate, free_manual, make_manual
+from spanspec.pages.memory.arena import GrantingOs
+from spanspec.pages.memory.osmemory import FollowedOs
 from spanspec.pages.pageheap import Actor, PageHeap
-from spanspec.pages.runs import AMD64, end_of
+from spanspec.pages.tables.runs import AMD64, end_of
 
 LENGTH = 40
 

@@ -10,18 +10,18 @@ FOLDER = Path(spanspec.__path__[0])
 STATES = {
     "heap/state/state.py": ("HeapState", "Mcache", "Mcentral"),
     "pages/pageheap.py": ("PageHeap",),
-    "pages/records.py": ("Arena", "Tiling"),
+    "pages/tables/records.py": ("Arena", "Tiling"),
     "heap/decisions.py": ("Decisions",),
-    "pages/statistics.py": ("HeapStatistics",),
+    "pages/tables/statistics.py": ("HeapStatistics",),
     "span/mspan.py": ("Mspan",),
-    "pages/runs.py": ("PageRun",),
+    "pages/tables/runs.py": ("PageRun",),
     "heap/state/pacing.py": ("SweepPace", "Debt"),
-    "pages/scavenge.py": ("Line",),
-    "pages/bgscavenge.py": ("Scavenger",),
+    "pages/courses/scavenge.py": ("Line",),
+    "pages/courses/bgscavenge.py": ("Scavenger",),
     "span/tiny.py": ("TinyBlock",),
     "span/specials.py": ("Special",),
     "span/markbits.py": ("Generation", "BitsArenas", "SpanBits"),
-    "pages/persistent.py": ("Chunk", "AllSpans", "AllArenas", "Metadata"),
+    "pages/memory/persistent.py": ("Chunk", "AllSpans", "AllArenas", "Metadata"),
 }
 """The classes that hold what the rules speak of, by module."""
 

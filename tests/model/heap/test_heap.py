@@ -39,11 +39,11 @@ from spanspec.heap.snapshot import from_json
 from spanspec.heap.state.sweepers import BEGIN_POPPING
 from spanspec.heap.state.taking import advance
 from spanspec.invariants import INVARIANTS, violations
-from spanspec.pages.arena import GrantingOs
+from spanspec.pages.courses.scavenge import Line, nothing_left
+from spanspec.pages.memory.arena import GrantingOs
 from spanspec.pages.pageheap import Actor
-from spanspec.pages.runs import PhysicalPages
-from spanspec.pages.scavenge import Line, nothing_left
-from spanspec.pages.statistics import retained
+from spanspec.pages.tables.runs import PhysicalPages
+from spanspec.pages.tables.statistics import retained
 from spanspec.span.sweepgen import needs_sweep
 
 

@@ -14,13 +14,21 @@ from spanspec.base.words import M64
 from spanspec.heap.courses.specials import DueTable, SpanSpecials, SpecialTable, by_fate
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import AddSpecial
-from spanspec.pages.arena import GrantingOs, Hint, Region, reserve_aligned, reserve_arenas
-from spanspec.pages.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
-from spanspec.pages.fixalloc import FixAlloc
-from spanspec.pages.freeruns import ALL, UNSCAVENGED, UNSCAVENGED_SMALL, FreeSpan, SortedFreeSpans
-from spanspec.pages.mallocinit import LinearAlloc, linear_alloc
-from spanspec.pages.osmemory import FollowedOs, RegionState, huge_advice, no_huge_advice
-from spanspec.pages.persistent import (
+from spanspec.pages.courses.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
+from spanspec.pages.courses.scavenge import Line, background_work, goal_for
+from spanspec.pages.freeset.freeruns import (
+    ALL,
+    UNSCAVENGED,
+    UNSCAVENGED_SMALL,
+    FreeSpan,
+    SortedFreeSpans,
+)
+from spanspec.pages.freeset.treap import Treap
+from spanspec.pages.memory.arena import GrantingOs, Hint, Region, reserve_aligned, reserve_arenas
+from spanspec.pages.memory.fixalloc import FixAlloc
+from spanspec.pages.memory.mallocinit import LinearAlloc, linear_alloc
+from spanspec.pages.memory.osmemory import FollowedOs, RegionState, huge_advice, no_huge_advice
+from spanspec.pages.memory.persistent import (
     ARENA_MAP_BYTES,
     FIXALLOC_CHUNK,
     GC_BITS_CHUNK,
@@ -29,9 +37,7 @@ from spanspec.pages.persistent import (
     AllSpans,
     Metadata,
 )
-from spanspec.pages.runs import AMD64, Bounds, PhysicalPages
-from spanspec.pages.scavenge import Line, background_work, goal_for
-from spanspec.pages.treap import Treap
+from spanspec.pages.tables.runs import AMD64, Bounds, PhysicalPages
 from spanspec.sharing.sweepbuf import SweepBuffer
 from spanspec.span.mspan import Mspan, init_span, set_marked
 from spanspec.span.specials import (

@@ -16,11 +16,11 @@ from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import Address, SpanId
 from spanspec.heap import Heap
 from spanspec.heap.snapshot import snapshot_of
-from spanspec.pages import coalescing, steps
-from spanspec.pages.invariant import tiling_holds
 from spanspec.pages.pageheap import Actor, PageHeap, Runs
-from spanspec.pages.pagemap import PageTable
-from spanspec.pages.records import (
+from spanspec.pages.tables import coalescing, steps
+from spanspec.pages.tables.invariant import tiling_holds
+from spanspec.pages.tables.pagemap import PageTable
+from spanspec.pages.tables.records import (
     GHOSTS,
     NO_SPAN,
     UNMAPPED,
@@ -29,8 +29,8 @@ from spanspec.pages.records import (
     is_live,
     is_loose,
 )
-from spanspec.pages.runs import AMD64, LISTED, PhysicalPages, page_run
-from spanspec.pages.statistics import ByteSums, HeapStatistics, balances
+from spanspec.pages.tables.runs import AMD64, LISTED, PhysicalPages, page_run
+from spanspec.pages.tables.statistics import ByteSums, HeapStatistics, balances
 from spanspec.sharing.finite import Finite
 from spanspec.span.mspan import DEAD
 
@@ -256,7 +256,7 @@ def ghosts_read(text: str) -> list[int]:
 
 def test_nothing_but_the_invariant_reads_a_ghost() -> None:
     root = Path(spanspec.__path__[0])
-    known = root / "pages" / "invariant.py"
+    known = root / "pages" / "tables" / "invariant.py"
     folders = root / "pages", root / "heap", Path(spanproof.replay.__path__[0])
     found = {
         folder: {

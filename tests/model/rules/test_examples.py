@@ -5,10 +5,8 @@ from msgspec.structs import replace
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.events import heap_events as hev
 from spanspec.heap import Heap
-from spanspec.pages.pagealloc import allocate, free_in_use, make_in_use
-from spanspec.pages.pageheap import Actor, PageHeap
-from spanspec.pages.runs import AMD64, PageRun, end_of
-from spanspec.pages.scavenge import (
+from spanspec.pages.courses.pagealloc import allocate, free_in_use, make_in_use
+from spanspec.pages.courses.scavenge import (
     Line,
     background_work,
     goal_for,
@@ -17,7 +15,9 @@ from spanspec.pages.scavenge import (
     split_address,
     total_time_ns,
 )
-from spanspec.pages.statistics import retained
+from spanspec.pages.pageheap import Actor, PageHeap
+from spanspec.pages.tables.runs import AMD64, PageRun, end_of
+from spanspec.pages.tables.statistics import retained
 from spanspec.span.alloccache import next_free_fast, next_free_slow
 from spanspec.span.mspan import FREE, init_span
 from spanspec.span.sweepgen import (

@@ -103,8 +103,8 @@ def test_a_claim_about_a_step_rests_on_its_guard_and_its_effect() -> None:
     """The step is in a record that the claim was made with."""
     for name, module, functions in (
         ("protocol.pop", "spanspec.sharing.sweeping", ("may_pop", "pop")),
-        ("pages.give-back", "spanspec.pages.steps", ("may_give_back", "give_back")),
-        ("objects.pages.give-back", "spanspec.pages.steps", ("may_give_back", "give_back")),
+        ("pages.give-back", "spanspec.pages.tables.steps", ("may_give_back", "give_back")),
+        ("objects.pages.give-back", "spanspec.pages.tables.steps", ("may_give_back", "give_back")),
     ):
         units = what_it_rests_on(SOURCES, all_obligations()[name])
         assert {Unit(module, function) for function in functions} <= units, name
@@ -120,7 +120,7 @@ def test_a_claim_about_one_way_through_the_treap_does_not_rest_on_the_others() -
     }
     for name, own in ways.items():
         units = what_it_rests_on(SOURCES, all_obligations()[name])
-        named = {unit.name for unit in units if unit.module == "spanspec.pages.treap"}
+        named = {unit.name for unit in units if unit.module == "spanspec.pages.freeset.treap"}
         assert named & set(ways.values()) == {own}, name
 
 

@@ -12,8 +12,11 @@ from spanproof.theorems import all_obligations
 READ_BY: Final = {
     "spanspec.span.sweepgen.is_swept": ("objects.pages.give-back", "objects.malloc", "objects.use"),
     "spanspec.sharing.cycle.everything_is_swept": ("protocol.start-cycle",),
-    "spanspec.pages.steps.is_used": ("pages.use", "pages.use-manually", "pages.give-back"),
-    "spanspec.pages.coalescing.may_enter_free_set": ("pages.merge-upper", "pages.enter-free-set"),
+    "spanspec.pages.tables.steps.is_used": ("pages.use", "pages.use-manually", "pages.give-back"),
+    "spanspec.pages.tables.coalescing.may_enter_free_set": (
+        "pages.merge-upper",
+        "pages.enter-free-set",
+    ),
     "spanspec.base.sizeclass.round_up_size": ("sizeclass.rounding",),
 }
 """Rules, and obligations that read them."""
@@ -21,8 +24,8 @@ READ_BY: Final = {
 NOT_ABOUT: Final = {
     "spanspec.span.sweepgen.is_swept": ("objects.pages.take-part", "objects.mark", "objects.place"),
     "spanspec.sharing.cycle.everything_is_swept": ("protocol.pop", "protocol.uncache"),
-    "spanspec.pages.steps.is_used": ("pages.merge-upper", "pages.take-part"),
-    "spanspec.pages.coalescing.may_enter_free_set": ("pages.take-part", "pages.give-back"),
+    "spanspec.pages.tables.steps.is_used": ("pages.merge-upper", "pages.take-part"),
+    "spanspec.pages.tables.coalescing.may_enter_free_set": ("pages.take-part", "pages.give-back"),
     "spanspec.base.sizeclass.round_up_size": ("objects.layout.index", "sizeclass.division"),
 }
 """Rules, and obligations that a change of the rule cannot concern."""

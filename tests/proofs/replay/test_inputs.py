@@ -21,9 +21,9 @@ from spanspec.heap import Heap
 from spanspec.heap.courses.procs import procresize
 from spanspec.heap.program import StartCycle
 from spanspec.heap.state.collector import STOPPED_TO_SWEEP
-from spanspec.pages.pagealloc import Purpose, allocate, free_manual, make_manual
+from spanspec.pages.courses.pagealloc import Purpose, allocate, free_manual, make_manual
 from spanspec.pages.pageheap import Actor
-from spanspec.pages.runs import AMD64
+from spanspec.pages.tables.runs import AMD64
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 

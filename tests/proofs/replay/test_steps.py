@@ -29,7 +29,7 @@ from spanspec.heap import Heap
 from spanspec.heap.program import Allocate, FinishCycle, FlushMcaches, StartCycle
 from spanspec.heap.state.taking import look_at_popped, take
 from spanspec.pages.pageheap import Actor
-from spanspec.pages.runs import AMD64
+from spanspec.pages.tables.runs import AMD64
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.invariant import sharing_holds
 from spanspec.sharing.records import IDLE, NO_SPAN, SWEEPING, UNUSED, Proc, is_idle

@@ -20,7 +20,7 @@ from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 from spanspec.pages.pageheap import page_address
-from spanspec.pages.runs import end_of
+from spanspec.pages.tables.runs import end_of
 from spanspec.span.mspan import DEAD
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}

@@ -35,7 +35,7 @@ from spanspec.heap.heap import ZERO_BASE, Heap
 from spanspec.heap.operations import OPERATIONS
 from spanspec.heap.program import AddSpecial, Allocate, AnyInput, RemoveFinalizer, StartCycle
 from spanspec.heap.state.collector import MARK_TERMINATION
-from spanspec.pages.osmemory import FollowedOs
+from spanspec.pages.memory.osmemory import FollowedOs
 from spanspec.pages.pageheap import Actor
 
 PROGRAMS = 10

@@ -19,8 +19,8 @@ from spanproof.theorems.objects.safety import ABSTRACT, STEPS
 from spanproof.theorems.sharing import order
 from spanspec.base.words import U16, U64
 from spanspec.objects import steps as abstract
-from spanspec.pages import coalescing
-from spanspec.pages import steps as pages
+from spanspec.pages.tables import coalescing
+from spanspec.pages.tables import steps as pages
 from spanspec.sharing.steps import STEPS as SHARING_STEPS
 from spanspec.span.mspan import Mspan, slot_address
 

@@ -39,7 +39,7 @@ def test_every_situation_is_asked_for(name: str) -> None:
         ),
         (
             "pages.take-part",
-            "spanspec.pages.steps",
+            "spanspec.pages.tables.steps",
             "and 1 <= npages < tiling.runs[chosen].npages",
             "and 2 <= npages < tiling.runs[chosen].npages",
             "one page",

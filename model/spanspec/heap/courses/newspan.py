@@ -10,7 +10,7 @@ from spanspec.heap.courses.sweeping import deduct_sweep_credit, pushed
 from spanspec.heap.state.accounts import COUNT_LARGE
 from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.taking import advance, change_bits, take, take_bits, use_span
-from spanspec.pages.pagealloc import NO_MEMORY, make_in_use
+from spanspec.pages.courses.pagealloc import NO_MEMORY, make_in_use
 from spanspec.pages.pageheap import Actor, about_run, about_span
 from spanspec.sharing.growing import slot_id, span_id
 from spanspec.sharing.steps import GROW

@@ -18,7 +18,7 @@ from spanspec.heap.state.progress import (
 from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.taking import advance, take
 from spanspec.pages.pageheap import Actor, who
-from spanspec.pages.pagemap import arena_base
+from spanspec.pages.tables.pagemap import arena_base
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.steps import CLAIM_DIRECTLY
 

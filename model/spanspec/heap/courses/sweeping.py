@@ -28,7 +28,7 @@ from spanspec.heap.state.taking import (
     take_bits,
     take_both,
 )
-from spanspec.pages.pagealloc import free_in_use
+from spanspec.pages.courses.pagealloc import free_in_use
 from spanspec.pages.pageheap import Actor, about_run, about_span, page_number, who
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.steps import (

@@ -8,11 +8,11 @@ from spanspec.heap.operations.refusals import OutOfMemory, require
 from spanspec.heap.program import FreeManual, Input, ScavengeLater, SetProcs, TakeManual
 from spanspec.heap.state.collector import OFF
 from spanspec.heap.state.state import HeapState
-from spanspec.pages.bgscavenge import after_turn, wake
-from spanspec.pages.pagealloc import NO_MEMORY, free_manual, make_manual
+from spanspec.pages.courses.bgscavenge import after_turn, wake
+from spanspec.pages.courses.pagealloc import NO_MEMORY, free_manual, make_manual
+from spanspec.pages.courses.scavenge import background_work, scavenge_all, scavenge_in_background
 from spanspec.pages.pageheap import Actor
-from spanspec.pages.scavenge import background_work, scavenge_all, scavenge_in_background
-from spanspec.pages.statistics import retained
+from spanspec.pages.tables.statistics import retained
 
 
 def take_manual(state: HeapState, actor: Actor, request: Input) -> Course[int]:

@@ -14,14 +14,14 @@ from spanspec.heap.state.marking import NEVER_MARKED, MarkedSpan
 from spanspec.heap.state.pacing import FIRST_TRIGGER, SweepPace
 from spanspec.heap.state.progress import Progress
 from spanspec.heap.state.refilling import NO_REFILL
-from spanspec.pages.fixalloc import FixAlloc, Nameless
-from spanspec.pages.pageheap import Actor, PageHeap
-from spanspec.pages.persistent import (
+from spanspec.pages.memory.fixalloc import FixAlloc, Nameless
+from spanspec.pages.memory.persistent import (
     MCACHE_BYTES,
     SPECIAL_FINALIZER_BYTES,
     SPECIAL_PROFILE_BYTES,
     FinalizerBlocks,
 )
+from spanspec.pages.pageheap import Actor, PageHeap
 from spanspec.sharing.growing import Tables, slot_id, span_id, thread_id
 from spanspec.sharing.records import NO_SPAN, UNUSED, SharedSpan
 from spanspec.sharing.spanlist import SpanList, SpanLists, no_lists

@@ -29,7 +29,7 @@ from spanspec.heap.state.mcaches import DROP_MCACHE, MAKE_MCACHE, NO_MCACHE, Own
 from spanspec.heap.state.pacing import SweepPace, Trigger
 from spanspec.heap.state.progress import Progress
 from spanspec.heap.state.state import HeapState, Mcache, Mcentral, Times
-from spanspec.pages.persistent import GC_BITS_CHUNK
+from spanspec.pages.memory.persistent import GC_BITS_CHUNK
 from spanspec.sharing.records import IDLE, NO_SPAN, SAW_USED, SharedSpan, Sharing
 from spanspec.sharing.spanlist import follow
 from spanspec.sharing.steps import (

@@ -32,10 +32,10 @@ from spanspec.heap.lines import Lines
 from spanspec.heap.machine import Steps, completed
 from spanspec.heap.program import Input
 from spanspec.heap.state.pacing import Effort
-from spanspec.pages.arena import GrantingOs
-from spanspec.pages.osmemory import huge_advice, no_huge_advice
-from spanspec.pages.pagealloc import Purpose
-from spanspec.pages.runs import Bounds, PhysicalPages
+from spanspec.pages.courses.pagealloc import Purpose
+from spanspec.pages.memory.arena import GrantingOs
+from spanspec.pages.memory.osmemory import huge_advice, no_huge_advice
+from spanspec.pages.tables.runs import Bounds, PhysicalPages
 from spanspec.span.mspan import NO_OBJECT, find_object, is_allocated
 from spanspec.span.specials import SpecialKind
 

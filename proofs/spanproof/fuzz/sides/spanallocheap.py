@@ -16,7 +16,7 @@ from spanproof.fuzz.scheduler import Scheduler
 from spanproof.fuzz.sides.shape import as_compared
 from spanproof.fuzz.sides.spanallocstate import run_in_part, state_of
 from spanspec.heap.parts import Part, Wanted
-from spanspec.pages.pagealloc import Purpose
+from spanspec.pages.courses.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
 COUNTS = ("mallocs", "frees", "tinyallocs", "total_alloc", "total_free")

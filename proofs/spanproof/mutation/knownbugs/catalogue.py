@@ -72,7 +72,7 @@ BUGS: Final = (
     KnownBug(
         "released-again",
         "#28595",
-        "pages.scavenge",
+        "pages.courses.scavenge",
         "((1, UNSCAVENGED_HUGE), (0, UNSCAVENGED_SMALL))",
         "((1, UNSCAVENGED_HUGE | UNSCAVENGED_HUGE << 1), (0, 15))",
         "what is scavenged already is released and counted again",
@@ -94,7 +94,7 @@ BUGS: Final = (
     KnownBug(
         "walk-starts-late",
         "#35858",
-        "pages.scavenge",
+        "pages.courses.scavenge",
         "        entry = heap.free.last(wanted)\n",
         "        entry = heap.free.last(wanted)\n"
         "        entry = heap.free.before(entry.base, wanted) if entry is not None else None\n",
@@ -130,7 +130,7 @@ BUGS: Final = (
     KnownBug(
         "reservation-kept",
         "#24670",
-        "pages.arena",
+        "pages.memory.arena",
         "        if found != 0:\n            os.release(found, size)\n",
         "",
         "a reservation that came elsewhere than hinted is not given back",
@@ -148,7 +148,7 @@ BUGS: Final = (
     KnownBug(
         "merges-unlike",
         "plain",
-        "pages.runs",
+        "pages.tables.runs",
         "neighbour.scavenged == run.scavenged",
         "neighbour.npages > 0",
         "a scavenged and an unscavenged neighbour merge",
@@ -156,7 +156,7 @@ BUGS: Final = (
     KnownBug(
         "rest-loses-flag",
         "plain",
-        "pages.runs",
+        "pages.tables.runs",
         "    bounds = phys_page_bounds(phys, rest)\n    if rest.scavenged and",
         "    rest = replace(rest, scavenged=False)\n"
         "    bounds = phys_page_bounds(phys, rest)\n    if rest.scavenged and",
@@ -176,7 +176,7 @@ BUGS: Final = (
     KnownBug(
         "arena-map-counted",
         "plain",
-        "pages.persistent",
+        "pages.memory.persistent",
         "                ARENA_MAP_BYTES,\n                8,\n                None,\n",
         '                ARENA_MAP_BYTES,\n                8,\n                "other_sys",\n',
         "the map of all arenas counts as memory of the runtime",
@@ -184,7 +184,7 @@ BUGS: Final = (
     KnownBug(
         "goal-from-goal",
         "#34048",
-        "pages.scavenge",
+        "pages.courses.scavenge",
         "to_uint64(float(last_heap_inuse) * (float(next_gc) / float(last_next_gc)))",
         "to_uint64(float(next_gc))",
         "the scavenger's goal follows from the collector's instead of the heap in use",

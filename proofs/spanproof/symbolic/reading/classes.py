@@ -48,9 +48,9 @@ UNKNOWN: Final = object()
 CONTAINERS: Final = frozenset(
     {
         "spanspec.base.intervals.Intervals",
-        "spanspec.pages.pagemap.PageMap",
-        "spanspec.pages.pagemap.PageTable",
-        "spanspec.pages.treap.Node",
+        "spanspec.pages.tables.pagemap.PageMap",
+        "spanspec.pages.tables.pagemap.PageTable",
+        "spanspec.pages.freeset.treap.Node",
     }
 )
 """The classes of the model whose objects methods change: nodes of the treap, and the page map."""

@@ -16,7 +16,7 @@ from spanproof.simulate.trying import promise
 from spanproof.theorems.cases import Case, every_case, refuses
 from spanspec.base.ids import NOBODY, PlaceId, SpanId
 from spanspec.heap.state.taking import advance
-from spanspec.pages.freeruns import (
+from spanspec.pages.freeset.freeruns import (
     ALL,
     UNSCAVENGED,
     UNSCAVENGED_HUGE,
@@ -27,8 +27,8 @@ from spanspec.pages.freeruns import (
     filter_of,
     type_of,
 )
-from spanspec.pages.pagemap import PageMap
-from spanspec.pages.treap import Node, Treap, check_treap
+from spanspec.pages.freeset.treap import Node, Treap, check_treap
+from spanspec.pages.tables.pagemap import PageMap
 from spanspec.sharing.spanlist import SpanList
 from spanspec.sharing.sweepbuf import FIND_DRAINED, SweepBuffer, may_find_drained
 

@@ -6,7 +6,7 @@ from spanproof.patch.mutant import Mutant, Variant, variants_of
 
 CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
-        "spanspec.pages.treap.Node.rotate_right",
+        "spanspec.pages.freeset.treap.Node.rotate_right",
         Variant(
             "rotation-forgets-a-sum",
             "        self.update()\n",
@@ -16,7 +16,7 @@ CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.treap.without",
+        "spanspec.pages.freeset.treap.without",
         Variant(
             "removal-of-the-root-alone",
             "        node.hang_left(without(node.left, base))\n",
@@ -46,7 +46,7 @@ CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.pagemap.PageTable.set_range",
+        "spanspec.pages.tables.pagemap.PageTable.set_range",
         Variant(
             "last-page-not-mapped",
             "end >> PAGE_SHIFT",

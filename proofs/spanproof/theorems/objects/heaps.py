@@ -16,9 +16,9 @@ from spanspec.base.words import U16, U64, Count
 from spanspec.heap.state.contents import allocate_black, with_large_object
 from spanspec.heap.state.marking import with_object_marked
 from spanspec.objects.records import NO_BLOCK, NOTHING, Block
-from spanspec.pages.records import Tiling, is_live
-from spanspec.pages.runs import end_of
-from spanspec.pages.steps import is_taken, is_used
+from spanspec.pages.tables.records import Tiling, is_live
+from spanspec.pages.tables.runs import end_of
+from spanspec.pages.tables.steps import is_taken, is_used
 from spanspec.span.mspan import IN_USE, Mspan, find_object, is_allocated, set_marked, slot_address
 from spanspec.span.sweep import Swept
 from spanspec.span.tiny import TinyBlock

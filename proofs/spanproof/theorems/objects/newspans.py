@@ -15,8 +15,8 @@ from spanproof.theorems.objects.layout import INDEX, LARGE_CUT, LAYOUT, laid_out
 from spanproof.theorems.objects.places import WORDS
 from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
 from spanproof.theorems.objects.told import show_told_by_its_thread
-from spanproof.theorems.pages.tilingaround import sound_around
-from spanproof.theorems.pages.tilingreads import base_at, end_at, npages_at, term
+from spanproof.theorems.pages.tables.tilingaround import sound_around
+from spanproof.theorems.pages.tables.tilingreads import base_at, end_at, npages_at, term
 from spanproof.theorems.sharing.order import USES
 from spanproof.theorems.span.sizeclass import small_classes
 from spanspec.base.constants import (
@@ -34,9 +34,9 @@ from spanspec.heap.state.collector import MARK, OFF
 from spanspec.objects import steps as abstract
 from spanspec.objects.records import NOTHING, Objects
 from spanspec.objects.steps import provide
-from spanspec.pages.records import Tiling
-from spanspec.pages.runs import PageRun
-from spanspec.pages.steps import may_use, use
+from spanspec.pages.tables.records import Tiling
+from spanspec.pages.tables.runs import PageRun
+from spanspec.pages.tables.steps import may_use, use
 from spanspec.span.mspan import Mspan, init_span, is_allocated
 
 

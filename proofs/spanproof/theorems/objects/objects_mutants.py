@@ -106,7 +106,7 @@ OBJECT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.runs.needzero_of_both",
+        "spanspec.pages.tables.runs.needzero_of_both",
         Variant(
             "merged-counts-as-zero",
             "above.needzero if below.needzero == 0 else below.needzero",
@@ -126,7 +126,7 @@ OBJECT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.runs.split_run",
+        "spanspec.pages.tables.runs.split_run",
         Variant(
             "high-end-taken",
             "page_run(run.base, npages)",

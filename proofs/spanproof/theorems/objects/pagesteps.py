@@ -21,17 +21,23 @@ from spanproof.theorems.objects.layout import LAYOUT
 from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
 from spanproof.theorems.objects.slots import EMPTY
 from spanproof.theorems.objects.told import show_told_by_its_thread
-from spanproof.theorems.pages.tiling import CHOSEN, StepClaim, is_merge, seams_of, span_of
-from spanproof.theorems.pages.tiling import STEPS as PAGE_STEPS
-from spanproof.theorems.pages.tilingaround import sound_around
-from spanproof.theorems.pages.tilingreads import base_at, end_at, is_scavenged, owner_at, term
+from spanproof.theorems.pages.tables.tiling import CHOSEN, StepClaim, is_merge, seams_of, span_of
+from spanproof.theorems.pages.tables.tiling import STEPS as PAGE_STEPS
+from spanproof.theorems.pages.tables.tilingaround import sound_around
+from spanproof.theorems.pages.tables.tilingreads import (
+    base_at,
+    end_at,
+    is_scavenged,
+    owner_at,
+    term,
+)
 from spanproof.theorems.sharing.order import FREES
 from spanspec.base.ids import Address
 from spanspec.objects import steps as abstract_steps
 from spanspec.objects.records import Objects
 from spanspec.objects.steps import provide as abstract_provide
-from spanspec.pages import coalescing, steps
-from spanspec.pages.records import Tiling
+from spanspec.pages.tables import coalescing, steps
+from spanspec.pages.tables.records import Tiling
 from spanspec.span.mspan import Mspan
 
 Step = Callable[..., Tiling]

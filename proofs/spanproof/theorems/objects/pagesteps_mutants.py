@@ -4,7 +4,7 @@ from spanproof.patch.mutant import Variant, variants_of
 
 PAGE_MUTANTS = (
     *variants_of(
-        "spanspec.pages.steps.may_add_arenas",
+        "spanspec.pages.tables.steps.may_add_arenas",
         Variant(
             "arena-in-use-entered",
             " and tiling.map.all_are(Address(base), Address(end), UNMAPPED)",
@@ -14,7 +14,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.enter_arenas",
+        "spanspec.pages.tables.steps.enter_arenas",
         Variant(
             "growth-forgets-owners",
             "replace(tiling, current=Arena(start, end))",
@@ -25,7 +25,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.take_from_arena",
+        "spanspec.pages.tables.steps.take_from_arena",
         Variant(
             "stale-map-entries",
             "map=tiling.map.set_range(start, end, span)",
@@ -35,7 +35,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.take_whole",
+        "spanspec.pages.tables.steps.take_whole",
         Variant(
             "released-page-in-use",
             "replace(run, scavenged=False, role=TAKEN)",
@@ -45,7 +45,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.take_part",
+        "spanspec.pages.tables.steps.take_part",
         Variant(
             "released-part-in-use",
             "replace(cut.taken, scavenged=False, role=TAKEN)",
@@ -55,7 +55,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.use_manually",
+        "spanspec.pages.tables.steps.use_manually",
         Variant(
             "manual-span-with-slots",
             "state=MANUAL",
@@ -65,7 +65,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.may_give_back",
+        "spanspec.pages.tables.steps.may_give_back",
         Variant(
             "goes-back-with-objects",
             " and alloc_count == 0",
@@ -75,7 +75,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.may_scavenge",
+        "spanspec.pages.tables.steps.may_scavenge",
         Variant(
             "releases-memory-in-use",
             "is_listed(tiling, span) and ",
@@ -85,7 +85,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.may_scavenge_part",
+        "spanspec.pages.tables.steps.may_scavenge_part",
         Variant(
             "releases-part-in-use",
             "        is_listed(tiling, span)\n        and ",
@@ -95,7 +95,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.runs.may_merge",
+        "spanspec.pages.tables.runs.may_merge",
         Variant(
             "released-pages-lose-their-flag",
             "neighbour.scavenged == run.scavenged",
@@ -112,7 +112,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.coalescing.enter_free_set",
+        "spanspec.pages.tables.coalescing.enter_free_set",
         Variant(
             "free-run-counts-as-taken",
             "role=LISTED",
@@ -122,7 +122,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.use",
+        "spanspec.pages.tables.steps.use",
         Variant(
             "span-is-not-in-use",
             "state=IN_USE",
@@ -202,7 +202,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.steps.is_taken",
+        "spanspec.pages.tables.steps.is_taken",
         Variant(
             "spare-descriptor-in-use",
             " and tiling.runs[span].role == TAKEN",

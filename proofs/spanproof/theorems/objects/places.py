@@ -7,11 +7,11 @@ import z3
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
-from spanproof.theorems.pages.tilingreads import is_addressable
+from spanproof.theorems.pages.tables.tilingreads import is_addressable
 from spanproof.theorems.span.sizeclass import small_classes
 from spanspec.base.constants import PAGE_SIZE, make_span_class
 from spanspec.base.words import U16, U32, U64
-from spanspec.pages.runs import AMD64, PageRun, Split, end_of, split_run
+from spanspec.pages.tables.runs import AMD64, PageRun, Split, end_of, split_run
 from spanspec.span.mspan import Mspan, init_span, slot_address, with_small_limit
 
 WORDS: Final = Words(64)

@@ -29,9 +29,9 @@ from spanproof.theorems.objects.layout import LAYOUT
 from spanproof.theorems.objects.pagesteps import STEPS as PAGE_STEPS
 from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
 from spanproof.theorems.objects.told import shared_id, told_alike
-from spanproof.theorems.pages.statistics import ADDS_UP
-from spanproof.theorems.pages.tiling import STEPS as TILING_STEPS
-from spanproof.theorems.pages.tilingreads import owner_at
+from spanproof.theorems.pages.tables.statistics import ADDS_UP
+from spanproof.theorems.pages.tables.tiling import STEPS as TILING_STEPS
+from spanproof.theorems.pages.tables.tilingreads import owner_at
 from spanproof.theorems.sharing.order import WAITS, has_swept_slots, is_to_be_swept
 from spanproof.theorems.sharing.protocol import INTERLEAVED, any_system
 from spanproof.theorems.sharing.protocol import WORDS as SHARED_WORDS
@@ -40,9 +40,9 @@ from spanspec.base.ids import Address, SpanId
 from spanspec.objects import invariant as promises
 from spanspec.objects import steps as abstract
 from spanspec.objects.records import NOTHING, Objects, is_condemned, lives
-from spanspec.pages import invariant as tiling
-from spanspec.pages.records import contains, is_live
-from spanspec.pages.statistics import ByteSums, HeapStatistics, balances
+from spanspec.pages.tables import invariant as tiling
+from spanspec.pages.tables.records import contains, is_live
+from spanspec.pages.tables.statistics import ByteSums, HeapStatistics, balances
 from spanspec.sharing.records import Sharing
 from spanspec.span.mspan import find_object
 

@@ -27,12 +27,12 @@ from spanproof.theorems.objects.heaps import (
     span_at,
 )
 from spanproof.theorems.objects.layout import INDEX, holds_it, is_slot
-from spanproof.theorems.pages.tilingaround import distinct
-from spanproof.theorems.pages.tilingreads import owner_at
+from spanproof.theorems.pages.tables.tilingaround import distinct
+from spanproof.theorems.pages.tables.tilingreads import owner_at
 from spanspec.base.ids import Address, SpanId
 from spanspec.objects.records import Block, Objects
-from spanspec.pages import invariant
-from spanspec.pages.runs import AMD64
+from spanspec.pages.tables import invariant
+from spanspec.pages.tables.runs import AMD64
 from spanspec.span.mspan import Mspan, obj_index
 
 INTEGERS: Final = Integers()

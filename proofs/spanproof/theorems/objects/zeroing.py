@@ -9,14 +9,14 @@ from spanproof.symbolic.values.values import SymbolicBitmap
 from spanproof.theorems.induction import count_starts, count_steps
 from spanproof.theorems.objects.large import ONE_SLOT, is_cut_as_large
 from spanproof.theorems.objects.places import INTEGERS, WORDS
-from spanproof.theorems.pages.tilingreads import is_addressable
+from spanproof.theorems.pages.tables.tilingreads import is_addressable
 from spanproof.theorems.span.counting import FREED, MARKS, dies, marks_allocated
 from spanproof.theorems.span.searches import SLOW
 from spanproof.theorems.span.sweeps import any_sweep, returns_to_heap
 from spanspec.base.bitmap import Bitmap
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.words import U16, U64
-from spanspec.pages.runs import (
+from spanspec.pages.tables.runs import (
     AMD64,
     PageRun,
     Split,

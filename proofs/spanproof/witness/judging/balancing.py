@@ -26,8 +26,8 @@ from spanproof.witness.judging.operations import (
 )
 from spanproof.witness.reading.image import SpanImage, ThreadImage
 from spanspec.base.constants import size_class_of
-from spanspec.pages.runs import page_run
-from spanspec.pages.statistics import manual_bytes, pages_used
+from spanspec.pages.tables.runs import page_run
+from spanspec.pages.tables.statistics import manual_bytes, pages_used
 from spanspec.span.mspan import IN_USE, MANUAL
 
 MOST_AT_ONCE: Final = 3

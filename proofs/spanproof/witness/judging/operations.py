@@ -13,8 +13,8 @@ from typing import Final
 from spanproof.witness.judging.gofunctions import LATER, functions_of, is_one_of, rules_of
 from spanproof.witness.judging.midway import reached_with
 from spanproof.witness.reading.image import ThreadImage
-from spanspec.pages import coalescing
-from spanspec.pages import steps as pages
+from spanspec.pages.tables import coalescing
+from spanspec.pages.tables import steps as pages
 from spanspec.sharing import setsteps
 from spanspec.span import alloccache
 

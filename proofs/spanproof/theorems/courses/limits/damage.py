@@ -20,8 +20,8 @@ from spanspec.invariants import violations
 from spanspec.invariants.pages import coalesced
 from spanspec.invariants.spans import marked_is_allocated, zeroed, zeroed_span
 from spanspec.invariants.sweeping import lists
-from spanspec.pages.invariant import run_is_sound
-from spanspec.pages.runs import LISTED, LOOSE, SPARE, PhysicalPages
+from spanspec.pages.tables.invariant import run_is_sound
+from spanspec.pages.tables.runs import LISTED, LOOSE, SPARE, PhysicalPages
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.records import NO_SPAN, Proc
 from spanspec.span.alloccache import cache_is_exact

@@ -25,11 +25,11 @@ from spanspec.heap.heap import Heap
 from spanspec.heap.program import FreeManual, TakeManual
 from spanspec.heap.state.collector import MARK, Collector, may_look_through
 from spanspec.heap.state.contents import NO_CONTENTS, may_enter_use
-from spanspec.pages.arena import GrantingOs
-from spanspec.pages.coalescing import realign
-from spanspec.pages.fixalloc import FixAlloc
-from spanspec.pages.persistent import Metadata
-from spanspec.pages.runs import PhysicalPages
+from spanspec.pages.memory.arena import GrantingOs
+from spanspec.pages.memory.fixalloc import FixAlloc
+from spanspec.pages.memory.persistent import Metadata
+from spanspec.pages.tables.coalescing import realign
+from spanspec.pages.tables.runs import PhysicalPages
 from spanspec.sharing.bufferinvariant import has_room_for
 from spanspec.sharing.records import UNUSED
 from spanspec.sharing.sweepbuf import SweepBuffer

@@ -32,7 +32,7 @@ from spanspec.heap.program import (
 )
 from spanspec.heap.snapshot import own_memory, snapshot_of
 from spanspec.heap.state.pacing import Effort
-from spanspec.pages.arena import GrantingOs
+from spanspec.pages.memory.arena import GrantingOs
 
 LONGEST: Final = (1 << 50) - 1
 

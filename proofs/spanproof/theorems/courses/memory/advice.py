@@ -8,8 +8,8 @@ from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.cases import every_case, refuses
-from spanspec.pages.osmemory import check_release, huge_advice, no_huge_advice
-from spanspec.pages.runs import PhysicalPages
+from spanspec.pages.memory.osmemory import check_release, huge_advice, no_huge_advice
+from spanspec.pages.tables.runs import PhysicalPages
 
 PAGE: Final = 4096
 

@@ -11,9 +11,9 @@ from spanproof.theorems.courses.memory.scripted import ANSWERS, Answer, Scripted
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.heap.heap import Heap
 from spanspec.heap.operations.refusals import OutOfMemory
-from spanspec.pages.arena import Hint, Region, reservable, reserve_arenas
-from spanspec.pages.growth import check_mapped
-from spanspec.pages.pagemap import MAX_ARENAS, arena_base
+from spanspec.pages.courses.growth import check_mapped
+from spanspec.pages.memory.arena import Hint, Region, reservable, reserve_arenas
+from spanspec.pages.tables.pagemap import MAX_ARENAS, arena_base
 
 
 @explored(

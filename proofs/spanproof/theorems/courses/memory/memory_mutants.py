@@ -6,7 +6,7 @@ from spanproof.patch.mutant import Mutant, Variant, variants_of
 
 MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
-        "spanspec.pages.growth.map_arenas",
+        "spanspec.pages.courses.growth.map_arenas",
         Variant(
             "rest-of-arena-lost",
             "if not contiguous and rest.end > rest.base:",
@@ -26,7 +26,7 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.arena.reserve_aligned",
+        "spanspec.pages.memory.arena.reserve_aligned",
         Variant(
             "tail-not-given-back",
             "os.release(start + size, rest)",
@@ -36,7 +36,7 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.arena.reserve_arenas",
+        "spanspec.pages.memory.arena.reserve_arenas",
         Variant(
             "address-0-not-asked-for",
             "wanted >= 0",
@@ -46,7 +46,7 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.osmemory.no_huge_advice",
+        "spanspec.pages.memory.osmemory.no_huge_advice",
         Variant(
             "tail-counted-as-cut",
             "if end % phys.huge != 0",
@@ -56,7 +56,7 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.persistent.AllSpans.record",
+        "spanspec.pages.memory.persistent.AllSpans.record",
         Variant(
             "old-table-kept",
             "if self.capacity != 0:",
@@ -66,7 +66,7 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.persistent.Metadata.persistent",
+        "spanspec.pages.memory.persistent.Metadata.persistent",
         Variant(
             "one-chunk-for-all-ps",
             "self.chunks.get(p, NO_CHUNK)",
@@ -76,7 +76,7 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.persistent.FinalizerBlocks.make_room",
+        "spanspec.pages.memory.persistent.FinalizerBlocks.make_room",
         Variant(
             "full-block-written-beyond",
             "due > FINALIZERS_PER_BLOCK * self.made",
@@ -116,7 +116,7 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.mallocinit.linear_alloc",
+        "spanspec.pages.memory.mallocinit.linear_alloc",
         Variant(
             "linear-alloc-beyond-the-end",
             "address + size > linear.end",
@@ -126,7 +126,7 @@ MEMORY_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.osmemory.FollowedOs.is_usable",
+        "spanspec.pages.memory.osmemory.FollowedOs.is_usable",
         Variant(
             "prepared-page-used",
             "if phys.size > PAGE_SIZE:",

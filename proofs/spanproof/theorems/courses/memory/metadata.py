@@ -13,10 +13,10 @@ from spanproof.theorems.courses.memory.scripted import ScriptedOs
 from spanspec.heap.heap import Heap
 from spanspec.heap.operations.refusals import Refused
 from spanspec.heap.program import AddSpecial, RemoveFinalizer
-from spanspec.pages.arena import GrantingOs
-from spanspec.pages.fixalloc import FixAlloc
-from spanspec.pages.mallocinit import LinearAlloc, linear_alloc
-from spanspec.pages.persistent import (
+from spanspec.pages.memory.arena import GrantingOs
+from spanspec.pages.memory.fixalloc import FixAlloc
+from spanspec.pages.memory.mallocinit import LinearAlloc, linear_alloc
+from spanspec.pages.memory.persistent import (
     FIRST_ALLSPANS,
     PERSISTENT_CHUNK,
     AllArenas,

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from spanproof.simulate.trying import Player, promise
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.base.intervals import Intervals
-from spanspec.pages.arena import GrantingOs
+from spanspec.pages.memory.arena import GrantingOs
 
 Answer = Literal["grant", "elsewhere", "refuse"]
 

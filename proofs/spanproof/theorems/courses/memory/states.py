@@ -10,9 +10,9 @@ from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.trying import promise
 from spanproof.theorems.cases import every_case
 from spanspec.base.constants import HEAP_ARENA_BYTES
-from spanspec.pages.arena import GrantingOs
-from spanspec.pages.osmemory import FollowedOs
-from spanspec.pages.runs import PhysicalPages
+from spanspec.pages.memory.arena import GrantingOs
+from spanspec.pages.memory.osmemory import FollowedOs
+from spanspec.pages.tables.runs import PhysicalPages
 
 
 @explored("memory.states", "OS-1 HEAP-15", needs="usable", assumes=(SMALL_SCOPE,))

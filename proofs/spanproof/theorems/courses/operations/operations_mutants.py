@@ -86,7 +86,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.scavenge.scavenge_for_growth",
+        "spanspec.pages.courses.scavenge.scavenge_for_growth",
         Variant(
             "growth-not-paid-for",
             "if work > 0:",
@@ -156,7 +156,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.pagealloc.free_manual",
+        "spanspec.pages.courses.pagealloc.free_manual",
         Variant(
             "purpose-kept",
             "    del heap.purposes[span]\n",

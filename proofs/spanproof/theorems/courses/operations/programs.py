@@ -22,7 +22,7 @@ from spanproof.simulate.operations import (
     take_manual,
 )
 from spanproof.simulate.trying import Player, Setting, try_all
-from spanspec.pages.runs import PhysicalPages
+from spanspec.pages.tables.runs import PhysicalPages
 
 WHOLE: Final = 8192
 """Bytes of an object that fills its span."""

@@ -35,10 +35,10 @@ from spanspec.heap.state.marking import page_is_marked
 from spanspec.heap.state.pacing import SweepPace
 from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.taking import look_at_popped, take
-from spanspec.pages.arena import GrantingOs
-from spanspec.pages.osmemory import FollowedOs
+from spanspec.pages.memory.arena import GrantingOs
+from spanspec.pages.memory.osmemory import FollowedOs
 from spanspec.pages.pageheap import Actor
-from spanspec.pages.runs import SPARE
+from spanspec.pages.tables.runs import SPARE
 from spanspec.sharing.growing import span_id
 from spanspec.sharing.steps import POP
 from spanspec.span.specials import PROFILE, Special

@@ -75,7 +75,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.bgscavenge.after_turn",
+        "spanspec.pages.courses.bgscavenge.after_turn",
         Variant(
             "never-backs-off",
             "backs_off=True",
@@ -85,7 +85,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.bgscavenge.may_sleep",
+        "spanspec.pages.courses.bgscavenge.may_sleep",
         Variant(
             "new-line-overslept",
             "scavenger.generation == line.generation",
@@ -105,7 +105,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.growth.grow",
+        "spanspec.pages.courses.growth.grow",
         Variant(
             "first-growth-in-an-arena",
             "arena_base=page_number(heap.current.base) if started else None",
@@ -224,7 +224,7 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.runs.huge_pages",
+        "spanspec.pages.tables.runs.huge_pages",
         Variant(
             "single-huge-page-overlooked",
             "run.npages < phys.huge // PAGE_SIZE",

@@ -4,8 +4,8 @@ from typing import Final
 
 from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.base.constants import PAGE_SIZE
-from spanspec.pages.freeruns import FreeSpan, SortedFreeSpans
-from spanspec.pages.treap import Node, Treap, check_treap, find_maximal, find_minimal
+from spanspec.pages.freeset.freeruns import FreeSpan, SortedFreeSpans
+from spanspec.pages.freeset.treap import Node, Treap, check_treap, find_maximal, find_minimal
 
 
 def run(page: int) -> FreeSpan:

@@ -4,10 +4,10 @@ from typing import Final
 
 from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.heap.heap import Heap
-from spanspec.pages import mallocinit
-from spanspec.pages.arena import GrantingOs, Hint
-from spanspec.pages.osmemory import check_release
-from spanspec.pages.persistent import (
+from spanspec.pages.memory import mallocinit
+from spanspec.pages.memory.arena import GrantingOs, Hint
+from spanspec.pages.memory.osmemory import check_release
+from spanspec.pages.memory.persistent import (
     ARENA_MAP_BYTES,
     FIRST_ALLSPANS,
     GC_BITS_CHUNK,
@@ -16,7 +16,7 @@ from spanspec.pages.persistent import (
     Metadata,
     check_request,
 )
-from spanspec.pages.runs import AMD64, PhysicalPages
+from spanspec.pages.tables.runs import AMD64, PhysicalPages
 
 # --- the machine, and what the operating system answers -----------------------------------------
 

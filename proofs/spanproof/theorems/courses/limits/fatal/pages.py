@@ -8,19 +8,19 @@ from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanproof.theorems.courses.limits.fatal.sweeping import put
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.heap.heap import Heap
-from spanspec.pages.freeruns import FreeSpan, FreeSpans
-from spanspec.pages.pagealloc import allocate
+from spanspec.pages.courses.pagealloc import allocate
+from spanspec.pages.freeset.freeruns import FreeSpan, FreeSpans
+from spanspec.pages.freeset.treap import (
+    Treap,
+)
 from spanspec.pages.pageheap import Actor, PageHeap
-from spanspec.pages.runs import (
+from spanspec.pages.tables.runs import (
     PageRun,
     PhysicalPages,
     check_can_be_allocated,
     check_can_be_freed,
     merge_above,
     merge_below,
-)
-from spanspec.pages.treap import (
-    Treap,
 )
 from spanspec.sharing.records import UNUSED
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE, moved

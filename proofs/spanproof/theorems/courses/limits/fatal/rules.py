@@ -17,13 +17,13 @@ from spanspec.heap.machine import completed
 from spanspec.heap.memstats import read_memstats
 from spanspec.heap.state.accounts import check_some_free
 from spanspec.heap.state.contents import with_large_object
-from spanspec.pages.arena import GrantingOs
-from spanspec.pages.growth import end_of_request
-from spanspec.pages.osmemory import FollowedOs, check_release
-from spanspec.pages.pagealloc import allocate
+from spanspec.pages.courses.growth import end_of_request
+from spanspec.pages.courses.pagealloc import allocate
+from spanspec.pages.memory.arena import GrantingOs
+from spanspec.pages.memory.osmemory import FollowedOs, check_release
+from spanspec.pages.memory.persistent import Metadata
 from spanspec.pages.pageheap import Actor
-from spanspec.pages.persistent import Metadata
-from spanspec.pages.runs import AMD64
+from spanspec.pages.tables.runs import AMD64
 from spanspec.span.alloccache import next_free_fast, reload_cache, searched_full
 from spanspec.span.mspan import Mspan, init_span, obj_index, set_marked
 from spanspec.span.sweepgen import (

@@ -1,0 +1,1 @@
+"""What is done with pages: growing, taking and giving back, scavenging."""

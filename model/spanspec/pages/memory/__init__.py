@@ -1,0 +1,1 @@
+"""Where memory comes from: the system, arenas, and what the runtime takes for itself."""

@@ -1,0 +1,1 @@
+"""What is proved of how the heap grows, and of the scavenger."""

@@ -1,0 +1,140 @@
+"""Mutants of the scavenger: what it releases, and its pacing.
+
+Names that begin with an issue or a commit of Go reintroduce that bug.
+"""
+
+from spanproof.patch.mutant import Variant, variants_of
+
+SCAVENGE_MUTANTS = (
+    *variants_of(
+        "spanspec.pages.tables.runs.phys_page_bounds",
+        Variant(
+            "35445-rounded-outwards",
+            "start = round_up(start, phys.size)",
+            "start = round_down(start, phys.size)",
+            "scavenge.bounds",
+            "a release begins at a physical page that the run does not wholly contain",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.courses.scavenge.split_address",
+        Variant(
+            "cut-from-the-low-end",
+            "round_down(end - size, coarser_page(phys))",
+            "round_down(start + size, coarser_page(phys))",
+            "scavenge.cut",
+            "a run is cut so that its lower part has the size asked for",
+        ),
+        Variant(
+            "huge-page-below-the-run",
+            "round_down(at, phys.huge) >= start",
+            "at >= start",
+            "scavenge.cut",
+            "a run is cut at a huge page that begins below it",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.courses.scavenge.coarser_page",
+        Variant(
+            "cut-at-any-page",
+            "phys.size if phys.size > PAGE_SIZE else PAGE_SIZE",
+            "PAGE_SIZE",
+            "scavenge.cut",
+            "a run is cut in the middle of a physical page",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.tables.runs.cut_run",
+        Variant(
+            "cut-loses-a-page",
+            "(end_of(run) - at) // PAGE_SIZE",
+            "(end_of(run) - at) // PAGE_SIZE - 1",
+            "scavenge.parts",
+            "the upper part of a cut run ends a page too early",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.freeset.freeruns.type_of",
+        Variant(
+            "28595-flag-not-seen",
+            "(SCAVENGED_BIT if run.scavenged else 0)",
+            "0",
+            "scavenge.once",
+            "what is scavenged already is released and counted again",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.tables.runs.boundary_is_physical",
+        Variant(
+            "any-boundary-merges",
+            "phys_page_bounds(phys, below).end == phys_page_bounds(phys, above).start",
+            "True",
+            "scavenge.merge",
+            "two scavenged runs merge in the middle of a physical page",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.tables.runs.realigned_boundary",
+        Variant(
+            "2ab6d0172e-realign-inverted",
+            "if below.scavenged:",
+            "if not below.scavenged:",
+            "scavenge.realign",
+            "the physical page that both share goes to the scavenged neighbour",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.courses.scavenge.growth_work",
+        Variant(
+            "growth-asks-for-all",
+            "above if above < size else size",
+            "above",
+            "scavenge.growth",
+            "growth asks back more than it takes",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.courses.scavenge.total_time_ns",
+        Variant(
+            "08a72c851c-no-time",
+            "regular // phys.size",
+            "regular // (2 * phys.size)",
+            "scavenge.duration",
+            "less than two physical pages take no time at all",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.courses.scavenge.wanted",
+        Variant(
+            "line-rises",
+            "(basis - distance) & M64",
+            "(basis + distance) & M64",
+            "scavenge.line",
+            "the line rises with time",
+        ),
+        Variant(
+            "line-starts-low",
+            "(basis - distance) & M64",
+            "(basis - 2 * distance) & M64",
+            "scavenge.clamped",
+            "the line falls twice as fast",
+        ),
+    ),
+    *variants_of(
+        "spanspec.pages.courses.bgscavenge.wake",
+        Variant(
+            "34575-waking-resets-the-delay",
+            "delay = scavenger.retry_delay",
+            "delay = FIRST_RETRY_NS",
+            "scavenge.wake",
+            "whoever wakes the scavenger resets how long it waits when it has found nothing",
+        ),
+        Variant(
+            "34575-any-waking-doubles-the-delay",
+            "scavenger.backs_off and now >= scavenger.wake_at",
+            "scavenger.backs_off",
+            "scavenge.wake",
+            "a sleep that is cut short counts as one without success",
+        ),
+    ),
+)
