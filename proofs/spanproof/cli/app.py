@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor
 from functools import wraps
 from importlib.util import find_spec
 from typing import Annotated, Final
@@ -145,7 +145,7 @@ def run(arguments: list[str]) -> int:
     except OSError as problem:
         complain(refused(problem))
         return UNUSABLE
-    except BrokenProcessPool:
+    except BrokenExecutor:
         complain("a worker process was killed, perhaps for want of memory; nothing is judged")
         return UNUSABLE
     except (Exception, SystemExit) as problem:

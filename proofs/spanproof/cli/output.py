@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -94,7 +94,7 @@ def gathered(
                 display.advance(task)
         except KeyboardInterrupt:
             return Gathered(found, interrupted=True)
-        except BrokenProcessPool as problem:
+        except BrokenExecutor as problem:
             return Gathered(found, lost=str(problem))
     return Gathered(found)
 

@@ -14,7 +14,7 @@ from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.resting import DECIDING
 from spanproof.decide.verdict import DEFAULT_TIMEOUT, Answer, Verdict
 from spanproof.fingerprint.units import digest_of
-from spanproof.support import processes
+from spanproof.support import pools
 
 LONGEST: Final = (
     "objects.layout.index",
@@ -181,7 +181,7 @@ def get_ready() -> None:
 
     It loads the solver and the obligations while this process finds out what that is.
     """
-    processes.get_ready((DECIDING,))
+    pools.get_ready((DECIDING,))
 
 
 def run(

@@ -8,8 +8,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,7 @@ from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.isolation.worker import SliceDiverged
 from spanproof.fuzz.lockstep.divergence import Divergence
 from spanproof.support import savedfile
-from spanproof.support.processes import pool
+from spanproof.support.pools import pool
 
 PROGRAMS: Final = 1 << 32
 """Numbers that a slice has for its programs: more than it can run."""
@@ -217,7 +216,7 @@ def finished(
 
     `on_found` hears of what a slice has found that is under way.
 
-    Raises: BrokenProcessPool if a slice ends its process again and again.
+    Raises: BrokenExecutor if a slice ends its process again and again.
     """
     again: list[tuple[Slice, int]] = []
     while again or time.monotonic() < until:
@@ -240,10 +239,10 @@ def finished(
                     one, tries = running.pop(future)
                     try:
                         result = future.result()
-                    except BrokenProcessPool as problem:
+                    except BrokenExecutor as problem:
                         if tries == ATTEMPTS:
                             says = f"slice {one.number} ends its process"
-                            raise BrokenProcessPool(says) from problem
+                            raise BrokenExecutor(says) from problem
                         again.append((one, tries + 1))
                         broken = True
                     else:

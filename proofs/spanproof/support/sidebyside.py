@@ -2,12 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import suppress
 from typing import Final, NoReturn, TypeVar
 
-from spanproof.support.processes import pool
+from spanproof.support.pools import pool
 
 Item = TypeVar("Item")
 Given = TypeVar("Given")
@@ -22,7 +21,7 @@ KILLED: Final = (
 """What is told of an item whose worker is killed each time."""
 
 
-class Lost(BrokenProcessPool):
+class Lost(BrokenExecutor):
     """Nothing can come of some items: they have their workers killed each time."""
 
 
@@ -100,14 +99,14 @@ def _side_by_side(
                 while waiting and len(running) < workers:
                     running[processes.submit(work, given(waiting[0]))] = waiting[0]
                     waiting.popleft()
-            except BrokenProcessPool:
+            except BrokenExecutor:
                 left += running.values()
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 item = running.pop(future)
                 try:
                     result = future.result()
-                except BrokenProcessPool:
+                except BrokenExecutor:
                     left.append(item)
                 else:
                     yield result
@@ -125,6 +124,6 @@ def _alone(
 ) -> Result:
     """Do what was under way, or about to be, when a worker was killed."""
     for _ in range(ALONE):
-        with pool(1, preload=preload) as processes, suppress(BrokenProcessPool):
+        with pool(1, preload=preload) as processes, suppress(BrokenExecutor):
             return processes.submit(work, given(item)).result()
     return killed(item)

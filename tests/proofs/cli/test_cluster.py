@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Executor, Future
 
 import pytest
 
 from spanproof.cli.app import run
 from spanproof.cli.output import HOLDS, UNUSABLE
-from spanproof.support.processes import Given, OfCluster, Result
+from spanproof.support.clusters import Given, OfCluster, Result
 from spanproof.support.traces import bundled_traces
 
 SMALL = [str(path) for path in sorted(bundled_traces(), key=lambda one: one.stat().st_size)[:2]]
@@ -90,7 +89,7 @@ class Losing(Executor):
 
 def test_what_loses_each_worker_has_broken_the_pool() -> None:
     workers = OfCluster(Losing(), Lost)
-    with pytest.raises(BrokenProcessPool, match="invalid literal"):
+    with pytest.raises(BrokenExecutor, match="invalid literal"):
         workers.submit(int, "one").result()
     assert workers.submit(int, "1").result() == 1
 
@@ -99,6 +98,6 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("distributed", reason="pip install 'spanspec[cluster]'")
-    monkeypatch.setattr("spanproof.support.processes.CONNECT", 0.2)
+    monkeypatch.setattr("spanproof.support.clusters.CONNECT", 0.2)
     assert run(["check", SMALL[0], "--scheduler", "tcp://127.0.0.1:1"]) == UNUSABLE
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -4,8 +4,7 @@ import errno
 import gzip
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from spanproof.mutation.planted import Campaigned
 from spanproof.selftest import campaign
 from spanproof.selftest.campaign import FunctionTally
 from spanproof.selftest.judge import Problem
-from spanproof.support import processes, sidebyside
+from spanproof.support import pools, sidebyside
 from spanproof.support.traces import bundled_traces
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class OneKills(Executor):
     ) -> Future[object]:
         future: Future[object] = Future()
         if item == self._item:
-            future.set_exception(BrokenProcessPool("killed"))
+            future.set_exception(BrokenExecutor("killed"))
         else:
             future.set_result(work(item))
         return future
@@ -191,7 +190,7 @@ def test_where_no_process_can_be_started_no_bug_is_looked_for_and_that_is_said(
     killed("no bug")
     name = next(iter(planted.campaigns()))
     assert run(["planted", "--no-cache", name]) == 2
-    assert capsys.readouterr().err == f"spanspec: {processes.NO_MORE}\n"
+    assert capsys.readouterr().err == f"spanspec: {pools.NO_MORE}\n"
 
 
 def test_a_mutant_whose_worker_is_killed_is_named_and_the_others_are_judged(

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import pytest
@@ -82,7 +82,7 @@ def test_a_report_that_cannot_be_kept_is_no_second_failure(
     ("problem", "says"),
     [
         (MemoryError(), "spanspec: out of memory\n"),
-        (BrokenProcessPool(), "a worker process was killed"),
+        (BrokenExecutor(), "a worker process was killed"),
         (RuntimeError("can't start new thread"), "no more threads can be started (ulimit -u)"),
         (OSError(28, "No space left on device", "a[/b].json"), "a[/b].json: No space left"),
     ],

@@ -3,8 +3,7 @@
 import errno
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -200,7 +199,7 @@ class Breaks(Executor):
         Breaks.ran.append(one.number)
         if Breaks.left:
             Breaks.left -= 1
-            future.set_exception(BrokenProcessPool("killed"))
+            future.set_exception(BrokenExecutor("killed"))
         else:
             done = Counter(programs=1, calls=one.number)
             future.set_result(CampaignResult(1, 0.1, done, None, False, ()))
@@ -224,7 +223,7 @@ def test_a_slice_whose_process_is_killed_is_run_again(
     result = run(tmp_path, 1, monkeypatch)
     assert sorted(set(Breaks.ran)) == list(range(max(Breaks.ran) + 1)), "none is lost"
     assert result.exercised["calls"] == sum(set(Breaks.ran))
-    with pytest.raises(BrokenProcessPool, match="ends its process"):
+    with pytest.raises(BrokenExecutor, match="ends its process"):
         run(tmp_path, 2 * ATTEMPTS, monkeypatch)
 
 

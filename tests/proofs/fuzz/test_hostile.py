@@ -33,7 +33,7 @@ from spanproof.fuzz.sides import spanallocheap
 from spanproof.fuzz.sides.spanalloc_subject import SpanallocSpan, installed
 from spanproof.fuzz.subjects import Path as SearchPath
 from spanproof.fuzz.subjects import SubjectFactory
-from spanproof.support.processes import NO_MORE
+from spanproof.support.pools import NO_MORE
 
 NTH = 3
 """The allocation of a span in which something happens."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spanproof.support import processes
+from spanproof.support import pools
 
 PROOFS = Path(__file__).resolve().parents[3] / "proofs"
 
@@ -21,7 +21,7 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 FRAME = """
 import hashlib, os, signal, subprocess, sys, threading, time
-from spanproof.support import interrupts, processes
+from spanproof.support import interrupts, pools, processes
 
 {program}
 
@@ -49,7 +49,7 @@ def work(_):
 
 def main():
     print(os.getpid(), flush=True)
-    with processes.pool(2) as workers:
+    with pools.pool(2) as workers:
         list(workers.map(work, range(2)))
 """
 
@@ -112,7 +112,7 @@ print("still here")
 
 LEAVES_ONE_BEHIND = """
 import os, subprocess, sys
-from spanproof.support import interrupts, processes
+from spanproof.support import interrupts, pools, processes
 theirs = int(sys.argv[1])
 interrupts.catch()
 LEAVES = '''
@@ -240,7 +240,7 @@ def test_what_a_program_leaves_behind_ends_with_a_command_that_nobody_interrupts
 def test_workers_need_no_short_name_of_the_folder_for_temporary_files(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 25)
     folder.mkdir()
-    script = "from spanproof.support.processes import pool\n"
+    script = "from spanproof.support.pools import pool\n"
     script += "with pool(1) as workers: print(workers.submit(len, 'abc').result())"
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -333,7 +333,7 @@ def test_a_signal_is_one_from_the_first_moment_to_the_last(
 
 POOL = """
 import signal, sys
-from spanproof.support.processes import pool
+from spanproof.support.pools import pool
 signal.signal(signal.SIGINT, lambda number, frame: None)
 with pool(1, ["loads_slowly"]) as processes:
     print(processes.submit(abs, -3).result())
@@ -393,7 +393,7 @@ def test_a_signal_after_all_is_done_leaves_the_exit_status_alone(number: signal.
 def test_a_closed_terminal_does_not_end_the_tracker_of_semaphores() -> None:
     script = (
         "from multiprocessing.resource_tracker import _resource_tracker as tracker\n"
-        "from spanproof.support.processes import get_ready\n"
+        "from spanproof.support.pools import get_ready\n"
         "get_ready([])\n"
         "print(open(f'/proc/{tracker._pid}/status').read())"
     )
@@ -411,7 +411,7 @@ os.fork = fork
 """
 
 WITHOUT_PROCESSES = """
-from spanproof.support.processes import pool
+from spanproof.support.pools import pool
 with pool(2, ["forks_no_more"]) as processes:
     try:
         print(processes.submit(abs, -3).result())
@@ -442,7 +442,7 @@ def test_a_pool_that_would_have_too_few_threads_is_none(monkeypatch: pytest.Monk
         real(thread)
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    with pytest.raises(OSError, match="no more processes can be started"), processes.pool(2):
+    with pytest.raises(OSError, match="no more processes can be started"), pools.pool(2):
         pass
     assert len(started) == 3
     assert not any(thread.is_alive() for thread in started)

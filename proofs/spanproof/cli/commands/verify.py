@@ -5,7 +5,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -19,6 +19,8 @@ from spanproof.cli.output import Unusable, complain, err, out, print_json, progr
 from spanproof.cli.showing.proofreport import as_json as proofs_json
 from spanproof.cli.showing.proofreport import complaint
 from spanproof.cli.showing.readers import changes_as_json, print_changes
+from spanproof.cli.showing.tracereports import as_json as trace_json
+from spanproof.cli.showing.tracereports import by_cause, kinds_table
 from spanproof.decide.cache import Cache, NoCache, in_ci
 from spanproof.decide.catalogue import book_for
 from spanproof.decide.changes import changes
@@ -30,7 +32,7 @@ from spanproof.fuzz.sides import spanalloc_subject, spanallocheap
 from spanproof.mutation.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
 from spanproof.replay.check import CheckReport
 from spanproof.replay.verdict import EventVerdict
-from spanproof.support.processes import pool
+from spanproof.support.pools import pool
 from spanproof.support.traces import bundled_traces
 from spanspec.base.wording import counted
 
@@ -138,7 +140,7 @@ def verify(
                 "proofs": proofs_json(outcomes, book, summary, proving, interrupted),
                 "mutants": mutants._asdict(),
                 "changes": changes_as_json(differing, outcomes),
-                "traces": [check.as_json(report, spent) for report, spent in checked.reports],
+                "traces": [trace_json(report, spent) for report, spent in checked.reports],
                 "corruptions": {
                     "tried": len(checked.corruptions),
                     "noticed": checked.noticed,
@@ -149,7 +151,7 @@ def verify(
             }
         )
     else:
-        out.print(check.kinds_table([report for report, _ in checked.reports]))
+        out.print(kinds_table([report for report, _ in checked.reports]))
         out.print()
         out.print(overview(summary, mutants, proving, checked, campaigns))
         print_changes(differing, outcomes)
@@ -194,7 +196,7 @@ def judged(
             return CheckedTraces([], [], 0.0), campaigns
         try:
             return checking.result(), campaigns
-        except BrokenProcessPool:  # what was found meanwhile stays found
+        except BrokenExecutor:  # what was found meanwhile stays found
             complain("the process that checks traces was killed, perhaps for want of memory")
             return CheckedTraces([], [], 0.0), campaigns
 
@@ -303,7 +305,7 @@ def complaints(
 ) -> list[str]:
     """Return what does not hold, in full."""
     lines = [complaint(outcome) for outcome in outcomes if not outcome.good]
-    lines += check.by_cause([report for report, _ in checked.reports])
+    lines += by_cause([report for report, _ in checked.reports])
     for report, _ in checked.reports:
         if report.problem is not None:
             lines.append(str(report.problem))
