@@ -1,9 +1,11 @@
 """The application: commands, and what becomes of an exception."""
 
+import ast
 import importlib
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from functools import wraps
+from importlib.abc import InspectLoader
 from importlib.util import find_spec
 from typing import Annotated, Final
 
@@ -47,9 +49,11 @@ NOT_INSTALLED: Final = (
 
 
 def application(arguments: list[str]) -> typer.Typer:
-    """Return the application; of the commands, only the one called is loaded, or all for help.
+    """Return the application; only a command that the arguments name is loaded.
 
-    Raises: Unusable if that is one which is not installed.
+    Of the others the list of commands has the summary, which their source tells.
+
+    Raises: Unusable if the one called is not installed.
     """
     app = typer.Typer(
         name="spanspec",
@@ -60,17 +64,42 @@ def application(arguments: list[str]) -> typer.Typer:
         callback=options,
     )
     called = arguments[0] if arguments else ""
-    wanted = [called] if called in COMMANDS else list(COMMANDS)
-    if OF_SOURCES in wanted and find_spec("spanbench") is None:
-        if called == OF_SOURCES:
-            raise Unusable(NOT_INSTALLED)
-        wanted.remove(OF_SOURCES)
-    for name in wanted if called != "--version" else ():
-        module = importlib.import_module(COMMANDS[name])
-        command = stopping(getattr(module, name))
+    for name in [called] if called in COMMANDS else COMMANDS:
+        if name == OF_SOURCES and find_spec("spanbench") is None:
+            if called == OF_SOURCES:
+                raise Unusable(NOT_INSTALLED)
+            continue
+        command = loaded(name) if name in arguments else listed(name)
         # Without a short help typer makes one, and cuts it to the width of a line.
-        app.command(name, short_help=summary(command))(command)
+        app.command(name, short_help=summary(command.__doc__))(command)
     return app
+
+
+def loaded(name: str) -> Callable[..., int]:
+    """Return a command."""
+    command: Callable[..., int] = getattr(importlib.import_module(COMMANDS[name]), name)
+    return stopping(command)
+
+
+def listed(name: str) -> Callable[[], int]:
+    """Return what stands for a command that is not called, with its docstring.
+
+    To load all commands, and the solver and the fuzzer with them, takes a second.
+    """
+
+    def not_called() -> int:
+        raise AssertionError(f"{name} was not among the arguments")
+
+    spec = find_spec(COMMANDS[name])
+    assert spec is not None
+    assert isinstance(spec.loader, InspectLoader)
+    functions = ast.parse(spec.loader.get_source(spec.name) or "").body
+    not_called.__doc__ = next(
+        ast.get_docstring(one)
+        for one in functions
+        if isinstance(one, ast.FunctionDef) and one.name == name
+    )
+    return not_called
 
 
 def print_version(wanted: bool) -> None:
@@ -94,9 +123,9 @@ def options(
     """Take the options that come before a command."""
 
 
-def summary(command: Callable[..., int]) -> str:
+def summary(told: str | None) -> str:
     """Return the first paragraph of a command's help in one line."""
-    return " ".join((command.__doc__ or "").partition("\n\n")[0].split())
+    return " ".join((told or "").partition("\n\n")[0].split())
 
 
 class StoppedByUser(Exception):

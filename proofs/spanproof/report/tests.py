@@ -23,16 +23,23 @@ ABOUT_RULES: Final = (
 )
 """Whoever imports these speaks of rule ids as of data: naming one there shows nothing."""
 
-DefinedAt = Mapping[tuple[str, str], tuple[str, ...]]
-"""Rules by module and qualified name of the definition that stands for them."""
+DefinedAt = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""Rules of the definitions that stand for them, by dotted names.
+
+The first is that of a function, constant or class, which has its rules under the empty name; or
+that of the class of methods, which have theirs under their own.
+"""
 
 
 class References(NamedTuple):
-    """What some source refers to: dotted names, attributes of any value, and rule ids."""
+    """What some source uses: names as they are written, and those of parameters, as fixtures are;
+    dotted names that are imported; attributes of any value; and rule ids.
+    """
 
-    dotted: frozenset[str]
-    attributes: frozenset[str]
-    ids: frozenset[str]
+    names: set[str]
+    dotted: set[str]
+    attributes: set[str]
+    ids: set[str]
 
 
 def folder_of_tests() -> Path | None:
@@ -58,8 +65,15 @@ def shown_by_tests(folder: Path) -> dict[str, tuple[str, ...]]:
 
 
 def defined_at(definitions: dict[str, tuple[Definition, ...]]) -> DefinedAt:
-    """Return the rules of each definition, by module and name."""
-    return {(one.module, one.name): one.rules for those in definitions.values() for one in those}
+    """Return the rules of each definition, by where it is."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for those in definitions.values():
+        for one in those:
+            owner, _, method = one.name.rpartition(".")
+            found.setdefault(f"{one.module}.{one.name}", {})[""] = one.rules
+            if owner:
+                found.setdefault(f"{one.module}.{owner}", {})[method] = one.rules
+    return found
 
 
 def shown_by(source: str, where: DefinedAt) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -68,10 +82,12 @@ def shown_by(source: str, where: DefinedAt) -> Iterator[tuple[str, tuple[str, ..
     imported = dict(imports(tree))
     names_count = not any(name.startswith(ABOUT_RULES) for name in imported.values())
     local = dict(local_definitions(tree))
-    entries = registered(local)
+    # Many tests use the same helpers: what each definition refers to is asked once.
+    refers = {id(node): references(node, imported) for node in local.values()}
+    entries = registered(local, refers)
     for name, node in local.items():
         if isinstance(node, ast.FunctionDef) and name.rpartition(".")[2].startswith("test_"):
-            used = references(reached(node, local, entries), imported)
+            used = together([refers[id(one)] for one in reached(node, local, entries, refers)])
             ids = BY_ID.keys() & {*used.ids, *named_after(node.name)}
             rules = dict.fromkeys(sorted(ids)) if names_count else {}
             rules.update(dict.fromkeys(rules_referred_to(used, where)))
@@ -110,21 +126,26 @@ def local_definitions(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
                 yield name, node
 
 
-def registered(local: Mapping[str, ast.stmt]) -> dict[str, list[ast.stmt]]:
+def registered(
+    local: Mapping[str, ast.stmt], refers: Mapping[int, References]
+) -> dict[str, list[ast.stmt]]:
     """Return, for each registry of a module, the functions that a decorator enters into it."""
     entries: dict[str, list[ast.stmt]] = {}
     for node in local.values():
         for decorator in getattr(node, "decorator_list", ()):
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
             enters = local.get(dotted_name(called))
-            for name in names_in(enters) if enters is not None else ():
+            for name in refers[id(enters)].names if enters is not None else ():
                 if isinstance(local.get(name), ast.Assign | ast.AnnAssign):
                     entries.setdefault(name, []).append(node)
     return entries
 
 
 def reached(
-    test: ast.FunctionDef, local: Mapping[str, ast.stmt], entries: Mapping[str, list[ast.stmt]]
+    test: ast.FunctionDef,
+    local: Mapping[str, ast.stmt],
+    entries: Mapping[str, list[ast.stmt]],
+    refers: Mapping[int, References],
 ) -> Iterable[ast.stmt]:
     """Return a test and the definitions of its module that it uses, however indirectly."""
     todo: list[ast.stmt] = [test]
@@ -134,36 +155,35 @@ def reached(
         if id(node) in seen:
             continue
         seen[id(node)] = node
-        for name in names_in(node):
+        for name in refers[id(node)].names:
             if name in local:
                 todo += [local[name], *entries.get(name, ())]
     return seen.values()
 
 
-def names_in(node: ast.stmt) -> set[str]:
-    """Return the names that some source uses, and those of its parameters: fixtures are these."""
-    names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
-    return names | {one.arg for one in ast.walk(node) if isinstance(one, ast.arg)}
+def references(node: ast.stmt, imported: Mapping[str, str]) -> References:
+    """Return what a definition refers to, with imported names written out."""
+    found = References(set(), set(), set(), set())
+    for one in ast.walk(node):
+        if isinstance(one, ast.Name):
+            found.names.add(one.id)
+            if one.id in imported:
+                found.dotted.add(imported[one.id])
+        elif isinstance(one, ast.arg):
+            found.names.add(one.arg)
+        elif isinstance(one, ast.Attribute):
+            found.attributes.add(one.attr)
+            head, _, rest = dotted_name(one).partition(".")
+            if head in imported:
+                found.dotted.add(f"{imported[head]}.{rest}")
+        elif isinstance(one, ast.Constant) and isinstance(one.value, str):
+            found.ids.update(cited(one.value))
+    return found
 
 
-def references(nodes: Iterable[ast.stmt], imported: dict[str, str]) -> References:
-    """Return what some definitions refer to, with imported names written out."""
-    dotted: set[str] = set()
-    attributes: set[str] = set()
-    ids: set[str] = set()
-    for node in nodes:
-        for one in ast.walk(node):
-            if isinstance(one, ast.Name) and one.id in imported:
-                dotted.add(imported[one.id])
-            elif isinstance(one, ast.Attribute):
-                attributes.add(one.attr)
-                whole = dotted_name(one)
-                head, _, rest = whole.partition(".")
-                if head in imported:
-                    dotted.add(f"{imported[head]}.{rest}")
-            elif isinstance(one, ast.Constant) and isinstance(one.value, str):
-                ids.update(cited(one.value))
-    return References(frozenset(dotted), frozenset(attributes), frozenset(ids))
+def together(all_references: Iterable[References]) -> References:
+    """Return what any of several definitions refers to."""
+    return References(*(set().union(*each) for each in zip(*all_references, strict=True)))
 
 
 def dotted_name(node: ast.expr) -> str:
@@ -181,9 +201,7 @@ def rules_referred_to(used: References, where: DefinedAt) -> Iterator[str]:
 
     A method counts if its class is referred to and an attribute of its name is used.
     """
-    for (module, name), rules in where.items():
-        owner, _, method = name.rpartition(".")
-        if f"{module}.{name}" in used.dotted or (
-            owner and method in used.attributes and f"{module}.{owner}" in used.dotted
-        ):
-            yield from rules
+    for dotted in sorted(used.dotted):
+        for name, rules in where.get(dotted, {}).items():
+            if not name or name in used.attributes:
+                yield from rules

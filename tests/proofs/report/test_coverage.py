@@ -17,15 +17,13 @@ from spanspec.rules.book import BY_ID
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}
 
 WHERE = {
-    ("spanspec.here", "direct"): ("SPAN-1",),
-    ("spanspec.here", "aliased"): ("SPAN-2",),
-    ("spanspec.here", "through_module"): ("SPAN-3",),
-    ("spanspec.here", "helped"): ("SPAN-4",),
-    ("spanspec.here", "supplied"): ("SPAN-5",),
-    ("spanspec.here", "Whole"): ("HEAP-1",),
-    ("spanspec.here", "Whole.part"): ("HEAP-2",),
-    ("spanspec.here", "Whole.unused"): ("HEAP-3",),
-    ("spanspec.there", "direct"): ("MAL-1",),
+    "spanspec.here.direct": {"": ("SPAN-1",)},
+    "spanspec.here.aliased": {"": ("SPAN-2",)},
+    "spanspec.here.through_module": {"": ("SPAN-3",)},
+    "spanspec.here.helped": {"": ("SPAN-4",)},
+    "spanspec.here.supplied": {"": ("SPAN-5",)},
+    "spanspec.here.Whole": {"": ("HEAP-1",), "part": ("HEAP-2",), "unused": ("HEAP-3",)},
+    "spanspec.there.direct": {"": ("MAL-1",)},
 }
 
 TESTS = '''
