@@ -11,7 +11,7 @@ FLOORS := .floors
 LOG    := $(VENV)/install.log
 PIP    := $(BIN)/pip --disable-pip-version-check
 COMPILED := *__mypyc*.so impl/spanalloc/*/*.so model/spanspec/*/*.so \
-            model/spanspec/*/*/*.so proofs/spanproof/replay/*.so bench/spanbench/*/*.so \
+            model/spanspec/*/*/*.so proofs/spanproof/replay/*/*.so bench/spanbench/*/*.so \
             */*/compiled.json proofs/spanproof/replay/compiled.json
 
 .PHONY: verify test lint types format docs ready compile floors clean

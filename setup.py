@@ -131,16 +131,16 @@ HOT = (
     "span/tiny",
 )
 REPLAY = (
-    "inputs",
-    "kinds",
-    "latereads",
-    "replay",
-    "replay_objects",
-    "threads",
-    "unlockedreads",
-    "verdict",
-    "witness",
-    "world",
+    "following/kinds",
+    "following/latereads",
+    "following/replay",
+    "following/replay_objects",
+    "following/threads",
+    "following/unlockedreads",
+    "following/verdict",
+    "following/witness",
+    "following/world",
+    "format/inputs",
 )
 
 FIGURES = ["bench/spanbench/others/baseline.py"]

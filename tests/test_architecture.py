@@ -76,6 +76,7 @@ PARTS = {
         "snapshot",
         "heap",
     ],
+    "spanproof.replay": ["format", "telling", "following", "watched", "watch", "check"],
     "spanproof.symbolic": [
         "text",
         "values",
@@ -358,7 +359,7 @@ def test_the_judge_of_traces_reads_nothing_that_its_build_does_not_note() -> Non
     # the model and of the judge itself.
     for path in sorted(REPLAY.rglob("*.py")):
         assert of_the_other_evidence(ast.parse(path.read_text(encoding="utf-8"))) == [], path
-    careless = "from spanproof.support.traces import FOLDER\nfrom spanproof.replay import kinds\n"
+    careless = "from spanproof.support.traces import FOLDER\nfrom spanproof.replay import watch\n"
     assert of_the_other_evidence(ast.parse(careless)) == ["spanproof.support.traces.FOLDER"]
 
 

@@ -70,7 +70,10 @@ def test_a_compiler_that_fails_on_one_file_leaves_the_sources(tree: Path) -> Non
     ("module", "together"),
     [
         ("bench/spanbench/others/baseline.py", ["bench/spanbench"]),
-        ("proofs/spanproof/replay/threads.py", ["model/spanspec", "proofs/spanproof/replay"]),
+        (
+            "proofs/spanproof/replay/following/threads.py",
+            ["model/spanspec", "proofs/spanproof/replay"],
+        ),
     ],
 )
 def test_a_build_that_is_killed_leaves_nothing_that_counts_as_compiled(

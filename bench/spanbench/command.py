@@ -13,7 +13,7 @@ from spanbench.measuring.figure import Figure, FigureOutcome, Measured, Settings
 from spanbench.measuring.machine import described
 from spanproof.cli.output import HOLDS, Unusable, err, out, print_json, status_of
 from spanproof.replay.check import expect_usable
-from spanproof.replay.reader import TraceReader
+from spanproof.replay.format.reader import TraceReader
 
 COLOURS: Final = {"met": "green", "missed": "red", "measured": "cyan"}
 

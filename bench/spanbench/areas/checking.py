@@ -12,8 +12,8 @@ from spanbench.measuring.child import Figures, in_child
 from spanbench.measuring.figure import Goal, Measured, SamplePair, Settings, figure
 from spanbench.measuring.pairing import in_turns
 from spanproof.replay.check import check_trace
-from spanproof.replay.reader import TraceReader
-from spanproof.replay.schema import Event
+from spanproof.replay.format.reader import TraceReader
+from spanproof.replay.format.schema import Event
 from spanproof.support.traces import bundled_traces
 
 TRACE: Final = "real-compile-gotypes-p1"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from spanproof.replay.reader import TraceReader
+from spanproof.replay.format.reader import TraceReader
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import (
     NOSCAN,

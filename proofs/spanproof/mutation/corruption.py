@@ -13,12 +13,12 @@ from typing import Final, Literal, NamedTuple, get_args
 import msgspec
 
 from spanproof.replay.check import expect_usable
-from spanproof.replay.history import as_text
-from spanproof.replay.kinds import UNDER_LIST_LOCK, UNDER_LOCK
-from spanproof.replay.reader import TraceReader
-from spanproof.replay.replay import Replay
-from spanproof.replay.schema import KIND_OF, Header
-from spanproof.replay.verdict import TraceDivergence
+from spanproof.replay.following.kinds import UNDER_LIST_LOCK, UNDER_LOCK
+from spanproof.replay.following.replay import Replay
+from spanproof.replay.following.verdict import TraceDivergence
+from spanproof.replay.format.reader import TraceReader
+from spanproof.replay.format.schema import KIND_OF, Header
+from spanproof.replay.telling.history import as_text
 from spanspec.events.fields import EventBase, ThreadEvent
 from spanspec.events.span_events import (
     ClassedSpanEvent,

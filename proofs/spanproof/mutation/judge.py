@@ -4,7 +4,7 @@ import json
 import sys
 
 from spanproof.replay.check import check_trace
-from spanproof.replay.reader import TraceReader
+from spanproof.replay.format.reader import TraceReader
 from spanproof.simulate.exploring import explore
 from spanproof.simulate.racing import Racing
 from spanproof.simulate.scenes import QUICK

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from spanproof.replay.reader import TraceError, TraceReader
-from spanproof.replay.replay import Replay
-from spanproof.replay.schema import Header
-from spanproof.replay.verdict import Tally, TraceDivergence
+from spanproof.replay.following.replay import Replay
+from spanproof.replay.following.verdict import Tally, TraceDivergence
+from spanproof.replay.format.reader import TraceError, TraceReader
+from spanproof.replay.format.schema import Header
 from spanproof.replay.watch import Watching
 from spanproof.replay.watched import History, WatchedThing
 from spanspec.base.collecting import put_off

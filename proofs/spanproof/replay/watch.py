@@ -7,11 +7,11 @@ the span that the page belongs to. Slots taken one after the other are told toge
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from spanproof.replay.history import as_text
-from spanproof.replay.phrases import STATES, phrase, slots
-from spanproof.replay.replay import Replay
-from spanproof.replay.schema import KIND_OF, spans_of
-from spanproof.replay.verdict import TraceDivergence
+from spanproof.replay.following.replay import Replay
+from spanproof.replay.following.verdict import TraceDivergence
+from spanproof.replay.format.schema import KIND_OF, spans_of
+from spanproof.replay.telling.history import as_text
+from spanproof.replay.telling.phrases import STATES, phrase, slots
 from spanproof.replay.watched import NEVER_SEEN, History, HistoryEntry, View, WatchedThing
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import U64

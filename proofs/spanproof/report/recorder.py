@@ -12,9 +12,9 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Final, NamedTuple
 
-from spanproof.replay.reader import TraceError, TraceReader
-from spanproof.replay.replay import Replay
-from spanproof.replay.verdict import TraceDivergence
+from spanproof.replay.following.replay import Replay
+from spanproof.replay.following.verdict import TraceDivergence
+from spanproof.replay.format.reader import TraceError, TraceReader
 from spanproof.support.ruleplaces import rules_by_place
 
 EVERY: Final = 5_000

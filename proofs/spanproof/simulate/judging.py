@@ -10,9 +10,9 @@ from random import Random
 from typing import NamedTuple
 
 from spanproof.replay.check import PLATFORM, RUNTIME
-from spanproof.replay.replay import Replay
-from spanproof.replay.schema import Header
-from spanproof.replay.verdict import TraceDivergence
+from spanproof.replay.following.replay import Replay
+from spanproof.replay.following.verdict import TraceDivergence
+from spanproof.replay.format.schema import Header
 from spanproof.simulate.agreement import disagreements
 from spanproof.simulate.program import Saved
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE

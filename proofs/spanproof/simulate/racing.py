@@ -14,7 +14,7 @@ from functools import cached_property
 from random import Random
 from typing import Final
 
-from spanproof.replay.schema import KIND_OF, Header
+from spanproof.replay.format.schema import KIND_OF, Header
 from spanproof.simulate.judging import Failure, ReplayJudge, Simulated, header_for
 from spanproof.simulate.program import SimulatedSchedule
 from spanproof.simulate.threads import (

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from spanproof.fuzz.programs.heapprogram import Answer, PhysicalPage
-from spanproof.replay.schema import KIND_OF, Header
+from spanproof.replay.format.schema import KIND_OF, Header
 from spanproof.simulate.drawing import Drawing
 from spanproof.simulate.judging import Failure, Simulated, header_for
 from spanproof.simulate.program import SimulatedProgram

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterable
 from typing import Final
 
-from spanproof.replay.schema import Header
+from spanproof.replay.format.schema import Header
 from spanproof.simulate.judging import ReplayJudge, growth_of
 from spanproof.simulate.ledger import Ledger
 from spanproof.simulate.programbooks import ProgramBooks

@@ -28,7 +28,7 @@ from spanbench.measuring.figure import (
 from spanbench.measuring.machine import described
 from spanbench.measuring.pairing import in_turns
 from spanproof.cli.app import run
-from spanproof.replay.reader import TraceReader
+from spanproof.replay.format.reader import TraceReader
 from spanproof.support.tools import Missing, Tool, command_of
 from spanproof.support.traces import bundled_traces
 

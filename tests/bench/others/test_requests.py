@@ -11,7 +11,7 @@ import pytest
 from spanbench.areas import serving
 from spanbench.others import goprogram
 from spanbench.others.requests import Allocation, Cycle, Drop, Request, packed, requests_of
-from spanproof.replay.reader import TraceReader
+from spanproof.replay.format.reader import TraceReader
 from spanproof.support.tools import Missing
 from spanproof.support.traces import bundled_traces
 

@@ -14,10 +14,10 @@ from spanproof.cli.app import run
 from spanproof.cli.output import FAILS, HOLDS, UNUSABLE
 from spanproof.mutation.corruption import How, Trace, corruptions, read_trace
 from spanproof.replay.check import check_header, check_trace
-from spanproof.replay.reader import TraceError, TraceReader
-from spanproof.replay.replay import Replay
-from spanproof.replay.schema import KINDS
-from spanproof.replay.verdict import Diverged, EventVerdict, TraceDivergence, broken_off
+from spanproof.replay.following.replay import Replay
+from spanproof.replay.following.verdict import Diverged, EventVerdict, TraceDivergence, broken_off
+from spanproof.replay.format.reader import TraceError, TraceReader
+from spanproof.replay.format.schema import KINDS
 from spanproof.support.traces import bundled_traces
 from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.events import span_events as ev

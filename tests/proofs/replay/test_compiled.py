@@ -21,10 +21,10 @@ CHECKED = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 import spanspec, spanspec.span.mspan as mspan
-import spanproof.replay, spanproof.replay.replay as replay
+import spanproof.replay, spanproof.replay.following.replay as replay
 from spanproof.replay.check import check_trace
-from spanproof.replay.reader import TraceReader
-from spanproof.replay.verdict import EventVerdict
+from spanproof.replay.format.reader import TraceReader
+from spanproof.replay.following.verdict import EventVerdict
 from spanproof.support.stale import stale
 with TraceReader(sys.argv[2]) as source:
     report = check_trace(source)
@@ -65,10 +65,10 @@ def test_with_the_sources_of_the_model_the_judge_runs_from_its_own(tmp_path: Pat
 
 
 def test_the_sources_of_the_judge_drive_the_model_as_it_is_compiled(tmp_path: Path) -> None:
-    edited_copy("spanproof", "replay/threads.py", tmp_path)
+    edited_copy("spanproof", "replay/following/threads.py", tmp_path)
     found = checked(tmp_path)
     assert found["sources"] == [False, True]
-    assert str(found["reason"]).startswith("changed since it was compiled: threads.py;")
+    assert str(found["reason"]).startswith("changed since it was compiled: following/threads.py;")
     assert found["stale"] == ["spanproof.replay"]
     unchanged = checked(tmp_path / "nothing")
     assert (unchanged["sources"], unchanged["stale"]) == ([False, False], [])

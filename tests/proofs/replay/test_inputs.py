@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from spanproof.mutation.corruption import Trace, read_trace
-from spanproof.replay.replay import Replay
-from spanproof.replay.schema import Header
-from spanproof.replay.threads import RecordedThread
-from spanproof.replay.verdict import Diverged
+from spanproof.replay.following.replay import Replay
+from spanproof.replay.following.threads import RecordedThread
+from spanproof.replay.following.verdict import Diverged
+from spanproof.replay.format.schema import Header
 from spanproof.simulate.judging import header_for
 from spanproof.simulate.racing import Racing
 from spanproof.support.traces import bundled_traces

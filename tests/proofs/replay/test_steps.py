@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from spanproof.cli.app import run
 from spanproof.mutation.corruption import read_trace
-from spanproof.replay.kinds import KINDS as ABOUT
-from spanproof.replay.kinds import LEAVES_ALIKE
-from spanproof.replay.latereads import LateReads
-from spanproof.replay.replay import Replay
-from spanproof.replay.schema import Header, spans_of
-from spanproof.replay.verdict import Diverged
+from spanproof.replay.following.kinds import KINDS as ABOUT
+from spanproof.replay.following.kinds import LEAVES_ALIKE
+from spanproof.replay.following.latereads import LateReads
+from spanproof.replay.following.replay import Replay
+from spanproof.replay.following.verdict import Diverged
+from spanproof.replay.format.schema import Header, spans_of
 from spanproof.simulate.agreement import disagreements
 from spanproof.simulate.judging import header_for
 from spanproof.simulate.racing import Racing

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanproof.replay.ranges import HEADER as HEADER_LINE
-from spanproof.replay.ranges import Range, ranges, table
-from spanproof.replay.reader import MAX_LINE, TraceError, TraceReader
-from spanproof.replay.schema import KINDS
+from spanproof.replay.format.ranges import HEADER as HEADER_LINE
+from spanproof.replay.format.ranges import Range, ranges, table
+from spanproof.replay.format.reader import MAX_LINE, TraceError, TraceReader
+from spanproof.replay.format.schema import KINDS
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase
 

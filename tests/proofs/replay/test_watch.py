@@ -9,10 +9,10 @@ import pytest
 
 from spanproof.cli.app import run
 from spanproof.replay.check import CheckReport, check_trace
-from spanproof.replay.phrases import phrase, ranges, slots
-from spanproof.replay.reader import TraceReader
-from spanproof.replay.replay import Replay
-from spanproof.replay.schema import KIND_OF, KINDS
+from spanproof.replay.following.replay import Replay
+from spanproof.replay.format.reader import TraceReader
+from spanproof.replay.format.schema import KIND_OF, KINDS
+from spanproof.replay.telling.phrases import phrase, ranges, slots
 from spanproof.replay.watch import Watch
 from spanproof.replay.watched import History, WatchedThing, subject
 from spanproof.support.traces import bundled_traces

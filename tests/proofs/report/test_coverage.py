@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.replay.reader import TraceReader
-from spanproof.replay.schema import KIND_OF
+from spanproof.replay.format.reader import TraceReader
+from spanproof.replay.format.schema import KIND_OF
 from spanproof.report import exercised as recording
 from spanproof.report.exercised import Unexercised, exercised
 from spanproof.report.tests import folder_of_tests, shown_by, shown_by_tests

@@ -15,9 +15,9 @@ from spanproof.cli.app import run
 from spanproof.mutation.corruption import Trace, corruptions
 from spanproof.mutation.knownbugs import BUGS, NOT_IN_THE_MODEL, KnownBug, find
 from spanproof.replay.check import check_trace
-from spanproof.replay.reader import TraceReader
-from spanproof.replay.replay import Replay
-from spanproof.replay.verdict import EventVerdict
+from spanproof.replay.following.replay import Replay
+from spanproof.replay.following.verdict import EventVerdict
+from spanproof.replay.format.reader import TraceReader
 from spanproof.simulate.judging import ProgramObjects, ReplayJudge
 from spanproof.simulate.ledger import Ledger
 from spanproof.simulate.program import SimulatedProgram, SimulatedSchedule, in_words, load

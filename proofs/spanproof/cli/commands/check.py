@@ -20,7 +20,7 @@ from spanproof.cli.showing.tracereports import (
 )
 from spanproof.cli.showing.watched import subjects
 from spanproof.replay.check import CheckReport, check_trace
-from spanproof.replay.reader import TraceError, TraceReader
+from spanproof.replay.format.reader import TraceError, TraceReader
 from spanproof.replay.watched import WatchedThing
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.recording.recordings import is_recording

@@ -13,8 +13,8 @@ import typer
 from spanproof.cli.files import kept, tell_saved
 from spanproof.cli.output import FAILS, HOLDS, Unusable, err, out, print_json, progress, status_of
 from spanproof.cli.showing.explore import explore_scenes
-from spanproof.replay.phrases import phrase
-from spanproof.replay.schema import Header
+from spanproof.replay.format.schema import Header
+from spanproof.replay.telling.phrases import phrase
 from spanproof.simulate.judging import Failure, Simulated
 from spanproof.simulate.program import NotSaved, SimulatedProgram, describe, load
 from spanproof.simulate.racing import Racing

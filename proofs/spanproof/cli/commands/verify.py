@@ -31,7 +31,7 @@ from spanproof.fuzz.engine.target import of_heap
 from spanproof.fuzz.sides import spanalloc_subject, spanallocheap
 from spanproof.mutation.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
 from spanproof.replay.check import CheckReport
-from spanproof.replay.verdict import EventVerdict
+from spanproof.replay.following.verdict import EventVerdict
 from spanproof.support.pools import pool
 from spanproof.support.traces import bundled_traces
 from spanspec.base.wording import counted

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spanproof.cli.output import Unusable, complain, err, out, progress
 from spanproof.replay.check import expect_usable
-from spanproof.replay.reader import TraceReader
+from spanproof.replay.format.reader import TraceReader
 from spanproof.report.exercised import Unexercised, exercised
 from spanproof.report.matrix import RuleRow
 from spanproof.report.recorder import Exercised

@@ -6,7 +6,7 @@ from collections import Counter
 from rich.table import Table
 
 from spanproof.cli.output import Unusable, err, out, print_json, progress, status_of
-from spanproof.replay.phrases import phrase
+from spanproof.replay.telling.phrases import phrase
 from spanproof.simulate.exploring import Explored, events_of, explore
 from spanproof.simulate.scenes import SCENES, Scene, in_words
 from spanspec.base.wording import counted

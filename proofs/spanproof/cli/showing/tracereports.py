@@ -8,7 +8,7 @@ from rich.table import Table
 from spanproof.cli.output import out
 from spanproof.cli.showing.watched import history_json, history_lines
 from spanproof.replay.check import CheckReport
-from spanproof.replay.verdict import EventVerdict, TraceDivergence
+from spanproof.replay.following.verdict import EventVerdict, TraceDivergence
 from spanspec.base.wording import counted
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from spanproof.replay.phrases import ranges
-from spanproof.replay.schema import KINDS
+from spanproof.replay.format.schema import KINDS
+from spanproof.replay.telling.phrases import ranges
 
 BITMAPS = ("allocBits", "gcmarkBits", "alloc_bits", "mark_bits")
 ADDRESSES = ("base", "limit", "address", "found", "size")

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from spanproof.replay.fieldrules import rule_of
-from spanproof.replay.schema import KINDS
+from spanproof.replay.format.fieldrules import rule_of
+from spanproof.replay.format.schema import KINDS
 from spanspec.rules.book import cited
 
 OF_PART: Final[dict[str, tuple[str, ...]]] = {

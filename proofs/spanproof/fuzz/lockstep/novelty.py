@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, cast
 
 from msgspec import inspect
 
-from spanproof.replay.schema import KINDS
+from spanproof.replay.format.schema import KINDS
 from spanspec.heap.state.state import HeapState
 
 Feature = tuple[Hashable, ...]

@@ -7,8 +7,8 @@ manual spans in the middle of another operation of the same thread.
 from collections.abc import Generator
 from typing import cast
 
-from spanproof.replay.kinds import BEGINS_WALK, STOPS_WORLD, Kind
-from spanproof.replay.verdict import Diverged, expect
+from spanproof.replay.following.kinds import BEGINS_WALK, STOPS_WORLD, Kind
+from spanproof.replay.following.verdict import Diverged, expect
 from spanspec.base.ids import NOBODY
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from spanproof.replay.phrases import PHASES, STATES, in_full, slots_of
-from spanproof.replay.schema import spans_of
+from spanproof.replay.format.schema import spans_of
+from spanproof.replay.telling.phrases import PHASES, STATES, in_full, slots_of
 from spanspec.base.constants import NUM_SPAN_CLASSES
 from spanspec.base.ids import NOBODY
 from spanspec.events.fields import EventBase

@@ -8,8 +8,8 @@ seen, and which values a step that is under way is about to store.
 from bisect import bisect_right
 from typing import Final, cast
 
-from spanproof.replay.kinds import ALLOCATING, KINDS, NEITHER, SWEPT, TAKEN, Kind
-from spanproof.replay.threads import RecordedThread
+from spanproof.replay.following.kinds import ALLOCATING, KINDS, NEITHER, SWEPT, TAKEN, Kind
+from spanproof.replay.following.threads import RecordedThread
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import M32, U32
 from spanspec.events import span_events as ev

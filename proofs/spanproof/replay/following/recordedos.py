@@ -1,6 +1,6 @@
 """The operating system of a recorded process: it gave arenas where the trace says."""
 
-from spanproof.replay.witness import TraceWitness
+from spanproof.replay.following.witness import TraceWitness
 from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
 from spanspec.base.words import M64, U64
 from spanspec.events.heap_events import ArenaMapped

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.inspect import LiteralType, StructType, type_info
 
-from spanproof.replay.schema import KINDS
+from spanproof.replay.format.schema import KINDS
 
 UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What decoding a line may raise."""

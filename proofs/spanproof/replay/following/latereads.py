@@ -9,7 +9,7 @@ the protocol it is all the same who is who, and there is any number of threads.
 
 from typing import cast
 
-from spanproof.replay.kinds import Kind
+from spanproof.replay.following.kinds import Kind
 from spanspec.base.ids import NOBODY, SpanId, ThreadId
 from spanspec.base.steps import NotAStep
 from spanspec.events import span_events as ev

@@ -1,7 +1,14 @@
 """Replay of allocations: which slot, by which path, and where a tiny object goes."""
 
-from spanproof.replay.verdict import AFTER, INPUT, PREDICTED, Diverged, EventVerdict, expect
-from spanproof.replay.world import World
+from spanproof.replay.following.verdict import (
+    AFTER,
+    INPUT,
+    PREDICTED,
+    Diverged,
+    EventVerdict,
+    expect,
+)
+from spanproof.replay.following.world import World
 from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS
 from spanspec.base.ids import NOBODY
 from spanspec.events import span_events as ev

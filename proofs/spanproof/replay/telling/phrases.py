@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from spanproof.replay.schema import KIND_OF
+from spanproof.replay.format.schema import KIND_OF
 from spanspec.base.bitmap import Bits
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev

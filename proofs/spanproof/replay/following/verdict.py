@@ -5,7 +5,7 @@ from collections import Counter
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from spanproof.replay.schema import KIND_OF
+from spanproof.replay.format.schema import KIND_OF
 
 
 class EventVerdict(StrEnum):

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, Self
 
 import msgspec
 
-from spanproof.replay.messages import (
+from spanproof.replay.format.messages import (
     AGAIN,
     SEE,
     UNDECODABLE,
@@ -23,7 +23,7 @@ from spanproof.replay.messages import (
     not_json,
     printable,
 )
-from spanproof.replay.schema import FORMAT_VERSION, Event, Header
+from spanproof.replay.format.schema import FORMAT_VERSION, Event, Header
 
 MAX_LINE: Final = 1 << 20
 """Longest line accepted, in bytes without its newline; real events have a few hundred."""

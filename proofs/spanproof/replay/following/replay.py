@@ -4,15 +4,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, cast
 
-from spanproof.replay.fieldrules import OF_KIND, rule_of
-from spanproof.replay.history import as_text, past_of, surroundings
-from spanproof.replay.inputs import is_input
-from spanproof.replay.kinds import KINDS, MALLOC, OF_CYCLE, OF_THREAD, TINY_HIT, Kind
-from spanproof.replay.phrases import in_full, term, value
-from spanproof.replay.recordedos import RecordedOs
-from spanproof.replay.replay_objects import ReplayedObjects
-from spanproof.replay.schema import KIND_OF, Header
-from spanproof.replay.threads import (
+from spanproof.replay.following.kinds import KINDS, MALLOC, OF_CYCLE, OF_THREAD, TINY_HIT, Kind
+from spanproof.replay.following.recordedos import RecordedOs
+from spanproof.replay.following.replay_objects import ReplayedObjects
+from spanproof.replay.following.threads import (
     CENTRAL,
     NO_SPAN,
     RecordedThread,
@@ -20,7 +15,7 @@ from spanproof.replay.threads import (
     begin_section,
     is_claim_in_walk,
 )
-from spanproof.replay.verdict import (
+from spanproof.replay.following.verdict import (
     AFTER,
     ALLOWED,
     BEFORE,
@@ -34,8 +29,13 @@ from spanproof.replay.verdict import (
     broken_off,
     expect,
 )
-from spanproof.replay.witness import TraceWitness
-from spanproof.replay.world import World, check_invariants
+from spanproof.replay.following.witness import TraceWitness
+from spanproof.replay.following.world import World, check_invariants
+from spanproof.replay.format.fieldrules import OF_KIND, rule_of
+from spanproof.replay.format.inputs import is_input
+from spanproof.replay.format.schema import KIND_OF, Header
+from spanproof.replay.telling.history import as_text, past_of, surroundings
+from spanproof.replay.telling.phrases import in_full, term, value
 from spanspec.base.ids import NOBODY
 from spanspec.base.steps import NotAStep
 from spanspec.events import heap_events as hev

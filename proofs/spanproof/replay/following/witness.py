@@ -5,9 +5,9 @@ before or after a step of another. The witness then takes what the event says, p
 one of those, and notes that the event was `allowed`, not predicted.
 """
 
-from spanproof.replay.latereads import LateReads
-from spanproof.replay.unlockedreads import UnlockedReads
-from spanproof.replay.verdict import Diverged, expect
+from spanproof.replay.following.latereads import LateReads
+from spanproof.replay.following.unlockedreads import UnlockedReads
+from spanproof.replay.following.verdict import Diverged, expect
 from spanspec.base.bitmap import Bits
 from spanspec.base.ids import NOBODY, ThreadId
 from spanspec.base.words import M32, U32, U64

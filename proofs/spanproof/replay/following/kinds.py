@@ -8,9 +8,9 @@ compare with each class, takes longer than the step of the model.
 
 from typing import Final
 
-from spanproof.replay.fieldrules import OF_KIND
-from spanproof.replay.inputs import MAY_BE_INPUT
-from spanproof.replay.schema import BOUNDED, DESCRIPTORS_OF, KIND_OF
+from spanproof.replay.format.fieldrules import OF_KIND
+from spanproof.replay.format.inputs import MAY_BE_INPUT
+from spanproof.replay.format.schema import BOUNDED, DESCRIPTORS_OF, KIND_OF
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Final, cast
 
-from spanproof.replay.kinds import Kind
-from spanproof.replay.threads import RecordedThread
-from spanproof.replay.verdict import Diverged, expect
+from spanproof.replay.following.kinds import Kind
+from spanproof.replay.following.threads import RecordedThread
+from spanproof.replay.following.verdict import Diverged, expect
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent

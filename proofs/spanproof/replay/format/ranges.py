@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.inspect import Field, IntType, ListType, StructType, Type, UnionType, type_info
 
-from spanproof.replay.schema import KINDS, Header
+from spanproof.replay.format.schema import KINDS, Header
 from spanspec.base.words import M64
 
 HEADER: Final = "header"

@@ -1,0 +1,1 @@
+"""What is told of events: in short words, and which came before."""
