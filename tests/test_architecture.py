@@ -109,6 +109,15 @@ PARTS = {
         "planted",
     ],
     "spanproof.theorems.pages": ["freeset", "tables", "courses"],
+    "spanproof.simulate": [
+        "program",
+        "agreement",
+        "judging",
+        "programs",
+        "schedules",
+        "exhaustive",
+        "saved_runs",
+    ],
     "spanproof.cli": [
         "output",
         "unexpected",

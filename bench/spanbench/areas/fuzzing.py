@@ -13,7 +13,7 @@ from spanproof.fuzz.lockstep.heaplockstep import run_heap_program_quickly
 from spanproof.fuzz.programs.heapgrammar import heap_program
 from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.sides.spanallocheap import installed
-from spanproof.simulate.simulation import Simulation
+from spanproof.simulate.programs.simulation import Simulation
 
 RUNS: Final = 12
 """Runs of the state machine for a sample."""

@@ -12,7 +12,7 @@ from spanbench.measuring.figure import Measured, Settings, figure
 from spanbench.measuring.pairing import in_turns
 from spanproof.fuzz.campaigns.campaign import run
 from spanproof.fuzz.sides.spanalloc_subject import installed
-from spanproof.simulate.simulation import Simulation
+from spanproof.simulate.programs.simulation import Simulation
 from spanproof.support.tools import Missing
 
 ROUNDS: Final = 5

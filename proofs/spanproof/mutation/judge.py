@@ -5,11 +5,11 @@ import sys
 
 from spanproof.replay.check import check_trace
 from spanproof.replay.format.reader import TraceReader
-from spanproof.simulate.exploring import explore
-from spanproof.simulate.racing import Racing
-from spanproof.simulate.scenes import QUICK
-from spanproof.simulate.scripts import SCRIPTS
-from spanproof.simulate.simulation import Simulation
+from spanproof.simulate.programs.scripts import SCRIPTS
+from spanproof.simulate.programs.simulation import Simulation
+from spanproof.simulate.schedules.exploring import explore
+from spanproof.simulate.schedules.racing import Racing
+from spanproof.simulate.schedules.scenes import QUICK
 from spanproof.support.traces import bundled_traces
 
 MOST_EVENTS = 10_000

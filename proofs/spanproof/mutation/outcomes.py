@@ -19,7 +19,7 @@ from spanproof.fuzz.lockstep.heaplockstep import HeapLockstep
 from spanproof.fuzz.programs.heapprogram import HeapProgram, Malloc, Sweep, Together
 from spanproof.fuzz.sides.modelheap import ModelHeap
 from spanproof.protocol.messages import Greeting, HeapCall, NewHeap, Request
-from spanproof.simulate.threads import walks
+from spanproof.simulate.schedules.threads import walks
 from spanspec.base.constants import MAX_SMALL_SIZE
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import SweepResult, Uncache

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from spanproof.simulate.judging import Failure, Simulated
 from spanproof.simulate.program import Saved, SimulatedProgram, SimulatedSchedule, shrunk
-from spanproof.simulate.racing import Racing
-from spanproof.simulate.simulation import Simulation
+from spanproof.simulate.programs.simulation import Simulation
+from spanproof.simulate.schedules.racing import Racing
 from spanspec.events.fields import EventBase
 from spanspec.heap.program import AnyInput
 from spanspec.rules.book import cited

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from spanproof.prove.exploration import Ran
-from spanproof.simulate.trying import Wrong, promise
+from spanproof.simulate.exhaustive.trying import Wrong, promise
 
 Case = Callable[[Counter[str]], None]
 """Something to be tried, which counts what it has met."""

@@ -12,7 +12,7 @@ from spanproof.replay.following.threads import RecordedThread
 from spanproof.replay.following.verdict import Diverged
 from spanproof.replay.format.schema import Header
 from spanproof.simulate.judging import header_for
-from spanproof.simulate.racing import Racing
+from spanproof.simulate.schedules.racing import Racing
 from spanproof.support.traces import bundled_traces
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev

@@ -18,7 +18,7 @@ from spanproof.replay.following.verdict import Diverged
 from spanproof.replay.format.schema import Header, spans_of
 from spanproof.simulate.agreement import disagreements
 from spanproof.simulate.judging import header_for
-from spanproof.simulate.racing import Racing
+from spanproof.simulate.schedules.racing import Racing
 from spanproof.support.traces import bundled_traces
 from spanspec.base.ids import ProcId, ThreadId
 from spanspec.base.steps import NotAStep

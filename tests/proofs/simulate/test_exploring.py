@@ -9,9 +9,9 @@ from spanproof.cli.app import run
 from spanproof.cli.showing import explore as command
 from spanproof.mutation.knownbugs.catalogue import KnownBug
 from spanproof.mutation.knownbugs.switch import find
-from spanproof.simulate import exploring
-from spanproof.simulate.exploring import ThreadMove, events_of, explore
-from spanproof.simulate.scenes import QUICK, SCENES, in_words
+from spanproof.simulate.schedules import exploring
+from spanproof.simulate.schedules.exploring import ThreadMove, events_of, explore
+from spanproof.simulate.schedules.scenes import QUICK, SCENES, in_words
 from spanspec.events.fields import EventBase
 from spanspec.heap.state.state import HeapState
 from spanspec.sharing.steps import STEPS

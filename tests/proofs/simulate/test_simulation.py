@@ -19,13 +19,13 @@ from spanproof.replay.following.replay import Replay
 from spanproof.replay.following.verdict import EventVerdict
 from spanproof.replay.format.reader import TraceReader
 from spanproof.simulate.judging import ProgramObjects, ReplayJudge
-from spanproof.simulate.ledger import Ledger
 from spanproof.simulate.program import SimulatedProgram, SimulatedSchedule, in_words, load
-from spanproof.simulate.programbooks import ProgramBooks
-from spanproof.simulate.racing import Racing
-from spanproof.simulate.scripts import many_full_spans
-from spanproof.simulate.simulation import Simulation
-from spanproof.simulate.stepjudges import StepJudges
+from spanproof.simulate.programs.ledger import Ledger
+from spanproof.simulate.programs.programbooks import ProgramBooks
+from spanproof.simulate.programs.scripts import many_full_spans
+from spanproof.simulate.programs.simulation import Simulation
+from spanproof.simulate.programs.stepjudges import StepJudges
+from spanproof.simulate.schedules.racing import Racing
 from spanproof.support import savedfile
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import CycleStarts, PhaseChanges

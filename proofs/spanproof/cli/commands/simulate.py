@@ -17,9 +17,9 @@ from spanproof.replay.format.schema import Header
 from spanproof.replay.telling.phrases import phrase
 from spanproof.simulate.judging import Failure, Simulated
 from spanproof.simulate.program import NotSaved, SimulatedProgram, describe, load
-from spanproof.simulate.racing import Racing
+from spanproof.simulate.programs.simulation import Simulation
 from spanproof.simulate.saved_runs import again, events_of, smaller
-from spanproof.simulate.simulation import Simulation
+from spanproof.simulate.schedules.racing import Racing
 from spanproof.support import savedfile
 from spanspec.base.wording import counted
 from spanspec.events.fields import EventBase

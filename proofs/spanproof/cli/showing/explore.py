@@ -7,8 +7,8 @@ from rich.table import Table
 
 from spanproof.cli.output import Unusable, err, out, print_json, progress, status_of
 from spanproof.replay.telling.phrases import phrase
-from spanproof.simulate.exploring import Explored, events_of, explore
-from spanproof.simulate.scenes import SCENES, Scene, in_words
+from spanproof.simulate.schedules.exploring import Explored, events_of, explore
+from spanproof.simulate.schedules.scenes import SCENES, Scene, in_words
 from spanspec.base.wording import counted
 from spanspec.rules.book import cited
 from spanspec.rules.book import in_words as rules_in_words

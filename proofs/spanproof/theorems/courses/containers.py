@@ -12,7 +12,7 @@ from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import promise
+from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import Case, every_case, refuses
 from spanspec.base.ids import NOBODY, PlaceId, SpanId
 from spanspec.heap.state.taking import advance

@@ -8,7 +8,7 @@ from spanalloc.base.sizeclass import CLASS_OBJECTS, CLASS_PAGES, CLASS_SIZES
 from spanalloc.span.span import IN_NO_LIST, IN_USE, Span
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import Wrong, promise
+from spanproof.simulate.exhaustive.trying import Wrong, promise
 from spanproof.theorems.cases import Case, every_case
 from spanproof.theorems.kernels.structures import PAGE, SPACE
 

@@ -17,7 +17,7 @@ from spanalloc.pages.pageset import PageSet
 from spanalloc.span.span import Span
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import Wrong, promise
+from spanproof.simulate.exhaustive.trying import Wrong, promise
 from spanproof.theorems.cases import Case, every_case
 
 PAGE: Final = 8192

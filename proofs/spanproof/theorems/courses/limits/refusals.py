@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import Wrong, promise
+from spanproof.simulate.exhaustive.trying import Wrong, promise
 from spanproof.theorems.cases import every_case
 from spanspec.base.constants import MAX_SMALL_SIZE, PAGE_SIZE
 from spanspec.base.words import M64

@@ -6,7 +6,7 @@ from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import promise
+from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import every_case, refuses
 from spanspec.pages.memory.osmemory import check_release, huge_advice, no_huge_advice
 from spanspec.pages.tables.runs import PhysicalPages

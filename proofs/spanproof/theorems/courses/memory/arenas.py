@@ -5,7 +5,7 @@ from itertools import product
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import promise
+from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import every_case, refuses
 from spanproof.theorems.courses.memory.scripted import ANSWERS, Answer, ScriptedOs
 from spanspec.base.constants import HEAP_ARENA_BYTES

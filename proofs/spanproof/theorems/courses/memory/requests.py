@@ -5,7 +5,7 @@ from itertools import product
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.operations import (
+from spanproof.simulate.exhaustive.operations import (
     allocate,
     collect,
     free_os_memory,
@@ -13,7 +13,7 @@ from spanproof.simulate.operations import (
     scavenge_all,
     take_manual,
 )
-from spanproof.simulate.trying import Player, Setting, try_all
+from spanproof.simulate.exhaustive.trying import Player, Setting, try_all
 from spanproof.theorems.courses.memory.scripted import ANSWERS, answering
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, Literal
 
-from spanproof.simulate.trying import Player, promise
+from spanproof.simulate.exhaustive.trying import Player, promise
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.base.intervals import Intervals
 from spanspec.pages.memory.arena import GrantingOs

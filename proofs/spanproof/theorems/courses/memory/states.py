@@ -7,7 +7,7 @@ from itertools import combinations, product
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import promise
+from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import every_case
 from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.pages.memory.arena import GrantingOs

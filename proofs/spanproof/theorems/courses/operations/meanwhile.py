@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import promise
+from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import every_case
 from spanspec.events.span_events import SweepResult
 from spanspec.heap.courses.course import Waits

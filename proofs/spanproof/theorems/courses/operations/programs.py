@@ -4,7 +4,7 @@ from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.operations import (
+from spanproof.simulate.exhaustive.operations import (
     add_special,
     allocate,
     begin,
@@ -21,7 +21,7 @@ from spanproof.simulate.operations import (
     sweep_one,
     take_manual,
 )
-from spanproof.simulate.trying import Player, Setting, try_all
+from spanproof.simulate.exhaustive.trying import Player, Setting, try_all
 from spanspec.pages.tables.runs import PhysicalPages
 
 WHOLE: Final = 8192

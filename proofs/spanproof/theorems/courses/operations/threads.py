@@ -4,8 +4,8 @@ from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.exploring import explore
-from spanproof.simulate.scenes import named
+from spanproof.simulate.schedules.exploring import explore
+from spanproof.simulate.schedules.scenes import named
 
 MOST_STATES: Final = 2000
 """States after which a scene is not explored further; none of those below has so many."""

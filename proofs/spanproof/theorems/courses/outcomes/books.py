@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import promise
+from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import every_case
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.steps import NotAStep

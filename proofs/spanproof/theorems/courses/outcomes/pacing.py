@@ -12,7 +12,7 @@ from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import promise
+from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import every_case, refuses
 from spanspec.heap.state.collector import MARK, MARK_TERMINATION, OFF, Collector, is_sound
 from spanspec.heap.state.pacing import (

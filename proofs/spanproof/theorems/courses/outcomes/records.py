@@ -7,7 +7,7 @@ from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import promise
+from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import every_case, refuses
 from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS
 from spanspec.heap.courses.specials import (

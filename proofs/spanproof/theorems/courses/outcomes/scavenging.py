@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import promise
+from spanproof.simulate.exhaustive.trying import promise
 from spanproof.theorems.cases import every_case
 from spanproof.theorems.courses.outcomes.pacing import MIB, PAGE
 from spanspec.events.heap_events import ScavengesSpan

@@ -11,8 +11,8 @@ from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.checkedplayer import CheckedPlayer
-from spanproof.simulate.operations import (
+from spanproof.simulate.exhaustive.checkedplayer import CheckedPlayer
+from spanproof.simulate.exhaustive.operations import (
     add_special,
     allocate,
     cycle,
@@ -27,7 +27,7 @@ from spanproof.simulate.operations import (
     sweep_one,
     take_manual,
 )
-from spanproof.simulate.trying import Operation, Player, promise
+from spanproof.simulate.exhaustive.trying import Operation, Player, promise
 from spanproof.theorems.cases import Case, every_case
 from spanproof.theorems.courses.operations.programs import every, none, odd
 from spanspec.events import heap_events as hev

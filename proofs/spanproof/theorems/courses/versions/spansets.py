@@ -9,7 +9,7 @@ from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.trying import Wrong, promise
+from spanproof.simulate.exhaustive.trying import Wrong, promise
 from spanspec.sharing.setsteps import (
     EXAMINED,
     FILLED,

@@ -4,8 +4,8 @@ import random
 from typing import Final
 
 from spanproof.fuzz.programs.places import PLACES, Books, address_at
-from spanproof.simulate.programbooks import ProgramBooks
-from spanproof.simulate.workloads import Workload
+from spanproof.simulate.programs.programbooks import ProgramBooks
+from spanproof.simulate.programs.workloads import Workload
 from spanspec.heap.decisions import Decisions
 from spanspec.heap.program import (
     AddSpecial,

@@ -17,7 +17,7 @@ from typing import Final
 from spanproof.replay.format.schema import KIND_OF, Header
 from spanproof.simulate.judging import Failure, ReplayJudge, Simulated, header_for
 from spanproof.simulate.program import SimulatedSchedule
-from spanproof.simulate.threads import (
+from spanproof.simulate.schedules.threads import (
     Chance,
     Ending,
     ProcThread,

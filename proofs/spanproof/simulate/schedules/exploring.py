@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
-from spanproof.simulate.racing import Interleaved
-from spanproof.simulate.scenes import Malloc, Scene
-from spanproof.simulate.threads import ProcThread
+from spanproof.simulate.schedules.racing import Interleaved
+from spanproof.simulate.schedules.scenes import Malloc, Scene
+from spanproof.simulate.schedules.threads import ProcThread
 from spanspec.base.ids import NOBODY
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase

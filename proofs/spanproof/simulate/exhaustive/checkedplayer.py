@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Final
 
-from spanproof.simulate.trying import Player, promise
+from spanproof.simulate.exhaustive.trying import Player, promise
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.base.ids import NOBODY
 from spanspec.base.words import M32

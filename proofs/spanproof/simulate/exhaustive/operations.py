@@ -5,7 +5,7 @@ A promise is stated by what comes of it, in other words than the course that kee
 
 from collections.abc import Callable
 
-from spanproof.simulate.trying import (
+from spanproof.simulate.exhaustive.trying import (
     NotNow,
     Operation,
     Player,

@@ -10,8 +10,8 @@ from typing import Final
 
 from spanproof.replay.format.schema import Header
 from spanproof.simulate.judging import ReplayJudge, growth_of
-from spanproof.simulate.ledger import Ledger
-from spanproof.simulate.programbooks import ProgramBooks
+from spanproof.simulate.programs.ledger import Ledger
+from spanproof.simulate.programs.programbooks import ProgramBooks
 from spanspec.base.constants import PAGE_SIZE
 from spanspec.events.fields import EventBase
 from spanspec.events.heap_events import SpanInUse, SpanManual

@@ -16,12 +16,12 @@ from typing import Final
 
 from spanproof.fuzz.programs.heapprogram import Answer, PhysicalPage
 from spanproof.replay.format.schema import KIND_OF, Header
-from spanproof.simulate.drawing import Drawing
 from spanproof.simulate.judging import Failure, Simulated, header_for
 from spanproof.simulate.program import SimulatedProgram
-from spanproof.simulate.programbooks import ProgramBooks
-from spanproof.simulate.scattered import Scattered
-from spanproof.simulate.stepjudges import StepJudges
+from spanproof.simulate.programs.drawing import Drawing
+from spanproof.simulate.programs.programbooks import ProgramBooks
+from spanproof.simulate.programs.scattered import Scattered
+from spanproof.simulate.programs.stepjudges import StepJudges
 from spanspec.events.fields import EventBase
 from spanspec.heap.heap import Heap, OutOfMemory, Refused
 from spanspec.heap.program import AnyInput, RunFinalizers

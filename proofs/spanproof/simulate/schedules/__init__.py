@@ -1,0 +1,1 @@
+"""Several threads at once: what each does, in a random order or in every one."""
