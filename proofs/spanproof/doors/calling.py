@@ -23,9 +23,9 @@ def called_of(door: DoorName, command: str, folder: str) -> ProcessCommand:
         try:
             words = tuple(shlex.split(command))
         except ValueError as problem:
-            raise CannotStart(f"--exec {command}: {problem}") from None
+            raise CannotStart(f"it cannot be read as a command: {problem}") from None
         if not words:
-            raise CannotStart("--exec: it has to be a command")
+            raise CannotStart("it has to be a command")
         return ProcessCommand(words, folder)
     if door == "malloc":
         extra = {"SPANSPEC_LIBRARY": str(library_of(command, folder)), "SPANSPEC_REPLIES": "3"}

@@ -31,6 +31,9 @@ from spanproof.protocol.messages import (
 
 ENCODER: Final = msgspec.json.Encoder()
 DECODER: Final = msgspec.json.Decoder(messages.Request)
+NO_LEVEL: Final = (
+    "it has none of spanspec_size, _malloc with _free, _new_span, _new_heap with _heap_call"
+)
 MOST_RUNS: Final = 8
 WORDS_OF_BITS: Final = 16
 
@@ -148,7 +151,7 @@ class Library:
         if type(ask) in does:
             return {"n": ask.n, **does[type(ask)](ask)}
         if not self.has(op_of(ask)):
-            return {"n": ask.n, "error": "there is no function for it"}
+            return {"n": ask.n, "error": f"there is no function {function_of(type(ask))}"}
         return {"n": ask.n, **self._generic(ask)}
 
     def _hello(self, ask: messages.Hello) -> Mapping[str, object]:
@@ -173,6 +176,8 @@ class Library:
             self._library.spanspec_name() if self.has("name") else self._path.name.encode()
         )
         levels: list[Level] = [one for one in get_args(Level) if has[one]]
+        if not levels:
+            return {"refused": NO_LEVEL}
         shown: list[Shows] = [one for one in get_args(Shows) if shows.get(one)]
         return {
             "protocol": VERSION,

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
@@ -81,7 +82,7 @@ class Process:
                 preexec_fn=with_parent(),
             )
         except OSError as problem:
-            why = problem.strerror or str(problem)
+            why = f"{problem.strerror or problem}{self._hint(command[0], folder)}"
             raise CannotStart(f"{command[0]} cannot be started: {why}") from None
         except subprocess.SubprocessError as problem:
             raise CannotStart(f"{command[0]} cannot be started: {problem}") from None
@@ -93,6 +94,12 @@ class Process:
         self._errors: int | None = self._process.stderr.fileno()
         self._ended = os.pidfd_open(self._process.pid)
         os.set_blocking(self._input, False)
+
+    @staticmethod
+    def _hint(command: str, folder: str) -> str:
+        """Return what else a command may have meant that cannot be started."""
+        here = Path(folder, command)
+        return f"; ./{command} is there" if "/" not in command and here.is_file() else ""
 
     def hello(self) -> Greeting:
         """Ask who it is.

@@ -30,6 +30,12 @@ HOSTILE = Path(__file__).parent / "hostile.py"
 LIMITS = Limits(seconds=20)
 STEPS = (Refill(), Allocate(65), MarkFree(), MarkEvery(3), StartCycle(), Flush(), Refill())
 PROGRAM = Program(1, (*STEPS, Allocate(9)), sweepgen=(1 << 32) - 2)
+ONLY_BEGINS = """
+const char *spanspec_new_span(uint64_t size_class, uint64_t pages, uint64_t elemsize, int noscan,
+                              uint64_t sweepgen) {
+    return size_class + pages + elemsize + (uint64_t)noscan + sweepgen ? NULL : "nothing";
+}
+"""
 INSTALL = {
     "cc": "apt-get install gcc",
     "rustc": "apt-get install rustc",
@@ -165,6 +171,31 @@ def test_smoke_says_what_cannot_be_used(capsys: pytest.CaptureFixture[str]) -> N
     assert app.run(["smoke", "--exec", f"{sys.executable} -c pass"]) == 2
     assert "ends its process, with exit status 0, instead" in capsys.readouterr().err
     assert app.run(["smoke"]) == 2
+    assert app.run(["smoke", "--exec", "'"]) == 2
+    assert "spanspec: --exec ': it cannot be read as a command: No" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("door", ["exec", "lib"])
+def test_one_in_c_without_any_function_is_told_which_there_are(
+    door: DoorName, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And one that lacks a function of a level which it has, which."""
+    source = tmp_path / "one.c"
+    shape = ("-pthread", "-DSPANSPEC_MAIN") if door == "exec" else ("-shared", "-fPIC")
+    for text, status, says in (
+        ("", 2, "it has none of spanspec_size, _malloc with _free, _new_span, _new_heap with _h"),
+        (
+            ONLY_BEGINS,
+            1,
+            "that it failed: there is no function spanspec_refill",
+        ),
+    ):
+        source.write_text(f'#include "spanspec.h"\nextern int one;\n{text}')
+        flags = (*shape, f"-I{PLACE.parent}", "-o", str(tmp_path / "one"))
+        run(tool("cc"), *flags, str(source), folder=tmp_path)
+        assert app.run(["smoke", f"--{door}", str(tmp_path / "one"), "--seconds", "0.5"]) == status
+        told = capsys.readouterr()
+        assert says in told.out + told.err
 
 
 def test_the_bug_on_the_page_is_one_in_the_harness(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 import sys
+from errno import ENOENT
+from os import strerror
 from pathlib import Path
 
 import pytest
@@ -209,5 +211,15 @@ def test_a_command_that_cannot_be_started_is_told(command: str, why: str) -> Non
 
 @pytest.mark.parametrize("command", ["", "'unfinished"])
 def test_what_is_no_command_is_told(command: str) -> None:
-    with pytest.raises(CannotStart, match="--exec"):
+    with pytest.raises(CannotStart, match="a command"):
         called_of("exec", command, "")
+
+
+def test_a_program_of_this_directory_is_told_where_only_its_name_was_given(tmp_path: Path) -> None:
+    (tmp_path / "harness-of-mine").write_text("")
+    (tmp_path / "folder-of-mine").mkdir()
+    for name, hint in (("harness-of-mine", "; ./harness-of-mine is there"), ("folder-of-mine", "")):
+        found_with = FoundWith(Scope.SPAN, folder=str(tmp_path), door="exec", command=name)
+        with pytest.raises(WrongFactory) as told:
+            run_again(SPAN, found_with, LIMITS)
+        assert str(told.value).endswith(f"{name} cannot be started: {strerror(ENOENT)}{hint}")

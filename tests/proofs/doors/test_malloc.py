@@ -224,8 +224,9 @@ def test_one_that_prints_and_has_only_malloc_and_free_holds(
     source.write_text(LEAST)
     flags = ("-shared", "-fPIC", "-fno-builtin")
     library = compiled(source, tmp_path / "least.so", *flags)
-    assert app.run(["fuzz", "--malloc", library, "--operations", "2000"]) == 0
+    assert app.run(["fuzz", "--malloc", library, "--operations", "3000"]) == 0
     said = capsys.readouterr().out
+    assert "2 programs, 3000 steps" in said
     assert "no divergence" in said
     assert "realloc" not in said
 

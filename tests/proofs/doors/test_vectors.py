@@ -158,6 +158,28 @@ def test_the_consumer_in_c_leaves_out_what_is_not_shown(
         assert status or asked > len(lines)
 
 
+def test_the_consumer_in_c_leaves_out_vectors_of_a_level_that_it_has_not(
+    chosen: tuple[vectors.Chosen, Path], tmp_path: Path
+) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler: apt-get install gcc")
+    flags = ("-pthread", "-DSPANSPEC_MAIN", f"-I{PLACE.parent}", "-o", str(tmp_path / "span"))
+    subprocess.run([compiler, *flags, str(ROOT / "examples" / "c" / "span.c")], check=True)
+    lines = chosen[1].read_text().splitlines(keepends=True)
+    sizes = [line for line in lines if '"level":"sizes"' in line]
+    file = tmp_path / "some.jsonl"
+    for some, status, says in (
+        (lines, 0, f"{len(lines) - len(sizes)} vectors, "),
+        (sizes, 1, f"none of {len(sizes)} vectors is of a level that it has"),
+    ):
+        assert some
+        file.write_text("".join(some))
+        done = subprocess.run([tmp_path / "span", "vectors", file], capture_output=True, text=True)
+        assert done.returncode == status, done.stdout
+        assert done.stdout.splitlines()[-1].startswith(says)
+
+
 @pytest.fixture
 def folder(chosen: tuple[vectors.Chosen, Path], tmp_path: Path) -> Path:
     lines = chosen[1].read_text().splitlines(keepends=True)

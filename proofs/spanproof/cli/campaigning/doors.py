@@ -22,7 +22,7 @@ AnyMalloc = Annotated[
 ]
 
 LONG: Final = 2000
-"""Operations of a program where a malloc is given so many."""
+"""Operations of a program at most, where a malloc is given so many."""
 
 LEVELS: Final = (Scope.SIZES, Scope.CONTRACT, Scope.SPAN, Scope.HEAP, Scope.SCHEDULE)
 """What a process may have, from little to much."""
@@ -56,6 +56,11 @@ def highest_level(found_with: FoundWith) -> Scope:
     return max((Scope(level) for level in greeting.levels), key=LEVELS.index)
 
 
+def programs_of(operations: int) -> int:
+    """Return how many programs have so many operations together."""
+    return -(-operations // LONG)
+
+
 def long_of(found_with: FoundWith, operations: int, threads: int) -> Long | None:
     """Return which long programs a malloc is given, if it is.
 
@@ -65,4 +70,6 @@ def long_of(found_with: FoundWith, operations: int, threads: int) -> Long | None
         if operations or threads > 1:
             raise Unusable("--operations and --threads are for a malloc's contract")
         return None
-    return Long(LONG, threads) if operations or threads > 1 or found_with.door == "malloc" else None
+    if operations:
+        return Long(-(-operations // programs_of(operations)), threads)
+    return Long(LONG, threads) if threads > 1 or found_with.door == "malloc" else None

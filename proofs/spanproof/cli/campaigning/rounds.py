@@ -208,6 +208,8 @@ class Rounds:
 def summary_line(result: CampaignResult) -> str:
     """Return what a campaign did in one line."""
     counts = result.exercised
+    if result.divergence is not None and not counts["steps"]:
+        return f"{counted(result.programs, 'program')} in {result.seconds:.1f} s: diverged"
     verdict = "no divergence"
     if result.divergence is not None:
         verdict = "diverged"

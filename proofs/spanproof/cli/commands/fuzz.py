@@ -9,7 +9,6 @@ import typer
 from msgspec.structs import replace
 
 from spanproof.cli.campaigning.doors import (
-    LONG,
     AnyMalloc,
     Exec,
     Library,
@@ -17,6 +16,7 @@ from spanproof.cli.campaigning.doors import (
     highest_level,
     long_of,
     named,
+    programs_of,
 )
 from spanproof.cli.campaigning.rounds import Budget, Rounds, divergence_json
 from spanproof.cli.commands.simulate import replay_simulation
@@ -120,7 +120,7 @@ def fuzz(
     except (WrongFactory, CannotStart) as problem:
         raise Unusable(f"{named(found_with)}{problem}") from None
     if operations:
-        examples = -(-operations // LONG)
+        examples = programs_of(operations)
     if jobs > 1 or scheduler:
         if examples or by_rule:
             raise Unusable("--jobs and --scheduler go with --seconds, and without --by-rule")
