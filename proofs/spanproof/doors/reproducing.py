@@ -68,9 +68,9 @@ def replayed(path: Path) -> Divergence | None:
     return run_again(program, found_with, Limits(found_with.limit))
 
 
-def test_of(saved: Path, divergence: Divergence) -> str:
-    """Return a test that fails until a saved finding is mended."""
-    name = saved.stem.replace("-", "_")
+def test_of(saved: str, divergence: Divergence) -> str:
+    """Return a test that fails until a finding is mended that is saved under a name beside it."""
+    name = saved.removesuffix(".json").replace("-", "_")
     what = divergence.what.replace("\\", "/").replace('"', "'").splitlines()[0]
     return f'''"""Found by `spanspec fuzz`; it fails until that is mended: {what}."""
 
@@ -80,7 +80,7 @@ from spanproof.doors.reproducing import replayed
 
 
 def test_{name}() -> None:
-    divergence = replayed(Path(__file__).with_name("{saved.name}"))
+    divergence = replayed(Path(__file__).with_name("{saved}"))
     assert divergence is None, divergence.render()
 '''
 

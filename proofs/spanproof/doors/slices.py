@@ -1,7 +1,7 @@
 """A campaign in slices, which several processes run side by side, here or on a cluster.
 
 Each slice has programs of its own, by their numbers, so none is run twice. What they keep goes to a
-folder that all of them share; a slice whose process is killed is run again.
+store that all of them share; a slice whose process is killed is run again.
 """
 
 import tempfile
@@ -23,16 +23,15 @@ from spanproof.fuzz.engine.causes import cause_of
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.isolation.worker import SliceDiverged
 from spanproof.fuzz.lockstep.divergence import Divergence
-from spanproof.support import savedfile
 from spanproof.support.pools import pool
+from spanproof.support.savedfile import UNDECODABLE, formatted
+from spanproof.support.stores import FolderStore, SharedStore
 
 PROGRAMS: Final = 1 << 32
 """Numbers that a slice has for its programs: more than it can run."""
 
 SECONDS: Final = 10.0
 """A slice takes so long; then it is known what it has done."""
-
-PROGRESS: Final = "progress.json"
 
 LOOK: Final = 0.5
 """Seconds between two looks at what slices under way have found."""
@@ -50,30 +49,27 @@ class Slice(NamedTuple):
     seconds: float
     limits: Limits
     shrink: float
-    corpus: Path
+    corpus: SharedStore
 
     @property
-    def found(self) -> Path:
-        """The file with what it has found, until the campaign ends."""
-        return self.corpus / f"found-{self.start}-{self.number}.json"
+    def found(self) -> str:
+        """The name of what it has found, until the campaign ends."""
+        return f"found-{self.start}-{self.number}.json"
 
     def note(self, divergence: Divergence) -> None:
         """Note what it has found, as it is told before it is made smaller."""
         with suppress(OSError):
-            savedfile.write(SliceDiverged(divergence), self.found)
+            self.corpus.write(self.found, formatted(SliceDiverged(divergence)))
 
     def noted(self) -> Divergence | None:
         """Return what it has found, if it has noted that."""
         try:
-            return msgspec.json.decode(self.found.read_bytes(), type=SliceDiverged).divergence
-        except (OSError, msgspec.DecodeError):
+            text = self.corpus.read(self.found)
+            if text is None:
+                return None
+            return msgspec.json.decode(text, type=SliceDiverged).divergence
+        except (OSError, *UNDECODABLE):
             return None
-
-
-class Begun(msgspec.Struct):
-    """How many slices of each seed were begun in a folder, so that a later campaign goes on."""
-
-    slices: dict[str, int] = {}
 
 
 def run_slice(found_with: FoundWith, one: Slice) -> CampaignResult:
@@ -91,14 +87,14 @@ def run_slice(found_with: FoundWith, one: Slice) -> CampaignResult:
 
 
 class Sliced(NamedTuple):
-    """How a campaign is cut: so many processes, of a cluster if one is named, and the folder.
+    """How a campaign is cut: so many processes, of a cluster if one is named, and the store.
 
-    Without a folder there is one for the time of the campaign.
+    Without a store there is a folder for the time of the campaign.
     """
 
     jobs: int = 1
     scheduler: str = ""
-    corpus: Path | None = None
+    corpus: SharedStore | None = None
 
 
 def campaign_in_slices(
@@ -119,7 +115,7 @@ def campaign_in_slices(
     It takes what `run_target` takes.
 
     Raises: WrongFactory if what is under test cannot be used; Missing without a cluster's package;
-        OSError if the folder cannot be used.
+        OSError if the store cannot be used.
     """
     began = time.monotonic()
     done = Counter[str]()
@@ -133,15 +129,16 @@ def campaign_in_slices(
             on_found(divergence)
 
     with ExitStack() as stack:
-        folder = sliced.corpus
-        if folder is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spanspec-")))
-        numbers = slices_of(folder, start)
+        store = sliced.corpus
+        if store is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="spanspec-"))
+            store = FolderStore(Path(folder))
+        numbers = slices_of(store, start)
 
         def cut() -> Slice:
             left = max(0.1, began + seconds - time.monotonic())
             part = min(SECONDS, left)
-            one = Slice(next(numbers), start, tuple(known), part, limits, shrink, folder)
+            one = Slice(next(numbers), start, tuple(known), part, limits, shrink, store)
             begun.append(one)
             return one
 
@@ -163,7 +160,7 @@ def campaign_in_slices(
         finally:
             for piece in begun:
                 with suppress(OSError):
-                    piece.found.unlink()
+                    store.remove(piece.found)
     return result._replace(programs=done["programs"], seconds=time.monotonic() - began)
 
 
@@ -182,25 +179,19 @@ def campaigner_in_slices(found_with: FoundWith, sliced: Sliced) -> Campaigner:
     return partial(campaign_in_slices, found_with, sliced)
 
 
-def slices_of(folder: Path, seed: int) -> Iterator[int]:
-    """Yield the numbers of slices that were not begun in a folder; each is noted there first.
+def slices_of(store: SharedStore, seed: int) -> Iterator[int]:
+    """Yield the numbers of slices that were not begun in a store; each is noted there first.
 
     Raises: OSError if the first cannot be noted; later ones, on a full disk, are done without.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / PROGRESS
     least = 0
     while True:
-        begun = Begun()
-        if path.exists():
-            begun = msgspec.json.decode(path.read_bytes(), type=Begun)
-        number = max(least, begun.slices.get(str(seed), 0))
-        begun.slices[str(seed)] = number + 1
         try:
-            savedfile.write(begun, path)
+            number = max(least, store.next_number(str(seed)))
         except OSError:
             if least == 0:
                 raise
+            number = least
         least = number + 1
         yield number
 

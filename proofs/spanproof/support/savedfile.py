@@ -33,7 +33,12 @@ def write(record: msgspec.Struct, path: Path) -> None:
 
     Raises: OSError if that is not possible.
     """
-    write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n", path)
+    write_bytes(formatted(record), path)
+
+
+def formatted(record: msgspec.Struct) -> bytes:
+    """Return a record as JSON that a person can read."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
 
 
 def write_bytes(content: bytes, path: Path) -> Path:
@@ -52,7 +57,7 @@ def write_bytes(content: bytes, path: Path) -> Path:
     return path
 
 
-def as_argument(path: Path) -> str:
+def as_argument(path: Path | str) -> str:
     """Return a path as a shell takes it, and no option, for a command that is printed."""
     text = str(path)
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
@@ -115,8 +120,8 @@ def mode_at(place: Path) -> int:
         return stat.S_IFREG | (0o666 & ~mask)
 
 
-def write_new(record: msgspec.Struct, folder: Path, stem: str) -> Path:
-    """Write a record to a folder, under the first name `STEM-N.json` that no file has.
+def write_new(content: bytes, folder: Path, stem: str) -> Path:
+    """Write a new file to a folder, under the first name `STEM-N.json` that no file has.
 
     The folder is made if it is not there. The name is taken before it is written to, so two
     processes do not choose the same.
@@ -133,7 +138,7 @@ def write_new(record: msgspec.Struct, folder: Path, stem: str) -> Path:
         except FileExistsError:
             number += 1
     try:
-        write(record, path)
+        write_bytes(content, path)
     except BaseException:
         path.unlink(missing_ok=True)
         raise

@@ -27,6 +27,7 @@ from spanproof.fuzz.program import Allocate, Flush, Program, Refill, StartCycle
 from spanproof.fuzz.sides.factories import Scope
 from spanproof.fuzz.sides.spanalloc_subject import spans_of_package
 from spanproof.mutation import diagnosis, variants
+from spanproof.support.stores import FolderStore
 from spanproof.symbolic.reading.sources import SourceTree
 
 HOSTILE = Path(__file__).parent / "hostile.py"
@@ -60,7 +61,7 @@ def test_a_shell_script_reproduces_it(kind: str, tmp_path: Path) -> None:
 
 
 def test_what_was_saved_is_a_test_that_fails(tmp_path: Path) -> None:
-    saver = Saver(tmp_path, found_with("crash"))
+    saver = Saver(FolderStore(tmp_path), found_with("crash"))
     divergence = found("crash")
     saver.save(divergence)
     saver.save_what_reproduces(divergence)

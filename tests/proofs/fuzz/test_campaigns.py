@@ -18,7 +18,6 @@ from spanproof.doors import slices
 from spanproof.doors.slices import (
     ATTEMPTS,
     PROGRAMS,
-    PROGRESS,
     Slice,
     Sliced,
     campaign_in_slices,
@@ -32,7 +31,6 @@ from spanproof.fuzz.engine.reachable import APART, reachable
 from spanproof.fuzz.engine.watching import Watcher, by_rule
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.lockstep.divergence import Divergence
-from spanproof.fuzz.program import Program, Refill
 from spanproof.fuzz.programs.heapprogram import (
     FinishCycle,
     FreeManual,
@@ -44,6 +42,7 @@ from spanproof.fuzz.programs.heapprogram import (
 )
 from spanproof.fuzz.sides.factories import Scope
 from spanproof.support import savedfile
+from spanproof.support.stores import PROGRESS, FolderStore
 from spanspec.rules.book import definitions, modules
 
 SHORT, LONG = HeapProgram((Malloc(8),)), HeapProgram((Malloc(8), Malloc(16)))
@@ -51,50 +50,18 @@ WITH = FoundWith(Scope.HEAP, 5)
 FOUND = Divergence(SHORT, 1, "the result", "1", "2", None, ("MAL-10",))
 
 
-def test_programs_are_shared_by_a_folder(tmp_path: Path) -> None:
-    mine, other = Corpus(tmp_path, HeapProgram), Corpus(tmp_path, HeapProgram)
-    mine.add(LONG, frozenset("ab"))
-    assert list(mine.fresh()) == []
-    assert list(other.fresh()) == [(LONG, frozenset("ab"))]
-    other.add(SHORT, frozenset("abc"))
-    assert list(mine.fresh()) == [(SHORT, frozenset("abc"))]
-    assert list(Corpus(tmp_path, Program).fresh()) == [], "they are programs of a heap"
-
-
-def test_what_is_no_program_in_a_folder_is_passed_over(tmp_path: Path) -> None:
-    corpus = Corpus(tmp_path, Program)
-    (tmp_path / "x.program.json").write_text("{")
-    Corpus(tmp_path, Program).add(Program(1, (Refill(),)), frozenset("a"))
-    assert [program for program, _ in corpus.fresh()] == [Program(1, (Refill(),))]
-
-
-def test_a_folder_is_minimized(tmp_path: Path) -> None:
-    corpus = Corpus(tmp_path, HeapProgram)
-    corpus.add(LONG, frozenset("ab"))
-    corpus.add(SHORT, frozenset("abc"))
-    assert corpus.minimize() == (1, 2)
-    assert [program for program, _ in Corpus(tmp_path, HeapProgram).fresh()] == [SHORT]
-
-
-def test_a_later_campaign_goes_on_with_other_programs(tmp_path: Path) -> None:
-    first = slices_of(tmp_path, 7)
-    assert [next(first), next(first)] == [0, 1]
-    assert next(slices_of(tmp_path, 7)) == 2
-    assert next(slices_of(tmp_path, 8)) == 0
-
-
 def test_a_campaign_goes_on_where_its_corpus_cannot_be_written_and_says_so_at_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The disk is full once the campaign has begun."""
-    whole = savedfile.write
+    whole = savedfile.write_bytes
 
-    def full(record: msgspec.Struct, path: Path) -> None:
+    def full(content: bytes, path: Path) -> Path:
         if path.name != PROGRESS:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        whole(record, path)
+        return whole(content, path)
 
-    monkeypatch.setattr(savedfile, "write", full)
+    monkeypatch.setattr(savedfile, "write_bytes", full)
     command = ["fuzz", "--of", "span", "--seconds", "1.5", "--corpus", str(tmp_path)]
     assert app.run(command) == 2
     said = capsys.readouterr()
@@ -107,15 +74,15 @@ def test_a_campaign_goes_on_where_its_corpus_cannot_be_written_and_says_so_at_it
 def test_slices_go_on_where_they_cannot_be_noted_any_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(record: msgspec.Struct, path: Path) -> None:
+    def full(content: bytes, path: Path) -> Path:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    numbers = slices_of(tmp_path, 7)
+    numbers = slices_of(FolderStore(tmp_path), 7)
     assert next(numbers) == 0
-    monkeypatch.setattr(savedfile, "write", full)
+    monkeypatch.setattr(savedfile, "write_bytes", full)
     assert [next(numbers), next(numbers)] == [1, 2]
     with pytest.raises(OSError, match="No space"):
-        next(slices_of(tmp_path, 7))
+        next(slices_of(FolderStore(tmp_path), 7))
 
 
 class Shrinks(Executor):
@@ -143,7 +110,7 @@ def test_what_a_slice_has_found_is_told_before_it_is_made_smaller_and_kept_by_an
         raise KeyboardInterrupt
 
     monkeypatch.setattr(slices, "pool", shrinking)
-    cut = Sliced(2, "", tmp_path)
+    cut = Sliced(2, "", FolderStore(tmp_path))
     result = campaign_in_slices(WITH, cut, seconds=60, limits=Limits(1), shrink=60, on_found=hear)
     assert heard == [FOUND]
     assert (result.divergence, result.interrupted) == (FOUND, True)
@@ -179,8 +146,8 @@ def test_what_was_found_first_is_no_less_a_finding_if_another_slice_ends_first(
 ) -> None:
     monkeypatch.setattr(slices, "pool", finding_both)
     budget = Budget(60, 0, 0, Limits(1), 0, 2)
-    campaign = campaigner_in_slices(WITH, Sliced(2, "", tmp_path / "corpus"))
-    assert Rounds(WITH, campaign, budget, tmp_path, False).run() == 1
+    campaign = campaigner_in_slices(WITH, Sliced(2, "", FolderStore(tmp_path / "corpus")))
+    assert Rounds(WITH, campaign, budget, FolderStore(tmp_path), False).run() == 1
     saved = [tmp_path / f"divergence-{number}.json" for number in (1, 2)]
     assert [json.decode(one.read_bytes())["what"] for one in saved] == [FOUND.what, OTHER.what]
     assert "found by another process, and not made smaller" in capsys.readouterr().out
@@ -214,7 +181,9 @@ def breaking(workers: int, preload: Sequence[str] = (), scheduler: str = "") -> 
 def run(folder: Path, broken: int, monkeypatch: pytest.MonkeyPatch) -> CampaignResult:
     monkeypatch.setattr(slices, "pool", breaking)
     Breaks.left, Breaks.ran = broken, []
-    return campaign_in_slices(WITH, Sliced(2, "", folder), seconds=0.02, limits=Limits(1), shrink=0)
+    return campaign_in_slices(
+        WITH, Sliced(2, "", FolderStore(folder)), seconds=0.02, limits=Limits(1), shrink=0
+    )
 
 
 def test_a_slice_whose_process_is_killed_is_run_again(
@@ -235,14 +204,14 @@ def test_a_cluster_runs_slices_although_a_worker_is_killed(tmp_path: Path) -> No
         all.workers[0].process.process.kill()
         result = campaign_in_slices(
             WITH,
-            Sliced(2, all.scheduler_address, tmp_path),
+            Sliced(2, all.scheduler_address, FolderStore(tmp_path)),
             seconds=3,
             limits=Limits(5),
             shrink=0,
         )
     assert result.divergence is None
     assert result.programs > 0
-    assert list(Corpus(tmp_path, HeapProgram).fresh())
+    assert list(Corpus(FolderStore(tmp_path), HeapProgram).fresh())
 
 
 def test_slices_have_programs_of_their_own() -> None:

@@ -78,7 +78,10 @@ def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
 
 def test_new_names_do_not_meet_old_files(tmp_path: Path) -> None:
     folder = tmp_path / "made" / "on the way"
-    paths = [savedfile.write_new(Note(text), folder, "note") for text in ("one", "two")]
+    paths = [
+        savedfile.write_new(savedfile.formatted(Note(text)), folder, "note")
+        for text in ("one", "two")
+    ]
     assert [path.name for path in paths] == ["note-1.json", "note-2.json"]
     assert savedfile.read(paths[0], Note, "no note", ValueError) == Note("one")
 
@@ -87,7 +90,7 @@ def test_a_folder_that_cannot_be_one_is_an_error_and_nothing_is_left(tmp_path: P
     file = tmp_path / "file"
     file.write_bytes(b"")
     with pytest.raises(OSError, match="file"):
-        savedfile.write_new(Note("one"), file / "inside", "note")
+        savedfile.write_new(savedfile.formatted(Note("one")), file / "inside", "note")
     assert list(tmp_path.iterdir()) == [file]
 
 
@@ -99,7 +102,7 @@ def test_of_a_record_that_cannot_be_written_no_name_is_left(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        savedfile.write_new(Note("one"), tmp_path, "note")
+        savedfile.write_new(savedfile.formatted(Note("one")), tmp_path, "note")
     assert list(tmp_path.iterdir()) == []
 
 

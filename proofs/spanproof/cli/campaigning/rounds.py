@@ -1,7 +1,6 @@
 """The rounds of `spanspec fuzz`: after a finding comes a campaign that passes it over."""
 
 import time
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from spanproof.cli.campaigning.campaigns import ProgressLine, reached_json
@@ -15,6 +14,7 @@ from spanproof.fuzz.engine.watching import Watcher, by_rule
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.known import told_of_known
 from spanproof.fuzz.lockstep.divergence import Divergence
+from spanproof.support.stores import SharedStore
 from spanspec.base.wording import counted
 
 STRIDE: Final = 1_000_003
@@ -43,7 +43,7 @@ class Rounds:
         found_with: FoundWith,
         campaign: Campaigner,
         budget: Budget,
-        folder: Path | None,
+        store: SharedStore | None,
         json: bool,
         watcher: Watcher | None = None,
     ) -> None:
@@ -51,7 +51,7 @@ class Rounds:
         self._found_with = found_with
         self._campaign = campaign
         self._budget = budget
-        self._folder = folder
+        self._store = store
         self._json = json
         self._interrupted = False
         self._unkept = ""
@@ -66,7 +66,7 @@ class Rounds:
         until = time.monotonic() + self._budget.seconds
         left, number, repeated = self._budget.seconds, 0, 0
         while True:
-            saver = Saver(self._folder, self._found_with)
+            saver = Saver(self._store, self._found_with)
             result = self._round(number, left, saver)
             found = result.divergence
             self._unkept = self._unkept or result.unkept
@@ -130,7 +130,7 @@ class Rounds:
         self._known.append(cause_of(result.beside))
         if self._json:
             first = result._replace(divergence=result.beside, again=None)
-            self._documents.append({**as_json(first, saver.path), "like": []})
+            self._documents.append({**as_json(first, saver.address), "like": []})
         else:
             out.print("found by another process, and not made smaller:", markup=False)
             out.print(result.beside.render(), markup=False)
@@ -163,7 +163,7 @@ class Rounds:
         elif result.stuck is not None:
             saver.save(result.stuck, "interrupted, and not judged")
         if self._json:
-            self._documents.append({**as_json(result, saver.path), "like": likes})
+            self._documents.append({**as_json(result, saver.address), "like": likes})
         else:
             saver.tell()
         if saver.problem:
@@ -242,7 +242,7 @@ def divergence_json(divergence: Divergence | None) -> dict[str, object] | None:
     return divergence._asdict() if divergence is not None else None
 
 
-def as_json(result: CampaignResult, saved: Path | None) -> dict[str, object]:
+def as_json(result: CampaignResult, saved: str | None) -> dict[str, object]:
     """Return a campaign as a JSON document."""
     return {
         "programs": result.programs,
@@ -253,5 +253,5 @@ def as_json(result: CampaignResult, saved: Path | None) -> dict[str, object]:
         "divergence": divergence_json(result.divergence),
         "again": result.again._asdict() if result.again is not None else None,
         "stuck": divergence_json(result.stuck),
-        "saved": str(saved) if saved else None,
+        "saved": saved,
     }

@@ -2,7 +2,6 @@
 
 import os
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +19,7 @@ from spanproof.cli.campaigning.doors import (
 )
 from spanproof.cli.campaigning.rounds import Budget, Rounds, divergence_json
 from spanproof.cli.commands.simulate import replay_simulation
+from spanproof.cli.files import brought, usable_store
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
@@ -44,7 +44,6 @@ from spanproof.fuzz.programs.sizesprogram import SizesProgram
 from spanproof.fuzz.sides.factories import Scope, WrongFactory
 from spanproof.protocol.faults import CannotStart
 from spanproof.simulate.program import is_one as is_simulation
-from spanproof.support import savedfile
 from spanproof.support.tools import Missing
 
 Factory = Annotated[
@@ -85,8 +84,9 @@ def fuzz(
         float, typer.Option(min=0, help="Seconds to make a failure smaller, and run it again.")
     ] = SHRINK,
     save_to: Annotated[
-        Path | None, typer.Option("--save", metavar="DIR", help="Where to save a failure.")
-    ] = None,
+        str,
+        typer.Option("--save", metavar="DIR|redis://...", help="Where to save a failure."),
+    ] = "",
     findings: Annotated[
         int, typer.Option(min=1, help="Failures of different causes to look for.")
     ] = 1,
@@ -94,11 +94,12 @@ def fuzz(
         bool, typer.Option("--by-rule", help="Print which rules the programs have reached.")
     ] = False,
     corpus: Annotated[
-        Path | None,
+        str,
         typer.Option(
-            metavar="DIR", help="Where programs that show something new are kept, and come from."
+            metavar="DIR|redis://...",
+            help="Where programs that show something new are kept, and come from.",
         ),
-    ] = None,
+    ] = "",
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once, which share a corpus.")] = 1,
     scheduler: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Run them on a Dask cluster: tcp://host:8786.")
@@ -106,7 +107,7 @@ def fuzz(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Run random programs on the model and an implementation; shrink what diverges."""
-    savedfile.check_folder(save_to)  # better now than after weeks
+    findings_store, kept_store = usable_store(save_to), usable_store(corpus)
     check_implementation(impl)
     door, behind = door_of(command, lib, malloc, python)
     folder = os.getcwd() if python or door else ""
@@ -124,14 +125,14 @@ def fuzz(
     if jobs > 1 or scheduler:
         if examples or by_rule:
             raise Unusable("--jobs and --scheduler go with --seconds, and without --by-rule")
-        campaign = campaigner_in_slices(found_with, Sliced(jobs, scheduler, corpus))
-    elif corpus is not None:
-        first = next(slices_of(corpus, seed)) * PROGRAMS
-        campaign = partial(campaign, corpus=corpus, first=first)
+        campaign = campaigner_in_slices(found_with, Sliced(jobs, scheduler, kept_store))
+    elif kept_store is not None:
+        first = next(slices_of(kept_store, seed)) * PROGRAMS
+        campaign = partial(campaign, corpus=kept_store, first=first)
     budget = Budget(seconds, examples, seed, Limits(limit), shrink, findings)
     watcher = Watcher() if by_rule else None
     try:
-        return Rounds(found_with, campaign, budget, save_to, json, watcher).run()
+        return Rounds(found_with, campaign, budget, findings_store, json, watcher).run()
     except WrongFactory as problem:
         raise Unusable(f"{named(found_with)}{problem}") from None
     except Missing as problem:
@@ -139,7 +140,7 @@ def fuzz(
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="What spanspec fuzz or prove has saved.")],
+    file: Annotated[str, typer.Argument(help="What spanspec fuzz or prove has saved.")],
     impl: Annotated[
         str, typer.Option(help="The implementation: spanalloc. By default what was found is used.")
     ] = "",
@@ -153,16 +154,17 @@ def replay(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Run a saved program or counterexample again; show what parts, or fails."""
-    if is_counterexample(file):
-        return replay_counterexample(file, json)
-    if is_simulation(file):
-        return replay_simulation(file, json)
     if impl:
         check_implementation(impl)
-    try:
-        program, found_with = finding.load(file)
-    except ProgramError as problem:
-        raise Unusable(str(problem)) from None
+    with brought(file) as path:
+        if is_counterexample(path):
+            return replay_counterexample(path, json)
+        if is_simulation(path):
+            return replay_simulation(path, json)
+        try:
+            program, found_with = finding.load(path)
+        except ProgramError as problem:
+            raise Unusable(str(problem)) from None
     found_with = found_with or FoundWith(scope_of(program))
     if impl or python or command or lib or malloc:
         door, behind = door_of(command, lib, malloc)

@@ -88,7 +88,12 @@ def simulate(
     saved, whole = None, True
     for one in done:
         if one.failure is not None and save_to is not None:
-            write_new = partial(savedfile.write_new, one.failure.program, save_to, "simulation")
+            write_new = partial(
+                savedfile.write_new,
+                savedfile.formatted(one.failure.program),
+                save_to,
+                "simulation",
+            )
             saved = kept(write_new, "the failure", save_to)
     if trace is not None and done:
         text = savedfile.as_named(as_trace(simulation.header(len(recorded)), recorded), trace)

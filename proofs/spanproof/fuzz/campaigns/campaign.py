@@ -6,7 +6,6 @@ What is under test runs in a process of its own, and a finding is told before an
 from collections import Counter
 from collections.abc import Callable, Collection
 from functools import partial
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from spanproof.fuzz.engine.causes import beside
@@ -18,6 +17,7 @@ from spanproof.fuzz.isolation.worker import Campaign, work
 from spanproof.fuzz.levels.contract import LACKS
 from spanproof.fuzz.lockstep.divergence import AnyProgram, Divergence, ProgramT
 from spanproof.fuzz.subjects import SubjectFactory
+from spanproof.support.stores import SharedStore
 
 LIMITS: Final = Limits()
 
@@ -95,7 +95,7 @@ def run_target(
     calls: int | None = None,
     known: Collection[str] = (),
     on_kept: Callable[[AnyProgram], None] | None = None,
-    corpus: Path | None = None,
+    corpus: SharedStore | None = None,
     first: int = 0,
     enough: int = 0,
 ) -> CampaignResult:
@@ -103,10 +103,10 @@ def run_target(
 
     A program that takes longer than its limit is ended. `on_found` hears of a divergence as it was
     found; then it is shrunk, for `shrink` seconds. What diverges for one of the `known` causes is
-    passed over. `on_kept` hears of each program that has shown something new, and a folder `corpus`
-    keeps them. `first` is the number of the first program. One of `enough` steps or fewer, of
-    which none can be left out, is small enough: its numbers stay as they are. An interrupt returns
-    what was done so far.
+    passed over. `on_kept` hears of each program that has shown something new, and the store
+    `corpus` keeps them. `first` is the number of the first program. One of `enough` steps or fewer,
+    of which none can be left out, is small enough: its numbers stay as they are. An interrupt
+    returns what was done so far.
 
     Raises: ValueError unless exactly one of `examples`, `seconds` and `calls` is given;
         WrongFactory if what is under test cannot be used; OurBug.
@@ -119,8 +119,8 @@ def run_target(
     with Supervisor(partial(work, target)) as supervisor:
         one: Supervised[ProgramT] = Supervised(supervisor, limits, on_progress, on_found, on_kept)
         try:
-            folder = "" if corpus is None else str(corpus)
-            one.campaign(Campaign(start, examples, seconds, shrink, calls, folder, first, enough))
+            place = "" if corpus is None else corpus.place
+            one.campaign(Campaign(start, examples, seconds, shrink, calls, place, first, enough))
         except KeyboardInterrupt:
             interrupted, stuck = True, one.stuck()
     return CampaignResult(

@@ -1,20 +1,19 @@
-"""A folder of programs that have shown something new, which several campaigns may share.
+"""A store of programs that have shown something new, which several campaigns may share.
 
-Each is a file of its own, named by what it holds and written in one piece, so a process that is
-killed loses nothing, and two that find the same program write the same file.
+Each is named by what it holds and written in one piece, so a process that is killed loses nothing,
+and two that find the same program write the same.
 """
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final, Generic
 
 import msgspec
 
 from spanproof.fuzz.engine.guidance import KeptPrograms
 from spanproof.fuzz.lockstep.divergence import AnyProgram, ProgramT
-from spanproof.support import savedfile
-from spanproof.support.savedfile import UNDECODABLE
+from spanproof.support.savedfile import UNDECODABLE, formatted
+from spanproof.support.stores import SharedStore
 
 SUFFIX: Final = ".program.json"
 
@@ -27,14 +26,14 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Corpus(Generic[ProgramT]):
-    """The programs of one kind in a folder."""
+    """The programs of one kind in a store."""
 
-    def __init__(self, folder: Path, kind: type[ProgramT]) -> None:
-        self.folder = folder
+    def __init__(self, store: SharedStore, kind: type[ProgramT]) -> None:
+        self.store = store
         self._kind: type[ProgramT] = kind
         self._seen: set[str] = set()
         self.unkept = ""
-        """Why a program could not be saved, of the first such; "" if all were."""
+        """Why a program could not be saved, or looked for, of the first such; "" if all were."""
 
     def add(self, program: ProgramT, shows: frozenset[str]) -> None:
         """Save a program, if that is possible: a search goes on without."""
@@ -43,26 +42,35 @@ class Corpus(Generic[ProgramT]):
         if name not in self._seen:
             self._seen.add(name)
             try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                savedfile.write(entry, self.folder / name)
+                self.store.write(name, formatted(entry))
             except OSError as problem:
-                why = problem.strerror or str(problem)
-                self.unkept = self.unkept or f"{problem.filename or self.folder}: {why}"
+                self._tell(problem)
 
     def fresh(self) -> Iterator[tuple[ProgramT, frozenset[str]]]:
         """Yield the programs of this kind that were not here when it was asked last."""
-        if not self.folder.is_dir():
+        try:
+            names = self.store.names(SUFFIX)
+        except OSError as problem:
+            self._tell(problem)
             return
-        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
-            if path.name in self._seen:
-                continue
-            self._seen.add(path.name)
-            try:
-                entry = msgspec.json.decode(path.read_bytes(), type=Entry)
-            except (OSError, *UNDECODABLE):
-                continue  # of another version, or gone meanwhile
-            if isinstance(entry.program, self._kind):
-                yield entry.program, frozenset(entry.shows)
+        for name in names:
+            if name not in self._seen:
+                self._seen.add(name)
+                entry = self._entry(name)
+                if entry is not None and isinstance(entry.program, self._kind):
+                    yield entry.program, frozenset(entry.shows)
+
+    def _entry(self, name: str) -> Entry | None:
+        """Return an entry; None if it is of another version, or gone meanwhile."""
+        try:
+            text = self.store.read(name)
+            return None if text is None else msgspec.json.decode(text, type=Entry)
+        except (OSError, *UNDECODABLE):
+            return None
+
+    def _tell(self, problem: OSError) -> None:
+        why = problem.strerror or str(problem)
+        self.unkept = self.unkept or f"{problem.filename or self.store.place}: {why}"
 
     def minimize(self) -> tuple[int, int]:
         """Remove programs that show nothing which the others do not; return how many are left.
@@ -70,16 +78,16 @@ class Corpus(Generic[ProgramT]):
         The other number is how many there were.
         """
         kept: KeptPrograms[ProgramT] = KeptPrograms()
-        paths: dict[bytes, Path] = {}
-        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
-            entry = msgspec.json.decode(path.read_bytes(), type=Entry)
-            if isinstance(entry.program, self._kind):
-                paths[msgspec.json.encode(entry.program)] = path
+        names: dict[bytes, str] = {}
+        for name in self.store.names(SUFFIX):
+            entry = self._entry(name)
+            if entry is not None and isinstance(entry.program, self._kind):
+                names[msgspec.json.encode(entry.program)] = name
                 kept.programs.append(entry.program)
                 kept.features.append(frozenset(entry.shows))
                 kept.known.update(entry.shows)
         needed = {msgspec.json.encode(one) for one in kept.minimal()}
-        for text, path in paths.items():
+        for text, name in names.items():
             if text not in needed:
-                path.unlink(missing_ok=True)
-        return len(needed), len(paths)
+                self.store.remove(name)
+        return len(needed), len(names)

@@ -26,6 +26,7 @@ from spanproof.fuzz.lockstep.divergence import (
     doing_in,
 )
 from spanproof.fuzz.sides.factories import WrongFactory
+from spanproof.support.stores import store_at
 
 OFTEN = 0.05
 """Seconds between two messages about what was done so far."""
@@ -34,8 +35,8 @@ OFTEN = 0.05
 class Campaign(msgspec.Struct, frozen=True, tag="campaign"):
     """Run programs, up to a number, a time, or so many calls; shrink one that diverges.
 
-    `corpus` is a folder of programs, "" for none; `first` the number of the first program. With
-    `enough` steps or fewer, of which none can be left out, a program is small enough.
+    `corpus` is the place of a store of programs, "" for none; `first` the number of the first
+    program. With `enough` steps or fewer, of which none can be left out, a program is small enough.
     """
 
     start: int
@@ -107,7 +108,7 @@ def work(target: Target[ProgramT], assignment: bytes, sender: Sender, note: Note
             teller.found(outcome.divergence)
         return
     search = FuzzSearch(target, teller)
-    corpus = Corpus(Path(what.corpus), target.kind) if what.corpus else None
+    corpus = Corpus(store_at(what.corpus), target.kind) if what.corpus else None
     try:
         search.run(
             what.start,

@@ -1,0 +1,231 @@
+"""What campaigns share: a folder, or a database of Redis; and what becomes of one that is gone."""
+
+import pickle
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakeredis import TcpFakeServer
+
+from spanproof.cli import app
+from spanproof.cli.files import brought
+from spanproof.cli.output import Unusable
+from spanproof.doors.slices import slices_of
+from spanproof.fuzz.engine.corpus import SUFFIX, Corpus
+from spanproof.fuzz.program import Program, Refill
+from spanproof.fuzz.programs.heapprogram import HeapProgram, Malloc
+from spanproof.support.stores import FolderStore, RedisStore, SharedStore, store_at
+
+SHORT, LONG = HeapProgram((Malloc(8),)), HeapProgram((Malloc(8), Malloc(16)))
+
+NOBODY = "redis://127.0.0.1:1/0"
+"""An address where nothing listens."""
+
+
+@pytest.fixture
+def database() -> Iterator[TcpFakeServer]:
+    """Give a server that speaks as Redis does."""
+    server = TcpFakeServer(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        gone(server)
+        thread.join()
+
+
+def gone(server: TcpFakeServer) -> None:
+    """End a server, and what it has open."""
+    server.daemon_threads = True
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def address(database: TcpFakeServer) -> str:
+    """Give the address of the server."""
+    return f"redis://127.0.0.1:{database.server_address[1]}/0"
+
+
+@pytest.fixture(params=["folder", "redis"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the place of an empty store, of either kind."""
+    if request.param == "folder":
+        return str(tmp_path / "made" / "later")
+    found: str = request.getfixturevalue("address")
+    return f"{found}#shared"
+
+
+def test_a_store_keeps_what_has_a_name(place: str) -> None:
+    store, other = store_at(place), store_at(place)
+    store.check()
+    assert store.names(".json") == []
+    assert store.read("a.json") is None
+    store.write("b.json", b"two")
+    store.write("a.json", b"one")
+    store.write("a.sh", b"three", runs=True)
+    other.write("a.json", b"once more")
+    assert store.names(".json") == ["a.json", "b.json"]
+    assert store.read("a.json") == b"once more"
+    store.remove("a.json")
+    store.remove("a.json")
+    assert other.names("") == ["a.sh", "b.json"]
+
+
+def test_new_names_do_not_meet_old_ones(place: str) -> None:
+    stores = [store_at(place), store_at(place)]
+    names = [
+        one.write_new("divergence", text) for one, text in zip(stores, (b"1", b"2"), strict=True)
+    ]
+    assert names == ["divergence-1.json", "divergence-2.json"]
+    assert [stores[0].read(name) for name in names] == [b"1", b"2"]
+
+
+def test_each_counter_counts_by_itself_and_for_all(place: str) -> None:
+    numbers = [store_at(place).next_number(counter) for counter in ("7", "7", "8", "7")]
+    assert numbers == [0, 1, 0, 2]
+    assert store_at(place).names(SUFFIX) == []
+
+
+def test_a_store_goes_to_another_process(place: str) -> None:
+    store_at(place).write("a", b"one")
+    used = store_at(place)
+    assert used.read("a") == b"one"
+    sent: SharedStore = pickle.loads(pickle.dumps(used))
+    assert sent.place == place
+    assert sent.read("a") == b"one"
+
+
+def test_programs_are_shared(place: str) -> None:
+    mine, other = (Corpus(store_at(place), HeapProgram) for _ in range(2))
+    assert list(mine.fresh()) == []
+    mine.add(LONG, frozenset("ab"))
+    assert list(mine.fresh()) == []
+    assert list(other.fresh()) == [(LONG, frozenset("ab"))]
+    other.add(SHORT, frozenset("abc"))
+    assert list(mine.fresh()) == [(SHORT, frozenset("abc"))]
+    assert list(Corpus(store_at(place), Program).fresh()) == [], "they are programs of a heap"
+    assert mine.unkept == other.unkept == ""
+
+
+def test_what_is_no_program_is_passed_over(place: str) -> None:
+    corpus = Corpus(store_at(place), Program)
+    store_at(place).write("x.program.json", b"{")
+    Corpus(store_at(place), Program).add(Program(1, (Refill(),)), frozenset("a"))
+    assert [program for program, _ in corpus.fresh()] == [Program(1, (Refill(),))]
+
+
+def test_a_corpus_is_minimized(place: str) -> None:
+    corpus = Corpus(store_at(place), HeapProgram)
+    corpus.add(LONG, frozenset("ab"))
+    corpus.add(SHORT, frozenset("abc"))
+    assert corpus.minimize() == (1, 2)
+    assert [program for program, _ in Corpus(store_at(place), HeapProgram).fresh()] == [SHORT]
+
+
+def test_a_later_campaign_goes_on_with_other_programs(place: str) -> None:
+    first = slices_of(store_at(place), 7)
+    assert [next(first), next(first)] == [0, 1]
+    assert next(slices_of(store_at(place), 7)) == 2
+    assert next(slices_of(store_at(place), 8)) == 0
+
+
+BUGGY = """
+from spanproof.fuzz.planted.planting import package_with
+from spanproof.fuzz.planted.span import PLANTED
+from spanproof.fuzz.sides.spanalloc_subject import spans_of_package
+wrong = spans_of_package(package_with(PLANTED[0]))
+"""
+
+
+def test_a_campaign_keeps_programs_and_findings_in_a_database_and_they_are_run_again(
+    address: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "wrongspans.py").write_text(BUGGY)
+    monkeypatch.chdir(tmp_path)
+    options = ["--of", "span", "--python", "wrongspans:wrong", "--shrink", "1"]
+    stores = ["--jobs", "2", "--corpus", address, "--save", f"{address}#found"]
+    assert app.run(["fuzz", *options, *stores, "--seconds", "20"]) == 1
+    told = capsys.readouterr().out
+    saved = f"{address}#found/divergence-1.json"
+    assert f"saved as {saved}; run it again with spanspec replay '{saved}'" in told
+    names = ["divergence-1.json", "test_divergence_1.py"]
+    assert store_at(f"{address}#found").names("") == names
+    assert not store_at(address).names("found-"), "what slices note is removed at the end"
+    assert store_at(address).next_number("0") > 0
+    assert app.run(["replay", saved]) == 1
+    assert "model says" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] in ([], ["__pycache__"])
+
+
+def test_a_campaign_goes_on_where_its_database_is_gone_and_says_so_at_its_end(
+    address: str,
+    database: TcpFakeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole = RedisStore.next_number
+
+    def ends(store: RedisStore, counter: str) -> int:
+        number = whole(store, counter)
+        gone(database)
+        return number
+
+    monkeypatch.setattr(RedisStore, "next_number", ends)
+    assert app.run(["fuzz", "--of", "span", "--seconds", "1.5", "--corpus", address]) == 2
+    said = capsys.readouterr()
+    assert "no divergence" in said.out
+    assert f"the corpus does not have all that it should: {address}#corpus: " in said.err
+    assert "bug of spanspec" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        (NOBODY, "127.0.0.1:1/0#corpus: "),
+        ("redis://", "no address of Redis, such as redis://host:6379/0"),
+        ("redis://host:port/0", "no address of Redis"),
+        ("redis://[::1/0", "no address of Redis"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--corpus", "--save"])
+def test_a_database_that_cannot_be_used_is_said_at_once(
+    option: str, place: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["fuzz", option, place]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert why in said.err
+
+
+def test_without_the_package_it_is_said_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "redis", None)
+    assert app.run(["fuzz", "--corpus", NOBODY]) == 2
+    assert "pip install 'spanspec[redis]'" in capsys.readouterr().err
+
+
+def test_a_password_is_not_printed() -> None:
+    store = store_at("redis://me:secret@head:6379/3?health_check_interval=2#mine")
+    assert store.address("a.json") == "redis://head:6379/3#mine/a.json"
+    assert "secret" in store.place, "another process needs it"
+
+
+def test_what_a_database_does_not_have_is_not_run_again(address: str) -> None:
+    with pytest.raises(Unusable, match="has nothing of this name"), brought(f"{address}/gone.json"):
+        raise AssertionError("not reached")
+
+
+def test_a_folder_whose_count_is_damaged_is_not_used(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.next_number("7")
+    (tmp_path / "progress.json").write_text('{"slices": 1}')
+    with pytest.raises(OSError, match="is damaged"):
+        store.next_number("7")
