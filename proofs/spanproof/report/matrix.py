@@ -1,6 +1,6 @@
 """The matrix: for each rule, what stands for it, what shows it, and what exercised it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from spanproof.decide.catalogue import current
@@ -30,11 +30,13 @@ class RuleRow(NamedTuple):
         return bool(self.definitions or self.obligations or self.tests)
 
 
-def matrix(events: Mapping[str, int] | None = None) -> tuple[RuleRow, ...]:
+def matrix(
+    events: Mapping[str, int] | None = None, rules: Sequence[Rule] = RULES
+) -> tuple[RuleRow, ...]:
     """Return a row for each rule; `events` tells how many recorded ones exercised which rule."""
     definitions = definitions_of_rules()
     folder = folder_of_tests()
-    tests = shown_by_tests(folder) if folder is not None else {}
+    tests = shown_by_tests(folder, frozenset(one.id for one in rules)) if folder is not None else {}
     obligations: dict[str, list[str]] = {}
     for obligation in current().claims.values():
         for identifier in obligation.rules:
@@ -48,7 +50,7 @@ def matrix(events: Mapping[str, int] | None = None) -> tuple[RuleRow, ...]:
             (events or {}).get(rule.id, 0),
             UNCOVERED.get(rule.id, ""),
         )
-        for rule in RULES
+        for rule in rules
     )
 
 

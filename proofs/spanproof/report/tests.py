@@ -6,6 +6,7 @@ fixtures and registries that the module defines.
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -50,18 +51,36 @@ def folder_of_tests() -> Path | None:
 
 
 @cache
-def shown_by_tests(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Return, for each rule that a test shows, the tests, as `file::function`.
+def shown_by_tests(folder: Path, rules: frozenset[str]) -> dict[str, tuple[str, ...]]:
+    """Return, for each of some rules that a test shows, the tests, as `file::function`.
 
     Raises: SyntaxError if a test module cannot be parsed.
     """
-    where = defined_at(definitions_of_rules())
+    definitions = definitions_of_rules()
+    where, words = defined_at(definitions), words_for(rules, definitions)
     found: dict[str, list[str]] = {}
     for path in sorted(folder.rglob("test_*.py")):
-        for test, rules in shown_by(path.read_text(encoding="utf-8"), where):
-            for rule in rules:
+        source = path.read_text(encoding="utf-8")
+        # To parse all tests takes a second; what speaks of few rules is in few of them.
+        if not words.search(source):
+            continue
+        for test, shown in shown_by(source, where):
+            for rule in rules.intersection(shown):
                 found.setdefault(rule, []).append(f"{path.relative_to(folder)}::{test}")
     return {rule: tuple(tests) for rule, tests in found.items()}
+
+
+def words_for(
+    rules: Iterable[str], definitions: Mapping[str, tuple[Definition, ...]]
+) -> re.Pattern[str]:
+    """Return a pattern that is in each test which shows one of some rules: ids, and names.
+
+    Whatever a test refers to, its last part is written there, in an import if nowhere else.
+    """
+    words = {*rules}
+    words |= {f"test_{rule.replace('-', '_').lower()}" for rule in rules}
+    words |= {one.name.rpartition(".")[2] for rule in rules for one in definitions.get(rule, ())}
+    return re.compile("|".join(map(re.escape, sorted(words))))
 
 
 def defined_at(definitions: dict[str, tuple[Definition, ...]]) -> DefinedAt:

@@ -95,10 +95,20 @@ def test_ids_are_mere_data_in_tests_about_the_rule_book() -> None:
 def test_the_tests_of_this_checkout_are_found() -> None:
     folder = folder_of_tests()
     assert folder == Path(__file__).resolve().parents[2]
-    found = shown_by_tests(folder)
+    found = shown_by_tests(folder, frozenset(BY_ID))
     assert set(found) <= set(BY_ID)
     assert any(name.startswith("model/span/test_span.py::") for name in found["SPAN-12"])
     assert "EX-10" in found
+
+
+@pytest.mark.sampled(20)
+@pytest.mark.parametrize("rule", sorted(BY_ID))
+def test_the_tests_of_one_rule_are_found_without_those_of_others(rule: str) -> None:
+    """Only tests with a word of it are parsed, and none is missed."""
+    folder = folder_of_tests()
+    assert folder is not None
+    every = shown_by_tests(folder, frozenset(BY_ID)).get(rule)
+    assert shown_by_tests(folder, frozenset([rule])).get(rule) == every
 
 
 def events_of(path: Path) -> Counter[str]:

@@ -69,7 +69,7 @@ def explain(
     rules = chosen(named)
     if coverage:
         counts = replayed(trace)
-        rows = [row for row in matrix(counts.rules) if row.rule in rules]
+        rows = matrix(counts.rules, rules)
         if json:
             print_json(coverage_json(rows, counts))
         else:
@@ -80,7 +80,7 @@ def explain(
         else:
             print_statements(rules)
     else:
-        rows = [row for row in matrix() if row.rule in rules]
+        rows = matrix(rules=rules)
         if json:
             print_json(as_json(rows[0]) if len(rows) == 1 else [as_json(row) for row in rows])
         else:
