@@ -62,6 +62,7 @@ WINGS = {
 
 PARTS = {
     "spanspec.pages": ["freeset", "tables", "memory", "pageheap", "courses"],
+    "spanspec.sharing": ["tables", "containers", "steps", "invariant"],
     "spanspec.heap": [
         "state",
         "lines",
@@ -108,6 +109,7 @@ PARTS = {
         "campaigns",
         "planted",
     ],
+    "spanproof.theorems.sharing": ["containers", "steps", "consequences"],
     "spanproof.theorems.pages": ["freeset", "tables", "courses"],
     "spanproof.simulate": [
         "program",

@@ -18,8 +18,8 @@ from spanproof.search.sharingscope import sharing_breach, start_of, steps_of
 from spanproof.search.spin.verifier import Verified, needed, verify
 from spanproof.support.tools import Missing
 from spanproof.theorems import all_obligations
-from spanspec.sharing.finite import Size
-from spanspec.sharing.records import Sharing
+from spanspec.sharing.tables.finite import Size
+from spanspec.sharing.tables.records import Sharing
 
 PROOF: Final = ("protocol.", "lists.")
 """Of these the obligations for any number of spans, Ps, slots and threads have their ids."""

@@ -1,9 +1,9 @@
 """Maps from identities to records: one small interface for systems of arbitrarily many spans.
 
 The interpreter passes any mapping with these operations: one that is updated in place, or one that
-persists (`sharing.finite.Finite`). The prover passes functions from identity to value. A system
-rule therefore has one text. Where a table is updated in place, what was read from it before is
-what it was, and what it is read as afterwards is what it is: a rule that reads a table after it
+persists (`sharing.tables.finite.Finite`). The prover passes functions from identity to value. A
+system rule therefore has one text. Where a table is updated in place, what was read from it before
+is what it was, and what it is read as afterwards is what it is: a rule that reads a table after it
 replaced it would mean two things, and is refused by the prover.
 """
 

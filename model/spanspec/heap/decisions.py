@@ -30,7 +30,7 @@ from spanspec.heap.state.taking import advance
 from spanspec.pages.courses.bgscavenge import Scavenger, wake
 from spanspec.pages.courses.scavenge import Line, goal_for, pace
 from spanspec.pages.tables.statistics import retained
-from spanspec.sharing.records import SharedSpan
+from spanspec.sharing.tables.records import SharedSpan
 from spanspec.span.mspan import SpanState
 
 

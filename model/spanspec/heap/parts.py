@@ -12,7 +12,7 @@ from spanspec.base.ids import SpanId
 from spanspec.heap.state.progress import NO_MORE_RECLAIM
 from spanspec.heap.state.state import HeapState
 from spanspec.pages.tables.runs import PageRun
-from spanspec.sharing.records import SharedSpan
+from spanspec.sharing.tables.records import SharedSpan
 from spanspec.span.mspan import DEAD, IN_USE, Mspan
 from spanspec.span.specials import Specials
 

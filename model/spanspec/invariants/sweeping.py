@@ -7,9 +7,9 @@ from spanspec.base.words import M32
 from spanspec.heap.state.collector import OFF
 from spanspec.heap.state.state import HeapState
 from spanspec.invariants.registry import When, invariant, span_invariant
-from spanspec.sharing.cycle import nothing_under_way
-from spanspec.sharing.meeting import records_meet
-from spanspec.sharing.records import NO_SPAN
+from spanspec.sharing.invariant.meeting import records_meet
+from spanspec.sharing.steps.cycle import nothing_under_way
+from spanspec.sharing.tables.records import NO_SPAN
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
 from spanspec.span.mspan import IN_USE, Mspan
 from spanspec.span.sweepgen import (

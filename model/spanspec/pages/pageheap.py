@@ -65,7 +65,7 @@ REFUSED: Final = {
 UNUSED: Final = page_run(0, 0)
 """The record of a descriptor that stood for no run yet."""
 
-# Not bound to `int`, as it always is: see `sharing.growing`.
+# Not bound to `int`, as it always is: see `sharing.tables.growing`.
 KeyT = TypeVar("KeyT")
 
 Steps = Generator[EventBase, None, None]

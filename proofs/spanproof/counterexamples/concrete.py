@@ -25,7 +25,7 @@ from spanproof.symbolic.values.values import (
 )
 from spanspec.base.bitmap import Bitmap, Bits
 from spanspec.base.tables import Table
-from spanspec.sharing.finite import Finite
+from spanspec.sharing.tables.finite import Finite
 
 MOST_IDENTITIES: Final = 8
 MOST_SLOTS: Final = 1024

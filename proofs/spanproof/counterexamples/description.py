@@ -10,7 +10,7 @@ from spanproof.search.reachability import TASKS
 from spanproof.symbolic.values.records import parts_of, record_fields
 from spanproof.symbolic.values.values import Value
 from spanspec.base.bitmap import Bits
-from spanspec.sharing.finite import Finite
+from spanspec.sharing.tables.finite import Finite
 
 GENERATIONS: Final = frozenset({"sweepgen", "gen", "flush_gen", "swept_at"})
 """Names of numbers that are generations, shown relative to the heap's `sg`."""

@@ -12,9 +12,9 @@ from spanproof.counterexamples.changed_sources import Running
 from spanproof.search.boundedsearch import Searched, search
 from spanproof.search.sharingscope import start_of, steps_of
 from spanproof.symbolic.reading.sources import SourceTree
-from spanspec.sharing.finite import Size
-from spanspec.sharing.invariant import sharing_holds
-from spanspec.sharing.records import Sharing
+from spanspec.sharing.invariant.invariant import sharing_holds
+from spanspec.sharing.tables.finite import Size
+from spanspec.sharing.tables.records import Sharing
 
 MOST_STATES: Final = 30_000
 """How many states a search may visit: a second of an idle machine, and the same in every run.

@@ -51,7 +51,7 @@ OF_DRAWN: Final = (
         SAME,
     ),
     Reason(
-        "spanspec.sharing.setsteps.start_cycle",
+        "spanspec.sharing.steps.setsteps.start_cycle",
         "",
         "entries.partial_unswept + entries.full_unswept -> *-*",
         "a span is in one set at most, so the difference is 0 just where the sum is",
@@ -65,7 +65,7 @@ OF_DRAWN: Final = (
                 "retained_now + size <= goal -> (retained_now + size < goal)",
             ),
             ("pages.courses.scavenge.work_to", "now > want -> (now >= want)"),
-            ("sharing.sweepbuf.pop", "stack.index < place -> (stack.index <= place)"),
+            ("sharing.containers.sweepbuf.pop", "stack.index < place -> (stack.index <= place)"),
             ("base.sizeclass.round_up_size", "size < MAX_SMALL_SIZE -> (size <= MAX_SMALL_SIZE)"),
             (
                 "base.sizeclass.size_class_for",

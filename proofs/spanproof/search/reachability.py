@@ -10,9 +10,9 @@ from typing import Final
 from spanproof.search.boundedsearch import ExploredStates, Move
 from spanproof.search.sharingscope import steps_of
 from spanspec.base.words import U32
-from spanspec.sharing.finite import Size, initial
-from spanspec.sharing.records import NO_SPAN, SAW_UNUSED, Sharing
-from spanspec.sharing.steps import STEPS
+from spanspec.sharing.steps.steps import STEPS
+from spanspec.sharing.tables.finite import Size, initial
+from spanspec.sharing.tables.records import NO_SPAN, SAW_UNUSED, Sharing
 from spanspec.span.sweepgen import is_cached, is_stale, is_sweeping, is_swept, needs_sweep
 
 TASKS: Final = (

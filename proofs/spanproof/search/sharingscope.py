@@ -9,10 +9,10 @@ from typing import Final, cast
 
 from spanproof.search.boundedsearch import Action
 from spanspec.base.words import M32, U32
-from spanspec.sharing.finite import Size, initial
-from spanspec.sharing.invariant import sharing_holds
-from spanspec.sharing.records import Sharing
-from spanspec.sharing.steps import STEPS, Step, choices_for
+from spanspec.sharing.invariant.invariant import sharing_holds
+from spanspec.sharing.steps.steps import STEPS, Step, choices_for
+from spanspec.sharing.tables.finite import Size, initial
+from spanspec.sharing.tables.records import Sharing
 
 FIRST: Final[U32] = 0xFFFF_FFFE
 """The last sweepgen before the wrap-around: the first cycle crosses it."""

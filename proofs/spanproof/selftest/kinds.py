@@ -26,7 +26,7 @@ from spanspec.base.bitmap import Bits
 from spanspec.base.ids import SpanId
 from spanspec.base.records import Record
 from spanspec.base.tables import Table
-from spanspec.sharing.finite import Finite
+from spanspec.sharing.tables.finite import Finite
 
 SLOTS: Final = 4
 """Bits that a written bitmap may have set, words in a vector, identities in a table."""

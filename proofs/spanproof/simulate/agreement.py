@@ -6,7 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from spanspec.base.ids import SlotId, SpanId, ThreadId
-from spanspec.sharing.records import UNUSED, SharedSpan, Sharing
+from spanspec.sharing.tables.records import UNUSED, SharedSpan, Sharing
 from spanspec.span.listing import NOWHERE
 
 GHOSTS: Final = {

@@ -22,7 +22,7 @@ from spanspec.events.fields import EventBase
 from spanspec.events.heap_events import SpanInUse
 from spanspec.heap.state.state import HeapState
 from spanspec.pages.tables.runs import PhysicalPages
-from spanspec.sharing.growing import span_id
+from spanspec.sharing.tables.growing import span_id
 
 
 class Failure(NamedTuple):

@@ -57,18 +57,16 @@ from spanproof.theorems.pages.freeset import (
     rotations,
 )
 from spanproof.theorems.pages.tables import nooverlap, pagemap, statistics, tiling
-from spanproof.theorems.sharing import (
-    buffercounts,
+from spanproof.theorems.sharing.consequences import (
     bufferrecords,
-    buffers,
     consequences,
     lists,
     liveness,
     meeting,
     progress,
-    protocol,
-    spanlists,
 )
+from spanproof.theorems.sharing.containers import buffercounts, buffers, spanlists
+from spanproof.theorems.sharing.steps import protocol
 from spanproof.theorems.span import (
     cache,
     counting,

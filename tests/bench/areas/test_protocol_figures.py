@@ -15,7 +15,7 @@ from spanproof.search.spin import verifier
 from spanproof.search.spin.cterms import CTerms
 from spanproof.support.tools import Missing
 from spanproof.theorems.mutants import MUTANTS
-from spanspec.sharing.finite import Size
+from spanspec.sharing.tables.finite import Size
 
 PRINTED = """
 State-vector 92 byte, depth reached 325, errors: 0

@@ -31,7 +31,7 @@ from spanspec.heap.state.taking import (
     take_tiny_block,
 )
 from spanspec.pages.pageheap import Actor
-from spanspec.sharing.sweepbuf import SweepBuffer
+from spanspec.sharing.containers.sweepbuf import SweepBuffer
 from spanspec.span.alloccache import NextFree
 
 FOLDER = Path(spanspec.__file__).parent

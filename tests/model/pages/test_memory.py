@@ -38,7 +38,7 @@ from spanspec.pages.memory.persistent import (
     Metadata,
 )
 from spanspec.pages.tables.runs import AMD64, Bounds, PhysicalPages
-from spanspec.sharing.sweepbuf import SweepBuffer
+from spanspec.sharing.containers.sweepbuf import SweepBuffer
 from spanspec.span.mspan import Mspan, init_span, set_marked
 from spanspec.span.specials import (
     FINALIZER,

@@ -31,7 +31,7 @@ from spanspec.pages.tables.records import (
 )
 from spanspec.pages.tables.runs import AMD64, LISTED, PhysicalPages, page_run
 from spanspec.pages.tables.statistics import ByteSums, HeapStatistics, balances
-from spanspec.sharing.finite import Finite
+from spanspec.sharing.tables.finite import Finite
 from spanspec.span.mspan import DEAD
 
 SPANS = 14

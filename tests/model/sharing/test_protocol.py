@@ -7,11 +7,11 @@ import pytest
 from msgspec.structs import replace
 
 from spanspec.base.ids import ProcId, SlotId, SpanId, ThreadId
-from spanspec.sharing import places
-from spanspec.sharing.finite import Finite, Size, initial
-from spanspec.sharing.invariant import is_initial, sharing_holds
-from spanspec.sharing.records import HELD, NO_SPAN, SWEEPING, Sharing
-from spanspec.sharing.steps import STEPS, Successor, enabled
+from spanspec.sharing.invariant import places
+from spanspec.sharing.invariant.invariant import is_initial, sharing_holds
+from spanspec.sharing.steps.steps import STEPS, Successor, enabled
+from spanspec.sharing.tables.finite import Finite, Size, initial
+from spanspec.sharing.tables.records import HELD, NO_SPAN, SWEEPING, Sharing
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE, moved
 
 WRAP = (1 << 32) - 2

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from spanspec.sharing.spanlist import SpanList
+from spanspec.sharing.containers.spanlist import SpanList
 from spanspec.span.markbits import (
     ARENA_BYTES,
     NO_ARENAS,

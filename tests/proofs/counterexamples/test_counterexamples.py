@@ -35,9 +35,9 @@ from spanproof.symbolic.values.merge import as_bool
 from spanproof.theorems import all_obligations
 from spanproof.theorems.mutants import MUTANTS
 from spanspec.base.bitmap import Bits
-from spanspec.sharing.cycle import start_cycle
-from spanspec.sharing.finite import Size, initial
-from spanspec.sharing.records import Sharing
+from spanspec.sharing.steps.cycle import start_cycle
+from spanspec.sharing.tables.finite import Size, initial
+from spanspec.sharing.tables.records import Sharing
 from spanspec.span.alloccache import reload_cache
 from spanspec.span.mspan import Mspan, init_span
 from spanspec.span.sweepgen import next_cycle

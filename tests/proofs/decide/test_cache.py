@@ -102,7 +102,7 @@ def test_what_names_say_covers_whatever_a_proof_reads_and_it_reads_what_runs(
 def test_a_claim_about_a_step_rests_on_its_guard_and_its_effect() -> None:
     """The step is in a record that the claim was made with."""
     for name, module, functions in (
-        ("protocol.pop", "spanspec.sharing.sweeping", ("may_pop", "pop")),
+        ("protocol.pop", "spanspec.sharing.steps.sweeping", ("may_pop", "pop")),
         ("pages.give-back", "spanspec.pages.tables.steps", ("may_give_back", "give_back")),
         ("objects.pages.give-back", "spanspec.pages.tables.steps", ("may_give_back", "give_back")),
     ):

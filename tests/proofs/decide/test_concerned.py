@@ -11,7 +11,7 @@ from spanproof.theorems import all_obligations
 
 READ_BY: Final = {
     "spanspec.span.sweepgen.is_swept": ("objects.pages.give-back", "objects.malloc", "objects.use"),
-    "spanspec.sharing.cycle.everything_is_swept": ("protocol.start-cycle",),
+    "spanspec.sharing.steps.cycle.everything_is_swept": ("protocol.start-cycle",),
     "spanspec.pages.tables.steps.is_used": ("pages.use", "pages.use-manually", "pages.give-back"),
     "spanspec.pages.tables.coalescing.may_enter_free_set": (
         "pages.merge-upper",
@@ -23,7 +23,7 @@ READ_BY: Final = {
 
 NOT_ABOUT: Final = {
     "spanspec.span.sweepgen.is_swept": ("objects.pages.take-part", "objects.mark", "objects.place"),
-    "spanspec.sharing.cycle.everything_is_swept": ("protocol.pop", "protocol.uncache"),
+    "spanspec.sharing.steps.cycle.everything_is_swept": ("protocol.pop", "protocol.uncache"),
     "spanspec.pages.tables.steps.is_used": ("pages.merge-upper", "pages.take-part"),
     "spanspec.pages.tables.coalescing.may_enter_free_set": ("pages.take-part", "pages.give-back"),
     "spanspec.base.sizeclass.round_up_size": ("objects.layout.index", "sizeclass.division"),

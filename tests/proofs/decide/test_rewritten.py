@@ -42,7 +42,7 @@ PROVED = Verdict("sweepgen.relabel", "proved", 3, 0.1, 0.1)
 
 SWEEPGEN = "spanspec.span.sweepgen"
 ALLP = "spanspec.heap.state.allp"
-CACHING = "spanspec.sharing.caching"
+CACHING = "spanspec.sharing.steps.caching"
 TINY = "spanspec.span.tiny"
 LOOP = "spanspec.span.alloccache"
 INTEGERS, WORDS = Integers(), Words(32)

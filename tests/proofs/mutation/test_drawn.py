@@ -89,7 +89,7 @@ def test_courses_steps_and_containers_are_among_them() -> None:
     names = drawable()
     assert {
         "spanspec.heap.courses.mcentral.cache_span",
-        "spanspec.sharing.sweeping.pop",
+        "spanspec.sharing.steps.sweeping.pop",
         "spanspec.pages.freeset.treap.Treap.find",
     } <= set(names)
     assert not any(name.startswith("spanspec.rules") for name in names)

@@ -30,10 +30,10 @@ from spanspec.heap.program import Allocate, FinishCycle, FlushMcaches, StartCycl
 from spanspec.heap.state.taking import look_at_popped, take
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.tables.runs import AMD64
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.invariant import sharing_holds
-from spanspec.sharing.records import IDLE, NO_SPAN, SWEEPING, UNUSED, Proc, is_idle
-from spanspec.sharing.steps import CLAIM_DIRECTLY, POP, STEPS
+from spanspec.sharing.invariant.invariant import sharing_holds
+from spanspec.sharing.steps.steps import CLAIM_DIRECTLY, POP, STEPS
+from spanspec.sharing.tables.growing import span_id
+from spanspec.sharing.tables.records import IDLE, NO_SPAN, SWEEPING, UNUSED, Proc, is_idle
 from spanspec.span.listing import EMPTY, NONEMPTY
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}

@@ -6,8 +6,8 @@ from spanproof.counterexamples.changed_sources import Running
 from spanproof.search.boundedsearch import Action, Move, search, states_of
 from spanproof.search.sharingscope import sharing_breach, start_of, steps_of
 from spanproof.theorems.mutants import MUTANTS
-from spanspec.sharing.finite import Size
-from spanspec.sharing.invariant import sharing_holds
+from spanspec.sharing.invariant.invariant import sharing_holds
+from spanspec.sharing.tables.finite import Size
 
 JUGS = (3, 5)
 """The puzzle of the two jugs: measure four litres with one of three and one of five."""

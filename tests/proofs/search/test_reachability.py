@@ -5,9 +5,9 @@ import pytest
 from spanproof.search.boundedsearch import states_of
 from spanproof.search.reachability import CACHED_WHILE_POPPED, GOALS, TASKS, seen_in, shortest_runs
 from spanproof.search.sharingscope import steps_of
-from spanspec.sharing import records
-from spanspec.sharing.finite import Size, initial
-from spanspec.sharing.invariant import sharing_holds
+from spanspec.sharing.invariant.invariant import sharing_holds
+from spanspec.sharing.tables import records
+from spanspec.sharing.tables.finite import Size, initial
 
 LAST = (1 << 32) - 2
 

@@ -14,7 +14,7 @@ from spanproof.simulate.schedules.exploring import ThreadMove, events_of, explor
 from spanproof.simulate.schedules.scenes import QUICK, SCENES, in_words
 from spanspec.events.fields import EventBase
 from spanspec.heap.state.state import HeapState
-from spanspec.sharing.steps import STEPS
+from spanspec.sharing.steps.steps import STEPS
 
 
 @pytest.fixture(scope="module")

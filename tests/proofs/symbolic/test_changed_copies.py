@@ -21,7 +21,7 @@ MORE = {
     ),
     "spanspec.base.bitmap": "IT = tuple[Bitmap, bool]\n",
     "spanspec.base.tables": "SPAN = NewType('SPAN', int)\nIT = tuple[Table[SPAN, bool], bool]\n",
-    "spanspec.sharing.records": "IT = tuple[Thread, bool]\n",
+    "spanspec.sharing.tables.records": "IT = tuple[Thread, bool]\n",
 }
 
 
@@ -65,9 +65,9 @@ def test_what_a_changed_copy_annotates_has_its_counterpart(module: str, kind: ty
 
 
 def test_a_record_of_a_changed_copy_is_of_the_installed_class() -> None:
-    value, _ = made("spanspec.sharing.records")
+    value, _ = made("spanspec.sharing.tables.records")
     assert isinstance(value, tuple)
-    assert type(value[0]) is import_module("spanspec.sharing.records").Thread
+    assert type(value[0]) is import_module("spanspec.sharing.tables.records").Thread
     assert parts_of(value[0])
 
 

@@ -16,12 +16,12 @@ from spanproof.symbolic.reading.dependence import fields_named
 from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.theorems import all_obligations
 from spanproof.theorems.objects.safety import ABSTRACT, STEPS
-from spanproof.theorems.sharing import order
+from spanproof.theorems.sharing.steps import order
 from spanspec.base.words import U16, U64
 from spanspec.objects import steps as abstract
 from spanspec.pages.tables import coalescing
 from spanspec.pages.tables import steps as pages
-from spanspec.sharing.steps import STEPS as SHARING_STEPS
+from spanspec.sharing.steps.steps import STEPS as SHARING_STEPS
 from spanspec.span.mspan import Mspan, slot_address
 
 _SOURCES = SourceTree()

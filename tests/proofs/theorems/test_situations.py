@@ -5,8 +5,8 @@ import pytest
 from spanproof.decide.prover import decide
 from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.theorems import all_obligations
-from spanproof.theorems.sharing.situations import SITUATIONS, in_words
-from spanspec.sharing.steps import STEPS
+from spanproof.theorems.sharing.steps.situations import SITUATIONS, in_words
+from spanspec.sharing.steps.steps import STEPS
 
 
 def test_situations_are_of_steps() -> None:
@@ -25,14 +25,14 @@ def test_every_situation_is_asked_for(name: str) -> None:
     [
         (
             "protocol.flush",
-            "spanspec.sharing.caching",
+            "spanspec.sharing.steps.caching",
             "state.slots[slot].proc != proc or ",
             "",
             "another proc holds a span",
         ),
         (
             "protocol.claim-listed",
-            "spanspec.sharing.caching",
+            "spanspec.sharing.steps.caching",
             "(it.place == EMPTY and on_empty(sg, it.sweepgen) == CLAIM)",
             "False",
             "it is in empty",

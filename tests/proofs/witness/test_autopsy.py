@@ -19,7 +19,7 @@ from spanproof.witness.reading.learning import fitting, learn
 from spanproof.witness.report import Report, judged, merge
 from spanproof.witness.snapshots import Snapshot, concerned, load, redacted, save
 from spanspec.rules.book import BY_ID
-from spanspec.sharing.spansets import Entries, entries_hold
+from spanspec.sharing.containers.spansets import Entries, entries_hold
 from spanspec.span.alloccache import next_free_fast
 
 HEAPS = Path(__file__).parent / "heaps"

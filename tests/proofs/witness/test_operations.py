@@ -16,7 +16,7 @@ from spanproof.witness.reading.reader import Addresses
 from spanproof.witness.reading.stacks import Functions, FunctionsOfFile, Stacks
 from spanproof.witness.reading.threads import machines_of
 from spanspec.rules import RULES
-from spanspec.sharing import setsteps
+from spanspec.sharing.steps import setsteps
 
 
 @pytest.mark.parametrize("span_sets", [True, False])
@@ -127,5 +127,5 @@ def test_of_variables_that_lead_to_machines_that_counts_which_has_most_now() -> 
 
 
 def test_rules_are_looked_up_by_definition() -> None:
-    assert "MC-4" in gofunctions.rules_of("sharing.setsteps.install")
-    assert gofunctions.rules_of("sharing.setsteps.none_such") == ()
+    assert "MC-4" in gofunctions.rules_of("sharing.steps.setsteps.install")
+    assert gofunctions.rules_of("sharing.steps.setsteps.none_such") == ()

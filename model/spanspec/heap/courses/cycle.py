@@ -24,8 +24,8 @@ from spanspec.heap.state.progress import BEGIN_SWEEPING
 from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.taking import advance, grey_in, take
 from spanspec.pages.pageheap import Actor, who
-from spanspec.sharing.cycle import all_flushed
-from spanspec.sharing.steps import FLUSH, START_CYCLE
+from spanspec.sharing.steps.cycle import all_flushed
+from spanspec.sharing.steps.steps import FLUSH, START_CYCLE
 from spanspec.span.markbits import NEXT_EPOCH
 from spanspec.span.mspan import IN_USE, MANUAL
 from spanspec.span.specials import FINALIZER

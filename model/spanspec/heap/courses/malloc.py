@@ -35,7 +35,7 @@ from spanspec.heap.state.taking import (
     take_tiny_block,
 )
 from spanspec.pages.pageheap import Actor, page_number
-from spanspec.sharing.records import NO_SPAN
+from spanspec.sharing.tables.records import NO_SPAN
 from spanspec.span.alloccache import next_free_fast, next_free_slow
 from spanspec.span.mspan import Mspan, slot_address
 

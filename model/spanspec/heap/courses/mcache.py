@@ -11,7 +11,7 @@ from spanspec.heap.state.refilling import NOTE_REFILL
 from spanspec.heap.state.state import HeapState, Mcache
 from spanspec.heap.state.taking import advance, drop_mcache, make_mcache, take, take_both
 from spanspec.pages.pageheap import Actor, about_span, slots_of, who
-from spanspec.sharing.steps import FLUSH
+from spanspec.sharing.steps.steps import FLUSH
 from spanspec.span.mspan import Mspan
 from spanspec.span.tiny import DROP_TINY_BLOCK
 

@@ -24,10 +24,8 @@ from spanspec.heap.state.contents import LOOK_FOR_ROOM
 from spanspec.heap.state.state import HeapState, Mcentral
 from spanspec.heap.state.taking import advance, take, take_both
 from spanspec.pages.pageheap import Actor, about_span, page_number, slots_of, who
-from spanspec.sharing.caching import may_move_uncached
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.records import HELD
-from spanspec.sharing.steps import (
+from spanspec.sharing.steps.caching import may_move_uncached
+from spanspec.sharing.steps.steps import (
     CHECK_ROOM,
     CLAIM_LISTED,
     LIST_GROWN,
@@ -36,6 +34,8 @@ from spanspec.sharing.steps import (
     TAKE_LISTED,
     UNCACHE,
 )
+from spanspec.sharing.tables.growing import span_id
+from spanspec.sharing.tables.records import HELD
 from spanspec.span.listing import CLAIM, SKIP, STOP, on_empty, on_nonempty
 from spanspec.span.mspan import Mspan
 from spanspec.span.sweepgen import is_stale

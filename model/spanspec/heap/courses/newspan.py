@@ -12,9 +12,9 @@ from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.taking import advance, change_bits, take, take_bits, use_span
 from spanspec.pages.courses.pagealloc import NO_MEMORY, make_in_use
 from spanspec.pages.pageheap import Actor, about_run, about_span
-from spanspec.sharing.growing import slot_id, span_id
-from spanspec.sharing.steps import GROW
-from spanspec.sharing.sweepbuf import swept_buffer
+from spanspec.sharing.steps.steps import GROW
+from spanspec.sharing.tables.growing import slot_id, span_id
+from spanspec.sharing.tables.records import swept_buffer
 from spanspec.span.markbits import OBTAIN_BITS
 from spanspec.span.mspan import Mspan
 

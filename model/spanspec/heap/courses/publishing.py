@@ -7,10 +7,10 @@ event tells of it; so whoever sees the span swept lets the step be taken first.
 from spanspec.base.ids import ThreadId
 from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.taking import take
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.records import EXAMINED
-from spanspec.sharing.steps import PUBLISH, PUBLISH_DEAD
-from spanspec.sharing.sweeping import may_publish, publishes_alone
+from spanspec.sharing.steps.steps import PUBLISH, PUBLISH_DEAD
+from spanspec.sharing.steps.sweeping import may_publish, publishes_alone
+from spanspec.sharing.tables.growing import span_id
+from spanspec.sharing.tables.records import EXAMINED
 
 
 def publish_alone(state: HeapState, thread: ThreadId) -> None:

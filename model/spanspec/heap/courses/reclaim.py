@@ -19,8 +19,8 @@ from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.taking import advance, take
 from spanspec.pages.pageheap import Actor, who
 from spanspec.pages.tables.pagemap import arena_base
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.steps import CLAIM_DIRECTLY
+from spanspec.sharing.steps.steps import CLAIM_DIRECTLY
+from spanspec.sharing.tables.growing import span_id
 
 
 def reclaim(state: HeapState, actor: Actor, npages: U64) -> Course[None]:

@@ -30,8 +30,8 @@ from spanspec.heap.state.taking import (
 )
 from spanspec.pages.courses.pagealloc import free_in_use
 from spanspec.pages.pageheap import Actor, about_run, about_span, page_number, who
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.steps import (
+from spanspec.sharing.containers.sweepbuf import FIND_DRAINED
+from spanspec.sharing.steps.steps import (
     CLAIM_DIRECTLY,
     POP,
     PUBLISH,
@@ -39,8 +39,9 @@ from spanspec.sharing.steps import (
     PUSH,
     RELIST,
 )
-from spanspec.sharing.sweepbuf import FIND_DRAINED, swept_buffer
-from spanspec.sharing.sweeping import may_free, may_publish_dead, may_relist, publishes_alone
+from spanspec.sharing.steps.sweeping import may_free, may_publish_dead, may_relist, publishes_alone
+from spanspec.sharing.tables.growing import span_id
+from spanspec.sharing.tables.records import swept_buffer
 from spanspec.span.markbits import DROP_BITS, RENEW_BITS
 from spanspec.span.mspan import IN_USE, Mspan
 from spanspec.span.specials import KEPT, QUEUED, fates_of

@@ -15,8 +15,8 @@ from spanspec.base.sizeclass import CLASS_TO_PAGES
 from spanspec.base.steps import Step, step_of
 from spanspec.base.words import U8, U16, U32, U64
 from spanspec.heap.state.collector import OFF
-from spanspec.sharing import steps
-from spanspec.sharing.records import SharedSpan, Sharing
+from spanspec.sharing.steps import steps
+from spanspec.sharing.tables.records import SharedSpan, Sharing
 from spanspec.span.alloccache import (
     NextFree,
     next_free_index,

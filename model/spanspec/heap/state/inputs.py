@@ -6,7 +6,7 @@ from spanspec.base.bitmap import Bits
 from spanspec.base.ids import ThreadId
 from spanspec.base.words import U32, U64
 from spanspec.heap.state.pacing import Debt, SweepPace
-from spanspec.sharing.records import SharedSpan
+from spanspec.sharing.tables.records import SharedSpan
 from spanspec.span.mspan import SpanState
 
 

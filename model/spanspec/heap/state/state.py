@@ -22,10 +22,10 @@ from spanspec.pages.memory.persistent import (
     FinalizerBlocks,
 )
 from spanspec.pages.pageheap import Actor, PageHeap
-from spanspec.sharing.growing import Tables, slot_id, span_id, thread_id
-from spanspec.sharing.records import NO_SPAN, UNUSED, SharedSpan
-from spanspec.sharing.spanlist import SpanList, SpanLists, no_lists
-from spanspec.sharing.sweepbuf import SweepBuffer, swept_buffer
+from spanspec.sharing.containers.spanlist import SpanList, SpanLists, no_lists
+from spanspec.sharing.containers.sweepbuf import SweepBuffer
+from spanspec.sharing.tables.growing import Tables, slot_id, span_id, thread_id
+from spanspec.sharing.tables.records import NO_SPAN, UNUSED, SharedSpan, swept_buffer
 from spanspec.span.listing import EMPTY, NONEMPTY
 from spanspec.span.markbits import NO_ARENAS, SpanBits
 from spanspec.span.mspan import Mspan

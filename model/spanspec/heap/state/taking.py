@@ -30,9 +30,9 @@ from spanspec.heap.state.pacing import SweepPace, Trigger
 from spanspec.heap.state.progress import Progress
 from spanspec.heap.state.state import HeapState, Mcache, Mcentral, Times
 from spanspec.pages.memory.persistent import GC_BITS_CHUNK
-from spanspec.sharing.records import IDLE, NO_SPAN, SAW_USED, SharedSpan, Sharing
-from spanspec.sharing.spanlist import follow
-from spanspec.sharing.steps import (
+from spanspec.sharing.containers.spanlist import follow
+from spanspec.sharing.containers.sweepbuf import Stack, SweepBuffer
+from spanspec.sharing.steps.steps import (
     ALLOCATE,
     COMPARE_AND_SWAP,
     DROP,
@@ -44,7 +44,7 @@ from spanspec.sharing.steps import (
     USE,
     Choice,
 )
-from spanspec.sharing.sweepbuf import Stack, SweepBuffer
+from spanspec.sharing.tables.records import IDLE, NO_SPAN, SAW_USED, SharedSpan, Sharing
 from spanspec.span.alloccache import NextFree
 from spanspec.span.markbits import NO_SPAN_BITS, TAKE_BITS, BitsArenas, SpanBits, needs_chunk
 from spanspec.span.mspan import IN_USE, Mspan, has_room

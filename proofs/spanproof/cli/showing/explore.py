@@ -12,7 +12,7 @@ from spanproof.simulate.schedules.scenes import SCENES, Scene, in_words
 from spanspec.base.wording import counted
 from spanspec.rules.book import cited
 from spanspec.rules.book import in_words as rules_in_words
-from spanspec.sharing.steps import STEPS
+from spanspec.sharing.steps.steps import STEPS
 
 SHOWN = 30
 """Events that are shown of a schedule that fails: the last ones."""

@@ -140,7 +140,7 @@ BUGS: Final = (
     KnownBug(
         "uncached-to-the-back",
         "plain",
-        "sharing.spanlist",
+        "sharing.containers.spanlist",
         "return insert(rest, NONEMPTY, after.central, span)",
         "return insert_back(rest, NONEMPTY, after.central, span)",
         "a span goes to the wrong end of the nonempty list",

@@ -17,8 +17,8 @@ from spanspec.events.fields import ThreadEvent
 from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.taking import look_at_popped
 from spanspec.pages.pageheap import Actor
-from spanspec.sharing.growing import WIDTH, span_id, thread_id
-from spanspec.sharing.records import POPPED, SharedSpan, works_on
+from spanspec.sharing.tables.growing import WIDTH, span_id, thread_id
+from spanspec.sharing.tables.records import POPPED, SharedSpan, works_on
 
 
 class LateReads:

@@ -47,7 +47,7 @@ from spanspec.invariants import When
 from spanspec.pages.courses.pagealloc import make_manual
 from spanspec.pages.pageheap import Actor, PageHeap
 from spanspec.pages.tables.runs import PhysicalPages
-from spanspec.sharing.invariant import sharing_holds
+from spanspec.sharing.invariant.invariant import sharing_holds
 
 REMEMBERED: Final = 100
 """Batches of events kept, so that a divergence can show what touched the same span before."""

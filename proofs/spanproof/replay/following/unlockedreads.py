@@ -16,7 +16,7 @@ from spanspec.events import span_events as ev
 from spanspec.events.fields import ThreadEvent
 from spanspec.heap.state.state import HeapState
 from spanspec.pages.pageheap import UNUSED as UNUSED_RUN
-from spanspec.sharing.records import UNUSED
+from spanspec.sharing.tables.records import UNUSED
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, SpanState
 from spanspec.span.sweepgen import is_cached, is_swept, needs_sweep
 

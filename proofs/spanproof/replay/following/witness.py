@@ -19,7 +19,7 @@ from spanspec.heap.state.pacing import Debt, SweepPace
 from spanspec.heap.state.progress import NO_MORE_RECLAIM, is_beyond
 from spanspec.heap.state.state import HeapState
 from spanspec.pages.pageheap import page_address
-from spanspec.sharing.records import SharedSpan
+from spanspec.sharing.tables.records import SharedSpan
 from spanspec.span.mspan import IN_USE, SpanState
 from spanspec.span.sweepgen import is_sweeping, needs_sweep
 

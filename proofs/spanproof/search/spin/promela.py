@@ -19,10 +19,10 @@ from spanproof.symbolic.values.records import record_fields
 from spanproof.symbolic.values.values import SymbolicTable, Value
 from spanspec.base.records import Record
 from spanspec.base.words import M32
-from spanspec.sharing.finite import Finite
-from spanspec.sharing.invariant import sharing_holds
-from spanspec.sharing.records import CacheSlot, Proc, SharedSpan, Sharing, Thread
-from spanspec.sharing.steps import STEPS, Choice, Step, choices_for
+from spanspec.sharing.invariant.invariant import sharing_holds
+from spanspec.sharing.steps.steps import STEPS, Choice, Step, choices_for
+from spanspec.sharing.tables.finite import Finite
+from spanspec.sharing.tables.records import CacheSlot, Proc, SharedSpan, Sharing, Thread
 
 NAME: Final = "system"
 

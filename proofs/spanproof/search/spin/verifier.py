@@ -13,7 +13,7 @@ from spanproof.search.spin.promela import promela
 from spanproof.support.processes import with_parent
 from spanproof.support.tools import C_COMPILER, SPIN, command_of
 from spanproof.symbolic.reading.sources import SourceTree
-from spanspec.sharing.records import Sharing
+from spanspec.sharing.tables.records import Sharing
 
 MEMORY: Final = 4000
 """MiB that the verifier may use."""

@@ -22,7 +22,7 @@ from spanspec.heap.courses.publishing import is_publishing, see_published
 from spanspec.heap.courses.sweeping import finish_sweeping, sweepone
 from spanspec.heap.snapshot import snapshot_of
 from spanspec.invariants import violations
-from spanspec.sharing.records import IDLE
+from spanspec.sharing.tables.records import IDLE
 from spanspec.span.mspan import is_allocated, set_marked
 
 Item = TypeVar("Item")

@@ -29,8 +29,8 @@ from spanspec.pages.freeset.freeruns import (
 )
 from spanspec.pages.freeset.treap import Node, Treap, check_treap
 from spanspec.pages.tables.pagemap import PageMap
-from spanspec.sharing.spanlist import SpanList
-from spanspec.sharing.sweepbuf import FIND_DRAINED, SweepBuffer, may_find_drained
+from spanspec.sharing.containers.spanlist import SpanList
+from spanspec.sharing.containers.sweepbuf import FIND_DRAINED, SweepBuffer, may_find_drained
 
 PAGE: Final = 8192
 

@@ -26,7 +26,7 @@ CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.spanlist.SpanList.insert",
+        "spanspec.sharing.containers.spanlist.SpanList.insert",
         Variant(
             "front-is-back",
             "insert(self._lists",
@@ -36,7 +36,7 @@ CONTAINER_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.sweepbuf.SweepBuffer.block",
+        "spanspec.sharing.containers.sweepbuf.SweepBuffer.block",
         Variant(
             "block-ends-at-what-is-filled",
             "min(first + BLOCK_PLACES, self.index)",

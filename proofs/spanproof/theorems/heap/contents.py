@@ -18,7 +18,7 @@ from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.values.merge import as_bool
 from spanproof.symbolic.values.values import Value
 from spanproof.theorems.objects.slots import TAKES
-from spanproof.theorems.sharing.rooms import NOTHING_NEW, OF_END, OF_FREED, OF_LAST, OF_USE
+from spanproof.theorems.sharing.steps.rooms import NOTHING_NEW, OF_END, OF_FREED, OF_LAST, OF_USE
 from spanproof.theorems.span.counting import (
     FULL,
     MARKS,
@@ -37,8 +37,8 @@ from spanspec.heap.courses.malloc import pages_for_large
 from spanspec.heap.state import contents as of
 from spanspec.heap.state.collector import MARK, OFF
 from spanspec.heap.state.contents import class_is_told, is_told
-from spanspec.sharing.records import SWEEPING, UNUSED, SharedSpan, Sharing
-from spanspec.sharing.sweeping import may_examine
+from spanspec.sharing.steps.sweeping import may_examine
+from spanspec.sharing.tables.records import SWEEPING, UNUSED, SharedSpan, Sharing
 from spanspec.span.alloccache import (
     NextFree,
     cache_is_exact,

@@ -20,11 +20,11 @@ from spanproof.theorems.objects.layout import INDEX, LAYOUT
 from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
 from spanproof.theorems.objects.slotsteps import address_of, swept_now
 from spanproof.theorems.objects.told import shared, show_told, threads
-from spanproof.theorems.sharing.order import BEGINS
+from spanproof.theorems.sharing.steps.order import BEGINS
 from spanspec.base.ids import Address
 from spanspec.objects import steps as abstract
 from spanspec.objects.records import NOTHING, Objects, is_condemned, lives
-from spanspec.sharing.records import Sharing
+from spanspec.sharing.tables.records import Sharing
 from spanspec.span.mspan import Mspan
 from spanspec.span.tiny import TinyBlock
 

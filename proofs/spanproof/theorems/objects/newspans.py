@@ -17,7 +17,7 @@ from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_o
 from spanproof.theorems.objects.told import show_told_by_its_thread
 from spanproof.theorems.pages.tables.tilingaround import sound_around
 from spanproof.theorems.pages.tables.tilingreads import base_at, end_at, npages_at, term
-from spanproof.theorems.sharing.order import USES
+from spanproof.theorems.sharing.steps.order import USES
 from spanproof.theorems.span.sizeclass import small_classes
 from spanspec.base.constants import (
     HEAP_ADDR_BITS,

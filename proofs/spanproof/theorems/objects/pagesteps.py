@@ -31,7 +31,7 @@ from spanproof.theorems.pages.tables.tilingreads import (
     owner_at,
     term,
 )
-from spanproof.theorems.sharing.order import FREES
+from spanproof.theorems.sharing.steps.order import FREES
 from spanspec.base.ids import Address
 from spanspec.objects import steps as abstract_steps
 from spanspec.objects.records import Objects

@@ -212,7 +212,7 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.places.will_be_swept",
+        "spanspec.sharing.invariant.places.will_be_swept",
         Variant(
             "just-popped-is-forgotten",
             "popper.task == POPPED or ",

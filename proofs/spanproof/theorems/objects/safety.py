@@ -32,9 +32,9 @@ from spanproof.theorems.objects.told import shared_id, told_alike
 from spanproof.theorems.pages.tables.statistics import ADDS_UP
 from spanproof.theorems.pages.tables.tiling import STEPS as TILING_STEPS
 from spanproof.theorems.pages.tables.tilingreads import owner_at
-from spanproof.theorems.sharing.order import WAITS, has_swept_slots, is_to_be_swept
-from spanproof.theorems.sharing.protocol import INTERLEAVED, any_system
-from spanproof.theorems.sharing.protocol import WORDS as SHARED_WORDS
+from spanproof.theorems.sharing.steps.order import WAITS, has_swept_slots, is_to_be_swept
+from spanproof.theorems.sharing.steps.protocol import INTERLEAVED, any_system
+from spanproof.theorems.sharing.steps.protocol import WORDS as SHARED_WORDS
 from spanspec.base.constants import is_noscan
 from spanspec.base.ids import Address, SpanId
 from spanspec.objects import invariant as promises
@@ -43,7 +43,7 @@ from spanspec.objects.records import NOTHING, Objects, is_condemned, lives
 from spanspec.pages.tables import invariant as tiling
 from spanspec.pages.tables.records import contains, is_live
 from spanspec.pages.tables.statistics import ByteSums, HeapStatistics, balances
-from spanspec.sharing.records import Sharing
+from spanspec.sharing.tables.records import Sharing
 from spanspec.span.mspan import find_object
 
 # --- where it begins ------------------------------------------------------------------------------

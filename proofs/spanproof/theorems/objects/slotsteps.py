@@ -29,14 +29,14 @@ from spanproof.theorems.objects.told import (
     told_alike,
     works_with,
 )
-from spanproof.theorems.sharing.order import ALLOCATES, ALONE, SWEEPS_ONCE
+from spanproof.theorems.sharing.steps.order import ALLOCATES, ALONE, SWEEPS_ONCE
 from spanspec.base.constants import TINY_SIZE, is_noscan
 from spanspec.base.ids import Address, SlotId, SpanId, ThreadId
 from spanspec.base.words import U8, U16, U64
 from spanspec.heap.state.collector import MARK, OFF
 from spanspec.objects import steps
 from spanspec.objects.records import NOTHING, Objects, is_condemned, lives
-from spanspec.sharing.records import Sharing
+from spanspec.sharing.tables.records import Sharing
 from spanspec.span.alloccache import NextFree
 from spanspec.span.mspan import Mspan, slot_address
 from spanspec.span.sweep import Swept

@@ -38,9 +38,9 @@ from spanproof.witness.judging.places import UNFILLED, entries_of, tiny_is_set
 from spanproof.witness.judging.showing import PAGES, Evidence, Showing
 from spanproof.witness.reading.image import SpanImage
 from spanspec.base.constants import TINY_SIZE, size_class_of
-from spanspec.sharing import records as lists
-from spanspec.sharing import setsteps as sets
-from spanspec.sharing.spansets import NO_ENTRIES
+from spanspec.sharing.containers.spansets import NO_ENTRIES
+from spanspec.sharing.steps import setsteps as sets
+from spanspec.sharing.tables import records as lists
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
 
 OF_PLACES: Final = frozenset(

@@ -18,13 +18,13 @@ from spanspec.base.constants import MAX_OBJECTS_PER_SPAN
 from spanspec.base.ids import SpanId
 from spanspec.base.words import M32
 from spanspec.rules.book import modules
-from spanspec.sharing import finite
-from spanspec.sharing.finite import Size
-from spanspec.sharing.records import NO_SPAN, Sharing
-from spanspec.sharing.setsteps import IDLE, SetSystem, first_system
-from spanspec.sharing.setsteps import STEPS as SET_STEPS
-from spanspec.sharing.spansets import Entries
-from spanspec.sharing.steps import enabled
+from spanspec.sharing.containers.spansets import Entries
+from spanspec.sharing.steps.setsteps import IDLE, SetSystem, first_system
+from spanspec.sharing.steps.setsteps import STEPS as SET_STEPS
+from spanspec.sharing.steps.steps import enabled
+from spanspec.sharing.tables import finite
+from spanspec.sharing.tables.finite import Size
+from spanspec.sharing.tables.records import NO_SPAN, Sharing
 from spanspec.span.alloccache import (
     next_free_fast,
     next_free_index,
@@ -118,7 +118,7 @@ def reached_with_sets() -> ReachedSets:
         for step in SET_STEPS:
             for thread, worker in enumerate(state.workers):
                 for after in step.take(state, thread):
-                    name = f"sharing.setsteps.{step.name}"
+                    name = f"sharing.steps.setsteps.{step.name}"
                     around.note(worker.task, after.workers[thread].task, name)
                     if after not in seen and after.sweepgen <= FIRST + 2 * CYCLES:
                         seen.add(after)

@@ -15,7 +15,7 @@ from spanproof.witness.judging.midway import reached_with
 from spanproof.witness.reading.image import ThreadImage
 from spanspec.pages.tables import coalescing
 from spanspec.pages.tables import steps as pages
-from spanspec.sharing import setsteps
+from spanspec.sharing.steps import setsteps
 from spanspec.span import alloccache
 
 Names = tuple[str, ...]

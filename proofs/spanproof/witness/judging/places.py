@@ -7,7 +7,7 @@ from spanproof.witness.judging.finding import Finding, JudgedImage, record_of
 from spanspec.base.constants import TINY_SIZE, TINY_SPAN_CLASS, size_class_of
 from spanspec.base.wording import counted
 from spanspec.heap.courses.mcache import must_flush
-from spanspec.sharing.spansets import (
+from spanspec.sharing.containers.spansets import (
     FULL,
     NO_ENTRIES,
     PARTIAL,

@@ -3,7 +3,14 @@
 from spanproof.witness.recording.known import RecordedHeap
 from spanproof.witness.recording.recordings import Event, record_of
 from spanspec.base.constants import MAX_OBJECTS_PER_SPAN, size_class_of
-from spanspec.sharing.spansets import FULL, NO_ENTRIES, PARTIAL, Entries, entries_hold, swept_set
+from spanspec.sharing.containers.spansets import (
+    FULL,
+    NO_ENTRIES,
+    PARTIAL,
+    Entries,
+    entries_hold,
+    swept_set,
+)
 from spanspec.span.listing import EMPTY, NONEMPTY, belongs
 from spanspec.span.mspan import Mspan, has_room, is_allocated
 from spanspec.span.sweepgen import is_cached, is_legal, is_legal_between_cycles, next_cycle

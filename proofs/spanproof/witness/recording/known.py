@@ -8,7 +8,7 @@ import msgspec
 from spanproof.witness.judging.slots import occupancy, shape
 from spanproof.witness.recording.recordings import NUMBERS, Event
 from spanspec.base.constants import size_class_of
-from spanspec.sharing.spansets import swept_set
+from spanspec.sharing.containers.spansets import swept_set
 from spanspec.span.mspan import IN_USE, Mspan, bounds_hold
 from spanspec.span.profile import Profile, class_exists
 from spanspec.span.tiny import NO_TINY_BLOCK

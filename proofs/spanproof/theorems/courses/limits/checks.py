@@ -22,8 +22,8 @@ from spanspec.heap.state.collector import MARK_TERMINATION
 from spanspec.heap.state.inputs import Inputs
 from spanspec.heap.state.pacing import Effort, Trigger, ratio_after
 from spanspec.pages.pageheap import Actor
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.records import Proc
+from spanspec.sharing.tables.growing import span_id
+from spanspec.sharing.tables.records import Proc
 from spanspec.span.mspan import init_span
 
 MIB = 1 << 20

@@ -22,8 +22,8 @@ from spanspec.invariants.spans import marked_is_allocated, zeroed, zeroed_span
 from spanspec.invariants.sweeping import lists
 from spanspec.pages.tables.invariant import run_is_sound
 from spanspec.pages.tables.runs import LISTED, LOOSE, SPARE, PhysicalPages
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.records import NO_SPAN, Proc
+from spanspec.sharing.tables.growing import span_id
+from spanspec.sharing.tables.records import NO_SPAN, Proc
 from spanspec.span.alloccache import cache_is_exact
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, init_span, marked_and_free

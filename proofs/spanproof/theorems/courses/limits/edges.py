@@ -30,9 +30,9 @@ from spanspec.pages.memory.fixalloc import FixAlloc
 from spanspec.pages.memory.persistent import Metadata
 from spanspec.pages.tables.coalescing import realign
 from spanspec.pages.tables.runs import PhysicalPages
-from spanspec.sharing.bufferinvariant import has_room_for
-from spanspec.sharing.records import UNUSED
-from spanspec.sharing.sweepbuf import SweepBuffer
+from spanspec.sharing.containers.bufferinvariant import has_room_for
+from spanspec.sharing.containers.sweepbuf import SweepBuffer
+from spanspec.sharing.tables.records import UNUSED
 from spanspec.span.markbits import ARENA_BYTES, NO_ARENAS, take_bits
 from spanspec.span.mspan import allocated_below, init_span
 from spanspec.span.profile import GO_1_13, is_aligned

@@ -33,8 +33,8 @@ from spanspec.heap.state.taking import (
     use_span,
 )
 from spanspec.pages.pageheap import Actor
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.steps import INSTALL
+from spanspec.sharing.steps.steps import INSTALL
+from spanspec.sharing.tables.growing import span_id
 from spanspec.span.alloccache import NextFree
 from spanspec.span.markbits import OBTAIN_BITS, TAKE_BITS
 

@@ -53,7 +53,7 @@ LIMIT_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.sweeping.publish",
+        "spanspec.sharing.steps.sweeping.publish",
         Variant(
             "kept-span-in-no-list",
             """    assert not unlinked, "T-49: can't preserve unlinked span"\n""",

@@ -16,8 +16,8 @@ from spanspec.heap.program import FinishCycle, FlushMcaches, MarkObject, StartCy
 from spanspec.heap.state.sweepers import BEGIN_POPPING, END_POPPING
 from spanspec.heap.state.taking import advance, take
 from spanspec.pages.pageheap import Actor
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.steps import CLAIM_DIRECTLY
+from spanspec.sharing.steps.steps import CLAIM_DIRECTLY
+from spanspec.sharing.tables.growing import span_id
 
 FIRST, OTHER = Actor(0, 0), Actor(0, 1)
 """Who waits, and for whom."""

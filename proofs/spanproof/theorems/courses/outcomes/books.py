@@ -39,8 +39,8 @@ from spanspec.pages.memory.arena import GrantingOs
 from spanspec.pages.memory.osmemory import FollowedOs
 from spanspec.pages.pageheap import Actor
 from spanspec.pages.tables.runs import SPARE
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.steps import POP
+from spanspec.sharing.steps.steps import POP
+from spanspec.sharing.tables.growing import span_id
 from spanspec.span.specials import PROFILE, Special
 
 

@@ -22,7 +22,7 @@ from spanspec.base.constants import (
     size_class_of,
 )
 from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
-from spanspec.sharing.spansets import kind_for
+from spanspec.sharing.containers.spansets import kind_for
 from spanspec.span import profile as of
 from spanspec.span.mspan import Mspan, init_span
 from spanspec.span.profile import GO_1_13, Profile

@@ -10,7 +10,8 @@ from typing import Final
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
 from spanproof.simulate.exhaustive.trying import Wrong, promise
-from spanspec.sharing.setsteps import (
+from spanspec.sharing.containers.spansets import Entries, entries_hold, swept_set
+from spanspec.sharing.steps.setsteps import (
     EXAMINED,
     FILLED,
     FREEING,
@@ -25,7 +26,6 @@ from spanspec.sharing.setsteps import (
     first_system,
     is_in_cache,
 )
-from spanspec.sharing.spansets import Entries, entries_hold, swept_set
 from spanspec.span.sweepgen import is_cached, is_stale, is_swept, needs_sweep
 
 FIRST: Final = 4

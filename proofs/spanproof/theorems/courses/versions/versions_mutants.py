@@ -6,7 +6,7 @@ from spanproof.patch.mutant import Mutant, Variant, variants_of
 
 VERSION_MUTANTS: Final[tuple[Mutant, ...]] = (
     *variants_of(
-        "spanspec.sharing.setsteps.pop_unswept",
+        "spanspec.sharing.steps.setsteps.pop_unswept",
         Variant(
             "popped-entry-stays",
             "taken = replace(it, entries=it.entries.without(1 if kind == 1 else 2, False))",
@@ -16,7 +16,7 @@ VERSION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.setsteps.place",
+        "spanspec.sharing.steps.setsteps.place",
         Variant(
             "swept-span-in-no-set",
             "yield changed(state, thread, replace(worker, task=task), pushed(it))",
@@ -26,7 +26,7 @@ VERSION_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.setsteps.start_cycle",
+        "spanspec.sharing.steps.setsteps.start_cycle",
         Variant(
             "another-stops-the-world",
             "thread == 0 and quiet",

@@ -4,8 +4,8 @@ from typing import Final
 
 from spanproof.theorems.courses.limits.fatal.checks import Checks
 from spanspec.base.ids import SpanId
-from spanspec.sharing.spanlist import NO_CLASS, SpanList, no_lists, remove
-from spanspec.sharing.sweepbuf import SweepBuffer
+from spanspec.sharing.containers.spanlist import NO_CLASS, SpanList, no_lists, remove
+from spanspec.sharing.containers.sweepbuf import SweepBuffer
 from spanspec.span.listing import EMPTY, NONEMPTY
 
 

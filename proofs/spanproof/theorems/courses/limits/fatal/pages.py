@@ -22,7 +22,7 @@ from spanspec.pages.tables.runs import (
     merge_above,
     merge_below,
 )
-from spanspec.sharing.records import UNUSED
+from spanspec.sharing.tables.records import UNUSED
 from spanspec.span.listing import EMPTY, NONEMPTY, NOWHERE, moved
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL
 

@@ -10,10 +10,17 @@ from spanproof.theorems.courses.limits.fatal.sweeping import being_swept, put
 from spanspec.base.ids import ThreadId
 from spanspec.base.words import M32
 from spanspec.heap.heap import Heap
-from spanspec.sharing import caching, sweeping
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.records import CHECKING, EXAMINED, FREEING, HELD, SWEEPING, SharedSpan
-from spanspec.sharing.sweepbuf import swept_buffer
+from spanspec.sharing.steps import caching, sweeping
+from spanspec.sharing.tables.growing import span_id
+from spanspec.sharing.tables.records import (
+    CHECKING,
+    EXAMINED,
+    FREEING,
+    HELD,
+    SWEEPING,
+    SharedSpan,
+    swept_buffer,
+)
 from spanspec.span.listing import NONEMPTY, NOWHERE
 
 

@@ -17,11 +17,11 @@ from spanspec.heap.state.collector import MARK
 from spanspec.heap.state.state import HeapState
 from spanspec.heap.state.taking import take
 from spanspec.pages.pageheap import Actor
-from spanspec.sharing import steps
-from spanspec.sharing.growing import span_id
-from spanspec.sharing.records import EXAMINED, FREEING, POPPED, SWEEPING, Proc, SharedSpan
-from spanspec.sharing.steps import EXAMINE, PUBLISH
-from spanspec.sharing.sweepbuf import SweepBuffer
+from spanspec.sharing.containers.sweepbuf import SweepBuffer
+from spanspec.sharing.steps import steps
+from spanspec.sharing.steps.steps import EXAMINE, PUBLISH
+from spanspec.sharing.tables.growing import span_id
+from spanspec.sharing.tables.records import EXAMINED, FREEING, POPPED, SWEEPING, Proc, SharedSpan
 from spanspec.span.listing import NOWHERE
 from spanspec.span.markbits import NO_ARENAS, take_bits
 from spanspec.span.mspan import FREE, Mspan

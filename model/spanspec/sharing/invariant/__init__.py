@@ -1,0 +1,1 @@
+"""What holds of spans, slots, Ps and threads after every step."""

@@ -1,0 +1,1 @@
+"""What threads share, as records, in tables that are finite or grow."""
