@@ -90,6 +90,14 @@ PARTS = {
         "standins",
         "translate",
     ],
+    "spanproof.solvers": [
+        "names",
+        "questions",
+        "engines",
+        "witness",
+        "certify",
+        "secondopinion",
+    ],
     "spanproof.fuzz": [
         "program",
         "reasons",
@@ -110,6 +118,13 @@ PARTS = {
         "planted",
     ],
     "spanproof.theorems.sharing": ["containers", "steps", "consequences"],
+    "spanproof.theorems.objects": [
+        "promises",
+        "abstract",
+        "abstract_mutants",
+        "simulation",
+        "safety",
+    ],
     "spanproof.theorems.pages": ["freeset", "tables", "courses"],
     "spanproof.simulate": [
         "program",

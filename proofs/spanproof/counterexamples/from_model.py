@@ -14,7 +14,7 @@ from spanproof.counterexamples.saved import Counterexample
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.questions import Question
 from spanproof.prove.smallscope import has_quantifier, in_small_scope
-from spanproof.solvers.inprocess import check
+from spanproof.solvers.engines.inprocess import check
 from spanproof.symbolic.reading.sources import SourceTree
 
 SEARCH_SECONDS = 5.0

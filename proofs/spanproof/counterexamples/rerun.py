@@ -18,7 +18,7 @@ from spanproof.counterexamples.concrete import NotConcrete, from_json, known, pl
 from spanproof.prove.claims import Case
 from spanproof.prove.lemmas import Lemma
 from spanproof.prove.proof import Obligation, Proof
-from spanproof.solvers.inprocess import check
+from spanproof.solvers.engines.inprocess import check
 from spanproof.symbolic.evaluation.frames import Contract
 from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.symbolic.text.errors import UnsupportedConstruct

@@ -13,9 +13,9 @@ from spanproof.prove.claims import Query
 from spanproof.prove.composition import gap
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.questions import Question, joint_queries, jointly, question_of, witnesses
-from spanproof.solvers.finding import Decider, SolverAnswer
-from spanproof.solvers.inprocess import Z3
-from spanproof.solvers.smtlib import NotPortable
+from spanproof.solvers.engines.finding import Decider, SolverAnswer
+from spanproof.solvers.engines.inprocess import Z3
+from spanproof.solvers.questions.smtlib import NotPortable
 from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.symbolic.values.terms import within

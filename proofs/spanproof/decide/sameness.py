@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 import z3
 
 from spanproof.fingerprint.walking import written
-from spanproof.solvers.inprocess import check
+from spanproof.solvers.engines.inprocess import check
 from spanproof.symbolic.evaluation.frames import SideCondition
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.reading.dependence import fields_named

@@ -12,7 +12,7 @@ from spanproof.decide.resting import DECIDING
 from spanproof.decide.trying import BRIEF_SECONDS, MOST_SECONDS, try_out
 from spanproof.decide.verdict import Answer, Verdict
 from spanproof.patch.patches import DoesNotApply, place_of
-from spanproof.solvers.inprocess import Z3, FewFirst
+from spanproof.solvers.engines.inprocess import Z3, FewFirst
 from spanproof.solvers.secondopinion import decider
 from spanproof.support.sidebyside import KILLED, each_result_of
 from spanproof.theorems import all_explorations, all_obligations

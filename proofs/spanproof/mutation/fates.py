@@ -19,7 +19,7 @@ from spanproof.fingerprint.units import digest_of
 from spanproof.mutation.drawn import Drawn
 from spanproof.mutation.equivalent import OF_DRAWN, reason_for
 from spanproof.mutation.knownbugs.switch import JudgesFailed, judged
-from spanproof.solvers.inprocess import FewFirst
+from spanproof.solvers.engines.inprocess import FewFirst
 from spanproof.support.plaincopy import copy_changed
 from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.theorems import all_obligations

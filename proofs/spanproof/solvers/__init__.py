@@ -1,5 +1,5 @@
 """Second opinions: questions as SMT-LIB 2 text, and the solvers that read it.
 
-`smtlib` writes the text, `forms` gives a question with quantifiers a form that a solver decides,
-`cvc5` and `bitwuzla` answer, `secondopinion` puts them together.
+`questions/` writes the text, and gives a question with quantifiers a form that a solver decides;
+`engines/` has Z3 and the others, which answer; `secondopinion` puts them together.
 """

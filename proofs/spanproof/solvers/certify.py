@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import cvc5
 
-from spanproof.solvers.limits import CLOCK, CVC5_UNITS, milliseconds, units
-from spanproof.solvers.proofscript import NotOfThisQuestion, require_same_question
+from spanproof.solvers.engines.limits import CLOCK, CVC5_UNITS, milliseconds, units
+from spanproof.solvers.questions.proofscript import NotOfThisQuestion, require_same_question
 from spanproof.support.processes import end_with_parent, with_parent
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import Final, NamedTuple, cast
 
 from spanproof.prove.questions import Question
 from spanproof.prove.smallscope import in_small_scope
-from spanproof.solvers.finding import Decider, SolverAnswer
-from spanproof.solvers.inprocess import Z3
-from spanproof.solvers.instances import instances
+from spanproof.solvers.engines.finding import Decider, SolverAnswer
+from spanproof.solvers.engines.inprocess import Z3
+from spanproof.solvers.engines.reply import TextSolver
 from spanproof.solvers.names import SolverMissing
-from spanproof.solvers.narrow_identities import with_words_for_identities
-from spanproof.solvers.reply import TextSolver
-from spanproof.solvers.smtlib import ScriptWriter
+from spanproof.solvers.questions.instances import instances
+from spanproof.solvers.questions.narrow_identities import with_words_for_identities
+from spanproof.solvers.questions.smtlib import ScriptWriter
 from spanproof.solvers.witness import falsified
 
 _CLASSES: Final = {"cvc5": "Cvc5", "bitwuzla": "Bitwuzla"}
@@ -25,7 +25,7 @@ def text_solver(name: str) -> TextSolver:
     Raises: SolverMissing if it is not installed.
     """
     try:
-        module = importlib.import_module(f"spanproof.solvers.{name}")
+        module = importlib.import_module(f"spanproof.solvers.engines.{name}")
     except ImportError as problem:
         raise SolverMissing(
             f"{name} cannot be loaded ({problem}): pip install 'spanspec[solvers]'"

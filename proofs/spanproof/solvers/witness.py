@@ -10,7 +10,7 @@ from typing import Final
 
 import z3
 
-from spanproof.solvers.inprocess import check
+from spanproof.solvers.engines.inprocess import check
 from spanproof.symbolic.values.terms import subterms, within
 
 ROUNDS: Final = 8

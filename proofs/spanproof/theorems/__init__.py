@@ -32,19 +32,15 @@ from spanproof.theorems.kernels import (
 )
 from spanproof.theorems.kernels import pages as kernel_pages
 from spanproof.theorems.kernels import spans as kernels
-from spanproof.theorems.objects import (
-    abstract,
+from spanproof.theorems.objects import abstract, safety
+from spanproof.theorems.objects.promises import large, places, tiny, zeroing
+from spanproof.theorems.objects.simulation import (
     cycles,
-    large,
     layout,
     newspans,
     pagesteps,
-    places,
-    safety,
     slots,
     slotsteps,
-    tiny,
-    zeroing,
 )
 from spanproof.theorems.pages.courses import growth, scavenge, scavengeline
 from spanproof.theorems.pages.freeset import (

@@ -24,9 +24,9 @@ from spanproof.theorems.kernels.spans_mutants import KERNEL_MUTANTS
 from spanproof.theorems.kernels.structures_mutants import STRUCTURE_MUTANTS
 from spanproof.theorems.kernels.trees_mutants import TREE_MUTANTS
 from spanproof.theorems.objects.abstract_mutants import ABSTRACT_MUTANTS
-from spanproof.theorems.objects.objects_mutants import OBJECT_MUTANTS
-from spanproof.theorems.objects.pagesteps_mutants import PAGE_MUTANTS
-from spanproof.theorems.objects.simulation_mutants import SIMULATION_MUTANTS
+from spanproof.theorems.objects.promises.promises_mutants import OBJECT_MUTANTS
+from spanproof.theorems.objects.simulation.pagesteps_mutants import PAGE_MUTANTS
+from spanproof.theorems.objects.simulation.simulation_mutants import SIMULATION_MUTANTS
 from spanproof.theorems.pages.courses.growth_mutants import GROWTH_MUTANTS
 from spanproof.theorems.pages.courses.scavenge_mutants import SCAVENGE_MUTANTS
 from spanproof.theorems.pages.freeset.changes_mutants import CHANGE_MUTANTS

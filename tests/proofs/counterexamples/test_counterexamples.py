@@ -28,7 +28,7 @@ from spanproof.decide.prover import decide
 from spanproof.decide.verdict import Verdict
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.questions import each_query
-from spanproof.solvers.inprocess import check
+from spanproof.solvers.engines.inprocess import check
 from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.reading.sources import SourceTree
 from spanproof.symbolic.values.merge import as_bool

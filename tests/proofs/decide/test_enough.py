@@ -14,8 +14,8 @@ from spanproof.decide.schedule import founded
 from spanproof.decide.verdict import Answer, Verdict
 from spanproof.prove.exploration import EXPLORATIONS, Exploration, Ran
 from spanproof.prove.questions import Question
-from spanproof.solvers.finding import SolverAnswer
-from spanproof.solvers.inprocess import Z3, FewFirst
+from spanproof.solvers.engines.finding import SolverAnswer
+from spanproof.solvers.engines.inprocess import Z3, FewFirst
 from spanproof.theorems import all_obligations
 
 Answers = Callable[[Job], Answer]

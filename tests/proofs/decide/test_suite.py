@@ -14,8 +14,8 @@ from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.schedule import obligation_jobs
 from spanproof.decide.verdict import Verdict
 from spanproof.prove.proof import Obligation, Proof
-from spanproof.solvers.inprocess import check
-from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
+from spanproof.solvers.engines.inprocess import check
+from spanproof.solvers.engines.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
 from spanproof.symbolic.bitvectors import Words
 from spanspec.base.words import U32
 

@@ -5,8 +5,8 @@ import z3
 from spanproof.decide.prover import decide
 from spanproof.prove.proof import Obligation, Proof
 from spanproof.prove.questions import Question
-from spanproof.solvers.finding import SolverAnswer
-from spanproof.solvers.inprocess import Z3
+from spanproof.solvers.engines.finding import SolverAnswer
+from spanproof.solvers.engines.inprocess import Z3
 from spanproof.symbolic.integers import Integers
 
 AT = z3.Function("at", z3.IntSort(), z3.IntSort())

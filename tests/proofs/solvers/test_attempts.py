@@ -6,9 +6,9 @@ import pytest
 import z3
 
 from spanproof.prove.questions import Expected, Question
-from spanproof.solvers.finding import SolverAnswer
-from spanproof.solvers.inprocess import AT_ONCE, BRIEFLY, Z3, FewFirst
-from spanproof.solvers.owncontext import OwnContext
+from spanproof.solvers.engines.finding import SolverAnswer
+from spanproof.solvers.engines.inprocess import AT_ONCE, BRIEFLY, Z3, FewFirst
+from spanproof.solvers.engines.owncontext import OwnContext
 from spanproof.symbolic.values.values import IDENTITY_SORT
 
 TIMEOUT = 20.0

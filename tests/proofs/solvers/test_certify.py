@@ -15,8 +15,8 @@ from spanproof.cli.showing.certified import certify_all, each_certified
 from spanproof.decide.jobs import Job
 from spanproof.prove.questions import each_query
 from spanproof.solvers.certify import RULES, Checker, certify, proof_of, with_binary_numerals
-from spanproof.solvers.proofscript import NotOfThisQuestion, require_same_question
-from spanproof.solvers.smtlib import ScriptWriter
+from spanproof.solvers.questions.proofscript import NotOfThisQuestion, require_same_question
+from spanproof.solvers.questions.smtlib import ScriptWriter
 from spanproof.theorems import all_obligations
 
 SCRIPT = """(set-logic QF_UFBV)

@@ -7,11 +7,11 @@ import z3
 
 from spanproof.prove.questions import Expected, Question
 from spanproof.prove.smallscope import in_small_scope
-from spanproof.solvers import inprocess
-from spanproof.solvers.connections import Connections
-from spanproof.solvers.finding import SolverAnswer
-from spanproof.solvers.inprocess import AT_HAND, IN_VAIN, Z3
-from spanproof.solvers.owncontext import OwnContext
+from spanproof.solvers.engines import inprocess
+from spanproof.solvers.engines.finding import SolverAnswer
+from spanproof.solvers.engines.inprocess import AT_HAND, IN_VAIN, Z3
+from spanproof.solvers.engines.owncontext import OwnContext
+from spanproof.solvers.questions.connections import Connections
 from spanproof.symbolic.values.values import IDENTITY_SORT
 
 A, B, C, D = z3.BitVecs("a b c d", 64)

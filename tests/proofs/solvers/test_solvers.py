@@ -8,15 +8,21 @@ import z3
 from spanproof.decide.prover import decide
 from spanproof.prove.questions import Question, each_query
 from spanproof.prove.smallscope import has_quantifier
-from spanproof.solvers import limits
-from spanproof.solvers.export import export
-from spanproof.solvers.inprocess import check
-from spanproof.solvers.instances import instances
+from spanproof.solvers.engines import limits
+from spanproof.solvers.engines.inprocess import check
+from spanproof.solvers.engines.reply import SolverReply
 from spanproof.solvers.names import SolverMissing, installed_version
-from spanproof.solvers.narrow_identities import with_words_for_identities
-from spanproof.solvers.reply import SolverReply
+from spanproof.solvers.questions.export import export
+from spanproof.solvers.questions.instances import instances
+from spanproof.solvers.questions.narrow_identities import with_words_for_identities
+from spanproof.solvers.questions.smtlib import (
+    Features,
+    NotPortable,
+    ScriptWriter,
+    features,
+    portable,
+)
 from spanproof.solvers.secondopinion import SecondOpinion, decider, text_solver
-from spanproof.solvers.smtlib import Features, NotPortable, ScriptWriter, features, portable
 from spanproof.solvers.witness import falsified, meaning
 from spanproof.symbolic.values.terms import within
 from spanproof.theorems import all_obligations

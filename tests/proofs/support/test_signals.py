@@ -83,7 +83,7 @@ def main():
 IN_Z3 = """
 def main():
     import z3
-    import spanproof.solvers.inprocess
+    import spanproof.solvers.engines.inprocess
     solver, x, y = z3.Solver(), z3.BitVec("x", 128), z3.BitVec("y", 128)
     solver.add(x * y == (2**61 - 1) * (2**59 - 55), x > 1, y > 1, x < 2**62, y < 2**62)
     threading.Timer(0.3, lambda: print(os.getpid(), flush=True)).start()

@@ -200,8 +200,8 @@ def write_questions(work: list[Job], folder: Path) -> int:
 
     Raises: Unusable if one cannot be written in SMT-LIB.
     """
-    from spanproof.solvers.export import export
-    from spanproof.solvers.smtlib import NotPortable
+    from spanproof.solvers.questions.export import export
+    from spanproof.solvers.questions.smtlib import NotPortable
     from spanproof.symbolic.text.errors import UnsupportedConstruct
     from spanproof.theorems import all_obligations
 

@@ -17,7 +17,7 @@ from spanproof.symbolic.bitvectors import Words
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.values.merge import as_bool
 from spanproof.symbolic.values.values import Value
-from spanproof.theorems.objects.slots import TAKES
+from spanproof.theorems.objects.simulation.slots import TAKES
 from spanproof.theorems.sharing.steps.rooms import NOTHING_NEW, OF_END, OF_FREED, OF_LAST, OF_USE
 from spanproof.theorems.span.counting import (
     FULL,

@@ -6,7 +6,7 @@ import z3
 
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
-from spanproof.theorems.objects.layout import LAYOUT, laid_out
+from spanproof.theorems.objects.simulation.layout import LAYOUT, laid_out
 from spanspec.base.words import U16, U32, U64
 from spanspec.heap.state import collector as cycles
 from spanspec.heap.state import marking as of

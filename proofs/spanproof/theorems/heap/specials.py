@@ -6,7 +6,7 @@ import z3
 
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.integers import Integers
-from spanproof.theorems.objects.layout import LAYOUT, laid_out, slot_holds
+from spanproof.theorems.objects.simulation.layout import LAYOUT, laid_out, slot_holds
 from spanspec.base.ids import Address, SpecialId
 from spanspec.base.words import U16
 from spanspec.heap.courses import specials as of

@@ -15,7 +15,7 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values.merge import as_bool
 from spanproof.theorems.objects.abstract import STEPS as ABSTRACT_STEPS
 from spanproof.theorems.objects.abstract import is_kept
-from spanproof.theorems.objects.heaps import (
+from spanproof.theorems.objects.simulation.heaps import (
     Whole,
     block_of,
     contents_fit,
@@ -25,10 +25,10 @@ from spanproof.theorems.objects.heaps import (
     object_at,
     span_at,
 )
-from spanproof.theorems.objects.layout import LAYOUT
-from spanproof.theorems.objects.pagesteps import STEPS as PAGE_STEPS
-from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
-from spanproof.theorems.objects.told import shared_id, told_alike
+from spanproof.theorems.objects.simulation.layout import LAYOUT
+from spanproof.theorems.objects.simulation.pagesteps import STEPS as PAGE_STEPS
+from spanproof.theorems.objects.simulation.simulation import INTEGERS, ClaimedHeap, table_of
+from spanproof.theorems.objects.simulation.told import shared_id, told_alike
 from spanproof.theorems.pages.tables.statistics import ADDS_UP
 from spanproof.theorems.pages.tables.tiling import STEPS as TILING_STEPS
 from spanproof.theorems.pages.tables.tilingreads import owner_at

@@ -2,9 +2,9 @@
 
 import bitwuzla
 
-from spanproof.solvers.limits import CLOCK_ALONE, milliseconds
-from spanproof.solvers.reply import SolverReply
-from spanproof.solvers.smtlib import Features
+from spanproof.solvers.engines.limits import CLOCK_ALONE, milliseconds
+from spanproof.solvers.engines.reply import SolverReply
+from spanproof.solvers.questions.smtlib import Features
 
 
 class Bitwuzla:

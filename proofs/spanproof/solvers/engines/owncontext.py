@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 import z3
 
 from spanproof.prove.smallscope import has_quantifier
-from spanproof.solvers.finding import SolverAnswer
-from spanproof.solvers.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
+from spanproof.solvers.engines.finding import SolverAnswer
+from spanproof.solvers.engines.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
 from spanproof.support import freedmemory, interrupts
 from spanproof.symbolic.values.construct import has_operation, identity, measured
 

@@ -7,7 +7,7 @@ needs.
 
 from msgspec.structs import replace
 
-from spanproof.theorems.objects.layout import laid_out, slot_end
+from spanproof.theorems.objects.simulation.layout import laid_out, slot_end
 from spanspec.base.constants import TINY_SIZE, is_noscan
 from spanspec.base.ids import Address, SpanId
 from spanspec.base.records import Record

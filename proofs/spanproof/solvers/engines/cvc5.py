@@ -5,9 +5,9 @@ import time
 
 import cvc5
 
-from spanproof.solvers.limits import CLOCK, CVC5_UNITS, exhausted, milliseconds, units
-from spanproof.solvers.reply import SolverReply
-from spanproof.solvers.smtlib import Features
+from spanproof.solvers.engines.limits import CLOCK, CVC5_UNITS, exhausted, milliseconds, units
+from spanproof.solvers.engines.reply import SolverReply
+from spanproof.solvers.questions.smtlib import Features
 
 
 class Cvc5:

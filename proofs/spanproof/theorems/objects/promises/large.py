@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from spanproof.prove.lemmas import Lemma
 from spanproof.prove.proof import Proof, obligation
-from spanproof.theorems.objects.places import WORDS
+from spanproof.theorems.objects.promises.places import WORDS
 from spanspec.base.constants import PAGE_SIZE, make_span_class, size_class_of
 from spanspec.base.words import U32, U64
 from spanspec.heap.courses.malloc import pages_for_large

@@ -9,12 +9,17 @@ from spanproof.prove.assumptions import ADDRESSES, LOCK_SECTIONS
 from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values.merge import as_bool
-from spanproof.theorems.objects.heaps import Whole, is_in_use, with_large_span, with_span_in_use
-from spanproof.theorems.objects.large import ONE_SLOT
-from spanproof.theorems.objects.layout import INDEX, LARGE_CUT, LAYOUT, laid_out
-from spanproof.theorems.objects.places import WORDS
-from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
-from spanproof.theorems.objects.told import show_told_by_its_thread
+from spanproof.theorems.objects.promises.large import ONE_SLOT
+from spanproof.theorems.objects.promises.places import WORDS
+from spanproof.theorems.objects.simulation.heaps import (
+    Whole,
+    is_in_use,
+    with_large_span,
+    with_span_in_use,
+)
+from spanproof.theorems.objects.simulation.layout import INDEX, LARGE_CUT, LAYOUT, laid_out
+from spanproof.theorems.objects.simulation.simulation import INTEGERS, ClaimedHeap, table_of
+from spanproof.theorems.objects.simulation.told import show_told_by_its_thread
 from spanproof.theorems.pages.tables.tilingaround import sound_around
 from spanproof.theorems.pages.tables.tilingreads import base_at, end_at, npages_at, term
 from spanproof.theorems.sharing.steps.order import USES

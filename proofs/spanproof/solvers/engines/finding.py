@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 import z3
 
 from spanproof.prove.questions import Question
-from spanproof.solvers.reply import Result
+from spanproof.solvers.engines.reply import Result
 
 
 class SolverAnswer(NamedTuple):

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from spanproof.prove.assumptions import MARKER
 from spanproof.prove.proof import Proof, obligation
-from spanproof.theorems.objects.places import WORDS
+from spanproof.theorems.objects.promises.places import WORDS
 from spanproof.theorems.span.cache import any_span
 from spanproof.theorems.span.counting import NOT_AGAIN, is_free_slot, is_handed_out
 from spanproof.theorems.span.sizeclass import small_classes

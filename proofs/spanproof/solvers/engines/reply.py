@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple, Protocol
 
-from spanproof.solvers.smtlib import Features
+from spanproof.solvers.questions.smtlib import Features
 
 Result = Literal["sat", "unsat", "unknown"]
 

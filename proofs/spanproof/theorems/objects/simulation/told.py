@@ -10,8 +10,8 @@ import z3
 
 from spanproof.prove.lemmas import ShownOfSteps
 from spanproof.prove.proof import Proof
-from spanproof.theorems.objects.heaps import Whole, is_in_use
-from spanproof.theorems.objects.simulation import ClaimedHeap
+from spanproof.theorems.objects.simulation.heaps import Whole, is_in_use
+from spanproof.theorems.objects.simulation.simulation import ClaimedHeap
 from spanproof.theorems.sharing.steps.order import has_swept_slots
 from spanspec.base.ids import SpanId, ThreadId
 from spanspec.sharing.tables.records import Sharing

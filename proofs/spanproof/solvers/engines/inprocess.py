@@ -7,9 +7,9 @@ import z3
 
 from spanproof.prove.questions import Question
 from spanproof.prove.smallscope import SmallScope
-from spanproof.solvers.connections import Connections
-from spanproof.solvers.finding import SolverAnswer
-from spanproof.solvers.owncontext import OwnContext, QuestionTraits
+from spanproof.solvers.engines.finding import SolverAnswer
+from spanproof.solvers.engines.owncontext import OwnContext, QuestionTraits
+from spanproof.solvers.questions.connections import Connections
 
 ATTEMPTS: Final = (0.5, 0.25, 0.25)
 """Shares of the time limit, each with a random seed of its own.

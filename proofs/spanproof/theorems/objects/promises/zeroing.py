@@ -7,8 +7,8 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values.merge import as_bool
 from spanproof.symbolic.values.values import SymbolicBitmap
 from spanproof.theorems.induction import count_starts, count_steps
-from spanproof.theorems.objects.large import ONE_SLOT, is_cut_as_large
-from spanproof.theorems.objects.places import INTEGERS, WORDS
+from spanproof.theorems.objects.promises.large import ONE_SLOT, is_cut_as_large
+from spanproof.theorems.objects.promises.places import INTEGERS, WORDS
 from spanproof.theorems.pages.tables.tilingreads import is_addressable
 from spanproof.theorems.span.counting import FREED, MARKS, dies, marks_allocated
 from spanproof.theorems.span.searches import SLOW

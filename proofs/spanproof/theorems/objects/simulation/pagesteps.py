@@ -8,7 +8,7 @@ import z3
 from spanproof.prove.assumptions import DISJOINT_REGIONS, LOCK_SECTIONS, ZERO_PAGES, Assumption
 from spanproof.prove.lemmas import Reached
 from spanproof.prove.proof import Proof, obligation
-from spanproof.theorems.objects.heaps import (
+from spanproof.theorems.objects.simulation.heaps import (
     Whole,
     contents_fit,
     free_slot_is_clean,
@@ -17,10 +17,10 @@ from spanproof.theorems.objects.heaps import (
     with_memory,
     with_pages,
 )
-from spanproof.theorems.objects.layout import LAYOUT
-from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
-from spanproof.theorems.objects.slots import EMPTY
-from spanproof.theorems.objects.told import show_told_by_its_thread
+from spanproof.theorems.objects.simulation.layout import LAYOUT
+from spanproof.theorems.objects.simulation.simulation import INTEGERS, ClaimedHeap, table_of
+from spanproof.theorems.objects.simulation.slots import EMPTY
+from spanproof.theorems.objects.simulation.told import show_told_by_its_thread
 from spanproof.theorems.pages.tables.tiling import CHOSEN, StepClaim, is_merge, seams_of, span_of
 from spanproof.theorems.pages.tables.tiling import STEPS as PAGE_STEPS
 from spanproof.theorems.pages.tables.tilingaround import sound_around

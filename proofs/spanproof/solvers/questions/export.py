@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spanproof.prove.proof import Obligation
 from spanproof.prove.questions import Question, each_query
-from spanproof.solvers.smtlib import ScriptWriter
+from spanproof.solvers.questions.smtlib import ScriptWriter
 
 
 def export(claim: Obligation, folder: Path) -> list[Path]:

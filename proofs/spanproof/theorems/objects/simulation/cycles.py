@@ -6,7 +6,7 @@ import z3
 
 from spanproof.prove.assumptions import NON_PREEMPTION, STOP_THE_WORLD
 from spanproof.prove.proof import Proof, obligation
-from spanproof.theorems.objects.heaps import (
+from spanproof.theorems.objects.simulation.heaps import (
     Whole,
     tiny_block_holds,
     with_cycle_over,
@@ -16,10 +16,10 @@ from spanproof.theorems.objects.heaps import (
     with_queued,
     with_written,
 )
-from spanproof.theorems.objects.layout import INDEX, LAYOUT
-from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
-from spanproof.theorems.objects.slotsteps import address_of, swept_now
-from spanproof.theorems.objects.told import shared, show_told, threads
+from spanproof.theorems.objects.simulation.layout import INDEX, LAYOUT
+from spanproof.theorems.objects.simulation.simulation import INTEGERS, ClaimedHeap, table_of
+from spanproof.theorems.objects.simulation.slotsteps import address_of, swept_now
+from spanproof.theorems.objects.simulation.told import shared, show_told, threads
 from spanproof.theorems.sharing.steps.order import BEGINS
 from spanspec.base.ids import Address
 from spanspec.objects import steps as abstract

@@ -15,7 +15,7 @@ from spanproof.prove.proof import Proof
 from spanproof.symbolic.integers import Integers
 from spanproof.symbolic.values.merge import as_bool
 from spanproof.symbolic.values.values import IDENTITY_SORT, SymbolicTable, Value
-from spanproof.theorems.objects.heaps import (
+from spanproof.theorems.objects.simulation.heaps import (
     Whole,
     block_of,
     contents_fit,
@@ -26,7 +26,7 @@ from spanproof.theorems.objects.heaps import (
     object_at,
     span_at,
 )
-from spanproof.theorems.objects.layout import INDEX, holds_it, is_slot
+from spanproof.theorems.objects.simulation.layout import INDEX, holds_it, is_slot
 from spanproof.theorems.pages.tables.tilingaround import distinct
 from spanproof.theorems.pages.tables.tilingreads import owner_at
 from spanspec.base.ids import Address, SpanId

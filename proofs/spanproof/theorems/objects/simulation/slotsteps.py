@@ -6,7 +6,7 @@ import z3
 
 from spanproof.prove.assumptions import MARKER, SPECIALS
 from spanproof.prove.proof import Proof, obligation
-from spanproof.theorems.objects.heaps import (
+from spanproof.theorems.objects.simulation.heaps import (
     Whole,
     is_in_use,
     marks_are_of_objects,
@@ -18,10 +18,10 @@ from spanproof.theorems.objects.heaps import (
     with_swept,
     with_tiny_object,
 )
-from spanproof.theorems.objects.layout import INDEX, LAYOUT, SERVES, slot_end
-from spanproof.theorems.objects.simulation import INTEGERS, ClaimedHeap, table_of
-from spanproof.theorems.objects.slots import SWEEPS, TAKES
-from spanproof.theorems.objects.told import (
+from spanproof.theorems.objects.simulation.layout import INDEX, LAYOUT, SERVES, slot_end
+from spanproof.theorems.objects.simulation.simulation import INTEGERS, ClaimedHeap, table_of
+from spanproof.theorems.objects.simulation.slots import SWEEPS, TAKES
+from spanproof.theorems.objects.simulation.told import (
     shared,
     shared_id,
     show_told,

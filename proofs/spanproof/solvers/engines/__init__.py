@@ -1,0 +1,1 @@
+"""What decides a question: Z3 in this process, and solvers that read its text."""

@@ -1,0 +1,1 @@
+"""The heap as the abstract allocator: what a program sees of it, and each kind of steps."""
