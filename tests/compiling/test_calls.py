@@ -4,6 +4,7 @@ import sys
 from types import ModuleType
 
 import pytest
+
 from tests.compiling.kinds import Three, told
 
 

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import msgspec
 import pytest
+
 from tests.compiling.kinds import Plain
 
 

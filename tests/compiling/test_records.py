@@ -10,6 +10,7 @@ from typing import cast
 import msgspec
 import pytest
 from msgspec.structs import replace
+
 from tests.compiling.kinds import Collected, Inner, Plain, ReadIn, Three
 
 

@@ -7,7 +7,6 @@ import pytest
 import z3
 from librt.vecs import vec
 from mypy_extensions import i64
-from tests.proofs.symbolic.refusing import INTEGERS, NATIVE, WORDS, refused, term_and_sides
 
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.bitvectors import Signed
@@ -16,6 +15,7 @@ from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.symbolic.translate import Translator
 from spanproof.symbolic.values.arithmetic import Arithmetic
 from spanspec.base.records import Record
+from tests.proofs.symbolic.refusing import INTEGERS, NATIVE, WORDS, refused, term_and_sides
 
 NOBODY: Final = -1
 

@@ -9,6 +9,14 @@ import pytest
 import z3
 from librt.vecs import vec
 from mypy_extensions import i64
+
+from spanproof.prove.proof import Proof
+from spanproof.symbolic.translate import Translator
+from spanproof.symbolic.values.arithmetic import Arithmetic
+from spanspec.base.bitmap import Bitmap
+from spanspec.base.ids import SpanId
+from spanspec.base.records import Record
+from spanspec.base.tables import Table
 from tests.proofs.symbolic.refusing import (
     INTEGERS,
     NATIVE,
@@ -19,14 +27,6 @@ from tests.proofs.symbolic.refusing import (
     term_and_sides,
     written,
 )
-
-from spanproof.prove.proof import Proof
-from spanproof.symbolic.translate import Translator
-from spanproof.symbolic.values.arithmetic import Arithmetic
-from spanspec.base.bitmap import Bitmap
-from spanspec.base.ids import SpanId
-from spanspec.base.records import Record
-from spanspec.base.tables import Table
 
 ROWS: Final[tuple[int, ...]] = TABLE
 

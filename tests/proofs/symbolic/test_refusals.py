@@ -8,7 +8,6 @@ from typing import cast
 
 import pytest
 import z3
-from tests.proofs.symbolic.refusing import WORDS, refused, row, written
 
 from spanproof.prove.proof import Proof
 from spanproof.symbolic.evaluation.frames import LoopInvariant
@@ -18,6 +17,7 @@ from spanproof.symbolic.translate import Translator
 from spanspec.base import words
 from spanspec.span.alloccache import next_free_fast
 from spanspec.span.mspan import Mspan
+from tests.proofs.symbolic.refusing import WORDS, refused, row, written
 
 # --- names ----------------------------------------------------------------------------------------
 
