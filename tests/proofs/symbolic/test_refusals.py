@@ -1,4 +1,4 @@
-"""What the translator cannot be sure to read as it runs, it refuses: names, functions, modules."""
+"""What the translator must not believe: names, other functions, modules that run otherwise."""
 
 import functools
 import types
