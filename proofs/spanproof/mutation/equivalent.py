@@ -38,6 +38,36 @@ REASONS: Final = (
         "retained > want -> (retained >= want)",
         "where both are the same the difference is 0, too",
     ),
+    Reason(
+        "central.pacing.Pacing.__init__",
+        "self.scanned",
+        "0 -> 1",
+        "each cycle counts from its start on",
+    ),
+    *(
+        Reason(
+            function,
+            "lock.expect()",
+            "*lock.expect() -> pass",
+            "the lock is taken a line above; who leaves that out is told so",
+        )
+        for function in (
+            "central.pacing.Pacing.grow_live",
+            "central.pacing.Pacing.looked_through",
+            "central.pacing.Pacing.sweep_begins",
+            "central.pacing.Pacing.sweepers_change",
+            "central.pacing.Pacing.add_credit",
+            "central.pacing.Pacing.take_credit",
+            "central.pacing.Pacing.next_chunk",
+            "central.sweepbuf.SweepBuffer.push",
+            "central.sweepbuf.SweepBuffer.pop",
+            "heap.scavengeturn.scavenge_turn",
+            "span.specials.Specials.add",
+            "span.specials.Specials.begin",
+            "span.specials.Specials.end",
+            "span.specials.Specials.roots",
+        )
+    ),
 )
 """The mutants of spanalloc that were met, in the order of the sources."""
 

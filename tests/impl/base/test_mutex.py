@@ -1,0 +1,41 @@
+"""Under test whatever a lock protects refuses who does not hold it, before anything is changed."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+USES: dict[str, Callable[[ModuleType, Any, Any], object]] = {
+    "the first span of a list": lambda _, state, __: state.central[2].nonempty.front(),
+    "insertion into a list": lambda _, state, span: state.central[2].nonempty.insert(span),
+    "insertion at its end": lambda _, state, span: state.central[2].nonempty.insert_back(span),
+    "removal from a list": lambda _, state, span: state.central[span.spanclass].empty.remove(span),
+    "the slots handed out": lambda _, state, __: state.central[2].count(1),
+    "a claim": lambda _, state, span: state.pacing.claims(span, (span.sweepgen + 2) % (1 << 32)),
+    "a mark": lambda _, state, span: state.pacing.marks(span, 0),
+    "a descriptor": lambda _, state, span: state.pages.free.new_descriptor(span.base, 1),
+    "a merge": lambda _, state, span: state.pages.free.add(span, state.mcaches[0]),
+    "scavenging": lambda package, state, _: package.pages.scavenge.scavenge(
+        state.pages.free, state.mcaches[0], 1, "all"
+    ),
+    "pages": lambda _, state, __: state.pages.take(state.mcaches[0], 1),
+    "a span in use": lambda _, state, span: state.pages.use(span, 0, 2, 0),
+    "a look at a page": lambda _, state, span: state.pages.looked_up(
+        state.pages.free.pages.arena_at(span.base), 0
+    ),
+    "a span that is free": lambda _, state, span: state.pages.give_back(state.mcaches[0], span),
+    "special records": lambda _, state, span: state.specials.keep(span, []),
+}
+
+
+@pytest.mark.parametrize("what", USES)
+def test_what_a_lock_protects_cannot_be_used_without_it(what: str, package: ModuleType) -> None:
+    heap = package.Heap(os=package.SimulatedMemory(), turns=package.Turns())
+    object_of_span = heap.malloc(8)
+    state = heap.state
+    span = state.pages.free.pages.span_at(object_of_span)
+    before = heap.snapshot()
+    with pytest.raises(package.LockNotHeld):
+        USES[what](package, state, span)
+    assert heap.snapshot() == before
