@@ -329,7 +329,7 @@ void spanspec_free(void *object) {
 
 @pytest.mark.parametrize(("door", "threads"), [("exec", 1), ("exec", 4), ("lib", 1)])
 def test_one_whose_memory_is_bounded_is_not_asked_for_more(
-    door: DoorName, threads: int, tmp_path: Path
+    door: DoorName, threads: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is asked for all that it says; one byte less is a finding, which tells how to say so."""
     source = tmp_path / "bounded.c"
@@ -343,6 +343,8 @@ def test_one_whose_memory_is_bounded_is_not_asked_for_more(
         divergence = run_again(program, found_with, LIMITS)
         if most == 20000:
             assert divergence is None
+            assert app.run(["smoke", f"--{door}", bounded, "--seconds", "0.5"]) == 0
+            assert "; all objects have at most 20000 bytes" in capsys.readouterr().out
         elif threads == 1:
             assert divergence is not None
             assert divergence.what == "memory"

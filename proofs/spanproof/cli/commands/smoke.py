@@ -14,7 +14,7 @@ from spanproof.fuzz.campaigns.finding import FoundWith
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.sides.factories import Scope, WrongFactory
 from spanproof.protocol.faults import CannotStart
-from spanproof.protocol.messages import Greeting
+from spanproof.protocol.messages import LARGEST, Greeting
 from spanspec.base.wording import counted
 
 SHRINK: Final = 2.0
@@ -74,14 +74,16 @@ def smoke(
 
 
 def introduction(greeting: Greeting) -> str:
-    """Return who answers, and what it has, in one line."""
+    """Return who answers, and what it has, in one line; of its contract, what bounds it, too."""
     shown = [one for one in greeting.shows if one != "results"]
-    has_contract = greeting.lacks and "contract" in greeting.levels
-    lacks = f"; its contract lacks {', '.join(greeting.lacks)}" if has_contract else ""
-    return (
-        f"{greeting.name}, protocol {greeting.protocol}: has {', '.join(greeting.levels)}; "
-        f"shows {', '.join(['results', *shown])}{lacks}"
-    )
+    told = [f"has {', '.join(greeting.levels)}", f"shows {', '.join(['results', *shown])}"]
+    if greeting.lacks and "contract" in greeting.levels:
+        told.append(f"its contract lacks {', '.join(greeting.lacks)}")
+    if greeting.largest < LARGEST:
+        told.append(f"an object has at most {counted(greeting.largest, 'byte')}")
+    if greeting.memory < LARGEST:
+        told.append(f"all objects have at most {counted(greeting.memory, 'byte')}")
+    return f"{greeting.name}, protocol {greeting.protocol}: {'; '.join(told)}"
 
 
 def judged(level: str, result: CampaignResult) -> Level:
