@@ -17,7 +17,8 @@ from spanproof.decide.suite import run_job
 from spanproof.decide.trying import try_out
 from spanproof.decide.verdict import Verdict
 from spanproof.prove.exploration import EXPLORATIONS, Exploration, Ran, explored
-from spanproof.simulate.exhaustive.operations import allocate, set_procs
+from spanproof.simulate.exhaustive.allocating import allocate
+from spanproof.simulate.exhaustive.keeping import set_procs
 from spanproof.simulate.exhaustive.trying import Player, Setting, Wrong, promise, try_all
 from spanproof.theorems import all_explorations
 from spanproof.theorems.cases import every_case

@@ -26,6 +26,7 @@ from spanspec.pages.memory.osmemory import FollowedOs
 from spanspec.pages.pageheap import page_address
 from spanspec.pages.tables.runs import AMD64, PhysicalPages
 from spanspec.span.mspan import Mspan
+from spanspec.span.sweepgen import needs_sweep
 
 MOST_STATES: Final = 50_000
 """States after which nothing more is tried, and the answer is that it was not tried to the end."""
@@ -179,6 +180,12 @@ def try_all(settings: Sequence[Setting]) -> Ran:
 def smallest_class(size: int) -> int:
     """Return the bytes of the smallest slot that holds so many."""
     return next(one for one in CLASS_TO_SIZE if one >= size)
+
+
+def unswept(player: Player) -> list[int]:
+    """Return the spans in use that nobody has swept in this cycle."""
+    state = player.state
+    return [span for span in state.spans if needs_sweep(state.sweepgen, state.generation(span))]
 
 
 __all__ = ["NOBODY", "ZERO_BASE", "NotNow", "Operation", "Player", "Setting", "Wrong", "promise"]

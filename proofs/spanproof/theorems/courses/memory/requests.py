@@ -5,14 +5,9 @@ from itertools import product
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.exhaustive.operations import (
-    allocate,
-    collect,
-    free_os_memory,
-    new_array,
-    scavenge_all,
-    take_manual,
-)
+from spanproof.simulate.exhaustive.allocating import allocate, new_array
+from spanproof.simulate.exhaustive.collecting import collect, free_os_memory
+from spanproof.simulate.exhaustive.keeping import scavenge_all, take_manual
 from spanproof.simulate.exhaustive.trying import Player, Setting, try_all
 from spanproof.theorems.courses.memory.scripted import ANSWERS, answering
 

@@ -4,13 +4,10 @@ from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
-from spanproof.simulate.exhaustive.operations import (
+from spanproof.simulate.exhaustive.allocating import allocate
+from spanproof.simulate.exhaustive.collecting import begin, cycle, end, finish_sweeping, sweep_one
+from spanproof.simulate.exhaustive.keeping import (
     add_special,
-    allocate,
-    begin,
-    cycle,
-    end,
-    finish_sweeping,
     flush,
     free_manual,
     remove_finalizer,
@@ -18,7 +15,6 @@ from spanproof.simulate.exhaustive.operations import (
     scavenge_all,
     scavenge_later,
     set_procs,
-    sweep_one,
     take_manual,
 )
 from spanproof.simulate.exhaustive.trying import Player, Setting, try_all

@@ -11,20 +11,22 @@ from typing import Final
 
 from spanproof.prove.assumptions import SMALL_SCOPE
 from spanproof.prove.exploration import Ran, explored
+from spanproof.simulate.exhaustive.allocating import allocate
 from spanproof.simulate.exhaustive.checkedplayer import CheckedPlayer
-from spanproof.simulate.exhaustive.operations import (
-    add_special,
-    allocate,
+from spanproof.simulate.exhaustive.collecting import (
     cycle,
     end,
     finish_sweeping,
+    have_swept,
+    sweep_one,
+)
+from spanproof.simulate.exhaustive.keeping import (
+    add_special,
     flush,
     free_manual,
-    have_swept,
     scavenge_all,
     scavenge_later,
     set_procs,
-    sweep_one,
     take_manual,
 )
 from spanproof.simulate.exhaustive.trying import Operation, Player, promise
