@@ -108,7 +108,7 @@ def test_a_proof_that_is_never_written_down_is_none(
     assert "it takes cvc5 more than 1 s" in found.reason
 
 
-def never(name: str, *_: object) -> NoReturn:
+def never(name: str, **_: object) -> NoReturn:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError(name)
 
