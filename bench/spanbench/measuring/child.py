@@ -8,7 +8,6 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
 
-from spanproof.support.processes import with_parent
+from spanproof.support.programs import ran
 
 COPIED: Final = ("spanspec", "spanalloc")
 """The packages of which a part is compiled."""
@@ -31,13 +30,9 @@ def in_child(task: str, *arguments: str, path: Path | None = None) -> Figures:
     Raises: RuntimeError with the last line that the process wrote, if it fails.
     """
     folders = [*([str(path)] if path else []), *filter(None, [os.environ.get("PYTHONPATH")])]
-    done = subprocess.run(
+    done = ran(
         [sys.executable, "-m", __name__, task, *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=with_parent(),
+        environment={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
     )
     if done.returncode != 0:
         raise RuntimeError(f"{task}: {done.stderr.strip().splitlines()[-1:]}")

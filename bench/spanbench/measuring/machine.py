@@ -2,14 +2,13 @@
 
 import os
 import platform
-import subprocess
 from pathlib import Path
 from typing import Final
 
 import z3
 
 import spanalloc
-from spanproof.support.processes import with_parent
+from spanproof.support.programs import ran
 from spanproof.support.tools import C_COMPILER, GO, SPIN, Missing, Tool, command_of
 
 VERSION: Final[dict[Tool, str]] = {SPIN: "-V", GO: "version", C_COMPILER: "--version"}
@@ -45,7 +44,5 @@ def version_of(tool: Tool) -> str:
         command = [command_of(tool), VERSION[tool]]
     except Missing:
         return "not installed"
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, preexec_fn=with_parent()
-    )
+    done = ran(command)
     return (done.stdout or done.stderr).partition("\n")[0].strip()

@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from spanproof.support.processes import with_parent
+from spanproof.support.programs import ran
 from spanproof.support.tools import GO, command_of
 
 SOURCE: Final = Path(__file__).with_name("goreplay")
@@ -47,15 +46,7 @@ def built() -> Iterator[Path]:
         environment["GOTMPDIR"] = folder
         environment.setdefault("GOCACHE", str(Path(folder, "cache")))
         command = [go, "build", "-o", str(program), "."]
-        done = subprocess.run(
-            command,
-            cwd=sources,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            preexec_fn=with_parent(),
-        )
+        done = ran(command, folder=sources, environment=environment)
         if done.returncode != 0:
             raise RuntimeError(f"go build fails: {done.stderr.strip()}")
         yield program
@@ -71,14 +62,7 @@ def serve(program: Path, stream: Path, passes: int, procs: int | None) -> list[P
         environment.pop(name, None)
     if procs is not None:
         environment["GOMAXPROCS"] = str(procs)
-    done = subprocess.run(
-        [program, stream, str(passes)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=with_parent(),
-    )
+    done = ran([program, stream, str(passes)], environment=environment)
     if done.returncode != 0:
         raise RuntimeError(f"goreplay: {done.stderr.strip()[-300:]}")
     return [Pass(**taken) for taken in json.loads(done.stdout)]

@@ -4,7 +4,6 @@ As a program, `python -m spanproof.decide.copies SECONDS NOTING ID...` runs obli
 does not hold, and prints the verdicts as JSON; if NOTING is 1, with the functions that ran.
 """
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ import spanalloc
 from spanproof.decide.trying import MOST_SECONDS, try_out
 from spanproof.decide.verdict import Verdict
 from spanproof.support.plaincopy import copy_changed, copy_model, copy_package, environment
-from spanproof.support.processes import with_parent
+from spanproof.support.programs import complaint, ran
 from spanproof.theorems import all_explorations
 
 
@@ -48,16 +47,12 @@ def functions_run_by(claims: Sequence[str]) -> dict[str, tuple[str, ...]]:
 def _in_copy(
     claims: Sequence[str], folder: Path, seconds: float, *, noting: bool = False
 ) -> list[Verdict]:
-    done = subprocess.run(
+    done = ran(
         [sys.executable, "-m", __name__, str(seconds), str(int(noting)), *claims],
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=with_parent(),
+        environment=environment(folder),
     )
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        last = complaint(done, f"status {done.returncode}")
         return [Verdict(claims[0], "refuted", 1, 0.0, 0.0, "the model can be imported", last)]
     return msgspec.json.decode(done.stdout, type=list[Verdict])
 

@@ -4,14 +4,13 @@ import hashlib
 import os
 import shlex
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from spanproof.protocol.faults import CannotStart
 from spanproof.support.folders import cache_folder
-from spanproof.support.processes import with_parent
+from spanproof.support.programs import ran
 from spanproof.support.tools import C_COMPILER
 
 SOURCES: Final = Path(__file__).parent / "c"
@@ -61,12 +60,7 @@ def compile_to(place: Path, command: list[str], source: Path) -> None:
     handle, name = tempfile.mkstemp(dir=place.parent)
     os.close(handle)
     try:
-        done = subprocess.run(
-            [*command, "-o", name, str(source), *LIBRARIES],
-            capture_output=True,
-            text=True,
-            preexec_fn=with_parent(),
-        )
+        done = ran([*command, "-o", name, str(source), *LIBRARIES])
         if done.returncode != 0:
             raise CannotStart(f"{source.name} cannot be compiled: {done.stderr.strip()[:300]}")
         os.replace(name, place)
@@ -98,9 +92,7 @@ def known_to_the_loader(name: str) -> Path | None:
     command = shutil.which("ldconfig", path=f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin")
     if command is None:
         return None
-    listed = subprocess.run(
-        [command, "-p"], capture_output=True, text=True, preexec_fn=with_parent()
-    ).stdout
+    listed = ran([command, "-p"]).stdout
     folders: dict[Path, None] = {}
     for line in listed.splitlines():
         told, arrow, place = line.strip().partition(" => ")

@@ -38,7 +38,7 @@ from spanproof.mutation.planted import hash_of_sources
 from spanproof.report.deciding import Function
 from spanproof.report.tests import folder_of_tests
 from spanproof.support.plaincopy import copy_package, environment
-from spanproof.support.processes import with_parent
+from spanproof.support.programs import ran
 from spanproof.support.sidebyside import each_result, lost
 
 LEFT_OUT: Final = (
@@ -280,15 +280,11 @@ def found_by_tests(mutant: ImplMutant) -> str:
         command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-rfE"]
         command += ["-p", "no:cacheprovider", "--rootdir", str(tests.parent), str(tests / "impl")]
         try:
-            done = subprocess.run(
+            done = ran(
                 command,
-                cwd=tests.parent,
-                env={**environment(Path(name)), "SPANALLOC_INTERPRETED": "1"},
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=GIVEN_UP,
-                preexec_fn=with_parent(),
+                folder=tests.parent,
+                environment={**environment(Path(name)), "SPANALLOC_INTERPRETED": "1"},
+                seconds=GIVEN_UP,
             )
         except subprocess.TimeoutExpired:
             return f"the tests have not ended after {GIVEN_UP} s"

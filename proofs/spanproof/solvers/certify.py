@@ -20,7 +20,8 @@ import cvc5
 
 from spanproof.solvers.engines.limits import CLOCK, CVC5_UNITS, milliseconds, units
 from spanproof.solvers.questions.proofscript import NotOfThisQuestion, require_same_question
-from spanproof.support.processes import end_with_parent, with_parent
+from spanproof.support.processes import end_with_parent
+from spanproof.support.programs import ran
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -190,20 +191,13 @@ def checked(proof: str, checker: Checker, timeout: float) -> Certificate:
         file.write_text(f'(include "{checker.rules}")\n{proof}\n', encoding="utf-8")
         command = [checker.program, "--require-proof-of-false", str(file)]
         try:
-            ran = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=CLOCK * timeout,
-                check=False,
-                preexec_fn=with_parent(),
-            )
+            done = ran(command, seconds=CLOCK * timeout)
         except subprocess.TimeoutExpired:
             return Certificate(False, "the checker took too long")
         except OSError as problem:
             return Certificate(False, f"the checker did not run: {problem}")
-    said = ran.stdout.split()
-    if ran.returncode == 0 and said == ["correct"]:
+    said = done.stdout.split()
+    if done.returncode == 0 and said == ["correct"]:
         return Certificate(True)
-    words = " ".join([*said, *ran.stderr.split()])[:300]
+    words = " ".join([*said, *done.stderr.split()])[:300]
     return Certificate(False, f"the checker says {words}", wrong=True)

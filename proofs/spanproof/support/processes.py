@@ -1,6 +1,6 @@
 """Processes that a command starts: none of them outlives it, however it ends.
 
-A program (`subprocess.run`, `subprocess.Popen`) is started with `preexec_fn=with_parent()`: the
+A program (`support.programs`, `subprocess.Popen`) is started with `preexec_fn=with_parent()`: the
 kernel kills it when its parent ends. A process of Python that `multiprocessing` starts without a
 pool (`support.pools`) calls `end_with_parent()` first. Start either from the main thread: to the
 kernel the parent is the thread. What a program started on its own account, also in a session of its

@@ -5,7 +5,6 @@ on the path. The judges are the bundled traces of small programs, and random pro
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Final, NamedTuple
 from spanproof.mutation.knownbugs.catalogue import KnownBug
 from spanproof.patch.patches import DoesNotApply, place_of
 from spanproof.support.plaincopy import copy_model, environment
-from spanproof.support.processes import with_parent
+from spanproof.support.programs import complaint, ran
 
 PROGRAMS: Final = 40
 """Random programs run for each bug at most; most are found by the first few."""
@@ -79,16 +78,12 @@ def judged(folder: Path, programs: int, steps: int, seconds: float | None = None
 
     Raises: JudgesFailed; subprocess.TimeoutExpired after so many seconds.
     """
-    done = subprocess.run(
+    done = ran(
         [sys.executable, "-m", JUDGE, str(programs), str(steps)],
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=seconds,
-        preexec_fn=with_parent(),
+        environment=environment(folder),
+        seconds=seconds,
     )
     if done.returncode != 0:
-        raise JudgesFailed(done.returncode, (done.stderr.strip().splitlines() or [""])[-1])
+        raise JudgesFailed(done.returncode, complaint(done, ""))
     answer = json.loads(done.stdout)
     return FoundBy(answer["by"], answer["says"])

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from spanproof.search.spin.promela import promela
 from spanproof.support.processes import with_parent
+from spanproof.support.programs import ran
 from spanproof.support.tools import C_COMPILER, SPIN, command_of
 from spanproof.symbolic.reading.sources import SourceTree
 from spanspec.sharing.tables.records import Sharing
@@ -95,14 +96,7 @@ def _seconds_of(pid: int) -> float:
 
 
 def _run(command: list[str], folder: str) -> None:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=with_parent(),
-    )
+    done = ran(command, folder=folder)
     if done.returncode != 0 or "Error" in done.stdout:
         raise RuntimeError(f"{command[0]} fails: {done.stdout.strip()} {done.stderr.strip()}")
 

