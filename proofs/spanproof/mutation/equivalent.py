@@ -298,6 +298,12 @@ OF_DRAWN: Final = (
         "assert isinstance(*) -> pass",
         "tells the type checker what the table of operations sees to: which input it is",
     ),
+    Reason(
+        "spanspec.*",
+        "",
+        "assert isinstance(*, 'only bits that are known can be * -> pass",
+        "tells the type checker which bits these are: others have no value to read",
+    ),
 )
 """The mutants of the model, and of spanalloc's structures, that were met."""
 

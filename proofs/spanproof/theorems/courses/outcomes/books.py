@@ -146,7 +146,7 @@ def records_that_stay(met: Counter[str]) -> None:
 
 
 def each_p_has_one(met: Counter[str]) -> None:
-    """Each P has an mcache of its own, and there are no others."""
+    """Each P has an mcache of its own, and there are no others; where a P has gone, P 0 goes on."""
     heap = Heap()
     for procs in (1, 3, 2, 4, 1):
         heap.step(SetProcs(0, procs))
@@ -156,6 +156,11 @@ def each_p_has_one(met: Counter[str]) -> None:
         promise(set(its) == set(state.mcaches), f"MC-10: there are {sorted(state.mcaches)}")
         promise(all(state.mcaches[one].refilled == -1 for one in its), "MAL-19: a refill is owed")
         met["p"] += 1
+    for p in (2, 1):
+        heap = Heap(procs=3)
+        resized, *rest = (one.p for one in heap.step(SetProcs(p, 1)).observed)
+        promise(resized == p, f"MC-14: P {resized} changes the number of Ps, not {p}")
+        promise({*rest} == {0}, f"MC-14: Ps {rest} go on where P {p} is gone")
 
 
 def the_pace(met: Counter[str]) -> None:

@@ -157,6 +157,16 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.heap.courses.procs.procresize",
+        Variant(
+            "p-that-is-gone-goes-on",
+            "if actor.p >= procs or",
+            "if actor.p > procs or",
+            "courses.books",
+            "a P that has taken itself away releases the mcache that it no longer has",
+        ),
+    ),
+    *variants_of(
         "spanspec.heap.courses.sweeping.deduct_sweep_credit",
         Variant(
             "pace-stays-when-all-is-swept",
