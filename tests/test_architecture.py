@@ -124,6 +124,7 @@ PARTS = {
         "abstract_mutants",
         "simulation",
         "safety",
+        "safety_mutants",
     ],
     "spanproof.theorems.pages": ["freeset", "tables", "courses"],
     "spanproof.simulate": [

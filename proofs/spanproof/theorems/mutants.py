@@ -25,6 +25,7 @@ from spanproof.theorems.kernels.structures_mutants import STRUCTURE_MUTANTS
 from spanproof.theorems.kernels.trees_mutants import TREE_MUTANTS
 from spanproof.theorems.objects.abstract_mutants import ABSTRACT_MUTANTS
 from spanproof.theorems.objects.promises.promises_mutants import OBJECT_MUTANTS
+from spanproof.theorems.objects.safety_mutants import SAFETY_MUTANTS
 from spanproof.theorems.objects.simulation.pagesteps_mutants import PAGE_MUTANTS
 from spanproof.theorems.objects.simulation.simulation_mutants import SIMULATION_MUTANTS
 from spanproof.theorems.pages.courses.growth_mutants import GROWTH_MUTANTS
@@ -38,6 +39,8 @@ from spanproof.theorems.pages.tables.pagemap_mutants import MAP_MUTANTS
 from spanproof.theorems.pages.tables.runs_mutants import RUN_MUTANTS
 from spanproof.theorems.pages.tables.statistics_mutants import STATISTICS_MUTANTS
 from spanproof.theorems.pages.tables.tiling_mutants import TILING_MUTANTS
+from spanproof.theorems.sharing.consequences.bufferrecords_mutants import BUFFER_RECORD_MUTANTS
+from spanproof.theorems.sharing.consequences.consequences_mutants import CONSEQUENCE_MUTANTS
 from spanproof.theorems.sharing.consequences.lists_mutants import PLACE_MUTANTS
 from spanproof.theorems.sharing.consequences.liveness_mutants import LIVENESS_MUTANTS
 from spanproof.theorems.sharing.consequences.meeting_mutants import MEETING_MUTANTS
@@ -96,7 +99,10 @@ MUTANTS: Final = _by_name(
     *SCAVENGE_MUTANTS,
     *STATISTICS_MUTANTS,
     *TILING_MUTANTS,
+    *BUFFER_RECORD_MUTANTS,
+    *CONSEQUENCE_MUTANTS,
     *ABSTRACT_MUTANTS,
+    *SAFETY_MUTANTS,
     *OBJECT_MUTANTS,
     *LIVENESS_MUTANTS,
     *PAGE_MUTANTS,

@@ -202,26 +202,6 @@ PAGE_MUTANTS = (
         ),
     ),
     *variants_of(
-        "spanspec.pages.tables.steps.is_taken",
-        Variant(
-            "spare-descriptor-in-use",
-            " and tiling.runs[span].role == TAKEN",
-            "",
-            "objects.start",
-            "a descriptor that stands for no run leads to objects",
-        ),
-    ),
-    *variants_of(
-        "spanspec.sharing.invariant.places.will_be_swept",
-        Variant(
-            "just-popped-is-forgotten",
-            "popper.task == POPPED or ",
-            "",
-            "objects.no-slot-lost",
-            "nobody waits for a span that was just popped",
-        ),
-    ),
-    *variants_of(
         "spanproof.theorems.span.counting.frees_some",
         Variant(
             "counts-too-many",
@@ -229,16 +209,6 @@ PAGE_MUTANTS = (
             "count_alloc(span) <= span.alloc_count",
             "objects.slot.empty",
             "the count of a span may be 0 while a slot is allocated",
-        ),
-    ),
-    *variants_of(
-        "spanspec.objects.steps.may_malloc",
-        Variant(
-            "handed-out-twice",
-            "        and is_vacant(heap, at, end)\n",
-            "",
-            "objects.safe",
-            "an allocation is possible where an object lives",
         ),
     ),
 )

@@ -179,13 +179,6 @@ CACHING_MUTANTS: Final[tuple[Mutant, ...]] = (
             "protocol.install",
             "refill installs a span that it has not looked at yet",
         ),
-        Variant(
-            "never-installed",
-            "state.threads[thread].task == HELD",
-            "state.threads[thread].task == HELD and not state.threads[thread].preserve",
-            "protocol.progress",
-            "a thread can do nothing with a span that it has swept for itself",
-        ),
     ),
     *variants_of(
         "spanspec.sharing.steps.caching.allocate",

@@ -1,4 +1,4 @@
-"""Mutants of how a cycle starts, and of the invariant that holds from the first on.
+"""Mutants of how a cycle starts.
 
 Names that begin with an issue or a commit of Go reintroduce that bug.
 """
@@ -33,16 +33,6 @@ CYCLE_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
-        "spanspec.sharing.steps.cycle.all_flushed",
-        Variant(
-            "flush-not-compared",
-            "state.procs[proc].flush_gen == state.sweepgen",
-            "state.procs[proc].flush_gen == state.procs[proc].flush_gen",
-            "protocol.cycle-waits",
-            "an unflushed P does not prevent the next cycle",
-        ),
-    ),
-    *variants_of(
         "spanspec.sharing.tables.records.swept_buffer",
         Variant(
             "stacks-keep-their-roles",
@@ -50,26 +40,6 @@ CYCLE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "sg // 4 % 2",
             "protocol.start-cycle",
             "the two stacks change roles every other cycle only",
-        ),
-    ),
-    *variants_of(
-        "spanspec.sharing.invariant.invariant.is_untouched",
-        Variant(
-            "used-at-the-start",
-            "not it.in_use and ",
-            "",
-            "protocol.start",
-            "a span is in use before the first step",
-        ),
-    ),
-    *variants_of(
-        "spanspec.sharing.invariant.invariant.slot_is_owner",
-        Variant(
-            "two-slots-allowed",
-            "and cached.cacher == slot",
-            "",
-            "protocol.exclusive",
-            "two slots may hold one span",
         ),
     ),
 )
