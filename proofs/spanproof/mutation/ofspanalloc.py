@@ -21,6 +21,7 @@ import msgspec
 import spanalloc
 from spanproof.decide.cache import Cache
 from spanproof.decide.schedule import matching
+from spanproof.fingerprint.modules import is_within
 from spanproof.fuzz.campaigns.campaign import CampaignResult, run_target
 from spanproof.fuzz.engine.target import Target, of_heap, of_schedules, of_span
 from spanproof.fuzz.isolation.ending import Limits
@@ -45,11 +46,12 @@ LEFT_OUT: Final = (
     "__main__",
     "base.maininterpreter",
     "compiled",
+    "programs.attacks",
     "programs.hostile",
     "programs.seed",
     "programs.stress",
 )
-"""Modules that are programs which use the allocator, or how it is loaded."""
+"""Modules and packages that are programs which use the allocator, or how it is loaded."""
 
 LIMITS: Final = Limits(seconds=3.0)
 """What a program may take: most take a twentieth of a second."""
@@ -134,7 +136,7 @@ def candidates() -> tuple[Candidate, ...]:
         [
             one
             for module, text in modules()
-            if module not in LEFT_OUT
+            if not is_within(module, LEFT_OUT)
             for one in in_module(module, text)
         ]
     )

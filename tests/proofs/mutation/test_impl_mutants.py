@@ -66,6 +66,7 @@ def test_programs_that_use_the_allocator_are_left_out() -> None:
     modules = {one.module for one in candidates()}
     assert {"span.kernels", "central.sweep", "pages.pageheap", "pages.osmem"} <= modules
     assert not modules & {"programs.stress", "programs.hostile", "__main__", "compiled"}
+    assert not [one for one in modules if one.startswith("programs.attacks")]
 
 
 def test_the_seed_determines_which_are_drawn() -> None:

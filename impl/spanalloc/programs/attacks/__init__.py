@@ -1,0 +1,1 @@
+"""Attacks on a heap, each in a child process; `spanalloc.programs.hostile` runs them."""
