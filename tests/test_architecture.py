@@ -136,6 +136,7 @@ PARTS = {
         "exhaustive",
         "saved_runs",
     ],
+    "spanproof.mutation": ["corruption", "planted", "knownbugs", "vectors", "diagnosis", "drawing"],
     "spanproof.cli": [
         "output",
         "unexpected",

@@ -16,8 +16,8 @@ from spanproof.fuzz.lockstep.spanlockstep import run_program
 from spanproof.fuzz.program import Program
 from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.subjects import Path, State, Subject, SubjectFactory
-from spanproof.mutation import variants
-from spanproof.mutation.variants import ModelVariant
+from spanproof.mutation.vectors import variants
+from spanproof.mutation.vectors.variants import ModelVariant
 
 SECONDS: Final = 20.0
 """How long variants are tried."""

@@ -27,7 +27,7 @@ from spanproof.support import pools, sidebyside
 from spanproof.support.traces import bundled_traces
 
 if TYPE_CHECKING:
-    from spanproof.mutation.generated import Generated, GeneratedFate
+    from spanproof.mutation.drawing.generated import Generated, GeneratedFate
 
 HOLDS = next(path for path in bundled_traces() if path.name.startswith("small-tiny"))
 
@@ -197,7 +197,7 @@ def test_a_mutant_whose_worker_is_killed_is_named_and_the_others_are_judged(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     generated = pytest.importorskip(
-        "spanproof.mutation.generated", reason="pip install 'spanspec[mutation]'"
+        "spanproof.mutation.drawing.generated", reason="pip install 'spanspec[mutation]'"
     )
     users = {"spanspec.span.sweepgen.next_cycle": ["sweepgen.relabel"]}
     monkeypatch.setattr(generated, "users_of_functions", lambda: users)

@@ -26,7 +26,8 @@ from spanproof.fuzz.planted.span import PLANTED
 from spanproof.fuzz.program import Allocate, Flush, Program, Refill, StartCycle
 from spanproof.fuzz.sides.factories import Scope
 from spanproof.fuzz.sides.spanalloc_subject import spans_of_package
-from spanproof.mutation import diagnosis, variants
+from spanproof.mutation import diagnosis
+from spanproof.mutation.vectors import variants
 from spanproof.support.stores import FolderStore
 from spanproof.symbolic.reading.sources import SourceTree
 

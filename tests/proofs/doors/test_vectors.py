@@ -28,8 +28,8 @@ from spanproof.fuzz.program import (
     Sweep,
 )
 from spanproof.fuzz.subjects import SubjectFactory
-from spanproof.mutation import heapvectors, outcomes, races, vectors
-from spanproof.mutation.variants import ModelVariant, of_heap, of_schedule, of_span
+from spanproof.mutation.vectors import heapvectors, outcomes, races, vectors
+from spanproof.mutation.vectors.variants import ModelVariant, of_heap, of_schedule, of_span
 from spanproof.theorems.mutants import MUTANTS
 
 ROOT = Path(__file__).parents[3]
@@ -319,10 +319,11 @@ def test_the_command_writes_the_levels_that_are_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "spanproof.mutation.races.choose_races", partial(races.choose_races, scenes=(SCENE,))
+        "spanproof.mutation.vectors.races.choose_races",
+        partial(races.choose_races, scenes=(SCENE,)),
     )
     two = [one for one in of_schedule() if one.name.startswith(("two threads pop", "credit of"))]
-    monkeypatch.setattr("spanproof.mutation.variants.of_schedule", lambda: two)
+    monkeypatch.setattr("spanproof.mutation.vectors.variants.of_schedule", lambda: two)
     assert run(["vectors", str(tmp_path), "--of", "sizes", "--of", "schedule"]) == 0
     assert {one.name for one in tmp_path.iterdir()} == {
         "sizes.jsonl",

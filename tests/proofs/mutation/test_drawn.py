@@ -12,8 +12,8 @@ from spanproof.cli.showing import drawn as command
 from spanproof.decide.cache import Cache, NoCache
 from spanproof.decide.catalogue import Catalogue, ListedClaim
 from spanproof.decide.verdict import Verdict
-from spanproof.mutation import fates
-from spanproof.mutation.drawn import (
+from spanproof.mutation.drawing import fates
+from spanproof.mutation.drawing.drawn import (
     Drawn,
     all_drawn,
     draw,
@@ -21,8 +21,8 @@ from spanproof.mutation.drawn import (
     drawn_of_structures,
     mutants_of,
 )
-from spanproof.mutation.equivalent import OF_DRAWN
-from spanproof.mutation.fates import MutantJudge
+from spanproof.mutation.drawing.equivalent import OF_DRAWN
+from spanproof.mutation.drawing.fates import MutantJudge
 from spanproof.report.implread import share_of
 
 TEXT = '''"""A module."""

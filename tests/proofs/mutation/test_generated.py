@@ -11,8 +11,8 @@ pytest.importorskip("cosmic_ray", reason="pip install 'spanspec[mutation]'")
 from spanproof.cli.app import run
 from spanproof.cli.showing import generated as command
 from spanproof.decide.catalogue import current
-from spanproof.mutation import generated
-from spanproof.mutation.generated import (
+from spanproof.mutation.drawing import generated
+from spanproof.mutation.drawing.generated import (
     Generated,
     GeneratedFate,
     all_mutants,

@@ -11,9 +11,9 @@ import pytest
 from spanproof.cli.app import run
 from spanproof.cli.showing import implmutants as command
 from spanproof.fingerprint.modules import module_file, modules_of
-from spanproof.mutation import ofspanalloc
-from spanproof.mutation.equivalent import REASONS
-from spanproof.mutation.ofspanalloc import (
+from spanproof.mutation.drawing import ofspanalloc
+from spanproof.mutation.drawing.equivalent import REASONS
+from spanproof.mutation.drawing.ofspanalloc import (
     Efforts,
     ImplFate,
     candidates,

@@ -24,7 +24,7 @@ from spanproof.support import savedfile
 from spanspec.base.wording import counted
 
 if TYPE_CHECKING:
-    from spanproof.mutation.fates import Judges
+    from spanproof.mutation.drawing.fates import Judges
 
 MANY: Final = 100
 """Mutants of spanalloc that are drawn unless a number is given."""

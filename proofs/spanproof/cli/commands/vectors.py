@@ -89,7 +89,7 @@ class Writing:
     """
 
     def __init__(self, folder: Path, wanted: Sequence[Scope], display: Progress) -> None:
-        from spanproof.mutation.variants import of_heap, of_schedule, of_span
+        from spanproof.mutation.vectors.variants import of_heap, of_schedule, of_span
 
         self._folder = folder
         self._variants = {Scope.SPAN: of_span, Scope.HEAP: of_heap, Scope.SCHEDULE: of_schedule}
@@ -103,9 +103,15 @@ class Writing:
 
     def write(self, level: Scope) -> None:
         """Write the vectors of a level."""
-        from spanproof.mutation.heapvectors import choose_heaps, heap_lines
-        from spanproof.mutation.races import choose_races, race_lines
-        from spanproof.mutation.vectors import about, choose, reached, size_lines, span_lines
+        from spanproof.mutation.vectors.heapvectors import choose_heaps, heap_lines
+        from spanproof.mutation.vectors.races import choose_races, race_lines
+        from spanproof.mutation.vectors.vectors import (
+            about,
+            choose,
+            reached,
+            size_lines,
+            span_lines,
+        )
 
         match level:
             case Scope.SIZES:

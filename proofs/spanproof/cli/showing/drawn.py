@@ -14,8 +14,8 @@ from spanproof.decide.jobs import Job
 from spanproof.decide.schedule import known_reads, known_runs, matching
 from spanproof.decide.verdict import Verdict
 from spanproof.fingerprint.units import digest_of
-from spanproof.mutation.drawn import Drawn, all_drawn, draw, drawable, drawn_of_structures
-from spanproof.mutation.fates import Fate, Judges, MutantJudge
+from spanproof.mutation.drawing.drawn import Drawn, all_drawn, draw, drawable, drawn_of_structures
+from spanproof.mutation.drawing.fates import Fate, Judges, MutantJudge
 from spanproof.theorems import all_obligations
 from spanspec.base.wording import counted
 

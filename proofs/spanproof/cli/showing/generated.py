@@ -14,7 +14,7 @@ from spanproof.support.sidebyside import each_result_of, lost
 from spanspec.base.wording import counted
 
 if TYPE_CHECKING:
-    from spanproof.mutation.generated import Generated, GeneratedFate
+    from spanproof.mutation.drawing.generated import Generated, GeneratedFate
 
 EVERYWHERE = "*"
 """Stands for all functions together, where kills are counted."""
@@ -34,7 +34,7 @@ def campaign(
 ) -> int:
     """Judge generated mutants, as many as `sample` (0 for all); what was judged is kept."""
     try:
-        from spanproof.mutation import generated
+        from spanproof.mutation.drawing import generated
     except ImportError as problem:
         raise Unusable(f"{problem.name} is missing: pip install 'spanspec[mutation]'") from None
     users = generated.users_of_functions()
@@ -67,7 +67,7 @@ def judge_all(
 
     Raises: Lost at the end, with those that have their workers killed.
     """
-    from spanproof.mutation import generated
+    from spanproof.mutation.drawing import generated
 
     waiting = []
     for mutant in mutants:
@@ -93,7 +93,7 @@ def judged(
 
     Raises: Lost at the end, with those that have their workers killed.
     """
-    from spanproof.mutation.generated import judge_one
+    from spanproof.mutation.drawing.generated import judge_one
 
     kills: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
@@ -103,7 +103,7 @@ def judged(
     def killed(mutant: "Generated") -> "tuple[Generated, GeneratedFate]":
         lost(f"{mutant.function} line {mutant.line}: {mutant.after}")
 
-    preload = ["spanproof.mutation.generated"]
+    preload = ["spanproof.mutation.drawing.generated"]
     for mutant, fate in each_result_of(mutants, workers, preload, judge_one, killed, given):
         for group in (fate.function, EVERYWHERE):
             kills[group][fate.by] += fate.killed

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from spanproof.cli.output import Unusable, err, gathered, out, print_json
 from spanproof.decide.cache import Cache
-from spanproof.mutation.ofspanalloc import Efforts, ImplFate, drawn, judge_all
+from spanproof.mutation.drawing.ofspanalloc import Efforts, ImplFate, drawn, judge_all
 from spanproof.report.tests import folder_of_tests
 from spanspec.base.wording import counted
 

@@ -21,7 +21,7 @@ PROGRAMS: Final = 40
 STEPS: Final = 1500
 """Steps of each of them."""
 
-JUDGE: Final = "spanproof.mutation.judge"
+JUDGE: Final = "spanproof.mutation.knownbugs.judge"
 """The module that runs in the other process."""
 
 

@@ -26,8 +26,8 @@ from spanproof.fuzz.programs.heapprogram import (
     Task,
     Together,
 )
-from spanproof.mutation.outcomes import Race, race_of
-from spanproof.mutation.variants import ModelVariant
+from spanproof.mutation.vectors.outcomes import Race, race_of
+from spanproof.mutation.vectors.variants import ModelVariant
 from spanproof.protocol.messages import HeapCall, NewHeap
 
 DEAD: Final[tuple[Step, ...]] = (StartCycle(), FinishCycle())

@@ -21,7 +21,7 @@ from spanproof.fuzz.lockstep.heaplockstep import run_heap_program_quickly
 from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.reasons import are_alike
 from spanproof.fuzz.sides.modelheap import ModelHeap
-from spanproof.mutation.variants import ModelVariant
+from spanproof.mutation.vectors.variants import ModelVariant
 from spanproof.protocol.messages import HeapCall, HeapShown, Reply, Request, Returned
 from spanproof.protocol.messages import Refused as Declines
 from spanproof.support.timelimit import WALL, limited

@@ -1,4 +1,4 @@
-"""The judges of a changed model, as a program: `python -m spanproof.mutation.judge`."""
+"""The judges of a changed model, as a program: `python -m spanproof.mutation.knownbugs.judge`."""
 
 import json
 import sys

@@ -24,7 +24,7 @@ from spanproof.fuzz.programs.choices import FromBytes
 from spanproof.fuzz.programs.spangrammar import span_program
 from spanproof.fuzz.subjects import Path as SearchPath
 from spanproof.fuzz.subjects import State, Subject, SubjectFactory, SweepOutcome
-from spanproof.mutation.variants import ModelVariant, model_span_with
+from spanproof.mutation.vectors.variants import ModelVariant, model_span_with
 from spanproof.symbolic.reading.sources import SourceTree
 from spanspec.base.sizeclass import CLASSES
 

@@ -1,0 +1,1 @@
+"""Vectors: what implementations are asked and must reply, and wrong variants that each tells."""
