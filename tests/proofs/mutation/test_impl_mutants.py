@@ -90,6 +90,16 @@ def test_fuzzing_notices_a_wrong_kernel() -> None:
     assert says
 
 
+def test_one_that_does_not_end_when_it_is_imported_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ofspanalloc, "LONGEST_IMPORT", 0.5)
+    changed = mutant("base.sizeclass.classes_by_unit", "sizeclass += 1", "pass")
+    assert noticed(changed, Efforts(calls=40)) == ("import", "it has not ended after 0.5 s")
+    unharmed = mutant("heap.background.SWEEPER_THREAD", "16", "17")
+    assert noticed(unharmed, Efforts(calls=40, tests=False)) == ("", "")
+
+
 def test_what_no_program_reaches_is_noticed_by_nobody() -> None:
     changed = mutant("heap.background.SWEEPER_THREAD", "16", "17")
     assert noticed(changed, Efforts(calls=40, tests=False)) == ("", "")

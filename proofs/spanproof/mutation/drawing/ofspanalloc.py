@@ -41,6 +41,7 @@ from spanproof.report.tests import folder_of_tests
 from spanproof.support.plaincopy import copy_package, environment
 from spanproof.support.programs import ran
 from spanproof.support.sidebyside import each_result, lost
+from spanproof.support.timelimit import PROCESSOR, limited
 
 LEFT_OUT: Final = (
     "__main__",
@@ -56,8 +57,15 @@ LEFT_OUT: Final = (
 LIMITS: Final = Limits(seconds=3.0)
 """What a program may take: most take a twentieth of a second."""
 
+LONGEST_IMPORT: Final = 5.0
+"""Seconds of the processor for what runs when a mutant is imported: it takes a tenth of one."""
+
 GIVEN_UP: Final = 600
 """Seconds after which the tests do not end."""
+
+
+class EndlessImport(BaseException):
+    """A mutant is still being imported; no code of its own takes it for an exception."""
 
 
 class Candidate(NamedTuple):
@@ -244,7 +252,10 @@ def noticed_at(mutant: tuple[int, ImplMutant], efforts: Efforts) -> tuple[int, s
 def noticed(mutant: ImplMutant, efforts: Efforts) -> tuple[str, str]:
     """Return who notices a mutant, and what he says; both are empty if nobody does."""
     try:
-        package = package_with(mutant)
+        with limited(LONGEST_IMPORT, PROCESSOR, EndlessImport):
+            package = package_with(mutant)
+    except EndlessImport:
+        return "import", f"it has not ended after {LONGEST_IMPORT:g} s"
     except Exception as problem:
         return "import", f"{type(problem).__name__}: {problem}"
     spans, heaps = of_span(span_of(package)), of_heap(heap_of(package))
