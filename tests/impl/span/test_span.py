@@ -7,25 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanalloc import Span
-from spanalloc.base.sizeclass import CLASS_OBJECTS, CLASS_PAGES, CLASS_SIZES
+from spanalloc.base.sizeclass import CLASS_OBJECTS, CLASS_SIZES
+from tests.impl.span.spans import BASE, cached_span, small_span, take
 
-BASE = 0xC000000000
 BITS_64 = (1 << 64) - 1
 UINT32 = (1 << 32) - 1
-
-
-def small_span(span_type: type[Span], sizeclass: int, sg: int = 0) -> Span:
-    return span_type(BASE, sizeclass * 2, CLASS_PAGES[sizeclass], sg)
-
-
-def cached_span(span_type: type[Span], sizeclass: int, sg: int = 0) -> Span:
-    span = small_span(span_type, sizeclass, sg)
-    span.cache(sg)
-    return span
-
-
-def take(span: Span, count: int) -> list[int]:
-    return [span.malloc() for _ in range(count)]
 
 
 def assert_identities(span: Span, allocated: set[int]) -> None:

@@ -3,8 +3,6 @@ and nothing of it is left.
 """
 
 import json
-import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,7 +11,6 @@ import psutil
 import pytest
 
 from spanproof.cli import app
-from spanproof.doors.header import PLACE
 from spanproof.doors.targets import run_again, span_target
 from spanproof.fuzz.campaigns.campaign import run_target
 from spanproof.fuzz.campaigns.finding import FoundWith
@@ -24,6 +21,7 @@ from spanproof.fuzz.programs.contractprogram import ContractProgram, Malloc
 from spanproof.fuzz.programs.heapprogram import HeapProgram, StartCycle, Sweep, Together
 from spanproof.fuzz.programs.sizesprogram import AskSize, SizesProgram
 from spanproof.fuzz.sides.factories import Scope, WrongFactory
+from tests.proofs.doors.compiling import built
 
 HOSTILE = Path(__file__).parent / "hostile.py"
 PROGRAM = Program(1, (Refill(), Allocate(3)))
@@ -211,14 +209,10 @@ const char *spanspec_allocate(struct spanspec_slotted *reply) { DOES; return (vo
 def test_what_a_library_does_to_its_process_is_one_finding(
     does: str, seen: str, tmp_path: Path
 ) -> None:
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler: apt-get install gcc")
-    (tmp_path / "bad.c").write_text(LIBRARY.replace("DOES", does))
-    flags = ("-shared", "-fPIC", f"-I{PLACE.parent}")
-    command = [compiler, *flags, "-o", str(tmp_path / "bad.so"), str(tmp_path / "bad.c")]
-    subprocess.run(command, check=True)
-    bad = FoundWith(Scope.SPAN, door="lib", command=str(tmp_path / "bad.so"), limit=20.0)
+    source = tmp_path / "bad.c"
+    source.write_text(LIBRARY.replace("DOES", does))
+    library = built(source, tmp_path / "bad.so", "-shared", "-fPIC")
+    bad = FoundWith(Scope.SPAN, door="lib", command=library, limit=20.0)
     divergence = run_again(PROGRAM, bad, Limits(seconds=20))
     assert divergence is not None
     assert seen in divergence.seen

@@ -1,7 +1,5 @@
 """What answers messages is compared at each level, and what is wrong with it is told."""
 
-import shutil
-import subprocess
 import sys
 from errno import ENOENT
 from os import strerror
@@ -10,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from spanproof.doors.calling import called_of
-from spanproof.doors.header import PLACE
 from spanproof.doors.targets import run_again
 from spanproof.fuzz.campaigns.finding import DoorName, FoundWith
 from spanproof.fuzz.isolation.ending import Limits
@@ -30,6 +27,7 @@ from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.programs.sizesprogram import AskSize, SizesProgram
 from spanproof.fuzz.sides.factories import Scope, WrongFactory
 from spanproof.protocol.faults import CannotStart
+from tests.proofs.doors.compiling import built
 
 ANSWERING = Path(__file__).parent / "answering.py"
 LIMITS = Limits(seconds=20)
@@ -151,14 +149,9 @@ def test_a_wrong_one_is_told_with_its_rule(
 
 def in_c(door: DoorName, folder: Path) -> str:
     """Build the heap in C that asks another process, which the variable BEHIND names."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler: apt-get install gcc")
-    source, made = ANSWERING.with_name("bridge.c"), folder / "bridge.so"
-    flags = ["-Wall", "-Wextra", "-Werror", "-pthread", f"-I{PLACE.parent}", "-o", str(made)]
-    more = ["-DSPANSPEC_MAIN"] if door == "exec" else ["-shared", "-fPIC"]
-    subprocess.run([compiler, *flags, *more, str(source)], check=True)
-    return str(made)
+    flags = ["-Wall", "-Wextra", "-Werror", "-pthread"]
+    flags += ["-DSPANSPEC_MAIN"] if door == "exec" else ["-shared", "-fPIC"]
+    return built(ANSWERING.with_name("bridge.c"), folder / "bridge.so", *flags)
 
 
 @pytest.mark.parametrize(

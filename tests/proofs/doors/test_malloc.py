@@ -1,6 +1,5 @@
 """Anything that is a malloc is held against the abstract allocator, with no line written for it."""
 
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from spanproof.protocol.faults import Broken, CannotStart
 from spanproof.protocol.messages import Greeting, Made
 from spanproof.protocol.messages import Malloc as MallocAsked
 from spanproof.protocol.messages import Realloc as ReallocAsked
+from tests.proofs.doors.compiling import built
 
 HERE = Path(__file__).parent
 FAULTS = ["none", "overlap", "misaligned", "lost contents", "dirty calloc"]
@@ -47,14 +47,7 @@ LIMITS = Limits(seconds=20)
 
 
 def compiled(source: Path, target: Path, *flags: str) -> str:
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler: apt-get install gcc")
-    warnings = ("-Wall", "-Wextra", "-Werror")
-    command = [compiler, "-O2", *warnings, *flags, "-o", str(target), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return str(target)
+    return built(source, target, "-O2", "-Wall", "-Wextra", "-Werror", *flags)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -16,7 +15,6 @@ import pytest
 
 from spanproof.cli.app import run
 from spanproof.doors import consuming
-from spanproof.doors.header import PLACE
 from spanproof.fuzz.campaigns.campaign import CampaignResult
 from spanproof.fuzz.program import (
     Allocate,
@@ -31,8 +29,11 @@ from spanproof.fuzz.subjects import SubjectFactory
 from spanproof.mutation.vectors import heapvectors, outcomes, races, vectors
 from spanproof.mutation.vectors.variants import ModelVariant, of_heap, of_schedule, of_span
 from spanproof.theorems.mutants import MUTANTS
+from tests.proofs.doors.compiling import built
 
 ROOT = Path(__file__).parents[3]
+SPAN_IN_C = ROOT / "examples" / "c" / "span.c"
+MAIN = ("-pthread", "-DSPANSPEC_MAIN")
 ANSWERING = Path(__file__).parent / "answering.py"
 WANTED = ("the fast path takes", "the slow search skips", "free slots can be marked")
 
@@ -108,22 +109,22 @@ def test_a_variant_of_a_function_out_of_reach_is_named() -> None:
     assert vectors.choose([one], ()).out_of_reach == [one.name]
 
 
+def of_spans(every: Path, folder: Path) -> tuple[list[str], Path]:
+    """Return the vectors of spans, and a file with them alone."""
+    lines = [line for line in every.read_text().splitlines() if '"level":"span"' in line]
+    file = folder / "span.jsonl"
+    file.write_text("".join(f"{line}\n" for line in lines))
+    return lines, file
+
+
 def test_a_consumer_in_c_finds_a_planted_bug(
     chosen: tuple[vectors.Chosen, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler: apt-get install gcc")
-    lines = [line for line in chosen[1].read_text().splitlines() if '"level":"span"' in line]
-    file = tmp_path / "span.jsonl"
-    file.write_text("".join(f"{line}\n" for line in lines))
-    source = ROOT / "examples" / "c" / "span.c"
-    flags = ("-pthread", "-DSPANSPEC_MAIN", f"-I{PLACE.parent}")
-    command = [compiler, *flags, "-o", str(tmp_path / "span"), str(source)]
-    subprocess.run(command, check=True)
+    _, file = of_spans(chosen[1], tmp_path)
+    consumer = built(SPAN_IN_C, tmp_path / "span", *MAIN)
     for planted, status, says in (("0", 0, ", 0 wrong"), ("1", 1, "  must say {")):
         monkeypatch.setenv("PLANT", planted)
-        done = subprocess.run([tmp_path / "span", "vectors", file], capture_output=True, text=True)
+        done = subprocess.run([consumer, "vectors", file], capture_output=True, text=True)
         assert done.returncode == status, done.stdout
         assert says in done.stdout
 
@@ -132,13 +133,8 @@ def test_the_consumer_in_c_leaves_out_what_is_not_shown(
     chosen: tuple[vectors.Chosen, Path], tmp_path: Path
 ) -> None:
     """The harness that `new` writes shows neither a state nor a path, the other no cache."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler: apt-get install gcc")
-    lines = [line for line in chosen[1].read_text().splitlines() if '"level":"span"' in line]
-    file = tmp_path / "span.jsonl"
-    file.write_text("".join(f"{line}\n" for line in lines))
-    whole = (ROOT / "examples" / "c" / "span.c").read_text()
+    lines, file = of_spans(chosen[1], tmp_path)
+    whole = SPAN_IN_C.read_text()
     without_cache = re.sub(r".*has_alloc_cache =.*\n", "", whole)
     assert without_cache != whole
     harness = (ROOT / "proofs/spanproof/doors/templates/c/harness.c").read_text()
@@ -150,9 +146,8 @@ def test_the_consumer_in_c_leaves_out_what_is_not_shown(
         (wrong, 1),
     ):
         (tmp_path / "one.c").write_text(source)
-        flags = ("-pthread", f"-I{PLACE.parent}", "-o", str(tmp_path / "one"))
-        subprocess.run([compiler, *flags, str(tmp_path / "one.c")], check=True)
-        done = subprocess.run([tmp_path / "one", "vectors", file], capture_output=True, text=True)
+        consumer = built(tmp_path / "one.c", tmp_path / "one", "-pthread")
+        done = subprocess.run([consumer, "vectors", file], capture_output=True, text=True)
         assert done.returncode == status, done.stdout
         asked = int(done.stdout.splitlines()[-1].split()[2])
         assert status or asked > len(lines)
@@ -161,11 +156,7 @@ def test_the_consumer_in_c_leaves_out_what_is_not_shown(
 def test_the_consumer_in_c_leaves_out_vectors_of_a_level_that_it_has_not(
     chosen: tuple[vectors.Chosen, Path], tmp_path: Path
 ) -> None:
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler: apt-get install gcc")
-    flags = ("-pthread", "-DSPANSPEC_MAIN", f"-I{PLACE.parent}", "-o", str(tmp_path / "span"))
-    subprocess.run([compiler, *flags, str(ROOT / "examples" / "c" / "span.c")], check=True)
+    consumer = built(SPAN_IN_C, tmp_path / "span", *MAIN)
     lines = chosen[1].read_text().splitlines(keepends=True)
     sizes = [line for line in lines if '"level":"sizes"' in line]
     file = tmp_path / "some.jsonl"
@@ -175,7 +166,7 @@ def test_the_consumer_in_c_leaves_out_vectors_of_a_level_that_it_has_not(
     ):
         assert some
         file.write_text("".join(some))
-        done = subprocess.run([tmp_path / "span", "vectors", file], capture_output=True, text=True)
+        done = subprocess.run([consumer, "vectors", file], capture_output=True, text=True)
         assert done.returncode == status, done.stdout
         assert done.stdout.splitlines()[-1].startswith(says)
 
@@ -269,15 +260,10 @@ def test_a_heap_in_c_consumes_them(
     heaps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Results only, and without Python on the consumer's side; the heap behind it is another's."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler: apt-get install gcc")
-    flags = ("-pthread", "-DSPANSPEC_MAIN", f"-I{PLACE.parent}")
-    source = ANSWERING.with_name("bridge.c")
-    subprocess.run([compiler, *flags, "-o", str(tmp_path / "bridge"), str(source)], check=True)
+    bridge = built(ANSWERING.with_name("bridge.c"), tmp_path / "bridge", *MAIN)
     for kind, status, says in (("", 0, ", 0 wrong"), ("wrong address", 1, "  must say {")):
         monkeypatch.setenv("BEHIND", f"exec {sys.executable} {ANSWERING} {kind!r} 'events state'")
-        command = [str(tmp_path / "bridge"), "vectors", str(heaps / "heap.jsonl")]
+        command = [bridge, "vectors", str(heaps / "heap.jsonl")]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == status, done.stdout
         assert says in done.stdout
