@@ -117,6 +117,18 @@ PARTS = {
         "campaigns",
         "planted",
     ],
+    "spanproof.theorems.kernels": [
+        "structures",
+        "structures_mutants",
+        "trees",
+        "trees_mutants",
+        "spans",
+        "spans_mutants",
+        "pages",
+        "pages_mutants",
+        "arithmetic",
+        "methods",
+    ],
     "spanproof.theorems.sharing": ["containers", "steps", "consequences"],
     "spanproof.theorems.objects": [
         "promises",

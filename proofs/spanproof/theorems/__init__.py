@@ -22,16 +22,13 @@ from spanproof.theorems.heap import accounts, allp, collector, contents, markbit
 from spanproof.theorems.heap import progress as sweep_progress
 from spanproof.theorems.heap import specials as heap_specials
 from spanproof.theorems.kernels import arithmetic as kernel_arithmetic
-from spanproof.theorems.kernels import (
-    methods_made,
-    methods_shape,
-    methods_slots,
-    methods_sweep,
-    structures,
-    trees,
-)
 from spanproof.theorems.kernels import pages as kernel_pages
 from spanproof.theorems.kernels import spans as kernels
+from spanproof.theorems.kernels import structures, trees
+from spanproof.theorems.kernels.methods import made as methods_made
+from spanproof.theorems.kernels.methods import shape as methods_shape
+from spanproof.theorems.kernels.methods import slots as methods_slots
+from spanproof.theorems.kernels.methods import sweep as methods_sweep
 from spanproof.theorems.objects import abstract, safety
 from spanproof.theorems.objects.promises import large, places, tiny, zeroing
 from spanproof.theorems.objects.simulation import (

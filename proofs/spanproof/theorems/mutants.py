@@ -18,7 +18,7 @@ from spanproof.theorems.heap.marking_mutants import MARKING_MUTANTS
 from spanproof.theorems.heap.mcaches_mutants import MCACHE_MUTANTS
 from spanproof.theorems.heap.progress_mutants import SWEEP_PROGRESS_MUTANTS
 from spanproof.theorems.heap.specials_mutants import SPECIAL_STEP_MUTANTS
-from spanproof.theorems.kernels.methods_mutants import METHOD_MUTANTS
+from spanproof.theorems.kernels.methods.methods_mutants import METHOD_MUTANTS
 from spanproof.theorems.kernels.pages_mutants import KERNEL_PAGE_MUTANTS
 from spanproof.theorems.kernels.spans_mutants import KERNEL_MUTANTS
 from spanproof.theorems.kernels.structures_mutants import STRUCTURE_MUTANTS

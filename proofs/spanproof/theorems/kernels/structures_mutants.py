@@ -1,4 +1,4 @@
-"""Wrong variants of the implementation's page map, page set, tree, free runs and fresh spans."""
+"""Wrong variants of the implementation's page map, page set, tree and free runs."""
 
 from typing import Final
 
@@ -53,16 +53,6 @@ STRUCTURE_MUTANTS: Final[tuple[Mutant, ...]] = (
             "page_of(base), span.npages)",
             "kernels.free-runs",
             "a run from which pages were taken counts as long as before",
-        ),
-    ),
-    *variants_of(
-        "spanalloc.span.span.Span.__init__",
-        Variant(
-            "generation-too-large",
-            "if not 0 <= sweepgen <= UINT32:",
-            "if not 0 <= sweepgen:",
-            "methods.made",
-            "a span is made with a sweepgen of more than 32 bits",
         ),
     ),
 )

@@ -8,7 +8,7 @@ from mypy_extensions import i64
 from spanproof.prove.methods import Fields, equal
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values.merge import as_bool, scalar_of
-from spanproof.theorems.kernels.spanimage import (
+from spanproof.theorems.kernels.methods.spanimage import (
     CHANGED,
     NATIVE,
     any_span,

@@ -9,7 +9,7 @@ from spanproof.prove.methods import equal
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values.merge import as_bool, scalar_of
 from spanproof.theorems.kernels.arithmetic import COUNT
-from spanproof.theorems.kernels.spanimage import (
+from spanproof.theorems.kernels.methods.spanimage import (
     CHANGED,
     NATIVE,
     VECTORS,

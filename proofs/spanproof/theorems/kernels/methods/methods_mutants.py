@@ -1,8 +1,18 @@
-"""Mutants of the methods of the implementation's span."""
+"""Mutants of the methods of the implementation's span, and of how it is made."""
 
 from spanproof.patch.mutant import Variant, variants_of
 
 METHOD_MUTANTS = (
+    *variants_of(
+        "spanalloc.span.span.Span.__init__",
+        Variant(
+            "generation-too-large",
+            "if not 0 <= sweepgen <= UINT32:",
+            "if not 0 <= sweepgen:",
+            "methods.made",
+            "a span is made with a sweepgen of more than 32 bits",
+        ),
+    ),
     *variants_of(
         "spanalloc.span.span.Span.malloc_fast",
         Variant(

@@ -13,8 +13,7 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values.merge import scalar_of
 from spanproof.symbolic.values.values import SymbolicObject
 from spanproof.theorems.kernels.arithmetic import item
-from spanproof.theorems.kernels.pages import U48
-from spanproof.theorems.kernels.spanimage import (
+from spanproof.theorems.kernels.methods.spanimage import (
     CHANGED,
     NATIVE,
     VECTORS,
@@ -25,6 +24,7 @@ from spanproof.theorems.kernels.spanimage import (
     refuses,
     searched,
 )
+from spanproof.theorems.kernels.pages import U48
 from spanproof.theorems.kernels.spans import (
     cache_bit_is_exact,
     has_slots,
