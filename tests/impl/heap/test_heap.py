@@ -133,6 +133,38 @@ def test_manual_spans_count_apart(heap: Heap) -> None:
     assert heap.take_manual(8) == stack
 
 
+def test_sweeping_all_tells_the_pages_that_it_gave_back(package: ModuleType) -> None:
+    heap = package.Heap(os=package.SimulatedMemory())
+    kept = heap.malloc(24)
+    for size in (5 * PAGE + 1, 20 * PAGE, 5 * PAGE):
+        heap.malloc(size)
+    heap.collect([kept])
+    assert heap.sweep_all() == 6 + 20 + 5
+    assert heap.sweep_all() == 0
+
+
+def test_a_manual_span_has_nothing_of_the_slots_before(package: ModuleType) -> None:
+    heap = package.Heap(os=package.SimulatedMemory())
+    span_at = heap.state.pages.free.pages.span_at
+    below, small, above = heap.malloc(3 * PAGE), heap.malloc(8), heap.malloc(3 * PAGE)
+    span = span_at(small)
+    assert (span.alloc_count, span.spanclass, span.nelems, span.elemsize) == (1, 2, 1024, 8)
+    heap.collect([below, above])
+    heap.sweep_all()
+    assert span_at(heap.take_manual(1)) is span
+    assert (span.alloc_count, span.spanclass, span.nelems, span.elemsize) == (0, 0, 0, 0)
+    assert span.limit == span.base + PAGE
+    # A large object ends before its pages do.
+    large = heap.malloc(5 * PAGE - 100)
+    highest = heap.malloc(5 * PAGE)
+    span = span_at(large)
+    assert (span.spanclass, span.nelems, span.limit) == (0, 1, large + 5 * PAGE - 100)
+    heap.collect([below, above, highest])
+    heap.sweep_all()
+    assert span_at(heap.take_manual(5)) is span
+    assert (span.nelems, span.elemsize, span.limit) == (0, 0, large + 5 * PAGE)
+
+
 def test_the_number_of_ps_changes_and_their_spans_return(heap: Heap) -> None:
     heap.malloc(64, p=1)
     heap.set_procs(1, p=1)

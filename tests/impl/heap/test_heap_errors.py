@@ -91,6 +91,17 @@ def test_bad_marks_are_refused_all_together(heap: Heap, package: ModuleType) -> 
     heap.finish([OBJECT])
 
 
+def test_a_cache_that_has_missed_a_cycle_is_not_flushed(package: ModuleType) -> None:
+    heap = package.Heap(1, package.SimulatedMemory())
+    heap.malloc(64)
+    heap.collect([])
+    heap.state.mcaches[0].flush_gen = (1 << 32) - 2
+    with pytest.raises(package.HeapError, match="T-54: flushGen 4294967294 in generation 2"):
+        heap.set_procs(2)
+    assert "T-54" in heap.broken
+    heap.close()
+
+
 def test_a_closed_heap_refuses_everything(package: ModuleType) -> None:
     heap = package.Heap(1, package.SimulatedMemory())
     heap.malloc(8)

@@ -108,6 +108,22 @@ def test_a_time_is_refused_where_the_runtime_would_divide_by_nothing(package: Mo
         heap.finish((), 0, 5)
 
 
+def test_what_is_due_beyond_an_int64_is_the_smallest_as_the_machine_converts(
+    package: ModuleType,
+) -> None:
+    """CVTTSD2SQ has one result for all that is too much, and so for 2^63 itself."""
+    pacing = package.Heap(os=package.SimulatedMemory()).state.pacing
+    pacing.heap_live_basis = pacing.heap_live
+    for due, pages in (
+        (2.0**62, 1 << 62),
+        (2.0**63 - 1024, (1 << 63) - 1024),
+        (2.0**63, -(1 << 63)),
+        (2.0**64, -(1 << 63)),
+    ):
+        pacing.pages_per_byte = due
+        assert pacing.pages_to_sweep(1, 0) == pages
+
+
 def test_a_ratio_below_zero_counts_as_zero_from_then_on(package: ModuleType) -> None:
     heap = package.Heap(os=package.SimulatedMemory())
     live = [heap.malloc(16 * MIB)]

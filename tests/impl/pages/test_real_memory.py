@@ -154,3 +154,20 @@ def test_huge_pages_are_cut_and_welcomed_in_the_kernel(package: ModuleType) -> N
     finally:
         del view
         memory.release(base, size)
+
+
+@pytest.mark.parametrize("huge", [0, 2 * MIB])
+def test_without_huge_pages_nothing_is_said_of_them(package: ModuleType, huge: int) -> None:
+    advised: list[tuple[int, int, int]] = []
+
+    class Noted(package.SimulatedMemory):  # type: ignore[misc, name-defined]
+        def madvise(self, address: int, size: int, advice: int) -> int:
+            advised.append((address, size, advice))
+            return 0
+
+    memory = Noted(package.PageSizes(4096, huge))
+    memory.unused(3 * MIB, 1 * MIB)
+    memory.used(4 * MIB, 3 * MIB)
+    dont_need, no_huge, with_huge = 4, 15, 14
+    told = [(2 * MIB, 2 * MIB, no_huge)] * bool(huge) + [(3 * MIB, 1 * MIB, dont_need)]
+    assert advised == told + [(4 * MIB, 2 * MIB, with_huge)] * bool(huge)

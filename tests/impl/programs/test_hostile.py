@@ -215,6 +215,33 @@ def test_a_region_that_is_held_already_is_refused(package: ModuleType) -> None:
     heap.close()
 
 
+@pytest.mark.parametrize("base", [(1 << 47) - (64 << 20), 1 << 47])
+def test_addresses_end_at_2_to_the_47(base: int, package: ModuleType) -> None:
+    """T-8: what would be behind is given back, and refused."""
+
+    class AtTheEnd(package.SimulatedMemory):  # type: ignore[misc, name-defined]
+        released = 0
+
+        def reserve(self, address: int, size: int) -> int:
+            return 0
+
+        def reserve_aligned(self, size: int, align: int) -> tuple[int, int]:
+            return base, size
+
+        def release(self, address: int, size: int) -> None:
+            self.released += size
+
+    memory = AtTheEnd()
+    heap = package.Heap(1, memory)
+    if base < 1 << 47:
+        assert heap.malloc(64) == base
+    else:
+        with pytest.raises(package.OsFailed, match="T-8"):
+            heap.malloc(64)
+        assert memory.released == 64 << 20
+    heap.close()
+
+
 def test_an_operating_system_that_was_not_set_up_is_refused(package: ModuleType) -> None:
     class Bare(package.OsMemory):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:

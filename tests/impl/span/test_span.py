@@ -230,3 +230,13 @@ def test_marking_sets_exactly_the_bit_of_the_slot(span_type: type[Span]) -> None
         span.mark(slot)
         expected |= 1 << slot
         assert span.snapshot().mark_bits == expected
+
+
+def test_a_span_with_objects_that_becomes_manual_has_no_slots(span_type: type[Span]) -> None:
+    """HEAP-24, also of one whose objects nobody has swept, which no heap makes manual."""
+    span = cached_span(span_type, 5)
+    take(span, 3)
+    assert (span.alloc_count, span.spanclass, span.nelems, span.elemsize) == (3, 10, 128, 64)
+    span.make_manual()
+    assert (span.alloc_count, span.spanclass, span.nelems, span.elemsize) == (0, 0, 0, 0)
+    assert span.limit == BASE + 8192

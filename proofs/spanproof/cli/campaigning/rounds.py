@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from spanproof.cli.campaigning.campaigns import ProgressLine, reached_json
 from spanproof.cli.campaigning.saving import Saver
 from spanproof.cli.output import complain, out, print_json, progress, status_of
+from spanproof.cli.showing.abridged import abridged
 from spanproof.doors.targets import Campaigner
 from spanproof.fuzz.campaigns.campaign import CampaignResult
 from spanproof.fuzz.campaigns.finding import FoundWith
@@ -133,7 +134,7 @@ class Rounds:
             self._documents.append({**as_json(first, saver.address), "like": []})
         else:
             out.print("found by another process, and not made smaller:", markup=False)
-            out.print(result.beside.render(), markup=False)
+            out.print(abridged(result.beside.render()), markup=False)
             saver.tell()
         saver.go_on()
 
@@ -145,11 +146,12 @@ class Rounds:
             for line in told_of_known(result.exercised):
                 out.print(line, markup=False)
             if divergence is not None:
-                out.print(divergence.render(), markup=False)
+                out.print(abridged(divergence.render()), markup=False)
             if result.again is not None:
                 out.print(str(result.again), markup=False)
             if result.stuck is not None:
-                out.print(f"interrupted, and not judged:\n{result.stuck.render()}", markup=False)
+                out.print("interrupted, and not judged:", markup=False)
+                out.print(abridged(result.stuck.render()), markup=False)
         likes: list[str] = []
         if divergence is not None:
             try:

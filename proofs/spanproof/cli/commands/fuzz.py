@@ -27,6 +27,7 @@ from spanproof.cli.output import (
     out,
     print_json,
 )
+from spanproof.cli.showing.abridged import abridged
 from spanproof.cli.showing.counterexample import replay_counterexample
 from spanproof.counterexamples.saved import is_counterexample
 from spanproof.doors.slices import PROGRAMS, Sliced, campaigner_in_slices, slices_of
@@ -181,10 +182,10 @@ def replay(
     if json:
         print_json({"agrees": divergence is None, "divergence": divergence_json(divergence)})
     elif divergence is None:
-        out.print(describe(program), markup=False)
+        out.print(abridged(describe(program)), markup=False)
         out.print("both sides agree at every step")
     else:
-        out.print(divergence.render(), markup=False)
+        out.print(abridged(divergence.render()), markup=False)
     return HOLDS if divergence is None else FAILS
 
 

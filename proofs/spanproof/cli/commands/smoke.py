@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from spanproof.cli.campaigning.doors import AnyMalloc, Exec, Library, door_of, long_of, named
 from spanproof.cli.output import FAILS, HOLDS, INTERRUPTED, Unusable, out, print_json, progress
+from spanproof.cli.showing.abridged import abridged
 from spanproof.doors.targets import campaign_of, greeting_of
 from spanproof.fuzz.campaigns.campaign import CampaignResult
 from spanproof.fuzz.campaigns.finding import FoundWith
@@ -89,7 +90,7 @@ def introduction(greeting: Greeting) -> str:
 def judged(level: str, result: CampaignResult) -> Level:
     """Return what became of a level."""
     divergence = result.divergence
-    wrong = "" if divergence is None else divergence.render()
+    wrong = "" if divergence is None else abridged(divergence.render())
     steps = result.exercised["steps"]
     return Level(level, divergence is None, result.programs, steps, wrong)
 

@@ -27,6 +27,24 @@ REASONS: Final = (
         "how much more room there is than arenas changes no result: the tree rounds its rows up",
     ),
     Reason(
+        "pages.freeruns.FreeRuns.make_room",
+        "while capacity < arenas",
+        "capacity < arenas -> (capacity <= arenas)",
+        "how much more room there is than arenas changes no result",
+    ),
+    Reason(
+        "pages.freeruns.FreeRuns.arena_added",
+        "self.tops.clear()",
+        "self.tops.clear() -> pass",
+        "each arena's length is stored anew, and there is one arena more than before",
+    ),
+    Reason(
+        "pages.osmem.OsMemory.welcome_huge",
+        "if huge == 0",
+        "0 -> 1",
+        "multiples of 0 bytes are all 0, and then no page is between them",
+    ),
+    Reason(
         "heap.malloc.take",
         "if slot < 0",
         "slot < 0 -> (slot <= 0)",

@@ -196,6 +196,23 @@ METHOD_MUTANTS = (
         ),
     ),
     *variants_of(
+        "spanalloc.span.span.Span.make_manual",
+        Variant(
+            "method-manual-keeps-count",
+            "self.alloc_count = 0",
+            "pass",
+            "methods.states",
+            "a manual span has the objects that its pages had before",
+        ),
+        Variant(
+            "method-manual-keeps-size",
+            "self.elemsize = 0",
+            "pass",
+            "methods.states",
+            "a manual span has the slot size that its pages had before",
+        ),
+    ),
+    *variants_of(
         "spanalloc.span.layout.SpanLayout.address",
         Variant(
             "method-address-next",

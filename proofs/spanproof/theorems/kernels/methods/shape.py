@@ -79,7 +79,7 @@ def a_span_is_cut_as_in_the_model(p: Proof) -> None:
 @obligation("methods.states", "SPAN-2 SPAN-3 SWP-7 HEAP-24 HEAP-22", NATIVE)
 def descriptors_begin_in_no_use(p: Proof) -> None:
     """Reset makes a descriptor that of other pages, in no use; make_manual one without slots, that
-    ends where its pages do. Neither touches the generation.
+    ends where its pages do, whatever slots it has had. Neither touches the generation.
     """
     span = any_span(p, exact=False)
     base, npages = p.number(U48, "base"), p.number(U32, "npages")
@@ -94,6 +94,8 @@ def descriptors_begin_in_no_use(p: Proof) -> None:
         p.show(f"{name} is none", identity(span, name) == 0)
     end = p.arithmetic.lift(scalar_of(span.run("end").value)).term
     p.show("its end", end == base + npages * PAGE_SIZE)
+    for name in ("alloc_count", "spanclass", "elemsize"):
+        span.set(name, p.number(U8, f"stale {name}"))
     span.run("make_manual")
     p.show("manual", span["state"] == MANUAL)
     for name in ("alloc_count", "spanclass", "nelems", "elemsize"):
