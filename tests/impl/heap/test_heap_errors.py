@@ -303,6 +303,21 @@ def test_background_threads_start_once_and_end(package: ModuleType) -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("spanalloc-")]
 
 
+def test_the_background_scavenger_sleeps_until_it_is_time_for_a_turn(package: ModuleType) -> None:
+    heap = package.Heap(1, package.SimulatedMemory())
+    heap.start_background(sweeper=False)
+    heap.stop_background()
+    (worker,) = heap.background.workers.values()
+    line = heap.state.line
+    line.parked, line.wake_at = False, 1 << 62
+    assert heap.background.scavenge_next(worker) > 1_000_000
+    assert (line.parked, line.wake_at) == (False, 1 << 62)
+    line.wake_at = 1
+    assert heap.background.scavenge_next(worker) == 0.0
+    assert (line.parked, line.wake_at) != (False, 1)
+    heap.close()
+
+
 def elsewhere(call: Callable[[], object]) -> list[object]:
     """Make a call on a thread of its own; return its result, or what it raised."""
     results: list[object] = []

@@ -171,3 +171,17 @@ def test_without_huge_pages_nothing_is_said_of_them(package: ModuleType, huge: i
     dont_need, no_huge, with_huge = 4, 15, 14
     told = [(2 * MIB, 2 * MIB, no_huge)] * bool(huge) + [(3 * MIB, 1 * MIB, dont_need)]
     assert advised == told + [(4 * MIB, 2 * MIB, with_huge)] * bool(huge)
+
+
+def test_simulated_memory_counts_each_call_and_its_bytes(package: ModuleType) -> None:
+    memory = package.SimulatedMemory()
+    assert memory.reserve(1 << 40, 8192) == 1 << 40
+    assert memory.reserve(0, 8192) == 0x7F00_0000_0000 - 8192
+    assert memory.reserved_bytes == 16384
+    assert memory.commit(1 << 40, 8192) == memory.madvise(1 << 40, 4096, 4) == 0
+    memory.clear(1 << 40, 4096)
+    assert memory.view(1 << 40, 4096) is None
+    memory.release(1 << 40, 8192)
+    assert memory.reserved_bytes == 8192
+    assert memory.advised_bytes == {4: 4096}
+    assert memory.calls == {"reserve": 2, "commit": 1, "madvise": 1, "clear": 1, "release": 1}
