@@ -1,29 +1,13 @@
-"""Memory below the heap: what the system is told, the runtime's own memory, special records."""
+"""Memory below the heap: what the system is told, arenas, and the runtime's own memory."""
 
 import itertools
-from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
-from spanspec.base.bitmap import Bits
-from spanspec.base.steps import NotAStep
-from spanspec.base.words import M64
-from spanspec.heap.courses.specials import DueTable, SpanSpecials, SpecialTable, by_fate
 from spanspec.heap.heap import Heap
 from spanspec.heap.program import AddSpecial
-from spanspec.pages.courses.bgscavenge import FIRST_RETRY_NS, Scavenger, after_turn, may_sleep, wake
-from spanspec.pages.courses.scavenge import Line, background_work, goal_for
-from spanspec.pages.freeset.freeruns import (
-    ALL,
-    UNSCAVENGED,
-    UNSCAVENGED_SMALL,
-    FreeSpan,
-    SortedFreeSpans,
-)
-from spanspec.pages.freeset.treap import Treap
 from spanspec.pages.memory.arena import GrantingOs, Hint, Region, reserve_aligned, reserve_arenas
 from spanspec.pages.memory.fixalloc import FixAlloc
 from spanspec.pages.memory.mallocinit import LinearAlloc, linear_alloc
@@ -31,30 +15,18 @@ from spanspec.pages.memory.osmemory import FollowedOs, RegionState, huge_advice,
 from spanspec.pages.memory.persistent import (
     ARENA_MAP_BYTES,
     FIXALLOC_CHUNK,
-    GC_BITS_CHUNK,
-    HEAP_ARENA_METADATA,
     PERSISTENT_CHUNK,
     AllSpans,
     Metadata,
 )
 from spanspec.pages.tables.runs import AMD64, Bounds, PhysicalPages
-from spanspec.sharing.containers.sweepbuf import SweepBuffer
-from spanspec.span.mspan import Mspan, init_span, set_marked
 from spanspec.span.specials import (
     FINALIZER,
-    FREED,
-    PROFILE,
-    QUEUED,
-    Special,
-    Specials,
-    add_special,
-    fates_of,
-    has_special,
-    remove_special,
 )
 
-HUGE = AMD64.huge
 MIB = 1 << 20
+
+HUGE = AMD64.huge
 
 
 # --- advice about huge pages ----------------------------------------------------------------------
@@ -287,157 +259,3 @@ def test_a_place_that_is_aligned_by_chance_is_kept_whole() -> None:
     assert reserve_aligned(shifted, 2 * MIB, MIB) == Bounds(4 * MIB, 6 * MIB)
     assert shifted.released == [(3 * MIB + 8192, MIB - 8192), (6 * MIB, 8192)]
     assert reserve_aligned(refused, 2 * MIB, MIB) == Bounds(0, 0)
-
-
-# --- special records ------------------------------------------------------------------------------
-
-
-def test_a_sweep_decides_on_special_records_object_by_object() -> None:
-    span = init_span(0, 1, 8, 8192)  # slots of 48 bytes
-    span = set_marked(replace(span, freeindex=4, alloc_count=4), 0)
-    specials: tuple[Special, ...] = ()
-    for offset, kind in ((0, PROFILE), (48, FINALIZER), (48, PROFILE), (96, PROFILE)):
-        specials = add_special(specials, offset, kind)
-    queued, kept, after = swept_specials(span, specials)
-    assert queued == [48]
-    assert kept == (Special(0, PROFILE), Special(48, PROFILE))
-    assert after.gcmark_bits == Bits(0b11)
-
-
-def test_records_of_one_slot_are_told_apart_by_address() -> None:
-    span = replace(init_span(0, 1, 5, 8192), freeindex=3, alloc_count=3)  # slots of 16 bytes
-    specials: tuple[Special, ...] = ()
-    for offset, kind in ((24, FINALIZER), (16, PROFILE), (16, FINALIZER), (40, PROFILE)):
-        specials = add_special(specials, offset, kind)
-    assert has_special(specials, 24, FINALIZER)
-    assert not has_special(specials, 16 + 4, FINALIZER)
-    assert remove_special(specials, 17, FINALIZER) == specials
-    queued, kept, after = swept_specials(span, remove_special(specials, 16, FINALIZER))
-    assert queued == [24]
-    assert kept == (Special(16, PROFILE),)
-    assert after.gcmark_bits == Bits(0b10)
-    assert swept_specials(span, specials)[0] == [16, 24]
-
-
-def test_a_record_is_freed_only_with_its_object() -> None:
-    span = set_marked(replace(init_span(0, 1, 5, 8192), freeindex=3, alloc_count=3), 0)
-    records: dict[int, Specials] = {
-        1: (Special(0, FINALIZER), Special(16, FINALIZER), Special(16, PROFILE))
-    }
-    at = SpanSpecials(span, span, SpecialTable(records, 1, span), DueTable([]))
-    for special, fate in (
-        (Special(0, FINALIZER), QUEUED),  # it is alive
-        (Special(16, PROFILE), FREED),  # it is saved by its finalizer
-        (Special(16, FINALIZER), FREED),
-        (Special(32, PROFILE), FREED),  # there is none
-    ):
-        with pytest.raises(NotAStep):
-            by_fate(at, special, fate)
-
-
-def swept_specials(span: Mspan, specials: Specials) -> tuple[list[int], Specials, Mspan]:
-    """Return which finalizers a sweep queues, which records it keeps, and the span."""
-    records, queued = {1: specials}, list[int]()
-    at = SpanSpecials(span, span, SpecialTable(records, 1, span), DueTable(queued))
-    for special, fate in zip(specials, fates_of(span, specials), strict=True):
-        at = by_fate(at, special, fate)
-    return queued, records.get(1, ()), at.span
-
-
-# --- the scavenger's goroutine --------------------------------------------------------------------
-
-
-def test_the_scavenger_backs_off_and_a_release_resets_it() -> None:
-    line = Line(goal=1000, basis=5000, time_basis=0, rate=0.001, generation=3)
-    scavenger = wake(Scavenger(), 0)
-    delays = []
-    for _ in range(3):
-        delays.append(scavenger.retry_delay)
-        scavenger = after_turn(scavenger, line, 10, wanted=0, released=0)
-        slept = scavenger
-        scavenger = wake(slept, slept.wake_at)
-    assert delays == [FIRST_RETRY_NS, 2 * FIRST_RETRY_NS, 4 * FIRST_RETRY_NS]
-    assert scavenger.retry_delay == 8 * FIRST_RETRY_NS
-    assert wake(slept, slept.wake_at - 1).retry_delay == 4 * FIRST_RETRY_NS
-    assert wake(scavenger, 20).retry_delay == 8 * FIRST_RETRY_NS
-    ahead = after_turn(scavenger, line, 10, wanted=100, released=4096)
-    assert ahead == Scavenger(False, 10 + 3996 * 1000, FIRST_RETRY_NS, 3)
-    assert after_turn(ahead, line, 50, wanted=100, released=100).wake_at == 50
-    assert after_turn(ahead, line, 50, wanted=None, released=0).parked
-
-
-@pytest.mark.parametrize(("rate", "time"), [(inf, 0), (inf, 9), (2.0**60, 16), (2.0**60, 99)])
-def test_a_line_that_no_number_holds_asks_for_nothing(rate: float, time: int) -> None:
-    line = Line(goal=64 << 10, basis=96 << 10, time_basis=0, rate=rate)
-    assert background_work(line, 200 << 10, time) == 0
-    assert background_work(replace(line, rate=1.0), 200 << 10, 8) == (104 << 10) + 8
-
-
-def test_a_goal_that_no_number_holds_is_half_of_all_addresses() -> None:
-    over = 1 << 63
-    assert goal_for(8 * MIB, M64, 4 * MIB, 4096) == over + over // 10 // 4096 * 4096 + 4096
-    assert goal_for(4 * MIB, 1 << 63, 4 * MIB, 4096) == goal_for(8 * MIB, M64, 4 * MIB, 4096)
-    almost_all = M64 - 4095
-    assert goal_for(1, almost_all, 1, 1) == almost_all + almost_all // 10 - (1 << 64)
-
-
-def test_a_new_line_keeps_the_scavenger_awake() -> None:
-    seen = Scavenger(False, 0, FIRST_RETRY_NS, 3)
-    assert may_sleep(seen, Line(generation=3))
-    assert not may_sleep(seen, Line(generation=4))
-
-
-# --- structures -----------------------------------------------------------------------------------
-
-
-@given(
-    st.dictionaries(st.integers(0, 60), st.tuples(st.integers(1, 9), st.booleans()), max_size=30),
-    st.integers(-1, 61),
-    st.sampled_from((UNSCAVENGED_SMALL, UNSCAVENGED, ALL)),
-)
-def test_treap_and_sorted_list_answer_alike(
-    runs: dict[int, tuple[int, bool]], at: int, wanted: int
-) -> None:
-    treap, plain = Treap(), SortedFreeSpans()
-    for page, (npages, scavenged) in runs.items():
-        entry = FreeSpan(page * 8192, npages, page, scavenged, False)
-        treap.insert(entry)
-        plain.insert(entry)
-    assert treap.first(wanted) == plain.first(wanted)
-    assert treap.last(wanted) == plain.last(wanted)
-    assert treap.after(at * 8192, wanted) == plain.after(at * 8192, wanted)
-    assert treap.before(at * 8192, wanted) == plain.before(at * 8192, wanted)
-    assert all(treap.find(npages) == plain.find(npages) for npages in range(1, 11))
-
-
-def test_blocks_of_a_sweep_buffer_leave_out_what_is_not_filled() -> None:
-    buffer = SweepBuffer()
-    for place in range(600):
-        buffer.grow_for(place)
-        if place != 513:
-            buffer.push(1000 + place, place)
-    assert buffer.blocks() == 2
-    assert buffer.block(0) == tuple(range(1000, 1512))
-    assert buffer.block(1)[:2] == (1512, 1514)
-
-
-def test_a_sweep_buffer_takes_a_block_at_a_time_and_keeps_it() -> None:
-    buffer = SweepBuffer()
-    taken = [size for place in range(512 * 257) for size in buffer.grow_for(place)]
-    assert taken == [2048, *[4096] * 256, 4096, 4096]
-    assert (buffer.stack.made, buffer.stack.spine) == (257, 512)
-    buffer.push(7, 0)
-    buffer.pop(0)
-    assert buffer.grow_for(512 * 256) == ()
-    assert buffer.block(256) == ()
-    heap = Heap()
-    before = heap.read_memstats().gc_sys
-    heap.malloc(8192)
-    first = heap.read_memstats().gc_sys - before
-    for _ in range(511):
-        heap.malloc(8192)
-    second = heap.read_memstats().gc_sys - before
-    heap.malloc(8192)
-    assert heap.read_memstats().gc_sys - before == second + 4096
-    arena = HEAP_ARENA_METADATA + 4096  # and the first table of arenas
-    assert first == arena + GC_BITS_CHUNK + 2048 + 4096 == second
