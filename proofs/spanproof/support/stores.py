@@ -12,7 +12,7 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import urldefrag, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urldefrag, urlsplit
 
 import msgspec
 
@@ -171,13 +171,15 @@ class RedisStore:
         try:
             parts = urlsplit(self._url)
             there = parts.hostname or parts.path
-            shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="")
             _ = parts.port
         except ValueError as problem:
-            raise OSError(EINVAL, f"no address of Redis ({problem})", place) from None
+            raise OSError(EINVAL, f"no address of Redis ({problem})", unsecret(place)) from None
         if not there:
             raise OSError(EINVAL, "no address of Redis, such as redis://host:6379/0", place)
-        self._shown = f"{urlunsplit(shown)}#{name or USUAL}"
+        # Of the options only this one says where something is; another may be a password.
+        database = "".join(f"?db={number}" for number in parse_qs(parts.query).get("db", ())[:1])
+        host = parts.netloc.rpartition("@")[2]
+        self._shown = f"{parts.scheme}://{host}{parts.path}{database}#{name or USUAL}"
 
     def __reduce__(self) -> tuple[type["RedisStore"], tuple[str]]:
         """Have another process make a connection of its own."""
@@ -234,9 +236,12 @@ class RedisStore:
             redis = import_module("redis")
         except ImportError:
             raise Missing("redis:// needs a package: pip install 'spanspec[redis]'") from None
-        database: Redis = redis.Redis.from_url(
-            self._url, socket_timeout=ANSWERS, socket_connect_timeout=ANSWERS
-        )
+        try:
+            database: Redis = redis.Redis.from_url(
+                self._url, socket_timeout=ANSWERS, socket_connect_timeout=ANSWERS
+            )
+        except ValueError as problem:
+            raise OSError(EINVAL, f"no address of Redis ({problem})", self._shown) from None
         return database
 
     @contextmanager
@@ -249,8 +254,16 @@ class RedisStore:
         redis = import_module("redis")
         try:
             yield database
-        except redis.RedisError as problem:
+        except (redis.RedisError, TypeError, ValueError, LookupError) as problem:
+            # The others are raised for options that are none, and hosts and encodings of such
+            # names: they are only looked at when a connection is made.
             raise OSError(EIO, str(problem) or type(problem).__name__, self._shown) from None
+
+
+def unsecret(place: str) -> str:
+    """Return what may be no address as it was written, but for what may be a password."""
+    scheme, between, rest = place.partition("://")
+    return f"{scheme}{between}{rest.rpartition('@')[2]}"
 
 
 def as_text(key: bytes | str) -> str:

@@ -191,6 +191,9 @@ def test_a_campaign_goes_on_where_its_database_is_gone_and_says_so_at_its_end(
         ("redis://", "no address of Redis, such as redis://host:6379/0"),
         ("redis://host:port/0", "no address of Redis"),
         ("redis://[::1/0", "no address of Redis"),
+        (f"{NOBODY}?socket_timeout=soon", "no address of Redis"),
+        (f"{NOBODY}?no_such_option=1", "no_such_option"),
+        (f"redis://{'a' * 80}.org/0", "idna"),
     ],
 )
 @pytest.mark.parametrize("option", ["--corpus", "--save"])
@@ -202,6 +205,7 @@ def test_a_database_that_cannot_be_used_is_said_at_once(
     assert said.out == ""
     assert said.err.count("\n") == 1
     assert why in said.err
+    assert "bug of spanspec" not in said.err
 
 
 def test_without_the_package_it_is_said_what_to_install(
@@ -216,6 +220,22 @@ def test_a_password_is_not_printed() -> None:
     store = store_at("redis://me:secret@head:6379/3?health_check_interval=2#mine")
     assert store.address("a.json") == "redis://head:6379/3#mine/a.json"
     assert "secret" in store.place, "another process needs it"
+    with pytest.raises(OSError, match="no address of Redis") as refused:
+        store_at("redis://me:secret@head:port/3")
+    assert refused.value.filename == "redis://head:port/3"
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("unix:///run/redis.sock?db=3&password=secret#mine", "unix:///run/redis.sock?db=3#mine"),
+        ("redis://head:6379?db=3", "redis://head:6379?db=3#corpus"),
+        ("redis://[::1]:6379/3", "redis://[::1]:6379/3#corpus"),
+    ],
+)
+def test_the_address_that_is_told_leads_to_the_same_database(place: str, shown: str) -> None:
+    assert store_at(place).address("a.json") == f"{shown}/a.json"
+    assert store_at(shown).address("a.json") == f"{shown}/a.json"
 
 
 def test_what_a_database_does_not_have_is_not_run_again(address: str) -> None:
