@@ -3,6 +3,7 @@
 import pickle
 import threading
 from collections.abc import Iterator
+from errno import EIO
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from fakeredis import TcpFakeServer
 from spanproof.cli import app
 from spanproof.cli.files import brought
 from spanproof.cli.output import Unusable
-from spanproof.doors.slices import slices_of
+from spanproof.doors.slices import Slice, forget, look_at, slices_of
 from spanproof.fuzz.engine.corpus import SUFFIX, Corpus
+from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.program import Program, Refill
 from spanproof.fuzz.programs.heapprogram import HeapProgram, Malloc
 from spanproof.support.stores import FolderStore, RedisStore, SharedStore, store_at
@@ -161,6 +163,37 @@ def test_a_campaign_keeps_programs_and_findings_in_a_database_and_they_are_run_a
     assert app.run(["replay", saved]) == 1
     assert "model says" in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] in ([], ["__pycache__"])
+
+
+class Gone(FolderStore):
+    """A store that does not answer any more."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.asked: list[str] = []
+
+    def read(self, name: str) -> bytes | None:
+        self.asked.append(f"read {name}")
+        raise OSError(EIO, "is gone")
+
+    def remove(self, name: str) -> None:
+        self.asked.append(f"remove {name}")
+        raise OSError(EIO, "is gone")
+
+
+def test_a_store_that_is_gone_is_not_waited_for_once_for_each_slice(tmp_path: Path) -> None:
+    store = Gone(tmp_path)
+    slices = [Slice(number, 7, (), 1.0, Limits(), 1.0, store) for number in range(64)]
+    look_at([(one, 1) for one in slices], lambda one, found: pytest.fail("it has found nothing"))
+    forget(slices)
+    assert store.asked == ["read found-7-0.json", "remove found-7-0.json"]
+
+
+def test_what_slices_have_noted_is_removed(place: str) -> None:
+    slices = [Slice(number, 7, (), 1.0, Limits(), 1.0, store_at(place)) for number in range(3)]
+    store_at(place).write(slices[2].found, b"{}")
+    forget(slices)
+    assert store_at(place).names("") == []
 
 
 def test_a_campaign_goes_on_where_its_database_is_gone_and_says_so_at_its_end(
