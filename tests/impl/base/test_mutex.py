@@ -1,5 +1,7 @@
 """Under test whatever a lock protects refuses who does not hold it, before anything is changed."""
 
+import threading
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -39,3 +41,16 @@ def test_what_a_lock_protects_cannot_be_used_without_it(what: str, package: Modu
     with pytest.raises(package.LockNotHeld):
         USES[what](package, state, span)
     assert heap.snapshot() == before
+
+
+def test_a_lock_is_waited_for_until_a_time(package: ModuleType) -> None:
+    world = package.heap.world
+    lock = package.heap.world.Lock()
+    lock.acquire()
+    timer = threading.Timer(0.01, lock.release)
+    timer.start()
+    assert world.taken(lock, time.monotonic() + 3600)
+    timer.join()
+    assert not world.taken(lock, time.monotonic())
+    lock.release()
+    assert world.taken(lock, time.monotonic() - 1)

@@ -143,6 +143,38 @@ def test_sweeping_all_tells_the_pages_that_it_gave_back(package: ModuleType) -> 
     assert heap.sweep_all() == 0
 
 
+def test_what_a_p_has_freed_stays_counted_when_it_goes(package: ModuleType) -> None:
+    heap = package.Heap(2, package.SimulatedMemory())
+    for size in (5 * PAGE, 6 * PAGE, 64):
+        heap.malloc(size, p=1)
+    heap.malloc(8, noscan=True, p=1)
+    heap.collect([], p=1)
+    heap.sweep_all(p=1)
+    before = heap.statistics()
+    assert before.total_free == 11 * PAGE + 64
+    heap.set_procs(1)
+    assert heap.statistics() == before
+
+
+def test_more_arenas_than_the_tree_begins_with(package: ModuleType) -> None:
+    heap = package.Heap(1, package.SimulatedMemory())
+    arena = 64 << 20
+    whole = [heap.malloc(arena, noscan=True) for _ in range(40)]
+    heap.collect(whole[1:17] + whole[18:])
+    heap.sweep_all()
+    assert package.audit(heap.snapshot()) == []
+    assert heap.malloc(arena + PAGE, noscan=True) > whole[-1]
+    assert heap.malloc(arena, noscan=True) == whole[0]
+    assert heap.malloc(arena, noscan=True) == whole[17]
+
+
+def test_the_last_arena_of_the_address_space_is_asked_for(package: ModuleType) -> None:
+    heap = package.Heap(1, package.SimulatedMemory())
+    pages, last = heap.state.pages, (1 << 47) - (64 << 20)
+    pages.hints.append(type(pages.hints[-1])(last, False))
+    assert heap.malloc(64) == last
+
+
 def test_a_manual_span_has_nothing_of_the_slots_before(package: ModuleType) -> None:
     heap = package.Heap(os=package.SimulatedMemory())
     span_at = heap.state.pages.free.pages.span_at

@@ -1,6 +1,7 @@
 """A bad call raises an error that says what was wrong, and changes nothing."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
@@ -315,6 +316,21 @@ def test_the_background_scavenger_sleeps_until_it_is_time_for_a_turn(package: Mo
     line.wake_at = 1
     assert heap.background.scavenge_next(worker) == 0.0
     assert (line.parked, line.wake_at) != (False, 1)
+    heap.close()
+
+
+def test_the_sweeper_sweeps_and_the_scavenger_does_not(package: ModuleType) -> None:
+    heap = package.Heap(1, package.SimulatedMemory())
+    heap.malloc(40_000)
+    heap.collect([])
+    heap.start_background(sweeper=False)
+    heap.stop_background()
+    assert not heap.state.sweepdone
+    heap.start_background(scavenger=False)
+    until = time.monotonic() + 60
+    while not heap.state.sweepdone and time.monotonic() < until:
+        time.sleep(0.001)
+    assert heap.state.sweepdone
     heap.close()
 
 

@@ -45,6 +45,24 @@ REASONS: Final = (
         "multiples of 0 bytes are all 0, and then no page is between them",
     ),
     Reason(
+        "base.pagesizes.PageSizes.huge_pages",
+        "if self.huge == 0",
+        "0 -> 1",
+        "multiples of 0 bytes are all 0, and then no page is between them",
+    ),
+    Reason(
+        "pages.osmem.RealMemory.*",
+        "self._mmap(",
+        "1 -> 2",
+        "the number of a file is not looked at where memory is of none",
+    ),
+    Reason(
+        "pages.osmem.machine_sizes",
+        "huge & (huge - 1)",
+        "1 -> 2",
+        "it tells powers of two as well, but for a huge page of one byte",
+    ),
+    Reason(
         "pages.pageheap.PageHeap.take",
         "T-29",
         "raise HeapError('T-29*') -> pass",
