@@ -119,7 +119,7 @@ def campaign_in_slices(
     It takes what `run_target` takes.
 
     Raises: WrongFactory if what is under test cannot be used; Missing without a cluster's package;
-        OSError if the store cannot be used.
+        OSError if the store cannot be used, unless something is known already.
     """
     began = time.monotonic()
     done = Counter[str]()
@@ -137,7 +137,8 @@ def campaign_in_slices(
         if store is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="spanspec-"))
             store = FolderStore(Path(folder))
-        numbers = slices_of(store, start)
+        # What is known was found with this store: then it is done without, if it is gone.
+        numbers = slices_of(store, start, needed=not known)
 
         def cut() -> Slice:
             left = max(0.1, began + seconds - time.monotonic())
@@ -181,17 +182,18 @@ def campaigner_in_slices(found_with: FoundWith, sliced: Sliced) -> Campaigner:
     return partial(campaign_in_slices, found_with, sliced)
 
 
-def slices_of(store: SharedStore, seed: int) -> Iterator[int]:
+def slices_of(store: SharedStore, seed: int, *, needed: bool = True) -> Iterator[int]:
     """Yield the numbers of slices that were not begun in a store; each is noted there first.
 
-    Raises: OSError if the first cannot be noted; later ones, on a full disk, are done without.
+    Raises: OSError if the first cannot be noted, and it is `needed`; others, on a full disk or as
+        a database is gone, are done without.
     """
     least = 0
     while True:
         try:
             number = max(least, store.next_number(str(seed)))
         except OSError:
-            if least == 0:
+            if needed and least == 0:
                 raise
             number = least
         least = number + 1

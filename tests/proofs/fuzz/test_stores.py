@@ -217,6 +217,31 @@ def test_a_campaign_goes_on_where_its_database_is_gone_and_says_so_at_its_end(
     assert "bug of spanspec" not in said.err
 
 
+def test_a_search_for_a_second_finding_goes_on_where_the_database_is_gone(
+    address: str,
+    database: TcpFakeServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole = RedisStore.next_number
+
+    def ends(store: RedisStore, counter: str) -> int:
+        number = whole(store, counter)
+        gone(database)
+        return number
+
+    monkeypatch.setattr(RedisStore, "next_number", ends)
+    (tmp_path / "wrongspans.py").write_text(BUGGY)
+    monkeypatch.chdir(tmp_path)
+    options = ["--of", "span", "--python", "wrongspans:wrong", "--shrink", "1"]
+    stores = ["--jobs", "2", "--corpus", address, "--findings", "2"]
+    assert app.run(["fuzz", *options, *stores, "--seconds", "4"]) == 1
+    said = capsys.readouterr()
+    assert "1 finding\n" in said.out
+    assert f"the corpus does not have all that it should: {address}#corpus: " in said.err
+
+
 @pytest.mark.parametrize(
     ("place", "why"),
     [
