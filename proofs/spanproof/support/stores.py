@@ -11,10 +11,11 @@ from errno import EINVAL, EIO
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Final, Protocol
 from urllib.parse import parse_qs, urldefrag, urlsplit
 
 import msgspec
+from msgspec import Meta
 
 from spanproof.support import savedfile
 from spanproof.support.savedfile import UNDECODABLE
@@ -97,9 +98,9 @@ def store_at(place: str) -> SharedStore:
 
 
 class Counters(msgspec.Struct):
-    """The next number of each counter."""
+    """The next number of each counter; so many slices are not begun in a lifetime."""
 
-    slices: dict[str, int] = {}
+    slices: dict[str, Annotated[int, Meta(ge=0, lt=1 << 32)]] = {}
 
 
 class FolderStore:

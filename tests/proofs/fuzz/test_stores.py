@@ -301,9 +301,10 @@ def test_what_a_database_does_not_have_is_not_run_again(address: str) -> None:
         raise AssertionError("not reached")
 
 
-def test_a_folder_whose_count_is_damaged_is_not_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", ["1", '{"7": -5}', '{"7": 99999999999999999}'])
+def test_a_folder_whose_count_is_damaged_is_not_used(tmp_path: Path, count: str) -> None:
     store = FolderStore(tmp_path)
     store.next_number("7")
-    (tmp_path / "progress.json").write_text('{"slices": 1}')
+    (tmp_path / "progress.json").write_text(f'{{"slices": {count}}}')
     with pytest.raises(OSError, match="is damaged"):
         store.next_number("7")
