@@ -185,3 +185,16 @@ def test_simulated_memory_counts_each_call_and_its_bytes(package: ModuleType) ->
     assert memory.reserved_bytes == 8192
     assert memory.advised_bytes == {4: 4096}
     assert memory.calls == {"reserve": 2, "commit": 1, "madvise": 1, "clear": 1, "release": 1}
+
+
+def test_the_sizes_of_pages_are_this_machine_s(package: ModuleType) -> None:
+    osmem = package.pages.osmem
+    place = Path(osmem.HUGE_PAGE_FILE)
+    huge = int(place.read_text()) if place.exists() else 0
+    sizes = osmem.machine_sizes()
+    assert (sizes.physical, sizes.huge) == (os.sysconf("SC_PAGE_SIZE"), huge)
+
+
+def test_an_arena_has_one_p(package: ModuleType) -> None:
+    with package.Arena() as arena:
+        assert arena.heap.procs == 1
