@@ -278,3 +278,24 @@ def test_methods_of_subclasses_are_called(package: ModuleType) -> None:
     expected |= {"Turns.step_ends", "Turns.published", "Recorder.event"}
     # A machine without huge pages, or with few, is asked for less.
     assert expected - {"RealMemory.madvise"} <= called
+
+
+def test_what_advice_raises_is_kept_and_harms_nothing(package: ModuleType) -> None:
+    problem = OSError("no advice")
+
+    class Unadvised(package.SimulatedMemory):  # type: ignore[misc, name-defined]
+        def welcome_huge(self, base: int, size: int) -> None:
+            raise problem
+
+        def used(self, base: int, size: int) -> None:
+            pass
+
+    heap = package.Heap(1, Unadvised())
+    for _ in range(8):
+        heap.malloc(1 << 20)
+    heap.collect([])
+    heap.sweep_all()
+    assert heap.state.os.problem is problem
+    assert not heap.broken
+    assert package.audit(heap.snapshot()) == []
+    heap.close()
