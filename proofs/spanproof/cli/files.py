@@ -70,4 +70,8 @@ def brought(place: str) -> Iterator[Path]:
     with TemporaryDirectory(prefix="spanspec-") as folder:
         path = Path(folder) / name
         path.write_bytes(content)
-        yield path
+        try:
+            yield path
+        except Unusable as problem:
+            # That file is gone when the user reads of it.
+            raise Unusable(str(problem).replace(str(path), store.address(name))) from None

@@ -301,6 +301,15 @@ def test_what_a_database_does_not_have_is_not_run_again(address: str) -> None:
         raise AssertionError("not reached")
 
 
+def test_what_is_no_program_in_a_database_is_told_with_its_address(
+    address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_at(address).write("other.json", b"{}")
+    assert app.run(["replay", f"{address}#corpus/other.json"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"spanspec: {address}#corpus/other.json: not a saved program")
+
+
 @pytest.mark.parametrize("count", ["1", '{"7": -5}', '{"7": 99999999999999999}'])
 def test_a_folder_whose_count_is_damaged_is_not_used(tmp_path: Path, count: str) -> None:
     store = FolderStore(tmp_path)
