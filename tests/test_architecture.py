@@ -149,6 +149,15 @@ PARTS = {
         "saved_runs",
     ],
     "spanproof.mutation": ["corruption", "planted", "knownbugs", "vectors", "diagnosis", "drawing"],
+    "spanproof.support": [
+        "tools",
+        "freedmemory",
+        "plaincopy",
+        "ruleplaces",
+        "stale",
+        "files",
+        "processes",
+    ],
     "spanproof.cli": [
         "output",
         "unexpected",
@@ -399,8 +408,10 @@ def test_the_judge_of_traces_reads_nothing_that_its_build_does_not_note() -> Non
     # the model and of the judge itself.
     for path in sorted(REPLAY.rglob("*.py")):
         assert of_the_other_evidence(ast.parse(path.read_text(encoding="utf-8"))) == [], path
-    careless = "from spanproof.support.traces import FOLDER\nfrom spanproof.replay import watch\n"
-    assert of_the_other_evidence(ast.parse(careless)) == ["spanproof.support.traces.FOLDER"]
+    careless = (
+        "from spanproof.support.files.traces import FOLDER\nfrom spanproof.replay import watch\n"
+    )
+    assert of_the_other_evidence(ast.parse(careless)) == ["spanproof.support.files.traces.FOLDER"]
 
 
 def test_the_model_knows_no_solver() -> None:

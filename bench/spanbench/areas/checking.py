@@ -14,7 +14,7 @@ from spanbench.measuring.pairing import in_turns
 from spanproof.replay.check import check_trace
 from spanproof.replay.format.reader import TraceReader
 from spanproof.replay.format.schema import Event
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
 
 TRACE: Final = "real-compile-gotypes-p1"
 """The compiler at work on a package, on one P: 150,000 of its million events are bundled."""

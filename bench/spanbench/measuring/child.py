@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
 
-from spanproof.support.programs import ran
+from spanproof.support.processes.programs import ran
 
 COPIED: Final = ("spanspec", "spanalloc")
 """The packages of which a part is compiled."""

@@ -8,7 +8,7 @@ from typing import Final
 import z3
 
 import spanalloc
-from spanproof.support.programs import ran
+from spanproof.support.processes.programs import ran
 from spanproof.support.tools import C_COMPILER, GO, SPIN, Missing, Tool, command_of
 
 VERSION: Final[dict[Tool, str]] = {SPIN: "-V", GO: "version", C_COMPILER: "--version"}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from spanproof.support.programs import ran
+from spanproof.support.processes.programs import ran
 from spanproof.support.tools import GO, command_of
 
 SOURCE: Final = Path(__file__).with_name("goreplay")

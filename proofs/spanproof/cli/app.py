@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 from spanproof.cli.output import HOLDS, INTERRUPTED, UNUSABLE, Unusable, complain, out
 from spanproof.cli.unexpected import refused, unexpected
 from spanproof.replay.format.reader import TraceError
-from spanproof.support import interrupts
+from spanproof.support.processes import interrupts
 from spanproof.support.stale import stale
 
 COMMANDS: Final = {

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from spanproof.cli.output import Unusable
-from spanproof.support.clusters import pools_at
+from spanproof.support.processes.clusters import pools_at
 from spanproof.support.tools import Missing
 
 Scheduler = Annotated[

@@ -8,7 +8,8 @@ import sys
 from typing import NoReturn
 
 from spanproof.cli.unexpected import unexpected
-from spanproof.support import interrupts, streams
+from spanproof.support.files import streams
+from spanproof.support.processes import interrupts
 
 FAILS = 1
 UNUSABLE = 2
@@ -20,7 +21,7 @@ def main() -> NoReturn:
     status = UNUSABLE
     try:
         interrupts.catch()
-        from spanproof.support.folders import keep_working_directory_clean
+        from spanproof.support.files.folders import keep_working_directory_clean
 
         keep_working_directory_clean()
         from spanproof.cli.app import run, tell_stale
@@ -56,7 +57,7 @@ def _tell_interrupted() -> None:
 
 
 def _end_children() -> None:
-    processes = sys.modules.get("spanproof.support.processes")
+    processes = sys.modules.get("spanproof.support.processes.children")
     if processes is None:
         return
     if interrupts.noted():

@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from spanproof.cli.output import Result, Unusable, complain, out
-from spanproof.support import savedfile
-from spanproof.support.stores import SCHEMES, RedisStore, SharedStore, store_at
+from spanproof.support.files import savedfile
+from spanproof.support.files.stores import SCHEMES, RedisStore, SharedStore, store_at
 from spanproof.support.tools import Missing
 
 

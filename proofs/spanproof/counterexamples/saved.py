@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 
 
 class Counterexample(msgspec.Struct, frozen=True, tag="counterexample", tag_field="kind"):

@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from spanproof.support.folders import cache_folder
+from spanproof.support.files.folders import cache_folder
 
 T = TypeVar("T")
 Item = TypeVar("Item")

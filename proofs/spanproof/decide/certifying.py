@@ -5,7 +5,7 @@ from typing import NamedTuple
 from spanproof.prove.questions import each_query
 from spanproof.solvers.certify import Checker, certify
 from spanproof.solvers.questions.smtlib import NotPortable, ScriptWriter
-from spanproof.support.sidebyside import KILLED
+from spanproof.support.processes.sidebyside import KILLED
 from spanproof.symbolic.text.errors import UnsupportedConstruct
 from spanproof.theorems import all_obligations
 

@@ -14,7 +14,7 @@ from spanproof.decide.cache import Cache
 from spanproof.fingerprint.modules import module_file, modules_of
 from spanproof.fingerprint.units import digest_of
 from spanproof.fingerprint.walking import written
-from spanproof.support.processes import with_parent
+from spanproof.support.processes.children import with_parent
 
 READ: Final = ("spanspec", "spanalloc")
 """The packages whose functions proofs read."""

@@ -15,7 +15,7 @@ import spanalloc
 from spanproof.decide.trying import MOST_SECONDS, try_out
 from spanproof.decide.verdict import Verdict
 from spanproof.support.plaincopy import copy_changed, copy_model, copy_package, environment
-from spanproof.support.programs import complaint, ran
+from spanproof.support.processes.programs import complaint, ran
 from spanproof.theorems import all_explorations
 
 

@@ -58,9 +58,9 @@ BEGINNINGS: Final = (
     "spanspec.compiled",
     "spanalloc.compiled",
     "spanspec.invariants.registry",
-    "spanproof.support.interrupts",
-    "spanproof.support.processes",
-    "spanproof.support.streams",
+    "spanproof.support.processes.interrupts",
+    "spanproof.support.processes.children",
+    "spanproof.support.files.streams",
 )
 """Modules that are known to do more than bind names: they choose between compiled modules and their
 sources, enter what they decorate into a table, or catch signals. They count for everything, as they

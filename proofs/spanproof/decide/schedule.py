@@ -14,7 +14,7 @@ from spanproof.decide.jobs import Job, Outcome
 from spanproof.decide.resting import DECIDING
 from spanproof.decide.verdict import DEFAULT_TIMEOUT, Answer, Verdict
 from spanproof.fingerprint.units import digest_of
-from spanproof.support import pools
+from spanproof.support.processes import pools
 
 LONGEST: Final = (
     "objects.layout.index",

@@ -14,7 +14,7 @@ from spanproof.decide.verdict import Answer, Verdict
 from spanproof.patch.patches import DoesNotApply, place_of
 from spanproof.solvers.engines.inprocess import Z3, FewFirst
 from spanproof.solvers.secondopinion import decider
-from spanproof.support.sidebyside import KILLED, each_result_of
+from spanproof.support.processes.sidebyside import KILLED, each_result_of
 from spanproof.theorems import all_explorations, all_obligations
 from spanproof.theorems.mutants import MUTANTS
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from spanproof.decide.verdict import Verdict
 from spanproof.prove.exploration import Exploration
-from spanproof.support.timelimit import PROCESSOR, limited
+from spanproof.support.processes.timelimit import PROCESSOR, limited
 
 MOST_SECONDS: Final = 120.0
 """Seconds of the processor after which an obligation counts as one that does not end."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from spanproof.protocol.faults import CannotStart
-from spanproof.support.folders import cache_folder
-from spanproof.support.programs import ran
+from spanproof.support.files.folders import cache_folder
+from spanproof.support.processes.programs import ran
 from spanproof.support.tools import C_COMPILER
 
 SOURCES: Final = Path(__file__).parent / "c"

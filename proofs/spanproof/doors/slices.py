@@ -23,9 +23,9 @@ from spanproof.fuzz.engine.causes import cause_of
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.isolation.worker import SliceDiverged
 from spanproof.fuzz.lockstep.divergence import Divergence
-from spanproof.support.pools import pool
-from spanproof.support.savedfile import UNDECODABLE, formatted
-from spanproof.support.stores import FolderStore, SharedStore
+from spanproof.support.files.savedfile import UNDECODABLE, formatted
+from spanproof.support.files.stores import FolderStore, SharedStore
+from spanproof.support.processes.pools import pool
 
 PROGRAMS: Final = 1 << 32
 """Numbers that a slice has for its programs: more than it can run."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 from spanspec.base.constants import NUM_SIZE_CLASSES
 from spanspec.base.sizeclass import CLASSES
 from spanspec.base.wording import counted, ordinal

@@ -19,7 +19,7 @@ from spanproof.fuzz.planted import heap as heaps
 from spanproof.fuzz.planted import schedule as schedules
 from spanproof.fuzz.planted import span as spans
 from spanproof.fuzz.planted.planting import Effort, PlantedBug
-from spanproof.support.sidebyside import each_result, lost
+from spanproof.support.processes.sidebyside import each_result, lost
 
 Campaign = Callable[[PlantedBug, Effort], CampaignResult]
 

@@ -30,7 +30,7 @@ from spanproof.protocol.messages import (
     Request,
     op_of,
 )
-from spanproof.support.processes import waited_for_processor, with_parent
+from spanproof.support.processes.children import waited_for_processor, with_parent
 
 ReplyT = TypeVar("ReplyT", bound=Reply)
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from spanproof.report.recorder import Exercised
 from spanproof.support.plaincopy import copy_model, environment
-from spanproof.support.processes import with_parent
+from spanproof.support.processes.children import with_parent
 
 RECORDER: Final = "spanproof.report.recorder"
 """The module that runs in the other process."""

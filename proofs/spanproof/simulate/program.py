@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from spanproof.fuzz.programs.heapprogram import Answer, PhysicalPage
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 from spanspec.base.wording import counted
 from spanspec.heap import program as inputs
 from spanspec.heap.program import AnyInput

@@ -20,8 +20,8 @@ import cvc5
 
 from spanproof.solvers.engines.limits import CLOCK, CVC5_UNITS, milliseconds, units
 from spanproof.solvers.questions.proofscript import NotOfThisQuestion, require_same_question
-from spanproof.support.processes import end_with_parent
-from spanproof.support.programs import ran
+from spanproof.support.processes.children import end_with_parent
+from spanproof.support.processes.programs import ran
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

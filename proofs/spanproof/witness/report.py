@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.judging.deciding import decide
 from spanproof.witness.judging.finding import Finding, FindingVerdict, JudgedImage, told

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.judging.finding import Finding, JudgedImage
 from spanproof.witness.judging.operations import at_pages, innermost

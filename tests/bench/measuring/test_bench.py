@@ -29,8 +29,8 @@ from spanbench.measuring.machine import described
 from spanbench.measuring.pairing import in_turns
 from spanproof.cli.app import run
 from spanproof.replay.format.reader import TraceReader
+from spanproof.support.files.traces import bundled_traces
 from spanproof.support.tools import Missing, Tool, command_of
-from spanproof.support.traces import bundled_traces
 
 SMALL = bundled_traces()[0]
 

@@ -12,8 +12,8 @@ from spanbench.areas import serving
 from spanbench.others import goprogram
 from spanbench.others.requests import Allocation, Cycle, Drop, Request, packed, requests_of
 from spanproof.replay.format.reader import TraceReader
+from spanproof.support.files.traces import bundled_traces
 from spanproof.support.tools import Missing
-from spanproof.support.traces import bundled_traces
 
 
 def trace_of(folder: Path, *events: str) -> Path:

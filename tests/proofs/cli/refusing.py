@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
 
 FILL = next(path for path in bundled_traces() if "fill" in path.name)
 

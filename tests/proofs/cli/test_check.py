@@ -18,7 +18,7 @@ from spanproof.replay.following.replay import Replay
 from spanproof.replay.following.verdict import Diverged, EventVerdict, TraceDivergence, broken_off
 from spanproof.replay.format.reader import TraceError, TraceReader
 from spanproof.replay.format.schema import KINDS
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
 from spanspec.base.sizeclass import CLASS_TO_PAGES, CLASS_TO_SIZE
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase, ThreadEvent

@@ -8,8 +8,8 @@ import pytest
 
 from spanproof.cli.app import run
 from spanproof.cli.output import HOLDS, UNUSABLE
-from spanproof.support.clusters import Given, OfCluster, Result
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
+from spanproof.support.processes.clusters import Given, OfCluster, Result
 
 SMALL = [str(path) for path in sorted(bundled_traces(), key=lambda one: one.stat().st_size)[:2]]
 
@@ -98,6 +98,6 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("distributed", reason="pip install 'spanspec[cluster]'")
-    monkeypatch.setattr("spanproof.support.clusters.CONNECT", 0.2)
+    monkeypatch.setattr("spanproof.support.processes.clusters.CONNECT", 0.2)
     assert run(["check", SMALL[0], "--scheduler", "tcp://127.0.0.1:1"]) == UNUSABLE
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

@@ -23,8 +23,8 @@ from spanproof.mutation.planted import Campaigned
 from spanproof.selftest import campaign
 from spanproof.selftest.campaign import FunctionTally
 from spanproof.selftest.judge import Problem
-from spanproof.support import pools, sidebyside
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
+from spanproof.support.processes import pools, sidebyside
 
 if TYPE_CHECKING:
     from spanproof.mutation.drawing.generated import Generated, GeneratedFate

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spanproof.support.streams import Output
+from spanproof.support.files.streams import Output
 
 SAYS_MUCH = """
 import sys

@@ -28,7 +28,7 @@ from spanproof.fuzz.sides.factories import Scope
 from spanproof.fuzz.sides.spanalloc_subject import spans_of_package
 from spanproof.mutation import diagnosis
 from spanproof.mutation.vectors import variants
-from spanproof.support.stores import FolderStore
+from spanproof.support.files.stores import FolderStore
 from spanproof.symbolic.reading.sources import SourceTree
 
 HOSTILE = Path(__file__).parent / "hostile.py"

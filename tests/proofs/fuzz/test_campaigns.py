@@ -41,8 +41,8 @@ from spanproof.fuzz.programs.heapprogram import (
     TakeManual,
 )
 from spanproof.fuzz.sides.factories import Scope
-from spanproof.support import savedfile
-from spanproof.support.stores import PROGRESS, FolderStore
+from spanproof.support.files import savedfile
+from spanproof.support.files.stores import PROGRESS, FolderStore
 from spanspec.rules.book import definitions, modules
 
 SHORT, LONG = HeapProgram((Malloc(8),)), HeapProgram((Malloc(8), Malloc(16)))

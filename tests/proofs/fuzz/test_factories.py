@@ -26,7 +26,7 @@ from spanproof.fuzz.programs.heapprogram import HeapProgram, Malloc
 from spanproof.fuzz.sides.spanalloc_subject import SpanallocSpan, installed
 from spanproof.fuzz.subjects import Path as SearchPath
 from spanproof.fuzz.subjects import State, Subject, SweepOutcome
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "fuzzing.md"
 

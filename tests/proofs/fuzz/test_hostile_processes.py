@@ -17,7 +17,7 @@ from spanproof.fuzz.engine.target import of_span
 from spanproof.fuzz.program import Allocate, MarkFree, Program, Refill
 from spanproof.fuzz.programs.choices import Choices
 from spanproof.fuzz.sides.spanalloc_subject import installed
-from spanproof.support.pools import NO_MORE
+from spanproof.support.processes.pools import NO_MORE
 from tests.proofs.fuzz.hostility import LEAST, NTH, WHOLE, acting, campaign, target_of
 
 

@@ -17,7 +17,7 @@ from spanproof.fuzz.engine.corpus import SUFFIX, Corpus
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.program import Program, Refill
 from spanproof.fuzz.programs.heapprogram import HeapProgram, Malloc
-from spanproof.support.stores import FolderStore, RedisStore, SharedStore, store_at
+from spanproof.support.files.stores import FolderStore, RedisStore, SharedStore, store_at
 
 SHORT, LONG = HeapProgram((Malloc(8),)), HeapProgram((Malloc(8), Malloc(16)))
 

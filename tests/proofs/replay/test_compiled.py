@@ -10,7 +10,7 @@ import pytest
 
 import spanproof.replay
 import spanspec
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
 
 pytestmark = pytest.mark.skipif(
     not (spanspec.RUNNING.compiled and spanproof.replay.RUNNING.compiled),

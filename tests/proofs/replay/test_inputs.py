@@ -13,7 +13,7 @@ from spanproof.replay.following.verdict import Diverged
 from spanproof.replay.format.schema import Header
 from spanproof.simulate.judging import header_for
 from spanproof.simulate.schedules.racing import Racing
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase

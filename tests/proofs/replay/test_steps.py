@@ -19,7 +19,7 @@ from spanproof.replay.format.schema import Header, spans_of
 from spanproof.simulate.agreement import disagreements
 from spanproof.simulate.judging import header_for
 from spanproof.simulate.schedules.racing import Racing
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
 from spanspec.base.ids import ProcId, ThreadId
 from spanspec.base.steps import NotAStep
 from spanspec.events import heap_events as hev

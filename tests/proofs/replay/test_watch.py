@@ -15,7 +15,7 @@ from spanproof.replay.format.schema import KIND_OF, KINDS
 from spanproof.replay.telling.phrases import phrase, ranges, slots
 from spanproof.replay.watch import Watch
 from spanproof.replay.watched import History, WatchedThing, subject
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
 from spanspec.events.fields import EventBase

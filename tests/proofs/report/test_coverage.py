@@ -11,7 +11,7 @@ from spanproof.replay.format.schema import KIND_OF
 from spanproof.report import exercised as recording
 from spanproof.report.exercised import Unexercised, exercised
 from spanproof.report.tests import folder_of_tests, shown_by, shown_by_tests
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
 from spanspec.rules.book import BY_ID
 
 TRACES = {path.name.removesuffix(".jsonl.gz"): path for path in bundled_traces()}

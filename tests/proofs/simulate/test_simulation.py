@@ -26,7 +26,7 @@ from spanproof.simulate.programs.scripts import many_full_spans
 from spanproof.simulate.programs.simulation import Simulation
 from spanproof.simulate.programs.stepjudges import StepJudges
 from spanproof.simulate.schedules.racing import Racing
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 from spanspec.events.fields import EventBase
 from spanspec.events.span_events import CycleStarts, PhaseChanges
 from spanspec.heap.courses.cycle import sweep_phase_starts

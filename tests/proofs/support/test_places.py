@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spanproof.decide.cache import Cache
-from spanproof.support.folders import NOWHERE, VARIABLE, cache_folder
+from spanproof.support.files.folders import NOWHERE, VARIABLE, cache_folder
 
 TRACE = Path(__file__).resolve().parents[3] / "proofs/spanproof/data/small-tiny.jsonl.gz"
 
@@ -29,7 +29,7 @@ def note(event, arguments):
 
 sys.dont_write_bytecode = True
 sys.addaudithook(note)
-from spanproof.support.folders import keep_working_directory_clean
+from spanproof.support.files.folders import keep_working_directory_clean
 keep_working_directory_clean()
 from spanproof.cli.app import run
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 
 
 class Note(msgspec.Struct):
@@ -22,7 +22,7 @@ class Note(msgspec.Struct):
 SMALL_FILES_ONLY = """
 import resource, signal, sys
 from pathlib import Path
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

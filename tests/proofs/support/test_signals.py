@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spanproof.support import pools
+from spanproof.support.processes import pools
 
 PROOFS = Path(__file__).resolve().parents[3] / "proofs"
 
@@ -21,7 +21,9 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 FRAME = """
 import hashlib, os, signal, subprocess, sys, threading, time
-from spanproof.support import interrupts, pools, processes
+from spanproof.support.processes import interrupts
+from spanproof.support.processes import pools
+from spanproof.support.processes import children
 
 {program}
 
@@ -31,7 +33,7 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         print("kept", flush=True)
-    processes.end_children()
+    children.end_children()
     sys.exit(interrupts.status())
 """
 
@@ -41,7 +43,7 @@ DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); prin
 def work(_):
     grandchild = subprocess.Popen(
         [sys.executable, "-c", DEAF + "; time.sleep(600)"],
-        stdout=subprocess.PIPE, preexec_fn=processes.with_parent(),
+        stdout=subprocess.PIPE, preexec_fn=children.with_parent(),
     )
     grandchild.stdout.readline()
     os.write(1, f"{os.getpid()} {grandchild.pid}\\n".encode())
@@ -103,7 +105,7 @@ def main():
 
 IGNORED = """
 import os, signal
-from spanproof.support import interrupts
+from spanproof.support.processes import interrupts
 interrupts.catch()
 os.kill(os.getpid(), signal.SIGHUP)
 print("still here")
@@ -112,7 +114,9 @@ print("still here")
 
 LEAVES_ONE_BEHIND = """
 import os, subprocess, sys
-from spanproof.support import interrupts, pools, processes
+from spanproof.support.processes import interrupts
+from spanproof.support.processes import pools
+from spanproof.support.processes import children
 theirs = int(sys.argv[1])
 interrupts.catch()
 LEAVES = '''
@@ -126,8 +130,8 @@ if os.fork() == 0:
     print(child)
 '''
 told = subprocess.run([sys.executable, "-c", LEAVES], stdout=subprocess.PIPE,
-                      preexec_fn=processes.with_parent())
-processes.end_left_over()
+                      preexec_fn=children.with_parent())
+children.end_left_over()
 print(int(told.stdout), flush=True)
 """
 
@@ -240,7 +244,7 @@ def test_what_a_program_leaves_behind_ends_with_a_command_that_nobody_interrupts
 def test_workers_need_no_short_name_of_the_folder_for_temporary_files(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 25)
     folder.mkdir()
-    script = "from spanproof.support.pools import pool\n"
+    script = "from spanproof.support.processes.pools import pool\n"
     script += "with pool(1) as workers: print(workers.submit(len, 'abc').result())"
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -277,8 +281,10 @@ def test_the_entry_loads_next_to_nothing_before_it_hears_of_signals() -> None:
         "spanproof.cli.entry",
         "spanproof.cli.unexpected",
         "spanproof.support",
-        "spanproof.support.interrupts",
-        "spanproof.support.streams",
+        "spanproof.support.processes.interrupts",
+        "spanproof.support.files",
+        "spanproof.support.files.streams",
+        "spanproof.support.processes",
     }
     assert not loaded & {"typer", "rich", "msgspec", "pathlib", "multiprocessing", "z3", "psutil"}
 
@@ -286,7 +292,7 @@ def test_the_entry_loads_next_to_nothing_before_it_hears_of_signals() -> None:
 AT_A_BAD_MOMENT = """
 import os, signal
 from spanproof.cli import app, entry, main
-from spanproof.support import interrupts
+from spanproof.support.processes import interrupts
 
 {moment}
 main()
@@ -333,7 +339,7 @@ def test_a_signal_is_one_from_the_first_moment_to_the_last(
 
 POOL = """
 import signal, sys
-from spanproof.support.pools import pool
+from spanproof.support.processes.pools import pool
 signal.signal(signal.SIGINT, lambda number, frame: None)
 with pool(1, ["loads_slowly"]) as processes:
     print(processes.submit(abs, -3).result())
@@ -365,7 +371,7 @@ def test_an_interrupt_while_the_server_of_workers_loads_modules_is_not_its_affai
 
 AT_THE_VERY_END = """
 import os, sys
-from spanproof.support import interrupts
+from spanproof.support.processes import interrupts
 
 class Late:
     def __del__(self, kill=os.kill, own=os.getpid()):
@@ -393,7 +399,7 @@ def test_a_signal_after_all_is_done_leaves_the_exit_status_alone(number: signal.
 def test_a_closed_terminal_does_not_end_the_tracker_of_semaphores() -> None:
     script = (
         "from multiprocessing.resource_tracker import _resource_tracker as tracker\n"
-        "from spanproof.support.pools import get_ready\n"
+        "from spanproof.support.processes.pools import get_ready\n"
         "get_ready([])\n"
         "print(open(f'/proc/{tracker._pid}/status').read())"
     )
@@ -411,7 +417,7 @@ os.fork = fork
 """
 
 WITHOUT_PROCESSES = """
-from spanproof.support.pools import pool
+from spanproof.support.processes.pools import pool
 with pool(2, ["forks_no_more"]) as processes:
     try:
         print(processes.submit(abs, -3).result())

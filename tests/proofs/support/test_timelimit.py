@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from spanproof.support.timelimit import PROCESSOR, WALL, Clock, limited
+from spanproof.support.processes.timelimit import PROCESSOR, WALL, Clock, limited
 
 
 class Expired(BaseException):

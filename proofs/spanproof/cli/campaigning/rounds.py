@@ -15,7 +15,7 @@ from spanproof.fuzz.engine.watching import Watcher, by_rule
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.known import told_of_known
 from spanproof.fuzz.lockstep.divergence import Divergence
-from spanproof.support.stores import SharedStore
+from spanproof.support.files.stores import SharedStore
 from spanspec.base.wording import counted
 
 STRIDE: Final = 1_000_003

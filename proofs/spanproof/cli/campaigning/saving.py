@@ -9,8 +9,8 @@ from spanproof.fuzz.campaigns.finding import FoundWith, finding_of
 from spanproof.fuzz.lockstep.divergence import Divergence
 from spanproof.fuzz.sides.factories import WrongFactory
 from spanproof.protocol.faults import Broken, CannotStart
-from spanproof.support.savedfile import formatted
-from spanproof.support.stores import SharedStore
+from spanproof.support.files.savedfile import formatted
+from spanproof.support.files.stores import SharedStore
 
 
 class Saver:

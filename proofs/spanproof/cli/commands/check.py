@@ -146,7 +146,7 @@ def each_of(
         for path in paths:
             yield path, partial(check_one, path, asked)
         return
-    from spanproof.support.sidebyside import each_result
+    from spanproof.support.processes.sidebyside import each_result
 
     apart = dict.fromkeys(path for path in paths if path != "-" and not is_recording(path))
     work = partial(judge_apart, asked=asked)
@@ -170,7 +170,7 @@ def judge_apart(path: str, asked: Asked) -> tuple[str, Judged | TraceError]:
 
 def killed(path: str) -> tuple[str, TraceError]:
     """Return what is told of a trace whose worker is killed each time."""
-    from spanproof.support.sidebyside import KILLED
+    from spanproof.support.processes.sidebyside import KILLED
 
     return path, TraceError(path, None, KILLED)
 

@@ -27,7 +27,7 @@ from spanproof.mutation.corruption import (
     first_divergence,
     read_trace,
 )
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
 from spanspec.base.wording import counted
 
 

@@ -20,7 +20,7 @@ from spanproof.decide.schedule import matching, mutant_jobs
 from spanproof.decide.verdict import DEFAULT_TIMEOUT
 from spanproof.mutation.knownbugs import BUGS, FoundBy, KnownBug
 from spanproof.mutation.knownbugs.finding import find_all
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 from spanspec.base.wording import counted
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import typer
 
 from spanproof.cli.output import HOLDS, Unusable, out
 from spanproof.doors.templates.language import Language, files_of, first_steps
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 
 
 def new(

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from spanproof.cli.files import kept, tell_saved
 from spanproof.cli.output import Unusable, complain, err, out, print_json, status_of
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 from spanspec.base.wording import counted
 from spanspec.rules.book import in_words
 

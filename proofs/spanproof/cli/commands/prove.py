@@ -62,7 +62,7 @@ from spanproof.prove.references import graph
 from spanproof.report.deciding import outdated_reasons, readings
 from spanproof.report.implread import shares
 from spanproof.solvers.names import NAMES, SolverMissing, installed_version
-from spanproof.support.savedfile import check_folder, write_bytes
+from spanproof.support.files.savedfile import check_folder, write_bytes
 
 
 def prove(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 import typer
 
 from spanproof.cli.output import complain, err, out, print_json, progress, status_of
-from spanproof.support.sidebyside import KILLED, each_result
+from spanproof.support.processes.sidebyside import KILLED, each_result
 from spanspec.base.wording import counted
 
 if TYPE_CHECKING:

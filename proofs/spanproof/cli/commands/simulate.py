@@ -20,7 +20,7 @@ from spanproof.simulate.program import NotSaved, SimulatedProgram, describe, loa
 from spanproof.simulate.programs.simulation import Simulation
 from spanproof.simulate.saved_runs import again, events_of, smaller
 from spanproof.simulate.schedules.racing import Racing
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 from spanspec.base.wording import counted
 from spanspec.events.fields import EventBase
 from spanspec.rules.book import cited, in_words

@@ -16,7 +16,7 @@ from spanproof.doors.targets import answerer_of
 from spanproof.fuzz.campaigns.finding import FoundWith
 from spanproof.fuzz.sides.factories import Scope
 from spanproof.protocol.faults import Broken, CannotStart
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 from spanspec.base.wording import counted
 from spanspec.rules.book import in_words
 

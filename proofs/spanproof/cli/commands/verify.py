@@ -32,8 +32,8 @@ from spanproof.fuzz.sides import spanalloc_subject, spanallocheap
 from spanproof.mutation.corruption import LEAST_NOTICED, Corruption, corruptions, read_trace
 from spanproof.replay.check import CheckReport
 from spanproof.replay.following.verdict import EventVerdict
-from spanproof.support.pools import pool
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
+from spanproof.support.processes.pools import pool
 from spanspec.base.wording import counted
 
 HEAP_SHARE = 0.75

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from spanproof.cli.output import Unusable, err, out, print_json, progress, status_of
 from spanproof.decide.jobs import Job
 from spanproof.solvers.names import SolverMissing, installed_version
-from spanproof.support.sidebyside import each_result
+from spanproof.support.processes.sidebyside import each_result
 
 if TYPE_CHECKING:
     from spanproof.decide.certifying import Certified

@@ -10,7 +10,7 @@ from spanproof.report.exercised import Unexercised, exercised
 from spanproof.report.matrix import RuleRow
 from spanproof.report.recorder import Exercised
 from spanproof.report.tests import folder_of_tests
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
 from spanspec.base.wording import counted
 
 HEADINGS = (

@@ -10,7 +10,7 @@ from spanproof.cli.output import Unusable, err, gathered, out, print_json
 from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.schedule import matching
-from spanproof.support.sidebyside import each_result_of, lost
+from spanproof.support.processes.sidebyside import each_result_of, lost
 from spanspec.base.wording import counted
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from spanproof.doors.header import PLACE
-from spanproof.support.savedfile import as_argument
+from spanproof.support.files.savedfile import as_argument
 
 HERE: Final = Path(__file__).parent
 

@@ -17,7 +17,7 @@ from spanproof.fuzz.isolation.worker import Campaign, work
 from spanproof.fuzz.levels.contract import LACKS
 from spanproof.fuzz.lockstep.divergence import AnyProgram, Divergence, ProgramT
 from spanproof.fuzz.subjects import SubjectFactory
-from spanproof.support.stores import SharedStore
+from spanproof.support.files.stores import SharedStore
 
 LIMITS: Final = Limits()
 

@@ -14,7 +14,7 @@ from spanproof.fuzz.programs.contractprogram import ContractProgram
 from spanproof.fuzz.programs.heapprogram import HeapProgram, check_bounds
 from spanproof.fuzz.programs.sizesprogram import SizesProgram
 from spanproof.fuzz.sides.factories import Scope
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 
 KIND: Final = "finding"
 DoorName = Literal["", "exec", "lib", "malloc"]

@@ -12,8 +12,8 @@ import msgspec
 
 from spanproof.fuzz.engine.guidance import KeptPrograms
 from spanproof.fuzz.lockstep.divergence import AnyProgram, ProgramT
-from spanproof.support.savedfile import UNDECODABLE, formatted
-from spanproof.support.stores import SharedStore
+from spanproof.support.files.savedfile import UNDECODABLE, formatted
+from spanproof.support.files.stores import SharedStore
 
 SUFFIX: Final = ".program.json"
 

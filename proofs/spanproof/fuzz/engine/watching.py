@@ -13,7 +13,7 @@ import msgspec
 from spanproof.fuzz.engine.reachable import Reachable, reachable
 from spanproof.fuzz.lockstep.divergence import AnyProgram
 from spanproof.fuzz.programs.heapprogram import HeapProgram
-from spanproof.support.processes import with_parent
+from spanproof.support.processes.children import with_parent
 from spanspec.compiled import INTERPRET
 from spanspec.rules.book import BY_ID
 

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Final, NoReturn
 
 from spanproof.fuzz.isolation.shared_note import Note
-from spanproof.support.processes import PR_SET_PDEATHSIG, ask_kernel
+from spanproof.support.processes.children import PR_SET_PDEATHSIG, ask_kernel
 
 MESSAGE: Final = b"m"
 FINISHED: Final = b"f"

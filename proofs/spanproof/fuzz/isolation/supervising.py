@@ -25,7 +25,7 @@ from spanproof.fuzz.isolation import holding
 from spanproof.fuzz.isolation.confined import FAILED, FINISHED, MESSAGE, Body, become_worker
 from spanproof.fuzz.isolation.ending import Cause, Ended, Limits
 from spanproof.fuzz.isolation.shared_note import Note, Noted
-from spanproof.support.processes import (
+from spanproof.support.processes.children import (
     PR_SET_CHILD_SUBREAPER,
     ask_kernel,
     waited_for_processor,

@@ -20,7 +20,7 @@ from spanproof.fuzz.isolation.confined import Body
 from spanproof.fuzz.isolation.ending import Ended, Limits
 from spanproof.fuzz.isolation.shared_note import Note
 from spanproof.fuzz.isolation.supervising import ENDED, Start, become_supervisor
-from spanproof.support.pools import NO_MORE
+from spanproof.support.processes.pools import NO_MORE
 
 PATIENCE: Final = 3.0
 """Seconds that a supervisor has to end all that it has started."""

@@ -26,7 +26,7 @@ from spanproof.fuzz.lockstep.divergence import (
     doing_in,
 )
 from spanproof.fuzz.sides.factories import WrongFactory
-from spanproof.support.stores import store_at
+from spanproof.support.files.stores import store_at
 
 OFTEN = 0.05
 """Seconds between two messages about what was done so far."""

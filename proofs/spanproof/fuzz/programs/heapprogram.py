@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from spanproof.fuzz.program import ProgramError
 from spanproof.fuzz.programs.places import PLACES, Place
-from spanproof.support import savedfile
+from spanproof.support.files import savedfile
 from spanspec.base.wording import counted, ordinal
 from spanspec.pages.courses.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind

@@ -23,7 +23,7 @@ from spanproof.fingerprint.modules import module_file, modules_of
 from spanproof.fingerprint.units import ModuleUnits, digest_of
 from spanproof.patch.mutant import module_and_place
 from spanproof.solvers.engines.inprocess import FewFirst
-from spanproof.support.timelimit import PROCESSOR, limited
+from spanproof.support.processes.timelimit import PROCESSOR, limited
 from spanproof.symbolic.reading.sources import VARIANT, SourceTree
 from spanproof.theorems import all_obligations
 

@@ -39,9 +39,9 @@ from spanproof.mutation.planted import hash_of_sources
 from spanproof.report.deciding import Function
 from spanproof.report.tests import folder_of_tests
 from spanproof.support.plaincopy import copy_package, environment
-from spanproof.support.programs import ran
-from spanproof.support.sidebyside import each_result, lost
-from spanproof.support.timelimit import PROCESSOR, limited
+from spanproof.support.processes.programs import ran
+from spanproof.support.processes.sidebyside import each_result, lost
+from spanproof.support.processes.timelimit import PROCESSOR, limited
 
 LEFT_OUT: Final = (
     "__main__",

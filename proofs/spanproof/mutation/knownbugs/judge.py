@@ -10,7 +10,7 @@ from spanproof.simulate.programs.simulation import Simulation
 from spanproof.simulate.schedules.exploring import explore
 from spanproof.simulate.schedules.racing import Racing
 from spanproof.simulate.schedules.scenes import QUICK
-from spanproof.support.traces import bundled_traces
+from spanproof.support.files.traces import bundled_traces
 
 MOST_EVENTS = 10_000
 """Longer traces are left out: each bug is judged anew."""

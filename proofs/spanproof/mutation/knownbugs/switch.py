@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from spanproof.mutation.knownbugs.catalogue import KnownBug
 from spanproof.patch.patches import DoesNotApply, place_of
 from spanproof.support.plaincopy import copy_model, environment
-from spanproof.support.programs import complaint, ran
+from spanproof.support.processes.programs import complaint, ran
 
 PROGRAMS: Final = 40
 """Random programs run for each bug at most; most are found by the first few."""

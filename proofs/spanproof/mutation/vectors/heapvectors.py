@@ -24,7 +24,7 @@ from spanproof.fuzz.sides.modelheap import ModelHeap
 from spanproof.mutation.vectors.variants import ModelVariant
 from spanproof.protocol.messages import HeapCall, HeapShown, Reply, Request, Returned
 from spanproof.protocol.messages import Refused as Declines
-from spanproof.support.timelimit import WALL, limited
+from spanproof.support.processes.timelimit import WALL, limited
 
 CALLS: Final = 200_000
 """Calls in which a program is looked for that a variant goes wrong on."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from spanproof.search.spin.promela import promela
-from spanproof.support.processes import with_parent
-from spanproof.support.programs import ran
+from spanproof.support.processes.children import with_parent
+from spanproof.support.processes.programs import ran
 from spanproof.support.tools import C_COMPILER, SPIN, command_of
 from spanproof.symbolic.reading.sources import SourceTree
 from spanspec.sharing.tables.records import Sharing

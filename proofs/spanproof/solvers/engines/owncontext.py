@@ -10,7 +10,8 @@ import z3
 from spanproof.prove.smallscope import has_quantifier
 from spanproof.solvers.engines.finding import SolverAnswer
 from spanproof.solvers.engines.limits import CLOCK, Z3_UNITS, exhausted, milliseconds, units
-from spanproof.support import freedmemory, interrupts
+from spanproof.support import freedmemory
+from spanproof.support.processes import interrupts
 from spanproof.symbolic.values.construct import has_operation, identity, measured
 
 ARITHMETIC: Final = 2

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from spanproof.support.processes import with_parent
+from spanproof.support.processes.children import with_parent
 from spanproof.witness.acceptance.programs import running
 from spanproof.witness.errors import Unreadable, WitnessError
 from spanproof.witness.program.memory import CHUNK, OverwrittenMemory

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from spanproof.support.processes import with_parent
-from spanproof.support.programs import complaint, ran
+from spanproof.support.processes.children import with_parent
+from spanproof.support.processes.programs import complaint, ran
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.program.toolchains import kept, on_path, quiet, version_of
 

@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 from elftools.elf.elffile import ELFFile
 
-from spanproof.support import savedfile
-from spanproof.support.folders import cache_folder
+from spanproof.support.files import savedfile
+from spanproof.support.files.folders import cache_folder
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.program.dwarf import Field, Types, read_types
 from spanproof.witness.program.executable import BROKEN, Executable

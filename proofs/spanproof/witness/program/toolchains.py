@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from spanproof.support.folders import NOWHERE, cache_folder
-from spanproof.support.programs import complaint, ran
+from spanproof.support.files.folders import NOWHERE, cache_folder
+from spanproof.support.processes.programs import complaint, ran
 from spanproof.witness.errors import WitnessError
 from spanproof.witness.program.layout import release_of
 

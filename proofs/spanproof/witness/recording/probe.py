@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from spanproof.support.processes import with_parent
+from spanproof.support.processes.children import with_parent
 from spanproof.witness.errors import Unreadable, WitnessError
 from spanproof.witness.judging.finding import Finding, FindingVerdict
 from spanproof.witness.program.executable import read_executable

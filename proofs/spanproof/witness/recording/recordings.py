@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 
-from spanproof.support.savedfile import UNDECODABLE
+from spanproof.support.files.savedfile import UNDECODABLE
 from spanproof.witness.errors import WitnessError
 from spanspec.base.bitmap import Bits
 from spanspec.span.mspan import Mspan

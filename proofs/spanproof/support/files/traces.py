@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-FOLDER = Path(__file__).parent.parent / "data"
+FOLDER = Path(__file__).parents[2] / "data"
 
 
 def bundled_traces() -> list[Path]:

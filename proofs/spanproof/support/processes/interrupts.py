@@ -188,7 +188,7 @@ def _watch(reader: int, caught: frozenset[signal.Signals]) -> NoReturn:
 def _end_at_once() -> NoReturn:
     """End this process, and all that it has started, now."""
     try:
-        processes = sys.modules.get("spanproof.support.processes")
+        processes = sys.modules.get("spanproof.support.processes.children")
         if processes is not None:
             processes.end_children()
         os.write(2, b"spanspec: interrupted\n")

@@ -27,13 +27,13 @@ from multiprocessing.util import get_temp_dir
 from types import FrameType
 from typing import Final, ParamSpec, TypeVar
 
-from spanproof.support.clusters import cluster, scheduler_in_force
-from spanproof.support.processes import adopt_orphans, end_with_parent
+from spanproof.support.processes.children import adopt_orphans, end_with_parent
+from spanproof.support.processes.clusters import cluster, scheduler_in_force
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
-QUIET: Final = "spanproof.support.quietserver"
+QUIET: Final = "spanproof.support.processes.quietserver"
 """The module that the server of workers loads first, so that it prints no traceback."""
 
 OWN_TASKS: Final = 4

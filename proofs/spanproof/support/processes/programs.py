@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from subprocess import CompletedProcess
 
-from spanproof.support.processes import with_parent
+from spanproof.support.processes.children import with_parent
 
 
 def ran(

@@ -19,7 +19,7 @@ from typing import Final
 
 import psutil
 
-from spanproof.support import interrupts
+from spanproof.support.processes import interrupts
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36

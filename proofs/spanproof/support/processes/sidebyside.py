@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import suppress
 from typing import Final, NoReturn, TypeVar
 
-from spanproof.support.pools import pool
+from spanproof.support.processes.pools import pool
 
 Item = TypeVar("Item")
 Given = TypeVar("Given")

@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urldefrag, urlsplit
 import msgspec
 from msgspec import Meta
 
-from spanproof.support import savedfile
-from spanproof.support.savedfile import UNDECODABLE
+from spanproof.support.files import savedfile
+from spanproof.support.files.savedfile import UNDECODABLE
 from spanproof.support.tools import Missing
 
 if TYPE_CHECKING:
