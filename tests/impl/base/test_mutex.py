@@ -54,3 +54,16 @@ def test_a_lock_is_waited_for_until_a_time(package: ModuleType) -> None:
     assert not world.taken(lock, time.monotonic())
     lock.release()
     assert world.taken(lock, time.monotonic() - 1)
+
+
+def test_who_waits_for_a_lock_gives_up_when_the_time_has_come(
+    package: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = package.heap.world.Lock()
+    lock.acquire()
+    clock = iter([4.0, 5.0])
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: next(clock))
+        patched.setattr(time, "sleep", lambda _: None)
+        assert not package.heap.world.taken(lock, 5.0)
+    assert list(clock) == []

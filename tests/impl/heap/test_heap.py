@@ -255,24 +255,26 @@ def test_the_lowest_heavy_place_of_a_tree_is_found(package: ModuleType) -> None:
 
 
 def test_a_stream_is_served_as_single_calls_are(package: ModuleType) -> None:
-    stream = package.Stream()
+    stream, recorders = package.Stream(), (package.Recorder(), package.Recorder())
     for number in range(3000):
-        stream.allocate(number % 70, 1 + number * 7 % 3000, number % 3 == 0)
+        stream.allocate(number % 70, 1 + number * 7 % 3000, number % 3 == 0, number % 4 == 0)
         if number % 5 == 0:
             stream.drop(number % 70)
         if number % 900 == 899:
             stream.cycle()
-    single = package.Heap(1, package.SimulatedMemory())
+    single = package.Heap(1, package.SimulatedMemory(), recorders[0])
     held = [0] * 70
     for number in range(3000):
-        held[number % 70] = single.malloc(1 + number * 7 % 3000, number % 3 == 0)
+        size = 1 + number * 7 % 3000
+        held[number % 70] = single.malloc(size, number % 3 == 0, number % 4 == 0)
         if number % 5 == 0:
             held[number % 70] = 0
         if number % 900 == 899:
             single.collect([address for address in held if address])
-    with package.Heap(1, package.SimulatedMemory()) as heap:
+    with package.Heap(1, package.SimulatedMemory(), recorders[1]) as heap:
         assert package.replay_stream(heap, stream) == len(stream) == 3603
         assert heap.snapshot() == single.snapshot()
+        assert recorders[0].events == recorders[1].events
 
 
 def test_a_sweep_debt_after_all_is_swept_ends_the_pace(package: ModuleType) -> None:

@@ -334,6 +334,30 @@ def test_the_sweeper_sweeps_and_the_scavenger_does_not(package: ModuleType) -> N
     heap.close()
 
 
+def test_a_trace_tells_background_threads_from_those_of_ps(package: ModuleType) -> None:
+    recorder = package.Recorder()
+    heap = package.Heap(1, package.SimulatedMemory(), recorder)
+    heap.malloc(1 << 20)
+    heap.collect([])
+    heap.start_background(scavenger=False)
+    until = time.monotonic() + 60
+    while not heap.state.sweepdone and time.monotonic() < until:
+        time.sleep(0.001)
+    heap.stop_background()
+    heap.start_background(sweeper=False)
+    heap.stop_background()
+    line = heap.state.line
+    line.goal, line.basis, line.time_basis, line.rate = 0, 0, 0, 1e-30
+    line.parked, line.wake_at = False, 0
+    for worker in heap.background.workers.values():
+        if worker.thread != 1 << 16:
+            assert heap.background.scavenge_next(worker) == 0.0
+    by = {(event["t"], event["k"]) for event in recorder.events if event.get("by") == "bg"}
+    assert {(1 << 16, "sc"), ((1 << 16) + 1, "vb"), ((1 << 16) + 1, "ve")} <= by
+    assert {thread for thread, _ in by} == {1 << 16, (1 << 16) + 1}
+    heap.close()
+
+
 def elsewhere(call: Callable[[], object]) -> list[object]:
     """Make a call on a thread of its own; return its result, or what it raised."""
     results: list[object] = []

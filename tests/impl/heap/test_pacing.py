@@ -134,3 +134,10 @@ def test_a_ratio_below_zero_counts_as_zero_from_then_on(package: ModuleType) -> 
     heap.sweep_all()
     heap.set_gc_percent(100)
     assert (heap.state.pacing.ratio, heap.state.pacing.trigger) == (0.0, 16 * MIB)
+
+
+def test_the_scavenger_has_no_pace_before_the_first_cycle(package: ModuleType) -> None:
+    with package.Heap(1, package.SimulatedMemory()) as heap:
+        heap.malloc(1 << 20)
+        heap.set_gc_percent(50)
+        assert (heap.state.line.rate, heap.state.line.goal) == (0.0, 0)

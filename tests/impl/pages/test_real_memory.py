@@ -1,5 +1,7 @@
 """On real memory: objects read as zero, memory follows what is touched, and comes back."""
 
+import builtins
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +46,18 @@ def test_objects_do_not_overlap(heap: Heap) -> None:
         heap.memory(address, size)[:] = bytes([number & 0xFF]) * size
     for address, (size, pattern) in held.items():
         assert heap.memory(address, size) == bytes([pattern]) * size
+
+
+@pytest.mark.parametrize("size", [24, 40_000])
+def test_a_view_is_of_no_bytes_up_to_all_of_an_object_and_no_more(heap: Heap, size: int) -> None:
+    base, extent = heap.extent(heap.malloc(size))
+    assert len(heap.memory(base, extent)) == extent >= size
+    for at in (base, base + size - 1):
+        assert len(heap.memory(at, 0)) == 0
+        assert len(heap.memory(at, base + extent - at)) == base + extent - at
+        for wrong in (-1, base + extent - at + 1):
+            with pytest.raises(ValueError, match="are not all in the object there"):
+                heap.memory(at, wrong)
 
 
 def test_an_object_across_arenas_is_one_piece(heap: Heap) -> None:
@@ -193,6 +207,32 @@ def test_the_sizes_of_pages_are_this_machine_s(package: ModuleType) -> None:
     huge = int(place.read_text()) if place.exists() else 0
     sizes = osmem.machine_sizes()
     assert (sizes.physical, sizes.huge) == (os.sysconf("SC_PAGE_SIZE"), huge)
+
+
+@pytest.mark.parametrize(
+    ("says", "huge"),
+    [
+        (None, 0),
+        ("", 0),
+        ("many\n", 0),
+        ("-2097152\n", 0),
+        ("3145728\n", 0),
+        ("0\n", 0),
+        ("4194304\n", 4 * MIB),
+    ],
+)
+def test_huge_pages_are_those_of_a_file_that_says_a_power_of_two(
+    says: str | None, huge: int, package: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*_: object, **__: object) -> io.StringIO:
+        if says is None:
+            raise FileNotFoundError
+        return io.StringIO(says)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(builtins, "open", opened)
+        sizes = package.pages.osmem.machine_sizes()
+    assert sizes.huge == huge
 
 
 def test_an_arena_has_one_p(package: ModuleType) -> None:

@@ -86,6 +86,54 @@ REASONS: Final = (
         "0 -> 1",
         "each cycle counts from its start on",
     ),
+    Reason(
+        "pages.system.System.place",
+        "if found <= 0 or",
+        "0 -> 1",
+        "address 1 is that of no page; where another number of the line changes, all is refused",
+    ),
+    Reason(
+        "heap.background.Background.forked",
+        "self.stopping = False",
+        "*",
+        "threads alone look at it: there are none until `start` has set it",
+    ),
+    Reason(
+        "heap.background.Background.__init__",
+        "self.stopping = False",
+        "False -> True",
+        "threads alone look at it: there are none until `start` has set it",
+    ),
+    Reason(
+        "heap.world.World.forked",
+        "self.set(STOPPING, False)",
+        "*",
+        "the heap is broken: each operation is refused before, and its end stops the world itself",
+    ),
+    Reason(
+        "programs.stream.Stream.__init__",
+        "self.highest: i64 = -1",
+        "1 -> 2",
+        "without a request there is no slot, and there are no fewer than none",
+    ),
+    Reason(
+        "programs.stream.serve",
+        "held = vec[i64]([0] * int(stream.highest + 1))",
+        "1 -> 2",
+        "one slot more than there are holds nothing, and so nothing that is alive",
+    ),
+    Reason(
+        "programs.stream.serve",
+        "if code >= 0",
+        "0 -> 1",
+        "sizes are from 1 on, so no request for memory has a code below 4",
+    ),
+    Reason(
+        "programs.stream.serve",
+        "if code >= 0",
+        "code >= 0 -> (code > 0)",
+        "sizes are from 1 on, so no request for memory has a code below 4",
+    ),
     *(
         Reason(
             function,
