@@ -111,6 +111,12 @@ REASONS: Final = (
         "the heap is broken: each operation is refused before, and its end stops the world itself",
     ),
     Reason(
+        "programs.audit.audit_pages",
+        "pieces.sort(key=lambda piece: piece[0])",
+        "0 -> 1",
+        "pieces that do not overlap end in the order in which they begin; others are found in both",
+    ),
+    Reason(
         "programs.stream.Stream.__init__",
         "self.highest: i64 = -1",
         "1 -> 2",
