@@ -350,6 +350,7 @@ def test_a_trace_tells_background_threads_from_those_of_ps(package: ModuleType) 
     line.goal, line.basis, line.time_basis, line.rate = 0, 0, 0, 1e-30
     line.parked, line.wake_at = False, 0
     for worker in heap.background.workers.values():
+        assert (worker.ident, worker.p) == (-1, -1)
         if worker.thread != 1 << 16:
             assert heap.background.scavenge_next(worker) == 0.0
     by = {(event["t"], event["k"]) for event in recorder.events if event.get("by") == "bg"}

@@ -138,6 +138,7 @@ def test_a_ratio_below_zero_counts_as_zero_from_then_on(package: ModuleType) -> 
 
 def test_the_scavenger_has_no_pace_before_the_first_cycle(package: ModuleType) -> None:
     with package.Heap(1, package.SimulatedMemory()) as heap:
+        assert heap.state.line.parked
         heap.malloc(1 << 20)
         heap.set_gc_percent(50)
         assert (heap.state.line.rate, heap.state.line.goal) == (0.0, 0)

@@ -1,6 +1,7 @@
 """On real memory: objects read as zero, memory follows what is touched, and comes back."""
 
 import builtins
+import errno
 import io
 import os
 from collections.abc import Iterator
@@ -199,6 +200,18 @@ def test_simulated_memory_counts_each_call_and_its_bytes(package: ModuleType) ->
     assert memory.reserved_bytes == 8192
     assert memory.advised_bytes == {4: 4096}
     assert memory.calls == {"reserve": 2, "commit": 1, "madvise": 1, "clear": 1, "release": 1}
+
+
+def test_simulated_memory_fails_as_often_as_it_is_told_to(package: ModuleType) -> None:
+    memory = package.SimulatedMemory()
+    memory.refuse_reservations = memory.fail_commits = memory.fail_madvise = 2
+    assert memory.reserve_aligned(1 << 26, 1 << 26) == (0, 0)
+    assert [memory.reserve(1 << 40, 4096) for _ in range(2)] == [0, 1 << 40]
+    assert [memory.commit(1 << 40, 4096) for _ in range(3)] == [errno.ENOMEM, errno.ENOMEM, 0]
+    advice = [memory.madvise(1 << 40, 4096, kind) for kind in (14, 4, 15, 4, 4)]
+    assert advice == [0, errno.EINVAL, 0, errno.EINVAL, 0]
+    memory.relocate = [1 << 41, 0]
+    assert [memory.reserve(1 << 40, 4096) for _ in range(3)] == [1 << 41, 0, 1 << 40]
 
 
 def test_the_sizes_of_pages_are_this_machine_s(package: ModuleType) -> None:
