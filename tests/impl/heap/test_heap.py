@@ -76,6 +76,12 @@ def test_marks_are_addresses_bitmaps_or_functions(heap: Heap) -> None:
     assert heap.malloc(1024) == addresses[0]
 
 
+def test_a_bitmap_of_nothing_marks_nothing(heap: Heap) -> None:
+    address = heap.malloc(64)
+    heap.collect({address: 0})
+    assert heap.malloc(64) == address
+
+
 def test_what_is_allocated_while_marking_is_alive(heap: Heap) -> None:
     heap.malloc(1024)
     heap.start_cycle()

@@ -4,6 +4,8 @@ import threading
 import time
 from types import ModuleType
 
+import pytest
+
 
 def on_another_thread(world: object, name: str) -> None:
     """Take a lock and keep it, as a thread does that is in an operation."""
@@ -54,3 +56,26 @@ def test_a_child_that_was_forked_in_the_middle_waits_for_nobody(package: ModuleT
         assert lock.acquire(False)
         lock.release()
     heap.close()
+
+
+def test_a_fork_waits_for_an_operation_that_ends_in_time(
+    package: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with package.Heap(1, package.SimulatedMemory()) as heap:
+        world, forks = heap.world, package.heap.resources
+        busy = world.mcaches[0]
+        on_another_thread(busy, "lock")
+        with monkeypatch.context() as patched:
+            patched.setattr(time, "sleep", lambda _: busy.lock.release())
+            forks.before_fork()
+        assert world.held == 1
+        forks.after_fork_in_parent()
+        assert world.held == 0
+        heap.malloc(8)
+
+
+def test_a_p_that_nobody_has_used_can_be_released(package: ModuleType) -> None:
+    with package.Heap(1, package.SimulatedMemory()) as heap:
+        heap.release(0)
+        heap.malloc(8)
+        heap.release(0)

@@ -117,6 +117,48 @@ REASONS: Final = (
         "pieces that do not overlap end in the order in which they begin; others are found in both",
     ),
     Reason(
+        "heap.world.belongs_to_another",
+        "return owner != 0 and",
+        "0 -> 1",
+        "no thread has the number 0, so none that runs",
+    ),
+    Reason(
+        "span.mcache.Mcache.__init__",
+        "self.owner: int = 0",
+        "0 -> 1",
+        "no thread has the number 1: it is that of none that runs, as 0 is",
+    ),
+    Reason(
+        "base.mutex.Mutex.__exit__",
+        "self.holder = 0",
+        "0 -> 1",
+        "no thread has the number 1: whoever asks is not the holder",
+    ),
+    Reason(
+        "pages.pagemap.GROUPS",
+        "GROUPS: Final = 2048",
+        "2048 -> 2049",
+        "addresses end with group 2047: one more is never looked at",
+    ),
+    Reason(
+        "heap.heap.Heap.free_manual",
+        "assert span.state == MANUAL",
+        "assert span.state == MANUAL -> pass",
+        "what the heap has noted as manual is in manual use",
+    ),
+    Reason(
+        "heap.heap.Heap.free_manual",
+        "assert span is not None",
+        "assert span is not None -> pass",
+        "what the heap has noted as manual is in a span",
+    ),
+    Reason(
+        "pages.pagemap.PageMap.arena_at",
+        "assert arena is not None",
+        "assert arena is not None -> pass",
+        "callers ask for addresses of arenas that are mapped",
+    ),
+    Reason(
         "programs.stream.Stream.__init__",
         "self.highest: i64 = -1",
         "1 -> 2",
