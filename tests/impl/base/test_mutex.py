@@ -67,3 +67,50 @@ def test_who_waits_for_a_lock_gives_up_when_the_time_has_come(
         patched.setattr(time, "sleep", lambda _: None)
         assert not package.heap.world.taken(lock, 5.0)
     assert list(clock) == []
+
+
+class Interrupted:
+    """A lock that is had by another, and for which is waited until a signal handler raises.
+
+    Compiled code takes locks of one type only.
+    """
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.seen: list[str] = []
+
+    def acquire(self, blocking: bool = True) -> bool:
+        if not blocking:
+            return False
+        self.times -= 1
+        if self.times >= 0:
+            raise KeyboardInterrupt
+        self.seen.append("taken")
+        return True
+
+    def release(self) -> None:
+        self.seen.append("released")
+
+
+@pytest.mark.parametrize("times", [0, 1])
+def test_one_interrupt_of_a_wait_is_kept_for_the_end(times: int, interpreted: ModuleType) -> None:
+    interrupts = interpreted.base.mutex.Interrupts()
+    mutex = interpreted.base.mutex.Mutex("nothing", True, interrupts)
+    lock = mutex.lock = Interrupted(times)
+    with mutex:
+        assert lock.seen == ["taken"]
+        mutex.expect()
+    assert lock.seen == ["taken", "released"]
+    assert len(interrupts.kept) == times
+    with pytest.raises(interpreted.LockNotHeld, match="nothing used without its lock"):
+        mutex.expect()
+
+
+def test_the_second_interrupt_of_a_wait_ends_it(interpreted: ModuleType) -> None:
+    interrupts = interpreted.base.mutex.Interrupts()
+    mutex = interpreted.base.mutex.Mutex("nothing", True, interrupts)
+    lock = mutex.lock = Interrupted(2)
+    with pytest.raises(KeyboardInterrupt), mutex:
+        pass
+    assert lock.seen == []
+    assert interrupts.kept == []

@@ -79,3 +79,29 @@ def test_a_p_that_nobody_has_used_can_be_released(package: ModuleType) -> None:
         heap.release(0)
         heap.malloc(8)
         heap.release(0)
+
+
+def test_a_heap_that_is_closed_while_somebody_waits_is_refused_to_him(
+    interpreted: ModuleType,
+) -> None:
+    heap = interpreted.Heap(2, interpreted.SimulatedMemory())
+    world = heap.world
+    released: list[int] = []
+
+    class Closes:  # compiled code takes locks of one type only
+        def acquire(self, blocking: bool = True) -> bool:
+            world.set(interpreted.heap.world.CLOSED, True)
+            return True
+
+        def release(self) -> None:
+            released.append(1)
+
+    lock = world.mcaches[1].lock
+    world.mcaches[1].lock = Closes()
+    with pytest.raises(interpreted.HeapClosed):
+        world.stop(0)
+    world.set(interpreted.heap.world.CLOSED, False)
+    world.mcaches[1].lock = lock
+    assert (released, world.held, world.stopped) == ([1], 0, [])
+    heap.collect()
+    heap.close()
