@@ -149,6 +149,18 @@ def test_sweeping_all_tells_the_pages_that_it_gave_back(package: ModuleType) -> 
     assert heap.sweep_all() == 0
 
 
+def test_who_takes_his_own_p_away_goes_on_as_the_first(package: ModuleType) -> None:
+    recorder = package.Recorder()
+    with package.Heap(2, package.SimulatedMemory(), recorder) as heap:
+        heap.malloc(64, p=1)
+        told = len(recorder.events)
+        heap.set_procs(1, p=1)
+        events = [(event["k"], event["p"]) for event in recorder.events[told:]]
+        assert events[0] == ("np", 1)
+        assert {p for kind, p in events if kind in ("pf", "pd", "ra", "un", "mc")} == {0}
+        heap.malloc(64)
+
+
 def test_what_a_p_has_freed_stays_counted_when_it_goes(package: ModuleType) -> None:
     heap = package.Heap(2, package.SimulatedMemory())
     for size in (5 * PAGE, 6 * PAGE, 64):

@@ -102,7 +102,21 @@ def test_new_span_is_all_free_and_zero(span_type: type[Span]) -> None:
         state = span.snapshot()
         assert tuple(state) == (CLASS_OBJECTS[sizeclass], 0, BITS_64, 0, 0, 0, 6, 0)
         assert span.elemsize == CLASS_SIZES[sizeclass]
+        assert span.ident == 0
         assert_identities(span, set())
+
+
+def test_a_descriptor_of_other_pages_keeps_its_sweepgen_alone(span_type: type[Span]) -> None:
+    span, other = cached_span(span_type, 9, 6), small_span(span_type, 9)
+    take(span, 5)
+    span.state, span.scavenged, span.needzero, span.listed = 3, True, 1, 2
+    span.next = span.prev = other
+    span.reset(7 * 8192, 12)
+    assert (span.base, span.npages, span.alloc_count, span.freeindex) == (7 * 8192, 12, 0, 0)
+    assert (span.spanclass, span.elemsize, span.state, span.listed) == (0, 0, 0, 0)
+    assert (span.scavenged, span.needzero) == (False, 0)
+    assert [getattr(span, name) for name in ("next", "prev")] == [None, None]
+    assert span.sweepgen == 9
 
 
 def test_example_5_sixty_four_slots_all_taken_fast(span_type: type[Span]) -> None:
