@@ -40,6 +40,20 @@ def test_a_thread_with_nothing_to_do_waits_until_it_is_told(package: ModuleType)
         assert told.told == 3
 
 
+def test_a_scavenger_that_waits_has_swept_nothing(package: ModuleType) -> None:
+    with package.Heap(1, package.SimulatedMemory()) as heap:
+        told = heap.background.awake = Told()
+        heap.malloc(40_000)
+        heap.collect()
+        heap.start_background(sweeper=False)
+        until = time.monotonic() + 60
+        while told.waits == 0 and time.monotonic() < until:
+            time.sleep(0.001)
+        heap.stop_background()
+        assert told.waits > 0
+        assert not heap.state.sweepdone
+
+
 def test_the_clock_of_a_heap_is_that_of_the_machine_while_threads_run(package: ModuleType) -> None:
     with package.Heap(1, package.SimulatedMemory()) as heap:
         heap.collect()
