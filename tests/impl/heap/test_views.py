@@ -78,6 +78,17 @@ def test_a_heap_that_is_dropped_says_so_and_gives_its_memory_back(package: Modul
     assert not is_mapped(address)
 
 
+def test_a_heap_that_is_dropped_releases_what_it_has_reserved(package: ModuleType) -> None:
+    memory = package.SimulatedMemory()
+    heap = package.Heap(1, memory)
+    heap.malloc(64)
+    assert memory.reserved_bytes > 0
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        del heap
+    assert memory.reserved_bytes == 0
+
+
 def test_a_heap_that_is_dropped_ends_its_threads(package: ModuleType) -> None:
     heap = package.Heap()
     address = heap.malloc(64)

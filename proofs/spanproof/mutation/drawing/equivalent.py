@@ -159,6 +159,18 @@ REASONS: Final = (
         "callers ask for addresses of arenas that are mapped",
     ),
     Reason(
+        "pages.osmem.machine_sizes",
+        "if huge < 0 or",
+        "0 -> 1",
+        "none stay none; where the other number of the line changes, powers of two are refused",
+    ),
+    Reason(
+        "central.slotzero.clear_free_slots",
+        "span.dirty = False",
+        "*",
+        "free slots that are zero are cleared once more",
+    ),
+    Reason(
         "programs.stream.Stream.__init__",
         "self.highest: i64 = -1",
         "1 -> 2",
