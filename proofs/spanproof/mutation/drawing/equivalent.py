@@ -171,6 +171,12 @@ REASONS: Final = (
         "free slots that are zero are cleared once more",
     ),
     Reason(
+        "base.sizeclass.reciprocals",
+        "((1 << 32) + size - 1) // size",
+        "(1 << 32) + size - 1 -> ((1 << 32) + size + 1)",
+        "powers of two get one more, which divides each offset in a span of theirs as exactly",
+    ),
+    Reason(
         "programs.stream.Stream.__init__",
         "self.highest: i64 = -1",
         "1 -> 2",
