@@ -67,7 +67,7 @@ floors: ready
 	@$(FLOORS)/bin/pip install -q --disable-pip-version-check -r $(FLOORS)/pins.txt
 	@PYTHONPATH=model:impl:proofs:bench:. $(FLOORS)/bin/python -m spanproof prove --no-cache
 	@PYTHONPATH=model:impl:proofs:bench:. $(FLOORS)/bin/python -m pytest -n 2 tests/proofs/cli/test_cli.py \
-	  tests/proofs/symbolic/test_translate.py tests/proofs/cli/test_check.py
+	  tests/proofs/symbolic/test_translate.py tests/proofs/cli/test_check.py tests/proofs/fuzz/test_stores.py
 
 clean:
 	rm -rf $(VENV) $(FLOORS) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
