@@ -46,6 +46,29 @@ def test_rows_of_the_go_113_table(number: int, size: int, pages: int, objects: i
     )
 
 
+def test_the_tables_are_those_that_the_rules_of_go_choose() -> None:
+    # SC-1 to SC-4: the step grows with the size, a span has the fewest pages of which at most an
+    # eighth is lost, and objects grow as long as as many fit into the same pages.
+    chosen: list[tuple[int, int]] = []
+    size = step = 8
+    while size <= 32768:
+        if size & (size - 1) == 0 and size >= 16:
+            step = 256 if size >= 2048 else size // 8 if size >= 128 else 16
+        pages = next(n for n in range(1, 11) if n * 8192 % size <= n * 8192 // 8)
+        # As many of these fit into the same pages: the smaller ones get slots of this size.
+        if (
+            chosen
+            and pages * 8192 // chosen[-1][0] == pages * 8192 // size
+            and chosen[-1][1] == pages
+        ):
+            chosen.pop()
+        chosen.append((size, pages))
+        size += step
+    larger = [(n * 8192 // (n * 8192 // one) & ~127, n) for one, n in chosen]
+    rows = [(max(one, other), n) for (one, n), (other, _) in zip(chosen, larger, strict=True)]
+    assert rows == list(zip(CLASS_SIZES[1:], CLASS_PAGES[1:], strict=True))
+
+
 def test_there_are_67_classes_in_every_table() -> None:
     for table in (CLASS_SIZES, CLASS_PAGES, CLASS_OBJECTS, CLASS_RECIPROCALS):
         assert len(table) == sizeclass.NUM_SIZE_CLASSES == 67

@@ -40,6 +40,15 @@ def test_tiny_objects_share_blocks_as_in_the_worked_example(heap: Heap) -> None:
     assert heap.statistics().tinyallocs == 3
 
 
+def test_tiny_objects_of_a_p_that_goes_stay_counted(heap: Heap) -> None:
+    # MC-11
+    for _ in range(4):
+        heap.malloc(3, noscan=True, p=1)
+    assert heap.statistics().tinyallocs == 3
+    heap.set_procs(1)
+    assert heap.statistics().tinyallocs == 3
+
+
 def test_an_object_of_no_bytes_has_the_address_of_all_such(heap: Heap, package: ModuleType) -> None:
     assert heap.malloc(0) == heap.malloc(0, noscan=True, p=1) == package.ZERO_BASE
     assert heap.statistics().mallocs == 0

@@ -188,6 +188,12 @@ def test_without_huge_pages_nothing_is_said_of_them(package: ModuleType, huge: i
     assert advised == told + [(4 * MIB, 2 * MIB, with_huge)] * bool(huge)
 
 
+def test_memory_that_cannot_be_unmapped_is_told(package: ModuleType) -> None:
+    memory = package.RealMemory()
+    with pytest.raises(package.MmapFailed, match=r"munmap of 8192 bytes at 0x10000000001: Invalid"):
+        memory.release((1 << 40) + 1, 8192)
+
+
 def test_simulated_memory_counts_each_call_and_its_bytes(package: ModuleType) -> None:
     memory = package.SimulatedMemory()
     assert memory.reserve(1 << 40, 8192) == 1 << 40
