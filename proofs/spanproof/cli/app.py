@@ -64,7 +64,8 @@ def application(arguments: list[str]) -> typer.Typer:
         callback=options,
     )
     called = arguments[0] if arguments else ""
-    for name in [called] if called in COMMANDS else COMMANDS:
+    names = [called] if called in COMMANDS else list(COMMANDS)
+    for name in names if called != "--version" else ():
         if name == OF_SOURCES and find_spec("spanbench") is None:
             if called == OF_SOURCES:
                 raise Unusable(NOT_INSTALLED)

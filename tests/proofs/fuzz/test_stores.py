@@ -196,12 +196,9 @@ def test_what_slices_have_noted_is_removed(place: str) -> None:
     assert store_at(place).names("") == []
 
 
-def test_a_campaign_goes_on_where_its_database_is_gone_and_says_so_at_its_end(
-    address: str,
-    database: TcpFakeServer,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture
+def gone_once_begun(database: TcpFakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the server end as soon as the first slice of a campaign has its number."""
     whole = RedisStore.next_number
 
     def ends(store: RedisStore, counter: str) -> int:
@@ -210,6 +207,12 @@ def test_a_campaign_goes_on_where_its_database_is_gone_and_says_so_at_its_end(
         return number
 
     monkeypatch.setattr(RedisStore, "next_number", ends)
+
+
+@pytest.mark.usefixtures("gone_once_begun")
+def test_a_campaign_goes_on_where_its_database_is_gone_and_says_so_at_its_end(
+    address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert app.run(["fuzz", "--of", "span", "--seconds", "1.5", "--corpus", address]) == 2
     said = capsys.readouterr()
     assert "no divergence" in said.out
@@ -217,21 +220,13 @@ def test_a_campaign_goes_on_where_its_database_is_gone_and_says_so_at_its_end(
     assert "bug of spanspec" not in said.err
 
 
+@pytest.mark.usefixtures("gone_once_begun")
 def test_a_search_for_a_second_finding_goes_on_where_the_database_is_gone(
     address: str,
-    database: TcpFakeServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    whole = RedisStore.next_number
-
-    def ends(store: RedisStore, counter: str) -> int:
-        number = whole(store, counter)
-        gone(database)
-        return number
-
-    monkeypatch.setattr(RedisStore, "next_number", ends)
     (tmp_path / "wrongspans.py").write_text(BUGGY)
     monkeypatch.chdir(tmp_path)
     options = ["--of", "span", "--python", "wrongspans:wrong", "--shrink", "1"]

@@ -45,6 +45,7 @@ from spanproof.fuzz.programs.sizesprogram import SizesProgram
 from spanproof.fuzz.sides.factories import Scope, WrongFactory
 from spanproof.protocol.faults import CannotStart
 from spanproof.simulate.program import is_one as is_simulation
+from spanproof.support.files.stores import unsecret
 from spanproof.support.tools import Missing
 
 Factory = Annotated[
@@ -155,13 +156,13 @@ def replay(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Run a saved program or counterexample again; show what parts, or fails."""
-    if impl:
-        check_implementation(impl)
     with brought(file) as path:
         if is_counterexample(path):
             return replay_counterexample(path, json)
         if is_simulation(path):
             return replay_simulation(path, json)
+        if impl:
+            check_implementation(impl)
         try:
             program, found_with = finding.load(path)
         except ProgramError as problem:
@@ -178,7 +179,7 @@ def replay(
     try:
         divergence = run_again(program, found_with, limits)
     except (WrongFactory, CannotStart) as problem:
-        raise Unusable(f"{file}: {named(found_with)}{problem}") from None
+        raise Unusable(f"{unsecret(file)}: {named(found_with)}{problem}") from None
     if json:
         print_json({"agrees": divergence is None, "divergence": divergence_json(divergence)})
     elif divergence is None:
