@@ -23,6 +23,25 @@ def test_now_is_the_line_of_the_next_event(package: ModuleType) -> None:
         assert recorder.now() == len(recorder.events) + 1 > 2
 
 
+def test_an_event_that_has_just_happened_is_told_at_its_own_line(package: ModuleType) -> None:
+    recorder = package.Recorder()
+    with package.Heap(1, package.SimulatedMemory(), recorder) as heap:
+        heap.malloc(40_000)
+        heap.collect([])
+        heap.sweep_all()
+    told = enumerate(recorder.events, 1)
+    lines = [(at, one["lo"]) for at, one in told if one["k"] in ("pu", "po")]
+    assert len(lines) > 1
+    assert all(at == line for at, line in lines)
+
+
+def test_a_trace_begins_with_the_cache_that_there_is_before_any_p(package: ModuleType) -> None:
+    recorder = package.Recorder()
+    package.Heap(1, package.SimulatedMemory(), recorder).close()
+    first, *_ = recorder.events
+    assert first == {"k": "mc", "p": -1, "t": 0, "new": 1, "ca": 0}
+
+
 def test_a_trace_that_cannot_be_written_leaves_what_was_there(
     package: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,15 @@ def test_the_clock_of_a_heap_is_that_of_the_machine_while_threads_run(package: M
         assert heap.clock >= between
 
 
+def test_background_threads_have_the_names_of_what_they_do(package: ModuleType) -> None:
+    with package.Heap(1, package.SimulatedMemory()) as heap:
+        heap.start_background(scavenger=False)
+        assert [one.name for one in heap.background.threads] == ["spanalloc-sweeper"]
+        heap.stop_background()
+        heap.start_background(sweeper=False)
+        assert [one.name for one in heap.background.threads] == ["spanalloc-scavenger"]
+
+
 def test_memory_of_a_dropped_heap_goes_with_its_last_thread(package: ModuleType) -> None:
     heap = package.Heap(1, package.SimulatedMemory())
     heap.malloc(8)

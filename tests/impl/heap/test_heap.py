@@ -85,6 +85,13 @@ def test_marks_are_addresses_bitmaps_or_functions(heap: Heap) -> None:
     assert heap.malloc(1024) == addresses[0]
 
 
+def test_a_bitmap_stands_for_each_of_its_slots_once(package: ModuleType) -> None:
+    with package.Heap(1, package.SimulatedMemory()) as heap:
+        objects = [heap.malloc(8) for _ in range(200)]
+        addresses = package.heap.marks.addresses_of(heap.state, {objects[0]: (1 << 200) - 1})
+        assert list(addresses) == objects
+
+
 def test_a_bitmap_of_nothing_marks_nothing(heap: Heap) -> None:
     address = heap.malloc(64)
     heap.collect({address: 0})
@@ -266,6 +273,12 @@ def test_the_highest_page_of_a_set_is_found_at_every_place(package: ModuleType) 
     assert (made.highest(8191), made.highest(31), made.count) == (4095, -1, 4)
 
 
+def test_a_tree_has_whole_groups_of_sixteen_in_each_row(package: ModuleType) -> None:
+    rounded = package.base.maxtree.round_to_fanout
+    lengths = (1, 2, 15, 16, 17, 31, 32, 33, 8192)
+    assert [rounded(one) for one in lengths] == [16, 16, 16, 16, 32, 32, 32, 48, 8192]
+
+
 def test_the_lowest_heavy_place_of_a_tree_is_found(package: ModuleType) -> None:
     for capacity in (16, 256, 8192):
         tree, weights = package.base.maxtree.MaxTree(capacity), [0] * capacity
@@ -279,6 +292,24 @@ def test_the_lowest_heavy_place_of_a_tree_is_found(package: ModuleType) -> None:
             assert tree.lowest(wanted) == next(fits, -1)
             assert tree.largest() == max(weights)
         assert tree.in_use() == [at for at, one in enumerate(weights) if one > 0]
+
+
+def test_a_cycle_of_a_stream_marks_only_what_was_allocated(package: ModuleType) -> None:
+    stream = package.Stream()
+    stream.allocate(3, 64)
+    stream.cycle()
+    with package.Heap(1, package.SimulatedMemory()) as heap:
+        assert package.replay_stream(heap, stream) == 2
+        heap.sweep_all()
+        assert heap.statistics().live_objects == 1
+
+
+def test_a_part_of_a_heap_has_no_descriptor_that_was_never_made(package: ModuleType) -> None:
+    with package.Heap(1, package.SimulatedMemory()) as heap:
+        heap.malloc(64)
+        made = len(heap.state.pages.free.allspans)
+        part = package.heap.heapsnapshot.part_of(heap.state, [0, made, made + 1], [], True)
+        assert (len(part.spans), len(part.runs)) == (1, 1)
 
 
 def test_a_stream_is_served_as_single_calls_are(package: ModuleType) -> None:

@@ -122,6 +122,8 @@ def test_what_is_due_beyond_an_int64_is_the_smallest_as_the_machine_converts(
     ):
         pacing.pages_per_byte = due
         assert pacing.pages_to_sweep(1, 0) == pages
+        wrapped = pages - 3 + (1 << 64) if pages < 0 else pages - 3
+        assert pacing.pages_to_sweep(1, 3) == wrapped
 
 
 def test_a_ratio_below_zero_counts_as_zero_from_then_on(package: ModuleType) -> None:

@@ -1,5 +1,6 @@
 """Operations that wait for another thread, which is stopped in the middle of a sweep here."""
 
+import time
 from collections.abc import Callable
 from threading import Event, Thread
 from types import ModuleType
@@ -70,6 +71,22 @@ def test_freeing_all_memory_waits_for_what_is_being_swept(middle: Middle) -> Non
 def test_the_end_of_a_cycle_waits_for_what_is_being_swept(middle: Middle) -> None:
     assert middle.done_meanwhile(middle.heap.sweep_all) == [0]
     assert middle.heap.spans() == []
+
+
+def test_a_span_that_another_thread_sweeps_is_waited_for(middle: Middle) -> None:
+    assert middle.done_meanwhile(lambda: middle.heap.ensure_swept(middle.dead)) == [None]
+    assert middle.heap.spans() == []
+
+
+def test_who_cannot_go_on_gives_the_processor_away_and_does_not_sleep(
+    package: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    package.Turns().cannot_go_on()
+    with package.Heap(1, package.SimulatedMemory()) as heap:
+        package.central.sweep.let_others_go_on(heap.state)
+    assert slept == [0, 0]
 
 
 def test_a_thread_does_not_wait_for_itself(package: ModuleType) -> None:

@@ -47,6 +47,7 @@ def test_a_child_that_was_forked_in_the_middle_waits_for_nobody(package: ModuleT
         one.busy = True
     on_another_thread(world, "cycle_lock")
     world.inside = {-1}
+    world.held = 2
     world.forked()
     assert "fork" in heap.broken
     assert len(world.everybody()) == 4
@@ -79,6 +80,19 @@ def test_a_p_that_nobody_has_used_can_be_released(package: ModuleType) -> None:
         heap.release(0)
         heap.malloc(8)
         heap.release(0)
+
+
+def test_a_worker_that_is_refused_is_in_no_operation(package: ModuleType) -> None:
+    heap = package.Heap(1, package.SimulatedMemory())
+    heap.start_background()
+    heap.stop_background()
+    (worker, *_) = heap.world.workers
+    heap.close()
+    for _ in range(2):
+        operation = package.heap.world.WorkerOperation(heap.world, worker)
+        with pytest.raises(package.HeapClosed), operation:
+            pass
+    assert heap.world.inside == set()
 
 
 def test_a_heap_that_is_closed_while_somebody_waits_is_refused_to_him(

@@ -92,6 +92,16 @@ def test_an_operating_system_says_what_it_cannot_do(package: ModuleType) -> None
             getattr(memory, name)(*arguments)
 
 
+def test_an_interrupt_of_advice_is_kept_for_the_end_of_the_operation(package: ModuleType) -> None:
+    class Interrupted(package.SimulatedMemory):  # type: ignore[misc, name-defined]
+        def welcome_huge(self, base: int, size: int) -> None:
+            raise KeyboardInterrupt
+
+    interrupts = package.base.mutex.Interrupts()
+    package.pages.system.System(Interrupted(), interrupts).welcome_huge(MIB, MIB)
+    assert isinstance(interrupts.take(), KeyboardInterrupt)
+
+
 def test_a_view_across_arenas_that_is_not_to_be_had_is_a_failure(package: ModuleType) -> None:
     class Blind(package.RealMemory):  # type: ignore[misc, name-defined]
         def view(self, address: int, size: int) -> memoryview | None:

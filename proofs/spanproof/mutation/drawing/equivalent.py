@@ -39,6 +39,97 @@ REASONS: Final = (
         "each arena's length is stored anew, and there is one arena more than before",
     ),
     Reason(
+        "central.slotzero.clear",
+        "if size <= 8192 else",
+        "8192 -> 8193",
+        "a size is a multiple of eight",
+    ),
+    Reason(
+        "heap.world.Operation.__init__",
+        "self.who: Mcache | None = None",
+        "* -> pass",
+        "an operation ends only if it has begun, and then it has a P",
+    ),
+    Reason(
+        "span.snapshot.joined",
+        "while used > 0",
+        "used > 0 -> (used >= 0)",
+        "a bitmap of zeros is 0 by the long way, too",
+    ),
+    Reason(
+        "heap.background.Background.scavenge_next",
+        "if line.wake_at > now",
+        "line.wake_at > now -> (line.wake_at >= now)",
+        "at the very moment it waits for no time, and looks again",
+    ),
+    *(
+        Reason(
+            "span.span.Span.__init__",
+            f"self.{field}: ",
+            "*",
+            "a span of a heap is reset, and then cut into slots or managed by hand, before it is "
+            "used; a span by itself has neither pages nor a list",
+        )
+        for field in (
+            *("state", "scavenged", "dirty", "was_empty", "limit"),
+            *("listed", "next", "prev"),
+        )
+    ),
+    Reason(
+        "span.span.Span.__init__",
+        "_bits = vec[i64]",
+        "self.nelems + 63 >> 6 -> (self.nelems + 63 << 6)",
+        "words behind the last slot are not looked at",
+    ),
+    Reason(
+        "base.pagesizes.cut_address",
+        "if at <= start",
+        "at <= start -> (at < start)",
+        "a cut at the start is all of it, as the last line says, too; no huge page begins between",
+    ),
+    Reason(
+        "heap.cycle.mark_object",
+        "arena.marked[page_of(span.base)] = 1",
+        "1 -> 2",
+        "a page is marked by any number but 0",
+    ),
+    Reason(
+        "heap.malloc.tell_tiny",
+        "assert span is not None",
+        "* -> pass",
+        "the current tiny block is in a span",
+    ),
+    Reason(
+        "heap.world.World.release",
+        "who.owner = 0",
+        "0 -> 1",
+        "no thread has that number, so the P belongs to nobody",
+    ),
+    Reason(
+        "pages.freespans.FreeSpans.new_descriptor",
+        "Span(0, 0, 1, 0)",
+        "0 -> 1",
+        "a descriptor is reset before it is used",
+    ),
+    Reason(
+        "pages.pageheap.PageHeap.reserve_arenas",
+        "base: i64 = 0",
+        "0 -> 1",
+        "it is set on both ways",
+    ),
+    Reason(
+        "pages.pageheap.PageHeap.reserve_arenas",
+        "return 0, 0",
+        "0 -> 1",
+        "of a reservation of no bytes nobody asks where it is",
+    ),
+    Reason(
+        "pages.scavenge.TOP",
+        "1 << 60",
+        "60 -> 61",
+        "addresses and sizes of memory are far below both",
+    ),
+    Reason(
         "pages.osmem.OsMemory.welcome_huge",
         "if huge == 0",
         "0 -> 1",

@@ -60,8 +60,8 @@ LIMITS: Final = Limits(seconds=3.0)
 LONGEST_IMPORT: Final = 5.0
 """Seconds of the processor for what runs when a mutant is imported: it takes a tenth of one."""
 
-GIVEN_UP: Final = 600
-"""Seconds after which the tests do not end."""
+GIVEN_UP: Final = 120
+"""Seconds after which the tests do not end: they take a tenth of that where nothing else runs."""
 
 
 class EndlessImport(BaseException):
