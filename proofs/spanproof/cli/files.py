@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from spanproof.cli.output import Result, Unusable, complain, out
 from spanproof.support.files import savedfile
-from spanproof.support.files.stores import SCHEMES, RedisStore, SharedStore, store_at
+from spanproof.support.files.stores import SCHEMES, RedisStore, SharedStore, store_at, unsecret
 from spanproof.support.tools import Missing
 
 
@@ -61,8 +61,13 @@ def brought(place: str) -> Iterator[Path]:
     if not place.startswith(SCHEMES):
         yield Path(place)
         return
-    address, _, name = place.rpartition("/")
-    store = RedisStore(address)
+    address, _, fragment = place.partition("#")
+    key, _, name = fragment.rpartition("/")
+    if not name:
+        raise Unusable(
+            f"{unsecret(place)}: names no finding, as redis://HOST:6379/0#found/NAME.json does"
+        )
+    store = RedisStore(f"{address}#{key}")
     tried(store)
     content = store.read(name)
     if content is None:

@@ -292,8 +292,16 @@ def test_the_address_that_is_told_leads_to_the_same_database(place: str, shown: 
 
 
 def test_what_a_database_does_not_have_is_not_run_again(address: str) -> None:
-    with pytest.raises(Unusable, match="has nothing of this name"), brought(f"{address}/gone.json"):
+    gone = f"{address}#corpus/gone.json"
+    with pytest.raises(Unusable, match="has nothing of this name"), brought(gone):
         raise AssertionError("not reached")
+
+
+@pytest.mark.parametrize("place", ["redis://:word@head", "redis://:word@head:6379/0#found/"])
+def test_an_address_without_the_name_of_a_finding_is_told_so(place: str) -> None:
+    with pytest.raises(Unusable, match="names no finding") as problem, brought(place):
+        raise AssertionError("not reached")
+    assert "word" not in str(problem.value)
 
 
 def test_what_is_no_program_in_a_database_is_told_with_its_address(
