@@ -103,22 +103,24 @@ class HeapShot(NamedTuple):
     broken: str = ""
 
 
-class PartShot(NamedTuple):
-    """A part of a heap: what may have changed in one operation.
+PartShot = tuple[
+    tuple[int, ...],
+    tuple[tuple[object, ...] | None, ...],
+    tuple[tuple[int, ...] | None, ...],
+    tuple[tuple[object, ...], ...],
+    tuple[tuple[object, ...], ...],
+    tuple[int, ...],
+    int,
+]
+"""A part of a heap: what may have changed in one operation.
 
-    `figures` are those of the whole heap, in the order of `figures_of`. `spans` has an entry for
-    each descriptor that was asked for, None if it is not in use for objects. The rest is empty
-    unless it was asked for: the runs of the same descriptors, the lists of some span classes, all
-    caches, the free spans in address order, and the descriptor that is used next.
-    """
+First the figures of the whole heap, in the order of `figures_of`; then an entry for each descriptor
+that was asked for, as `slots_in_part` has it, None if it is not in use for objects. The rest is
+empty unless it was asked for: the runs of the same descriptors, the lists of some span classes, all
+caches, the free spans in address order, and the descriptor that is used next.
 
-    figures: tuple[int, ...]
-    spans: tuple[SlotsShot | None, ...]
-    runs: tuple[RunShot, ...]
-    central: tuple[CentralShot, ...]
-    caches: tuple[CacheShot, ...]
-    free: tuple[int, ...]
-    next_descriptor: int
+All are plain tuples, with the fields of the records below: those take longer to make.
+"""
 
 
 NO_DESCRIPTOR: Final = -1
@@ -126,34 +128,119 @@ NO_DESCRIPTOR: Final = -1
 
 
 def part_of(state: HeapState, idents: list[int], classes: list[int], shape: bool) -> PartShot:
-    """Return the state of some descriptors, and with `shape` of what they are in, as records."""
+    """Return the state of some descriptors, and with `shape` of what they are in."""
     free = state.pages.free
     some = [free.allspans[ident] for ident in idents if ident < len(free.allspans)]
     specials = state.specials.of_span
-    spans = [
-        slots_of(span, is_cached(state, span), specials.get(span.ident, []))
-        if span.state == IN_USE
-        else None
-        for span in some
-    ]
+    spans = tuple(
+        [
+            slots_in_part(span, is_cached(state, span), specials.get(span.ident))
+            if span.state == IN_USE
+            else None
+            for span in some
+        ]
+    )
     if not shape:
-        return PartShot(figures_of(state), tuple(spans), (), (), (), (), NO_DESCRIPTOR)
+        return (figures_of(state), spans, (), (), (), (), NO_DESCRIPTOR)
     last = free.descriptors[-1].ident if free.descriptors else NO_DESCRIPTOR
-    return PartShot(
+    return (
         figures_of(state),
-        tuple(spans),
-        tuple([run_of(span) for span in some]),
-        tuple([lists_of(state.central[spanclass]) for spanclass in classes]),
-        tuple([cache_of(cache) for cache in state.mcaches]),
+        spans,
+        tuple([run_in_part(span) for span in some]),
+        tuple([lists_in_part(state.central[spanclass]) for spanclass in classes]),
+        tuple([cache_in_part(cache) for cache in state.mcaches]),
         tuple([span.ident for span in free.runs.in_order()]),
         last,
     )
 
 
+WholeShot = tuple[
+    PartShot, tuple[tuple[int, ...], ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]
+]
+"""A whole heap: the part of all descriptors that are not dead, and of all classes that list any.
+
+Then what its figures only count: the sweep buffers from the bottom, the descriptors that were used
+before, the arenas in the order in which they were mapped, the finalizers that are due.
+"""
+
+
+def whole_of(state: HeapState) -> WholeShot:
+    """Return all that `shot_of` does, in plain tuples, of a heap in which nobody is at work."""
+    free = state.pages.free
+    idents = [span.ident for span in free.allspans if span.state != DEAD]
+    classes = [
+        central.spanclass
+        for central in state.central
+        if central.nonempty.first is not None or central.empty.first is not None
+    ]
+    return (
+        part_of(state, idents, classes, True),
+        tuple([tuple([span.ident for span in buffer.spans]) for buffer in state.buffers]),
+        tuple([span.ident for span in free.descriptors]),
+        tuple([arena.base for arena in free.pages.all]),
+        tuple([address for address, _ in state.specials.due]),
+    )
+
+
+def slots_in_part(span: Span, cached: bool, specials: list[Special] | None) -> tuple[object, ...]:
+    """Return a span in use, with the fields of a `SlotsShot`."""
+    known = cached and span.freeindex < span.nelems
+    nelems: int = span.nelems
+    return (
+        span.ident,
+        span.base,
+        span.npages,
+        span.spanclass,
+        span.elemsize,
+        nelems,
+        span.limit,
+        span.freeindex,
+        span.alloc_count,
+        unsigned(span.alloc_cache) if known else None,
+        joined(span.alloc_bits, nelems),
+        joined(span.gcmark_bits, nelems),
+        span.sweepgen,
+        span.needzero,
+        span.listed,
+        () if specials is None else tuple([(int(one.offset), int(one.kind)) for one in specials]),
+    )
+
+
+def run_in_part(span: Span) -> tuple[int, ...] | None:
+    """Return a run with the fields of a `RunShot`, None if it is dead.
+
+    Of one in use, whether it needs zeroing is told by its slots.
+    """
+    if span.state == DEAD:
+        return None
+    needzero = 0 if span.state == IN_USE else span.needzero
+    return (span.ident, span.base, span.npages, span.state, span.scavenged, needzero)
+
+
+def lists_in_part(central: Central) -> tuple[object, ...]:
+    """Return the lists of a span class, with the fields of a `CentralShot`."""
+    return (
+        central.spanclass,
+        tuple([span.ident for span in central.nonempty.in_order()]),
+        tuple([span.ident for span in central.empty.in_order()]),
+    )
+
+
+def cache_in_part(cache: Mcache) -> tuple[object, ...]:
+    """Return a cache, with the fields of a `CacheShot`."""
+    held = tuple(
+        [
+            (spanclass, span.ident)
+            for spanclass, span in enumerate(cache.alloc)
+            if span is not EMPTY_SPAN
+        ]
+    )
+    return (cache.ident, cache.p, cache.flush_gen, held, cache.tiny, cache.tinyoffset)
+
+
 def is_cached(state: HeapState, span: Span) -> bool:
     """Tell whether a P has a span in use in its cache."""
-    holding = [cache for cache in state.mcaches if cache.alloc[span.spanclass] is span]
-    return len(holding) > 0
+    return any(cache.alloc[span.spanclass] is span for cache in state.mcaches)
 
 
 def figures_of(state: HeapState) -> tuple[int, ...]:

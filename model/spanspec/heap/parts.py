@@ -4,19 +4,21 @@ Records are never changed, but replaced. So what has changed since the last look
 record now.
 """
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from spanspec.base.bitmap import Bits
-from spanspec.base.ids import SpanId
+from spanspec.base.constants import HEAP_ARENA_BYTES
+from spanspec.base.ids import ClassId, SpanId
 from spanspec.heap.state.progress import NO_MORE_RECLAIM
 from spanspec.heap.state.state import HeapState
 from spanspec.pages.tables.runs import PageRun
-from spanspec.sharing.tables.records import SharedSpan
+from spanspec.sharing.containers.spanlist import Ends, SpanLists
+from spanspec.sharing.tables.records import NO_SPAN, SharedSpan
 from spanspec.span.mspan import DEAD, IN_USE, Mspan
 from spanspec.span.specials import Specials
 
-KeyT = TypeVar("KeyT", bound=int)
+# Not bound to `int`, which they all are: compiled, a key is then looked up as it is.
+KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
 
 NO_DESCRIPTOR: Final = -1
@@ -53,49 +55,105 @@ class Part(NamedTuple):
     next_descriptor: int
 
 
+class Whole(NamedTuple):
+    """A whole state, in plain tuples that compare as a whole: all that is in use, and where it is.
+
+    `part` is that of all descriptors that are not dead, and of all classes that list a span. With
+    it go what its figures only count: the sweep buffers from the bottom, the descriptors that were
+    used before, the arenas in the order in which they were mapped, the finalizers that are due.
+    """
+
+    part: Part
+    buffers: tuple[tuple[int, ...], ...]
+    descriptors: tuple[int, ...]
+    arenas: tuple[int, ...]
+    finalizers: tuple[int, ...]
+
+
+class Followed(Generic[KeyT, ValueT]):
+    """The values that a table had at the last look, by key, in the order of the table.
+
+    A key that goes on having its value stays where it is in the order. So to look whether anything
+    has changed is to go through both at once; only where keys have gone they are looked up.
+    """
+
+    def __init__(self) -> None:
+        self._keys: list[KeyT] = []
+        self._values: list[ValueT] = []
+
+    def look(self, now: dict[KeyT, ValueT]) -> dict[KeyT, ValueT | None]:
+        """Return which keys have another value than at the last look, or none now.
+
+        Each has the value that it had, None if it had none.
+        """
+        keys, values = self._keys, self._values
+        known, at = len(keys), 0
+        changed: list[int] = []
+        added: list[KeyT] = []
+        for key, value in now.items():
+            if at >= known:
+                added.append(key)
+            elif values[at] is not value:
+                if keys[at] is not key:
+                    return self._anew(now)
+                changed.append(at)
+            at += 1
+        if at < known:
+            return self._anew(now)
+        found: dict[KeyT, ValueT | None] = {}
+        for at in changed:
+            key = keys[at]
+            found[key] = values[at]
+            values[at] = now[key]
+        for key in added:
+            found[key] = None
+            keys.append(key)
+            values.append(now[key])
+        return found
+
+    def _anew(self, now: dict[KeyT, ValueT]) -> dict[KeyT, ValueT | None]:
+        """Return what `look` does, where keys have gone."""
+        before = dict(zip(self._keys, self._values, strict=True))
+        found: dict[KeyT, ValueT | None] = {}
+        for key, value in now.items():
+            earlier = before.get(key)
+            if earlier is not value:
+                found[key] = earlier
+        for key, value in before.items():
+            if key not in now:
+                found[key] = value
+        self._keys, self._values = list(now), list(now.values())
+        return found
+
+
 class Changes:
     """Which descriptors of a heap have other records than at the last look."""
 
     def __init__(self, state: HeapState) -> None:
         self._state = state
-        self._spans: dict[int, Mspan] = {}
-        self._shared: dict[SpanId, SharedSpan] = {}
-        self._runs: dict[int, PageRun] = {}
-        self._specials: dict[int, Specials] = {}
+        self._spans: Followed[int, Mspan] = Followed()
+        self._shared: Followed[SpanId, SharedSpan] = Followed()
+        self._runs: Followed[int, PageRun] = Followed()
+        self._specials: Followed[int, Specials] = Followed()
         self._phase: tuple[object, ...] = ()
 
     def look(self, shape: bool) -> Wanted:
         """Return what has changed since the last look; without `shape`, of the slots alone."""
         state = self._state
-        classes = set[int]()
-        changed = replaced(self._spans, state.spans)
-        if shape:
-            for span in changed:
-                before = self._spans.get(span)
-                if before is not None:
-                    classes.add(before.spanclass)
-        follow(self._spans, state.spans, changed)
-        if state.specials or self._specials:
-            given = replaced(self._specials, state.specials)
-            follow(self._specials, state.specials, given)
-            changed = changed + [span for span in given if span not in changed]
+        spans = self._spans.look(state.spans)
+        given = self._specials.look(state.specials)
         if not shape:
-            return Wanted(changed, [], False)
-        shared = state.tables.spans.records
-        moved = replaced(self._shared, shared)
-        follow(self._shared, shared, moved)
-        runs = replaced(self._runs, state.pages.runs.records)
-        follow(self._runs, state.pages.runs.records, runs)
-        spans = set(changed)
-        spans.update(runs)
-        for identity in moved:
+            return Wanted([*spans, *[span for span in given if span not in spans]], [], False)
+        classes = {before.spanclass for before in spans.values() if before is not None}
+        changed = {*spans, *given, *self._runs.look(state.pages.runs.records)}
+        for identity in self._shared.look(state.tables.spans.records):
             if identity > 0:
-                spans.add(identity - 1)
-        for span in spans:
+                changed.add(identity - 1)
+        for span in changed:
             record = state.spans.get(span)
             if record is not None:
                 classes.add(record.spanclass)
-        return Wanted(sorted(spans), sorted(classes), True)
+        return Wanted(sorted(changed), sorted(classes), True)
 
     def phase_has_changed(self) -> bool:
         """Tell whether anything has changed on which the state of each span depends."""
@@ -104,22 +162,29 @@ class Changes:
         return before != self._phase
 
 
-def replaced(before: dict[KeyT, ValueT], now: Mapping[KeyT, ValueT]) -> list[KeyT]:
-    """Return the keys that have another value than before, none now, or had none before."""
-    found = [key for key, value in now.items() if before.get(key) is not value]
-    if len(before) + len(found) > len(now):
-        found += [key for key in before if key not in now]
-    return found
-
-
-def follow(before: dict[KeyT, ValueT], now: Mapping[KeyT, ValueT], keys: list[KeyT]) -> None:
-    """Bring what was seen before up to date for some keys."""
-    for key in keys:
-        value = now.get(key)
-        if value is None:
-            before.pop(key, None)
-        else:
-            before[key] = value
+def whole_of(state: HeapState) -> Whole:
+    """Return the whole state of a heap in which nobody is in an operation."""
+    heap, lists = state.pages, state.lists
+    spans = [span for span, run in heap.runs.records.items() if run.state != DEAD]
+    listed = {
+        number
+        for table in (lists.nonempty, lists.empty)
+        for number in table
+        if table[number].first != NO_SPAN
+    }
+    wanted = Wanted(sorted(spans), sorted(listed), True)
+    return Whole(
+        part_of(state, wanted),
+        tuple(
+            [
+                tuple([span for _, span in sorted(buffer.entries.items())])
+                for buffer in state.buffers
+            ]
+        ),
+        tuple(heap.descriptors.free),
+        tuple([index * HEAP_ARENA_BYTES - (1 << 47) for index in heap.all_arenas]),
+        tuple(state.finalizers),
+    )
 
 
 def part_of(state: HeapState, wanted: Wanted) -> Part:
@@ -129,20 +194,46 @@ def part_of(state: HeapState, wanted: Wanted) -> Part:
     if not wanted.shape:
         return Part(figures, slots, (), (), (), (), NO_DESCRIPTOR)
     heap = state.pages
-    free = heap.descriptors.free
+    free, held = heap.descriptors.free, held_of(state)
     return Part(
         figures,
         slots,
         tuple([run_of(span, heap.runs[span]) for span in wanted.spans]),
-        tuple([lists_of(state, number) for number in wanted.classes]),
-        tuple([cache_of(state, p, state.mcache_of[p]) for p in sorted(state.mcache_of) if p >= 0]),
+        tuple([lists_of(state.lists, ClassId(number)) for number in wanted.classes]),
+        tuple([cache_of(state, p, state.mcache_of[p], held) for p in procs_of(state)]),
         tuple([one.span for one in heap.free.in_order()]),
         free[-1] if free else NO_DESCRIPTOR,
     )
 
 
+Held = dict[int, list[tuple[int, int]]]
+"""Of each mcache that has any, its spans, as pairs of a span class and a descriptor."""
+
+
+def held_of(state: HeapState) -> Held:
+    """Return the spans that mcaches have, in the order of the classes.
+
+    In one pass over the slots, as most of them are empty.
+    """
+    held: Held = {}
+    for slot in state.slots.values():
+        if slot.span != NO_SPAN and slot.proc in state.mcaches:
+            held.setdefault(slot.proc, []).append((slot.spanclass, slot.span - 1))
+    for pairs in held.values():
+        pairs.sort()
+    return held
+
+
+def procs_of(state: HeapState) -> list[int]:
+    """Return the Ps that have an mcache, in order."""
+    return sorted([p for p in state.mcache_of if p >= 0])
+
+
 def slots_of(state: HeapState, span: int) -> tuple[object, ...] | None:
-    """Return the slots of a span, None if it is not in use."""
+    """Return the slots of a span, None if it is not in use.
+
+    Of an allocCache it tells only where slots are taken by it.
+    """
     record = state.spans.get(span)
     if record is None:
         return None
@@ -151,8 +242,7 @@ def slots_of(state: HeapState, span: int) -> tuple[object, ...] | None:
     assert isinstance(alloc_bits, Bits)
     assert isinstance(mark_bits, Bits)
     spanclass, nelems = record.spanclass, record.nelems
-    holding = [one for one in state.mcaches if state.cached(one, spanclass) == span]
-    known = record.freeindex < nelems and len(holding) > 0
+    known = record.freeindex < nelems and is_cached(state, span, spanclass)
     mask = (1 << nelems) - 1
     return (
         span,
@@ -174,6 +264,11 @@ def slots_of(state: HeapState, span: int) -> tuple[object, ...] | None:
     )
 
 
+def is_cached(state: HeapState, span: int, spanclass: int) -> bool:
+    """Tell whether an mcache has a span, for its class."""
+    return any(state.cached(one, spanclass) == span for one in state.mcaches)
+
+
 def run_of(span: int, run: PageRun) -> tuple[int, ...] | None:
     """Return a run of pages; of one in use, whether it needs zeroing is told by its slots."""
     if run.state == DEAD:
@@ -182,28 +277,37 @@ def run_of(span: int, run: PageRun) -> tuple[int, ...] | None:
     return (span, run.base, run.npages, run.state, run.scavenged, needzero)
 
 
-def lists_of(state: HeapState, spanclass: int) -> tuple[object, ...]:
+def lists_of(lists: SpanLists, spanclass: ClassId) -> tuple[object, ...]:
     """Return the lists of a span class."""
-    one = state.central[spanclass]
-    return (spanclass, tuple(one.nonempty), tuple(one.empty))
+    nonempty, empty = lists.nonempty[spanclass], lists.empty[spanclass]
+    return (spanclass, listed_between(lists, nonempty), listed_between(lists, empty))
 
 
-def cache_of(state: HeapState, p: int, identity: int) -> tuple[object, ...]:
+def listed_between(lists: SpanLists, ends: Ends) -> tuple[int, ...]:
+    """Return the spans of a list, from the front."""
+    found: list[int] = []
+    span = ends.first
+    while span != NO_SPAN:
+        found.append(span - 1)
+        span = lists.links[span].next
+    return tuple(found)
+
+
+def cache_of(state: HeapState, p: int, identity: int, held: Held) -> tuple[object, ...]:
     """Return the cache of a P."""
     tiny = state.mcaches[identity].tiny
-    held = tuple(state.cached_spans(identity).items())
-    return (identity, p, state.flush_gen(identity), held, tiny.address, tiny.offset)
+    pairs = tuple(held.get(identity, []))
+    return (identity, p, state.flush_gen(identity), pairs, tiny.address, tiny.offset)
 
 
 def figures_of(state: HeapState) -> tuple[object, ...]:
     """Return the figures of the whole heap, in their order."""
     heap, stats, progress = state.pages, state.pages.stats, state.progress
     blocks: list[int] = []
-    for p in sorted(state.mcache_of):
-        if p >= 0:
-            tiny = state.mcaches[state.mcache_of[p]].tiny
-            blocks.append(tiny.address)
-            blocks.append(tiny.offset)
+    for p in procs_of(state):
+        tiny = state.mcaches[state.mcache_of[p]].tiny
+        blocks.append(tiny.address)
+        blocks.append(tiny.offset)
     first, second = state.buffers
     over = progress.reclaim_index >= NO_MORE_RECLAIM
     return (

@@ -1,12 +1,12 @@
 """The two sides of the lockstep of whole heaps: the same calls, the same events, the same state."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from spanproof.fuzz.differences.differences import NoMemory as NoMemory
 from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.scheduler import Scheduler
-from spanspec.heap.parts import Part, Wanted
+from spanspec.heap.parts import Part, Wanted, Whole
 from spanspec.pages.courses.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
@@ -166,6 +166,23 @@ class ShowsParts(Protocol):
     def part(self, wanted: Wanted) -> Part:
         """Return a part of the state, in the form of `spanspec.heap.parts`."""
         ...
+
+
+@runtime_checkable
+class ShowsWhole(Protocol):
+    """A heap that shows all that `state` has in plain tuples, too, which are quickly compared."""
+
+    def whole(self) -> "WholeState":
+        """Return the whole state, in the form of `spanspec.heap.parts`, and what was counted."""
+        ...
+
+
+class WholeState(NamedTuple):
+    """A whole state, the background scavenger's sleep, and what was counted, by name."""
+
+    whole: Whole
+    scavenger: tuple[object, ...]
+    counts: dict[str, int]
 
 
 SideFactory = Callable[[HeapProgram], Side]

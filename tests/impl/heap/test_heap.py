@@ -308,8 +308,9 @@ def test_a_part_of_a_heap_has_no_descriptor_that_was_never_made(package: ModuleT
     with package.Heap(1, package.SimulatedMemory()) as heap:
         heap.malloc(64)
         made = len(heap.state.pages.free.allspans)
-        part = package.heap.heapsnapshot.part_of(heap.state, [0, made, made + 1], [], True)
-        assert (len(part.spans), len(part.runs)) == (1, 1)
+        idents = [0, made, made + 1]
+        _, spans, runs, *_ = package.heap.heapsnapshot.part_of(heap.state, idents, [], True)
+        assert (len(spans), len(runs)) == (1, 1)
 
 
 def test_a_stream_is_served_as_single_calls_are(package: ModuleType) -> None:

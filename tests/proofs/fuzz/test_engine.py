@@ -1,6 +1,6 @@
 """The fuzzer's engine: programs from bytes, what is compared after a call, and what guides it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 
 import msgspec
@@ -11,10 +11,11 @@ import spanalloc
 from spanproof.fuzz.differences.differences import Told, compare_events
 from spanproof.fuzz.engine.guidance import FRESH, KeptPrograms, Source
 from spanproof.fuzz.engine.target import of_heap, of_schedules
-from spanproof.fuzz.heapsides import State, WholeEvent
+from spanproof.fuzz.heapsides import ShowsWhole, State, WholeEvent, WholeState
 from spanproof.fuzz.lockstep.divergence import ProgramT
 from spanproof.fuzz.lockstep.heaplockstep import (
     MOST_UNSEEN,
+    HeapLockstep,
     run_heap_program,
     run_heap_program_quickly,
 )
@@ -62,25 +63,30 @@ def test_the_grammar_of_heaps_draws_every_step_that_is_taken_alone() -> None:
 
 
 class Watched(SpanallocHeap):
-    """A heap that is asked for parts, and for the whole."""
+    """A heap that is asked for parts, and for the whole, by name or in plain tuples."""
 
-    whole = 0
     parts = 0
+    wholes = 0
+    states = 0
 
     def part(self, wanted: Wanted) -> Part:
         Watched.parts += 1
         return super().part(wanted)
 
+    def whole(self) -> WholeState:
+        Watched.wholes += 1
+        return super().whole()
+
     def state(self) -> State:
-        Watched.whole += 1
+        Watched.states += 1
         return super().state()
 
 
 def test_the_whole_state_is_compared_at_the_ends_of_a_program_alone() -> None:
     program = HeapProgram((Malloc(64, 100), Malloc(3000, 20), StartCycle(), FinishCycle()))
-    Watched.whole = 0
+    Watched.wholes = Watched.states = 0
     assert run_heap_program(program, lambda one: Watched(one, PACKAGE)).divergence is None
-    assert Watched.whole == 2
+    assert (Watched.wholes, Watched.states) == (2, 0)
 
 
 def test_what_has_changed_is_compared_once_a_step_and_in_the_middle_of_a_long_one() -> None:
@@ -145,6 +151,65 @@ def test_what_no_call_has_changed_is_compared_in_the_end_and_the_step_is_named()
     exact = run_heap_program(program, lambda one: Decays(one, PACKAGE)).divergence
     assert exact is not None
     assert (exact.step, exact.what) == (2, "buffers")
+
+
+class Hides(SpanallocHeap):
+    """A heap that shows a figure in plain tuples that is another one by name."""
+
+    def whole(self) -> WholeState:
+        return super().whole()._replace(counts={})
+
+
+class Fails(SpanallocHeap):
+    """A heap that cannot show all in plain tuples."""
+
+    def whole(self) -> WholeState:
+        raise LookupError("no span")
+
+
+def test_where_the_whole_differs_that_is_said_although_all_named_parts_agree() -> None:
+    divergence = run_heap_program(
+        HeapProgram((Malloc(64),)), lambda p: Hides(p, PACKAGE)
+    ).divergence
+    assert divergence is not None
+    assert (divergence.step, divergence.what) == (0, "the whole state")
+
+
+def test_a_heap_that_cannot_show_the_whole_fails() -> None:
+    divergence = run_heap_program(
+        HeapProgram((Malloc(64),)), lambda p: Fails(p, PACKAGE)
+    ).divergence
+    assert divergence is not None
+    assert (divergence.step, divergence.side) == (0, "implementation")
+    assert "no span" in divergence.seen
+
+
+def leaves(value: object) -> Iterator[object]:
+    """All that a value consists of."""
+    if isinstance(value, Mapping):
+        for part in value.values():
+            yield from leaves(part)
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from leaves(part)
+    else:
+        yield value
+
+
+PROGRAMS = [heap_program(FromBytes(seeded(seed))) for seed in range(12)]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))
+def test_what_differs_in_the_state_by_name_differs_in_the_whole(program: HeapProgram) -> None:
+    """After each step each span, list, cache and figure that `state` shows is in `whole`, too."""
+    pair = HeapLockstep(program, installed)
+    assert isinstance(pair.other, ShowsWhole)
+    for step in program.steps:
+        pair.take(step)
+        whole = pair.model.whole()
+        assert whole == pair.other.whole()
+        for name, part in pair.model.state().items():
+            assert set(leaves(part)) <= set(leaves(whole)), name
 
 
 class Tells(SpanallocHeap):

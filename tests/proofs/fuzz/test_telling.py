@@ -63,8 +63,10 @@ def test_a_fatal_check_of_the_model_names_the_model(
 
 
 def test_any_exception_of_the_model_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ModelHeap, "state", lambda self: 1 // 0)
+    monkeypatch.setattr(ModelHeap, "whole", lambda self: 1 // 0)
     assert found(CYCLE).side == "model"
+    monkeypatch.setattr(ModelHeap, "state", lambda self: [][0])
+    assert (found(CYCLE).side, "IndexError" in found(CYCLE).expected) == ("model", True)
 
 
 def test_a_model_that_cannot_be_made_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,9 @@ class StepByStep:
     def compare(self) -> None:
         """Compare the state, of which nothing is known but what was shown."""
 
+    def end(self) -> None:
+        """Let what answers go, which is there for other programs, too."""
+
 
 def run_by_steps(program: ContractProgram, answerer: Answerer, on_step: StepHeard) -> Run:
     """Run a program step by step, up to the first divergence."""

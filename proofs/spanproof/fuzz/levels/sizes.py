@@ -74,6 +74,9 @@ class Comparison:
     def compare(self) -> None:
         """Compare the state, of which there is none."""
 
+    def end(self) -> None:
+        """Let the sides go, which keep nothing."""
+
 
 def run_sizes(
     program: SizesProgram, factory: SizesFactory, on_step: StepHeard | None = None

@@ -117,6 +117,10 @@ class SidePair(Protocol[StepT]):
         """
         ...
 
+    def end(self) -> None:
+        """Let both sides go: nothing is asked of them any more."""
+        ...
+
 
 class Progress:
     """How far a run has come: the number of its step, and what it has exercised."""
@@ -146,6 +150,7 @@ def taken(
         pair.take(step)
         exercised["steps"] += 1
     pair.compare()
+    pair.end()
     return frozenset(pair.features)
 
 

@@ -104,13 +104,13 @@ def outcome_of(side: Side, code: CodeOf, call: Call) -> Outcome:
     except BaseException as problem:
         code.blame(problem)
         raise
+    if type(result) is int:
+        return result
     if result is None:
         return 0
-    if type(result) is not int:
-        with code:
-            # A result is a number, and compares as one, whatever kind of number it is.
-            result = index(result)
-    return result
+    with code:
+        # A result is a number, and compares as one, whatever kind of number it is.
+        return index(result)
 
 
 def make_each(calls: Calls, make: Callable[[Call], Outcome]) -> None:

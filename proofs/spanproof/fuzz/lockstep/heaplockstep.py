@@ -22,6 +22,7 @@ from spanproof.fuzz.heapsides import (
     Event,
     Schedulable,
     ShowsParts,
+    ShowsWhole,
     ShowsWholeEvents,
     Side,
     SideFactory,
@@ -39,7 +40,7 @@ from spanproof.fuzz.lockstep.heapcalls import (
     same,
 )
 from spanproof.fuzz.lockstep.interleaved import InTurns
-from spanproof.fuzz.lockstep.novelty import SLOTS_ALONE, Novelty, kinds_of
+from spanproof.fuzz.lockstep.novelty import Novelty
 from spanproof.fuzz.programs.heapprogram import HeapProgram, Step, Together, describe_step
 from spanproof.fuzz.sides.modelheap import ModelHeap
 from spanproof.fuzz.sides.shape import as_compared
@@ -70,6 +71,7 @@ class HeapLockstep:
         self.holdings = Holdings(self.model, self.other)
         self.exercised: Counter[str] = Counter()
         self._tells = self.other if isinstance(self.other, ShowsWholeEvents) else None
+        self._shows = showing_whole(self.other)
         self._parts: ShowsParts | None = None
         if isinstance(self.other, ShowsParts) and not thorough:
             self._parts = self.other
@@ -87,13 +89,28 @@ class HeapLockstep:
 
         Raises: Difference if they differ.
         """
-        if type(step) is Together:
-            self._take_together(step)
-        else:
-            make_each(self.holdings.calls(step), partial(self._make, type(step).__name__))
-            self._compare_unseen()
-        if self._parts is None or type(step) is Together or self._due <= 0:
-            self.compare()
+        try:
+            if type(step) is Together:
+                self._take_together(step)
+            else:
+                make_each(self.holdings.calls(step), partial(self._make, type(step).__name__))
+                if self._unseen and self._parts is not None:
+                    self._compare_part(self._parts, self._shape)
+            if self._parts is None or type(step) is Together or self._due <= 0:
+                self.compare()
+        except BaseException:
+            self._count()
+            raise
+
+    def _count(self) -> None:
+        """Count the calls that were made, and what was told, since that was counted last."""
+        exercised = self.exercised
+        for kinds, path in self._novelty.paths.items():
+            times, path.times = path.times, 0
+            if times:
+                exercised["calls"] += times
+                for kind in kinds:
+                    exercised[kind] += times
 
     def _take_together(self, step: Together) -> None:
         if not isinstance(self.other, Schedulable):
@@ -115,52 +132,27 @@ class HeapLockstep:
         if (type(expected) is not int or expected != seen) and not same(expected, seen):
             raise parted_results(expected, seen)
         told = self.model.whole_events()
+        tells = self._tells
         try:
-            self._compare_told(told)
+            # Mostly alike with what need not be, too.
+            if tells is None:
+                compare_as_shown(told, self.other.events())
+            elif (whole := tells.whole_events()) != told and whole is not None:
+                compare_as_shown(told, list(map(as_compared, whole)))
         except BaseException as problem:
             IMPLEMENTATION.blame(problem)
             raise
-        kinds, exercised = kinds_of(told), self.exercised
-        for kind in kinds:
-            exercised[kind] += 1
-        exercised["calls"] += 1
         reason = ""
-        if not isinstance(expected, int):
+        if type(expected) is not int:
             come_to = met(expected)
-            exercised.update(come_to)
+            self.exercised.update(come_to)
             reason = come_to[-1]
-        self._novelty.call_ends(name, reason, kinds, told)
-        self._unseen += 1
-        if not self._shape and not SLOTS_ALONE.issuperset(kinds):
+        if not self._novelty.call_ends(name, reason, told).alone:
             self._shape = True
-        if self._unseen >= MOST_UNSEEN:
-            self._compare_unseen()
-        return expected
-
-    def _compare_told(self, told: list[WholeEvent]) -> None:
-        """Compare what a call has told of with what the other heap shows of it.
-
-        Raises: Difference at the first event that differs.
-        """
-        seen: Sequence[tuple[str, Event]] | None
-        if self._tells is None:
-            seen = self.other.events()
-        else:
-            whole = self._tells.whole_events()
-            # Mostly alike with what need not be, too.
-            if whole is None or whole == told:
-                return
-            seen = list(map(as_compared, whole))
-        if seen is not None:
-            compare_events(list(map(as_compared, told)), seen)
-
-    def _compare_unseen(self) -> None:
-        """Compare what the calls have changed that were made since the last look.
-
-        Raises: Difference at the first difference.
-        """
-        if self._parts is not None and self._unseen:
+        self._unseen += 1
+        if self._unseen >= MOST_UNSEEN and self._parts is not None:
             self._compare_part(self._parts, self._shape)
+        return expected
 
     def _compare_part(self, other: ShowsParts, shape: bool) -> None:
         """Compare what calls have changed in the model, and check what they can have broken there.
@@ -203,12 +195,9 @@ class HeapLockstep:
 
         Raises: Difference at the first difference.
         """
-        with MODEL:
-            expected = self.model.state()
-        with IMPLEMENTATION:
-            shown = self.other.state()
-            if shown is not None:
-                compare_states(expected, shown)
+        self._count()
+        if not self._agree():
+            self._compare_states()
         with MODEL:
             broken = list(violations(self.model.heap.state))
         refuse(broken)
@@ -216,6 +205,61 @@ class HeapLockstep:
         self._unseen, self._shape = 0, False
         if self._parts is not None:
             self._changes.look(True)
+
+    def end(self) -> None:
+        """Let both heaps go."""
+        self.model.end()
+
+    def _agree(self) -> bool:
+        """Tell whether both show the same whole state where that is quickly compared.
+
+        If not, what `state` shows tells where they part; so does what it raises.
+        """
+        if self._shows is None:
+            return False
+        try:
+            return self._shows.whole() == self.model.whole()
+        except Exception:
+            return False
+
+    def _compare_states(self) -> None:
+        """Compare the whole state by its named parts.
+
+        Raises: Difference at the first difference.
+        """
+        with MODEL:
+            expected = self.model.state()
+        with IMPLEMENTATION:
+            shown = self.other.state()
+            if shown is not None:
+                compare_states(expected, shown)
+            if self._shows is not None:
+                with MODEL:
+                    whole = self.model.whole()
+                raise Difference("the whole state", whole, self._shows.whole(), after=True)
+
+
+def showing_whole(side: Side) -> ShowsWhole | None:
+    """Return a heap if it shows its whole state in plain tuples, too.
+
+    One that is derived from such a heap, and shows something else by name, is asked for that.
+    """
+    if not isinstance(side, ShowsWhole):
+        return None
+    whole, state = (
+        next((one for one in type(side).__mro__ if name in vars(one)), object)
+        for name in ("whole", "state")
+    )
+    return side if issubclass(whole, state) else None
+
+
+def compare_as_shown(told: list[WholeEvent], seen: Sequence[tuple[str, Event]] | None) -> None:
+    """Compare what a call has told of in the model with what the other heap shows, if it does.
+
+    Raises: Difference at the first event that differs.
+    """
+    if seen is not None:
+        compare_events(list(map(as_compared, told)), seen)
 
 
 def refuse(broken: list[Violation]) -> None:

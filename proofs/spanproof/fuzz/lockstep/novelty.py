@@ -36,61 +36,130 @@ MANY: Final = 3
 """Numbers are told apart up to this one."""
 
 
+KIND: Final = cast("Callable[[Mapping[str, object]], str]", itemgetter("k"))
+"""Returns the kind of an event."""
+
+
+class Path:
+    """What one run has shown of the calls that have told events of some kinds.
+
+    `times` counts them; `seen` has the figures that tell of a way. With `alone` they have changed
+    nothing but slots.
+    """
+
+    __slots__ = ("alone", "kinds", "seen", "times", "way")
+
+    def __init__(self, kinds: tuple[str, ...]) -> None:
+        self.kinds = kinds
+        self.times = 0
+        self.alone = SLOTS_ALONE.issuperset(kinds)
+        self.way = way_through(kinds)
+        self.seen: set[tuple[tuple[object, ...], ...]] = set()
+
+
+class Signature:
+    """A step, what a call of it came to, and its path; `met` are those after which it came.
+
+    They are known by `number`: two that knew each other would be kept until the collector comes.
+    """
+
+    __slots__ = ("met", "named", "number")
+
+    def __init__(self, named: Feature, number: int) -> None:
+        self.named = named
+        self.number = number
+        self.met: set[int] = set()
+
+
 class Novelty:
-    """Collects the features of one run of a program on a whole heap."""
+    """Collects the features of one run of a program on a whole heap, and counts what it tells.
+
+    `paths` has what is told in calls so far, by its kinds.
+    """
 
     def __init__(self, state: HeapState) -> None:
         self.features: set[Feature] = set()
+        self.paths: dict[tuple[str, ...], Path] = {}
         self._state = state
-        self._last: Feature = ()
         self._end = 0
-        self._gone: set[tuple[str, ...]] = set()
+        self._signatures: dict[Feature, Signature] = {}
+        self._last = Signature((), -1)
         self._in: Feature = ()
+        self._again: Feature = ()
         self._situation: Feature | None = None
 
-    def call_ends(
-        self,
-        step: str,
-        outcome: str,
-        kinds: tuple[str, ...],
-        told: Sequence[Mapping[str, object]],
-    ) -> None:
+    def call_ends(self, step: str, outcome: str, told: Sequence[Mapping[str, object]]) -> "Path":
         """Note what a call of a step came to: a refusal's reason, or "", and what was told.
 
-        `kinds` are those of the events `told`. The situation is that at the end of the call; it
-        is not looked at again while calls change nothing that is part of it.
+        The situation is that at the end of the call; it is not looked at again while calls change
+        nothing that is part of it. Returns the path.
         """
-        add = self.features.add
-        path: Hashable
+        shown: Hashable
+        again: Feature = ()
         if len(told) == 1:
-            figures = told[0]
-            path = (kinds[0], figures.get("w"), figures.get("f"))
-            if kinds[0] not in SLOTS_ALONE:
+            (figures,) = told
+            kind = cast("str", figures["k"])
+            shown = (kind, figures.get("w"), figures.get("f"))
+            path = self.paths.get((kind,)) or self._path((kind,))
+            path.times += 1
+            if path.alone:
+                again = (step, outcome, shown)
+                # It comes to what the last call did, in the same situation: all of that is noted.
+                if again == self._again and self._situation is not None:
+                    return path
+            else:
                 self._situation = None
         else:
             self._situation = None
-            path, pairs, looked_at, asked = way_through(kinds)
-            # What a set has already is not put in again: to find that out takes as long.
-            if kinds not in self._gone:
-                self._gone.add(kinds)
-                self.features |= pairs
-            for at in asked:
-                add(self._place(told[at]))
-            if asked:
-                self._end = self._state.pages.current.end
-            for at, kind, values in looked_at:
-                add(("way", kind, values(told[at])))
-        signature: Feature = (step, outcome, path)
-        if signature != self._last:
-            add(("path", *signature))
-            add(("met", self._last[:2], signature))
-            self._last = signature
+            kinds = tuple(map(KIND, told))
+            path = self.paths.get(kinds) or self._path(kinds)
+            path.times += 1
+            way = path.way
+            shown = way.kinds
+            if way.looked_at:
+                seen = tuple([values(told[at]) for at, _, values in way.looked_at])
+                # What was seen on this path is noted.
+                if seen not in path.seen:
+                    path.seen.add(seen)
+                    for (_, narrow_kind, _), values in zip(way.looked_at, seen, strict=True):
+                        self.features.add(("way", narrow_kind, values))
+            if way.asked:
+                self._ask(way, told)
+        self._again = again
+        self._note((step, outcome, shown))
         if self._situation is None:
             self._situation = situation_of(self._state)
         situation: Feature = ("in", step, outcome, len(told) > 1, self._situation)
         if situation != self._in:
-            add(situation)
+            self.features.add(situation)
             self._in = situation
+        return path
+
+    def _path(self, kinds: tuple[str, ...]) -> "Path":
+        """Return what is kept of a path that is taken for the first time."""
+        path = self.paths[kinds] = Path(kinds)
+        if len(kinds) != 1:
+            self.features |= path.way.pairs
+        return path
+
+    def _ask(self, way: "EventWay", told: Sequence[Mapping[str, object]]) -> None:
+        """Note what the system has answered."""
+        for at in way.asked:
+            self.features.add(self._place(told[at]))
+        self._end = self._state.pages.current.end
+
+    def _note(self, named: Feature) -> None:
+        """Note what a call came to, and after which."""
+        signature = self._signatures.get(named)
+        if signature is None:
+            signature = self._signatures[named] = Signature(named, len(self._signatures))
+            self.features.add(("path", *named))
+        last = self._last
+        if signature is not last:
+            if last.number not in signature.met:
+                signature.met.add(last.number)
+                self.features.add(("met", last.named[:2], named))
+            self._last = signature
 
     def _place(self, figures: Mapping[str, object]) -> Feature:
         """Return what the system has answered when it was asked for addresses.
@@ -114,23 +183,17 @@ class Novelty:
 
 def situation_of(state: HeapState) -> Feature:
     """Return the situation in which a heap is."""
-    stats = state.pages.stats
+    pages, cycle = state.pages, state.cycle
+    current = pages.current
     return (
         state.phase,
         state.sweepdone,
-        min(state.cycle, MANY),
+        cycle if cycle < MANY else MANY,
         state.sweepgen < NARROW * 2,
-        stats.heap_released > state.pages.current.end - state.pages.current.base,
+        pages.stats.heap_released > current.end - current.base,
         bool(state.finalizers),
         state.progress.reclaim_credit > 0,
     )
-
-
-def kinds_of(told: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
-    """Return the kinds of events that have them as `k`."""
-    if len(told) == 1:
-        return (cast(str, told[0]["k"]),)
-    return tuple([cast(str, event["k"]) for event in told])
 
 
 def lasting(feature: Feature) -> str:

@@ -158,6 +158,9 @@ class SpanLockstep:
         except Refused as problem:
             raise Raised("implementation", problem) from problem
 
+    def end(self) -> None:
+        """Let both sides go, which go by themselves."""
+
     def compare(self) -> None:
         """Compare the whole state, and check the model's own invariants.
 

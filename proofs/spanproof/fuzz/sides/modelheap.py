@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Concatenate, Final, ParamSpec, TypeVar, cast
 
-import msgspec
+from msgspec import to_builtins
 
 from spanproof.fuzz import reasons
 from spanproof.fuzz.addressspace import AddressSpace
@@ -18,6 +18,7 @@ from spanproof.fuzz.heapsides import (
     Side,
     State,
     WholeEvent,
+    WholeState,
 )
 from spanproof.fuzz.programs.heapprogram import Answer, HeapProgram
 from spanproof.fuzz.reasons import reason_in, wordings
@@ -30,6 +31,7 @@ from spanspec.heap import program as inputs
 from spanspec.heap.courses.cycle import pointer_is_bad, span_at
 from spanspec.heap.lines import Lines
 from spanspec.heap.machine import Steps, completed
+from spanspec.heap.parts import whole_of
 from spanspec.heap.program import Input
 from spanspec.heap.state.pacing import Effort
 from spanspec.pages.courses.pagealloc import Purpose
@@ -91,7 +93,9 @@ class ProgramOs(GrantingOs):
     def used(self, address: int, size: int) -> None:
         """Tell it, and which huge pages it may make whole again."""
         self._tell("os used", address=address, size=size)
-        self._advise(huge_advice(self._phys, address, size), MADV_HUGEPAGE)
+        # Most ranges are too small to have any.
+        if size >= self._phys.huge:
+            self._advise(huge_advice(self._phys, address, size), MADV_HUGEPAGE)
 
     def unused(self, address: int, size: int) -> None:
         """Tell it, and which huge pages it cuts."""
@@ -190,6 +194,14 @@ class ModelHeap:
             raise refused(problem) from None
         except model.OutOfMemory as problem:
             raise NoMemory(str(problem)) from None
+
+    def end(self) -> None:
+        """Let the state go: nothing is asked of this heap any more.
+
+        Its decisions know of it, and it of them. Without that it is freed as soon as it is dropped;
+        else Python's collector goes through all that was made meanwhile to find it.
+        """
+        del self.looks.state
 
     def begin(self, call: Callable[[Side], int | None]) -> Steps[int | None]:
         """Return a call that takes its steps one by one; those of other calls may come between."""
@@ -350,7 +362,7 @@ class ModelHeap:
     def whole_events(self) -> list[WholeEvent]:
         """Return the new events as a trace has them."""
         told = self._os.told
-        made: list[WholeEvent] = msgspec.to_builtins(told)
+        made: list[WholeEvent] = to_builtins(told)
         told.clear()
         return made
 
@@ -360,8 +372,16 @@ class ModelHeap:
 
     def state_now(self) -> State:
         """Return the whole state, between any two steps."""
+        return {**state_of(self.heap.state), "scavenger": self._sleep()}
+
+    def whole(self) -> WholeState:
+        """Return what `state` does in plain tuples."""
+        state = self.heap.state
+        return WholeState(whole_of(state), self._sleep(), counts_of(state))
+
+    def _sleep(self) -> tuple[object, ...]:
+        """Return how the background scavenger sleeps."""
         scavenger = self.heap.scavenger
         # Parked, it has no time at which it wakes.
         wakes = None if scavenger.parked else scavenger.wake_at
-        sleep = (scavenger.parked, wakes, scavenger.retry_delay, scavenger.backs_off)
-        return {**state_of(self.heap.state), "scavenger": sleep}
+        return (scavenger.parked, wakes, scavenger.retry_delay, scavenger.backs_off)

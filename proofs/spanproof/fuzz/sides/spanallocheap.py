@@ -9,13 +9,13 @@ import spanalloc
 from spanproof.fuzz import reasons
 from spanproof.fuzz.addressspace import AddressSpace
 from spanproof.fuzz.differences.differences import Refused
-from spanproof.fuzz.heapsides import Event, NoMemory, State, WholeEvent
+from spanproof.fuzz.heapsides import Event, NoMemory, State, WholeEvent, WholeState
 from spanproof.fuzz.programs.heapprogram import Answer, HeapProgram
 from spanproof.fuzz.reasons import reason_in, wordings
 from spanproof.fuzz.scheduler import Scheduler
 from spanproof.fuzz.sides.shape import as_compared
-from spanproof.fuzz.sides.spanallocstate import run_in_part, state_of
-from spanspec.heap.parts import Part, Wanted
+from spanproof.fuzz.sides.spanallocstate import state_of
+from spanspec.heap.parts import Part, Wanted, Whole
 from spanspec.pages.courses.pagealloc import Purpose
 from spanspec.span.specials import SpecialKind
 
@@ -43,6 +43,10 @@ PACKAGES: Final = 4
 """Packages of which classes are kept: a changed copy is one of its own."""
 
 
+GONE: Final[WholeEvent] = {}
+"""Stands among the events of a recorder for one that was taken."""
+
+
 class SpanallocHeap:
     """A heap of spanalloc, installed or changed; `package` has its classes."""
 
@@ -66,15 +70,23 @@ class SpanallocHeap:
         made: spanalloc.Heap = self._package.Heap(
             program.procs, self._os, self._recorder, program.sweepgen, self._turns
         )
+        # Its locks are watched from now on; but while nobody decides whose turn it is, nobody is
+        # told of each step.
+        made.state.turns = None
         return made
 
     def obey(self, scheduler: Scheduler | None) -> None:
         """Pass what the heap says of its steps on to a scheduler."""
         self._turns.scheduler = scheduler
+        self._pass_on(scheduler is not None)
         if scheduler is not None:
             # Each P is handed over to a thread of its own, and back when that has ended.
             for p in range(self.heap.procs):
                 self.heap.release(p)
+
+    def _pass_on(self, steps: bool) -> None:
+        """Let the heap say of its steps that they end, or no more."""
+        self.heap.state.turns = cast("spanalloc.Turns", self._turns) if steps else None
 
     def malloc(self, size: int, noscan: bool, zero: bool, p: int) -> int:
         """Allocate an object."""
@@ -192,36 +204,51 @@ class SpanallocHeap:
 
     def whole_events(self) -> list[WholeEvent] | None:
         """Return the new events as the recorder notes them."""
-        # The recorder goes on counting lines, so what is taken from it leaves its place.
+        # The recorder goes on counting lines, so what is taken from it leaves its place; but not
+        # itself: its memory serves the events of the next call.
         events: list[WholeEvent] = self._recorder.events
-        told = events[self._told :]
-        self._told = len(events)
+        begin = self._told
+        told = events[begin:]
+        if told:
+            events[begin:] = [GONE] * len(told)
+            self._told = len(events)
         return told
 
     def part(self, wanted: Wanted) -> Part:
         """Return a part of the state."""
-        shown = self._package.heap.heapsnapshot.part_of(self.heap.state, *wanted)
-        runs = shown.runs and tuple([run_in_part(run) for run in shown.runs])
-        return Part(shown.figures, shown.spans, runs, *shown[3:])
+        return Part(*self._package.heap.heapsnapshot.part_of(self.heap.state, *wanted))
+
+    def whole(self) -> WholeState:
+        """Return what `state` does in plain tuples."""
+        heap = self.heap
+        counts = self._counts()
+        with heap.world.stopped_by(0, True):
+            part, *rest = self._package.heap.heapsnapshot.whole_of(heap.state)
+        return WholeState(Whole(Part(*part), *rest), self._sleep(), counts)
 
     def state(self) -> State:
         """Return the whole state, with the world stopped, and what was counted."""
+        counts = self._counts()
+        parts = state_of(self.heap.snapshot())
+        return {**parts, "scavenger": self._sleep(), "counts": counts}
+
+    def _counts(self) -> dict[str, int]:
+        """Return what was counted."""
         statistics = self.heap.statistics()
-        counts = {name: getattr(statistics, name) for name in COUNTS}
-        return {**state_of(self.heap.snapshot()), **self._sleep(), "counts": counts}
+        return {name: getattr(statistics, name) for name in COUNTS}
 
     def state_now(self) -> State:
         """Return the whole state without stopping anybody."""
         return {
             **state_of(self._package.heap.heapsnapshot.shot_of(self.heap.state)),
-            **self._sleep(),
+            "scavenger": self._sleep(),
         }
 
-    def _sleep(self) -> dict[str, object]:
+    def _sleep(self) -> tuple[object, ...]:
         """Return how the background scavenger sleeps."""
         line = self.heap.state.line
         wakes = None if line.parked else line.wake_at
-        return {"scavenger": (line.parked, wakes, line.delay, line.backs_off)}
+        return (line.parked, wakes, line.delay, line.backs_off)
 
 
 class QuietHeap(SpanallocHeap):
@@ -236,6 +263,9 @@ class QuietHeap(SpanallocHeap):
         made: spanalloc.Heap = package.Heap(program.procs, self._os, sweepgen=program.sweepgen)
         made.world.set(package.heap.world.INTERPRETED, False)
         return made
+
+    def _pass_on(self, steps: bool) -> None:
+        """Let the heap go on saying nothing of its steps."""
 
     def whole_events(self) -> None:
         """Show none; what the system was asked is forgotten."""

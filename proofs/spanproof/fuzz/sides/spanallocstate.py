@@ -1,8 +1,8 @@
 """The state of a heap of spanalloc as named parts, to be compared with the model's."""
 
-from spanalloc.heap.heapsnapshot import HeapShot, RunShot
+from spanalloc.heap.heapsnapshot import HeapShot
 from spanproof.fuzz.heapsides import State
-from spanspec.span.mspan import DEAD, IN_USE
+from spanspec.span.mspan import IN_USE
 
 PARTS = (
     "sweepgen",
@@ -63,10 +63,3 @@ def state_of(shot: HeapShot) -> State:
             "specials": span.specials,
         }
     return parts
-
-
-def run_in_part(run: RunShot) -> tuple[int, ...] | None:
-    """Return a run as a part of a state has it."""
-    if run.state == DEAD:
-        return None
-    return (*run[:5], 0) if run.state == IN_USE else run
