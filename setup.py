@@ -93,6 +93,7 @@ HOT = (
     "heap/state/sweepers",
     "heap/state/taking",
     "invariants/accounting",
+    "invariants/addresses",
     "invariants/checking",
     "invariants/objects",
     "invariants/pages",
@@ -143,6 +144,7 @@ REPLAY = (
     "following/witness",
     "following/world",
     "format/inputs",
+    "format/lines",
 )
 
 FIGURES = ["bench/spanbench/others/baseline.py"]

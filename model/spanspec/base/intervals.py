@@ -24,7 +24,7 @@ class Intervals(Generic[ValueT]):
         """Return the number of intervals."""
         return len(self._starts)
 
-    def starts(self) -> Sequence[int]:
+    def starts(self) -> list[int]:
         """Return where each interval begins."""
         return self._starts
 
@@ -44,8 +44,11 @@ class Intervals(Generic[ValueT]):
                 low = near - 2
         else:
             low = near
-            if near + 2 < high and starts[near + 2] > place:
-                high = near + 2
+            # Often it is the very one, or the next.
+            if near + 1 < high and starts[near + 1] > place:
+                high = near + 1
+            elif near + 2 < high and starts[near + 2] > place:
+                low, high = near + 1, near + 2
         while high - low > 1:
             middle = (low + high) >> 1
             if starts[middle] <= place:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from spanspec.base.ids import NOBODY
 from spanspec.heap.state.state import HeapState
 from spanspec.invariants.pages import runs_in_order
-from spanspec.invariants.registry import When, invariant, span_invariant
+from spanspec.invariants.registry import When, invariant, ordered_invariant, span_invariant
 from spanspec.invariants.sweeping import cached_spans
 from spanspec.pages.freeset.freeruns import SortedFreeSpans
 from spanspec.pages.tables.runs import end_of
@@ -28,19 +29,25 @@ def tiny_blocks(state: HeapState) -> Iterator[str]:
             yield f"mcache {identity}: tiny block {block.address:#x}+{block.offset} in span {span}"
 
 
-@invariant("I-37", When.UNLOCKED)
-def no_overlap(state: HeapState) -> Iterator[str]:
+@ordered_invariant("I-37", When.UNLOCKED)
+def no_overlap(state: HeapState, order: list[int] | None = None) -> list[str]:
     """Slots lie within their span, and in-use spans do not overlap (I-37)."""
+    told: list[str] = []
+    runs = state.pages.runs.records
     end = 0
-    for base, span, run in runs_in_order(state.pages):
-        if base < end:
-            yield f"span {span}: overlaps the one below"
+    for span in runs_in_order(state.pages) if order is None else order:
+        if span == NOBODY:
+            continue
+        run = runs[span]
+        if run.base < end:
+            told.append(f"span {span}: overlaps the one below")
         end = end_of(run)
         record = state.spans.get(span)
         if run.state == IN_USE and record is not None:
             beyond = slot_address(record, record.nelems)
             if beyond > end or record.limit > end:
-                yield f"span {span}: its objects reach beyond its pages"
+                told.append(f"span {span}: its objects reach beyond its pages")
+    return told
 
 
 @invariant("I-38", When.ALWAYS)

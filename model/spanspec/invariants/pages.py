@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from msgspec.structs import astuple
 
-from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SIZE
+from spanspec.base.constants import HEAP_ARENA_BYTES, PAGE_SHIFT, PAGE_SIZE
 from spanspec.base.ids import NOBODY, Address, SpanId
-from spanspec.base.words import U64
 from spanspec.heap.state.state import HeapState
-from spanspec.invariants.registry import When, invariant, run_invariant
+from spanspec.invariants.addresses import begins
+from spanspec.invariants.registry import When, invariant, ordered_invariant, run_invariant
 from spanspec.pages.freeset.treap import Treap, check_treap
 from spanspec.pages.pageheap import PageHeap
 from spanspec.pages.tables.invariant import (
@@ -25,37 +25,90 @@ from spanspec.pages.tables.runs import PageRun, end_of, released
 from spanspec.span.mspan import DEAD, FREE, IN_USE
 
 
-def runs_in_order(heap: PageHeap) -> list[tuple[U64, int, PageRun]]:
-    """Return the runs that represent memory by address: each its base, its descriptor, and itself.
+def pieces_by_page(heap: PageHeap) -> list[int] | None:
+    """Return the descriptors of the runs that represent memory, by address.
 
-    Runs are not compared: of two with the same base, that with the lower descriptor comes first.
+    NOBODY stands where the rest of the current arena lies, if there is one. None if two of them
+    begin on the same page: then something is wrong, and `pieces_in_order` says what comes first.
     """
-    runs = [(run.base, span, run) for span, run in heap.runs.records.items() if run.state != DEAD]
-    runs.sort()
-    return runs
+    current, records = heap.current, heap.runs.records
+    bits = (len(records) + 1).bit_length()
+    # Each piece has its page, and its place in `pieces`, in one integer: Python compares integers
+    # faster than tuples.
+    pieces: list[int] = []
+    keys: list[int] = []
+    if current.end > current.base:
+        keys.append(current.base >> PAGE_SHIFT << bits)
+        pieces.append(NOBODY)
+    for span, run in records.items():
+        if run.state != DEAD:
+            keys.append((run.base >> PAGE_SHIFT << bits) + len(pieces))
+            pieces.append(span)
+    keys.sort()
+    order: list[int] = []
+    mask, before = (1 << bits) - 1, -1
+    for key in keys:
+        page = key >> bits
+        if page == before:
+            return None
+        order.append(pieces[key & mask])
+        before = page
+    return order
 
 
-@invariant("I-12", When.UNLOCKED)
-def tiling(state: HeapState) -> Iterator[str]:
+def pieces_in_order(heap: PageHeap) -> list[int]:
+    """Return the descriptors of the runs that represent memory, and NOBODY, by address.
+
+    Of two with the same base, the shorter comes first if there is a rest of the current arena; else
+    that with the lower descriptor.
+    """
+    runs = [(run.base, end_of(run), span) for span, run in live_runs(heap)]
+    current = heap.current
+    if current.end > current.base:
+        return [span for _, _, span in sorted([*runs, (current.base, current.end, NOBODY)])]
+    return runs_in_order(heap)
+
+
+def runs_in_order(heap: PageHeap) -> list[int]:
+    """Return the descriptors of the runs that represent memory, by address.
+
+    Of two with the same base, that with the lower descriptor comes first.
+    """
+    return [span for _, span in sorted((run.base, span) for span, run in live_runs(heap))]
+
+
+def live_runs(heap: PageHeap) -> list[tuple[int, PageRun]]:
+    """Return the runs that represent memory, each with its descriptor."""
+    return [(span, run) for span, run in heap.runs.records.items() if run.state != DEAD]
+
+
+@ordered_invariant("I-12", When.UNLOCKED)
+def tiling(state: HeapState, order: list[int] | None = None) -> list[str]:
     """Spans and the rest of the current arena tile all mapped arenas (I-12)."""
+    told: list[str] = []
     heap = state.pages
-    pieces = [(base, end_of(run), span) for base, span, run in runs_in_order(heap)]
-    if heap.current.end > heap.current.base:
-        pieces.append((heap.current.base, heap.current.end, NOBODY))
-        pieces.sort()
-    arenas = heap.all_arenas
+    records, current, arenas = heap.runs.records, heap.current, heap.all_arenas
     at = arena_base(min(region.start for region in arenas.regions)) if arenas else 0
     total = 0
-    for base, end, span in pieces:
+    for span in pieces_in_order(heap) if order is None else order:
+        if span == NOBODY:
+            base, end = current.base, current.end
+        else:
+            run = records[span]
+            base, end = run.base, end_of(run)
         # Arenas need not follow each other: between two there may be what is not the heap's.
-        begins = base % HEAP_ARENA_BYTES == 0 and arena_index(base) in arenas
-        if base != at and (at % HEAP_ARENA_BYTES != 0 or not begins):
+        if base != at and not (
+            at % HEAP_ARENA_BYTES == 0
+            and base % HEAP_ARENA_BYTES == 0
+            and arena_index(base) in arenas
+        ):
             name = "the current arena" if span == NOBODY else f"span {span}"
-            yield f"{name} begins at {base:#x}, the piece before ends at {at:#x}"
+            told.append(f"{name} begins at {base:#x}, the piece before ends at {at:#x}")
         at = end
         total += end - base
     if total != len(arenas) * HEAP_ARENA_BYTES:
-        yield f"pieces of {total} bytes in {len(arenas)} arenas"
+        told.append(f"pieces of {total} bytes in {len(arenas)} arenas")
+    return told
 
 
 def ends_of_run(state: HeapState, span: int, run: PageRun) -> str | None:
@@ -76,18 +129,35 @@ def leads_astray(tiling: Tiling, address: Address) -> str | None:
     return f"address {address:#x}: it leads to {tiling.map[address]}"
 
 
-@invariant("I-13", When.UNLOCKED, of_run=ends_of_run)
-def span_map(state: HeapState) -> Iterator[str]:
+@ordered_invariant("I-13", When.UNLOCKED, of_run=ends_of_run)
+def span_map(state: HeapState, order: list[int] | None = None) -> list[str]:
     """Pages lead to their spans: all of a used one, both ends of a free one (I-13)."""
-    tiling = state.pages.tiling
-    for span in tiling.runs:
-        if not run_is_sound(tiling, span):
-            yield f"span {span}: it is not found from both ends, or not in the state it should be"
-    # Mostly the two change at the same addresses.
-    for address in dict.fromkeys((*tiling.owner, *tiling.map)):
+    told: list[str] = []
+    tiling, records = state.pages.tiling, state.pages.runs.records
+    # By address each page is found near the one before; what is wrong is told by descriptor.
+    if order is None or not runs_are_sound(state.pages, order):
+        for span in records:
+            if not run_is_sound(tiling, SpanId(span)):
+                told.append(
+                    f"span {span}: it is not found from both ends, or not in the state it should be"
+                )
+    for address in begins(tiling.owner, tiling.map):
         what = leads_astray(tiling, address)
         if what is not None:
-            yield what
+            told.append(what)
+    return told
+
+
+def runs_are_sound(heap: PageHeap, order: list[int]) -> bool:
+    """Tell whether all runs are found from both ends; `order` has those that are not dead."""
+    tiling = heap.tiling
+    for span in order:
+        if span != NOBODY and not run_is_sound(tiling, SpanId(span)):
+            return False
+    for span, run in heap.runs.records.items():
+        if run.state == DEAD and not run_is_sound(tiling, SpanId(span)):
+            return False
+    return True
 
 
 @run_invariant("I-14", When.UNLOCKED)

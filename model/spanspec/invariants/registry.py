@@ -1,6 +1,6 @@
 """Where invariants are entered by name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -8,11 +8,13 @@ from spanspec.heap.state.state import HeapState
 from spanspec.pages.tables.runs import PageRun
 from spanspec.span.mspan import DEAD, Mspan
 
-Check = Callable[[HeapState], Iterator[str]]
+Check = Callable[[HeapState], Iterable[str]]
 # Of one span, or one run, there is one line or none: a generator for each would cost more than what
 # is asked.
 SpanCheck = Callable[[HeapState, int, Mspan], str | None]
 RunCheck = Callable[[HeapState, int, PageRun], str | None]
+# Told, if it is known, the order of the runs: see `pages.pieces_by_page`.
+OrderedCheck = Callable[[HeapState, list[int] | None], Iterable[str]]
 
 
 class When(Enum):
@@ -23,11 +25,22 @@ class When(Enum):
     AT_REST = "with nobody in the middle of an operation"
 
 
+class Each(Enum):
+    """What an invariant is asked of, one by one."""
+
+    SPAN = "each span in use"
+    RUN = "each run of pages"
+    LIVE_RUN = "each run of pages that is not dead"
+
+
 class Invariant(NamedTuple):
     """A named predicate: its id, when it holds, and the check.
 
     One that is about each span in use by itself, or about each run of pages, has that check as
-    `of_span` or `of_run`, too: a step can break it only for what it has changed.
+    `of_span` or `of_run`, too: a step can break it only for what it has changed. `of_each` tells
+    that it says nothing more than that of each, or of each that is not dead. `in_order` is the same
+    check for who has put the runs in order already. `follows` names another about each span: where
+    that holds of a span, so does this.
     """
 
     id: str
@@ -35,6 +48,9 @@ class Invariant(NamedTuple):
     check: Check
     of_span: SpanCheck | None = None
     of_run: RunCheck | None = None
+    of_each: Each | None = None
+    in_order: OrderedCheck | None = None
+    follows: str | None = None
 
 
 INVARIANTS: Final[dict[str, Invariant]] = {}
@@ -57,7 +73,24 @@ def invariant(
     return entered
 
 
-def span_invariant(identifier: str, when: When = When.AT_REST) -> Callable[[SpanCheck], SpanCheck]:
+def ordered_invariant(
+    identifier: str, when: When = When.AT_REST, *, of_run: RunCheck | None = None
+) -> Callable[[OrderedCheck], OrderedCheck]:
+    """Enter a predicate on the runs by address as the invariant of that id."""
+
+    def entered(check: OrderedCheck) -> OrderedCheck:
+        def of_all(state: HeapState) -> Iterable[str]:
+            return check(state, None)
+
+        enter(Invariant(identifier, when, of_all, of_run=of_run, in_order=check))
+        return check
+
+    return entered
+
+
+def span_invariant(
+    identifier: str, when: When = When.AT_REST, *, follows: str | None = None
+) -> Callable[[SpanCheck], SpanCheck]:
     """Enter a predicate on a span in use, by descriptor and record, as the invariant of that id."""
 
     def entered(check: SpanCheck) -> SpanCheck:
@@ -67,7 +100,8 @@ def span_invariant(identifier: str, when: When = When.AT_REST) -> Callable[[Span
                 if what is not None:
                     yield what
 
-        enter(Invariant(identifier, when, of_all, of_span=check))
+        each = Each.SPAN
+        enter(Invariant(identifier, when, of_all, check, None, each, None, follows))
         return check
 
     return entered
@@ -89,7 +123,8 @@ def run_invariant(
                     if what is not None:
                         yield what
 
-        enter(Invariant(identifier, when, of_all, of_run=check))
+        each = Each.RUN if of_dead else Each.LIVE_RUN
+        enter(Invariant(identifier, when, of_all, of_run=check, of_each=each))
         return check
 
     return entered

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from spanspec.heap.state.collector import OFF
 from spanspec.heap.state.state import HeapState
+from spanspec.invariants.addresses import begins
 from spanspec.invariants.registry import When, invariant, run_invariant, span_invariant
 from spanspec.pages.tables.invariant import free_address_is_zero
 from spanspec.pages.tables.runs import PageRun
@@ -123,7 +124,7 @@ def zeroed(state: HeapState) -> Iterator[str]:
         if what is not None:
             yield what
     tiling = state.pages.tiling
-    for address in dict.fromkeys((*tiling.owner, *tiling.written)):
+    for address in begins(tiling.owner, tiling.written):
         if not free_address_is_zero(tiling, address):
             yield f"address {address:#x}: free, used before, and needzero is 0"
 

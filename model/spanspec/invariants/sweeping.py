@@ -99,25 +99,26 @@ def legal_generations(state: HeapState, span: int, record: Mspan) -> str | None:
 
 
 @invariant("I-23")
-def buffers(state: HeapState) -> Iterator[str]:
+def buffers(state: HeapState) -> list[str]:
     """Swept spans are in the swept buffer once, unswept ones in the other once (I-23)."""
+    told: list[str] = []
     swept = list(state.swept.entries.values())
-    unswept = list(state.unswept.entries.values())
-    counts = {span: swept.count(span) for span in swept} if len(swept) != len(set(swept)) else {}
-    once, waiting = set(swept), set(unswept)
+    once, waiting = set(swept), set(state.unswept.entries.values())
+    counts = {span: swept.count(span) for span in swept} if len(swept) != len(once) else {}
     for span in state.spans:
         generation = state.generation(span)
         if is_legal_between_cycles(state.sweepgen, generation):
             if span not in once or (counts and counts.get(span, 1) != 1):
-                yield f"span {span}: swept, and not once in the swept buffer"
+                told.append(f"span {span}: swept, and not once in the swept buffer")
         elif needs_sweep(state.sweepgen, generation) and span not in waiting:
-            yield f"span {span}: unswept, and not in the unswept buffer"
+            told.append(f"span {span}: unswept, and not in the unswept buffer")
     for span in once:
         if state.pages.runs[span].state != IN_USE:
-            yield f"span {span}: in the swept buffer, and not in use"
+            told.append(f"span {span}: in the swept buffer, and not in use")
     for buffer in state.buffers:
         if buffer.reserved:
-            yield "a sweep buffer has a place that nobody has filled"
+            told.append("a sweep buffer has a place that nobody has filled")
+    return told
 
 
 @span_invariant("I-24")
@@ -150,7 +151,7 @@ def nobody_sweeps(state: HeapState) -> Iterator[str]:
         yield "a thread is in the middle of something"
 
 
-@span_invariant("I-27")
+@span_invariant("I-27", follows="I-2")
 def alive_is_allocated(state: HeapState, span: int, record: Mspan) -> str | None:
     """After a sweep exactly the marked slots were kept: freeindex starts over (I-27)."""
     kept = record.alloc_bits.count(record.nelems)

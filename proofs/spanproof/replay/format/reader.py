@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, Self
 
 import msgspec
 
+from spanproof.replay.format.lines import lines_of_objects
 from spanproof.replay.format.messages import (
     AGAIN,
     SEE,
@@ -143,8 +144,8 @@ class TraceReader:
         The decoder of a block minds objects, not lines. But no object contains "}", newline, "{":
         if every newline stands so and there are as many objects as lines, each line is one object.
         """
-        lines = block.count(b"\n") + 1
-        if block.count(b"}\n{") != lines - 1:
+        lines = lines_of_objects(block)
+        if lines is None:
             return None
         try:
             events = self._decoder.decode_lines(block)
