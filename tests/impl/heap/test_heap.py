@@ -85,6 +85,33 @@ def test_marks_are_addresses_bitmaps_or_functions(heap: Heap) -> None:
     assert heap.malloc(1024) == addresses[0]
 
 
+def test_outside_of_a_cycle_nobody_is_asked_what_is_alive(package: ModuleType) -> None:
+    asked: list[int] = []
+
+    def alive() -> list[int]:
+        asked.append(1)
+        return []
+
+    with package.Heap(1, package.SimulatedMemory()) as heap, pytest.raises(package.PhaseError):
+        heap.mark_all(alive)
+    assert asked == []
+
+
+def test_marks_of_a_cycle_that_has_ended_meanwhile_are_refused(package: ModuleType) -> None:
+    with package.Heap(1, package.SimulatedMemory()) as heap:
+        address = heap.malloc(64)
+        heap.start_cycle()
+
+        def alive() -> list[int]:
+            heap.finish()
+            return [address]
+
+        with pytest.raises(package.PhaseError):
+            heap.mark_all(alive)
+        heap.sweep_all()
+        assert heap.spans() == []
+
+
 def test_a_bitmap_stands_for_each_of_its_slots_once(package: ModuleType) -> None:
     with package.Heap(1, package.SimulatedMemory()) as heap:
         objects = [heap.malloc(8) for _ in range(200)]

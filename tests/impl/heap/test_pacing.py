@@ -126,6 +126,15 @@ def test_what_is_due_beyond_an_int64_is_the_smallest_as_the_machine_converts(
         assert pacing.pages_to_sweep(1, 3) == wrapped
 
 
+def test_of_the_credit_no_more_is_taken_than_there_is(package: ModuleType) -> None:
+    pacing = package.Heap(os=package.SimulatedMemory()).state.pacing
+    assert pacing.take_credit(5) == (0, 0)
+    pacing.add_credit(1)
+    assert pacing.take_credit(5) == (1, 1)
+    pacing.add_credit(7)
+    assert [pacing.take_credit(5), pacing.take_credit(5)] == [(7, 5), (2, 2)]
+
+
 def test_a_ratio_below_zero_counts_as_zero_from_then_on(package: ModuleType) -> None:
     heap = package.Heap(os=package.SimulatedMemory())
     live = [heap.malloc(16 * MIB)]

@@ -20,6 +20,7 @@ def test_an_arena_is_found_at_each_of_its_addresses_and_nowhere_else(package: Mo
         assert [one.rank for one in pages.by_address] == [*range(len(pages.by_address))]
     assert [one.base for one in pages.by_address] == sorted(bases)
     for base, arena in arenas.items():
+        assert not any((*arena.marked, *arena.in_use))
         for address in (base, base + 1, base + ARENA - 1):
             assert pages.arena_of(address) is pages.arena_at(address) is arena
             assert pages.span_at(address) is None

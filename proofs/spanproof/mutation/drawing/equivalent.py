@@ -82,6 +82,30 @@ REASONS: Final = (
         "words behind the last slot are not looked at",
     ),
     Reason(
+        "base.maxtree.MaxTree.largest",
+        "if self.weights[at] > best",
+        "* > best -> *>= best)",
+        "of two that are the same either is the largest",
+    ),
+    Reason(
+        "heap.marks.WORD_BITS",
+        "62",
+        "62 -> 63",
+        "63 bits give the same: it takes longer in compiled code, where they are an object",
+    ),
+    Reason(
+        "pages.pageheap.TABLES",
+        "1 << 19",
+        "*",
+        "how much more is asked for than an arena's tables take, to find out whether it is there",
+    ),
+    Reason(
+        "pages.pagemap.PageMap.add",
+        "while place > 0",
+        "* > arena.base -> *>= arena.base)",
+        "no two arenas begin at the same address",
+    ),
+    Reason(
         "base.pagesizes.cut_address",
         "if at <= start",
         "at <= start -> (at < start)",
