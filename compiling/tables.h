@@ -37,7 +37,8 @@ static __attribute__((noinline)) PyObject *get_and_keep(
     PyObject *dict, PyObject *name, Item *place)
 {
     PyObject *value = PyDict_GetItemWithError(dict, name);
-    if (value != NULL && PyUnicode_CHECK_INTERNED(name)) {
+    /* The very string, kept alive here, is always of the same text: it need not be interned. */
+    if (value != NULL) {
         Py_INCREF(name);
         Py_XSETREF(place->name, name);
         place->dict = dict;

@@ -140,3 +140,15 @@ def test_a_table_leaves_the_counts_of_references(compiled: ModuleType) -> None:
         compiled.item(table, key)
         compiled.item_of_dict(table, key)
     assert (sys.getrefcount(held), sys.getrefcount(key)) == before
+
+
+def test_a_string_is_found_in_what_its_table_is_now(compiled: ModuleType) -> None:
+    for key in ("known", "-".join(("not", "interned")), "-".join(("not", "interned"))):
+        for table in ({key: 1}, {key: 2, "other": 3}):
+            assert [compiled.by_object(table, key) for _ in range(3)] == [(table[key], True)] * 3
+            table[key] = 4
+            assert compiled.by_object(table, key) == (4, True)
+            del table[key]
+            assert compiled.by_object(table, key) == (None, False)
+            table["-".join(("not", "interned"))] = 5
+            assert compiled.by_object(table, key) == (table.get(key), key in table)

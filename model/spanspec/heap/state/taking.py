@@ -137,7 +137,7 @@ def change_bits(state: HeapState, span: int, step: Step[SpanBits], *chosen: U16)
     Rules: SPAN-27 I-10 I-34.
     """
     before = state.bits_epoch.get(span, NO_SPAN_BITS)
-    bits = after(before, step, state.collector.epoch, *chosen)
+    bits = became(before, step, (state.collector.epoch,) + chosen)  # noqa: RUF005 - see `became`
     if bits.held:
         state.bits_epoch[span] = bits
     else:

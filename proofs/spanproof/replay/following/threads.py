@@ -44,7 +44,8 @@ class RecordedThread:
     many flushes and releases of an mcache it is in; `midway` that its last event cannot be the last
     of an operation, and `was_midway` the same of the event before a section under the heap's lock.
     `p` is the P that it runs on as long as one of these is so. While it is `creating` Ps it may
-    allocate. `storing` tells that it replaces a sweepgen before its next event.
+    allocate. `storing` tells that it replaces a sweepgen before its next event, that of `stored`,
+    which is `stored_over`; `has_stored`, that it ever did.
     """
 
     def __init__(self, number: int) -> None:
@@ -57,7 +58,8 @@ class RecordedThread:
         self.last_line = 0
         self.claimed_after = 0
         self.creating = False
-        self.storing = False
+        self.storing = self.has_stored = False
+        self.stored, self.stored_over = NOBODY, 0
         self.allocating = False
         self.releasing = 0
         self.midway = False

@@ -44,8 +44,9 @@ class UnlockedReads:
         # Filled anew for each event, so that none has to be made for it: the first `_noted` count.
         self._before = [NotedSpan() for _ in range(MOST_DESCRIPTORS)]
         self._noted = 0
-        self._storing: dict[int, tuple[int, U32]] = {}
-        self._under_way: tuple[set[int], set[int], set[int]] = (set(), set(), set())
+        # The threads that have ever replaced a sweepgen; of most that was over long ago.
+        self._storing: dict[int, RecordedThread] = {}
+        self._under_way: list[set[int]] = [set(), set(), set()]
         self._heap_changed = NEVER
         # Lines, and how many pages were counted as swept by each of them.
         self._swept_lines: list[int] = []
@@ -80,13 +81,15 @@ class UnlockedReads:
             if it is not old and it.sweepgen != old.sweepgen:
                 self._generations.setdefault(one.span, {})[old.sweepgen] = line
         if thread.storing:
-            stored, value = self._storing.pop(thread.number)
-            self._generations.setdefault(stored, {})[value] = line
+            self._generations.setdefault(thread.stored, {})[thread.stored_over] = line
             thread.storing = False
         if about.replaces:
             told = cast(ev.SpanEvent, event)
-            self._storing[thread.number] = told.span, replaced(told)
+            thread.stored, thread.stored_over = told.span, replaced(told)
             thread.storing = True
+            if not thread.has_stored:
+                thread.has_stored = True
+                self._storing[thread.number] = thread
         if about.begins != NEITHER:
             self._under_way[about.begins].add(cast(ev.SpanEvent, event).span)
             if about.begins == SWEPT:
@@ -111,7 +114,11 @@ class UnlockedReads:
         """Return the states that a descriptor may have been seen in since a line."""
         actual = state.pages.runs[span].state
         seen = {actual}
-        seen |= {old for old, line in self._states.get(span, {}).items() if line >= low}
+        known = self._states.get(span)
+        if known is not None:
+            for old, line in known.items():
+                if line >= low:
+                    seen.add(old)
         if span in self._under_way[ALLOCATING]:
             seen |= {DEAD, IN_USE, MANUAL, FREE}
         if any(one != IN_USE for one in seen) and (locked or self._heap_changed >= low):
@@ -124,8 +131,14 @@ class UnlockedReads:
         """Return the sweepgens that may have been seen in a descriptor since a line."""
         sg, actual = state.sweepgen, state.generation(span)
         seen = {actual}
-        seen |= {old for old, line in self._generations.get(span, {}).items() if line >= low}
-        seen |= {old for one, old in self._storing.values() if one == span}
+        known = self._generations.get(span)
+        if known is not None:
+            for old, line in known.items():
+                if line >= low:
+                    seen.add(old)
+        for thread in self._storing.values():
+            if thread.storing and thread.stored == span:
+                seen.add(thread.stored_over)
         if needs_sweep(sg, actual):
             seen.add((sg - 1) & M32)
         if span in self._under_way[SWEPT] or span in self._under_way[ALLOCATING]:

@@ -101,7 +101,7 @@ class World:
             raise Diverged("CONC-1", what, f"thread {holder}", f"thread {event.thread}")
         if type(event) is ev.CentralSkips or type(event) is ev.SweepClaim:
             self._walking[event.spanclass] = event.thread
-        else:
+        elif self._walking:
             self._walking.pop(event.spanclass, None)
 
     def expect_running(self, p: int) -> None:
