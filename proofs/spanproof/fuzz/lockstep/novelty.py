@@ -43,11 +43,11 @@ KIND: Final = cast("Callable[[Mapping[str, object]], str]", itemgetter("k"))
 class Path:
     """What one run has shown of the calls that have told events of some kinds.
 
-    `times` counts them; `seen` has the figures that tell of a way. With `alone` they have changed
-    nothing but slots.
+    `times` counts them; `seen` has the figures that tell of a way, and `last` those seen last. With
+    `alone` they have changed nothing but slots.
     """
 
-    __slots__ = ("alone", "kinds", "seen", "times", "way")
+    __slots__ = ("alone", "kinds", "last", "seen", "times", "way")
 
     def __init__(self, kinds: tuple[str, ...]) -> None:
         self.kinds = kinds
@@ -55,20 +55,7 @@ class Path:
         self.alone = SLOTS_ALONE.issuperset(kinds)
         self.way = way_through(kinds)
         self.seen: set[tuple[tuple[object, ...], ...]] = set()
-
-
-class Signature:
-    """A step, what a call of it came to, and its path; `met` are those after which it came.
-
-    They are known by `number`: two that knew each other would be kept until the collector comes.
-    """
-
-    __slots__ = ("met", "named", "number")
-
-    def __init__(self, named: Feature, number: int) -> None:
-        self.named = named
-        self.number = number
-        self.met: set[int] = set()
+        self.last: tuple[tuple[object, ...], ...] = ()
 
 
 class Novelty:
@@ -82,8 +69,10 @@ class Novelty:
         self.paths: dict[tuple[str, ...], Path] = {}
         self._state = state
         self._end = 0
-        self._signatures: dict[Feature, Signature] = {}
-        self._last = Signature((), -1)
+        self._signatures: dict[Feature, int] = {}
+        self._met: set[tuple[int, int]] = set()
+        self._last: Feature = ()
+        self._last_number = -1
         self._in: Feature = ()
         self._again: Feature = ()
         self._situation: Feature | None = None
@@ -118,11 +107,12 @@ class Novelty:
             shown = way.kinds
             if way.looked_at:
                 seen = tuple([values(told[at]) for at, _, values in way.looked_at])
-                # What was seen on this path is noted.
-                if seen not in path.seen:
+                # What was seen on this path is noted, mostly the last time.
+                if seen != path.last and seen not in path.seen:
                     path.seen.add(seen)
                     for (_, narrow_kind, _), values in zip(way.looked_at, seen, strict=True):
                         self.features.add(("way", narrow_kind, values))
+                path.last = seen
             if way.asked:
                 self._ask(way, told)
         self._again = again
@@ -148,18 +138,21 @@ class Novelty:
             self.features.add(self._place(told[at]))
         self._end = self._state.pages.current.end
 
-    def _note(self, named: Feature) -> None:
-        """Note what a call came to, and after which."""
-        signature = self._signatures.get(named)
-        if signature is None:
-            signature = self._signatures[named] = Signature(named, len(self._signatures))
-            self.features.add(("path", *named))
-        last = self._last
-        if signature is not last:
-            if last.number not in signature.met:
-                signature.met.add(last.number)
-                self.features.add(("met", last.named[:2], named))
-            self._last = signature
+    def _note(self, signature: Feature) -> None:
+        """Note what a call came to, and after which.
+
+        By numbers, as it takes long to hash a signature.
+        """
+        number = self._signatures.get(signature)
+        if number is None:
+            number = self._signatures[signature] = len(self._signatures)
+            self.features.add(("path", *signature))
+        if number != self._last_number:
+            met = (self._last_number, number)
+            if met not in self._met:
+                self._met.add(met)
+                self.features.add(("met", self._last[:2], signature))
+            self._last, self._last_number = signature, number
 
     def _place(self, figures: Mapping[str, object]) -> Feature:
         """Return what the system has answered when it was asked for addresses.
@@ -247,7 +240,7 @@ def way_through(kinds: tuple[str, ...]) -> EventWay:
     """Return what the kinds of the events of a call show, and which of their figures to look at."""
     known = _WAYS.get(kinds)
     if known is None:
-        pairs = frozenset[Feature](("then", *one) for one in pairwise(kinds))
+        pairs = frozenset(one_then(first, second) for first, second in pairwise(kinds))
         looked_at = tuple(
             [(at, kind, values_of(narrow(kind))) for at, kind in enumerate(kinds) if narrow(kind)]
         )
@@ -259,6 +252,15 @@ def way_through(kinds: tuple[str, ...]) -> EventWay:
 
 
 _WAYS: Final[dict[tuple[str, ...], EventWay]] = {}
+
+
+@cache
+def one_then(first: str, second: str) -> Feature:
+    """Return the feature that an event followed another: the same tuple each time.
+
+    A set that has it already finds that out without comparing it.
+    """
+    return ("then", first, second)
 
 
 @cache
