@@ -7,10 +7,10 @@ record now.
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from spanspec.base.bitmap import Bits
-from spanspec.base.constants import HEAP_ARENA_BYTES
 from spanspec.base.ids import ClassId, SpanId
 from spanspec.heap.state.progress import NO_MORE_RECLAIM
 from spanspec.heap.state.state import HeapState
+from spanspec.pages.tables.pagemap import arena_base
 from spanspec.pages.tables.runs import PageRun
 from spanspec.sharing.containers.spanlist import Ends, SpanLists
 from spanspec.sharing.tables.records import NO_SPAN, SharedSpan
@@ -93,9 +93,9 @@ class Followed(Generic[KeyT, ValueT]):
         for key, value in now.items():
             if at >= known:
                 added.append(key)
+            elif keys[at] is not key:
+                return self._anew(now)
             elif values[at] is not value:
-                if keys[at] is not key:
-                    return self._anew(now)
                 changed.append(at)
             at += 1
         if at < known:
@@ -182,7 +182,7 @@ def whole_of(state: HeapState) -> Whole:
             ]
         ),
         tuple(heap.descriptors.free),
-        tuple([index * HEAP_ARENA_BYTES - (1 << 47) for index in heap.all_arenas]),
+        tuple([arena_base(index) for index in heap.all_arenas]),
         tuple(state.finalizers),
     )
 
