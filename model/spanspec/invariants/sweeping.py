@@ -102,8 +102,8 @@ def legal_generations(state: HeapState, span: int, record: Mspan) -> str | None:
 def buffers(state: HeapState) -> list[str]:
     """Swept spans are in the swept buffer once, unswept ones in the other once (I-23)."""
     told: list[str] = []
-    swept = list(state.swept.entries.values())
-    once, waiting = set(swept), set(state.unswept.entries.values())
+    swept = state.swept.spans()
+    once, waiting = set(swept), set(state.unswept.spans())
     counts = {span: swept.count(span) for span in swept} if len(swept) != len(once) else {}
     for span in state.spans:
         generation = state.generation(span)

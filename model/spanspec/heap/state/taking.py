@@ -228,6 +228,16 @@ def take(
     Raises: NotAStep if the guard does not hold; AssertionError if a fatal check of the runtime
         fails, with the rule's id.
     """
+    take_chosen(state, step, chosen, place, p)
+
+
+def take_chosen(
+    state: HeapState, step: Step[Sharing], chosen: tuple[Choice, ...], place: int, p: int
+) -> None:
+    """Take a step, as `take` does, with what was chosen in one tuple.
+
+    Raises: as `take`.
+    """
     # One tuple for both calls: see `became`.
     told, spans = (state.sharing,) + chosen, state.tables.spans  # noqa: RUF005
     if not step.may(*told):
@@ -267,7 +277,7 @@ def take_both(state: HeapState, span: int, step: Step[Mspan], *chosen: Choice) -
     if not step.may(*told):
         raise NotAStep(f"{step.name} is not possible: {told[0]}, {told[1]}")
     record = step.take(*told)
-    take(state, BESIDE[step.name], *chosen)
+    take_chosen(state, BESIDE[step.name], chosen, NOBODY, NOBODY)
     if record.state == IN_USE:
         state.spans[span] = record
     else:

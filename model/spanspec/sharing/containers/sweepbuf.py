@@ -175,6 +175,10 @@ class SweepBuffer:
         """The descriptor at each place that is filled."""
         return {place: span - 1 for place, span in self._places.spans.items()}
 
+    def spans(self) -> list[int]:
+        """Return the descriptors at the places that are filled."""
+        return [span - 1 for span in self._places.spans.values()]
+
     def is_filled(self, place: int) -> bool:
         """Tell whether there is a span at a place."""
         return place in self._places.spans

@@ -16,6 +16,7 @@ from spanspec.events import span_events as ev
 from spanspec.events.fields import ThreadEvent
 from spanspec.heap.state.state import HeapState
 from spanspec.pages.pageheap import UNUSED as UNUSED_RUN
+from spanspec.sharing.tables.growing import span_id
 from spanspec.sharing.tables.records import UNUSED
 from spanspec.span.mspan import DEAD, FREE, IN_USE, MANUAL, SpanState
 from spanspec.span.sweepgen import is_cached, is_swept, needs_sweep
@@ -57,13 +58,13 @@ class UnlockedReads:
         self._noted = 0
         if about.leaves_alike:
             return
-        runs, noted = state.pages.runs.records, 0
+        runs, spans, noted = state.pages.runs.records, state.tables.spans.records, 0
         for name in about.descriptors:
             span: int = getattr(event, name)
             run = runs.get(span)
             if run is not None:
                 one = self._before[noted]
-                one.span, one.run, one.shared = span, run, state.shared(span)
+                one.span, one.run, one.shared = span, run, spans.get(span_id(span), UNUSED)
                 noted += 1
         self._noted = noted
 
@@ -71,11 +72,12 @@ class UnlockedReads:
         self, state: HeapState, line: int, event: ThreadEvent, about: Kind, thread: RecordedThread
     ) -> None:
         """Note what an event has changed, and what its thread is going to change."""
+        runs, spans = state.pages.runs.records, state.tables.spans.records
         for place in range(self._noted):
             one = self._before[place]
             old_run, old = one.run, one.shared
             # A record that is still the same object has not changed.
-            run, it = state.pages.runs[one.span], state.shared(one.span)
+            run, it = runs[one.span], spans.get(span_id(one.span), UNUSED)
             if run is not old_run and run.state != old_run.state:
                 self._states.setdefault(one.span, {})[old_run.state] = line
             if it is not old and it.sweepgen != old.sweepgen:
