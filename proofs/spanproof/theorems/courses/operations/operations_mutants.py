@@ -189,7 +189,7 @@ OPERATION_MUTANTS: Final[tuple[Mutant, ...]] = (
         "spanspec.heap.state.taking.take_both",
         Variant(
             "slots-change-untold",
-            "    take(state, BESIDE[step.name], *chosen)\n",
+            "    take_chosen(state, BESIDE[step.name], chosen, NOBODY, NOBODY)\n",
             "",
             "courses.allocate",
             "the slots of a span change, and threads are not told",

@@ -13,7 +13,7 @@ from spanspec.base.steps import NotAStep
 from spanspec.base.words import U64
 from spanspec.events.span_events import SweepClaim, SweepDebt
 from spanspec.heap.courses.course import StopsWorld
-from spanspec.heap.courses.cycle import gc_start, start_marking
+from spanspec.heap.courses.cycle import gc_mark_done, gc_start, start_marking
 from spanspec.heap.courses.reclaim import reclaim
 from spanspec.heap.courses.sweeping import deduct_sweep_credit
 from spanspec.heap.decisions import Decisions
@@ -71,8 +71,8 @@ def cycles(met: Counter[str]) -> None:
 
 
 def before_the_world_stops(met: Counter[str]) -> None:
-    """Who asks for a cycle sweeps all that is left, and then stops the world; who changes the
-    number of Ps, or flushes mcaches, stops it before anything else.
+    """Who asks for a cycle sweeps all that is left, and then stops the world; who ends marking,
+    changes the number of Ps, or flushes mcaches, stops it before anything else.
     """
     heap, actor = Heap(), Actor(0, 0)
     heap.malloc(40_000)
@@ -93,6 +93,8 @@ def before_the_world_stops(met: Counter[str]) -> None:
     course = start_marking(state, actor, "cycle", 0, live)
     swept = sum(isinstance(step, SweepClaim) for step in course)
     promise(swept == 1, f"SWP-33: {swept} spans are swept before marking begins")
+    first = next(gc_mark_done(state, actor))
+    promise(isinstance(first, StopsWorld), f"SWP-34: {first} while the others run")
     first = next(set_procs(Heap().state, actor, SetProcs(0, 2)))
     promise(isinstance(first, StopsWorld), f"MC-14: {first} while the others run")
     first = next(flush_mcaches(Heap().state, actor, FlushMcaches()))

@@ -157,6 +157,16 @@ OUTCOME_MUTANTS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     *variants_of(
+        "spanspec.heap.courses.cycle.gc_mark_done",
+        Variant(
+            "marking-ends-in-a-running-world",
+            "yield StopsWorld()",
+            "pass",
+            "courses.books",
+            "a phase ends while the other threads go on with what they are at",
+        ),
+    ),
+    *variants_of(
         "spanspec.heap.courses.procs.procresize",
         Variant(
             "p-that-is-gone-goes-on",
