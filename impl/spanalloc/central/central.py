@@ -6,7 +6,7 @@ from mypy_extensions import i64
 
 from spanalloc.base.errors import HeapError
 from spanalloc.base.mutex import Mutex
-from spanalloc.span.span import IN_NO_LIST, Span
+from spanalloc.span.span import IN_EMPTY, IN_NO_LIST, IN_NONEMPTY, Span
 
 
 @final
@@ -106,8 +106,8 @@ class Central:
     def __init__(self, spanclass: i64, lock: Mutex) -> None:
         self.spanclass: i64 = spanclass
         self.lock = lock
-        self.nonempty = SpanList(1, lock)
-        self.empty = SpanList(2, lock)
+        self.nonempty = SpanList(IN_NONEMPTY, lock)
+        self.empty = SpanList(IN_EMPTY, lock)
         self.nmalloc: i64 = 0
 
     def count(self, slots: i64) -> None:

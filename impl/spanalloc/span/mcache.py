@@ -29,9 +29,8 @@ class Mcache:
     """What one P, or one background worker, has to itself (MC-1).
 
     `lock` is held by whoever is in an operation on the P; `owner` is the thread that it belongs to,
-    0 for none. `looked_at` is
-    the line of a trace at which it looked at the sweepgen of a span last. The counters are added
-    up when somebody asks for statistics (MC-11).
+    0 for none. `looked_at` is the line of a trace at which it looked at the sweepgen of a span
+    last. The counters are added up when somebody asks for statistics (MC-11).
     """
 
     def __init__(self, ident: i64, p: i64, thread: i64, flush_gen: i64) -> None:

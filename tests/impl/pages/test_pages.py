@@ -29,6 +29,16 @@ def test_an_arena_is_found_at_each_of_its_addresses_and_nowhere_else(package: Mo
         assert pages.span_at(address) is None
 
 
+def test_a_run_has_the_huge_pages_that_lie_in_it_as_a_whole(package: ModuleType) -> None:
+    sizes, huge = package.PageSizes(), 2 << 20
+    for first, pages, whole in (
+        *((0, 255, 0), (0, 256, 1), (0, 511, 1), (0, 512, 2)),
+        *((1, 256, 0), (1, 510, 0), (1, 511, 1), (255, 257, 1), (255, 256, 0)),
+    ):
+        assert sizes.huge_pages(huge + first * PAGE, pages) == whole
+    assert package.PageSizes(4096, 0).huge_pages(0, 512) == 0
+
+
 def test_a_span_is_found_at_each_of_its_pages_across_arenas(package: ModuleType) -> None:
     pages = package.pages.pagemap.PageMap()
     for base in (ARENA, 2 * ARENA, 3 * ARENA):

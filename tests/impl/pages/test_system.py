@@ -92,6 +92,16 @@ def test_an_operating_system_says_what_it_cannot_do(package: ModuleType) -> None
             getattr(memory, name)(*arguments)
 
 
+def test_address_space_that_cannot_be_given_back_is_told(package: ModuleType) -> None:
+    class Keeps(package.SimulatedMemory):  # type: ignore[misc, name-defined]
+        def release(self, address: int, size: int) -> None:
+            raise package.MmapFailed(12, "kept")
+
+    system = package.pages.system.System(Keeps(), package.base.mutex.Interrupts())
+    with pytest.raises(package.MmapFailed, match="kept"):
+        system.release(MIB, MIB)
+
+
 def test_an_interrupt_of_advice_is_kept_for_the_end_of_the_operation(package: ModuleType) -> None:
     class Interrupted(package.SimulatedMemory):  # type: ignore[misc, name-defined]
         def welcome_huge(self, base: int, size: int) -> None:

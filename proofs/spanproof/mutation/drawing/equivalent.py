@@ -82,6 +82,24 @@ REASONS: Final = (
         "words behind the last slot are not looked at",
     ),
     Reason(
+        "central.newspan.new_span",
+        "span.sweepgen = state.sg",
+        "* -> pass",
+        "it is stored once more where the span comes into use, under the same lock",
+    ),
+    Reason(
+        "heap.heap.Heap.malloc",
+        "if slot >= 0",
+        "0 -> 1",
+        "a span enters a cache in a refill, which takes its first slot: later ones are not 0",
+    ),
+    Reason(
+        "span.mcache.Mcache.__init__",
+        "self.looked_at",
+        "*",
+        "who tells where he has looked has looked",
+    ),
+    Reason(
         "base.maxtree.MaxTree.largest",
         "if self.weights[at] > best",
         "* > best -> *>= best)",
@@ -150,7 +168,7 @@ REASONS: Final = (
     Reason(
         "pages.scavenge.TOP",
         "1 << 60",
-        "60 -> 61",
+        "*",
         "addresses and sizes of memory are far below both",
     ),
     Reason(
