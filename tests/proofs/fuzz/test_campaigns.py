@@ -26,6 +26,7 @@ from spanproof.doors.slices import (
 )
 from spanproof.fuzz.campaigns.campaign import CampaignResult
 from spanproof.fuzz.campaigns.finding import FoundWith
+from spanproof.fuzz.engine import watching
 from spanproof.fuzz.engine.corpus import Corpus
 from spanproof.fuzz.engine.reachable import APART, reachable
 from spanproof.fuzz.engine.watching import Watcher, by_rule
@@ -231,6 +232,17 @@ def test_the_rules_that_programs_reach_are_counted() -> None:
     assert "HEAP-25  program 1" in lines
     assert "HEAP-32  not reached" in lines
     assert 0.5 < reached.share < 1
+
+
+def test_programs_that_there_is_no_time_left_for_are_not_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watching, "PATIENCE", 0.0)
+    watcher = Watcher()
+    # They are more than a pipe holds, so that some are still to be written.
+    for _ in range(3000):
+        watcher.watch(HeapProgram((Malloc(64), StartCycle(), FinishCycle())))
+    assert watcher.finish().programs < 3000
 
 
 def test_each_reason_against_a_rule_is_about_definitions_that_there_are() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Final, NamedTuple
 
@@ -85,7 +86,9 @@ class Watcher:
         ):
             thread.join()
             if pipe is not None:
-                pipe.close()
+                # What was not written to a process that has no time left stays unwritten.
+                with suppress(BrokenPipeError):
+                    pipe.close()
         return self.so_far()
 
     def _write(self) -> None:
