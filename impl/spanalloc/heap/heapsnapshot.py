@@ -168,11 +168,7 @@ def whole_of(state: HeapState) -> WholeShot:
     """Return all that `shot_of` does, in plain tuples, of a heap in which nobody is at work."""
     free = state.pages.free
     idents = [span.ident for span in free.allspans if span.state != DEAD]
-    classes = [
-        central.spanclass
-        for central in state.central
-        if central.nonempty.first is not None or central.empty.first is not None
-    ]
+    classes = [int(central.spanclass) for central in listing(state)]
     return (
         part_of(state, idents, classes, True),
         tuple([tuple([span.ident for span in buffer.spans]) for buffer in state.buffers]),
@@ -180,6 +176,15 @@ def whole_of(state: HeapState) -> WholeShot:
         tuple([arena.base for arena in free.pages.all]),
         tuple([address for address, _ in state.specials.due]),
     )
+
+
+def listing(state: HeapState) -> list[Central]:
+    """Return those of all span classes that have a span in a list."""
+    return [
+        central
+        for central in state.central
+        if central.nonempty.first is not None or central.empty.first is not None
+    ]
 
 
 def slots_in_part(span: Span, cached: bool, specials: list[Special] | None) -> tuple[object, ...]:
@@ -288,14 +293,7 @@ def shot_of(state: HeapState) -> HeapShot:
     free = state.pages.free
     pacing = state.pacing
     used = [span for span in free.allspans if span.state != DEAD]
-    cached = {
-        span.ident for cache in state.mcaches for span in cache.alloc if span is not EMPTY_SPAN
-    }
-    lists = [
-        lists_of(central)
-        for central in state.central
-        if central.nonempty.first is not None or central.empty.first is not None
-    ]
+    specials = state.specials.of_span
     return HeapShot(
         sweepgen=state.sg,
         phase=state.phase,
@@ -308,13 +306,15 @@ def shot_of(state: HeapState) -> HeapShot:
         runs=tuple([run_of(span) for span in used]),
         spans=tuple(
             [
-                slots_of(span, span.ident in cached, state.specials.of_span.get(span.ident, []))
+                SlotsShot._make(
+                    slots_in_part(span, is_cached(state, span), specials.get(span.ident))
+                )
                 for span in used
                 if span.state == IN_USE
             ]
         ),
-        caches=tuple([cache_of(cache) for cache in state.mcaches]),
-        central=tuple(lists),
+        caches=tuple([CacheShot._make(cache_in_part(cache)) for cache in state.mcaches]),
+        central=tuple([CentralShot._make(lists_in_part(one)) for one in listing(state)]),
         buffers=tuple([tuple([span.ident for span in buffer.spans]) for buffer in state.buffers]),
         free=tuple([span.ident for span in free.runs.in_order()]),
         free_descriptors=tuple([span.ident for span in free.descriptors]),
@@ -337,48 +337,3 @@ def shot_of(state: HeapState) -> HeapShot:
 def run_of(span: Span) -> RunShot:
     """Return a run of pages as a record."""
     return RunShot(span.ident, span.base, span.npages, span.state, span.scavenged, span.needzero)
-
-
-def lists_of(central: Central) -> CentralShot:
-    """Return the lists of a span class as a record."""
-    return CentralShot(
-        central.spanclass,
-        tuple([span.ident for span in central.nonempty.in_order()]),
-        tuple([span.ident for span in central.empty.in_order()]),
-    )
-
-
-def cache_of(cache: Mcache) -> CacheShot:
-    """Return a cache as a record."""
-    held = [
-        (spanclass, span.ident)
-        for spanclass, span in enumerate(cache.alloc)
-        if span is not EMPTY_SPAN
-    ]
-    return CacheShot(
-        cache.ident, cache.p, cache.flush_gen, tuple(held), cache.tiny, cache.tinyoffset
-    )
-
-
-def slots_of(span: Span, cached: bool, specials: list[Special]) -> SlotsShot:
-    """Return a span in use as a record."""
-    known = cached and span.freeindex < span.nelems
-    nelems: int = span.nelems
-    return SlotsShot(
-        ident=span.ident,
-        base=span.base,
-        npages=span.npages,
-        spanclass=span.spanclass,
-        elemsize=span.elemsize,
-        nelems=nelems,
-        limit=span.limit,
-        freeindex=span.freeindex,
-        alloc_count=span.alloc_count,
-        alloc_cache=unsigned(span.alloc_cache) if known else None,
-        alloc_bits=joined(span.alloc_bits, nelems),
-        mark_bits=joined(span.gcmark_bits, nelems),
-        sweepgen=span.sweepgen,
-        needzero=span.needzero,
-        listed=span.listed,
-        specials=tuple([(int(one.offset), int(one.kind)) for one in specials]),
-    )
