@@ -161,22 +161,18 @@ class HeapLockstep:
         """
         self._due -= self._unseen
         self._unseen, self._shape = 0, False
-        code = MODEL
-        try:
+        with MODEL:
             state = self.model.heap.state
             wanted = self._changes.look(shape)
             expected = part_of(state, wanted)
-            code = IMPLEMENTATION
+        with IMPLEMENTATION:
             seen = other.part(wanted)
-            if seen != expected:
-                self.compare()
-                raise Difference("a part of the state", expected, seen, after=True)
-            code = MODEL
+        if seen != expected:
+            self.compare()
+            raise Difference("a part of the state", expected, seen, after=True)
+        with MODEL:
             at = state.spans if self._changes.phase_has_changed() else wanted.spans
             broken = list(violations_at(state, at, wanted.spans if shape else ()))
-        except BaseException as problem:
-            code.blame(problem)
-            raise
         refuse(broken)
 
     def _compare_in_the_middle(self, other: ShowsParts, unready: set[int]) -> None:

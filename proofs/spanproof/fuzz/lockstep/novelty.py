@@ -43,11 +43,11 @@ KIND: Final = cast("Callable[[Mapping[str, object]], str]", itemgetter("k"))
 class Path:
     """What one run has shown of the calls that have told events of some kinds.
 
-    `times` counts them; `seen` has the figures that tell of a way, and `last` those seen last. With
-    `alone` they have changed nothing but slots.
+    `times` counts them; `seen` has the figures that tell of a way. With `alone` they have changed
+    nothing but slots.
     """
 
-    __slots__ = ("alone", "kinds", "last", "seen", "times", "way")
+    __slots__ = ("alone", "kinds", "seen", "times", "way")
 
     def __init__(self, kinds: tuple[str, ...]) -> None:
         self.kinds = kinds
@@ -55,7 +55,6 @@ class Path:
         self.alone = SLOTS_ALONE.issuperset(kinds)
         self.way = way_through(kinds)
         self.seen: set[tuple[tuple[object, ...], ...]] = set()
-        self.last: tuple[tuple[object, ...], ...] = ()
 
 
 class Novelty:
@@ -69,10 +68,7 @@ class Novelty:
         self.paths: dict[tuple[str, ...], Path] = {}
         self._state = state
         self._end = 0
-        self._signatures: dict[Feature, int] = {}
-        self._met: set[tuple[int, int]] = set()
         self._last: Feature = ()
-        self._last_number = -1
         self._in: Feature = ()
         self._again: Feature = ()
         self._situation: Feature | None = None
@@ -107,12 +103,11 @@ class Novelty:
             shown = way.kinds
             if way.looked_at:
                 seen = tuple([values(told[at]) for at, _, values in way.looked_at])
-                # What was seen on this path is noted, mostly the last time.
-                if seen != path.last and seen not in path.seen:
+                # What was seen on this path is noted.
+                if seen not in path.seen:
                     path.seen.add(seen)
                     for (_, narrow_kind, _), values in zip(way.looked_at, seen, strict=True):
                         self.features.add(("way", narrow_kind, values))
-                path.last = seen
             if way.asked:
                 self._ask(way, told)
         self._again = again
@@ -139,20 +134,11 @@ class Novelty:
         self._end = self._state.pages.current.end
 
     def _note(self, signature: Feature) -> None:
-        """Note what a call came to, and after which.
-
-        By numbers, as it takes long to hash a signature.
-        """
-        number = self._signatures.get(signature)
-        if number is None:
-            number = self._signatures[signature] = len(self._signatures)
+        """Note what a call came to, and after which."""
+        if signature != self._last:
             self.features.add(("path", *signature))
-        if number != self._last_number:
-            met = (self._last_number, number)
-            if met not in self._met:
-                self._met.add(met)
-                self.features.add(("met", self._last[:2], signature))
-            self._last, self._last_number = signature, number
+            self.features.add(("met", self._last[:2], signature))
+            self._last = signature
 
     def _place(self, figures: Mapping[str, object]) -> Feature:
         """Return what the system has answered when it was asked for addresses.
