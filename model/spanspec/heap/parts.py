@@ -7,12 +7,11 @@ record now.
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from spanspec.base.bitmap import Bits
-from spanspec.base.ids import ClassId, SpanId
+from spanspec.base.ids import SpanId
 from spanspec.heap.state.progress import NO_MORE_RECLAIM
 from spanspec.heap.state.state import HeapState
 from spanspec.pages.tables.pagemap import arena_base
 from spanspec.pages.tables.runs import PageRun
-from spanspec.sharing.containers.spanlist import Ends, SpanLists
 from spanspec.sharing.tables.records import NO_SPAN, SharedSpan
 from spanspec.span.mspan import DEAD, IN_USE, Mspan
 from spanspec.span.specials import Specials
@@ -199,7 +198,7 @@ def part_of(state: HeapState, wanted: Wanted) -> Part:
         figures,
         slots,
         tuple([run_of(span, heap.runs[span]) for span in wanted.spans]),
-        tuple([lists_of(state.lists, ClassId(number)) for number in wanted.classes]),
+        tuple([lists_of(state, number) for number in wanted.classes]),
         tuple([cache_of(state, p, state.mcache_of[p], held) for p in procs_of(state)]),
         tuple([one.span for one in heap.free.in_order()]),
         free[-1] if free else NO_DESCRIPTOR,
@@ -277,20 +276,10 @@ def run_of(span: int, run: PageRun) -> tuple[int, ...] | None:
     return (span, run.base, run.npages, run.state, run.scavenged, needzero)
 
 
-def lists_of(lists: SpanLists, spanclass: ClassId) -> tuple[object, ...]:
+def lists_of(state: HeapState, spanclass: int) -> tuple[object, ...]:
     """Return the lists of a span class."""
-    nonempty, empty = lists.nonempty[spanclass], lists.empty[spanclass]
-    return (spanclass, listed_between(lists, nonempty), listed_between(lists, empty))
-
-
-def listed_between(lists: SpanLists, ends: Ends) -> tuple[int, ...]:
-    """Return the spans of a list, from the front."""
-    found: list[int] = []
-    span = ends.first
-    while span != NO_SPAN:
-        found.append(span - 1)
-        span = lists.links[span].next
-    return tuple(found)
+    one = state.central[spanclass]
+    return (spanclass, tuple(one.nonempty), tuple(one.empty))
 
 
 def cache_of(state: HeapState, p: int, identity: int, held: Held) -> tuple[object, ...]:
