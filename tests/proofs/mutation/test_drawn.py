@@ -21,8 +21,8 @@ from spanproof.mutation.drawing.drawn import (
     drawn_of_structures,
     mutants_of,
 )
-from spanproof.mutation.drawing.equivalent import OF_DRAWN
 from spanproof.mutation.drawing.fates import MutantJudge
+from spanproof.mutation.drawing.reasons_model import OF_DRAWN
 from spanproof.report.implread import share_of
 
 TEXT = '''"""A module."""

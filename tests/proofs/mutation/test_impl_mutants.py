@@ -12,7 +12,6 @@ from spanproof.cli.app import run
 from spanproof.cli.showing import implmutants as command
 from spanproof.fingerprint.modules import module_file, modules_of
 from spanproof.mutation.drawing import ofspanalloc
-from spanproof.mutation.drawing.equivalent import REASONS
 from spanproof.mutation.drawing.ofspanalloc import (
     Efforts,
     ImplFate,
@@ -24,6 +23,7 @@ from spanproof.mutation.drawing.ofspanalloc import (
     noticed,
     reason_for,
 )
+from spanproof.mutation.drawing.reasons_spanalloc import REASONS
 from spanproof.mutation.planted import DEPENDED_ON
 
 TEXT = '''"""A module."""

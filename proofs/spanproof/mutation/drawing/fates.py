@@ -17,7 +17,8 @@ from spanproof.decide.copies import try_out_changed
 from spanproof.decide.prover import decide
 from spanproof.fingerprint.units import digest_of
 from spanproof.mutation.drawing.drawn import Drawn
-from spanproof.mutation.drawing.equivalent import OF_DRAWN, reason_for
+from spanproof.mutation.drawing.equivalent import reason_for
+from spanproof.mutation.drawing.reasons_model import OF_DRAWN
 from spanproof.mutation.knownbugs.switch import JudgesFailed, judged
 from spanproof.solvers.engines.inprocess import FewFirst
 from spanproof.support.plaincopy import copy_changed

@@ -34,7 +34,7 @@ from spanproof.fuzz.sides.spanallocheap import QuietHeap
 from spanproof.fuzz.sides.spanallocheap import heaps_of_package as heap_of
 from spanproof.mutation.drawing import equivalent
 from spanproof.mutation.drawing.drawn import Change, changes_in, with_replaced
-from spanproof.mutation.drawing.equivalent import REASONS
+from spanproof.mutation.drawing.reasons_spanalloc import REASONS
 from spanproof.mutation.planted import hash_of_sources
 from spanproof.report.deciding import Function
 from spanproof.report.tests import folder_of_tests
