@@ -221,7 +221,7 @@ def fillers() -> Iterator[str]:
         name = struct_of(asked)
         yield (
             f"static struct {name} {filler_of(asked)}(const uint64_t *field,\n"
-            f"    const char *const *text) {{\n    struct {name} ask = {{0}};\n"
+            f"    const char *const *text) {{\n    struct {name} ask = SS_NOTHING;\n"
         )
         for field, kind in typed(asked):
             yield f"    ask.{field} = {value_of(field, kind)};\n"
@@ -246,7 +246,7 @@ def dispatch() -> Iterator[str]:
             yield f"        struct {struct_of(given)} ask = {filler_of(given)}(field, text);\n"
             arguments = ["&ask"]
         if reply is not Done:
-            yield f"        struct {struct_of(reply)} reply = {{0}};\n"
+            yield f"        struct {struct_of(reply)} reply = SS_NOTHING;\n"
             arguments.append("&reply")
         yield f"        *refused = {function}({', '.join(arguments)});\n"
         if issubclass(reply, Returned):

@@ -52,6 +52,8 @@ def greeting(kind: str, level: str) -> dict[str, object]:
         "an odd alignment": {"alignment": 24},
         "a name that controls the terminal": {"name": "\x1b[31mred\nspan: works"},
         "a level without what it needs": {"levels": ["schedule", "span", "span"], "shows": []},
+        "refuses span_state": {"shows": ["state"]},
+        "refuses heap_state": {"shows": ["state"]},
     }
     return {"refused": "nobody"} if kind == "refuses hello" else good | changed.get(kind, {})
 
@@ -121,6 +123,8 @@ def main(kind: str, level: str) -> None:
         match ask["op"]:
             case "hello":
                 reply(ask["n"], **greeting(kind, level))
+            case op if kind == f"refuses {op}":
+                reply(ask["n"], refused="not today")
             case "allocate":
                 slot += 1
                 if slot == 2:

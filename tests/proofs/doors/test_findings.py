@@ -19,11 +19,15 @@ from spanproof.doors.targets import run_again
 from spanproof.fuzz.campaigns.finding import FoundWith
 from spanproof.fuzz.engine.causes import beside, cause_of
 from spanproof.fuzz.isolation.ending import Limits
-from spanproof.fuzz.lockstep.divergence import Divergence, Run
+from spanproof.fuzz.lockstep.divergence import AnyProgram, Divergence, Run
 from spanproof.fuzz.lockstep.spanlockstep import run_program
 from spanproof.fuzz.planted.planting import package_with
 from spanproof.fuzz.planted.span import PLANTED
 from spanproof.fuzz.program import Allocate, Flush, Program, Refill, StartCycle
+from spanproof.fuzz.programs import heapprogram
+from spanproof.fuzz.programs.contractprogram import ContractProgram, Malloc
+from spanproof.fuzz.programs.heapprogram import HeapProgram
+from spanproof.fuzz.programs.sizesprogram import AskSize, SizesProgram
 from spanproof.fuzz.sides.factories import Scope
 from spanproof.fuzz.sides.spanalloc_subject import spans_of_package
 from spanproof.mutation import diagnosis
@@ -34,15 +38,22 @@ from spanproof.symbolic.reading.sources import SourceTree
 HOSTILE = Path(__file__).parent / "hostile.py"
 PROGRAM = Program(1, (Refill(), Allocate(3)))
 LIMITS = Limits(seconds=20)
+SMALLEST: dict[Scope, AnyProgram] = {
+    Scope.SPAN: PROGRAM,
+    Scope.SIZES: SizesProgram((AskSize(8),)),
+    Scope.CONTRACT: ContractProgram((Malloc(8),)),
+    Scope.HEAP: HeapProgram((heapprogram.Malloc(8),)),
+}
+"""A program of each level."""
 
 
-def found_with(kind: str) -> FoundWith:
-    command = f"{sys.executable} -S {HOSTILE} {kind!r}"
-    return FoundWith(Scope.SPAN, door="exec", command=command, limit=20.0)
+def found_with(kind: str, of: Scope = Scope.SPAN) -> FoundWith:
+    command = f"{sys.executable} -S {HOSTILE} {kind!r} {of}"
+    return FoundWith(of, door="exec", command=command, limit=20.0)
 
 
-def found(kind: str) -> Divergence:
-    divergence = run_again(PROGRAM, found_with(kind), LIMITS)
+def found(kind: str, of: Scope = Scope.SPAN) -> Divergence:
+    divergence = run_again(SMALLEST[of], found_with(kind, of), LIMITS)
     assert divergence is not None
     return divergence
 
@@ -59,6 +70,35 @@ def test_a_shell_script_reproduces_it(kind: str, tmp_path: Path) -> None:
         done = subprocess.run(["sh", place], capture_output=True, text=True)
         assert done.returncode == status, done.stdout + done.stderr
         assert 'asked:  {"op":"allocate","n":6}' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("op", "of"),
+    [
+        ("new_span", Scope.SPAN),
+        ("span_state", Scope.SPAN),
+        ("refill", Scope.SPAN),
+        ("allocate", Scope.SPAN),
+        ("size", Scope.SIZES),
+        ("new_contract", Scope.CONTRACT),
+        ("malloc", Scope.CONTRACT),
+        ("new_heap", Scope.HEAP),
+        ("heap_state", Scope.HEAP),
+        ("heap_call", Scope.HEAP),
+    ],
+)
+def test_whatever_is_refused_that_may_not_be_is_saved_with_a_script(
+    op: str, of: Scope, tmp_path: Path
+) -> None:
+    kind = f"refuses {op}"
+    divergence = found(kind, of)
+    assert "not today" in divergence.seen
+    saver = Saver(FolderStore(tmp_path), found_with(kind, of))
+    saver.save(divergence)
+    saver.save_what_reproduces(divergence)
+    done = subprocess.run(["sh", tmp_path / "divergence-1.sh"], capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f'asked:  {{"op":"{op}"' in done.stdout
 
 
 def test_what_was_saved_is_a_test_that_fails(tmp_path: Path) -> None:

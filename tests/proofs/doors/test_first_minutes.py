@@ -38,6 +38,7 @@ const char *spanspec_new_span(uint64_t size_class, uint64_t pages, uint64_t elem
 """
 INSTALL = {
     "cc": "apt-get install gcc",
+    "c++": "apt-get install g++",
     "rustc": "apt-get install rustc",
     "go": "apt-get install golang-go",
     "make": "apt-get install make",
@@ -196,6 +197,37 @@ def test_one_in_c_without_any_function_is_told_which_there_are(
         assert app.run(["smoke", f"--{door}", str(tmp_path / "one"), "--seconds", "0.5"]) == status
         told = capsys.readouterr()
         assert says in told.out + told.err
+
+
+ONLY_MALLOC = """
+#include "spanspec.h"
+#include <stdlib.h>
+unsigned spanspec_lacks(void) { return SPANSPEC_NO_ALIGN; }
+void *spanspec_malloc(uint64_t bytes, uint64_t align, int zero) {
+    return align > 0 ? NULL : zero ? calloc(1, bytes + 1) : malloc(bytes + 1);
+}
+void spanspec_free(void *object) { free(object); }
+"""
+
+
+@pytest.mark.parametrize(
+    ("compiler", "standard"),
+    [("cc", "c99"), ("cc", "c11"), ("cc", "c17"), ("c++", "c++11"), ("c++", "c++17")],
+)
+def test_the_header_is_c_and_cpp_of_each_standard(
+    compiler: str, standard: str, tmp_path: Path
+) -> None:
+    """Without a warning, as a library and as a process; and what was made works."""
+    source = tmp_path / ("one.cpp" if compiler == "c++" else "one.c")
+    source.write_text(ONLY_MALLOC)
+    pedantic = () if compiler == "c++" else ("-pedantic",)
+    flags = ("-O2", f"-std={standard}", "-Wall", "-Wextra", "-Werror", *pedantic)
+    for door, shape in (("exec", ("-pthread", "-DSPANSPEC_MAIN")), ("lib", ("-shared", "-fPIC"))):
+        target = tmp_path / door
+        whole = (*flags, *shape, f"-I{PLACE.parent}", "-o", target, source)
+        run(tool(compiler), *whole, folder=tmp_path)
+        options = ("--seconds", "0.5", "--of", "contract")
+        assert app.run(["fuzz", f"--{door}", str(target), *options]) == 0
 
 
 def test_the_bug_on_the_page_is_one_in_the_harness(tmp_path: Path) -> None:

@@ -171,6 +171,29 @@ def test_the_consumer_in_c_leaves_out_vectors_of_a_level_that_it_has_not(
         assert done.stdout.splitlines()[-1].startswith(says)
 
 
+def test_the_consumer_in_c_takes_no_part_of_a_line_for_a_whole_one(
+    chosen: tuple[vectors.Chosen, Path], tmp_path: Path
+) -> None:
+    """A file that was cut off is no set of vectors that all agree."""
+    _, file = of_spans(chosen[1], tmp_path)
+    consumer = built(SPAN_IN_C, tmp_path / "span", *MAIN)
+    whole = file.read_bytes()
+    for cut in (whole[: len(whole) * 9 // 10], whole[:-3], whole[:-1] + b"{\n"):
+        file.write_bytes(cut)
+        done = subprocess.run([consumer, "vectors", file], capture_output=True, text=True)
+        assert done.returncode not in (0, 1), done.stdout
+        assert done.stderr == "spanspec.h: a line of the file of vectors is not whole\n"
+
+
+def test_the_consumer_in_c_leaves_nothing_to_a_checker_of_memory(
+    chosen: tuple[vectors.Chosen, Path], tmp_path: Path
+) -> None:
+    consumer = built(SPAN_IN_C, tmp_path / "span", *MAIN, "-fsanitize=address,undefined")
+    _, file = of_spans(chosen[1], tmp_path)
+    done = subprocess.run([consumer, "vectors", file], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.fixture
 def folder(chosen: tuple[vectors.Chosen, Path], tmp_path: Path) -> Path:
     lines = chosen[1].read_text().splitlines(keepends=True)

@@ -6,14 +6,19 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* It takes no memory from malloc, which may be what is under test. */
+/* It takes no memory from malloc, which may be what is under test. It is C, and C++ as well. */
+
+#ifdef __cplusplus
+#define SS_NOTHING {}
+#else
+#define SS_NOTHING {0}
+#endif
 
 struct ss_text {
     char *at;
@@ -39,7 +44,7 @@ static char *ss_room(struct ss_text *text, size_t more) {
     while (room - text->used < more)
         room *= 2;
     if (room != text->room) {
-        text->at = ss_pages(text->at, text->room, room);
+        text->at = (char *)ss_pages(text->at, text->room, room);
         text->room = room;
     }
     return text->at + text->used;
@@ -173,7 +178,7 @@ static void ss_words(struct ss_reader *in, char *to, size_t room) {
 static struct ss_ask *ss_add(struct ss_reader *in) {
     if (in->used == in->room) {
         size_t room = in->room == 0 ? 64 : 2 * in->room, size = sizeof *in->asks;
-        in->asks = ss_pages(in->asks, in->room * size, room * size);
+        in->asks = (struct ss_ask *)ss_pages(in->asks, in->room * size, room * size);
         in->room = room;
     }
     memset(&in->asks[in->used], 0, sizeof *in->asks);
@@ -226,7 +231,7 @@ struct ss_object {
     unsigned char *at;
     uint64_t bytes;
     uint32_t uses;
-    _Atomic uint32_t turn;
+    uint32_t turn; /* taken and given with __atomic, as C++ has no _Atomic */
 };
 
 struct ss_made {
@@ -241,7 +246,9 @@ struct ss_made {
 
 static struct ss_object *ss_objects;
 static size_t ss_room_for_objects;
-static _Atomic uint64_t ss_clock = 1;
+static uint64_t ss_clock = 1;
+
+static uint64_t ss_now(void) { return __atomic_fetch_add(&ss_clock, 1, __ATOMIC_SEQ_CST); }
 
 static struct ss_object *ss_object(uint64_t id) {
     if (id >= (uint64_t)1 << 28)
@@ -250,8 +257,8 @@ static struct ss_object *ss_object(uint64_t id) {
         size_t room = ss_room_for_objects == 0 ? 1024 : ss_room_for_objects;
         while (room <= id)
             room *= 2;
-        ss_objects = ss_pages(ss_objects, ss_room_for_objects * sizeof *ss_objects,
-                              room * sizeof *ss_objects);
+        ss_objects = (struct ss_object *)ss_pages(
+            ss_objects, ss_room_for_objects * sizeof *ss_objects, room * sizeof *ss_objects);
         ss_room_for_objects = room;
     }
     return &ss_objects[id];
@@ -274,13 +281,13 @@ static void ss_contract(const struct ss_ask *ask, struct ss_object *object, stru
     uint64_t bytes = ask->field[SS_bytes];
     if (ask->op[0] == 'm' || ask->op[0] == 'r') {
         int is_new = ask->op[0] == 'm';
-        made->began = atomic_fetch_add(&ss_clock, 1);
+        made->began = ss_now();
         if (is_new)
             made->address = spanspec_malloc(bytes, ask->field[SS_align], ask->field[SS_zero] != 0);
         else
             made->address = spanspec_realloc(object->at, bytes);
-        made->ended = atomic_fetch_add(&ss_clock, 1);
-        object->at = made->address;
+        made->ended = ss_now();
+        object->at = (unsigned char *)made->address;
         object->bytes = bytes;
         if (!is_new || ask->field[SS_zero])
             ss_show(object, made);
@@ -289,13 +296,13 @@ static void ss_contract(const struct ss_ask *ask, struct ss_object *object, stru
         return;
     }
     ss_show(object, made);
-    made->began = atomic_fetch_add(&ss_clock, 1);
+    made->began = ss_now();
     if (ask->op[0] == 'f') {
         spanspec_free(object->at);
         object->at = NULL;
         object->bytes = 0;
     }
-    made->ended = atomic_fetch_add(&ss_clock, 1);
+    made->ended = ss_now();
 }
 
 static void ss_put_made(struct ss_text *out, const struct ss_ask *ask, struct ss_made *made) {
@@ -345,16 +352,16 @@ struct ss_work {
 };
 
 static void *ss_thread(void *argument) {
-    struct ss_work *work = argument;
+    struct ss_work *work = (struct ss_work *)argument;
     for (size_t i = 0; i < work->count; i++) {
         const struct ss_ask *ask = &work->asks[i];
         struct ss_object *object = &ss_objects[ask->field[SS_id]];
         if (ask->field[SS_thread] != work->thread)
             continue;
-        while (atomic_load_explicit(&object->turn, memory_order_acquire) != ask->turn)
+        while (__atomic_load_n(&object->turn, __ATOMIC_ACQUIRE) != ask->turn)
             sched_yield();
         ss_contract(ask, object, &work->made[i]);
-        atomic_store_explicit(&object->turn, ask->turn + 1, memory_order_release);
+        __atomic_store_n(&object->turn, ask->turn + 1, __ATOMIC_RELEASE);
     }
     return NULL;
 }
@@ -372,7 +379,10 @@ static void ss_at_once(struct ss_reader *in, struct ss_ask *program, struct ss_m
         asks[i].turn = object->uses++;
     }
     for (uint64_t i = 0; i < number; i++) {
-        work[i] = (struct ss_work){asks, made, program->count, i};
+        work[i].asks = asks;
+        work[i].made = made;
+        work[i].count = program->count;
+        work[i].thread = i;
         if (pthread_create(&threads[i], NULL, ss_thread, &work[i]) != 0)
             ss_fail("a thread cannot be started");
     }
@@ -475,7 +485,7 @@ static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
     char words[SS_TEXTS][128];
     size_t start = out->used;
     if (ss_is_contract(ask->op)) {
-        struct ss_made made = {0};
+        struct ss_made made = SS_NOTHING;
         ss_contract(ask, ss_object(ask->field[SS_id]), &made);
         ss_put_made(out, ask, &made);
         return;
@@ -492,7 +502,8 @@ static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
             static struct ss_made *made;
             static size_t room;
             if (room < ask->count) {
-                made = ss_pages(made, room * sizeof *made, ask->count * sizeof *made);
+                made = (struct ss_made *)ss_pages(made, room * sizeof *made,
+                                                  ask->count * sizeof *made);
                 room = ask->count;
             }
             memset(made, 0, ask->count * sizeof *made);
@@ -510,7 +521,8 @@ static void ss_answer(struct ss_reader *in, size_t place, struct ss_text *out) {
         ss_put(out, "]");
     } else {
         for (size_t one = 0; one < SS_TEXTS; one++) {
-            struct ss_reader at = {.at = ask->text[one]};
+            struct ss_reader at = SS_NOTHING;
+            at.at = ask->text[one];
             words[one][0] = 0;
             text[one] = words[one];
             if (at.at != NULL)
@@ -576,6 +588,20 @@ static char *ss_braces(char **at) {
     return start;
 }
 
+/* Whether a line is a whole object: a file may have been cut off. */
+static int ss_is_whole(const char *line) {
+    int depth = 0, quoted = 0;
+    for (; *line; line++) {
+        if (quoted && *line == '\\' && line[1])
+            line++;
+        else if (*line == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            depth += (*line == '{' || *line == '[') - (*line == '}' || *line == ']');
+    }
+    return depth == 0 && !quoted;
+}
+
 /* Whether it is asked: what it does not have is not, and a heap's state is JSON, which is not
    compared here; nor are its events. */
 static int ss_is_asked(struct ss_ask *ask) {
@@ -620,8 +646,8 @@ static void ss_cut_unshown(char *said, char *wanted, const char *field, int *sho
 }
 
 static int ss_vectors(const char *file) {
-    struct ss_text out = {0};
-    struct ss_reader reader = {0};
+    struct ss_text out = SS_NOTHING;
+    struct ss_reader reader = SS_NOTHING;
     FILE *vectors = fopen(file, "r");
     char *line = NULL, *asked, *wanted;
     size_t room = 0, number = 0, had = 0, wrong = 0, exchanged = 0;
@@ -629,6 +655,8 @@ static int ss_vectors(const char *file) {
     if (vectors == NULL)
         ss_fail("the file of vectors cannot be read");
     for (; getline(&line, &room, vectors) > 0; number++) {
+        if (!ss_is_whole(line))
+            ss_fail("a line of the file of vectors is not whole");
         if (!ss_is_of_level(line))
             continue;
         had++;
@@ -657,6 +685,8 @@ static int ss_vectors(const char *file) {
             }
         }
     }
+    free(line);
+    fclose(vectors);
     printf("%zu vectors, %zu replies, %zu wrong\n", had, exchanged, wrong);
     if (number > 0 && had == 0)
         printf("none of %zu vectors is of a level that it has\n", number);
@@ -666,13 +696,13 @@ static int ss_vectors(const char *file) {
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "vectors") == 0)
         return ss_vectors(argv[2]);
-    struct ss_text in = {0}, out = {0};
-    struct ss_reader reader = {0};
+    struct ss_text in = SS_NOTHING, out = SS_NOTHING;
+    struct ss_reader reader = SS_NOTHING;
     size_t looked = 0;
     ss_keep_output_apart();
     for (;;) {
         char *end;
-        while (looked < in.used && (end = memchr(in.at + looked, '\n', in.used - looked))) {
+        while (looked < in.used && (end = (char *)memchr(in.at + looked, '\n', in.used - looked))) {
             size_t length = (size_t)(end - in.at) + 1;
             *end = 0;
             reader.at = in.at;

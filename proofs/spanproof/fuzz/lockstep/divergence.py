@@ -5,7 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from spanproof.fuzz import program
-from spanproof.fuzz.differences.differences import Difference, Raised, SideName
+from spanproof.fuzz.differences.differences import (
+    Difference,
+    NoMemory,
+    Raised,
+    Refused,
+    SideName,
+)
 from spanproof.fuzz.differences.partrules import of_message
 from spanproof.fuzz.lockstep.novelty import Feature
 from spanproof.fuzz.program import Program
@@ -163,7 +169,8 @@ def run_steps(
 ) -> Run:
     """Run the steps of a program in lockstep, up to the first divergence.
 
-    Whatever a side raises is a divergence, and names the side: a crash is an observation.
+    Whatever a side raises is a divergence, and names the side: a crash is an observation. A refusal
+    is one as well where there is nothing to refuse: of a side that is made, or shows its state.
     """
     done = Progress()
     try:
@@ -173,13 +180,14 @@ def run_steps(
             features = taken(steps, make, done, on_step)
     except Difference as difference:
         told = difference
-    except Raised as problem:
-        expected, seen = problem.says, "was not asked"
-        if problem.side == "implementation":
-            expected, seen = "goes through", problem.says
-        rules = of_message(problem.says)
+    except (Raised, Refused, NoMemory) as problem:
+        failed = problem if isinstance(problem, Raised) else Raised("implementation", problem)
+        expected, seen = failed.says, "was not asked"
+        if failed.side == "implementation":
+            expected, seen = "goes through", failed.says
+        rules = of_message(failed.says)
         doing = describe_step(steps[done.step - 1]) if done.step else MAKING
-        told = Difference(doing, expected, seen, side=problem.side, rules=rules)
+        told = Difference(doing, expected, seen, side=failed.side, rules=rules)
     else:
         return Run(None, done.exercised, features)
     number, exercised = done.step, done.exercised
