@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -34,6 +35,20 @@ err: Final = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 class Unusable(Exception):
     """The call or its input cannot be used; the message is the one line to show."""
+
+
+@contextmanager
+def from_extra(name: str) -> Iterator[None]:
+    """Say what to install where a library is missing that only one of the extras asks for.
+
+    Raises: Unusable.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("span"):
+            raise  # one of ours is no library
+        raise Unusable(f"there is no {missing.name}: pip install 'spanspec[{name}]'") from None
 
 
 def status_of(found: bool, interrupted: bool = False, unusable: bool = False) -> int:

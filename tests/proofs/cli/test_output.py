@@ -41,3 +41,14 @@ def test_a_name_that_is_no_text_is_json_in_escapes(
 ) -> None:
     output.print_json({"path": "a\udcff", "n": 1})
     assert json.loads(capfdbinary.readouterr().out) == {"path": "a\udcff", "n": 1}
+
+
+def test_where_a_library_of_an_extra_is_missing_the_extra_is_named() -> None:
+    told = r"there is no elftools: pip install 'spanspec\[witness\]'"
+    with pytest.raises(output.Unusable, match=told), output.from_extra("witness"):
+        raise ModuleNotFoundError(name="elftools")
+
+
+def test_a_module_of_ours_that_is_missing_is_no_matter_of_extras() -> None:
+    with pytest.raises(ModuleNotFoundError), output.from_extra("witness"):
+        import spanproof.lost  # type: ignore[import-not-found]  # noqa: F401

@@ -10,7 +10,8 @@ import pytest
 
 from spanproof.cli.app import run
 from spanproof.cli.commands import probe
-from spanproof.cli.commands.probe import Probed, ProbeOutcome
+from spanproof.cli.commands.probe import Probed
+from spanproof.cli.showing.probed import ProbeOutcome
 from spanproof.witness.acceptance.recorded import KINDS, damaged, diverges, missed, places_of
 from spanproof.witness.acceptance.variants import VARIANTS
 from spanproof.witness.errors import WitnessError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from spanproof.cli.files import kept
-from spanproof.cli.output import Unusable, out, print_json, status_of
+from spanproof.cli.output import Unusable, from_extra, out, print_json, status_of
 from spanspec.rules.book import in_words
 
 if TYPE_CHECKING:
@@ -54,16 +54,11 @@ def autopsy(
 
     A process goes on after each stop, which takes some milliseconds.
     """
-    try:
+    with from_extra("witness"):
         from spanproof.witness.errors import WitnessError
         from spanproof.witness.report import examined
         from spanproof.witness.snapshots import concerned, redacted
         from spanproof.witness.snapshots import save as save_image
-    except ModuleNotFoundError as missing:
-        raise Unusable(
-            f"autopsy reads programs with pyelftools, and there is no {missing.name}: "
-            "pip install 'spanspec[witness]'"
-        ) from None
     try:
         report = examined(what, exe, layout_from, stops, WAIT)
         if redact:

@@ -10,33 +10,15 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
 import typer
-from rich.table import Table
 
 from spanproof.cli.files import kept, tell_saved
-from spanproof.cli.output import Unusable, complain, err, out, print_json, status_of
+from spanproof.cli.output import Unusable, complain, err, from_extra, print_json, status_of
+from spanproof.cli.showing.probed import ProbeOutcome, print_matrix, print_outcome
 from spanproof.support.files import savedfile
 from spanspec.base.wording import counted
-from spanspec.rules.book import in_words
 
 if TYPE_CHECKING:
     from spanproof.witness.recording.recordings import Event
-
-
-class ProbeOutcome(msgspec.Struct):
-    """What a toolchain did: its version, operations, events by kind, programs, and a divergence.
-
-    `checked` tells how often each rule was held against an event, `heaps` how often the whole heap
-    was judged.
-    """
-
-    go: str
-    operations: int
-    events: dict[str, int]
-    programs: int
-    seconds: float
-    divergence: dict[str, str] | None = None
-    checked: dict[str, int] = {}
-    heaps: int = 0
 
 
 def probe(
@@ -61,41 +43,32 @@ def probe(
 
     `spanspec check` reads what is saved.
     """
-    try:
+    with from_extra("witness"):
         from spanproof.witness.errors import WitnessError
         from spanproof.witness.program import toolchains
-    except ModuleNotFoundError as missing:
-        raise Unusable(f"there is no {missing.name}: pip install 'spanspec[witness]'") from None
     if sum((go is not None, bool(go_version), everything)) > 1:
         raise Unusable("say one of --go, --go-version and --all")
     try:
         if everything:
-            chosen = toolchains.kept()
-            try:
-                chosen.insert(0, toolchains.on_path())
-            except WitnessError as problem:
-                complain(str(problem))
-            if not chosen:
-                raise Unusable("no toolchain: none is on PATH, and none was fetched")
+            chosen = all_toolchains()
         elif go_version:
             chosen = [toolchains.fetched(go_version)]
         else:
             chosen = [go or toolchains.on_path()]
-        if save is not None and len(chosen) > 1:
-            raise Unusable("--save keeps the recording of one toolchain")
     except WitnessError as problem:
         raise Unusable(str(problem)) from None
+    if save is not None and len(chosen) > 1:
+        raise Unusable("--save keeps the recording of one toolchain")
     outcomes: list[ProbeOutcome] = []
     whole, interrupted = True, False
     for one in chosen:
         try:
-            probed = run_probe(one, operations, programs, seed, record=save is not None)
+            with from_extra("witness"):
+                probed = run_probe(one, operations, programs, seed, record=save is not None)
         except WitnessError as problem:  # what others have shown stays shown
             complain(str(problem))
             whole = False
             continue
-        except ModuleNotFoundError as missing:
-            raise Unusable(f"there is no {missing.name}: pip install 'spanspec[witness]'") from None
         outcomes.append(probed.outcome)
         if not json:
             print_outcome(probed.outcome, probed.interrupted)
@@ -103,19 +76,37 @@ def probe(
             whole = saved(probed.recording, save) and whole
             if whole and not json:
                 tell_saved(save, "check")
-        if probed.interrupted:
-            interrupted = True
+        interrupted = probed.interrupted
+        if interrupted:
             break
     if json:
         print_json(outcomes)
     elif len(outcomes) > 1:
         print_matrix(outcomes)
-    found = any(outcome.divergence for outcome in outcomes)
     idle = [outcome.go for outcome in outcomes if not (outcome.events or outcome.divergence)]
     if idle and not interrupted:
         whole = False
         complain(f"nothing was judged of {', '.join(idle)}: ask for operations, or programs")
+    found = any(outcome.divergence for outcome in outcomes)
     return status_of(found, interrupted, unusable=not whole)
+
+
+def all_toolchains() -> list[Path]:
+    """Return the go command on PATH, and those that were fetched so far.
+
+    Raises: Unusable if there is none.
+    """
+    from spanproof.witness.errors import WitnessError
+    from spanproof.witness.program import toolchains
+
+    chosen = toolchains.kept()
+    try:
+        chosen.insert(0, toolchains.on_path())
+    except WitnessError as problem:
+        complain(str(problem))
+    if not chosen:
+        raise Unusable("no toolchain: none is on PATH, and none was fetched")
+    return chosen
 
 
 class Probed(NamedTuple):
@@ -182,54 +173,3 @@ def run_probe(go: Path, operations: int, programs: int, seed: int, record: bool)
         dict(recording.checked), recording.heaps,
     )  # fmt: skip
     return Probed(outcome, recorded, interrupted)
-
-
-def print_outcome(outcome: ProbeOutcome, interrupted: bool) -> None:
-    """Print what one toolchain did, of what it was asked to do."""
-    verdict = "[yellow]interrupted[/]" if interrupted else "[green]holds[/]"
-    if outcome.divergence:
-        verdict = "[red]diverges[/]"
-    out.print(verdict, end=" ")
-    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(outcome.events.items()))
-    out.print(
-        f"{outcome.go}: {counted(outcome.operations, 'operation')}, "
-        f"{counted(outcome.programs, 'program')}: {kinds}, {counted(outcome.heaps, 'whole heap')} "
-        f"({outcome.seconds:.1f} s)",
-        markup=False,
-    )
-    if outcome.divergence:
-        for line in divergence_lines(outcome.divergence):
-            out.print(line, markup=False)
-
-
-def divergence_lines(divergence: dict[str, str]) -> list[str]:
-    """Return a divergence in lines."""
-    said = " ".join(in_words([divergence["rule"]])) or divergence["rule"]
-    return [
-        f"  rule      {said}",
-        *(f"  {name:10}{divergence[name]}" for name in ("what", "expected", "seen")),
-    ]
-
-
-def print_matrix(outcomes: list[ProbeOutcome]) -> None:
-    """Print version by rule: how often a rule was held against an event, or where it diverges."""
-    table = Table(title="how often each rule was checked", box=None, pad_edge=False)
-    table.add_column("rule")
-    for outcome in outcomes:
-        table.add_column(outcome.go, justify="right")
-    broken = {one.divergence["rule"] for one in outcomes if one.divergence}
-    for rule in sorted(broken.union(*(one.checked for one in outcomes)), key=rule_order):
-        cells = [
-            "diverges"
-            if outcome.divergence and outcome.divergence["rule"] == rule
-            else str(outcome.checked.get(rule, "-"))
-            for outcome in outcomes
-        ]
-        table.add_row(rule, *cells)
-    out.print(table)
-
-
-def rule_order(rule: str) -> tuple[str, int]:
-    """Return what rules are sorted by: their family, then their number."""
-    family, _, number = rule.rpartition("-")
-    return family, int(number) if number.isdecimal() else 0

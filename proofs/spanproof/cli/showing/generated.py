@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from os import cpu_count
 from typing import TYPE_CHECKING
 
-from spanproof.cli.output import Unusable, err, gathered, out, print_json
+from spanproof.cli.output import Unusable, err, from_extra, gathered, out, print_json
 from spanproof.decide.cache import Cache
 from spanproof.decide.catalogue import Catalogue
 from spanproof.decide.schedule import matching
@@ -33,10 +33,8 @@ def campaign(
     json: bool,
 ) -> int:
     """Judge generated mutants, as many as `sample` (0 for all); what was judged is kept."""
-    try:
+    with from_extra("mutation"):
         from spanproof.mutation.drawing import generated
-    except ImportError as problem:
-        raise Unusable(f"{problem.name} is missing: pip install 'spanspec[mutation]'") from None
     users = generated.users_of_functions()
     unread = matching(generated.unread_functions(users), *patterns)
     users = {name: users[name] for name in matching(users, *patterns)}
