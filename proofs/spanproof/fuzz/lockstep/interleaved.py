@@ -17,6 +17,7 @@ from spanproof.fuzz.differences.differences import (
     MODEL,
     Difference,
     Raised,
+    Told,
     compare_events,
     compare_states,
 )
@@ -136,6 +137,16 @@ class Caller:
         """Note what a call came to."""
         self._answer = answer_of(outcome)
 
+    def note_unready(self, events: Iterable[Told]) -> None:
+        """Note by its events which span is in use and not set up yet."""
+        for kind, figures in events:
+            if kind == "si":
+                span = figures.get("s")
+                self.unready = span if isinstance(span, int) else -1
+                self.large = figures.get("lg") == 1
+            elif kind == ("m" if self.large else "ib"):
+                self.unready = -1
+
 
 class InTurns:
     """Runs the tasks of a `Together`.
@@ -233,24 +244,43 @@ class InTurns:
             if seen is None:
                 raise TypeError("a heap of several Ps has to show its events")
         told = [kind for kind, _ in seen if not kind.startswith("os ")]
-        for kind, figures in seen:
-            if kind == "si":
-                span = figures.get("s")
-                caller.unready = span if isinstance(span, int) else -1
-                caller.large = figures.get("lg") == 1
-            elif kind == ("m" if caller.large else "ib"):
-                caller.unready = -1
+        caller.note_unready(seen)
+        caller.waits = stop is StopReason.WAITS
+        self._exercised["waits"] += caller.waits
+        self._let_model_look(caller, told)
+        self._let_model_follow(caller, stop, told)
+        with IMPLEMENTATION:
+            compare_events(self._model.events(), seen)
+        self._exercised.update(kind for kind, _ in seen)
+        if stop is StopReason.ENDED:
+            self._compare_ends(caller)
+        if told or stop is not StopReason.WAITS:
+            self.compare({caller.unready for caller in self._callers})
+        if told:
+            p, before = self._last
+            if p not in (-1, caller.p) and self.on_meeting is not None:
+                self.on_meeting(before, told)
+            self._last = caller.p, told
+        return told
+
+    def _let_model_look(self, caller: Caller, told: list[str]) -> None:
+        """Let the model see what the implementation has seen before it told of anything."""
         if caller.other.left:
             # Nobody waits for it any more, although it may have told of nothing since.
             self._model.looks.left.add(caller.p)
             caller.other.left = False
-        caller.waits = stop is StopReason.WAITS
-        self._exercised["waits"] += caller.waits
-        if caller.waits and not told and caller.looked is None:
-            caller.looked = self._model.looks.look()
-        if caller.waits and not told and caller.begins and caller.located is not None:
-            self._let_model_wait(caller, caller.located)
+        if caller.waits and not told:
+            if caller.looked is None:
+                caller.looked = self._model.looks.look()
+            if caller.begins and caller.located is not None:
+                self._let_model_wait(caller, caller.located)
         caller.begins = False
+
+    def _let_model_follow(self, caller: Caller, stop: StopReason, told: list[str]) -> None:
+        """Let the model take as many steps as were told of, and the last of a call that has ended.
+
+        Raises: Difference if it cannot.
+        """
         # It tells of a debt as soon as it looks, so there may have been none if it told of others.
         self._model.looks.earlier = caller.looked if told and told[0] != DEBT else None
         if stop is StopReason.ENDED:
@@ -264,30 +294,21 @@ class InTurns:
         if stop is StopReason.PUBLISHED:
             with MODEL:
                 see_published(self._model.heap.state, caller.other.span)
-        with IMPLEMENTATION:
-            compare_events(self._model.events(), seen)
-        self._exercised.update(kind for kind, _ in seen)
-        if stop is StopReason.ENDED:
-            if caller.model.in_call:
-                raise Difference("the call", "goes on", "has ended")
-            expected = caller.model.result
-            outcome = cast(Outcome, caller.other.result)
-            if not same(expected, outcome) and not (
-                isinstance(expected, Refusal)
-                and isinstance(outcome, Refusal)
-                and self._is_unready(caller.located)
-            ):
-                raise parted_results(expected, outcome)
-            caller.answer(outcome)
-            self._exercised.update(met(outcome))
-        if told or stop is not StopReason.WAITS:
-            self.compare({caller.unready for caller in self._callers})
-        if told:
-            p, before = self._last
-            if p not in (-1, caller.p) and self.on_meeting is not None:
-                self.on_meeting(before, told)
-            self._last = caller.p, told
-        return told
+
+    def _compare_ends(self, caller: Caller) -> None:
+        """Compare what a call has come to on both sides.
+
+        Raises: Difference if that is not the same, or the model's call goes on.
+        """
+        if caller.model.in_call:
+            raise Difference("the call", "goes on", "has ended")
+        expected = caller.model.result
+        outcome = cast(Outcome, caller.other.result)
+        refused = isinstance(expected, Refusal) and isinstance(outcome, Refusal)
+        if not same(expected, outcome) and not (refused and self._is_unready(caller.located)):
+            raise parted_results(expected, outcome)
+        caller.answer(outcome)
+        self._exercised.update(met(outcome))
 
     def _is_unready(self, address: int | None) -> bool:
         """Tell whether an address lies in a span that another thread is putting into use.
