@@ -164,6 +164,7 @@ PARTS = {
         "version",
         "files",
         "cluster",
+        "deciding",
         "showing",
         "campaigning",
         "commands",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from spanproof.cli.app import run
-from spanproof.cli.commands import prove, verify
+from spanproof.cli.commands import verify
 from spanproof.decide.cache import Cache, NoCache, in_ci
 from spanproof.decide.catalogue import Catalogue, catalogue, current
 from spanproof.decide.jobs import Job, Outcome
@@ -37,7 +37,7 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> list[Cache]:
     ) -> tuple[verify.CheckedTraces, Mapping[str, CampaignResult]]:
         return verify.CheckedTraces([], [], 0.0), {}
 
-    monkeypatch.setattr(prove, "decide_all", decided)
+    monkeypatch.setattr(verify, "decide_all", decided)
     monkeypatch.setattr(verify, "judged", judged_nothing)
     return used
 
@@ -63,7 +63,7 @@ def test_a_failure_is_one_also_where_something_judged_nothing(
     stores: list[Cache], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        prove,
+        verify,
         "decide_all",
         lambda work, *rest: ([Outcome(job, WORK) for job in work], False),
     )

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from spanproof.cli.app import run
-from spanproof.cli.commands import mutants as command
+from spanproof.cli.showing import named
 from spanproof.decide import suite
 from spanproof.decide.verdict import Verdict
 from spanproof.mutation.knownbugs import BUGS, FoundBy, finding
@@ -57,7 +57,7 @@ def test_an_interrupt_keeps_what_was_decided(
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "find_all", interrupted)
+    monkeypatch.setattr(named, "find_all", interrupted)
     assert run(["mutants", BUGS[0].name]) == 130
     capsys.readouterr()
     monkeypatch.setattr(suite, "run_job", interrupted)

@@ -1,21 +1,18 @@
 """`spanspec prove`: decide the obligations, with one solver or with several."""
 
-import tempfile
 import time
-from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from spanproof.cli.cluster import Scheduler, on_cluster
+from spanproof.cli.deciding import decide_all, refuse_unmatched, save_failures
 from spanproof.cli.output import (
     FAILS,
     HOLDS,
     INTERRUPTED,
     Unusable,
-    complain,
     err,
     out,
     print_json,
@@ -40,21 +37,16 @@ from spanproof.cli.showing.readers import (
     readings_as_json,
     unexplained,
 )
-from spanproof.counterexamples.saved import save
 from spanproof.decide.cache import Cache, NoCache
 from spanproof.decide.catalogue import Catalogue, book_for, kept, listed
 from spanproof.decide.changes import changes, keep, readers_of
-from spanproof.decide.jobs import Job, Outcome, summarize
-from spanproof.decide.rewritten import remember
+from spanproof.decide.jobs import Job, summarize
 from spanproof.decide.schedule import (
-    founded,
     get_ready,
     known_reads,
     known_runs,
     matching,
     obligation_jobs,
-    run,
-    unmatched,
     with_lemmas,
 )
 from spanproof.decide.verdict import DEFAULT_TIMEOUT
@@ -62,7 +54,7 @@ from spanproof.prove.references import graph
 from spanproof.report.deciding import outdated_reasons, readings
 from spanproof.report.implread import shares
 from spanproof.solvers.names import NAMES, SolverMissing, installed_version
-from spanproof.support.files.savedfile import check_folder, write_bytes
+from spanproof.support.files.savedfile import check_folder
 
 
 def prove(
@@ -167,18 +159,6 @@ def prove(
     return HOLDS
 
 
-def refuse_unmatched(
-    patterns: Sequence[str], names: Collection[str], what: str, otherwise: str
-) -> None:
-    """Refuse patterns that match nothing.
-
-    Raises: Unusable, naming each and what it may have been meant for.
-    """
-    for pattern, close in unmatched(names, patterns):
-        meant = f"did you mean {' or '.join(close)}? " if close else ""
-        raise Unusable(f"no {what} matches {pattern!r}; {meant}{otherwise}")
-
-
 def solvers_named(name: str) -> tuple[str, ...]:
     """Return the solvers that an option names, all of them installed.
 
@@ -216,70 +196,6 @@ def write_questions(work: list[Job], folder: Path) -> int:
                 raise Unusable(f"{name} cannot be written: {problem}") from None
             display.advance(task)
     return written
-
-
-def save_failures(outcomes: Sequence[Outcome], folder: Path | None) -> dict[Job, Path]:
-    """Save the counterexamples, and what other solvers than Z3 failed to answer as needed.
-
-    The files go into the folder, or, without one, into a new temporary one. What cannot be written
-    is a line more: what was found has been printed.
-    """
-    shown = [
-        outcome
-        for outcome in outcomes
-        if outcome.verdict.counterexample is not None or outcome.verdict.script
-        if outcome.job.mutant is not None or not outcome.good
-    ]
-    if not shown:
-        return {}
-    files: dict[Job, Path] = {}
-    try:
-        place = folder if folder is not None else Path(tempfile.mkdtemp(prefix="spanspec-"))
-        place.mkdir(parents=True, exist_ok=True)
-        for job, verdict, _ in shown:
-            stem = job.mutant or job.obligation
-            if verdict.counterexample is not None:
-                path = place / f"{stem}.json"
-                save(msgspec.structs.replace(verdict.counterexample, mutant=job.mutant), path)
-            else:
-                path = place / f"{stem}.{job.solver}.smt2"
-                write_bytes(verdict.script.encode(), path)
-            files[job] = path
-    except OSError as problem:
-        where = problem.filename or folder
-        complain(f"not saved: {where}: {problem.strerror or problem}")
-    return files
-
-
-def decide_all(
-    work: list[Job],
-    book: Catalogue,
-    store: Cache,
-    jobs: int,
-    what: str = "obligations",
-    *,
-    keep_going: bool = False,
-) -> tuple[list[Outcome], bool]:
-    """Decide jobs with a progress display; return the outcomes and whether it was interrupted.
-
-    With `keep_going` all are asked in full, whatever fails.
-    """
-    outcomes: list[Outcome] = []
-    with progress(what) as display:
-        task = display.add_task("proving", total=len(work))
-        try:
-            for outcome in run(work, book, store, jobs or None, keep_going=keep_going):
-                outcomes.append(outcome)
-                display.advance(task)
-        except KeyboardInterrupt:
-            return founded(outcomes, book), True
-    order = {job: place for place, job in enumerate(work)}
-    outcomes.sort(key=lambda outcome: order[outcome.job])
-    judged = founded(outcomes, book)
-    good = {one.job.obligation for one in judged if one.job.mutant is None and one.good}
-    if good >= book.claims.keys():
-        remember(store, book.world)
-    return judged, False
 
 
 def list_obligations(work: list[Job], book: Catalogue, json: bool) -> int:

@@ -14,7 +14,8 @@ from rich.table import Table
 
 import spanalloc
 from spanproof.cli.campaigning.rounds import as_json as campaign_json
-from spanproof.cli.commands import check, prove
+from spanproof.cli.commands import check
+from spanproof.cli.deciding import decide_all
 from spanproof.cli.output import Unusable, complain, err, out, print_json, progress, status_of
 from spanproof.cli.showing.proofreport import as_json as proofs_json
 from spanproof.cli.showing.proofreport import complaint
@@ -111,7 +112,7 @@ def verify(
     drawn = secrets.randbelow(2**32) if seed is None else seed
     chosen = mutant_jobs(book) if full else sampled(mutant_jobs(book), drawn)
     work = obligation_jobs(book) + chosen
-    outcomes, interrupted = prove.decide_all(work, book, store, jobs, "obligations and mutants")
+    outcomes, interrupted = decide_all(work, book, store, jobs, "obligations and mutants")
     proving = time.perf_counter() - started
     summary = summarize(outcomes)
     mutants = Mutants(summary.killed, len(chosen), len(book.mutants), None if full else drawn)
