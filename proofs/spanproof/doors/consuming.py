@@ -34,6 +34,9 @@ from spanproof.protocol.messages import (
     SpanState,
 )
 
+NO_VECTOR: Final = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What is raised for a line that is JSON, and no vector, or no JSON."""
+
 CALLS: Final = {"find": "find", "trigger": "set_gc_percent"}
 """Calls that are left out for a heap without them, as its `hello` names what it has."""
 
@@ -74,7 +77,7 @@ class Consumed(NamedTuple):
 def consume(answerer: Answerer, lines: Iterable[bytes]) -> Consumed:
     """Ask what the vectors of its levels ask; fields that it does not show are not compared.
 
-    Raises: CannotStart if it cannot be started; ValueError for a line that is no vector.
+    Raises: CannotStart if it cannot be started; one of `NO_VECTOR` for a line that is none.
     """
     greeting = answerer.greeted()
     vectors, replies, wrong = 0, 0, list[WrongReply]()

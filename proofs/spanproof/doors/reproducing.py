@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from spanproof.doors.calling import called_of
-from spanproof.doors.targets import SHARE, run_again
+from spanproof.doors.targets import answerer_of, run_again
 from spanproof.fuzz.campaigns import finding
 from spanproof.fuzz.campaigns.finding import FoundWith
+from spanproof.fuzz.isolation.apart import heard_apart
+from spanproof.fuzz.isolation.confined import Sender
 from spanproof.fuzz.isolation.ending import Limits
+from spanproof.fuzz.isolation.shared_note import Note
 from spanproof.fuzz.levels.contract import ALIGNMENT, PLACE
 from spanproof.fuzz.levels.contractruns import run_by_steps
 from spanproof.fuzz.levels.remote import Answerer, RemoteSizes, RemoteSpans
@@ -22,10 +25,20 @@ from spanproof.fuzz.program import Program, ProgramError
 from spanproof.fuzz.programs.contractprogram import ContractProgram
 from spanproof.fuzz.programs.heapprogram import HeapProgram
 from spanproof.fuzz.programs.sizesprogram import SizesProgram
+from spanproof.fuzz.sides.factories import WrongFactory
+from spanproof.protocol import process
+from spanproof.protocol.faults import Broken, CannotStart
 
 END: Final = "END OF REQUESTS"
 LONGEST: Final = 1 << 16
 """Bytes of a reply that a script compares."""
+
+AGREES: Final = b"a"
+DIVERGES: Final = b"d"
+"""What a run has come to that is written down: a message after those of its lines."""
+
+PATIENCE: Final = 4
+"""Limits of a program after which a run that is written down is ended; it ends itself before."""
 
 VARYING: Final = re.compile(r'"(address|began|ended)":\d+')
 """What differs from run to run."""
@@ -151,16 +164,38 @@ def script_of(found_with: FoundWith, divergence: Divergence) -> str | None:
 
 
 def recorded(found_with: FoundWith, divergence: Divergence) -> list[tuple[bytes, bytes]]:
-    """Run a program once more, and return the lines that were exchanged; none if it goes well."""
-    called = called_of(found_with.door, found_with.command, found_with.folder)
-    answerer = Answerer(called, found_with.of.value, SHARE * found_with.limit)
-    answerer.record = []
+    """Run a program once more, and return the lines that were exchanged; none if it goes well.
+
+    One that has no reply, as it ended the process that asked, has an empty one.
+    """
+    answerer = answerer_of(found_with)
     answerer.limit = found_with.limit
-    try:
-        run = run_on(answerer, divergence)
-    finally:
-        answerer.close()
-    return answerer.record if run.divergence is not None else []
+
+    def run(assignment: bytes, sender: Sender, note: Note) -> None:
+        answerer.record = sender.send
+        try:
+            outcome = run_on(answerer, divergence)
+        except (CannotStart, Broken, WrongFactory):
+            sender.send(AGREES)
+        else:
+            sender.send(AGREES if outcome.divergence is None else DIVERGES)
+        finally:
+            answerer.close()
+
+    lines: list[tuple[bytes, bytes]] = []
+    verdicts: list[bytes] = []
+
+    def hear(message: bytes) -> None:
+        match message[:1]:
+            case process.ASKED:
+                lines.append((message[1:], b""))
+            case process.REPLIED:
+                lines[-1] = (lines[-1][0], message[1:])
+            case _:
+                verdicts.append(message)
+
+    heard_apart(run, Limits(PATIENCE * found_with.limit), hear)
+    return [] if AGREES in verdicts else lines
 
 
 def run_on(answerer: Answerer, divergence: Divergence) -> Run:

@@ -17,6 +17,7 @@ from spanproof.fuzz.engine.target import (
     of_span,
 )
 from spanproof.fuzz.heapsides import Side
+from spanproof.fuzz.isolation.apart import apart
 from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.levels.remote import Answerer, RemoteSizes, RemoteSpans
 from spanproof.fuzz.levels.remoteheap import RemoteHeaps
@@ -93,12 +94,19 @@ def greeting_of(found_with: FoundWith) -> Greeting:
     Raises: CannotStart if it cannot be started, or says nothing usable.
     """
     answerer = answerer_of(found_with)
+
+    def greeted() -> Greeting:
+        try:
+            return answerer.greeted()
+        finally:
+            answerer.close()
+
     try:
-        return answerer.greeted()
+        return apart(greeted, Greeting, Limits(found_with.limit), (CannotStart, Broken))
     except Broken as problem:
         raise CannotStart(str(problem)) from None
-    finally:
-        answerer.close()
+    except OSError as problem:
+        raise CannotStart(problem.strerror or str(problem)) from None
 
 
 def span_target(found_with: FoundWith) -> Target[Program]:

@@ -9,7 +9,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from spanproof.protocol.faults import Broken, CannotStart, Declined
 from spanproof.protocol.forms import in_one_line, read_reply, start_of
 from spanproof.protocol.messages import (
+    LARGEST,
     REPLIES,
     Ask,
     Greeting,
@@ -48,6 +49,11 @@ MOMENT: Final = 0.5
 WAITS: Final = "spanspec waits: "
 """How a line begins that says what a process was asked that has not replied in its time."""
 
+ASKED: Final = b">"
+REPLIED: Final = b"<"
+Record = Callable[[bytes], None]
+"""Hears of lines, and how one begins that was sent, or has come back."""
+
 ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -55,7 +61,8 @@ class Process:
     """One process, from its start to its end.
 
     `until` is the time of the monotonic clock at which an exchange ends without a reply; None for
-    one that somebody else watches. `record` has every line that was sent, and what came back.
+    one that somebody else watches. `record` hears of every line: `ASKED` and what is sent, before
+    it is, and `REPLIED` and what has come back.
     """
 
     def __init__(
@@ -63,7 +70,7 @@ class Process:
     ) -> None:
         self.until: float | None = None
         self.asked = 0
-        self.record: list[tuple[bytes, bytes]] | None = None
+        self.record: Record | None = None
         self._began = time.monotonic()
         self._printed = bytearray()
         self._read = bytearray()
@@ -116,8 +123,13 @@ class Process:
             )
         if greeting.alignment & (greeting.alignment - 1):
             raise Broken(f"says an `alignment` of {greeting.alignment}, which is no power of two")
-        levels = list(dict.fromkeys(greeting.levels))
-        return replace(greeting, name=in_one_line(greeting.name, len(greeting.name)), levels=levels)
+        return replace(
+            greeting,
+            name=in_one_line(greeting.name, len(greeting.name)),
+            levels=list(dict.fromkeys(greeting.levels)),
+            largest=min(greeting.largest, LARGEST),
+            memory=min(greeting.memory, LARGEST),
+        )
 
     def ask(self, request: Request, expected: type[ReplyT]) -> ReplyT:
         """Return the reply to a request.
@@ -163,14 +175,14 @@ class Process:
         os.close(self._ended)
 
     def _noted(self, content: bytes, op: str, longest: int) -> bytes:
-        """Send a line, and return the one that comes back; note both."""
-        line, self._op = b"", op
-        try:
-            line = self._exchange(content + b"\n", op, longest)
-            self._op = ""
-        finally:
-            if self.record is not None:
-                self.record.append((content, line))
+        """Send a line, and return the one that comes back; tell of both."""
+        self._op = op
+        if self.record is not None:
+            self.record(ASKED + content)
+        line = self._exchange(content + b"\n", op, longest)
+        self._op = ""
+        if self.record is not None:
+            self.record(REPLIED + line)
         return line
 
     def _exchange(self, content: bytes, op: str, longest: int) -> bytes:

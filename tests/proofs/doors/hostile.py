@@ -109,6 +109,9 @@ def misbehave(kind: str, n: int) -> None:
                 os.setsid()
                 take_memory()
             hang()
+        case "kills who asks":
+            os.kill(os.getppid(), signal.SIGKILL)
+            hang()
         case "prints and aborts":
             os.write(2, b"free(): invalid pointer\n")
             os.abort()
@@ -117,6 +120,8 @@ def misbehave(kind: str, n: int) -> None:
 def main(kind: str, level: str) -> None:
     if kind == "before hello":
         hang()
+    if kind == "kills who asks before hello":
+        misbehave("kills who asks", 0)
     slot = -1
     for line in sys.stdin:
         ask = json.loads(line)

@@ -3,6 +3,7 @@ and nothing of it is left.
 """
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -175,6 +176,58 @@ def test_smoke_goes_on_where_one_level_cannot_be_used(capsys: pytest.CaptureFixt
     assert [one["level"] for one in levels] == ["schedule", "span"]
     assert "shows no events" in levels[0]["wrong"]
     assert levels[1]["programs"] > 0
+
+
+BEGINS = {
+    "op": "new_span",
+    "size_class": 1,
+    "pages": 1,
+    "elemsize": 8,
+    "noscan": False,
+    "sweepgen": 0,
+}
+VECTOR = {
+    "level": "span",
+    "rules": ["SPAN-12"],
+    "finds": [],
+    "exchange": [
+        [asked, {"n": n, **said}]
+        for n, (asked, said) in enumerate(
+            [
+                (BEGINS, {}),
+                *[({"op": "allocate"}, {"slot": slot}) for slot in range(3)],
+            ],
+            start=1,
+        )
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "status"),
+    [
+        ("smoke --seconds 0.5", "kills who asks before hello", 2),
+        ("smoke --seconds 0.5", "kills who asks", 1),
+        ("vectors FOLDER", "kills who asks before hello", 2),
+        ("vectors FOLDER", "kills who asks", 2),
+        ("fuzz --examples 1 --shrink 0 --save FOLDER", "kills who asks before hello", 2),
+        ("fuzz --examples 1 --shrink 0 --save FOLDER", "kills who asks", 1),
+    ],
+)
+def test_one_that_kills_who_asks_does_not_kill_the_command(
+    command: str, kind: str, status: int, tmp_path: Path
+) -> None:
+    """Who answers, what vectors ask, and what is written down is asked by a process apart, too."""
+    (tmp_path / "span.jsonl").write_text(json.dumps(VECTOR) + "\n")
+    words = [word.replace("FOLDER", str(tmp_path)) for word in command.split()]
+    whole = [sys.executable, "-m", "spanproof", *words, "--exec", found_with(kind).command]
+    done = subprocess.run(whole, capture_output=True, text=True)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "ends its process by SIGKILL" in done.stdout + done.stderr
+    assert left_of(kind) == []
+    if words[0] == "fuzz" and status == 1:
+        script = (tmp_path / "divergence-1.sh").read_text()
+        assert '"op":"' in script
 
 
 LIBRARY = """

@@ -7,8 +7,7 @@ from spanproof.cli.output import out
 from spanproof.doors.reproducing import script_of, test_of
 from spanproof.fuzz.campaigns.finding import FoundWith, finding_of
 from spanproof.fuzz.lockstep.divergence import Divergence
-from spanproof.fuzz.sides.factories import WrongFactory
-from spanproof.protocol.faults import Broken, CannotStart
+from spanproof.protocol.faults import CannotStart
 from spanproof.support.files.savedfile import formatted
 from spanproof.support.files.stores import SharedStore
 
@@ -48,7 +47,8 @@ class Saver:
             return
         stem = self._name.removesuffix(".json")
         texts = {f"test_{stem.replace('-', '_')}.py": test_of(self._name, divergence)}
-        with suppress(CannotStart, Broken, WrongFactory):
+        # Where no process can be started any more, there is no script.
+        with suppress(CannotStart, OSError):
             script = script_of(self._found_with, divergence)
             if script is not None:
                 texts[f"{stem}.sh"] = script

@@ -11,9 +11,11 @@ from rich.progress import Progress
 
 from spanproof.cli.campaigning.doors import Exec, Library, door_of, named
 from spanproof.cli.output import FAILS, HOLDS, Unusable, out, progress
-from spanproof.doors.consuming import consume
+from spanproof.doors.consuming import NO_VECTOR, Consumed, consume
 from spanproof.doors.targets import answerer_of
 from spanproof.fuzz.campaigns.finding import FoundWith
+from spanproof.fuzz.isolation.apart import apart
+from spanproof.fuzz.isolation.ending import Limits
 from spanproof.fuzz.sides.factories import Scope
 from spanproof.protocol.faults import Broken, CannotStart
 from spanproof.support.files import savedfile
@@ -177,14 +179,20 @@ def ask_all(folder: Path, found_with: FoundWith) -> int:
     try:
         answerer = answerer_of(found_with)
         answerer.limit = PATIENCE
-        try:
-            done = consume(answerer, lines)
-        finally:
-            answerer.close()
+
+        def consumed() -> Consumed:
+            try:
+                return consume(answerer, lines)
+            finally:
+                answerer.close()
+
+        done = apart(consumed, Consumed, Limits(2 * PATIENCE), (CannotStart, Broken, *NO_VECTOR))
     except (CannotStart, Broken) as problem:
         raise Unusable(f"{named(found_with)}{problem}") from None
-    except (ValueError, LookupError, TypeError) as problem:
+    except NO_VECTOR as problem:
         raise Unusable(f"{folder} has a line that is no vector: {problem}") from None
+    except OSError as problem:
+        raise Unusable(f"{named(found_with)}{problem.strerror}") from None
     if not done.vectors:
         raise Unusable(f"{named(found_with)}it has none of the levels that vectors are of")
     for one in done.wrong:

@@ -17,7 +17,7 @@ from spanproof.fuzz.subjects import Path, State, SweepOutcome
 from spanproof.protocol import messages
 from spanproof.protocol.faults import Broken, CannotStart, Declined
 from spanproof.protocol.messages import REPLIES, Done, Greeting, Reply, Request
-from spanproof.protocol.process import Process, Replies
+from spanproof.protocol.process import Process, Record, Replies
 from spanspec.base.constants import make_span_class
 from spanspec.span.mspan import elemsize_of
 
@@ -52,7 +52,7 @@ class Answerer:
     """A process that answers, for one program after another.
 
     `patience` is the time in seconds that it has to say who it is, `limit` what it has for all
-    else, unless somebody else watches it. With a `record`, every line of it is noted there.
+    else, unless somebody else watches it. A `record` hears of every line of it.
     """
 
     def __init__(self, called: ProcessCommand, level: str, patience: float) -> None:
@@ -61,7 +61,7 @@ class Answerer:
         self._patience = patience
         self._process: Process | None = None
         self.greeting: Greeting | None = None
-        self.record: list[tuple[bytes, bytes]] | None = None
+        self.record: Record | None = None
         self.limit: float | None = None
         self.threads = 1
         """How many are asked to act at once."""
