@@ -1,4 +1,4 @@
-/* A malloc of fixed size classes, to be preloaded; FAULT plants one of four faults, 0 none. */
+/* A malloc of fixed size classes, to be preloaded; FAULT plants one of six faults, 0 none. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -9,6 +9,8 @@
 #define MISALIGNED 2
 #define LOST 3
 #define DIRTY 4
+#define USABLE_LITTLE 5
+#define USABLE_MUCH 6
 
 enum { UNIT = 16, CLASSES = 257, REGION = 1 << 26, HEAD = 16 };
 
@@ -126,6 +128,23 @@ void *aligned_alloc(size_t align, size_t size) {
     *block_of(object) = (struct block){block_of(start)->room, start};
     return object;
 }
+
+#if FAULT == 0 || FAULT >= USABLE_LITTLE
+/* The other faults have none: it would tell of some before what they do is seen. */
+size_t malloc_usable_size(void *object) {
+    if (object == NULL)
+        return 0;
+    struct block *block = block_of(object);
+    size_t usable = block->room - (size_t)((char *)object - (char *)block->start);
+#if FAULT == USABLE_LITTLE
+    return usable > 1000 ? 1000 : usable;
+#elif FAULT == USABLE_MUCH
+    return usable + 4 * UNIT;
+#else
+    return usable;
+#endif
+}
+#endif
 
 int posix_memalign(void **object, size_t align, size_t size) {
     *object = aligned_alloc(align, size);

@@ -29,12 +29,21 @@ from spanproof.protocol.messages import Realloc as ReallocAsked
 from tests.proofs.doors.compiling import built
 
 HERE = Path(__file__).parent
-FAULTS = ["none", "overlap", "misaligned", "lost contents", "dirty calloc"]
+FAULTS = [
+    "none",
+    "overlap",
+    "misaligned",
+    "lost contents",
+    "dirty calloc",
+    "little usable",
+    "much usable",
+]
 FINDS = {
     "overlap": {"contents", "place of an object", "zeroed memory"},
     "misaligned": {"alignment"},
     "lost contents": {"contents"},
     "dirty calloc": {"zeroed memory"},
+    "much usable": {"contents"},
 }
 INSTALLED = {
     "libc.so.6": "apt-get install libc6",
@@ -105,6 +114,15 @@ def test_each_planted_fault_is_found(
     divergence = found(on(shim(fault)), 3)
     assert divergence is not None
     assert divergence.what in FINDS[fault]
+
+
+def test_a_usable_size_below_what_was_asked_for_is_told(
+    shim: Callable[[str], str], on: Callable[[str], Answerer]
+) -> None:
+    """One above it is told by contents: all that is said to be usable is written to."""
+    divergence = found(on(shim("little usable")), 3)
+    assert divergence is not None
+    assert "malloc_usable_size says 1000 of an object of " in divergence.seen
 
 
 def test_a_fault_is_found_on_several_threads_too(

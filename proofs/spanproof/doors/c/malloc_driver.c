@@ -10,6 +10,7 @@
 static void *(*its_malloc)(size_t), *(*its_calloc)(size_t, size_t);
 static void *(*its_aligned_alloc)(size_t, size_t), *(*its_realloc)(void *, size_t);
 static void (*its_free)(void *);
+static size_t (*its_usable_size)(void *);
 static char its_name[200];
 
 /* Return what a library itself defines under a name, and not one that it rests on. */
@@ -34,6 +35,7 @@ __attribute__((constructor)) static void find(void) {
     *(void **)&its_calloc = defined(library, "calloc");
     *(void **)&its_realloc = defined(library, "realloc");
     *(void **)&its_aligned_alloc = defined(library, "aligned_alloc");
+    *(void **)&its_usable_size = defined(library, "malloc_usable_size");
     if (its_malloc == NULL || its_free == NULL) {
         fprintf(stderr, "%s defines no %s\n", file, its_malloc == NULL ? "malloc" : "free");
         _exit(70);
@@ -51,11 +53,29 @@ unsigned spanspec_lacks(void) {
            (its_calloc ? 0 : SPANSPEC_NO_ZERO);
 }
 
-void *spanspec_malloc(uint64_t bytes, uint64_t align, int zero) {
-    if (align > 0)
-        return its_aligned_alloc(align, (bytes + align - 1) / align * align);
-    return zero ? its_calloc(1, bytes) : its_malloc(bytes);
+/* Write to all that it says is usable behind what was asked for: it must be nobody else's. */
+static void *with_all_used(void *object, uint64_t bytes) {
+    size_t usable = object == NULL || its_usable_size == NULL ? bytes : its_usable_size(object);
+    if (usable < bytes) {
+        fprintf(stderr, "malloc_usable_size says %zu of an object of %zu bytes\n", usable,
+                (size_t)bytes);
+        abort();
+    }
+    if (usable > bytes)
+        memset((char *)object + bytes, 0xa5, usable - bytes);
+    return object;
 }
 
-void *spanspec_realloc(void *object, uint64_t bytes) { return its_realloc(object, bytes); }
+void *spanspec_malloc(uint64_t bytes, uint64_t align, int zero) {
+    void *object;
+    if (align > 0)
+        object = its_aligned_alloc(align, (bytes + align - 1) / align * align);
+    else
+        object = zero ? its_calloc(1, bytes) : its_malloc(bytes);
+    return with_all_used(object, bytes);
+}
+
+void *spanspec_realloc(void *object, uint64_t bytes) {
+    return with_all_used(its_realloc(object, bytes), bytes);
+}
 void spanspec_free(void *object) { its_free(object); }
