@@ -24,7 +24,9 @@ def audit(shot: HeapShot) -> list[str]:
         problems.append(f"broken: an operation ended half way, by {shot.broken}")
     for span in shot.spans:
         problems += audit_slots(shot, span)
-    return problems + audit_pages(shot) + audit_lists(shot) + audit_sweep(shot) + audit_sums(shot)
+    for part in (audit_pages, audit_caches, audit_lists, audit_sweep, audit_sums):
+        problems += part(shot)
+    return problems
 
 
 def audit_slots(shot: HeapShot, span: SlotsShot) -> list[str]:
@@ -92,14 +94,12 @@ def audit_pages(shot: HeapShot) -> list[str]:
     return found
 
 
-def audit_lists(shot: HeapShot) -> list[str]:
-    """Check lists and caches: where a span may be, and in what condition."""
+def audit_caches(shot: HeapShot) -> list[str]:
+    """Check what the caches hold: spans, each in one place, and tiny blocks."""
     found: list[str] = []
     spans = {span.ident: span for span in shot.spans}
-    cached: Counter[int] = Counter()
     for cache in shot.caches:
         for spanclass, ident in cache.alloc:
-            cached[ident] += 1
             if ident not in spans or spans[ident].spanclass != spanclass:
                 found.append(f"I-19: P {cache.p} caches span {ident} as of class {spanclass}")
             elif spans[ident].sweepgen != (shot.sweepgen + 3) & UINT32:
@@ -112,24 +112,40 @@ def audit_lists(shot: HeapShot) -> list[str]:
             holds = [one for one in shot.spans if one.base <= cache.tiny < one.limit]
             if cache.tiny % 16 or not holds or holds[0].spanclass != TINY_SPAN_CLASS:
                 found.append(f"I-36: the tiny block {cache.tiny:#x} of P {cache.p} is no block")
+    cached = cached_in(shot)
     found += [f"I-21: span {ident} is in several caches" for ident in cached if cached[ident] > 1]
+    return found
+
+
+def audit_lists(shot: HeapShot) -> list[str]:
+    """Check mcentral's lists: each span is in the one where its class and condition belong."""
+    found: list[str] = []
+    spans, cached = {span.ident: span for span in shot.spans}, cached_in(shot)
     listed: Counter[int] = Counter()
     for central in shot.central:
-        for ident in (*central.nonempty, *central.empty):
+        for ident, is_nonempty in (
+            *((ident, True) for ident in central.nonempty),
+            *((ident, False) for ident in central.empty),
+        ):
             listed[ident] += 1
             span = spans.get(ident)
             if span is None or span.spanclass != central.spanclass:
                 found.append(f"I-20: span {ident} is in the lists of class {central.spanclass}")
                 continue
-            full = span.alloc_count == span.nelems
-            if ident in central.nonempty and (full or ident in cached):
+            serves_nobody = span.alloc_count == span.nelems or ident in cached
+            if is_nonempty and serves_nobody:
                 found.append(f"I-19: span {ident} is in nonempty, but full or cached")
-            if ident in central.empty and not full and ident not in cached:
+            if not is_nonempty and not serves_nobody:
                 found.append(f"I-19: span {ident} is in empty, with room and not cached")
     for span in shot.spans:
         if listed[span.ident] != int(span.spanclass > 1):
             found.append(f"I-19: span {span.base:#x} is in {listed[span.ident]} lists")
     return found
+
+
+def cached_in(shot: HeapShot) -> Counter[int]:
+    """Count the caches that each descriptor is in."""
+    return Counter(ident for cache in shot.caches for _, ident in cache.alloc)
 
 
 def audit_sweep(shot: HeapShot) -> list[str]:
