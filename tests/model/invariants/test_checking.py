@@ -187,7 +187,7 @@ def test_what_cannot_be_asked_hides_nothing_that_is_told_before() -> None:
 
 
 def test_a_span_whose_count_is_exact_has_no_more_slots_kept_than_allocated() -> None:
-    # So I-27 need not be asked where I-2 holds.
+    # So I-27 need not be asked where I-2 holds. The prover shows it of any span (count.between).
     state, span = Heap().state, init_span(0xC000000000, 1, 0, 0xC000000000 + 8192)
     exact = 0
     for nelems in range(1, 6):

@@ -20,11 +20,11 @@ from spanproof.symbolic.values.values import Value
 from spanproof.theorems.objects.simulation.slots import TAKES
 from spanproof.theorems.sharing.steps.rooms import NOTHING_NEW, OF_END, OF_FREED, OF_LAST, OF_USE
 from spanproof.theorems.span.counting import (
+    BETWEEN,
     FULL,
     MARKS,
     ROOM,
     TAKEN,
-    count_is_between,
     marks_allocated,
 )
 from spanproof.theorems.span.counts import any_exact_span, search, search_to_the_end
@@ -213,7 +213,7 @@ def a_slot_is_taken_once_and_told_when_it_is_the_last(p: Proof) -> None:
     "MAL-10 MAL-19 SPAN-12 SPAN-15 SPAN-17",
     WORDS,
     contracts=SEARCHES,
-    lemmas=(TAKEN, ROOM, FULL),
+    lemmas=(BETWEEN, TAKEN, ROOM, FULL),
 )
 def what_a_search_finds_may_be_taken(p: Proof) -> None:
     """Whatever slot either search finds, fast or slow, may be taken; and there is room then."""
@@ -266,7 +266,7 @@ def a_large_span_has_the_object_that_it_was_taken_for(p: Proof) -> None:
     "MC-4 CEN-4 CEN-8 CEN-9 MAL-19 T-46 T-50",
     WORDS,
     contracts=SEARCHES,
-    lemmas=(TAKEN, ROOM, NOTHING_NEW),
+    lemmas=(BETWEEN, TAKEN, ROOM, NOTHING_NEW),
 )
 def a_search_of_a_span_frees_and_takes_nothing(p: Proof) -> None:
     """Where no slots are taken, nothing new is told: a span that threads take for full is let go
@@ -308,7 +308,7 @@ def a_search_of_a_span_frees_and_takes_nothing(p: Proof) -> None:
     "SWP-24 SWP-28 CEN-14 CEN-16",
     WORDS,
     contracts=SLOW,
-    lemmas=(MARKS, OF_FREED),
+    lemmas=(BETWEEN, MARKS, OF_FREED),
     assumes=(MARKER,),
 )
 def threads_are_told_what_a_sweep_frees(p: Proof) -> None:
@@ -319,7 +319,7 @@ def threads_are_told_what_a_sweep_frees(p: Proof) -> None:
     span, slot = any_exact_span(p), p.number(U16, "slot")
     record = replace(span, gcmark_bits=p.fresh(Bitmap, "marks_of_allocation"))
     marks = span.gcmark_bits
-    p.conclude(p.holds(count_is_between, marks, 0, span.nelems))
+    p.use(BETWEEN, marks, 0, span.nelems)
     p.use(MARKS, span, every=lambda slot: [p.holds(marks_allocated, span, slot)])
     p.assume(z3.Implies(z3.ULT(span.spanclass, 2), span.nelems == 1))
     it = Told(p, record, works_with, ThreadId)

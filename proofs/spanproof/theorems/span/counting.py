@@ -71,6 +71,9 @@ def count_is_between(bits: Bitmap, low: U16, high: U16) -> bool:
     )
 
 
+BETWEEN = Lemma("count.between", count_is_between)
+
+
 def is_counted_when_taken(span: Mspan, slot: U16) -> bool:
     """With one more counted, and the search begun behind the slot, the count is exact again."""
     return count_is_exact(replace(span, freeindex=slot + 1, alloc_count=span.alloc_count + 1))

@@ -14,12 +14,12 @@ from spanproof.symbolic.integers import Integers
 from spanproof.theorems.induction import by_induction, count_starts, steps
 from spanproof.theorems.span.cache import WORDS, any_span
 from spanproof.theorems.span.counting import (
+    BETWEEN,
     FREED,
     FULL,
     MARKS,
     ROOM,
     TAKEN,
-    count_is_between,
     is_not_free,
     marks_allocated,
 )
@@ -58,7 +58,7 @@ def any_counted_span(p: Proof) -> Mspan:
 def any_exact_span(p: Proof) -> Mspan:
     """A span that is counted exactly, and whose cache is exact: any that a P searches."""
     span = any_span(p)
-    p.conclude(p.holds(count_is_between, span.alloc_bits, span.freeindex, span.nelems))
+    p.use(BETWEEN, span.alloc_bits, span.freeindex, span.nelems)
     p.assume(p.holds(count_is_exact, span))
     return span
 
@@ -71,7 +71,7 @@ def search(
     """
     slot, _ = parts(p.call(find, span))
     found = slot != span.nelems
-    p.conclude(p.holds(count_is_between, span.alloc_bits, slot + 1, span.nelems))
+    p.use(BETWEEN, span.alloc_bits, slot + 1, span.nelems)
 
     def every(below: z3.ExprRef) -> list[z3.BoolRef]:
         return [p.holds(is_passed_over, span, slot, below)]
@@ -100,7 +100,7 @@ def search_to_the_end(p: Proof, span: Mspan) -> z3.BoolRef:
     "SPAN-9 SPAN-12 MAL-19 I-2 T-15 T-17",
     WORDS,
     contracts=SEARCHES,
-    lemmas=(TAKEN, ROOM, FULL),
+    lemmas=(BETWEEN, TAKEN, ROOM, FULL),
 )
 def allocation_keeps_the_count(p: Proof) -> None:
     """Either search keeps allocCount equal to the number of allocated slots, and the span within
@@ -119,7 +119,9 @@ def allocation_keeps_the_count(p: Proof) -> None:
     p.possible("a full span", z3.And(z3.Not(found), z3.ULT(span.freeindex, span.nelems)))
 
 
-@obligation("count.refill", "MC-4 MAL-19 T-50", WORDS, contracts=SEARCHES, lemmas=(TAKEN, ROOM))
+@obligation(
+    "count.refill", "MC-4 MAL-19 T-50", WORDS, contracts=SEARCHES, lemmas=(BETWEEN, TAKEN, ROOM)
+)
 def a_full_span_is_let_go_of(p: Proof) -> None:
     """Of a span in which all slots are counted neither search finds one, so that T-50 does not fire
     when refill lets go of it.
@@ -164,6 +166,63 @@ def any_bits(p: Proof) -> Mspan:
     assert isinstance(span, Mspan)
     p.conclude(p.holds(count_starts, span.alloc_bits), p.holds(count_starts, span.gcmark_bits))
     return span
+
+
+@obligation("count.between", "SPAN-8 SPAN-9 SPAN-20 I-2 I-27", INTEGERS)
+def no_more_slots_are_counted_than_there_are(p: Proof) -> None:
+    """No stretch of slots has more bits set than slots, and below no place are more allocated. All
+    that the last sweep has kept are among these: where allocCount is exact, I-27 holds.
+    """
+    span, low, high = any_bits(p), p.number(U16, "low"), p.number(U16, "high")
+    bits = span.alloc_bits
+    p.suppose(BETWEEN, bits, low, high)
+    by_induction(
+        p,
+        "below the stretch",
+        lambda j: bits.count(j) <= j,
+        z3.IntVal(0),
+        low,
+        lambda j: steps(p, j, bits),
+    )
+    by_induction(
+        p,
+        "in the stretch",
+        lambda j: z3.And(
+            bits.count(low) <= bits.count(j), bits.count(j) - bits.count(low) <= j - low
+        ),
+        low,
+        high,
+        lambda j: steps(p, j, bits),
+    )
+    p.establish(BETWEEN, bits, low, high)
+    by_induction(
+        p,
+        "what was kept is allocated, and lies below",
+        lambda j: z3.And(
+            bits.count(j) <= p.integer(allocated_below, span, j),
+            p.integer(allocated_below, span, j) <= j,
+        ),
+        z3.IntVal(0),
+        span.nelems,
+        lambda j: steps(p, j, bits),
+    )
+    exact = p.holds(count_is_exact, span)
+    p.show("all that was kept is counted", bits.count(span.nelems) <= span.alloc_count, exact)
+    p.show("no more are counted than there are", span.alloc_count <= span.nelems, exact)
+    p.possible(
+        "kept, allocated since, and free",
+        z3.And(
+            exact,
+            bits.count(span.nelems) > 1,
+            bits.count(span.nelems) + 1 < span.alloc_count,
+            span.alloc_count + 1 < span.nelems,
+            span.freeindex > 3,
+        ),
+    )
+    p.possible(
+        "some are set, others are not",
+        z3.And(low > 1, bits.count(high) - bits.count(low) == 2, high > low + 5),
+    )
 
 
 @obligation("count.room", "SPAN-9 SPAN-16 MAL-19 CEN-8", INTEGERS)
@@ -263,7 +322,7 @@ def nothing_is_freed_if_every_object_lives(p: Proof) -> None:
     "SPAN-9 SWP-24 SWP-28 I-2",
     WORDS,
     contracts=SLOW,
-    lemmas=(MARKS,),
+    lemmas=(BETWEEN, MARKS),
     assumes=(MARKER,),
 )
 def sweep_leaves_the_count_exact(p: Proof) -> None:

@@ -71,11 +71,28 @@ COUNT_MUTANTS: Final[tuple[Mutant, ...]] = (
             "every other slot below freeindex is not counted",
         ),
         Variant(
+            "count-one-more",
+            "return span.freeindex + span.alloc_bits.count(end)",
+            "return span.freeindex + 1 + span.alloc_bits.count(end)",
+            "count.between",
+            "of the slots from freeindex on one too many is counted",
+        ),
+        Variant(
             "count-doubles",
             "span.freeindex + span.alloc_bits.count(end)",
             "end + span.alloc_bits.count(end)",
             "count.sweep",
             "free slots are counted too",
+        ),
+    ),
+    *variants_of(
+        "spanspec.span.mspan.count_is_exact",
+        Variant(
+            "count-at-most",
+            "span.alloc_count == allocated_below",
+            "span.alloc_count <= allocated_below",
+            "count.between",
+            "a count that is too low is taken for exact",
         ),
     ),
     *variants_of(

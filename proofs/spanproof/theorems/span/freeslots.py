@@ -9,7 +9,7 @@ from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.evaluation.frames import LoopInvariant
 from spanproof.symbolic.values.values import Value
 from spanproof.theorems.span.cache import WORDS, any_span
-from spanproof.theorems.span.counting import MARKS, NOT_AGAIN
+from spanproof.theorems.span.counting import BETWEEN, MARKS, NOT_AGAIN
 from spanproof.theorems.span.counts import INTEGERS, any_counted_span
 from spanproof.theorems.span.searches import SEARCHES, parts
 from spanproof.theorems.span.sweeps import any_sweep
@@ -71,7 +71,7 @@ def handed_is_allocated(span: Mspan, handed: Bitmap, slot: U16) -> bool:
     "SPAN-8 SPAN-15 SWP-28 I-38",
     WORDS,
     contracts=SEARCHES,
-    lemmas=(MARKS,),
+    lemmas=(BETWEEN, MARKS),
     assumes=(MARKER,),
 )
 def no_slot_is_handed_out_twice(p: Proof) -> None:

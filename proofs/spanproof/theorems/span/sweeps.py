@@ -6,7 +6,7 @@ from spanproof.prove.assumptions import MARKER
 from spanproof.prove.proof import Proof, obligation
 from spanproof.symbolic.values.merge import as_bool
 from spanproof.theorems.span.cache import WORDS, any_span
-from spanproof.theorems.span.counting import MARKS, count_is_between, marks_allocated
+from spanproof.theorems.span.counting import BETWEEN, MARKS, marks_allocated
 from spanproof.theorems.span.searches import SLOW, parts
 from spanspec.base.constants import size_class_of
 from spanspec.base.words import U16
@@ -33,7 +33,7 @@ def returns_to_heap(swept: Swept, preserve: bool) -> bool:
     "SWP-24 SWP-28 SWP-30 I-27",
     WORDS,
     contracts=SLOW,
-    lemmas=(MARKS,),
+    lemmas=(BETWEEN, MARKS),
     assumes=(MARKER,),
 )
 def sweep_keeps_marked_and_frees_unmarked_slots(p: Proof) -> None:
@@ -68,7 +68,7 @@ def sweep_keeps_marked_and_frees_unmarked_slots(p: Proof) -> None:
     "SWP-24 SWP-25 SWP-26 SWP-27",
     WORDS,
     contracts=SLOW,
-    lemmas=(MARKS,),
+    lemmas=(BETWEEN, MARKS),
     assumes=(MARKER,),
 )
 def sweep_decides_zeroing_and_return_to_the_heap(p: Proof) -> None:
@@ -98,8 +98,8 @@ def any_sweep(p: Proof) -> tuple[Mspan, Swept]:
     Only allocated slots are marked (by the assumption `marker`).
     """
     span = any_span(p)
-    p.conclude(p.holds(count_is_between, span.alloc_bits, span.freeindex, span.nelems))
-    p.conclude(p.holds(count_is_between, span.gcmark_bits, 0, span.nelems))
+    p.use(BETWEEN, span.alloc_bits, span.freeindex, span.nelems)
+    p.use(BETWEEN, span.gcmark_bits, 0, span.nelems)
     p.assume(p.holds(may_sweep, span), p.holds(count_is_exact, span))
     p.use(MARKS, span, every=lambda slot: [p.holds(marks_allocated, span, slot)])
     swept = p.call(sweep, span)

@@ -10,7 +10,7 @@ from spanproof.theorems.induction import count_starts, count_steps
 from spanproof.theorems.objects.promises.large import ONE_SLOT, is_cut_as_large
 from spanproof.theorems.objects.promises.places import INTEGERS, WORDS
 from spanproof.theorems.pages.tables.tilingreads import is_addressable
-from spanproof.theorems.span.counting import FREED, MARKS, dies, marks_allocated
+from spanproof.theorems.span.counting import BETWEEN, FREED, MARKS, dies, marks_allocated
 from spanproof.theorems.span.searches import SLOW
 from spanproof.theorems.span.sweeps import any_sweep, returns_to_heap
 from spanspec.base.bitmap import Bitmap
@@ -40,7 +40,7 @@ def is_written(span: Mspan, written: Bitmap, slot: U16) -> bool:
     "MAL-23 SWP-27 HEAP-35 I-10 I-39",
     WORDS,
     contracts=SLOW,
-    lemmas=(MARKS, FREED, ONE_SLOT),
+    lemmas=(BETWEEN, MARKS, FREED, ONE_SLOT),
     assumes=(MARKER,),
 )
 def a_free_slot_is_zero_unless_its_span_says_so(p: Proof) -> None:
@@ -73,7 +73,7 @@ def a_free_slot_is_zero_unless_its_span_says_so(p: Proof) -> None:
     "SWP-26 SWP-27 HEAP-35",
     WORDS,
     contracts=SLOW,
-    lemmas=(MARKS,),
+    lemmas=(BETWEEN, MARKS),
     assumes=(MARKER,),
 )
 def a_returned_span_needs_zeroing(p: Proof) -> None:

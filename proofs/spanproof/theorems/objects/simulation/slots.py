@@ -16,11 +16,11 @@ from spanproof.symbolic.bitvectors import Words
 from spanproof.theorems.induction import count_starts, count_steps
 from spanproof.theorems.span.cache import BITWISE, ZEROS, any_span, bitwise
 from spanproof.theorems.span.counting import (
+    BETWEEN,
     FREED,
     FULL,
     MARKS,
     ROOM,
-    count_is_between,
     counts_exactly,
     dies,
     marks_allocated,
@@ -109,7 +109,7 @@ def the_fast_path_hands_out_a_free_slot(p: Proof) -> None:
     "SPAN-15 SPAN-16 MAL-19 I-38 T-15 T-17",
     WORDS,
     contracts=SLOW,
-    lemmas=(ROOM, FULL),
+    lemmas=(BETWEEN, ROOM, FULL),
 )
 def the_slow_path_hands_out_a_free_slot(p: Proof) -> None:
     """The slow path, too, hands out a slot that was free and changes no other, or finds none; that
@@ -118,7 +118,7 @@ def the_slow_path_hands_out_a_free_slot(p: Proof) -> None:
     other = p.arbitrary("any_slot", U16)
     p.name("below", other)
     span = any_span(p)
-    p.conclude(p.holds(count_is_between, span.alloc_bits, span.freeindex, span.nelems))
+    p.use(BETWEEN, span.alloc_bits, span.freeindex, span.nelems)
     p.assume(p.holds(counts_exactly, span))
     search = p.call(next_free_index, span)
     assert isinstance(search, NextFree)
@@ -138,7 +138,7 @@ def the_slow_path_hands_out_a_free_slot(p: Proof) -> None:
     "SWP-24 SWP-27 SWP-28 I-27 I-39",
     WORDS,
     contracts=SLOW,
-    lemmas=(MARKS, FREED),
+    lemmas=(BETWEEN, MARKS, FREED),
     assumes=(MARKER,),
 )
 def a_sweep_keeps_what_is_marked(p: Proof) -> None:
@@ -156,12 +156,12 @@ def a_sweep_keeps_what_is_marked(p: Proof) -> None:
     p.possible("it lives", z3.And(z3.ULT(other, span.nelems), span.gcmark_bits.bit(other)))
 
 
-@obligation("objects.slot.empty", "SPAN-9 HEAP-28 I-2", WORDS, lemmas=(FREED,))
+@obligation("objects.slot.empty", "SPAN-9 HEAP-28 I-2", WORDS, lemmas=(BETWEEN, FREED))
 def a_span_that_counts_none_has_none(p: Proof) -> None:
     """A span that counts no allocated slot has none: so nothing lives in one that goes back."""
     span, other = p.fresh(Mspan, "span"), p.number(U16, "other")
     assert isinstance(span, Mspan)
-    p.conclude(p.holds(count_is_between, span.alloc_bits, span.freeindex, span.nelems))
+    p.use(BETWEEN, span.alloc_bits, span.freeindex, span.nelems)
     p.assume(p.holds(counts_exactly, span))
     unmarked = replace(span, gcmark_bits=NO_BITS)
     dead = p.holds(dies, unmarked, other)

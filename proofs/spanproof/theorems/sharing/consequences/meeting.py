@@ -7,7 +7,7 @@ import z3
 from spanproof.prove.assumptions import MARKER
 from spanproof.prove.proof import Proof, obligation
 from spanproof.theorems.span.cache import WORDS
-from spanproof.theorems.span.counting import MARKS
+from spanproof.theorems.span.counting import BETWEEN, MARKS
 from spanproof.theorems.span.searches import SLOW
 from spanproof.theorems.span.sweeps import any_sweep
 from spanspec.base.ids import ThreadId
@@ -22,7 +22,9 @@ from spanspec.span.sweepgen import is_sweeping
 RULES: Final = "SWP-24 SWP-26 CEN-14 CEN-16 I-19"
 
 
-@obligation("meeting.sweep", RULES, WORDS, contracts=SLOW, lemmas=(MARKS,), assumes=(MARKER,))
+@obligation(
+    "meeting.sweep", RULES, WORDS, contracts=SLOW, lemmas=(BETWEEN, MARKS), assumes=(MARKER,)
+)
 def a_sweep_keeps_the_records_of_its_span_together(p: Proof) -> None:
     """What a sweep tells its step is possible, and afterwards the span has a free slot to everybody
     iff it has one.
