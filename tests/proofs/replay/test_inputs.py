@@ -16,7 +16,7 @@ from spanproof.simulate.schedules.racing import Racing
 from spanproof.support.files.traces import bundled_traces
 from spanspec.events import heap_events as hev
 from spanspec.events import span_events as ev
-from spanspec.events.fields import EventBase
+from spanspec.events.fields import EventBase, ThreadEvent
 from spanspec.heap import Heap
 from spanspec.heap.courses.procs import procresize
 from spanspec.heap.program import StartCycle
@@ -250,3 +250,61 @@ def test_a_schedule_of_one_thread_is_a_recording_of_one_p() -> None:
     """Where nobody comes between, a step has happened just when it can have happened first."""
     for seed in (600, 7):
         assert Racing(seed, 1).run(1200).failure is None
+
+
+# --- when, and on which P -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["finish", "sync"])
+def test_what_is_swept_with_the_world_stopped_is_swept_at_no_other_time(
+    by: ev.Popper, holes: Trace
+) -> None:
+    start = next(
+        place
+        for place, event in enumerate(holes.events)
+        if isinstance(event, ev.BufferPop) and event.by in ("bg", "GC") and event.span >= 0
+    )
+    events = list(holes.events)
+    popped = events[start]
+    assert isinstance(popped, ev.BufferPop)
+    for place in range(start, len(events)):
+        event = events[place]
+        if isinstance(event, ev.BufferPop | ev.SweepClaim) and event.by == popped.by:
+            events[place] = replace(event, by=by)
+    problem = Replay(holes.header).run(events)
+    assert problem is not None
+    assert problem.line == start + 1
+    assert problem.rule == {"finish": "SWP-33", "sync": "SWP-35"}[by]
+    assert problem.what == f"sweeping by {by}"
+
+
+OPERATIONS: dict[str, tuple[type[EventBase], type[EventBase]]] = {
+    "refill": (ev.RefillBegins, ev.RefillEnds),
+    "start of a cycle": (ev.CycleStarts, ev.ProcResize),
+    "end of marking": (ev.PhaseChanges, ev.ProcResize),
+}
+
+
+@pytest.mark.parametrize("what", OPERATIONS)
+def test_only_the_first_thread_has_no_p_and_only_up_to_the_first(what: str, procs: Trace) -> None:
+    begins, ends = OPERATIONS[what]
+    start = next(
+        place
+        for place, event in enumerate(procs.events)
+        if type(event) is begins
+        and event.p >= 0
+        and (not isinstance(event, ev.PhaseChanges) or event.phase == 2)
+    )
+    first = procs.events[start]
+    assert isinstance(first, ThreadEvent)
+    events = list(procs.events)
+    for place in range(start, len(events)):
+        event = events[place]
+        if isinstance(event, ThreadEvent) and event.thread == first.thread:
+            events[place] = replace(event, p=-1)
+            if isinstance(event, ends):
+                break
+    problem = Replay(procs.header).run(events)
+    assert problem is not None
+    assert (problem.line, problem.rule) == (start + 1, "MC-14")
+    assert problem.expected == "one, as the first was there"

@@ -165,13 +165,18 @@ def begin_course(
 ) -> Course[object] | None:
     """Return the operation that an event begins, if there is one.
 
-    Rules: MC-4 MC-6 MC-7 MC-8 CEN-2 SWP-15 SWP-18 SWP-19 SWP-21 MAL-11.
+    Rules: MC-4 MC-6 MC-7 MC-8 MC-14 CEN-2 SWP-15 SWP-18 SWP-19 SWP-21 SWP-33 SWP-35 MAL-11.
     """
     actor = Actor(event.p, event.thread)
     if type(event) is ev.BufferPop:
         # Who owes pages has told so before, and is in the operation that pays for them.
         if event.by == "prop":
             return None
+        # Nor does anything begin with what is swept while the world is stopped.
+        if event.by == "finish" or event.by == "sync":
+            rule = "SWP-33" if event.by == "finish" else "SWP-35"
+            what = f"sweeping by {event.by}"
+            raise Diverged(rule, what, "with the world stopped for it", "at another time")
         return cast(Course[object], sweepone(state, actor, event.by))
     if type(event) is ev.ReleaseAll:
         _expect_mcache(state, event.mcache)
@@ -180,6 +185,7 @@ def begin_course(
         _expect_mcache(state, event.mcache)
         return cast(Course[object], prepare_for_sweep(state, actor, event.mcache))
     if type(event) in STOPS_WORLD:
+        _expect_p(state, event, "who stops the world")
         thread.resizing = cast(Course[object], _with_world_stopped(state, actor, event))
         return thread.resizing
     if type(event) is ev.McacheChanges and not state.mcaches and event.p == NO_P:
@@ -188,7 +194,10 @@ def begin_course(
         if event.span not in state.spans:
             raise Diverged("SWP-18", f"state of span {event.span}", "in use", "not in use")
         return cast(Course[object], ensure_swept(state, actor, event.span))
-    return _begin_allocation(state, thread, event, actor)
+    course = _begin_allocation(state, thread, event, actor)
+    if course is not None:
+        _expect_p(state, event, "an allocation")
+    return course
 
 
 def _with_world_stopped(state: HeapState, actor: Actor, event: ThreadEvent) -> Course[None]:
@@ -250,6 +259,18 @@ def _expect_nothing_pending(state: HeapState, event: EventBase) -> None:
     mcache = mcache_of(state, event.p)
     if mcache.refilled != -1:
         raise Diverged("MAL-19", "allocation after the refill", f"class {mcache.refilled}", "none")
+
+
+def _expect_p(state: HeapState, event: EventBase, what: str) -> None:
+    """Require that who acts has a P: only the first thread did so without one, up to the first P.
+
+    It makes the others, too, and has none until all are there.
+
+    Rules: MC-14.
+    """
+    ps = state.allp
+    if event.p == NO_P and 0 < ps.count == ps.given:
+        raise Diverged("MC-14", f"P of {what}", "one, as the first was there", "none")
 
 
 def _expect_mcache(state: HeapState, identity: int) -> None:
